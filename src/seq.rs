@@ -1,0 +1,58 @@
+//! Sequence numbers: the only wrapping arithmetic of the program (RFC 9293 §3.4).
+//!
+//! A [`Seq`] has no order and no subtraction operator on purpose: in a space that wraps, "less than" is a question
+//! about two numbers at most 2³¹ − 1 apart, and it is asked by name.
+
+/// A 32-bit TCP sequence or acknowledgement number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Seq(pub u32);
+
+impl Seq {
+    /// The number `count` further on.
+    #[must_use]
+    pub const fn add(self, count: u32) -> Self {
+        Self(self.0.wrapping_add(count))
+    }
+
+    /// The number `count` before this one.
+    #[must_use]
+    pub const fn back(self, count: u32) -> Self {
+        Self(self.0.wrapping_sub(count))
+    }
+
+    /// How far this number lies after `base`; negative if before. Meaningful within ±2³¹.
+    #[must_use]
+    pub const fn from(self, base: Self) -> i32 {
+        self.0.wrapping_sub(base.0) as i32
+    }
+
+    /// Whether this number comes before `other`.
+    #[must_use]
+    pub const fn before(self, other: Self) -> bool {
+        self.from(other) < 0
+    }
+
+    /// Whether this number comes after `other`.
+    #[must_use]
+    pub const fn after(self, other: Self) -> bool {
+        self.from(other) > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn distance_undoes_addition(base: u32, step in 0..=i32::MAX as u32) {
+            let base = Seq(base);
+            prop_assert_eq!(base.add(step).from(base), step as i32);
+            prop_assert_eq!(base.add(step).back(step), base);
+            prop_assert_eq!(base.before(base.add(step)), step > 0);
+            prop_assert_eq!(base.add(step).after(base), step > 0);
+        }
+    }
+}
