@@ -8,5 +8,7 @@
 
 pub mod capture;
 pub mod decode;
+pub mod mark;
 pub mod seq;
+pub mod side;
 pub mod time;

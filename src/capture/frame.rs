@@ -1,10 +1,7 @@
 //! What every source gives: frames with their time, link type and both lengths, many to a buffer.
 
+use crate::mark::FrameNumber;
 use crate::time::Timestamp;
-
-/// A frame's number in the whole input, from 1, as Wireshark counts when the same files are merged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FrameNumber(pub u64);
 
 /// A link-layer header type, as registered at <https://www.tcpdump.org/linktypes.html>.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

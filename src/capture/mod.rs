@@ -6,5 +6,6 @@
 mod error;
 mod frame;
 
+pub use crate::mark::FrameNumber;
 pub use error::CaptureError;
-pub use frame::{Batch, Fill, Frame, FrameNumber, LinkType, Loss, Source};
+pub use frame::{Batch, Fill, Frame, LinkType, Loss, Source};

@@ -1,0 +1,30 @@
+//! The two ends of a flow before anyone knows which is the client.
+
+/// One end of a flow: `A` sent the first segment that was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum End {
+    /// The sender of the first segment seen.
+    A,
+    /// The other one.
+    B,
+}
+
+impl End {
+    /// Both, in order of [`End::index`].
+    pub const BOTH: [Self; 2] = [Self::A, Self::B];
+
+    /// The other end.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+
+    /// 0 for `A`, 1 for `B`.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
