@@ -7,7 +7,9 @@
 #![forbid(unsafe_code)]
 
 pub mod capture;
+pub mod certainty;
 pub mod decode;
+pub mod http;
 pub mod mark;
 pub mod seq;
 pub mod side;

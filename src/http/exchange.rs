@@ -1,0 +1,255 @@
+//! A request, and what was answered.
+
+use std::time::Duration;
+
+use super::fault::Fault;
+use super::fields::{Field, FieldName};
+use super::message::{Framing, Message, Method, Progress};
+use super::text::Text;
+use crate::mark::Mark;
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Where it lies, how it is framed, how far it came.
+    pub message: Message,
+    /// What is asked for, as it was sent; `None` if the start line was not seen to its end.
+    pub target: Option<Text>,
+    /// The `Host` field.
+    pub host: Option<Text>,
+    /// The `User-Agent` field.
+    pub user_agent: Option<Text>,
+    /// The method.
+    pub method: Method,
+}
+
+/// A final response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// Where it lies, how it is framed, how far it came.
+    pub message: Message,
+    /// The `Server` field.
+    pub server: Option<Text>,
+    /// The status code; 0 if it was not legible or not there yet.
+    pub status: u16,
+}
+
+/// A response before the final one (RFC 9110 §15.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interim {
+    /// 100 to 199, but not 101.
+    pub status: u16,
+    /// Where its last byte was seen.
+    pub at: Mark,
+    /// Offset of its first byte.
+    pub start: u64,
+    /// Offset after its head.
+    pub end: u64,
+}
+
+/// A request and its response. Either may never have been seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exchange {
+    /// The request; `None` for a response that came unasked, or whose request was not captured.
+    pub request: Option<Request>,
+    /// The final response, from its first byte on.
+    pub response: Option<Response>,
+    /// What few exchanges have.
+    pub rare: Option<Box<Rare>>,
+}
+
+/// What few exchanges have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rare {
+    /// The name of a [`Method::Other`].
+    pub method: Option<Text>,
+    /// Of the request.
+    pub request: RareHead,
+    /// Of the response.
+    pub response: RareHead,
+    /// Responses before the final one, the first ones of many.
+    pub interim: Vec<Interim>,
+    /// Interim responses that are not in `interim`.
+    pub more_interim: u32,
+    /// The response was lost by the capture, as the requests after it show.
+    pub response_lost: bool,
+    /// A final answer came instead of `100 Continue`, and the client kept its body (RFC 9110 §10.1.1).
+    pub body_withheld: bool,
+}
+
+/// What few messages have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RareHead {
+    /// Where the head ended, if not where it began.
+    pub head_end: Option<Mark>,
+    /// Field lines worth keeping, in order, each line by itself.
+    pub fields: Vec<Field>,
+    /// Field lines of that kind that are not in `fields`.
+    pub more_fields: u32,
+    /// What broke the grammar, the first ones of many.
+    pub faults: Vec<Fault>,
+    /// Faults that are not in `faults`.
+    pub more_faults: u32,
+    /// Trailer fields after the last chunk.
+    pub trailers: u32,
+    /// Bytes of the message that the capture lost. They were sent.
+    pub missing: u64,
+    /// Bytes of the head that the snap length cut off, or that the capture lost, were in the way of reading it all.
+    pub head_cut: bool,
+}
+
+/// How the connection ended, as far as an exchange cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// It did not, as far as the capture goes.
+    Open,
+    /// The client began: FIN or RST.
+    ByClient,
+    /// The server's FIN.
+    ServerFin,
+    /// The server's RST, or one in its name.
+    ServerReset,
+}
+
+/// What became of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// Request and response are complete by their own framing.
+    Complete,
+    /// The server closed without a byte of the final response.
+    NoResponse,
+    /// The server closed before the response was complete.
+    CutShort,
+    /// The client closed before the response was complete.
+    ClientLeft,
+    /// The server's side reset the connection before the response was complete.
+    Reset,
+    /// Still going on when the capture ended.
+    Unfinished,
+}
+
+impl Outcome {
+    /// The word in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::NoResponse => "no-response",
+            Self::CutShort => "cut-short",
+            Self::ClientLeft => "client-left",
+            Self::Reset => "reset",
+            Self::Unfinished => "unfinished",
+        }
+    }
+}
+
+impl Exchange {
+    /// The method on the wire, whatever it is; `None` if it was not seen.
+    #[must_use]
+    pub fn method(&self) -> Option<&[u8]> {
+        let request = self.request.as_ref()?;
+        match request.method.name() {
+            Some(name) => Some(name.as_bytes()),
+            None => Some(self.rare.as_ref()?.method.as_ref()?.as_bytes()),
+        }
+    }
+
+    /// The status code of the final response, if it was legible.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        let status = self.response.as_ref()?.status;
+        (status != 0).then_some(status)
+    }
+
+    /// From the last byte of the request to the first byte of the final response. Zero if the response came early,
+    /// `None` if either was not seen.
+    #[must_use]
+    pub fn waited(&self) -> Option<Duration> {
+        let request = &self.request.as_ref()?.message;
+        let response = &self.response.as_ref()?.message;
+        match request.progress {
+            Progress::Broken | Progress::Unseen if request.framing != Framing::NoBody => None,
+            _ => Some(response.first.time.since(request.last.time)),
+        }
+    }
+
+    /// Where the head of the request ended.
+    #[must_use]
+    pub fn request_head_end(&self) -> Option<Mark> {
+        let message = &self.request.as_ref()?.message;
+        let kept = self.rare.as_ref().and_then(|rare| rare.request.head_end);
+        (message.progress != Progress::Head).then_some(kept.unwrap_or(message.first))
+    }
+
+    /// Where the head of the final response ended.
+    #[must_use]
+    pub fn response_head_end(&self) -> Option<Mark> {
+        let message = &self.response.as_ref()?.message;
+        let kept = self.rare.as_ref().and_then(|rare| rare.response.head_end);
+        (message.progress != Progress::Head).then_some(kept.unwrap_or(message.first))
+    }
+
+    /// The kept lines of one field of the request, in order.
+    pub fn request_fields(&self, name: FieldName) -> impl Iterator<Item = &Field> {
+        let rare = self.rare.as_deref();
+        rare.into_iter()
+            .flat_map(|rare| &rare.request.fields)
+            .filter(move |field| field.name == name)
+    }
+
+    /// The kept lines of one field of the response, in order.
+    pub fn response_fields(&self, name: FieldName) -> impl Iterator<Item = &Field> {
+        let rare = self.rare.as_deref();
+        rare.into_iter()
+            .flat_map(|rare| &rare.response.fields)
+            .filter(move |field| field.name == name)
+    }
+
+    /// What broke the grammar in the request.
+    #[must_use]
+    pub fn request_faults(&self) -> &[Fault] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.request.faults)
+    }
+
+    /// What broke the grammar in the response.
+    #[must_use]
+    pub fn response_faults(&self) -> &[Fault] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.response.faults)
+    }
+
+    /// Whether request and response are complete. A body that was withheld because the answer came first is not owed.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let request = self.request.as_ref();
+        let response = self.response.as_ref();
+        let withheld = self.rare.as_ref().is_some_and(|rare| rare.body_withheld);
+        request.is_none_or(|request| withheld || request.message.is_complete())
+            && response.is_some_and(|response| response.message.is_complete())
+    }
+
+    /// What became of it on a connection that ended so. `None` when the capture lost what would tell.
+    #[must_use]
+    pub fn outcome(&self, ending: Ending) -> Option<Outcome> {
+        if self.is_complete() {
+            return Some(Outcome::Complete);
+        }
+        if self.rare.as_ref().is_some_and(|rare| rare.response_lost) {
+            return None;
+        }
+        let response = self.response.as_ref().map(|response| &response.message);
+        if response.is_some_and(|message| message.progress == Progress::Unseen) {
+            return None;
+        }
+        Some(match ending {
+            Ending::Open => Outcome::Unfinished,
+            Ending::ByClient => Outcome::ClientLeft,
+            Ending::ServerReset => Outcome::Reset,
+            Ending::ServerFin if response.is_none() => Outcome::NoResponse,
+            Ending::ServerFin => Outcome::CutShort,
+        })
+    }
+
+    pub(super) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+}

@@ -1,0 +1,111 @@
+//! What breaks the grammar of HTTP/1, noted where it was seen. Reading goes on wherever the framing is still certain.
+
+use super::text::Text;
+
+/// Faults kept of one message; the first ones tell the story, a hostile peer can make thousands.
+pub const MAX_FAULTS: usize = 8;
+/// Bytes quoted of a fault.
+pub(super) const MAX_QUOTE: usize = 64;
+
+/// A rule of the grammar. `RFC 9112` unless said otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FaultRule {
+    /// The bytes that must be a request line or status line are none (§3, §4).
+    StartLine,
+    /// The status is not three digits (§4).
+    Status,
+    /// The version is not `HTTP/1.0` or `HTTP/1.1` (§2.3).
+    Version,
+    /// A request target with bytes that may not be in it, spaces included (§3.2).
+    Target,
+    /// A field name that is empty or has bytes that may not be in it (§5.1).
+    FieldName,
+    /// White space between field name and colon (§5.1).
+    SpaceBeforeColon,
+    /// A field line without a colon (§5).
+    NoColon,
+    /// A control byte in a field value (RFC 9110 §5.5).
+    FieldValue,
+    /// NUL in the head (RFC 9110 §5.5).
+    Nul,
+    /// CR without LF (§2.2).
+    BareCr,
+    /// LF without CR (§2.2); many accept it.
+    BareLf,
+    /// A field value that goes on in the next line (§5.2).
+    ObsFold,
+    /// White space between the start line and the first field (§2.2).
+    SpaceBeforeFields,
+    /// A status line or request line among the fields: the response was split in two (CWE-113).
+    SecondStartLine,
+    /// The head is longer than [`super::MAX_HEAD`].
+    HeadTooLong,
+    /// `Content-Length` is no number (§6.3, 5).
+    ContentLength,
+    /// Several `Content-Length` that differ (§6.3, 5).
+    DifferingLengths,
+    /// Several `Content-Length` that agree (§6.3, 5): allowed to be repaired.
+    RepeatedLength,
+    /// `Content-Length` beside `Transfer-Encoding` (§6.1, §6.3, 3): request smuggling or response splitting.
+    LengthAndEncoding,
+    /// A request whose `Transfer-Encoding` does not end in `chunked` (§6.3, 4).
+    EncodingNotChunked,
+    /// `chunked` applied twice, or before another coding (§6.1).
+    ChunkedNotLast,
+    /// `Transfer-Encoding` in a message of a version below 1.1 (§6.1).
+    EncodingInOldVersion,
+    /// `Transfer-Encoding` or `Content-Length` where none may be: 1xx, 204, or a CONNECT's 2xx (§6.1, RFC 9110 §8.6).
+    LengthForbidden,
+    /// A chunk size that is no hexadecimal number, or too large (§7.1).
+    ChunkSize,
+    /// Chunk data not followed by CRLF (§7.1).
+    ChunkEnd,
+    /// Bytes after a complete response that begin no other: a body where none may be, or longer than announced.
+    ExcessBytes,
+}
+
+impl FaultRule {
+    /// The rule in words, to follow "the message breaks the grammar: ".
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::StartLine => "no start line",
+            Self::Status => "status is not three digits",
+            Self::Version => "unknown HTTP version",
+            Self::Target => "forbidden byte in the request target",
+            Self::FieldName => "forbidden byte in a field name, or an empty name",
+            Self::SpaceBeforeColon => "white space before the colon",
+            Self::NoColon => "field line without a colon",
+            Self::FieldValue => "control byte in a field value",
+            Self::Nul => "NUL byte in the head",
+            Self::BareCr => "CR without LF",
+            Self::BareLf => "LF without CR",
+            Self::ObsFold => "folded field line",
+            Self::SpaceBeforeFields => "white space before the first field",
+            Self::SecondStartLine => "a second start line among the fields",
+            Self::HeadTooLong => "head too long",
+            Self::ContentLength => "Content-Length is not a number",
+            Self::DifferingLengths => "several Content-Length that differ",
+            Self::RepeatedLength => "Content-Length given more than once",
+            Self::LengthAndEncoding => "Content-Length beside Transfer-Encoding",
+            Self::EncodingNotChunked => "Transfer-Encoding does not end in chunked",
+            Self::ChunkedNotLast => "chunked applied twice or not last",
+            Self::EncodingInOldVersion => "Transfer-Encoding in HTTP/1.0",
+            Self::LengthForbidden => "body length where no body may be",
+            Self::ChunkSize => "chunk size is not a hexadecimal number",
+            Self::ChunkEnd => "chunk data not followed by CRLF",
+            Self::ExcessBytes => "bytes after the end of the message",
+        }
+    }
+}
+
+/// One fault of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Which rule was broken.
+    pub rule: FaultRule,
+    /// Where, counted in payload bytes from the first byte seen of this direction.
+    pub offset: u64,
+    /// The bytes there, the first 64 at most. Of credentials nothing is quoted.
+    pub bytes: Text,
+}

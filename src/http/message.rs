@@ -1,0 +1,244 @@
+//! What requests and responses have in common: where they lie in the stream, how they are framed, how far they came.
+//!
+//! Kept small on purpose: a capture can hold millions. What few messages have is in [`super::Rare`].
+
+use std::fmt;
+
+use super::fields::KeepAlive;
+use crate::mark::Mark;
+
+/// The version of a message, `HTTP/major.minor`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(u8);
+
+impl Version {
+    /// Not seen, or not legible.
+    pub const UNKNOWN: Self = Self(0);
+    /// A request without a version, and its answer without a head.
+    pub const HTTP_09: Self = Self::new(0, 9);
+    /// RFC 1945.
+    pub const HTTP_10: Self = Self::new(1, 0);
+    /// RFC 9112.
+    pub const HTTP_11: Self = Self::new(1, 1);
+
+    /// One digit each, as the grammar has it.
+    #[must_use]
+    pub const fn new(major: u8, minor: u8) -> Self {
+        Self((major & 15) << 4 | minor & 15)
+    }
+
+    /// Before the dot.
+    #[must_use]
+    pub const fn major(self) -> u8 {
+        self.0 >> 4
+    }
+
+    /// After the dot.
+    #[must_use]
+    pub const fn minor(self) -> u8 {
+        self.0 & 15
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP/{}.{}", self.major(), self.minor())
+    }
+}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A request method (RFC 9110 §9.3). The name of another one is in [`super::Rare::method`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "they are their names")]
+pub enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
+    Delete,
+    Connect,
+    Options,
+    Trace,
+    Patch,
+    /// Some other token.
+    Other,
+    /// The head was not complete enough to tell.
+    Unknown,
+}
+
+impl Method {
+    pub(super) fn from_bytes(name: &[u8]) -> Self {
+        match name {
+            b"GET" => Self::Get,
+            b"HEAD" => Self::Head,
+            b"POST" => Self::Post,
+            b"PUT" => Self::Put,
+            b"DELETE" => Self::Delete,
+            b"CONNECT" => Self::Connect,
+            b"OPTIONS" => Self::Options,
+            b"TRACE" => Self::Trace,
+            b"PATCH" => Self::Patch,
+            _ => Self::Other,
+        }
+    }
+
+    /// The name on the wire; `None` for the last two.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+            Self::Connect => "CONNECT",
+            Self::Options => "OPTIONS",
+            Self::Trace => "TRACE",
+            Self::Patch => "PATCH",
+            Self::Other | Self::Unknown => return None,
+        })
+    }
+
+    /// Whether sending it twice does no more than sending it once (RFC 9110 §9.2.2), so that a client may retry.
+    #[must_use]
+    pub const fn is_idempotent(self) -> bool {
+        matches!(
+            self,
+            Self::Get | Self::Head | Self::Put | Self::Delete | Self::Options | Self::Trace
+        )
+    }
+}
+
+/// How the end of a message is found (RFC 9112 §6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Framing {
+    /// The head is not complete, was cut or is broken: it cannot be told.
+    Unknown,
+    /// There is no body, by rule or because none was announced.
+    NoBody,
+    /// `Content-Length` bytes.
+    Length,
+    /// Chunks until the last one.
+    Chunked,
+    /// All bytes until the sender closes (a response only).
+    UntilClose,
+    /// What follows is another protocol: 101, or a CONNECT's 2xx.
+    Tunnel,
+}
+
+/// How far a message came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Progress {
+    /// The head is not complete.
+    Head,
+    /// The head is complete, the body is not.
+    Body,
+    /// All of it, by its own framing.
+    Complete,
+    /// Its framing broke (see the faults): nobody can say where it ends.
+    Broken,
+    /// Its head or a chunk size was not captured: we cannot say where it ends.
+    Unseen,
+}
+
+/// The `Connection` field lines of a message, counted (RFC 9110 §7.6.1). Counts stop at 255.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ConnectionOptions {
+    /// How many `Connection` lines there were.
+    pub lines: u8,
+    /// How often `close` was said.
+    pub close: u8,
+    /// How often `keep-alive` was said.
+    pub keep_alive: u8,
+    /// How often anything else was said, `upgrade` not counted.
+    pub others: u8,
+    /// Whether `upgrade` was said.
+    pub upgrade: bool,
+}
+
+/// What a request and a response have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Where its first byte was seen.
+    pub first: Mark,
+    /// Where its last byte so far was seen; of a complete message, its last byte.
+    pub last: Mark,
+    /// Offset of its first byte in its direction.
+    pub start: u64,
+    /// Bytes of its body as framed, chunk sizes and trailers included.
+    pub(super) body_wire: u64,
+    /// [`Framing::Length`]: what was announced. [`Framing::Chunked`]: the data decoded so far.
+    pub(super) amount: u64,
+    /// Bytes of its head with the empty line; so far, if the head is not complete.
+    pub head_len: u32,
+    /// The `Keep-Alive` line.
+    pub keep_alive: KeepAlive,
+    /// The `Connection` lines.
+    pub connection: ConnectionOptions,
+    /// Version.
+    pub version: Version,
+    /// How its end is found.
+    pub framing: Framing,
+    /// How far it came.
+    pub progress: Progress,
+}
+
+impl Message {
+    pub(super) fn begun(at: Mark, start: u64) -> Self {
+        Self {
+            first: at,
+            last: at,
+            start,
+            body_wire: 0,
+            amount: 0,
+            head_len: 0,
+            keep_alive: KeepAlive::default(),
+            connection: ConnectionOptions::default(),
+            version: Version::UNKNOWN,
+            framing: Framing::Unknown,
+            progress: Progress::Head,
+        }
+    }
+
+    /// Offset after its head.
+    #[must_use]
+    pub const fn head_end(&self) -> u64 {
+        self.start.saturating_add(self.head_len as u64)
+    }
+
+    /// Offset after its last byte so far.
+    #[must_use]
+    pub const fn end(&self) -> u64 {
+        self.head_end().saturating_add(self.body_wire)
+    }
+
+    /// Body bytes announced beforehand; `None` when nothing was announced (chunked, until close, unknown).
+    #[must_use]
+    pub const fn expected(&self) -> Option<u64> {
+        match self.framing {
+            Framing::Length => Some(self.amount),
+            Framing::NoBody => Some(0),
+            _ => None,
+        }
+    }
+
+    /// Body bytes that were sent: as framed, of chunked ones the data without its wrapping.
+    #[must_use]
+    pub const fn received(&self) -> u64 {
+        match self.framing {
+            Framing::Chunked => self.amount,
+            _ => self.body_wire,
+        }
+    }
+
+    /// Whether all of it was sent, by its own framing.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        matches!(self.progress, Progress::Complete)
+    }
+}
