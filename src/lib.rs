@@ -8,9 +8,14 @@
 
 pub mod capture;
 pub mod certainty;
+pub mod connection;
 pub mod decode;
+pub mod hosts;
 pub mod http;
+pub mod ledger;
 pub mod mark;
+pub mod rules;
 pub mod seq;
 pub mod side;
+pub mod tcp;
 pub mod time;

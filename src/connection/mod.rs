@@ -1,0 +1,13 @@
+//! Floor 7: one connection's whole story, and its [`Teardown`]: who, how, when.
+//!
+//! [`Connection`] is the settled record that rules, reports and screens read. It is compact: a capture may hold
+//! hundreds of thousands.
+
+mod record;
+mod teardown;
+
+pub use crate::certainty::Certainty;
+pub use crate::http::Phase;
+pub use crate::tcp::{CloseEvent, ResetKind, Standing, State};
+pub use record::{Connection, Opening, Roles, Sent, Who};
+pub use teardown::{By, How, Teardown};

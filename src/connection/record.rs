@@ -1,0 +1,149 @@
+//! The settled record of one connection.
+
+use std::time::Duration;
+
+use super::{Certainty, Teardown};
+use crate::decode::{Context, Endpoint, Quote};
+use crate::http::{Exchange, Protocol};
+use crate::mark::Mark;
+use crate::tcp::{CloseEvent, Standing};
+
+/// How the connection began, as far as the capture shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Opening {
+    /// SYN, SYN-ACK and the ACK that completes it (or its equivalent).
+    Handshake,
+    /// The SYN was answered by a RST.
+    Refused,
+    /// The SYN was answered by an ICMP error.
+    Unreachable,
+    /// The SYN got no answer.
+    Unanswered,
+    /// The SYN was answered by a SYN-ACK that the client reset, or the handshake was never completed.
+    Rejected,
+    /// The capture begins after the connection did.
+    Midstream,
+}
+
+/// One of the two roles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Who {
+    /// The side that opened the connection.
+    Client,
+    /// The side that was called.
+    Server,
+}
+
+impl Who {
+    /// Both, in the order of every pair in the record.
+    pub const BOTH: [Self; 2] = [Self::Client, Self::Server];
+
+    /// The other side.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}
+
+/// What the roles rest on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Roles {
+    /// The SYN or SYN-ACK was captured.
+    Handshake,
+    /// Requests came from the client.
+    Http,
+    /// The lower or well-known port is taken for the server's.
+    Ports,
+}
+
+impl Roles {
+    /// How far this proves who is the client.
+    #[must_use]
+    pub const fn certainty(self) -> Certainty {
+        match self {
+            Self::Handshake | Self::Http => Certainty::Certain,
+            Self::Ports => Certainty::Likely,
+        }
+    }
+}
+
+/// What one side sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Segments, repetitions included, frames seen twice counted once.
+    pub packets: u64,
+    /// Payload bytes without retransmissions: distinct sequence numbers seen.
+    pub bytes: u64,
+    /// Segments that repeat what was sent before.
+    pub retransmitted: u32,
+    /// Payload that the peer acknowledged and the capture never saw.
+    pub missing: u64,
+    /// Segments with FIN.
+    pub fins: u32,
+    /// Segments with RST.
+    pub resets: u32,
+    /// Keep-alive probes (0 or 1 byte before the next sequence number, RFC 9293 §3.8.4).
+    pub keep_alives: u32,
+    /// Times the window was announced as zero after it was not.
+    pub zero_windows: u32,
+    /// Payload bytes that the peer acknowledged.
+    pub acknowledged: u64,
+    /// Time to live or hop limit of the first segment.
+    pub ttl: u8,
+}
+
+/// One settled connection. Pairs are in the order client, server ([`Who`]).
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Its number: connections in order of first frame, from 1. 0 until the ledger has given it.
+    pub id: u32,
+    /// Who opened it.
+    pub client: Endpoint,
+    /// Who was called.
+    pub server: Endpoint,
+    /// What the roles rest on.
+    pub roles: Roles,
+    /// The tunnel it runs in.
+    pub context: Context,
+    /// Its first segment.
+    pub first: Mark,
+    /// Its last segment.
+    pub last: Mark,
+    /// How it began.
+    pub opening: Opening,
+    /// From the client's first SYN to the segment that completed the handshake, if both were seen.
+    pub connect_time: Option<Duration>,
+    /// How often the SYN was sent again.
+    pub syn_retries: u16,
+    /// Who ended it, how and when.
+    pub teardown: Teardown,
+    /// The state of each endpoint after its last segment, presumed where not proven.
+    pub states: [Standing; 2],
+    /// Whether each side has held a TIME-WAIT, and since when.
+    pub time_wait: [Option<Mark>; 2],
+    /// Each side's first FIN.
+    pub fin: [Option<CloseEvent>; 2],
+    /// Each side's first RST that had an effect, or its first of all.
+    pub reset: [Option<CloseEvent>; 2],
+    /// What was spoken.
+    pub protocol: Protocol,
+    /// What each side sent.
+    pub sent: [Sent; 2],
+    /// What was asked and answered, in order of the requests.
+    pub exchanges: Box<[Exchange]>,
+    /// The ICMP error about it that decided something, else the first.
+    pub icmp: Option<Box<Quote>>,
+    /// The connection that used the same addresses and ports before, by its first frame, and when it ended.
+    pub predecessor: Option<Mark>,
+}
+
+impl Connection {
+    /// How long it was seen.
+    #[must_use]
+    pub fn lasted(&self) -> Duration {
+        self.last.time.since(self.first.time)
+    }
+}

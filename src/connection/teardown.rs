@@ -1,0 +1,54 @@
+//! Who hung up, how and when: the words of every verdict.
+
+use crate::certainty::Certainty;
+use crate::http::Phase;
+use crate::mark::FrameNumber;
+use crate::tcp::ResetKind;
+use crate::time::Timestamp;
+
+/// The side that began the close: the sender of the first FIN or RST in the order that acknowledgements prove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum By {
+    /// The side that opened the connection.
+    Client,
+    /// The side that was called.
+    Server,
+    /// Neither had the other's FIN or RST when it sent its own.
+    Both,
+    /// A box between them: the RST is not the work of the host whose address it carries.
+    Middlebox,
+    /// Nobody has.
+    Nobody,
+}
+
+/// By which means the connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum How {
+    /// A FIN came first.
+    Fin,
+    /// A RST came first.
+    Reset(ResetKind),
+    /// One side stopped answering.
+    Silence,
+    /// The capture ends before the connection does.
+    Open,
+}
+
+/// The verdict on one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Teardown {
+    /// Who began the close.
+    pub by: By,
+    /// By which means.
+    pub how: How,
+    /// In which phase.
+    pub phase: Phase,
+    /// The frame that shows it; of a silence or an open connection, the last one. 0 if there is none.
+    pub frame: FrameNumber,
+    /// When that frame was captured.
+    pub at: Timestamp,
+    /// How far the capture proves it.
+    pub certainty: Certainty,
+    /// Both sides' bytes all arrived and nothing was owed.
+    pub orderly: bool,
+}

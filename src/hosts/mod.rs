@@ -1,0 +1,60 @@
+//! Floor 9: what only many connections show. Here: the sockets that one client spends on one server.
+
+use std::net::IpAddr;
+
+use crate::decode::Endpoint;
+use crate::time::Timestamp;
+
+/// What the range of ephemeral ports rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RangeBasis {
+    /// The user said so.
+    Told,
+    /// The ports seen fit no known default; their lowest and highest are taken.
+    Observed,
+    /// A system's default that the ports seen fit.
+    Default,
+}
+
+/// The sockets of one client towards one server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sockets {
+    /// The client.
+    pub client: IpAddr,
+    /// The server and its port.
+    pub server: Endpoint,
+    /// Connections seen.
+    pub connections: u64,
+    /// Client sockets in TIME-WAIT when the capture ends, by the modelled duration.
+    pub time_wait_now: u64,
+    /// The most at any time.
+    pub time_wait_peak: u64,
+    /// When that was.
+    pub peak_at: Option<Timestamp>,
+    /// The most ports open or in TIME-WAIT at the client at any time.
+    pub used_peak: u64,
+    /// Lowest client port seen.
+    pub ports_low: u16,
+    /// Highest client port seen.
+    pub ports_high: u16,
+    /// The range that the client's system hands out.
+    pub range: (u16, u16),
+    /// What `range` rests on.
+    pub basis: RangeBasis,
+    /// When the range runs out if it goes on like this; `None` if it does not.
+    pub runs_out_at: Option<Timestamp>,
+}
+
+impl Sockets {
+    /// How many ports the range has.
+    #[must_use]
+    pub fn range_size(&self) -> u64 {
+        u64::from(self.range.1.saturating_sub(self.range.0)) + 1
+    }
+
+    /// The share of the range that was in use at the worst moment, in percent.
+    #[must_use]
+    pub fn used_peak_percent(&self) -> f64 {
+        self.used_peak as f64 * 100.0 / self.range_size() as f64
+    }
+}

@@ -1,0 +1,79 @@
+//! Floor 12: everything readers may see, as immutable snapshots.
+
+use crate::capture::Loss;
+use crate::connection::Connection;
+use crate::decode::Skip;
+use crate::hosts::Sockets;
+use crate::rules::Finding;
+use crate::time::Timestamp;
+
+/// Where a file stopped making sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Bytes from the start of the (uncompressed) file.
+    pub offset: u64,
+    /// What is wrong there and what was done about it.
+    pub reason: String,
+}
+
+/// One input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// As it was given.
+    pub path: String,
+    /// `pcap`, `pcapng`, `pcap+gzip` and so on.
+    pub format: String,
+    /// Frames read from it.
+    pub packets: u64,
+    /// Bytes read from it, as stored.
+    pub bytes: u64,
+    /// Where it is damaged, if it is.
+    pub damage: Option<Damage>,
+}
+
+/// A bound that was hit: something was let go, and this says what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitHit {
+    /// Its name, kebab case.
+    pub name: &'static str,
+    /// How often.
+    pub count: u64,
+    /// What was let go, in a sentence.
+    pub meaning: &'static str,
+}
+
+/// What the whole input was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// The inputs in the order given.
+    pub inputs: Vec<Input>,
+    /// Time of the earliest and of the latest frame.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// Frames read (after the filter, if there is one).
+    pub frames: u64,
+    /// Frames that held a TCP segment.
+    pub segments: u64,
+    /// Frames that did not, by reason in the order of [`Skip::ALL`]; `frames == segments + Σ skipped`.
+    pub skipped: [u64; Skip::ALL.len()],
+    /// Frames that were never captured.
+    pub lost: Loss,
+    /// Bounds that were hit.
+    pub limits: Vec<LimitHit>,
+    /// Connections that were counted and let go because there were too many to keep.
+    pub let_go: u64,
+}
+
+/// One state of affairs. Readers hold it as `Arc<Snapshot>`.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// What the whole input was.
+    pub summary: Summary,
+    /// All connections in order of first frame; `connections[i].id == i + 1`.
+    pub connections: Vec<Connection>,
+    /// Findings, worst first.
+    pub findings: Vec<Finding>,
+    /// Sockets by client and server, most used first.
+    pub sockets: Vec<Sockets>,
+    /// Names of the tunnels that [`crate::decode::Context`] numbers; index 0 is none.
+    pub contexts: Vec<String>,
+}

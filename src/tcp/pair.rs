@@ -1,0 +1,406 @@
+//! How one segment moves both endpoints.
+//!
+//! In: the segments of one connection in capture order. A segment from one end first proves what had reached that end
+//! (as far as its acknowledgement goes), then its own flags act, then what it implies for the other end is queued
+//! there. Causality comes from acknowledgement numbers, never from capture order. Payload goes on to the [`Reader`].
+
+use super::peer::{CloseEvent, Peer};
+use super::reset::{self, ResetKind};
+use super::state::{Input, Standing, State};
+use super::stream::{Arrival, Reader};
+use crate::decode::{Flags, Segment};
+use crate::mark::Mark;
+use crate::side::End;
+use crate::time::Timestamp;
+
+/// What became of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// It was taken.
+    Taken,
+    /// It is a second sighting of one that was taken; nothing was counted.
+    Duplicate,
+}
+
+/// A filled hole counts as a repetition only if it came this long after the bytes behind it; before, the path has
+/// put two segments in the wrong order. Used where the sender gives no timestamps.
+const REORDERED_WITHIN: std::time::Duration = std::time::Duration::from_millis(3);
+
+/// Both endpoints of one connection.
+#[derive(Debug, Default)]
+pub struct Pair {
+    peers: [Peer; 2],
+}
+
+impl Pair {
+    /// Nothing seen yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One endpoint.
+    #[must_use]
+    pub const fn peer(&self, end: End) -> &Peer {
+        &self.peers[end as usize]
+    }
+
+    fn both(&mut self, from: End) -> (&mut Peer, &mut Peer) {
+        let [a, b] = &mut self.peers;
+        match from {
+            End::A => (a, b),
+            End::B => (b, a),
+        }
+    }
+
+    /// Takes the next segment that `from` sent.
+    pub fn segment<R: Reader>(
+        &mut self,
+        from: End,
+        segment: &Segment<'_>,
+        reader: &mut R,
+    ) -> Received {
+        let (sender, receiver) = self.both(from);
+        if sender.sightings.is_second(segment, &sender.fingerprint) {
+            return Received::Duplicate;
+        }
+        let at = Mark {
+            frame: segment.frame,
+            time: segment.time,
+        };
+        if segment.flags.has(Flags::RST) {
+            Self::take_reset(sender, receiver, segment, at);
+            if sender.stream.is_anchored() {
+                Self::take_ack(from, sender, receiver, segment, at, reader);
+            }
+            self.note_time_wait(at);
+            return Received::Taken;
+        }
+        sender.packets += 1;
+        sender.fingerprint.learn(segment);
+        if segment.flags.has(Flags::SYN) {
+            Self::take_syn(sender, receiver, segment, at);
+        } else {
+            Self::take_midstream(sender, receiver, segment);
+        }
+        Self::note_window(sender, segment);
+        Self::take_ack(from, sender, receiver, segment, at, reader);
+        Self::take_payload(from, sender, receiver, segment, at, reader);
+        sender.last_sent = at;
+        if segment.flags.has(Flags::FIN) {
+            Self::take_fin(from, sender, receiver, segment, at, reader);
+        }
+        if segment.flags.0 & (Flags::SYN.0 | Flags::FIN.0) != 0
+            || receiver.fin.is_some()
+            || sender.fin.is_some()
+        {
+            self.note_time_wait(at);
+        }
+        Received::Taken
+    }
+
+    /// Nothing more will come: holes become gaps, what is held is read.
+    pub fn close<R: Reader>(&mut self, at: Mark, reader: &mut R) {
+        for end in End::BOTH {
+            self.peers[end.index()].stream.close(end, at, reader);
+        }
+    }
+
+    fn take_syn(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>, at: Mark) {
+        sender.syns = sender.syns.saturating_add(1);
+        let first = sender.syn.is_none();
+        sender.stream.anchor(segment.seq.add(1), true);
+        if !first {
+            sender.retransmitted += 1;
+            sender.unanswered = sender.unanswered.saturating_add(1);
+        }
+        let answers = segment.flags.has(Flags::ACK);
+        if first {
+            sender.syn = Some(at);
+            sender.isn = Some(segment.seq);
+            sender.window_scale = segment.options.window_scale;
+        }
+        sender.answered_syn |= answers;
+        if answers {
+            // Whoever answers a SYN has received one, seen or not.
+            receiver.stream.anchor(segment.ack, true);
+            if receiver.proven == Standing::Unseen {
+                receiver.proven = Standing::In(State::SynSent);
+            }
+            sender.proven = sender.inbox.prove(sender.proven, 0);
+            sender.proven = sender.proven.after(Input::SendSynAck);
+            receiver.inbox.push(Input::ReceiveSynAck, Some(0));
+        } else {
+            sender.proven = sender.proven.after(Input::SendSyn);
+            if receiver.proven == Standing::Unseen || receiver.syn.is_some() {
+                receiver.inbox.push(Input::ReceiveSyn, Some(0));
+            }
+        }
+    }
+
+    /// A segment that is no SYN, from an end of which nothing was seen: the capture began after the handshake.
+    fn take_midstream(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>) {
+        sender.stream.anchor(segment.seq, false);
+        if segment.flags.has(Flags::ACK) {
+            receiver.stream.anchor(segment.ack, false);
+        }
+        if sender.proven == Standing::Unseen && sender.inbox.is_empty() {
+            sender.proven = Standing::Midstream;
+        }
+        if receiver.proven == Standing::Unseen
+            && receiver.inbox.is_empty()
+            && receiver.syn.is_none()
+        {
+            receiver.proven = Standing::Midstream;
+        }
+    }
+
+    fn note_window(sender: &mut Peer, segment: &Segment<'_>) {
+        let was_open = sender.window != Some(0);
+        if segment.window == 0 && was_open && !segment.flags.has(Flags::SYN) {
+            sender.zero_windows += 1;
+        }
+        sender.window = Some(segment.window);
+    }
+
+    /// What the acknowledgement number proves and changes.
+    fn take_ack<R: Reader>(
+        from: End,
+        sender: &mut Peer,
+        receiver: &mut Peer,
+        segment: &Segment<'_>,
+        at: Mark,
+        reader: &mut R,
+    ) {
+        if !segment.flags.has(Flags::ACK) || !receiver.stream.is_anchored() {
+            return;
+        }
+        let ack = receiver.stream.offset(segment.ack);
+        if ack < 0 || ack > receiver.stream.send_next() + super::stream::MAX_LEAP {
+            // Acknowledges what was never sent on this connection (RFC 9293 §3.10.7.4).
+            sender.astray = sender.astray.saturating_add(1);
+            return;
+        }
+        sender.last_ack = Some(segment.ack);
+        if ack > receiver.stream.acknowledged() || ack >= receiver.stream.send_next() {
+            receiver.unanswered = 0;
+        }
+        if !segment.flags.has(Flags::RST) {
+            if !sender.inbox.is_empty() {
+                sender.proven = sender.inbox.prove(sender.proven, ack);
+                if !segment.flags.has(Flags::SYN) {
+                    // Only an open endpoint sends anything but SYN and RST.
+                    sender.proven = sender
+                        .inbox
+                        .prove_by_act(sender.proven, Input::ReceiveAckOfSyn);
+                }
+            }
+            if !segment.flags.has(Flags::SYN) && sender.first_ack.is_none() {
+                sender.first_ack = Some(at);
+                if receiver.syn.is_some() || receiver.proven == Standing::In(State::SynReceived) {
+                    receiver.inbox.push(Input::ReceiveAckOfSyn, None);
+                }
+            }
+            if let Some(fin) = receiver.stream.fin()
+                && ack > fin
+                && receiver.stream.acknowledged() <= fin
+            {
+                receiver.inbox.push(Input::ReceiveAckOfFin, None);
+            }
+        }
+        receiver.stream.acknowledge(from.other(), at, ack, reader);
+    }
+
+    fn take_payload<R: Reader>(
+        from: End,
+        sender: &mut Peer,
+        receiver: &Peer,
+        segment: &Segment<'_>,
+        at: Mark,
+        reader: &mut R,
+    ) {
+        let start = sender.stream.offset(segment.payload_seq());
+        let control = segment.flags.0 & (Flags::SYN.0 | Flags::FIN.0) != 0;
+        if segment.length <= 1 && !control {
+            // RFC 9293 §3.8.4: a probe repeats the number before the next, with or without a byte of garbage.
+            let next = sender.stream.send_next();
+            if start + 1 == next
+                && (segment.length == 0 || receiver_has_all(sender, next))
+                && next > 0
+            {
+                if receiver.window != Some(0) {
+                    sender.keep_alives += 1;
+                }
+                sender.unanswered = sender.unanswered.saturating_add(1);
+                return;
+            }
+        }
+        if segment.length == 0 {
+            return;
+        }
+        let arrival = sender
+            .stream
+            .data(from, at, start, segment.payload, segment.length, reader);
+        let tsval = segment.options.timestamps.map(|times| times.value);
+        match arrival {
+            Arrival::New | Arrival::Ahead => {
+                sender.top_timestamp = tsval;
+                sender.top_time = at;
+            }
+            Arrival::Fill => {
+                let reordered = match (tsval, sender.top_timestamp) {
+                    (Some(this), Some(top)) => (this.wrapping_sub(top) as i32) < 0,
+                    _ => at.time.since(sender.top_time.time) < REORDERED_WITHIN,
+                };
+                if !reordered {
+                    sender.retransmitted += 1;
+                }
+            }
+            Arrival::Again => {
+                sender.retransmitted += 1;
+                sender.unanswered = sender.unanswered.saturating_add(1);
+            }
+            Arrival::Astray => sender.astray = sender.astray.saturating_add(1),
+        }
+    }
+
+    fn take_fin<R: Reader>(
+        from: End,
+        sender: &mut Peer,
+        receiver: &mut Peer,
+        segment: &Segment<'_>,
+        at: Mark,
+        reader: &mut R,
+    ) {
+        sender.fins += 1;
+        let offset = sender.stream.offset(segment.payload_seq()) + i64::from(segment.length);
+        if sender.fin.is_some() {
+            if segment.length == 0 {
+                sender.retransmitted += 1;
+                sender.unanswered = sender.unanswered.saturating_add(1);
+            }
+            return;
+        }
+        sender.stream.finish(from, at, offset, reader);
+        if sender.stream.fin().is_none() {
+            sender.astray = sender.astray.saturating_add(1);
+            return;
+        }
+        sender.fin = Some(close_event(receiver, segment, at, offset, None));
+        sender.proven = sender.proven.after(Input::SendFin);
+        receiver.inbox.push(Input::ReceiveFin, Some(offset + 1));
+    }
+
+    fn take_reset(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>, at: Mark) {
+        let kind = reset::classify(segment, sender, receiver);
+        sender.packets += 1;
+        sender.resets += 1;
+        let offset = if sender.stream.is_anchored() && kind != ResetKind::Refusal {
+            sender.stream.offset(segment.seq)
+        } else {
+            0
+        };
+        let event = close_event(receiver, segment, at, offset, Some(kind));
+        let replace = match sender.reset.and_then(|event| event.kind) {
+            None => true,
+            Some(ResetKind::Stale) => kind != ResetKind::Stale,
+            Some(_) => false,
+        };
+        if replace {
+            sender.reset = Some(event);
+        }
+        match kind {
+            ResetKind::Stale => {}
+            ResetKind::Foreign => receiver.inbox.push(Input::ReceiveRst, None),
+            ResetKind::Refusal | ResetKind::NoSocket | ResetKind::Abort => {
+                sender.fingerprint.learn(segment);
+                if sender.proven == Standing::Unseen && kind != ResetKind::Refusal {
+                    sender.proven = Standing::Midstream;
+                }
+                sender.proven = sender.inbox.presume(sender.proven).after(Input::SendRst);
+                if sender.proven == Standing::Unseen {
+                    sender.proven = Standing::In(State::Closed);
+                }
+                sender.inbox = super::Inbox::default();
+                receiver.inbox.push(Input::ReceiveRst, None);
+            }
+        }
+    }
+
+    fn note_time_wait(&mut self, at: Mark) {
+        for peer in &mut self.peers {
+            if peer.presumed() == Standing::In(State::TimeWait) {
+                peer.time_wait.get_or_insert(at);
+            } else {
+                peer.time_wait = None;
+            }
+        }
+    }
+
+    /// Whether neither end can say anything more that matters: both closed, or past it.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.peers.iter().all(|peer| {
+            matches!(
+                peer.presumed(),
+                Standing::In(State::Closed | State::TimeWait)
+            )
+        })
+    }
+
+    /// Whether anything was closed: a FIN or an effective RST was sent.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.peers.iter().any(|peer| {
+            peer.fin.is_some()
+                || peer
+                    .reset
+                    .is_some_and(|event| event.kind != Some(ResetKind::Stale))
+        })
+    }
+
+    /// The time of the last segment of either end.
+    #[must_use]
+    pub fn last_sent(&self) -> Timestamp {
+        self.peers[0]
+            .last_sent
+            .time
+            .max(self.peers[1].last_sent.time)
+    }
+}
+
+fn receiver_has_all(sender: &Peer, next: i64) -> bool {
+    sender.stream.acknowledged() >= next
+}
+
+fn close_event(
+    receiver: &Peer,
+    segment: &Segment<'_>,
+    at: Mark,
+    offset: i64,
+    kind: Option<ResetKind>,
+) -> CloseEvent {
+    // A RST without ACK says nothing of what its sender has received; what it acknowledged before does.
+    let claimed = segment
+        .flags
+        .has(Flags::ACK)
+        .then_some(segment.ack)
+        .filter(|_| receiver.stream.is_anchored() && kind != Some(ResetKind::Refusal))
+        .map(|ack| receiver.stream.offset(ack))
+        .filter(|ack| {
+            (0..=receiver
+                .stream
+                .send_next()
+                .max(receiver.stream.acknowledged()))
+                .contains(ack)
+        });
+    let received = claimed.unwrap_or(0).max(receiver.stream.acknowledged());
+    let fin = receiver.stream.fin();
+    CloseEvent {
+        mark: at,
+        sent: u64::try_from(offset).unwrap_or(0),
+        received: u64::try_from(fin.map_or(received, |fin| received.min(fin))).unwrap_or(0),
+        knew_fin: fin.is_some_and(|fin| received > fin),
+        kind,
+    }
+}

@@ -1,0 +1,192 @@
+//! One endpoint: its standing, what it sent, how it closed, and what its packets look like.
+
+use super::fingerprint::Fingerprint;
+use super::inbox::Inbox;
+use super::reset::ResetKind;
+use super::sightings::Sightings;
+use super::state::Standing;
+use super::stream::Stream;
+use crate::mark::Mark;
+use crate::seq::Seq;
+
+/// The first FIN or RST of one endpoint, and what its sender knew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CloseEvent {
+    /// The frame.
+    pub mark: Mark,
+    /// Payload offset in its own stream at which it stands.
+    pub sent: u64,
+    /// Payload offset in the peer's stream up to which its sender had received.
+    pub received: u64,
+    /// Its sender had the peer's FIN: its acknowledgement covers it.
+    pub knew_fin: bool,
+    /// The kind, of a RST.
+    pub kind: Option<ResetKind>,
+}
+
+/// What is known of one endpoint.
+#[derive(Debug, Default)]
+pub struct Peer {
+    /// The state as proven.
+    pub(super) proven: Standing,
+    /// What was sent to it and has not been proven to have arrived.
+    pub(super) inbox: Inbox,
+    /// What it sent.
+    pub(super) stream: Stream,
+    /// Its initial sequence number, if its SYN was seen.
+    pub(super) isn: Option<Seq>,
+    /// Its first SYN.
+    pub(super) syn: Option<Mark>,
+    /// Whether one of its SYNs carried ACK.
+    pub(super) answered_syn: bool,
+    /// SYN segments it sent.
+    pub(super) syns: u16,
+    /// The acknowledgement number it sent last.
+    pub(super) last_ack: Option<Seq>,
+    /// When it sent its last segment but RSTs.
+    pub(super) last_sent: Mark,
+    /// Its first segment that was not a SYN and carried a valid ACK.
+    pub(super) first_ack: Option<Mark>,
+    /// Window scale it offered; `None` if its SYN had none or was not seen.
+    pub(super) window_scale: Option<u8>,
+    /// The window it announced last, unscaled.
+    pub(super) window: Option<u16>,
+    /// TSval of the segment that carried its highest byte.
+    pub(super) top_timestamp: Option<u32>,
+    /// When its highest byte was sent.
+    pub(super) top_time: Mark,
+    /// Its first FIN.
+    pub(super) fin: Option<CloseEvent>,
+    /// Its first RST that counts: not stale; else the first.
+    pub(super) reset: Option<CloseEvent>,
+    /// Since when it holds a TIME-WAIT.
+    pub(super) time_wait: Option<Mark>,
+    /// What its packets look like.
+    pub(super) fingerprint: Fingerprint,
+    /// Its latest segments, to know one seen twice.
+    pub(super) sightings: Sightings,
+    /// Segments, RSTs that are not its own left out.
+    pub(super) packets: u64,
+    pub(super) retransmitted: u32,
+    /// Consecutive repetitions that the peer has not answered.
+    pub(super) unanswered: u16,
+    pub(super) fins: u32,
+    pub(super) resets: u32,
+    pub(super) keep_alives: u32,
+    pub(super) zero_windows: u32,
+    /// Segments far outside everything sent or with numbers that fit no state.
+    pub(super) astray: u32,
+}
+
+impl Peer {
+    /// The state if everything sent to it has arrived.
+    #[must_use]
+    pub fn presumed(&self) -> Standing {
+        self.inbox.presume(self.proven)
+    }
+
+    /// The state as its own segments prove it.
+    #[must_use]
+    pub const fn proven(&self) -> Standing {
+        self.proven
+    }
+
+    /// What it sent, as bytes.
+    #[must_use]
+    pub const fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// Its first SYN.
+    #[must_use]
+    pub const fn syn(&self) -> Option<Mark> {
+        self.syn
+    }
+
+    /// Whether its SYN answered the peer's.
+    #[must_use]
+    pub const fn answered_syn(&self) -> bool {
+        self.answered_syn
+    }
+
+    /// SYN segments, repetitions included.
+    #[must_use]
+    pub const fn syns(&self) -> u16 {
+        self.syns
+    }
+
+    /// Its first segment after the handshake's first two.
+    #[must_use]
+    pub const fn first_ack(&self) -> Option<Mark> {
+        self.first_ack
+    }
+
+    /// Its first FIN.
+    #[must_use]
+    pub const fn fin(&self) -> Option<CloseEvent> {
+        self.fin
+    }
+
+    /// Its first RST that counts.
+    #[must_use]
+    pub const fn reset(&self) -> Option<CloseEvent> {
+        self.reset
+    }
+
+    /// Since when it holds a TIME-WAIT.
+    #[must_use]
+    pub const fn time_wait(&self) -> Option<Mark> {
+        self.time_wait
+    }
+
+    /// When it last sent anything but a RST.
+    #[must_use]
+    pub const fn last_sent(&self) -> Mark {
+        self.last_sent
+    }
+
+    /// Repetitions and probes since the peer last answered.
+    #[must_use]
+    pub const fn unanswered(&self) -> u16 {
+        self.unanswered
+    }
+
+    /// Segments that fit nothing it had sent.
+    #[must_use]
+    pub const fn astray(&self) -> u32 {
+        self.astray
+    }
+
+    /// Counters: packets, retransmitted, FINs, RSTs, keep-alive probes, zero windows.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        Counts {
+            packets: self.packets,
+            retransmitted: self.retransmitted,
+            fins: self.fins,
+            resets: self.resets,
+            keep_alives: self.keep_alives,
+            zero_windows: self.zero_windows,
+            ttl: self.fingerprint.ttl(),
+        }
+    }
+}
+
+/// How many segments of which sort.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Segments.
+    pub packets: u64,
+    /// Segments that repeat what was sent before.
+    pub retransmitted: u32,
+    /// Segments with FIN.
+    pub fins: u32,
+    /// Segments with RST.
+    pub resets: u32,
+    /// Keep-alive probes.
+    pub keep_alives: u32,
+    /// Times the window went to zero.
+    pub zero_windows: u32,
+    /// Time to live of its first segment.
+    pub ttl: u8,
+}

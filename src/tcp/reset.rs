@@ -1,0 +1,91 @@
+//! Which kind of RST it was, and by what it is known (RFC 9293 §3.5.2 and §3.10.7, RFC 5961 §3, RFC 1337).
+
+use super::peer::Peer;
+use super::state::{Standing, State};
+use crate::decode::{Flags, Segment};
+
+/// Which kind of RST it was; the kind decides most of the story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ResetKind {
+    /// Answers a SYN: nobody listens, or somebody forbids.
+    Refusal,
+    /// Answers a segment for which there is no socket (any more): no ACK flag, its sequence number is the
+    /// acknowledgement number of the segment that drew it. That segment came late; the close was earlier.
+    NoSocket,
+    /// RST and ACK at the sender's next sequence number: its application or kernel gave up a live socket.
+    Abort,
+    /// Not that host's own: TTL, IP identification, window, options or timing do not fit it.
+    Foreign,
+    /// Outside the receiver's window, or sent to a connection already over: without effect.
+    Stale,
+}
+
+/// How far right of the receiver's next number a RST may lie and still be taken for the sender's own numbering:
+/// the largest window (RFC 7323 §2.3).
+const MAX_WINDOW: i64 = 1 << 30;
+
+/// Judges a RST by the numbers it bears and by what both sides were. `from` sent it (by its address), `to` receives it.
+#[must_use]
+pub fn classify(segment: &Segment<'_>, from: &Peer, to: &Peer) -> ResetKind {
+    let acks = segment.flags.has(Flags::ACK);
+    if is_refusal(segment, from, to) {
+        return ResetKind::Refusal;
+    }
+    let offset = from.stream.offset(segment.seq);
+    if from.fingerprint.is_distant(segment) {
+        return ResetKind::Foreign;
+    }
+    if both_over(from, to) {
+        return ResetKind::Stale;
+    }
+    // A segment without ACK draws a RST with ACK, sequence number 0; one with ACK draws a RST without, at the number
+    // it acknowledged (RFC 9293 §3.10.7.1).
+    if !acks {
+        let trigger = to.last_ack == Some(segment.seq) || from.stream.acknowledged() == offset;
+        if trigger || !from.stream.is_anchored() {
+            return ResetKind::NoSocket;
+        }
+        let next = from.stream.send_next();
+        return if offset >= from.stream.acknowledged().min(next) && offset <= next {
+            ResetKind::NoSocket
+        } else if offset == next || in_window(offset, from) {
+            ResetKind::Abort
+        } else {
+            ResetKind::Stale
+        };
+    }
+    if !from.stream.is_anchored() || in_window(offset, from) {
+        return ResetKind::Abort;
+    }
+    ResetKind::Stale
+}
+
+/// RST and ACK, acknowledging exactly the SYN (and its data, RFC 7413), from a side that never sent one.
+fn is_refusal(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
+    let Some(isn) = to.isn.filter(|_| from.syn.is_none()) else {
+        return false;
+    };
+    let unanswered = matches!(to.proven, Standing::In(State::SynSent | State::Closed));
+    let acknowledged = segment.ack.from(isn.add(1));
+    unanswered
+        && segment.flags.has(Flags::ACK)
+        && (0..=to.stream.top().clamp(0, i64::from(i32::MAX))).contains(&i64::from(acknowledged))
+}
+
+/// Both have closed and know of the other's close: nothing is left that a RST could end.
+fn both_over(from: &Peer, to: &Peer) -> bool {
+    let over = |peer: &Peer| {
+        matches!(
+            peer.presumed(),
+            Standing::In(State::TimeWait | State::Closed)
+        )
+    };
+    over(from) && over(to)
+}
+
+/// Whether a RST at `offset` can have an effect: not left of what the receiver has acknowledged, not right of any
+/// window (RFC 5961 §3.2; the exact match that it asks for cannot be told from outside when segments were lost).
+fn in_window(offset: i64, from: &Peer) -> bool {
+    let left = from.stream.acknowledged().min(from.stream.send_next());
+    offset >= left && offset <= from.stream.send_next().max(left) + MAX_WINDOW
+}

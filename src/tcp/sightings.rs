@@ -1,0 +1,91 @@
+//! One packet seen twice: on two interfaces, in a mirror of both directions, on both sides of a bridge.
+//!
+//! A repetition by the host is another packet: its IPv4 identification or its timestamp has moved on. A second
+//! sighting is the same packet to the bit, but for what a hop may change. Where the host does not number its packets
+//! (IPv6, identification 0) the link layer must differ, or the packet must take sequence space and come again before
+//! any host would repeat it.
+
+use std::time::Duration;
+
+use super::fingerprint::Fingerprint;
+use crate::decode::Segment;
+use crate::time::Timestamp;
+
+/// How long after the first a second sighting may come: capture buffers of two interfaces are read in turn.
+const WINDOW: Duration = Duration::from_millis(20);
+/// No host repeats a segment sooner than this; the shortest known timers are far above it.
+const TOO_SOON: Duration = Duration::from_micros(500);
+/// How many of its latest segments are remembered: a burst of segments may be seen whole before its second sighting.
+const ROOM: usize = 8;
+
+/// The latest segments of one endpoint.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sightings {
+    digests: [u32; ROOM],
+    places: [u32; ROOM],
+    times: [Timestamp; ROOM],
+    cursor: u8,
+}
+
+impl Sightings {
+    /// Whether `segment` is one that was seen already; remembers it otherwise.
+    pub fn is_second(&mut self, segment: &Segment<'_>, host: &Fingerprint) -> bool {
+        let digest = digest(segment);
+        let place = place(segment);
+        for index in 0..ROOM {
+            if self.digests[index] != digest {
+                continue;
+            }
+            let apart = segment.time.since(self.times[index]);
+            if apart > WINDOW {
+                continue;
+            }
+            let numbered = segment.ip_id.is_some_and(|id| id != 0) && host.counts_ids();
+            let elsewhere = self.places[index] != place;
+            let too_soon = segment.seq_len() > 0 && apart <= TOO_SOON;
+            if numbered || elsewhere || too_soon {
+                return true;
+            }
+        }
+        let cursor = usize::from(self.cursor) % ROOM;
+        self.digests[cursor] = digest;
+        self.places[cursor] = place;
+        self.times[cursor] = segment.time;
+        self.cursor = self.cursor.wrapping_add(1) % ROOM as u8;
+        false
+    }
+}
+
+/// What stays the same when a packet is seen twice: all but time to live and the link layer.
+fn digest(segment: &Segment<'_>) -> u32 {
+    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+    let times = segment.options.timestamps.unwrap_or_default();
+    let words = [
+        u64::from(segment.seq.0) << 32 | u64::from(segment.ack.0),
+        u64::from(times.value) << 32 | u64::from(times.echo),
+        u64::from(segment.ip_id.unwrap_or(0)) << 48
+            | u64::from(segment.window) << 32
+            | u64::from(segment.flags.0) << 24
+            | u64::from(segment.length & 0x00ff_ffff),
+        segment
+            .options
+            .sack_blocks()
+            .first()
+            .map_or(0, |block| u64::from(block.0.0) << 32 | u64::from(block.1.0)),
+    ];
+    let mut hash = MULTIPLIER;
+    for word in words {
+        hash = (hash ^ word).wrapping_mul(MULTIPLIER);
+        hash ^= hash >> 29;
+    }
+    // Zero marks an empty place.
+    ((hash >> 32) as u32).max(1)
+}
+
+/// What tells two sightings apart.
+fn place(segment: &Segment<'_>) -> u32 {
+    segment.link_digest
+        ^ segment.interface.wrapping_mul(0x9e37_79b1)
+        ^ u32::from(segment.ttl) << 16
+        ^ u32::from(segment.vlan)
+}

@@ -1,0 +1,511 @@
+//! One direction's bytes, in order: reassembly by offsets, with what is missing kept as gaps.
+//!
+//! In: segments in capture order and the peer's acknowledgements. Out: slices in stream order to a [`Reader`]; gaps
+//! as lengths, never as bytes. In-order payload is handed on as a slice of the frame; only what lies beyond a hole is
+//! copied. A hole is a gap when the peer acknowledges past it, when a bound is hit, or at the end.
+//!
+//! Offsets count payload bytes from the first after the SYN, or from the first sequence number seen where the SYN was
+//! not captured (RFC 9293 §3.4 gives the arithmetic; 64 bits never wrap here).
+
+use crate::mark::Mark;
+use crate::seq::Seq;
+use crate::side::End;
+
+/// Who reads the streams of both directions.
+pub trait Reader {
+    /// The next `length` bytes; `bytes` are those of them that were captured, from the start.
+    fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32);
+    /// The next `length` bytes were never captured.
+    fn gap(&mut self, from: End, at: Mark, length: u64);
+    /// The stream ends here: the FIN.
+    fn end(&mut self, from: End, at: Mark);
+}
+
+/// Bytes kept per direction beyond a hole. A megabyte is a whole receive window of most hosts; a hole that holds up
+/// more than this is taken for a capture loss.
+pub(crate) const MAX_HELD_BYTES: usize = 1 << 20;
+/// Pieces kept per direction beyond a hole, for hostile one-byte segments.
+pub(crate) const MAX_HELD_PIECES: usize = 2048;
+/// Gaps remembered per direction, to tell a late arrival from a repetition.
+pub(crate) const MAX_GAPS: usize = 64;
+/// How far beyond everything sent a segment may lie before it is taken for none of this stream: the largest window
+/// there can be is 1 GiB (RFC 7323 §2.3); ones over 64 MiB are not seen in practice.
+pub(crate) const MAX_LEAP: i64 = 64 << 20;
+
+/// A piece that waits for the hole before it.
+#[derive(Debug)]
+struct Held {
+    start: i64,
+    length: u32,
+    at: Mark,
+    bytes: Box<[u8]>,
+}
+
+impl Held {
+    fn end(&self) -> i64 {
+        self.start + i64::from(self.length)
+    }
+}
+
+/// What a payload was, beside the bytes before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// New bytes, in order.
+    New,
+    /// New bytes beyond a hole.
+    Ahead,
+    /// Bytes that fill a hole.
+    Fill,
+    /// Nothing that had not been seen.
+    Again,
+    /// Not of this stream: far from everything sent.
+    Astray,
+}
+
+/// One direction.
+#[derive(Debug, Default)]
+pub struct Stream {
+    base: Seq,
+    anchored: bool,
+    /// The base is the number after a SYN: offset 0 is the first byte ever sent.
+    whole: bool,
+    ended: bool,
+    /// A bound was hit, and a hole was given up for it.
+    limited: bool,
+    next: i64,
+    top: i64,
+    acked: i64,
+    fin: Option<i64>,
+    bytes: u64,
+    missing: u64,
+    later: Option<Box<Later>>,
+}
+
+/// What only streams with holes need.
+#[derive(Debug, Default)]
+struct Later {
+    held: Vec<Held>,
+    held_bytes: usize,
+    gaps: Vec<(i64, i64)>,
+}
+
+impl Stream {
+    /// Fixes offset 0 at `first`, once. `whole`: a SYN proves that nothing was sent before.
+    pub fn anchor(&mut self, first: Seq, whole: bool) {
+        if !self.anchored {
+            self.anchored = true;
+            self.base = first;
+            self.whole = whole;
+        }
+    }
+
+    /// Whether offset 0 is fixed.
+    #[must_use]
+    pub const fn is_anchored(&self) -> bool {
+        self.anchored
+    }
+
+    /// Whether offset 0 is known to be the stream's first byte.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// The offset of `seq`, taken nearest to the highest sent.
+    #[must_use]
+    pub const fn offset(&self, seq: Seq) -> i64 {
+        let near = if self.acked > self.top {
+            self.acked
+        } else {
+            self.top
+        };
+        near + seq.from(self.base.add(near as u32)) as i64
+    }
+
+    /// The sequence number at `offset`.
+    #[must_use]
+    pub const fn seq(&self, offset: i64) -> Seq {
+        self.base.add(offset as u32)
+    }
+
+    /// The offset after the highest payload byte seen.
+    #[must_use]
+    pub const fn top(&self) -> i64 {
+        self.top
+    }
+
+    /// The sender's next number as an offset: after the highest byte, and after the FIN if there was one
+    /// (RFC 9293 SND.NXT).
+    #[must_use]
+    pub const fn send_next(&self) -> i64 {
+        match self.fin {
+            Some(fin) if fin + 1 > self.top => fin + 1,
+            _ => self.top,
+        }
+    }
+
+    /// How far the reader has been given the stream.
+    #[must_use]
+    pub const fn delivered(&self) -> i64 {
+        self.next
+    }
+
+    /// The highest offset the peer has acknowledged; counts the FIN as one.
+    #[must_use]
+    pub const fn acknowledged(&self) -> i64 {
+        self.acked
+    }
+
+    /// Where the FIN stands, if one was sent.
+    #[must_use]
+    pub const fn fin(&self) -> Option<i64> {
+        self.fin
+    }
+
+    /// Distinct payload bytes seen.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Payload that was acknowledged and never seen: gaps, and what the peer acknowledged beyond the highest byte.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        let beyond = self.acked - self.send_next();
+        let held: i64 = self.later.as_ref().map_or(0, |later| {
+            let mut from = self.next;
+            let mut hole = 0;
+            for piece in &later.held {
+                if piece.start >= self.acked {
+                    break;
+                }
+                hole += (piece.start - from).max(0);
+                from = piece.end();
+            }
+            hole
+        });
+        self.missing + u64::try_from(beyond).unwrap_or(0) + u64::try_from(held).unwrap_or(0)
+    }
+
+    /// Whether a bound made it give up a hole before its time.
+    #[must_use]
+    pub const fn was_limited(&self) -> bool {
+        self.limited
+    }
+
+    /// Bytes kept beyond holes.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.later.as_ref().map_or(0, |later| later.held_bytes)
+    }
+
+    /// A payload of `length` bytes at `start`, of which `bytes` were captured.
+    pub fn data<R: Reader>(
+        &mut self,
+        from: End,
+        at: Mark,
+        start: i64,
+        bytes: &[u8],
+        length: u32,
+        reader: &mut R,
+    ) -> Arrival {
+        if start == self.next && self.later.is_none() && length > 0 && self.fin.is_none() {
+            // The ordinary case: the next bytes, nothing held.
+            self.next += i64::from(length);
+            self.top = self.next;
+            self.bytes += u64::from(length);
+            reader.data(from, at, bytes, length);
+            return Arrival::New;
+        }
+        self.data_out_of_order(from, at, start, bytes, length, reader)
+    }
+
+    fn data_out_of_order<R: Reader>(
+        &mut self,
+        from: End,
+        at: Mark,
+        mut start: i64,
+        mut bytes: &[u8],
+        mut length: u32,
+        reader: &mut R,
+    ) -> Arrival {
+        if start > self.top.max(self.acked) + MAX_LEAP || start < self.top - MAX_LEAP {
+            return Arrival::Astray;
+        }
+        let mut end = start + i64::from(length);
+        if let Some(fin) = self.fin
+            && end > fin
+        {
+            // Nothing can follow a FIN; what does is another story (RFC 9293 §3.10.7.4, seventh).
+            let over = (end - fin).min(i64::from(length)) as u32;
+            length -= over;
+            end = start + i64::from(length);
+            bytes = &bytes[..bytes.len().min(length as usize)];
+        }
+        if length == 0 {
+            return Arrival::Again;
+        }
+        let old_top = self.top;
+        self.top = self.top.max(end);
+        let mut filled = self.fill_gaps(start, end);
+        if start > self.next && self.acked >= start && self.hole_is_empty(start) {
+            self.declare_gap(from, at, start, reader);
+        }
+        if start < self.next {
+            let seen = (self.next - start).min(i64::from(length)) as u32;
+            start += i64::from(seen);
+            length -= seen;
+            bytes = bytes.get(seen as usize..).unwrap_or(&[]);
+        }
+        if length > 0 {
+            if start == self.next {
+                filled |= self.deliver_until_held(from, at, start, bytes, length, reader);
+            } else {
+                filled |= self.hold(from, at, start, bytes, length, reader);
+            }
+            self.release(from, at, reader);
+        }
+        match (filled, end > old_top) {
+            (false, _) => Arrival::Again,
+            (true, true) if self.next >= end => Arrival::New,
+            (true, true) => Arrival::Ahead,
+            (true, false) => Arrival::Fill,
+        }
+    }
+
+    /// Hands on a piece that begins at `next`, but for the parts that are already held. Whether any byte was new.
+    fn deliver_until_held<R: Reader>(
+        &mut self,
+        from: End,
+        at: Mark,
+        start: i64,
+        bytes: &[u8],
+        length: u32,
+        reader: &mut R,
+    ) -> bool {
+        let end = start + i64::from(length);
+        let mut new = 0i64;
+        let mut cursor = start;
+        if let Some(later) = &self.later {
+            for piece in &later.held {
+                if piece.start >= end {
+                    break;
+                }
+                new += (piece.start - cursor).max(0);
+                cursor = cursor.max(piece.end());
+            }
+        }
+        new += (end - cursor).max(0);
+        self.bytes += new as u64;
+        self.next = end;
+        reader.data(from, at, bytes, length);
+        new > 0
+    }
+
+    /// Keeps a piece beyond a hole, without the parts already held. Whether any byte was new.
+    fn hold<R: Reader>(
+        &mut self,
+        from: End,
+        at: Mark,
+        start: i64,
+        bytes: &[u8],
+        length: u32,
+        reader: &mut R,
+    ) -> bool {
+        let end = start + i64::from(length);
+        let later = self.later.get_or_insert_default();
+        let mut index = later.held.partition_point(|piece| piece.end() <= start);
+        let mut cursor = start;
+        let mut new = 0i64;
+        while cursor < end {
+            let (until, skip_to) = match later.held.get(index) {
+                Some(piece) if piece.start < end => (piece.start.max(cursor), piece.end()),
+                _ => (end, end),
+            };
+            if until > cursor {
+                let skip = (cursor - start) as usize;
+                let take = (until - cursor) as usize;
+                let captured = bytes.get(skip..).unwrap_or(&[]);
+                let captured = &captured[..captured.len().min(take)];
+                later.held_bytes += captured.len();
+                later.held.insert(
+                    index,
+                    Held {
+                        start: cursor,
+                        length: take as u32,
+                        at,
+                        bytes: captured.into(),
+                    },
+                );
+                new += take as i64;
+                index += 1;
+            }
+            cursor = cursor.max(skip_to);
+            index += 1;
+        }
+        self.bytes += new as u64;
+        if later.held_bytes > MAX_HELD_BYTES || later.held.len() > MAX_HELD_PIECES {
+            self.limited = true;
+            self.give_up_hole(from, at, reader);
+        }
+        new > 0
+    }
+
+    fn hole_is_empty(&self, until: i64) -> bool {
+        self.later
+            .as_ref()
+            .and_then(|later| later.held.first())
+            .is_none_or(|piece| piece.start >= until)
+    }
+
+    /// Hands on the held pieces that have become the next.
+    fn release<R: Reader>(&mut self, from: End, at: Mark, reader: &mut R) {
+        let Some(later) = &mut self.later else { return };
+        let mut done = 0;
+        for piece in &later.held {
+            if piece.start > self.next {
+                break;
+            }
+            done += 1;
+            later.held_bytes -= piece.bytes.len();
+            let seen = self.next - piece.start;
+            let rest = i64::from(piece.length) - seen;
+            if rest > 0 {
+                let bytes = piece.bytes.get(seen as usize..).unwrap_or(&[]);
+                self.next = piece.end();
+                reader.data(from, piece.at, bytes, rest as u32);
+            }
+        }
+        later.held.drain(..done);
+        if later.held.is_empty() && later.gaps.is_empty() {
+            self.later = None;
+        }
+        self.end_if_done(from, at, reader);
+    }
+
+    /// Takes everything up to `until` for lost by the capture.
+    fn declare_gap<R: Reader>(&mut self, from: End, at: Mark, until: i64, reader: &mut R) {
+        let length = until - self.next;
+        if length <= 0 {
+            return;
+        }
+        let later = self.later.get_or_insert_default();
+        if later.gaps.len() == MAX_GAPS {
+            later.gaps.remove(0);
+        }
+        later.gaps.push((self.next, until));
+        self.missing += length as u64;
+        self.next = until;
+        reader.gap(from, at, length as u64);
+    }
+
+    fn give_up_hole<R: Reader>(&mut self, from: End, at: Mark, reader: &mut R) {
+        let first = self
+            .later
+            .as_ref()
+            .and_then(|later| later.held.first())
+            .map(|piece| piece.start);
+        if let Some(start) = first {
+            self.declare_gap(from, at, start, reader);
+            self.release(from, at, reader);
+        }
+    }
+
+    /// Counts what arrives late inside declared gaps. Whether there was any.
+    fn fill_gaps(&mut self, start: i64, end: i64) -> bool {
+        let Some(later) = &mut self.later else {
+            return false;
+        };
+        let mut new = 0i64;
+        let mut index = 0;
+        while let Some(&(low, high)) = later.gaps.get(index) {
+            let from = low.max(start);
+            let to = high.min(end);
+            if from >= to {
+                index += 1;
+                continue;
+            }
+            new += to - from;
+            later.gaps.remove(index);
+            for rest in [(low, from), (to, high)] {
+                if rest.0 < rest.1 && later.gaps.len() < MAX_GAPS {
+                    later.gaps.insert(index, rest);
+                    index += 1;
+                }
+            }
+        }
+        self.bytes += new as u64;
+        self.missing = self.missing.saturating_sub(new as u64);
+        new > 0
+    }
+
+    /// The sender's FIN stands at `offset`.
+    pub fn finish<R: Reader>(&mut self, from: End, at: Mark, offset: i64, reader: &mut R) {
+        if self.fin.is_none() && offset >= self.top && offset <= self.top.max(self.acked) + MAX_LEAP
+        {
+            self.fin = Some(offset);
+        }
+        self.end_if_done(from, at, reader);
+    }
+
+    fn end_if_done<R: Reader>(&mut self, from: End, at: Mark, reader: &mut R) {
+        if !self.ended && self.fin.is_some_and(|fin| self.next >= fin) {
+            self.ended = true;
+            reader.end(from, at);
+        }
+    }
+
+    /// The peer acknowledges everything before `offset`.
+    pub fn acknowledge<R: Reader>(&mut self, from: End, at: Mark, offset: i64, reader: &mut R) {
+        if offset <= self.acked || offset > self.top.max(self.acked) + MAX_LEAP {
+            return;
+        }
+        self.acked = offset;
+        if offset <= self.next || self.later.is_none() && self.fin.is_none() {
+            return;
+        }
+        // Holes that the peer has and the capture has not.
+        while let Some(start) = self
+            .later
+            .as_ref()
+            .and_then(|later| later.held.first())
+            .map(|piece| piece.start)
+        {
+            if start > self.acked {
+                break;
+            }
+            self.declare_gap(from, at, start, reader);
+            self.release(from, at, reader);
+        }
+        if let Some(fin) = self.fin
+            && self.acked > fin
+            && self.next < fin
+        {
+            self.declare_gap(from, at, fin, reader);
+            self.end_if_done(from, at, reader);
+        }
+    }
+
+    /// Nothing more will come: what is held is handed on, holes are gaps (uncounted as missing unless acknowledged).
+    pub fn close<R: Reader>(&mut self, from: End, at: Mark, reader: &mut R) {
+        let missing = self.missing();
+        while self
+            .later
+            .as_ref()
+            .is_some_and(|later| !later.held.is_empty())
+        {
+            self.give_up_hole(from, at, reader);
+        }
+        if let Some(fin) = self.fin
+            && self.next < fin
+        {
+            self.declare_gap(from, at, fin, reader);
+            self.end_if_done(from, at, reader);
+        }
+        // `missing` was right before: holes that nobody acknowledged may have been filled by what was dropped later.
+        self.missing = 0;
+        let rest = self.missing();
+        self.missing = missing.saturating_sub(rest);
+        self.later = None;
+    }
+}
