@@ -120,6 +120,18 @@ impl Batch {
         self.slots = slots;
     }
 
+    /// All its bytes, those between the frames included.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.used.min(self.bytes.len())]
+    }
+
+    /// Where `part` begins in [`Batch::bytes`], if it lies in there.
+    pub(crate) fn place_of(&self, part: &[u8]) -> Option<u32> {
+        let start = (part.as_ptr() as usize).checked_sub(self.bytes.as_ptr() as usize)?;
+        let inside = start + part.len() <= self.bytes().len();
+        inside.then(|| u32::try_from(start).ok()).flatten()
+    }
+
     /// The bytes of one slot.
     pub(crate) fn data(&self, slot: &Slot) -> &[u8] {
         &self.bytes[slot.start as usize..][..slot.captured as usize]
