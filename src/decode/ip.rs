@@ -100,18 +100,11 @@ impl<'a> Walk<'a, '_> {
                 let &[next, length] = self.bytes.head()?;
                 self.on((usize::from(length) + 2) * 4, Layer::Protocol(next))
             }
-            IpNumber::IPV4 => {
-                self.enter("ipip", None);
-                self.ipv4()
-            }
-            IpNumber::IPV6 => {
-                self.enter("6in4", None);
-                self.ipv6()
-            }
+            IpNumber::UDP => self.udp(),
             IpNumber::ICMP => self.icmp_v4(),
             IpNumber::IPV6_ICMP => self.icmp_v6(),
             IpNumber::ENCAPSULATING_SECURITY_PAYLOAD => Err(Skip::Encrypted),
-            _ => Err(Skip::NotTcp),
+            _ => self.ip_tunnel(number),
         }
     }
 
