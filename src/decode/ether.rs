@@ -47,8 +47,8 @@ impl<'a> Walk<'a, '_> {
     #[inline]
     pub(super) fn ether_type(&mut self, kind: u16) -> Result<Step<'a>, Skip> {
         match EtherType(kind) {
-            EtherType::IPV4 => self.ipv4(),
-            EtherType::IPV6 => self.ipv6(),
+            // The version rules: rewritten captures have one version under the other's EtherType.
+            EtherType::IPV4 | EtherType::IPV6 => self.ip(),
             EtherType::VLAN_TAGGED_FRAME
             | EtherType::PROVIDER_BRIDGING
             | EtherType::VLAN_DOUBLE_TAGGED_FRAME => self.vlan(),

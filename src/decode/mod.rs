@@ -72,9 +72,9 @@ impl Decoder {
     /// The reason why there is no segment in it.
     #[inline]
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Decoded<'a>, Skip> {
-        let walk = Walk::new(frame, frame.data, &mut self.contexts);
+        let mut walk = Walk::new(frame, frame.data, &mut self.contexts);
         match walk.run(Layer::Link(frame.link))? {
-            Found::Segment(segment) => Ok(Decoded::Segment(segment)),
+            Found::Tcp => walk.segment().map(Decoded::Segment),
             Found::Quote(quote) => Ok(Decoded::Quote(quote)),
             Found::Piece(piece) => {
                 let whole = self.fragments.insert(&piece, frame.time)?;
@@ -115,12 +115,12 @@ impl Decoder {
                 data: &whole.data,
                 wire: whole.length,
             };
-            let walk = Walk::resumed(frame, bytes, whole.path, &mut self.contexts);
-            match walk.run(Layer::Protocol(whole.protocol))? {
+            let mut walk = Walk::resumed(frame, bytes, whole.path, &mut self.contexts);
+            match walk.run(whole.next)? {
                 Found::Piece(piece) => whole = self.fragments.insert(&piece, frame.time)?,
                 Found::Unpacked(inner) => whole = inner,
                 Found::Quote(quote) => return Ok(Decoded::Quote(quote)),
-                Found::Segment(_) => return self.keep_whole(frame, whole),
+                Found::Tcp => return self.keep_whole(frame, whole),
             }
         }
         Err(Skip::Malformed)
@@ -133,9 +133,9 @@ impl Decoder {
             data: &self.whole,
             wire: whole.length,
         };
-        let walk = Walk::resumed(frame, bytes, whole.path, &mut self.contexts);
-        match walk.run(Layer::Protocol(whole.protocol))? {
-            Found::Segment(segment) => Ok(Decoded::Segment(segment)),
+        let mut walk = Walk::resumed(frame, bytes, whole.path, &mut self.contexts);
+        match walk.run(whole.next)? {
+            Found::Tcp => walk.segment().map(Decoded::Segment),
             Found::Quote(quote) => Ok(Decoded::Quote(quote)),
             Found::Piece(_) | Found::Unpacked(_) => Err(Skip::Malformed),
         }

@@ -188,7 +188,7 @@ impl<'a> Walk<'a, '_> {
         Ok(Step::End(Found::Unpacked(Whole {
             data,
             length,
-            protocol,
+            next: Layer::Protocol(protocol),
             path: self.path,
         })))
     }

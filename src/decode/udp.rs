@@ -5,6 +5,7 @@
 
 use super::Skip;
 use super::ether::looks_like_ip;
+use super::fragment::Train;
 use super::tunnel::{carries_ethernet, nsh_next};
 use super::walk::{Layer, Step, Walk};
 
@@ -12,7 +13,12 @@ const HEADER: usize = 8;
 
 impl<'a> Walk<'a, '_> {
     pub(super) fn udp(&mut self) -> Result<Step<'a>, Skip> {
-        let &[s0, s1, d0, d1, _, _, _, _] = self.bytes.head::<HEADER>()?;
+        let &[s0, s1, d0, d1, l0, l1, _, _] = self.bytes.head::<HEADER>()?;
+        // What lies behind the end that UDP declares was not sent to the tunnel; zero is segmentation offload.
+        let length = usize::from(u16::from_be_bytes([l0, l1]));
+        if (HEADER..self.bytes.wire).contains(&length) {
+            self.bytes = self.bytes.of_length(length);
+        }
         let ports = [u16::from_be_bytes([d0, d1]), u16::from_be_bytes([s0, s1])];
         // Tunnels that spread their flows over source ports have the number in the destination only; others answer
         // from it.
@@ -153,26 +159,34 @@ impl<'a> Walk<'a, '_> {
 
     /// RFC 5415 §4.3: access points send what they hear in 802.11 or Ethernet form.
     fn capwap(&mut self) -> Result<Step<'a>, Skip> {
+        const FRAGMENT: u8 = 0x80;
+        const LAST: u8 = 0x40;
         let &[_, _, _, _, _, _, _, _, preamble, sizes, bits, flags] = self.bytes.head()?;
         match preamble {
             0 => {}
             1 => return Err(Skip::Encrypted),
             _ => return Err(Skip::NotTcp),
         }
-        if flags & 0x80 != 0 {
-            return Err(Skip::FragmentDropped);
-        }
         let header = HEADER + usize::from(sizes >> 3) * 4;
+        let inner = if bits & 1 != 0 {
+            Layer::WifiTunnelled
+        } else {
+            Layer::Ethernet
+        };
+        let id = self.bytes.u16(HEADER + 4)?;
+        let offset = self.bytes.u16(HEADER + 6)? & !7;
         self.enter("capwap", None);
-        let native = bits & 1 != 0;
-        self.on(
-            header,
-            if native {
-                Layer::WifiTunnelled
-            } else {
-                Layer::Ethernet
-            },
-        )
+        if flags & FRAGMENT == 0 {
+            return self.on(header, inner);
+        }
+        self.bytes = self.bytes.after(header)?;
+        Ok(self.piece(
+            u32::from(id),
+            Train::Capwap,
+            inner,
+            usize::from(offset),
+            flags & LAST == 0,
+        ))
     }
 
     /// RFC 9300 §5.1.

@@ -61,7 +61,8 @@ pub(super) struct Path {
 /// Where a walk ended well.
 #[derive(Debug)]
 pub(super) enum Found<'a> {
-    Segment(Segment<'a>),
+    /// A TCP header comes next: [`Walk::segment`] reads it.
+    Tcp,
     Quote(Quote),
     Piece(Piece<'a>),
     /// A packet that had to be unpacked into bytes of its own.
@@ -125,7 +126,7 @@ impl<'a, 'w> Walk<'a, 'w> {
 
     /// Walks from `layer` to the end.
     #[inline]
-    pub(super) fn run(mut self, mut layer: Layer) -> Result<Found<'a>, Skip> {
+    pub(super) fn run(&mut self, mut layer: Layer) -> Result<Found<'a>, Skip> {
         for _ in 0..MAX_LAYERS {
             let step = match layer {
                 Layer::Link(link) => self.link(link),
@@ -144,7 +145,7 @@ impl<'a, 'w> Walk<'a, 'w> {
                 Layer::WifiTunnelled => self.wifi_tunnelled(),
                 Layer::Ip => self.ip(),
                 Layer::Protocol(number) => self.protocol(number),
-                Layer::Tcp => return self.segment().map(Found::Segment),
+                Layer::Tcp => return Ok(Found::Tcp),
             };
             match step? {
                 Step::Next(next) => layer = next,
@@ -182,10 +183,11 @@ impl<'a, 'w> Walk<'a, 'w> {
         self.path.link_digest = ((mixed >> 32) ^ mixed) as u32 | 1;
     }
 
+    /// The segment whose header is next.
     #[inline]
-    fn segment(self) -> Result<Segment<'a>, Skip> {
+    pub(super) fn segment(&self) -> Result<Segment<'a>, Skip> {
         let header = tcp::header(self.bytes)?;
-        let path = self.path;
+        let path = &self.path;
         Ok(Segment {
             frame: self.frame.number,
             time: self.frame.time,

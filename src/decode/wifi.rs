@@ -63,9 +63,6 @@ impl<'a> Walk<'a, '_> {
         if kind & 0x0f != 0x08 || kind & SUBTYPE_NO_DATA != 0 {
             return Err(Skip::NotIp);
         }
-        if flags & MORE_FRAGMENTS != 0 || header[22] & 0x0f != 0 {
-            return Err(Skip::FragmentDropped);
-        }
         self.digest_addresses(&header[4..16]);
         let mut length = 24;
         if flags & (TO_DS | FROM_DS) == TO_DS | FROM_DS {
@@ -81,6 +78,10 @@ impl<'a> Walk<'a, '_> {
         let opened = self.bytes.after(llc)?.data.starts_with(&SNAP);
         if flags & PROTECTED != 0 && !opened {
             return Err(Skip::Encrypted);
+        }
+        // A fragment number other than zero would be a later piece, but some tunnels put other things there.
+        if flags & MORE_FRAGMENTS != 0 || (header[22] & 0x0f != 0 && !opened) {
+            return Err(Skip::FragmentDropped);
         }
         self.on(llc, Layer::Llc)
     }
