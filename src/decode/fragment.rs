@@ -173,6 +173,20 @@ impl Fragments {
         Ok(waiting.into_whole(piece))
     }
 
+    /// Whether the books agree with what is held, and both with the limits.
+    #[cfg(test)]
+    pub(super) fn sizes_fit(&self) -> bool {
+        let held: usize = self
+            .waiting
+            .values()
+            .map(|waiting| waiting.data.len())
+            .sum();
+        held == self.bytes
+            && held <= MAX_BYTES
+            && self.waiting.len() <= MAX_DATAGRAMS
+            && self.queue.len() <= 2 * MAX_DATAGRAMS
+    }
+
     fn remove(&mut self, key: &DatagramKey) -> Option<Waiting> {
         let waiting = self.waiting.remove(key)?;
         self.bytes -= waiting.data.len();

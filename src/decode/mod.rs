@@ -141,3 +141,6 @@ impl Decoder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
