@@ -6,6 +6,7 @@
 mod classic;
 mod error;
 mod files;
+mod filter;
 mod foreign;
 mod frame;
 mod input;
@@ -14,9 +15,11 @@ mod pcapng_facts;
 mod reader;
 mod record;
 mod summary;
+mod write;
 
 pub use error::CaptureError;
 pub use files::{OpenOptions, open, read};
 pub use frame::{Batch, Fill, Frame, FrameNumber, LinkType, Loss, Source};
 pub use input::Input;
 pub use summary::{Damage, FileSummary, Interface, Secrets};
+pub use write::{PcapWriter, PcapngWriter};

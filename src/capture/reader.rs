@@ -57,7 +57,7 @@ impl FileReader {
         summary: &mut FileSummary,
         next_interface: &mut u32,
     ) -> Result<Self, CaptureError> {
-        let mut opened = input.sniff();
+        let mut opened = input.sniff()?;
         let mut start = std::mem::take(&mut opened.start);
         summary.path.clone_from(&opened.name);
         summary.bytes = opened.taken.load(Ordering::Relaxed);
@@ -98,8 +98,7 @@ impl FileReader {
         })
     }
 
-    #[expect(dead_code, reason = "merging needs it")]
-    /// Whether the file can be closed and opened again at no loss.
+    /// Whether a read may have to wait for bytes to come.
     pub(crate) fn is_a_stream(&self) -> bool {
         self.opened.patience == Patience::HandOn
     }
