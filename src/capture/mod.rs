@@ -15,6 +15,8 @@ mod pcapng_facts;
 mod reader;
 mod record;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use error::CaptureError;

@@ -82,7 +82,13 @@ impl FileReader {
         } else if Pcapng::knows(&start) {
             Format::Pcapng(Pcapng::new())
         } else if let Some(error) = opened.failed {
-            return Err(CaptureError::Io { path, error });
+            return Err(match opened.compression {
+                Compression::None => CaptureError::Io { path, error },
+                _ => CaptureError::NotACapture {
+                    path,
+                    reason: format!("it is compressed, and nothing of it can be unpacked: {error}"),
+                },
+            });
         } else {
             let reason = foreign::reason(&start, opened.compression);
             return Err(CaptureError::NotACapture { path, reason });
