@@ -282,7 +282,7 @@ impl Format {
         next_interface: &mut u32,
     ) -> Pass {
         match self {
-            Self::Classic(classic) => classic.scan(buffer, at),
+            Self::Classic(classic) => classic.scan(buffer, at, summary),
             Self::Pcapng(pcapng) => pcapng.scan(buffer, at, summary, next_interface),
         }
     }

@@ -547,6 +547,26 @@ fn reading_goes_on_after_damage() {
 }
 
 #[test]
+fn joined_files_are_read_as_one() {
+    let (front, back) = (milliseconds(0, 5, 1), milliseconds(5, 5, 1));
+    for joined in [
+        [&front[..], &back].concat(),
+        [gzip(&front), gzip(&back)].concat(),
+    ] {
+        let (seen, summary) = read_whole(&joined);
+        let times: Vec<_> = seen
+            .iter()
+            .map(|seen| (seen.nanos - NANOS) / 1_000_000)
+            .collect();
+        assert_eq!(times, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(summary.damage.unwrap().offset, front.len() as u64);
+    }
+    let sections = [everything(false), everything(true)].concat();
+    let (seen, summary) = read_whole(&sections);
+    assert_eq!((seen.len(), summary.damage), (12, None));
+}
+
+#[test]
 fn a_packet_that_contradicts_itself_costs_only_itself() {
     let file = Bytes::new(false).section().interface(1, |b| b);
     let file = file.packet(0, 1, b"one").packet(9, 2, b"whose?");
