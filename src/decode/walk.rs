@@ -34,6 +34,8 @@ pub(super) enum Layer {
     Nsh,
     Wifi,
     WifiTunnelled,
+    /// A subframe of an A-MSDU.
+    Aggregate,
     Ip,
     /// What an IP header calls by this protocol number.
     Protocol(u8),
@@ -58,6 +60,15 @@ pub(super) struct Path {
     pub(super) ip: IpHead,
 }
 
+/// What a frame holds behind the packet that was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rest {
+    pub(super) start: usize,
+    pub(super) captured: usize,
+    pub(super) wire: usize,
+    pub(super) path: Path,
+}
+
 /// Where a walk ended well.
 #[derive(Debug)]
 pub(super) enum Found<'a> {
@@ -80,6 +91,7 @@ pub(super) struct Walk<'a, 'w> {
     pub(super) bytes: Bytes<'a>,
     pub(super) path: Path,
     pub(super) frame: &'w Frame<'w>,
+    pub(super) rest: Option<Rest>,
     contexts: &'w mut Contexts,
 }
 
@@ -105,6 +117,7 @@ impl<'a, 'w> Walk<'a, 'w> {
                 },
             },
             frame,
+            rest: None,
             contexts,
         }
     }
@@ -120,6 +133,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             bytes,
             path,
             frame,
+            rest: None,
             contexts,
         }
     }
@@ -143,6 +157,7 @@ impl<'a, 'w> Walk<'a, 'w> {
                 Layer::Nsh => self.nsh(),
                 Layer::Wifi => self.wifi(),
                 Layer::WifiTunnelled => self.wifi_tunnelled(),
+                Layer::Aggregate => self.aggregate(),
                 Layer::Ip => self.ip(),
                 Layer::Protocol(number) => self.protocol(number),
                 Layer::Tcp => return Ok(Found::Tcp),
