@@ -79,7 +79,7 @@ impl Decoder {
         let found = walk.run(Layer::Link(frame.link));
         self.rest = walk.rest;
         match found? {
-            Found::Tcp => walk.segment().map(Decoded::Segment),
+            Found::Tcp => walk.segment(),
             Found::Quote(quote) => Ok(Decoded::Quote(quote)),
             Found::Piece(piece) => {
                 let whole = self.fragments.insert(&piece, frame.time)?;
@@ -128,7 +128,7 @@ impl Decoder {
         let found = walk.run(Layer::Aggregate);
         self.rest = walk.rest;
         match found? {
-            Found::Tcp => walk.segment().map(Decoded::Segment),
+            Found::Tcp => walk.segment(),
             Found::Quote(quote) => Ok(Decoded::Quote(quote)),
             Found::Piece(piece) => {
                 let whole = self.fragments.insert(&piece, frame.time)?;
@@ -170,7 +170,7 @@ impl Decoder {
         };
         let mut walk = Walk::resumed(frame, bytes, whole.path, &mut self.contexts);
         match walk.run(whole.next)? {
-            Found::Tcp => walk.segment().map(Decoded::Segment),
+            Found::Tcp => walk.segment(),
             Found::Quote(quote) => Ok(Decoded::Quote(quote)),
             Found::Piece(_) | Found::Unpacked(_) => Err(Skip::Malformed),
         }
