@@ -136,6 +136,11 @@ fn tunnels() {
                 ]),
             ),
         ),
+        (
+            "teredo with authentication, no origin",
+            Some("teredo"),
+            udp(3544, &join(&[&[0, 1, 2, 1], &[0; 3], &[0; 9], &v6])),
+        ),
         ("teredo", Some("teredo"), udp(3544, &join(&[&[0; 8], &v6]))),
         (
             "l2tp",
