@@ -27,6 +27,8 @@ mod text;
 mod tls_stage;
 
 #[cfg(test)]
+mod journeys;
+#[cfg(test)]
 mod talk;
 
 pub use conversation::{Conversation, MAX_EXCHANGES, MAX_HEAD, Protocol};

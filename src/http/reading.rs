@@ -146,39 +146,56 @@ impl Conversation {
         }
         self.protocol = Protocol::Http1;
         self.requester = Some((requester, Certainty::Certain));
-        let lane = self.lane_mut(requester);
-        if lane.state == State::Simple
-            && let Some(pending) = lane.pending.take()
-        {
-            self.simple_request(requester, pending.first, &pending.bytes);
+        if self.lane(requester).state == State::Doubted {
+            self.doubted_request(requester);
         }
     }
 
-    /// `GET /` without a version turned out to be a request, as what came back shows.
-    fn simple_request(&mut self, from: End, first: Mark, line: &[u8]) {
-        let start = self.lane(from).offset.saturating_sub(line.len() as u64);
-        let mut message = Message::begun(first, start);
-        message.head_len = line.len() as u32;
-        message.version = Version::HTTP_09;
-        message.framing = Framing::NoBody;
-        message.progress = Progress::Complete;
-        let target = line
-            .strip_prefix(b"GET ")
-            .map(|target| Text::new(target.trim_ascii()));
-        let request = Request {
-            message,
-            target,
-            host: None,
-            user_agent: None,
-            method: Method::Get,
+    /// What was no request line turned out to be taken for a request, as what came back shows.
+    fn doubted_request(&mut self, from: End) {
+        let start = self.lane(from).pending_start();
+        let (Some(start), Some(pending)) = (start, self.lane_mut(from).pending.take()) else {
+            return;
         };
-        let index = self.push(Exchange {
-            request: Some(request),
-            ..Exchange::default()
-        });
-        let lane = self.lane_mut(from);
-        lane.exchange = index;
-        lane.state = State::Boundary;
+        self.begin(from, Kind::Request, pending.first, start);
+        let bytes = &pending.bytes;
+        if is_simple_request(bytes) {
+            if let Some(message) = self.message_mut(from) {
+                message.head_len = bytes.len() as u32;
+                message.version = Version::HTTP_09;
+                message.framing = Framing::NoBody;
+            }
+            let index = self.lane(from).exchange as usize;
+            if let Some(request) = self
+                .exchanges
+                .get_mut(index)
+                .and_then(|exchange| exchange.request.as_mut())
+            {
+                request.method = Method::Get;
+                request.target = bytes
+                    .strip_prefix(b"GET ")
+                    .map(|target| Text::new(target.trim_ascii()));
+            }
+            return self.complete(from);
+        }
+        let mut scanned = 0;
+        let end = head::end_of(bytes, &mut scanned);
+        let head = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or(bytes);
+        // Rare, so its strings are not shared.
+        self.read_head(
+            from,
+            pending.last,
+            head,
+            start,
+            end.is_some(),
+            &mut Texts::new(),
+        );
+        if head.len() < bytes.len() {
+            self.lane_mut(from).lose();
+            self.extend(from, pending.last, (bytes.len() - head.len()) as u64, 0);
+        } else if end.is_none() {
+            self.break_off(from);
+        }
     }
 
     fn push(&mut self, exchange: Exchange) -> u32 {
@@ -269,7 +286,7 @@ impl Conversation {
         let upgrade = read.facts.upgrade != Upgrade::None && read.facts.connection.upgrade;
         let hold = method == Method::Connect || upgrade;
         self.keep(from, read, split.then_some(at));
-        self.begin_body(from, at, body, whole);
+        self.begin_body(from, body, whole);
         if hold && self.lane(from).state == State::Boundary {
             self.lane_mut(from).state = State::Held;
         }
@@ -323,7 +340,7 @@ impl Conversation {
         let body = framing::of_response(&read.facts, response.message.version, status, method);
         let upgrade = read.facts.upgrade;
         self.keep(from, read, split.then_some(at));
-        self.begin_body(from, at, body, whole);
+        self.begin_body(from, body, whole);
         if whole {
             self.release(from, body.framing, status, upgrade);
         }
@@ -346,7 +363,7 @@ impl Conversation {
     }
 
     /// The head is read; the body follows.
-    fn begin_body(&mut self, from: End, at: Mark, body: Body, whole: bool) {
+    fn begin_body(&mut self, from: End, body: Body, whole: bool) {
         let offset = self.message_mut(from).map_or(0, |message| message.start);
         for fault in body.faults.into_iter().flatten() {
             self.fault(from, fault, offset, &[]);
@@ -370,8 +387,8 @@ impl Conversation {
             return;
         }
         let state = match body.framing {
-            Framing::NoBody | Framing::Tunnel => return self.complete(from, at),
-            Framing::Length if body.length == 0 => return self.complete(from, at),
+            Framing::NoBody | Framing::Tunnel => return self.complete(from),
+            Framing::Length if body.length == 0 => return self.complete(from),
             Framing::Length => State::Body { left: body.length },
             Framing::Chunked => State::Chunks(Chunks::new()),
             Framing::UntilClose => State::UntilClose,
@@ -421,7 +438,7 @@ impl Conversation {
         if let State::Body { left } = &mut lane.state {
             *left = left.saturating_sub(bytes);
             if *left == 0 {
-                self.complete(from, at);
+                self.complete(from);
             }
         }
     }
@@ -446,7 +463,7 @@ impl Conversation {
         match step {
             Step::More => used,
             Step::Done => {
-                self.complete(from, at);
+                self.complete(from);
                 used
             }
             Step::Fault(rule) => {
@@ -500,10 +517,9 @@ impl Conversation {
     }
 
     /// The message this direction is in ends here.
-    pub(super) fn complete(&mut self, from: End, at: Mark) {
+    pub(super) fn complete(&mut self, from: End) {
         if let Some(message) = self.message_mut(from) {
             message.progress = Progress::Complete;
-            message.last = at;
         }
         self.lane_mut(from).state = State::Boundary;
         if self.role(from) == Some(Kind::Response) {
@@ -520,8 +536,7 @@ impl Conversation {
         };
         message.framing = Framing::NoBody;
         message.amount = 0;
-        let at = message.last;
-        self.complete(from, at);
+        self.complete(from);
     }
 
     /// A final response came while the client waits for `100 Continue`: the body may never come (RFC 9110 §10.1.1).
@@ -580,7 +595,7 @@ impl Conversation {
     }
 
     /// The head that waits will never be complete: it counts as far as it goes.
-    pub(super) fn give_up_head(&mut self, from: End, at: Mark, by: Cut, texts: &mut Texts) {
+    pub(super) fn give_up_head(&mut self, from: End, by: Cut, texts: &mut Texts) {
         let start = self.lane(from).pending_start();
         let state = self.lane(from).state;
         let (Some(start), Some(pending)) = (start, self.lane_mut(from).pending.take()) else {
@@ -596,10 +611,10 @@ impl Conversation {
                 Some(role) if self.lane(from).clean => self.begin(from, role, pending.first, start),
                 _ => return self.lane_mut(from).lose(),
             }
-        } else if state == State::Simple {
+        } else if state == State::Doubted {
             return self.lane_mut(from).lose();
         }
-        self.read_head(from, at, &pending.bytes, start, false, texts);
+        self.read_head(from, pending.last, &pending.bytes, start, false, texts);
         if by == Cut::Sender
             && let Some(message) = self.message_mut(from)
         {
@@ -625,8 +640,14 @@ impl Conversation {
         start: u64,
     ) {
         let other = self.lane(from.other()).state;
-        if self.role(from).is_none() && other == State::Simple && bytes.first() == Some(&b'<') {
-            return self.simple_response(from, first, at, bytes.len() as u64, start);
+        if self.role(from).is_none() && other == State::Doubted {
+            let asked = self.lane(from.other()).pending.as_ref();
+            if bytes.first() == Some(&b'<')
+                && asked.is_some_and(|asked| is_simple_request(&asked.bytes))
+            {
+                return self.simple_response(from, first, at, bytes.len() as u64, start);
+            }
+            self.lane_mut(from.other()).lose();
         }
         let peer_clean = self.lane(from.other()).clean;
         let clean = self.lane(from).clean && self.protocol == Protocol::Http1;
@@ -673,4 +694,12 @@ impl Conversation {
         self.lane_mut(from).state = State::UntilClose;
         self.extend(from, at, length, 0);
     }
+}
+
+/// RFC 1945 §4.1: GET, a path, and nothing else.
+fn is_simple_request(bytes: &[u8]) -> bool {
+    let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let path = line.strip_prefix(b"GET ").unwrap_or_default();
+    line.len() < bytes.len() && path.first() == Some(&b'/') && path.iter().all(u8::is_ascii_graphic)
 }
