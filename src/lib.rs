@@ -12,6 +12,7 @@ pub mod connection;
 pub mod decode;
 pub mod hosts;
 pub mod http;
+pub mod ladder;
 pub mod ledger;
 pub mod mark;
 pub mod rules;
