@@ -10,6 +10,8 @@ pub mod capture;
 pub mod certainty;
 pub mod connection;
 pub mod decode;
+pub mod engine;
+pub mod flow;
 pub mod hosts;
 pub mod http;
 pub mod ladder;

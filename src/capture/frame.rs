@@ -1,5 +1,6 @@
 //! What every source gives: frames with their time, link type and both lengths, many to a buffer.
 
+use super::summary::FileSummary;
 use crate::mark::FrameNumber;
 use crate::time::Timestamp;
 
@@ -32,16 +33,22 @@ pub(crate) struct Slot {
     pub(crate) captured: u32,
     pub(crate) length: u32,
     pub(crate) interface: u32,
+    /// How far its number is above the batch's first: its index, until a filter takes frames out.
+    pub(crate) nth: u32,
     pub(crate) link: LinkType,
 }
 
 /// Many frames in one buffer, to be filled again and again.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// The bytes that the slots point into; may hold more than the frames (record headers lie between them).
+    /// The bytes that the slots point into; may hold more than the frames (record headers lie between them). Its
+    /// length is the room that has been made, and only grows: clearing a mebibyte anew for each fill would cost
+    /// as much as a third of reading it.
     pub(crate) bytes: Vec<u8>,
+    /// How many of `bytes` are in use; [`Batch::push`] goes on from here.
+    pub(crate) used: usize,
     pub(crate) slots: Vec<Slot>,
-    /// The number of the first frame.
+    /// The number of the first frame; each slot says how far it is above.
     pub(crate) first: u64,
 }
 
@@ -60,20 +67,85 @@ impl Batch {
 
     /// The frames in order.
     pub fn frames(&self) -> impl ExactSizeIterator<Item = Frame<'_>> {
-        self.slots.iter().enumerate().map(|(index, slot)| Frame {
-            number: FrameNumber(self.first + index as u64),
-            time: slot.time,
-            link: slot.link,
-            interface: slot.interface,
-            length: slot.length,
-            data: &self.bytes[slot.start as usize..][..slot.captured as usize],
-        })
+        self.slots.iter().map(|slot| self.frame(slot))
+    }
+
+    /// Adds a copy of a frame, for sources that have frames one at a time. Numbers must not fall within a batch,
+    /// nor span more than `u32::MAX`.
+    pub fn push(&mut self, frame: Frame<'_>) {
+        if self.slots.is_empty() {
+            self.first = frame.number.0;
+        }
+        let nth = frame.number.0.saturating_sub(self.first);
+        let slot = Slot {
+            time: frame.time,
+            start: 0,
+            captured: 0,
+            length: frame.length,
+            interface: frame.interface,
+            nth: u32::try_from(nth).unwrap_or(u32::MAX),
+            link: frame.link,
+        };
+        self.push_slot(slot, frame.data);
     }
 
     /// Forgets the frames, keeps the room.
     pub fn clear(&mut self) {
-        self.bytes.clear();
         self.slots.clear();
+        self.used = 0;
+    }
+
+    /// Adds `slot` with a copy of `data`, which may not bring the batch above 4 GiB: then it is cut to fit.
+    pub(crate) fn push_slot(&mut self, slot: Slot, data: &[u8]) {
+        let start = self.used;
+        let captured = data.len().min((u32::MAX as usize).saturating_sub(start));
+        let end = start + captured;
+        if end > self.bytes.len() {
+            self.bytes.resize(end.max(self.bytes.len() * 2), 0);
+        }
+        self.bytes[start..end].copy_from_slice(&data[..captured]);
+        self.used = end;
+        self.slots.push(Slot {
+            start: start as u32,
+            captured: captured as u32,
+            ..slot
+        });
+    }
+
+    /// Takes out the frames that `keep` does not want. The others keep their numbers.
+    #[expect(dead_code, reason = "the filter needs it")]
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Frame<'_>) -> bool) {
+        let mut slots = std::mem::take(&mut self.slots);
+        slots.retain(|slot| keep(&self.frame(slot)));
+        self.slots = slots;
+    }
+
+    /// All its bytes, those between the frames included.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.used.min(self.bytes.len())]
+    }
+
+    /// Where `part` begins in [`Batch::bytes`], if it lies in there.
+    pub(crate) fn place_of(&self, part: &[u8]) -> Option<u32> {
+        let start = (part.as_ptr() as usize).checked_sub(self.bytes.as_ptr() as usize)?;
+        let inside = start + part.len() <= self.bytes().len();
+        inside.then(|| u32::try_from(start).ok()).flatten()
+    }
+
+    /// The bytes of one slot.
+    pub(crate) fn data(&self, slot: &Slot) -> &[u8] {
+        &self.bytes[slot.start as usize..][..slot.captured as usize]
+    }
+
+    fn frame(&self, slot: &Slot) -> Frame<'_> {
+        Frame {
+            number: FrameNumber(self.first + u64::from(slot.nth)),
+            time: slot.time,
+            link: slot.link,
+            interface: slot.interface,
+            length: slot.length,
+            data: self.data(slot),
+        }
     }
 }
 
@@ -108,4 +180,10 @@ pub trait Source: Send {
 
     /// Frames known to be lost so far.
     fn lost(&self) -> Loss;
+
+    /// What is known of each file read, in the order they were given; complete after [`Fill::End`]. Empty for a
+    /// source that reads no file.
+    fn files(&self) -> &[FileSummary] {
+        &[]
+    }
 }

@@ -1,11 +1,23 @@
 //! Floor 1: frames from files, pipes and interfaces. The only floor that can fail.
 //!
 //! A [`Source`] fills [`Batch`]es: many frames in one buffer, so that the floors above borrow and never copy, and
-//! whole batches can cross to another thread.
+//! whole batches can cross to another thread. [`open`] reads files and pipes, one or several as one timeline.
 
+mod classic;
 mod error;
+mod files;
+mod foreign;
 mod frame;
+mod input;
+mod pcapng;
+mod pcapng_facts;
+mod reader;
+mod record;
+mod summary;
 
 pub use crate::mark::FrameNumber;
 pub use error::CaptureError;
+pub use files::{OpenOptions, open, read};
 pub use frame::{Batch, Fill, Frame, LinkType, Loss, Source};
+pub use input::Input;
+pub use summary::{Damage, FileSummary, Interface, Secrets};

@@ -3,11 +3,15 @@
 //! [`Connection`] is the settled record that rules, reports and screens read. It is compact: a capture may hold
 //! hundreds of thousands.
 
+mod live;
 mod record;
 mod teardown;
+mod verdict;
 
 pub use crate::certainty::Certainty;
 pub use crate::http::Phase;
 pub use crate::tcp::{CloseEvent, ResetKind, Standing, State};
+pub use live::{Fit, Limits, Live};
 pub use record::{Connection, Opening, Roles, Sent, Who};
 pub use teardown::{By, How, Teardown};
+pub use verdict::Ended;

@@ -1,8 +1,130 @@
 //! Floor 2: a frame becomes a [`Segment`], or the counted reason why not. Pure but for fragments waiting for their
-//! siblings; never fails, never panics on bytes.
+//! siblings and for the names of tunnels; never fails, never panics on bytes.
+//!
+//! ```text
+//! frame ─► link ─► ether ─► ip ─────────────► tcp ─► Segment
+//!                    ▲       │ ├► fragment ─┐
+//!                    │       │ │    (waits) │  the whole datagram goes on where its first piece stopped
+//!                    └─ tunnel ◄────────────┘
+//! ```
+//!
+//! The lengths of IP headers rule: padding is no payload, bytes cut by the snap length still count. Checksums are
+//! ignored, since offload makes captures full of wrong ones.
 
+mod bytes;
+mod context;
+mod ether;
+mod fragment;
+mod icmp;
+mod ip;
+mod link;
 mod segment;
 mod skip;
+mod tcp;
+mod walk;
 
+use crate::capture::Frame;
+
+use bytes::Bytes;
+use context::Contexts;
+use fragment::{Fragments, Whole};
+use walk::{Found, Layer, Walk};
+
+pub use fragment::FragmentCounts;
 pub use segment::{Context, Endpoint, Flags, Options, Quote, QuoteKind, Segment, TimestampOption};
 pub use skip::Skip;
+
+/// What a frame that is about TCP holds.
+#[derive(Clone, Copy, Debug)]
+pub enum Decoded<'a> {
+    /// A segment.
+    Segment(Segment<'a>),
+    /// An ICMP error that quotes one; its frame counts as [`Skip::IcmpError`].
+    Quote(Quote),
+}
+
+/// Turns frames into segments; keeps what waits between frames.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    contexts: Contexts,
+    fragments: Fragments,
+    /// The datagram that the last frame completed: its segment borrows from here.
+    whole: Vec<u8>,
+}
+
+impl Decoder {
+    /// A decoder that has seen nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads one frame. The payload lies in the frame; that of a reassembled datagram lies in the decoder.
+    ///
+    /// # Errors
+    /// The reason why there is no segment in it.
+    #[inline]
+    pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Decoded<'a>, Skip> {
+        let walk = Walk::new(frame, frame.data, &mut self.contexts);
+        match walk.run(Layer::Link(frame.link))? {
+            Found::Segment(segment) => Ok(Decoded::Segment(segment)),
+            Found::Quote(quote) => Ok(Decoded::Quote(quote)),
+            Found::Piece(piece) => {
+                let whole = self.fragments.insert(&piece, frame.time)?;
+                self.decode_whole(frame, whole)
+            }
+        }
+    }
+
+    /// The name of a tunnel path, such as `vxlan 42 10.0.0.1 - 10.0.0.2`; the endpoints stand in sorted order, since
+    /// both directions share it. `None` for [`Context`] 0: no tunnel.
+    #[must_use]
+    pub fn context_name(&self, context: Context) -> Option<&str> {
+        self.contexts.name(context)
+    }
+
+    /// What became of fragments.
+    #[must_use]
+    pub fn fragment_counts(&self) -> FragmentCounts {
+        self.fragments.counts
+    }
+
+    /// Packets whose tunnel path was one too many to be told apart from others.
+    #[must_use]
+    pub fn contexts_overflowed(&self) -> u64 {
+        self.contexts.overflowed
+    }
+
+    /// Goes on with a datagram that is whole. What it carries may itself be a fragment of another one, inside a
+    /// tunnel: hence the loop, which ends since every turn gets smaller.
+    fn decode_whole<'a>(
+        &'a mut self,
+        frame: &Frame<'a>,
+        mut whole: Whole,
+    ) -> Result<Decoded<'a>, Skip> {
+        loop {
+            let bytes = Bytes {
+                data: &whole.data,
+                wire: whole.length,
+            };
+            let walk = Walk::resumed(frame, bytes, whole.path, &mut self.contexts);
+            match walk.run(Layer::Protocol(whole.protocol))? {
+                Found::Piece(piece) => whole = self.fragments.insert(&piece, frame.time)?,
+                Found::Quote(quote) => return Ok(Decoded::Quote(quote)),
+                Found::Segment(_) => break,
+            }
+        }
+        // Read once more, now from where the bytes will stay: the loop above must not borrow what it replaces.
+        self.whole = whole.data;
+        let bytes = Bytes {
+            data: &self.whole,
+            wire: whole.length,
+        };
+        let walk = Walk::resumed(frame, bytes, whole.path, &mut self.contexts);
+        match walk.run(Layer::Protocol(whole.protocol))? {
+            Found::Segment(segment) => Ok(Decoded::Segment(segment)),
+            Found::Quote(quote) => Ok(Decoded::Quote(quote)),
+            Found::Piece(_) => Err(Skip::Malformed),
+        }
+    }
+}

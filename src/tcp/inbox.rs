@@ -9,17 +9,10 @@ use super::state::{Input, Standing};
 /// Arrivals that can be outstanding at once: SYN, acknowledgement of the SYN, of the FIN, FIN and RST, and one over.
 const ROOM: usize = 6;
 
-/// One arrival: what it is, and which acknowledgement would prove it.
-#[derive(Clone, Copy, Debug)]
-struct Arrival {
-    input: Input,
-    proof: Option<i64>,
-}
-
 /// Arrivals in the order in which they were sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Inbox {
-    arrivals: [Option<Arrival>; ROOM],
+    arrivals: [Option<Input>; ROOM],
 }
 
 impl Inbox {
@@ -29,50 +22,43 @@ impl Inbox {
         self.arrivals[0].is_none()
     }
 
-    /// Something was sent to this endpoint. `proof`: the acknowledgement (offset in the sender's stream) that only
-    /// an endpoint which has it can send; `None` for what takes no sequence number, proven by whatever comes later.
-    pub fn push(&mut self, input: Input, proof: Option<i64>) {
-        if self
-            .arrivals
-            .iter()
-            .flatten()
-            .any(|arrival| arrival.input == input)
-        {
+    /// Something was sent to this endpoint; what is there already is not queued twice.
+    pub fn push(&mut self, input: Input) {
+        if self.arrivals.contains(&Some(input)) {
             return;
         }
         if let Some(place) = self.arrivals.iter_mut().find(|place| place.is_none()) {
-            *place = Some(Arrival { input, proof });
+            *place = Some(input);
         }
     }
 
-    /// The endpoint acknowledges up to `ack`: what that proves, and all before it, has arrived. Returns the standing
-    /// after it.
-    pub fn prove(&mut self, standing: Standing, ack: i64) -> Standing {
-        self.take_through(standing, |arrival| {
-            arrival.proof.is_some_and(|proof| ack >= proof)
+    /// The endpoint acknowledges the peer's stream up to `ack`, in which the FIN stands at `fin`: what that proves, and
+    /// all that was sent before it, has arrived. Any acknowledgement proves the SYN; one beyond the FIN proves the FIN;
+    /// what takes no sequence number is proven by whatever comes after it. Returns the standing after it.
+    pub fn prove(&mut self, standing: Standing, ack: i64, fin: Option<i64>) -> Standing {
+        self.take_through(standing, |input| match input {
+            Input::ReceiveSyn | Input::ReceiveSynAck => ack >= 0,
+            Input::ReceiveFin => fin.is_some_and(|fin| ack > fin),
+            _ => false,
         })
     }
 
     /// The endpoint did something that it can only do after `input` reached it.
-    pub fn prove_by_act(&mut self, standing: Standing, input: Input) -> Standing {
-        self.take_through(standing, |arrival| arrival.input == input)
+    pub fn prove_by_act(&mut self, standing: Standing, act: Input) -> Standing {
+        self.take_through(standing, |input| input == act)
     }
 
-    fn take_through(
-        &mut self,
-        mut standing: Standing,
-        proves: impl Fn(&Arrival) -> bool,
-    ) -> Standing {
+    fn take_through(&mut self, mut standing: Standing, proves: impl Fn(Input) -> bool) -> Standing {
         let Some(last) = self
             .arrivals
             .iter()
-            .rposition(|place| place.as_ref().is_some_and(&proves))
+            .rposition(|place| place.is_some_and(&proves))
         else {
             return standing;
         };
         for place in &mut self.arrivals[..=last] {
-            if let Some(arrival) = place.take() {
-                standing = standing.after(arrival.input);
+            if let Some(input) = place.take() {
+                standing = standing.after(input);
             }
         }
         self.arrivals.rotate_left(last + 1);
@@ -82,8 +68,8 @@ impl Inbox {
     /// The standing if everything sent has arrived.
     #[must_use]
     pub fn presume(&self, mut standing: Standing) -> Standing {
-        for arrival in self.arrivals.iter().flatten() {
-            standing = standing.after(arrival.input);
+        for input in self.arrivals.iter().flatten() {
+            standing = standing.after(*input);
         }
         standing
     }

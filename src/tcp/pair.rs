@@ -127,13 +127,13 @@ impl Pair {
             if receiver.proven == Standing::Unseen {
                 receiver.proven = Standing::In(State::SynSent);
             }
-            sender.proven = sender.inbox.prove(sender.proven, 0);
+            sender.proven = sender.inbox.prove(sender.proven, 0, None);
             sender.proven = sender.proven.after(Input::SendSynAck);
-            receiver.inbox.push(Input::ReceiveSynAck, Some(0));
+            receiver.inbox.push(Input::ReceiveSynAck);
         } else {
             sender.proven = sender.proven.after(Input::SendSyn);
             if receiver.proven == Standing::Unseen || receiver.syn.is_some() {
-                receiver.inbox.push(Input::ReceiveSyn, Some(0));
+                receiver.inbox.push(Input::ReceiveSyn);
             }
         }
     }
@@ -187,7 +187,9 @@ impl Pair {
         }
         if !segment.flags.has(Flags::RST) {
             if !sender.inbox.is_empty() {
-                sender.proven = sender.inbox.prove(sender.proven, ack);
+                sender.proven = sender
+                    .inbox
+                    .prove(sender.proven, ack, receiver.stream.fin());
                 if !segment.flags.has(Flags::SYN) {
                     // Only an open endpoint sends anything but SYN and RST.
                     sender.proven = sender
@@ -198,14 +200,14 @@ impl Pair {
             if !segment.flags.has(Flags::SYN) && sender.first_ack.is_none() {
                 sender.first_ack = Some(at);
                 if receiver.syn.is_some() || receiver.proven == Standing::In(State::SynReceived) {
-                    receiver.inbox.push(Input::ReceiveAckOfSyn, None);
+                    receiver.inbox.push(Input::ReceiveAckOfSyn);
                 }
             }
             if let Some(fin) = receiver.stream.fin()
                 && ack > fin
                 && receiver.stream.acknowledged() <= fin
             {
-                receiver.inbox.push(Input::ReceiveAckOfFin, None);
+                receiver.inbox.push(Input::ReceiveAckOfFin);
             }
         }
         receiver.stream.acknowledge(from.other(), at, ack, reader);
@@ -288,7 +290,7 @@ impl Pair {
         }
         sender.fin = Some(close_event(receiver, segment, at, offset, None));
         sender.proven = sender.proven.after(Input::SendFin);
-        receiver.inbox.push(Input::ReceiveFin, Some(offset + 1));
+        receiver.inbox.push(Input::ReceiveFin);
     }
 
     fn take_reset(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>, at: Mark) {
@@ -311,7 +313,7 @@ impl Pair {
         }
         match kind {
             ResetKind::Stale => {}
-            ResetKind::Foreign => receiver.inbox.push(Input::ReceiveRst, None),
+            ResetKind::Foreign => receiver.inbox.push(Input::ReceiveRst),
             ResetKind::Refusal | ResetKind::NoSocket | ResetKind::Abort => {
                 sender.fingerprint.learn(segment);
                 if sender.proven == Standing::Unseen && kind != ResetKind::Refusal {
@@ -322,7 +324,7 @@ impl Pair {
                     sender.proven = Standing::In(State::Closed);
                 }
                 sender.inbox = super::Inbox::default();
-                receiver.inbox.push(Input::ReceiveRst, None);
+                receiver.inbox.push(Input::ReceiveRst);
             }
         }
     }

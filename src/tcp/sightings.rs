@@ -5,25 +5,23 @@
 //! (IPv6, identification 0) the link layer must differ, or the packet must take sequence space and come again before
 //! any host would repeat it.
 
-use std::time::Duration;
-
 use super::fingerprint::Fingerprint;
 use crate::decode::Segment;
-use crate::time::Timestamp;
 
-/// How long after the first a second sighting may come: capture buffers of two interfaces are read in turn.
-const WINDOW: Duration = Duration::from_millis(20);
-/// No host repeats a segment sooner than this; the shortest known timers are far above it.
-const TOO_SOON: Duration = Duration::from_micros(500);
+/// How long after the first a second sighting may come, in microseconds: capture buffers of two interfaces are read in turn.
+const WINDOW: u32 = 20_000;
+/// No host repeats a segment sooner than this, in microseconds; the shortest known timers are far above it.
+const TOO_SOON: u32 = 500;
 /// How many of its latest segments are remembered: a burst of segments may be seen whole before its second sighting.
-const ROOM: usize = 8;
+const ROOM: usize = 6;
 
 /// The latest segments of one endpoint.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sightings {
     digests: [u32; ROOM],
     places: [u32; ROOM],
-    times: [Timestamp; ROOM],
+    /// Microseconds, wrapping every 71 minutes; the window is far shorter.
+    times: [u32; ROOM],
     cursor: u8,
 }
 
@@ -31,12 +29,13 @@ impl Sightings {
     /// Whether `segment` is one that was seen already; remembers it otherwise.
     pub fn is_second(&mut self, segment: &Segment<'_>, host: &Fingerprint) -> bool {
         let digest = digest(segment);
+        let now = (segment.time.as_nanos() / 1000) as u32;
         let place = place(segment);
         for index in 0..ROOM {
             if self.digests[index] != digest {
                 continue;
             }
-            let apart = segment.time.since(self.times[index]);
+            let apart = now.wrapping_sub(self.times[index]);
             if apart > WINDOW {
                 continue;
             }
@@ -50,7 +49,7 @@ impl Sightings {
         let cursor = usize::from(self.cursor) % ROOM;
         self.digests[cursor] = digest;
         self.places[cursor] = place;
-        self.times[cursor] = segment.time;
+        self.times[cursor] = now;
         self.cursor = self.cursor.wrapping_add(1) % ROOM as u8;
         false
     }

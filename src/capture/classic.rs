@@ -1,0 +1,267 @@
+//! The classic capture format: a header of 24 bytes, then records, each with a header of 16 bytes or more.
+//!
+//! Comes in: a buffer with some of the file's bytes. Goes out: a slot for each whole record in it. The format is
+//! draft-ietf-opsawg-pcap; its variants are those that libpcap and Wireshark read: either byte order, microseconds
+//! or nanoseconds, Alexey Kuznetzov's records with 24 bytes of header (some Red Hat releases), the two of Ixia's
+//! testers, and the lengths the wrong way round that tcpdump wrote before version 2.3 and DG/UX ever since.
+//!
+//! The record header is read straight from the buffer. The format is nothing but four numbers, and pcap-parser's
+//! block for each record, with its own error type, costs more than all the rest of this floor.
+//!
+//! Left out on purpose: the record formats that share a magic number with another (Nokia's, and Kuznetzov's with
+//! the debugging fields). They can only be told apart by reading ahead and guessing.
+
+use super::frame::{LinkType, Slot};
+use super::record::{Buffer, Order, Pass, Then, longest};
+use super::summary::{FileSummary, Interface};
+use crate::time::Timestamp;
+
+/// Bytes of the file header.
+pub(crate) const FILE_HEADER: usize = 24;
+/// Bytes of a record header that every variant has.
+const RECORD_HEADER: usize = 16;
+/// Plausible headers in a row before a record is believed again after damage. One false header among random bytes
+/// is about one in 2^40; three are beyond any file's size.
+const PROOF: usize = 3;
+/// Neighbouring records' seconds differ by no more than this when a record is looked for after damage.
+const NEIGHBOURS: u32 = 24 * 60 * 60;
+
+/// A classic file in the middle of being read.
+#[derive(Debug)]
+pub(crate) struct Classic {
+    order: Order,
+    /// Nanoseconds in a unit of the second time field.
+    unit: u32,
+    header: usize,
+    /// Bytes of file header that are still to come.
+    extra: usize,
+    lengths: Lengths,
+    link: LinkType,
+    interface: u32,
+    longest: u32,
+    /// Seconds of the last record, to know one again after damage.
+    latest: Option<u32>,
+}
+
+/// Which of the two lengths of a record comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lengths {
+    /// Captured, then original.
+    InOrder,
+    /// Original, then captured.
+    Swapped,
+    /// Version 2.3 has files of both kinds; the captured length is the smaller.
+    Either,
+}
+
+/// What a record header says.
+#[derive(Clone, Copy)]
+struct Header {
+    seconds: u32,
+    fraction: u32,
+    captured: u32,
+    length: u32,
+}
+
+impl Classic {
+    /// Whether these are the first bytes of such a file.
+    pub(crate) fn knows(magic: [u8; 4]) -> bool {
+        variant(magic).is_some()
+    }
+
+    /// Reads the file header.
+    pub(crate) fn new(
+        header: &[u8; FILE_HEADER],
+        interface: u32,
+        summary: &mut FileSummary,
+    ) -> Result<Self, String> {
+        let [a, b, c, d, ..] = *header;
+        let (order, unit, record, extra) = variant([a, b, c, d]).ok_or("unknown magic number")?;
+        let u16_at = |at| order.u16_at(header, at).unwrap_or(0);
+        let u32_at = |at| order.u32_at(header, at).unwrap_or(0);
+        let (major, minor) = (u16_at(4), u16_at(6));
+        let lengths = match (major, minor) {
+            (2, 0..=2) | (543, _) => Lengths::Swapped,
+            (2, 3) => Lengths::Either,
+            (2, _) => Lengths::InOrder,
+            _ => {
+                return Err(format!(
+                    "pcap version {major}.{minor}; versions 2.0 to 2.4 are read. Try: editcap -F pcapng IN OUT"
+                ));
+            }
+        };
+        let field = u32_at(20);
+        let link = LinkType(field as u16);
+        // The upper bits: 4 for the length of the frame check sequence in units of 16 bits, 1 that it is known.
+        let fcs = (field & 0x0400_0000 != 0).then_some((field >> 28) as u8 * 2);
+        summary.note_interface(Interface {
+            number: interface,
+            name: None,
+            link,
+            fcs,
+            snap_length: u32_at(16),
+            resolution: if unit == 1 { 9 } else { 6 },
+        });
+        Ok(Self {
+            order,
+            unit,
+            header: record,
+            extra,
+            lengths,
+            link,
+            interface,
+            longest: longest(link),
+            latest: None,
+        })
+    }
+
+    /// Finds the records in the buffer from `at` on.
+    pub(crate) fn scan(&mut self, buffer: Buffer<'_>, mut at: usize) -> Pass {
+        let Buffer { bytes, slots, .. } = buffer;
+        if self.extra > 0 {
+            if bytes.len() - at < self.extra {
+                let then = Then::Needs(self.extra);
+                return Pass { at, then };
+            }
+            at += std::mem::take(&mut self.extra);
+        }
+        let then = loop {
+            let Some(header) = self.header_at(bytes, at) else {
+                break Then::Needs(self.header);
+            };
+            if header.captured > self.longest {
+                break Then::Damaged(format!(
+                    "a record claims {} captured bytes; link type {} has at most {}",
+                    header.captured, self.link.0, self.longest
+                ));
+            }
+            let start = at + self.header;
+            let end = start + header.captured as usize;
+            if end > bytes.len() {
+                break Then::Needs(end - at);
+            }
+            let nanos = i64::from(header.seconds) * 1_000_000_000
+                + i64::from(header.fraction) * i64::from(self.unit);
+            slots.push(Slot {
+                time: Timestamp::from_nanos(nanos),
+                start: start as u32,
+                captured: header.captured,
+                length: header.length,
+                interface: self.interface,
+                nth: slots.len() as u32,
+                link: self.link,
+            });
+            self.latest = Some(header.seconds);
+            at = end;
+        };
+        Pass { at, then }
+    }
+
+    /// Looks for a record from `at` on: [`PROOF`] plausible headers in a row, or as many as there are to the very
+    /// end of the file.
+    pub(crate) fn search(&self, bytes: &[u8], mut at: usize, last: bool) -> Result<usize, Pass> {
+        while at + self.header <= bytes.len() {
+            match self.proof(bytes, at, last) {
+                Proof::Given => return Ok(at),
+                Proof::Refuted => at += 1,
+                Proof::Needs(needs) => {
+                    let then = Then::Needs(needs);
+                    return Err(Pass { at, then });
+                }
+            }
+        }
+        let then = Then::Needs(self.header);
+        Err(Pass { at, then })
+    }
+
+    fn proof(&self, bytes: &[u8], from: usize, last: bool) -> Proof {
+        let mut at = from;
+        let mut before = self.latest;
+        for _ in 0..PROOF {
+            if at == bytes.len() && last && at > from {
+                return Proof::Given;
+            }
+            let Some(header) = self.header_at(bytes, at) else {
+                return Proof::short(last, at - from + self.header);
+            };
+            if !self.plausible(&header, before) {
+                return Proof::Refuted;
+            }
+            before = Some(header.seconds);
+            at += self.header + header.captured as usize;
+            if at > bytes.len() {
+                return Proof::short(last, at - from);
+            }
+        }
+        Proof::Given
+    }
+
+    fn plausible(&self, header: &Header, before: Option<u32>) -> bool {
+        header.captured > 0
+            && header.captured <= self.longest
+            && header.captured <= header.length
+            && header.length <= self.longest
+            && u64::from(header.fraction) * u64::from(self.unit) < 1_000_000_000
+            && before.is_none_or(|before| header.seconds.abs_diff(before) <= NEIGHBOURS)
+    }
+
+    #[inline]
+    fn header_at(&self, bytes: &[u8], at: usize) -> Option<Header> {
+        let whole = bytes.get(at..at + self.header)?;
+        let numbers: &[u8; RECORD_HEADER] = whole.first_chunk()?;
+        let number = |n: usize| {
+            let [a, b, c, d] = [0, 1, 2, 3].map(|i| numbers[n * 4 + i]);
+            self.order.u32([a, b, c, d])
+        };
+        let (first, second) = (number(2), number(3));
+        let swap = match self.lengths {
+            Lengths::InOrder => false,
+            Lengths::Swapped => true,
+            Lengths::Either => first > second,
+        };
+        let (captured, length) = if swap {
+            (second, first)
+        } else {
+            (first, second)
+        };
+        Some(Header {
+            seconds: number(0),
+            fraction: number(1),
+            captured,
+            length,
+        })
+    }
+}
+
+/// Whether a record begins at a place.
+enum Proof {
+    Given,
+    Refuted,
+    Needs(usize),
+}
+
+impl Proof {
+    fn short(last: bool, needs: usize) -> Self {
+        if last {
+            Self::Refuted
+        } else {
+            Self::Needs(needs)
+        }
+    }
+}
+
+/// Byte order, nanoseconds in a unit, bytes in a record header, bytes of file header beyond the usual.
+fn variant(magic: [u8; 4]) -> Option<(Order, u32, usize, usize)> {
+    [Order::Little, Order::Big].into_iter().find_map(|order| {
+        let (unit, record, extra) = match order.u32(magic) {
+            0xa1b2_c3d4 => (1000, 16, 0),
+            0xa1b2_3c4d => (1, 16, 0),
+            // Kuznetzov: interface index, protocol, packet type and padding follow the lengths.
+            0xa1b2_cd34 => (1000, 24, 0),
+            // Ixia, hardware and software: the total size of all records follows the file header.
+            0x1c00_01ac | 0x1c00_01ab => (1, 16, 4),
+            _ => return None,
+        };
+        Some((order, unit, record, extra))
+    })
+}

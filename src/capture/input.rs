@@ -1,0 +1,221 @@
+//! Bytes from a file, a pipe or memory, unpacked if they are compressed.
+//!
+//! gzip, zstd and LZ4 frames are recognised by their magic numbers, whatever the file is called, and unpacked as a
+//! stream: however much a small file unpacks to, only the decoder's window and one buffer are in memory. Several
+//! members or frames one after another are one stream (RFC 1952 §2.2, RFC 8878 §3).
+//! Left out on purpose: a compressed file inside a compressed file.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::error::CaptureError;
+
+/// Compressed bytes read at once.
+const COMPRESSED_CHUNK: usize = 256 << 10;
+/// The largest zstd window that is accepted, 2^27 bytes: what zstd itself accepts unless told otherwise.
+const ZSTD_WINDOW_LOG: u32 = 27;
+/// The longest magic number looked at before a format is settled on.
+const SNIFFED: usize = 24;
+
+/// A stream of bytes to read a capture from.
+pub struct Input {
+    name: String,
+    reader: Box<dyn Read + Send>,
+    patience: Patience,
+}
+
+/// What a short read means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// More is there: the next read gives it at once.
+    ReadOn,
+    /// More may take its time; what is there is to be handed on.
+    HandOn,
+}
+
+/// How a stream is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compression {
+    None,
+    Gzip,
+    Zstd,
+    Lz4,
+}
+
+/// An input whose first bytes have been looked at.
+pub(crate) struct Opened {
+    pub(crate) name: String,
+    pub(crate) compression: Compression,
+    pub(crate) reader: Box<dyn Read + Send>,
+    pub(crate) patience: Patience,
+    /// Bytes taken from the underlying stream.
+    pub(crate) taken: Arc<AtomicU64>,
+    /// The first bytes, unpacked, already read from `reader`: fewer than asked for only if there are no more.
+    pub(crate) start: Vec<u8>,
+    /// Why there are no more, if that was not simply the end.
+    pub(crate) failed: Option<io::Error>,
+}
+
+impl Input {
+    /// Reads from `reader`, such as bytes in memory. `name` is for messages and reports.
+    pub fn from_reader(name: impl Into<String>, reader: Box<dyn Read + Send>) -> Self {
+        Self {
+            name: name.into(),
+            reader,
+            patience: Patience::HandOn,
+        }
+    }
+
+    /// Opens a file, a named pipe, or standard input if the path is `-`.
+    ///
+    /// # Errors
+    /// When it does not exist, may not be read, or is a directory.
+    pub fn open(path: &Path) -> Result<Self, CaptureError> {
+        if path == Path::new("-") {
+            return Ok(Self::from_reader("-", Box::new(io::stdin())));
+        }
+        let failed = |error| CaptureError::Io {
+            path: path.to_owned(),
+            error,
+        };
+        // Asked before opening: to open a named pipe waits for its writer.
+        let metadata = std::fs::metadata(path).map_err(failed)?;
+        if metadata.is_dir() {
+            return Err(CaptureError::NotACapture {
+                path: path.to_owned(),
+                reason: "this is a directory; name the files in it, which are read as one timeline"
+                    .to_owned(),
+            });
+        }
+        let patience = match metadata.is_file() {
+            true => Patience::ReadOn,
+            false => Patience::HandOn,
+        };
+        let reader = Box::new(File::open(path).map_err(failed)?);
+        let name = path.display().to_string();
+        Ok(Self {
+            name,
+            reader,
+            patience,
+        })
+    }
+
+    /// Looks at the first bytes and puts a decoder in front if they need one.
+    pub(crate) fn sniff(self) -> Opened {
+        let taken = Arc::new(AtomicU64::new(0));
+        let mut raw = Counted {
+            reader: self.reader,
+            taken: Arc::clone(&taken),
+        };
+        let (start, failed) = read_start(&mut raw);
+        let compression = Compression::of(&start);
+        let mut opened = Opened {
+            name: self.name,
+            compression,
+            reader: Box::new(raw),
+            patience: self.patience,
+            taken,
+            start,
+            failed,
+        };
+        if compression != Compression::None && opened.failed.is_none() {
+            let packed = io::Cursor::new(opened.start).chain(opened.reader);
+            opened.reader = compression.unpack(BufReader::with_capacity(COMPRESSED_CHUNK, packed));
+            (opened.start, opened.failed) = read_start(&mut opened.reader);
+        }
+        opened
+    }
+}
+
+impl std::fmt::Debug for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Input({:?})", self.name)
+    }
+}
+
+impl Compression {
+    fn of(start: &[u8]) -> Self {
+        match *start {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            // A zstd frame, or the skippable frame that parallel compressors begin with.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            [0x04, 0x22, 0x4d, 0x18, ..] => Self::Lz4,
+            _ => Self::None,
+        }
+    }
+
+    fn unpack(self, packed: impl BufRead + Send + 'static) -> Box<dyn Read + Send> {
+        match self {
+            Self::None => Box::new(packed),
+            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
+            Self::Zstd => match zstd::stream::read::Decoder::with_buffer(packed) {
+                Ok(mut decoder) => match decoder.window_log_max(ZSTD_WINDOW_LOG) {
+                    Ok(()) => Box::new(decoder),
+                    Err(error) => Box::new(Failing(Some(error))),
+                },
+                Err(error) => Box::new(Failing(Some(error))),
+            },
+            Self::Lz4 => Box::new(Lz4Frames(lz4_flex::frame::FrameDecoder::new(packed))),
+        }
+    }
+}
+
+/// As many first bytes as settle every format, fewer at the end of the stream or where it fails.
+fn read_start(reader: &mut impl Read) -> (Vec<u8>, Option<io::Error>) {
+    let mut start = vec![0; SNIFFED];
+    let mut have = 0;
+    while have < SNIFFED {
+        match reader.read(&mut start[have..]) {
+            Ok(0) => break,
+            Ok(more) => have += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                start.truncate(have);
+                return (start, Some(error));
+            }
+        }
+    }
+    start.truncate(have);
+    (start, None)
+}
+
+/// Counts what passes.
+struct Counted {
+    reader: Box<dyn Read + Send>,
+    taken: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.taken.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+/// LZ4 frames one after another. The decoder stops after each.
+struct Lz4Frames<R: BufRead>(lz4_flex::frame::FrameDecoder<R>);
+
+impl<R: BufRead> Read for Lz4Frames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            // Each turn takes at least a mark of four bytes from the stream, so this ends.
+            let read = self.0.read(buffer)?;
+            if read > 0 || buffer.is_empty() || self.0.get_mut().fill_buf()?.is_empty() {
+                return Ok(read);
+            }
+        }
+    }
+}
+
+/// A decoder that could not be made.
+struct Failing(Option<io::Error>);
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}

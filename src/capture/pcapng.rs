@@ -1,0 +1,467 @@
+//! The pcapng format: sections of blocks, each block with its length at both ends.
+//!
+//! Comes in: a buffer with some of the file's bytes. Goes out: a slot for each whole packet block in it, and what
+//! the other blocks say goes to the [`FileSummary`]. The format is draft-ietf-opsawg-pcapng; section numbers below
+//! are that document's. All three packet blocks are read, the obsolete one too; several sections, in either byte
+//! order; several interfaces, each with its own clock. Custom blocks, journal entries and unknown blocks are
+//! passed over, as §3.1 wants.
+//!
+//! The blocks are read straight from the buffer rather than with pcap-parser: that makes a list of the options of
+//! every packet, and it takes the interface's time offset and the drop counters to be little-endian in either
+//! kind of section. The tests use it as a second opinion.
+
+use super::frame::{LinkType, Slot};
+use super::pcapng_facts::{self, Counters};
+use super::record::{Buffer, Order, Pass, Then, longest};
+use super::summary::FileSummary;
+use crate::time::Timestamp;
+
+pub(crate) const SECTION_HEADER: u32 = 0x0A0D_0D0A;
+pub(crate) const BYTE_ORDER_MAGIC: u32 = 0x1A2B_3C4D;
+pub(crate) const INTERFACE_DESCRIPTION: u32 = 1;
+pub(crate) const ENHANCED_PACKET: u32 = 6;
+const OBSOLETE_PACKET: u32 = 2;
+const SIMPLE_PACKET: u32 = 3;
+const NAME_RESOLUTION: u32 = 4;
+const INTERFACE_STATISTICS: u32 = 5;
+const SYSTEMD_JOURNAL: u32 = 9;
+const DECRYPTION_SECRETS: u32 = 10;
+const CUSTOM: u32 = 0x0BAD;
+const CUSTOM_NOT_COPIED: u32 = 0x4000_0BAD;
+
+/// A block's type and its length at both ends.
+const FRAMING: usize = 12;
+/// The longest block believed, as in libpcap, unless an interface's frames may be longer.
+const MAX_BLOCK: u32 = 16 << 20;
+/// What a block may hold beside its frame, as in libpcap: framing, lengths, options.
+const MAX_BESIDE: u32 = 128 << 10;
+/// The longest block believed when one is looked for after damage: twice the longest usual frame. A longer one is
+/// lost, but a false length cannot make the search wait for megabytes.
+const MAX_FOUND: u32 = 512 << 10;
+/// Interfaces in a section. A description costs 20 bytes in the file and 32 in memory; this bounds the latter.
+const MAX_INTERFACES: usize = 1 << 16;
+
+/// A pcapng file in the middle of being read.
+#[derive(Debug)]
+pub(crate) struct Pcapng {
+    order: Order,
+    /// Of this section; packets name them by index.
+    interfaces: Vec<Described>,
+    max_block: u32,
+    /// For packets that carry no time of their own.
+    latest: Timestamp,
+    counters: Counters,
+}
+
+/// What is needed of an interface to read its packets.
+#[derive(Clone, Copy, Debug)]
+struct Described {
+    number: u32,
+    snap_length: u32,
+    link: LinkType,
+    ticks: Ticks,
+    /// Nanoseconds to add (§4.2, `if_tsoffset`).
+    offset: i64,
+}
+
+/// How a count of ticks becomes nanoseconds (§4.2, `if_tsresol`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ticks {
+    Multiply(u64),
+    Divide(u64),
+    /// 2^-n seconds.
+    Shift(u32),
+}
+
+impl Pcapng {
+    /// Whether a file begins so; needs twelve bytes.
+    pub(crate) fn knows(start: &[u8]) -> bool {
+        Order::Little.u32_at(start, 0) == Some(SECTION_HEADER) && section_order(start).is_some()
+    }
+
+    pub(crate) fn new() -> Self {
+        Self {
+            order: Order::Little,
+            interfaces: Vec::new(),
+            max_block: MAX_BLOCK,
+            latest: Timestamp::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Finds the packets in the buffer from `at` on. `next_interface` numbers the interfaces over all inputs.
+    pub(crate) fn scan(
+        &mut self,
+        buffer: Buffer<'_>,
+        mut at: usize,
+        summary: &mut FileSummary,
+        next_interface: &mut u32,
+    ) -> Pass {
+        let slots = buffer.slots;
+        loop {
+            let block = match self.block_at(buffer.bytes, at, self.max_block) {
+                Ok(block) => block,
+                Err(then) => return Pass { at, then },
+            };
+            let body = at + 8;
+            let understood = match block.kind {
+                ENHANCED_PACKET => self.enhanced(block.body, body, slots, summary),
+                OBSOLETE_PACKET => self.obsolete(block.body, body, slots, summary),
+                SIMPLE_PACKET => self.simple(block.body, body, slots),
+                SECTION_HEADER if unreadable(&block) => {
+                    let then = Then::Unreadable("a section of another version than 1.x".to_owned());
+                    return Pass { at, then };
+                }
+                _ => self.other(&block, summary, next_interface),
+            };
+            // The lengths around the block are right, so the next one begins where they say.
+            if let Err(reason) = understood {
+                summary.note_damage(buffer.offset + at as u64, reason);
+            }
+            at += block.body.len() + FRAMING;
+        }
+    }
+
+    /// Looks for a block from `at` on: a known type, and the same believable length at both ends.
+    pub(crate) fn search(&self, bytes: &[u8], mut at: usize, last: bool) -> Result<usize, Pass> {
+        while at + FRAMING <= bytes.len() {
+            match self.block_at(bytes, at, MAX_FOUND) {
+                Ok(block) if known(block.kind) => return Ok(at),
+                Err(Then::Needs(needs)) if !last && self.known_at(bytes, at) => {
+                    let then = Then::Needs(needs);
+                    return Err(Pass { at, then });
+                }
+                // Blocks are padded to 32 bits (§3.1), but what was lost need not be.
+                _ => at += 1,
+            }
+        }
+        let then = Then::Needs(FRAMING);
+        Err(Pass { at, then })
+    }
+
+    fn known_at(&self, bytes: &[u8], at: usize) -> bool {
+        self.order.u32_at(bytes, at).is_some_and(known)
+    }
+
+    /// The block at `at`, if it is whole and its two lengths agree.
+    #[inline]
+    fn block_at<'b>(&self, bytes: &'b [u8], at: usize, max: u32) -> Result<Block<'b>, Then> {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let Some(&[a, b, c, d, e, f, g, h]) = rest.first_chunk() else {
+            return Err(Then::Needs(FRAMING));
+        };
+        let mut order = self.order;
+        // The same in either byte order, so that a section in the other one is recognised.
+        if u32::from_le_bytes([a, b, c, d]) == SECTION_HEADER {
+            if rest.len() < FRAMING {
+                return Err(Then::Needs(FRAMING));
+            }
+            order = section_order(rest)
+                .ok_or_else(|| damaged("a section begins without its byte-order magic"))?;
+        }
+        let kind = order.u32([a, b, c, d]);
+        let total = order.u32([e, f, g, h]);
+        if total < FRAMING as u32 || !total.is_multiple_of(4) {
+            return Err(damaged(format!(
+                "a block claims {total} bytes, not a multiple of 4 from 12 on"
+            )));
+        }
+        if total > max {
+            return Err(damaged(format!(
+                "a block claims {total} bytes; at most {max} are believed"
+            )));
+        }
+        let total = total as usize;
+        let Some(whole) = rest.get(..total) else {
+            return Err(Then::Needs(total));
+        };
+        let body = &whole[8..total - 4];
+        let again = order.u32_at(whole, total - 4);
+        if again != Some(total as u32) {
+            return Err(damaged(format!(
+                "a block of {total} bytes ends with the length {}",
+                again.unwrap_or(0)
+            )));
+        }
+        Ok(Block { kind, order, body })
+    }
+
+    /// §4.3.
+    #[inline]
+    fn enhanced(
+        &mut self,
+        body: &[u8],
+        offset: usize,
+        slots: &mut Vec<Slot>,
+        summary: &mut FileSummary,
+    ) -> Result<(), String> {
+        let Some(numbers) = body.first_chunk::<20>() else {
+            return Err("a packet block is too short for its own header".into());
+        };
+        let number = |n: usize| {
+            let [a, b, c, d] = [0, 1, 2, 3].map(|i| numbers[n * 4 + i]);
+            self.order.u32([a, b, c, d])
+        };
+        let time = (u64::from(number(1)) << 32) | u64::from(number(2));
+        let packet = Packet {
+            interface: number(0),
+            ticks: time,
+            captured: number(3),
+            length: number(4),
+        };
+        self.packet(packet, &body[20..], offset + 20, slots, summary)
+    }
+
+    /// Appendix A: as the enhanced one, with a smaller interface number and its own drop counter.
+    fn obsolete(
+        &mut self,
+        body: &[u8],
+        offset: usize,
+        slots: &mut Vec<Slot>,
+        summary: &mut FileSummary,
+    ) -> Result<(), String> {
+        let Some(&numbers) = body.first_chunk::<20>() else {
+            return Err("a packet block is too short for its own header".into());
+        };
+        let u32_at = |at| self.order.u32_at(&numbers, at).unwrap_or(0);
+        let u16_at = |at| self.order.u16_at(&numbers, at).unwrap_or(0);
+        let packet = Packet {
+            interface: u32::from(u16_at(0)),
+            ticks: (u64::from(u32_at(4)) << 32) | u64::from(u32_at(8)),
+            captured: u32_at(12),
+            length: u32_at(16),
+        };
+        // 0xffff: not known.
+        let dropped = u16_at(2);
+        if dropped != u16::MAX {
+            self.counters.between(u64::from(dropped), summary);
+        }
+        self.packet(packet, &body[20..], offset + 20, slots, summary)
+    }
+
+    /// §4.4: on the first interface, with no time; the time of the packet before keeps the clock where it is.
+    fn simple(&mut self, body: &[u8], offset: usize, slots: &mut Vec<Slot>) -> Result<(), String> {
+        let Some(length) = self.order.u32_at(body, 0) else {
+            return Err("a packet block is too short for its own header".into());
+        };
+        let Some(interface) = self.interfaces.first() else {
+            return Err("a packet comes before any interface is described".into());
+        };
+        let mut captured = (body.len() - 4).min(length as usize) as u32;
+        if interface.snap_length > 0 {
+            captured = captured.min(interface.snap_length);
+        }
+        slots.push(Slot {
+            time: self.latest,
+            start: (offset + 4) as u32,
+            captured,
+            length,
+            interface: interface.number,
+            nth: slots.len() as u32,
+            link: interface.link,
+        });
+        Ok(())
+    }
+
+    #[inline]
+    fn packet(
+        &mut self,
+        packet: Packet,
+        rest: &[u8],
+        start: usize,
+        slots: &mut Vec<Slot>,
+        summary: &mut FileSummary,
+    ) -> Result<(), String> {
+        let Some(interface) = self.interfaces.get(packet.interface as usize) else {
+            return Err(format!(
+                "a packet names interface {}; {} are described",
+                packet.interface,
+                self.interfaces.len()
+            ));
+        };
+        let captured = packet.captured as usize;
+        if captured > rest.len() {
+            return Err(format!(
+                "a packet claims {captured} captured bytes; its block holds {}",
+                rest.len()
+            ));
+        }
+        let time = interface.time(packet.ticks);
+        slots.push(Slot {
+            time,
+            start: start as u32,
+            captured: packet.captured,
+            length: packet.length,
+            interface: interface.number,
+            nth: slots.len() as u32,
+            link: interface.link,
+        });
+        self.latest = time;
+        let padded = captured.next_multiple_of(4);
+        if rest.len() > padded {
+            let options = &rest[padded..];
+            pcapng_facts::packet_options(options, self.order, &mut self.counters, summary);
+        }
+        Ok(())
+    }
+
+    fn other(
+        &mut self,
+        block: &Block<'_>,
+        summary: &mut FileSummary,
+        next_interface: &mut u32,
+    ) -> Result<(), String> {
+        match block.kind {
+            SECTION_HEADER => self.section(block, summary),
+            INTERFACE_DESCRIPTION => self.interface(block, summary, next_interface),
+            INTERFACE_STATISTICS => {
+                let number = self.order.u32_at(block.body, 0).unwrap_or(u32::MAX);
+                if let Some(interface) = self.interfaces.get(number as usize) {
+                    let (order, number) = (block.order, interface.number);
+                    pcapng_facts::statistics(
+                        block.body,
+                        order,
+                        number,
+                        &mut self.counters,
+                        summary,
+                    );
+                }
+                Ok(())
+            }
+            NAME_RESOLUTION => {
+                pcapng_facts::names(block.body, block.order, summary);
+                Ok(())
+            }
+            DECRYPTION_SECRETS => {
+                pcapng_facts::secrets(block.body, block.order, summary);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// §4.1. Interfaces are numbered anew in each section.
+    fn section(&mut self, block: &Block<'_>, summary: &mut FileSummary) -> Result<(), String> {
+        let order = block.order;
+        let Some(options) = block.body.get(16..) else {
+            return Err("a section header is too short".into());
+        };
+        self.order = order;
+        self.interfaces.clear();
+        self.max_block = MAX_BLOCK;
+        pcapng_facts::comments(options, order, summary);
+        Ok(())
+    }
+
+    /// §4.2.
+    fn interface(
+        &mut self,
+        block: &Block<'_>,
+        summary: &mut FileSummary,
+        next_interface: &mut u32,
+    ) -> Result<(), String> {
+        if self.interfaces.len() >= MAX_INTERFACES {
+            return Err(format!(
+                "more than {MAX_INTERFACES} interfaces in a section"
+            ));
+        }
+        let number = *next_interface;
+        let Some(facts) = pcapng_facts::interface(block.body, block.order, number, summary) else {
+            return Err("an interface description is too short".into());
+        };
+        *next_interface = next_interface.saturating_add(1);
+        self.interfaces.push(Described {
+            number,
+            snap_length: facts.interface.snap_length,
+            link: facts.interface.link,
+            ticks: Ticks::of(facts.interface.resolution),
+            offset: facts.offset.saturating_mul(1_000_000_000),
+        });
+        let frame = longest(facts.interface.link);
+        self.max_block = self.max_block.max(frame.saturating_add(MAX_BESIDE));
+        summary.note_interface(facts.interface);
+        Ok(())
+    }
+}
+
+impl Described {
+    #[inline]
+    fn time(&self, ticks: u64) -> Timestamp {
+        let nanos = match self.ticks {
+            Ticks::Multiply(by) => ticks.saturating_mul(by),
+            Ticks::Divide(by) => ticks / by,
+            Ticks::Shift(bits) => {
+                let nanos = (u128::from(ticks) * 1_000_000_000) >> bits;
+                u64::try_from(nanos).unwrap_or(u64::MAX)
+            }
+        };
+        let nanos = i64::try_from(nanos).unwrap_or(i64::MAX);
+        Timestamp::from_nanos(nanos.saturating_add(self.offset))
+    }
+}
+
+impl Ticks {
+    /// What `if_tsresol` says: the highest bit set, a negative power of two, else of ten.
+    fn of(resolution: u8) -> Self {
+        let exponent = u32::from(resolution & 0x7f);
+        if resolution & 0x80 != 0 {
+            return Self::Shift(exponent);
+        }
+        match exponent {
+            0..=9 => Self::Multiply(10_u64.pow(9 - exponent)),
+            // Beyond 10^-28 seconds all that 64 bits can count is less than a nanosecond.
+            _ => Self::Divide(10_u64.checked_pow(exponent - 9).unwrap_or(u64::MAX)),
+        }
+    }
+}
+
+/// A block between its two lengths.
+struct Block<'b> {
+    kind: u32,
+    order: Order,
+    body: &'b [u8],
+}
+
+/// What the two packet blocks with a header say.
+struct Packet {
+    interface: u32,
+    ticks: u64,
+    captured: u32,
+    length: u32,
+}
+
+/// §4.1: "if the major version number is not one that is known, the section must not be read".
+fn unreadable(section: &Block<'_>) -> bool {
+    section
+        .order
+        .u16_at(section.body, 4)
+        .is_some_and(|major| major != 1)
+}
+
+fn damaged(reason: impl Into<String>) -> Then {
+    Then::Damaged(reason.into())
+}
+
+fn known(kind: u32) -> bool {
+    matches!(
+        kind,
+        SECTION_HEADER
+            | INTERFACE_DESCRIPTION
+            | OBSOLETE_PACKET
+            | SIMPLE_PACKET
+            | NAME_RESOLUTION
+            | INTERFACE_STATISTICS
+            | ENHANCED_PACKET
+            | SYSTEMD_JOURNAL
+            | DECRYPTION_SECRETS
+            | CUSTOM
+            | CUSTOM_NOT_COPIED
+    )
+}
+
+/// The byte order of the section that begins here.
+fn section_order(start: &[u8]) -> Option<Order> {
+    [Order::Little, Order::Big]
+        .into_iter()
+        .find(|order| order.u32_at(start, 8) == Some(BYTE_ORDER_MAGIC))
+}

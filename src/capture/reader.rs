@@ -1,0 +1,301 @@
+//! One capture file, from its first byte to its last whole record.
+//!
+//! Comes in: an [`Input`]. Goes out: batches, each one read's worth of the file with slots that point into it. No
+//! frame is copied, but for the one that lies across the end of a batch: what there is of it is carried over to
+//! the start of the next. What the file gets wrong is noted in its summary, with the offset, and reading goes on
+//! at the next record that can be proven, or ends there.
+
+use std::io::{ErrorKind, Read};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+use super::classic::{Classic, FILE_HEADER};
+use super::error::CaptureError;
+use super::foreign;
+use super::frame::Batch;
+use super::input::{Compression, Input, Opened, Patience};
+use super::pcapng::Pcapng;
+use super::record::{Buffer, Pass, Then};
+use super::summary::FileSummary;
+
+/// A file in the middle of being read.
+pub(crate) struct FileReader {
+    opened: Opened,
+    format: Format,
+    /// What was read but not yet scanned: less than a record, or a record and what it lies in.
+    carried: Vec<u8>,
+    /// Where `carried` begins, in bytes from the start of the (unpacked) file.
+    offset: u64,
+    /// Bytes to read at once.
+    chunk: usize,
+    state: State,
+}
+
+/// The two file formats.
+#[derive(Debug)]
+enum Format {
+    Classic(Classic),
+    Pcapng(Pcapng),
+}
+
+/// What is being done with the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Record by record.
+    Reading,
+    /// After damage: the next record is being looked for; the number is the offset of the damage.
+    Searching(u64),
+    /// There is nothing more to come.
+    Ended,
+}
+
+impl FileReader {
+    /// Settles on a format by the first bytes. `chunk` is how many bytes to read at once.
+    pub(crate) fn open(
+        input: Input,
+        chunk: usize,
+        summary: &mut FileSummary,
+        next_interface: &mut u32,
+    ) -> Result<Self, CaptureError> {
+        let mut opened = input.sniff();
+        let mut start = std::mem::take(&mut opened.start);
+        summary.path.clone_from(&opened.name);
+        summary.bytes = opened.taken.load(Ordering::Relaxed);
+        let path = PathBuf::from(&opened.name);
+        let magic = start.first_chunk().copied().unwrap_or_default();
+        let mut offset = 0;
+        let format = if Classic::knows(magic) {
+            let Some(header) = start.first_chunk() else {
+                let reason = format!(
+                    "the file ends after {} of the {FILE_HEADER} bytes of its header: nothing was captured to it, \
+                     or not yet; leave it out",
+                    start.len()
+                );
+                return Err(CaptureError::NotACapture { path, reason });
+            };
+            let classic = Classic::new(header, *next_interface, summary)
+                .map_err(|reason| CaptureError::NotACapture { path, reason })?;
+            *next_interface = next_interface.saturating_add(1);
+            offset = FILE_HEADER as u64;
+            start.clear();
+            Format::Classic(classic)
+        } else if Pcapng::knows(&start) {
+            Format::Pcapng(Pcapng::new())
+        } else if let Some(error) = opened.failed {
+            return Err(CaptureError::Io { path, error });
+        } else {
+            let reason = foreign::reason(&start, opened.compression);
+            return Err(CaptureError::NotACapture { path, reason });
+        };
+        summary.format = format.name(opened.compression);
+        Ok(Self {
+            opened,
+            format,
+            carried: start,
+            offset,
+            chunk: chunk.max(1),
+            state: State::Reading,
+        })
+    }
+
+    #[expect(dead_code, reason = "merging needs it")]
+    /// Whether the file can be closed and opened again at no loss.
+    pub(crate) fn is_a_stream(&self) -> bool {
+        self.opened.patience == Patience::HandOn
+    }
+
+    /// Fills `batch` with the next frames: of a regular file about a chunk, of a stream what has come. No frames: the
+    /// file has ended. The batch's first number is left to the caller.
+    pub(crate) fn fill(
+        &mut self,
+        batch: &mut Batch,
+        summary: &mut FileSummary,
+        next_interface: &mut u32,
+    ) {
+        batch.clear();
+        let mut filled = self.carried.len();
+        let mut room = filled + self.chunk;
+        make_room(&mut batch.bytes, room);
+        batch.bytes[..filled].copy_from_slice(&self.carried);
+        let mut at = 0;
+        while self.state != State::Ended {
+            let needs = self.pass(batch, filled, &mut at, false, summary, next_interface);
+            if self.state == State::Ended || self.hands_on(batch, filled, room) {
+                break;
+            }
+            if batch.is_empty() && at > 0 {
+                batch.bytes.copy_within(at..filled, 0);
+                self.offset += at as u64;
+                filled -= at;
+                at = 0;
+            }
+            if filled == room {
+                // A record larger than the room. Its claim is within bounds, and yet room is only made as it
+                // comes true.
+                room = (filled * 2).min(at + needs).max(filled + 1);
+                make_room(&mut batch.bytes, room);
+            }
+            match self.read(&mut batch.bytes[filled..room]) {
+                Ok(0) => {
+                    self.pass(batch, filled, &mut at, true, summary, next_interface);
+                    self.end(filled - at, needs, at, summary);
+                }
+                Ok(more) => filled += more,
+                Err(reason) => {
+                    summary.note_damage(self.offset + filled as u64, reason);
+                    self.pass(batch, filled, &mut at, true, summary, next_interface);
+                    self.state = State::Ended;
+                }
+            }
+        }
+        self.carried.clear();
+        self.carried.extend_from_slice(&batch.bytes[at..filled]);
+        self.offset += at as u64;
+        batch.used = filled;
+        summary.packets += batch.len() as u64;
+        summary.bytes = self.opened.taken.load(Ordering::Relaxed);
+    }
+
+    /// Whether the batch is full enough to be handed on.
+    fn hands_on(&self, batch: &Batch, filled: usize, room: usize) -> bool {
+        if batch.is_empty() {
+            return false;
+        }
+        // A decoder gives less than it is asked for; three quarters are enough not to call it again.
+        self.opened.patience == Patience::HandOn || room - filled < self.chunk / 4 + 1
+    }
+
+    /// Scans `batch.bytes[*at..filled]` as far as it goes. Returns how many bytes the next record needs.
+    fn pass(
+        &mut self,
+        batch: &mut Batch,
+        filled: usize,
+        at: &mut usize,
+        last: bool,
+        summary: &mut FileSummary,
+        next_interface: &mut u32,
+    ) -> usize {
+        let bytes = &batch.bytes[..filled];
+        loop {
+            let pass = match self.state {
+                State::Ended => return 0,
+                State::Searching(since) => match self.format.search(bytes, *at, last) {
+                    Ok(found) => {
+                        *at = found;
+                        let found = self.offset + found as u64;
+                        summary.passed_over += found.saturating_sub(since);
+                        self.state = State::Reading;
+                        continue;
+                    }
+                    Err(pass) => pass,
+                },
+                State::Reading => {
+                    let buffer = Buffer {
+                        bytes,
+                        offset: self.offset,
+                        slots: &mut batch.slots,
+                    };
+                    self.format.scan(buffer, *at, summary, next_interface)
+                }
+            };
+            *at = pass.at;
+            let here = self.offset + pass.at as u64;
+            match pass.then {
+                Then::Needs(needs) => return needs,
+                Then::Damaged(reason) => {
+                    summary.note_damage(here, reason);
+                    self.state = State::Searching(here);
+                    *at += 1;
+                }
+                Then::Unreadable(reason) => {
+                    summary.note_damage(here, reason);
+                    self.state = State::Ended;
+                }
+            }
+        }
+    }
+
+    /// Reads once. An error is a reason to stop, not a failure: what came before stands.
+    fn read(&mut self, room: &mut [u8]) -> Result<usize, String> {
+        if let Some(error) = self.opened.failed.take() {
+            return Err(self.why(&error));
+        }
+        loop {
+            match self.opened.reader.read(room) {
+                Ok(read) => return Ok(read),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.why(&error)),
+            }
+        }
+    }
+
+    fn why(&self, error: &std::io::Error) -> String {
+        match (self.opened.compression, error.kind()) {
+            (Compression::None, _) => format!("reading stopped: {error}"),
+            (_, ErrorKind::UnexpectedEof) => "the compressed data ends too early".to_owned(),
+            _ => format!("the compressed data is damaged: {error}"),
+        }
+    }
+
+    /// Notes what is left of a record when there is nothing more.
+    fn end(&mut self, left: usize, needs: usize, at: usize, summary: &mut FileSummary) {
+        let here = self.offset + at as u64;
+        match self.state {
+            State::Searching(since) => {
+                summary.passed_over += (here + left as u64).saturating_sub(since);
+            }
+            State::Reading if left > 0 => {
+                let reason =
+                    format!("the file ends within a record: {left} bytes of {needs} or more");
+                summary.note_damage(here, reason);
+            }
+            _ => {}
+        }
+        self.state = State::Ended;
+    }
+}
+
+impl Format {
+    fn name(&self, compression: Compression) -> &'static str {
+        match (self, compression) {
+            (Self::Classic(_), Compression::None) => "pcap",
+            (Self::Classic(_), Compression::Gzip) => "pcap+gzip",
+            (Self::Classic(_), Compression::Zstd) => "pcap+zstd",
+            (Self::Classic(_), Compression::Lz4) => "pcap+lz4",
+            (Self::Pcapng(_), Compression::None) => "pcapng",
+            (Self::Pcapng(_), Compression::Gzip) => "pcapng+gzip",
+            (Self::Pcapng(_), Compression::Zstd) => "pcapng+zstd",
+            (Self::Pcapng(_), Compression::Lz4) => "pcapng+lz4",
+        }
+    }
+
+    fn scan(
+        &mut self,
+        buffer: Buffer<'_>,
+        at: usize,
+        summary: &mut FileSummary,
+        next_interface: &mut u32,
+    ) -> Pass {
+        match self {
+            Self::Classic(classic) => classic.scan(buffer, at),
+            Self::Pcapng(pcapng) => pcapng.scan(buffer, at, summary, next_interface),
+        }
+    }
+
+    fn search(&self, bytes: &[u8], at: usize, last: bool) -> Result<usize, Pass> {
+        match self {
+            Self::Classic(classic) => classic.search(bytes, at, last),
+            Self::Pcapng(pcapng) => pcapng.search(bytes, at, last),
+        }
+    }
+}
+
+/// Makes `bytes` at least `room` long; gives back what one huge record once needed.
+fn make_room(bytes: &mut Vec<u8>, room: usize) {
+    if bytes.len() > room.saturating_mul(4) {
+        bytes.truncate(room);
+        bytes.shrink_to_fit();
+    } else if bytes.len() < room {
+        bytes.resize(room, 0);
+    }
+}

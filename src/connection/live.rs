@@ -1,0 +1,334 @@
+//! A connection while its segments still come.
+//!
+//! In: its segments in capture order, and ICMP errors about it. Out: the settled [`Connection`].
+
+use super::record::{Connection, Sent, Who};
+use super::verdict::{self, Ended};
+use crate::decode::{Context, Endpoint, Flags, Quote, QuoteKind, Segment};
+use crate::http::{Conversation, Protocol, Texts};
+use crate::mark::Mark;
+use crate::side::End;
+use crate::tcp::{Pair, Reader, Received, Standing};
+
+/// What a segment is to a connection with the same addresses and ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// Part of it.
+    Ours,
+    /// The first of a new connection on the same addresses and ports.
+    Fresh,
+    /// Part of the connection before it, whose numbers it bears.
+    Before,
+}
+
+/// What the bounds of one connection have let go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Directions in which a hole was given up because too much was waiting behind it.
+    pub holes: u64,
+    /// Exchanges that were one too many.
+    pub exchanges: u64,
+}
+
+/// A connection that is not settled yet.
+#[derive(Debug)]
+pub struct Live {
+    /// The endpoints, in the order of [`End`].
+    pub(super) endpoints: [Endpoint; 2],
+    pub(super) context: Context,
+    pub(super) first: Mark,
+    pub(super) last: Mark,
+    pub(super) pair: Pair,
+    pub(super) conversation: Option<Box<Conversation>>,
+    pub(super) icmp: Option<Box<Quote>>,
+    pub(super) predecessor: Option<Mark>,
+}
+
+impl Live {
+    /// The connection that begins with `segment`. `predecessor` is the last sign of the one that had the same
+    /// addresses and ports before.
+    #[must_use]
+    pub fn new(segment: &Segment<'_>, predecessor: Option<Mark>) -> Self {
+        let at = Mark {
+            frame: segment.frame,
+            time: segment.time,
+        };
+        Self {
+            endpoints: [segment.source, segment.destination],
+            context: segment.context,
+            first: at,
+            last: at,
+            pair: Pair::new(),
+            conversation: None,
+            icmp: None,
+            predecessor,
+        }
+    }
+
+    /// Which end sent a segment from `source`. A host that talks to its own socket is `A` either way.
+    #[must_use]
+    pub fn end_of(&self, source: Endpoint) -> End {
+        if self.endpoints[0] == source {
+            End::A
+        } else {
+            End::B
+        }
+    }
+
+    /// Its first segment.
+    #[must_use]
+    pub const fn first(&self) -> Mark {
+        self.first
+    }
+
+    /// Its last segment so far.
+    #[must_use]
+    pub const fn last(&self) -> Mark {
+        self.last
+    }
+
+    /// Both endpoints' states, presumed.
+    #[must_use]
+    pub fn standings(&self) -> [Standing; 2] {
+        End::BOTH.map(|end| self.pair.peer(end).presumed())
+    }
+
+    /// Both ends have closed, as far as can be told.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.pair.is_over()
+    }
+
+    /// What its bounds have let go.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            holes: End::BOTH
+                .iter()
+                .filter(|end| self.pair.peer(**end).stream().was_limited())
+                .count() as u64,
+            exchanges: self
+                .conversation
+                .as_ref()
+                .map_or(0, |conversation| conversation.let_go()),
+        }
+    }
+
+    /// Only a SYN was seen, and no answer: the cheapest thing to forget.
+    #[must_use]
+    pub fn is_embryonic(&self) -> bool {
+        self.conversation.is_none()
+            && End::BOTH
+                .iter()
+                .any(|end| self.pair.peer(*end).counts().packets == 0)
+    }
+
+    /// The handshake is done, or the capture began after it: whatever comes now is this connection's.
+    #[must_use]
+    pub fn is_established(&self) -> bool {
+        End::BOTH
+            .iter()
+            .all(|end| self.pair.peer(*end).first_ack().is_some())
+            || End::BOTH
+                .iter()
+                .any(|end| self.pair.peer(*end).proven() == Standing::Midstream)
+    }
+
+    /// What `segment`, sent by `from`, is to this connection. `before`: the predecessor, while it is still at hand.
+    #[must_use]
+    pub fn fit(&self, from: End, segment: &Segment<'_>, before: Option<&Self>) -> Fit {
+        let sender = self.pair.peer(from);
+        let receiver = self.pair.peer(from.other());
+        if segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::RST) {
+            if sender.syn().is_some() && sender.stream().seq(-1) == segment.seq {
+                return Fit::Ours;
+            }
+            if segment.flags.has(Flags::ACK) {
+                let answers = receiver.syn().is_none()
+                    || receiver.stream().offset(segment.ack) >= 0
+                        && receiver.stream().offset(segment.ack) <= receiver.stream().send_next();
+                let fresh = sender.stream().is_anchored() && !answers
+                    || sender.syn().is_some() && self.pair.is_closing()
+                    || sender.proven() == Standing::Midstream;
+                return if fresh { Fit::Fresh } else { Fit::Ours };
+            }
+            // Its SYN was foretold by the acknowledgement in the peer's, which the capture has before it.
+            let foretold = sender.stream().is_anchored()
+                && sender.stream().is_whole()
+                && sender.stream().seq(-1) == segment.seq;
+            let both_open = sender.syn().is_none()
+                && receiver.syn().is_some()
+                && !receiver.answered_syn()
+                && !sender.stream().is_anchored();
+            return if foretold || both_open {
+                Fit::Ours
+            } else {
+                Fit::Fresh
+            };
+        }
+        match before {
+            Some(before) if self.is_of(before, from, segment) => Fit::Before,
+            _ => Fit::Ours,
+        }
+    }
+
+    /// Whether `segment` bears the numbers of `before` and not of this connection, which is being opened (RFC 5961 §4:
+    /// a SYN on a live connection draws an acknowledgement with its old numbers, and that draws a RST).
+    fn is_of(&self, before: &Self, from: End, segment: &Segment<'_>) -> bool {
+        let sender = self.pair.peer(from);
+        let receiver = self.pair.peer(from.other());
+        let near = |offset: i64, stream: &crate::tcp::Stream| {
+            (offset - stream.send_next()).abs() <= i64::from(u16::MAX)
+        };
+        let fits_sender = sender.stream().is_anchored()
+            && near(sender.stream().offset(segment.seq), sender.stream());
+        let fits_receiver = segment.flags.has(Flags::ACK)
+            && receiver.stream().is_anchored()
+            && near(receiver.stream().offset(segment.ack), receiver.stream());
+        if fits_sender || fits_receiver {
+            return false;
+        }
+        let old_from = before.end_of(segment.source);
+        let old = before.pair.peer(old_from).stream();
+        old.is_anchored() && (old.offset(segment.seq) - old.send_next()).abs() <= 1 << 20
+    }
+
+    /// Takes a segment that is [`Fit::Ours`].
+    pub fn segment(&mut self, from: End, segment: &Segment<'_>, texts: &mut Texts) -> Received {
+        let mut spoken = Spoken {
+            conversation: &mut self.conversation,
+            texts,
+        };
+        let received = self.pair.segment(from, segment, &mut spoken);
+        if received == Received::Taken {
+            self.last = Mark {
+                frame: segment.frame,
+                time: segment.time,
+            };
+        }
+        received
+    }
+
+    /// An ICMP error about a segment of this connection. One that says it cannot be reached outweighs others.
+    pub fn quote(&mut self, quote: &Quote) {
+        let outweighs = match &self.icmp {
+            None => true,
+            Some(kept) => {
+                kept.kind != QuoteKind::Unreachable && quote.kind == QuoteKind::Unreachable
+            }
+        };
+        if outweighs {
+            self.icmp = Some(Box::new(*quote));
+        }
+    }
+
+    /// The record, when nothing more can come. `ended` says why, and how long the capture went on.
+    #[must_use]
+    pub fn settle(mut self, ended: Ended, texts: &mut Texts) -> Connection {
+        let mut spoken = Spoken {
+            conversation: &mut self.conversation,
+            texts,
+        };
+        self.pair.close(self.last, &mut spoken);
+        if let Some(conversation) = &mut self.conversation {
+            conversation.finish(texts);
+        }
+        let verdict = verdict::judge(&self, ended);
+        let ends = match verdict.client {
+            End::A => End::BOTH,
+            End::B => [End::B, End::A],
+        };
+        let peers = ends.map(|end| self.pair.peer(end));
+        let protocol = self
+            .conversation
+            .as_ref()
+            .map_or(Protocol::Unknown, |conversation| conversation.protocol());
+        let mut exchanges = self
+            .conversation
+            .take()
+            .map_or_else(Vec::new, |conversation| conversation.into_exchanges());
+        exchanges.shrink_to_fit();
+        let client_syn = peers[0].syn();
+        Connection {
+            id: 0,
+            client: self.endpoints[ends[0].index()],
+            server: self.endpoints[ends[1].index()],
+            roles: verdict.roles,
+            context: self.context,
+            first: self.first,
+            last: self.last,
+            opening: verdict.opening,
+            connect_time: client_syn
+                .zip(peers[0].first_ack())
+                .map(|(syn, ack)| ack.time.since(syn.time)),
+            syn_retries: peers[0].syns().saturating_sub(1),
+            teardown: verdict.teardown,
+            states: peers.map(|peer| peer.presumed()),
+            time_wait: peers.map(|peer| peer.time_wait()),
+            fin: peers.map(|peer| peer.fin()),
+            reset: peers.map(|peer| peer.reset()),
+            protocol,
+            sent: peers.map(|peer| {
+                let counts = peer.counts();
+                Sent {
+                    packets: counts.packets,
+                    bytes: peer.stream().bytes(),
+                    retransmitted: counts.retransmitted,
+                    missing: peer.stream().missing(),
+                    fins: counts.fins,
+                    resets: counts.resets,
+                    keep_alives: counts.keep_alives,
+                    zero_windows: counts.zero_windows,
+                    acknowledged: acknowledged(peer.stream()),
+                    ttl: counts.ttl,
+                }
+            }),
+            exchanges: exchanges.into_boxed_slice(),
+            icmp: self.icmp,
+            predecessor: self.predecessor,
+        }
+    }
+}
+
+/// Payload bytes the peer has acknowledged, the FIN left out.
+pub(super) fn acknowledged(stream: &crate::tcp::Stream) -> u64 {
+    let acked = stream.acknowledged();
+    u64::try_from(stream.fin().map_or(acked, |fin| acked.min(fin))).unwrap_or(0)
+}
+
+impl Who {
+    /// The end that plays this role.
+    pub(super) const fn end(self, client: End) -> End {
+        match self {
+            Self::Client => client,
+            Self::Server => client.other(),
+        }
+    }
+}
+
+/// Hands the streams on to what is spoken on them, which is created with the first byte.
+struct Spoken<'a> {
+    conversation: &'a mut Option<Box<Conversation>>,
+    texts: &'a mut Texts,
+}
+
+impl Reader for Spoken<'_> {
+    #[inline]
+    fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32) {
+        self.conversation
+            .get_or_insert_default()
+            .data(from, at, bytes, length, self.texts);
+    }
+
+    fn gap(&mut self, from: End, at: Mark, length: u64) {
+        self.conversation
+            .get_or_insert_default()
+            .gap(from, at, length, self.texts);
+    }
+
+    fn end(&mut self, from: End, at: Mark) {
+        if let Some(conversation) = self.conversation {
+            conversation.end(from, at, self.texts);
+        }
+    }
+}

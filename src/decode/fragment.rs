@@ -1,0 +1,271 @@
+//! Fragments of IP datagrams wait here for their siblings (RFC 791 §3.2, RFC 8200 §4.5).
+//!
+//! In: a [`Piece`]. Out: the whole datagram when the last piece came. Bounded in datagrams, in bytes, in pieces per
+//! datagram and in age on the packet clock; what falls out is counted. A piece that overlaps others without being a
+//! mere repetition lets the whole datagram fall (RFC 5722; hosts do so for IPv4 too), since two hosts could put
+//! such pieces together in two ways.
+//!
+//! A piece that the snap length cut leaves a hole: the datagram has its full length, and its captured part ends at
+//! the hole.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+
+use crate::time::Timestamp;
+
+use super::bytes::Bytes;
+use super::walk::Path;
+use super::{Context, Skip};
+
+/// How many datagrams may wait. A busy tunnel with a small MTU has some hundreds under way.
+const MAX_DATAGRAMS: usize = 4096;
+/// How many bytes may wait in all: the 4 MB that Linux allows (net.ipv4.ipfrag_high_thresh), fourfold, since a
+/// capture point sees many hosts.
+const MAX_BYTES: usize = 16 << 20;
+/// How many pieces a datagram may have: 64 KB in pieces of the smallest IPv4 MTU (68, RFC 791) would be 1366.
+const MAX_PIECES: usize = 1400;
+/// The longest datagram IP can fragment.
+const MAX_DATAGRAM: usize = 65_535;
+/// How long a datagram waits: 60 s by RFC 8200 §4.5, which is the longest any host waits.
+const MAX_AGE: Duration = Duration::from_secs(60);
+
+/// What pieces of one datagram have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct DatagramKey {
+    pub(super) context: Context,
+    pub(super) source: IpAddr,
+    pub(super) destination: IpAddr,
+    pub(super) id: u32,
+    /// Part of the key in IPv4 only.
+    pub(super) protocol: Option<u8>,
+}
+
+/// One fragment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece<'a> {
+    pub(super) key: DatagramKey,
+    pub(super) protocol: u8,
+    /// Where it lies in the datagram, in bytes.
+    pub(super) offset: usize,
+    pub(super) more: bool,
+    pub(super) bytes: Bytes<'a>,
+    pub(super) path: Path,
+}
+
+/// A datagram with all its pieces.
+#[derive(Debug)]
+pub(super) struct Whole {
+    /// The captured bytes from its start.
+    pub(super) data: Vec<u8>,
+    /// Its length on the wire.
+    pub(super) length: usize,
+    pub(super) protocol: u8,
+    pub(super) path: Path,
+}
+
+/// What became of fragments; each counts datagrams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FragmentCounts {
+    /// Fragments that wait now, or that were part of a datagram let go before it was whole.
+    pub stranded: u64,
+    /// Datagrams put together.
+    pub whole: u64,
+    /// Datagrams let go because their siblings did not come within a minute.
+    pub expired: u64,
+    /// Datagrams let go because their pieces overlapped or contradicted each other.
+    pub overlapping: u64,
+    /// Datagrams let go because too many of them, too many bytes or too many pieces waited.
+    pub limited: u64,
+}
+
+/// One datagram's pieces so far.
+#[derive(Debug)]
+struct Waiting {
+    /// Start, end on the wire, end of what was captured; sorted, without overlap.
+    pieces: Vec<(usize, usize, usize)>,
+    data: Vec<u8>,
+    /// The whole length, once the last piece is known.
+    length: Option<usize>,
+    /// The first piece's protocol.
+    protocol: Option<u8>,
+    since: Timestamp,
+}
+
+/// All datagrams that wait.
+#[derive(Debug, Default)]
+pub(super) struct Fragments {
+    waiting: HashMap<DatagramKey, Waiting, foldhash::fast::RandomState>,
+    bytes: usize,
+    /// No datagram can have expired before this moment.
+    next_expiry: Option<Timestamp>,
+    pub(super) counts: FragmentCounts,
+}
+
+impl Fragments {
+    /// Takes a piece in; gives the datagram if it was the last one missing.
+    pub(super) fn insert(&mut self, piece: &Piece<'_>, now: Timestamp) -> Result<Whole, Skip> {
+        self.expire(now);
+        let end = piece.offset.saturating_add(piece.bytes.wire);
+        // RFC 8200 §4.5 and RFC 791 §3.2: all but the last are multiples of eight, none reaches past the end.
+        if end > MAX_DATAGRAM
+            || piece.bytes.wire == 0
+            || (piece.more && !piece.bytes.wire.is_multiple_of(8))
+        {
+            return Err(Skip::Malformed);
+        }
+        if !self.waiting.contains_key(&piece.key) && self.waiting.len() >= MAX_DATAGRAMS {
+            self.drop_oldest();
+        }
+        let entry = self.waiting.entry(piece.key).or_insert_with(|| Waiting {
+            pieces: Vec::new(),
+            data: Vec::new(),
+            length: None,
+            protocol: None,
+            since: now,
+        });
+        let before = entry.data.len();
+        let outcome = entry.insert(piece, end);
+        self.bytes = self.bytes + entry.data.len() - before;
+        let complete = entry.is_whole();
+        match outcome {
+            Insert::Repeated => return Err(Skip::Fragment),
+            Insert::Kept => self.counts.stranded += 1,
+            Insert::Overlap => {
+                self.remove(&piece.key);
+                self.counts.overlapping += 1;
+                return Err(Skip::FragmentDropped);
+            }
+            Insert::TooMany => {
+                self.remove(&piece.key);
+                self.counts.limited += 1;
+                return Err(Skip::FragmentDropped);
+            }
+        }
+        if !complete {
+            while self.bytes > MAX_BYTES {
+                self.drop_oldest();
+            }
+            return Err(Skip::Fragment);
+        }
+        let waiting = self.remove(&piece.key).ok_or(Skip::Fragment)?;
+        self.counts.whole += 1;
+        self.counts.stranded = self
+            .counts
+            .stranded
+            .saturating_sub(waiting.pieces.len() as u64);
+        Ok(waiting.into_whole(piece))
+    }
+
+    fn remove(&mut self, key: &DatagramKey) -> Option<Waiting> {
+        let waiting = self.waiting.remove(key)?;
+        self.bytes -= waiting.data.len();
+        Some(waiting)
+    }
+
+    /// Lets datagrams go that have waited for [`MAX_AGE`]. Looks at all of them, but once in a while only.
+    fn expire(&mut self, now: Timestamp) {
+        let due = *self.next_expiry.get_or_insert(now.after(MAX_AGE));
+        if now < due {
+            return;
+        }
+        let mut bytes = 0;
+        let before = self.waiting.len();
+        self.waiting.retain(|_, waiting| {
+            let keep = now.since(waiting.since) < MAX_AGE;
+            bytes += if keep { waiting.data.len() } else { 0 };
+            keep
+        });
+        self.bytes = bytes;
+        self.counts.expired += (before - self.waiting.len()) as u64;
+        let oldest = self.waiting.values().map(|waiting| waiting.since).min();
+        self.next_expiry = oldest.map(|oldest| oldest.after(MAX_AGE));
+    }
+
+    fn drop_oldest(&mut self) {
+        let oldest = self.waiting.iter().min_by_key(|(_, waiting)| waiting.since);
+        if let Some((&key, _)) = oldest {
+            self.remove(&key);
+            self.counts.limited += 1;
+        }
+    }
+}
+
+enum Insert {
+    Kept,
+    Repeated,
+    Overlap,
+    TooMany,
+}
+
+impl Waiting {
+    fn insert(&mut self, piece: &Piece<'_>, end: usize) -> Insert {
+        let start = piece.offset;
+        let at = self.pieces.partition_point(|&(_, other, _)| other <= start);
+        if let Some(&(other_start, other_end, _)) = self.pieces.get(at)
+            && other_start < end
+        {
+            return if other_start <= start && end <= other_end {
+                Insert::Repeated
+            } else {
+                Insert::Overlap
+            };
+        }
+        if self.pieces.len() >= MAX_PIECES {
+            return Insert::TooMany;
+        }
+        let furthest = self.pieces.last().map_or(0, |&(_, end, _)| end);
+        let contradicts = match (piece.more, self.length) {
+            (false, None) => furthest > end,
+            (false, Some(length)) => length != end,
+            (true, Some(length)) => end > length,
+            (true, None) => false,
+        };
+        if contradicts {
+            return Insert::Overlap;
+        }
+        if !piece.more {
+            self.length = Some(end);
+        }
+        if start == 0 {
+            self.protocol = Some(piece.protocol);
+        }
+        let captured = start + piece.bytes.data.len().min(piece.bytes.wire);
+        if self.data.len() < captured {
+            self.data.resize(captured, 0);
+        }
+        if let Some(room) = self.data.get_mut(start..captured) {
+            room.copy_from_slice(&piece.bytes.data[..captured - start]);
+        }
+        self.pieces.insert(at, (start, end, captured));
+        Insert::Kept
+    }
+
+    fn is_whole(&self) -> bool {
+        let Some(length) = self.length else {
+            return false;
+        };
+        let mut reached = 0;
+        self.pieces.iter().all(|&(start, end, _)| {
+            let joins = start == reached;
+            reached = end;
+            joins
+        }) && reached == length
+    }
+
+    fn into_whole(mut self, last: &Piece<'_>) -> Whole {
+        let captured = self
+            .pieces
+            .iter()
+            .find(|&&(_, end, captured)| captured < end)
+            .map_or(self.data.len(), |&(_, _, captured)| captured);
+        self.data.truncate(captured);
+        Whole {
+            data: self.data,
+            length: self.length.unwrap_or(captured),
+            protocol: self.protocol.unwrap_or(last.protocol),
+            path: last.path,
+        }
+    }
+}

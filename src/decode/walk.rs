@@ -1,0 +1,188 @@
+//! The walk from the first byte of a frame to its TCP header, layer by layer.
+//!
+//! Each layer looks at its own header, moves [`Walk::bytes`] past it and names the next [`Layer`]; the loop in
+//! [`Walk::run`] is the only place that goes on. What a layer learns on the way (VLAN, tunnel, addresses) stays in
+//! the walk. The layers themselves are in the files beside this one, each an `impl Walk`.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::capture::{Frame, LinkType};
+
+use super::bytes::Bytes;
+use super::context::{Contexts, Tunnel};
+use super::fragment::Piece;
+use super::{Context, Endpoint, Quote, Segment, Skip, tcp};
+
+/// How many layers a packet may have. Three tunnels in each other with VLANs and labels have about twenty; a frame
+/// with more was made to keep us busy.
+const MAX_LAYERS: usize = 48;
+
+/// What the bytes at hand are to be read as.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Layer {
+    Link(LinkType),
+    EtherType(u16),
+    /// What an IP header calls by this protocol number.
+    Protocol(u8),
+    Tcp,
+}
+
+/// What of the IP header belongs to a segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct IpHead {
+    pub(super) source: IpAddr,
+    pub(super) destination: IpAddr,
+    pub(super) ttl: u8,
+    pub(super) id: Option<u16>,
+}
+
+/// What was learned on the way to an IP packet; a reassembled datagram goes on with it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Path {
+    pub(super) context: Context,
+    pub(super) vlan: u16,
+    pub(super) link_digest: u32,
+    pub(super) ip: IpHead,
+}
+
+/// Where a walk ended well.
+#[derive(Debug)]
+pub(super) enum Found<'a> {
+    Segment(Segment<'a>),
+    Quote(Quote),
+    Piece(Piece<'a>),
+}
+
+/// Either the next layer or the end.
+pub(super) enum Step<'a> {
+    Next(Layer),
+    End(Found<'a>),
+}
+
+/// One packet on its way.
+pub(super) struct Walk<'a, 'w> {
+    pub(super) bytes: Bytes<'a>,
+    pub(super) path: Path,
+    pub(super) frame: &'w Frame<'w>,
+    contexts: &'w mut Contexts,
+}
+
+impl<'a, 'w> Walk<'a, 'w> {
+    /// Begins at the first byte of `frame`.
+    #[inline]
+    pub(super) fn new(frame: &'w Frame<'w>, data: &'a [u8], contexts: &'w mut Contexts) -> Self {
+        let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        Self {
+            bytes: Bytes {
+                data,
+                wire: (frame.length as usize).max(data.len()),
+            },
+            path: Path {
+                context: Context(0),
+                vlan: 0,
+                link_digest: 0,
+                ip: IpHead {
+                    source: nowhere,
+                    destination: nowhere,
+                    ttl: 0,
+                    id: None,
+                },
+            },
+            frame,
+            contexts,
+        }
+    }
+
+    /// Goes on with a datagram whose fragments are all there.
+    pub(super) fn resumed(
+        frame: &'w Frame<'w>,
+        bytes: Bytes<'a>,
+        path: Path,
+        contexts: &'w mut Contexts,
+    ) -> Self {
+        Self {
+            bytes,
+            path,
+            frame,
+            contexts,
+        }
+    }
+
+    /// Walks from `layer` to the end.
+    #[inline]
+    pub(super) fn run(mut self, mut layer: Layer) -> Result<Found<'a>, Skip> {
+        for _ in 0..MAX_LAYERS {
+            let step = match layer {
+                Layer::Link(link) => self.link(link),
+                Layer::EtherType(kind) => self.ether_type(kind),
+                Layer::Protocol(number) => self.protocol(number),
+                Layer::Tcp => return self.segment().map(Found::Segment),
+            };
+            match step? {
+                Step::Next(next) => layer = next,
+                Step::End(found) => return Ok(found),
+            }
+        }
+        Err(Skip::Malformed)
+    }
+
+    /// Moves past `count` bytes and names what follows.
+    #[inline]
+    pub(super) fn on(&mut self, count: usize, next: Layer) -> Result<Step<'a>, Skip> {
+        self.bytes = self.bytes.after(count)?;
+        Ok(Step::Next(next))
+    }
+
+    /// Notes that what follows came through a tunnel between the addresses of the current IP header.
+    pub(super) fn enter(&mut self, kind: &'static str, id: Option<u32>) {
+        self.path.context = self.contexts.number(Tunnel {
+            around: self.path.context,
+            kind,
+            id,
+            ends: (self.path.ip.source, self.path.ip.destination),
+        });
+    }
+
+    /// Folds link-layer addresses or a packet type into the digest.
+    #[inline]
+    pub(super) fn digest(&mut self, high: u64, low: u64) {
+        // Two odd constants out of the golden ratio and the square root of three: any would do, it need only spread.
+        let mixed = (high ^ u64::from(self.path.link_digest))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(29)
+            ^ low.wrapping_mul(0xbb67_ae85_84ca_a73b);
+        self.path.link_digest = ((mixed >> 32) ^ mixed) as u32 | 1;
+    }
+
+    #[inline]
+    fn segment(self) -> Result<Segment<'a>, Skip> {
+        let header = tcp::header(self.bytes)?;
+        let path = self.path;
+        Ok(Segment {
+            frame: self.frame.number,
+            time: self.frame.time,
+            interface: self.frame.interface,
+            context: path.context,
+            vlan: path.vlan,
+            link_digest: path.link_digest,
+            source: Endpoint {
+                ip: path.ip.source,
+                port: header.source,
+            },
+            destination: Endpoint {
+                ip: path.ip.destination,
+                port: header.destination,
+            },
+            ttl: path.ip.ttl,
+            ip_id: path.ip.id,
+            seq: header.seq,
+            ack: header.ack,
+            flags: header.flags,
+            window: header.window,
+            urgent: header.urgent,
+            options: header.options,
+            length: header.length,
+            payload: header.payload,
+        })
+    }
+}

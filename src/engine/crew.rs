@@ -1,0 +1,257 @@
+//! The engine on several threads: one reads and decodes, the others each follow a share of the partitions.
+//!
+//! A batch goes to all of them as one; each gets its own list of parcels: segments whose payload is named by its place
+//! in the batch, so that nothing is copied. What a reassembled datagram held is copied to the end of the batch's own
+//! extra bytes. Batches come back to be filled again.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+
+use super::partition::Partition;
+use super::{Analysis, PARTITIONS, Stats, key, partition};
+use crate::capture::{Batch, CaptureError, Fill, Source};
+use crate::connection::Connection;
+use crate::decode::{Decoded, Decoder, Quote, Segment, Skip};
+use crate::flow::FlowKey;
+use crate::time::Timestamp;
+
+/// Batches on their way at once: enough that nobody waits for long, few enough that they stay in the cache.
+const IN_FLIGHT: usize = 6;
+
+/// Where a payload lies.
+#[derive(Clone, Copy)]
+enum Place {
+    Batch,
+    Extra,
+}
+
+struct Parcel {
+    segment: Segment<'static>,
+    start: u32,
+    length: u32,
+    place: Place,
+}
+
+enum Item {
+    Parcel(Parcel),
+    Quote(Box<Quote>),
+}
+
+/// A batch, and what each follower has to do with it.
+struct Load {
+    batch: Batch,
+    extra: Vec<u8>,
+    lists: Vec<Vec<Item>>,
+}
+
+enum Order {
+    Load(Arc<Load>),
+    Finish(Timestamp),
+}
+
+pub(super) fn analyse(
+    source: &mut dyn Source,
+    threads: usize,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Analysis, CaptureError> {
+    let (back, returned) = channel::<Arc<Load>>();
+    std::thread::scope(|scope| {
+        let mut orders = Vec::new();
+        let mut followers = Vec::new();
+        for worker in 0..threads {
+            let (order, inbox) = sync_channel::<Order>(IN_FLIGHT);
+            let back = back.clone();
+            orders.push(order);
+            followers.push(scope.spawn(move || follow(worker, threads, &inbox, &back)));
+        }
+        drop(back);
+        let mut lead = Lead {
+            decoder: Decoder::new(),
+            stats: Stats::default(),
+            orders: &orders,
+            returned: &returned,
+            made: 0,
+        };
+        let outcome = lead.run(source, progress);
+        let end = lead.stats.end();
+        for order in &orders {
+            // A follower that is gone has panicked; joining it says so.
+            let _ = order.send(Order::Finish(end));
+        }
+        let Lead {
+            decoder, mut stats, ..
+        } = lead;
+        stats.take_decoder(&decoder);
+        let mut connections = Vec::new();
+        for follower in followers {
+            match follower.join() {
+                Ok((mut theirs, sums)) => {
+                    if connections.is_empty() {
+                        connections = theirs;
+                    } else {
+                        connections.append(&mut theirs);
+                    }
+                    for sum in sums {
+                        stats.add(sum);
+                    }
+                }
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        outcome.map(|()| Analysis { connections, stats })
+    })
+}
+
+/// The thread that reads and decodes.
+struct Lead<'a> {
+    decoder: Decoder,
+    stats: Stats,
+    orders: &'a [SyncSender<Order>],
+    returned: &'a Receiver<Arc<Load>>,
+    made: usize,
+}
+
+impl Lead<'_> {
+    fn run(
+        &mut self,
+        source: &mut dyn Source,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), CaptureError> {
+        loop {
+            let mut load = self.empty_load();
+            if source.fill(&mut load.batch)? == Fill::End {
+                return Ok(());
+            }
+            self.decode(&mut load);
+            let load = Arc::new(load);
+            for order in self.orders {
+                let _ = order.send(Order::Load(Arc::clone(&load)));
+            }
+            progress(self.stats.frames);
+        }
+    }
+
+    fn empty_load(&mut self) -> Load {
+        while self.made >= IN_FLIGHT {
+            // Every follower sends it back; the last to let go of it hands it over.
+            let Ok(load) = self.returned.recv() else {
+                break;
+            };
+            if let Ok(mut load) = Arc::try_unwrap(load) {
+                load.extra.clear();
+                for list in &mut load.lists {
+                    list.clear();
+                }
+                return load;
+            }
+        }
+        self.made += 1;
+        Load {
+            batch: Batch::default(),
+            extra: Vec::new(),
+            lists: self.orders.iter().map(|_| Vec::new()).collect(),
+        }
+    }
+
+    fn decode(&mut self, load: &mut Load) {
+        let threads = load.lists.len();
+        for frame in load.batch.frames() {
+            self.stats.frame(frame.time);
+            match self.decoder.decode(&frame) {
+                Ok(Decoded::Segment(segment)) => {
+                    let to = partition(&key(&segment)) % threads;
+                    let parcel = pack(&segment, &load.batch, &mut load.extra);
+                    load.lists[to].push(Item::Parcel(parcel));
+                }
+                Ok(Decoded::Quote(quote)) => {
+                    self.stats.skip(Skip::IcmpError);
+                    let key = FlowKey::new(quote.source, quote.destination, quote.context);
+                    let to = partition(&key) % threads;
+                    load.lists[to].push(Item::Quote(Box::new(quote)));
+                }
+                Err(skip) => self.stats.skip(skip),
+            }
+        }
+    }
+}
+
+fn pack(segment: &Segment<'_>, batch: &Batch, extra: &mut Vec<u8>) -> Parcel {
+    let (place, start) = match batch.place_of(segment.payload) {
+        Some(start) => (Place::Batch, start),
+        None => {
+            let start = extra.len() as u32;
+            extra.extend_from_slice(segment.payload);
+            (Place::Extra, start)
+        }
+    };
+    Parcel {
+        segment: Segment {
+            payload: &[],
+            ..*segment
+        },
+        start,
+        length: segment.payload.len() as u32,
+        place,
+    }
+}
+
+impl Parcel {
+    fn open<'a>(&self, load: &'a Load) -> Segment<'a> {
+        let bytes = match self.place {
+            Place::Batch => load.batch.bytes(),
+            Place::Extra => &load.extra,
+        };
+        let payload = bytes
+            .get(self.start as usize..)
+            .and_then(|rest| rest.get(..self.length as usize))
+            .unwrap_or(&[]);
+        Segment {
+            payload,
+            ..self.segment
+        }
+    }
+}
+
+/// The thread that follows a share of the flows.
+fn follow(
+    worker: usize,
+    threads: usize,
+    inbox: &Receiver<Order>,
+    back: &Sender<Arc<Load>>,
+) -> (Vec<Connection>, Vec<Stats>) {
+    // Partition p is the worker's if p % threads == worker; it stands at p / threads.
+    let mut partitions: Vec<Partition> = (worker..PARTITIONS)
+        .step_by(threads)
+        .map(|_| Partition::new())
+        .collect();
+    let mut connections = Vec::new();
+    let mut end = super::NEVER;
+    for order in inbox {
+        let load = match order {
+            Order::Load(load) => load,
+            Order::Finish(time) => {
+                end = time;
+                break;
+            }
+        };
+        for item in &load.lists[worker] {
+            match item {
+                Item::Parcel(parcel) => {
+                    let segment = parcel.open(&load);
+                    let key = key(&segment);
+                    partitions[partition(&key) / threads].segment(&key, &segment, &mut connections);
+                }
+                Item::Quote(quote) => {
+                    let key = FlowKey::new(quote.source, quote.destination, quote.context);
+                    partitions[partition(&key) / threads].quote(&key, quote);
+                }
+            }
+        }
+        let _ = back.send(load);
+    }
+    let sums = partitions
+        .into_iter()
+        .map(|partition| partition.finish(end, &mut connections))
+        .collect();
+    (connections, sums)
+}

@@ -1,0 +1,192 @@
+//! Floor 8: frames in, events out. Names the floors below it; nothing else does.
+//!
+//! One pass, and it cannot fail. Flows are shared out over a fixed number of partitions by a hash of their
+//! addresses and ports, and partitions over threads: what comes out is the same to the byte on any number of threads, because the
+//! partitions are the same and their order is put right by frame numbers.
+
+mod crew;
+mod partition;
+mod stats;
+
+use std::time::Duration;
+
+use crate::capture::{CaptureError, Fill, Frame, Source};
+use crate::connection::Connection;
+use crate::decode::{Decoded, Decoder, Segment, Skip};
+use crate::flow::FlowKey;
+use crate::mark::Mark;
+use crate::side::End;
+use crate::tcp::Standing;
+use crate::time::Timestamp;
+
+use partition::Partition;
+
+pub use stats::{Bound, Stats};
+
+/// How many parts the flows are shared out over. Fixed, so that bounds bite at the same place on any machine; as many
+/// as the most threads that can share the work.
+pub(crate) const PARTITIONS: usize = 16;
+
+/// What can be set.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// How long a TIME-WAIT lasts. The RFC says 2 MSL = 4 minutes (RFC 9293 §3.4.2); Linux has 60 s.
+    pub time_wait: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            time_wait: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What the engine says.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A segment was taken. Only for sinks that ask for it.
+    Segment {
+        /// The first segment of its connection.
+        first: Mark,
+        /// Who sent it.
+        from: End,
+        /// The segment.
+        segment: &'a Segment<'a>,
+        /// Both ends' states after it, presumed, in the order of [`End`].
+        standings: [Standing; 2],
+    },
+    /// Nothing more can come of a connection.
+    Settled(Box<Connection>),
+}
+
+/// Where events go.
+pub trait Sink {
+    /// Takes an event.
+    fn event(&mut self, event: Event<'_>);
+
+    /// Whether it wants [`Event::Segment`]; most do not, and it costs.
+    fn wants_segments(&self) -> bool {
+        false
+    }
+}
+
+/// Connections only.
+impl Sink for Vec<Connection> {
+    fn event(&mut self, event: Event<'_>) {
+        if let Event::Settled(connection) = event {
+            self.push(*connection);
+        }
+    }
+}
+
+/// The engine, a frame at a time.
+#[derive(Debug)]
+pub struct Engine {
+    decoder: Decoder,
+    partitions: Vec<Partition>,
+    stats: Stats,
+}
+
+impl Engine {
+    /// An engine that has seen nothing.
+    #[must_use]
+    pub fn new(_settings: &Settings) -> Self {
+        Self {
+            decoder: Decoder::new(),
+            partitions: (0..PARTITIONS).map(|_| Partition::new()).collect(),
+            stats: Stats::default(),
+        }
+    }
+
+    /// Takes the next frame.
+    pub fn frame<S: Sink + ?Sized>(&mut self, frame: &Frame<'_>, sink: &mut S) {
+        self.stats.frame(frame.time);
+        match self.decoder.decode(frame) {
+            Ok(Decoded::Segment(segment)) => {
+                let key = key(&segment);
+                self.partitions[partition(&key)].segment(&key, &segment, sink);
+            }
+            Ok(Decoded::Quote(quote)) => {
+                self.stats.skip(Skip::IcmpError);
+                let key = FlowKey::new(quote.source, quote.destination, quote.context);
+                self.partitions[partition(&key)].quote(&key, &quote);
+            }
+            Err(skip) => self.stats.skip(skip),
+        }
+    }
+
+    /// Settles everything; the capture is over.
+    #[must_use]
+    pub fn finish<S: Sink + ?Sized>(mut self, sink: &mut S) -> Stats {
+        let end = self.stats.end();
+        for partition in self.partitions {
+            self.stats.add(partition.finish(end, sink));
+        }
+        self.stats.take_decoder(&self.decoder);
+        self.stats
+    }
+}
+
+/// All connections of an input.
+#[derive(Clone, Debug, Default)]
+pub struct Analysis {
+    /// In order of first frame, numbered from 1.
+    pub connections: Vec<Connection>,
+    /// What became of the frames.
+    pub stats: Stats,
+}
+
+/// Reads a source to its end, on this many threads. `progress` is called now and then with the number of frames so far.
+///
+/// # Errors
+/// When the source cannot be read.
+pub fn analyse(
+    source: &mut dyn Source,
+    settings: &Settings,
+    threads: usize,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Analysis, CaptureError> {
+    let mut analysis = if threads <= 1 {
+        alone(source, settings, progress)?
+    } else {
+        crew::analyse(source, threads.min(PARTITIONS), progress)?
+    };
+    analysis
+        .connections
+        .sort_unstable_by_key(|connection| connection.first.frame);
+    for (index, connection) in analysis.connections.iter_mut().enumerate() {
+        connection.id = u32::try_from(index + 1).unwrap_or(u32::MAX);
+    }
+    Ok(analysis)
+}
+
+fn alone(
+    source: &mut dyn Source,
+    settings: &Settings,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Analysis, CaptureError> {
+    let mut engine = Engine::new(settings);
+    let mut connections = Vec::new();
+    let mut batch = crate::capture::Batch::default();
+    while source.fill(&mut batch)? != Fill::End {
+        for frame in batch.frames() {
+            engine.frame(&frame, &mut connections);
+        }
+        progress(engine.stats.frames);
+    }
+    let stats = engine.finish(&mut connections);
+    Ok(Analysis { connections, stats })
+}
+
+fn key(segment: &Segment<'_>) -> FlowKey {
+    FlowKey::new(segment.source, segment.destination, segment.context)
+}
+
+fn partition(key: &FlowKey) -> usize {
+    (key.share() % PARTITIONS as u64) as usize
+}
+
+/// The end of a capture of which nothing was seen.
+const NEVER: Timestamp = Timestamp::from_nanos(0);

@@ -1,0 +1,80 @@
+//! What became of the frames, and which bounds were hit.
+
+use super::NEVER;
+use crate::decode::{Decoder, Skip};
+use crate::time::Timestamp;
+
+/// A bound on what is kept, and how often it was hit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bound {
+    /// Connections that were settled before their end to make room.
+    pub forgotten: u64,
+    /// Settled connections that were counted and not kept.
+    pub let_go: u64,
+    /// Holes given up because too much was waiting behind them.
+    pub holes: u64,
+    /// Exchanges let go on connections with too many.
+    pub exchanges: u64,
+    /// Fragments let go.
+    pub fragments: u64,
+    /// Packets whose tunnel could not be told from others.
+    pub tunnels: u64,
+}
+
+/// Every frame has one disposition: `frames == segments + Σ skipped`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Frames taken.
+    pub frames: u64,
+    /// Frames that held a segment.
+    pub segments: u64,
+    /// Frames that did not, in the order of [`Skip::ALL`].
+    pub skipped: [u64; Skip::ALL.len()],
+    /// Times of the earliest and the latest frame.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// Which bounds were hit.
+    pub bounds: Bound,
+    /// Names of tunnels, by number; 0 is none.
+    pub contexts: Vec<String>,
+}
+
+impl Stats {
+    pub(super) fn frame(&mut self, time: Timestamp) {
+        self.frames += 1;
+        self.span = Some(match self.span {
+            None => (time, time),
+            Some((first, last)) => (first.min(time), last.max(time)),
+        });
+    }
+
+    pub(super) fn skip(&mut self, skip: Skip) {
+        self.skipped[skip as usize] += 1;
+    }
+
+    pub(super) fn end(&self) -> Timestamp {
+        self.span.map_or(NEVER, |(_, last)| last)
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.segments += other.segments;
+        for (sum, count) in self.skipped.iter_mut().zip(other.skipped) {
+            *sum += count;
+        }
+        self.bounds.forgotten += other.bounds.forgotten;
+        self.bounds.let_go += other.bounds.let_go;
+        self.bounds.holes += other.bounds.holes;
+        self.bounds.exchanges += other.bounds.exchanges;
+    }
+
+    pub(super) fn take_decoder(&mut self, decoder: &Decoder) {
+        let counts = decoder.fragment_counts();
+        self.bounds.fragments = counts.limited;
+        self.bounds.tunnels = decoder.contexts_overflowed();
+        self.contexts = (0..)
+            .map(|number| decoder.context_name(crate::decode::Context(number)))
+            .enumerate()
+            .take_while(|(number, name)| *number == 0 || name.is_some())
+            .map(|(_, name)| name.unwrap_or_default().to_owned())
+            .collect();
+    }
+}

@@ -1,0 +1,85 @@
+//! What makes two segments the same flow: both endpoints, in either direction, and the tunnel.
+//!
+//! The VLAN is no part of it: the two directions of one connection may travel in different ones.
+
+use std::net::IpAddr;
+
+use crate::decode::{Context, Endpoint};
+
+/// The undirected identity of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowKey {
+    low: Endpoint,
+    high: Endpoint,
+    context: Context,
+}
+
+const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl FlowKey {
+    /// The flow of what goes from one endpoint to the other.
+    #[must_use]
+    pub fn new(source: Endpoint, destination: Endpoint, context: Context) -> Self {
+        let (low, high) = if source <= destination {
+            (source, destination)
+        } else {
+            (destination, source)
+        };
+        Self { low, high, context }
+    }
+
+    /// A number that is the same on every run and every machine: work is shared out by it, and the output must not
+    /// depend on how.
+    #[must_use]
+    pub fn share(&self) -> u64 {
+        self.hash(0)
+    }
+
+    /// A hash of the whole identity for a table; `seed` keeps it from being foretold.
+    #[must_use]
+    pub fn hash(&self, seed: u64) -> u64 {
+        let ports = u64::from(self.low.port) << 48
+            | u64::from(self.high.port) << 32
+            | u64::from(self.context.0);
+        let mut hash = mix(seed ^ fold(self.low.ip));
+        hash = mix(hash ^ fold(self.high.ip).rotate_left(32));
+        mix(hash ^ ports)
+    }
+}
+
+fn fold(ip: IpAddr) -> u64 {
+    match ip {
+        IpAddr::V4(ip) => u64::from(u32::from(ip)),
+        IpAddr::V6(ip) => {
+            let bits = u128::from(ip);
+            mix(bits as u64) ^ (bits >> 64) as u64 ^ MULTIPLIER
+        }
+    }
+}
+
+const fn mix(word: u64) -> u64 {
+    let wide = (word ^ MULTIPLIER) as u128 * 0xd6e8_feb8_6659_fd93_u128;
+    (wide as u64) ^ (wide >> 64) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn endpoint() -> impl Strategy<Value = Endpoint> {
+        (any::<IpAddr>(), any::<u16>()).prop_map(|(ip, port)| Endpoint { ip, port })
+    }
+
+    proptest! {
+        #[test]
+        fn both_directions_are_one_flow(a in endpoint(), b in endpoint(), context: u32, seed: u64) {
+            let there = FlowKey::new(a, b, Context(context));
+            let back = FlowKey::new(b, a, Context(context));
+            prop_assert_eq!(there, back);
+            prop_assert_eq!(there.hash(seed), back.hash(seed));
+            prop_assert_eq!(there.share(), back.share());
+        }
+    }
+}
