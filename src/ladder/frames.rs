@@ -260,3 +260,176 @@ impl Wire {
 fn mac(who: Who) -> [u8; 6] {
     [2, 0, 0, 0, 0, who as u8 + 1]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::decode::{Decoded, Decoder};
+    use crate::ladder::parse;
+
+    /// Every frame decoded: who, flags, relative numbers, length.
+    fn wire(text: &str) -> String {
+        let frames = frames(&parse(text).expect("a ladder"));
+        let mut decoder = Decoder::new();
+        let mut out = String::new();
+        let mut bases: [Option<u32>; 2] = [None; 2];
+        for frame in &frames {
+            let Ok(Decoded::Segment(segment)) = decoder.decode(&frame.frame()) else {
+                panic!("frame {:?} holds no segment", frame.number)
+            };
+            let me = frame.from as usize;
+            let base = |known: &mut Option<u32>, usual: u32| *known.get_or_insert(usual);
+            let own = base(&mut bases[me], ISN[me]);
+            let other = base(&mut bases[1 - me], ISN[1 - me]);
+            let mut flags = String::new();
+            for (name, flag) in [
+                ("S", Flags::SYN),
+                ("F", Flags::FIN),
+                ("R", Flags::RST),
+                (".", Flags::ACK),
+            ] {
+                if segment.flags.has(flag) {
+                    flags.push_str(name);
+                }
+            }
+            let seq = segment.seq.0.wrapping_sub(own) as i32;
+            let ack = match segment.flags.has(Flags::ACK) {
+                true => (segment.ack.0.wrapping_sub(other) as i32).to_string(),
+                false => format!("raw {}", segment.ack.0),
+            };
+            let arrow = ["->", "<-"][me];
+            writeln!(
+                out,
+                "{arrow} {flags} seq {seq} ack {ack} len {}",
+                segment.length
+            )
+            .unwrap();
+        }
+        out
+    }
+
+    #[test]
+    fn numbers_advance_by_themselves() {
+        insta::assert_snapshot!(wire(
+            "SYN --> \n <-- SYN \n ACK --> \n data 10 --> \n <~~ data 5 \n ACK --> \n again --> \n <-- probe
+             <-- ACK [ack=1] \n <-- data 7 FIN \n FIN --> \n <-- ACK \n again --> \n RST [noack] -->"
+        ), @r"
+        -> S seq 0 ack raw 0 len 0
+        <- S. seq 0 ack 1 len 0
+        -> . seq 1 ack 1 len 0
+        -> . seq 1 ack 1 len 10
+        -> . seq 11 ack 6 len 0
+        -> . seq 1 ack 6 len 10
+        <- . seq 5 ack 11 len 0
+        <- . seq 6 ack 1 len 0
+        <- F. seq 6 ack 11 len 7
+        -> F. seq 11 ack 14 len 0
+        <- . seq 14 ack 12 len 0
+        -> F. seq 11 ack 14 len 0
+        -> R seq 12 ack raw 0 len 0
+        ");
+    }
+
+    #[test]
+    fn holes_are_not_acknowledged() {
+        insta::assert_snapshot!(wire(
+            "data 10 [lost] --> \n data 10 --> \n <-- ACK \n data 10 [seq=1] --> \n <-- ACK \n <-- ACK [ack=1] \n <-- ACK"
+        ), @r"
+        -> . seq 1 ack 1 len 10
+        -> . seq 11 ack 1 len 10
+        <- . seq 1 ack 1 len 0
+        -> . seq 1 ack 1 len 10
+        <- . seq 1 ack 21 len 0
+        <- . seq 1 ack 1 len 0
+        <- . seq 1 ack 21 len 0
+        ");
+    }
+
+    #[test]
+    fn resets_have_kinds() {
+        // Refusal, no such socket, abort (RFC 9293 §3.10.7.1 and §3.10.5).
+        insta::assert_snapshot!(wire("SYN --> \n <-- RST"), @r"
+        -> S seq 0 ack raw 0 len 0
+        <- R. seq -5000000 ack 1 len 0
+        ");
+        insta::assert_snapshot!(wire("data 3 [ack=1] --> \n <-- FIN \n data 4 [ack=1] --> \n <-- RST [noack] \n <-- RST"), @r"
+        -> . seq 1 ack 1 len 3
+        <- F. seq 1 ack 4 len 0
+        -> . seq 4 ack 1 len 4
+        <- R seq 1 ack raw 0 len 0
+        <- R. seq 2 ack 8 len 0
+        ");
+    }
+
+    #[test]
+    fn simultaneous_opens_and_fresh_connections() {
+        insta::assert_snapshot!(wire("SYN --> \n <-- SYN [noack] \n SYN ACK --> \n <-- SYN ACK"), @r"
+        -> S seq 0 ack raw 0 len 0
+        <- S seq 0 ack raw 0 len 0
+        -> S. seq 0 ack 1 len 0
+        <- S. seq 0 ack 1 len 0
+        ");
+        // A SYN on a live connection draws an acknowledgement with the old numbers (RFC 9293 §3.5.1, RFC 5961 §4).
+        insta::assert_snapshot!(wire(
+            "SYN --> \n <-- SYN \n data 9 --> \n <-- ACK \n SYN --> \n <-- ACK \n RST [noack] --> \n again --> \n <-- SYN \n ACK -->"
+        ), @r"
+        -> S seq 0 ack raw 0 len 0
+        <- S. seq 0 ack 1 len 0
+        -> . seq 1 ack 1 len 9
+        <- . seq 1 ack 10 len 0
+        -> S seq 65547 ack raw 0 len 0
+        <- . seq 1 ack 10 len 0
+        -> R seq 10 ack raw 0 len 0
+        -> S seq 65547 ack raw 0 len 0
+        <- S. seq 65538 ack 65548 len 0
+        -> . seq 65548 ack 65539 len 0
+        ");
+    }
+
+    #[test]
+    fn the_capture_has_what_it_has() {
+        let text = "client :1 [ttl=3 times=2 every=2ms] server :2\n data 100 [cut=4] -->\n <~~ ACK\n ACK -->";
+        let frames = frames(&parse(text).unwrap());
+        let seen: Vec<_> = frames
+            .iter()
+            .map(|frame| {
+                (
+                    frame.number.0,
+                    frame.line,
+                    frame.client.port,
+                    frame.bytes.len(),
+                    frame.length,
+                )
+            })
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (1, 2, 1, 58, 154),
+                (2, 2, 2, 58, 154),
+                (3, 4, 1, 54, 54),
+                (4, 4, 2, 54, 54)
+            ]
+        );
+        assert!(
+            frames.iter().all(|frame| frame.bytes[22] == 3),
+            "time to live"
+        );
+        assert_eq!(to_pcap(&frames).len(), 24 + 4 * 16 + 2 * 58 + 2 * 54);
+    }
+
+    #[test]
+    fn ipv6_goes_as_well() {
+        let text = "client [2001:db8::1]:5 server [2001:db8::2]:6\n SYN -->";
+        let frames = frames(&parse(text).unwrap());
+        let mut decoder = Decoder::new();
+        match decoder.decode(&frames[0].frame()) {
+            Ok(Decoded::Segment(segment)) => {
+                assert_eq!(segment.source.to_string(), "[2001:db8::1]:5")
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}

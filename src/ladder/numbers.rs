@@ -196,9 +196,13 @@ impl Numbers {
         let syn = has(Flags::SYN);
         let fin = has(Flags::FIN);
         let end = header.seq.add(length + u32::from(syn) + u32::from(fin));
+        let known = self.sides[who.other() as usize].generation.max(1);
         let side = &mut self.sides[who as usize];
         if !has(Flags::RST) {
-            side.active = true;
+            if !side.active {
+                side.active = true;
+                side.generation = side.generation.max(known);
+            }
             if end.after(side.next) {
                 side.next = end;
             }
@@ -244,7 +248,7 @@ impl Side {
             }
             return;
         }
-        if self.active && self.generation < generation {
+        if self.active && self.generation != generation {
             return;
         }
         let got = self.got.unwrap_or(isn.add(1));
