@@ -21,7 +21,10 @@ mod link;
 mod segment;
 mod skip;
 mod tcp;
+mod tunnel;
+mod udp;
 mod walk;
+mod wifi;
 
 use crate::capture::Frame;
 
@@ -33,6 +36,10 @@ use walk::{Found, Layer, Walk};
 pub use fragment::FragmentCounts;
 pub use segment::{Context, Endpoint, Flags, Options, Quote, QuoteKind, Segment, TimestampOption};
 pub use skip::Skip;
+
+/// How many times a packet is reassembled or decompressed before its TCP header is found. Each tunnel may fragment
+/// once; compressed bytes can be made so that they unpack to themselves for ever.
+const MAX_UNPACKINGS: usize = 4;
 
 /// What a frame that is about TCP holds.
 #[derive(Clone, Copy, Debug)]
@@ -65,14 +72,15 @@ impl Decoder {
     /// The reason why there is no segment in it.
     #[inline]
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Decoded<'a>, Skip> {
-        let walk = Walk::new(frame, frame.data, &mut self.contexts);
+        let mut walk = Walk::new(frame, frame.data, &mut self.contexts);
         match walk.run(Layer::Link(frame.link))? {
-            Found::Segment(segment) => Ok(Decoded::Segment(segment)),
+            Found::Tcp => walk.segment().map(Decoded::Segment),
             Found::Quote(quote) => Ok(Decoded::Quote(quote)),
             Found::Piece(piece) => {
                 let whole = self.fragments.insert(&piece, frame.time)?;
                 self.decode_whole(frame, whole)
             }
+            Found::Unpacked(whole) => self.decode_whole(frame, whole),
         }
     }
 
@@ -96,35 +104,43 @@ impl Decoder {
     }
 
     /// Goes on with a datagram that is whole. What it carries may itself be a fragment of another one, inside a
-    /// tunnel: hence the loop, which ends since every turn gets smaller.
+    /// tunnel, or packed once more: hence the turns.
     fn decode_whole<'a>(
         &'a mut self,
         frame: &Frame<'a>,
         mut whole: Whole,
     ) -> Result<Decoded<'a>, Skip> {
-        loop {
+        for _ in 0..MAX_UNPACKINGS {
             let bytes = Bytes {
                 data: &whole.data,
                 wire: whole.length,
             };
-            let walk = Walk::resumed(frame, bytes, whole.path, &mut self.contexts);
-            match walk.run(Layer::Protocol(whole.protocol))? {
+            let mut walk = Walk::resumed(frame, bytes, whole.path, &mut self.contexts);
+            match walk.run(whole.next)? {
                 Found::Piece(piece) => whole = self.fragments.insert(&piece, frame.time)?,
+                Found::Unpacked(inner) => whole = inner,
                 Found::Quote(quote) => return Ok(Decoded::Quote(quote)),
-                Found::Segment(_) => break,
+                Found::Tcp => return self.keep_whole(frame, whole),
             }
         }
-        // Read once more, now from where the bytes will stay: the loop above must not borrow what it replaces.
+        Err(Skip::Malformed)
+    }
+
+    /// Reads a datagram once more, now from where its bytes will stay: a loop must not borrow what it replaces.
+    fn keep_whole<'a>(&'a mut self, frame: &Frame<'a>, whole: Whole) -> Result<Decoded<'a>, Skip> {
         self.whole = whole.data;
         let bytes = Bytes {
             data: &self.whole,
             wire: whole.length,
         };
-        let walk = Walk::resumed(frame, bytes, whole.path, &mut self.contexts);
-        match walk.run(Layer::Protocol(whole.protocol))? {
-            Found::Segment(segment) => Ok(Decoded::Segment(segment)),
+        let mut walk = Walk::resumed(frame, bytes, whole.path, &mut self.contexts);
+        match walk.run(whole.next)? {
+            Found::Tcp => walk.segment().map(Decoded::Segment),
             Found::Quote(quote) => Ok(Decoded::Quote(quote)),
-            Found::Piece(_) => Err(Skip::Malformed),
+            Found::Piece(_) | Found::Unpacked(_) => Err(Skip::Malformed),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use crate::capture::{Frame, LinkType};
 
 use super::bytes::Bytes;
 use super::context::{Contexts, Tunnel};
-use super::fragment::Piece;
+use super::fragment::{Piece, Whole};
 use super::{Context, Endpoint, Quote, Segment, Skip, tcp};
 
 /// How many layers a packet may have. Three tunnels in each other with VLANs and labels have about twenty; a frame
@@ -21,7 +21,20 @@ const MAX_LAYERS: usize = 48;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Layer {
     Link(LinkType),
+    Ethernet,
     EtherType(u16),
+    Llc,
+    Snap,
+    Ppp,
+    PppoeSession,
+    CiscoHdlc,
+    Hdlc,
+    FrameRelay,
+    Mpls,
+    Nsh,
+    Wifi,
+    WifiTunnelled,
+    Ip,
     /// What an IP header calls by this protocol number.
     Protocol(u8),
     Tcp,
@@ -48,9 +61,12 @@ pub(super) struct Path {
 /// Where a walk ended well.
 #[derive(Debug)]
 pub(super) enum Found<'a> {
-    Segment(Segment<'a>),
+    /// A TCP header comes next: [`Walk::segment`] reads it.
+    Tcp,
     Quote(Quote),
     Piece(Piece<'a>),
+    /// A packet that had to be unpacked into bytes of its own.
+    Unpacked(Whole),
 }
 
 /// Either the next layer or the end.
@@ -110,13 +126,26 @@ impl<'a, 'w> Walk<'a, 'w> {
 
     /// Walks from `layer` to the end.
     #[inline]
-    pub(super) fn run(mut self, mut layer: Layer) -> Result<Found<'a>, Skip> {
+    pub(super) fn run(&mut self, mut layer: Layer) -> Result<Found<'a>, Skip> {
         for _ in 0..MAX_LAYERS {
             let step = match layer {
                 Layer::Link(link) => self.link(link),
                 Layer::EtherType(kind) => self.ether_type(kind),
+                Layer::Ethernet => self.ethernet(),
+                Layer::Llc => self.llc(),
+                Layer::Snap => self.snap(),
+                Layer::Ppp => self.ppp(),
+                Layer::PppoeSession => self.pppoe(),
+                Layer::CiscoHdlc => self.cisco_hdlc(),
+                Layer::Hdlc => self.ppp_or_hdlc(),
+                Layer::FrameRelay => self.frame_relay(),
+                Layer::Mpls => self.mpls(),
+                Layer::Nsh => self.nsh(),
+                Layer::Wifi => self.wifi(),
+                Layer::WifiTunnelled => self.wifi_tunnelled(),
+                Layer::Ip => self.ip(),
                 Layer::Protocol(number) => self.protocol(number),
-                Layer::Tcp => return self.segment().map(Found::Segment),
+                Layer::Tcp => return Ok(Found::Tcp),
             };
             match step? {
                 Step::Next(next) => layer = next,
@@ -154,10 +183,11 @@ impl<'a, 'w> Walk<'a, 'w> {
         self.path.link_digest = ((mixed >> 32) ^ mixed) as u32 | 1;
     }
 
+    /// The segment whose header is next.
     #[inline]
-    fn segment(self) -> Result<Segment<'a>, Skip> {
+    pub(super) fn segment(&self) -> Result<Segment<'a>, Skip> {
         let header = tcp::header(self.bytes)?;
-        let path = self.path;
+        let path = &self.path;
         Ok(Segment {
             frame: self.frame.number,
             time: self.frame.time,
