@@ -37,8 +37,14 @@ pub fn catalogue() -> String {
     let mut lines = String::new();
     for rule in CATALOGUE {
         let severity = rule.severity.name();
-        writeln!(lines, "{:<width$}  {severity:<8}  {}", rule.name, rule.summary, width = width.unwrap_or(0))
-            .expect("a string takes everything");
+        writeln!(
+            lines,
+            "{:<width$}  {severity:<8}  {}",
+            rule.name,
+            rule.summary,
+            width = width.unwrap_or(0)
+        )
+        .expect("a string takes everything");
     }
     lines
 }
@@ -55,7 +61,8 @@ pub fn to_markdown() -> String {
     for rule in CATALOGUE {
         let Rule { name, summary, .. } = rule;
         let severity = rule.severity.name();
-        writeln!(text, "| [`{name}`](#{name}) | {severity} | {summary} |").expect("a string takes everything");
+        writeln!(text, "| [`{name}`](#{name}) | {severity} | {summary} |")
+            .expect("a string takes everything");
         write!(pages, "\n## {name}\n\n").expect("a string takes everything");
         for line in rule.page().lines() {
             let deeper = if line.starts_with("# ") { "##" } else { "" };
@@ -76,7 +83,11 @@ mod tests {
         let names: Vec<_> = CATALOGUE.iter().map(|rule| rule.name).collect();
         assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
         for name in names {
-            assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{name}");
+            assert!(
+                name.bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
+                "{name}"
+            );
             assert!(explain(name).is_some_and(|page| page.starts_with(name)));
         }
         assert_eq!(explain("no-such-rule"), None);
@@ -86,10 +97,20 @@ mod tests {
     fn every_page_has_its_sections_in_order() {
         for rule in CATALOGUE {
             let page = rule.page();
-            let headings: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("# ")).collect();
-            let wanted: Vec<_> = Section::ALL.iter().map(|section| section.heading()).collect();
+            let headings: Vec<_> = page
+                .lines()
+                .filter_map(|line| line.strip_prefix("# "))
+                .collect();
+            let wanted: Vec<_> = Section::ALL
+                .iter()
+                .map(|section| section.heading())
+                .collect();
             assert_eq!(headings, wanted[..headings.len().max(5)], "{}", rule.name);
-            assert!(!rule.remedies().is_empty(), "{}: the remedy names something to change", rule.name);
+            assert!(
+                !rule.remedies().is_empty(),
+                "{}: the remedy names something to change",
+                rule.name
+            );
         }
     }
 
@@ -99,11 +120,22 @@ mod tests {
             for (section, fires) in [(Section::Example, true), (Section::NotThis, false)] {
                 let text = rule.section(section);
                 let ladders = super::super::page::ladders(&text);
-                assert!(!ladders.is_empty(), "{}: {} has no ladder", rule.name, section.heading());
+                assert!(
+                    !ladders.is_empty(),
+                    "{}: {} has no ladder",
+                    rule.name,
+                    section.heading()
+                );
                 for (_, text) in ladders {
-                    let ladder = crate::ladder::parse(&text).unwrap_or_else(|error| panic!("{}: {error}\n{text}", rule.name));
+                    let ladder = crate::ladder::parse(&text)
+                        .unwrap_or_else(|error| panic!("{}: {error}\n{text}", rule.name));
                     let proof = proof::run(&ladder);
-                    assert!(proof.mismatches.is_empty(), "{}: {:#?}\n{text}", rule.name, proof.mismatches);
+                    assert!(
+                        proof.mismatches.is_empty(),
+                        "{}: {:#?}\n{text}",
+                        rule.name,
+                        proof.mismatches
+                    );
                     let names = proof.rules();
                     if fires {
                         assert_eq!(names, [rule.name], "{text}");

@@ -31,11 +31,23 @@ pub fn evaluate(connections: &[Connection], sockets: &[Sockets]) -> Vec<Finding>
     let mut all: BTreeMap<Same, Cases> = BTreeMap::new();
     for connection in connections {
         for (index, rule) in CATALOGUE.iter().enumerate() {
-            let Check::Connection(check) = rule.check else { continue };
+            let Check::Connection(check) = rule.check else {
+                continue;
+            };
             if let Verdict::Found(story) = check(connection) {
-                let same = (index, story.severity, story.certainty, connection.client.ip, connection.server);
+                let same = (
+                    index,
+                    story.severity,
+                    story.certainty,
+                    connection.client.ip,
+                    connection.server,
+                );
                 let first = connection.first.frame;
-                let cases = all.entry(same).or_insert_with(|| Cases { story, first, connections: Vec::new() });
+                let cases = all.entry(same).or_insert_with(|| Cases {
+                    story,
+                    first,
+                    connections: Vec::new(),
+                });
                 cases.connections.push(connection.id);
             }
         }
@@ -43,28 +55,40 @@ pub fn evaluate(connections: &[Connection], sockets: &[Sockets]) -> Vec<Finding>
     evaluate_sockets(connections, sockets, &mut all);
     let mut cases: Vec<(Same, Cases)> = all.into_iter().collect();
     cases.sort_by_key(|((rule, severity, ..), cases)| {
-        (Reverse(*severity), Reverse(cases.connections.len()), cases.first, *rule)
+        (
+            Reverse(*severity),
+            Reverse(cases.connections.len()),
+            cases.first,
+            *rule,
+        )
     });
-    let findings = cases.into_iter().zip(1..).map(|(((rule, _, _, client, server), cases), id)| {
-        let story = *cases.story;
-        Finding {
-            id,
-            rule: CATALOGUE[rule].name,
-            severity: story.severity,
-            certainty: story.certainty,
-            connections: cases.connections,
-            client: Some(client),
-            server: Some(server),
-            summary: story.summary,
-            message: story.message,
-            evidence: story.evidence,
-            remedies: story.remedies,
-        }
-    });
+    let findings = cases
+        .into_iter()
+        .zip(1..)
+        .map(|(((rule, _, _, client, server), cases), id)| {
+            let story = *cases.story;
+            Finding {
+                id,
+                rule: CATALOGUE[rule].name,
+                severity: story.severity,
+                certainty: story.certainty,
+                connections: cases.connections,
+                client: Some(client),
+                server: Some(server),
+                summary: story.summary,
+                message: story.message,
+                evidence: story.evidence,
+                remedies: story.remedies,
+            }
+        });
     findings.collect()
 }
 
-fn evaluate_sockets(connections: &[Connection], sockets: &[Sockets], all: &mut BTreeMap<Same, Cases>) {
+fn evaluate_sockets(
+    connections: &[Connection],
+    sockets: &[Sockets],
+    all: &mut BTreeMap<Same, Cases>,
+) {
     let mut by_pair: BTreeMap<(IpAddr, Endpoint), Vec<&Connection>> = BTreeMap::new();
     for row in sockets {
         by_pair.entry((row.client, row.server)).or_default();
@@ -77,12 +101,29 @@ fn evaluate_sockets(connections: &[Connection], sockets: &[Sockets], all: &mut B
     for row in sockets {
         let own = &by_pair[&(row.client, row.server)];
         for (index, rule) in CATALOGUE.iter().enumerate() {
-            let Check::Sockets(check) = rule.check else { continue };
+            let Check::Sockets(check) = rule.check else {
+                continue;
+            };
             if let Verdict::Found(story) = check(row, own) {
-                let same = (index, story.severity, story.certainty, row.client, row.server);
-                let first = own.first().map_or(FrameNumber(0), |connection| connection.first.frame);
+                let same = (
+                    index,
+                    story.severity,
+                    story.certainty,
+                    row.client,
+                    row.server,
+                );
+                let first = own
+                    .first()
+                    .map_or(FrameNumber(0), |connection| connection.first.frame);
                 let connections = own.iter().map(|connection| connection.id).collect();
-                all.insert(same, Cases { story, first, connections });
+                all.insert(
+                    same,
+                    Cases {
+                        story,
+                        first,
+                        connections,
+                    },
+                );
             }
         }
     }

@@ -7,12 +7,11 @@
 use std::fmt;
 
 use super::{Finding, evaluate};
-use crate::connection::{Connection, Standing, Who};
-use crate::decode::Endpoint;
+use crate::connection::{By, Connection, How, Standing, Who};
 use crate::engine::{Engine, Event, Settings, Sink};
 use crate::http::{Ending, Outcome};
-use crate::connection::{By, How, ResetKind};
-use crate::ladder::{Claim, Expectation, Found as _, Ladder, Line, OwnedFrame, Tally, frames};
+
+use crate::ladder::{Claim, Expectation, Ladder, Line, OwnedFrame, Tally, frames};
 
 /// What was expected and is not so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,8 +89,12 @@ impl Sink for Witness<'_> {
                 standings,
                 ..
             } => {
-                let index = usize::try_from(segment.frame.0).unwrap_or(0).wrapping_sub(1);
-                let Some(frame) = self.frames.get(index) else { return };
+                let index = usize::try_from(segment.frame.0)
+                    .unwrap_or(0)
+                    .wrapping_sub(1);
+                let Some(frame) = self.frames.get(index) else {
+                    return;
+                };
                 self.shown[index] = true;
                 let client = match frame.from {
                     Who::Client => from,
@@ -128,7 +131,11 @@ impl Witness<'_> {
             if let Some(Line::Packet(packet)) = self.ladder.lines.get(frame.line - 1)
                 && let (Some(wanted), false) = (packet.states, shown)
             {
-                self.mismatch(frame.line, states(wanted), "a segment that was not taken".to_owned());
+                self.mismatch(
+                    frame.line,
+                    states(wanted),
+                    "a segment that was not taken".to_owned(),
+                );
             }
         }
         let connections = &mut self.proof.connections;
@@ -159,7 +166,9 @@ fn differs(expectation: &Expectation, proof: &Proof) -> Option<String> {
     match claim {
         Claim::Findings(wanted) => {
             let got = proof.rules();
-            return (*wanted != got).then(|| Claim::Findings(got.iter().map(|&name| name.to_owned()).collect()).to_string());
+            return (*wanted != got).then(|| {
+                Claim::Findings(got.iter().map(|&name| name.to_owned()).collect()).to_string()
+            });
         }
         Claim::Connections(wanted) => {
             let got = proof.connections.len();
@@ -169,14 +178,20 @@ fn differs(expectation: &Expectation, proof: &Proof) -> Option<String> {
     }
     let connection = match (expectation.connection, proof.connections.as_slice()) {
         (None, [only]) => only,
-        (None, all) => return Some(format!("{} connections: say which, as in `=> 2: …`", all.len())),
+        (None, all) => {
+            return Some(format!(
+                "{} connections: say which, as in `=> 2: …`",
+                all.len()
+            ));
+        }
         (Some(number), all) => match all.get(number as usize - 1) {
             Some(connection) => connection,
             None => return Some(format!("{} connections", all.len())),
         },
     };
     let got = found(claim, connection);
-    (got.as_ref() != Some(claim)).then(|| got.map_or_else(|| "no such exchange".to_owned(), |got| got.to_string()))
+    (got.as_ref() != Some(claim))
+        .then(|| got.map_or_else(|| "no such exchange".to_owned(), |got| got.to_string()))
 }
 
 /// The claim that is true of this connection.
@@ -203,11 +218,12 @@ fn found(claim: &Claim, connection: &Connection) -> Option<Claim> {
 }
 
 fn outcome(connection: &Connection, exchange: &crate::http::Exchange) -> Option<Outcome> {
-    let ending = match (connection.teardown.by, connection.teardown.how) {
+    let teardown = &connection.teardown;
+    let ending = match (teardown.by, teardown.how) {
+        (_, How::Open | How::Silence) | (By::Nobody, _) => Ending::Open,
         (By::Client, _) => Ending::ByClient,
-        (By::Nobody, _) => Ending::Open,
         (_, How::Reset(_)) => Ending::ServerReset,
-        _ => Ending::ServerFin,
+        (_, How::Fin) => Ending::ServerFin,
     };
     exchange.outcome(ending)
 }
