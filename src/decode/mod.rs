@@ -13,6 +13,7 @@
 
 mod bytes;
 mod context;
+mod envelope;
 mod ether;
 mod fragment;
 mod icmp;
@@ -31,7 +32,7 @@ use crate::capture::Frame;
 use bytes::Bytes;
 use context::Contexts;
 use fragment::{Fragments, Whole};
-use walk::{Found, Layer, Walk};
+use walk::{Found, Layer, Rest, Walk};
 
 pub use fragment::FragmentCounts;
 pub use segment::{Context, Endpoint, Flags, Options, Quote, QuoteKind, Segment, TimestampOption};
@@ -57,6 +58,8 @@ pub struct Decoder {
     fragments: Fragments,
     /// The datagram that the last frame completed: its segment borrows from here.
     whole: Vec<u8>,
+    /// What of the last frame [`Decoder::decode_more`] can still read.
+    rest: Option<Rest>,
 }
 
 impl Decoder {
@@ -73,8 +76,10 @@ impl Decoder {
     #[inline]
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Decoded<'a>, Skip> {
         let mut walk = Walk::new(frame, frame.data, &mut self.contexts);
-        match walk.run(Layer::Link(frame.link))? {
-            Found::Tcp => walk.segment().map(Decoded::Segment),
+        let found = walk.run(Layer::Link(frame.link));
+        self.rest = walk.rest;
+        match found? {
+            Found::Tcp => walk.segment(),
             Found::Quote(quote) => Ok(Decoded::Quote(quote)),
             Found::Piece(piece) => {
                 let whole = self.fragments.insert(&piece, frame.time)?;
@@ -82,6 +87,15 @@ impl Decoder {
             }
             Found::Unpacked(whole) => self.decode_whole(frame, whole),
         }
+    }
+
+    /// The next segment of a frame that carries several packets: an 802.11 aggregate (A-MSDU). To be asked after
+    /// [`Decoder::decode`] of the same frame, until it gives `None`, which it nearly always does at once. The frame's
+    /// disposition is what `decode` said; these are segments beyond the count of frames.
+    #[inline]
+    pub fn decode_more<'a>(&'a mut self, frame: &Frame<'a>) -> Option<Result<Decoded<'a>, Skip>> {
+        let rest = self.rest.take()?;
+        Some(self.decode_rest(frame, rest))
     }
 
     /// The name of a tunnel path, such as `vxlan 42 10.0.0.1 - 10.0.0.2`; the endpoints stand in sorted order, since
@@ -101,6 +115,27 @@ impl Decoder {
     #[must_use]
     pub fn contexts_overflowed(&self) -> u64 {
         self.contexts.overflowed
+    }
+
+    #[cold]
+    fn decode_rest<'a>(&'a mut self, frame: &Frame<'a>, rest: Rest) -> Result<Decoded<'a>, Skip> {
+        let tail = frame.data.get(rest.start..).ok_or(Skip::Malformed)?;
+        let bytes = Bytes {
+            data: tail.get(..rest.captured).ok_or(Skip::Malformed)?,
+            wire: rest.wire,
+        };
+        let mut walk = Walk::resumed(frame, bytes, rest.path, &mut self.contexts);
+        let found = walk.run(Layer::Aggregate);
+        self.rest = walk.rest;
+        match found? {
+            Found::Tcp => walk.segment(),
+            Found::Quote(quote) => Ok(Decoded::Quote(quote)),
+            Found::Piece(piece) => {
+                let whole = self.fragments.insert(&piece, frame.time)?;
+                self.decode_whole(frame, whole)
+            }
+            Found::Unpacked(whole) => self.decode_whole(frame, whole),
+        }
     }
 
     /// Goes on with a datagram that is whole. What it carries may itself be a fragment of another one, inside a
@@ -135,12 +170,14 @@ impl Decoder {
         };
         let mut walk = Walk::resumed(frame, bytes, whole.path, &mut self.contexts);
         match walk.run(whole.next)? {
-            Found::Tcp => walk.segment().map(Decoded::Segment),
+            Found::Tcp => walk.segment(),
             Found::Quote(quote) => Ok(Decoded::Quote(quote)),
             Found::Piece(_) | Found::Unpacked(_) => Err(Skip::Malformed),
         }
     }
 }
 
+#[cfg(test)]
+mod against_tshark;
 #[cfg(test)]
 mod tests;

@@ -29,7 +29,7 @@ pub(super) struct Header<'a> {
 }
 
 /// Reads what an IP packet carries as TCP.
-#[inline]
+#[inline(always)]
 pub(super) fn header(packet: Bytes<'_>) -> Result<Header<'_>, Skip> {
     if packet.wire < FIXED_HEADER {
         return Err(Skip::Malformed);

@@ -19,24 +19,26 @@ impl<'a> Walk<'a, '_> {
         if (HEADER..self.bytes.wire).contains(&length) {
             self.bytes = self.bytes.of_length(length);
         }
-        let ports = [u16::from_be_bytes([d0, d1]), u16::from_be_bytes([s0, s1])];
-        // Tunnels that spread their flows over source ports have the number in the destination only; others answer
-        // from it.
-        for port in ports {
+        let (source, destination) = (u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1]));
+        match destination {
+            4789 | 8472 => return self.vxlan(),
+            4790 => return self.vxlan_gpe(),
+            6081 => return self.geneve(),
+            6635 => {
+                self.enter("mpls", None);
+                return self.on(HEADER, Layer::Mpls);
+            }
+            4341 => return self.lisp(),
+            37008 => return self.tzsp(),
+            _ => {}
+        }
+        // The tunnels above spread their flows over source ports; those below may answer from their own.
+        for port in [destination, source] {
             match port {
-                4789 | 8472 => return self.vxlan(),
-                4790 => return self.vxlan_gpe(),
-                6081 => return self.geneve(),
                 2152 => return self.gtp_u(),
                 3544 => return self.teredo(),
                 1701 => return self.l2tp(),
                 5247 => return self.capwap(),
-                6635 => {
-                    self.enter("mpls", None);
-                    return self.on(HEADER, Layer::Mpls);
-                }
-                4341 => return self.lisp(),
-                37008 => return self.tzsp(),
                 4500 => return self.nat_traversal(),
                 _ => {}
             }

@@ -11,7 +11,7 @@ use crate::capture::{Frame, LinkType};
 use super::bytes::Bytes;
 use super::context::{Contexts, Tunnel};
 use super::fragment::{Piece, Whole};
-use super::{Context, Endpoint, Quote, Segment, Skip, tcp};
+use super::{Context, Decoded, Endpoint, Quote, Segment, Skip, tcp};
 
 /// How many layers a packet may have. Three tunnels in each other with VLANs and labels have about twenty; a frame
 /// with more was made to keep us busy.
@@ -34,6 +34,8 @@ pub(super) enum Layer {
     Nsh,
     Wifi,
     WifiTunnelled,
+    /// A subframe of an A-MSDU.
+    Aggregate,
     Ip,
     /// What an IP header calls by this protocol number.
     Protocol(u8),
@@ -58,6 +60,15 @@ pub(super) struct Path {
     pub(super) ip: IpHead,
 }
 
+/// What a frame holds behind the packet that was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rest {
+    pub(super) start: usize,
+    pub(super) captured: usize,
+    pub(super) wire: usize,
+    pub(super) path: Path,
+}
+
 /// Where a walk ended well.
 #[derive(Debug)]
 pub(super) enum Found<'a> {
@@ -80,6 +91,7 @@ pub(super) struct Walk<'a, 'w> {
     pub(super) bytes: Bytes<'a>,
     pub(super) path: Path,
     pub(super) frame: &'w Frame<'w>,
+    pub(super) rest: Option<Rest>,
     contexts: &'w mut Contexts,
 }
 
@@ -105,6 +117,7 @@ impl<'a, 'w> Walk<'a, 'w> {
                 },
             },
             frame,
+            rest: None,
             contexts,
         }
     }
@@ -120,6 +133,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             bytes,
             path,
             frame,
+            rest: None,
             contexts,
         }
     }
@@ -143,6 +157,7 @@ impl<'a, 'w> Walk<'a, 'w> {
                 Layer::Nsh => self.nsh(),
                 Layer::Wifi => self.wifi(),
                 Layer::WifiTunnelled => self.wifi_tunnelled(),
+                Layer::Aggregate => self.aggregate(),
                 Layer::Ip => self.ip(),
                 Layer::Protocol(number) => self.protocol(number),
                 Layer::Tcp => return Ok(Found::Tcp),
@@ -183,12 +198,13 @@ impl<'a, 'w> Walk<'a, 'w> {
         self.path.link_digest = ((mixed >> 32) ^ mixed) as u32 | 1;
     }
 
-    /// The segment whose header is next.
-    #[inline]
-    pub(super) fn segment(&self) -> Result<Segment<'a>, Skip> {
+    /// The segment whose header is next. It is constructed as the answer that leaves this floor: moving it through
+    /// other results on the way costs more than finding it.
+    #[inline(always)]
+    pub(super) fn segment(&self) -> Result<Decoded<'a>, Skip> {
         let header = tcp::header(self.bytes)?;
         let path = &self.path;
-        Ok(Segment {
+        Ok(Decoded::Segment(Segment {
             frame: self.frame.number,
             time: self.frame.time,
             interface: self.frame.interface,
@@ -213,6 +229,6 @@ impl<'a, 'w> Walk<'a, 'w> {
             options: header.options,
             length: header.length,
             payload: header.payload,
-        })
+        }))
     }
 }

@@ -1,11 +1,11 @@
 //! IEEE 802.11 data frames and the headers that capture cards put in front of them.
 //!
-//! Protected frames are [`Skip::Encrypted`] unless the card has already opened them, which the LLC header shows. Of
-//! an A-MSDU only the first packet is read, since a frame gives one segment; fragments of an MSDU are let go.
+//! Protected frames are [`Skip::Encrypted`] unless the card has already opened them, which the LLC header shows. The
+//! packets of an A-MSDU are read one by one ([`super::Decoder::decode_more`]); fragments of an MSDU are let go.
 
 use super::Skip;
 use super::bytes::Bytes;
-use super::walk::{Layer, Step, Walk};
+use super::walk::{Layer, Rest, Step, Walk};
 
 /// The start of the LLC header in front of every IP packet.
 const SNAP: [u8; 3] = [0xaa, 0xaa, 3];
@@ -83,7 +83,29 @@ impl<'a> Walk<'a, '_> {
         if flags & MORE_FRAGMENTS != 0 || (header[22] & 0x0f != 0 && !opened) {
             return Err(Skip::FragmentDropped);
         }
+        if aggregate {
+            return self.on(length, Layer::Aggregate);
+        }
         self.on(llc, Layer::Llc)
+    }
+
+    /// One subframe: addresses, length, packet, padding to four bytes (IEEE 802.11 §9.3.2.2). What follows it is
+    /// noted as the rest.
+    pub(super) fn aggregate(&mut self) -> Result<Step<'a>, Skip> {
+        let length = usize::from(self.bytes.u16(12)?);
+        let next = self.bytes.after((14 + length).next_multiple_of(4));
+        self.rest = next
+            .ok()
+            .filter(|rest| rest.data.len() > 14)
+            .map(|rest| Rest {
+                // Outer headers may have taken bytes off both ends, so only the address tells where it lies.
+                start: (rest.data.as_ptr() as usize)
+                    .wrapping_sub(self.frame.data.as_ptr() as usize),
+                captured: rest.data.len(),
+                wire: rest.wire,
+                path: self.path,
+            });
+        self.on(14, Layer::Llc)
     }
 }
 

@@ -72,6 +72,11 @@ pub trait Sink {
     /// Takes an event.
     fn event(&mut self, event: Event<'_>);
 
+    /// Takes a settled connection; by itself as an event. For sinks that take very many and keep few.
+    fn settled(&mut self, connection: Connection) {
+        self.event(Event::Settled(Box::new(connection)));
+    }
+
     /// Whether it wants [`Event::Segment`]; most do not, and it costs.
     fn wants_segments(&self) -> bool {
         false
@@ -156,8 +161,8 @@ impl Analysis {
             connections.append(&mut shelf.records);
             stats.bounds.let_go += shelf.let_go;
         }
-        briefs.sort_unstable_by_key(|brief: &Brief| brief.first.frame);
-        connections.sort_unstable_by_key(|connection: &Connection| connection.first.frame);
+        briefs.sort_by_key(|brief: &Brief| brief.first.frame);
+        connections.sort_by_key(|connection: &Connection| connection.first.frame);
         let mut number = 0;
         for connection in &mut connections {
             while briefs

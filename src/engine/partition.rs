@@ -17,12 +17,13 @@ use crate::time::Timestamp;
 
 /// Connections that are followed at once, in one partition; sixteen times that in all. About a kilobyte each.
 const MAX_LIVE: usize = 12_288;
-/// Closed connections that are still listened to, in one partition: late FINs and RSTs come within a round trip or two,
-/// and four thousand connections close in less only on hosts that close more than that in a tenth of a second.
-const MAX_AFTERLIFE: usize = 256;
+/// Closed connections that are still listened to, in one partition; a thousand in all. What comes late comes within a
+/// round trip or two, so this is too few only where thousands close in each of them; and few enough that they are still
+/// in the cache when they are settled.
+const MAX_AFTERLIFE: usize = 64;
 /// Settled connections whose addresses and ports are remembered, in one partition, so that a straggler is known as one
 /// and not taken for the middle of a new connection. A hundred bytes each.
-const MAX_GRAVES: usize = 4096;
+const MAX_GRAVES: usize = 1024;
 
 /// What the table has for addresses and ports.
 #[derive(Debug)]
@@ -221,8 +222,7 @@ impl Partition {
         let limits = live.limits();
         self.stats.bounds.holes += limits.holes;
         self.stats.bounds.exchanges += limits.exchanges;
-        let connection = live.settle(ended, &mut self.texts);
-        sink.event(Event::Settled(Box::new(connection)));
+        sink.settled(live.settle(ended, &mut self.texts));
     }
 
     /// Settles everything; the capture ends at `end`.

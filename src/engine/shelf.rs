@@ -106,14 +106,17 @@ impl Shelf {
 
 impl Sink for Shelf {
     fn event(&mut self, event: Event<'_>) {
-        let Event::Settled(connection) = event else {
-            return;
-        };
+        if let Event::Settled(connection) = event {
+            self.settled(*connection);
+        }
+    }
+
+    fn settled(&mut self, connection: Connection) {
         if self.briefs.len() >= MAX_BRIEFS {
             self.let_go += 1;
             return;
         }
-        self.briefs.push(Brief::from(&*connection));
+        self.briefs.push(Brief::from(&connection));
         let wanted = match &self.keep {
             Keep::All => true,
             Keep::Only(wanted) => wanted(&connection),
@@ -123,7 +126,7 @@ impl Sink for Shelf {
                 self.let_go += 1;
                 return;
             }
-            self.records.push(*connection);
+            self.records.push(connection);
         }
     }
 }
