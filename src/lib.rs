@@ -14,6 +14,7 @@ pub mod engine;
 pub mod flow;
 pub mod hosts;
 pub mod http;
+pub mod ladder;
 pub mod ledger;
 pub mod mark;
 pub mod rules;
