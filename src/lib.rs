@@ -8,6 +8,8 @@
 
 pub mod capture;
 pub mod certainty;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod connection;
 pub mod decode;
 pub mod engine;
@@ -16,7 +18,10 @@ pub mod hosts;
 pub mod http;
 pub mod ledger;
 pub mod mark;
+pub mod report;
 pub mod rules;
+#[cfg(feature = "cli")]
+pub mod run;
 pub mod seq;
 pub mod side;
 pub mod tcp;
