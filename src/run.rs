@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 
 use crate::cli::{self, Cli, Command};
+use crate::escape::escape;
 use crate::report::{self, Shown, Zone};
 
 /// A finding was as bad as `--fail-on`.
@@ -38,9 +39,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let mut message = report::escape(error.to_string().as_bytes()).into_owned();
+            let mut message = escape(error.to_string().as_bytes()).into_owned();
             for cause in error.chain().skip(1) {
-                let cause = report::escape(cause.to_string().as_bytes()).into_owned();
+                let cause = escape(cause.to_string().as_bytes()).into_owned();
                 // Some errors tell their cause themselves.
                 if !message.contains(&cause) {
                     message += &format!(": {cause}");

@@ -3,7 +3,7 @@
 //! What comes in is a [`Snapshot`](crate::ledger::Snapshot); what goes out is written row by row, so that a report on hundreds of thousands of
 //! connections costs no more memory than one row. The field names are a promise: scripts depend on them; fields may
 //! be added, and what is unknown is `null`, never left out. Text from packets passes through
-//! [`escape`](super::escape::escape). Analysis types are not `Serialize` on purpose: a rename there must not
+//! [`escape`]. Analysis types are not `Serialize` on purpose: a rename there must not
 //! change the schema.
 
 use std::borrow::Cow;
@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::escape::escape;
 use super::view::View;
 use super::{clock, words};
 use crate::connection::{Connection, Who};
 use crate::decode::{Endpoint, Skip};
+use crate::escape::{escape, harmless};
 use crate::hosts::Sockets;
 use crate::http::{ConnectionOptions, Exchange, Fault, Message, Outcome, Progress, Text, Version};
 use crate::ledger::{Input, Summary};
@@ -530,17 +530,17 @@ struct FindingRow<'a> {
     connections: &'a [u32],
     client: Option<std::net::IpAddr>,
     server: Option<String>,
-    summary: &'a str,
-    message: &'a str,
+    summary: Cow<'a, str>,
+    message: Cow<'a, str>,
     evidence: Vec<EvidenceRow<'a>>,
-    remedies: &'a [String],
+    remedies: Vec<Cow<'a, str>>,
 }
 
 #[derive(Serialize)]
 struct EvidenceRow<'a> {
     frame: u64,
     at: Time,
-    note: &'a str,
+    note: Cow<'a, str>,
 }
 
 impl<'a> FindingRow<'a> {
@@ -554,16 +554,16 @@ impl<'a> FindingRow<'a> {
             connections: &finding.connections,
             client: finding.client,
             server: finding.server.map(|server| server.to_string()),
-            summary: &finding.summary,
-            message: &finding.message,
+            summary: harmless(&finding.summary),
+            message: harmless(&finding.message),
             evidence: evidence
                 .map(|evidence| EvidenceRow {
                     frame: evidence.mark.frame.0,
                     at: Time(evidence.mark.time),
-                    note: &evidence.note,
+                    note: harmless(&evidence.note),
                 })
                 .collect(),
-            remedies: &finding.remedies,
+            remedies: finding.remedies.iter().map(|it| harmless(it)).collect(),
         }
     }
 }

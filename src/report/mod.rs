@@ -2,19 +2,23 @@
 //!
 //! `page.rs` decides what a reader is told and in which order, `story.rs` tells one connection in a sentence; `text.rs`
 //! and `markdown.rs` are two ways to put the same page on paper. `json.rs` and `csv.rs` are for programs. All text from
-//! packets passes through `escape.rs`. Output depends on nothing but the snapshot and the options.
+//! packets passes through [`crate::escape`]. Output depends on nothing but the snapshot and the options.
 
 mod clock;
 mod csv;
-mod escape;
+mod groups;
 mod json;
+mod line;
+mod markdown;
+mod page;
+mod story;
+mod text;
 mod view;
 mod words;
 
 use std::io::{self, Write};
 
 pub use clock::Zone;
-pub use escape::{escape, shortened};
 
 use crate::ledger::Snapshot;
 use view::View;
@@ -72,7 +76,8 @@ pub fn write(
     };
     let view = View::new(snapshot, options, usual);
     match format {
-        Format::Text | Format::Markdown => Ok(()),
+        Format::Text => page::write(&view, &mut text::Text::new(out, options.color)),
+        Format::Markdown => page::write(&view, &mut markdown::Markdown::new(out)),
         Format::Json => json::write(&view, out),
         Format::Ndjson => json::write_lines(&view, out),
         Format::Csv => csv::write(&view, out),

@@ -59,6 +59,24 @@ pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// The same for text that is this program's own but may quote what was escaped already: `\\` stays one.
+#[must_use]
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    let stays = |char: char| char == '\\' || is_plain(char);
+    if text.chars().all(stays) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for char in text.chars() {
+        if stays(char) {
+            out.push(char);
+        } else {
+            push(&mut out, char);
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// At most `width` characters of [`escape`]; what is longer loses its end to a `…`.
 #[must_use]
 pub fn shortened(bytes: &[u8], width: usize) -> Cow<'_, str> {
@@ -162,6 +180,13 @@ mod tests {
         ] {
             assert_eq!(escape(bytes), text);
         }
+    }
+
+    #[test]
+    fn what_was_escaped_is_not_escaped_again() {
+        let once = escape(b"a\\b\x1b\xff");
+        assert_eq!(harmless(&once), once);
+        assert_eq!(harmless("a\u{202e}b\x07"), "a\\u{202e}b\\x07");
     }
 
     #[test]
