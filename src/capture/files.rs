@@ -1,16 +1,29 @@
-//! Files and pipes as a [`Source`].
+//! Files and pipes as one [`Source`]: a single timeline, however many there are.
+//!
+//! Comes in: inputs. Goes out: their frames in the order of their times, those of one file in the order of the
+//! file, and of two at the same moment the one from the file named first. Numbers and interfaces count over all.
+//!
+//! A file is opened when the timeline reaches its first frame and closed at its end, so a thousand files of a
+//! rotated set need no more than those that overlap. While only one is open, its batches are handed on as they are;
+//! where files overlap, runs of frames are copied, each run as long as no other file has an earlier frame.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::path::Path;
 
 use super::error::CaptureError;
-use super::frame::{Batch, Fill, Loss, Source};
+use super::filter;
+use super::frame::{Batch, Fill, Loss, Slot, Source};
 use super::input::Input;
 use super::reader::FileReader;
 use super::summary::FileSummary;
+use crate::time::Timestamp;
 
-/// Bytes read at once from a single input, and so what a batch holds. Large enough that a system call is nothing beside
-/// it, small enough that the frames are still in the cache when they are analysed.
+/// Bytes read at once from a single input, and so what a batch holds. Large enough that a system call is nothing
+/// beside it, small enough that the frames are still in the cache when they are analysed.
 const CHUNK: usize = 1 << 20;
+/// The same for each of several inputs, which may all have to be open.
+const CHUNK_OF_SEVERAL: usize = 256 << 10;
 
 /// How to read.
 #[derive(Clone, Debug, Default)]
@@ -20,8 +33,7 @@ pub struct OpenOptions {
     pub filter: Option<String>,
 }
 
-/// Opens captures, one or several, `-` being standard input. Several are one timeline: the frames of all in the order
-/// of their times, those of one file in the order of the file.
+/// Opens captures, one or several, `-` being standard input. Several are one timeline.
 ///
 /// # Errors
 /// When a path cannot be read or is no capture, or the filter does not compile. Each message names the way out.
@@ -30,59 +42,255 @@ pub fn open(
     options: &OpenOptions,
 ) -> Result<Box<dyn Source>, CaptureError> {
     let inputs = paths.iter().map(|path| Input::open(path.as_ref()));
-    read(inputs.collect::<Result<_, _>>()?, options)
+    read(inputs, options)
 }
 
 /// As [`open`], with inputs that need not be files.
 ///
 /// # Errors
 /// As [`open`].
-pub fn read(inputs: Vec<Input>, options: &OpenOptions) -> Result<Box<dyn Source>, CaptureError> {
-    let _ = options;
-    let input = inputs.into_iter().next().expect("for now");
-    Ok(Box::new(SingleFile::open(input, CHUNK)?))
+pub fn read(
+    inputs: impl IntoIterator<Item = Result<Input, CaptureError>>,
+    options: &OpenOptions,
+) -> Result<Box<dyn Source>, CaptureError> {
+    let files = Files::open(inputs, None)?;
+    match &options.filter {
+        None => Ok(Box::new(files)),
+        Some(expression) => filter::filtered(Box::new(files), expression),
+    }
 }
 
-/// One input, its batches handed on as they are.
-pub(crate) struct SingleFile {
-    reader: FileReader,
-    summary: [FileSummary; 1],
+/// All inputs.
+pub(crate) struct Files {
+    /// Files whose first frame is still to come, the next one last.
+    waiting: Vec<Waiting>,
+    /// By index; those that have been reached and not ended.
+    open: Vec<Option<Open>>,
+    /// When each open file that has frames in its batch has its next one.
+    heads: BinaryHeap<Reverse<(Timestamp, usize)>>,
+    /// Open files that have no frames in their batch.
+    drained: Vec<usize>,
+    summaries: Vec<FileSummary>,
     next_interface: u32,
     next_number: u64,
+    chunk: usize,
 }
 
-impl SingleFile {
-    pub(crate) fn open(input: Input, chunk: usize) -> Result<Self, CaptureError> {
-        let mut summary = FileSummary::default();
-        let mut next_interface = 0;
-        let reader = FileReader::open(input, chunk, &mut summary, &mut next_interface)?;
-        Ok(Self {
-            reader,
-            summary: [summary],
-            next_interface,
+/// A file that has been looked at and closed again.
+struct Waiting {
+    first: Timestamp,
+    index: usize,
+    input: Input,
+}
+
+/// A file in the middle of being read, and the frames that are next.
+struct Open {
+    reader: FileReader,
+    batch: Batch,
+    at: usize,
+}
+
+impl Files {
+    /// Looks at every input, so that what cannot be read is known at once. `chunk`, if given, is how many bytes to
+    /// read at once.
+    pub(crate) fn open(
+        inputs: impl IntoIterator<Item = Result<Input, CaptureError>>,
+        chunk: Option<usize>,
+    ) -> Result<Self, CaptureError> {
+        let mut inputs = inputs.into_iter().peekable();
+        let mut files = Self {
+            waiting: Vec::new(),
+            open: Vec::new(),
+            heads: BinaryHeap::new(),
+            drained: Vec::new(),
+            summaries: Vec::new(),
+            next_interface: 0,
             next_number: 1,
+            chunk: chunk.unwrap_or(CHUNK),
+        };
+        while let Some(input) = inputs.next() {
+            let input = input?;
+            let index = files.summaries.len();
+            files.summaries.push(FileSummary::default());
+            files.open.push(None);
+            let alone = index == 0 && inputs.peek().is_none();
+            if !alone {
+                files.chunk = chunk.unwrap_or(CHUNK_OF_SEVERAL);
+            }
+            match input.again() {
+                Some(again) if !alone => {
+                    let first = first_time(input, files.chunk)?;
+                    files.waiting.push(Waiting {
+                        first,
+                        index,
+                        input: again,
+                    });
+                }
+                _ => files.begin(index, input)?,
+            }
+        }
+        files
+            .waiting
+            .sort_by_key(|file| Reverse((file.first, file.index)));
+        Ok(files)
+    }
+
+    /// Opens an input; its frames come with the next [`Files::load`].
+    fn begin(&mut self, index: usize, input: Input) -> Result<(), CaptureError> {
+        let summary = &mut self.summaries[index];
+        let reader = FileReader::open(input, self.chunk, summary, &mut self.next_interface)?;
+        self.open[index] = Some(Open {
+            reader,
+            batch: Batch::default(),
+            at: 0,
+        });
+        self.drained.push(index);
+        Ok(())
+    }
+
+    /// Sees to it that every open file has frames and a head, and that every file is open whose time has come.
+    fn load(&mut self) -> Result<(), CaptureError> {
+        self.refill();
+        while let Some(next) = self.waiting.pop() {
+            let head = self.heads.peek().map(|Reverse(head)| *head);
+            if head.is_some_and(|head| head < (next.first, next.index)) {
+                self.waiting.push(next);
+                break;
+            }
+            self.begin(next.index, next.input)?;
+            self.refill();
+        }
+        Ok(())
+    }
+
+    /// Gives each drained file frames and a head, or closes it.
+    fn refill(&mut self) {
+        for index in self.drained.drain(..) {
+            let Some(file) = &mut self.open[index] else {
+                continue;
+            };
+            let summary = &mut self.summaries[index];
+            file.reader
+                .fill(&mut file.batch, summary, &mut self.next_interface);
+            file.at = 0;
+            match file.batch.slots.first() {
+                Some(slot) => self.heads.push(Reverse((slot.time, index))),
+                None => self.open[index] = None,
+            }
+        }
+    }
+
+    /// The only file that has anything left, if there is only one and it is drained.
+    fn lone(&self) -> Option<usize> {
+        match self.drained[..] {
+            [index] if self.heads.is_empty() && self.waiting.is_empty() => Some(index),
+            _ => None,
+        }
+    }
+
+    /// Moves the next run of frames into `batch`. Whether the batch is full.
+    fn run(&mut self, batch: &mut Batch) -> bool {
+        let Some(Reverse((_, index))) = self.heads.pop() else {
+            return true;
+        };
+        let other = self.heads.peek().map(|Reverse(head)| *head);
+        let waiting = self.waiting.last().map(|file| (file.first, file.index));
+        let bound = match (other, waiting) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let before = |slot: &Slot| bound.is_none_or(|bound| (slot.time, index) < bound);
+        let Some(file) = &mut self.open[index] else {
+            return false;
+        };
+        let rest = &file.batch.slots[file.at..];
+        // The head itself goes first whatever the bound: it is the least there is.
+        let run = 1 + rest.iter().skip(1).take_while(|slot| before(slot)).count();
+        if run == rest.len() && batch.is_empty() {
+            std::mem::swap(batch, &mut file.batch);
+            batch.slots.drain(..file.at);
+            renumber(&mut batch.slots);
+            file.batch.clear();
+            file.at = 0;
+            self.drained.push(index);
+            return true;
+        }
+        let mut taken = 0;
+        for slot in &rest[..run] {
+            let nth = batch.slots.len() as u32;
+            batch.push_slot(Slot { nth, ..*slot }, file.batch.data(slot));
+            taken += 1;
+            if batch.used >= self.chunk {
+                break;
+            }
+        }
+        file.at += taken;
+        if let Some(slot) = file.batch.slots.get(file.at) {
+            self.heads.push(Reverse((slot.time, index)));
+        } else {
+            self.drained.push(index);
+        }
+        batch.used >= self.chunk
+    }
+
+    /// Whether going on means to wait for a pipe that has nothing yet.
+    fn would_wait(&self) -> bool {
+        self.drained.iter().any(|index| {
+            let file = self.open[*index].as_ref();
+            file.is_some_and(|file| file.reader.is_a_stream())
         })
     }
 }
 
-impl Source for SingleFile {
+impl Source for Files {
     fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
-        let [summary] = &mut self.summary;
-        self.reader.fill(batch, summary, &mut self.next_interface);
+        batch.clear();
+        if let Some(index) = self.lone() {
+            if let Some(file) = &mut self.open[index] {
+                let summary = &mut self.summaries[index];
+                file.reader.fill(batch, summary, &mut self.next_interface);
+            }
+        } else {
+            loop {
+                self.load()?;
+                if self.run(batch) || self.would_wait() {
+                    break;
+                }
+            }
+        }
         batch.first = self.next_number;
         self.next_number += batch.len() as u64;
-        Ok(if batch.is_empty() {
-            Fill::End
-        } else {
-            Fill::Frames
+        Ok(match batch.is_empty() {
+            true => Fill::End,
+            false => Fill::Frames,
         })
     }
 
     fn lost(&self) -> Loss {
-        self.summary[0].lost
+        self.summaries
+            .iter()
+            .map(|file| file.lost)
+            .fold(Loss::default(), Loss::and)
     }
 
     fn files(&self) -> &[FileSummary] {
-        &self.summary
+        &self.summaries
+    }
+}
+
+/// The time of an input's first frame; the earliest moment for one without frames, so that it is done with first.
+fn first_time(input: Input, chunk: usize) -> Result<Timestamp, CaptureError> {
+    let (mut summary, mut interfaces) = (FileSummary::default(), 0);
+    // Only the first frame is wanted.
+    let chunk = chunk.min(64 << 10);
+    let mut reader = FileReader::open(input, chunk, &mut summary, &mut interfaces)?;
+    let mut batch = Batch::default();
+    reader.fill(&mut batch, &mut summary, &mut interfaces);
+    Ok(batch.slots.first().map_or(Timestamp::MIN, |slot| slot.time))
+}
+
+fn renumber(slots: &mut [Slot]) {
+    for (nth, slot) in slots.iter_mut().enumerate() {
+        slot.nth = nth as u32;
     }
 }

@@ -113,7 +113,7 @@ impl Batch {
     }
 
     /// Takes out the frames that `keep` does not want. The others keep their numbers.
-    #[expect(dead_code, reason = "the filter needs it")]
+    #[cfg(feature = "live")]
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Frame<'_>) -> bool) {
         let mut slots = std::mem::take(&mut self.slots);
         slots.retain(|slot| keep(&self.frame(slot)));
@@ -167,6 +167,21 @@ pub struct Loss {
     pub kernel: Option<u64>,
     /// Dropped by the interface or its driver.
     pub interface: Option<u64>,
+}
+
+impl Loss {
+    /// What two sources lost together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let sum = |a: Option<u64>, b: Option<u64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.saturating_add(b)),
+            (a, b) => a.or(b),
+        };
+        Self {
+            kernel: sum(self.kernel, other.kernel),
+            interface: sum(self.interface, other.interface),
+        }
+    }
 }
 
 /// Something that frames come out of, in time order as far as the input is.

@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,8 +23,15 @@ const SNIFFED: usize = 24;
 /// A stream of bytes to read a capture from.
 pub struct Input {
     name: String,
-    reader: Box<dyn Read + Send>,
-    patience: Patience,
+    from: From,
+}
+
+/// Where the bytes are.
+enum From {
+    /// A regular file: opened when it is read, at no loss as often as it is read.
+    File(PathBuf),
+    /// Anything else can be read once.
+    Stream(Box<dyn Read + Send>),
 }
 
 /// What a short read means.
@@ -64,8 +71,7 @@ impl Input {
     pub fn from_reader(name: impl Into<String>, reader: Box<dyn Read + Send>) -> Self {
         Self {
             name: name.into(),
-            reader,
-            patience: Patience::HandOn,
+            from: From::Stream(reader),
         }
     }
 
@@ -90,24 +96,38 @@ impl Input {
                     .to_owned(),
             });
         }
-        let patience = match metadata.is_file() {
-            true => Patience::ReadOn,
-            false => Patience::HandOn,
+        let file = File::open(path).map_err(failed)?;
+        let from = match metadata.is_file() {
+            true => From::File(path.to_owned()),
+            false => From::Stream(Box::new(file)),
         };
-        let reader = Box::new(File::open(path).map_err(failed)?);
         let name = path.display().to_string();
-        Ok(Self {
-            name,
-            reader,
-            patience,
-        })
+        Ok(Self { name, from })
+    }
+
+    /// The same input once more, if it can be read more than once.
+    pub(crate) fn again(&self) -> Option<Self> {
+        match &self.from {
+            From::File(path) => Some(Self {
+                name: self.name.clone(),
+                from: From::File(path.clone()),
+            }),
+            From::Stream(_) => None,
+        }
     }
 
     /// Looks at the first bytes and puts a decoder in front if they need one.
-    pub(crate) fn sniff(self) -> Opened {
+    pub(crate) fn sniff(self) -> Result<Opened, CaptureError> {
         let taken = Arc::new(AtomicU64::new(0));
+        let (reader, patience): (Box<dyn Read + Send>, _) = match self.from {
+            From::Stream(reader) => (reader, Patience::HandOn),
+            From::File(path) => match File::open(&path) {
+                Ok(file) => (Box::new(file), Patience::ReadOn),
+                Err(error) => return Err(CaptureError::Io { path, error }),
+            },
+        };
         let mut raw = Counted {
-            reader: self.reader,
+            reader,
             taken: Arc::clone(&taken),
         };
         let (start, failed) = read_start(&mut raw);
@@ -116,7 +136,7 @@ impl Input {
             name: self.name,
             compression,
             reader: Box::new(raw),
-            patience: self.patience,
+            patience,
             taken,
             start,
             failed,
@@ -126,7 +146,7 @@ impl Input {
             opened.reader = compression.unpack(BufReader::with_capacity(COMPRESSED_CHUNK, packed));
             (opened.start, opened.failed) = read_start(&mut opened.reader);
         }
-        opened
+        Ok(opened)
     }
 }
 

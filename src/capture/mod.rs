@@ -6,6 +6,7 @@
 mod classic;
 mod error;
 mod files;
+mod filter;
 mod foreign;
 mod frame;
 mod input;
@@ -14,6 +15,9 @@ mod pcapng_facts;
 mod reader;
 mod record;
 mod summary;
+#[cfg(test)]
+mod tests;
+mod write;
 
 pub use crate::mark::FrameNumber;
 pub use error::CaptureError;
@@ -21,3 +25,4 @@ pub use files::{OpenOptions, open, read};
 pub use frame::{Batch, Fill, Frame, LinkType, Loss, Source};
 pub use input::Input;
 pub use summary::{Damage, FileSummary, Interface, Secrets};
+pub use write::{PcapWriter, PcapngWriter};

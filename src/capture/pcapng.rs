@@ -125,22 +125,22 @@ impl Pcapng {
     /// Looks for a block from `at` on: a known type, and the same believable length at both ends.
     pub(crate) fn search(&self, bytes: &[u8], mut at: usize, last: bool) -> Result<usize, Pass> {
         while at + FRAMING <= bytes.len() {
+            // Blocks are padded to 32 bits (§3.1), but what was lost need not be.
+            if !self.order.u32_at(bytes, at).is_some_and(known) {
+                at += 1;
+                continue;
+            }
             match self.block_at(bytes, at, MAX_FOUND) {
-                Ok(block) if known(block.kind) => return Ok(at),
-                Err(Then::Needs(needs)) if !last && self.known_at(bytes, at) => {
+                Ok(_) => return Ok(at),
+                Err(Then::Needs(needs)) if !last => {
                     let then = Then::Needs(needs);
                     return Err(Pass { at, then });
                 }
-                // Blocks are padded to 32 bits (§3.1), but what was lost need not be.
-                _ => at += 1,
+                Err(_) => at += 1,
             }
         }
         let then = Then::Needs(FRAMING);
         Err(Pass { at, then })
-    }
-
-    fn known_at(&self, bytes: &[u8], at: usize) -> bool {
-        self.order.u32_at(bytes, at).is_some_and(known)
     }
 
     /// The block at `at`, if it is whole and its two lengths agree.

@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::frame::LinkType;
+use super::frame::{LinkType, Loss};
 use super::record::Order;
 use super::summary::{FileSummary, Interface, text};
 
@@ -26,8 +26,8 @@ pub(crate) struct InterfaceFacts {
 /// interface's.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    /// Interface number, kernel drops, interface drops.
-    latest: Vec<(u32, Option<u64>, Option<u64>)>,
+    /// By interface number.
+    latest: Vec<(u32, Loss)>,
     between: Option<u64>,
 }
 
@@ -41,23 +41,19 @@ impl Counters {
         self.publish(summary);
     }
 
-    fn statistics(&mut self, number: u32, kernel: Option<u64>, interface: Option<u64>) {
-        let known = self.latest.iter_mut().find(|(known, ..)| *known == number);
-        if let Some(latest) = known {
-            *latest = (number, kernel.or(latest.1), interface.or(latest.2));
+    fn statistics(&mut self, number: u32, loss: Loss) {
+        if let Some((_, latest)) = self.latest.iter_mut().find(|(known, _)| *known == number) {
+            latest.kernel = loss.kernel.or(latest.kernel);
+            latest.interface = loss.interface.or(latest.interface);
         } else if self.latest.len() < Self::MAX {
-            self.latest.push((number, kernel, interface));
+            self.latest.push((number, loss));
         }
     }
 
     fn publish(&self, summary: &mut FileSummary) {
-        let sum = |a: Option<u64>, b: Option<u64>| match (a, b) {
-            (Some(a), Some(b)) => Some(a.saturating_add(b)),
-            (a, b) => a.or(b),
-        };
-        let kernel = self.latest.iter().map(|entry| entry.1).fold(None, sum);
-        summary.lost.kernel = kernel.or(self.between);
-        summary.lost.interface = self.latest.iter().map(|entry| entry.2).fold(None, sum);
+        let told = self.latest.iter().map(|(_, loss)| *loss);
+        summary.lost = told.fold(Loss::default(), Loss::and);
+        summary.lost.kernel = summary.lost.kernel.or(self.between);
     }
 }
 
@@ -110,17 +106,17 @@ pub(crate) fn statistics(
     counters: &mut Counters,
     summary: &mut FileSummary,
 ) {
-    let (mut kernel, mut interface) = (None, None);
+    let mut loss = Loss::default();
     for (code, value) in options(body.get(12..).unwrap_or_default(), order) {
         let count = value.first_chunk().map(|&bytes| order.u64(bytes));
         match code {
             COMMENT => summary.note_comment(value),
-            5 => interface = count,
-            7 => kernel = count,
+            5 => loss.interface = count,
+            7 => loss.kernel = count,
             _ => {}
         }
     }
-    counters.statistics(number, kernel, interface);
+    counters.statistics(number, loss);
     counters.publish(summary);
 }
 

@@ -57,7 +57,7 @@ impl FileReader {
         summary: &mut FileSummary,
         next_interface: &mut u32,
     ) -> Result<Self, CaptureError> {
-        let mut opened = input.sniff();
+        let mut opened = input.sniff()?;
         let mut start = std::mem::take(&mut opened.start);
         summary.path.clone_from(&opened.name);
         summary.bytes = opened.taken.load(Ordering::Relaxed);
@@ -82,7 +82,13 @@ impl FileReader {
         } else if Pcapng::knows(&start) {
             Format::Pcapng(Pcapng::new())
         } else if let Some(error) = opened.failed {
-            return Err(CaptureError::Io { path, error });
+            return Err(match opened.compression {
+                Compression::None => CaptureError::Io { path, error },
+                _ => CaptureError::NotACapture {
+                    path,
+                    reason: format!("it is compressed, and nothing of it can be unpacked: {error}"),
+                },
+            });
         } else {
             let reason = foreign::reason(&start, opened.compression);
             return Err(CaptureError::NotACapture { path, reason });
@@ -98,8 +104,7 @@ impl FileReader {
         })
     }
 
-    #[expect(dead_code, reason = "merging needs it")]
-    /// Whether the file can be closed and opened again at no loss.
+    /// Whether a read may have to wait for bytes to come.
     pub(crate) fn is_a_stream(&self) -> bool {
         self.opened.patience == Patience::HandOn
     }
@@ -277,7 +282,7 @@ impl Format {
         next_interface: &mut u32,
     ) -> Pass {
         match self {
-            Self::Classic(classic) => classic.scan(buffer, at),
+            Self::Classic(classic) => classic.scan(buffer, at, summary),
             Self::Pcapng(pcapng) => pcapng.scan(buffer, at, summary, next_interface),
         }
     }

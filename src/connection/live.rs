@@ -2,7 +2,7 @@
 //!
 //! In: its segments in capture order, and ICMP errors about it. Out: the settled [`Connection`].
 
-use super::record::{Connection, Sent, Who};
+use super::record::{Connection, Sent};
 use super::verdict::{self, Ended};
 use crate::decode::{Context, Endpoint, Flags, Quote, QuoteKind, Segment};
 use crate::http::{Conversation, Protocol, Texts};
@@ -243,11 +243,10 @@ impl Live {
             .conversation
             .as_ref()
             .map_or(Protocol::Unknown, |conversation| conversation.protocol());
-        let mut exchanges = self
+        let exchanges = self
             .conversation
             .take()
             .map_or_else(Vec::new, |conversation| conversation.into_exchanges());
-        exchanges.shrink_to_fit();
         let client_syn = peers[0].syn();
         Connection {
             id: 0,
@@ -294,16 +293,6 @@ impl Live {
 pub(super) fn acknowledged(stream: &crate::tcp::Stream) -> u64 {
     let acked = stream.acknowledged();
     u64::try_from(stream.fin().map_or(acked, |fin| acked.min(fin))).unwrap_or(0)
-}
-
-impl Who {
-    /// The end that plays this role.
-    pub(super) const fn end(self, client: End) -> End {
-        match self {
-            Self::Client => client,
-            Self::Server => client.other(),
-        }
-    }
 }
 
 /// Hands the streams on to what is spoken on them, which is created with the first byte.

@@ -32,6 +32,13 @@ impl<'a> Bytes<'a> {
         bytes.copied().map(u16::from_be_bytes).ok_or(Skip::Cut)
     }
 
+    /// The four bytes at `at`, in network order.
+    #[inline]
+    pub(super) fn u32(self, at: usize) -> Result<u32, Skip> {
+        let bytes = self.data.get(at..).and_then(<[u8]>::first_chunk);
+        bytes.copied().map(u32::from_be_bytes).ok_or(Skip::Cut)
+    }
+
     /// What follows the first `count` bytes.
     #[inline]
     pub(super) fn after(self, count: usize) -> Result<Self, Skip> {

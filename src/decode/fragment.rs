@@ -8,6 +8,7 @@
 //! A piece that the snap length cut leaves a hole: the datagram has its full length, and its captured part ends at
 //! the hole.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use hashbrown::HashMap;
 use crate::time::Timestamp;
 
 use super::bytes::Bytes;
-use super::walk::Path;
+use super::walk::{Layer, Path};
 use super::{Context, Skip};
 
 /// How many datagrams may wait. A busy tunnel with a small MTU has some hundreds under way.
@@ -38,15 +39,25 @@ pub(super) struct DatagramKey {
     pub(super) source: IpAddr,
     pub(super) destination: IpAddr,
     pub(super) id: u32,
-    /// Part of the key in IPv4 only.
-    pub(super) protocol: Option<u8>,
+    pub(super) train: Train,
+}
+
+/// Who cut the datagram; each counts its identifiers apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Train {
+    /// IPv4, whose identifiers are counted per protocol (RFC 791 §3.2).
+    Ipv4(u8),
+    Ipv6,
+    /// RFC 5415 §3.4.
+    Capwap,
 }
 
 /// One fragment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Piece<'a> {
     pub(super) key: DatagramKey,
-    pub(super) protocol: u8,
+    /// What the datagram begins with; the first piece's answer counts.
+    pub(super) next: Layer,
     /// Where it lies in the datagram, in bytes.
     pub(super) offset: usize,
     pub(super) more: bool,
@@ -61,7 +72,7 @@ pub(super) struct Whole {
     pub(super) data: Vec<u8>,
     /// Its length on the wire.
     pub(super) length: usize,
-    pub(super) protocol: u8,
+    pub(super) next: Layer,
     pub(super) path: Path,
 }
 
@@ -88,18 +99,20 @@ struct Waiting {
     data: Vec<u8>,
     /// The whole length, once the last piece is known.
     length: Option<usize>,
-    /// The first piece's protocol.
-    protocol: Option<u8>,
+    /// What the first piece says it begins with.
+    next: Option<Layer>,
     since: Timestamp,
+    serial: u64,
 }
 
 /// All datagrams that wait.
 #[derive(Debug, Default)]
 pub(super) struct Fragments {
     waiting: HashMap<DatagramKey, Waiting, foldhash::fast::RandomState>,
+    /// In order of arrival; datagrams that are whole stay in it until they reach the front.
+    queue: VecDeque<(u64, DatagramKey)>,
+    serial: u64,
     bytes: usize,
-    /// No datagram can have expired before this moment.
-    next_expiry: Option<Timestamp>,
     pub(super) counts: FragmentCounts,
 }
 
@@ -115,15 +128,17 @@ impl Fragments {
         {
             return Err(Skip::Malformed);
         }
-        if !self.waiting.contains_key(&piece.key) && self.waiting.len() >= MAX_DATAGRAMS {
-            self.drop_oldest();
+        if !self.waiting.contains_key(&piece.key) {
+            self.enqueue(piece.key);
         }
+        let serial = self.serial;
         let entry = self.waiting.entry(piece.key).or_insert_with(|| Waiting {
             pieces: Vec::new(),
             data: Vec::new(),
             length: None,
-            protocol: None,
+            next: None,
             since: now,
+            serial,
         });
         let before = entry.data.len();
         let outcome = entry.insert(piece, end);
@@ -144,7 +159,7 @@ impl Fragments {
             }
         }
         if !complete {
-            while self.bytes > MAX_BYTES {
+            while self.bytes > MAX_BYTES && !self.queue.is_empty() {
                 self.drop_oldest();
             }
             return Err(Skip::Fragment);
@@ -158,36 +173,72 @@ impl Fragments {
         Ok(waiting.into_whole(piece))
     }
 
+    /// Whether the books agree with what is held, and both with the limits.
+    #[cfg(test)]
+    pub(super) fn sizes_fit(&self) -> bool {
+        let held: usize = self
+            .waiting
+            .values()
+            .map(|waiting| waiting.data.len())
+            .sum();
+        held == self.bytes
+            && held <= MAX_BYTES
+            && self.waiting.len() <= MAX_DATAGRAMS
+            && self.queue.len() <= 2 * MAX_DATAGRAMS
+    }
+
     fn remove(&mut self, key: &DatagramKey) -> Option<Waiting> {
         let waiting = self.waiting.remove(key)?;
         self.bytes -= waiting.data.len();
         Some(waiting)
     }
 
-    /// Lets datagrams go that have waited for [`MAX_AGE`]. Looks at all of them, but once in a while only.
-    fn expire(&mut self, now: Timestamp) {
-        let due = *self.next_expiry.get_or_insert(now.after(MAX_AGE));
-        if now < due {
-            return;
+    /// Makes room for one more datagram and puts it last.
+    fn enqueue(&mut self, key: DatagramKey) {
+        if self.waiting.len() >= MAX_DATAGRAMS {
+            self.drop_oldest();
         }
-        let mut bytes = 0;
-        let before = self.waiting.len();
-        self.waiting.retain(|_, waiting| {
-            let keep = now.since(waiting.since) < MAX_AGE;
-            bytes += if keep { waiting.data.len() } else { 0 };
-            keep
-        });
-        self.bytes = bytes;
-        self.counts.expired += (before - self.waiting.len()) as u64;
-        let oldest = self.waiting.values().map(|waiting| waiting.since).min();
-        self.next_expiry = oldest.map(|oldest| oldest.after(MAX_AGE));
+        if self.queue.len() >= 2 * MAX_DATAGRAMS {
+            let waiting = &self.waiting;
+            self.queue.retain(|(serial, key)| {
+                waiting
+                    .get(key)
+                    .is_some_and(|waiting| waiting.serial == *serial)
+            });
+        }
+        self.serial += 1;
+        self.queue.push_back((self.serial, key));
+    }
+
+    /// Lets datagrams go that have waited for [`MAX_AGE`].
+    fn expire(&mut self, now: Timestamp) {
+        while let Some((serial, key)) = self.queue.front() {
+            match self.waiting.get(key) {
+                Some(waiting) if waiting.serial == *serial => {
+                    if now.since(waiting.since) < MAX_AGE {
+                        return;
+                    }
+                    let key = *key;
+                    self.remove(&key);
+                    self.counts.expired += 1;
+                }
+                _ => {}
+            }
+            self.queue.pop_front();
+        }
     }
 
     fn drop_oldest(&mut self) {
-        let oldest = self.waiting.iter().min_by_key(|(_, waiting)| waiting.since);
-        if let Some((&key, _)) = oldest {
-            self.remove(&key);
-            self.counts.limited += 1;
+        while let Some((serial, key)) = self.queue.pop_front() {
+            if self
+                .waiting
+                .get(&key)
+                .is_some_and(|waiting| waiting.serial == serial)
+            {
+                self.remove(&key);
+                self.counts.limited += 1;
+                return;
+            }
         }
     }
 }
@@ -229,7 +280,7 @@ impl Waiting {
             self.length = Some(end);
         }
         if start == 0 {
-            self.protocol = Some(piece.protocol);
+            self.next = Some(piece.next);
         }
         let captured = start + piece.bytes.data.len().min(piece.bytes.wire);
         if self.data.len() < captured {
@@ -264,7 +315,7 @@ impl Waiting {
         Whole {
             data: self.data,
             length: self.length.unwrap_or(captured),
-            protocol: self.protocol.unwrap_or(last.protocol),
+            next: self.next.unwrap_or(last.next),
             path: last.path,
         }
     }

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice};
 
 use super::Skip;
-use super::fragment::{DatagramKey, Piece};
+use super::fragment::{DatagramKey, Piece, Train};
 use super::walk::{Found, IpHead, Layer, Step, Walk};
 
 impl<'a> Walk<'a, '_> {
@@ -19,7 +19,7 @@ impl<'a> Walk<'a, '_> {
         match self.bytes.u8(0)? >> 4 {
             4 => self.ipv4(),
             6 => self.ipv6(),
-            _ => Err(Skip::NotIp),
+            _ => Err(Skip::Malformed),
         }
     }
 
@@ -49,8 +49,8 @@ impl<'a> Walk<'a, '_> {
         if header.is_fragmenting_payload() {
             return Ok(self.piece(
                 u32::from(header.identification()),
-                Some(protocol.0),
-                protocol.0,
+                Train::Ipv4(protocol.0),
+                Layer::Protocol(protocol.0),
                 usize::from(header.fragments_offset().value()) * 8,
                 header.more_fragments(),
             ));
@@ -100,18 +100,11 @@ impl<'a> Walk<'a, '_> {
                 let &[next, length] = self.bytes.head()?;
                 self.on((usize::from(length) + 2) * 4, Layer::Protocol(next))
             }
-            IpNumber::IPV4 => {
-                self.enter("ipip", None);
-                self.ipv4()
-            }
-            IpNumber::IPV6 => {
-                self.enter("6in4", None);
-                self.ipv6()
-            }
+            IpNumber::UDP => self.udp(),
             IpNumber::ICMP => self.icmp_v4(),
             IpNumber::IPV6_ICMP => self.icmp_v6(),
             IpNumber::ENCAPSULATING_SECURITY_PAYLOAD => Err(Skip::Encrypted),
-            _ => Err(Skip::NotTcp),
+            _ => self.ip_tunnel(number),
         }
     }
 
@@ -147,14 +140,15 @@ impl<'a> Walk<'a, '_> {
             return Ok(Step::Next(Layer::Protocol(next)));
         }
         let id = u32::from_be_bytes([i0, i1, i2, i3]);
-        Ok(self.piece(id, None, next, offset, more))
+        Ok(self.piece(id, Train::Ipv6, Layer::Protocol(next), offset, more))
     }
 
-    fn piece(
+    /// The bytes at hand as one piece of something larger that goes on with `next`.
+    pub(super) fn piece(
         &self,
         id: u32,
-        key_protocol: Option<u8>,
-        protocol: u8,
+        train: Train,
+        next: Layer,
         offset: usize,
         more: bool,
     ) -> Step<'a> {
@@ -164,9 +158,9 @@ impl<'a> Walk<'a, '_> {
                 source: self.path.ip.source,
                 destination: self.path.ip.destination,
                 id,
-                protocol: key_protocol,
+                train,
             },
-            protocol,
+            next,
             offset,
             more,
             bytes: self.bytes,

@@ -13,6 +13,7 @@
 
 mod bytes;
 mod context;
+mod envelope;
 mod ether;
 mod fragment;
 mod icmp;
@@ -21,18 +22,25 @@ mod link;
 mod segment;
 mod skip;
 mod tcp;
+mod tunnel;
+mod udp;
 mod walk;
+mod wifi;
 
 use crate::capture::Frame;
 
 use bytes::Bytes;
 use context::Contexts;
 use fragment::{Fragments, Whole};
-use walk::{Found, Layer, Walk};
+use walk::{Found, Layer, Rest, Walk};
 
 pub use fragment::FragmentCounts;
 pub use segment::{Context, Endpoint, Flags, Options, Quote, QuoteKind, Segment, TimestampOption};
 pub use skip::Skip;
+
+/// How many times a packet is reassembled or decompressed before its TCP header is found. Each tunnel may fragment
+/// once; compressed bytes can be made so that they unpack to themselves for ever.
+const MAX_UNPACKINGS: usize = 4;
 
 /// What a frame that is about TCP holds.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +58,8 @@ pub struct Decoder {
     fragments: Fragments,
     /// The datagram that the last frame completed: its segment borrows from here.
     whole: Vec<u8>,
+    /// What of the last frame [`Decoder::decode_more`] can still read.
+    rest: Option<Rest>,
 }
 
 impl Decoder {
@@ -65,15 +75,27 @@ impl Decoder {
     /// The reason why there is no segment in it.
     #[inline]
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Decoded<'a>, Skip> {
-        let walk = Walk::new(frame, frame.data, &mut self.contexts);
-        match walk.run(Layer::Link(frame.link))? {
-            Found::Segment(segment) => Ok(Decoded::Segment(segment)),
+        let mut walk = Walk::new(frame, frame.data, &mut self.contexts);
+        let found = walk.run(Layer::Link(frame.link));
+        self.rest = walk.rest;
+        match found? {
+            Found::Tcp => walk.segment(),
             Found::Quote(quote) => Ok(Decoded::Quote(quote)),
             Found::Piece(piece) => {
                 let whole = self.fragments.insert(&piece, frame.time)?;
                 self.decode_whole(frame, whole)
             }
+            Found::Unpacked(whole) => self.decode_whole(frame, whole),
         }
+    }
+
+    /// The next segment of a frame that carries several packets: an 802.11 aggregate (A-MSDU). To be asked after
+    /// [`Decoder::decode`] of the same frame, until it gives `None`, which it nearly always does at once. The frame's
+    /// disposition is what `decode` said; these are segments beyond the count of frames.
+    #[inline]
+    pub fn decode_more<'a>(&'a mut self, frame: &Frame<'a>) -> Option<Result<Decoded<'a>, Skip>> {
+        let rest = self.rest.take()?;
+        Some(self.decode_rest(frame, rest))
     }
 
     /// The name of a tunnel path, such as `vxlan 42 10.0.0.1 - 10.0.0.2`; the endpoints stand in sorted order, since
@@ -95,36 +117,67 @@ impl Decoder {
         self.contexts.overflowed
     }
 
+    #[cold]
+    fn decode_rest<'a>(&'a mut self, frame: &Frame<'a>, rest: Rest) -> Result<Decoded<'a>, Skip> {
+        let tail = frame.data.get(rest.start..).ok_or(Skip::Malformed)?;
+        let bytes = Bytes {
+            data: tail.get(..rest.captured).ok_or(Skip::Malformed)?,
+            wire: rest.wire,
+        };
+        let mut walk = Walk::resumed(frame, bytes, rest.path, &mut self.contexts);
+        let found = walk.run(Layer::Aggregate);
+        self.rest = walk.rest;
+        match found? {
+            Found::Tcp => walk.segment(),
+            Found::Quote(quote) => Ok(Decoded::Quote(quote)),
+            Found::Piece(piece) => {
+                let whole = self.fragments.insert(&piece, frame.time)?;
+                self.decode_whole(frame, whole)
+            }
+            Found::Unpacked(whole) => self.decode_whole(frame, whole),
+        }
+    }
+
     /// Goes on with a datagram that is whole. What it carries may itself be a fragment of another one, inside a
-    /// tunnel: hence the loop, which ends since every turn gets smaller.
+    /// tunnel, or packed once more: hence the turns.
     fn decode_whole<'a>(
         &'a mut self,
         frame: &Frame<'a>,
         mut whole: Whole,
     ) -> Result<Decoded<'a>, Skip> {
-        loop {
+        for _ in 0..MAX_UNPACKINGS {
             let bytes = Bytes {
                 data: &whole.data,
                 wire: whole.length,
             };
-            let walk = Walk::resumed(frame, bytes, whole.path, &mut self.contexts);
-            match walk.run(Layer::Protocol(whole.protocol))? {
+            let mut walk = Walk::resumed(frame, bytes, whole.path, &mut self.contexts);
+            match walk.run(whole.next)? {
                 Found::Piece(piece) => whole = self.fragments.insert(&piece, frame.time)?,
+                Found::Unpacked(inner) => whole = inner,
                 Found::Quote(quote) => return Ok(Decoded::Quote(quote)),
-                Found::Segment(_) => break,
+                Found::Tcp => return self.keep_whole(frame, whole),
             }
         }
-        // Read once more, now from where the bytes will stay: the loop above must not borrow what it replaces.
+        Err(Skip::Malformed)
+    }
+
+    /// Reads a datagram once more, now from where its bytes will stay: a loop must not borrow what it replaces.
+    fn keep_whole<'a>(&'a mut self, frame: &Frame<'a>, whole: Whole) -> Result<Decoded<'a>, Skip> {
         self.whole = whole.data;
         let bytes = Bytes {
             data: &self.whole,
             wire: whole.length,
         };
-        let walk = Walk::resumed(frame, bytes, whole.path, &mut self.contexts);
-        match walk.run(Layer::Protocol(whole.protocol))? {
-            Found::Segment(segment) => Ok(Decoded::Segment(segment)),
+        let mut walk = Walk::resumed(frame, bytes, whole.path, &mut self.contexts);
+        match walk.run(whole.next)? {
+            Found::Tcp => walk.segment(),
             Found::Quote(quote) => Ok(Decoded::Quote(quote)),
-            Found::Piece(_) => Err(Skip::Malformed),
+            Found::Piece(_) | Found::Unpacked(_) => Err(Skip::Malformed),
         }
     }
 }
+
+#[cfg(test)]
+mod against_tshark;
+#[cfg(test)]
+mod tests;

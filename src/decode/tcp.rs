@@ -1,6 +1,6 @@
 //! The TCP header and its options (RFC 9293 §3.1, RFC 7323, RFC 2018, RFC 7413).
 //!
-//! The fixed twenty bytes must be there; options may be cut and keep what came before the cut. Checksums are not
+//! The fixed part must be there up to the window; options may be cut and keep what came before the cut. Checksums are not
 //! looked at: network cards fill them in after the capture has seen the packet.
 
 use crate::seq::Seq;
@@ -10,6 +10,9 @@ use super::{Flags, Options, Skip, TimestampOption};
 
 /// Bytes of a header without options.
 pub(super) const FIXED_HEADER: usize = 20;
+
+/// Bytes up to and with the window field.
+const UP_TO_WINDOW: usize = 16;
 
 /// The fields of a header that do not depend on what is around it.
 pub(super) struct Header<'a> {
@@ -26,12 +29,20 @@ pub(super) struct Header<'a> {
 }
 
 /// Reads what an IP packet carries as TCP.
-#[inline]
+#[inline(always)]
 pub(super) fn header(packet: Bytes<'_>) -> Result<Header<'_>, Skip> {
     if packet.wire < FIXED_HEADER {
         return Err(Skip::Malformed);
     }
-    let fixed: &[u8; FIXED_HEADER] = packet.head()?;
+    let mut patched = [0; FIXED_HEADER];
+    let fixed: &[u8; FIXED_HEADER] = match packet.head() {
+        Ok(fixed) => fixed,
+        Err(_) => {
+            // Up to the window is enough; the checksum and the urgent pointer behind it are read as zero.
+            patched[..UP_TO_WINDOW].copy_from_slice(packet.head::<UP_TO_WINDOW>()?);
+            &patched
+        }
+    };
     let header = usize::from(fixed[12] >> 4) * 4;
     if header < FIXED_HEADER || header > packet.wire {
         return Err(Skip::Malformed);
@@ -39,11 +50,8 @@ pub(super) fn header(packet: Bytes<'_>) -> Result<Header<'_>, Skip> {
     let mut options = Options::default();
     if header > FIXED_HEADER {
         let captured = header.min(packet.data.len());
-        read_options(
-            &packet.data[FIXED_HEADER..captured],
-            captured < header,
-            &mut options,
-        );
+        let list = packet.data.get(FIXED_HEADER..captured).unwrap_or(&[]);
+        read_options(list, captured < header, &mut options);
     }
     Ok(Header {
         source: u16::from_be_bytes([fixed[0], fixed[1]]),

@@ -10,8 +10,8 @@ use crate::capture::{Frame, LinkType};
 
 use super::bytes::Bytes;
 use super::context::{Contexts, Tunnel};
-use super::fragment::Piece;
-use super::{Context, Endpoint, Quote, Segment, Skip, tcp};
+use super::fragment::{Piece, Whole};
+use super::{Context, Decoded, Endpoint, Quote, Segment, Skip, tcp};
 
 /// How many layers a packet may have. Three tunnels in each other with VLANs and labels have about twenty; a frame
 /// with more was made to keep us busy.
@@ -21,7 +21,22 @@ const MAX_LAYERS: usize = 48;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Layer {
     Link(LinkType),
+    Ethernet,
     EtherType(u16),
+    Llc,
+    Snap,
+    Ppp,
+    PppoeSession,
+    CiscoHdlc,
+    Hdlc,
+    FrameRelay,
+    Mpls,
+    Nsh,
+    Wifi,
+    WifiTunnelled,
+    /// A subframe of an A-MSDU.
+    Aggregate,
+    Ip,
     /// What an IP header calls by this protocol number.
     Protocol(u8),
     Tcp,
@@ -45,12 +60,24 @@ pub(super) struct Path {
     pub(super) ip: IpHead,
 }
 
+/// What a frame holds behind the packet that was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rest {
+    pub(super) start: usize,
+    pub(super) captured: usize,
+    pub(super) wire: usize,
+    pub(super) path: Path,
+}
+
 /// Where a walk ended well.
 #[derive(Debug)]
 pub(super) enum Found<'a> {
-    Segment(Segment<'a>),
+    /// A TCP header comes next: [`Walk::segment`] reads it.
+    Tcp,
     Quote(Quote),
     Piece(Piece<'a>),
+    /// A packet that had to be unpacked into bytes of its own.
+    Unpacked(Whole),
 }
 
 /// Either the next layer or the end.
@@ -64,6 +91,7 @@ pub(super) struct Walk<'a, 'w> {
     pub(super) bytes: Bytes<'a>,
     pub(super) path: Path,
     pub(super) frame: &'w Frame<'w>,
+    pub(super) rest: Option<Rest>,
     contexts: &'w mut Contexts,
 }
 
@@ -89,6 +117,7 @@ impl<'a, 'w> Walk<'a, 'w> {
                 },
             },
             frame,
+            rest: None,
             contexts,
         }
     }
@@ -104,19 +133,34 @@ impl<'a, 'w> Walk<'a, 'w> {
             bytes,
             path,
             frame,
+            rest: None,
             contexts,
         }
     }
 
     /// Walks from `layer` to the end.
     #[inline]
-    pub(super) fn run(mut self, mut layer: Layer) -> Result<Found<'a>, Skip> {
+    pub(super) fn run(&mut self, mut layer: Layer) -> Result<Found<'a>, Skip> {
         for _ in 0..MAX_LAYERS {
             let step = match layer {
                 Layer::Link(link) => self.link(link),
                 Layer::EtherType(kind) => self.ether_type(kind),
+                Layer::Ethernet => self.ethernet(),
+                Layer::Llc => self.llc(),
+                Layer::Snap => self.snap(),
+                Layer::Ppp => self.ppp(),
+                Layer::PppoeSession => self.pppoe(),
+                Layer::CiscoHdlc => self.cisco_hdlc(),
+                Layer::Hdlc => self.ppp_or_hdlc(),
+                Layer::FrameRelay => self.frame_relay(),
+                Layer::Mpls => self.mpls(),
+                Layer::Nsh => self.nsh(),
+                Layer::Wifi => self.wifi(),
+                Layer::WifiTunnelled => self.wifi_tunnelled(),
+                Layer::Aggregate => self.aggregate(),
+                Layer::Ip => self.ip(),
                 Layer::Protocol(number) => self.protocol(number),
-                Layer::Tcp => return self.segment().map(Found::Segment),
+                Layer::Tcp => return Ok(Found::Tcp),
             };
             match step? {
                 Step::Next(next) => layer = next,
@@ -154,11 +198,13 @@ impl<'a, 'w> Walk<'a, 'w> {
         self.path.link_digest = ((mixed >> 32) ^ mixed) as u32 | 1;
     }
 
-    #[inline]
-    fn segment(self) -> Result<Segment<'a>, Skip> {
+    /// The segment whose header is next. It is constructed as the answer that leaves this floor: moving it through
+    /// other results on the way costs more than finding it.
+    #[inline(always)]
+    pub(super) fn segment(&self) -> Result<Decoded<'a>, Skip> {
         let header = tcp::header(self.bytes)?;
-        let path = self.path;
-        Ok(Segment {
+        let path = &self.path;
+        Ok(Decoded::Segment(Segment {
             frame: self.frame.number,
             time: self.frame.time,
             interface: self.frame.interface,
@@ -183,6 +229,6 @@ impl<'a, 'w> Walk<'a, 'w> {
             options: header.options,
             length: header.length,
             payload: header.payload,
-        })
+        }))
     }
 }

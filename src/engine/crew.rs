@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use super::partition::Partition;
-use super::{Analysis, PARTITIONS, Stats, key, partition};
+use super::{Analysis, PARTITIONS, Settings, Shelf, Stats, key, partition};
 use crate::capture::{Batch, CaptureError, Fill, Source};
-use crate::connection::Connection;
 use crate::decode::{Decoded, Decoder, Quote, Segment, Skip};
 use crate::flow::FlowKey;
 use crate::time::Timestamp;
@@ -51,6 +50,7 @@ enum Order {
 
 pub(super) fn analyse(
     source: &mut dyn Source,
+    settings: &Settings,
     threads: usize,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Analysis, CaptureError> {
@@ -62,7 +62,7 @@ pub(super) fn analyse(
             let (order, inbox) = sync_channel::<Order>(IN_FLIGHT);
             let back = back.clone();
             orders.push(order);
-            followers.push(scope.spawn(move || follow(worker, threads, &inbox, &back)));
+            followers.push(scope.spawn(move || follow(worker, threads, settings, &inbox, &back)));
         }
         drop(back);
         let mut lead = Lead {
@@ -82,23 +82,19 @@ pub(super) fn analyse(
             decoder, mut stats, ..
         } = lead;
         stats.take_decoder(&decoder);
-        let mut connections = Vec::new();
+        let mut shelves = Vec::new();
         for follower in followers {
             match follower.join() {
-                Ok((mut theirs, sums)) => {
-                    if connections.is_empty() {
-                        connections = theirs;
-                    } else {
-                        connections.append(&mut theirs);
-                    }
-                    for sum in sums {
-                        stats.add(sum);
+                Ok(theirs) => {
+                    for (shelf, sums) in theirs {
+                        shelves.push(shelf);
+                        stats.add(sums);
                     }
                 }
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        outcome.map(|()| Analysis { connections, stats })
+        outcome.map(|()| Analysis::join(shelves, stats))
     })
 }
 
@@ -216,15 +212,15 @@ impl Parcel {
 fn follow(
     worker: usize,
     threads: usize,
+    settings: &Settings,
     inbox: &Receiver<Order>,
     back: &Sender<Arc<Load>>,
-) -> (Vec<Connection>, Vec<Stats>) {
+) -> Vec<(Shelf, Stats)> {
     // Partition p is the worker's if p % threads == worker; it stands at p / threads.
-    let mut partitions: Vec<Partition> = (worker..PARTITIONS)
+    let mut shares: Vec<(Partition, Shelf)> = (worker..PARTITIONS)
         .step_by(threads)
-        .map(|_| Partition::new())
+        .map(|_| (Partition::new(), Shelf::new(&settings.keep)))
         .collect();
-    let mut connections = Vec::new();
     let mut end = super::NEVER;
     for order in inbox {
         let load = match order {
@@ -239,19 +235,22 @@ fn follow(
                 Item::Parcel(parcel) => {
                     let segment = parcel.open(&load);
                     let key = key(&segment);
-                    partitions[partition(&key) / threads].segment(&key, &segment, &mut connections);
+                    let (part, shelf) = &mut shares[partition(&key) / threads];
+                    part.segment(&key, &segment, shelf);
                 }
                 Item::Quote(quote) => {
                     let key = FlowKey::new(quote.source, quote.destination, quote.context);
-                    partitions[partition(&key) / threads].quote(&key, quote);
+                    shares[partition(&key) / threads].0.quote(&key, quote);
                 }
             }
         }
         let _ = back.send(load);
     }
-    let sums = partitions
+    shares
         .into_iter()
-        .map(|partition| partition.finish(end, &mut connections))
-        .collect();
-    (connections, sums)
+        .map(|(part, mut shelf)| {
+            let sums = part.finish(end, &mut shelf);
+            (shelf, sums)
+        })
+        .collect()
 }

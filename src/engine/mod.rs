@@ -6,6 +6,7 @@
 
 mod crew;
 mod partition;
+mod shelf;
 mod stats;
 
 use std::time::Duration;
@@ -20,7 +21,9 @@ use crate::tcp::Standing;
 use crate::time::Timestamp;
 
 use partition::Partition;
+use shelf::Shelf;
 
+pub use shelf::{Brief, Keep};
 pub use stats::{Bound, Stats};
 
 /// How many parts the flows are shared out over. Fixed, so that bounds bite at the same place on any machine; as many
@@ -33,12 +36,15 @@ pub(crate) const PARTITIONS: usize = 16;
 pub struct Settings {
     /// How long a TIME-WAIT lasts. The RFC says 2 MSL = 4 minutes (RFC 9293 §3.4.2); Linux has 60 s.
     pub time_wait: Duration,
+    /// Which settled connections [`analyse`] keeps whole.
+    pub keep: Keep,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             time_wait: Duration::from_secs(60),
+            keep: Keep::All,
         }
     }
 }
@@ -65,6 +71,11 @@ pub enum Event<'a> {
 pub trait Sink {
     /// Takes an event.
     fn event(&mut self, event: Event<'_>);
+
+    /// Takes a settled connection; by itself as an event. For sinks that take very many and keep few.
+    fn settled(&mut self, connection: Connection) {
+        self.event(Event::Settled(Box::new(connection)));
+    }
 
     /// Whether it wants [`Event::Segment`]; most do not, and it costs.
     fn wants_segments(&self) -> bool {
@@ -132,10 +143,42 @@ impl Engine {
 /// All connections of an input.
 #[derive(Clone, Debug, Default)]
 pub struct Analysis {
-    /// In order of first frame, numbered from 1.
+    /// One line of each, in order of first frame: number `n` is `briefs[n - 1]`.
+    pub briefs: Vec<Brief>,
+    /// The whole record of those that are wanted ([`Settings::keep`]), in the same order, with their numbers.
     pub connections: Vec<Connection>,
     /// What became of the frames.
     pub stats: Stats,
+}
+
+impl Analysis {
+    fn join(shelves: Vec<Shelf>, mut stats: Stats) -> Self {
+        let mut briefs = Vec::with_capacity(shelves.iter().map(|shelf| shelf.briefs.len()).sum());
+        let mut connections =
+            Vec::with_capacity(shelves.iter().map(|shelf| shelf.records.len()).sum());
+        for mut shelf in shelves {
+            briefs.append(&mut shelf.briefs);
+            connections.append(&mut shelf.records);
+            stats.bounds.let_go += shelf.let_go;
+        }
+        briefs.sort_by_key(|brief: &Brief| brief.first.frame);
+        connections.sort_by_key(|connection: &Connection| connection.first.frame);
+        let mut number = 0;
+        for connection in &mut connections {
+            while briefs
+                .get(number)
+                .is_some_and(|brief| brief.first.frame <= connection.first.frame)
+            {
+                number += 1;
+            }
+            connection.id = u32::try_from(number).unwrap_or(u32::MAX);
+        }
+        Self {
+            briefs,
+            connections,
+            stats,
+        }
+    }
 }
 
 /// Reads a source to its end, on this many threads. `progress` is called now and then with the number of frames so far.
@@ -148,18 +191,11 @@ pub fn analyse(
     threads: usize,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Analysis, CaptureError> {
-    let mut analysis = if threads <= 1 {
-        alone(source, settings, progress)?
+    if threads <= 1 {
+        alone(source, settings, progress)
     } else {
-        crew::analyse(source, threads.min(PARTITIONS), progress)?
-    };
-    analysis
-        .connections
-        .sort_unstable_by_key(|connection| connection.first.frame);
-    for (index, connection) in analysis.connections.iter_mut().enumerate() {
-        connection.id = u32::try_from(index + 1).unwrap_or(u32::MAX);
+        crew::analyse(source, settings, threads.min(PARTITIONS), progress)
     }
-    Ok(analysis)
 }
 
 fn alone(
@@ -167,17 +203,39 @@ fn alone(
     settings: &Settings,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Analysis, CaptureError> {
-    let mut engine = Engine::new(settings);
-    let mut connections = Vec::new();
+    let mut decoder = Decoder::new();
+    let mut stats = Stats::default();
+    let mut shares: Vec<(Partition, Shelf)> = (0..PARTITIONS)
+        .map(|_| (Partition::new(), Shelf::new(&settings.keep)))
+        .collect();
     let mut batch = crate::capture::Batch::default();
     while source.fill(&mut batch)? != Fill::End {
         for frame in batch.frames() {
-            engine.frame(&frame, &mut connections);
+            stats.frame(frame.time);
+            match decoder.decode(&frame) {
+                Ok(Decoded::Segment(segment)) => {
+                    let key = key(&segment);
+                    let (part, shelf) = &mut shares[partition(&key)];
+                    part.segment(&key, &segment, shelf);
+                }
+                Ok(Decoded::Quote(quote)) => {
+                    stats.skip(Skip::IcmpError);
+                    let key = FlowKey::new(quote.source, quote.destination, quote.context);
+                    shares[partition(&key)].0.quote(&key, &quote);
+                }
+                Err(skip) => stats.skip(skip),
+            }
         }
-        progress(engine.stats.frames);
+        progress(stats.frames);
     }
-    let stats = engine.finish(&mut connections);
-    Ok(Analysis { connections, stats })
+    let end = stats.end();
+    let mut shelves = Vec::new();
+    for (part, mut shelf) in shares {
+        stats.add(part.finish(end, &mut shelf));
+        shelves.push(shelf);
+    }
+    stats.take_decoder(&decoder);
+    Ok(Analysis::join(shelves, stats))
 }
 
 fn key(segment: &Segment<'_>) -> FlowKey {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use super::stats::Stats;
 use super::{Event, Sink};
 use crate::connection::{Ended, Fit, Live};
-use crate::decode::{Quote, Segment, Skip};
+use crate::decode::{Flags, Quote, Segment, Skip};
 use crate::flow::{FlowKey, Slot, Table};
 use crate::http::Texts;
 use crate::mark::Mark;
@@ -17,11 +17,21 @@ use crate::time::Timestamp;
 
 /// Connections that are followed at once, in one partition; sixteen times that in all. About a kilobyte each.
 const MAX_LIVE: usize = 12_288;
-/// Closed connections that are still listened to, in one partition. At the end of a busy second there are some
-/// thousand; TIME-WAIT by itself needs no segment to be remembered.
-const MAX_AFTERLIFE: usize = 1024;
-/// Settled connections that are kept, in one partition: half a million in all, about 300 bytes each.
-const MAX_SETTLED: u64 = 32_768;
+/// Closed connections that are still listened to, in one partition; a thousand in all. What comes late comes within a
+/// round trip or two, so this is too few only where thousands close in each of them; and few enough that they are still
+/// in the cache when they are settled.
+const MAX_AFTERLIFE: usize = 64;
+/// Settled connections whose addresses and ports are remembered, in one partition, so that a straggler is known as one
+/// and not taken for the middle of a new connection. A hundred bytes each.
+const MAX_GRAVES: usize = 1024;
+
+/// What the table has for addresses and ports.
+#[derive(Debug)]
+enum Place {
+    Flow(Flow),
+    /// A connection that is settled, by its last segment.
+    Grave(Mark),
+}
 
 /// One flow: the connection, and the one before it while it is not certain which of the two is spoken of.
 #[derive(Debug)]
@@ -34,11 +44,12 @@ struct Flow {
 
 #[derive(Debug, Default)]
 pub(super) struct Partition {
-    table: Table<Flow>,
+    table: Table<Place>,
     texts: Texts,
     /// Closed ones, in the order in which they closed, with their first segments to tell reuse.
     closed: VecDeque<(Slot, Mark)>,
-    settled: u64,
+    /// Settled ones, in that order, with their last segments to tell reuse.
+    graves: VecDeque<(Slot, Mark)>,
     stats: Stats,
 }
 
@@ -54,20 +65,27 @@ impl Partition {
         sink: &mut S,
     ) {
         let (slot, is_first) = match self.table.find(key) {
-            Some(slot) => (slot, false),
+            Some(slot) => match self.table.at(slot) {
+                Some(Place::Grave(_)) if !opens(segment) => {
+                    self.stats.segments += 1;
+                    self.stats.bounds.stragglers += 1;
+                    return;
+                }
+                Some(place @ Place::Grave(_)) => {
+                    let Place::Grave(last) = *place else { return };
+                    *place = flow(segment, Some(last));
+                    (slot, true)
+                }
+                _ => (slot, false),
+            },
             None => {
                 if self.table.len() >= MAX_LIVE {
                     self.make_room(segment.time, sink);
                 }
-                let flow = Flow {
-                    live: Box::new(Live::new(segment, None)),
-                    before: None,
-                    queued: false,
-                };
-                (self.table.insert(*key, flow), true)
+                (self.table.insert(*key, flow(segment, None)), true)
             }
         };
-        let Some(flow) = self.table.at(slot) else {
+        let Some(Place::Flow(flow)) = self.table.at(slot) else {
             return;
         };
         let from = flow.live.end_of(segment.source);
@@ -129,7 +147,7 @@ impl Partition {
 
     pub(super) fn quote(&mut self, key: &FlowKey, quote: &Quote) {
         if let Some(slot) = self.table.find(key)
-            && let Some(flow) = self.table.at(slot)
+            && let Some(Place::Flow(flow)) = self.table.at(slot)
         {
             flow.live.quote(quote);
         }
@@ -140,9 +158,10 @@ impl Partition {
         let Some((slot, first)) = self.closed.pop_front() else {
             return;
         };
-        let Some(flow) = self.table.at(slot) else {
+        let Some(place) = self.table.at(slot) else {
             return;
         };
+        let Place::Flow(flow) = place else { return };
         if flow.live.first() != first || !flow.queued {
             return;
         }
@@ -150,54 +169,83 @@ impl Partition {
             flow.queued = false;
             return;
         }
-        self.remove(slot, now, sink);
+        let last = flow.live.last();
+        if let Place::Flow(flow) = std::mem::replace(place, Place::Grave(last)) {
+            self.graves.push_back((slot, last));
+            self.settle_flow(flow, Ended::Forgotten(now), sink);
+        }
+        if self.graves.len() > MAX_GRAVES {
+            self.clear_oldest_grave();
+        }
+    }
+
+    fn clear_oldest_grave(&mut self) {
+        if let Some((slot, last)) = self.graves.pop_front()
+            && matches!(self.table.at(slot), Some(Place::Grave(mark)) if *mark == last)
+        {
+            self.table.remove(slot);
+        }
     }
 
     fn make_room<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) {
+        while !self.graves.is_empty() && self.table.len() >= MAX_LIVE {
+            self.clear_oldest_grave();
+        }
         while !self.closed.is_empty() && self.table.len() >= MAX_LIVE {
             self.let_oldest_go(now, sink);
+            self.clear_oldest_grave();
         }
         if self.table.len() < MAX_LIVE {
             return;
         }
-        if let Some(slot) = self.table.candidate(|flow| flow.live.is_embryonic()) {
+        let is_cheap = |place: &Place| match place {
+            Place::Flow(flow) => flow.live.is_embryonic(),
+            Place::Grave(_) => true,
+        };
+        if let Some(slot) = self.table.candidate(is_cheap)
+            && let Some(Place::Flow(flow)) = self.table.remove(slot)
+        {
             self.stats.bounds.forgotten += 1;
-            self.remove(slot, now, sink);
+            self.settle_flow(flow, Ended::Forgotten(now), sink);
         }
     }
 
-    fn remove<S: Sink + ?Sized>(&mut self, slot: Slot, now: Timestamp, sink: &mut S) {
-        if let Some(flow) = self.table.remove(slot) {
-            if let Some(before) = flow.before {
-                let reused = flow.live.first().time;
-                self.settle(before, Ended::Reused(reused), sink);
-            }
-            self.settle(flow.live, Ended::Forgotten(now), sink);
+    fn settle_flow<S: Sink + ?Sized>(&mut self, flow: Flow, ended: Ended, sink: &mut S) {
+        if let Some(before) = flow.before {
+            let reused = flow.live.first().time;
+            self.settle(before, Ended::Reused(reused), sink);
         }
+        self.settle(flow.live, ended, sink);
     }
 
     fn settle<S: Sink + ?Sized>(&mut self, live: Box<Live>, ended: Ended, sink: &mut S) {
         let limits = live.limits();
         self.stats.bounds.holes += limits.holes;
         self.stats.bounds.exchanges += limits.exchanges;
-        if self.settled >= MAX_SETTLED {
-            self.stats.bounds.let_go += 1;
-            return;
-        }
-        self.settled += 1;
-        let connection = live.settle(ended, &mut self.texts);
-        sink.event(Event::Settled(Box::new(connection)));
+        sink.settled(live.settle(ended, &mut self.texts));
     }
 
+    /// Settles everything; the capture ends at `end`.
     pub(super) fn finish<S: Sink + ?Sized>(mut self, end: Timestamp, sink: &mut S) -> Stats {
-        let flows: Vec<Flow> = self.table.drain().collect();
-        for flow in flows {
-            if let Some(before) = flow.before {
-                let reused = flow.live.first().time;
-                self.settle(before, Ended::Reused(reused), sink);
+        let places: Vec<Place> = self.table.drain().collect();
+        for place in places {
+            if let Place::Flow(flow) = place {
+                self.settle_flow(flow, Ended::Capture(end), sink);
             }
-            self.settle(flow.live, Ended::Capture(end), sink);
         }
         self.stats
     }
+}
+
+fn flow(segment: &Segment<'_>, predecessor: Option<Mark>) -> Place {
+    Place::Flow(Flow {
+        live: Box::new(Live::new(segment, predecessor)),
+        before: None,
+        queued: false,
+    })
+}
+
+/// Whether a segment can be the first of a connection on addresses and ports whose last one is over.
+fn opens(segment: &Segment<'_>) -> bool {
+    segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::RST)
 }

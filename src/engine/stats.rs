@@ -11,6 +11,8 @@ pub struct Bound {
     pub forgotten: u64,
     /// Settled connections that were counted and not kept.
     pub let_go: u64,
+    /// Segments that came so long after the end of their connection that it was settled already.
+    pub stragglers: u64,
     /// Holes given up because too much was waiting behind them.
     pub holes: u64,
     /// Exchanges let go on connections with too many.
@@ -62,6 +64,7 @@ impl Stats {
         }
         self.bounds.forgotten += other.bounds.forgotten;
         self.bounds.let_go += other.bounds.let_go;
+        self.bounds.stragglers += other.bounds.stragglers;
         self.bounds.holes += other.bounds.holes;
         self.bounds.exchanges += other.bounds.exchanges;
     }

@@ -1,1 +1,244 @@
-//! Not filled yet.
+//! Where a chunked body ends (RFC 9112 §7.1). Chunk data is counted, never read; extensions and trailers are passed over.
+
+use memchr::memchr;
+
+use super::fault::FaultRule;
+
+/// Bytes of a chunk size line with its extensions. Go and nginx stop at 4 and 16 KiB.
+const MAX_LINE: u32 = 16 << 10;
+/// Bytes of all trailer fields.
+const MAX_TRAILERS: u32 = 64 << 10;
+/// Hexadecimal digits of a size that can be counted.
+const MAX_DIGITS: u32 = 15;
+
+/// Where in a chunked body the next byte lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// In the digits of a size; so many were there.
+    Size,
+    /// After the digits, before the line end.
+    Extension,
+    /// In the data; `size` bytes are left.
+    Data,
+    /// At the CR after the data.
+    DataCr,
+    /// At the LF after that.
+    DataLf,
+    /// In a trailer line; `count` bytes of trailers were there, `size` is 1 if the line has any but CR.
+    Trailer,
+}
+
+/// What came of some bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// All taken, more is to come.
+    More,
+    /// The body ends after `used` bytes.
+    Done,
+    /// The grammar is broken, but it is clear how to go on after `used` bytes.
+    Fault(FaultRule),
+    /// The grammar is broken and nobody can say where the body ends. Of the bytes, those before the fault are used.
+    Broken(FaultRule),
+}
+
+/// A chunked body that is being passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Chunks {
+    size: u64,
+    count: u32,
+    part: Part,
+    trailers: u16,
+}
+
+impl Chunks {
+    pub(super) const fn new() -> Self {
+        Self {
+            size: 0,
+            count: 0,
+            part: Part::Size,
+            trailers: 0,
+        }
+    }
+
+    /// Trailer fields so far.
+    pub(super) const fn trailers(&self) -> u16 {
+        self.trailers
+    }
+
+    /// Passes over `length` bytes that nobody captured, if all of them are chunk data. Adds them to `data`.
+    pub(super) fn skip(&mut self, length: u64, data: &mut u64) -> bool {
+        if self.part != Part::Data || self.size < length {
+            return false;
+        }
+        self.take_data(length, data);
+        true
+    }
+
+    fn take_data(&mut self, length: u64, data: &mut u64) {
+        self.size -= length;
+        *data = data.saturating_add(length);
+        if self.size == 0 {
+            self.part = Part::DataCr;
+        }
+    }
+
+    /// Passes over bytes; adds the data among them to `data`. Tells how many were used and what came of them.
+    pub(super) fn feed(&mut self, bytes: &[u8], data: &mut u64) -> (usize, Step) {
+        let mut used = 0;
+        while let Some(&byte) = bytes.get(used) {
+            match self.part {
+                Part::Size => match (byte as char).to_digit(16) {
+                    Some(_)
+                        if self.count >= MAX_LINE
+                            || (self.count >= MAX_DIGITS && self.size >> 56 != 0) =>
+                    {
+                        return (used, Step::Broken(FaultRule::ChunkSize));
+                    }
+                    Some(digit) => {
+                        self.size = self.size << 4 | u64::from(digit);
+                        self.count += 1;
+                    }
+                    None if self.count == 0 => return (used, Step::Broken(FaultRule::ChunkSize)),
+                    None => {
+                        self.part = Part::Extension;
+                        self.count = 0;
+                        if !matches!(byte, b';' | b' ' | b'\t' | b'\r' | b'\n') {
+                            return (used, Step::Broken(FaultRule::ChunkSize));
+                        }
+                        continue;
+                    }
+                },
+                Part::Extension => {
+                    let rest = bytes.get(used..).unwrap_or_default();
+                    let line = memchr(b'\n', rest);
+                    let length = line.unwrap_or(rest.len());
+                    self.count = self
+                        .count
+                        .saturating_add(u32::try_from(length).unwrap_or(u32::MAX));
+                    if self.count > MAX_LINE {
+                        return (used, Step::Broken(FaultRule::ChunkSize));
+                    }
+                    used += length;
+                    if line.is_none() {
+                        break;
+                    }
+                    self.count = 0;
+                    self.part = if self.size == 0 {
+                        Part::Trailer
+                    } else {
+                        Part::Data
+                    };
+                }
+                Part::Data => {
+                    let take = self.size.min((bytes.len() - used) as u64);
+                    self.take_data(take, data);
+                    used += take as usize;
+                    continue;
+                }
+                Part::DataCr if byte == b'\r' => self.part = Part::DataLf,
+                Part::DataCr if byte == b'\n' => {
+                    self.start_size();
+                    return (used + 1, Step::Fault(FaultRule::ChunkEnd));
+                }
+                Part::DataLf if byte == b'\n' => self.start_size(),
+                Part::DataCr | Part::DataLf => return (used, Step::Broken(FaultRule::ChunkEnd)),
+                Part::Trailer => {
+                    self.count += 1;
+                    if self.count > MAX_TRAILERS {
+                        return (used, Step::Broken(FaultRule::HeadTooLong));
+                    }
+                    match byte {
+                        b'\n' if self.size == 0 => return (used + 1, Step::Done),
+                        b'\n' => {
+                            self.size = 0;
+                            self.trailers = self.trailers.saturating_add(1);
+                        }
+                        b'\r' => {}
+                        _ => self.size = 1,
+                    }
+                }
+            }
+            used += 1;
+        }
+        (used, Step::More)
+    }
+
+    fn start_size(&mut self) {
+        self.part = Part::Size;
+        self.size = 0;
+        self.count = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes used, data counted, trailers, and how it ended.
+    #[track_caller]
+    fn check(bytes: &[u8], expect: (usize, u64, u16, Step)) {
+        for slice in 1..=bytes.len() {
+            let mut chunks = Chunks::new();
+            let (mut used, mut data) = (0, 0);
+            let mut last = Step::More;
+            'bytes: for piece in bytes.chunks(slice) {
+                let mut piece = piece;
+                while !piece.is_empty() {
+                    let (taken, step) = chunks.feed(piece, &mut data);
+                    used += taken;
+                    piece = &piece[taken..];
+                    if step != Step::More {
+                        last = step;
+                    }
+                    if matches!(step, Step::Done | Step::Broken(_)) {
+                        break 'bytes;
+                    }
+                }
+            }
+            assert_eq!(
+                (used, data, chunks.trailers(), last),
+                expect,
+                "in slices of {slice}"
+            );
+        }
+    }
+
+    #[test]
+    fn bodies_end_where_they_end() {
+        check(b"0\r\n\r\n", (5, 0, 0, Step::Done));
+        check(b"5\r\nhello\r\n0\r\n\r\nnext", (15, 5, 0, Step::Done));
+        check(
+            b"1;a=b\r\nx\r\n00;z\r\nA: b\r\nC: d\r\n\r\n",
+            (30, 1, 2, Step::Done),
+        );
+        check(b"A \r\n0123456789\r\n0\r\n\r\n", (21, 10, 0, Step::Done));
+        check(b"1\nx\r\n0\n\n", (8, 1, 0, Step::Done));
+        check(b"5\r\nhel", (6, 3, 0, Step::More));
+    }
+
+    #[test]
+    fn broken_bodies_say_where() {
+        check(b"1\r\nx\n0\r\n\r\n", (10, 1, 0, Step::Done));
+        check(b"1\r\nxy", (4, 1, 0, Step::Broken(FaultRule::ChunkEnd)));
+        check(b"1\r\nx\ry", (5, 1, 0, Step::Broken(FaultRule::ChunkEnd)));
+        check(b"zz\r\n", (0, 0, 0, Step::Broken(FaultRule::ChunkSize)));
+        check(b"1x\r\n", (1, 0, 0, Step::Broken(FaultRule::ChunkSize)));
+        check(b"\r\n", (0, 0, 0, Step::Broken(FaultRule::ChunkSize)));
+        check(
+            b"fffffffffffffffff\r\n",
+            (15, 0, 0, Step::Broken(FaultRule::ChunkSize)),
+        );
+    }
+
+    #[test]
+    fn only_data_can_be_skipped() {
+        let mut chunks = Chunks::new();
+        let mut data = 0;
+        assert!(!chunks.skip(1, &mut data));
+        chunks.feed(b"5\r\nh", &mut data);
+        assert!(!chunks.skip(5, &mut data));
+        assert!(chunks.skip(4, &mut data));
+        assert_eq!(chunks.feed(b"\r\n0\r\n\r\n", &mut data), (7, Step::Done));
+        assert_eq!(data, 5);
+    }
+}

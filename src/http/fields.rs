@@ -2,7 +2,8 @@
 //!
 //! Credentials are never kept: of `Authorization` and its siblings only the scheme.
 
-use super::text::Text;
+use super::message::ConnectionOptions;
+use super::text::{Text, Texts};
 
 /// Field lines kept of one message.
 pub const MAX_FIELDS: usize = 32;
@@ -16,6 +17,7 @@ pub enum FieldName {
     /// Kept when there is more in it than one plain `close` or `keep-alive`.
     Connection,
     ProxyConnection,
+    /// Kept when there is more in it than `timeout` and `max`, or more than one.
     KeepAlive,
     /// Kept when there is more than one, or it is no plain number.
     ContentLength,
@@ -35,6 +37,29 @@ pub enum FieldName {
     Via,
     /// Every `Host` line when there is more than one.
     Host,
+}
+
+impl FieldName {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connection => "Connection",
+            Self::ProxyConnection => "Proxy-Connection",
+            Self::KeepAlive => "Keep-Alive",
+            Self::ContentLength => "Content-Length",
+            Self::TransferEncoding => "Transfer-Encoding",
+            Self::Expect => "Expect",
+            Self::Upgrade => "Upgrade",
+            Self::RetryAfter => "Retry-After",
+            Self::WwwAuthenticate => "WWW-Authenticate",
+            Self::ProxyAuthenticate => "Proxy-Authenticate",
+            Self::Authorization => "Authorization",
+            Self::ProxyAuthorization => "Proxy-Authorization",
+            Self::Via => "Via",
+            Self::Host => "Host",
+        }
+    }
 }
 
 /// One field line.
@@ -67,5 +92,413 @@ impl KeepAlive {
     #[must_use]
     pub const fn max(self) -> Option<u16> {
         self.max.checked_sub(1)
+    }
+}
+
+/// What the `Content-Length` lines say (RFC 9112 §6.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Lengths {
+    #[default]
+    None,
+    One(u64),
+    /// The same number, several times.
+    Repeated(u64),
+    Differing,
+    Illegible,
+}
+
+/// What the `Transfer-Encoding` lines say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// None, or the obsolete `identity`.
+    #[default]
+    None,
+    /// `chunked`, once and last.
+    Chunked,
+    /// `chunked`, but not once and last.
+    ChunkedBadly,
+    /// Others only.
+    Other,
+}
+
+/// What `Upgrade` asks for or agrees to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Upgrade {
+    #[default]
+    None,
+    WebSocket,
+    H2c,
+    Other,
+}
+
+/// What the fields of one head say, gathered line by line.
+#[derive(Debug, Default)]
+pub(super) struct Facts<'a> {
+    pub(super) connection: ConnectionOptions,
+    pub(super) keep_alive: KeepAlive,
+    pub(super) lengths: Lengths,
+    pub(super) coding: Coding,
+    pub(super) upgrade: Upgrade,
+    pub(super) expects_continue: bool,
+    pub(super) host: Option<&'a [u8]>,
+    pub(super) user_agent: Option<&'a [u8]>,
+    pub(super) server: Option<&'a [u8]>,
+    pub(super) kept: Vec<Field>,
+    pub(super) more: u32,
+    /// The only line of its name so far; it is kept when a second one comes.
+    single: [Option<&'a [u8]>; 3],
+}
+
+const CONNECTION: usize = 0;
+const CONTENT_LENGTH: usize = 1;
+const HOST: usize = 2;
+
+impl<'a> Facts<'a> {
+    /// Takes one field line, white space around the value gone.
+    pub(super) fn line(&mut self, name: &'a [u8], value: &'a [u8], texts: &mut Texts) {
+        let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
+        match name.len() {
+            3 if is("via") => self.keep(FieldName::Via, value, texts),
+            4 if is("host") => {
+                self.host = self.host.or(Some(value));
+                self.keep_from_second(HOST, FieldName::Host, value, false, texts);
+            }
+            6 if is("server") => self.server = self.server.or(Some(value)),
+            6 if is("expect") => {
+                self.expects_continue |= value.eq_ignore_ascii_case(b"100-continue");
+                self.keep(FieldName::Expect, value, texts);
+            }
+            7 if is("upgrade") => self.upgrade(value, texts),
+            10 if is("connection") => self.connection(value, texts),
+            10 if is("user-agent") => self.user_agent = self.user_agent.or(Some(value)),
+            10 if is("keep-alive") => self.keep_alive(value, texts),
+            11 if is("retry-after") => self.keep(FieldName::RetryAfter, value, texts),
+            13 if is("authorization") => self.keep_scheme(FieldName::Authorization, value, texts),
+            14 if is("content-length") => self.content_length(value, texts),
+            16 if is("proxy-connection") => self.keep(FieldName::ProxyConnection, value, texts),
+            16 if is("www-authenticate") => {
+                self.keep_scheme(FieldName::WwwAuthenticate, value, texts)
+            }
+            17 if is("transfer-encoding") => self.transfer_encoding(value, texts),
+            18 if is("proxy-authenticate") => {
+                self.keep_scheme(FieldName::ProxyAuthenticate, value, texts)
+            }
+            19 if is("proxy-authorization") => {
+                self.keep_scheme(FieldName::ProxyAuthorization, value, texts)
+            }
+            _ => {}
+        }
+    }
+
+    fn connection(&mut self, value: &'a [u8], texts: &mut Texts) {
+        let options = &mut self.connection;
+        options.lines = options.lines.saturating_add(1);
+        let mut tokens = 0;
+        for token in tokens_of(value) {
+            tokens += 1;
+            if token.eq_ignore_ascii_case(b"close") {
+                options.close = options.close.saturating_add(1);
+            } else if token.eq_ignore_ascii_case(b"keep-alive") {
+                options.keep_alive = options.keep_alive.saturating_add(1);
+            } else if token.eq_ignore_ascii_case(b"upgrade") {
+                options.upgrade = true;
+            } else {
+                options.others = options.others.saturating_add(1);
+            }
+        }
+        let unusual = tokens != 1 || options.upgrade || options.others > 0;
+        self.keep_from_second(CONNECTION, FieldName::Connection, value, unusual, texts);
+    }
+
+    fn keep_alive(&mut self, value: &'a [u8], texts: &mut Texts) {
+        let first = self.keep_alive == KeepAlive::default();
+        let mut plain = first;
+        for parameter in tokens_of(value) {
+            let mut halves = parameter.splitn(2, |byte| *byte == b'=');
+            let name = halves.next().unwrap_or_default().trim_ascii();
+            let number = halves.next().and_then(|value| number(value.trim_ascii()));
+            let kept = number.map(|number| {
+                u16::try_from(number).map_or(u16::MAX, |number| number.saturating_add(1))
+            });
+            match kept {
+                Some(kept) if first && name.eq_ignore_ascii_case(b"timeout") => {
+                    self.keep_alive.timeout = kept
+                }
+                Some(kept) if first && name.eq_ignore_ascii_case(b"max") => {
+                    self.keep_alive.max = kept
+                }
+                _ => plain = false,
+            }
+        }
+        if !plain {
+            self.keep(FieldName::KeepAlive, value, texts);
+        }
+    }
+
+    /// A list in one line counts as several lines (RFC 9110 §8.6).
+    fn content_length(&mut self, value: &'a [u8], texts: &mut Texts) {
+        let unusual = number(value).is_none();
+        for item in value.split(|byte| *byte == b',') {
+            self.lengths = match (self.lengths, number(item.trim_ascii())) {
+                (Lengths::Illegible, _) | (_, None) => Lengths::Illegible,
+                (Lengths::None, Some(number)) => Lengths::One(number),
+                (Lengths::One(one) | Lengths::Repeated(one), Some(number)) if one == number => {
+                    Lengths::Repeated(one)
+                }
+                _ => Lengths::Differing,
+            };
+        }
+        self.keep_from_second(
+            CONTENT_LENGTH,
+            FieldName::ContentLength,
+            value,
+            unusual,
+            texts,
+        );
+    }
+
+    fn transfer_encoding(&mut self, value: &'a [u8], texts: &mut Texts) {
+        for coding in tokens_of(value) {
+            let chunked = coding.eq_ignore_ascii_case(b"chunked");
+            self.coding = match self.coding {
+                Coding::None if chunked => Coding::Chunked,
+                Coding::Other if chunked => Coding::Chunked,
+                Coding::Chunked | Coding::ChunkedBadly => Coding::ChunkedBadly,
+                coded if coding.eq_ignore_ascii_case(b"identity") => coded,
+                _ => Coding::Other,
+            };
+        }
+        if !value.eq_ignore_ascii_case(b"chunked") || self.coding != Coding::Chunked {
+            self.keep(FieldName::TransferEncoding, value, texts);
+        }
+    }
+
+    fn upgrade(&mut self, value: &'a [u8], texts: &mut Texts) {
+        for protocol in tokens_of(value) {
+            let name = protocol
+                .split(|byte| *byte == b'/')
+                .next()
+                .unwrap_or_default();
+            let asked = if name.eq_ignore_ascii_case(b"websocket") {
+                Upgrade::WebSocket
+            } else if name.eq_ignore_ascii_case(b"h2c") {
+                Upgrade::H2c
+            } else {
+                Upgrade::Other
+            };
+            if self.upgrade == Upgrade::None {
+                self.upgrade = asked;
+            }
+        }
+        self.keep(FieldName::Upgrade, value, texts);
+    }
+
+    /// Keeps a line, and with the second of its name the first one too.
+    fn keep_from_second(
+        &mut self,
+        slot: usize,
+        name: FieldName,
+        value: &'a [u8],
+        now: bool,
+        texts: &mut Texts,
+    ) {
+        let Some(single) = self.single.get_mut(slot) else {
+            return;
+        };
+        match single.replace(value) {
+            None if now => self.keep(name, value, texts),
+            None => {}
+            Some(first) => {
+                if !self.kept.iter().any(|field| field.name == name) {
+                    self.keep(name, first, texts);
+                }
+                self.keep(name, value, texts);
+            }
+        }
+    }
+
+    fn keep(&mut self, name: FieldName, value: &[u8], texts: &mut Texts) {
+        let short = value.get(..MAX_FIELD_VALUE).unwrap_or(value);
+        self.push(name, short, short.len() < value.len(), texts);
+    }
+
+    /// Of credentials and challenges the scheme only.
+    fn keep_scheme(&mut self, name: FieldName, value: &[u8], texts: &mut Texts) {
+        let end = value
+            .iter()
+            .position(|byte| !super::recognition::is_token(*byte));
+        let scheme = value.get(..end.unwrap_or(value.len())).unwrap_or_default();
+        // Without a space after it, it is no scheme but perhaps a bare secret.
+        let sent_bare = end.is_none() && scheme.len() > MAX_SCHEME;
+        let scheme = if sent_bare { &[][..] } else { scheme };
+        self.push(name, scheme, scheme.len() < value.len(), texts);
+    }
+
+    fn push(&mut self, name: FieldName, value: &[u8], more: bool, texts: &mut Texts) {
+        if self.kept.len() < MAX_FIELDS {
+            let value = texts.text(value);
+            self.kept.push(Field { name, value, more });
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
+    }
+}
+
+/// Bytes of the longest registered authentication scheme and some.
+const MAX_SCHEME: usize = 24;
+
+/// The members of a comma-separated list (RFC 9110 §5.6.1), empty ones left out.
+fn tokens_of(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value
+        .split(|byte| *byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .filter(|token| !token.is_empty())
+}
+
+/// Digits only, and a number that can be counted.
+fn number(value: &[u8]) -> Option<u64> {
+    if value.is_empty() {
+        return None;
+    }
+    value.iter().try_fold(0u64, |sum, byte| {
+        let digit = (byte.is_ascii_digit()).then(|| u64::from(byte - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(lines: &[(&'static str, &'static str)]) -> Facts<'static> {
+        let mut facts = Facts::default();
+        let mut texts = Texts::new();
+        for (name, value) in lines {
+            facts.line(name.as_bytes(), value.as_bytes(), &mut texts);
+        }
+        facts
+    }
+
+    fn kept(facts: &Facts<'_>) -> Vec<(FieldName, String)> {
+        let kept = facts.kept.iter();
+        kept.map(|field| (field.name, field.value.as_str().unwrap_or("?").to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn connection_options_are_counted_line_by_line() {
+        let twice = facts(&[("Connection", "close"), ("connection", "Close")]);
+        assert_eq!((twice.connection.lines, twice.connection.close), (2, 2));
+        assert_eq!(kept(&twice).len(), 2);
+        let both = facts(&[
+            ("Connection", "close, keep-alive"),
+            ("Connection", ",, foo"),
+        ]);
+        let options = both.connection;
+        assert_eq!(
+            (
+                options.lines,
+                options.close,
+                options.keep_alive,
+                options.others
+            ),
+            (2, 1, 1, 1)
+        );
+        assert_eq!(kept(&both).len(), 2);
+        let plain = facts(&[("Connection", "keep-alive")]);
+        assert_eq!((plain.connection.keep_alive, plain.kept.len()), (1, 0));
+        assert!(facts(&[("Connection", "Upgrade")]).connection.upgrade);
+    }
+
+    #[test]
+    fn lengths_agree_or_differ() {
+        let cases: &[(&[&'static str], Lengths)] = &[
+            (&[], Lengths::None),
+            (&["0"], Lengths::One(0)),
+            (&["5", "5"], Lengths::Repeated(5)),
+            (&["5, 5"], Lengths::Repeated(5)),
+            (&["5", "6"], Lengths::Differing),
+            (&["5", "5", "6"], Lengths::Differing),
+            (&["+5"], Lengths::Illegible),
+            (&["-1"], Lengths::Illegible),
+            (&[""], Lengths::Illegible),
+            (&["5,"], Lengths::Illegible),
+            (&["18446744073709551615"], Lengths::One(u64::MAX)),
+            (&["18446744073709551616"], Lengths::Illegible),
+        ];
+        for (values, lengths) in cases {
+            let lines: Vec<_> = values
+                .iter()
+                .map(|value| ("Content-Length", *value))
+                .collect();
+            assert_eq!(facts(&lines).lengths, *lengths, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn codings() {
+        let cases: &[(&[&'static str], Coding)] = &[
+            (&["chunked"], Coding::Chunked),
+            (&["gzip, Chunked"], Coding::Chunked),
+            (&["gzip", "chunked"], Coding::Chunked),
+            (&["identity"], Coding::None),
+            (&["gzip"], Coding::Other),
+            (&["chunked, gzip"], Coding::ChunkedBadly),
+            (&["chunked", "chunked"], Coding::ChunkedBadly),
+            (&["xchunked"], Coding::Other),
+        ];
+        for (values, coding) in cases {
+            let lines: Vec<_> = values
+                .iter()
+                .map(|value| ("Transfer-Encoding", *value))
+                .collect();
+            assert_eq!(facts(&lines).coding, *coding, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn keep_alive_parameters() {
+        let plain = facts(&[("Keep-Alive", "timeout=5, max=100")]);
+        assert_eq!(
+            (plain.keep_alive.timeout(), plain.keep_alive.max()),
+            (Some(5), Some(100))
+        );
+        assert!(plain.kept.is_empty());
+        let odd = facts(&[("Keep-Alive", "timeout=99999999; x")]);
+        assert_eq!(odd.keep_alive.timeout(), None);
+        assert_eq!(kept(&odd).len(), 1);
+    }
+
+    #[test]
+    fn secrets_are_never_kept() {
+        let head = facts(&[
+            ("Authorization", "Basic dXNlcjpwYXNz"),
+            ("Authorization", "dXNlcjpwYXNzdXNlcjpwYXNzdXNlcjpwYXNz"),
+            ("Proxy-Authorization", "NTLM TlRMTVNTUAAB"),
+            ("WWW-Authenticate", "NTLM"),
+            ("WWW-Authenticate", "NTLM TlRMTVNTUAAC"),
+            ("Cookie", "secret"),
+        ]);
+        let lines: Vec<_> = head
+            .kept
+            .iter()
+            .map(|field| (field.value.as_str().unwrap_or("?"), field.more))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                ("Basic", true),
+                ("", true),
+                ("NTLM", true),
+                ("NTLM", false),
+                ("NTLM", true)
+            ]
+        );
+    }
+
+    #[test]
+    fn kept_lines_are_bounded() {
+        let head = facts(&[("Via", "1.1 a"); 100]);
+        assert_eq!((head.kept.len(), head.more), (MAX_FIELDS, 68));
     }
 }

@@ -1,1 +1,562 @@
-//! Not filled yet.
+//! Reads a head: start line and field lines (RFC 9112 §2–5).
+//!
+//! A head that follows the grammar is read by `httparse`. One that does not is read again line by line, leniently, to
+//! name what is wrong and where, and to go on as most programs would. A test holds the two against each other.
+
+use httparse::{EMPTY_HEADER, Header};
+use memchr::{memchr, memchr_iter};
+
+use super::fault::{Fault, FaultRule, MAX_FAULTS, MAX_QUOTE};
+use super::fields::Facts;
+use super::message::Version;
+use super::recognition::is_token;
+use super::text::{Text, Texts};
+
+/// Field lines that `httparse` gets room for; more are read line by line.
+const LINES: usize = 64;
+
+/// What a head is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Request,
+    Response,
+}
+
+/// A head, read.
+#[derive(Debug, Default)]
+pub(super) struct Head<'a> {
+    pub(super) method: &'a [u8],
+    pub(super) target: Option<&'a [u8]>,
+    pub(super) version: Option<Version>,
+    /// 0 if it is not legible.
+    pub(super) status: u16,
+    pub(super) facts: Facts<'a>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) more_faults: u32,
+}
+
+/// Where the head ends that `bytes` begin with, its empty line included. `scanned` bytes were looked at before without
+/// finding it; the number is brought up to date.
+pub(super) fn end_of(bytes: &[u8], scanned: &mut usize) -> Option<usize> {
+    let from = *scanned;
+    for at in memchr_iter(b'\n', bytes.get(from..)?) {
+        let at = from + at;
+        match bytes.get(at + 1..)? {
+            [b'\n', ..] => return Some(at + 2),
+            [b'\r', b'\n', ..] => return Some(at + 3),
+            [] | [b'\r'] => {
+                *scanned = at;
+                return None;
+            }
+            _ => {}
+        }
+    }
+    *scanned = bytes.len();
+    None
+}
+
+/// Reads a complete head that begins at `offset` of its direction.
+pub(super) fn read<'a>(head: &'a [u8], kind: Kind, offset: u64, texts: &mut Texts) -> Head<'a> {
+    match strict(head, kind, texts) {
+        Some(mut read) => {
+            if let Some(at) =
+                memchr_iter(b'\n', head).find(|at| *at == 0 || head.get(at - 1) != Some(&b'\r'))
+            {
+                let line = head.get(..at).unwrap_or_default();
+                let start = line
+                    .iter()
+                    .rposition(|byte| *byte == b'\n')
+                    .map_or(0, |at| at + 1);
+                read.fault(
+                    FaultRule::BareLf,
+                    offset + at as u64,
+                    name_of(head.get(start..=at).unwrap_or_default()),
+                );
+            }
+            read
+        }
+        None => lenient(head, kind, offset, texts),
+    }
+}
+
+/// Reads what is there of a head: complete lines, and of the start line even a part.
+pub(super) fn read_part<'a>(
+    head: &'a [u8],
+    kind: Kind,
+    offset: u64,
+    texts: &mut Texts,
+) -> Head<'a> {
+    let complete = head
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
+    if complete > 0 {
+        return lenient(
+            head.get(..complete).unwrap_or_default(),
+            kind,
+            offset,
+            texts,
+        );
+    }
+    let mut read = Head::default();
+    let mut words = head.split(|byte| *byte == b' ').peekable();
+    let first = words.next().unwrap_or_default();
+    // A word counts when the space after it is there.
+    if words.peek().is_none() {
+        return read;
+    }
+    match kind {
+        Kind::Request => {
+            read.method = first;
+            let target = words.next().filter(|_| words.peek().is_some());
+            read.target = target;
+        }
+        Kind::Response => {
+            read.version = version(first);
+            let status = words.next().unwrap_or_default();
+            if status.len() == 3 {
+                read.status = status_code(status).unwrap_or(0);
+            }
+        }
+    }
+    read
+}
+
+fn strict<'a>(head: &'a [u8], kind: Kind, texts: &mut Texts) -> Option<Head<'a>> {
+    let mut lines = [EMPTY_HEADER; LINES];
+    let mut read = Head::default();
+    let used = match kind {
+        Kind::Request => {
+            let mut request = httparse::Request::new(&mut lines);
+            let httparse::Status::Complete(used) = request.parse(head).ok()? else {
+                return None;
+            };
+            read.method = request.method?.as_bytes();
+            read.target = Some(request.path?.as_bytes());
+            read.version = request.version.map(|minor| Version::new(1, minor));
+            gather(request.headers, &mut read.facts, texts);
+            used
+        }
+        Kind::Response => {
+            let mut response = httparse::Response::new(&mut lines);
+            let httparse::Status::Complete(used) = response.parse(head).ok()? else {
+                return None;
+            };
+            read.status = response.code?;
+            read.version = response.version.map(|minor| Version::new(1, minor));
+            gather(response.headers, &mut read.facts, texts);
+            used
+        }
+    };
+    (used == head.len()).then_some(read)
+}
+
+fn gather<'a>(lines: &[Header<'a>], facts: &mut Facts<'a>, texts: &mut Texts) {
+    for line in lines {
+        facts.line(line.name.as_bytes(), line.value.trim_ascii(), texts);
+    }
+}
+
+fn lenient<'a>(head: &'a [u8], kind: Kind, offset: u64, texts: &mut Texts) -> Head<'a> {
+    let mut read = Head::default();
+    let mut at = 0;
+    let mut first = true;
+    let mut bare_lf = false;
+    let mut fields = 0u32;
+    while let Some(rest) = head.get(at..).filter(|rest| !rest.is_empty()) {
+        let end = memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+        let whole = rest.get(..end).unwrap_or_default();
+        let begins = offset + at as u64;
+        at += end;
+        let line = whole.strip_suffix(b"\n").unwrap_or(whole);
+        let stripped = line.strip_suffix(b"\r");
+        if stripped.is_none() && !std::mem::replace(&mut bare_lf, true) {
+            read.fault(FaultRule::BareLf, begins, name_of(whole));
+        }
+        let line = stripped.unwrap_or(line);
+        if std::mem::replace(&mut first, false) {
+            match kind {
+                Kind::Request => read.request_line(line, begins),
+                Kind::Response => read.status_line(line, begins),
+            }
+        } else if !line.is_empty() {
+            read.field_line(line, begins, fields == 0, texts);
+            fields += 1;
+        }
+    }
+    read
+}
+
+impl<'a> Head<'a> {
+    fn fault(&mut self, rule: FaultRule, offset: u64, bytes: &[u8]) {
+        if self.faults.len() < MAX_FAULTS {
+            let bytes = Text::new(bytes.get(..MAX_QUOTE).unwrap_or(bytes));
+            self.faults.push(Fault {
+                rule,
+                offset,
+                bytes,
+            });
+        } else {
+            self.more_faults = self.more_faults.saturating_add(1);
+        }
+    }
+
+    fn request_line(&mut self, line: &'a [u8], offset: u64) {
+        let method = line.iter().take_while(|byte| is_token(**byte)).count();
+        let (method, rest) = line.split_at_checked(method).unwrap_or((line, &[]));
+        self.method = method;
+        let (target, last) = match rest.iter().rposition(|byte| *byte == b' ') {
+            Some(space) if space > 0 => (
+                rest.get(1..space).unwrap_or_default(),
+                rest.get(space + 1..),
+            ),
+            _ => (rest.get(1..).unwrap_or_default(), None),
+        };
+        self.version = last.and_then(version);
+        match (rest.first(), self.version) {
+            (Some(b' '), Some(known)) => {
+                if !matches!(known, Version::HTTP_10 | Version::HTTP_11) {
+                    self.fault(FaultRule::Version, offset, line);
+                }
+            }
+            (Some(b' '), None) if last.is_some_and(|last| last.starts_with(b"HTTP/")) => {
+                self.fault(FaultRule::Version, offset, line);
+            }
+            _ => self.fault(FaultRule::StartLine, offset, line),
+        }
+        let target = if self.version.is_some() {
+            target
+        } else {
+            rest.get(1..).unwrap_or_default()
+        };
+        self.target = (!target.is_empty()).then_some(target);
+        let forbidden = |byte: &u8| byte.is_ascii_control() || *byte == b' ';
+        if let Some(at) = target
+            .iter()
+            .position(forbidden)
+            .filter(|_| self.version.is_some())
+        {
+            let quote = target.get(at..).unwrap_or_default();
+            let rule = if quote.first() == Some(&0) {
+                FaultRule::Nul
+            } else {
+                FaultRule::Target
+            };
+            self.fault(rule, offset + (method.len() + 1 + at) as u64, quote);
+        }
+    }
+
+    fn status_line(&mut self, line: &'a [u8], offset: u64) {
+        let mut words = line.splitn(3, |byte| *byte == b' ');
+        self.version = words.next().and_then(version);
+        match self.version {
+            Some(Version::HTTP_10 | Version::HTTP_11) => {}
+            _ => self.fault(FaultRule::Version, offset, line),
+        }
+        match words.next().and_then(status_code) {
+            Some(status) => self.status = status,
+            None => self.fault(FaultRule::Status, offset, line),
+        }
+        self.value(b"", words.next().unwrap_or_default(), line, offset);
+    }
+
+    fn field_line(&mut self, line: &'a [u8], offset: u64, is_first: bool, texts: &mut Texts) {
+        if matches!(line.first(), Some(b' ' | b'\t')) {
+            // The value it goes on with is left as it was: none of the fields read here is ever that long.
+            let rule = if is_first {
+                FaultRule::SpaceBeforeFields
+            } else {
+                FaultRule::ObsFold
+            };
+            self.fault(rule, offset, &[]);
+            return;
+        }
+        if starts_message(line) {
+            self.fault(FaultRule::SecondStartLine, offset, line);
+            return;
+        }
+        let Some(colon) = memchr(b':', line) else {
+            let nul = line.contains(&0);
+            self.fault(
+                if nul {
+                    FaultRule::Nul
+                } else {
+                    FaultRule::NoColon
+                },
+                offset,
+                line,
+            );
+            return;
+        };
+        let (name, value) = line.split_at_checked(colon).unwrap_or((line, &[]));
+        let value = value.get(1..).unwrap_or_default();
+        let trimmed = name.trim_ascii_end();
+        if trimmed.len() < name.len() {
+            self.fault(FaultRule::SpaceBeforeColon, offset, name_of(line));
+        }
+        if trimmed.is_empty() || !trimmed.iter().all(|byte| is_token(*byte)) {
+            let rule = match () {
+                () if trimmed.contains(&0) => FaultRule::Nul,
+                () if trimmed.contains(&b'\r') => FaultRule::BareCr,
+                () => FaultRule::FieldName,
+            };
+            self.fault(rule, offset, name_of(line));
+        }
+        self.value(trimmed, value, line, offset);
+        self.facts.line(trimmed, value.trim_ascii(), texts);
+    }
+
+    /// Control bytes in a value. Of a value that may be secret only the name is quoted.
+    fn value(&mut self, name: &[u8], value: &[u8], line: &[u8], offset: u64) {
+        let forbidden = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f;
+        let Some(at) = value.iter().position(forbidden) else {
+            return;
+        };
+        let rule = match value.get(at) {
+            Some(0) => FaultRule::Nul,
+            Some(b'\r') => FaultRule::BareCr,
+            _ => FaultRule::FieldValue,
+        };
+        let at_line = line.len() - value.len() + at;
+        let quote = if is_secret(name) {
+            name_of(line)
+        } else {
+            value.get(at..).unwrap_or_default()
+        };
+        self.fault(rule, offset + at_line as u64, quote);
+    }
+}
+
+/// A field line up to its colon, or a start line whole: what may be quoted.
+fn name_of(line: &[u8]) -> &[u8] {
+    match memchr(b':', line) {
+        Some(colon) if !starts_message(line) => line.get(..=colon).unwrap_or(line),
+        _ => line,
+    }
+}
+
+/// Whether the value of such a field must not be quoted.
+fn is_secret(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    [
+        "auth", "cookie", "token", "key", "secret", "password", "session",
+    ]
+    .iter()
+    .any(|word| memchr::memmem::find(&name, word.as_bytes()).is_some())
+}
+
+/// Whether a line among the fields is a start line: a response that was split in two.
+fn starts_message(line: &[u8]) -> bool {
+    let is_status = line.starts_with(b"HTTP/1.") && line.get(8) == Some(&b' ');
+    let is_request = matches!(
+        line,
+        [
+            ..,
+            b' ',
+            b'H',
+            b'T',
+            b'T',
+            b'P',
+            b'/',
+            b'1',
+            b'.',
+            b'0' | b'1'
+        ]
+    ) && line.iter().find(|byte| !is_token(**byte)) == Some(&b' ');
+    is_status || is_request
+}
+
+fn version(word: &[u8]) -> Option<Version> {
+    match word {
+        [
+            b'H',
+            b'T',
+            b'T',
+            b'P',
+            b'/',
+            major @ b'0'..=b'9',
+            b'.',
+            minor @ b'0'..=b'9',
+        ] => Some(Version::new(major - b'0', minor - b'0')),
+        _ => None,
+    }
+}
+
+fn status_code(word: &[u8]) -> Option<u16> {
+    match word {
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9'] => {
+            let digit = |byte: &u8| u16::from(byte - b'0');
+            Some(digit(a) * 100 + digit(b) * 10 + digit(c))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A head, and what is wrong with it where.
+    type Case = (&'static [u8], &'static [(FaultRule, u64)]);
+
+    fn faults(head: &[u8], kind: Kind) -> Vec<(FaultRule, u64)> {
+        let read = read(head, kind, 1000, &mut Texts::new());
+        read.faults
+            .iter()
+            .map(|fault| (fault.rule, fault.offset - 1000))
+            .collect()
+    }
+
+    #[test]
+    fn heads_end_at_the_empty_line() {
+        let cases: &[(&[u8], Option<usize>)] = &[
+            (b"a\r\n\r\nb", Some(5)),
+            (b"a\n\nb", Some(3)),
+            (b"a\r\n\nb", Some(4)),
+            (b"a\n\r\nb", Some(4)),
+            (b"a\r\n\r", None),
+            (b"a\r\nb\r\n", None),
+            (b"", None),
+        ];
+        for (bytes, end) in cases {
+            assert_eq!(end_of(bytes, &mut 0), *end, "{}", bytes.escape_ascii());
+            let mut scanned = 0;
+            let grown = (0..=bytes.len()).find_map(|length| end_of(&bytes[..length], &mut scanned));
+            assert_eq!(grown, *end, "byte by byte: {}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn faults_are_named_and_found() {
+        use FaultRule::*;
+        let cases: &[Case] = &[
+            (b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n", &[]),
+            (b"HTTP/1.1 200\r\n\r\n", &[]),
+            (b"HTTP/1.1 200 OK\nA: b\n\n", &[(BareLf, 15)]),
+            (
+                b"HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
+                &[(SpaceBeforeColon, 17)],
+            ),
+            (b"HTTP/1.1 200 OK\r\nA b: c\r\n\r\n", &[(FieldName, 17)]),
+            (b"HTTP/1.1 200 OK\r\n: c\r\n\r\n", &[(FieldName, 17)]),
+            (b"HTTP/1.1 200 OK\r\nA\r\n\r\n", &[(NoColon, 17)]),
+            (b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", &[(ObsFold, 23)]),
+            (
+                b"HTTP/1.1 200 OK\r\n A: b\r\n\r\n",
+                &[(SpaceBeforeFields, 17)],
+            ),
+            (b"HTTP/1.1 200 OK\r\nA: b\x00c\r\n\r\n", &[(Nul, 21)]),
+            (b"HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n", &[(BareCr, 21)]),
+            (b"HTTP/1.1 200 OK\r\nA: b\x01c\r\n\r\n", &[(FieldValue, 21)]),
+            (b"HTTP/1.1 20 OK\r\n\r\n", &[(Status, 0)]),
+            (b"HTTP/1.1 2000 OK\r\n\r\n", &[(Status, 0)]),
+            (
+                b"HTTP/1.1 200 OK\r\nHTTP/1.1 302 Found\r\n\r\n",
+                &[(SecondStartLine, 17)],
+            ),
+            (b"HTTP/3.7 200 OK\r\n\r\n", &[(Version, 0)]),
+        ];
+        for (head, expect) in cases {
+            assert_eq!(
+                faults(head, Kind::Response),
+                *expect,
+                "{}",
+                head.escape_ascii()
+            );
+        }
+        let cases: &[Case] = &[
+            (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", &[]),
+            (b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", &[(Target, 6)]),
+            (b"GET / HTTP/1.9\r\n\r\n", &[(Version, 0)]),
+            (b"GET / HTTP/x\r\n\r\n", &[(Version, 0)]),
+            (b"GET /\r\n\r\n", &[(StartLine, 0)]),
+        ];
+        for (head, expect) in cases {
+            assert_eq!(
+                faults(head, Kind::Request),
+                *expect,
+                "{}",
+                head.escape_ascii()
+            );
+        }
+    }
+
+    #[test]
+    fn of_secrets_only_the_name_is_quoted() {
+        let head = b"GET / HTTP/1.1\r\nAuthorization: Basic abc\x01def\r\nCookie : x=1\r\nSet-Cookie: y\n\r\n";
+        let read = read(head, Kind::Request, 0, &mut Texts::new());
+        let quotes: Vec<_> = read
+            .faults
+            .iter()
+            .map(|fault| fault.bytes.as_str().unwrap_or("?"))
+            .collect();
+        assert_eq!(quotes, ["Authorization:", "Cookie :", "Set-Cookie:"]);
+    }
+
+    #[test]
+    fn faults_are_bounded() {
+        let mut head = b"GET / HTTP/1.1\r\n".to_vec();
+        for _ in 0..100 {
+            head.extend_from_slice(b"no colon\r\n");
+        }
+        head.extend_from_slice(b"\r\n");
+        let read = read(&head, Kind::Request, 0, &mut Texts::new());
+        assert_eq!((read.faults.len(), read.more_faults), (MAX_FAULTS, 92));
+    }
+
+    #[test]
+    fn a_start_line_counts_as_far_as_it_goes() {
+        let mut texts = Texts::new();
+        let part = read_part(b"GET /index.html HTT", Kind::Request, 0, &mut texts);
+        assert_eq!(
+            (part.method, part.target),
+            (&b"GET"[..], Some(&b"/index.html"[..]))
+        );
+        let part = read_part(b"GET /index.ht", Kind::Request, 0, &mut texts);
+        assert_eq!((part.method, part.target), (&b"GET"[..], None));
+        let part = read_part(b"HTTP/1.1 404 Not", Kind::Response, 0, &mut texts);
+        assert_eq!((part.version, part.status), (Some(Version::HTTP_11), 404));
+        let part = read_part(
+            b"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Le",
+            Kind::Response,
+            0,
+            &mut texts,
+        );
+        assert_eq!((part.status, part.facts.server), (200, Some(&b"x"[..])));
+    }
+
+    proptest! {
+        /// What `httparse` accepts, the lenient reader reads alike and without complaint, bare LF aside.
+        #[test]
+        fn both_readers_agree(lines in proptest::collection::vec(
+            ("(Connection|Host|Content-Length|Via|Server|X-[a-z]{0,5})", "[ \t]?[!-~é]{0,9}( [!-~]{1,5})?[ \t]?"), 0..8),
+            request: bool, lf: bool)
+        {
+            let end = if lf { "\n" } else { "\r\n" };
+            let start = if request { "GET /x?y HTTP/1.1" } else { "HTTP/1.1 200 Fine" };
+            let mut head = format!("{start}{end}");
+            for (name, value) in &lines {
+                head.push_str(&format!("{name}:{value}{end}"));
+            }
+            head.push_str(end);
+            let kind = if request { Kind::Request } else { Kind::Response };
+            let mut texts = Texts::new();
+            if let Some(strict) = strict(head.as_bytes(), kind, &mut texts) {
+                let lenient = lenient(head.as_bytes(), kind, 0, &mut texts);
+                prop_assert!(lenient.faults.iter().all(|fault| lf && fault.rule == FaultRule::BareLf));
+                prop_assert_eq!(format!("{:?}", strict.facts), format!("{:?}", lenient.facts));
+                prop_assert_eq!((strict.method, strict.target), (lenient.method, lenient.target));
+                prop_assert_eq!((strict.version, strict.status), (lenient.version, lenient.status));
+            }
+        }
+
+        #[test]
+        fn no_bytes_panic(head: Vec<u8>, request: bool) {
+            let kind = if request { Kind::Request } else { Kind::Response };
+            read(&head, kind, u64::MAX - 10_000, &mut Texts::new());
+            read_part(&head, kind, 0, &mut Texts::new());
+        }
+    }
+}

@@ -4,7 +4,7 @@
 //! end), finds by content what is spoken on whatever port, and for HTTP/1.x keeps the [`Exchange`]s with their byte
 //! offsets, so that [`Conversation::phase_at`] can say what either end had seen at any moment.
 //!
-//! Read `conversation.rs` first: it is the way of a byte. `recognition.rs` says what proves a message, `head.rs` reads
+//! Read `conversation.rs` first: it is the way of a byte, and `reading.rs` that of a message. `recognition.rs` says what proves a message, `head.rs` reads
 //! heads, `framing.rs` and `chunked.rs` find where a body ends (RFC 9112 §6–7), `persistence.rs` what was promised
 //! about the connection (§9), `phase.rs` judges.
 //!
@@ -17,12 +17,17 @@ mod fault;
 mod fields;
 mod framing;
 mod head;
+mod lane;
 mod message;
 mod persistence;
 mod phase;
+mod reading;
 mod recognition;
 mod text;
 mod tls_stage;
+
+#[cfg(test)]
+mod talk;
 
 pub use conversation::{Conversation, MAX_EXCHANGES, MAX_HEAD, Protocol};
 pub use exchange::{Ending, Exchange, Interim, Outcome, Rare, RareHead, Request, Response};

@@ -70,3 +70,411 @@ impl Reach {
         Self { bytes, fin: true }
     }
 }
+
+use super::conversation::{Conversation, Protocol};
+use super::exchange::{Exchange, Request, Response};
+use super::message::{Framing, Progress};
+use super::tls_stage::NEVER;
+use crate::side::End;
+
+/// What one end had seen of a message.
+enum Sight {
+    /// Not a byte.
+    Nothing,
+    /// Some of the head.
+    Head,
+    /// The head, and the body not to its end.
+    Body,
+    /// All of it.
+    All,
+    /// Some of it, and the capture lost what would tell how much.
+    Unclear,
+}
+
+impl Conversation {
+    /// In which phase `closer` was when it had sent and received this much.
+    ///
+    /// Only message bytes below these offsets exist for it: a request that crosses the server's FIN on the wire is none.
+    #[must_use]
+    pub fn phase_at(&self, closer: End, sent: Reach, received: Reach) -> Phase {
+        if sent.bytes == 0 && received.bytes == 0 {
+            return Phase::BeforeRequest;
+        }
+        let reach_of = |end: End| if end == closer { sent } else { received };
+        if self.protocol == Protocol::Tls {
+            let settled = |end: End| {
+                let at = self.lane(end).settled;
+                at != NEVER && reach_of(end).bytes >= at
+            };
+            return if settled(End::A) && settled(End::B) {
+                Phase::Opaque
+            } else {
+                Phase::TlsHandshake
+            };
+        }
+        let Some((requester, _)) = self.requester else {
+            let begun = End::BOTH
+                .into_iter()
+                .any(|end| self.is_beginning(end) && reach_of(end).bytes > 0);
+            return if begun { Phase::Request } else { Phase::Opaque };
+        };
+        let (requests, responses) = (reach_of(requester), reach_of(requester.other()));
+        if responses.bytes >= self.switched_at {
+            return Phase::Tunnel;
+        }
+        if self.protocol == Protocol::Http2 && self.exchanges.is_empty() {
+            return Phase::Opaque;
+        }
+        self.phase_of_exchanges(requester, requests, responses)
+    }
+
+    /// The oldest exchange that is not complete decides.
+    fn phase_of_exchanges(&self, requester: End, requests: Reach, responses: Reach) -> Phase {
+        let seen = |exchange: &&Exchange| {
+            !matches!(
+                see_request(exchange.request.as_ref(), requests),
+                Sight::Nothing
+            ) || !matches!(
+                see_response(exchange.response.as_ref(), responses),
+                Sight::Nothing
+            )
+        };
+        let waits = |end: End, reach: Reach| {
+            let start = self.lane(end).pending_start();
+            start.is_some_and(|start| reach.bytes > start)
+        };
+        let mut begun = self.exchanges.iter().filter(seen).peekable();
+        let mut last = None;
+        while let Some(exchange) = begun.next() {
+            let has_next = begun.peek().is_some();
+            match phase_of(exchange, requests, responses) {
+                // What came after it shows that it was over, though the capture does not show its end.
+                Some(Phase::Opaque) if has_next => {}
+                // A few bytes that are not yet proven to be a status line.
+                Some(Phase::Waiting) if waits(requester.other(), responses) => {
+                    return Phase::ResponseHead;
+                }
+                Some(phase) => return phase,
+                None => {}
+            }
+            last = Some(exchange);
+        }
+        if waits(requester, requests) {
+            return Phase::Request;
+        }
+        match last {
+            None if self.is_midstream(requester, requests) => Phase::Opaque,
+            None => Phase::BeforeRequest,
+            // A server that tires of waiting says so unasked (RFC 9110 §15.5.9).
+            Some(exchange) if requests.bytes == 0 && exchange.status() == Some(408) => {
+                Phase::BeforeRequest
+            }
+            Some(exchange) if exchange.closes().is_some() => Phase::After,
+            Some(_) => Phase::Between,
+        }
+    }
+
+    /// Whether bytes of the requester that are part of no exchange were seen before the first one.
+    fn is_midstream(&self, requester: End, requests: Reach) -> bool {
+        !self.lane(requester).clean && requests.bytes > 0
+    }
+}
+
+/// The phase of an exchange that is not complete; [`Phase::Opaque`] if that cannot be told.
+fn phase_of(exchange: &Exchange, requests: Reach, responses: Reach) -> Option<Phase> {
+    let rare = exchange.rare.as_deref();
+    let response = see_response(exchange.response.as_ref(), responses);
+    let answered = !matches!(response, Sight::Nothing);
+    let withheld = rare.is_some_and(|rare| rare.body_withheld);
+    match see_request(exchange.request.as_ref(), requests) {
+        Sight::Head => return Some(Phase::Request),
+        Sight::Body if !(withheld && answered) => return Some(Phase::Request),
+        _ => {}
+    }
+    match response {
+        Sight::Nothing if rare.is_some_and(|rare| rare.response_lost) => Some(Phase::Opaque),
+        Sight::Nothing => Some(Phase::Waiting),
+        Sight::Head => Some(Phase::ResponseHead),
+        Sight::Body => Some(Phase::ResponseBody),
+        Sight::Unclear => Some(Phase::Opaque),
+        Sight::All => None,
+    }
+}
+
+fn see_request(request: Option<&Request>, reach: Reach) -> Sight {
+    let Some(message) = request.map(|request| &request.message) else {
+        return Sight::Nothing;
+    };
+    match message.progress {
+        _ if reach.bytes <= message.start => Sight::Nothing,
+        Progress::Head => Sight::Head,
+        _ if reach.bytes < message.head_end() => Sight::Head,
+        // Where such a request ends cannot be told; that it was sent as far as it was captured can.
+        Progress::Complete | Progress::Broken | Progress::Unseen
+            if reach.bytes >= message.end() =>
+        {
+            Sight::All
+        }
+        _ => Sight::Body,
+    }
+}
+
+fn see_response(response: Option<&Response>, reach: Reach) -> Sight {
+    let Some(message) = response.map(|response| &response.message) else {
+        return Sight::Nothing;
+    };
+    match message.progress {
+        _ if reach.bytes <= message.start => Sight::Nothing,
+        Progress::Head => Sight::Head,
+        Progress::Broken if message.head_len == 0 => Sight::Head,
+        _ if reach.bytes < message.head_end() => Sight::Head,
+        Progress::Broken | Progress::Body => Sight::Body,
+        Progress::Unseen => match message.expected() {
+            // The head was cut, but it is shorter than what was seen beyond the announced body.
+            Some(expected) if message.body_wire >= expected && reach.bytes >= message.end() => {
+                Sight::All
+            }
+            Some(_) => Sight::Body,
+            None => Sight::Unclear,
+        },
+        Progress::Complete if reach.bytes < message.end() => Sight::Body,
+        Progress::Complete if message.framing == Framing::UntilClose && !reach.fin => Sight::Body,
+        Progress::Complete => Sight::All,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::talk::{Talk, talk};
+    use super::*;
+    use crate::side::End::{A, B};
+
+    const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    const OLD: &str = "GET / HTTP/1.0\r\n\r\n";
+    const LAST: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n";
+    const EXPECT: &str = "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+    const CONNECT: &str = "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n";
+    const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
+    const OK_LAST: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n";
+    const OK_OLD: &str = "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n";
+    const OPEN: &str = "HTTP/1.1 200 OK\r\n\r\n";
+    const SWITCH: &str =
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    const UPGRADE: &str = "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+
+    #[track_caller]
+    fn check(talk: Talk, phase: Phase) {
+        assert_eq!(
+            (talk.phase(A), talk.phase(B)),
+            (phase, phase),
+            "{:#?}",
+            talk.heard
+        );
+        let talk = talk.finish();
+        assert_eq!(
+            (talk.phase(A), talk.phase(B)),
+            (phase, phase),
+            "finished: {:#?}",
+            talk.heard
+        );
+    }
+
+    #[test]
+    fn every_phase() {
+        check(talk(), Phase::BeforeRequest);
+        check(talk().fin(B), Phase::BeforeRequest);
+        check(
+            talk().b("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"),
+            Phase::BeforeRequest,
+        );
+        check(talk().a("GET"), Phase::Request);
+        check(talk().a("GET / HT"), Phase::Request);
+        check(talk().a("GET / HTTP/1.1\r\nHost: a\r\n"), Phase::Request);
+        check(talk().a(POST).a("hell"), Phase::Request);
+        check(talk().a(POST).b(OK).b("hi"), Phase::Request);
+        check(talk().a(GET), Phase::Waiting);
+        check(talk().a(POST).a("hello"), Phase::Waiting);
+        check(
+            talk().a(GET).b("HTTP/1.1 102 Processing\r\n\r\n"),
+            Phase::Waiting,
+        );
+        check(talk().a(GET).b("H"), Phase::ResponseHead);
+        check(
+            talk().a(GET).b("HTTP/1.1 200 OK\r\nServer:"),
+            Phase::ResponseHead,
+        );
+        check(talk().a(GET).b("garbage"), Phase::ResponseHead);
+        check(talk().a(GET).b(OK), Phase::ResponseBody);
+        check(talk().a(GET).b(OK).b("h"), Phase::ResponseBody);
+        check(talk().a(GET).b(OPEN).b("hi"), Phase::ResponseBody);
+        check(talk().a(GET).b(OPEN).b("hi").fin(B), Phase::After);
+        check(talk().a(GET).b(OK).b("hi"), Phase::Between);
+        check(talk().a(GET).b(OK).b("hi").fin(B), Phase::Between);
+        check(talk().a(LAST).b(OK).b("hi"), Phase::After);
+        check(talk().a(GET).b(OK_LAST).b("hi"), Phase::After);
+        check(talk().a(GET).b(OK_OLD).b("hi"), Phase::After);
+        check(talk().a(OLD).b(OK).b("hi"), Phase::After);
+        check(talk().a(CONNECT), Phase::Waiting);
+        check(talk().a(CONNECT).b(OPEN), Phase::Tunnel);
+        check(talk().a(CONNECT).b(OPEN).a("x").b("y"), Phase::Tunnel);
+        check(
+            talk()
+                .a(CONNECT)
+                .b("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"),
+            Phase::Between,
+        );
+        check(talk().a(UPGRADE).b(SWITCH).b("\x01\x02"), Phase::Tunnel);
+        check(talk().a("\x00\x01\x02"), Phase::Opaque);
+        check(talk().b("220 hello\r\n"), Phase::Opaque);
+    }
+
+    #[test]
+    fn a_body_that_was_withheld_is_not_owed() {
+        check(talk().a(EXPECT), Phase::Request);
+        check(
+            talk().a(EXPECT).b("HTTP/1.1 100 Continue\r\n\r\n"),
+            Phase::Request,
+        );
+        check(
+            talk()
+                .a(EXPECT)
+                .b("HTTP/1.1 100 Continue\r\n\r\n")
+                .a("hello"),
+            Phase::Waiting,
+        );
+        check(
+            talk()
+                .a(EXPECT)
+                .b("HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n"),
+            Phase::Between,
+        );
+        let retried = talk()
+            .a(EXPECT)
+            .b("HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n")
+            .a(GET);
+        check(retried, Phase::Waiting);
+        let sent_anyway = talk()
+            .a(EXPECT)
+            .b("HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n")
+            .a("hel");
+        check(sent_anyway, Phase::Request);
+    }
+
+    #[test]
+    fn pipelining_the_oldest_incomplete_decides() {
+        let two = format!("{GET}{POST}he");
+        check(talk().a(&two).b(OK), Phase::ResponseBody);
+        check(talk().a(&two).b(OK).b("hi"), Phase::Request);
+        check(talk().a(&two).a("llo").b(OK).b("hi"), Phase::Waiting);
+    }
+
+    /// The server's FIN crosses the second request on the wire.
+    #[test]
+    fn what_the_closer_did_not_see_does_not_exist() {
+        let talk = talk().a(GET).b(OK).b("hi").a(GET);
+        let requests = GET.len() as u64;
+        let responses = OK.len() as u64 + 2;
+        let phase = |end, sent, received| talk.heard.phase_at(end, sent, received);
+        assert_eq!(
+            phase(B, Reach::with_fin(responses), Reach::bytes(requests)),
+            Phase::Between
+        );
+        assert_eq!(
+            phase(B, Reach::with_fin(responses), Reach::bytes(requests + 1)),
+            Phase::Request
+        );
+        assert_eq!(
+            phase(B, Reach::with_fin(responses), Reach::bytes(2 * requests)),
+            Phase::Waiting
+        );
+        assert_eq!(
+            phase(A, Reach::bytes(2 * requests), Reach::bytes(responses)),
+            Phase::Waiting
+        );
+        assert_eq!(
+            phase(A, Reach::bytes(requests), Reach::bytes(responses - 1)),
+            Phase::ResponseBody
+        );
+        assert_eq!(
+            phase(A, Reach::bytes(requests), Reach::bytes(OK.len() as u64 - 1)),
+            Phase::ResponseHead
+        );
+        assert_eq!(
+            phase(A, Reach::bytes(requests), Reach::bytes(0)),
+            Phase::Waiting
+        );
+        assert_eq!(
+            phase(A, Reach::bytes(requests - 1), Reach::bytes(0)),
+            Phase::Request
+        );
+        assert_eq!(
+            phase(A, Reach::bytes(0), Reach::bytes(0)),
+            Phase::BeforeRequest
+        );
+    }
+
+    /// Of a body that ends with the connection, the FIN is the last byte.
+    #[test]
+    fn without_the_fin_an_open_body_is_not_complete() {
+        let talk = talk().a(GET).b(OPEN).b("hi").fin(B);
+        let (requests, responses) = (GET.len() as u64, OPEN.len() as u64 + 2);
+        let phase = |received| talk.heard.phase_at(A, Reach::bytes(requests), received);
+        assert_eq!(phase(Reach::bytes(responses)), Phase::ResponseBody);
+        assert_eq!(phase(Reach::with_fin(responses)), Phase::After);
+    }
+
+    fn record(kind: u8, length: usize) -> Vec<u8> {
+        let hello = if length == 90 { 2 } else { 1 };
+        let mut bytes = vec![kind, 3, 3, (length >> 8) as u8, length as u8];
+        bytes.resize(5 + length, hello);
+        bytes
+    }
+
+    #[test]
+    fn tls_is_a_handshake_and_then_opaque() {
+        let hello = || talk().a(record(22, 200)).b(record(22, 90));
+        check(talk().a(record(22, 200)), Phase::TlsHandshake);
+        check(hello(), Phase::TlsHandshake);
+        check(hello().b(record(23, 900)), Phase::TlsHandshake);
+        check(
+            hello()
+                .b(record(23, 900))
+                .a(record(20, 1))
+                .a(record(23, 19)),
+            Phase::TlsHandshake,
+        );
+        check(
+            hello()
+                .b(record(23, 900))
+                .a(record(20, 1))
+                .a(record(23, 53)),
+            Phase::Opaque,
+        );
+        check(hello().a(record(21, 2)), Phase::TlsHandshake);
+        check(talk().b(record(23, 900)), Phase::Opaque);
+        assert_eq!(hello().heard.requester().map(|(end, _)| end), Some(A));
+    }
+
+    #[test]
+    fn a_capture_that_begins_in_the_middle() {
+        check(talk().b("rest of a body"), Phase::Opaque);
+        check(talk().b("rest of a body").a(GET), Phase::Waiting);
+        check(talk().b("rest of a body").b(OK).b("hi"), Phase::Between);
+        check(
+            talk().a("rest of a form").b(OK).b("hi").a(GET),
+            Phase::Waiting,
+        );
+    }
+
+    #[test]
+    fn a_lost_response_leaves_no_claim() {
+        check(talk().a(GET).gap(B, 500), Phase::Opaque);
+        check(
+            talk().a(GET).gap(B, 500).a(GET).b(OK).b("hi"),
+            Phase::Between,
+        );
+        check(talk().a(GET).b(OK).gap(B, 2), Phase::Between);
+        check(talk().a(GET).b(OK).gap(B, 1), Phase::ResponseBody);
+    }
+}

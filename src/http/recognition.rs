@@ -1,1 +1,238 @@
-//! Not filled yet.
+//! What proves that HTTP begins here, on whatever port.
+//!
+//! A request line is `token SP target SP HTTP/x.y` (RFC 9112 §3), a status line `HTTP/x.y SP 3DIGIT` (§4). SIP, RTSP,
+//! ICY, SMTP and their like have other last or first words and are none. The functions look at the first line only and
+//! at no more than [`MAX_START_LINE`] bytes of it.
+
+use memchr::memchr;
+
+/// Bytes of a start line that are waited for; RFC 9112 §3 recommends at least 8000.
+pub(super) const MAX_START_LINE: usize = 16 << 10;
+/// Bytes of a method name that are believed; the longest registered one has 17.
+const MAX_METHOD: usize = 24;
+/// The client connection preface begins so (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
+/// Methods that are worth waiting for, or that begin a request without a version.
+const KNOWN: [&[u8]; 9] = [
+    b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH",
+];
+/// TLS record payload: 2^14 and room for expansion (RFC 5246 §6.2.3; RFC 8446 §5.2 has less).
+pub(super) const MAX_RECORD: usize = (1 << 14) + 2048;
+
+/// What the first bytes of a message, or of a direction, are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// Too few bytes to tell.
+    NotYet,
+    /// A request line.
+    Request,
+    /// A known method and a complete line that is no request line: malformed, or HTTP/0.9.
+    LikeRequest,
+    /// A status line.
+    Response,
+    /// `HTTP/` and a complete line that is no status line.
+    LikeResponse,
+    /// The preface of HTTP/2.
+    Preface,
+    /// A TLS record.
+    Tls,
+    /// None of these.
+    Nothing,
+}
+
+/// What `bytes` begin with. `scanned` bytes are known to hold no line end.
+pub(super) fn recognise(bytes: &[u8], scanned: usize) -> Sight {
+    match bytes.first() {
+        None => Sight::NotYet,
+        Some(20..=23) => tls(bytes),
+        Some(b'H') if is_prefix(bytes, b"HTTP/") => response(bytes, scanned),
+        Some(byte) if is_token(*byte) => request(bytes, scanned),
+        Some(_) => Sight::Nothing,
+    }
+}
+
+/// Whether `bytes` begin with a known method and a space, or with what can still become that.
+pub(super) fn smells_like_request(bytes: &[u8]) -> bool {
+    KNOWN.iter().any(|method| match bytes.get(method.len()) {
+        Some(next) => bytes.starts_with(method) && *next == b' ',
+        None => method.starts_with(bytes),
+    })
+}
+
+/// Whether `byte` may be in a token (RFC 9110 §5.6.2).
+pub(super) const fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
+}
+
+/// Whether one of the two begins with the other.
+fn is_prefix(bytes: &[u8], whole: &[u8]) -> bool {
+    let common = bytes.len().min(whole.len());
+    bytes.get(..common) == whole.get(..common)
+}
+
+/// The first line without its end, if it is complete.
+fn first_line(bytes: &[u8], scanned: usize) -> Option<&[u8]> {
+    let end = scanned + memchr(b'\n', bytes.get(scanned..)?)?;
+    let line = bytes.get(..end)?;
+    Some(line.strip_suffix(b"\r").unwrap_or(line))
+}
+
+fn response(bytes: &[u8], scanned: usize) -> Sight {
+    let shape = b"HTTP/0.0 000";
+    let fits = bytes.iter().zip(shape).all(|(byte, like)| match like {
+        b'0' => byte.is_ascii_digit(),
+        _ => byte == like,
+    });
+    match bytes.get(shape.len()) {
+        Some(b' ' | b'\r' | b'\n') if fits => Sight::Response,
+        None if fits => Sight::NotYet,
+        _ if first_line(bytes, scanned).is_some() || bytes.len() > MAX_START_LINE => {
+            Sight::LikeResponse
+        }
+        _ => Sight::NotYet,
+    }
+}
+
+fn request(bytes: &[u8], scanned: usize) -> Sight {
+    if is_prefix(bytes, PREFACE) {
+        return if bytes.len() >= PREFACE.len() {
+            Sight::Preface
+        } else {
+            Sight::NotYet
+        };
+    }
+    let method = bytes
+        .iter()
+        .take(MAX_METHOD)
+        .take_while(|byte| is_token(**byte))
+        .count();
+    match bytes.get(method) {
+        None if method < MAX_METHOD && !bytes.iter().any(u8::is_ascii_lowercase) => {
+            return Sight::NotYet;
+        }
+        Some(b' ') => {}
+        _ => return Sight::Nothing,
+    }
+    let name = bytes.get(..method).unwrap_or_default();
+    // Methods are case-sensitive, and nobody registered one in small letters; plain text begins with such words.
+    if name.iter().any(u8::is_ascii_lowercase) {
+        return Sight::Nothing;
+    }
+    let known = KNOWN.contains(&name);
+    let Some(line) = first_line(bytes, scanned) else {
+        // What is no text is not waited for: one look at the first bytes, not at all of them again and again.
+        let text = bytes
+            .iter()
+            .take(256)
+            .all(|byte| !byte.is_ascii_control() || *byte == b'\r');
+        return if text && bytes.len() <= MAX_START_LINE {
+            Sight::NotYet
+        } else {
+            Sight::Nothing
+        };
+    };
+    if ends_in_version(line) && line.len() > method + b" x HTTP/1.1".len() - 1 {
+        Sight::Request
+    } else if known {
+        Sight::LikeRequest
+    } else {
+        Sight::Nothing
+    }
+}
+
+/// Whether the last word of a line is `HTTP/x.y`.
+fn ends_in_version(line: &[u8]) -> bool {
+    matches!(line, [.., b' ', b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+        if major.is_ascii_digit() && minor.is_ascii_digit())
+}
+
+fn tls(bytes: &[u8]) -> Sight {
+    match bytes {
+        [_] | [_, 3] | [_, 3, 0..=4] | [_, 3, 0..=4, _] => Sight::NotYet,
+        [kind, 3, 0..=4, high, low, ..] => {
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            let fits = match kind {
+                20 => length == 1,
+                21 => (2..=256).contains(&length),
+                _ => (1..=MAX_RECORD).contains(&length),
+            };
+            if fits { Sight::Tls } else { Sight::Nothing }
+        }
+        _ => Sight::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_begins_a_message_and_what_does_not() {
+        let cases: &[(&[u8], Sight)] = &[
+            (b"GET / HTTP/1.1\r\n", Sight::Request),
+            (b"GET / HTTP/1.1\n", Sight::Request),
+            (b"M-SEARCH * HTTP/1.1\r\n", Sight::Request),
+            (b"GET http://a/ b HTTP/1.0\r\n", Sight::Request),
+            (b"CONNECT a:443 HTTP/1.1\r\nHost", Sight::Request),
+            (b"GET / HTTP/1.1", Sight::NotYet),
+            (b"G", Sight::NotYet),
+            (b"GET /\r\n", Sight::LikeRequest),
+            (b"GET HTTP/1.1\r\n", Sight::LikeRequest),
+            (b"GET / HTTP/1.1 \r\n", Sight::LikeRequest),
+            (b"HTTP/1.1 200 OK\r\n", Sight::Response),
+            (b"HTTP/1.0 404\r\n", Sight::Response),
+            (b"HTTP/1.1 200", Sight::NotYet),
+            (b"HTT", Sight::NotYet),
+            (b"HTTP/1.1 2000 OK\r\n", Sight::LikeResponse),
+            (b"HTTP/1.1 20 OK\r\n", Sight::LikeResponse),
+            (b"HTTPS 200 OK\r\n", Sight::Nothing),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Sight::Preface),
+            (b"PRI * HT", Sight::NotYet),
+            (b"OPTIONS rtsp://a RTSP/1.0\r\n", Sight::LikeRequest),
+            (b"INVITE sip:a@b SIP/2.0\r\n", Sight::Nothing),
+            (b"SIP/2.0 200 OK\r\n", Sight::Nothing),
+            (b"RTSP/1.0 200 OK\r\n", Sight::Nothing),
+            (b"ICY 200 OK\r\n", Sight::Nothing),
+            (b"EHLO there\r\n", Sight::Nothing),
+            (b"rest of a body", Sight::Nothing),
+            (b"220 mail ESMTP\r\n", Sight::Nothing),
+            (b"SSH-2.0-x\r\n", Sight::Nothing),
+            (b"GET \x00\x01\x02", Sight::Nothing),
+            (b"\x16\x03\x01\x02\x00\x01", Sight::Tls),
+            (b"\x15\x03\x03\x00\x02\x02\x28", Sight::Tls),
+            (b"\x16\x03", Sight::NotYet),
+            (b"\x16\x05\x01\x02\x00\x01", Sight::Nothing),
+            (b"\x14\x03\x03\x00\x02", Sight::Nothing),
+            (b"\x00\x00", Sight::Nothing),
+            (b"<html>", Sight::Nothing),
+        ];
+        for (bytes, sight) in cases {
+            assert_eq!(recognise(bytes, 0), *sight, "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn endless_lines_are_not_waited_for() {
+        let mut bytes = b"GET /".to_vec();
+        bytes.resize(MAX_START_LINE + 1, b'x');
+        assert_eq!(recognise(&bytes, 0), Sight::Nothing);
+        assert_eq!(recognise(&bytes[..MAX_START_LINE], 0), Sight::NotYet);
+    }
+}

@@ -1,20 +1,18 @@
 //! Strings that repeat from message to message, kept once: hosts, user agents, servers, targets.
 //!
 //! A [`Text`] is the bytes as they were sent; nothing is decoded and nothing is lost. Whoever prints it escapes it.
-//! [`Texts`] remembers the ones seen lately in two generations: a hit in the old one moves to the young one; when the
-//! young one is full it becomes the old one, and what nobody asked for since is let go (and counted). Handles stay
+//! [`Texts`] remembers the ones seen lately, one to a place; what falls on a taken place takes it over. Handles stay
 //! good: they own their bytes.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
-use hashbrown::HashSet;
-
-/// Strings in one generation. A busy capture has some hundred hosts and agents; targets come and go.
-const GENERATION: usize = 4096;
-/// Bytes in one generation. 4096 strings of ordinary length take a quarter of it.
-const GENERATION_BYTES: usize = 1 << 20;
+/// Strings remembered. A busy capture has some hundred hosts, agents and paths at a time; which of them shares a place
+/// with another is chance, and costs no more than keeping it twice.
+const PLACES: usize = 1024;
+/// Longer strings are not remembered: they are rarely the same twice, and a place may hold one for long.
+const MAX_SHARED: usize = 1024;
 
 /// Bytes of a message, shared. One pointer wide, because there are several in every exchange.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,26 +44,11 @@ impl fmt::Debug for Text {
     }
 }
 
-/// As the slice hashes, so that a set of texts can be asked for bytes.
-impl Hash for Text {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_bytes().hash(state);
-    }
-}
-
-impl std::borrow::Borrow<[u8]> for Text {
-    fn borrow(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-/// The strings seen lately.
+/// The strings seen lately, each in the place that its hash gives it.
 #[derive(Debug, Default)]
 pub struct Texts {
-    young: HashSet<Text, foldhash::fast::FixedState>,
-    old: HashSet<Text, foldhash::fast::FixedState>,
-    young_bytes: usize,
-    let_go: u64,
+    places: Vec<Option<Text>>,
+    hasher: foldhash::fast::FixedState,
 }
 
 impl Texts {
@@ -77,24 +60,18 @@ impl Texts {
 
     /// The text with these bytes, shared if it was seen lately.
     pub fn text(&mut self, bytes: &[u8]) -> Text {
-        if let Some(text) = self.young.get(bytes) {
-            return text.clone();
+        if bytes.len() > MAX_SHARED {
+            return Text::new(bytes);
         }
-        let text = self.old.take(bytes).unwrap_or_else(|| Text::new(bytes));
-        if self.young.len() >= GENERATION || self.young_bytes + bytes.len() > GENERATION_BYTES {
-            self.let_go += self.old.len() as u64;
-            self.old = std::mem::take(&mut self.young);
-            self.young_bytes = 0;
+        if self.places.is_empty() {
+            self.places.resize(PLACES, None);
         }
-        self.young_bytes += bytes.len();
-        self.young.insert(text.clone());
-        text
-    }
-
-    /// How many strings were forgotten to stay within bounds. Harmless: a string that comes again is kept twice.
-    #[must_use]
-    pub fn let_go(&self) -> u64 {
-        self.let_go
+        let index = self.hasher.hash_one(bytes) as usize % PLACES;
+        let place = &mut self.places[index];
+        match place {
+            Some(text) if text.as_bytes() == bytes => text.clone(),
+            _ => place.insert(Text::new(bytes)).clone(),
+        }
     }
 }
 
@@ -115,32 +92,18 @@ mod tests {
     #[test]
     fn strings_that_never_repeat_are_let_go() {
         let mut texts = Texts::new();
-        let host = texts.text(b"host");
-        for number in 0..10 * GENERATION {
-            texts.text(format!("/{number}").as_bytes());
-            assert!(
-                Arc::ptr_eq(&host.0, &texts.text(b"host").0),
-                "in use, so kept"
-            );
+        for number in 0..10 * PLACES {
+            let text = texts.text(format!("/{number}").as_bytes());
+            assert_eq!(text.as_str(), Some(format!("/{number}").as_str()));
         }
-        assert!(texts.young.len() + texts.old.len() <= 2 * GENERATION);
-        assert!(texts.let_go() >= 7 * GENERATION as u64);
+        assert_eq!(texts.places.len(), PLACES);
     }
 
     #[test]
-    fn long_strings_are_bounded_by_bytes() {
+    fn long_strings_are_not_remembered() {
         let mut texts = Texts::new();
-        for number in 0..64u32 {
-            let mut long = vec![b'x'; 64 << 10];
-            long.extend_from_slice(&number.to_be_bytes());
-            texts.text(&long);
-        }
-        let held: usize = texts
-            .young
-            .iter()
-            .chain(&texts.old)
-            .map(|text| text.0.len())
-            .sum();
-        assert!(held <= 2 * GENERATION_BYTES + (64 << 10));
+        let long = vec![b'x'; MAX_SHARED + 1];
+        assert_eq!(texts.text(&long).as_bytes(), long);
+        assert!(texts.places.is_empty());
     }
 }

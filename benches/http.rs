@@ -1,0 +1,108 @@
+//! What HTTP costs: a small exchange, a large body that is only counted, a chunked body.
+
+use divan::Bencher;
+use divan::counter::{BytesCount, ItemsCount};
+use hangup::http::{Conversation, Texts};
+use hangup::mark::Mark;
+use hangup::side::End;
+
+const REQUEST: &[u8] = b"GET /api/items/1?full=true HTTP/1.1\r\nHost: shop.example.org\r\n\
+    User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n\
+    Accept: application/json\r\nAccept-Encoding: gzip, deflate\r\nConnection: keep-alive\r\n\r\n";
+const RESPONSE: &[u8] =
+    b"HTTP/1.1 200 OK\r\nServer: nginx/1.24.0\r\nDate: Sat, 11 Jul 2009 01:40:16 GMT\r\n\
+    Content-Type: application/json\r\nContent-Length: 13\r\nConnection: keep-alive\r\n\
+    Keep-Alive: timeout=5, max=100\r\n\r\n{\"ok\": true}\r\n";
+/// Payload of a full segment.
+const SEGMENT: usize = 1448;
+
+fn main() {
+    divan::main();
+}
+
+/// Exchanges on one connection after the other, a hundred on each.
+#[divan::bench]
+fn small_exchanges(bencher: Bencher<'_, '_>) {
+    bencher
+        .counter(ItemsCount::new(100u32))
+        .with_inputs(Texts::new)
+        .bench_refs(|texts| {
+            let mut conversation = Conversation::new();
+            for _ in 0..100 {
+                say(&mut conversation, End::A, REQUEST, texts);
+                say(&mut conversation, End::B, RESPONSE, texts);
+            }
+            conversation
+        });
+}
+
+/// A connection for each exchange.
+#[divan::bench]
+fn one_exchange_per_connection(bencher: Bencher<'_, '_>) {
+    bencher
+        .counter(ItemsCount::new(100u32))
+        .with_inputs(Texts::new)
+        .bench_refs(|texts| {
+            for _ in 0..100 {
+                let mut conversation = Conversation::new();
+                say(&mut conversation, End::A, REQUEST, texts);
+                say(&mut conversation, End::B, RESPONSE, texts);
+                conversation.finish(texts);
+                divan::black_box(&conversation);
+            }
+        });
+}
+
+/// 1000 segments of a body whose length is known.
+#[divan::bench]
+fn counted_body(bencher: Bencher<'_, '_>) {
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+        1000 * SEGMENT
+    );
+    body(bencher, &head, &vec![0; 1000 * SEGMENT]);
+}
+
+/// 1000 segments of a body in chunks of 8 KiB.
+#[divan::bench]
+fn chunked_body(bencher: Bencher<'_, '_>) {
+    let mut bytes = Vec::new();
+    while bytes.len() < 1000 * SEGMENT {
+        bytes.extend_from_slice(b"2000\r\n");
+        bytes.resize(bytes.len() + 0x2000, b'x');
+        bytes.extend_from_slice(b"\r\n");
+    }
+    body(
+        bencher,
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        &bytes,
+    );
+}
+
+/// 1000 segments of something that is no HTTP.
+#[divan::bench]
+fn opaque(bencher: Bencher<'_, '_>) {
+    body(bencher, "\x00\x01\x02\x03", &vec![b'A'; 1000 * SEGMENT]);
+}
+
+fn body(bencher: Bencher<'_, '_>, head: &str, body: &[u8]) {
+    bencher
+        .counter(BytesCount::new(body.len()))
+        .counter(ItemsCount::new(body.len() / SEGMENT))
+        .with_inputs(Texts::new)
+        .bench_refs(|texts| {
+            let mut conversation = Conversation::new();
+            if head.starts_with("HTTP") {
+                say(&mut conversation, End::A, REQUEST, texts);
+            }
+            say(&mut conversation, End::B, head.as_bytes(), texts);
+            for segment in body.chunks(SEGMENT) {
+                say(&mut conversation, End::B, segment, texts);
+            }
+            conversation
+        });
+}
+
+fn say(conversation: &mut Conversation, from: End, bytes: &[u8], texts: &mut Texts) {
+    conversation.data(from, Mark::default(), bytes, bytes.len() as u32, texts);
+}

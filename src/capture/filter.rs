@@ -1,0 +1,147 @@
+//! `--filter`: the frames that a BPF expression matches, with the numbers they have in the whole input.
+//!
+//! libpcap compiles the expression, once for each link type that comes along, since the same expression is another
+//! program on each. Without the feature `live` there is no libpcap, and the answer is an error that says what to do.
+//!
+//! One difference from tcpdump: `len`, `less` and `greater` compare the captured length, not the length on the
+//! wire. The two differ only for frames that the snap length has cut.
+
+use super::error::CaptureError;
+use super::frame::Source;
+
+/// `inner` without the frames that `expression` does not match.
+#[cfg(not(feature = "live"))]
+pub(crate) fn filtered(
+    inner: Box<dyn Source>,
+    expression: &str,
+) -> Result<Box<dyn Source>, CaptureError> {
+    drop(inner);
+    Err(CaptureError::Filter {
+        filter: expression.to_owned(),
+        reason: "this build has no libpcap to compile it (feature \"live\"); \
+                 filter the file first: tcpdump -r IN -w OUT EXPRESSION"
+            .to_owned(),
+    })
+}
+
+#[cfg(feature = "live")]
+pub(crate) use bpf::filtered;
+
+#[cfg(feature = "live")]
+mod bpf {
+    use pcap::{BpfProgram, Capture, Linktype};
+
+    use super::{CaptureError, Source};
+    use crate::capture::frame::{Batch, Fill, Frame, LinkType, Loss};
+    use crate::capture::summary::FileSummary;
+
+    const ETHERNET: LinkType = LinkType(1);
+    const RAW: LinkType = LinkType(101);
+
+    /// A source and what is wanted of it.
+    struct Filtered {
+        inner: Box<dyn Source>,
+        expression: String,
+        /// One for each link type met so far: a handful at most.
+        programs: Vec<(LinkType, BpfProgram)>,
+    }
+
+    /// `inner` without the frames that `expression` does not match.
+    pub(crate) fn filtered(
+        inner: Box<dyn Source>,
+        expression: &str,
+    ) -> Result<Box<dyn Source>, CaptureError> {
+        // Most mistakes are mistakes on every link type, and are best told before anything is read.
+        if let Err(error) = compile(expression, ETHERNET)
+            && compile(expression, RAW).is_err()
+        {
+            return Err(error);
+        }
+        Ok(Box::new(Filtered {
+            inner,
+            expression: expression.to_owned(),
+            programs: Vec::new(),
+        }))
+    }
+
+    impl Filtered {
+        fn wants(&mut self, frame: &Frame<'_>) -> Result<bool, CaptureError> {
+            let known = self.programs.iter().find(|(link, _)| *link == frame.link);
+            if let Some((_, program)) = known {
+                return Ok(program.filter(frame.data));
+            }
+            let program = compile(&self.expression, frame.link)?;
+            let wanted = program.filter(frame.data);
+            self.programs.push((frame.link, program));
+            Ok(wanted)
+        }
+    }
+
+    impl Source for Filtered {
+        fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
+            loop {
+                let fill = self.inner.fill(batch)?;
+                let mut failed = None;
+                batch.retain(|frame| {
+                    failed.is_none()
+                        && self.wants(frame).unwrap_or_else(|error| {
+                            failed = Some(error);
+                            false
+                        })
+                });
+                if let Some(error) = failed {
+                    return Err(error);
+                }
+                if fill != Fill::Frames || !batch.is_empty() {
+                    return Ok(fill);
+                }
+            }
+        }
+
+        fn lost(&self) -> Loss {
+            self.inner.lost()
+        }
+
+        fn files(&self) -> &[FileSummary] {
+            self.inner.files()
+        }
+    }
+
+    fn compile(expression: &str, link: LinkType) -> Result<BpfProgram, CaptureError> {
+        let dead = Capture::dead(Linktype(dlt(link)));
+        let program = dead.and_then(|dead| dead.compile(expression, true));
+        program.map_err(|error| CaptureError::Filter {
+            filter: expression.to_owned(),
+            reason: format!("on link type {}: {error}", link.0),
+        })
+    }
+
+    /// What libpcap calls a link type on this system. Files have numbers that are the same everywhere; a few of
+    /// libpcap's own were taken before, and differently by each system.
+    fn dlt(link: LinkType) -> i32 {
+        const DLT_RAW: i32 = if cfg!(target_os = "openbsd") { 14 } else { 12 };
+        match link.0 {
+            // Raw IP: the registered number, and those that systems wrote before there was one.
+            101 | 12 | 14 => DLT_RAW,
+            100 => 11, // RFC 1483 ATM
+            102 => {
+                if cfg!(any(target_os = "freebsd", target_os = "netbsd")) {
+                    13
+                } else {
+                    15
+                }
+            } // BSD/OS SLIP
+            103 => {
+                if cfg!(any(target_os = "freebsd", target_os = "netbsd")) {
+                    14
+                } else {
+                    16
+                }
+            } // BSD/OS PPP
+            106 => 19, // Linux classical IP over ATM
+            108 if cfg!(target_os = "openbsd") => 12, // loopback
+            109 if cfg!(target_os = "openbsd") => 13, // encapsulated IPsec
+            other => i32::from(other),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Where settled connections end up: one line of each, and the whole record of those that are wanted.
+//!
+//! Each partition has its own shelf, so that its bounds bite at the same place on any number of threads.
+
+use std::sync::Arc;
+
+use super::{Event, Sink};
+use crate::connection::{By, Connection, How, Opening, Phase};
+use crate::decode::Endpoint;
+use crate::http::Protocol;
+use crate::mark::Mark;
+use crate::time::Timestamp;
+
+/// Connections of which a line is kept, on one shelf; sixteen times that in all: a million, a hundred bytes each.
+const MAX_BRIEFS: usize = 65_536;
+/// Connections whose whole record is kept, on one shelf; sixteen times that in all: half a million, half a kilobyte each,
+/// exchanges not counted.
+const MAX_RECORDS: usize = 32_768;
+
+/// Which settled connections are wanted whole.
+#[derive(Clone, Default)]
+pub enum Keep {
+    /// All of them.
+    #[default]
+    All,
+    /// Those of which this is true.
+    Only(Arc<dyn Fn(&Connection) -> bool + Send + Sync>),
+}
+
+impl std::fmt::Debug for Keep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::All => "All",
+            Self::Only(_) => "Only",
+        })
+    }
+}
+
+/// One line about one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brief {
+    /// Its first segment.
+    pub first: Mark,
+    /// When its last segment came.
+    pub last: Timestamp,
+    /// Who opened it.
+    pub client: Endpoint,
+    /// Who was called.
+    pub server: Endpoint,
+    /// Since when the client held a TIME-WAIT.
+    pub client_time_wait: Option<Timestamp>,
+    /// Exchanges on it.
+    pub exchanges: u32,
+    /// How it began.
+    pub opening: Opening,
+    /// Who ended it.
+    pub by: By,
+    /// By which means.
+    pub how: How,
+    /// When.
+    pub phase: Phase,
+    /// Nothing was lost.
+    pub orderly: bool,
+    /// What was spoken.
+    pub protocol: Protocol,
+}
+
+impl From<&Connection> for Brief {
+    fn from(connection: &Connection) -> Self {
+        Self {
+            first: connection.first,
+            last: connection.last.time,
+            client: connection.client,
+            server: connection.server,
+            client_time_wait: connection.time_wait[0].map(|mark| mark.time),
+            exchanges: u32::try_from(connection.exchanges.len()).unwrap_or(u32::MAX),
+            opening: connection.opening,
+            by: connection.teardown.by,
+            how: connection.teardown.how,
+            phase: connection.teardown.phase,
+            orderly: connection.teardown.orderly,
+            protocol: connection.protocol,
+        }
+    }
+}
+
+/// What one partition has settled.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    pub(super) keep: Keep,
+    pub(super) briefs: Vec<Brief>,
+    pub(super) records: Vec<Connection>,
+    pub(super) let_go: u64,
+}
+
+impl Shelf {
+    pub(super) fn new(keep: &Keep) -> Self {
+        Self {
+            keep: keep.clone(),
+            briefs: Vec::new(),
+            records: Vec::new(),
+            let_go: 0,
+        }
+    }
+}
+
+impl Sink for Shelf {
+    fn event(&mut self, event: Event<'_>) {
+        if let Event::Settled(connection) = event {
+            self.settled(*connection);
+        }
+    }
+
+    fn settled(&mut self, connection: Connection) {
+        if self.briefs.len() >= MAX_BRIEFS {
+            self.let_go += 1;
+            return;
+        }
+        self.briefs.push(Brief::from(&connection));
+        let wanted = match &self.keep {
+            Keep::All => true,
+            Keep::Only(wanted) => wanted(&connection),
+        };
+        if wanted {
+            if self.records.len() >= MAX_RECORDS {
+                self.let_go += 1;
+                return;
+            }
+            self.records.push(connection);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! One direction of a conversation: how far it is, and what the next byte belongs to.
+
+use super::chunked::Chunks;
+use super::tls_stage::{NEVER, TlsLane};
+use crate::mark::Mark;
+
+/// No exchange.
+pub(super) const NONE: u32 = u32::MAX;
+/// Offsets stop here, so that sums of an offset and a message's length cannot overflow.
+const MAX_OFFSET: u64 = u64::MAX >> 1;
+
+/// What the next byte of a direction belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// A message must begin here.
+    Boundary,
+    /// A head that waits for more bytes; they are in [`Lane::pending`]. Unproven: perhaps it is none.
+    Head { proven: bool },
+    /// A line like `GET /` and no more: HTTP/0.9, if the answer fits. The line is in [`Lane::pending`].
+    Simple,
+    /// A body of so many more bytes.
+    Body { left: u64 },
+    /// A chunked body.
+    Chunks(Chunks),
+    /// A body until the end.
+    UntilClose,
+    /// After a request that asked for another protocol, until the answer says which.
+    Held,
+    /// Another protocol, agreed on or recognised; nothing is read any more.
+    Foreign,
+    /// TLS records.
+    Tls(TlsLane),
+    /// Nobody knows. The next slice that begins with a proven start line ends it.
+    Lost,
+}
+
+/// Why a head will never be complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Its sender sent no more.
+    Sender,
+    /// The capture does not hold the rest.
+    Capture,
+}
+
+/// A head that waits for more bytes.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) bytes: Vec<u8>,
+    /// So many bytes were searched for the end of the head.
+    pub(super) scanned: usize,
+    /// Where its first byte was seen.
+    pub(super) first: Mark,
+}
+
+/// One direction.
+#[derive(Debug)]
+pub(super) struct Lane {
+    /// Payload bytes so far.
+    pub(super) offset: u64,
+    pub(super) pending: Option<Box<Pending>>,
+    /// Offset at which TLS went under the new keys.
+    pub(super) settled: u64,
+    pub(super) state: State,
+    /// The exchange whose message is being read; of the last one, when it was read.
+    pub(super) exchange: u32,
+    /// All bytes so far belong to messages that were understood.
+    pub(super) clean: bool,
+}
+
+impl Lane {
+    pub(super) const fn new() -> Self {
+        Self {
+            offset: 0,
+            pending: None,
+            settled: NEVER,
+            state: State::Boundary,
+            exchange: NONE,
+            clean: true,
+        }
+    }
+
+    pub(super) fn advance(&mut self, bytes: u64) {
+        self.offset = self.offset.saturating_add(bytes).min(MAX_OFFSET);
+    }
+
+    /// Offset of the head that waits for more bytes.
+    pub(super) fn pending_start(&self) -> Option<u64> {
+        let length = self.pending.as_ref()?.bytes.len() as u64;
+        Some(self.offset.saturating_sub(length))
+    }
+
+    /// From here on nobody knows.
+    pub(super) fn lose(&mut self) {
+        self.state = State::Lost;
+        self.clean = false;
+        self.pending = None;
+    }
+}
