@@ -8,16 +8,22 @@
 
 pub mod capture;
 pub mod certainty;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod connection;
 pub mod decode;
 pub mod engine;
+pub mod escape;
 pub mod flow;
 pub mod hosts;
 pub mod http;
 pub mod ladder;
 pub mod ledger;
 pub mod mark;
+pub mod report;
 pub mod rules;
+#[cfg(feature = "cli")]
+pub mod run;
 pub mod seq;
 pub mod side;
 pub mod tcp;

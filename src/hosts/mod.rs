@@ -1,9 +1,24 @@
 //! Floor 9: what only many connections show. Here: the sockets that one client spends on one server.
 
+mod range;
+mod sockets;
+
 use std::net::IpAddr;
+use std::time::Duration;
+
+pub use sockets::sockets;
 
 use crate::decode::Endpoint;
 use crate::time::Timestamp;
+
+/// What a capture cannot show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How long a socket stays in TIME-WAIT.
+    pub time_wait: Duration,
+    /// The ports that clients' systems hand out, lowest and highest, if somebody knows.
+    pub range: Option<(u16, u16)>,
+}
 
 /// What the range of ephemeral ports rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

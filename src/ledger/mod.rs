@@ -1,5 +1,8 @@
 //! Floor 12: everything readers may see, as immutable snapshots.
 
+#[cfg(test)]
+pub(crate) mod sample;
+
 use crate::capture::Loss;
 use crate::connection::Connection;
 use crate::decode::Skip;

@@ -1,0 +1,109 @@
+//! Records made by hand, for tests of whoever reads them.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::{Input, Snapshot, Summary};
+use crate::certainty::Certainty;
+use crate::connection::{
+    By, CloseEvent, Connection, How, Opening, Phase, Roles, Sent, Standing, State, Teardown,
+};
+use crate::decode::{Context, Endpoint, Skip};
+use crate::http::Protocol;
+use crate::mark::{FrameNumber, Mark};
+use crate::time::Timestamp;
+
+/// 2009-07-11 01:40:16 UTC and so many milliseconds.
+pub(crate) fn mark(frame: u64, millis: u64) -> Mark {
+    let start = Timestamp::new(1_247_276_416, 0);
+    Mark {
+        frame: FrameNumber(frame),
+        time: start.after(std::time::Duration::from_millis(millis)),
+    }
+}
+
+pub(crate) fn endpoint(last: u8, port: u16) -> Endpoint {
+    Endpoint {
+        ip: IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)),
+        port,
+    }
+}
+
+/// Ten frames in which a server closes an open connection in order, nothing being said.
+pub(crate) fn connection() -> Connection {
+    let fin = |frame, millis| {
+        Some(CloseEvent {
+            mark: mark(frame, millis),
+            sent: 100,
+            received: 200,
+            knew_fin: frame == 10,
+            kind: None,
+        })
+    };
+    let sent = Sent {
+        packets: 5,
+        bytes: 100,
+        acknowledged: 100,
+        fins: 1,
+        ttl: 64,
+        ..Sent::default()
+    };
+    Connection {
+        id: 1,
+        client: endpoint(1, 50_819),
+        server: endpoint(2, 80),
+        roles: Roles::Handshake,
+        context: Context(0),
+        first: mark(1, 0),
+        last: mark(11, 60),
+        opening: Opening::Handshake,
+        connect_time: Some(std::time::Duration::from_millis(10)),
+        syn_retries: 0,
+        teardown: Teardown {
+            by: By::Server,
+            how: How::Fin,
+            phase: Phase::Opaque,
+            frame: FrameNumber(9),
+            at: mark(9, 41).time,
+            certainty: Certainty::Certain,
+            orderly: true,
+        },
+        states: [Standing::In(State::Closed), Standing::In(State::TimeWait)],
+        time_wait: [None, Some(mark(11, 60))],
+        fin: [fin(10, 50), fin(9, 41)],
+        reset: [None, None],
+        protocol: Protocol::Opaque,
+        sent: [sent, sent],
+        exchanges: Box::default(),
+        icmp: None,
+        predecessor: None,
+    }
+}
+
+/// A snapshot of these connections, numbered.
+pub(crate) fn snapshot(mut connections: Vec<Connection>) -> Snapshot {
+    for (id, connection) in (1..).zip(&mut connections) {
+        connection.id = id;
+    }
+    let frames = connections.iter().map(|it| it.last.frame.0).max();
+    let last = connections.iter().map(|it| it.last.time).max();
+    let mut skipped = [0; Skip::ALL.len()];
+    skipped[Skip::NotTcp as usize] = 1;
+    Snapshot {
+        summary: Summary {
+            inputs: vec![Input {
+                path: "made.pcap".to_owned(),
+                format: "pcap".to_owned(),
+                packets: frames.unwrap_or(0) + 1,
+                bytes: 4096,
+                damage: None,
+            }],
+            span: last.map(|last| (mark(1, 0).time, last)),
+            frames: frames.unwrap_or(0) + 1,
+            segments: frames.unwrap_or(0),
+            skipped,
+            ..Summary::default()
+        },
+        connections,
+        ..Snapshot::default()
+    }
+}

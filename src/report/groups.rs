@@ -1,0 +1,82 @@
+//! Connections that tell the same story, told once.
+
+use std::net::IpAddr;
+
+use hashbrown::HashMap;
+
+use super::view::View;
+use crate::certainty::Certainty;
+use crate::connection::{By, Connection, How, Opening, Phase};
+use crate::decode::Endpoint;
+use crate::rules::Severity;
+
+/// Stories on a page. Whoever reads more than two screens of them wants a filter or another format.
+pub(super) const MOST: usize = 40;
+
+/// Connections with one story.
+pub(super) struct Group<'a> {
+    pub(super) first: &'a Connection,
+    /// All of them, in order.
+    pub(super) ids: Vec<u32>,
+    worst: Option<Severity>,
+}
+
+/// What makes a story: how it ended, which findings name it, and between whom, as far as that leaves few enough groups.
+#[derive(PartialEq, Eq, Hash)]
+struct Story {
+    by: By,
+    how: How,
+    phase: Phase,
+    opening: Opening,
+    certainty: Certainty,
+    orderly: bool,
+    findings: Vec<u32>,
+    client: Option<IpAddr>,
+    server: Option<Endpoint>,
+}
+
+/// The connections to show, grouped: first what findings call worst, then what is most.
+pub(super) fn groups<'a>(view: &View<'a>) -> Vec<Group<'a>> {
+    let by_pair = grouped(view, true, true);
+    if by_pair.len() <= MOST {
+        return by_pair;
+    }
+    let by_server = grouped(view, false, true);
+    if by_server.len() <= MOST {
+        return by_server;
+    }
+    grouped(view, false, false)
+}
+
+fn grouped<'a>(view: &View<'a>, by_client: bool, by_server: bool) -> Vec<Group<'a>> {
+    let mut places: HashMap<Story, usize, foldhash::fast::FixedState> = HashMap::default();
+    let mut groups: Vec<Group<'a>> = Vec::new();
+    for connection in view.shown() {
+        let teardown = &connection.teardown;
+        let story = Story {
+            by: teardown.by,
+            how: teardown.how,
+            phase: teardown.phase,
+            opening: connection.opening,
+            certainty: teardown.certainty,
+            orderly: teardown.orderly,
+            findings: view.finding_numbers(connection.id).to_vec(),
+            client: by_client.then_some(connection.client.ip),
+            server: by_server.then_some(connection.server),
+        };
+        let place = *places.entry(story).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.ids.push(connection.id),
+            None => groups.push(Group {
+                first: connection,
+                ids: vec![connection.id],
+                worst: view.findings(connection).map(|it| it.severity).max(),
+            }),
+        }
+    }
+    groups.sort_by(|one, other| {
+        let worst = other.worst.cmp(&one.worst);
+        worst.then(other.ids.len().cmp(&one.ids.len()))
+    });
+    groups
+}

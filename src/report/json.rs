@@ -1,0 +1,623 @@
+//! The machine-readable report: schema `hangup-report/1`, as one JSON object or as an object a line.
+//!
+//! What comes in is a [`Snapshot`](crate::ledger::Snapshot); what goes out is written row by row, so that a report on hundreds of thousands of
+//! connections costs no more memory than one row. The field names are a promise: scripts depend on them; fields may
+//! be added, and what is unknown is `null`, never left out. Text from packets passes through
+//! [`escape`]. Analysis types are not `Serialize` on purpose: a rename there must not
+//! change the schema.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use super::view::View;
+use super::{clock, words};
+use crate::connection::{Connection, Who};
+use crate::decode::{Endpoint, Skip};
+use crate::escape::{escape, harmless};
+use crate::hosts::Sockets;
+use crate::http::{ConnectionOptions, Exchange, Fault, Message, Outcome, Progress, Text, Version};
+use crate::ledger::{Input, Summary};
+use crate::mark::FrameNumber;
+use crate::rules::Finding;
+use crate::time::Timestamp;
+
+const SCHEMA: &str = "hangup-report/1";
+
+/// Writes one JSON object. Its rows stand on a line each, so that two reports can be compared line by line.
+pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let snapshot = view.snapshot;
+    write!(out, "{{\"schema\":\"{SCHEMA}\",\n\"tool\":")?;
+    row(out, &Tool::OURS)?;
+    write!(out, ",\n\"capture\":")?;
+    row(out, &CaptureRow::new(&snapshot.summary))?;
+    let connections = view.shown().map(|it| ConnectionRow::new(it, view));
+    rows(out, "connections", connections)?;
+    rows(
+        out,
+        "findings",
+        snapshot.findings.iter().map(FindingRow::new),
+    )?;
+    rows(out, "sockets", snapshot.sockets.iter().map(SocketsRow::new))?;
+    writeln!(out, "}}")
+}
+
+/// Writes the same objects a line each, every one with its `kind`.
+pub(super) fn write_lines(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let snapshot = view.snapshot;
+    line(
+        out,
+        "capture",
+        &Head {
+            schema: SCHEMA,
+            tool: Tool::OURS,
+            capture: CaptureRow::new(&snapshot.summary),
+        },
+    )?;
+    for connection in view.shown() {
+        line(out, "connection", &ConnectionRow::new(connection, view))?;
+    }
+    for finding in &snapshot.findings {
+        line(out, "finding", &FindingRow::new(finding))?;
+    }
+    for sockets in &snapshot.sockets {
+        line(out, "sockets", &SocketsRow::new(sockets))?;
+    }
+    Ok(())
+}
+
+fn rows<R: Serialize>(
+    out: &mut dyn Write,
+    name: &str,
+    rows: impl Iterator<Item = R>,
+) -> io::Result<()> {
+    write!(out, ",\n\"{name}\":[")?;
+    let mut between = "\n";
+    for each in rows {
+        out.write_all(between.as_bytes())?;
+        row(out, &each)?;
+        between = ",\n";
+    }
+    write!(out, "]")
+}
+
+fn row(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(out, value).map_err(io::Error::from)
+}
+
+fn line(out: &mut dyn Write, kind: &'static str, object: &impl Serialize) -> io::Result<()> {
+    row(out, &Line { kind, object })?;
+    writeln!(out)
+}
+
+#[derive(Serialize)]
+struct Line<'a, T: Serialize> {
+    kind: &'static str,
+    #[serde(flatten)]
+    object: &'a T,
+}
+
+#[derive(Serialize)]
+struct Head<'a> {
+    schema: &'static str,
+    tool: Tool,
+    #[serde(flatten)]
+    capture: CaptureRow<'a>,
+}
+
+#[derive(Serialize)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+impl Tool {
+    const OURS: Self = Self {
+        name: "hangup",
+        version: env!("CARGO_PKG_VERSION"),
+    };
+}
+
+#[derive(Serialize)]
+struct CaptureRow<'a> {
+    files: Vec<FileRow<'a>>,
+    first: Option<Time>,
+    last: Option<Time>,
+    packets: u64,
+    segments: u64,
+    skipped: Skipped<'a>,
+    dropped_by_kernel: Option<u64>,
+    dropped_by_interface: Option<u64>,
+    connections_let_go: u64,
+    limits_hit: Vec<LimitRow>,
+}
+
+#[derive(Serialize)]
+struct FileRow<'a> {
+    path: Cow<'a, str>,
+    format: &'a str,
+    packets: u64,
+    bytes: u64,
+    damage: Option<DamageRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct DamageRow<'a> {
+    offset: u64,
+    reason: Cow<'a, str>,
+}
+
+#[derive(Serialize)]
+struct LimitRow {
+    name: &'static str,
+    count: u64,
+    meaning: &'static str,
+}
+
+impl<'a> CaptureRow<'a> {
+    fn new(summary: &'a Summary) -> Self {
+        let limits = summary.limits.iter();
+        Self {
+            files: summary.inputs.iter().map(FileRow::new).collect(),
+            first: summary.span.map(|(first, _)| Time(first)),
+            last: summary.span.map(|(_, last)| Time(last)),
+            packets: summary.frames,
+            segments: summary.segments,
+            skipped: Skipped(&summary.skipped),
+            dropped_by_kernel: summary.lost.kernel,
+            dropped_by_interface: summary.lost.interface,
+            connections_let_go: summary.let_go,
+            limits_hit: limits
+                .map(|limit| LimitRow {
+                    name: limit.name,
+                    count: limit.count,
+                    meaning: limit.meaning,
+                })
+                .collect(),
+        }
+    }
+}
+
+impl<'a> FileRow<'a> {
+    fn new(input: &'a Input) -> Self {
+        Self {
+            path: escape(input.path.as_bytes()),
+            format: &input.format,
+            packets: input.packets,
+            bytes: input.bytes,
+            damage: input.damage.as_ref().map(|damage| DamageRow {
+                offset: damage.offset,
+                reason: escape(damage.reason.as_bytes()),
+            }),
+        }
+    }
+}
+
+/// The reasons that occurred, and how often.
+struct Skipped<'a>(&'a [u64; Skip::ALL.len()]);
+
+impl Serialize for Skipped<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let counted = Skip::ALL.iter().zip(self.0);
+        let counted = counted.filter(|(_, count)| **count > 0);
+        serializer.collect_map(counted.map(|(skip, count)| (skip.name(), count)))
+    }
+}
+
+#[derive(Serialize)]
+struct ConnectionRow<'a> {
+    id: u32,
+    client: EndpointRow,
+    server: EndpointRow,
+    roles: &'static str,
+    context: Option<Cow<'a, str>>,
+    first_frame: u64,
+    last_frame: u64,
+    first: Time,
+    last: Time,
+    opening: &'static str,
+    connect_ms: Option<f64>,
+    syn_retries: u16,
+    teardown: TeardownRow,
+    states: Pair<Option<&'static str>>,
+    time_wait: Option<&'static str>,
+    protocol: Option<&'static str>,
+    sent: Pair<SentRow>,
+    fin: Pair<Option<CloseRow>>,
+    reset: Pair<Option<CloseRow>>,
+    icmp: Option<IcmpRow>,
+    predecessor_frame: Option<u64>,
+    exchanges: Vec<ExchangeRow<'a>>,
+    errors_seen: Pair<[(); 0]>,
+    findings: &'a [u32],
+}
+
+#[derive(Serialize)]
+struct EndpointRow {
+    ip: std::net::IpAddr,
+    port: u16,
+}
+
+/// The two sides of something.
+#[derive(Serialize)]
+struct Pair<T> {
+    client: T,
+    server: T,
+}
+
+impl<T> Pair<T> {
+    fn of(each: impl Fn(Who) -> T) -> Self {
+        Self {
+            client: each(Who::Client),
+            server: each(Who::Server),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TeardownRow {
+    by: Option<&'static str>,
+    how: &'static str,
+    reset: Option<&'static str>,
+    phase: &'static str,
+    frame: Option<u64>,
+    at: Option<Time>,
+    certainty: &'static str,
+    orderly: bool,
+}
+
+#[derive(Serialize)]
+struct SentRow {
+    packets: u64,
+    bytes: u64,
+    retransmitted: u32,
+    missing: u64,
+    fins: u32,
+    resets: u32,
+    keep_alives: u32,
+    zero_windows: u32,
+    acknowledged: u64,
+    ttl: u8,
+}
+
+/// A side's first FIN or RST.
+#[derive(Serialize)]
+struct CloseRow {
+    frame: u64,
+    at: Time,
+    sent: u64,
+    received: u64,
+    knew_fin: bool,
+}
+
+#[derive(Serialize)]
+struct IcmpRow {
+    frame: u64,
+    at: Time,
+    reporter: std::net::IpAddr,
+    r#type: u8,
+    code: u8,
+    mtu: Option<u32>,
+}
+
+impl<'a> ConnectionRow<'a> {
+    fn new(connection: &'a Connection, view: &'a View<'a>) -> Self {
+        let teardown = &connection.teardown;
+        let shown = teardown.frame != FrameNumber(0);
+        let ending = words::ending(connection);
+        let exchanges = connection.exchanges.iter();
+        let context = usize::try_from(connection.context.0).unwrap_or(usize::MAX);
+        Self {
+            id: connection.id,
+            client: EndpointRow::new(connection.client),
+            server: EndpointRow::new(connection.server),
+            roles: words::roles(connection.roles),
+            context: (context != 0).then(|| {
+                let name = view.snapshot.contexts.get(context);
+                name.map_or(Cow::Borrowed("tunnel"), |name| escape(name.as_bytes()))
+            }),
+            first_frame: connection.first.frame.0,
+            last_frame: connection.last.frame.0,
+            first: Time(connection.first.time),
+            last: Time(connection.last.time),
+            opening: words::opening(connection.opening),
+            connect_ms: connection.connect_time.map(millis),
+            syn_retries: connection.syn_retries,
+            teardown: TeardownRow {
+                by: words::by(teardown.by),
+                how: words::how(teardown.how),
+                reset: words::reset(teardown.how),
+                phase: teardown.phase.name(),
+                frame: shown.then_some(teardown.frame.0),
+                at: shown.then_some(Time(teardown.at)),
+                certainty: teardown.certainty.name(),
+                orderly: teardown.orderly,
+            },
+            states: Pair::of(|who| words::state(connection.states[who as usize])),
+            time_wait: words::time_wait(connection),
+            protocol: words::protocol(connection.protocol),
+            sent: Pair::of(|who| SentRow::new(connection, who)),
+            fin: Pair::of(|who| connection.fin[who as usize].as_ref().map(CloseRow::new)),
+            reset: Pair::of(|who| connection.reset[who as usize].as_ref().map(CloseRow::new)),
+            icmp: connection.icmp.as_ref().map(|quote| IcmpRow {
+                frame: quote.frame.0,
+                at: Time(quote.time),
+                reporter: quote.reporter,
+                r#type: quote.icmp_type,
+                code: quote.icmp_code,
+                mtu: quote.mtu,
+            }),
+            predecessor_frame: connection.predecessor.map(|mark| mark.frame.0),
+            exchanges: exchanges
+                .map(|exchange| ExchangeRow::new(exchange, exchange.outcome(ending)))
+                .collect(),
+            errors_seen: Pair::of(|_| []),
+            findings: view.finding_numbers(connection.id),
+        }
+    }
+}
+
+impl EndpointRow {
+    const fn new(endpoint: Endpoint) -> Self {
+        Self {
+            ip: endpoint.ip,
+            port: endpoint.port,
+        }
+    }
+}
+
+impl SentRow {
+    const fn new(connection: &Connection, who: Who) -> Self {
+        let sent = &connection.sent[who as usize];
+        Self {
+            packets: sent.packets,
+            bytes: sent.bytes,
+            retransmitted: sent.retransmitted,
+            missing: sent.missing,
+            fins: sent.fins,
+            resets: sent.resets,
+            keep_alives: sent.keep_alives,
+            zero_windows: sent.zero_windows,
+            acknowledged: sent.acknowledged,
+            ttl: sent.ttl,
+        }
+    }
+}
+
+impl CloseRow {
+    const fn new(event: &crate::connection::CloseEvent) -> Self {
+        Self {
+            frame: event.mark.frame.0,
+            at: Time(event.mark.time),
+            sent: event.sent,
+            received: event.received,
+            knew_fin: event.knew_fin,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ExchangeRow<'a> {
+    method: Option<Cow<'a, str>>,
+    target: Option<Cow<'a, str>>,
+    host: Option<Cow<'a, str>>,
+    version: Option<String>,
+    request_frame: Option<u64>,
+    status: Option<u16>,
+    response_frame: Option<u64>,
+    outcome: Option<&'static str>,
+    expected: Option<u64>,
+    received: Option<u64>,
+    waited_ms: Option<f64>,
+    request_last_frame: Option<u64>,
+    response_last_frame: Option<u64>,
+    user_agent: Option<Cow<'a, str>>,
+    server: Option<Cow<'a, str>>,
+    interim: Vec<u16>,
+    connection_header: Messages<Option<OptionsRow>>,
+    closes: Option<&'static str>,
+    faults: Messages<Vec<FaultRow<'a>>>,
+}
+
+/// Something of each message.
+#[derive(Serialize)]
+struct Messages<T> {
+    request: T,
+    response: T,
+}
+
+/// The `Connection` field lines of a message, counted.
+#[derive(Serialize)]
+struct OptionsRow {
+    lines: u8,
+    close: u8,
+    keep_alive: u8,
+    others: u8,
+    upgrade: bool,
+}
+
+#[derive(Serialize)]
+struct FaultRow<'a> {
+    rule: &'static str,
+    offset: u64,
+    bytes: Cow<'a, str>,
+}
+
+impl<'a> ExchangeRow<'a> {
+    fn new(exchange: &'a Exchange, outcome: Option<Outcome>) -> Self {
+        let request = exchange.request.as_ref();
+        let response = exchange.response.as_ref();
+        let asked = request.map(|request| &request.message);
+        let answered = response.map(|response| &response.message);
+        let rare = exchange.rare.as_deref();
+        let versions = asked.into_iter().chain(answered);
+        let versions = versions.map(|message| message.version);
+        let seen = answered.is_none_or(|message| message.progress != Progress::Unseen);
+        Self {
+            method: exchange.method().map(escape),
+            target: request.and_then(|request| text(&request.target)),
+            host: request.and_then(|request| text(&request.host)),
+            version: versions
+                .into_iter()
+                .find(|version| *version != Version::UNKNOWN)
+                .map(|version| version.to_string()),
+            request_frame: asked.map(|message| message.first.frame.0),
+            status: exchange.status(),
+            response_frame: answered.map(|message| message.first.frame.0),
+            outcome: outcome.map(Outcome::name),
+            expected: answered.and_then(Message::expected),
+            // Of a response that never came it is known that nothing was received, unless the capture lost it.
+            received: (outcome.is_some() && seen).then(|| answered.map_or(0, Message::received)),
+            waited_ms: exchange.waited().map(millis),
+            request_last_frame: asked.map(|message| message.last.frame.0),
+            response_last_frame: answered.map(|message| message.last.frame.0),
+            user_agent: request.and_then(|request| text(&request.user_agent)),
+            server: response.and_then(|response| text(&response.server)),
+            interim: rare.map_or_else(Vec::new, |rare| {
+                rare.interim.iter().map(|interim| interim.status).collect()
+            }),
+            connection_header: Messages {
+                request: asked.map(|message| OptionsRow::new(message.connection)),
+                response: answered.map(|message| OptionsRow::new(message.connection)),
+            },
+            closes: exchange.closes().map(words::close_sign),
+            faults: Messages {
+                request: exchange
+                    .request_faults()
+                    .iter()
+                    .map(FaultRow::new)
+                    .collect(),
+                response: exchange
+                    .response_faults()
+                    .iter()
+                    .map(FaultRow::new)
+                    .collect(),
+            },
+        }
+    }
+}
+
+impl OptionsRow {
+    const fn new(options: ConnectionOptions) -> Self {
+        Self {
+            lines: options.lines,
+            close: options.close,
+            keep_alive: options.keep_alive,
+            others: options.others,
+            upgrade: options.upgrade,
+        }
+    }
+}
+
+impl<'a> FaultRow<'a> {
+    fn new(fault: &'a Fault) -> Self {
+        Self {
+            rule: fault.rule.text(),
+            offset: fault.offset,
+            bytes: escape(fault.bytes.as_bytes()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct FindingRow<'a> {
+    id: u32,
+    rule: &'a str,
+    severity: &'static str,
+    certainty: &'static str,
+    connections: &'a [u32],
+    client: Option<std::net::IpAddr>,
+    server: Option<String>,
+    summary: Cow<'a, str>,
+    message: Cow<'a, str>,
+    evidence: Vec<EvidenceRow<'a>>,
+    remedies: Vec<Cow<'a, str>>,
+}
+
+#[derive(Serialize)]
+struct EvidenceRow<'a> {
+    frame: u64,
+    at: Time,
+    note: Cow<'a, str>,
+}
+
+impl<'a> FindingRow<'a> {
+    fn new(finding: &'a Finding) -> Self {
+        let evidence = finding.evidence.iter();
+        Self {
+            id: finding.id,
+            rule: finding.rule,
+            severity: finding.severity.name(),
+            certainty: finding.certainty.name(),
+            connections: &finding.connections,
+            client: finding.client,
+            server: finding.server.map(|server| server.to_string()),
+            summary: harmless(&finding.summary),
+            message: harmless(&finding.message),
+            evidence: evidence
+                .map(|evidence| EvidenceRow {
+                    frame: evidence.mark.frame.0,
+                    at: Time(evidence.mark.time),
+                    note: harmless(&evidence.note),
+                })
+                .collect(),
+            remedies: finding.remedies.iter().map(|it| harmless(it)).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct SocketsRow {
+    client: std::net::IpAddr,
+    server: String,
+    connections: u64,
+    time_wait_now: u64,
+    time_wait_peak: u64,
+    ports_low: u16,
+    ports_high: u16,
+    range: String,
+    range_basis: &'static str,
+    used_peak_percent: f64,
+    runs_out_at: Option<Time>,
+    peak_at: Option<Time>,
+    used_peak: u64,
+}
+
+impl SocketsRow {
+    fn new(sockets: &Sockets) -> Self {
+        Self {
+            client: sockets.client,
+            server: sockets.server.to_string(),
+            connections: sockets.connections,
+            time_wait_now: sockets.time_wait_now,
+            time_wait_peak: sockets.time_wait_peak,
+            ports_low: sockets.ports_low,
+            ports_high: sockets.ports_high,
+            range: format!("{}-{}", sockets.range.0, sockets.range.1),
+            range_basis: words::basis(sockets.basis),
+            used_peak_percent: (sockets.used_peak_percent() * 10.0).round() / 10.0,
+            runs_out_at: sockets.runs_out_at.map(Time),
+            peak_at: sockets.peak_at.map(Time),
+            used_peak: sockets.used_peak,
+        }
+    }
+}
+
+/// A moment as RFC 3339 in UTC, with all nine digits.
+struct Time(Timestamp);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&clock::rfc3339(self.0))
+    }
+}
+
+fn text(text: &Option<Text>) -> Option<Cow<'_, str>> {
+    text.as_ref().map(|text| escape(text.as_bytes()))
+}
+
+fn millis(span: Duration) -> f64 {
+    span.as_nanos() as f64 / 1e6
+}

@@ -1,0 +1,149 @@
+//! The page as Markdown, for tickets (CommonMark, with the tables of GitHub's).
+//!
+//! What could be taken for markup in a text is escaped; what is to be copied stands in back quotes.
+
+use std::io::{self, Write};
+
+use super::line::{Line, Table, Tone};
+use super::page::Sheet;
+use crate::escape::harmless;
+
+pub(super) struct Markdown<'o> {
+    out: &'o mut dyn Write,
+}
+
+impl<'o> Markdown<'o> {
+    pub(super) fn new(out: &'o mut dyn Write) -> Self {
+        Self { out }
+    }
+}
+
+fn marked(line: &Line) -> String {
+    let mut out = String::new();
+    for (tone, text) in &line.0 {
+        let text = harmless(text);
+        // Marks must touch the words they mark (CommonMark §6.2).
+        let words = text.trim();
+        let start = text.len() - text.trim_start().len();
+        let end = text.trim_end().len();
+        if words.is_empty() {
+            out += &text;
+            continue;
+        }
+        out += &text[..start];
+        match tone {
+            Tone::Plain | Tone::Faint => out += &plain(words),
+            Tone::Code => out += &code(words),
+            Tone::Strong | Tone::Error | Tone::Warning | Tone::Note | Tone::Good => {
+                out += &format!("**{}**", plain(words));
+            }
+        }
+        out += &text[end..];
+    }
+    out
+}
+
+/// With a backslash before everything that is markup in the middle of a line (§2.4). Pairs of back quotes stay: our own
+/// texts use them.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    let paired = text.matches('`').count().is_multiple_of(2);
+    let mut quoted = false;
+    for char in text.chars() {
+        quoted ^= char == '`' && paired;
+        let markup = match char {
+            '`' => !paired,
+            '|' => true,
+            '\\' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '&' | '~' => !quoted,
+            _ => false,
+        };
+        if markup {
+            out.push('\\');
+        }
+        out.push(char);
+    }
+    out
+}
+
+/// In as many back quotes as the text needs (§6.1).
+fn code(text: &str) -> String {
+    let longest = text.split(|char| char != '`').map(str::len).max();
+    let fence = "`".repeat(longest.unwrap_or(0) + 1);
+    let space = if text.starts_with('`') || text.ends_with('`') {
+        " "
+    } else {
+        ""
+    };
+    format!("{fence}{space}{text}{space}{fence}")
+}
+
+impl Sheet for Markdown<'_> {
+    fn title(&mut self, line: &Line) -> io::Result<()> {
+        writeln!(self.out, "# {}", marked(line).replace("**", ""))
+    }
+
+    fn heading(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "\n## {text}\n")
+    }
+
+    fn paragraph(&mut self, line: &Line) -> io::Result<()> {
+        writeln!(self.out, "\n{}", marked(line))
+    }
+
+    fn entry(&mut self, line: &Line) -> io::Result<()> {
+        writeln!(self.out, "\n### {}\n", marked(line).replace("**", ""))
+    }
+
+    fn detail(&mut self, label: &'static str, line: &Line) -> io::Result<()> {
+        if label.is_empty() {
+            writeln!(self.out, "{}\n", marked(line))
+        } else {
+            writeln!(self.out, "- {label}: {}", marked(line))
+        }
+    }
+
+    fn item(&mut self, lead: &Line, body: &Line) -> io::Result<()> {
+        writeln!(self.out, "- {}\\\n  {}", marked(lead), marked(body))
+    }
+
+    fn table(&mut self, table: &Table) -> io::Result<()> {
+        let mut names = String::from("|");
+        let mut rule = String::from("|");
+        for (name, right) in &table.columns {
+            names += &format!(" {name} |");
+            rule += if *right { " --: |" } else { " --- |" };
+        }
+        writeln!(self.out, "{names}\n{rule}")?;
+        for row in &table.rows {
+            let mut cells = String::from("|");
+            for column in 0..table.columns.len() {
+                let cell = row.get(column).map(marked).unwrap_or_default();
+                cells += &format!(" {cell} |");
+            }
+            writeln!(self.out, "{cells}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markup_in_texts_is_none() {
+        for (text, shown) in [
+            ("a*b_c|d", "a\\*b\\_c\\|d"),
+            ("say `Connection: *`", "say `Connection: *`"),
+            ("one ` alone", "one \\` alone"),
+            ("<script>", "\\<script\\>"),
+        ] {
+            assert_eq!(plain(text), shown);
+        }
+        assert_eq!(code("a`b"), "``a`b``");
+        assert_eq!(
+            marked(&Line::from("x ").strong("two ").plain("y")),
+            "x **two** y"
+        );
+    }
+}

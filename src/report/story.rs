@@ -1,0 +1,378 @@
+//! One connection's end in a plain sentence: who, how, when, and what became of the exchange it hit.
+
+use super::clock::span;
+use super::line::{bytes, count, number};
+use super::words;
+use crate::certainty::Certainty;
+use crate::connection::{By, Connection, How, Opening, Phase, ResetKind, Roles};
+use crate::decode::QuoteKind;
+use crate::escape::shortened;
+use crate::http::{CloseSign, Ending, Exchange, Outcome, Protocol};
+use crate::mark::FrameNumber;
+
+/// Characters of a request target or host that a sentence bears.
+const TARGET: usize = 48;
+
+/// The story of one connection.
+pub(super) fn story(connection: &Connection) -> String {
+    let mut told = ending(connection);
+    match connection.teardown.certainty {
+        Certainty::Certain => {}
+        Certainty::Likely => told = hedged("Likely: ", &told),
+        Certainty::Possible => told = hedged("Possibly: ", &told),
+    }
+    told += &exchanges(connection);
+    told.push('.');
+    let [client, server] = connection.sent.map(|sent| sent.missing);
+    let missing = client.saturating_add(server);
+    if missing > 0 {
+        told += &format!(
+            " The capture lacks {} that were acknowledged.",
+            bytes(missing)
+        );
+    }
+    if connection.roles == Roles::Ports {
+        told += " Which side is the client is judged by the ports.";
+    }
+    told
+}
+
+/// How it ended, in a few words, for tables.
+pub(super) const fn how(how: How) -> &'static str {
+    match how {
+        How::Fin => "FIN",
+        How::Reset(ResetKind::Refusal) => "RST, refusing",
+        How::Reset(ResetKind::NoSocket) => "RST, no such socket",
+        How::Reset(ResetKind::Abort) => "RST, aborting",
+        How::Reset(ResetKind::Foreign) => "RST, not the host's own",
+        How::Reset(ResetKind::Stale) => "RST, too late to count",
+        How::Silence => "silence",
+        How::Open => "still open",
+    }
+}
+
+/// Who ended it, for tables.
+pub(super) const fn who(by: By) -> &'static str {
+    match by {
+        By::Client => "client",
+        By::Server => "server",
+        By::Both => "both at once",
+        By::Middlebox => "box in between",
+        By::Nobody => "nobody",
+    }
+}
+
+/// When, for tables.
+pub(super) const fn when(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Connecting => "while connecting",
+        Phase::TlsHandshake => "in the TLS handshake",
+        Phase::BeforeRequest => "before a request",
+        Phase::Request => "during the request",
+        Phase::Waiting => "waiting for the response",
+        Phase::ResponseHead => "in the response head",
+        Phase::ResponseBody => "in the response body",
+        Phase::Between => "between exchanges",
+        Phase::After => "after the last exchange",
+        Phase::Tunnel => "in a tunnel",
+        Phase::Opaque => "(not HTTP)",
+    }
+}
+
+fn hedged(hedge: &str, sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    let first = chars.next().map(|first| first.to_ascii_lowercase());
+    hedge.chars().chain(first).chain(chars).collect()
+}
+
+const fn actor(by: By) -> &'static str {
+    match by {
+        By::Client => "The client",
+        By::Server => "The server",
+        By::Both => "Both sides",
+        By::Middlebox => "A box in between",
+        By::Nobody => "One side",
+    }
+}
+
+fn ending(connection: &Connection) -> String {
+    let teardown = &connection.teardown;
+    let actor = actor(teardown.by);
+    let into = span(teardown.at.since(connection.first.time));
+    let at = if teardown.frame == FrameNumber(0) {
+        format!("{into} in")
+    } else {
+        format!("(frame {}) {into} in", number(teardown.frame.0))
+    };
+    let phase = phase(connection);
+    match (connection.opening, teardown.how) {
+        (Opening::Unreachable, _) => unreachable(connection),
+        (Opening::Unanswered, _) => {
+            let tries = u64::from(connection.syn_retries) + 1;
+            format!(
+                "No answer to the SYN (frame {}), sent {} in {}",
+                number(connection.first.frame.0),
+                count(tries, "time", "times"),
+                span(connection.lasted())
+            )
+        }
+        (Opening::Refused, How::Reset(_)) => {
+            format!("{actor} refused the connection with RST {at}")
+        }
+        (_, How::Fin) => match teardown.by {
+            By::Both => format!("Both sides closed with FIN at once {at}, {phase}"),
+            _ => format!("{actor} closed with FIN {at}, {phase}"),
+        },
+        (_, How::Reset(ResetKind::Refusal)) => format!("{actor} refused with RST {at}, {phase}"),
+        (_, How::Reset(ResetKind::Abort)) => format!("{actor} aborted with RST {at}, {phase}"),
+        (_, How::Reset(ResetKind::NoSocket)) => format!(
+            "{actor} had no such socket any more, as its RST {at} shows: it had closed before, {phase}"
+        ),
+        (_, How::Reset(ResetKind::Foreign)) => {
+            format!("A RST that is not the work of the host it names {at} ended it, {phase}")
+        }
+        (_, How::Reset(ResetKind::Stale)) => {
+            format!("{actor} sent a RST {at}, too late to count, {phase}")
+        }
+        (_, How::Silence) => format!(
+            "{actor} stopped answering; the last sign of life is frame {}, {into} in, {phase}",
+            number(teardown.frame.0)
+        ),
+        (_, How::Open) => format!(
+            "Still open when the capture ends, {} in, {phase}",
+            span(connection.lasted())
+        ),
+    }
+}
+
+fn unreachable(connection: &Connection) -> String {
+    let Some(quote) = &connection.icmp else {
+        return "The network reported that the server cannot be reached".to_owned();
+    };
+    let what = match quote.kind {
+        QuoteKind::Unreachable => "destination unreachable",
+        QuoteKind::TooBig => "packet too big",
+        QuoteKind::TimeExceeded => "time exceeded",
+        QuoteKind::Other => "an error",
+    };
+    format!(
+        "{} reported by ICMP that the server cannot be reached: {what}, type {} code {} (frame {})",
+        quote.reporter,
+        quote.icmp_type,
+        quote.icmp_code,
+        number(quote.frame.0)
+    )
+}
+
+/// When, as a clause that follows a comma.
+fn phase(connection: &Connection) -> String {
+    let teardown = &connection.teardown;
+    let by_server = teardown.by == By::Server;
+    let clause = match teardown.phase {
+        Phase::Connecting => "before the handshake was complete",
+        Phase::TlsHandshake => "in the TLS handshake",
+        Phase::BeforeRequest if by_server => "before a request had reached it",
+        Phase::BeforeRequest => "before any request",
+        Phase::Request if by_server => "before the request was complete",
+        Phase::Request => "in the middle of the request",
+        Phase::Waiting if by_server => "without a byte of the response",
+        Phase::Waiting => "while the response was awaited",
+        Phase::ResponseHead => "in the middle of the response head",
+        Phase::ResponseBody => "in the middle of the response body",
+        Phase::Between if connection.exchanges.is_empty() => "with nothing under way",
+        Phase::Between => "with every exchange complete and no close announced",
+        Phase::After => {
+            return format!("after every exchange was complete and {}", sign(connection));
+        }
+        Phase::Tunnel if connection.protocol == Protocol::WebSocket => "in the WebSocket",
+        Phase::Tunnel => "in the tunnel",
+        Phase::Opaque => {
+            let [client, server] = connection.sent.map(|sent| bytes(sent.bytes));
+            let spoken = match connection.protocol {
+                Protocol::Tls => "under TLS",
+                Protocol::Http2 => "in HTTP/2",
+                _ => "in what is not HTTP",
+            };
+            return format!("after {client} from the client and {server} from the server {spoken}");
+        }
+    };
+    clause.to_owned()
+}
+
+/// What announced the close.
+fn sign(connection: &Connection) -> &'static str {
+    let signs = connection.exchanges.iter().rev();
+    match signs.filter_map(Exchange::closes).next() {
+        Some(CloseSign::RequestClose) => "the close announced by the request",
+        Some(CloseSign::ResponseClose) => "the close announced by the response",
+        Some(CloseSign::RequestVersion | CloseSign::ResponseVersion) => {
+            "the close implied by the HTTP version"
+        }
+        Some(CloseSign::ResponseFraming) => "the response delimited by the close",
+        None => "the close announced",
+    }
+}
+
+/// What became of the requests: the first one that something befell, else their number.
+fn exchanges(connection: &Connection) -> String {
+    let all = connection.exchanges.len();
+    let ending = words::ending(connection);
+    let hit = connection
+        .exchanges
+        .iter()
+        .enumerate()
+        .find_map(|(nth, it)| {
+            let outcome = it.outcome(ending)?;
+            (outcome != Outcome::Complete).then_some((nth + 1, it, outcome))
+        });
+    match hit {
+        None if all == 0 => String::new(),
+        None => format!("; {}", count(all as u64, "request", "requests")),
+        Some((nth, exchange, outcome)) => {
+            let place = match all {
+                1 => "its request".to_owned(),
+                all => format!("request {} of {}", number(nth as u64), number(all as u64)),
+            };
+            format!(
+                "; {place}, {}, {}",
+                asked(exchange),
+                fate(exchange, outcome, ending)
+            )
+        }
+    }
+}
+
+/// `GET /path (frame 4)`.
+pub(super) fn asked(exchange: &Exchange) -> String {
+    let Some(request) = &exchange.request else {
+        return "which was not captured".to_owned();
+    };
+    let method = exchange.method().unwrap_or(b"?");
+    let target = request
+        .target
+        .as_ref()
+        .map_or(&b"?"[..], |it| it.as_bytes());
+    format!(
+        "{} {} (frame {})",
+        shortened(method, TARGET),
+        shortened(target, TARGET),
+        number(request.message.first.frame.0)
+    )
+}
+
+fn fate(exchange: &Exchange, outcome: Outcome, ending: Ending) -> String {
+    let Some(response) = &exchange.response else {
+        return match outcome {
+            Outcome::Unfinished => "had no response yet".to_owned(),
+            _ => "got no response".to_owned(),
+        };
+    };
+    let message = &response.message;
+    let received = number(message.received());
+    let got = match message.expected() {
+        Some(expected) if expected > 0 => {
+            format!("{received} of {} bytes of the response", number(expected))
+        }
+        _ => format!("{received} bytes of an incomplete response"),
+    };
+    match (outcome, ending) {
+        (Outcome::Unfinished, _) => format!("had {got} so far"),
+        (_, Ending::ByClient) => format!("had got {got}"),
+        _ => format!("got {got}"),
+    }
+}
+
+/// A Wireshark display filter for one connection.
+pub(super) fn filter(connection: &Connection) -> String {
+    let family = |ip: std::net::IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };
+    let (client, server) = (connection.client, connection.server);
+    let (one, other) = (family(client.ip), family(server.ip));
+    format!(
+        "{one}.addr=={} && {other}.addr=={} && tcp.port=={} && tcp.port=={}",
+        client.ip, server.ip, client.port, server.port
+    )
+}
+
+/// `10.0.0.1:50819 → 10.0.0.2:80`.
+pub(super) fn route(connection: &Connection) -> String {
+    format!("{} → {}", connection.client, connection.server)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::sample;
+
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Connection), told: &str) {
+        let mut connection = sample::connection();
+        change(&mut connection);
+        assert_eq!(story(&connection), told);
+    }
+
+    #[test]
+    fn endings_are_told_in_one_sentence() {
+        check(
+            |_| {},
+            "The server closed with FIN (frame 9) 0.041 s in, after 100 B from the client and 100 B from the server \
+             in what is not HTTP.",
+        );
+        check(
+            |it| it.teardown.phase = Phase::Between,
+            "The server closed with FIN (frame 9) 0.041 s in, with nothing under way.",
+        );
+        check(
+            |it| {
+                it.teardown.by = By::Client;
+                it.teardown.how = How::Reset(ResetKind::Abort);
+                it.teardown.phase = Phase::Waiting;
+                it.teardown.certainty = Certainty::Likely;
+            },
+            "Likely: the client aborted with RST (frame 9) 0.041 s in, while the response was awaited.",
+        );
+        check(
+            |it| {
+                it.opening = Opening::Refused;
+                it.teardown.how = How::Reset(ResetKind::Refusal);
+                it.teardown.phase = Phase::Connecting;
+            },
+            "The server refused the connection with RST (frame 9) 0.041 s in.",
+        );
+        check(
+            |it| {
+                it.opening = Opening::Unanswered;
+                it.syn_retries = 3;
+                it.teardown.by = By::Nobody;
+                it.teardown.how = How::Silence;
+                it.sent[0].missing = 1200;
+            },
+            "No answer to the SYN (frame 1), sent 4 times in 0.060 s. The capture lacks 1.2 kB that were acknowledged.",
+        );
+        check(
+            |it| {
+                it.teardown.by = By::Nobody;
+                it.teardown.how = How::Open;
+                it.teardown.phase = Phase::ResponseBody;
+                it.roles = Roles::Ports;
+            },
+            "Still open when the capture ends, 0.060 s in, in the middle of the response body. Which side is the client \
+             is judged by the ports.",
+        );
+        check(
+            |it| {
+                it.teardown.by = By::Nobody;
+                it.teardown.how = How::Silence;
+                it.teardown.phase = Phase::Waiting;
+            },
+            "One side stopped answering; the last sign of life is frame 9, 0.041 s in, while the response was awaited.",
+        );
+    }
+
+    #[test]
+    fn filters_name_both_ends() {
+        assert_eq!(
+            filter(&sample::connection()),
+            "ip.addr==10.0.0.1 && ip.addr==10.0.0.2 && tcp.port==50819 && tcp.port==80"
+        );
+    }
+}

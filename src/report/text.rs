@@ -1,0 +1,152 @@
+//! The page as plain text, of a width that mail and tickets bear; with colour for a terminal that wants it.
+
+use std::io::{self, Write};
+
+use super::line::{Line, Table, Tone};
+use super::page::Sheet;
+use crate::escape::harmless;
+
+/// Columns.
+const WIDTH: usize = 92;
+/// Before details, and between a label and its text.
+const INDENT: usize = 2;
+/// Of labels.
+const LABEL: usize = 10;
+/// Before the text of an item.
+const BODY: usize = 4;
+
+pub(super) struct Text<'o> {
+    out: &'o mut dyn Write,
+    color: bool,
+    /// The label that was shown last, while details follow each other.
+    label: Option<&'static str>,
+}
+
+impl<'o> Text<'o> {
+    pub(super) fn new(out: &'o mut dyn Write, color: bool) -> Self {
+        Self {
+            out,
+            color,
+            label: None,
+        }
+    }
+
+    /// Writes a line that begins in column `at` after what stands there, and goes on at `indent` where it is too long.
+    /// What is to be copied is never broken.
+    fn wrap(&mut self, line: &Line, mut at: usize, indent: usize) -> io::Result<()> {
+        let mut fresh = true;
+        for (tone, text) in &line.0 {
+            let text = harmless(text);
+            let words: Vec<&str> = match tone {
+                Tone::Code => vec![&text],
+                _ => text.split_inclusive(' ').collect(),
+            };
+            for word in words {
+                let width = word.trim_end().chars().count();
+                if !fresh && at + width > WIDTH {
+                    write!(self.out, "\n{:indent$}", "")?;
+                    at = indent;
+                    fresh = true;
+                }
+                let word = if fresh { word.trim_start() } else { word };
+                self.tone(*tone, word)?;
+                at += word.chars().count();
+                fresh = fresh && word.is_empty();
+            }
+        }
+        writeln!(self.out)
+    }
+
+    fn tone(&mut self, tone: Tone, text: &str) -> io::Result<()> {
+        let code = match tone {
+            Tone::Plain | Tone::Code => "",
+            Tone::Strong => "1",
+            Tone::Faint => "2",
+            Tone::Error => "1;31",
+            Tone::Warning => "33",
+            Tone::Note => "36",
+            Tone::Good => "32",
+        };
+        if self.color && !code.is_empty() {
+            write!(self.out, "\x1b[{code}m{text}\x1b[0m")
+        } else {
+            write!(self.out, "{text}")
+        }
+    }
+}
+
+impl Sheet for Text<'_> {
+    fn title(&mut self, line: &Line) -> io::Result<()> {
+        self.wrap(line, 0, 0)?;
+        writeln!(self.out)
+    }
+
+    fn heading(&mut self, text: &str) -> io::Result<()> {
+        self.label = None;
+        writeln!(self.out)?;
+        self.tone(Tone::Strong, text)?;
+        let rule = "-".repeat(text.chars().count());
+        writeln!(self.out, "\n{rule}")
+    }
+
+    fn paragraph(&mut self, line: &Line) -> io::Result<()> {
+        self.wrap(line, 0, 0)
+    }
+
+    fn entry(&mut self, line: &Line) -> io::Result<()> {
+        // Apart from the entry before it, but not from its section's heading.
+        if self.label.is_some() {
+            writeln!(self.out)?;
+        }
+        self.label = Some("");
+        self.wrap(line, 0, 3)
+    }
+
+    fn detail(&mut self, label: &'static str, line: &Line) -> io::Result<()> {
+        let shown = if self.label == Some(label) { "" } else { label };
+        self.label = Some(label);
+        if label.is_empty() {
+            write!(self.out, "{:INDENT$}", "")?;
+            return self.wrap(line, INDENT, INDENT);
+        }
+        write!(self.out, "{:INDENT$}", "")?;
+        self.tone(Tone::Faint, &format!("{shown:<LABEL$}"))?;
+        self.wrap(line, INDENT + LABEL, INDENT + LABEL)
+    }
+
+    fn item(&mut self, lead: &Line, body: &Line) -> io::Result<()> {
+        self.wrap(lead, 0, BODY)?;
+        write!(self.out, "{:BODY$}", "")?;
+        self.wrap(body, BODY, BODY)
+    }
+
+    fn table(&mut self, table: &Table) -> io::Result<()> {
+        let header = table
+            .columns
+            .iter()
+            .map(|(name, _)| Line::default().faint(*name));
+        let header: Vec<Line> = header.collect();
+        let lines = || std::iter::once(&header).chain(&table.rows);
+        let width = |column: usize| {
+            let cells = lines().filter_map(|row| row.get(column));
+            cells.map(Line::width).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..table.columns.len()).map(width).collect();
+        for row in lines() {
+            let last = row.len().saturating_sub(1);
+            for (nth, (cell, (_, right))) in row.iter().zip(&table.columns).enumerate() {
+                let room = widths[nth] - cell.width();
+                let (before, after) = if *right { (room, 0) } else { (0, room) };
+                write!(self.out, "{:before$}", "", before = before + INDENT)?;
+                for (tone, text) in &cell.0 {
+                    self.tone(*tone, &harmless(text))?;
+                }
+                if nth < last {
+                    write!(self.out, "{:after$}", "")?;
+                }
+            }
+            writeln!(self.out)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! The words of the machine-readable formats for what the floors below tell as types.
+
+use crate::connection::{By, Connection, How, Opening, ResetKind, Roles, Standing};
+use crate::hosts::RangeBasis;
+use crate::http::{CloseSign, Ending, Protocol};
+
+/// Who began the close; `None` while nobody has.
+pub(super) const fn by(by: By) -> Option<&'static str> {
+    match by {
+        By::Client => Some("client"),
+        By::Server => Some("server"),
+        By::Both => Some("both"),
+        By::Middlebox => Some("middlebox"),
+        By::Nobody => None,
+    }
+}
+
+pub(super) const fn how(how: How) -> &'static str {
+    match how {
+        How::Fin => "fin",
+        How::Reset(_) => "reset",
+        How::Silence => "silence",
+        How::Open => "open",
+    }
+}
+
+pub(super) const fn reset(how: How) -> Option<&'static str> {
+    let How::Reset(kind) = how else { return None };
+    Some(match kind {
+        ResetKind::Refusal => "refusal",
+        ResetKind::NoSocket => "no-socket",
+        ResetKind::Abort => "abort",
+        ResetKind::Foreign => "foreign",
+        ResetKind::Stale => "stale",
+    })
+}
+
+pub(super) const fn opening(opening: Opening) -> &'static str {
+    match opening {
+        Opening::Handshake => "handshake",
+        Opening::Refused => "refused",
+        Opening::Unreachable => "unreachable",
+        Opening::Unanswered => "unanswered",
+        Opening::Rejected => "rejected",
+        Opening::Midstream => "midstream",
+    }
+}
+
+pub(super) const fn protocol(protocol: Protocol) -> Option<&'static str> {
+    match protocol {
+        Protocol::Unknown => None,
+        Protocol::Http1 => Some("http/1"),
+        Protocol::Http2 => Some("http/2"),
+        Protocol::Tls => Some("tls"),
+        Protocol::WebSocket => Some("websocket"),
+        Protocol::Tunnel => Some("connect"),
+        Protocol::Opaque => Some("opaque"),
+    }
+}
+
+pub(super) const fn roles(roles: Roles) -> &'static str {
+    match roles {
+        Roles::Handshake => "handshake",
+        Roles::Http => "http",
+        Roles::Ports => "ports",
+    }
+}
+
+pub(super) const fn basis(basis: RangeBasis) -> &'static str {
+    match basis {
+        RangeBasis::Told => "told",
+        RangeBasis::Observed => "observed",
+        RangeBasis::Default => "default",
+    }
+}
+
+pub(super) const fn close_sign(sign: CloseSign) -> &'static str {
+    match sign {
+        CloseSign::RequestClose => "request-close",
+        CloseSign::RequestVersion => "request-version",
+        CloseSign::ResponseClose => "response-close",
+        CloseSign::ResponseVersion => "response-version",
+        CloseSign::ResponseFraming => "response-framing",
+    }
+}
+
+pub(super) fn state(standing: Standing) -> Option<&'static str> {
+    standing.state().map(|state| state.name())
+}
+
+/// Which sides have held a TIME-WAIT.
+pub(super) fn time_wait(connection: &Connection) -> Option<&'static str> {
+    let [client, server] = connection.time_wait;
+    match (client, server) {
+        (Some(_), Some(_)) => Some("both"),
+        (Some(_), None) => Some("client"),
+        (None, Some(_)) => Some("server"),
+        (None, None) => None,
+    }
+}
+
+/// How the connection ended, as far as its exchanges care. When both began at once the server's close counts: the
+/// client's could not have been known to it. A silence is no ending that anybody chose.
+pub(super) fn ending(connection: &Connection) -> Ending {
+    let teardown = &connection.teardown;
+    match (teardown.by, teardown.how) {
+        (_, How::Open | How::Silence) | (By::Nobody, _) => Ending::Open,
+        (By::Client, _) => Ending::ByClient,
+        (_, How::Reset(_)) => Ending::ServerReset,
+        (_, How::Fin) => Ending::ServerFin,
+    }
+}

@@ -1,0 +1,194 @@
+//! What the user's wish means: wires the floors, and is alone in looking at clocks, terminals and the environment.
+//!
+//! A closed pipe is success: whoever reads has seen enough. Every other failure is one message on standard error that
+//! names the input and the way out, and exit status 2.
+
+mod analysis;
+mod progress;
+mod stand_in;
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::cli::{self, Cli, Command};
+use crate::escape::escape;
+use crate::report::{self, Shown, Zone};
+
+/// A finding was as bad as `--fail-on`.
+const FOUND: u8 = 1;
+/// The work could not be done.
+const FAILED: u8 = 2;
+
+/// Does what was asked and says how it went.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    let done = match cli.command {
+        None => report_on(&cli.read, report::Format::Text, None),
+        Some(Command::Report(asked)) => report(&asked),
+        Some(Command::Ladder(asked)) => ladder(&asked),
+        Some(Command::Explain(asked)) => explain(&asked),
+        Some(Command::Rules) => rules(),
+        Some(Command::Completions { shell }) => completions(shell),
+        Some(Command::Man { command }) => man(command.as_deref()),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut message = escape(error.to_string().as_bytes()).into_owned();
+            for cause in error.chain().skip(1) {
+                let cause = escape(cause.to_string().as_bytes()).into_owned();
+                // Some errors tell their cause themselves.
+                if !message.contains(&cause) {
+                    message += &format!(": {cause}");
+                }
+            }
+            // With standard error closed, the exit status is all there is to say.
+            let _ = writeln!(io::stderr(), "hangup: {message}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let mut causes = error
+        .chain()
+        .filter_map(|it| it.downcast_ref::<io::Error>());
+    causes.any(|it| it.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn report(asked: &cli::Report) -> Result<ExitCode> {
+    let by_name = || asked.output.as_deref().and_then(format_of);
+    let format = asked.format.or_else(by_name).unwrap_or(cli::Format::Text);
+    let format = match format {
+        cli::Format::Text => report::Format::Text,
+        cli::Format::Json => report::Format::Json,
+        cli::Format::Ndjson => report::Format::Ndjson,
+        cli::Format::Markdown => report::Format::Markdown,
+        cli::Format::Csv => report::Format::Csv,
+    };
+    report_on(&asked.read, format, asked.output.as_deref())
+}
+
+fn report_on(asked: &cli::Read, format: report::Format, to: Option<&Path>) -> Result<ExitCode> {
+    if let Some(path) = to {
+        spare_the_inputs(asked, path)?;
+    }
+    let reading = analysis::read(asked)?;
+    let options = report::Options {
+        connections: asked.connections.map(|shown| match shown {
+            cli::Shown::All => Shown::All,
+            cli::Shown::Notable => Shown::Notable,
+            cli::Shown::None => Shown::None,
+        }),
+        color: wants_color(asked.color, to.is_none()),
+        zone: if asked.local {
+            Zone::local()
+        } else {
+            Zone::UTC
+        },
+    };
+    let put = |out: &mut dyn Write| -> io::Result<()> {
+        let mut out = BufWriter::with_capacity(1 << 16, out);
+        report::write(&reading.snapshot, format, &options, &mut out)?;
+        out.flush()
+    };
+    match to {
+        None => put(&mut io::stdout().lock())?,
+        Some(path) => File::create(path)
+            .and_then(|mut file| put(&mut file))
+            .with_context(|| format!("{}: the report cannot be written", path.display()))?,
+    }
+    let bar = asked.fail_on.map(analysis::severity);
+    let met = bar.is_some_and(|bar| reading.worst >= Some(bar));
+    Ok(if met {
+        ExitCode::from(FOUND)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// The format that a file's name asks for.
+fn format_of(path: &Path) -> Option<cli::Format> {
+    Some(match path.extension()?.to_str()? {
+        "txt" => cli::Format::Text,
+        "json" => cli::Format::Json,
+        "ndjson" | "jsonl" => cli::Format::Ndjson,
+        "md" | "markdown" => cli::Format::Markdown,
+        "csv" => cli::Format::Csv,
+        _ => return None,
+    })
+}
+
+/// Captures are evidence: a report never takes the place of one that it is made from.
+fn spare_the_inputs(asked: &cli::Read, output: &Path) -> Result<()> {
+    let Ok(output) = output.canonicalize() else {
+        return Ok(());
+    };
+    for input in &asked.files {
+        if input.canonicalize().is_ok_and(|input| input == output) {
+            bail!(
+                "{}: is one of the captures; write the report elsewhere",
+                output.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// `NO_COLOR` counts when it is not empty (<https://no-color.org>); what is typed counts more.
+fn wants_color(when: cli::Color, to_stdout: bool) -> bool {
+    match when {
+        cli::Color::Always => true,
+        cli::Color::Never => false,
+        cli::Color::Auto => {
+            let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+            let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+            to_stdout && io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
+        }
+    }
+}
+
+fn print(text: impl AsRef<[u8]>) -> Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_ref())?;
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut cli::command(), "hangup", &mut script);
+    print(script)
+}
+
+fn man(command: Option<&str>) -> Result<ExitCode> {
+    let mut root = cli::command();
+    root.build();
+    let page = match command {
+        None => root,
+        Some(name) => root
+            .find_subcommand(name)
+            .with_context(|| format!("no command is called {name:?}; `hangup --help` lists them"))?
+            .clone(),
+    };
+    let mut text = Vec::new();
+    clap_mangen::Man::new(page).render(&mut text)?;
+    print(text)
+}
+
+fn ladder(asked: &cli::Ladder) -> Result<ExitCode> {
+    bail!("{}: not yet", asked.file.display())
+}
+
+fn explain(asked: &cli::Explain) -> Result<ExitCode> {
+    bail!("{}: not yet", asked.rule)
+}
+
+fn rules() -> Result<ExitCode> {
+    print("")
+}

@@ -1,0 +1,166 @@
+//! From paths to a [`Snapshot`]: opens the captures, has them analysed, and joins what every floor found.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::progress::Progress;
+use super::stand_in::rules;
+use crate::capture::{self, FileSummary, OpenOptions};
+use crate::cli;
+use crate::engine::{self, Settings, Stats};
+use crate::hosts;
+use crate::ledger::{Damage, Input, LimitHit, Snapshot, Summary};
+use crate::rules::{Finding, Severity};
+
+/// What a reading gives.
+pub(super) struct Reading {
+    pub(super) snapshot: Snapshot,
+    /// The worst of what was found and not ignored, whether it is shown or not.
+    pub(super) worst: Option<Severity>,
+}
+
+pub(super) fn read(asked: &cli::Read) -> Result<Reading> {
+    check_rules(asked)?;
+    let options = OpenOptions {
+        filter: asked.filter.clone(),
+    };
+    let time_wait = Duration::from_secs(asked.time_wait.into());
+    let settings = Settings {
+        time_wait,
+        ..Settings::default()
+    };
+    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = asked.threads.map_or_else(processors, usize::from);
+    let mut source = capture::open(&asked.files, &options)?;
+    let mut progress = Progress::new();
+    let analysis = engine::analyse(&mut *source, &settings, threads, &mut |frames| {
+        progress.at(frames);
+    })?;
+    drop(progress);
+
+    let end = analysis.stats.span.map(|(_, last)| last);
+    let sockets = hosts::sockets(
+        &analysis.connections,
+        &hosts::Settings {
+            time_wait,
+            range: asked.ephemeral_ports,
+        },
+        end.unwrap_or_default(),
+    );
+    let found = rules::evaluate(&analysis.connections, &sockets);
+    let (findings, worst) = select(found, asked);
+    let summary = summary(source.files(), source.lost(), &analysis.stats);
+    Ok(Reading {
+        snapshot: Snapshot {
+            summary,
+            connections: analysis.connections,
+            findings,
+            sockets,
+            contexts: analysis.stats.contexts,
+        },
+        worst,
+    })
+}
+
+/// A rule that does not exist is a typing error: to go on would hide what it was meant to show.
+fn check_rules(asked: &cli::Read) -> Result<()> {
+    for name in asked.rule.iter().chain(&asked.ignore) {
+        if rules::page(name).is_none() {
+            bail!("no rule is called {name:?}; `hangup rules` lists them");
+        }
+    }
+    Ok(())
+}
+
+/// The findings that are wanted, numbered anew, and the worst before the mild ones were left out.
+fn select(found: Vec<Finding>, asked: &cli::Read) -> (Vec<Finding>, Option<Severity>) {
+    let named = |names: &[String], finding: &Finding| names.iter().any(|name| name == finding.rule);
+    let mut findings = found;
+    findings.retain(|finding| {
+        (asked.rule.is_empty() || named(&asked.rule, finding)) && !named(&asked.ignore, finding)
+    });
+    let worst = findings.iter().map(|finding| finding.severity).max();
+    let least = asked.min_severity.map(severity);
+    findings.retain(|finding| Some(finding.severity) >= least);
+    for (number, finding) in (1..).zip(&mut findings) {
+        finding.id = number;
+    }
+    (findings, worst)
+}
+
+pub(super) const fn severity(typed: cli::Severity) -> Severity {
+    match typed {
+        cli::Severity::Benign => Severity::Benign,
+        cli::Severity::Note => Severity::Note,
+        cli::Severity::Warning => Severity::Warning,
+        cli::Severity::Error => Severity::Error,
+    }
+}
+
+fn summary(files: &[FileSummary], lost: capture::Loss, stats: &Stats) -> Summary {
+    let inputs = files.iter().map(|file| Input {
+        path: file.path.clone(),
+        format: file.format.to_owned(),
+        packets: file.packets,
+        bytes: file.bytes,
+        damage: file.damage.as_ref().map(|damage| Damage {
+            offset: damage.offset,
+            reason: damage.reason.clone(),
+        }),
+    });
+    Summary {
+        inputs: inputs.collect(),
+        span: stats.span,
+        frames: stats.frames,
+        segments: stats.segments,
+        skipped: stats.skipped,
+        lost,
+        limits: limits(stats),
+        let_go: stats.bounds.let_go,
+    }
+}
+
+/// The bounds that were hit, each with what it cost.
+fn limits(stats: &Stats) -> Vec<LimitHit> {
+    let bounds = &stats.bounds;
+    let all = [
+        (
+            "open-connections",
+            bounds.forgotten,
+            "connections were judged before their end, because too many were open at once",
+        ),
+        (
+            "settled-connections",
+            bounds.let_go,
+            "connections were counted and not kept",
+        ),
+        (
+            "reassembly",
+            bounds.holes,
+            "holes in a byte stream were given up, because too much waited behind them",
+        ),
+        (
+            "exchanges",
+            bounds.exchanges,
+            "exchanges were let go, the oldest of connections with very many",
+        ),
+        (
+            "fragments",
+            bounds.fragments,
+            "IP fragments were let go, because too many waited for their siblings",
+        ),
+        (
+            "tunnels",
+            bounds.tunnels,
+            "packets came through tunnels beyond the number that is told apart",
+        ),
+    ];
+    let hit = all.into_iter().filter(|(_, count, _)| *count > 0);
+    hit.map(|(name, count, meaning)| LimitHit {
+        name,
+        count,
+        meaning,
+    })
+    .collect()
+}
