@@ -221,6 +221,9 @@ impl Conversation {
                     Sight::Response => Kind::Response,
                     _ => {
                         self.extend(from, at, bytes.len() as u64, 0);
+                        if begins && self.is_last_chunk(from, bytes) {
+                            self.complete(from);
+                        }
                         return bytes.len();
                     }
                 };
