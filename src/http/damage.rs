@@ -95,6 +95,12 @@ impl Conversation {
                     self.begin(from, Kind::Request, pending.first, start);
                     self.requester = Some((from, Certainty::Likely));
                 }
+                Some(Kind::Request) if smells_like_request(&pending.bytes) => {
+                    self.begin(from, Kind::Request, pending.first, start);
+                }
+                Some(Kind::Response) if pending.bytes.starts_with(b"HTTP/") => {
+                    self.begin(from, Kind::Response, pending.first, start);
+                }
                 Some(role) if self.lane(from).clean => self.begin(from, role, pending.first, start),
                 _ => return self.lane_mut(from).lose(),
             }
