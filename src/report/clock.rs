@@ -60,14 +60,15 @@ pub fn rfc3339(at: Timestamp) -> String {
     out
 }
 
-/// A span in seconds to the millisecond, `0.041 s`; finer where it would read as nothing; in minutes and hours where it is long.
+/// A span in seconds to the millisecond, `0.041 s`; finer where that would read as nothing, in minutes, hours and days
+/// where it is long.
 #[must_use]
 pub fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     let micros = span.as_micros();
     match (seconds, micros) {
         (0, 0) => "0 s".to_owned(),
-        (0, 1..=999) => format!("{:.6} s", span.as_secs_f64()),
+        (0, 1..=999) => format!("{:.3} ms", micros as f64 / 1e3),
         (0..=119, _) => format!("{:.3} s", span.as_secs_f64()),
         (120..=7199, _) => format!("{} min {} s", seconds / 60, seconds % 60),
         (7200..=172_799, _) => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
@@ -118,7 +119,7 @@ mod tests {
         ] {
             assert_eq!(span(Duration::from_millis(millis)), text);
         }
-        assert_eq!(span(Duration::from_micros(85)), "0.000085 s");
+        assert_eq!(span(Duration::from_micros(85)), "0.085 ms");
         assert_eq!(span(Duration::from_nanos(85)), "0 s");
     }
 }

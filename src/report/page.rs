@@ -20,6 +20,7 @@ use crate::escape::escape;
 use crate::hosts::{RangeBasis, Sockets};
 use crate::ledger::Input;
 use crate::rules::{Finding, Severity};
+use crate::time::Timestamp;
 
 /// Files named one by one.
 const FILES: usize = 12;
@@ -318,7 +319,7 @@ impl<'v, 'a> Page<'v, 'a> {
             let told = format!(
                 "frame {}, {} {}: {}",
                 number(evidence.mark.frame.0),
-                self.view.options.zone.time_of_day(evidence.mark.time),
+                self.time(evidence.mark.time),
                 self.offset(evidence.mark.time),
                 evidence.note
             );
@@ -434,7 +435,7 @@ impl<'v, 'a> Page<'v, 'a> {
         for row in rows {
             if let Some(at) = row.runs_out_at {
                 let told = format!(
-                    "At this rate {} runs out of ports towards {} at {} ({}).",
+                    "At this rate {} runs out of ports towards {} at {} {}.",
                     row.client,
                     row.server,
                     self.view.options.zone.full(at),
@@ -484,7 +485,7 @@ impl<'v, 'a> Page<'v, 'a> {
             .plain(format!("  {}  ", story::route(connection)))
             .faint(format!(
                 "{} {}",
-                self.view.options.zone.time_of_day(connection.first.time),
+                self.time(connection.first.time),
                 self.offset(connection.first.time)
             ))
     }
@@ -515,8 +516,25 @@ impl<'v, 'a> Page<'v, 'a> {
         self.view.snapshot.connections.get(at)
     }
 
+    /// The time of day, with the date unless it is the capture's first.
+    fn time(&self, at: Timestamp) -> String {
+        let zone = &self.view.options.zone;
+        let start = self
+            .view
+            .snapshot
+            .summary
+            .span
+            .map_or(at, |(first, _)| first);
+        let time = zone.time_of_day(at);
+        if zone.date(start) == zone.date(at) {
+            time
+        } else {
+            format!("{} {time}", zone.date(at))
+        }
+    }
+
     /// `(+0.041 s)`.
-    fn offset(&self, at: crate::time::Timestamp) -> String {
+    fn offset(&self, at: Timestamp) -> String {
         let start = self
             .view
             .snapshot
@@ -539,26 +557,35 @@ fn file(input: &Input) -> Line {
         .plain(told)
 }
 
+/// ` The same story: #2, #3.`
 fn alike(group: &Group<'_>) -> String {
-    match group.ids.len() - 1 {
-        0 => String::new(),
-        _ => format!(" The same{}.", more(&group.ids).replacen("; and", ":", 1)),
+    match group.ids.get(1..).unwrap_or_default() {
+        [] => String::new(),
+        rest if rest.len() <= MORE => format!(" The same story: {}.", named(rest)),
+        rest => format!(
+            " The same story {} more: {}, …",
+            count(rest.len() as u64, "time", "times"),
+            named(&rest[..MORE])
+        ),
     }
 }
 
-/// `; and 3 more: #2, #3, #4`.
+fn named(ids: &[u32]) -> String {
+    let named: Vec<_> = ids.iter().map(|id| format!("#{id}")).collect();
+    named.join(", ")
+}
+
+/// `; also #2, #3, #4`.
 fn more(ids: &[u32]) -> String {
-    let rest = ids.get(1..).unwrap_or_default();
-    if rest.is_empty() {
-        return String::new();
+    match ids.get(1..).unwrap_or_default() {
+        [] => String::new(),
+        rest if rest.len() <= MORE => format!("; also {}", named(rest)),
+        rest => format!(
+            "; also {} and {} more",
+            named(&rest[..MORE]),
+            number((rest.len() - MORE) as u64)
+        ),
     }
-    let named: Vec<_> = rest.iter().take(MORE).map(|id| format!("#{id}")).collect();
-    let end = if rest.len() > MORE { ", …" } else { "" };
-    format!(
-        "; and {} more: {}{end}",
-        number(rest.len() as u64),
-        named.join(", ")
-    )
 }
 
 /// Whether a row is worth the reader's time: a tenth of the range in use, or sockets by the thousand.
