@@ -140,6 +140,7 @@ impl Classic {
             }
             at += std::mem::take(&mut self.extra);
         }
+        let mut latest = self.latest;
         let then = loop {
             let Some(header) = self.header_at(bytes, at) else {
                 break Then::Needs(self.header);
@@ -179,9 +180,10 @@ impl Classic {
                 nth: slots.len() as u32,
                 link: self.link,
             });
-            self.latest = Some(header.seconds);
+            latest = Some(header.seconds);
             at = end;
         };
+        self.latest = latest;
         Pass { at, then }
     }
 

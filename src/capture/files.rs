@@ -199,25 +199,41 @@ impl Files {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        let before = |slot: &Slot| bound.is_none_or(|bound| (slot.time, index) < bound);
+        let earlier = |slot: &Slot| bound.is_none_or(|bound| (slot.time, index) < bound);
         let Some(file) = &mut self.open[index] else {
             return false;
         };
         let rest = &file.batch.slots[file.at..];
         // The head itself goes first whatever the bound: it is the least there is.
-        let run = 1 + rest.iter().skip(1).take_while(|slot| before(slot)).count();
+        let run = 1 + rest.iter().skip(1).take_while(|slot| earlier(slot)).count();
         if run == rest.len() && batch.is_empty() {
             std::mem::swap(batch, &mut file.batch);
-            batch.slots.drain(..file.at);
-            renumber(&mut batch.slots);
+            if let Some(taken) = file.at.checked_sub(1) {
+                let above = batch.slots[taken].nth.saturating_add(1);
+                batch.slots.drain(..file.at);
+                batch
+                    .slots
+                    .iter_mut()
+                    .for_each(|slot| slot.nth = slot.nth.saturating_sub(above));
+            }
             file.batch.clear();
             file.at = 0;
             self.drained.push(index);
             return true;
         }
         let mut taken = 0;
+        // Numbers between two frames of a file that no frame has stay between them.
+        let mut before = file.at.checked_sub(1).map(|at| file.batch.slots[at].nth);
         for slot in &rest[..run] {
-            let nth = batch.slots.len() as u32;
+            let between = before.map_or(slot.nth, |before| {
+                slot.nth.saturating_sub(before).saturating_sub(1)
+            });
+            before = Some(slot.nth);
+            let next = batch
+                .slots
+                .last()
+                .map_or(0, |last| last.nth.saturating_add(1));
+            let nth = next.saturating_add(between);
             batch.push_slot(Slot { nth, ..*slot }, file.batch.data(slot));
             taken += 1;
             if batch.used >= self.chunk {
@@ -259,7 +275,8 @@ impl Source for Files {
             }
         }
         batch.first = self.next_number;
-        self.next_number += batch.len() as u64;
+        let last = batch.slots.last();
+        self.next_number += last.map_or(0, |slot| u64::from(slot.nth) + 1);
         Ok(match batch.is_empty() {
             true => Fill::End,
             false => Fill::Frames,
@@ -287,10 +304,4 @@ fn first_time(input: Input, chunk: usize) -> Result<Timestamp, CaptureError> {
     let mut batch = Batch::default();
     reader.fill(&mut batch, &mut summary, &mut interfaces);
     Ok(batch.slots.first().map_or(Timestamp::MIN, |slot| slot.time))
-}
-
-fn renumber(slots: &mut [Slot]) {
-    for (nth, slot) in slots.iter_mut().enumerate() {
-        slot.nth = nth as u32;
-    }
 }

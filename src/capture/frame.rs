@@ -33,7 +33,8 @@ pub(crate) struct Slot {
     pub(crate) captured: u32,
     pub(crate) length: u32,
     pub(crate) interface: u32,
-    /// How far its number is above the batch's first: its index, until a filter takes frames out.
+    /// How far its number is above the batch's first: its index, unless numbers in between have no frame (a filter took
+    /// it out, or it is a block that Wireshark counts among the packets). Rises.
     pub(crate) nth: u32,
     pub(crate) link: LinkType,
 }

@@ -4,7 +4,7 @@
 //! the other blocks say goes to the [`FileSummary`]. The format is draft-ietf-opsawg-pcapng; section numbers below
 //! are that document's. All three packet blocks are read, the obsolete one too; several sections, in either byte
 //! order; several interfaces, each with its own clock. Custom blocks, journal entries and unknown blocks are
-//! passed over, as §3.1 wants.
+//! passed over, as §3.1 wants; but Wireshark lists the first two among the packets, so each takes up a number.
 //!
 //! The blocks are read straight from the buffer rather than with pcap-parser: that makes a list of the options of
 //! every packet, and it takes the interface's time offset and the drop counters to be little-endian in either
@@ -50,6 +50,8 @@ pub(crate) struct Pcapng {
     max_block: u32,
     /// For packets that carry no time of their own.
     latest: Timestamp,
+    /// Blocks since the last packet that are none and yet have a number in Wireshark.
+    unseen: u32,
     counters: Counters,
 }
 
@@ -85,6 +87,7 @@ impl Pcapng {
             interfaces: Vec::new(),
             max_block: MAX_BLOCK,
             latest: Timestamp::default(),
+            unseen: 0,
             counters: Counters::default(),
         }
     }
@@ -257,7 +260,7 @@ impl Pcapng {
             captured,
             length,
             interface: interface.number,
-            nth: slots.len() as u32,
+            nth: next_nth(slots, &mut self.unseen),
             link: interface.link,
         });
         Ok(())
@@ -293,7 +296,7 @@ impl Pcapng {
             captured: packet.captured,
             length: packet.length,
             interface: interface.number,
-            nth: slots.len() as u32,
+            nth: next_nth(slots, &mut self.unseen),
             link: interface.link,
         });
         self.latest = time;
@@ -330,6 +333,10 @@ impl Pcapng {
             }
             NAME_RESOLUTION => {
                 pcapng_facts::names(block.body, block.order, summary);
+                Ok(())
+            }
+            CUSTOM | CUSTOM_NOT_COPIED | SYSTEMD_JOURNAL => {
+                self.unseen = self.unseen.saturating_add(1);
                 Ok(())
             }
             DECRYPTION_SECRETS => {
@@ -436,6 +443,13 @@ fn unreadable(section: &Block<'_>) -> bool {
         .order
         .u16_at(section.body, 4)
         .is_some_and(|major| major != 1)
+}
+
+/// The number of the next packet above the batch's first, when there were `unseen` blocks before it.
+#[inline]
+fn next_nth(slots: &[Slot], unseen: &mut u32) -> u32 {
+    let next = slots.last().map_or(0, |slot| slot.nth.saturating_add(1));
+    next.saturating_add(std::mem::take(unseen))
 }
 
 fn damaged(reason: impl Into<String>) -> Then {

@@ -315,9 +315,9 @@ impl Reader for Spoken<'_> {
             .gap(from, at, length, self.texts);
     }
 
-    fn end(&mut self, from: End, at: Mark) {
+    fn end(&mut self, from: End, _at: Mark) {
         if let Some(conversation) = self.conversation {
-            conversation.end(from, at, self.texts);
+            conversation.end(from, self.texts);
         }
     }
 }

@@ -8,10 +8,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use super::partition::Partition;
-use super::{Analysis, PARTITIONS, Settings, Shelf, Stats, key, partition};
+use super::{Analysis, PARTITIONS, Settings, Shelf, Stats, decode, key, partition};
 use crate::capture::{Batch, CaptureError, Fill, Source};
-use crate::decode::{Decoded, Decoder, Quote, Segment, Skip};
-use crate::flow::FlowKey;
+use crate::decode::{Decoded, Decoder, Quote, Segment};
 use crate::time::Timestamp;
 
 /// Batches on their way at once: enough that nobody waits for long, few enough that they stay in the cache.
@@ -128,17 +127,14 @@ impl Lead<'_> {
     }
 
     fn empty_load(&mut self) -> Load {
-        while self.made >= IN_FLIGHT {
+        if self.made >= IN_FLIGHT {
             // Every follower sends it back; the last to let go of it hands it over.
-            let Ok(load) = self.returned.recv() else {
-                break;
-            };
-            if let Ok(mut load) = Arc::try_unwrap(load) {
-                load.extra.clear();
-                for list in &mut load.lists {
-                    list.clear();
+            for load in self.returned {
+                if let Ok(mut load) = Arc::try_unwrap(load) {
+                    load.extra.clear();
+                    load.lists.iter_mut().for_each(Vec::clear);
+                    return load;
                 }
-                return load;
             }
         }
         self.made += 1;
@@ -151,22 +147,16 @@ impl Lead<'_> {
 
     fn decode(&mut self, load: &mut Load) {
         let threads = load.lists.len();
-        for frame in load.batch.frames() {
-            self.stats.frame(frame.time);
-            match self.decoder.decode(&frame) {
-                Ok(Decoded::Segment(segment)) => {
-                    let to = partition(&key(&segment)) % threads;
-                    let parcel = pack(&segment, &load.batch, &mut load.extra);
-                    load.lists[to].push(Item::Parcel(parcel));
-                }
-                Ok(Decoded::Quote(quote)) => {
-                    self.stats.skip(Skip::IcmpError);
-                    let key = FlowKey::new(quote.source, quote.destination, quote.context);
-                    let to = partition(&key) % threads;
-                    load.lists[to].push(Item::Quote(Box::new(quote)));
-                }
-                Err(skip) => self.stats.skip(skip),
-            }
+        let (lists, extra, batch) = (&mut load.lists, &mut load.extra, &load.batch);
+        for frame in batch.frames() {
+            decode(&mut self.decoder, &mut self.stats, &frame, |decoded| {
+                let to = partition(&key(decoded)) % threads;
+                let item = match decoded {
+                    Decoded::Segment(segment) => Item::Parcel(pack(segment, batch, extra)),
+                    Decoded::Quote(quote) => Item::Quote(Box::new(*quote)),
+                };
+                lists[to].push(item);
+            });
         }
     }
 }
@@ -231,18 +221,13 @@ fn follow(
             }
         };
         for item in &load.lists[worker] {
-            match item {
-                Item::Parcel(parcel) => {
-                    let segment = parcel.open(&load);
-                    let key = key(&segment);
-                    let (part, shelf) = &mut shares[partition(&key) / threads];
-                    part.segment(&key, &segment, shelf);
-                }
-                Item::Quote(quote) => {
-                    let key = FlowKey::new(quote.source, quote.destination, quote.context);
-                    shares[partition(&key) / threads].0.quote(&key, quote);
-                }
-            }
+            let decoded = match item {
+                Item::Parcel(parcel) => Decoded::Segment(parcel.open(&load)),
+                Item::Quote(quote) => Decoded::Quote(**quote),
+            };
+            let key = key(&decoded);
+            let (part, shelf) = &mut shares[partition(&key) / threads];
+            part.take(&key, &decoded, shelf);
         }
         let _ = back.send(load);
     }

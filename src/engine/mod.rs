@@ -113,19 +113,11 @@ impl Engine {
 
     /// Takes the next frame.
     pub fn frame<S: Sink + ?Sized>(&mut self, frame: &Frame<'_>, sink: &mut S) {
-        self.stats.frame(frame.time);
-        match self.decoder.decode(frame) {
-            Ok(Decoded::Segment(segment)) => {
-                let key = key(&segment);
-                self.partitions[partition(&key)].segment(&key, &segment, sink);
-            }
-            Ok(Decoded::Quote(quote)) => {
-                self.stats.skip(Skip::IcmpError);
-                let key = FlowKey::new(quote.source, quote.destination, quote.context);
-                self.partitions[partition(&key)].quote(&key, &quote);
-            }
-            Err(skip) => self.stats.skip(skip),
-        }
+        let partitions = &mut self.partitions;
+        decode(&mut self.decoder, &mut self.stats, frame, |decoded| {
+            let key = key(decoded);
+            partitions[partition(&key)].take(&key, decoded, sink);
+        });
     }
 
     /// Settles everything; the capture is over.
@@ -211,20 +203,11 @@ fn alone(
     let mut batch = crate::capture::Batch::default();
     while source.fill(&mut batch)? != Fill::End {
         for frame in batch.frames() {
-            stats.frame(frame.time);
-            match decoder.decode(&frame) {
-                Ok(Decoded::Segment(segment)) => {
-                    let key = key(&segment);
-                    let (part, shelf) = &mut shares[partition(&key)];
-                    part.segment(&key, &segment, shelf);
-                }
-                Ok(Decoded::Quote(quote)) => {
-                    stats.skip(Skip::IcmpError);
-                    let key = FlowKey::new(quote.source, quote.destination, quote.context);
-                    shares[partition(&key)].0.quote(&key, &quote);
-                }
-                Err(skip) => stats.skip(skip),
-            }
+            decode(&mut decoder, &mut stats, &frame, |decoded| {
+                let key = key(decoded);
+                let (part, shelf) = &mut shares[partition(&key)];
+                part.take(&key, decoded, shelf);
+            });
         }
         progress(stats.frames);
     }
@@ -238,8 +221,39 @@ fn alone(
     Ok(Analysis::join(shelves, stats))
 }
 
-fn key(segment: &Segment<'_>) -> FlowKey {
-    FlowKey::new(segment.source, segment.destination, segment.context)
+/// Reads one frame, counts it, and hands on what it holds.
+#[inline]
+fn decode(
+    decoder: &mut Decoder,
+    stats: &mut Stats,
+    frame: &Frame<'_>,
+    mut take: impl FnMut(&Decoded<'_>),
+) {
+    stats.frame(frame.time);
+    match &decoder.decode(frame) {
+        Ok(decoded) => {
+            if let Decoded::Quote(_) = decoded {
+                stats.skip(Skip::IcmpError);
+            }
+            take(decoded);
+        }
+        Err(skip) => stats.skip(*skip),
+    }
+    while let Some(more) = &decoder.decode_more(frame) {
+        if let Ok(decoded @ Decoded::Segment(_)) = more {
+            stats.aggregated += 1;
+            take(decoded);
+        }
+    }
+}
+
+fn key(decoded: &Decoded<'_>) -> FlowKey {
+    match decoded {
+        Decoded::Segment(segment) => {
+            FlowKey::new(segment.source, segment.destination, segment.context)
+        }
+        Decoded::Quote(quote) => FlowKey::new(quote.source, quote.destination, quote.context),
+    }
 }
 
 fn partition(key: &FlowKey) -> usize {

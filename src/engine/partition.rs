@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use super::stats::Stats;
 use super::{Event, Sink};
 use crate::connection::{Ended, Fit, Live};
-use crate::decode::{Flags, Quote, Segment, Skip};
+use crate::decode::{Decoded, Flags, Quote, Segment, Skip};
 use crate::flow::{FlowKey, Slot, Table};
 use crate::http::Texts;
 use crate::mark::Mark;
@@ -58,12 +58,21 @@ impl Partition {
         Self::default()
     }
 
-    pub(super) fn segment<S: Sink + ?Sized>(
+    /// What one frame held.
+    #[inline]
+    pub(super) fn take<S: Sink + ?Sized>(
         &mut self,
         key: &FlowKey,
-        segment: &Segment<'_>,
+        decoded: &Decoded<'_>,
         sink: &mut S,
     ) {
+        match decoded {
+            Decoded::Segment(segment) => self.segment(key, segment, sink),
+            Decoded::Quote(quote) => self.quote(key, quote),
+        }
+    }
+
+    fn segment<S: Sink + ?Sized>(&mut self, key: &FlowKey, segment: &Segment<'_>, sink: &mut S) {
         let (slot, is_first) = match self.table.find(key) {
             Some(slot) => match self.table.at(slot) {
                 Some(Place::Grave(_)) if !opens(segment) => {
@@ -145,7 +154,7 @@ impl Partition {
         }
     }
 
-    pub(super) fn quote(&mut self, key: &FlowKey, quote: &Quote) {
+    fn quote(&mut self, key: &FlowKey, quote: &Quote) {
         if let Some(slot) = self.table.find(key)
             && let Some(Place::Flow(flow)) = self.table.at(slot)
         {

@@ -23,13 +23,15 @@ pub struct Bound {
     pub tunnels: u64,
 }
 
-/// Every frame has one disposition: `frames == segments + Σ skipped`.
+/// Every frame has one disposition: `frames + aggregated == segments + Σ skipped`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Frames taken.
     pub frames: u64,
     /// Frames that held a segment.
     pub segments: u64,
+    /// Segments beyond the first of their frame (802.11 aggregates).
+    pub aggregated: u64,
     /// Frames that did not, in the order of [`Skip::ALL`].
     pub skipped: [u64; Skip::ALL.len()],
     /// Times of the earliest and the latest frame.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fault::Fault;
 use super::fields::{Field, FieldName};
-use super::message::{Framing, Message, Method, Progress};
+use super::message::{Message, Method, Progress};
 use super::text::Text;
 use crate::mark::Mark;
 
@@ -161,16 +161,15 @@ impl Exchange {
         (status != 0).then_some(status)
     }
 
-    /// From the last byte of the request to the first byte of the final response. Zero if the response came early,
-    /// `None` if either was not seen.
+    /// From the last byte of the request to the first byte of the final response. Zero if the response came before
+    /// that last byte, `None` if the request was not seen to its end, or there is no response.
     #[must_use]
     pub fn waited(&self) -> Option<Duration> {
         let request = &self.request.as_ref()?.message;
         let response = &self.response.as_ref()?.message;
-        match request.progress {
-            Progress::Broken | Progress::Unseen if request.framing != Framing::NoBody => None,
-            _ => Some(response.first.time.since(request.last.time)),
-        }
+        request
+            .is_complete()
+            .then(|| response.first.time.since(request.last.time))
     }
 
     /// Where the head of the request ended.
@@ -217,14 +216,16 @@ impl Exchange {
         self.rare.as_ref().map_or(&[], |rare| &rare.response.faults)
     }
 
-    /// Whether request and response are complete. A body that was withheld because the answer came first is not owed.
+    /// Whether the response is complete, and nothing of the request is known to be owed: a body that was withheld
+    /// because the answer came first is not, nor is a request whose end cannot be told.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        let request = self.request.as_ref();
-        let response = self.response.as_ref();
         let withheld = self.rare.as_ref().is_some_and(|rare| rare.body_withheld);
-        request.is_none_or(|request| withheld || request.message.is_complete())
-            && response.is_some_and(|response| response.message.is_complete())
+        let owes = self.request.as_ref().is_some_and(|request| {
+            matches!(request.message.progress, Progress::Head | Progress::Body) && !withheld
+        });
+        let response = self.response.as_ref();
+        !owes && response.is_some_and(|response| response.message.is_complete())
     }
 
     /// What became of it on a connection that ended so. `None` when the capture lost what would tell.

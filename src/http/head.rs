@@ -230,6 +230,9 @@ impl<'a> Head<'a> {
             rest.get(1..).unwrap_or_default()
         };
         self.target = (!target.is_empty()).then_some(target);
+        if target.is_empty() && self.version.is_some() {
+            self.fault(FaultRule::Target, offset, line);
+        }
         let forbidden = |byte: &u8| byte.is_ascii_control() || *byte == b' ';
         if let Some(at) = target
             .iter()
@@ -469,6 +472,7 @@ mod tests {
         let cases: &[Case] = &[
             (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", &[]),
             (b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", &[(Target, 6)]),
+            (b"GET  HTTP/1.1\r\n\r\n", &[(Target, 0)]),
             (b"GET / HTTP/1.9\r\n\r\n", &[(Version, 0)]),
             (b"GET / HTTP/x\r\n\r\n", &[(Version, 0)]),
             (b"GET /\r\n\r\n", &[(StartLine, 0)]),

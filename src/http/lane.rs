@@ -16,8 +16,9 @@ pub(super) enum State {
     Boundary,
     /// A head that waits for more bytes; they are in [`Lane::pending`]. Unproven: perhaps it is none.
     Head { proven: bool },
-    /// A line like `GET /` and no more: HTTP/0.9, if the answer fits. The line is in [`Lane::pending`].
-    Simple,
+    /// A known method and a line that is no request line: HTTP/0.9, malformed, or no HTTP at all. The answer tells. The
+    /// bytes are in [`Lane::pending`].
+    Doubted,
     /// A body of so many more bytes.
     Body { left: u64 },
     /// A chunked body.
@@ -51,6 +52,8 @@ pub(super) struct Pending {
     pub(super) scanned: usize,
     /// Where its first byte was seen.
     pub(super) first: Mark,
+    /// Where its last byte so far was seen.
+    pub(super) last: Mark,
 }
 
 /// One direction.

@@ -4,7 +4,8 @@
 //! end), finds by content what is spoken on whatever port, and for HTTP/1.x keeps the [`Exchange`]s with their byte
 //! offsets, so that [`Conversation::phase_at`] can say what either end had seen at any moment.
 //!
-//! Read `conversation.rs` first: it is the way of a byte, and `reading.rs` that of a message. `recognition.rs` says what proves a message, `head.rs` reads
+//! Read `conversation.rs` first: it is the way of a byte, `reading.rs` that of a message, `pairing.rs`
+//! its place in an exchange, `damage.rs` what becomes of it when bytes are broken or lost. `recognition.rs` says what proves a message, `head.rs` reads
 //! heads, `framing.rs` and `chunked.rs` find where a body ends (RFC 9112 §6–7), `persistence.rs` what was promised
 //! about the connection (§9), `phase.rs` judges.
 //!
@@ -12,6 +13,7 @@
 
 mod chunked;
 mod conversation;
+mod damage;
 mod exchange;
 mod fault;
 mod fields;
@@ -19,6 +21,7 @@ mod framing;
 mod head;
 mod lane;
 mod message;
+mod pairing;
 mod persistence;
 mod phase;
 mod reading;
@@ -26,6 +29,8 @@ mod recognition;
 mod text;
 mod tls_stage;
 
+#[cfg(test)]
+mod journeys;
 #[cfg(test)]
 mod talk;
 

@@ -1,17 +1,14 @@
-//! The way of a message: what its beginning, its head, its body and its end mean for the exchange it belongs to.
+//! The way of a message that was proven to begin: its head, its body, its end, and what they mean for the exchange.
 
 use super::chunked::{Chunks, Step};
-use super::conversation::{Conversation, MAX_EXCHANGES, Protocol};
-use super::exchange::{Exchange, Interim, RareHead, Request, Response};
-use super::fault::{Fault, FaultRule, MAX_FAULTS, MAX_QUOTE};
+use super::conversation::{Conversation, Protocol};
+use super::exchange::{Interim, RareHead};
 use super::fields::{Facts, FieldName, Upgrade};
 use super::framing::{self, Body};
 use super::head::{self, Head, Kind};
-use super::lane::{Cut, NONE, State};
+use super::lane::State;
 use super::message::{Framing, Message, Method, Progress, Version};
-use super::recognition::smells_like_request;
-use super::text::{Text, Texts};
-use crate::certainty::Certainty;
+use super::text::Texts;
 use crate::mark::Mark;
 use crate::side::End;
 
@@ -19,12 +16,7 @@ use crate::side::End;
 const MAX_INTERIM: usize = 8;
 
 impl Conversation {
-    /// The exchange whose message this direction is in, or was in last.
-    pub(super) fn exchange_of(&self, from: End) -> Option<&Exchange> {
-        self.exchanges.get(self.lane(from).exchange as usize)
-    }
-
-    fn message_mut(&mut self, from: End) -> Option<&mut Message> {
+    pub(super) fn message_mut(&mut self, from: End) -> Option<&mut Message> {
         let role = self.role(from)?;
         let index = self.lane(from).exchange as usize;
         let exchange = self.exchanges.get_mut(index)?;
@@ -40,7 +32,7 @@ impl Conversation {
         }
     }
 
-    fn rare_head(&mut self, from: End) -> Option<&mut RareHead> {
+    pub(super) fn rare_head(&mut self, from: End) -> Option<&mut RareHead> {
         let role = self.role(from)?;
         let index = self.lane(from).exchange as usize;
         let rare = self.exchanges.get_mut(index)?.rare_mut();
@@ -48,159 +40,6 @@ impl Conversation {
             Kind::Request => &mut rare.request,
             Kind::Response => &mut rare.response,
         })
-    }
-
-    /// Notes a fault of the message this direction is in.
-    pub(super) fn fault(&mut self, from: End, rule: FaultRule, offset: u64, bytes: &[u8]) {
-        let Some(head) = self.rare_head(from) else {
-            return;
-        };
-        if head.faults.len() < MAX_FAULTS {
-            let bytes = Text::new(bytes.get(..MAX_QUOTE).unwrap_or(bytes));
-            head.faults.push(Fault {
-                rule,
-                offset,
-                bytes,
-            });
-        } else {
-            head.more_faults = head.more_faults.saturating_add(1);
-        }
-    }
-
-    /// A message is proven to begin at `start`.
-    pub(super) fn begin(&mut self, from: End, kind: Kind, first: Mark, start: u64) {
-        let requester = if kind == Kind::Request {
-            from
-        } else {
-            from.other()
-        };
-        self.meet(requester);
-        let message = Message::begun(first, start);
-        match kind {
-            Kind::Request => {
-                let request = Request {
-                    message,
-                    target: None,
-                    host: None,
-                    user_agent: None,
-                    method: Method::Unknown,
-                };
-                let exchange = Exchange {
-                    request: Some(request),
-                    ..Exchange::default()
-                };
-                self.lane_mut(from).exchange = self.push(exchange);
-            }
-            Kind::Response => {
-                let index = self.answered();
-                if let Some(exchange) = self.exchanges.get_mut(index as usize) {
-                    if let Some(rare) = &mut exchange.rare {
-                        rare.response_lost = false;
-                    }
-                    exchange.response = Some(Response {
-                        message,
-                        server: None,
-                        status: 0,
-                    });
-                }
-                self.lane_mut(from).exchange = index;
-            }
-        }
-    }
-
-    /// The exchange that a response beginning now belongs to; a new one if none is waited for.
-    fn answered(&mut self) -> u32 {
-        // A response that was lost by the capture belonged to an older request, if there is a younger one.
-        if self.awaiting < self.doubtful && (self.doubtful as usize) < self.exchanges.len() {
-            self.awaiting = self.doubtful;
-        }
-        self.doubtful = 0;
-        let next = self.exchanges.get(self.awaiting as usize);
-        match next {
-            Some(exchange) if exchange.response.is_none() => self.awaiting,
-            _ => {
-                let index = self.push(Exchange::default());
-                self.awaiting = index;
-                index
-            }
-        }
-    }
-
-    /// Responses were lost by the capture: whatever is waited for may have been among them.
-    pub(super) fn doubt_responses(&mut self) {
-        self.doubtful = self.exchanges.len() as u32;
-        let from = self.awaiting as usize;
-        for exchange in self.exchanges.iter_mut().skip(from) {
-            if exchange.response.is_none() {
-                exchange.rare_mut().response_lost = true;
-            }
-        }
-    }
-
-    /// HTTP is spoken, and this end asks.
-    fn meet(&mut self, requester: End) {
-        if self.protocol == Protocol::Tls
-            || (self.protocol == Protocol::Http1 && self.requester.is_some())
-        {
-            return;
-        }
-        self.protocol = Protocol::Http1;
-        self.requester = Some((requester, Certainty::Certain));
-        let lane = self.lane_mut(requester);
-        if lane.state == State::Simple
-            && let Some(pending) = lane.pending.take()
-        {
-            self.simple_request(requester, pending.first, &pending.bytes);
-        }
-    }
-
-    /// `GET /` without a version turned out to be a request, as what came back shows.
-    fn simple_request(&mut self, from: End, first: Mark, line: &[u8]) {
-        let start = self.lane(from).offset.saturating_sub(line.len() as u64);
-        let mut message = Message::begun(first, start);
-        message.head_len = line.len() as u32;
-        message.version = Version::HTTP_09;
-        message.framing = Framing::NoBody;
-        message.progress = Progress::Complete;
-        let target = line
-            .strip_prefix(b"GET ")
-            .map(|target| Text::new(target.trim_ascii()));
-        let request = Request {
-            message,
-            target,
-            host: None,
-            user_agent: None,
-            method: Method::Get,
-        };
-        let index = self.push(Exchange {
-            request: Some(request),
-            ..Exchange::default()
-        });
-        let lane = self.lane_mut(from);
-        lane.exchange = index;
-        lane.state = State::Boundary;
-    }
-
-    fn push(&mut self, exchange: Exchange) -> u32 {
-        if self.exchanges.len() >= MAX_EXCHANGES {
-            let old = MAX_EXCHANGES / 4;
-            self.exchanges.drain(..old);
-            self.let_go = self.let_go.saturating_add(old as u64);
-            self.awaiting = self.awaiting.saturating_sub(old as u32);
-            self.doubtful = self.doubtful.saturating_sub(old as u32);
-            for lane in &mut self.lanes {
-                lane.exchange = lane.exchange.checked_sub(old as u32).map_or(NONE, |index| {
-                    if lane.exchange == NONE { NONE } else { index }
-                });
-            }
-        }
-        // Most connections have one exchange: no room for more until there are more.
-        let room = self.exchanges.len();
-        if room == self.exchanges.capacity() {
-            self.exchanges.reserve_exact(room.max(1));
-        }
-        self.exchanges.push(exchange);
-        (self.exchanges.len() - 1) as u32
     }
 
     /// The head of the message that began at `start` is here, or (`whole` is false) as much of it as ever will be.
@@ -269,7 +108,7 @@ impl Conversation {
         let upgrade = read.facts.upgrade != Upgrade::None && read.facts.connection.upgrade;
         let hold = method == Method::Connect || upgrade;
         self.keep(from, read, split.then_some(at));
-        self.begin_body(from, at, body, whole);
+        self.begin_body(from, body, whole);
         if hold && self.lane(from).state == State::Boundary {
             self.lane_mut(from).state = State::Held;
         }
@@ -323,7 +162,7 @@ impl Conversation {
         let body = framing::of_response(&read.facts, response.message.version, status, method);
         let upgrade = read.facts.upgrade;
         self.keep(from, read, split.then_some(at));
-        self.begin_body(from, at, body, whole);
+        self.begin_body(from, body, whole);
         if whole {
             self.release(from, body.framing, status, upgrade);
         }
@@ -346,7 +185,7 @@ impl Conversation {
     }
 
     /// The head is read; the body follows.
-    fn begin_body(&mut self, from: End, at: Mark, body: Body, whole: bool) {
+    fn begin_body(&mut self, from: End, body: Body, whole: bool) {
         let offset = self.message_mut(from).map_or(0, |message| message.start);
         for fault in body.faults.into_iter().flatten() {
             self.fault(from, fault, offset, &[]);
@@ -370,8 +209,8 @@ impl Conversation {
             return;
         }
         let state = match body.framing {
-            Framing::NoBody | Framing::Tunnel => return self.complete(from, at),
-            Framing::Length if body.length == 0 => return self.complete(from, at),
+            Framing::NoBody | Framing::Tunnel => return self.complete(from),
+            Framing::Length if body.length == 0 => return self.complete(from),
             Framing::Length => State::Body { left: body.length },
             Framing::Chunked => State::Chunks(Chunks::new()),
             Framing::UntilClose => State::UntilClose,
@@ -421,7 +260,7 @@ impl Conversation {
         if let State::Body { left } = &mut lane.state {
             *left = left.saturating_sub(bytes);
             if *left == 0 {
-                self.complete(from, at);
+                self.complete(from);
             }
         }
     }
@@ -446,7 +285,7 @@ impl Conversation {
         match step {
             Step::More => used,
             Step::Done => {
-                self.complete(from, at);
+                self.complete(from);
                 used
             }
             Step::Fault(rule) => {
@@ -490,20 +329,10 @@ impl Conversation {
         }
     }
 
-    /// Bytes of the message this direction is in were never captured.
-    pub(super) fn missing(&mut self, from: End, bytes: u64) {
-        if bytes > 0
-            && let Some(rare) = self.rare_head(from)
-        {
-            rare.missing = rare.missing.saturating_add(bytes);
-        }
-    }
-
     /// The message this direction is in ends here.
-    pub(super) fn complete(&mut self, from: End, at: Mark) {
+    pub(super) fn complete(&mut self, from: End) {
         if let Some(message) = self.message_mut(from) {
             message.progress = Progress::Complete;
-            message.last = at;
         }
         self.lane_mut(from).state = State::Boundary;
         if self.role(from) == Some(Kind::Response) {
@@ -520,8 +349,7 @@ impl Conversation {
         };
         message.framing = Framing::NoBody;
         message.amount = 0;
-        let at = message.last;
-        self.complete(from, at);
+        self.complete(from);
     }
 
     /// A final response came while the client waits for `100 Continue`: the body may never come (RFC 9110 §10.1.1).
@@ -536,141 +364,5 @@ impl Conversation {
         if expects && nothing_sent {
             exchange.rare_mut().body_withheld = true;
         }
-    }
-
-    /// Nobody can say where the message this direction is in ends.
-    pub(super) fn break_off(&mut self, from: End) {
-        if let Some(message) = self.message_mut(from)
-            && message.progress != Progress::Complete
-        {
-            message.progress = Progress::Broken;
-        }
-        self.lane_mut(from).lose();
-    }
-
-    /// The capture lost what would tell where the message this direction is in ends.
-    pub(super) fn lose_sight(&mut self, from: End, at: Mark, bytes: u64, lost: bool) {
-        self.missing(from, if lost { bytes } else { 0 });
-        self.extend(from, at, bytes, 0);
-        if let Some(message) = self.message_mut(from)
-            && message.progress != Progress::Complete
-        {
-            message.progress = Progress::Unseen;
-        }
-        if self.role(from) == Some(Kind::Response) {
-            self.doubtful = self.exchanges.len() as u32;
-        }
-        self.lane_mut(from).lose();
-        self.judge();
-    }
-
-    /// A message is proven to begin after a stretch that nobody understood.
-    pub(super) fn resume(&mut self, from: End) {
-        let lane = self.lane_mut(from);
-        lane.state = State::Boundary;
-        let index = lane.exchange;
-        // The response that was lost sight of is over, complete or not.
-        if self.role(from) == Some(Kind::Response) && index != NONE && index == self.awaiting {
-            let begun = self
-                .exchanges
-                .get(index as usize)
-                .is_some_and(|exchange| exchange.response.is_some());
-            self.awaiting = self.awaiting.saturating_add(u32::from(begun));
-        }
-    }
-
-    /// The head that waits will never be complete: it counts as far as it goes.
-    pub(super) fn give_up_head(&mut self, from: End, at: Mark, by: Cut, texts: &mut Texts) {
-        let start = self.lane(from).pending_start();
-        let state = self.lane(from).state;
-        let (Some(start), Some(pending)) = (start, self.lane_mut(from).pending.take()) else {
-            return;
-        };
-        if state == (State::Head { proven: false }) {
-            let role = self.role(from);
-            match role {
-                None if smells_like_request(&pending.bytes) => {
-                    self.begin(from, Kind::Request, pending.first, start);
-                    self.requester = Some((from, Certainty::Likely));
-                }
-                Some(role) if self.lane(from).clean => self.begin(from, role, pending.first, start),
-                _ => return self.lane_mut(from).lose(),
-            }
-        } else if state == State::Simple {
-            return self.lane_mut(from).lose();
-        }
-        self.read_head(from, at, &pending.bytes, start, false, texts);
-        if by == Cut::Sender
-            && let Some(message) = self.message_mut(from)
-        {
-            message.progress = Progress::Head;
-            if let Some(rare) = self.rare_head(from) {
-                rare.head_cut = false;
-            }
-        }
-    }
-
-    /// What begins here is no message.
-    pub(super) fn no_message(&mut self, from: End, at: Mark, bytes: &[u8]) {
-        let start = self.lane(from).offset;
-        self.no_message_at(from, at, at, bytes, start);
-    }
-
-    pub(super) fn no_message_at(
-        &mut self,
-        from: End,
-        first: Mark,
-        at: Mark,
-        bytes: &[u8],
-        start: u64,
-    ) {
-        let other = self.lane(from.other()).state;
-        if self.role(from).is_none() && other == State::Simple && bytes.first() == Some(&b'<') {
-            return self.simple_response(from, first, at, bytes.len() as u64, start);
-        }
-        let peer_clean = self.lane(from.other()).clean;
-        let clean = self.lane(from).clean && self.protocol == Protocol::Http1;
-        let awaited = self
-            .exchanges
-            .get(self.awaiting as usize)
-            .is_some_and(|exchange| exchange.response.is_none());
-        let length = bytes.len() as u64;
-        match self.role(from) {
-            Some(Kind::Request) if clean && !self.exchanges.is_empty() => {
-                self.begin(from, Kind::Request, first, start);
-                self.fault(from, FaultRule::StartLine, start, bytes);
-                self.break_off(from);
-                self.extend(from, at, length, 0);
-            }
-            Some(Kind::Response) if clean && awaited && peer_clean => {
-                self.begin(from, Kind::Response, first, start);
-                self.fault(from, FaultRule::StartLine, start, bytes);
-                self.break_off(from);
-                self.extend(from, at, length, 0);
-            }
-            Some(Kind::Response) if clean && !awaited && self.lane(from).exchange != NONE => {
-                self.fault(from, FaultRule::ExcessBytes, start, bytes);
-                self.lane_mut(from).lose();
-            }
-            _ => {
-                self.lane_mut(from).lose();
-                self.judge();
-            }
-        }
-    }
-
-    /// HTML in answer to `GET /` without a version: HTTP/0.9 (RFC 1945 §4.1).
-    fn simple_response(&mut self, from: End, first: Mark, at: Mark, length: u64, start: u64) {
-        self.begin(from, Kind::Response, first, start);
-        if let Some((_, certainty)) = &mut self.requester {
-            *certainty = Certainty::Likely;
-        }
-        if let Some(message) = self.message_mut(from) {
-            message.version = Version::HTTP_09;
-            message.framing = Framing::UntilClose;
-            message.progress = Progress::Body;
-        }
-        self.lane_mut(from).state = State::UntilClose;
-        self.extend(from, at, length, 0);
     }
 }

@@ -85,8 +85,8 @@ impl Talk {
     }
 
     pub(super) fn fin(mut self, from: End) -> Self {
-        let at = self.mark();
-        self.heard.end(from, at, &mut self.texts);
+        self.mark();
+        self.heard.end(from, &mut self.texts);
         self.said[from.index()].fin = true;
         self
     }

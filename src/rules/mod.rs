@@ -1,10 +1,28 @@
-//! Floor 11: what it means. One file per rule.
+//! Floor 11: what it means. One file per rule: its page, its detection, its example and what it is not.
+//!
+//! In: settled connections, and the sockets that each client spends on each server. Out: [`Finding`]s, worst first.
+//! A rule parses nothing and remembers nothing; a fact that it lacks belongs into the record. [`CATALOGUE`] lists them,
+//! [`explain`] gives the page, which is the rule's doc comment. The ladders in a page are run by its test.
+
+mod catalogue;
+mod duplicate_connection_close;
+mod ephemeral_port_pressure;
+mod evaluate;
+mod page;
+pub mod proof;
+mod reset_before_response;
+mod rule;
 
 use std::net::IpAddr;
 
 use crate::certainty::Certainty;
 use crate::decode::Endpoint;
 use crate::mark::Mark;
+
+pub use catalogue::{CATALOGUE, catalogue, explain, rule, to_markdown};
+pub use evaluate::evaluate;
+pub use page::{Section, ladders};
+pub use rule::{Check, Rule, Story, Verdict};
 
 /// How bad it is, worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,0 +1,435 @@
+//! A ladder becomes real frames: Ethernet, IPv4 or IPv6, TCP, with right lengths and checksums.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use etherparse::{
+    IpHeaders, IpNumber, Ipv4Header, Ipv6Header, PacketBuilder, TcpHeader, TcpOptions,
+};
+
+use super::notation::{Cell, Ladder, Sends, Title, by_title};
+use super::numbers::{Header, Numbers};
+use crate::capture::{Frame, LinkType};
+use crate::connection::Who;
+use crate::decode::{Endpoint, Flags};
+use crate::mark::FrameNumber;
+use crate::time::Timestamp;
+
+/// When every ladder begins.
+const START: Timestamp = Timestamp::new(1_247_276_416, 0);
+/// The link type of Ethernet.
+const ETHERNET: LinkType = LinkType(1);
+/// What a title does not say.
+const TTL: u8 = 64;
+const WINDOW: u16 = 64_240;
+const ISN: [u32; 2] = [1_000_000, 5_000_000];
+const MSS: u16 = 1460;
+
+/// A frame with its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedFrame {
+    /// From 1.
+    pub number: FrameNumber,
+    /// When it was captured.
+    pub time: Timestamp,
+    /// Bytes it had on the wire.
+    pub length: u32,
+    /// The bytes that were kept.
+    pub bytes: Vec<u8>,
+    /// The line that it stands for, from 1.
+    pub line: usize,
+    /// Who sent it.
+    pub from: Who,
+    /// The client's address.
+    pub client: Endpoint,
+}
+
+impl OwnedFrame {
+    /// As a source would give it.
+    #[must_use]
+    pub fn frame(&self) -> Frame<'_> {
+        Frame {
+            number: self.number,
+            time: self.time,
+            link: ETHERNET,
+            interface: 0,
+            length: self.length,
+            data: &self.bytes,
+        }
+    }
+}
+
+/// The frames that the capture holds, in order of time.
+#[must_use]
+pub fn frames(ladder: &Ladder) -> Vec<OwnedFrame> {
+    let (titles, packets) = by_title(ladder);
+    let mut frames = Vec::new();
+    for (index, title) in titles.iter().enumerate() {
+        for copy in 0..title.times {
+            let mut wire = Wire::new(title, copy);
+            let delay = title.every.saturating_mul(copy.into());
+            for (line, _, packet) in packets.iter().filter(|(_, title, _)| *title == index) {
+                let (bytes, length) = wire.send(packet.from, &packet.cell);
+                if packet.seen {
+                    frames.push(OwnedFrame {
+                        number: FrameNumber(0),
+                        time: START.after(packet.time.saturating_add(delay)),
+                        length,
+                        bytes,
+                        line: line + 1,
+                        from: packet.from,
+                        client: wire.ends[0],
+                    });
+                }
+            }
+        }
+    }
+    // Lines stay in order within a moment; copies of a connection come one after the other.
+    frames.sort_by_key(|frame| (frame.time, frame.line));
+    for (number, frame) in (1..).zip(&mut frames) {
+        frame.number = FrameNumber(number);
+    }
+    frames
+}
+
+/// A capture file (pcap with nanoseconds, in the order of bytes of this format's inventors' machines: little-endian).
+#[must_use]
+pub fn to_pcap(frames: &[OwnedFrame]) -> Vec<u8> {
+    let mut file = Vec::new();
+    for word in [
+        0xa1b2_3c4d,
+        0x0004_0002,
+        0,
+        0,
+        262_144,
+        u32::from(ETHERNET.0),
+    ] {
+        file.extend_from_slice(&u32::to_le_bytes(word));
+    }
+    for frame in frames {
+        let time = Duration::from_nanos(u64::try_from(frame.time.as_nanos()).unwrap_or(0));
+        let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+        let captured = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
+        for word in [seconds, time.subsec_nanos(), captured, frame.length] {
+            file.extend_from_slice(&word.to_le_bytes());
+        }
+        file.extend_from_slice(&frame.bytes);
+    }
+    file
+}
+
+/// One connection on its way to become frames.
+struct Wire {
+    ends: [Endpoint; 2],
+    ttl: [u8; 2],
+    window: [u16; 2],
+    numbers: Numbers,
+    /// The payload that `again` repeats.
+    last: [Vec<u8>; 2],
+    /// The last IPv4 identification.
+    id: [u16; 2],
+}
+
+impl Wire {
+    fn new(title: &Title, copy: u16) -> Self {
+        let [client, server] = &title.sides;
+        let mut ends = [client.endpoint, server.endpoint];
+        ends[0].port = ends[0].port.wrapping_add(copy);
+        Self {
+            ends,
+            ttl: [client, server].map(|side| side.ttl.unwrap_or(TTL)),
+            window: [client, server].map(|side| side.window.unwrap_or(WINDOW)),
+            numbers: Numbers::new([client.isn.unwrap_or(ISN[0]), server.isn.unwrap_or(ISN[1])]),
+            last: Default::default(),
+            id: [0x1000, 0x2000],
+        }
+    }
+
+    /// The frame's bytes as captured, and its length on the wire.
+    fn send(&mut self, who: Who, cell: &Cell) -> (Vec<u8>, u32) {
+        let me = who as usize;
+        let payload = match cell.sends {
+            Sends::New => {
+                let mut bytes = cell.bytes();
+                bytes.truncate(super::notation::MAX_PAYLOAD as usize);
+                bytes
+            }
+            Sends::Again => self.last[me].clone(),
+            Sends::Probe => Vec::new(),
+        };
+        let header = self.numbers.send(who, cell, payload.len() as u32);
+        let id = self.identify(who, cell, header);
+        let mut bytes = Vec::with_capacity(80 + payload.len());
+        let builder = PacketBuilder::ethernet2(mac(who), mac(who.other()))
+            .ip(self.ip_header(who, cell, id))
+            .tcp_header(self.tcp_header(who, cell, header, &payload));
+        builder
+            .write(&mut bytes, &payload)
+            .expect("a vector takes everything, and the payload is short enough for a segment");
+        let length = bytes.len() as u32;
+        if let Some(cut) = cell.deviations.cut {
+            let lost = payload.len().saturating_sub(cut as usize);
+            bytes.truncate(bytes.len() - lost);
+        }
+        let repeats =
+            header.flags.has(Flags::SYN) || header.flags.has(Flags::FIN) || !payload.is_empty();
+        if repeats && !header.flags.has(Flags::RST) {
+            self.last[me] = payload;
+        }
+        (bytes, length)
+    }
+
+    /// Hosts count their packets; what no socket sends is not numbered (as Linux does).
+    fn identify(&mut self, who: Who, cell: &Cell, header: Header) -> u16 {
+        if let Some(id) = cell.deviations.id {
+            return id;
+        }
+        if header.stateless {
+            return 0;
+        }
+        let id = &mut self.id[who as usize];
+        *id = id.wrapping_add(1);
+        *id
+    }
+
+    fn ip_header(&self, who: Who, cell: &Cell, id: u16) -> IpHeaders {
+        let ttl = cell.deviations.ttl.unwrap_or(self.ttl[who as usize]);
+        match (
+            self.ends[who as usize].ip,
+            self.ends[who.other() as usize].ip,
+        ) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => IpHeaders::Ipv4(
+                Ipv4Header {
+                    identification: id,
+                    dont_fragment: true,
+                    time_to_live: ttl,
+                    protocol: IpNumber::TCP,
+                    source: source.octets(),
+                    destination: destination.octets(),
+                    ..Ipv4Header::default()
+                },
+                Default::default(),
+            ),
+            (source, destination) => {
+                let octets = |ip: IpAddr| match ip {
+                    IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+                    IpAddr::V6(ip) => ip.octets(),
+                };
+                IpHeaders::Ipv6(
+                    Ipv6Header {
+                        next_header: IpNumber::TCP,
+                        hop_limit: ttl,
+                        source: octets(source),
+                        destination: octets(destination),
+                        ..Ipv6Header::default()
+                    },
+                    Default::default(),
+                )
+            }
+        }
+    }
+
+    fn tcp_header(&self, who: Who, cell: &Cell, header: Header, payload: &[u8]) -> TcpHeader {
+        let has = |flag| header.flags.has(flag);
+        let usual = if header.stateless {
+            0
+        } else {
+            self.window[who as usize]
+        };
+        let mut tcp = TcpHeader::new(
+            self.ends[who as usize].port,
+            self.ends[who.other() as usize].port,
+            header.seq.0,
+            cell.deviations.window.unwrap_or(usual),
+        );
+        tcp.acknowledgment_number = header.ack.0;
+        tcp.syn = has(Flags::SYN);
+        tcp.fin = has(Flags::FIN);
+        tcp.rst = has(Flags::RST);
+        tcp.ack = has(Flags::ACK);
+        tcp.psh = !payload.is_empty();
+        if tcp.syn {
+            let [high, low] = MSS.to_be_bytes();
+            tcp.options = TcpOptions::from([2, 4, high, low]);
+        }
+        tcp
+    }
+}
+
+/// Locally administered addresses, one for each side.
+fn mac(who: Who) -> [u8; 6] {
+    [2, 0, 0, 0, 0, who as u8 + 1]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::decode::{Decoded, Decoder};
+    use crate::ladder::parse;
+
+    /// Every frame decoded: who, flags, relative numbers, length.
+    fn wire(text: &str) -> String {
+        let frames = frames(&parse(text).expect("a ladder"));
+        let mut decoder = Decoder::new();
+        let mut out = String::new();
+        let mut bases: [Option<u32>; 2] = [None; 2];
+        for frame in &frames {
+            let Ok(Decoded::Segment(segment)) = decoder.decode(&frame.frame()) else {
+                panic!("frame {:?} holds no segment", frame.number)
+            };
+            let me = frame.from as usize;
+            let base = |known: &mut Option<u32>, usual: u32| *known.get_or_insert(usual);
+            let own = base(&mut bases[me], ISN[me]);
+            let other = base(&mut bases[1 - me], ISN[1 - me]);
+            let mut flags = String::new();
+            for (name, flag) in [
+                ("S", Flags::SYN),
+                ("F", Flags::FIN),
+                ("R", Flags::RST),
+                (".", Flags::ACK),
+            ] {
+                if segment.flags.has(flag) {
+                    flags.push_str(name);
+                }
+            }
+            let seq = segment.seq.0.wrapping_sub(own) as i32;
+            let ack = match segment.flags.has(Flags::ACK) {
+                true => (segment.ack.0.wrapping_sub(other) as i32).to_string(),
+                false => format!("raw {}", segment.ack.0),
+            };
+            let arrow = ["->", "<-"][me];
+            writeln!(
+                out,
+                "{arrow} {flags} seq {seq} ack {ack} len {}",
+                segment.length
+            )
+            .unwrap();
+        }
+        out
+    }
+
+    #[test]
+    fn numbers_advance_by_themselves() {
+        insta::assert_snapshot!(wire(
+            "SYN --> \n <-- SYN \n ACK --> \n data 10 --> \n <~~ data 5 \n ACK --> \n again --> \n <-- probe
+             <-- ACK [ack=1] \n <-- data 7 FIN \n FIN --> \n <-- ACK \n again --> \n RST [noack] -->"
+        ), @r"
+        -> S seq 0 ack raw 0 len 0
+        <- S. seq 0 ack 1 len 0
+        -> . seq 1 ack 1 len 0
+        -> . seq 1 ack 1 len 10
+        -> . seq 11 ack 6 len 0
+        -> . seq 1 ack 6 len 10
+        <- . seq 5 ack 11 len 0
+        <- . seq 6 ack 1 len 0
+        <- F. seq 6 ack 11 len 7
+        -> F. seq 11 ack 14 len 0
+        <- . seq 14 ack 12 len 0
+        -> F. seq 11 ack 14 len 0
+        -> R seq 12 ack raw 0 len 0
+        ");
+    }
+
+    #[test]
+    fn holes_are_not_acknowledged() {
+        insta::assert_snapshot!(wire(
+            "data 10 [lost] --> \n data 10 --> \n <-- ACK \n data 10 [seq=1] --> \n <-- ACK \n <-- ACK [ack=1] \n <-- ACK"
+        ), @r"
+        -> . seq 1 ack 1 len 10
+        -> . seq 11 ack 1 len 10
+        <- . seq 1 ack 1 len 0
+        -> . seq 1 ack 1 len 10
+        <- . seq 1 ack 21 len 0
+        <- . seq 1 ack 1 len 0
+        <- . seq 1 ack 21 len 0
+        ");
+    }
+
+    #[test]
+    fn resets_have_kinds() {
+        // Refusal, no such socket, abort (RFC 9293 §3.10.7.1 and §3.10.5).
+        insta::assert_snapshot!(wire("SYN --> \n <-- RST"), @r"
+        -> S seq 0 ack raw 0 len 0
+        <- R. seq -5000000 ack 1 len 0
+        ");
+        insta::assert_snapshot!(wire("data 3 [ack=1] --> \n <-- FIN \n data 4 [ack=1] --> \n <-- RST [noack] \n <-- RST"), @r"
+        -> . seq 1 ack 1 len 3
+        <- F. seq 1 ack 4 len 0
+        -> . seq 4 ack 1 len 4
+        <- R seq 1 ack raw 0 len 0
+        <- R. seq 2 ack 8 len 0
+        ");
+    }
+
+    #[test]
+    fn simultaneous_opens_and_fresh_connections() {
+        insta::assert_snapshot!(wire("SYN --> \n <-- SYN [noack] \n SYN ACK --> \n <-- SYN ACK"), @r"
+        -> S seq 0 ack raw 0 len 0
+        <- S seq 0 ack raw 0 len 0
+        -> S. seq 0 ack 1 len 0
+        <- S. seq 0 ack 1 len 0
+        ");
+        // A SYN on a live connection draws an acknowledgement with the old numbers (RFC 9293 §3.5.1, RFC 5961 §4).
+        insta::assert_snapshot!(wire(
+            "SYN --> \n <-- SYN \n data 9 --> \n <-- ACK \n SYN --> \n <-- ACK \n RST [noack] --> \n again --> \n <-- SYN \n ACK -->"
+        ), @r"
+        -> S seq 0 ack raw 0 len 0
+        <- S. seq 0 ack 1 len 0
+        -> . seq 1 ack 1 len 9
+        <- . seq 1 ack 10 len 0
+        -> S seq 65547 ack raw 0 len 0
+        <- . seq 1 ack 10 len 0
+        -> R seq 10 ack raw 0 len 0
+        -> S seq 65547 ack raw 0 len 0
+        <- S. seq 65538 ack 65548 len 0
+        -> . seq 65548 ack 65539 len 0
+        ");
+    }
+
+    #[test]
+    fn the_capture_has_what_it_has() {
+        let text = "client :1 [ttl=3 times=2 every=2ms] server :2\n data 100 [cut=4] -->\n <~~ ACK\n ACK -->";
+        let frames = frames(&parse(text).unwrap());
+        let seen: Vec<_> = frames
+            .iter()
+            .map(|frame| {
+                (
+                    frame.number.0,
+                    frame.line,
+                    frame.client.port,
+                    frame.bytes.len(),
+                    frame.length,
+                )
+            })
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (1, 2, 1, 58, 154),
+                (2, 2, 2, 58, 154),
+                (3, 4, 1, 54, 54),
+                (4, 4, 2, 54, 54)
+            ]
+        );
+        assert!(
+            frames.iter().all(|frame| frame.bytes[22] == 3),
+            "time to live"
+        );
+        assert_eq!(to_pcap(&frames).len(), 24 + 4 * 16 + 2 * 58 + 2 * 54);
+    }
+
+    #[test]
+    fn ipv6_goes_as_well() {
+        let text = "client [2001:db8::1]:5 server [2001:db8::2]:6\n SYN -->";
+        let frames = frames(&parse(text).unwrap());
+        let mut decoder = Decoder::new();
+        match decoder.decode(&frames[0].frame()) {
+            Ok(Decoded::Segment(segment)) => {
+                assert_eq!(segment.source.to_string(), "[2001:db8::1]:5")
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Floor 7½: the ladder, a notation in which an exchange of segments is a picture.
+//!
+//! ```text
+//!         client                  server
+//!  0.000  SYN                -->                     :: SYN-SENT    | SYN-RECEIVED
+//!  0.010                     <--  SYN                :: ESTABLISHED | SYN-RECEIVED
+//!  0.020  GET /              -->
+//!  0.040                     <--  200 "hello"
+//!  0.041                     <--  FIN                :: CLOSE-WAIT  | FIN-WAIT-1
+//!  0.050  FIN                -->                     :: LAST-ACK    | TIME-WAIT
+//!  0.060                     <--  ACK                :: CLOSED      | TIME-WAIT
+//!  => teardown server fin after
+//! ```
+//!
+//! [`parse`] reads it, [`Ladder`]'s `Display` writes it, [`frames`] turns it into real Ethernet frames, [`to_pcap`]
+//! makes a file of them for Wireshark, and a [`Recorder`] draws one from a connection that was captured.
+//!
+//! # The notation
+//!
+//! ```text
+//! line   = title | packet | "=>" expectation | "#" comment | blank
+//! packet = [time] [cell] arrow [cell] ["::" state "|" state]
+//! ```
+//!
+//! **Time** is `0.040` (seconds since the beginning; the dot is needed) or `+10ms` after the line above (`us`, `ms`,
+//! `s`, `min`, `h`). Without one: 1 ms after the line above. It may not run backwards.
+//!
+//! **Arrows** are `-->` and `<--`; `~~>` and `<~~` were sent and arrived, but are missing from the capture. The sender
+//! speaks on its own side: the client left of the arrow, the server right of it.
+//!
+//! **Cells** say what is sent:
+//!
+//! | words | meaning |
+//! |---|---|
+//! | `SYN` `FIN` `RST` `ACK` | control bits; they combine with each other and with what follows |
+//! | `GET /path`, `POST /path "body"` | a request of HTTP/1.1 (any of the nine methods), complete with `Host` and length |
+//! | `200 "body"`, `200 data 1000` | a response, complete with its length; the body as text, or so many bytes of filler |
+//! | `data 1000` | so many bytes of filler |
+//! | `"raw\r\n\x00"` | these bytes |
+//! | `again` | the sender's last segment that took sequence numbers, once more |
+//! | `probe` | a keep-alive probe: nothing, at one before the next sequence number (RFC 9293 §3.8.4) |
+//! | `[…]` | what deviates, see below; several with spaces between them |
+//!
+//! Sequence and acknowledgement numbers advance by themselves. Each side acknowledges everything that was sent to it on
+//! the lines above, seen or `~~>`. Every segment carries ACK but the SYN that opens. A server's `SYN` is therefore a
+//! SYN-ACK; for a simultaneous open write `SYN [noack]`, then `SYN ACK`. A `SYN` on a connection that was open before
+//! begins the next one on the same ports, with fresh numbers (RFC 6191); to a side that has not answered it with a SYN
+//! the old numbers stay valid. `RST` is RST and ACK at the sender's next number (an abort), or, when it answers a SYN,
+//! with sequence number 0 (a refusal). `RST [noack]` is what a closed socket sends: no ACK, and the sequence number that
+//! the last segment from the other side acknowledged (RFC 9293 §3.10.7.1).
+//!
+//! **Deviations** of the segment: `seq=N` and `ack=N`, relative as in Wireshark (the SYN is 0, the first byte 1, may be
+//! negative); `noack`; `ttl=N`; `win=N`; `id=N` (IPv4 identification); `isn=N` (the initial sequence number, of a SYN);
+//! `cut=N` (only N bytes of the payload were captured); `lost` (it was captured but never arrived).
+//!
+//! Of the message before it: `close`, `keep-alive`, `chunked` (with a body: one chunk and the last one), `length=N`
+//! (announced, whatever follows), `no-length`, `http=1.0`, `head=N` (the head is filled up to N bytes with a field), and
+//! any field as `name=value` or `name="value"`: `[connection=close connection=close]`.
+//!
+//! **Titles** name the two sides, `client 10.0.0.1:40001 server 10.0.0.2:80` or less (`client :40001 server`), and say
+//! which connection the lines below belong to; the same addresses go on with the same connection. Behind an address may
+//! stand what holds for all its segments: `[ttl=57 win=0 isn=4294967290]`; behind the client's also
+//! `[times=1000 every=5ms]`: the whole connection so many times, so far apart, each from the next port.
+//!
+//! **State columns** assert the presumed states of client and server after that line. **Expectations**: `=> teardown
+//! BY HOW PHASE` (`server fin after`, `client reset abort waiting`, `nobody open`), `=> opening handshake`,
+//! `=> time-wait server`, `=> states TIME-WAIT | CLOSED`, `=> exchanges 2`, `=> outcome 1 complete`, `=> orderly yes`,
+//! `=> certainty likely`, `=> protocol http/1`, `=> sent client missing 100`, `=> findings none`, `=> findings
+//! rule-a rule-b`, `=> connections 2`. Where the capture holds several connections, `=> 2: teardown …` says which, by
+//! order of first frame.
+//!
+//! Left out: IP fragments, TCP options but the maximum segment size, ICMP, and TLS, which only bytes can say.
+
+mod escape;
+mod expectation;
+mod frames;
+mod message;
+mod notation;
+mod numbers;
+mod parse;
+mod recorder;
+mod render;
+mod tokens;
+
+pub use expectation::{Claim, Expectation, Found, Tally};
+pub use frames::{OwnedFrame, frames, to_pcap};
+pub use message::{Body, Field, Piece};
+pub use notation::{Cell, Deviations, Ladder, Line, MAX_PAYLOAD, Packet, Sends, Title, TitleSide};
+pub use parse::{ParseError, parse};
+pub use recorder::{Recorder, Reticence};

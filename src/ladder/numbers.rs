@@ -1,0 +1,274 @@
+//! The numbers that advance by themselves: what each side would send next and has been sent.
+//!
+//! Used both ways: to give the segments of a ladder their numbers, and to find out which numbers of a captured
+//! segment need not be written down.
+
+use super::notation::{Cell, Sends};
+use crate::connection::Who;
+use crate::decode::Flags;
+use crate::seq::Seq;
+
+/// From the last number of a connection to the first of the next on the same ports: beyond any window (RFC 6191 §2
+/// asks only for a larger one).
+const NEXT_CONNECTION: u32 = 65_537;
+
+/// Both sides of a connection.
+#[derive(Clone, Debug)]
+pub(super) struct Numbers {
+    sides: [Side; 2],
+}
+
+/// What one side has sent and been sent.
+#[derive(Clone, Debug)]
+struct Side {
+    isn: Seq,
+    /// SND.NXT.
+    next: Seq,
+    /// It has sent something but RSTs.
+    active: bool,
+    /// How many connections it has begun on these ports.
+    generation: u32,
+    /// RCV.NXT.
+    got: Option<Seq>,
+    got_generation: u32,
+    /// What arrived beyond a hole.
+    held: Vec<(Seq, Seq)>,
+    /// The end of a SYN for the next connection, while it still has the numbers of this one.
+    pending: Option<Seq>,
+    heard: Option<Heard>,
+    last: Option<Taken>,
+}
+
+/// The last segment that arrived.
+#[derive(Clone, Copy, Debug)]
+struct Heard {
+    ack: Option<Seq>,
+    bare_syn: bool,
+    end: Seq,
+}
+
+/// The last segment sent that took sequence numbers.
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    seq: Seq,
+    syn: bool,
+    fin: bool,
+    length: u32,
+}
+
+/// The numbers of one segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) seq: Seq,
+    pub(super) ack: Seq,
+    pub(super) flags: Flags,
+    /// It answers for no socket: no window, no identification.
+    pub(super) stateless: bool,
+}
+
+impl Numbers {
+    /// Before the first segment.
+    pub(super) fn new(isn: [u32; 2]) -> Self {
+        Self {
+            sides: isn.map(|isn| Side {
+                isn: Seq(isn),
+                next: Seq(isn).add(1),
+                active: false,
+                generation: 0,
+                got: None,
+                got_generation: 0,
+                held: Vec::new(),
+                pending: None,
+                heard: None,
+                last: None,
+            }),
+        }
+    }
+
+    /// `seq` as it is written: relative to the initial number of `who`.
+    pub(super) fn relative(&self, who: Who, seq: Seq) -> i64 {
+        i64::from(seq.from(self.sides[who as usize].isn))
+    }
+
+    /// Payload bytes of the segment that `again` would send.
+    pub(super) fn repeated(&self, who: Who) -> Option<(Seq, u32, bool, bool)> {
+        let last = self.sides[who as usize].last?;
+        Some((last.seq, last.length, last.syn, last.fin))
+    }
+
+    /// The numbers of the next segment, which is sent and, unless lost, arrives.
+    pub(super) fn send(&mut self, who: Who, cell: &Cell, length: u32) -> Header {
+        self.begin(who, cell);
+        let header = self.plan(who, cell);
+        let length = match cell.sends {
+            Sends::New => length,
+            Sends::Again => self.repeated(who).map_or(0, |(_, length, ..)| length),
+            Sends::Probe => 0,
+        };
+        self.commit(who, header, length, !cell.deviations.lost);
+        header
+    }
+
+    /// A SYN may begin another connection on the same ports.
+    pub(super) fn begin(&mut self, who: Who, cell: &Cell) {
+        if !cell.syn || cell.sends != Sends::New {
+            return;
+        }
+        let peer = self.sides[who.other() as usize].generation;
+        let side = &mut self.sides[who as usize];
+        let asked = cell.deviations.isn.map(Seq);
+        if !side.active {
+            side.generation = peer.max(1);
+        } else if side.generation < peer {
+            side.generation = peer;
+            side.isn = side.next.add(NEXT_CONNECTION);
+            side.got = side.pending.take();
+            side.got_generation = peer;
+            side.held.clear();
+        } else if !cell.ack {
+            side.generation += 1;
+            side.isn = side.next.add(NEXT_CONNECTION);
+            side.got = None;
+            side.held.clear();
+        } else {
+            return;
+        }
+        side.isn = asked.unwrap_or(side.isn);
+        side.next = side.isn;
+    }
+
+    /// The numbers that the next segment has, by themselves or as the cell deviates.
+    pub(super) fn plan(&self, who: Who, cell: &Cell) -> Header {
+        let side = &self.sides[who as usize];
+        let peer = &self.sides[who.other() as usize];
+        let deviations = &cell.deviations;
+        let last = side.last.filter(|_| cell.sends == Sends::Again);
+        let syn = cell.syn || last.is_some_and(|last| last.syn);
+        let fin = cell.fin || last.is_some_and(|last| last.fin);
+        let heard = side.heard;
+        let closed = !side.active || side.generation < peer.generation;
+        let answers_syn = heard.is_some_and(|heard| heard.bare_syn) && closed;
+        let refusal = cell.rst && answers_syn && !deviations.no_ack;
+        let stateless = refusal || cell.rst && deviations.no_ack;
+        let opens = syn && side.got.is_none();
+        let acks = !deviations.no_ack && (cell.ack || !opens);
+        let usual_seq = match (cell.sends, last) {
+            (_, Some(last)) => last.seq,
+            (Sends::Probe, _) => side.next.back(1),
+            _ if refusal => Seq(0),
+            _ if stateless => heard.and_then(|heard| heard.ack).unwrap_or(side.next),
+            _ if syn => side.isn,
+            _ => side.next,
+        };
+        let usual_ack = match heard {
+            Some(heard) if refusal => heard.end,
+            _ => side.got.unwrap_or(peer.isn.add(1)),
+        };
+        let placed = |isn: Seq, relative: i64| isn.add(relative as u32);
+        let mut flags = Flags::default();
+        for (set, flag) in [
+            (syn, Flags::SYN),
+            (fin, Flags::FIN),
+            (cell.rst, Flags::RST),
+            (acks, Flags::ACK),
+        ] {
+            if set {
+                flags = flags.with(flag);
+            }
+        }
+        Header {
+            seq: deviations
+                .seq
+                .map_or(usual_seq, |seq| placed(side.isn, seq)),
+            ack: match (acks, deviations.ack) {
+                (false, _) => Seq(0),
+                (true, Some(ack)) => placed(peer.isn, ack),
+                (true, None) => usual_ack,
+            },
+            flags,
+            stateless,
+        }
+    }
+
+    /// The segment is sent, and arrives if it does.
+    pub(super) fn commit(&mut self, who: Who, header: Header, length: u32, arrives: bool) {
+        let has = |flag| header.flags.has(flag);
+        let syn = has(Flags::SYN);
+        let fin = has(Flags::FIN);
+        let end = header.seq.add(length + u32::from(syn) + u32::from(fin));
+        let known = self.sides[who.other() as usize].generation.max(1);
+        let side = &mut self.sides[who as usize];
+        if !has(Flags::RST) {
+            if !side.active {
+                side.active = true;
+                side.generation = side.generation.max(known);
+            }
+            if end.after(side.next) {
+                side.next = end;
+            }
+            if end != header.seq {
+                side.last = Some(Taken {
+                    seq: header.seq,
+                    syn,
+                    fin,
+                    length,
+                });
+            }
+            // Whoever acknowledges more than the ladder shows has it.
+            if has(Flags::ACK) && side.got.is_none_or(|got| header.ack.after(got)) {
+                side.receive_up_to(header.ack);
+            }
+        }
+        if arrives {
+            let from = (side.isn, side.generation);
+            self.sides[who.other() as usize].arrive(header, end, from);
+        }
+    }
+}
+
+impl Side {
+    fn arrive(&mut self, header: Header, end: Seq, (isn, generation): (Seq, u32)) {
+        let acks = header.flags.has(Flags::ACK);
+        let syn = header.flags.has(Flags::SYN);
+        self.heard = Some(Heard {
+            ack: acks.then_some(header.ack),
+            bare_syn: syn && !acks,
+            end,
+        });
+        if header.flags.has(Flags::RST) {
+            return;
+        }
+        if syn {
+            if self.active && self.generation < generation {
+                self.pending = Some(end);
+            } else if self.got.is_none() || self.got_generation != generation {
+                self.got = Some(end);
+                self.got_generation = generation;
+                self.held.clear();
+            }
+            return;
+        }
+        if self.active && self.generation != generation {
+            return;
+        }
+        let got = self.got.unwrap_or(isn.add(1));
+        self.got = Some(got);
+        if header.seq.after(got) {
+            self.held.push((header.seq, end));
+        } else if end.after(got) {
+            self.receive_up_to(end);
+        }
+    }
+
+    /// Everything before `end` is there, and what was held behind it.
+    fn receive_up_to(&mut self, mut end: Seq) {
+        while let Some(index) = self
+            .held
+            .iter()
+            .position(|(start, until)| !start.after(end) && until.after(end))
+        {
+            end = self.held.swap_remove(index).1;
+        }
+        self.got = Some(end);
+    }
+}

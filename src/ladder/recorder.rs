@@ -1,0 +1,7 @@
+//! Not filled yet.
+/// x
+#[derive(Debug)]
+pub struct Recorder;
+/// x
+#[derive(Debug)]
+pub struct Reticence;

@@ -1,0 +1,104 @@
+//! A line cut into words, quoted strings and brackets, each with its column.
+
+use std::net::SocketAddr;
+
+use super::escape::unquote;
+
+/// The four arrows: seen and missing, from the client and from the server.
+pub(super) const ARROWS: [&str; 4] = ["-->", "<--", "~~>", "<~~"];
+
+/// What a line is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Token<'a> {
+    /// Anything between spaces.
+    Word(&'a str),
+    /// What stood between quotation marks.
+    String(Vec<u8>),
+    /// What stood between brackets: names, and values after `=`.
+    Bracket(Vec<Item>),
+}
+
+/// One name in brackets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Item {
+    pub(super) name: String,
+    pub(super) value: Option<Vec<u8>>,
+    pub(super) at: usize,
+}
+
+/// A token and its byte offset in the line.
+pub(super) type Placed<'a> = (usize, Token<'a>);
+
+/// What is wrong, and the byte offset where.
+pub(super) type Fault = (usize, String);
+
+/// Cuts a line.
+pub(super) fn tokens(line: &str) -> Result<Vec<Placed<'_>>, Fault> {
+    let mut tokens = Vec::new();
+    let mut at = 0;
+    while let Some(skip) = line[at..].find(|char: char| !char.is_whitespace()) {
+        at += skip;
+        let rest = &line[at..];
+        let word = rest.split(char::is_whitespace).next().unwrap_or(rest);
+        if let Some(text) = rest.strip_prefix('"') {
+            let (bytes, taken) = string(text, at + 1)?;
+            tokens.push((at, Token::String(bytes)));
+            at += 1 + taken;
+        } else if rest.starts_with('[') && word.parse::<SocketAddr>().is_err() {
+            let (items, end) = bracket(line, at + 1)?;
+            tokens.push((at, Token::Bracket(items)));
+            at = end;
+        } else {
+            tokens.push((at, Token::Word(word)));
+            at += word.len();
+        }
+    }
+    Ok(tokens)
+}
+
+fn string(text: &str, at: usize) -> Result<(Vec<u8>, usize), Fault> {
+    unquote(text).map_err(|(offset, what)| (at + offset, what.to_owned()))
+}
+
+/// The items from behind the opening bracket; gives the offset behind the closing one.
+fn bracket(line: &str, mut at: usize) -> Result<(Vec<Item>, usize), Fault> {
+    let mut items = Vec::new();
+    loop {
+        let rest = &line[at..];
+        let trimmed = rest.trim_start();
+        at += rest.len() - trimmed.len();
+        if trimmed.starts_with(']') {
+            return Ok((items, at + 1));
+        }
+        let ends = |char: char| char.is_whitespace() || matches!(char, '=' | ']' | '"' | '[');
+        let name = &trimmed[..trimmed.find(ends).unwrap_or(trimmed.len())];
+        if name.is_empty() {
+            let what = if trimmed.is_empty() {
+                "the bracket is not closed"
+            } else {
+                "a name must stand here, as in [ack=1]"
+            };
+            return Err((at, what.to_owned()));
+        }
+        let mut item = Item {
+            name: name.to_owned(),
+            value: None,
+            at,
+        };
+        at += name.len();
+        if let Some(value) = line[at..].strip_prefix('=') {
+            at += 1;
+            if let Some(text) = value.strip_prefix('"') {
+                let (bytes, taken) = string(text, at + 1)?;
+                item.value = Some(bytes);
+                at += 1 + taken;
+            } else {
+                let end = value.find(|char: char| char.is_whitespace() || char == ']');
+                let value = &value[..end.unwrap_or(value.len())];
+                item.value = Some(value.as_bytes().to_vec());
+                at += value.len();
+            }
+        }
+        items.push(item);
+    }
+}

@@ -1,0 +1,243 @@
+//! A ladder held against the program: its frames go through the engine and the rules, and what was expected is
+//! compared with what was found.
+//!
+//! Used by the tests of the rules' pages, by the stories under `tests/ladders/`, and by whoever got a ladder in a
+//! report of a fault. Among the rules, because only here do all floors that a ladder can speak about meet.
+
+use std::fmt;
+
+use super::{Finding, evaluate};
+use crate::connection::{By, Connection, How, Standing, Who};
+use crate::engine::{Engine, Event, Settings, Sink};
+use crate::http::{Ending, Outcome};
+
+use crate::ladder::{Claim, Expectation, Ladder, Line, OwnedFrame, Tally, frames};
+
+/// What was expected and is not so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The line of the ladder, from 1.
+    pub line: usize,
+    /// What it says.
+    pub wanted: String,
+    /// What is the case.
+    pub got: String,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, wanted, got } = self;
+        write!(f, "line {line}: wanted {wanted}, got {got}")
+    }
+}
+
+/// What became of a ladder.
+#[derive(Clone, Debug, Default)]
+pub struct Proof {
+    /// Its connections, numbered from 1 in order of first frame.
+    pub connections: Vec<Connection>,
+    /// What the rules find.
+    pub findings: Vec<Finding>,
+    /// Expectations that are not met, in order of lines.
+    pub mismatches: Vec<Mismatch>,
+}
+
+impl Proof {
+    /// The names of the rules that found something, sorted, each once.
+    #[must_use]
+    pub fn rules(&self) -> Vec<&'static str> {
+        let mut names: Vec<_> = self.findings.iter().map(|finding| finding.rule).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// Runs a ladder.
+#[must_use]
+pub fn run(ladder: &Ladder) -> Proof {
+    let frames = frames(ladder);
+    let mut engine = Engine::new(&Settings::default());
+    let mut witness = Witness {
+        ladder,
+        frames: &frames,
+        proof: Proof::default(),
+        shown: vec![false; frames.len()],
+    };
+    for frame in &frames {
+        engine.frame(&frame.frame(), &mut witness);
+    }
+    let _ = engine.finish(&mut witness);
+    witness.judge()
+}
+
+/// Watches the engine.
+struct Witness<'a> {
+    ladder: &'a Ladder,
+    frames: &'a [OwnedFrame],
+    proof: Proof,
+    /// Of which frames the engine has shown the states.
+    shown: Vec<bool>,
+}
+
+impl Sink for Witness<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Segment {
+                from,
+                segment,
+                standings,
+                ..
+            } => {
+                let index = usize::try_from(segment.frame.0)
+                    .unwrap_or(0)
+                    .wrapping_sub(1);
+                let Some(frame) = self.frames.get(index) else {
+                    return;
+                };
+                self.shown[index] = true;
+                let client = match frame.from {
+                    Who::Client => from,
+                    Who::Server => from.other(),
+                };
+                let states = [client, client.other()].map(|end| standings[end.index()]);
+                self.compare_states(frame.line, states);
+            }
+            Event::Settled(connection) => self.proof.connections.push(*connection),
+        }
+    }
+
+    fn wants_segments(&self) -> bool {
+        true
+    }
+}
+
+impl Witness<'_> {
+    fn compare_states(&mut self, line: usize, got: [Standing; 2]) {
+        if let Some(Line::Packet(packet)) = self.ladder.lines.get(line - 1)
+            && let Some(wanted) = packet.states
+            && wanted != got
+        {
+            self.mismatch(line, states(wanted), states(got));
+        }
+    }
+
+    fn mismatch(&mut self, line: usize, wanted: String, got: String) {
+        self.proof.mismatches.push(Mismatch { line, wanted, got });
+    }
+
+    fn judge(mut self) -> Proof {
+        for (frame, shown) in self.frames.iter().zip(self.shown.clone()) {
+            if let Some(Line::Packet(packet)) = self.ladder.lines.get(frame.line - 1)
+                && let (Some(wanted), false) = (packet.states, shown)
+            {
+                self.mismatch(
+                    frame.line,
+                    states(wanted),
+                    "a segment that was not taken".to_owned(),
+                );
+            }
+        }
+        let connections = &mut self.proof.connections;
+        connections.sort_by_key(|connection| connection.first.frame);
+        for (connection, id) in connections.iter_mut().zip(1..) {
+            connection.id = id;
+        }
+        self.proof.findings = evaluate(&self.proof.connections, &[]);
+        for (index, line) in self.ladder.lines.iter().enumerate() {
+            if let Line::Expect(expectation) = line
+                && let Some(got) = differs(expectation, &self.proof)
+            {
+                self.mismatch(index + 1, expectation.claim.to_string(), got);
+            }
+        }
+        self.proof.mismatches.sort_by_key(|mismatch| mismatch.line);
+        self.proof
+    }
+}
+
+fn states([client, server]: [Standing; 2]) -> String {
+    format!("{client} | {server}")
+}
+
+/// What is the case instead of what was expected; `None` if it is as expected.
+fn differs(expectation: &Expectation, proof: &Proof) -> Option<String> {
+    let claim = &expectation.claim;
+    match claim {
+        Claim::Findings(wanted) => {
+            let got = proof.rules();
+            return (*wanted != got).then(|| {
+                Claim::Findings(got.iter().map(|&name| name.to_owned()).collect()).to_string()
+            });
+        }
+        Claim::Connections(wanted) => {
+            let got = proof.connections.len();
+            return (*wanted != got).then(|| format!("connections {got}"));
+        }
+        _ => {}
+    }
+    let connection = match (expectation.connection, proof.connections.as_slice()) {
+        (None, [only]) => only,
+        (None, all) => {
+            return Some(format!(
+                "{} connections: say which, as in `=> 2: …`",
+                all.len()
+            ));
+        }
+        (Some(number), all) => match all.get(number as usize - 1) {
+            Some(connection) => connection,
+            None => return Some(format!("{} connections", all.len())),
+        },
+    };
+    let got = found(claim, connection);
+    (got.as_ref() != Some(claim))
+        .then(|| got.map_or_else(|| "no such exchange".to_owned(), |got| got.to_string()))
+}
+
+/// The claim that is true of this connection.
+fn found(claim: &Claim, connection: &Connection) -> Option<Claim> {
+    let teardown = &connection.teardown;
+    Some(match claim {
+        Claim::Teardown(_, _, phase) => {
+            Claim::Teardown(teardown.by, teardown.how, phase.map(|_| teardown.phase))
+        }
+        Claim::Opening(_) => Claim::Opening(connection.opening),
+        Claim::TimeWait(_) => Claim::TimeWait(connection.time_wait.map(|mark| mark.is_some())),
+        Claim::States(_) => Claim::States(connection.states),
+        Claim::Exchanges(_) => Claim::Exchanges(connection.exchanges.len()),
+        Claim::Outcome(number, _) => {
+            let exchange = connection.exchanges.get(number.checked_sub(1)?)?;
+            Claim::Outcome(*number, outcome(connection, exchange))
+        }
+        Claim::Orderly(_) => Claim::Orderly(teardown.orderly),
+        Claim::Certainty(_) => Claim::Certainty(teardown.certainty),
+        Claim::Protocol(_) => Claim::Protocol(connection.protocol),
+        Claim::Sent(who, tally, _) => Claim::Sent(*who, *tally, sent(connection, *who, *tally)),
+        Claim::Findings(_) | Claim::Connections(_) => return None,
+    })
+}
+
+fn outcome(connection: &Connection, exchange: &crate::http::Exchange) -> Option<Outcome> {
+    let teardown = &connection.teardown;
+    let ending = match (teardown.by, teardown.how) {
+        (_, How::Open | How::Silence) | (By::Nobody, _) => Ending::Open,
+        (By::Client, _) => Ending::ByClient,
+        (_, How::Reset(_)) => Ending::ServerReset,
+        (_, How::Fin) => Ending::ServerFin,
+    };
+    exchange.outcome(ending)
+}
+
+fn sent(connection: &Connection, who: Who, tally: Tally) -> u64 {
+    let sent = &connection.sent[who as usize];
+    match tally {
+        Tally::Packets => sent.packets,
+        Tally::Bytes => sent.bytes,
+        Tally::Retransmitted => sent.retransmitted.into(),
+        Tally::Missing => sent.missing,
+        Tally::Fins => sent.fins.into(),
+        Tally::Resets => sent.resets.into(),
+        Tally::KeepAlives => sent.keep_alives.into(),
+        Tally::ZeroWindows => sent.zero_windows.into(),
+    }
+}

@@ -1,0 +1,76 @@
+//! What a rule is made of.
+
+use super::{Evidence, Severity};
+use crate::certainty::Certainty;
+use crate::connection::Connection;
+use crate::hosts::Sockets;
+
+/// A rule: a fault that can be seen, named, and explained.
+#[derive(Debug)]
+pub struct Rule {
+    /// Kebab case: the fault as observed, neither cause nor cure.
+    pub name: &'static str,
+    /// The worst it can be.
+    pub severity: Severity,
+    /// A line for the catalogue.
+    pub summary: &'static str,
+    /// The doc comment, as Markdown, each line with the space that follows `///`.
+    pub(super) page: &'static str,
+    /// How it is found.
+    pub check: Check,
+}
+
+/// How a rule looks.
+#[derive(Clone, Copy, Debug)]
+pub enum Check {
+    /// At one connection.
+    Connection(fn(&Connection) -> Verdict),
+    /// At the sockets that one client spends on one server, and the connections they belong to.
+    Sockets(fn(&Sockets, &[&Connection]) -> Verdict),
+}
+
+/// What a rule says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is not so.
+    Clear,
+    /// It cannot be told before the connection is over.
+    NotYet,
+    /// It is so.
+    Found(Box<Story>),
+}
+
+/// One case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Story {
+    /// How bad it is.
+    pub severity: Severity,
+    /// How far the capture proves it.
+    pub certainty: Certainty,
+    /// What follows a count of connections: "2 connections: …".
+    pub summary: String,
+    /// What happened here.
+    pub message: String,
+    /// The frames that show it.
+    pub evidence: Vec<Evidence>,
+    /// What to change.
+    pub remedies: Vec<String>,
+}
+
+/// Declares a rule; its doc comment is the user's page.
+macro_rules! rule {
+    (
+        $(#[doc = $line:literal])+
+        $vis:vis $id:ident: $name:literal, $severity:expr, $summary:literal, $check:expr $(,)?
+    ) => {
+        $(#[doc = $line])+
+        $vis static $id: $crate::rules::Rule = $crate::rules::Rule {
+            name: $name,
+            severity: $severity,
+            summary: $summary,
+            page: concat!($($line, "\n"),+),
+            check: $check,
+        };
+    };
+}
+pub(super) use rule;
