@@ -76,10 +76,15 @@ pub fn span(span: Duration) -> String {
     }
 }
 
-/// Seconds after the start of the capture: `+0.041 s`.
+/// Seconds after the start of a capture, `+0.041 s`; to the microsecond where the whole capture is short.
 #[must_use]
-pub fn offset(at: Timestamp, start: Timestamp) -> String {
-    format!("+{:.3} s", at.since(start).as_secs_f64())
+pub fn offset(at: Timestamp, start: Timestamp, end: Timestamp) -> String {
+    let seconds = at.since(start).as_secs_f64();
+    if end.since(start) < Duration::from_secs(1) {
+        format!("+{seconds:.6} s")
+    } else {
+        format!("+{seconds:.3} s")
+    }
 }
 
 fn moment(at: Timestamp) -> jiff::Timestamp {

@@ -108,8 +108,12 @@ impl<'v, 'a> Page<'v, 'a> {
         let snapshot = self.view.snapshot;
         let all = snapshot.connections.len() as u64;
         if all == 0 {
-            return Line::default().strong(match snapshot.summary.segments {
-                0 => "There is no TCP in this capture.",
+            let summary = &snapshot.summary;
+            let read = summary.inputs.iter().any(|input| input.packets > 0);
+            return Line::default().strong(match (summary.frames, summary.segments) {
+                (0, _) if read => "No packet passes the filter.",
+                (0, _) => "There is no packet in this capture.",
+                (_, 0) => "There is no TCP in this capture.",
                 _ => "There is no TCP connection in this capture.",
             });
         }
@@ -162,8 +166,12 @@ impl<'v, 'a> Page<'v, 'a> {
         }
         let between = if line.0.is_empty() { "" } else { "; " };
         let order = match (self.disorderly, all) {
-            (0, 1) => "the one connection ended in order or is open.".to_owned(),
-            (0, all) => format!("of {} connections none ended out of order.", number(all)),
+            (0, 1) if self.open == 0 => "the one connection ended in order.".to_owned(),
+            (0, 1) => "the one connection had not ended.".to_owned(),
+            (0, all) if self.open == 0 => {
+                format!("all {} connections ended in order.", number(all))
+            }
+            (0, all) => format!("none of {} connections ended out of order.", number(all)),
             (1, 1) => "the one connection did not end in order.".to_owned(),
             (some, all) => format!(
                 "{} of {} connections did not end in order.",
@@ -328,8 +336,12 @@ impl<'v, 'a> Page<'v, 'a> {
         if let Some(connection) = first {
             sheet.detail("Filter", &Line::default().code(story::filter(connection)))?;
         }
-        for remedy in &finding.remedies {
-            sheet.detail("Remedy", &remedy.as_str().into())?;
+        for (nth, remedy) in (1..).zip(&finding.remedies) {
+            let numbered = match finding.remedies.len() {
+                1 => remedy.clone(),
+                _ => format!("{nth}. {remedy}"),
+            };
+            sheet.detail("Remedy", &numbered.into())?;
         }
         Ok(())
     }
@@ -434,8 +446,19 @@ impl<'v, 'a> Page<'v, 'a> {
         sheet.table(&table)?;
         for row in rows {
             if let Some(at) = row.runs_out_at {
+                let over = self
+                    .view
+                    .snapshot
+                    .summary
+                    .span
+                    .is_some_and(|(_, end)| at <= end);
+                let when = if over {
+                    "All ports of the range were taken:"
+                } else {
+                    "At this rate the range runs out:"
+                };
                 let told = format!(
-                    "At this rate {} runs out of ports towards {} at {} {}.",
+                    "{when} {} towards {} at {} {}.",
                     row.client,
                     row.server,
                     self.view.options.zone.full(at),
@@ -535,13 +558,8 @@ impl<'v, 'a> Page<'v, 'a> {
 
     /// `(+0.041 s)`.
     fn offset(&self, at: Timestamp) -> String {
-        let start = self
-            .view
-            .snapshot
-            .summary
-            .span
-            .map_or(at, |(first, _)| first);
-        format!("({})", clock::offset(at, start))
+        let (start, end) = self.view.snapshot.summary.span.unwrap_or((at, at));
+        format!("({})", clock::offset(at, start, end))
     }
 }
 
