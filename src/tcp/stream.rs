@@ -99,6 +99,24 @@ impl Stream {
         }
     }
 
+    /// Fixes offset 0 anew, as long as nothing was taken from the stream: another SYN than the one that was believed
+    /// has been acknowledged, or what came before the SYN was none of this stream.
+    pub fn anchor_again(&mut self, first: Seq) {
+        if self.bytes == 0 && self.next == 0 {
+            *self = Self {
+                anchored: true,
+                whole: true,
+                base: first,
+                ..Self::default()
+            };
+        }
+    }
+
+    /// Counts bytes that are text for people and not part of the stream: those of a RST (RFC 9293 §3.5.3).
+    pub fn count_beside(&mut self, length: u32) {
+        self.bytes += u64::from(length);
+    }
+
     /// Whether offset 0 is fixed.
     #[must_use]
     pub const fn is_anchored(&self) -> bool {
