@@ -5,13 +5,12 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::progress::Progress;
-use super::stand_in::rules;
 use crate::capture::{self, FileSummary, OpenOptions};
 use crate::cli;
 use crate::engine::{self, Settings, Stats};
 use crate::hosts;
 use crate::ledger::{Damage, Input, LimitHit, Snapshot, Summary};
-use crate::rules::{Finding, Severity};
+use crate::rules::{self, Finding, Severity};
 
 /// What a reading gives.
 pub(super) struct Reading {
@@ -66,7 +65,7 @@ pub(super) fn read(asked: &cli::Read) -> Result<Reading> {
 /// A rule that does not exist is a typing error: to go on would hide what it was meant to show.
 fn check_rules(asked: &cli::Read) -> Result<()> {
     for name in asked.rule.iter().chain(&asked.ignore) {
-        if rules::page(name).is_none() {
+        if rules::rule(name).is_none() {
             bail!("no rule is called {name:?}; `hangup rules` lists them");
         }
     }
