@@ -15,7 +15,7 @@ use std::collections::binary_heap::PeekMut;
 use std::time::Duration;
 
 use crate::capture::{CaptureError, Fill, Frame, Source};
-use crate::connection::Connection;
+use crate::connection::{Brief, Connection};
 use crate::decode::{Decoded, Decoder, Segment, Skip};
 use crate::flow::FlowKey;
 use crate::mark::Mark;
@@ -26,7 +26,7 @@ use crate::time::Timestamp;
 use partition::Partition;
 use shelf::Shelf;
 
-pub use shelf::{Brief, Keep};
+pub use shelf::Keep;
 pub use stats::{Bound, Stats};
 
 /// How many parts the flows are shared out over. Fixed, so that bounds bite at the same place on any machine; as many
