@@ -104,6 +104,15 @@ impl Shelf {
     }
 }
 
+impl Shelf {
+    /// Puts everything in order of first frame; it nearly is, hence the stable sort, which finds runs.
+    pub(super) fn sort(&mut self) {
+        self.briefs.sort_by_key(|brief| brief.first.frame);
+        self.records
+            .sort_by_key(|connection| connection.first.frame);
+    }
+}
+
 impl Sink for Shelf {
     fn event(&mut self, event: Event<'_>) {
         if let Event::Settled(connection) = event {

@@ -1,7 +1,344 @@
-//! Not filled yet.
-/// x
+//! A connection that was captured becomes a ladder.
+//!
+//! In: its segments in capture order with the states after each, and at the end its record. Out: a [`Ladder`] with
+//! relative times and relative numbers, the latter only where they do not go by themselves. Long runs of data are
+//! folded into a comment; memory is bounded by that, whatever the length of the connection.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::expectation::{Claim, Expectation};
+use super::message::Piece;
+use super::notation::{Cell, Ladder, Line, Packet, Sends, Title, TitleSide};
+use super::numbers::{Header, Numbers};
+use super::wording;
+use crate::connection::{Connection, Standing, Who};
+use crate::decode::{Endpoint, Flags, Segment};
+use crate::seq::Seq;
+use crate::side::End;
+use crate::time::Timestamp;
+
+/// What is left out of a ladder that goes to strangers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reticence {
+    /// Addresses and ports, and the names of hosts.
+    pub addresses: bool,
+    /// Payload, targets, and the values of fields that do not concern the connection.
+    pub payload: bool,
+}
+
+/// Lines kept before a run of data is folded, and after it.
+const RUN_HEAD: usize = 3;
+const RUN_TAIL: usize = 2;
+/// A pause in a run is worth seeing: nothing is folded across it.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Nobody reads more lines than this; beyond, only the last ones are kept.
+const MAX_LINES: usize = 5000;
+const LAST_LINES: usize = 50;
+/// What a title does not say.
+const TTL: u8 = 64;
+
+/// Draws a ladder, a segment at a time.
 #[derive(Debug)]
-pub struct Recorder;
-/// x
+pub struct Recorder {
+    reticence: Reticence,
+    start: Option<(Timestamp, Endpoint)>,
+    /// Sides in the order of [`End`]; `A` stands for the client until the end is known.
+    numbers: Numbers,
+    known: [bool; 2],
+    ttl: [Option<u8>; 2],
+    lines: Vec<Line>,
+    run: Run,
+}
+
+/// Data and acknowledgements in a row.
+#[derive(Debug, Default)]
+struct Run {
+    /// Lines of it that were written.
+    written: usize,
+    tail: VecDeque<Rung>,
+    last: Option<Duration>,
+    folded: u64,
+    bytes: [u64; 2],
+}
+
+/// One segment, before its numbers are compared with those that go by themselves.
 #[derive(Debug)]
-pub struct Reticence;
+struct Rung {
+    time: Duration,
+    from: End,
+    seq: Seq,
+    ack: Seq,
+    flags: Flags,
+    ttl: u8,
+    window: u16,
+    length: u32,
+    captured: u32,
+    payload: Vec<Piece>,
+    standings: [Standing; 2],
+}
+
+impl Recorder {
+    /// Nothing recorded yet.
+    #[must_use]
+    pub fn new(reticence: Reticence) -> Self {
+        Self {
+            reticence,
+            start: None,
+            numbers: Numbers::new([0; 2]),
+            known: [false; 2],
+            ttl: [None; 2],
+            lines: Vec::new(),
+            run: Run::default(),
+        }
+    }
+
+    /// Takes the connection's next segment, and both ends' presumed states after it in the order of [`End`].
+    pub fn segment(&mut self, from: End, segment: &Segment<'_>, standings: [Standing; 2]) {
+        let a = match from {
+            End::A => segment.source,
+            End::B => segment.destination,
+        };
+        let (start, _) = *self.start.get_or_insert((segment.time, a));
+        let before = self.run.last.unwrap_or_default();
+        let rung = Rung {
+            // Captures are not always in order of time; ladders are.
+            time: segment.time.since(start).max(before),
+            from,
+            seq: segment.seq,
+            ack: segment.ack,
+            flags: segment.flags,
+            ttl: segment.ttl,
+            window: segment.window,
+            length: segment.length,
+            captured: u32::try_from(segment.payload.len()).unwrap_or(u32::MAX),
+            payload: wording::pieces(segment.payload, segment.length, self.reticence),
+            standings,
+        };
+        self.take(rung);
+    }
+
+    /// The ladder, with what was judged as its expectations.
+    #[must_use]
+    pub fn finish(mut self, connection: &Connection) -> Ladder {
+        self.end_run();
+        let swapped = self.start.is_some_and(|(_, a)| a != connection.client);
+        if swapped {
+            for line in &mut self.lines {
+                if let Line::Packet(packet) = line {
+                    packet.from = packet.from.other();
+                    if let Some(states) = &mut packet.states {
+                        states.swap(0, 1);
+                    }
+                }
+            }
+            self.ttl.swap(0, 1);
+        }
+        let mut lines = Vec::with_capacity(self.lines.len() + 6);
+        if connection.id > 0 {
+            lines.push(Line::Comment(format!("connection {}", connection.id)));
+        }
+        lines.push(Line::Title(self.title(connection)));
+        lines.append(&mut self.lines);
+        let teardown = &connection.teardown;
+        let claims = [
+            Claim::Teardown(teardown.by, teardown.how, Some(teardown.phase)),
+            Claim::Opening(connection.opening),
+            Claim::States(connection.states),
+            Claim::TimeWait(connection.time_wait.map(|mark| mark.is_some())),
+        ];
+        lines.extend(claims.map(|claim| {
+            Line::Expect(Expectation {
+                connection: None,
+                claim,
+            })
+        }));
+        Ladder { lines }
+    }
+
+    fn title(&self, connection: &Connection) -> Title {
+        let ends = [connection.client, connection.server];
+        let side = |who: Who| {
+            let mut side = TitleSide::usual(who);
+            if !self.reticence.addresses {
+                side.endpoint = ends[who as usize];
+            }
+            side.ttl = self.ttl[who as usize].filter(|ttl| *ttl != TTL);
+            side
+        };
+        Title {
+            sides: Who::BOTH.map(side),
+            ..Title::default()
+        }
+    }
+
+    /// Writes the line, or holds it back as a part of a long run.
+    fn take(&mut self, rung: Rung) {
+        let full = self.lines.len() >= MAX_LINES;
+        let pause = self
+            .run
+            .last
+            .is_some_and(|last| rung.time.saturating_sub(last) >= PAUSE);
+        if !full && (pause || !rung.is_plain()) {
+            self.end_run();
+        }
+        self.run.last = Some(rung.time);
+        if !full && (!rung.is_plain() || self.run.written < RUN_HEAD) {
+            self.run.written = if rung.is_plain() {
+                self.run.written + 1
+            } else {
+                0
+            };
+            self.write(rung);
+            return;
+        }
+        self.run.tail.push_back(rung);
+        let room = if full { LAST_LINES } else { RUN_TAIL };
+        if self.run.tail.len() > room
+            && let Some(rung) = self.run.tail.pop_front()
+        {
+            self.run.folded += 1;
+            self.run.bytes[rung.from.index()] += u64::from(rung.length);
+        }
+    }
+
+    fn end_run(&mut self) {
+        let run = std::mem::take(&mut self.run);
+        self.run.last = run.last;
+        if run.folded > 0 {
+            let bytes = run.bytes[0] + run.bytes[1];
+            let segments = grouped(run.folded);
+            let text = format!("… {segments} segments, {} bytes", grouped(bytes));
+            self.lines.push(Line::Comment(text));
+        }
+        for rung in run.tail {
+            self.write(rung);
+        }
+    }
+
+    fn write(&mut self, rung: Rung) {
+        let who = place(rung.from);
+        self.anchor(&rung);
+        let cell = self.cell(&rung);
+        let header = Header {
+            seq: rung.seq,
+            ack: rung.ack,
+            flags: rung.flags,
+            stateless: false,
+        };
+        self.numbers.commit(who, header, rung.length, true);
+        self.lines.push(Line::Packet(Packet {
+            time: rung.time,
+            from: who,
+            seen: true,
+            cell,
+            states: Some(rung.standings),
+        }));
+    }
+
+    /// Fixes what numbers are relative to, once for each side.
+    fn anchor(&mut self, rung: &Rung) {
+        let has = |flag| rung.flags.has(flag);
+        let me = rung.from.index();
+        let other = rung.from.other().index();
+        if has(Flags::ACK) && !self.known[other] && !has(Flags::RST) {
+            self.known[other] = true;
+            self.numbers
+                .anchor(place(rung.from.other()), rung.ack.back(1));
+        }
+        if !self.known[me] && !has(Flags::RST) {
+            self.known[me] = true;
+            let isn = if has(Flags::SYN) {
+                rung.seq
+            } else {
+                rung.seq.back(1)
+            };
+            self.numbers.anchor(place(rung.from), isn);
+        }
+        self.ttl[me].get_or_insert(rung.ttl);
+    }
+
+    /// The cell in the fewest words.
+    fn cell(&mut self, rung: &Rung) -> Cell {
+        let who = place(rung.from);
+        let has = |flag| rung.flags.has(flag);
+        let (syn, fin, rst, ack) = (
+            has(Flags::SYN),
+            has(Flags::FIN),
+            has(Flags::RST),
+            has(Flags::ACK),
+        );
+        let mut cell = Cell::default();
+        let repeats = self.numbers.repeated(who) == Some((rung.seq, rung.length, syn, fin));
+        if repeats && !rst && (rung.length > 0 || syn || fin) {
+            cell.sends = Sends::Again;
+        } else if rung.length == 0 && !syn && !fin && !rst && self.numbers.is_probe(who, rung.seq) {
+            cell.sends = Sends::Probe;
+        } else {
+            (cell.syn, cell.fin, cell.rst) = (syn, fin, rst);
+            cell.payload.clone_from(&rung.payload);
+            // A SYN that is no repetition and still not the first: not the beginning of another connection.
+            cell.ack = ack && !syn && !fin && !rst && rung.length == 0
+                || syn && self.numbers.relative(who, rung.seq) == 0 && self.numbers.is_active(who);
+        }
+        self.numbers.begin(who, &cell);
+        let mut plan = self.numbers.plan(who, &cell);
+        if ack != plan.flags.has(Flags::ACK) {
+            if ack {
+                cell.ack = true;
+            } else {
+                cell.deviations.no_ack = true;
+            }
+            plan = self.numbers.plan(who, &cell);
+        }
+        if plan.seq != rung.seq {
+            cell.deviations.seq = Some(self.numbers.relative(who, rung.seq));
+        }
+        if ack && plan.ack != rung.ack {
+            cell.deviations.ack = Some(self.numbers.relative(who.other(), rung.ack));
+        }
+        let usual = self.ttl[rung.from.index()];
+        cell.deviations.ttl = Some(rung.ttl).filter(|ttl| Some(*ttl) != usual);
+        if plan.stateless != (rung.window == 0) {
+            cell.deviations.window = Some(rung.window);
+        }
+        if rung.captured < rung.length {
+            cell.deviations.cut = Some(rung.captured);
+        }
+        cell
+    }
+}
+
+impl Rung {
+    /// Nothing but data or an acknowledgement.
+    fn is_plain(&self) -> bool {
+        let control = Flags::SYN.with(Flags::FIN).with(Flags::RST);
+        self.flags.0 & control.0 == 0
+            && self.window != 0
+            && !self
+                .payload
+                .iter()
+                .any(|piece| matches!(piece, Piece::Request { .. } | Piece::Response { .. }))
+    }
+}
+
+/// `A` stands on the left until the end.
+const fn place(end: End) -> Who {
+    match end {
+        End::A => Who::Client,
+        End::B => Who::Server,
+    }
+}
+
+/// `1 175 776`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -149,6 +149,7 @@ impl fmt::Display for Deviations {
         words.extend(self.isn.map(|isn| format!("isn={isn}")));
         words.extend(self.cut.map(|cut| format!("cut={cut}")));
         words.extend(self.lost.then(|| "lost".to_owned()));
+        words.extend(self.crossed.then(|| "crossed".to_owned()));
         f.write_str(&words.join(" "))
     }
 }
@@ -289,10 +290,10 @@ mod tests {
     fn cell() -> impl Strategy<Value = Cell> {
         let deviations = (
             any::<(Option<i64>, Option<i64>, bool, Option<u8>, Option<u16>)>(),
-            any::<(Option<u16>, Option<u32>, Option<u32>, bool)>(),
+            any::<(Option<u16>, Option<u32>, Option<u32>, bool, bool)>(),
         )
             .prop_map(
-                |((seq, ack, no_ack, ttl, window), (id, isn, cut, lost))| Deviations {
+                |((seq, ack, no_ack, ttl, window), (id, isn, cut, lost, crossed))| Deviations {
                     seq,
                     ack,
                     no_ack,
@@ -302,6 +303,7 @@ mod tests {
                     isn,
                     cut,
                     lost,
+                    crossed,
                 },
             );
         let own = (any::<[bool; 4]>(), pieces(), deviations.clone())

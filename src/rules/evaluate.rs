@@ -24,6 +24,15 @@ struct Cases {
     connections: Vec<u32>,
 }
 
+/// Whether any rule finds something on this connection by itself: what is worth keeping whole.
+#[must_use]
+pub fn concerns(connection: &Connection) -> bool {
+    CATALOGUE.iter().any(|rule| match rule.check {
+        Check::Connection(check) => matches!(check(connection), Verdict::Found(_)),
+        Check::Sockets(_) => false,
+    })
+}
+
 /// Findings, worst first, then by number of connections, then by first frame; numbered from 1. `connections` in order
 /// of their numbers.
 #[must_use]
@@ -126,5 +135,75 @@ fn evaluate_sockets(
                 );
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::proof;
+    use super::*;
+
+    /// Three connections of one client whose responses say it twice, one of another client, and two that are reset.
+    const MANY: &str = "
+        client :40001 [times=3 every=10s] server
+        GET / -->
+        <-- 200 [close close] FIN
+        client 10.0.0.9:40001 server
+        GET / -->
+        <-- 200 [close close] FIN
+        client :50001 [times=2 every=10s] server
+        SYN -->
+        <-- SYN
+        POST / -->
+        <-- RST";
+
+    #[test]
+    fn cases_with_the_same_story_are_one_finding_worst_first() {
+        let findings = proof::run(&MANY.parse().expect("a ladder")).findings;
+        let told: Vec<_> = findings
+            .iter()
+            .map(|finding| {
+                let client = finding.client.map(|ip| ip.to_string()).unwrap_or_default();
+                (
+                    finding.id,
+                    finding.rule,
+                    client,
+                    finding.connections.clone(),
+                )
+            })
+            .collect();
+        let wanted = [
+            (
+                1,
+                "reset-before-response",
+                "10.0.0.1".to_owned(),
+                vec![3, 5],
+            ),
+            (
+                2,
+                "duplicate-connection-close",
+                "10.0.0.1".to_owned(),
+                vec![1, 4, 6],
+            ),
+            (
+                3,
+                "duplicate-connection-close",
+                "10.0.0.9".to_owned(),
+                vec![2],
+            ),
+        ];
+        assert_eq!(told, wanted);
+        assert!(
+            findings.iter().all(|finding| !finding.evidence.is_empty()),
+            "no frame, no finding"
+        );
+    }
+
+    #[test]
+    fn what_concerns_a_rule_is_what_it_finds() {
+        let proof = proof::run(&MANY.parse().expect("a ladder"));
+        assert!(proof.connections.iter().all(concerns));
+        let fine = proof::run(&"GET / -->\n<-- 200".parse().expect("a ladder"));
+        assert!(!fine.connections.iter().any(concerns));
     }
 }
