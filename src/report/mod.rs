@@ -294,6 +294,22 @@ mod tests {
     }
 
     #[test]
+    fn the_same_finding_elsewhere_is_a_line() {
+        let mut all = troubled();
+        let mut other = all.findings[0].clone();
+        other.id = 2;
+        other.client = Some(endpoint(7, 0).ip);
+        other.connections = vec![4];
+        all.findings.push(other);
+        let told = text(&all);
+        assert!(
+            told.contains("  Also      2. 10.0.0.7 → 10.0.0.2:80, first #4\n"),
+            "{told}"
+        );
+        assert_eq!(told.matches("Remedy").count(), 1);
+    }
+
+    #[test]
     fn no_format_lets_a_terminal_obey() {
         let options = Options::default();
         for format in [

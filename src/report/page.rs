@@ -286,10 +286,49 @@ impl<'v, 'a> Page<'v, 'a> {
             return Ok(());
         }
         sheet.heading("What was found")?;
+        // The same about other hosts is told in a line each.
+        let mut told: Vec<(&Finding, Vec<&Finding>)> = Vec::new();
         for finding in findings {
+            let same = |it: &&mut (&Finding, Vec<&Finding>)| {
+                let of = |it: &Finding| (it.rule, it.severity, it.certainty);
+                of(it.0) == of(finding) && it.0.summary == finding.summary
+            };
+            match told.iter_mut().find(same) {
+                Some((_, others)) => others.push(finding),
+                None => told.push((finding, Vec::new())),
+            }
+        }
+        for (finding, others) in told {
             self.finding(sheet, finding)?;
+            for other in others.iter().take(MORE) {
+                sheet.detail("Also", &self.elsewhere(other).into())?;
+            }
+            if let Some(more @ 1..) = others.len().checked_sub(MORE) {
+                sheet.detail(
+                    "Also",
+                    &format!("in {} more places", number(more as u64)).into(),
+                )?;
+            }
         }
         Ok(())
+    }
+
+    /// `2. 33,750 × 10.0.0.2 → 10.0.0.9:80, first #2`.
+    fn elsewhere(&self, finding: &Finding) -> String {
+        let mut line = format!("{}. ", finding.id);
+        if finding.connections.len() > 1 {
+            line += &format!("{} × ", number(finding.connections.len() as u64));
+        }
+        line += &match (finding.client, finding.server) {
+            (Some(client), Some(server)) => format!("{client} → {server}"),
+            (Some(client), None) => client.to_string(),
+            (None, Some(server)) => format!("→ {server}"),
+            (None, None) => "several hosts".to_owned(),
+        };
+        if let Some(first) = finding.connections.first() {
+            line += &format!(", first #{first}");
+        }
+        line
     }
 
     fn finding(&self, sheet: &mut dyn Sheet, finding: &Finding) -> io::Result<()> {
