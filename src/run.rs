@@ -77,7 +77,11 @@ fn report_on(asked: &cli::Read, format: report::Format, to: Option<&Path>) -> Re
     if let Some(path) = to {
         spare_the_inputs(asked, path)?;
     }
-    let reading = analysis::read(asked)?;
+    let whole = match asked.connections {
+        Some(shown) => shown == cli::Shown::All,
+        None => report::shows_all(format),
+    };
+    let reading = analysis::read(asked, whole)?;
     let options = report::Options {
         connections: asked.connections.map(|shown| match shown {
             cli::Shown::All => Shown::All,

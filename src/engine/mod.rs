@@ -155,16 +155,14 @@ impl Analysis {
             .collect();
         let mut connections = merge(records, |connection: &Connection| connection.first.frame);
         let briefs = shelves.into_iter().map(|shelf| shelf.briefs).collect();
-        let briefs = merge(briefs, |brief: &Brief| brief.first.frame);
-        let mut number = 0;
+        let mut briefs = merge(briefs, |brief: &Brief| brief.first.frame);
+        for (id, brief) in (1..).zip(&mut briefs) {
+            brief.id = id;
+        }
+        let mut numbered = briefs.iter();
         for connection in &mut connections {
-            while briefs
-                .get(number)
-                .is_some_and(|brief| brief.first.frame <= connection.first.frame)
-            {
-                number += 1;
-            }
-            connection.id = u32::try_from(number).unwrap_or(u32::MAX);
+            let own = numbered.find(|brief| brief.first.frame >= connection.first.frame);
+            connection.id = own.map_or(0, |brief| brief.id);
         }
         Self {
             briefs,

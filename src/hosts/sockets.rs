@@ -13,7 +13,7 @@ use hashbrown::HashMap;
 use super::range::PortsSeen;
 use super::{RangeBasis, Settings, Sockets};
 use crate::certainty::Certainty;
-use crate::connection::{Connection, Standing, State, Who};
+use crate::connection::{Brief, Standing, State};
 use crate::decode::{Context, Endpoint};
 use crate::time::Timestamp;
 
@@ -27,14 +27,14 @@ const LONG_ENOUGH: Duration = Duration::from_secs(1);
 /// The sockets of every client and server, most used first. The connections are in order of their first frames; `end`
 /// is when the capture ends.
 #[must_use]
-pub fn sockets(connections: &[Connection], settings: &Settings, end: Timestamp) -> Vec<Sockets> {
+pub fn sockets(connections: &[Brief], settings: &Settings, end: Timestamp) -> Vec<Sockets> {
     let mut ports: Map<IpAddr, PortsSeen> = Map::default();
     let mut places: Map<(IpAddr, Endpoint, Context), u32> = Map::default();
     let mut pairs: Vec<Uses> = Vec::new();
     let mut latest: Map<(u32, u16), usize> = Map::default();
     for connection in connections {
         let client = connection.client;
-        let ttl = connection.sent[Who::Client as usize].ttl;
+        let ttl = connection.client_ttl;
         if connection.roles.certainty() == Certainty::Certain {
             let seen = ports.entry(client.ip).or_insert(PortsSeen::NONE);
             seen.note(client.port, ttl);
@@ -97,17 +97,16 @@ struct Use {
 }
 
 impl Use {
-    fn new(connection: &Connection, settings: &Settings, end: Timestamp) -> Self {
-        let client = Who::Client as usize;
-        let time_wait = connection.time_wait[client].map(|mark| mark.time);
-        let standing = connection.states[client];
+    fn new(connection: &Brief, settings: &Settings, end: Timestamp) -> Self {
+        let time_wait = connection.client_time_wait.map(|mark| mark.time);
+        let standing = connection.client_state;
         let ends = match (time_wait, standing) {
             (Some(since), _) => since.after(settings.time_wait),
             // Nobody can see when a client stops trying; it spoke last then.
             (None, Standing::Unseen | Standing::In(State::Closed | State::SynSent)) => {
-                connection.last.time
+                connection.last
             }
-            (None, _) => end.max(connection.last.time),
+            (None, _) => end.max(connection.last),
         };
         let begins = connection.first.time;
         Self {
@@ -243,7 +242,7 @@ mod tests {
     const TIME_WAIT: Duration = Duration::from_secs(60);
 
     /// A connection from `port` that begins and ends after so many seconds, with or without a TIME-WAIT at the client.
-    fn connection(port: u16, begins: f64, ends: f64, time_wait: bool) -> Connection {
+    fn connection(port: u16, begins: f64, ends: f64, time_wait: bool) -> Brief {
         let mark = |seconds: f64| Mark {
             frame: FrameNumber(1),
             time: Timestamp::default().after(Duration::from_secs_f64(seconds)),
@@ -259,14 +258,14 @@ mod tests {
         };
         connection.states = [Standing::In(state); 2];
         connection.time_wait = [time_wait.then(|| mark(ends)), None];
-        connection
+        Brief::from(&connection)
     }
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::default().after(Duration::from_secs(seconds))
     }
 
-    fn only(connections: &[Connection], range: Option<(u16, u16)>, end: u64) -> Sockets {
+    fn only(connections: &[Brief], range: Option<(u16, u16)>, end: u64) -> Sockets {
         let settings = Settings {
             time_wait: TIME_WAIT,
             range,
@@ -329,7 +328,7 @@ mod tests {
     #[test]
     fn open_sockets_take_a_port_to_the_end() {
         let mut open = connection(40_000, 0.0, 1.0, false);
-        open.states = [Standing::In(State::Established); 2];
+        open.client_state = Standing::In(State::Established);
         let row = only(&[open, connection(40_001, 8.0, 9.0, false)], None, 10);
         assert_eq!(row.used_peak, 2);
     }

@@ -82,3 +82,15 @@ pub struct Snapshot {
     /// Names of the tunnels that [`crate::decode::Context`] numbers; index 0 is none.
     pub contexts: Vec<String>,
 }
+
+impl Snapshot {
+    /// The whole record of connection `id`, if it was wanted.
+    #[must_use]
+    pub fn connection(&self, id: u32) -> Option<&Connection> {
+        let at = self
+            .connections
+            .binary_search_by_key(&id, |it| it.id)
+            .ok()?;
+        self.connections.get(at)
+    }
+}

@@ -60,6 +60,15 @@ pub struct Options {
     pub zone: Zone,
 }
 
+/// Whether a format shows every connection if it is not told which: those for machines do, a page does not.
+#[must_use]
+pub const fn shows_all(format: Format) -> bool {
+    match format {
+        Format::Text | Format::Markdown => false,
+        Format::Json | Format::Ndjson | Format::Csv => true,
+    }
+}
+
 /// Writes a report.
 ///
 /// # Errors
@@ -70,9 +79,10 @@ pub fn write(
     options: &Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let usual = match format {
-        Format::Text | Format::Markdown => Shown::Notable,
-        Format::Json | Format::Ndjson | Format::Csv => Shown::All,
+    let usual = if shows_all(format) {
+        Shown::All
+    } else {
+        Shown::Notable
     };
     let view = View::new(snapshot, options, usual);
     match format {

@@ -79,10 +79,12 @@ impl<'v, 'a> Page<'v, 'a> {
             notable: 0,
             missing: 0,
         };
-        for connection in &view.snapshot.connections {
-            let open = connection.teardown.how == How::Open;
+        for brief in &view.snapshot.briefs {
+            let open = brief.how == How::Open;
             page.open += u64::from(open);
-            page.disorderly += u64::from(!open && !connection.teardown.orderly);
+            page.disorderly += u64::from(!open && !brief.orderly);
+        }
+        for connection in &view.snapshot.connections {
             page.notable += u64::from(view.is_notable(connection));
             let missing = connection.sent.iter().map(|sent| sent.missing);
             page.missing = missing.fold(page.missing, u64::saturating_add);
@@ -106,7 +108,7 @@ impl<'v, 'a> Page<'v, 'a> {
     /// The whole in a line.
     fn verdict(&self) -> Line {
         let snapshot = self.view.snapshot;
-        let all = snapshot.connections.len() as u64;
+        let all = snapshot.briefs.len() as u64;
         if all == 0 {
             let summary = &snapshot.summary;
             let read = summary.inputs.iter().any(|input| input.packets > 0);
@@ -236,7 +238,7 @@ impl<'v, 'a> Page<'v, 'a> {
 
     fn packets(&self) -> Line {
         let summary = &self.view.snapshot.summary;
-        let connections = self.view.snapshot.connections.len() as u64;
+        let connections = self.view.snapshot.briefs.len() as u64;
         let mut told = match (summary.segments, connections) {
             (0, _) => count(summary.frames, "packet", "packets"),
             (segments, connections) if segments == summary.frames => format!(
@@ -386,14 +388,18 @@ impl<'v, 'a> Page<'v, 'a> {
     }
 
     fn endings(&self, sheet: &mut dyn Sheet) -> io::Result<()> {
-        let connections = &self.view.snapshot.connections;
+        let connections = &self.view.snapshot.briefs;
         if connections.is_empty() {
             return Ok(());
         }
         let mut kinds: HashMap<_, (u64, u32), foldhash::fast::FixedState> = HashMap::default();
         for connection in connections {
-            let teardown = &connection.teardown;
-            let kind = (teardown.by, teardown.how, teardown.phase, teardown.orderly);
+            let kind = (
+                connection.by,
+                connection.how,
+                connection.phase,
+                connection.orderly,
+            );
             let (count, _) = kinds.entry(kind).or_insert((0, connection.id));
             *count += 1;
         }
@@ -574,8 +580,7 @@ impl<'v, 'a> Page<'v, 'a> {
     }
 
     fn connection(&self, id: u32) -> Option<&'a Connection> {
-        let at = (id as usize).checked_sub(1)?;
-        self.view.snapshot.connections.get(at)
+        self.view.snapshot.connection(id)
     }
 
     /// The time of day, with the date unless it is the capture's first.
