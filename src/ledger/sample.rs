@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Input, Snapshot, Summary};
 use crate::certainty::Certainty;
-use crate::connection::{Brief, 
-    By, CloseEvent, Connection, How, Opening, Phase, Roles, Sent, Standing, State, Teardown,
+use crate::connection::{
+    Brief, By, CloseEvent, Connection, How, Opening, Phase, Roles, Sent, Standing, State, Teardown,
 };
 use crate::decode::{Context, Endpoint, Skip};
 use crate::http::Protocol;
