@@ -347,7 +347,7 @@ fn tempfolder() -> std::path::PathBuf {
         std::thread::current().id()
     );
     let folder = std::env::temp_dir().join(name);
-    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::create_dir_all(&folder).expect("a place for files");
     folder
 }
 
