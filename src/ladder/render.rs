@@ -13,15 +13,17 @@ use crate::connection::Who;
 const WIDEST_COLUMN: usize = 36;
 /// And not narrower than this.
 const NARROWEST_COLUMN: usize = 16;
-/// The width of times.
+/// Times are at least this wide.
 const TIME: usize = 6;
 
 impl fmt::Display for Ladder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut widths = [NARROWEST_COLUMN; 2];
+        let mut clock = TIME;
         for line in &self.lines {
             if let Line::Packet(packet) = line {
                 let width = packet.cell.to_string().chars().count().min(WIDEST_COLUMN);
+                clock = clock.max(Seconds(packet.time).to_string().len());
                 let column = &mut widths[packet.from as usize];
                 *column = (*column).max(width);
             }
@@ -30,9 +32,9 @@ impl fmt::Display for Ladder {
             match line {
                 Line::Blank => {}
                 Line::Comment(text) => write!(f, "# {text}")?,
-                Line::Title(title) => write_title(title, widths[0], f)?,
-                Line::Packet(packet) => write_packet(packet, widths, f)?,
-                Line::Expect(expectation) => write!(f, "{:TIME$} {expectation}", "")?,
+                Line::Title(title) => write_title(title, clock, widths[0], f)?,
+                Line::Packet(packet) => write_packet(packet, clock, widths, f)?,
+                Line::Expect(expectation) => write!(f, " {expectation}")?,
             }
             f.write_char('\n')?;
         }
@@ -40,7 +42,12 @@ impl fmt::Display for Ladder {
     }
 }
 
-fn write_title(title: &Title, width: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn write_title(
+    title: &Title,
+    clock: usize,
+    width: usize,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
     let mut text = String::new();
     for (who, side) in Who::BOTH.into_iter().zip(&title.sides) {
         if who == Who::Server {
@@ -49,7 +56,7 @@ fn write_title(title: &Title, width: usize, f: &mut fmt::Formatter<'_>) -> fmt::
         }
         write_side(who, side, title, &mut text)?;
     }
-    write!(f, "{:TIME$}  {text}", "")
+    write!(f, "{:clock$}  {text}", "")
 }
 
 fn write_side(who: Who, side: &TitleSide, title: &Title, text: &mut String) -> fmt::Result {
@@ -75,7 +82,12 @@ fn write_side(who: Who, side: &TitleSide, title: &Title, text: &mut String) -> f
     write!(text, " [{}]", options.join(" "))
 }
 
-fn write_packet(packet: &Packet, widths: [usize; 2], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn write_packet(
+    packet: &Packet,
+    clock: usize,
+    widths: [usize; 2],
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
     let cell = packet.cell.to_string();
     let time = Seconds(packet.time).to_string();
     let (arrow, left, right) = match (packet.from, packet.seen) {
@@ -85,7 +97,7 @@ fn write_packet(packet: &Packet, widths: [usize; 2], f: &mut fmt::Formatter<'_>)
         (Who::Server, false) => ("<~~", "", cell.as_str()),
     };
     let mut line = format!(
-        "{time:>TIME$}  {left:<width$}  {arrow}  ",
+        "{time:>clock$}  {left:<width$}  {arrow}  ",
         width = widths[0]
     );
     match packet.states {

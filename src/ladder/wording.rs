@@ -45,8 +45,12 @@ fn messages(mut bytes: &[u8], length: u32, reticence: Reticence) -> Option<Vec<P
     while rest > 0 {
         let head_len = memchr::memmem::find(bytes, b"\r\n\r\n")? + 4;
         let (head, after) = bytes.split_at(head_len);
-        let mut head = Head::read(head)?;
-        let here = head.body_here(rest - head_len);
+        let head = Head::read(head)?;
+        let mut here = head.body_here(rest - head_len);
+        if head.length.is_some() && !begins_message(after.get(here..).unwrap_or(&[])) {
+            // Longer than announced.
+            here = rest - head_len;
+        }
         let captured = &after[..after.len().min(here)];
         let body = if here == 0 {
             Body::None
@@ -116,7 +120,7 @@ impl<'a> Head<'a> {
     }
 
     /// The piece that stands for it, if there is one of the same size.
-    fn word(&mut self, body: Body, size: usize, reticence: Reticence) -> Option<Piece> {
+    fn word(&self, body: Body, size: usize, reticence: Reticence) -> Option<Piece> {
         let mut fields = Vec::new();
         if self.version != (1, 1) {
             fields.push(Field::Version(self.version.0, self.version.1));
@@ -185,6 +189,11 @@ impl<'a> Head<'a> {
                 bytes.len() == wanted
             })
     }
+}
+
+fn begins_message(bytes: &[u8]) -> bool {
+    let line = bytes.split(|byte| *byte == b'\r').next();
+    line.is_some_and(|line| start_line(line).is_some())
 }
 
 fn start_line(line: &[u8]) -> Option<(Start<'_>, (u8, u8))> {
