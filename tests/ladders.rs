@@ -12,6 +12,7 @@ use hangup::engine::{Engine, Event, Settings, Sink};
 use hangup::ladder::{Ladder, Line, OwnedFrame, Recorder, Reticence, frames, parse};
 use hangup::mark::FrameNumber;
 use hangup::rules::{ladders, proof};
+use proptest::prelude::*;
 
 /// Every ladder: where it stands, and its text.
 fn stories() -> Vec<(PathBuf, usize, String)> {
@@ -133,9 +134,9 @@ fn wire<'a>(frames: impl Iterator<Item = &'a OwnedFrame>) -> Vec<String> {
                 .or_insert(segment.ack.0.wrapping_sub(1));
             segment.ack.0.wrapping_sub(base)
         });
-        let seq = bases
-            .get(&segment.source)
-            .map(|base| segment.seq.0.wrapping_sub(*base));
+        // That of a refusal is relative to nothing.
+        let base = bases.get(&segment.source).filter(|_| !refusal);
+        let seq = base.map(|base| segment.seq.0.wrapping_sub(*base));
         shown.push(format!(
             "{:?} {} {:?} seq {seq:?} ack {ack:?} len {} of {} ttl {} zero {}",
             segment.time.since(start),
@@ -199,11 +200,7 @@ fn same_exchange(
     all: &[OwnedFrame],
     taken: &[FrameNumber],
 ) {
-    let folded = drawn
-        .lines
-        .iter()
-        .any(|line| matches!(line, Line::Comment(text) if text.starts_with('…')));
-    if folded {
+    if is_folded(drawn) {
         return;
     }
     let original = all.iter().filter(|frame| taken.contains(&frame.number));
@@ -216,11 +213,66 @@ fn same_exchange(
     );
 }
 
+fn is_folded(drawn: &Ladder) -> bool {
+    let fold = |line: &Line| matches!(line, Line::Comment(text) if text.starts_with('…'));
+    drawn.lines.iter().any(fold)
+}
+
 #[track_caller]
 fn pretty(place: &str, text: &str, wanted: &[String], got: &[String]) {
     assert_eq!(wanted.len(), got.len(), "{place}: drawn as\n{text}");
     for (wanted, got) in wanted.iter().zip(got) {
         assert_eq!(wanted, got, "{place}: drawn as\n{text}");
+    }
+}
+
+/// What either side may say at any time; nobody keeps to the rules.
+const WORDS: [&str; 14] = [
+    "ACK",
+    "data 5",
+    "data 7 [lost]",
+    "data 3 [crossed]",
+    "data 4 [seq=9]",
+    "ACK [ack=3]",
+    "FIN",
+    "FIN [lost]",
+    "again",
+    "probe",
+    "\"x\" [ttl=9]",
+    "SYN",
+    "RST [noack]",
+    "RST [win=0]",
+];
+
+proptest! {
+    /// Whatever is said: the numbers of a drawn ladder are those of the capture.
+    #[test]
+    fn any_exchange_can_be_drawn(said in proptest::collection::vec((any::<bool>(), any::<bool>(), 0..WORDS.len()), 1..20)) {
+        let mut text = "SYN -->\n<-- SYN\nACK -->\n".to_owned();
+        for (client, seen, word) in said {
+            let word = WORDS[word];
+            // A refusal of a SYN that was not captured has a number that is relative to nothing.
+            let line = match (client, seen || word == "SYN") {
+                (true, true) => format!("+9ms {word} -->"),
+                (true, false) => format!("+9ms {word} ~~>"),
+                (false, true) => format!("+9ms <-- {word}"),
+                (false, false) => format!("+9ms <~~ {word}"),
+            };
+            text.push_str(&line);
+            text.push('\n');
+        }
+        let frames = frames(&parse(&text).expect("a ladder"));
+        let painter = Painter::watch(&frames, Reticence::default());
+        for (drawn, taken, _) in painter.paintings() {
+            let picture = drawn.to_string();
+            let back = parse(&picture);
+            prop_assert_eq!(back.as_ref(), Ok(&drawn), "{}", picture);
+            if !is_folded(&drawn) {
+                let original = frames.iter().filter(|frame| taken.contains(&frame.number));
+                let again = hangup::ladder::frames(&drawn);
+                prop_assert_eq!(wire(original), wire(again.iter()), "{}\ndrawn as\n{}", text, picture);
+            }
+        }
     }
 }
 

@@ -102,11 +102,6 @@ impl Numbers {
         }
     }
 
-    /// Whether it has sent anything but RSTs.
-    pub(super) fn is_active(&self, who: Who) -> bool {
-        self.sides[who as usize].active
-    }
-
     /// Whether `seq` is that of a keep-alive probe.
     pub(super) fn is_probe(&self, who: Who, seq: Seq) -> bool {
         let side = &self.sides[who as usize];

@@ -30,6 +30,8 @@ pub struct Reticence {
 /// Lines kept before a run of data is folded, and after it.
 const RUN_HEAD: usize = 3;
 const RUN_TAIL: usize = 2;
+/// Fewer lines than this are not worth folding.
+const FOLD_LEAST: usize = 5;
 /// A pause in a run is worth seeing: nothing is folded across it.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Nobody reads more lines than this; beyond, only the last ones are kept.
@@ -103,7 +105,7 @@ impl Recorder {
         let before = self.run.last.unwrap_or_default();
         let rung = Rung {
             // Captures are not always in order of time; ladders are.
-            time: segment.time.since(start).max(before),
+            time: microseconds(segment.time.since(start)).max(before),
             from,
             seq: segment.seq,
             ack: segment.ack,
@@ -194,7 +196,11 @@ impl Recorder {
         }
         self.run.tail.push_back(rung);
         let room = if full { LAST_LINES } else { RUN_TAIL };
-        if self.run.tail.len() > room
+        let slack = if self.run.folded == 0 { FOLD_LEAST } else { 1 };
+        if self.run.tail.len() < room + slack {
+            return;
+        }
+        while self.run.tail.len() > room
             && let Some(rung) = self.run.tail.pop_front()
         {
             self.run.folded += 1;
@@ -241,12 +247,13 @@ impl Recorder {
         let has = |flag| rung.flags.has(flag);
         let me = rung.from.index();
         let other = rung.from.other().index();
-        if has(Flags::ACK) && !self.known[other] && !has(Flags::RST) {
+        if has(Flags::ACK) && !self.known[other] {
             self.known[other] = true;
             self.numbers
                 .anchor(place(rung.from.other()), rung.ack.back(1));
         }
-        if !self.known[me] && !has(Flags::RST) {
+        let refusal = has(Flags::RST) && rung.seq == Seq(0);
+        if !self.known[me] && !refusal {
             self.known[me] = true;
             let isn = if has(Flags::SYN) {
                 rung.seq
@@ -268,29 +275,34 @@ impl Recorder {
             has(Flags::RST),
             has(Flags::ACK),
         );
-        let mut cell = Cell::default();
         let repeats = self.numbers.repeated(who) == Some((rung.seq, rung.length, syn, fin));
-        if repeats && !rst && (rung.length > 0 || syn || fin) {
-            cell.sends = Sends::Again;
-        } else if rung.length == 0 && !syn && !fin && !rst && self.numbers.is_probe(who, rung.seq) {
-            cell.sends = Sends::Probe;
+        let bare = rung.length == 0 && !syn && !fin && !rst;
+        let sends = if repeats && !rst && !bare {
+            Sends::Again
+        } else if bare && self.numbers.is_probe(who, rung.seq) {
+            Sends::Probe
         } else {
-            (cell.syn, cell.fin, cell.rst) = (syn, fin, rst);
-            cell.payload.clone_from(&rung.payload);
-            // A SYN that is no repetition and still not the first: not the beginning of another connection.
-            cell.ack = ack && !syn && !fin && !rst && rung.length == 0
-                || syn && self.numbers.relative(who, rung.seq) == 0 && self.numbers.is_active(who);
-        }
-        self.numbers.begin(who, &cell);
-        let mut plan = self.numbers.plan(who, &cell);
-        if ack != plan.flags.has(Flags::ACK) {
-            if ack {
-                cell.ack = true;
-            } else {
-                cell.deviations.no_ack = true;
-            }
-            plan = self.numbers.plan(who, &cell);
-        }
+            Sends::New
+        };
+        let short = Cell {
+            sends,
+            ..Cell::default()
+        };
+        let long = Cell {
+            sends: Sends::New,
+            syn,
+            fin,
+            rst,
+            ack: bare,
+            payload: rung.payload.clone(),
+            ..Cell::default()
+        };
+        let spelled = match sends {
+            Sends::New => None,
+            Sends::Again | Sends::Probe => self.spell_ack(who, &short, rung),
+        };
+        let spelled = spelled.or_else(|| self.spell_ack(who, &long, rung));
+        let (mut cell, plan) = spelled.expect("ACK can be written out or denied");
         if plan.seq != rung.seq {
             cell.deviations.seq = Some(self.numbers.relative(who, rung.seq));
         }
@@ -309,6 +321,35 @@ impl Recorder {
     }
 }
 
+impl Recorder {
+    /// Finds how to say whether the segment carries ACK: by itself, by `ACK`, by `noack`. Of a SYN this decides besides
+    /// whether it begins another connection, so the number counts too.
+    fn spell_ack(&mut self, who: Who, cell: &Cell, rung: &Rung) -> Option<(Cell, Header)> {
+        let mut best: Option<(bool, Cell, Numbers, Header)> = None;
+        for (ack, no_ack) in [(false, false), (true, false), (false, true), (true, true)] {
+            if ack && cell.sends != Sends::New {
+                continue;
+            }
+            let mut cell = cell.clone();
+            cell.ack |= ack;
+            cell.deviations.no_ack = no_ack;
+            let mut numbers = self.numbers.clone();
+            numbers.begin(who, &cell);
+            let plan = numbers.plan(who, &cell);
+            if plan.flags.has(Flags::ACK) != rung.flags.has(Flags::ACK) {
+                continue;
+            }
+            let fits = !cell.syn || plan.seq == rung.seq;
+            if best.as_ref().is_none_or(|(fitted, ..)| fits && !fitted) {
+                best = Some((fits, cell, numbers, plan));
+            }
+        }
+        let (_, cell, numbers, plan) = best?;
+        self.numbers = numbers;
+        Some((cell, plan))
+    }
+}
+
 impl Rung {
     /// Nothing but data or an acknowledgement.
     fn is_plain(&self) -> bool {
@@ -320,6 +361,11 @@ impl Rung {
                 .iter()
                 .any(|piece| matches!(piece, Piece::Request { .. } | Piece::Response { .. }))
     }
+}
+
+/// Nanoseconds are the capture's, not the network's: nobody reads them.
+const fn microseconds(time: Duration) -> Duration {
+    Duration::new(time.as_secs(), time.subsec_micros() * 1000)
 }
 
 /// `A` stands on the left until the end.

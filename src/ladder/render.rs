@@ -19,11 +19,11 @@ const TIME: usize = 6;
 impl fmt::Display for Ladder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut widths = [NARROWEST_COLUMN; 2];
-        let mut clock = TIME;
+        let mut clock = Clock::default();
         for line in &self.lines {
             if let Line::Packet(packet) = line {
                 let width = packet.cell.to_string().chars().count().min(WIDEST_COLUMN);
-                clock = clock.max(Seconds(packet.time).to_string().len());
+                clock.fit(packet.time);
                 let column = &mut widths[packet.from as usize];
                 *column = (*column).max(width);
             }
@@ -32,7 +32,7 @@ impl fmt::Display for Ladder {
             match line {
                 Line::Blank => {}
                 Line::Comment(text) => write!(f, "# {text}")?,
-                Line::Title(title) => write_title(title, clock, widths[0], f)?,
+                Line::Title(title) => write_title(title, clock.width, widths[0], f)?,
                 Line::Packet(packet) => write_packet(packet, clock, widths, f)?,
                 Line::Expect(expectation) => write!(f, " {expectation}")?,
             }
@@ -84,12 +84,12 @@ fn write_side(who: Who, side: &TitleSide, title: &Title, text: &mut String) -> f
 
 fn write_packet(
     packet: &Packet,
-    clock: usize,
+    clock: Clock,
     widths: [usize; 2],
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
     let cell = packet.cell.to_string();
-    let time = Seconds(packet.time).to_string();
+    let time = clock.show(packet.time);
     let (arrow, left, right) = match (packet.from, packet.seen) {
         (Who::Client, true) => ("-->", cell.as_str(), ""),
         (Who::Client, false) => ("~~>", cell.as_str(), ""),
@@ -98,6 +98,7 @@ fn write_packet(
     };
     let mut line = format!(
         "{time:>clock$}  {left:<width$}  {arrow}  ",
+        clock = clock.width,
         width = widths[0]
     );
     match packet.states {
@@ -111,6 +112,41 @@ fn write_packet(
         }
     }
     f.write_str(line.trim_end())
+}
+
+/// How times are set below each other: all with as many places as one of them needs.
+#[derive(Clone, Copy)]
+struct Clock {
+    width: usize,
+    places: usize,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self {
+            width: TIME,
+            places: 3,
+        }
+    }
+}
+
+impl Clock {
+    fn fit(&mut self, time: Duration) {
+        let nanos = time.subsec_nanos();
+        let places = match (nanos % 1_000_000, nanos % 1000) {
+            (0, _) => 3,
+            (_, 0) => 6,
+            _ => 9,
+        };
+        self.places = self.places.max(places);
+        self.width = self.width.max(self.show(time).len());
+    }
+
+    fn show(self, time: Duration) -> String {
+        let mut text = format!("{}.{:09}", time.as_secs(), time.subsec_nanos());
+        text.truncate(text.len() - (9 - self.places));
+        text
+    }
 }
 
 /// Decimal seconds with three to nine places.

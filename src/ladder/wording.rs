@@ -11,6 +11,9 @@ const MAX_QUOTED: usize = 120;
 /// Bytes of a value or target that are shown.
 const MAX_VALUE: usize = 160;
 
+/// The head of a TLS record and the type of the handshake message in it: what is left of longer ones.
+const TLS_HEAD: usize = 6;
+
 /// Fields that say something about the connection; shown always.
 const ABOUT_CONNECTIONS: [&str; 7] = [
     "connection",
@@ -35,7 +38,15 @@ pub(super) fn pieces(bytes: &[u8], length: u32, reticence: Reticence) -> Vec<Pie
     if bytes.len() == length as usize && bytes.len() <= MAX_QUOTED && !reticence.payload {
         return vec![Piece::Raw(bytes.to_vec())];
     }
-    vec![Piece::Data(length)]
+    match bytes.get(..TLS_HEAD) {
+        Some(head) if matches!(head, [0x14..=0x17, 3, ..]) && length as usize > TLS_HEAD => {
+            vec![
+                Piece::Raw(head.to_vec()),
+                Piece::Data(length - TLS_HEAD as u32),
+            ]
+        }
+        _ => vec![Piece::Data(length)],
+    }
 }
 
 /// The payload as messages, if that is what it is from its first byte to its last.
