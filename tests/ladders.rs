@@ -122,9 +122,9 @@ fn wire<'a>(frames: impl Iterator<Item = &'a OwnedFrame>) -> Vec<String> {
         let Ok(Decoded::Segment(segment)) = decoder.decode(&frame.frame()) else {
             panic!("frame {:?} holds no segment", frame.number)
         };
-        let refusal = segment.flags.has(Flags::RST) && segment.seq.0 == 0;
+        let (rst, acks) = (segment.flags.has(Flags::RST), segment.flags.has(Flags::ACK));
+        let refusal = rst && acks && segment.window == 0;
         let start = *start.get_or_insert(segment.time);
-        let acks = segment.flags.has(Flags::ACK);
         if !refusal {
             bases.entry(segment.source).or_insert(segment.seq.0);
         }

@@ -8,7 +8,7 @@ use super::catalogue::CATALOGUE;
 use super::rule::{Check, Story, Verdict};
 use super::{Finding, Severity};
 use crate::certainty::Certainty;
-use crate::connection::Connection;
+use crate::connection::{Brief, Connection};
 use crate::decode::Endpoint;
 use crate::hosts::Sockets;
 use crate::mark::FrameNumber;
@@ -33,10 +33,10 @@ pub fn concerns(connection: &Connection) -> bool {
     })
 }
 
-/// Findings, worst first, then by number of connections, then by first frame; numbered from 1. `connections` in order
+/// Findings, from the connections that are wanted whole ([`concerns`] at the least) and a line of each. Worst first, then by number of connections, then by first frame; numbered from 1. `connections` in order
 /// of their numbers.
 #[must_use]
-pub fn evaluate(connections: &[Connection], sockets: &[Sockets]) -> Vec<Finding> {
+pub fn evaluate(connections: &[Connection], briefs: &[Brief], sockets: &[Sockets]) -> Vec<Finding> {
     let mut all: BTreeMap<Same, Cases> = BTreeMap::new();
     for connection in connections {
         for (index, rule) in CATALOGUE.iter().enumerate() {
@@ -61,7 +61,7 @@ pub fn evaluate(connections: &[Connection], sockets: &[Sockets]) -> Vec<Finding>
             }
         }
     }
-    evaluate_sockets(connections, sockets, &mut all);
+    evaluate_sockets(briefs, sockets, &mut all);
     let mut cases: Vec<(Same, Cases)> = all.into_iter().collect();
     cases.sort_by_key(|((rule, severity, ..), cases)| {
         (
@@ -93,12 +93,8 @@ pub fn evaluate(connections: &[Connection], sockets: &[Sockets]) -> Vec<Finding>
     findings.collect()
 }
 
-fn evaluate_sockets(
-    connections: &[Connection],
-    sockets: &[Sockets],
-    all: &mut BTreeMap<Same, Cases>,
-) {
-    let mut by_pair: BTreeMap<(IpAddr, Endpoint), Vec<&Connection>> = BTreeMap::new();
+fn evaluate_sockets(connections: &[Brief], sockets: &[Sockets], all: &mut BTreeMap<Same, Cases>) {
+    let mut by_pair: BTreeMap<(IpAddr, Endpoint), Vec<&Brief>> = BTreeMap::new();
     for row in sockets {
         by_pair.entry((row.client, row.server)).or_default();
     }

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::{Finding, evaluate};
-use crate::connection::{By, Connection, How, Standing, Who};
+use crate::connection::{Brief, By, Connection, How, Standing, Who};
 use crate::engine::{Engine, Event, Settings, Sink};
 use crate::hosts;
 use crate::http::{Ending, Outcome};
@@ -150,8 +150,9 @@ impl Witness<'_> {
             time_wait: Settings::default().time_wait,
             range: None,
         };
-        let sockets = hosts::sockets(&self.proof.connections, &settings, end);
-        self.proof.findings = evaluate(&self.proof.connections, &sockets);
+        let briefs: Vec<Brief> = self.proof.connections.iter().map(Brief::from).collect();
+        let sockets = hosts::sockets(&briefs, &settings, end);
+        self.proof.findings = evaluate(&self.proof.connections, &briefs, &sockets);
         for (index, line) in self.ladder.lines.iter().enumerate() {
             if let Line::Expect(expectation) = line
                 && let Some(got) = differs(expectation, &self.proof)

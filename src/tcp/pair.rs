@@ -85,6 +85,7 @@ impl Pair {
             // Before its SYN was answered a host takes no acknowledgement of anything else (RFC 9293 §3.10.7.3, first):
             // one with the numbers of an older connection, or something forged.
             sender.fins += u32::from(segment.flags.has(Flags::FIN));
+            sender.stream.count_beside(segment.length);
             sender.astray = sender.astray.saturating_add(1);
             return Received::Taken;
         } else {
@@ -288,7 +289,10 @@ impl Pair {
                 sender.retransmitted += 1;
                 sender.unanswered = sender.unanswered.saturating_add(1);
             }
-            Arrival::Astray => sender.astray = sender.astray.saturating_add(1),
+            Arrival::Astray => {
+                sender.stream.count_beside(segment.length);
+                sender.astray = sender.astray.saturating_add(1);
+            }
         }
     }
 

@@ -77,6 +77,8 @@ pub struct Stream {
     acked: i64,
     fin: Option<i64>,
     bytes: u64,
+    /// Payload that is not part of the stream.
+    beside: u64,
     missing: u64,
     later: Option<Box<Later>>,
 }
@@ -112,9 +114,9 @@ impl Stream {
         }
     }
 
-    /// Counts bytes that are text for people and not part of the stream: those of a RST (RFC 9293 §3.5.3).
+    /// Counts bytes that are not part of the stream: the text of a RST (RFC 9293 §3.5.3), what bears foreign numbers.
     pub fn count_beside(&mut self, length: u32) {
-        self.bytes += u64::from(length);
+        self.beside += u64::from(length);
     }
 
     /// Whether offset 0 is fixed.
@@ -183,7 +185,7 @@ impl Stream {
     /// Distinct payload bytes seen.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
-        self.bytes
+        self.bytes + self.beside
     }
 
     /// Payload that was acknowledged and never seen: gaps, and what the peer acknowledged beyond the highest byte.
