@@ -69,7 +69,7 @@ enum Closer {
 pub(super) fn judge(live: &Live, ended: Ended) -> Verdict {
     let (client, roles) = roles(live);
     let opening = opening(live, client);
-    let close = first_close(live);
+    let close = first_close(live, client);
     let teardown = match &close {
         Some(close) => closed(live, client, opening, close),
         None => open(live, client, opening, ended),
@@ -183,7 +183,7 @@ fn own_close(peer: &Peer) -> Option<CloseEvent> {
     }
 }
 
-fn first_close(live: &Live) -> Option<Close> {
+fn first_close(live: &Live, client: End) -> Option<Close> {
     let peers = End::BOTH.map(|end| live.pair.peer(end));
     let own = peers.map(own_close);
     let forged = End::BOTH
@@ -209,13 +209,14 @@ fn first_close(live: &Live) -> Option<Close> {
         (None, None) => return None,
         (Some(_), None) => (End::A, Closer::End),
         (None, Some(_)) => (End::B, Closer::End),
-        (Some(a), Some(b)) => who_was_first(&a, &b),
+        (Some(a), Some(b)) => who_was_first(&a, &b, client),
     };
     own[end.index()].map(|event| Close { by, event, end })
 }
 
-/// Which of two closes came first; for closes that crossed, the one captured first and `Both`.
-fn who_was_first(a: &CloseEvent, b: &CloseEvent) -> (End, Closer) {
+/// Which of two closes came first; `Both` if they crossed on the way. Which of those the capture has first depends on where
+/// it stood, so the client's is told: what was owed, was owed to it.
+fn who_was_first(a: &CloseEvent, b: &CloseEvent, client: End) -> (End, Closer) {
     if a.knew_fin != b.knew_fin {
         return (if a.knew_fin { End::B } else { End::A }, Closer::End);
     }
@@ -225,9 +226,13 @@ fn who_was_first(a: &CloseEvent, b: &CloseEvent) -> (End, Closer) {
         (false, true) if a.kind.is_none() => return (End::B, Closer::End),
         _ => {}
     }
-    let earlier = if a.mark <= b.mark { End::A } else { End::B };
-    let crossed = a.kind.is_none() || b.kind.is_none();
-    (earlier, if crossed { Closer::Both } else { Closer::End })
+    match (a.kind, b.kind) {
+        (None, None) => (client, Closer::Both),
+        // Of a FIN and a RST that crossed, the FIN.
+        (None, Some(_)) => (End::A, Closer::Both),
+        (Some(_), None) => (End::B, Closer::Both),
+        (Some(_), Some(_)) => (if a.mark <= b.mark { End::A } else { End::B }, Closer::End),
+    }
 }
 
 fn role(end: End, client: End) -> Who {

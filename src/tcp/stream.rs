@@ -364,11 +364,18 @@ impl Stream {
             index += 1;
         }
         self.bytes += new as u64;
-        if later.held_bytes > MAX_HELD_BYTES || later.held.len() > MAX_HELD_PIECES {
+        // What waits behind the first hole may be a single byte: giving that hole up makes no room to speak of.
+        while self.holds_too_much() {
             self.limited = true;
             self.give_up_hole(from, at, reader);
         }
         new > 0
+    }
+
+    fn holds_too_much(&self) -> bool {
+        self.later.as_ref().is_some_and(|later| {
+            later.held_bytes > MAX_HELD_BYTES || later.held.len() > MAX_HELD_PIECES
+        })
     }
 
     fn hole_is_empty(&self, until: i64) -> bool {
