@@ -37,8 +37,6 @@ const EXIT: &str = "Exit status: 0 done; 1 a finding was at least as bad as --fa
 pub enum Command {
     /// Write a report on captures
     Report(Report),
-    /// Show one connection of a capture as a ladder
-    Ladder(Ladder),
     /// Print a rule's page: what happened, why it matters, what to change
     Explain(Explain),
     /// List the rules, a line each
@@ -108,20 +106,6 @@ pub struct Report {
     /// The format [default: by the ending of OUT, else text]
     #[arg(short, long)]
     pub format: Option<Format>,
-}
-
-/// `hangup ladder`.
-#[derive(Args, Debug)]
-pub struct Ladder {
-    /// The capture
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    /// The connection's number in the report
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub connection: u32,
-    /// Number connections as a report with this filter does
-    #[arg(long, value_name = "BPF")]
-    pub filter: Option<String>,
 }
 
 /// `hangup explain`.

@@ -17,13 +17,13 @@ use crate::time::Timestamp;
 
 /// Connections that are followed at once, in one partition; sixteen times that in all. About a kilobyte each.
 const MAX_LIVE: usize = 12_288;
-/// Closed connections that are still listened to, in one partition; a thousand in all. What comes late comes within a
-/// round trip or two, so this is too few only where thousands close in each of them; and few enough that they are still
-/// in the cache when they are settled.
-const MAX_AFTERLIFE: usize = 64;
+/// Closed connections that are still listened to, in one partition; 256 in all. What comes late comes within a round trip
+/// or two, so this is too few only where hundreds close in each of them; and few enough that they are still in the cache
+/// when they are settled, which takes a third off the cost of a short connection.
+const MAX_AFTERLIFE: usize = 16;
 /// Settled connections whose addresses and ports are remembered, in one partition, so that a straggler is known as one
-/// and not taken for the middle of a new connection. A hundred bytes each.
-const MAX_GRAVES: usize = 1024;
+/// and not taken for the middle of a new connection; four thousand in all.
+const MAX_GRAVES: usize = 256;
 
 /// What the table has for addresses and ports.
 #[derive(Debug)]

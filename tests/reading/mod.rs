@@ -59,8 +59,8 @@ pub fn analyse_told(
     let end = stats.span.map(|(_, last)| last).unwrap_or_default();
     let time_wait = Duration::from_secs(60);
     let settings = hosts::Settings { time_wait, range };
-    let sockets = hosts::sockets(&analysis.connections, &settings, end);
-    let findings = rules::evaluate(&analysis.connections, &sockets);
+    let sockets = hosts::sockets(&analysis.briefs, &settings, end);
+    let findings = rules::evaluate(&analysis.connections, &analysis.briefs, &sockets);
     let inputs = source.files().iter().map(|file| ledger::Input {
         path: file.path.clone(),
         format: file.format.to_owned(),
@@ -84,6 +84,7 @@ pub fn analyse_told(
     Reading {
         snapshot: Snapshot {
             summary,
+            briefs: analysis.briefs,
             connections: analysis.connections,
             findings,
             sockets,
