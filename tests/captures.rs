@@ -163,7 +163,15 @@ fn every_capture_tells_what_its_recorder_expects() {
 
 /// What two programs did on one connection, known from what their system calls returned: the capture, the connection, by
 /// whom it may be, how, in which phase it may be. `*` is anything.
-const BASICS: &[(&str, usize, &[&str], &str, &[&str])] = &[
+type Known = (
+    &'static str,
+    usize,
+    &'static [&'static str],
+    &'static str,
+    &'static [&'static str],
+);
+
+const BASICS: &[Known] = &[
     ("clean", 1, &["server"], "fin -", &["after"]),
     ("karace", 1, &["server"], "fin -", &["between"]),
     ("post413", 1, &["server"], "reset abort", &["request"]),
