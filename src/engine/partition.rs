@@ -404,9 +404,10 @@ mod tests {
             segment(5, false, 0, FIN_ACK, 201, 102),
             segment(6, true, 0, ACK, 102, 202),
         ];
+        let first = segments.clone();
         // As many more as it takes to have the first settled.
         for number in 0..=MAX_AFTERLIFE as u64 {
-            for (step, mut again) in (0..6).map(|step| (step, segments[step])) {
+            for (step, mut again) in first.iter().copied().enumerate() {
                 let port = 41_000 + number as u16;
                 let end = if again.source == SERVER {
                     &mut again.destination
