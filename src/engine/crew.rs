@@ -235,7 +235,6 @@ fn follow(
         .into_iter()
         .map(|(part, mut shelf)| {
             let sums = part.finish(end, &mut shelf);
-            shelf.sort();
             (shelf, sums)
         })
         .collect()

@@ -9,9 +9,6 @@ mod partition;
 mod shelf;
 mod stats;
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
 use std::time::Duration;
 
 use crate::capture::{CaptureError, Fill, Frame, Source};
@@ -149,13 +146,16 @@ pub struct Analysis {
 impl Analysis {
     fn join(mut shelves: Vec<Shelf>, mut stats: Stats) -> Self {
         stats.bounds.let_go += shelves.iter().map(|shelf| shelf.let_go).sum::<u64>();
-        let records = shelves
-            .iter_mut()
-            .map(|shelf| std::mem::take(&mut shelf.records))
-            .collect();
-        let mut connections = merge(records, |connection: &Connection| connection.first.frame);
-        let briefs = shelves.into_iter().map(|shelf| shelf.briefs).collect();
-        let mut briefs = merge(briefs, |brief: &Brief| brief.first.frame);
+        let mut briefs = Vec::new();
+        let mut connections = Vec::new();
+        // One shelf after the other is emptied, so that nothing large is there twice; what is sorted then is the keys.
+        for shelf in &mut shelves {
+            briefs.append(&mut shelf.briefs);
+            connections.append(&mut shelf.records);
+        }
+        drop(shelves);
+        briefs.sort_by_cached_key(|brief: &Brief| brief.first.frame);
+        connections.sort_by_cached_key(|connection: &Connection| connection.first.frame);
         for (id, brief) in (1..).zip(&mut briefs) {
             brief.id = id;
         }
@@ -170,32 +170,6 @@ impl Analysis {
             stats,
         }
     }
-}
-
-/// Joins runs that are each in order of `key` into one.
-fn merge<T, K: Ord>(runs: Vec<Vec<T>>, key: impl Fn(&T) -> K) -> Vec<T> {
-    let mut merged = Vec::with_capacity(runs.iter().map(Vec::len).sum());
-    let mut runs: Vec<_> = runs
-        .into_iter()
-        .map(|run| run.into_iter().peekable())
-        .collect();
-    let mut heads: BinaryHeap<Reverse<(K, usize)>> = runs
-        .iter_mut()
-        .enumerate()
-        .filter_map(|(index, run)| run.peek().map(|first| Reverse((key(first), index))))
-        .collect();
-    while let Some(mut head) = heads.peek_mut() {
-        let Reverse((next, index)) = &mut *head;
-        let run = &mut runs[*index];
-        merged.extend(run.next());
-        match run.peek() {
-            Some(item) => *next = key(item),
-            None => {
-                PeekMut::pop(head);
-            }
-        }
-    }
-    merged
 }
 
 /// Reads a source to its end, on this many threads. `progress` is called now and then with the number of frames so far.
@@ -240,7 +214,6 @@ fn alone(
     let mut shelves = Vec::new();
     for (part, mut shelf) in shares {
         stats.add(part.finish(end, &mut shelf));
-        shelf.sort();
         shelves.push(shelf);
     }
     stats.take_decoder(&decoder);

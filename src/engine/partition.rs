@@ -18,8 +18,9 @@ use crate::side::End;
 use crate::tcp::Received;
 use crate::time::Timestamp;
 
-/// Connections that are followed at once, in one partition; sixteen times that in all. About a kilobyte each.
-const MAX_LIVE: usize = 12_288;
+/// Connections that are followed at once, in one partition; 131 072 in all. About a kilobyte each, and a quarter of that
+/// while there is only a SYN: a flood of those is what fills the table.
+const MAX_LIVE: usize = 8192;
 /// Closed connections that are still listened to, in one partition; 256 in all. What comes late comes within a round trip
 /// or two, so this is too few only where hundreds close in each of them; and few enough that they are still in the cache
 /// when they are settled, which takes a third off the cost of a short connection.
@@ -37,6 +38,36 @@ struct Grave {
     /// [`FlowKey::share`]: two flows with the same one are taken for one here, at odds of 2⁻⁶⁴.
     share: u64,
     last: Mark,
+}
+
+/// What the table has for addresses and ports.
+#[derive(Debug)]
+enum Place {
+    /// A SYN, and nothing since.
+    Embryo(Box<Embryo>),
+    Flow(Flow),
+}
+
+#[derive(Debug)]
+struct Embryo {
+    syn: Segment<'static>,
+    share: u64,
+    predecessor: Option<Mark>,
+}
+
+impl Embryo {
+    /// The connection that the SYN begins.
+    fn hatch(&self, texts: &mut Texts) -> Flow {
+        let mut live = Box::new(Live::new(&self.syn, self.predecessor));
+        live.segment(End::A, &self.syn, texts);
+        Flow {
+            live,
+            share: self.share,
+            before: None,
+            queued: false,
+            vlans: [Some(self.syn.vlan), None],
+        }
+    }
 }
 
 /// One flow: the connection, and the one before it while it is not certain which of the two is spoken of.
@@ -60,7 +91,7 @@ impl Flow {
 
 #[derive(Debug, Default)]
 pub(super) struct Partition {
-    table: Table<Flow>,
+    table: Table<Place>,
     texts: Texts,
     /// Closed ones, in the order in which they closed, with their first segments to tell reuse.
     closed: VecDeque<(Slot, Mark)>,
@@ -94,7 +125,7 @@ impl Partition {
         let Some((slot, is_first)) = self.place(key, segment, sink) else {
             return;
         };
-        let Some(flow) = self.table.at(slot) else {
+        let Some(Place::Flow(flow)) = self.table.at(slot) else {
             return;
         };
         let from = flow.live.end_of(segment.source);
@@ -164,8 +195,8 @@ impl Partition {
         }
     }
 
-    /// Where the flow of a segment is, and whether it has just been made; `None` if the connection is settled already and
-    /// this is a straggler of it.
+    /// Where the flow of a segment is, and whether it has just been made; `None` if nothing more is to be done: the segment
+    /// is a straggler of a settled connection, or a SYN that waits for what follows.
     #[inline]
     fn place<S: Sink + ?Sized>(
         &mut self,
@@ -179,6 +210,11 @@ impl Partition {
             *key
         };
         if let Some(slot) = self.table.find(&key) {
+            if let Some(place) = self.table.at(slot)
+                && let Place::Embryo(embryo) = place
+            {
+                *place = Place::Flow(embryo.hatch(&mut self.texts));
+            }
             return Some((slot, false));
         }
         let predecessor = self.grave(key.share());
@@ -190,30 +226,55 @@ impl Partition {
         if self.table.len() >= MAX_LIVE {
             self.make_room(segment.time, sink);
         }
+        let share = key.share();
+        if segment.flags.0 == Flags::SYN.0 && segment.length == 0 && !sink.wants_segments() {
+            self.stats.segments += 1;
+            let syn = Segment {
+                payload: &[],
+                ..*segment
+            };
+            let embryo = Embryo {
+                syn,
+                share,
+                predecessor,
+            };
+            self.table.insert(key, Place::Embryo(Box::new(embryo)));
+            return None;
+        }
         let flow = Flow {
             live: Box::new(Live::new(segment, predecessor)),
-            share: key.share(),
+            share,
             before: None,
             queued: false,
             vlans: [None; 2],
         };
-        Some((self.table.insert(key, flow), true))
+        Some((self.table.insert(key, Place::Flow(flow)), true))
     }
 
     /// Of several connections with the same addresses and ports the first has them to itself, the others by VLAN.
     fn key_in_vlan(&mut self, key: &FlowKey, segment: &Segment<'_>) -> FlowKey {
         let first = self.table.find(key).and_then(|slot| self.table.at(slot));
         match first {
-            Some(flow) if !flow.vlans.contains(&Some(segment.vlan)) => key.in_vlan(segment.vlan),
+            Some(Place::Flow(flow)) if !flow.vlans.contains(&Some(segment.vlan)) => {
+                key.in_vlan(segment.vlan)
+            }
+            Some(Place::Embryo(embryo)) if embryo.syn.vlan != segment.vlan => {
+                key.in_vlan(segment.vlan)
+            }
             _ => *key,
         }
     }
 
     fn quote(&mut self, key: &FlowKey, quote: &Quote) {
         if let Some(slot) = self.table.find(key)
-            && let Some(flow) = self.table.at(slot)
+            && let Some(place) = self.table.at(slot)
         {
-            flow.live.quote(quote);
+            if let Place::Embryo(embryo) = place {
+                *place = Place::Flow(embryo.hatch(&mut self.texts));
+            }
+            if let Place::Flow(flow) = place {
+                flow.live.quote(quote);
+            }
         }
     }
 
@@ -222,7 +283,7 @@ impl Partition {
         let Some((slot, first)) = self.closed.pop_front() else {
             return;
         };
-        let Some(flow) = self.table.at(slot) else {
+        let Some(Place::Flow(flow)) = self.table.at(slot) else {
             return;
         };
         if flow.live.first() != first || !flow.queued {
@@ -232,7 +293,7 @@ impl Partition {
             flow.queued = false;
             return;
         }
-        if let Some(flow) = self.table.remove(slot) {
+        if let Some(Place::Flow(flow)) = self.table.remove(slot) {
             if self.graves.is_empty() {
                 self.graves.resize(GRAVES, Grave::default());
             }
@@ -257,12 +318,24 @@ impl Partition {
         if self.table.len() < MAX_LIVE {
             return;
         }
-        if let Some(slot) = self.table.candidate(|flow| flow.live.is_embryonic())
-            && let Some(flow) = self.table.remove(slot)
+        let is_cheap = |place: &Place| match place {
+            Place::Embryo(_) => true,
+            Place::Flow(flow) => flow.live.is_embryonic(),
+        };
+        if let Some(slot) = self.table.candidate(is_cheap)
+            && let Some(place) = self.table.remove(slot)
         {
             self.stats.bounds.forgotten += 1;
-            self.settle_flow(flow, Ended::Forgotten(now), sink);
+            self.settle_place(place, Ended::Forgotten(now), sink);
         }
+    }
+
+    fn settle_place<S: Sink + ?Sized>(&mut self, place: Place, ended: Ended, sink: &mut S) {
+        let flow = match place {
+            Place::Flow(flow) => flow,
+            Place::Embryo(embryo) => embryo.hatch(&mut self.texts),
+        };
+        self.settle_flow(flow, ended, sink);
     }
 
     fn settle_flow<S: Sink + ?Sized>(&mut self, flow: Flow, ended: Ended, sink: &mut S) {
@@ -282,9 +355,9 @@ impl Partition {
 
     /// Settles everything; the capture ends at `end`.
     pub(super) fn finish<S: Sink + ?Sized>(mut self, end: Timestamp, sink: &mut S) -> Stats {
-        let flows: Vec<Flow> = self.table.drain().collect();
-        for flow in flows {
-            self.settle_flow(flow, Ended::Capture(end), sink);
+        let places: Vec<Place> = self.table.drain().collect();
+        for place in places {
+            self.settle_place(place, Ended::Capture(end), sink);
         }
         self.stats
     }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use super::{Event, Sink};
 use crate::connection::{Brief, Connection};
 
-/// Connections of which a line is kept, on one shelf; sixteen times that in all: a million, a hundred bytes each.
-const MAX_BRIEFS: usize = 65_536;
-/// Connections whose whole record is kept, on one shelf; sixteen times that in all: half a million, half a kilobyte each,
+/// Connections of which a line is kept, on one shelf; sixteen times that in all: half a million, 130 bytes each.
+const MAX_BRIEFS: usize = 32_768;
+/// Connections whose whole record is kept, on one shelf; sixteen times that in all: 327 680, half a kilobyte each,
 /// exchanges not counted.
-const MAX_RECORDS: usize = 32_768;
+const MAX_RECORDS: usize = 20_480;
 
 /// Which settled connections are wanted whole.
 #[derive(Clone, Default)]
@@ -49,15 +49,6 @@ impl Shelf {
             records: Vec::new(),
             let_go: 0,
         }
-    }
-}
-
-impl Shelf {
-    /// Puts everything in order of first frame; it nearly is, hence the stable sort, which finds runs.
-    pub(super) fn sort(&mut self) {
-        self.briefs.sort_by_key(|brief| brief.first.frame);
-        self.records
-            .sort_by_key(|connection| connection.first.frame);
     }
 }
 

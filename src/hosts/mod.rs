@@ -6,7 +6,7 @@ mod sockets;
 use std::net::IpAddr;
 use std::time::Duration;
 
-pub use sockets::sockets;
+pub use sockets::{MAX_PAIRS, sockets};
 
 use crate::decode::Endpoint;
 use crate::time::Timestamp;

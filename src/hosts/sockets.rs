@@ -17,6 +17,9 @@ use crate::connection::{Brief, Standing, State};
 use crate::decode::{Context, Endpoint};
 use crate::time::Timestamp;
 
+/// Clients and servers told apart. Whoever spends sockets worth a look does so early and often; what comes after is a
+/// scan or a flood, a socket each.
+pub const MAX_PAIRS: usize = 65_536;
 /// Connections from which on a rate is one.
 const ENOUGH: usize = 50;
 /// What a use lasts at least: a refused connection may be a single segment, and its port was in use all the same.
@@ -41,6 +44,10 @@ pub fn sockets(connections: &[Brief], settings: &Settings, end: Timestamp) -> Ve
         }
         let pair = (client.ip, connection.server, connection.context);
         let next = pairs.len() as u32;
+        let full = pairs.len() >= MAX_PAIRS;
+        if full && !places.contains_key(&pair) {
+            continue;
+        }
         let place = *places.entry(pair).or_insert(next);
         if place == next {
             pairs.push(Uses::new(client.ip, connection.server));

@@ -60,7 +60,16 @@ pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
     );
     let found = rules::evaluate(&analysis.connections, &analysis.briefs, &sockets);
     let (findings, worst) = select(found, asked);
-    let summary = summary(source.files(), source.lost(), &analysis.stats);
+    let mut summary = summary(source.files(), source.lost(), &analysis.stats);
+    let counted: u64 = sockets.iter().map(|row| row.connections).sum();
+    let beyond = (analysis.briefs.len() as u64).saturating_sub(counted);
+    if beyond > 0 {
+        summary.limits.push(LimitHit {
+            name: "socket-pairs",
+            count: beyond,
+            meaning: "connections are not in the sockets table, which had too many clients and servers",
+        });
+    }
     Ok(Reading {
         snapshot: Snapshot {
             summary,
