@@ -1,0 +1,391 @@
+//! What each program says when something befalls it, and what it keeps to itself.
+//!
+//! `texts.tsv` has one row per text of a product, with the events it stands for, the versions it was read from or seen
+//! at, and its source. Variable parts are `…`. A row without text is a program that swallows the fault.
+
+use std::sync::LazyLock;
+
+use super::event::{Side, WireEvent};
+use super::stack::{PRODUCTS, Product, Role, Stack, product};
+use super::table::{self, field};
+
+/// Where a text is known from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Basis {
+    /// The program was run under this fault and printed it.
+    Seen,
+    /// It stands in the program's source.
+    Source,
+    /// Its makers document it.
+    Documented,
+    /// Users report it.
+    Reported,
+}
+
+/// One text of one product.
+#[derive(Debug)]
+pub struct Fact {
+    /// Whose log it is in.
+    pub side: Side,
+    /// What prints it.
+    pub product: &'static Product,
+    /// The versions this is known of.
+    pub versions: &'static str,
+    /// What it stands for.
+    pub events: Vec<WireEvent>,
+    /// The type of the exception, or the kind of log.
+    pub kind: Option<&'static str>,
+    /// The text; `None` where the fault is swallowed.
+    pub text: Option<&'static str>,
+    /// Its code.
+    pub code: Option<&'static str>,
+    /// The innermost cause that is printed with it.
+    pub cause: Option<&'static str>,
+    /// What else is to say.
+    pub note: Option<&'static str>,
+    /// Where this is from.
+    pub source: &'static str,
+    /// What that is worth.
+    pub basis: Basis,
+}
+
+static SOURCES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    table::rows(include_str!("sources.tsv"))
+        .map(|[_, source]| source)
+        .collect()
+});
+
+/// The source with this number, as the tables give it.
+pub(super) fn source(number: &str) -> &'static str {
+    let index = number
+        .parse::<usize>()
+        .ok()
+        .and_then(|it| it.checked_sub(1));
+    index.and_then(|it| SOURCES.get(it)).copied().unwrap_or("")
+}
+
+/// All texts.
+pub static FACTS: LazyLock<Vec<Fact>> = LazyLock::new(|| {
+    let rows = [include_str!("texts.tsv"), include_str!("texts_more.tsv")];
+    rows.into_iter()
+        .flat_map(table::rows)
+        .filter_map(fact)
+        .collect()
+});
+
+fn fact(row: [&'static str; 11]) -> Option<Fact> {
+    let [
+        side,
+        name,
+        versions,
+        events,
+        kind,
+        text,
+        code,
+        cause,
+        note,
+        number,
+        basis,
+    ] = row;
+    Some(Fact {
+        side: if side == "client" {
+            Side::Client
+        } else {
+            Side::Server
+        },
+        product: product(name)?,
+        versions,
+        events: events.split(' ').filter_map(WireEvent::named).collect(),
+        kind: field(kind),
+        text: field(text),
+        code: field(code),
+        cause: field(cause),
+        note: field(note),
+        source: source(number),
+        basis: match basis {
+            it if it.ends_with("seen") || it == "reproduced" => Basis::Seen,
+            "source-code" => Basis::Source,
+            "documented" => Basis::Documented,
+            _ => Basis::Reported,
+        },
+    })
+}
+
+/// Who speaks at the side in question, as far as the capture tells.
+#[derive(Clone, Copy, Debug)]
+pub enum Speaker<'a> {
+    /// A header names it.
+    Known(&'a Stack),
+    /// Its messages were seen and carry no such header.
+    Nameless,
+    /// None of its messages could be read, or the header names nothing that is known.
+    Unheard,
+}
+
+impl<'a> From<Option<&'a Stack>> for Speaker<'a> {
+    fn from(stack: Option<&'a Stack>) -> Self {
+        stack.map_or(Self::Unheard, Self::Known)
+    }
+}
+
+/// What one program says about an event.
+#[derive(Clone, Debug)]
+pub struct Prediction {
+    /// Which program.
+    pub product: &'static Product,
+    /// Others that say the same; only of suspects.
+    pub also: Vec<&'static Product>,
+    /// The type of the exception, or the kind of log.
+    pub kind: Option<&'static str>,
+    /// The text, variable parts as `…`; `None` where it swallows the fault.
+    pub text: Option<&'static str>,
+    /// The cause printed with it.
+    pub cause: Option<&'static str>,
+    /// What else is to say, always there when there is no text.
+    pub note: Option<&'static str>,
+    /// A header named the program.
+    pub identified: bool,
+    /// Where this is from.
+    pub source: &'static str,
+}
+
+/// Suspects to name where no header says who speaks. More would be guessing.
+const SUSPECTS: usize = 8;
+
+/// What stands in the log of `side` after `event`: a known program's own texts, else the usual suspects', likeliest
+/// first, at most eight.
+#[must_use]
+pub fn texts<'a>(event: WireEvent, side: Side, speaker: impl Into<Speaker<'a>>) -> Vec<Prediction> {
+    match speaker.into() {
+        Speaker::Known(stack) => known(event, side, stack),
+        Speaker::Nameless => suspects(event, side, |product| !product.named),
+        Speaker::Unheard => suspects(event, side, |_| true),
+    }
+}
+
+fn known(event: WireEvent, side: Side, stack: &Stack) -> Vec<Prediction> {
+    let facts = facts_of(event, side, stack.product);
+    let of_version: Vec<_> = facts
+        .iter()
+        .filter(|fact| covers(fact.versions, stack.version.as_deref()))
+        .copied()
+        .collect();
+    let facts = if of_version.is_empty() {
+        facts
+    } else {
+        of_version
+    };
+    let mut told: Vec<Prediction> = Vec::new();
+    for fact in facts {
+        let same = |it: &Prediction| it.text == fact.text && it.cause == fact.cause;
+        if !told.iter().any(same) {
+            told.push(prediction(fact, true));
+        }
+    }
+    told
+}
+
+/// The rows of a product for an event, or for the next one like it.
+fn facts_of(event: WireEvent, side: Side, product: &Product) -> Vec<&'static Fact> {
+    let mut at = Some(event);
+    while let Some(event) = at {
+        let mut found: Vec<_> = FACTS
+            .iter()
+            .filter(|it| it.side == side && it.product == product && it.events.contains(&event))
+            .collect();
+        if !found.is_empty() {
+            found.sort_by_key(|it| it.basis);
+            return found;
+        }
+        at = event.like();
+    }
+    Vec::new()
+}
+
+fn suspects(event: WireEvent, side: Side, fits: fn(&Product) -> bool) -> Vec<Prediction> {
+    let role = match side {
+        Side::Client => Role::Client,
+        Side::Server => Role::Server,
+    };
+    let mut products: Vec<_> = PRODUCTS
+        .iter()
+        .filter(|it| {
+            fits(it) && (it.role == role || side == Side::Server && it.role == Role::Proxy)
+        })
+        .collect();
+    products.sort_by_key(|it| it.rank);
+    let mut told: Vec<Prediction> = Vec::new();
+    for product in products {
+        let facts = facts_of(event, side, product);
+        // One text each: the one seen, or best founded.
+        let Some(fact) = facts.into_iter().find(|it| it.text.is_some()) else {
+            continue;
+        };
+        match told.iter_mut().find(|it| it.text == fact.text) {
+            Some(same) => same.also.push(product),
+            None => told.push(prediction(fact, false)),
+        }
+    }
+    told.truncate(SUSPECTS);
+    told
+}
+
+fn prediction(fact: &Fact, identified: bool) -> Prediction {
+    let note = match (fact.text, fact.note) {
+        (None, None) => Some("reports no error"),
+        (_, note) => note,
+    };
+    Prediction {
+        product: fact.product,
+        also: Vec::new(),
+        kind: fact.kind,
+        text: fact.text,
+        cause: fact.cause,
+        note,
+        identified,
+        source: fact.source,
+    }
+}
+
+/// Whether versions written as a range (`8.x`, `5+`, `2.0-4.8`, `7.x-8.x`) leave room for `version`. The versions a text
+/// was seen at exclude nothing: it is likely older than they are, and lives on.
+fn covers(versions: &str, version: Option<&str>) -> bool {
+    let Some(major) = version.and_then(leading_number) else {
+        return true;
+    };
+    if versions.contains(' ') {
+        return true;
+    }
+    if let Some(from) = versions.strip_suffix('+') {
+        return leading_number(from).is_none_or(|from| major >= from);
+    }
+    if let Some((from, to)) = versions.split_once('-') {
+        let (from, to) = (leading_number(from), leading_number(to));
+        return from.is_none_or(|from| major >= from) && to.is_none_or(|to| major <= to);
+    }
+    match versions.strip_suffix(".x") {
+        Some(only) => leading_number(only).is_none_or(|only| only == major),
+        None => true,
+    }
+}
+
+fn leading_number(text: &str) -> Option<u32> {
+    let end = text
+        .find(|it: char| !it.is_ascii_digit())
+        .unwrap_or(text.len());
+    text.get(..end)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stack::identify;
+    use super::*;
+
+    #[test]
+    fn the_tables_are_well_formed_and_every_fact_has_a_source() {
+        let files = [include_str!("texts.tsv"), include_str!("texts_more.tsv")];
+        let mut rows = 0;
+        for file in files {
+            table::well_formed::<11>(file);
+            rows += file.lines().count() - 1;
+        }
+        table::well_formed::<2>(include_str!("sources.tsv"));
+        assert_eq!(FACTS.len(), rows);
+        for row in files.into_iter().flat_map(table::rows::<11>) {
+            for event in row[3].split(' ') {
+                assert!(WireEvent::named(event).is_some(), "{row:?}");
+            }
+        }
+        for fact in FACTS.iter() {
+            assert!(!fact.source.is_empty(), "{fact:?}");
+        }
+    }
+
+    #[track_caller]
+    fn says(event: WireEvent, user_agent: &str, text: Option<&str>) {
+        let stack = identify(Some(user_agent), None, None, Side::Client).expect("a known agent");
+        let told = texts(event, Side::Client, Some(&stack));
+        assert!(
+            told.iter().any(|it| it.identified && it.text == text),
+            "{event} {user_agent}: {told:?}"
+        );
+    }
+
+    #[test]
+    fn a_known_program_says_its_own_words() {
+        use WireEvent as E;
+        says(
+            E::FinBeforeResponse,
+            "curl/7.88.1",
+            Some("curl: (52) Empty reply from server"),
+        );
+        says(
+            E::FinBeforeResponse,
+            "Java/17.0.15",
+            Some("Unexpected end of file from server"),
+        );
+        says(
+            E::RstBeforeResponse,
+            "python-requests/2.34.2",
+            Some("('Connection aborted.', ConnectionResetError(104, 'Connection reset by peer'))"),
+        );
+        says(E::RstBeforeResponse, "node", Some("fetch failed"));
+        says(E::RaceFin, "Go-http-client/1.1", None);
+        says(E::RaceFin, "Apache-HttpClient/5.2.1 (Java/17)", None);
+        says(
+            E::RaceFin,
+            "python-httpx/0.28.1",
+            Some("Server disconnected without sending a response."),
+        );
+    }
+
+    #[test]
+    fn who_swallows_the_fault_has_a_note() {
+        for event in WireEvent::ALL {
+            for product in PRODUCTS.iter() {
+                for fact in facts_of(*event, event.side(), product) {
+                    let told = prediction(fact, true);
+                    assert!(
+                        told.text.is_some() || told.note.is_some(),
+                        "{event} {told:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn suspects_are_eight_at_most_and_differ() {
+        for event in WireEvent::ALL {
+            for speaker in [Speaker::Unheard, Speaker::Nameless] {
+                let told = texts(*event, event.side(), speaker);
+                assert!(told.len() <= SUSPECTS);
+                for (index, one) in told.iter().enumerate() {
+                    assert!(one.text.is_some() && !one.identified);
+                    assert!(!told[..index].iter().any(|it| it.text == one.text));
+                }
+            }
+        }
+        let nameless = texts(
+            WireEvent::FinBeforeResponse,
+            Side::Client,
+            Speaker::Nameless,
+        );
+        assert_eq!(nameless[0].text, Some("socket hang up"));
+        assert!(nameless.iter().all(|it| !it.product.named));
+    }
+
+    #[test]
+    fn versions_are_told_apart() {
+        assert!(covers("8.x", Some("8.5.0")));
+        assert!(!covers("8.x", Some("7.88.1")));
+        assert!(covers("5+", Some("17")));
+        assert!(!covers("5+", Some("3.1")));
+        assert!(covers("2.0-4.8", Some("4.0")));
+        assert!(!covers("1.0-1.1", Some("4.0")));
+        assert!(covers("7.x-8.x", Some("8.1")));
+        assert!(covers("curl 7.88.1 (OpenSSL 3)", Some("8.1")));
+        assert!(covers("8.x", None));
+        assert!(covers("all", Some("8.1")));
+    }
+}
