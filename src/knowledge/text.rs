@@ -156,27 +156,28 @@ const SUSPECTS: usize = 8;
 /// first, at most eight.
 #[must_use]
 pub fn texts<'a>(event: WireEvent, side: Side, speaker: impl Into<Speaker<'a>>) -> Vec<Prediction> {
+    texts_of(&[event], side, speaker)
+}
+
+/// The same where a connection met several events, in their order: a program that takes the first without an error
+/// reports the next. (A response with a bad length goes unnoticed by some clients; they run into their time limit.)
+#[must_use]
+pub fn texts_of<'a>(
+    events: &[WireEvent],
+    side: Side,
+    speaker: impl Into<Speaker<'a>>,
+) -> Vec<Prediction> {
     match speaker.into() {
-        Speaker::Known(stack) => known(event, side, stack),
-        Speaker::Nameless => suspects(event, side, |product| !product.named),
-        Speaker::Unheard => suspects(event, side, |_| true),
+        Speaker::Known(stack) => known(events, side, stack),
+        Speaker::Nameless => suspects(events, side, |product| !product.named),
+        Speaker::Unheard => suspects(events, side, |_| true),
     }
 }
 
-fn known(event: WireEvent, side: Side, stack: &Stack) -> Vec<Prediction> {
-    let facts = facts_of(event, side, stack.product);
-    let of_version: Vec<_> = facts
-        .iter()
-        .filter(|fact| covers(fact.versions, stack.version.as_deref()))
-        .copied()
-        .collect();
-    let facts = if of_version.is_empty() {
-        facts
-    } else {
-        of_version
-    };
+fn known(events: &[WireEvent], side: Side, stack: &Stack) -> Vec<Prediction> {
+    let version = stack.version.as_deref();
     let mut told: Vec<Prediction> = Vec::new();
-    for fact in facts {
+    for fact in facts_of(events, side, stack.product, version) {
         let same = |it: &Prediction| it.text == fact.text && it.cause == fact.cause;
         if !told.iter().any(same) {
             told.push(prediction(fact, true));
@@ -185,24 +186,7 @@ fn known(event: WireEvent, side: Side, stack: &Stack) -> Vec<Prediction> {
     told
 }
 
-/// The rows of a product for an event, or for the next one like it.
-fn facts_of(event: WireEvent, side: Side, product: &Product) -> Vec<&'static Fact> {
-    let mut at = Some(event);
-    while let Some(event) = at {
-        let mut found: Vec<_> = FACTS
-            .iter()
-            .filter(|it| it.side == side && it.product == product && it.events.contains(&event))
-            .collect();
-        if !found.is_empty() {
-            found.sort_by_key(|it| it.basis);
-            return found;
-        }
-        at = event.like();
-    }
-    Vec::new()
-}
-
-fn suspects(event: WireEvent, side: Side, fits: fn(&Product) -> bool) -> Vec<Prediction> {
+fn suspects(events: &[WireEvent], side: Side, fits: fn(&Product) -> bool) -> Vec<Prediction> {
     let role = match side {
         Side::Client => Role::Client,
         Side::Server => Role::Server,
@@ -216,18 +200,79 @@ fn suspects(event: WireEvent, side: Side, fits: fn(&Product) -> bool) -> Vec<Pre
     products.sort_by_key(|it| it.rank);
     let mut told: Vec<Prediction> = Vec::new();
     for product in products {
-        let facts = facts_of(event, side, product);
         // One text each: the one seen, or best founded.
-        let Some(fact) = facts.into_iter().find(|it| it.text.is_some()) else {
+        let facts = facts_of(events, side, product, None);
+        let Some((fact, text)) = facts.iter().find_map(|it| Some((*it, it.text?))) else {
             continue;
         };
-        match told.iter_mut().find(|it| it.text == fact.text) {
-            Some(same) => same.also.push(product),
+        let alike = |it: &&mut Prediction| {
+            it.text
+                .is_some_and(|told| holds(told, text) || holds(text, told))
+        };
+        match told.iter_mut().find(alike) {
+            Some(same) => {
+                same.also.push(product);
+                if same.text.is_some_and(|told| text.len() < told.len()) {
+                    same.text = Some(text);
+                }
+            }
             None => told.push(prediction(fact, false)),
         }
     }
     told.truncate(SUSPECTS);
     told
+}
+
+/// Words that a text needs to stand for a longer one that holds it: fewer would say too little.
+const TELLING_WORDS: usize = 5;
+
+fn holds(long: &str, short: &str) -> bool {
+    long == short || short.split(' ').count() >= TELLING_WORDS && long.contains(short)
+}
+
+/// The rows of a product for the first of the events that it reports, each standing for those [like](WireEvent::like)
+/// it; where it reports none, the rows that say that it swallows the last.
+fn facts_of(
+    events: &[WireEvent],
+    side: Side,
+    product: &Product,
+    version: Option<&str>,
+) -> Vec<&'static Fact> {
+    let mut swallowed = Vec::new();
+    for event in events {
+        let facts = facts_of_one(*event, side, product, version);
+        if facts.iter().any(|it| it.text.is_some()) {
+            return facts;
+        }
+        if !facts.is_empty() {
+            swallowed = facts;
+        }
+    }
+    swallowed
+}
+
+fn facts_of_one(
+    event: WireEvent,
+    side: Side,
+    product: &Product,
+    version: Option<&str>,
+) -> Vec<&'static Fact> {
+    let mut at = Some(event);
+    while let Some(event) = at {
+        let mut found: Vec<_> = FACTS
+            .iter()
+            .filter(|it| it.side == side && it.product == product && it.events.contains(&event))
+            .collect();
+        if found.iter().any(|it| covers(it.versions, version)) {
+            found.retain(|it| covers(it.versions, version));
+        }
+        if !found.is_empty() {
+            found.sort_by_key(|it| it.basis);
+            return found;
+        }
+        at = event.like();
+    }
+    Vec::new()
 }
 
 fn prediction(fact: &Fact, identified: bool) -> Prediction {
@@ -343,7 +388,7 @@ mod tests {
     fn who_swallows_the_fault_has_a_note() {
         for event in WireEvent::ALL {
             for product in PRODUCTS.iter() {
-                for fact in facts_of(*event, event.side(), product) {
+                for fact in facts_of(&[*event], event.side(), product, None) {
                     let told = prediction(fact, true);
                     assert!(
                         told.text.is_some() || told.note.is_some(),
