@@ -6,7 +6,10 @@
 
 mod code;
 mod event;
+mod explain;
+mod hint;
 mod kernel;
+mod lexicon;
 mod port_range;
 mod stack;
 mod table;
@@ -15,10 +18,13 @@ mod timer;
 
 pub use code::{CODES, Code, Family, codes_in};
 pub use event::{Side, Trace, WireEvent};
+pub use explain::{Explanation, Match, Story, Why, explain, match_error};
+pub use hint::{Hints, Moment, hints_in};
 pub use kernel::{
     AfterReset, SocketError, Stage, System, Unread, after_icmp_unreachable,
     after_icmpv6_unreachable, after_reset, after_silence,
 };
+pub use lexicon::Fit;
 pub use port_range::{PortRange, port_ranges};
 pub use stack::{NamedBy, PRODUCTS, Product, Role, Stack, identify, product};
 pub use text::{Basis, FACTS, Fact, Prediction, Speaker, texts, texts_of};
