@@ -37,7 +37,7 @@ const EXIT: &str = "Exit status: 0 done; 1 a finding was at least as bad as --fa
 pub enum Command {
     /// Write a report on captures
     Report(Report),
-    /// Show one connection of a capture as a ladder
+    /// Show one connection of a capture as a ladder: every packet, with both ends' states
     Ladder(Ladder),
     /// Print a rule's page: what happened, why it matters, what to change
     Explain(Explain),
@@ -113,15 +113,21 @@ pub struct Report {
 /// `hangup ladder`.
 #[derive(Args, Debug)]
 pub struct Ladder {
-    /// The capture
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    /// Captures to read, as for the report that numbers the connections; they are read twice, so no pipe
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
     /// The connection's number in the report
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub connection: u32,
-    /// Number connections as a report with this filter does
+    /// The filter that the report was made with
     #[arg(long, value_name = "BPF")]
     pub filter: Option<String>,
+    /// Leave out addresses, ports and the names of hosts
+    #[arg(long)]
+    pub hide_addresses: bool,
+    /// Leave out payload, request targets, and fields that do not concern the connection
+    #[arg(long)]
+    pub hide_payload: bool,
 }
 
 /// `hangup explain`.

@@ -4,8 +4,8 @@
 //! names the input and the way out, and exit status 2.
 
 mod analysis;
+mod drawing;
 mod progress;
-mod stand_in;
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -17,6 +17,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::cli::{self, Cli, Command};
 use crate::escape::escape;
 use crate::report::{self, Shown, Zone};
+use crate::rules;
 
 /// A finding was as bad as `--fail-on`.
 const FOUND: u8 = 1;
@@ -29,9 +30,9 @@ pub fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         None => report_on(&cli.read, report::Format::Text, None),
         Some(Command::Report(asked)) => report(&asked),
-        Some(Command::Ladder(asked)) => ladder(&asked),
+        Some(Command::Ladder(asked)) => drawing::ladder(&asked).and_then(print),
         Some(Command::Explain(asked)) => explain(&asked),
-        Some(Command::Rules) => rules(),
+        Some(Command::Rules) => print(rules::catalogue()),
         Some(Command::Completions { shell }) => completions(shell),
         Some(Command::Man { command }) => man(command.as_deref()),
     };
@@ -78,7 +79,11 @@ fn report_on(asked: &cli::Read, format: report::Format, to: Option<&Path>) -> Re
     if let Some(path) = to {
         spare_the_inputs(asked, path)?;
     }
-    let reading = analysis::read(asked)?;
+    let whole = match asked.connections {
+        Some(shown) => shown == cli::Shown::All,
+        None => report::shows_all(format),
+    };
+    let reading = analysis::read(asked, whole)?;
     let options = report::Options {
         connections: asked.connections.map(|shown| match shown {
             cli::Shown::All => Shown::All,
@@ -181,14 +186,10 @@ fn man(command: Option<&str>) -> Result<ExitCode> {
     print(text)
 }
 
-fn ladder(asked: &cli::Ladder) -> Result<ExitCode> {
-    bail!("{}: not yet", asked.file.display())
-}
-
 fn explain(asked: &cli::Explain) -> Result<ExitCode> {
-    bail!("{}: not yet", asked.rule)
-}
-
-fn rules() -> Result<ExitCode> {
-    print("")
+    let name = asked.rule.trim();
+    let Some(page) = rules::explain(name) else {
+        bail!("no rule is called {name:?}; `hangup rules` lists them");
+    };
+    print(page)
 }

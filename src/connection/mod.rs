@@ -3,6 +3,7 @@
 //! [`Connection`] is the settled record that rules, reports and screens read. It is compact: a capture may hold
 //! hundreds of thousands.
 
+mod brief;
 mod live;
 mod record;
 mod teardown;
@@ -11,6 +12,7 @@ mod verdict;
 pub use crate::certainty::Certainty;
 pub use crate::http::Phase;
 pub use crate::tcp::{CloseEvent, ResetKind, Standing, State};
+pub use brief::Brief;
 pub use live::{Fit, Limits, Live};
 pub use record::{Connection, Opening, Roles, Sent, Who};
 pub use teardown::{By, How, Teardown};

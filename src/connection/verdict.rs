@@ -69,9 +69,9 @@ enum Closer {
 pub(super) fn judge(live: &Live, ended: Ended) -> Verdict {
     let (client, roles) = roles(live);
     let opening = opening(live, client);
-    let close = first_close(live);
+    let close = first_close(live, client);
     let teardown = match &close {
-        Some(close) => closed(live, client, opening, close),
+        Some(close) => closed(live, client, opening, close, ended),
         None => open(live, client, opening, ended),
     };
     let certainty = certainty(live, roles, opening, &teardown, close.as_ref());
@@ -183,7 +183,7 @@ fn own_close(peer: &Peer) -> Option<CloseEvent> {
     }
 }
 
-fn first_close(live: &Live) -> Option<Close> {
+fn first_close(live: &Live, client: End) -> Option<Close> {
     let peers = End::BOTH.map(|end| live.pair.peer(end));
     let own = peers.map(own_close);
     let forged = End::BOTH
@@ -209,13 +209,14 @@ fn first_close(live: &Live) -> Option<Close> {
         (None, None) => return None,
         (Some(_), None) => (End::A, Closer::End),
         (None, Some(_)) => (End::B, Closer::End),
-        (Some(a), Some(b)) => who_was_first(&a, &b),
+        (Some(a), Some(b)) => who_was_first(&a, &b, client),
     };
     own[end.index()].map(|event| Close { by, event, end })
 }
 
-/// Which of two closes came first; for closes that crossed, the one captured first and `Both`.
-fn who_was_first(a: &CloseEvent, b: &CloseEvent) -> (End, Closer) {
+/// Which of two closes came first; `Both` if they crossed on the way. Which of those the capture has first depends on where
+/// it stood, so the client's is told: what was owed, was owed to it.
+fn who_was_first(a: &CloseEvent, b: &CloseEvent, client: End) -> (End, Closer) {
     if a.knew_fin != b.knew_fin {
         return (if a.knew_fin { End::B } else { End::A }, Closer::End);
     }
@@ -225,9 +226,13 @@ fn who_was_first(a: &CloseEvent, b: &CloseEvent) -> (End, Closer) {
         (false, true) if a.kind.is_none() => return (End::B, Closer::End),
         _ => {}
     }
-    let earlier = if a.mark <= b.mark { End::A } else { End::B };
-    let crossed = a.kind.is_none() || b.kind.is_none();
-    (earlier, if crossed { Closer::Both } else { Closer::End })
+    match (a.kind, b.kind) {
+        (None, None) => (client, Closer::Both),
+        // Of a FIN and a RST that crossed, the FIN.
+        (None, Some(_)) => (End::A, Closer::Both),
+        (Some(_), None) => (End::B, Closer::Both),
+        (Some(_), Some(_)) => (if a.mark <= b.mark { End::A } else { End::B }, Closer::End),
+    }
 }
 
 fn role(end: End, client: End) -> Who {
@@ -238,7 +243,7 @@ fn role(end: End, client: End) -> Who {
     }
 }
 
-fn closed(live: &Live, client: End, opening: Opening, close: &Close) -> Teardown {
+fn closed(live: &Live, client: End, opening: Opening, close: &Close, ended: Ended) -> Teardown {
     let by = match (close.by, role(close.end, client)) {
         (Closer::Both, _) => By::Both,
         (Closer::Middlebox, _) => By::Middlebox,
@@ -254,7 +259,7 @@ fn closed(live: &Live, client: End, opening: Opening, close: &Close) -> Teardown
         frame: close.event.mark.frame,
         at: close.event.mark.time,
         certainty: Certainty::Certain,
-        orderly: is_orderly(live, by, how, phase),
+        orderly: is_orderly(live, by, how, phase, ended),
     }
 }
 
@@ -343,7 +348,7 @@ fn open(live: &Live, client: End, opening: Opening, ended: Ended) -> Teardown {
 }
 
 /// Both sides' bytes all arrived, and nothing was owed.
-fn is_orderly(live: &Live, by: By, how: How, phase: Phase) -> bool {
+fn is_orderly(live: &Live, by: By, how: How, phase: Phase, ended: Ended) -> bool {
     let peers = End::BOTH.map(|end| live.pair.peer(end));
     let nothing_owed = live.conversation.as_ref().is_none_or(|conversation| {
         conversation
@@ -351,13 +356,14 @@ fn is_orderly(live: &Live, by: By, how: How, phase: Phase) -> bool {
             .iter()
             .all(|exchange| exchange.is_complete())
     });
-    let all_arrived = peers.iter().all(|peer| {
-        let stream = peer.stream();
-        acknowledged(stream) >= u64::try_from(stream.top()).unwrap_or(0)
-    });
-    let both_closed = peers.iter().all(|peer| {
-        peer.fin().is_some() || effective_reset(peer).is_some() || peer_is_closed(peer)
-    });
+    // What was sent in the last moment of the capture is presumed to arrive.
+    let cut_off =
+        matches!(ended, Ended::Capture(end) if end.since(live.last.time) < ANSWERED_WITHIN);
+    let all_arrived = cut_off
+        || peers.iter().all(|peer| {
+            let stream = peer.stream();
+            acknowledged(stream) >= u64::try_from(stream.top()).unwrap_or(0)
+        });
     let by_reset = match how {
         How::Fin => false,
         // A client that has everything and resets has lost nothing; a server that resets may have left requests unread.
@@ -366,14 +372,7 @@ fn is_orderly(live: &Live, by: By, how: How, phase: Phase) -> bool {
         }
         How::Reset(_) | How::Silence | How::Open => true,
     };
-    nothing_owed && all_arrived && both_closed && !by_reset
-}
-
-fn peer_is_closed(peer: &Peer) -> bool {
-    matches!(
-        peer.presumed(),
-        Standing::In(State::Closed | State::TimeWait)
-    )
+    nothing_owed && all_arrived && !by_reset
 }
 
 fn certainty(

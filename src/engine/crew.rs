@@ -235,6 +235,7 @@ fn follow(
         .into_iter()
         .map(|(part, mut shelf)| {
             let sums = part.finish(end, &mut shelf);
+            shelf.sort();
             (shelf, sums)
         })
         .collect()

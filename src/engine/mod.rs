@@ -9,10 +9,13 @@ mod partition;
 mod shelf;
 mod stats;
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::time::Duration;
 
 use crate::capture::{CaptureError, Fill, Frame, Source};
-use crate::connection::Connection;
+use crate::connection::{Brief, Connection};
 use crate::decode::{Decoded, Decoder, Segment, Skip};
 use crate::flow::FlowKey;
 use crate::mark::Mark;
@@ -23,7 +26,7 @@ use crate::time::Timestamp;
 use partition::Partition;
 use shelf::Shelf;
 
-pub use shelf::{Brief, Keep};
+pub use shelf::Keep;
 pub use stats::{Bound, Stats};
 
 /// How many parts the flows are shared out over. Fixed, so that bounds bite at the same place on any machine; as many
@@ -144,26 +147,22 @@ pub struct Analysis {
 }
 
 impl Analysis {
-    fn join(shelves: Vec<Shelf>, mut stats: Stats) -> Self {
-        let mut briefs = Vec::with_capacity(shelves.iter().map(|shelf| shelf.briefs.len()).sum());
-        let mut connections =
-            Vec::with_capacity(shelves.iter().map(|shelf| shelf.records.len()).sum());
-        for mut shelf in shelves {
-            briefs.append(&mut shelf.briefs);
-            connections.append(&mut shelf.records);
-            stats.bounds.let_go += shelf.let_go;
+    fn join(mut shelves: Vec<Shelf>, mut stats: Stats) -> Self {
+        stats.bounds.let_go += shelves.iter().map(|shelf| shelf.let_go).sum::<u64>();
+        let records = shelves
+            .iter_mut()
+            .map(|shelf| std::mem::take(&mut shelf.records))
+            .collect();
+        let mut connections = merge(records, |connection: &Connection| connection.first.frame);
+        let briefs = shelves.into_iter().map(|shelf| shelf.briefs).collect();
+        let mut briefs = merge(briefs, |brief: &Brief| brief.first.frame);
+        for (id, brief) in (1..).zip(&mut briefs) {
+            brief.id = id;
         }
-        briefs.sort_by_key(|brief: &Brief| brief.first.frame);
-        connections.sort_by_key(|connection: &Connection| connection.first.frame);
-        let mut number = 0;
+        let mut numbered = briefs.iter();
         for connection in &mut connections {
-            while briefs
-                .get(number)
-                .is_some_and(|brief| brief.first.frame <= connection.first.frame)
-            {
-                number += 1;
-            }
-            connection.id = u32::try_from(number).unwrap_or(u32::MAX);
+            let own = numbered.find(|brief| brief.first.frame >= connection.first.frame);
+            connection.id = own.map_or(0, |brief| brief.id);
         }
         Self {
             briefs,
@@ -171,6 +170,32 @@ impl Analysis {
             stats,
         }
     }
+}
+
+/// Joins runs that are each in order of `key` into one.
+fn merge<T, K: Ord>(runs: Vec<Vec<T>>, key: impl Fn(&T) -> K) -> Vec<T> {
+    let mut merged = Vec::with_capacity(runs.iter().map(Vec::len).sum());
+    let mut runs: Vec<_> = runs
+        .into_iter()
+        .map(|run| run.into_iter().peekable())
+        .collect();
+    let mut heads: BinaryHeap<Reverse<(K, usize)>> = runs
+        .iter_mut()
+        .enumerate()
+        .filter_map(|(index, run)| run.peek().map(|first| Reverse((key(first), index))))
+        .collect();
+    while let Some(mut head) = heads.peek_mut() {
+        let Reverse((next, index)) = &mut *head;
+        let run = &mut runs[*index];
+        merged.extend(run.next());
+        match run.peek() {
+            Some(item) => *next = key(item),
+            None => {
+                PeekMut::pop(head);
+            }
+        }
+    }
+    merged
 }
 
 /// Reads a source to its end, on this many threads. `progress` is called now and then with the number of frames so far.
@@ -215,6 +240,7 @@ fn alone(
     let mut shelves = Vec::new();
     for (part, mut shelf) in shares {
         stats.add(part.finish(end, &mut shelf));
+        shelf.sort();
         shelves.push(shelf);
     }
     stats.take_decoder(&decoder);

@@ -17,26 +17,27 @@ use crate::time::Timestamp;
 
 /// Connections that are followed at once, in one partition; sixteen times that in all. About a kilobyte each.
 const MAX_LIVE: usize = 12_288;
-/// Closed connections that are still listened to, in one partition; a thousand in all. What comes late comes within a
-/// round trip or two, so this is too few only where thousands close in each of them; and few enough that they are still
-/// in the cache when they are settled.
-const MAX_AFTERLIFE: usize = 64;
+/// Closed connections that are still listened to, in one partition; 256 in all. What comes late comes within a round trip
+/// or two, so this is too few only where hundreds close in each of them; and few enough that they are still in the cache
+/// when they are settled, which takes a third off the cost of a short connection.
+const MAX_AFTERLIFE: usize = 16;
 /// Settled connections whose addresses and ports are remembered, in one partition, so that a straggler is known as one
-/// and not taken for the middle of a new connection. A hundred bytes each.
-const MAX_GRAVES: usize = 1024;
+/// and not taken for the middle of a new connection. Each has the place that its hash gives it, until another takes it.
+const GRAVES: usize = 1024;
 
-/// What the table has for addresses and ports.
-#[derive(Debug)]
-enum Place {
-    Flow(Flow),
-    /// A connection that is settled, by its last segment.
-    Grave(Mark),
+/// A connection that is settled.
+#[derive(Clone, Copy, Debug, Default)]
+struct Grave {
+    /// [`FlowKey::share`]: two flows with the same one are taken for one here, at odds of 2⁻⁶⁴.
+    share: u64,
+    last: Mark,
 }
 
 /// One flow: the connection, and the one before it while it is not certain which of the two is spoken of.
 #[derive(Debug)]
 struct Flow {
     live: Box<Live>,
+    share: u64,
     before: Option<Box<Live>>,
     /// It is in the queue of closed ones.
     queued: bool,
@@ -44,12 +45,12 @@ struct Flow {
 
 #[derive(Debug, Default)]
 pub(super) struct Partition {
-    table: Table<Place>,
+    table: Table<Flow>,
     texts: Texts,
     /// Closed ones, in the order in which they closed, with their first segments to tell reuse.
     closed: VecDeque<(Slot, Mark)>,
-    /// Settled ones, in that order, with their last segments to tell reuse.
-    graves: VecDeque<(Slot, Mark)>,
+    /// Settled ones, by hash; empty until the first.
+    graves: Vec<Grave>,
     stats: Stats,
 }
 
@@ -74,27 +75,27 @@ impl Partition {
 
     fn segment<S: Sink + ?Sized>(&mut self, key: &FlowKey, segment: &Segment<'_>, sink: &mut S) {
         let (slot, is_first) = match self.table.find(key) {
-            Some(slot) => match self.table.at(slot) {
-                Some(Place::Grave(_)) if !opens(segment) => {
+            Some(slot) => (slot, false),
+            None => {
+                let predecessor = self.grave(key.share());
+                if predecessor.is_some() && !opens(segment) {
                     self.stats.segments += 1;
                     self.stats.bounds.stragglers += 1;
                     return;
                 }
-                Some(place @ Place::Grave(_)) => {
-                    let Place::Grave(last) = *place else { return };
-                    *place = flow(segment, Some(last));
-                    (slot, true)
-                }
-                _ => (slot, false),
-            },
-            None => {
                 if self.table.len() >= MAX_LIVE {
                     self.make_room(segment.time, sink);
                 }
-                (self.table.insert(*key, flow(segment, None)), true)
+                let flow = Flow {
+                    live: Box::new(Live::new(segment, predecessor)),
+                    share: key.share(),
+                    before: None,
+                    queued: false,
+                };
+                (self.table.insert(*key, flow), true)
             }
         };
-        let Some(Place::Flow(flow)) = self.table.at(slot) else {
+        let Some(flow) = self.table.at(slot) else {
             return;
         };
         let from = flow.live.end_of(segment.source);
@@ -156,7 +157,7 @@ impl Partition {
 
     fn quote(&mut self, key: &FlowKey, quote: &Quote) {
         if let Some(slot) = self.table.find(key)
-            && let Some(Place::Flow(flow)) = self.table.at(slot)
+            && let Some(flow) = self.table.at(slot)
         {
             flow.live.quote(quote);
         }
@@ -167,10 +168,9 @@ impl Partition {
         let Some((slot, first)) = self.closed.pop_front() else {
             return;
         };
-        let Some(place) = self.table.at(slot) else {
+        let Some(flow) = self.table.at(slot) else {
             return;
         };
-        let Place::Flow(flow) = place else { return };
         if flow.live.first() != first || !flow.queued {
             return;
         }
@@ -178,41 +178,33 @@ impl Partition {
             flow.queued = false;
             return;
         }
-        let last = flow.live.last();
-        if let Place::Flow(flow) = std::mem::replace(place, Place::Grave(last)) {
-            self.graves.push_back((slot, last));
+        if let Some(flow) = self.table.remove(slot) {
+            if self.graves.is_empty() {
+                self.graves.resize(GRAVES, Grave::default());
+            }
+            self.graves[grave_place(flow.share)] = Grave {
+                share: flow.share,
+                last: flow.live.last(),
+            };
             self.settle_flow(flow, Ended::Forgotten(now), sink);
-        }
-        if self.graves.len() > MAX_GRAVES {
-            self.clear_oldest_grave();
         }
     }
 
-    fn clear_oldest_grave(&mut self) {
-        if let Some((slot, last)) = self.graves.pop_front()
-            && matches!(self.table.at(slot), Some(Place::Grave(mark)) if *mark == last)
-        {
-            self.table.remove(slot);
-        }
+    /// The last segment of the settled connection that had these addresses and ports, if it is remembered.
+    fn grave(&self, share: u64) -> Option<Mark> {
+        let grave = self.graves.get(grave_place(share))?;
+        (grave.share == share).then_some(grave.last)
     }
 
     fn make_room<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) {
-        while !self.graves.is_empty() && self.table.len() >= MAX_LIVE {
-            self.clear_oldest_grave();
-        }
         while !self.closed.is_empty() && self.table.len() >= MAX_LIVE {
             self.let_oldest_go(now, sink);
-            self.clear_oldest_grave();
         }
         if self.table.len() < MAX_LIVE {
             return;
         }
-        let is_cheap = |place: &Place| match place {
-            Place::Flow(flow) => flow.live.is_embryonic(),
-            Place::Grave(_) => true,
-        };
-        if let Some(slot) = self.table.candidate(is_cheap)
-            && let Some(Place::Flow(flow)) = self.table.remove(slot)
+        if let Some(slot) = self.table.candidate(|flow| flow.live.is_embryonic())
+            && let Some(flow) = self.table.remove(slot)
         {
             self.stats.bounds.forgotten += 1;
             self.settle_flow(flow, Ended::Forgotten(now), sink);
@@ -236,25 +228,20 @@ impl Partition {
 
     /// Settles everything; the capture ends at `end`.
     pub(super) fn finish<S: Sink + ?Sized>(mut self, end: Timestamp, sink: &mut S) -> Stats {
-        let places: Vec<Place> = self.table.drain().collect();
-        for place in places {
-            if let Place::Flow(flow) = place {
-                self.settle_flow(flow, Ended::Capture(end), sink);
-            }
+        let flows: Vec<Flow> = self.table.drain().collect();
+        for flow in flows {
+            self.settle_flow(flow, Ended::Capture(end), sink);
         }
         self.stats
     }
 }
 
-fn flow(segment: &Segment<'_>, predecessor: Option<Mark>) -> Place {
-    Place::Flow(Flow {
-        live: Box::new(Live::new(segment, predecessor)),
-        before: None,
-        queued: false,
-    })
-}
-
 /// Whether a segment can be the first of a connection on addresses and ports whose last one is over.
 fn opens(segment: &Segment<'_>) -> bool {
     segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::RST)
+}
+
+/// The low bits of a share are the same throughout a partition.
+const fn grave_place(share: u64) -> usize {
+    (share >> 32) as usize % GRAVES
 }

@@ -5,11 +5,7 @@
 use std::sync::Arc;
 
 use super::{Event, Sink};
-use crate::connection::{By, Connection, How, Opening, Phase};
-use crate::decode::Endpoint;
-use crate::http::Protocol;
-use crate::mark::Mark;
-use crate::time::Timestamp;
+use crate::connection::{Brief, Connection};
 
 /// Connections of which a line is kept, on one shelf; sixteen times that in all: a million, a hundred bytes each.
 const MAX_BRIEFS: usize = 65_536;
@@ -36,54 +32,6 @@ impl std::fmt::Debug for Keep {
     }
 }
 
-/// One line about one connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Brief {
-    /// Its first segment.
-    pub first: Mark,
-    /// When its last segment came.
-    pub last: Timestamp,
-    /// Who opened it.
-    pub client: Endpoint,
-    /// Who was called.
-    pub server: Endpoint,
-    /// Since when the client held a TIME-WAIT.
-    pub client_time_wait: Option<Timestamp>,
-    /// Exchanges on it.
-    pub exchanges: u32,
-    /// How it began.
-    pub opening: Opening,
-    /// Who ended it.
-    pub by: By,
-    /// By which means.
-    pub how: How,
-    /// When.
-    pub phase: Phase,
-    /// Nothing was lost.
-    pub orderly: bool,
-    /// What was spoken.
-    pub protocol: Protocol,
-}
-
-impl From<&Connection> for Brief {
-    fn from(connection: &Connection) -> Self {
-        Self {
-            first: connection.first,
-            last: connection.last.time,
-            client: connection.client,
-            server: connection.server,
-            client_time_wait: connection.time_wait[0].map(|mark| mark.time),
-            exchanges: u32::try_from(connection.exchanges.len()).unwrap_or(u32::MAX),
-            opening: connection.opening,
-            by: connection.teardown.by,
-            how: connection.teardown.how,
-            phase: connection.teardown.phase,
-            orderly: connection.teardown.orderly,
-            protocol: connection.protocol,
-        }
-    }
-}
-
 /// What one partition has settled.
 #[derive(Debug)]
 pub(super) struct Shelf {
@@ -101,6 +49,15 @@ impl Shelf {
             records: Vec::new(),
             let_go: 0,
         }
+    }
+}
+
+impl Shelf {
+    /// Puts everything in order of first frame; it nearly is, hence the stable sort, which finds runs.
+    pub(super) fn sort(&mut self) {
+        self.briefs.sort_by_key(|brief| brief.first.frame);
+        self.records
+            .sort_by_key(|connection| connection.first.frame);
     }
 }
 

@@ -12,6 +12,8 @@ pub struct FlowKey {
     low: Endpoint,
     high: Endpoint,
     context: Context,
+    /// Made once: it is asked for by whoever shares out the work and by the table.
+    share: u64,
 }
 
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -20,30 +22,40 @@ impl FlowKey {
     /// The flow of what goes from one endpoint to the other.
     #[must_use]
     pub fn new(source: Endpoint, destination: Endpoint, context: Context) -> Self {
-        let (low, high) = if source <= destination {
+        let (low, high) = if is_ordered(&source, &destination) {
             (source, destination)
         } else {
             (destination, source)
         };
-        Self { low, high, context }
+        let ports = u64::from(low.port) << 48 | u64::from(high.port) << 32 | u64::from(context.0);
+        let share = mix(mix(mix(fold(low.ip)) ^ fold(high.ip).rotate_left(32)) ^ ports);
+        Self {
+            low,
+            high,
+            context,
+            share,
+        }
     }
 
     /// A number that is the same on every run and every machine: work is shared out by it, and the output must not
     /// depend on how.
     #[must_use]
-    pub fn share(&self) -> u64 {
-        self.hash(0)
+    pub const fn share(&self) -> u64 {
+        self.share
     }
 
-    /// A hash of the whole identity for a table; `seed` keeps it from being foretold.
+    /// A hash for a table; `seed` keeps the buckets from being foretold.
     #[must_use]
-    pub fn hash(&self, seed: u64) -> u64 {
-        let ports = u64::from(self.low.port) << 48
-            | u64::from(self.high.port) << 32
-            | u64::from(self.context.0);
-        let mut hash = mix(seed ^ fold(self.low.ip));
-        hash = mix(hash ^ fold(self.high.ip).rotate_left(32));
-        mix(hash ^ ports)
+    pub const fn hash(&self, seed: u64) -> u64 {
+        mix(self.share ^ seed)
+    }
+}
+
+/// As `a <= b`, without the general comparison of addresses in the ordinary case.
+fn is_ordered(a: &Endpoint, b: &Endpoint) -> bool {
+    match (a.ip, b.ip) {
+        (IpAddr::V4(x), IpAddr::V4(y)) => (u32::from(x), a.port) <= (u32::from(y), b.port),
+        _ => a <= b,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A client's port is taken from its first segment until the connection is closed there, and where the client holds a
 //! TIME-WAIT (RFC 9293 §3.6.1) until that is over: after the modelled time, or when the same addresses and ports are
-//! used again (RFC 6191). One sort and one sweep over the beginnings and ends.
+//! used again (RFC 6191). One pass over the connections, and a sweep over the beginnings and ends.
 //! Left out on purpose: what a capture of this length cannot show, such as sockets in TIME-WAIT from before it began.
 
 use std::net::IpAddr;
@@ -13,38 +13,51 @@ use hashbrown::HashMap;
 use super::range::PortsSeen;
 use super::{RangeBasis, Settings, Sockets};
 use crate::certainty::Certainty;
-use crate::connection::{Connection, Standing, State, Who};
+use crate::connection::{Brief, Standing, State};
 use crate::decode::{Context, Endpoint};
 use crate::time::Timestamp;
 
 /// Connections from which on a rate is one.
 const ENOUGH: usize = 50;
+/// What a use lasts at least: a refused connection may be a single segment, and its port was in use all the same.
+const MOMENT: Duration = Duration::from_nanos(1);
 /// The shortest time over which a rate is extrapolated.
 const LONG_ENOUGH: Duration = Duration::from_secs(1);
 
-/// The sockets of every client and server, most used first. `end` is when the capture ends.
+/// The sockets of every client and server, most used first. The connections are in order of their first frames; `end`
+/// is when the capture ends.
 #[must_use]
-pub fn sockets(connections: &[Connection], settings: &Settings, end: Timestamp) -> Vec<Sockets> {
-    let mut ports: HashMap<IpAddr, PortsSeen, foldhash::fast::FixedState> = HashMap::default();
+pub fn sockets(connections: &[Brief], settings: &Settings, end: Timestamp) -> Vec<Sockets> {
+    let mut ports: Map<IpAddr, PortsSeen> = Map::default();
+    let mut places: Map<(IpAddr, Endpoint, Context), u32> = Map::default();
+    let mut pairs: Vec<Uses> = Vec::new();
+    let mut latest: Map<(u32, u16), usize> = Map::default();
     for connection in connections {
+        let client = connection.client;
+        let ttl = connection.client_ttl;
         if connection.roles.certainty() == Certainty::Certain {
-            let seen = ports.entry(connection.client.ip).or_insert(PortsSeen::NONE);
-            let ttl = connection.sent[Who::Client as usize].ttl;
-            seen.note(connection.client.port, ttl);
+            let seen = ports.entry(client.ip).or_insert(PortsSeen::NONE);
+            seen.note(client.port, ttl);
         }
+        let pair = (client.ip, connection.server, connection.context);
+        let next = pairs.len() as u32;
+        let place = *places.entry(pair).or_insert(next);
+        if place == next {
+            pairs.push(Uses::new(client.ip, connection.server));
+        }
+        let uses = &mut pairs[place as usize];
+        uses.ports.note(client.port, ttl);
+        // A port that is used again was free for the moment between.
+        if let Some(before) = latest.insert((place, client.port), uses.all.len()) {
+            uses.all[before].cut(connection.first.time);
+        }
+        uses.all.push(Use::new(connection, settings, end));
     }
-    let mut uses: Vec<Use> = connections
-        .iter()
-        .map(|it| Use::new(it, settings, end))
-        .collect();
-    uses.sort_unstable();
-    let mut rows: Vec<Sockets> = uses
-        .chunk_by_mut(|one, other| one.pair == other.pair)
-        .map(|uses| {
-            let seen = ports.get(&uses[0].pair.0).copied();
-            row(uses, seen, settings, end)
-        })
-        .collect();
+    let rows = pairs.iter().map(|uses| {
+        let seen = ports.get(&uses.client).unwrap_or(&uses.ports);
+        row(uses, seen.range(settings.range), settings, end)
+    });
+    let mut rows: Vec<Sockets> = rows.collect();
     rows.sort_by(|one, other| {
         let weight = |it: &Sockets| (it.used_peak, it.connections);
         let place = |it: &Sockets| (it.client, it.server);
@@ -54,89 +67,100 @@ pub fn sockets(connections: &[Connection], settings: &Settings, end: Timestamp) 
     rows
 }
 
-/// One use of a client port. Ordered by client and server, then port, then time.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
+
+/// What one client used towards one server.
+struct Uses {
+    client: IpAddr,
+    server: Endpoint,
+    ports: PortsSeen,
+    all: Vec<Use>,
+}
+
+impl Uses {
+    const fn new(client: IpAddr, server: Endpoint) -> Self {
+        Self {
+            client,
+            server,
+            ports: PortsSeen::NONE,
+            all: Vec::new(),
+        }
+    }
+}
+
+/// One use of a client port.
+#[derive(Clone, Copy)]
 struct Use {
-    pair: (IpAddr, Endpoint, Context),
-    port: u16,
     begins: Timestamp,
     ends: Timestamp,
     time_wait: Option<Timestamp>,
 }
 
 impl Use {
-    fn new(connection: &Connection, settings: &Settings, end: Timestamp) -> Self {
-        let client = Who::Client as usize;
-        let time_wait = connection.time_wait[client].map(|mark| mark.time);
-        let standing = connection.states[client];
+    fn new(connection: &Brief, settings: &Settings, end: Timestamp) -> Self {
+        let time_wait = connection.client_time_wait.map(|mark| mark.time);
+        let standing = connection.client_state;
         let ends = match (time_wait, standing) {
             (Some(since), _) => since.after(settings.time_wait),
             // Nobody can see when a client stops trying; it spoke last then.
             (None, Standing::Unseen | Standing::In(State::Closed | State::SynSent)) => {
-                connection.last.time
+                connection.last
             }
-            (None, _) => end.max(connection.last.time),
+            (None, _) => end.max(connection.last),
         };
+        let begins = connection.first.time;
         Self {
-            pair: (connection.client.ip, connection.server, connection.context),
-            port: connection.client.port,
-            begins: connection.first.time,
-            ends,
+            begins,
+            ends: ends.max(begins.after(MOMENT)),
             time_wait,
         }
     }
+
+    /// Ends at `at`, unless it has ended before.
+    fn cut(&mut self, at: Timestamp) {
+        self.ends = self.ends.min(at).max(self.begins.after(MOMENT));
+        self.time_wait = self.time_wait.filter(|since| *since < self.ends);
+    }
 }
 
-/// What changes at a moment: sockets in use, sockets in TIME-WAIT. Ends sort before beginnings.
-type Change = (Timestamp, i8, i8);
-
-fn row(uses: &mut [Use], seen: Option<PortsSeen>, settings: &Settings, end: Timestamp) -> Sockets {
-    let (client, server, _) = uses[0].pair;
-    let mut own = PortsSeen::NONE;
-    let mut changes: Vec<Change> = Vec::with_capacity(uses.len() * 3);
-    for at in 0..uses.len() {
-        // A port that is used again is free for the moment between.
-        let again = uses.get(at + 1).filter(|next| next.port == uses[at].port);
-        if let Some(again) = again.map(|next| next.begins) {
-            uses[at].ends = uses[at].ends.min(again);
-        }
-        // A refused connection may be a single segment; its port was in use all the same.
-        let moment = uses[at].begins.after(Duration::from_nanos(1));
-        uses[at].ends = uses[at].ends.max(moment);
-        let this = uses[at];
-        own.note(this.port, 0);
-        changes.push((this.begins, 1, 0));
-        match this.time_wait.filter(|since| *since < this.ends) {
-            Some(since) => {
-                changes.push((since, 0, 1));
-                changes.push((this.ends, -1, -1));
-            }
-            None => changes.push((this.ends, -1, 0)),
-        }
-    }
-    changes.sort_unstable();
-    let (range, basis) = seen.unwrap_or(own).range(settings.range);
+fn row(
+    uses: &Uses,
+    (range, basis): ((u16, u16), RangeBasis),
+    settings: &Settings,
+    end: Timestamp,
+) -> Sockets {
     let size = u64::from(range.1.saturating_sub(range.0)) + 1;
-    let mut found = Sweep::default();
-    for (time, used, time_wait) in changes {
-        found.change(time, used, time_wait, end, size);
-    }
+    let all = || uses.all.iter();
+    let ports = Tide::of(
+        all().map(|it| it.begins).collect(),
+        all().map(|it| it.ends).collect(),
+        size,
+        end,
+    );
+    let waiting = || all().filter_map(|it| Some((it.time_wait?, it.ends)));
+    let entered: Vec<_> = waiting().map(|(since, _)| since).collect();
+    let time_waits = Tide::of(
+        entered,
+        waiting().map(|(_, ends)| ends).collect(),
+        size,
+        end,
+    );
     // What was merely observed cannot run out: nobody knows where it ends.
     let runs_out_at = match basis {
         RangeBasis::Observed => None,
-        RangeBasis::Told | RangeBasis::Default => {
-            found.ran_out.or_else(|| runs_out(uses, size, settings))
-        }
+        RangeBasis::Told | RangeBasis::Default => ports
+            .full_at
+            .or_else(|| runs_out(&time_waits.begins, size, settings)),
     };
-    let (ports_low, ports_high) = own.bounds();
+    let (ports_low, ports_high) = uses.ports.bounds();
     Sockets {
-        client,
-        server,
-        connections: uses.len() as u64,
-        time_wait_now: found.time_wait_now,
-        time_wait_peak: found.time_wait_peak,
-        peak_at: found.peak_at,
-        used_peak: found.used_peak,
+        client: uses.client,
+        server: uses.server,
+        connections: uses.all.len() as u64,
+        time_wait_now: time_waits.now,
+        time_wait_peak: time_waits.peak,
+        peak_at: time_waits.peak_at,
+        used_peak: ports.peak,
         ports_low,
         ports_high,
         range,
@@ -145,43 +169,53 @@ fn row(uses: &mut [Use], seen: Option<PortsSeen>, settings: &Settings, end: Time
     }
 }
 
-/// Where a sweep through the changes stands, and what it has seen.
-#[derive(Default)]
-struct Sweep {
-    used: i64,
-    used_peak: u64,
-    time_wait: i64,
-    time_wait_peak: u64,
+/// How many of something there were at once.
+struct Tide {
+    /// When each began, in order.
+    begins: Vec<Timestamp>,
+    now: u64,
+    peak: u64,
     peak_at: Option<Timestamp>,
-    time_wait_now: u64,
-    ran_out: Option<Timestamp>,
+    /// When there were first as many as there can be.
+    full_at: Option<Timestamp>,
 }
 
-impl Sweep {
-    fn change(&mut self, time: Timestamp, used: i8, time_wait: i8, end: Timestamp, size: u64) {
-        self.used += i64::from(used);
-        self.time_wait += i64::from(time_wait);
-        if time > end {
-            return;
+impl Tide {
+    /// Sweeps over beginnings and ends up to `end`. At one moment, ends come first. Both are nearly in order as they
+    /// are given, which the stable sort makes good use of.
+    fn of(mut begins: Vec<Timestamp>, mut ends: Vec<Timestamp>, size: u64, end: Timestamp) -> Self {
+        begins.sort();
+        ends.sort();
+        let (mut now, mut peak, mut peak_at, mut full_at) = (0u64, 0, None, None);
+        let mut over = ends.iter().copied().peekable();
+        for begin in begins.iter().copied().take_while(|begin| *begin <= end) {
+            while over.next_if(|at| *at <= begin).is_some() {
+                now = now.saturating_sub(1);
+            }
+            now += 1;
+            if now > peak {
+                (peak, peak_at) = (now, Some(begin));
+            }
+            if now >= size && full_at.is_none() {
+                full_at = Some(begin);
+            }
         }
-        let count = |number: i64| u64::try_from(number).unwrap_or(0);
-        self.time_wait_now = count(self.time_wait);
-        self.used_peak = self.used_peak.max(count(self.used));
-        if count(self.time_wait) > self.time_wait_peak {
-            self.time_wait_peak = count(self.time_wait);
-            self.peak_at = Some(time);
+        while over.next_if(|at| *at <= end).is_some() {
+            now = now.saturating_sub(1);
         }
-        if self.ran_out.is_none() && count(self.used) >= size {
-            self.ran_out = Some(time);
+        Self {
+            begins,
+            now,
+            peak,
+            peak_at,
+            full_at,
         }
     }
 }
 
 /// When the range will be used up, if sockets go on entering TIME-WAIT as steadily as they have, and faster than they
 /// leave it.
-fn runs_out(uses: &[Use], size: u64, settings: &Settings) -> Option<Timestamp> {
-    let mut entered: Vec<Timestamp> = uses.iter().filter_map(|it| it.time_wait).collect();
-    entered.sort_unstable();
+fn runs_out(entered: &[Timestamp], size: u64, settings: &Settings) -> Option<Timestamp> {
     let (first, last) = (*entered.first()?, *entered.last()?);
     let span = last.since(first);
     if entered.len() < ENOUGH || span < LONG_ENOUGH {
@@ -208,7 +242,7 @@ mod tests {
     const TIME_WAIT: Duration = Duration::from_secs(60);
 
     /// A connection from `port` that begins and ends after so many seconds, with or without a TIME-WAIT at the client.
-    fn connection(port: u16, begins: f64, ends: f64, time_wait: bool) -> Connection {
+    fn connection(port: u16, begins: f64, ends: f64, time_wait: bool) -> Brief {
         let mark = |seconds: f64| Mark {
             frame: FrameNumber(1),
             time: Timestamp::default().after(Duration::from_secs_f64(seconds)),
@@ -224,14 +258,14 @@ mod tests {
         };
         connection.states = [Standing::In(state); 2];
         connection.time_wait = [time_wait.then(|| mark(ends)), None];
-        connection
+        Brief::from(&connection)
     }
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::default().after(Duration::from_secs(seconds))
     }
 
-    fn only(connections: &[Connection], range: Option<(u16, u16)>, end: u64) -> Sockets {
+    fn only(connections: &[Brief], range: Option<(u16, u16)>, end: u64) -> Sockets {
         let settings = Settings {
             time_wait: TIME_WAIT,
             range,
@@ -285,9 +319,16 @@ mod tests {
     }
 
     #[test]
+    fn uses_at_one_moment_do_not_pile_up() {
+        let all: Vec<_> = (0..5).map(|_| connection(40_000, 1.0, 1.0, true)).collect();
+        let row = only(&all, None, 100);
+        assert_eq!((row.time_wait_now, row.connections), (0, 5));
+    }
+
+    #[test]
     fn open_sockets_take_a_port_to_the_end() {
         let mut open = connection(40_000, 0.0, 1.0, false);
-        open.states = [Standing::In(State::Established); 2];
+        open.client_state = Standing::In(State::Established);
         let row = only(&[open, connection(40_001, 8.0, 9.0, false)], None, 10);
         assert_eq!(row.used_peak, 2);
     }

@@ -219,8 +219,22 @@ impl Conversation {
                 let kind = match sight {
                     Sight::Request => Kind::Request,
                     Sight::Response => Kind::Response,
+                    // Perhaps the snap length cut it: where the role is known, a part is enough.
+                    Sight::NotYet if bytes.starts_with(b"HTTP/1.") && self.role(from).is_some() => {
+                        Kind::Response
+                    }
+                    Sight::NotYet
+                        if bytes.contains(&b' ')
+                            && smells_like_request(bytes)
+                            && self.role(from).is_some() =>
+                    {
+                        Kind::Request
+                    }
                     _ => {
                         self.extend(from, at, bytes.len() as u64, 0);
+                        if begins && self.is_last_chunk(from, bytes) {
+                            self.complete(from);
+                        }
                         return bytes.len();
                     }
                 };

@@ -95,6 +95,12 @@ impl Conversation {
                     self.begin(from, Kind::Request, pending.first, start);
                     self.requester = Some((from, Certainty::Likely));
                 }
+                Some(Kind::Request) if smells_like_request(&pending.bytes) => {
+                    self.begin(from, Kind::Request, pending.first, start);
+                }
+                Some(Kind::Response) if pending.bytes.starts_with(b"HTTP/") => {
+                    self.begin(from, Kind::Response, pending.first, start);
+                }
                 Some(role) if self.lane(from).clean => self.begin(from, role, pending.first, start),
                 _ => return self.lane_mut(from).lose(),
             }
@@ -180,5 +186,14 @@ impl Conversation {
         }
         self.lane_mut(from).state = State::UntilClose;
         self.extend(from, at, length, 0);
+    }
+
+    /// Whether a slice ends a chunked body whose chunks were lost sight of: it ends in the last chunk, and data that
+    /// looks like that at the very end of a slice is far-fetched.
+    pub(super) fn is_last_chunk(&self, from: End, bytes: &[u8]) -> bool {
+        let lost = self.message_of(from).is_some_and(|message| {
+            message.framing == Framing::Chunked && message.progress == Progress::Unseen
+        });
+        lost && (bytes == b"0\r\n\r\n" || bytes.ends_with(b"\r\n0\r\n\r\n"))
     }
 }

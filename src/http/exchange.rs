@@ -167,9 +167,14 @@ impl Exchange {
     pub fn waited(&self) -> Option<Duration> {
         let request = &self.request.as_ref()?.message;
         let response = &self.response.as_ref()?.message;
-        request
-            .is_complete()
-            .then(|| response.first.time.since(request.last.time))
+        let missing = self.rare.as_ref().map_or(0, |rare| rare.request.missing);
+        let seen = match request.progress {
+            Progress::Complete => true,
+            // Cut by the snap length, but its bytes were there, and none came after the answer.
+            Progress::Unseen => missing == 0 && request.last.time <= response.first.time,
+            _ => false,
+        };
+        seen.then(|| response.first.time.since(request.last.time))
     }
 
     /// Where the head of the request ended.

@@ -67,7 +67,7 @@ fn small_when_idle_and_small_when_not() {
         "{}",
         size_of::<Conversation>()
     );
-    assert!(size_of::<Exchange>() <= 200, "{}", size_of::<Exchange>());
+    assert!(size_of::<Exchange>() <= 240, "{}", size_of::<Exchange>());
     let talk = talk().a(GET).b(OK);
     assert_eq!(talk.heard.exchanges.capacity(), 1);
 }
@@ -331,6 +331,15 @@ fn a_head_cut_by_the_snap_length_counts_as_far_as_it_goes() {
         [Some(200), Some(200)]
     );
     assert_eq!(talk.heard.exchanges()[0].method(), Some(&b"GET"[..]));
+    assert_eq!(
+        talk.heard.exchanges()[0].waited(),
+        Some(Duration::from_millis(1))
+    );
+    check(&talk, &["GET / 200 incomplete", "GET / 200 incomplete"]);
+    let lost = super::talk::talk().a("GET / HTTP/1.1\r\n").gap(A, 9).b(OK);
+    assert_eq!(lost.only().waited(), None);
+    let refused = super::talk::talk().a("GET / HT").b(OK);
+    assert_eq!(refused.only().waited(), None);
 }
 
 #[test]

@@ -227,7 +227,8 @@ impl Message {
         }
     }
 
-    /// Body bytes that were sent: as framed, of chunked ones the data without its wrapping.
+    /// Body bytes that were sent: as framed, of chunked ones the data without its wrapping (too few where chunk sizes
+    /// were not captured; such a message is [`Progress::Unseen`] or has [`super::RareHead::missing`] bytes).
     #[must_use]
     pub const fn received(&self) -> u64 {
         match self.framing {

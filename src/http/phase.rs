@@ -155,6 +155,13 @@ impl Conversation {
                     return Phase::ResponseHead;
                 }
                 Some(phase) => return phase,
+                // After a close was announced nothing more is owed: what was asked later is not answered (RFC 9112
+                // §9.6), unless it was.
+                None if exchange.closes().is_some()
+                    && begun.peek().is_none_or(|next| next.response.is_none()) =>
+                {
+                    return Phase::After;
+                }
                 None => {}
             }
             last = Some(exchange);
@@ -229,11 +236,11 @@ fn see_response(response: Option<&Response>, reach: Reach) -> Sight {
         Progress::Broken if message.head_len == 0 => Sight::Head,
         _ if reach.bytes < message.head_end() => Sight::Head,
         Progress::Broken | Progress::Body => Sight::Body,
+        // There was more of it to come, wherever it ends.
+        Progress::Unseen if reach.bytes < message.end() => Sight::Body,
         Progress::Unseen => match message.expected() {
             // The head was cut, but it is shorter than what was seen beyond the announced body.
-            Some(expected) if message.body_wire >= expected && reach.bytes >= message.end() => {
-                Sight::All
-            }
+            Some(expected) if message.body_wire >= expected => Sight::All,
             Some(_) => Sight::Body,
             None => Sight::Unclear,
         },
@@ -258,6 +265,7 @@ mod tests {
     const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
     const OK_LAST: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n";
     const OK_OLD: &str = "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n";
+    const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe";
     const OPEN: &str = "HTTP/1.1 200 OK\r\n\r\n";
     const SWITCH: &str =
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
@@ -475,6 +483,21 @@ mod tests {
             Phase::Between,
         );
         check(talk().a(GET).b(OK).gap(B, 2), Phase::Between);
+        check(talk().a(GET).b(CHUNKED).gap(B, 10), Phase::Opaque);
+        check(
+            talk().a(GET).b(CHUNKED).gap(B, 10).b("\r\n0\r\n\r\n"),
+            Phase::Between,
+        );
+        let more = talk().a(GET).b(CHUNKED).gap(B, 10).b("x");
+        let (requests, responses) = (GET.len() as u64, CHUNKED.len() as u64 + 10);
+        let phase = |received| {
+            more.heard
+                .phase_at(A, Reach::bytes(requests), Reach::bytes(received))
+        };
+        assert_eq!(
+            (phase(responses), phase(responses + 1)),
+            (Phase::ResponseBody, Phase::Opaque)
+        );
         check(talk().a(GET).b(OK).gap(B, 1), Phase::ResponseBody);
     }
 }

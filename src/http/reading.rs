@@ -16,6 +16,14 @@ use crate::side::End;
 const MAX_INTERIM: usize = 8;
 
 impl Conversation {
+    pub(super) fn message_of(&self, from: End) -> Option<&Message> {
+        let exchange = self.exchange_of(from)?;
+        match self.role(from)? {
+            Kind::Request => exchange.request.as_ref().map(|request| &request.message),
+            Kind::Response => exchange.response.as_ref().map(|response| &response.message),
+        }
+    }
+
     pub(super) fn message_mut(&mut self, from: End) -> Option<&mut Message> {
         let role = self.role(from)?;
         let index = self.lane(from).exchange as usize;

@@ -9,20 +9,21 @@ use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
 /// Strings remembered. A busy capture has some hundred hosts, agents and paths at a time; which of them shares a place
-/// with another is chance, and costs no more than keeping it twice.
+/// with another is chance, and costs no more than keeping it twice. A string is kept from its second sighting on, so that
+/// the many that never come again push nothing out.
 const PLACES: usize = 1024;
 /// Longer strings are not remembered: they are rarely the same twice, and a place may hold one for long.
 const MAX_SHARED: usize = 1024;
 
-/// Bytes of a message, shared. One pointer wide, because there are several in every exchange.
+/// Bytes of a message, shared.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Text(Arc<Box<[u8]>>);
+pub struct Text(Arc<[u8]>);
 
 impl Text {
     /// A copy of `bytes` that is shared with nobody yet.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
-        Self(Arc::new(bytes.into()))
+        Self(bytes.into())
     }
 
     /// The bytes as sent.
@@ -47,8 +48,14 @@ impl fmt::Debug for Text {
 /// The strings seen lately, each in the place that its hash gives it.
 #[derive(Debug, Default)]
 pub struct Texts {
-    places: Vec<Option<Text>>,
+    places: Vec<Place>,
     hasher: foldhash::fast::FixedState,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Place {
+    hash: u64,
+    text: Option<Text>,
 }
 
 impl Texts {
@@ -64,13 +71,17 @@ impl Texts {
             return Text::new(bytes);
         }
         if self.places.is_empty() {
-            self.places.resize(PLACES, None);
+            self.places.resize(PLACES, Place::default());
         }
-        let index = self.hasher.hash_one(bytes) as usize % PLACES;
-        let place = &mut self.places[index];
-        match place {
+        let hash = self.hasher.hash_one(bytes);
+        let place = &mut self.places[hash as usize % PLACES];
+        if place.hash != hash {
+            *place = Place { hash, text: None };
+            return Text::new(bytes);
+        }
+        match &place.text {
             Some(text) if text.as_bytes() == bytes => text.clone(),
-            _ => place.insert(Text::new(bytes)).clone(),
+            _ => place.text.insert(Text::new(bytes)).clone(),
         }
     }
 }
@@ -82,11 +93,12 @@ mod tests {
     #[test]
     fn equal_bytes_are_kept_once() {
         let mut texts = Texts::new();
+        let first = texts.text(b"example.org");
         let one = texts.text(b"example.org");
         let two = texts.text(b"example.org");
+        assert_eq!(first, one);
         assert!(Arc::ptr_eq(&one.0, &two.0));
         assert_ne!(one, texts.text(b"example.com"));
-        assert_eq!(size_of::<Option<Text>>(), 8);
     }
 
     #[test]
@@ -97,6 +109,7 @@ mod tests {
             assert_eq!(text.as_str(), Some(format!("/{number}").as_str()));
         }
         assert_eq!(texts.places.len(), PLACES);
+        assert!(texts.places.iter().all(|place| place.text.is_none()));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 pub enum Piece {
     /// A request.
     Request {
-        /// One of [`METHODS`].
+        /// One of `METHODS`.
         method: &'static str,
         /// What is asked for.
         target: Vec<u8>,
@@ -74,7 +74,7 @@ pub(super) const FILLER: u8 = b'x';
 const FILLING: &[u8] = b"X:\r\n";
 
 /// The `Host` of a request that names none.
-const HOST: &str = "a";
+pub(super) const HOST: &str = "a";
 
 impl Piece {
     /// Appends the bytes.

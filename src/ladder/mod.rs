@@ -51,7 +51,8 @@
 //!
 //! **Deviations** of the segment: `seq=N` and `ack=N`, relative as in Wireshark (the SYN is 0, the first byte 1, may be
 //! negative); `noack`; `ttl=N`; `win=N`; `id=N` (IPv4 identification); `isn=N` (the initial sequence number, of a SYN);
-//! `cut=N` (only N bytes of the payload were captured); `lost` (it was captured but never arrived).
+//! `cut=N` (only N bytes of the payload were captured); `lost` (it was captured but never arrived); `crossed` (it crossed
+//! the last segment from the other side, and does not acknowledge that yet).
 //!
 //! Of the message before it: `close`, `keep-alive`, `chunked` (with a body: one chunk and the last one), `length=N`
 //! (announced, whatever follows), `no-length`, `http=1.0`, `head=N` (the head is filled up to N bytes with a field), and
@@ -71,6 +72,7 @@
 //!
 //! Left out: IP fragments, TCP options but the maximum segment size, ICMP, and TLS, which only bytes can say.
 
+mod cell;
 mod escape;
 mod expectation;
 mod frames;
@@ -81,6 +83,7 @@ mod parse;
 mod recorder;
 mod render;
 mod tokens;
+mod wording;
 
 pub use expectation::{Claim, Expectation, Found, Tally};
 pub use frames::{OwnedFrame, frames, to_pcap};

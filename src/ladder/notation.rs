@@ -154,6 +154,8 @@ pub struct Deviations {
     pub cut: Option<u32>,
     /// It never arrived.
     pub lost: bool,
+    /// It crossed the line above from the other side: it does not acknowledge that yet.
+    pub crossed: bool,
 }
 
 impl Cell {

@@ -30,6 +30,8 @@ struct Side {
     generation: u32,
     /// RCV.NXT.
     got: Option<Seq>,
+    /// What it was before the last segment arrived.
+    got_before: Option<Seq>,
     got_generation: u32,
     /// What arrived beyond a hole.
     held: Vec<(Seq, Seq)>,
@@ -76,6 +78,7 @@ impl Numbers {
                 active: false,
                 generation: 0,
                 got: None,
+                got_before: None,
                 got_generation: 0,
                 held: Vec::new(),
                 pending: None,
@@ -90,7 +93,22 @@ impl Numbers {
         i64::from(seq.from(self.sides[who as usize].isn))
     }
 
-    /// Payload bytes of the segment that `again` would send.
+    /// Fixes what the numbers of `who` are relative to, before it has sent anything.
+    pub(super) fn anchor(&mut self, who: Who, isn: Seq) {
+        let side = &mut self.sides[who as usize];
+        if !side.active {
+            side.isn = isn;
+            side.next = isn.add(1);
+        }
+    }
+
+    /// Whether `seq` is that of a keep-alive probe.
+    pub(super) fn is_probe(&self, who: Who, seq: Seq) -> bool {
+        let side = &self.sides[who as usize];
+        side.active && seq == side.next.back(1)
+    }
+
+    /// The segment that `again` would send: number, payload, SYN, FIN.
     pub(super) fn repeated(&self, who: Who) -> Option<(Seq, u32, bool, bool)> {
         let last = self.sides[who as usize].last?;
         Some((last.seq, last.length, last.syn, last.fin))
@@ -160,9 +178,14 @@ impl Numbers {
             _ if syn => side.isn,
             _ => side.next,
         };
+        let got = if deviations.crossed {
+            side.got_before
+        } else {
+            side.got
+        };
         let usual_ack = match heard {
             Some(heard) if refusal => heard.end,
-            _ => side.got.unwrap_or(peer.isn.add(1)),
+            _ => got.unwrap_or(peer.isn.add(1)),
         };
         let placed = |isn: Seq, relative: i64| isn.add(relative as u32);
         let mut flags = Flags::default();
@@ -230,6 +253,7 @@ impl Side {
     fn arrive(&mut self, header: Header, end: Seq, (isn, generation): (Seq, u32)) {
         let acks = header.flags.has(Flags::ACK);
         let syn = header.flags.has(Flags::SYN);
+        self.got_before = self.got;
         self.heard = Some(Heard {
             ack: acks.then_some(header.ack),
             bare_syn: syn && !acks,

@@ -1,7 +1,390 @@
-//! Not filled yet.
-/// x
+//! A connection that was captured becomes a ladder.
+//!
+//! In: its segments in capture order with the states after each, and at the end its record. Out: a [`Ladder`] with
+//! relative times and relative numbers, the latter only where they do not go by themselves. Long runs of data are
+//! folded into a comment; memory is bounded by that, whatever the length of the connection.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::expectation::{Claim, Expectation};
+use super::message::Piece;
+use super::notation::{Cell, Ladder, Line, Packet, Sends, Title, TitleSide};
+use super::numbers::{Header, Numbers};
+use super::wording;
+use crate::connection::{Connection, Standing, Who};
+use crate::decode::{Endpoint, Flags, Segment};
+use crate::seq::Seq;
+use crate::side::End;
+use crate::time::Timestamp;
+
+/// What is left out of a ladder that goes to strangers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reticence {
+    /// Addresses and ports, and the names of hosts.
+    pub addresses: bool,
+    /// Payload, targets, and the values of fields that do not concern the connection.
+    pub payload: bool,
+}
+
+/// Lines kept before a run of data is folded, and after it.
+const RUN_HEAD: usize = 3;
+const RUN_TAIL: usize = 2;
+/// Fewer lines than this are not worth folding.
+const FOLD_LEAST: usize = 5;
+/// A pause in a run is worth seeing: nothing is folded across it.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Nobody reads more lines than this; beyond, only the last ones are kept.
+const MAX_LINES: usize = 5000;
+const LAST_LINES: usize = 50;
+/// What a title does not say.
+const TTL: u8 = 64;
+
+/// Draws a ladder, a segment at a time.
 #[derive(Debug)]
-pub struct Recorder;
-/// x
+pub struct Recorder {
+    reticence: Reticence,
+    start: Option<(Timestamp, Endpoint)>,
+    /// Sides in the order of [`End`]; `A` stands for the client until the end is known.
+    numbers: Numbers,
+    known: [bool; 2],
+    ttl: [Option<u8>; 2],
+    lines: Vec<Line>,
+    run: Run,
+}
+
+/// Data and acknowledgements in a row.
+#[derive(Debug, Default)]
+struct Run {
+    /// Lines of it that were written.
+    written: usize,
+    tail: VecDeque<Rung>,
+    last: Option<Duration>,
+    folded: u64,
+    bytes: [u64; 2],
+}
+
+/// One segment, before its numbers are compared with those that go by themselves.
 #[derive(Debug)]
-pub struct Reticence;
+struct Rung {
+    time: Duration,
+    from: End,
+    seq: Seq,
+    ack: Seq,
+    flags: Flags,
+    ttl: u8,
+    window: u16,
+    length: u32,
+    captured: u32,
+    payload: Vec<Piece>,
+    standings: [Standing; 2],
+}
+
+impl Recorder {
+    /// Nothing recorded yet.
+    #[must_use]
+    pub fn new(reticence: Reticence) -> Self {
+        Self {
+            reticence,
+            start: None,
+            numbers: Numbers::new([0; 2]),
+            known: [false; 2],
+            ttl: [None; 2],
+            lines: Vec::new(),
+            run: Run::default(),
+        }
+    }
+
+    /// Takes the connection's next segment, and both ends' presumed states after it in the order of [`End`].
+    pub fn segment(&mut self, from: End, segment: &Segment<'_>, standings: [Standing; 2]) {
+        let a = match from {
+            End::A => segment.source,
+            End::B => segment.destination,
+        };
+        let (start, _) = *self.start.get_or_insert((segment.time, a));
+        let before = self.run.last.unwrap_or_default();
+        let rung = Rung {
+            // Captures are not always in order of time; ladders are.
+            time: microseconds(segment.time.since(start)).max(before),
+            from,
+            seq: segment.seq,
+            ack: segment.ack,
+            flags: segment.flags,
+            ttl: segment.ttl,
+            window: segment.window,
+            length: segment.length,
+            captured: u32::try_from(segment.payload.len()).unwrap_or(u32::MAX),
+            payload: wording::pieces(segment.payload, segment.length, self.reticence),
+            standings,
+        };
+        self.take(rung);
+    }
+
+    /// The ladder, with what was judged as its expectations.
+    #[must_use]
+    pub fn finish(mut self, connection: &Connection) -> Ladder {
+        self.end_run();
+        let swapped = self.start.is_some_and(|(_, a)| a != connection.client);
+        if swapped {
+            for line in &mut self.lines {
+                if let Line::Packet(packet) = line {
+                    packet.from = packet.from.other();
+                    if let Some(states) = &mut packet.states {
+                        states.swap(0, 1);
+                    }
+                }
+            }
+            self.ttl.swap(0, 1);
+        }
+        let mut lines = Vec::with_capacity(self.lines.len() + 6);
+        if connection.id > 0 {
+            lines.push(Line::Comment(format!("connection {}", connection.id)));
+        }
+        lines.push(Line::Title(self.title(connection)));
+        lines.append(&mut self.lines);
+        let teardown = &connection.teardown;
+        let claims = [
+            Claim::Teardown(teardown.by, teardown.how, Some(teardown.phase)),
+            Claim::Opening(connection.opening),
+            Claim::States(connection.states),
+            Claim::TimeWait(connection.time_wait.map(|mark| mark.is_some())),
+        ];
+        lines.extend(claims.map(|claim| {
+            Line::Expect(Expectation {
+                connection: None,
+                claim,
+            })
+        }));
+        Ladder { lines }
+    }
+
+    fn title(&self, connection: &Connection) -> Title {
+        let ends = [connection.client, connection.server];
+        let side = |who: Who| {
+            let mut side = TitleSide::usual(who);
+            if !self.reticence.addresses {
+                side.endpoint = ends[who as usize];
+            }
+            side.ttl = self.ttl[who as usize].filter(|ttl| *ttl != TTL);
+            side
+        };
+        Title {
+            sides: Who::BOTH.map(side),
+            ..Title::default()
+        }
+    }
+
+    /// Writes the line, or holds it back as a part of a long run.
+    fn take(&mut self, rung: Rung) {
+        let full = self.lines.len() >= MAX_LINES;
+        let pause = self
+            .run
+            .last
+            .is_some_and(|last| rung.time.saturating_sub(last) >= PAUSE);
+        if !full && (pause || !rung.is_plain()) {
+            self.end_run();
+        }
+        self.run.last = Some(rung.time);
+        if !full && (!rung.is_plain() || self.run.written < RUN_HEAD) {
+            self.run.written = if rung.is_plain() {
+                self.run.written + 1
+            } else {
+                0
+            };
+            self.write(rung);
+            return;
+        }
+        self.run.tail.push_back(rung);
+        let room = if full { LAST_LINES } else { RUN_TAIL };
+        let slack = if self.run.folded == 0 { FOLD_LEAST } else { 1 };
+        if self.run.tail.len() < room + slack {
+            return;
+        }
+        while self.run.tail.len() > room
+            && let Some(rung) = self.run.tail.pop_front()
+        {
+            self.run.folded += 1;
+            self.run.bytes[rung.from.index()] += u64::from(rung.length);
+        }
+    }
+
+    fn end_run(&mut self) {
+        let run = std::mem::take(&mut self.run);
+        self.run.last = run.last;
+        if run.folded > 0 {
+            let bytes = run.bytes[0] + run.bytes[1];
+            let segments = grouped(run.folded);
+            let text = format!("… {segments} segments, {} bytes", grouped(bytes));
+            self.lines.push(Line::Comment(text));
+        }
+        for rung in run.tail {
+            self.write(rung);
+        }
+    }
+
+    fn write(&mut self, rung: Rung) {
+        let who = place(rung.from);
+        self.anchor(&rung);
+        let cell = self.cell(&rung);
+        let header = Header {
+            seq: rung.seq,
+            ack: rung.ack,
+            flags: rung.flags,
+            stateless: false,
+        };
+        self.numbers.commit(who, header, rung.length, true);
+        self.lines.push(Line::Packet(Packet {
+            time: rung.time,
+            from: who,
+            seen: true,
+            cell,
+            states: Some(rung.standings),
+        }));
+    }
+
+    /// Fixes what numbers are relative to, once for each side.
+    fn anchor(&mut self, rung: &Rung) {
+        let has = |flag| rung.flags.has(flag);
+        let me = rung.from.index();
+        let other = rung.from.other().index();
+        if has(Flags::ACK) && !self.known[other] {
+            self.known[other] = true;
+            self.numbers
+                .anchor(place(rung.from.other()), rung.ack.back(1));
+        }
+        let refusal = has(Flags::RST) && rung.seq == Seq(0);
+        if !self.known[me] && !refusal {
+            self.known[me] = true;
+            let isn = if has(Flags::SYN) {
+                rung.seq
+            } else {
+                rung.seq.back(1)
+            };
+            self.numbers.anchor(place(rung.from), isn);
+        }
+        self.ttl[me].get_or_insert(rung.ttl);
+    }
+
+    /// The cell in the fewest words.
+    fn cell(&mut self, rung: &Rung) -> Cell {
+        let who = place(rung.from);
+        let has = |flag| rung.flags.has(flag);
+        let (syn, fin, rst, ack) = (
+            has(Flags::SYN),
+            has(Flags::FIN),
+            has(Flags::RST),
+            has(Flags::ACK),
+        );
+        let repeats = self.numbers.repeated(who) == Some((rung.seq, rung.length, syn, fin));
+        let bare = rung.length == 0 && !syn && !fin && !rst;
+        let sends = if repeats && !rst && !bare {
+            Sends::Again
+        } else if bare && self.numbers.is_probe(who, rung.seq) {
+            Sends::Probe
+        } else {
+            Sends::New
+        };
+        let short = Cell {
+            sends,
+            ..Cell::default()
+        };
+        let long = Cell {
+            sends: Sends::New,
+            syn,
+            fin,
+            rst,
+            ack: bare,
+            payload: rung.payload.clone(),
+            ..Cell::default()
+        };
+        let spelled = match sends {
+            Sends::New => None,
+            Sends::Again | Sends::Probe => self.spell_ack(who, &short, rung),
+        };
+        let spelled = spelled.or_else(|| self.spell_ack(who, &long, rung));
+        let (mut cell, plan) = spelled.expect("ACK can be written out or denied");
+        if plan.seq != rung.seq {
+            cell.deviations.seq = Some(self.numbers.relative(who, rung.seq));
+        }
+        if ack && plan.ack != rung.ack {
+            cell.deviations.ack = Some(self.numbers.relative(who.other(), rung.ack));
+        }
+        let usual = self.ttl[rung.from.index()];
+        cell.deviations.ttl = Some(rung.ttl).filter(|ttl| Some(*ttl) != usual);
+        if plan.stateless != (rung.window == 0) {
+            cell.deviations.window = Some(rung.window);
+        }
+        if rung.captured < rung.length {
+            cell.deviations.cut = Some(rung.captured);
+        }
+        cell
+    }
+}
+
+impl Recorder {
+    /// Finds how to say whether the segment carries ACK: by itself, by `ACK`, by `noack`. Of a SYN this decides besides
+    /// whether it begins another connection, so the number counts too.
+    fn spell_ack(&mut self, who: Who, cell: &Cell, rung: &Rung) -> Option<(Cell, Header)> {
+        let mut best: Option<(bool, Cell, Numbers, Header)> = None;
+        for (ack, no_ack) in [(false, false), (true, false), (false, true), (true, true)] {
+            if ack && cell.sends != Sends::New {
+                continue;
+            }
+            let mut cell = cell.clone();
+            cell.ack |= ack;
+            cell.deviations.no_ack = no_ack;
+            let mut numbers = self.numbers.clone();
+            numbers.begin(who, &cell);
+            let plan = numbers.plan(who, &cell);
+            if plan.flags.has(Flags::ACK) != rung.flags.has(Flags::ACK) {
+                continue;
+            }
+            let fits = !cell.syn || plan.seq == rung.seq;
+            if best.as_ref().is_none_or(|(fitted, ..)| fits && !fitted) {
+                best = Some((fits, cell, numbers, plan));
+            }
+        }
+        let (_, cell, numbers, plan) = best?;
+        self.numbers = numbers;
+        Some((cell, plan))
+    }
+}
+
+impl Rung {
+    /// Nothing but data or an acknowledgement.
+    fn is_plain(&self) -> bool {
+        let control = Flags::SYN.with(Flags::FIN).with(Flags::RST);
+        self.flags.0 & control.0 == 0
+            && self.window != 0
+            && !self
+                .payload
+                .iter()
+                .any(|piece| matches!(piece, Piece::Request { .. } | Piece::Response { .. }))
+    }
+}
+
+/// Nanoseconds are the capture's, not the network's: nobody reads them.
+const fn microseconds(time: Duration) -> Duration {
+    Duration::new(time.as_secs(), time.subsec_micros() * 1000)
+}
+
+/// `A` stands on the left until the end.
+const fn place(end: End) -> Who {
+    match end {
+        End::A => Who::Client,
+        End::B => Who::Server,
+    }
+}
+
+/// `1 175 776`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}

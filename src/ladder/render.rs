@@ -13,15 +13,17 @@ use crate::connection::Who;
 const WIDEST_COLUMN: usize = 36;
 /// And not narrower than this.
 const NARROWEST_COLUMN: usize = 16;
-/// The width of times.
+/// Times are at least this wide.
 const TIME: usize = 6;
 
 impl fmt::Display for Ladder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut widths = [NARROWEST_COLUMN; 2];
+        let mut clock = Clock::default();
         for line in &self.lines {
             if let Line::Packet(packet) = line {
                 let width = packet.cell.to_string().chars().count().min(WIDEST_COLUMN);
+                clock.fit(packet.time);
                 let column = &mut widths[packet.from as usize];
                 *column = (*column).max(width);
             }
@@ -30,9 +32,9 @@ impl fmt::Display for Ladder {
             match line {
                 Line::Blank => {}
                 Line::Comment(text) => write!(f, "# {text}")?,
-                Line::Title(title) => write_title(title, widths[0], f)?,
-                Line::Packet(packet) => write_packet(packet, widths, f)?,
-                Line::Expect(expectation) => write!(f, "{:TIME$} {expectation}", "")?,
+                Line::Title(title) => write_title(title, clock.width, widths[0], f)?,
+                Line::Packet(packet) => write_packet(packet, clock, widths, f)?,
+                Line::Expect(expectation) => write!(f, " {expectation}")?,
             }
             f.write_char('\n')?;
         }
@@ -40,7 +42,12 @@ impl fmt::Display for Ladder {
     }
 }
 
-fn write_title(title: &Title, width: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn write_title(
+    title: &Title,
+    clock: usize,
+    width: usize,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
     let mut text = String::new();
     for (who, side) in Who::BOTH.into_iter().zip(&title.sides) {
         if who == Who::Server {
@@ -49,7 +56,7 @@ fn write_title(title: &Title, width: usize, f: &mut fmt::Formatter<'_>) -> fmt::
         }
         write_side(who, side, title, &mut text)?;
     }
-    write!(f, "{:TIME$}  {text}", "")
+    write!(f, "{:clock$}  {text}", "")
 }
 
 fn write_side(who: Who, side: &TitleSide, title: &Title, text: &mut String) -> fmt::Result {
@@ -75,9 +82,14 @@ fn write_side(who: Who, side: &TitleSide, title: &Title, text: &mut String) -> f
     write!(text, " [{}]", options.join(" "))
 }
 
-fn write_packet(packet: &Packet, widths: [usize; 2], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn write_packet(
+    packet: &Packet,
+    clock: Clock,
+    widths: [usize; 2],
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
     let cell = packet.cell.to_string();
-    let time = Seconds(packet.time).to_string();
+    let time = clock.show(packet.time);
     let (arrow, left, right) = match (packet.from, packet.seen) {
         (Who::Client, true) => ("-->", cell.as_str(), ""),
         (Who::Client, false) => ("~~>", cell.as_str(), ""),
@@ -85,7 +97,8 @@ fn write_packet(packet: &Packet, widths: [usize; 2], f: &mut fmt::Formatter<'_>)
         (Who::Server, false) => ("<~~", "", cell.as_str()),
     };
     let mut line = format!(
-        "{time:>TIME$}  {left:<width$}  {arrow}  ",
+        "{time:>clock$}  {left:<width$}  {arrow}  ",
+        clock = clock.width,
         width = widths[0]
     );
     match packet.states {
@@ -99,6 +112,41 @@ fn write_packet(packet: &Packet, widths: [usize; 2], f: &mut fmt::Formatter<'_>)
         }
     }
     f.write_str(line.trim_end())
+}
+
+/// How times are set below each other: all with as many places as one of them needs.
+#[derive(Clone, Copy)]
+struct Clock {
+    width: usize,
+    places: usize,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self {
+            width: TIME,
+            places: 3,
+        }
+    }
+}
+
+impl Clock {
+    fn fit(&mut self, time: Duration) {
+        let nanos = time.subsec_nanos();
+        let places = match (nanos % 1_000_000, nanos % 1000) {
+            (0, _) => 3,
+            (_, 0) => 6,
+            _ => 9,
+        };
+        self.places = self.places.max(places);
+        self.width = self.width.max(self.show(time).len());
+    }
+
+    fn show(self, time: Duration) -> String {
+        let mut text = format!("{}.{:09}", time.as_secs(), time.subsec_nanos());
+        text.truncate(text.len() - (9 - self.places));
+        text
+    }
 }
 
 /// Decimal seconds with three to nine places.
@@ -149,6 +197,7 @@ impl fmt::Display for Deviations {
         words.extend(self.isn.map(|isn| format!("isn={isn}")));
         words.extend(self.cut.map(|cut| format!("cut={cut}")));
         words.extend(self.lost.then(|| "lost".to_owned()));
+        words.extend(self.crossed.then(|| "crossed".to_owned()));
         f.write_str(&words.join(" "))
     }
 }
@@ -289,10 +338,10 @@ mod tests {
     fn cell() -> impl Strategy<Value = Cell> {
         let deviations = (
             any::<(Option<i64>, Option<i64>, bool, Option<u8>, Option<u16>)>(),
-            any::<(Option<u16>, Option<u32>, Option<u32>, bool)>(),
+            any::<(Option<u16>, Option<u32>, Option<u32>, bool, bool)>(),
         )
             .prop_map(
-                |((seq, ack, no_ack, ttl, window), (id, isn, cut, lost))| Deviations {
+                |((seq, ack, no_ack, ttl, window), (id, isn, cut, lost, crossed))| Deviations {
                     seq,
                     ack,
                     no_ack,
@@ -302,6 +351,7 @@ mod tests {
                     isn,
                     cut,
                     lost,
+                    crossed,
                 },
             );
         let own = (any::<[bool; 4]>(), pieces(), deviations.clone())

@@ -4,7 +4,7 @@
 pub(crate) mod sample;
 
 use crate::capture::Loss;
-use crate::connection::Connection;
+use crate::connection::{Brief, Connection};
 use crate::decode::Skip;
 use crate::hosts::Sockets;
 use crate::rules::Finding;
@@ -71,7 +71,9 @@ pub struct Summary {
 pub struct Snapshot {
     /// What the whole input was.
     pub summary: Summary,
-    /// All connections in order of first frame; `connections[i].id == i + 1`.
+    /// One line of each connection, in order of first frame: number `n` is `briefs[n - 1]`.
+    pub briefs: Vec<Brief>,
+    /// The whole record of those that were wanted, in the same order; the others need no look.
     pub connections: Vec<Connection>,
     /// Findings, worst first.
     pub findings: Vec<Finding>,
@@ -79,4 +81,16 @@ pub struct Snapshot {
     pub sockets: Vec<Sockets>,
     /// Names of the tunnels that [`crate::decode::Context`] numbers; index 0 is none.
     pub contexts: Vec<String>,
+}
+
+impl Snapshot {
+    /// The whole record of connection `id`, if it was wanted.
+    #[must_use]
+    pub fn connection(&self, id: u32) -> Option<&Connection> {
+        let at = self
+            .connections
+            .binary_search_by_key(&id, |it| it.id)
+            .ok()?;
+        self.connections.get(at)
+    }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::{Input, Snapshot, Summary};
 use crate::certainty::Certainty;
 use crate::connection::{
-    By, CloseEvent, Connection, How, Opening, Phase, Roles, Sent, Standing, State, Teardown,
+    Brief, By, CloseEvent, Connection, How, Opening, Phase, Roles, Sent, Standing, State, Teardown,
 };
 use crate::decode::{Context, Endpoint, Skip};
 use crate::http::Protocol;
@@ -103,6 +103,7 @@ pub(crate) fn snapshot(mut connections: Vec<Connection>) -> Snapshot {
             skipped,
             ..Summary::default()
         },
+        briefs: connections.iter().map(Brief::from).collect(),
         connections,
         ..Snapshot::default()
     }

@@ -60,14 +60,15 @@ pub fn rfc3339(at: Timestamp) -> String {
     out
 }
 
-/// A span in seconds to the millisecond, `0.041 s`; finer where it would read as nothing; in minutes and hours where it is long.
+/// A span in seconds to the millisecond, `0.041 s`; finer where that would read as nothing, in minutes, hours and days
+/// where it is long.
 #[must_use]
 pub fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     let micros = span.as_micros();
     match (seconds, micros) {
         (0, 0) => "0 s".to_owned(),
-        (0, 1..=999) => format!("{:.6} s", span.as_secs_f64()),
+        (0, 1..=999) => format!("{:.3} ms", micros as f64 / 1e3),
         (0..=119, _) => format!("{:.3} s", span.as_secs_f64()),
         (120..=7199, _) => format!("{} min {} s", seconds / 60, seconds % 60),
         (7200..=172_799, _) => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
@@ -75,10 +76,15 @@ pub fn span(span: Duration) -> String {
     }
 }
 
-/// Seconds after the start of the capture: `+0.041 s`.
+/// Seconds after the start of a capture, `+0.041 s`; to the microsecond where the whole capture is short.
 #[must_use]
-pub fn offset(at: Timestamp, start: Timestamp) -> String {
-    format!("+{:.3} s", at.since(start).as_secs_f64())
+pub fn offset(at: Timestamp, start: Timestamp, end: Timestamp) -> String {
+    let seconds = at.since(start).as_secs_f64();
+    if end.since(start) < Duration::from_secs(1) {
+        format!("+{seconds:.6} s")
+    } else {
+        format!("+{seconds:.3} s")
+    }
 }
 
 fn moment(at: Timestamp) -> jiff::Timestamp {
@@ -118,7 +124,7 @@ mod tests {
         ] {
             assert_eq!(span(Duration::from_millis(millis)), text);
         }
-        assert_eq!(span(Duration::from_micros(85)), "0.000085 s");
+        assert_eq!(span(Duration::from_micros(85)), "0.085 ms");
         assert_eq!(span(Duration::from_nanos(85)), "0 s");
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct Group<'a> {
     worst: Option<Severity>,
 }
 
-/// What makes a story: how it ended, which findings name it, and between whom, as far as that leaves few enough groups.
+/// What makes a story: how it ended, which rules name it, and between whom, as far as that leaves few enough groups.
 #[derive(PartialEq, Eq, Hash)]
 struct Story {
     by: By,
@@ -30,7 +30,7 @@ struct Story {
     opening: Opening,
     certainty: Certainty,
     orderly: bool,
-    findings: Vec<u32>,
+    rules: Vec<&'static str>,
     client: Option<IpAddr>,
     server: Option<Endpoint>,
 }
@@ -60,7 +60,7 @@ fn grouped<'a>(view: &View<'a>, by_client: bool, by_server: bool) -> Vec<Group<'
             opening: connection.opening,
             certainty: teardown.certainty,
             orderly: teardown.orderly,
-            findings: view.finding_numbers(connection.id).to_vec(),
+            rules: view.findings(connection).map(|it| it.rule).collect(),
             client: by_client.then_some(connection.client.ip),
             server: by_server.then_some(connection.server),
         };

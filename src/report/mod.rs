@@ -60,6 +60,15 @@ pub struct Options {
     pub zone: Zone,
 }
 
+/// Whether a format shows every connection if it is not told which: those for machines do, a page does not.
+#[must_use]
+pub const fn shows_all(format: Format) -> bool {
+    match format {
+        Format::Text | Format::Markdown => false,
+        Format::Json | Format::Ndjson | Format::Csv => true,
+    }
+}
+
 /// Writes a report.
 ///
 /// # Errors
@@ -70,9 +79,10 @@ pub fn write(
     options: &Options,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let usual = match format {
-        Format::Text | Format::Markdown => Shown::Notable,
-        Format::Json | Format::Ndjson | Format::Csv => Shown::All,
+    let usual = if shows_all(format) {
+        Shown::All
+    } else {
+        Shown::Notable
     };
     let view = View::new(snapshot, options, usual);
     match format {
@@ -81,5 +91,277 @@ pub fn write(
         Format::Json => json::write(&view, out),
         Format::Ndjson => json::write_lines(&view, out),
         Format::Csv => csv::write(&view, out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Loss;
+    use crate::certainty::Certainty;
+    use crate::connection::{By, Connection, How, Opening, Phase, ResetKind};
+    use crate::hosts::{RangeBasis, Sockets};
+    use crate::ledger::sample::{connection, endpoint, mark, snapshot};
+    use crate::ledger::{Damage, LimitHit};
+    use crate::rules::{Evidence, Finding, Severity};
+
+    fn told(snapshot: &Snapshot, format: Format, options: &Options) -> String {
+        let mut out = Vec::new();
+        write(snapshot, format, options, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn text(snapshot: &Snapshot) -> String {
+        told(snapshot, Format::Text, &Options::default())
+    }
+
+    fn reset() -> Connection {
+        let mut connection = connection();
+        connection.teardown.how = How::Reset(ResetKind::Abort);
+        connection.teardown.phase = Phase::Waiting;
+        connection.teardown.orderly = false;
+        connection
+    }
+
+    /// Everything that a page can hold, once.
+    fn troubled() -> Snapshot {
+        let mut refused = connection();
+        refused.opening = Opening::Refused;
+        refused.teardown.how = How::Reset(ResetKind::Refusal);
+        refused.teardown.phase = Phase::Connecting;
+        refused.teardown.orderly = false;
+        refused.teardown.certainty = Certainty::Likely;
+        let mut open = connection();
+        open.teardown.by = By::Nobody;
+        open.teardown.how = How::Open;
+        open.first = mark(12, 86_400_000);
+        open.last = mark(13, 86_400_100);
+        let mut all = snapshot(vec![connection(), reset(), reset(), refused, open]);
+        all.findings = vec![Finding {
+            id: 1,
+            rule: "reset-before-response",
+            severity: Severity::Error,
+            certainty: Certainty::Certain,
+            connections: vec![2, 3],
+            client: Some(endpoint(1, 0).ip),
+            server: Some(endpoint(2, 80)),
+            summary: "connections were reset before the response".to_owned(),
+            message: "The server reset the connection after it had the whole request, and sent not a byte of the \
+                      response. Its log says \u{1b}[31m why."
+                .to_owned(),
+            evidence: vec![Evidence {
+                mark: mark(9, 41),
+                note: "RST from the server, 0 bytes of the response sent".to_owned(),
+            }],
+            remedies: vec![
+                "Look at the server's log for this time.".to_owned(),
+                "Raise `timeout`.".to_owned(),
+            ],
+        }];
+        all.sockets = vec![Sockets {
+            client: endpoint(1, 0).ip,
+            server: endpoint(2, 80),
+            connections: 15_210,
+            time_wait_now: 15_007,
+            time_wait_peak: 15_007,
+            peak_at: Some(mark(11, 60).time),
+            used_peak: 15_210,
+            ports_low: 49_160,
+            ports_high: 65_535,
+            range: (49_152, 65_535),
+            basis: RangeBasis::Default,
+            runs_out_at: Some(mark(0, 90_000).time),
+        }];
+        all.summary.inputs[0].damage = Some(Damage {
+            offset: 123_456,
+            reason: "a record of 4,294,967,295 bytes".to_owned(),
+        });
+        all.summary.lost = Loss {
+            kernel: Some(17),
+            interface: None,
+        };
+        all.summary.limits = vec![LimitHit {
+            name: "exchanges",
+            count: 3,
+            meaning: "exchanges were let go",
+        }];
+        all
+    }
+
+    #[test]
+    fn a_page_of_trouble() {
+        insta::assert_snapshot!("text", text(&troubled()));
+        let markdown = told(&troubled(), Format::Markdown, &Options::default());
+        insta::assert_snapshot!("markdown", markdown);
+    }
+
+    #[test]
+    fn the_same_for_programs() {
+        let options = Options::default();
+        insta::assert_snapshot!("json", told(&troubled(), Format::Json, &options));
+        insta::assert_snapshot!("csv", told(&troubled(), Format::Csv, &options));
+    }
+
+    #[test]
+    fn a_healthy_capture_is_a_line() {
+        let told = text(&snapshot(vec![connection()]));
+        let line = told.lines().nth(2);
+        assert_eq!(
+            line,
+            Some("Nothing is wrong: the one connection ended in order.")
+        );
+        assert!(!told.contains("deserve a look"));
+    }
+
+    #[test]
+    fn a_capture_without_tcp_says_what_was_in_it() {
+        let mut empty = snapshot(Vec::new());
+        empty.summary.frames = 1;
+        let told = text(&empty);
+        assert!(told.contains("There is no TCP in this capture."));
+        assert!(
+            told.contains("1 packet; 1 of other protocols over IP"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn json_is_json_and_lines_are_its_rows() {
+        let options = Options::default();
+        let whole: serde_json::Value =
+            serde_json::from_str(&told(&troubled(), Format::Json, &options)).unwrap();
+        let lines = told(&troubled(), Format::Ndjson, &options);
+        let lines: Vec<serde_json::Value> = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines[0]["kind"], "capture");
+        assert_eq!(lines[0]["schema"], whole["schema"]);
+        for (kind, rows) in [
+            ("connection", "connections"),
+            ("finding", "findings"),
+            ("sockets", "sockets"),
+        ] {
+            let mut of_kind: Vec<_> = lines
+                .iter()
+                .filter(|line| line["kind"] == kind)
+                .cloned()
+                .collect();
+            for line in &mut of_kind {
+                line.as_object_mut().unwrap().remove("kind");
+            }
+            assert_eq!(&of_kind, whole[rows].as_array().unwrap(), "{rows}");
+        }
+        assert_eq!(whole["connections"][1]["findings"], serde_json::json!([1]));
+    }
+
+    #[test]
+    fn connections_can_be_chosen() {
+        for (shown, ids) in [
+            (Shown::All, vec![1, 2, 3, 4, 5]),
+            (Shown::Notable, vec![2, 3, 4]),
+            (Shown::None, vec![]),
+        ] {
+            let options = Options {
+                connections: Some(shown),
+                ..Options::default()
+            };
+            let csv = told(&troubled(), Format::Csv, &options);
+            let first = csv
+                .lines()
+                .skip(1)
+                .filter_map(|line| line.split(',').next());
+            let first: Vec<u32> = first.map(|id| id.parse().unwrap()).collect();
+            assert_eq!(first, ids);
+        }
+    }
+
+    #[test]
+    fn what_a_benign_finding_explains_is_not_notable() {
+        let mut all = troubled();
+        all.findings[0].severity = Severity::Benign;
+        let options = Options {
+            connections: Some(Shown::Notable),
+            ..Options::default()
+        };
+        assert_eq!(told(&all, Format::Csv, &options).lines().count(), 2);
+    }
+
+    #[test]
+    fn a_great_capture_stays_a_page() {
+        let many: Vec<_> = (0..20_000u16)
+            .map(|n| {
+                let mut connection = reset();
+                connection.client.port = n;
+                connection.client.ip = endpoint((n % 200) as u8, 0).ip;
+                connection
+            })
+            .collect();
+        let told = text(&snapshot(many));
+        assert!(told.lines().count() < 30, "{told}");
+        let flat = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains("The same story 19,999 times more"), "{told}");
+    }
+
+    #[test]
+    fn the_same_finding_elsewhere_is_a_line() {
+        let mut all = troubled();
+        let mut other = all.findings[0].clone();
+        other.id = 2;
+        other.client = Some(endpoint(7, 0).ip);
+        other.connections = vec![4];
+        all.findings.push(other);
+        let told = text(&all);
+        assert!(
+            told.contains("  Also      2. 10.0.0.7 → 10.0.0.2:80, first #4\n"),
+            "{told}"
+        );
+        assert_eq!(told.matches("Remedy").count(), 1);
+    }
+
+    #[test]
+    fn no_format_lets_a_terminal_obey() {
+        let options = Options::default();
+        for format in [
+            Format::Text,
+            Format::Json,
+            Format::Ndjson,
+            Format::Markdown,
+            Format::Csv,
+        ] {
+            let mut all = troubled();
+            all.summary.inputs[0].path = "\u{1b}]0;x\u{7}\u{202e}.pcap".to_owned();
+            let told = told(&all, format, &options);
+            assert!(
+                !told.chars().any(|c| c.is_control() && c != '\n'),
+                "{format:?}"
+            );
+            assert!(!told.contains('\u{202e}'), "{format:?}");
+        }
+    }
+
+    #[test]
+    fn colour_changes_nothing_else() {
+        let options = Options {
+            color: true,
+            ..Options::default()
+        };
+        let mut colored = told(&troubled(), Format::Text, &options);
+        for code in ["0", "1", "2", "1;31", "33", "36", "32"] {
+            colored = colored.replace(&format!("\u{1b}[{code}m"), "");
+        }
+        assert_eq!(colored, text(&troubled()));
+    }
+
+    /// A report on very many connections is written in less time than they take to be read.
+    #[test]
+    #[ignore = "measures; run with --release"]
+    fn many_rows_take_no_time() {
+        let all = snapshot(vec![connection(); 300_000]);
+        for format in [Format::Text, Format::Json, Format::Csv] {
+            let begun = std::time::Instant::now();
+            let length = told(&all, format, &Options::default()).len();
+            eprintln!("{format:?}: {length} bytes in {:?}", begun.elapsed());
+        }
     }
 }

@@ -20,6 +20,7 @@ use crate::escape::escape;
 use crate::hosts::{RangeBasis, Sockets};
 use crate::ledger::Input;
 use crate::rules::{Finding, Severity};
+use crate::time::Timestamp;
 
 /// Files named one by one.
 const FILES: usize = 12;
@@ -78,10 +79,12 @@ impl<'v, 'a> Page<'v, 'a> {
             notable: 0,
             missing: 0,
         };
-        for connection in &view.snapshot.connections {
-            let open = connection.teardown.how == How::Open;
+        for brief in &view.snapshot.briefs {
+            let open = brief.how == How::Open;
             page.open += u64::from(open);
-            page.disorderly += u64::from(!open && !connection.teardown.orderly);
+            page.disorderly += u64::from(!open && !brief.orderly);
+        }
+        for connection in &view.snapshot.connections {
             page.notable += u64::from(view.is_notable(connection));
             let missing = connection.sent.iter().map(|sent| sent.missing);
             page.missing = missing.fold(page.missing, u64::saturating_add);
@@ -105,10 +108,14 @@ impl<'v, 'a> Page<'v, 'a> {
     /// The whole in a line.
     fn verdict(&self) -> Line {
         let snapshot = self.view.snapshot;
-        let all = snapshot.connections.len() as u64;
+        let all = snapshot.briefs.len() as u64;
         if all == 0 {
-            return Line::default().strong(match snapshot.summary.segments {
-                0 => "There is no TCP in this capture.",
+            let summary = &snapshot.summary;
+            let read = summary.inputs.iter().any(|input| input.packets > 0);
+            return Line::default().strong(match (summary.frames, summary.segments) {
+                (0, _) if read => "No packet passes the filter.",
+                (0, _) => "There is no packet in this capture.",
+                (_, 0) => "There is no TCP in this capture.",
                 _ => "There is no TCP connection in this capture.",
             });
         }
@@ -161,8 +168,12 @@ impl<'v, 'a> Page<'v, 'a> {
         }
         let between = if line.0.is_empty() { "" } else { "; " };
         let order = match (self.disorderly, all) {
-            (0, 1) => "the one connection ended in order or is open.".to_owned(),
-            (0, all) => format!("of {} connections none ended out of order.", number(all)),
+            (0, 1) if self.open == 0 => "the one connection ended in order.".to_owned(),
+            (0, 1) => "the one connection had not ended.".to_owned(),
+            (0, all) if self.open == 0 => {
+                format!("all {} connections ended in order.", number(all))
+            }
+            (0, all) => format!("none of {} connections ended out of order.", number(all)),
             (1, 1) => "the one connection did not end in order.".to_owned(),
             (some, all) => format!(
                 "{} of {} connections did not end in order.",
@@ -227,7 +238,7 @@ impl<'v, 'a> Page<'v, 'a> {
 
     fn packets(&self) -> Line {
         let summary = &self.view.snapshot.summary;
-        let connections = self.view.snapshot.connections.len() as u64;
+        let connections = self.view.snapshot.briefs.len() as u64;
         let mut told = match (summary.segments, connections) {
             (0, _) => count(summary.frames, "packet", "packets"),
             (segments, connections) if segments == summary.frames => format!(
@@ -277,10 +288,49 @@ impl<'v, 'a> Page<'v, 'a> {
             return Ok(());
         }
         sheet.heading("What was found")?;
+        // The same about other hosts is told in a line each.
+        let mut told: Vec<(&Finding, Vec<&Finding>)> = Vec::new();
         for finding in findings {
+            let same = |it: &&mut (&Finding, Vec<&Finding>)| {
+                let of = |it: &Finding| (it.rule, it.severity, it.certainty);
+                of(it.0) == of(finding) && it.0.summary == finding.summary
+            };
+            match told.iter_mut().find(same) {
+                Some((_, others)) => others.push(finding),
+                None => told.push((finding, Vec::new())),
+            }
+        }
+        for (finding, others) in told {
             self.finding(sheet, finding)?;
+            for other in others.iter().take(MORE) {
+                sheet.detail("Also", &self.elsewhere(other).into())?;
+            }
+            if let Some(more @ 1..) = others.len().checked_sub(MORE) {
+                sheet.detail(
+                    "Also",
+                    &format!("in {} more places", number(more as u64)).into(),
+                )?;
+            }
         }
         Ok(())
+    }
+
+    /// `2. 33,750 × 10.0.0.2 → 10.0.0.9:80, first #2`.
+    fn elsewhere(&self, finding: &Finding) -> String {
+        let mut line = format!("{}. ", finding.id);
+        if finding.connections.len() > 1 {
+            line += &format!("{} × ", number(finding.connections.len() as u64));
+        }
+        line += &match (finding.client, finding.server) {
+            (Some(client), Some(server)) => format!("{client} → {server}"),
+            (Some(client), None) => client.to_string(),
+            (None, Some(server)) => format!("→ {server}"),
+            (None, None) => "several hosts".to_owned(),
+        };
+        if let Some(first) = finding.connections.first() {
+            line += &format!(", first #{first}");
+        }
+        line
     }
 
     fn finding(&self, sheet: &mut dyn Sheet, finding: &Finding) -> io::Result<()> {
@@ -318,7 +368,7 @@ impl<'v, 'a> Page<'v, 'a> {
             let told = format!(
                 "frame {}, {} {}: {}",
                 number(evidence.mark.frame.0),
-                self.view.options.zone.time_of_day(evidence.mark.time),
+                self.time(evidence.mark.time),
                 self.offset(evidence.mark.time),
                 evidence.note
             );
@@ -327,21 +377,29 @@ impl<'v, 'a> Page<'v, 'a> {
         if let Some(connection) = first {
             sheet.detail("Filter", &Line::default().code(story::filter(connection)))?;
         }
-        for remedy in &finding.remedies {
-            sheet.detail("Remedy", &remedy.as_str().into())?;
+        for (nth, remedy) in (1..).zip(&finding.remedies) {
+            let numbered = match finding.remedies.len() {
+                1 => remedy.clone(),
+                _ => format!("{nth}. {remedy}"),
+            };
+            sheet.detail("Remedy", &numbered.into())?;
         }
         Ok(())
     }
 
     fn endings(&self, sheet: &mut dyn Sheet) -> io::Result<()> {
-        let connections = &self.view.snapshot.connections;
+        let connections = &self.view.snapshot.briefs;
         if connections.is_empty() {
             return Ok(());
         }
         let mut kinds: HashMap<_, (u64, u32), foldhash::fast::FixedState> = HashMap::default();
         for connection in connections {
-            let teardown = &connection.teardown;
-            let kind = (teardown.by, teardown.how, teardown.phase, teardown.orderly);
+            let kind = (
+                connection.by,
+                connection.how,
+                connection.phase,
+                connection.orderly,
+            );
             let (count, _) = kinds.entry(kind).or_insert((0, connection.id));
             *count += 1;
         }
@@ -433,8 +491,19 @@ impl<'v, 'a> Page<'v, 'a> {
         sheet.table(&table)?;
         for row in rows {
             if let Some(at) = row.runs_out_at {
+                let over = self
+                    .view
+                    .snapshot
+                    .summary
+                    .span
+                    .is_some_and(|(_, end)| at <= end);
+                let when = if over {
+                    "All ports of the range were taken:"
+                } else {
+                    "At this rate the range runs out:"
+                };
                 let told = format!(
-                    "At this rate {} runs out of ports towards {} at {} ({}).",
+                    "{when} {} towards {} at {} {}.",
                     row.client,
                     row.server,
                     self.view.options.zone.full(at),
@@ -484,7 +553,7 @@ impl<'v, 'a> Page<'v, 'a> {
             .plain(format!("  {}  ", story::route(connection)))
             .faint(format!(
                 "{} {}",
-                self.view.options.zone.time_of_day(connection.first.time),
+                self.time(connection.first.time),
                 self.offset(connection.first.time)
             ))
     }
@@ -511,19 +580,30 @@ impl<'v, 'a> Page<'v, 'a> {
     }
 
     fn connection(&self, id: u32) -> Option<&'a Connection> {
-        let at = (id as usize).checked_sub(1)?;
-        self.view.snapshot.connections.get(at)
+        self.view.snapshot.connection(id)
     }
 
-    /// `(+0.041 s)`.
-    fn offset(&self, at: crate::time::Timestamp) -> String {
+    /// The time of day, with the date unless it is the capture's first.
+    fn time(&self, at: Timestamp) -> String {
+        let zone = &self.view.options.zone;
         let start = self
             .view
             .snapshot
             .summary
             .span
             .map_or(at, |(first, _)| first);
-        format!("({})", clock::offset(at, start))
+        let time = zone.time_of_day(at);
+        if zone.date(start) == zone.date(at) {
+            time
+        } else {
+            format!("{} {time}", zone.date(at))
+        }
+    }
+
+    /// `(+0.041 s)`.
+    fn offset(&self, at: Timestamp) -> String {
+        let (start, end) = self.view.snapshot.summary.span.unwrap_or((at, at));
+        format!("({})", clock::offset(at, start, end))
     }
 }
 
@@ -539,26 +619,35 @@ fn file(input: &Input) -> Line {
         .plain(told)
 }
 
+/// ` The same story: #2, #3.`
 fn alike(group: &Group<'_>) -> String {
-    match group.ids.len() - 1 {
-        0 => String::new(),
-        _ => format!(" The same{}.", more(&group.ids).replacen("; and", ":", 1)),
+    match group.ids.get(1..).unwrap_or_default() {
+        [] => String::new(),
+        rest if rest.len() <= MORE => format!(" The same story: {}.", named(rest)),
+        rest => format!(
+            " The same story {} more: {}, …",
+            count(rest.len() as u64, "time", "times"),
+            named(&rest[..MORE])
+        ),
     }
 }
 
-/// `; and 3 more: #2, #3, #4`.
+fn named(ids: &[u32]) -> String {
+    let named: Vec<_> = ids.iter().map(|id| format!("#{id}")).collect();
+    named.join(", ")
+}
+
+/// `; also #2, #3, #4`.
 fn more(ids: &[u32]) -> String {
-    let rest = ids.get(1..).unwrap_or_default();
-    if rest.is_empty() {
-        return String::new();
+    match ids.get(1..).unwrap_or_default() {
+        [] => String::new(),
+        rest if rest.len() <= MORE => format!("; also {}", named(rest)),
+        rest => format!(
+            "; also {} and {} more",
+            named(&rest[..MORE]),
+            number((rest.len() - MORE) as u64)
+        ),
     }
-    let named: Vec<_> = rest.iter().take(MORE).map(|id| format!("#{id}")).collect();
-    let end = if rest.len() > MORE { ", …" } else { "" };
-    format!(
-        "; and {} more: {}{end}",
-        number(rest.len() as u64),
-        named.join(", ")
-    )
 }
 
 /// Whether a row is worth the reader's time: a tenth of the range in use, or sockets by the thousand.

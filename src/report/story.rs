@@ -187,7 +187,11 @@ fn phase(connection: &Connection) -> String {
         Phase::Tunnel if connection.protocol == Protocol::WebSocket => "in the WebSocket",
         Phase::Tunnel => "in the tunnel",
         Phase::Opaque => {
-            let [client, server] = connection.sent.map(|sent| bytes(sent.bytes));
+            let [client, server] = connection.sent.map(|sent| sent.bytes);
+            if client == 0 && server == 0 {
+                return "with no data seen".to_owned();
+            }
+            let (client, server) = (bytes(client), bytes(server));
             let spoken = match connection.protocol {
                 Protocol::Tls => "under TLS",
                 Protocol::Http2 => "in HTTP/2",
@@ -233,11 +237,15 @@ fn exchanges(connection: &Connection) -> String {
                 1 => "its request".to_owned(),
                 all => format!("request {} of {}", number(nth as u64), number(all as u64)),
             };
-            format!(
-                "; {place}, {}, {}",
-                asked(exchange),
-                fate(exchange, outcome, ending)
-            )
+            let asked = asked(exchange);
+            match fate(exchange, outcome, ending) {
+                // The phase has said it.
+                None if connection.teardown.phase == Phase::Waiting => {
+                    format!("; {place}: {asked}")
+                }
+                None => format!("; {place}, {asked}, got no response"),
+                Some(fate) => format!("; {place}, {asked}, {fate}"),
+            }
         }
     }
 }
@@ -260,14 +268,15 @@ pub(super) fn asked(exchange: &Exchange) -> String {
     )
 }
 
-fn fate(exchange: &Exchange, outcome: Outcome, ending: Ending) -> String {
-    let Some(response) = &exchange.response else {
-        return match outcome {
-            Outcome::Unfinished => "had no response yet".to_owned(),
-            _ => "got no response".to_owned(),
-        };
-    };
+/// What became of a request that was not answered in full; `None` if not even a byte of the response came.
+fn fate(exchange: &Exchange, outcome: Outcome, ending: Ending) -> Option<String> {
+    let response = exchange.response.as_ref()?;
     let message = &response.message;
+    if message.is_complete() {
+        let status = exchange.status().map(|status| format!(" {status}"));
+        let status = status.unwrap_or_default();
+        return Some(format!("was answered{status} before it was complete"));
+    }
     let received = number(message.received());
     let got = match message.expected() {
         Some(expected) if expected > 0 => {
@@ -275,11 +284,11 @@ fn fate(exchange: &Exchange, outcome: Outcome, ending: Ending) -> String {
         }
         _ => format!("{received} bytes of an incomplete response"),
     };
-    match (outcome, ending) {
+    Some(match (outcome, ending) {
         (Outcome::Unfinished, _) => format!("had {got} so far"),
         (_, Ending::ByClient) => format!("had got {got}"),
         _ => format!("got {got}"),
-    }
+    })
 }
 
 /// A Wireshark display filter for one connection.

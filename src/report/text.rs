@@ -34,6 +34,8 @@ impl<'o> Text<'o> {
     /// Writes a line that begins in column `at` after what stands there, and goes on at `indent` where it is too long.
     /// What is to be copied is never broken.
     fn wrap(&mut self, line: &Line, mut at: usize, indent: usize) -> io::Result<()> {
+        // A space is owed until the next word stands on the same line.
+        let mut owed = "";
         let mut fresh = true;
         for (tone, text) in &line.0 {
             let text = harmless(text);
@@ -42,16 +44,22 @@ impl<'o> Text<'o> {
                 _ => text.split_inclusive(' ').collect(),
             };
             for word in words {
-                let width = word.trim_end().chars().count();
-                if !fresh && at + width > WIDTH {
+                let (bare, space) = match word.strip_suffix(' ') {
+                    Some(bare) => (bare, " "),
+                    None => (word, ""),
+                };
+                let width = owed.len() + bare.chars().count();
+                if !fresh && !owed.is_empty() && !bare.is_empty() && at + width > WIDTH {
                     write!(self.out, "\n{:indent$}", "")?;
                     at = indent;
-                    fresh = true;
+                } else {
+                    write!(self.out, "{owed}")?;
+                    at += owed.len();
                 }
-                let word = if fresh { word.trim_start() } else { word };
-                self.tone(*tone, word)?;
-                at += word.chars().count();
-                fresh = fresh && word.is_empty();
+                self.tone(*tone, bare)?;
+                at += bare.chars().count();
+                owed = space;
+                fresh = false;
             }
         }
         writeln!(self.out)
@@ -67,7 +75,7 @@ impl<'o> Text<'o> {
             Tone::Note => "36",
             Tone::Good => "32",
         };
-        if self.color && !code.is_empty() {
+        if self.color && !code.is_empty() && !text.is_empty() {
             write!(self.out, "\x1b[{code}m{text}\x1b[0m")
         } else {
             write!(self.out, "{text}")

@@ -18,7 +18,7 @@ pub(super) struct View<'a> {
 impl<'a> View<'a> {
     /// `usual` is what the format shows if the reader did not say.
     pub(super) fn new(snapshot: &'a Snapshot, options: &'a Options, usual: Shown) -> Self {
-        let last = snapshot.connections.len();
+        let last = snapshot.briefs.len();
         // An index of two flat rows: most captures have no more than a few findings, some name every connection.
         let mut starts = vec![0u32; last + 2];
         let named = || {

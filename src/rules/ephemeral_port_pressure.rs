@@ -3,7 +3,7 @@
 use super::rule::{Check, Story, Verdict, rule};
 use super::{Evidence, Severity};
 use crate::certainty::Certainty;
-use crate::connection::{By, Connection, Who};
+use crate::connection::{Brief, By};
 use crate::hosts::{RangeBasis, Sockets};
 
 rule! {
@@ -78,7 +78,7 @@ const ERROR_PERCENT: f64 = 85.0;
 /// A range that was guessed from the ports seen looks full by its making; below this many ports nothing is said.
 const LEAST_OBSERVED: u64 = 1000;
 
-fn check(sockets: &Sockets, connections: &[&Connection]) -> Verdict {
+fn check(sockets: &Sockets, connections: &[&Brief]) -> Verdict {
     let percent = sockets.used_peak_percent();
     if percent < WARNING_PERCENT {
         return Verdict::Clear;
@@ -89,7 +89,7 @@ fn check(sockets: &Sockets, connections: &[&Connection]) -> Verdict {
     Verdict::Found(Box::new(story(sockets, connections, percent)))
 }
 
-fn story(sockets: &Sockets, connections: &[&Connection], percent: f64) -> Story {
+fn story(sockets: &Sockets, connections: &[&Brief], percent: f64) -> Story {
     let (low, high) = sockets.range;
     let basis = match sockets.basis {
         RangeBasis::Told => "as told",
@@ -109,10 +109,10 @@ fn story(sockets: &Sockets, connections: &[&Connection], percent: f64) -> Story 
             " At this rate the range runs out {left:.0} s after that."
         ));
     }
-    let count = |what: fn(&Connection) -> bool| connections.iter().filter(|it| what(it)).count();
-    let by_client = count(|connection| connection.teardown.by == By::Client);
-    let single = count(|connection| connection.exchanges.len() == 1);
-    let refused = count(server_says_close);
+    let count = |what: fn(&Brief) -> bool| connections.iter().filter(|it| what(it)).count();
+    let by_client = count(|connection| connection.by == By::Client);
+    let single = count(|connection| connection.exchanges == 1);
+    let refused = count(|connection| connection.server_says_close);
     let all = connections.len();
     if all > 0 {
         message.push_str(&format!(
@@ -146,16 +146,8 @@ fn story(sockets: &Sockets, connections: &[&Connection], percent: f64) -> Story 
     }
 }
 
-fn server_says_close(connection: &Connection) -> bool {
-    connection
-        .exchanges
-        .iter()
-        .filter_map(|exchange| exchange.response.as_ref())
-        .any(|response| response.message.connection.close > 0)
-}
-
 /// The first connection, and the last that began before the worst moment.
-fn evidence(sockets: &Sockets, connections: &[&Connection]) -> Vec<Evidence> {
+fn evidence(sockets: &Sockets, connections: &[&Brief]) -> Vec<Evidence> {
     let first = connections.iter().min_by_key(|connection| connection.first);
     let last = connections
         .iter()
@@ -165,7 +157,7 @@ fn evidence(sockets: &Sockets, connections: &[&Connection]) -> Vec<Evidence> {
                 .is_none_or(|peak| connection.first.time <= peak)
         })
         .max_by_key(|connection| connection.first);
-    let note = |connection: &&Connection, what: &str| Evidence {
+    let note = |connection: &&Brief, what: &str| Evidence {
         mark: connection.first,
         note: format!("{what}, from port {}", connection.client.port),
     };
@@ -174,7 +166,7 @@ fn evidence(sockets: &Sockets, connections: &[&Connection]) -> Vec<Evidence> {
     evidence.extend(
         last.map(|connection| note(connection, "the last one before the most ports were spent")),
     );
-    let waiting = last.and_then(|connection| connection.time_wait[Who::Client as usize]);
+    let waiting = last.and_then(|connection| connection.client_time_wait);
     evidence.extend(waiting.map(|mark| Evidence {
         mark,
         note: "its TIME-WAIT begins at the client".to_owned(),

@@ -8,7 +8,7 @@ use super::catalogue::CATALOGUE;
 use super::rule::{Check, Story, Verdict};
 use super::{Finding, Severity};
 use crate::certainty::Certainty;
-use crate::connection::Connection;
+use crate::connection::{Brief, Connection};
 use crate::decode::Endpoint;
 use crate::hosts::Sockets;
 use crate::mark::FrameNumber;
@@ -24,10 +24,19 @@ struct Cases {
     connections: Vec<u32>,
 }
 
-/// Findings, worst first, then by number of connections, then by first frame; numbered from 1. `connections` in order
+/// Whether any rule finds something on this connection by itself: what is worth keeping whole.
+#[must_use]
+pub fn concerns(connection: &Connection) -> bool {
+    CATALOGUE.iter().any(|rule| match rule.check {
+        Check::Connection(check) => matches!(check(connection), Verdict::Found(_)),
+        Check::Sockets(_) => false,
+    })
+}
+
+/// Findings, from the connections that are wanted whole ([`concerns`] at the least) and a line of each. Worst first, then by number of connections, then by first frame; numbered from 1. `connections` in order
 /// of their numbers.
 #[must_use]
-pub fn evaluate(connections: &[Connection], sockets: &[Sockets]) -> Vec<Finding> {
+pub fn evaluate(connections: &[Connection], briefs: &[Brief], sockets: &[Sockets]) -> Vec<Finding> {
     let mut all: BTreeMap<Same, Cases> = BTreeMap::new();
     for connection in connections {
         for (index, rule) in CATALOGUE.iter().enumerate() {
@@ -52,7 +61,7 @@ pub fn evaluate(connections: &[Connection], sockets: &[Sockets]) -> Vec<Finding>
             }
         }
     }
-    evaluate_sockets(connections, sockets, &mut all);
+    evaluate_sockets(briefs, sockets, &mut all);
     let mut cases: Vec<(Same, Cases)> = all.into_iter().collect();
     cases.sort_by_key(|((rule, severity, ..), cases)| {
         (
@@ -84,12 +93,8 @@ pub fn evaluate(connections: &[Connection], sockets: &[Sockets]) -> Vec<Finding>
     findings.collect()
 }
 
-fn evaluate_sockets(
-    connections: &[Connection],
-    sockets: &[Sockets],
-    all: &mut BTreeMap<Same, Cases>,
-) {
-    let mut by_pair: BTreeMap<(IpAddr, Endpoint), Vec<&Connection>> = BTreeMap::new();
+fn evaluate_sockets(connections: &[Brief], sockets: &[Sockets], all: &mut BTreeMap<Same, Cases>) {
+    let mut by_pair: BTreeMap<(IpAddr, Endpoint), Vec<&Brief>> = BTreeMap::new();
     for row in sockets {
         by_pair.entry((row.client, row.server)).or_default();
     }
@@ -126,5 +131,75 @@ fn evaluate_sockets(
                 );
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::proof;
+    use super::*;
+
+    /// Three connections of one client whose responses say it twice, one of another client, and two that are reset.
+    const MANY: &str = "
+        client :40001 [times=3 every=10s] server
+        GET / -->
+        <-- 200 [close close] FIN
+        client 10.0.0.9:40001 server
+        GET / -->
+        <-- 200 [close close] FIN
+        client :50001 [times=2 every=10s] server
+        SYN -->
+        <-- SYN
+        POST / -->
+        <-- RST";
+
+    #[test]
+    fn cases_with_the_same_story_are_one_finding_worst_first() {
+        let findings = proof::run(&MANY.parse().expect("a ladder")).findings;
+        let told: Vec<_> = findings
+            .iter()
+            .map(|finding| {
+                let client = finding.client.map(|ip| ip.to_string()).unwrap_or_default();
+                (
+                    finding.id,
+                    finding.rule,
+                    client,
+                    finding.connections.clone(),
+                )
+            })
+            .collect();
+        let wanted = [
+            (
+                1,
+                "reset-before-response",
+                "10.0.0.1".to_owned(),
+                vec![3, 5],
+            ),
+            (
+                2,
+                "duplicate-connection-close",
+                "10.0.0.1".to_owned(),
+                vec![1, 4, 6],
+            ),
+            (
+                3,
+                "duplicate-connection-close",
+                "10.0.0.9".to_owned(),
+                vec![2],
+            ),
+        ];
+        assert_eq!(told, wanted);
+        assert!(
+            findings.iter().all(|finding| !finding.evidence.is_empty()),
+            "no frame, no finding"
+        );
+    }
+
+    #[test]
+    fn what_concerns_a_rule_is_what_it_finds() {
+        let proof = proof::run(&MANY.parse().expect("a ladder"));
+        assert!(proof.connections.iter().all(concerns));
+        let fine = proof::run(&"GET / -->\n<-- 200".parse().expect("a ladder"));
+        assert!(!fine.connections.iter().any(concerns));
     }
 }

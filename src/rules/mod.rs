@@ -20,7 +20,7 @@ use crate::decode::Endpoint;
 use crate::mark::Mark;
 
 pub use catalogue::{CATALOGUE, catalogue, explain, rule, to_markdown};
-pub use evaluate::evaluate;
+pub use evaluate::{concerns, evaluate};
 pub use page::{Section, ladders};
 pub use rule::{Check, Rule, Story, Verdict};
 

@@ -7,11 +7,13 @@
 use std::fmt;
 
 use super::{Finding, evaluate};
-use crate::connection::{By, Connection, How, Standing, Who};
+use crate::connection::{Brief, By, Connection, How, Standing, Who};
 use crate::engine::{Engine, Event, Settings, Sink};
+use crate::hosts;
 use crate::http::{Ending, Outcome};
 
 use crate::ladder::{Claim, Expectation, Ladder, Line, OwnedFrame, Tally, frames};
+use crate::time::Timestamp;
 
 /// What was expected and is not so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,8 +69,9 @@ pub fn run(ladder: &Ladder) -> Proof {
     for frame in &frames {
         engine.frame(&frame.frame(), &mut witness);
     }
-    let _ = engine.finish(&mut witness);
-    witness.judge()
+    let stats = engine.finish(&mut witness);
+    let end = stats.span.map(|(_, last)| last).unwrap_or_default();
+    witness.judge(end)
 }
 
 /// Watches the engine.
@@ -126,7 +129,7 @@ impl Witness<'_> {
         self.proof.mismatches.push(Mismatch { line, wanted, got });
     }
 
-    fn judge(mut self) -> Proof {
+    fn judge(mut self, end: Timestamp) -> Proof {
         for (frame, shown) in self.frames.iter().zip(self.shown.clone()) {
             if let Some(Line::Packet(packet)) = self.ladder.lines.get(frame.line - 1)
                 && let (Some(wanted), false) = (packet.states, shown)
@@ -143,7 +146,13 @@ impl Witness<'_> {
         for (connection, id) in connections.iter_mut().zip(1..) {
             connection.id = id;
         }
-        self.proof.findings = evaluate(&self.proof.connections, &[]);
+        let settings = hosts::Settings {
+            time_wait: Settings::default().time_wait,
+            range: None,
+        };
+        let briefs: Vec<Brief> = self.proof.connections.iter().map(Brief::from).collect();
+        let sockets = hosts::sockets(&briefs, &settings, end);
+        self.proof.findings = evaluate(&self.proof.connections, &briefs, &sockets);
         for (index, line) in self.ladder.lines.iter().enumerate() {
             if let Line::Expect(expectation) = line
                 && let Some(got) = differs(expectation, &self.proof)

@@ -70,6 +70,21 @@ rule! {
     ///  => teardown server reset abort request
     /// ```
     ///
+    /// A RST that does not acknowledge the request crossed it on the way: the server had not seen it, and gave up an idle
+    /// connection.
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /1             -->
+    ///  0.040                     <--  200 "one"
+    ///  0.050  ACK                -->
+    ///  5.000  GET /2             -->
+    ///  5.001                     <--  RST [crossed]
+    ///  => teardown server reset abort between
+    /// ```
+    ///
     /// Nor is it this when the answer had begun, or was complete:
     ///
     /// ```ladder

@@ -2,7 +2,7 @@
 
 use super::{Evidence, Severity};
 use crate::certainty::Certainty;
-use crate::connection::Connection;
+use crate::connection::{Brief, Connection};
 use crate::hosts::Sockets;
 
 /// A rule: a fault that can be seen, named, and explained.
@@ -26,7 +26,7 @@ pub enum Check {
     /// At one connection.
     Connection(fn(&Connection) -> Verdict),
     /// At the sockets that one client spends on one server, and the connections they belong to.
-    Sockets(fn(&Sockets, &[&Connection]) -> Verdict),
+    Sockets(fn(&Sockets, &[&Brief]) -> Verdict),
 }
 
 /// What a rule says.

@@ -1,17 +1,17 @@
 //! From paths to a [`Snapshot`]: opens the captures, has them analysed, and joins what every floor found.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 
 use super::progress::Progress;
-use super::stand_in::rules;
 use crate::capture::{self, FileSummary, OpenOptions};
 use crate::cli;
-use crate::engine::{self, Settings, Stats};
+use crate::engine::{self, Keep, Settings, Stats};
 use crate::hosts;
 use crate::ledger::{Damage, Input, LimitHit, Snapshot, Summary};
-use crate::rules::{Finding, Severity};
+use crate::rules::{self, Finding, Severity};
 
 /// What a reading gives.
 pub(super) struct Reading {
@@ -20,14 +20,24 @@ pub(super) struct Reading {
     pub(super) worst: Option<Severity>,
 }
 
-pub(super) fn read(asked: &cli::Read) -> Result<Reading> {
+/// Reads the captures. `whole`: every connection's record is wanted, not just those of notable ones.
+pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
     check_rules(asked)?;
     let options = OpenOptions {
         filter: asked.filter.clone(),
     };
     let time_wait = Duration::from_secs(asked.time_wait.into());
+    let keep = if whole {
+        Keep::All
+    } else {
+        Keep::Only(Arc::new(|connection| {
+            let lossy = connection.sent.iter().any(|sent| sent.missing > 0);
+            !connection.teardown.orderly || lossy || rules::concerns(connection)
+        }))
+    };
     let settings = Settings {
         time_wait,
+        keep,
         ..Settings::default()
     };
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -41,19 +51,20 @@ pub(super) fn read(asked: &cli::Read) -> Result<Reading> {
 
     let end = analysis.stats.span.map(|(_, last)| last);
     let sockets = hosts::sockets(
-        &analysis.connections,
+        &analysis.briefs,
         &hosts::Settings {
             time_wait,
             range: asked.ephemeral_ports,
         },
         end.unwrap_or_default(),
     );
-    let found = rules::evaluate(&analysis.connections, &sockets);
+    let found = rules::evaluate(&analysis.connections, &analysis.briefs, &sockets);
     let (findings, worst) = select(found, asked);
     let summary = summary(source.files(), source.lost(), &analysis.stats);
     Ok(Reading {
         snapshot: Snapshot {
             summary,
+            briefs: analysis.briefs,
             connections: analysis.connections,
             findings,
             sockets,
@@ -66,7 +77,7 @@ pub(super) fn read(asked: &cli::Read) -> Result<Reading> {
 /// A rule that does not exist is a typing error: to go on would hide what it was meant to show.
 fn check_rules(asked: &cli::Read) -> Result<()> {
     for name in asked.rule.iter().chain(&asked.ignore) {
-        if rules::page(name).is_none() {
+        if rules::rule(name).is_none() {
             bail!("no rule is called {name:?}; `hangup rules` lists them");
         }
     }

@@ -48,6 +48,14 @@ impl Inbox {
         self.take_through(standing, |input| input == act)
     }
 
+    /// Something did not reach the endpoint after all.
+    pub fn take_back(&mut self, input: Input) {
+        if let Some(place) = self.arrivals.iter().position(|it| *it == Some(input)) {
+            self.arrivals[place..].rotate_left(1);
+            self.arrivals[ROOM - 1] = None;
+        }
+    }
+
     fn take_through(&mut self, mut standing: Standing, proves: impl Fn(Input) -> bool) -> Standing {
         let Some(last) = self
             .arrivals

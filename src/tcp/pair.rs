@@ -70,6 +70,7 @@ impl Pair {
         };
         if segment.flags.has(Flags::RST) {
             Self::take_reset(sender, receiver, segment, at);
+            sender.stream.count_beside(segment.length);
             if sender.stream.is_anchored() {
                 Self::take_ack(from, sender, receiver, segment, at, reader);
             }
@@ -80,10 +81,20 @@ impl Pair {
         sender.fingerprint.learn(segment);
         if segment.flags.has(Flags::SYN) {
             Self::take_syn(sender, receiver, segment, at);
+        } else if sender.syn.is_none() && is_unacceptable(receiver, segment) {
+            // Before its SYN was answered a host takes no acknowledgement of anything else (RFC 9293 §3.10.7.3, first):
+            // one with the numbers of an older connection, or something forged.
+            sender.fins += u32::from(segment.flags.has(Flags::FIN));
+            sender.stream.count_beside(segment.length);
+            sender.astray = sender.astray.saturating_add(1);
+            return Received::Taken;
         } else {
             Self::take_midstream(sender, receiver, segment);
         }
         Self::note_window(sender, segment);
+        if sender.reset.is_some() || receiver.reset.is_some() {
+            Self::doubt_resets(sender, receiver, segment);
+        }
         Self::take_ack(from, sender, receiver, segment, at, reader);
         Self::take_payload(from, sender, receiver, segment, at, reader);
         sender.last_sent = at;
@@ -109,6 +120,16 @@ impl Pair {
     fn take_syn(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>, at: Mark) {
         sender.syns = sender.syns.saturating_add(1);
         let first = sender.syn.is_none();
+        if first && !sender.stream.is_whole() && sender.stream.is_anchored() {
+            // What came before in its name was none of this connection.
+            sender.stream.anchor_again(segment.seq.add(1));
+            sender.fin = None;
+            sender.proven = Standing::Unseen;
+            receiver.inbox.take_back(Input::ReceiveFin);
+            receiver.inbox.take_back(Input::ReceiveAckOfSyn);
+        } else if !first && sender.isn != Some(segment.seq) {
+            sender.other_isn = Some(segment.seq);
+        }
         sender.stream.anchor(segment.seq.add(1), true);
         if !first {
             sender.retransmitted += 1;
@@ -174,6 +195,12 @@ impl Pair {
     ) {
         if !segment.flags.has(Flags::ACK) || !receiver.stream.is_anchored() {
             return;
+        }
+        if let Some(isn) = receiver.other_isn
+            && segment.ack == isn.add(1)
+        {
+            receiver.stream.anchor_again(segment.ack);
+            receiver.isn = Some(isn);
         }
         let ack = receiver.stream.offset(segment.ack);
         if ack < 0 || ack > receiver.stream.send_next() + super::stream::MAX_LEAP {
@@ -262,7 +289,10 @@ impl Pair {
                 sender.retransmitted += 1;
                 sender.unanswered = sender.unanswered.saturating_add(1);
             }
-            Arrival::Astray => sender.astray = sender.astray.saturating_add(1),
+            Arrival::Astray => {
+                sender.stream.count_beside(segment.length);
+                sender.astray = sender.astray.saturating_add(1);
+            }
         }
     }
 
@@ -302,7 +332,12 @@ impl Pair {
         } else {
             0
         };
-        let event = close_event(receiver, segment, at, offset, Some(kind));
+        let mut event = close_event(receiver, segment, at, offset, Some(kind));
+        if kind == ResetKind::Foreign {
+            // A box on the path has seen what the capture has seen.
+            event.sent = u64::try_from(sender.stream.top()).unwrap_or(0);
+            event.received = u64::try_from(receiver.stream.top()).unwrap_or(0);
+        }
         let replace = match sender.reset.and_then(|event| event.kind) {
             None => true,
             Some(ResetKind::Stale) => kind != ResetKind::Stale,
@@ -329,6 +364,42 @@ impl Pair {
         }
     }
 
+    /// A RST ends a connection. If its sender goes on all the same, the RST was not its own; if its receiver goes on
+    /// and the sender answers that, it had no effect. Both are told by numbers beyond those of the RST, so that a
+    /// segment overtaken by the RST proves nothing.
+    fn doubt_resets(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>) {
+        let start = sender.stream.offset(segment.payload_seq());
+        if let Some(event) = &mut sender.reset
+            && is_own(event)
+            && segment.length > 0
+            && start >= i64::try_from(event.sent).unwrap_or(i64::MAX)
+            && start >= sender.stream.top()
+        {
+            event.kind = Some(ResetKind::Foreign);
+            if sender.proven == Standing::In(State::Closed) {
+                sender.proven = Standing::In(State::Established);
+            }
+        }
+        if let Some(event) = &mut receiver.reset
+            && event.kind != Some(ResetKind::Stale)
+            && segment.flags.has(Flags::ACK)
+            && receiver.stream.is_anchored()
+            && receiver.stream.offset(segment.ack)
+                > i64::try_from(event.sent)
+                    .unwrap_or(i64::MAX)
+                    .saturating_add(1)
+            && receiver.stream.top() > i64::try_from(event.sent).unwrap_or(i64::MAX)
+        {
+            event.kind = Some(ResetKind::Stale);
+            sender.inbox.take_back(Input::ReceiveRst);
+            for peer in [sender, receiver] {
+                if peer.proven == Standing::In(State::Closed) {
+                    peer.proven = Standing::In(State::Established);
+                }
+            }
+        }
+    }
+
     fn note_time_wait(&mut self, at: Mark) {
         for peer in &mut self.peers {
             if peer.presumed() == Standing::In(State::TimeWait) {
@@ -342,6 +413,11 @@ impl Pair {
     /// Whether neither end can say anything more that matters: both closed, or past it.
     #[must_use]
     pub fn is_over(&self) -> bool {
+        let untouched = |peer: &Peer| peer.fin.is_none() && peer.reset.is_none();
+        // Asked after every segment: most are not near the end.
+        if untouched(&self.peers[0]) && untouched(&self.peers[1]) {
+            return false;
+        }
         self.peers.iter().all(|peer| {
             matches!(
                 peer.presumed(),
@@ -369,6 +445,21 @@ impl Pair {
             .time
             .max(self.peers[1].last_sent.time)
     }
+}
+
+/// Whether a segment acknowledges what `receiver`, whose SYN has not been answered, has never sent.
+fn is_unacceptable(receiver: &Peer, segment: &Segment<'_>) -> bool {
+    receiver.proven == Standing::In(State::SynSent)
+        && segment.flags.has(Flags::ACK)
+        && !(0..=receiver.stream.send_next()).contains(&receiver.stream.offset(segment.ack))
+}
+
+/// Whether a RST counts as the work of the host whose address it carries.
+const fn is_own(event: &CloseEvent) -> bool {
+    matches!(
+        event.kind,
+        Some(ResetKind::Abort | ResetKind::NoSocket | ResetKind::Refusal)
+    )
 }
 
 fn receiver_has_all(sender: &Peer, next: i64) -> bool {

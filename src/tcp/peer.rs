@@ -39,6 +39,8 @@ pub struct Peer {
     pub(super) syn: Option<Mark>,
     /// Whether one of its SYNs carried ACK.
     pub(super) answered_syn: bool,
+    /// A second SYN of its with another number; the peer's acknowledgement decides which one holds.
+    pub(super) other_isn: Option<Seq>,
     /// SYN segments it sent.
     pub(super) syns: u16,
     /// The acknowledgement number it sent last.

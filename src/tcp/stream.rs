@@ -77,6 +77,8 @@ pub struct Stream {
     acked: i64,
     fin: Option<i64>,
     bytes: u64,
+    /// Payload that is not part of the stream.
+    beside: u64,
     missing: u64,
     later: Option<Box<Later>>,
 }
@@ -97,6 +99,24 @@ impl Stream {
             self.base = first;
             self.whole = whole;
         }
+    }
+
+    /// Fixes offset 0 anew, as long as nothing was taken from the stream: another SYN than the one that was believed
+    /// has been acknowledged, or what came before the SYN was none of this stream.
+    pub fn anchor_again(&mut self, first: Seq) {
+        if self.bytes == 0 && self.next == 0 {
+            *self = Self {
+                anchored: true,
+                whole: true,
+                base: first,
+                ..Self::default()
+            };
+        }
+    }
+
+    /// Counts bytes that are not part of the stream: the text of a RST (RFC 9293 §3.5.3), what bears foreign numbers.
+    pub fn count_beside(&mut self, length: u32) {
+        self.beside += u64::from(length);
     }
 
     /// Whether offset 0 is fixed.
@@ -165,7 +185,7 @@ impl Stream {
     /// Distinct payload bytes seen.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
-        self.bytes
+        self.bytes + self.beside
     }
 
     /// Payload that was acknowledged and never seen: gaps, and what the peer acknowledged beyond the highest byte.
@@ -344,11 +364,18 @@ impl Stream {
             index += 1;
         }
         self.bytes += new as u64;
-        if later.held_bytes > MAX_HELD_BYTES || later.held.len() > MAX_HELD_PIECES {
+        // What waits behind the first hole may be a single byte: giving that hole up makes no room to speak of.
+        while self.holds_too_much() {
             self.limited = true;
             self.give_up_hole(from, at, reader);
         }
         new > 0
+    }
+
+    fn holds_too_much(&self) -> bool {
+        self.later.as_ref().is_some_and(|later| {
+            later.held_bytes > MAX_HELD_BYTES || later.held.len() > MAX_HELD_PIECES
+        })
     }
 
     fn hole_is_empty(&self, until: i64) -> bool {

@@ -1,0 +1,209 @@
+//! The words of a cell become what one side says.
+
+use std::str::FromStr;
+
+use super::message::{Body, Field, METHODS, Piece};
+use super::notation::{Cell, Deviations, MAX_PAYLOAD, Sends};
+use super::tokens::{Fault, Item, Placed, Token};
+
+/// Reads what one side says; `end` is where it would stand.
+pub(super) fn parse_cell(tokens: &[Placed<'_>], end: usize) -> Result<Cell, Fault> {
+    let mut cell = Cell::default();
+    let mut rest = tokens.iter();
+    let Some((start, _)) = tokens.first() else {
+        return Err((
+            end,
+            "nothing is sent; a bare acknowledgement is ACK".to_owned(),
+        ));
+    };
+    while let Some((at, token)) = rest.next() {
+        match token {
+            Token::Word("SYN") => cell.syn = true,
+            Token::Word("FIN") => cell.fin = true,
+            Token::Word("RST") => cell.rst = true,
+            Token::Word("ACK") => cell.ack = true,
+            Token::Word("again") => cell.sends = Sends::Again,
+            Token::Word("probe") => cell.sends = Sends::Probe,
+            Token::Word("data") => {
+                let count = match rest.next() {
+                    Some((_, Token::Word(word))) => {
+                        word.parse().ok().filter(|count| *count <= MAX_PAYLOAD)
+                    }
+                    _ => None,
+                };
+                let count = count.ok_or_else(|| {
+                    (
+                        *at,
+                        format!("data takes a count of at most {MAX_PAYLOAD} bytes"),
+                    )
+                })?;
+                match unfilled(&mut cell) {
+                    Some(body) => *body = Body::Filler(count),
+                    None => cell.payload.push(Piece::Data(count)),
+                }
+            }
+            Token::Word(word) => cell
+                .payload
+                .push(message(word, &mut rest).map_err(|what| (*at, what))?),
+            Token::String(bytes) => match unfilled(&mut cell) {
+                Some(body) => *body = Body::Bytes(bytes.clone()),
+                None => cell.payload.push(Piece::Raw(bytes.clone())),
+            },
+            Token::Bracket(items) => {
+                for item in items {
+                    deviation(item, &mut cell)?;
+                }
+            }
+        }
+    }
+    let own = cell.syn || cell.fin || cell.rst || cell.ack || !cell.payload.is_empty();
+    if (cell.sends == Sends::New) != own {
+        let what = if own {
+            "again and probe stand alone"
+        } else {
+            "nothing is sent; a bare acknowledgement is ACK"
+        };
+        return Err((*start, what.to_owned()));
+    }
+    if cell.bytes().len() > MAX_PAYLOAD as usize {
+        return Err((
+            *start,
+            format!("more than {MAX_PAYLOAD} bytes do not fit into a segment"),
+        ));
+    }
+    Ok(cell)
+}
+
+/// The body of the message that was read last, if it has none yet.
+fn unfilled(cell: &mut Cell) -> Option<&mut Body> {
+    match cell.payload.last_mut()? {
+        Piece::Request { body, .. } | Piece::Response { body, .. } if *body == Body::None => {
+            Some(body)
+        }
+        _ => None,
+    }
+}
+
+fn message<'a>(
+    word: &str,
+    rest: &mut impl Iterator<Item = &'a Placed<'a>>,
+) -> Result<Piece, String> {
+    if let Some(method) = METHODS.into_iter().find(|method| *method == word) {
+        let target = match rest.next() {
+            Some((_, Token::Word(word))) => word.as_bytes().to_vec(),
+            Some((_, Token::String(bytes))) => bytes.clone(),
+            _ => return Err(format!("{method} takes a target, as in {method} /")),
+        };
+        return Ok(Piece::Request {
+            method,
+            target,
+            body: Body::None,
+            fields: Vec::new(),
+        });
+    }
+    let status = word
+        .parse()
+        .ok()
+        .filter(|status| (100..=999).contains(status) && word.len() == 3);
+    let status = status.ok_or_else(|| {
+        format!(
+            "{word:?}: known are SYN FIN RST ACK, requests such as GET /, a status such as 200, data N, \"raw\", \
+             again, probe"
+        )
+    })?;
+    Ok(Piece::Response {
+        status,
+        body: Body::None,
+        fields: Vec::new(),
+    })
+}
+
+fn deviation(item: &Item, cell: &mut Cell) -> Result<(), Fault> {
+    let Deviations {
+        seq,
+        ack,
+        no_ack,
+        ttl,
+        window,
+        id,
+        isn,
+        cut,
+        lost,
+        crossed,
+    } = &mut cell.deviations;
+    match (item.name.as_str(), &item.value) {
+        ("seq", _) => *seq = Some(number(item)?),
+        ("ack", _) => *ack = Some(number(item)?),
+        ("noack", None) => *no_ack = true,
+        ("ttl", _) => *ttl = Some(number(item)?),
+        ("win", _) => *window = Some(number(item)?),
+        ("id", _) => *id = Some(number(item)?),
+        ("isn", _) => *isn = Some(number(item)?),
+        ("cut", _) => *cut = Some(number(item)?),
+        ("lost", None) => *lost = true,
+        ("crossed", None) => *crossed = true,
+        _ => return http_field(item, cell),
+    }
+    Ok(())
+}
+
+fn http_field(item: &Item, cell: &mut Cell) -> Result<(), Fault> {
+    let field = match (item.name.as_str(), &item.value) {
+        ("close", None) => Field::Close,
+        ("keep-alive", None) => Field::KeepAlive,
+        ("chunked", None) => Field::Chunked,
+        ("no-length", None) => Field::NoLength,
+        ("length", _) => Field::Length(number(item)?),
+        ("head", _) => Field::Head(number(item)?),
+        ("http", Some(value)) => match value.as_slice() {
+            [major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9'] => {
+                Field::Version(major - b'0', minor - b'0')
+            }
+            _ => {
+                return Err((
+                    item.at,
+                    "a version is two digits, as in http=1.0".to_owned(),
+                ));
+            }
+        },
+        (name, Some(value)) => Field::Line(name.to_owned(), value.clone()),
+        (name, None) => {
+            return Err((
+                item.at,
+                format!(
+                    "{name:?}: known are seq= ack= noack ttl= win= id= isn= cut= lost crossed, and of a message close, keep-alive, \
+                 chunked, length=, no-length, head=, http=, name=value"
+                ),
+            ));
+        }
+    };
+    match cell.payload.last_mut() {
+        Some(Piece::Request { fields, .. } | Piece::Response { fields, .. }) => fields.push(field),
+        _ => {
+            return Err((
+                item.at,
+                format!("{:?} must stand behind a request or a response", item.name),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The value of an item, as text.
+pub(super) fn text(item: &Item) -> Result<&str, Fault> {
+    let value = item
+        .value
+        .as_deref()
+        .and_then(|value| std::str::from_utf8(value).ok());
+    value.ok_or_else(|| (item.at, format!("{} takes a value", item.name)))
+}
+
+/// The value of an item, as a number.
+pub(super) fn number<T: FromStr>(item: &Item) -> Result<T, Fault> {
+    text(item)?.parse().map_err(|_| {
+        (
+            item.at,
+            format!("{} takes a number that fits it", item.name),
+        )
+    })
+}

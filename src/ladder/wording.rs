@@ -1,0 +1,275 @@
+//! Payload that was captured, in the words of the notation: heads in short, bodies as text or as a count.
+//!
+//! Words are used only where they stand for as many bytes as there were, so that all numbers stay right. What a head
+//! holds beside the fields that tell something about endings is filled up ([`Field::Head`]).
+
+use super::message::{Body, Field, HOST, METHODS, Piece};
+use super::recorder::Reticence;
+
+/// Bytes that are shown as text; longer ones are counted.
+const MAX_QUOTED: usize = 120;
+/// Bytes of a value or target that are shown.
+const MAX_VALUE: usize = 160;
+
+/// The head of a TLS record and the type of the handshake message in it: what is left of longer ones.
+const TLS_HEAD: usize = 6;
+
+/// Fields that say something about the connection; shown always.
+const ABOUT_CONNECTIONS: [&str; 7] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "transfer-encoding",
+    "content-length",
+    "expect",
+    "upgrade",
+];
+/// Fields that say who speaks; not shown where payload is left out.
+const ABOUT_SPEAKERS: [&str; 3] = ["user-agent", "server", "via"];
+
+/// A segment's payload: `bytes` was captured of `length`.
+pub(super) fn pieces(bytes: &[u8], length: u32, reticence: Reticence) -> Vec<Piece> {
+    if length == 0 {
+        return Vec::new();
+    }
+    if let Some(pieces) = messages(bytes, length, reticence) {
+        return pieces;
+    }
+    if bytes.len() == length as usize && bytes.len() <= MAX_QUOTED && !reticence.payload {
+        return vec![Piece::Raw(bytes.to_vec())];
+    }
+    match bytes.get(..TLS_HEAD) {
+        Some(head) if matches!(head, [0x14..=0x17, 3, ..]) && length as usize > TLS_HEAD => {
+            vec![
+                Piece::Raw(head.to_vec()),
+                Piece::Data(length - TLS_HEAD as u32),
+            ]
+        }
+        _ => vec![Piece::Data(length)],
+    }
+}
+
+/// The payload as messages, if that is what it is from its first byte to its last.
+fn messages(mut bytes: &[u8], length: u32, reticence: Reticence) -> Option<Vec<Piece>> {
+    let mut rest = length as usize;
+    let mut pieces = Vec::new();
+    while rest > 0 {
+        let head_len = memchr::memmem::find(bytes, b"\r\n\r\n")? + 4;
+        let (head, after) = bytes.split_at(head_len);
+        let head = Head::read(head)?;
+        let mut here = head.body_here(rest - head_len);
+        if head.length.is_some() && !begins_message(after.get(here..).unwrap_or(&[])) {
+            // Longer than announced.
+            here = rest - head_len;
+        }
+        let captured = &after[..after.len().min(here)];
+        let body = if here == 0 {
+            Body::None
+        } else if captured.len() == here && here <= MAX_QUOTED && !reticence.payload {
+            Body::Bytes(captured.to_vec())
+        } else {
+            Body::Filler(u32::try_from(here).ok()?)
+        };
+        pieces.push(head.word(body, head_len, reticence)?);
+        rest -= head_len + here;
+        bytes = after.get(here..).unwrap_or(&[]);
+    }
+    Some(pieces)
+}
+
+/// A head, cut into its lines.
+struct Head<'a> {
+    start: Start<'a>,
+    version: (u8, u8),
+    fields: Vec<(&'a [u8], &'a [u8])>,
+    length: Option<u64>,
+    chunked: bool,
+}
+
+enum Start<'a> {
+    Request(&'static str, &'a [u8]),
+    Response(u16),
+}
+
+impl<'a> Head<'a> {
+    fn read(head: &'a [u8]) -> Option<Self> {
+        let mut lines = head
+            .split(|byte| *byte == b'\n')
+            .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let (start, version) = start_line(lines.next()?)?;
+        let mut read = Self {
+            start,
+            version,
+            fields: Vec::new(),
+            length: None,
+            chunked: false,
+        };
+        for line in lines.filter(|line| !line.is_empty()) {
+            let colon = line.iter().position(|byte| *byte == b':')?;
+            let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+            if name.eq_ignore_ascii_case(b"content-length") {
+                read.length = Some(std::str::from_utf8(value).ok()?.parse().ok()?);
+            }
+            read.chunked |= name.eq_ignore_ascii_case(b"transfer-encoding");
+            read.fields.push((name, value));
+        }
+        Some(read)
+    }
+
+    /// How much of what follows in the same segment is this message's body.
+    fn body_here(&self, rest: usize) -> usize {
+        let announced = self
+            .length
+            .map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+        match (&self.start, self.chunked, announced) {
+            (Start::Response(100..=199 | 204 | 304), _, _) => 0,
+            (_, true, _) => rest,
+            (_, false, Some(length)) => length.min(rest),
+            (Start::Request(..), false, None) => 0,
+            (Start::Response(_), false, None) => rest,
+        }
+    }
+
+    /// The piece that stands for it, if there is one of the same size.
+    fn word(&self, body: Body, size: usize, reticence: Reticence) -> Option<Piece> {
+        let mut fields = Vec::new();
+        if self.version != (1, 1) {
+            fields.push(Field::Version(self.version.0, self.version.1));
+        }
+        for (name, value) in &self.fields {
+            fields.extend(field(name, value, &body, reticence));
+        }
+        if self.length.is_none() && !self.chunked {
+            fields.push(Field::NoLength);
+        }
+        let build = |fields: Vec<Field>| match self.start {
+            Start::Request(method, target) => Piece::Request {
+                method,
+                target: shown_target(method, target, reticence),
+                body: body.clone(),
+                fields,
+            },
+            Start::Response(status) => Piece::Response {
+                status,
+                body: body.clone(),
+                fields,
+            },
+        };
+        let wanted = size
+            + match &body {
+                Body::None => 0,
+                Body::Bytes(bytes) => bytes.len(),
+                Body::Filler(count) => *count as usize,
+            };
+        let spare = |field: &Field| *field != Field::NoLength;
+        let short: Vec<Field> = fields
+            .iter()
+            .filter(|field| spare(field))
+            .cloned()
+            .collect();
+        let filled = |fields: &[Field]| {
+            let mut fields = fields.to_vec();
+            fields.push(Field::Head(u32::try_from(size).unwrap_or(u32::MAX)));
+            fields
+        };
+        let candidates = [
+            short.clone(),
+            fields.clone(),
+            filled(&short),
+            filled(&fields),
+        ];
+        // Without `no-length` only where no length is written by itself either.
+        let adds_length = {
+            let mut bytes = Vec::new();
+            build(short).write(&mut bytes);
+            memchr::memmem::find(&bytes, b"Content-Length: ").is_some()
+        };
+        let keeps = |fields: &[Field]| {
+            !adds_length
+                || self.length.is_some()
+                || self.chunked
+                || fields.contains(&Field::NoLength)
+        };
+        candidates
+            .into_iter()
+            .filter(|fields| keeps(fields))
+            .map(build)
+            .find(|piece| {
+                let mut bytes = Vec::new();
+                piece.write(&mut bytes);
+                bytes.len() == wanted
+            })
+    }
+}
+
+fn begins_message(bytes: &[u8]) -> bool {
+    let line = bytes.split(|byte| *byte == b'\r').next();
+    line.is_some_and(|line| start_line(line).is_some())
+}
+
+fn start_line(line: &[u8]) -> Option<(Start<'_>, (u8, u8))> {
+    let version = |text: &[u8]| match text {
+        [
+            b'H',
+            b'T',
+            b'T',
+            b'P',
+            b'/',
+            major @ b'0'..=b'9',
+            b'.',
+            minor @ b'0'..=b'9',
+        ] => Some((major - b'0', minor - b'0')),
+        _ => None,
+    };
+    let mut words = line.splitn(3, |byte| *byte == b' ');
+    let (first, second) = (words.next()?, words.next()?);
+    if let Some(version) = version(first) {
+        let status = std::str::from_utf8(second).ok()?.parse().ok()?;
+        return (100..=999)
+            .contains(&status)
+            .then_some((Start::Response(status), version));
+    }
+    let method = METHODS
+        .into_iter()
+        .find(|method| method.as_bytes() == first)?;
+    Some((Start::Request(method, second), version(words.next()?)?))
+}
+
+/// The word for a field line, if it is one that is shown.
+fn field(name: &[u8], value: &[u8], body: &Body, reticence: Reticence) -> Option<Field> {
+    let name = std::str::from_utf8(name).ok()?;
+    let lower = name.to_ascii_lowercase();
+    let value = &value[..value.len().min(MAX_VALUE)];
+    let line = || Some(Field::Line(lower.clone(), value.to_vec()));
+    match lower.as_str() {
+        "connection" if value.eq_ignore_ascii_case(b"close") => Some(Field::Close),
+        "connection" if value.eq_ignore_ascii_case(b"keep-alive") => Some(Field::KeepAlive),
+        "transfer-encoding" if value.eq_ignore_ascii_case(b"chunked") && *body == Body::None => {
+            Some(Field::Chunked)
+        }
+        "content-length" => {
+            let length = std::str::from_utf8(value).ok()?.parse().ok()?;
+            let sent = match body {
+                Body::None => None,
+                Body::Bytes(bytes) => Some(bytes.len() as u64),
+                Body::Filler(count) => Some(u64::from(*count)),
+            };
+            // Written by itself where it is that of the body.
+            (sent != Some(length)).then_some(Field::Length(length))
+        }
+        // The host that is written by itself.
+        "host" if value == HOST.as_bytes() => None,
+        "host" if !reticence.addresses && !reticence.payload => line(),
+        known if ABOUT_CONNECTIONS.contains(&known) => line(),
+        known if ABOUT_SPEAKERS.contains(&known) && !reticence.payload => line(),
+        _ => None,
+    }
+}
+
+fn shown_target(method: &str, target: &[u8], reticence: Reticence) -> Vec<u8> {
+    match (method, reticence.payload) {
+        ("CONNECT", true) => b"a:443".to_vec(),
+        (_, true) => b"/".to_vec(),
+        (_, false) => target[..target.len().min(MAX_VALUE)].to_vec(),
+    }
+}

@@ -1,0 +1,27 @@
+//! The ladder: what can be read can be written and read again, and can be run.
+
+#![no_main]
+
+use hangup::ladder::{Line, parse};
+use hangup::rules::proof;
+use libfuzzer_sys::fuzz_target;
+
+/// Frames that a ladder may make here: `[times=60000]` takes its time and shows nothing new.
+const ENOUGH: usize = 2000;
+
+fuzz_target!(|text: &str| {
+    let Ok(ladder) = parse(text) else { return };
+    let written = ladder.to_string();
+    let again = parse(&written).unwrap_or_else(|error| panic!("{error}\n{written}"));
+    assert_eq!(again, ladder, "{written}");
+    let times = ladder.lines.iter().map(|line| match line {
+        Line::Title(title) => usize::from(title.times),
+        _ => 1,
+    });
+    if times.max().unwrap_or(1) * ladder.lines.len() <= ENOUGH {
+        let proof = proof::run(&ladder);
+        for (number, connection) in (1..).zip(&proof.connections) {
+            assert_eq!(connection.id, number);
+        }
+    }
+});

@@ -1,0 +1,392 @@
+//! The stories in `tests/ladders/` are the truth about endings: each ladder in them is run and held against the
+//! program. Then each is drawn again from its own frames, and must be the same exchange.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use hangup::capture::{self, Batch, Fill, OpenOptions};
+use hangup::connection::Connection;
+use hangup::decode::{Decoded, Decoder, Flags};
+use hangup::engine::{Engine, Event, Settings, Sink};
+use hangup::ladder::{Ladder, Line, OwnedFrame, Recorder, Reticence, frames, parse};
+use hangup::mark::FrameNumber;
+use hangup::rules::{ladders, proof};
+use proptest::prelude::*;
+
+/// Every ladder: where it stands, and its text.
+fn stories() -> Vec<(PathBuf, usize, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ladders");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("the folder is there")
+        .map(|entry| entry.expect("it can be listed").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect();
+    files.sort();
+    let mut stories = Vec::new();
+    for file in files {
+        let markdown = std::fs::read_to_string(&file).expect("a story is text");
+        let found = ladders(&markdown);
+        assert!(!found.is_empty(), "{} has no ladder", file.display());
+        for (line, text) in found {
+            stories.push((file.clone(), line, text));
+        }
+    }
+    assert!(stories.len() > 20, "the stories are there");
+    stories
+}
+
+fn place(file: &Path, line: usize) -> String {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    format!("{name}:{line}")
+}
+
+#[test]
+fn every_story_is_told_as_written() {
+    let mut faults = String::new();
+    for (file, line, text) in stories() {
+        let ladder = match parse(&text) {
+            Ok(ladder) => ladder,
+            Err(error) => {
+                writeln!(
+                    faults,
+                    "{}: {}",
+                    place(&file, line + error.line),
+                    error.what
+                )
+                .unwrap();
+                continue;
+            }
+        };
+        let claims = ladder.lines.iter().filter(|line| match line {
+            Line::Expect(_) => true,
+            Line::Packet(packet) => packet.states.is_some(),
+            _ => false,
+        });
+        if claims.count() == 0 {
+            writeln!(faults, "{}: claims nothing", place(&file, line)).unwrap();
+        }
+        for mismatch in proof::run(&ladder).mismatches {
+            let place = place(&file, line + mismatch.line);
+            writeln!(
+                faults,
+                "{place}: wanted {}\n    got {}",
+                mismatch.wanted, mismatch.got
+            )
+            .unwrap();
+        }
+    }
+    assert!(faults.is_empty(), "\n{faults}");
+}
+
+/// Draws every connection that goes by.
+#[derive(Default)]
+struct Painter {
+    reticence: Reticence,
+    recorders: BTreeMap<FrameNumber, (Recorder, Vec<FrameNumber>)>,
+    connections: Vec<Connection>,
+}
+
+impl Sink for Painter {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Segment {
+                first,
+                from,
+                segment,
+                standings,
+            } => {
+                let (recorder, frames) = self
+                    .recorders
+                    .entry(first.frame)
+                    .or_insert_with(|| (Recorder::new(self.reticence), Vec::new()));
+                recorder.segment(from, segment, standings);
+                frames.push(segment.frame);
+            }
+            Event::Settled(connection) => self.connections.push(*connection),
+        }
+    }
+
+    fn wants_segments(&self) -> bool {
+        true
+    }
+}
+
+/// What a capture of these frames shows, whatever the initial numbers were.
+fn wire<'a>(frames: impl Iterator<Item = &'a OwnedFrame>) -> Vec<String> {
+    let mut decoder = Decoder::new();
+    let mut bases: BTreeMap<_, u32> = BTreeMap::new();
+    let mut start = None;
+    let mut shown = Vec::new();
+    for frame in frames {
+        let Ok(Decoded::Segment(segment)) = decoder.decode(&frame.frame()) else {
+            panic!("frame {:?} holds no segment", frame.number)
+        };
+        let (rst, acks) = (segment.flags.has(Flags::RST), segment.flags.has(Flags::ACK));
+        let refusal = rst && acks && segment.window == 0;
+        let start = *start.get_or_insert(segment.time);
+        if !refusal {
+            bases.entry(segment.source).or_insert(segment.seq.0);
+        }
+        let ack = acks.then(|| {
+            let base = *bases
+                .entry(segment.destination)
+                .or_insert(segment.ack.0.wrapping_sub(1));
+            segment.ack.0.wrapping_sub(base)
+        });
+        // That of a refusal is relative to nothing.
+        let base = bases.get(&segment.source).filter(|_| !refusal);
+        let seq = base.map(|base| segment.seq.0.wrapping_sub(*base));
+        shown.push(format!(
+            "{:?} {} {:?} seq {seq:?} ack {ack:?} len {} of {} ttl {} zero {}",
+            segment.time.since(start),
+            segment.source,
+            segment.flags,
+            segment.payload.len(),
+            segment.length,
+            segment.ttl,
+            segment.window == 0,
+        ));
+    }
+    shown
+}
+
+impl Painter {
+    fn watch(frames: &[OwnedFrame], reticence: Reticence) -> Self {
+        let mut painter = Self {
+            reticence,
+            ..Self::default()
+        };
+        let mut engine = Engine::new(&Settings::default());
+        for frame in frames {
+            engine.frame(&frame.frame(), &mut painter);
+        }
+        let _ = engine.finish(&mut painter);
+        painter
+    }
+
+    /// The ladders in order of first frame, each with its frames and what was judged.
+    fn paintings(mut self) -> Vec<(Ladder, Vec<FrameNumber>, Connection)> {
+        self.connections
+            .sort_by_key(|connection| connection.first.frame);
+        let finish = |connection: Connection| {
+            let recorder = self.recorders.remove(&connection.first.frame);
+            let (recorder, taken) = recorder.expect("every connection has segments");
+            (recorder.finish(&connection), taken, connection)
+        };
+        self.connections.into_iter().map(finish).collect()
+    }
+}
+
+#[test]
+fn every_story_can_be_drawn_from_its_frames() {
+    for (file, line, text) in stories() {
+        let place = place(&file, line);
+        let Ok(ladder) = parse(&text) else { continue };
+        let frames = frames(&ladder);
+        let painter = Painter::watch(&frames, Reticence::default());
+        for (drawn, taken, _) in painter.paintings() {
+            let text = drawn.to_string();
+            assert_eq!(parse(&text).as_ref(), Ok(&drawn), "{place}\n{text}");
+            same_exchange(&place, &text, &drawn, &frames, &taken);
+        }
+    }
+}
+
+fn same_exchange(
+    place: &str,
+    text: &str,
+    drawn: &Ladder,
+    all: &[OwnedFrame],
+    taken: &[FrameNumber],
+) {
+    if is_folded(drawn) {
+        return;
+    }
+    let original = all.iter().filter(|frame| taken.contains(&frame.number));
+    let again = frames(drawn);
+    pretty(place, text, &wire(original), &wire(again.iter()));
+    let mismatches = proof::run(drawn).mismatches;
+    assert!(
+        mismatches.is_empty(),
+        "{place}: drawn as\n{text}\n{mismatches:#?}"
+    );
+}
+
+fn is_folded(drawn: &Ladder) -> bool {
+    let fold = |line: &Line| matches!(line, Line::Comment(text) if text.starts_with('…'));
+    drawn.lines.iter().any(fold)
+}
+
+#[track_caller]
+fn pretty(place: &str, text: &str, wanted: &[String], got: &[String]) {
+    assert_eq!(wanted.len(), got.len(), "{place}: drawn as\n{text}");
+    for (wanted, got) in wanted.iter().zip(got) {
+        assert_eq!(wanted, got, "{place}: drawn as\n{text}");
+    }
+}
+
+/// What either side may say at any time; nobody keeps to the rules.
+const WORDS: [&str; 14] = [
+    "ACK",
+    "data 5",
+    "data 7 [lost]",
+    "data 3 [crossed]",
+    "data 4 [seq=9]",
+    "ACK [ack=3]",
+    "FIN",
+    "FIN [lost]",
+    "again",
+    "probe",
+    "\"x\" [ttl=9]",
+    "SYN",
+    "RST [noack]",
+    "RST [win=0]",
+];
+
+proptest! {
+    /// Whatever is said: the numbers of a drawn ladder are those of the capture.
+    #[test]
+    fn any_exchange_can_be_drawn(said in proptest::collection::vec((any::<bool>(), any::<bool>(), 0..WORDS.len()), 1..20)) {
+        let mut text = "SYN -->\n<-- SYN\nACK -->\n".to_owned();
+        for (client, seen, word) in said {
+            let word = WORDS[word];
+            // A refusal of a SYN that was not captured has a number that is relative to nothing.
+            let line = match (client, seen || word == "SYN") {
+                (true, true) => format!("+9ms {word} -->"),
+                (true, false) => format!("+9ms {word} ~~>"),
+                (false, true) => format!("+9ms <-- {word}"),
+                (false, false) => format!("+9ms <~~ {word}"),
+            };
+            text.push_str(&line);
+            text.push('\n');
+        }
+        let frames = frames(&parse(&text).expect("a ladder"));
+        let painter = Painter::watch(&frames, Reticence::default());
+        for (drawn, taken, _) in painter.paintings() {
+            let picture = drawn.to_string();
+            let back = parse(&picture);
+            prop_assert_eq!(back.as_ref(), Ok(&drawn), "{}", picture);
+            if !is_folded(&drawn) {
+                let original = frames.iter().filter(|frame| taken.contains(&frame.number));
+                let again = hangup::ladder::frames(&drawn);
+                prop_assert_eq!(wire(original), wire(again.iter()), "{}\ndrawn as\n{}", text, picture);
+            }
+        }
+    }
+}
+
+/// The only connection of this ladder, drawn.
+fn draw(text: &str, reticence: Reticence) -> String {
+    let ladder = parse(text).expect("a ladder");
+    let paintings = Painter::watch(&frames(&ladder), reticence).paintings();
+    assert_eq!(paintings.len(), 1);
+    paintings[0].0.to_string()
+}
+
+#[test]
+fn long_runs_are_folded() {
+    let body = "<-- data 1000\n".repeat(1234);
+    let text = format!("GET / -->\n<-- 200 [length=1234000]\n{body}ACK -->\nFIN -->");
+    let drawn = draw(&text, Reticence::default());
+    assert!(
+        drawn.contains("# … 1 230 segments, 1 230 000 bytes\n"),
+        "{drawn}"
+    );
+    assert!(drawn.lines().count() < 20, "{drawn}");
+    // What follows the fold bears its numbers, so that the rest is right.
+    assert!(drawn.contains("data 1000 [seq=1233045]"), "{drawn}");
+    assert!(drawn.contains("ACK [ack=1234045]"), "{drawn}");
+}
+
+#[test]
+fn a_ladder_can_be_told_to_strangers() {
+    let text = "client 192.168.7.9:51234 server 172.20.1.1:8080
+        GET /secret?key=secret [host=secret.example cookie=secret user-agent=secret] -->
+        <-- 200 \"secret\" [set-cookie=secret server=secret]
+        \"secret\" -->
+        <-- FIN";
+    let shown = draw(text, Reticence::default());
+    assert!(
+        shown.contains("GET /secret?key=secret") && shown.contains("192.168.7.9"),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains("cookie"),
+        "never shown: it says nothing about endings\n{shown}"
+    );
+    let reticence = Reticence {
+        addresses: true,
+        payload: true,
+    };
+    let hidden = draw(text, reticence);
+    assert!(
+        !hidden.contains("secret") && !hidden.contains("192") && !hidden.contains("172"),
+        "{hidden}"
+    );
+    assert!(hidden.contains("GET / "), "{hidden}");
+    let drawn = parse(&hidden).expect("it is a ladder");
+    let wire =
+        |frames: Vec<OwnedFrame>| frames.iter().map(|frame| frame.length).collect::<Vec<_>>();
+    assert_eq!(
+        wire(frames(&drawn)),
+        wire(frames(&parse(text).expect("a ladder")))
+    );
+}
+
+#[test]
+fn bytes_that_a_screen_would_obey_are_spelled_out() {
+    let drawn = draw(
+        "GET /\\x1b[2J -->\n\"\\x1b]0;owned\\x07\" -->",
+        Reticence::default(),
+    );
+    assert!(
+        drawn.chars().all(|char| char == '\n' || !char.is_control()),
+        "{drawn:?}"
+    );
+}
+
+/// Real captures have what no story thinks of: each connection drawn is a ladder that reads back.
+#[test]
+fn captured_connections_can_be_drawn() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
+    let mut drawn = 0;
+    for entry in std::fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("it can be listed").path();
+        let name = path.to_string_lossy();
+        if !name.contains(".pcap") || name.contains("streamed") {
+            continue;
+        }
+        let mut source =
+            capture::open(std::slice::from_ref(&path), &OpenOptions::default()).expect("it opens");
+        let mut painter = Painter::default();
+        let mut engine = Engine::new(&Settings::default());
+        let mut batch = Batch::default();
+        while source.fill(&mut batch).expect("it reads") != Fill::End {
+            for frame in batch.frames() {
+                engine.frame(&frame, &mut painter);
+            }
+        }
+        let _ = engine.finish(&mut painter);
+        for (ladder, _, connection) in painter.paintings() {
+            drawn += 1;
+            let text = ladder.to_string();
+            assert_eq!(parse(&text).as_ref(), Ok(&ladder), "{name}\n{text}");
+            if text.contains("# …") || text.contains("data ") {
+                continue;
+            }
+            let again = proof::run(&ladder);
+            let verdicts: Vec<_> = again.connections.iter().map(verdict).collect();
+            assert_eq!(verdicts, [verdict(&connection)], "{name}\n{text}");
+        }
+    }
+    assert!(drawn > 30, "{drawn}");
+}
+
+fn verdict(connection: &Connection) -> String {
+    let teardown = &connection.teardown;
+    format!(
+        "{:?} {:?} {:?} {:?}",
+        teardown.by, teardown.how, teardown.phase, connection.states
+    )
+}

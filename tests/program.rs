@@ -1,0 +1,246 @@
+//! The program from outside: exit statuses, messages, where the output goes.
+
+#![cfg(feature = "cli")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+use std::fs;
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+const CLEAN: &str = "captures/clean-keepalive.pcapng";
+const RESET: &str = "captures/reset-before-response.pcap";
+
+fn program(arguments: &[&str]) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_hangup"));
+    program.args(arguments).stdin(Stdio::null());
+    program
+}
+
+fn run(arguments: &[&str]) -> Output {
+    program(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// A place for files that goes away with the test's temporary directory.
+fn place(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    fs::create_dir_all(&folder).unwrap();
+    folder.join(name)
+}
+
+#[test]
+fn the_exit_status_says_how_it_went() {
+    for (arguments, status) in [
+        (&["report", RESET][..], 0),
+        (&[RESET], 0),
+        (&["report", RESET, "--fail-on", "error"], 1),
+        (&["report", RESET, "--fail-on", "benign"], 1),
+        (&["report", CLEAN, "--fail-on", "note"], 0),
+        (
+            &[
+                "report",
+                RESET,
+                "--fail-on",
+                "error",
+                "--ignore",
+                "reset-before-response",
+            ],
+            0,
+        ),
+        (
+            &[
+                "report",
+                RESET,
+                "--fail-on",
+                "note",
+                "--rule",
+                "duplicate-connection-close",
+            ],
+            0,
+        ),
+        (&["report", "no-such-file.pcap"], 2),
+        (&["report", "Cargo.toml"], 2),
+        (&["report", "src"], 2),
+        (&["report", RESET, "--rule", "no-such-rule"], 2),
+        (&["report", RESET, "--ephemeral-ports", "9-1"], 2),
+        (&["ladder", RESET, "--connection", "2"], 0),
+        (&["ladder", RESET, "--connection", "3"], 2),
+        (&["ladder", "-", "--connection", "1"], 2),
+        (&["explain", "reset-before-response"], 0),
+        (&["explain", "no-such-rule"], 2),
+        (&["rules"], 0),
+        (&["completions", "bash"], 0),
+        (&["man"], 0),
+        (&["man", "report"], 0),
+        (&["man", "no-such-command"], 2),
+        (&[], 2),
+        (&["--help"], 0),
+        (&["--version"], 0),
+    ] {
+        let output = run(arguments);
+        let errors = text(&output.stderr);
+        assert_eq!(
+            output.status.code(),
+            Some(status),
+            "{arguments:?}: {errors}"
+        );
+        assert_eq!(errors.is_empty(), status < 2, "{arguments:?}: {errors}");
+    }
+}
+
+#[test]
+fn a_message_names_the_file_and_the_way_out() {
+    for (arguments, words) in [
+        (
+            &["report", "no-such-file.pcap"][..],
+            &["no-such-file.pcap", "No such file"][..],
+        ),
+        (
+            &["report", "Cargo.toml"],
+            &["Cargo.toml", "not a packet capture"],
+        ),
+        (
+            &["report", RESET, "--ignore", "no-such-rule"],
+            &["no-such-rule", "hangup rules"],
+        ),
+        (
+            &["report", RESET, "-o", "no-such-folder/x"],
+            &["no-such-folder/x", "No such file"],
+        ),
+    ] {
+        let errors = run(arguments).stderr;
+        let errors = text(&errors);
+        assert!(errors.starts_with("hangup: "), "{errors}");
+        for word in words {
+            assert_eq!(errors.matches(word).count(), 1, "{word} once in {errors}");
+        }
+    }
+}
+
+#[test]
+fn a_capture_cut_short_is_no_failure() {
+    let whole = fs::read(RESET).unwrap();
+    let path = place("cut.pcap");
+    fs::write(&path, &whole[..whole.len() - 7]).unwrap();
+    let output = run(&["report", path.to_str().unwrap(), "-f", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let damage = &report["capture"]["files"][0]["damage"];
+    assert!(
+        damage["offset"].is_u64() && damage["reason"].is_string(),
+        "{damage}"
+    );
+    let told = run(&["report", path.to_str().unwrap()]).stdout;
+    assert!(text(&told).contains("Damaged"), "{}", text(&told));
+}
+
+#[test]
+fn a_closed_pipe_is_success() {
+    // More than a pipe holds.
+    let many = vec![RESET; 400];
+    let arguments: Vec<_> = ["report", "-f", "ndjson"].into_iter().chain(many).collect();
+    let mut child = program(&arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut some = [0; 10];
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut some).unwrap();
+    drop(stdout);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
+fn standard_input_is_a_capture_too() {
+    let mut from_file: serde_json::Value =
+        serde_json::from_slice(&run(&["report", RESET, "-f", "json"]).stdout).unwrap();
+    let output = program(&["report", "-", "-f", "json"])
+        .stdin(fs::File::open(RESET).unwrap())
+        .output()
+        .unwrap();
+    let from_pipe: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    from_file["capture"]["files"][0]["path"] = "-".into();
+    assert_eq!(from_pipe, from_file);
+}
+
+#[test]
+fn a_report_goes_where_it_is_sent_in_the_format_of_its_name() {
+    for (name, begins) in [
+        ("report.json", "{\"schema\":\"hangup-report/1\""),
+        ("report.ndjson", "{\"kind\":\"capture\""),
+        ("report.csv", "id,client_ip"),
+        ("report.md", "# hangup on"),
+        ("report.txt", "hangup on"),
+        ("report", "hangup on"),
+    ] {
+        let path = place(name);
+        let output = run(&["report", RESET, "-o", path.to_str().unwrap()]);
+        assert!(output.status.success() && output.stdout.is_empty());
+        assert!(
+            fs::read_to_string(&path).unwrap().starts_with(begins),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_capture_is_never_overwritten() {
+    let path = place("evidence.pcap");
+    fs::copy(RESET, &path).unwrap();
+    let path = path.to_str().unwrap();
+    let output = run(&["report", path, "-o", path]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(fs::read(path).unwrap(), fs::read(RESET).unwrap());
+}
+
+#[test]
+fn a_ladder_shows_the_packets_and_hides_what_it_is_asked_to() {
+    let drawn = |more: &[&str]| {
+        let arguments = [&["ladder", RESET, "--connection", "2"], more].concat();
+        let output = run(&arguments).stdout;
+        text(&output).to_owned()
+    };
+    let open = drawn(&[]);
+    assert!(open.contains("10.77.0.2") && open.contains("RST"), "{open}");
+    assert!(
+        open.contains("=> teardown server reset abort waiting"),
+        "{open}"
+    );
+    let hidden = drawn(&["--hide-addresses", "--hide-payload"]);
+    assert!(
+        !hidden.contains("10.77") && hidden.contains("RST"),
+        "{hidden}"
+    );
+}
+
+#[test]
+fn the_report_does_not_depend_on_the_threads() {
+    for capture in [
+        RESET,
+        "captures/port-exhaustion.pcapng",
+        "captures/streamed-transfers.pcap.gz",
+    ] {
+        for format in ["text", "json", "ndjson", "markdown", "csv"] {
+            let told =
+                |threads| run(&["report", capture, "-f", format, "--threads", threads]).stdout;
+            let alone = told("1");
+            assert!(!alone.is_empty());
+            assert!(alone == told("4"), "{capture} as {format}");
+        }
+    }
+}
+
+#[test]
+fn colour_is_for_terminals() {
+    let colored = |arguments: &[&str]| run(arguments).stdout.contains(&0x1b);
+    assert!(!colored(&["report", RESET]));
+    assert!(colored(&["report", RESET, "--color", "always"]));
+    assert!(!colored(&["report", RESET, "--color", "never"]));
+}

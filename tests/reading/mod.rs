@@ -1,0 +1,171 @@
+//! From the bytes of a capture to everything a reader may see, and what holds of every reading.
+//!
+//! Shared by the tests and by the fuzz targets, so that both mean the same by "nothing is wrong". Bytes come in,
+//! a [`Reading`] goes out; [`Reading::check`] panics with the first thing that does not hold.
+
+#![allow(dead_code, reason = "every test uses a part of it")]
+
+use std::io::{Cursor, Read};
+use std::time::Duration;
+
+use hangup::capture::{self, Input, OpenOptions, Source};
+use hangup::connection::Connection;
+use hangup::engine::{self, Settings, Stats};
+use hangup::http::Message;
+use hangup::ledger::{Snapshot, Summary};
+use hangup::report::{self, Format};
+use hangup::{hosts, ledger, rules};
+
+/// Every format there is.
+pub const FORMATS: [Format; 5] = [
+    Format::Text,
+    Format::Json,
+    Format::Ndjson,
+    Format::Markdown,
+    Format::Csv,
+];
+
+/// What a capture gave.
+pub struct Reading {
+    pub snapshot: Snapshot,
+    pub stats: Stats,
+}
+
+/// The source that a stream of bytes is, if it is a capture at all.
+pub fn source(bytes: impl Read + Send + 'static) -> Option<Box<dyn Source>> {
+    let input = Input::from_reader("bytes", Box::new(bytes));
+    capture::read([Ok(input)], &OpenOptions::default()).ok()
+}
+
+/// Reads the bytes of a capture; `None` if they are none.
+pub fn read(bytes: &[u8], threads: usize) -> Option<Reading> {
+    Some(analyse(source(Cursor::new(bytes.to_vec()))?, threads))
+}
+
+/// Reads a source to its end.
+pub fn analyse(mut source: Box<dyn Source>, threads: usize) -> Reading {
+    let analysis = engine::analyse(&mut *source, &Settings::default(), threads, &mut |_| ())
+        .expect("an input that could be opened is read as far as it goes");
+    let stats = analysis.stats;
+    let end = stats.span.map(|(_, last)| last).unwrap_or_default();
+    let time_wait = Duration::from_secs(60);
+    let settings = hosts::Settings {
+        time_wait,
+        range: None,
+    };
+    let sockets = hosts::sockets(&analysis.briefs, &settings, end);
+    let findings = rules::evaluate(&analysis.connections, &analysis.briefs, &sockets);
+    let inputs = source.files().iter().map(|file| ledger::Input {
+        path: file.path.clone(),
+        format: file.format.to_owned(),
+        packets: file.packets,
+        bytes: file.bytes,
+        damage: file.damage.as_ref().map(|damage| ledger::Damage {
+            offset: damage.offset,
+            reason: damage.reason.clone(),
+        }),
+    });
+    let summary = Summary {
+        inputs: inputs.collect(),
+        span: stats.span,
+        frames: stats.frames,
+        segments: stats.segments,
+        skipped: stats.skipped,
+        lost: source.lost(),
+        limits: Vec::new(),
+        let_go: stats.bounds.let_go,
+    };
+    Reading {
+        snapshot: Snapshot {
+            summary,
+            briefs: analysis.briefs,
+            connections: analysis.connections,
+            findings,
+            sockets,
+            contexts: stats.contexts.clone(),
+        },
+        stats,
+    }
+}
+
+impl Reading {
+    /// The report in one format.
+    pub fn report(&self, format: Format) -> String {
+        let mut out = Vec::new();
+        report::write(
+            &self.snapshot,
+            format,
+            &report::Options::default(),
+            &mut out,
+        )
+        .expect("a vector takes everything");
+        String::from_utf8(out).expect("a report is text")
+    }
+
+    /// Panics unless everything holds that holds of every reading, whatever the bytes were.
+    pub fn check(&self) {
+        check_stats(&self.stats);
+        let connections = &self.snapshot.connections;
+        for (number, connection) in (1..).zip(connections) {
+            if self.stats.bounds.let_go == 0 {
+                assert_eq!(connection.id, number, "numbers are dense");
+            }
+            check_connection(connection);
+        }
+        let firsts = connections.iter().map(|connection| connection.first.frame);
+        assert!(firsts.is_sorted(), "connections in order of first frame");
+        for (number, finding) in (1..).zip(&self.snapshot.findings) {
+            assert_eq!(finding.id, number);
+            assert!(
+                !finding.evidence.is_empty(),
+                "no frame, no finding: {finding:?}"
+            );
+            assert!(finding.connections.is_sorted());
+        }
+        let json: serde_json::Value =
+            serde_json::from_str(&self.report(Format::Json)).expect("the report is JSON");
+        let rows = |name: &str| json[name].as_array().map(Vec::len);
+        assert_eq!(rows("connections"), Some(connections.len()));
+        assert_eq!(rows("findings"), Some(self.snapshot.findings.len()));
+    }
+}
+
+/// Every frame has one disposition.
+pub fn check_stats(stats: &Stats) {
+    assert_eq!(
+        stats.frames + stats.aggregated,
+        stats.segments + stats.skipped.iter().sum::<u64>(),
+        "every frame has one disposition: {stats:?}"
+    );
+}
+
+fn check_connection(connection: &Connection) {
+    assert!(connection.first <= connection.last, "{connection:?}");
+    assert!(connection.first.frame.0 >= 1, "{connection:?}");
+    let mut before: [u64; 2] = [0; 2];
+    for exchange in &connection.exchanges {
+        let request = exchange.request.as_ref().map(|it| &it.message);
+        let response = exchange.response.as_ref().map(|it| &it.message);
+        for (message, before) in [request, response].into_iter().zip(&mut before) {
+            let Some(message) = message else { continue };
+            check_message(message, *before, connection);
+            *before = message.start;
+        }
+    }
+}
+
+fn check_message(message: &Message, before: u64, connection: &Connection) {
+    assert!(
+        message.start >= before,
+        "messages begin in order: {connection:#?}"
+    );
+    assert!(
+        message.start <= message.head_end() && message.head_end() <= message.end(),
+        "{message:?}"
+    );
+    if let Some(expected) = message.expected()
+        && message.is_complete()
+    {
+        assert!(message.received() <= expected, "{message:?}");
+    }
+}
