@@ -68,12 +68,10 @@ fn matches(codes: &[&'static Code], found: &[Found]) -> Vec<Match> {
             if let Some(known) = matches.iter_mut().find(|it| it.what == *event) {
                 known.score = known.score.max(score);
             } else {
+                // Further rules of the code go with its likeliest event.
+                let more: &[&str] = if index == 0 { &code.rules } else { &[] };
                 let mut rules = event.rules().to_vec();
-                rules.extend(
-                    code.rules
-                        .iter()
-                        .filter(|rule| !event.rules().contains(rule)),
-                );
+                rules.extend(more.iter().filter(|rule| !event.rules().contains(rule)));
                 matches.push(Match {
                     what: *event,
                     rules,
@@ -133,8 +131,15 @@ fn text_score(found: &Found, heaviest: f32) -> u8 {
         reason = "between 0 and 100"
     )]
     let score = (best * (found.weight / heaviest).clamp(0.0, 1.0)) as u8;
-    score
+    if found.fact.superseded {
+        score.saturating_sub(OLD)
+    } else {
+        score
+    }
 }
+
+/// What a text of old versions is thought of less.
+const OLD: u8 = 5;
 
 /// Events told together: the same rule flags them first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -280,9 +285,9 @@ mod tests {
 
     #[test]
     fn the_errors_of_old_net_framework() {
-        leads(
+        first(
             "An unexpected error occurred on a receive",
-            &["reset-before-response"],
+            "reset-before-response",
         );
         leads(
             "The underlying connection was closed: An unexpected error occurred on a send.",

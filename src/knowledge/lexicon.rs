@@ -145,6 +145,12 @@ fn last_name(kind: &'static str) -> &'static str {
     if is_type { name } else { "" }
 }
 
+/// Whether a text is nothing but a proxy's code (`SD--`, `UC`), which case tells from others: those are looked up as
+/// codes.
+fn is_code(text: &str) -> bool {
+    text.ends_with("--") || text.len() == 2
+}
+
 /// A line of a stack trace that says where, not what: Java, .NET, Node, Python, Ruby, Go.
 fn is_frame(line: &str) -> bool {
     let line = line.trim();
@@ -178,7 +184,8 @@ impl Lexicon {
             let kind = fact.kind.map(last_name).filter(|name| {
                 !name.is_empty() && types.get(name).is_some_and(|it| *it <= FACTS_OF_A_TYPE)
             });
-            for text in [fact.text, fact.cause, kind].into_iter().flatten() {
+            let texts = [fact.text, fact.cause, kind].into_iter().flatten();
+            for text in texts.filter(|it| !is_code(it)) {
                 let phrase = *known.entry(text).or_insert_with(|| {
                     let words = spelled(text).map(|word| lexicon.word(word)).collect();
                     lexicon.phrases.push(Phrase {

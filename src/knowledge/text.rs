@@ -3,6 +3,7 @@
 //! `texts.tsv` has one row per text of a product, with the events it stands for, the versions it was read from or seen
 //! at, and its source. Variable parts are `…`. A row without text is a program that swallows the fault.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::event::{Side, WireEvent};
@@ -47,6 +48,8 @@ pub struct Fact {
     pub source: &'static str,
     /// What that is worth.
     pub basis: Basis,
+    /// It is of old versions only: another text is known of later ones.
+    pub superseded: bool,
 }
 
 static SOURCES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
@@ -66,11 +69,41 @@ pub(super) fn source(number: &str) -> &'static str {
 
 /// All texts.
 pub static FACTS: LazyLock<Vec<Fact>> = LazyLock::new(|| {
-    let rows = [include_str!("texts.tsv"), include_str!("texts_more.tsv")];
-    rows.into_iter()
-        .flat_map(table::rows)
-        .filter_map(fact)
-        .collect()
+    let files = [include_str!("texts.tsv"), include_str!("texts_more.tsv")];
+    let rows = files.into_iter().flat_map(table::rows);
+    let mut facts: Vec<Fact> = rows.filter_map(fact).collect();
+    let mut newest: HashMap<&'static str, u32> = HashMap::new();
+    for fact in &facts {
+        let from = leading_number(fact.versions).unwrap_or(0);
+        let newest = newest.entry(fact.product.name).or_default();
+        *newest = from.max(*newest);
+    }
+    for fact in &mut facts {
+        let last = fact
+            .versions
+            .split_once('-')
+            .and_then(|(_, to)| leading_number(to));
+        let newest = newest.get(fact.product.name).copied();
+        fact.superseded = last.is_some_and(|last| newest.is_some_and(|newest| newest > last));
+    }
+    facts
+});
+
+/// The facts of a product about an event, the best founded first.
+type Index = HashMap<(Side, &'static str, WireEvent), Vec<&'static Fact>>;
+
+static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    let mut index = Index::new();
+    for fact in FACTS.iter() {
+        for event in &fact.events {
+            let key = (fact.side, fact.product.name, *event);
+            index.entry(key).or_default().push(fact);
+        }
+    }
+    for facts in index.values_mut() {
+        facts.sort_by_key(|fact| (fact.superseded, fact.basis));
+    }
+    index
 });
 
 fn fact(row: [&'static str; 11]) -> Option<Fact> {
@@ -108,6 +141,7 @@ fn fact(row: [&'static str; 11]) -> Option<Fact> {
             "documented" => Basis::Documented,
             _ => Basis::Reported,
         },
+        superseded: false,
     })
 }
 
@@ -235,7 +269,7 @@ fn holds(long: &str, short: &str) -> bool {
 fn facts_of(
     events: &[WireEvent],
     side: Side,
-    product: &Product,
+    product: &'static Product,
     version: Option<&str>,
 ) -> Vec<&'static Fact> {
     let mut swallowed = Vec::new();
@@ -254,21 +288,19 @@ fn facts_of(
 fn facts_of_one(
     event: WireEvent,
     side: Side,
-    product: &Product,
+    product: &'static Product,
     version: Option<&str>,
 ) -> Vec<&'static Fact> {
     let mut at = Some(event);
     while let Some(event) = at {
-        let mut found: Vec<_> = FACTS
-            .iter()
-            .filter(|it| it.side == side && it.product == product && it.events.contains(&event))
-            .collect();
-        if found.iter().any(|it| covers(it.versions, version)) {
-            found.retain(|it| covers(it.versions, version));
-        }
-        if !found.is_empty() {
-            found.sort_by_key(|it| it.basis);
-            return found;
+        if let Some(known) = INDEX.get(&(side, product.name, event)) {
+            let fit = |it: &&&'static Fact| covers(it.versions, version);
+            let fitting: Vec<_> = known.iter().filter(fit).copied().collect();
+            return if fitting.is_empty() {
+                known.clone()
+            } else {
+                fitting
+            };
         }
         at = event.like();
     }
