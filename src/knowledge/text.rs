@@ -243,6 +243,7 @@ fn suspects(events: &[WireEvent], side: Side, fits: fn(&Product) -> bool) -> Vec
             it.text
                 .is_some_and(|told| holds(told, text) || holds(text, told))
         };
+        let room = told.len() < SUSPECTS;
         match told.iter_mut().find(alike) {
             Some(same) => {
                 same.also.push(product);
@@ -250,10 +251,10 @@ fn suspects(events: &[WireEvent], side: Side, fits: fn(&Product) -> bool) -> Vec
                     same.text = Some(text);
                 }
             }
-            None => told.push(prediction(fact, false)),
+            None if room => told.push(prediction(fact, false)),
+            None => {}
         }
     }
-    told.truncate(SUSPECTS);
     told
 }
 
