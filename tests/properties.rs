@@ -83,7 +83,7 @@ fn only(mut connections: Vec<Connection>) -> Connection {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn the_point_of_capture_changes_nothing(script in script(), point in 1..100_i64) {
@@ -201,7 +201,7 @@ fn moved(shots: &[Shot], nanos: i64) -> Vec<Shot> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn other_sequence_numbers_change_nothing(script in script(), shift: [u32; 2], point in 0..=100_i64) {

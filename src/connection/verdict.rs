@@ -231,6 +231,8 @@ fn who_was_first(a: &CloseEvent, b: &CloseEvent, client: End) -> (End, Closer) {
         // Of a FIN and a RST that crossed, the FIN.
         (None, Some(_)) => (End::A, Closer::Both),
         (Some(_), None) => (End::B, Closer::Both),
+        // Whoever has received a RST has no socket left to give up.
+        (Some(ResetKind::Abort), Some(ResetKind::Abort)) => (client, Closer::Both),
         (Some(_), Some(_)) => (if a.mark <= b.mark { End::A } else { End::B }, Closer::End),
     }
 }

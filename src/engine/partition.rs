@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 
+use hashbrown::HashSet;
+
 use super::stats::Stats;
 use super::{Event, Sink};
 use crate::connection::{Ended, Fit, Live};
@@ -12,6 +14,7 @@ use crate::decode::{Decoded, Flags, Quote, Segment, Skip};
 use crate::flow::{FlowKey, Slot, Table};
 use crate::http::Texts;
 use crate::mark::Mark;
+use crate::side::End;
 use crate::tcp::Received;
 use crate::time::Timestamp;
 
@@ -24,6 +27,9 @@ const MAX_AFTERLIFE: usize = 16;
 /// Settled connections whose addresses and ports are remembered, in one partition, so that a straggler is known as one
 /// and not taken for the middle of a new connection. Each has the place that its hash gives it, until another takes it.
 const GRAVES: usize = 1024;
+
+/// Addresses and ports that can stand for several connections in several VLANs, in one partition.
+const MAX_SPLIT: usize = 1024;
 
 /// A connection that is settled.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,6 +47,15 @@ struct Flow {
     before: Option<Box<Live>>,
     /// It is in the queue of closed ones.
     queued: bool,
+    /// The VLAN that each end's first segment came in.
+    vlans: [Option<u16>; 2],
+}
+
+impl Flow {
+    /// Whether what this end sends comes in another VLAN.
+    fn is_elsewhere(&self, from: End, vlan: u16) -> bool {
+        self.vlans[from.index()].is_some_and(|own| own != vlan)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -51,6 +66,8 @@ pub(super) struct Partition {
     closed: VecDeque<(Slot, Mark)>,
     /// Settled ones, by hash; empty until the first.
     graves: Vec<Grave>,
+    /// Addresses and ports ([`FlowKey::share`]) that stand for several connections at once, in several VLANs.
+    split: HashSet<u64, foldhash::fast::FixedState>,
     stats: Stats,
 }
 
@@ -74,26 +91,8 @@ impl Partition {
     }
 
     fn segment<S: Sink + ?Sized>(&mut self, key: &FlowKey, segment: &Segment<'_>, sink: &mut S) {
-        let (slot, is_first) = match self.table.find(key) {
-            Some(slot) => (slot, false),
-            None => {
-                let predecessor = self.grave(key.share());
-                if predecessor.is_some() && !opens(segment) {
-                    self.stats.segments += 1;
-                    self.stats.bounds.stragglers += 1;
-                    return;
-                }
-                if self.table.len() >= MAX_LIVE {
-                    self.make_room(segment.time, sink);
-                }
-                let flow = Flow {
-                    live: Box::new(Live::new(segment, predecessor)),
-                    share: key.share(),
-                    before: None,
-                    queued: false,
-                };
-                (self.table.insert(*key, flow), true)
-            }
+        let Some((slot, is_first)) = self.place(key, segment, sink) else {
+            return;
         };
         let Some(flow) = self.table.at(slot) else {
             return;
@@ -104,6 +103,14 @@ impl Partition {
         } else {
             flow.live.fit(from, segment, flow.before.as_deref())
         };
+        if fit == Fit::Fresh
+            && flow.is_elsewhere(from, segment.vlan)
+            && !flow.live.is_over()
+            && self.split.len() < MAX_SPLIT
+        {
+            self.split.insert(key.share());
+            return self.segment(key, segment, sink);
+        }
         let mut settled = [None, None];
         let (live, from) = match (fit, &mut flow.before) {
             (Fit::Before, Some(before)) => {
@@ -120,11 +127,13 @@ impl Partition {
                     flow.before = Some(old);
                 }
                 flow.queued = false;
+                flow.vlans = [None; 2];
                 let from = flow.live.end_of(segment.source);
                 (&mut flow.live, from)
             }
             _ => (&mut flow.live, from),
         };
+        flow.vlans[from.index()].get_or_insert(segment.vlan);
         let received = live.segment(from, segment, &mut self.texts);
         match received {
             Received::Taken => self.stats.segments += 1,
@@ -152,6 +161,51 @@ impl Partition {
         }
         if over && self.closed.len() > MAX_AFTERLIFE {
             self.let_oldest_go(segment.time, sink);
+        }
+    }
+
+    /// Where the flow of a segment is, and whether it has just been made; `None` if the connection is settled already and
+    /// this is a straggler of it.
+    #[inline]
+    fn place<S: Sink + ?Sized>(
+        &mut self,
+        key: &FlowKey,
+        segment: &Segment<'_>,
+        sink: &mut S,
+    ) -> Option<(Slot, bool)> {
+        let key = if self.split.contains(&key.share()) {
+            self.key_in_vlan(key, segment)
+        } else {
+            *key
+        };
+        if let Some(slot) = self.table.find(&key) {
+            return Some((slot, false));
+        }
+        let predecessor = self.grave(key.share());
+        if predecessor.is_some() && !opens(segment) {
+            self.stats.segments += 1;
+            self.stats.bounds.stragglers += 1;
+            return None;
+        }
+        if self.table.len() >= MAX_LIVE {
+            self.make_room(segment.time, sink);
+        }
+        let flow = Flow {
+            live: Box::new(Live::new(segment, predecessor)),
+            share: key.share(),
+            before: None,
+            queued: false,
+            vlans: [None; 2],
+        };
+        Some((self.table.insert(key, flow), true))
+    }
+
+    /// Of several connections with the same addresses and ports the first has them to itself, the others by VLAN.
+    fn key_in_vlan(&mut self, key: &FlowKey, segment: &Segment<'_>) -> FlowKey {
+        let first = self.table.find(key).and_then(|slot| self.table.at(slot));
+        match first {
+            Some(flow) if !flow.vlans.contains(&Some(segment.vlan)) => key.in_vlan(segment.vlan),
+            _ => *key,
         }
     }
 
@@ -244,4 +298,135 @@ fn opens(segment: &Segment<'_>) -> bool {
 /// The low bits of a share are the same throughout a partition.
 const fn grave_place(share: u64) -> usize {
     (share >> 32) as usize % GRAVES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::{Connection, Opening};
+    use crate::decode::{Context, Endpoint, Options};
+    use crate::mark::FrameNumber;
+    use crate::seq::Seq;
+
+    const CLIENT: Endpoint = Endpoint {
+        ip: std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)),
+        port: 40_000,
+    };
+    const SERVER: Endpoint = Endpoint {
+        ip: std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2)),
+        port: 80,
+    };
+
+    /// A segment from the client, or to it, a millisecond after the one with the number before.
+    fn segment(
+        frame: u64,
+        from_client: bool,
+        vlan: u16,
+        flags: Flags,
+        seq: u32,
+        ack: u32,
+    ) -> Segment<'static> {
+        let (source, destination) = if from_client {
+            (CLIENT, SERVER)
+        } else {
+            (SERVER, CLIENT)
+        };
+        Segment {
+            frame: FrameNumber(frame),
+            time: Timestamp::new(0, frame as u32 * 1_000_000),
+            interface: 0,
+            context: Context(0),
+            vlan,
+            link_digest: 0,
+            source,
+            destination,
+            ttl: 64,
+            ip_id: Some(frame as u16),
+            seq: Seq(seq),
+            ack: Seq(ack),
+            flags,
+            window: 1000,
+            urgent: 0,
+            options: Options::default(),
+            length: 0,
+            payload: &[],
+        }
+    }
+
+    fn run(segments: &[Segment<'_>]) -> (Vec<Connection>, Stats) {
+        let mut partition = Partition::new();
+        let mut connections = Vec::new();
+        for segment in segments {
+            let key = FlowKey::new(segment.source, segment.destination, segment.context);
+            partition.segment(&key, segment, &mut connections);
+        }
+        let stats = partition.finish(Timestamp::new(100, 0), &mut connections);
+        connections.sort_by_key(|connection| connection.first);
+        (connections, stats)
+    }
+
+    const SYN: Flags = Flags::SYN;
+    const ACK: Flags = Flags::ACK;
+    const SYN_ACK: Flags = SYN.with(ACK);
+    const FIN_ACK: Flags = Flags::FIN.with(ACK);
+
+    #[test]
+    fn the_same_ports_in_two_vlans_at_once_are_two_connections() {
+        let (connections, _) = run(&[
+            segment(1, true, 10, SYN, 100, 0),
+            segment(2, true, 20, SYN, 500, 0),
+            segment(3, false, 10, SYN_ACK, 200, 101),
+            segment(4, false, 20, SYN_ACK, 700, 501),
+            segment(5, true, 10, ACK, 101, 201),
+            segment(6, true, 20, ACK, 501, 701),
+        ]);
+        let openings: Vec<_> = connections.iter().map(|it| it.opening).collect();
+        assert_eq!(openings, [Opening::Handshake; 2]);
+    }
+
+    #[test]
+    fn both_directions_of_a_connection_may_have_their_own_vlan() {
+        let (connections, _) = run(&[
+            segment(1, true, 10, SYN, 100, 0),
+            segment(2, false, 20, SYN_ACK, 200, 101),
+            segment(3, true, 10, ACK, 101, 201),
+        ]);
+        assert_eq!(connections.len(), 1);
+    }
+
+    #[test]
+    fn a_straggler_of_a_settled_connection_is_no_new_one() {
+        let mut segments = vec![
+            segment(1, true, 0, SYN, 100, 0),
+            segment(2, false, 0, SYN_ACK, 200, 101),
+            segment(3, true, 0, ACK, 101, 201),
+            segment(4, true, 0, FIN_ACK, 101, 201),
+            segment(5, false, 0, FIN_ACK, 201, 102),
+            segment(6, true, 0, ACK, 102, 202),
+        ];
+        let first = segments.clone();
+        // As many more as it takes to have the first settled.
+        for number in 0..=MAX_AFTERLIFE as u64 {
+            for (step, mut again) in first.iter().copied().enumerate() {
+                let port = 41_000 + number as u16;
+                let end = if again.source == SERVER {
+                    &mut again.destination
+                } else {
+                    &mut again.source
+                };
+                end.port = port;
+                again.frame = FrameNumber(10 + number * 10 + step as u64);
+                again.time = Timestamp::new(1, number as u32 * 1000);
+                segments.push(again);
+            }
+        }
+        segments.push(Segment {
+            time: Timestamp::new(2, 0),
+            ..segment(1000, false, 0, FIN_ACK, 201, 102)
+        });
+        let (connections, stats) = run(&segments);
+        assert_eq!(connections.len(), MAX_AFTERLIFE + 2);
+        assert_eq!(stats.bounds.stragglers, 1);
+        assert_eq!(stats.segments, segments.len() as u64);
+    }
 }

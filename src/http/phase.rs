@@ -154,6 +154,13 @@ impl Conversation {
                 Some(Phase::Waiting) if waits(requester.other(), responses) => {
                     return Phase::ResponseHead;
                 }
+                // After an announced close nothing more is read (RFC 9112 §9.6); bytes that are no request ask nothing.
+                Some(Phase::Waiting)
+                    if exchange.method().is_none()
+                        && last.is_some_and(|it: &Exchange| it.closes().is_some()) =>
+                {
+                    continue;
+                }
                 Some(phase) => return phase,
                 // After a close was announced nothing more is owed: what was asked later is not answered (RFC 9112
                 // §9.6), unless it was.

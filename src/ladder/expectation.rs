@@ -239,6 +239,9 @@ pub(super) fn claim(words: &[&str]) -> Result<Claim, (usize, String)> {
         "findings" if words.len() == 1 => Err((0, "which? none, or the rules' names".to_owned())),
         "findings" if word(1) == "none" => end(2, Claim::Findings(Vec::new())),
         "findings" => {
+            if let Some(none) = words.iter().skip(1).position(|word| *word == "none") {
+                return Err((none + 1, "none is no rule".to_owned()));
+            }
             let mut rules: Vec<String> = words[1..].iter().map(|&word| word.to_owned()).collect();
             rules.sort();
             Ok(Claim::Findings(rules))

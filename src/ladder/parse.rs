@@ -353,6 +353,7 @@ mod tests {
         );
         refused(" => 0: orderly yes", 1, 5, "from 1");
         refused("=> orderly yes no", 1, 16, "may follow");
+        refused("=> findings a none", 1, 15, "no rule");
     }
 
     #[test]

@@ -90,11 +90,17 @@ pub struct Played {
     pub delay: i64,
 }
 
+/// When who says what, and how many bytes of the other side must be there before.
+type Say = (i64, usize, Vec<u8>, u32);
+
 /// What happens at a host.
 #[derive(Clone, Debug)]
 enum Happening {
-    Say(Vec<u8>),
-    Close { reset: bool },
+    /// The bytes, and how many bytes of the other side must be there before.
+    Say(Vec<u8>, u32),
+    Close {
+        reset: bool,
+    },
     CloseInAnswer,
     Acknowledge,
     Arrives(Packet),
@@ -104,6 +110,8 @@ enum Happening {
 struct Host {
     next: u32,
     got: u32,
+    /// Bytes of payload.
+    received: u32,
     id: u16,
     said_fin: bool,
     /// No socket any more.
@@ -173,7 +181,8 @@ impl<'a> Play<'a> {
     fn plan(&mut self, start: i64) {
         let script = self.script;
         let delay = script.delay * MS;
-        let mut says: Vec<(i64, usize, Vec<u8>)> = Vec::new();
+        let mut says: Vec<Say> = Vec::new();
+        let mut asked = 0;
         let mut free = [start, start];
         let mut answered = start;
         for turn in &script.turns {
@@ -182,11 +191,18 @@ impl<'a> Play<'a> {
             } else {
                 free[0].max(answered)
             } + turn.thinks[0] * MS;
-            let times = say(&turn.request, begin, 0, &mut says);
+            let times = say(&turn.request, begin, 0, 0, &mut says);
             free[0] = times.1 + MS / 2;
             let heard = if turn.early { times.0 } else { times.1 } + delay;
             let begin = free[1].max(heard) + turn.thinks[1] * MS + MS / 3;
-            let times = say(&turn.response, begin, 1, &mut says);
+            let first = asked
+                + if turn.early {
+                    1
+                } else {
+                    turn.request.bytes.len() as u32
+                };
+            asked += turn.request.bytes.len() as u32;
+            let times = say(&turn.response, begin, 1, first, &mut says);
             free[1] = times.1 + MS / 2;
             answered = times.1 + delay + MS / 5;
         }
@@ -197,10 +213,10 @@ impl<'a> Play<'a> {
             .checked_sub(1)
             .and_then(|index| says.get(index.min(says.len().saturating_sub(1))));
         let close = last.map_or(start, |(at, ..)| *at) + script.close_gap * MS + MS / 7;
-        for (at, host, bytes) in says {
+        for (at, host, bytes, needs) in says {
             // The closer has nothing more to say; the other may, until it hears of it.
             if host != closer || at < close {
-                self.at(at, host, Happening::Say(bytes));
+                self.at(at, host, Happening::Say(bytes, needs));
             }
         }
         self.at(
@@ -262,8 +278,10 @@ impl<'a> Play<'a> {
         match happening {
             Happening::Arrives(packet) => self.arrives(at, host, &packet),
             _ if me.dead => {}
-            Happening::Say(_) if me.said_fin => {}
-            Happening::Say(bytes) => self.send(at, host, ACK, bytes),
+            Happening::Say(..) if me.said_fin => {}
+            // Nobody answers what was never asked.
+            Happening::Say(_, needs) if me.received < needs => {}
+            Happening::Say(bytes, _) => self.send(at, host, ACK, bytes),
             Happening::Acknowledge => self.send(at, host, ACK, Vec::new()),
             Happening::Close { .. } | Happening::CloseInAnswer if me.said_fin => {}
             Happening::Close { reset: true } => {
@@ -303,6 +321,7 @@ impl<'a> Play<'a> {
             return;
         }
         let control = packet.flags & (SYN | FIN);
+        me.received += packet.payload.len() as u32;
         me.got = packet
             .seq
             .wrapping_add(packet.payload.len() as u32)
@@ -320,7 +339,7 @@ impl<'a> Play<'a> {
                     Then::Close => self.at(at + MS / 50, host, Happening::CloseInAnswer),
                     Then::FinishAndClose => {
                         let after = self.agenda.iter().filter(|(_, (whose, what))| {
-                            *whose == host && matches!(what, Happening::Say(_))
+                            *whose == host && matches!(what, Happening::Say(..))
                         });
                         let last = after.map(|((at, _), _)| *at).max().unwrap_or(at);
                         self.at(last.max(at) + MS / 50, host, Happening::CloseInAnswer);
@@ -335,10 +354,10 @@ impl<'a> Play<'a> {
 }
 
 /// Says a message in its parts; when the first and the last of them were sent.
-fn say(said: &Said, begin: i64, host: usize, says: &mut Vec<(i64, usize, Vec<u8>)>) -> (i64, i64) {
+fn say(said: &Said, begin: i64, host: usize, needs: u32, says: &mut Vec<Say>) -> (i64, i64) {
     let mut at = begin;
     for part in parts(&said.bytes, &said.parts) {
-        says.push((at, host, part.to_vec()));
+        says.push((at, host, part.to_vec(), needs));
         at += MS / 10;
     }
     (begin, at - MS / 10)

@@ -43,16 +43,22 @@ pub fn read(bytes: &[u8], threads: usize) -> Option<Reading> {
 }
 
 /// Reads a source to its end.
-pub fn analyse(mut source: Box<dyn Source>, threads: usize) -> Reading {
+pub fn analyse(source: Box<dyn Source>, threads: usize) -> Reading {
+    analyse_told(source, threads, None)
+}
+
+/// As [`analyse`], and somebody knows which ports the clients' systems hand out.
+pub fn analyse_told(
+    mut source: Box<dyn Source>,
+    threads: usize,
+    range: Option<(u16, u16)>,
+) -> Reading {
     let analysis = engine::analyse(&mut *source, &Settings::default(), threads, &mut |_| ())
         .expect("an input that could be opened is read as far as it goes");
     let stats = analysis.stats;
     let end = stats.span.map(|(_, last)| last).unwrap_or_default();
     let time_wait = Duration::from_secs(60);
-    let settings = hosts::Settings {
-        time_wait,
-        range: None,
-    };
+    let settings = hosts::Settings { time_wait, range };
     let sockets = hosts::sockets(&analysis.briefs, &settings, end);
     let findings = rules::evaluate(&analysis.connections, &analysis.briefs, &sockets);
     let inputs = source.files().iter().map(|file| ledger::Input {
