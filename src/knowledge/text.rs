@@ -21,6 +21,8 @@ pub enum Basis {
     Documented,
     /// Users report it.
     Reported,
+    /// Generally known, not checked.
+    Presumed,
 }
 
 /// One text of one product.
@@ -139,7 +141,8 @@ fn fact(row: [&'static str; 11]) -> Option<Fact> {
             it if it.ends_with("seen") || it == "reproduced" => Basis::Seen,
             "source-code" => Basis::Source,
             "documented" => Basis::Documented,
-            _ => Basis::Reported,
+            "seen-in-thread" => Basis::Reported,
+            _ => Basis::Presumed,
         },
         superseded: false,
     })
