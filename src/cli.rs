@@ -39,7 +39,7 @@ pub enum Command {
     Report(Report),
     /// Show one connection of a capture as a ladder: every packet, with both ends' states
     Ladder(Ladder),
-    /// Print a rule's page: what happened, why it matters, what to change
+    /// Print a rule's page, or what an error text, a code or a log line may mean on the wire
     Explain(Explain),
     /// List the rules, a line each
     Rules,
@@ -133,9 +133,9 @@ pub struct Ladder {
 /// `hangup explain`.
 #[derive(Args, Debug)]
 pub struct Explain {
-    /// The rule's name, as reports give it
-    #[arg(value_name = "RULE")]
-    pub rule: String,
+    /// A rule's name, or an error text, a code, a line from a log
+    #[arg(value_name = "RULE|TEXT", required = true, allow_hyphen_values = true)]
+    pub text: Vec<String>,
 }
 
 /// `--min-severity`, `--fail-on`.

@@ -17,6 +17,7 @@ pub mod escape;
 pub mod flow;
 pub mod hosts;
 pub mod http;
+pub mod knowledge;
 pub mod ladder;
 pub mod ledger;
 pub mod mark;

@@ -16,6 +16,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::cli::{self, Cli, Command};
 use crate::escape::escape;
+use crate::knowledge;
 use crate::report::{self, Shown, Zone};
 use crate::rules;
 
@@ -187,9 +188,13 @@ fn man(command: Option<&str>) -> Result<ExitCode> {
 }
 
 fn explain(asked: &cli::Explain) -> Result<ExitCode> {
-    let name = asked.rule.trim();
-    let Some(page) = rules::explain(name) else {
-        bail!("no rule is called {name:?}; `hangup rules` lists them");
+    let text = asked.text.join(" ");
+    let name = text.trim();
+    let page = rules::explain(name).or_else(|| report::explanation(&knowledge::explain(name)));
+    let Some(page) = page else {
+        bail!(
+            "{name:?} is no rule and no known error text or code; `hangup rules` lists the rules"
+        );
     };
     print(page)
 }

@@ -6,6 +6,7 @@
 
 mod clock;
 mod csv;
+mod explain;
 mod groups;
 mod json;
 mod line;
@@ -19,6 +20,7 @@ mod words;
 use std::io::{self, Write};
 
 pub use clock::Zone;
+pub use explain::explanation;
 
 use crate::ledger::Snapshot;
 use view::View;

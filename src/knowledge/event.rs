@@ -1,0 +1,359 @@
+//! What the wire can present to an application, as the application meets it: the vocabulary that joins a capture to an
+//! error text.
+//!
+//! An event is named from the side of the one who suffers it: a client that waits and gets a FIN, a server whose client
+//! resets. A proxy has no events of its own on the wire: towards its backend it is a client, towards its client a server.
+//! The few events that no packet shows are here too, so that `explain` can say so.
+
+use std::fmt;
+
+/// Whose log it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The one that opened the connection; a proxy towards its backend.
+    Client,
+    /// The one that was called; a proxy towards its client.
+    Server,
+}
+
+impl Side {
+    /// The word in tables and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// What of an event a capture holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Trace {
+    /// Its own packets.
+    Packets,
+    /// No packet of its own; what came before or after may show it.
+    Circumstance,
+}
+
+macro_rules! events {
+    ($($side:ident $trace:ident $variant:ident $name:literal $story:literal [$($rule:literal)*])*) => {
+        /// A wire event. The names are the ones in the tables.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum WireEvent {
+            $(#[doc = $story] $variant,)*
+        }
+
+        impl WireEvent {
+            /// All, in the order of a connection's life, the client's first.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The name in tables.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+
+            /// Who suffers it.
+            #[must_use]
+            pub const fn side(self) -> Side {
+                match self { $(Self::$variant => Side::$side),* }
+            }
+
+            /// Whether packets show it.
+            #[must_use]
+            pub const fn trace(self) -> Trace {
+                match self { $(Self::$variant => Trace::$trace),* }
+            }
+
+            /// What happens, in a line.
+            #[must_use]
+            pub const fn story(self) -> &'static str {
+                match self { $(Self::$variant => $story),* }
+            }
+
+            /// The rules that flag it, the most telling first.
+            #[must_use]
+            pub const fn rules(self) -> &'static [&'static str] {
+                match self { $(Self::$variant => &[$($rule),*]),* }
+            }
+
+            /// The event with this name.
+            #[must_use]
+            pub fn named(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+events! {
+    // Connecting.
+    Client Packets ConnectRefused "connect-refused" "the SYN is answered by a RST: nobody listens there, or a firewall says so" ["connection-refused"]
+    Client Packets ConnectUnanswered "connect-unanswered" "the SYN is not answered until the client's own limit" ["connect-unanswered" "accept-queue-overflow" "nat-ports-exhausted"]
+    Client Packets ConnectUnansweredToTheEnd "connect-unanswered-os" "the SYN is not answered until the system gives up" ["connect-unanswered" "accept-queue-overflow" "nat-ports-exhausted"]
+    Client Packets HostUnreachable "host-unreachable" "ICMP answers the SYN: host unreachable" ["connection-unreachable"]
+    Client Packets NetUnreachable "net-unreachable" "ICMP answers the SYN: network unreachable" ["connection-unreachable"]
+    Client Packets AdminProhibited "admin-prohibited" "ICMP answers the SYN: administratively prohibited" ["connection-unreachable"]
+    Client Packets PortUnreachable "port-unreachable" "ICMP answers the SYN: port unreachable" ["connection-unreachable"]
+    Client Circumstance PortsExhausted "ports-exhausted" "the client has no free port: connecting fails before a SYN is sent" ["ephemeral-ports-exhausted" "ephemeral-port-pressure" "time-wait-on-client"]
+    Client Circumstance PortForbidden "port-forbidden" "the client's own system forbids the socket: nothing is sent" []
+    Client Packets NameNotFound "name-not-found" "the server's name cannot be resolved" ["name-resolution-failed"]
+
+    // Before the response.
+    Client Packets FinAfterAccept "fin-after-accept" "the server closes right after it accepted" ["closed-before-request" "closed-before-response"]
+    Client Packets RstAfterAccept "rst-after-accept" "the server resets right after it accepted" ["reset-after-handshake" "reset-before-response"]
+    Client Packets FinBeforeResponse "fin-before-response" "the server closes a fresh connection without answering the request" ["closed-before-response" "closed-before-request"]
+    Client Packets RstBeforeResponse "rst-before-response" "a fresh connection is reset before any byte of the response" ["reset-before-response" "reset-injected"]
+    Client Packets FinWhileSending "fin-while-sending" "the server closes while the request is being sent" ["closed-before-request" "early-response-reset"]
+    Client Packets RstWhileSending "rst-while-sending" "the connection is reset while the request is being sent" ["early-response-reset" "reset-before-response"]
+    Client Packets EarlyResponseThenRst "early-response-then-rst" "the server answers early, then resets while the client still sends" ["early-response-reset"]
+    Client Packets ServerSilent "server-silent" "no response until the client's limit" ["client-gave-up-waiting"]
+    Client Packets RetransmissionsExhausted "retransmissions-exhausted" "what is sent is no longer acknowledged, until the system gives up" ["retransmissions-exhausted" "idle-state-lost"]
+    Client Packets KeepAliveUnanswered "keepalive-unanswered" "TCP keep-alive probes are not answered" ["keepalive-probes-unanswered"]
+    Client Packets Expect417 "expect-417" "the server refuses `Expect: 100-continue`" ["expect-continue-stall"]
+    Client Packets ClientAbort "client-abort" "the client's own program gives the request up" ["client-gave-up-waiting" "client-left-mid-response"]
+
+    // In the response.
+    Client Packets FinInStatusLine "fin-in-status-line" "the server closes within the status line" ["response-cut-short"]
+    Client Packets FinInHeaders "fin-in-headers" "the server closes within the response's headers" ["response-cut-short"]
+    Client Packets RstInHeaders "rst-in-headers" "the connection is reset within the response's headers" ["reset-mid-response"]
+    Client Packets FinInBodyLength "fin-in-body-length" "the server closes before Content-Length is reached" ["response-cut-short"]
+    Client Packets RstInBodyLength "rst-in-body-length" "the connection is reset before Content-Length is reached" ["reset-mid-response" "response-cut-short"]
+    Client Packets FinInChunk "fin-in-chunk" "the server closes within a chunk" ["response-cut-short"]
+    Client Packets FinBetweenChunks "fin-between-chunks" "the server closes between chunks, the last one missing" ["response-cut-short"]
+    Client Packets RstInChunk "rst-in-chunk" "the connection is reset within a chunked body" ["reset-mid-response" "response-cut-short"]
+    Client Packets RstInBodyUntilClose "rst-in-body-until-close" "the connection is reset in a body that the close should have ended" ["response-end-unknown" "reset-mid-response"]
+    Client Packets BodyStalled "body-stalled" "the body stops coming until the client's limit" ["client-gave-up-waiting" "client-left-mid-response" "response-cut-short"]
+
+    // On a reused connection.
+    Client Packets IdleFin "idle-fin" "the server closes an idle connection; the client's next request comes later" ["idle-timeout-close" "reuse-of-closed-connection"]
+    Client Packets IdleFinPost "idle-fin-post" "the server closes an idle connection; a request that must not be repeated comes later" ["idle-timeout-close" "reuse-of-closed-connection"]
+    Client Packets RaceFin "race-fin" "the server's close of an idle connection crosses the next request; the client reads an end" ["keep-alive-race" "reuse-of-closed-connection"]
+    Client Packets RaceFinPost "race-fin-post" "the server's close of an idle connection crosses a request that must not be repeated" ["keep-alive-race" "reuse-of-closed-connection"]
+    Client Packets RaceRst "race-rst" "a request on a reused connection is answered by a RST" ["keep-alive-race" "reuse-of-forgotten-connection" "reset-before-response"]
+    Client Packets RaceRstPost "race-rst-post" "a request that must not be repeated is answered by a RST on a reused connection" ["keep-alive-race" "reuse-of-forgotten-connection" "reset-before-response"]
+    Client Packets RaceWriteFails "race-write-fails" "a reused connection was already reset when the request was written" ["keep-alive-race" "reuse-of-closed-connection" "reset-before-response"]
+    Client Packets Idle408Fin "idle-408-fin" "the server sends 408 on an idle connection and closes" ["unsolicited-response" "idle-timeout-close"]
+    Client Packets Idle408FinPost "idle-408-fin-post" "the server sends 408 on an idle connection and closes; a request that must not be repeated follows" ["unsolicited-response" "idle-timeout-close"]
+    Client Circumstance IdleStateDropped "idle-state-dropped" "a device in between forgets an idle connection without a packet" ["idle-state-lost" "reuse-of-forgotten-connection"]
+
+    // A response that is no HTTP.
+    Client Packets BadStatusLine "bad-status-line" "what comes is not a status line" ["malformed-response"]
+    Client Packets Http09Response "http09-response" "a body comes without any head" ["malformed-response"]
+    Client Packets BadStatusCode "bad-status-code" "the status is not three digits" ["malformed-response"]
+    Client Packets BadHttpVersion "bad-http-version" "the version in the status line is unknown" ["malformed-response"]
+    Client Packets HeaderWithoutColon "header-without-colon" "a header line has no colon" ["malformed-response"]
+    Client Packets SpaceInHeaderName "space-in-header-name" "a header's name holds a space" ["malformed-response"]
+    Client Packets SpaceBeforeColon "space-before-colon" "a space stands before a header's colon" ["malformed-response"]
+    Client Packets NulInHeader "nul-in-header" "a header holds a NUL byte" ["malformed-response"]
+    Client Packets BareLf "bare-lf" "header lines end in a bare line feed" ["malformed-response"]
+    Client Packets ObsFold "obs-fold" "a header is folded over two lines" ["malformed-response"]
+    Client Packets HeaderTooLarge "header-too-large" "the head is larger than the client allows" ["malformed-response"]
+    Client Packets LengthAndChunked "length-and-chunked" "the response has both Content-Length and chunked" ["ambiguous-message-length"]
+    Client Packets DifferingLengths "differing-lengths" "the response has two Content-Lengths that differ" ["ambiguous-message-length"]
+    Client Packets BadContentLength "bad-content-length" "Content-Length is no number" ["malformed-response" "ambiguous-message-length"]
+    Client Packets NegativeContentLength "negative-content-length" "Content-Length is negative" ["malformed-response" "ambiguous-message-length"]
+    Client Packets BadTransferEncoding "bad-transfer-encoding" "Transfer-Encoding names a coding that does not exist" ["malformed-response" "ambiguous-message-length"]
+    Client Packets RepeatedTransferEncoding "repeated-transfer-encoding" "Transfer-Encoding: chunked comes twice" ["ambiguous-message-length"]
+    Client Packets BadChunkSize "bad-chunk-size" "a chunk's size is no hexadecimal number" ["malformed-response"]
+    Client Packets ExcessBody "excess-body" "bytes follow the complete response" ["body-overrun"]
+    Client Packets BodyOn204 "body-on-204" "a 204 or 304 response carries a body" ["body-overrun"]
+    Client Packets BadContentEncoding "bad-content-encoding" "the body is not in the coding that Content-Encoding names" []
+
+    // TLS.
+    Client Packets TlsFinAfterHello "tls-fin-after-hello" "the server closes after the ClientHello" ["tls-handshake-cut"]
+    Client Packets TlsRstAfterHello "tls-rst-after-hello" "the connection is reset after the ClientHello" ["tls-handshake-cut" "reset-on-name" "reset-injected"]
+    Client Packets TlsAlertHandshakeFailure "tls-alert-handshake-failure" "the server sends the alert handshake_failure" ["tls-alert"]
+    Client Packets TlsAlertProtocolVersion "tls-alert-protocol-version" "the server sends the alert protocol_version" ["tls-no-common-version" "tls-alert"]
+    Client Packets TlsAlertUnrecognizedName "tls-alert-unrecognized-name" "the server sends the alert unrecognized_name" ["tls-alert"]
+    Client Packets TlsPlaintextAnswer "tls-plaintext-answer" "the ClientHello is answered in plain text" ["tls-plaintext-mismatch"]
+    Client Packets TlsHandshakeSilent "tls-handshake-silent" "the ClientHello is not answered until the client's limit" ["client-gave-up-waiting" "tls-handshake-cut" "path-mtu-blackhole"]
+    Client Packets TlsCertExpired "tls-cert-expired" "the client rejects the certificate: expired" ["tls-certificate-expired" "tls-certificate-rejected"]
+    Client Packets TlsCertUntrusted "tls-cert-untrusted" "the client rejects the certificate: issuer not trusted" ["tls-certificate-rejected"]
+    Client Packets TlsCertNameMismatch "tls-cert-name-mismatch" "the client rejects the certificate: another name" ["tls-name-mismatch" "tls-certificate-rejected"]
+    Client Packets TlsClientCertRequired "tls-client-cert-required" "the server wants a client certificate" ["tls-client-certificate-missing" "tls-alert"]
+    Client Packets TlsTruncation "tls-truncation" "a body that the close ends has no close_notify" ["tls-no-close-notify" "response-end-unknown"]
+    Client Packets TlsFinInBody "tls-fin-in-body" "the server closes in the body, inside TLS" ["response-cut-short" "tls-no-close-notify"]
+    Client Packets TlsRstInBody "tls-rst-in-body" "the connection is reset in the body, inside TLS" ["reset-mid-response"]
+    Client Packets TlsFinBeforeResponse "tls-fin-before-response" "the server closes without a response, inside TLS" ["closed-before-response" "tls-no-close-notify"]
+    Client Packets TlsNotifyBeforeResponse "tls-notify-before-response" "the server sends close_notify and no response" ["closed-before-response"]
+    Client Packets TlsRstBeforeResponse "tls-rst-before-response" "the connection is reset without a response, inside TLS" ["reset-before-response"]
+
+    // Through a proxy.
+    Client Packets Proxy403 "proxy-403" "the proxy refuses CONNECT: 403" ["proxy-refused"]
+    Client Packets Proxy407 "proxy-407" "the proxy wants credentials: 407" ["proxy-refused"]
+    Client Packets Proxy502 "proxy-502" "the proxy cannot reach the server: 502" ["proxy-refused"]
+    Client Packets Proxy503 "proxy-503" "the proxy has no server: 503" ["proxy-refused"]
+    Client Packets Proxy504 "proxy-504" "the proxy's server does not answer: 504" ["proxy-refused" "gateway-timeout"]
+    Client Packets ProxyFin "proxy-fin" "the proxy closes instead of answering CONNECT" ["proxy-refused" "closed-before-response"]
+    Client Packets ProxyRst "proxy-rst" "the proxy resets instead of answering CONNECT" ["proxy-refused" "reset-before-response"]
+    Client Packets ProxyHandshake "proxy-handshake" "the talk with the proxy fails" ["proxy-refused"]
+
+    // HTTP/2 and WebSocket.
+    Client Packets H2Fin "h2-fin" "the connection closes with streams open" ["h2-close-without-goaway"]
+    Client Packets H2Goaway "h2-goaway" "the server sends GOAWAY" ["h2-goaway"]
+    Client Packets H2NoSettings "h2-no-settings" "the server does not answer the HTTP/2 preface" ["h2-preface-mismatch"]
+    Client Packets H2ProtocolError "h2-protocol-error" "HTTP/2 frames break the protocol" ["h2-goaway" "h2-preface-mismatch"]
+    Client Packets H2ResetStream "h2-reset-stream" "the server resets one stream" ["h2-reset-stream" "h2-reset-burst"]
+    Client Packets WebsocketCut "websocket-cut" "a WebSocket ends without a Close frame" ["websocket-abnormal-close"]
+
+    // A proxy answers by itself.
+    Client Circumstance ProxyNoBackend "proxy-no-backend" "the proxy knows no healthy backend: it connects nowhere" []
+    Client Circumstance ProxyOverload "proxy-overload" "the proxy is at a limit of its own" []
+    Client Packets ProxyTimeLimit "proxy-time-limit" "the proxy's limit for the whole request is reached" ["gateway-timeout"]
+    Client Circumstance ProxyOwnAnswer "proxy-own-answer" "the proxy answers without asking a backend" []
+    Client Packets ProxyKill "proxy-kill" "the proxy is told to end the connection" ["reset-mid-response" "response-cut-short"]
+
+    // The server's side: the client leaves.
+    Server Packets ClientFinBeforeRequest "client-fin-before-request" "the client connects and closes without a request" ["preconnect-unused" "health-probe"]
+    Server Packets ClientRstBeforeRequest "client-rst-before-request" "the client connects and resets without a request" ["health-probe" "client-reset-handshake"]
+    Server Packets ClientFinWhileWaiting "client-fin-while-waiting" "the client closes while it waits for the response" ["client-gave-up-waiting" "response-after-client-left" "half-close-taken-as-abort"]
+    Server Packets ClientRstWhileWaiting "client-rst-while-waiting" "the client resets while it waits for the response" ["client-gave-up-waiting" "response-after-client-left"]
+    Server Packets ClientFinInResponse "client-fin-in-response" "the client closes while the response is being sent" ["client-left-mid-response"]
+    Server Packets ClientRstInResponse "client-rst-in-response" "the client resets while the response is being sent" ["client-left-mid-response"]
+    Server Packets ClientStoppedReading "client-stopped-reading" "the client stops taking the response" ["client-left-mid-response" "retransmissions-exhausted"]
+    Server Packets ClientFinInRequestHead "client-fin-in-request-head" "the client closes within the request's head" ["client-left-mid-upload" "malformed-request"]
+    Server Packets ClientRstInRequestHead "client-rst-in-request-head" "the client resets within the request's head" ["client-left-mid-upload"]
+    Server Packets ClientFinInRequestBody "client-fin-in-request-body" "the client closes within the request's body" ["client-left-mid-upload"]
+    Server Packets ClientRstInRequestBody "client-rst-in-request-body" "the client resets within the request's body" ["client-left-mid-upload"]
+    Server Packets ClientFinInRequestChunk "client-fin-in-request-chunk" "the client closes within a chunked request body" ["client-left-mid-upload"]
+    Server Packets RequestHeadStalled "request-head-stalled" "the request's head does not come to its end in time" ["client-left-mid-upload" "preconnect-unused" "unsolicited-response"]
+    Server Packets RequestBodyStalled "request-body-stalled" "the request's body does not come to its end in time" ["client-left-mid-upload" "path-mtu-blackhole"]
+    Server Packets IdleClose "idle-close" "the server closes an idle connection" ["idle-timeout-close"]
+
+    // The server's side: a request that is none.
+    Server Packets RequestBadLine "request-bad-line" "what comes is not a request line" ["malformed-request"]
+    Server Packets RequestBadHeader "request-bad-header" "a header of the request breaks the grammar" ["malformed-request"]
+    Server Packets RequestBadLength "request-bad-length" "the request's Content-Length is no number" ["malformed-request" "ambiguous-message-length"]
+    Server Packets RequestDifferingLengths "request-differing-lengths" "the request has two Content-Lengths that differ" ["ambiguous-message-length"]
+    Server Packets RequestLengthAndChunked "request-length-and-chunked" "the request has both Content-Length and chunked" ["ambiguous-message-length"]
+    Server Packets RequestBadEncoding "request-bad-encoding" "the request's Transfer-Encoding is unknown" ["malformed-request" "ambiguous-message-length"]
+    Server Packets RequestBadChunk "request-bad-chunk" "a chunk's size in the request is no hexadecimal number" ["malformed-request"]
+    Server Packets RequestHeaderTooLarge "request-header-too-large" "the request's head is larger than the server allows" ["malformed-request"]
+    Server Packets RequestBodyTooLarge "request-body-too-large" "the request's body is larger than the server allows" ["early-response-reset"]
+    Server Packets RequestNoHost "request-no-host" "the request has no Host" ["malformed-request"]
+    Server Packets PlainToTls "plain-to-tls" "plain HTTP comes to a TLS port" ["tls-plaintext-mismatch"]
+    Server Packets TlsToPlain "tls-to-plain" "a ClientHello comes to a plain port" ["tls-plaintext-mismatch"]
+    Server Packets TlsClientRejectsCert "tls-client-rejects-cert" "the client rejects the server's certificate" ["tls-certificate-rejected" "tls-alert"]
+    Server Packets TlsClientTooOld "tls-client-too-old" "the client speaks no version that the server takes" ["tls-no-common-version" "tls-alert"]
+    Server Packets TlsClientFinInHandshake "tls-client-fin-in-handshake" "the client closes within the TLS handshake" ["tls-handshake-cut" "health-probe"]
+    Server Packets TlsClientRstInHandshake "tls-client-rst-in-handshake" "the client resets within the TLS handshake" ["tls-handshake-cut" "health-probe"]
+
+    // The server fails by itself.
+    Server Packets ServerTimeLimit "server-time-limit" "the server's own limit for a request is reached" ["server-time-limit" "reset-before-response" "closed-before-response"]
+    Server Packets ServerWorkerLost "server-worker-lost" "the process that had the request is gone" ["reset-before-response" "closed-before-response"]
+    Server Packets ServerAbortsResponse "server-aborts-response" "the program fails while it sends the response" ["response-cut-short" "reset-mid-response"]
+    Server Packets ServerOverload "server-overload" "the server turns requests away: 503" ["server-time-limit"]
+    Server Packets ServerError "server-error" "the server answers 500" ["server-time-limit"]
+    Server Circumstance Preload "preload" "IIS warms an application up by a request that crosses no socket" ["periodic-abandoned-request"]
+}
+
+impl WireEvent {
+    /// The same for a request that must not be repeated by itself (RFC 9110 §9.2.2): clients that retry a GET in
+    /// silence report it.
+    #[must_use]
+    pub const fn for_unsafe_method(self) -> Self {
+        match self {
+            Self::IdleFin => Self::IdleFinPost,
+            Self::RaceFin => Self::RaceFinPost,
+            Self::RaceRst => Self::RaceRstPost,
+            Self::Idle408Fin => Self::Idle408FinPost,
+            other => other,
+        }
+    }
+
+    /// The event whose texts hold for this one where a stack has none of its own: the same thing happens to the
+    /// application, at a place that few programs tell apart.
+    #[must_use]
+    pub const fn like(self) -> Option<Self> {
+        Some(match self {
+            Self::IdleFinPost => Self::IdleFin,
+            Self::RaceFinPost => Self::RaceFin,
+            Self::RaceRstPost => Self::RaceRst,
+            Self::Idle408FinPost => Self::Idle408Fin,
+            Self::RaceFin | Self::FinAfterAccept => Self::FinBeforeResponse,
+            Self::RaceRst | Self::RstAfterAccept | Self::RaceWriteFails => Self::RstBeforeResponse,
+            Self::ConnectUnansweredToTheEnd => Self::ConnectUnanswered,
+            Self::AdminProhibited | Self::NetUnreachable => Self::HostUnreachable,
+            Self::PortUnreachable => Self::ConnectRefused,
+            Self::FinInStatusLine => Self::FinBeforeResponse,
+            Self::RstInHeaders => Self::RstBeforeResponse,
+            Self::FinBetweenChunks => Self::FinInChunk,
+            Self::RstInChunk | Self::RstInBodyUntilClose => Self::RstInBodyLength,
+            Self::SpaceBeforeColon => Self::SpaceInHeaderName,
+            Self::NegativeContentLength => Self::BadContentLength,
+            Self::TlsFinInBody => Self::FinInBodyLength,
+            Self::TlsRstInBody => Self::RstInBodyLength,
+            Self::TlsFinBeforeResponse | Self::TlsNotifyBeforeResponse => Self::FinBeforeResponse,
+            Self::TlsRstBeforeResponse => Self::RstBeforeResponse,
+            Self::ProxyFin => Self::FinBeforeResponse,
+            Self::ProxyRst => Self::RstBeforeResponse,
+            Self::ClientFinInRequestChunk => Self::ClientFinInRequestBody,
+            Self::ClientFinInResponse => Self::ClientRstInResponse,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for WireEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_back_and_are_kebab_case() {
+        for event in WireEvent::ALL {
+            assert_eq!(WireEvent::named(event.name()), Some(*event));
+            let name = event.name().bytes();
+            assert!(
+                name.clone()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'),
+                "{event}"
+            );
+            for rule in event.rules() {
+                assert!(
+                    rule.bytes()
+                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+                    "{event}: {rule}"
+                );
+            }
+        }
+        assert_eq!(WireEvent::named("no-such-event"), None);
+    }
+
+    #[test]
+    fn what_packets_show_is_flagged() {
+        let silent: Vec<_> = WireEvent::ALL
+            .iter()
+            .filter(|event| event.trace() == Trace::Packets && event.rules().is_empty())
+            .collect();
+        assert_eq!(
+            silent,
+            [&WireEvent::BadContentEncoding],
+            "TCP and HTTP are well there"
+        );
+    }
+
+    #[test]
+    fn likeness_ends() {
+        for event in WireEvent::ALL {
+            let mut at = *event;
+            for _ in 0..4 {
+                match at.like() {
+                    Some(next) => {
+                        assert_eq!(next.side(), event.side(), "{event}");
+                        at = next;
+                    }
+                    None => break,
+                }
+            }
+            assert_eq!(at.like(), None, "{event}");
+        }
+    }
+}

@@ -1,0 +1,466 @@
+//! From an error text, a code or a pasted log line to the wire and the rules: what `hangup explain TEXT` says.
+//!
+//! Exact codes come first, known texts second. What is found is told by wire event; events that the same rule flags
+//! first are told together.
+
+use super::code::{Code, codes_in};
+use super::event::{Trace, WireEvent};
+use super::hint::{Hints, head, hints_in};
+use super::lexicon::{Fit, Found, resembling};
+use super::stack::Product;
+
+/// Why an event is thought of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The text holds its code.
+    Code(&'static Code),
+    /// A program says so: the known text, and how well it fits.
+    Text(&'static str, Fit),
+}
+
+/// A wire event that may be behind the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Match {
+    /// The event.
+    pub what: WireEvent,
+    /// The rules that flag it, the most telling first.
+    pub rules: Vec<&'static str>,
+    /// The programs that say the text at this event; none when a code led here.
+    pub products: Vec<&'static Product>,
+    /// From 0 to 100: 100 for a code or a whole text.
+    pub score: u8,
+    /// Why.
+    pub why: Why,
+}
+
+/// What is read of a pasted text.
+const BYTES: usize = 16 * 1024;
+
+/// Events that are thought of first where a text fits many: the ones that break programs most.
+const COMMON: &[WireEvent] = &[
+    WireEvent::RaceFin,
+    WireEvent::RaceRst,
+    WireEvent::FinBeforeResponse,
+    WireEvent::RstBeforeResponse,
+    WireEvent::ConnectRefused,
+    WireEvent::ServerSilent,
+    WireEvent::ConnectUnanswered,
+    WireEvent::RstInBodyLength,
+    WireEvent::FinInBodyLength,
+    WireEvent::RstWhileSending,
+    WireEvent::ClientFinWhileWaiting,
+    WireEvent::ClientRstInResponse,
+];
+
+/// The wire events that a text may stand for, the likeliest first.
+#[must_use]
+pub fn match_error(text: &str) -> Vec<Match> {
+    let text = head(text, BYTES);
+    matches(&codes_in(text), &resembling(text))
+}
+
+fn matches(codes: &[&'static Code], found: &[Found]) -> Vec<Match> {
+    let mut matches: Vec<Match> = Vec::new();
+    for code in codes {
+        for (index, event) in code.events.iter().enumerate() {
+            let score =
+                100_u8.saturating_sub(u8::try_from(index).unwrap_or(u8::MAX).saturating_mul(2));
+            if let Some(known) = matches.iter_mut().find(|it| it.what == *event) {
+                known.score = known.score.max(score);
+            } else {
+                // Further rules of the code go with its likeliest event.
+                let more: &[&str] = if index == 0 { &code.rules } else { &[] };
+                let mut rules = event.rules().to_vec();
+                rules.extend(more.iter().filter(|rule| !event.rules().contains(rule)));
+                matches.push(Match {
+                    what: *event,
+                    rules,
+                    products: Vec::new(),
+                    score,
+                    why: Why::Code(code),
+                });
+            }
+        }
+    }
+    let heaviest = found.first().map_or(1.0, |it| it.weight.max(0.1));
+    for one in found {
+        for event in &one.fact.events {
+            let score = text_score(one, heaviest);
+            let product = one.fact.product;
+            match matches.iter_mut().find(|it| it.what == *event) {
+                Some(known) => {
+                    known.score = known.score.max(score);
+                    if !known.products.contains(&product) {
+                        known.products.push(product);
+                    }
+                }
+                None => matches.push(Match {
+                    what: *event,
+                    rules: event.rules().to_vec(),
+                    products: vec![product],
+                    score,
+                    why: Why::Text(one.text, one.fit),
+                }),
+            }
+        }
+    }
+    let commonness = |event: WireEvent| {
+        COMMON
+            .iter()
+            .position(|it| *it == event)
+            .unwrap_or(COMMON.len())
+    };
+    matches.sort_by(|a, b| {
+        let by_score = b.score.cmp(&a.score);
+        by_score
+            .then_with(|| commonness(a.what).cmp(&commonness(b.what)))
+            .then_with(|| a.what.cmp(&b.what))
+    });
+    matches
+}
+
+fn text_score(found: &Found, heaviest: f32) -> u8 {
+    let best = match found.fit {
+        Fit::Whole => 100.0,
+        Fit::Part => 90.0,
+        Fit::Alike => 70.0,
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and 100"
+    )]
+    let score = (best * (found.weight / heaviest).clamp(0.0, 1.0)) as u8;
+    if found.fact.superseded {
+        score.saturating_sub(OLD)
+    } else {
+        score
+    }
+}
+
+/// What a text of old versions is thought of less.
+const OLD: u8 = 5;
+
+/// Events told together: the same rule flags them first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Story {
+    /// The rules, the most telling first.
+    pub rules: Vec<&'static str>,
+    /// What happens on the wire, likeliest first.
+    pub events: Vec<WireEvent>,
+    /// Who says the text then.
+    pub products: Vec<&'static Product>,
+    /// The best score among the events.
+    pub score: u8,
+    /// Why the best is thought of.
+    pub why: Why,
+}
+
+/// Stories that are told: more would not help to choose.
+const STORIES: usize = 8;
+
+/// What is known about a text.
+#[derive(Clone, Debug, Default)]
+pub struct Explanation {
+    /// The codes in it.
+    pub codes: Vec<&'static Code>,
+    /// What may have happened, likeliest first.
+    pub stories: Vec<Story>,
+    /// Stories left out.
+    pub more: usize,
+    /// Which connection it was about.
+    pub hints: Hints,
+}
+
+impl Explanation {
+    /// Whether nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.codes.is_empty() && self.stories.is_empty()
+    }
+
+    /// Every event in question leaves no packet of its own.
+    #[must_use]
+    pub fn off_the_wire(&self) -> bool {
+        let mut events = self
+            .stories
+            .iter()
+            .flat_map(|story| &story.events)
+            .peekable();
+        events.peek().is_some() && events.all(|event| event.trace() == Trace::Circumstance)
+    }
+}
+
+/// Explains an error text, a code, or a pasted log line.
+#[must_use]
+pub fn explain(text: &str) -> Explanation {
+    let text = head(text, BYTES);
+    let codes = codes_in(text);
+    let mut stories: Vec<Story> = Vec::new();
+    for one in matches(&codes, &resembling(text)) {
+        let lead = one.rules.first();
+        match stories.iter_mut().find(|it| it.rules.first() == lead) {
+            Some(story) => {
+                story.events.push(one.what);
+                extend(&mut story.rules, one.rules);
+                extend(&mut story.products, one.products);
+            }
+            None => stories.push(Story {
+                rules: one.rules,
+                events: vec![one.what],
+                products: one.products,
+                score: one.score,
+                why: one.why,
+            }),
+        }
+    }
+    // Rules that a code names and no event of it.
+    for code in &codes {
+        for rule in &code.rules {
+            if code.events.is_empty() && !stories.iter().any(|it| it.rules.contains(rule)) {
+                stories.push(Story {
+                    rules: vec![rule],
+                    events: Vec::new(),
+                    products: Vec::new(),
+                    score: 90,
+                    why: Why::Code(code),
+                });
+            }
+        }
+    }
+    let more = stories.len().saturating_sub(STORIES);
+    stories.truncate(STORIES);
+    for story in &mut stories {
+        story
+            .products
+            .sort_by(|a, b| a.rank.cmp(&b.rank).then_with(|| a.name.cmp(b.name)));
+    }
+    Explanation {
+        codes,
+        stories,
+        more,
+        hints: hints_in(text),
+    }
+}
+
+fn extend<T: PartialEq>(all: &mut Vec<T>, new: Vec<T>) {
+    for one in new {
+        if !all.contains(&one) {
+            all.push(one);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The rules of the first stories hold these.
+    #[track_caller]
+    fn leads(text: &str, rules: &[&str]) {
+        let told = explain(text);
+        let first: Vec<_> = told
+            .stories
+            .iter()
+            .take(5)
+            .flat_map(|it| &it.rules)
+            .copied()
+            .collect();
+        for rule in rules {
+            assert!(first.contains(rule), "{text}: no {rule} in {first:?}");
+        }
+    }
+
+    /// The first story's rule is this.
+    #[track_caller]
+    fn first(text: &str, rule: &str) {
+        let told = explain(text);
+        let lead = told.stories.first().and_then(|it| it.rules.first());
+        assert_eq!(lead, Some(&rule), "{text}: {:?}", told.stories.first());
+    }
+
+    #[test]
+    fn the_errors_of_old_net_framework() {
+        first(
+            "An unexpected error occurred on a receive",
+            "reset-before-response",
+        );
+        leads(
+            "The underlying connection was closed: An unexpected error occurred on a send.",
+            &["reset-before-response"],
+        );
+        first(
+            "The underlying connection was closed: A connection that was expected to be kept alive was closed by the server.",
+            "keep-alive-race",
+        );
+        first(
+            "The underlying connection was closed: The connection was closed unexpectedly.",
+            "closed-before-response",
+        );
+        first(
+            "System.Net.WebException: The operation has timed out",
+            "client-gave-up-waiting",
+        );
+    }
+
+    #[test]
+    fn clients_and_servers() {
+        leads(
+            "socket hang up",
+            &["keep-alive-race", "closed-before-response"],
+        );
+        leads(
+            "read ECONNRESET",
+            &[
+                "keep-alive-race",
+                "reset-before-response",
+                "reset-mid-response",
+            ],
+        );
+        leads(
+            "RemoteDisconnected('Remote end closed connection without response')",
+            &["keep-alive-race", "closed-before-response"],
+        );
+        leads(
+            "org.apache.http.NoHttpResponseException: localhost:8080 failed to respond",
+            &["closed-before-response"],
+        );
+        first(
+            "curl: (18) transfer closed with 17 bytes remaining to read",
+            "response-cut-short",
+        );
+        leads(
+            "curl: (52) Empty reply from server",
+            &["closed-before-response"],
+        );
+        first("net::ERR_CONTENT_LENGTH_MISMATCH", "response-cut-short");
+        leads(
+            "upstream prematurely closed connection while reading response header from upstream",
+            &["closed-before-response"],
+        );
+        leads(
+            "write: broken pipe",
+            &["client-gave-up-waiting", "response-after-client-left"],
+        );
+        leads(
+            "ORA says Connection_Abandoned_By_ReqQueue",
+            &["reset-before-response"],
+        );
+    }
+
+    #[test]
+    fn codes() {
+        leads(
+            "10048",
+            &["ephemeral-ports-exhausted", "ephemeral-port-pressure"],
+        );
+        leads("499", &["client-gave-up-waiting"]);
+        leads("SD", &["response-cut-short", "reset-mid-response"]);
+        leads("UC", &["keep-alive-race", "closed-before-response"]);
+        leads("UF", &["connection-refused", "connect-unanswered"]);
+        leads(
+            "0x800704CD",
+            &["client-gave-up-waiting", "client-left-mid-response"],
+        );
+        leads("10054", &["reset-before-response"]);
+        leads("EMFILE", &["close-wait-leak"]);
+    }
+
+    #[test]
+    fn a_warm_up_crosses_no_socket() {
+        for text in [
+            "0x80070032",
+            "An error occurred while communicating with the remote host. The error code is 0x80070032.",
+        ] {
+            let told = explain(text);
+            assert!(told.off_the_wire() || text.len() > 20, "{:?}", told.stories);
+            let story = &told.stories[0];
+            assert_eq!(story.events, [WireEvent::Preload]);
+            assert_eq!(story.rules, ["periodic-abandoned-request"]);
+            assert!(
+                told.codes[0]
+                    .note
+                    .is_some_and(|it| it.contains("capture holds nothing"))
+            );
+        }
+        assert!(explain("10048").off_the_wire());
+        assert!(!explain("10054").off_the_wire());
+    }
+
+    #[test]
+    fn slips() {
+        leads("sokcet hang up", &["keep-alive-race"]);
+        leads(
+            "An unexpeced error occured on a recieve",
+            &["reset-before-response"],
+        );
+        leads(
+            "The underlaying conection was closed unexpectedly",
+            &["closed-before-response"],
+        );
+    }
+
+    #[test]
+    fn a_log_line_says_which_connection() {
+        let told = explain(
+            "2025/11/20 19:01:02 [error] 31#31: *7 recv() failed (104: Connection reset by peer) while reading response \
+             header from upstream, client: 10.0.0.1, server: _, upstream: \"http://10.0.0.2:9000/\"",
+        );
+        assert_eq!(told.hints.times.len(), 1);
+        assert_eq!(told.hints.addresses.len(), 2);
+        assert_eq!(told.hints.ports, [9000]);
+        let first: Vec<_> = told.stories.iter().flat_map(|it| &it.rules).collect();
+        assert!(first.contains(&&"reset-before-response"), "{first:?}");
+        assert!(
+            told.stories[0].products.iter().any(|it| it.name == "nginx"),
+            "{:?}",
+            told.stories[0]
+        );
+    }
+
+    #[test]
+    fn nothing_is_nothing() {
+        for text in ["", " ", "hello", "…", "\0", "-", "0x", "all is well today"] {
+            assert!(explain(text).is_empty(), "{text:?}: {:?}", explain(text));
+        }
+    }
+
+    #[test]
+    fn it_is_quick() {
+        let line = "2025-11-20 19:01:02 ERRROR sokcet hnag up whlie readng respons heeader frm upstraem, clinet 10.0.0.1 ";
+        let long = line.repeat(40);
+        let _ = explain(line);
+        let rounds = 20_u32;
+        let start = Instant::now();
+        for _ in 0..rounds {
+            let _ = explain(line);
+        }
+        let one = start.elapsed() / rounds;
+        let start = Instant::now();
+        let _ = explain(&long);
+        eprintln!(
+            "explain: {one:?} a line, {:?} for {} bytes",
+            start.elapsed(),
+            long.len()
+        );
+        // Generous: tests run unoptimised and beside others.
+        assert!(one.as_millis() < 100, "{one:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn anything_can_be_asked(text in "\\PC{0,300}") {
+            let told = match_error(&text);
+            prop_assert!(told.iter().all(|it| it.score <= 100));
+        }
+
+        #[test]
+        fn words_of_the_tables_can_be_asked(words in prop::collection::vec("(connection|closed|reset|by|peer|SD|UC|0x8007[0-9A-F]{4}|-[0-9]{1,12}|10054|error|\n|at x\\.y\\()", 0..30)) {
+            let _ = explain(&words.join(" "));
+        }
+    }
+}

@@ -1,0 +1,485 @@
+//! Finds the known texts that a pasted one resembles.
+//!
+//! A text is a row of words: letters only, lower case; numbers, addresses, quotes and punctuation fall away, and so do
+//! the variable parts of a known text. A known text is found when its words stand in the pasted line in their order, or
+//! when the pasted words stand in it: rare words count for more (their weight is the logarithm of how few texts have
+//! them). A word that no known text has is put right first if a known one is a letter or two away.
+//!
+//! Why words and `strsim` rather than trigrams: texts differ by single words that matter ("on a send", "on a receive"),
+//! which trigrams blur; an edit distance on whole texts would cost a thousand long comparisons, on unknown words alone
+//! it costs a few short ones.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
+
+use super::text::{FACTS, Fact};
+
+/// How well a known text fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fit {
+    /// Its words are there, but for a few.
+    Alike,
+    /// The pasted words are a part of it.
+    Part,
+    /// All its words are there, in their order.
+    Whole,
+}
+
+impl Fit {
+    /// What the words in common are worth: a whole short text says more than pieces of a long one.
+    const fn worth(self) -> f32 {
+        match self {
+            Self::Whole => 1.0,
+            Self::Part => 0.9,
+            Self::Alike => 0.6,
+        }
+    }
+}
+
+/// A fact that the pasted text resembles.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Which.
+    pub fact: &'static Fact,
+    /// The text of it that fits: its own, its cause's or its type's.
+    pub text: &'static str,
+    /// How well.
+    pub fit: Fit,
+    /// The weight of the words in common, by what the fit is worth.
+    pub weight: f32,
+}
+
+type Word = u16;
+
+struct Phrase {
+    text: &'static str,
+    words: Vec<Word>,
+    weight: f32,
+    facts: Vec<usize>,
+}
+
+/// A line of the pasted text.
+struct Line {
+    words: Vec<Word>,
+    /// Words that no known text has.
+    unknown: usize,
+}
+
+struct Lexicon {
+    words: HashMap<&'static str, Word>,
+    weights: Vec<f32>,
+    /// For each word the phrases that have it.
+    having: Vec<Vec<u16>>,
+    phrases: Vec<Phrase>,
+}
+
+/// A type that stands for more texts than this (`IOException`) says nothing by itself.
+const FACTS_OF_A_TYPE: usize = 16;
+/// Words of a line that are looked at. The longest known text has about forty.
+const LINE_WORDS: usize = 96;
+/// Lines that are looked at: an error and its causes stand at the top of a trace.
+const LINES: usize = 48;
+/// Unknown words that are put right: a line with more of them is no misspelt text.
+const CORRECTIONS: usize = 8;
+/// The share of a known text that has to be there.
+const ENOUGH: f32 = 0.7;
+/// What a text of this weight or less says would fit anything: one common word.
+const TELLING: f32 = 2.0;
+/// A word of this weight says enough by itself: one text in ninety has it.
+const TELLING_WORD: f32 = 4.5;
+
+static LEXICON: LazyLock<Lexicon> = LazyLock::new(Lexicon::of_facts);
+
+/// The known texts that resemble a line of `text`, the best first.
+#[must_use]
+pub(super) fn resembling(text: &str) -> Vec<Found> {
+    let lexicon = &*LEXICON;
+    let mut corrections = CORRECTIONS;
+    let mut best: BTreeMap<usize, (Fit, f32)> = BTreeMap::new();
+    for line in text.lines().filter(|line| !is_frame(line)).take(LINES) {
+        let line = lexicon.read(line, &mut corrections);
+        for (phrase, fit, weight) in lexicon.phrases_like(&line) {
+            let entry = best.entry(phrase).or_insert((fit, weight));
+            if weight > entry.1 {
+                *entry = (fit, weight);
+            }
+        }
+    }
+    let heaviest = best.values().map(|it| it.1).fold(0.0, f32::max);
+    let mut found: Vec<Found> = Vec::new();
+    for (phrase, (fit, weight)) in best {
+        // A whole text counts even where a longer one holds it; the rest only next to the best.
+        let near = weight >= heaviest * 0.85 || fit == Fit::Whole && weight >= heaviest * 0.6;
+        if !near {
+            continue;
+        }
+        let Some(phrase) = lexicon.phrases.get(phrase) else {
+            continue;
+        };
+        for fact in phrase.facts.iter().filter_map(|it| FACTS.get(*it)) {
+            found.push(Found {
+                fact,
+                text: phrase.text,
+                fit,
+                weight,
+            });
+        }
+    }
+    found.sort_by(|a, b| {
+        let by_weight = b.weight.total_cmp(&a.weight);
+        by_weight
+            .then_with(|| b.fit.cmp(&a.fit))
+            .then_with(|| a.text.cmp(b.text))
+            .then_with(|| a.fact.product.rank.cmp(&b.fact.product.rank))
+            .then_with(|| a.fact.product.name.cmp(b.fact.product.name))
+            .then_with(|| a.fact.events.cmp(&b.fact.events))
+    });
+    found
+}
+
+/// The name of a type without its package; types of several words (`DEBUG log`) have none.
+fn last_name(kind: &'static str) -> &'static str {
+    let name = kind.rsplit('.').next().unwrap_or(kind);
+    let is_type = name.len() > 8 && name.bytes().all(|it| it.is_ascii_alphanumeric());
+    if is_type { name } else { "" }
+}
+
+/// Whether a text is nothing but a proxy's code (`SD--`, `UC`), which case tells from others: those are looked up as
+/// codes.
+fn is_code(text: &str) -> bool {
+    text.ends_with("--") || text.len() == 2
+}
+
+/// A line of a stack trace that says where, not what: Java, .NET, Node, Python, Ruby, Go.
+fn is_frame(line: &str) -> bool {
+    let line = line.trim();
+    let called = line
+        .strip_prefix("at ")
+        .is_some_and(|rest| rest.contains('(') || rest.contains('/') || rest.contains('.'));
+    called
+        || line.starts_with("File \"")
+        || line.starts_with("from /")
+        || line.starts_with("--- ")
+        || line.starts_with("goroutine ")
+        || line.starts_with("... ") && line.ends_with(" more")
+        || line.starts_with("Traceback (most recent call last)")
+        || !line.is_empty() && line.bytes().all(|it| matches!(it, b'^' | b'~' | b' '))
+}
+
+impl Lexicon {
+    fn of_facts() -> Self {
+        let mut lexicon = Self {
+            words: HashMap::new(),
+            weights: Vec::new(),
+            having: Vec::new(),
+            phrases: Vec::new(),
+        };
+        let mut known: HashMap<&'static str, usize> = HashMap::new();
+        let mut types: HashMap<&'static str, usize> = HashMap::new();
+        for fact in FACTS.iter() {
+            *types.entry(fact.kind.map_or("", last_name)).or_default() += 1;
+        }
+        for (index, fact) in FACTS.iter().enumerate() {
+            let kind = fact.kind.map(last_name).filter(|name| {
+                !name.is_empty() && types.get(name).is_some_and(|it| *it <= FACTS_OF_A_TYPE)
+            });
+            let texts = [fact.text, fact.cause, kind].into_iter().flatten();
+            for text in texts.filter(|it| !is_code(it)) {
+                let phrase = *known.entry(text).or_insert_with(|| {
+                    let words = spelled(text).map(|word| lexicon.word(word)).collect();
+                    lexicon.phrases.push(Phrase {
+                        text,
+                        words,
+                        weight: 0.0,
+                        facts: Vec::new(),
+                    });
+                    lexicon.phrases.len() - 1
+                });
+                if let Some(phrase) = lexicon.phrases.get_mut(phrase) {
+                    phrase.facts.push(index);
+                }
+            }
+        }
+        lexicon.weigh();
+        lexicon
+    }
+
+    /// The number of a word, given when it is new.
+    fn word(&mut self, word: &'static str) -> Word {
+        let lower: &'static str = if word.bytes().any(|it| it.is_ascii_uppercase()) {
+            // A few thousand short words, once in the life of the program.
+            Box::leak(word.to_ascii_lowercase().into_boxed_str())
+        } else {
+            word
+        };
+        let next = Word::try_from(self.words.len()).unwrap_or(Word::MAX);
+        *self.words.entry(lower).or_insert(next)
+    }
+
+    fn weigh(&mut self) {
+        self.having = vec![Vec::new(); self.words.len()];
+        for (index, phrase) in self.phrases.iter().enumerate() {
+            let index = u16::try_from(index).unwrap_or(u16::MAX);
+            for word in &phrase.words {
+                if let Some(having) = self.having.get_mut(usize::from(*word))
+                    && having.last() != Some(&index)
+                {
+                    having.push(index);
+                }
+            }
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+        let weigh = |having: &Vec<u16>| {
+            (self.phrases.len() as f32 / having.len().max(1) as f32)
+                .ln()
+                .max(0.1)
+        };
+        self.weights = self.having.iter().map(weigh).collect();
+        let weights = &self.weights;
+        for phrase in &mut self.phrases {
+            phrase.weight = phrase
+                .words
+                .iter()
+                .map(|word| weights.get(usize::from(*word)).copied().unwrap_or(0.0))
+                .sum();
+        }
+    }
+
+    /// The known words of a line; unknown ones are put right or left out.
+    fn read(&self, line: &str, corrections: &mut usize) -> Line {
+        let mut words = Vec::new();
+        let mut unknown = 0;
+        for word in spelled(line).take(LINE_WORDS) {
+            let lower = word.to_ascii_lowercase();
+            if let Some(known) = self.words.get(lower.as_str()) {
+                words.push(*known);
+                continue;
+            }
+            let corrected = if *corrections > 0 && lower.len() >= 4 {
+                *corrections -= 1;
+                self.corrected(&lower)
+            } else {
+                None
+            };
+            match corrected {
+                Some(known) => words.push(known),
+                None => unknown += 1,
+            }
+        }
+        Line { words, unknown }
+    }
+
+    fn corrected(&self, wrong: &str) -> Option<Word> {
+        let allowed = if wrong.len() >= 8 { 2 } else { 1 };
+        let (first, last) = (wrong.bytes().next(), wrong.bytes().next_back());
+        let candidates = self.words.iter().filter(|(word, _)| {
+            // A slip rarely hits both ends of a word.
+            word.len().abs_diff(wrong.len()) <= allowed
+                && (word.bytes().next() == first || word.bytes().next_back() == last)
+        });
+        candidates
+            .map(|(word, number)| {
+                // Of words equally near, the commoner one is meant.
+                let common = self.having.get(usize::from(*number)).map_or(0, Vec::len);
+                (
+                    strsim::osa_distance(word, wrong),
+                    Reverse(common),
+                    *word,
+                    *number,
+                )
+            })
+            .filter(|it| it.0 <= allowed)
+            .min()
+            .map(|it| it.3)
+    }
+
+    fn weight(&self, word: Word) -> f32 {
+        self.weights.get(usize::from(word)).copied().unwrap_or(0.0)
+    }
+
+    /// The phrases that a line of words resembles.
+    fn phrases_like(&self, line: &Line) -> Vec<(usize, Fit, f32)> {
+        // A part of a text is one only when little else stands in the line.
+        let mostly_known = line.unknown <= line.words.len();
+        let line = &line.words[..];
+        let alone = line.first().filter(|_| line.len() == 1);
+        let partly = mostly_known && alone.is_none_or(|word| self.weight(*word) >= TELLING_WORD);
+        let asked: f32 = line.iter().map(|word| self.weight(*word)).sum();
+        if asked < TELLING {
+            return Vec::new();
+        }
+        // What a phrase and the line have in common at most, order aside: most phrases fall out here.
+        let mut common = vec![0.0_f32; self.phrases.len()];
+        let mut seen: Vec<Word> = line.to_vec();
+        seen.sort_unstable();
+        seen.dedup();
+        for word in seen {
+            for phrase in self.having.get(usize::from(word)).into_iter().flatten() {
+                if let Some(sum) = common.get_mut(usize::from(*phrase)) {
+                    *sum += self.weight(word);
+                }
+            }
+        }
+        let mut like = Vec::new();
+        for (index, (phrase, common)) in self.phrases.iter().zip(common).enumerate() {
+            let may = common >= ENOUGH * asked || common >= ENOUGH * ENOUGH * phrase.weight;
+            if common < TELLING.min(phrase.weight) || !may {
+                continue;
+            }
+            let weight = self.in_order(&phrase.words, line);
+            let (of_phrase, of_line) = (weight / phrase.weight.max(0.1), weight / asked);
+            let fit = if of_phrase > 0.99 {
+                Fit::Whole
+            } else if partly && of_line > 0.95 {
+                Fit::Part
+            } else if of_phrase >= ENOUGH || partly && line.len() > 2 && of_line >= ENOUGH {
+                Fit::Alike
+            } else {
+                continue;
+            };
+            if weight >= TELLING {
+                like.push((index, fit, weight * fit.worth()));
+            }
+        }
+        like
+    }
+
+    /// The weight of the heaviest row of words that both have in the same order.
+    fn in_order(&self, phrase: &[Word], line: &[Word]) -> f32 {
+        let mut row = vec![0.0_f32; line.len() + 1];
+        for word in phrase {
+            let mut diagonal = 0.0;
+            let mut left = 0.0_f32;
+            for (here, there) in row.iter_mut().skip(1).zip(line) {
+                let above = *here;
+                let matched = if word == there {
+                    diagonal + self.weight(*word)
+                } else {
+                    0.0
+                };
+                *here = above.max(left).max(matched);
+                diagonal = above;
+                left = *here;
+            }
+        }
+        row.last().copied().unwrap_or(0.0)
+    }
+}
+
+/// The words of a text: they begin with a letter and are no hexadecimal numbers; `_` and digits may follow.
+fn spelled(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|it: char| !(it.is_ascii_alphanumeric() || it == '_'))
+        .filter(|word| word.starts_with(|it: char| it.is_ascii_alphabetic()))
+        .filter(|word| {
+            !(word.len() >= 4
+                && word.bytes().any(|it| it.is_ascii_digit())
+                && word.bytes().all(|it| it.is_ascii_hexdigit()))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn best(text: &str, expected: &str, fit: Fit) {
+        let found = resembling(text);
+        let first: Vec<_> = found.iter().take(3).map(|it| (it.text, it.fit)).collect();
+        let fits = |it: &&Found| {
+            it.text.contains(expected) && it.fit == fit && it.weight >= found[0].weight * 0.999
+        };
+        assert!(found.iter().find(fits).is_some(), "{text}: {first:?}");
+    }
+
+    #[test]
+    fn whole_texts_and_parts() {
+        best("socket hang up", "socket hang up", Fit::Whole);
+        best(
+            "Empty reply from server",
+            "Empty reply from server",
+            Fit::Whole,
+        );
+        best(
+            "An unexpected error occurred on a receive",
+            "occurred on a receive",
+            Fit::Part,
+        );
+        best(
+            "unexpected error occurred on a send",
+            "occurred on a send",
+            Fit::Part,
+        );
+        best(
+            "A connection that was expected to be kept alive was closed by the server",
+            "kept alive",
+            Fit::Part,
+        );
+        best(
+            "Remote end closed connection without response",
+            "Remote end closed connection without response",
+            Fit::Whole,
+        );
+    }
+
+    #[test]
+    fn variable_parts_and_surroundings_do_not_matter() {
+        best(
+            "2025-11-20 19:01:02 ERROR curl: (18) transfer closed with 4711 bytes remaining to read (attempt 3)",
+            "transfer closed with … bytes remaining to read",
+            Fit::Whole,
+        );
+        best(
+            "Exception in thread \"main\" java.net.SocketException: Unexpected end of file from server\n\
+             \tat java.base/sun.net.www.http.HttpClient.parseHTTPHeader(HttpClient.java:954)\n\
+             \tat Main.main(Main.java:7)",
+            "Unexpected end of file from server",
+            Fit::Whole,
+        );
+        best(
+            "2025/11/20 19:01:02 [error] 31#31: *7 upstream prematurely closed connection while reading response header \
+             from upstream, client: 10.0.0.1, server: _, request: \"GET / HTTP/1.1\"",
+            "upstream prematurely closed connection while reading response header from upstream",
+            Fit::Whole,
+        );
+    }
+
+    #[test]
+    fn slips_are_put_right() {
+        best("sokcet hang up", "socket hang up", Fit::Whole);
+        best(
+            "Emtpy reply form server",
+            "Empty reply from server",
+            Fit::Whole,
+        );
+        best(
+            "transfer closd with 12 bytes remainig to read",
+            "bytes remaining to read",
+            Fit::Whole,
+        );
+        best(
+            "upstream prematurly closed conection",
+            "upstream prematurely closed connection",
+            Fit::Part,
+        );
+    }
+
+    #[test]
+    fn what_resembles_nothing_finds_nothing() {
+        for text in [
+            "",
+            "the",
+            "hello world",
+            "error",
+            "…",
+            "banana republic of letters",
+        ] {
+            let found = resembling(text);
+            assert!(
+                found.is_empty(),
+                "{text}: {:?}",
+                found.iter().map(|it| it.text).collect::<Vec<_>>()
+            );
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The ports that systems hand out for outgoing connections, unless told otherwise.
+
+use std::sync::LazyLock;
+
+use super::table;
+
+/// A system's ephemeral ports (RFC 6056 §2).
+#[derive(Debug, PartialEq, Eq)]
+pub struct PortRange {
+    /// Which system.
+    pub system: &'static str,
+    /// The lowest port.
+    pub low: u16,
+    /// The highest port.
+    pub high: u16,
+    /// Where this is from.
+    pub source: &'static str,
+}
+
+static RANGES: LazyLock<Vec<PortRange>> = LazyLock::new(|| {
+    table::rows(include_str!("ports.tsv"))
+        .filter_map(|[system, low, high, source]| {
+            let (low, high) = (low.parse().ok()?, high.parse().ok()?);
+            Some(PortRange {
+                system,
+                low,
+                high,
+                source,
+            })
+        })
+        .collect()
+});
+
+/// All ranges, the commonest system first.
+#[must_use]
+pub fn port_ranges() -> &'static [PortRange] {
+    &RANGES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_well_formed() {
+        table::well_formed::<4>(include_str!("ports.tsv"));
+        assert_eq!(
+            port_ranges().len(),
+            include_str!("ports.tsv").lines().count() - 1
+        );
+        for range in port_ranges() {
+            assert!(
+                range.low < range.high && !range.source.is_empty(),
+                "{range:?}"
+            );
+        }
+        assert_eq!(
+            (port_ranges()[0].low, port_ranges()[0].high),
+            (32_768, 60_999)
+        );
+    }
+}

@@ -1,0 +1,396 @@
+//! Which software speaks: the products of the tables, and how the headers `User-Agent`, `Server` and `Via` name them.
+//!
+//! Only what a header says is taken for known. What sends no such header (Node's `http`, .NET, `reqwest`, PHP's streams)
+//! stays unknown here, and the suspects of [`texts`](super::texts) take its place.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use super::event::Side;
+use super::table;
+
+/// A program or library that speaks HTTP.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Product {
+    /// The name in reports and tables.
+    pub name: &'static str,
+    /// The name for people.
+    pub title: &'static str,
+    /// What it is.
+    pub role: Role,
+    /// It names itself in a header unless told otherwise.
+    pub named: bool,
+    /// How common it is among its like; 1 is the most common. An estimate, to order suspects by.
+    pub rank: u8,
+}
+
+/// What a product is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It asks.
+    Client,
+    /// It answers.
+    Server,
+    /// Both.
+    Proxy,
+}
+
+/// All products.
+pub static PRODUCTS: LazyLock<Vec<Product>> = LazyLock::new(|| {
+    table::rows(include_str!("stacks.tsv"))
+        .map(|[name, title, role, header, rank]| Product {
+            name,
+            title,
+            role: match role {
+                "client" => Role::Client,
+                "server" => Role::Server,
+                _ => Role::Proxy,
+            },
+            named: header == "named",
+            rank: rank.parse().unwrap_or(u8::MAX),
+        })
+        .collect()
+});
+
+/// The product with this name.
+#[must_use]
+pub fn product(name: &str) -> Option<&'static Product> {
+    PRODUCTS.iter().find(|product| product.name == name)
+}
+
+/// The header that named a stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NamedBy {
+    /// `User-Agent` of a request.
+    UserAgent,
+    /// `Server` of a response.
+    Server,
+    /// `Via` of a message.
+    Via,
+}
+
+impl NamedBy {
+    /// The word in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UserAgent => "user-agent",
+            Self::Server => "server",
+            Self::Via => "via",
+        }
+    }
+}
+
+/// A product that named itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// Which.
+    pub product: &'static Product,
+    /// Its version, as far as the header gives one.
+    pub version: Option<String>,
+    /// How it is known.
+    pub by: NamedBy,
+}
+
+impl fmt::Display for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.product.name)?;
+        match &self.version {
+            Some(version) => write!(f, "/{version}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Where in the field a token has to stand: `Java/17` leads the field of `HttpURLConnection`, elsewhere it is a remark.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    First,
+    Anywhere,
+}
+use Place::{Anywhere, First};
+
+/// A product token of `User-Agent` (lower case) and the product it means; the first that fits wins, so what wraps
+/// something else stands before what it wraps.
+const USER_AGENTS: &[(&str, Place, &str)] = &[
+    ("python-requests", First, "python-requests"),
+    ("python-urllib3", First, "python-requests"),
+    ("python-urllib", First, "python-urllib"),
+    ("python-httpx", First, "httpx"),
+    ("aiohttp", Anywhere, "aiohttp"),
+    ("websockets", Anywhere, "websockets"),
+    ("axios", Anywhere, "axios"),
+    ("node-fetch", First, "node-fetch-2"),
+    ("undici", First, "undici"),
+    ("node", First, "node-fetch"),
+    ("go-http-client", First, "go"),
+    ("java-http-client", First, "java-httpclient"),
+    ("java", First, "java-urlconnection"),
+    ("okhttp", Anywhere, "okhttp"),
+    ("reactornetty", First, "reactor-netty"),
+    ("reqwest", First, "reqwest"),
+    ("hyper", First, "hyper"),
+    ("guzzlehttp", First, "guzzle"),
+    ("wget", First, "wget"),
+    ("curl", First, "curl"),
+    ("ruby", First, "ruby"),
+    ("php", First, "php-stream"),
+    ("windowspowershell", Anywhere, "powershell"),
+    ("powershell", Anywhere, "powershell"),
+    ("winhttp", Anywhere, "winhttp"),
+    ("firefox", Anywhere, "firefox"),
+    ("chrome", Anywhere, "chrome"),
+    ("edg", Anywhere, "chrome"),
+    ("safari", Anywhere, "safari"),
+];
+
+/// The same for `Server` and `Via`.
+const SERVERS: &[(&str, Place, &str)] = &[
+    ("nginx", Anywhere, "nginx"),
+    ("openresty", Anywhere, "openresty"),
+    ("apache-coyote", Anywhere, "tomcat"),
+    ("tomcat", Anywhere, "tomcat"),
+    ("apache", Anywhere, "apache"),
+    ("microsoft-iis", Anywhere, "iis"),
+    ("microsoft-httpapi", Anywhere, "http.sys"),
+    ("kestrel", Anywhere, "kestrel"),
+    ("gunicorn", Anywhere, "gunicorn"),
+    ("uvicorn", Anywhere, "uvicorn"),
+    ("hypercorn", Anywhere, "hypercorn"),
+    ("waitress", Anywhere, "waitress"),
+    ("werkzeug", Anywhere, "werkzeug"),
+    ("aiohttp", Anywhere, "aiohttp-server"),
+    ("basehttp", Anywhere, "python-http.server"),
+    ("simplehttp", Anywhere, "python-http.server"),
+    ("jetty", Anywhere, "jetty"),
+    ("puma", Anywhere, "puma"),
+    ("haproxy", Anywhere, "haproxy"),
+    ("envoy", Anywhere, "envoy"),
+    ("awselb", Anywhere, "aws-alb"),
+    ("google", Anywhere, "gcp-alb"),
+    ("varnish", Anywhere, "varnish"),
+    ("squid", Anywhere, "squid"),
+    ("caddy", Anywhere, "caddy"),
+    ("traefik", Anywhere, "traefik"),
+    ("cloudflare", Anywhere, "cloudflare"),
+    ("lighttpd", Anywhere, "lighttpd"),
+];
+
+/// Names the stack at one side of a connection, by what its messages say. `Server` is asked before `Via`: the server
+/// that answers is the one at the other end; a `Via` without a `Server` names a proxy that answered itself or left the
+/// field out.
+#[must_use]
+pub fn identify(
+    user_agent: Option<&str>,
+    server: Option<&str>,
+    via: Option<&str>,
+    side: Side,
+) -> Option<Stack> {
+    match side {
+        Side::Client => from_user_agent(user_agent?),
+        Side::Server => {
+            let by_server = server.and_then(|value| from(value, SERVERS, NamedBy::Server));
+            by_server.or_else(|| via.and_then(|value| from(value, SERVERS, NamedBy::Via)))
+        }
+    }
+}
+
+fn from_user_agent(value: &str) -> Option<Stack> {
+    let mut stack = match value
+        .get(..17)
+        .filter(|it| it.eq_ignore_ascii_case("apache-httpclient"))
+    {
+        // `Apache-HttpClient/5.2.1 (Java/17.0.15)`; the two majors are two products.
+        Some(_) => {
+            let version = version_after(value.get(17..)?);
+            let major = version.as_deref().and_then(|it| it.split('.').next());
+            let name = if major == Some("4") {
+                "apache-httpclient-4"
+            } else {
+                "apache-httpclient-5"
+            };
+            Stack {
+                product: product(name)?,
+                version,
+                by: NamedBy::UserAgent,
+            }
+        }
+        None => from(value, USER_AGENTS, NamedBy::UserAgent)?,
+    };
+    if stack.product.name == "httpx" && stack.version.as_deref() == Some("0") {
+        stack.version = None; // cut short by the snap length
+    }
+    Some(stack)
+}
+
+fn from(value: &str, names: &[(&str, Place, &str)], by: NamedBy) -> Option<Stack> {
+    for (token, place, name) in names {
+        if let Some(rest) = after_token(value, token, *place) {
+            return Some(Stack {
+                product: product(name)?,
+                version: version_after(rest),
+                by,
+            });
+        }
+    }
+    None
+}
+
+/// What follows `token` where it stands as a word of its own: `node` is not in `node-fetch`.
+fn after_token<'a>(value: &'a str, token: &str, place: Place) -> Option<&'a str> {
+    let bytes = value.as_bytes();
+    let word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let mut at = 0;
+    while let Some(window) = bytes.get(at..at + token.len()) {
+        let starts = at == 0
+            || bytes
+                .get(at - 1)
+                .is_some_and(|byte| !word(byte) && *byte != b'/');
+        let end = at + token.len();
+        let ends = bytes.get(end).is_none_or(|byte| !word(byte));
+        if starts && ends && window.eq_ignore_ascii_case(token.as_bytes()) {
+            return value.get(end..);
+        }
+        if place == First {
+            return None;
+        }
+        at += 1;
+    }
+    None
+}
+
+/// The version in `/7.88.1 (…)` or `(9.4.57…)`.
+fn version_after(rest: &str) -> Option<String> {
+    let rest = rest.strip_prefix(['/', '(', ' '])?;
+    let end = rest
+        .find(|char: char| !(char.is_ascii_alphanumeric() || matches!(char, '.' | '-' | '_' | '+')))
+        .unwrap_or(rest.len());
+    let version = rest.get(..end)?;
+    let numbered = version.strip_prefix(['v', 'V']).unwrap_or(version);
+    numbered
+        .starts_with(|char: char| char.is_ascii_digit())
+        .then(|| version.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_well_formed() {
+        table::well_formed::<5>(include_str!("stacks.tsv"));
+        for (index, one) in PRODUCTS.iter().enumerate() {
+            assert!(one.rank != u8::MAX, "{}", one.name);
+            assert!(
+                !PRODUCTS[..index].iter().any(|it| it.name == one.name),
+                "{}",
+                one.name
+            );
+        }
+        for (_, _, name) in USER_AGENTS.iter().chain(SERVERS) {
+            assert!(product(name).is_some(), "{name}");
+        }
+    }
+
+    #[track_caller]
+    fn client(value: &str, expected: &str) {
+        let found = identify(Some(value), None, None, Side::Client);
+        assert_eq!(
+            found.map_or("-".to_owned(), |it| it.to_string()),
+            expected,
+            "{value}"
+        );
+    }
+
+    #[test]
+    fn user_agents() {
+        client("curl/7.88.1", "curl/7.88.1");
+        client("python-requests/2.34.2", "python-requests/2.34.2");
+        client("python-urllib3/2.8.0", "python-requests/2.8.0");
+        client("Python-urllib/3.11", "python-urllib/3.11");
+        client("python-httpx/0.28.1", "httpx/0.28.1");
+        client("Python/3.11 aiohttp/3.14.5", "aiohttp/3.14.5");
+        client("node", "node-fetch");
+        client("undici", "undici");
+        client("axios/1.21.1", "axios/1.21.1");
+        client(
+            "node-fetch/1.0 (+https://github.com/bitinn/node-fetch)",
+            "node-fetch-2/1.0",
+        );
+        client("Go-http-client/1.1", "go/1.1");
+        client("Java/17.0.15", "java-urlconnection/17.0.15");
+        client("Java-http-client/17.0.15", "java-httpclient/17.0.15");
+        client(
+            "Apache-HttpClient/4.5.14 (Java/17.0.15)",
+            "apache-httpclient-4/4.5.14",
+        );
+        client(
+            "Apache-HttpClient/5.2.1 (Java/17.0.15)",
+            "apache-httpclient-5/5.2.1",
+        );
+        client("okhttp/3.13.1", "okhttp/3.13.1");
+        client("ReactorNetty/1.1.0", "reactor-netty/1.1.0");
+        client("reqwest/0.12", "reqwest/0.12");
+        client("Ruby", "ruby");
+        client("GuzzleHttp/7", "guzzle/7");
+        client("Wget/1.21.3", "wget/1.21.3");
+        client(
+            "Mozilla/5.0 (Windows NT; Windows NT 10.0; en-US) WindowsPowerShell/5.1.19041.1",
+            "powershell/5.1.19041.1",
+        );
+        client(
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
+            "chrome/126.0.0.0",
+        );
+        client(
+            "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+            "firefox/128.0",
+        );
+        client("MyService/2.0 (Java/17.0.15)", "-");
+        client("MyApp/2.0 okhttp/4.12.0", "okhttp/4.12.0");
+        client("nodeadly/1.0", "-");
+        client("", "-");
+    }
+
+    #[track_caller]
+    fn server(value: &str, expected: &str) {
+        let found = identify(None, Some(value), None, Side::Server);
+        assert_eq!(
+            found.map_or("-".to_owned(), |it| it.to_string()),
+            expected,
+            "{value}"
+        );
+    }
+
+    #[test]
+    fn servers() {
+        server("nginx/1.22.1", "nginx/1.22.1");
+        server("nginx", "nginx");
+        server("Apache/2.4.71 (Debian)", "apache/2.4.71");
+        server("Apache-Coyote/1.1", "tomcat/1.1");
+        server("Microsoft-IIS/10.0", "iis/10.0");
+        server("Microsoft-HTTPAPI/2.0", "http.sys/2.0");
+        server("Kestrel", "kestrel");
+        server("gunicorn", "gunicorn");
+        server("Werkzeug/3.0.1 Python/3.11.7", "werkzeug/3.0.1");
+        server("BaseHTTP/0.6 Python/3.11.7", "python-http.server/0.6");
+        server("SimpleHTTP/0.6 Python/3.11.7", "python-http.server/0.6");
+        server("Jetty(9.4.57.v20241219)", "jetty/9.4.57.v20241219");
+        server("Python/3.11 aiohttp/3.14.5", "aiohttp-server/3.14.5");
+        server("envoy", "envoy");
+        server("awselb/2.0", "aws-alb/2.0");
+        server("faultd", "-");
+    }
+
+    #[test]
+    fn via_names_what_server_does_not() {
+        let found = identify(None, None, Some("1.1 proxy (squid/5.7)"), Side::Server);
+        assert_eq!(
+            found.map(|it| (it.to_string(), it.by)),
+            Some(("squid/5.7".into(), NamedBy::Via))
+        );
+        let found = identify(None, Some("nginx"), Some("1.1 varnish"), Side::Server);
+        assert_eq!(found.map(|it| it.to_string()), Some("nginx".into()));
+        assert_eq!(identify(None, Some("nginx"), None, Side::Client), None);
+    }
+}

@@ -1,0 +1,472 @@
+//! What each program says when something befalls it, and what it keeps to itself.
+//!
+//! `texts.tsv` has one row per text of a product, with the events it stands for, the versions it was read from or seen
+//! at, and its source. Variable parts are `…`. A row without text is a program that swallows the fault.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use super::event::{Side, WireEvent};
+use super::stack::{PRODUCTS, Product, Role, Stack, product};
+use super::table::{self, field};
+
+/// Where a text is known from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Basis {
+    /// The program was run under this fault and printed it.
+    Seen,
+    /// It stands in the program's source.
+    Source,
+    /// Its makers document it.
+    Documented,
+    /// Users report it.
+    Reported,
+    /// Generally known, not checked.
+    Presumed,
+}
+
+/// One text of one product.
+#[derive(Debug)]
+pub struct Fact {
+    /// Whose log it is in.
+    pub side: Side,
+    /// What prints it.
+    pub product: &'static Product,
+    /// The versions this is known of.
+    pub versions: &'static str,
+    /// What it stands for.
+    pub events: Vec<WireEvent>,
+    /// The type of the exception, or the kind of log.
+    pub kind: Option<&'static str>,
+    /// The text; `None` where the fault is swallowed.
+    pub text: Option<&'static str>,
+    /// Its code.
+    pub code: Option<&'static str>,
+    /// The innermost cause that is printed with it.
+    pub cause: Option<&'static str>,
+    /// What else is to say.
+    pub note: Option<&'static str>,
+    /// Where this is from.
+    pub source: &'static str,
+    /// What that is worth.
+    pub basis: Basis,
+    /// It is of old versions only: another text is known of later ones.
+    pub superseded: bool,
+}
+
+static SOURCES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    table::rows(include_str!("sources.tsv"))
+        .map(|[_, source]| source)
+        .collect()
+});
+
+/// The source with this number, as the tables give it.
+pub(super) fn source(number: &str) -> &'static str {
+    let index = number
+        .parse::<usize>()
+        .ok()
+        .and_then(|it| it.checked_sub(1));
+    index.and_then(|it| SOURCES.get(it)).copied().unwrap_or("")
+}
+
+/// All texts.
+pub static FACTS: LazyLock<Vec<Fact>> = LazyLock::new(|| {
+    let files = [include_str!("texts.tsv"), include_str!("texts_more.tsv")];
+    let rows = files.into_iter().flat_map(table::rows);
+    let mut facts: Vec<Fact> = rows.filter_map(fact).collect();
+    let mut newest: HashMap<&'static str, u32> = HashMap::new();
+    for fact in &facts {
+        let from = leading_number(fact.versions).unwrap_or(0);
+        let newest = newest.entry(fact.product.name).or_default();
+        *newest = from.max(*newest);
+    }
+    for fact in &mut facts {
+        let last = fact
+            .versions
+            .split_once('-')
+            .and_then(|(_, to)| leading_number(to));
+        let newest = newest.get(fact.product.name).copied();
+        fact.superseded = last.is_some_and(|last| newest.is_some_and(|newest| newest > last));
+    }
+    facts
+});
+
+/// The facts of a product about an event, the best founded first.
+type Index = HashMap<(Side, &'static str, WireEvent), Vec<&'static Fact>>;
+
+static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    let mut index = Index::new();
+    for fact in FACTS.iter() {
+        for event in &fact.events {
+            let key = (fact.side, fact.product.name, *event);
+            index.entry(key).or_default().push(fact);
+        }
+    }
+    for facts in index.values_mut() {
+        facts.sort_by_key(|fact| (fact.superseded, fact.basis));
+    }
+    index
+});
+
+fn fact(row: [&'static str; 11]) -> Option<Fact> {
+    let [
+        side,
+        name,
+        versions,
+        events,
+        kind,
+        text,
+        code,
+        cause,
+        note,
+        number,
+        basis,
+    ] = row;
+    Some(Fact {
+        side: if side == "client" {
+            Side::Client
+        } else {
+            Side::Server
+        },
+        product: product(name)?,
+        versions,
+        events: events.split(' ').filter_map(WireEvent::named).collect(),
+        kind: field(kind),
+        text: field(text),
+        code: field(code),
+        cause: field(cause),
+        note: field(note),
+        source: source(number),
+        basis: match basis {
+            it if it.ends_with("seen") || it == "reproduced" => Basis::Seen,
+            "source-code" => Basis::Source,
+            "documented" => Basis::Documented,
+            "seen-in-thread" => Basis::Reported,
+            _ => Basis::Presumed,
+        },
+        superseded: false,
+    })
+}
+
+/// Who speaks at the side in question, as far as the capture tells.
+#[derive(Clone, Copy, Debug)]
+pub enum Speaker<'a> {
+    /// A header names it.
+    Known(&'a Stack),
+    /// Its messages were seen and carry no such header.
+    Nameless,
+    /// None of its messages could be read, or the header names nothing that is known.
+    Unheard,
+}
+
+impl<'a> From<Option<&'a Stack>> for Speaker<'a> {
+    fn from(stack: Option<&'a Stack>) -> Self {
+        stack.map_or(Self::Unheard, Self::Known)
+    }
+}
+
+/// What one program says about an event.
+#[derive(Clone, Debug)]
+pub struct Prediction {
+    /// Which program.
+    pub product: &'static Product,
+    /// Others that say the same; only of suspects.
+    pub also: Vec<&'static Product>,
+    /// The type of the exception, or the kind of log.
+    pub kind: Option<&'static str>,
+    /// The text, variable parts as `…`; `None` where it swallows the fault.
+    pub text: Option<&'static str>,
+    /// The cause printed with it.
+    pub cause: Option<&'static str>,
+    /// What else is to say, always there when there is no text.
+    pub note: Option<&'static str>,
+    /// A header named the program.
+    pub identified: bool,
+    /// Where this is from.
+    pub source: &'static str,
+}
+
+/// Suspects to name where no header says who speaks. More would be guessing.
+const SUSPECTS: usize = 8;
+
+/// What stands in the log of `side` after `event`: a known program's own texts, else the usual suspects', likeliest
+/// first, at most eight.
+#[must_use]
+pub fn texts<'a>(event: WireEvent, side: Side, speaker: impl Into<Speaker<'a>>) -> Vec<Prediction> {
+    texts_of(&[event], side, speaker)
+}
+
+/// The same where a connection met several events, in their order: a program that takes the first without an error
+/// reports the next. (A response with a bad length goes unnoticed by some clients; they run into their time limit.)
+#[must_use]
+pub fn texts_of<'a>(
+    events: &[WireEvent],
+    side: Side,
+    speaker: impl Into<Speaker<'a>>,
+) -> Vec<Prediction> {
+    match speaker.into() {
+        Speaker::Known(stack) => known(events, side, stack),
+        Speaker::Nameless => suspects(events, side, |product| !product.named),
+        Speaker::Unheard => suspects(events, side, |_| true),
+    }
+}
+
+fn known(events: &[WireEvent], side: Side, stack: &Stack) -> Vec<Prediction> {
+    let version = stack.version.as_deref();
+    let mut told: Vec<Prediction> = Vec::new();
+    for fact in facts_of(events, side, stack.product, version) {
+        let same = |it: &Prediction| it.text == fact.text && it.cause == fact.cause;
+        if !told.iter().any(same) {
+            told.push(prediction(fact, true));
+        }
+    }
+    told
+}
+
+fn suspects(events: &[WireEvent], side: Side, fits: fn(&Product) -> bool) -> Vec<Prediction> {
+    let role = match side {
+        Side::Client => Role::Client,
+        Side::Server => Role::Server,
+    };
+    let mut products: Vec<_> = PRODUCTS
+        .iter()
+        .filter(|it| {
+            fits(it) && (it.role == role || side == Side::Server && it.role == Role::Proxy)
+        })
+        .collect();
+    products.sort_by_key(|it| it.rank);
+    let mut told: Vec<Prediction> = Vec::new();
+    for product in products {
+        // One text each: the one seen, or best founded.
+        let facts = facts_of(events, side, product, None);
+        let Some((fact, text)) = facts.iter().find_map(|it| Some((*it, it.text?))) else {
+            continue;
+        };
+        let alike = |it: &&mut Prediction| {
+            it.text
+                .is_some_and(|told| holds(told, text) || holds(text, told))
+        };
+        let room = told.len() < SUSPECTS;
+        match told.iter_mut().find(alike) {
+            Some(same) => {
+                same.also.push(product);
+                if same.text.is_some_and(|told| text.len() < told.len()) {
+                    same.text = Some(text);
+                }
+            }
+            None if room => told.push(prediction(fact, false)),
+            None => {}
+        }
+    }
+    told
+}
+
+/// Words that a text needs to stand for a longer one that holds it: fewer would say too little.
+const TELLING_WORDS: usize = 5;
+
+fn holds(long: &str, short: &str) -> bool {
+    long == short || short.split(' ').count() >= TELLING_WORDS && long.contains(short)
+}
+
+/// The rows of a product for the first of the events that it reports, each standing for those [like](WireEvent::like)
+/// it; where it reports none, the rows that say that it swallows the last.
+fn facts_of(
+    events: &[WireEvent],
+    side: Side,
+    product: &'static Product,
+    version: Option<&str>,
+) -> Vec<&'static Fact> {
+    let mut swallowed = Vec::new();
+    for event in events {
+        let facts = facts_of_one(*event, side, product, version);
+        if facts.iter().any(|it| it.text.is_some()) {
+            return facts;
+        }
+        if !facts.is_empty() {
+            swallowed = facts;
+        }
+    }
+    swallowed
+}
+
+fn facts_of_one(
+    event: WireEvent,
+    side: Side,
+    product: &'static Product,
+    version: Option<&str>,
+) -> Vec<&'static Fact> {
+    let mut at = Some(event);
+    while let Some(event) = at {
+        if let Some(known) = INDEX.get(&(side, product.name, event)) {
+            let fit = |it: &&&'static Fact| covers(it.versions, version);
+            let fitting: Vec<_> = known.iter().filter(fit).copied().collect();
+            return if fitting.is_empty() {
+                known.clone()
+            } else {
+                fitting
+            };
+        }
+        at = event.like();
+    }
+    Vec::new()
+}
+
+fn prediction(fact: &Fact, identified: bool) -> Prediction {
+    let note = match (fact.text, fact.note) {
+        (None, None) => Some("reports no error"),
+        (_, note) => note,
+    };
+    Prediction {
+        product: fact.product,
+        also: Vec::new(),
+        kind: fact.kind,
+        text: fact.text,
+        cause: fact.cause,
+        note,
+        identified,
+        source: fact.source,
+    }
+}
+
+/// Whether versions written as a range (`8.x`, `5+`, `2.0-4.8`, `7.x-8.x`) leave room for `version`. The versions a text
+/// was seen at exclude nothing: it is likely older than they are, and lives on.
+fn covers(versions: &str, version: Option<&str>) -> bool {
+    let Some(major) = version.and_then(leading_number) else {
+        return true;
+    };
+    if versions.contains(' ') {
+        return true;
+    }
+    if let Some(from) = versions.strip_suffix('+') {
+        return leading_number(from).is_none_or(|from| major >= from);
+    }
+    if let Some((from, to)) = versions.split_once('-') {
+        let (from, to) = (leading_number(from), leading_number(to));
+        return from.is_none_or(|from| major >= from) && to.is_none_or(|to| major <= to);
+    }
+    match versions.strip_suffix(".x") {
+        Some(only) => leading_number(only).is_none_or(|only| only == major),
+        None => true,
+    }
+}
+
+fn leading_number(text: &str) -> Option<u32> {
+    let end = text
+        .find(|it: char| !it.is_ascii_digit())
+        .unwrap_or(text.len());
+    text.get(..end)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stack::identify;
+    use super::*;
+
+    #[test]
+    fn the_tables_are_well_formed_and_every_fact_has_a_source() {
+        let files = [include_str!("texts.tsv"), include_str!("texts_more.tsv")];
+        let mut rows = 0;
+        for file in files {
+            table::well_formed::<11>(file);
+            rows += file.lines().count() - 1;
+        }
+        table::well_formed::<2>(include_str!("sources.tsv"));
+        assert_eq!(FACTS.len(), rows);
+        for row in files.into_iter().flat_map(table::rows::<11>) {
+            for event in row[3].split(' ') {
+                assert!(WireEvent::named(event).is_some(), "{row:?}");
+            }
+        }
+        for fact in FACTS.iter() {
+            assert!(!fact.source.is_empty(), "{fact:?}");
+        }
+    }
+
+    #[track_caller]
+    fn says(event: WireEvent, user_agent: &str, text: Option<&str>) {
+        let stack = identify(Some(user_agent), None, None, Side::Client).expect("a known agent");
+        let told = texts(event, Side::Client, Some(&stack));
+        assert!(
+            told.iter().any(|it| it.identified && it.text == text),
+            "{event} {user_agent}: {told:?}"
+        );
+    }
+
+    #[test]
+    fn a_known_program_says_its_own_words() {
+        use WireEvent as E;
+        says(
+            E::FinBeforeResponse,
+            "curl/7.88.1",
+            Some("curl: (52) Empty reply from server"),
+        );
+        says(
+            E::FinBeforeResponse,
+            "Java/17.0.15",
+            Some("Unexpected end of file from server"),
+        );
+        says(
+            E::RstBeforeResponse,
+            "python-requests/2.34.2",
+            Some("('Connection aborted.', ConnectionResetError(104, 'Connection reset by peer'))"),
+        );
+        says(E::RstBeforeResponse, "node", Some("fetch failed"));
+        says(E::RaceFin, "Go-http-client/1.1", None);
+        says(E::RaceFin, "Apache-HttpClient/5.2.1 (Java/17)", None);
+        says(
+            E::RaceFin,
+            "python-httpx/0.28.1",
+            Some("Server disconnected without sending a response."),
+        );
+    }
+
+    #[test]
+    fn who_swallows_the_fault_has_a_note() {
+        for event in WireEvent::ALL {
+            for product in PRODUCTS.iter() {
+                for fact in facts_of(&[*event], event.side(), product, None) {
+                    let told = prediction(fact, true);
+                    assert!(
+                        told.text.is_some() || told.note.is_some(),
+                        "{event} {told:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn suspects_are_eight_at_most_and_differ() {
+        for event in WireEvent::ALL {
+            for speaker in [Speaker::Unheard, Speaker::Nameless] {
+                let told = texts(*event, event.side(), speaker);
+                assert!(told.len() <= SUSPECTS);
+                for (index, one) in told.iter().enumerate() {
+                    assert!(one.text.is_some() && !one.identified);
+                    assert!(!told[..index].iter().any(|it| it.text == one.text));
+                }
+            }
+        }
+        let nameless = texts(
+            WireEvent::FinBeforeResponse,
+            Side::Client,
+            Speaker::Nameless,
+        );
+        assert_eq!(nameless[0].text, Some("socket hang up"));
+        assert!(nameless.iter().all(|it| !it.product.named));
+    }
+
+    #[test]
+    fn versions_are_told_apart() {
+        assert!(covers("8.x", Some("8.5.0")));
+        assert!(!covers("8.x", Some("7.88.1")));
+        assert!(covers("5+", Some("17")));
+        assert!(!covers("5+", Some("3.1")));
+        assert!(covers("2.0-4.8", Some("4.0")));
+        assert!(!covers("1.0-1.1", Some("4.0")));
+        assert!(covers("7.x-8.x", Some("8.1")));
+        assert!(covers("curl 7.88.1 (OpenSSL 3)", Some("8.1")));
+        assert!(covers("8.x", None));
+        assert!(covers("all", Some("8.1")));
+    }
+}

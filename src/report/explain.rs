@@ -1,0 +1,257 @@
+//! What is known about an error text or a code, as plain text: the codes, the stories the wire may hold, and what in the
+//! text says which connection it was.
+//!
+//! Times, addresses and ports are read out of what the user typed and written anew; nothing else of it is repeated.
+
+use std::fmt::{self, Write as _};
+
+use crate::knowledge::{Code, Explanation, Family, Fit, Hints, Moment, Story, Trace, Why};
+use crate::rules;
+
+/// Programs that are named for a story: enough to recognise one's own kind.
+const PROGRAMS: usize = 6;
+/// Events that are told of a story.
+const EVENTS: usize = 4;
+
+/// The page; `None` when nothing is known.
+#[must_use]
+pub fn explanation(told: &Explanation) -> Option<String> {
+    if told.is_empty() {
+        return None;
+    }
+    let mut page = String::new();
+    write(&mut page, told).expect("a string takes everything");
+    Some(page)
+}
+
+fn write(page: &mut String, told: &Explanation) -> fmt::Result {
+    for code in &told.codes {
+        write_code(page, code)?;
+    }
+    if !told.codes.is_empty() && !told.stories.is_empty() {
+        writeln!(page)?;
+    }
+    if !told.stories.is_empty() {
+        writeln!(page, "{}", introduction(told))?;
+    }
+    for story in &told.stories {
+        write_story(page, story)?;
+    }
+    if told.more > 0 {
+        writeln!(
+            page,
+            "\n{} less likely left out: give more of the text.",
+            told.more
+        )?;
+    }
+    write_hints(page, &told.hints)?;
+    let rules = told.stories.iter().flat_map(|story| &story.rules);
+    let mut pages: Vec<&str> = Vec::new();
+    for name in rules {
+        if rules::rule(name).is_some() && !pages.contains(name) {
+            pages.push(name);
+        }
+    }
+    if !pages.is_empty() {
+        writeln!(
+            page,
+            "\n`hangup explain RULE` tells more: {}.",
+            pages.join(", ")
+        )?;
+    }
+    Ok(())
+}
+
+fn introduction(told: &Explanation) -> &'static str {
+    if told.off_the_wire() {
+        "No packet of a capture is this itself. What may surround it:"
+    } else if told.stories.len() == 1 {
+        "On the wire:"
+    } else {
+        "On the wire, likeliest first:"
+    }
+}
+
+fn write_code(page: &mut String, code: &Code) -> fmt::Result {
+    let Code {
+        family,
+        code: name,
+        aliases,
+        meaning,
+        ..
+    } = code;
+    let aliases = if aliases.is_empty() || *family == Family::Haproxy {
+        String::new()
+    } else {
+        format!(" ({})", aliases.replace(' ', ", "))
+    };
+    writeln!(page, "{} {name}{aliases}: {meaning}", family.title())?;
+    if let Some(note) = code.note {
+        writeln!(page, "  {note}")?;
+    }
+    Ok(())
+}
+
+fn write_story(page: &mut String, story: &Story) -> fmt::Result {
+    let name = if story.rules.is_empty() {
+        "(no rule)".to_owned()
+    } else {
+        story.rules.join(", ")
+    };
+    writeln!(page, "\n  {name}")?;
+    for event in story.events.iter().take(EVENTS) {
+        let seen = match event.trace() {
+            Trace::Packets => "",
+            Trace::Circumstance => " (shown by no packet)",
+        };
+        writeln!(page, "    {}: {}{seen}", event.side().name(), event.story())?;
+    }
+    if story.events.len() > EVENTS {
+        writeln!(page, "    and {} like these", story.events.len() - EVENTS)?;
+    }
+    if let Some((first, rest)) = story.products.split_first() {
+        write!(page, "    said by {}", first.title)?;
+        for product in rest.iter().take(PROGRAMS - 1) {
+            write!(page, ", {}", product.title)?;
+        }
+        match rest.len().saturating_sub(PROGRAMS - 1) {
+            0 => writeln!(page)?,
+            more => writeln!(page, " and {more} more")?,
+        }
+    }
+    match story.why {
+        Why::Text(text, Fit::Part) => writeln!(page, "    part of \"{text}\""),
+        Why::Text(text, Fit::Alike) => writeln!(page, "    resembles \"{text}\""),
+        Why::Text(_, Fit::Whole) | Why::Code(_) => Ok(()),
+    }
+}
+
+fn write_hints(page: &mut String, hints: &Hints) -> fmt::Result {
+    if hints.is_empty() {
+        return Ok(());
+    }
+    let mut said: Vec<String> = hints.times.iter().map(moment).collect();
+    said.extend(hints.addresses.iter().map(ToString::to_string));
+    said.extend(hints.ports.iter().map(|port| format!("port {port}")));
+    writeln!(
+        page,
+        "\nThe text says which connection: {}.",
+        said.join(", ")
+    )
+}
+
+fn moment(moment: &Moment) -> String {
+    let mut text = String::new();
+    let (hour, minute, second) = moment.time;
+    match (moment.year, moment.month_day) {
+        (Some(year), Some((month, day))) => text += &format!("{year}-{month:02}-{day:02} "),
+        (None, Some((month, day))) => text += &format!("--{month:02}-{day:02} "),
+        _ => {}
+    }
+    text += &format!("{hour:02}:{minute:02}:{second:02}");
+    if moment.nanoseconds != 0 {
+        let digits = format!("{:09}", moment.nanoseconds);
+        text += &format!(".{}", digits.trim_end_matches('0'));
+    }
+    match moment.offset {
+        None => {}
+        Some(0) => text += " UTC",
+        Some(east) => {
+            let minutes = east.unsigned_abs() / 60;
+            let sign = if east < 0 { '-' } else { '+' };
+            text += &format!(" {sign}{:02}:{:02}", minutes / 60, minutes % 60);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::knowledge::explain;
+
+    #[track_caller]
+    fn says(text: &str, parts: &[&str]) {
+        let page = explanation(&explain(text)).expect("something is known");
+        for part in parts {
+            assert!(page.contains(part), "{part:?} is not in:\n{page}");
+        }
+    }
+
+    #[test]
+    fn codes_and_texts() {
+        says(
+            "socket hang up",
+            &[
+                "keep-alive-race",
+                "closed-before-response",
+                "said by Node.js http",
+            ],
+        );
+        says(
+            "An unexpected error occurred on a receive",
+            &[
+                "reset-before-response",
+                ".NET Framework",
+                "part of \"The underlying",
+            ],
+        );
+        says(
+            "10048",
+            &[
+                "system error EADDRINUSE",
+                "ephemeral-port-pressure",
+                "No packet of a capture is this itself",
+            ],
+        );
+        says(
+            "0x80070032",
+            &[
+                "capture holds nothing of it",
+                "periodic-abandoned-request",
+                "constant period",
+            ],
+        );
+        says("499", &["HTTP status 499", "client-gave-up-waiting"]);
+        says(
+            "SD",
+            &["HAProxy termination state SD", "response-cut-short"],
+        );
+        says("UC", &["Envoy response flag UC", "keep-alive-race"]);
+        assert_eq!(explanation(&explain("no-such-rule")), None);
+    }
+
+    #[test]
+    fn a_log_line_in_whole() {
+        let line = "2025/11/20 19:01:02 [error] 31#31: *7 connect() failed (111: Connection refused) while connecting to \
+                    upstream, client: 10.0.0.1, server: _, upstream: \"http://10.0.0.2:9000/\"";
+        let page = explanation(&explain(line)).expect("something is known");
+        // What follows depends on which rules there are.
+        let page = page.split("\n`hangup").next().unwrap_or("");
+        insta::assert_snapshot!(page, @r"
+        system error ECONNREFUSED (WSAECONNREFUSED, 111, 10061): the SYN was answered by a RST
+
+        On the wire, likeliest first:
+
+          connection-refused
+            client: the SYN is answered by a RST: nobody listens there, or a firewall says so
+            said by nginx
+
+          connection-unreachable
+            client: ICMP answers the SYN: port unreachable
+
+        The text says which connection: 2025-11-20 19:01:02, 10.0.0.1, 10.0.0.2, port 9000.
+        ");
+    }
+
+    #[test]
+    fn moments() {
+        let told = |text: &str| moment(&explain(text).hints.times[0]);
+        assert_eq!(
+            told("2025-11-20T19:01:02.50-03:30 EPIPE"),
+            "2025-11-20 19:01:02.5 -03:30"
+        );
+        assert_eq!(told("Nov  7 09:01:02 EPIPE"), "--11-07 09:01:02");
+        assert_eq!(told("1763665262 EPIPE"), "2025-11-20 19:01:02 UTC");
+    }
+}
