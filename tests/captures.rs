@@ -161,9 +161,17 @@ fn every_capture_tells_what_its_recorder_expects() {
     assert!(misses.is_empty(), "{}", misses.join("\n"));
 }
 
-/// What two programs did on one connection, known from what their system calls returned: the capture, the connection, by
-/// whom it may be, how, in which phase it may be. `*` is anything.
-const BASICS: &[(&str, usize, &[&str], &str, &[&str])] = &[
+/// A capture, a connection of it, by whom, how, and in which phase it may have been closed. `*` is anything.
+type Basic = (
+    &'static str,
+    usize,
+    &'static [&'static str],
+    &'static str,
+    &'static [&'static str],
+);
+
+/// What two programs did to each other, known from what their system calls returned.
+const BASICS: &[Basic] = &[
     ("clean", 1, &["server"], "fin -", &["after"]),
     ("karace", 1, &["server"], "fin -", &["between"]),
     ("post413", 1, &["server"], "reset abort", &["request"]),
