@@ -37,6 +37,8 @@ const EXIT: &str = "Exit status: 0 done; 1 a finding was at least as bad as --fa
 pub enum Command {
     /// Write a report on captures
     Report(Report),
+    /// Show one connection of a capture as a ladder: every packet, with both ends' states
+    Ladder(Ladder),
     /// Print a rule's page: what happened, why it matters, what to change
     Explain(Explain),
     /// List the rules, a line each
@@ -106,6 +108,26 @@ pub struct Report {
     /// The format [default: by the ending of OUT, else text]
     #[arg(short, long)]
     pub format: Option<Format>,
+}
+
+/// `hangup ladder`.
+#[derive(Args, Debug)]
+pub struct Ladder {
+    /// Captures to read, as for the report that numbers the connections; they are read twice, so no pipe
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// The connection's number in the report
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub connection: u32,
+    /// The filter that the report was made with
+    #[arg(long, value_name = "BPF")]
+    pub filter: Option<String>,
+    /// Leave out addresses, ports and the names of hosts
+    #[arg(long)]
+    pub hide_addresses: bool,
+    /// Leave out payload, request targets, and fields that do not concern the connection
+    #[arg(long)]
+    pub hide_payload: bool,
 }
 
 /// `hangup explain`.

@@ -4,6 +4,7 @@
 //! names the input and the way out, and exit status 2.
 
 mod analysis;
+mod drawing;
 mod progress;
 
 use std::fs::File;
@@ -29,6 +30,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         None => report_on(&cli.read, report::Format::Text, None),
         Some(Command::Report(asked)) => report(&asked),
+        Some(Command::Ladder(asked)) => drawing::ladder(&asked).and_then(print),
         Some(Command::Explain(asked)) => explain(&asked),
         Some(Command::Rules) => print(rules::catalogue()),
         Some(Command::Completions { shell }) => completions(shell),

@@ -161,8 +161,9 @@ fn every_capture_tells_what_its_recorder_expects() {
     assert!(misses.is_empty(), "{}", misses.join("\n"));
 }
 
-/// A capture, a connection of it, by whom, how, and in which phase it may have been closed. `*` is anything.
-type Basic = (
+/// What two programs did on one connection, known from what their system calls returned: the capture, the connection, by
+/// whom it may be, how, in which phase it may be. `*` is anything.
+type Known = (
     &'static str,
     usize,
     &'static [&'static str],
@@ -170,8 +171,7 @@ type Basic = (
     &'static [&'static str],
 );
 
-/// What two programs did to each other, known from what their system calls returned.
-const BASICS: &[Basic] = &[
+const BASICS: &[Known] = &[
     ("clean", 1, &["server"], "fin -", &["after"]),
     ("karace", 1, &["server"], "fin -", &["between"]),
     ("post413", 1, &["server"], "reset abort", &["request"]),

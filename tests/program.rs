@@ -67,6 +67,9 @@ fn the_exit_status_says_how_it_went() {
         (&["report", "src"], 2),
         (&["report", RESET, "--rule", "no-such-rule"], 2),
         (&["report", RESET, "--ephemeral-ports", "9-1"], 2),
+        (&["ladder", RESET, "--connection", "2"], 0),
+        (&["ladder", RESET, "--connection", "3"], 2),
+        (&["ladder", "-", "--connection", "1"], 2),
         (&["explain", "reset-before-response"], 0),
         (&["explain", "no-such-rule"], 2),
         (&["rules"], 0),
@@ -195,6 +198,26 @@ fn a_capture_is_never_overwritten() {
     let output = run(&["report", path, "-o", path]);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(fs::read(path).unwrap(), fs::read(RESET).unwrap());
+}
+
+#[test]
+fn a_ladder_shows_the_packets_and_hides_what_it_is_asked_to() {
+    let drawn = |more: &[&str]| {
+        let arguments = [&["ladder", RESET, "--connection", "2"], more].concat();
+        let output = run(&arguments).stdout;
+        text(&output).to_owned()
+    };
+    let open = drawn(&[]);
+    assert!(open.contains("10.77.0.2") && open.contains("RST"), "{open}");
+    assert!(
+        open.contains("=> teardown server reset abort waiting"),
+        "{open}"
+    );
+    let hidden = drawn(&["--hide-addresses", "--hide-payload"]);
+    assert!(
+        !hidden.contains("10.77") && hidden.contains("RST"),
+        "{hidden}"
+    );
 }
 
 #[test]

@@ -262,7 +262,11 @@ impl Live {
                 .map(|(syn, ack)| ack.time.since(syn.time)),
             syn_retries: peers[0].syns().saturating_sub(1),
             teardown: verdict.teardown,
-            states: peers.map(|peer| peer.presumed()),
+            // Of a host that never showed, nothing is presumed.
+            states: peers.map(|peer| match peer.counts().packets {
+                0 => Standing::Unseen,
+                _ => peer.presumed(),
+            }),
             time_wait: peers.map(|peer| peer.time_wait()),
             fin: peers.map(|peer| peer.fin()),
             reset: peers.map(|peer| peer.reset()),

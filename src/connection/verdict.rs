@@ -71,7 +71,7 @@ pub(super) fn judge(live: &Live, ended: Ended) -> Verdict {
     let opening = opening(live, client);
     let close = first_close(live, client);
     let teardown = match &close {
-        Some(close) => closed(live, client, opening, close),
+        Some(close) => closed(live, client, opening, close, ended),
         None => open(live, client, opening, ended),
     };
     let certainty = certainty(live, roles, opening, &teardown, close.as_ref());
@@ -231,6 +231,8 @@ fn who_was_first(a: &CloseEvent, b: &CloseEvent, client: End) -> (End, Closer) {
         // Of a FIN and a RST that crossed, the FIN.
         (None, Some(_)) => (End::A, Closer::Both),
         (Some(_), None) => (End::B, Closer::Both),
+        // Whoever has received a RST has no socket left to give up.
+        (Some(ResetKind::Abort), Some(ResetKind::Abort)) => (client, Closer::Both),
         (Some(_), Some(_)) => (if a.mark <= b.mark { End::A } else { End::B }, Closer::End),
     }
 }
@@ -243,7 +245,7 @@ fn role(end: End, client: End) -> Who {
     }
 }
 
-fn closed(live: &Live, client: End, opening: Opening, close: &Close) -> Teardown {
+fn closed(live: &Live, client: End, opening: Opening, close: &Close, ended: Ended) -> Teardown {
     let by = match (close.by, role(close.end, client)) {
         (Closer::Both, _) => By::Both,
         (Closer::Middlebox, _) => By::Middlebox,
@@ -259,7 +261,7 @@ fn closed(live: &Live, client: End, opening: Opening, close: &Close) -> Teardown
         frame: close.event.mark.frame,
         at: close.event.mark.time,
         certainty: Certainty::Certain,
-        orderly: is_orderly(live, by, how, phase),
+        orderly: is_orderly(live, by, how, phase, ended),
     }
 }
 
@@ -348,7 +350,7 @@ fn open(live: &Live, client: End, opening: Opening, ended: Ended) -> Teardown {
 }
 
 /// Both sides' bytes all arrived, and nothing was owed.
-fn is_orderly(live: &Live, by: By, how: How, phase: Phase) -> bool {
+fn is_orderly(live: &Live, by: By, how: How, phase: Phase, ended: Ended) -> bool {
     let peers = End::BOTH.map(|end| live.pair.peer(end));
     let nothing_owed = live.conversation.as_ref().is_none_or(|conversation| {
         conversation
@@ -356,13 +358,14 @@ fn is_orderly(live: &Live, by: By, how: How, phase: Phase) -> bool {
             .iter()
             .all(|exchange| exchange.is_complete())
     });
-    let all_arrived = peers.iter().all(|peer| {
-        let stream = peer.stream();
-        acknowledged(stream) >= u64::try_from(stream.top()).unwrap_or(0)
-    });
-    let both_closed = peers.iter().all(|peer| {
-        peer.fin().is_some() || effective_reset(peer).is_some() || peer_is_closed(peer)
-    });
+    // What was sent in the last moment of the capture is presumed to arrive.
+    let cut_off =
+        matches!(ended, Ended::Capture(end) if end.since(live.last.time) < ANSWERED_WITHIN);
+    let all_arrived = cut_off
+        || peers.iter().all(|peer| {
+            let stream = peer.stream();
+            acknowledged(stream) >= u64::try_from(stream.top()).unwrap_or(0)
+        });
     let by_reset = match how {
         How::Fin => false,
         // A client that has everything and resets has lost nothing; a server that resets may have left requests unread.
@@ -371,14 +374,7 @@ fn is_orderly(live: &Live, by: By, how: How, phase: Phase) -> bool {
         }
         How::Reset(_) | How::Silence | How::Open => true,
     };
-    nothing_owed && all_arrived && both_closed && !by_reset
-}
-
-fn peer_is_closed(peer: &Peer) -> bool {
-    matches!(
-        peer.presumed(),
-        Standing::In(State::Closed | State::TimeWait)
-    )
+    nothing_owed && all_arrived && !by_reset
 }
 
 fn certainty(

@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 
+use hashbrown::HashSet;
+
 use super::stats::Stats;
 use super::{Event, Sink};
 use crate::connection::{Ended, Fit, Live};
@@ -12,6 +14,7 @@ use crate::decode::{Decoded, Flags, Quote, Segment, Skip};
 use crate::flow::{FlowKey, Slot, Table};
 use crate::http::Texts;
 use crate::mark::Mark;
+use crate::side::End;
 use crate::tcp::Received;
 use crate::time::Timestamp;
 
@@ -22,34 +25,49 @@ const MAX_LIVE: usize = 12_288;
 /// when they are settled, which takes a third off the cost of a short connection.
 const MAX_AFTERLIFE: usize = 16;
 /// Settled connections whose addresses and ports are remembered, in one partition, so that a straggler is known as one
-/// and not taken for the middle of a new connection; four thousand in all.
-const MAX_GRAVES: usize = 256;
+/// and not taken for the middle of a new connection. Each has the place that its hash gives it, until another takes it.
+const GRAVES: usize = 1024;
 
-/// What the table has for addresses and ports.
-#[derive(Debug)]
-enum Place {
-    Flow(Flow),
-    /// A connection that is settled, by its last segment.
-    Grave(Mark),
+/// Addresses and ports that can stand for several connections in several VLANs, in one partition.
+const MAX_SPLIT: usize = 1024;
+
+/// A connection that is settled.
+#[derive(Clone, Copy, Debug, Default)]
+struct Grave {
+    /// [`FlowKey::share`]: two flows with the same one are taken for one here, at odds of 2⁻⁶⁴.
+    share: u64,
+    last: Mark,
 }
 
 /// One flow: the connection, and the one before it while it is not certain which of the two is spoken of.
 #[derive(Debug)]
 struct Flow {
     live: Box<Live>,
+    share: u64,
     before: Option<Box<Live>>,
     /// It is in the queue of closed ones.
     queued: bool,
+    /// The VLAN that each end's first segment came in.
+    vlans: [Option<u16>; 2],
+}
+
+impl Flow {
+    /// Whether what this end sends comes in another VLAN.
+    fn is_elsewhere(&self, from: End, vlan: u16) -> bool {
+        self.vlans[from.index()].is_some_and(|own| own != vlan)
+    }
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Partition {
-    table: Table<Place>,
+    table: Table<Flow>,
     texts: Texts,
     /// Closed ones, in the order in which they closed, with their first segments to tell reuse.
     closed: VecDeque<(Slot, Mark)>,
-    /// Settled ones, in that order, with their last segments to tell reuse.
-    graves: VecDeque<(Slot, Mark)>,
+    /// Settled ones, by hash; empty until the first.
+    graves: Vec<Grave>,
+    /// Addresses and ports ([`FlowKey::share`]) that stand for several connections at once, in several VLANs.
+    split: HashSet<u64, foldhash::fast::FixedState>,
     stats: Stats,
 }
 
@@ -73,28 +91,10 @@ impl Partition {
     }
 
     fn segment<S: Sink + ?Sized>(&mut self, key: &FlowKey, segment: &Segment<'_>, sink: &mut S) {
-        let (slot, is_first) = match self.table.find(key) {
-            Some(slot) => match self.table.at(slot) {
-                Some(Place::Grave(_)) if !opens(segment) => {
-                    self.stats.segments += 1;
-                    self.stats.bounds.stragglers += 1;
-                    return;
-                }
-                Some(place @ Place::Grave(_)) => {
-                    let Place::Grave(last) = *place else { return };
-                    *place = flow(segment, Some(last));
-                    (slot, true)
-                }
-                _ => (slot, false),
-            },
-            None => {
-                if self.table.len() >= MAX_LIVE {
-                    self.make_room(segment.time, sink);
-                }
-                (self.table.insert(*key, flow(segment, None)), true)
-            }
+        let Some((slot, is_first)) = self.place(key, segment, sink) else {
+            return;
         };
-        let Some(Place::Flow(flow)) = self.table.at(slot) else {
+        let Some(flow) = self.table.at(slot) else {
             return;
         };
         let from = flow.live.end_of(segment.source);
@@ -103,6 +103,14 @@ impl Partition {
         } else {
             flow.live.fit(from, segment, flow.before.as_deref())
         };
+        if fit == Fit::Fresh
+            && flow.is_elsewhere(from, segment.vlan)
+            && !flow.live.is_over()
+            && self.split.len() < MAX_SPLIT
+        {
+            self.split.insert(key.share());
+            return self.segment(key, segment, sink);
+        }
         let mut settled = [None, None];
         let (live, from) = match (fit, &mut flow.before) {
             (Fit::Before, Some(before)) => {
@@ -119,11 +127,13 @@ impl Partition {
                     flow.before = Some(old);
                 }
                 flow.queued = false;
+                flow.vlans = [None; 2];
                 let from = flow.live.end_of(segment.source);
                 (&mut flow.live, from)
             }
             _ => (&mut flow.live, from),
         };
+        flow.vlans[from.index()].get_or_insert(segment.vlan);
         let received = live.segment(from, segment, &mut self.texts);
         match received {
             Received::Taken => self.stats.segments += 1,
@@ -154,9 +164,54 @@ impl Partition {
         }
     }
 
+    /// Where the flow of a segment is, and whether it has just been made; `None` if the connection is settled already and
+    /// this is a straggler of it.
+    #[inline]
+    fn place<S: Sink + ?Sized>(
+        &mut self,
+        key: &FlowKey,
+        segment: &Segment<'_>,
+        sink: &mut S,
+    ) -> Option<(Slot, bool)> {
+        let key = if self.split.contains(&key.share()) {
+            self.key_in_vlan(key, segment)
+        } else {
+            *key
+        };
+        if let Some(slot) = self.table.find(&key) {
+            return Some((slot, false));
+        }
+        let predecessor = self.grave(key.share());
+        if predecessor.is_some() && !opens(segment) {
+            self.stats.segments += 1;
+            self.stats.bounds.stragglers += 1;
+            return None;
+        }
+        if self.table.len() >= MAX_LIVE {
+            self.make_room(segment.time, sink);
+        }
+        let flow = Flow {
+            live: Box::new(Live::new(segment, predecessor)),
+            share: key.share(),
+            before: None,
+            queued: false,
+            vlans: [None; 2],
+        };
+        Some((self.table.insert(key, flow), true))
+    }
+
+    /// Of several connections with the same addresses and ports the first has them to itself, the others by VLAN.
+    fn key_in_vlan(&mut self, key: &FlowKey, segment: &Segment<'_>) -> FlowKey {
+        let first = self.table.find(key).and_then(|slot| self.table.at(slot));
+        match first {
+            Some(flow) if !flow.vlans.contains(&Some(segment.vlan)) => key.in_vlan(segment.vlan),
+            _ => *key,
+        }
+    }
+
     fn quote(&mut self, key: &FlowKey, quote: &Quote) {
         if let Some(slot) = self.table.find(key)
-            && let Some(Place::Flow(flow)) = self.table.at(slot)
+            && let Some(flow) = self.table.at(slot)
         {
             flow.live.quote(quote);
         }
@@ -167,10 +222,9 @@ impl Partition {
         let Some((slot, first)) = self.closed.pop_front() else {
             return;
         };
-        let Some(place) = self.table.at(slot) else {
+        let Some(flow) = self.table.at(slot) else {
             return;
         };
-        let Place::Flow(flow) = place else { return };
         if flow.live.first() != first || !flow.queued {
             return;
         }
@@ -178,41 +232,33 @@ impl Partition {
             flow.queued = false;
             return;
         }
-        let last = flow.live.last();
-        if let Place::Flow(flow) = std::mem::replace(place, Place::Grave(last)) {
-            self.graves.push_back((slot, last));
+        if let Some(flow) = self.table.remove(slot) {
+            if self.graves.is_empty() {
+                self.graves.resize(GRAVES, Grave::default());
+            }
+            self.graves[grave_place(flow.share)] = Grave {
+                share: flow.share,
+                last: flow.live.last(),
+            };
             self.settle_flow(flow, Ended::Forgotten(now), sink);
-        }
-        if self.graves.len() > MAX_GRAVES {
-            self.clear_oldest_grave();
         }
     }
 
-    fn clear_oldest_grave(&mut self) {
-        if let Some((slot, last)) = self.graves.pop_front()
-            && matches!(self.table.at(slot), Some(Place::Grave(mark)) if *mark == last)
-        {
-            self.table.remove(slot);
-        }
+    /// The last segment of the settled connection that had these addresses and ports, if it is remembered.
+    fn grave(&self, share: u64) -> Option<Mark> {
+        let grave = self.graves.get(grave_place(share))?;
+        (grave.share == share).then_some(grave.last)
     }
 
     fn make_room<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) {
-        while !self.graves.is_empty() && self.table.len() >= MAX_LIVE {
-            self.clear_oldest_grave();
-        }
         while !self.closed.is_empty() && self.table.len() >= MAX_LIVE {
             self.let_oldest_go(now, sink);
-            self.clear_oldest_grave();
         }
         if self.table.len() < MAX_LIVE {
             return;
         }
-        let is_cheap = |place: &Place| match place {
-            Place::Flow(flow) => flow.live.is_embryonic(),
-            Place::Grave(_) => true,
-        };
-        if let Some(slot) = self.table.candidate(is_cheap)
-            && let Some(Place::Flow(flow)) = self.table.remove(slot)
+        if let Some(slot) = self.table.candidate(|flow| flow.live.is_embryonic())
+            && let Some(flow) = self.table.remove(slot)
         {
             self.stats.bounds.forgotten += 1;
             self.settle_flow(flow, Ended::Forgotten(now), sink);
@@ -236,25 +282,151 @@ impl Partition {
 
     /// Settles everything; the capture ends at `end`.
     pub(super) fn finish<S: Sink + ?Sized>(mut self, end: Timestamp, sink: &mut S) -> Stats {
-        let places: Vec<Place> = self.table.drain().collect();
-        for place in places {
-            if let Place::Flow(flow) = place {
-                self.settle_flow(flow, Ended::Capture(end), sink);
-            }
+        let flows: Vec<Flow> = self.table.drain().collect();
+        for flow in flows {
+            self.settle_flow(flow, Ended::Capture(end), sink);
         }
         self.stats
     }
 }
 
-fn flow(segment: &Segment<'_>, predecessor: Option<Mark>) -> Place {
-    Place::Flow(Flow {
-        live: Box::new(Live::new(segment, predecessor)),
-        before: None,
-        queued: false,
-    })
-}
-
 /// Whether a segment can be the first of a connection on addresses and ports whose last one is over.
 fn opens(segment: &Segment<'_>) -> bool {
     segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::RST)
+}
+
+/// The low bits of a share are the same throughout a partition.
+const fn grave_place(share: u64) -> usize {
+    (share >> 32) as usize % GRAVES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::{Connection, Opening};
+    use crate::decode::{Context, Endpoint, Options};
+    use crate::mark::FrameNumber;
+    use crate::seq::Seq;
+
+    const CLIENT: Endpoint = Endpoint {
+        ip: std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)),
+        port: 40_000,
+    };
+    const SERVER: Endpoint = Endpoint {
+        ip: std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2)),
+        port: 80,
+    };
+
+    /// A segment from the client, or to it, a millisecond after the one with the number before.
+    fn segment(
+        frame: u64,
+        from_client: bool,
+        vlan: u16,
+        flags: Flags,
+        seq: u32,
+        ack: u32,
+    ) -> Segment<'static> {
+        let (source, destination) = if from_client {
+            (CLIENT, SERVER)
+        } else {
+            (SERVER, CLIENT)
+        };
+        Segment {
+            frame: FrameNumber(frame),
+            time: Timestamp::new(0, frame as u32 * 1_000_000),
+            interface: 0,
+            context: Context(0),
+            vlan,
+            link_digest: 0,
+            source,
+            destination,
+            ttl: 64,
+            ip_id: Some(frame as u16),
+            seq: Seq(seq),
+            ack: Seq(ack),
+            flags,
+            window: 1000,
+            urgent: 0,
+            options: Options::default(),
+            length: 0,
+            payload: &[],
+        }
+    }
+
+    fn run(segments: &[Segment<'_>]) -> (Vec<Connection>, Stats) {
+        let mut partition = Partition::new();
+        let mut connections = Vec::new();
+        for segment in segments {
+            let key = FlowKey::new(segment.source, segment.destination, segment.context);
+            partition.segment(&key, segment, &mut connections);
+        }
+        let stats = partition.finish(Timestamp::new(100, 0), &mut connections);
+        connections.sort_by_key(|connection| connection.first);
+        (connections, stats)
+    }
+
+    const SYN: Flags = Flags::SYN;
+    const ACK: Flags = Flags::ACK;
+    const SYN_ACK: Flags = SYN.with(ACK);
+    const FIN_ACK: Flags = Flags::FIN.with(ACK);
+
+    #[test]
+    fn the_same_ports_in_two_vlans_at_once_are_two_connections() {
+        let (connections, _) = run(&[
+            segment(1, true, 10, SYN, 100, 0),
+            segment(2, true, 20, SYN, 500, 0),
+            segment(3, false, 10, SYN_ACK, 200, 101),
+            segment(4, false, 20, SYN_ACK, 700, 501),
+            segment(5, true, 10, ACK, 101, 201),
+            segment(6, true, 20, ACK, 501, 701),
+        ]);
+        let openings: Vec<_> = connections.iter().map(|it| it.opening).collect();
+        assert_eq!(openings, [Opening::Handshake; 2]);
+    }
+
+    #[test]
+    fn both_directions_of_a_connection_may_have_their_own_vlan() {
+        let (connections, _) = run(&[
+            segment(1, true, 10, SYN, 100, 0),
+            segment(2, false, 20, SYN_ACK, 200, 101),
+            segment(3, true, 10, ACK, 101, 201),
+        ]);
+        assert_eq!(connections.len(), 1);
+    }
+
+    #[test]
+    fn a_straggler_of_a_settled_connection_is_no_new_one() {
+        let mut segments = vec![
+            segment(1, true, 0, SYN, 100, 0),
+            segment(2, false, 0, SYN_ACK, 200, 101),
+            segment(3, true, 0, ACK, 101, 201),
+            segment(4, true, 0, FIN_ACK, 101, 201),
+            segment(5, false, 0, FIN_ACK, 201, 102),
+            segment(6, true, 0, ACK, 102, 202),
+        ];
+        let first = segments.clone();
+        // As many more as it takes to have the first settled.
+        for number in 0..=MAX_AFTERLIFE as u64 {
+            for (step, mut again) in first.iter().copied().enumerate() {
+                let port = 41_000 + number as u16;
+                let end = if again.source == SERVER {
+                    &mut again.destination
+                } else {
+                    &mut again.source
+                };
+                end.port = port;
+                again.frame = FrameNumber(10 + number * 10 + step as u64);
+                again.time = Timestamp::new(1, number as u32 * 1000);
+                segments.push(again);
+            }
+        }
+        segments.push(Segment {
+            time: Timestamp::new(2, 0),
+            ..segment(1000, false, 0, FIN_ACK, 201, 102)
+        });
+        let (connections, stats) = run(&segments);
+        assert_eq!(connections.len(), MAX_AFTERLIFE + 2);
+        assert_eq!(stats.bounds.stragglers, 1);
+        assert_eq!(stats.segments, segments.len() as u64);
+    }
 }

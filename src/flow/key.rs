@@ -1,6 +1,7 @@
 //! What makes two segments the same flow: both endpoints, in either direction, and the tunnel.
 //!
-//! The VLAN is no part of it: the two directions of one connection may travel in different ones.
+//! The VLAN is part of it only where it must be: the two directions of one connection may travel in different ones, but
+//! where a second connection opens beside a live one, with the same addresses and ports and in another VLAN, they are two.
 
 use std::net::IpAddr;
 
@@ -12,6 +13,8 @@ pub struct FlowKey {
     low: Endpoint,
     high: Endpoint,
     context: Context,
+    /// Of flows that must be told apart by it.
+    vlan: Option<u16>,
     /// Made once: it is asked for by whoever shares out the work and by the table.
     share: u64,
 }
@@ -33,7 +36,18 @@ impl FlowKey {
             low,
             high,
             context,
+            vlan: None,
             share,
+        }
+    }
+
+    /// The same endpoints in a VLAN of their own.
+    #[must_use]
+    pub const fn in_vlan(self, vlan: u16) -> Self {
+        Self {
+            vlan: Some(vlan),
+            share: mix(self.share ^ (vlan as u64 + 1)),
+            ..self
         }
     }
 

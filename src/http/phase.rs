@@ -162,6 +162,13 @@ impl Conversation {
                     continue;
                 }
                 Some(phase) => return phase,
+                // After a close was announced nothing more is owed: what was asked later is not answered (RFC 9112
+                // §9.6), unless it was.
+                None if exchange.closes().is_some()
+                    && begun.peek().is_none_or(|next| next.response.is_none()) =>
+                {
+                    return Phase::After;
+                }
                 None => {}
             }
             last = Some(exchange);

@@ -5,7 +5,7 @@
 pub enum Piece {
     /// A request.
     Request {
-        /// One of [`METHODS`].
+        /// One of `METHODS`.
         method: &'static str,
         /// What is asked for.
         target: Vec<u8>,

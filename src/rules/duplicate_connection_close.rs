@@ -159,7 +159,9 @@ fn story(connection: &Connection, who: Who, exchange: &Exchange, count: u64) -> 
             "The {sender}'s {kind} says `Connection: close` {times}, {place}{others}. The lines agree, so nothing was \
              lost, but two places add the field, and the connection serves one exchange only.{price}"
         ),
+        // Of a head that breaks off there is no end: what was seen of it shows the lines.
         evidence: mark
+            .or(message.map(|message| message.last))
             .map(|mark| Evidence {
                 mark,
                 note: format!("{kind} with `close` {times} among its Connection options, {place}"),
@@ -192,6 +194,15 @@ mod tests {
         assert!(two.contains("The server holds the TIME-WAIT"), "{two}");
         let three = message("200 [close connection=Close connection=close]").expect("found");
         assert!(three.contains("3 times, on 3 lines"), "{three}");
+    }
+
+    #[test]
+    fn a_head_that_breaks_off_has_a_frame_too() {
+        let head = r#""HTTP/1.1 200 OK\r\nConnection: close\r\nConnection: close\r\nX""#;
+        let text = format!("SYN -->\n<-- SYN\nGET / -->\n<-- {head}\n<-- FIN");
+        let proof = proof::run(&text.parse().expect("a ladder"));
+        assert_eq!(proof.rules(), [super::RULE.name]);
+        assert_eq!(proof.findings[0].evidence.len(), 1);
     }
 
     #[test]

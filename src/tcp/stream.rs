@@ -529,6 +529,12 @@ impl Stream {
             self.declare_gap(from, at, fin, reader);
             self.end_if_done(from, at, reader);
         }
+        // What was acknowledged and never seen was sent: a single number may have been a FIN.
+        let known = self.fin.unwrap_or(self.acked).min(self.acked);
+        if known > self.next + i64::from(self.fin.is_none()) {
+            self.declare_gap(from, at, known, reader);
+            self.end_if_done(from, at, reader);
+        }
         // `missing` was right before: holes that nobody acknowledged may have been filled by what was dropped later.
         self.missing = 0;
         let rest = self.missing();

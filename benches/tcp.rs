@@ -1,0 +1,119 @@
+//! What a segment costs both endpoints' states and streams: bulk in order, with every tenth segment late, and whole
+//! short connections.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use hangup::decode::{Context, Endpoint, Flags, Options, Segment};
+use hangup::mark::{FrameNumber, Mark};
+use hangup::seq::Seq;
+use hangup::side::End;
+use hangup::tcp::{Pair, Reader};
+use hangup::time::Timestamp;
+
+fn main() {
+    divan::main();
+}
+
+/// Counts what it is given.
+struct Count(u64);
+
+impl Reader for Count {
+    fn data(&mut self, _: End, _: Mark, _: &[u8], length: u32) {
+        self.0 += u64::from(length);
+    }
+    fn gap(&mut self, _: End, _: Mark, _: u64) {}
+    fn end(&mut self, _: End, _: Mark) {}
+}
+
+static PAYLOAD: [u8; 1448] = [b'x'; 1448];
+
+fn segment(number: u64, flags: Flags, seq: u32, ack: u32, length: u32) -> Segment<'static> {
+    let at = |port| Endpoint {
+        ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        port,
+    };
+    Segment {
+        frame: FrameNumber(number),
+        time: Timestamp::from_nanos(number as i64 * 10_000),
+        interface: 0,
+        context: Context(0),
+        vlan: 0,
+        link_digest: 0,
+        source: at(40_000),
+        destination: at(80),
+        ttl: 64,
+        ip_id: Some(number as u16),
+        seq: Seq(seq),
+        ack: Seq(ack),
+        flags,
+        window: 1000,
+        urgent: 0,
+        options: Options::default(),
+        length,
+        payload: &PAYLOAD[..length as usize],
+    }
+}
+
+/// A thousand full segments, each acknowledged; every `late`th comes after the one behind it.
+fn bulk(late: usize) -> Vec<(End, Segment<'static>)> {
+    let mut data: Vec<_> = (0..1000_u32)
+        .map(|n| segment(u64::from(n) * 2, Flags::ACK, 1 + n * 1448, 1, 1448))
+        .collect();
+    if late > 0 {
+        for at in (0..data.len() - 1).step_by(late) {
+            data.swap(at, at + 1);
+        }
+    }
+    let mut all = Vec::new();
+    let mut acked = 0;
+    for (number, piece) in data.into_iter().enumerate() {
+        all.push((End::A, piece));
+        acked += piece.length;
+        let ack = segment(number as u64 * 2 + 1, Flags::ACK, 1, 1 + acked, 0);
+        all.push((End::B, ack));
+    }
+    all
+}
+
+#[divan::bench(args = [0, 10])]
+fn bulk_transfer(bencher: Bencher<'_, '_>, late: usize) {
+    let segments = bulk(late);
+    bencher
+        .counter(ItemsCount::new(segments.len()))
+        .bench_local(|| {
+            let mut pair = Pair::new();
+            let mut count = Count(0);
+            for (from, segment) in &segments {
+                pair.segment(*from, segment, &mut count);
+            }
+            count.0
+        });
+}
+
+#[divan::bench]
+fn short_connection(bencher: Bencher<'_, '_>) {
+    let syn_ack = Flags::SYN.with(Flags::ACK);
+    let fin_ack = Flags::FIN.with(Flags::ACK);
+    let segments = [
+        (End::A, segment(1, Flags::SYN, 0, 0, 0)),
+        (End::B, segment(2, syn_ack, 0, 1, 0)),
+        (End::A, segment(3, Flags::ACK, 1, 1, 0)),
+        (End::A, segment(4, Flags::ACK, 1, 1, 100)),
+        (End::B, segment(5, Flags::ACK, 1, 101, 1000)),
+        (End::B, segment(6, fin_ack, 1001, 101, 0)),
+        (End::A, segment(7, fin_ack, 101, 1002, 0)),
+        (End::B, segment(8, Flags::ACK, 1002, 102, 0)),
+    ];
+    bencher
+        .counter(ItemsCount::new(segments.len()))
+        .bench_local(|| {
+            let mut pair = Box::new(Pair::new());
+            let mut count = Count(0);
+            for (from, segment) in &segments {
+                pair.segment(*from, segment, &mut count);
+            }
+            pair.is_over()
+        });
+}
