@@ -546,5 +546,5 @@ fn an_answer_that_crosses_its_request_is_judged_alike_everywhere() {
     for other in &stories {
         assert_eq!(&stories[0], other);
     }
-    assert_eq!(stories[0], "Server Fin BeforeRequest, CLOSED | CLOSED");
+    assert_eq!(stories[0], "Server Fin After, CLOSED | CLOSED");
 }
