@@ -484,3 +484,67 @@ fn real_captures_with_other_numbers_and_times_tell_the_same() {
         }
     }
 }
+
+/// The server tires of waiting and says so, while the first request is on its way (RFC 9110 §15.5.9): what came first
+/// depends on the point of capture, who closed when does not. (Which of the two belong together does.)
+#[test]
+fn an_answer_that_crosses_its_request_is_judged_alike_everywhere() {
+    let answer = b"HTTP/1.1 408 X\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    let request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let (asked, answered) = (1 + request.len() as u32, 1 + answer.len() as u32);
+    let delay = 20_000_000;
+    let sent = [
+        (0, true, wire::SYN, 0, 0, &b""[..]),
+        (20_001_000, false, wire::SYN | wire::ACK, 0, 1, b""),
+        (40_002_000, true, wire::ACK, 1, 1, b""),
+        (900_000_000, false, wire::ACK, 1, 1, answer),
+        (900_100_000, false, wire::FIN | wire::ACK, answered, 1, b""),
+        (910_000_000, true, wire::ACK, 1, 1, request),
+        (920_200_000, true, wire::ACK, asked, answered + 1, b""),
+        (
+            920_300_000,
+            true,
+            wire::FIN | wire::ACK,
+            asked,
+            answered + 1,
+            b"",
+        ),
+        (930_100_000, false, wire::RST, answered + 1, 0, b""),
+    ];
+    let flights = (1..)
+        .zip(sent)
+        .map(
+            |(id, (time, from_client, flags, seq, ack, payload))| exchange::Flight {
+                sent: time,
+                packet: Packet {
+                    from_client,
+                    client: 1,
+                    time,
+                    seq,
+                    ack,
+                    flags,
+                    id,
+                    payload: payload.to_vec(),
+                },
+            },
+        );
+    let played = exchange::Played {
+        flights: flights.collect(),
+        delay,
+    };
+    let stories: Vec<String> = [0, 30, 50, 70, 100]
+        .map(|point| {
+            let connection = only(run_packets(&seen_at(&played, point)));
+            let teardown = connection.teardown;
+            let [client, server] = connection.states;
+            format!(
+                "{:?} {:?} {:?}, {client} | {server}",
+                teardown.by, teardown.how, teardown.phase
+            )
+        })
+        .to_vec();
+    for other in &stories {
+        assert_eq!(&stories[0], other);
+    }
+    assert_eq!(stories[0], "Server Fin After, CLOSED | CLOSED");
+}

@@ -1,0 +1,225 @@
+//! Captures made to cost memory or to speak to the terminal: what is kept stays within its bounds, what was let go is
+//! said, and nothing that came from the network is obeyed by a screen.
+//!
+//! The program runs with as little memory as each test says, so that a bound that does not hold ends it.
+
+#![cfg(feature = "cli")]
+
+mod reading;
+mod wire;
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use hangup::time::Timestamp;
+use wire::{ACK, Packet, SYN, Shot, pcap_header, pcap_record};
+
+/// Address space in KiB, of which a quarter or so is the program itself and what its libraries reserve.
+const LITTLE: u32 = 600_000;
+
+/// Runs the program on what `write` writes to it, with `kib` of address space where the system can limit that.
+fn run(arguments: &str, kib: u32, write: impl FnOnce(&mut dyn Write) + Send) -> Output {
+    let program = env!("CARGO_BIN_EXE_hangup");
+    let limit = if cfg!(target_os = "linux") {
+        format!("ulimit -v {kib} && ")
+    } else {
+        String::new()
+    };
+    let mut child = Command::new("sh")
+        .arg("-c")
+        .arg(format!("{limit}exec '{program}' {arguments}"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let mut input = child.stdin.take().expect("it is piped");
+    let output = std::thread::scope(|scope| {
+        // The program may end before it has read everything; its status says what came of it.
+        scope.spawn(move || {
+            let mut input = std::io::BufWriter::with_capacity(1 << 20, &mut input);
+            write(&mut input);
+            let _ = input.flush();
+        });
+        child.wait_with_output().expect("it ends")
+    });
+    assert!(
+        output.status.success(),
+        "{}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+/// What the report says of the capture.
+fn report(kib: u32, write: impl FnOnce(&mut dyn Write) + Send) -> serde_json::Value {
+    let arguments = "report -f ndjson --connections none --threads 1 -";
+    let output = run(arguments, kib, write);
+    let first = output.stdout.split(|byte| *byte == b'\n').next();
+    serde_json::from_slice(first.expect("a line")).expect("JSON")
+}
+
+fn limit(report: &serde_json::Value, name: &str) -> u64 {
+    let limits = report["limits_hit"].as_array().expect("limits");
+    let hit = limits.iter().find(|limit| limit["name"] == name);
+    hit.map_or(0, |hit| hit["count"].as_u64().expect("a count"))
+}
+
+fn packet(client: u32, flags: u8, seq: u32, payload: &[u8]) -> Packet {
+    Packet {
+        from_client: true,
+        client,
+        time: i64::from(client) * 1000,
+        seq,
+        ack: 1,
+        flags,
+        id: 1,
+        payload: payload.to_vec(),
+    }
+}
+
+/// Writes a file of packets as they are made.
+fn write_packets(out: &mut dyn Write, packets: impl Iterator<Item = Packet>) {
+    write_shots(out, packets.map(|packet| packet.shot()));
+}
+
+fn write_shots(out: &mut dyn Write, shots: impl Iterator<Item = Shot>) {
+    let _ = out.write_all(&pcap_header(1));
+    let mut record = Vec::new();
+    for shot in shots {
+        record.clear();
+        pcap_record(&shot, &mut record);
+        let _ = out.write_all(&record);
+    }
+}
+
+#[test]
+fn a_flood_of_syns_is_counted_and_let_go() {
+    const SYNS: u32 = 300_000;
+    let report = report(LITTLE, |out| {
+        write_packets(
+            out,
+            (1..=SYNS).map(|client| packet(client, SYN, client, b"")),
+        );
+    });
+    assert_eq!(report["segments"], SYNS);
+    let open = u64::from(SYNS) - limit(&report, "open-connections");
+    // Sixteen parts of 12 288; they do not fill up evenly.
+    assert!(open > 150_000 && open <= 16 * 12_288, "{open}");
+}
+
+#[test]
+fn fragments_without_end_are_let_go() {
+    const FRAGMENTS: u32 = 100_000;
+    let report = report(LITTLE, |out| {
+        let fragment = |number: u32| {
+            let mut shot = packet(number >> 16, ACK, 0, &[b'x'; 1396]).shot();
+            shot.time = Timestamp::from_nanos(i64::from(number));
+            // Its identification, and that more are to come.
+            shot.data[18..20].copy_from_slice(&(number as u16).to_be_bytes());
+            shot.data[20] = 0x20;
+            shot
+        };
+        write_shots(out, (0..FRAGMENTS).map(fragment));
+    });
+    assert_eq!(report["segments"], 0);
+    assert_eq!(report["skipped"]["fragment"], FRAGMENTS);
+    assert!(limit(&report, "fragments") > u64::from(FRAGMENTS) / 2);
+}
+
+#[test]
+fn a_small_file_that_unpacks_to_a_large_one_is_read_as_a_stream() {
+    const RECORDS: usize = 1200;
+    let mut record = [1_u32, 0, 262_144, 262_144]
+        .into_iter()
+        .flat_map(u32::to_le_bytes)
+        .collect::<Vec<u8>>();
+    record.resize(16 + 262_144, 0);
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut write = |bytes: &[u8]| packed.write_all(bytes).expect("a vector takes everything");
+    write(&pcap_header(1));
+    (0..RECORDS).for_each(|_| write(&record));
+    let packed = packed.finish().expect("a vector takes everything");
+    assert!(packed.len() < 10 << 20, "{} bytes", packed.len());
+    let report = report(200_000, |out| {
+        let _ = out.write_all(&packed);
+    });
+    assert_eq!(report["packets"], RECORDS);
+    assert_eq!(report["segments"], 0);
+}
+
+#[test]
+fn no_claim_of_a_length_is_believed() {
+    let good = packet(1, SYN, 0, b"").shot();
+    for claim in [262_145, 0x7fff_ffff, u32::MAX] {
+        let report = report(200_000, |out| {
+            write_shots(out, [good.clone()].into_iter());
+            let words = [1, 0, claim, claim].into_iter();
+            let _ = out.write_all(&words.flat_map(u32::to_le_bytes).collect::<Vec<u8>>());
+            let _ = out.write_all(&[0; 5000]);
+        });
+        assert_eq!(report["packets"], 1, "{claim}");
+        assert!(!report["files"][0]["damage"].is_null(), "{claim}");
+    }
+    for claim in [0, 1, 11, 0xffff_fffc, u32::MAX] {
+        let report = report(200_000, |out| {
+            let section = [0x0a0d_0d0a, 28, 0x1a2b_3c4d, 1, u32::MAX, u32::MAX, 28];
+            let block = [6, claim, 0, 0, 0, 0, 0, claim];
+            for word in section.into_iter().chain(block) {
+                let _ = out.write_all(&word.to_le_bytes());
+            }
+        });
+        assert_eq!(report["packets"], 0, "{claim}");
+        assert!(!report["files"][0]["damage"].is_null(), "{claim}");
+    }
+}
+
+#[test]
+fn what_comes_from_the_network_is_never_obeyed() {
+    // Clears the screen, sets the title, rings, answers back, hides, turns the writing around, breaks the line.
+    let evil = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}\u{200b}\r\u{8}\u{0}|`<script>";
+    let mut request = format!("GET /{evil} HTTP/1.1\r\nHost: ").into_bytes();
+    request.extend(evil.replace('\r', "").bytes());
+    request.extend(b"\xff\xfe\r\nUser-Agent: ");
+    request.extend(evil.replace('\r', "").bytes());
+    request.extend(b"\r\nConnection: close\r\nConnection: close\r\n\r\n");
+    let mut packets = vec![packet(1, SYN, 0, b""), packet(1, ACK, 1, &request)];
+    let answer = format!(
+        "HTTP/1.1 200 {evil}\r\nServer: {evil}\r\nConnection: close\r\nConnection: {evil}\r\n\r\n"
+    );
+    let server = |flags, seq, ack, payload: &[u8]| Packet {
+        from_client: false,
+        ack,
+        ..packet(1, flags, seq, payload)
+    };
+    packets.insert(1, server(SYN | ACK, 0, 1, b""));
+    let asked = 1 + request.len() as u32;
+    packets.push(server(ACK, 1, asked, answer.as_bytes()));
+    packets.push(server(ACK | wire::RST, 1 + answer.len() as u32, asked, b""));
+    for (time, packet) in (0..).zip(&mut packets) {
+        packet.time = time * 1_000_000;
+    }
+    let show = |arguments: &str| {
+        let output = run(arguments, LITTLE, |out| {
+            write_packets(out, packets.clone().into_iter());
+        });
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let mut outputs = Vec::new();
+    for format in ["text", "json", "ndjson", "markdown", "csv"] {
+        outputs.push(show(&format!(
+            "report -f {format} --connections all --color never -"
+        )));
+    }
+    for output in outputs {
+        let hidden = ['\u{202e}', '\u{200b}', '\u{9b}'];
+        let obeyed =
+            |letter: char| letter.is_control() && letter != '\n' || hidden.contains(&letter);
+        assert!(!output.contains(obeyed), "{output:?}");
+        assert!(
+            output.contains("owned") || output.contains("10.0.0.1"),
+            "{output}"
+        );
+    }
+}
