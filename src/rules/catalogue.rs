@@ -3,13 +3,40 @@
 use std::fmt::Write as _;
 
 use super::rule::Rule;
-use super::{duplicate_connection_close, ephemeral_port_pressure, reset_before_response};
+use super::{
+    client_gave_up_waiting, client_left_mid_response, client_left_mid_upload,
+    client_reset_after_response, closed_before_request, closed_before_response,
+    duplicate_connection_close, early_response_reset, ephemeral_port_pressure, half_close,
+    half_close_taken_as_abort, idle_timeout_close, keep_alive_race, reset_after_handshake,
+    reset_after_response, reset_before_response, reset_mid_response, response_after_client_left,
+    response_cut_short, response_end_unknown, reuse_of_closed_connection,
+    reuse_of_forgotten_connection,
+};
 
 /// All rules, by name.
 pub static CATALOGUE: &[&Rule] = &[
+    &client_gave_up_waiting::RULE,
+    &client_left_mid_response::RULE,
+    &client_left_mid_upload::RULE,
+    &client_reset_after_response::RULE,
+    &closed_before_request::RULE,
+    &closed_before_response::RULE,
     &duplicate_connection_close::RULE,
+    &early_response_reset::RULE,
     &ephemeral_port_pressure::RULE,
+    &half_close::RULE,
+    &half_close_taken_as_abort::RULE,
+    &idle_timeout_close::RULE,
+    &keep_alive_race::RULE,
+    &reset_after_handshake::RULE,
+    &reset_after_response::RULE,
     &reset_before_response::RULE,
+    &reset_mid_response::RULE,
+    &response_after_client_left::RULE,
+    &response_cut_short::RULE,
+    &response_end_unknown::RULE,
+    &reuse_of_closed_connection::RULE,
+    &reuse_of_forgotten_connection::RULE,
 ];
 
 /// The rule with this name.

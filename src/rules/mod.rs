@@ -5,13 +5,35 @@
 //! [`explain`] gives the page, which is the rule's doc comment. The ladders in a page are run by its test.
 
 mod catalogue;
+mod client_gave_up_waiting;
+mod client_left_mid_response;
+mod client_left_mid_upload;
+mod client_reset_after_response;
+mod closed_before_request;
+mod closed_before_response;
 mod duplicate_connection_close;
+mod early_response_reset;
+mod ending;
 mod ephemeral_port_pressure;
 mod evaluate;
+mod half_close;
+mod half_close_taken_as_abort;
+mod idle_timeout_close;
+mod keep_alive_race;
 mod page;
 pub mod proof;
+mod reset_after_handshake;
+mod reset_after_response;
 mod reset_before_response;
+mod reset_mid_response;
+mod response_after_client_left;
+mod response_cut_short;
+mod response_end_unknown;
+mod reuse_of_closed_connection;
+mod reuse_of_forgotten_connection;
 mod rule;
+mod telling;
+mod timers;
 
 use std::net::IpAddr;
 
