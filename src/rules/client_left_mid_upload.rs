@@ -11,7 +11,7 @@ rule! {
     /// # What happened
     ///
     /// The client began a request and closed the connection (FIN or RST) before it had sent all that the request's own head
-    /// announces. The server's log says "unexpected end of stream", `Unexpected EOF`, HAProxy `CR` or `CH`, IIS
+    /// announces; or it stopped sending until the server gave it up. The server's log says "unexpected end of stream", `Unexpected EOF`, HAProxy `CR` or `CH`, IIS
     /// `Timer_EntityBody`, or 400, 408, 499.
     ///
     /// # Why it matters
@@ -85,11 +85,12 @@ rule! {
     ///
     /// RFC 9112 §8 (incomplete messages); RFC 9110 §15.5.9 (408).
     pub(super) RULE: "client-left-mid-upload", Severity::Warning,
-    "the client closed the connection before its request was complete", Check::Connection(check)
+    "the client left, or stopped, before its request was complete", Check::Connection(check)
 }
 
 fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::LeftMidUpload]) else {
+    let wanted = [Reading::LeftMidUpload, Reading::StalledUpload];
+    let Some(ending) = ending_as(connection, &wanted) else {
         return not_yet(connection);
     };
     let Some(exchange) = ending.exchange else {
@@ -112,34 +113,45 @@ fn check(connection: &Connection) -> Verdict {
             message.received()
         ),
     };
-    let told = format!(
-        "The client closed with a {word} while it was sending a {}, {far}, {} after the last of them.",
-        asked(Some(exchange)),
-        span(close.time.since(message.last.time)),
-    );
+    let what = asked(Some(exchange));
+    let quiet = span(close.time.since(message.last.time));
+    let stalled = ending.reading == Reading::StalledUpload;
+    let told = if stalled {
+        format!(
+            "The client stopped in the middle of its {what}, {far}, and sent nothing for {quiet}; then the server closed with \
+             a {word}."
+        )
+    } else {
+        format!(
+            "The client closed with a {word} while it was sending a {what}, {far}, {quiet} after the last of them."
+        )
+    };
     let stuck = message.end() > connection.sent[Who::Client as usize].acknowledged;
     let stuck = stuck.then(|| {
         "Not all of what it sent had been acknowledged: the network or the server did not take it.".to_owned()
     });
-    let answered = exchange
-        .status()
-        .zip(response(exchange))
-        .map(|(status, answer)| {
-            format!(
-                "The server answered {status} {} later.",
-                span(answer.first.time.since(close.time))
-            )
-        });
+    let answered =
+        exchange
+            .status()
+            .zip(response(exchange))
+            .map(|(status, answer)| match stalled {
+                true => format!("The server answered {status} before it closed."),
+                false => format!(
+                    "The server answered {status} {} later.",
+                    span(answer.first.time.since(close.time))
+                ),
+            });
+    let by = if stalled { "server" } else { "client" };
     tell(
         &RULE,
         Severity::Warning,
         ending.certainty,
-        "clients left before the request was complete",
+        "clients left or stopped before the request was complete",
         told,
     )
     .adds(stuck)
     .adds(answered)
     .shows(Some(message.first), "the request begins")
-    .shows(Some(close), format!("{word} from the client"))
+    .shows(Some(close), format!("{word} from the {by}"))
     .about(connection)
 }

@@ -188,10 +188,10 @@ mod tests {
     #[test]
     fn an_incomplete_request_is_told_with_its_bytes() {
         let text = format!(
-            "{OPEN}POST / [length=9000] data 1000 -->\n<-- ACK\n+20s <-- FIN\nFIN -->\n<-- ACK"
+            "{OPEN}POST / [length=9000] data 1000 -->\n<-- ACK\n+200ms <-- FIN\nFIN -->\n<-- ACK"
         );
         let found = finding(&text).expect("found");
         assert!(found.message.contains("1000 of 9000"), "{}", found.message);
-        assert!(found.message.contains("20.0 s"), "{}", found.message);
+        assert!(found.message.contains("201.0 ms"), "{}", found.message);
     }
 }

@@ -43,6 +43,8 @@ pub(super) enum Reading {
     ReuseOfForgotten,
     /// The client left before its request was complete.
     LeftMidUpload,
+    /// The client stopped in the middle of its request, until the server gave it up.
+    StalledUpload,
     /// The client closed while it waited.
     GaveUp,
     /// The client closed its direction only, and the server took it for the end.
@@ -72,6 +74,8 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 const FLOOR: Duration = Duration::from_millis(5);
 /// A client that closes within this time has not waited.
 const NO_WAIT: Duration = Duration::from_millis(10);
+/// A client that sends nothing for this long in the middle of a request has stopped.
+const STALLED: Duration = Duration::from_secs(1);
 /// How soon a server that takes the client's FIN for an abort gives up: its application has to be told first.
 const TOLD_WITHIN: Duration = Duration::from_millis(100);
 
@@ -176,6 +180,13 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
         Phase::BeforeRequest => before_request(connection, close),
         Phase::Request => {
             let exchange = owing()?;
+            let quiet = request(exchange)
+                .map(|message| close.mark.time.since(message.last.time))
+                .unwrap_or_default();
+            let timeout = exchange.status() == Some(408);
+            if (exchange.response.is_none() || timeout) && quiet >= STALLED {
+                return Some((Reading::StalledUpload, Some(exchange)));
+            }
             if exchange.response.is_none() {
                 let reading = if is_reset {
                     Reading::EarlyReset

@@ -134,7 +134,7 @@ pub(super) fn pause(connection: &Connection) -> Option<Idle> {
 /// The same, if its time is somebody's setting.
 pub(super) fn idle(connection: &Connection) -> Option<Idle> {
     let pause = pause(connection)?;
-    if pause.time < AT_LEAST {
+    if pause.time < AT_LEAST || super::keep_alive_promise_broken::broken(connection).is_some() {
         return None;
     }
     let promised = pause
@@ -205,7 +205,7 @@ mod tests {
     fn the_reason_is_told() {
         assert!(message("75s", "x-a=b").is_some_and(|told| told.contains("nginx")));
         assert!(message("33s", "x-a=b").is_some_and(|told| told.contains("round")));
-        let promised = message("7s", "keep-alive-timeout=7").is_some();
+        let promised = message("7s", "keep-alive=timeout=7").is_some();
         assert!(promised);
         assert_eq!(message("33.7s", "x-a=b"), None);
     }

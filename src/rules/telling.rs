@@ -127,6 +127,12 @@ impl Telling {
         self
     }
 
+    /// Told, about no connection in particular.
+    pub(super) fn story(mut self) -> Story {
+        self.story.remedies = self.rule.remedies();
+        self.story
+    }
+
     /// Told, with the reservations that hold for every story about this connection.
     pub(super) fn about(mut self, connection: &Connection) -> Verdict {
         if connection.sent.iter().any(|sent| sent.missing > 0) {

@@ -1,0 +1,112 @@
+//! More bytes came than the message announced.
+
+use super::Severity;
+use super::malformed_response::{message_of, quote, worst};
+use super::rule::{Check, Verdict, rule};
+use super::telling::{asked, not_yet, tell};
+use crate::certainty::Certainty;
+use crate::connection::{Connection, Who};
+use crate::http::FaultRule;
+
+rule! {
+    /// # What happened
+    ///
+    /// After a complete response came bytes that begin no other: the body is longer than its `Content-Length`, or there is one
+    /// where none may be (204, 304, the answer to a HEAD).
+    ///
+    /// # Why it matters
+    ///
+    /// The connection is out of step: a client that keeps it would read the rest as the next response. Careful ones throw the
+    /// connection away ("Unsolicited response received on idle HTTP channel" in Go, `HPE_INVALID_CONSTANT` in Node, curl
+    /// "Excess found"), careless ones hand one user's bytes to another.
+    ///
+    /// # Remedy
+    ///
+    /// - Correct the announced length: it must count the bytes that are sent, after compression and re-encoding.
+    /// - Send no body with 204 and 304, nor in the answer to a HEAD.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  200 "hello and more" [length=5 close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings body-overrun
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// An additional line end after the body is ignored by everybody:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  200 "hello\r\n" [length=5 close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// Two pipelined responses:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /1             -->
+    ///  0.021  GET /2 [close]     -->
+    ///  0.040                     <--  200 "one"
+    ///  0.041                     <--  200 "two" [close]
+    ///  0.042                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9112 §6.3 (message body length), §9.2 (a response that matches no request); RFC 9110 §6.4.1, §15.3.5, §15.4.5.
+    pub(super) RULE: "body-overrun", Severity::Error,
+    "bytes came after the end of a message that begin no other", Check::Connection(check)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let weight = |rule: FaultRule| (rule == FaultRule::ExcessBytes).then_some(Severity::Error);
+    let Some((severity, exchange, fault, count)) = worst(connection, Who::Server, weight) else {
+        return not_yet(connection);
+    };
+    // What the capture lost may have been the beginning of a message.
+    if connection.sent[Who::Server as usize].missing > 0 {
+        return Verdict::Clear;
+    }
+    let message = message_of(exchange, Who::Server);
+    let status = exchange
+        .status()
+        .map_or_else(String::new, |status| format!(" {status}"));
+    let expected = message.and_then(|message| message.expected());
+    let told = format!(
+        "The{status} response to the {} announced {} body bytes, and more followed: {}.",
+        asked(Some(exchange)),
+        expected.unwrap_or(0),
+        quote(fault, message)
+    );
+    let more = (count > 1).then(|| format!("{count} responses on this connection are like this."));
+    tell(
+        &RULE,
+        severity,
+        Certainty::Certain,
+        "responses are longer than announced",
+        told,
+    )
+    .adds(more)
+    .shows(message.map(|message| message.first), "the response begins")
+    .about(connection)
+}
