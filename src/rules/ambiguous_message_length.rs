@@ -1,12 +1,13 @@
 //! A message announces its length in ways that contradict each other.
 
 use super::Severity;
+use super::ending::response;
 use super::malformed_response::{message_of, quote, worst};
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, tell};
 use crate::certainty::Certainty;
 use crate::connection::{Connection, Who};
-use crate::http::FaultRule;
+use crate::http::{FaultRule, FieldName, Framing};
 
 rule! {
     /// # What happened
@@ -75,12 +76,39 @@ const fn weight(rule: FaultRule) -> Option<Severity> {
     }
 }
 
+/// A response whose last coding is not `chunked` lasts until the close; many clients refuse it.
+fn unknown_coding(connection: &Connection) -> Option<Verdict> {
+    let (exchange, field) = connection.exchanges.iter().find_map(|exchange| {
+        let framing = response(exchange)?.framing;
+        let mut fields = exchange.response_fields(FieldName::TransferEncoding);
+        (framing == Framing::UntilClose).then(|| fields.next().map(|field| (exchange, field)))?
+    })?;
+    if field.value.as_bytes().eq_ignore_ascii_case(b"identity") {
+        return None;
+    }
+    let value = crate::escape::escape(field.value.as_bytes());
+    let verdict = tell(
+        &RULE,
+        Severity::Warning,
+        Certainty::Certain,
+        "messages announce their length in contradicting ways",
+        format!(
+            "The response to the {} says `Transfer-Encoding: {value}`, in which `chunked` is not the last coding: only the \
+             close tells where it ends, and many clients refuse it.",
+            asked(Some(exchange))
+        ),
+    )
+    .shows(exchange.response_head_end(), format!("`Transfer-Encoding: {value}`"))
+    .about(connection);
+    Some(verdict)
+}
+
 fn check(connection: &Connection) -> Verdict {
     let found = [Who::Server, Who::Client]
         .into_iter()
         .find_map(|who| worst(connection, who, weight).map(|found| (who, found)));
     let Some((who, (severity, exchange, fault, count))) = found else {
-        return not_yet(connection);
+        return unknown_coding(connection).unwrap_or_else(|| not_yet(connection));
     };
     let message = message_of(exchange, who);
     let which = match who {

@@ -1,12 +1,13 @@
 //! More bytes came than the message announced.
 
 use super::Severity;
+use super::ending::response;
 use super::malformed_response::{message_of, quote, worst};
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, tell};
 use crate::certainty::Certainty;
-use crate::connection::{Connection, Who};
-use crate::http::FaultRule;
+use crate::connection::{Connection, Opening, Who};
+use crate::http::{FaultRule, Framing, Protocol};
 
 rule! {
     /// # What happened
@@ -78,10 +79,46 @@ rule! {
     "bytes came after the end of a message that begin no other", Check::Connection(check)
 }
 
+/// Bytes after the last response that were sent, but cut off by the snap length.
+fn uncaptured(connection: &Connection) -> Option<Verdict> {
+    let last = connection.exchanges.last()?;
+    let message = response(last)?;
+    let sent = &connection.sent[Who::Server as usize];
+    let excess = sent.bytes.checked_sub(message.end())?;
+    let delimited = matches!(message.framing, Framing::Length | Framing::NoBody);
+    // Two bytes may be a line end.
+    if excess <= 2
+        || !delimited
+        || !last.is_complete()
+        || last.request.is_none()
+        || sent.missing > 0
+        || connection.sent[Who::Client as usize].packets == 0
+        || connection.opening != Opening::Handshake
+        || connection.protocol != Protocol::Http1
+    {
+        return None;
+    }
+    let expected = message.expected().unwrap_or(0);
+    let verdict = tell(
+        &RULE,
+        Severity::Error,
+        Certainty::Likely,
+        "responses are longer than announced",
+        format!(
+            "The response to the {} announced {expected} body bytes, and {excess} more followed, of which nothing was captured.",
+            asked(Some(last))
+        ),
+    )
+    .shows(Some(message.first), "the response begins")
+    .shows(Some(sent.top), "the last bytes from the server")
+    .about(connection);
+    Some(verdict)
+}
+
 fn check(connection: &Connection) -> Verdict {
     let weight = |rule: FaultRule| (rule == FaultRule::ExcessBytes).then_some(Severity::Error);
     let Some((severity, exchange, fault, count)) = worst(connection, Who::Server, weight) else {
-        return not_yet(connection);
+        return uncaptured(connection).unwrap_or_else(|| not_yet(connection));
     };
     // What the capture lost may have been the beginning of a message.
     if connection.sent[Who::Server as usize].missing > 0 {

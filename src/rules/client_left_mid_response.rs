@@ -133,8 +133,8 @@ fn check(connection: &Connection) -> Verdict {
         )
     });
     // Whoever reads a stream without an end can only leave it.
-    let severity = match message.framing {
-        Framing::UntilClose => Severity::Note,
+    let severity = match (message.framing, message.progress) {
+        (Framing::UntilClose, _) | (_, Progress::Unseen) => Severity::Note,
         _ => Severity::Warning,
     };
     tell(

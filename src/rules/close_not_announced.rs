@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Severity;
-use super::idle_timeout_close::pause;
+use super::idle_timeout_close::{idle, pause};
 use super::keep_alive_promise_broken::broken;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{not_yet, span, tell};
@@ -100,6 +100,7 @@ fn check(connection: &Connection) -> Verdict {
         || !soon
         || lossy
         || broken(connection).is_some()
+        || idle(connection).is_some()
     {
         return Verdict::Clear;
     }

@@ -116,7 +116,10 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
         Who::Server => by_server(connection, &close),
         Who::Client => by_client(connection, &close),
     }?;
-    if exchange.is_some_and(is_unreadable) {
+    if exchange.is_some_and(|exchange| {
+        is_unreadable(exchange)
+            && !(reading == Reading::LeftMidResponse && goes_on(connection, exchange, &close))
+    }) {
         return None;
     }
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
@@ -170,6 +173,14 @@ fn is_unreadable(exchange: &Exchange) -> bool {
         || request(exchange).is_some_and(|message| message.progress == Progress::Broken)
 }
 
+/// Where the response ends was not captured, but the server went on with it after the client had gone.
+fn goes_on(connection: &Connection, exchange: &Exchange, close: &CloseEvent) -> bool {
+    close.kind.is_none()
+        && response(exchange).is_some_and(|answer| answer.progress == Progress::Unseen)
+        && connection.sent[Who::Server as usize].top > close.mark
+        && owns_reset(connection, Who::Client).is_some()
+}
+
 type Read<'a> = Option<(Reading, Option<&'a Exchange>)>;
 
 fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
@@ -179,7 +190,12 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
     match connection.teardown.phase {
         Phase::BeforeRequest => before_request(connection, close),
         Phase::Request => {
-            let exchange = owing()?;
+            // Its end may have been sent after all, past what the server had when it closed.
+            let exchange = exchanges.iter().find(|exchange| {
+                request(exchange).is_some_and(|message| {
+                    message.progress != Progress::Complete || message.end() > close.received
+                })
+            })?;
             let quiet = request(exchange)
                 .map(|message| close.mark.time.since(message.last.time))
                 .unwrap_or_default();
@@ -353,6 +369,10 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
                 Reading::LeftMidResponse
             };
             Some((reading, Some(exchange)))
+        }
+        Phase::Opaque => {
+            let last = exchanges.last()?;
+            goes_on(connection, last, close).then_some((Reading::LeftMidResponse, Some(last)))
         }
         Phase::Between | Phase::After if close.kind.is_some() => {
             let last = exchanges.last()?;

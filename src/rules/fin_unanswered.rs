@@ -31,10 +31,10 @@ rule! {
     ///  0.020  GET /              -->
     ///  0.040                     <--  200 "hello"
     ///  0.050  ACK                -->
-    /// 90.000  FIN [lost]         -->
-    /// 90.200  again [lost]       -->
-    /// 90.600  again [lost]       -->
-    /// 91.400  again [lost]       -->
+    /// 93.700  FIN [lost]         -->
+    /// 93.900  again [lost]       -->
+    /// 94.300  again [lost]       -->
+    /// 95.100  again [lost]       -->
     ///  => findings fin-unanswered
     /// ```
     ///
@@ -49,11 +49,11 @@ rule! {
     ///  0.020  GET /              -->
     ///  0.040                     <--  200 "hello"
     ///  0.050  ACK                -->
-    /// 90.000  FIN [lost]         -->
-    /// 90.200  again [lost]       -->
-    /// 90.600  again              -->
-    /// 90.610                     <--  FIN
-    /// 90.620  ACK                -->
+    /// 93.700  FIN [lost]         -->
+    /// 93.900  again [lost]       -->
+    /// 94.300  again              -->
+    /// 94.310                     <--  FIN
+    /// 94.320  ACK                -->
     /// ```
     ///
     /// Only one side was captured:

@@ -93,7 +93,7 @@ rule! {
 }
 
 /// Shorter pauses are no idleness.
-const AT_LEAST: Duration = Duration::from_millis(1900);
+const AT_LEAST: Duration = Duration::from_millis(190);
 
 /// A connection that was closed while it was idle.
 pub(super) struct Idle {
@@ -144,9 +144,11 @@ pub(super) fn idle(connection: &Connection) -> Option<Idle> {
         format!("the server had announced `Keep-Alive: timeout={seconds}`")
     } else if let Some((seconds, whose)) = timers::idle(pause.time) {
         format!("{seconds} s is the default of {whose}")
-    } else {
-        let seconds = timers::is_round(pause.time)?;
+    } else if let Some(seconds) = timers::is_round(pause.time) {
         format!("{seconds} s is a round number")
+    } else {
+        let millis = timers::is_round_in_short(pause.time)?;
+        format!("{millis} ms is a round number")
     };
     Some(Idle { reason, ..pause })
 }

@@ -53,11 +53,17 @@ pub(super) fn wait(time: Duration) -> Option<String> {
     near(WAIT, time).map(|(seconds, whose)| format!("{seconds} s is the default of {whose}."))
 }
 
-/// A round number of seconds is somebody's setting.
+/// A round number of seconds is somebody's setting; timers fire a little late.
 pub(super) fn is_round(time: Duration) -> Option<u64> {
     let seconds = (time + EARLY).as_secs();
-    let off = time.abs_diff(Duration::from_secs(seconds));
-    (seconds > 0 && off <= EARLY.max(time / 50)).then_some(seconds)
+    let off = (time + EARLY).subsec_millis();
+    (seconds >= 2 && off <= 150).then_some(seconds)
+}
+
+/// The same for times of some tenths of a second, to within some milliseconds.
+pub(super) fn is_round_in_short(time: Duration) -> Option<u128> {
+    let millis = time.as_millis();
+    (millis < 2000 && millis >= 100 && millis % 100 <= 5).then_some(millis - millis % 100)
 }
 
 /// Whether a timer of so many seconds would have fired after this time.
@@ -93,8 +99,15 @@ mod tests {
         let round = |millis| is_round(Duration::from_millis(millis));
         assert_eq!(round(3001), Some(3));
         assert_eq!(round(2990), Some(3));
+        assert_eq!(round(93_660), None);
         assert_eq!(round(2500), None);
         assert_eq!(round(20), None);
-        assert_eq!(round(30_400), Some(30));
+        assert_eq!(round(1020), None);
+        let short = |millis| is_round_in_short(Duration::from_millis(millis));
+        assert_eq!(short(401), Some(400));
+        assert_eq!(short(1002), Some(1000));
+        assert_eq!(short(1020), None);
+        assert_eq!(short(50), None);
+        assert_eq!(round(30_090), Some(30));
     }
 }
