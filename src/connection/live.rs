@@ -256,6 +256,7 @@ impl Live {
             context: self.context,
             first: self.first,
             last: self.last,
+            until: ended.time(),
             opening: verdict.opening,
             connect_time: client_syn
                 .zip(peers[0].first_ack())
@@ -269,6 +270,7 @@ impl Live {
             }),
             time_wait: peers.map(|peer| peer.time_wait()),
             fin: peers.map(|peer| peer.fin()),
+            fin_acknowledged: peers.map(|peer| peer.fin_acknowledged()),
             reset: peers.map(|peer| peer.reset()),
             protocol,
             sent: peers.map(|peer| {
@@ -283,6 +285,7 @@ impl Live {
                     keep_alives: counts.keep_alives,
                     zero_windows: counts.zero_windows,
                     acknowledged: acknowledged(peer.stream()),
+                    top: peer.top_time(),
                     ttl: counts.ttl,
                 }
             }),

@@ -7,6 +7,7 @@ use crate::decode::{Context, Endpoint, Quote};
 use crate::http::{Exchange, Protocol};
 use crate::mark::Mark;
 use crate::tcp::{CloseEvent, Standing};
+use crate::time::Timestamp;
 
 /// How the connection began, as far as the capture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,6 +92,8 @@ pub struct Sent {
     pub zero_windows: u32,
     /// Payload bytes that the peer acknowledged.
     pub acknowledged: u64,
+    /// The segment that carried the last new payload; frame 0 if there was none.
+    pub top: Mark,
     /// Time to live or hop limit of the first segment.
     pub ttl: u8,
 }
@@ -112,6 +115,8 @@ pub struct Connection {
     pub first: Mark,
     /// Its last segment.
     pub last: Mark,
+    /// Until when it was watched: the end of the capture, or when its addresses and ports began anew.
+    pub until: Timestamp,
     /// How it began.
     pub opening: Opening,
     /// From the client's first SYN to the segment that completed the handshake, if both were seen.
@@ -126,6 +131,8 @@ pub struct Connection {
     pub time_wait: [Option<Mark>; 2],
     /// Each side's first FIN.
     pub fin: [Option<CloseEvent>; 2],
+    /// The other side's first segment that acknowledged each side's FIN.
+    pub fin_acknowledged: [Option<Mark>; 2],
     /// Each side's first RST that had an effect, or its first of all.
     pub reset: [Option<CloseEvent>; 2],
     /// What was spoken.

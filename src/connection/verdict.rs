@@ -28,7 +28,7 @@ pub enum Ended {
 }
 
 impl Ended {
-    const fn time(self) -> Timestamp {
+    pub(super) const fn time(self) -> Timestamp {
         match self {
             Self::Capture(time) | Self::Reused(time) | Self::Forgotten(time) => time,
         }

@@ -73,6 +73,8 @@ pub struct Rare {
     pub more_interim: u32,
     /// The response was lost by the capture, as the requests after it show.
     pub response_lost: bool,
+    /// Where the body of the request began, if the request has a field or fault worth keeping.
+    pub body_began: Option<Mark>,
     /// A final answer came instead of `100 Continue`, and the client kept its body (RFC 9110 §10.1.1).
     pub body_withheld: bool,
 }

@@ -333,6 +333,7 @@ impl Conversation {
                 .and_then(|exchange| exchange.rare.as_mut())
             {
                 rare.body_withheld = false;
+                rare.body_began.get_or_insert(at);
             }
         }
     }

@@ -3,13 +3,60 @@
 use std::fmt::Write as _;
 
 use super::rule::Rule;
-use super::{duplicate_connection_close, ephemeral_port_pressure, reset_before_response};
+use super::{
+    ambiguous_message_length, auth_broken_by_close, body_overrun, client_gave_up_waiting,
+    client_left_mid_response, client_left_mid_upload, client_reset_after_response,
+    close_not_announced, close_promise_not_kept, close_wait_leak, closed_before_request,
+    closed_before_response, contradictory_connection_options, duplicate_connection_close,
+    early_response_reset, ephemeral_port_pressure, expect_continue_stall, fin_unanswered,
+    gateway_timeout, half_close, half_close_taken_as_abort, idle_timeout_close,
+    keep_alive_promise_broken, keep_alive_race, malformed_request, malformed_response,
+    max_requests_close, proxy_refused, reset_after_handshake, reset_after_response,
+    reset_before_response, reset_mid_response, response_after_client_left, response_cut_short,
+    response_end_unknown, reuse_of_closed_connection, reuse_of_forgotten_connection,
+    unsolicited_response,
+};
 
 /// All rules, by name.
 pub static CATALOGUE: &[&Rule] = &[
+    &ambiguous_message_length::RULE,
+    &auth_broken_by_close::RULE,
+    &body_overrun::RULE,
+    &client_gave_up_waiting::RULE,
+    &client_left_mid_response::RULE,
+    &client_left_mid_upload::RULE,
+    &client_reset_after_response::RULE,
+    &close_not_announced::RULE,
+    &close_promise_not_kept::RULE,
+    &close_wait_leak::RULE,
+    &closed_before_request::RULE,
+    &closed_before_response::RULE,
+    &contradictory_connection_options::RULE,
     &duplicate_connection_close::RULE,
+    &early_response_reset::RULE,
     &ephemeral_port_pressure::RULE,
+    &expect_continue_stall::RULE,
+    &fin_unanswered::RULE,
+    &gateway_timeout::RULE,
+    &half_close::RULE,
+    &half_close_taken_as_abort::RULE,
+    &idle_timeout_close::RULE,
+    &keep_alive_promise_broken::RULE,
+    &keep_alive_race::RULE,
+    &malformed_request::RULE,
+    &malformed_response::RULE,
+    &max_requests_close::RULE,
+    &proxy_refused::RULE,
+    &reset_after_handshake::RULE,
+    &reset_after_response::RULE,
     &reset_before_response::RULE,
+    &reset_mid_response::RULE,
+    &response_after_client_left::RULE,
+    &response_cut_short::RULE,
+    &response_end_unknown::RULE,
+    &reuse_of_closed_connection::RULE,
+    &reuse_of_forgotten_connection::RULE,
+    &unsolicited_response::RULE,
 ];
 
 /// The rule with this name.

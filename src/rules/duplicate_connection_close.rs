@@ -69,7 +69,7 @@ rule! {
     ///  0.041                     <--  FIN
     ///  0.050  FIN                -->
     ///  0.060                     <--  ACK
-    ///  => findings none
+    ///  => findings contradictory-connection-options
     /// ```
     ///
     /// # References

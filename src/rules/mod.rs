@@ -4,14 +4,52 @@
 //! A rule parses nothing and remembers nothing; a fact that it lacks belongs into the record. [`CATALOGUE`] lists them,
 //! [`explain`] gives the page, which is the rule's doc comment. The ladders in a page are run by its test.
 
+mod ambiguous_message_length;
+mod auth_broken_by_close;
+mod body_overrun;
 mod catalogue;
+mod client_gave_up_waiting;
+mod client_left_mid_response;
+mod client_left_mid_upload;
+mod client_reset_after_response;
+mod close_not_announced;
+mod close_promise_not_kept;
+mod close_wait_leak;
+mod closed_before_request;
+mod closed_before_response;
+mod contradictory_connection_options;
 mod duplicate_connection_close;
+mod early_response_reset;
+mod ending;
 mod ephemeral_port_pressure;
 mod evaluate;
+mod expect_continue_stall;
+mod fin_unanswered;
+mod gateway_timeout;
+mod half_close;
+mod half_close_taken_as_abort;
+mod idle_timeout_close;
+mod keep_alive_promise_broken;
+mod keep_alive_race;
+mod malformed_request;
+mod malformed_response;
+mod max_requests_close;
 mod page;
 pub mod proof;
+mod proxy_refused;
+mod reset_after_handshake;
+mod reset_after_response;
 mod reset_before_response;
+mod reset_mid_response;
+mod response_after_client_left;
+mod response_cut_short;
+mod response_end_unknown;
+mod reuse_of_closed_connection;
+mod reuse_of_forgotten_connection;
 mod rule;
+mod telling;
+mod timers;
+mod unsolicited_response;
 
 use std::net::IpAddr;
 

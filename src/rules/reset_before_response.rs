@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use super::ending::{Reading, ending_as};
 use super::rule::{Check, Story, Verdict, rule};
+use super::telling::{not_yet, span};
 use super::{Evidence, Severity};
 use crate::certainty::Certainty;
-use crate::connection::{By, Connection, How, Phase, ResetKind, Who};
+use crate::connection::{Connection, ResetKind, Who};
 use crate::http::Exchange;
 
 rule! {
@@ -116,31 +118,17 @@ const LIMITS: [(Duration, &str); 1] = [(
 )];
 
 fn check(connection: &Connection) -> Verdict {
-    let teardown = &connection.teardown;
-    let kind = match (teardown.by, teardown.how) {
-        (By::Nobody, How::Open) => return Verdict::NotYet,
-        (By::Server, How::Reset(kind @ (ResetKind::Abort | ResetKind::NoSocket))) => kind,
-        _ => return Verdict::Clear,
+    let Some(ending) = ending_as(connection, &[Reading::ResetBeforeResponse]) else {
+        return not_yet(connection);
     };
-    // The phase was judged at the server: it had the whole request, and had sent nothing of the answer.
-    if teardown.phase != Phase::Waiting {
+    let (Some(exchange), Some(kind)) = (ending.exchange, ending.close.kind) else {
         return Verdict::Clear;
-    }
-    let mut unanswered = connection
+    };
+    let unanswered = connection
         .exchanges
         .iter()
         .filter(|exchange| exchange.request.is_some() && exchange.response.is_none());
-    let Some(exchange) = unanswered.next() else {
-        return Verdict::Clear;
-    };
-    if exchange
-        .rare
-        .as_ref()
-        .is_some_and(|rare| rare.response_lost)
-    {
-        return Verdict::Clear;
-    }
-    let more = unanswered.count();
+    let more = unanswered.count().saturating_sub(1);
     Verdict::Found(Box::new(story(connection, kind, exchange, more)))
 }
 
@@ -213,15 +201,6 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
         message,
         evidence,
         remedies,
-    }
-}
-
-/// Two significant places are what a reader compares with a setting.
-fn span(time: Duration) -> String {
-    match time.as_millis() {
-        millis if millis >= 10_000 => format!("{:.1} s", time.as_secs_f64()),
-        millis if millis >= 1000 => format!("{:.2} s", time.as_secs_f64()),
-        _ => format!("{:.1} ms", time.as_secs_f64() * 1000.0),
     }
 }
 

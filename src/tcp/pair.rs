@@ -124,6 +124,7 @@ impl Pair {
             // What came before in its name was none of this connection.
             sender.stream.anchor_again(segment.seq.add(1));
             sender.fin = None;
+            sender.fin_acknowledged = None;
             sender.proven = Standing::Unseen;
             receiver.inbox.take_back(Input::ReceiveFin);
             receiver.inbox.take_back(Input::ReceiveAckOfSyn);
@@ -235,6 +236,7 @@ impl Pair {
                 && receiver.stream.acknowledged() <= fin
             {
                 receiver.inbox.push(Input::ReceiveAckOfFin);
+                receiver.fin_acknowledged.get_or_insert(at);
             }
         }
         receiver.stream.acknowledge(from.other(), at, ack, reader);

@@ -59,6 +59,8 @@ pub struct Peer {
     pub(super) top_time: Mark,
     /// Its first FIN.
     pub(super) fin: Option<CloseEvent>,
+    /// The first segment of the peer that acknowledged its FIN.
+    pub(super) fin_acknowledged: Option<Mark>,
     /// Its first RST that counts: not stale; else the first.
     pub(super) reset: Option<CloseEvent>,
     /// Since when it holds a TIME-WAIT.
@@ -127,6 +129,18 @@ impl Peer {
     #[must_use]
     pub const fn fin(&self) -> Option<CloseEvent> {
         self.fin
+    }
+
+    /// The first segment of the peer that acknowledged its FIN.
+    #[must_use]
+    pub const fn fin_acknowledged(&self) -> Option<Mark> {
+        self.fin_acknowledged
+    }
+
+    /// When its highest byte was sent.
+    #[must_use]
+    pub const fn top_time(&self) -> Mark {
+        self.top_time
     }
 
     /// Its first RST that counts.

@@ -1,0 +1,160 @@
+//! A connection that was being authenticated was closed between the legs.
+
+use super::Severity;
+use super::ending::response;
+use super::rule::{Check, Verdict, rule};
+use super::telling::{not_yet, tell};
+use crate::certainty::Certainty;
+use crate::connection::{By, Connection, How};
+use crate::http::{Exchange, FieldName, Persistence};
+
+rule! {
+    /// # What happened
+    ///
+    /// The server answered with a challenge of NTLM or Negotiate (401 with a token, or 407 of a proxy), to which the client has
+    /// to reply on the same connection. The connection was closed instead.
+    ///
+    /// # Why it matters
+    ///
+    /// These schemes authenticate the connection, not the request: on a new one everything begins again. The user sees login
+    /// windows without end, and the log 401 after 401.
+    ///
+    /// # Remedy
+    ///
+    /// - Switch keep-alive on, at the server and at every proxy before it; `Connection: close` must not stand in a challenge.
+    /// - Let proxies and load balancers keep one client's connection to one server's connection (NTLM affinity), or use a
+    ///   scheme that does not need it (Kerberos in one leg, tokens).
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [authorization="NTLM TlRMTVNTUAABAAAA"] -->
+    ///  0.040                     <--  401 "no" [www-authenticate="NTLM TlRMTVNTUAACAAAA" close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings auth-broken-by-close
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A 401 without a token begins nothing:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  401 "no" [www-authenticate=NTLM close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// All legs on one connection:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [authorization="NTLM TlRMTVNTUAABAAAA"] -->
+    ///  0.040                     <--  401 "no" [www-authenticate="NTLM TlRMTVNTUAACAAAA"]
+    ///  0.050  GET / [authorization="NTLM TlRMTVNTUAADAAAA" close] -->
+    ///  0.070                     <--  200 "welcome" [close]
+    ///  0.071                     <--  FIN
+    ///  0.080  FIN                -->
+    ///  0.090                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// Other schemes belong to the request:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  401 "no" [www-authenticate="Basic realm=x" close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 4559 §6 (Negotiate over HTTP); RFC 9110 §11.2, §11.7; RFC 9112 §9.3.
+    pub(super) RULE: "auth-broken-by-close", Severity::Error,
+    "the connection was closed between the legs of NTLM or Negotiate", Check::Connection(check)
+}
+
+/// The scheme whose challenge this is.
+fn challenge(exchange: &Exchange) -> Option<&'static str> {
+    let name = match exchange.status()? {
+        401 => FieldName::WwwAuthenticate,
+        407 => FieldName::ProxyAuthenticate,
+        _ => return None,
+    };
+    exchange
+        .response_fields(name)
+        .filter(|field| field.more)
+        .find_map(|field| {
+            let scheme = field.value.as_bytes();
+            ["NTLM", "Negotiate"]
+                .into_iter()
+                .find(|name| scheme.eq_ignore_ascii_case(name.as_bytes()))
+        })
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let teardown = &connection.teardown;
+    let Some(last) = connection.exchanges.last() else {
+        return Verdict::Clear;
+    };
+    let Some(scheme) = challenge(last) else {
+        return not_yet(connection);
+    };
+    let Some(answer) = response(last) else {
+        return Verdict::Clear;
+    };
+    if !matches!(teardown.how, How::Fin | How::Reset(_)) {
+        return not_yet(connection);
+    }
+    let announced = answer.persistence() == Persistence::Close;
+    let who = match teardown.by {
+        By::Server => "server",
+        By::Client => "client",
+        By::Both => "client and server",
+        By::Middlebox => "box in between",
+        By::Nobody => return Verdict::Clear,
+    };
+    // A client may have given up for reasons of its own: a user who cancels, a password it does not have.
+    let (severity, certainty) = match teardown.by {
+        By::Client if !announced => (Severity::Warning, Certainty::Possible),
+        _ => (Severity::Error, teardown.certainty),
+    };
+    let status = last.status().unwrap_or(0);
+    let said = if announced {
+        " The challenge itself says `Connection: close`."
+    } else {
+        ""
+    };
+    let close = crate::mark::Mark {
+        frame: teardown.frame,
+        time: teardown.at,
+    };
+    tell(
+        &RULE,
+        severity,
+        certainty,
+        &format!("connections were closed within the {scheme} handshake"),
+        format!("The {status} carries an {scheme} challenge, which must be answered on this connection; the {who} closed it.{said}"),
+    )
+    .shows(Some(answer.first), format!("{status} with an {scheme} challenge"))
+    .shows(Some(close), format!("the {who} closes"))
+    .about(connection)
+}

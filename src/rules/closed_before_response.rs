@@ -1,0 +1,187 @@
+//! A request arrived whole, and the server closed in order without a byte of the response.
+
+use super::Severity;
+use super::ending::{Reading, ending_as, request};
+use super::rule::{Check, Verdict, rule};
+use super::telling::{again, asked, not_yet, span, tell, waited};
+use super::timers;
+use crate::connection::Connection;
+
+rule! {
+    /// # What happened
+    ///
+    /// The client sent a complete request, the server had it, and closed its direction with a FIN without a single byte of the
+    /// final response. The client's log says "Empty reply from server" (curl 52), `ERR_EMPTY_RESPONSE`, `RemoteDisconnected`,
+    /// `EOF`, "The connection was closed unexpectedly"; a gateway says "upstream prematurely closed connection" and answers 502.
+    ///
+    /// # Why it matters
+    ///
+    /// The answer is lost, and nobody knows whether the request took effect. A FIN is what a kernel sends for a socket that
+    /// was closed with everything read, politely or because the process ended: the handler returned or crashed without
+    /// writing, the worker was killed by a time limit, or a server was told to answer like this (nginx `return 444`).
+    ///
+    /// # Remedy
+    ///
+    /// - Look into the server's log at the moment of the FIN: a crash, a worker that was killed or recycled, a handler that
+    ///   returned without writing; what is found there is what to change.
+    /// - Compare the time waited with the server's limits (ASP.NET `executionTimeout`, gunicorn `--timeout`), and raise the
+    ///   limit above the longest call or make the call shorter.
+    /// - If the server refuses on purpose, let it say so with a status (nginx: `return 403` instead of `444`).
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => teardown server fin waiting
+    ///  => findings closed-before-response
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// The FIN was sent before the request came: they crossed.
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /1             -->
+    ///  0.040                     <--  200 "one"
+    ///  0.050  ACK                -->
+    ///  5.000  GET /2             -->
+    ///  5.001                     <--  FIN [crossed]
+    ///  5.011                     <--  RST [noack]
+    ///  => teardown server fin between
+    /// ```
+    ///
+    /// The client closed first; it was not waiting any more:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.030                     <--  ACK
+    ///  3.020  FIN                -->
+    ///  3.030                     <--  FIN
+    ///  3.040  ACK                -->
+    ///  => teardown client fin waiting
+    /// ```
+    ///
+    /// The answer is not in the capture, but was acknowledged:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.030                     <~~  200 data 1000
+    ///  0.040  ACK                -->
+    ///  0.050                     <--  FIN
+    ///  0.060  FIN                -->
+    ///  0.070                     <--  ACK
+    /// ```
+    ///
+    /// Nor can anything be said when only one side was captured:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                ~~>
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              ~~>
+    ///  0.040                     <--  FIN
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9110 §9.2.2 (idempotent methods); RFC 9112 §9.3.1 (retrying), §9.6 (tear-down).
+    pub(super) RULE: "closed-before-response", Severity::Error,
+    "the server closed the connection instead of answering a complete request", Check::Connection(check)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let Some(ending) = ending_as(connection, &[Reading::ClosedBeforeResponse]) else {
+        return not_yet(connection);
+    };
+    let close = ending.close.mark;
+    let what = asked(ending.exchange);
+    let time = waited(ending.exchange, close);
+    let unanswered = connection
+        .exchanges
+        .iter()
+        .filter(|exchange| exchange.request.is_some() && exchange.response.is_none())
+        .count();
+    let more = (unanswered > 1).then(|| {
+        format!(
+            "{} more on this connection got no answer either.",
+            unanswered - 1
+        )
+    });
+    let message = format!(
+        "The server had the whole {what} and closed the connection {} after its last byte, without a byte of the \
+         response. {}",
+        span(time),
+        again(ending.exchange)
+    );
+    tell(
+        &RULE,
+        Severity::Error,
+        ending.certainty,
+        "the server closed instead of answering",
+        message,
+    )
+    .adds(more)
+    .adds(timers::wait(time))
+    .shows(
+        ending
+            .exchange
+            .and_then(request)
+            .map(|message| message.last),
+        format!("the {what} is complete"),
+    )
+    .shows(
+        Some(close),
+        "FIN from the server, 0 bytes of the response sent",
+    )
+    .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::proof;
+
+    fn message(text: &str) -> Option<String> {
+        let text = format!("SYN -->\n<-- SYN\nACK -->\n{text}");
+        let proof = proof::run(&text.parse().expect("a ladder"));
+        let mut findings = proof.findings.into_iter();
+        let found = findings.find(|finding| finding.rule == super::RULE.name)?;
+        assert_eq!(found.evidence.len(), 2);
+        Some(found.message)
+    }
+
+    #[test]
+    fn the_time_waited_is_told_and_held_against_known_limits() {
+        let soon = message("GET / -->\n+40ms <-- FIN\nFIN -->\n<-- ACK").expect("found");
+        assert!(
+            soon.contains("40.0 ms") && soon.contains("may be sent again"),
+            "{soon}"
+        );
+        let late = message("POST / \"x\" -->\n+110s <-- FIN\nFIN -->\n<-- ACK").expect("found");
+        assert!(
+            late.contains("ASP.NET") && late.contains("blindly"),
+            "{late}"
+        );
+    }
+
+    #[test]
+    fn all_that_were_pipelined_are_counted() {
+        let text = "GET /1 -->\nGET /2 -->\nGET /3 -->\n<-- 200 \"one\"\n<-- FIN\nFIN -->\n<-- ACK";
+        let told = message(text).expect("found");
+        assert!(told.contains("1 more on this connection"), "{told}");
+    }
+}

@@ -1,0 +1,252 @@
+//! A response breaks the grammar of HTTP/1.
+
+use super::Severity;
+use super::rule::{Check, Verdict, rule};
+use super::telling::{asked, not_yet, side, tell};
+use crate::certainty::Certainty;
+use crate::connection::{Connection, Who};
+use crate::http::{Exchange, Fault, FaultRule, Message};
+
+rule! {
+    /// # What happened
+    ///
+    /// The bytes of a response break the grammar of HTTP/1: no status line, a field line without a colon or with forbidden
+    /// bytes, a lone CR or LF, a bad chunk, a length that is no number. The finding says which rule, at which byte, and quotes
+    /// the bytes. Clients say "The server committed a protocol violation", `HPE_INVALID_…` (Node), "malformed HTTP response"
+    /// (Go), `BadStatusLine` (Python), `ERR_INVALID_HTTP_RESPONSE`, curl (1) or (8).
+    ///
+    /// # Why it matters
+    ///
+    /// Strict clients drop the response, whatever was in it, and tolerant ones disagree about where it ends. A status line or
+    /// a second block of fields among the fields of one response means that somebody could put line ends into a value:
+    /// response splitting (CWE-113), which is a hole and not only a fault.
+    ///
+    /// # Remedy
+    ///
+    /// - Correct the program that writes the response: the finding quotes the bytes at fault. Write header fields with the
+    ///   server's own functions, and never let values with line ends into them.
+    /// - If the port does not speak HTTP, correct the address or scheme that the client uses.
+    /// - Until then, let the client tolerate it where that is safe (.NET Framework `useUnsafeHeaderParsing`, Node
+    ///   `insecureHTTPParser`).
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  "HTTP/1.1 200 OK\r\nno colon here\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings malformed-response
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// Another protocol altogether breaks no rule of HTTP:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020                     <--  "220 mail.example ESMTP\r\n"
+    ///  0.030  "EHLO me\r\n"      -->
+    ///  0.040                     <--  "250 hello\r\n"
+    ///  0.050  "QUIT\r\n"         -->
+    ///  0.060                     <--  "221 bye\r\n"
+    ///  0.061                     <--  FIN
+    ///  0.070  FIN                -->
+    ///  0.080                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// A head of which only the beginning was captured:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  200 data 1000 [close head=400 cut=60]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9112 §2.2, §4, §5, §7.1; RFC 9110 §5.5; CWE-113.
+    pub(super) RULE: "malformed-response", Severity::Error,
+    "a response breaks the grammar of HTTP/1", Check::Connection(check)
+}
+
+/// Which rules of the grammar are told here; those about lengths and about bytes beyond the end have stories of their own.
+/// `None`: harmless, and common.
+pub(super) const fn weight(rule: FaultRule, who: Who) -> Option<Severity> {
+    Some(match rule {
+        FaultRule::BareLf
+        | FaultRule::ObsFold
+        | FaultRule::FieldValue
+        | FaultRule::SpaceBeforeFields
+        | FaultRule::Version => Severity::Warning,
+        // Browsers send them, servers take them.
+        FaultRule::Target => Severity::Note,
+        FaultRule::SpaceBeforeColon if matches!(who, Who::Server) => Severity::Warning,
+        FaultRule::StartLine
+        | FaultRule::Status
+        | FaultRule::FieldName
+        | FaultRule::SpaceBeforeColon
+        | FaultRule::NoColon
+        | FaultRule::Nul
+        | FaultRule::BareCr
+        | FaultRule::SecondStartLine
+        | FaultRule::HeadTooLong
+        | FaultRule::ContentLength
+        | FaultRule::ChunkSize
+        | FaultRule::ChunkEnd => Severity::Error,
+        FaultRule::DifferingLengths
+        | FaultRule::LengthAndEncoding
+        | FaultRule::EncodingNotChunked
+        | FaultRule::ChunkedNotLast
+        | FaultRule::EncodingInOldVersion
+        | FaultRule::RepeatedLength
+        | FaultRule::LengthForbidden
+        | FaultRule::ExcessBytes => return None,
+    })
+}
+
+/// The first of the worst faults of one side's messages for which `weigh` has a weight, and how many messages have such.
+pub(super) fn worst<'a>(
+    connection: &'a Connection,
+    who: Who,
+    weigh: impl Fn(FaultRule) -> Option<Severity>,
+) -> Option<(Severity, &'a Exchange, &'a Fault, u64)> {
+    let mut found: Option<(Severity, &Exchange, &Fault)> = None;
+    let mut messages = 0;
+    for exchange in &connection.exchanges {
+        if exchange.rare.is_none() {
+            continue;
+        }
+        let faults = match who {
+            Who::Client => exchange.request_faults(),
+            Who::Server => exchange.response_faults(),
+        };
+        let mut counted = false;
+        for fault in faults {
+            let Some(severity) = weigh(fault.rule) else {
+                continue;
+            };
+            counted = true;
+            if found.is_none_or(|(worst, ..)| severity > worst) {
+                found = Some((severity, exchange, fault));
+            }
+        }
+        messages += u64::from(counted);
+    }
+    found.map(|(severity, exchange, fault)| (severity, exchange, fault, messages))
+}
+
+/// Where and what: "at byte 40: `…`".
+pub(super) fn quote(fault: &Fault, message: Option<&Message>) -> String {
+    let start = message.map_or(0, |message| message.start);
+    let at = fault.offset.saturating_sub(start);
+    let bytes = crate::escape::escape(fault.bytes.as_bytes());
+    if bytes.is_empty() {
+        format!("{} (byte {at} of the message)", fault.rule.text())
+    } else {
+        format!(
+            "{} (byte {at} of the message): \"{bytes}\"",
+            fault.rule.text()
+        )
+    }
+}
+
+/// The message of one side.
+pub(super) fn message_of(exchange: &Exchange, who: Who) -> Option<&Message> {
+    match who {
+        Who::Client => super::ending::request(exchange),
+        Who::Server => super::ending::response(exchange),
+    }
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let Some((severity, exchange, fault, count)) =
+        worst(connection, Who::Server, |rule| weight(rule, Who::Server))
+    else {
+        return not_yet(connection);
+    };
+    let message = message_of(exchange, Who::Server);
+    let told = format!(
+        "The response to the {} breaks the grammar of HTTP: {}.",
+        asked(Some(exchange)),
+        quote(fault, message)
+    );
+    let split = (fault.rule == FaultRule::SecondStartLine).then(|| {
+        "A second response begins among the fields of the first: response splitting (CWE-113)."
+            .to_owned()
+    });
+    let more = (count > 1).then(|| format!("{count} responses on this connection are like this."));
+    tell(
+        &RULE,
+        severity,
+        Certainty::Certain,
+        "responses break the grammar of HTTP",
+        told,
+    )
+    .adds(split)
+    .adds(more)
+    .shows(
+        message.map(|message| message.first),
+        format!("the {}'s message: {}", side(Who::Server), fault.rule.text()),
+    )
+    .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Severity, proof};
+
+    fn finding(response: &str) -> Option<(Severity, String)> {
+        let text = format!(
+            "SYN -->\n<-- SYN\nGET / [close] -->\n<-- \"{response}\"\n<-- FIN\nFIN -->\n<-- ACK"
+        );
+        let proof = proof::run(&text.parse().expect("a ladder"));
+        let mut findings = proof.findings.into_iter();
+        let found = findings.find(|finding| finding.rule == super::RULE.name)?;
+        Some((found.severity, found.message))
+    }
+
+    #[test]
+    fn the_rule_and_the_bytes_are_told() {
+        let (severity, told) =
+            finding(r"HTTP/1.1 200 OK\r\nBad\x00Name: 1\r\nContent-Length: 0\r\n\r\n")
+                .expect("found");
+        assert_eq!(severity, Severity::Error);
+        assert!(told.contains("byte 1") || told.contains("byte 2"), "{told}");
+        assert!(told.contains(r"Bad"), "{told}");
+    }
+
+    #[test]
+    fn what_many_accept_is_a_warning() {
+        let (severity, _) = finding(r"HTTP/1.1 200 OK\nContent-Length: 0\n\n").expect("found");
+        assert_eq!(severity, Severity::Warning);
+    }
+
+    #[test]
+    fn a_split_response_is_named() {
+        let text = r"HTTP/1.1 200 OK\r\nX: a\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        let (_, told) = finding(text).expect("found");
+        assert!(told.contains("CWE-113"), "{told}");
+    }
+
+    #[test]
+    fn a_plain_response_is_fine() {
+        assert_eq!(
+            finding(r"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+            None
+        );
+    }
+}
