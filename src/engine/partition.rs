@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 
 use super::stats::Stats;
 use super::{Event, Sink};
-use crate::connection::{Ended, Fit, Live};
-use crate::decode::{Decoded, Flags, Quote, Segment, Skip};
+use crate::connection::{Ended, Fit, Live, Remains};
+use crate::decode::{Decoded, Flags, Quote, Segment};
 use crate::flow::{FlowKey, Slot, Table};
 use crate::http::Texts;
 use crate::mark::Mark;
@@ -30,7 +30,7 @@ const MAX_GRAVES: usize = 256;
 enum Place {
     Flow(Flow),
     /// A connection that is settled, by its last segment.
-    Grave(Mark),
+    Grave(Remains),
 }
 
 /// One flow: the connection, and the one before it while it is not certain which of the two is spoken of.
@@ -81,8 +81,10 @@ impl Partition {
                     return;
                 }
                 Some(place @ Place::Grave(_)) => {
-                    let Place::Grave(last) = *place else { return };
-                    *place = flow(segment, Some(last));
+                    let Place::Grave(remains) = *place else {
+                        return;
+                    };
+                    *place = flow(segment, Some(remains));
                     (slot, true)
                 }
                 _ => (slot, false),
@@ -106,11 +108,12 @@ impl Partition {
         let mut settled = [None, None];
         let (live, from) = match (fit, &mut flow.before) {
             (Fit::Before, Some(before)) => {
+                flow.live.note_challenge(segment);
                 let from = before.end_of(segment.source);
                 (before, from)
             }
             (Fit::Fresh, _) => {
-                let fresh = Box::new(Live::new(segment, Some(flow.live.last())));
+                let fresh = Box::new(Live::new(segment, Some(flow.live.remains())));
                 let old = std::mem::replace(&mut flow.live, fresh);
                 settled[0] = flow.before.take();
                 if old.is_over() {
@@ -127,7 +130,7 @@ impl Partition {
         let received = live.segment(from, segment, &mut self.texts);
         match received {
             Received::Taken => self.stats.segments += 1,
-            Received::Duplicate => self.stats.skip(Skip::Duplicate),
+            Received::Duplicate => self.stats.duplicate(segment),
         }
         if received == Received::Taken && sink.wants_segments() {
             sink.event(Event::Segment {
@@ -178,9 +181,9 @@ impl Partition {
             flow.queued = false;
             return;
         }
-        let last = flow.live.last();
-        if let Place::Flow(flow) = std::mem::replace(place, Place::Grave(last)) {
-            self.graves.push_back((slot, last));
+        let remains = flow.live.remains();
+        if let Place::Flow(flow) = std::mem::replace(place, Place::Grave(remains)) {
+            self.graves.push_back((slot, remains.last));
             self.settle_flow(flow, Ended::Forgotten(now), sink);
         }
         if self.graves.len() > MAX_GRAVES {
@@ -190,7 +193,7 @@ impl Partition {
 
     fn clear_oldest_grave(&mut self) {
         if let Some((slot, last)) = self.graves.pop_front()
-            && matches!(self.table.at(slot), Some(Place::Grave(mark)) if *mark == last)
+            && matches!(self.table.at(slot), Some(Place::Grave(remains)) if remains.last == last)
         {
             self.table.remove(slot);
         }
@@ -246,7 +249,7 @@ impl Partition {
     }
 }
 
-fn flow(segment: &Segment<'_>, predecessor: Option<Mark>) -> Place {
+fn flow(segment: &Segment<'_>, predecessor: Option<Remains>) -> Place {
     Place::Flow(Flow {
         live: Box::new(Live::new(segment, predecessor)),
         before: None,

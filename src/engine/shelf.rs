@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Event, Sink};
 use crate::connection::{Brief, Connection};
 
-/// Connections of which a line is kept, on one shelf; sixteen times that in all: a million, a hundred bytes each.
+/// Connections of which a line is kept, on one shelf; sixteen times that in all: a million, under two hundred bytes each.
 const MAX_BRIEFS: usize = 65_536;
 /// Connections whose whole record is kept, on one shelf; sixteen times that in all: half a million, half a kilobyte each,
 /// exchanges not counted.

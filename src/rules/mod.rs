@@ -4,14 +4,29 @@
 //! A rule parses nothing and remembers nothing; a fact that it lacks belongs into the record. [`CATALOGUE`] lists them,
 //! [`explain`] gives the page, which is the rule's doc comment. The ladders in a page are run by its test.
 
+mod accept_queue_overflow;
 mod catalogue;
+mod client_reset_handshake;
+mod connect_unanswered;
+mod connection_refused;
+mod connection_unreachable;
 mod duplicate_connection_close;
+mod early_tuple_reuse;
 mod ephemeral_port_pressure;
 mod evaluate;
+mod happy_eyeballs_loser;
+mod health_probe;
+mod measure;
 mod page;
+mod preconnect_unused;
 pub mod proof;
 mod reset_before_response;
 mod rule;
+mod sight;
+mod simultaneous_close;
+mod syn_challenged;
+mod time_wait_reuse_refused;
+mod time_wait_reused;
 
 use std::net::IpAddr;
 
@@ -20,9 +35,10 @@ use crate::decode::Endpoint;
 use crate::mark::Mark;
 
 pub use catalogue::{CATALOGUE, catalogue, explain, rule, to_markdown};
-pub use evaluate::{concerns, evaluate};
+pub use evaluate::{Facts, concerns, evaluate};
 pub use page::{Section, ladders};
-pub use rule::{Check, Rule, Story, Verdict};
+pub use rule::{Check, Found, Rule, Story, Verdict};
+pub use sight::Sight;
 
 /// How bad it is, worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,6 +92,8 @@ pub struct Finding {
     pub client: Option<IpAddr>,
     /// The server, if it is one.
     pub server: Option<Endpoint>,
+    /// The finding that it follows from, if one does: told together, they are one story.
+    pub caused_by: Option<u32>,
     /// What follows a count: "responses say `Connection: close` twice".
     pub summary: String,
     /// What happened here, in a sentence or two.
