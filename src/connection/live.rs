@@ -343,6 +343,7 @@ impl Live {
             }),
             exchanges: exchanges.into_boxed_slice(),
             icmp: self.icmp,
+            astray: peers.map(|peer| peer.astray()),
             unanswered: unanswered(peers),
             predecessor: self.predecessor,
         }

@@ -173,6 +173,8 @@ pub struct Connection {
     pub exchanges: Box<[Exchange]>,
     /// The ICMP error about it that decided something, else the first.
     pub icmp: Option<Box<Quote>>,
+    /// Segments of each side with numbers that fit nothing.
+    pub astray: [u32; 2],
     /// What each side repeated or probed to the end without an answer, if one did so often.
     pub unanswered: Option<Box<[Unanswered; 2]>>,
     /// The connection that used the same addresses and ports before.

@@ -75,6 +75,7 @@ pub(crate) fn connection() -> Connection {
         protocol: Protocol::Opaque,
         sent: [sent, sent],
         unanswered: None,
+        astray: [0; 2],
         challenge: None,
         syn_acks: 1,
         exchanges: Box::default(),

@@ -81,6 +81,8 @@ rule! {
 
 /// So many connects that had to wait make it more than loss.
 const SUSPECTS: usize = 3;
+/// A RST for want of a socket right after a handshake is none, so that fewer do.
+const REFUSED: usize = 2;
 /// Within so long.
 const WINDOW: Duration = Duration::from_secs(5);
 /// A first repetition of a SYN comes after a second; what took less was not ignored.
@@ -96,7 +98,6 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
     for brief in hosts.connections.iter().filter(|it| waited(it)) {
         listeners.entry(brief.server).or_default().push(brief);
     }
-    listeners.retain(|_, suspects| suspects.len() >= SUSPECTS);
     let mut found = Vec::new();
     for (server, suspects) in listeners {
         let Some(burst) = burst(&suspects) else {
@@ -162,7 +163,9 @@ fn burst<'a>(suspects: &[&'a Brief]) -> Option<Vec<&'a Brief>> {
             best = low..high + 1;
         }
     }
-    (best.len() >= SUSPECTS).then(|| suspects[best].to_vec())
+    let burst = suspects[best].to_vec();
+    let refused = burst.iter().filter(|it| refused_late(it)).count();
+    (burst.len() >= SUSPECTS || refused >= REFUSED).then_some(burst)
 }
 
 fn story(burst: &[&Brief], served: usize) -> Story {
@@ -209,7 +212,11 @@ fn story(burst: &[&Brief], served: usize) -> Story {
     evidence.push(shows(last.first, "the last one"));
     Story {
         severity: Severity::Error,
-        certainty: Certainty::Likely,
+        certainty: if burst.len() >= SUSPECTS {
+            Certainty::Likely
+        } else {
+            Certainty::Possible
+        },
         summary: "connects had to wait at a listener that served others".to_owned(),
         message,
         evidence,

@@ -6,8 +6,10 @@ use super::rule::Rule;
 use super::{
     accept_queue_overflow, client_reset_handshake, connect_unanswered, connection_refused,
     connection_unreachable, duplicate_connection_close, early_tuple_reuse, ephemeral_port_pressure,
-    happy_eyeballs_loser, health_probe, preconnect_unused, reset_before_response,
-    simultaneous_close, syn_challenged, time_wait_reuse_refused, time_wait_reused,
+    happy_eyeballs_loser, health_probe, idle_state_lost, keepalive_probes_unanswered,
+    nat_invalid_reset, path_mtu_blackhole, preconnect_unused, reset_before_response,
+    reset_injected, retransmissions_exhausted, simultaneous_close, syn_challenged,
+    time_wait_reuse_refused, time_wait_reused,
 };
 
 /// All rules, by name.
@@ -22,8 +24,14 @@ pub static CATALOGUE: &[&Rule] = &[
     &ephemeral_port_pressure::RULE,
     &happy_eyeballs_loser::RULE,
     &health_probe::RULE,
+    &idle_state_lost::RULE,
+    &keepalive_probes_unanswered::RULE,
+    &nat_invalid_reset::RULE,
+    &path_mtu_blackhole::RULE,
     &preconnect_unused::RULE,
     &reset_before_response::RULE,
+    &reset_injected::RULE,
+    &retransmissions_exhausted::RULE,
     &simultaneous_close::RULE,
     &syn_challenged::RULE,
     &time_wait_reuse_refused::RULE,

@@ -390,7 +390,6 @@ impl Pair {
         let start = sender.stream.offset(segment.payload_seq());
         if let Some(event) = &mut sender.reset
             && start >= i64::try_from(event.sent).unwrap_or(i64::MAX)
-            && segment.length == 0
             && !segment.flags.has(Flags::SYN)
         {
             event.signs.add(Signs::GOES_ON, true);
@@ -402,7 +401,6 @@ impl Pair {
             && start >= sender.stream.top()
         {
             event.kind = Some(ResetKind::Foreign);
-            event.signs.add(Signs::GOES_ON, true);
             if sender.proven == Standing::In(State::Closed) {
                 sender.proven = Standing::In(State::Established);
             }
