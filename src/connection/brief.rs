@@ -189,7 +189,11 @@ fn millis(time: Duration) -> u32 {
 /// Of the last exchange: until the answer began, or until the close if it never did.
 fn waited(connection: &Connection, last: &Exchange) -> u32 {
     match (&last.request, &last.response) {
-        (Some(_), Some(_)) => last.waited().map_or(0, micros),
+        (Some(request), Some(response)) => {
+            // A request that was never complete was waited for.
+            let since = response.message.first.time.since(request.message.last.time);
+            micros(last.waited().unwrap_or(since))
+        }
         (Some(request), None) => micros(connection.teardown.at.since(request.message.last.time)),
         (None, _) => 0,
     }

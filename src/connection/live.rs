@@ -362,6 +362,7 @@ fn unanswered(peers: [&crate::tcp::Peer; 2]) -> Option<Box<[Unanswered; 2]>> {
                 count: peer.unanswered(),
                 probes: flight.probes,
                 since: flight.since,
+                again: flight.again,
                 until: peer.last_sent(),
                 heard: other.last_sent(),
                 idle: Duration::from_millis(flight.idle.into()),

@@ -104,6 +104,8 @@ pub struct Unanswered {
     pub probes: u16,
     /// When the oldest of it was first sent.
     pub since: Mark,
+    /// When it was first repeated.
+    pub again: Mark,
     /// When it was last sent.
     pub until: Mark,
     /// When the peer last sent anything; the default if it never did.

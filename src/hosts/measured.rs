@@ -21,7 +21,7 @@ impl Measured {
         let (first, last) = (*times.first()?, *times.last()?);
         Some(Self {
             count: times.len(),
-            median: times[times.len() / 2],
+            median: (times[(times.len() - 1) / 2] + times[times.len() / 2]) / 2,
             range: (first, last),
         })
     }
@@ -84,7 +84,7 @@ mod tests {
         let cluster = Measured::cluster(times, 0.02, Duration::ZERO).unwrap();
         assert_eq!(
             (cluster.count, cluster.median),
-            (4, Duration::from_millis(30_100))
+            (4, Duration::from_millis(30_050))
         );
         assert!(cluster.spread() < 0.011, "{cluster:?}");
         assert_eq!(Measured::cluster(Vec::new(), 0.1, Duration::ZERO), None);

@@ -85,6 +85,8 @@ const SUSPECTS: usize = 3;
 const REFUSED: usize = 2;
 /// Within so long.
 const WINDOW: Duration = Duration::from_secs(5);
+/// Others are served at the same time if they came no earlier than this before.
+const AROUND: Duration = Duration::from_secs(1);
 /// A first repetition of a SYN comes after a second; what took less was not ignored.
 const STEP: u32 = 900_000;
 /// A RST that refuses a handshake after the fact comes this soon.
@@ -107,8 +109,8 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
         let others = hosts.connections.iter().filter(|it| {
             it.server == server && it.opening == Opening::Handshake && !waited(it) && it.seen[1]
         });
-        let near =
-            others.filter(|it| it.first.time <= to.after(WINDOW) && it.last.after(WINDOW) >= from);
+        let near = others
+            .filter(|it| it.first.time <= to.after(WINDOW) && it.first.time.after(AROUND) >= from);
         let (mut served, mut lossy) = (0, 0);
         for other in near {
             served += 1;

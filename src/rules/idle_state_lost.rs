@@ -93,9 +93,9 @@ pub(super) fn silence(connection: &Connection) -> Option<(Who, &Unanswered)> {
         let last = connection.last.time.max(it.until.time);
         let reset = connection.reset[who.other() as usize];
         // What a peer says after this began is an answer of sorts.
-        let silent = it.heard.time <= it.since.time
-            && reset.is_none_or(|reset| reset.mark.time < it.since.time);
-        let over = last.since(it.since.time);
+        let silent = it.heard.time <= it.again.time
+            && reset.is_none_or(|reset| reset.mark.time < it.again.time);
+        let over = last.since(it.heard.time);
         (data >= REPETITIONS && it.length > 0 && silent && over >= LONG_ENOUGH).then_some((who, it))
     })
 }

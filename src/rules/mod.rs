@@ -5,32 +5,47 @@
 //! [`explain`] gives the page, which is the rule's doc comment. The ladders in a page are run by its test.
 
 mod accept_queue_overflow;
+mod answer_from_elsewhere;
+mod capture_cut_short;
+mod capture_duplicated;
+mod capture_lost_packets;
+mod capture_one_sided;
 mod catalogue;
 mod client_reset_handshake;
 mod connect_unanswered;
+mod connection_limit_queueing;
+mod connection_per_request;
 mod connection_refused;
 mod connection_unreachable;
 mod duplicate_connection_close;
 mod early_tuple_reuse;
 mod ephemeral_port_pressure;
+mod ephemeral_ports_exhausted;
 mod evaluate;
 mod happy_eyeballs_loser;
 mod health_probe;
 mod idle_state_lost;
+mod keep_alive_race_risk;
+mod keep_alive_refused;
 mod keepalive_probes_unanswered;
 mod measure;
 mod nat_invalid_reset;
+mod nat_ports_exhausted;
 mod page;
 mod path_mtu_blackhole;
+mod periodic_abandoned_request;
 mod preconnect_unused;
 pub mod proof;
 mod reset_before_response;
 mod reset_injected;
 mod retransmissions_exhausted;
 mod rule;
+mod server_time_limit;
 mod sight;
 mod simultaneous_close;
 mod syn_challenged;
+mod time_wait_on_client;
+mod time_wait_on_server;
 mod time_wait_reuse_refused;
 mod time_wait_reused;
 

@@ -87,7 +87,7 @@ fn find(connection: &Connection) -> Option<(Who, &Unanswered)> {
     Who::BOTH.into_iter().find_map(|who| {
         let it = &unanswered[who as usize];
         // A peer that is heard of after the first try is there.
-        let alive = it.heard.time > it.since.time;
+        let alive = it.heard.time > it.again.time;
         let stuck = it.count >= REPETITIONS && it.probes == 0;
         (stuck && alive && it.length >= LARGE && it.through < LARGE.min(it.length))
             .then_some((who, it))

@@ -91,7 +91,7 @@ fn check(connection: &Connection) -> Verdict {
         Who::Client => "client",
         Who::Server => "server",
     };
-    let over = it.until.time.since(it.since.time);
+    let over = it.until.time.since(it.again.time);
     let certainty = if it.count > REPETITIONS {
         Certainty::Likely
     } else {
@@ -102,16 +102,16 @@ fn check(connection: &Connection) -> Verdict {
         certainty,
         summary: "bytes were sent again and again, without an answer".to_owned(),
         message: format!(
-            "The {name} sent the same {} bytes {} times more over {}; the other side, last heard of {} before the end, did \
+            "The {name} sent the same {} bytes {} times more over {}; the other side, last heard of {} before that, did \
              not answer.",
             it.length,
             it.count,
             span(over),
-            span(connection.last.time.since(it.heard.time)),
+            span(it.until.time.since(it.heard.time)),
         ),
         evidence: vec![
             shows(it.heard, "the last segment from the other side"),
-            shows(it.since, "sent for the first time"),
+            shows(it.again, "repeated for the first time"),
             shows(it.until, "sent for the last time"),
         ],
         remedies: RULE.remedies(),

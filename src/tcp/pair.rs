@@ -268,6 +268,7 @@ impl Pair {
                 if sender.unanswered == 0 {
                     let last = sender.last_sent.time.max(receiver.last_sent.time);
                     sender.flight.begin(at, last);
+                    sender.flight.again = at;
                 }
                 sender.unanswered = sender.unanswered.saturating_add(1);
                 sender.flight.probes = sender.flight.probes.saturating_add(1);
@@ -303,6 +304,9 @@ impl Pair {
             }
             Arrival::Again => {
                 sender.flight.repeated = segment.length;
+                if sender.unanswered == 0 {
+                    sender.flight.again = at;
+                }
                 sender.retransmitted += 1;
                 sender.unanswered = sender.unanswered.saturating_add(1);
             }

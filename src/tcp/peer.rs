@@ -32,6 +32,8 @@ pub struct CloseEvent {
 pub struct Flight {
     /// When the first byte or probe of it was sent.
     pub since: Mark,
+    /// When it was first repeated.
+    pub again: Mark,
     /// How long neither side had sent anything before that, in milliseconds.
     pub idle: u32,
     /// Payload of the segment that was repeated last.
