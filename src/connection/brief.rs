@@ -1,10 +1,13 @@
 //! One line about one connection: what is kept of all of them, where the whole record is not wanted.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use super::record::{Connection, Opening, Roles, Who};
 use super::teardown::{By, How};
 use super::{Phase, Standing};
 use crate::decode::{Context, Endpoint};
-use crate::http::Protocol;
+use crate::http::{Exchange, Message, Protocol, Version};
 use crate::mark::Mark;
 use crate::time::Timestamp;
 
@@ -17,6 +20,8 @@ pub struct Brief {
     pub first: Mark,
     /// When its last segment came.
     pub last: Timestamp,
+    /// The frame that shows how it ended; of a silence or an open connection, the last one.
+    pub close: Mark,
     /// Since when the client held a TIME-WAIT, if it did.
     pub client_time_wait: Option<Mark>,
     /// Who opened it.
@@ -29,6 +34,40 @@ pub struct Brief {
     pub exchanges: u32,
     /// A response said `Connection: close`.
     pub server_says_close: bool,
+    /// A response without `Connection: close`, or with `keep-alive` in HTTP/1.0: the server would go on.
+    pub server_persists: bool,
+    /// Each request asked for the connection to be kept.
+    pub client_persists: bool,
+    /// The server held a TIME-WAIT.
+    pub server_time_wait: bool,
+    /// Segments of each side were seen.
+    pub seen: [bool; 2],
+    /// Payload of each side was seen.
+    pub spoke: [bool; 2],
+    /// The capture lost bytes of it.
+    pub missing: bool,
+    /// Payload was sent more than once.
+    pub retransmitted: bool,
+    /// Who says by ICMP that it cannot be reached, with type and code.
+    pub icmp: Option<(IpAddr, u8, u8)>,
+    /// How often the SYN was sent again.
+    pub syn_retries: u8,
+    /// SYN-ACKs, repetitions included.
+    pub syn_acks: u8,
+    /// Requests that began within a moment of the response before.
+    pub prompt: u16,
+    /// Status code of the last response; 0 if there was none.
+    pub status: u16,
+    /// Microseconds from the SYN to the end of the handshake; 0 if unknown.
+    pub connected_after: u32,
+    /// What the last request asked for: a digest of method, host and target; 0 if unknown.
+    pub asked: u32,
+    /// Microseconds from the end of the last request to the first byte of its response, or to the close.
+    pub waited: u32,
+    /// Milliseconds of idleness before the close, after a complete response; 0 otherwise.
+    pub idle: u32,
+    /// The longest idleness, in milliseconds, after which the client used the connection again.
+    pub reused_after: u32,
     /// Time to live or hop limit of the client's first segment.
     pub client_ttl: u8,
     /// The client's state after its last segment.
@@ -52,10 +91,15 @@ pub struct Brief {
 impl From<&Connection> for Brief {
     fn from(connection: &Connection) -> Self {
         let client = Who::Client as usize;
+        let last = connection.exchanges.last();
         Self {
             id: connection.id,
             first: connection.first,
             last: connection.last.time,
+            close: Mark {
+                frame: connection.teardown.frame,
+                time: connection.teardown.at,
+            },
             client_time_wait: connection.time_wait[client],
             client: connection.client,
             server: connection.server,
@@ -66,6 +110,33 @@ impl From<&Connection> for Brief {
                 .iter()
                 .filter_map(|exchange| exchange.response.as_ref())
                 .any(|response| response.message.connection.close > 0),
+            server_persists: responses(connection).any(persists),
+            client_persists: requests(connection).all(persists),
+            server_time_wait: connection.time_wait[Who::Server as usize].is_some(),
+            seen: connection.sent.map(|sent| sent.packets > 0),
+            spoke: connection.sent.map(|sent| sent.bytes > 0),
+            missing: connection.sent.iter().any(|sent| sent.missing > 0),
+            retransmitted: connection
+                .sent
+                .iter()
+                .any(|sent| sent.retransmitted > 0 && sent.bytes > 0),
+            icmp: connection
+                .icmp
+                .as_ref()
+                .map(|quote| (quote.reporter, quote.icmp_type, quote.icmp_code)),
+            syn_retries: u8::try_from(connection.syn_retries).unwrap_or(u8::MAX),
+            syn_acks: u8::try_from(connection.syn_acks).unwrap_or(u8::MAX),
+            connected_after: connection.connect_time.map_or(0, micros),
+            prompt: gaps(connection)
+                .filter(|gap| *gap <= PROMPT)
+                .count()
+                .try_into()
+                .unwrap_or(u16::MAX),
+            reused_after: gaps(connection).max().map_or(0, millis),
+            status: last.and_then(Exchange::status).unwrap_or(0),
+            asked: last.map_or(0, digest),
+            waited: last.map_or(0, |last| waited(connection, last)),
+            idle: last.map_or(0, |last| idle(connection, last)),
             client_ttl: connection.sent[client].ttl,
             client_state: connection.states[client],
             roles: connection.roles,
@@ -76,5 +147,96 @@ impl From<&Connection> for Brief {
             orderly: connection.teardown.orderly,
             protocol: connection.protocol,
         }
+    }
+}
+
+/// A request that follows a response so soon was waiting for it: round trips between neighbours, and a scheduler's turn.
+const PROMPT: Duration = Duration::from_millis(10);
+
+fn requests(connection: &Connection) -> impl Iterator<Item = &Message> {
+    let exchanges = connection.exchanges.iter();
+    exchanges.filter_map(|exchange| Some(&exchange.request.as_ref()?.message))
+}
+
+fn responses(connection: &Connection) -> impl Iterator<Item = &Message> {
+    let exchanges = connection.exchanges.iter();
+    exchanges.filter_map(|exchange| Some(&exchange.response.as_ref()?.message))
+}
+
+/// Whether the sender of this message would keep the connection (RFC 9112 §9.3).
+fn persists(message: &Message) -> bool {
+    let options = message.connection;
+    options.close == 0 && (message.version >= Version::HTTP_11 || options.keep_alive > 0)
+}
+
+/// How long each request came after the response before it.
+fn gaps(connection: &Connection) -> impl Iterator<Item = Duration> {
+    connection.exchanges.windows(2).filter_map(|pair| {
+        let before = pair[0].response.as_ref()?.message.last;
+        let after = pair[1].request.as_ref()?.message.first;
+        (after.time >= before.time).then(|| after.time.since(before.time))
+    })
+}
+
+fn micros(time: Duration) -> u32 {
+    u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
+}
+
+fn millis(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// Of the last exchange: until the answer began, or until the close if it never did.
+fn waited(connection: &Connection, last: &Exchange) -> u32 {
+    match (&last.request, &last.response) {
+        (Some(request), Some(response)) => {
+            // A request that was never complete was waited for.
+            let since = response.message.first.time.since(request.message.last.time);
+            micros(last.waited().unwrap_or(since))
+        }
+        (Some(request), None) => micros(connection.teardown.at.since(request.message.last.time)),
+        (None, _) => 0,
+    }
+}
+
+fn idle(connection: &Connection, last: &Exchange) -> u32 {
+    let over = matches!(connection.teardown.phase, Phase::Between | Phase::After);
+    match &last.response {
+        Some(response) if over => millis(connection.teardown.at.since(response.message.last.time)),
+        _ => 0,
+    }
+}
+
+/// FNV-1a: equal requests have equal digests, on every machine.
+fn digest(exchange: &Exchange) -> u32 {
+    let Some(request) = &exchange.request else {
+        return 0;
+    };
+    let Some(target) = &request.target else {
+        return 0;
+    };
+    let host = request
+        .host
+        .as_ref()
+        .map_or(&[][..], |host| host.as_bytes());
+    let parts = [
+        exchange.method().unwrap_or_default(),
+        host,
+        target.as_bytes(),
+    ];
+    let mut hash = 0x811c_9dc5_u32;
+    for byte in parts.iter().flat_map(|part| part.iter().chain(b" ")) {
+        hash = (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+    }
+    hash.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_briefs_fit_into_memory() {
+        assert!(size_of::<Brief>() <= 192, "{}", size_of::<Brief>());
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! In: its segments in capture order, and ICMP errors about it. Out: the settled [`Connection`].
 
-use super::record::{Connection, Sent};
+use std::time::Duration;
+
+use super::record::{Connection, Predecessor, Sent, Unanswered};
 use super::verdict::{self, Ended};
 use crate::decode::{Context, Endpoint, Flags, Quote, QuoteKind, Segment};
 use crate::http::{Conversation, Protocol, Texts};
@@ -41,14 +43,44 @@ pub struct Live {
     pub(super) pair: Pair,
     pub(super) conversation: Option<Box<Conversation>>,
     pub(super) icmp: Option<Box<Quote>>,
-    pub(super) predecessor: Option<Mark>,
+    pub(super) predecessor: Option<Predecessor>,
+    /// The connection before it spoke, while this one was opened.
+    pub(super) challenge: Option<Mark>,
 }
+
+/// What is remembered of a connection that is over, for the next one on its addresses and ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remains {
+    /// Its last segment.
+    pub last: Mark,
+    endpoints: [Endpoint; 2],
+    waits: [bool; 2],
+    over: bool,
+}
+
+impl Remains {
+    fn before(self, opener: Endpoint) -> Predecessor {
+        let [a, b] = self.waits;
+        Predecessor {
+            last: self.last,
+            waits: if self.endpoints[0] == opener {
+                [a, b]
+            } else {
+                [b, a]
+            },
+            over: self.over,
+        }
+    }
+}
+
+/// Repetitions and probes without an answer that are worth a record.
+const NOTED: u16 = 3;
 
 impl Live {
     /// The connection that begins with `segment`. `predecessor` is the last sign of the one that had the same
     /// addresses and ports before.
     #[must_use]
-    pub fn new(segment: &Segment<'_>, predecessor: Option<Mark>) -> Self {
+    pub fn new(segment: &Segment<'_>, predecessor: Option<Remains>) -> Self {
         let at = Mark {
             frame: segment.frame,
             time: segment.time,
@@ -61,7 +93,32 @@ impl Live {
             pair: Pair::new(),
             conversation: None,
             icmp: None,
-            predecessor,
+            predecessor: predecessor.map(|remains| remains.before(segment.source)),
+            challenge: None,
+        }
+    }
+
+    /// What is to be remembered of it.
+    #[must_use]
+    pub fn remains(&self) -> Remains {
+        Remains {
+            last: self.last,
+            endpoints: self.endpoints,
+            waits: End::BOTH.map(|end| self.pair.peer(end).time_wait().is_some()),
+            over: self.is_over(),
+        }
+    }
+
+    /// The side that is called answers this connection's SYN in the name of the one before.
+    pub fn note_challenge(&mut self, segment: &Segment<'_>) {
+        let bare = segment.flags.has(Flags::ACK)
+            && segment.length == 0
+            && segment.flags.0 & (Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0) == 0;
+        if bare && segment.source == self.endpoints[1] {
+            self.challenge.get_or_insert(Mark {
+                frame: segment.frame,
+                time: segment.time,
+            });
         }
     }
 
@@ -262,6 +319,8 @@ impl Live {
                 .zip(peers[0].first_ack())
                 .map(|(syn, ack)| ack.time.since(syn.time)),
             syn_retries: peers[0].syns().saturating_sub(1),
+            syn_acks: peers[1].syns(),
+            challenge: self.challenge.or_else(|| peers[1].challenge()),
             teardown: verdict.teardown,
             // Of a host that never showed, nothing is presumed.
             states: peers.map(|peer| match peer.counts().packets {
@@ -291,9 +350,34 @@ impl Live {
             }),
             exchanges: exchanges.into_boxed_slice(),
             icmp: self.icmp,
+            astray: peers.map(|peer| peer.astray()),
+            unanswered: unanswered(peers),
             predecessor: self.predecessor,
         }
     }
+}
+
+fn unanswered(peers: [&crate::tcp::Peer; 2]) -> Option<Box<[Unanswered; 2]>> {
+    if peers.iter().all(|peer| peer.unanswered() < NOTED) {
+        return None;
+    }
+    let [client, server] = peers;
+    Some(Box::new([(client, server), (server, client)].map(
+        |(peer, other)| {
+            let flight = peer.flight();
+            Unanswered {
+                count: peer.unanswered(),
+                probes: flight.probes,
+                since: flight.since,
+                again: flight.again,
+                until: peer.last_sent(),
+                heard: other.last_sent(),
+                idle: Duration::from_millis(flight.idle.into()),
+                length: flight.repeated,
+                through: flight.through,
+            }
+        },
+    )))
 }
 
 /// Payload bytes the peer has acknowledged, the FIN left out.

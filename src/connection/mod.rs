@@ -11,9 +11,9 @@ mod verdict;
 
 pub use crate::certainty::Certainty;
 pub use crate::http::Phase;
-pub use crate::tcp::{CloseEvent, ResetKind, Standing, State};
+pub use crate::tcp::{CloseEvent, ResetKind, Signs, Standing, State};
 pub use brief::Brief;
-pub use live::{Fit, Limits, Live};
-pub use record::{Connection, Opening, Roles, Sent, Who};
+pub use live::{Fit, Limits, Live, Remains};
+pub use record::{Connection, Opening, Predecessor, Roles, Sent, Unanswered, Who};
 pub use teardown::{By, How, Teardown};
 pub use verdict::Ended;

@@ -98,6 +98,40 @@ pub struct Sent {
     pub ttl: u8,
 }
 
+/// What one side sent again and again at last, without an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unanswered {
+    /// Repetitions and probes.
+    pub count: u16,
+    /// Keep-alive probes among them.
+    pub probes: u16,
+    /// When the oldest of it was first sent.
+    pub since: Mark,
+    /// When it was first repeated.
+    pub again: Mark,
+    /// When it was last sent.
+    pub until: Mark,
+    /// When the peer last sent anything; the default if it never did.
+    pub heard: Mark,
+    /// How long neither side had sent anything before.
+    pub idle: Duration,
+    /// Payload of the segment that was repeated.
+    pub length: u32,
+    /// The largest payload that had come through before.
+    pub through: u32,
+}
+
+/// The connection before, on the same addresses and ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Predecessor {
+    /// Its last segment.
+    pub last: Mark,
+    /// Whether the side that opens the new connection, and the side that is called, held a TIME-WAIT from it.
+    pub waits: [bool; 2],
+    /// Both sides had closed, as far as could be seen.
+    pub over: bool,
+}
+
 /// One settled connection. Pairs are in the order client, server ([`Who`]).
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -123,6 +157,11 @@ pub struct Connection {
     pub connect_time: Option<Duration>,
     /// How often the SYN was sent again.
     pub syn_retries: u16,
+    /// SYN-ACKs, repetitions included.
+    pub syn_acks: u16,
+    /// An acknowledgement with the numbers of an older connection, sent instead of an answer to the SYN (RFC 5961 §4,
+    /// RFC 9293 §3.5.1).
+    pub challenge: Option<Mark>,
     /// Who ended it, how and when.
     pub teardown: Teardown,
     /// The state of each endpoint after its last segment, presumed where not proven.
@@ -143,8 +182,12 @@ pub struct Connection {
     pub exchanges: Box<[Exchange]>,
     /// The ICMP error about it that decided something, else the first.
     pub icmp: Option<Box<Quote>>,
-    /// The connection that used the same addresses and ports before, by its first frame, and when it ended.
-    pub predecessor: Option<Mark>,
+    /// Segments of each side with numbers that fit nothing.
+    pub astray: [u32; 2],
+    /// What each side repeated or probed to the end without an answer, if one did so often.
+    pub unanswered: Option<Box<[Unanswered; 2]>>,
+    /// The connection that used the same addresses and ports before.
+    pub predecessor: Option<Predecessor>,
 }
 
 impl Connection {

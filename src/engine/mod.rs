@@ -231,6 +231,9 @@ fn decode(
     stats.frame(frame.time);
     match &decoder.decode(frame) {
         Ok(decoded) => {
+            if let Decoded::Segment(segment) = decoded {
+                stats.segment_kept(segment);
+            }
             if let Decoded::Quote(_) = decoded {
                 stats.skip(Skip::IcmpError);
             }

@@ -9,8 +9,8 @@ use hashbrown::HashSet;
 
 use super::stats::Stats;
 use super::{Event, Sink};
-use crate::connection::{Ended, Fit, Live};
-use crate::decode::{Decoded, Flags, Quote, Segment, Skip};
+use crate::connection::{Ended, Fit, Live, Remains};
+use crate::decode::{Decoded, Flags, Quote, Segment};
 use crate::flow::{FlowKey, Slot, Table};
 use crate::http::Texts;
 use crate::mark::Mark;
@@ -33,11 +33,11 @@ const GRAVES: usize = 1024;
 const MAX_SPLIT: usize = 1024;
 
 /// A connection that is settled.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Grave {
     /// [`FlowKey::share`]: two flows with the same one are taken for one here, at odds of 2⁻⁶⁴.
     share: u64,
-    last: Mark,
+    remains: Remains,
 }
 
 /// What the table has for addresses and ports.
@@ -52,7 +52,7 @@ enum Place {
 struct Embryo {
     syn: Segment<'static>,
     share: u64,
-    predecessor: Option<Mark>,
+    predecessor: Option<Remains>,
 }
 
 impl Embryo {
@@ -96,7 +96,7 @@ pub(super) struct Partition {
     /// Closed ones, in the order in which they closed, with their first segments to tell reuse.
     closed: VecDeque<(Slot, Mark)>,
     /// Settled ones, by hash; empty until the first.
-    graves: Vec<Grave>,
+    graves: Vec<Option<Grave>>,
     /// Addresses and ports ([`FlowKey::share`]) that stand for several connections at once, in several VLANs.
     split: HashSet<u64, foldhash::fast::FixedState>,
     stats: Stats,
@@ -145,11 +145,12 @@ impl Partition {
         let mut settled = [None, None];
         let (live, from) = match (fit, &mut flow.before) {
             (Fit::Before, Some(before)) => {
+                flow.live.note_challenge(segment);
                 let from = before.end_of(segment.source);
                 (before, from)
             }
             (Fit::Fresh, _) => {
-                let fresh = Box::new(Live::new(segment, Some(flow.live.last())));
+                let fresh = Box::new(Live::new(segment, Some(flow.live.remains())));
                 let old = std::mem::replace(&mut flow.live, fresh);
                 settled[0] = flow.before.take();
                 if old.is_over() {
@@ -168,7 +169,7 @@ impl Partition {
         let received = live.segment(from, segment, &mut self.texts);
         match received {
             Received::Taken => self.stats.segments += 1,
-            Received::Duplicate => self.stats.skip(Skip::Duplicate),
+            Received::Duplicate => self.stats.duplicate(segment),
         }
         if received == Received::Taken && sink.wants_segments() {
             sink.event(Event::Segment {
@@ -295,20 +296,20 @@ impl Partition {
         }
         if let Some(Place::Flow(flow)) = self.table.remove(slot) {
             if self.graves.is_empty() {
-                self.graves.resize(GRAVES, Grave::default());
+                self.graves.resize(GRAVES, None);
             }
-            self.graves[grave_place(flow.share)] = Grave {
+            self.graves[grave_place(flow.share)] = Some(Grave {
                 share: flow.share,
-                last: flow.live.last(),
-            };
+                remains: flow.live.remains(),
+            });
             self.settle_flow(flow, Ended::Forgotten(now), sink);
         }
     }
 
-    /// The last segment of the settled connection that had these addresses and ports, if it is remembered.
-    fn grave(&self, share: u64) -> Option<Mark> {
-        let grave = self.graves.get(grave_place(share))?;
-        (grave.share == share).then_some(grave.last)
+    /// What is left of the settled connection that had these addresses and ports, if it is remembered.
+    fn grave(&self, share: u64) -> Option<Remains> {
+        let grave = self.graves.get(grave_place(share))?.as_ref()?;
+        (grave.share == share).then_some(grave.remains)
     }
 
     fn make_room<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) {

@@ -1,7 +1,8 @@
 //! What became of the frames, and which bounds were hit.
 
 use super::NEVER;
-use crate::decode::{Decoder, Skip};
+use crate::decode::{Decoder, Segment, Skip};
+use crate::mark::Mark;
 use crate::time::Timestamp;
 
 /// A bound on what is kept, and how often it was hit.
@@ -34,6 +35,12 @@ pub struct Stats {
     pub aggregated: u64,
     /// Frames that did not, in the order of [`Skip::ALL`].
     pub skipped: [u64; Skip::ALL.len()],
+    /// Segments of which the capture kept less than there was.
+    pub cut: u64,
+    /// The first of them.
+    pub first_cut: Option<Mark>,
+    /// The first frame that was captured twice, by its second sighting.
+    pub first_duplicate: Option<Mark>,
     /// Times of the earliest and the latest frame.
     pub span: Option<(Timestamp, Timestamp)>,
     /// Which bounds were hit.
@@ -51,6 +58,25 @@ impl Stats {
         });
     }
 
+    #[inline]
+    pub(super) fn segment_kept(&mut self, segment: &Segment<'_>) {
+        if segment.payload.len() < segment.length as usize {
+            self.cut += 1;
+            self.first_cut.get_or_insert(Mark {
+                frame: segment.frame,
+                time: segment.time,
+            });
+        }
+    }
+
+    pub(super) fn duplicate(&mut self, segment: &Segment<'_>) {
+        self.skip(Skip::Duplicate);
+        self.first_duplicate.get_or_insert(Mark {
+            frame: segment.frame,
+            time: segment.time,
+        });
+    }
+
     pub(super) fn skip(&mut self, skip: Skip) {
         self.skipped[skip as usize] += 1;
     }
@@ -64,6 +90,10 @@ impl Stats {
         for (sum, count) in self.skipped.iter_mut().zip(other.skipped) {
             *sum += count;
         }
+        self.first_duplicate = match (self.first_duplicate, other.first_duplicate) {
+            (Some(one), Some(two)) => Some(one.min(two)),
+            (one, two) => one.or(two),
+        };
         self.bounds.forgotten += other.bounds.forgotten;
         self.bounds.let_go += other.bounds.let_go;
         self.bounds.stragglers += other.bounds.stragglers;

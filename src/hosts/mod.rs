@@ -1,11 +1,16 @@
-//! Floor 9: what only many connections show. Here: the sockets that one client spends on one server.
+//! Floor 9: what only many connections show. Here: the sockets that one client
+//! spends on one server, their connections put together, and times that were measured more than once.
 
+mod measured;
+mod pairs;
 mod range;
 mod sockets;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+pub use measured::{Measured, period};
+pub use pairs::{Dealings, Halves, Hosts};
 pub use sockets::{MAX_PAIRS, sockets};
 
 use crate::decode::Endpoint;

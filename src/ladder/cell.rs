@@ -130,6 +130,7 @@ fn deviation(item: &Item, cell: &mut Cell) -> Result<(), Fault> {
         cut,
         lost,
         crossed,
+        unreachable,
     } = &mut cell.deviations;
     match (item.name.as_str(), &item.value) {
         ("seq", _) => *seq = Some(number(item)?),
@@ -142,6 +143,7 @@ fn deviation(item: &Item, cell: &mut Cell) -> Result<(), Fault> {
         ("cut", _) => *cut = Some(number(item)?),
         ("lost", None) => *lost = true,
         ("crossed", None) => *crossed = true,
+        ("unreachable", _) => *unreachable = Some(number(item)?),
         _ => return http_field(item, cell),
     }
     Ok(())
@@ -171,7 +173,7 @@ fn http_field(item: &Item, cell: &mut Cell) -> Result<(), Fault> {
             return Err((
                 item.at,
                 format!(
-                    "{name:?}: known are seq= ack= noack ttl= win= id= isn= cut= lost crossed, and of a message close, keep-alive, \
+                    "{name:?}: known are seq= ack= noack ttl= win= id= isn= cut= lost crossed unreachable=, and of a message close, keep-alive, \
                  chunked, length=, no-length, head=, http=, name=value"
                 ),
             ));

@@ -19,6 +19,10 @@ use crate::time::Timestamp;
 const START: Timestamp = Timestamp::new(1_247_276_416, 0);
 /// The link type of Ethernet.
 const ETHERNET: LinkType = LinkType(1);
+/// Bytes in front of the IP header.
+const ETHERNET_HEADER: usize = 14;
+/// Who says that something cannot be reached.
+const ROUTER: std::net::Ipv4Addr = std::net::Ipv4Addr::new(10, 0, 0, 254);
 /// What a title does not say.
 const TTL: u8 = 64;
 const WINDOW: u16 = 64_240;
@@ -126,6 +130,8 @@ struct Wire {
     numbers: Numbers,
     /// The payload that `again` repeats.
     last: [Vec<u8>; 2],
+    /// The IP packet that each side sent last.
+    packets: [Vec<u8>; 2],
     /// The last IPv4 identification.
     id: [u16; 2],
 }
@@ -141,6 +147,7 @@ impl Wire {
             window: [client, server].map(|side| side.window.unwrap_or(WINDOW)),
             numbers: Numbers::new([client.isn.unwrap_or(ISN[0]), server.isn.unwrap_or(ISN[1])]),
             last: Default::default(),
+            packets: Default::default(),
             id: [0x1000, 0x2000],
         }
     }
@@ -148,6 +155,11 @@ impl Wire {
     /// The frame's bytes as captured, and its length on the wire.
     fn send(&mut self, who: Who, cell: &Cell) -> (Vec<u8>, u32) {
         let me = who as usize;
+        if let Some(code) = cell.deviations.unreachable {
+            let bytes = self.unreachable(who, code);
+            let length = bytes.len() as u32;
+            return (bytes, length);
+        }
         let payload = match cell.sends {
             Sends::New => {
                 let mut bytes = cell.bytes();
@@ -167,6 +179,7 @@ impl Wire {
             .write(&mut bytes, &payload)
             .expect("a vector takes everything, and the payload is short enough for a segment");
         let length = bytes.len() as u32;
+        self.packets[me] = bytes[ETHERNET_HEADER..].to_vec();
         if let Some(cut) = cell.deviations.cut {
             let lost = payload.len().saturating_sub(cut as usize);
             bytes.truncate(bytes.len() - lost);
@@ -177,6 +190,43 @@ impl Wire {
             self.last[me] = payload;
         }
         (bytes, length)
+    }
+
+    /// An ICMP error about the other side's last packet: from the host itself if it has no such port, else from a router.
+    fn unreachable(&self, who: Who, code: u8) -> Vec<u8> {
+        let quoted = &self.packets[who.other() as usize];
+        let from = |host: IpAddr, router: IpAddr| if code == 3 { host } else { router };
+        let ethernet = PacketBuilder::ethernet2(mac(who), mac(who.other()));
+        let mut bytes = Vec::new();
+        let written = match (
+            self.ends[who as usize].ip,
+            self.ends[who.other() as usize].ip,
+        ) {
+            (host @ IpAddr::V4(_), IpAddr::V4(to)) => {
+                let IpAddr::V4(source) = from(host, ROUTER.into()) else {
+                    unreachable!("both are of one version")
+                };
+                let quoted = &quoted[..quoted.len().min(28)];
+                ethernet
+                    .ipv4(source.octets(), to.octets(), TTL)
+                    .icmpv4_raw(3, code, [0; 4])
+                    .write(&mut bytes, quoted)
+            }
+            (host, to) => {
+                let octets = |ip: IpAddr| match ip {
+                    IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+                    IpAddr::V6(ip) => ip.octets(),
+                };
+                let source = from(host, ROUTER.to_ipv6_mapped().into());
+                let quoted = &quoted[..quoted.len().min(60)];
+                ethernet
+                    .ipv6(octets(source), octets(to), TTL)
+                    .icmpv6_raw(1, code, [0; 4])
+                    .write(&mut bytes, quoted)
+            }
+        };
+        written.expect("a vector takes everything");
+        bytes
     }
 
     /// Hosts count their packets; what no socket sends is not numbered (as Linux does).

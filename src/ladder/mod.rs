@@ -52,7 +52,8 @@
 //! **Deviations** of the segment: `seq=N` and `ack=N`, relative as in Wireshark (the SYN is 0, the first byte 1, may be
 //! negative); `noack`; `ttl=N`; `win=N`; `id=N` (IPv4 identification); `isn=N` (the initial sequence number, of a SYN);
 //! `cut=N` (only N bytes of the payload were captured); `lost` (it was captured but never arrived); `crossed` (it crossed
-//! the last segment from the other side, and does not acknowledge that yet).
+//! the last segment from the other side, and does not acknowledge that yet), `unreachable=N` (instead of the segment, an
+//! ICMP error with this code about the other side's last one: 3 from the host itself, others from a router).
 //!
 //! Of the message before it: `close`, `keep-alive`, `chunked` (with a body: one chunk and the last one), `length=N`
 //! (announced, whatever follows), `no-length`, `http=1.0`, `head=N` (the head is filled up to N bytes with a field), and
@@ -70,7 +71,7 @@
 //! rule-a rule-b`, `=> connections 2`. Where the capture holds several connections, `=> 2: teardown …` says which, by
 //! order of first frame.
 //!
-//! Left out: IP fragments, TCP options but the maximum segment size, ICMP, and TLS, which only bytes can say.
+//! Left out: IP fragments, TCP options but the maximum segment size, and TLS, which only bytes can say.
 
 mod cell;
 mod escape;

@@ -156,6 +156,9 @@ pub struct Deviations {
     pub lost: bool,
     /// It crossed the line above from the other side: it does not acknowledge that yet.
     pub crossed: bool,
+    /// Instead of the segment an ICMP error goes to the other side: its last segment cannot be delivered, with this
+    /// code (RFC 792: 0 network, 1 host, 3 port, 4 too big, 13 forbidden).
+    pub unreachable: Option<u8>,
 }
 
 impl Cell {

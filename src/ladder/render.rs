@@ -192,6 +192,7 @@ impl fmt::Display for Deviations {
         words.extend(self.ack.map(|ack| format!("ack={ack}")));
         words.extend(self.no_ack.then(|| "noack".to_owned()));
         words.extend(self.ttl.map(|ttl| format!("ttl={ttl}")));
+        words.extend(self.unreachable.map(|code| format!("unreachable={code}")));
         words.extend(self.window.map(|window| format!("win={window}")));
         words.extend(self.id.map(|id| format!("id={id}")));
         words.extend(self.isn.map(|isn| format!("isn={isn}")));
@@ -339,19 +340,23 @@ mod tests {
         let deviations = (
             any::<(Option<i64>, Option<i64>, bool, Option<u8>, Option<u16>)>(),
             any::<(Option<u16>, Option<u32>, Option<u32>, bool, bool)>(),
+            any::<Option<u8>>(),
         )
             .prop_map(
-                |((seq, ack, no_ack, ttl, window), (id, isn, cut, lost, crossed))| Deviations {
-                    seq,
-                    ack,
-                    no_ack,
-                    ttl,
-                    window,
-                    id,
-                    isn,
-                    cut,
-                    lost,
-                    crossed,
+                |((seq, ack, no_ack, ttl, window), (id, isn, cut, lost, crossed), unreachable)| {
+                    Deviations {
+                        seq,
+                        ack,
+                        no_ack,
+                        ttl,
+                        window,
+                        id,
+                        isn,
+                        cut,
+                        lost,
+                        crossed,
+                        unreachable,
+                    }
                 },
             );
         let own = (any::<[bool; 4]>(), pieces(), deviations.clone())

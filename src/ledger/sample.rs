@@ -37,6 +37,7 @@ pub(crate) fn connection() -> Connection {
             received: 200,
             knew_fin: frame == 10,
             kind: None,
+            signs: Default::default(),
         })
     };
     let sent = Sent {
@@ -75,6 +76,10 @@ pub(crate) fn connection() -> Connection {
         reset: [None, None],
         protocol: Protocol::Opaque,
         sent: [sent, sent],
+        unanswered: None,
+        astray: [0; 2],
+        challenge: None,
+        syn_acks: 1,
         exchanges: Box::default(),
         icmp: None,
         predecessor: None,

@@ -349,7 +349,7 @@ impl<'a> ConnectionRow<'a> {
                 code: quote.icmp_code,
                 mtu: quote.mtu,
             }),
-            predecessor_frame: connection.predecessor.map(|mark| mark.frame.0),
+            predecessor_frame: connection.predecessor.map(|before| before.last.frame.0),
             exchanges: exchanges
                 .map(|exchange| ExchangeRow::new(exchange, exchange.outcome(ending)))
                 .collect(),
@@ -530,6 +530,8 @@ struct FindingRow<'a> {
     connections: &'a [u32],
     client: Option<std::net::IpAddr>,
     server: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caused_by: Option<u32>,
     summary: Cow<'a, str>,
     message: Cow<'a, str>,
     evidence: Vec<EvidenceRow<'a>>,
@@ -554,6 +556,7 @@ impl<'a> FindingRow<'a> {
             connections: &finding.connections,
             client: finding.client,
             server: finding.server.map(|server| server.to_string()),
+            caused_by: finding.caused_by,
             summary: harmless(&finding.summary),
             message: harmless(&finding.message),
             evidence: evidence

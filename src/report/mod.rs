@@ -147,6 +147,7 @@ mod tests {
             connections: vec![2, 3],
             client: Some(endpoint(1, 0).ip),
             server: Some(endpoint(2, 80)),
+            caused_by: None,
             summary: "connections were reset before the response".to_owned(),
             message: "The server reset the connection after it had the whole request, and sent not a byte of the \
                       response. Its log says \u{1b}[31m why."

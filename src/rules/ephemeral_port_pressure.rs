@@ -43,7 +43,7 @@ rule! {
     ///  0.005                     <--  FIN
     ///  0.006  ACK                -->
     ///  => 1: time-wait client
-    ///  => findings ephemeral-port-pressure
+    ///  => findings ephemeral-port-pressure keep-alive-refused time-wait-on-client
     /// ```
     ///
     /// # Not this
@@ -60,7 +60,7 @@ rule! {
     ///  0.005  FIN                -->
     ///  0.006                     <--  ACK
     ///  => 1: time-wait server
-    ///  => findings none
+    ///  => findings keep-alive-refused time-wait-on-server
     /// ```
     ///
     /// # References

@@ -5,40 +5,73 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::catalogue::CATALOGUE;
-use super::rule::{Check, Story, Verdict};
-use super::{Finding, Severity};
+use super::rule::{Check, Found, Story, Verdict};
+use super::{Finding, Severity, Sight};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, Connection};
 use crate::decode::Endpoint;
-use crate::hosts::Sockets;
+use crate::hosts::{Hosts, Sockets};
 use crate::mark::FrameNumber;
+use crate::time::Timestamp;
 
 /// What makes two cases the same story.
-type Same = (usize, Severity, Certainty, IpAddr, Endpoint);
+type Same = (
+    usize,
+    Severity,
+    Certainty,
+    Option<IpAddr>,
+    Option<Endpoint>,
+    FrameNumber,
+);
 
 /// The same story on one or many connections.
 struct Cases {
     /// The first case.
-    story: Box<Story>,
+    story: Story,
     first: FrameNumber,
     connections: Vec<u32>,
 }
+
+/// All that there is to look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The connections that are wanted whole, those of which [`concerns`] is true at the least, in order of their
+    /// numbers.
+    pub connections: &'a [Connection],
+    /// A line of each connection.
+    pub briefs: &'a [Brief],
+    /// Sockets by client and server.
+    pub sockets: &'a [Sockets],
+    /// What the capture could see.
+    pub sight: Sight,
+    /// When it ends.
+    pub end: Timestamp,
+}
+
+/// Findings that follow from each other between the same two hosts, cause first.
+const STORY: [&str; 6] = [
+    "duplicate-connection-close",
+    "keep-alive-refused",
+    "connection-per-request",
+    "time-wait-on-client",
+    "ephemeral-port-pressure",
+    "ephemeral-ports-exhausted",
+];
 
 /// Whether any rule finds something on this connection by itself: what is worth keeping whole.
 #[must_use]
 pub fn concerns(connection: &Connection) -> bool {
     CATALOGUE.iter().any(|rule| match rule.check {
         Check::Connection(check) => matches!(check(connection), Verdict::Found(_)),
-        Check::Sockets(_) => false,
+        Check::Sockets(_) | Check::Hosts(_) | Check::Capture(_) => false,
     })
 }
 
-/// Findings, from the connections that are wanted whole ([`concerns`] at the least) and a line of each. Worst first, then by number of connections, then by first frame; numbered from 1. `connections` in order
-/// of their numbers.
+/// Findings. Worst first, then by number of connections, then by first frame; numbered from 1.
 #[must_use]
-pub fn evaluate(connections: &[Connection], briefs: &[Brief], sockets: &[Sockets]) -> Vec<Finding> {
+pub fn evaluate(facts: &Facts<'_>) -> Vec<Finding> {
     let mut all: BTreeMap<Same, Cases> = BTreeMap::new();
-    for connection in connections {
+    for connection in facts.connections {
         for (index, rule) in CATALOGUE.iter().enumerate() {
             let Check::Connection(check) = rule.check else {
                 continue;
@@ -48,12 +81,13 @@ pub fn evaluate(connections: &[Connection], briefs: &[Brief], sockets: &[Sockets
                     index,
                     story.severity,
                     story.certainty,
-                    connection.client.ip,
-                    connection.server,
+                    Some(connection.client.ip),
+                    Some(connection.server),
+                    FrameNumber(0),
                 );
                 let first = connection.first.frame;
                 let cases = all.entry(same).or_insert_with(|| Cases {
-                    story,
+                    story: *story,
                     first,
                     connections: Vec::new(),
                 });
@@ -61,7 +95,8 @@ pub fn evaluate(connections: &[Connection], briefs: &[Brief], sockets: &[Sockets
             }
         }
     }
-    evaluate_sockets(briefs, sockets, &mut all);
+    evaluate_sockets(facts.briefs, facts.sockets, &mut all);
+    evaluate_hosts(facts, &mut all);
     let mut cases: Vec<(Same, Cases)> = all.into_iter().collect();
     cases.sort_by_key(|((rule, severity, ..), cases)| {
         (
@@ -71,26 +106,76 @@ pub fn evaluate(connections: &[Connection], briefs: &[Brief], sockets: &[Sockets
             *rule,
         )
     });
-    let findings = cases
-        .into_iter()
-        .zip(1..)
-        .map(|(((rule, _, _, client, server), cases), id)| {
-            let story = *cases.story;
+    let findings = cases.into_iter().zip(1..);
+    let mut findings: Vec<Finding> = findings
+        .map(|(((rule, _, _, client, server, _), cases), id)| {
+            let story = cases.story;
             Finding {
                 id,
                 rule: CATALOGUE[rule].name,
                 severity: story.severity,
                 certainty: story.certainty,
                 connections: cases.connections,
-                client: Some(client),
-                server: Some(server),
+                client,
+                server,
+                caused_by: None,
                 summary: story.summary,
                 message: story.message,
                 evidence: story.evidence,
                 remedies: story.remedies,
             }
+        })
+        .collect();
+    join(&mut findings);
+    findings
+}
+
+/// Says which finding follows from which.
+fn join(findings: &mut [Finding]) {
+    let place = |finding: &Finding| STORY.iter().position(|name| *name == finding.rule);
+    for index in 0..findings.len() {
+        let Some(own) = place(&findings[index]) else {
+            continue;
+        };
+        let hosts = |finding: &Finding| (finding.client, finding.server);
+        let causes = findings.iter().filter(|other| {
+            hosts(other) == hosts(&findings[index]) && place(other).is_some_and(|it| it < own)
         });
-    findings.collect()
+        let cause = causes
+            .max_by_key(|other| place(other))
+            .map(|other| other.id);
+        findings[index].caused_by = cause;
+    }
+}
+
+fn evaluate_hosts(facts: &Facts<'_>, all: &mut BTreeMap<Same, Cases>) {
+    let hosts = Hosts::new(facts.briefs, facts.sockets, facts.end);
+    for (index, rule) in CATALOGUE.iter().enumerate() {
+        let found = match rule.check {
+            Check::Hosts(check) => check(&hosts),
+            Check::Capture(check) => match check(&facts.sight, &hosts) {
+                Verdict::Found(story) => vec![Found {
+                    story: *story,
+                    client: None,
+                    server: None,
+                    connections: Vec::new(),
+                    first: FrameNumber(0),
+                }],
+                Verdict::Clear | Verdict::NotYet => continue,
+            },
+            Check::Connection(_) | Check::Sockets(_) => continue,
+        };
+        for it in found {
+            let (severity, certainty) = (it.story.severity, it.story.certainty);
+            let same = (index, severity, certainty, it.client, it.server, it.first);
+            let cases = Cases {
+                story: it.story,
+                first: it.first,
+                connections: it.connections,
+            };
+            all.insert(same, cases);
+        }
+    }
 }
 
 fn evaluate_sockets(connections: &[Brief], sockets: &[Sockets], all: &mut BTreeMap<Same, Cases>) {
@@ -114,8 +199,9 @@ fn evaluate_sockets(connections: &[Brief], sockets: &[Sockets], all: &mut BTreeM
                     index,
                     story.severity,
                     story.certainty,
-                    row.client,
-                    row.server,
+                    Some(row.client),
+                    Some(row.server),
+                    FrameNumber(0),
                 );
                 let first = own
                     .first()
@@ -124,7 +210,7 @@ fn evaluate_sockets(connections: &[Brief], sockets: &[Sockets], all: &mut BTreeM
                 all.insert(
                     same,
                     Cases {
-                        story,
+                        story: *story,
                         first,
                         connections,
                     },

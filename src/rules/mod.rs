@@ -4,50 +4,86 @@
 //! A rule parses nothing and remembers nothing; a fact that it lacks belongs into the record. [`CATALOGUE`] lists them,
 //! [`explain`] gives the page, which is the rule's doc comment. The ladders in a page are run by its test.
 
+mod accept_queue_overflow;
 mod ambiguous_message_length;
+mod answer_from_elsewhere;
 mod auth_broken_by_close;
 mod body_overrun;
+mod capture_cut_short;
+mod capture_duplicated;
+mod capture_lost_packets;
+mod capture_one_sided;
 mod catalogue;
 mod client_gave_up_waiting;
 mod client_left_mid_response;
 mod client_left_mid_upload;
 mod client_reset_after_response;
+mod client_reset_handshake;
 mod close_not_announced;
 mod close_promise_not_kept;
 mod close_wait_leak;
 mod closed_before_request;
 mod closed_before_response;
+mod connect_unanswered;
+mod connection_limit_queueing;
+mod connection_per_request;
+mod connection_refused;
+mod connection_unreachable;
 mod contradictory_connection_options;
 mod duplicate_connection_close;
 mod early_response_reset;
+mod early_tuple_reuse;
 mod ending;
 mod ephemeral_port_pressure;
+mod ephemeral_ports_exhausted;
 mod evaluate;
 mod expect_continue_stall;
 mod fin_unanswered;
 mod gateway_timeout;
 mod half_close;
 mod half_close_taken_as_abort;
+mod happy_eyeballs_loser;
+mod health_probe;
+mod idle_state_lost;
 mod idle_timeout_close;
 mod keep_alive_promise_broken;
 mod keep_alive_race;
+mod keep_alive_race_risk;
+mod keep_alive_refused;
+mod keepalive_probes_unanswered;
 mod malformed_request;
 mod malformed_response;
 mod max_requests_close;
+mod measure;
+mod nat_invalid_reset;
+mod nat_ports_exhausted;
 mod page;
+mod path_mtu_blackhole;
+mod periodic_abandoned_request;
+mod preconnect_unused;
 pub mod proof;
 mod proxy_refused;
 mod reset_after_handshake;
 mod reset_after_response;
 mod reset_before_response;
+mod reset_injected;
 mod reset_mid_response;
 mod response_after_client_left;
 mod response_cut_short;
 mod response_end_unknown;
+mod retransmissions_exhausted;
 mod reuse_of_closed_connection;
 mod reuse_of_forgotten_connection;
 mod rule;
+mod server_time_limit;
+mod sight;
+mod simultaneous_close;
+mod syn_challenged;
 mod telling;
+mod time_wait_on_client;
+mod time_wait_on_server;
+mod time_wait_reuse_refused;
+mod time_wait_reused;
 mod timers;
 mod unsolicited_response;
 
@@ -58,9 +94,10 @@ use crate::decode::Endpoint;
 use crate::mark::Mark;
 
 pub use catalogue::{CATALOGUE, catalogue, explain, rule, to_markdown};
-pub use evaluate::{concerns, evaluate};
+pub use evaluate::{Facts, concerns, evaluate};
 pub use page::{Section, ladders};
-pub use rule::{Check, Rule, Story, Verdict};
+pub use rule::{Check, Found, Rule, Story, Verdict};
+pub use sight::Sight;
 
 /// How bad it is, worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,6 +151,8 @@ pub struct Finding {
     pub client: Option<IpAddr>,
     /// The server, if it is one.
     pub server: Option<Endpoint>,
+    /// The finding that it follows from, if one does: told together, they are one story.
+    pub caused_by: Option<u32>,
     /// What follows a count: "responses say `Connection: close` twice".
     pub summary: String,
     /// What happened here, in a sentence or two.

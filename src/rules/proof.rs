@@ -6,9 +6,10 @@
 
 use std::fmt;
 
-use super::{Finding, evaluate};
+use super::{Facts, Finding, Sight, evaluate};
+use crate::capture::Loss;
 use crate::connection::{Brief, By, Connection, How, Standing, Who};
-use crate::engine::{Engine, Event, Settings, Sink};
+use crate::engine::{Engine, Event, Settings, Sink, Stats};
 use crate::hosts;
 use crate::http::{Ending, Outcome};
 
@@ -71,7 +72,7 @@ pub fn run(ladder: &Ladder) -> Proof {
     }
     let stats = engine.finish(&mut witness);
     let end = stats.span.map(|(_, last)| last).unwrap_or_default();
-    witness.judge(end)
+    witness.judge(&stats, end)
 }
 
 /// Watches the engine.
@@ -129,7 +130,7 @@ impl Witness<'_> {
         self.proof.mismatches.push(Mismatch { line, wanted, got });
     }
 
-    fn judge(mut self, end: Timestamp) -> Proof {
+    fn judge(mut self, stats: &Stats, end: Timestamp) -> Proof {
         for (frame, shown) in self.frames.iter().zip(self.shown.clone()) {
             if let Some(Line::Packet(packet)) = self.ladder.lines.get(frame.line - 1)
                 && let (Some(wanted), false) = (packet.states, shown)
@@ -152,7 +153,13 @@ impl Witness<'_> {
         };
         let briefs: Vec<Brief> = self.proof.connections.iter().map(Brief::from).collect();
         let sockets = hosts::sockets(&briefs, &settings, end);
-        self.proof.findings = evaluate(&self.proof.connections, &briefs, &sockets);
+        self.proof.findings = evaluate(&Facts {
+            connections: &self.proof.connections,
+            briefs: &briefs,
+            sockets: &sockets,
+            sight: Sight::new(stats, Loss::default()),
+            end,
+        });
         for (index, line) in self.ladder.lines.iter().enumerate() {
             if let Line::Expect(expectation) = line
                 && let Some(got) = differs(expectation, &self.proof)

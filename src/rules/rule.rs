@@ -1,9 +1,13 @@
 //! What a rule is made of.
 
-use super::{Evidence, Severity};
+use std::net::IpAddr;
+
+use super::{Evidence, Severity, Sight};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, Connection};
-use crate::hosts::Sockets;
+use crate::decode::Endpoint;
+use crate::hosts::{Hosts, Sockets};
+use crate::mark::FrameNumber;
 
 /// A rule: a fault that can be seen, named, and explained.
 #[derive(Debug)]
@@ -25,6 +29,10 @@ pub struct Rule {
 pub enum Check {
     /// At one connection.
     Connection(fn(&Connection) -> Verdict),
+    /// At the connections of many hosts.
+    Hosts(fn(&Hosts<'_>) -> Vec<Found>),
+    /// At the capture itself.
+    Capture(fn(&Sight, &Hosts<'_>) -> Verdict),
     /// At the sockets that one client spends on one server, and the connections they belong to.
     Sockets(fn(&Sockets, &[&Brief]) -> Verdict),
 }
@@ -55,6 +63,35 @@ pub struct Story {
     pub evidence: Vec<Evidence>,
     /// What to change.
     pub remedies: Vec<String>,
+}
+
+/// One case among many hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What it is.
+    pub story: Story,
+    /// The client, if it is one.
+    pub client: Option<IpAddr>,
+    /// The server, if it is one.
+    pub server: Option<Endpoint>,
+    /// The connections, in order of first frame.
+    pub connections: Vec<u32>,
+    /// The first frame of the first of them.
+    pub first: FrameNumber,
+}
+
+impl Found {
+    /// The story of these connections, which one client had with one server.
+    pub(super) fn of(story: Story, connections: &[&Brief]) -> Self {
+        let first = connections.first();
+        Self {
+            story,
+            client: first.map(|it| it.client.ip),
+            server: first.map(|it| it.server),
+            connections: connections.iter().map(|it| it.id).collect(),
+            first: first.map_or(FrameNumber(0), |it| it.first.frame),
+        }
+    }
 }
 
 /// Declares a rule; its doc comment is the user's page.

@@ -1,5 +1,6 @@
 //! From paths to a [`Snapshot`]: opens the captures, has them analysed, and joins what every floor found.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,7 +59,13 @@ pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
         },
         end.unwrap_or_default(),
     );
-    let found = rules::evaluate(&analysis.connections, &analysis.briefs, &sockets);
+    let found = rules::evaluate(&rules::Facts {
+        connections: &analysis.connections,
+        briefs: &analysis.briefs,
+        sockets: &sockets,
+        sight: rules::Sight::new(&analysis.stats, source.lost()),
+        end: end.unwrap_or_default(),
+    });
     let (findings, worst) = select(found, asked);
     let mut summary = summary(source.files(), source.lost(), &analysis.stats);
     let counted: u64 = sockets.iter().map(|row| row.connections).sum();
@@ -103,8 +110,14 @@ fn select(found: Vec<Finding>, asked: &cli::Read) -> (Vec<Finding>, Option<Sever
     let worst = findings.iter().map(|finding| finding.severity).max();
     let least = asked.min_severity.map(severity);
     findings.retain(|finding| Some(finding.severity) >= least);
-    for (number, finding) in (1..).zip(&mut findings) {
-        finding.id = number;
+    let numbers: HashMap<u32, u32> = (1..)
+        .zip(&findings)
+        .map(|(number, finding)| (finding.id, number))
+        .collect();
+    for finding in &mut findings {
+        finding.id = numbers[&finding.id];
+        let cause = finding.caused_by.and_then(|id| numbers.get(&id));
+        finding.caused_by = cause.copied();
     }
     (findings, worst)
 }

@@ -14,7 +14,7 @@ mod stream;
 
 pub use inbox::Inbox;
 pub use pair::{Pair, Received};
-pub use peer::{CloseEvent, Counts, Peer};
-pub use reset::ResetKind;
+pub use peer::{CloseEvent, Counts, Flight, Peer};
+pub use reset::{ResetKind, Signs};
 pub use state::{Input, Standing, State, next};
 pub use stream::{Arrival, Reader, Stream};

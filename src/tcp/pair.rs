@@ -5,7 +5,7 @@
 //! there. Causality comes from acknowledgement numbers, never from capture order. Payload goes on to the [`Reader`].
 
 use super::peer::{CloseEvent, Peer};
-use super::reset::{self, ResetKind};
+use super::reset::{self, ResetKind, Signs};
 use super::state::{Input, Standing, State};
 use super::stream::{Arrival, Reader};
 use crate::decode::{Flags, Segment};
@@ -87,6 +87,9 @@ impl Pair {
             sender.fins += u32::from(segment.flags.has(Flags::FIN));
             sender.stream.count_beside(segment.length);
             sender.astray = sender.astray.saturating_add(1);
+            if segment.length == 0 && !segment.flags.has(Flags::FIN) {
+                sender.challenge.get_or_insert(at);
+            }
             return Received::Taken;
         } else {
             Self::take_midstream(sender, receiver, segment);
@@ -212,6 +215,8 @@ impl Pair {
         sender.last_ack = Some(segment.ack);
         if ack > receiver.stream.acknowledged() || ack >= receiver.stream.send_next() {
             receiver.unanswered = 0;
+            let advance = ack - receiver.stream.acknowledged();
+            receiver.flight.acknowledged(advance);
         }
         if !segment.flags.has(Flags::RST) {
             if !sender.inbox.is_empty() {
@@ -262,19 +267,31 @@ impl Pair {
                 if receiver.window != Some(0) {
                     sender.keep_alives += 1;
                 }
+                if sender.unanswered == 0 {
+                    let last = sender.last_sent.time.max(receiver.last_sent.time);
+                    sender.flight.begin(at, last);
+                    sender.flight.again = at;
+                }
                 sender.unanswered = sender.unanswered.saturating_add(1);
+                sender.flight.probes = sender.flight.probes.saturating_add(1);
                 return;
             }
         }
         if segment.length == 0 {
             return;
         }
+        let nothing_in_flight = sender.stream.acknowledged() >= start;
         let arrival = sender
             .stream
             .data(from, at, start, segment.payload, segment.length, reader);
         let tsval = segment.options.timestamps.map(|times| times.value);
         match arrival {
             Arrival::New | Arrival::Ahead => {
+                if nothing_in_flight {
+                    let last = sender.last_sent.time.max(receiver.last_sent.time);
+                    sender.flight.begin(at, last);
+                }
+                sender.flight.largest = sender.flight.largest.max(segment.length);
                 sender.top_timestamp = tsval;
                 sender.top_time = at;
             }
@@ -288,6 +305,10 @@ impl Pair {
                 }
             }
             Arrival::Again => {
+                sender.flight.repeated = segment.length;
+                if sender.unanswered == 0 {
+                    sender.flight.again = at;
+                }
                 sender.retransmitted += 1;
                 sender.unanswered = sender.unanswered.saturating_add(1);
             }
@@ -327,6 +348,7 @@ impl Pair {
 
     fn take_reset(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>, at: Mark) {
         let kind = reset::classify(segment, sender, receiver);
+        let signs = reset::signs(segment, sender);
         sender.packets += 1;
         sender.resets += 1;
         let offset = if sender.stream.is_anchored() && kind != ResetKind::Refusal {
@@ -335,6 +357,7 @@ impl Pair {
             0
         };
         let mut event = close_event(receiver, segment, at, offset, Some(kind));
+        event.signs = signs;
         if kind == ResetKind::Foreign {
             // A box on the path has seen what the capture has seen.
             event.sent = u64::try_from(sender.stream.top()).unwrap_or(0);
@@ -371,6 +394,12 @@ impl Pair {
     /// segment overtaken by the RST proves nothing.
     fn doubt_resets(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>) {
         let start = sender.stream.offset(segment.payload_seq());
+        if let Some(event) = &mut sender.reset
+            && start >= i64::try_from(event.sent).unwrap_or(i64::MAX)
+            && !segment.flags.has(Flags::SYN)
+        {
+            event.signs.add(Signs::GOES_ON, true);
+        }
         if let Some(event) = &mut sender.reset
             && is_own(event)
             && segment.length > 0
@@ -497,5 +526,6 @@ fn close_event(
         received: u64::try_from(fin.map_or(received, |fin| received.min(fin))).unwrap_or(0),
         knew_fin: fin.is_some_and(|fin| received > fin),
         kind,
+        signs: Signs::default(),
     }
 }

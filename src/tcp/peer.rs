@@ -2,12 +2,13 @@
 
 use super::fingerprint::Fingerprint;
 use super::inbox::Inbox;
-use super::reset::ResetKind;
+use super::reset::{ResetKind, Signs};
 use super::sightings::Sightings;
 use super::state::Standing;
 use super::stream::Stream;
 use crate::mark::Mark;
 use crate::seq::Seq;
+use crate::time::Timestamp;
 
 /// The first FIN or RST of one endpoint, and what its sender knew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,48 @@ pub struct CloseEvent {
     pub knew_fin: bool,
     /// The kind, of a RST.
     pub kind: Option<ResetKind>,
+    /// By what a RST stands out from its sender's other segments.
+    pub signs: Signs,
+}
+
+/// What is on its way and gets no answer, and what got through before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flight {
+    /// When the first byte or probe of it was sent.
+    pub since: Mark,
+    /// When it was first repeated.
+    pub again: Mark,
+    /// How long neither side had sent anything before that, in milliseconds.
+    pub idle: u32,
+    /// Payload of the segment that was repeated last.
+    pub repeated: u32,
+    /// Probes without an answer.
+    pub probes: u16,
+    /// The largest payload of a segment.
+    pub largest: u32,
+    /// The largest payload that is known to have come through.
+    pub through: u32,
+}
+
+impl Flight {
+    /// Something new is sent at `at` while nothing was on its way; `last` is when either side sent anything before.
+    pub(super) fn begin(&mut self, at: Mark, last: Timestamp) {
+        self.since = at;
+        // Before the first segment there is nothing to be idle after.
+        let idle = if last == Timestamp::default() {
+            0
+        } else {
+            at.time.since(last).as_millis()
+        };
+        self.idle = u32::try_from(idle).unwrap_or(u32::MAX);
+    }
+
+    /// The peer acknowledges `advance` bytes more.
+    pub(super) fn acknowledged(&mut self, advance: i64) {
+        let advance = u32::try_from(advance).unwrap_or(u32::MAX);
+        self.through = self.through.max(self.largest.min(advance));
+        self.probes = 0;
+    }
 }
 
 /// What is known of one endpoint.
@@ -74,6 +117,10 @@ pub struct Peer {
     pub(super) retransmitted: u32,
     /// Consecutive repetitions that the peer has not answered.
     pub(super) unanswered: u16,
+    /// What it sent last that was not a repetition, as long as it is not acknowledged.
+    pub(super) flight: Flight,
+    /// An acknowledgement with numbers of an older connection, sent instead of an answer to the peer's SYN.
+    pub(super) challenge: Option<Mark>,
     pub(super) fins: u32,
     pub(super) resets: u32,
     pub(super) keep_alives: u32,
@@ -165,6 +212,18 @@ impl Peer {
     #[must_use]
     pub const fn unanswered(&self) -> u16 {
         self.unanswered
+    }
+
+    /// What gets no answer.
+    #[must_use]
+    pub const fn flight(&self) -> Flight {
+        self.flight
+    }
+
+    /// An acknowledgement with numbers of an older connection instead of an answer to a SYN.
+    #[must_use]
+    pub const fn challenge(&self) -> Option<Mark> {
+        self.challenge
     }
 
     /// Segments that fit nothing it had sent.

@@ -20,6 +20,50 @@ pub enum ResetKind {
     Stale,
 }
 
+/// By what a RST stands out from all other segments of the host whose address it carries; a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signs(u8);
+
+impl Signs {
+    /// Another time to live or hop limit: it began elsewhere.
+    pub const DISTANCE: Self = Self(1);
+    /// An IPv4 identification far from those of a host that counts.
+    pub const NUMBERING: Self = Self(2);
+    /// No timestamps on a RST with ACK, where all other segments have them (RFC 7323 §3.2).
+    pub const OPTIONS: Self = Self(4);
+    /// Its sender goes on as if it had not sent it.
+    pub const GOES_ON: Self = Self(8);
+
+    /// Whether all of `other` are among them.
+    #[must_use]
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn count(self) -> u32 {
+        self.0.count_ones()
+    }
+
+    pub(super) const fn add(&mut self, other: Self, holds: bool) {
+        if holds {
+            self.0 |= other.0;
+        }
+    }
+}
+
+/// The signs that a RST bears by itself. `from` has not learned from it yet.
+pub(super) fn signs(segment: &Segment<'_>, from: &Peer) -> Signs {
+    let mut signs = Signs::default();
+    let print = &from.fingerprint;
+    signs.add(Signs::DISTANCE, print.is_distant(segment));
+    signs.add(Signs::NUMBERING, print.is_misnumbered(segment));
+    let bare = segment.flags.has(Flags::ACK) && segment.options.timestamps.is_none();
+    signs.add(Signs::OPTIONS, bare && print.stamps());
+    signs
+}
+
 /// How far right of the receiver's next number a RST may lie and still be taken for the sender's own numbering:
 /// the largest window (RFC 7323 §2.3).
 const MAX_WINDOW: i64 = 1 << 30;

@@ -60,7 +60,13 @@ pub fn analyse_told(
     let time_wait = Duration::from_secs(60);
     let settings = hosts::Settings { time_wait, range };
     let sockets = hosts::sockets(&analysis.briefs, &settings, end);
-    let findings = rules::evaluate(&analysis.connections, &analysis.briefs, &sockets);
+    let findings = rules::evaluate(&rules::Facts {
+        connections: &analysis.connections,
+        briefs: &analysis.briefs,
+        sockets: &sockets,
+        sight: rules::Sight::new(&stats, source.lost()),
+        end,
+    });
     let inputs = source.files().iter().map(|file| ledger::Input {
         path: file.path.clone(),
         format: file.format.to_owned(),

@@ -1,0 +1,85 @@
+//! Numbers as rules write them.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::{Evidence, Found, Severity, Story};
+use crate::certainty::Certainty;
+use crate::connection::Brief;
+use crate::mark::Mark;
+
+/// Two or three significant places are what a reader compares with a setting.
+pub(super) fn span(time: Duration) -> String {
+    match time.as_millis() {
+        millis if millis >= 600_000 => format!("{:.1} min", time.as_secs_f64() / 60.0),
+        millis if millis >= 10_000 => format!("{:.1} s", time.as_secs_f64()),
+        millis if millis >= 1000 => format!("{:.2} s", time.as_secs_f64()),
+        _ => format!("{:.1} ms", time.as_secs_f64() * 1000.0),
+    }
+}
+
+/// "1 connection", "2 connections".
+pub(super) fn many(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
+}
+
+/// A frame and what it shows.
+pub(super) fn shows(mark: Mark, note: impl Into<String>) -> Evidence {
+    Evidence {
+        mark,
+        note: note.into(),
+    }
+}
+
+/// How fast these connections came, per second, first to last. `None` for less than a second's worth.
+pub(super) fn rate(connections: &[&Brief]) -> Option<f64> {
+    let (first, last) = (connections.first()?, connections.last()?);
+    let span = last.first.time.since(first.first.time).as_secs_f64();
+    (connections.len() > 1 && span > 0.0).then(|| (connections.len() - 1) as f64 / span)
+}
+
+/// Servers from which on one client that fails with each is looking for something, and is told of once.
+const A_SCAN: usize = 20;
+
+/// Findings of one client with very many servers become one that is worth no more than a note.
+pub(super) fn collapse_scans(all: Vec<Found>, what: &str) -> Vec<Found> {
+    let mut by_client: BTreeMap<Option<IpAddr>, Vec<Found>> = BTreeMap::new();
+    for found in all {
+        by_client.entry(found.client).or_default().push(found);
+    }
+    let mut kept = Vec::new();
+    for (client, mut found) in by_client {
+        if found.len() < A_SCAN {
+            kept.append(&mut found);
+            continue;
+        }
+        let servers = found.len();
+        let mut connections: Vec<u32> =
+            found.iter().flat_map(|it| it.connections.clone()).collect();
+        connections.sort_unstable();
+        let first = found.iter().map(|it| it.first).min().unwrap_or_default();
+        let evidence = found.swap_remove(0).story.evidence;
+        kept.push(Found {
+            story: Story {
+                severity: Severity::Note,
+                certainty: Certainty::Likely,
+                summary: format!("{what}, with {servers} addresses and ports tried by one client"),
+                message: format!(
+                    "One client tried {servers} addresses and ports: {what}. That is how a scanner works, or a program that \
+                     asks a whole network; each failure by itself says little."
+                ),
+                evidence,
+                remedies: vec!["Find out which program on the client does this, and whether it should.".to_owned()],
+            },
+            client,
+            server: None,
+            connections,
+            first,
+        });
+    }
+    kept
+}

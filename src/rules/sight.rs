@@ -1,0 +1,43 @@
+//! What the capture could see: what it lost, cut off, and has twice.
+
+use crate::capture::Loss;
+use crate::engine::Stats;
+use crate::mark::Mark;
+
+/// What the capture could see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sight {
+    /// Frames that it has.
+    pub frames: u64,
+    /// Segments among them.
+    pub segments: u64,
+    /// Segments of which it kept less than there was.
+    pub cut: u64,
+    /// The first of them.
+    pub first_cut: Option<Mark>,
+    /// Frames that it has twice.
+    pub duplicates: u64,
+    /// The first of them.
+    pub first_duplicate: Option<Mark>,
+    /// Frames that it says it lost.
+    pub dropped: u64,
+}
+
+impl Sight {
+    /// From what was counted while reading.
+    #[must_use]
+    pub fn new(stats: &Stats, lost: Loss) -> Self {
+        Self {
+            frames: stats.frames,
+            segments: stats.segments,
+            cut: stats.cut,
+            first_cut: stats.first_cut,
+            duplicates: stats.skipped[crate::decode::Skip::Duplicate as usize],
+            first_duplicate: stats.first_duplicate,
+            dropped: lost
+                .kernel
+                .unwrap_or(0)
+                .saturating_add(lost.interface.unwrap_or(0)),
+        }
+    }
+}
