@@ -159,7 +159,9 @@ fn story(connection: &Connection, who: Who, exchange: &Exchange, count: u64) -> 
             "The {sender}'s {kind} says `Connection: close` {times}, {place}{others}. The lines agree, so nothing was \
              lost, but two places add the field, and the connection serves one exchange only.{price}"
         ),
+        // A head that was not seen to its end has at least begun.
         evidence: mark
+            .or(message.map(|it| it.first))
             .map(|mark| Evidence {
                 mark,
                 note: format!("{kind} with `close` {times} among its Connection options, {place}"),

@@ -54,7 +54,13 @@ pub fn analyse(mut source: Box<dyn Source>, threads: usize) -> Reading {
         range: None,
     };
     let sockets = hosts::sockets(&analysis.briefs, &settings, end);
-    let findings = rules::evaluate(&analysis.connections, &analysis.briefs, &sockets);
+    let findings = rules::evaluate(&rules::Facts {
+        connections: &analysis.connections,
+        briefs: &analysis.briefs,
+        sockets: &sockets,
+        sight: rules::Sight::new(&stats, Default::default()),
+        end,
+    });
     let inputs = source.files().iter().map(|file| ledger::Input {
         path: file.path.clone(),
         format: file.format.to_owned(),
