@@ -52,6 +52,8 @@ pub struct Brief {
     pub icmp: Option<(IpAddr, u8, u8)>,
     /// How often the SYN was sent again.
     pub syn_retries: u8,
+    /// The client's SYN was seen.
+    pub client_syn: bool,
     /// SYN-ACKs, repetitions included.
     pub syn_acks: u8,
     /// Requests that began within a moment of the response before.
@@ -125,6 +127,7 @@ impl From<&Connection> for Brief {
                 .as_ref()
                 .map(|quote| (quote.reporter, quote.icmp_type, quote.icmp_code)),
             syn_retries: u8::try_from(connection.syn_retries).unwrap_or(u8::MAX),
+            client_syn: connection.client_syn,
             syn_acks: u8::try_from(connection.syn_acks).unwrap_or(u8::MAX),
             connected_after: connection.connect_time.map_or(0, micros),
             prompt: gaps(connection)

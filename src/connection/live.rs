@@ -320,6 +320,7 @@ impl Live {
                 .map(|(syn, ack)| ack.time.since(syn.time)),
             syn_retries: peers[0].syns().saturating_sub(1),
             syn_acks: peers[1].syns(),
+            client_syn: client_syn.is_some(),
             challenge: self.challenge.or_else(|| peers[1].challenge()),
             teardown: verdict.teardown,
             // Of a host that never showed, nothing is presumed.

@@ -159,6 +159,8 @@ pub struct Connection {
     pub syn_retries: u16,
     /// SYN-ACKs, repetitions included.
     pub syn_acks: u16,
+    /// The client's SYN was seen.
+    pub client_syn: bool,
     /// An acknowledgement with the numbers of an older connection, sent instead of an answer to the SYN (RFC 5961 §4,
     /// RFC 9293 §3.5.1).
     pub challenge: Option<Mark>,

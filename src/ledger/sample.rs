@@ -80,6 +80,7 @@ pub(crate) fn connection() -> Connection {
         astray: [0; 2],
         challenge: None,
         syn_acks: 1,
+        client_syn: true,
         exchanges: Box::default(),
         icmp: None,
         predecessor: None,

@@ -66,7 +66,7 @@ rule! {
 const SOON: Duration = Duration::from_secs(10);
 
 fn check(hosts: &Hosts<'_>) -> Vec<Found> {
-    let stray = |it: &&Brief| it.opening == Opening::Rejected && it.syn_acks > 0;
+    let stray = |it: &&Brief| it.opening == Opening::Rejected && it.syn_acks > 0 && !it.client_syn;
     let mut strays: HashMap<Endpoint, &Brief, foldhash::fast::FixedState> = HashMap::default();
     for it in hosts.connections.iter().filter(stray) {
         strays.entry(it.client).or_insert(it);

@@ -69,6 +69,8 @@ fn check(sight: &Sight, hosts: &Hosts<'_>) -> Verdict {
     if sight.dropped == 0 && count == 0 {
         return Verdict::Clear;
     }
+    // Drops are counted and have no place; the capture begins somewhere.
+    let first = first.or(hosts.connections.first());
     let mut parts = Vec::new();
     if sight.dropped > 0 {
         parts.push(format!(
@@ -98,7 +100,16 @@ fn check(sight: &Sight, hosts: &Hosts<'_>) -> Verdict {
             parts.join("; ")
         ),
         evidence: first
-            .map(|it| shows(it.first, "a connection with holes begins"))
+            .map(|it| {
+                shows(
+                    it.first,
+                    if count > 0 {
+                        "a connection with holes begins"
+                    } else {
+                        "the first connection of the capture"
+                    },
+                )
+            })
             .into_iter()
             .collect(),
         remedies: RULE.remedies(),

@@ -106,7 +106,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
             found.push(Found::of(story, &silent));
         }
     }
-    collapse_scans(found, "connects got no answer")
+    collapse_scans(hosts, found, "connects got no answer")
 }
 
 fn is_silent(brief: &Brief) -> bool {

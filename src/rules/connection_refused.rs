@@ -75,7 +75,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
             found.push(Found::of(fallback(&benign), &benign));
         }
     }
-    collapse_scans(found, "connects were refused")
+    collapse_scans(hosts, found, "connects were refused")
 }
 
 fn times(connections: &[&Brief]) -> String {

@@ -69,7 +69,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
             found.push(Found::of(story(first, &all, benign), &all));
         }
     }
-    collapse_scans(found, "connects were answered by ICMP errors")
+    collapse_scans(hosts, found, "connects were answered by ICMP errors")
 }
 
 /// What the error says (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3).

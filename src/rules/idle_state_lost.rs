@@ -75,7 +75,7 @@ pub(super) const IDLE: Duration = Duration::from_secs(30);
 /// Repetitions without an answer; loss does not take that many in a row.
 const REPETITIONS: u16 = 3;
 /// Over at least so long.
-const LONG_ENOUGH: Duration = Duration::from_millis(1500);
+const LONG_ENOUGH: Duration = Duration::from_secs(1);
 
 /// Of one connection: the side that got no answer, and what it sent.
 pub(super) fn silence(connection: &Connection) -> Option<(Who, &Unanswered)> {

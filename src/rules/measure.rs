@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Evidence, Found, Severity, Story};
 use crate::certainty::Certainty;
 use crate::connection::Brief;
+use crate::hosts::Hosts;
 use crate::mark::Mark;
 
 /// Two or three significant places are what a reader compares with a setting.
@@ -42,22 +43,39 @@ pub(super) fn rate(connections: &[&Brief]) -> Option<f64> {
     (connections.len() > 1 && span > 0.0).then(|| (connections.len() - 1) as f64 / span)
 }
 
-/// Servers from which on one client that fails with each is looking for something, and is told of once.
+/// Addresses and ports from which on one client that fails with most of them is looking for something, and is told of once.
 const A_SCAN: usize = 20;
 
+/// The clients that try very many servers and use few.
+fn scanners(hosts: &Hosts<'_>) -> BTreeMap<IpAddr, usize> {
+    let mut tried: BTreeMap<IpAddr, (usize, usize)> = BTreeMap::new();
+    for dealings in hosts.dealings() {
+        let (all, used) = tried.entry(dealings.client).or_default();
+        *all += 1;
+        *used += usize::from(dealings.connections.iter().any(|it| it.spoke[0]));
+    }
+    let scans = tried
+        .into_iter()
+        .filter(|(_, (all, used))| *all >= A_SCAN && used * 4 < *all);
+    scans.map(|(client, (all, _))| (client, all)).collect()
+}
+
 /// Findings of one client with very many servers become one that is worth no more than a note.
-pub(super) fn collapse_scans(all: Vec<Found>, what: &str) -> Vec<Found> {
+pub(super) fn collapse_scans(hosts: &Hosts<'_>, all: Vec<Found>, what: &str) -> Vec<Found> {
+    if all.is_empty() {
+        return all;
+    }
+    let scanners = scanners(hosts);
     let mut by_client: BTreeMap<Option<IpAddr>, Vec<Found>> = BTreeMap::new();
     for found in all {
         by_client.entry(found.client).or_default().push(found);
     }
     let mut kept = Vec::new();
     for (client, mut found) in by_client {
-        if found.len() < A_SCAN {
+        let Some(servers) = client.and_then(|client| scanners.get(&client)) else {
             kept.append(&mut found);
             continue;
-        }
-        let servers = found.len();
+        };
         let mut connections: Vec<u32> =
             found.iter().flat_map(|it| it.connections.clone()).collect();
         connections.sort_unstable();
@@ -69,7 +87,7 @@ pub(super) fn collapse_scans(all: Vec<Found>, what: &str) -> Vec<Found> {
                 certainty: Certainty::Likely,
                 summary: format!("{what}, with {servers} addresses and ports tried by one client"),
                 message: format!(
-                    "One client tried {servers} addresses and ports: {what}. That is how a scanner works, or a program that \
+                    "One client tried {servers} addresses and ports and used few of them; {what}. That is how a scanner works, or a program that \
                      asks a whole network; each failure by itself says little."
                 ),
                 evidence,
