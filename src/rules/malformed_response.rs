@@ -119,11 +119,11 @@ pub(super) const fn weight(rule: FaultRule, who: Who) -> Option<Severity> {
 }
 
 /// The first of the worst faults of one side's messages for which `weigh` has a weight, and how many messages have such.
-pub(super) fn worst<'a>(
-    connection: &'a Connection,
+pub(super) fn worst(
+    connection: &Connection,
     who: Who,
     weigh: impl Fn(FaultRule) -> Option<Severity>,
-) -> Option<(Severity, &'a Exchange, &'a Fault, u64)> {
+) -> Option<(Severity, &Exchange, &Fault, u64)> {
     let mut found: Option<(Severity, &Exchange, &Fault)> = None;
     let mut messages = 0;
     for exchange in &connection.exchanges {

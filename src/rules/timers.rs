@@ -63,7 +63,7 @@ pub(super) fn is_round(time: Duration) -> Option<u64> {
 /// The same for times of some tenths of a second, to within some milliseconds.
 pub(super) fn is_round_in_short(time: Duration) -> Option<u128> {
     let millis = time.as_millis();
-    (millis < 2000 && millis >= 100 && millis % 100 <= 5).then_some(millis - millis % 100)
+    ((100..2000).contains(&millis) && millis % 100 <= 5).then_some(millis - millis % 100)
 }
 
 /// Whether a timer of so many seconds would have fired after this time.
