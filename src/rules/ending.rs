@@ -221,6 +221,13 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
             let exchange = exchanges
                 .iter()
                 .find(|exchange| exchange.request.is_some() && exchange.response.is_none())?;
+            let is_rubbish =
+                request(exchange).is_some_and(|message| message.progress == Progress::Broken);
+            if is_reset && is_rubbish {
+                // What came after the last request was none, and was not read.
+                let last = exchanges.iter().rfind(|exchange| exchange.is_complete())?;
+                return Some((Reading::ResetAfterResponse, Some(last)));
+            }
             let reading = if is_reset {
                 Reading::ResetBeforeResponse
             } else {
@@ -388,4 +395,118 @@ fn closed_by(connection: &Connection, who: Who) -> Option<Mark> {
     let fin = connection.fin[who as usize].map(|event| event.mark);
     let reset = owns_reset(connection, who).map(|event| event.mark);
     fin.into_iter().chain(reset).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::proof;
+    use super::*;
+
+    fn read(text: &str) -> Option<Reading> {
+        let proof = proof::run(&text.parse().expect("a ladder"));
+        ending(proof.connections.first()?).map(|ending| ending.reading)
+    }
+
+    const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
+    const KEPT: &str = "SYN -->\n<-- SYN\nGET /1 -->\n<-- 200 \"one\"\nACK -->\n";
+
+    #[test]
+    fn one_reading_for_each_ending() {
+        let cases = [
+            (
+                OPEN,
+                "<-- FIN\nGET / -->\n<-- RST [noack]",
+                Some(Reading::ClosedBeforeRequest),
+            ),
+            (OPEN, "+9s <-- FIN\nFIN -->\n<-- ACK", None),
+            (
+                OPEN,
+                "GET / -->\n<-- FIN",
+                Some(Reading::ClosedBeforeResponse),
+            ),
+            (
+                OPEN,
+                "GET / -->\n<-- ACK\n<-- RST",
+                Some(Reading::ResetBeforeResponse),
+            ),
+            (
+                OPEN,
+                "GET / -->\n<-- 200 data 5 [length=9]\n<-- FIN",
+                Some(Reading::CutShort),
+            ),
+            (
+                OPEN,
+                "GET / -->\n<-- 200 data 5 [length=9]\n<-- RST",
+                Some(Reading::ResetMidResponse),
+            ),
+            (
+                OPEN,
+                "GET / -->\n<-- 200 data 5 [no-length]\n<-- RST",
+                Some(Reading::EndUnknown),
+            ),
+            (
+                OPEN,
+                "GET / -->\n<-- 200 \"x\"\nACK -->\n<-- RST",
+                Some(Reading::ResetAfterResponse),
+            ),
+            (
+                OPEN,
+                "GET / -->\n<-- 200 \"x\"\nRST -->",
+                Some(Reading::ClientResetAfter),
+            ),
+            (
+                OPEN,
+                "GET / -->\n<-- 200 \"x\"\nFIN -->\n<-- FIN\nACK -->",
+                None,
+            ),
+            (
+                KEPT,
+                "<-- FIN\nGET /2 [crossed] -->\n<-- RST [noack]",
+                Some(Reading::Race),
+            ),
+            (
+                KEPT,
+                "<-- FIN\nACK -->\n+1s GET /2 -->\n<-- RST [noack]",
+                Some(Reading::ReuseOfClosed),
+            ),
+            (
+                KEPT,
+                "+9s GET /2 -->\n<-- RST [noack]",
+                Some(Reading::ReuseOfForgotten),
+            ),
+            (
+                KEPT,
+                "GET /2 -->\n<-- ACK\n+9s FIN -->",
+                Some(Reading::GaveUp),
+            ),
+            // Somebody else's RST, and the end of the capture, are not told here.
+            (KEPT, "GET /2 -->\n<-- RST [ttl=9]", None),
+            (KEPT, "GET /2 -->", None),
+        ];
+        for (open, text, reading) in cases {
+            assert_eq!(read(&format!("{open}{text}")), reading, "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_after_the_last_request_that_are_none_wait_for_nothing() {
+        let text = format!(
+            "{OPEN}\"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\nextra\" -->\n<-- 200 \"x\" [close]\nACK -->\n<-- RST"
+        );
+        assert_eq!(read(&text), Some(Reading::ResetAfterResponse));
+    }
+
+    #[test]
+    fn the_record_tells_who_knew_of_a_close_and_until_when_it_was_watched() {
+        let text = format!("{KEPT}<-- FIN\n+40ms ACK -->\nclient :50000 server\n+9s SYN -->");
+        let proof = proof::run(&text.parse().expect("a ladder"));
+        let connection = &proof.connections[0];
+        let [client, server] = connection.fin_acknowledged;
+        let fin = connection.fin[Who::Server as usize].expect("sent").mark;
+        let known = server.expect("it was acknowledged");
+        assert_eq!((client, known.time.since(fin.time).as_millis()), (None, 40));
+        assert_eq!(connection.until.since(known.time).as_secs(), 9);
+        let tops = connection.sent.map(|sent| sent.top.frame.0);
+        assert_eq!(tops, [3, 4], "the request and the response");
+    }
 }

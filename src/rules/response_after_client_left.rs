@@ -104,6 +104,10 @@ fn check(connection: &Connection) -> Verdict {
     if answer.first.time.since(closed.mark.time) < super::ending::round_trip(connection) {
         return Verdict::Clear;
     }
+    // One that stands before the server's FIN and was captured after it had been sent before, and was lost.
+    if connection.fin[Who::Server as usize].is_some_and(|fin| fin.mark < answer.first) {
+        return Verdict::Clear;
+    }
     let what = asked(Some(exchange));
     let message = format!(
         "The client closed {} after its {what}; {} later the server began to answer, and {} of the response went to nobody.",
