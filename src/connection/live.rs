@@ -266,6 +266,21 @@ impl Live {
         received
     }
 
+    /// Bytes that wait behind holes.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.pair.held_bytes()
+    }
+
+    /// Gives up all holes, since too much waits in all.
+    pub fn give_up_holes(&mut self, texts: &mut Texts) {
+        let mut spoken = Spoken {
+            conversation: &mut self.conversation,
+            texts,
+        };
+        self.pair.give_up_holes(self.last, &mut spoken);
+    }
+
     /// An ICMP error about a segment of this connection. One that says it cannot be reached outweighs others.
     pub fn quote(&mut self, quote: &Quote) {
         let outweighs = match &self.icmp {

@@ -152,6 +152,7 @@ impl Analysis {
         for shelf in &mut shelves {
             briefs.append(&mut shelf.briefs);
             connections.append(&mut shelf.records);
+            stats.bounds.exchanges += shelf.exchanges_let_go;
         }
         drop(shelves);
         briefs.sort_by_cached_key(|brief: &Brief| brief.first.frame);

@@ -29,6 +29,9 @@ const MAX_AFTERLIFE: usize = 16;
 /// and not taken for the middle of a new connection. Each has the place that its hash gives it, until another takes it.
 const GRAVES: usize = 1024;
 
+/// Bytes that wait behind holes, of all connections of one partition: a hundred megabytes in all. A single stream may hold
+/// one ([`crate::tcp`] bounds it); dozens do so at once only where the capture has lost much.
+const MAX_HELD: usize = 6 << 20;
 /// Addresses and ports that can stand for several connections in several VLANs, in one partition.
 const MAX_SPLIT: usize = 1024;
 
@@ -93,6 +96,8 @@ impl Flow {
 pub(super) struct Partition {
     table: Table<Place>,
     texts: Texts,
+    /// Bytes that wait behind holes.
+    held: usize,
     /// Closed ones, in the order in which they closed, with their first segments to tell reuse.
     closed: VecDeque<(Slot, Mark)>,
     /// Settled ones, by hash; empty until the first.
@@ -166,7 +171,14 @@ impl Partition {
             _ => (&mut flow.live, from),
         };
         flow.vlans[from.index()].get_or_insert(segment.vlan);
+        let held = live.held_bytes();
         let received = live.segment(from, segment, &mut self.texts);
+        self.held = (self.held + live.held_bytes()).saturating_sub(held);
+        if self.held > MAX_HELD && live.held_bytes() > 0 {
+            // Only what grows is cut: the others wait for what may still come.
+            self.held -= live.held_bytes();
+            live.give_up_holes(&mut self.texts);
+        }
         match received {
             Received::Taken => self.stats.segments += 1,
             Received::Duplicate => self.stats.duplicate(segment),
@@ -349,6 +361,7 @@ impl Partition {
 
     fn settle<S: Sink + ?Sized>(&mut self, live: Box<Live>, ended: Ended, sink: &mut S) {
         let limits = live.limits();
+        self.held = self.held.saturating_sub(live.held_bytes());
         self.stats.bounds.holes += limits.holes;
         self.stats.bounds.exchanges += limits.exchanges;
         sink.settled(live.settle(ended, &mut self.texts));

@@ -13,6 +13,10 @@ const MAX_BRIEFS: usize = 32_768;
 /// exchanges not counted.
 const MAX_RECORDS: usize = 20_480;
 
+/// Exchanges that are kept with them, on one shelf; a million in all, a third of a kilobyte each. Connections beyond keep
+/// their verdict and lose their exchanges.
+const MAX_EXCHANGES: usize = 65_536;
+
 /// Which settled connections are wanted whole.
 #[derive(Clone, Default)]
 pub enum Keep {
@@ -39,6 +43,8 @@ pub(super) struct Shelf {
     pub(super) briefs: Vec<Brief>,
     pub(super) records: Vec<Connection>,
     pub(super) let_go: u64,
+    pub(super) exchanges: usize,
+    pub(super) exchanges_let_go: u64,
 }
 
 impl Shelf {
@@ -48,6 +54,8 @@ impl Shelf {
             briefs: Vec::new(),
             records: Vec::new(),
             let_go: 0,
+            exchanges: 0,
+            exchanges_let_go: 0,
         }
     }
 }
@@ -59,7 +67,7 @@ impl Sink for Shelf {
         }
     }
 
-    fn settled(&mut self, connection: Connection) {
+    fn settled(&mut self, mut connection: Connection) {
         if self.briefs.len() >= MAX_BRIEFS {
             self.let_go += 1;
             return;
@@ -73,6 +81,13 @@ impl Sink for Shelf {
             if self.records.len() >= MAX_RECORDS {
                 self.let_go += 1;
                 return;
+            }
+            let exchanges = connection.exchanges.len();
+            if self.exchanges + exchanges > MAX_EXCHANGES {
+                self.exchanges_let_go += exchanges as u64;
+                connection.exchanges = Box::default();
+            } else {
+                self.exchanges += exchanges;
             }
             self.records.push(connection);
         }

@@ -113,6 +113,22 @@ impl Pair {
         Received::Taken
     }
 
+    /// Bytes that wait behind holes, of both ends.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let [a, b] = &self.peers;
+        a.stream.held_bytes() + b.stream.held_bytes()
+    }
+
+    /// Gives up the holes of both ends.
+    pub fn give_up_holes<R: Reader>(&mut self, at: Mark, reader: &mut R) {
+        for end in End::BOTH {
+            self.peers[end.index()]
+                .stream
+                .give_up_holes(end, at, reader);
+        }
+    }
+
     /// Nothing more will come: holes become gaps, what is held is read.
     pub fn close<R: Reader>(&mut self, at: Mark, reader: &mut R) {
         for end in End::BOTH {

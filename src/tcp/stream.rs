@@ -219,6 +219,14 @@ impl Stream {
         self.later.as_ref().map_or(0, |later| later.held_bytes)
     }
 
+    /// Gives up all holes: too much waits behind those of other streams.
+    pub fn give_up_holes<R: Reader>(&mut self, from: End, at: Mark, reader: &mut R) {
+        while self.held_bytes() > 0 {
+            self.limited = true;
+            self.give_up_hole(from, at, reader);
+        }
+    }
+
     /// A payload of `length` bytes at `start`, of which `bytes` were captured.
     pub fn data<R: Reader>(
         &mut self,
