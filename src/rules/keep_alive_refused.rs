@@ -88,14 +88,14 @@ fn story(refused: &[&Brief]) -> Story {
     statuses.sort_unstable();
     statuses.dedup();
     let statuses: Vec<_> = statuses.iter().take(5).map(u16::to_string).collect();
-    let pace = rate(refused).map_or_else(String::new, |rate| format!(", {rate:.1} a second"));
+    let pace = rate(refused).map_or_else(String::new, |rate| format!(" ({rate:.1} a second)"));
     Story {
         severity: Severity::Warning,
         certainty: Certainty::Certain,
         summary: "every response says `Connection: close`, though the client would go on"
             .to_owned(),
         message: format!(
-            "On all {} connections{pace} the client was ready to go on, and the server said `Connection: close` (status {}). One \
+            "On all {} connections{pace}, the client was ready to go on and the server said `Connection: close` (status {}). One \
              connection could have carried many of these requests.",
             refused.len(),
             statuses.join(", "),
