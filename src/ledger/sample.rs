@@ -75,6 +75,7 @@ pub(crate) fn connection() -> Connection {
         reset: [None, None],
         protocol: Protocol::Opaque,
         sent: [sent, sent],
+        last_data: [mark(6, 20), mark(7, 30)],
         exchanges: Box::default(),
         icmp: None,
         predecessor: None,
