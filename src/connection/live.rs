@@ -360,10 +360,10 @@ impl Live {
                     keep_alives: counts.keep_alives,
                     zero_windows: counts.zero_windows,
                     acknowledged: acknowledged(peer.stream()),
-                    top: peer.top_time(),
                     ttl: counts.ttl,
                 }
             }),
+            last_data: peers.map(|peer| peer.top_time()),
             exchanges: exchanges.into_boxed_slice(),
             icmp: self.icmp,
             astray: peers.map(|peer| peer.astray()),

@@ -92,8 +92,6 @@ pub struct Sent {
     pub zero_windows: u32,
     /// Payload bytes that the peer acknowledged.
     pub acknowledged: u64,
-    /// The segment that carried the last new payload; frame 0 if there was none.
-    pub top: Mark,
     /// Time to live or hop limit of the first segment.
     pub ttl: u8,
 }
@@ -180,6 +178,8 @@ pub struct Connection {
     pub protocol: Protocol,
     /// What each side sent.
     pub sent: [Sent; 2],
+    /// The segment that carried each side's last new payload; frame 0 if there was none.
+    pub last_data: [Mark; 2],
     /// What was asked and answered, in order of the requests.
     pub exchanges: Box<[Exchange]>,
     /// The ICMP error about it that decided something, else the first.

@@ -81,6 +81,7 @@ pub(crate) fn connection() -> Connection {
         challenge: None,
         syn_acks: 1,
         client_syn: true,
+        last_data: [mark(6, 20), mark(7, 30)],
         exchanges: Box::default(),
         icmp: None,
         predecessor: None,

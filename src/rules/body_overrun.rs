@@ -110,7 +110,7 @@ fn uncaptured(connection: &Connection) -> Option<Verdict> {
         ),
     )
     .shows(Some(message.first), "the response begins")
-    .shows(Some(sent.top), "the last bytes from the server")
+    .shows(Some(connection.last_data[Who::Server as usize]), "the last bytes from the server")
     .about(connection);
     Some(verdict)
 }

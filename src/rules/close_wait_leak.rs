@@ -105,7 +105,7 @@ fn check(connection: &Connection) -> Verdict {
         let closed = connection.fin[other].is_some()
             || connection.reset[other].is_some()
             || connection.reset[this].is_some();
-        let spoke = connection.sent[other].top > known;
+        let spoke = connection.last_data[other] > known;
         let open = connection.until.since(known.time);
         if closed || spoke || !(PATIENCE..BELIEVABLE).contains(&open) {
             continue;

@@ -177,7 +177,7 @@ fn is_unreadable(exchange: &Exchange) -> bool {
 fn goes_on(connection: &Connection, exchange: &Exchange, close: &CloseEvent) -> bool {
     close.kind.is_none()
         && response(exchange).is_some_and(|answer| answer.progress == Progress::Unseen)
-        && connection.sent[Who::Server as usize].top > close.mark
+        && connection.last_data[Who::Server as usize] > close.mark
         && owns_reset(connection, Who::Client).is_some()
 }
 
@@ -506,7 +506,7 @@ mod tests {
         let known = server.expect("it was acknowledged");
         assert_eq!((client, known.time.since(fin.time).as_millis()), (None, 40));
         assert_eq!(connection.until.since(known.time).as_secs(), 9);
-        let tops = connection.sent.map(|sent| sent.top.frame.0);
+        let tops = connection.last_data.map(|mark| mark.frame.0);
         assert_eq!(tops, [3, 4], "the request and the response");
     }
 }
