@@ -13,6 +13,7 @@ pub mod cli;
 pub mod connection;
 pub mod decode;
 pub mod engine;
+pub mod errors;
 pub mod escape;
 pub mod flow;
 pub mod hosts;

@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -16,9 +17,11 @@ use super::view::View;
 use super::{clock, words};
 use crate::connection::{Connection, Who};
 use crate::decode::{Endpoint, Skip};
+use crate::errors::Told;
 use crate::escape::{escape, harmless};
 use crate::hosts::Sockets;
 use crate::http::{ConnectionOptions, Exchange, Fault, Message, Outcome, Progress, Text, Version};
+use crate::knowledge::NamedBy;
 use crate::ledger::{Input, Summary};
 use crate::mark::FrameNumber;
 use crate::rules::Finding;
@@ -230,7 +233,7 @@ struct ConnectionRow<'a> {
     icmp: Option<IcmpRow>,
     predecessor_frame: Option<u64>,
     exchanges: Vec<ExchangeRow<'a>>,
-    errors_seen: Pair<[(); 0]>,
+    errors_seen: Pair<ErrorRows>,
     findings: &'a [u32],
 }
 
@@ -353,10 +356,36 @@ impl<'a> ConnectionRow<'a> {
             exchanges: exchanges
                 .map(|exchange| ExchangeRow::new(exchange, exchange.outcome(ending)))
                 .collect(),
-            errors_seen: Pair::of(|_| []),
+            errors_seen: Pair::of(|who| ErrorRows(view.told(connection, who))),
             findings: view.finding_numbers(connection.id),
         }
     }
+}
+
+/// What one side's program will have in its log. The texts are the tables', and need no escaping.
+struct ErrorRows(Rc<[Told]>);
+
+impl Serialize for ErrorRows {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|told| ErrorRow {
+            stack: told.stack,
+            also: &told.also,
+            r#type: told.kind,
+            text: told.text,
+            identified_by: told.identified_by.map(NamedBy::name),
+            note: told.note,
+        }))
+    }
+}
+
+#[derive(Serialize)]
+struct ErrorRow<'a> {
+    stack: &'static str,
+    also: &'a [&'static str],
+    r#type: Option<&'static str>,
+    text: Option<&'static str>,
+    identified_by: Option<&'static str>,
+    note: Option<&'static str>,
 }
 
 impl EndpointRow {

@@ -1,7 +1,11 @@
 //! What one report shows of a snapshot: which connections, and which findings name each.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use super::{Options, Shown};
-use crate::connection::{Connection, How, Phase};
+use crate::connection::{Connection, How, Phase, Who};
+use crate::errors::{Predictor, Told};
 use crate::ledger::Snapshot;
 use crate::rules::{Finding, Severity};
 
@@ -13,6 +17,7 @@ pub(super) struct View<'a> {
     /// Where the findings of connection `id` begin in `numbers`: at `starts[id]`, to `starts[id + 1]`.
     starts: Vec<u32>,
     numbers: Vec<u32>,
+    predictor: RefCell<Predictor>,
 }
 
 impl<'a> View<'a> {
@@ -45,7 +50,13 @@ impl<'a> View<'a> {
             shown: options.connections.unwrap_or(usual),
             starts,
             numbers,
+            predictor: RefCell::default(),
         }
+    }
+
+    /// What the program at one side of a connection will have in its log.
+    pub(super) fn told(&self, connection: &Connection, who: Who) -> Rc<[Told]> {
+        self.predictor.borrow_mut().told(connection, who)
     }
 
     /// The connections to show, in order.

@@ -1,0 +1,285 @@
+//! What the client's application met.
+
+use std::time::Duration;
+
+use super::grammar;
+use crate::connection::{By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who};
+use crate::decode::Quote;
+use crate::http::{Exchange, FieldName, Framing, Message, Method, Progress, Protocol};
+use crate::knowledge::WireEvent;
+
+/// Nobody sets a time limit below this; a client that leaves sooner did not wait in vain.
+const SHORTEST_LIMIT: Duration = Duration::from_millis(100);
+/// After this a server that closes an unused connection does not turn anybody away: it tired of waiting.
+const IDLE: Duration = Duration::from_secs(1);
+/// Round trip assumed where the handshake was not captured.
+const USUAL_ROUND_TRIP: Duration = Duration::from_millis(100);
+/// Retransmissions of a SYN before any common system gives up by itself (Linux `tcp_syn_retries`).
+const ALL_SYN_RETRIES: u16 = 6;
+/// Repetitions that go unanswered before they mean more than a lost packet.
+const REPEATED: u32 = 3;
+
+/// In their order; empty if nothing befell it.
+pub(super) fn events(connection: &Connection) -> Vec<WireEvent> {
+    let mut events = Vec::new();
+    match connection.opening {
+        Opening::Handshake | Opening::Midstream => {}
+        _ => {
+            events.extend(not_connected(connection));
+            return events;
+        }
+    }
+    match connection.protocol {
+        Protocol::Tls => events.extend(tls(connection)),
+        Protocol::WebSocket => {
+            // A RST leaves no room for the closing handshake (RFC 6455 §7.1.1).
+            if met(connection) == Met::Reset {
+                events.push(WireEvent::WebsocketCut);
+            }
+        }
+        Protocol::Http1 | Protocol::Unknown => http(connection, &mut events),
+        Protocol::Http2 | Protocol::Tunnel | Protocol::Opaque => {}
+    }
+    events
+}
+
+fn not_connected(connection: &Connection) -> Option<WireEvent> {
+    match connection.opening {
+        Opening::Refused => Some(WireEvent::ConnectRefused),
+        Opening::Unreachable => connection.icmp.as_deref().map(unreachable),
+        Opening::Unanswered | Opening::Rejected if connection.syn_retries >= ALL_SYN_RETRIES => {
+            Some(WireEvent::ConnectUnansweredToTheEnd)
+        }
+        Opening::Unanswered if connection.teardown.how != How::Open => {
+            Some(WireEvent::ConnectUnanswered)
+        }
+        // An answer that came when nobody waited for it any more.
+        Opening::Rejected if connection.syn_retries > 0 => Some(WireEvent::ConnectUnanswered),
+        _ => None,
+    }
+}
+
+/// What an ICMP error makes of `connect` (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3.1).
+fn unreachable(quote: &Quote) -> WireEvent {
+    if quote.reporter.is_ipv4() {
+        match quote.icmp_code {
+            0 | 6 | 11 => WireEvent::NetUnreachable,
+            3 => WireEvent::PortUnreachable,
+            9 | 10 | 13 => WireEvent::AdminProhibited,
+            _ => WireEvent::HostUnreachable,
+        }
+    } else {
+        match quote.icmp_code {
+            0 => WireEvent::NetUnreachable,
+            1 | 5 | 6 => WireEvent::AdminProhibited,
+            4 => WireEvent::PortUnreachable,
+            _ => WireEvent::HostUnreachable,
+        }
+    }
+}
+
+/// What ended the connection for the client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Met {
+    /// The server's FIN, first of all.
+    Fin,
+    /// A RST from the server, or in its name.
+    Reset,
+    /// Nothing: it left.
+    Left,
+    /// Nothing, and it waits.
+    Silence,
+    /// The capture ends first.
+    Open,
+}
+
+fn met(connection: &Connection) -> Met {
+    let teardown = &connection.teardown;
+    let server = Who::Server as usize;
+    let effective = |event: &CloseEvent| event.kind != Some(ResetKind::Stale);
+    let reset = connection.reset[server].filter(effective);
+    let first = match (connection.fin[server], reset) {
+        (Some(fin), Some(reset)) if reset.mark < fin.mark => Met::Reset,
+        (Some(_), _) => Met::Fin,
+        (None, Some(_)) => Met::Reset,
+        (None, None) => Met::Silence,
+    };
+    match (teardown.by, teardown.how) {
+        (_, How::Open) => Met::Open,
+        (_, How::Silence) => Met::Silence,
+        (By::Client | By::Both, _) => Met::Left,
+        _ => first,
+    }
+}
+
+fn tls(connection: &Connection) -> Option<WireEvent> {
+    let begun = connection.teardown.phase == Phase::TlsHandshake;
+    let answered = connection.sent[Who::Server as usize].bytes > 0;
+    match met(connection) {
+        Met::Fin if begun => Some(WireEvent::TlsFinAfterHello),
+        Met::Reset if begun => Some(WireEvent::TlsRstAfterHello),
+        Met::Left if begun && !answered => Some(WireEvent::TlsHandshakeSilent),
+        Met::Reset => Some(WireEvent::TlsRstBeforeResponse),
+        _ => None,
+    }
+}
+
+fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
+    let exchanges = &connection.exchanges;
+    for (at, exchange) in exchanges.iter().enumerate() {
+        // What was followed by another exchange was taken for good.
+        let next = exchanges.get(at + 1);
+        let taken = next.is_some_and(|next| next.response.is_some() && next.request.is_some());
+        if !taken {
+            let left_at_once = !exchange.is_complete() || !exchange.response_faults().is_empty();
+            if left_at_once {
+                grammar::response(exchange, events);
+            }
+        }
+        if let Some(event) = answered(exchange) {
+            events.push(event);
+        }
+    }
+    match exchanges.iter().position(|it| !it.is_complete()) {
+        Some(at) => events.extend(owed(connection, at)),
+        None if exchanges.is_empty() => events.extend(unasked(connection)),
+        None => {}
+    }
+    if met(connection) == Met::Silence {
+        let sent = &connection.sent[Who::Client as usize];
+        if sent.bytes > sent.acknowledged && sent.retransmitted >= REPEATED {
+            events.push(WireEvent::RetransmissionsExhausted);
+        } else if sent.keep_alives >= REPEATED {
+            events.push(WireEvent::KeepAliveUnanswered);
+        }
+    }
+}
+
+/// A complete response that is an error to the client's library and not to its caller.
+fn answered(exchange: &Exchange) -> Option<WireEvent> {
+    let request = exchange.request.as_ref()?;
+    match (request.method, exchange.status()?) {
+        (Method::Connect, 403) => Some(WireEvent::Proxy403),
+        (Method::Connect, 407) => Some(WireEvent::Proxy407),
+        (Method::Connect, 502) => Some(WireEvent::Proxy502),
+        (Method::Connect, 503) => Some(WireEvent::Proxy503),
+        (Method::Connect, 504) => Some(WireEvent::Proxy504),
+        (_, 417) if exchange.request_fields(FieldName::Expect).next().is_some() => {
+            Some(WireEvent::Expect417)
+        }
+        _ => None,
+    }
+}
+
+/// Nothing was asked.
+fn unasked(connection: &Connection) -> Option<WireEvent> {
+    let silent = connection.sent.iter().all(|sent| sent.bytes == 0);
+    let fresh = silent && connection.teardown.at.since(connection.first.time) < IDLE;
+    match met(connection) {
+        Met::Fin if fresh => Some(WireEvent::FinAfterAccept),
+        Met::Reset if fresh => Some(WireEvent::RstAfterAccept),
+        _ => None,
+    }
+}
+
+/// What came instead of the rest of an exchange.
+fn owed(connection: &Connection, at: usize) -> Vec<WireEvent> {
+    let Some(exchange) = connection.exchanges.get(at) else {
+        return Vec::new();
+    };
+    let lost = exchange.rare.as_ref().is_some_and(|it| it.response_lost);
+    let Some(request) = exchange.request.as_ref().filter(|_| !lost) else {
+        return Vec::new();
+    };
+    let sent = !matches!(request.message.progress, Progress::Head | Progress::Body);
+    let unsafe_method = !request.method.is_idempotent();
+    let event = match (&exchange.response, met(connection)) {
+        (_, Met::Open | Met::Silence) => return Vec::new(),
+        (response, Met::Left) => {
+            return left(
+                connection,
+                &request.message,
+                response.as_ref().map(|it| &it.message),
+            );
+        }
+        (Some(response), Met::Reset) if response.message.is_complete() => {
+            WireEvent::EarlyResponseThenRst
+        }
+        (Some(response), how) => match cut(&response.message, exchange, how == Met::Fin) {
+            Some(event) => event,
+            None => return Vec::new(),
+        },
+        (None, Met::Fin) if request.method == Method::Connect => WireEvent::ProxyFin,
+        (None, Met::Reset) if request.method == Method::Connect => WireEvent::ProxyRst,
+        (None, how) if at > 0 => reused(connection, &request.message, how, unsafe_method),
+        (None, Met::Fin) => match connection.teardown.phase {
+            _ if !sent => WireEvent::FinWhileSending,
+            Phase::BeforeRequest => WireEvent::FinAfterAccept,
+            _ => WireEvent::FinBeforeResponse,
+        },
+        (None, Met::Reset) => match connection.teardown.phase {
+            _ if !sent => WireEvent::RstWhileSending,
+            Phase::BeforeRequest => WireEvent::RstAfterAccept,
+            _ => WireEvent::RstBeforeResponse,
+        },
+    };
+    vec![event]
+}
+
+/// A request on a connection that had served before got nothing. Whether the server had it, the client cannot know.
+fn reused(connection: &Connection, request: &Message, how: Met, unsafe_method: bool) -> WireEvent {
+    let event = match how {
+        Met::Reset => WireEvent::RaceRst,
+        _ => {
+            let round_trip = connection.connect_time.unwrap_or(USUAL_ROUND_TRIP);
+            let fin = connection.fin[Who::Server as usize].map(|fin| fin.mark);
+            let late = fin.is_some_and(|fin| {
+                request.first > fin && request.first.time.since(fin.time) > round_trip
+            });
+            // The FIN lay in the client's socket before it wrote.
+            if late {
+                WireEvent::IdleFin
+            } else {
+                WireEvent::RaceFin
+            }
+        }
+    };
+    if unsafe_method {
+        event.for_unsafe_method()
+    } else {
+        event
+    }
+}
+
+/// A response that ends too soon; `None` if it broke before, or nobody saw where.
+fn cut(response: &Message, exchange: &Exchange, fin: bool) -> Option<WireEvent> {
+    use WireEvent as E;
+    Some(match (response.progress, response.framing, fin) {
+        (Progress::Head, _, true) if exchange.status().is_none() => E::FinInStatusLine,
+        (Progress::Head, _, true) => E::FinInHeaders,
+        (Progress::Head, _, false) => E::RstInHeaders,
+        (Progress::Body, Framing::Length, true) => E::FinInBodyLength,
+        (Progress::Body, Framing::Length, false) => E::RstInBodyLength,
+        (Progress::Body, Framing::Chunked, true) => E::FinInChunk,
+        (Progress::Body, Framing::Chunked, false) => E::RstInChunk,
+        (Progress::Body, Framing::UntilClose, false) => E::RstInBodyUntilClose,
+        // How such a body ends nobody can tell, but a RST is no end.
+        (Progress::Broken, _, false) => E::RstInBodyLength,
+        _ => return None,
+    })
+}
+
+/// The client left before it had its answer.
+fn left(connection: &Connection, request: &Message, response: Option<&Message>) -> Vec<WireEvent> {
+    let since = response.map_or(request.last, |it| it.last.max(request.last));
+    let waited = connection.teardown.at.since(since.time);
+    let mut events = Vec::new();
+    if waited >= SHORTEST_LIMIT {
+        events.push(match response.map(|it| it.progress) {
+            None | Some(Progress::Head) => WireEvent::ServerSilent,
+            Some(_) => WireEvent::BodyStalled,
+        });
+    }
+    events.push(WireEvent::ClientAbort);
+    events
+}

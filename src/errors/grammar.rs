@@ -1,0 +1,101 @@
+//! What a message that breaks the grammar of HTTP/1 is to its reader.
+
+use crate::http::{Exchange, Fault, FaultRule, FieldName};
+use crate::knowledge::WireEvent;
+
+/// Transfer codings that are registered (RFC 9112 §7).
+const CODINGS: [&[u8]; 7] = [
+    b"chunked",
+    b"gzip",
+    b"x-gzip",
+    b"deflate",
+    b"compress",
+    b"x-compress",
+    b"identity",
+];
+
+/// Bytes of a head that the strictest common client takes: Node's `--max-http-header-size`.
+const MODEST_HEAD: u32 = 16 << 10;
+
+/// What the client meets in a response, in the order of its bytes. Readers differ in what they mind.
+pub(super) fn response(exchange: &Exchange, events: &mut Vec<WireEvent>) {
+    for fault in exchange.response_faults() {
+        events.extend(in_response(fault, exchange));
+    }
+    if has_unknown_coding(exchange) {
+        events.push(WireEvent::BadTransferEncoding);
+    }
+    let head = exchange.response.as_ref().map(|it| it.message.head_len);
+    if head.is_some_and(|length| length > MODEST_HEAD) {
+        events.push(WireEvent::HeaderTooLarge);
+    }
+}
+
+fn in_response(fault: &Fault, exchange: &Exchange) -> Option<WireEvent> {
+    use FaultRule as F;
+    use WireEvent as E;
+    let has = |byte: u8| fault.bytes.as_bytes().contains(&byte);
+    Some(match fault.rule {
+        F::StartLine => E::BadStatusLine,
+        F::Status => E::BadStatusCode,
+        F::Version => E::BadHttpVersion,
+        F::FieldName if has(b' ') => E::SpaceInHeaderName,
+        F::SpaceBeforeColon => E::SpaceBeforeColon,
+        F::NoColon => E::HeaderWithoutColon,
+        F::Nul => E::NulInHeader,
+        F::BareLf => E::BareLf,
+        F::ObsFold => E::ObsFold,
+        F::HeadTooLong => E::HeaderTooLarge,
+        F::ContentLength if fault.bytes.as_bytes().trim_ascii().starts_with(b"-") || has(b'-') => {
+            E::NegativeContentLength
+        }
+        F::ContentLength => E::BadContentLength,
+        F::DifferingLengths => E::DifferingLengths,
+        F::LengthAndEncoding => E::LengthAndChunked,
+        F::EncodingNotChunked => E::BadTransferEncoding,
+        F::ChunkedNotLast => E::RepeatedTransferEncoding,
+        F::ChunkSize | F::ChunkEnd => E::BadChunkSize,
+        F::ExcessBytes if matches!(exchange.status(), Some(204 | 304)) => E::BodyOn204,
+        F::ExcessBytes => E::ExcessBody,
+        _ => return None,
+    })
+}
+
+fn has_unknown_coding(exchange: &Exchange) -> bool {
+    let mut fields = exchange.response_fields(FieldName::TransferEncoding);
+    fields.any(|field| {
+        let codings = field.value.as_bytes().split(|byte| *byte == b',');
+        let mut names = codings.map(|coding| {
+            let name = coding.split(|byte| *byte == b';').next();
+            name.unwrap_or_default().trim_ascii()
+        });
+        names
+            .any(|name| !name.is_empty() && !CODINGS.iter().any(|it| it.eq_ignore_ascii_case(name)))
+    })
+}
+
+/// What the server meets in a request that it turned down.
+pub(super) fn request(exchange: &Exchange, events: &mut Vec<WireEvent>) {
+    use FaultRule as F;
+    use WireEvent as E;
+    for fault in exchange.request_faults() {
+        events.push(match fault.rule {
+            F::StartLine | F::Version | F::Target => E::RequestBadLine,
+            F::ContentLength => E::RequestBadLength,
+            F::DifferingLengths => E::RequestDifferingLengths,
+            F::LengthAndEncoding => E::RequestLengthAndChunked,
+            F::EncodingNotChunked | F::ChunkedNotLast => E::RequestBadEncoding,
+            F::ChunkSize | F::ChunkEnd => E::RequestBadChunk,
+            F::HeadTooLong => E::RequestHeaderTooLarge,
+            F::ExcessBytes | F::RepeatedLength | F::EncodingInOldVersion | F::LengthForbidden => {
+                continue;
+            }
+            _ => E::RequestBadHeader,
+        });
+    }
+    match exchange.status() {
+        Some(413) => events.push(E::RequestBodyTooLarge),
+        Some(431) => events.push(E::RequestHeaderTooLarge),
+        _ => {}
+    }
+}

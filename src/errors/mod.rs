@@ -1,0 +1,115 @@
+//! Floor 10½: what the programs at both ends of a connection will have in their logs.
+//!
+//! What comes in is one settled [`Connection`]; what goes out is, for each side, the texts that its program prints,
+//! or the usual suspects' where no header names the program. `client` and `server` derive the wire events that each side's
+//! application met, in their order; `grammar` what a broken message is to its reader; `voice` who speaks. The texts
+//! themselves are [`knowledge`](crate::knowledge).
+//!
+//! Only what one side *met* counts, which may differ from what happened: a server that closes in order is an error to a
+//! client that was just writing. A connection on which nothing was owed has no events. Left out, because the record does
+//! not hold it: alerts and certificates of TLS, streams of HTTP/2, Close frames of a WebSocket, contents of bodies.
+
+mod client;
+mod grammar;
+mod server;
+mod voice;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::connection::{Connection, Who};
+use crate::knowledge::{NamedBy, Prediction, Side, WireEvent, texts_of};
+use voice::Voice;
+
+/// What one program will have in its log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The program.
+    pub stack: &'static str,
+    /// Others that say the same; only of suspects.
+    pub also: Vec<&'static str>,
+    /// The type of the exception, or the kind of log.
+    pub kind: Option<&'static str>,
+    /// The text, variable parts as `…`; `None` where the program keeps the fault to itself.
+    pub text: Option<&'static str>,
+    /// The header that names the program; `None` of a suspect.
+    pub identified_by: Option<NamedBy>,
+    /// What else is to say, always there when there is no text.
+    pub note: Option<&'static str>,
+}
+
+/// Answers kept: a capture asks the same few questions hundreds of thousands of times, but versions come from packets
+/// and may differ in each.
+const MAX_KEPT: usize = 1024;
+
+/// What is asked of the tables.
+#[derive(PartialEq, Eq, Hash)]
+struct Question {
+    events: Vec<WireEvent>,
+    side: Side,
+    voice: Voice,
+}
+
+/// Predicts, and remembers what it predicted.
+#[derive(Default)]
+pub struct Predictor {
+    kept: HashMap<Question, Rc<[Told]>>,
+}
+
+impl Predictor {
+    /// What the program at this side of the connection will have in its log, likeliest first; empty if nothing befell it.
+    pub fn told(&mut self, connection: &Connection, who: Who) -> Rc<[Told]> {
+        let events = events(connection, who);
+        if events.is_empty() {
+            return Rc::default();
+        }
+        let question = Question {
+            events,
+            side: match who {
+                Who::Client => Side::Client,
+                Who::Server => Side::Server,
+            },
+            voice: Voice::of(connection, who),
+        };
+        if let Some(told) = self.kept.get(&question) {
+            return Rc::clone(told);
+        }
+        let told = question.answer();
+        if self.kept.len() >= MAX_KEPT {
+            self.kept.clear();
+        }
+        self.kept.insert(question, Rc::clone(&told));
+        told
+    }
+}
+
+impl Question {
+    fn answer(&self) -> Rc<[Told]> {
+        let by = self.voice.named_by();
+        let texts = texts_of(&self.events, self.side, self.voice.speaker());
+        texts.into_iter().map(|it| Told::new(it, by)).collect()
+    }
+}
+
+impl Told {
+    fn new(prediction: Prediction, by: Option<NamedBy>) -> Self {
+        let also = prediction.also.iter();
+        Self {
+            stack: prediction.product.name,
+            also: also.map(|it| it.name).collect(),
+            kind: prediction.kind,
+            text: prediction.text,
+            identified_by: by,
+            note: prediction.note,
+        }
+    }
+}
+
+/// What the application at this side met, in its order; empty if nothing befell it.
+#[must_use]
+pub fn events(connection: &Connection, who: Who) -> Vec<WireEvent> {
+    match who {
+        Who::Client => client::events(connection),
+        Who::Server => server::events(connection),
+    }
+}
