@@ -81,7 +81,7 @@ rule! {
     ///  0.041                     <~~  FIN
     ///  9.000  FIN                -->
     ///  9.010                     <--  ACK
-    ///  => findings none
+    ///  => findings capture-lost-packets
     /// ```
     ///
     /// # References
