@@ -359,8 +359,17 @@ fn is_orderly(live: &Live, by: By, how: How, phase: Phase, ended: Ended) -> bool
             .all(|exchange| exchange.is_complete())
     });
     // What was sent in the last moment of the capture is presumed to arrive.
-    let cut_off =
-        matches!(ended, Ended::Capture(end) if end.since(live.last.time) < ANSWERED_WITHIN);
+    let was_reset = peers.iter().any(|peer| effective_reset(peer).is_some());
+    let cut_off = !was_reset
+        && matches!(ended, Ended::Capture(end) if end.since(live.last.time) < ANSWERED_WITHIN);
+    // A close owes the other one's.
+    let both_closed = peers.iter().all(|peer| {
+        peer.fin().is_some()
+            || matches!(
+                peer.presumed(),
+                Standing::In(State::Closed | State::TimeWait)
+            )
+    });
     let all_arrived = cut_off
         || peers.iter().all(|peer| {
             let stream = peer.stream();
@@ -374,7 +383,7 @@ fn is_orderly(live: &Live, by: By, how: How, phase: Phase, ended: Ended) -> bool
         }
         How::Reset(_) | How::Silence | How::Open => true,
     };
-    nothing_owed && all_arrived && !by_reset
+    nothing_owed && all_arrived && (both_closed || cut_off) && !by_reset
 }
 
 fn certainty(
