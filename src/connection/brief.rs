@@ -70,6 +70,9 @@ pub struct Brief {
     pub idle: u32,
     /// The longest idleness, in milliseconds, after which the client used the connection again.
     pub reused_after: u32,
+    /// Milliseconds since the connection before on these addresses and ports, whose TIME-WAIT the server held and which
+    /// gave way; `None` if it did not, or there was none.
+    pub gave_way_after: Option<u32>,
     /// Time to live or hop limit of the client's first segment.
     pub client_ttl: u8,
     /// The client's state after its last segment.
@@ -140,6 +143,7 @@ impl From<&Connection> for Brief {
             asked: last.map_or(0, digest),
             waited: last.map_or(0, |last| waited(connection, last)),
             idle: last.map_or(0, |last| idle(connection, last)),
+            gave_way_after: gave_way(connection),
             client_ttl: connection.sent[client].ttl,
             client_state: connection.states[client],
             roles: connection.roles,
@@ -187,6 +191,13 @@ fn micros(time: Duration) -> u32 {
 
 fn millis(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// How long after its predecessor it was opened, past the server's TIME-WAIT.
+fn gave_way(connection: &Connection) -> Option<u32> {
+    let before = connection.predecessor.filter(|before| before.waits[1])?;
+    let opened = connection.opening == Opening::Handshake && connection.challenge.is_none();
+    opened.then(|| millis(connection.first.time.since(before.last.time)))
 }
 
 /// Of the last exchange: until the answer began, or until the close if it never did.

@@ -97,8 +97,14 @@ fn check(connection: &Connection) -> Verdict {
     } else {
         Certainty::Possible
     };
+    // Whoever has closed and left wants no more; at most the sender's socket lingers.
+    let left = connection.fin[who.other() as usize].is_some_and(|fin| fin.mark <= it.again);
     Verdict::Found(Box::new(Story {
-        severity: Severity::Error,
+        severity: if left {
+            Severity::Warning
+        } else {
+            Severity::Error
+        },
         certainty,
         summary: "bytes were sent again and again, without an answer".to_owned(),
         message: format!(
@@ -116,4 +122,24 @@ fn check(connection: &Connection) -> Verdict {
         ],
         remedies: RULE.remedies(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::proof;
+    use super::*;
+
+    #[test]
+    fn whoever_has_closed_and_left_lost_nothing() {
+        for (last, severity) in [
+            ("GET / -->", Severity::Error),
+            ("GET / FIN -->", Severity::Warning),
+        ] {
+            let again = "+400ms <-- again [lost]\n".repeat(5);
+            let text = format!("SYN -->\n<-- SYN\n{last}\n<-- 200 \"x\" [lost]\n{again}");
+            let all = proof::run(&text.parse().expect("a ladder")).findings;
+            let own = all.iter().find(|it| it.rule == RULE.name);
+            assert_eq!(own.map(|it| it.severity), Some(severity), "{last}");
+        }
+    }
 }

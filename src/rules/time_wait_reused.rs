@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::Severity;
 use super::measure::{shows, span};
-use super::rule::{Check, Story, Verdict, rule};
+use super::rule::{Check, Found, Story, rule};
 use crate::certainty::Certainty;
-use crate::connection::{Connection, Opening};
+use crate::connection::Brief;
+use crate::hosts::{Hosts, Measured};
 
 rule! {
     /// # What happened
@@ -61,40 +62,52 @@ rule! {
     ///
     /// RFC 6191 §2; RFC 9293 §3.6.1, MAY-2.
     pub(super) RULE: "time-wait-reused", Severity::Note,
-    "a port was used again while the server held its TIME-WAIT", Check::Connection(check)
+    "a port was used again while the server held its TIME-WAIT", Check::Hosts(check)
 }
 
 /// The longest TIME-WAIT in use (RFC 9293 §3.4.2, Windows).
 const TIME_WAIT: Duration = Duration::from_secs(240);
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(before) = connection.predecessor else {
-        return Verdict::Clear;
-    };
-    let gap = connection.first.time.since(before.last.time);
-    if !before.waits[1]
-        || gap >= TIME_WAIT
-        || connection.opening != Opening::Handshake
-        || connection.challenge.is_some()
-    {
-        return Verdict::Clear;
+fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for dealings in hosts.busy(2) {
+        let mut again = dealings.connections;
+        again.retain(|it| gap(it).is_some_and(|gap| gap < TIME_WAIT));
+        let gaps = again.iter().filter_map(|it| gap(it));
+        if let Some(gaps) = Measured::of(gaps.collect()) {
+            found.push(Found::of(story(&again, gaps), &again));
+        }
     }
-    Verdict::Found(Box::new(Story {
+    found
+}
+
+fn gap(it: &Brief) -> Option<Duration> {
+    it.gave_way_after
+        .map(|millis| Duration::from_millis(millis.into()))
+}
+
+fn story(again: &[&Brief], gaps: Measured) -> Story {
+    let after = match gaps.count {
+        1 => format!(
+            "The port was used again {} after its last connection",
+            span(gaps.median)
+        ),
+        count => format!(
+            "Ports were used again {count} times, {} to {} after their last connections",
+            span(gaps.range.0),
+            span(gaps.range.1)
+        ),
+    };
+    Story {
         severity: Severity::Note,
-        certainty: if gap < TIME_WAIT / 4 {
+        certainty: if gaps.range.1 < TIME_WAIT / 4 {
             Certainty::Certain
         } else {
             Certainty::Likely
         },
         summary: "ports were used again while the server held their TIME-WAIT".to_owned(),
-        message: format!(
-            "The port was used again {} after its last connection, whose TIME-WAIT the server held; it gave way.",
-            span(gap)
-        ),
-        evidence: vec![
-            shows(before.last, "the last of the old connection"),
-            shows(connection.first, "SYN on the same addresses and ports"),
-        ],
+        message: format!("{after}, whose TIME-WAIT the server held; it gave way."),
+        evidence: vec![shows(again[0].first, "SYN on the same addresses and ports")],
         remedies: RULE.remedies(),
-    }))
+    }
 }
