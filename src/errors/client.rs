@@ -7,6 +7,7 @@ use crate::connection::{By, CloseEvent, Connection, How, Opening, Phase, ResetKi
 use crate::decode::Quote;
 use crate::http::{Exchange, FieldName, Framing, Message, Method, Progress, Protocol};
 use crate::knowledge::WireEvent;
+use crate::mark::Mark;
 
 /// Nobody sets a time limit below this; a client that leaves sooner did not wait in vain.
 const SHORTEST_LIMIT: Duration = Duration::from_millis(100);
@@ -18,9 +19,22 @@ const USUAL_ROUND_TRIP: Duration = Duration::from_millis(100);
 const ALL_SYN_RETRIES: u16 = 6;
 /// Repetitions that go unanswered before they mean more than a lost packet.
 const REPEATED: u32 = 3;
+/// A TLS record that holds an alert and nothing else (RFC 8446 §5.1, §6).
+const PLAIN_ALERT: u64 = 7;
 
-/// In their order; empty if nothing befell it.
-pub(super) fn events(connection: &Connection) -> Vec<WireEvent> {
+/// What may have befallen it, likeliest first, each in the order it was met; empty if nothing did.
+pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
+    if connection.protocol == Protocol::Tls {
+        return tls(connection).iter().map(|it| vec![*it]).collect();
+    }
+    let events = events(connection);
+    if events.is_empty() {
+        return Vec::new();
+    }
+    vec![events]
+}
+
+fn events(connection: &Connection) -> Vec<WireEvent> {
     let mut events = Vec::new();
     match connection.opening {
         Opening::Handshake | Opening::Midstream => {}
@@ -30,7 +44,6 @@ pub(super) fn events(connection: &Connection) -> Vec<WireEvent> {
         }
     }
     match connection.protocol {
-        Protocol::Tls => events.extend(tls(connection)),
         Protocol::WebSocket => {
             // A RST leaves no room for the closing handshake (RFC 6455 §7.1.1).
             if met(connection) == Met::Reset {
@@ -38,7 +51,7 @@ pub(super) fn events(connection: &Connection) -> Vec<WireEvent> {
             }
         }
         Protocol::Http1 | Protocol::Unknown => http(connection, &mut events),
-        Protocol::Http2 | Protocol::Tunnel | Protocol::Opaque => {}
+        Protocol::Tls | Protocol::Http2 | Protocol::Tunnel | Protocol::Opaque => {}
     }
     events
 }
@@ -112,46 +125,106 @@ fn met(connection: &Connection) -> Met {
     }
 }
 
-fn tls(connection: &Connection) -> Option<WireEvent> {
-    let begun = connection.teardown.phase == Phase::TlsHandshake;
-    let answered = connection.sent[Who::Server as usize].bytes > 0;
+/// Which of several befell it cannot be told without reading the handshake: each is a story of its own, likeliest first.
+fn tls(connection: &Connection) -> &'static [WireEvent] {
+    use WireEvent as E;
+    let handshake = connection.teardown.phase == Phase::TlsHandshake;
+    let answer = connection.sent[Who::Server as usize].bytes;
     match met(connection) {
-        Met::Fin if begun => Some(WireEvent::TlsFinAfterHello),
-        Met::Reset if begun => Some(WireEvent::TlsRstAfterHello),
-        Met::Left if begun && !answered => Some(WireEvent::TlsHandshakeSilent),
-        Met::Reset => Some(WireEvent::TlsRstBeforeResponse),
-        _ => None,
+        Met::Open | Met::Silence => &[],
+        _ if handshake && answer == PLAIN_ALERT => &[
+            E::TlsAlertHandshakeFailure,
+            E::TlsAlertProtocolVersion,
+            E::TlsAlertUnrecognizedName,
+        ],
+        Met::Fin if handshake && answer == 0 => &[E::TlsFinAfterHello],
+        Met::Reset if handshake => &[E::TlsRstAfterHello],
+        Met::Left if handshake && answer == 0 => &[E::TlsHandshakeSilent],
+        // It had the server's messages and did not like them; a server that has sent its own and closes is told so.
+        Met::Left | Met::Fin if handshake => &[
+            E::TlsCertUntrusted,
+            E::TlsCertNameMismatch,
+            E::TlsCertExpired,
+        ],
+        Met::Reset => &[E::TlsRstBeforeResponse],
+        Met::Fin | Met::Left => &[],
     }
 }
 
 fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     let exchanges = &connection.exchanges;
+    let met = met(connection);
+    let owed = owed_at(connection, met);
     for (at, exchange) in exchanges.iter().enumerate() {
         // What was followed by another exchange was taken for good.
         let next = exchanges.get(at + 1);
         let taken = next.is_some_and(|next| next.response.is_some() && next.request.is_some());
-        if !taken {
-            let left_at_once = !exchange.is_complete() || !exchange.response_faults().is_empty();
-            if left_at_once {
-                grammar::response(exchange, events);
-            }
+        let clean = owed != Some(at) && exchange.response_faults().is_empty();
+        if !taken && !clean {
+            grammar::response(exchange, events);
         }
-        if let Some(event) = answered(exchange) {
-            events.push(event);
-        }
+        events.extend(answered(exchange));
     }
-    match exchanges.iter().position(|it| !it.is_complete()) {
-        Some(at) => events.extend(owed(connection, at)),
-        None if exchanges.is_empty() => events.extend(unasked(connection)),
+    let broken = !events.is_empty();
+    match owed {
+        Some(at) => events.extend(cut_off(connection, at, met)),
+        None if exchanges.is_empty() => events.extend(unasked(connection, met)),
         None => {}
     }
-    if met(connection) == Met::Silence {
-        let sent = &connection.sent[Who::Client as usize];
-        if sent.bytes > sent.acknowledged && sent.retransmitted >= REPEATED {
-            events.push(WireEvent::RetransmissionsExhausted);
-        } else if sent.keep_alives >= REPEATED {
-            events.push(WireEvent::KeepAliveUnanswered);
+    // A reader that overlooked what was broken waits for an end that does not come.
+    let waited = connection.teardown.at.since(last_byte(connection).time);
+    let misread = events.iter().any(|it| grammar::hides_the_end(*it));
+    if broken && owed.is_none() && met == Met::Left && misread && waited >= SHORTEST_LIMIT {
+        events.push(WireEvent::BodyStalled);
+    }
+    if met == Met::Silence {
+        events.extend(silence(connection, owed));
+    }
+}
+
+/// Where the last byte of the last message was seen.
+fn last_byte(connection: &Connection) -> Mark {
+    let last = connection.exchanges.last();
+    let request = last.and_then(|it| it.request.as_ref().map(|it| it.message.last));
+    let response = last.and_then(|it| it.response.as_ref().map(|it| it.message.last));
+    response.max(request).unwrap_or(connection.first)
+}
+
+/// The exchange that was not over when the connection ended for the client. What came after it had left came too late.
+fn owed_at(connection: &Connection, met: Met) -> Option<usize> {
+    let exchanges = &connection.exchanges;
+    let under_way = matches!(
+        connection.teardown.phase,
+        Phase::Request | Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody
+    );
+    let incomplete = exchanges.iter().position(|it| !it.is_complete());
+    match incomplete {
+        None if met == Met::Left && under_way && !half_closed(connection) => {
+            exchanges.len().checked_sub(1)
         }
+        at => at,
+    }
+}
+
+/// Whether the client's FIN only said that it had no more to ask (RFC 9293 §3.6): what came after it was taken.
+fn half_closed(connection: &Connection) -> bool {
+    connection.reset[Who::Client as usize].is_none()
+        && last_byte(connection).time > connection.teardown.at
+}
+
+fn silence(connection: &Connection, owed: Option<usize>) -> Option<WireEvent> {
+    let sent = &connection.sent[Who::Client as usize];
+    if sent.bytes > sent.acknowledged && sent.retransmitted >= REPEATED {
+        return Some(WireEvent::RetransmissionsExhausted);
+    }
+    if sent.keep_alives >= REPEATED {
+        return Some(WireEvent::KeepAliveUnanswered);
+    }
+    let exchange = connection.exchanges.get(owed?)?;
+    match exchange.response.as_ref().map(|it| it.message.progress) {
+        None | Some(Progress::Head) => Some(WireEvent::ServerSilent),
+        Some(Progress::Body) => Some(WireEvent::BodyStalled),
+        Some(_) => None,
     }
 }
 
@@ -172,10 +245,10 @@ fn answered(exchange: &Exchange) -> Option<WireEvent> {
 }
 
 /// Nothing was asked.
-fn unasked(connection: &Connection) -> Option<WireEvent> {
+fn unasked(connection: &Connection, met: Met) -> Option<WireEvent> {
     let silent = connection.sent.iter().all(|sent| sent.bytes == 0);
     let fresh = silent && connection.teardown.at.since(connection.first.time) < IDLE;
-    match met(connection) {
+    match met {
         Met::Fin if fresh => Some(WireEvent::FinAfterAccept),
         Met::Reset if fresh => Some(WireEvent::RstAfterAccept),
         _ => None,
@@ -183,7 +256,7 @@ fn unasked(connection: &Connection) -> Option<WireEvent> {
 }
 
 /// What came instead of the rest of an exchange.
-fn owed(connection: &Connection, at: usize) -> Vec<WireEvent> {
+fn cut_off(connection: &Connection, at: usize, met: Met) -> Vec<WireEvent> {
     let Some(exchange) = connection.exchanges.get(at) else {
         return Vec::new();
     };
@@ -192,8 +265,7 @@ fn owed(connection: &Connection, at: usize) -> Vec<WireEvent> {
         return Vec::new();
     };
     let sent = !matches!(request.message.progress, Progress::Head | Progress::Body);
-    let unsafe_method = !request.method.is_idempotent();
-    let event = match (&exchange.response, met(connection)) {
+    let event = match (&exchange.response, met) {
         (_, Met::Open | Met::Silence) => return Vec::new(),
         (response, Met::Left) => {
             return left(
@@ -211,7 +283,10 @@ fn owed(connection: &Connection, at: usize) -> Vec<WireEvent> {
         },
         (None, Met::Fin) if request.method == Method::Connect => WireEvent::ProxyFin,
         (None, Met::Reset) if request.method == Method::Connect => WireEvent::ProxyRst,
-        (None, how) if at > 0 => reused(connection, &request.message, how, unsafe_method),
+        (None, met) if at > 0 => {
+            let repeatable = request.method.is_idempotent();
+            return reused(connection, &request.message, met, repeatable);
+        }
         (None, Met::Fin) => match connection.teardown.phase {
             _ if !sent => WireEvent::FinWhileSending,
             Phase::BeforeRequest => WireEvent::FinAfterAccept,
@@ -227,28 +302,32 @@ fn owed(connection: &Connection, at: usize) -> Vec<WireEvent> {
 }
 
 /// A request on a connection that had served before got nothing. Whether the server had it, the client cannot know.
-fn reused(connection: &Connection, request: &Message, how: Met, unsafe_method: bool) -> WireEvent {
-    let event = match how {
-        Met::Reset => WireEvent::RaceRst,
-        _ => {
-            let round_trip = connection.connect_time.unwrap_or(USUAL_ROUND_TRIP);
-            let fin = connection.fin[Who::Server as usize].map(|fin| fin.mark);
-            let late = fin.is_some_and(|fin| {
-                request.first > fin && request.first.time.since(fin.time) > round_trip
-            });
-            // The FIN lay in the client's socket before it wrote.
-            if late {
-                WireEvent::IdleFin
-            } else {
-                WireEvent::RaceFin
-            }
-        }
-    };
-    if unsafe_method {
-        event.for_unsafe_method()
+fn reused(
+    connection: &Connection,
+    request: &Message,
+    met: Met,
+    repeatable: bool,
+) -> Vec<WireEvent> {
+    let mut events = Vec::new();
+    if met == Met::Reset {
+        events.push(WireEvent::RaceRst);
     } else {
-        event
+        let round_trip = connection.connect_time.unwrap_or(USUAL_ROUND_TRIP);
+        let fin = connection.fin[Who::Server as usize].map(|fin| fin.mark);
+        let late = fin.is_some_and(|fin| request.first.time.since(fin.time) > round_trip);
+        // The FIN lay in the client's socket before it wrote. One that looks for it would not have written here: what
+        // it says then, it says of a race.
+        if late {
+            events.push(WireEvent::IdleFin);
+        }
+        events.push(WireEvent::RaceFin);
     }
+    if !repeatable {
+        for event in &mut events {
+            *event = event.for_unsafe_method();
+        }
+    }
+    events
 }
 
 /// A response that ends too soon; `None` if it broke before, or nobody saw where.
@@ -271,9 +350,23 @@ fn cut(response: &Message, exchange: &Exchange, fin: bool) -> Option<WireEvent> 
 
 /// The client left before it had its answer.
 fn left(connection: &Connection, request: &Message, response: Option<&Message>) -> Vec<WireEvent> {
-    let since = response.map_or(request.last, |it| it.last.max(request.last));
-    let waited = connection.teardown.at.since(since.time);
+    let teardown = &connection.teardown;
+    // What was seen after it had left was not for it.
+    let response = response.filter(|it| it.first.time <= teardown.at);
+    let server = &connection.sent[Who::Server as usize];
     let mut events = Vec::new();
+    match response.map(|it| it.progress) {
+        // The snap length or a loss hides how far it came.
+        Some(Progress::Unseen) => return events,
+        // The server spoke, and no reader takes that for a response.
+        None if server.bytes > 0 && server.missing == 0 && connection.exchanges.len() == 1 => {
+            let unread = connection.exchanges.iter().all(|it| it.response.is_none());
+            events.extend(unread.then_some(WireEvent::BadStatusLine));
+        }
+        _ => {}
+    }
+    let since = response.map_or(request.last, |it| it.last.max(request.last));
+    let waited = teardown.at.since(since.time);
     if waited >= SHORTEST_LIMIT {
         events.push(match response.map(|it| it.progress) {
             None | Some(Progress::Head) => WireEvent::ServerSilent,

@@ -31,6 +31,24 @@ pub(super) fn response(exchange: &Exchange, events: &mut Vec<WireEvent>) {
     }
 }
 
+/// Whether a reader that overlooks it looks for the end of the message in another place than it was meant to be.
+pub(super) fn hides_the_end(event: WireEvent) -> bool {
+    use WireEvent as E;
+    matches!(
+        event,
+        E::HeaderWithoutColon
+            | E::SpaceBeforeColon
+            | E::SpaceInHeaderName
+            | E::LengthAndChunked
+            | E::DifferingLengths
+            | E::BadContentLength
+            | E::NegativeContentLength
+            | E::BadTransferEncoding
+            | E::RepeatedTransferEncoding
+            | E::BadChunkSize
+    )
+}
+
 fn in_response(fault: &Fault, exchange: &Exchange) -> Option<WireEvent> {
     use FaultRule as F;
     use WireEvent as E;

@@ -14,6 +14,9 @@ mod grammar;
 mod server;
 mod voice;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -42,10 +45,13 @@ pub struct Told {
 /// and may differ in each.
 const MAX_KEPT: usize = 1024;
 
+/// Suspects to name where no header says who speaks.
+const SUSPECTS: usize = 8;
+
 /// What is asked of the tables.
 #[derive(PartialEq, Eq, Hash)]
 struct Question {
-    events: Vec<WireEvent>,
+    stories: Vec<Vec<WireEvent>>,
     side: Side,
     voice: Voice,
 }
@@ -59,12 +65,12 @@ pub struct Predictor {
 impl Predictor {
     /// What the program at this side of the connection will have in its log, likeliest first; empty if nothing befell it.
     pub fn told(&mut self, connection: &Connection, who: Who) -> Rc<[Told]> {
-        let events = events(connection, who);
-        if events.is_empty() {
+        let stories = stories(connection, who);
+        if stories.is_empty() {
             return Rc::default();
         }
         let question = Question {
-            events,
+            stories,
             side: match who {
                 Who::Client => Side::Client,
                 Who::Server => Side::Server,
@@ -86,8 +92,35 @@ impl Predictor {
 impl Question {
     fn answer(&self) -> Rc<[Told]> {
         let by = self.voice.named_by();
-        let texts = texts_of(&self.events, self.side, self.voice.speaker());
-        texts.into_iter().map(|it| Told::new(it, by)).collect()
+        let own = self
+            .stories
+            .iter()
+            .flatten()
+            .all(|it| server::is_own_failure(*it));
+        // Why a program failed by itself the wire does not show; only its own words are worth telling.
+        if own && by.is_none() {
+            return Rc::default();
+        }
+        let stories = self.stories.iter();
+        let mut each: Vec<_> = stories
+            .map(|events| texts_of(events, self.side, self.voice.speaker()).into_iter())
+            .collect();
+        let most = if by.is_some() { usize::MAX } else { SUSPECTS };
+        let mut told: Vec<Told> = Vec::new();
+        // In turns, as one story is nearly as likely as the next.
+        loop {
+            let turn: Vec<_> = each.iter_mut().filter_map(Iterator::next).collect();
+            if turn.is_empty() || told.len() >= most {
+                break;
+            }
+            for prediction in turn {
+                let one = Told::new(prediction, by);
+                if told.len() < most && !told.contains(&one) {
+                    told.push(one);
+                }
+            }
+        }
+        told.into()
     }
 }
 
@@ -105,11 +138,12 @@ impl Told {
     }
 }
 
-/// What the application at this side met, in its order; empty if nothing befell it.
+/// What the application at this side may have met, likeliest first, each story in its order; empty if nothing befell it.
+/// There are several only where the record does not tell which.
 #[must_use]
-pub fn events(connection: &Connection, who: Who) -> Vec<WireEvent> {
+pub fn stories(connection: &Connection, who: Who) -> Vec<Vec<WireEvent>> {
     match who {
-        Who::Client => client::events(connection),
-        Who::Server => server::events(connection),
+        Who::Client => client::stories(connection),
+        Who::Server => server::stories(connection),
     }
 }

@@ -14,8 +14,24 @@ const STALLED: Duration = Duration::from_secs(1);
 /// Repetitions that go unanswered before they mean more than a lost packet.
 const REPEATED: u32 = 3;
 
-/// In their order; empty if nothing befell it.
-pub(super) fn events(connection: &Connection) -> Vec<WireEvent> {
+/// What befell it, in the order it was met; empty if nothing did.
+pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
+    let events = events(connection);
+    if events.is_empty() {
+        return Vec::new();
+    }
+    vec![events]
+}
+
+/// Whether the server brought it about by itself: what it met then no packet shows.
+pub(super) const fn is_own_failure(event: WireEvent) -> bool {
+    matches!(
+        event,
+        WireEvent::ServerTimeLimit | WireEvent::ServerWorkerLost | WireEvent::ServerAbortsResponse
+    )
+}
+
+fn events(connection: &Connection) -> Vec<WireEvent> {
     let mut events = Vec::new();
     // Before the handshake is complete no application knows of the connection.
     if !matches!(connection.opening, Opening::Handshake | Opening::Midstream) {

@@ -14,7 +14,7 @@ use super::line::{Line, Table, Tone, bytes, count, number};
 use super::story::{self, story};
 use super::view::View;
 use crate::certainty::Certainty;
-use crate::connection::{Connection, How};
+use crate::connection::{Connection, How, Who};
 use crate::decode::Skip;
 use crate::escape::escape;
 use crate::hosts::{RangeBasis, Sockets};
@@ -519,7 +519,9 @@ impl<'v, 'a> Page<'v, 'a> {
         if self.view.shows_all() {
             sheet.heading("Connections")?;
             for connection in self.view.shown() {
-                let body = Line::from(story(connection)).plain(self.findings_of(connection));
+                let body = Line::from(story(connection))
+                    .plain(self.logs(connection))
+                    .plain(self.findings_of(connection));
                 sheet.item(&self.lead(connection), &body)?;
             }
             return Ok(());
@@ -531,6 +533,7 @@ impl<'v, 'a> Page<'v, 'a> {
         sheet.heading("Connections that deserve a look")?;
         for group in groups.iter().take(MOST) {
             let body = Line::from(story(group.first))
+                .plain(self.logs(group.first))
                 .plain(alike(group))
                 .plain(self.findings_of(group.first));
             sheet.item(&self.lead(group.first), &body)?;
@@ -545,6 +548,29 @@ impl<'v, 'a> Page<'v, 'a> {
             sheet.paragraph(&told.into())?;
         }
         Ok(())
+    }
+
+    /// What will be in the two logs: the named program's text, or the likeliest suspect's.
+    fn logs(&self, connection: &Connection) -> String {
+        let mut logs = String::new();
+        for (who, side) in [(Who::Client, "client"), (Who::Server, "server")] {
+            let told = self.view.told(connection, who);
+            let Some(first) = told.first() else {
+                continue;
+            };
+            let stack = first.stack;
+            logs += &match (first.text, first.identified_by) {
+                (Some(text), Some(_)) => format!(" The {side}'s log ({stack}) will say: “{text}”."),
+                (Some(text), None) => {
+                    format!(" The {side}'s log will say, if it is {stack}: “{text}”.")
+                }
+                (None, _) => format!(
+                    " The {side}'s log ({stack}) will say nothing: {}.",
+                    first.note.unwrap_or("it reports no error")
+                ),
+            };
+        }
+        logs
     }
 
     fn lead(&self, connection: &Connection) -> Line {

@@ -1,0 +1,169 @@
+use super::*;
+use crate::rules::proof;
+
+const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
+
+/// The first text for each side of the last connection, `-` where there is none.
+fn first(ladder: &str) -> [String; 2] {
+    let proof = proof::run(&ladder.parse().expect("a ladder"));
+    let connection = proof.connections.last().expect("a connection");
+    Who::BOTH.map(|who| {
+        let told = Predictor::default().told(connection, who);
+        let first = told.first();
+        first.map_or("-".to_owned(), |it| {
+            format!("{}: {}", it.stack, it.text.unwrap_or("-"))
+        })
+    })
+}
+
+#[track_caller]
+fn check(ladder: &str, client: &str) {
+    let ladder = format!("{OPEN}{ladder}");
+    assert_eq!(first(&ladder)[0], client, "{ladder}");
+}
+
+/// A request of curl.
+const CURL: &str = "GET / [user-agent=curl/7.88.1] -->\n<-- ACK\n";
+/// One that was answered, and nothing owed.
+const SERVED: &str = "GET / [user-agent=python-requests/2.34.2] -->\n<-- 200 \"one\"\nACK -->\n";
+
+#[test]
+fn a_named_client_says_what_befell_it() {
+    let cases = [
+        ("<-- FIN", "curl: curl: (52) Empty reply from server"),
+        (
+            "<-- RST",
+            "curl: curl: (56) Recv failure: Connection reset by peer",
+        ),
+        (
+            "+2s FIN -->",
+            "curl: curl: (28) Operation timed out after … milliseconds with … bytes received",
+        ),
+        (
+            "<-- 200 data 10 [length=30]\n<-- FIN",
+            "curl: curl: (18) transfer closed with … bytes remaining to read",
+        ),
+        (
+            "<-- 200 data 10 [length=30]\n<-- RST",
+            "curl: curl: (56) Recv failure: Connection reset by peer",
+        ),
+        (
+            "<-- \"SSH-2.0-x\\r\\n\\r\\n\"\nFIN -->",
+            "curl: curl: (1) Received HTTP/0.9 when not allowed",
+        ),
+    ];
+    for (end, told) in cases {
+        check(&format!("{CURL}{end}"), told);
+    }
+}
+
+#[test]
+fn a_client_that_names_nobody_is_suspected() {
+    check("GET / -->\n<-- ACK\n<-- FIN", "node-http: socket hang up");
+    let refused = first("SYN -->\n<-- RST");
+    assert_eq!(
+        refused[0],
+        "curl: Failed to connect to … port … after … ms: Couldn't connect to server"
+    );
+    assert_eq!(refused[1], "-", "no application was asked");
+}
+
+#[test]
+fn a_reused_connection_is_told_from_a_fresh_one() {
+    // The FIN crossed the request, or lay there before it: a POST is not sent again in silence.
+    let post = "POST /2 \"x\" [user-agent=python-requests/2.34.2] -->\n";
+    check(
+        &format!("{SERVED}+5s <-- FIN\n+1s {post}<-- RST [noack]"),
+        "python-requests: ('Connection aborted.', RemoteDisconnected('Remote end closed connection without response'))",
+    );
+    check(
+        &format!("{SERVED}+5s {post}<-- RST"),
+        "python-requests: ('Connection aborted.', ConnectionResetError(104, 'Connection reset by peer'))",
+    );
+}
+
+#[test]
+fn the_server_hears_of_a_client_that_leaves() {
+    let served = "GET /1 -->\n<-- 200 \"one\" [server=nginx/1.22.1]\nACK -->\n";
+    let left = first(&format!("{OPEN}{served}GET /2 -->\n<-- ACK\n+2s FIN -->"));
+    assert!(left[1].starts_with("nginx: "), "{left:?}");
+}
+
+#[test]
+fn why_a_server_fails_only_a_named_one_tells() {
+    let ends = |fields: &str| {
+        let served = format!("GET /1 -->\n<-- 200 \"one\"{fields}\nACK -->\n");
+        first(&format!("{OPEN}{served}GET /2 -->\n<-- ACK\n+30s <-- RST"))[1].clone()
+    };
+    assert_eq!(
+        ends(" [server=gunicorn]"),
+        "gunicorn: WORKER TIMEOUT (pid:…)"
+    );
+    assert_eq!(ends(""), "-");
+}
+
+#[test]
+fn what_ends_in_order_is_in_no_log() {
+    let fine = [
+        format!("{OPEN}{SERVED}"),
+        format!("{OPEN}{SERVED}+1s FIN -->\n<-- FIN\nACK -->"),
+        format!("{OPEN}{SERVED}+5s <-- FIN\nFIN -->\n<-- ACK"),
+        format!("{OPEN}{SERVED}+5s <-- RST"),
+        format!("{OPEN}GET / [close] -->\n<-- 200 \"x\" [close] FIN\nFIN -->\n<-- ACK"),
+        format!("{OPEN}GET / -->\n<-- 200 data 5 [no-length]\n<-- FIN\nFIN -->\n<-- ACK"),
+        format!(
+            "{OPEN}GET / -->\nFIN -->\n<-- ACK\n+1s <-- 200 \"late\"\nACK -->\n<-- FIN\nACK -->"
+        ),
+        format!("{OPEN}GET / -->"),
+        format!("{OPEN}+5s <-- FIN"),
+        "SYN -->".to_owned(),
+    ];
+    for ladder in fine {
+        assert_eq!(first(&ladder), ["-", "-"], "{ladder}");
+    }
+}
+
+#[test]
+fn a_proxy_does_not_speak_with_its_clients_voice() {
+    let proof = |fields: &str| {
+        let ladder = format!("{OPEN}GET / [user-agent=curl/7.88.1{fields}] -->\n<-- ACK\n<-- RST");
+        let proof = proof::run(&ladder.parse().expect("a ladder"));
+        let told = Predictor::default().told(&proof.connections[0], Who::Client);
+        told.iter().filter_map(|it| it.identified_by).count()
+    };
+    assert!(proof("") > 0);
+    assert_eq!(proof(" via=x"), 0);
+}
+
+#[test]
+fn several_stories_share_the_suspects() {
+    let question = Question {
+        stories: vec![
+            vec![WireEvent::TlsCertUntrusted],
+            vec![WireEvent::TlsCertExpired],
+        ],
+        side: Side::Client,
+        voice: Voice::Unheard,
+    };
+    let told = question.answer();
+    assert_eq!(told.len(), SUSPECTS);
+    for (at, one) in told.iter().enumerate() {
+        assert!(!told[..at].contains(one), "{one:?}");
+    }
+}
+
+#[test]
+fn what_is_remembered_is_what_was_found() {
+    let run = |end: &str| {
+        let ladder = format!("{OPEN}{CURL}{end}");
+        let mut connections = proof::run(&ladder.parse().expect("a ladder")).connections;
+        connections.remove(0)
+    };
+    let mut predictor = Predictor::default();
+    for end in ["<-- FIN", "<-- RST", "<-- FIN"] {
+        let connection = run(end);
+        let fresh = Predictor::default().told(&connection, Who::Client);
+        assert_eq!(predictor.told(&connection, Who::Client), fresh, "{end}");
+    }
+    assert_eq!(predictor.kept.len(), 2);
+}
