@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::{Event, Sink};
 use crate::connection::{Brief, Connection};
 
-/// Connections of which a line is kept, on one shelf; sixteen times that in all: half a million, 130 bytes each.
-const MAX_BRIEFS: usize = 32_768;
+/// Connections of which a line is kept, on one shelf; sixteen times that in all: 327 680, under two hundred bytes each.
+const MAX_BRIEFS: usize = 20_480;
 /// Connections whose whole record is kept, on one shelf; sixteen times that in all: 327 680, half a kilobyte each,
 /// exchanges not counted.
 const MAX_RECORDS: usize = 20_480;

@@ -43,7 +43,7 @@ rule! {
     /// 90.010                     <--  FIN
     /// 90.020  ACK                -->
     ///  => 1: states FIN-WAIT-2 | CLOSE-WAIT
-    ///  => findings close-wait-leak
+    ///  => findings close-wait-leak preconnect-unused
     /// ```
     ///
     /// # Not this

@@ -81,7 +81,7 @@ rule! {
 const ENOUGH: u32 = 3;
 
 fn check(connection: &Connection) -> Verdict {
-    if connection.teardown.how != How::Fin || connection.teardown.orderly {
+    if connection.teardown.how != How::Fin {
         return not_yet(connection);
     }
     for who in Who::BOTH {

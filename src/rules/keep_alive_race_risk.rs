@@ -42,6 +42,7 @@ rule! {
     ///  9.910                     <--  FIN
     ///  9.920  FIN                -->
     ///  9.930                     <--  ACK
+    ///  => findings idle-timeout-close keep-alive-race-risk
     /// ```
     ///
     /// # Not this

@@ -73,7 +73,7 @@ rule! {
     ///  0.041                     <--  FIN
     ///  0.050  FIN                -->
     ///  0.060                     <--  ACK
-    ///  => findings none
+    ///  => findings capture-cut-short
     /// ```
     ///
     /// # References

@@ -37,7 +37,7 @@ rule! {
     ///  0.050  ACK                -->
     ///  0.060                     <--  data 1000 [seq=900000000]
     ///  0.061  RST [noack]        -->
-    ///  => findings nat-invalid-reset
+    ///  => findings client-left-mid-response nat-invalid-reset
     /// ```
     ///
     /// # Not this

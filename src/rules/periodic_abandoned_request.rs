@@ -43,6 +43,7 @@ rule! {
     ///  0.050                     <--  FIN
     ///  0.060  ACK                -->
     ///  => 1: teardown client fin waiting
+    ///  => findings half-close-taken-as-abort periodic-abandoned-request
     /// ```
     ///
     /// # Not this

@@ -88,7 +88,7 @@ rule! {
     ///  0.042                     <--  FIN
     ///  0.050  FIN                -->
     ///  0.060                     <--  ACK
-    ///  => findings none
+    ///  => findings capture-lost-packets
     /// ```
     ///
     /// Or only its beginning was kept:
@@ -102,7 +102,7 @@ rule! {
     ///  0.042                     <--  FIN
     ///  0.050  FIN                -->
     ///  0.060                     <--  ACK
-    ///  => findings none
+    ///  => findings capture-cut-short
     /// ```
     ///
     /// The client left first:
