@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::{Event, Sink};
-use crate::connection::{Brief, Connection};
+use crate::connection::{Brief, Connection, Opening};
 
 /// Connections of which a line is kept, on one shelf; sixteen times that in all: 327 680, under two hundred bytes each.
 const MAX_BRIEFS: usize = 20_480;
@@ -13,6 +13,9 @@ const MAX_BRIEFS: usize = 20_480;
 /// exchanges not counted.
 const MAX_RECORDS: usize = 20_480;
 
+/// Whole records of connections that never got an answer, on one shelf; 65 536 in all. One tells as much as the next, and
+/// only floods and scans have more; the line of each is kept as that of any other.
+const MAX_UNANSWERED: usize = 4096;
 /// Exchanges that are kept with them, on one shelf; a million in all, a third of a kilobyte each. Connections beyond keep
 /// their verdict and lose their exchanges.
 const MAX_EXCHANGES: usize = 65_536;
@@ -44,6 +47,7 @@ pub(super) struct Shelf {
     pub(super) records: Vec<Connection>,
     pub(super) let_go: u64,
     pub(super) exchanges: usize,
+    pub(super) unanswered: usize,
     pub(super) exchanges_let_go: u64,
 }
 
@@ -55,6 +59,7 @@ impl Shelf {
             records: Vec::new(),
             let_go: 0,
             exchanges: 0,
+            unanswered: 0,
             exchanges_let_go: 0,
         }
     }
@@ -81,6 +86,13 @@ impl Sink for Shelf {
             if self.records.len() >= MAX_RECORDS {
                 self.let_go += 1;
                 return;
+            }
+            if connection.opening == Opening::Unanswered {
+                if self.unanswered >= MAX_UNANSWERED {
+                    self.let_go += 1;
+                    return;
+                }
+                self.unanswered += 1;
             }
             let exchanges = connection.exchanges.len();
             if self.exchanges + exchanges > MAX_EXCHANGES {
