@@ -102,7 +102,9 @@ fn check(connection: &Connection) -> Verdict {
     .adds(answer)
     .adds(more)
     .shows(
-        message.map(|message| message.first),
+        message
+            .map(|message| message.first)
+            .or(Some(connection.first)),
         format!("the client's message: {}", fault.rule.text()),
     )
     .about(connection)

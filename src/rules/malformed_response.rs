@@ -199,7 +199,12 @@ fn check(connection: &Connection) -> Verdict {
     .adds(split)
     .adds(more)
     .shows(
-        message.map(|message| message.first),
+        // An interim response has no record of its own but its end; of one that broke off, there is the request.
+        message
+            .map(|message| message.first)
+            .or_else(|| Some(exchange.rare.as_ref()?.interim.first()?.at))
+            .or_else(|| Some(exchange.request.as_ref()?.message.last))
+            .or(Some(connection.last)),
         format!("the {}'s message: {}", side(Who::Server), fault.rule.text()),
     )
     .about(connection)
