@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use hangup::capture::{self, Batch, Fill, OpenOptions};
 use hangup::connection::Connection;
 use hangup::decode::{Decoded, Decoder, Flags};
-use hangup::engine::{Engine, Event, Settings, Sink};
+use hangup::engine::{Engine, Event, Sink};
 use hangup::ladder::{Ladder, Line, OwnedFrame, Recorder, Reticence, frames, parse};
 use hangup::mark::FrameNumber;
 use hangup::rules::{ladders, proof};
@@ -157,7 +157,7 @@ impl Painter {
             reticence,
             ..Self::default()
         };
-        let mut engine = Engine::new(&Settings::default());
+        let mut engine = Engine::new();
         for frame in frames {
             engine.frame(&frame.frame(), &mut painter);
         }
@@ -360,7 +360,7 @@ fn captured_connections_can_be_drawn() {
         let mut source =
             capture::open(std::slice::from_ref(&path), &OpenOptions::default()).expect("it opens");
         let mut painter = Painter::default();
-        let mut engine = Engine::new(&Settings::default());
+        let mut engine = Engine::new();
         let mut batch = Batch::default();
         while source.fill(&mut batch).expect("it reads") != Fill::End {
             for frame in batch.frames() {

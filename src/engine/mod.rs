@@ -9,8 +9,6 @@ mod partition;
 mod shelf;
 mod stats;
 
-use std::time::Duration;
-
 use crate::capture::{CaptureError, Fill, Frame, Source};
 use crate::connection::{Brief, Connection};
 use crate::decode::{Decoded, Decoder, Segment, Skip};
@@ -31,22 +29,11 @@ pub use stats::{Bound, Stats};
 pub(crate) const PARTITIONS: usize = 16;
 
 /// What can be set.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Settings {
-    /// How long a TIME-WAIT lasts. The RFC says 2 MSL = 4 minutes (RFC 9293 §3.4.2); Linux has 60 s.
-    pub time_wait: Duration,
     /// Which settled connections [`analyse`] keeps whole.
     pub keep: Keep,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            time_wait: Duration::from_secs(60),
-            keep: Keep::All,
-        }
-    }
 }
 
 /// What the engine says.
@@ -100,10 +87,16 @@ pub struct Engine {
     stats: Stats,
 }
 
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Engine {
     /// An engine that has seen nothing.
     #[must_use]
-    pub fn new(_settings: &Settings) -> Self {
+    pub fn new() -> Self {
         Self {
             decoder: Decoder::new(),
             partitions: (0..PARTITIONS).map(|_| Partition::new()).collect(),

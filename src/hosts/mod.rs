@@ -16,6 +16,9 @@ pub use sockets::{MAX_PAIRS, sockets};
 use crate::decode::Endpoint;
 use crate::time::Timestamp;
 
+/// How long a TIME-WAIT lasts unless somebody knows better: Linux. The RFC says 2 MSL = 4 minutes (RFC 9293 §3.4.2).
+pub const TIME_WAIT: Duration = Duration::from_secs(60);
+
 /// What a capture cannot show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {

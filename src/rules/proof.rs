@@ -9,7 +9,7 @@ use std::fmt;
 use super::{Facts, Finding, Sight, evaluate};
 use crate::capture::Loss;
 use crate::connection::{Brief, By, Connection, How, Standing, Who};
-use crate::engine::{Engine, Event, Settings, Sink, Stats};
+use crate::engine::{Engine, Event, Sink, Stats};
 use crate::hosts;
 use crate::http::{Ending, Outcome};
 
@@ -60,7 +60,7 @@ impl Proof {
 #[must_use]
 pub fn run(ladder: &Ladder) -> Proof {
     let frames = frames(ladder);
-    let mut engine = Engine::new(&Settings::default());
+    let mut engine = Engine::new();
     let mut witness = Witness {
         ladder,
         frames: &frames,
@@ -148,7 +148,7 @@ impl Witness<'_> {
             connection.id = id;
         }
         let settings = hosts::Settings {
-            time_wait: Settings::default().time_wait,
+            time_wait: hosts::TIME_WAIT,
             range: None,
         };
         let briefs: Vec<Brief> = self.proof.connections.iter().map(Brief::from).collect();

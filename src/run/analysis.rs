@@ -37,7 +37,6 @@ pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
         }))
     };
     let settings = Settings {
-        time_wait,
         keep,
         ..Settings::default()
     };

@@ -28,7 +28,7 @@ pub(super) fn ladder(asked: &cli::Ladder) -> Result<String> {
         wanted: &wanted,
     };
     let mut source = capture::open(&asked.files, &options)?;
-    let mut engine = Engine::new(&settings);
+    let mut engine = Engine::new();
     let mut batch = Batch::default();
     let mut progress = Progress::new();
     let mut frames = 0;

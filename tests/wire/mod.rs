@@ -11,7 +11,7 @@ use hangup::capture::{
     Batch, CaptureError, Fill, Frame, FrameNumber, LinkType, Loss, OpenOptions, Source, open,
 };
 use hangup::connection::Connection;
-use hangup::engine::{Engine, Settings, Stats};
+use hangup::engine::{Engine, Stats};
 use hangup::time::Timestamp;
 
 pub const FIN: u8 = 0x01;
@@ -98,7 +98,7 @@ impl Packet {
 
 /// Runs frames through the engine on this thread.
 pub fn run(shots: &[Shot]) -> (Vec<Connection>, Stats) {
-    let mut engine = Engine::new(&Settings::default());
+    let mut engine = Engine::new();
     let mut connections = Vec::new();
     for (number, shot) in (1..).zip(shots) {
         engine.frame(&shot.frame(number), &mut connections);
