@@ -2,6 +2,9 @@
 
 #[cfg(test)]
 pub(crate) mod sample;
+mod watch;
+
+pub use watch::{Progress, Stage, Watch};
 
 use crate::capture::Loss;
 use crate::connection::{Brief, Connection};
