@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::catalogue::CATALOGUE;
-use super::rule::{Check, Found, Story, Verdict};
+use super::ending::{Ending, ending};
+use super::rule::{Check, Found, Rule, Story, Verdict};
+use super::telling::not_yet;
 use super::{Finding, Severity, Sight};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, Connection};
@@ -61,10 +63,25 @@ const STORY: [&str; 6] = [
 /// Whether any rule finds something on this connection by itself: what is worth keeping whole.
 #[must_use]
 pub fn concerns(connection: &Connection) -> bool {
-    CATALOGUE.iter().any(|rule| match rule.check {
-        Check::Connection(check) => matches!(check(connection), Verdict::Found(_)),
-        Check::Sockets(_) | Check::Hosts(_) | Check::Capture(_) => false,
-    })
+    let ending = ending(connection);
+    let found = |rule: &Rule| look(rule, connection, ending.as_ref());
+    CATALOGUE
+        .iter()
+        .any(|rule| matches!(found(rule), Verdict::Found(_)))
+}
+
+/// What a rule says of one connection by itself.
+fn look(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
+    match (rule.check, ending) {
+        (Check::Connection(check), _) => check(connection),
+        (Check::Ending(readings, check), Some(ending)) if readings.contains(&ending.reading) => {
+            check(connection, ending)
+        }
+        (Check::Ending(..), None) => not_yet(connection),
+        (Check::Ending(..) | Check::Sockets(_) | Check::Hosts(_) | Check::Capture(_), _) => {
+            Verdict::Clear
+        }
+    }
 }
 
 /// Findings. Worst first, then by number of connections, then by first frame; numbered from 1.
@@ -72,11 +89,9 @@ pub fn concerns(connection: &Connection) -> bool {
 pub fn evaluate(facts: &Facts<'_>) -> Vec<Finding> {
     let mut all: BTreeMap<Same, Cases> = BTreeMap::new();
     for connection in facts.connections {
+        let ending = ending(connection);
         for (index, rule) in CATALOGUE.iter().enumerate() {
-            let Check::Connection(check) = rule.check else {
-                continue;
-            };
-            if let Verdict::Found(story) = check(connection) {
+            if let Verdict::Found(story) = look(rule, connection, ending.as_ref()) {
                 let same = (
                     index,
                     story.severity,
@@ -95,8 +110,17 @@ pub fn evaluate(facts: &Facts<'_>) -> Vec<Finding> {
             }
         }
     }
-    evaluate_sockets(facts.briefs, facts.sockets, &mut all);
-    evaluate_hosts(facts, &mut all);
+    // Both go through the lines of all connections, which takes a while when there are many.
+    let (of_sockets, of_hosts) = std::thread::scope(|scope| {
+        let of_sockets = scope.spawn(|| evaluate_sockets(facts.briefs, facts.sockets));
+        let of_hosts = evaluate_hosts(facts);
+        (of_sockets.join(), of_hosts)
+    });
+    match of_sockets {
+        Ok(found) => all.extend(found),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+    all.extend(of_hosts);
     let mut cases: Vec<(Same, Cases)> = all.into_iter().collect();
     cases.sort_by_key(|((rule, severity, ..), cases)| {
         (
@@ -148,7 +172,8 @@ fn join(findings: &mut [Finding]) {
     }
 }
 
-fn evaluate_hosts(facts: &Facts<'_>, all: &mut BTreeMap<Same, Cases>) {
+fn evaluate_hosts(facts: &Facts<'_>) -> BTreeMap<Same, Cases> {
+    let mut all = BTreeMap::new();
     let hosts = Hosts::new(facts.briefs, facts.sockets, facts.end);
     for (index, rule) in CATALOGUE.iter().enumerate() {
         let found = match rule.check {
@@ -163,7 +188,7 @@ fn evaluate_hosts(facts: &Facts<'_>, all: &mut BTreeMap<Same, Cases>) {
                 }],
                 Verdict::Clear | Verdict::NotYet => continue,
             },
-            Check::Connection(_) | Check::Sockets(_) => continue,
+            Check::Connection(_) | Check::Ending(..) | Check::Sockets(_) => continue,
         };
         for it in found {
             let (severity, certainty) = (it.story.severity, it.story.certainty);
@@ -176,9 +201,11 @@ fn evaluate_hosts(facts: &Facts<'_>, all: &mut BTreeMap<Same, Cases>) {
             all.insert(same, cases);
         }
     }
+    all
 }
 
-fn evaluate_sockets(connections: &[Brief], sockets: &[Sockets], all: &mut BTreeMap<Same, Cases>) {
+fn evaluate_sockets(connections: &[Brief], sockets: &[Sockets]) -> BTreeMap<Same, Cases> {
+    let mut all = BTreeMap::new();
     let mut by_pair: BTreeMap<(IpAddr, Endpoint), Vec<&Brief>> = BTreeMap::new();
     for row in sockets {
         by_pair.entry((row.client, row.server)).or_default();
@@ -218,6 +245,7 @@ fn evaluate_sockets(connections: &[Brief], sockets: &[Sockets], all: &mut BTreeM
             }
         }
     }
+    all
 }
 
 #[cfg(test)]

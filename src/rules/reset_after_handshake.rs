@@ -1,9 +1,9 @@
 //! The server reset a connection as soon as it was open.
 
 use super::Severity;
-use super::ending::{Reading, ending_as};
+use super::ending::{Ending, Reading};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{bytes, not_yet, span, tell};
+use super::telling::{bytes, span, tell};
 use crate::connection::{Connection, ResetKind, Who};
 
 rule! {
@@ -83,13 +83,10 @@ rule! {
     ///
     /// RFC 9293 §3.10.7 (reset processing); Linux `tcp(7)`, `tcp_abort_on_overflow`.
     pub(super) RULE: "reset-after-handshake", Severity::Warning,
-    "the server reset the connection as soon as it was open", Check::Connection(check)
+    "the server reset the connection as soon as it was open", Check::Ending(&[Reading::ResetAfterHandshake], check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::ResetAfterHandshake]) else {
-        return not_yet(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let close = ending.close.mark;
     let opened = connection
         .first
