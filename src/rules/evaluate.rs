@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::catalogue::CATALOGUE;
 use super::ending::{Ending, ending};
@@ -110,17 +111,7 @@ pub fn evaluate(facts: &Facts<'_>) -> Vec<Finding> {
             }
         }
     }
-    // Both go through the lines of all connections, which takes a while when there are many.
-    let (of_sockets, of_hosts) = std::thread::scope(|scope| {
-        let of_sockets = scope.spawn(|| evaluate_sockets(facts.briefs, facts.sockets));
-        let of_hosts = evaluate_hosts(facts);
-        (of_sockets.join(), of_hosts)
-    });
-    match of_sockets {
-        Ok(found) => all.extend(found),
-        Err(panic) => std::panic::resume_unwind(panic),
-    }
-    all.extend(of_hosts);
+    all.extend(evaluate_lines(facts));
     let mut cases: Vec<(Same, Cases)> = all.into_iter().collect();
     cases.sort_by_key(|((rule, severity, ..), cases)| {
         (
@@ -172,36 +163,63 @@ fn join(findings: &mut [Finding]) {
     }
 }
 
-fn evaluate_hosts(facts: &Facts<'_>) -> BTreeMap<Same, Cases> {
-    let mut all = BTreeMap::new();
+/// What only many connections show. Each rule goes through the lines of all connections, which takes a while when there
+/// are many: two threads share the rules.
+fn evaluate_lines(facts: &Facts<'_>) -> BTreeMap<Same, Cases> {
     let hosts = Hosts::new(facts.briefs, facts.sockets, facts.end);
-    for (index, rule) in CATALOGUE.iter().enumerate() {
-        let found = match rule.check {
-            Check::Hosts(check) => check(&hosts),
-            Check::Capture(check) => match check(&facts.sight, &hosts) {
-                Verdict::Found(story) => vec![Found {
-                    story: *story,
-                    client: None,
-                    server: None,
-                    connections: Vec::new(),
-                    first: FrameNumber(0),
-                }],
-                Verdict::Clear | Verdict::NotYet => continue,
-            },
-            Check::Connection(_) | Check::Ending(..) | Check::Sockets(_) => continue,
-        };
-        for it in found {
-            let (severity, certainty) = (it.story.severity, it.story.certainty);
-            let same = (index, severity, certainty, it.client, it.server, it.first);
-            let cases = Cases {
-                story: it.story,
-                first: it.first,
-                connections: it.connections,
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut found = BTreeMap::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(rule) = CATALOGUE.get(index) else {
+                return found;
             };
-            all.insert(same, cases);
+            evaluate_hosts(facts, &hosts, (index, rule), &mut found);
         }
+    };
+    std::thread::scope(|scope| {
+        let other = scope.spawn(work);
+        let mut found = evaluate_sockets(facts.briefs, facts.sockets);
+        found.extend(work());
+        match other.join() {
+            Ok(others) => found.extend(others),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+        found
+    })
+}
+
+fn evaluate_hosts(
+    facts: &Facts<'_>,
+    hosts: &Hosts<'_>,
+    (index, rule): (usize, &Rule),
+    all: &mut BTreeMap<Same, Cases>,
+) {
+    let found = match rule.check {
+        Check::Hosts(check) => check(hosts),
+        Check::Capture(check) => match check(&facts.sight, hosts) {
+            Verdict::Found(story) => vec![Found {
+                story: *story,
+                client: None,
+                server: None,
+                connections: Vec::new(),
+                first: FrameNumber(0),
+            }],
+            Verdict::Clear | Verdict::NotYet => return,
+        },
+        Check::Connection(_) | Check::Ending(..) | Check::Sockets(_) => return,
+    };
+    for it in found {
+        let (severity, certainty) = (it.story.severity, it.story.certainty);
+        let same = (index, severity, certainty, it.client, it.server, it.first);
+        let cases = Cases {
+            story: it.story,
+            first: it.first,
+            connections: it.connections,
+        };
+        all.insert(same, cases);
     }
-    all
 }
 
 fn evaluate_sockets(connections: &[Brief], sockets: &[Sockets]) -> BTreeMap<Same, Cases> {
