@@ -364,6 +364,7 @@ impl Live {
             last_data: peers.map(|peer| peer.top_time()),
             exchanges: exchanges.into_boxed_slice(),
             icmp: self.icmp,
+            oddities: peers.map(|peer| peer.oddities().into()),
             astray: peers.map(|peer| peer.astray()),
             unanswered: unanswered(peers),
             predecessor: self.predecessor,

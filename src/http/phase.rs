@@ -150,13 +150,8 @@ impl Conversation {
                     continue;
                 }
                 Some(phase) => return phase,
-                // After a close was announced nothing more is owed: what was asked later is not answered (RFC 9112
-                // §9.6), unless it was.
-                None if exchange.closes().is_some()
-                    && begun.peek().is_none_or(|next| next.response.is_none()) =>
-                {
-                    return Phase::After;
-                }
+                // A request that the closer had is waiting even behind an announced close: its sender may have sent it
+                // before it could know (RFC 9112 §9.3.2), and gets no answer to it (§9.6).
                 None => {}
             }
             last = Some(exchange);
@@ -167,11 +162,11 @@ impl Conversation {
         match last {
             None if self.is_midstream(requester, requests) => Phase::Opaque,
             None => Phase::BeforeRequest,
+            Some(exchange) if exchange.closes().is_some() => Phase::After,
             // A server that tires of waiting says so unasked (RFC 9110 §15.5.9).
             Some(exchange) if requests.bytes == 0 && exchange.status() == Some(408) => {
                 Phase::BeforeRequest
             }
-            Some(exchange) if exchange.closes().is_some() => Phase::After,
             Some(_) => Phase::Between,
         }
     }

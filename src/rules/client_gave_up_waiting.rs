@@ -171,13 +171,7 @@ mod tests {
 
     fn message(text: &str) -> Option<String> {
         let text = format!("SYN -->\n<-- SYN\nACK -->\n{text}");
-        let proof = proof::run(&text.parse().expect("a ladder"));
-        let mut findings = proof.findings.into_iter();
-        Some(
-            findings
-                .find(|finding| finding.rule == super::RULE.name)?
-                .message,
-        )
+        proof::told_by(&super::RULE, &text)
     }
 
     #[test]

@@ -148,6 +148,23 @@ pub(super) fn response(exchange: &Exchange) -> Option<&Message> {
     exchange.response.as_ref().map(|response| &response.message)
 }
 
+/// The complete response that announced the close of the connection before this exchange got its answer (RFC 9112 §9.6).
+pub(super) fn announced<'a>(
+    connection: &'a Connection,
+    exchange: &Exchange,
+) -> Option<&'a Message> {
+    let before = connection
+        .exchanges
+        .iter()
+        .take_while(|other| !std::ptr::eq(*other, exchange));
+    let last = before.last()?;
+    response(last).filter(|answer| {
+        answer.progress == Progress::Complete
+            && answer.framing != Framing::UntilClose
+            && last.closes().is_some()
+    })
+}
+
 /// The request, if there is one.
 pub(super) fn request(exchange: &Exchange) -> Option<&Message> {
     exchange.request.as_ref().map(|request| &request.message)
@@ -221,6 +238,14 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
                 // What came after the last request was none, and was not read.
                 let last = exchanges.iter().rfind(|exchange| exchange.is_complete())?;
                 return Some((Reading::ResetAfterResponse, Some(last)));
+            }
+            if is_reset && let Some(answer) = announced(connection, exchange) {
+                // What nobody read draws the RST, and that endangers the answer that was given.
+                let sent = &connection.sent[Who::Server as usize];
+                let last = exchanges.iter().rfind(|exchange| exchange.is_complete())?;
+                if sent.acknowledged < answer.end() {
+                    return Some((Reading::ResetAfterResponse, Some(last)));
+                }
             }
             let reading = if is_reset {
                 Reading::ResetBeforeResponse
@@ -341,7 +366,11 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
             let waited = request(exchange)
                 .map(|message| close.mark.time.since(message.last.time))
                 .unwrap_or_default();
-            let reading = if close.kind.is_some() {
+            let told = announced(connection, exchange);
+            let reading = if told.is_some_and(|answer| answer.end() <= close.received) {
+                // It did not give up: it was told that there would be no answer.
+                Reading::ClosedBeforeResponse
+            } else if close.kind.is_some() {
                 Reading::GaveUp
             } else if response(exchange).is_some() && reset.is_none() {
                 // Its kernel took the answer: the other direction was open.

@@ -283,7 +283,7 @@ mod tests {
         SYN -->
         <-- SYN
         POST / -->
-        <-- RST";
+        +40ms <-- RST";
 
     #[test]
     fn cases_with_the_same_story_are_one_finding_worst_first() {

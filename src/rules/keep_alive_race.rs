@@ -168,13 +168,7 @@ mod tests {
 
     fn message(text: &str) -> Option<String> {
         let text = format!("SYN -->\n<-- SYN\nGET /1 -->\n<-- 200 \"one\"\nACK -->\n{text}");
-        let proof = proof::run(&text.parse().expect("a ladder"));
-        let mut findings = proof.findings.into_iter();
-        Some(
-            findings
-                .find(|finding| finding.rule == super::RULE.name)?
-                .message,
-        )
+        proof::told_by(&super::RULE, &text)
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ending::{Ending, Reading};
+use super::ending::{Ending, Reading, announced};
 use super::rule::{Check, Story, Verdict, rule};
 use super::telling::span;
 use super::{Evidence, Severity};
@@ -147,8 +147,9 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
     let asked = exchange
         .method()
         .map_or_else(|| "a request".into(), String::from_utf8_lossy);
+    let announced = announced(connection, exchange).is_some();
     let again = match &exchange.request {
-        Some(request) if request.method.is_idempotent() => "may be sent again",
+        Some(request) if announced || request.method.is_idempotent() => "may be sent again",
         _ => "must not be sent again blindly: it may have taken effect",
     };
     let mut message = format!(
@@ -165,6 +166,11 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
         message.push_str(&format!(
             " {more} more on this connection got no answer either."
         ));
+    }
+    if announced {
+        message.push_str(
+            " The response before it had announced the close, so the server must not process what comes after (RFC 9112 §9.6).",
+        );
     }
     if missing {
         message.push_str(" Part of the connection is missing from the capture; one taken at the server would settle it.");
@@ -192,7 +198,11 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
         note: "RST from the server, 0 bytes of the response sent".to_owned(),
     }));
     Story {
-        severity: Severity::Error,
+        severity: if announced {
+            Severity::Warning
+        } else {
+            Severity::Error
+        },
         certainty,
         summary: "requests were answered by a RST".to_owned(),
         message,

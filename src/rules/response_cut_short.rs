@@ -183,9 +183,7 @@ mod tests {
 
     fn message(response: &str) -> Option<String> {
         let text = format!("SYN -->\n<-- SYN\nGET / -->\n{response}\n<-- FIN\nFIN -->\n<-- ACK");
-        let proof = proof::run(&text.parse().expect("a ladder"));
-        let mut findings = proof.findings.into_iter();
-        let found = findings.find(|finding| finding.rule == super::RULE.name)?;
+        let found = proof::found_by(&super::RULE, &text)?;
         assert!(found.evidence.len() > 1);
         Some(found.message)
     }
