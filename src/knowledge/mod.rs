@@ -26,6 +26,6 @@ pub use kernel::{
 };
 pub use lexicon::Fit;
 pub use port_range::{PortRange, port_ranges};
-pub use stack::{NamedBy, PRODUCTS, Product, Role, Stack, identify, product};
+pub use stack::{NamedBy, PRODUCTS, Product, Role, Stack, identify, inside, product};
 pub use text::{Basis, FACTS, Fact, Prediction, Speaker, texts, texts_of};
 pub use timer::{Running, TIMERS, Timer, timer_candidates};
