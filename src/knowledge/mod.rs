@@ -1,4 +1,4 @@
-//! Floor 9½: facts as data. What programs say when the wire does something to them, default timers, port ranges, and the
+//! Floor 7½: facts as data. What programs say when the wire does something to them, default timers, port ranges, and the
 //! codes of proxies and systems; and the way from a pasted error text back to the wire.
 //!
 //! Uses no other floor. The tables lie beside the code as tab-separated text, are part of the program, and are read once,
