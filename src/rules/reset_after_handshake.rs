@@ -169,7 +169,8 @@ fn at_first_use(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     };
     tell(
         &RULE,
-        Severity::Warning,
+        // What was lost is told by `reset-before-response`; this is a thought about its cause.
+        Severity::Note,
         Certainty::Possible,
         "the server reset connections at their first request, perhaps without reading it",
         format!(
