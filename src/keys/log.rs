@@ -1,0 +1,200 @@
+//! One line of a key log (draft-ietf-tls-keylogfile, "The SSLKEYLOGFILE Format for TLS").
+
+use std::fmt;
+
+/// A secret. It is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Box<[u8]>);
+
+impl Secret {
+    /// The bytes.
+    pub(super) const fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Vec<u8>> for Secret {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// What a secret is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Label {
+    /// The master secret, up to TLS 1.2.
+    Master,
+    /// What a client may send before the server has answered (TLS 1.3, 0-RTT).
+    ClientEarly,
+    /// The client's part of the handshake (TLS 1.3).
+    ClientHandshake,
+    /// The server's part of the handshake (TLS 1.3).
+    ServerHandshake,
+    /// What the client sends after the handshake, until it changes its keys (TLS 1.3).
+    ClientTraffic,
+    /// What the server sends after the handshake, until it changes its keys (TLS 1.3).
+    ServerTraffic,
+}
+
+/// One line: whose secret, what for, and the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyLine {
+    /// The random of the client's hello, which names the connection.
+    pub client_random: [u8; 32],
+    /// What it is for.
+    pub label: Label,
+    /// The secret.
+    pub secret: Secret,
+}
+
+/// Why a line holds no secret that is of use here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineError {
+    /// A comment, or nothing.
+    Empty,
+    /// A kind of secret that opens no record: exporters, Encrypted Client Hello, kinds of the future.
+    OtherKind,
+    /// Not of the form `LABEL HEX HEX`, or a length that cannot be.
+    Malformed,
+}
+
+/// The longest secret: one output of SHA-384. A master secret has 48 bytes as well.
+const LONGEST: usize = 48;
+/// The shortest: one output of SHA-256.
+const SHORTEST: usize = 32;
+
+impl KeyLine {
+    /// Reads a line, with or without its end.
+    ///
+    /// # Errors
+    /// When there is nothing in it that opens records.
+    pub fn parse(line: &[u8]) -> Result<Self, LineError> {
+        let line = line.trim_ascii();
+        if line.is_empty() || line.starts_with(b"#") {
+            return Err(LineError::Empty);
+        }
+        let mut words = line
+            .split(u8::is_ascii_whitespace)
+            .filter(|word| !word.is_empty());
+        let mut word = || words.next().ok_or(LineError::Malformed);
+        let label = match word()? {
+            b"CLIENT_RANDOM" => Label::Master,
+            b"CLIENT_EARLY_TRAFFIC_SECRET" => Label::ClientEarly,
+            b"CLIENT_HANDSHAKE_TRAFFIC_SECRET" => Label::ClientHandshake,
+            b"SERVER_HANDSHAKE_TRAFFIC_SECRET" => Label::ServerHandshake,
+            b"CLIENT_TRAFFIC_SECRET_0" => Label::ClientTraffic,
+            b"SERVER_TRAFFIC_SECRET_0" => Label::ServerTraffic,
+            kind if kind.iter().all(|byte| is_of_a_label(*byte)) => {
+                return Err(LineError::OtherKind);
+            }
+            _ => return Err(LineError::Malformed),
+        };
+        let random = hexadecimal(word()?)?;
+        let secret = hexadecimal(word()?)?;
+        let fits = match label {
+            Label::Master => secret.len() == LONGEST,
+            _ => secret.len() == SHORTEST || secret.len() == LONGEST,
+        };
+        if !fits || word().is_ok() {
+            return Err(LineError::Malformed);
+        }
+        Ok(Self {
+            client_random: random.try_into().map_err(|_| LineError::Malformed)?,
+            label,
+            secret: secret.into(),
+        })
+    }
+}
+
+fn is_of_a_label(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'
+}
+
+fn hexadecimal(word: &[u8]) -> Result<Vec<u8>, LineError> {
+    if !word.len().is_multiple_of(2) || word.len() > 2 * LONGEST {
+        return Err(LineError::Malformed);
+    }
+    let digit = |byte: &u8| {
+        char::from(*byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+            .ok_or(LineError::Malformed)
+    };
+    word.chunks_exact(2)
+        .map(|pair| match pair {
+            [high, low] => Ok(digit(high)? << 4 | digit(low)?),
+            _ => Err(LineError::Malformed),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read() {
+        let random = "ab".repeat(32);
+        let long = "0F".repeat(48);
+        let short = "0f".repeat(32);
+        let table: [(String, Result<Label, LineError>); 12] = [
+            (format!("CLIENT_RANDOM {random} {long}"), Ok(Label::Master)),
+            (
+                format!("  CLIENT_RANDOM\t{random}  {long}\r\n"),
+                Ok(Label::Master),
+            ),
+            (
+                format!("SERVER_TRAFFIC_SECRET_0 {random} {short}"),
+                Ok(Label::ServerTraffic),
+            ),
+            (
+                format!("CLIENT_EARLY_TRAFFIC_SECRET {random} {long}"),
+                Ok(Label::ClientEarly),
+            ),
+            ("# made by hand".to_owned(), Err(LineError::Empty)),
+            (String::new(), Err(LineError::Empty)),
+            (
+                format!("EXPORTER_SECRET {random} {short}"),
+                Err(LineError::OtherKind),
+            ),
+            (
+                format!("CLIENT_RANDOM {random} {short}"),
+                Err(LineError::Malformed),
+            ),
+            (
+                format!("CLIENT_RANDOM {random}"),
+                Err(LineError::Malformed),
+            ),
+            (
+                format!("CLIENT_RANDOM {random} {long} 00"),
+                Err(LineError::Malformed),
+            ),
+            (
+                format!("CLIENT_RANDOM {} {long}", "xy".repeat(32)),
+                Err(LineError::Malformed),
+            ),
+            (
+                format!("CLIENT_RANDOM {} {long}", "ab".repeat(31)),
+                Err(LineError::Malformed),
+            ),
+        ];
+        for (line, wanted) in table {
+            let read = KeyLine::parse(line.as_bytes()).map(|read| read.label);
+            assert_eq!(read, wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let line = format!("CLIENT_RANDOM {} {}", "ab".repeat(32), "77".repeat(48));
+        let read = KeyLine::parse(line.as_bytes()).expect("a good line");
+        let shown = format!("{:?}", read.secret);
+        assert_eq!(shown, "Secret");
+    }
+}
