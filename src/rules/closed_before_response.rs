@@ -1,9 +1,9 @@
 //! A request arrived whole, and the server closed in order without a byte of the response.
 
 use super::Severity;
-use super::ending::{Ending, Reading, announced, ending_as, request};
+use super::ending::{Ending, Reading, announced, request};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{again, asked, count, not_yet, span, tell, waited};
+use super::telling::{again, asked, count, span, tell, waited};
 use super::timers;
 use crate::connection::{By, Connection};
 use crate::http::{Exchange, Message};
@@ -120,17 +120,14 @@ rule! {
     ///
     /// RFC 9110 §9.2.2 (idempotent methods); RFC 9112 §9.3.1 (retrying), §9.6 (tear-down).
     pub(super) RULE: "closed-before-response", Severity::Error,
-    "the server closed the connection instead of answering a complete request", Check::Connection(check)
+    "the server closed the connection instead of answering a complete request", Check::Ending(&[Reading::ClosedBeforeResponse], check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::ClosedBeforeResponse]) else {
-        return not_yet(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     if let Some(exchange) = ending.exchange
         && let Some(answer) = announced(connection, exchange)
     {
-        return announced_story(connection, &ending, exchange, answer);
+        return announced_story(connection, ending, exchange, answer);
     }
     let close = ending.close.mark;
     let what = asked(ending.exchange);

@@ -14,7 +14,7 @@ use crate::mark::Mark;
 
 /// What a reading says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reading {
+pub enum Reading {
     /// The server closed before a byte of a request had come.
     ClosedBeforeRequest,
     /// The server closed while a request was still coming, without an answer.
@@ -58,14 +58,16 @@ pub(super) enum Reading {
 }
 
 /// A disorderly ending, read.
-pub(super) struct Ending<'a> {
-    pub(super) reading: Reading,
+#[derive(Debug)]
+pub struct Ending<'a> {
+    /// The story it tells.
+    pub reading: Reading,
     /// The exchange that suffered.
-    pub(super) exchange: Option<&'a Exchange>,
+    pub exchange: Option<&'a Exchange>,
     /// The close that began it.
-    pub(super) close: CloseEvent,
+    pub close: CloseEvent,
     /// How far the capture proves it.
-    pub(super) certainty: Certainty,
+    pub certainty: Certainty,
 }
 
 /// A handshake takes no longer than this to be followed by what was decided at it.
@@ -141,14 +143,6 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
             teardown.certainty
         },
     })
-}
-
-/// The ending, if it is read so.
-pub(super) fn ending_as<'a>(
-    connection: &'a Connection,
-    readings: &[Reading],
-) -> Option<Ending<'a>> {
-    ending(connection).filter(|ending| readings.contains(&ending.reading))
 }
 
 /// The RST of one side that is its own and had an effect.

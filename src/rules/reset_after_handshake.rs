@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::Severity;
-use super::ending::{Reading, ending_as, request};
+use super::ending::{Ending, Reading, request};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{bytes, not_yet, span, tell};
+use super::telling::{bytes, span, tell};
 use crate::certainty::Certainty;
 use crate::connection::{Connection, Opening, ResetKind, Who};
 
@@ -110,13 +110,13 @@ rule! {
     ///
     /// RFC 9293 §3.10.7 (reset processing); Linux `tcp(7)`, `tcp_abort_on_overflow`.
     pub(super) RULE: "reset-after-handshake", Severity::Warning,
-    "the server reset the connection as soon as it was open", Check::Connection(check)
+    "the server reset the connection as soon as it was open", Check::Ending(&[Reading::ResetAfterHandshake, Reading::ResetBeforeResponse], check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::ResetAfterHandshake]) else {
-        return at_first_use(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+    if ending.reading == Reading::ResetBeforeResponse {
+        return at_first_use(connection, ending);
+    }
     let close = ending.close.mark;
     let opened = connection
         .first
@@ -153,10 +153,7 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 const UNREAD: Duration = Duration::from_millis(5);
 
 /// The first request drew the RST so soon that it may not have been read.
-fn at_first_use(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::ResetBeforeResponse]) else {
-        return not_yet(connection);
-    };
+fn at_first_use(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let close = ending.close.mark;
     let opened = connection
         .first
@@ -173,6 +170,7 @@ fn at_first_use(connection: &Connection) -> Verdict {
     };
     tell(
         &RULE,
+        // What was lost is told by `reset-before-response`; this is a thought about its cause.
         Severity::Note,
         Certainty::Possible,
         "the server reset connections at their first request, perhaps without reading it",

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::ending::{Reading, announced, ending_as};
+use super::ending::{Ending, Reading, announced};
 use super::rule::{Check, Story, Verdict, rule};
-use super::telling::{not_yet, span};
+use super::telling::span;
 use super::{Evidence, Severity};
 use crate::certainty::Certainty;
 use crate::connection::{Connection, ResetKind, Who};
@@ -105,7 +105,7 @@ rule! {
     /// RFC 9293 §3.5.2 and §3.10.7 (reset generation and processing); RFC 9110 §9.2.2 (idempotent methods), §15.2 (interim
     /// responses are no answer).
     pub(super) RULE: "reset-before-response", Severity::Error,
-    "the server reset the connection instead of answering a complete request", Check::Connection(check)
+    "the server reset the connection instead of answering a complete request", Check::Ending(&[Reading::ResetBeforeResponse], check)
 }
 
 /// How far the time waited may lie from a limit: timers are checked once a second.
@@ -117,10 +117,7 @@ const LIMITS: [(Duration, &str); 1] = [(
     "gunicorn's worker timeout (`--timeout`, 30 s by default)",
 )];
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::ResetBeforeResponse]) else {
-        return not_yet(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let (Some(exchange), Some(kind)) = (ending.exchange, ending.close.kind) else {
         return Verdict::Clear;
     };

@@ -40,13 +40,17 @@ pub struct Odd {
 
 /// What is odd about one sender's segments; nothing, nearly always.
 #[derive(Debug, Default)]
-pub struct Oddities(Vec<Odd>);
+#[expect(
+    clippy::box_collection,
+    reason = "every peer has the word, and hardly any the list"
+)]
+pub struct Oddities(Option<Box<Vec<Odd>>>);
 
 impl Oddities {
     /// Counts one.
     #[cold]
     pub(super) fn note(&mut self, kind: OddKind, at: Mark, text: &[u8]) {
-        let all = &mut self.0;
+        let all = self.0.get_or_insert_default();
         match all.iter_mut().find(|odd| odd.kind == kind) {
             Some(odd) => odd.count = odd.count.saturating_add(1),
             None => all.push(Odd {
@@ -61,7 +65,7 @@ impl Oddities {
     /// All of them, in order of their first frames.
     #[must_use]
     pub fn all(&self) -> &[Odd] {
-        &self.0
+        self.0.as_deref().map_or(&[], Vec::as_slice)
     }
 }
 
