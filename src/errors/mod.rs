@@ -11,11 +11,16 @@
 
 mod client;
 mod grammar;
+mod place;
+mod search;
 mod server;
 mod voice;
 
 #[cfg(test)]
 mod tests;
+
+pub use place::{Clock, Located};
+pub use search::{Grounds, Narrowed, Search};
 
 use std::collections::HashMap;
 use std::rc::Rc;
