@@ -5,6 +5,7 @@
 
 mod analysis;
 mod drawing;
+mod narrowing;
 mod progress;
 
 use std::fs::File;
@@ -84,7 +85,10 @@ fn report_on(asked: &cli::Read, format: report::Format, to: Option<&Path>) -> Re
         Some(shown) => shown == cli::Shown::All,
         None => report::shows_all(format),
     };
-    let reading = analysis::read(asked, whole)?;
+    let mut reading = analysis::read(asked, whole)?;
+    if matches!(format, report::Format::Text | report::Format::Markdown) {
+        reading.snapshot.drawn = drawing::pictures(asked, &reading.snapshot);
+    }
     let options = report::Options {
         connections: asked.connections.map(|shown| match shown {
             cli::Shown::All => Shown::All,

@@ -41,11 +41,11 @@ pub(super) fn story(connection: &Connection) -> String {
 pub(super) const fn how(how: How) -> &'static str {
     match how {
         How::Fin => "FIN",
-        How::Reset(ResetKind::Refusal) => "RST, refusing",
-        How::Reset(ResetKind::NoSocket) => "RST, no such socket",
-        How::Reset(ResetKind::Abort) => "RST, aborting",
-        How::Reset(ResetKind::Foreign) => "RST, not the host's own",
-        How::Reset(ResetKind::Stale) => "RST, too late to count",
+        How::Reset(ResetKind::Refusal) => "RST (refusal)",
+        How::Reset(ResetKind::NoSocket) => "RST (no socket)",
+        How::Reset(ResetKind::Abort) => "RST (abort)",
+        How::Reset(ResetKind::Foreign) => "RST (foreign)",
+        How::Reset(ResetKind::Stale) => "RST (too late)",
         How::Silence => "silence",
         How::Open => "still open",
     }
@@ -57,7 +57,7 @@ pub(super) const fn who(by: By) -> &'static str {
         By::Client => "client",
         By::Server => "server",
         By::Both => "both at once",
-        By::Middlebox => "box in between",
+        By::Middlebox => "middlebox",
         By::Nobody => "nobody",
     }
 }
@@ -69,7 +69,7 @@ pub(super) const fn when(phase: Phase) -> &'static str {
         Phase::TlsHandshake => "in the TLS handshake",
         Phase::BeforeRequest => "before a request",
         Phase::Request => "during the request",
-        Phase::Waiting => "waiting for the response",
+        Phase::Waiting => "awaiting response",
         Phase::ResponseHead => "in the response head",
         Phase::ResponseBody => "in the response body",
         Phase::Between => "between exchanges",
