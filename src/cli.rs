@@ -144,8 +144,8 @@ pub struct Ladder {
 /// `hangup explain`.
 #[derive(Args, Debug)]
 pub struct Explain {
-    /// A rule's name, or an error text, a code, a line from a log
-    #[arg(value_name = "RULE|TEXT", required = true, allow_hyphen_values = true)]
+    /// A rule's name, or an error text, a code, a line from a log; nothing: an overview
+    #[arg(value_name = "RULE|TEXT", allow_hyphen_values = true)]
     pub text: Vec<String>,
 }
 

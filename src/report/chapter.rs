@@ -113,8 +113,13 @@ impl Teller<'_, '_> {
             }
         }
         self.evidence(chapter, sheet)?;
-        if let Some(connection) = first {
-            sheet.detail("Filter", &Line::default().code(story::filter(connection)))?;
+        let filter = match (first, cause.client, cause.server) {
+            (Some(connection), ..) => Some(story::filter(connection)),
+            (None, Some(client), Some(server)) => Some(story::filter_between(client, server)),
+            _ => None,
+        };
+        if let Some(filter) = filter {
+            sheet.detail("Filter", &Line::default().code(filter))?;
         }
         remedies(chapter, sheet)?;
         if let Some(connection) = first.filter(|_| new) {

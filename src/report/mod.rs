@@ -15,6 +15,7 @@ mod json;
 mod json_asked;
 mod line;
 mod markdown;
+mod overview;
 mod page;
 mod picture;
 mod story;
@@ -26,6 +27,7 @@ use std::io::{self, Write};
 
 pub use clock::Zone;
 pub use explain::explanation;
+pub use overview::overview;
 
 use crate::ledger::Snapshot;
 use view::View;
