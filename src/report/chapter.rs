@@ -114,6 +114,7 @@ impl Teller<'_, '_> {
         }
         self.evidence(chapter, sheet)?;
         let filter = match (first, cause.client, cause.server) {
+            (Some(_), ..) if !new => None,
             (Some(connection), ..) => Some(story::filter(connection)),
             (None, Some(client), Some(server)) => Some(story::filter_between(client, server)),
             _ => None,
@@ -191,12 +192,12 @@ impl Teller<'_, '_> {
             number(connection.first.frame.0),
             number(connection.last.frame.0)
         );
+        let label = if ids.len() > 1 { "First" } else { "Case" };
         let told = if new {
             format!("{place} {}", story(connection))
         } else {
-            place
+            format!("#{}, told above.", connection.id)
         };
-        let label = if ids.len() > 1 { "First" } else { "Case" };
         sheet.detail(label, &told.into())?;
         if ids.len() > 1 {
             sheet.detail("All", &connections(ids).into())?;
@@ -264,7 +265,13 @@ impl Teller<'_, '_> {
     ) -> io::Result<()> {
         let drawn = &self.view.snapshot.drawn;
         let Some(drawn) = drawn.iter().find(|it| it.connection == connection.id) else {
-            return Ok(());
+            if chapter.severity() < Severity::Warning {
+                return Ok(());
+            }
+            let line = Line::default()
+                .code(format!("hangup ladder FILE --connection {}", connection.id))
+                .plain(" draws it.");
+            return sheet.detail("Ladder", &line);
         };
         let evidence = chapter.parts.iter().flat_map(|it| &it.evidence);
         let marks: Vec<Mark> = evidence.map(|it| it.mark).collect();
