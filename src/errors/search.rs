@@ -122,8 +122,9 @@ impl Search {
                     .flatten()
                     .any(|event| stands_for(*event, one.what))
                 {
+                    let within = voice.inside().is_some_and(|it| may_say(one, it.product));
                     let fit = match voice.product() {
-                        Some(product) if !may_say(one, product) => Fit::OtherProgram,
+                        Some(product) if !within && !may_say(one, product) => Fit::OtherProgram,
                         _ => Fit::Story,
                     };
                     best = best.max(Some(fit));

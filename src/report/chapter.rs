@@ -26,6 +26,8 @@ use crate::rules::{Finding, Severity};
 
 /// Ranges of connections named, and other hosts.
 const MORE: usize = 8;
+/// Microseconds below which no wait is called the worst.
+const WORTH_TELLING: u64 = 100_000;
 /// Frames named of what follows from a cause.
 const EFFECT_FRAMES: usize = 2;
 /// Suspects named for a side that no header names.
@@ -222,7 +224,7 @@ impl Teller<'_, '_> {
         let Some(worst) = cases.max_by_key(|it| (cost(it), std::cmp::Reverse(it.id))) else {
             return Ok(());
         };
-        if cost(worst) < cost(first).saturating_mul(2) || worst.id == first.id {
+        if cost(worst) < cost(first).saturating_mul(2).max(WORTH_TELLING) {
             return Ok(());
         }
         let micros = std::time::Duration::from_micros(cost(worst));
@@ -394,7 +396,7 @@ fn log(told: &[Told], connection: &Connection, who: Who) -> Vec<Line> {
             _ => "Via",
         });
         let program = format!("{} (named by {by})", title(one.stack));
-        return vec![match one.text {
+        let mut lines: Vec<Line> = vec![match one.text {
             Some(text) => format!("{program}: “{}”", filled(text, connection, who)).into(),
             None => format!(
                 "{program} says nothing: {}.",
@@ -404,6 +406,13 @@ fn log(told: &[Told], connection: &Connection, who: Who) -> Vec<Line> {
             )
             .into(),
         }];
+        // A framework that runs inside a named server has its own log.
+        let inside = told.iter().filter(|it| it.identified_by.is_none());
+        lines.extend(inside.filter_map(|it| {
+            let text = filled(it.text?, connection, who);
+            Some(format!("{}, if it runs inside: “{text}”", title(it.stack)).into())
+        }));
+        return lines;
     }
     let suspects = told.iter().filter_map(|it| Some((it, it.text?)));
     suspects
