@@ -18,6 +18,7 @@ pub mod escape;
 pub mod flow;
 pub mod hosts;
 pub mod http;
+pub mod ignore;
 pub mod knowledge;
 pub mod ladder;
 pub mod ledger;

@@ -112,6 +112,28 @@ pub fn rule(name: &str) -> Option<&'static Rule> {
     CATALOGUE.iter().copied().find(|rule| rule.name == name)
 }
 
+/// The rule that was probably meant by a name with slips in it: `keepalive race`, `reset_before_respose`.
+#[must_use]
+pub fn alike(name: &str) -> Option<&'static str> {
+    let letters = |name: &str| -> String {
+        let letters = name.chars().filter(|it| it.is_ascii_alphanumeric());
+        letters.map(|it| it.to_ascii_lowercase()).collect()
+    };
+    let wanted = letters(name);
+    if wanted.len() > SLIPPED {
+        return None;
+    }
+    let near = CATALOGUE.iter().map(|rule| {
+        let distance = strsim::osa_distance(&wanted, &letters(rule.name));
+        (distance, rule.name)
+    });
+    let (distance, rule) = near.min()?;
+    (distance * 4 <= wanted.len()).then_some(rule)
+}
+
+/// No rule's name is as long as this.
+const SLIPPED: usize = 64;
+
 /// The page of a rule for reading: name, severity, summary, then its sections.
 #[must_use]
 pub fn explain(name: &str) -> Option<String> {
@@ -171,6 +193,19 @@ mod tests {
     use super::super::page::Section;
     use super::*;
     use crate::rules::proof;
+
+    #[test]
+    fn slips_in_a_name_are_seen_through() {
+        for (typed, rule) in [
+            ("keepalive-race", Some("keep-alive-race")),
+            ("reset before respose", Some("reset-before-response")),
+            ("Half_Close", Some("half-close")),
+            ("no-such-rule", None),
+            ("", None),
+        ] {
+            assert_eq!(alike(typed), rule, "{typed}");
+        }
+    }
 
     #[test]
     fn the_catalogue_is_sorted_and_its_names_are_kebab_case() {

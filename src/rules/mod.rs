@@ -99,7 +99,7 @@ use crate::certainty::Certainty;
 use crate::decode::Endpoint;
 use crate::mark::Mark;
 
-pub use catalogue::{CATALOGUE, catalogue, explain, rule, to_markdown};
+pub use catalogue::{CATALOGUE, alike, catalogue, explain, rule, to_markdown};
 pub use evaluate::{Facts, concerns, evaluate};
 pub use page::{Section, ladders};
 pub use rule::{Check, Found, Rule, Story, Verdict};

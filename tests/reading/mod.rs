@@ -96,6 +96,7 @@ pub fn analyse_told(
             findings,
             sockets,
             contexts: stats.contexts.clone(),
+            ..Snapshot::default()
         },
         stats,
     }
