@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Event, Sink};
 use crate::connection::{Brief, Connection, Opening};
 
-/// Connections of which a line is kept, on one shelf; sixteen times that in all: 327 680, under two hundred bytes each.
+/// Connections of which a line is kept, on one shelf; sixteen times that in all: 327 680, two hundred bytes each.
 const MAX_BRIEFS: usize = 20_480;
 /// Connections whose whole record is kept, on one shelf; sixteen times that in all: 327 680, half a kilobyte each,
 /// exchanges not counted.
