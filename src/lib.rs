@@ -31,3 +31,4 @@ pub mod seq;
 pub mod side;
 pub mod tcp;
 pub mod time;
+pub mod transcript;
