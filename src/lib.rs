@@ -22,6 +22,7 @@ pub mod knowledge;
 pub mod ladder;
 pub mod ledger;
 pub mod mark;
+pub mod prose;
 pub mod report;
 pub mod rules;
 #[cfg(feature = "cli")]

@@ -1,9 +1,11 @@
 //! Floor 12: everything readers may see, as immutable snapshots.
 
+mod naming;
 #[cfg(test)]
 pub(crate) mod sample;
 mod watch;
 
+pub use naming::Naming;
 pub use watch::{Progress, Stage, Watch};
 
 use crate::capture::Loss;
