@@ -31,3 +31,5 @@ pub mod seq;
 pub mod side;
 pub mod tcp;
 pub mod time;
+#[cfg(feature = "ui")]
+pub mod ui;
