@@ -23,6 +23,7 @@ pub mod ladder;
 pub mod ledger;
 pub mod mark;
 pub mod query;
+pub mod prose;
 pub mod report;
 pub mod rules;
 #[cfg(feature = "cli")]
@@ -32,3 +33,5 @@ pub mod side;
 pub mod tcp;
 pub mod time;
 pub mod transcript;
+#[cfg(feature = "ui")]
+pub mod ui;

@@ -1,6 +1,7 @@
 //! Floor 9: what only many connections show. Here: the sockets that one client
 //! spends on one server, their connections put together, and times that were measured more than once.
 
+mod course;
 mod measured;
 mod pairs;
 mod range;
@@ -9,6 +10,7 @@ mod sockets;
 use std::net::IpAddr;
 use std::time::Duration;
 
+pub use course::{Steps, time_waits};
 pub use measured::{Measured, period};
 pub use pairs::{Dealings, Halves, Hosts};
 pub use sockets::{MAX_PAIRS, sockets};

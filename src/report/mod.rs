@@ -4,7 +4,6 @@
 //! and `markdown.rs` are two ways to put the same page on paper. `json.rs` and `csv.rs` are for programs. All text from
 //! packets passes through [`crate::escape`]. Output depends on nothing but the snapshot and the options.
 
-mod clock;
 mod csv;
 mod explain;
 mod groups;
@@ -12,14 +11,12 @@ mod json;
 mod line;
 mod markdown;
 mod page;
-mod story;
 mod text;
 mod view;
-mod words;
 
 use std::io::{self, Write};
 
-pub use clock::Zone;
+pub use crate::prose::clock::Zone;
 pub use explain::explanation;
 
 use crate::ledger::Snapshot;

@@ -8,10 +8,8 @@ use std::io;
 
 use hashbrown::HashMap;
 
-use super::clock::{self, span};
 use super::groups::{Group, MOST, groups};
-use super::line::{Line, Table, Tone, bytes, count, number};
-use super::story::{self, story};
+use super::line::{Line, Table, Tone};
 use super::view::View;
 use crate::certainty::Certainty;
 use crate::connection::{Connection, How, Who};
@@ -19,6 +17,9 @@ use crate::decode::Skip;
 use crate::escape::escape;
 use crate::hosts::{RangeBasis, Sockets};
 use crate::ledger::Input;
+use crate::prose::clock::{self, span};
+use crate::prose::figures::{bytes, count, number};
+use crate::prose::story::{self, story};
 use crate::rules::{Finding, Severity};
 use crate::time::Timestamp;
 

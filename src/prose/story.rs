@@ -1,7 +1,7 @@
 //! One connection's end in a plain sentence: who, how, when, and what became of the exchange it hit.
 
 use super::clock::span;
-use super::line::{bytes, count, number};
+use super::figures::{bytes, count, number};
 use super::words;
 use crate::certainty::Certainty;
 use crate::connection::{By, Connection, How, Opening, Phase, ResetKind, Roles};
@@ -14,7 +14,8 @@ use crate::mark::FrameNumber;
 const TARGET: usize = 48;
 
 /// The story of one connection.
-pub(super) fn story(connection: &Connection) -> String {
+#[must_use]
+pub fn story(connection: &Connection) -> String {
     let mut told = ending(connection);
     match connection.teardown.certainty {
         Certainty::Certain => {}
@@ -38,7 +39,8 @@ pub(super) fn story(connection: &Connection) -> String {
 }
 
 /// How it ended, in a few words, for tables.
-pub(super) const fn how(how: How) -> &'static str {
+#[must_use]
+pub const fn how(how: How) -> &'static str {
     match how {
         How::Fin => "FIN",
         How::Reset(ResetKind::Refusal) => "RST, refusing",
@@ -52,7 +54,8 @@ pub(super) const fn how(how: How) -> &'static str {
 }
 
 /// Who ended it, for tables.
-pub(super) const fn who(by: By) -> &'static str {
+#[must_use]
+pub const fn who(by: By) -> &'static str {
     match by {
         By::Client => "client",
         By::Server => "server",
@@ -63,7 +66,8 @@ pub(super) const fn who(by: By) -> &'static str {
 }
 
 /// When, for tables.
-pub(super) const fn when(phase: Phase) -> &'static str {
+#[must_use]
+pub const fn when(phase: Phase) -> &'static str {
     match phase {
         Phase::Connecting => "while connecting",
         Phase::TlsHandshake => "in the TLS handshake",
@@ -251,7 +255,8 @@ fn exchanges(connection: &Connection) -> String {
 }
 
 /// `GET /path (frame 4)`.
-pub(super) fn asked(exchange: &Exchange) -> String {
+#[must_use]
+pub fn asked(exchange: &Exchange) -> String {
     let Some(request) = &exchange.request else {
         return "which was not captured".to_owned();
     };
@@ -292,7 +297,8 @@ fn fate(exchange: &Exchange, outcome: Outcome, ending: Ending) -> Option<String>
 }
 
 /// A Wireshark display filter for one connection.
-pub(super) fn filter(connection: &Connection) -> String {
+#[must_use]
+pub fn filter(connection: &Connection) -> String {
     let family = |ip: std::net::IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };
     let (client, server) = (connection.client, connection.server);
     let (one, other) = (family(client.ip), family(server.ip));
@@ -303,7 +309,8 @@ pub(super) fn filter(connection: &Connection) -> String {
 }
 
 /// `10.0.0.1:50819 → 10.0.0.2:80`.
-pub(super) fn route(connection: &Connection) -> String {
+#[must_use]
+pub fn route(connection: &Connection) -> String {
     format!("{} → {}", connection.client, connection.server)
 }
 
