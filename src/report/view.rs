@@ -23,7 +23,7 @@ pub(super) struct View<'a> {
 impl<'a> View<'a> {
     /// `usual` is what the format shows if the reader did not say.
     pub(super) fn new(snapshot: &'a Snapshot, options: &'a Options, usual: Shown) -> Self {
-        let last = snapshot.briefs.len();
+        let last = snapshot.briefs.last().map_or(0, |it| it.id as usize);
         // An index of two flat rows: most captures have no more than a few findings, some name every connection.
         let mut starts = vec![0u32; last + 2];
         let named = || {
@@ -66,7 +66,7 @@ impl<'a> View<'a> {
             Shown::All | Shown::Notable => &self.snapshot.connections,
         };
         let all = self.shown == Shown::All;
-        let connections = connections.iter();
+        let connections = connections.iter().map(|it| &**it);
         connections.filter(move |connection| all || self.is_notable(connection))
     }
 
