@@ -56,7 +56,7 @@ pub enum Command {
 }
 
 /// What to read and what to say about it: of every command that analyses captures.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Read {
     /// Captures to read, `-` for standard input; several are one timeline
     #[arg(value_name = "FILE", required = true)]

@@ -6,6 +6,7 @@
 mod analysis;
 mod drawing;
 mod progress;
+pub mod session;
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
