@@ -22,8 +22,8 @@ pub mod knowledge;
 pub mod ladder;
 pub mod ledger;
 pub mod mark;
-pub mod query;
 pub mod prose;
+pub mod query;
 pub mod report;
 pub mod rules;
 #[cfg(feature = "cli")]
