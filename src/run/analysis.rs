@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::progress::Progress;
-use crate::capture::{self, FileSummary, OpenOptions};
+use crate::capture::{self, FileSummary, OpenOptions, Source};
 use crate::cli;
 use crate::engine::{self, Keep, Settings, Stats};
 use crate::hosts;
@@ -24,9 +24,30 @@ pub(super) struct Reading {
 /// Reads the captures. `whole`: every connection's record is wanted, not just those of notable ones.
 pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
     check_rules(asked)?;
+    let mut source = open(asked)?;
+    let mut progress = Progress::new();
+    let reading = judge(asked, whole, &mut *source, &mut |frames| {
+        progress.at(frames)
+    });
+    drop(progress);
+    reading
+}
+
+/// Opens the captures.
+pub(super) fn open(asked: &cli::Read) -> Result<Box<dyn Source>> {
     let options = OpenOptions {
         filter: asked.filter.clone(),
     };
+    Ok(capture::open(&asked.files, &options)?)
+}
+
+/// Reads a source to its end. `progress` hears how many frames were read.
+pub(super) fn judge(
+    asked: &cli::Read,
+    whole: bool,
+    source: &mut dyn Source,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Reading> {
     let time_wait = Duration::from_secs(asked.time_wait.into());
     let keep = if whole {
         Keep::All
@@ -42,12 +63,7 @@ pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
     };
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = asked.threads.map_or_else(processors, usize::from);
-    let mut source = capture::open(&asked.files, &options)?;
-    let mut progress = Progress::new();
-    let analysis = engine::analyse(&mut *source, &settings, threads, &mut |frames| {
-        progress.at(frames);
-    })?;
-    drop(progress);
+    let analysis = engine::analyse(source, &settings, threads, progress)?;
 
     let end = analysis.stats.span.map(|(_, last)| last);
     let sockets = hosts::sockets(
@@ -90,7 +106,7 @@ pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
 }
 
 /// A rule that does not exist is a typing error: to go on would hide what it was meant to show.
-fn check_rules(asked: &cli::Read) -> Result<()> {
+pub(super) fn check_rules(asked: &cli::Read) -> Result<()> {
     for name in asked.rule.iter().chain(&asked.ignore) {
         if rules::rule(name).is_none() {
             bail!("no rule is called {name:?}; `hangup rules` lists them");
