@@ -23,6 +23,7 @@ pub mod ladder;
 pub mod ledger;
 pub mod mark;
 pub mod prose;
+pub mod query;
 pub mod report;
 pub mod rules;
 #[cfg(feature = "cli")]
@@ -31,5 +32,6 @@ pub mod seq;
 pub mod side;
 pub mod tcp;
 pub mod time;
+pub mod transcript;
 #[cfg(feature = "ui")]
 pub mod ui;

@@ -8,6 +8,7 @@ mod drawing;
 mod progress;
 #[cfg(feature = "ui")]
 mod screens;
+pub mod session;
 #[cfg(feature = "ui")]
 mod terminal;
 

@@ -18,7 +18,8 @@ impl Naming {
     /// The index of `snapshot`.
     #[must_use]
     pub fn new(snapshot: &Snapshot) -> Self {
-        let last = snapshot.briefs.len();
+        // Of a capture that goes on the first connections may be gone: numbers go beyond the count.
+        let last = snapshot.briefs.last().map_or(0, |it| it.id as usize);
         let mut starts = vec![0u32; last + 2];
         let named = || {
             let findings = snapshot.findings.iter();

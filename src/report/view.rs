@@ -42,7 +42,7 @@ impl<'a> View<'a> {
             Shown::All | Shown::Notable => &self.snapshot.connections,
         };
         let all = self.shown == Shown::All;
-        let connections = connections.iter();
+        let connections = connections.iter().map(|it| &**it);
         connections.filter(move |connection| all || self.is_notable(connection))
     }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::progress::Progress;
-use crate::capture::{self, FileSummary, OpenOptions, Source};
+use crate::capture::{self, FileSummary, Loss, OpenOptions};
 use crate::cli;
-use crate::engine::{self, Keep, Settings, Stats};
+use crate::engine::{self, Analysis, Keep, Settings, Stats};
 use crate::hosts;
 use crate::ledger::{Damage, Input, LimitHit, Snapshot, Summary};
 use crate::rules::{self, Finding, Severity};
@@ -24,31 +24,22 @@ pub(super) struct Reading {
 /// Reads the captures. `whole`: every connection's record is wanted, not just those of notable ones.
 pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
     check_rules(asked)?;
-    let mut source = open(asked)?;
-    let mut progress = Progress::new();
-    let reading = judge(asked, whole, &mut *source, &mut |frames| {
-        progress.at(frames)
-    });
-    drop(progress);
-    reading
-}
-
-/// Opens the captures.
-pub(super) fn open(asked: &cli::Read) -> Result<Box<dyn Source>> {
     let options = OpenOptions {
         filter: asked.filter.clone(),
     };
-    Ok(capture::open(&asked.files, &options)?)
+    let settings = settings(whole);
+    let threads = threads(asked);
+    let mut source = capture::open(&asked.files, &options)?;
+    let mut progress = Progress::new();
+    let analysis = engine::analyse(&mut *source, &settings, threads, &mut |frames| {
+        progress.at(frames);
+    })?;
+    drop(progress);
+    Ok(judge(analysis, source.files(), source.lost(), asked))
 }
 
-/// Reads a source to its end. `progress` hears how many frames were read.
-pub(super) fn judge(
-    asked: &cli::Read,
-    whole: bool,
-    source: &mut dyn Source,
-    progress: &mut dyn FnMut(u64),
-) -> Result<Reading> {
-    let time_wait = Duration::from_secs(asked.time_wait.into());
+/// What the engine is to keep.
+pub(super) fn settings(whole: bool) -> Settings {
     let keep = if whole {
         Keep::All
     } else {
@@ -57,32 +48,42 @@ pub(super) fn judge(
             !connection.teardown.orderly || lossy || rules::concerns(connection)
         }))
     };
-    let settings = Settings {
+    Settings {
         keep,
         ..Settings::default()
-    };
-    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = asked.threads.map_or_else(processors, usize::from);
-    let analysis = engine::analyse(source, &settings, threads, progress)?;
+    }
+}
 
-    let end = analysis.stats.span.map(|(_, last)| last);
+pub(super) fn threads(asked: &cli::Read) -> usize {
+    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+    asked.threads.map_or_else(processors, usize::from)
+}
+
+/// What an analysis means: the sockets, the findings, and what was read.
+pub(super) fn judge(
+    analysis: Analysis,
+    files: &[FileSummary],
+    lost: Loss,
+    asked: &cli::Read,
+) -> Reading {
+    let end = analysis.stats.end();
     let sockets = hosts::sockets(
         &analysis.briefs,
         &hosts::Settings {
-            time_wait,
+            time_wait: Duration::from_secs(asked.time_wait.into()),
             range: asked.ephemeral_ports,
         },
-        end.unwrap_or_default(),
+        end,
     );
     let found = rules::evaluate(&rules::Facts {
         connections: &analysis.connections,
         briefs: &analysis.briefs,
         sockets: &sockets,
-        sight: rules::Sight::new(&analysis.stats, source.lost()),
-        end: end.unwrap_or_default(),
+        sight: rules::Sight::new(&analysis.stats, lost),
+        end,
     });
     let (findings, worst) = select(found, asked);
-    let mut summary = summary(source.files(), source.lost(), &analysis.stats);
+    let mut summary = summary(files, lost, &analysis.stats);
     let counted: u64 = sockets.iter().map(|row| row.connections).sum();
     let beyond = (analysis.briefs.len() as u64).saturating_sub(counted);
     if beyond > 0 {
@@ -92,7 +93,7 @@ pub(super) fn judge(
             meaning: "connections are not in the sockets table, which had too many clients and servers",
         });
     }
-    Ok(Reading {
+    Reading {
         snapshot: Snapshot {
             summary,
             briefs: analysis.briefs,
@@ -102,7 +103,7 @@ pub(super) fn judge(
             contexts: analysis.stats.contexts,
         },
         worst,
-    })
+    }
 }
 
 /// A rule that does not exist is a typing error: to go on would hide what it was meant to show.
@@ -146,7 +147,7 @@ pub(super) const fn severity(typed: cli::Severity) -> Severity {
     }
 }
 
-fn summary(files: &[FileSummary], lost: capture::Loss, stats: &Stats) -> Summary {
+fn summary(files: &[FileSummary], lost: Loss, stats: &Stats) -> Summary {
     let inputs = files.iter().map(|file| Input {
         path: file.path.clone(),
         format: file.format.to_owned(),
@@ -165,7 +166,7 @@ fn summary(files: &[FileSummary], lost: capture::Loss, stats: &Stats) -> Summary
         skipped: stats.skipped,
         lost,
         limits: limits(stats),
-        let_go: stats.bounds.let_go,
+        let_go: stats.bounds.let_go.saturating_add(stats.bounds.shed),
     }
 }
 
@@ -182,6 +183,11 @@ fn limits(stats: &Stats) -> Vec<LimitHit> {
             "settled-connections",
             bounds.let_go,
             "connections were counted and not kept",
+        ),
+        (
+            "older-connections",
+            bounds.shed,
+            "connections were forgotten, the oldest first, to make room for newer ones",
         ),
         (
             "reassembly",

@@ -5,38 +5,26 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
+use super::session::Session;
 use super::{FOUND, analysis, terminal};
 use crate::capture::{self, OpenOptions, Source};
 use crate::cli;
-use crate::ledger::{Progress, Snapshot, Stage, Watch};
+use crate::ledger::Snapshot;
 use crate::report::{self, Zone};
-use crate::ui::{Desk, Session};
+use crate::ui::{self, Desk};
 
 /// Opens the screens at once, and fills them while the captures are read.
 pub(super) fn on_files(asked: &cli::Read, screen: &cli::Screen) -> Result<ExitCode> {
-    analysis::check_rules(asked)?;
-    let pipe = asked.files.iter().any(|file| !file.is_file());
-    // What cannot be opened is said before the screens are. A pipe may keep one waiting for its first byte.
-    let source = if pipe {
-        None
-    } else {
-        Some(analysis::open(asked)?)
-    };
-    let watch = Arc::new(Watch::new());
-    let worker = {
-        let (asked, watch) = (asked.clone(), Arc::clone(&watch));
-        thread::Builder::new()
-            .name("the analysis".to_owned())
-            .spawn(move || read(&asked, source, &watch))
-            .context("no thread can be started")?
-    };
-    terminal::mind(worker, Arc::clone(&watch));
-    let session = Session {
+    // What cannot be opened is said before the screens are there.
+    let reading = Session::of_files(asked)?;
+    let watch = reading.watch();
+    let running = reading.running();
+    terminal::mind(reading, Arc::clone(&watch));
+    let session = ui::Session {
         name: name(&asked.files),
         zone: zone(asked),
         time_wait: Duration::from_secs(asked.time_wait.into()),
@@ -45,7 +33,9 @@ pub(super) fn on_files(asked: &cli::Read, screen: &cli::Screen) -> Result<ExitCo
         }),
     };
     let look = terminal::look(screen, asked.color);
-    terminal::show(session, look, !screen.no_mouse, &watch)?;
+    let shown = terminal::show(session, look, !screen.no_mouse, &watch);
+    running.stop();
+    shown?;
     let bar = asked.fail_on.map(analysis::severity);
     let worst = watch.snapshot().findings.iter().map(|it| it.severity).max();
     let met = bar.is_some_and(|bar| worst >= Some(bar));
@@ -54,37 +44,6 @@ pub(super) fn on_files(asked: &cli::Read, screen: &cli::Screen) -> Result<ExitCo
     } else {
         ExitCode::SUCCESS
     })
-}
-
-fn read(asked: &cli::Read, source: Option<Box<dyn Source>>, watch: &Watch) {
-    let mut taken = 0;
-    let reading = match source {
-        Some(source) => Ok(source),
-        None => analysis::open(asked),
-    };
-    let reading = reading.and_then(|mut source| {
-        analysis::judge(asked, false, &mut *source, &mut |frames| {
-            taken = frames;
-            watch.report(Progress {
-                stage: Stage::Reading,
-                frames,
-                ..Progress::default()
-            });
-        })
-    });
-    let stage = match reading {
-        Ok(reading) => {
-            taken = reading.snapshot.summary.frames;
-            watch.publish(Arc::new(reading.snapshot));
-            Stage::Done
-        }
-        Err(error) => Stage::Failed(format!("{error:#}")),
-    };
-    watch.report(Progress {
-        stage,
-        frames: taken,
-        ..Progress::default()
-    });
 }
 
 /// What the screens are about, in a word or two.

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle, ThreadId};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -26,6 +26,7 @@ use ratatui::crossterm::{cursor, execute, queue};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::flag;
 
+use super::session;
 use crate::cli;
 use crate::ledger::{Progress, Stage, Watch};
 use crate::ui::{App, Depth, Digest, Effect, Glyphs, Look, Session, Tasks, Theme};
@@ -332,9 +333,10 @@ fn guard_panics(screens: ThreadId) {
 }
 
 /// Says so if whoever reads the packets broke off without a word.
-pub(super) fn mind(worker: JoinHandle<()>, watch: Arc<Watch>) {
+pub(super) fn mind(reading: session::Session, watch: Arc<Watch>) {
     thread::spawn(move || {
-        if worker.join().is_err() {
+        let broke = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reading.wait()));
+        if broke.is_err() {
             let progress = watch.progress();
             watch.report(Progress {
                 stage: Stage::Failed(

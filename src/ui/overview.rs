@@ -209,7 +209,7 @@ fn told(group: &Group, cx: &Cx<'_>, columns: u16) -> Vec<Row> {
     );
     let mut rows = Paragraph::new(4, Line::default().faint(hosts(group, cx))).rows(columns);
     rows.truncate(1);
-    let mut more = Paragraph::new(4, message).rows(columns);
+    let mut more = Paragraph::new(4, sentences(&message, columns)).rows(columns);
     shorten(&mut more, TOLD, glyphs.more);
     rows.extend(more);
     if let Some(remedy) = finding.remedies.first() {
