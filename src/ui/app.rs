@@ -187,6 +187,12 @@ impl App {
         self.dirty
     }
 
+    /// Whether something may change by itself before long: a message goes away, a piece of work is finished.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.message.is_some() || self.tasks.under_way() > 0
+    }
+
     /// What the owner of the terminal is to do, once.
     pub fn effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
@@ -643,7 +649,10 @@ impl App {
             session: &self.session,
             tasks: &self.tasks,
         };
-        let names = self.stack.iter().map(|place| match place {
+        // Tabs before the last one are where one was, not where one is.
+        let is_tab = |place: &Place| matches!(place, Place::Tab(_));
+        let from = self.stack.iter().rposition(is_tab).unwrap_or(0);
+        let names = self.stack[from..].iter().map(|place| match place {
             Place::Tab(tab) => tab.name().to_owned(),
             Place::On(screen) => screen.name(&cx),
         });

@@ -109,7 +109,8 @@ fn page(from: Scope, cx: &Cx<'_>) -> Vec<Paragraph> {
     for (kind, fill) in Kind::ALL.into_iter().zip(glyphs.fills) {
         let sign = format!("{fill}{fill}");
         kinds = kinds.with(super::overview::tone(kind), sign);
-        kinds = kinds.faint(format!(" {}   ", kind.name()));
+        let name = format!("\u{a0}{}", kind.name().replace(' ', "\u{a0}"));
+        kinds = kinds.faint(name).plain("   ");
     }
     page.push(Paragraph::new(2, kinds));
     let mut scopes = vec![from, Scope::Everywhere];

@@ -263,11 +263,6 @@ impl Pager {
         };
     }
 
-    /// Rows that it has, once laid.
-    pub(super) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
     /// The link that is marked.
     pub(super) fn marked(&self) -> Option<usize> {
         (self.links > 0).then_some(self.marked)
@@ -277,7 +272,7 @@ impl Pager {
         // A column for the scroll bar, and one of air before it.
         let columns = area.width.saturating_sub(2).max(1);
         if columns != self.columns {
-            let place = self.rows.len().max(1);
+            let before = self.rows.len();
             self.columns = columns;
             self.rows = self
                 .paragraphs
@@ -285,7 +280,9 @@ impl Pager {
                 .flat_map(|it| it.rows(columns))
                 .collect();
             // About the same place in text that is wrapped anew.
-            self.top = self.top * self.rows.len() / place.max(1);
+            if before > 0 {
+                self.top = self.top * self.rows.len() / before;
+            }
         }
         self.height = usize::from(area.height);
         self.top = self.top.min(self.last_top());
@@ -305,18 +302,25 @@ impl Pager {
             Action::PageDown => self.top + page,
             Action::First => 0,
             Action::Last => self.rows.len(),
-            Action::Next => {
-                self.mark(self.marked + 1);
-                self.top
-            }
-            Action::Previous => {
-                self.mark((self.marked + self.links).saturating_sub(1));
+            Action::Next | Action::Previous => {
+                let step = match action {
+                    // What is marked and out of sight is come back to first.
+                    _ if !self.is_in_sight() => 0,
+                    Action::Next => 1,
+                    _ => self.links.saturating_sub(1),
+                };
+                self.mark(self.marked + step);
                 self.top
             }
             _ => return false,
         };
         self.top = self.top.min(self.last_top());
         true
+    }
+
+    fn is_in_sight(&self) -> bool {
+        let rows = self.rows_of(self.marked());
+        rows.is_none_or(|rows| rows.start >= self.top && rows.end <= self.top + self.height)
     }
 
     fn mark(&mut self, link: usize) {
