@@ -5,7 +5,7 @@ use super::figures::{bytes, count, number};
 use super::words;
 use crate::certainty::Certainty;
 use crate::connection::{By, Connection, How, Opening, Phase, ResetKind, Roles};
-use crate::decode::QuoteKind;
+use crate::decode::{Endpoint, QuoteKind};
 use crate::escape::shortened;
 use crate::http::{CloseSign, Ending, Exchange, Outcome, Protocol};
 use crate::mark::FrameNumber;
@@ -299,8 +299,13 @@ fn fate(exchange: &Exchange, outcome: Outcome, ending: Ending) -> Option<String>
 /// A Wireshark display filter for one connection.
 #[must_use]
 pub fn filter(connection: &Connection) -> String {
+    filter_between(connection.client, connection.server)
+}
+
+/// The same for whatever was sent between two ends.
+#[must_use]
+pub fn filter_between(client: Endpoint, server: Endpoint) -> String {
     let family = |ip: std::net::IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };
-    let (client, server) = (connection.client, connection.server);
     let (one, other) = (family(client.ip), family(server.ip));
     format!(
         "{one}.addr=={} && {other}.addr=={} && tcp.port=={} && tcp.port=={}",

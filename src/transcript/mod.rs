@@ -20,8 +20,10 @@ pub use rungs::{Rung, Rungs};
 pub use speech::{Said, Utterance};
 pub use step::{Kind, Step, Tls};
 
-use crate::connection::{Connection, Standing, Who};
+use crate::capture::Source;
+use crate::connection::{Brief, Connection, Standing, Who};
 use crate::decode::Segment;
+use crate::engine::{self, CloseUp};
 use crate::mark::FrameNumber;
 
 use speech::Speech;
@@ -83,6 +85,44 @@ impl Transcript {
     #[must_use]
     pub fn step_of(&self, frame: FrameNumber) -> Option<usize> {
         self.steps.iter().position(|step| step.frame == frame)
+    }
+}
+
+/// One connection with its record and how it went.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The whole record.
+    pub connection: Connection,
+    /// How it went.
+    pub transcript: Transcript,
+}
+
+impl Account {
+    /// Reads a connection's segments out of its input once more, as long as `goes_on`.
+    ///
+    /// # Errors
+    /// When the input cannot be read any more, or the connection is not in it; a sentence for the user.
+    pub fn read(
+        source: &mut dyn Source,
+        wanted: &Brief,
+        goes_on: impl FnMut() -> bool,
+    ) -> Result<Self, String> {
+        let found = engine::close_up(source, wanted, goes_on);
+        let found = found.map_err(|error| error.to_string())?;
+        let gone = || "its packets are not in the input any more".to_owned();
+        found.as_ref().map(Self::of).ok_or_else(gone)
+    }
+
+    /// What was read at close range, followed.
+    #[must_use]
+    pub fn of(close: &CloseUp) -> Self {
+        let taken = close.steps.iter();
+        let taken = taken.map(|step| (step.from, step.segment(), step.standings));
+        let left_out = Some((close.left_out, close.before_gap));
+        Self {
+            transcript: Transcript::new(&close.connection, taken, left_out),
+            connection: close.connection.clone(),
+        }
     }
 }
 

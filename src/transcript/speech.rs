@@ -37,8 +37,8 @@ pub enum Said {
     LeftOut,
 }
 
-/// Bytes kept of the beginning, and as many of the end: a thousand screens each.
-const MAX_BYTES: usize = 2 << 20;
+/// Bytes kept of the beginning, and as many of the end: hundreds of screens each.
+const MAX_BYTES: usize = 1 << 20;
 /// Parts kept of the beginning, and as many of the end.
 const MAX_PARTS: usize = 20_000;
 /// Bytes in one part: a reader turns to the part that is on the screen, and shows that alone.

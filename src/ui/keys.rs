@@ -69,6 +69,10 @@ pub enum Action {
     Connections,
     /// The worst finding, wherever one is.
     Worst,
+    /// The worst finding about what is selected.
+    Finding,
+    /// Marks a row, or takes the mark away.
+    Mark,
 }
 
 /// Where a row of the table holds.
@@ -90,11 +94,13 @@ pub enum Scope {
     Sockets,
     /// On pages that are only read.
     Page,
+    /// In a menu.
+    Menu,
 }
 
 impl Scope {
     /// All, in the order of the help screen.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Everywhere,
         Self::Overview,
         Self::Findings,
@@ -103,6 +109,7 @@ impl Scope {
         Self::Connection,
         Self::Sockets,
         Self::Page,
+        Self::Menu,
     ];
 
     /// Its heading.
@@ -117,6 +124,7 @@ impl Scope {
             Self::Connection => "A connection",
             Self::Sockets => "Sockets",
             Self::Page => "Help and rules",
+            Self::Menu => "A menu",
         }
     }
 }
@@ -250,8 +258,23 @@ pub static TABLE: &[Binding] = &{
         row(S::Sockets, &[key(K::Enter)], A::Open, "its connections", "list the connections between this client and this server"),
 
         row(S::Connections, &[key(K::Enter), key(K::Right), char('l')], A::Open, "open", "open the connection"),
+        row(S::Connections, &[char('f')], A::Filter, "filter", "list only some: by:server how:reset took:>5s status:5xx rule:… -client:10.0.0.0/8"),
+        row(S::Connections, &[char('s')], A::Sort, "sort", "sort by the next column"),
+        row(S::Connections, &[char('r')], A::Reverse, "", "turn the order round"),
+        row(S::Connections, &[char('i')], A::Finding, "finding", "read the worst finding that names it"),
+        row(S::Connections, &[char('m')], A::Mark, "", "mark it, or take the mark away"),
+        row(S::Connections, &[char('y')], A::Copy, "copy", "copy its Wireshark filter, its addresses, what happened"),
+        row(S::Connections, &[char('e')], A::Export, "export", "write the marked or listed ones to a capture, or the report to a file"),
+
         row(S::Connection, &[key(K::Tab), key(K::Right), char('l')], A::Next, "next tab", "the next tab"),
         row(S::Connection, &[key(K::BackTab), key(K::Left), char('h')], A::Previous, "", "the tab before"),
+        row(S::Connection, &[key(K::Enter)], A::Open, "", "unfold a run of segments; from an exchange or segment to the ladder"),
+        row(S::Connection, &[char('c')], A::Connections, "the end", "to the segment that ended it"),
+        row(S::Connection, &[char('i')], A::Finding, "finding", "read the worst finding that names it"),
+        row(S::Connection, &[char('y')], A::Copy, "copy", "copy its Wireshark filter, the ladder, what happened, its findings as Markdown"),
+        row(S::Connection, &[char('e')], A::Export, "export", "write it to a capture"),
+
+        row(S::Menu, &[key(K::Enter), char('y')], A::Open, "copy it", "take what is marked"),
 
         row(S::Everywhere, &[key(K::Esc), key(K::Backspace)], A::Back, "back", "go back to where you came from"),
         row(S::Everywhere, &[char('1')], A::Tab(0), "", "Overview"),

@@ -14,7 +14,9 @@
 //! Left out on purpose: whatever would make a screen differ between a file and an interface.
 
 mod app;
+mod bytes_pane;
 mod chart;
+mod columns;
 mod connection;
 mod connections;
 mod digest;
@@ -22,13 +24,18 @@ mod findings;
 mod glyphs;
 mod help;
 pub mod keys;
+mod ladder_pane;
+mod menu;
 mod overview;
 mod paper;
 mod prompt;
+mod rows;
+mod segments_pane;
 mod sockets;
 mod story;
 mod task;
 mod theme;
+mod verdict_pane;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -45,8 +52,10 @@ pub use task::{Cancel, Fate, Task, Tasks};
 pub use theme::{Depth, Theme, Tone};
 
 use crate::capture;
+use crate::connection::Brief;
 use crate::ledger::{Progress, Snapshot};
 use crate::prose::clock::Zone;
+use crate::transcript::Account;
 
 /// What the screens are about, and whom they ask for what they cannot do themselves.
 #[derive(Clone)]
@@ -74,6 +83,27 @@ pub trait Desk: Send + Sync {
     /// # Errors
     /// A sentence for the user.
     fn write_report(&self, snapshot: &Snapshot, to: &Path) -> Result<(), String>;
+
+    /// One connection with all its segments, as long as `goes_on`.
+    ///
+    /// # Errors
+    /// A sentence for the user: why not, and what to do.
+    fn account(&self, of: &Brief, goes_on: &mut dyn FnMut() -> bool) -> Result<Account, String> {
+        Account::read(&mut *self.packets()?, of, goes_on)
+    }
+
+    /// Writes the frames of these connections to a pcapng file, and says how many there were.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    fn write_frames(&self, _of: &[Brief], _to: &Path) -> Result<u64, String> {
+        Err("the packets cannot be written from here".to_owned())
+    }
+
+    /// Whether something would be overwritten.
+    fn exists(&self, _path: &Path) -> bool {
+        false
+    }
 }
 
 /// How it is drawn.
