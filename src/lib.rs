@@ -30,8 +30,10 @@ pub mod rules;
 pub mod run;
 pub mod seq;
 pub mod side;
+pub mod spoken;
 pub mod tcp;
 pub mod time;
+pub mod tls;
 pub mod transcript;
 #[cfg(feature = "ui")]
 pub mod ui;

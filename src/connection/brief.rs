@@ -64,7 +64,7 @@ pub struct Brief {
     pub connected_after: u32,
     /// What the last request asked for: a digest of method, host and target; 0 if unknown.
     pub asked: u32,
-    /// Microseconds from the end of the last request to the first byte of its response, or to the close.
+    /// Microseconds from the end of the last request to the first byte of its response, or to the close if that came first.
     pub waited: u32,
     /// Milliseconds of idleness before the close, after a complete response; 0 otherwise.
     pub idle: u32,
@@ -233,15 +233,17 @@ fn gave_way(connection: &Connection) -> Option<u32> {
     opened.then(|| millis(connection.first.time.since(before.last.time)))
 }
 
-/// Of the last exchange: until the answer began, or until the close if it never did.
+/// Of the last exchange: until the answer began, or until the close if it had not by then.
 fn waited(connection: &Connection, last: &Exchange) -> u32 {
+    let left = connection.teardown.by == By::Client && connection.teardown.phase == Phase::Waiting;
     match (&last.request, &last.response) {
-        (Some(request), Some(response)) => {
+        // An answer to nobody was not waited for.
+        (Some(request), Some(response)) if !left => {
             // A request that was never complete was waited for.
             let since = response.message.first.time.since(request.message.last.time);
             micros(last.waited().unwrap_or(since))
         }
-        (Some(request), None) => micros(connection.teardown.at.since(request.message.last.time)),
+        (Some(request), _) => micros(connection.teardown.at.since(request.message.last.time)),
         (None, _) => 0,
     }
 }

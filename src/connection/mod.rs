@@ -11,7 +11,7 @@ mod verdict;
 
 pub use crate::certainty::Certainty;
 pub use crate::http::Phase;
-pub use crate::tcp::{CloseEvent, ResetKind, Signs, Standing, State};
+pub use crate::tcp::{CloseEvent, Odd, OddKind, ResetKind, Signs, Standing, State};
 pub use brief::{Brief, Outcomes};
 pub use live::{Fit, Limits, Live, Remains};
 pub use record::{Connection, Opening, Predecessor, Roles, Sent, Unanswered, Who};

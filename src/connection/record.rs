@@ -6,7 +6,7 @@ use super::{Certainty, Teardown};
 use crate::decode::{Context, Endpoint, Quote};
 use crate::http::{Exchange, Protocol};
 use crate::mark::Mark;
-use crate::tcp::{CloseEvent, Standing};
+use crate::tcp::{CloseEvent, Odd, Standing};
 use crate::time::Timestamp;
 
 /// How the connection began, as far as the capture shows.
@@ -186,6 +186,8 @@ pub struct Connection {
     pub icmp: Option<Box<Quote>>,
     /// Segments of each side with numbers that fit nothing.
     pub astray: [u32; 2],
+    /// What contradicts the protocol in the segments of each side.
+    pub oddities: [Box<[Odd]>; 2],
     /// What each side repeated or probed to the end without an answer, if one did so often.
     pub unanswered: Option<Box<[Unanswered; 2]>>,
     /// The connection that used the same addresses and ports before.

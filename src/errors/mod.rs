@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::connection::{Connection, Who};
-use crate::knowledge::{NamedBy, Prediction, Side, WireEvent, texts_of};
+use crate::knowledge::{NamedBy, Prediction, Side, Speaker, WireEvent, texts_of};
 use voice::Voice;
 
 /// What one program will have in its log.
@@ -120,7 +120,19 @@ impl Question {
                 }
             }
         }
+        told.extend(self.inside().map(|it| Told::new(it, None)));
         told.into()
+    }
+
+    /// What the framework inside a named server writes, beside the server's own log.
+    fn inside(&self) -> Option<Prediction> {
+        let framework = self.voice.inside().filter(|_| self.side == Side::Server)?;
+        let mut stories = self.stories.iter();
+        let texts = |events: &Vec<WireEvent>| {
+            let told = texts_of(events, self.side, Speaker::Known(&framework));
+            told.into_iter().find(|it| it.text.is_some())
+        };
+        stories.find_map(texts)
     }
 }
 

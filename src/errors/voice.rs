@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 
 use crate::connection::{Connection, Who};
 use crate::http::{Exchange, FieldName, Progress, Text};
-use crate::knowledge::{NamedBy, Side, Speaker, Stack, identify};
+use crate::knowledge::{NamedBy, Side, Speaker, Stack, identify, inside};
 
 /// Who speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +51,18 @@ impl Voice {
             Self::Known(stack) => Speaker::Known(stack),
             Self::Nameless => Speaker::Nameless,
             Self::Unheard => Speaker::Unheard,
+        }
+    }
+
+    /// The framework that likely runs inside the server that speaks.
+    pub(super) fn inside(&self) -> Option<Stack> {
+        match self {
+            Self::Known(stack) => Some(Stack {
+                product: inside(stack.product)?,
+                version: None,
+                by: stack.by,
+            }),
+            Self::Nameless | Self::Unheard => None,
         }
     }
 

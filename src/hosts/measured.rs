@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::time::Timestamp;
+
 /// What measurements of the same thing have in common.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measured {
@@ -53,26 +55,52 @@ impl Measured {
     }
 }
 
-/// The period in which something happens, if it has one. `at` in order. A beat may be missed, and each may come a
-/// little early or late, but most lie one period after the one before.
-#[must_use]
-pub fn period(at: &[crate::time::Timestamp], share: f64) -> Option<Measured> {
-    let gaps: Vec<Duration> = at.windows(2).map(|pair| pair[1].since(pair[0])).collect();
-    let beat = Measured::cluster(gaps.clone(), share, Duration::ZERO)?;
-    let fits = |gap: &Duration| {
-        let beats = gap.as_secs_f64() / beat.median.as_secs_f64().max(f64::MIN_POSITIVE);
-        // Missed beats: as many periods more, each with its own jitter.
-        let whole = beats.round();
-        (1.0..=10.0).contains(&whole) && (beats - whole).abs() <= 2.0 * share * whole
-    };
-    let fit = gaps.iter().filter(|gap| fits(gap)).count();
-    (beat.count * 2 >= gaps.len() && fit * 10 >= gaps.len() * 9).then_some(beat)
+/// Something that happens again and again at the same distance in time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Period {
+    /// The distance from beat to beat, where none was missed.
+    pub measured: Measured,
+    /// How far a beat came early or late, in the middle.
+    pub jitter: Duration,
+    /// Beats that should have come and did not.
+    pub missed: u32,
+}
+
+/// Beats that may be missed one after the other.
+const MOST_MISSED: f64 = 9.0;
+
+impl Period {
+    /// The period of what happened at these times, in order, if it has one. A beat may be missed, and each may come by
+    /// `share` of the period early or late, but most lie one period after the one before.
+    #[must_use]
+    pub fn of(at: &[Timestamp], share: f64) -> Option<Self> {
+        let gaps: Vec<Duration> = at.windows(2).map(|pair| pair[1].since(pair[0])).collect();
+        let beat = Measured::cluster(gaps.clone(), share, Duration::ZERO)?;
+        let one = beat.median.as_secs_f64().max(f64::MIN_POSITIVE);
+        let (mut off, mut missed) = (Vec::new(), 0.0);
+        for gap in &gaps {
+            let beats = gap.as_secs_f64() / one;
+            // Missed beats: as many periods more, each with its own jitter.
+            let whole = beats.round();
+            if (1.0..=MOST_MISSED + 1.0).contains(&whole)
+                && (beats - whole).abs() <= 2.0 * share * whole
+            {
+                off.push(gap.abs_diff(beat.median.mul_f64(whole)));
+                missed += whole - 1.0;
+            }
+        }
+        let steady = beat.count * 2 >= gaps.len() && off.len() * 10 >= gaps.len() * 9;
+        steady.then(|| Self {
+            measured: beat,
+            jitter: Measured::of(off).map_or(Duration::ZERO, |it| it.median),
+            missed: missed as u32,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Timestamp;
 
     fn seconds(all: &[f64]) -> Vec<Duration> {
         all.iter().copied().map(Duration::from_secs_f64).collect()
@@ -104,12 +132,13 @@ mod tests {
             (minutes(&[0, 1, 5, 33, 34]), None),
             (minutes(&[0]), None),
         ] {
-            let got = period(&times, 0.1).map(|beat| beat.median.as_secs() / 60);
+            let got = Period::of(&times, 0.1).map(|it| it.measured.median.as_secs() / 60);
             assert_eq!(got, wanted, "{times:?}");
         }
         assert_eq!(
-            period(&at(&[0, 10, 21, 30, 41]), 0.1)
+            Period::of(&at(&[0, 10, 21, 30, 41]), 0.1)
                 .unwrap()
+                .measured
                 .median
                 .as_secs(),
             10

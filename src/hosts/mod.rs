@@ -1,19 +1,37 @@
-//! Floor 9: what only many connections show. Here: the sockets that one client
-//! spends on one server, their connections put together, and times that were measured more than once.
+//! Floor 8: what only many connections show: the sockets that one client spends on one server and the TIME-WAITs of every
+//! host, over time; their connections put together; limits, periods and retries as measured values.
+//!
+//! In: a line of each connection. Out: tables and measured values, each reckoned when it is asked for.
 
+mod beats;
+mod concurrency;
 mod course;
 mod measured;
 mod pairs;
 mod range;
+mod requests;
+mod retries;
+mod series;
 mod sockets;
+mod starved;
+mod timers;
+mod waits;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+pub use beats::{Beat, is_abandoned};
+pub use concurrency::Concurrency;
 pub use course::{Steps, time_waits};
-pub use measured::{Measured, period};
+pub use measured::{Measured, Period};
 pub use pairs::{Dealings, Halves, Hosts};
+pub use requests::RequestCounts;
+pub use retries::{Retries, Tried};
+pub use series::{MAX_POINTS, Point, Series, client_series, host_series};
 pub use sockets::{MAX_PAIRS, sockets};
+pub use starved::{Starved, starved};
+pub use timers::Limit;
+pub use waits::{HostWaits, MAX_HOSTS, waits};
 
 use crate::decode::Endpoint;
 use crate::time::Timestamp;
@@ -66,8 +84,12 @@ pub struct Sockets {
     pub range: (u16, u16),
     /// What `range` rests on.
     pub basis: RangeBasis,
+    /// Connections a second, from the first to the last; `None` of fewer than two moments.
+    pub rate: Option<f64>,
     /// When the range runs out if it goes on like this; `None` if it does not.
     pub runs_out_at: Option<Timestamp>,
+    /// That it did run out, as the connections that were not opened show.
+    pub starved: Option<Starved>,
 }
 
 impl Sockets {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::range::PortsSeen;
+use super::starved::starved;
 use super::{RangeBasis, Settings, Sockets};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, Standing, State};
@@ -33,7 +34,7 @@ const LONG_ENOUGH: Duration = Duration::from_secs(1);
 pub fn sockets(connections: &[Brief], settings: &Settings, end: Timestamp) -> Vec<Sockets> {
     let mut ports: Map<IpAddr, PortsSeen> = Map::default();
     let mut places: Map<(IpAddr, Endpoint, Context), u32> = Map::default();
-    let mut pairs: Vec<Uses> = Vec::new();
+    let mut pairs: Vec<Uses<'_>> = Vec::new();
     let mut latest: Map<(u32, u16), usize> = Map::default();
     for connection in connections {
         let client = connection.client;
@@ -53,6 +54,7 @@ pub fn sockets(connections: &[Brief], settings: &Settings, end: Timestamp) -> Ve
             pairs.push(Uses::new(client.ip, connection.server));
         }
         let uses = &mut pairs[place as usize];
+        uses.connections.push(connection);
         uses.ports.note(client.port, ttl);
         // A port that is used again was free for the moment between.
         if let Some(before) = latest.insert((place, client.port), uses.all.len()) {
@@ -77,20 +79,22 @@ pub fn sockets(connections: &[Brief], settings: &Settings, end: Timestamp) -> Ve
 type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 
 /// What one client used towards one server.
-struct Uses {
+struct Uses<'a> {
     client: IpAddr,
     server: Endpoint,
     ports: PortsSeen,
     all: Vec<Use>,
+    connections: Vec<&'a Brief>,
 }
 
-impl Uses {
+impl Uses<'_> {
     const fn new(client: IpAddr, server: Endpoint) -> Self {
         Self {
             client,
             server,
             ports: PortsSeen::NONE,
             all: Vec::new(),
+            connections: Vec::new(),
         }
     }
 }
@@ -131,7 +135,7 @@ impl Use {
 }
 
 fn row(
-    uses: &Uses,
+    uses: &Uses<'_>,
     (range, basis): ((u16, u16), RangeBasis),
     settings: &Settings,
     end: Timestamp,
@@ -172,8 +176,16 @@ fn row(
         ports_high,
         range,
         basis,
+        rate: rate(&uses.all),
         runs_out_at,
+        starved: starved(&uses.connections, settings.range),
     }
+}
+
+fn rate(uses: &[Use]) -> Option<f64> {
+    let (first, last) = (uses.first()?, uses.last()?);
+    let span = last.begins.since(first.begins).as_secs_f64();
+    (span > 0.0).then(|| (uses.len() - 1) as f64 / span)
 }
 
 /// How many of something there were at once.

@@ -71,6 +71,8 @@ pub struct Field {
     pub value: Text,
     /// There was more than is kept: a challenge, credentials, or too many bytes.
     pub more: bool,
+    /// The credentials answer a challenge of NTLM or Negotiate, which holds for one connection only.
+    pub answers: bool,
 }
 
 /// The parameters of a `Keep-Alive` line (RFC 2068 §19.7.1).
@@ -319,7 +321,7 @@ impl<'a> Facts<'a> {
 
     fn keep(&mut self, name: FieldName, value: &[u8], texts: &mut Texts) {
         let short = value.get(..MAX_FIELD_VALUE).unwrap_or(value);
-        self.push(name, short, short.len() < value.len(), texts);
+        self.push(name, short, short.len() < value.len(), false, texts);
     }
 
     /// Of credentials and challenges the scheme only.
@@ -331,17 +333,41 @@ impl<'a> Facts<'a> {
         // Without a space after it, it is no scheme but perhaps a bare secret.
         let sent_bare = end.is_none() && scheme.len() > MAX_SCHEME;
         let scheme = if sent_bare { &[][..] } else { scheme };
-        self.push(name, scheme, scheme.len() < value.len(), texts);
+        let credentials = value.get(scheme.len()..).unwrap_or_default().trim_ascii();
+        let answers = is_answer(scheme, credentials);
+        self.push(name, scheme, scheme.len() < value.len(), answers, texts);
     }
 
-    fn push(&mut self, name: FieldName, value: &[u8], more: bool, texts: &mut Texts) {
+    fn push(
+        &mut self,
+        name: FieldName,
+        value: &[u8],
+        more: bool,
+        answers: bool,
+        texts: &mut Texts,
+    ) {
         if self.kept.len() < MAX_FIELDS {
             let value = texts.text(value);
-            self.kept.push(Field { name, value, more });
+            self.kept.push(Field {
+                name,
+                value,
+                more,
+                answers,
+            });
         } else {
             self.more = self.more.saturating_add(1);
         }
     }
+}
+
+/// Whether these credentials go on with a handshake that a challenge began: the third message of NTLM (`NTLMSSP\0`, then
+/// 3 in little-endian order), bare or under Negotiate, or a `NegTokenResp` of SPNEGO (RFC 4178 §4.2.2), whose first byte is
+/// 0xa1. Told by the first characters in base64.
+fn is_answer(scheme: &[u8], credentials: &[u8]) -> bool {
+    let is = |name: &[u8]| scheme.eq_ignore_ascii_case(name);
+    let third = credentials.starts_with(b"TlRMTVNTUAAD");
+    let goes_on = matches!(credentials, [b'o', b'Q'..=b'Z' | b'a'..=b'f', ..]);
+    is(b"ntlm") && third || is(b"negotiate") && (third || goes_on)
 }
 
 /// Bytes of the longest registered authentication scheme and some.

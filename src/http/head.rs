@@ -3,7 +3,9 @@
 //! A head that follows the grammar is read by `httparse`. One that does not is read again line by line, leniently, to
 //! name what is wrong and where, and to go on as most programs would. A test holds the two against each other.
 
-use httparse::{EMPTY_HEADER, Header};
+use std::mem::MaybeUninit;
+
+use httparse::Header;
 use memchr::{memchr, memchr_iter};
 
 use super::fault::{Fault, FaultRule, MAX_FAULTS, MAX_QUOTE};
@@ -59,8 +61,9 @@ pub(super) fn end_of(bytes: &[u8], scanned: &mut usize) -> Option<usize> {
 pub(super) fn read<'a>(head: &'a [u8], kind: Kind, offset: u64, texts: &mut Texts) -> Head<'a> {
     match strict(head, kind, texts) {
         Some(mut read) => {
-            if let Some(at) =
-                memchr_iter(b'\n', head).find(|at| *at == 0 || head.get(at - 1) != Some(&b'\r'))
+            if has_bare_lf(head)
+                && let Some(at) =
+                    memchr_iter(b'\n', head).find(|at| *at == 0 || head.get(at - 1) != Some(&b'\r'))
             {
                 let line = head.get(..at).unwrap_or_default();
                 let start = line
@@ -122,13 +125,24 @@ pub(super) fn read_part<'a>(
     read
 }
 
+/// Whether a line ends without a CR, looked at many bytes at a time: hardly any head has one.
+fn has_bare_lf(head: &[u8]) -> bool {
+    let pairs = head.iter().zip(head.get(1..).unwrap_or_default());
+    let bare = pairs.fold(0, |found, (one, next)| {
+        found | u8::from(*next == b'\n') & u8::from(*one != b'\r')
+    });
+    bare != 0 || head.first() == Some(&b'\n')
+}
+
 fn strict<'a>(head: &'a [u8], kind: Kind, texts: &mut Texts) -> Option<Head<'a>> {
-    let mut lines = [EMPTY_HEADER; LINES];
+    let mut lines = [const { MaybeUninit::uninit() }; LINES];
     let mut read = Head::default();
     let used = match kind {
         Kind::Request => {
-            let mut request = httparse::Request::new(&mut lines);
-            let httparse::Status::Complete(used) = request.parse(head).ok()? else {
+            let mut request = httparse::Request::new(&mut []);
+            let httparse::Status::Complete(used) =
+                request.parse_with_uninit_headers(head, &mut lines).ok()?
+            else {
                 return None;
             };
             read.method = request.method?.as_bytes();
@@ -138,8 +152,10 @@ fn strict<'a>(head: &'a [u8], kind: Kind, texts: &mut Texts) -> Option<Head<'a>>
             used
         }
         Kind::Response => {
-            let mut response = httparse::Response::new(&mut lines);
-            let httparse::Status::Complete(used) = response.parse(head).ok()? else {
+            let mut response = httparse::Response::new(&mut []);
+            let config = httparse::ParserConfig::default();
+            let parsed = config.parse_response_with_uninit_headers(&mut response, head, &mut lines);
+            let httparse::Status::Complete(used) = parsed.ok()? else {
                 return None;
             };
             read.status = response.code?;

@@ -1,4 +1,4 @@
-//! Floor 9½: facts as data. What programs say when the wire does something to them, default timers, port ranges, and the
+//! Floor 7½: facts as data. What programs say when the wire does something to them, default timers, port ranges, and the
 //! codes of proxies and systems; and the way from a pasted error text back to the wire.
 //!
 //! Uses no other floor. The tables lie beside the code as tab-separated text, are part of the program, and are read once,
@@ -26,6 +26,6 @@ pub use kernel::{
 };
 pub use lexicon::Fit;
 pub use port_range::{PortRange, port_ranges};
-pub use stack::{NamedBy, PRODUCTS, Product, Role, Stack, identify, product};
+pub use stack::{NamedBy, PRODUCTS, Product, Role, Stack, identify, inside, product};
 pub use text::{Basis, FACTS, Fact, Prediction, Speaker, texts, texts_of};
 pub use timer::{Running, TIMERS, Timer, timer_candidates};

@@ -58,6 +58,16 @@ pub fn product(name: &str) -> Option<&'static Product> {
     PRODUCTS.iter().find(|product| product.name == name)
 }
 
+/// The framework that most often runs inside a server and writes a log of its own, beside the server's: its texts are a
+/// suspicion, as the header names the server alone.
+#[must_use]
+pub fn inside(server: &Product) -> Option<&'static Product> {
+    match server.name {
+        "iis" | "http.sys" => product("asp.net"),
+        _ => None,
+    }
+}
+
 /// The header that named a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NamedBy {
@@ -135,6 +145,12 @@ const USER_AGENTS: &[(&str, Place, &str)] = &[
     ("curl", First, "curl"),
     ("ruby", First, "ruby"),
     ("php", First, "php-stream"),
+    // SOAP proxies of .NET Framework, with the version of its runtime.
+    (
+        "ms web services client protocol",
+        Anywhere,
+        "dotnet-framework",
+    ),
     ("windowspowershell", Anywhere, "powershell"),
     ("powershell", Anywhere, "powershell"),
     ("winhttp", Anywhere, "winhttp"),
@@ -345,6 +361,10 @@ mod tests {
         client(
             "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
             "firefox/128.0",
+        );
+        client(
+            "Mozilla/4.0 (compatible; MSIE 6.0; MS Web Services Client Protocol 1.1.4322.573)",
+            "dotnet-framework/1.1.4322.573",
         );
         client("MyService/2.0 (Java/17.0.15)", "-");
         client("MyApp/2.0 okhttp/4.12.0", "okhttp/4.12.0");

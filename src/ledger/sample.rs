@@ -79,6 +79,7 @@ pub(crate) fn connection() -> Connection {
         sent: [sent, sent],
         unanswered: None,
         astray: [0; 2],
+        oddities: Default::default(),
         challenge: None,
         syn_acks: 1,
         client_syn: true,

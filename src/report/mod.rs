@@ -170,7 +170,9 @@ mod tests {
             ports_high: 65_535,
             range: (49_152, 65_535),
             basis: RangeBasis::Default,
+            rate: None,
             runs_out_at: Some(mark(0, 90_000).time),
+            starved: None,
         }];
         all.summary.inputs[0].damage = Some(Damage {
             offset: 123_456,

@@ -5,7 +5,7 @@ use super::ending::response;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{not_yet, tell};
 use crate::certainty::Certainty;
-use crate::connection::{By, Connection, How};
+use crate::connection::{By, Connection, How, Opening};
 use crate::http::{Exchange, FieldName, Persistence};
 
 rule! {
@@ -39,7 +39,35 @@ rule! {
     ///  => findings auth-broken-by-close
     /// ```
     ///
+    /// The client answers the challenge, on another connection:
+    ///
+    /// ```ladder
+    /// client :40001 server
+    ///  0.000  GET / [authorization="NTLM TlRMTVNTUAABAAAA"] -->
+    ///  0.040                     <--  401 "no" [www-authenticate="NTLM TlRMTVNTUAACAAAA"]
+    /// client :40002 server
+    ///  0.050  SYN                -->
+    ///  0.060                     <--  SYN
+    ///  0.070  GET / [authorization="NTLM TlRMTVNTUAADAAAA"] -->
+    ///  0.090                     <--  401 "no" [www-authenticate=NTLM]
+    ///  => findings auth-broken-by-close
+    /// ```
+    ///
     /// # Not this
+    ///
+    /// A single leg that needs no challenge, as Kerberos has it:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [authorization="Negotiate YIIGhgYGKwYBBQUC" close] -->
+    ///  0.040                     <--  200 "welcome" [close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings none
+    /// ```
     ///
     /// A 401 without a token begins nothing:
     ///
@@ -110,11 +138,60 @@ fn challenge(exchange: &Exchange) -> Option<&'static str> {
         })
 }
 
+/// The first request of a connection answers a challenge, which was therefore given on another one.
+fn answered_elsewhere(connection: &Connection) -> Option<Verdict> {
+    let first = connection.exchanges.first()?;
+    let answer = [FieldName::Authorization, FieldName::ProxyAuthorization]
+        .into_iter()
+        .flat_map(|name| first.request_fields(name))
+        .find(|field| field.answers)?;
+    // Without its beginning there may have been a challenge before.
+    if connection.opening != Opening::Handshake || !connection.client_syn {
+        return None;
+    }
+    let scheme = crate::escape::escape(answer.value.as_bytes()).into_owned();
+    let outcome = match first.status() {
+        Some(status @ (401 | 407)) => format!("; it was refused with {status}"),
+        Some(status) => format!("; the answer is {status} all the same"),
+        None => String::new(),
+    };
+    let refused = matches!(first.status(), Some(401 | 407) | None);
+    let (severity, certainty) = if refused {
+        (Severity::Error, Certainty::Certain)
+    } else {
+        (Severity::Note, Certainty::Likely)
+    };
+    Some(
+        tell(
+            &RULE,
+            severity,
+            certainty,
+            "the last leg of a handshake came on another connection",
+            format!(
+                "The first request on this connection carries the {scheme} message that answers a challenge, so the challenge \
+                 was given on another connection, and holds for that one only{outcome}."
+            ),
+        )
+        .shows(
+            first.request_head_end(),
+            format!("{scheme} credentials that answer a challenge"),
+        )
+        .shows(
+            response(first).map(|answer| answer.first),
+            "what the server says to that",
+        )
+        .about(connection),
+    )
+}
+
 fn check(connection: &Connection) -> Verdict {
     let teardown = &connection.teardown;
     let Some(last) = connection.exchanges.last() else {
         return Verdict::Clear;
     };
+    if let Some(found) = answered_elsewhere(connection) {
+        return found;
+    }
     let Some(scheme) = challenge(last) else {
         return not_yet(connection);
     };

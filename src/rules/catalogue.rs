@@ -21,8 +21,8 @@ use super::{
     reset_before_response, reset_injected, reset_mid_response, response_after_client_left,
     response_cut_short, response_end_unknown, retransmissions_exhausted,
     reuse_of_closed_connection, reuse_of_forgotten_connection, server_time_limit,
-    simultaneous_close, syn_challenged, time_wait_on_client, time_wait_on_server,
-    time_wait_reuse_refused, time_wait_reused, unsolicited_response,
+    simultaneous_close, syn_challenged, tcp_flags_anomaly, time_wait_on_client,
+    time_wait_on_server, time_wait_reuse_refused, time_wait_reused, unsolicited_response,
 };
 
 /// All rules, by name.
@@ -94,6 +94,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &server_time_limit::RULE,
     &simultaneous_close::RULE,
     &syn_challenged::RULE,
+    &tcp_flags_anomaly::RULE,
     &time_wait_on_client::RULE,
     &time_wait_on_server::RULE,
     &time_wait_reuse_refused::RULE,

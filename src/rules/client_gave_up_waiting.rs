@@ -1,9 +1,9 @@
 //! The client closed while it waited for the answer.
 
 use super::Severity;
-use super::ending::{Reading, ending_as, request, response};
+use super::ending::{Ending, Reading, request, response};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{asked, close_word, not_yet, span, tell, waited};
+use super::telling::{asked, close_word, span, tell, waited};
 use super::timers;
 use crate::connection::{Connection, Who};
 
@@ -95,18 +95,15 @@ rule! {
     ///
     /// RFC 9110 §9.2.2 (idempotent methods), §15.5.9 (408); RFC 9112 §9.5 (timeouts).
     pub(super) RULE: "client-gave-up-waiting", Severity::Error,
-    "the client closed the connection while it waited for the response", Check::Connection(check)
+    "the client closed the connection while it waited for the response", Check::Ending(&[Reading::GaveUp], check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::GaveUp]) else {
-        return not_yet(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some(exchange) = ending.exchange else {
         return Verdict::Clear;
     };
     let close = ending.close.mark;
-    let word = close_word(&ending);
+    let word = close_word(ending);
     let what = asked(Some(exchange));
     let time = waited(Some(exchange), close);
     let taken = request(exchange)
@@ -174,13 +171,7 @@ mod tests {
 
     fn message(text: &str) -> Option<String> {
         let text = format!("SYN -->\n<-- SYN\nACK -->\n{text}");
-        let proof = proof::run(&text.parse().expect("a ladder"));
-        let mut findings = proof.findings.into_iter();
-        Some(
-            findings
-                .find(|finding| finding.rule == super::RULE.name)?
-                .message,
-        )
+        proof::told_by(&super::RULE, &text)
     }
 
     #[test]

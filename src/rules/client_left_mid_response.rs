@@ -1,9 +1,9 @@
 //! The client left in the middle of the response.
 
 use super::Severity;
-use super::ending::{Reading, ending_as, response};
+use super::ending::{Ending, Reading, response};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{asked, close_word, not_yet, span, tell};
+use super::telling::{asked, close_word, span, tell};
 use super::timers;
 use crate::connection::Connection;
 use crate::http::{Framing, Message, Progress};
@@ -89,7 +89,7 @@ rule! {
     ///
     /// RFC 9112 §8 (incomplete messages), §9.6; RFC 9293 §3.6.1 (unread data is answered by a RST).
     pub(super) RULE: "client-left-mid-response", Severity::Warning,
-    "the client closed the connection before the response was complete", Check::Connection(check)
+    "the client closed the connection before the response was complete", Check::Ending(&[Reading::LeftMidResponse], check)
 }
 
 /// How much of a message had reached the client when it left.
@@ -105,15 +105,12 @@ fn received(message: &Message, acknowledged: u64) -> String {
     }
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::LeftMidResponse]) else {
-        return not_yet(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some(message) = ending.exchange.and_then(response) else {
         return Verdict::Clear;
     };
     let close = ending.close.mark;
-    let word = close_word(&ending);
+    let word = close_word(ending);
     let time = close.time.since(message.first.time);
     let quiet = close.time.since(message.last.time);
     let told = format!(

@@ -1,9 +1,9 @@
 //! The client left before its request was complete.
 
 use super::Severity;
-use super::ending::{Reading, ending_as, request, response};
+use super::ending::{Ending, Reading, request, response};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{asked, close_word, not_yet, span, tell};
+use super::telling::{asked, close_word, span, tell};
 use crate::connection::{Connection, Who};
 use crate::http::{Framing, Progress};
 
@@ -85,14 +85,10 @@ rule! {
     ///
     /// RFC 9112 §8 (incomplete messages); RFC 9110 §15.5.9 (408).
     pub(super) RULE: "client-left-mid-upload", Severity::Warning,
-    "the client left, or stopped, before its request was complete", Check::Connection(check)
+    "the client left, or stopped, before its request was complete", Check::Ending(&[Reading::LeftMidUpload, Reading::StalledUpload], check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let wanted = [Reading::LeftMidUpload, Reading::StalledUpload];
-    let Some(ending) = ending_as(connection, &wanted) else {
-        return not_yet(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some(exchange) = ending.exchange else {
         return Verdict::Clear;
     };
@@ -100,7 +96,7 @@ fn check(connection: &Connection) -> Verdict {
         return Verdict::Clear;
     };
     let close = ending.close.mark;
-    let word = close_word(&ending);
+    let word = close_word(ending);
     let far = match (message.progress, message.framing) {
         (Progress::Head, _) => "in the middle of its head".to_owned(),
         (_, Framing::Length) => format!(

@@ -1,9 +1,9 @@
 //! The client reset after it had everything: harmless.
 
 use super::Severity;
-use super::ending::{Reading, ending_as, owns_reset, response};
+use super::ending::{Ending, Reading, owns_reset, response};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{not_yet, span, tell};
+use super::telling::{span, tell};
 use crate::connection::{Connection, Who};
 
 rule! {
@@ -63,13 +63,10 @@ rule! {
     ///
     /// RFC 9112 §6.3 (message body length), §9.6; RFC 9293 §3.6.1.
     pub(super) RULE: "client-reset-after-response", Severity::Benign,
-    "the client reset the connection after it had the complete response", Check::Connection(check)
+    "the client reset the connection after it had the complete response", Check::Ending(&[Reading::ClientResetAfter], check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::ClientResetAfter]) else {
-        return not_yet(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some(message) = ending.exchange.and_then(response) else {
         return Verdict::Clear;
     };

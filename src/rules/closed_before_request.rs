@@ -1,9 +1,9 @@
 //! The server closed before it had a whole request.
 
 use super::Severity;
-use super::ending::{Ending, Reading, ending_as, request};
+use super::ending::{Ending, Reading, request};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{asked, bytes, close_word, not_yet, span, tell};
+use super::telling::{asked, bytes, close_word, span, tell};
 use crate::connection::{Connection, Who};
 use crate::http::Framing;
 
@@ -86,18 +86,10 @@ rule! {
     ///
     /// RFC 9112 §9.6 (tear-down); RFC 9293 §3.10.7.1 (data to a closed socket draws a RST).
     pub(super) RULE: "closed-before-request", Severity::Error,
-    "the server closed the connection before it had a whole request", Check::Connection(check)
+    "the server closed the connection before it had a whole request", Check::Ending(&[Reading::ClosedBeforeRequest, Reading::ClosedInRequest], check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let wanted = [Reading::ClosedBeforeRequest, Reading::ClosedInRequest];
-    match ending_as(connection, &wanted) {
-        Some(ending) => story(connection, &ending),
-        None => not_yet(connection),
-    }
-}
-
-fn story(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let close = ending.close.mark;
     let word = close_word(ending);
     let sent = connection.sent[Who::Client as usize].bytes;

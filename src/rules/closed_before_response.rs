@@ -1,11 +1,12 @@
 //! A request arrived whole, and the server closed in order without a byte of the response.
 
 use super::Severity;
-use super::ending::{Reading, ending_as, request};
+use super::ending::{Ending, Reading, announced, request};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{again, asked, not_yet, span, tell, waited};
+use super::telling::{again, asked, count, span, tell, waited};
 use super::timers;
-use crate::connection::Connection;
+use crate::connection::{By, Connection};
+use crate::http::{Exchange, Message};
 
 rule! {
     /// # What happened
@@ -26,6 +27,8 @@ rule! {
     ///   returned without writing; what is found there is what to change.
     /// - Compare the time waited with the server's limits (ASP.NET `executionTimeout`, gunicorn `--timeout`), and raise the
     ///   limit above the longest call or make the call shorter.
+    /// - If a response to a pipelined request announced the close, let the client send the rest again on a new connection, and
+    ///   not pipeline past the server's limit of requests (Apache `MaxKeepAliveRequests`, nginx `keepalive_requests`).
     /// - If the server refuses on purpose, let it say so with a status (nginx: `return 403` instead of `444`).
     ///
     /// # Example
@@ -36,6 +39,22 @@ rule! {
     ///  0.010                     <--  SYN
     ///  0.020  GET /              -->
     ///  0.040                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => teardown server fin waiting
+    ///  => findings closed-before-response
+    /// ```
+    ///
+    /// Requests that were pipelined behind one whose response announces the close get no answer either. It was said, and the
+    /// server must not process them (RFC 9112 §9.6), so this is a warning:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /1 GET /2      -->
+    ///  0.040                     <--  200 "one" [close]
+    ///  0.041                     <--  FIN
     ///  0.050  FIN                -->
     ///  0.060                     <--  ACK
     ///  => teardown server fin waiting
@@ -101,13 +120,15 @@ rule! {
     ///
     /// RFC 9110 §9.2.2 (idempotent methods); RFC 9112 §9.3.1 (retrying), §9.6 (tear-down).
     pub(super) RULE: "closed-before-response", Severity::Error,
-    "the server closed the connection instead of answering a complete request", Check::Connection(check)
+    "the server closed the connection instead of answering a complete request", Check::Ending(&[Reading::ClosedBeforeResponse], check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::ClosedBeforeResponse]) else {
-        return not_yet(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+    if let Some(exchange) = ending.exchange
+        && let Some(answer) = announced(connection, exchange)
+    {
+        return announced_story(connection, ending, exchange, answer);
+    }
     let close = ending.close.mark;
     let what = asked(ending.exchange);
     let time = waited(ending.exchange, close);
@@ -151,15 +172,58 @@ fn check(connection: &Connection) -> Verdict {
     .about(connection)
 }
 
+/// The close was announced, and what had been pipelined behind the announcement got no answer.
+fn announced_story(
+    connection: &Connection,
+    ending: &Ending<'_>,
+    exchange: &Exchange,
+    answer: &Message,
+) -> Verdict {
+    let unanswered = connection
+        .exchanges
+        .iter()
+        .filter(|exchange| exchange.request.is_some() && exchange.response.is_none())
+        .count();
+    let who = match connection.teardown.by {
+        By::Client => "client",
+        _ => "server",
+    };
+    let message = format!(
+        "{} behind a request whose response announced the close of the connection, which the {who} then closed {} after it. A \
+         server must not process what comes after (RFC 9112 §9.6), so it may be sent again.",
+        count(
+            unanswered as u64,
+            "pipelined request got no answer",
+            "pipelined requests got no answer"
+        ),
+        span(ending.close.mark.time.since(answer.last.time)),
+    );
+    tell(
+        &RULE,
+        Severity::Warning,
+        ending.certainty,
+        "pipelined requests behind an announced close got no answer",
+        message,
+    )
+    .shows(
+        request(exchange).map(|message| message.last),
+        format!("the {} is complete", asked(Some(exchange))),
+    )
+    .shows(
+        Some(answer.last),
+        "the response before it announces the close, and is complete",
+    )
+    .shows(Some(ending.close.mark), format!("the {who} closes"))
+    .about(connection)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::proof;
 
     fn message(text: &str) -> Option<String> {
         let text = format!("SYN -->\n<-- SYN\nACK -->\n{text}");
-        let proof = proof::run(&text.parse().expect("a ladder"));
-        let mut findings = proof.findings.into_iter();
-        let found = findings.find(|finding| finding.rule == super::RULE.name)?;
+        let found = proof::found_by(&super::RULE, &text)?;
         assert_eq!(found.evidence.len(), 2);
         Some(found.message)
     }
@@ -183,5 +247,22 @@ mod tests {
         let text = "GET /1 -->\nGET /2 -->\nGET /3 -->\n<-- 200 \"one\"\n<-- FIN\nFIN -->\n<-- ACK";
         let told = message(text).expect("found");
         assert!(told.contains("1 more on this connection"), "{told}");
+    }
+
+    #[test]
+    fn what_stands_behind_an_announced_close_is_a_warning_whoever_closes() {
+        let open = "SYN -->\n<-- SYN\nGET /1 GET /2 GET /3 -->\n<-- 200 \"one\" [close]\nACK -->\n";
+        for (close, who) in [
+            ("<-- FIN\nFIN -->\n<-- ACK", "server"),
+            ("FIN -->\n<-- FIN\nACK -->", "client"),
+        ] {
+            let found = proof::found_by(&super::RULE, &format!("{open}{close}")).expect("found");
+            assert_eq!(found.severity, super::Severity::Warning);
+            assert!(
+                found.message.contains("2 pipelined") && found.message.contains(who),
+                "{}",
+                found.message
+            );
+        }
     }
 }

@@ -5,8 +5,7 @@ use super::measure::shows;
 use super::rule::{Check, Found, Story, rule};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, By, Phase};
-use crate::hosts::{Dealings, Hosts};
-use crate::time::Timestamp;
+use crate::hosts::{Concurrency, Dealings, Hosts};
 
 rule! {
     /// # What happened
@@ -105,9 +104,14 @@ fn queue(dealings: &Dealings<'_>) -> Option<Found> {
     if requests < DEEP * 2 || again == 0 || f64::from(prompt) < PROMPT * f64::from(again) {
         return None;
     }
-    let (limit, at_limit, span) = at_once(&used)?;
+    let at_once = Concurrency::of(&used)?;
+    let limit = at_once.most;
     let deep = requests as usize >= DEEP as usize * limit;
-    if !(2..=MOST).contains(&limit) || !deep || at_limit < AT_LIMIT || span < LONG_ENOUGH {
+    if !(2..=MOST).contains(&limit)
+        || !deep
+        || at_once.at_most < AT_LIMIT
+        || at_once.seconds < LONG_ENOUGH
+    {
         return None;
     }
     let gave_up = used
@@ -115,38 +119,6 @@ fn queue(dealings: &Dealings<'_>) -> Option<Found> {
         .filter(|it| it.by == By::Client && it.phase == Phase::Waiting)
         .count();
     Some(Found::of(story(&used, limit, requests, gave_up), &used))
-}
-
-/// The most connections open at once, the share of the time for which they were, and how long that time was, in seconds.
-fn at_once(used: &[&Brief]) -> Option<(usize, f64, f64)> {
-    let mut steps: Vec<(Timestamp, i32)> = Vec::new();
-    for it in used {
-        steps.push((it.first.time, 1));
-        steps.push((it.last, -1));
-    }
-    steps.sort_unstable();
-    let (begin, end) = (steps.first()?.0, steps.last()?.0);
-    let span = end.since(begin).as_secs_f64();
-    let mut now = 0;
-    let most = steps
-        .iter()
-        .map(|(_, step)| {
-            now += step;
-            now
-        })
-        .max()?;
-    let (mut now, mut there, mut since) = (0, 0.0, begin);
-    for (at, step) in steps {
-        if now == most {
-            there += at.since(since).as_secs_f64();
-        }
-        (now, since) = (now + step, at);
-    }
-    Some((
-        usize::try_from(most).ok()?,
-        there / span.max(f64::MIN_POSITIVE),
-        span,
-    ))
 }
 
 fn story(used: &[&Brief], limit: usize, requests: u32, gave_up: usize) -> Story {

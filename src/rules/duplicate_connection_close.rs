@@ -179,12 +179,7 @@ mod tests {
     fn message(response: &str) -> Option<String> {
         let text =
             format!("SYN -->\n<-- SYN\nGET / -->\n<-- {response}\n<-- FIN\nFIN -->\n<-- ACK");
-        let proof = proof::run(&text.parse().expect("a ladder"));
-        let mut findings = proof
-            .findings
-            .into_iter()
-            .filter(|finding| finding.rule == super::RULE.name);
-        findings.next().map(|finding| finding.message)
+        proof::told_by(&super::RULE, &text)
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The server reset while the request was still being sent, with or without an answer.
 
 use super::Severity;
-use super::ending::{Ending, Reading, ending_as, owns_reset, request, response};
+use super::ending::{Ending, Reading, owns_reset, request, response};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{asked, not_yet, span, tell};
+use super::telling::{asked, span, tell};
 use crate::connection::{Connection, Who};
 use crate::http::{Framing, Message};
 
@@ -90,17 +90,10 @@ rule! {
     /// RFC 9112 §9.6 (tear-down); RFC 9293 §3.6.1 (SHLD-3: unread data is answered by a RST); RFC 2525 §2.17; RFC 9110
     /// §10.1.1 (`Expect`).
     pub(super) RULE: "early-response-reset", Severity::Error,
-    "the server reset the connection while the request was still being sent", Check::Connection(check)
+    "the server reset the connection while the request was still being sent", Check::Ending(&[Reading::EarlyReset], check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    match ending_as(connection, &[Reading::EarlyReset]) {
-        Some(ending) => story(connection, &ending),
-        None => not_yet(connection),
-    }
-}
-
-fn story(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let sent = ending.exchange.and_then(request);
     let answer = ending.exchange.and_then(response);
     let reset = owns_reset(connection, Who::Server).unwrap_or(ending.close);
@@ -162,13 +155,7 @@ mod tests {
 
     fn message(text: &str) -> Option<String> {
         let text = format!("SYN -->\n<-- SYN\nACK -->\n{text}");
-        let proof = proof::run(&text.parse().expect("a ladder"));
-        let mut findings = proof.findings.into_iter();
-        Some(
-            findings
-                .find(|finding| finding.rule == super::RULE.name)?
-                .message,
-        )
+        proof::told_by(&super::RULE, &text)
     }
 
     #[test]

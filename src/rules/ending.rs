@@ -14,7 +14,7 @@ use crate::mark::Mark;
 
 /// What a reading says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reading {
+pub enum Reading {
     /// The server closed before a byte of a request had come.
     ClosedBeforeRequest,
     /// The server closed while a request was still coming, without an answer.
@@ -58,14 +58,16 @@ pub(super) enum Reading {
 }
 
 /// A disorderly ending, read.
-pub(super) struct Ending<'a> {
-    pub(super) reading: Reading,
+#[derive(Debug)]
+pub struct Ending<'a> {
+    /// The story it tells.
+    pub reading: Reading,
     /// The exchange that suffered.
-    pub(super) exchange: Option<&'a Exchange>,
+    pub exchange: Option<&'a Exchange>,
     /// The close that began it.
-    pub(super) close: CloseEvent,
+    pub close: CloseEvent,
     /// How far the capture proves it.
-    pub(super) certainty: Certainty,
+    pub certainty: Certainty,
 }
 
 /// A handshake takes no longer than this to be followed by what was decided at it.
@@ -135,14 +137,6 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     })
 }
 
-/// The ending, if it is read so.
-pub(super) fn ending_as<'a>(
-    connection: &'a Connection,
-    readings: &[Reading],
-) -> Option<Ending<'a>> {
-    ending(connection).filter(|ending| readings.contains(&ending.reading))
-}
-
 /// The RST of one side that is its own and had an effect.
 pub(super) fn owns_reset(connection: &Connection, who: Who) -> Option<CloseEvent> {
     connection.reset[who as usize]
@@ -152,6 +146,23 @@ pub(super) fn owns_reset(connection: &Connection, who: Who) -> Option<CloseEvent
 /// The response, if there is one.
 pub(super) fn response(exchange: &Exchange) -> Option<&Message> {
     exchange.response.as_ref().map(|response| &response.message)
+}
+
+/// The complete response that announced the close of the connection before this exchange got its answer (RFC 9112 §9.6).
+pub(super) fn announced<'a>(
+    connection: &'a Connection,
+    exchange: &Exchange,
+) -> Option<&'a Message> {
+    let before = connection
+        .exchanges
+        .iter()
+        .take_while(|other| !std::ptr::eq(*other, exchange));
+    let last = before.last()?;
+    response(last).filter(|answer| {
+        answer.progress == Progress::Complete
+            && answer.framing != Framing::UntilClose
+            && last.closes().is_some()
+    })
 }
 
 /// The request, if there is one.
@@ -227,6 +238,14 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
                 // What came after the last request was none, and was not read.
                 let last = exchanges.iter().rfind(|exchange| exchange.is_complete())?;
                 return Some((Reading::ResetAfterResponse, Some(last)));
+            }
+            if is_reset && let Some(answer) = announced(connection, exchange) {
+                // What nobody read draws the RST, and that endangers the answer that was given.
+                let sent = &connection.sent[Who::Server as usize];
+                let last = exchanges.iter().rfind(|exchange| exchange.is_complete())?;
+                if sent.acknowledged < answer.end() {
+                    return Some((Reading::ResetAfterResponse, Some(last)));
+                }
             }
             let reading = if is_reset {
                 Reading::ResetBeforeResponse
@@ -347,7 +366,11 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
             let waited = request(exchange)
                 .map(|message| close.mark.time.since(message.last.time))
                 .unwrap_or_default();
-            let reading = if close.kind.is_some() {
+            let told = announced(connection, exchange);
+            let reading = if told.is_some_and(|answer| answer.end() <= close.received) {
+                // It did not give up: it was told that there would be no answer.
+                Reading::ClosedBeforeResponse
+            } else if close.kind.is_some() {
                 Reading::GaveUp
             } else if response(exchange).is_some() && reset.is_none() {
                 // Its kernel took the answer: the other direction was open.

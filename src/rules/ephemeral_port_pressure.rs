@@ -105,9 +105,13 @@ fn story(sockets: &Sockets, connections: &[&Brief], percent: f64) -> Story {
     );
     if let (Some(out), Some(peak)) = (sockets.runs_out_at, sockets.peak_at) {
         let left = out.since(peak).as_secs_f64();
-        message.push_str(&format!(
-            " At this rate the range runs out {left:.0} s after that."
-        ));
+        let rate = sockets.rate.map_or_else(String::new, |rate| {
+            format!(" ({rate:.0} connections a second)")
+        });
+        message.push_str(&match out > peak {
+            true => format!(" At this rate{rate} the range runs out {left:.0} s after that."),
+            false => " Then no port was left.".to_owned(),
+        });
     }
     let count = |what: fn(&Brief) -> bool| connections.iter().filter(|it| what(it)).count();
     let by_client = count(|connection| connection.by == By::Client);
@@ -194,7 +198,9 @@ mod tests {
             ports_high: 65_535,
             range: (49_152, 65_535),
             basis,
+            rate: None,
             runs_out_at: None,
+            starved: None,
         }
     }
 

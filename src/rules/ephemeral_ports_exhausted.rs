@@ -1,11 +1,11 @@
 //! A client has used every port of its range, and then fell silent.
 
-use super::Severity;
-use super::measure::shows;
+use super::measure::{shows, span};
 use super::rule::{Check, Story, Verdict, rule};
+use super::{Evidence, Severity};
 use crate::certainty::Certainty;
 use crate::connection::Brief;
-use crate::hosts::{RangeBasis, Sockets};
+use crate::hosts::{RangeBasis, Sockets, Starved};
 
 rule! {
     /// # What happened
@@ -48,6 +48,29 @@ rule! {
     ///  => findings ephemeral-ports-exhausted time-wait-on-client
     /// ```
     ///
+    /// The failure shows by what is missing, too: every port is used once, then there is silence, and then each port comes back
+    /// as its TIME-WAIT ends:
+    ///
+    /// ```ladder
+    ///         client :40000 [times=200 every=5ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET / [close]      -->
+    ///  0.003                     <--  200 "hello" [close]
+    ///  0.004  FIN                -->
+    ///  0.005                     <--  FIN
+    ///  0.006  ACK                -->
+    ///         client :40000 [times=100 every=5ms isn=900000000] server
+    /// 61.000  SYN                -->
+    /// 61.001                     <--  SYN
+    /// 61.002  GET / [close]      -->
+    /// 61.003                     <--  200 "hello" [close]
+    /// 61.004  FIN                -->
+    /// 61.005                     <--  FIN
+    /// 61.006  ACK                -->
+    ///  => findings ephemeral-ports-exhausted
+    /// ```
+    ///
     /// # Not this
     ///
     /// Ports counted upwards say nothing of where the range ends:
@@ -82,42 +105,74 @@ fn check(sockets: &Sockets, connections: &[&Brief]) -> Verdict {
         _ if sockets.used_peak_percent() >= FULL && sockets.basis == RangeBasis::Default => true,
         _ => wraps(sockets, connections),
     };
-    if !full || sockets.time_wait_peak * 2 < sockets.used_peak {
+    let full = full && sockets.time_wait_peak * 2 >= sockets.used_peak;
+    if !full && sockets.starved.is_none() {
         return Verdict::Clear;
     }
     let (low, high) = match sockets.basis {
         RangeBasis::Told => sockets.range,
         _ => (sockets.ports_low, sockets.ports_high),
     };
-    let mut evidence = Vec::new();
-    evidence.extend(
-        connections
-            .first()
-            .map(|it| shows(it.first, format!("the first, from port {}", it.client.port))),
-    );
-    evidence.extend(
-        connections
-            .last()
-            .map(|it| shows(it.first, format!("the last, from port {}", it.client.port))),
-    );
+    let mut message = match &sockets.starved {
+        Some(starved) => collapsed(starved, (low, high)),
+        None => format!(
+            "{} of the ports {low}-{high} were open or in TIME-WAIT at once, {} of them in TIME-WAIT.",
+            sockets.used_peak, sockets.time_wait_peak,
+        ),
+    };
+    message.push_str(&format!(
+        " Whoever connects then fails without a packet (10048, EADDRNOTAVAIL); the capture cannot show that, the client's log \
+         can. {} connections in all.",
+        connections.len(),
+    ));
     Verdict::Found(Box::new(Story {
         severity: Severity::Error,
         certainty: match sockets.basis {
+            _ if sockets.starved.is_some() => Certainty::Likely,
             RangeBasis::Told => Certainty::Likely,
             _ => Certainty::Possible,
         },
         summary: "the client has used every port towards one server".to_owned(),
-        message: format!(
-            "{} of the ports {low}-{high} were open or in TIME-WAIT at once, {} of them in TIME-WAIT. Whoever connects then \
-             fails without a packet (10048, EADDRNOTAVAIL); the capture cannot show that, the client's log can. {} connections \
-             in all.",
-            sockets.used_peak,
-            sockets.time_wait_peak,
-            connections.len(),
-        ),
-        evidence,
+        message,
+        evidence: evidence(sockets, connections),
         remedies: RULE.remedies(),
     }))
+}
+
+/// The saw-tooth: silence when the last port is gone, then no more connections than TIME-WAITs end.
+fn collapsed(starved: &Starved, (low, high): (u16, u16)) -> String {
+    format!(
+        "The client took the ports {low}-{high} one after the other, {:.0} a second, until it had had every one of them. Then it \
+         opened nothing for {}, and after that {:.0} a second in the mean, each from a port that had been out of use for {} \
+         ({} times, from {} to {}): it goes on only as fast as its TIME-WAITs end.",
+        starved.rate_before,
+        span(starved.silence),
+        starved.rate_after,
+        span(starved.time_wait.median),
+        starved.time_wait.count,
+        span(starved.time_wait.range.0),
+        span(starved.time_wait.range.1),
+    )
+}
+
+fn evidence(sockets: &Sockets, connections: &[&Brief]) -> Vec<Evidence> {
+    let from =
+        |it: &Brief, what: &str| shows(it.first, format!("{what}, from port {}", it.client.port));
+    let mut evidence = Vec::new();
+    evidence.extend(connections.first().map(|it| from(it, "the first")));
+    if let Some(starved) = &sockets.starved {
+        let place = connections.partition_point(|it| it.first.time <= starved.since);
+        let last = place.checked_sub(1).and_then(|it| connections.get(it));
+        evidence.extend(last.map(|it| from(it, "the last before the silence")));
+        evidence.extend(
+            connections
+                .get(place)
+                .map(|it| from(it, "the first after it")),
+        );
+    }
+    evidence.extend(connections.last().map(|it| from(it, "the last")));
+    evidence.dedup_by_key(|it| it.mark);
+    evidence
 }
 
 /// Whether the ports came round: they fell back to a lower part of a range which they then filled. Ports that only count

@@ -4,9 +4,12 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::catalogue::CATALOGUE;
-use super::rule::{Check, Found, Story, Verdict};
+use super::ending::{Ending, ending};
+use super::rule::{Check, Found, Rule, Story, Verdict};
+use super::telling::not_yet;
 use super::{Finding, Severity, Sight};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, Connection};
@@ -62,10 +65,25 @@ const STORY: [&str; 6] = [
 /// Whether any rule finds something on this connection by itself: what is worth keeping whole.
 #[must_use]
 pub fn concerns(connection: &Connection) -> bool {
-    CATALOGUE.iter().any(|rule| match rule.check {
-        Check::Connection(check) => matches!(check(connection), Verdict::Found(_)),
-        Check::Sockets(_) | Check::Hosts(_) | Check::Capture(_) => false,
-    })
+    let ending = ending(connection);
+    let found = |rule: &Rule| look(rule, connection, ending.as_ref());
+    CATALOGUE
+        .iter()
+        .any(|rule| matches!(found(rule), Verdict::Found(_)))
+}
+
+/// What a rule says of one connection by itself.
+fn look(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
+    match (rule.check, ending) {
+        (Check::Connection(check), _) => check(connection),
+        (Check::Ending(readings, check), Some(ending)) if readings.contains(&ending.reading) => {
+            check(connection, ending)
+        }
+        (Check::Ending(..), None) => not_yet(connection),
+        (Check::Ending(..) | Check::Sockets(_) | Check::Hosts(_) | Check::Capture(_), _) => {
+            Verdict::Clear
+        }
+    }
 }
 
 /// Findings. Worst first, then by number of connections, then by first frame; numbered from 1.
@@ -73,11 +91,9 @@ pub fn concerns(connection: &Connection) -> bool {
 pub fn evaluate(facts: &Facts<'_>) -> Vec<Finding> {
     let mut all: BTreeMap<Same, Cases> = BTreeMap::new();
     for connection in facts.connections {
+        let ending = ending(connection);
         for (index, rule) in CATALOGUE.iter().enumerate() {
-            let Check::Connection(check) = rule.check else {
-                continue;
-            };
-            if let Verdict::Found(story) = check(connection) {
+            if let Verdict::Found(story) = look(rule, connection, ending.as_ref()) {
                 let same = (
                     index,
                     story.severity,
@@ -96,8 +112,7 @@ pub fn evaluate(facts: &Facts<'_>) -> Vec<Finding> {
             }
         }
     }
-    evaluate_sockets(facts.briefs, facts.sockets, &mut all);
-    evaluate_hosts(facts, &mut all);
+    all.extend(evaluate_lines(facts));
     let mut cases: Vec<(Same, Cases)> = all.into_iter().collect();
     cases.sort_by_key(|((rule, severity, ..), cases)| {
         (
@@ -149,37 +164,67 @@ fn join(findings: &mut [Finding]) {
     }
 }
 
-fn evaluate_hosts(facts: &Facts<'_>, all: &mut BTreeMap<Same, Cases>) {
+/// What only many connections show. Each rule goes through the lines of all connections, which takes a while when there
+/// are many: two threads share the rules.
+fn evaluate_lines(facts: &Facts<'_>) -> BTreeMap<Same, Cases> {
     let hosts = Hosts::new(facts.briefs, facts.sockets, facts.end);
-    for (index, rule) in CATALOGUE.iter().enumerate() {
-        let found = match rule.check {
-            Check::Hosts(check) => check(&hosts),
-            Check::Capture(check) => match check(&facts.sight, &hosts) {
-                Verdict::Found(story) => vec![Found {
-                    story: *story,
-                    client: None,
-                    server: None,
-                    connections: Vec::new(),
-                    first: FrameNumber(0),
-                }],
-                Verdict::Clear | Verdict::NotYet => continue,
-            },
-            Check::Connection(_) | Check::Sockets(_) => continue,
-        };
-        for it in found {
-            let (severity, certainty) = (it.story.severity, it.story.certainty);
-            let same = (index, severity, certainty, it.client, it.server, it.first);
-            let cases = Cases {
-                story: it.story,
-                first: it.first,
-                connections: it.connections,
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut found = BTreeMap::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(rule) = CATALOGUE.get(index) else {
+                return found;
             };
-            all.insert(same, cases);
+            evaluate_hosts(facts, &hosts, (index, rule), &mut found);
         }
+    };
+    std::thread::scope(|scope| {
+        let other = scope.spawn(work);
+        let mut found = evaluate_sockets(facts.briefs, facts.sockets);
+        found.extend(work());
+        match other.join() {
+            Ok(others) => found.extend(others),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+        found
+    })
+}
+
+fn evaluate_hosts(
+    facts: &Facts<'_>,
+    hosts: &Hosts<'_>,
+    (index, rule): (usize, &Rule),
+    all: &mut BTreeMap<Same, Cases>,
+) {
+    let found = match rule.check {
+        Check::Hosts(check) => check(hosts),
+        Check::Capture(check) => match check(&facts.sight, hosts) {
+            Verdict::Found(story) => vec![Found {
+                story: *story,
+                client: None,
+                server: None,
+                connections: Vec::new(),
+                first: FrameNumber(0),
+            }],
+            Verdict::Clear | Verdict::NotYet => return,
+        },
+        Check::Connection(_) | Check::Ending(..) | Check::Sockets(_) => return,
+    };
+    for it in found {
+        let (severity, certainty) = (it.story.severity, it.story.certainty);
+        let same = (index, severity, certainty, it.client, it.server, it.first);
+        let cases = Cases {
+            story: it.story,
+            first: it.first,
+            connections: it.connections,
+        };
+        all.insert(same, cases);
     }
 }
 
-fn evaluate_sockets(connections: &[Brief], sockets: &[Sockets], all: &mut BTreeMap<Same, Cases>) {
+fn evaluate_sockets(connections: &[Brief], sockets: &[Sockets]) -> BTreeMap<Same, Cases> {
+    let mut all = BTreeMap::new();
     let mut by_pair: BTreeMap<(IpAddr, Endpoint), Vec<&Brief>> = BTreeMap::new();
     for row in sockets {
         by_pair.entry((row.client, row.server)).or_default();
@@ -219,6 +264,7 @@ fn evaluate_sockets(connections: &[Brief], sockets: &[Sockets], all: &mut BTreeM
             }
         }
     }
+    all
 }
 
 #[cfg(test)]
@@ -238,7 +284,7 @@ mod tests {
         SYN -->
         <-- SYN
         POST / -->
-        <-- RST";
+        +40ms <-- RST";
 
     #[test]
     fn cases_with_the_same_story_are_one_finding_worst_first() {

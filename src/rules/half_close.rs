@@ -1,9 +1,9 @@
 //! The client closed its direction and still got its answer.
 
 use super::Severity;
-use super::ending::{Reading, ending_as, request, response};
+use super::ending::{Ending, Reading, request, response};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{asked, not_yet, span, tell};
+use super::telling::{asked, span, tell};
 use crate::connection::Connection;
 
 rule! {
@@ -71,13 +71,10 @@ rule! {
     ///
     /// RFC 9293 §3.6 (half-closed connections); RFC 9112 §9.6.
     pub(super) RULE: "half-close", Severity::Benign,
-    "the client closed its direction after the request and read the answer", Check::Connection(check)
+    "the client closed its direction after the request and read the answer", Check::Ending(&[Reading::HalfClose], check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::HalfClose]) else {
-        return not_yet(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let answer = ending.exchange.and_then(response);
     let sent = ending.exchange.and_then(request);
     let close = ending.close.mark;

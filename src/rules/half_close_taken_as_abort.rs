@@ -1,9 +1,9 @@
 //! The client closed its direction at once, and the server took it for the end.
 
 use super::Severity;
-use super::ending::{Reading, ending_as, request};
+use super::ending::{Ending, Reading, request};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{asked, not_yet, span, tell};
+use super::telling::{asked, span, tell};
 use crate::certainty::Certainty;
 use crate::connection::{Connection, Who};
 
@@ -70,13 +70,10 @@ rule! {
     ///
     /// RFC 9293 §3.6 (half-closed connections); RFC 9112 §9.6.
     pub(super) RULE: "half-close-taken-as-abort", Severity::Error,
-    "the server took the client's half-close for its departure", Check::Connection(check)
+    "the server took the client's half-close for its departure", Check::Ending(&[Reading::HalfCloseTakenAsAbort], check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::HalfCloseTakenAsAbort]) else {
-        return not_yet(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let close = ending.close.mark;
     let sent = ending.exchange.and_then(request);
     let answer = connection.fin[Who::Server as usize]

@@ -7,7 +7,7 @@ use super::measure::{shows, span};
 use super::rule::{Check, Found, Story, rule};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, By, How, Opening};
-use crate::hosts::{Hosts, Measured, period};
+use crate::hosts::{Hosts, Measured, Period};
 
 rule! {
     /// # What happened
@@ -90,7 +90,8 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
             continue;
         }
         let at: Vec<_> = probes.iter().map(|it| it.first.time).collect();
-        if let Some(beat) = period(&at, JITTER).filter(|beat| beat.median >= SHORTEST) {
+        let beat = Period::of(&at, JITTER).map(|it| it.measured);
+        if let Some(beat) = beat.filter(|beat| beat.median >= SHORTEST) {
             found.push(Found::of(story(&probes, beat), &probes));
         }
     }

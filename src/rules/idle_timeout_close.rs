@@ -194,13 +194,7 @@ mod tests {
         let text = format!(
             "SYN -->\n<-- SYN\nGET / -->\n<-- 200 \"x\" [{field}]\nACK -->\n+{seconds} <-- FIN\nFIN -->\n<-- ACK"
         );
-        let proof = proof::run(&text.parse().expect("a ladder"));
-        let mut findings = proof.findings.into_iter();
-        Some(
-            findings
-                .find(|finding| finding.rule == super::RULE.name)?
-                .message,
-        )
+        proof::told_by(&super::RULE, &text)
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! A request and the server's close crossed on an idle connection.
 
 use super::Severity;
-use super::ending::{Ending, Reading, ending_as, request, response};
+use super::ending::{Ending, Reading, request, response};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{again, asked, close_word, not_yet, span, tell};
+use super::telling::{again, asked, close_word, span, tell};
 use super::timers;
 use crate::connection::Connection;
 use crate::http::Exchange;
@@ -98,7 +98,7 @@ rule! {
     ///
     /// RFC 9112 §9.3.1 (retrying requests), §9.5 (timeouts: "a client or server can close at any time"), §9.6; RFC 9110 §9.2.2.
     pub(super) RULE: "keep-alive-race", Severity::Error,
-    "a request crossed the server's close of an idle connection", Check::Connection(check)
+    "a request crossed the server's close of an idle connection", Check::Ending(&[Reading::Race], check)
 }
 
 /// The exchange before this one.
@@ -120,22 +120,19 @@ pub(super) fn idle_until_close(
     Some(ending.close.mark.time.since(last.time))
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::Race]) else {
-        return not_yet(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some(sent) = ending.exchange.and_then(request) else {
         return Verdict::Clear;
     };
     let close = ending.close.mark;
-    let word = close_word(&ending);
+    let word = close_word(ending);
     let what = asked(ending.exchange);
     let order = if sent.first.time >= close.time {
         format!("{} after", span(sent.first.time.since(close.time)))
     } else {
         format!("{} before", span(close.time.since(sent.first.time)))
     };
-    let idle = idle_until_close(connection, &ending);
+    let idle = idle_until_close(connection, ending);
     let after = idle.map_or_else(String::new, |idle| {
         format!(
             " The connection had been idle for {} when the server closed it.",
@@ -171,13 +168,7 @@ mod tests {
 
     fn message(text: &str) -> Option<String> {
         let text = format!("SYN -->\n<-- SYN\nGET /1 -->\n<-- 200 \"one\"\nACK -->\n{text}");
-        let proof = proof::run(&text.parse().expect("a ladder"));
-        let mut findings = proof.findings.into_iter();
-        Some(
-            findings
-                .find(|finding| finding.rule == super::RULE.name)?
-                .message,
-        )
+        proof::told_by(&super::RULE, &text)
     }
 
     #[test]

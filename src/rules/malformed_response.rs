@@ -218,9 +218,7 @@ mod tests {
         let text = format!(
             "SYN -->\n<-- SYN\nGET / [close] -->\n<-- \"{response}\"\n<-- FIN\nFIN -->\n<-- ACK"
         );
-        let proof = proof::run(&text.parse().expect("a ladder"));
-        let mut findings = proof.findings.into_iter();
-        let found = findings.find(|finding| finding.rule == super::RULE.name)?;
+        let found = proof::found_by(&super::RULE, &text)?;
         Some((found.severity, found.message))
     }
 

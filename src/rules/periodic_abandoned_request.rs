@@ -9,8 +9,8 @@ use super::Severity;
 use super::measure::{shows, span};
 use super::rule::{Check, Found, Story, rule};
 use crate::certainty::Certainty;
-use crate::connection::{Brief, By, How, Phase};
-use crate::hosts::{Hosts, Measured, period};
+use crate::connection::Brief;
+use crate::hosts::{Hosts, Measured, Period, is_abandoned};
 
 rule! {
     /// # What happened
@@ -95,24 +95,16 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
                 .iter()
                 .map(|it| Duration::from_micros(it.waited.into()))
                 .collect();
-            let (Some(beat), Some(waited)) = (period(&at, JITTER), Measured::of(waits)) else {
+            let (Some(beat), Some(waited)) = (Period::of(&at, JITTER), Measured::of(waits)) else {
                 continue;
             };
             let same = waited.spread() <= SHARE || waited.range.1 <= AT_ONCE;
-            if beat.median >= SHORTEST && same {
+            if beat.measured.median >= SHORTEST && same {
                 found.push(Found::of(story(&cases, beat, waited), &cases));
             }
         }
     }
     found
-}
-
-fn is_abandoned(it: &Brief) -> bool {
-    it.asked != 0
-        && it.by == By::Client
-        && it.phase == Phase::Waiting
-        && matches!(it.how, How::Fin | How::Reset(_))
-        && it.status == 0
 }
 
 const fn is_loopback(ip: IpAddr) -> bool {
@@ -122,7 +114,8 @@ const fn is_loopback(ip: IpAddr) -> bool {
     }
 }
 
-fn story(cases: &[&Brief], beat: Measured, waited: Measured) -> Story {
+fn story(cases: &[&Brief], period: Period, waited: Measured) -> Story {
+    let beat = period.measured;
     let mut message = format!(
         "The same request came {} times, every {} (from {} to {}), and the client left {} after it each time, without an \
          answer.",
@@ -132,6 +125,14 @@ fn story(cases: &[&Brief], beat: Measured, waited: Measured) -> Story {
         span(beat.range.1),
         span(waited.median),
     );
+    if period.missed > 0 {
+        let beats = if period.missed == 1 {
+            "beat was"
+        } else {
+            "beats were"
+        };
+        message.push_str(&format!(" {} {beats} missed.", period.missed));
+    }
     if is_loopback(cases[0].client.ip) {
         message.push_str(" It comes from the server's own host.");
     }

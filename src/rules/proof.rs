@@ -76,6 +76,21 @@ pub fn run(ladder: &Ladder) -> Proof {
     witness.judge(&stats, end)
 }
 
+/// Runs a ladder and gives what this rule found in it, if it did: what most tests of a rule ask.
+#[cfg(test)]
+pub(super) fn found_by(rule: &super::Rule, ladder: &str) -> Option<Finding> {
+    let findings = run(&ladder.parse().expect("a ladder")).findings;
+    findings
+        .into_iter()
+        .find(|finding| finding.rule == rule.name)
+}
+
+/// What this rule says to a ladder, if it says anything.
+#[cfg(test)]
+pub(super) fn told_by(rule: &super::Rule, ladder: &str) -> Option<String> {
+    Some(found_by(rule, ladder)?.message)
+}
+
 /// Watches the engine.
 struct Witness<'a> {
     ladder: &'a Ladder,

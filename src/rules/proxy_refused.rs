@@ -1,17 +1,21 @@
 //! A proxy refused to pass a request on.
 
+use std::time::Duration;
+
 use super::Severity;
 use super::ending::response;
 use super::rule::{Check, Verdict, rule};
-use super::telling::{not_yet, tell};
-use crate::connection::Connection;
+use super::telling::{bytes, not_yet, span, tell};
+use crate::certainty::Certainty;
+use crate::connection::{By, Connection, How, Phase, ResetKind};
 use crate::http::{Exchange, FieldName, Method};
 
 rule! {
     /// # What happened
     ///
     /// The client asked a proxy for a tunnel (`CONNECT`) or for a page of another host, and the proxy refused: 403 (not allowed),
-    /// 407 (who are you?), 502, 503 or 504 (the host behind cannot be reached). The client says "Unable to connect to the remote
+    /// 407 (who are you?), 502, 503 or 504 (the host behind cannot be reached). Or it agreed to a tunnel and closed it at once,
+    /// before a byte had come through. The client says "Unable to connect to the remote
     /// server", "Proxy CONNECT aborted", "Tunnel connection failed", curl (56).
     ///
     /// # Why it matters
@@ -39,7 +43,53 @@ rule! {
     ///  => findings proxy-refused
     /// ```
     ///
+    /// The tunnel is closed as soon as it is open:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "CONNECT shop.example:443 HTTP/1.1\r\nHost: shop.example:443\r\n\r\n" -->
+    ///  0.040                     <--  200 [no-length]
+    ///  0.050  ACK                -->
+    ///  0.060                     <--  FIN
+    ///  0.070  FIN                -->
+    ///  0.080                     <--  ACK
+    ///  => teardown server fin tunnel
+    ///  => findings proxy-refused
+    /// ```
+    ///
     /// # Not this
+    ///
+    /// A tunnel that has served:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "CONNECT shop.example:443 HTTP/1.1\r\nHost: shop.example:443\r\n\r\n" -->
+    ///  0.040                     <--  200 [no-length]
+    ///  0.050  "hello"            -->
+    ///  0.060                     <--  "hello yourself"
+    ///  0.070                     <--  FIN
+    ///  0.080  FIN                -->
+    ///  0.090                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// One that the client leaves unused:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "CONNECT shop.example:443 HTTP/1.1\r\nHost: shop.example:443\r\n\r\n" -->
+    ///  0.040                     <--  200 [no-length]
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  FIN
+    ///  0.070  ACK                -->
+    ///  => findings none
+    /// ```
     ///
     /// A 407 that is answered with credentials is how it should be:
     ///
@@ -101,9 +151,19 @@ fn schemes(exchange: &Exchange) -> String {
     schemes.join(", ")
 }
 
+/// What the proxy was asked for.
+fn host(exchange: &Exchange) -> String {
+    exchange
+        .request
+        .as_ref()
+        .and_then(|request| request.target.as_ref())
+        .map(|target| crate::escape::shortened(target.as_bytes(), 80).into_owned())
+        .unwrap_or_default()
+}
+
 fn check(connection: &Connection) -> Verdict {
     let Some(last) = connection.exchanges.iter().rfind(refused) else {
-        return not_yet(connection);
+        return tunnel_closed(connection).unwrap_or_else(|| not_yet(connection));
     };
     let Some(status) = last.status() else {
         return Verdict::Clear;
@@ -120,12 +180,7 @@ fn check(connection: &Connection) -> Verdict {
     if status == 407 && !is_last {
         return Verdict::Clear;
     }
-    let host = last
-        .request
-        .as_ref()
-        .and_then(|request| request.target.as_ref())
-        .map(|target| crate::escape::shortened(target.as_bytes(), 80).into_owned())
-        .unwrap_or_default();
+    let host = host(last);
     let why = match status {
         403 => "it is not allowed to go there".to_owned(),
         407 if credentials => format!(
@@ -158,4 +213,55 @@ fn check(connection: &Connection) -> Verdict {
         format!("{status}"),
     )
     .about(connection)
+}
+
+/// A tunnel that is closed within this time was never meant to be one.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// The proxy agreed to a tunnel and closed it before a byte had come through it.
+fn tunnel_closed(connection: &Connection) -> Option<Verdict> {
+    let teardown = &connection.teardown;
+    let closed = matches!(
+        teardown.how,
+        How::Fin | How::Reset(ResetKind::Abort | ResetKind::NoSocket)
+    );
+    if teardown.by != By::Server || !closed || teardown.phase != Phase::Tunnel {
+        return None;
+    }
+    let last = connection.exchanges.last()?;
+    let request = last.request.as_ref()?;
+    let agreed = response(last)?;
+    let [client, server] = connection.sent;
+    let came_back = server.bytes.saturating_add(server.missing) > agreed.end();
+    let after = teardown.at.since(agreed.last.time);
+    if request.method != Method::Connect || came_back || after > AT_ONCE {
+        return None;
+    }
+    let passed = client.bytes.saturating_sub(request.message.end());
+    let what = if passed == 0 {
+        "before anything was sent through it".to_owned()
+    } else {
+        format!("after {} from the client and none back", bytes(passed))
+    };
+    let close = crate::mark::Mark {
+        frame: teardown.frame,
+        time: teardown.at,
+    };
+    let host = host(last);
+    Some(
+        tell(
+            &RULE,
+            Severity::Error,
+            teardown.certainty.max(Certainty::Likely),
+            "a proxy closed a tunnel as soon as it was open",
+            format!(
+                "The proxy agreed to a tunnel to {host} and closed it {} later, {what}: it, or the host behind it, would not have \
+                 it after all.",
+                span(after)
+            ),
+        )
+        .shows(Some(agreed.last), "the proxy agrees to the tunnel")
+        .shows(Some(close), "the proxy closes")
+        .about(connection),
+    )
 }

@@ -1,10 +1,13 @@
 //! The server reset a connection as soon as it was open.
 
+use std::time::Duration;
+
 use super::Severity;
-use super::ending::{Reading, ending_as};
+use super::ending::{Ending, Reading, request};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{bytes, not_yet, span, tell};
-use crate::connection::{Connection, ResetKind, Who};
+use super::telling::{bytes, span, tell};
+use crate::certainty::Certainty;
+use crate::connection::{Connection, Opening, ResetKind, Who};
 
 rule! {
     /// # What happened
@@ -37,7 +40,30 @@ rule! {
     ///  => findings reset-after-handshake
     /// ```
     ///
+    /// A server may also accept, and close without reading the request that has come. From a server that reads it and resets
+    /// at once this cannot be told, so it is said as possible, besides the request that was lost:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.022                     <--  RST
+    ///  => findings reset-after-handshake reset-before-response
+    /// ```
+    ///
     /// # Not this
+    ///
+    /// The server took its time with the request:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.060                     <--  RST
+    ///  => findings reset-before-response
+    /// ```
     ///
     /// Nobody listens: the SYN itself is refused.
     ///
@@ -83,13 +109,13 @@ rule! {
     ///
     /// RFC 9293 §3.10.7 (reset processing); Linux `tcp(7)`, `tcp_abort_on_overflow`.
     pub(super) RULE: "reset-after-handshake", Severity::Warning,
-    "the server reset the connection as soon as it was open", Check::Connection(check)
+    "the server reset the connection as soon as it was open", Check::Ending(&[Reading::ResetAfterHandshake, Reading::ResetBeforeResponse], check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::ResetAfterHandshake]) else {
-        return not_yet(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+    if ending.reading == Reading::ResetBeforeResponse {
+        return at_first_use(connection, ending);
+    }
     let close = ending.close.mark;
     let opened = connection
         .first
@@ -116,6 +142,45 @@ fn check(connection: &Connection) -> Verdict {
     )
     .adds(no_socket)
     .shows(Some(connection.first), "the client's SYN")
+    .shows(Some(close), "RST from the server, which has sent nothing")
+    .about(connection)
+}
+
+/// An open connection is used within this time, or what happens to it has nothing to do with its being opened.
+const AT_ONCE: Duration = Duration::from_secs(1);
+/// A server that resets so soon has hardly done anything with the request.
+const UNREAD: Duration = Duration::from_millis(5);
+
+/// The first request drew the RST so soon that it may not have been read.
+fn at_first_use(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+    let close = ending.close.mark;
+    let opened = connection
+        .first
+        .time
+        .after(connection.connect_time.unwrap_or_default());
+    let first = connection.exchanges.first().and_then(request);
+    let is_first = connection.opening == Opening::Handshake
+        && connection.sent[Who::Server as usize].bytes == 0
+        && ending.close.kind == Some(ResetKind::Abort)
+        && close.time.since(opened) <= AT_ONCE;
+    let soon = first.filter(|asked| is_first && close.time.since(asked.last.time) <= UNREAD);
+    let Some(asked) = soon else {
+        return Verdict::Clear;
+    };
+    tell(
+        &RULE,
+        Severity::Warning,
+        Certainty::Possible,
+        "the server reset connections at their first request, perhaps without reading it",
+        format!(
+            "The server reset the connection {} after the handshake and {} after the first request, without a byte: it may \
+             have closed the connection without reading the request. The server's log, or a trace of its system calls, \
+             would settle it.",
+            span(close.time.since(opened)),
+            span(close.time.since(asked.last.time)),
+        ),
+    )
+    .shows(Some(asked.last), "the first request is complete")
     .shows(Some(close), "RST from the server, which has sent nothing")
     .about(connection)
 }

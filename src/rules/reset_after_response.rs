@@ -1,9 +1,9 @@
 //! The server reset after its response was complete.
 
 use super::Severity;
-use super::ending::{Reading, ending_as, response, round_trip};
+use super::ending::{Ending, Reading, response, round_trip};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{not_yet, span, tell};
+use super::telling::{span, tell};
 use crate::connection::{Connection, Who};
 
 rule! {
@@ -79,13 +79,10 @@ rule! {
     ///
     /// RFC 9112 §9.6 (tear-down); RFC 9293 §3.10.7; RFC 2525 §2.17.
     pub(super) RULE: "reset-after-response", Severity::Error,
-    "the server reset the connection after a complete response", Check::Connection(check)
+    "the server reset the connection after a complete response", Check::Ending(&[Reading::ResetAfterResponse], check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::ResetAfterResponse]) else {
-        return not_yet(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some(message) = ending.exchange.and_then(response) else {
         return Verdict::Clear;
     };

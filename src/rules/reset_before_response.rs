@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::ending::{Reading, ending_as};
+use super::ending::{Ending, Reading, announced};
 use super::rule::{Check, Story, Verdict, rule};
-use super::telling::{not_yet, span};
+use super::telling::span;
 use super::{Evidence, Severity};
 use crate::certainty::Certainty;
 use crate::connection::{Connection, ResetKind, Who};
@@ -105,7 +105,7 @@ rule! {
     /// RFC 9293 §3.5.2 and §3.10.7 (reset generation and processing); RFC 9110 §9.2.2 (idempotent methods), §15.2 (interim
     /// responses are no answer).
     pub(super) RULE: "reset-before-response", Severity::Error,
-    "the server reset the connection instead of answering a complete request", Check::Connection(check)
+    "the server reset the connection instead of answering a complete request", Check::Ending(&[Reading::ResetBeforeResponse], check)
 }
 
 /// How far the time waited may lie from a limit: timers are checked once a second.
@@ -117,10 +117,7 @@ const LIMITS: [(Duration, &str); 1] = [(
     "gunicorn's worker timeout (`--timeout`, 30 s by default)",
 )];
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::ResetBeforeResponse]) else {
-        return not_yet(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let (Some(exchange), Some(kind)) = (ending.exchange, ending.close.kind) else {
         return Verdict::Clear;
     };
@@ -150,8 +147,9 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
     let asked = exchange
         .method()
         .map_or_else(|| "a request".into(), String::from_utf8_lossy);
+    let announced = announced(connection, exchange).is_some();
     let again = match &exchange.request {
-        Some(request) if request.method.is_idempotent() => "may be sent again",
+        Some(request) if announced || request.method.is_idempotent() => "may be sent again",
         _ => "must not be sent again blindly: it may have taken effect",
     };
     let mut message = format!(
@@ -168,6 +166,11 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
         message.push_str(&format!(
             " {more} more on this connection got no answer either."
         ));
+    }
+    if announced {
+        message.push_str(
+            " The response before it had announced the close, so the server must not process what comes after (RFC 9112 §9.6).",
+        );
     }
     if missing {
         message.push_str(" Part of the connection is missing from the capture; one taken at the server would settle it.");
@@ -195,7 +198,11 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
         note: "RST from the server, 0 bytes of the response sent".to_owned(),
     }));
     Story {
-        severity: Severity::Error,
+        severity: if announced {
+            Severity::Warning
+        } else {
+            Severity::Error
+        },
         certainty,
         summary: "requests were answered by a RST".to_owned(),
         message,

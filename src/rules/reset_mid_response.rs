@@ -1,10 +1,10 @@
 //! The server reset in the middle of its response.
 
 use super::Severity;
-use super::ending::{Reading, ending_as, response};
+use super::ending::{Ending, Reading, response};
 use super::response_cut_short::how_far;
 use super::rule::{Check, Verdict, rule};
-use super::telling::{asked, not_yet, span, tell};
+use super::telling::{asked, span, tell};
 use crate::connection::{Connection, Who};
 
 rule! {
@@ -86,13 +86,10 @@ rule! {
     ///
     /// RFC 9112 §8 (incomplete messages); RFC 9293 §3.5.2 and §3.10.7 (reset generation and processing).
     pub(super) RULE: "reset-mid-response", Severity::Error,
-    "the server reset the connection before its response was complete", Check::Connection(check)
+    "the server reset the connection before its response was complete", Check::Ending(&[Reading::ResetMidResponse], check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::ResetMidResponse]) else {
-        return not_yet(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some(message) = ending.exchange.and_then(response) else {
         return Verdict::Clear;
     };

@@ -1,9 +1,9 @@
 //! The server closed in order before its response was complete.
 
 use super::Severity;
-use super::ending::{Reading, ending_as, response};
+use super::ending::{Ending, Reading, response};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{asked, bytes, not_yet, span, tell};
+use super::telling::{asked, bytes, span, tell};
 use crate::connection::Connection;
 use crate::http::{Framing, Message, Progress};
 
@@ -121,7 +121,7 @@ rule! {
     ///
     /// RFC 9112 §6.3 (message body length), §7.1 (chunks), §8 (incomplete messages); RFC 9110 §8.6 (`Content-Length`).
     pub(super) RULE: "response-cut-short", Severity::Error,
-    "the server closed the connection before its response was complete", Check::Connection(check)
+    "the server closed the connection before its response was complete", Check::Ending(&[Reading::CutShort], check)
 }
 
 /// How far a message came, in its own measure.
@@ -144,10 +144,7 @@ pub(super) fn how_far(message: &Message) -> String {
     }
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::CutShort]) else {
-        return not_yet(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some((exchange, message)) = ending
         .exchange
         .and_then(|exchange| Some((exchange, response(exchange)?)))
@@ -186,9 +183,7 @@ mod tests {
 
     fn message(response: &str) -> Option<String> {
         let text = format!("SYN -->\n<-- SYN\nGET / -->\n{response}\n<-- FIN\nFIN -->\n<-- ACK");
-        let proof = proof::run(&text.parse().expect("a ladder"));
-        let mut findings = proof.findings.into_iter();
-        let found = findings.find(|finding| finding.rule == super::RULE.name)?;
+        let found = proof::found_by(&super::RULE, &text)?;
         assert!(found.evidence.len() > 1);
         Some(found.message)
     }

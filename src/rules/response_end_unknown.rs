@@ -1,9 +1,9 @@
 //! A body whose end only the close can tell was ended by a RST.
 
 use super::Severity;
-use super::ending::{Reading, ending_as, response};
+use super::ending::{Ending, Reading, response};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{asked, bytes, not_yet, span, tell};
+use super::telling::{asked, bytes, span, tell};
 use crate::connection::Connection;
 
 rule! {
@@ -69,13 +69,10 @@ rule! {
     ///
     /// RFC 9112 §6.3 (message body length, item 8), §8 (incomplete messages), §9.8 (TLS closure).
     pub(super) RULE: "response-end-unknown", Severity::Warning,
-    "a body that lasts until the close was ended by a RST", Check::Connection(check)
+    "a body that lasts until the close was ended by a RST", Check::Ending(&[Reading::EndUnknown], check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::EndUnknown]) else {
-        return not_yet(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some(message) = ending.exchange.and_then(response) else {
         return Verdict::Clear;
     };

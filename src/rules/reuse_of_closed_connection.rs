@@ -1,10 +1,10 @@
 //! A request was sent on a connection whose other side had closed, and the client's system knew it.
 
 use super::Severity;
-use super::ending::{Reading, ending_as, request};
+use super::ending::{Ending, Reading, request};
 use super::keep_alive_race::idle_until_close;
 use super::rule::{Check, Verdict, rule};
-use super::telling::{again, asked, not_yet, span, tell};
+use super::telling::{again, asked, span, tell};
 use crate::connection::{Connection, Who};
 
 rule! {
@@ -78,20 +78,17 @@ rule! {
     ///
     /// RFC 9112 §9.5 (clients should watch for the close of idle connections), §9.3.1 (retrying).
     pub(super) RULE: "reuse-of-closed-connection", Severity::Error,
-    "a request was sent on a connection that was known to be closed", Check::Connection(check)
+    "a request was sent on a connection that was known to be closed", Check::Ending(&[Reading::ReuseOfClosed], check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::ReuseOfClosed]) else {
-        return not_yet(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some(sent) = ending.exchange.and_then(request) else {
         return Verdict::Clear;
     };
     let known = connection.fin_acknowledged[Who::Server as usize];
     let knew = known.map(|mark| span(sent.first.time.since(mark.time)));
     let what = asked(ending.exchange);
-    let idle = idle_until_close(connection, &ending).map(|idle| {
+    let idle = idle_until_close(connection, ending).map(|idle| {
         format!(
             "The server had closed it after {} without a request.",
             span(idle)

@@ -1,10 +1,10 @@
 //! A request on an idle connection met a host that knew nothing of it.
 
 use super::Severity;
-use super::ending::{Reading, ending_as, request};
+use super::ending::{Ending, Reading, request};
 use super::keep_alive_race::idle_until_close;
 use super::rule::{Check, Verdict, rule};
-use super::telling::{again, asked, not_yet, span, tell};
+use super::telling::{again, asked, span, tell};
 use super::timers;
 use crate::certainty::Certainty;
 use crate::connection::{Connection, Who};
@@ -78,19 +78,16 @@ rule! {
     ///
     /// RFC 9293 §3.5.1 (half-open connections), §3.10.7.1; RFC 5382 REQ-5 (how long a NAT should remember); RFC 9112 §9.3.1.
     pub(super) RULE: "reuse-of-forgotten-connection", Severity::Error,
-    "a request met a host that knew nothing of the connection", Check::Connection(check)
+    "a request met a host that knew nothing of the connection", Check::Ending(&[Reading::ReuseOfForgotten], check)
 }
 
-fn check(connection: &Connection) -> Verdict {
-    let Some(ending) = ending_as(connection, &[Reading::ReuseOfForgotten]) else {
-        return not_yet(connection);
-    };
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some(sent) = ending.exchange.and_then(request) else {
         return Verdict::Clear;
     };
     let close = ending.close.mark;
     let what = asked(ending.exchange);
-    let idle = idle_until_close(connection, &ending)
+    let idle = idle_until_close(connection, ending)
         .unwrap_or_else(|| sent.first.time.since(connection.first.time));
     let message = format!(
         "After {} without a word the client sent a {what}; a RST without a socket behind it answered {} later. No FIN of the \

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::ending::{Ending, Reading};
 use super::{Evidence, Severity, Sight};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, Connection};
@@ -29,6 +30,9 @@ pub struct Rule {
 pub enum Check {
     /// At one connection.
     Connection(fn(&Connection) -> Verdict),
+    /// At the ending of one connection, where it is read as one of these. An ending has one reading, which is made once
+    /// for all rules.
+    Ending(&'static [Reading], fn(&Connection, &Ending<'_>) -> Verdict),
     /// At the connections of many hosts.
     Hosts(fn(&Hosts<'_>) -> Vec<Found>),
     /// At the capture itself.

@@ -123,7 +123,9 @@ fn gave_up(it: &Brief) -> bool {
         How::Fin | How::Reset(ResetKind::Abort | ResetKind::NoSocket)
     );
     let closed = it.by == By::Server && own && it.phase == Phase::Waiting && it.status == 0;
-    let failed = matches!(it.status, 408 | 500 | 503);
+    // What came after the client had left tells the client's patience, not the server's.
+    let left = it.by == By::Client && it.phase == Phase::Waiting;
+    let failed = matches!(it.status, 408 | 500 | 503) && !left;
     it.exchanges > 0 && (closed || failed) && !it.missing && wait(it) >= SHORTEST
 }
 

@@ -5,6 +5,7 @@
 
 mod fingerprint;
 mod inbox;
+mod oddity;
 mod pair;
 mod peer;
 mod reset;
@@ -13,6 +14,7 @@ mod state;
 mod stream;
 
 pub use inbox::Inbox;
+pub use oddity::{Odd, OddKind, Oddities};
 pub use pair::{Pair, Received};
 pub use peer::{CloseEvent, Counts, Flight, Peer};
 pub use reset::{ResetKind, Signs};

@@ -4,6 +4,7 @@
 //! (as far as its acknowledgement goes), then its own flags act, then what it implies for the other end is queued
 //! there. Causality comes from acknowledgement numbers, never from capture order. Payload goes on to the [`Reader`].
 
+use super::oddity::OddKind;
 use super::peer::{CloseEvent, Peer};
 use super::reset::{self, ResetKind, Signs};
 use super::state::{Input, Standing, State};
@@ -138,6 +139,9 @@ impl Pair {
 
     fn take_syn(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>, at: Mark) {
         sender.syns = sender.syns.saturating_add(1);
+        if segment.flags.has(Flags::FIN) {
+            sender.oddities.note(OddKind::SynFin, at, &[]);
+        }
         let first = sender.syn.is_none();
         if first && !sender.stream.is_whole() && sender.stream.is_anchored() {
             // What came before in its name was none of this connection.
@@ -296,6 +300,12 @@ impl Pair {
         if segment.length == 0 {
             return;
         }
+        if let Some(fin) = sender.stream.fin()
+            && start + i64::from(segment.length) > fin
+            && start <= fin + super::stream::MAX_LEAP
+        {
+            sender.oddities.note(OddKind::DataAfterFin, at, &[]);
+        }
         let nothing_in_flight = sender.stream.acknowledged() >= start;
         let arrival = sender
             .stream
@@ -344,6 +354,9 @@ impl Pair {
         reader: &mut R,
     ) {
         sender.fins += 1;
+        if !segment.flags.has(Flags::ACK) && !segment.flags.has(Flags::SYN) {
+            sender.oddities.note(OddKind::FinWithoutAck, at, &[]);
+        }
         let offset = sender.stream.offset(segment.payload_seq()) + i64::from(segment.length);
         if sender.fin.is_some() {
             if segment.length == 0 {
@@ -354,6 +367,7 @@ impl Pair {
         }
         sender.stream.finish(from, at, offset, reader);
         if sender.stream.fin().is_none() {
+            sender.oddities.note(OddKind::FinAstray, at, &[]);
             sender.astray = sender.astray.saturating_add(1);
             return;
         }
@@ -365,6 +379,14 @@ impl Pair {
     fn take_reset(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>, at: Mark) {
         let kind = reset::classify(segment, sender, receiver);
         let signs = reset::signs(segment, sender);
+        if segment.length > 0 {
+            sender
+                .oddities
+                .note(OddKind::ResetWithText, at, segment.payload);
+        }
+        if kind == ResetKind::Stale && !reset::both_over(sender, receiver) {
+            sender.oddities.note(OddKind::ResetOutOfWindow, at, &[]);
+        }
         sender.packets += 1;
         sender.resets += 1;
         let offset = if sender.stream.is_anchored() && kind != ResetKind::Refusal {

@@ -2,6 +2,7 @@
 
 use super::fingerprint::Fingerprint;
 use super::inbox::Inbox;
+use super::oddity::{Odd, Oddities};
 use super::reset::{ResetKind, Signs};
 use super::sightings::Sightings;
 use super::state::Standing;
@@ -127,6 +128,8 @@ pub struct Peer {
     pub(super) zero_windows: u32,
     /// Segments far outside everything sent or with numbers that fit no state.
     pub(super) astray: u32,
+    /// What contradicts the protocol.
+    pub(super) oddities: Oddities,
 }
 
 impl Peer {
@@ -230,6 +233,12 @@ impl Peer {
     #[must_use]
     pub const fn astray(&self) -> u32 {
         self.astray
+    }
+
+    /// What contradicts the protocol in its segments.
+    #[must_use]
+    pub fn oddities(&self) -> &[Odd] {
+        self.oddities.all()
     }
 
     /// Counters: packets, retransmitted, FINs, RSTs, keep-alive probes, zero windows.

@@ -117,7 +117,7 @@ fn is_refusal(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
 }
 
 /// Both have closed and know of the other's close: nothing is left that a RST could end.
-fn both_over(from: &Peer, to: &Peer) -> bool {
+pub(super) fn both_over(from: &Peer, to: &Peer) -> bool {
     let over = |peer: &Peer| {
         matches!(
             peer.presumed(),

@@ -28,8 +28,12 @@ const FIGURES: u16 = 18;
 /// Rows of the message and of the remedy under the selected finding.
 const TOLD: usize = 3;
 const REMEDY: usize = 2;
+/// Fewer events than this are shown each where it was.
+const FEW: usize = 16;
+/// Columns that share a value at most.
+const WIDEST: usize = 8;
 /// The highest chart that still reads as a line of time.
-const HIGHEST: u16 = 4;
+const HIGHEST: u16 = 3;
 
 /// The first screen.
 #[derive(Default)]
@@ -85,11 +89,14 @@ impl Screen for OverviewScreen {
         // Verdict, air, findings, air, bar with legend, air, time line, capture.
         let charts = lanes(cx).len() as u16;
         let rest = 6 + self.legend.len() as u16 + self.capture.len() as u16;
-        let wanted = (groups + self.told.len()).clamp(1, usize::from(body.height)) as u16;
+        let least = if cx.is_growing() { 3 } else { 1 };
+        let wanted = (groups + self.told.len()).clamp(least, usize::from(body.height).max(least));
+        let wanted = wanted as u16;
         let room = body.height.saturating_sub(rest + charts);
         self.findings = wanted.min(room.max(4)).max(1);
         let left = room.saturating_sub(self.findings);
-        self.chart = (1 + left / charts.max(1)).min(HIGHEST);
+        let high = lanes(cx).iter().filter(|lane| !lane.is_flat()).count() as u16;
+        self.chart = (1 + left / high.max(1)).min(HIGHEST);
         let told = self.told.len();
         let rows = usize::from(self.findings).saturating_sub(told).max(1);
         self.place.lay(groups, rows);
@@ -156,7 +163,8 @@ impl Screen for OverviewScreen {
             draw_scale(cx, take(1), buffer);
         }
         for lane in &lanes {
-            lane.draw(cx, take(self.chart), buffer);
+            let height = if lane.is_flat() { 1 } else { self.chart };
+            lane.draw(cx, take(height), buffer);
         }
         if left.height > self.capture.len() as u16 {
             left.y += 1;
@@ -171,6 +179,7 @@ impl OverviewScreen {
         let groups = &cx.digest.groups;
         if groups.is_empty() {
             nothing(cx).draw(cx.look, area, buffer);
+            draw_progress(cx, area, buffer);
             return;
         }
         let mut y = area.y;
@@ -321,6 +330,22 @@ fn nothing(cx: &Cx<'_>) -> Line {
     }
 }
 
+/// How far the reading is, as a bar in the third row, if its end is known.
+fn draw_progress(cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+    let Some(of) = cx.progress.of.filter(|of| *of > 0 && cx.is_growing()) else {
+        return;
+    };
+    let row = Rect {
+        y: area.y + 2,
+        height: 1,
+        ..area
+    };
+    let done = cx.progress.bytes.min(of);
+    let part = |count, tone, fill| Part { count, tone, fill };
+    let parts = [part(done, Tone::Note, 0), part(of - done, Tone::Faint, 5)];
+    chart::bar(&parts, cx.look, row.intersection(area), buffer);
+}
+
 fn draw_bar(cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
     let kinds = Kind::ALL.into_iter().zip(cx.digest.kinds).enumerate();
     let parts: Vec<Part> = kinds
@@ -389,12 +414,32 @@ fn lanes<'a>(cx: &Cx<'a>) -> Vec<Lane<'a>> {
 }
 
 impl Lane<'_> {
+    /// Nothing is to be seen in it.
+    fn is_flat(&self) -> bool {
+        self.steps.iter().all(|it| *it == 0)
+    }
+
+    /// As many values as there are columns. Where little happened, several columns share a value: a row of single
+    /// strokes tells nothing about how fast they come.
+    fn values(&self, columns: usize) -> Vec<u64> {
+        let total: u64 = self.steps.iter().sum();
+        let shared = match (self.ceiling, usize::try_from(total)) {
+            (None, Ok(total)) if total >= FEW => (columns * 4).div_ceil(total).min(WIDEST),
+            _ => 1,
+        };
+        let values = chart::fit(self.steps, columns.div_ceil(shared), self.ceiling.is_some());
+        let spread = values
+            .iter()
+            .flat_map(|it| std::iter::repeat_n(*it, shared));
+        spread.take(columns).collect()
+    }
+
     fn draw(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
         if area.is_empty() {
             return;
         }
         let chart = plot(area);
-        let values = chart::fit(self.steps, usize::from(chart.width), self.ceiling.is_some());
+        let values = self.values(usize::from(chart.width));
         let most = values.iter().copied().max().unwrap_or(0);
         let bottom = Rect {
             y: area.bottom() - 1,

@@ -145,37 +145,31 @@ impl Paragraph {
             link: self.link,
         }];
         let mut at = self.indent;
-        for (tone, text) in &self.line.0 {
-            for word in text.split_inclusive(' ') {
-                let mut bare = word.trim_end_matches(' ');
-                let mut wide = u16::try_from(width(bare)).unwrap_or(u16::MAX);
-                let begun = rows.last().is_some_and(|row| !row.line.0.is_empty());
-                if begun && wide > columns.saturating_sub(at) {
-                    rows.push(self.next_row());
-                    at = self.hang;
-                    if bare.is_empty() {
-                        continue;
-                    }
-                }
+        for word in words(&self.line) {
+            let begun = rows.last().is_some_and(|row| !row.line.0.is_empty());
+            if begun && word.wide > columns.saturating_sub(at) {
+                rows.push(self.next_row());
+                at = self.hang;
+            }
+            for (tone, mut rest) in word.pieces {
                 // What is longer than a row goes on in the next.
+                let mut wide = columns_of(rest);
                 while wide > columns.saturating_sub(at) && at < columns {
-                    let fits = fitting(bare, usize::from(columns - at));
+                    let fits = fitting(rest, usize::from(columns - at));
                     if fits == 0 {
                         break;
                     }
-                    push(&mut rows, *tone, &bare[..fits]);
-                    bare = &bare[fits..];
-                    wide = u16::try_from(width(bare)).unwrap_or(u16::MAX);
+                    push(&mut rows, tone, &rest[..fits]);
+                    rest = &rest[fits..];
+                    wide = columns_of(rest);
                     rows.push(self.next_row());
                     at = self.hang;
                 }
-                let spaces = word.len() - word.trim_end_matches(' ').len();
-                push(&mut rows, *tone, bare);
-                push(&mut rows, *tone, &" ".repeat(spaces));
-                at = at
-                    .saturating_add(wide)
-                    .saturating_add(u16::try_from(spaces).unwrap_or(u16::MAX));
+                push(&mut rows, tone, rest);
+                at = at.saturating_add(wide);
             }
+            push(&mut rows, word.tone, &" ".repeat(usize::from(word.spaces)));
+            at = at.saturating_add(word.spaces);
         }
         rows
     }
@@ -187,6 +181,49 @@ impl Paragraph {
             link: self.link,
         }
     }
+}
+
+/// What stands between two spaces, of whatever tones it is made.
+struct Word<'a> {
+    pieces: Vec<(Tone, &'a str)>,
+    wide: u16,
+    /// Spaces behind it.
+    spaces: u16,
+    /// Their tone.
+    tone: Tone,
+}
+
+fn words(line: &Line) -> Vec<Word<'_>> {
+    let mut words: Vec<Word<'_>> = Vec::new();
+    let mut open = false;
+    for (tone, text) in &line.0 {
+        for part in text.split_inclusive(' ') {
+            let bare = part.trim_end_matches(' ');
+            let spaces = u16::try_from(part.len() - bare.len()).unwrap_or(u16::MAX);
+            if !open {
+                words.push(Word {
+                    pieces: Vec::new(),
+                    wide: 0,
+                    spaces: 0,
+                    tone: *tone,
+                });
+            }
+            if let Some(word) = words.last_mut() {
+                if !bare.is_empty() {
+                    word.pieces.push((*tone, bare));
+                    word.wide = word.wide.saturating_add(columns_of(bare));
+                }
+                word.spaces = spaces;
+                word.tone = *tone;
+            }
+            open = spaces == 0;
+        }
+    }
+    words
+}
+
+fn columns_of(text: &str) -> u16 {
+    u16::try_from(width(text)).unwrap_or(u16::MAX)
 }
 
 /// Bytes of `text` that fit into so many columns.
@@ -526,6 +563,17 @@ mod tests {
         );
         check("", 8, &[""]);
         check("今日は", 5, &["今日", "  は"]);
+    }
+
+    #[test]
+    fn a_word_of_two_tones_is_one_word() {
+        let line = Line::of(Tone::Strong, "one tw").plain("o three");
+        let rows = Paragraph::new(0, line).rows(5);
+        let texts: Vec<_> = rows
+            .iter()
+            .map(|row| row.text().trim_end().to_owned())
+            .collect();
+        assert_eq!(texts, ["one", "two", "three"]);
     }
 
     #[test]

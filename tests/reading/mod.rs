@@ -114,6 +114,12 @@ impl Reading {
         String::from_utf8(out).expect("a report is text")
     }
 
+    /// What only many connections show.
+    pub fn hosts(&self) -> hosts::Hosts<'_> {
+        let end = self.stats.span.map(|(_, last)| last).unwrap_or_default();
+        hosts::Hosts::new(&self.snapshot.briefs, &self.snapshot.sockets, end)
+    }
+
     /// Panics unless everything holds that holds of every reading, whatever the bytes were.
     pub fn check(&self) {
         check_stats(&self.stats);

@@ -1,0 +1,95 @@
+//! Segments whose control bits or numbers contradict RFC 9293: the few of each kind that are worth a word.
+//!
+//! In: segments as [`super::Pair`] takes them. Out: one line for each kind and sender, with the first frame and a count.
+//! Left out on purpose: a FIN that lies a little beyond the data seen, which a lost segment explains as well.
+
+use crate::mark::Mark;
+
+/// Bytes kept of the text in a RST: a line on a screen.
+const MAX_TEXT: usize = 80;
+
+/// What is odd about a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OddKind {
+    /// SYN and FIN at once.
+    SynFin,
+    /// FIN without ACK: every segment after the first has an ACK (RFC 9293 §3.1).
+    FinWithoutAck,
+    /// New bytes behind the sender's own FIN (RFC 9293 §3.6).
+    DataAfterFin,
+    /// A FIN with a number far from everything sent.
+    FinAstray,
+    /// A RST with payload, which may say why (RFC 9293 §3.5.3).
+    ResetWithText,
+    /// A RST outside the receiver's window, on a connection that was not over (RFC 5961 §3).
+    ResetOutOfWindow,
+}
+
+/// Segments of one kind from one sender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Odd {
+    /// What is odd.
+    pub kind: OddKind,
+    /// The first of them.
+    pub first: Mark,
+    /// How many.
+    pub count: u32,
+    /// What the first one carried, as far as it is kept; of a RST only.
+    pub text: Box<[u8]>,
+}
+
+/// What is odd about one sender's segments; nothing, nearly always.
+#[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::box_collection,
+    reason = "every peer has the word, and hardly any the list"
+)]
+pub struct Oddities(Option<Box<Vec<Odd>>>);
+
+impl Oddities {
+    /// Counts one.
+    #[cold]
+    pub(super) fn note(&mut self, kind: OddKind, at: Mark, text: &[u8]) {
+        let all = self.0.get_or_insert_default();
+        match all.iter_mut().find(|odd| odd.kind == kind) {
+            Some(odd) => odd.count = odd.count.saturating_add(1),
+            None => all.push(Odd {
+                kind,
+                first: at,
+                count: 1,
+                text: text.get(..MAX_TEXT).unwrap_or(text).into(),
+            }),
+        }
+    }
+
+    /// All of them, in order of their first frames.
+    #[must_use]
+    pub fn all(&self) -> &[Odd] {
+        self.0.as_deref().map_or(&[], Vec::as_slice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_one_line_for_each_kind() {
+        let mut oddities = Oddities::default();
+        assert!(oddities.all().is_empty());
+        for text in [&b"first"[..], b"second"] {
+            oddities.note(OddKind::ResetWithText, Mark::default(), text);
+        }
+        oddities.note(OddKind::SynFin, Mark::default(), &[b'x'; 500]);
+        let lines: Vec<_> = oddities
+            .all()
+            .iter()
+            .map(|odd| (odd.kind, odd.count, odd.text.len()))
+            .collect();
+        let wanted = [
+            (OddKind::ResetWithText, 2, 5),
+            (OddKind::SynFin, 1, MAX_TEXT),
+        ];
+        assert_eq!(lines, wanted);
+    }
+}

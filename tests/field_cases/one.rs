@@ -1,0 +1,276 @@
+//! Cases 2 to 4, 6, 8 and 10: what one connection shows.
+
+use hangup::connection::Who;
+use hangup::rules::Severity;
+
+use crate::story::{DOTNET, DOTNET_1, Story};
+
+const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
+
+/// Case 2: `An unexpected error occurred on a receive`. The request is there in full, the server ends it.
+#[test]
+fn case_2_a_request_that_is_answered_by_an_end() {
+    let story = Story::captured("reset-before-response.pcap");
+    story.says(
+        "reset-before-response",
+        Severity::Error,
+        &[
+            "had the whole GET request",
+            "without a byte of the response",
+        ],
+        &["server's log"],
+    );
+    assert_eq!(story.loud(), ["reset-before-response"]);
+    // The generations of .NET have their own words for FIN and RST.
+    let receive =
+        "The underlying connection was closed: An unexpected error occurred on a receive.";
+    let unexpectedly =
+        "The underlying connection was closed: The connection was closed unexpectedly.";
+    for (end, agent, text) in [
+        ("RST", DOTNET, receive),
+        ("RST", DOTNET_1, receive),
+        ("FIN", DOTNET, unexpectedly),
+        ("FIN", DOTNET_1, receive),
+    ] {
+        let story = Story::drawn(&format!(
+            "{OPEN}GET /report [{agent}] -->\n<-- ACK\n+300ms <-- {end}"
+        ));
+        let rule = if end == "RST" {
+            "reset-before-response"
+        } else {
+            "closed-before-response"
+        };
+        assert_eq!(story.loud(), [rule], "{end}");
+        assert_eq!(
+            story.first_line(1, Who::Client),
+            format!("dotnet-framework*: {text}"),
+            "{end} {agent}"
+        );
+        let report = story.report();
+        assert!(report.contains(text), "the report quotes it: {report}");
+    }
+}
+
+/// Case 3: `An unexpected error occurred on a send`.
+#[test]
+fn case_3_a_request_that_is_cut_off_while_it_is_sent() {
+    let story = Story::captured("early-413.pcapng");
+    story.says(
+        "early-response-reset",
+        Severity::Error,
+        &["answered 413", "10000 of 20000 body bytes"],
+        &["lingering_close", "Expect: 100-continue"],
+    );
+    assert_eq!(
+        story.finding("early-response-reset").connections,
+        [2],
+        "the FIN of the first is polite"
+    );
+    for (agent, text) in [
+        (
+            DOTNET,
+            "The underlying connection was closed: An unexpected error occurred on a send.",
+        ),
+        (
+            DOTNET_1,
+            "The underlying connection was closed: An unexpected error occurred on a Send.",
+        ),
+    ] {
+        let story = Story::drawn(&format!(
+            "{OPEN}POST /upload [{agent} length=90000] data 1400 -->\n<-- ACK\ndata 1400 -->\n+5ms <-- RST"
+        ));
+        story.says(
+            "early-response-reset",
+            Severity::Error,
+            &["2800 of 90000"],
+            &["read on"],
+        );
+        assert_eq!(
+            story.first_line(1, Who::Client),
+            format!("dotnet-framework*: {text}")
+        );
+    }
+}
+
+/// Case 4: `The server committed an HTTP protocol violation`.
+#[test]
+fn case_4_a_response_that_breaks_the_grammar() {
+    let violation = "The server committed a protocol violation. Section=Response";
+    for (head, rule, part, text) in [
+        (
+            r"HTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+            "malformed-response",
+            "no start line",
+            "StatusLine",
+        ),
+        (
+            r"HTTP/1.1 200 OK\r\nNoColonHere\r\nContent-Length: 2\r\n\r\nok",
+            "malformed-response",
+            "colon",
+            "Header Detail=Header name is invalid",
+        ),
+        (
+            r"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+            "malformed-response",
+            "LF without CR",
+            "Header Detail=CR must be followed by LF",
+        ),
+        (
+            r"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nok",
+            "malformed-response",
+            "Content-Length",
+            "Header Detail='Content-Length' header value is invalid",
+        ),
+        (
+            r"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+            "ambiguous-message-length",
+            "Transfer-Encoding",
+            "",
+        ),
+        (
+            r"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 4\r\n\r\nokok",
+            "ambiguous-message-length",
+            "differ",
+            "",
+        ),
+    ] {
+        let story = Story::drawn(&format!(
+            "{OPEN}GET / [{DOTNET}] -->\n<-- \"{head}\"\nACK -->\n+2ms FIN -->\n<-- FIN\nACK -->"
+        ));
+        let finding = story.finding(rule);
+        assert!(finding.severity >= Severity::Warning, "{head}: {finding:?}");
+        assert!(
+            finding.message.contains(part),
+            "{head}: {}",
+            finding.message
+        );
+        if !text.is_empty() {
+            let line = story.first_line(1, Who::Client);
+            assert_eq!(
+                line,
+                format!("dotnet-framework*: {violation}{text}"),
+                "{head}"
+            );
+        }
+    }
+    // The first generation has one sentence for all of it.
+    let story = Story::drawn(&format!(
+        "{OPEN}GET / [{DOTNET_1}] -->\n<-- \"HTP/1.1 200 OK\\r\\n\\r\\n\"\nACK -->\nFIN -->\n<-- FIN\nACK -->"
+    ));
+    let text =
+        "The underlying connection was closed: The server committed an HTTP protocol violation.";
+    assert_eq!(
+        story.first_line(1, Who::Client),
+        format!("dotnet-framework*: {text}")
+    );
+}
+
+/// Case 6: `The operation has timed-out`, the client's limit.
+#[test]
+fn case_6_a_client_that_gives_up_after_its_limit() {
+    let story = Story::captured("client-timeout.pcap");
+    story.says(
+        "client-gave-up-waiting",
+        Severity::Error,
+        &[
+            "2.00 s after the last byte",
+            "2 s is a round number: a timeout that was set",
+        ],
+        &["compare the time waited with what the server needs"],
+    );
+    story.says(
+        "response-after-client-left",
+        Severity::Error,
+        &["999.9 ms later the server began to answer"],
+        &["timeout"],
+    );
+    let first = story.first_line(1, Who::Client);
+    assert_eq!(
+        first,
+        "curl*: curl: (28) Operation timed out after … milliseconds with … bytes received"
+    );
+    for (agent, text) in [
+        (DOTNET, "The operation has timed out"),
+        (DOTNET_1, "The operation has timed-out"),
+    ] {
+        let story = Story::drawn(&format!(
+            "{OPEN}GET /slow [{agent}] -->\n<-- ACK\n+100s FIN -->\n<-- ACK"
+        ));
+        story.says(
+            "client-gave-up-waiting",
+            Severity::Error,
+            &["100.0 s", "100 s is a round number"],
+            &["timeout"],
+        );
+        assert_eq!(
+            story.first_line(1, Who::Client),
+            format!("dotnet-framework*: {text}")
+        );
+    }
+}
+
+/// Case 8: a login that begins anew again and again.
+#[test]
+fn case_8_a_handshake_of_ntlm_that_is_closed_between_its_legs() {
+    let legs = |number: u32| {
+        format!(
+            "client :{} server\n{OPEN}\
+             GET / [{DOTNET} authorization=\"NTLM TlRMTVNTUAABAAAA\"] -->\n\
+             +5ms <-- 401 \"no\" [server=Microsoft-IIS/6.0 www-authenticate=\"NTLM TlRMTVNTUAACAAAA\" close]\n\
+             <-- FIN\nFIN -->\n<-- ACK\n",
+            40_000 + number
+        )
+    };
+    let story = Story::drawn(&(0..4).map(legs).collect::<String>());
+    story.says(
+        "auth-broken-by-close",
+        Severity::Error,
+        &["NTLM"],
+        &["keep-alive on"],
+    );
+    assert_eq!(
+        story.finding("auth-broken-by-close").connections,
+        [1, 2, 3, 4]
+    );
+    // Where keep-alive is on, the same legs are a login.
+    let fine = Story::drawn(&format!(
+        "{OPEN}GET / [authorization=\"NTLM TlRMTVNTUAABAAAA\"] -->\n\
+         <-- 401 \"no\" [www-authenticate=\"NTLM TlRMTVNTUAACAAAA\"]\n\
+         GET / [authorization=\"NTLM TlRMTVNTUAADAAAA\"] -->\n<-- 200 \"welcome\"\nACK -->"
+    ));
+    assert!(fine.loud().is_empty(), "{:?}", fine.loud());
+}
+
+/// Case 10: `The remote host closed the connection. The error code is 0x800704CD`.
+#[test]
+fn case_10_a_client_that_leaves_while_it_is_answered() {
+    let story = Story::captured("client-left-mid-download.pcap");
+    story.says(
+        "client-left-mid-response",
+        Severity::Warning,
+        &["7949 of 65536 body bytes", "1.49 s after the response"],
+        &["Response.IsClientConnected", "log it quietly"],
+    );
+    assert_eq!(
+        story.finding("client-left-mid-response").connections,
+        [1, 2],
+        "by FIN and by RST"
+    );
+    for end in ["FIN", "RST"] {
+        let story = Story::drawn(&format!(
+            "{OPEN}GET /page.aspx -->\n<-- 200 data 1400 [length=90000 server=Microsoft-IIS/7.5]\nACK -->\n+700ms {end} -->"
+        ));
+        assert_eq!(story.loud(), ["client-left-mid-response"]);
+        let log = story.log(1, Who::Server);
+        let text = "The remote host closed the connection. The error code is 0x800704CD.";
+        assert!(
+            log.iter()
+                .any(|it| it.stack == "asp.net" && it.text == Some(text)),
+            "{end}: {log:#?}"
+        );
+        assert!(
+            log[0].stack == "iis" && log[0].identified_by.is_some(),
+            "what the header names comes first: {log:#?}"
+        );
+    }
+}
