@@ -27,6 +27,9 @@ pub struct Cli {
     /// The input, when no command is named.
     #[command(flatten)]
     pub read: Read,
+    /// How the screens are drawn.
+    #[command(flatten)]
+    pub screen: Screen,
 }
 
 const EXIT: &str = "Exit status: 0 done; 1 a finding was at least as bad as --fail-on; 2 the work could not be done.\n\
@@ -56,7 +59,7 @@ pub enum Command {
 }
 
 /// What to read and what to say about it: of every command that analyses captures.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Read {
     /// Captures to read, `-` for standard input; several are one timeline
     #[arg(value_name = "FILE", required = true)]
@@ -105,6 +108,32 @@ pub struct Read {
     /// Threads to analyse with [default: one for each processor]; the report is the same with any number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
+}
+
+/// How the terminal's screens are drawn.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Screens")]
+pub struct Screen {
+    /// Draw with ASCII signs only
+    #[arg(long)]
+    pub ascii: bool,
+    /// What the terminal's background is like; the key t turns it
+    #[arg(long, value_name = "WHAT", default_value = "auto")]
+    pub theme: Background,
+    /// Leave the mouse to the terminal, so that it selects text
+    #[arg(long)]
+    pub no_mouse: bool,
+}
+
+/// `--theme`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Background {
+    /// As the environment says, else dark
+    Auto,
+    /// Dark
+    Dark,
+    /// Light
+    Light,
 }
 
 /// `hangup report`.

@@ -24,6 +24,8 @@ pub mod ladder;
 pub mod ledger;
 pub mod mark;
 pub mod names;
+pub mod prose;
+pub mod query;
 pub mod report;
 pub mod rules;
 #[cfg(feature = "cli")]
@@ -34,3 +36,6 @@ pub mod spoken;
 pub mod tcp;
 pub mod time;
 pub mod tls;
+pub mod transcript;
+#[cfg(feature = "ui")]
+pub mod ui;

@@ -7,6 +7,11 @@ mod analysis;
 mod drawing;
 mod narrowing;
 mod progress;
+#[cfg(feature = "ui")]
+mod screens;
+pub mod session;
+#[cfg(feature = "ui")]
+mod terminal;
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -30,6 +35,8 @@ const FAILED: u8 = 2;
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
+        #[cfg(feature = "ui")]
+        None if terminal::is_there() => screens::on_files(&cli.read, &cli.screen),
         None => report_on(&cli.read, report::Format::Text, None),
         Some(Command::Report(asked)) => report(&asked),
         Some(Command::Ladder(asked)) => drawing::ladder(&asked).and_then(print),

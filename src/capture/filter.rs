@@ -98,6 +98,10 @@ mod bpf {
             }
         }
 
+        fn stop(&mut self) {
+            self.inner.stop();
+        }
+
         fn lost(&self) -> Loss {
             self.inner.lost()
         }

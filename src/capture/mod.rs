@@ -3,6 +3,7 @@
 //! A [`Source`] fills [`Batch`]es: many frames in one buffer, so that the floors above borrow and never copy, and
 //! whole batches can cross to another thread. [`open`] reads files and pipes, one or several as one timeline.
 
+mod aside;
 mod classic;
 mod error;
 mod files;
@@ -20,6 +21,7 @@ mod tests;
 mod write;
 
 pub use crate::mark::FrameNumber;
+pub use aside::aside;
 pub use error::CaptureError;
 pub use files::{OpenOptions, open, read};
 pub use frame::{Batch, Fill, Frame, LinkType, Loss, Source};

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::record::{Connection, Opening, Roles, Who};
 use super::teardown::{By, How};
-use super::{Phase, Standing};
+use super::{Certainty, Phase, Standing};
 use crate::decode::{Context, Endpoint};
-use crate::http::{Exchange, Message, Progress, Protocol, Version};
+use crate::http::{Exchange, Message, Outcome, Progress, Protocol, Version};
 use crate::mark::Mark;
 use crate::time::Timestamp;
 
@@ -83,6 +83,14 @@ pub struct Brief {
     pub client_ttl: u8,
     /// The client's state after its last segment.
     pub client_state: Standing,
+    /// The server's state after its last segment.
+    pub server_state: Standing,
+    /// Payload that each side sent, repetitions not counted.
+    pub bytes: [u64; 2],
+    /// What became of its exchanges.
+    pub outcomes: Outcomes,
+    /// How far the capture proves how it ended.
+    pub certainty: Certainty,
     /// What the roles rest on.
     pub roles: Roles,
     /// How it began.
@@ -172,6 +180,10 @@ impl From<&Connection> for Brief {
             gave_way_after: gave_way(connection),
             client_ttl: connection.sent[client].ttl,
             client_state: connection.states[client],
+            server_state: connection.states[Who::Server as usize],
+            bytes: connection.sent.map(|sent| sent.bytes),
+            outcomes: Outcomes::of(connection),
+            certainty: connection.teardown.certainty,
             roles: connection.roles,
             opening: connection.opening,
             by: connection.teardown.by,
@@ -180,6 +192,27 @@ impl From<&Connection> for Brief {
             orderly: connection.teardown.orderly,
             protocol: connection.protocol,
         }
+    }
+}
+
+/// A set of outcomes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcomes(u8);
+
+impl Outcomes {
+    fn of(connection: &Connection) -> Self {
+        let ending = connection.teardown.ending();
+        let outcomes = connection
+            .exchanges
+            .iter()
+            .filter_map(|it| it.outcome(ending));
+        Self(outcomes.fold(0, |set, outcome| set | 1 << outcome as u8))
+    }
+
+    /// Whether it is among them.
+    #[must_use]
+    pub const fn has(self, outcome: Outcome) -> bool {
+        self.0 & 1 << outcome as u8 != 0
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Limits {
 }
 
 /// A connection that is not settled yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Live {
     /// The endpoints, in the order of [`End`].
     pub(super) endpoints: [Endpoint; 2],

@@ -367,6 +367,33 @@ impl Partition {
         sink.settled(live.settle(ended, &mut self.texts));
     }
 
+    /// Shows what is open, as if the capture ended at `now`, and what was counted so far. Nothing is ended.
+    pub(super) fn show<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) -> Stats {
+        let mut stats = self.stats.clone();
+        let texts = &mut self.texts;
+        let mut settle = |live: &Live, ended, texts: &mut Texts| {
+            let limits = live.limits();
+            stats.bounds.holes += limits.holes;
+            stats.bounds.exchanges += limits.exchanges;
+            sink.settled(live.clone().settle(ended, texts));
+        };
+        for place in self.table.values() {
+            match place {
+                Place::Embryo(embryo) => {
+                    let flow = embryo.hatch(texts);
+                    settle(&flow.live, Ended::Capture(now), texts);
+                }
+                Place::Flow(flow) => {
+                    if let Some(before) = &flow.before {
+                        settle(before, Ended::Reused(flow.live.first().time), texts);
+                    }
+                    settle(&flow.live, Ended::Capture(now), texts);
+                }
+            }
+        }
+        stats
+    }
+
     /// Settles everything; the capture ends at `end`.
     pub(super) fn finish<S: Sink + ?Sized>(mut self, end: Timestamp, sink: &mut S) -> Stats {
         let places: Vec<Place> = self.table.drain().collect();

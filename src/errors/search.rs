@@ -5,6 +5,8 @@
 //! with what each side of a connection met, and with the program that a header names. Then the line: addresses, ports
 //! and times in it single out the very connection, in `place`.
 
+use std::sync::Arc;
+
 use super::place::{Located, locate};
 use super::stories;
 use super::voice::Voice;
@@ -155,7 +157,7 @@ impl Search {
     pub fn narrow(
         &self,
         briefs: &[Brief],
-        whole: &[Connection],
+        whole: &[Arc<Connection>],
         findings: &[Finding],
         span: Option<(Timestamp, Timestamp)>,
     ) -> Narrowed {
@@ -199,7 +201,7 @@ impl Search {
         }
     }
 
-    fn by_error(&self, whole: &[Connection], findings: &[Finding]) -> (Vec<u32>, Grounds) {
+    fn by_error(&self, whole: &[Arc<Connection>], findings: &[Finding]) -> (Vec<u32>, Grounds) {
         if self.wanted.is_empty() && self.codes.is_empty() {
             return (Vec::new(), Grounds::Line);
         }

@@ -43,7 +43,7 @@ pub enum Protocol {
 }
 
 /// The HTTP spoken on one TCP connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Conversation {
     pub(super) lanes: [Lane; 2],
     pub(super) exchanges: Vec<Exchange>,

@@ -1,10 +1,16 @@
 //! Floor 12: everything readers may see, as immutable snapshots.
 
+mod naming;
+mod running;
 #[cfg(test)]
 pub(crate) mod sample;
 mod watch;
 
+pub use naming::Naming;
+pub use running::{Lookup, Running};
 pub use watch::{Progress, Stage, Watch};
+
+use std::sync::Arc;
 
 use crate::capture::Loss;
 use crate::connection::{Brief, Connection};
@@ -77,10 +83,11 @@ pub struct Summary {
 pub struct Snapshot {
     /// What the whole input was.
     pub summary: Summary,
-    /// One line of each connection, in order of first frame: number `n` is `briefs[n - 1]`.
+    /// One line of each connection, in order of first frame and so of their numbers. The numbers are dense from 1, unless
+    /// the oldest have been forgotten ([`Snapshot::brief`] finds one by its number).
     pub briefs: Vec<Brief>,
     /// The whole record of those that were wanted, in the same order; the others need no look.
-    pub connections: Vec<Connection>,
+    pub connections: Vec<Arc<Connection>>,
     /// Findings, worst first.
     pub findings: Vec<Finding>,
     /// Sockets by client and server, most used first.
@@ -105,6 +112,16 @@ pub struct Drawn {
 }
 
 impl Snapshot {
+    /// The line of connection `id`, if it is kept.
+    #[must_use]
+    pub fn brief(&self, id: u32) -> Option<&Brief> {
+        let dense = self.briefs.get((id as usize).wrapping_sub(1));
+        dense.filter(|it| it.id == id).or_else(|| {
+            let at = self.briefs.binary_search_by_key(&id, |it| it.id).ok()?;
+            self.briefs.get(at)
+        })
+    }
+
     /// The whole record of connection `id`, if it was wanted.
     #[must_use]
     pub fn connection(&self, id: u32) -> Option<&Connection> {
@@ -112,6 +129,6 @@ impl Snapshot {
             .connections
             .binary_search_by_key(&id, |it| it.id)
             .ok()?;
-        self.connections.get(at)
+        self.connections.get(at).map(|it| &**it)
     }
 }

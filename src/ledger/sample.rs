@@ -1,6 +1,7 @@
 //! Records made by hand, for tests of whoever reads them.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use super::{Input, Snapshot, Summary};
 use crate::certainty::Certainty;
@@ -114,7 +115,7 @@ pub(crate) fn snapshot(mut connections: Vec<Connection>) -> Snapshot {
             ..Summary::default()
         },
         briefs: connections.iter().map(Brief::from).collect(),
-        connections,
+        connections: connections.into_iter().map(Arc::new).collect(),
         ..Snapshot::default()
     }
 }

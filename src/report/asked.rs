@@ -3,12 +3,13 @@
 use std::io;
 
 use super::chapters::ranges;
-use super::line::{Line, Tone, count, number};
+use super::line::{Line, Tone};
 use super::page::Sheet;
 use super::view::View;
 use crate::errors::{Clock, Grounds, Narrowed};
 use crate::escape::shortened;
 use crate::knowledge::{Moment, Trace};
+use crate::prose::figures::{count, number};
 use crate::rules;
 
 /// Characters of the error that are repeated.

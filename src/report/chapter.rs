@@ -8,11 +8,9 @@ use std::io;
 use hashbrown::HashMap;
 
 use super::chapters::{Chapter, chapters, ranges};
-use super::clock::span;
-use super::line::{Line, Tone, count, number};
+use super::line::{Line, Tone};
 use super::page::Sheet;
 use super::picture::picture;
-use super::story::{self, story};
 use super::view::View;
 use crate::certainty::Certainty;
 use crate::connection::{Brief, Connection, Phase, Who};
@@ -22,6 +20,9 @@ use crate::http::{Exchange, Text};
 use crate::knowledge::product;
 use crate::ledger::Snapshot;
 use crate::mark::Mark;
+use crate::prose::clock::span;
+use crate::prose::figures::{count, number};
+use crate::prose::story::{self, story};
 use crate::rules::{Finding, Severity};
 
 /// Ranges of connections named, and other hosts.
@@ -118,7 +119,7 @@ impl Teller<'_, '_> {
         let filter = match (first, cause.client, cause.server) {
             (Some(_), ..) if !new => None,
             (Some(connection), ..) => Some(story::filter(connection)),
-            (None, Some(client), Some(server)) => Some(story::filter_between(client, server)),
+            (None, Some(client), Some(server)) => Some(story::filter_of_all(client, server)),
             _ => None,
         };
         if let Some(filter) = filter {

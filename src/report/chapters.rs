@@ -129,7 +129,7 @@ pub(super) fn ranges(ids: &[u32], most: usize) -> String {
         };
     }
     if left_out > 0 {
-        told += &format!(" and {} more", super::line::number(left_out));
+        told += &format!(" and {} more", crate::prose::figures::number(left_out));
     }
     told
 }

@@ -15,7 +15,6 @@ use serde::{Serialize, Serializer};
 
 use super::json_asked::{IgnoredRow, SearchRow};
 use super::view::View;
-use super::{clock, words};
 use crate::connection::{Connection, Who};
 use crate::decode::{Endpoint, Skip};
 use crate::errors::{Told, filled};
@@ -25,6 +24,7 @@ use crate::http::{ConnectionOptions, Exchange, Fault, Message, Outcome, Progress
 use crate::knowledge::NamedBy;
 use crate::ledger::{Input, Summary};
 use crate::mark::FrameNumber;
+use crate::prose::{clock, words};
 use crate::rules::Finding;
 use crate::time::Timestamp;
 

@@ -7,7 +7,6 @@
 mod asked;
 mod chapter;
 mod chapters;
-mod clock;
 mod csv;
 mod explain;
 mod groups;
@@ -18,14 +17,12 @@ mod markdown;
 mod overview;
 mod page;
 mod picture;
-mod story;
 mod text;
 mod view;
-mod words;
 
 use std::io::{self, Write};
 
-pub use clock::Zone;
+pub use crate::prose::clock::Zone;
 pub use explain::explanation;
 pub use overview::overview;
 

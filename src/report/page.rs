@@ -9,10 +9,8 @@ use std::io;
 use hashbrown::HashMap;
 
 use super::chapters::ranges;
-use super::clock::span;
 use super::groups::{Group, MOST, groups};
-use super::line::{Line, Table, Tone, bytes, count, number};
-use super::story::{self, story};
+use super::line::{Line, Table, Tone};
 use super::view::View;
 use super::{Shown, asked, chapter};
 use crate::connection::{Connection, How};
@@ -20,6 +18,9 @@ use crate::decode::Skip;
 use crate::escape::escape;
 use crate::hosts::{RangeBasis, Sockets};
 use crate::ledger::Input;
+use crate::prose::clock::span;
+use crate::prose::figures::{bytes, count, number};
+use crate::prose::story::{self, story};
 use crate::rules::Severity;
 
 /// Files named one by one.

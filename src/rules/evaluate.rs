@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::catalogue::CATALOGUE;
@@ -42,7 +43,7 @@ struct Cases {
 pub struct Facts<'a> {
     /// The connections that are wanted whole, those of which [`concerns`] is true at the least, in order of their
     /// numbers.
-    pub connections: &'a [Connection],
+    pub connections: &'a [Arc<Connection>],
     /// A line of each connection.
     pub briefs: &'a [Brief],
     /// Sockets by client and server.

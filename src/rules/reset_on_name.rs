@@ -169,7 +169,7 @@ fn is_cut(brief: &Brief) -> bool {
 
 fn tell(facts: &Facts<'_>, cut: &[&Brief], served: usize) -> Option<Found> {
     let first = cut.first()?;
-    let whole = |it: &&Connection| it.first.frame == first.first.frame;
+    let whole = |it: &&std::sync::Arc<Connection>| it.first.frame == first.first.frame;
     let connection = facts.connections.iter().find(whole)?;
     let name = shortened(connection.name()?, 80);
     let asked = connection.exchanges.first()?.request_head_end()?;

@@ -8,10 +8,11 @@ use anyhow::{Result, bail};
 
 use super::narrowing::{self, LeftOut};
 use super::progress::Progress;
-use crate::capture::{self, FileSummary, OpenOptions};
+use crate::capture::{self, FileSummary, Loss, OpenOptions};
 use crate::cli;
 use crate::connection::Connection;
-use crate::engine::{self, Keep, Settings, Stats};
+use crate::engine::{self, Analysis, Keep, Settings, Stats};
+use crate::errors::Search;
 use crate::hosts;
 use crate::ledger::{Damage, Input, LimitHit, Snapshot, Summary};
 use crate::rules::{self, Finding, Severity};
@@ -23,65 +24,108 @@ pub(super) struct Reading {
     pub(super) worst: Option<Severity>,
 }
 
+/// What the user wants to be told about, and what not, made ready.
+#[derive(Clone)]
+pub(super) struct Wish {
+    asked: cli::Read,
+    search: Option<Arc<Search>>,
+    left_out: LeftOut,
+    /// Every connection's record is wanted, not just those of notable ones.
+    whole: bool,
+}
+
+impl Wish {
+    /// # Errors
+    /// When a rule is asked for that does not exist, or an error that nobody knows, or a list that cannot be read.
+    pub(super) fn of(asked: &cli::Read, whole: bool) -> Result<Self> {
+        check_rules(asked)?;
+        Ok(Self {
+            asked: asked.clone(),
+            search: narrowing::search(asked)?,
+            left_out: LeftOut::by(narrowing::ignore_list(asked)?),
+            whole,
+        })
+    }
+
+    /// What the engine is to keep.
+    pub(super) fn settings(&self) -> Settings {
+        let keep = if self.whole {
+            Keep::All
+        } else {
+            let (left_out, search) = (self.left_out.clone(), self.search.clone());
+            Keep::Only(Arc::new(move |connection| {
+                let lossy = connection.sent.iter().any(|sent| sent.missing > 0);
+                !left_out.takes(connection)
+                    && (!connection.teardown.orderly
+                        || lossy
+                        || rules::concerns(connection)
+                        || search.as_ref().is_some_and(|it| it.concerns(connection)))
+            }))
+        };
+        Settings {
+            keep,
+            ..Settings::default()
+        }
+    }
+
+    pub(super) fn threads(&self) -> usize {
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.asked.threads.map_or_else(processors, usize::from)
+    }
+}
+
 /// Reads the captures. `whole`: every connection's record is wanted, not just those of notable ones.
 pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
-    check_rules(asked)?;
-    let search = narrowing::search(asked)?;
-    let list = narrowing::ignore_list(asked)?;
+    let wish = Wish::of(asked, whole)?;
     let options = OpenOptions {
         filter: asked.filter.clone(),
     };
-    let time_wait = Duration::from_secs(asked.time_wait.into());
-    let left_out = LeftOut::by(list);
-    let keep = if whole {
-        Keep::All
-    } else {
-        let (left_out, search) = (left_out.clone(), search.clone());
-        Keep::Only(Arc::new(move |connection| {
-            let lossy = connection.sent.iter().any(|sent| sent.missing > 0);
-            !left_out.takes(connection)
-                && (!connection.teardown.orderly
-                    || lossy
-                    || rules::concerns(connection)
-                    || search.as_ref().is_some_and(|it| it.concerns(connection)))
-        }))
-    };
-    let settings = Settings {
-        keep,
-        ..Settings::default()
-    };
-    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = asked.threads.map_or_else(processors, usize::from);
     let mut source = capture::open(&asked.files, &options)?;
     let mut progress = Progress::new();
-    let mut analysis = engine::analyse(&mut *source, &settings, threads, &mut |frames| {
+    let settings = wish.settings();
+    let analysis = engine::analyse(&mut *source, &settings, wish.threads(), &mut |frames| {
         progress.at(frames);
     })?;
     drop(progress);
-    let mut ignored = left_out.settle(whole, &analysis.briefs, &mut analysis.connections);
+    Ok(judge(analysis, source.files(), source.lost(), &wish))
+}
 
-    let end = analysis.stats.span.map(|(_, last)| last);
+/// What an analysis means: the sockets, the findings, and what was read.
+pub(super) fn judge(
+    mut analysis: Analysis,
+    files: &[FileSummary],
+    lost: Loss,
+    wish: &Wish,
+) -> Reading {
+    let Wish {
+        asked,
+        search,
+        left_out,
+        whole,
+    } = wish;
+    let mut ignored = left_out.settle(*whole, &analysis.briefs, &mut analysis.connections);
+    let end = analysis.stats.end();
     let sockets = hosts::sockets(
         &analysis.briefs,
         &hosts::Settings {
-            time_wait,
+            time_wait: Duration::from_secs(asked.time_wait.into()),
             range: asked.ephemeral_ports,
         },
-        end.unwrap_or_default(),
+        end,
     );
-    let evaluate = |connections: &[Connection]| {
+    let evaluate = |connections: &[Arc<Connection>]| {
         rules::evaluate(&rules::Facts {
             connections,
             briefs: &analysis.briefs,
             sockets: &sockets,
             lookups: &analysis.stats.lookups,
-            sight: rules::Sight::new(&analysis.stats, source.lost()),
-            end: end.unwrap_or_default(),
+            sight: rules::Sight::new(&analysis.stats, lost),
+            end,
         })
     };
     let mut found = evaluate(&analysis.connections);
     let mut connections = std::mem::take(&mut analysis.connections);
-    let narrowed = search.map(|search| {
+    let narrowed = search.as_ref().map(|search| {
         let span = analysis.stats.span;
         let narrowed = search.narrow(&analysis.briefs, &connections, &found, span);
         let shown =
@@ -94,7 +138,7 @@ pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
     });
     left_out.silence(&mut found, &mut ignored);
     let (findings, worst) = select(found, asked);
-    let mut summary = summary(source.files(), source.lost(), &analysis.stats);
+    let mut summary = summary(files, lost, &analysis.stats);
     let counted: u64 = sockets.iter().map(|row| row.connections).sum();
     let beyond = (analysis.briefs.len() as u64).saturating_sub(counted);
     if beyond > 0 {
@@ -104,7 +148,7 @@ pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
             meaning: "connections are not in the sockets table, which had too many clients and servers",
         });
     }
-    Ok(Reading {
+    Reading {
         snapshot: Snapshot {
             summary,
             briefs: analysis.briefs,
@@ -117,7 +161,7 @@ pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
             drawn: Vec::new(),
         },
         worst,
-    })
+    }
 }
 
 /// A rule that does not exist is a typing error: to go on would hide what it was meant to show.
@@ -161,7 +205,7 @@ pub(super) const fn severity(typed: cli::Severity) -> Severity {
     }
 }
 
-fn summary(files: &[FileSummary], lost: capture::Loss, stats: &Stats) -> Summary {
+fn summary(files: &[FileSummary], lost: Loss, stats: &Stats) -> Summary {
     let inputs = files.iter().map(|file| Input {
         path: file.path.clone(),
         format: file.format.to_owned(),
@@ -180,7 +224,7 @@ fn summary(files: &[FileSummary], lost: capture::Loss, stats: &Stats) -> Summary
         skipped: stats.skipped,
         lost,
         limits: limits(stats),
-        let_go: stats.bounds.let_go,
+        let_go: stats.bounds.let_go.saturating_add(stats.bounds.shed),
     }
 }
 
@@ -197,6 +241,11 @@ fn limits(stats: &Stats) -> Vec<LimitHit> {
             "settled-connections",
             bounds.let_go,
             "connections were counted and not kept",
+        ),
+        (
+            "older-connections",
+            bounds.shed,
+            "connections were forgotten, the oldest first, to make room for newer ones",
         ),
         (
             "reassembly",

@@ -152,7 +152,7 @@ fn find(asked: &cli::Ladder, options: &OpenOptions, settings: &Settings) -> Resu
     let last = connections.last().map_or(0, |it| it.id);
     let mut connections = connections.into_iter();
     match connections.find(|it| it.id == asked.connection) {
-        Some(connection) => Ok(connection),
+        Some(connection) => Ok(Connection::clone(&connection)),
         None if last == 0 => bail!("there is no connection in this capture"),
         None => bail!(
             "there is no connection {}: the last one is {last}",

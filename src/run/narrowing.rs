@@ -92,7 +92,7 @@ impl LeftOut {
         &self,
         whole: bool,
         briefs: &[Brief],
-        connections: &mut Vec<Connection>,
+        connections: &mut Vec<Arc<Connection>>,
     ) -> Ignored {
         let Some(list) = &self.list else {
             return Ignored::default();

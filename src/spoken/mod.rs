@@ -19,14 +19,14 @@ use crate::side::End;
 use crate::tls;
 
 /// What is spoken on one connection.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Spoken {
     plain: Conversation,
     taken: Option<Box<Taken>>,
 }
 
 /// What took over from plain HTTP/1, and where.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Taken {
     /// Offset in each direction's stream of the speaker's first byte.
     since: [u64; 2],
@@ -46,7 +46,7 @@ enum Owner {
 }
 
 /// Who understands what comes after the change.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Speaker {
     Tls(tls::Session),
     /// A tunnel through a proxy, and what is spoken in it.

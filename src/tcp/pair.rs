@@ -28,7 +28,7 @@ pub enum Received {
 const REORDERED_WITHIN: std::time::Duration = std::time::Duration::from_millis(3);
 
 /// Both endpoints of one connection.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Pair {
     peers: [Peer; 2],
 }

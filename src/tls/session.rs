@@ -5,14 +5,14 @@ use crate::mark::Mark;
 use crate::side::End;
 
 /// One TLS connection. Offsets count from the first byte of its first record, by direction.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Session {
     lanes: [Lane; 2],
     /// The handshake was before the capture.
     midstream: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Lane {
     offset: u64,
     /// Offset after the first record under the new keys.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::clock::span;
-use super::line::{bytes, count, number};
+use super::figures::{bytes, count, number};
 use super::words;
 use crate::certainty::Certainty;
 use crate::connection::{By, Connection, How, Opening, Phase, ResetKind, Roles};
@@ -16,7 +16,8 @@ use crate::mark::FrameNumber;
 const TARGET: usize = 48;
 
 /// The story of one connection.
-pub(super) fn story(connection: &Connection) -> String {
+#[must_use]
+pub fn story(connection: &Connection) -> String {
     let mut told = ending(connection);
     match connection.teardown.certainty {
         Certainty::Certain => {}
@@ -40,7 +41,8 @@ pub(super) fn story(connection: &Connection) -> String {
 }
 
 /// How it ended, in a few words, for tables.
-pub(super) const fn how(how: How) -> &'static str {
+#[must_use]
+pub const fn how(how: How) -> &'static str {
     match how {
         How::Fin => "FIN",
         How::Reset(ResetKind::Refusal) => "RST (refusal)",
@@ -54,7 +56,8 @@ pub(super) const fn how(how: How) -> &'static str {
 }
 
 /// Who ended it, for tables.
-pub(super) const fn who(by: By) -> &'static str {
+#[must_use]
+pub const fn who(by: By) -> &'static str {
     match by {
         By::Client => "client",
         By::Server => "server",
@@ -65,7 +68,8 @@ pub(super) const fn who(by: By) -> &'static str {
 }
 
 /// When, for tables.
-pub(super) const fn when(phase: Phase) -> &'static str {
+#[must_use]
+pub const fn when(phase: Phase) -> &'static str {
     match phase {
         Phase::Connecting => "while connecting",
         Phase::TlsHandshake => "in the TLS handshake",
@@ -253,7 +257,8 @@ fn exchanges(connection: &Connection) -> String {
 }
 
 /// `GET /path (frame 4)`.
-pub(super) fn asked(exchange: &Exchange) -> String {
+#[must_use]
+pub fn asked(exchange: &Exchange) -> String {
     let Some(request) = &exchange.request else {
         return "which was not captured".to_owned();
     };
@@ -294,9 +299,15 @@ fn fate(exchange: &Exchange, outcome: Outcome, ending: Ending) -> Option<String>
 }
 
 /// A Wireshark display filter for one connection.
-pub(super) fn filter(connection: &Connection) -> String {
-    let family = |ip: IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };
-    let (client, server) = (connection.client, connection.server);
+#[must_use]
+pub fn filter(connection: &Connection) -> String {
+    filter_between(connection.client, connection.server)
+}
+
+/// The same for whatever was sent between two ends.
+#[must_use]
+pub fn filter_between(client: Endpoint, server: Endpoint) -> String {
+    let family = |ip: std::net::IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };
     let (one, other) = (family(client.ip), family(server.ip));
     format!(
         "{one}.addr=={} && {other}.addr=={} && tcp.port=={} && tcp.port=={}",
@@ -305,7 +316,8 @@ pub(super) fn filter(connection: &Connection) -> String {
 }
 
 /// A Wireshark display filter for all that a client has with a server.
-pub(super) fn filter_between(client: IpAddr, server: Endpoint) -> String {
+#[must_use]
+pub fn filter_of_all(client: IpAddr, server: Endpoint) -> String {
     let family = |ip: IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };
     format!(
         "{}.addr=={client} && {}.addr=={} && tcp.port=={}",
@@ -317,7 +329,8 @@ pub(super) fn filter_between(client: IpAddr, server: Endpoint) -> String {
 }
 
 /// `10.0.0.1:50819 → 10.0.0.2:80`.
-pub(super) fn route(connection: &Connection) -> String {
+#[must_use]
+pub fn route(connection: &Connection) -> String {
     format!("{} → {}", connection.client, connection.server)
 }
 
