@@ -70,6 +70,17 @@ pub struct Read {
     /// Leave out what this rule finds; may be given again
     #[arg(long, value_name = "NAME")]
     pub ignore: Vec<String>,
+    /// Report only connections whose story fits this error: a text, a code, or a whole line from a log, whose time,
+    /// addresses and ports help to find the very connection
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub error: Option<String>,
+    /// Leave out the connections and findings that the lines of this file name, such as probes; what they match is
+    /// counted. Without it, .hangupignore in the working directory is used if there is one
+    #[arg(long, value_name = "PATH")]
+    pub ignore_file: Option<PathBuf>,
+    /// Use no .hangupignore
+    #[arg(long, conflicts_with = "ignore_file")]
+    pub no_ignore_file: bool,
     /// Leave out findings that are less severe
     #[arg(long, value_name = "SEVERITY")]
     pub min_severity: Option<Severity>,
@@ -133,8 +144,8 @@ pub struct Ladder {
 /// `hangup explain`.
 #[derive(Args, Debug)]
 pub struct Explain {
-    /// A rule's name, or an error text, a code, a line from a log
-    #[arg(value_name = "RULE|TEXT", required = true, allow_hyphen_values = true)]
+    /// A rule's name, or an error text, a code, a line from a log; nothing: an overview
+    #[arg(value_name = "RULE|TEXT", allow_hyphen_values = true)]
     pub text: Vec<String>,
 }
 

@@ -18,10 +18,12 @@ pub mod escape;
 pub mod flow;
 pub mod hosts;
 pub mod http;
+pub mod ignore;
 pub mod knowledge;
 pub mod ladder;
 pub mod ledger;
 pub mod mark;
+pub mod names;
 pub mod report;
 pub mod rules;
 #[cfg(feature = "cli")]

@@ -5,6 +5,7 @@
 
 mod analysis;
 mod drawing;
+mod narrowing;
 mod progress;
 
 use std::fs::File;
@@ -84,7 +85,10 @@ fn report_on(asked: &cli::Read, format: report::Format, to: Option<&Path>) -> Re
         Some(shown) => shown == cli::Shown::All,
         None => report::shows_all(format),
     };
-    let reading = analysis::read(asked, whole)?;
+    let mut reading = analysis::read(asked, whole)?;
+    if matches!(format, report::Format::Text | report::Format::Markdown) {
+        reading.snapshot.drawn = drawing::pictures(asked, &reading.snapshot);
+    }
     let options = report::Options {
         connections: asked.connections.map(|shown| match shown {
             cli::Shown::All => Shown::All,
@@ -190,11 +194,25 @@ fn man(command: Option<&str>) -> Result<ExitCode> {
 fn explain(asked: &cli::Explain) -> Result<ExitCode> {
     let text = asked.text.join(" ");
     let name = text.trim();
-    let page = rules::explain(name).or_else(|| report::explanation(&knowledge::explain(name)));
-    let Some(page) = page else {
-        bail!(
-            "{name:?} is no rule and no known error text or code; `hangup rules` lists the rules"
-        );
-    };
-    print(page)
+    if name.is_empty() {
+        return print(report::overview());
+    }
+    if let Some(page) = rules::explain(name) {
+        return print(page);
+    }
+    // One word with hyphens is a rule's name, with slips in it; words with blanks between them are a text first.
+    let alike = rules::alike(name);
+    let page = || report::explanation(&knowledge::explain(name));
+    let meant = alike.filter(|_| name.contains('-') && !name.contains(' '));
+    if let Some(page) = meant.and_then(rules::explain) {
+        return print(format!(
+            "(No rule is called {name:?}; this one is.)\n\n{page}"
+        ));
+    }
+    if let Some(page) = page().or_else(|| alike.and_then(rules::explain)) {
+        return print(page);
+    }
+    bail!(
+        "{name:?} is no rule and no known error text or code; `hangup explain` alone says what is known"
+    );
 }

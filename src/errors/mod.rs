@@ -9,14 +9,21 @@
 //! client that was just writing. A connection on which nothing was owed has no events. Left out, because the record does
 //! not hold it: alerts and certificates of TLS, streams of HTTP/2, Close frames of a WebSocket, contents of bodies.
 
+mod blank;
 mod client;
 mod grammar;
+mod place;
+mod search;
 mod server;
 mod socket;
 mod voice;
 
 #[cfg(test)]
 mod tests;
+
+pub use blank::filled;
+pub use place::{Clock, Located};
+pub use search::{Grounds, Narrowed, Search};
 
 use std::collections::HashMap;
 use std::rc::Rc;

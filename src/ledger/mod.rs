@@ -9,7 +9,10 @@ pub use watch::{Progress, Stage, Watch};
 use crate::capture::Loss;
 use crate::connection::{Brief, Connection};
 use crate::decode::Skip;
+use crate::errors::Narrowed;
 use crate::hosts::Sockets;
+use crate::ignore::Ignored;
+use crate::ladder::Ladder;
 use crate::rules::Finding;
 use crate::time::Timestamp;
 
@@ -84,6 +87,21 @@ pub struct Snapshot {
     pub sockets: Vec<Sockets>,
     /// Names of the tunnels that [`crate::decode::Context`] numbers; index 0 is none.
     pub contexts: Vec<String>,
+    /// What was asked for, if the report is narrowed to an error: connections and findings are those that fit.
+    pub narrowed: Option<Narrowed>,
+    /// What the user's list left out; connections and findings are the rest.
+    pub ignored: Ignored,
+    /// Typical cases, drawn.
+    pub drawn: Vec<Drawn>,
+}
+
+/// A connection as a ladder.
+#[derive(Clone, Debug)]
+pub struct Drawn {
+    /// Its number.
+    pub connection: u32,
+    /// The picture.
+    pub ladder: Ladder,
 }
 
 impl Snapshot {

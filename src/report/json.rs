@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::json_asked::{IgnoredRow, SearchRow};
 use super::view::View;
 use super::{clock, words};
 use crate::connection::{Connection, Who};
 use crate::decode::{Endpoint, Skip};
-use crate::errors::Told;
+use crate::errors::{Told, filled};
 use crate::escape::{escape, harmless};
 use crate::hosts::Sockets;
 use crate::http::{ConnectionOptions, Exchange, Fault, Message, Outcome, Progress, Text, Version};
@@ -36,6 +37,10 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     row(out, &Tool::OURS)?;
     write!(out, ",\n\"capture\":")?;
     row(out, &CaptureRow::new(&snapshot.summary))?;
+    write!(out, ",\n\"search\":")?;
+    row(out, &SearchRow::of(snapshot))?;
+    write!(out, ",\n\"ignored\":")?;
+    row(out, &IgnoredRow::of(snapshot))?;
     let connections = view.shown().map(|it| ConnectionRow::new(it, view));
     rows(out, "connections", connections)?;
     rows(
@@ -59,6 +64,12 @@ pub(super) fn write_lines(view: &View<'_>, out: &mut dyn Write) -> io::Result<()
             capture: CaptureRow::new(&snapshot.summary),
         },
     )?;
+    if let Some(search) = SearchRow::of(snapshot) {
+        line(out, "search", &search)?;
+    }
+    if let Some(ignored) = IgnoredRow::of(snapshot) {
+        line(out, "ignored", &ignored)?;
+    }
     for connection in view.shown() {
         line(out, "connection", &ConnectionRow::new(connection, view))?;
     }
@@ -233,7 +244,7 @@ struct ConnectionRow<'a> {
     icmp: Option<IcmpRow>,
     predecessor_frame: Option<u64>,
     exchanges: Vec<ExchangeRow<'a>>,
-    errors_seen: Pair<ErrorRows>,
+    errors_seen: Pair<ErrorRows<'a>>,
     findings: &'a [u32],
 }
 
@@ -356,22 +367,30 @@ impl<'a> ConnectionRow<'a> {
             exchanges: exchanges
                 .map(|exchange| ExchangeRow::new(exchange, exchange.outcome(ending)))
                 .collect(),
-            errors_seen: Pair::of(|who| ErrorRows(view.told(connection, who))),
+            errors_seen: Pair::of(|who| ErrorRows {
+                told: view.told(connection, who),
+                connection,
+                who,
+            }),
             findings: view.finding_numbers(connection.id),
         }
     }
 }
 
-/// What one side's program will have in its log. The texts are the tables', and need no escaping.
-struct ErrorRows(Rc<[Told]>);
+/// What one side's program will have in its log. The texts are the tables'; what fills them was escaped.
+struct ErrorRows<'a> {
+    told: Rc<[Told]>,
+    connection: &'a Connection,
+    who: Who,
+}
 
-impl Serialize for ErrorRows {
+impl Serialize for ErrorRows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|told| ErrorRow {
+        serializer.collect_seq(self.told.iter().map(|told| ErrorRow {
             stack: told.stack,
             also: &told.also,
             r#type: told.kind,
-            text: told.text,
+            text: told.text.map(|it| filled(it, self.connection, self.who)),
             identified_by: told.identified_by.map(NamedBy::name),
             note: told.note,
         }))
@@ -383,7 +402,7 @@ struct ErrorRow<'a> {
     stack: &'static str,
     also: &'a [&'static str],
     r#type: Option<&'static str>,
-    text: Option<&'static str>,
+    text: Option<Cow<'static, str>>,
     identified_by: Option<&'static str>,
     note: Option<&'static str>,
 }

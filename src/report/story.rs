@@ -1,11 +1,13 @@
 //! One connection's end in a plain sentence: who, how, when, and what became of the exchange it hit.
 
+use std::net::IpAddr;
+
 use super::clock::span;
 use super::line::{bytes, count, number};
 use super::words;
 use crate::certainty::Certainty;
 use crate::connection::{By, Connection, How, Opening, Phase, ResetKind, Roles};
-use crate::decode::QuoteKind;
+use crate::decode::{Endpoint, QuoteKind};
 use crate::escape::shortened;
 use crate::http::{CloseSign, Ending, Exchange, Outcome, Protocol};
 use crate::mark::FrameNumber;
@@ -41,11 +43,11 @@ pub(super) fn story(connection: &Connection) -> String {
 pub(super) const fn how(how: How) -> &'static str {
     match how {
         How::Fin => "FIN",
-        How::Reset(ResetKind::Refusal) => "RST, refusing",
-        How::Reset(ResetKind::NoSocket) => "RST, no such socket",
-        How::Reset(ResetKind::Abort) => "RST, aborting",
-        How::Reset(ResetKind::Foreign) => "RST, not the host's own",
-        How::Reset(ResetKind::Stale) => "RST, too late to count",
+        How::Reset(ResetKind::Refusal) => "RST (refusal)",
+        How::Reset(ResetKind::NoSocket) => "RST (no socket)",
+        How::Reset(ResetKind::Abort) => "RST (abort)",
+        How::Reset(ResetKind::Foreign) => "RST (foreign)",
+        How::Reset(ResetKind::Stale) => "RST (too late)",
         How::Silence => "silence",
         How::Open => "still open",
     }
@@ -57,7 +59,7 @@ pub(super) const fn who(by: By) -> &'static str {
         By::Client => "client",
         By::Server => "server",
         By::Both => "both at once",
-        By::Middlebox => "box in between",
+        By::Middlebox => "middlebox",
         By::Nobody => "nobody",
     }
 }
@@ -69,7 +71,7 @@ pub(super) const fn when(phase: Phase) -> &'static str {
         Phase::TlsHandshake => "in the TLS handshake",
         Phase::BeforeRequest => "before a request",
         Phase::Request => "during the request",
-        Phase::Waiting => "waiting for the response",
+        Phase::Waiting => "awaiting response",
         Phase::ResponseHead => "in the response head",
         Phase::ResponseBody => "in the response body",
         Phase::Between => "between exchanges",
@@ -293,12 +295,24 @@ fn fate(exchange: &Exchange, outcome: Outcome, ending: Ending) -> Option<String>
 
 /// A Wireshark display filter for one connection.
 pub(super) fn filter(connection: &Connection) -> String {
-    let family = |ip: std::net::IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };
+    let family = |ip: IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };
     let (client, server) = (connection.client, connection.server);
     let (one, other) = (family(client.ip), family(server.ip));
     format!(
         "{one}.addr=={} && {other}.addr=={} && tcp.port=={} && tcp.port=={}",
         client.ip, server.ip, client.port, server.port
+    )
+}
+
+/// A Wireshark display filter for all that a client has with a server.
+pub(super) fn filter_between(client: IpAddr, server: Endpoint) -> String {
+    let family = |ip: IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };
+    format!(
+        "{}.addr=={client} && {}.addr=={} && tcp.port=={}",
+        family(client),
+        family(server.ip),
+        server.ip,
+        server.port
     )
 }
 

@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::{Options, Shown};
+use super::{Options, Shown, clock};
 use crate::connection::{Connection, How, Phase, Who};
 use crate::errors::{Predictor, Told};
 use crate::ledger::Snapshot;
 use crate::rules::{Finding, Severity};
+use crate::time::Timestamp;
 
 /// A snapshot through the eyes of one report.
 pub(super) struct View<'a> {
@@ -78,6 +79,10 @@ impl<'a> View<'a> {
     /// Whether a connection did not end in order, or is named by a finding above benign. What a benign finding explains
     /// is not notable, and neither is what is still open while nothing is owed.
     pub(super) fn is_notable(&self, connection: &Connection) -> bool {
+        // What was asked for is worth a look.
+        if self.snapshot.narrowed.is_some() {
+            return true;
+        }
         let mut worst = None;
         for finding in self.findings(connection) {
             worst = worst.max(Some(finding.severity));
@@ -87,6 +92,28 @@ impl<'a> View<'a> {
             None if connection.teardown.how == How::Open => is_owed(connection.teardown.phase),
             None => !connection.teardown.orderly,
         }
+    }
+
+    /// `01:40:16.041 (+0.041 s)`: the time of day, with the date unless it is the capture's first, and since its start.
+    pub(super) fn at(&self, at: Timestamp) -> String {
+        format!("{} {}", self.time(at), self.offset(at))
+    }
+
+    fn time(&self, at: Timestamp) -> String {
+        let zone = &self.options.zone;
+        let start = self.snapshot.summary.span.map_or(at, |(first, _)| first);
+        let time = zone.time_of_day(at);
+        if zone.date(start) == zone.date(at) {
+            time
+        } else {
+            format!("{} {time}", zone.date(at))
+        }
+    }
+
+    /// `(+0.041 s)`.
+    pub(super) fn offset(&self, at: Timestamp) -> String {
+        let (start, end) = self.snapshot.summary.span.unwrap_or((at, at));
+        format!("({})", clock::offset(at, start, end))
     }
 
     /// The findings that name a connection, worst first.

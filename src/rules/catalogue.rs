@@ -16,13 +16,14 @@ use super::{
     happy_eyeballs_loser, health_probe, idle_state_lost, idle_timeout_close,
     keep_alive_promise_broken, keep_alive_race, keep_alive_race_risk, keep_alive_refused,
     keepalive_probes_unanswered, malformed_request, malformed_response, max_requests_close,
-    nat_invalid_reset, nat_ports_exhausted, path_mtu_blackhole, periodic_abandoned_request,
-    preconnect_unused, proxy_refused, reset_after_handshake, reset_after_response,
-    reset_before_response, reset_injected, reset_mid_response, response_after_client_left,
-    response_cut_short, response_end_unknown, retransmissions_exhausted,
-    reuse_of_closed_connection, reuse_of_forgotten_connection, server_time_limit,
-    simultaneous_close, syn_challenged, tcp_flags_anomaly, time_wait_on_client,
-    time_wait_on_server, time_wait_reuse_refused, time_wait_reused, unsolicited_response,
+    name_resolution_failed, nat_invalid_reset, nat_ports_exhausted, path_mtu_blackhole,
+    periodic_abandoned_request, preconnect_unused, proxy_refused, request_retried,
+    reset_after_handshake, reset_after_response, reset_before_response, reset_injected,
+    reset_mid_response, reset_on_name, response_after_client_left, response_cut_short,
+    response_end_unknown, retransmissions_exhausted, reuse_of_closed_connection,
+    reuse_of_forgotten_connection, server_time_limit, simultaneous_close, syn_challenged,
+    tcp_flags_anomaly, time_wait_on_client, time_wait_on_server, time_wait_reuse_refused,
+    time_wait_reused, unsolicited_response,
 };
 
 /// All rules, by name.
@@ -74,17 +75,20 @@ pub static CATALOGUE: &[&Rule] = &[
     &malformed_request::RULE,
     &malformed_response::RULE,
     &max_requests_close::RULE,
+    &name_resolution_failed::RULE,
     &nat_invalid_reset::RULE,
     &nat_ports_exhausted::RULE,
     &path_mtu_blackhole::RULE,
     &periodic_abandoned_request::RULE,
     &preconnect_unused::RULE,
     &proxy_refused::RULE,
+    &request_retried::RULE,
     &reset_after_handshake::RULE,
     &reset_after_response::RULE,
     &reset_before_response::RULE,
     &reset_injected::RULE,
     &reset_mid_response::RULE,
+    &reset_on_name::RULE,
     &response_after_client_left::RULE,
     &response_cut_short::RULE,
     &response_end_unknown::RULE,
@@ -107,6 +111,28 @@ pub static CATALOGUE: &[&Rule] = &[
 pub fn rule(name: &str) -> Option<&'static Rule> {
     CATALOGUE.iter().copied().find(|rule| rule.name == name)
 }
+
+/// The rule that was probably meant by a name with slips in it: `keepalive race`, `reset_before_respose`.
+#[must_use]
+pub fn alike(name: &str) -> Option<&'static str> {
+    let letters = |name: &str| -> String {
+        let letters = name.chars().filter(|it| it.is_ascii_alphanumeric());
+        letters.map(|it| it.to_ascii_lowercase()).collect()
+    };
+    let wanted = letters(name);
+    if wanted.len() > SLIPPED {
+        return None;
+    }
+    let near = CATALOGUE.iter().map(|rule| {
+        let distance = strsim::osa_distance(&wanted, &letters(rule.name));
+        (distance, rule.name)
+    });
+    let (distance, rule) = near.min()?;
+    (distance * 4 <= wanted.len()).then_some(rule)
+}
+
+/// No rule's name is as long as this.
+const SLIPPED: usize = 64;
 
 /// The page of a rule for reading: name, severity, summary, then its sections.
 #[must_use]
@@ -167,6 +193,19 @@ mod tests {
     use super::super::page::Section;
     use super::*;
     use crate::rules::proof;
+
+    #[test]
+    fn slips_in_a_name_are_seen_through() {
+        for (typed, rule) in [
+            ("keepalive-race", Some("keep-alive-race")),
+            ("reset before respose", Some("reset-before-response")),
+            ("Half_Close", Some("half-close")),
+            ("no-such-rule", None),
+            ("", None),
+        ] {
+            assert_eq!(alike(typed), rule, "{typed}");
+        }
+    }
 
     #[test]
     fn the_catalogue_is_sorted_and_its_names_are_kebab_case() {

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use super::narrowing::{self, LeftOut};
 use super::progress::Progress;
 use crate::capture::{self, FileSummary, OpenOptions};
 use crate::cli;
+use crate::connection::Connection;
 use crate::engine::{self, Keep, Settings, Stats};
 use crate::hosts;
 use crate::ledger::{Damage, Input, LimitHit, Snapshot, Summary};
@@ -24,16 +26,24 @@ pub(super) struct Reading {
 /// Reads the captures. `whole`: every connection's record is wanted, not just those of notable ones.
 pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
     check_rules(asked)?;
+    let search = narrowing::search(asked)?;
+    let list = narrowing::ignore_list(asked)?;
     let options = OpenOptions {
         filter: asked.filter.clone(),
     };
     let time_wait = Duration::from_secs(asked.time_wait.into());
+    let left_out = LeftOut::by(list);
     let keep = if whole {
         Keep::All
     } else {
-        Keep::Only(Arc::new(|connection| {
+        let (left_out, search) = (left_out.clone(), search.clone());
+        Keep::Only(Arc::new(move |connection| {
             let lossy = connection.sent.iter().any(|sent| sent.missing > 0);
-            !connection.teardown.orderly || lossy || rules::concerns(connection)
+            !left_out.takes(connection)
+                && (!connection.teardown.orderly
+                    || lossy
+                    || rules::concerns(connection)
+                    || search.as_ref().is_some_and(|it| it.concerns(connection)))
         }))
     };
     let settings = Settings {
@@ -44,10 +54,11 @@ pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
     let threads = asked.threads.map_or_else(processors, usize::from);
     let mut source = capture::open(&asked.files, &options)?;
     let mut progress = Progress::new();
-    let analysis = engine::analyse(&mut *source, &settings, threads, &mut |frames| {
+    let mut analysis = engine::analyse(&mut *source, &settings, threads, &mut |frames| {
         progress.at(frames);
     })?;
     drop(progress);
+    let mut ignored = left_out.settle(whole, &analysis.briefs, &mut analysis.connections);
 
     let end = analysis.stats.span.map(|(_, last)| last);
     let sockets = hosts::sockets(
@@ -58,13 +69,30 @@ pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
         },
         end.unwrap_or_default(),
     );
-    let found = rules::evaluate(&rules::Facts {
-        connections: &analysis.connections,
-        briefs: &analysis.briefs,
-        sockets: &sockets,
-        sight: rules::Sight::new(&analysis.stats, source.lost()),
-        end: end.unwrap_or_default(),
+    let evaluate = |connections: &[Connection]| {
+        rules::evaluate(&rules::Facts {
+            connections,
+            briefs: &analysis.briefs,
+            sockets: &sockets,
+            lookups: &analysis.stats.lookups,
+            sight: rules::Sight::new(&analysis.stats, source.lost()),
+            end: end.unwrap_or_default(),
+        })
+    };
+    let mut found = evaluate(&analysis.connections);
+    let mut connections = std::mem::take(&mut analysis.connections);
+    let narrowed = search.map(|search| {
+        let span = analysis.stats.span;
+        let narrowed = search.narrow(&analysis.briefs, &connections, &found, span);
+        let shown =
+            |id: u32| narrowed.fits.binary_search(&id).is_ok() || narrowed.pointed == Some(id);
+        connections.retain(|it| shown(it.id));
+        // Found anew, so that what is shown as an example is one of these.
+        found = evaluate(&connections);
+        found.retain(|it| it.connections.iter().any(|id| shown(*id)));
+        narrowed
     });
+    left_out.silence(&mut found, &mut ignored);
     let (findings, worst) = select(found, asked);
     let mut summary = summary(source.files(), source.lost(), &analysis.stats);
     let counted: u64 = sockets.iter().map(|row| row.connections).sum();
@@ -80,10 +108,13 @@ pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
         snapshot: Snapshot {
             summary,
             briefs: analysis.briefs,
-            connections: analysis.connections,
+            connections,
             findings,
             sockets,
             contexts: analysis.stats.contexts,
+            narrowed,
+            ignored,
+            drawn: Vec::new(),
         },
         worst,
     })
@@ -181,6 +212,11 @@ fn limits(stats: &Stats) -> Vec<LimitHit> {
             "fragments",
             bounds.fragments,
             "IP fragments were let go, because too many waited for their siblings",
+        ),
+        (
+            "lookups",
+            stats.lookups.let_go(),
+            "lookups of names were not kept, after very many",
         ),
         (
             "tunnels",
