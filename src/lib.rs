@@ -23,6 +23,7 @@ pub mod knowledge;
 pub mod ladder;
 pub mod ledger;
 pub mod mark;
+pub mod names;
 pub mod report;
 pub mod rules;
 #[cfg(feature = "cli")]

@@ -7,7 +7,7 @@ use super::record::{Connection, Opening, Roles, Who};
 use super::teardown::{By, How};
 use super::{Phase, Standing};
 use crate::decode::{Context, Endpoint};
-use crate::http::{Exchange, Message, Protocol, Version};
+use crate::http::{Exchange, Message, Progress, Protocol, Version};
 use crate::mark::Mark;
 use crate::time::Timestamp;
 
@@ -64,6 +64,12 @@ pub struct Brief {
     pub connected_after: u32,
     /// What the last request asked for: a digest of method, host and target; 0 if unknown.
     pub asked: u32,
+    /// The name that the first request was addressed to, without its port: a digest ([`Brief::digest_name`]); 0 if unknown.
+    pub name: u32,
+    /// What the first and the last request asked for, and with how much of a body: digests; 0 if unknown.
+    pub retried: [u32; 2],
+    /// The last request got no whole answer, though the connection is over.
+    pub lost: Option<Lost>,
     /// Microseconds from the end of the last request to the first byte of its response, or to the close if that came first.
     pub waited: u32,
     /// Milliseconds of idleness before the close, after a complete response; 0 otherwise.
@@ -91,6 +97,23 @@ pub struct Brief {
     pub orderly: bool,
     /// What was spoken.
     pub protocol: Protocol,
+}
+
+/// A request that got no whole answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lost {
+    /// Its method promises that twice is as good as once (RFC 9110 §9.2.2), or the server did not have all of it.
+    Harmless,
+    /// The server had all of it, and may have acted on it.
+    Had,
+}
+
+impl Brief {
+    /// The digest of a name, for [`Brief::name`].
+    #[must_use]
+    pub fn digest_name(name: &[u8]) -> u32 {
+        fnv(name.iter().map(u8::to_ascii_lowercase))
+    }
 }
 
 impl From<&Connection> for Brief {
@@ -141,6 +164,9 @@ impl From<&Connection> for Brief {
             reused_after: gaps(connection).max().map_or(0, millis),
             status: last.and_then(Exchange::status).unwrap_or(0),
             asked: last.map_or(0, digest),
+            name: connection.name().map_or(0, Brief::digest_name),
+            retried: [connection.exchanges.first(), last].map(|it| it.map_or(0, digest_with_body)),
+            lost: last.and_then(|last| lost(connection, last)),
             waited: last.map_or(0, |last| waited(connection, last)),
             idle: last.map_or(0, |last| idle(connection, last)),
             gave_way_after: gave_way(connection),
@@ -223,7 +249,7 @@ fn idle(connection: &Connection, last: &Exchange) -> u32 {
     }
 }
 
-/// FNV-1a: equal requests have equal digests, on every machine.
+/// Equal requests have equal digests (FNV-1a), on every machine.
 fn digest(exchange: &Exchange) -> u32 {
     let Some(request) = &exchange.request else {
         return 0;
@@ -240,11 +266,47 @@ fn digest(exchange: &Exchange) -> u32 {
         host,
         target.as_bytes(),
     ];
-    let mut hash = 0x811c_9dc5_u32;
-    for byte in parts.iter().flat_map(|part| part.iter().chain(b" ")) {
-        hash = (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+    fnv(parts
+        .into_iter()
+        .flat_map(|part| part.iter().chain(b" "))
+        .copied())
+}
+
+/// The digest of a request together with the length of its body.
+fn digest_with_body(exchange: &Exchange) -> u32 {
+    let Some(request) = exchange.request.as_ref() else {
+        return 0;
+    };
+    let asked = digest(exchange);
+    let body = request.message.received().to_be_bytes();
+    let whole = request.message.progress == Progress::Complete;
+    match (asked, whole) {
+        (0, _) | (_, false) => 0,
+        _ => fnv(asked.to_be_bytes().into_iter().chain(body)),
     }
+}
+
+fn fnv(bytes: impl Iterator<Item = u8>) -> u32 {
+    let hash = bytes.fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
     hash.max(1)
+}
+
+/// What was lost with the last request, if it was.
+fn lost(connection: &Connection, last: &Exchange) -> Option<Lost> {
+    let request = last.request.as_ref()?;
+    let over = !matches!(connection.teardown.how, How::Open);
+    let whole = request.message.progress == Progress::Complete;
+    if last.is_complete() || !over || !whole {
+        return None;
+    }
+    let had = connection.sent[Who::Client as usize].acknowledged >= request.message.end();
+    Some(if had && !request.method.is_idempotent() {
+        Lost::Had
+    } else {
+        Lost::Harmless
+    })
 }
 
 #[cfg(test)]
@@ -253,6 +315,6 @@ mod tests {
 
     #[test]
     fn a_million_briefs_fit_into_memory() {
-        assert!(size_of::<Brief>() <= 192, "{}", size_of::<Brief>());
+        assert!(size_of::<Brief>() <= 208, "{}", size_of::<Brief>());
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Certainty, Teardown};
 use crate::decode::{Context, Endpoint, Quote};
-use crate::http::{Exchange, Protocol};
+use crate::http::{Exchange, Method, Protocol};
 use crate::mark::Mark;
 use crate::tcp::{CloseEvent, Odd, Standing};
 use crate::time::Timestamp;
@@ -195,6 +195,24 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// The name that the first request was addressed to, without its port: that of `CONNECT`, or of the `Host` field.
+    #[must_use]
+    pub fn name(&self) -> Option<&[u8]> {
+        let request = self.exchanges.first()?.request.as_ref()?;
+        let whole = match request.method {
+            Method::Connect => request.target.as_ref(),
+            _ => request.host.as_ref(),
+        }?;
+        let bytes = whole.as_bytes();
+        let port = bytes.iter().rposition(|byte| *byte == b':');
+        let digits = port.filter(|at| {
+            let port = bytes.get(at + 1..).unwrap_or_default();
+            port.iter().all(u8::is_ascii_digit)
+        });
+        let name = bytes.get(..digits.unwrap_or(bytes.len()))?;
+        (!name.is_empty()).then_some(name)
+    }
+
     /// How long it was seen.
     #[must_use]
     pub fn lasted(&self) -> Duration {

@@ -214,6 +214,9 @@ fn alone(
     Ok(Analysis::join(shelves, stats))
 }
 
+/// The port of DNS.
+const DNS: u16 = 53;
+
 /// Reads one frame, counts it, and hands on what it holds.
 #[inline]
 fn decode(
@@ -223,17 +226,29 @@ fn decode(
     mut take: impl FnMut(&Decoded<'_>),
 ) {
     stats.frame(frame.time);
-    match &decoder.decode(frame) {
+    let skipped = match &decoder.decode(frame) {
         Ok(decoded) => {
             if let Decoded::Segment(segment) = decoded {
                 stats.segment_kept(segment);
+                if segment.source.port == DNS || segment.destination.port == DNS {
+                    stats.lookups.segment(segment);
+                }
             }
             if let Decoded::Quote(_) = decoded {
                 stats.skip(Skip::IcmpError);
             }
             take(decoded);
+            None
         }
-        Err(skip) => stats.skip(*skip),
+        Err(skip) => {
+            stats.skip(*skip);
+            Some(*skip)
+        }
+    };
+    if skipped == Some(Skip::NotTcp)
+        && let Some(datagram) = decoder.datagram(frame)
+    {
+        stats.lookups.datagram(&datagram);
     }
     while let Some(more) = &decoder.decode_more(frame) {
         if let Ok(decoded @ Decoded::Segment(_)) = more {

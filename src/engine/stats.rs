@@ -3,6 +3,7 @@
 use super::NEVER;
 use crate::decode::{Decoder, Segment, Skip};
 use crate::mark::Mark;
+use crate::names::Lookups;
 use crate::time::Timestamp;
 
 /// A bound on what is kept, and how often it was hit.
@@ -45,6 +46,8 @@ pub struct Stats {
     pub span: Option<(Timestamp, Timestamp)>,
     /// Which bounds were hit.
     pub bounds: Bound,
+    /// Names that were looked up.
+    pub lookups: Lookups,
     /// Names of tunnels, by number; 0 is none.
     pub contexts: Vec<String>,
 }

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use super::lookup::Dns;
 use super::message::{Body, Field, METHODS, Piece};
 use super::notation::{Cell, Deviations, MAX_PAYLOAD, Sends};
 use super::tokens::{Fault, Item, Placed, Token};
@@ -42,9 +43,12 @@ pub(super) fn parse_cell(tokens: &[Placed<'_>], end: usize) -> Result<Cell, Faul
                     None => cell.payload.push(Piece::Data(count)),
                 }
             }
-            Token::Word(word) => cell
-                .payload
-                .push(message(word, &mut rest).map_err(|what| (*at, what))?),
+            Token::Word(word) => match Dns::parse(word, &mut rest) {
+                Some(dns) => cell.lookup = Some(dns.map_err(|what| (*at, what))?),
+                None => cell
+                    .payload
+                    .push(message(word, &mut rest).map_err(|what| (*at, what))?),
+            },
             Token::String(bytes) => match unfilled(&mut cell) {
                 Some(body) => *body = Body::Bytes(bytes.clone()),
                 None => cell.payload.push(Piece::Raw(bytes.clone())),
@@ -55,6 +59,18 @@ pub(super) fn parse_cell(tokens: &[Placed<'_>], end: usize) -> Result<Cell, Faul
                 }
             }
         }
+    }
+    if cell.lookup.is_some() {
+        let alone = Cell {
+            lookup: cell.lookup.clone(),
+            ..Cell::default()
+        };
+        let what = "a lookup and its answer stand alone".to_owned();
+        return if cell == alone {
+            Ok(cell)
+        } else {
+            Err((*start, what))
+        };
     }
     let own = cell.syn || cell.fin || cell.rst || cell.ack || !cell.payload.is_empty();
     if (cell.sends == Sends::New) != own {

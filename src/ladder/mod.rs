@@ -39,6 +39,8 @@
 //! | `"raw\r\n\x00"` | these bytes |
 //! | `again` | the sender's last segment that took sequence numbers, once more |
 //! | `probe` | a keep-alive probe: nothing, at one before the next sequence number (RFC 9293 §3.8.4) |
+//! | `lookup shop.example` | a question of DNS over UDP, for an address of IPv4; with `aaaa` behind it, of IPv6 |
+//! | `address 10.0.0.2`, `nxdomain`, `servfail`, `refused`, `no-data` | what the server says to it |
 //! | `[…]` | what deviates, see below; several with spaces between them |
 //!
 //! Sequence and acknowledgement numbers advance by themselves. Each side acknowledges everything that was sent to it on
@@ -77,6 +79,7 @@ mod cell;
 mod escape;
 mod expectation;
 mod frames;
+mod lookup;
 mod message;
 mod notation;
 mod numbers;
@@ -88,6 +91,7 @@ mod wording;
 
 pub use expectation::{Claim, Expectation, Found, Tally};
 pub use frames::{OwnedFrame, frames, to_pcap};
+pub use lookup::Dns;
 pub use message::{Body, Field, Piece};
 pub use notation::{Cell, Deviations, Ladder, Line, MAX_PAYLOAD, Packet, Sends, Title, TitleSide};
 pub use parse::{ParseError, parse};

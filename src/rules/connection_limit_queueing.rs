@@ -66,6 +66,26 @@ rule! {
     /// 10.000                     <--  200 "five"
     /// ```
     ///
+    /// Two connections that are busy only now and then:
+    ///
+    /// ```ladder
+    ///         client :40000 [times=2 every=10ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET /1             -->
+    ///  2.000                     <--  200 "one"
+    ///  4.001  GET /2             -->
+    ///  6.000                     <--  200 "two"
+    ///  8.001  GET /3             -->
+    /// 10.000                     <--  200 "three"
+    /// 12.001  GET /4             -->
+    /// 14.000                     <--  200 "four"
+    /// 16.001  GET /5             -->
+    /// 18.000                     <--  200 "five"
+    /// 20.001  GET /6             -->
+    /// 22.000                     <--  200 "six"
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 9112 §9.4 (how many connections).

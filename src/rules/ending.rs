@@ -106,6 +106,14 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     if connection.sent.iter().any(|sent| sent.packets == 0) {
         return None;
     }
+    // Whoever opened the connection is not who asks on it.
+    let [client, _] = connection.sent;
+    let asks = |exchange: &Exchange| {
+        request(exchange).is_none_or(|message| message.start < client.bytes + client.missing)
+    };
+    if !connection.exchanges.first().is_none_or(asks) {
+        return None;
+    }
     // Nothing was owed: only a client's RST, or a server that closes before it was asked, is worth a word.
     if teardown.orderly
         && who == Who::Server
@@ -325,7 +333,9 @@ fn after_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> 
     };
     let asked = request(late)?.first;
     if close.kind == Some(ResetKind::NoSocket) {
-        return Some((Reading::ReuseOfForgotten, Some(late)));
+        // The server's FIN may be among what the capture lost.
+        let lost = connection.sent[Who::Server as usize].missing > 0;
+        return (!lost).then_some((Reading::ReuseOfForgotten, Some(late)));
     }
     let known = connection.fin_acknowledged[Who::Server as usize].filter(|_| close.kind.is_none());
     let margin = (round_trip(connection) * 5).max(Duration::from_millis(50));

@@ -172,6 +172,7 @@ impl Witness<'_> {
             connections: &self.proof.connections,
             briefs: &briefs,
             sockets: &sockets,
+            lookups: &stats.lookups,
             sight: Sight::new(stats, Loss::default()),
             end,
         });

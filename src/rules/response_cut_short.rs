@@ -117,6 +117,19 @@ rule! {
     ///  => teardown client reset abort response-body
     /// ```
     ///
+    /// A 304 has no body, whatever its head announces:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  304 [length=1000]
+    ///  0.050                     <--  FIN
+    ///  0.060  FIN                -->
+    ///  0.070                     <--  ACK
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 9112 §6.3 (message body length), §7.1 (chunks), §8 (incomplete messages); RFC 9110 §8.6 (`Content-Length`).

@@ -74,6 +74,7 @@ pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
             connections,
             briefs: &analysis.briefs,
             sockets: &sockets,
+            lookups: &analysis.stats.lookups,
             sight: rules::Sight::new(&analysis.stats, source.lost()),
             end: end.unwrap_or_default(),
         })
@@ -211,6 +212,11 @@ fn limits(stats: &Stats) -> Vec<LimitHit> {
             "fragments",
             bounds.fragments,
             "IP fragments were let go, because too many waited for their siblings",
+        ),
+        (
+            "lookups",
+            stats.lookups.let_go(),
+            "lookups of names were not kept, after very many",
         ),
         (
             "tunnels",

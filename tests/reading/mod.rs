@@ -64,6 +64,7 @@ pub fn analyse_told(
         connections: &analysis.connections,
         briefs: &analysis.briefs,
         sockets: &sockets,
+        lookups: &stats.lookups,
         sight: rules::Sight::new(&stats, source.lost()),
         end,
     });
