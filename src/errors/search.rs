@@ -10,15 +10,18 @@ use std::sync::Arc;
 use super::place::{Located, locate};
 use super::stories;
 use super::voice::Voice;
-use crate::connection::{Brief, Connection, Who};
+use crate::connection::{Brief, By, Connection, How, Phase, Who};
 use crate::knowledge::{
-    Code, Hints, Match, Product, Role, Trace, Why, WireEvent, codes_in, hints_in, match_error,
+    Code, Hints, Match, Product, Role, Side, Trace, Why, WireEvent, codes_in, hints_in, match_error,
 };
 use crate::rules::{Finding, Severity};
 use crate::time::Timestamp;
 
 /// What scores this much less than the best is another error.
 const NEAR: u8 = 35;
+
+/// Connections whose exchanges cannot be read that are worth naming.
+const HIDDEN: usize = 20;
 
 /// What is looked for.
 #[derive(Clone, Debug)]
@@ -32,6 +35,8 @@ pub struct Search {
 /// How well a connection's story fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
+    /// Its end could be this, but what was under way cannot be read.
+    Hidden,
     /// It met the same, but a header names a program that says something else.
     OtherProgram,
     /// It met this, and nothing speaks against the program.
@@ -45,6 +50,8 @@ pub enum Grounds {
     Story,
     /// What one side met; the headers name other programs than those that are known to say so.
     OtherProgram,
+    /// How it ended; what was under way cannot be read, as under TLS.
+    Ending,
     /// A finding: the error leaves no packet of its own, but what leads to it was found.
     Finding,
     /// Only the line's address, port or time: the error itself is not known.
@@ -133,7 +140,10 @@ impl Search {
                 }
             }
         }
-        best
+        best.or_else(|| {
+            let could = |one: &Match| could_be(connection, one.what);
+            self.wanted.iter().any(could).then_some(Fit::Hidden)
+        })
     }
 
     /// The rules whose findings stand for the error where no story can: it leaves no packet, or the codes name them.
@@ -230,7 +240,15 @@ impl Search {
                 let other = of(Fit::OtherProgram);
                 if other.is_empty() {
                     let found = found(&self.telling().collect::<Vec<_>>());
-                    return (found, Grounds::Finding);
+                    if !found.is_empty() {
+                        return (found, Grounds::Finding);
+                    }
+                    let mut hidden = of(Fit::Hidden);
+                    // Of very many that closed like others do, none is told from the rest, unless the line does.
+                    if hidden.len() > HIDDEN && self.hints.is_empty() {
+                        hidden.clear();
+                    }
+                    return (hidden, Grounds::Ending);
                 }
                 (other, Grounds::OtherProgram)
             }
@@ -248,6 +266,20 @@ fn stands_for(happened: WireEvent, wanted: WireEvent) -> bool {
         at = event.like();
     }
     false
+}
+
+/// Whether the server's close may be this, seen by a client whose exchanges nobody else can read.
+fn could_be(connection: &Connection, wanted: WireEvent) -> bool {
+    let teardown = &connection.teardown;
+    if teardown.phase != Phase::Opaque || wanted.side() != Side::Client {
+        return false;
+    }
+    let says = |word: &str| wanted.name().split('-').any(|it| it == word);
+    match (teardown.by, teardown.how) {
+        (By::Server | By::Both, How::Fin) => says("fin"),
+        (By::Server | By::Middlebox, How::Reset(_)) => says("rst"),
+        _ => false,
+    }
 }
 
 /// Whether this program may have said it. A proxy hands on its client's `User-Agent`, so a header cannot speak against

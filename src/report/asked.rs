@@ -47,7 +47,11 @@ fn verdict(view: &View<'_>, narrowed: &Narrowed) -> Line {
         });
     }
     let shifted = matches!(narrowed.located.time, Some((_, Clock::Shifted(_))));
-    let hedge = if shifted { "Likely: " } else { "" };
+    let hedge = match (narrowed.grounds, shifted) {
+        (Grounds::Ending, _) => "Possibly: ",
+        (_, true) => "Likely: ",
+        _ => "",
+    };
     let told = match (fits, all) {
         (1, 1) => "the one connection fits".to_owned(),
         (1, _) => format!("1 of {of} fits: {}", ranges(&narrowed.fits, RANGES)),
@@ -68,6 +72,9 @@ fn verdict(view: &View<'_>, narrowed: &Narrowed) -> Line {
         Grounds::Story => "",
         Grounds::OtherProgram => {
             " What happened there fits; the headers name programs that are not known to say it so."
+        }
+        Grounds::Ending => {
+            " Going by how they ended; what was under way cannot be read in this capture."
         }
         Grounds::Finding if narrowed.off_the_wire() => {
             " The error itself leaves no packet; what leads to it is here."

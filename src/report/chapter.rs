@@ -61,13 +61,33 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     if view.snapshot.findings.is_empty() {
         return Ok(());
     }
-    sheet.heading("What was found")?;
     let teller = Teller {
         view,
         shown: RefCell::default(),
     };
-    for (number, chapter) in (1..).zip(chapters(&view.snapshot.findings)) {
-        teller.chapter(number, &chapter, sheet)?;
+    let (harmless, harmful): (Vec<_>, Vec<_>) = chapters(&view.snapshot.findings)
+        .into_iter()
+        .partition(|it| it.severity() == Severity::Benign);
+    if !harmful.is_empty() {
+        sheet.heading("What was found")?;
+    }
+    for (number, chapter) in (1..).zip(&harmful) {
+        teller.chapter(number, chapter, sheet)?;
+    }
+    if !harmless.is_empty() {
+        sheet.heading("Recognised as harmless")?;
+    }
+    for chapter in &harmless {
+        let cause = chapter.cause();
+        let lead = Line::default()
+            .strong(cause.summary.clone())
+            .faint(format!("  [{}]", cause.rule));
+        let ids = chapter.connections();
+        let ids = match &ids[..] {
+            [] => String::new(),
+            ids => format!(" {}.", super::page::capitalised(&connections(ids))),
+        };
+        sheet.item(&lead, &format!("{}{ids}", message(cause)).into())?;
     }
     Ok(())
 }
@@ -91,12 +111,6 @@ impl Teller<'_, '_> {
                 .plain(format!(": {} ", message(effect)))
                 .faint(format!("[{}]", effect.rule));
             sheet.detail("And so", &line)?;
-        }
-        if chapter.severity() == Severity::Benign {
-            return match &ids[..] {
-                [] => Ok(()),
-                ids => sheet.detail("All", &connections(ids).into()),
-            };
         }
         let first = cause.connections.first();
         let first = first.and_then(|id| self.view.snapshot.connection(*id));

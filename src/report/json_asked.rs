@@ -42,14 +42,15 @@ impl<'a> SearchRow<'a> {
         Some(Self {
             error: escape(narrowed.text.as_bytes()),
             fits: &narrowed.fits,
-            certainty: if surely && !shifted {
-                "certain"
-            } else {
-                "likely"
+            certainty: match (narrowed.grounds, surely && !shifted) {
+                (Grounds::Ending, _) => "possible",
+                (_, true) => "certain",
+                (_, false) => "likely",
             },
             grounds: match narrowed.grounds {
                 Grounds::Story => "story",
                 Grounds::OtherProgram => "other-program",
+                Grounds::Ending => "ending",
                 Grounds::Finding => "finding",
                 Grounds::Line => "line",
             },
