@@ -137,7 +137,7 @@ impl<'a> Name<'a> {
     }
 
     /// The lookup that tells most, and how it failed.
-    fn failure(&self, facts: &Facts<'_>, one_sided: bool) -> Option<(&'a Lookup, Failure)> {
+    fn failure(&self, facts: &Facts<'_>, silence_tells: bool) -> Option<(&'a Lookup, Failure)> {
         let told = |code: u8| {
             self.lookups
                 .iter()
@@ -160,8 +160,7 @@ impl<'a> Name<'a> {
         let kinds: BTreeSet<_> = self.lookups.iter().map(|it| it.kind).collect();
         let again = tries as usize > kinds.len();
         let over = facts.end.since(last) >= PATIENCE;
-        let heard = facts.lookups.all().iter().any(|it| it.answer.is_some());
-        (silent && again && over && (heard || !one_sided))
+        (silent && again && over && silence_tells)
             .then(|| Some((*self.lookups.first()?, Failure::Silence { tries, last })))?
     }
 }
@@ -188,7 +187,8 @@ fn check(facts: &Facts<'_>, hosts: &Hosts<'_>) -> Vec<Found> {
             name.lookups.push(lookup);
         }
     }
-    let one_sided = hosts.halves().misses_a_side();
+    let heard = lookups.iter().any(|it| it.answer.is_some());
+    let silence_tells = heard || !hosts.halves().misses_a_side();
     let reached: BTreeSet<(IpAddr, u32)> = hosts
         .connections
         .iter()
@@ -199,7 +199,7 @@ fn check(facts: &Facts<'_>, hosts: &Hosts<'_>) -> Vec<Found> {
         if name.is_known() || reached.contains(&(*client, Brief::digest_name(text))) {
             continue;
         }
-        let Some((lookup, failure)) = name.failure(facts, one_sided) else {
+        let Some((lookup, failure)) = name.failure(facts, silence_tells) else {
             continue;
         };
         if !is_search_try(&names, *client, text, lookup) {
