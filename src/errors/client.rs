@@ -264,7 +264,8 @@ fn cut_off(connection: &Connection, at: usize, met: Met) -> Vec<WireEvent> {
     let Some(request) = exchange.request.as_ref().filter(|_| !lost) else {
         return Vec::new();
     };
-    let sent = !matches!(request.message.progress, Progress::Head | Progress::Body);
+    let sent = !matches!(request.message.progress, Progress::Head | Progress::Body)
+        || withholds(exchange, &request.message);
     let event = match (&exchange.response, met) {
         (_, Met::Open | Met::Silence) => return Vec::new(),
         (response, Met::Left) => {
@@ -299,6 +300,17 @@ fn cut_off(connection: &Connection, at: usize, met: Met) -> Vec<WireEvent> {
         },
     };
     vec![event]
+}
+
+/// Whether the client keeps the body back until it is told to go on (RFC 9110 §10.1.1): it reads, and does not send.
+fn withholds(exchange: &Exchange, request: &Message) -> bool {
+    request.progress == Progress::Body
+        && request.received() == 0
+        && exchange.request_fields(FieldName::Expect).next().is_some()
+        && exchange
+            .rare
+            .as_ref()
+            .is_none_or(|it| it.interim.is_empty())
 }
 
 /// A request on a connection that had served before got nothing. Whether the server had it, the client cannot know.
@@ -339,13 +351,19 @@ fn cut(response: &Message, exchange: &Exchange, fin: bool) -> Option<WireEvent> 
         (Progress::Head, _, false) => E::RstInHeaders,
         (Progress::Body, Framing::Length, true) => E::FinInBodyLength,
         (Progress::Body, Framing::Length, false) => E::RstInBodyLength,
-        (Progress::Body, Framing::Chunked, true) => E::FinInChunk,
+        (Progress::Body, Framing::Chunked, true) if within_chunk(exchange) => E::FinInChunk,
+        (Progress::Body, Framing::Chunked, true) => E::FinBetweenChunks,
         (Progress::Body, Framing::Chunked, false) => E::RstInChunk,
         (Progress::Body, Framing::UntilClose, false) => E::RstInBodyUntilClose,
         // How such a body ends nobody can tell, but a RST is no end.
         (Progress::Broken, _, false) => E::RstInBodyLength,
         _ => return None,
     })
+}
+
+fn within_chunk(exchange: &Exchange) -> bool {
+    let rare = exchange.rare.as_ref();
+    rare.is_some_and(|it| it.response.within_chunk)
 }
 
 /// The client left before it had its answer.

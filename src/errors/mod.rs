@@ -2,7 +2,7 @@
 //!
 //! What comes in is one settled [`Connection`]; what goes out is, for each side, the texts that its program prints,
 //! or the usual suspects' where no header names the program. `client` and `server` derive the wire events that each side's
-//! application met, in their order; `grammar` what a broken message is to its reader; `voice` who speaks. The texts
+//! application met, in their order; `grammar` what a broken message is to its reader; `voice` who speaks; `socket` what the system tells the program. The texts
 //! themselves are [`knowledge`](crate::knowledge).
 //!
 //! Only what one side *met* counts, which may differ from what happened: a server that closes in order is an error to a
@@ -12,6 +12,7 @@
 mod client;
 mod grammar;
 mod server;
+mod socket;
 mod voice;
 
 #[cfg(test)]
@@ -23,6 +24,8 @@ use std::rc::Rc;
 use crate::connection::{Connection, Who};
 use crate::knowledge::{NamedBy, Prediction, Side, Speaker, WireEvent, texts_of};
 use voice::Voice;
+
+pub use socket::{SocketOutcome, socket, system};
 
 /// What one program will have in its log.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -133,6 +133,12 @@ impl Conversation {
     pub fn finish(&mut self, texts: &mut Texts) {
         for end in End::BOTH {
             self.give_up_head(end, Cut::Sender, texts);
+            if let State::Chunks(chunks) = self.lane(end).state
+                && !chunks.between()
+                && let Some(rare) = self.rare_head(end)
+            {
+                rare.within_chunk = true;
+            }
         }
         self.exchanges.shrink_to_fit();
     }

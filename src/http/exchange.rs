@@ -98,6 +98,8 @@ pub struct RareHead {
     pub missing: u64,
     /// Bytes of the head that the snap length cut off, or that the capture lost, were in the way of reading it all.
     pub head_cut: bool,
+    /// Its chunked body ends in the middle of a chunk, and not after a whole one.
+    pub within_chunk: bool,
 }
 
 /// How the connection ended, as far as an exchange cares.
