@@ -273,8 +273,8 @@ fn tell_client(failed: Vec<(&Lookup, Failure)>) -> Vec<Found> {
         let mut one = story(first, failure);
         if names.len() > 1 {
             one.message.push_str(&format!(
-                " So it went with {} more of which it was asked.",
-                many(names.len() - 1, "name")
+                " So it went with {}.",
+                many(names.len() - 1, "other name")
             ));
         }
         all.push(found(first, one));
@@ -352,8 +352,19 @@ fn story(lookup: &Lookup, failure: Failure) -> Story {
             "{client} looked up {name}, and {what}. No address of it was found in this capture, and no connection to it followed."
         ),
         evidence,
-        remedies: RULE.remedies(),
+        remedies: remedies(failure),
     }
+}
+
+/// The point of the page's remedy that fits; they stand there in this order.
+fn remedies(failure: Failure) -> Vec<String> {
+    let place = match failure {
+        Failure::NoSuchName => 0,
+        Failure::ServerFailed => 1,
+        Failure::Refused => 2,
+        Failure::Silence { .. } => 3,
+    };
+    RULE.remedies().into_iter().skip(place).take(1).collect()
 }
 
 #[cfg(test)]
@@ -373,11 +384,16 @@ mod tests {
             ("servfail", "could not find out"),
             ("refused", "would not say"),
         ] {
-            let said = told(&format!("lookup shop.example -->\n<-- {answer}")).expect("found");
+            let text =
+                format!("client :5000 server 10.0.0.53:53\nlookup shop.example -->\n<-- {answer}");
+            let found = proof::found_by(&RULE, &text).expect("found");
+            let said = found.message;
             assert!(
                 said.contains(words) && said.contains("shop.example"),
                 "{said}"
             );
+            let remedy = found.remedies.first().expect("there is one");
+            assert!(remedy.to_lowercase().contains(answer), "{remedy}");
         }
         let silence = "lookup shop.example -->\n+5s lookup shop.example -->\n";
         let later = "client :40000 server\n+9s SYN -->\n<-- SYN\nACK -->";
