@@ -81,6 +81,8 @@ pub struct Brief {
     pub gave_way_after: Option<u32>,
     /// Time to live or hop limit of the client's first segment.
     pub client_ttl: u8,
+    /// Time to live or hop limit of the server's first segment.
+    pub server_ttl: u8,
     /// The client's state after its last segment.
     pub client_state: Standing,
     /// The server's state after its last segment.
@@ -179,6 +181,7 @@ impl From<&Connection> for Brief {
             idle: last.map_or(0, |last| idle(connection, last)),
             gave_way_after: gave_way(connection),
             client_ttl: connection.sent[client].ttl,
+            server_ttl: connection.sent[Who::Server as usize].ttl,
             client_state: connection.states[client],
             server_state: connection.states[Who::Server as usize],
             bytes: connection.sent.map(|sent| sent.bytes),

@@ -338,7 +338,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ),
     (
         "connection-refused: the RST of a firewall",
-        "a lone RST bears no sign; both readings stand on the page",
+        "told as such where the server's own packets show another distance; a lone RST bears no sign",
     ),
     (
         "client-reset-handshake: a probe",

@@ -137,7 +137,7 @@ impl<'a> Name<'a> {
     }
 
     /// The lookup that tells most, and how it failed.
-    fn failure(&self, facts: &Facts<'_>, one_sided: bool) -> Option<(&'a Lookup, Failure)> {
+    fn failure(&self, facts: &Facts<'_>, silence_tells: bool) -> Option<(&'a Lookup, Failure)> {
         let told = |code: u8| {
             self.lookups
                 .iter()
@@ -160,8 +160,7 @@ impl<'a> Name<'a> {
         let kinds: BTreeSet<_> = self.lookups.iter().map(|it| it.kind).collect();
         let again = tries as usize > kinds.len();
         let over = facts.end.since(last) >= PATIENCE;
-        let heard = facts.lookups.all().iter().any(|it| it.answer.is_some());
-        (silent && again && over && (heard || !one_sided))
+        (silent && again && over && silence_tells)
             .then(|| Some((*self.lookups.first()?, Failure::Silence { tries, last })))?
     }
 }
@@ -188,7 +187,8 @@ fn check(facts: &Facts<'_>, hosts: &Hosts<'_>) -> Vec<Found> {
             name.lookups.push(lookup);
         }
     }
-    let one_sided = hosts.halves().misses_a_side();
+    let heard = lookups.iter().any(|it| it.answer.is_some());
+    let silence_tells = heard || !hosts.halves().misses_a_side();
     let reached: BTreeSet<(IpAddr, u32)> = hosts
         .connections
         .iter()
@@ -199,7 +199,7 @@ fn check(facts: &Facts<'_>, hosts: &Hosts<'_>) -> Vec<Found> {
         if name.is_known() || reached.contains(&(*client, Brief::digest_name(text))) {
             continue;
         }
-        let Some((lookup, failure)) = name.failure(facts, one_sided) else {
+        let Some((lookup, failure)) = name.failure(facts, silence_tells) else {
             continue;
         };
         if !is_search_try(&names, *client, text, lookup) {
@@ -273,8 +273,8 @@ fn tell_client(failed: Vec<(&Lookup, Failure)>) -> Vec<Found> {
         let mut one = story(first, failure);
         if names.len() > 1 {
             one.message.push_str(&format!(
-                " So it went with {} more of which it was asked.",
-                many(names.len() - 1, "name")
+                " So it went with {}.",
+                many(names.len() - 1, "other name")
             ));
         }
         all.push(found(first, one));
@@ -352,8 +352,19 @@ fn story(lookup: &Lookup, failure: Failure) -> Story {
             "{client} looked up {name}, and {what}. No address of it was found in this capture, and no connection to it followed."
         ),
         evidence,
-        remedies: RULE.remedies(),
+        remedies: remedies(failure),
     }
+}
+
+/// The point of the page's remedy that fits; they stand there in this order.
+fn remedies(failure: Failure) -> Vec<String> {
+    let place = match failure {
+        Failure::NoSuchName => 0,
+        Failure::ServerFailed => 1,
+        Failure::Refused => 2,
+        Failure::Silence { .. } => 3,
+    };
+    RULE.remedies().into_iter().skip(place).take(1).collect()
 }
 
 #[cfg(test)]
@@ -373,11 +384,16 @@ mod tests {
             ("servfail", "could not find out"),
             ("refused", "would not say"),
         ] {
-            let said = told(&format!("lookup shop.example -->\n<-- {answer}")).expect("found");
+            let text =
+                format!("client :5000 server 10.0.0.53:53\nlookup shop.example -->\n<-- {answer}");
+            let found = proof::found_by(&RULE, &text).expect("found");
+            let said = found.message;
             assert!(
                 said.contains(words) && said.contains("shop.example"),
                 "{said}"
             );
+            let remedy = found.remedies.first().expect("there is one");
+            assert!(remedy.to_lowercase().contains(answer), "{remedy}");
         }
         let silence = "lookup shop.example -->\n+5s lookup shop.example -->\n";
         let later = "client :40000 server\n+9s SYN -->\n<-- SYN\nACK -->";

@@ -1,5 +1,6 @@
 //! A request whose answer was lost was sent again on another connection.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::measure::{many, shows, span};
@@ -144,7 +145,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
 
 fn retried<'a>(dealings: &Dealings<'a>) -> Vec<Pair<'a>> {
     let all = &dealings.connections;
-    let mut taken: Vec<u32> = Vec::new();
+    let mut taken = BTreeSet::new();
     let mut pairs = Vec::new();
     for first in all.iter().copied().filter(|it| it.lost.is_some()) {
         let asked = first.retried[1];
@@ -158,7 +159,7 @@ fn retried<'a>(dealings: &Dealings<'a>) -> Vec<Pair<'a>> {
                 asked != 0 && it.retried[0] == asked && !taken.contains(&it.id) && it.id != first.id
             });
         if let Some(second) = second {
-            taken.push(second.id);
+            taken.insert(second.id);
             pairs.push((first, second));
         }
     }
