@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::session::Session;
+use super::session::{self, Session};
 use super::{FOUND, analysis, terminal};
 use crate::capture::{self, OpenOptions, Source};
 use crate::cli;
+use crate::connection::Brief;
 use crate::ledger::Snapshot;
 use crate::report::{self, Zone};
 use crate::ui::{self, Desk};
@@ -85,6 +86,16 @@ impl Desk for Files {
             filter: self.asked.filter.clone(),
         };
         capture::open(&self.asked.files, &options).map_err(|error| error.to_string())
+    }
+
+    fn write_frames(&self, of: &[Brief], to: &Path) -> Result<u64, String> {
+        let mut source = self.packets()?;
+        session::export(&mut *source, of, to, || true)
+            .map_err(|error| format!("{}: {error}", to.display()))
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
     }
 
     fn write_report(&self, snapshot: &Snapshot, to: &Path) -> Result<(), String> {
