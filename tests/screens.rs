@@ -46,8 +46,12 @@ struct Shown {
 
 impl Shown {
     fn nothing_yet(size: (u16, u16), glyphs: Glyphs) -> Self {
+        Self::of("capture.pcap", size, glyphs)
+    }
+
+    fn of(name: &str, size: (u16, u16), glyphs: Glyphs) -> Self {
         let session = Session {
-            name: "x.pcap".to_owned(),
+            name: name.to_owned(),
             zone: Zone::UTC,
             time_wait: TIME_WAIT,
             desk: Arc::new(Nobody),
@@ -66,7 +70,7 @@ impl Shown {
     }
 
     fn capture(name: &str, size: (u16, u16)) -> Self {
-        let mut shown = Self::nothing_yet(size, Glyphs::UNICODE);
+        let mut shown = Self::of(name, size, Glyphs::UNICODE);
         let snapshot = read(name);
         shown.take(snapshot, 1, Stage::Done);
         shown
@@ -206,9 +210,6 @@ fn before_anything_is_read() {
     shown.app.tick(Duration::from_secs(9));
     insta::assert_snapshot!("loading", shown.screen());
     // Every key may be pressed before there is anything.
-    for binding in keys::TABLE {
-        let _ = binding;
-    }
     shown.press("2 enter c w 3 enter 4 enter down pgdn end ? esc ! n N space 1 tab");
     shown.screen();
 }

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::session::{self, Session};
+use super::session::Session;
 use super::{FOUND, analysis, terminal};
-use crate::capture::{self, OpenOptions, Source};
+use crate::capture::{self, OpenOptions, PcapngWriter, Source};
 use crate::cli;
 use crate::connection::Brief;
+use crate::engine;
 use crate::ledger::Snapshot;
 use crate::report::{self, Zone};
 use crate::ui::{self, Desk};
@@ -88,16 +89,6 @@ impl Desk for Files {
         capture::open(&self.asked.files, &options).map_err(|error| error.to_string())
     }
 
-    fn write_frames(&self, of: &[Brief], to: &Path) -> Result<u64, String> {
-        let mut source = self.packets()?;
-        session::export(&mut *source, of, to, || true)
-            .map_err(|error| format!("{}: {error}", to.display()))
-    }
-
-    fn exists(&self, path: &Path) -> bool {
-        path.exists()
-    }
-
     fn write_report(&self, snapshot: &Snapshot, to: &Path) -> Result<(), String> {
         let write = || -> Result<()> {
             super::spare_the_inputs(&self.asked, to)?;
@@ -118,5 +109,22 @@ impl Desk for Files {
             Ok(())
         };
         write().map_err(|error| format!("{}: {error:#}", to.display()))
+    }
+
+    fn write_frames(&self, of: &[Brief], to: &Path) -> Result<u64, String> {
+        let write = || -> Result<u64> {
+            super::spare_the_inputs(&self.asked, to)?;
+            let mut source = self.packets().map_err(anyhow::Error::msg)?;
+            let file = BufWriter::with_capacity(1 << 16, File::create(to)?);
+            let mut writer = PcapngWriter::new(file)?;
+            let frames = engine::extract(&mut *source, of, || true, |frame| writer.frame(frame))?;
+            writer.finish()?;
+            Ok(frames)
+        };
+        write().map_err(|error| format!("{}: {error:#}", to.display()))
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
     }
 }
