@@ -14,7 +14,7 @@ use hangup::cli::Cli;
 use hangup::ledger::{Progress, Snapshot, Stage};
 use hangup::prose::clock::Zone;
 use hangup::run::session;
-use hangup::ui::{App, Depth, Desk, Digest, Effect, Glyphs, Look, Session, Tasks, Theme, keys};
+use hangup::ui::{App, Depth, Desk, Digest, Effect, Glyphs, Look, Session, Tasks, Theme};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{
@@ -25,12 +25,16 @@ const TIME_WAIT: Duration = Duration::from_secs(60);
 const SMALL: (u16, u16) = (80, 24);
 const LARGE: (u16, u16) = (160, 50);
 
-/// Nothing outside is reached by these tests.
-struct Nobody;
+/// Reads captures again; nothing else outside is reached by these tests.
+struct Reader(String);
 
-impl Desk for Nobody {
+impl Desk for Reader {
     fn packets(&self) -> Result<Box<dyn Source>, String> {
-        Err("not in this test".to_owned())
+        if self.0.is_empty() {
+            return Err("not in this test".to_owned());
+        }
+        let options = hangup::capture::OpenOptions::default();
+        hangup::capture::open(&[&self.0], &options).map_err(|error| error.to_string())
     }
 
     fn write_report(&self, _snapshot: &Snapshot, _to: &Path) -> Result<(), String> {
@@ -46,11 +50,15 @@ struct Shown {
 
 impl Shown {
     fn nothing_yet(size: (u16, u16), glyphs: Glyphs) -> Self {
+        Self::of("capture.pcap", size, glyphs)
+    }
+
+    fn of(name: &str, size: (u16, u16), glyphs: Glyphs) -> Self {
         let session = Session {
-            name: "x.pcap".to_owned(),
+            name: name.to_owned(),
             zone: Zone::UTC,
             time_wait: TIME_WAIT,
-            desk: Arc::new(Nobody),
+            desk: Arc::new(Reader(format!("captures/{name}"))),
         };
         let look = Look {
             theme: Theme {
@@ -66,7 +74,7 @@ impl Shown {
     }
 
     fn capture(name: &str, size: (u16, u16)) -> Self {
-        let mut shown = Self::nothing_yet(size, Glyphs::UNICODE);
+        let mut shown = Self::of(name, size, Glyphs::UNICODE);
         let snapshot = read(name);
         shown.take(snapshot, 1, Stage::Done);
         shown
@@ -206,9 +214,6 @@ fn before_anything_is_read() {
     shown.app.tick(Duration::from_secs(9));
     insta::assert_snapshot!("loading", shown.screen());
     // Every key may be pressed before there is anything.
-    for binding in keys::TABLE {
-        let _ = binding;
-    }
     shown.press("2 enter c w 3 enter 4 enter down pgdn end ? esc ! n N space 1 tab");
     shown.screen();
 }
@@ -339,4 +344,115 @@ fn what_is_selected_stays_selected_when_rows_come_before_it() {
     let before = row(&shown.press("2").screen());
     shown.take(all, 2, Stage::Following);
     assert_eq!(row(&shown.screen()), before);
+}
+
+#[test]
+fn the_connections() {
+    check("connections", "streamed-transfers.pcap.gz", "3 down");
+    check(
+        "connections-sorted",
+        "streamed-transfers.pcap.gz",
+        "3 s s s r",
+    );
+}
+
+#[test]
+fn one_connection() {
+    check("ladder", "response-cut-short.pcap", "3 enter");
+    check("verdict", "response-cut-short.pcap", "3 enter tab");
+    check("ladder-race", "keep-alive-race.pcapng", "3 end enter");
+    check("bytes", "response-cut-short.pcap", "3 enter h h");
+    check("segments", "lossy-but-healthy.pcap.gz", "3 enter h");
+}
+
+#[test]
+fn a_long_connection_is_folded_and_unfolds() {
+    check("ladder-lossy", "lossy-but-healthy.pcap.gz", "3 enter g");
+    let mut shown = Shown::capture("lossy-but-healthy.pcap.gz", LARGE);
+    let folded = shown.press("3 enter g").screen();
+    assert!(folded.contains("segments, "), "{folded}");
+    let whole = shown.press("enter").screen();
+    assert!(!whole.contains(":: "), "{whole}");
+    assert_ne!(whole, folded);
+}
+
+#[test]
+fn connections_are_narrowed_down_while_one_types() {
+    let mut shown = Shown::capture("streamed-transfers.pcap.gz", SMALL);
+    let all = shown.press("3").screen();
+    let typing = shown.press("f").type_in("by:clie").screen();
+    assert!(
+        typing.contains("did you mean client? `by` takes client, server"),
+        "{typing}"
+    );
+    insta::assert_snapshot!("filter-wrong", typing);
+    let typed = shown.type_in("nt took:>43ms").screen();
+    insta::assert_snapshot!("filter-typed", typed);
+    shown.press("enter");
+    let few = shown.screen();
+    assert!(few.contains("of 60 are by:client took:>43ms"), "{few}");
+    // What was typed is given up, then what was filtered.
+    shown.press("f").type_in(" server");
+    assert_eq!(shown.press("esc").screen(), few);
+    assert_eq!(shown.press("esc").screen(), all);
+}
+
+#[test]
+fn what_is_copied_is_chosen_from_a_menu() {
+    let mut shown = Shown::capture("response-cut-short.pcap", SMALL);
+    let menu = shown.press("3 enter y").screen();
+    insta::assert_snapshot!("copy-menu", menu);
+    let told = shown.press("enter").screen();
+    assert!(told.contains("Wireshark filter is copied"), "{told}");
+    assert!(
+        matches!(&shown.app.effects()[..], [Effect::Copy(text)] if text.starts_with("ip.addr=="))
+    );
+    shown.press("y down enter");
+    let ladder = shown.app.effects();
+    let [Effect::Copy(ladder)] = &ladder[..] else {
+        panic!("{ladder:?}")
+    };
+    insta::assert_snapshot!("copied-ladder", ladder);
+    shown.press("y end enter");
+    let finding = shown.app.effects();
+    let [Effect::Copy(finding)] = &finding[..] else {
+        panic!("{finding:?}")
+    };
+    insta::assert_snapshot!("copied-finding", finding);
+    shown.press("y esc");
+    assert_eq!(shown.app.effects(), []);
+}
+
+#[test]
+fn a_connection_of_any_size_can_be_drawn() {
+    for (width, height) in [
+        (20, 5),
+        (24, 6),
+        (33, 7),
+        (40, 9),
+        (60, 12),
+        (79, 14),
+        (129, 30),
+        (130, 30),
+        (300, 100),
+    ] {
+        let mut shown = Shown::capture("lossy-but-healthy.pcap.gz", (width, height));
+        for keys in [
+            "3",
+            "f x esc",
+            "m s y esc",
+            "enter",
+            "g enter",
+            "tab",
+            "tab",
+            "tab",
+            "tab",
+            "y",
+            "esc",
+            "c",
+            "? esc",
+        ] {
+            shown.press(keys).screen();
+        }
+    }
 }

@@ -64,6 +64,9 @@ pub(super) struct Plan {
     pub(super) shown: Vec<(usize, usize)>,
 }
 
+/// Columns in which most rules' names fit; longer ones are shown whole if there is room to spare.
+const FINDING: usize = 24;
+
 /// Blanks between columns.
 pub(super) const GAP: usize = 2;
 
@@ -82,9 +85,9 @@ impl Plan {
         let mut shown = Vec::new();
         for at in by_rank {
             let finding = COLUMNS[at].by == By::Finding;
-            // A name that is cut can still be known; an address cannot.
+            // The name of a rule that is cut can still be known; an address cannot.
             let wide = if finding {
-                COLUMNS[at].least
+                width(at).min(FINDING)
             } else {
                 width(at)
             };
@@ -191,12 +194,14 @@ pub(super) fn by_number(snapshot: &Snapshot, number: u32) -> Option<&Finding> {
     snapshot.findings.get((number as usize).checked_sub(1)?)
 }
 
-/// Seconds with as many places as tell something: `0.041`, `12.3`, `4,711`.
+/// A span with as many places as tell something: `41.2 ms`, `1.234 s`, `12.3 s`, `4,711 s`.
 pub(super) fn seconds(at: Timestamp, since: Timestamp) -> String {
     let span = at.since(since);
     let seconds = span.as_secs();
     match seconds {
-        0..10 => format!("{:.3} s", span.as_secs_f64()),
+        0 if span.as_micros() == 0 => "0 s".to_owned(),
+        0 => format!("{:.1} ms", span.as_secs_f64() * 1e3),
+        1..10 => format!("{:.3} s", span.as_secs_f64()),
         10..1000 => format!("{:.1} s", span.as_secs_f64()),
         _ => format!("{} s", number(seconds)),
     }

@@ -29,9 +29,9 @@ use crate::prose::story;
 use crate::query::{Query, Sieve, complete};
 
 /// Rows at the bottom that tell more about the one that is selected.
-const BESIDE: u16 = 3;
+const BESIDE: u16 = 4;
 /// Rows of the screen below which those are left out.
-const SMALL: u16 = 10;
+const SMALL: u16 = 12;
 
 /// All connections in a table.
 pub(super) struct ConnectionsScreen {
@@ -372,10 +372,10 @@ impl ConnectionsScreen {
                 match Query::parse(text) {
                     Ok(query) => self.set(query, text.trim().to_owned()),
                     Err(wrong) => {
-                        let instead = wrong.instead.map(|it| format!("; did you mean {it}?"));
+                        let meant = wrong.instead.map(|it| format!("did you mean {it}? "));
                         self.complaint = Some(Complaint {
                             at: wrong.at,
-                            message: format!("{}{}", wrong.message, instead.unwrap_or_default()),
+                            message: meant.unwrap_or_default() + &wrong.message,
                         });
                     }
                 }
@@ -647,6 +647,21 @@ impl ConnectionsScreen {
                 },
                 buffer,
             );
+        }
+        if !self.wish.query.is_everything() {
+            let listed = number(self.listing.rows.places.len() as u64);
+            let all = number(digest.snapshot.briefs.len() as u64);
+            let line = Line::default()
+                .faint(format!(" {listed} of {all} are "))
+                .with(Tone::Code, self.filter.clone())
+                .plain(" ");
+            let room = Rect {
+                x: area.x + 2.min(area.width),
+                width: area.width.saturating_sub(4),
+                height: 1,
+                ..area
+            };
+            line.draw(cx.look, room, buffer);
         }
         let Some(brief) = self.listing.brief(self.place.selected) else {
             return;

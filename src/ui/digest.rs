@@ -218,8 +218,8 @@ fn groups(findings: &[Finding]) -> Vec<Group> {
         }
     }
     for (place, group) in groups.iter_mut().enumerate() {
-        let cause = findings
-            .get(group.first)
+        let finding = findings.get(group.first);
+        let cause = finding
             .and_then(|finding| finding.caused_by)
             .and_then(|id| place_of.get((id as usize).checked_sub(1)?))
             .copied();

@@ -215,6 +215,12 @@ impl LadderPane {
             ..area
         };
         let start = account.connection.first.time;
+        // Of what is over in a moment, milliseconds tell nothing.
+        let places = if account.connection.lasted() < Duration::from_secs(10) {
+            6
+        } else {
+            3
+        };
         for (y, nth) in (rows.top()..rows.bottom()).zip(self.place.top..) {
             let Some(rung) = self.rungs.lines.get(nth) else {
                 break;
@@ -237,7 +243,7 @@ impl LadderPane {
                         .filter(|it| it.0 == one.frame)
                         .map(|it| it.1)
                         .max();
-                    let time = format!("{:.3}", one.time.since(start).as_secs_f64());
+                    let time = format!("{:.places$}", one.time.since(start).as_secs_f64());
                     let drawing = Drawing {
                         step: one,
                         before,
@@ -401,6 +407,9 @@ pub(super) fn said(step: &Step, account: &Account) -> String {
         if has(flag) {
             words.push(name.to_owned());
         }
+    }
+    if has(Flags::SYN) && has(Flags::ACK) {
+        words.push("ACK".to_owned());
     }
     let remarks: Vec<String> = account
         .transcript

@@ -126,7 +126,7 @@ impl Menu {
             };
             let selected = nth == self.place.selected;
             let sign = if selected { look.glyphs.cursor } else { " " };
-            let first = item.text.lines().next().unwrap_or_default();
+            let first = item.text.lines().next().unwrap_or_default().trim_start();
             let line = Line::of(Tone::Key, sign)
                 .plain(format!(" {:<22} ", item.what))
                 .faint(first);

@@ -138,7 +138,7 @@ fn endpoint(end: &Endpoint) -> Sorting {
 }
 
 /// Rows, and what they are places in.
-type Worked = (Rows, Arc<Digest>);
+type Ready = (Rows, Arc<Digest>);
 
 /// The rows on show, and those that are being worked out.
 #[derive(Default)]
@@ -148,7 +148,7 @@ pub(super) struct Listing {
     made_for: Option<(u64, Wish)>,
     /// What they are places in.
     digest: Option<Arc<Digest>>,
-    under_way: Option<(u64, Wish, Task<Worked>)>,
+    under_way: Option<(u64, Wish, Task<Ready>)>,
 }
 
 /// Up to so many connections the rows are there before a thread would have begun.

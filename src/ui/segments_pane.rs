@@ -7,8 +7,12 @@ use super::ladder_pane::{flags, said};
 use super::paper::{Line, Place, find, holds, scroll_bar};
 use super::{Action, Cx, Seek, Tone};
 use crate::connection::Who;
+use crate::decode::Flags;
 use crate::mark::FrameNumber;
 use crate::transcript::{Account, Kind, Step};
+
+/// From this width on there is room for the window.
+const WIDE: u16 = 100;
 
 /// Where one is in the table.
 #[derive(Default)]
@@ -50,10 +54,15 @@ impl SegmentsPane {
 
     pub(super) fn draw(&self, cx: &Cx<'_>, account: &Account, area: Rect, buffer: &mut Buffer) {
         let look = cx.look;
-        let head = format!(
-            "  {:>8} {:>10}    {:<15} {:>10} {:>10} {:>6} {:>8}  {}",
-            "frame", "time", "flags", "seq", "ack", "len", "window", "what"
+        let wide = area.width >= WIDE;
+        let mut head = format!(
+            "  {:>7} {:>10}  {:<9} {:>8} {:>8} {:>6}",
+            "frame", "time", "flags", "seq", "ack", "len"
         );
+        if wide {
+            head += &format!(" {:>9}", "window");
+        }
+        head += "  what";
         let row = |y: u16| Rect {
             y,
             height: 1,
@@ -77,24 +86,26 @@ impl SegmentsPane {
                 step.kind,
                 Kind::Again | Kind::Ahead(_) | Kind::Fill | Kind::Probe
             );
-            let line = Line::default()
+            let mut line = Line::default()
                 .plain(format!(
-                    "  {:>8} {:>10.4}  ",
+                    "  {:>7} {:>10.6}  ",
                     step.frame.0,
                     step.time.since(start).as_secs_f64()
                 ))
-                .with(tone, format!("{arrow} {:<15}", flags(step.flags)))
+                .with(tone, format!("{arrow} {:<7}", short(step.flags)))
                 .plain(format!(
-                    " {:>10} {:>10} {:>6} {:>8}  ",
+                    " {:>8} {:>8} {:>6}",
                     step.seq,
                     step.ack.map_or_else(String::new, |ack| ack.to_string()),
                     step.length,
-                    step.window,
-                ))
-                .with(
-                    if odd { Tone::Warning } else { Tone::Faint },
-                    said(step, account),
-                );
+                ));
+            if wide {
+                line = line.plain(format!(" {:>9}", step.window));
+            }
+            let line = line.with(
+                if odd { Tone::Warning } else { Tone::Faint },
+                format!("  {}", said(step, account)),
+            );
             line.draw(look, row(y), buffer);
             if nth == self.place.selected {
                 buffer.set_style(row(y), look.theme.style(Tone::Selected));
@@ -120,6 +131,25 @@ impl SegmentsPane {
             buffer,
         );
     }
+}
+
+/// The bits as letters in wire order, `.` for ACK, as tcpdump has them.
+fn short(flags: Flags) -> String {
+    let letters = [
+        (Flags::SYN, 'S'),
+        (Flags::FIN, 'F'),
+        (Flags::RST, 'R'),
+        (Flags::PSH, 'P'),
+        (Flags::ACK, '.'),
+        (Flags::URG, 'U'),
+        (Flags::ECE, 'E'),
+        (Flags::CWR, 'W'),
+    ];
+    letters
+        .iter()
+        .filter(|(flag, _)| flags.has(*flag))
+        .map(|(_, letter)| letter)
+        .collect()
 }
 
 fn text(step: &Step, account: &Account) -> String {
