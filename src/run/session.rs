@@ -174,7 +174,7 @@ impl Running for Control {
     }
 }
 
-fn export(
+pub(super) fn export(
     source: &mut dyn Source,
     of: &[Brief],
     to: &Path,

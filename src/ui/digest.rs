@@ -217,13 +217,13 @@ fn groups(findings: &[Finding]) -> Vec<Group> {
             });
         }
     }
-    for place in 0..groups.len() {
-        let cause = findings
-            .get(groups[place].first)
+    for (place, group) in groups.iter_mut().enumerate() {
+        let finding = findings.get(group.first);
+        let cause = finding
             .and_then(|finding| finding.caused_by)
             .and_then(|id| place_of.get((id as usize).checked_sub(1)?))
             .copied();
-        groups[place].cause = cause.filter(|cause| *cause != place);
+        group.cause = cause.filter(|cause| *cause != place);
     }
     chained(groups)
 }

@@ -317,9 +317,8 @@ impl Pager {
                 .flat_map(|it| it.rows(columns))
                 .collect();
             // About the same place in text that is wrapped anew.
-            if before > 0 {
-                self.top = self.top * self.rows.len() / before;
-            }
+            let top = (self.top * self.rows.len()).checked_div(before);
+            self.top = top.unwrap_or(self.top);
         }
         self.height = usize::from(area.height);
         self.top = self.top.min(self.last_top());
