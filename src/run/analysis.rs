@@ -23,19 +23,24 @@ pub(super) struct Reading {
 
 /// Reads the captures. `whole`: every connection's record is wanted, not just those of notable ones.
 pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
-    check_rules(asked)?;
+    check_rules(&asked.judging)?;
     let options = OpenOptions {
         filter: asked.filter.clone(),
     };
     let settings = settings(whole);
-    let threads = threads(asked);
+    let threads = threads(&asked.judging);
     let mut source = capture::open(&asked.files, &options)?;
     let mut progress = Progress::new();
     let analysis = engine::analyse(&mut *source, &settings, threads, &mut |frames| {
         progress.at(frames);
     })?;
     drop(progress);
-    Ok(judge(analysis, source.files(), source.lost(), asked))
+    Ok(judge(
+        analysis,
+        source.files(),
+        source.lost(),
+        &asked.judging,
+    ))
 }
 
 /// What the engine is to keep.
@@ -54,7 +59,7 @@ pub(super) fn settings(whole: bool) -> Settings {
     }
 }
 
-pub(super) fn threads(asked: &cli::Read) -> usize {
+pub(super) fn threads(asked: &cli::Judging) -> usize {
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
     asked.threads.map_or_else(processors, usize::from)
 }
@@ -64,7 +69,7 @@ pub(super) fn judge(
     analysis: Analysis,
     files: &[FileSummary],
     lost: Loss,
-    asked: &cli::Read,
+    asked: &cli::Judging,
 ) -> Reading {
     let end = analysis.stats.end();
     let sockets = hosts::sockets(
@@ -107,7 +112,7 @@ pub(super) fn judge(
 }
 
 /// A rule that does not exist is a typing error: to go on would hide what it was meant to show.
-pub(super) fn check_rules(asked: &cli::Read) -> Result<()> {
+pub(super) fn check_rules(asked: &cli::Judging) -> Result<()> {
     for name in asked.rule.iter().chain(&asked.ignore) {
         if rules::rule(name).is_none() {
             bail!("no rule is called {name:?}; `hangup rules` lists them");
@@ -117,7 +122,7 @@ pub(super) fn check_rules(asked: &cli::Read) -> Result<()> {
 }
 
 /// The findings that are wanted, numbered anew, and the worst before the mild ones were left out.
-fn select(found: Vec<Finding>, asked: &cli::Read) -> (Vec<Finding>, Option<Severity>) {
+fn select(found: Vec<Finding>, asked: &cli::Judging) -> (Vec<Finding>, Option<Severity>) {
     let named = |names: &[String], finding: &Finding| names.iter().any(|name| name == finding.rule);
     let mut findings = found;
     findings.retain(|finding| {

@@ -239,7 +239,7 @@ pub static TABLE: &[Binding] = &{
     use KeyCode as K;
     use Scope as S;
     [
-        row(S::Overview, &[key(K::Enter)], A::Open, "read the finding", "open the finding that is selected: what happened, what to change"),
+        row(S::Overview, &[key(K::Enter)], A::Open, "read more", "open the finding that is selected: what happened, what to change"),
         row(S::Overview, &[key(K::Up), char('k')], A::Up, "", "select the finding before"),
         row(S::Overview, &[key(K::Down), char('j')], A::Down, "", "select the finding after"),
 

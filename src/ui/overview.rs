@@ -11,7 +11,7 @@ use super::chart::{self, Part};
 use super::digest::{Group, Kind};
 use super::findings::{headline, hosts};
 use super::keys::{Action, Scope};
-use super::paper::{Line, Paragraph, Place, Row, find, holds};
+use super::paper::{LEGIBLE, Line, Paragraph, Place, Row, find, holds};
 use super::story::StoryScreen;
 use super::{Cx, Outcome, Screen, Seek, Tone};
 use crate::decode::Skip;
@@ -25,9 +25,11 @@ use crate::rules::Severity;
 const LABEL: u16 = 11;
 /// Columns behind a chart.
 const FIGURES: u16 = 18;
-/// Rows of the message and of the remedy under the selected finding.
-const TOLD: usize = 3;
-const REMEDY: usize = 2;
+/// Rows of the message and of the remedy under the selected finding, on a plain terminal and on a tall one.
+const TOLD: (usize, usize) = (3, 6);
+const REMEDY: (usize, usize) = (2, 4);
+/// Rows from which on a terminal is tall.
+const TALL: u16 = 32;
 /// Fewer events than this are shown each where it was.
 const FEW: usize = 16;
 /// Columns that share a value at most.
@@ -85,7 +87,7 @@ impl Screen for OverviewScreen {
         self.place.selected = self.place.selected.min(groups.saturating_sub(1));
         self.told = self
             .selected(cx)
-            .map_or_else(Vec::new, |group| told(group, cx, body.width));
+            .map_or_else(Vec::new, |group| told(group, cx, body));
         // Verdict, air, findings, air, bar with legend, air, time line, capture.
         let charts = lanes(cx).len() as u16;
         let rest = 6 + self.legend.len() as u16 + self.capture.len() as u16;
@@ -206,7 +208,13 @@ impl OverviewScreen {
 }
 
 /// What is said under the selected finding: what happened, and the first thing to change.
-fn told(group: &Group, cx: &Cx<'_>, columns: u16) -> Vec<Row> {
+fn told(group: &Group, cx: &Cx<'_>, body: Rect) -> Vec<Row> {
+    let columns = body.width.min(LEGIBLE);
+    let (most, remedy) = if body.height >= TALL {
+        (TOLD.1, REMEDY.1)
+    } else {
+        (TOLD.0, REMEDY.0)
+    };
     let Some(finding) = cx.snapshot().findings.get(group.first) else {
         return Vec::new();
     };
@@ -218,25 +226,26 @@ fn told(group: &Group, cx: &Cx<'_>, columns: u16) -> Vec<Row> {
     );
     let mut rows = Paragraph::new(4, Line::default().faint(hosts(group, cx))).rows(columns);
     rows.truncate(1);
-    let mut more = Paragraph::new(4, sentences(&message, columns)).rows(columns);
-    shorten(&mut more, TOLD, glyphs.more);
+    let message = sentences(&message, columns, most);
+    let mut more = Paragraph::new(4, message).rows(columns);
+    shorten(&mut more, most, glyphs.more);
     rows.extend(more);
-    if let Some(remedy) = finding.remedies.first() {
-        let line = Line::of(Tone::Good, "Remedy  ").plain(remedy.clone());
-        let mut remedy = Paragraph::new(4, line).hanging(12).rows(columns);
-        shorten(&mut remedy, REMEDY, glyphs.more);
-        rows.extend(remedy);
+    if let Some(first) = finding.remedies.first() {
+        let line = Line::of(Tone::Good, "Remedy  ").plain(first.clone());
+        let mut change = Paragraph::new(4, line).hanging(12).rows(columns);
+        shorten(&mut change, remedy, glyphs.more);
+        rows.extend(change);
     }
     rows
 }
 
 /// As many whole sentences as there are rows for; the first one in any case.
-fn sentences(message: &str, columns: u16) -> String {
+fn sentences(message: &str, columns: u16, most: usize) -> String {
     let ends = message.match_indices(". ").map(|(at, _)| at + 1);
     let ends: Vec<usize> = ends.chain([message.len()]).collect();
     let fits = |end: &&usize| {
         let rows = Paragraph::new(4, &message[..**end]).rows(columns);
-        rows.len() <= TOLD
+        rows.len() <= most
     };
     let end = ends.iter().rev().find(fits).or(ends.first());
     end.map_or_else(String::new, |end| message[..*end].to_owned())

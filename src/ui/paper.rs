@@ -11,6 +11,9 @@ use ratatui::text::Span;
 use super::{Action, Look, Seek, Tone};
 use crate::escape::harmless;
 
+/// Columns beyond which the eye does not find the next row any more.
+pub(super) const LEGIBLE: u16 = 110;
+
 /// Pieces of text, each with its tone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Line(pub(super) Vec<(Tone, String)>);
@@ -307,7 +310,7 @@ impl Pager {
 
     pub(super) fn lay(&mut self, area: Rect) {
         // A column for the scroll bar, and one of air before it.
-        let columns = area.width.saturating_sub(2).max(1);
+        let columns = area.width.saturating_sub(2).clamp(1, LEGIBLE);
         if columns != self.columns {
             let before = self.rows.len();
             self.columns = columns;
