@@ -5,7 +5,12 @@
 
 mod analysis;
 mod drawing;
+mod headless;
+#[cfg(feature = "live")]
+mod live;
 mod narrowing;
+#[cfg(feature = "live")]
+mod privileges;
 mod progress;
 #[cfg(feature = "ui")]
 mod screens;
@@ -15,7 +20,7 @@ mod terminal;
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
@@ -23,8 +28,12 @@ use anyhow::{Context as _, Result, bail};
 use crate::cli::{self, Cli, Command};
 use crate::escape::escape;
 use crate::knowledge;
+use crate::ledger::Snapshot;
 use crate::report::{self, Shown, Zone};
 use crate::rules;
+
+use headless::Until;
+use session::Session;
 
 /// A finding was as bad as `--fail-on`.
 const FOUND: u8 = 1;
@@ -40,6 +49,12 @@ pub fn run(cli: Cli) -> ExitCode {
         None => report_on(&cli.read, report::Format::Text, None),
         Some(Command::Report(asked)) => report(&asked),
         Some(Command::Ladder(asked)) => drawing::ladder(&asked).and_then(print),
+        #[cfg(feature = "live")]
+        Some(Command::Live(asked)) => live::live(&asked),
+        #[cfg(feature = "live")]
+        Some(Command::Interfaces) => live::interfaces(),
+        #[cfg(not(feature = "live"))]
+        Some(Command::Live(_) | Command::Interfaces) => without_libpcap(),
         Some(Command::Explain(asked)) => explain(&asked),
         Some(Command::Rules) => print(rules::catalogue()),
         Some(Command::Completions { shell }) => completions(shell),
@@ -86,9 +101,12 @@ fn report(asked: &cli::Report) -> Result<ExitCode> {
 
 fn report_on(asked: &cli::Read, format: report::Format, to: Option<&Path>) -> Result<ExitCode> {
     if let Some(path) = to {
-        spare_the_inputs(asked, path)?;
+        spare_the_inputs(&asked.files, path)?;
     }
-    let whole = match asked.connections {
+    if asked.follow {
+        return headless::follow(Session::of_files(asked)?, &Until::default(), &asked.judging);
+    }
+    let whole = match asked.judging.connections {
         Some(shown) => shown == cli::Shown::All,
         None => report::shows_all(format),
     };
@@ -96,22 +114,44 @@ fn report_on(asked: &cli::Read, format: report::Format, to: Option<&Path>) -> Re
     if matches!(format, report::Format::Text | report::Format::Markdown) {
         reading.snapshot.drawn = drawing::pictures(asked, &reading.snapshot);
     }
-    let options = report::Options {
+    let options = options(&asked.judging, to.is_none());
+    write_report(&reading.snapshot, format, &options, to)?;
+    let bar = asked.judging.fail_on.map(analysis::severity);
+    let met = bar.is_some_and(|bar| reading.worst >= Some(bar));
+    Ok(if met {
+        ExitCode::from(FOUND)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// How a report is to look.
+fn options(asked: &cli::Judging, to_stdout: bool) -> report::Options {
+    report::Options {
         connections: asked.connections.map(|shown| match shown {
             cli::Shown::All => Shown::All,
             cli::Shown::Notable => Shown::Notable,
             cli::Shown::None => Shown::None,
         }),
-        color: wants_color(asked.color, to.is_none()),
+        color: wants_color(asked.color, to_stdout),
         zone: if asked.local {
             Zone::local()
         } else {
             Zone::UTC
         },
-    };
+    }
+}
+
+/// Writes a report to a file, or to standard output.
+fn write_report(
+    snapshot: &Snapshot,
+    format: report::Format,
+    options: &report::Options,
+    to: Option<&Path>,
+) -> Result<()> {
     let put = |out: &mut dyn Write| -> io::Result<()> {
         let mut out = BufWriter::with_capacity(1 << 16, out);
-        report::write(&reading.snapshot, format, &options, &mut out)?;
+        report::write(snapshot, format, options, &mut out)?;
         out.flush()
     };
     match to {
@@ -120,13 +160,7 @@ fn report_on(asked: &cli::Read, format: report::Format, to: Option<&Path>) -> Re
             .and_then(|mut file| put(&mut file))
             .with_context(|| format!("{}: the report cannot be written", path.display()))?,
     }
-    let bar = asked.fail_on.map(analysis::severity);
-    let met = bar.is_some_and(|bar| reading.worst >= Some(bar));
-    Ok(if met {
-        ExitCode::from(FOUND)
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(())
 }
 
 /// The format that a file's name asks for.
@@ -142,11 +176,11 @@ fn format_of(path: &Path) -> Option<cli::Format> {
 }
 
 /// Captures are evidence: a report never takes the place of one that it is made from.
-fn spare_the_inputs(asked: &cli::Read, output: &Path) -> Result<()> {
+fn spare_the_inputs(inputs: &[PathBuf], output: &Path) -> Result<()> {
     let Ok(output) = output.canonicalize() else {
         return Ok(());
     };
-    for input in &asked.files {
+    for input in inputs {
         if input.canonicalize().is_ok_and(|input| input == output) {
             bail!(
                 "{}: is one of the captures; write the report elsewhere",
@@ -168,6 +202,14 @@ fn wants_color(when: cli::Color, to_stdout: bool) -> bool {
             to_stdout && io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
         }
     }
+}
+
+#[cfg(not(feature = "live"))]
+fn without_libpcap() -> Result<ExitCode> {
+    bail!(
+        "this build has no libpcap to capture with (feature \"live\"); capture with another program: \
+         tcpdump -U -w - | hangup report --follow -"
+    )
 }
 
 fn print(text: impl AsRef<[u8]>) -> Result<ExitCode> {

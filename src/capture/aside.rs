@@ -35,13 +35,28 @@ struct Aside {
     stopped: bool,
 }
 
-/// `source`, read on a thread of its own; says [`Fill::Idle`] while that has nothing, with the time of the last frame.
+/// A source that is opened and read on a thread of its own: even the first bytes may be long in coming. Says [`Fill::Idle`]
+/// while there is nothing, with the time of the last frame.
 #[must_use]
-pub fn aside(mut source: Box<dyn Source>) -> Box<dyn Source> {
+pub fn aside(
+    open: impl FnOnce() -> Result<Box<dyn Source>, CaptureError> + Send + 'static,
+) -> Box<dyn Source> {
     let (deliver, deliveries) = sync_channel::<Delivery>(ON_THE_WAY);
     let (empty, returned) = sync_channel::<Batch>(ON_THE_WAY + 2);
-    let (files, lost) = (source.files().to_vec(), source.lost());
     thread::spawn(move || {
+        let mut source = match open() {
+            Ok(source) => source,
+            Err(error) => {
+                // Who has gone does not want to know.
+                let _ = deliver.send(Delivery {
+                    fill: Err(error),
+                    batch: Batch::default(),
+                    files: Vec::new(),
+                    lost: Loss::default(),
+                });
+                return;
+            }
+        };
         loop {
             let mut batch = returned.try_recv().unwrap_or_default();
             let fill = source.fill(&mut batch);
@@ -60,8 +75,8 @@ pub fn aside(mut source: Box<dyn Source>) -> Box<dyn Source> {
     Box::new(Aside {
         deliveries,
         empty,
-        files,
-        lost,
+        files: Vec::new(),
+        lost: Loss::default(),
         latest: Timestamp::default(),
         stopped: false,
     })

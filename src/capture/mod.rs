@@ -10,11 +10,16 @@ mod files;
 mod filter;
 mod foreign;
 mod frame;
+mod growing;
 mod input;
+#[cfg(feature = "live")]
+mod live;
 mod pcapng;
 mod pcapng_facts;
 mod reader;
+mod recent;
 mod record;
+mod recording;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -26,5 +31,9 @@ pub use error::CaptureError;
 pub use files::{OpenOptions, open, read};
 pub use frame::{Batch, Fill, Frame, LinkType, Loss, Source};
 pub use input::Input;
+#[cfg(feature = "live")]
+pub use live::{Found, LiveOptions, interfaces, live, usual};
+pub use recent::{Memory, Recent};
+pub use recording::{Recording, Rotation, numbered};
 pub use summary::{Damage, FileSummary, Interface, Secrets};
 pub use write::{PcapWriter, PcapngWriter};

@@ -38,6 +38,8 @@ pub struct CloseUp {
     pub left_out: u64,
     /// Where among the steps those left out were.
     pub before_gap: usize,
+    /// Its beginning is not in the input any more; what is told here is of the rest.
+    pub begins_late: bool,
 }
 
 /// One segment.
@@ -105,7 +107,7 @@ pub fn close_up(
     let mut decoder = Decoder::new();
     let mut stats = Stats::default();
     let mut partition = Partition::new();
-    let mut found = Found::new(wanted.first);
+    let mut found = Found::new(wanted.first, until);
     let mut batch = Batch::default();
     'reading: loop {
         match source.fill(&mut batch)? {
@@ -164,6 +166,7 @@ pub(super) fn until(brief: &Brief) -> Timestamp {
 /// What was found so far.
 struct Found {
     wanted: Mark,
+    until: Timestamp,
     /// The first segment of the connection that the steps are of.
     first: Option<Mark>,
     record: Option<Connection>,
@@ -200,9 +203,10 @@ impl Sink for Hand<'_> {
 }
 
 impl Found {
-    const fn new(wanted: Mark) -> Self {
+    const fn new(wanted: Mark, until: Timestamp) -> Self {
         Self {
             wanted,
+            until,
             first: None,
             record: None,
             beginning: Vec::new(),
@@ -222,16 +226,16 @@ impl Found {
     ) {
         // The one that holds the wanted frame: the last to begin at it or before. Alone, a connection may have begun
         // earlier than where others had pushed it out of memory.
-        if first.frame > self.wanted.frame {
-            return;
-        }
         match self.first {
-            Some(before) if before.frame > first.frame => return,
             Some(before) if before == first => {}
+            // What begins later is another, unless the beginning has been forgotten.
+            Some(_) if first.frame > self.wanted.frame => return,
+            Some(before) if before.frame > first.frame => return,
+            _ if first.time > self.until => return,
             _ => {
                 *self = Self {
                     first: Some(first),
-                    ..Self::new(self.wanted)
+                    ..Self::new(self.wanted, self.until)
                 };
             }
         }
@@ -300,6 +304,7 @@ impl Found {
             connection,
             left_out: self.left_out,
             before_gap,
+            begins_late: self.first.is_some_and(|it| it.frame > wanted.first.frame),
         })
     }
 }

@@ -15,6 +15,9 @@ pub trait Running: Send + Sync {
     /// Takes what the source still holds and ends; the [`Watch`](super::Watch) says when that is done.
     fn stop(&self);
 
+    /// What was done beside the analysis, a line each, such as files that the flight recorder wrote; only ever longer.
+    fn notes(&self) -> Vec<String>;
+
     /// Has the input read again for the frames of one connection.
     fn close_up(&self, of: &Brief) -> Lookup<CloseUp>;
 

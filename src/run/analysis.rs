@@ -27,7 +27,7 @@ pub(super) struct Reading {
 /// What the user wants to be told about, and what not, made ready.
 #[derive(Clone)]
 pub(super) struct Wish {
-    asked: cli::Read,
+    asked: cli::Judging,
     search: Option<Arc<Search>>,
     left_out: LeftOut,
     /// Every connection's record is wanted, not just those of notable ones.
@@ -37,7 +37,7 @@ pub(super) struct Wish {
 impl Wish {
     /// # Errors
     /// When a rule is asked for that does not exist, or an error that nobody knows, or a list that cannot be read.
-    pub(super) fn of(asked: &cli::Read, whole: bool) -> Result<Self> {
+    pub(super) fn of(asked: &cli::Judging, whole: bool) -> Result<Self> {
         check_rules(asked)?;
         Ok(Self {
             asked: asked.clone(),
@@ -76,7 +76,7 @@ impl Wish {
 
 /// Reads the captures. `whole`: every connection's record is wanted, not just those of notable ones.
 pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
-    let wish = Wish::of(asked, whole)?;
+    let wish = Wish::of(&asked.judging, whole)?;
     let options = OpenOptions {
         filter: asked.filter.clone(),
     };
@@ -165,7 +165,7 @@ pub(super) fn judge(
 }
 
 /// A rule that does not exist is a typing error: to go on would hide what it was meant to show.
-fn check_rules(asked: &cli::Read) -> Result<()> {
+pub(super) fn check_rules(asked: &cli::Judging) -> Result<()> {
     for name in asked.rule.iter().chain(&asked.ignore) {
         if rules::rule(name).is_none() {
             bail!("no rule is called {name:?}; `hangup rules` lists them");
@@ -175,7 +175,7 @@ fn check_rules(asked: &cli::Read) -> Result<()> {
 }
 
 /// The findings that are wanted, numbered anew, and the worst before the mild ones were left out.
-fn select(found: Vec<Finding>, asked: &cli::Read) -> (Vec<Finding>, Option<Severity>) {
+fn select(found: Vec<Finding>, asked: &cli::Judging) -> (Vec<Finding>, Option<Severity>) {
     let named = |names: &[String], finding: &Finding| names.iter().any(|name| name == finding.rule);
     let mut findings = found;
     findings.retain(|finding| {

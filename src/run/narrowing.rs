@@ -23,7 +23,7 @@ use crate::rules::Finding;
 const USUAL_LIST: &str = ".hangupignore";
 
 /// What `--error` asks for.
-pub(super) fn search(asked: &cli::Read) -> Result<Option<Arc<Search>>> {
+pub(super) fn search(asked: &cli::Judging) -> Result<Option<Arc<Search>>> {
     let Some(text) = &asked.error else {
         return Ok(None);
     };
@@ -37,7 +37,7 @@ pub(super) fn search(asked: &cli::Read) -> Result<Option<Arc<Search>>> {
 }
 
 /// The list that applies.
-pub(super) fn ignore_list(asked: &cli::Read) -> Result<Option<Arc<IgnoreList>>> {
+pub(super) fn ignore_list(asked: &cli::Judging) -> Result<Option<Arc<IgnoreList>>> {
     let (path, told) = match &asked.ignore_file {
         Some(path) => (path.as_path(), true),
         None if asked.no_ignore_file => return Ok(None),
