@@ -14,7 +14,7 @@ use hangup::cli::Cli;
 use hangup::ledger::{Progress, Snapshot, Stage};
 use hangup::prose::clock::Zone;
 use hangup::run::session;
-use hangup::ui::{App, Depth, Desk, Digest, Effect, Glyphs, Look, Session, Tasks, Theme, keys};
+use hangup::ui::{App, Depth, Desk, Digest, Effect, Glyphs, Look, Session, Tasks, Theme};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{
