@@ -221,7 +221,7 @@ mod tests {
             plan.shown.iter().map(|(at, _)| COLUMNS[*at].name).collect()
         };
         assert_eq!(names(12), ["ended by"]);
-        assert_eq!(names(40), ["#", "server", "ended by"]);
+        assert_eq!(names(40), ["#", "server", "lasted", "ended by"]);
         assert_eq!(names(77), ["#", "client", "server", "ended by", "finding"]);
         assert_eq!(names(160).len(), COLUMNS.len());
     }

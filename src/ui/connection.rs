@@ -228,7 +228,7 @@ impl ConnectionScreen {
         };
         let right = Rect {
             x: left.right() + 2,
-            width: side,
+            width: side.saturating_sub(1),
             ..body
         };
         (left, Some(right))
@@ -487,7 +487,6 @@ impl Screen for ConnectionScreen {
             }
             let inner = Rect {
                 x: right.x + 1,
-                width: right.width.saturating_sub(1),
                 ..right
             };
             self.verdict.draw(look, inner, buffer);

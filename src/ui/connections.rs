@@ -372,6 +372,13 @@ impl ConnectionsScreen {
                 match Query::parse(text) {
                     Ok(query) => self.set(query, text.trim().to_owned()),
                     Err(wrong) => {
+                        // What stands before the word that is being typed holds already.
+                        let before = text.get(..wrong.at.start).unwrap_or_default();
+                        let before = before.rsplit_once(char::is_whitespace);
+                        let before = before.map_or("", |(before, _)| before);
+                        if let Ok(query) = Query::parse(before) {
+                            self.set(query, before.trim().to_owned());
+                        }
                         let meant = wrong.instead.map(|it| format!("did you mean {it}? "));
                         self.complaint = Some(Complaint {
                             at: wrong.at,
@@ -671,7 +678,8 @@ impl ConnectionsScreen {
             None => in_short(brief),
         };
         let paragraph = Paragraph::new(0, told);
-        let rows = paragraph.rows(area.width.saturating_sub(2));
+        // A blank at the end of a row takes a column of its own.
+        let rows = paragraph.rows(area.width.saturating_sub(3));
         for (row, y) in rows.iter().zip(area.y + 1..area.bottom()) {
             let room = Rect {
                 x: area.x + 1,
@@ -717,7 +725,8 @@ impl ConnectionsScreen {
                 .plain("  ");
         }
         let paragraph = Paragraph::new(0, line);
-        let rows = paragraph.rows(area.width.saturating_sub(2));
+        // A blank at the end of a row takes a column of its own.
+        let rows = paragraph.rows(area.width.saturating_sub(3));
         for (row, y) in rows.iter().zip(area.y + 1..area.bottom()) {
             let room = Rect {
                 x: area.x + 1,
