@@ -35,6 +35,8 @@ use crate::ui::{App, Depth, Digest, Effect, Glyphs, Look, Session, Tasks, Theme}
 const PACE: Duration = Duration::from_millis(25);
 /// The same while nothing can happen by itself.
 const CALM: Duration = Duration::from_millis(250);
+/// For leaving in order, with what is recorded written to its end.
+const PATIENCE: Duration = Duration::from_secs(6);
 /// The most that terminals take by OSC 52, before it is encoded: xterm's limit.
 const CLIPBOARD: usize = 74_994;
 
@@ -211,10 +213,23 @@ impl Signals {
         for signal in [SIGTERM, SIGHUP, SIGINT] {
             flag::register(signal, Arc::clone(&signals.leave))?;
         }
+        let leave = Arc::clone(&signals.leave);
+        thread::spawn(move || insist(&leave));
         flag::register(SIGTSTP, Arc::clone(&signals.stop))?;
         flag::register(SIGCONT, Arc::clone(&signals.back))?;
         Ok(signals)
     }
+}
+
+/// Ends the program some time after it was told to leave, if it has not left: when the terminal itself is gone, waiting
+/// for a key may never come to an end.
+fn insist(told: &AtomicBool) -> ! {
+    while !told.load(Ordering::Relaxed) {
+        thread::sleep(CALM);
+    }
+    thread::sleep(PATIENCE);
+    leave();
+    std::process::exit(i32::from(super::FAILED))
 }
 
 /// Whether the terminal is ours at the moment.
