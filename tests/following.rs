@@ -166,6 +166,35 @@ fn the_last_reset_is_not_lost_at_the_end() {
     }
 }
 
+/// Every thread has given up what it does not need by the time the first packet comes.
+#[cfg(target_os = "linux")]
+#[test]
+fn privileges_are_given_up() {
+    let Some(running) = Running::live(&["-i", "lo", "port 1"]) else {
+        return;
+    };
+    let tasks = fs::read_dir(format!("/proc/{}/task", running.child.id())).unwrap();
+    let mut threads = 0;
+    for task in tasks {
+        // A thread may be over by now.
+        let Ok(status) = fs::read_to_string(task.unwrap().path().join("status")) else {
+            continue;
+        };
+        let field = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+            u64::from_str_radix(line[name.len()..].trim(), 16).unwrap()
+        };
+        const CAP_DAC_OVERRIDE: u64 = 1 << 1;
+        for set in ["CapEff:", "CapPrm:", "CapInh:", "CapAmb:"] {
+            assert_eq!(field(set) & !CAP_DAC_OVERRIDE, 0, "{status}");
+        }
+        threads += 1;
+    }
+    assert!(threads > 0);
+    running.signal("-INT");
+    assert_eq!(running.end().2, 0);
+}
+
 #[test]
 fn so_many_packets_are_enough() {
     let server = server(|stream| answers(stream, 10));

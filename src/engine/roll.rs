@@ -199,3 +199,97 @@ fn merge<T>(
     all.extend(fresh);
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::sample;
+
+    /// A connection whose first frame has this number.
+    fn connection(frame: u64) -> Connection {
+        let mut connection = sample::connection();
+        connection.id = 0;
+        connection.first = sample::mark(frame, frame);
+        connection.client.port = (frame % 60_000) as u16;
+        connection
+    }
+
+    fn glance(settled: &[u64], open: &[u64]) -> Glance {
+        let harvest = |frames: &[u64]| {
+            let records: Vec<_> = frames.iter().map(|it| Arc::new(connection(*it))).collect();
+            super::super::Harvest {
+                briefs: records.iter().map(|it| Brief::from(&**it)).collect(),
+                records,
+            }
+        };
+        Glance {
+            settled: harvest(settled),
+            open: harvest(open),
+            ..Glance::default()
+        }
+    }
+
+    fn numbers(analysis: &Analysis) -> Vec<(u64, u32)> {
+        let briefs = analysis.briefs.iter();
+        briefs.map(|it| (it.first.frame.0, it.id)).collect()
+    }
+
+    #[test]
+    fn a_connection_keeps_its_number_when_it_is_settled() {
+        let mut roll = Roll::new(Stay::Latest);
+        let first = roll.call(&[], &[], glance(&[20], &[10, 30]));
+        assert_eq!(numbers(&first), [(10, 1), (20, 2), (30, 3)]);
+        let next = roll.call(&first.briefs, &first.connections, glance(&[30], &[10, 40]));
+        assert_eq!(numbers(&next), [(10, 1), (20, 2), (30, 3), (40, 4)]);
+        let ids: Vec<u32> = next.connections.iter().map(|it| it.id).collect();
+        assert_eq!(ids, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn dense_numbers_move_up_when_one_is_let_go() {
+        let mut roll = Roll::new(Stay::First);
+        let first = roll.call(&[], &[], glance(&[], &[10, 20, 30]));
+        let next = roll.call(&first.briefs, &first.connections, glance(&[10, 30], &[]));
+        assert_eq!(numbers(&next), [(10, 1), (30, 2)]);
+        assert_eq!(next.connections[1].id, 2);
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten_and_what_is_open_stays() {
+        let mut roll = Roll {
+            max_kept: 50,
+            ..Roll::new(Stay::Latest)
+        };
+        let mut seen = Analysis::default();
+        for round in 0..100 {
+            let settled: Vec<u64> = (1..=7).map(|n| 10 + round * 10 + n).collect();
+            seen = roll.call(&seen.briefs, &seen.connections, glance(&settled, &[1]));
+            assert!(seen.briefs.len() <= 50, "{}", seen.briefs.len());
+            assert_eq!(numbers(&seen)[0], (1, 1), "the open one");
+            assert!(seen.briefs.is_sorted_by_key(|it| it.id));
+            let briefs: Vec<u32> = seen.briefs.iter().map(|it| it.id).collect();
+            let records: Vec<u32> = seen.connections.iter().map(|it| it.id).collect();
+            assert_eq!(briefs, records);
+        }
+        let kept = seen.briefs.len() as u64;
+        assert_eq!(kept + seen.stats.bounds.shed, 701);
+        assert_eq!(numbers(&seen).last(), Some(&(1007, 701)));
+    }
+
+    #[test]
+    fn too_many_exchanges_push_the_oldest_out() {
+        let mut roll = Roll {
+            max_exchanges: 20,
+            ..Roll::new(Stay::Latest)
+        };
+        let mut all = glance(&[1, 2, 3, 4, 5], &[]);
+        for record in &mut all.settled.records {
+            let six = vec![crate::http::Exchange::default(); 6];
+            Arc::make_mut(record).exchanges = six.into_boxed_slice();
+        }
+        let seen = roll.call(&[], &[], all);
+        // Thirty are twelve more than nine tenths of twenty: two connections' worth.
+        assert_eq!(numbers(&seen), [(3, 3), (4, 4), (5, 5)]);
+        assert_eq!(seen.stats.bounds.shed, 2);
+    }
+}
