@@ -8,6 +8,7 @@ use crate::http::{Exchange, Protocol};
 use crate::mark::Mark;
 use crate::tcp::{CloseEvent, Standing};
 use crate::time::Timestamp;
+use crate::tls;
 
 /// How the connection began, as far as the capture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -182,6 +183,8 @@ pub struct Connection {
     pub last_data: [Mark; 2],
     /// What was asked and answered, in order of the requests.
     pub exchanges: Box<[Exchange]>,
+    /// What is told of TLS, where it is spoken, inside a tunnel too.
+    pub tls: Option<Box<tls::Facts>>,
     /// The ICMP error about it that decided something, else the first.
     pub icmp: Option<Box<Quote>>,
     /// Segments of each side with numbers that fit nothing.
