@@ -3,9 +3,10 @@
 use super::Severity;
 use super::ending::{Reading, ending_as, request};
 use super::rule::{Check, Verdict, rule};
+use super::secure::hidden_request;
 use super::telling::{again, asked, not_yet, span, tell, waited};
 use super::timers;
-use crate::connection::Connection;
+use crate::connection::{By, Connection, How};
 
 rule! {
     /// # What happened
@@ -39,6 +40,23 @@ rule! {
     ///  0.050  FIN                -->
     ///  0.060                     <--  ACK
     ///  => teardown server fin waiting
+    ///  => findings closed-before-response
+    /// ```
+    ///
+    /// Inside TLS the same shows by the order of records alone, and is likely:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate ServerHelloDone
+    ///  0.040  KeyExchange Finished -->
+    ///  0.050                     <--  Finished
+    ///  0.060  app 300            -->
+    ///  0.070                     <--  FIN
+    ///  0.080  close_notify FIN   -->
+    ///  0.090                     <--  RST [noack]
     ///  => findings closed-before-response
     /// ```
     ///
@@ -106,7 +124,14 @@ rule! {
 
 fn check(connection: &Connection) -> Verdict {
     let Some(ending) = ending_as(connection, &[Reading::ClosedBeforeResponse]) else {
-        return not_yet(connection);
+        let fin = matches!(
+            (connection.teardown.by, connection.teardown.how),
+            (By::Server, How::Fin)
+        );
+        return match fin {
+            true => hidden_request(&RULE, connection, "closed the connection"),
+            false => not_yet(connection),
+        };
     };
     let close = ending.close.mark;
     let what = asked(ending.exchange);

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::ending::{Reading, ending_as};
 use super::rule::{Check, Story, Verdict, rule};
+use super::secure::hidden_request;
 use super::telling::{not_yet, span};
 use super::{Evidence, Severity};
 use crate::certainty::Certainty;
-use crate::connection::{Connection, ResetKind, Who};
+use crate::connection::{By, Connection, How, ResetKind, Who};
 use crate::http::Exchange;
 
 rule! {
@@ -119,7 +120,14 @@ const LIMITS: [(Duration, &str); 1] = [(
 
 fn check(connection: &Connection) -> Verdict {
     let Some(ending) = ending_as(connection, &[Reading::ResetBeforeResponse]) else {
-        return not_yet(connection);
+        let reset = matches!(
+            (connection.teardown.by, connection.teardown.how),
+            (By::Server, How::Reset(ResetKind::Abort))
+        );
+        return match reset {
+            true => hidden_request(&RULE, connection, "reset the connection"),
+            false => not_yet(connection),
+        };
     };
     let (Some(exchange), Some(kind)) = (ending.exchange, ending.close.kind) else {
         return Verdict::Clear;
