@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::json_tls::TlsRow;
 use super::view::View;
 use super::{clock, words};
 use crate::connection::{Connection, Who};
@@ -232,6 +233,7 @@ struct ConnectionRow<'a> {
     reset: Pair<Option<CloseRow>>,
     icmp: Option<IcmpRow>,
     predecessor_frame: Option<u64>,
+    tls: Option<TlsRow<'a>>,
     exchanges: Vec<ExchangeRow<'a>>,
     errors_seen: Pair<ErrorRows>,
     findings: &'a [u32],
@@ -245,13 +247,13 @@ struct EndpointRow {
 
 /// The two sides of something.
 #[derive(Serialize)]
-struct Pair<T> {
+pub(super) struct Pair<T> {
     client: T,
     server: T,
 }
 
 impl<T> Pair<T> {
-    fn of(each: impl Fn(Who) -> T) -> Self {
+    pub(super) fn of(each: impl Fn(Who) -> T) -> Self {
         Self {
             client: each(Who::Client),
             server: each(Who::Server),
@@ -353,6 +355,7 @@ impl<'a> ConnectionRow<'a> {
                 mtu: quote.mtu,
             }),
             predecessor_frame: connection.predecessor.map(|before| before.last.frame.0),
+            tls: connection.tls.as_deref().map(TlsRow::new),
             exchanges: exchanges
                 .map(|exchange| ExchangeRow::new(exchange, exchange.outcome(ending)))
                 .collect(),
@@ -638,7 +641,7 @@ impl SocketsRow {
 }
 
 /// A moment as RFC 3339 in UTC, with all nine digits.
-struct Time(Timestamp);
+pub(super) struct Time(pub(super) Timestamp);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

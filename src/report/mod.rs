@@ -9,6 +9,7 @@ mod csv;
 mod explain;
 mod groups;
 mod json;
+mod json_tls;
 mod line;
 mod markdown;
 mod page;
