@@ -62,7 +62,7 @@ pub struct Brief {
     pub status: u16,
     /// Microseconds from the SYN to the end of the handshake; 0 if unknown.
     pub connected_after: u32,
-    /// What the last request asked for: a digest of method, host and target; 0 if unknown.
+    /// What the last request asked for: a digest of method, host and target; of TLS, of the server's name. 0 if unknown.
     pub asked: u32,
     /// Microseconds from the end of the last request to the first byte of its response, or to the close.
     pub waited: u32,
@@ -140,7 +140,7 @@ impl From<&Connection> for Brief {
                 .unwrap_or(u16::MAX),
             reused_after: gaps(connection).max().map_or(0, millis),
             status: last.and_then(Exchange::status).unwrap_or(0),
-            asked: last.map_or(0, digest),
+            asked: last.map_or_else(|| asked_by_name(connection), digest),
             waited: last.map_or(0, |last| waited(connection, last)),
             idle: last.map_or(0, |last| idle(connection, last)),
             gave_way_after: gave_way(connection),
@@ -221,7 +221,7 @@ fn idle(connection: &Connection, last: &Exchange) -> u32 {
     }
 }
 
-/// FNV-1a: equal requests have equal digests, on every machine.
+/// Equal requests have equal digests, on every machine.
 fn digest(exchange: &Exchange) -> u32 {
     let Some(request) = &exchange.request else {
         return 0;
@@ -233,11 +233,22 @@ fn digest(exchange: &Exchange) -> u32 {
         .host
         .as_ref()
         .map_or(&[][..], |host| host.as_bytes());
-    let parts = [
+    fnv(&[
         exchange.method().unwrap_or_default(),
         host,
         target.as_bytes(),
-    ];
+    ])
+}
+
+/// The server's name in the ClientHello, as a digest.
+fn asked_by_name(connection: &Connection) -> u32 {
+    let hello = connection.tls.as_ref().and_then(|tls| tls.hello.as_ref());
+    let name = hello.and_then(|(_, hello)| hello.sni.as_deref());
+    name.map_or(0, |name| fnv(&[name]))
+}
+
+/// FNV-1a, never 0.
+fn fnv(parts: &[&[u8]]) -> u32 {
     let mut hash = 0x811c_9dc5_u32;
     for byte in parts.iter().flat_map(|part| part.iter().chain(b" ")) {
         hash = (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);

@@ -68,6 +68,7 @@ mod reset_after_response;
 mod reset_before_response;
 mod reset_injected;
 mod reset_mid_response;
+mod reset_on_name;
 mod response_after_client_left;
 mod response_cut_short;
 mod response_end_unknown;
