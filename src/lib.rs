@@ -29,6 +29,8 @@ pub mod rules;
 pub mod run;
 pub mod seq;
 pub mod side;
+pub mod spoken;
 pub mod tcp;
 pub mod time;
+pub mod tls;
 pub mod websocket;

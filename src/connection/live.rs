@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::record::{Connection, Predecessor, Sent, Unanswered};
 use super::verdict::{self, Ended};
 use crate::decode::{Context, Endpoint, Flags, Quote, QuoteKind, Segment};
-use crate::http::{Conversation, Protocol, Texts};
+use crate::http::{Protocol, Texts};
 use crate::mark::Mark;
 use crate::side::End;
+use crate::spoken::{Heard, Spoken};
 use crate::tcp::{Pair, Reader, Received, Standing};
 
 /// What a segment is to a connection with the same addresses and ports.
@@ -41,7 +42,7 @@ pub struct Live {
     pub(super) first: Mark,
     pub(super) last: Mark,
     pub(super) pair: Pair,
-    pub(super) conversation: Option<Box<Conversation>>,
+    pub(super) spoken: Option<Box<Spoken>>,
     pub(super) icmp: Option<Box<Quote>>,
     pub(super) predecessor: Option<Predecessor>,
     /// The connection before it spoke, while this one was opened.
@@ -91,7 +92,7 @@ impl Live {
             first: at,
             last: at,
             pair: Pair::new(),
-            conversation: None,
+            spoken: None,
             icmp: None,
             predecessor: predecessor.map(|remains| remains.before(segment.source)),
             challenge: None,
@@ -164,17 +165,14 @@ impl Live {
                 .iter()
                 .filter(|end| self.pair.peer(**end).stream().was_limited())
                 .count() as u64,
-            exchanges: self
-                .conversation
-                .as_ref()
-                .map_or(0, |conversation| conversation.let_go()),
+            exchanges: self.spoken.as_ref().map_or(0, |spoken| spoken.let_go()),
         }
     }
 
     /// Only a SYN was seen, and no answer: the cheapest thing to forget.
     #[must_use]
     pub fn is_embryonic(&self) -> bool {
-        self.conversation.is_none()
+        self.spoken.is_none()
             && End::BOTH
                 .iter()
                 .any(|end| self.pair.peer(*end).counts().packets == 0)
@@ -252,11 +250,11 @@ impl Live {
 
     /// Takes a segment that is [`Fit::Ours`].
     pub fn segment(&mut self, from: End, segment: &Segment<'_>, texts: &mut Texts) -> Received {
-        let mut spoken = Spoken {
-            conversation: &mut self.conversation,
+        let mut streams = Streams {
+            spoken: &mut self.spoken,
             texts,
         };
-        let received = self.pair.segment(from, segment, &mut spoken);
+        let received = self.pair.segment(from, segment, &mut streams);
         if received == Received::Taken {
             self.last = Mark {
                 frame: segment.frame,
@@ -274,11 +272,11 @@ impl Live {
 
     /// Gives up all holes, since too much waits in all.
     pub fn give_up_holes(&mut self, texts: &mut Texts) {
-        let mut spoken = Spoken {
-            conversation: &mut self.conversation,
+        let mut streams = Streams {
+            spoken: &mut self.spoken,
             texts,
         };
-        self.pair.give_up_holes(self.last, &mut spoken);
+        self.pair.give_up_holes(self.last, &mut streams);
     }
 
     /// An ICMP error about a segment of this connection. One that says it cannot be reached outweighs others.
@@ -297,13 +295,13 @@ impl Live {
     /// The record, when nothing more can come. `ended` says why, and how long the capture went on.
     #[must_use]
     pub fn settle(mut self, ended: Ended, texts: &mut Texts) -> Connection {
-        let mut spoken = Spoken {
-            conversation: &mut self.conversation,
+        let mut streams = Streams {
+            spoken: &mut self.spoken,
             texts,
         };
-        self.pair.close(self.last, &mut spoken);
-        if let Some(conversation) = &mut self.conversation {
-            conversation.finish(texts);
+        self.pair.close(self.last, &mut streams);
+        if let Some(spoken) = &mut self.spoken {
+            spoken.finish(texts);
         }
         let verdict = verdict::judge(&self, ended);
         let ends = match verdict.client {
@@ -312,13 +310,22 @@ impl Live {
         };
         let peers = ends.map(|end| self.pair.peer(end));
         let protocol = self
-            .conversation
+            .spoken
             .as_ref()
-            .map_or(Protocol::Unknown, |conversation| conversation.protocol());
-        let exchanges = self
-            .conversation
+            .map_or(Protocol::Unknown, |spoken| spoken.protocol());
+        let mut heard = self
+            .spoken
             .take()
-            .map_or_else(Vec::new, |conversation| conversation.into_exchanges());
+            .map_or_else(Heard::default, |spoken| spoken.into_heard());
+        if verdict.client == End::B {
+            // The halves are put in the order of the roles.
+            if let Some(h2) = &mut heard.h2 {
+                h2.halves.reverse();
+            }
+            if let Some(websocket) = &mut heard.websocket {
+                websocket.halves.reverse();
+            }
+        }
         let client_syn = peers[0].syn();
         Connection {
             id: 0,
@@ -364,7 +371,9 @@ impl Live {
                 }
             }),
             last_data: peers.map(|peer| peer.top_time()),
-            exchanges: exchanges.into_boxed_slice(),
+            exchanges: heard.exchanges.into_boxed_slice(),
+            h2: heard.h2,
+            websocket: heard.websocket,
             icmp: self.icmp,
             astray: peers.map(|peer| peer.astray()),
             unanswered: unanswered(peers),
@@ -403,28 +412,28 @@ pub(super) fn acknowledged(stream: &crate::tcp::Stream) -> u64 {
 }
 
 /// Hands the streams on to what is spoken on them, which is created with the first byte.
-struct Spoken<'a> {
-    conversation: &'a mut Option<Box<Conversation>>,
+struct Streams<'a> {
+    spoken: &'a mut Option<Box<Spoken>>,
     texts: &'a mut Texts,
 }
 
-impl Reader for Spoken<'_> {
+impl Reader for Streams<'_> {
     #[inline]
     fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32) {
-        self.conversation
+        self.spoken
             .get_or_insert_default()
             .data(from, at, bytes, length, self.texts);
     }
 
     fn gap(&mut self, from: End, at: Mark, length: u64) {
-        self.conversation
+        self.spoken
             .get_or_insert_default()
             .gap(from, at, length, self.texts);
     }
 
     fn end(&mut self, from: End, _at: Mark) {
-        if let Some(conversation) = self.conversation {
-            conversation.end(from, self.texts);
+        if let Some(spoken) = self.spoken {
+            spoken.end(from, self.texts);
         }
     }
 }

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use super::{Certainty, Teardown};
 use crate::decode::{Context, Endpoint, Quote};
+use crate::h2;
 use crate::http::{Exchange, Protocol};
 use crate::mark::Mark;
 use crate::tcp::{CloseEvent, Standing};
 use crate::time::Timestamp;
+use crate::websocket;
 
 /// How the connection began, as far as the capture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -182,6 +184,10 @@ pub struct Connection {
     pub last_data: [Mark; 2],
     /// What was asked and answered, in order of the requests.
     pub exchanges: Box<[Exchange]>,
+    /// What HTTP/2 said about the connection, if it was spoken.
+    pub h2: Option<Box<h2::Facts>>,
+    /// What a WebSocket said about its end, if it was one.
+    pub websocket: Option<Box<websocket::Facts>>,
     /// The ICMP error about it that decided something, else the first.
     pub icmp: Option<Box<Quote>>,
     /// Segments of each side with numbers that fit nothing.

@@ -104,10 +104,8 @@ fn roles(live: &Live) -> (End, Roles) {
     if let Some(end) = by_syn {
         return (end, Roles::Handshake);
     }
-    if let Some((end, Certainty::Certain | Certainty::Likely)) = live
-        .conversation
-        .as_ref()
-        .and_then(|conversation| conversation.requester())
+    if let Some((end, Certainty::Certain | Certainty::Likely)) =
+        live.spoken.as_ref().and_then(|spoken| spoken.requester())
     {
         return (end, Roles::Http);
     }
@@ -283,15 +281,15 @@ fn phase(live: &Live, opening: Opening, close: &Close) -> Phase {
 }
 
 fn spoken_phase(live: &Live, opening: Opening, at: End, sent: Reach, received: Reach) -> Phase {
-    match &live.conversation {
-        Some(conversation) if conversation.protocol() == Protocol::Unknown => {
-            if opening == Opening::Handshake && conversation.exchanges().is_empty() {
-                conversation.phase_at(at, sent, received)
+    match &live.spoken {
+        Some(spoken) if spoken.protocol() == Protocol::Unknown => {
+            if opening == Opening::Handshake && spoken.exchanges().is_empty() {
+                spoken.phase_at(at, sent, received)
             } else {
                 Phase::Opaque
             }
         }
-        Some(conversation) => conversation.phase_at(at, sent, received),
+        Some(spoken) => spoken.phase_at(at, sent, received),
         None if opening == Opening::Handshake => Phase::BeforeRequest,
         None => Phase::Opaque,
     }
@@ -352,11 +350,11 @@ fn open(live: &Live, client: End, opening: Opening, ended: Ended) -> Teardown {
 /// Both sides' bytes all arrived, and nothing was owed.
 fn is_orderly(live: &Live, by: By, how: How, phase: Phase, ended: Ended) -> bool {
     let peers = End::BOTH.map(|end| live.pair.peer(end));
-    let nothing_owed = live.conversation.as_ref().is_none_or(|conversation| {
-        conversation
+    let nothing_owed = live.spoken.as_ref().is_none_or(|spoken| {
+        spoken
             .exchanges()
             .iter()
-            .all(|exchange| exchange.is_complete())
+            .all(|exchange| exchange.is_settled())
     });
     // What was sent in the last moment of the capture is presumed to arrive.
     let was_reset = peers.iter().any(|peer| effective_reset(peer).is_some());

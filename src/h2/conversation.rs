@@ -57,13 +57,16 @@ impl Conversation {
         }
     }
 
-    /// Begins after a 101 to `h2c`: the request that asked for it is stream 1 (RFC 7540 §3.2).
+    /// The same after a 101 to `h2c`: the last of the exchanges before is the request that asked for it, which is
+    /// stream 1 (RFC 7540 §3.2).
     #[must_use]
-    pub fn upgraded(requester: End, offsets: [u64; 2], request: Exchange) -> Self {
-        let mut it = Self::new(requester, offsets);
-        it.facts.upgraded = true;
-        it.adopt(request);
-        it
+    pub fn upgraded(mut self, before: Vec<Exchange>) -> Self {
+        self.facts.upgraded = true;
+        self.exchanges = before;
+        if let Some(request) = self.exchanges.pop() {
+            self.adopt(request);
+        }
+        self
     }
 
     /// The next bytes of one direction, in order and without overlap. `bytes` is what was captured, `length` what was

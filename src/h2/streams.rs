@@ -90,7 +90,15 @@ impl Conversation {
     /// The request that asked for the upgrade is stream 1, and complete.
     pub(super) fn adopt(&mut self, mut exchange: Exchange) {
         exchange.stream = Some(Box::new(Stream::new(1)));
-        exchange.response = None;
+        if let Some(switch) = exchange.response.take() {
+            let interim = Interim {
+                status: switch.status,
+                at: switch.message.last,
+                start: switch.message.start,
+                end: switch.message.head_end(),
+            };
+            exchange.rare_mut().interim.push(interim);
+        }
         self.facts.streams = 1;
         let requester = self.requester;
         self.lane_mut(requester).last_stream = 1;

@@ -9,9 +9,8 @@ use super::exchange::Exchange;
 use super::fault::FaultRule;
 use super::head::{self, Kind};
 use super::lane::{Cut, Lane, NONE, Pending, State};
-use super::recognition::{Sight, recognise, smells_like_request};
+use super::recognition::{Sight, is_hello, recognise, smells_like_request};
 use super::text::Texts;
-use super::tls_stage::{TlsLane, TlsNews};
 use crate::certainty::Certainty;
 use crate::mark::Mark;
 use crate::side::End;
@@ -83,21 +82,35 @@ impl Conversation {
 
     /// The next bytes of one direction, in order and without overlap. `bytes` is what was captured, `length` what was
     /// on the wire: the rest was cut off by the snap length.
-    pub fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32, texts: &mut Texts) {
+    ///
+    /// Tells how many of the last bytes are not HTTP/1: what [`Conversation::protocol`] names begins before them, or
+    /// began earlier. They are not counted here, nor is what the snap length cut off after them.
+    pub fn data(
+        &mut self,
+        from: End,
+        at: Mark,
+        bytes: &[u8],
+        length: u32,
+        texts: &mut Texts,
+    ) -> usize {
         let mut rest = bytes;
         let mut begins = true;
         while !rest.is_empty() {
-            let used = self
-                .step(from, at, rest, begins, texts)
-                .clamp(1, rest.len());
+            let used = self.step(from, at, rest, begins, texts);
+            let foreign = matches!(self.lane(from).state, State::Foreign);
+            let used = used.clamp(usize::from(!foreign), rest.len());
             self.lane_mut(from).advance(used as u64);
             rest = rest.get(used..).unwrap_or_default();
+            if foreign && !rest.is_empty() {
+                return rest.len();
+            }
             begins = false;
         }
         let cut = u64::from(length).saturating_sub(bytes.len() as u64);
         if cut > 0 {
             self.pass_over(from, at, cut, false, texts);
         }
+        0
     }
 
     /// The next `length` bytes of one direction were never captured.
@@ -140,6 +153,11 @@ impl Conversation {
     #[must_use]
     pub fn exchanges(&self) -> &[Exchange] {
         &self.exchanges
+    }
+
+    /// The exchanges, which another protocol goes on with.
+    pub fn take_exchanges(&mut self) -> Vec<Exchange> {
+        std::mem::take(&mut self.exchanges)
     }
 
     /// The exchanges, when nothing else is wanted any more.
@@ -216,6 +234,10 @@ impl Conversation {
                 } else {
                     Sight::Nothing
                 };
+                // After words in plain text, as with STARTTLS.
+                if sight == Sight::Tls && self.protocol != Protocol::Http1 && is_hello(bytes) {
+                    return self.tls(from, bytes);
+                }
                 let kind = match sight {
                     Sight::Request => Kind::Request,
                     Sight::Response => Kind::Response,
@@ -245,12 +267,6 @@ impl Conversation {
                 self.resume(from);
                 self.boundary(from, at, bytes, texts)
             }
-            State::Tls(mut tls) => {
-                let news = tls.feed(bytes);
-                self.lane_mut(from).state = State::Tls(tls);
-                self.tls_news(from, news);
-                bytes.len()
-            }
             State::Doubted => {
                 let lane = self.lane_mut(from);
                 match &mut lane.pending {
@@ -265,7 +281,7 @@ impl Conversation {
                 }
                 bytes.len()
             }
-            State::Foreign => bytes.len(),
+            State::Foreign => 0,
         }
     }
 
@@ -326,11 +342,7 @@ impl Conversation {
             }
             Sight::Preface => {
                 self.requester = Some((from, Certainty::Certain));
-                self.protocol = Protocol::Http2;
-                self.lanes
-                    .iter_mut()
-                    .for_each(|lane| lane.state = State::Foreign);
-                bytes.len()
+                self.hand_over(from, Protocol::Http2)
             }
             Sight::Tls => self.tls(from, bytes),
             Sight::Nothing => {
@@ -442,14 +454,17 @@ impl Conversation {
                 }
                 Sight::Request | Sight::LikeRequest => Kind::Request,
                 Sight::Response | Sight::LikeResponse => Kind::Response,
-                Sight::Preface | Sight::Tls => {
-                    // Both are decided by a handful of bytes: the ones that waited are of no weight.
-                    self.lane_mut(from).state = State::Boundary;
-                    let offset = std::mem::replace(&mut self.lane_mut(from).offset, start);
-                    let whole = std::mem::take(&mut pending.bytes);
-                    self.boundary(from, pending.first, &whole, texts);
-                    self.lane_mut(from).offset = offset;
-                    return room;
+                sight @ (Sight::Preface | Sight::Tls) => {
+                    let used = match sight {
+                        Sight::Tls => self.tls(from, &pending.bytes),
+                        _ => {
+                            self.requester = Some((from, Certainty::Certain));
+                            self.hand_over(from, Protocol::Http2)
+                        }
+                    };
+                    pending.bytes.truncate(before);
+                    self.lane_mut(from).pending = Some(pending);
+                    return used;
                 }
                 Sight::Nothing => {
                     self.no_message_at(from, pending.first, at, &pending.bytes, start);
@@ -534,11 +549,6 @@ impl Conversation {
                 }
                 self.extend(from, at, left_over, 0);
             }
-            State::Tls(mut tls) => {
-                let news = tls.skip(left_over);
-                self.lane_mut(from).state = State::Tls(tls);
-                self.tls_news(from, news);
-            }
         }
         self.lane_mut(from).advance(left_over);
     }
@@ -551,23 +561,34 @@ impl Conversation {
             Some(2) if hello => self.requester = Some((from.other(), Certainty::Certain)),
             _ => {}
         }
-        self.protocol = Protocol::Tls;
-        let mut tls = TlsLane::new();
-        let news = tls.feed(bytes);
-        self.lane_mut(from).state = State::Tls(tls);
-        self.tls_news(from, news);
-        bytes.len()
+        self.hand_over(from, Protocol::Tls)
     }
 
-    fn tls_news(&mut self, from: End, news: Option<TlsNews>) {
-        match news {
-            Some(TlsNews::Settled(after)) => {
-                let lane = self.lane_mut(from);
-                lane.settled = lane.settled.min(lane.offset.saturating_add(after as u64));
-            }
-            Some(TlsNews::Midstream) => self.lanes.iter_mut().for_each(|lane| lane.settled = 0),
-            None => {}
+    /// This direction speaks something else from here on; none of it was taken. The other one may still answer in plain
+    /// text, which tells the client that it called the wrong port.
+    fn hand_over(&mut self, from: End, protocol: Protocol) -> usize {
+        self.protocol = protocol;
+        self.lane_mut(from).state = State::Foreign;
+        0
+    }
+
+    /// Bytes at the beginning of what this direction was handed over to, which had waited here to be recognised, and
+    /// when the first of them was seen. They are not part of [`Conversation::heard`] any more.
+    #[must_use]
+    pub fn take_waiting(&mut self, from: End) -> Option<(Mark, Vec<u8>)> {
+        let lane = self.lane_mut(from);
+        if !matches!(lane.state, State::Foreign) {
+            return None;
         }
+        let pending = lane.pending.take()?;
+        lane.offset = lane.offset.saturating_sub(pending.bytes.len() as u64);
+        Some((pending.first, pending.bytes))
+    }
+
+    /// Payload bytes of one direction that were taken.
+    #[must_use]
+    pub fn heard(&self, from: End) -> u64 {
+        self.lane(from).offset
     }
 
     /// Says whether it is something else that is spoken, when nothing is proven.

@@ -1,7 +1,6 @@
 //! One direction of a conversation: how far it is, and what the next byte belongs to.
 
 use super::chunked::Chunks;
-use super::tls_stage::{NEVER, TlsLane};
 use crate::mark::Mark;
 
 /// No exchange.
@@ -27,10 +26,8 @@ pub(super) enum State {
     UntilClose,
     /// After a request that asked for another protocol, until the answer says which.
     Held,
-    /// Another protocol, agreed on or recognised; nothing is read any more.
+    /// Another protocol, agreed on or recognised; nothing is taken any more.
     Foreign,
-    /// TLS records.
-    Tls(TlsLane),
     /// Nobody knows. The next slice that begins with a proven start line ends it.
     Lost,
 }
@@ -62,8 +59,6 @@ pub(super) struct Lane {
     /// Payload bytes so far.
     pub(super) offset: u64,
     pub(super) pending: Option<Box<Pending>>,
-    /// Offset at which TLS went under the new keys.
-    pub(super) settled: u64,
     pub(super) state: State,
     /// The exchange whose message is being read; of the last one, when it was read.
     pub(super) exchange: u32,
@@ -76,7 +71,6 @@ impl Lane {
         Self {
             offset: 0,
             pending: None,
-            settled: NEVER,
             state: State::Boundary,
             exchange: NONE,
             clean: true,

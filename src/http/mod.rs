@@ -9,7 +9,8 @@
 //! heads, `framing.rs` and `chunked.rs` find where a body ends (RFC 9112 §6–7), `persistence.rs` what was promised
 //! about the connection (§9), `phase.rs` judges.
 //!
-//! Left out: HTTP/2, WebSocket frames and everything inside a tunnel; of TLS no more than how far the handshake came.
+//! Left out: HTTP/2, WebSocket frames, TLS and everything inside a tunnel. Where they begin is found here; the bytes are
+//! handed back.
 
 mod chunked;
 mod conversation;
@@ -28,7 +29,6 @@ mod reading;
 mod recognition;
 mod stream;
 mod text;
-mod tls_stage;
 
 #[cfg(test)]
 mod journeys;

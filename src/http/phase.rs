@@ -74,7 +74,6 @@ impl Reach {
 use super::conversation::{Conversation, Protocol};
 use super::exchange::{Exchange, Request, Response};
 use super::message::{Framing, Progress};
-use super::tls_stage::NEVER;
 use crate::side::End;
 
 /// What one end had seen of a message.
@@ -101,17 +100,6 @@ impl Conversation {
             return Phase::BeforeRequest;
         }
         let reach_of = |end: End| if end == closer { sent } else { received };
-        if self.protocol == Protocol::Tls {
-            let settled = |end: End| {
-                let at = self.lane(end).settled;
-                at != NEVER && reach_of(end).bytes >= at
-            };
-            return if settled(End::A) && settled(End::B) {
-                Phase::Opaque
-            } else {
-                Phase::TlsHandshake
-            };
-        }
         let Some((requester, _)) = self.requester else {
             let begun = End::BOTH
                 .into_iter()
@@ -437,38 +425,6 @@ mod tests {
         let phase = |received| talk.heard.phase_at(A, Reach::bytes(requests), received);
         assert_eq!(phase(Reach::bytes(responses)), Phase::ResponseBody);
         assert_eq!(phase(Reach::with_fin(responses)), Phase::After);
-    }
-
-    fn record(kind: u8, length: usize) -> Vec<u8> {
-        let hello = if length == 90 { 2 } else { 1 };
-        let mut bytes = vec![kind, 3, 3, (length >> 8) as u8, length as u8];
-        bytes.resize(5 + length, hello);
-        bytes
-    }
-
-    #[test]
-    fn tls_is_a_handshake_and_then_opaque() {
-        let hello = || talk().a(record(22, 200)).b(record(22, 90));
-        check(talk().a(record(22, 200)), Phase::TlsHandshake);
-        check(hello(), Phase::TlsHandshake);
-        check(hello().b(record(23, 900)), Phase::TlsHandshake);
-        check(
-            hello()
-                .b(record(23, 900))
-                .a(record(20, 1))
-                .a(record(23, 19)),
-            Phase::TlsHandshake,
-        );
-        check(
-            hello()
-                .b(record(23, 900))
-                .a(record(20, 1))
-                .a(record(23, 53)),
-            Phase::Opaque,
-        );
-        check(hello().a(record(21, 2)), Phase::TlsHandshake);
-        check(talk().b(record(23, 900)), Phase::Opaque);
-        assert_eq!(hello().heard.requester().map(|(end, _)| end), Some(A));
     }
 
     #[test]

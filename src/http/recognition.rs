@@ -17,7 +17,7 @@ const KNOWN: [&[u8]; 9] = [
     b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH",
 ];
 /// TLS record payload: 2^14 and room for expansion (RFC 5246 §6.2.3; RFC 8446 §5.2 has less).
-pub(super) const MAX_RECORD: usize = (1 << 14) + 2048;
+const MAX_RECORD: usize = (1 << 14) + 2048;
 
 /// What the first bytes of a message, or of a direction, are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,9 +163,16 @@ fn ends_in_version(line: &[u8]) -> bool {
         if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 
+/// Whether a TLS record holds a hello, as far as its first bytes tell.
+pub(super) fn is_hello(bytes: &[u8]) -> bool {
+    matches!(bytes, [22, 3, _, _, _, 1 | 2, ..])
+}
+
 fn tls(bytes: &[u8]) -> Sight {
     match bytes {
         [_] | [_, 3] | [_, 3, 0..=4] | [_, 3, 0..=4, _] => Sight::NotYet,
+        // The next byte says whose hello it is.
+        [22, 3, 0..=4, high, low] if (*high, *low) != (0, 0) => Sight::NotYet,
         [kind, 3, 0..=4, high, low, ..] => {
             let length = usize::from(u16::from_be_bytes([*high, *low]));
             let fits = match kind {

@@ -4,7 +4,8 @@
 //! that, its first application data. In TLS 1.3 everything after the hello is application data, alerts included; those
 //! are too small to be a Finished, and settle nothing. Certificates, versions and alerts are read elsewhere.
 
-use super::recognition::MAX_RECORD;
+/// Record payload: 2^14 and room for expansion (RFC 5246 §6.2.3; RFC 8446 §5.2 has less).
+const MAX_RECORD: usize = (1 << 14) + 2048;
 
 /// No position.
 pub(super) const NEVER: u64 = u64::MAX;

@@ -1,0 +1,309 @@
+//! Floor 6: what is spoken on one connection, layer upon layer.
+//!
+//! In: both directions' streams in order, as the TCP floor hands them over (slices, gaps, ends). Everything begins as a
+//! [`Conversation`], which finds by content what it is, on whatever port, and is the whole story of plain HTTP/1. What it
+//! does not speak it hands back, from the byte on where that begins; then a [`Speaker`] is put on top and has the rest:
+//! TLS, at once or after words in plain text (STARTTLS); HTTP/2 by its preface or an upgrade; WebSocket after a 101; after
+//! a CONNECT whatever is spoken in the tunnel, which is a [`Spoken`] of its own.
+//!
+//! Out: what the speakers found, and for every position in the TCP streams the phase that an end was in. A speaker counts
+//! from its own first byte; `Taken::since` says where in the TCP stream that lies. Of what TLS hides, once it is
+//! decrypted, a `Spoken` inside the TLS speaker will tell, which counts decrypted bytes.
+//!
+//! Plain HTTP/1 pays for all this with one branch per slice.
+
+use crate::certainty::Certainty;
+use crate::h2;
+use crate::http::{Conversation, Exchange, Phase, Protocol, Reach, Texts};
+use crate::mark::Mark;
+use crate::side::End;
+use crate::tls;
+use crate::websocket;
+
+/// What is spoken on one connection.
+#[derive(Debug, Default)]
+pub struct Spoken {
+    plain: Conversation,
+    taken: Option<Box<Taken>>,
+}
+
+/// What took over from plain HTTP/1, and where.
+#[derive(Debug)]
+struct Taken {
+    /// Offset in each direction's stream of the speaker's first byte.
+    since: [u64; 2],
+    owner: [Owner; 2],
+    speaker: Speaker,
+}
+
+/// Whose a direction's next bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// Its first byte since the change will tell.
+    Open,
+    /// The speaker's.
+    Speaker,
+    /// This direction goes on in plain text: the answer of a server that does not speak this protocol.
+    Plain,
+}
+
+/// What the speakers found, when nothing else is wanted any more. Halves are in the order of the ends.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// The exchanges in order of their requests.
+    pub exchanges: Vec<Exchange>,
+    /// What HTTP/2 says about its connection.
+    pub h2: Option<Box<h2::Facts>>,
+    /// What a WebSocket says about its end.
+    pub websocket: Option<Box<websocket::Facts>>,
+}
+
+/// Who understands what comes after the change.
+#[derive(Debug)]
+enum Speaker {
+    Tls(tls::Session),
+    Http2(Box<h2::Conversation>),
+    WebSocket(Box<websocket::Conversation>),
+    /// A tunnel through a proxy, and what is spoken in it.
+    Tunnel(Spoken),
+    /// A protocol that is only named.
+    Unread,
+}
+
+impl Spoken {
+    /// The next bytes of one direction, in order and without overlap. `bytes` is what was captured, `length` what was on
+    /// the wire: the rest was cut off by the snap length.
+    #[inline]
+    pub fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32, texts: &mut Texts) {
+        if let Some(taken) = &mut self.taken
+            && taken.takes(from, bytes)
+        {
+            taken.data(from, at, bytes, length, texts);
+            return;
+        }
+        let left = self.plain.data(from, at, bytes, length, texts);
+        if left > 0 {
+            let used = bytes.len().saturating_sub(left);
+            let rest = bytes.get(used..).unwrap_or_default();
+            let length = length.saturating_sub(u32::try_from(used).unwrap_or(u32::MAX));
+            self.hand_on(from, at, rest, length, texts);
+        }
+    }
+
+    /// The next `length` bytes of one direction were never captured.
+    pub fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+        match &mut self.taken {
+            Some(taken) if taken.owner[from.index()] != Owner::Plain => {
+                taken.owner[from.index()] = Owner::Speaker;
+                taken.gap(from, at, length, texts);
+            }
+            _ => self.plain.gap(from, at, length, texts),
+        }
+    }
+
+    /// The FIN of one direction, in order.
+    pub fn end(&mut self, from: End, texts: &mut Texts) {
+        self.plain.end(from, texts);
+        if let Some(taken) = &mut self.taken {
+            match &mut taken.speaker {
+                Speaker::Tunnel(inner) => inner.end(from, texts),
+                Speaker::Http2(h2) => h2.end(from, texts),
+                Speaker::WebSocket(websocket) => websocket.end(from, texts),
+                Speaker::Tls(_) | Speaker::Unread => {}
+            }
+        }
+    }
+
+    /// The connection is over: what waits for more bytes is read as far as it goes.
+    pub fn finish(&mut self, texts: &mut Texts) {
+        self.plain.finish(texts);
+        if let Some(taken) = &mut self.taken {
+            match &mut taken.speaker {
+                Speaker::Tunnel(inner) => inner.finish(texts),
+                Speaker::Http2(h2) => h2.finish(texts),
+                Speaker::WebSocket(websocket) => websocket.finish(texts),
+                Speaker::Tls(_) | Speaker::Unread => {}
+            }
+        }
+    }
+
+    /// What is spoken, or was agreed on.
+    #[must_use]
+    pub const fn protocol(&self) -> Protocol {
+        self.plain.protocol()
+    }
+
+    /// Who asks, by content.
+    #[must_use]
+    pub const fn requester(&self) -> Option<(End, Certainty)> {
+        self.plain.requester()
+    }
+
+    /// The exchanges in order of their requests.
+    #[must_use]
+    pub fn exchanges(&self) -> &[Exchange] {
+        match self.http2() {
+            Some(h2) => h2.exchanges(),
+            None => self.plain.exchanges(),
+        }
+    }
+
+    /// All that was found, when nothing else is wanted any more.
+    #[must_use]
+    pub fn into_heard(self) -> Heard {
+        let speaker = self.taken.map(|taken| taken.speaker);
+        match speaker {
+            Some(Speaker::Http2(h2)) => {
+                let (exchanges, facts) = h2.into_parts();
+                Heard {
+                    exchanges,
+                    h2: Some(Box::new(facts)),
+                    websocket: None,
+                }
+            }
+            Some(Speaker::WebSocket(websocket)) => Heard {
+                exchanges: self.plain.into_exchanges(),
+                h2: None,
+                websocket: Some(Box::new(websocket.into_facts())),
+            },
+            _ => Heard {
+                exchanges: self.plain.into_exchanges(),
+                ..Heard::default()
+            },
+        }
+    }
+
+    /// Exchanges that were let go because there were too many.
+    #[must_use]
+    pub fn let_go(&self) -> u64 {
+        let streams = self.http2().map_or(0, h2::Conversation::let_go);
+        self.plain.let_go().saturating_add(streams)
+    }
+
+    fn http2(&self) -> Option<&h2::Conversation> {
+        match &self.taken.as_ref()?.speaker {
+            Speaker::Http2(h2) => Some(h2),
+            _ => None,
+        }
+    }
+
+    /// In which phase `closer` was when it had sent and received this much of the TCP streams.
+    #[must_use]
+    pub fn phase_at(&self, closer: End, sent: Reach, received: Reach) -> Phase {
+        match &self.taken {
+            Some(taken) if sent.bytes > 0 || received.bytes > 0 => match &taken.speaker {
+                Speaker::Tls(session) => taken.phase_of_tls(session, closer, sent, received),
+                // Both count from the first byte of the connection.
+                Speaker::Http2(h2) => h2.phase_at(closer, sent, received),
+                Speaker::Tunnel(_) | Speaker::WebSocket(_) | Speaker::Unread => {
+                    self.plain.phase_at(closer, sent, received)
+                }
+            },
+            _ => self.plain.phase_at(closer, sent, received),
+        }
+    }
+
+    /// The rest is no HTTP/1: whoever understands it has it from here on.
+    #[cold]
+    fn hand_on(&mut self, from: End, at: Mark, bytes: &[u8], length: u32, texts: &mut Texts) {
+        let waited = self.plain.take_waiting(from);
+        let heard = End::BOTH.map(|end| self.plain.heard(end));
+        let asker = self.plain.requester().map_or(from, |(end, _)| end);
+        let taken = self.taken.get_or_insert_with(|| {
+            let (speaker, both) = match self.plain.protocol() {
+                Protocol::Http2 => {
+                    // What was agreed on by an upgrade begins with the request that asked for it.
+                    let before = self.plain.take_exchanges();
+                    let h2 = h2::Conversation::new(asker, heard);
+                    let h2 = if before.is_empty() {
+                        h2
+                    } else {
+                        h2.upgraded(before)
+                    };
+                    (Speaker::Http2(Box::new(h2)), true)
+                }
+                Protocol::Tls => (Speaker::Tls(tls::Session::new()), false),
+                Protocol::Tunnel => (Speaker::Tunnel(Self::default()), true),
+                Protocol::WebSocket => {
+                    let websocket = websocket::Conversation::new(asker, heard);
+                    (Speaker::WebSocket(Box::new(websocket)), true)
+                }
+                _ => (Speaker::Unread, false),
+            };
+            let other = if both { Owner::Speaker } else { Owner::Open };
+            Box::new(Taken {
+                since: heard,
+                owner: [other; 2],
+                speaker,
+            })
+        });
+        taken.owner[from.index()] = Owner::Speaker;
+        taken.since[from.index()] = heard[from.index()];
+        if let Some((first, bytes)) = waited {
+            taken.data(from, first, &bytes, bytes.len() as u32, texts);
+        }
+        taken.data(from, at, bytes, length, texts);
+    }
+}
+
+impl Taken {
+    /// Whether the next bytes of this direction are the speaker's.
+    fn takes(&mut self, from: End, bytes: &[u8]) -> bool {
+        let owner = &mut self.owner[from.index()];
+        if *owner == Owner::Open {
+            let claims = match &self.speaker {
+                Speaker::Tls(session) => session.claims(bytes),
+                Speaker::Http2(_)
+                | Speaker::WebSocket(_)
+                | Speaker::Tunnel(_)
+                | Speaker::Unread => true,
+            };
+            *owner = if claims { Owner::Speaker } else { Owner::Plain };
+        }
+        *owner == Owner::Speaker
+    }
+
+    fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32, texts: &mut Texts) {
+        match &mut self.speaker {
+            Speaker::Tls(session) => session.data(from, at, bytes, length),
+            Speaker::Http2(h2) => h2.data(from, at, bytes, length, texts),
+            Speaker::WebSocket(websocket) => websocket.data(from, at, bytes, length, texts),
+            Speaker::Tunnel(inner) => inner.data(from, at, bytes, length, texts),
+            Speaker::Unread => {}
+        }
+    }
+
+    fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+        match &mut self.speaker {
+            Speaker::Tls(session) => session.gap(from, length),
+            Speaker::Http2(h2) => h2.gap(from, at, length, texts),
+            Speaker::WebSocket(websocket) => websocket.gap(from, at, length, texts),
+            Speaker::Tunnel(inner) => inner.gap(from, at, length, texts),
+            Speaker::Unread => {}
+        }
+    }
+
+    /// A reach in the TCP stream of one direction, counted from the speaker's first byte.
+    fn inside(&self, end: End, reach: Reach) -> u64 {
+        reach.bytes.saturating_sub(self.since[end.index()])
+    }
+
+    fn phase_of_tls(
+        &self,
+        session: &tls::Session,
+        closer: End,
+        sent: Reach,
+        received: Reach,
+    ) -> Phase {
+        let settled = session.is_settled(closer, self.inside(closer, sent))
+            && session.is_settled(closer.other(), self.inside(closer.other(), received));
+        if settled {
+            Phase::Opaque
+        } else {
+            Phase::TlsHandshake
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

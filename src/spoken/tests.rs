@@ -1,0 +1,143 @@
+//! Who has which byte, whatever the slices.
+
+use super::*;
+use crate::mark::FrameNumber;
+use crate::side::End::{A, B};
+use crate::time::Timestamp;
+
+struct Talk {
+    heard: Spoken,
+    texts: Texts,
+    said: [Reach; 2],
+    line: u64,
+    slice: usize,
+}
+
+fn talk() -> Talk {
+    sliced(usize::MAX)
+}
+
+fn sliced(slice: usize) -> Talk {
+    Talk {
+        heard: Spoken::default(),
+        texts: Texts::new(),
+        said: [Reach::default(); 2],
+        line: 0,
+        slice,
+    }
+}
+
+impl Talk {
+    fn say(mut self, from: End, bytes: impl AsRef<[u8]>) -> Self {
+        let bytes = bytes.as_ref();
+        self.line += 1;
+        let at = Mark {
+            frame: FrameNumber(self.line),
+            time: Timestamp::from_nanos(self.line as i64 * 1_000_000),
+        };
+        for slice in bytes.chunks(self.slice) {
+            self.heard
+                .data(from, at, slice, slice.len() as u32, &mut self.texts);
+        }
+        self.said[from.index()].bytes += bytes.len() as u64;
+        self
+    }
+
+    fn a(self, bytes: impl AsRef<[u8]>) -> Self {
+        self.say(A, bytes)
+    }
+
+    fn b(self, bytes: impl AsRef<[u8]>) -> Self {
+        self.say(B, bytes)
+    }
+
+    fn phase(&self, closer: End) -> Phase {
+        let [a, b] = self.said;
+        let (sent, received) = if closer == A { (a, b) } else { (b, a) };
+        self.heard.phase_at(closer, sent, received)
+    }
+
+    #[track_caller]
+    fn check(mut self, phase: Phase) -> Self {
+        assert_eq!((self.phase(A), self.phase(B)), (phase, phase));
+        self.heard.finish(&mut self.texts);
+        assert_eq!((self.phase(A), self.phase(B)), (phase, phase), "finished");
+        self
+    }
+}
+
+fn record(kind: u8, length: usize) -> Vec<u8> {
+    let hello = if length == 90 { 2 } else { 1 };
+    let mut bytes = vec![kind, 3, 3, (length >> 8) as u8, length as u8];
+    bytes.resize(5 + length, hello);
+    bytes
+}
+
+#[test]
+fn tls_is_a_handshake_and_then_opaque() {
+    for slice in [1, 2, 3, 7, 100, usize::MAX] {
+        let hello = || sliced(slice).a(record(22, 200)).b(record(22, 90));
+        sliced(slice).a(record(22, 200)).check(Phase::TlsHandshake);
+        hello().check(Phase::TlsHandshake);
+        hello().b(record(23, 900)).check(Phase::TlsHandshake);
+        hello()
+            .b(record(23, 900))
+            .a(record(20, 1))
+            .a(record(23, 19))
+            .check(Phase::TlsHandshake);
+        hello()
+            .b(record(23, 900))
+            .a(record(20, 1))
+            .a(record(23, 53))
+            .check(Phase::Opaque);
+        hello().a(record(21, 2)).check(Phase::TlsHandshake);
+        let talk = hello();
+        assert_eq!(talk.heard.protocol(), Protocol::Tls);
+    }
+    talk().b(record(23, 900)).check(Phase::Opaque);
+    let both = talk().a(record(22, 200)).b(record(22, 90));
+    assert_eq!(both.heard.requester().map(|(end, _)| end), Some(A));
+}
+
+#[test]
+fn an_answer_in_plain_text_is_read() {
+    for slice in [1, 3, usize::MAX] {
+        let answer = "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno";
+        let talk = sliced(slice).a(record(22, 200)).b(answer);
+        let talk = talk.check(Phase::TlsHandshake);
+        assert_eq!(talk.heard.protocol(), Protocol::Tls);
+        let [exchange] = talk.heard.exchanges() else {
+            panic!("one exchange");
+        };
+        assert_eq!(exchange.status(), Some(400));
+    }
+}
+
+#[test]
+fn tls_begins_after_words_in_plain_text() {
+    let talk = talk()
+        .b("220 mail ESMTP\r\n")
+        .a("EHLO a\r\n")
+        .b("250 STARTTLS\r\n")
+        .a("STARTTLS\r\n")
+        .b("220 go\r\n");
+    assert_eq!(talk.phase(A), Phase::Opaque);
+    let talk = talk.a(record(22, 200)).check(Phase::TlsHandshake);
+    assert_eq!(talk.heard.protocol(), Protocol::Tls);
+    let talk = talk.b(record(22, 90)).b(record(23, 900));
+    let talk = talk.a(record(20, 1)).a(record(23, 53));
+    talk.check(Phase::Opaque);
+}
+
+#[test]
+fn a_tunnel_is_a_tunnel_whatever_is_in_it() {
+    let connect = "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n";
+    let talk = talk()
+        .a(connect)
+        .b("HTTP/1.1 200 OK\r\n\r\n")
+        .a(record(22, 200))
+        .b(record(22, 90));
+    let talk = talk.check(Phase::Tunnel);
+    assert_eq!(talk.heard.protocol(), Protocol::Tunnel);
+    assert_eq!(talk.heard.exchanges().len(), 1);
+}
