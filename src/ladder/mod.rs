@@ -37,6 +37,8 @@
 //! | `200 "body"`, `200 data 1000` | a response, complete with its length; the body as text, or so many bytes of filler |
 //! | `data 1000` | so many bytes of filler |
 //! | `"raw\r\n\x00"` | these bytes |
+//! | `h2 preface`, `h2 SETTINGS max=100`, `h2 HEADERS 1 GET /x END`, `h2 HEADERS 1 200`, `h2 DATA 1 500 END`, `h2 RST_STREAM 1 CANCEL`, `h2 GOAWAY 1 NO_ERROR "why"`, `h2 PING ACK`, `h2 WINDOW_UPDATE 0 9` | frames of HTTP/2 (RFC 9113 §6); `END` ends the stream |
+//! | `ws text 5`, `ws ping`, `ws pong`, `ws close 1001 "bye"` | frames of a WebSocket (RFC 6455 §5) |
 //! | `again` | the sender's last segment that took sequence numbers, once more |
 //! | `probe` | a keep-alive probe: nothing, at one before the next sequence number (RFC 9293 §3.8.4) |
 //! | `[…]` | what deviates, see below; several with spaces between them |
@@ -77,6 +79,7 @@ mod cell;
 mod escape;
 mod expectation;
 mod frames;
+mod layers;
 mod message;
 mod notation;
 mod numbers;
@@ -88,6 +91,7 @@ mod wording;
 
 pub use expectation::{Claim, Expectation, Found, Tally};
 pub use frames::{OwnedFrame, frames, to_pcap};
+pub use layers::{H2, H2Head, Ws, WsKind};
 pub use message::{Body, Field, Piece};
 pub use notation::{Cell, Deviations, Ladder, Line, MAX_PAYLOAD, Packet, Sends, Title, TitleSide};
 pub use parse::{ParseError, parse};

@@ -208,6 +208,8 @@ impl fmt::Display for Piece {
         let (body, fields) = match self {
             Self::Data(count) => return write!(f, "data {count}"),
             Self::Raw(bytes) => return Quoted(bytes).fmt(f),
+            Self::H2(frame) => return frame.fmt(f),
+            Self::Ws(frame) => return frame.fmt(f),
             Self::Request {
                 method,
                 target,
