@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::block::MAX_BLOCK;
 use super::facts::{Facts, FrameFault, FrameRule, MAX_FRAME_FAULTS, Mismatch};
-use super::frame::{self, HEADER, Header, PREFACE, kind};
+use super::frame::{HEADER, Header, PREFACE, kind};
 use super::lane::{Lane, State};
 use super::streams::Open;
 use crate::certainty::Certainty;
@@ -260,7 +260,7 @@ impl Conversation {
         }
         let header = Header::read(lane.header_bytes);
         let read = lane.header_bytes;
-        if is_first && !frame::begins(&read) {
+        if is_first && !header.is_likely(lane.max_frame) {
             let rest = bytes.get(take..).unwrap_or_default();
             let quote: Vec<u8> = read
                 .iter()
