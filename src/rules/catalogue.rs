@@ -12,7 +12,8 @@ use super::{
     connect_unanswered, connection_limit_queueing, connection_per_request, connection_refused,
     connection_unreachable, contradictory_connection_options, duplicate_connection_close,
     early_response_reset, early_tuple_reuse, ephemeral_port_pressure, ephemeral_ports_exhausted,
-    expect_continue_stall, fin_unanswered, gateway_timeout, half_close, half_close_taken_as_abort,
+    expect_continue_stall, fin_unanswered, gateway_timeout, h2_close_without_goaway, h2_goaway,
+    h2_preface_mismatch, h2_reset_burst, h2_reset_stream, half_close, half_close_taken_as_abort,
     happy_eyeballs_loser, health_probe, idle_state_lost, idle_timeout_close,
     keep_alive_promise_broken, keep_alive_race, keep_alive_race_risk, keep_alive_refused,
     keepalive_probes_unanswered, malformed_request, malformed_response, max_requests_close,
@@ -22,7 +23,7 @@ use super::{
     response_cut_short, response_end_unknown, retransmissions_exhausted,
     reuse_of_closed_connection, reuse_of_forgotten_connection, server_time_limit,
     simultaneous_close, syn_challenged, time_wait_on_client, time_wait_on_server,
-    time_wait_reuse_refused, time_wait_reused, unsolicited_response,
+    time_wait_reuse_refused, time_wait_reused, unsolicited_response, websocket_abnormal_close,
 };
 
 /// All rules, by name.
@@ -60,6 +61,11 @@ pub static CATALOGUE: &[&Rule] = &[
     &expect_continue_stall::RULE,
     &fin_unanswered::RULE,
     &gateway_timeout::RULE,
+    &h2_close_without_goaway::RULE,
+    &h2_goaway::RULE,
+    &h2_preface_mismatch::RULE,
+    &h2_reset_burst::RULE,
+    &h2_reset_stream::RULE,
     &half_close::RULE,
     &half_close_taken_as_abort::RULE,
     &happy_eyeballs_loser::RULE,
@@ -99,6 +105,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &time_wait_reuse_refused::RULE,
     &time_wait_reused::RULE,
     &unsolicited_response::RULE,
+    &websocket_abnormal_close::RULE,
 ];
 
 /// The rule with this name.
@@ -174,7 +181,7 @@ mod tests {
         for name in names {
             assert!(
                 name.bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
+                    .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')),
                 "{name}"
             );
             assert!(explain(name).is_some_and(|page| page.starts_with(name)));

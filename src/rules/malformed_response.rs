@@ -173,6 +173,10 @@ pub(super) fn message_of(exchange: &Exchange, who: Who) -> Option<&Message> {
 }
 
 fn check(connection: &Connection) -> Verdict {
+    // HTTP/2 where HTTP/1 was expected breaks no grammar: it is another one.
+    if super::h2_preface_mismatch::answered_in_frames(connection).is_some() {
+        return Verdict::Clear;
+    }
     let Some((severity, exchange, fault, count)) =
         worst(connection, Who::Server, |rule| weight(rule, Who::Server))
     else {

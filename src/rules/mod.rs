@@ -40,6 +40,11 @@ mod evaluate;
 mod expect_continue_stall;
 mod fin_unanswered;
 mod gateway_timeout;
+mod h2_close_without_goaway;
+mod h2_goaway;
+mod h2_preface_mismatch;
+mod h2_reset_burst;
+mod h2_reset_stream;
 mod half_close;
 mod half_close_taken_as_abort;
 mod happy_eyeballs_loser;
@@ -86,6 +91,7 @@ mod time_wait_reuse_refused;
 mod time_wait_reused;
 mod timers;
 mod unsolicited_response;
+mod websocket_abnormal_close;
 
 use std::net::IpAddr;
 
