@@ -195,6 +195,10 @@ fn fate(exchange: &Exchange) -> String {
         Some(message) if message.progress == Progress::Head => {
             "in the middle of the response head".to_owned()
         }
+        // Of frames that were not captured nobody knows how many there were.
+        Some(message) if message.progress == Progress::Unseen => {
+            format!("with {} body bytes at least", message.received())
+        }
         Some(message) => match exchange.response_expected() {
             Some(expected) => format!("with {} of {expected} body bytes", message.received()),
             None => format!("with {} body bytes", message.received()),

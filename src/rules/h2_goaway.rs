@@ -124,8 +124,12 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     let over = !matches!(connection.teardown.how, How::Open);
     // Those that the GOAWAY left a chance, and that had their end neither from an answer nor from a reset.
     let lost = streams(connection, |it| over && !it.is_settled());
-    let is_error = goaway.code != ErrorCode::NO_ERROR;
-    let severity = if is_error || (!lost.is_empty() && who == Who::Server) {
+    // Clients give INTERNAL_ERROR for whatever ends them; if nothing was lost by it, nobody was harmed.
+    let is_error = match who {
+        Who::Server => goaway.code != ErrorCode::NO_ERROR,
+        Who::Client => blames(goaway.code),
+    };
+    let severity = if is_error || !lost.is_empty() {
         Severity::Error
     } else {
         Severity::Note
@@ -183,6 +187,14 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     .about(connection)
 }
 
+/// Whether the code says that the other side is at fault (RFC 9113 §7).
+const fn blames(code: ErrorCode) -> bool {
+    !matches!(
+        code,
+        ErrorCode::NO_ERROR | ErrorCode::INTERNAL_ERROR | ErrorCode::CANCEL
+    )
+}
+
 fn streams(connection: &Connection, which: impl Fn(&Exchange) -> bool) -> Vec<&Exchange> {
     connection.exchanges.iter().filter(|it| which(it)).collect()
 }
@@ -217,6 +229,18 @@ mod tests {
             found.message
         );
         assert!(!found.message.contains('\x1b'), "{}", found.message);
+    }
+
+    #[test]
+    fn a_client_that_fails_when_all_is_over_harms_nobody() {
+        let severity = |code: &str| {
+            let text = format!(
+                "h2 HEADERS 1 GET / END -->\n<-- h2 HEADERS 1 204 END\nh2 GOAWAY 0 {code} FIN -->\n<-- FIN"
+            );
+            found(&text).expect("found").severity
+        };
+        assert_eq!(severity("INTERNAL_ERROR"), Severity::Note);
+        assert_eq!(severity("PROTOCOL_ERROR"), Severity::Error);
     }
 
     #[test]
