@@ -4,6 +4,7 @@
 //! `docs/usage.md` are made from the same definitions.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -27,6 +28,9 @@ pub struct Cli {
     /// The input, when no command is named.
     #[command(flatten)]
     pub read: Read,
+    /// How the screens are drawn.
+    #[command(flatten)]
+    pub screen: Screen,
 }
 
 const EXIT: &str = "Exit status: 0 done; 1 a finding was at least as bad as --fail-on; 2 the work could not be done.\n\
@@ -39,6 +43,10 @@ pub enum Command {
     Report(Report),
     /// Show one connection of a capture as a ladder: every packet, with both ends' states
     Ladder(Ladder),
+    /// Capture on a network interface and show what ends, and why
+    Live(Live),
+    /// List the interfaces that can be captured on, and what is missing
+    Interfaces,
     /// Print a rule's page, or what an error text, a code or a log line may mean on the wire
     Explain(Explain),
     /// List the rules, a line each
@@ -56,7 +64,7 @@ pub enum Command {
 }
 
 /// What to read and what to say about it: of every command that analyses captures.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Read {
     /// Captures to read, `-` for standard input; several are one timeline
     #[arg(value_name = "FILE", required = true)]
@@ -64,12 +72,38 @@ pub struct Read {
     /// Read only frames that this libpcap filter matches, such as 'host 10.0.0.1 and port 80'
     #[arg(long, value_name = "BPF")]
     pub filter: Option<String>,
+    /// Go on as the files or pipes grow: findings are printed as they come, and the report at Ctrl-C
+    #[arg(long)]
+    pub follow: bool,
+    /// What to say about it.
+    #[command(flatten)]
+    pub judging: Judging,
+}
+
+/// What to say about what was captured.
+#[derive(Args, Clone, Debug)]
+pub struct Judging {
     /// Report only what this rule finds; may be given again
     #[arg(long, value_name = "NAME")]
     pub rule: Vec<String>,
     /// Leave out what this rule finds; may be given again
     #[arg(long, value_name = "NAME")]
     pub ignore: Vec<String>,
+    /// Report only connections whose story fits this error: a text, a code, or a whole line from a log, whose time,
+    /// addresses and ports help to find the very connection
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub error: Option<String>,
+    /// Leave out the connections and findings that the lines of this file name, such as probes; what they match is
+    /// counted. Without it, .hangupignore in the working directory is used if there is one
+    #[arg(long, value_name = "PATH")]
+    pub ignore_file: Option<PathBuf>,
+    /// Use no .hangupignore
+    #[arg(long, conflicts_with = "ignore_file")]
+    pub no_ignore_file: bool,
+    /// Open TLS with the secrets of this key log, as programs write it where SSLKEYLOGFILE names one; may be given again.
+    /// Secrets inside a pcapng file are used by themselves
+    #[arg(long, value_name = "FILE")]
+    pub keylog: Vec<PathBuf>,
     /// Leave out findings that are less severe
     #[arg(long, value_name = "SEVERITY")]
     pub min_severity: Option<Severity>,
@@ -96,6 +130,32 @@ pub struct Read {
     pub threads: Option<u16>,
 }
 
+/// How the terminal's screens are drawn.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Screens")]
+pub struct Screen {
+    /// Draw with ASCII signs only
+    #[arg(long)]
+    pub ascii: bool,
+    /// What the terminal's background is like; the key t turns it
+    #[arg(long, value_name = "WHAT", default_value = "auto")]
+    pub theme: Background,
+    /// Leave the mouse to the terminal, so that it selects text
+    #[arg(long)]
+    pub no_mouse: bool,
+}
+
+/// `--theme`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Background {
+    /// As the environment says, else dark
+    Auto,
+    /// Dark
+    Dark,
+    /// Light
+    Light,
+}
+
 /// `hangup report`.
 #[derive(Args, Debug)]
 pub struct Report {
@@ -109,6 +169,76 @@ pub struct Report {
     #[arg(short, long)]
     pub format: Option<Format>,
 }
+
+/// `hangup live`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = PRIVILEGES)]
+pub struct Live {
+    /// A libpcap filter for what to capture, such as tcp port 80 [default: all frames]
+    #[arg(value_name = "FILTER")]
+    pub filter: Vec<String>,
+    /// The interface, `any` for all; `hangup interfaces` lists them [default: the first that is up and leads elsewhere]
+    #[arg(short, long, value_name = "IFACE")]
+    pub interface: Option<String>,
+    /// Print findings as they come instead of showing them on a screen, and a report at Ctrl-C
+    #[arg(long)]
+    pub headless: bool,
+    /// Stop after this time, such as 90s, 10m or 2h
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub duration: Option<Duration>,
+    /// Stop after so many packets
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub packets: Option<u64>,
+    /// Keep the packets in this pcapng file, which must not be there yet
+    #[arg(short, long, value_name = "OUT")]
+    pub write: Option<PathBuf>,
+    /// Begin the next file (OUT-00002) after this size, such as 100M
+    #[arg(long, value_name = "SIZE", value_parser = size, requires = "write")]
+    pub rotate_size: Option<u64>,
+    /// Begin the next file after this time
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "write")]
+    pub rotate_time: Option<Duration>,
+    /// How many of the files stay: the oldest are deleted
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), requires = "write")]
+    pub rotate_files: Option<u16>,
+    /// Flight recorder: hold the last packets in memory, up to this time, and write them to a file only when something is
+    /// found (OUT-00001, OUT-00002; OUT is hangup.pcapng unless -w says otherwise)
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with_all = ["rotate_size", "rotate_time"])]
+    pub keep: Option<Duration>,
+    /// How severe a finding has to be for that
+    #[arg(
+        long,
+        value_name = "SEVERITY",
+        default_value = "error",
+        requires = "keep"
+    )]
+    pub keep_severity: Severity,
+    /// Memory for the last packets, from which connections are shown and the flight recorder writes
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64M")]
+    pub memory: u64,
+    /// Bytes to capture of each packet
+    #[arg(long, value_name = "BYTES", default_value_t = 262_144, value_parser = clap::value_parser!(u32).range(64..=262_144))]
+    pub snaplen: u32,
+    /// Room in the kernel for packets that wait
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64M")]
+    pub buffer: u64,
+    /// Capture also what is not for this host
+    #[arg(long)]
+    pub promiscuous: bool,
+    /// Take each packet at once: shown a tenth of a second sooner, and dearer
+    #[arg(long)]
+    pub immediate: bool,
+    /// What to say about it.
+    #[command(flatten)]
+    pub judging: Judging,
+    /// How the screens are drawn.
+    #[command(flatten)]
+    pub screen: Screen,
+}
+
+const PRIVILEGES: &str = "Capturing needs root or CAP_NET_RAW. On Linux, once the interface is open, every capability is given up but the one by which\n\
+    root writes files (CAP_DAC_OVERRIDE, and only if root began it), no new ones can be had, and with Landlock files can be\n\
+    written only in the current directory and where -w points. Packets are read without any privilege.";
 
 /// `hangup ladder`.
 #[derive(Args, Debug)]
@@ -133,8 +263,8 @@ pub struct Ladder {
 /// `hangup explain`.
 #[derive(Args, Debug)]
 pub struct Explain {
-    /// A rule's name, or an error text, a code, a line from a log
-    #[arg(value_name = "RULE|TEXT", required = true, allow_hyphen_values = true)]
+    /// A rule's name, or an error text, a code, a line from a log; nothing: an overview
+    #[arg(value_name = "RULE|TEXT", allow_hyphen_values = true)]
     pub text: Vec<String>,
 }
 
@@ -235,6 +365,39 @@ fn ports(typed: &str) -> Result<(u16, u16), String> {
     })
 }
 
+/// `90s`, `10m`, `2h`, `500ms`; without a unit, seconds.
+fn time(typed: &str) -> Result<Duration, String> {
+    let digits = typed.trim_end_matches(char::is_alphabetic);
+    let millis: u64 = match &typed[digits.len()..] {
+        "ms" => 1,
+        "" | "s" => 1000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        _ => 0,
+    };
+    let number = digits.parse::<u64>().ok().filter(|it| *it > 0);
+    let total = number.and_then(|it| it.checked_mul(millis));
+    let total = total.filter(|it| *it > 0).map(Duration::from_millis);
+    total.ok_or_else(|| "write it as a number and ms, s, m or h, such as 90s".to_owned())
+}
+
+/// `100M`, `512K`, `2G`; without a unit, bytes.
+fn size(typed: &str) -> Result<u64, String> {
+    let digits = typed.trim_end_matches(char::is_alphabetic);
+    let shift = match typed[digits.len()..].to_ascii_uppercase().as_str() {
+        "" | "B" => Some(0),
+        "K" | "KB" | "KIB" => Some(10),
+        "M" | "MB" | "MIB" => Some(20),
+        "G" | "GB" | "GIB" => Some(30),
+        _ => None,
+    };
+    let number = digits.parse::<u64>().ok().filter(|it| *it > 0);
+    let total = number
+        .zip(shift)
+        .and_then(|(number, shift)| number.checked_mul(1 << shift));
+    total.ok_or_else(|| "write it as a number and K, M or G, such as 100M".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,13 +410,38 @@ mod tests {
     #[test]
     fn a_file_needs_no_command() {
         let cli = Cli::try_parse_from(["hangup", "a.pcap", "b.pcap", "--local"]).unwrap();
-        assert!(cli.command.is_none() && cli.read.local);
+        assert!(cli.command.is_none() && cli.read.judging.local);
         assert_eq!(cli.read.files.len(), 2);
         let cli = Cli::try_parse_from(["hangup", "report", "a.pcap", "-f", "json"]).unwrap();
         assert!(
             matches!(cli.command, Some(Command::Report(report)) if report.format == Some(Format::Json))
         );
         assert!(Cli::try_parse_from(["hangup", "report"]).is_err());
+    }
+
+    #[test]
+    fn times_and_sizes_have_units() {
+        assert_eq!(time("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(time("10m"), Ok(Duration::from_secs(600)));
+        assert_eq!(time("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(size("64M"), Ok(64 << 20));
+        assert_eq!(size("100"), Ok(100));
+        for wrong in ["", "s", "0s", "1y", "-1s", "1.5h", "99999999999999999999h"] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+        for wrong in ["", "M", "0", "1X", "99999999999G"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_filter_is_what_remains() {
+        let cli = Cli::try_parse_from(["hangup", "live", "-i", "lo", "tcp", "port", "80"]).unwrap();
+        let Some(Command::Live(live)) = cli.command else {
+            panic!("live")
+        };
+        assert_eq!(live.filter.join(" "), "tcp port 80");
+        assert!(Cli::try_parse_from(["hangup", "live", "--rotate-size", "1M"]).is_err());
     }
 
     #[test]

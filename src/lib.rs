@@ -16,13 +16,18 @@ pub mod engine;
 pub mod errors;
 pub mod escape;
 pub mod flow;
+pub mod h2;
 pub mod hosts;
 pub mod http;
+pub mod ignore;
 pub mod keys;
 pub mod knowledge;
 pub mod ladder;
 pub mod ledger;
 pub mod mark;
+pub mod names;
+pub mod prose;
+pub mod query;
 pub mod report;
 pub mod rules;
 #[cfg(feature = "cli")]
@@ -33,3 +38,7 @@ pub mod spoken;
 pub mod tcp;
 pub mod time;
 pub mod tls;
+pub mod transcript;
+#[cfg(feature = "ui")]
+pub mod ui;
+pub mod websocket;

@@ -5,11 +5,23 @@
 
 mod analysis;
 mod drawing;
+mod headless;
+#[cfg(feature = "live")]
+mod live;
+mod narrowing;
+#[cfg(feature = "live")]
+mod privileges;
 mod progress;
+#[cfg(feature = "ui")]
+mod screens;
+mod secrets;
+pub mod session;
+#[cfg(feature = "ui")]
+mod terminal;
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
@@ -17,8 +29,12 @@ use anyhow::{Context as _, Result, bail};
 use crate::cli::{self, Cli, Command};
 use crate::escape::escape;
 use crate::knowledge;
+use crate::ledger::Snapshot;
 use crate::report::{self, Shown, Zone};
 use crate::rules;
+
+use headless::Until;
+use session::Session;
 
 /// A finding was as bad as `--fail-on`.
 const FOUND: u8 = 1;
@@ -29,9 +45,17 @@ const FAILED: u8 = 2;
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
+        #[cfg(feature = "ui")]
+        None if terminal::is_there() => screens::on_files(&cli.read, &cli.screen),
         None => report_on(&cli.read, report::Format::Text, None),
         Some(Command::Report(asked)) => report(&asked),
         Some(Command::Ladder(asked)) => drawing::ladder(&asked).and_then(print),
+        #[cfg(feature = "live")]
+        Some(Command::Live(asked)) => live::live(&asked),
+        #[cfg(feature = "live")]
+        Some(Command::Interfaces) => live::interfaces(),
+        #[cfg(not(feature = "live"))]
+        Some(Command::Live(_) | Command::Interfaces) => without_libpcap(),
         Some(Command::Explain(asked)) => explain(&asked),
         Some(Command::Rules) => print(rules::catalogue()),
         Some(Command::Completions { shell }) => completions(shell),
@@ -78,29 +102,57 @@ fn report(asked: &cli::Report) -> Result<ExitCode> {
 
 fn report_on(asked: &cli::Read, format: report::Format, to: Option<&Path>) -> Result<ExitCode> {
     if let Some(path) = to {
-        spare_the_inputs(asked, path)?;
+        spare_the_inputs(&asked.files, path)?;
     }
-    let whole = match asked.connections {
+    if asked.follow {
+        return headless::follow(Session::of_files(asked)?, &Until::default(), &asked.judging);
+    }
+    let whole = match asked.judging.connections {
         Some(shown) => shown == cli::Shown::All,
         None => report::shows_all(format),
     };
-    let reading = analysis::read(asked, whole)?;
-    let options = report::Options {
+    let mut reading = analysis::read(asked, whole)?;
+    if matches!(format, report::Format::Text | report::Format::Markdown) {
+        reading.snapshot.drawn = drawing::pictures(asked, &reading.snapshot);
+    }
+    let options = options(&asked.judging, to.is_none());
+    write_report(&reading.snapshot, format, &options, to)?;
+    let bar = asked.judging.fail_on.map(analysis::severity);
+    let met = bar.is_some_and(|bar| reading.worst >= Some(bar));
+    Ok(if met {
+        ExitCode::from(FOUND)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// How a report is to look.
+fn options(asked: &cli::Judging, to_stdout: bool) -> report::Options {
+    report::Options {
         connections: asked.connections.map(|shown| match shown {
             cli::Shown::All => Shown::All,
             cli::Shown::Notable => Shown::Notable,
             cli::Shown::None => Shown::None,
         }),
-        color: wants_color(asked.color, to.is_none()),
+        color: wants_color(asked.color, to_stdout),
         zone: if asked.local {
             Zone::local()
         } else {
             Zone::UTC
         },
-    };
+    }
+}
+
+/// Writes a report to a file, or to standard output.
+fn write_report(
+    snapshot: &Snapshot,
+    format: report::Format,
+    options: &report::Options,
+    to: Option<&Path>,
+) -> Result<()> {
     let put = |out: &mut dyn Write| -> io::Result<()> {
         let mut out = BufWriter::with_capacity(1 << 16, out);
-        report::write(&reading.snapshot, format, &options, &mut out)?;
+        report::write(snapshot, format, options, &mut out)?;
         out.flush()
     };
     match to {
@@ -109,13 +161,7 @@ fn report_on(asked: &cli::Read, format: report::Format, to: Option<&Path>) -> Re
             .and_then(|mut file| put(&mut file))
             .with_context(|| format!("{}: the report cannot be written", path.display()))?,
     }
-    let bar = asked.fail_on.map(analysis::severity);
-    let met = bar.is_some_and(|bar| reading.worst >= Some(bar));
-    Ok(if met {
-        ExitCode::from(FOUND)
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(())
 }
 
 /// The format that a file's name asks for.
@@ -131,11 +177,11 @@ fn format_of(path: &Path) -> Option<cli::Format> {
 }
 
 /// Captures are evidence: a report never takes the place of one that it is made from.
-fn spare_the_inputs(asked: &cli::Read, output: &Path) -> Result<()> {
+fn spare_the_inputs(inputs: &[PathBuf], output: &Path) -> Result<()> {
     let Ok(output) = output.canonicalize() else {
         return Ok(());
     };
-    for input in &asked.files {
+    for input in inputs {
         if input.canonicalize().is_ok_and(|input| input == output) {
             bail!(
                 "{}: is one of the captures; write the report elsewhere",
@@ -157,6 +203,14 @@ fn wants_color(when: cli::Color, to_stdout: bool) -> bool {
             to_stdout && io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
         }
     }
+}
+
+#[cfg(not(feature = "live"))]
+fn without_libpcap() -> Result<ExitCode> {
+    bail!(
+        "this build has no libpcap to capture with (feature \"live\"); capture with another program: \
+         tcpdump -U -w - | hangup report --follow -"
+    )
 }
 
 fn print(text: impl AsRef<[u8]>) -> Result<ExitCode> {
@@ -190,11 +244,25 @@ fn man(command: Option<&str>) -> Result<ExitCode> {
 fn explain(asked: &cli::Explain) -> Result<ExitCode> {
     let text = asked.text.join(" ");
     let name = text.trim();
-    let page = rules::explain(name).or_else(|| report::explanation(&knowledge::explain(name)));
-    let Some(page) = page else {
-        bail!(
-            "{name:?} is no rule and no known error text or code; `hangup rules` lists the rules"
-        );
-    };
-    print(page)
+    if name.is_empty() {
+        return print(report::overview());
+    }
+    if let Some(page) = rules::explain(name) {
+        return print(page);
+    }
+    // One word with hyphens is a rule's name, with slips in it; words with blanks between them are a text first.
+    let alike = rules::alike(name);
+    let page = || report::explanation(&knowledge::explain(name));
+    let meant = alike.filter(|_| name.contains('-') && !name.contains(' '));
+    if let Some(page) = meant.and_then(rules::explain) {
+        return print(format!(
+            "(No rule is called {name:?}; this one is.)\n\n{page}"
+        ));
+    }
+    if let Some(page) = page().or_else(|| alike.and_then(rules::explain)) {
+        return print(page);
+    }
+    bail!(
+        "{name:?} is no rule and no known error text or code; `hangup explain` alone says what is known"
+    );
 }

@@ -99,10 +99,14 @@ fn every_capture_tells_what_its_recorder_expects() {
         let reading = analyse(&folder.join(row.file), row.range());
         let connections = &reading.snapshot.connections;
         let meant: Vec<&Connection> = match row.connection {
-            "all" => connections.iter().collect(),
+            "all" => connections.iter().map(|it| &**it).collect(),
             number => {
                 let number: usize = number.parse().expect("a number");
-                connections.get(number - 1).into_iter().collect()
+                connections
+                    .get(number - 1)
+                    .map(|it| &**it)
+                    .into_iter()
+                    .collect()
             }
         };
         if meant.is_empty() {

@@ -76,7 +76,8 @@ fn the_readme_shows_what_the_program_prints() {
     let page = fs::read_to_string("README.md").unwrap();
     let mut made = String::new();
     let mut pictures = 0;
-    let mut lines = page.lines();
+    let mut keys = 0;
+    let mut lines = page.lines().peekable();
     while let Some(line) = lines.next() {
         made += line;
         made.push('\n');
@@ -92,9 +93,45 @@ fn the_readme_shows_what_the_program_prints() {
             made += &format!("```text\n{}\n```\n", output(&arguments).trim_end());
             assert!(lines.by_ref().any(|line| line == "```"), "a picture ends");
         }
+        let screen = line.strip_prefix("<!-- screen: ");
+        if let Some(name) = screen.and_then(|it| it.strip_suffix(" -->")) {
+            pictures += 1;
+            made += &format!("```text\n{}\n```\n", snapshot(name));
+            assert!(lines.by_ref().any(|line| line == "```"), "a screen ends");
+        }
+        if line == "<!-- keys -->" {
+            keys += 1;
+            made += &key_table();
+            while lines.next_if(|line| line.starts_with('|')).is_some() {}
+        }
     }
-    assert!(pictures > 0);
+    assert!(pictures > 1 && keys == 1);
     in_step("README.md", &made);
+}
+
+/// What a test of the screens has seen.
+fn snapshot(name: &str) -> String {
+    let file = fs::read_to_string(format!("tests/snapshots/screens__{name}.snap")).unwrap();
+    let (_, screen) = file
+        .trim_start_matches("---\n")
+        .split_once("---\n")
+        .unwrap();
+    let screen = screen.strip_prefix("---\n").unwrap_or(screen);
+    screen.trim_end().to_owned()
+}
+
+#[cfg(feature = "ui")]
+fn key_table() -> String {
+    hangup::ui::keys::to_markdown()
+}
+
+/// Without the screens there is no table to compare with.
+#[cfg(not(feature = "ui"))]
+fn key_table() -> String {
+    let page = fs::read_to_string("README.md").unwrap();
+    let rows = page.lines().skip_while(|line| *line != "<!-- keys -->");
+    let rows = rows.skip(1).take_while(|line| line.starts_with('|'));
+    rows.map(|row| format!("{row}\n")).collect()
 }
 
 /// Every `hangup …` line shown to be typed is understood, and the files it names are there.

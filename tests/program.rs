@@ -72,6 +72,8 @@ fn the_exit_status_says_how_it_went() {
         (&["ladder", "-", "--connection", "1"], 2),
         (&["explain", "reset-before-response"], 0),
         (&["explain", "no-such-rule"], 2),
+        (&["explain", "reset-befor-respons"], 0),
+        (&["explain"], 0),
         (&["rules"], 0),
         (&["completions", "bash"], 0),
         (&["man"], 0),

@@ -23,6 +23,20 @@ pub enum CaptureError {
         /// What was found instead and what is read.
         reason: String,
     },
+    /// An interface cannot be captured on.
+    #[error("{interface}: {reason}")]
+    Live {
+        /// The interface.
+        interface: String,
+        /// Why not.
+        reason: String,
+    },
+    /// This program may not capture.
+    #[error("{interface}: capturing is not permitted")]
+    NotPermitted {
+        /// The interface.
+        interface: String,
+    },
     /// The BPF filter does not compile, or this build has no libpcap to compile it.
     #[error("filter {filter:?}: {reason}")]
     Filter {

@@ -74,6 +74,7 @@ pub(crate) struct Files {
     next_interface: u32,
     next_number: u64,
     chunk: usize,
+    stopped: bool,
 }
 
 /// A file that has been looked at and closed again.
@@ -107,6 +108,7 @@ impl Files {
             next_interface: 0,
             next_number: 1,
             chunk: chunk.unwrap_or(CHUNK),
+            stopped: false,
         };
         while let Some(input) = inputs.next() {
             let input = input?;
@@ -261,6 +263,9 @@ impl Files {
 impl Source for Files {
     fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
         batch.clear();
+        if self.stopped {
+            return Ok(Fill::End);
+        }
         if let Some(index) = self.lone() {
             if let Some(file) = &mut self.open[index] {
                 let summary = &mut self.summaries[index];
@@ -281,6 +286,10 @@ impl Source for Files {
             true => Fill::End,
             false => Fill::Frames,
         })
+    }
+
+    fn stop(&mut self) {
+        self.stopped = true;
     }
 
     fn lost(&self) -> Loss {

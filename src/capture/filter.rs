@@ -25,7 +25,7 @@ pub(crate) fn filtered(
 }
 
 #[cfg(feature = "live")]
-pub(crate) use bpf::filtered;
+pub(crate) use bpf::{complaint, filtered};
 
 #[cfg(feature = "live")]
 mod bpf {
@@ -98,6 +98,10 @@ mod bpf {
             }
         }
 
+        fn stop(&mut self) {
+            self.inner.stop();
+        }
+
         fn lost(&self) -> Loss {
             self.inner.lost()
         }
@@ -110,10 +114,53 @@ mod bpf {
     fn compile(expression: &str, link: LinkType) -> Result<BpfProgram, CaptureError> {
         let dead = Capture::dead(Linktype(dlt(link)));
         let program = dead.and_then(|dead| dead.compile(expression, true));
-        program.map_err(|error| CaptureError::Filter {
+        program.map_err(|error| complaint(expression, link, &error))
+    }
+
+    /// What is wrong with an expression, and at which word as far as that can be told.
+    pub(crate) fn complaint(expression: &str, link: LinkType, error: &pcap::Error) -> CaptureError {
+        let said = error.to_string();
+        let said = said.trim_start_matches("libpcap error: ");
+        let place = match wrong_word(expression, link) {
+            Some((number, word)) => format!("at word {number}, {word:?}"),
+            None => "at its end, where something is missing".to_owned(),
+        };
+        CaptureError::Filter {
             filter: expression.to_owned(),
-            reason: format!("on link type {}: {error}", link.0),
-        })
+            reason: format!("{place}: {said}"),
+        }
+    }
+
+    /// The first word after which no way of going on makes sense. libpcap does not say where it gave up; so this asks it
+    /// for ever longer beginnings, each with some ways to complete it.
+    fn wrong_word(expression: &str, link: LinkType) -> Option<(usize, String)> {
+        const WAYS: [&str; 9] = [
+            "",
+            "1",
+            "tcp",
+            "host 192.0.2.1",
+            "192.0.2.1",
+            "port 1",
+            "192.0.2.0/24",
+            "0 == 0",
+            "02:00:00:00:00:01",
+        ];
+        let dead = Capture::dead(Linktype(dlt(link))).ok()?;
+        let mut begun = String::new();
+        for (number, word) in (1..).zip(expression.split_whitespace()) {
+            begun.push_str(word);
+            let open = |bracket| begun.matches(bracket).count();
+            let close = ")".repeat(open('(').saturating_sub(open(')')));
+            let goes_on = |way: &&str| {
+                dead.compile(&format!("{begun} {way}{close}"), false)
+                    .is_ok()
+            };
+            if !WAYS.iter().any(goes_on) {
+                return Some((number, word.to_owned()));
+            }
+            begun.push(' ');
+        }
+        None
     }
 
     /// What libpcap calls a link type on this system. Files have numbers that are the same everywhere; a few of

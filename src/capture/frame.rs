@@ -194,6 +194,10 @@ pub trait Source: Send {
     /// far as it can.
     fn fill(&mut self, batch: &mut Batch) -> Result<Fill, super::CaptureError>;
 
+    /// No more is wanted than what it holds already: those frames, then [`Fill::End`]. What is still in a file is not
+    /// held.
+    fn stop(&mut self);
+
     /// Frames known to be lost so far.
     fn lost(&self) -> Loss;
 

@@ -3,26 +3,37 @@
 //! A [`Source`] fills [`Batch`]es: many frames in one buffer, so that the floors above borrow and never copy, and
 //! whole batches can cross to another thread. [`open`] reads files and pipes, one or several as one timeline.
 
+mod aside;
 mod classic;
 mod error;
 mod files;
 mod filter;
 mod foreign;
 mod frame;
+mod growing;
 mod input;
+#[cfg(feature = "live")]
+mod live;
 mod pcapng;
 mod pcapng_facts;
 mod reader;
+mod recent;
 mod record;
+mod recording;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use crate::mark::FrameNumber;
+pub use aside::aside;
 pub use error::CaptureError;
 pub use files::{OpenOptions, open, read};
 pub use frame::{Batch, Fill, Frame, LinkType, Loss, Source};
 pub use input::Input;
+#[cfg(feature = "live")]
+pub use live::{Found, LiveOptions, interfaces, live, usual};
+pub use recent::{Memory, Recent};
+pub use recording::{Recording, Rotation, numbered};
 pub use summary::{Damage, FileSummary, Interface, Secrets};
 pub use write::{PcapWriter, PcapngWriter};

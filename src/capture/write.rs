@@ -7,8 +7,10 @@
 
 use std::io::{self, Write};
 
-use super::frame::{Frame, LinkType};
-use super::pcapng::{BYTE_ORDER_MAGIC, ENHANCED_PACKET, INTERFACE_DESCRIPTION, SECTION_HEADER};
+use super::frame::{Frame, LinkType, Loss};
+use super::pcapng::{
+    BYTE_ORDER_MAGIC, ENHANCED_PACKET, INTERFACE_DESCRIPTION, INTERFACE_STATISTICS, SECTION_HEADER,
+};
 
 /// The option that holds a comment (draft-ietf-opsawg-pcapng §3.5).
 const COMMENT: u16 = 1;
@@ -76,6 +78,38 @@ impl<W: Write> PcapngWriter<W> {
             self.option(0, &[]);
         }
         self.finish_block(ENHANCED_PACKET)
+    }
+
+    /// Says what was never captured, on the first interface: the counters have one each, and who captures has one.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn lost(&mut self, lost: Loss) -> io::Result<()> {
+        if self.interfaces.is_empty() || lost == Loss::default() {
+            return Ok(());
+        }
+        self.number(0);
+        self.block.extend_from_slice(&[0; 8]); // when, not told
+        for (code, count) in [(5, lost.interface), (7, lost.kernel)] {
+            if let Some(count) = count {
+                self.option(code, &count.to_le_bytes());
+            }
+        }
+        self.option(0, &[]);
+        self.finish_block(INTERFACE_STATISTICS)
+    }
+
+    /// What it writes to.
+    pub const fn inner(&self) -> &W {
+        &self.to
+    }
+
+    /// Flushes.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
     }
 
     /// Flushes, and gives the writer back.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::record::{Connection, Opening, Roles, Who};
 use super::teardown::{By, How};
-use super::{Phase, Standing};
+use super::{Certainty, Phase, Standing};
 use crate::decode::{Context, Endpoint};
-use crate::http::{Exchange, Message, Protocol, Version};
+use crate::http::{Exchange, Message, Outcome, Progress, Protocol, Version};
 use crate::mark::Mark;
 use crate::time::Timestamp;
 
@@ -62,8 +62,14 @@ pub struct Brief {
     pub status: u16,
     /// Microseconds from the SYN to the end of the handshake; 0 if unknown.
     pub connected_after: u32,
-    /// What the last request asked for: a digest of method, host and target; 0 if unknown.
+    /// What the last request asked for: a digest of method, host and target; of TLS, of the server's name. 0 if unknown.
     pub asked: u32,
+    /// The name that the first request was addressed to, without its port: a digest ([`Brief::digest_name`]); 0 if unknown.
+    pub name: u32,
+    /// What the first and the last request asked for, and with how much of a body: digests; 0 if unknown.
+    pub retried: [u32; 2],
+    /// The last request got no whole answer, though the connection is over.
+    pub lost: Option<Lost>,
     /// Microseconds from the end of the last request to the first byte of its response, or to the close if that came first.
     pub waited: u32,
     /// Milliseconds of idleness before the close, after a complete response; 0 otherwise.
@@ -75,8 +81,18 @@ pub struct Brief {
     pub gave_way_after: Option<u32>,
     /// Time to live or hop limit of the client's first segment.
     pub client_ttl: u8,
+    /// Time to live or hop limit of the server's first segment.
+    pub server_ttl: u8,
     /// The client's state after its last segment.
     pub client_state: Standing,
+    /// The server's state after its last segment.
+    pub server_state: Standing,
+    /// Payload that each side sent, repetitions not counted.
+    pub bytes: [u64; 2],
+    /// What became of its exchanges.
+    pub outcomes: Outcomes,
+    /// How far the capture proves how it ended.
+    pub certainty: Certainty,
     /// What the roles rest on.
     pub roles: Roles,
     /// How it began.
@@ -91,6 +107,23 @@ pub struct Brief {
     pub orderly: bool,
     /// What was spoken.
     pub protocol: Protocol,
+}
+
+/// A request that got no whole answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lost {
+    /// Its method promises that twice is as good as once (RFC 9110 §9.2.2), or the server did not have all of it.
+    Harmless,
+    /// The server had all of it, and may have acted on it.
+    Had,
+}
+
+impl Brief {
+    /// The digest of a name, for [`Brief::name`].
+    #[must_use]
+    pub fn digest_name(name: &[u8]) -> u32 {
+        fnv(name.iter().map(u8::to_ascii_lowercase))
+    }
 }
 
 impl From<&Connection> for Brief {
@@ -140,12 +173,20 @@ impl From<&Connection> for Brief {
                 .unwrap_or(u16::MAX),
             reused_after: gaps(connection).max().map_or(0, millis),
             status: last.and_then(Exchange::status).unwrap_or(0),
-            asked: last.map_or(0, digest),
+            asked: last.map_or_else(|| asked_by_name(connection), digest),
+            name: connection.name().map_or(0, Brief::digest_name),
+            retried: [connection.exchanges.first(), last].map(|it| it.map_or(0, digest_with_body)),
+            lost: last.and_then(|last| lost(connection, last)),
             waited: last.map_or(0, |last| waited(connection, last)),
             idle: last.map_or(0, |last| idle(connection, last)),
             gave_way_after: gave_way(connection),
             client_ttl: connection.sent[client].ttl,
+            server_ttl: connection.sent[Who::Server as usize].ttl,
             client_state: connection.states[client],
+            server_state: connection.states[Who::Server as usize],
+            bytes: connection.sent.map(|sent| sent.bytes),
+            outcomes: Outcomes::of(connection),
+            certainty: connection.teardown.certainty,
             roles: connection.roles,
             opening: connection.opening,
             by: connection.teardown.by,
@@ -154,6 +195,27 @@ impl From<&Connection> for Brief {
             orderly: connection.teardown.orderly,
             protocol: connection.protocol,
         }
+    }
+}
+
+/// A set of outcomes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcomes(u8);
+
+impl Outcomes {
+    fn of(connection: &Connection) -> Self {
+        let ending = connection.teardown.ending();
+        let outcomes = connection
+            .exchanges
+            .iter()
+            .filter_map(|it| it.outcome(ending));
+        Self(outcomes.fold(0, |set, outcome| set | 1 << outcome as u8))
+    }
+
+    /// Whether it is among them.
+    #[must_use]
+    pub const fn has(self, outcome: Outcome) -> bool {
+        self.0 & 1 << outcome as u8 != 0
     }
 }
 
@@ -223,7 +285,7 @@ fn idle(connection: &Connection, last: &Exchange) -> u32 {
     }
 }
 
-/// FNV-1a: equal requests have equal digests, on every machine.
+/// Equal requests have equal digests (FNV-1a), on every machine.
 fn digest(exchange: &Exchange) -> u32 {
     let Some(request) = &exchange.request else {
         return 0;
@@ -235,16 +297,59 @@ fn digest(exchange: &Exchange) -> u32 {
         .host
         .as_ref()
         .map_or(&[][..], |host| host.as_bytes());
-    let parts = [
+    let parts: [&[u8]; 3] = [
         exchange.method().unwrap_or_default(),
         host,
         target.as_bytes(),
     ];
-    let mut hash = 0x811c_9dc5_u32;
-    for byte in parts.iter().flat_map(|part| part.iter().chain(b" ")) {
-        hash = (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+    fnv(parts
+        .into_iter()
+        .flat_map(|part| part.iter().chain(b" "))
+        .copied())
+}
+
+/// The digest of a request together with the length of its body.
+fn digest_with_body(exchange: &Exchange) -> u32 {
+    let Some(request) = exchange.request.as_ref() else {
+        return 0;
+    };
+    let asked = digest(exchange);
+    let body = request.message.received().to_be_bytes();
+    let whole = request.message.progress == Progress::Complete;
+    match (asked, whole) {
+        (0, _) | (_, false) => 0,
+        _ => fnv(asked.to_be_bytes().into_iter().chain(body)),
     }
+}
+
+/// The server's name in the ClientHello, as a digest.
+fn asked_by_name(connection: &Connection) -> u32 {
+    let hello = connection.tls.as_ref().and_then(|tls| tls.hello.as_ref());
+    let name = hello.and_then(|(_, hello)| hello.sni.as_deref());
+    name.map_or(0, |name| fnv(name.iter().copied()))
+}
+
+fn fnv(bytes: impl Iterator<Item = u8>) -> u32 {
+    let hash = bytes.fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
     hash.max(1)
+}
+
+/// What was lost with the last request, if it was.
+fn lost(connection: &Connection, last: &Exchange) -> Option<Lost> {
+    let request = last.request.as_ref()?;
+    let over = !matches!(connection.teardown.how, How::Open);
+    let whole = request.message.progress == Progress::Complete;
+    if last.is_complete() || !over || !whole {
+        return None;
+    }
+    let had = connection.sent[Who::Client as usize].acknowledged >= request.message.end();
+    Some(if had && !request.method.is_idempotent() {
+        Lost::Had
+    } else {
+        Lost::Harmless
+    })
 }
 
 #[cfg(test)]
@@ -253,6 +358,6 @@ mod tests {
 
     #[test]
     fn a_million_briefs_fit_into_memory() {
-        assert!(size_of::<Brief>() <= 192, "{}", size_of::<Brief>());
+        assert!(size_of::<Brief>() <= 224, "{}", size_of::<Brief>());
     }
 }

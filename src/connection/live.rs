@@ -8,10 +8,11 @@ use super::record::{Connection, Predecessor, Sent, Unanswered};
 use super::verdict::{self, Ended};
 use crate::decode::{Context, Endpoint, Flags, Quote, QuoteKind, Segment};
 use crate::http::{Protocol, Texts};
+use crate::keys::KeyRing;
 use crate::mark::Mark;
 use crate::side::End;
-use crate::spoken::Spoken;
-use crate::tcp::{Pair, Reader, Received, Standing};
+use crate::spoken::{Heard, Spoken};
+use crate::tcp::{CloseEvent, Pair, Reader, Received, Standing};
 
 /// What a segment is to a connection with the same addresses and ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub struct Limits {
 }
 
 /// A connection that is not settled yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Live {
     /// The endpoints, in the order of [`End`].
     pub(super) endpoints: [Endpoint; 2],
@@ -43,6 +44,8 @@ pub struct Live {
     pub(super) last: Mark,
     pub(super) pair: Pair,
     pub(super) spoken: Option<Box<Spoken>>,
+    /// What may open what TLS hides.
+    keys: Option<KeyRing>,
     pub(super) icmp: Option<Box<Quote>>,
     pub(super) predecessor: Option<Predecessor>,
     /// The connection before it spoke, while this one was opened.
@@ -93,10 +96,16 @@ impl Live {
             last: at,
             pair: Pair::new(),
             spoken: None,
+            keys: None,
             icmp: None,
             predecessor: predecessor.map(|remains| remains.before(segment.source)),
             challenge: None,
         }
+    }
+
+    /// Secrets that open what TLS hides, if there are any or more may come.
+    pub fn set_keys(&mut self, keys: &KeyRing) {
+        self.keys = keys.is_of_use().then(|| keys.clone());
     }
 
     /// What is to be remembered of it.
@@ -252,6 +261,7 @@ impl Live {
     pub fn segment(&mut self, from: End, segment: &Segment<'_>, texts: &mut Texts) -> Received {
         let mut streams = Streams {
             spoken: &mut self.spoken,
+            keys: self.keys.as_ref(),
             texts,
         };
         let received = self.pair.segment(from, segment, &mut streams);
@@ -274,6 +284,7 @@ impl Live {
     pub fn give_up_holes(&mut self, texts: &mut Texts) {
         let mut streams = Streams {
             spoken: &mut self.spoken,
+            keys: self.keys.as_ref(),
             texts,
         };
         self.pair.give_up_holes(self.last, &mut streams);
@@ -297,6 +308,7 @@ impl Live {
     pub fn settle(mut self, ended: Ended, texts: &mut Texts) -> Connection {
         let mut streams = Streams {
             spoken: &mut self.spoken,
+            keys: self.keys.as_ref(),
             texts,
         };
         self.pair.close(self.last, &mut streams);
@@ -313,10 +325,33 @@ impl Live {
             .spoken
             .as_ref()
             .map_or(Protocol::Unknown, |spoken| spoken.protocol());
-        let exchanges = self
+        // What was read under keys is counted in bytes of what was said, and so is how far either side was.
+        let inside = |end: End, bytes: u64| match &self.spoken {
+            Some(spoken) => spoken.inside(end, bytes),
+            None => bytes,
+        };
+        let close = |end: End, event: Option<CloseEvent>| {
+            event.map(|event| CloseEvent {
+                sent: inside(end, event.sent),
+                received: inside(end.other(), event.received),
+                ..event
+            })
+        };
+        let fin = ends.map(|end| close(end, self.pair.peer(end).fin()));
+        let reset = ends.map(|end| close(end, self.pair.peer(end).reset()));
+        let mut heard = self
             .spoken
             .take()
-            .map_or_else(Vec::new, |spoken| spoken.into_exchanges());
+            .map_or_else(Heard::default, |spoken| spoken.into_heard());
+        if verdict.client == End::B {
+            // The halves are put in the order of the roles.
+            if let Some(h2) = &mut heard.h2 {
+                h2.halves.reverse();
+            }
+            if let Some(websocket) = &mut heard.websocket {
+                websocket.halves.reverse();
+            }
+        }
         let client_syn = peers[0].syn();
         Connection {
             id: 0,
@@ -342,9 +377,9 @@ impl Live {
                 _ => peer.presumed(),
             }),
             time_wait: peers.map(|peer| peer.time_wait()),
-            fin: peers.map(|peer| peer.fin()),
+            fin,
             fin_acknowledged: peers.map(|peer| peer.fin_acknowledged()),
-            reset: peers.map(|peer| peer.reset()),
+            reset,
             protocol,
             sent: peers.map(|peer| {
                 let counts = peer.counts();
@@ -362,7 +397,12 @@ impl Live {
                 }
             }),
             last_data: peers.map(|peer| peer.top_time()),
-            exchanges: exchanges.into_boxed_slice(),
+            exchanges: heard.exchanges.into_boxed_slice(),
+            tls: heard
+                .tls
+                .map(|facts| Box::new(facts.seen_from(verdict.client))),
+            h2: heard.h2,
+            websocket: heard.websocket,
             icmp: self.icmp,
             oddities: peers.map(|peer| peer.oddities().into()),
             astray: peers.map(|peer| peer.astray()),
@@ -404,20 +444,23 @@ pub(super) fn acknowledged(stream: &crate::tcp::Stream) -> u64 {
 /// Hands the streams on to what is spoken on them, which is created with the first byte.
 struct Streams<'a> {
     spoken: &'a mut Option<Box<Spoken>>,
+    keys: Option<&'a KeyRing>,
     texts: &'a mut Texts,
 }
 
 impl Reader for Streams<'_> {
     #[inline]
     fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32) {
+        let keys = self.keys;
         self.spoken
-            .get_or_insert_default()
+            .get_or_insert_with(|| Spoken::boxed(keys))
             .data(from, at, bytes, length, self.texts);
     }
 
     fn gap(&mut self, from: End, at: Mark, length: u64) {
+        let keys = self.keys;
         self.spoken
-            .get_or_insert_default()
+            .get_or_insert_with(|| Spoken::boxed(keys))
             .gap(from, at, length, self.texts);
     }
 

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use super::{Certainty, Teardown};
 use crate::decode::{Context, Endpoint, Quote};
-use crate::http::{Exchange, Protocol};
+use crate::h2;
+use crate::http::{Exchange, Method, Protocol};
 use crate::mark::Mark;
 use crate::tcp::{CloseEvent, Odd, Standing};
 use crate::time::Timestamp;
+use crate::tls;
+use crate::websocket;
 
 /// How the connection began, as far as the capture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -182,6 +185,12 @@ pub struct Connection {
     pub last_data: [Mark; 2],
     /// What was asked and answered, in order of the requests.
     pub exchanges: Box<[Exchange]>,
+    /// What is told of TLS, where it is spoken, inside a tunnel too.
+    pub tls: Option<Box<tls::Facts>>,
+    /// What HTTP/2 said about the connection, if it was spoken.
+    pub h2: Option<Box<h2::Facts>>,
+    /// What a WebSocket said about its end, if it was one.
+    pub websocket: Option<Box<websocket::Facts>>,
     /// The ICMP error about it that decided something, else the first.
     pub icmp: Option<Box<Quote>>,
     /// Segments of each side with numbers that fit nothing.
@@ -195,6 +204,29 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// The name that the connection was opened for, without a port: that of the first `CONNECT`, of the ClientHello, or of the
+    /// first request's `Host` field.
+    #[must_use]
+    pub fn name(&self) -> Option<&[u8]> {
+        let hello = self.tls.as_ref().and_then(|tls| tls.hello.as_ref());
+        let sni = hello.and_then(|(_, hello)| hello.sni.as_deref());
+        let Some(request) = self.exchanges.first().and_then(|it| it.request.as_ref()) else {
+            return sni;
+        };
+        let whole = match request.method {
+            Method::Connect => request.target.as_ref(),
+            _ => request.host.as_ref(),
+        }?;
+        let bytes = whole.as_bytes();
+        let port = bytes.iter().rposition(|byte| *byte == b':');
+        let digits = port.filter(|at| {
+            let port = bytes.get(at + 1..).unwrap_or_default();
+            port.iter().all(u8::is_ascii_digit)
+        });
+        let name = bytes.get(..digits.unwrap_or(bytes.len()))?;
+        (!name.is_empty()).then_some(name)
+    }
+
     /// How long it was seen.
     #[must_use]
     pub fn lasted(&self) -> Duration {

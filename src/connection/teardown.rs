@@ -1,7 +1,7 @@
 //! Who hung up, how and when: the words of every verdict.
 
 use crate::certainty::Certainty;
-use crate::http::Phase;
+use crate::http::{Ending, Phase};
 use crate::mark::FrameNumber;
 use crate::tcp::ResetKind;
 use crate::time::Timestamp;
@@ -51,4 +51,18 @@ pub struct Teardown {
     pub certainty: Certainty,
     /// Both sides' bytes all arrived and nothing was owed.
     pub orderly: bool,
+}
+
+impl Teardown {
+    /// How the connection ended, as far as its exchanges care. When both began at once the server's close counts: the
+    /// client's could not have been known to it. A silence is no ending that anybody chose.
+    #[must_use]
+    pub const fn ending(&self) -> Ending {
+        match (self.by, self.how) {
+            (_, How::Open | How::Silence) | (By::Nobody, _) => Ending::Open,
+            (By::Client, _) => Ending::ByClient,
+            (_, How::Reset(_)) => Ending::ServerReset,
+            (_, How::Fin) => Ending::ServerFin,
+        }
+    }
 }

@@ -28,14 +28,17 @@ mod walk;
 mod wifi;
 
 use crate::capture::Frame;
+use crate::mark::Mark;
 
 use bytes::Bytes;
 use context::Contexts;
 use fragment::{Fragments, Whole};
-use walk::{Found, Layer, Rest, Walk};
+use walk::{Aside, Found, Layer, Rest, Walk};
 
 pub use fragment::FragmentCounts;
-pub use segment::{Context, Endpoint, Flags, Options, Quote, QuoteKind, Segment, TimestampOption};
+pub use segment::{
+    Context, Datagram, Endpoint, Flags, Options, Quote, QuoteKind, Segment, TimestampOption,
+};
 pub use skip::Skip;
 
 /// How many times a packet is reassembled or decompressed before its TCP header is found. Each tunnel may fragment
@@ -60,6 +63,8 @@ pub struct Decoder {
     whole: Vec<u8>,
     /// What of the last frame [`Decoder::decode_more`] can still read.
     rest: Option<Rest>,
+    /// Where in the last frame that was no segment a datagram lies that [`Decoder::datagram`] gives.
+    aside: Option<Aside>,
 }
 
 impl Decoder {
@@ -78,6 +83,9 @@ impl Decoder {
         let mut walk = Walk::new(frame, frame.data, &mut self.contexts);
         let found = walk.run(Layer::Link(frame.link));
         self.rest = walk.rest;
+        if found.is_err() {
+            self.aside = walk.aside;
+        }
         match found? {
             Found::Tcp => walk.segment(),
             Found::Quote(quote) => Ok(Decoded::Quote(quote)),
@@ -96,6 +104,21 @@ impl Decoder {
     pub fn decode_more<'a>(&'a mut self, frame: &Frame<'a>) -> Option<Result<Decoded<'a>, Skip>> {
         let rest = self.rest.take()?;
         Some(self.decode_rest(frame, rest))
+    }
+
+    /// The datagram of DNS in a frame of which [`Decoder::decode`] has just said that it holds no TCP.
+    pub fn datagram<'a>(&mut self, frame: &Frame<'a>) -> Option<Datagram<'a>> {
+        let aside = self.aside.take()?;
+        Some(Datagram {
+            mark: Mark {
+                frame: frame.number,
+                time: frame.time,
+            },
+            context: aside.context,
+            source: aside.source,
+            destination: aside.destination,
+            payload: frame.data.get(aside.start..)?.get(..aside.length)?,
+        })
     }
 
     /// The name of a tunnel path, such as `vxlan 42 10.0.0.1 - 10.0.0.2`; the endpoints stand in sorted order, since

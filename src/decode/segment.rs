@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::capture::FrameNumber;
+use crate::mark::Mark;
 use crate::seq::Seq;
 use crate::time::Timestamp;
 
@@ -173,6 +174,21 @@ impl Segment<'_> {
     pub const fn payload_seq(&self) -> Seq {
         self.seq.add(self.flags.has(Flags::SYN) as u32)
     }
+}
+
+/// A datagram of UDP to or from the port of DNS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Datagram<'a> {
+    /// Its frame.
+    pub mark: Mark,
+    /// The tunnel it came through.
+    pub context: Context,
+    /// Sender.
+    pub source: Endpoint,
+    /// Receiver.
+    pub destination: Endpoint,
+    /// What of it was captured.
+    pub payload: &'a [u8],
 }
 
 /// An ICMP error that quotes the head of a TCP segment.

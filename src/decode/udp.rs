@@ -3,13 +3,15 @@
 //! A port is a hint, so each header must also be possible. Sampled headers (sFlow) are left out on purpose: they are
 //! a report about packets elsewhere, not a connection that can be followed.
 
-use super::Skip;
 use super::ether::looks_like_ip;
 use super::fragment::Train;
 use super::tunnel::{carries_ethernet, nsh_next};
-use super::walk::{Layer, Step, Walk};
+use super::walk::{Aside, Layer, Step, Walk};
+use super::{Endpoint, Skip};
 
 const HEADER: usize = 8;
+/// The port of DNS.
+const DNS: u16 = 53;
 
 impl<'a> Walk<'a, '_> {
     pub(super) fn udp(&mut self) -> Result<Step<'a>, Skip> {
@@ -40,10 +42,41 @@ impl<'a> Walk<'a, '_> {
                 1701 => return self.l2tp(),
                 5247 => return self.capwap(),
                 4500 => return self.nat_traversal(),
+                DNS => {
+                    self.note_aside(source, destination);
+                    break;
+                }
                 _ => {}
             }
         }
         Err(Skip::NotTcp)
+    }
+
+    /// Remembers where the payload lies in the frame. One that was put together from fragments lies elsewhere.
+    #[cold]
+    fn note_aside(&mut self, source: u16, destination: u16) {
+        let frame = self.frame.data;
+        let Ok(payload) = self.bytes.after(HEADER) else {
+            return;
+        };
+        let place = |bytes: &[u8]| bytes.as_ptr() as usize;
+        let Some(start) = place(payload.data).checked_sub(place(frame)) else {
+            return;
+        };
+        let ends = (self.path.ip.source, self.path.ip.destination);
+        self.aside = (start < frame.len()).then_some(Aside {
+            start,
+            length: payload.data.len(),
+            context: self.path.context,
+            source: Endpoint {
+                ip: ends.0,
+                port: source,
+            },
+            destination: Endpoint {
+                ip: ends.1,
+                port: destination,
+            },
+        });
     }
 
     /// RFC 7348 §5; also with a group policy in the reserved bits.

@@ -69,6 +69,16 @@ pub(super) struct Rest {
     pub(super) path: Path,
 }
 
+/// A datagram that is no TCP and of use all the same.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Aside {
+    pub(super) start: usize,
+    pub(super) length: usize,
+    pub(super) context: Context,
+    pub(super) source: Endpoint,
+    pub(super) destination: Endpoint,
+}
+
 /// Where a walk ended well.
 #[derive(Debug)]
 pub(super) enum Found<'a> {
@@ -92,6 +102,7 @@ pub(super) struct Walk<'a, 'w> {
     pub(super) path: Path,
     pub(super) frame: &'w Frame<'w>,
     pub(super) rest: Option<Rest>,
+    pub(super) aside: Option<Aside>,
     contexts: &'w mut Contexts,
 }
 
@@ -118,6 +129,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             },
             frame,
             rest: None,
+            aside: None,
             contexts,
         }
     }
@@ -134,6 +146,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             path,
             frame,
             rest: None,
+            aside: None,
             contexts,
         }
     }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
+use super::glance::{Glance, Next, Observer, Outlook, Part};
 use super::partition::Partition;
 use super::{Analysis, PARTITIONS, Settings, Shelf, Stats, decode, key, partition};
 use crate::capture::{Batch, CaptureError, Fill, Source};
@@ -44,6 +45,8 @@ struct Load {
 
 enum Order {
     Load(Arc<Load>),
+    /// Show what there is; it is so late.
+    Show(Timestamp, Sender<Part>),
     Finish(Timestamp),
 }
 
@@ -53,6 +56,52 @@ pub(super) fn analyse(
     threads: usize,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Analysis, CaptureError> {
+    let (shelves, stats, outcome) = work(source, settings, threads, &mut Unseen(progress));
+    outcome.map(|()| Analysis::join(shelves, stats))
+}
+
+/// Reads a source to its end on this many threads, or until the observer has seen enough. Gives what there was after the
+/// last look, and the error if the source could not be read on.
+pub fn watched(
+    source: &mut dyn Source,
+    settings: &Settings,
+    threads: usize,
+    observer: &mut dyn Observer,
+) -> (Glance, Result<(), CaptureError>) {
+    let threads = threads.clamp(1, PARTITIONS);
+    let (shelves, mut stats, outcome) = work(source, settings, threads, observer);
+    let mut settled = super::Harvest::default();
+    for mut shelf in shelves {
+        stats.bounds.let_go += shelf.let_go;
+        stats.bounds.exchanges += shelf.exchanges_let_go;
+        settled.append(&mut shelf.clear());
+    }
+    let glance = Glance {
+        settled,
+        stats,
+        ..Glance::default()
+    };
+    (glance, outcome)
+}
+
+/// Only wants to know how far it is.
+struct Unseen<'a>(&'a mut dyn FnMut(u64));
+
+impl Observer for Unseen<'_> {
+    fn next(&mut self, frames: u64, _: &dyn Source) -> Next {
+        (self.0)(frames);
+        Next::GoOn
+    }
+
+    fn look(&mut self, _: Outlook) {}
+}
+
+fn work(
+    source: &mut dyn Source,
+    settings: &Settings,
+    threads: usize,
+    observer: &mut dyn Observer,
+) -> (Vec<Shelf>, Stats, Result<(), CaptureError>) {
     let (back, returned) = channel::<Arc<Load>>();
     std::thread::scope(|scope| {
         let mut orders = Vec::new();
@@ -71,7 +120,7 @@ pub(super) fn analyse(
             returned: &returned,
             made: 0,
         };
-        let outcome = lead.run(source, progress);
+        let outcome = lead.run(source, observer);
         let end = lead.stats.end();
         for order in &orders {
             // A follower that is gone has panicked; joining it says so.
@@ -93,7 +142,7 @@ pub(super) fn analyse(
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        outcome.map(|()| Analysis::join(shelves, stats))
+        (shelves, stats, outcome)
     })
 }
 
@@ -110,20 +159,42 @@ impl Lead<'_> {
     fn run(
         &mut self,
         source: &mut dyn Source,
-        progress: &mut dyn FnMut(u64),
+        observer: &mut dyn Observer,
     ) -> Result<(), CaptureError> {
+        let mut stopped = false;
         loop {
             let mut load = self.empty_load();
-            if source.fill(&mut load.batch)? == Fill::End {
-                return Ok(());
+            match source.fill(&mut load.batch)? {
+                Fill::Frames => {}
+                Fill::Idle(now) => self.stats.nothing(now),
+                Fill::End => return Ok(()),
             }
             self.decode(&mut load);
             let load = Arc::new(load);
             for order in self.orders {
                 let _ = order.send(Order::Load(Arc::clone(&load)));
             }
-            progress(self.stats.frames);
+            match observer.next(self.stats.frames, source) {
+                Next::GoOn => {}
+                Next::Look => observer.look(self.show()),
+                Next::Stop if stopped => {}
+                Next::Stop => {
+                    stopped = true;
+                    source.stop();
+                }
+            }
         }
+    }
+
+    /// Has every follower show what it has when it has done what it was sent so far.
+    fn show(&self) -> Outlook {
+        let (part, parts) = channel();
+        for order in self.orders {
+            let _ = order.send(Order::Show(self.stats.end(), part.clone()));
+        }
+        let mut stats = self.stats.clone();
+        stats.take_decoder(&self.decoder);
+        Outlook { parts, stats }
     }
 
     fn empty_load(&mut self) -> Load {
@@ -209,12 +280,16 @@ fn follow(
     // Partition p is the worker's if p % threads == worker; it stands at p / threads.
     let mut shares: Vec<(Partition, Shelf)> = (worker..PARTITIONS)
         .step_by(threads)
-        .map(|_| (Partition::new(), Shelf::new(&settings.keep)))
+        .map(|_| (Partition::new(&settings.keys), Shelf::new(settings)))
         .collect();
     let mut end = super::NEVER;
     for order in inbox {
         let load = match order {
             Order::Load(load) => load,
+            Order::Show(now, to) => {
+                let _ = to.send(show(&mut shares, now));
+                continue;
+            }
             Order::Finish(time) => {
                 end = time;
                 break;
@@ -238,4 +313,17 @@ fn follow(
             (shelf, sums)
         })
         .collect()
+}
+
+fn show(shares: &mut [(Partition, Shelf)], now: Timestamp) -> Part {
+    let mut all = Part::default();
+    for (part, shelf) in shares {
+        let mut beside = shelf.beside();
+        all.stats.add(part.show(now, &mut beside));
+        all.stats.bounds.let_go += beside.let_go;
+        all.stats.bounds.exchanges += beside.exchanges_let_go;
+        all.open.append(&mut beside.harvest);
+        all.settled.append(&mut shelf.clear());
+    }
+    all
 }

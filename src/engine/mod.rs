@@ -4,24 +4,36 @@
 //! addresses and ports, and partitions over threads: what comes out is the same to the byte on any number of threads, because the
 //! partitions are the same and their order is put right by frame numbers.
 
+mod close_up;
 mod crew;
+mod extract;
+mod glance;
 mod partition;
+mod roll;
 mod shelf;
 mod stats;
+
+use std::sync::Arc;
 
 use crate::capture::{CaptureError, Fill, Frame, Source};
 use crate::connection::{Brief, Connection};
 use crate::decode::{Decoded, Decoder, Segment, Skip};
 use crate::flow::FlowKey;
+use crate::keys::KeyRing;
 use crate::mark::Mark;
 use crate::side::End;
 use crate::tcp::Standing;
 use crate::time::Timestamp;
 
 use partition::Partition;
-use shelf::Shelf;
+use shelf::{Harvest, Shelf};
 
-pub use shelf::Keep;
+pub use close_up::{CloseUp, Step, close_up};
+pub use crew::watched;
+pub use extract::{ExtractError, extract};
+pub use glance::{Glance, Next, Observer, Outlook};
+pub use roll::Roll;
+pub use shelf::{Keep, Stay};
 pub use stats::{Bound, Stats};
 
 /// How many parts the flows are shared out over. Fixed, so that bounds bite at the same place on any machine; as many
@@ -34,6 +46,10 @@ pub(crate) const PARTITIONS: usize = 16;
 pub struct Settings {
     /// Which settled connections [`analyse`] keeps whole.
     pub keep: Keep,
+    /// Which connections stay when there are too many.
+    pub stay: Stay,
+    /// Secrets that open what TLS hides.
+    pub keys: KeyRing,
 }
 
 /// What the engine says.
@@ -99,7 +115,9 @@ impl Engine {
     pub fn new() -> Self {
         Self {
             decoder: Decoder::new(),
-            partitions: (0..PARTITIONS).map(|_| Partition::new()).collect(),
+            partitions: (0..PARTITIONS)
+                .map(|_| Partition::new(&KeyRing::default()))
+                .collect(),
             stats: Stats::default(),
         }
     }
@@ -131,7 +149,7 @@ pub struct Analysis {
     /// One line of each, in order of first frame: number `n` is `briefs[n - 1]`.
     pub briefs: Vec<Brief>,
     /// The whole record of those that are wanted ([`Settings::keep`]), in the same order, with their numbers.
-    pub connections: Vec<Connection>,
+    pub connections: Vec<Arc<Connection>>,
     /// What became of the frames.
     pub stats: Stats,
 }
@@ -143,20 +161,20 @@ impl Analysis {
         let mut connections = Vec::new();
         // One shelf after the other is emptied, so that nothing large is there twice; what is sorted then is the keys.
         for shelf in &mut shelves {
-            briefs.append(&mut shelf.briefs);
-            connections.append(&mut shelf.records);
+            briefs.append(&mut shelf.harvest.briefs);
+            connections.append(&mut shelf.harvest.records);
             stats.bounds.exchanges += shelf.exchanges_let_go;
         }
         drop(shelves);
         briefs.sort_by_cached_key(|brief: &Brief| brief.first.frame);
-        connections.sort_by_cached_key(|connection: &Connection| connection.first.frame);
+        connections.sort_by_cached_key(|connection: &Arc<Connection>| connection.first.frame);
         for (id, brief) in (1..).zip(&mut briefs) {
             brief.id = id;
         }
         let mut numbered = briefs.iter();
         for connection in &mut connections {
             let own = numbered.find(|brief| brief.first.frame >= connection.first.frame);
-            connection.id = own.map_or(0, |brief| brief.id);
+            Arc::make_mut(connection).id = own.map_or(0, |brief| brief.id);
         }
         Self {
             briefs,
@@ -191,7 +209,7 @@ fn alone(
     let mut decoder = Decoder::new();
     let mut stats = Stats::default();
     let mut shares: Vec<(Partition, Shelf)> = (0..PARTITIONS)
-        .map(|_| (Partition::new(), Shelf::new(&settings.keep)))
+        .map(|_| (Partition::new(&settings.keys), Shelf::new(settings)))
         .collect();
     let mut batch = crate::capture::Batch::default();
     while source.fill(&mut batch)? != Fill::End {
@@ -214,6 +232,9 @@ fn alone(
     Ok(Analysis::join(shelves, stats))
 }
 
+/// The port of DNS.
+const DNS: u16 = 53;
+
 /// Reads one frame, counts it, and hands on what it holds.
 #[inline]
 fn decode(
@@ -223,17 +244,29 @@ fn decode(
     mut take: impl FnMut(&Decoded<'_>),
 ) {
     stats.frame(frame.time);
-    match &decoder.decode(frame) {
+    let skipped = match &decoder.decode(frame) {
         Ok(decoded) => {
             if let Decoded::Segment(segment) = decoded {
                 stats.segment_kept(segment);
+                if segment.source.port == DNS || segment.destination.port == DNS {
+                    stats.lookups.segment(segment);
+                }
             }
             if let Decoded::Quote(_) = decoded {
                 stats.skip(Skip::IcmpError);
             }
             take(decoded);
+            None
         }
-        Err(skip) => stats.skip(*skip),
+        Err(skip) => {
+            stats.skip(*skip);
+            Some(*skip)
+        }
+    };
+    if skipped == Some(Skip::NotTcp)
+        && let Some(datagram) = decoder.datagram(frame)
+    {
+        stats.lookups.datagram(&datagram);
     }
     while let Some(more) = &decoder.decode_more(frame) {
         if let Ok(decoded @ Decoded::Segment(_)) = more {

@@ -13,6 +13,7 @@ use crate::connection::{Ended, Fit, Live, Remains};
 use crate::decode::{Decoded, Flags, Quote, Segment};
 use crate::flow::{FlowKey, Slot, Table};
 use crate::http::Texts;
+use crate::keys::KeyRing;
 use crate::mark::Mark;
 use crate::side::End;
 use crate::tcp::Received;
@@ -60,8 +61,9 @@ struct Embryo {
 
 impl Embryo {
     /// The connection that the SYN begins.
-    fn hatch(&self, texts: &mut Texts) -> Flow {
+    fn hatch(&self, keys: &KeyRing, texts: &mut Texts) -> Flow {
         let mut live = Box::new(Live::new(&self.syn, self.predecessor));
+        live.set_keys(keys);
         live.segment(End::A, &self.syn, texts);
         Flow {
             live,
@@ -96,6 +98,7 @@ impl Flow {
 pub(super) struct Partition {
     table: Table<Place>,
     texts: Texts,
+    keys: KeyRing,
     /// Bytes that wait behind holes.
     held: usize,
     /// Closed ones, in the order in which they closed, with their first segments to tell reuse.
@@ -108,8 +111,11 @@ pub(super) struct Partition {
 }
 
 impl Partition {
-    pub(super) fn new() -> Self {
-        Self::default()
+    pub(super) fn new(keys: &KeyRing) -> Self {
+        Self {
+            keys: keys.clone(),
+            ..Self::default()
+        }
     }
 
     /// What one frame held.
@@ -155,7 +161,8 @@ impl Partition {
                 (before, from)
             }
             (Fit::Fresh, _) => {
-                let fresh = Box::new(Live::new(segment, Some(flow.live.remains())));
+                let mut fresh = Box::new(Live::new(segment, Some(flow.live.remains())));
+                fresh.set_keys(&self.keys);
                 let old = std::mem::replace(&mut flow.live, fresh);
                 settled[0] = flow.before.take();
                 if old.is_over() {
@@ -226,7 +233,7 @@ impl Partition {
             if let Some(place) = self.table.at(slot)
                 && let Place::Embryo(embryo) = place
             {
-                *place = Place::Flow(embryo.hatch(&mut self.texts));
+                *place = Place::Flow(embryo.hatch(&self.keys, &mut self.texts));
             }
             return Some((slot, false));
         }
@@ -254,8 +261,10 @@ impl Partition {
             self.table.insert(key, Place::Embryo(Box::new(embryo)));
             return None;
         }
+        let mut live = Box::new(Live::new(segment, predecessor));
+        live.set_keys(&self.keys);
         let flow = Flow {
-            live: Box::new(Live::new(segment, predecessor)),
+            live,
             share,
             before: None,
             queued: false,
@@ -283,7 +292,7 @@ impl Partition {
             && let Some(place) = self.table.at(slot)
         {
             if let Place::Embryo(embryo) = place {
-                *place = Place::Flow(embryo.hatch(&mut self.texts));
+                *place = Place::Flow(embryo.hatch(&self.keys, &mut self.texts));
             }
             if let Place::Flow(flow) = place {
                 flow.live.quote(quote);
@@ -346,7 +355,7 @@ impl Partition {
     fn settle_place<S: Sink + ?Sized>(&mut self, place: Place, ended: Ended, sink: &mut S) {
         let flow = match place {
             Place::Flow(flow) => flow,
-            Place::Embryo(embryo) => embryo.hatch(&mut self.texts),
+            Place::Embryo(embryo) => embryo.hatch(&self.keys, &mut self.texts),
         };
         self.settle_flow(flow, ended, sink);
     }
@@ -365,6 +374,33 @@ impl Partition {
         self.stats.bounds.holes += limits.holes;
         self.stats.bounds.exchanges += limits.exchanges;
         sink.settled(live.settle(ended, &mut self.texts));
+    }
+
+    /// Shows what is open, as if the capture ended at `now`, and what was counted so far. Nothing is ended.
+    pub(super) fn show<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) -> Stats {
+        let mut stats = self.stats.clone();
+        let texts = &mut self.texts;
+        let mut settle = |live: &Live, ended, texts: &mut Texts| {
+            let limits = live.limits();
+            stats.bounds.holes += limits.holes;
+            stats.bounds.exchanges += limits.exchanges;
+            sink.settled(live.clone().settle(ended, texts));
+        };
+        for place in self.table.values() {
+            match place {
+                Place::Embryo(embryo) => {
+                    let flow = embryo.hatch(&self.keys, texts);
+                    settle(&flow.live, Ended::Capture(now), texts);
+                }
+                Place::Flow(flow) => {
+                    if let Some(before) = &flow.before {
+                        settle(before, Ended::Reused(flow.live.first().time), texts);
+                    }
+                    settle(&flow.live, Ended::Capture(now), texts);
+                }
+            }
+        }
+        stats
     }
 
     /// Settles everything; the capture ends at `end`.
@@ -441,7 +477,7 @@ mod tests {
     }
 
     fn run(segments: &[Segment<'_>]) -> (Vec<Connection>, Stats) {
-        let mut partition = Partition::new();
+        let mut partition = Partition::new(&KeyRing::default());
         let mut connections = Vec::new();
         for segment in segments {
             let key = FlowKey::new(segment.source, segment.destination, segment.context);

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-use super::{Event, Sink};
+use super::{Event, Settings, Sink};
 use crate::connection::{Brief, Connection, Opening};
 
-/// Connections of which a line is kept, on one shelf; sixteen times that in all: 327 680, under two hundred bytes each.
+/// Connections of which a line is kept, on one shelf; sixteen times that in all: 327 680, two hundred bytes each.
 const MAX_BRIEFS: usize = 20_480;
 /// Connections whose whole record is kept, on one shelf; sixteen times that in all: 327 680, half a kilobyte each,
 /// exchanges not counted.
@@ -39,28 +39,76 @@ impl std::fmt::Debug for Keep {
     }
 }
 
+/// Which connections stay when there are too many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stay {
+    /// Those that were settled first: for an input that has an end.
+    #[default]
+    First,
+    /// The latest: for one that may go on for ever. What has been taken off a shelf leaves room there; whoever takes it
+    /// has to forget.
+    Latest,
+}
+
+/// Connections, a line of each and the whole record of some, in no order.
+#[derive(Debug, Default)]
+pub(super) struct Harvest {
+    pub(super) briefs: Vec<Brief>,
+    pub(super) records: Vec<Arc<Connection>>,
+}
+
+impl Harvest {
+    pub(super) fn append(&mut self, other: &mut Self) {
+        self.briefs.append(&mut other.briefs);
+        self.records.append(&mut other.records);
+    }
+}
+
 /// What one partition has settled.
 #[derive(Debug)]
 pub(super) struct Shelf {
-    pub(super) keep: Keep,
-    pub(super) briefs: Vec<Brief>,
-    pub(super) records: Vec<Connection>,
+    keep: Keep,
+    stay: Stay,
+    pub(super) harvest: Harvest,
+    /// How much has been put here; what was taken off again counts while those that were first are to stay.
+    briefs: usize,
+    records: usize,
+    unanswered: usize,
+    exchanges: usize,
     pub(super) let_go: u64,
-    pub(super) exchanges: usize,
-    pub(super) unanswered: usize,
     pub(super) exchanges_let_go: u64,
 }
 
 impl Shelf {
-    pub(super) fn new(keep: &Keep) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         Self {
-            keep: keep.clone(),
-            briefs: Vec::new(),
-            records: Vec::new(),
-            let_go: 0,
-            exchanges: 0,
+            keep: settings.keep.clone(),
+            stay: settings.stay,
+            harvest: Harvest::default(),
+            briefs: 0,
+            records: 0,
             unanswered: 0,
+            exchanges: 0,
+            let_go: 0,
             exchanges_let_go: 0,
+        }
+    }
+
+    /// Takes off what is here.
+    pub(super) fn clear(&mut self) -> Harvest {
+        if self.stay == Stay::Latest {
+            (self.briefs, self.records) = (0, 0);
+            (self.unanswered, self.exchanges) = (0, 0);
+        }
+        std::mem::take(&mut self.harvest)
+    }
+
+    /// What the shelf would take in, beside what it has: another with the same wishes and nothing on it.
+    pub(super) fn beside(&self) -> Self {
+        Self {
+            keep: self.keep.clone(),
+            harvest: Harvest::default(),
+            ..*self
         }
     }
 }
@@ -73,17 +121,18 @@ impl Sink for Shelf {
     }
 
     fn settled(&mut self, mut connection: Connection) {
-        if self.briefs.len() >= MAX_BRIEFS {
+        if self.briefs >= MAX_BRIEFS {
             self.let_go += 1;
             return;
         }
-        self.briefs.push(Brief::from(&connection));
+        self.briefs += 1;
+        self.harvest.briefs.push(Brief::from(&connection));
         let wanted = match &self.keep {
             Keep::All => true,
             Keep::Only(wanted) => wanted(&connection),
         };
         if wanted {
-            if self.records.len() >= MAX_RECORDS {
+            if self.records >= MAX_RECORDS {
                 self.let_go += 1;
                 return;
             }
@@ -101,7 +150,8 @@ impl Sink for Shelf {
             } else {
                 self.exchanges += exchanges;
             }
-            self.records.push(connection);
+            self.records += 1;
+            self.harvest.records.push(Arc::new(connection));
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::NEVER;
 use crate::decode::{Decoder, Segment, Skip};
 use crate::mark::Mark;
+use crate::names::Lookups;
 use crate::time::Timestamp;
 
 /// A bound on what is kept, and how often it was hit.
@@ -12,6 +13,8 @@ pub struct Bound {
     pub forgotten: u64,
     /// Settled connections that were counted and not kept.
     pub let_go: u64,
+    /// Settled connections that were kept and then forgotten, the oldest first, for newer ones.
+    pub shed: u64,
     /// Segments that came so long after the end of their connection that it was settled already.
     pub stragglers: u64,
     /// Holes given up because too much was waiting behind them.
@@ -43,8 +46,12 @@ pub struct Stats {
     pub first_duplicate: Option<Mark>,
     /// Times of the earliest and the latest frame.
     pub span: Option<(Timestamp, Timestamp)>,
+    /// Until when nothing more came, where a source said so.
+    pub idle: Option<Timestamp>,
     /// Which bounds were hit.
     pub bounds: Bound,
+    /// Names that were looked up.
+    pub lookups: Lookups,
     /// Names of tunnels, by number; 0 is none.
     pub contexts: Vec<String>,
 }
@@ -77,12 +84,22 @@ impl Stats {
         });
     }
 
+    /// Nothing has come, and the clock stands at `now`.
+    pub(super) fn nothing(&mut self, now: Timestamp) {
+        if self.span.is_some() {
+            self.idle = Some(self.idle.map_or(now, |before| before.max(now)));
+        }
+    }
+
     pub(super) fn skip(&mut self, skip: Skip) {
         self.skipped[skip as usize] += 1;
     }
 
-    pub(super) fn end(&self) -> Timestamp {
-        self.span.map_or(NEVER, |(_, last)| last)
+    /// The moment up to which there was something to see.
+    #[must_use]
+    pub fn end(&self) -> Timestamp {
+        let last = self.span.map_or(NEVER, |(_, last)| last);
+        self.idle.map_or(last, |idle| idle.max(last))
     }
 
     pub(super) fn add(&mut self, other: Self) {

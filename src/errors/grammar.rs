@@ -54,6 +54,7 @@ fn in_response(fault: &Fault, exchange: &Exchange) -> Option<WireEvent> {
     use WireEvent as E;
     let has = |byte: u8| fault.bytes.as_bytes().contains(&byte);
     Some(match fault.rule {
+        F::StartLine if is_headless(fault, exchange) => E::Http09Response,
         F::StartLine => E::BadStatusLine,
         F::Status => E::BadStatusCode,
         F::Version => E::BadHttpVersion,
@@ -77,6 +78,18 @@ fn in_response(fault: &Fault, exchange: &Exchange) -> Option<WireEvent> {
         F::ExcessBytes => E::ExcessBody,
         _ => return None,
     })
+}
+
+/// All that came is this, no empty line in it ends a head, and its first line has no words: a body by itself, as before
+/// HTTP/1.0.
+fn is_headless(fault: &Fault, exchange: &Exchange) -> bool {
+    let bytes = fault.bytes.as_bytes();
+    let empty_line = |end: &[u8]| memchr::memmem::find(bytes, end).is_some();
+    let message = exchange.response.as_ref().map(|it| &it.message);
+    let all = message.is_some_and(|it| it.end().saturating_sub(it.start) <= bytes.len() as u64);
+    let line = bytes.split(|byte| *byte == b'\n').next();
+    let words = line.is_some_and(|line| line.contains(&b' '));
+    all && !words && !empty_line(b"\n\r\n") && !empty_line(b"\n\n")
 }
 
 fn has_unknown_coding(exchange: &Exchange) -> bool {

@@ -2,20 +2,30 @@
 //!
 //! What comes in is one settled [`Connection`]; what goes out is, for each side, the texts that its program prints,
 //! or the usual suspects' where no header names the program. `client` and `server` derive the wire events that each side's
-//! application met, in their order; `grammar` what a broken message is to its reader; `voice` who speaks. The texts
+//! application met, in their order; `h2` what streams were to the client; `grammar` what a broken message is to its reader;
+//! `voice` who speaks; `socket` what the system tells the program. The texts
 //! themselves are [`knowledge`](crate::knowledge).
 //!
 //! Only what one side *met* counts, which may differ from what happened: a server that closes in order is an error to a
 //! client that was just writing. A connection on which nothing was owed has no events. Left out, because the record does
-//! not hold it: alerts and certificates of TLS, streams of HTTP/2, Close frames of a WebSocket, contents of bodies.
+//! not hold it: alerts and certificates of TLS, contents of bodies.
 
+mod blank;
 mod client;
 mod grammar;
+mod h2;
+mod place;
+mod search;
 mod server;
+mod socket;
 mod voice;
 
 #[cfg(test)]
 mod tests;
+
+pub use blank::filled;
+pub use place::{Clock, Located};
+pub use search::{Grounds, Narrowed, Search};
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -23,6 +33,8 @@ use std::rc::Rc;
 use crate::connection::{Connection, Who};
 use crate::knowledge::{NamedBy, Prediction, Side, Speaker, WireEvent, texts_of};
 use voice::Voice;
+
+pub use socket::{SocketOutcome, socket, system};
 
 /// What one program will have in its log.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,8 @@ use super::grammar;
 use crate::connection::{By, Connection, How, Opening, Phase, ResetKind, Who};
 use crate::http::{Exchange, Framing, Progress, Protocol};
 use crate::knowledge::WireEvent;
+use crate::side::End;
+use crate::tls::Stage;
 
 /// Time limits of servers for one request are whole seconds and more; what fails sooner fails for another reason.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(5);
@@ -39,14 +41,25 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
     }
     match connection.protocol {
         Protocol::Tls => events.extend(tls(connection)),
-        Protocol::Http1 | Protocol::Unknown => http(connection, &mut events),
+        Protocol::Http1 | Protocol::Http2 | Protocol::Unknown => http(connection, &mut events),
         _ => {}
     }
     events
 }
 
 fn tls(connection: &Connection) -> Option<WireEvent> {
-    if connection.teardown.phase != Phase::TlsHandshake {
+    let facts = connection.tls.as_deref()?;
+    if facts.plain == Some(End::B) && facts.stage <= Stage::ClientHello {
+        return Some(WireEvent::TlsToPlain);
+    }
+    if let Some(alert) = facts.fatal() {
+        return match (alert.from, alert.code()) {
+            (End::A, Some(42..=48)) => Some(WireEvent::TlsClientRejectsCert),
+            (End::B, Some(70)) => Some(WireEvent::TlsClientTooOld),
+            _ => None,
+        };
+    }
+    if facts.stage >= Stage::Complete {
         return None;
     }
     match leaving(connection)? {
@@ -84,7 +97,7 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
             grammar::request(exchange, events);
         }
     }
-    let owed = connection.exchanges.iter().find(|it| !it.is_complete());
+    let owed = connection.exchanges.iter().find(|it| !it.is_settled());
     if connection.teardown.how == How::Silence {
         let sent = &connection.sent[Who::Server as usize];
         if sent.bytes > sent.acknowledged && sent.retransmitted >= REPEATED {

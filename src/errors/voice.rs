@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 
 use crate::connection::{Connection, Who};
 use crate::http::{Exchange, FieldName, Progress, Text};
-use crate::knowledge::{NamedBy, Side, Speaker, Stack, identify, inside};
+use crate::knowledge::{NamedBy, Product, Side, Speaker, Stack, identify, inside};
 
 /// Who speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +51,14 @@ impl Voice {
             Self::Known(stack) => Speaker::Known(stack),
             Self::Nameless => Speaker::Nameless,
             Self::Unheard => Speaker::Unheard,
+        }
+    }
+
+    /// The program, if a header names it.
+    pub(super) fn product(&self) -> Option<&'static Product> {
+        match self {
+            Self::Known(stack) => Some(stack.product),
+            Self::Nameless | Self::Unheard => None,
         }
     }
 

@@ -135,6 +135,11 @@ impl<T> Table<T> {
         }
     }
 
+    /// Everything, in the order of places.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter().flatten().map(|entry| &entry.value)
+    }
+
     /// Takes everything out, in the order of places.
     pub fn drain(&mut self) -> impl Iterator<Item = T> + '_ {
         self.index.clear();

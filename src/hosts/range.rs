@@ -1,6 +1,7 @@
 //! Which ports a client's system hands out: told, recognised, or no more than observed.
 
 use super::RangeBasis;
+use crate::knowledge::port_ranges;
 
 /// Linux, `net.ipv4.ip_local_port_range`.
 const LINUX: (u16, u16) = (32_768, 60_999);
@@ -58,9 +59,22 @@ impl PortsSeen {
             (true, _) => LINUX,
             (false, true) => DYNAMIC,
             (false, false) if fits(OLD_WINDOWS) => OLD_WINDOWS,
-            (false, false) => return ((self.low.min(self.high), self.high), RangeBasis::Observed),
+            (false, false) => match self.rarer() {
+                Some(range) => range,
+                None => return ((self.low.min(self.high), self.high), RangeBasis::Observed),
+            },
         };
         (range, RangeBasis::Default)
+    }
+
+    /// The default of a rarer system. They are so wide that much fits into them: the ports seen have to spread over most of it.
+    fn rarer(&self) -> Option<(u16, u16)> {
+        let width = |(low, high): (u16, u16)| high.saturating_sub(low);
+        let ranges = port_ranges().iter().map(|it| (it.low, it.high));
+        let fitting = ranges.filter(|range| range.0 <= self.low && self.high <= range.1);
+        let range = fitting.min_by_key(|range| width(*range))?;
+        let spread = u32::from(width((self.low, self.high))) * 4 >= u32::from(width(range)) * 3;
+        (self.connections >= PATTERN && spread).then_some(range)
     }
 }
 
@@ -85,6 +99,24 @@ mod tests {
         check(&[61_000], 64, DYNAMIC, Default);
         check(&[1025, 5000], 128, OLD_WINDOWS, Default);
         check(&[33_000, 61_000], 64, (33_000, 61_000), Observed);
+        check(
+            &[10_100, 20_000, 31_000, 44_001, 65_000],
+            64,
+            (10_000, 65_535),
+            Default,
+        );
+        check(
+            &[33_000, 40_001, 48_000, 60_000, 65_000],
+            64,
+            (32_768, 65_535),
+            Default,
+        );
+        check(
+            &[20_000, 20_001, 20_002, 20_003, 20_004],
+            64,
+            (20_000, 20_004),
+            Observed,
+        );
         check(&[1024], 64, (1024, 1024), Observed);
         check(&[80, 443], 64, (80, 443), Observed);
     }

@@ -65,6 +65,11 @@ impl Chunks {
         self.trailers
     }
 
+    /// What comes next is the size of a chunk: the one before, if there was one, is complete.
+    pub(super) fn between(&self) -> bool {
+        self.part == Part::Size && self.count == 0
+    }
+
     /// Passes over `length` bytes that nobody captured, if all of them are chunk data. Adds them to `data`.
     pub(super) fn skip(&mut self, length: u64, data: &mut u64) -> bool {
         if self.part != Part::Data || self.size < length {

@@ -43,7 +43,7 @@ pub enum Protocol {
 }
 
 /// The HTTP spoken on one TCP connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Conversation {
     pub(super) lanes: [Lane; 2],
     pub(super) exchanges: Vec<Exchange>,
@@ -133,6 +133,12 @@ impl Conversation {
     pub fn finish(&mut self, texts: &mut Texts) {
         for end in End::BOTH {
             self.give_up_head(end, Cut::Sender, texts);
+            if let State::Chunks(chunks) = self.lane(end).state
+                && !chunks.between()
+                && let Some(rare) = self.rare_head(end)
+            {
+                rare.within_chunk = true;
+            }
         }
         self.exchanges.shrink_to_fit();
     }
@@ -153,6 +159,11 @@ impl Conversation {
     #[must_use]
     pub fn exchanges(&self) -> &[Exchange] {
         &self.exchanges
+    }
+
+    /// The exchanges, which another protocol goes on with.
+    pub fn take_exchanges(&mut self) -> Vec<Exchange> {
+        std::mem::take(&mut self.exchanges)
     }
 
     /// The exchanges, when nothing else is wanted any more.
@@ -339,6 +350,10 @@ impl Conversation {
                 self.requester = Some((from, Certainty::Certain));
                 self.hand_over(from, Protocol::Http2)
             }
+            Sight::Settings => {
+                self.requester = Some((from.other(), Certainty::Certain));
+                self.hand_over(from, Protocol::Http2)
+            }
             Sight::Tls => self.tls(from, bytes),
             Sight::Nothing => {
                 self.no_message(from, at, bytes);
@@ -357,6 +372,7 @@ impl Conversation {
             Sight::Preface if role == Some(Kind::Response) || !self.exchanges.is_empty() => {
                 Sight::Nothing
             }
+            Sight::Settings if role.is_some() || self.lane(from).offset > 0 => Sight::Nothing,
             Sight::Request if role == Some(Kind::Response) => Sight::Nothing,
             // Of a response the first bytes are known.
             Sight::NotYet
@@ -461,7 +477,7 @@ impl Conversation {
                     self.lane_mut(from).pending = Some(pending);
                     return used;
                 }
-                Sight::Nothing => {
+                Sight::Settings | Sight::Nothing => {
                     self.no_message_at(from, pending.first, at, &pending.bytes, start);
                     return room;
                 }

@@ -192,6 +192,22 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// Takes a line that breaks off, if it names who speaks: as far as words in it are sure to be whole.
+    pub(super) fn name_in_part(&mut self, line: &'a [u8]) {
+        let mut halves = line.splitn(2, |byte| *byte == b':');
+        let (Some(name), Some(value)) = (halves.next(), halves.next()) else {
+            return;
+        };
+        let end = value.iter().rposition(|byte| b"/ .".contains(byte));
+        let whole = end.and_then(|end| value.get(..=end)).unwrap_or_default();
+        let whole = Some(whole.trim_ascii()).filter(|it| !it.is_empty());
+        if name.eq_ignore_ascii_case(b"user-agent") {
+            self.user_agent = self.user_agent.or(whole);
+        } else if name.eq_ignore_ascii_case(b"server") {
+            self.server = self.server.or(whole);
+        }
+    }
+
     fn connection(&mut self, value: &'a [u8], texts: &mut Texts) {
         let options = &mut self.connection;
         options.lines = options.lines.saturating_add(1);

@@ -82,7 +82,7 @@ pub(super) fn read<'a>(head: &'a [u8], kind: Kind, offset: u64, texts: &mut Text
     }
 }
 
-/// Reads what is there of a head: complete lines, and of the start line even a part.
+/// Reads what is there of a head: complete lines, of the start line even a part, and who speaks.
 pub(super) fn read_part<'a>(
     head: &'a [u8],
     kind: Kind,
@@ -93,13 +93,10 @@ pub(super) fn read_part<'a>(
         .iter()
         .rposition(|byte| *byte == b'\n')
         .map_or(0, |at| at + 1);
-    if complete > 0 {
-        return lenient(
-            head.get(..complete).unwrap_or_default(),
-            kind,
-            offset,
-            texts,
-        );
+    if let (Some(lines @ [_, ..]), Some(rest)) = (head.get(..complete), head.get(complete..)) {
+        let mut read = lenient(lines, kind, offset, texts);
+        read.facts.name_in_part(rest);
+        return read;
     }
     let mut read = Head::default();
     let mut words = head.split(|byte| *byte == b' ').peekable();
@@ -534,6 +531,20 @@ mod tests {
             (part.method, part.target),
             (&b"GET"[..], Some(&b"/index.html"[..]))
         );
+        let cut = |line: &str| {
+            let head = format!("GET / HTTP/1.1\r\nHost: x\r\n{line}");
+            let read = read_part(head.as_bytes(), Kind::Request, 0, &mut Texts::new());
+            read.facts
+                .user_agent
+                .map(|it| String::from_utf8_lossy(it).into_owned())
+        };
+        assert_eq!(
+            cut("User-Agent: python-httpx/0.2").as_deref(),
+            Some("python-httpx/0.")
+        );
+        assert_eq!(cut("User-Agent: node"), None, "it may go on as node-fetch");
+        assert_eq!(cut("User-Agen"), None);
+        assert_eq!(cut("X-User-Agent: curl/8"), None);
         let part = read_part(b"GET /index.ht", Kind::Request, 0, &mut texts);
         assert_eq!((part.method, part.target), (&b"GET"[..], None));
         let part = read_part(b"HTTP/1.1 404 Not", Kind::Response, 0, &mut texts);

@@ -42,7 +42,7 @@ pub(super) enum Cut {
 }
 
 /// A head that waits for more bytes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Pending {
     pub(super) bytes: Vec<u8>,
     /// So many bytes were searched for the end of the head.
@@ -54,7 +54,7 @@ pub(super) struct Pending {
 }
 
 /// One direction.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Lane {
     /// Payload bytes so far.
     pub(super) offset: u64,

@@ -167,10 +167,7 @@ mod tests {
                 format!("CLIENT_RANDOM {random} {short}"),
                 Err(LineError::Malformed),
             ),
-            (
-                format!("CLIENT_RANDOM {random}"),
-                Err(LineError::Malformed),
-            ),
+            (format!("CLIENT_RANDOM {random}"), Err(LineError::Malformed)),
             (
                 format!("CLIENT_RANDOM {random} {long} 00"),
                 Err(LineError::Malformed),

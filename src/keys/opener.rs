@@ -38,6 +38,18 @@ pub enum Closed {
     Unsupported,
 }
 
+impl Closed {
+    /// The word in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoSecret => "no-secret",
+            Self::WrongSecret => "wrong-secret",
+            Self::Unsupported => "unsupported-suite",
+        }
+    }
+}
+
 /// What a record protected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plain {
@@ -48,7 +60,7 @@ pub struct Plain {
 }
 
 /// Opens the records of one connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Opener {
     suite: Suite,
     era: Era,
@@ -56,7 +68,7 @@ pub struct Opener {
     sides: [Side; 2],
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Side {
     /// Under which keys the next record is; `None` while it is in the clear.
     now: Option<Stage>,
@@ -68,7 +80,7 @@ struct Side {
     lost: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Stage {
     kind: StageKind,
     protection: Option<Protection>,
@@ -405,7 +417,8 @@ impl Steps {
                 self.have += 1;
                 if self.have == self.header.len() {
                     let [_, high, middle, low] = self.header;
-                    self.left = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
+                    self.left =
+                        usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
                 }
             }
             if self.have == self.header.len() {

@@ -38,6 +38,7 @@ pub(super) enum Era {
 }
 
 /// The primitive, with its key.
+#[derive(Clone)]
 enum Cipher {
     Gcm128(Box<Aes128Gcm>),
     Gcm256(Box<Aes256Gcm>),
@@ -49,6 +50,7 @@ enum Cipher {
     Cbc(Box<Cbc>),
 }
 
+#[derive(Clone)]
 struct Cbc {
     key: Box<[u8]>,
     mac: MacHash,
@@ -59,6 +61,7 @@ struct Cbc {
 }
 
 /// Record protection under one key.
+#[derive(Clone)]
 pub(super) struct Protection {
     cipher: Cipher,
     era: Era,
@@ -108,9 +111,7 @@ impl Protection {
                 Cipher::Ccm256Short(Box::new(KeyInit::new_from_slice(key).ok()?))
             }
             Bulk::Ccm8 => Cipher::Ccm128Short(Box::new(KeyInit::new_from_slice(key).ok()?)),
-            Bulk::ChaCha20Poly1305 => {
-                Cipher::ChaCha(Box::new(KeyInit::new_from_slice(key).ok()?))
-            }
+            Bulk::ChaCha20Poly1305 => Cipher::ChaCha(Box::new(KeyInit::new_from_slice(key).ok()?)),
             Bulk::Cbc(mac) => Cipher::Cbc(Box::new(Cbc {
                 key: key.into(),
                 mac,
@@ -271,7 +272,12 @@ impl Cbc {
     }
 }
 
-fn verify<M: Mac + hmac::KeyInit>(key: &[u8], beside: &[u8], text: &[u8], mac: &[u8]) -> Option<()> {
+fn verify<M: Mac + hmac::KeyInit>(
+    key: &[u8],
+    beside: &[u8],
+    text: &[u8],
+    mac: &[u8],
+) -> Option<()> {
     let mut own = keyed::<M>(key);
     own.update(beside);
     own.update(text);

@@ -22,6 +22,13 @@ pub struct Secrets {
 }
 
 impl Secrets {
+    /// Whether they open a connection from the handshake on, in both directions.
+    #[must_use]
+    pub fn are_whole(&self) -> bool {
+        let both = |pair: &[Option<Secret>; 2]| pair.iter().all(Option::is_some);
+        self.master.is_some() || both(&self.handshake) && both(&self.traffic)
+    }
+
     fn put(&mut self, label: Label, secret: Secret) {
         let place = match label {
             Label::Master => &mut self.master,
@@ -48,16 +55,16 @@ impl Secrets {
             handshake,
             traffic,
         } = other;
-        let all = [
-            (&mut self.master, master),
-            (&mut self.early, early),
-        ];
+        let all = [(&mut self.master, master), (&mut self.early, early)];
         for (own, new) in all {
             if new.is_some() {
                 *own = new;
             }
         }
-        let pairs = [(&mut self.handshake, handshake), (&mut self.traffic, traffic)];
+        let pairs = [
+            (&mut self.handshake, handshake),
+            (&mut self.traffic, traffic),
+        ];
         for (own, new) in pairs {
             for (own, new) in own.iter_mut().zip(new) {
                 if new.is_some() {
@@ -154,6 +161,13 @@ impl KeyRing {
         found
     }
 
+    /// Whether it holds secrets, or may come to hold some.
+    #[must_use]
+    pub fn is_of_use(&self) -> bool {
+        let ring = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        ring.grows || !ring.sessions.is_empty()
+    }
+
     /// Whether it holds nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -211,11 +225,14 @@ mod tests {
             for piece in text.as_bytes().chunks(size) {
                 ring.read(piece, FrameNumber(0));
             }
-            ring.read(&line(3, "CLIENT_RANDOM").as_bytes()[..163], FrameNumber(0));
+            ring.read(&line(3, "CLIENT_RANDOM").as_bytes()[..175], FrameNumber(0));
             assert!(ring.find(&[3; 32], FrameNumber(1)).is_none());
             ring.end(FrameNumber(0));
             assert_eq!(ring.counts().secrets, 3, "{size}");
-            assert!(ring.find(&[1; 32], FrameNumber(1)).is_some_and(|it| it.master.is_some()));
+            assert!(
+                ring.find(&[1; 32], FrameNumber(1))
+                    .is_some_and(|it| it.master.is_some())
+            );
             assert!(ring.find(&[3; 32], FrameNumber(1)).is_some());
         }
     }

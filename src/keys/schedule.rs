@@ -94,7 +94,10 @@ mod tests {
 
     fn bytes(hex: &str) -> Vec<u8> {
         let digits: Vec<_> = hex.chars().filter_map(|it| it.to_digit(16)).collect();
-        digits.chunks(2).map(|it| (it[0] << 4 | it[1]) as u8).collect()
+        digits
+            .chunks(2)
+            .map(|it| (it[0] << 4 | it[1]) as u8)
+            .collect()
     }
 
     /// The published test vector of the TLS 1.2 PRF with SHA-256.
@@ -121,6 +124,10 @@ mod tests {
         let mut iv = [0; 12];
         expand_label(Hash::Sha256, &secret, b"iv", &mut iv).expect("long enough");
         assert_eq!(iv[..], bytes("5d313eb2671276ee13000b30")[..]);
-        assert_eq!(expand_label(Hash::Sha384, &secret, b"iv", &mut iv), None, "too short");
+        assert_eq!(
+            expand_label(Hash::Sha384, &secret, b"iv", &mut iv),
+            None,
+            "too short"
+        );
     }
 }

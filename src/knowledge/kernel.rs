@@ -88,7 +88,7 @@ impl SocketError {
 pub enum Stage {
     /// SYN-SENT.
     SynSent,
-    /// The peer's FIN has been received: CLOSE-WAIT, LAST-ACK, CLOSING.
+    /// The peer's FIN has been received, and the own one not been sent: CLOSE-WAIT.
     FinReceived,
     /// Any other state of a connection that stands.
     Open,

@@ -82,6 +82,8 @@ const LINE_WORDS: usize = 96;
 const LINES: usize = 48;
 /// Unknown words that are put right: a line with more of them is no misspelt text.
 const CORRECTIONS: usize = 8;
+/// Letters of a word that may be two.
+const LEAST_OF_TWO: usize = 6;
 /// The share of a known text that has to be there.
 const ENOUGH: f32 = 0.7;
 /// What a text of this weight or less says would fit anything: one common word.
@@ -256,6 +258,10 @@ impl Lexicon {
                 words.push(*known);
                 continue;
             }
+            if let Some(two) = self.two_in_one(&lower) {
+                words.extend(two);
+                continue;
+            }
             let corrected = if *corrections > 0 && lower.len() >= 4 {
                 *corrections -= 1;
                 self.corrected(&lower)
@@ -268,6 +274,20 @@ impl Lexicon {
             }
         }
         Line { words, unknown }
+    }
+
+    /// Two known words written as one: `timedout`, `hangup`.
+    fn two_in_one(&self, wrong: &str) -> Option<[Word; 2]> {
+        if wrong.len() < LEAST_OF_TWO {
+            return None;
+        }
+        let known = |part: &str| self.words.get(part).copied();
+        (2..wrong.len() - 1).find_map(|at| {
+            let (one, two) = wrong.split_at_checked(at)?;
+            // Two short ones make many a word by chance.
+            let long = one.len().max(two.len()) * 2 >= LEAST_OF_TWO + 2;
+            Some([known(one)?, known(two)?]).filter(|_| long)
+        })
     }
 
     fn corrected(&self, wrong: &str) -> Option<Word> {

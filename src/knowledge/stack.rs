@@ -218,7 +218,12 @@ fn from_user_agent(value: &str) -> Option<Stack> {
     {
         // `Apache-HttpClient/5.2.1 (Java/17.0.15)`; the two majors are two products.
         Some(_) => {
-            let version = version_after(value.get(17..)?);
+            let rest = value.get(17..)?;
+            // Broken off before the number that matters.
+            if rest == "/" {
+                return None;
+            }
+            let version = version_after(rest);
             let major = version.as_deref().and_then(|it| it.split('.').next());
             let name = if major == Some("4") {
                 "apache-httpclient-4"
@@ -366,6 +371,9 @@ mod tests {
             "Mozilla/4.0 (compatible; MSIE 6.0; MS Web Services Client Protocol 1.1.4322.573)",
             "dotnet-framework/1.1.4322.573",
         );
+        client("Apache-HttpClient/", "-");
+        client("Apache-HttpClient/4.", "apache-httpclient-4/4.");
+        client("python-httpx/", "httpx");
         client("MyService/2.0 (Java/17.0.15)", "-");
         client("MyApp/2.0 okhttp/4.12.0", "okhttp/4.12.0");
         client("nodeadly/1.0", "-");

@@ -277,8 +277,13 @@ fn facts_of(
     version: Option<&str>,
 ) -> Vec<&'static Fact> {
     let mut swallowed = Vec::new();
+    // Who waited until it gave up met no end of the stream, and says nothing of one.
+    let waited = events.contains(&WireEvent::BodyStalled);
     for event in events {
         let facts = facts_of_one(*event, side, product, version);
+        if waited && *event != WireEvent::BodyStalled && of_an_end(&facts, side, product, version) {
+            continue;
+        }
         if facts.iter().any(|it| it.text.is_some()) {
             return facts;
         }
@@ -287,6 +292,20 @@ fn facts_of(
         }
     }
     swallowed
+}
+
+/// Whether these are the texts of a body that a FIN cut short: a program that overlooks a fault says so once the FIN is there.
+fn of_an_end(
+    facts: &[&Fact],
+    side: Side,
+    product: &'static Product,
+    version: Option<&str>,
+) -> bool {
+    let ends = [WireEvent::FinInBodyLength, WireEvent::FinInChunk]
+        .map(|it| facts_of_one(it, side, product, version));
+    let mut texts = facts.iter().filter_map(|it| it.text).peekable();
+    texts.peek().is_some()
+        && texts.all(|text| ends.iter().flatten().any(|it| it.text == Some(text)))
 }
 
 fn facts_of_one(

@@ -2,8 +2,11 @@
 
 use std::str::FromStr;
 
+use super::layers::{H2, parse_h2, parse_ws};
+use super::lookup::Dns;
 use super::message::{Body, Field, METHODS, Piece};
 use super::notation::{Cell, Deviations, MAX_PAYLOAD, Sends};
+use super::secure::{Secure, SecureWord};
 use super::tokens::{Fault, Item, Placed, Token};
 
 /// Reads what one side says; `end` is where it would stand.
@@ -24,6 +27,14 @@ pub(super) fn parse_cell(tokens: &[Placed<'_>], end: usize) -> Result<Cell, Faul
             Token::Word("ACK") => cell.ack = true,
             Token::Word("again") => cell.sends = Sends::Again,
             Token::Word("probe") => cell.sends = Sends::Probe,
+            Token::Word("h2") => {
+                let frame = parse_h2(&mut rest).map_err(|what| (*at, what))?;
+                cell.payload.push(Piece::H2(frame));
+            }
+            Token::Word("ws") => {
+                let frame = parse_ws(&mut rest).map_err(|what| (*at, what))?;
+                cell.payload.push(Piece::Ws(frame));
+            }
             Token::Word("data") => {
                 let count = match rest.next() {
                     Some((_, Token::Word(word))) => {
@@ -42,9 +53,12 @@ pub(super) fn parse_cell(tokens: &[Placed<'_>], end: usize) -> Result<Cell, Faul
                     None => cell.payload.push(Piece::Data(count)),
                 }
             }
-            Token::Word(word) => cell
-                .payload
-                .push(message(word, &mut rest).map_err(|what| (*at, what))?),
+            Token::Word(word) => match Dns::parse(word, &mut rest) {
+                Some(dns) => cell.lookup = Some(dns.map_err(|what| (*at, what))?),
+                None => cell
+                    .payload
+                    .push(piece(word, &mut rest).map_err(|what| (*at, what))?),
+            },
             Token::String(bytes) => match unfilled(&mut cell) {
                 Some(body) => *body = Body::Bytes(bytes.clone()),
                 None => cell.payload.push(Piece::Raw(bytes.clone())),
@@ -55,6 +69,18 @@ pub(super) fn parse_cell(tokens: &[Placed<'_>], end: usize) -> Result<Cell, Faul
                 }
             }
         }
+    }
+    if cell.lookup.is_some() {
+        let alone = Cell {
+            lookup: cell.lookup.clone(),
+            ..Cell::default()
+        };
+        let what = "a lookup and its answer stand alone".to_owned();
+        return if cell == alone {
+            Ok(cell)
+        } else {
+            Err((*start, what))
+        };
     }
     let own = cell.syn || cell.fin || cell.rst || cell.ack || !cell.payload.is_empty();
     if (cell.sends == Sends::New) != own {
@@ -84,6 +110,23 @@ fn unfilled(cell: &mut Cell) -> Option<&mut Body> {
     }
 }
 
+fn piece<'a>(word: &str, rest: &mut impl Iterator<Item = &'a Placed<'a>>) -> Result<Piece, String> {
+    let number = match SecureWord::takes_number(word)
+        .then(|| rest.next())
+        .flatten()
+    {
+        Some((_, Token::Word(number))) => Some(*number),
+        _ => None,
+    };
+    match SecureWord::of(word, number) {
+        Some(found) => Ok(Piece::Tls(Secure {
+            word: found?,
+            items: Vec::new(),
+        })),
+        None => message(word, rest),
+    }
+}
+
 fn message<'a>(
     word: &str,
     rest: &mut impl Iterator<Item = &'a Placed<'a>>,
@@ -108,7 +151,7 @@ fn message<'a>(
     let status = status.ok_or_else(|| {
         format!(
             "{word:?}: known are SYN FIN RST ACK, requests such as GET /, a status such as 200, data N, \"raw\", \
-             again, probe"
+             again, probe, and of TLS ClientHello, ServerHello, Certificate, alert N, app N and their like"
         )
     })?;
     Ok(Piece::Response {
@@ -150,6 +193,10 @@ fn deviation(item: &Item, cell: &mut Cell) -> Result<(), Fault> {
 }
 
 fn http_field(item: &Item, cell: &mut Cell) -> Result<(), Fault> {
+    if let Some(Piece::Tls(secure)) = cell.payload.last_mut() {
+        secure.items.push((item.name.clone(), item.value.clone()));
+        return Ok(());
+    }
     let field = match (item.name.as_str(), &item.value) {
         ("close", None) => Field::Close,
         ("keep-alive", None) => Field::KeepAlive,
@@ -181,6 +228,15 @@ fn http_field(item: &Item, cell: &mut Cell) -> Result<(), Fault> {
     };
     match cell.payload.last_mut() {
         Some(Piece::Request { fields, .. } | Piece::Response { fields, .. }) => fields.push(field),
+        Some(Piece::H2(H2::Headers { fields, .. })) => match field {
+            Field::Line(name, value) => fields.push((name, value)),
+            _ => {
+                return Err((
+                    item.at,
+                    format!("{:?}: of HEADERS there is only name=value", item.name),
+                ));
+            }
+        },
         _ => {
             return Err((
                 item.at,

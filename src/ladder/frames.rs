@@ -7,12 +7,14 @@ use etherparse::{
     IpHeaders, IpNumber, Ipv4Header, Ipv6Header, PacketBuilder, TcpHeader, TcpOptions,
 };
 
+use super::lookup::Dns;
 use super::notation::{Cell, Ladder, Sends, Title, by_title};
 use super::numbers::{Header, Numbers};
 use crate::capture::{Frame, LinkType};
 use crate::connection::Who;
 use crate::decode::{Endpoint, Flags};
 use crate::mark::FrameNumber;
+use crate::names::Kind;
 use crate::time::Timestamp;
 
 /// When every ladder begins.
@@ -134,6 +136,8 @@ struct Wire {
     packets: [Vec<u8>; 2],
     /// The last IPv4 identification.
     id: [u16; 2],
+    /// The name that was asked for last.
+    asked: Option<(String, Kind)>,
 }
 
 impl Wire {
@@ -149,6 +153,7 @@ impl Wire {
             last: Default::default(),
             packets: Default::default(),
             id: [0x1000, 0x2000],
+            asked: None,
         }
     }
 
@@ -157,6 +162,11 @@ impl Wire {
         let me = who as usize;
         if let Some(code) = cell.deviations.unreachable {
             let bytes = self.unreachable(who, code);
+            let length = bytes.len() as u32;
+            return (bytes, length);
+        }
+        if let Some(lookup) = &cell.lookup {
+            let bytes = self.datagram(who, lookup);
             let length = bytes.len() as u32;
             return (bytes, length);
         }
@@ -173,7 +183,7 @@ impl Wire {
         let id = self.identify(who, cell, header);
         let mut bytes = Vec::with_capacity(80 + payload.len());
         let builder = PacketBuilder::ethernet2(mac(who), mac(who.other()))
-            .ip(self.ip_header(who, cell, id))
+            .ip(self.ip_header(who, cell, id, IpNumber::TCP))
             .tcp_header(self.tcp_header(who, cell, header, &payload));
         builder
             .write(&mut bytes, &payload)
@@ -190,6 +200,20 @@ impl Wire {
             self.last[me] = payload;
         }
         (bytes, length)
+    }
+
+    /// A datagram of UDP with a message of DNS.
+    fn datagram(&mut self, who: Who, lookup: &Dns) -> Vec<u8> {
+        let payload = lookup.bytes(&mut self.asked);
+        let [source, destination] = [who, who.other()].map(|who| self.ends[who as usize].port);
+        let ip = self.ip_header(who, &Cell::default(), 0, IpNumber::UDP);
+        let mut bytes = Vec::with_capacity(80 + payload.len());
+        PacketBuilder::ethernet2(mac(who), mac(who.other()))
+            .ip(ip)
+            .udp(source, destination)
+            .write(&mut bytes, &payload)
+            .expect("a vector takes everything, and a message of DNS is short");
+        bytes
     }
 
     /// An ICMP error about the other side's last packet: from the host itself if it has no such port, else from a router.
@@ -242,7 +266,7 @@ impl Wire {
         *id
     }
 
-    fn ip_header(&self, who: Who, cell: &Cell, id: u16) -> IpHeaders {
+    fn ip_header(&self, who: Who, cell: &Cell, id: u16, protocol: IpNumber) -> IpHeaders {
         let ttl = cell.deviations.ttl.unwrap_or(self.ttl[who as usize]);
         match (
             self.ends[who as usize].ip,
@@ -253,7 +277,7 @@ impl Wire {
                     identification: id,
                     dont_fragment: true,
                     time_to_live: ttl,
-                    protocol: IpNumber::TCP,
+                    protocol,
                     source: source.octets(),
                     destination: destination.octets(),
                     ..Ipv4Header::default()
@@ -267,7 +291,7 @@ impl Wire {
                 };
                 IpHeaders::Ipv6(
                     Ipv6Header {
-                        next_header: IpNumber::TCP,
+                        next_header: protocol,
                         hop_limit: ttl,
                         source: octets(source),
                         destination: octets(destination),

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::expectation::Expectation;
+use super::lookup::Dns;
 use super::message::Piece;
 use crate::connection::{Standing, Who};
 use crate::decode::Endpoint;
@@ -129,6 +130,8 @@ pub struct Cell {
     pub ack: bool,
     /// Payload, in order.
     pub payload: Vec<Piece>,
+    /// Instead of a segment, a lookup of a name; stands alone.
+    pub lookup: Option<Dns>,
     /// What does not go by itself.
     pub deviations: Deviations,
 }

@@ -162,6 +162,9 @@ impl fmt::Display for Seconds {
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(lookup) = &self.lookup {
+            return lookup.fmt(f);
+        }
         let mut words: Vec<String> = Vec::new();
         match self.sends {
             Sends::Again => words.push("again".to_owned()),
@@ -208,6 +211,19 @@ impl fmt::Display for Piece {
         let (body, fields) = match self {
             Self::Data(count) => return write!(f, "data {count}"),
             Self::Raw(bytes) => return Quoted(bytes).fmt(f),
+            Self::Tls(secure) => {
+                write!(f, "{}", secure.word)?;
+                if secure.items.is_empty() {
+                    return Ok(());
+                }
+                let items = secure.items.iter().map(|(name, value)| match value {
+                    Some(value) => format!("{name}={}", Word(value)),
+                    None => name.clone(),
+                });
+                return write!(f, " [{}]", items.collect::<Vec<_>>().join(" "));
+            }
+            Self::H2(frame) => return frame.fmt(f),
+            Self::Ws(frame) => return frame.fmt(f),
             Self::Request {
                 method,
                 target,
@@ -260,6 +276,7 @@ mod tests {
 
     use super::*;
     use crate::connection::{Standing, State};
+    use crate::ladder::lookup::Dns;
     use crate::ladder::message::METHODS;
     use crate::ladder::parse;
 
@@ -370,6 +387,7 @@ mod tests {
                 rst,
                 ack,
                 payload,
+                lookup: None,
                 deviations,
             });
         let other = (any::<bool>(), deviations).prop_map(|(again, deviations)| Cell {
@@ -377,7 +395,19 @@ mod tests {
             deviations,
             ..Cell::default()
         });
-        prop_oneof![3 => own, 1 => other]
+        let ask = ("[a-z]{1,9}(\\.[a-z]{1,9})?", any::<bool>())
+            .prop_map(|(name, six)| Dns::Ask { name, six });
+        let answer = prop_oneof![
+            Just((0, None)),
+            Just((3, None)),
+            any::<std::net::IpAddr>().prop_map(|address| (0, Some(address))),
+        ]
+        .prop_map(|(code, address)| Dns::Answer { code, address });
+        let lookup = prop_oneof![ask, answer].prop_map(|lookup| Cell {
+            lookup: Some(lookup),
+            ..Cell::default()
+        });
+        prop_oneof![3 => own, 1 => other, 1 => lookup]
     }
 
     fn line() -> impl Strategy<Value = Line> {

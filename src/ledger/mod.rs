@@ -1,15 +1,24 @@
 //! Floor 12: everything readers may see, as immutable snapshots.
 
+mod naming;
+mod running;
 #[cfg(test)]
 pub(crate) mod sample;
 mod watch;
 
+pub use naming::Naming;
+pub use running::{Lookup, Running};
 pub use watch::{Progress, Stage, Watch};
+
+use std::sync::Arc;
 
 use crate::capture::Loss;
 use crate::connection::{Brief, Connection};
 use crate::decode::Skip;
+use crate::errors::Narrowed;
 use crate::hosts::Sockets;
+use crate::ignore::Ignored;
+use crate::ladder::Ladder;
 use crate::rules::Finding;
 use crate::time::Timestamp;
 
@@ -74,19 +83,45 @@ pub struct Summary {
 pub struct Snapshot {
     /// What the whole input was.
     pub summary: Summary,
-    /// One line of each connection, in order of first frame: number `n` is `briefs[n - 1]`.
+    /// One line of each connection, in order of first frame and so of their numbers. The numbers are dense from 1, unless
+    /// the oldest have been forgotten ([`Snapshot::brief`] finds one by its number).
     pub briefs: Vec<Brief>,
     /// The whole record of those that were wanted, in the same order; the others need no look.
-    pub connections: Vec<Connection>,
+    pub connections: Vec<Arc<Connection>>,
     /// Findings, worst first.
     pub findings: Vec<Finding>,
     /// Sockets by client and server, most used first.
     pub sockets: Vec<Sockets>,
     /// Names of the tunnels that [`crate::decode::Context`] numbers; index 0 is none.
     pub contexts: Vec<String>,
+    /// What was asked for, if the report is narrowed to an error: connections and findings are those that fit.
+    pub narrowed: Option<Narrowed>,
+    /// What the user's list left out; connections and findings are the rest.
+    pub ignored: Ignored,
+    /// Typical cases, drawn.
+    pub drawn: Vec<Drawn>,
+}
+
+/// A connection as a ladder.
+#[derive(Clone, Debug)]
+pub struct Drawn {
+    /// Its number.
+    pub connection: u32,
+    /// The picture.
+    pub ladder: Ladder,
 }
 
 impl Snapshot {
+    /// The line of connection `id`, if it is kept.
+    #[must_use]
+    pub fn brief(&self, id: u32) -> Option<&Brief> {
+        let dense = self.briefs.get((id as usize).wrapping_sub(1));
+        dense.filter(|it| it.id == id).or_else(|| {
+            let at = self.briefs.binary_search_by_key(&id, |it| it.id).ok()?;
+            self.briefs.get(at)
+        })
+    }
+
     /// The whole record of connection `id`, if it was wanted.
     #[must_use]
     pub fn connection(&self, id: u32) -> Option<&Connection> {
@@ -94,6 +129,6 @@ impl Snapshot {
             .connections
             .binary_search_by_key(&id, |it| it.id)
             .ok()?;
-        self.connections.get(at)
+        self.connections.get(at).map(|it| &**it)
     }
 }

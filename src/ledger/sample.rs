@@ -1,6 +1,7 @@
 //! Records made by hand, for tests of whoever reads them.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use super::{Input, Snapshot, Summary};
 use crate::certainty::Certainty;
@@ -75,6 +76,8 @@ pub(crate) fn connection() -> Connection {
         fin_acknowledged: [Some(mark(11, 60)), Some(mark(10, 50))],
         reset: [None, None],
         protocol: Protocol::Opaque,
+        h2: None,
+        websocket: None,
         sent: [sent, sent],
         unanswered: None,
         astray: [0; 2],
@@ -84,6 +87,7 @@ pub(crate) fn connection() -> Connection {
         client_syn: true,
         last_data: [mark(6, 20), mark(7, 30)],
         exchanges: Box::default(),
+        tls: None,
         icmp: None,
         predecessor: None,
     }
@@ -114,7 +118,7 @@ pub(crate) fn snapshot(mut connections: Vec<Connection>) -> Snapshot {
             ..Summary::default()
         },
         briefs: connections.iter().map(Brief::from).collect(),
-        connections,
+        connections: connections.into_iter().map(Arc::new).collect(),
         ..Snapshot::default()
     }
 }

@@ -6,10 +6,10 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::view::View;
-use super::{clock, words};
 use crate::connection::{Connection, Who};
 use crate::http::Outcome;
 use crate::mark::FrameNumber;
+use crate::prose::{clock, words};
 
 const COLUMNS: [&str; 30] = [
     "id",

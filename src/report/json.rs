@@ -6,6 +6,8 @@
 //! [`escape`]. Analysis types are not `Serialize` on purpose: a rename there must not
 //! change the schema.
 
+mod layers;
+
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::rc::Rc;
@@ -13,17 +15,19 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::json_asked::{IgnoredRow, SearchRow};
+use super::json_tls::TlsRow;
 use super::view::View;
-use super::{clock, words};
 use crate::connection::{Connection, Who};
 use crate::decode::{Endpoint, Skip};
-use crate::errors::Told;
+use crate::errors::{Told, filled};
 use crate::escape::{escape, harmless};
 use crate::hosts::Sockets;
 use crate::http::{ConnectionOptions, Exchange, Fault, Message, Outcome, Progress, Text, Version};
 use crate::knowledge::NamedBy;
 use crate::ledger::{Input, Summary};
 use crate::mark::FrameNumber;
+use crate::prose::{clock, words};
 use crate::rules::Finding;
 use crate::time::Timestamp;
 
@@ -36,6 +40,10 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     row(out, &Tool::OURS)?;
     write!(out, ",\n\"capture\":")?;
     row(out, &CaptureRow::new(&snapshot.summary))?;
+    write!(out, ",\n\"search\":")?;
+    row(out, &SearchRow::of(snapshot))?;
+    write!(out, ",\n\"ignored\":")?;
+    row(out, &IgnoredRow::of(snapshot))?;
     let connections = view.shown().map(|it| ConnectionRow::new(it, view));
     rows(out, "connections", connections)?;
     rows(
@@ -59,6 +67,12 @@ pub(super) fn write_lines(view: &View<'_>, out: &mut dyn Write) -> io::Result<()
             capture: CaptureRow::new(&snapshot.summary),
         },
     )?;
+    if let Some(search) = SearchRow::of(snapshot) {
+        line(out, "search", &search)?;
+    }
+    if let Some(ignored) = IgnoredRow::of(snapshot) {
+        line(out, "ignored", &ignored)?;
+    }
     for connection in view.shown() {
         line(out, "connection", &ConnectionRow::new(connection, view))?;
     }
@@ -232,8 +246,11 @@ struct ConnectionRow<'a> {
     reset: Pair<Option<CloseRow>>,
     icmp: Option<IcmpRow>,
     predecessor_frame: Option<u64>,
+    tls: Option<TlsRow<'a>>,
     exchanges: Vec<ExchangeRow<'a>>,
-    errors_seen: Pair<ErrorRows>,
+    h2: Option<layers::H2Row<'a>>,
+    websocket: Option<layers::WebSocketRow<'a>>,
+    errors_seen: Pair<ErrorRows<'a>>,
     findings: &'a [u32],
 }
 
@@ -245,13 +262,13 @@ struct EndpointRow {
 
 /// The two sides of something.
 #[derive(Serialize)]
-struct Pair<T> {
+pub(super) struct Pair<T> {
     client: T,
     server: T,
 }
 
 impl<T> Pair<T> {
-    fn of(each: impl Fn(Who) -> T) -> Self {
+    pub(super) fn of(each: impl Fn(Who) -> T) -> Self {
         Self {
             client: each(Who::Client),
             server: each(Who::Server),
@@ -353,25 +370,39 @@ impl<'a> ConnectionRow<'a> {
                 mtu: quote.mtu,
             }),
             predecessor_frame: connection.predecessor.map(|before| before.last.frame.0),
+            tls: connection.tls.as_deref().map(TlsRow::new),
             exchanges: exchanges
                 .map(|exchange| ExchangeRow::new(exchange, exchange.outcome(ending)))
                 .collect(),
-            errors_seen: Pair::of(|who| ErrorRows(view.told(connection, who))),
+            h2: connection.h2.as_deref().map(layers::H2Row::new),
+            websocket: connection
+                .websocket
+                .as_deref()
+                .map(layers::WebSocketRow::new),
+            errors_seen: Pair::of(|who| ErrorRows {
+                told: view.told(connection, who),
+                connection,
+                who,
+            }),
             findings: view.finding_numbers(connection.id),
         }
     }
 }
 
-/// What one side's program will have in its log. The texts are the tables', and need no escaping.
-struct ErrorRows(Rc<[Told]>);
+/// What one side's program will have in its log. The texts are the tables'; what fills them was escaped.
+struct ErrorRows<'a> {
+    told: Rc<[Told]>,
+    connection: &'a Connection,
+    who: Who,
+}
 
-impl Serialize for ErrorRows {
+impl Serialize for ErrorRows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|told| ErrorRow {
+        serializer.collect_seq(self.told.iter().map(|told| ErrorRow {
             stack: told.stack,
             also: &told.also,
             r#type: told.kind,
-            text: told.text,
+            text: told.text.map(|it| filled(it, self.connection, self.who)),
             identified_by: told.identified_by.map(NamedBy::name),
             note: told.note,
         }))
@@ -383,7 +414,7 @@ struct ErrorRow<'a> {
     stack: &'static str,
     also: &'a [&'static str],
     r#type: Option<&'static str>,
-    text: Option<&'static str>,
+    text: Option<Cow<'static, str>>,
     identified_by: Option<&'static str>,
     note: Option<&'static str>,
 }
@@ -448,6 +479,7 @@ struct ExchangeRow<'a> {
     connection_header: Messages<Option<OptionsRow>>,
     closes: Option<&'static str>,
     faults: Messages<Vec<FaultRow<'a>>>,
+    stream: Option<layers::StreamRow<'a>>,
 }
 
 /// Something of each message.
@@ -496,7 +528,7 @@ impl<'a> ExchangeRow<'a> {
             status: exchange.status(),
             response_frame: answered.map(|message| message.first.frame.0),
             outcome: outcome.map(Outcome::name),
-            expected: answered.and_then(Message::expected),
+            expected: exchange.response_expected(),
             // Of a response that never came it is known that nothing was received, unless the capture lost it.
             received: (outcome.is_some() && seen).then(|| answered.map_or(0, Message::received)),
             waited_ms: exchange.waited().map(millis),
@@ -524,6 +556,7 @@ impl<'a> ExchangeRow<'a> {
                     .map(FaultRow::new)
                     .collect(),
             },
+            stream: exchange.stream.as_deref().map(layers::StreamRow::new),
         }
     }
 }
@@ -638,7 +671,7 @@ impl SocketsRow {
 }
 
 /// A moment as RFC 3339 in UTC, with all nine digits.
-struct Time(Timestamp);
+pub(super) struct Time(pub(super) Timestamp);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -106,6 +106,14 @@ impl Sheet for Markdown<'_> {
         writeln!(self.out, "- {}\\\n  {}", marked(lead), marked(body))
     }
 
+    fn figure(&mut self, label: &'static str, lines: &[String]) -> io::Result<()> {
+        writeln!(self.out, "- {label}:\n\n  ```text")?;
+        for line in lines {
+            writeln!(self.out, "  {}", harmless(line).replace("```", "'''"))?;
+        }
+        writeln!(self.out, "  ```\n")
+    }
+
     fn table(&mut self, table: &Table) -> io::Result<()> {
         let mut names = String::from("|");
         let mut rule = String::from("|");

@@ -4,23 +4,28 @@
 //! and `markdown.rs` are two ways to put the same page on paper. `json.rs` and `csv.rs` are for programs. All text from
 //! packets passes through [`crate::escape`]. Output depends on nothing but the snapshot and the options.
 
-mod clock;
+mod asked;
+mod chapter;
+mod chapters;
 mod csv;
 mod explain;
 mod groups;
 mod json;
+mod json_asked;
+mod json_tls;
 mod line;
 mod markdown;
+mod overview;
 mod page;
-mod story;
+mod picture;
 mod text;
 mod view;
-mod words;
 
 use std::io::{self, Write};
 
-pub use clock::Zone;
+pub use crate::prose::clock::Zone;
 pub use explain::explanation;
+pub use overview::overview;
 
 use crate::ledger::Snapshot;
 use view::View;
@@ -69,6 +74,12 @@ pub const fn shows_all(format: Format) -> bool {
         Format::Text | Format::Markdown => false,
         Format::Json | Format::Ndjson | Format::Csv => true,
     }
+}
+
+/// The connections of which a page shows a picture, if the snapshot has it ([`Snapshot::drawn`]).
+#[must_use]
+pub fn typical(snapshot: &Snapshot) -> Vec<u32> {
+    chapter::typical(snapshot)
 }
 
 /// Writes a report.
@@ -309,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_finding_elsewhere_is_a_line() {
+    fn the_same_finding_elsewhere_is_told_with_it() {
         let mut all = troubled();
         let mut other = all.findings[0].clone();
         other.id = 2;
@@ -317,8 +328,10 @@ mod tests {
         other.connections = vec![4];
         all.findings.push(other);
         let told = text(&all);
+        assert!(told.contains("1. ERROR  3 × connections"), "{told}");
+        let flat = told.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(
-            told.contains("  Also      2. 10.0.0.7 → 10.0.0.2:80, first #4\n"),
+            flat.contains("Between 10.0.0.1 → 10.0.0.2:80 (2); 10.0.0.7 → 10.0.0.2:80"),
             "{told}"
         );
         assert_eq!(told.matches("Remedy").count(), 1);

@@ -1,31 +1,34 @@
 //! The page that people read: what is told, and in which order.
 //!
 //! First the verdict on the whole, then what was captured (and what is missing from it), then what is wrong and how to
-//! change it, then how all connections ended, and at last the ones that deserve a look, each in a sentence. It stays a
-//! page however large the capture is. [`Sheet`] is what a format must be able to put on paper.
+//! change it (`chapter.rs`), then how all connections ended, and at last the ones that no finding explains, each in a
+//! sentence. It stays a page however large the capture is. [`Sheet`] is what a format must be able to put on paper.
 
 use std::io;
 
 use hashbrown::HashMap;
 
-use super::clock::{self, span};
+use super::chapters::ranges;
 use super::groups::{Group, MOST, groups};
-use super::line::{Line, Table, Tone, bytes, count, number};
-use super::story::{self, story};
+use super::line::{Line, Table, Tone};
 use super::view::View;
-use crate::certainty::Certainty;
-use crate::connection::{Connection, How, Who};
+use super::{Shown, asked, chapter};
+use crate::connection::{Connection, How};
 use crate::decode::Skip;
 use crate::escape::escape;
 use crate::hosts::{RangeBasis, Sockets};
 use crate::ledger::Input;
-use crate::rules::{Finding, Severity};
-use crate::time::Timestamp;
+use crate::prose::clock::span;
+use crate::prose::figures::{bytes, count, number};
+use crate::prose::story::{self, story};
+use crate::rules::Severity;
 
 /// Files named one by one.
 const FILES: usize = 12;
-/// Numbers of further connections given.
+/// Ranges of numbers of further connections given.
 const MORE: usize = 8;
+/// Lines of an ignore list whose matches are told one by one.
+const IGNORED: usize = 8;
 /// Rows of the sockets table.
 const SOCKETS: usize = 12;
 
@@ -43,18 +46,28 @@ pub(super) trait Sheet {
     /// Something short, and a text about it.
     fn item(&mut self, lead: &Line, body: &Line) -> io::Result<()>;
     fn table(&mut self, table: &Table) -> io::Result<()>;
+    /// Lines to be shown as they are, below a detail.
+    fn figure(&mut self, label: &'static str, lines: &[String]) -> io::Result<()>;
 }
 
 /// Puts the page on a sheet.
 pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     let page = Page::new(view);
     sheet.title(&page.title())?;
-    sheet.paragraph(&page.verdict())?;
+    if let Some(narrowed) = &view.snapshot.narrowed {
+        asked::write(view, narrowed, sheet)?;
+    } else {
+        sheet.paragraph(&page.verdict())?;
+    }
+    page.ignored(sheet)?;
     sheet.heading("The capture")?;
     page.capture(sheet)?;
-    page.findings(sheet)?;
-    page.endings(sheet)?;
-    page.sockets(sheet)?;
+    chapter::write(view, sheet)?;
+    // Of what was asked for the rest would say nothing.
+    if view.snapshot.narrowed.is_none() {
+        page.endings(sheet)?;
+        page.sockets(sheet)?;
+    }
     page.connections(sheet)
 }
 
@@ -79,7 +92,11 @@ impl<'v, 'a> Page<'v, 'a> {
             notable: 0,
             missing: 0,
         };
+        let ignored = &view.snapshot.ignored;
         for brief in &view.snapshot.briefs {
+            if ignored.leaves_out(brief.id) {
+                continue;
+            }
             let open = brief.how == How::Open;
             page.open += u64::from(open);
             page.disorderly += u64::from(!open && !brief.orderly);
@@ -108,7 +125,11 @@ impl<'v, 'a> Page<'v, 'a> {
     /// The whole in a line.
     fn verdict(&self) -> Line {
         let snapshot = self.view.snapshot;
-        let all = snapshot.briefs.len() as u64;
+        let ignored = snapshot.ignored.connections.len() as u64;
+        let all = (snapshot.briefs.len() as u64).saturating_sub(ignored);
+        if all == 0 && ignored > 0 {
+            return Line::default().strong("Every connection is left out.");
+        }
         if all == 0 {
             let summary = &snapshot.summary;
             let read = summary.inputs.iter().any(|input| input.packets > 0);
@@ -282,107 +303,52 @@ impl<'v, 'a> Page<'v, 'a> {
         (!parts.is_empty()).then(|| Line::default().with(Tone::Warning, parts.join("; ")))
     }
 
-    fn findings(&self, sheet: &mut dyn Sheet) -> io::Result<()> {
-        let findings = &self.view.snapshot.findings;
-        if findings.is_empty() {
+    /// What the user's list left out.
+    fn ignored(&self, sheet: &mut dyn Sheet) -> io::Result<()> {
+        let ignored = &self.view.snapshot.ignored;
+        let path = escape(ignored.path.as_bytes());
+        let mut told: Vec<String> = Vec::new();
+        for (left_out, one, many) in [
+            (
+                ignored.connections.len() as u64,
+                "connection",
+                "connections",
+            ),
+            (ignored.findings, "finding", "findings"),
+        ] {
+            if left_out > 0 {
+                told.push(count(left_out, one, many));
+            }
+        }
+        if told.is_empty() {
             return Ok(());
         }
-        sheet.heading("What was found")?;
-        // The same about other hosts is told in a line each.
-        let mut told: Vec<(&Finding, Vec<&Finding>)> = Vec::new();
-        for finding in findings {
-            let same = |it: &&mut (&Finding, Vec<&Finding>)| {
-                let of = |it: &Finding| (it.rule, it.severity, it.certainty);
-                of(it.0) == of(finding) && it.0.summary == finding.summary
-            };
-            match told.iter_mut().find(same) {
-                Some((_, others)) => others.push(finding),
-                None => told.push((finding, Vec::new())),
-            }
+        let line = Line::default()
+            .plain(format!("{} ignored by ", told.join(" and ")))
+            .code(path)
+            .plain(":");
+        sheet.paragraph(&line)?;
+        let matched = ignored
+            .lines
+            .iter()
+            .filter(|it| it.connections + it.findings > 0);
+        let matched: Vec<_> = matched.collect();
+        for tally in matched.iter().take(IGNORED) {
+            let line = Line::default()
+                .plain(format!(
+                    "{} by line {}, ",
+                    number(tally.connections + tally.findings),
+                    tally.line
+                ))
+                .code(escape(tally.text.as_bytes()));
+            sheet.detail("", &line)?;
         }
-        for (finding, others) in told {
-            self.finding(sheet, finding)?;
-            for other in others.iter().take(MORE) {
-                sheet.detail("Also", &self.elsewhere(other).into())?;
-            }
-            if let Some(more @ 1..) = others.len().checked_sub(MORE) {
-                sheet.detail(
-                    "Also",
-                    &format!("in {} more places", number(more as u64)).into(),
-                )?;
-            }
-        }
-        Ok(())
-    }
-
-    /// `2. 33,750 × 10.0.0.2 → 10.0.0.9:80, first #2`.
-    fn elsewhere(&self, finding: &Finding) -> String {
-        let mut line = format!("{}. ", finding.id);
-        if finding.connections.len() > 1 {
-            line += &format!("{} × ", number(finding.connections.len() as u64));
-        }
-        line += &match (finding.client, finding.server) {
-            (Some(client), Some(server)) => format!("{client} → {server}"),
-            (Some(client), None) => client.to_string(),
-            (None, Some(server)) => format!("→ {server}"),
-            (None, None) => "several hosts".to_owned(),
-        };
-        if let Some(first) = finding.connections.first() {
-            line += &format!(", first #{first}");
-        }
-        line
-    }
-
-    fn finding(&self, sheet: &mut dyn Sheet, finding: &Finding) -> io::Result<()> {
-        let connections = finding.connections.len() as u64;
-        let times = if connections > 1 {
-            format!("{} × ", number(connections))
-        } else {
-            String::new()
-        };
-        let lead = Line::default()
-            .plain(format!("{}. ", finding.id))
-            .with(
-                tone(finding.severity),
-                finding.severity.name().to_uppercase(),
-            )
-            .plain("  ")
-            .strong(format!("{times}{}", finding.summary))
-            .faint(format!("  [{}]", finding.rule));
-        sheet.entry(&lead)?;
-        let hedge = match finding.certainty {
-            Certainty::Certain => "",
-            Certainty::Likely => "Likely: ",
-            Certainty::Possible => "Possibly: ",
-        };
-        sheet.detail("", &format!("{hedge}{}", finding.message).into())?;
-        let first = finding
-            .connections
-            .first()
-            .and_then(|id| self.connection(*id));
-        if let Some(connection) = first {
-            let line = Line::default().plain(self.place(connection));
-            sheet.detail("First", &line.plain(more(&finding.connections)))?;
-        }
-        for evidence in &finding.evidence {
+        if let Some(more @ 1..) = matched.len().checked_sub(IGNORED) {
             let told = format!(
-                "frame {}, {} {}: {}",
-                number(evidence.mark.frame.0),
-                self.time(evidence.mark.time),
-                self.offset(evidence.mark.time),
-                evidence.note
+                "and some by {}.",
+                count(more as u64, "other line", "other lines")
             );
-            sheet.detail("Evidence", &told.into())?;
-        }
-        if let Some(connection) = first {
-            sheet.detail("Filter", &Line::default().code(story::filter(connection)))?;
-        }
-        for (nth, remedy) in (1..).zip(&finding.remedies) {
-            let numbered = match finding.remedies.len() {
-                1 => remedy.clone(),
-                _ => format!("{nth}. {remedy}"),
-            };
-            sheet.detail("Remedy", &numbered.into())?;
+            sheet.detail("", &told.into())?;
         }
         Ok(())
     }
@@ -393,7 +359,11 @@ impl<'v, 'a> Page<'v, 'a> {
             return Ok(());
         }
         let mut kinds: HashMap<_, (u64, u32), foldhash::fast::FixedState> = HashMap::default();
+        let ignored = &self.view.snapshot.ignored;
         for connection in connections {
+            if ignored.leaves_out(connection.id) {
+                continue;
+            }
             let kind = (
                 connection.by,
                 connection.how,
@@ -431,8 +401,11 @@ impl<'v, 'a> Page<'v, 'a> {
                 format!("#{first}").into(),
             ]);
         }
+        if table.rows.is_empty() {
+            return Ok(());
+        }
         if table.rows.len() > 1 {
-            let all = number(connections.len() as u64);
+            let all = number((connections.len() - ignored.connections.len()) as u64);
             table
                 .rows
                 .push(vec![Line::default().strong(all), "in all".into()]);
@@ -458,37 +431,11 @@ impl<'v, 'a> Page<'v, 'a> {
         if rows.is_empty() {
             return Ok(());
         }
-        let mut table = Table {
-            columns: vec![
-                ("Client", false),
-                ("Server", false),
-                ("Connections", true),
-                ("TIME-WAIT", true),
-                ("Peak", true),
-                ("Ports used", true),
-                ("Of range", true),
-            ],
-            rows: Vec::new(),
-        };
-        for row in &rows {
-            let share = row.used_peak_percent();
-            let (low, high) = row.range;
-            let range = match row.basis {
-                RangeBasis::Observed => format!("{low}-{high} seen"),
-                RangeBasis::Told | RangeBasis::Default => format!("{share:.1} % of {low}-{high}"),
-            };
-            table.rows.push(vec![
-                row.client.to_string().into(),
-                row.server.to_string().into(),
-                number(row.connections).into(),
-                number(row.time_wait_now).into(),
-                number(row.time_wait_peak).into(),
-                number(row.used_peak).into(),
-                range.into(),
-            ]);
-        }
         sheet.heading("Sockets that clients spend")?;
-        sheet.table(&table)?;
+        for row in &rows {
+            let lead = Line::default().strong(format!("{} → {}", row.client, row.server));
+            sheet.item(&lead, &spent(row).into())?;
+        }
         for row in rows {
             if let Some(at) = row.runs_out_at {
                 let over = self
@@ -507,7 +454,7 @@ impl<'v, 'a> Page<'v, 'a> {
                     row.client,
                     row.server,
                     self.view.options.zone.full(at),
-                    self.offset(at)
+                    self.view.offset(at)
                 );
                 sheet.paragraph(&Line::default().with(Tone::Warning, told))?;
             }
@@ -520,20 +467,29 @@ impl<'v, 'a> Page<'v, 'a> {
             sheet.heading("Connections")?;
             for connection in self.view.shown() {
                 let body = Line::from(story(connection))
-                    .plain(self.logs(connection))
+                    .plain(chapter::logs_in_a_sentence(self.view, connection))
                     .plain(self.findings_of(connection));
                 sheet.item(&self.lead(connection), &body)?;
             }
             return Ok(());
         }
-        let groups = groups(self.view);
+        // Whoever did not ask for them sees those that no finding has told of.
+        let asked = self.view.options.connections == Some(Shown::Notable);
+        let groups: Vec<Group<'_>> = groups(self.view)
+            .into_iter()
+            .filter(|group| asked || self.view.finding_numbers(group.first.id).is_empty())
+            .collect();
         if groups.is_empty() {
             return Ok(());
         }
-        sheet.heading("Connections that deserve a look")?;
+        sheet.heading(match (asked, &self.view.snapshot.narrowed) {
+            (true, _) => "Connections that deserve a look",
+            (false, Some(_)) => "What these connections show",
+            (false, None) => "Connections that no finding explains",
+        })?;
         for group in groups.iter().take(MOST) {
             let body = Line::from(story(group.first))
-                .plain(self.logs(group.first))
+                .plain(chapter::logs_in_a_sentence(self.view, group.first))
                 .plain(alike(group))
                 .plain(self.findings_of(group.first));
             sheet.item(&self.lead(group.first), &body)?;
@@ -550,86 +506,20 @@ impl<'v, 'a> Page<'v, 'a> {
         Ok(())
     }
 
-    /// What will be in the two logs: the named program's text, or the likeliest suspect's.
-    fn logs(&self, connection: &Connection) -> String {
-        let mut logs = String::new();
-        for (who, side) in [(Who::Client, "client"), (Who::Server, "server")] {
-            let told = self.view.told(connection, who);
-            let Some(first) = told.first() else {
-                continue;
-            };
-            let stack = first.stack;
-            logs += &match (first.text, first.identified_by) {
-                (Some(text), Some(_)) => format!(" The {side}'s log ({stack}) will say: “{text}”."),
-                (Some(text), None) => {
-                    format!(" The {side}'s log will say, if it is {stack}: “{text}”.")
-                }
-                (None, _) => format!(
-                    " The {side}'s log ({stack}) will say nothing: {}.",
-                    first.note.unwrap_or("it reports no error")
-                ),
-            };
-        }
-        logs
-    }
-
     fn lead(&self, connection: &Connection) -> Line {
         Line::default()
             .strong(format!("#{}", connection.id))
             .plain(format!("  {}  ", story::route(connection)))
-            .faint(format!(
-                "{} {}",
-                self.time(connection.first.time),
-                self.offset(connection.first.time)
-            ))
+            .faint(self.view.at(connection.first.time))
     }
 
-    /// ` (findings 1 and 3)`.
+    /// ` [keep-alive-race, idle-timeout-close]`.
     fn findings_of(&self, connection: &Connection) -> String {
-        let numbers = self.view.finding_numbers(connection.id);
-        let list: Vec<_> = numbers.iter().map(u32::to_string).collect();
-        match &list[..] {
+        let rules: Vec<_> = self.view.findings(connection).map(|it| it.rule).collect();
+        match &rules[..] {
             [] => String::new(),
-            [only] => format!(" Finding {only}."),
-            [first @ .., last] => format!(" Findings {} and {last}.", first.join(", ")),
+            rules => format!(" [{}]", rules.join(", ")),
         }
-    }
-
-    fn place(&self, connection: &Connection) -> String {
-        format!(
-            "#{}, {}, frames {} to {}",
-            connection.id,
-            story::route(connection),
-            number(connection.first.frame.0),
-            number(connection.last.frame.0)
-        )
-    }
-
-    fn connection(&self, id: u32) -> Option<&'a Connection> {
-        self.view.snapshot.connection(id)
-    }
-
-    /// The time of day, with the date unless it is the capture's first.
-    fn time(&self, at: Timestamp) -> String {
-        let zone = &self.view.options.zone;
-        let start = self
-            .view
-            .snapshot
-            .summary
-            .span
-            .map_or(at, |(first, _)| first);
-        let time = zone.time_of_day(at);
-        if zone.date(start) == zone.date(at) {
-            time
-        } else {
-            format!("{} {time}", zone.date(at))
-        }
-    }
-
-    /// `(+0.041 s)`.
-    fn offset(&self, at: Timestamp) -> String {
-        let (start, end) = self.view.snapshot.summary.span.unwrap_or((at, at));
-        format!("({})", clock::offset(at, start, end))
     }
 }
 
@@ -649,46 +539,38 @@ fn file(input: &Input) -> Line {
 fn alike(group: &Group<'_>) -> String {
     match group.ids.get(1..).unwrap_or_default() {
         [] => String::new(),
-        rest if rest.len() <= MORE => format!(" The same story: {}.", named(rest)),
+        rest if rest.len() <= MORE => format!(" The same story: {}.", ranges(rest, MORE)),
         rest => format!(
-            " The same story {} more: {}, …",
+            " The same story {} more: {}.",
             count(rest.len() as u64, "time", "times"),
-            named(&rest[..MORE])
+            ranges(rest, MORE)
         ),
     }
 }
 
-fn named(ids: &[u32]) -> String {
-    let named: Vec<_> = ids.iter().map(|id| format!("#{id}")).collect();
-    named.join(", ")
-}
-
-/// `; also #2, #3, #4`.
-fn more(ids: &[u32]) -> String {
-    match ids.get(1..).unwrap_or_default() {
-        [] => String::new(),
-        rest if rest.len() <= MORE => format!("; also {}", named(rest)),
-        rest => format!(
-            "; also {} and {} more",
-            named(&rest[..MORE]),
-            number((rest.len() - MORE) as u64)
+/// What the sockets of one client towards one server come to.
+fn spent(row: &Sockets) -> String {
+    let (low, high) = row.range;
+    let ports = match row.basis {
+        RangeBasis::Observed => format!("{} ports used, {low}-{high}", number(row.used_peak)),
+        RangeBasis::Told | RangeBasis::Default => format!(
+            "{} ports used at most, {:.1} % of {low}-{high}",
+            number(row.used_peak),
+            row.used_peak_percent()
         ),
-    }
+    };
+    format!(
+        "{}; {ports}; in TIME-WAIT {} at most, {} at the end.",
+        count(row.connections, "connection", "connections"),
+        number(row.time_wait_peak),
+        number(row.time_wait_now)
+    )
 }
 
 /// Whether a row is worth the reader's time: a tenth of the range in use, or sockets by the thousand.
 fn says_something(row: &Sockets) -> bool {
     let scarce = row.basis != RangeBasis::Observed && row.used_peak_percent() >= 10.0;
     scarce || row.runs_out_at.is_some() || row.time_wait_peak >= 1000
-}
-
-const fn tone(severity: Severity) -> Tone {
-    match severity {
-        Severity::Error => Tone::Error,
-        Severity::Warning => Tone::Warning,
-        Severity::Note => Tone::Note,
-        Severity::Benign => Tone::Good,
-    }
 }
 
 const fn skipped_as(skip: Skip) -> &'static str {
@@ -706,7 +588,7 @@ const fn skipped_as(skip: Skip) -> &'static str {
     }
 }
 
-fn capitalised(sentence: &str) -> String {
+pub(super) fn capitalised(sentence: &str) -> String {
     let mut chars = sentence.chars();
     let first = chars.next().map(|first| first.to_ascii_uppercase());
     first.into_iter().chain(chars).collect()

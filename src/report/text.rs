@@ -7,11 +7,11 @@ use super::page::Sheet;
 use crate::escape::harmless;
 
 /// Columns.
-const WIDTH: usize = 92;
+const WIDTH: usize = 80;
 /// Before details, and between a label and its text.
 const INDENT: usize = 2;
 /// Of labels.
-const LABEL: usize = 10;
+const LABEL: usize = 11;
 /// Before the text of an item.
 const BODY: usize = 4;
 
@@ -34,8 +34,8 @@ impl<'o> Text<'o> {
     /// Writes a line that begins in column `at` after what stands there, and goes on at `indent` where it is too long.
     /// What is to be copied is never broken.
     fn wrap(&mut self, line: &Line, mut at: usize, indent: usize) -> io::Result<()> {
-        // A space is owed until the next word stands on the same line.
-        let mut owed = "";
+        // Blanks are owed until the next word stands on the same line.
+        let mut owed = 0;
         let mut fresh = true;
         for (tone, text) in &line.0 {
             let text = harmless(text);
@@ -45,16 +45,20 @@ impl<'o> Text<'o> {
             };
             for word in words {
                 let (bare, space) = match word.strip_suffix(' ') {
-                    Some(bare) => (bare, " "),
-                    None => (word, ""),
+                    Some(bare) => (bare, 1),
+                    None => (word, 0),
                 };
-                let width = owed.len() + bare.chars().count();
-                if !fresh && !owed.is_empty() && !bare.is_empty() && at + width > WIDTH {
+                if bare.is_empty() {
+                    owed += space;
+                    continue;
+                }
+                let width = owed + bare.chars().count();
+                if !fresh && owed > 0 && at + width > WIDTH {
                     write!(self.out, "\n{:indent$}", "")?;
                     at = indent;
                 } else {
-                    write!(self.out, "{owed}")?;
-                    at += owed.len();
+                    write!(self.out, "{:owed$}", "")?;
+                    at += owed;
                 }
                 self.tone(*tone, bare)?;
                 at += bare.chars().count();
@@ -118,6 +122,14 @@ impl Sheet for Text<'_> {
             return self.wrap(line, INDENT, INDENT);
         }
         write!(self.out, "{:INDENT$}", "")?;
+        // What is to be copied and too long begins further left, to stay on one line.
+        if let [(Tone::Code, text)] = &line.0[..]
+            && INDENT + LABEL + text.chars().count() > WIDTH
+        {
+            self.tone(Tone::Faint, shown)?;
+            write!(self.out, "\n{:BODY$}", "")?;
+            return self.wrap(line, BODY, BODY);
+        }
         self.tone(Tone::Faint, &format!("{shown:<LABEL$}"))?;
         self.wrap(line, INDENT + LABEL, INDENT + LABEL)
     }
@@ -126,6 +138,17 @@ impl Sheet for Text<'_> {
         self.wrap(lead, 0, BODY)?;
         write!(self.out, "{:BODY$}", "")?;
         self.wrap(body, BODY, BODY)
+    }
+
+    fn figure(&mut self, label: &'static str, lines: &[String]) -> io::Result<()> {
+        self.label = Some(label);
+        write!(self.out, "{:INDENT$}", "")?;
+        self.tone(Tone::Faint, label)?;
+        writeln!(self.out)?;
+        for line in lines {
+            writeln!(self.out, "{:INDENT$}{}", "", harmless(line))?;
+        }
+        Ok(())
     }
 
     fn table(&mut self, table: &Table) -> io::Result<()> {

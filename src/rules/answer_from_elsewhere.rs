@@ -46,6 +46,8 @@ rule! {
     ///
     /// # Not this
     ///
+    /// Two servers, each asked by itself:
+    ///
     /// ```ladder
     ///         client :40000           server 10.0.0.2:80
     ///  0.000  SYN                -->

@@ -34,6 +34,8 @@ rule! {
     ///
     /// # Not this
     ///
+    /// Everything was kept:
+    ///
     /// ```ladder
     ///         client                  server
     ///  0.000  SYN                -->

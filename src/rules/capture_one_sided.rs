@@ -40,6 +40,8 @@ rule! {
     ///
     /// # Not this
     ///
+    /// A server that does not answer is no direction that was not captured:
+    ///
     /// ```ladder
     ///         client                  server
     ///  0.000  SYN                -->

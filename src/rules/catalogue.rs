@@ -12,17 +12,22 @@ use super::{
     connect_unanswered, connection_limit_queueing, connection_per_request, connection_refused,
     connection_unreachable, contradictory_connection_options, duplicate_connection_close,
     early_response_reset, early_tuple_reuse, ephemeral_port_pressure, ephemeral_ports_exhausted,
-    expect_continue_stall, fin_unanswered, gateway_timeout, half_close, half_close_taken_as_abort,
+    expect_continue_stall, fin_unanswered, gateway_timeout, h2_close_without_goaway, h2_goaway,
+    h2_preface_mismatch, h2_reset_burst, h2_reset_stream, half_close, half_close_taken_as_abort,
     happy_eyeballs_loser, health_probe, idle_state_lost, idle_timeout_close,
     keep_alive_promise_broken, keep_alive_race, keep_alive_race_risk, keep_alive_refused,
     keepalive_probes_unanswered, malformed_request, malformed_response, max_requests_close,
-    nat_invalid_reset, nat_ports_exhausted, path_mtu_blackhole, periodic_abandoned_request,
-    preconnect_unused, proxy_refused, reset_after_handshake, reset_after_response,
-    reset_before_response, reset_injected, reset_mid_response, response_after_client_left,
-    response_cut_short, response_end_unknown, retransmissions_exhausted,
-    reuse_of_closed_connection, reuse_of_forgotten_connection, server_time_limit,
-    simultaneous_close, syn_challenged, tcp_flags_anomaly, time_wait_on_client,
-    time_wait_on_server, time_wait_reuse_refused, time_wait_reused, unsolicited_response,
+    name_resolution_failed, nat_invalid_reset, nat_ports_exhausted, path_mtu_blackhole,
+    periodic_abandoned_request, preconnect_unused, proxy_refused, request_retried,
+    reset_after_handshake, reset_after_response, reset_before_response, reset_injected,
+    reset_mid_response, reset_on_name, response_after_client_left, response_cut_short,
+    response_end_unknown, retransmissions_exhausted, reuse_of_closed_connection,
+    reuse_of_forgotten_connection, server_time_limit, simultaneous_close, syn_challenged,
+    tcp_flags_anomaly, time_wait_on_client, time_wait_on_server, time_wait_reuse_refused,
+    time_wait_reused, tls_alert, tls_certificate_expired, tls_certificate_rejected,
+    tls_client_certificate_missing, tls_handshake_cut, tls_name_mismatch, tls_no_close_notify,
+    tls_no_common_version, tls_plaintext_mismatch, tls_reset_after_close_notify,
+    unsolicited_response, websocket_abnormal_close,
 };
 
 /// All rules, by name.
@@ -60,6 +65,11 @@ pub static CATALOGUE: &[&Rule] = &[
     &expect_continue_stall::RULE,
     &fin_unanswered::RULE,
     &gateway_timeout::RULE,
+    &h2_close_without_goaway::RULE,
+    &h2_goaway::RULE,
+    &h2_preface_mismatch::RULE,
+    &h2_reset_burst::RULE,
+    &h2_reset_stream::RULE,
     &half_close::RULE,
     &half_close_taken_as_abort::RULE,
     &happy_eyeballs_loser::RULE,
@@ -74,17 +84,20 @@ pub static CATALOGUE: &[&Rule] = &[
     &malformed_request::RULE,
     &malformed_response::RULE,
     &max_requests_close::RULE,
+    &name_resolution_failed::RULE,
     &nat_invalid_reset::RULE,
     &nat_ports_exhausted::RULE,
     &path_mtu_blackhole::RULE,
     &periodic_abandoned_request::RULE,
     &preconnect_unused::RULE,
     &proxy_refused::RULE,
+    &request_retried::RULE,
     &reset_after_handshake::RULE,
     &reset_after_response::RULE,
     &reset_before_response::RULE,
     &reset_injected::RULE,
     &reset_mid_response::RULE,
+    &reset_on_name::RULE,
     &response_after_client_left::RULE,
     &response_cut_short::RULE,
     &response_end_unknown::RULE,
@@ -99,7 +112,18 @@ pub static CATALOGUE: &[&Rule] = &[
     &time_wait_on_server::RULE,
     &time_wait_reuse_refused::RULE,
     &time_wait_reused::RULE,
+    &tls_alert::RULE,
+    &tls_certificate_expired::RULE,
+    &tls_certificate_rejected::RULE,
+    &tls_client_certificate_missing::RULE,
+    &tls_handshake_cut::RULE,
+    &tls_name_mismatch::RULE,
+    &tls_no_close_notify::RULE,
+    &tls_no_common_version::RULE,
+    &tls_plaintext_mismatch::RULE,
+    &tls_reset_after_close_notify::RULE,
     &unsolicited_response::RULE,
+    &websocket_abnormal_close::RULE,
 ];
 
 /// The rule with this name.
@@ -107,6 +131,28 @@ pub static CATALOGUE: &[&Rule] = &[
 pub fn rule(name: &str) -> Option<&'static Rule> {
     CATALOGUE.iter().copied().find(|rule| rule.name == name)
 }
+
+/// The rule that was probably meant by a name with slips in it: `keepalive race`, `reset_before_respose`.
+#[must_use]
+pub fn alike(name: &str) -> Option<&'static str> {
+    let letters = |name: &str| -> String {
+        let letters = name.chars().filter(|it| it.is_ascii_alphanumeric());
+        letters.map(|it| it.to_ascii_lowercase()).collect()
+    };
+    let wanted = letters(name);
+    if wanted.len() > SLIPPED {
+        return None;
+    }
+    let near = CATALOGUE.iter().map(|rule| {
+        let distance = strsim::osa_distance(&wanted, &letters(rule.name));
+        (distance, rule.name)
+    });
+    let (distance, rule) = near.min()?;
+    (distance * 4 <= wanted.len()).then_some(rule)
+}
+
+/// No rule's name is as long as this.
+const SLIPPED: usize = 64;
 
 /// The page of a rule for reading: name, severity, summary, then its sections.
 #[must_use]
@@ -167,6 +213,19 @@ mod tests {
     use super::super::page::Section;
     use super::*;
     use crate::rules::proof;
+
+    #[test]
+    fn slips_in_a_name_are_seen_through() {
+        for (typed, rule) in [
+            ("keepalive-race", Some("keep-alive-race")),
+            ("reset before respose", Some("reset-before-response")),
+            ("Half_Close", Some("half-close")),
+            ("no-such-rule", None),
+            ("", None),
+        ] {
+            assert_eq!(alike(typed), rule, "{typed}");
+        }
+    }
 
     #[test]
     fn the_catalogue_is_sorted_and_its_names_are_kebab_case() {

@@ -38,12 +38,26 @@ rule! {
     ///
     /// # Not this
     ///
+    /// The handshake was completed:
+    ///
     /// ```ladder
     ///         client                  server
     ///  0.000  SYN                -->
     ///  0.010                     <--  SYN
     ///  0.020  ACK                -->
     ///  0.021  RST                -->
+    /// ```
+    ///
+    /// Another host answers the SYN-ACK of a connection that goes on:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.015  ACK                -->
+    ///  0.020  RST [ttl=9 noack]  -->
+    ///  0.030  GET /              -->
+    ///  0.040                     <--  200 "hello"
     /// ```
     ///
     /// # References

@@ -148,7 +148,7 @@ fn story(silent: &[&Brief], over: Duration, answered: usize, benign: bool) -> St
         if first.close != first.first {
             evidence.push(shows(
                 first.close,
-                format!("its last repetition, the {}th", first.syn_retries),
+                format!("its last repetition, number {}", first.syn_retries),
             ));
         }
     }

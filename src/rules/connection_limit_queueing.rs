@@ -6,6 +6,7 @@ use super::rule::{Check, Found, Story, rule};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, By, Phase};
 use crate::hosts::{Concurrency, Dealings, Hosts};
+use crate::http::Protocol;
 
 rule! {
     /// # What happened
@@ -66,6 +67,26 @@ rule! {
     /// 10.000                     <--  200 "five"
     /// ```
     ///
+    /// Two connections that are busy only now and then:
+    ///
+    /// ```ladder
+    ///         client :40000 [times=2 every=10ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET /1             -->
+    ///  2.000                     <--  200 "one"
+    ///  4.001  GET /2             -->
+    ///  6.000                     <--  200 "two"
+    ///  8.001  GET /3             -->
+    /// 10.000                     <--  200 "three"
+    /// 12.001  GET /4             -->
+    /// 14.000                     <--  200 "four"
+    /// 16.001  GET /5             -->
+    /// 18.000                     <--  200 "five"
+    /// 20.001  GET /6             -->
+    /// 22.000                     <--  200 "six"
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 9112 §9.4 (how many connections).
@@ -96,7 +117,8 @@ fn queue(dealings: &Dealings<'_>) -> Option<Found> {
         .connections
         .iter()
         .copied()
-        .filter(|it| it.exchanges > 0)
+        // Streams of HTTP/2 do not wait for each other.
+        .filter(|it| it.exchanges > 0 && it.protocol != Protocol::Http2)
         .collect();
     let requests: u32 = used.iter().map(|it| it.exchanges).sum();
     let again = requests.checked_sub(u32::try_from(used.len()).ok()?)?;

@@ -1,5 +1,8 @@
 //! A connect was answered by a RST.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use super::Severity;
 use super::measure::{collapse_scans, many, shows, span};
 use super::rule::{Check, Found, Story, rule};
@@ -62,20 +65,91 @@ rule! {
 
 fn check(hosts: &Hosts<'_>) -> Vec<Found> {
     let mut found = Vec::new();
+    let distances = distances(hosts);
     for dealings in hosts.dealings() {
         let mut refused = dealings.connections;
         refused.retain(|it| it.opening == Opening::Refused);
-        let (benign, lost): (Vec<_>, Vec<_>) = refused
+        let (benign, lost): (Vec<&Brief>, Vec<&Brief>) = refused
             .into_iter()
             .partition(|it| hosts.fallback(it).is_some());
+        let (foreign, lost): (Vec<&Brief>, Vec<&Brief>) =
+            lost.into_iter().partition(|it| is_foreign(it, &distances));
         if !lost.is_empty() {
             found.push(Found::of(story(&lost), &lost));
+        }
+        if !foreign.is_empty() {
+            found.push(Found::of(by_somebody_else(&foreign, &distances), &foreign));
         }
         if !benign.is_empty() {
             found.push(Found::of(fallback(&benign), &benign));
         }
     }
     collapse_scans(hosts, found, "connects were refused")
+}
+
+/// Of each server: the lowest and the highest time to live of its answers to connects that it took.
+type Distances = BTreeMap<IpAddr, (u8, u8)>;
+
+/// Hops by which packets of one host may differ: containers and address translators take one or two.
+const HOPS: u8 = 3;
+
+fn distances(hosts: &Hosts<'_>) -> Distances {
+    let mut all = Distances::new();
+    if !hosts
+        .connections
+        .iter()
+        .any(|it| it.opening == Opening::Refused)
+    {
+        return all;
+    }
+    let taken = hosts
+        .connections
+        .iter()
+        .filter(|it| it.opening == Opening::Handshake && it.server_ttl > 0);
+    for it in taken {
+        let (low, high) = all
+            .entry(it.server.ip)
+            .or_insert((it.server_ttl, it.server_ttl));
+        *low = (*low).min(it.server_ttl);
+        *high = (*high).max(it.server_ttl);
+    }
+    all
+}
+
+/// The RST came another way than the server's answers to other connects.
+fn is_foreign(refused: &Brief, distances: &Distances) -> bool {
+    distances
+        .get(&refused.server.ip)
+        .is_some_and(|(low, high)| {
+            refused.server_ttl > 0
+                && (refused.server_ttl < low.saturating_sub(HOPS)
+                    || refused.server_ttl > high.saturating_add(HOPS))
+        })
+}
+
+/// The server is there, and the RST is not its own.
+fn by_somebody_else(connections: &[&Brief], distances: &Distances) -> Story {
+    let mut told = story(connections);
+    if let Some(first) = connections.first() {
+        let (low, high) = distances.get(&first.server.ip).copied().unwrap_or_default();
+        let usual = if low == high {
+            low.to_string()
+        } else {
+            format!("{low} to {high}")
+        };
+        told.message.push_str(&format!(
+            " The RST has a time to live of {}, the server's answers to other connects one of {usual}: a box on the way refuses in \
+             the server's name.",
+            first.server_ttl
+        ));
+    }
+    told.certainty = Certainty::Likely;
+    told.summary = "connects were refused, and not by the server itself".to_owned();
+    told.remedies = vec![
+        "Let the firewall between client and server pass this port, or take the client off its list.".to_owned(),
+        "Capture at the server: a SYN that does not arrive there was refused on the way.".to_owned(),
+    ];
+    told
 }
 
 fn times(connections: &[&Brief]) -> String {
@@ -150,6 +224,24 @@ mod tests {
         let mut all = proof::run(&text.parse().expect("a ladder")).findings;
         all.retain(|finding| finding.rule == RULE.name);
         all
+    }
+
+    #[test]
+    fn a_box_that_refuses_in_the_name_of_a_server_is_told() {
+        let open = "client :40000 server 10.0.0.2:80\nSYN -->\n<-- SYN [ttl=57]\nACK -->\n";
+        let refused = |ttl: u8| {
+            let text =
+                format!("{open}client :40001 server 10.0.0.2:81\nSYN -->\n<-- RST [ttl={ttl}]");
+            findings(&text).remove(0)
+        };
+        let told = refused(63);
+        assert!(
+            told.message.contains("of 63") && told.message.contains("of 57"),
+            "{}",
+            told.message
+        );
+        assert_eq!(told.certainty, Certainty::Likely);
+        assert_eq!(refused(56).certainty, Certainty::Certain);
     }
 
     #[test]

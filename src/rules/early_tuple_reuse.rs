@@ -45,6 +45,8 @@ rule! {
     ///
     /// # Not this
     ///
+    /// The TIME-WAIT was over:
+    ///
     /// ```ladder
     ///         client                  server
     ///  0.000  SYN                -->
@@ -57,6 +59,22 @@ rule! {
     /// 70.000  SYN [isn=9000000]  -->
     /// 70.010                     <--  SYN
     /// 70.020  ACK                -->
+    /// ```
+    ///
+    /// A program with a port of its own, whose server closes first, uses it again:
+    ///
+    /// ```ladder
+    ///         client :665             server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  data 100           -->
+    ///  0.040                     <--  data 100
+    ///  0.050                     <--  FIN
+    ///  0.060  FIN                -->
+    ///  0.070                     <--  ACK
+    ///  5.000  SYN [isn=9000000]  -->
+    ///  5.010                     <--  SYN
+    ///  5.020  ACK                -->
     /// ```
     ///
     /// # References

@@ -63,6 +63,27 @@ rule! {
     ///  => findings keep-alive-refused time-wait-on-server
     /// ```
     ///
+    /// As many connections to several servers: each has the range for itself:
+    ///
+    /// ```ladder
+    ///         client :49152 [times=3000 every=2ms] server 10.0.0.2:80
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET / [close]      -->
+    ///  0.003                     <--  200 [close]
+    ///  0.004  FIN                -->
+    ///  0.005                     <--  FIN
+    ///  0.006  ACK                -->
+    ///         client :53152 [times=3000 every=2ms] server 10.0.0.3:80
+    ///  6.000  SYN                -->
+    ///  6.001                     <--  SYN
+    ///  6.002  GET / [close]      -->
+    ///  6.003                     <--  200 [close]
+    ///  6.004  FIN                -->
+    ///  6.005                     <--  FIN
+    ///  6.006  ACK                -->
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 9293 §3.4.2, RFC 6056 §3.2 (ephemeral port ranges), RFC 6191 (reusing them earlier).

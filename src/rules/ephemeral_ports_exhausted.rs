@@ -87,6 +87,23 @@ rule! {
     ///  => findings time-wait-on-client
     /// ```
     ///
+    /// The traffic stops with ports left:
+    ///
+    /// ```ladder
+    ///         client :40000 [times=100 every=5ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET / [close]      -->
+    ///  0.003                     <--  200 "hello" [close]
+    ///  0.004  FIN                -->
+    ///  0.005                     <--  FIN
+    ///  0.006  ACK                -->
+    ///         client :40200           server
+    /// 70.000  SYN                -->
+    /// 70.001                     <--  SYN
+    /// 70.002  ACK                -->
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 9293 §3.4.2; RFC 6056 §3.2.

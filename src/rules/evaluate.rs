@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::catalogue::CATALOGUE;
@@ -13,8 +14,10 @@ use super::{Finding, Severity, Sight};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, Connection};
 use crate::decode::Endpoint;
+use crate::escape::shortened;
 use crate::hosts::{Hosts, Sockets};
 use crate::mark::FrameNumber;
+use crate::names::Lookups;
 use crate::time::Timestamp;
 
 /// What makes two cases the same story.
@@ -40,11 +43,13 @@ struct Cases {
 pub struct Facts<'a> {
     /// The connections that are wanted whole, those of which [`concerns`] is true at the least, in order of their
     /// numbers.
-    pub connections: &'a [Connection],
+    pub connections: &'a [Arc<Connection>],
     /// A line of each connection.
     pub briefs: &'a [Brief],
     /// Sockets by client and server.
     pub sockets: &'a [Sockets],
+    /// Names that were looked up.
+    pub lookups: &'a Lookups,
     /// What the capture could see.
     pub sight: Sight,
     /// When it ends.
@@ -79,9 +84,14 @@ fn look(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) -> Ve
             check(connection, ending)
         }
         (Check::Ending(..), None) => not_yet(connection),
-        (Check::Ending(..) | Check::Sockets(_) | Check::Hosts(_) | Check::Capture(_), _) => {
-            Verdict::Clear
-        }
+        (
+            Check::Ending(..)
+            | Check::Sockets(_)
+            | Check::Hosts(_)
+            | Check::All(_)
+            | Check::Capture(_),
+            _,
+        ) => Verdict::Clear,
     }
 }
 
@@ -111,6 +121,7 @@ pub fn evaluate(facts: &Facts<'_>) -> Vec<Finding> {
             }
         }
     }
+    collapse(&mut all);
     all.extend(evaluate_lines(facts));
     let mut cases: Vec<(Same, Cases)> = all.into_iter().collect();
     cases.sort_by_key(|((rule, severity, ..), cases)| {
@@ -142,7 +153,65 @@ pub fn evaluate(facts: &Facts<'_>) -> Vec<Finding> {
         })
         .collect();
     join(&mut findings);
+    name(&mut findings, facts.lookups);
     findings
+}
+
+/// Servers with which one client has the same story that are too many for each to be told.
+const MANY_SERVERS: usize = 20;
+
+/// One client that has the same story with very many servers is a scanner, a load generator or a proxy: it is told of once.
+fn collapse(all: &mut BTreeMap<Same, Cases>) {
+    type Source = (usize, Severity, Certainty, Option<IpAddr>);
+    let mut sources: BTreeMap<Source, Vec<Same>> = BTreeMap::new();
+    for same in all.keys() {
+        let (rule, severity, certainty, client, ..) = *same;
+        let source = (rule, severity, certainty, client);
+        sources.entry(source).or_default().push(*same);
+    }
+    for ((rule, severity, certainty, client), servers) in sources {
+        if servers.len() < MANY_SERVERS {
+            continue;
+        }
+        let mut cases: Vec<Cases> = servers.iter().filter_map(|it| all.remove(it)).collect();
+        cases.sort_by_key(|it| it.first);
+        let mut connections: Vec<u32> =
+            cases.iter().flat_map(|it| it.connections.clone()).collect();
+        connections.sort_unstable();
+        let others = cases.len() - 1;
+        let Some(mut first) = cases.into_iter().next() else {
+            continue;
+        };
+        first.story.message.push_str(&format!(
+            " This client has the same story with {others} other addresses and ports."
+        ));
+        first.connections = connections;
+        let same = (rule, severity, certainty, client, None, FrameNumber(0));
+        all.insert(same, first);
+    }
+}
+
+/// Adds the name by which the client knew the server, where its lookup was captured.
+fn name(findings: &mut [Finding], lookups: &Lookups) {
+    for finding in findings {
+        let (Some(client), Some(server)) = (finding.client, finding.server) else {
+            continue;
+        };
+        if let Some(lookup) = lookups.of(client, server.ip)
+            && finding.severity >= Severity::Warning
+        {
+            let name = shortened(&lookup.name, 80);
+            let frame = lookup
+                .answer
+                .map_or(lookup.asked, |answer| answer.at)
+                .frame
+                .0;
+            finding.message.push_str(&format!(
+                " The client knew {} as {name} (frame {frame}).",
+                server.ip
+            ));
+        }
+    }
 }
 
 /// Says which finding follows from which.
@@ -198,6 +267,7 @@ fn evaluate_hosts(
 ) {
     let found = match rule.check {
         Check::Hosts(check) => check(hosts),
+        Check::All(check) => check(facts, hosts),
         Check::Capture(check) => match check(&facts.sight, hosts) {
             Verdict::Found(story) => vec![Found {
                 story: *story,
@@ -325,6 +395,44 @@ mod tests {
             findings.iter().all(|finding| !finding.evidence.is_empty()),
             "no frame, no finding"
         );
+    }
+
+    #[test]
+    fn a_server_is_called_by_the_name_that_was_looked_up() {
+        let text = "
+            client :5000 server 10.0.0.53:53
+            lookup shop.example -->
+            <-- address 10.0.0.2
+            client :40000 server
+            SYN -->
+            <-- SYN
+            GET / -->
+            +40ms <-- RST";
+        let findings = proof::run(&text.parse().expect("a ladder")).findings;
+        let message = &findings[0].message;
+        assert!(
+            message.ends_with("The client knew 10.0.0.2 as shop.example (frame 2)."),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn one_client_with_the_same_story_everywhere_is_told_of_once() {
+        let mut text = String::new();
+        for port in 1..=25 {
+            text.push_str(&format!(
+                "client :40000 server 10.0.0.2:{port}\nSYN FIN -->\n<-- RST\n"
+            ));
+        }
+        let findings = proof::run(&text.parse().expect("a ladder")).findings;
+        let own: Vec<_> = findings
+            .iter()
+            .filter(|it| it.rule == "tcp-flags-anomaly")
+            .collect();
+        let [finding] = own[..] else {
+            panic!("one finding, not {}", own.len())
+        };
+        assert_eq!((finding.server, finding.connections.len()), (None, 25));
     }
 
     #[test]

@@ -70,6 +70,23 @@ rule! {
     ///  2.400  again [lost]       -->
     /// ```
     ///
+    /// The acknowledgement was lost, and the FIN of the other side comes later:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello"
+    ///  0.050  ACK                -->
+    /// 93.700  FIN                -->
+    /// 93.710                     <~~  ACK [lost]
+    /// 93.900  again              -->
+    /// 94.300  again              -->
+    /// 94.310                     <--  FIN
+    /// 94.320  ACK                -->
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 9293 §3.8.1 (retransmission), §3.6; RFC 6298 §5.5 (the interval doubles).

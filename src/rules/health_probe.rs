@@ -57,7 +57,7 @@ rule! {
     ///  0.020  GET /              -->
     ///  0.030                     <--  ACK
     ///  0.500                     <--  RST
-    ///  => findings reset-before-response
+    ///  => findings request-retried reset-before-response
     /// ```
     ///
     /// # References

@@ -63,6 +63,22 @@ rule! {
     ///  9.320  again              -->
     /// ```
     ///
+    /// One that answers in the end:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /1             -->
+    ///  0.040                     <--  200 "one"
+    ///  0.050  ACK                -->
+    /// 400.000 GET /2             -->
+    /// 400.300 again              -->
+    /// 400.900 again              -->
+    /// 402.100 again              -->
+    /// 402.200                    <--  200 "two"
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 5382 REQ-5 (translators should wait for two hours and four minutes); RFC 9293 §3.8.3, §3.8.4.

@@ -8,6 +8,7 @@ use super::rule::{Check, Found, Story, rule};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, By, How, Phase};
 use crate::hosts::{Dealings, Hosts, Measured};
+use crate::http::Protocol;
 
 rule! {
     /// # What happened
@@ -64,6 +65,23 @@ rule! {
     ///  6.030                     <--  ACK
     /// ```
     ///
+    /// A client that heeds the limit it was told:
+    ///
+    /// ```ladder
+    ///         client [times=3 every=1min] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET /1             -->
+    ///  0.010                     <--  200 "one" [keep-alive="timeout=5"]
+    ///  0.020  ACK                -->
+    ///  3.000  GET /2             -->
+    ///  3.010                     <--  200 "two" [keep-alive="timeout=5"]
+    ///  3.020  ACK                -->
+    ///  8.010                     <--  FIN
+    ///  8.020  FIN                -->
+    ///  8.030                     <--  ACK
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 9112 §9.3, §9.5.
@@ -98,6 +116,7 @@ fn risk(dealings: &Dealings<'_>) -> Option<Found> {
             it.by == By::Server
                 && it.how == How::Fin
                 && it.phase == Phase::Between
+                && it.protocol != Protocol::Http2
                 && idle(it) >= SHORTEST
         })
         .collect();

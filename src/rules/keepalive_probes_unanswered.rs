@@ -41,6 +41,8 @@ rule! {
     ///
     /// # Not this
     ///
+    /// Probes that are answered:
+    ///
     /// ```ladder
     ///         client                  server
     ///  0.000  SYN                -->
@@ -54,6 +56,19 @@ rule! {
     /// 70.010                     <--  ACK
     /// 80.000  probe              -->
     /// 80.010                     <--  ACK
+    /// ```
+    ///
+    /// Pings of the program itself carry payload:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "ping"             -->
+    ///  0.030                     <--  "pong"
+    /// 10.000  "ping"             -->
+    /// 20.000  "ping"             -->
+    /// 30.000  "ping"             -->
     /// ```
     ///
     /// # References

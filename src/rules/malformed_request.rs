@@ -69,6 +69,37 @@ rule! {
     ///  => findings none
     /// ```
     ///
+    /// TLS is no HTTP:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00" -->
+    ///  0.030                     <--  ACK
+    /// ```
+    ///
+    /// A head of which only the beginning was captured:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /a/long/way [cut=9] -->
+    ///  0.040                     <--  200 "hello"
+    /// ```
+    ///
+    /// A gap, behind which the middle of a body is taken up:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  POST /up [length=3000] data 1000 ~~>
+    ///  0.030  "\x00 no head at all\r\n" -->
+    ///  0.040                     <--  ACK
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 9112 §2.2, §3, §5, §7.1, §11.2; RFC 9110 §5.5.

@@ -76,6 +76,39 @@ rule! {
     ///  => findings capture-cut-short
     /// ```
     ///
+    /// The server speaks first, so it is no response:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ACK                -->
+    ///  0.030                     <--  "220 mail.example ready\r\n"
+    ///  0.040  "HELO a\r\n"        -->
+    /// ```
+    ///
+    /// TLS is no HTTP:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00" -->
+    ///  0.030                     <--  "\x15\x03\x01\x00\x02\x02\x28"
+    /// ```
+    ///
+    /// A gap, behind which the middle of a body is taken up:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.030                     <~~  200 data 1000 [length=3000]
+    ///  0.040                     <--  "\x00 no head at all\r\n"
+    ///  0.050  ACK                -->
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 9112 §2.2, §4, §5, §7.1; RFC 9110 §5.5; CWE-113.
@@ -173,6 +206,12 @@ pub(super) fn message_of(exchange: &Exchange, who: Who) -> Option<&Message> {
 }
 
 fn check(connection: &Connection) -> Verdict {
+    // TLS and HTTP/2 break no grammar: they are protocols of their own, and the wrong port a story of its own.
+    if super::tls_plaintext_mismatch::answered_by_alert(connection).is_some()
+        || super::h2_preface_mismatch::answered_in_frames(connection).is_some()
+    {
+        return not_yet(connection);
+    }
     let Some((severity, exchange, fault, count)) =
         worst(connection, Who::Server, |rule| weight(rule, Who::Server))
     else {

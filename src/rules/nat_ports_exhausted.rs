@@ -62,6 +62,31 @@ rule! {
     /// 11.000  again              -->
     /// ```
     ///
+    /// A server that answers other clients no more than this one:
+    ///
+    /// ```ladder
+    ///         client :40000 [times=70 every=100ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  ACK                -->
+    ///         client :41000 [times=3 every=10ms] server
+    ///  8.000  SYN                -->
+    ///         client 10.0.0.9:41000   server
+    ///  8.500  SYN                -->
+    ///         client :42000           server 10.0.0.3:80
+    ///  8.600  SYN                -->
+    ///  8.601                     <--  SYN
+    ///  8.602  ACK                -->
+    ///         client :41000           server
+    ///  9.000  again              -->
+    ///         client 10.0.0.9:41000   server
+    ///  9.500  again              -->
+    ///         client :41000           server
+    /// 11.000  again              -->
+    ///         client 10.0.0.9:41000   server
+    /// 11.500  again              -->
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 6888 (limits of carrier-grade translators); RFC 5382 REQ-5; RFC 4787 §4.
@@ -111,6 +136,17 @@ fn exhausted(hosts: &Hosts<'_>, dealings: &Dealings<'_>) -> Option<Found> {
     let server_fine = meanwhile
         .iter()
         .any(|it| it.client.ip != dealings.client && it.server == dealings.server);
+    // Where nobody else gets an answer either, the server is at fault.
+    let server_silent = hosts.connections.iter().any(|it| {
+        it.opening == Opening::Unanswered
+            && it.syn_retries > 0
+            && it.client.ip != dealings.client
+            && it.server == dealings.server
+            && it.last >= first.first.time
+    });
+    if server_silent && !server_fine {
+        return None;
+    }
     let still_served = meanwhile
         .iter()
         .filter(|it| it.client.ip == dealings.client && it.server == dealings.server)

@@ -60,6 +60,29 @@ rule! {
     ///  4.500                     <--  again [lost]
     /// ```
     ///
+    /// Only the beginnings of segments were kept, and all were acknowledged:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /big           -->
+    ///  0.030                     <--  200 data 1300 [cut=60]
+    ///  0.040  ACK                -->
+    /// ```
+    ///
+    /// On the sending host a capture shows segments before they are cut for the wire:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /big           -->
+    ///  0.030                     <--  200 data 9000
+    ///  0.300                     <--  again
+    ///  0.310  ACK                -->
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 2923 §2.1; RFC 1191; RFC 4821; RFC 8201.

@@ -61,6 +61,20 @@ rule! {
     ///  0.070  ACK                -->
     /// ```
     ///
+    /// A client that has its head and comes again for more (long polling, event streams):
+    ///
+    /// ```ladder
+    ///         client [times=4 every=30s] server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /events        -->
+    ///  0.040                     <--  200 "data: 1\n\n" [no-length]
+    ///  0.050  ACK                -->
+    /// 25.000  FIN                -->
+    /// 25.010                     <--  FIN
+    /// 25.020  ACK                -->
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 9112 §9.5, §9.6.

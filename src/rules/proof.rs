@@ -5,6 +5,7 @@
 //! report of a fault. Among the rules, because only here do all floors that a ladder can speak about meet.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::{Facts, Finding, Sight, evaluate};
 use crate::capture::Loss;
@@ -167,11 +168,14 @@ impl Witness<'_> {
             range: None,
         };
         let briefs: Vec<Brief> = self.proof.connections.iter().map(Brief::from).collect();
+        let records = self.proof.connections.iter().cloned().map(Arc::new);
+        let records: Vec<Arc<Connection>> = records.collect();
         let sockets = hosts::sockets(&briefs, &settings, end);
         self.proof.findings = evaluate(&Facts {
-            connections: &self.proof.connections,
+            connections: &records,
             briefs: &briefs,
             sockets: &sockets,
+            lookups: &stats.lookups,
             sight: Sight::new(stats, Loss::default()),
             end,
         });

@@ -41,7 +41,8 @@ rule! {
     /// ```
     ///
     /// A server may also accept, and close without reading the request that has come. From a server that reads it and resets
-    /// at once this cannot be told, so it is said as possible, besides the request that was lost:
+    /// at once this cannot be told, so it is a note and possible,
+    /// besides the request that was lost:
     ///
     /// ```ladder
     ///         client                  server

@@ -41,6 +41,8 @@ rule! {
     ///
     /// # Not this
     ///
+    /// A RST with the time to live and the count of the host:
+    ///
     /// ```ladder
     ///         client                  server
     ///  0.000  SYN                -->
@@ -48,6 +50,41 @@ rule! {
     ///  0.020  GET /report        -->
     ///  0.030                     <--  ACK
     ///  0.040                     <--  RST
+    /// ```
+    ///
+    /// A time to live that differs by one or two: containers and address translators take that much:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /report        -->
+    ///  0.030                     <--  ACK
+    ///  0.040                     <--  RST [ttl=62]
+    /// ```
+    ///
+    /// A RST of a closed socket bears no number of its own, on Linux:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.041                     <--  FIN
+    ///  0.050  "\r\n"             -->
+    ///  0.060                     <--  RST [noack id=0]
+    /// ```
+    ///
+    /// A whole route that changes: what follows the RST bears the new distance too, as does what came just before:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /report        -->
+    ///  0.030                     <--  ACK [ttl=58]
+    ///  0.040                     <--  RST [ttl=58]
     /// ```
     ///
     /// # References

@@ -74,6 +74,21 @@ rule! {
     ///  => teardown server reset abort waiting
     /// ```
     ///
+    /// The FIN is not in the capture, but the client has acknowledged it:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /1             -->
+    ///  0.040                     <--  200 "one"
+    ///  0.050  ACK                -->
+    ///  5.040                     <~~  FIN
+    ///  5.050  ACK                -->
+    /// 400.00  GET /2             -->
+    /// 400.01                     <--  RST [noack]
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 9293 §3.5.1 (half-open connections), §3.10.7.1; RFC 5382 REQ-5 (how long a NAT should remember); RFC 9112 §9.3.1.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::ending::{Ending, Reading};
-use super::{Evidence, Severity, Sight};
+use super::{Evidence, Facts, Severity, Sight};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, Connection};
 use crate::decode::Endpoint;
@@ -35,6 +35,8 @@ pub enum Check {
     Ending(&'static [Reading], fn(&Connection, &Ending<'_>) -> Verdict),
     /// At the connections of many hosts.
     Hosts(fn(&Hosts<'_>) -> Vec<Found>),
+    /// At everything: where names matter, which only whole records and lookups have.
+    All(fn(&Facts<'_>, &Hosts<'_>) -> Vec<Found>),
     /// At the capture itself.
     Capture(fn(&Sight, &Hosts<'_>) -> Verdict),
     /// At the sockets that one client spends on one server, and the connections they belong to.

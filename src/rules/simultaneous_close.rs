@@ -37,6 +37,8 @@ rule! {
     ///
     /// # Not this
     ///
+    /// The second FIN acknowledges the first:
+    ///
     /// ```ladder
     ///         client                  server
     ///  0.000  SYN                -->

@@ -43,6 +43,8 @@ rule! {
     ///
     /// # Not this
     ///
+    /// A SYN that was lost:
+    ///
     /// ```ladder
     ///         client                  server
     ///  0.000  SYN                -->

@@ -42,6 +42,8 @@ rule! {
     ///
     /// # Not this
     ///
+    /// The server closes first:
+    ///
     /// ```ladder
     ///         client :49152 [times=200 every=5ms] server
     ///  0.000  SYN                -->

@@ -66,6 +66,18 @@ rule! {
     ///  => findings time-wait-reused
     /// ```
     ///
+    /// The connection before is not in the capture, so nobody knows how it ended:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  5.000  SYN [isn=900000]   -->
+    ///  5.010                     <--  ACK [seq=4000000 ack=4000000]
+    ///  5.020  RST [noack]        -->
+    ///  6.000  again              -->
+    ///  6.010                     <--  SYN
+    ///  6.020  ACK                -->
+    /// ```
+    ///
     /// # References
     ///
     /// RFC 6191; RFC 7323 §5; RFC 1337; RFC 9293 §3.6.1, MAY-2.

@@ -6,10 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use super::narrowing::{self, LeftOut};
 use super::progress::Progress;
-use crate::capture::{self, FileSummary, OpenOptions};
+use super::secrets::KeyLogs;
+use crate::capture::{self, FileSummary, Loss, OpenOptions, Source};
 use crate::cli;
-use crate::engine::{self, Keep, Settings, Stats};
+use crate::connection::Connection;
+use crate::engine::{self, Analysis, Keep, Settings, Stats};
+use crate::errors::Search;
 use crate::hosts;
 use crate::ledger::{Damage, Input, LimitHit, Snapshot, Summary};
 use crate::rules::{self, Finding, Severity};
@@ -21,52 +25,131 @@ pub(super) struct Reading {
     pub(super) worst: Option<Severity>,
 }
 
+/// What the user wants to be told about, and what not, made ready.
+#[derive(Clone)]
+pub(super) struct Wish {
+    asked: cli::Judging,
+    search: Option<Arc<Search>>,
+    left_out: LeftOut,
+    keys: KeyLogs,
+    /// Every connection's record is wanted, not just those of notable ones.
+    whole: bool,
+}
+
+impl Wish {
+    /// # Errors
+    /// When a rule is asked for that does not exist, or an error that nobody knows, or a list that cannot be read.
+    pub(super) fn of(asked: &cli::Judging, whole: bool) -> Result<Self> {
+        check_rules(asked)?;
+        Ok(Self {
+            asked: asked.clone(),
+            search: narrowing::search(asked)?,
+            left_out: LeftOut::by(narrowing::ignore_list(asked)?),
+            keys: KeyLogs::read(&asked.keylog)?,
+            whole,
+        })
+    }
+
+    /// What the engine is to keep.
+    pub(super) fn settings(&self) -> Settings {
+        let keep = if self.whole {
+            Keep::All
+        } else {
+            let (left_out, search) = (self.left_out.clone(), self.search.clone());
+            Keep::Only(Arc::new(move |connection| {
+                let lossy = connection.sent.iter().any(|sent| sent.missing > 0);
+                !left_out.takes(connection)
+                    && (!connection.teardown.orderly
+                        || lossy
+                        || rules::concerns(connection)
+                        || search.as_ref().is_some_and(|it| it.concerns(connection)))
+            }))
+        };
+        Settings {
+            keep,
+            keys: self.keys.ring().clone(),
+            ..Settings::default()
+        }
+    }
+
+    /// The source, with the secrets that are beside it or in it; `grows`: more may be written while it is read.
+    pub(super) fn keyed(&self, source: Box<dyn Source>, grows: bool) -> Box<dyn Source> {
+        self.keys.beside(source, grows)
+    }
+
+    pub(super) fn threads(&self) -> usize {
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.asked.threads.map_or_else(processors, usize::from)
+    }
+}
+
 /// Reads the captures. `whole`: every connection's record is wanted, not just those of notable ones.
 pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
-    check_rules(asked)?;
+    let wish = Wish::of(&asked.judging, whole)?;
     let options = OpenOptions {
         filter: asked.filter.clone(),
     };
-    let time_wait = Duration::from_secs(asked.time_wait.into());
-    let keep = if whole {
-        Keep::All
-    } else {
-        Keep::Only(Arc::new(|connection| {
-            let lossy = connection.sent.iter().any(|sent| sent.missing > 0);
-            !connection.teardown.orderly || lossy || rules::concerns(connection)
-        }))
-    };
-    let settings = Settings {
-        keep,
-        ..Settings::default()
-    };
-    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = asked.threads.map_or_else(processors, usize::from);
-    let mut source = capture::open(&asked.files, &options)?;
+    let source = capture::open(&asked.files, &options)?;
+    let mut source = wish.keyed(source, false);
     let mut progress = Progress::new();
-    let analysis = engine::analyse(&mut *source, &settings, threads, &mut |frames| {
+    let settings = wish.settings();
+    let analysis = engine::analyse(&mut *source, &settings, wish.threads(), &mut |frames| {
         progress.at(frames);
     })?;
     drop(progress);
+    Ok(judge(analysis, source.files(), source.lost(), &wish))
+}
 
-    let end = analysis.stats.span.map(|(_, last)| last);
+/// What an analysis means: the sockets, the findings, and what was read.
+pub(super) fn judge(
+    mut analysis: Analysis,
+    files: &[FileSummary],
+    lost: Loss,
+    wish: &Wish,
+) -> Reading {
+    let Wish {
+        asked,
+        search,
+        left_out,
+        whole,
+        ..
+    } = wish;
+    let mut ignored = left_out.settle(*whole, &analysis.briefs, &mut analysis.connections);
+    let end = analysis.stats.end();
     let sockets = hosts::sockets(
         &analysis.briefs,
         &hosts::Settings {
-            time_wait,
+            time_wait: Duration::from_secs(asked.time_wait.into()),
             range: asked.ephemeral_ports,
         },
-        end.unwrap_or_default(),
+        end,
     );
-    let found = rules::evaluate(&rules::Facts {
-        connections: &analysis.connections,
-        briefs: &analysis.briefs,
-        sockets: &sockets,
-        sight: rules::Sight::new(&analysis.stats, source.lost()),
-        end: end.unwrap_or_default(),
+    let evaluate = |connections: &[Arc<Connection>]| {
+        rules::evaluate(&rules::Facts {
+            connections,
+            briefs: &analysis.briefs,
+            sockets: &sockets,
+            lookups: &analysis.stats.lookups,
+            sight: rules::Sight::new(&analysis.stats, lost),
+            end,
+        })
+    };
+    let mut found = evaluate(&analysis.connections);
+    let mut connections = std::mem::take(&mut analysis.connections);
+    let narrowed = search.as_ref().map(|search| {
+        let span = analysis.stats.span;
+        let narrowed = search.narrow(&analysis.briefs, &connections, &found, span);
+        let shown =
+            |id: u32| narrowed.fits.binary_search(&id).is_ok() || narrowed.pointed == Some(id);
+        connections.retain(|it| shown(it.id));
+        // Found anew, so that what is shown as an example is one of these.
+        found = evaluate(&connections);
+        found.retain(|it| it.connections.iter().any(|id| shown(*id)));
+        narrowed
     });
+    left_out.silence(&mut found, &mut ignored);
     let (findings, worst) = select(found, asked);
-    let mut summary = summary(source.files(), source.lost(), &analysis.stats);
+    let mut summary = summary(files, lost, &analysis.stats);
     let counted: u64 = sockets.iter().map(|row| row.connections).sum();
     let beyond = (analysis.briefs.len() as u64).saturating_sub(counted);
     if beyond > 0 {
@@ -76,21 +159,24 @@ pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
             meaning: "connections are not in the sockets table, which had too many clients and servers",
         });
     }
-    Ok(Reading {
+    Reading {
         snapshot: Snapshot {
             summary,
             briefs: analysis.briefs,
-            connections: analysis.connections,
+            connections,
             findings,
             sockets,
             contexts: analysis.stats.contexts,
+            narrowed,
+            ignored,
+            drawn: Vec::new(),
         },
         worst,
-    })
+    }
 }
 
 /// A rule that does not exist is a typing error: to go on would hide what it was meant to show.
-fn check_rules(asked: &cli::Read) -> Result<()> {
+pub(super) fn check_rules(asked: &cli::Judging) -> Result<()> {
     for name in asked.rule.iter().chain(&asked.ignore) {
         if rules::rule(name).is_none() {
             bail!("no rule is called {name:?}; `hangup rules` lists them");
@@ -100,7 +186,7 @@ fn check_rules(asked: &cli::Read) -> Result<()> {
 }
 
 /// The findings that are wanted, numbered anew, and the worst before the mild ones were left out.
-fn select(found: Vec<Finding>, asked: &cli::Read) -> (Vec<Finding>, Option<Severity>) {
+fn select(found: Vec<Finding>, asked: &cli::Judging) -> (Vec<Finding>, Option<Severity>) {
     let named = |names: &[String], finding: &Finding| names.iter().any(|name| name == finding.rule);
     let mut findings = found;
     findings.retain(|finding| {
@@ -130,7 +216,7 @@ pub(super) const fn severity(typed: cli::Severity) -> Severity {
     }
 }
 
-fn summary(files: &[FileSummary], lost: capture::Loss, stats: &Stats) -> Summary {
+fn summary(files: &[FileSummary], lost: Loss, stats: &Stats) -> Summary {
     let inputs = files.iter().map(|file| Input {
         path: file.path.clone(),
         format: file.format.to_owned(),
@@ -149,7 +235,7 @@ fn summary(files: &[FileSummary], lost: capture::Loss, stats: &Stats) -> Summary
         skipped: stats.skipped,
         lost,
         limits: limits(stats),
-        let_go: stats.bounds.let_go,
+        let_go: stats.bounds.let_go.saturating_add(stats.bounds.shed),
     }
 }
 
@@ -168,6 +254,11 @@ fn limits(stats: &Stats) -> Vec<LimitHit> {
             "connections were counted and not kept",
         ),
         (
+            "older-connections",
+            bounds.shed,
+            "connections were forgotten, the oldest first, to make room for newer ones",
+        ),
+        (
             "reassembly",
             bounds.holes,
             "holes in a byte stream were given up, because too much waited behind them",
@@ -181,6 +272,11 @@ fn limits(stats: &Stats) -> Vec<LimitHit> {
             "fragments",
             bounds.fragments,
             "IP fragments were let go, because too many waited for their siblings",
+        ),
+        (
+            "lookups",
+            stats.lookups.let_go(),
+            "lookups of names were not kept, after very many",
         ),
         (
             "tunnels",

@@ -1,4 +1,8 @@
-//! One connection as a ladder: a first reading numbers the connections, a second one draws the one that is wanted.
+//! Connections as ladders: a first reading numbers the connections, a second one draws those that are wanted.
+//!
+//! For one that is asked for, the second reading is as thorough as the first. The typical cases of a report need less: only
+//! their own frames are looked at, and reading ends with the last of them. So a report on a large capture takes hardly
+//! longer. A pipe cannot be read twice: its report has no pictures.
 
 use std::path::Path;
 
@@ -10,6 +14,9 @@ use crate::cli;
 use crate::connection::Connection;
 use crate::engine::{self, Engine, Event, Settings, Sink};
 use crate::ladder::{Recorder, Reticence};
+use crate::ledger::{Drawn, Snapshot};
+use crate::mark::FrameNumber;
+use crate::report;
 
 pub(super) fn ladder(asked: &cli::Ladder) -> Result<String> {
     if asked.files.iter().any(|file| file == Path::new("-")) {
@@ -43,6 +50,95 @@ pub(super) fn ladder(asked: &cli::Ladder) -> Result<String> {
     Ok(painter.recorder.finish(&wanted).to_string())
 }
 
+/// Frames that are read again for pictures, at most: a quarter of a second's work. A typical case that comes later has no
+/// picture; `hangup ladder` draws it.
+const PICTURED: u64 = 200_000;
+
+/// Draws the typical cases of a report, as far as the input can be read again.
+pub(super) fn pictures(asked: &cli::Read, snapshot: &Snapshot) -> Vec<Drawn> {
+    let again = |path: &Path| path.metadata().is_ok_and(|it| it.is_file());
+    if !asked.files.iter().all(|it| again(it)) {
+        return Vec::new();
+    }
+    let typical = report::typical(snapshot);
+    let mut wanted: Vec<(&Connection, Recorder)> = typical
+        .iter()
+        .filter_map(|id| snapshot.connection(*id))
+        .filter(|it| it.last.frame.0 <= PICTURED)
+        .map(|it| (it, Recorder::new(Reticence::default())))
+        .collect();
+    let last = wanted.iter().map(|(it, _)| it.last.frame).max();
+    let Some(last) = last else {
+        return Vec::new();
+    };
+    // Whoever takes a file away meanwhile gets a report without pictures.
+    let options = OpenOptions {
+        filter: asked.filter.clone(),
+    };
+    let Ok(mut source) = capture::open(&asked.files, &options) else {
+        return Vec::new();
+    };
+    let mut engine = Engine::new();
+    let mut batch = Batch::default();
+    let mut gallery = Gallery {
+        wanted: &mut wanted,
+    };
+    'reading: while let Ok(Fill::Frames) = source.fill(&mut batch) {
+        for frame in batch.frames() {
+            if frame.number > last {
+                break 'reading;
+            }
+            if gallery.spans(frame.number) {
+                engine.frame(&frame, &mut gallery);
+            }
+        }
+    }
+    let drawn = wanted.into_iter().map(|(connection, recorder)| Drawn {
+        connection: connection.id,
+        ladder: recorder.finish(connection),
+    });
+    drawn.collect()
+}
+
+/// Draws several connections of all that go by.
+struct Gallery<'g, 'c> {
+    wanted: &'g mut Vec<(&'c Connection, Recorder)>,
+}
+
+impl Gallery<'_, '_> {
+    /// Whether one of them was under way at this frame.
+    fn spans(&self, frame: FrameNumber) -> bool {
+        let mut wanted = self.wanted.iter();
+        wanted.any(|(it, _)| it.first.frame <= frame && frame <= it.last.frame)
+    }
+}
+
+impl Sink for Gallery<'_, '_> {
+    fn event(&mut self, event: Event<'_>) {
+        let Event::Segment {
+            first,
+            from,
+            segment,
+            standings,
+        } = event
+        else {
+            return;
+        };
+        let ends = [segment.source, segment.destination];
+        for (connection, recorder) in self.wanted.iter_mut() {
+            let own = [connection.client, connection.server];
+            let same = ends == own || ends == [own[1], own[0]];
+            if same && first == connection.first && segment.context == connection.context {
+                recorder.segment(from, segment, standings);
+            }
+        }
+    }
+
+    fn wants_segments(&self) -> bool {
+        true
+    }
+}
+
 /// The record of the connection with the number that was asked for.
 fn find(asked: &cli::Ladder, options: &OpenOptions, settings: &Settings) -> Result<Connection> {
     let mut source = capture::open(&asked.files, options)?;
@@ -56,7 +152,7 @@ fn find(asked: &cli::Ladder, options: &OpenOptions, settings: &Settings) -> Resu
     let last = connections.last().map_or(0, |it| it.id);
     let mut connections = connections.into_iter();
     match connections.find(|it| it.id == asked.connection) {
-        Some(connection) => Ok(connection),
+        Some(connection) => Ok(Connection::clone(&connection)),
         None if last == 0 => bail!("there is no connection in this capture"),
         None => bail!(
             "there is no connection {}: the last one is {last}",

@@ -13,20 +13,29 @@
 //! Plain HTTP/1 pays for all this with one branch per slice.
 
 use crate::certainty::Certainty;
+use crate::h2;
 use crate::http::{Conversation, Exchange, Phase, Protocol, Reach, Texts};
+use crate::keys::KeyRing;
 use crate::mark::Mark;
 use crate::side::End;
 use crate::tls;
+use crate::websocket;
+
+mod opening;
+
+use opening::Secured;
 
 /// What is spoken on one connection.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Spoken {
     plain: Conversation,
     taken: Option<Box<Taken>>,
+    /// What may open what TLS hides.
+    keys: Option<KeyRing>,
 }
 
 /// What took over from plain HTTP/1, and where.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Taken {
     /// Offset in each direction's stream of the speaker's first byte.
     since: [u64; 2],
@@ -45,10 +54,25 @@ enum Owner {
     Plain,
 }
 
+/// What the speakers found, when nothing else is wanted any more. Halves are in the order of the ends.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// The exchanges in order of their requests.
+    pub exchanges: Vec<Exchange>,
+    /// What is told of TLS, here or inside a tunnel.
+    pub tls: Option<Box<tls::Facts>>,
+    /// What HTTP/2 says about its connection.
+    pub h2: Option<Box<h2::Facts>>,
+    /// What a WebSocket says about its end.
+    pub websocket: Option<Box<websocket::Facts>>,
+}
+
 /// Who understands what comes after the change.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Speaker {
-    Tls(tls::Session),
+    Tls(Box<Secured>),
+    Http2(Box<h2::Conversation>),
+    WebSocket(Box<websocket::Conversation>),
     /// A tunnel through a proxy, and what is spoken in it.
     Tunnel(Spoken),
     /// A protocol that is only named.
@@ -56,6 +80,44 @@ enum Speaker {
 }
 
 impl Spoken {
+    /// Nothing said yet; `keys` may open what TLS hides.
+    #[must_use]
+    pub fn boxed(keys: Option<&KeyRing>) -> Box<Self> {
+        Box::new(Self {
+            keys: keys.cloned(),
+            ..Self::default()
+        })
+    }
+
+    /// How much was said in so many bytes of this end's TCP stream, where what is said is read under keys; else as many.
+    #[must_use]
+    pub fn inside(&self, end: End, bytes: u64) -> u64 {
+        match self.secured() {
+            Some((taken, secured)) => match secured.opening.heard() {
+                Some(_) => secured
+                    .opening
+                    .place(end, bytes.saturating_sub(taken.since[end.index()])),
+                None => bytes,
+            },
+            None => bytes,
+        }
+    }
+
+    fn secured(&self) -> Option<(&Taken, &Secured)> {
+        let taken = self.taken.as_deref()?;
+        match &taken.speaker {
+            Speaker::Tls(secured) => Some((taken, secured)),
+            _ => None,
+        }
+    }
+
+    /// What is said under the keys, if it could be read.
+    fn opened(&self) -> Option<&Self> {
+        let (_, secured) = self.secured()?;
+        let inner = secured.opening.heard()?;
+        (inner.protocol() != Protocol::Unknown).then_some(inner)
+    }
+
     /// The next bytes of one direction, in order and without overlap. `bytes` is what was captured, `length` what was on
     /// the wire: the rest was cut off by the snap length.
     #[inline]
@@ -89,27 +151,38 @@ impl Spoken {
     /// The FIN of one direction, in order.
     pub fn end(&mut self, from: End, texts: &mut Texts) {
         self.plain.end(from, texts);
-        if let Some(taken) = &mut self.taken
-            && let Speaker::Tunnel(inner) = &mut taken.speaker
-        {
-            inner.end(from, texts);
+        if let Some(taken) = &mut self.taken {
+            match &mut taken.speaker {
+                Speaker::Tunnel(inner) => inner.end(from, texts),
+                Speaker::Http2(h2) => h2.end(from, texts),
+                Speaker::WebSocket(websocket) => websocket.end(from, texts),
+                Speaker::Tls(secured) => secured.opening.end(from, texts),
+                Speaker::Unread => {}
+            }
         }
     }
 
     /// The connection is over: what waits for more bytes is read as far as it goes.
     pub fn finish(&mut self, texts: &mut Texts) {
         self.plain.finish(texts);
-        if let Some(taken) = &mut self.taken
-            && let Speaker::Tunnel(inner) = &mut taken.speaker
-        {
-            inner.finish(texts);
+        if let Some(taken) = &mut self.taken {
+            match &mut taken.speaker {
+                Speaker::Tunnel(inner) => inner.finish(texts),
+                Speaker::Http2(h2) => h2.finish(texts),
+                Speaker::WebSocket(websocket) => websocket.finish(texts),
+                Speaker::Tls(secured) => secured.opening.finish(texts),
+                Speaker::Unread => {}
+            }
         }
     }
 
     /// What is spoken, or was agreed on.
     #[must_use]
-    pub const fn protocol(&self) -> Protocol {
-        self.plain.protocol()
+    pub fn protocol(&self) -> Protocol {
+        match self.opened() {
+            Some(inner) => inner.protocol(),
+            None => self.plain.protocol(),
+        }
     }
 
     /// Who asks, by content.
@@ -121,19 +194,38 @@ impl Spoken {
     /// The exchanges in order of their requests.
     #[must_use]
     pub fn exchanges(&self) -> &[Exchange] {
-        self.plain.exchanges()
+        match (self.http2(), self.opened()) {
+            (Some(h2), _) => h2.exchanges(),
+            (None, Some(inner)) => inner.exchanges(),
+            (None, None) => self.plain.exchanges(),
+        }
     }
 
-    /// The exchanges, when nothing else is wanted any more.
+    /// All that was found, when nothing else is wanted any more.
     #[must_use]
-    pub fn into_exchanges(self) -> Vec<Exchange> {
-        self.plain.into_exchanges()
+    pub fn into_heard(self) -> Heard {
+        match self.taken {
+            Some(taken) => taken.into_heard(self.plain),
+            None => Heard {
+                exchanges: self.plain.into_exchanges(),
+                ..Heard::default()
+            },
+        }
     }
 
     /// Exchanges that were let go because there were too many.
     #[must_use]
-    pub const fn let_go(&self) -> u64 {
-        self.plain.let_go()
+    pub fn let_go(&self) -> u64 {
+        let streams = self.http2().map_or(0, h2::Conversation::let_go);
+        let inside = self.opened().map_or(0, Self::let_go);
+        self.plain.let_go().saturating_add(streams + inside)
+    }
+
+    fn http2(&self) -> Option<&h2::Conversation> {
+        match &self.taken.as_ref()?.speaker {
+            Speaker::Http2(h2) => Some(h2),
+            _ => None,
+        }
     }
 
     /// In which phase `closer` was when it had sent and received this much of the TCP streams.
@@ -141,8 +233,12 @@ impl Spoken {
     pub fn phase_at(&self, closer: End, sent: Reach, received: Reach) -> Phase {
         match &self.taken {
             Some(taken) if sent.bytes > 0 || received.bytes > 0 => match &taken.speaker {
-                Speaker::Tls(session) => taken.phase_of_tls(session, closer, sent, received),
-                Speaker::Tunnel(_) | Speaker::Unread => self.plain.phase_at(closer, sent, received),
+                Speaker::Tls(secured) => taken.phase_of_tls(secured, closer, sent, received),
+                // Both count from the first byte of the connection.
+                Speaker::Http2(h2) => h2.phase_at(closer, sent, received),
+                Speaker::Tunnel(_) | Speaker::WebSocket(_) | Speaker::Unread => {
+                    self.plain.phase_at(closer, sent, received)
+                }
             },
             _ => self.plain.phase_at(closer, sent, received),
         }
@@ -153,11 +249,29 @@ impl Spoken {
     fn hand_on(&mut self, from: End, at: Mark, bytes: &[u8], length: u32, texts: &mut Texts) {
         let waited = self.plain.take_waiting(from);
         let heard = End::BOTH.map(|end| self.plain.heard(end));
+        let asker = self.plain.requester().map_or(from, |(end, _)| end);
         let taken = self.taken.get_or_insert_with(|| {
             let (speaker, both) = match self.plain.protocol() {
-                Protocol::Tls => (Speaker::Tls(tls::Session::new()), false),
+                Protocol::Http2 => {
+                    // What was agreed on by an upgrade begins with the request that asked for it.
+                    let before = self.plain.take_exchanges();
+                    let h2 = h2::Conversation::new(asker, heard);
+                    let h2 = if before.is_empty() {
+                        h2
+                    } else {
+                        h2.upgraded(before)
+                    };
+                    (Speaker::Http2(Box::new(h2)), true)
+                }
+                Protocol::Tls => (
+                    Speaker::Tls(Box::new(Secured::new(self.keys.as_ref()))),
+                    false,
+                ),
                 Protocol::Tunnel => (Speaker::Tunnel(Self::default()), true),
-                Protocol::WebSocket => (Speaker::Unread, true),
+                Protocol::WebSocket => {
+                    let websocket = websocket::Conversation::new(asker, heard);
+                    (Speaker::WebSocket(Box::new(websocket)), true)
+                }
                 _ => (Speaker::Unread, false),
             };
             let other = if both { Owner::Speaker } else { Owner::Open };
@@ -177,13 +291,52 @@ impl Spoken {
 }
 
 impl Taken {
+    /// What was found, with what was said in plain HTTP/1 before.
+    fn into_heard(self, plain: Conversation) -> Heard {
+        let exchanges = plain.into_exchanges();
+        let mut heard = Heard {
+            exchanges,
+            ..Heard::default()
+        };
+        match self.speaker {
+            Speaker::Tls(secured) => {
+                let plain = End::BOTH
+                    .into_iter()
+                    .find(|end| self.owner[end.index()] == Owner::Plain);
+                let Secured { session, opening } = *secured;
+                let mut facts = Box::new(session.into_facts());
+                facts.plain = plain;
+                facts.closed = opening.closed();
+                if let Some(inner) = opening.into_heard() {
+                    facts.is_open = true;
+                    heard = inner;
+                }
+                heard.tls = Some(facts);
+            }
+            Speaker::Http2(h2) => {
+                let (streams, facts) = h2.into_parts();
+                heard.exchanges = streams;
+                heard.h2 = Some(Box::new(facts));
+            }
+            Speaker::WebSocket(websocket) => {
+                heard.websocket = Some(Box::new(websocket.into_facts()));
+            }
+            Speaker::Tunnel(inner) => heard.tls = inner.into_heard().tls,
+            Speaker::Unread => {}
+        }
+        heard
+    }
+
     /// Whether the next bytes of this direction are the speaker's.
     fn takes(&mut self, from: End, bytes: &[u8]) -> bool {
         let owner = &mut self.owner[from.index()];
         if *owner == Owner::Open {
             let claims = match &self.speaker {
-                Speaker::Tls(session) => session.claims(bytes),
-                Speaker::Tunnel(_) | Speaker::Unread => true,
+                Speaker::Tls(secured) => secured.session.claims(bytes),
+                Speaker::Http2(_)
+                | Speaker::WebSocket(_)
+                | Speaker::Tunnel(_)
+                | Speaker::Unread => true,
             };
             *owner = if claims { Owner::Speaker } else { Owner::Plain };
         }
@@ -192,7 +345,9 @@ impl Taken {
 
     fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32, texts: &mut Texts) {
         match &mut self.speaker {
-            Speaker::Tls(session) => session.data(from, at, bytes, length),
+            Speaker::Tls(secured) => secured.data(from, at, bytes, length, texts),
+            Speaker::Http2(h2) => h2.data(from, at, bytes, length, texts),
+            Speaker::WebSocket(websocket) => websocket.data(from, at, bytes, length, texts),
             Speaker::Tunnel(inner) => inner.data(from, at, bytes, length, texts),
             Speaker::Unread => {}
         }
@@ -200,7 +355,9 @@ impl Taken {
 
     fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
         match &mut self.speaker {
-            Speaker::Tls(session) => session.gap(from, length),
+            Speaker::Tls(secured) => secured.gap(from, at, length, texts),
+            Speaker::Http2(h2) => h2.gap(from, at, length, texts),
+            Speaker::WebSocket(websocket) => websocket.gap(from, at, length, texts),
             Speaker::Tunnel(inner) => inner.gap(from, at, length, texts),
             Speaker::Unread => {}
         }
@@ -211,20 +368,30 @@ impl Taken {
         reach.bytes.saturating_sub(self.since[end.index()])
     }
 
-    fn phase_of_tls(
-        &self,
-        session: &tls::Session,
-        closer: End,
-        sent: Reach,
-        received: Reach,
-    ) -> Phase {
-        let settled = session.is_settled(closer, self.inside(closer, sent))
-            && session.is_settled(closer.other(), self.inside(closer.other(), received));
-        if settled {
-            Phase::Opaque
-        } else {
-            Phase::TlsHandshake
+    fn phase_of_tls(&self, secured: &Secured, closer: End, sent: Reach, received: Reach) -> Phase {
+        let session = &secured.session;
+        let (mine, theirs) = (
+            self.inside(closer, sent),
+            self.inside(closer.other(), received),
+        );
+        let settled =
+            session.is_settled(closer, mine) && session.is_settled(closer.other(), theirs);
+        if !settled {
+            return Phase::TlsHandshake;
         }
+        let inner = secured.opening.heard();
+        let Some(inner) = inner.filter(|inner| inner.protocol() != Protocol::Unknown) else {
+            return Phase::Opaque;
+        };
+        let place = |end: End, bytes: u64, outside: Reach| Reach {
+            bytes: secured.opening.place(end, bytes),
+            ..outside
+        };
+        inner.phase_at(
+            closer,
+            place(closer, mine, sent),
+            place(closer.other(), theirs, received),
+        )
     }
 }
 

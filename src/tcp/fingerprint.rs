@@ -5,6 +5,10 @@
 
 use crate::decode::Segment;
 
+/// Hops by which segments of one host may differ: a container's bridge or an address translator takes one or two from what
+/// passes through it and none from what it answers in the host's name, and routes change a little.
+const HOPS: u8 = 3;
+
 /// Learned from a host's segments.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fingerprint {
@@ -83,9 +87,11 @@ impl Fingerprint {
         self.steps >= ENOUGH_STEPS && !self.leapt && off >= FAR
     }
 
-    /// Whether a segment came another way than all others of this host: its TTL lies outside what was seen.
+    /// Whether a segment came another way than all others of this host: its TTL lies well outside what was seen.
     #[must_use]
     pub const fn is_distant(&self, segment: &Segment<'_>) -> bool {
-        self.seen > 0 && (segment.ttl < self.low_ttl || segment.ttl > self.high_ttl)
+        self.seen > 0
+            && (segment.ttl < self.low_ttl.saturating_sub(HOPS)
+                || segment.ttl > self.high_ttl.saturating_add(HOPS))
     }
 }

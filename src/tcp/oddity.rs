@@ -39,7 +39,7 @@ pub struct Odd {
 }
 
 /// What is odd about one sender's segments; nothing, nearly always.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[expect(
     clippy::box_collection,
     reason = "every peer has the word, and hardly any the list"

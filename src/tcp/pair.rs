@@ -28,7 +28,7 @@ pub enum Received {
 const REORDERED_WITHIN: std::time::Duration = std::time::Duration::from_millis(3);
 
 /// Both endpoints of one connection.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Pair {
     peers: [Peer; 2],
 }
@@ -367,7 +367,9 @@ impl Pair {
         }
         sender.stream.finish(from, at, offset, reader);
         if sender.stream.fin().is_none() {
-            sender.oddities.note(OddKind::FinAstray, at, &[]);
+            if (offset - sender.stream.top()).abs() > super::stream::MAX_LEAP {
+                sender.oddities.note(OddKind::FinAstray, at, &[]);
+            }
             sender.astray = sender.astray.saturating_add(1);
             return;
         }
@@ -384,7 +386,7 @@ impl Pair {
                 .oddities
                 .note(OddKind::ResetWithText, at, segment.payload);
         }
-        if kind == ResetKind::Stale && !reset::both_over(sender, receiver) {
+        if kind == ResetKind::Stale && reset::fits_nothing(segment, sender, receiver) {
             sender.oddities.note(OddKind::ResetOutOfWindow, at, &[]);
         }
         sender.packets += 1;

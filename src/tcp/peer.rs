@@ -69,7 +69,7 @@ impl Flight {
 }
 
 /// What is known of one endpoint.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Peer {
     /// The state as proven.
     pub(super) proven: Standing,

@@ -75,6 +75,11 @@ pub fn classify(segment: &Segment<'_>, from: &Peer, to: &Peer) -> ResetKind {
     if is_refusal(segment, from, to) {
         return ResetKind::Refusal;
     }
+    // Before its SYN is answered a host takes no RST but one that acknowledges it (RFC 9293 §3.10.7.3, second).
+    let unanswered = to.isn.is_some() && to.proven == Standing::In(State::SynSent);
+    if unanswered && from.syn.is_none() && !from.stream.is_anchored() {
+        return ResetKind::Stale;
+    }
     let offset = from.stream.offset(segment.seq);
     if from.fingerprint.is_distant(segment) {
         return ResetKind::Foreign;
@@ -104,6 +109,19 @@ pub fn classify(segment: &Segment<'_>, from: &Peer, to: &Peer) -> ResetKind {
     ResetKind::Stale
 }
 
+/// How far behind what its receiver has acknowledged a RST may lie because it answers an older segment.
+const OVERTAKEN: i64 = 1 << 20;
+
+/// Whether a RST without effect is odd as well: not one that answers what came after the end, nor one that answers a segment
+/// which others have overtaken.
+pub(super) fn fits_nothing(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
+    let answers_older = !segment.flags.has(Flags::ACK) && {
+        let behind = from.stream.acknowledged() - from.stream.offset(segment.seq);
+        (0..=OVERTAKEN).contains(&behind)
+    };
+    from.stream.is_anchored() && !both_over(from, to) && !answers_older
+}
+
 /// RST and ACK, acknowledging exactly the SYN (and its data, RFC 7413), from a side that never sent one.
 fn is_refusal(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
     let Some(isn) = to.isn.filter(|_| from.syn.is_none()) else {
@@ -117,7 +135,7 @@ fn is_refusal(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
 }
 
 /// Both have closed and know of the other's close: nothing is left that a RST could end.
-pub(super) fn both_over(from: &Peer, to: &Peer) -> bool {
+fn both_over(from: &Peer, to: &Peer) -> bool {
     let over = |peer: &Peer| {
         matches!(
             peer.presumed(),

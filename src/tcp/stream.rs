@@ -33,7 +33,7 @@ pub(crate) const MAX_GAPS: usize = 64;
 pub(crate) const MAX_LEAP: i64 = 64 << 20;
 
 /// A piece that waits for the hole before it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Held {
     start: i64,
     length: u32,
@@ -63,7 +63,7 @@ pub enum Arrival {
 }
 
 /// One direction.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Stream {
     base: Seq,
     anchored: bool,
@@ -84,7 +84,7 @@ pub struct Stream {
 }
 
 /// What only streams with holes need.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Later {
     held: Vec<Held>,
     held_bytes: usize,

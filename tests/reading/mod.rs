@@ -64,6 +64,7 @@ pub fn analyse_told(
         connections: &analysis.connections,
         briefs: &analysis.briefs,
         sockets: &sockets,
+        lookups: &stats.lookups,
         sight: rules::Sight::new(&stats, source.lost()),
         end,
     });
@@ -95,6 +96,7 @@ pub fn analyse_told(
             findings,
             sockets,
             contexts: stats.contexts.clone(),
+            ..Snapshot::default()
         },
         stats,
     }

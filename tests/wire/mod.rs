@@ -173,6 +173,8 @@ impl InMemory {
 }
 
 impl Source for InMemory {
+    fn stop(&mut self) {}
+
     fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
         batch.clear();
         let end = self.at.saturating_add(self.at_once).min(self.shots.len());

@@ -1,20 +1,25 @@
 //! One connection's end in a plain sentence: who, how, when, and what became of the exchange it hit.
 
+use std::net::IpAddr;
+
 use super::clock::span;
-use super::line::{bytes, count, number};
+use super::figures::{bytes, count, number};
 use super::words;
 use crate::certainty::Certainty;
 use crate::connection::{By, Connection, How, Opening, Phase, ResetKind, Roles};
-use crate::decode::QuoteKind;
+use crate::decode::{Endpoint, QuoteKind};
 use crate::escape::shortened;
 use crate::http::{CloseSign, Ending, Exchange, Outcome, Protocol};
 use crate::mark::FrameNumber;
+use crate::side::End;
+use crate::tls::{Facts, Stage, alert_name};
 
 /// Characters of a request target or host that a sentence bears.
 const TARGET: usize = 48;
 
 /// The story of one connection.
-pub(super) fn story(connection: &Connection) -> String {
+#[must_use]
+pub fn story(connection: &Connection) -> String {
     let mut told = ending(connection);
     match connection.teardown.certainty {
         Certainty::Certain => {}
@@ -38,38 +43,41 @@ pub(super) fn story(connection: &Connection) -> String {
 }
 
 /// How it ended, in a few words, for tables.
-pub(super) const fn how(how: How) -> &'static str {
+#[must_use]
+pub const fn how(how: How) -> &'static str {
     match how {
         How::Fin => "FIN",
-        How::Reset(ResetKind::Refusal) => "RST, refusing",
-        How::Reset(ResetKind::NoSocket) => "RST, no such socket",
-        How::Reset(ResetKind::Abort) => "RST, aborting",
-        How::Reset(ResetKind::Foreign) => "RST, not the host's own",
-        How::Reset(ResetKind::Stale) => "RST, too late to count",
+        How::Reset(ResetKind::Refusal) => "RST (refusal)",
+        How::Reset(ResetKind::NoSocket) => "RST (no socket)",
+        How::Reset(ResetKind::Abort) => "RST (abort)",
+        How::Reset(ResetKind::Foreign) => "RST (foreign)",
+        How::Reset(ResetKind::Stale) => "RST (too late)",
         How::Silence => "silence",
         How::Open => "still open",
     }
 }
 
 /// Who ended it, for tables.
-pub(super) const fn who(by: By) -> &'static str {
+#[must_use]
+pub const fn who(by: By) -> &'static str {
     match by {
         By::Client => "client",
         By::Server => "server",
         By::Both => "both at once",
-        By::Middlebox => "box in between",
+        By::Middlebox => "middlebox",
         By::Nobody => "nobody",
     }
 }
 
 /// When, for tables.
-pub(super) const fn when(phase: Phase) -> &'static str {
+#[must_use]
+pub const fn when(phase: Phase) -> &'static str {
     match phase {
         Phase::Connecting => "while connecting",
         Phase::TlsHandshake => "in the TLS handshake",
         Phase::BeforeRequest => "before a request",
         Phase::Request => "during the request",
-        Phase::Waiting => "waiting for the response",
+        Phase::Waiting => "awaiting response",
         Phase::ResponseHead => "in the response head",
         Phase::ResponseBody => "in the response body",
         Phase::Between => "between exchanges",
@@ -170,7 +178,7 @@ fn phase(connection: &Connection) -> String {
     let by_server = teardown.by == By::Server;
     let clause = match teardown.phase {
         Phase::Connecting => "before the handshake was complete",
-        Phase::TlsHandshake => "in the TLS handshake",
+        Phase::TlsHandshake => return handshake(connection),
         Phase::BeforeRequest if by_server => "before a request had reached it",
         Phase::BeforeRequest => "before any request",
         Phase::Request if by_server => "before the request was complete",
@@ -181,10 +189,18 @@ fn phase(connection: &Connection) -> String {
         Phase::ResponseBody => "in the middle of the response body",
         Phase::Between if connection.exchanges.is_empty() => "with nothing under way",
         Phase::Between => "with every exchange complete and no close announced",
+        Phase::After if goodbye(connection).is_some() => {
+            return format!(
+                "after a GOAWAY ({}) with every stream over",
+                goodbye(connection).unwrap_or_default()
+            );
+        }
         Phase::After => {
             return format!("after every exchange was complete and {}", sign(connection));
         }
-        Phase::Tunnel if connection.protocol == Protocol::WebSocket => "in the WebSocket",
+        Phase::Tunnel if connection.protocol == Protocol::WebSocket => {
+            return farewell(connection);
+        }
         Phase::Tunnel => "in the tunnel",
         Phase::Opaque => {
             let [client, server] = connection.sent.map(|sent| sent.bytes);
@@ -193,14 +209,91 @@ fn phase(connection: &Connection) -> String {
             }
             let (client, server) = (bytes(client), bytes(server));
             let spoken = match connection.protocol {
-                Protocol::Tls => "under TLS",
-                Protocol::Http2 => "in HTTP/2",
-                _ => "in what is not HTTP",
+                Protocol::Tls => under(connection),
+                Protocol::Http2 => "in HTTP/2".to_owned(),
+                _ => "in what is not HTTP".to_owned(),
             };
             return format!("after {client} from the client and {server} from the server {spoken}");
         }
     };
     clause.to_owned()
+}
+
+/// In which handshake, and how far it had come.
+fn handshake(connection: &Connection) -> String {
+    let Some(facts) = connection.tls.as_deref() else {
+        return "in the TLS handshake".to_owned();
+    };
+    let place = match facts.stage {
+        Stage::Begun | Stage::Unseen => "",
+        Stage::ClientHello if facts.plain.is_some() => ", answered in plain text",
+        Stage::ClientHello => ", after the ClientHello",
+        Stage::ServerHello => ", after the server's hello",
+        Stage::ServerFlight => ", after the server's messages",
+        Stage::ClientFinished => ", after the client had finished its part",
+        Stage::Complete => ", which was complete",
+    };
+    let alert = match facts.fatal() {
+        Some(alert) => {
+            let from = match alert.from {
+                End::A => "client",
+                End::B => "server",
+            };
+            let name = match alert.code() {
+                Some(code) => alert_name(code).map_or_else(|| code.to_string(), str::to_owned),
+                None => "hidden".to_owned(),
+            };
+            format!(", with an alert from the {from} ({name})")
+        }
+        None => String::new(),
+    };
+    format!("in the TLS handshake{}{place}{alert}", wanted(facts))
+}
+
+/// "under TLS 1.2 with a.example".
+fn under(connection: &Connection) -> String {
+    let Some(facts) = connection.tls.as_deref() else {
+        return "under TLS".to_owned();
+    };
+    let version = facts
+        .version()
+        .map_or("TLS".to_owned(), |it| it.to_string());
+    format!("under {version}{}", wanted(facts))
+}
+
+fn wanted(facts: &Facts) -> String {
+    match facts.sni() {
+        Some(name) => format!(" with {}", shortened(name.as_bytes(), TARGET)),
+        None => String::new(),
+    }
+}
+
+/// How the WebSocket had ended before: with a Close of whom, or without one.
+fn farewell(connection: &Connection) -> String {
+    let Some(websocket) = &connection.websocket else {
+        return "in the WebSocket".to_owned();
+    };
+    let [client, server] = &websocket.halves;
+    let first = [("client", &client.close), ("server", &server.close)]
+        .into_iter()
+        .filter_map(|(who, close)| Some((who, close.as_ref()?)))
+        .min_by_key(|(_, close)| close.at);
+    match first {
+        None => "in the WebSocket, without a Close frame".to_owned(),
+        Some((who, close)) => {
+            let code = close
+                .code
+                .map_or_else(String::new, |code| format!(" {code}"));
+            format!("after the {who}'s Close{code} on the WebSocket")
+        }
+    }
+}
+
+/// The code of the GOAWAY that announced the close, the server's if there are two.
+fn goodbye(connection: &Connection) -> Option<String> {
+    let [client, server] = &connection.h2.as_ref()?.halves;
+    let goaway = server.goaway().or(client.goaway())?;
+    Some(goaway.code.to_string())
 }
 
 /// What announced the close.
@@ -251,7 +344,8 @@ fn exchanges(connection: &Connection) -> String {
 }
 
 /// `GET /path (frame 4)`.
-pub(super) fn asked(exchange: &Exchange) -> String {
+#[must_use]
+pub fn asked(exchange: &Exchange) -> String {
     let Some(request) = &exchange.request else {
         return "which was not captured".to_owned();
     };
@@ -278,7 +372,7 @@ fn fate(exchange: &Exchange, outcome: Outcome, ending: Ending) -> Option<String>
         return Some(format!("was answered{status} before it was complete"));
     }
     let received = number(message.received());
-    let got = match message.expected() {
+    let got = match exchange.response_expected() {
         Some(expected) if expected > 0 => {
             format!("{received} of {} bytes of the response", number(expected))
         }
@@ -292,9 +386,15 @@ fn fate(exchange: &Exchange, outcome: Outcome, ending: Ending) -> Option<String>
 }
 
 /// A Wireshark display filter for one connection.
-pub(super) fn filter(connection: &Connection) -> String {
+#[must_use]
+pub fn filter(connection: &Connection) -> String {
+    filter_between(connection.client, connection.server)
+}
+
+/// The same for whatever was sent between two ends.
+#[must_use]
+pub fn filter_between(client: Endpoint, server: Endpoint) -> String {
     let family = |ip: std::net::IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };
-    let (client, server) = (connection.client, connection.server);
     let (one, other) = (family(client.ip), family(server.ip));
     format!(
         "{one}.addr=={} && {other}.addr=={} && tcp.port=={} && tcp.port=={}",
@@ -302,8 +402,22 @@ pub(super) fn filter(connection: &Connection) -> String {
     )
 }
 
+/// A Wireshark display filter for all that a client has with a server.
+#[must_use]
+pub fn filter_of_all(client: IpAddr, server: Endpoint) -> String {
+    let family = |ip: IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };
+    format!(
+        "{}.addr=={client} && {}.addr=={} && tcp.port=={}",
+        family(client),
+        family(server.ip),
+        server.ip,
+        server.port
+    )
+}
+
 /// `10.0.0.1:50819 → 10.0.0.2:80`.
-pub(super) fn route(connection: &Connection) -> String {
+#[must_use]
+pub fn route(connection: &Connection) -> String {
     format!("{} → {}", connection.client, connection.server)
 }
 

@@ -5,7 +5,8 @@ use crate::hosts::RangeBasis;
 use crate::http::{CloseSign, Ending, Protocol};
 
 /// Who began the close; `None` while nobody has.
-pub(super) const fn by(by: By) -> Option<&'static str> {
+#[must_use]
+pub const fn by(by: By) -> Option<&'static str> {
     match by {
         By::Client => Some("client"),
         By::Server => Some("server"),
@@ -15,7 +16,9 @@ pub(super) const fn by(by: By) -> Option<&'static str> {
     }
 }
 
-pub(super) const fn how(how: How) -> &'static str {
+/// By which means.
+#[must_use]
+pub const fn how(how: How) -> &'static str {
     match how {
         How::Fin => "fin",
         How::Reset(_) => "reset",
@@ -24,7 +27,9 @@ pub(super) const fn how(how: How) -> &'static str {
     }
 }
 
-pub(super) const fn reset(how: How) -> Option<&'static str> {
+/// The kind of RST, if one ended it.
+#[must_use]
+pub const fn reset(how: How) -> Option<&'static str> {
     let How::Reset(kind) = how else { return None };
     Some(match kind {
         ResetKind::Refusal => "refusal",
@@ -35,7 +40,9 @@ pub(super) const fn reset(how: How) -> Option<&'static str> {
     })
 }
 
-pub(super) const fn opening(opening: Opening) -> &'static str {
+/// How it began.
+#[must_use]
+pub const fn opening(opening: Opening) -> &'static str {
     match opening {
         Opening::Handshake => "handshake",
         Opening::Refused => "refused",
@@ -46,7 +53,9 @@ pub(super) const fn opening(opening: Opening) -> &'static str {
     }
 }
 
-pub(super) const fn protocol(protocol: Protocol) -> Option<&'static str> {
+/// What was spoken; `None` while nobody knows.
+#[must_use]
+pub const fn protocol(protocol: Protocol) -> Option<&'static str> {
     match protocol {
         Protocol::Unknown => None,
         Protocol::Http1 => Some("http/1"),
@@ -58,7 +67,9 @@ pub(super) const fn protocol(protocol: Protocol) -> Option<&'static str> {
     }
 }
 
-pub(super) const fn roles(roles: Roles) -> &'static str {
+/// What the roles rest on.
+#[must_use]
+pub const fn roles(roles: Roles) -> &'static str {
     match roles {
         Roles::Handshake => "handshake",
         Roles::Http => "http",
@@ -66,7 +77,9 @@ pub(super) const fn roles(roles: Roles) -> &'static str {
     }
 }
 
-pub(super) const fn basis(basis: RangeBasis) -> &'static str {
+/// What a range of ports rests on.
+#[must_use]
+pub const fn basis(basis: RangeBasis) -> &'static str {
     match basis {
         RangeBasis::Told => "told",
         RangeBasis::Observed => "observed",
@@ -74,7 +87,9 @@ pub(super) const fn basis(basis: RangeBasis) -> &'static str {
     }
 }
 
-pub(super) const fn close_sign(sign: CloseSign) -> &'static str {
+/// What announced a close.
+#[must_use]
+pub const fn close_sign(sign: CloseSign) -> &'static str {
     match sign {
         CloseSign::RequestClose => "request-close",
         CloseSign::RequestVersion => "request-version",
@@ -84,12 +99,15 @@ pub(super) const fn close_sign(sign: CloseSign) -> &'static str {
     }
 }
 
-pub(super) fn state(standing: Standing) -> Option<&'static str> {
+/// An endpoint's state by its name in RFC 9293 §3.3.2; `None` where it was not seen.
+#[must_use]
+pub fn state(standing: Standing) -> Option<&'static str> {
     standing.state().map(|state| state.name())
 }
 
 /// Which sides have held a TIME-WAIT.
-pub(super) fn time_wait(connection: &Connection) -> Option<&'static str> {
+#[must_use]
+pub fn time_wait(connection: &Connection) -> Option<&'static str> {
     let [client, server] = connection.time_wait;
     match (client, server) {
         (Some(_), Some(_)) => Some("both"),
@@ -101,7 +119,8 @@ pub(super) fn time_wait(connection: &Connection) -> Option<&'static str> {
 
 /// How the connection ended, as far as its exchanges care. When both began at once the server's close counts: the
 /// client's could not have been known to it. A silence is no ending that anybody chose.
-pub(super) fn ending(connection: &Connection) -> Ending {
+#[must_use]
+pub fn ending(connection: &Connection) -> Ending {
     let teardown = &connection.teardown;
     match (teardown.by, teardown.how) {
         (_, How::Open | How::Silence) | (By::Nobody, _) => Ending::Open,

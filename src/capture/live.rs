@@ -1,0 +1,374 @@
+//! Frames from a network interface, by libpcap.
+//!
+//! Comes in: what the kernel has captured. Goes out: batches, each as much as came in a moment, and word that there is
+//! nothing while there is nothing. When it is stopped, everything that was captured up to that moment is still given out:
+//! the last segments of a connection are what is looked for here. What the kernel dropped for want of room is counted.
+//!
+//! An interface that goes away ends the capture as the end of a file does, with a note of it.
+
+use std::thread;
+use std::time::Duration;
+
+use pcap::{Active, Capture, Device, Precision};
+
+use super::error::CaptureError;
+use super::filter;
+use super::frame::{Batch, Fill, Frame, LinkType, Loss, Source};
+use super::summary::{FileSummary, Interface};
+use crate::mark::FrameNumber;
+use crate::time::Timestamp;
+
+/// How long the kernel may gather frames before it hands them over.
+const GATHER: Duration = Duration::from_millis(100);
+/// How long to wait where there is nothing. libpcap itself waits for the next frame for ever on Linux, whatever it is told,
+/// so it is asked without waiting; the room in the kernel is for what comes meanwhile.
+const WAIT: Duration = Duration::from_millis(5);
+/// Waits after which it is said that there is nothing.
+const WAITS: u32 = 10;
+/// Frames after which a batch is handed on, whatever comes still.
+const FULL: usize = 2048;
+/// So many waits without a frame show after [`Source::stop`] that there is none left: the kernel may have begun to gather
+/// just before, and then closes what it gathers twice that much later at the most.
+const LAST_WAITS: u32 = 40;
+
+/// What to capture, and how.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LiveOptions {
+    /// The interface's name; `any` is all of them at once on Linux.
+    pub interface: String,
+    /// A BPF expression that frames must match; empty for all.
+    pub filter: String,
+    /// Bytes kept of a frame.
+    pub snap_length: u32,
+    /// Bytes of room in the kernel.
+    pub buffer: u32,
+    /// Also frames that are not for this host.
+    pub promiscuous: bool,
+    /// Each frame at once: less to wait for, more to do.
+    pub immediate: bool,
+    /// Ends after so many.
+    pub packets: Option<u64>,
+    /// Tells what time it is.
+    pub clock: fn() -> Timestamp,
+}
+
+impl LiveOptions {
+    /// Everything on `interface`, by a clock.
+    #[must_use]
+    pub fn new(interface: impl Into<String>, clock: fn() -> Timestamp) -> Self {
+        Self {
+            interface: interface.into(),
+            filter: String::new(),
+            snap_length: 262_144,
+            buffer: 64 << 20,
+            promiscuous: false,
+            immediate: false,
+            packets: None,
+            clock,
+        }
+    }
+}
+
+/// An interface that can be named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What to call it.
+    pub name: String,
+    /// What the system says of it.
+    pub description: Option<String>,
+    /// Its addresses.
+    pub addresses: Vec<std::net::IpAddr>,
+    /// It is up and can carry packets.
+    pub is_up: bool,
+    /// It has a carrier, as far as is known.
+    pub is_running: bool,
+    /// It leads back to this host.
+    pub is_loopback: bool,
+}
+
+/// The interfaces there are, those first that libpcap thinks of first.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn interfaces() -> Result<Vec<Found>, CaptureError> {
+    let devices = Device::list().map_err(|error| CaptureError::Live {
+        interface: "interfaces".to_owned(),
+        reason: error.to_string(),
+    })?;
+    let found = devices.into_iter().map(|device| Found {
+        is_up: device.flags.is_up(),
+        is_running: device.flags.is_running(),
+        is_loopback: device.flags.is_loopback(),
+        addresses: device.addresses.iter().map(|it| it.addr).collect(),
+        description: device.desc,
+        name: device.name,
+    });
+    Ok(found.collect())
+}
+
+/// The interface to capture on if none is named: the first that is up, has an address and leads elsewhere; else any.
+#[must_use]
+pub fn usual(interfaces: &[Found]) -> Option<&Found> {
+    let mut elsewhere = interfaces
+        .iter()
+        .filter(|it| it.is_up && it.is_running && !it.is_loopback && !it.addresses.is_empty());
+    let named = |name: &str| interfaces.iter().find(|it| it.name == name);
+    elsewhere
+        .next()
+        .or_else(|| named("any"))
+        .or(interfaces.first())
+}
+
+/// Begins to capture.
+///
+/// # Errors
+/// When there is no such interface, when this program may not, or when the filter does not compile.
+pub fn live(options: &LiveOptions) -> Result<Box<dyn Source>, CaptureError> {
+    let name = &options.interface;
+    let failed = |error: pcap::Error| refusal(name, &error);
+    let size = |bytes: u32| i32::try_from(bytes).unwrap_or(i32::MAX);
+    let gather = i32::try_from(GATHER.as_millis()).unwrap_or(i32::MAX);
+    let capture = Capture::from_device(name.as_str())
+        .map_err(failed)?
+        .snaplen(size(options.snap_length))
+        .buffer_size(size(options.buffer))
+        // All interfaces at once cannot be promiscuous, and libpcap would refuse.
+        .promisc(options.promiscuous && name != "any")
+        .immediate_mode(options.immediate)
+        .timeout(gather)
+        .precision(Precision::Nano);
+    let mut capture = capture
+        .open()
+        .and_then(Capture::setnonblock)
+        .map_err(failed)?;
+    let link =
+        LinkType(
+            u16::try_from(capture.get_datalink().0).map_err(|_| CaptureError::Live {
+                interface: name.clone(),
+                reason: "its frames are of an unknown kind".to_owned(),
+            })?,
+        );
+    let link = registered(link);
+    if !options.filter.is_empty() {
+        capture
+            .filter(&options.filter, true)
+            .map_err(|error| filter::complaint(&options.filter, link, &error))?;
+    }
+    let summary = FileSummary {
+        path: name.clone(),
+        format: "live",
+        interfaces: vec![Interface {
+            number: 0,
+            name: Some(name.clone()),
+            link,
+            fcs: None,
+            snap_length: options.snap_length,
+            resolution: 9,
+        }],
+        ..FileSummary::default()
+    };
+    Ok(Box::new(Live {
+        capture,
+        link,
+        clock: options.clock,
+        summary: [summary],
+        next: 1,
+        last: options.packets.unwrap_or(u64::MAX),
+        stopped: None,
+        ended: false,
+        polled: Timestamp::MIN,
+    }))
+}
+
+struct Live {
+    capture: Capture<Active>,
+    link: LinkType,
+    clock: fn() -> Timestamp,
+    summary: [FileSummary; 1],
+    next: u64,
+    /// The number of the last one that is wanted.
+    last: u64,
+    /// When it was stopped.
+    stopped: Option<Timestamp>,
+    ended: bool,
+    /// When the counters were last looked at.
+    polled: Timestamp,
+}
+
+impl Live {
+    fn count(&mut self, now: Timestamp) {
+        self.polled = now;
+        if let Ok(counts) = self.capture.stats() {
+            self.summary[0].lost = Loss {
+                kernel: Some(u64::from(counts.dropped)),
+                interface: Some(u64::from(counts.if_dropped)),
+            };
+        }
+    }
+
+    fn end(&mut self) {
+        let now = (self.clock)();
+        self.count(now);
+        self.ended = true;
+    }
+}
+
+impl Source for Live {
+    fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
+        batch.clear();
+        if self.ended {
+            return Ok(Fill::End);
+        }
+        let mut first = None;
+        let mut waits = 0;
+        while batch.len() < FULL {
+            match self.capture.next_packet() {
+                Ok(packet) => {
+                    let stamp = packet.header.ts;
+                    #[allow(
+                        clippy::useless_conversion,
+                        reason = "the field is shorter on some systems"
+                    )]
+                    let seconds = i64::from(stamp.tv_sec);
+                    // With nanoseconds asked for, they stand in the field for microseconds.
+                    let nanos = u32::try_from(stamp.tv_usec).unwrap_or(0);
+                    let time = Timestamp::new(seconds, nanos);
+                    if self.stopped.is_some_and(|at| time > at) {
+                        self.end();
+                        break;
+                    }
+                    batch.push(Frame {
+                        number: FrameNumber(self.next),
+                        time,
+                        link: self.link,
+                        interface: 0,
+                        length: packet.header.len,
+                        data: packet.data,
+                    });
+                    self.next += 1;
+                    let is_last = self.next > self.last;
+                    self.summary[0].bytes += u64::from(packet.header.caplen);
+                    let first = *first.get_or_insert(time);
+                    if is_last {
+                        self.end();
+                        break;
+                    }
+                    if time.since(first) > GATHER {
+                        break;
+                    }
+                }
+                Err(pcap::Error::TimeoutExpired) => {
+                    waits += 1;
+                    let enough = match self.stopped {
+                        Some(_) => LAST_WAITS,
+                        None => WAITS,
+                    };
+                    if !batch.is_empty() || waits > enough {
+                        break;
+                    }
+                    thread::sleep(WAIT);
+                }
+                Err(error) => {
+                    let summary = &mut self.summary[0];
+                    let bytes = summary.bytes;
+                    summary.note_damage(bytes, format!("the capture ended: {error}"));
+                    self.end();
+                    break;
+                }
+            }
+        }
+        if batch.is_empty() && self.stopped.is_some() && !self.ended {
+            self.end();
+        }
+        self.summary[0].packets += batch.len() as u64;
+        let last = batch.slots.last().map(|slot| slot.time);
+        let now = last.unwrap_or_else(self.clock);
+        if now.since(self.polled) > GATHER && !self.ended {
+            self.count(now);
+        }
+        Ok(match (batch.is_empty(), self.ended) {
+            (false, _) => Fill::Frames,
+            (true, true) => Fill::End,
+            (true, false) => Fill::Idle(now),
+        })
+    }
+
+    fn stop(&mut self) {
+        let now = (self.clock)();
+        self.stopped.get_or_insert(now);
+    }
+
+    fn lost(&self) -> Loss {
+        self.summary[0].lost
+    }
+
+    fn files(&self) -> &[FileSummary] {
+        &self.summary
+    }
+}
+
+/// What files call a link type that libpcap calls by a number of this system's.
+fn registered(link: LinkType) -> LinkType {
+    match link.0 {
+        12 | 14 => LinkType(101), // raw IP
+        _ => link,
+    }
+}
+
+/// Why an interface cannot be opened. libpcap tells by its words only.
+fn refusal(interface: &str, error: &pcap::Error) -> CaptureError {
+    let interface = interface.to_owned();
+    let said = error.to_string();
+    let lower = said.to_lowercase();
+    if lower.contains("permission") || lower.contains("not permitted") {
+        return CaptureError::NotPermitted { interface };
+    }
+    let known = interfaces().unwrap_or_default();
+    let unknown = lower.contains("no such device") || !known.iter().any(|it| it.name == interface);
+    let reason = match unknown {
+        true => {
+            let names: Vec<&str> = known.iter().map(|it| it.name.as_str()).collect();
+            format!(
+                "there is no such interface; there are: {}",
+                names.join(", ")
+            )
+        }
+        false => said,
+    };
+    CaptureError::Live { interface, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(name: &str, is_up: bool, is_loopback: bool, address: bool) -> Found {
+        Found {
+            name: name.to_owned(),
+            description: None,
+            addresses: address
+                .then(|| std::net::Ipv4Addr::LOCALHOST.into())
+                .into_iter()
+                .collect(),
+            is_up,
+            is_running: is_up,
+            is_loopback,
+        }
+    }
+
+    #[test]
+    fn the_usual_interface_leads_elsewhere() {
+        let all = [
+            found("lo", true, true, true),
+            found("wlan0", false, false, true),
+            found("tun0", true, false, false),
+            found("eth0", true, false, true),
+            found("any", true, false, false),
+        ];
+        assert_eq!(usual(&all).map(|it| &*it.name), Some("eth0"));
+        let few = [all[0].clone(), all[4].clone()];
+        assert_eq!(usual(&few).map(|it| &*it.name), Some("any"));
+        assert_eq!(usual(&[]), None);
+    }
+}

@@ -1,0 +1,267 @@
+//! The latest frames of a source that cannot be read again: for a look at one connection, and to be written down when
+//! something has gone wrong (a flight recorder).
+//!
+//! Bounded by bytes, and by time if asked; what is forgotten is counted. Readers get what there is at the moment and
+//! hold up nobody.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::error::CaptureError;
+use super::frame::{Batch, Fill, Loss, Slot, Source};
+use super::summary::FileSummary;
+use crate::time::Timestamp;
+
+/// Frames that are forgotten together: small beside what is kept, so that the bounds are met closely.
+const CHUNK: usize = 256 << 10;
+
+/// How much is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Bytes of frames.
+    pub bytes: usize,
+    /// Frames that are older than this are forgotten even if there is room.
+    pub age: Option<Duration>,
+}
+
+impl Default for Memory {
+    /// 64 MiB, whatever their age.
+    fn default() -> Self {
+        Self {
+            bytes: 64 << 20,
+            age: None,
+        }
+    }
+}
+
+/// The latest frames.
+#[derive(Debug)]
+pub struct Recent {
+    memory: Memory,
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    chunks: VecDeque<Arc<Batch>>,
+    /// What is not full yet.
+    filling: Batch,
+    bytes: usize,
+    forgotten: u64,
+}
+
+impl Recent {
+    /// Nothing remembered yet.
+    #[must_use]
+    pub fn new(memory: Memory) -> Arc<Self> {
+        Arc::new(Self {
+            memory,
+            held: Mutex::default(),
+        })
+    }
+
+    /// `source`, whose frames are remembered as they pass.
+    #[must_use]
+    pub fn of(self: &Arc<Self>, source: Box<dyn Source>) -> Box<dyn Source> {
+        Box::new(Remembered {
+            source,
+            recent: Arc::clone(self),
+        })
+    }
+
+    /// Frames that came by and are not remembered any more.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.held().forgotten
+    }
+
+    /// What is remembered now, as a source. Frames have the numbers they had.
+    #[must_use]
+    pub fn source(&self) -> Box<dyn Source> {
+        let held = self.held();
+        let mut chunks = held.chunks.clone();
+        if !held.filling.is_empty() {
+            let mut last = Batch::default();
+            copy(&held.filling, &mut last);
+            chunks.push_back(Arc::new(last));
+        }
+        Box::new(Replay { chunks })
+    }
+
+    fn take(&self, batch: &Batch) {
+        let Some(latest) = batch.slots.iter().map(|slot| slot.time).max() else {
+            return;
+        };
+        let mut held = self.held();
+        for slot in &batch.slots {
+            let data = batch.data(slot);
+            let number = batch.first + u64::from(slot.nth);
+            let far = number.saturating_sub(held.filling.first) > u64::from(u32::MAX);
+            if held.filling.used + data.len() > CHUNK || far {
+                held.close();
+            }
+            if held.filling.is_empty() {
+                held.filling.first = number;
+            }
+            let nth = (number - held.filling.first) as u32;
+            held.filling.push_slot(Slot { nth, ..*slot }, data);
+        }
+        while held.is_beyond(self.memory, latest) {
+            let Some(gone) = held.chunks.pop_front() else {
+                break;
+            };
+            held.bytes = held.bytes.saturating_sub(gone.used);
+            held.forgotten += gone.len() as u64;
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // Whoever panicked here left whole chunks behind.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn close(&mut self) {
+        let full = std::mem::take(&mut self.filling);
+        if !full.is_empty() {
+            self.bytes += full.used;
+            self.chunks.push_back(Arc::new(full));
+        }
+    }
+
+    fn is_beyond(&self, memory: Memory, latest: Timestamp) -> bool {
+        let old = |age: Duration| {
+            let oldest = self.chunks.front().and_then(|chunk| chunk.slots.last());
+            oldest.is_some_and(|slot| latest.since(slot.time) > age)
+        };
+        self.bytes > memory.bytes || memory.age.is_some_and(old)
+    }
+}
+
+/// Copies the frames of a batch, and nothing that lies between them.
+fn copy(from: &Batch, to: &mut Batch) {
+    to.clear();
+    to.first = from.first;
+    for slot in &from.slots {
+        to.push_slot(*slot, from.data(slot));
+    }
+}
+
+/// A source whose frames are remembered.
+struct Remembered {
+    source: Box<dyn Source>,
+    recent: Arc<Recent>,
+}
+
+impl Source for Remembered {
+    fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
+        let fill = self.source.fill(batch)?;
+        if fill == Fill::Frames {
+            self.recent.take(batch);
+        }
+        Ok(fill)
+    }
+
+    fn stop(&mut self) {
+        self.source.stop();
+    }
+
+    fn lost(&self) -> Loss {
+        self.source.lost()
+    }
+
+    fn files(&self) -> &[FileSummary] {
+        self.source.files()
+    }
+}
+
+/// What was remembered at one moment.
+struct Replay {
+    chunks: VecDeque<Arc<Batch>>,
+}
+
+impl Source for Replay {
+    fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
+        let Some(chunk) = self.chunks.pop_front() else {
+            batch.clear();
+            return Ok(Fill::End);
+        };
+        copy(&chunk, batch);
+        Ok(Fill::Frames)
+    }
+
+    fn stop(&mut self) {
+        self.chunks.clear();
+    }
+
+    fn lost(&self) -> Loss {
+        Loss::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::{Frame, LinkType};
+    use crate::mark::FrameNumber;
+
+    /// A frame a second, of so many bytes.
+    fn batch(numbers: std::ops::Range<u64>, bytes: usize) -> Batch {
+        let mut batch = Batch::default();
+        for number in numbers {
+            batch.push(Frame {
+                number: FrameNumber(number),
+                time: Timestamp::new(number as i64, 0),
+                link: LinkType(1),
+                interface: 0,
+                length: bytes as u32,
+                data: &vec![number as u8; bytes],
+            });
+        }
+        batch
+    }
+
+    fn numbers(recent: &Recent) -> Vec<u64> {
+        let (mut source, mut all, mut batch) = (recent.source(), Vec::new(), Batch::default());
+        while source.fill(&mut batch).unwrap() != Fill::End {
+            for frame in batch.frames() {
+                assert!(frame.data.iter().all(|byte| *byte == frame.number.0 as u8));
+                all.push(frame.number.0);
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn the_latest_stay_with_their_numbers_and_the_rest_is_counted() {
+        let recent = Recent::new(Memory {
+            bytes: 1 << 20,
+            age: None,
+        });
+        for begin in (1..1000).step_by(37) {
+            recent.take(&batch(begin..begin + 37, 10_000));
+        }
+        let kept = numbers(&recent);
+        assert_eq!(kept.last(), Some(&999));
+        assert!(kept.windows(2).all(|pair| pair[0] + 1 == pair[1]));
+        assert_eq!(recent.forgotten() + kept.len() as u64, 999);
+        let bytes = kept.len() * 10_000;
+        assert!(bytes > 3 << 18 && bytes <= (1 << 20) + CHUNK, "{bytes}");
+    }
+
+    #[test]
+    fn what_is_too_old_goes_although_there_is_room() {
+        let recent = Recent::new(Memory {
+            bytes: 1 << 30,
+            age: Some(Duration::from_secs(60)),
+        });
+        for begin in (1..1000).step_by(10) {
+            recent.take(&batch(begin..begin + 10, 50_000));
+        }
+        let kept = numbers(&recent);
+        // A chunk holds five of them.
+        assert!((60..=66).contains(&kept.len()), "{}", kept.len());
+    }
+}

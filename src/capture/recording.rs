@@ -1,0 +1,234 @@
+//! Frames written down as they pass: one pcapng file, or a set of files that are begun anew by size or time, of which the
+//! latest stay.
+//!
+//! Nothing that is there is written over: captures are evidence. A file whose writing fails ends the capture with an error,
+//! since what was asked for is not being done.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::error::CaptureError;
+use super::frame::{Batch, Fill, Frame, Loss, Source};
+use super::summary::FileSummary;
+use super::write::PcapngWriter;
+use crate::time::Timestamp;
+
+/// Bytes gathered for one write.
+const BUFFER: usize = 256 << 10;
+
+/// When a file is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rotation {
+    /// Bytes after which the next file is begun.
+    pub size: Option<u64>,
+    /// Time on the packet clock after which the next file is begun.
+    pub time: Option<Duration>,
+    /// Files that stay; older ones are deleted.
+    pub files: Option<usize>,
+}
+
+impl Rotation {
+    const fn is_wanted(&self) -> bool {
+        self.size.is_some() || self.time.is_some()
+    }
+}
+
+/// Where frames are written.
+pub struct Recording {
+    path: PathBuf,
+    rotation: Rotation,
+    to: Option<Open>,
+    number: u32,
+    written: VecDeque<PathBuf>,
+}
+
+struct Open {
+    writer: PcapngWriter<Counted>,
+    path: PathBuf,
+    since: Option<Timestamp>,
+}
+
+/// A file that knows its size.
+struct Counted {
+    to: BufWriter<File>,
+    bytes: u64,
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.to.flush()
+    }
+}
+
+impl Recording {
+    /// Begins the (first) file.
+    ///
+    /// # Errors
+    /// When it is there already or cannot be made.
+    pub fn begin(path: &Path, rotation: Rotation) -> Result<Self, CaptureError> {
+        let mut recording = Self {
+            path: path.to_owned(),
+            rotation,
+            to: None,
+            number: 0,
+            written: VecDeque::new(),
+        };
+        recording.next()?;
+        Ok(recording)
+    }
+
+    /// `source`, whose frames are written as they pass.
+    #[must_use]
+    pub fn of(self, source: Box<dyn Source>) -> Box<dyn Source> {
+        Box::new(Recorded {
+            source,
+            recording: self,
+        })
+    }
+
+    /// Writes one frame.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn frame(&mut self, frame: &Frame<'_>) -> Result<(), CaptureError> {
+        let full = self.to.as_ref().is_some_and(|open| {
+            let large = self.rotation.size;
+            let large = large.is_some_and(|size| open.writer.inner().bytes >= size);
+            let since = open.since.unwrap_or(frame.time);
+            let long = self.rotation.time;
+            large || long.is_some_and(|time| frame.time.since(since) >= time)
+        });
+        if full {
+            self.end(Loss::default())?;
+            self.next()?;
+        }
+        let Some(open) = &mut self.to else {
+            return Ok(());
+        };
+        open.since.get_or_insert(frame.time);
+        let written = open.writer.frame(frame);
+        written.map_err(|error| CaptureError::Io {
+            path: open.path.clone(),
+            error,
+        })
+    }
+
+    /// Puts what is gathered on its way to the disk.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn flush(&mut self) -> Result<(), CaptureError> {
+        let Some(open) = &mut self.to else {
+            return Ok(());
+        };
+        open.writer.flush().map_err(|error| CaptureError::Io {
+            path: open.path.clone(),
+            error,
+        })
+    }
+
+    /// Ends the file, with what was lost.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn end(&mut self, lost: Loss) -> Result<(), CaptureError> {
+        let Some(Open {
+            mut writer, path, ..
+        }) = self.to.take()
+        else {
+            return Ok(());
+        };
+        let ended = writer.lost(lost).and_then(|()| writer.finish());
+        let Err(error) = ended else {
+            return Ok(());
+        };
+        Err(CaptureError::Io { path, error })
+    }
+
+    fn next(&mut self) -> Result<(), CaptureError> {
+        self.number += 1;
+        let path = match self.rotation.is_wanted() {
+            true => numbered(&self.path, self.number),
+            false => self.path.clone(),
+        };
+        let writer = File::create_new(&path).and_then(|file| {
+            PcapngWriter::new(Counted {
+                to: BufWriter::with_capacity(BUFFER, file),
+                bytes: 0,
+            })
+        });
+        let writer = writer.map_err(|error| CaptureError::Io {
+            path: path.clone(),
+            error,
+        })?;
+        self.to = Some(Open {
+            writer,
+            path: path.clone(),
+            since: None,
+        });
+        self.written.push_back(path);
+        while self
+            .rotation
+            .files
+            .is_some_and(|files| self.written.len() > files.max(1))
+        {
+            if let Some(old) = self.written.pop_front() {
+                // One that somebody has taken away is gone as well.
+                let _ = std::fs::remove_file(old);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `OUT.pcapng` becomes `OUT-00001.pcapng`.
+#[must_use]
+pub fn numbered(path: &Path, number: u32) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    let dot = if extension.is_empty() { "" } else { "." };
+    path.with_file_name(format!("{stem}-{number:05}{dot}{extension}"))
+}
+
+/// A source whose frames are written.
+struct Recorded {
+    source: Box<dyn Source>,
+    recording: Recording,
+}
+
+impl Source for Recorded {
+    fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
+        let fill = self.source.fill(batch)?;
+        for frame in batch.frames() {
+            self.recording.frame(&frame)?;
+        }
+        match fill {
+            Fill::Frames => {}
+            // Whoever watches the file sees what there is.
+            Fill::Idle(_) => self.recording.flush()?,
+            Fill::End => self.recording.end(self.source.lost())?,
+        }
+        Ok(fill)
+    }
+
+    fn stop(&mut self) {
+        self.source.stop();
+    }
+
+    fn lost(&self) -> Loss {
+        self.source.lost()
+    }
+
+    fn files(&self) -> &[FileSummary] {
+        self.source.files()
+    }
+}

@@ -1,0 +1,146 @@
+//! Lookups of names in a ladder: `lookup shop.example`, and what the other side says to it.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::tokens::{Placed, Token};
+use crate::names::{self, Kind};
+
+/// The number by which an answer finds its question.
+const ID: u16 = 1;
+
+/// A message of DNS, over UDP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dns {
+    /// `lookup shop.example`, `lookup shop.example aaaa`.
+    Ask {
+        /// The name.
+        name: String,
+        /// An address of IPv6 is asked for, not of IPv4.
+        six: bool,
+    },
+    /// An answer to the last question: `address 10.0.0.2`, `nxdomain`, `servfail`, `refused`, `no-data`.
+    Answer {
+        /// The code in it.
+        code: u8,
+        /// The address in it.
+        address: Option<IpAddr>,
+    },
+}
+
+/// The words of answers without an address, and their codes (RFC 1035 §4.1.1).
+const CODES: [(&str, u8); 4] = [
+    ("no-data", 0),
+    ("servfail", 2),
+    ("nxdomain", 3),
+    ("refused", 5),
+];
+
+impl Dns {
+    /// Reads `word` and what belongs to it; `None` if it is no lookup.
+    pub(super) fn parse<'a>(
+        word: &str,
+        rest: &mut std::slice::Iter<'a, Placed<'a>>,
+    ) -> Option<Result<Self, String>> {
+        if let Some((_, code)) = CODES.iter().find(|(name, _)| *name == word) {
+            return Some(Ok(Self::Answer {
+                code: *code,
+                address: None,
+            }));
+        }
+        let mut next = || match rest.clone().next() {
+            Some((_, Token::Word(word))) => {
+                rest.next();
+                Some(*word)
+            }
+            _ => None,
+        };
+        match word {
+            "lookup" => {
+                let name = next().filter(|name| name.len() <= 200);
+                let Some(name) = name else {
+                    return Some(Err("lookup takes a name, as in lookup shop.example".into()));
+                };
+                let name = name.to_owned();
+                let six = rest.as_slice().first().is_some_and(
+                    |(_, token)| matches!(token, Token::Word(word) if *word == "aaaa"),
+                );
+                if six {
+                    rest.next();
+                }
+                Some(Ok(Self::Ask { name, six }))
+            }
+            "address" => {
+                let address = next().and_then(|word| word.parse().ok());
+                let wrong = || "address takes one, as in address 10.0.0.2".to_owned();
+                Some(address.ok_or_else(wrong).map(|address| Self::Answer {
+                    code: 0,
+                    address: Some(address),
+                }))
+            }
+            _ => None,
+        }
+    }
+
+    /// The bytes; an answer repeats the question that was `asked` last.
+    pub(super) fn bytes(&self, asked: &mut Option<(String, Kind)>) -> Vec<u8> {
+        match self {
+            Self::Ask { name, six } => {
+                let kind = if *six { Kind::Aaaa } else { Kind::A };
+                *asked = Some((name.clone(), kind));
+                names::write(ID, name.as_bytes(), kind, None)
+            }
+            Self::Answer { code, address } => {
+                let (name, kind) = asked.clone().unwrap_or_else(|| ("a".to_owned(), Kind::A));
+                let addresses: Vec<_> = address.iter().copied().collect();
+                names::write(ID, name.as_bytes(), kind, Some((*code, &addresses)))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Dns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ask { name, six } => {
+                write!(f, "lookup {name}{}", if *six { " aaaa" } else { "" })
+            }
+            Self::Answer {
+                address: Some(address),
+                ..
+            } => write!(f, "address {address}"),
+            Self::Answer { code, .. } => {
+                let known = CODES.iter().find(|(_, known)| known == code);
+                f.write_str(known.map_or("no-data", |(name, _)| name))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::Engine;
+    use crate::ladder::{frames, parse};
+
+    #[test]
+    fn a_lookup_reads_back_and_reaches_the_engine() {
+        let text = "client :5000 server 10.0.0.53:53\n\
+                    lookup shop.example aaaa -->\n<-- no-data\nlookup shop.example -->\n<-- address 10.0.0.2\n";
+        let ladder = parse(text).expect("a ladder");
+        assert_eq!(parse(&ladder.to_string()).as_ref(), Ok(&ladder));
+        let mut engine = Engine::new();
+        let mut connections = Vec::new();
+        for frame in &frames(&ladder) {
+            engine.frame(&frame.frame(), &mut connections);
+        }
+        let stats = engine.finish(&mut connections);
+        assert_eq!((connections.len(), stats.lookups.all().len()), (0, 2));
+        let known = stats
+            .lookups
+            .of("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+        assert_eq!(known.map(|it| &*it.name), Some(&b"shop.example"[..]));
+        for wrong in ["lookup -->", "<-- address here", "lookup a FIN -->"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

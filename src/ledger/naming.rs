@@ -1,0 +1,93 @@
+//! Which findings name each connection, so that readers need not look through all of them for every row.
+
+use super::Snapshot;
+use crate::connection::{Connection, How, Phase};
+use crate::rules::{Finding, Severity};
+
+/// An index over one snapshot's findings. It must be asked with that snapshot.
+///
+/// Two flat rows: most captures have no more than a few findings, some name every connection.
+#[derive(Clone, Debug, Default)]
+pub struct Naming {
+    /// Where the findings of connection `id` begin in `numbers`: at `starts[id]`, to `starts[id + 1]`.
+    starts: Vec<u32>,
+    numbers: Vec<u32>,
+}
+
+impl Naming {
+    /// The index of `snapshot`.
+    #[must_use]
+    pub fn new(snapshot: &Snapshot) -> Self {
+        // Of a capture that goes on the first connections may be gone: numbers go beyond the count.
+        let last = snapshot.briefs.last().map_or(0, |it| it.id as usize);
+        let mut starts = vec![0u32; last + 2];
+        let named = || {
+            let findings = snapshot.findings.iter();
+            let named =
+                findings.flat_map(|it| it.connections.iter().map(move |id| (*id as usize, it)));
+            named.filter(|(id, _)| *id <= last)
+        };
+        for (id, _) in named() {
+            starts[id + 1] += 1;
+        }
+        for id in 1..starts.len() {
+            starts[id] += starts[id - 1];
+        }
+        let mut numbers = vec![0; starts[last + 1] as usize];
+        let mut next = starts.clone();
+        for (id, finding) in named() {
+            numbers[next[id] as usize] = finding.id;
+            next[id] += 1;
+        }
+        Self { starts, numbers }
+    }
+
+    /// The numbers of the findings that name connection `id`.
+    #[must_use]
+    pub fn numbers(&self, id: u32) -> &[u32] {
+        let at = id as usize;
+        match (self.starts.get(at), self.starts.get(at + 1)) {
+            (Some(from), Some(to)) => &self.numbers[*from as usize..*to as usize],
+            _ => &[],
+        }
+    }
+
+    /// The findings themselves, worst first.
+    pub fn findings<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        id: u32,
+    ) -> impl Iterator<Item = &'a Finding> {
+        let numbers = self.numbers(id).iter();
+        numbers.filter_map(|number| snapshot.findings.get((*number as usize).checked_sub(1)?))
+    }
+
+    /// Whether a connection did not end in order, or is named by a finding above benign. What a benign finding explains
+    /// is not notable, and neither is what is still open while nothing is owed.
+    #[must_use]
+    pub fn is_notable(&self, snapshot: &Snapshot, connection: &Connection) -> bool {
+        let mut worst = None;
+        for finding in self.findings(snapshot, connection.id) {
+            worst = worst.max(Some(finding.severity));
+        }
+        match worst {
+            Some(severity) => severity > Severity::Benign,
+            None if connection.teardown.how == How::Open => is_owed(connection.teardown.phase),
+            None => !connection.teardown.orderly,
+        }
+    }
+}
+
+/// Whether somebody waits for something in this phase.
+const fn is_owed(phase: Phase) -> bool {
+    use Phase as P;
+    match phase {
+        P::Connecting
+        | P::TlsHandshake
+        | P::Request
+        | P::Waiting
+        | P::ResponseHead
+        | P::ResponseBody => true,
+        P::BeforeRequest | P::Between | P::After | P::Tunnel | P::Opaque => false,
+    }
+}

@@ -1,0 +1,265 @@
+//! Every lookup and its answer, put together as the messages come.
+//!
+//! A query and its answer are told by the asker's address, port and number. Bounded: what is beyond [`MAX_LOOKUPS`] is
+//! counted and not kept.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+
+use super::message::{Kind, Message};
+use crate::decode::{Context, Datagram, Endpoint, Segment};
+use crate::mark::Mark;
+
+/// Lookups kept: some tens of megabytes at most. A capture with more is that of a resolver, whose own lookups say little
+/// about the programs behind it.
+const MAX_LOOKUPS: usize = 65_536;
+/// The same query so soon is the same packet seen twice.
+const SEEN_TWICE: Duration = Duration::from_millis(5);
+/// Messages read from one segment.
+const MAX_IN_SEGMENT: usize = 16;
+
+/// What a host was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// When, and in which frame.
+    pub at: Mark,
+    /// How it went: 0 well, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED.
+    pub code: u8,
+    /// Records in it.
+    pub records: u16,
+    /// It did not fit, and is asked for again over TCP.
+    pub is_truncated: bool,
+}
+
+/// One question of one host to one server, repetitions included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// Who asked.
+    pub client: IpAddr,
+    /// Who was asked.
+    pub server: Endpoint,
+    /// The name, in lower case.
+    pub name: Box<[u8]>,
+    /// What was asked for.
+    pub kind: Kind,
+    /// When it was first asked.
+    pub asked: Mark,
+    /// When it was last asked.
+    pub last: Mark,
+    /// How often.
+    pub tries: u32,
+    /// The first answer, or a later one that went well.
+    pub answer: Option<Answer>,
+}
+
+/// What an answer is told by.
+type Key = (Endpoint, Endpoint, u16, Context);
+
+/// All lookups of a capture.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lookups {
+    all: Vec<Lookup>,
+    open: HashMap<Key, u32, foldhash::fast::FixedState>,
+    /// By whom, and which address: the lookup that gave it last.
+    addresses: HashMap<(IpAddr, IpAddr), u32, foldhash::fast::FixedState>,
+    let_go: u64,
+}
+
+impl Lookups {
+    /// All of them, in order of their first frames.
+    #[must_use]
+    pub fn all(&self) -> &[Lookup] {
+        &self.all
+    }
+
+    /// Lookups that were one too many.
+    #[must_use]
+    pub const fn let_go(&self) -> u64 {
+        self.let_go
+    }
+
+    /// The lookup by which `client` knows `address`.
+    #[must_use]
+    pub fn of(&self, client: IpAddr, address: IpAddr) -> Option<&Lookup> {
+        let index = self.addresses.get(&(client, address))?;
+        self.all.get(*index as usize)
+    }
+
+    /// Takes a datagram from or to port 53.
+    pub fn datagram(&mut self, datagram: &Datagram<'_>) {
+        if let Some(message) = Message::read(datagram.payload) {
+            let ends = (datagram.source, datagram.destination);
+            self.take(&message, ends, datagram.context, datagram.mark);
+        }
+    }
+
+    /// Takes a segment from or to port 53: a message begins with its length (RFC 1035 §4.2.2). One that is spread over
+    /// several segments is left out.
+    pub fn segment(&mut self, segment: &Segment<'_>) {
+        let mark = Mark {
+            frame: segment.frame,
+            time: segment.time,
+        };
+        let mut rest = segment.payload;
+        for _ in 0..MAX_IN_SEGMENT {
+            let Some((length, tail)) = rest.split_first_chunk() else {
+                return;
+            };
+            let length = usize::from(u16::from_be_bytes(*length));
+            let (Some(bytes), Some(after)) = (tail.get(..length), tail.get(length..)) else {
+                return;
+            };
+            if let Some(message) = Message::read(bytes) {
+                let ends = (segment.source, segment.destination);
+                self.take(&message, ends, segment.context, mark);
+            }
+            rest = after;
+        }
+    }
+
+    fn take(
+        &mut self,
+        message: &Message,
+        (source, destination): (Endpoint, Endpoint),
+        context: Context,
+        at: Mark,
+    ) {
+        if message.is_answer {
+            self.answer(message, (destination, source, message.id, context), at);
+        } else {
+            self.ask(message, (source, destination, message.id, context), at);
+        }
+    }
+
+    fn ask(&mut self, message: &Message, key: Key, at: Mark) {
+        if let Some(lookup) = self.opened(&key, message) {
+            if at.time.since(lookup.last.time) > SEEN_TWICE {
+                lookup.tries = lookup.tries.saturating_add(1);
+                lookup.last = at;
+            }
+            return;
+        }
+        if self.all.len() >= MAX_LOOKUPS {
+            self.let_go = self.let_go.saturating_add(1);
+            return;
+        }
+        self.open.insert(key, self.all.len() as u32);
+        self.all.push(Lookup {
+            client: key.0.ip,
+            server: key.1,
+            name: message.name.clone(),
+            kind: message.kind,
+            asked: at,
+            last: at,
+            tries: 1,
+            answer: None,
+        });
+    }
+
+    fn answer(&mut self, message: &Message, key: Key, at: Mark) {
+        let Some(lookup) = self.opened(&key, message) else {
+            return;
+        };
+        // Some other server may do better than the first that said no.
+        if lookup.answer.is_none_or(|before| before.code != 0) {
+            lookup.answer = Some(Answer {
+                at,
+                code: message.code,
+                records: message.records,
+                is_truncated: message.is_truncated,
+            });
+        }
+        let client = lookup.client;
+        let Some(index) = self.open.get(&key).copied() else {
+            return;
+        };
+        for address in &message.addresses {
+            if self.addresses.len() < MAX_LOOKUPS {
+                self.addresses.insert((client, *address), index);
+            }
+        }
+    }
+
+    /// The lookup that this message is part of.
+    fn opened(&mut self, key: &Key, message: &Message) -> Option<&mut Lookup> {
+        let index = *self.open.get(key)?;
+        let lookup = self.all.get_mut(index as usize)?;
+        (lookup.name == message.name && lookup.kind == message.kind).then_some(lookup)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::write;
+    use super::*;
+    use crate::mark::FrameNumber;
+    use crate::time::Timestamp;
+
+    const CLIENT: &str = "10.0.0.1";
+    const SERVER: &str = "10.0.0.53";
+
+    /// A query, or its answer, in this frame after so many milliseconds.
+    fn take(lookups: &mut Lookups, frame: u64, millis: u64, answer: Option<(u8, &[IpAddr])>) {
+        let client = Endpoint {
+            ip: CLIENT.parse().unwrap(),
+            port: 5000,
+        };
+        let server = Endpoint {
+            ip: SERVER.parse().unwrap(),
+            port: 53,
+        };
+        let (source, destination) = match answer {
+            None => (client, server),
+            Some(_) => (server, client),
+        };
+        lookups.datagram(&Datagram {
+            mark: Mark {
+                frame: FrameNumber(frame),
+                time: Timestamp::default().after(Duration::from_millis(millis)),
+            },
+            context: Context(0),
+            source,
+            destination,
+            payload: &write(7, b"shop.example", Kind::A, answer),
+        });
+    }
+
+    #[test]
+    fn repetitions_are_counted_and_second_sightings_are_not() {
+        let mut lookups = Lookups::default();
+        take(&mut lookups, 1, 0, None);
+        take(&mut lookups, 2, 1, None);
+        take(&mut lookups, 3, 5000, None);
+        let [lookup] = lookups.all() else {
+            panic!("one lookup")
+        };
+        assert_eq!((lookup.tries, lookup.answer), (2, None));
+        assert_eq!((lookup.asked.frame.0, lookup.last.frame.0), (1, 3));
+    }
+
+    #[test]
+    fn an_address_leads_back_to_the_name() {
+        let mut lookups = Lookups::default();
+        let address = "10.0.0.2".parse().unwrap();
+        take(&mut lookups, 1, 0, None);
+        take(&mut lookups, 2, 10, Some((2, &[])));
+        take(&mut lookups, 3, 20, Some((0, &[address])));
+        let lookup = lookups.of(CLIENT.parse().unwrap(), address).expect("known");
+        assert_eq!(
+            lookup.answer.map(|it| it.code),
+            Some(0),
+            "the better answer counts"
+        );
+        assert_eq!(&*lookup.name, b"shop.example");
+        assert_eq!(lookups.of(address, address), None, "nobody else asked");
+    }
+
+    #[test]
+    fn an_answer_that_nobody_asked_for_is_none() {
+        let mut lookups = Lookups::default();
+        take(&mut lookups, 1, 0, Some((3, &[])));
+        assert!(lookups.all().is_empty());
+    }
+}

@@ -1,0 +1,264 @@
+//! One message of DNS: its question, how it was answered, and the addresses in the answer (RFC 1035 §4.1).
+//!
+//! Read from bytes that may be anything; a name is followed through at most [`MAX_JUMPS`] pointers, since pointers can be
+//! made to run in circles (§4.1.4). [`write`] makes messages for tests and ladders.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Pointers followed in one name; real names have one or two.
+const MAX_JUMPS: usize = 8;
+/// Bytes of a name as text (RFC 1035 §2.3.4 allows 255 on the wire).
+const MAX_NAME: usize = 255;
+/// Addresses taken from one answer; programs try the first few.
+const MAX_ADDRESSES: usize = 16;
+/// Records looked at in one answer.
+const MAX_RECORDS: usize = 64;
+/// Bytes of the header.
+const HEADER: usize = 12;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// An address of IPv4.
+    A,
+    /// An address of IPv6.
+    Aaaa,
+    /// Anything else.
+    Other(u16),
+}
+
+impl Kind {
+    const fn from_number(number: u16) -> Self {
+        match number {
+            1 => Self::A,
+            28 => Self::Aaaa,
+            other => Self::Other(other),
+        }
+    }
+
+    const fn number(self) -> u16 {
+        match self {
+            Self::A => 1,
+            Self::Aaaa => 28,
+            Self::Other(other) => other,
+        }
+    }
+}
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Chosen by who asks.
+    pub id: u16,
+    /// It answers.
+    pub is_answer: bool,
+    /// The answer did not fit: it will be asked for again over TCP.
+    pub is_truncated: bool,
+    /// How it went: 0 well, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED (RFC 1035 §4.1.1).
+    pub code: u8,
+    /// The name in question, in lower case, without the dot at its end; bytes, since it may hold any.
+    pub name: Box<[u8]>,
+    /// What is asked for.
+    pub kind: Kind,
+    /// Records in the answer.
+    pub records: u16,
+    /// The addresses among them, the first ones of many.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Message {
+    /// Reads one. `None` if it is no query or answer with one question.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let number = |at: usize| Some(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]));
+        let flags = number(2)?;
+        // Anything but a standard query has other rules (updates, notices).
+        if flags >> 11 & 0xf != 0 || number(4)? != 1 {
+            return None;
+        }
+        let (name, mut at) = read_name(bytes, HEADER)?;
+        let kind = Kind::from_number(number(at)?);
+        at += 4;
+        let records = number(6)?;
+        let mut addresses = Vec::new();
+        for _ in 0..usize::from(records).min(MAX_RECORDS) {
+            let Some((record, length, data)) = read_record(bytes, at) else {
+                break;
+            };
+            addresses.extend(address(record, bytes.get(data..data + length)));
+            at = data + length;
+            if addresses.len() >= MAX_ADDRESSES {
+                break;
+            }
+        }
+        Some(Self {
+            id: number(0)?,
+            is_answer: flags & 0x8000 != 0,
+            is_truncated: flags & 0x0200 != 0,
+            code: (flags & 0xf) as u8,
+            name,
+            kind,
+            records,
+            addresses,
+        })
+    }
+}
+
+/// The kind of the record at `at`, the length of its data, and where that begins.
+fn read_record(bytes: &[u8], at: usize) -> Option<(u16, usize, usize)> {
+    let at = skip_name(bytes, at)?;
+    let number = |at: usize| Some(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]));
+    Some((number(at)?, usize::from(number(at + 8)?), at + 10))
+}
+
+fn address(kind: u16, data: Option<&[u8]>) -> Option<IpAddr> {
+    match kind {
+        1 => Some(Ipv4Addr::from(<[u8; 4]>::try_from(data?).ok()?).into()),
+        28 => Some(Ipv6Addr::from(<[u8; 16]>::try_from(data?).ok()?).into()),
+        _ => None,
+    }
+}
+
+/// The name at `at`, and where what follows it begins.
+fn read_name(bytes: &[u8], at: usize) -> Option<(Box<[u8]>, usize)> {
+    let after = skip_name(bytes, at)?;
+    let mut name = Vec::new();
+    let (mut at, mut jumps) = (at, 0);
+    loop {
+        let length = *bytes.get(at)?;
+        match length {
+            0 => break,
+            1..=63 => {
+                let label = bytes.get(at + 1..at + 1 + usize::from(length))?;
+                if !name.is_empty() {
+                    name.push(b'.');
+                }
+                name.extend(label.iter().map(u8::to_ascii_lowercase));
+                if name.len() > MAX_NAME {
+                    return None;
+                }
+                at += 1 + usize::from(length);
+            }
+            0xc0.. => {
+                jumps += 1;
+                if jumps > MAX_JUMPS {
+                    return None;
+                }
+                at = usize::from(u16::from_be_bytes([length & 0x3f, *bytes.get(at + 1)?]));
+            }
+            _ => return None,
+        }
+    }
+    Some((name.into(), after))
+}
+
+/// Where what follows the name at `at` begins.
+fn skip_name(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match *bytes.get(at)? {
+            0 => return Some(at + 1),
+            length @ 1..=63 => at += 1 + usize::from(length),
+            0xc0.. => return Some(at + 2),
+            _ => return None,
+        }
+    }
+}
+
+/// The bytes of a query, or of an answer with this code and these addresses.
+#[must_use]
+pub fn write(id: u16, name: &[u8], kind: Kind, answer: Option<(u8, &[IpAddr])>) -> Vec<u8> {
+    let (code, addresses) = answer.unwrap_or_default();
+    let flags = match answer {
+        // Recursion desired; and available, in an answer.
+        None => 0x0100,
+        Some(_) => 0x8180 | u16::from(code & 0xf),
+    };
+    let count = u16::try_from(addresses.len()).unwrap_or(u16::MAX);
+    let mut bytes = Vec::new();
+    for number in [id, flags, 1, count, 0, 0] {
+        bytes.extend(number.to_be_bytes());
+    }
+    for label in name.split(|byte| *byte == b'.') {
+        let label = label.get(..63).unwrap_or(label);
+        bytes.push(label.len() as u8);
+        bytes.extend(label);
+    }
+    bytes.push(0);
+    bytes.extend(kind.number().to_be_bytes());
+    bytes.extend([0, 1]);
+    for address in addresses.iter().take(usize::from(count)) {
+        let (number, data) = match address {
+            IpAddr::V4(ip) => (1u16, ip.octets().to_vec()),
+            IpAddr::V6(ip) => (28, ip.octets().to_vec()),
+        };
+        // The name is that of the question, which stands behind the header.
+        bytes.extend([0xc0, HEADER as u8]);
+        bytes.extend(number.to_be_bytes());
+        bytes.extend([0, 1, 0, 0, 0, 60, 0, data.len() as u8]);
+        bytes.extend(data);
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_question_and_its_answers() {
+        let asked = Message::read(&write(7, b"Shop.Example", Kind::A, None)).expect("it reads");
+        assert_eq!(
+            (asked.id, asked.is_answer, &*asked.name),
+            (7, false, &b"shop.example"[..])
+        );
+        let addresses: [IpAddr; 2] = ["10.0.0.2".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+        let told = write(7, b"shop.example", Kind::Aaaa, Some((0, &addresses)));
+        let told = Message::read(&told).expect("it reads");
+        assert_eq!(
+            (told.code, told.kind, &told.addresses[..]),
+            (0, Kind::Aaaa, &addresses[..])
+        );
+        let none =
+            Message::read(&write(7, b"shop.example", Kind::A, Some((3, &[])))).expect("it reads");
+        assert_eq!((none.code, none.is_answer, none.records), (3, true, 0));
+    }
+
+    #[test]
+    fn pointers_that_run_in_circles_end() {
+        let mut bytes = write(1, b"a", Kind::A, None);
+        bytes.splice(12..15, [0xc0, 12]);
+        assert_eq!(Message::read(&bytes), None);
+    }
+
+    #[test]
+    fn updates_and_messages_without_a_question_are_left_alone() {
+        let mut update = write(1, b"a", Kind::A, None);
+        update[2] |= 5 << 3;
+        assert_eq!(Message::read(&update), None);
+        assert_eq!(Message::read(&[0; 12]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_can_be_read(bytes: Vec<u8>) {
+            let _ = Message::read(&bytes);
+        }
+
+        /// Bytes that look like a message go deeper.
+        #[test]
+        fn any_damage_can_be_read(at in 0usize..80, byte: u8, cut in 0usize..80) {
+            let address = "10.0.0.2".parse().unwrap();
+            let mut bytes = write(1, b"www.shop.example", Kind::A, Some((0, &[address, address])));
+            if let Some(old) = bytes.get_mut(at) {
+                *old = byte;
+            }
+            bytes.truncate(bytes.len().saturating_sub(cut));
+            if let Some(message) = Message::read(&bytes) {
+                prop_assert!(message.name.len() <= MAX_NAME);
+                prop_assert!(message.addresses.len() <= MAX_ADDRESSES);
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! A line cut into its words, each with its place in the line.
+
+use std::ops::Range;
+
+use super::keys::KEYS;
+
+/// A word of the line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Token<'t> {
+    pub(super) kind: Kind<'t>,
+    /// Its bytes in the line.
+    pub(super) at: Range<usize>,
+}
+
+/// What a word is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind<'t> {
+    Open,
+    Close,
+    Or,
+    And,
+    Not,
+    /// `key:` and what follows it up to the next blank.
+    Keyed {
+        key: &'t str,
+        values: Vec<Value>,
+    },
+    /// Any other word, or what stands in quotation marks.
+    Text(String),
+}
+
+/// One of the values behind a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Value {
+    pub(super) text: String,
+    pub(super) at: Range<usize>,
+}
+
+/// A quotation mark without its fellow, by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unclosed(pub(super) usize);
+
+/// The words of `line` in order.
+pub(super) fn tokens(line: &str) -> Result<Vec<Token<'_>>, Unclosed> {
+    let mut lexer = Lexer { line, at: 0 };
+    let mut tokens = Vec::new();
+    while let Some(token) = lexer.token()? {
+        tokens.push(token);
+    }
+    Ok(tokens)
+}
+
+struct Lexer<'t> {
+    line: &'t str,
+    at: usize,
+}
+
+impl<'t> Lexer<'t> {
+    fn rest(&self) -> &'t str {
+        &self.line[self.at..]
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    fn token(&mut self) -> Result<Option<Token<'t>>, Unclosed> {
+        let blank = self.rest().len() - self.rest().trim_start().len();
+        self.at += blank;
+        let start = self.at;
+        let Some(first) = self.peek() else {
+            return Ok(None);
+        };
+        let kind = match first {
+            '(' => self.mark(Kind::Open),
+            ')' => self.mark(Kind::Close),
+            '-' | '!' => self.mark(Kind::Not),
+            '"' => Kind::Text(self.quoted()?),
+            _ => match key(self.rest()) {
+                Some(key) => {
+                    self.at += key.len() + 1;
+                    let values = self.values()?;
+                    Kind::Keyed { key, values }
+                }
+                None => self.word(),
+            },
+        };
+        Ok(Some(Token {
+            kind,
+            at: start..self.at,
+        }))
+    }
+
+    fn mark(&mut self, kind: Kind<'t>) -> Kind<'t> {
+        self.at += 1;
+        kind
+    }
+
+    fn word(&mut self) -> Kind<'t> {
+        let rest = self.rest();
+        let end = rest.find(ends_word).unwrap_or(rest.len());
+        self.at += end;
+        match &rest[..end] {
+            "or" | "OR" | "||" | "|" => Kind::Or,
+            "and" | "AND" | "&&" => Kind::And,
+            "not" | "NOT" => Kind::Not,
+            word => Kind::Text(word.to_owned()),
+        }
+    }
+
+    /// What follows a key: values with commas between them.
+    fn values(&mut self) -> Result<Vec<Value>, Unclosed> {
+        let mut values = Vec::new();
+        loop {
+            let start = self.at;
+            let text = match self.peek() {
+                Some('"') => self.quoted()?,
+                _ => {
+                    let rest = self.rest();
+                    let end = rest
+                        .find(|char| ends_word(char) || char == ',')
+                        .unwrap_or(rest.len());
+                    self.at += end;
+                    rest[..end].to_owned()
+                }
+            };
+            values.push(Value {
+                text,
+                at: start..self.at,
+            });
+            if self.peek() != Some(',') {
+                return Ok(values);
+            }
+            self.at += 1;
+        }
+    }
+
+    /// Behind a quotation mark up to the next one; `\` takes the character after it as it is.
+    fn quoted(&mut self) -> Result<String, Unclosed> {
+        let start = self.at;
+        let mut text = String::new();
+        let mut chars = self.rest().char_indices().skip(1);
+        while let Some((at, char)) = chars.next() {
+            match char {
+                '"' => {
+                    self.at += at + 1;
+                    return Ok(text);
+                }
+                '\\' => match chars.next() {
+                    Some((_, char)) => text.push(char),
+                    None => break,
+                },
+                char => text.push(char),
+            }
+        }
+        Err(Unclosed(start))
+    }
+}
+
+fn ends_word(char: char) -> bool {
+    char.is_whitespace() || matches!(char, '(' | ')' | '"')
+}
+
+/// The key that `rest` begins with, if it does. The first colon of `10.0.0.2:80` or `fe80::1` ends no key, nor does that
+/// of `dead::beef`: only behind a key that there is may a value begin with a colon.
+fn key(rest: &str) -> Option<&str> {
+    let colon = rest.find(':')?;
+    let name = &rest[..colon];
+    let is_name = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphabetic() || byte == b'-');
+    let is_known = || KEYS.iter().any(|key| key.name.eq_ignore_ascii_case(name));
+    (is_name && (!rest[colon + 1..].starts_with(':') || is_known())).then_some(name)
+}
+
+/// Whether `text` reads back as itself without quotation marks.
+pub(super) fn is_bare(text: &str) -> bool {
+    let first = text.chars().next();
+    first.is_some_and(|char| !matches!(char, '-' | '!'))
+        && !text.chars().any(ends_word)
+        && key(text).is_none()
+        && !matches!(
+            text,
+            "or" | "OR" | "||" | "|" | "and" | "AND" | "&&" | "not" | "NOT"
+        )
+}
+
+/// The same for a value behind a key.
+pub(super) fn is_bare_value(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(|char| ends_word(char) || char == ',')
+}

@@ -1,0 +1,409 @@
+//! Words become a query, or an error that points at one of them.
+
+use std::ops::Range;
+
+use super::keys::KEYS;
+use super::lex::{self, Kind, Token, Unclosed, Value};
+use super::{Expr, Query, Test};
+
+/// What makes no sense in a line, where, and what was likely meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// The word, as bytes of the line; empty where one is missing.
+    pub at: Range<usize>,
+    /// What is wrong with it.
+    pub message: String,
+    /// What could stand there instead.
+    pub instead: Option<String>,
+}
+
+/// Brackets and negations in each other. Nobody types more, and a thousand would need as much stack.
+const MAX_DEPTH: usize = 64;
+
+pub(super) fn parse(line: &str) -> Result<Query, Wrong> {
+    let tokens = lex::tokens(line).map_err(|Unclosed(at)| Wrong {
+        at: at..line.len(),
+        message: "the quotation mark is not closed".to_owned(),
+        instead: None,
+    })?;
+    let mut parser = Parser {
+        tokens: &tokens,
+        next: 0,
+        end: line.len(),
+        depth: 0,
+    };
+    if tokens.is_empty() {
+        return Ok(Query::default());
+    }
+    let expr = parser.any()?;
+    match parser.peek() {
+        None => Ok(Query { expr: Some(expr) }),
+        // Only a bracket stops what goes on as long as it can.
+        Some(token) => Err(Wrong {
+            at: token.at.clone(),
+            message: "nothing was opened that this bracket could close".to_owned(),
+            instead: None,
+        }),
+    }
+}
+
+struct Parser<'t> {
+    tokens: &'t [Token<'t>],
+    next: usize,
+    end: usize,
+    depth: usize,
+}
+
+impl<'t> Parser<'t> {
+    fn peek(&self) -> Option<&'t Token<'t>> {
+        self.tokens.get(self.next)
+    }
+
+    fn take(&mut self) -> Option<&'t Token<'t>> {
+        let token = self.tokens.get(self.next);
+        self.next += 1;
+        token
+    }
+
+    fn any(&mut self) -> Result<Expr, Wrong> {
+        let mut parts = vec![self.all()?];
+        while self.peek().is_some_and(|token| token.kind == Kind::Or) {
+            self.next += 1;
+            parts.push(self.all()?);
+        }
+        Ok(Expr::any(parts))
+    }
+
+    fn all(&mut self) -> Result<Expr, Wrong> {
+        let mut parts = Vec::new();
+        loop {
+            match self.peek().map(|token| &token.kind) {
+                None | Some(Kind::Or | Kind::Close) if !parts.is_empty() => {
+                    return Ok(Expr::all(parts));
+                }
+                Some(Kind::And) if !parts.is_empty() => self.next += 1,
+                _ => parts.push(self.one()?),
+            }
+        }
+    }
+
+    fn one(&mut self) -> Result<Expr, Wrong> {
+        let missing = |at: Range<usize>| Wrong {
+            at,
+            message: "a test is missing here".to_owned(),
+            instead: None,
+        };
+        let Some(token) = self.take() else {
+            return Err(missing(self.end..self.end));
+        };
+        match &token.kind {
+            Kind::Not | Kind::Open if self.depth >= MAX_DEPTH => Err(Wrong {
+                at: token.at.clone(),
+                message: "that is too deep".to_owned(),
+                instead: None,
+            }),
+            Kind::Not => {
+                self.depth += 1;
+                let part = self.one()?;
+                self.depth -= 1;
+                Ok(Expr::Not(Box::new(part)))
+            }
+            Kind::Open => {
+                self.depth += 1;
+                let part = self.any()?;
+                self.depth -= 1;
+                match self.take() {
+                    Some(Token {
+                        kind: Kind::Close, ..
+                    }) => Ok(part),
+                    _ => Err(Wrong {
+                        at: token.at.clone(),
+                        message: "the bracket is not closed".to_owned(),
+                        instead: None,
+                    }),
+                }
+            }
+            Kind::Close | Kind::Or | Kind::And => Err(missing(token.at.clone())),
+            Kind::Text(text) => Ok(Expr::Test(Test::Text(text.clone()))),
+            Kind::Keyed { key, values } => {
+                let name = token.at.start..token.at.start + key.len();
+                keyed(key, name, values)
+            }
+        }
+    }
+}
+
+fn keyed(name: &str, at: Range<usize>, values: &[Value]) -> Result<Expr, Wrong> {
+    let lower = name.to_ascii_lowercase();
+    let Some(key) = KEYS.iter().find(|key| key.name == lower) else {
+        let like = nearest(&lower, KEYS.iter().map(|key| key.name));
+        return Err(Wrong {
+            at,
+            message: format!(
+                "there is no key `{name}`; to look for the text, put it in quotation marks"
+            ),
+            instead: like.map(str::to_owned),
+        });
+    };
+    let tests = values.iter().map(|value| {
+        let test = key.test(&value.text).map_err(|message| {
+            let like = nearest(&value.text.to_ascii_lowercase(), key.words().into_iter());
+            Wrong {
+                at: value.at.clone(),
+                message,
+                instead: like.map(str::to_owned),
+            }
+        });
+        test.map(Expr::Test)
+    });
+    Ok(Expr::any(tests.collect::<Result<_, _>>()?))
+}
+
+/// Letters in which a word may differ from what was meant.
+const MAX_DISTANCE: usize = 3;
+
+/// The word that was likely meant: one that goes on as it begins, else the one with the fewest letters wrong.
+fn nearest(word: &str, known: impl Iterator<Item = &'static str> + Clone) -> Option<&'static str> {
+    if word.is_empty() {
+        return None;
+    }
+    let begun = known
+        .clone()
+        .find(|name| name.to_ascii_lowercase().starts_with(word));
+    begun.or_else(|| {
+        let distance = |name: &&str| strsim::osa_distance(word, &name.to_ascii_lowercase());
+        let best = known.min_by_key(distance)?;
+        let most = MAX_DISTANCE.min(word.chars().count() / 2);
+        (distance(&best) <= most).then_some(best)
+    })
+}
+
+impl Expr {
+    /// All of these; not to be empty.
+    pub(super) fn all(parts: Vec<Self>) -> Self {
+        let flat = parts.into_iter().flat_map(|part| match part {
+            Self::All(parts) => parts,
+            part => vec![part],
+        });
+        let mut flat: Vec<_> = flat.collect();
+        match flat.len() {
+            1 => flat.remove(0),
+            _ => Self::All(flat),
+        }
+    }
+
+    /// Any of these; not to be empty.
+    pub(super) fn any(parts: Vec<Self>) -> Self {
+        let flat = parts.into_iter().flat_map(|part| match part {
+            Self::Any(parts) => parts,
+            part => vec![part],
+        });
+        let mut flat: Vec<_> = flat.collect();
+        match flat.len() {
+            1 => flat.remove(0),
+            _ => Self::Any(flat),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::certainty::Certainty;
+    use crate::connection::{By, Phase, ResetKind, State, Who};
+    use crate::query::amount::{Bound, Unit};
+    use crate::query::{Grade, Means, Measure, Part, place::Place};
+    use crate::rules::Severity;
+
+    #[track_caller]
+    fn reads(line: &str, canonical: &str) {
+        let query = Query::parse(line).unwrap();
+        assert_eq!(query.to_string(), canonical);
+        assert_eq!(Query::parse(canonical), Ok(query));
+    }
+
+    #[track_caller]
+    fn wrong(line: &str, word: &str, message: &str, instead: Option<&str>) {
+        let wrong = Query::parse(line).unwrap_err();
+        assert_eq!(&line[wrong.at.clone()], word, "{wrong:?}");
+        assert!(wrong.message.contains(message), "{}", wrong.message);
+        assert_eq!(wrong.instead.as_deref(), instead);
+    }
+
+    #[test]
+    fn lines_are_read_and_written() {
+        for (line, canonical) in [
+            ("", ""),
+            ("  ", ""),
+            ("by:client", "by:client"),
+            ("BY:Client", "by:client"),
+            (
+                "by:client how:reset phase:waiting",
+                "by:client how:reset phase:waiting",
+            ),
+            ("by:client and how:reset", "by:client how:reset"),
+            (
+                "server:10.0.0.2:80 status:5xx",
+                "server:10.0.0.2:80 status:5xx",
+            ),
+            ("client:10.9.8.7/8", "client:10.0.0.0/8"),
+            ("server:[2001:db8::/32]:443", "server:[2001:db8::/32]:443"),
+            ("server:::1", "server:::1"),
+            ("took:>5s bytes:<1.5MB", "took:>5s bytes:<1500kb"),
+            ("took:5 waited:1500ms..2s", "took:>=5s waited:1500ms..2s"),
+            (
+                "rule:keep-alive-race host:api",
+                "rule:keep-alive-race host:api",
+            ),
+            (
+                "by:client,server how:fin",
+                "(by:client or by:server) how:fin",
+            ),
+            ("a b or c", "a b or c"),
+            ("a (b or c)", "a (b or c)"),
+            ("(a b) c", "a b c"),
+            ("-a", "-a"),
+            ("not how:reset", "-how:reset"),
+            ("-(a b) !c", "-(a b) -c"),
+            ("- -a", "--a"),
+            (
+                "state:time-wait client-state:CLOSED",
+                "state:TIME-WAIT client-state:CLOSED",
+            ),
+            (
+                "severity:>=warning or severity:none",
+                "severity:>=warning or severity:none",
+            ),
+            ("10.0.0.2:80", "10.0.0.2:80"),
+            ("fe80::1 dead::beef", "fe80::1 dead::beef"),
+            ("\"a b\" \"or\" \"x:y\"", "\"a b\" \"or\" \"x:y\""),
+            ("\"a\\\"b\\\\\"", "a\"b\\"),
+        ] {
+            if canonical == "a\"b\\" {
+                reads(line, line);
+            } else {
+                reads(line, canonical);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_pointed_at() {
+        wrong("by:client hwo:reset", "hwo", "no key", Some("how"));
+        wrong("by:clinet", "clinet", "client, server", Some("client"));
+        wrong("by:client,serv", "serv", "takes", Some("server"));
+        wrong("by:", "", "takes client", None);
+        wrong("took:>5parsecs", ">5parsecs", "a time", None);
+        wrong("server:10.0.0", "10.0.0", "an address", None);
+        wrong(
+            "rule:keep-alive-rcae",
+            "keep-alive-rcae",
+            "no rule",
+            Some("keep-alive-race"),
+        );
+        wrong("http://x", "http", "quotation marks", None);
+        wrong("a or", "", "missing", None);
+        wrong("a or or b", "or", "missing", None);
+        wrong("(a b", "(", "not closed", None);
+        wrong("a b)", ")", "nothing was opened", None);
+        wrong("()", ")", "missing", None);
+        wrong("a -", "", "missing", None);
+        wrong("a \"b", "\"b", "not closed", None);
+        wrong("host:", "", "a text", None);
+        let deep = "(".repeat(100);
+        assert!(
+            Query::parse(&deep)
+                .unwrap_err()
+                .message
+                .contains("too deep")
+        );
+    }
+
+    fn test() -> impl Strategy<Value = Test> {
+        let unit = prop_oneof![
+            Just(Measure::Took),
+            Just(Measure::Bytes),
+            Just(Measure::Status),
+            Just(Measure::Id)
+        ];
+        let bound = prop_oneof![
+            any::<u64>().prop_map(Bound::Over),
+            any::<u64>().prop_map(Bound::AtLeast),
+            any::<u64>().prop_map(Bound::Under),
+            any::<u64>().prop_map(Bound::AtMost),
+            any::<u64>().prop_map(Bound::Is),
+            any::<(u64, u64)>().prop_map(|(one, two)| Bound::Between(one.min(two), one.max(two))),
+            (1..9u64).prop_map(|hundred| Bound::Between(hundred * 100, hundred * 100 + 99)),
+        ];
+        let place = prop_oneof![
+            any::<u16>().prop_map(|port| format!(":{port}")),
+            (any::<u32>(), 0..=32u8, any::<u16>()).prop_map(|(ip, bits, port)| format!(
+                "{}/{bits}:{port}",
+                std::net::Ipv4Addr::from(ip)
+            )),
+            (any::<u128>(), 0..=128u8)
+                .prop_map(|(ip, bits)| format!("{}/{bits}", std::net::Ipv6Addr::from(ip))),
+            (any::<u128>(), 0..=128u8, any::<u16>()).prop_map(|(ip, bits, port)| format!(
+                "[{}/{bits}]:{port}",
+                std::net::Ipv6Addr::from(ip)
+            )),
+        ];
+        let who = proptest::option::of(prop_oneof![Just(Who::Client), Just(Who::Server)]);
+        prop_oneof![
+            Just(Test::By(By::Nobody)),
+            Just(Test::How(Means::Kind(ResetKind::NoSocket))),
+            Just(Test::Phase(Phase::ResponseBody)),
+            Just(Test::Orderly(false)),
+            Just(Test::Certainty(Certainty::Likely)),
+            (who.clone(), 0..11usize).prop_map(|(who, state)| Test::State(who, State::ALL[state])),
+            (who, place).prop_map(|(who, place)| Test::Place(who, Place::read(&place).unwrap())),
+            (unit, bound).prop_map(|(unit, bound)| Test::Amount(unit, bound)),
+            Just(Test::Rule("race".to_owned())),
+            Just(Test::Severity(Grade::AtLeast(Severity::Note))),
+            Just(Test::Unnamed),
+            "[ -~é]{1,6}".prop_map(|text| Test::Said(Part::Host, text)),
+            any::<String>().prop_map(Test::Text),
+        ]
+    }
+
+    fn expr() -> impl Strategy<Value = Expr> {
+        test()
+            .prop_map(Expr::Test)
+            .prop_recursive(4, 24, 4, |inner| {
+                prop_oneof![
+                    proptest::collection::vec(inner.clone(), 1..4).prop_map(Expr::all),
+                    proptest::collection::vec(inner.clone(), 1..4).prop_map(Expr::any),
+                    inner.prop_map(|part| Expr::Not(Box::new(part))),
+                ]
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back_the_same(expr in expr()) {
+            let query = Query { expr: Some(expr) };
+            let text = query.to_string();
+            let back = Query::parse(&text);
+            prop_assert_eq!(back, Ok(query), "{}", text);
+        }
+
+        #[test]
+        fn no_line_makes_it_panic(line: String, likely in "[a-z:\"()., >=0-9-]{0,40}") {
+            for line in [line, likely] {
+                if let Err(wrong) = Query::parse(&line) {
+                    prop_assert!(line.get(wrong.at).is_some());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn units_are_exact() {
+        assert_eq!(
+            Bound::read("1.000000001s", Unit::Time),
+            Ok(Bound::AtLeast(1_000_000_001))
+        );
+    }
+}

@@ -1,0 +1,548 @@
+//! A query held against a snapshot: which of its connections are meant.
+//!
+//! What does not change from row to row is worked out first (which findings a name means, which words a text is found
+//! in), so that hundreds of thousands of rows are gone through while somebody types. Of connections whose whole record
+//! was not kept, what their requests said cannot be known: they are not chosen, and counted.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use super::{Expr, Grade, Means, Measure, Part, Query, Test};
+use crate::connection::{Brief, By, Connection, How, Phase, ResetKind, Standing, Who};
+use crate::decode::Endpoint;
+use crate::http::{Exchange, Protocol};
+use crate::ladder::Found;
+use crate::ledger::{Naming, Snapshot};
+use crate::rules::Finding;
+
+/// A query made ready for one snapshot.
+#[derive(Debug)]
+pub struct Sieve<'s> {
+    snapshot: &'s Snapshot,
+    naming: &'s Naming,
+    node: Option<Node>,
+}
+
+/// What came through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// Places in [`Snapshot::briefs`], in order.
+    pub rows: Vec<u32>,
+    /// Connections of which it cannot be told, because what their requests said was not kept.
+    pub unknown: u64,
+}
+
+/// An [`Expr`] with everything looked up that can be.
+#[derive(Debug)]
+enum Node {
+    All(Vec<Node>),
+    Any(Vec<Node>),
+    Not(Box<Node>),
+    Test(Test),
+    /// One of these findings names it, by number less one.
+    Findings(Vec<bool>),
+    Said(Part, String),
+    Text(Box<Text>),
+}
+
+/// A text that is looked for, and where it is found whatever the row.
+#[derive(Debug)]
+struct Text {
+    lower: String,
+    /// It could be a part of an address or port.
+    is_numeric: bool,
+    findings: Vec<bool>,
+    by: [bool; By::WORDS.len()],
+    /// In the order of [`MEANS`].
+    how: [bool; MEANS.len()],
+    phase: [bool; Phase::WORDS.len()],
+    protocol: [bool; Protocol::WORDS.len()],
+}
+
+const MEANS: [How; 8] = [
+    How::Fin,
+    How::Reset(ResetKind::Refusal),
+    How::Reset(ResetKind::NoSocket),
+    How::Reset(ResetKind::Abort),
+    How::Reset(ResetKind::Foreign),
+    How::Reset(ResetKind::Stale),
+    How::Silence,
+    How::Open,
+];
+
+/// One connection, with what is known of it.
+struct Row<'s> {
+    brief: &'s Brief,
+    record: Option<&'s Connection>,
+    findings: &'s [u32],
+}
+
+/// Whether a row is meant; `None` if that cannot be known.
+type Told = Option<bool>;
+
+impl<'s> Sieve<'s> {
+    /// Makes a query ready. `naming` is that of the snapshot.
+    #[must_use]
+    pub fn new(query: &Query, snapshot: &'s Snapshot, naming: &'s Naming) -> Self {
+        let node = query.expr.as_ref();
+        Self {
+            snapshot,
+            naming,
+            node: node.map(|expr| Node::new(expr, &snapshot.findings)),
+        }
+    }
+
+    /// The connections that are meant.
+    #[must_use]
+    pub fn chosen(&self) -> Chosen {
+        let mut chosen = Chosen::default();
+        let mut records = self.snapshot.connections.iter().peekable();
+        let mut spelled = String::new();
+        for (place, brief) in (0..).zip(&self.snapshot.briefs) {
+            let mut record: Option<&Connection> = None;
+            while let Some(next) = records.next_if(|next| next.id <= brief.id) {
+                record = (next.id == brief.id).then_some(next);
+            }
+            let row = Row {
+                brief,
+                record,
+                findings: self.naming.numbers(brief.id),
+            };
+            let told = match &self.node {
+                None => Some(true),
+                Some(node) => node.told(&row, &mut spelled),
+            };
+            match told {
+                Some(true) => chosen.rows.push(place),
+                Some(false) => {}
+                None => chosen.unknown += 1,
+            }
+        }
+        chosen
+    }
+}
+
+impl Node {
+    fn new(expr: &Expr, findings: &[Finding]) -> Self {
+        let each = |parts: &[Expr]| parts.iter().map(|part| Self::new(part, findings)).collect();
+        let those = |wanted: &dyn Fn(&Finding) -> bool| {
+            Self::Findings(findings.iter().map(wanted).collect())
+        };
+        match expr {
+            Expr::All(parts) => Self::All(each(parts)),
+            Expr::Any(parts) => Self::Any(each(parts)),
+            Expr::Not(part) => Self::Not(Box::new(Self::new(part, findings))),
+            Expr::Test(test) => match test {
+                Test::Rule(name) => those(&|it| it.rule.contains(name.as_str())),
+                Test::Severity(Grade::Is(severity)) => those(&|it| it.severity == *severity),
+                Test::Severity(Grade::AtLeast(severity)) => those(&|it| it.severity >= *severity),
+                Test::Amount(Measure::Finding, bound) => those(&|it| bound.holds(it.id.into())),
+                Test::Said(part, text) => Self::Said(*part, text.to_lowercase()),
+                Test::Text(text) => Self::Text(Box::new(Text::new(text, findings))),
+                test => Self::Test(test.clone()),
+            },
+        }
+    }
+
+    fn told(&self, row: &Row<'_>, spelled: &mut String) -> Told {
+        match self {
+            Self::All(parts) => {
+                let mut all = Some(true);
+                for part in parts {
+                    match part.told(row, spelled) {
+                        Some(true) => {}
+                        Some(false) => return Some(false),
+                        None => all = None,
+                    }
+                }
+                all
+            }
+            Self::Any(parts) => {
+                let mut any = Some(false);
+                for part in parts {
+                    match part.told(row, spelled) {
+                        Some(false) => {}
+                        Some(true) => return Some(true),
+                        None => any = None,
+                    }
+                }
+                any
+            }
+            Self::Not(part) => part.told(row, spelled).map(|told| !told),
+            Self::Findings(wanted) => Some(names(row, wanted)),
+            Self::Said(part, text) => row.said(*part, text),
+            Self::Text(text) => text.told(row, spelled),
+            Self::Test(test) => Some(holds(test, row)),
+        }
+    }
+}
+
+fn names(row: &Row<'_>, wanted: &[bool]) -> bool {
+    let mut places = row
+        .findings
+        .iter()
+        .map(|number| (*number as usize).wrapping_sub(1));
+    places.any(|place| wanted.get(place).copied().unwrap_or(false))
+}
+
+/// A test that the line of a connection answers.
+fn holds(test: &Test, row: &Row<'_>) -> bool {
+    let brief = row.brief;
+    let either = |who: &Option<Who>, holds: &dyn Fn(Who) -> bool| match who {
+        Some(who) => holds(*who),
+        None => Who::BOTH.into_iter().any(holds),
+    };
+    match test {
+        Test::By(by) => brief.by == *by,
+        Test::How(means) => match (means, brief.how) {
+            (Means::Fin, How::Fin)
+            | (Means::Reset, How::Reset(_))
+            | (Means::Silence, How::Silence)
+            | (Means::Open, How::Open) => true,
+            (Means::Kind(kind), How::Reset(was)) => *kind == was,
+            _ => false,
+        },
+        Test::Phase(phase) => brief.phase == *phase,
+        Test::Opening(opening) => brief.opening == *opening,
+        Test::Protocol(protocol) => brief.protocol == *protocol,
+        Test::Orderly(orderly) => brief.orderly == *orderly,
+        Test::Certainty(certainty) => brief.certainty == *certainty,
+        Test::State(who, state) => either(who, &|who| {
+            let state = Standing::In(*state);
+            match who {
+                Who::Client => brief.client_state == state,
+                Who::Server => brief.server_state == state,
+            }
+        }),
+        Test::Place(who, place) => either(who, &|who| place.holds(end(brief, who))),
+        Test::Outcome(outcome) => brief.outcomes.has(*outcome),
+        Test::Amount(measure, bound) => {
+            let millis = |millis: u32| u64::from(millis) * 1_000_000;
+            let micros = |micros: u32| u64::from(micros) * 1000;
+            match measure {
+                Measure::Id => bound.holds(brief.id.into()),
+                Measure::Frame => (*bound).meets(brief.first.frame.0, brief.close.frame.0),
+                Measure::Port => [brief.client, brief.server]
+                    .iter()
+                    .any(|end| bound.holds(end.port.into())),
+                Measure::Status => brief.status != 0 && bound.holds(brief.status.into()),
+                Measure::Requests => bound.holds(brief.exchanges.into()),
+                Measure::Bytes => bound.holds(brief.bytes[0].saturating_add(brief.bytes[1])),
+                Measure::Took => {
+                    let nanos = brief.last.since(brief.first.time).as_nanos();
+                    bound.holds(u64::try_from(nanos).unwrap_or(u64::MAX))
+                }
+                Measure::Waited => brief.exchanges > 0 && bound.holds(micros(brief.waited)),
+                Measure::Idle => bound.holds(millis(brief.idle)),
+                Measure::Finding => false,
+            }
+        }
+        Test::Unnamed => row.findings.is_empty(),
+        // Made into nodes of their own.
+        Test::Rule(_) | Test::Severity(_) | Test::Said(..) | Test::Text(_) => false,
+    }
+}
+
+const fn end(brief: &Brief, who: Who) -> &Endpoint {
+    match who {
+        Who::Client => &brief.client,
+        Who::Server => &brief.server,
+    }
+}
+
+impl Row<'_> {
+    /// Whether a request or its answer has this text in that part.
+    fn said(&self, part: Part, lower: &str) -> Told {
+        if self.brief.exchanges == 0 {
+            return Some(false);
+        }
+        let mut exchanges = self
+            .record
+            .filter(|it| !it.exchanges.is_empty())?
+            .exchanges
+            .iter();
+        Some(
+            exchanges
+                .any(|exchange| spoken(exchange, part).is_some_and(|said| holds_text(said, lower))),
+        )
+    }
+}
+
+fn spoken(exchange: &Exchange, part: Part) -> Option<&[u8]> {
+    let request = exchange.request.as_ref()?;
+    match part {
+        Part::Method => exchange.method(),
+        Part::Host => Some(request.host.as_ref()?.as_bytes()),
+        Part::Target => Some(request.target.as_ref()?.as_bytes()),
+        Part::Agent => Some(request.user_agent.as_ref()?.as_bytes()),
+    }
+}
+
+/// Whether `lower` is in `text`, capitals or not.
+fn holds_text(text: &[u8], lower: &str) -> bool {
+    let lower = lower.as_bytes();
+    let Some(first) = lower.first() else {
+        return true;
+    };
+    let places = memchr::memchr2_iter(*first, first.to_ascii_uppercase(), text);
+    places
+        .filter_map(|at| text.get(at..at + lower.len()))
+        .any(|part| part.eq_ignore_ascii_case(lower))
+}
+
+impl Text {
+    fn new(text: &str, findings: &[Finding]) -> Self {
+        let lower = text.to_lowercase();
+        let is_in = |word: &str| word.to_ascii_lowercase().contains(&lower);
+        let numeric =
+            |char: char| char.is_ascii_hexdigit() || matches!(char, '.' | ':' | '[' | ']');
+        Self {
+            is_numeric: lower.chars().all(numeric),
+            findings: findings
+                .iter()
+                .map(|it| is_in(it.rule) || is_in(&it.summary))
+                .collect(),
+            by: std::array::from_fn(|at| is_in(By::WORDS[at].1)),
+            how: MEANS.map(|how| match how {
+                How::Fin => is_in("fin"),
+                How::Reset(kind) => is_in("reset") || is_in(kind.word()),
+                How::Silence => is_in("silence"),
+                How::Open => is_in("open"),
+            }),
+            phase: std::array::from_fn(|at| is_in(Phase::WORDS[at].1)),
+            protocol: std::array::from_fn(|at| is_in(Protocol::WORDS[at].1)),
+            lower,
+        }
+    }
+
+    fn told(&self, row: &Row<'_>, spelled: &mut String) -> Told {
+        let brief = row.brief;
+        let at = |found: &[bool], place: Option<usize>| {
+            place.and_then(|it| found.get(it)).copied().unwrap_or(false)
+        };
+        let found = at(
+            &self.by,
+            By::WORDS.iter().position(|(by, _)| *by == brief.by),
+        ) || at(&self.how, MEANS.iter().position(|how| *how == brief.how))
+            || at(
+                &self.phase,
+                Phase::WORDS
+                    .iter()
+                    .position(|(phase, _)| *phase == brief.phase),
+            )
+            || at(
+                &self.protocol,
+                Protocol::WORDS
+                    .iter()
+                    .position(|(it, _)| *it == brief.protocol),
+            )
+            || names(row, &self.findings)
+            || self.is_numeric
+                && [brief.client, brief.server]
+                    .iter()
+                    .any(|end| self.is_in_endpoint(end, spelled));
+        if found {
+            return Some(true);
+        }
+        let parts = [Part::Target, Part::Host, Part::Method, Part::Agent];
+        let mut told = Some(false);
+        for part in parts {
+            match row.said(part, &self.lower) {
+                Some(true) => return Some(true),
+                Some(false) => {}
+                None => told = None,
+            }
+        }
+        told
+    }
+
+    fn is_in_endpoint(&self, end: &Endpoint, spelled: &mut String) -> bool {
+        spelled.clear();
+        match end.ip {
+            IpAddr::V4(ip) => {
+                for (nth, octet) in ip.octets().into_iter().enumerate() {
+                    if nth > 0 {
+                        spelled.push('.');
+                    }
+                    push_number(spelled, octet.into());
+                }
+                spelled.push(':');
+                push_number(spelled, end.port);
+            }
+            // Writing to a string cannot fail.
+            IpAddr::V6(_) => drop(write!(spelled, "{end}")),
+        }
+        spelled.contains(&self.lower)
+    }
+}
+
+/// Formatting through the standard library takes several times as long, and this is done for every row.
+fn push_number(to: &mut String, number: u16) {
+    let mut digits = [0; 5];
+    let mut rest = number;
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 || at == 0 {
+            break;
+        }
+    }
+    to.extend(digits[at..].iter().copied().map(char::from));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certainty::Certainty;
+    use crate::http::Conversation;
+    use crate::ledger::sample::{connection, endpoint, mark, snapshot};
+    use crate::rules::Severity;
+
+    fn some() -> Snapshot {
+        let mut reset = connection();
+        reset.teardown.by = By::Client;
+        reset.teardown.how = How::Reset(ResetKind::Abort);
+        reset.teardown.phase = Phase::Waiting;
+        reset.teardown.orderly = false;
+        reset.last = mark(11, 7000);
+        reset.client = endpoint(7, 1234);
+        let mut likely = connection();
+        likely.teardown.certainty = Certainty::Likely;
+        likely.sent[1].bytes = 2_000_000;
+        let mut all = snapshot(vec![connection(), reset, likely]);
+        all.findings = vec![Finding {
+            id: 1,
+            rule: "keep-alive-race",
+            severity: Severity::Error,
+            certainty: Certainty::Certain,
+            connections: vec![2, 3],
+            client: None,
+            server: None,
+            caused_by: None,
+            summary: "requests crossed the close".to_owned(),
+            message: String::new(),
+            evidence: Vec::new(),
+            remedies: Vec::new(),
+        }];
+        all
+    }
+
+    #[track_caller]
+    fn check(line: &str, ids: &[u32]) {
+        let all = some();
+        let naming = Naming::new(&all);
+        let query = Query::parse(line).unwrap();
+        let chosen = Sieve::new(&query, &all, &naming).chosen();
+        let found: Vec<_> = chosen.rows.iter().map(|row| row + 1).collect();
+        assert_eq!(found, ids, "{line}");
+    }
+
+    #[test]
+    fn tests_choose_connections() {
+        for (line, ids) in [
+            ("", &[1, 2, 3][..]),
+            ("by:client", &[2]),
+            ("-by:client", &[1, 3]),
+            ("by:client or id:3", &[2, 3]),
+            ("how:reset", &[2]),
+            ("how:abort how:fin", &[]),
+            ("how:fin", &[1, 3]),
+            ("phase:waiting", &[2]),
+            ("client:10.0.0.7", &[2]),
+            ("client::1234", &[2]),
+            ("address:10.0.0.0/24 -server:10.0.0.2:81", &[1, 2, 3]),
+            ("port:80", &[1, 2, 3]),
+            ("took:>5s", &[2]),
+            ("took:<=60ms", &[1, 3]),
+            ("bytes:>1MB", &[3]),
+            ("rule:race", &[2, 3]),
+            ("severity:error orderly:yes", &[3]),
+            ("severity:none", &[1]),
+            ("finding:1", &[2, 3]),
+            ("certainty:likely", &[3]),
+            ("state:TIME-WAIT", &[1, 2, 3]),
+            ("client-state:TIME-WAIT", &[]),
+            ("frame:9", &[1, 2, 3]),
+            ("frame:>9", &[]),
+            ("requests:0", &[1, 2, 3]),
+            ("status:5xx", &[]),
+            ("10.0.0.7", &[2]),
+            (".7:12", &[2]),
+            ("crossed", &[2, 3]),
+            ("waiting", &[2]),
+            ("RESET", &[2]),
+            ("host:a", &[]),
+        ] {
+            check(line, ids);
+        }
+    }
+
+    /// A connection whose requests were kept, one whose were not, and one that made none.
+    #[test]
+    fn what_was_not_kept_is_not_known() {
+        let mut heard = Conversation::new();
+        let mut texts = crate::http::Texts::new();
+        let request = b"GET /Login?x=1 HTTP/1.1\r\nHost: api.example\r\n\r\n";
+        let from = crate::side::End::A;
+        heard.data(from, mark(3, 5), request, request.len() as u32, &mut texts);
+        let mut kept = connection();
+        kept.exchanges = heard.exchanges().to_vec().into();
+        let mut all = snapshot(vec![kept.clone(), kept, connection()]);
+        all.connections.remove(1);
+        let naming = Naming::new(&all);
+        for (line, rows, unknown) in [
+            ("host:API", &[0][..], 1),
+            ("path:/login", &[0], 1),
+            ("login", &[0], 1),
+            ("-path:/logout", &[0, 2], 1),
+            ("path:/login or id:2", &[0, 1], 0),
+            ("method:post", &[], 1),
+        ] {
+            let query = Query::parse(line).unwrap();
+            let chosen = Sieve::new(&query, &all, &naming).chosen();
+            assert_eq!(
+                (&chosen.rows[..], chosen.unknown),
+                (rows, unknown),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_are_spelled() {
+        for number in [0, 9, 10, 255, 65_535] {
+            let mut text = String::new();
+            push_number(&mut text, number);
+            assert_eq!(text, number.to_string());
+        }
+    }
+
+    /// Typing must not wait for this.
+    #[test]
+    #[ignore = "measures; run with --release"]
+    fn many_rows_take_no_time() {
+        let mut many = vec![connection(); 300_000];
+        for (nth, connection) in many.iter_mut().enumerate() {
+            connection.client.port = nth as u16;
+        }
+        let all = snapshot(many);
+        let begun = std::time::Instant::now();
+        let naming = Naming::new(&all);
+        eprintln!("naming: {:?}", begun.elapsed());
+        for line in [
+            "",
+            "by:server how:fin took:>5s",
+            "10.0.0.77",
+            "checkout",
+            "client:10.0.0.0/8 -rule:race",
+            "(by:client or phase:waiting) 443",
+        ] {
+            let query = Query::parse(line).unwrap();
+            let begun = std::time::Instant::now();
+            let chosen = Sieve::new(&query, &all, &naming).chosen();
+            eprintln!("{line:?}: {} in {:?}", chosen.rows.len(), begun.elapsed());
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The answer to "which connections fit this error?", at the head of a page.
+
+use std::io;
+
+use super::chapters::ranges;
+use super::line::{Line, Tone};
+use super::page::Sheet;
+use super::view::View;
+use crate::errors::{Clock, Grounds, Narrowed};
+use crate::escape::shortened;
+use crate::knowledge::{Moment, Trace};
+use crate::prose::figures::{count, number};
+use crate::rules;
+
+/// Characters of the error that are repeated.
+const TEXT: usize = 160;
+/// Ranges of connections that are named.
+const RANGES: usize = 12;
+/// Events that are named where none was found.
+const EVENTS: usize = 6;
+
+pub(super) fn write(view: &View<'_>, narrowed: &Narrowed, sheet: &mut dyn Sheet) -> io::Result<()> {
+    let text = shortened(narrowed.text.as_bytes(), TEXT);
+    sheet.paragraph(&format!("Asked for: “{text}”").into())?;
+    sheet.paragraph(&verdict(view, narrowed))?;
+    for sentence in line_says(narrowed) {
+        sheet.paragraph(&sentence.into())?;
+    }
+    if narrowed.fits.is_empty() && narrowed.knows_the_error() {
+        would_fit(narrowed, sheet)?;
+    }
+    Ok(())
+}
+
+fn verdict(view: &View<'_>, narrowed: &Narrowed) -> Line {
+    let all = view.snapshot.briefs.len() as u64;
+    let of = match all {
+        1 => "the one connection".to_owned(),
+        all => format!("{} connections", number(all)),
+    };
+    let fits = narrowed.fits.len() as u64;
+    if fits == 0 {
+        return Line::default().strong(match (narrowed.knows_the_error(), all) {
+            (_, 0) => "There is no TCP connection in this capture.",
+            (true, _) => "Nothing in this capture fits that error.",
+            (false, _) => "The error is not known, and what the line names is not in this capture.",
+        });
+    }
+    let shifted = matches!(narrowed.located.time, Some((_, Clock::Shifted(_))));
+    let hedge = match (narrowed.grounds, shifted) {
+        (Grounds::Ending, _) => "Possibly: ",
+        (_, true) => "Likely: ",
+        _ => "",
+    };
+    let told = match (fits, all) {
+        (1, 1) => "the one connection fits".to_owned(),
+        (1, _) => format!("1 of {of} fits: {}", ranges(&narrowed.fits, RANGES)),
+        (fits, all) if fits == all => format!("all {of} fit"),
+        (fits, _) => format!(
+            "{} of {of} fit: {}",
+            number(fits),
+            ranges(&narrowed.fits, RANGES)
+        ),
+    };
+    let told = if hedge.is_empty() {
+        super::page::capitalised(&told)
+    } else {
+        format!("{hedge}{told}")
+    };
+    let told = format!("{told}{}", if told.ends_with('.') { "" } else { "." });
+    let why = match narrowed.grounds {
+        Grounds::Story => "",
+        Grounds::OtherProgram => {
+            " What happened there fits; the headers name programs that are not known to say it so."
+        }
+        Grounds::Ending => {
+            " Going by how they ended; what was under way cannot be read in this capture."
+        }
+        Grounds::Finding if narrowed.off_the_wire() => {
+            " The error itself leaves no packet; what leads to it is here."
+        }
+        Grounds::Finding => " What was found there can lead to it.",
+        Grounds::Line if fits == 1 => {
+            " The error is not known here; this is the connection that the line names."
+        }
+        Grounds::Line => {
+            " The error is not known here; these are the connections that the line names."
+        }
+    };
+    Line::default().strong(told).plain(why)
+}
+
+/// What came of the line's addresses, ports and times.
+fn line_says(narrowed: &Narrowed) -> Vec<String> {
+    let located = &narrowed.located;
+    let mut said = Vec::new();
+    let mut found: Vec<String> = located.addresses.iter().map(ToString::to_string).collect();
+    found.extend(located.ports.iter().map(|port| format!("port {port}")));
+    if let Some((moment, clock)) = &located.time {
+        found.push(match clock {
+            Clock::Told => format!("the time {}", time_of(moment)),
+            Clock::Utc => format!("the time {}, taken as UTC", time_of(moment)),
+            Clock::Shifted(seconds) => format!(
+                "the time {}, if that clock is {} UTC",
+                time_of(moment),
+                ahead(*seconds)
+            ),
+        });
+    }
+    let fits = narrowed.fits.len();
+    if !found.is_empty() && fits > 0 {
+        let among = match narrowed.before {
+            before if before > fits => format!(
+                " Without it {} would fit.",
+                count(before as u64, "connection", "connections")
+            ),
+            _ => String::new(),
+        };
+        said.push(format!(
+            "The line itself says which: {}.{among}",
+            found.join(", ")
+        ));
+    }
+    if let Some(id) = narrowed.pointed {
+        said.push(format!(
+            "The line points to #{id} ({}), whose story is another; it is told below.",
+            found.join(", ")
+        ));
+    }
+    let mut strange: Vec<String> = located
+        .strange_addresses
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    strange.extend(
+        located
+            .strange_ports
+            .iter()
+            .map(|port| format!("port {port}")),
+    );
+    if !strange.is_empty() && fits > 0 {
+        said.push(format!("Not on these connections: {}.", strange.join(", ")));
+    }
+    if located.strange_time && fits > 0 {
+        said.push(
+            "None of them ended at the line's time, neither in UTC nor in another zone.".to_owned(),
+        );
+    }
+    said
+}
+
+fn time_of(moment: &Moment) -> String {
+    let (hour, minute, second) = moment.time;
+    format!("{hour:02}:{minute:02}:{second:02}")
+}
+
+/// `2 h ahead of`, `5 h 30 min behind`.
+fn ahead(seconds: i32) -> String {
+    let minutes = seconds.unsigned_abs() / 60;
+    let rest = match minutes % 60 {
+        0 => String::new(),
+        rest => format!(" {rest} min"),
+    };
+    let side = if seconds < 0 { "behind" } else { "ahead of" };
+    match minutes / 60 {
+        0 => format!("{minutes} min {side}"),
+        hours => format!("{hours} h{rest} {side}"),
+    }
+}
+
+fn would_fit(narrowed: &Narrowed, sheet: &mut dyn Sheet) -> io::Result<()> {
+    for code in &narrowed.codes {
+        let told = format!("{} {}: {}", code.family.title(), code.code, code.meaning);
+        sheet.detail("", &told.into())?;
+        if let Some(note) = code.note {
+            sheet.detail("", &note.into())?;
+        }
+    }
+    if narrowed.wanted.is_empty() {
+        return Ok(());
+    }
+    sheet.paragraph(&"What would:".into())?;
+    for event in narrowed.wanted.iter().take(EVENTS) {
+        let seen = match event.trace() {
+            Trace::Packets => "",
+            Trace::Circumstance => " (no packet shows it)",
+        };
+        let mut line = Line::default()
+            .plain("– ")
+            .plain(format!("{}{seen}", event.story()));
+        if let Some(rule) = event.rules().iter().find(|it| rules::rule(it).is_some()) {
+            line = line.with(Tone::Faint, format!(" [{rule}]"));
+        }
+        sheet.detail("", &line)?;
+    }
+    if let Some(more @ 1..) = narrowed.wanted.len().checked_sub(EVENTS) {
+        let told = format!("– and {more} more; `hangup explain` lists them");
+        sheet.detail("", &told.into())?;
+    }
+    Ok(())
+}

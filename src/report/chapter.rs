@@ -1,0 +1,473 @@
+//! A story of the page: one headline, what happened, what both logs say, the frames that prove it, what to change, and a
+//! picture of the typical case.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io;
+
+use hashbrown::HashMap;
+
+use super::chapters::{Chapter, chapters, ranges};
+use super::line::{Line, Tone};
+use super::page::Sheet;
+use super::picture::picture;
+use super::view::View;
+use crate::certainty::Certainty;
+use crate::connection::{Brief, Connection, Phase, Who};
+use crate::errors::{Told, filled};
+use crate::escape::shortened;
+use crate::http::{Exchange, Text};
+use crate::knowledge::product;
+use crate::ledger::Snapshot;
+use crate::mark::Mark;
+use crate::prose::clock::span;
+use crate::prose::figures::{count, number};
+use crate::prose::story::{self, story};
+use crate::rules::{Finding, Severity};
+
+/// Ranges of connections named, and other hosts.
+const MORE: usize = 8;
+/// Microseconds below which no wait is called the worst.
+const WORTH_TELLING: u64 = 100_000;
+/// Frames named of what follows from a cause.
+const EFFECT_FRAMES: usize = 2;
+/// Suspects named for a side that no header names.
+const SUSPECTS: usize = 3;
+/// Paths and servers named.
+const PLACES: usize = 4;
+/// Records looked at for the paths that a story touches: the paths of ten thousand are those of the first few thousand.
+const LOOKED_AT: usize = 4096;
+/// Characters of a path.
+const PATH: usize = 40;
+/// Pictures on a page: after so many, they are asked for one by one.
+const PICTURES: usize = 6;
+
+/// The connections of which a page has pictures, if it can have them.
+#[must_use]
+pub(super) fn typical(snapshot: &Snapshot) -> Vec<u32> {
+    let mut ids: Vec<u32> = Vec::new();
+    for chapter in chapters(&snapshot.findings) {
+        if chapter.severity() < Severity::Warning || ids.len() == PICTURES {
+            continue;
+        }
+        let first = chapter.cause().connections.first();
+        ids.extend(first.filter(|id| !ids.contains(id)).copied());
+    }
+    ids
+}
+
+/// Puts all stories on a sheet.
+pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
+    if view.snapshot.findings.is_empty() {
+        return Ok(());
+    }
+    let teller = Teller {
+        view,
+        shown: RefCell::default(),
+    };
+    let (harmless, harmful): (Vec<_>, Vec<_>) = chapters(&view.snapshot.findings)
+        .into_iter()
+        .partition(|it| it.severity() == Severity::Benign);
+    if !harmful.is_empty() {
+        sheet.heading("What was found")?;
+    }
+    for (number, chapter) in (1..).zip(&harmful) {
+        teller.chapter(number, chapter, sheet)?;
+    }
+    if !harmless.is_empty() {
+        sheet.heading("Recognised as harmless")?;
+    }
+    for chapter in &harmless {
+        let cause = chapter.cause();
+        let lead = Line::default()
+            .strong(cause.summary.clone())
+            .faint(format!("  [{}]", cause.rule));
+        let ids = chapter.connections();
+        let ids = match &ids[..] {
+            [] => String::new(),
+            ids => format!(" {}.", super::page::capitalised(&connections(ids))),
+        };
+        sheet.item(&lead, &format!("{}{ids}", message(cause)).into())?;
+    }
+    Ok(())
+}
+
+struct Teller<'v, 'a> {
+    view: &'v View<'a>,
+    /// Connections whose story, logs and picture are on the page.
+    shown: RefCell<BTreeSet<u32>>,
+}
+
+impl Teller<'_, '_> {
+    fn chapter(&self, number: u32, chapter: &Chapter<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
+        let ids = chapter.connections();
+        let cause = chapter.cause();
+        sheet.entry(&headline(number, chapter, ids.len()))?;
+        sheet.detail("", &message(cause).into())?;
+        for effect in chapter.parts.iter().skip(1) {
+            let line = Line::default()
+                .plain("→ ")
+                .strong(times(effect))
+                .plain(format!(": {} ", message(effect)))
+                .faint(format!("[{}]", effect.rule));
+            sheet.detail("And so", &line)?;
+        }
+        let first = cause.connections.first();
+        let first = first.and_then(|id| self.view.snapshot.connection(*id));
+        let new = first.is_some_and(|it| self.shown.borrow_mut().insert(it.id));
+        self.places(chapter, &ids, sheet)?;
+        if let Some(connection) = first {
+            self.case(connection, &ids, new, sheet)?;
+        } else if ids.len() > 1 {
+            sheet.detail("All", &connections(&ids).into())?;
+        }
+        self.worst(cause, &ids, sheet)?;
+        if let Some(connection) = first.filter(|_| new) {
+            for (who, label) in [(Who::Client, "Client log"), (Who::Server, "Server log")] {
+                for line in log(&self.view.told(connection, who), connection, who) {
+                    sheet.detail(label, &line)?;
+                }
+            }
+        }
+        self.evidence(chapter, sheet)?;
+        let filter = match (first, cause.client, cause.server) {
+            (Some(_), ..) if !new => None,
+            (Some(connection), ..) => Some(story::filter(connection)),
+            (None, Some(client), Some(server)) => Some(story::filter_of_all(client, server)),
+            _ => None,
+        };
+        if let Some(filter) = filter {
+            sheet.detail("Filter", &Line::default().code(filter))?;
+        }
+        remedies(chapter, sheet)?;
+        if let Some(connection) = first.filter(|_| new) {
+            self.picture(connection, chapter, sheet)?;
+        }
+        Ok(())
+    }
+
+    /// Which servers and paths it touches, where it is more than one case.
+    fn places(&self, chapter: &Chapter<'_>, ids: &[u32], sheet: &mut dyn Sheet) -> io::Result<()> {
+        if !chapter.elsewhere.is_empty() {
+            let between: Vec<String> = chapter.causes().map(between).collect();
+            let mut told = between
+                .iter()
+                .take(PLACES)
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join("; ");
+            if let Some(more @ 1..) = between.len().checked_sub(PLACES) {
+                told += &format!("; and {} more", number(more as u64));
+            }
+            sheet.detail("Between", &told.into())?;
+        }
+        if ids.len() < 2 {
+            return Ok(());
+        }
+        let mut paths: HashMap<String, (u64, u32), foldhash::fast::FixedState> = HashMap::default();
+        for id in ids.iter().take(LOOKED_AT) {
+            let Some(connection) = self.view.snapshot.connection(*id) else {
+                continue;
+            };
+            if let Some(path) = touched(connection) {
+                let (count, _) = paths.entry(path).or_insert((0, *id));
+                *count += 1;
+            }
+        }
+        let mut paths: Vec<_> = paths.into_iter().collect();
+        paths.sort_by_key(|(_, (count, first))| (std::cmp::Reverse(*count), *first));
+        let named: Vec<String> = paths
+            .iter()
+            .take(PLACES)
+            .map(|(path, (times, _))| match times {
+                1 => path.clone(),
+                times => format!("{path} ({}×)", number(*times)),
+            })
+            .collect();
+        if named.is_empty() {
+            return Ok(());
+        }
+        let more = match paths.len().checked_sub(PLACES) {
+            Some(more @ 1..) => format!(", and {} more", number(more as u64)),
+            _ => String::new(),
+        };
+        sheet.detail("Requests", &format!("{}{more}", named.join(", ")).into())
+    }
+
+    /// The first case, in a sentence, and the numbers of the others.
+    fn case(
+        &self,
+        connection: &Connection,
+        ids: &[u32],
+        new: bool,
+        sheet: &mut dyn Sheet,
+    ) -> io::Result<()> {
+        let place = format!(
+            "#{}, {}, frames {} to {}.",
+            connection.id,
+            story::route(connection),
+            number(connection.first.frame.0),
+            number(connection.last.frame.0)
+        );
+        let label = if ids.len() > 1 { "First" } else { "Case" };
+        let told = if new {
+            format!("{place} {}", story(connection))
+        } else {
+            format!("#{}, told above.", connection.id)
+        };
+        sheet.detail(label, &told.into())?;
+        if ids.len() > 1 {
+            sheet.detail("All", &connections(ids).into())?;
+        }
+        Ok(())
+    }
+
+    /// The case that took longest, if it took notably longer than the first.
+    fn worst(&self, cause: &Finding, ids: &[u32], sheet: &mut dyn Sheet) -> io::Result<()> {
+        if ids.len() < 2 || cause.severity < Severity::Warning {
+            return Ok(());
+        }
+        let briefs = &self.view.snapshot.briefs;
+        let of = |id: &u32| briefs.get((*id as usize).checked_sub(1)?);
+        let Some(first) = cause.connections.first().and_then(of) else {
+            return Ok(());
+        };
+        let cases = ids
+            .iter()
+            .filter_map(of)
+            .filter(|it| it.phase == first.phase);
+        let Some(worst) = cases.max_by_key(|it| (cost(it), std::cmp::Reverse(it.id))) else {
+            return Ok(());
+        };
+        if cost(worst) < cost(first).saturating_mul(2).max(WORTH_TELLING) {
+            return Ok(());
+        }
+        let micros = std::time::Duration::from_micros(cost(worst));
+        let told = format!(
+            "#{}, {} → {}: {} in vain.",
+            worst.id,
+            worst.client,
+            worst.server,
+            span(micros)
+        );
+        sheet.detail("Worst", &told.into())
+    }
+
+    fn evidence(&self, chapter: &Chapter<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
+        let mut named = BTreeSet::new();
+        for (nth, part) in chapter.parts.iter().enumerate() {
+            let most = if nth == 0 { usize::MAX } else { EFFECT_FRAMES };
+            for evidence in part.evidence.iter().take(most) {
+                // One frame can show both the cause and what follows; once is enough.
+                if !named.insert(evidence.mark.frame) && nth > 0 {
+                    continue;
+                }
+                let told = format!(
+                    "frame {}, {}: {}",
+                    number(evidence.mark.frame.0),
+                    self.view.at(evidence.mark.time),
+                    evidence.note
+                );
+                sheet.detail("Evidence", &told.into())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn picture(
+        &self,
+        connection: &Connection,
+        chapter: &Chapter<'_>,
+        sheet: &mut dyn Sheet,
+    ) -> io::Result<()> {
+        let drawn = &self.view.snapshot.drawn;
+        let Some(drawn) = drawn.iter().find(|it| it.connection == connection.id) else {
+            if chapter.severity() < Severity::Warning {
+                return Ok(());
+            }
+            let line = Line::default()
+                .code(format!("hangup ladder FILE --connection {}", connection.id))
+                .plain(" draws it.");
+            return sheet.detail("Ladder", &line);
+        };
+        let evidence = chapter.parts.iter().flat_map(|it| &it.evidence);
+        let marks: Vec<Mark> = evidence.map(|it| it.mark).collect();
+        sheet.figure("Ladder", &picture(&drawn.ladder, connection.first, &marks))
+    }
+}
+
+/// `1. ERROR  4,812 × requests were answered by a RST  [reset-before-response]`.
+fn headline(place: u32, chapter: &Chapter<'_>, connections: usize) -> Line {
+    let cause = chapter.cause();
+    let times = if connections > 1 {
+        format!("{} × ", number(connections as u64))
+    } else {
+        String::new()
+    };
+    Line::default()
+        .plain(format!("{place}. "))
+        .with(
+            tone(chapter.severity()),
+            chapter.severity().name().to_uppercase(),
+        )
+        .plain("  ")
+        .strong(format!("{times}{}", cause.summary))
+        .faint(format!("  [{}]", cause.rule))
+}
+
+/// `60 connections: #1–#60`.
+fn connections(ids: &[u32]) -> String {
+    let all = count(ids.len() as u64, "connection", "connections");
+    format!("{all}: {}", ranges(ids, MORE))
+}
+
+fn times(finding: &Finding) -> String {
+    match finding.connections.len() {
+        0 | 1 => finding.summary.clone(),
+        many => format!("{} × {}", number(many as u64), finding.summary),
+    }
+}
+
+fn message(finding: &Finding) -> String {
+    let hedge = match finding.certainty {
+        Certainty::Certain => "",
+        Certainty::Likely => "Likely: ",
+        Certainty::Possible => "Possibly: ",
+    };
+    format!("{hedge}{}", finding.message)
+}
+
+/// `10.0.0.2 → 10.0.0.9:80 (33,750)`.
+fn between(finding: &Finding) -> String {
+    let mut told = match (finding.client, finding.server) {
+        (Some(client), Some(server)) => format!("{client} → {server}"),
+        (Some(client), None) => client.to_string(),
+        (None, Some(server)) => format!("→ {server}"),
+        (None, None) => "several hosts".to_owned(),
+    };
+    if finding.connections.len() > 1 {
+        told += &format!(" ({})", number(finding.connections.len() as u64));
+    }
+    told
+}
+
+/// What a case cost somebody, in microseconds: the wait, or the time that connecting took.
+fn cost(brief: &Brief) -> u64 {
+    match brief.phase {
+        Phase::Connecting => {
+            let lasted = brief.last.since(brief.first.time);
+            u64::try_from(lasted.as_micros()).unwrap_or(u64::MAX)
+        }
+        Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody => brief.waited.into(),
+        _ => 0,
+    }
+}
+
+/// `GET /path` of the request that something befell, else of the last.
+fn touched(connection: &Connection) -> Option<String> {
+    let exchanges = &connection.exchanges;
+    let hit = exchanges.iter().find(|it| !it.is_complete());
+    let exchange = hit.or_else(|| exchanges.last())?;
+    let target = exchange.request.as_ref()?.target.as_ref()?;
+    let target = Text::as_bytes(target);
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
+    let method = Exchange::method(exchange).unwrap_or(b"?");
+    Some(format!(
+        "{} {}",
+        shortened(method, PATH),
+        shortened(path, PATH)
+    ))
+}
+
+fn remedies(chapter: &Chapter<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
+    let mut told: Vec<&str> = Vec::new();
+    let own = chapter.cause().remedies.iter();
+    // What treats the effect alone is second best: its first point will do.
+    let effects = chapter.parts.iter().skip(1);
+    let others = effects.filter_map(|it| it.remedies.first());
+    for remedy in own.chain(others) {
+        if !told.contains(&remedy.as_str()) {
+            told.push(remedy);
+        }
+    }
+    for (nth, remedy) in (1..).zip(&told) {
+        let numbered = match told.len() {
+            1 => (*remedy).to_owned(),
+            _ => format!("{nth}. {remedy}"),
+        };
+        sheet.detail("Remedy", &numbered.into())?;
+    }
+    Ok(())
+}
+
+/// What stands in a log: a line if a header names the program, else the usual suspects.
+fn log(told: &[Told], connection: &Connection, who: Who) -> Vec<Line> {
+    let title = |name: &'static str| product(name).map_or(name, |it| it.title);
+    let identified = told.iter().find(|it| it.identified_by.is_some());
+    if let Some(one) = identified {
+        let by = one.identified_by.map_or("", |by| match by.name() {
+            "user-agent" => "User-Agent",
+            "server" => "Server",
+            _ => "Via",
+        });
+        let program = format!("{} (named by {by})", title(one.stack));
+        let mut lines: Vec<Line> = vec![match one.text {
+            Some(text) => format!("{program}: “{}”", filled(text, connection, who)).into(),
+            None => format!(
+                "{program} says nothing: {}.",
+                one.note
+                    .unwrap_or("it reports no error")
+                    .trim_end_matches('.')
+            )
+            .into(),
+        }];
+        // A framework that runs inside a named server has its own log.
+        let inside = told.iter().filter(|it| it.identified_by.is_none());
+        lines.extend(inside.filter_map(|it| {
+            let text = filled(it.text?, connection, who);
+            Some(format!("{}, if it runs inside: “{text}”", title(it.stack)).into())
+        }));
+        return lines;
+    }
+    let suspects = told.iter().filter_map(|it| Some((it, it.text?)));
+    suspects
+        .take(SUSPECTS)
+        .map(|(one, text)| {
+            let text = filled(text, connection, who);
+            format!("if it is {}: “{text}”", title(one.stack)).into()
+        })
+        .collect()
+}
+
+/// The same in a sentence: the named program's text, or the likeliest suspect's.
+pub(super) fn logs_in_a_sentence(view: &View<'_>, connection: &Connection) -> String {
+    let mut logs = String::new();
+    for (who, side) in [(Who::Client, "client"), (Who::Server, "server")] {
+        let told = view.told(connection, who);
+        let Some(first) = told.first() else {
+            continue;
+        };
+        let stack = product(first.stack).map_or(first.stack, |it| it.title);
+        let text = first.text.map(|it| filled(it, connection, who));
+        logs += &match (text, first.identified_by) {
+            (Some(text), Some(_)) => format!(" The {side}'s log ({stack}) will say: “{text}”."),
+            (Some(text), None) => {
+                format!(" The {side}'s log will say, if it is {stack}: “{text}”.")
+            }
+            (None, _) => format!(
+                " The {side}'s log ({stack}) will say nothing: {}.",
+                first.note.unwrap_or("it reports no error")
+            ),
+        };
+    }
+    logs
+}
+
+const fn tone(severity: Severity) -> Tone {
+    match severity {
+        Severity::Error => Tone::Error,
+        Severity::Warning => Tone::Warning,
+        Severity::Note => Tone::Note,
+        Severity::Benign => Tone::Good,
+    }
+}

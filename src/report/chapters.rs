@@ -1,0 +1,206 @@
+//! Findings as they are told: those that follow from each other as one story, cause first; the same story of other hosts
+//! together with it.
+
+use hashbrown::HashMap;
+
+use crate::certainty::Certainty;
+use crate::rules::{Finding, Severity};
+
+/// One story.
+pub(super) struct Chapter<'a> {
+    /// Cause first, then what follows from it, each step after the one it follows from.
+    pub(super) parts: Vec<&'a Finding>,
+    /// The same story between other hosts.
+    pub(super) elsewhere: Vec<Vec<&'a Finding>>,
+}
+
+/// What makes two stories the same.
+type Plot<'a> = Vec<(&'a str, Severity, Certainty, &'a str)>;
+
+/// The stories, in the order of their worst findings. `findings` are numbered from 1, worst first.
+pub(super) fn chapters(findings: &[Finding]) -> Vec<Chapter<'_>> {
+    let mut stories: Vec<Vec<&Finding>> = Vec::new();
+    for finding in findings {
+        if cause_of(finding, findings).is_none() {
+            let mut parts = Vec::new();
+            follow(finding, findings, &mut parts);
+            stories.push(parts);
+        }
+    }
+    let place = |parts: &[&Finding]| parts.iter().map(|it| it.id).min();
+    stories.sort_by_key(|parts| place(parts));
+    let mut told: Vec<Chapter<'_>> = Vec::new();
+    let mut known: HashMap<Plot<'_>, usize, foldhash::fast::FixedState> = HashMap::default();
+    for parts in stories {
+        let plot = parts
+            .iter()
+            .map(|it| (it.rule, it.severity, it.certainty, it.summary.as_str()));
+        match known.entry(plot.collect()) {
+            hashbrown::hash_map::Entry::Occupied(at) => {
+                if let Some(chapter) = told.get_mut(*at.get()) {
+                    chapter.elsewhere.push(parts);
+                }
+            }
+            hashbrown::hash_map::Entry::Vacant(free) => {
+                free.insert(told.len());
+                told.push(Chapter {
+                    parts,
+                    elsewhere: Vec::new(),
+                });
+            }
+        }
+    }
+    told
+}
+
+/// The finding that this one follows from, if it is there. A cause is never its own effect.
+fn cause_of<'a>(finding: &Finding, findings: &'a [Finding]) -> Option<&'a Finding> {
+    let id = finding.caused_by.filter(|id| *id != finding.id)?;
+    findings.get((id as usize).checked_sub(1)?)
+}
+
+fn follow<'a>(cause: &'a Finding, findings: &'a [Finding], parts: &mut Vec<&'a Finding>) {
+    parts.push(cause);
+    for effect in findings {
+        let follows = effect.caused_by == Some(cause.id);
+        if follows && !parts.iter().any(|it| it.id == effect.id) {
+            follow(effect, findings, parts);
+        }
+    }
+}
+
+impl<'a> Chapter<'a> {
+    /// The cause, or the only finding.
+    pub(super) fn cause(&self) -> &'a Finding {
+        self.parts[0]
+    }
+
+    /// How bad the story is.
+    pub(super) fn severity(&self) -> Severity {
+        let severities = self.parts.iter().map(|it| it.severity);
+        severities.max().unwrap_or(Severity::Benign)
+    }
+
+    /// The cause here and elsewhere.
+    pub(super) fn causes(&self) -> impl Iterator<Item = &'a Finding> {
+        let elsewhere = self.elsewhere.iter().filter_map(|it| it.first().copied());
+        self.parts.first().copied().into_iter().chain(elsewhere)
+    }
+
+    /// The connections that the cause concerns, here and elsewhere, in order.
+    pub(super) fn connections(&self) -> Vec<u32> {
+        let mut all: Vec<u32> = self
+            .causes()
+            .flat_map(|it| it.connections.iter().copied())
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+/// Numbers as ranges, `#2, #5–#9`; `most` ranges, and how many numbers are left out.
+pub(super) fn ranges(ids: &[u32], most: usize) -> String {
+    let mut told = String::new();
+    let mut written = 0;
+    let mut ids = ids.iter().copied().peekable();
+    let mut left_out = 0u64;
+    while let Some(first) = ids.next() {
+        let mut last = first;
+        while ids
+            .peek()
+            .is_some_and(|next| last.checked_add(1) == Some(*next))
+        {
+            last += 1;
+            ids.next();
+        }
+        if written == most {
+            left_out += u64::from(last - first) + 1;
+            continue;
+        }
+        written += 1;
+        if !told.is_empty() {
+            told += ", ";
+        }
+        told += &match last - first {
+            0 => format!("#{first}"),
+            1 => format!("#{first}, #{last}"),
+            _ => format!("#{first}–#{last}"),
+        };
+    }
+    if left_out > 0 {
+        told += &format!(" and {} more", crate::prose::figures::number(left_out));
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(id: u32, rule: &'static str, caused_by: Option<u32>) -> Finding {
+        Finding {
+            id,
+            rule,
+            severity: Severity::Warning,
+            certainty: Certainty::Certain,
+            connections: vec![id],
+            client: None,
+            server: None,
+            caused_by,
+            summary: rule.to_owned(),
+            message: String::new(),
+            evidence: Vec::new(),
+            remedies: Vec::new(),
+        }
+    }
+
+    #[track_caller]
+    fn told(findings: &[Finding], expected: &[&[u32]]) {
+        let told: Vec<Vec<u32>> = chapters(findings)
+            .iter()
+            .map(|it| it.parts.iter().map(|it| it.id).collect())
+            .collect();
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_cause_is_told_before_what_follows_from_it() {
+        told(
+            &[
+                finding(1, "exhausted", Some(3)),
+                finding(2, "other", None),
+                finding(3, "time-wait", Some(4)),
+                finding(4, "twice", None),
+            ],
+            &[&[4, 3, 1], &[2]],
+        );
+    }
+
+    #[test]
+    fn the_same_story_elsewhere_is_the_same_chapter() {
+        let findings = [
+            finding(1, "a", None),
+            finding(2, "a", None),
+            finding(3, "b", Some(2)),
+        ];
+        told(&findings, &[&[1], &[2, 3]]);
+        let findings = [finding(1, "a", None), finding(2, "a", None)];
+        told(&findings, &[&[1]]);
+        assert_eq!(chapters(&findings)[0].connections(), [1, 2]);
+    }
+
+    #[test]
+    fn a_circle_ends() {
+        told(&[finding(1, "a", Some(1))], &[&[1]]);
+        assert!(chapters(&[finding(1, "a", Some(2)), finding(2, "b", Some(1))]).is_empty());
+        told(&[finding(1, "a", Some(7))], &[&[1]]);
+    }
+
+    #[test]
+    fn numbers_as_ranges() {
+        assert_eq!(ranges(&[], 3), "");
+        assert_eq!(ranges(&[1, 2, 3, 5, 6, 9], 3), "#1–#3, #5, #6, #9");
+        assert_eq!(ranges(&[1, 3, 5, 7, 8], 2), "#1, #3 and 3 more");
+    }
+}

@@ -1,0 +1,112 @@
+//! What a machine-readable report says about what was asked for and what was left out: the `search` and `ignored` objects.
+//!
+//! Both are `null` where nobody asked.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::errors::{Clock, Grounds};
+use crate::escape::escape;
+use crate::ledger::Snapshot;
+
+/// The error that the report is narrowed to.
+#[derive(Serialize)]
+pub(super) struct SearchRow<'a> {
+    error: Cow<'a, str>,
+    /// Numbers of the connections that fit.
+    fits: &'a [u32],
+    certainty: &'static str,
+    /// What the choice rests on.
+    grounds: &'static str,
+    /// Wire events that would be this error, likeliest first.
+    events: Vec<&'static str>,
+    rules: &'a [&'static str],
+    /// What of the line was found on a connection.
+    addresses: &'a [IpAddr],
+    ports: &'a [u16],
+    /// How the line's time was read; `null` if it has none, or none that fits.
+    clock: Option<&'static str>,
+    clock_ahead_seconds: Option<i32>,
+    /// The connection that the line names although its story does not fit.
+    points_to: Option<u32>,
+}
+
+impl<'a> SearchRow<'a> {
+    pub(super) fn of(snapshot: &'a Snapshot) -> Option<Self> {
+        let narrowed = snapshot.narrowed.as_ref()?;
+        let clock = narrowed.located.time.map(|(_, clock)| clock);
+        let shifted = matches!(clock, Some(Clock::Shifted(_)));
+        let surely = narrowed.grounds == Grounds::Story || narrowed.grounds == Grounds::Line;
+        Some(Self {
+            error: escape(narrowed.text.as_bytes()),
+            fits: &narrowed.fits,
+            certainty: match (narrowed.grounds, surely && !shifted) {
+                (Grounds::Ending, _) => "possible",
+                (_, true) => "certain",
+                (_, false) => "likely",
+            },
+            grounds: match narrowed.grounds {
+                Grounds::Story => "story",
+                Grounds::OtherProgram => "other-program",
+                Grounds::Ending => "ending",
+                Grounds::Finding => "finding",
+                Grounds::Line => "line",
+            },
+            events: narrowed.wanted.iter().map(|it| it.name()).collect(),
+            rules: &narrowed.rules,
+            addresses: &narrowed.located.addresses,
+            ports: &narrowed.located.ports,
+            clock: clock.map(|clock| match clock {
+                Clock::Told => "told",
+                Clock::Utc => "utc",
+                Clock::Shifted(_) => "shifted",
+            }),
+            clock_ahead_seconds: match clock {
+                Some(Clock::Shifted(seconds)) => Some(seconds),
+                Some(Clock::Utc) => Some(0),
+                _ => None,
+            },
+            points_to: narrowed.pointed,
+        })
+    }
+}
+
+/// What the user's list left out.
+#[derive(Serialize)]
+pub(super) struct IgnoredRow<'a> {
+    file: Cow<'a, str>,
+    connections: &'a [u32],
+    findings: u64,
+    lines: Vec<LineRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct LineRow<'a> {
+    line: usize,
+    text: Cow<'a, str>,
+    connections: u64,
+    findings: u64,
+}
+
+impl<'a> IgnoredRow<'a> {
+    pub(super) fn of(snapshot: &'a Snapshot) -> Option<Self> {
+        let ignored = &snapshot.ignored;
+        if ignored.path.is_empty() {
+            return None;
+        }
+        let lines = ignored.lines.iter().map(|tally| LineRow {
+            line: tally.line,
+            text: escape(tally.text.as_bytes()),
+            connections: tally.connections,
+            findings: tally.findings,
+        });
+        Some(Self {
+            file: escape(ignored.path.as_bytes()),
+            connections: &ignored.connections,
+            findings: ignored.findings,
+            lines: lines.collect(),
+        })
+    }
+}

@@ -1,0 +1,161 @@
+//! What `hangup explain` says when it is asked nothing: what can be asked, and which kinds of errors and codes are known.
+
+use std::fmt::Write as _;
+
+use crate::knowledge::{CODES, FACTS, Family, PRODUCTS, Role};
+
+/// Columns.
+const WIDTH: usize = 80;
+
+/// Families of errors as people have them in a log, and what they mean on the wire.
+const FAMILIES: &[(&str, &str)] = &[
+    (
+        "connection refused · ECONNREFUSED · 10061",
+        "the SYN was answered by a RST",
+    ),
+    (
+        "timed out while connecting · ETIMEDOUT · 10060",
+        "nothing answered the SYN",
+    ),
+    (
+        "socket hang up · Empty reply · failed to respond",
+        "the server closed, no answer",
+    ),
+    (
+        "connection reset by peer · ECONNRESET · 10054",
+        "a RST came from the peer",
+    ),
+    (
+        "expected to be kept alive · idle connection",
+        "the request crossed the close",
+    ),
+    (
+        "IncompleteRead · transfer closed with … bytes",
+        "the response was cut short",
+    ),
+    (
+        "read timed out · 504 · deadline exceeded",
+        "the answer took too long",
+    ),
+    (
+        "broken pipe · EPIPE · 499 · 0x800704CD",
+        "the client had left",
+    ),
+    (
+        "cannot assign requested address · 10048",
+        "the client's ports ran out",
+    ),
+    (
+        "protocol violation · Parse Error · malformed",
+        "the response is no valid HTTP",
+    ),
+    (
+        "secure channel · alert handshake failure",
+        "the TLS handshake broke off",
+    ),
+];
+
+/// The page.
+#[must_use]
+pub fn overview() -> String {
+    let mut page = String::new();
+    write(&mut page).expect("a string takes everything");
+    page
+}
+
+fn write(page: &mut String) -> std::fmt::Result {
+    page.push_str(
+        "What does this error mean on the wire? Give the text from the log, a code, a\n\
+         whole line, or a rule's name:\n\n\
+         \x20 hangup explain 'socket hang up'\n\
+         \x20 hangup explain 0x800704CD\n\
+         \x20 hangup explain \"$(tail -1 /var/log/nginx/error.log)\"\n\
+         \x20 hangup explain keep-alive-race\n\n\
+         Slips, time stamps, addresses and stack traces do no harm. With a capture at\n\
+         hand, `hangup FILE --error TEXT` finds the connections that fit; a time, an\n\
+         address or a port in the line leads to the very one.\n\n\
+         Errors, and what they are on the wire\n",
+    );
+    for (said, means) in FAMILIES {
+        writeln!(page, "  {said:<47}  {means}")?;
+    }
+    page.push_str("\nCodes\n");
+    for family in [
+        Family::Errno,
+        Family::Win32,
+        Family::Curl,
+        Family::Status,
+        Family::Haproxy,
+        Family::Envoy,
+        Family::TlsAlert,
+    ] {
+        let codes = CODES.iter().filter(|it| it.family == family);
+        let codes: Vec<&str> = codes.map(|it| it.code).collect();
+        wrapped(page, family.title(), &codes)?;
+    }
+    page.push_str("\nPrograms whose own words are known\n");
+    for (role, title) in [
+        (Role::Client, "clients"),
+        (Role::Server, "servers"),
+        (Role::Proxy, "proxies"),
+    ] {
+        let mut products: Vec<_> = PRODUCTS
+            .iter()
+            .filter(|it| it.role == role && FACTS.iter().any(|fact| fact.product == *it))
+            .collect();
+        products.sort_by_key(|it| it.rank);
+        let titles: Vec<&str> = products.iter().map(|it| it.title).collect();
+        wrapped(page, title, &titles)?;
+    }
+    page.push_str("\n`hangup rules` lists what can be found, a line each.\n");
+    Ok(())
+}
+
+/// `  title: one, two, three`, wrapped.
+fn wrapped(page: &mut String, title: &str, words: &[&str]) -> std::fmt::Result {
+    let mut line = format!("  {title}:");
+    for (nth, word) in words.iter().enumerate() {
+        let comma = if nth + 1 < words.len() { "," } else { "" };
+        if line.chars().count() + word.chars().count() + 2 > WIDTH {
+            writeln!(page, "{line}")?;
+            line = "   ".to_owned();
+        }
+        write!(line, " {word}{comma}")?;
+    }
+    writeln!(page, "{line}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::knowledge::explain;
+
+    #[test]
+    fn it_fits_a_terminal_and_names_what_is_known() {
+        let page = overview();
+        for line in page.lines() {
+            assert!(line.chars().count() <= WIDTH, "{line}");
+        }
+        for word in [
+            "ECONNRESET",
+            "1229",
+            "499",
+            "SD",
+            "UC",
+            "curl",
+            "nginx",
+            "Node.js",
+        ] {
+            assert!(page.contains(word), "{word}: {page}");
+        }
+    }
+
+    #[test]
+    fn every_error_that_it_names_is_known() {
+        for (said, _) in FAMILIES {
+            for text in said.split(" · ") {
+                assert!(!explain(text).is_empty(), "{text}");
+            }
+        }
+    }
+}

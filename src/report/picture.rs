@@ -1,0 +1,255 @@
+//! A small ladder of a typical case: who sent what, in the width of a page.
+//!
+//! What comes in is the [`Ladder`] that was drawn of the connection; what goes out are lines. A long one keeps its
+//! beginning, its end and what the evidence names; states, numbers and fields are left to `hangup ladder`.
+
+use std::time::Duration;
+
+use crate::connection::Who;
+use crate::escape::shortened;
+use crate::ladder::{Body, Cell, Ladder, Line, Packet, Piece, Sends};
+use crate::mark::Mark;
+use crate::prose::figures::number;
+
+/// Lines that a picture has at most.
+const LINES: usize = 14;
+/// Lines that are kept of its beginning, and of its end.
+const HEAD: usize = 3;
+const TAIL: usize = 5;
+/// Columns for what the client says.
+const LEFT: usize = 24;
+/// Columns for what the server says.
+const RIGHT: usize = 20;
+
+/// The picture, a line each; `first` is the connection's first segment, `evidence` the marks to keep and to name.
+pub(super) fn picture(ladder: &Ladder, first: Mark, evidence: &[Mark]) -> Vec<String> {
+    let rungs: Vec<&Line> = ladder
+        .lines
+        .iter()
+        .filter(|line| matches!(line, Line::Packet(_)) || is_fold(line))
+        .collect();
+    let at = |mark: &Mark, packet: &Packet| {
+        let after = mark.time.since(first.time);
+        after.abs_diff(packet.time) < Duration::from_micros(1)
+    };
+    // Of several packets at the same moment it cannot be told which is meant.
+    let alone = |mark: &&Mark| {
+        let same = rungs
+            .iter()
+            .filter(|line| matches!(line, Line::Packet(packet) if at(mark, packet)));
+        same.count() == 1
+    };
+    let evidence: Vec<&Mark> = evidence.iter().filter(alone).collect();
+    let named = |packet: &Packet| evidence.iter().copied().find(|mark| at(mark, packet));
+    let keeps = chosen(&rungs, |packet| named(packet).is_some());
+    let mut lines = vec![format!(
+        "{:>9}  {:<LEFT$}       {}",
+        "seconds", "client", "server"
+    )];
+    let mut left_out = 0u64;
+    for (rung, keep) in rungs.iter().zip(keeps) {
+        if !keep {
+            left_out += folded(rung);
+            continue;
+        }
+        if left_out > 0 {
+            lines.push(gap(left_out));
+            left_out = 0;
+        }
+        match rung {
+            Line::Packet(packet) => lines.push(rung_of(packet, named(packet))),
+            other => lines.push(gap(folded(other))),
+        }
+    }
+    if left_out > 0 {
+        lines.push(gap(left_out));
+    }
+    lines
+}
+
+/// Which lines of a long ladder are kept: the beginning, the end, what is named, then heads and what closes, the last ones
+/// first.
+fn chosen(rungs: &[&Line], named: impl Fn(&Packet) -> bool) -> Vec<bool> {
+    let all = rungs.len();
+    if all <= LINES {
+        return vec![true; all];
+    }
+    let mut keeps: Vec<bool> = rungs
+        .iter()
+        .enumerate()
+        .map(|(nth, rung)| {
+            let named = matches!(rung, Line::Packet(packet) if named(packet));
+            nth < HEAD || named
+        })
+        .collect();
+    // Names are few, but nothing here says so.
+    let mut kept = keeps.iter().filter(|keep| **keep).count();
+    for tail in [true, false] {
+        for nth in (0..all).rev() {
+            let last = nth + TAIL >= all;
+            let says = matches!(rungs[nth], Line::Packet(packet) if tells(&packet.cell));
+            if kept < LINES && !keeps[nth] && (last == tail) && (tail || says) {
+                keeps[nth] = true;
+                kept += 1;
+            }
+        }
+    }
+    // A gap of one line takes the place of that line.
+    for nth in 1..all.saturating_sub(1) {
+        if keeps[nth - 1] && keeps[nth + 1] && folded(rungs[nth]) == 1 {
+            keeps[nth] = true;
+        }
+    }
+    keeps
+}
+
+/// Whether it is more than data and acknowledgements.
+fn tells(cell: &Cell) -> bool {
+    let head = |piece: &Piece| matches!(piece, Piece::Request { .. } | Piece::Response { .. });
+    cell.syn || cell.fin || cell.rst || cell.payload.iter().any(head)
+}
+
+/// The recorder's note of a run that it folded: `… 12 segments …`.
+fn is_fold(line: &Line) -> bool {
+    matches!(line, Line::Comment(text) if text.starts_with(|it: char| it.is_ascii_digit() || it == '…'))
+}
+
+/// How many segments a line stands for.
+fn folded(line: &Line) -> u64 {
+    match line {
+        Line::Comment(text) => {
+            let digits: String = text
+                .chars()
+                .skip_while(|it| !it.is_ascii_digit())
+                .take_while(|it| it.is_ascii_digit() || *it == ',')
+                .filter(char::is_ascii_digit)
+                .collect();
+            digits.parse().unwrap_or(1)
+        }
+        _ => 1,
+    }
+}
+
+fn gap(left_out: u64) -> String {
+    let packets = if left_out == 1 { "packet" } else { "packets" };
+    format!("{:>9}  {} {packets} more", "…", number(left_out))
+}
+
+fn rung_of(packet: &Packet, named: Option<&Mark>) -> String {
+    let said = says(&packet.cell);
+    let time = format!("{:.3}", packet.time.as_secs_f64());
+    let (arrow, left, right) = match packet.from {
+        Who::Client => ("-->", cut(&said, LEFT), String::new()),
+        Who::Server => ("<--", String::new(), cut(&said, RIGHT)),
+    };
+    let frame = named.map_or(String::new(), |mark| {
+        format!("frame {}", number(mark.frame.0))
+    });
+    let line = format!("{time:>9}  {left:<LEFT$}  {arrow}  {right:<RIGHT$}  {frame}");
+    line.trim_end().to_owned()
+}
+
+fn cut(text: &str, width: usize) -> String {
+    match text.char_indices().nth(width) {
+        None => text.to_owned(),
+        Some(_) => text
+            .chars()
+            .take(width.saturating_sub(1))
+            .chain(['…'])
+            .collect(),
+    }
+}
+
+fn says(cell: &Cell) -> String {
+    let mut words: Vec<String> = Vec::new();
+    match cell.sends {
+        Sends::Again => words.push("again".to_owned()),
+        Sends::Probe => words.push("keep-alive probe".to_owned()),
+        Sends::New => {}
+    }
+    if cell.syn {
+        words.push("SYN".to_owned());
+    }
+    words.extend(cell.payload.iter().map(piece));
+    for (set, name) in [(cell.fin, "FIN"), (cell.rst, "RST")] {
+        if set {
+            words.push(name.to_owned());
+        }
+    }
+    if words.is_empty() {
+        words.push("ACK".to_owned());
+    }
+    words.join(" ")
+}
+
+fn piece(piece: &Piece) -> String {
+    let with = |head: String, body: &Body| match body {
+        Body::None => head,
+        Body::Bytes(bytes) => format!("{head} + {} bytes", bytes.len()),
+        Body::Filler(count) => format!("{head} + {count} bytes"),
+    };
+    match piece {
+        Piece::Request {
+            method,
+            target,
+            body,
+            ..
+        } => with(format!("{method} {}", shortened(target, LEFT)), body),
+        Piece::Response { status, body, .. } => with(status.to_string(), body),
+        Piece::Data(count) => format!("{count} bytes"),
+        Piece::Raw(bytes) => format!("{} bytes", bytes.len()),
+        Piece::Tls(_) => "TLS".to_owned(),
+        Piece::H2(_) => "HTTP/2".to_owned(),
+        Piece::Ws(_) => "WebSocket".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::sample::mark;
+
+    const RACE: &str = "
+        0.000 SYN -->
+        0.010 <-- SYN
+        0.020 GET /a/long/target/that/goes/on/and/on -->
+        0.041 <-- FIN
+        0.050 <-- 200 \"hello\"
+        0.060 ACK -->";
+
+    #[test]
+    fn a_short_one_is_shown_whole_and_its_evidence_named() {
+        let ladder: Ladder = RACE.parse().expect("a ladder");
+        let lines = picture(&ladder, mark(1, 0), &[mark(9, 41)]).join("\n");
+        insta::assert_snapshot!(lines, @r"
+          seconds  client                         server
+            0.000  SYN                       -->
+            0.010                            <--  SYN
+            0.020  GET /a/long/target/that…  -->
+            0.041                            <--  FIN                   frame 9
+            0.050                            <--  200 + 5 bytes
+            0.060  ACK                       -->
+        ");
+    }
+
+    #[test]
+    fn a_long_one_keeps_both_ends_and_what_is_named() {
+        let mut text = RACE.to_owned();
+        for millis in 100..140 {
+            text += &format!("\n0.{millis} data 100 -->\n0.{millis}5 <-- ACK");
+        }
+        text += "\n0.200 <-- RST";
+        let ladder: Ladder = text.parse().expect("a ladder");
+        let lines = picture(&ladder, mark(1, 0), &[mark(44, 120)]);
+        assert!(lines.len() <= LINES + 6, "{lines:#?}");
+        assert!(lines.iter().any(|it| it.contains("frame 44")), "{lines:#?}");
+        assert!(
+            lines.last().is_some_and(|it| it.ends_with("RST")),
+            "{lines:#?}"
+        );
+        assert!(
+            lines.iter().all(|it| it.chars().count() <= 78),
+            "{lines:#?}"
+        );
+    }
+}

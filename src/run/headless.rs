@@ -1,0 +1,152 @@
+//! A running analysis told on standard output: findings as they come, and the report at the end.
+//!
+//! A finding is told when two looks in a row have it: what one look sees on a connection that is still open may be taken
+//! back by its next packet.
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use super::session::{MAX_REMEMBERED, Session};
+use super::{analysis, options, write_report};
+use crate::cli;
+use crate::escape::escape;
+use crate::ledger::{Snapshot, Stage};
+use crate::report;
+use crate::rules::Finding;
+
+/// Between two looks at what has been published.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What ends it, beside the input and a signal.
+#[derive(Debug, Default)]
+pub(super) struct Until {
+    /// This much time.
+    pub(super) duration: Option<Duration>,
+}
+
+/// Tells what is found until it is over, then writes the report.
+pub(super) fn follow(session: Session, until: &Until, asked: &cli::Judging) -> Result<ExitCode> {
+    let begun = Instant::now();
+    let signalled = signals();
+    let (watch, running) = (session.watch(), session.running());
+    let mut teller = Teller::default();
+    let mut stopped = false;
+    let mut notes = 0;
+    loop {
+        let over = until.duration.is_some_and(|it| begun.elapsed() >= it);
+        if !stopped && (over || signalled.load(Ordering::Relaxed)) {
+            running.stop();
+            stopped = true;
+        }
+        // In this order, so that what was published before the end is not missed.
+        let stage = watch.progress().stage;
+        let told = teller.tell(watch.version(), &watch.snapshot());
+        let told = told.and_then(|()| {
+            for note in running.notes().into_iter().skip(notes) {
+                notes += 1;
+                writeln!(io::stdout(), "{}", escape(note.as_bytes()))?;
+            }
+            Ok(())
+        });
+        if let Err(error) = told {
+            // Nobody reads any more: the packets are still to be kept in order.
+            running.stop();
+            session.wait();
+            return Err(error.into());
+        }
+        match stage {
+            Stage::Done => break,
+            Stage::Failed(reason) => {
+                let snapshot = watch.snapshot();
+                if snapshot.summary.frames > 0 {
+                    write_report(&snapshot, report::Format::Text, &options(asked, true), None)?;
+                }
+                bail!(reason);
+            }
+            Stage::Reading | Stage::Following => thread::sleep(PAUSE),
+        }
+    }
+    let worst = session.worst();
+    session.wait();
+    writeln!(io::stdout())?;
+    write_report(
+        &watch.snapshot(),
+        report::Format::Text,
+        &options(asked, true),
+        None,
+    )?;
+    let bar = asked.fail_on.map(analysis::severity);
+    let met = bar.is_some_and(|bar| worst() >= Some(bar));
+    Ok(match met {
+        true => ExitCode::from(super::FOUND),
+        false => ExitCode::SUCCESS,
+    })
+}
+
+/// Turns true at Ctrl-C or when the program is told to end; a second time ends it at once.
+fn signals() -> Arc<AtomicBool> {
+    let signalled = Arc::new(AtomicBool::new(false));
+    #[cfg(feature = "live")]
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // Where a signal cannot be caught it ends the program, as ever.
+        let again = Arc::clone(&signalled);
+        let _ = signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, again);
+        let _ = signal_hook::flag::register(signal, Arc::clone(&signalled));
+    }
+    signalled
+}
+
+type Name = (
+    &'static str,
+    Option<std::net::IpAddr>,
+    Option<crate::decode::Endpoint>,
+);
+
+#[derive(Default)]
+struct Teller {
+    version: u64,
+    seen: HashSet<Name>,
+    told: HashSet<Name>,
+}
+
+impl Teller {
+    fn tell(&mut self, version: u64, snapshot: &Snapshot) -> io::Result<()> {
+        if version == self.version {
+            return Ok(());
+        }
+        self.version = version;
+        let mut out = io::stdout().lock();
+        let mut now = HashSet::new();
+        for finding in &snapshot.findings {
+            let name = (finding.rule, finding.client, finding.server);
+            now.insert(name);
+            if self.seen.contains(&name) && self.told.insert(name) {
+                writeln!(out, "{}", line(finding))?;
+            }
+        }
+        if self.told.len() > MAX_REMEMBERED {
+            self.told.retain(|name| now.contains(name));
+        }
+        self.seen = now;
+        out.flush()
+    }
+}
+
+fn line(finding: &Finding) -> String {
+    let mut line = format!("{:7}  {}", finding.severity.name(), finding.rule);
+    if let Some(client) = finding.client {
+        line += &format!("  {client}");
+    }
+    if let Some(server) = finding.server {
+        line += &format!(" → {server}");
+    }
+    let message = escape(finding.message.as_bytes());
+    format!("{line}  {message}")
+}

@@ -1,0 +1,157 @@
+//! `hangup live` and `hangup interfaces`: an interface is opened, privileges are given up, and the analysis is shown or told.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, anyhow};
+
+use super::headless::{self, Until};
+use super::session::{Flight, Session};
+use super::{analysis, privileges};
+use crate::capture::{self, CaptureError, LiveOptions, Memory, Recent, Recording, Rotation};
+use crate::cli;
+use crate::escape::escape;
+use crate::time::Timestamp;
+
+/// What the flight recorder's files are called unless `-w` says otherwise.
+const FLIGHT: &str = "hangup.pcapng";
+
+pub(super) fn live(asked: &cli::Live) -> Result<ExitCode> {
+    analysis::check_rules(&asked.judging)?;
+    let interface = match &asked.interface {
+        Some(name) => name.clone(),
+        None => {
+            let all = capture::interfaces()?;
+            let usual = capture::usual(&all).map(|it| it.name.clone());
+            usual.context("there is no interface to capture on; `hangup interfaces` says why")?
+        }
+    };
+    let mut options = LiveOptions::new(&interface, now);
+    options.filter = asked.filter.join(" ");
+    options.snap_length = asked.snaplen;
+    options.buffer = u32::try_from(asked.buffer).unwrap_or(u32::MAX);
+    options.promiscuous = asked.promiscuous;
+    options.immediate = asked.immediate;
+    options.packets = asked.packets;
+    let source = capture::live(&options).map_err(way_out)?;
+    let writes = asked.keep.map(|_| PathBuf::from(FLIGHT));
+    let writes = asked.write.clone().or(writes);
+    privileges::give_up(writes.as_deref());
+
+    let recent = Recent::new(Memory {
+        bytes: usize::try_from(asked.memory).unwrap_or(usize::MAX),
+        age: asked.keep,
+    });
+    let mut source = recent.of(source);
+    let mut flight = None;
+    match (writes, asked.keep) {
+        (Some(path), Some(age)) => {
+            flight = Some(Flight {
+                severity: analysis::severity(asked.keep_severity),
+                path,
+                recent: recent.clone(),
+                age,
+            });
+        }
+        (Some(path), None) => {
+            let rotation = Rotation {
+                size: asked.rotate_size,
+                time: asked.rotate_time,
+                files: asked.rotate_files.map(usize::from),
+            };
+            source = Recording::begin(&path, rotation)?.of(source);
+        }
+        (None, _) => {}
+    }
+    let session = Session::following(source, recent, flight, &asked.judging)?;
+    #[cfg(feature = "ui")]
+    if !asked.headless && super::terminal::is_there() {
+        return super::screens::on_interface(session, &interface, asked);
+    }
+    // Who has closed standard error wants to hear nothing.
+    let _ = writeln!(
+        io::stderr(),
+        "hangup: capturing on {}; Ctrl-C ends it",
+        escape(interface.as_bytes())
+    );
+    let until = Until {
+        duration: asked.duration,
+    };
+    headless::follow(session, &until, &asked.judging)
+}
+
+/// What time it is; packets are stamped by the same clock.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Timestamp::default().after(since.unwrap_or(Duration::ZERO))
+}
+
+/// Says how to get what is missing.
+fn way_out(error: CaptureError) -> anyhow::Error {
+    match error {
+        CaptureError::NotPermitted { interface } => anyhow!(
+            "{interface}: capturing needs the right to. For this program once and for all: {}. \
+             For this time: sudo hangup live -i {interface}",
+            setcap()
+        ),
+        other => other.into(),
+    }
+}
+
+fn setcap() -> String {
+    let program = std::env::current_exe().map_or_else(
+        |_| "$(command -v hangup)".to_owned(),
+        |path| path.display().to_string(),
+    );
+    format!("sudo setcap cap_net_raw=ep {program}")
+}
+
+pub(super) fn interfaces() -> Result<ExitCode> {
+    let all = capture::interfaces()?;
+    let usual = capture::usual(&all).map(|it| it.name.clone());
+    let width = all
+        .iter()
+        .map(|it| it.name.chars().count())
+        .max()
+        .unwrap_or(0);
+    let mut text = String::new();
+    for it in &all {
+        let mark = if Some(&it.name) == usual.as_ref() {
+            '*'
+        } else {
+            ' '
+        };
+        let state = match (it.is_up, it.is_running) {
+            (true, true) => "up",
+            (true, false) => "no carrier",
+            (false, _) => "down",
+        };
+        let addresses: Vec<String> = it.addresses.iter().map(ToString::to_string).collect();
+        let mut told = addresses.join(", ");
+        if let Some(description) = &it.description {
+            let apart = if told.is_empty() { "" } else { "  " };
+            told += &format!("{apart}({})", escape(description.as_bytes()));
+        }
+        let name = escape(it.name.as_bytes());
+        let line = format!("{mark} {name:width$}  {state:10}  {told}");
+        text += line.trim_end();
+        text.push('\n');
+    }
+    if usual.is_some() {
+        text += "\n* is what `hangup live` takes if no interface is named.\n";
+    }
+    // The right is asked for where it is needed: by opening one.
+    let tried = usual.or_else(|| all.first().map(|it| it.name.clone()));
+    let denied = tried.and_then(|name| capture::live(&LiveOptions::new(name, now)).err());
+    match denied {
+        Some(CaptureError::NotPermitted { .. }) => {
+            text += &format!("\nThe right to capture is missing: {}\n", setcap());
+        }
+        Some(other) => text += &format!("\n{other}\n"),
+        None if all.is_empty() => text += "There is no interface.\n",
+        None => {}
+    }
+    super::print(text)
+}

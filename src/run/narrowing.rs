@@ -1,0 +1,134 @@
+//! What the user asks to be told about, and what not: the error to look for, and the list of what is left out.
+//!
+//! A `.hangupignore` in the working directory is used without being asked for, as such files are; whatever it leaves out
+//! is counted in the report. It is short, so it is read whole.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::cli;
+use crate::connection::{Brief, Connection};
+use crate::decode::Endpoint;
+use crate::errors::Search;
+use crate::ignore::{IgnoreList, Ignored};
+use crate::mark::FrameNumber;
+use crate::rules::Finding;
+
+/// What is looked for where no file is named.
+const USUAL_LIST: &str = ".hangupignore";
+
+/// What `--error` asks for.
+pub(super) fn search(asked: &cli::Judging) -> Result<Option<Arc<Search>>> {
+    let Some(text) = &asked.error else {
+        return Ok(None);
+    };
+    match Search::new(text) {
+        Some(search) => Ok(Some(Arc::new(search))),
+        None => bail!(
+            "{text:?} is no known error text or code and names no time, address or port; give more of the log line, or \
+             try `hangup explain`"
+        ),
+    }
+}
+
+/// The list that applies.
+pub(super) fn ignore_list(asked: &cli::Judging) -> Result<Option<Arc<IgnoreList>>> {
+    let (path, told) = match &asked.ignore_file {
+        Some(path) => (path.as_path(), true),
+        None if asked.no_ignore_file => return Ok(None),
+        None => (Path::new(USUAL_LIST), false),
+    };
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if !told && error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(error)
+                .with_context(|| format!("{}: the list cannot be read", path.display()));
+        }
+    };
+    let name = path.display().to_string();
+    let list = IgnoreList::parse(&name, &text).with_context(|| name.clone())?;
+    Ok(Some(Arc::new(list)))
+}
+
+/// A connection before it has a number: where it began, and between whom.
+type Place = (FrameNumber, Endpoint, Endpoint);
+
+/// What a list leaves out, gathered while connections settle.
+#[derive(Clone)]
+pub(super) struct LeftOut {
+    list: Option<Arc<IgnoreList>>,
+    /// The connections, each with the place of its line in the list.
+    places: Arc<Mutex<HashMap<Place, usize>>>,
+}
+
+impl LeftOut {
+    pub(super) fn by(list: Option<Arc<IgnoreList>>) -> Self {
+        Self {
+            list,
+            places: Arc::default(),
+        }
+    }
+
+    /// Whether the list leaves a connection out; it is remembered.
+    pub(super) fn takes(&self, connection: &Connection) -> bool {
+        let line = self.list.as_ref().and_then(|it| it.matches(connection));
+        let Some(line) = line else {
+            return false;
+        };
+        let place = (connection.first.frame, connection.client, connection.server);
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.insert(place, line);
+        true
+    }
+
+    /// When all are settled: takes the left out from the records, and says what was left out. `whole`: all are there.
+    pub(super) fn settle(
+        &self,
+        whole: bool,
+        briefs: &[Brief],
+        connections: &mut Vec<Arc<Connection>>,
+    ) -> Ignored {
+        let Some(list) = &self.list else {
+            return Ignored::default();
+        };
+        let mut ignored = Ignored::by(list);
+        if whole {
+            connections.retain(|it| !self.takes(it));
+        }
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        for brief in briefs {
+            let place = (brief.first.frame, brief.client, brief.server);
+            if let Some(line) = places.get(&place) {
+                ignored.connections.push(brief.id);
+                if let Some(tally) = ignored.lines.get_mut(*line) {
+                    tally.connections += 1;
+                }
+            }
+        }
+        ignored
+    }
+
+    /// Takes out the findings that lines name, and those that are only about connections left out.
+    pub(super) fn silence(&self, found: &mut Vec<Finding>, ignored: &mut Ignored) {
+        let Some(list) = &self.list else {
+            return;
+        };
+        found.retain(|finding| {
+            if let Some(line) = list.matches_finding(finding) {
+                ignored.findings += 1;
+                if let Some(tally) = ignored.lines.get_mut(line) {
+                    tally.findings += 1;
+                }
+                return false;
+            }
+            let ids = &finding.connections;
+            ids.is_empty() || ids.iter().any(|id| !ignored.leaves_out(*id))
+        });
+    }
+}

@@ -1,0 +1,180 @@
+//! The screens over files: reads beside them, and does for them what reaches outside.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::session::Session;
+use super::{FOUND, analysis, terminal};
+use crate::capture::{PcapngWriter, Source};
+use crate::cli;
+use crate::connection::Brief;
+use crate::engine;
+use crate::escape::escape;
+use crate::ledger::{Snapshot, Stage};
+use crate::report::{self, Zone};
+use crate::ui::{self, Desk};
+
+/// What is recorded must be written to its end before the program goes; no disk takes longer.
+const LAST: Duration = Duration::from_secs(5);
+
+/// Opens the screens at once, and fills them while the captures are read.
+pub(super) fn on_files(asked: &cli::Read, screen: &cli::Screen) -> Result<ExitCode> {
+    // What cannot be opened is said before the screens are there.
+    let reading = Session::of_files(asked)?;
+    let desk = Outside {
+        packets: Box::new(reading.packets()),
+        inputs: asked.files.clone(),
+        zone: zone(&asked.judging),
+    };
+    let worst = reading.worst();
+    show(reading, name(&asked.files), desk, &asked.judging, screen)?;
+    let bar = asked.judging.fail_on.map(analysis::severity);
+    let met = bar.is_some_and(|bar| worst() >= Some(bar));
+    Ok(if met {
+        ExitCode::from(FOUND)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// Shows what comes in by an interface, for so long at most.
+#[cfg(feature = "live")]
+pub(super) fn on_interface(
+    reading: Session,
+    interface: &str,
+    asked: &cli::Live,
+) -> Result<ExitCode> {
+    let desk = Outside {
+        packets: Box::new(reading.packets()),
+        inputs: asked.write.iter().cloned().collect(),
+        zone: zone(&asked.judging),
+    };
+    if let Some(duration) = asked.duration {
+        let running = reading.running();
+        thread::spawn(move || {
+            thread::sleep(duration);
+            running.stop();
+        });
+    }
+    let running = reading.running();
+    let name = escape(interface.as_bytes()).into_owned();
+    show(reading, name, desk, &asked.judging, &asked.screen)?;
+    for note in running.notes() {
+        // Who has closed standard error wants to hear nothing.
+        let _ = writeln!(io::stderr(), "hangup: {note}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(
+    reading: Session,
+    name: String,
+    desk: Outside,
+    judging: &cli::Judging,
+    screen: &cli::Screen,
+) -> Result<()> {
+    let watch = reading.watch();
+    let running = reading.running();
+    terminal::mind(reading, Arc::clone(&watch));
+    let session = ui::Session {
+        name,
+        zone: zone(judging),
+        time_wait: Duration::from_secs(judging.time_wait.into()),
+        desk: Arc::new(desk),
+    };
+    let look = terminal::look(screen, judging.color);
+    let was_read = || watch.progress().stage == Stage::Reading;
+    let shown = terminal::show(session, look, !screen.no_mouse, &watch);
+    running.stop();
+    // A file that is left half read holds nothing back; what is followed may be recorded.
+    let until = Instant::now() + LAST;
+    while !was_read() && Instant::now() < until {
+        match watch.progress().stage {
+            Stage::Done | Stage::Failed(_) => break,
+            Stage::Reading | Stage::Following => thread::sleep(Duration::from_millis(10)),
+        }
+    }
+    shown
+}
+
+/// What the screens are about, in a word or two.
+fn name(files: &[PathBuf]) -> String {
+    let name = |path: &Path| {
+        let last = path.file_name().unwrap_or(path.as_os_str());
+        escape(last.to_string_lossy().as_bytes()).into_owned()
+    };
+    match files {
+        [] => String::new(),
+        [only] if only == Path::new("-") => "standard input".to_owned(),
+        [only] => name(only),
+        [first, rest @ ..] => format!("{} and {} more", name(first), rest.len()),
+    }
+}
+
+fn zone(judging: &cli::Judging) -> Zone {
+    if judging.local {
+        Zone::local()
+    } else {
+        Zone::UTC
+    }
+}
+
+/// What the screens ask for.
+struct Outside {
+    packets: Box<dyn Fn() -> Result<Box<dyn Source>, String> + Send + Sync>,
+    /// Captures that nothing may be written over.
+    inputs: Vec<PathBuf>,
+    zone: Zone,
+}
+
+impl Desk for Outside {
+    fn packets(&self) -> Result<Box<dyn Source>, String> {
+        (self.packets)()
+    }
+
+    fn write_report(&self, snapshot: &Snapshot, to: &Path) -> Result<(), String> {
+        let write = || -> Result<()> {
+            super::spare_the_inputs(&self.inputs, to)?;
+            let format = match super::format_of(to) {
+                Some(cli::Format::Json) => report::Format::Json,
+                Some(cli::Format::Ndjson) => report::Format::Ndjson,
+                Some(cli::Format::Markdown) => report::Format::Markdown,
+                Some(cli::Format::Csv) => report::Format::Csv,
+                Some(cli::Format::Text) | None => report::Format::Text,
+            };
+            let options = report::Options {
+                zone: self.zone.clone(),
+                ..report::Options::default()
+            };
+            let mut out = BufWriter::new(File::create(to)?);
+            report::write(snapshot, format, &options, &mut out)?;
+            out.flush()?;
+            Ok(())
+        };
+        write().map_err(|error| format!("{}: {error:#}", to.display()))
+    }
+
+    fn write_frames(&self, of: &[Brief], to: &Path) -> Result<u64, String> {
+        let write = || -> Result<u64> {
+            super::spare_the_inputs(&self.inputs, to)?;
+            let mut source = self.packets().map_err(anyhow::Error::msg)?;
+            let file = BufWriter::with_capacity(1 << 16, File::create(to)?);
+            let mut writer = PcapngWriter::new(file)?;
+            let frames = engine::extract(&mut *source, of, || true, |frame| writer.frame(frame))?;
+            writer.finish()?;
+            Ok(frames)
+        };
+        write().map_err(|error| format!("{}: {error:#}", to.display()))
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
+    }
+}

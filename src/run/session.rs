@@ -1,0 +1,542 @@
+//! An analysis on its own threads, which publishes what it has while it goes on.
+//!
+//! In: what is to be read. Out: a [`Watch`] that readers look at, and [`Running`], by which they stop it or have a
+//! connection read again. One thread reads and decodes, the crew follows, and one more judges and publishes: a look is
+//! taken as often as leaves nine tenths of the time for the reading.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::BufWriter;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::analysis::{self, Wish};
+use crate::capture::{
+    self, Batch, CaptureError, FileSummary, Fill, Loss, Memory, OpenOptions, PcapngWriter, Recent,
+    Recording, Rotation, Source,
+};
+use crate::cli;
+use crate::connection::Brief;
+use crate::decode::Endpoint;
+use crate::engine::{
+    self, CloseUp, ExtractError, Glance, Next, Observer, Outlook, Roll, Settings, Stay,
+};
+use crate::ledger::{Lookup, Progress, Running, Stage, Watch};
+use crate::rules::Severity;
+use crate::time::Timestamp;
+
+/// When the first look is taken: a small file is done by then.
+const FIRST: Duration = Duration::from_millis(60);
+/// The least time from one publication to the next look.
+const LEAST: Duration = Duration::from_millis(100);
+/// So many times what a publication took passes before the next look.
+const REST: u32 = 9;
+/// The least time between two looks when no frame has come, and only the clock has moved.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Findings that are known to have been told or recorded; of more, only those that still stand are remembered, so that one
+/// that comes back after days is told again.
+pub(super) const MAX_REMEMBERED: usize = 50_000;
+
+/// A running analysis.
+pub struct Session {
+    watch: Arc<Watch>,
+    control: Arc<Control>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What is shared with those who may stop it or ask.
+struct Control {
+    stop: AtomicBool,
+    again: Again,
+    notes: Mutex<Vec<String>>,
+    /// The worst of the latest findings, whether they are shown or not.
+    worst: Mutex<Option<Severity>>,
+}
+
+/// How the input is read once more.
+#[derive(Clone)]
+enum Again {
+    /// From the files.
+    Files(Vec<PathBuf>, OpenOptions),
+    /// From memory, as far as that goes.
+    Recent(Arc<Recent>),
+}
+
+/// A flight recorder: what is remembered is written down when something is found.
+pub(super) struct Flight {
+    /// What a finding has to be.
+    pub(super) severity: Severity,
+    /// What the files are called, but for their numbers.
+    pub(super) path: PathBuf,
+    /// What is remembered.
+    pub(super) recent: Arc<Recent>,
+    /// For how long: two findings within that time are in one file.
+    pub(super) age: Duration,
+}
+
+/// What there is to read, and how it is to be treated.
+struct Plan {
+    source: Box<dyn Source>,
+    of: Option<u64>,
+    again: Again,
+    settings: Settings,
+    flight: Option<Flight>,
+}
+
+impl Session {
+    /// Begins to read files or pipes.
+    ///
+    /// # Errors
+    /// When one cannot be read, or a rule is asked for that does not exist.
+    pub fn of_files(asked: &cli::Read) -> Result<Self> {
+        Self::reading(asked, false)
+    }
+
+    /// The same; `whole`: every connection's record is wanted, not just those of notable ones.
+    pub(super) fn reading(asked: &cli::Read, whole: bool) -> Result<Self> {
+        let wish = Wish::of(&asked.judging, whole)?;
+        let options = OpenOptions {
+            filter: asked.filter.clone(),
+        };
+        let size = |path: &PathBuf| std::fs::metadata(path).ok().filter(|it| it.is_file());
+        let sizes: Option<Vec<u64>> = asked
+            .files
+            .iter()
+            .map(|path| size(path).map(|it| it.len()))
+            .collect();
+        let files = Again::Files(asked.files.clone(), options.clone());
+        let mut settings = wish.settings();
+        let (source, of, again) = match sizes {
+            Some(sizes) if !asked.follow => {
+                let source = capture::open(&asked.files, &options)?;
+                (source, Some(sizes.iter().sum()), files)
+            }
+            // What has an end that is not known yet; a file can be read again, a pipe cannot.
+            sizes => {
+                settings.stay = Stay::Latest;
+                let (paths, follow) = (asked.files.clone(), asked.follow);
+                let source = capture::aside(move || {
+                    let inputs = paths.iter().map(|path| match follow {
+                        true => capture::Input::growing(path),
+                        false => capture::Input::open(path),
+                    });
+                    capture::read(inputs, &options)
+                });
+                match sizes {
+                    Some(_) => (source, None, files),
+                    None => {
+                        let recent = Recent::new(Memory::default());
+                        (recent.of(source), None, Again::Recent(recent))
+                    }
+                }
+            }
+        };
+        let plan = Plan {
+            source,
+            of,
+            again,
+            settings,
+            flight: None,
+        };
+        Ok(Self::begin(plan, wish))
+    }
+
+    /// Begins to read an interface, or anything else that has no end; `recent` is what remembers its frames.
+    pub(super) fn following(
+        source: Box<dyn Source>,
+        recent: Arc<Recent>,
+        flight: Option<Flight>,
+        asked: &cli::Judging,
+    ) -> Result<Self> {
+        let wish = Wish::of(asked, false)?;
+        let mut settings = wish.settings();
+        settings.stay = Stay::Latest;
+        let plan = Plan {
+            source,
+            of: None,
+            again: Again::Recent(recent),
+            settings,
+            flight,
+        };
+        Ok(Self::begin(plan, wish))
+    }
+
+    fn begin(plan: Plan, wish: Wish) -> Self {
+        let Plan {
+            source,
+            of,
+            again,
+            settings,
+            flight,
+        } = plan;
+        let source = wish.keyed(source, of.is_none());
+        let watch = Arc::new(Watch::new());
+        let control = Arc::new(Control {
+            stop: AtomicBool::new(false),
+            again,
+            notes: Mutex::default(),
+            worst: Mutex::default(),
+        });
+        let stage = match of {
+            Some(_) => Stage::Reading,
+            None => Stage::Following,
+        };
+        let progress = Progress {
+            stage,
+            of,
+            ..Progress::default()
+        };
+        watch.report(progress.clone());
+        let (say, said) = channel();
+        let pace = Arc::new(Pace::default());
+        let publisher = Publisher {
+            watch: Arc::clone(&watch),
+            control: Arc::clone(&control),
+            pace: Arc::clone(&pace),
+            roll: Roll::new(settings.stay),
+            wish: wish.clone(),
+            flight,
+            recorded: HashSet::new(),
+            awaits: None,
+            files: 0,
+            next: Timestamp::MIN,
+            now: Timestamp::MIN,
+        };
+        let lead = Lead {
+            watch: Arc::clone(&watch),
+            control: Arc::clone(&control),
+            pace,
+            say,
+            progress,
+            looked_at: u64::MAX,
+            files: Vec::new(),
+            lost: Loss::default(),
+        };
+        let threads = vec![
+            thread::spawn(move || lead.read(source, &settings, wish.threads())),
+            thread::spawn(move || publisher.publish(&said)),
+        ];
+        Self {
+            watch,
+            control,
+            threads,
+        }
+    }
+
+    /// Where what it has is seen.
+    #[must_use]
+    pub fn watch(&self) -> Arc<Watch> {
+        Arc::clone(&self.watch)
+    }
+
+    /// By which it is stopped, and connections are read again.
+    #[must_use]
+    pub fn running(&self) -> Arc<dyn Running> {
+        Arc::clone(&self.control) as Arc<dyn Running>
+    }
+
+    /// How its packets are read once more.
+    pub(super) fn packets(
+        &self,
+    ) -> impl Fn() -> Result<Box<dyn Source>, String> + Send + Sync + use<> {
+        let again = self.control.again.clone();
+        move || again.open()
+    }
+
+    /// Tells the worst of the latest findings, whether they are shown or not.
+    pub(super) fn worst(&self) -> impl Fn() -> Option<Severity> + use<> {
+        let control = Arc::clone(&self.control);
+        move || *control.worst.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the end: of the input, or what [`Running::stop`] leaves of it.
+    pub fn wait(self) {
+        for thread in self.threads {
+            if let Err(panic) = thread.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+}
+
+impl Control {
+    fn control_notes(&self) -> MutexGuard<'_, Vec<String>> {
+        // A note is put in place in one step.
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running for Control {
+    fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.control_notes().clone()
+    }
+
+    fn close_up(&self, of: &Brief) -> Lookup<CloseUp> {
+        let (again, of) = (self.again.clone(), *of);
+        Lookup::begin(move |given_up| {
+            let mut source = again.open()?;
+            let goes_on = || !given_up.load(Ordering::Relaxed);
+            let found = engine::close_up(&mut *source, &of, goes_on);
+            let found = found.map_err(|error| error.to_string())?;
+            found.ok_or_else(|| "its packets are not remembered any more".to_owned())
+        })
+    }
+
+    fn export(&self, of: &[Brief], to: &Path) -> Lookup<u64> {
+        let (again, of, to) = (self.again.clone(), of.to_vec(), to.to_owned());
+        Lookup::begin(move |given_up| {
+            let mut source = again.open()?;
+            let goes_on = || !given_up.load(Ordering::Relaxed);
+            export(&mut *source, &of, &to, goes_on)
+                .map_err(|error| format!("{}: {error}", to.display()))
+        })
+    }
+}
+
+pub(super) fn export(
+    source: &mut dyn Source,
+    of: &[Brief],
+    to: &Path,
+    goes_on: impl FnMut() -> bool,
+) -> Result<u64, ExtractError> {
+    // Never over something that is there: it may be the capture itself.
+    let file = File::create_new(to)?;
+    let mut writer = PcapngWriter::new(BufWriter::with_capacity(1 << 16, file))?;
+    let count = engine::extract(source, of, goes_on, |frame| writer.frame(frame))?;
+    writer.finish()?;
+    Ok(count)
+}
+
+impl Again {
+    fn open(&self) -> Result<Box<dyn Source>, String> {
+        match self {
+            Self::Files(paths, options) => {
+                capture::open(paths, options).map_err(|error| error.to_string())
+            }
+            Self::Recent(recent) => Ok(recent.source()),
+        }
+    }
+}
+
+/// When the next look may be taken.
+#[derive(Default)]
+struct Pace {
+    /// A look is on its way.
+    busy: AtomicBool,
+    /// Nanoseconds the last publication took.
+    took: AtomicU64,
+}
+
+/// What is said to whoever publishes.
+struct Word {
+    what: What,
+    files: Vec<FileSummary>,
+    lost: Loss,
+}
+
+enum What {
+    Look(Box<Outlook>),
+    Last(Box<Glance>, Box<Progress>),
+}
+
+/// The thread that reads.
+struct Lead {
+    watch: Arc<Watch>,
+    control: Arc<Control>,
+    pace: Arc<Pace>,
+    say: Sender<Word>,
+    progress: Progress,
+    /// How many frames there were at the last look.
+    looked_at: u64,
+    files: Vec<FileSummary>,
+    lost: Loss,
+}
+
+/// What [`Lead`] needs between two batches.
+struct Eye {
+    lead: Lead,
+    next: Instant,
+}
+
+impl Lead {
+    fn read(self, mut source: Box<dyn Source>, settings: &Settings, threads: usize) {
+        let mut eye = Eye {
+            lead: self,
+            next: Instant::now() + FIRST,
+        };
+        let (glance, outcome) = engine::watched(&mut *source, settings, threads, &mut eye);
+        let mut lead = eye.lead;
+        lead.progress.stage = match outcome {
+            Ok(()) => Stage::Done,
+            Err(error) => Stage::Failed(error.to_string()),
+        };
+        lead.progress.frames = glance.frames();
+        lead.progress.bytes = source.files().iter().map(|file| file.bytes).sum();
+        let word = Word {
+            what: What::Last(Box::new(glance), Box::new(lead.progress)),
+            files: source.files().to_vec(),
+            lost: source.lost(),
+        };
+        // If the publisher is gone it has panicked; joining it says so.
+        let _ = lead.say.send(word);
+    }
+}
+
+impl Observer for Eye {
+    fn next(&mut self, frames: u64, source: &dyn Source) -> Next {
+        let lead = &mut self.lead;
+        lead.progress.frames = frames;
+        lead.progress.bytes = source.files().iter().map(|file| file.bytes).sum();
+        lead.watch.report(lead.progress.clone());
+        if lead.control.stop.load(Ordering::Relaxed) {
+            return Next::Stop;
+        }
+        let now = Instant::now();
+        if lead.pace.busy.load(Ordering::Acquire) {
+            let took = Duration::from_nanos(lead.pace.took.load(Ordering::Relaxed));
+            self.next = now + (took * REST).max(LEAST);
+            return Next::GoOn;
+        }
+        let moved = frames != lead.looked_at;
+        if now < self.next || !moved && now < self.next + IDLE {
+            return Next::GoOn;
+        }
+        let took = Duration::from_nanos(lead.pace.took.load(Ordering::Relaxed));
+        self.next = now + (took * REST).max(LEAST);
+        lead.looked_at = frames;
+        lead.files = source.files().to_vec();
+        lead.lost = source.lost();
+        Next::Look
+    }
+
+    fn look(&mut self, outlook: Outlook) {
+        self.lead.pace.busy.store(true, Ordering::Release);
+        let word = Word {
+            what: What::Look(Box::new(outlook)),
+            files: std::mem::take(&mut self.lead.files),
+            lost: self.lead.lost,
+        };
+        let _ = self.lead.say.send(word);
+    }
+}
+
+/// The thread that judges and publishes.
+struct Publisher {
+    watch: Arc<Watch>,
+    control: Arc<Control>,
+    pace: Arc<Pace>,
+    wish: Wish,
+    roll: Roll,
+    flight: Option<Flight>,
+    /// What the flight recorder has been woken by.
+    recorded: HashSet<(&'static str, Option<IpAddr>, Option<Endpoint>)>,
+    /// What it is to write a file for.
+    awaits: Option<&'static str>,
+    /// How many files it has written.
+    files: u32,
+    /// When the next may be written: what happens until then is still remembered by then.
+    next: Timestamp,
+    /// How late it is.
+    now: Timestamp,
+}
+
+impl Publisher {
+    fn publish(mut self, said: &Receiver<Word>) {
+        for word in said {
+            let Word { what, files, lost } = word;
+            match what {
+                What::Look(outlook) => {
+                    let begun = Instant::now();
+                    self.judge(outlook.wait(), &files, lost);
+                    self.record(false);
+                    let took = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                    self.pace.took.store(took, Ordering::Relaxed);
+                    self.pace.busy.store(false, Ordering::Release);
+                }
+                What::Last(glance, progress) => {
+                    self.judge(*glance, &files, lost);
+                    self.record(true);
+                    self.watch.report(*progress);
+                    return;
+                }
+            }
+        }
+        let mut progress = self.watch.progress();
+        progress.stage = Stage::Failed("the analysis broke off".to_owned());
+        self.watch.report(progress);
+    }
+
+    fn judge(&mut self, glance: Glance, files: &[FileSummary], lost: Loss) {
+        let before = self.watch.snapshot();
+        let analysis = self.roll.call(&before.briefs, &before.connections, glance);
+        self.now = analysis.stats.end();
+        drop(before);
+        let reading = analysis::judge(analysis, files, lost, &self.wish);
+        *self
+            .control
+            .worst
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = reading.worst;
+        self.watch.publish(Arc::new(reading.snapshot));
+    }
+
+    /// Writes down what is remembered, if something new is bad enough; at the last opportunity without waiting for more.
+    fn record(&mut self, last: bool) {
+        let Some(flight) = &self.flight else {
+            return;
+        };
+        let snapshot = self.watch.snapshot();
+        let mut present = HashSet::new();
+        for finding in &snapshot.findings {
+            let name = (finding.rule, finding.client, finding.server);
+            present.insert(name);
+            if finding.severity >= flight.severity && self.recorded.insert(name) {
+                self.awaits.get_or_insert(finding.rule);
+            }
+        }
+        if self.recorded.len() > MAX_REMEMBERED {
+            self.recorded.retain(|name| present.contains(name));
+        }
+        let Some(rule) = self.awaits else {
+            return;
+        };
+        if self.now < self.next && !last {
+            return;
+        }
+        self.awaits = None;
+        self.next = self.now.after(flight.age / 2);
+        self.files += 1;
+        let path = capture::numbered(&flight.path, self.files);
+        let note = match write_down(&flight.recent, &path) {
+            Ok(frames) => format!("{}: {frames} packets kept, for {rule}", path.display()),
+            Err(error) => format!("nothing could be kept for {rule}: {error}"),
+        };
+        self.control.control_notes().push(note);
+    }
+}
+
+fn write_down(recent: &Recent, path: &Path) -> Result<u64, CaptureError> {
+    let mut source = recent.source();
+    let mut recording = Recording::begin(path, Rotation::default())?;
+    let (mut batch, mut count) = (Batch::default(), 0);
+    while source.fill(&mut batch)? != Fill::End {
+        for frame in batch.frames() {
+            recording.frame(&frame)?;
+            count += 1;
+        }
+    }
+    recording.end(Loss::default())?;
+    Ok(count)
+}

@@ -1,0 +1,403 @@
+//! The terminal: taken over, given back whatever happens, and between the two the loop that passes events and time to
+//! the screens and draws what they say.
+//!
+//! What was there before is restored when the screens are left, on a panic before its message is printed, on SIGTERM,
+//! SIGHUP and SIGINT, and while the program is stopped as a job. What takes time is done beside this thread.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::event::{
+    self, DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
+use ratatui::crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
+use ratatui::crossterm::{cursor, execute, queue};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::flag;
+
+use super::session;
+use crate::cli;
+use crate::ledger::{Progress, Stage, Watch};
+use crate::ui::{App, Depth, Digest, Effect, Glyphs, Look, Session, Tasks, Theme};
+
+/// Between two looks for news while there may be some: half of what a key may wait at most.
+const PACE: Duration = Duration::from_millis(25);
+/// The same while nothing can happen by itself.
+const CALM: Duration = Duration::from_millis(250);
+/// For leaving in order, with what is recorded written to its end.
+const PATIENCE: Duration = Duration::from_secs(6);
+/// The most that terminals take by OSC 52, before it is encoded: xterm's limit.
+const CLIPBOARD: usize = 74_994;
+
+type Out = BufWriter<io::Stdout>;
+
+/// Shows the screens until the user leaves. `watch` is written to by whoever reads the packets.
+pub(super) fn show(session: Session, look: Look, mouse: bool, watch: &Arc<Watch>) -> Result<()> {
+    let signals = Signals::new().context("signals cannot be caught")?;
+    let digests = Digests::begin(Arc::clone(watch), session.time_wait);
+    let mut app = App::new(session, look, Tasks::new());
+    let mut held = Held::take(mouse).context("this terminal cannot be drawn on")?;
+    let begun = Instant::now();
+    loop {
+        if signals.leave.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if let Some(digest) = digests.newest() {
+            app.take(digest);
+        }
+        app.report(watch.progress());
+        app.tick(begun.elapsed());
+        if app.wants_drawing() {
+            held.draw(&mut app)?;
+        }
+        let stopped = signals.stop.swap(false, Ordering::Relaxed);
+        let mut effects = app.effects();
+        if stopped {
+            effects.push(Effect::Suspend);
+        }
+        for effect in effects {
+            match effect {
+                Effect::Quit => return Ok(()),
+                Effect::Suspend => held.suspend()?,
+                Effect::Copy(text) => {
+                    if let Err(why) = held.copy(&text) {
+                        app.warn(why);
+                    }
+                }
+            }
+        }
+        if signals.back.swap(false, Ordering::Relaxed) {
+            held.terminal.clear()?;
+            held.draw(&mut app)?;
+        }
+        let growing = !matches!(watch.progress().stage, Stage::Done | Stage::Failed(_));
+        let pace = if growing || app.is_busy() { PACE } else { CALM };
+        if event::poll(pace)? {
+            // What has piled up is dealt with before it is drawn.
+            loop {
+                let event = event::read()?;
+                provoke(&event);
+                app.event(&event);
+                if !event::poll(Duration::ZERO)? {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// For the test that a panic leaves the terminal as it was: in builds for tests, and when the environment asks for it.
+fn provoke(event: &event::Event) {
+    if cfg!(debug_assertions) && std::env::var_os("HANGUP_PROVOKE_PANIC").is_some() {
+        let wanted = event::KeyCode::F(12);
+        assert!(
+            !matches!(event, event::Event::Key(key) if key.code == wanted),
+            "provoked"
+        );
+    }
+}
+
+/// What the environment and the user say about how to draw.
+pub(super) fn look(asked: &cli::Screen, color: cli::Color) -> Look {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let term = variable("TERM").unwrap_or_default();
+    let none = color == cli::Color::Never
+        || (color == cli::Color::Auto && (variable("NO_COLOR").is_some() || term == "dumb"));
+    let many = variable("COLORTERM").is_some()
+        || ["256color", "kitty", "alacritty", "foot", "ghostty"]
+            .iter()
+            .any(|it| term.contains(it));
+    let depth = match (none, many) {
+        (true, _) => Depth::Mono,
+        (false, true) => Depth::Indexed,
+        (false, false) => Depth::Sixteen,
+    };
+    // `15;0`: colours of text and background, as rxvt, Konsole and others set it. 7 and 15 are white.
+    let background = variable("COLORFGBG");
+    let background = background.and_then(|it| it.rsplit(';').next()?.parse::<u8>().ok());
+    let light = match asked.theme {
+        cli::Background::Auto => matches!(background, Some(7 | 9..=15)),
+        cli::Background::Light => true,
+        cli::Background::Dark => false,
+    };
+    // The first of these that is set decides (POSIX, 8.2).
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(variable);
+    let locale = locale.unwrap_or_default().to_lowercase();
+    let unicode = locale.contains("utf-8") || locale.contains("utf8");
+    let glyphs = if asked.ascii || !unicode {
+        Glyphs::ASCII
+    } else {
+        Glyphs::UNICODE
+    };
+    Look {
+        theme: Theme { depth, light },
+        glyphs,
+    }
+}
+
+/// Whether there is a terminal to draw on.
+pub(super) fn is_there() -> bool {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    // Keys come from the terminal itself where standard input is a capture.
+    let keys = io::stdin().is_terminal() || std::fs::File::open("/dev/tty").is_ok();
+    io::stdout().is_terminal() && keys && !dumb
+}
+
+/// Reckons a digest of every new snapshot.
+struct Digests {
+    newest: Arc<Mutex<Option<Arc<Digest>>>>,
+    over: Arc<AtomicBool>,
+}
+
+impl Digests {
+    fn begin(watch: Arc<Watch>, time_wait: Duration) -> Self {
+        let newest: Arc<Mutex<Option<Arc<Digest>>>> = Arc::default();
+        let over = Arc::new(AtomicBool::new(false));
+        let (put, stop) = (Arc::clone(&newest), Arc::clone(&over));
+        thread::spawn(move || {
+            let mut seen = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let version = watch.version();
+                if version == seen {
+                    thread::sleep(PACE);
+                    continue;
+                }
+                seen = version;
+                let digest = Digest::new(watch.snapshot(), version, time_wait);
+                let mut place = put.lock().unwrap_or_else(PoisonError::into_inner);
+                *place = Some(Arc::new(digest));
+            }
+        });
+        Self { newest, over }
+    }
+
+    fn newest(&self) -> Option<Arc<Digest>> {
+        let mut place = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        place.take()
+    }
+}
+
+impl Drop for Digests {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What signals have said.
+struct Signals {
+    leave: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+    back: Arc<AtomicBool>,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let signals = Self {
+            leave: Arc::default(),
+            stop: Arc::default(),
+            back: Arc::default(),
+        };
+        for signal in [SIGTERM, SIGHUP, SIGINT] {
+            flag::register(signal, Arc::clone(&signals.leave))?;
+        }
+        let leave = Arc::clone(&signals.leave);
+        thread::spawn(move || insist(&leave));
+        flag::register(SIGTSTP, Arc::clone(&signals.stop))?;
+        flag::register(SIGCONT, Arc::clone(&signals.back))?;
+        Ok(signals)
+    }
+}
+
+/// Ends the program some time after it was told to leave, if it has not left: when the terminal itself is gone, waiting
+/// for a key may never come to an end.
+fn insist(told: &AtomicBool) -> ! {
+    while !told.load(Ordering::Relaxed) {
+        thread::sleep(CALM);
+    }
+    thread::sleep(PATIENCE);
+    leave();
+    std::process::exit(i32::from(super::FAILED))
+}
+
+/// Whether the terminal is ours at the moment.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+/// What threads said when they panicked while the screens were up: said once they are gone.
+static SAID: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+
+/// The terminal, as long as it is ours.
+struct Held {
+    terminal: Terminal<CrosstermBackend<Out>>,
+    mouse: bool,
+}
+
+impl Held {
+    fn take(mouse: bool) -> io::Result<Self> {
+        guard_panics(thread::current().id());
+        let out = BufWriter::with_capacity(1 << 16, io::stdout());
+        enter(mouse)?;
+        // From here on, dropping gives it back.
+        let terminal = Terminal::new(CrosstermBackend::new(out));
+        match terminal {
+            Ok(terminal) => Ok(Self { terminal, mouse }),
+            Err(error) => {
+                leave();
+                Err(error)
+            }
+        }
+    }
+
+    fn draw(&mut self, app: &mut App) -> io::Result<()> {
+        // Terminals that know it show the frame at once; the others ignore it.
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        self.terminal.draw(|frame| app.draw(frame))?;
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        leave();
+        signal_hook::low_level::emulate_default_handler(SIGTSTP)?;
+        enter(self.mouse)?;
+        self.terminal.clear()
+    }
+
+    /// By OSC 52, which reaches the user's own machine over ssh; what is too long for it goes to a file.
+    fn copy(&mut self, text: &str) -> Result<(), String> {
+        if text.len() > CLIPBOARD {
+            let path = std::env::temp_dir().join("hangup-copied.txt");
+            let place = path.display();
+            return match std::fs::write(&path, text) {
+                Ok(()) => Err(format!(
+                    "too long for the terminal's clipboard: it is in {place}"
+                )),
+                Err(error) => Err(format!("too long to copy, and {place}: {error}")),
+            };
+        }
+        let out = self.terminal.backend_mut();
+        let put = write!(out, "\x1b]52;c;{}\x07", base64(text.as_bytes()));
+        put.and_then(|()| Write::flush(out))
+            .map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        leave();
+        let said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+        for (thread, text) in &*said {
+            let _ = writeln!(io::stderr(), "hangup: a fault in {thread}: {text}");
+        }
+    }
+}
+
+fn enter(mouse: bool) -> io::Result<()> {
+    enable_raw_mode()?;
+    TAKEN.store(true, Ordering::SeqCst);
+    let mut out = io::stdout();
+    execute!(
+        out,
+        EnterAlternateScreen,
+        EnableBracketedPaste,
+        cursor::Hide
+    )?;
+    if mouse {
+        execute!(out, EnableMouseCapture)?;
+    }
+    Ok(())
+}
+
+/// Gives the terminal back, once.
+fn leave() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    // Whatever fails here, the rest must be tried all the same.
+    let mut out = io::stdout();
+    let _ = execute!(out, EndSynchronizedUpdate);
+    let _ = execute!(out, DisableMouseCapture, DisableBracketedPaste);
+    let _ = execute!(out, LeaveAlternateScreen, cursor::Show);
+    let _ = disable_raw_mode();
+}
+
+/// A panic gives the terminal back before its message. One beside the screens is told when they are gone.
+fn guard_panics(screens: ThreadId) {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let here = thread::current();
+        if here.id() == screens || !TAKEN.load(Ordering::SeqCst) {
+            leave();
+            before(info);
+            return;
+        }
+        let name = here.name().unwrap_or("a thread").to_owned();
+        let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+        said.entry(name).or_insert_with(|| info.to_string());
+    }));
+}
+
+/// Says so if whoever reads the packets broke off without a word.
+pub(super) fn mind(reading: session::Session, watch: Arc<Watch>) {
+    thread::spawn(move || {
+        let broke = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reading.wait()));
+        if broke.is_err() {
+            let progress = watch.progress();
+            watch.report(Progress {
+                stage: Stage::Failed(
+                    "the analysis broke off by a fault in hangup; what is shown is what it had"
+                        .to_owned(),
+                ),
+                ..progress
+            });
+        }
+    });
+}
+
+/// RFC 4648 §4.
+fn base64(bytes: &[u8]) -> String {
+    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |nth: usize| u32::from(chunk.get(nth).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for nth in 0..4 {
+            if nth <= chunk.len() {
+                let sign = SIGNS[(bits >> (18 - 6 * nth) & 63) as usize];
+                let _ = write!(text, "{}", char::from(sign));
+            } else {
+                text.push('=');
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_as_the_rfc_has_it() {
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(plain.as_bytes()), coded);
+        }
+    }
+}

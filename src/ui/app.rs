@@ -1,0 +1,767 @@
+//! The application: which screen one is on, what keys do that mean the same everywhere, and the frame around it all.
+//!
+//! ```text
+//!  hangup  short.pcap  3,012,345 packets, 300,000 connections              45 %, 3 s left
+//!  1 Overview   2 Findings 12   3 Connections 300,000   4 Sockets 3
+//! -- Findings > keep-alive-race ------------------------------------------------------
+//!  the screen
+//!  enter read it  c connections  esc back  / search  ? help  q quit
+//! ```
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::crossterm::event::{
+    Event, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind,
+};
+use ratatui::layout::{Position, Rect};
+
+use super::connection::ConnectionScreen;
+use super::connections::ConnectionsScreen;
+use super::findings::FindingsScreen;
+use super::help::HelpScreen;
+use super::keys::{self, Action, Key, Scope};
+use super::overview::OverviewScreen;
+use super::paper::{Line, width};
+use super::prompt::{Prompt, Typed};
+use super::sockets::SocketsScreen;
+use super::story::StoryScreen;
+use super::{
+    Answer, Cx, Digest, Effect, Look, Outcome, Question, Screen, Seek, Session, Tab, Tasks, Tone,
+};
+use crate::decode::Endpoint;
+use crate::ledger::{Progress, Stage};
+use crate::prose::clock::span;
+use crate::prose::figures::{bytes, count, number};
+use crate::rules::Severity;
+
+/// How long a message stays.
+const MESSAGE: Duration = Duration::from_secs(6);
+/// How soon a second press must follow.
+const TWICE: Duration = Duration::from_secs(4);
+/// Between two looks at how fast packets come.
+const RATE: Duration = Duration::from_secs(1);
+/// Columns and rows below which nothing can be shown.
+const SMALLEST: (u16, u16) = (20, 5);
+/// Rows that a turn of the wheel moves.
+const WHEEL: usize = 3;
+
+/// Where one is.
+enum Place {
+    Tab(Tab),
+    On(Box<dyn Screen>),
+}
+
+/// Who gets what is typed.
+enum Typist {
+    Search,
+    Screen,
+}
+
+struct Message {
+    tone: Tone,
+    text: String,
+    until: Duration,
+}
+
+/// The application.
+pub struct App {
+    session: Session,
+    look: Look,
+    tasks: Tasks,
+    newest: Arc<Digest>,
+    /// What is shown instead of the newest.
+    frozen: Option<Arc<Digest>>,
+    progress: Progress,
+    tabs: [Box<dyn Screen>; Tab::ALL.len()],
+    /// Never empty.
+    stack: Vec<Place>,
+    prompt: Option<(Prompt, Typist)>,
+    needle: String,
+    message: Option<Message>,
+    effects: Vec<Effect>,
+    now: Duration,
+    /// When quitting was asked for while packets still come.
+    quit_asked: Option<Duration>,
+    rate: Rate,
+    /// Findings that were there before, to tell what is new.
+    known: HashSet<(&'static str, Option<IpAddr>, Option<Endpoint>)>,
+    body: Rect,
+    tab_columns: Vec<(Tab, u16, u16)>,
+    seen_tasks: usize,
+    dirty: bool,
+}
+
+#[derive(Default)]
+struct Rate {
+    at: Duration,
+    frames: u64,
+    per_second: f64,
+}
+
+impl App {
+    /// Before anything is known.
+    #[must_use]
+    pub fn new(session: Session, look: Look, tasks: Tasks) -> Self {
+        Self {
+            session,
+            look,
+            tasks,
+            newest: Arc::default(),
+            frozen: None,
+            progress: Progress::default(),
+            tabs: [
+                Box::<OverviewScreen>::default(),
+                Box::<FindingsScreen>::default(),
+                Box::<ConnectionsScreen>::default(),
+                Box::<SocketsScreen>::default(),
+            ],
+            stack: vec![Place::Tab(Tab::Overview)],
+            prompt: None,
+            needle: String::new(),
+            message: None,
+            effects: Vec::new(),
+            now: Duration::ZERO,
+            quit_asked: None,
+            rate: Rate::default(),
+            known: HashSet::new(),
+            body: Rect::default(),
+            tab_columns: Vec::new(),
+            seen_tasks: 0,
+            dirty: true,
+        }
+    }
+
+    /// A new state of affairs is there.
+    pub fn take(&mut self, digest: Arc<Digest>) {
+        self.announce(&digest);
+        let old = std::mem::replace(&mut self.newest, digest);
+        // A large one takes its time to be dropped.
+        drop(self.tasks.spawn(move |_| drop(old)));
+        self.dirty = true;
+    }
+
+    /// How far the reading is.
+    pub fn report(&mut self, progress: Progress) {
+        if progress == self.progress {
+            return;
+        }
+        if let Stage::Failed(why) = &progress.stage {
+            self.warn(why.clone());
+        }
+        self.progress = progress;
+        self.dirty = true;
+    }
+
+    /// Time has passed: so much since the beginning.
+    pub fn tick(&mut self, now: Duration) {
+        self.now = now;
+        if self.message.as_ref().is_some_and(|it| it.until <= now) {
+            self.message = None;
+            self.dirty = true;
+        }
+        let passed = now.saturating_sub(self.rate.at);
+        if passed >= RATE && self.is_growing() {
+            let more = self.progress.frames.saturating_sub(self.rate.frames);
+            self.rate = Rate {
+                at: now,
+                frames: self.progress.frames,
+                per_second: more as f64 / passed.as_secs_f64(),
+            };
+            self.dirty = true;
+        }
+        let finished = self.tasks.finished();
+        if finished != self.seen_tasks {
+            self.seen_tasks = finished;
+            self.dirty = true;
+        }
+    }
+
+    /// Whether anything has changed since the last drawing.
+    #[must_use]
+    pub fn wants_drawing(&self) -> bool {
+        self.dirty
+    }
+
+    /// Whether something may change by itself before long: a message goes away, a piece of work is finished.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.message.is_some() || self.tasks.under_way() > 0
+    }
+
+    /// What the owner of the terminal is to do, once.
+    pub fn effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// A message from outside, such as that something could not be copied.
+    pub fn warn(&mut self, text: impl Into<String>) {
+        self.tell(Tone::Warning, text.into());
+    }
+
+    /// Something happened at the terminal.
+    pub fn event(&mut self, event: &Event) {
+        self.dirty = true;
+        match event {
+            Event::Key(key) if key.kind != KeyEventKind::Release => self.key(*key),
+            Event::Mouse(mouse) => self.mouse(*mouse),
+            Event::Paste(text) => {
+                if let Some((prompt, _)) = &mut self.prompt {
+                    prompt.paste(text);
+                    self.typed(Typed::Changed);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn is_growing(&self) -> bool {
+        matches!(self.progress.stage, Stage::Reading | Stage::Following)
+    }
+
+    fn tell(&mut self, tone: Tone, text: String) {
+        self.message = Some(Message {
+            tone,
+            text,
+            until: self.now + MESSAGE,
+        });
+        self.dirty = true;
+    }
+
+    /// Tells of the worst finding that was not there before, while one watches something live.
+    fn announce(&mut self, digest: &Digest) {
+        let live = self.progress.stage == Stage::Following;
+        let mut news = None;
+        for finding in digest.snapshot.findings.iter().rev() {
+            let is_new = self
+                .known
+                .insert((finding.rule, finding.client, finding.server));
+            if is_new && finding.severity >= Severity::Warning {
+                news = Some((finding.severity, finding.summary.clone()));
+            }
+        }
+        if let Some((severity, summary)) = news.filter(|_| live) {
+            let mark = self.look.glyphs.mark(severity);
+            let text = format!("{mark} new: {summary} (! reads the worst)");
+            self.tell(severity.into(), text);
+        }
+    }
+
+    /// Lets the screen on show do something with what it may look at.
+    fn with_screen<T>(&mut self, work: impl FnOnce(&mut dyn Screen, &Cx<'_>) -> T) -> T {
+        let cx = Cx {
+            digest: self.frozen.as_ref().unwrap_or(&self.newest),
+            progress: &self.progress,
+            look: &self.look,
+            session: &self.session,
+            tasks: &self.tasks,
+        };
+        let screen = match self.stack.last_mut() {
+            Some(Place::On(screen)) => screen,
+            Some(Place::Tab(tab)) => &mut self.tabs[*tab as usize],
+            None => &mut self.tabs[0],
+        };
+        work(screen.as_mut(), &cx)
+    }
+
+    fn scope(&mut self) -> Scope {
+        self.with_screen(|screen, _| screen.scope())
+    }
+
+    fn key(&mut self, event: KeyEvent) {
+        if let Some((prompt, _)) = &mut self.prompt {
+            let typed = prompt.key(event);
+            self.typed(typed);
+            return;
+        }
+        let Some(key) = Key::of(event) else { return };
+        let scope = self.scope();
+        if let Some(action) = keys::action(scope, key) {
+            self.act(action);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        // A message was read when the next key is pressed.
+        if self
+            .message
+            .as_ref()
+            .is_some_and(|it| it.tone != Tone::Error)
+        {
+            self.message = None;
+        }
+        let outcome = self.with_screen(|screen, cx| screen.act(action, cx));
+        match (outcome, action) {
+            (Outcome::Ignored, action) => self.act_everywhere(action),
+            (outcome, _) => self.come_of(outcome),
+        }
+    }
+
+    fn act_everywhere(&mut self, action: Action) {
+        match action {
+            Action::Quit => self.quit(),
+            Action::Suspend => self.effects.push(Effect::Suspend),
+            Action::Back => self.back(),
+            Action::Help => {
+                let scope = self.scope();
+                if scope == Scope::Page {
+                    self.back();
+                } else {
+                    self.stack.push(Place::On(Box::new(HelpScreen::new(scope))));
+                }
+            }
+            Action::Tab(nth) => {
+                if let Some(tab) = Tab::ALL.get(usize::from(nth)) {
+                    self.go(*tab);
+                }
+            }
+            Action::Freeze => self.freeze(),
+            Action::Search => self.ask(
+                Question {
+                    label: "search",
+                    text: String::new(),
+                    hint: "text on this screen; n and N go on from there",
+                },
+                Typist::Search,
+            ),
+            Action::SearchNext => self.seek(Seek::Next),
+            Action::SearchPrevious => self.seek(Seek::Previous),
+            Action::Light => self.look.theme = self.look.theme.turned(),
+            Action::Worst => match self.newest.snapshot.findings.first() {
+                Some(_) => {
+                    let digest = self.frozen.as_ref().unwrap_or(&self.newest);
+                    let story = StoryScreen::new(digest, 0);
+                    self.come_of(Outcome::Open(Box::new(story)));
+                }
+                None => self.tell(Tone::Plain, "nothing was found so far".to_owned()),
+            },
+            _ => {}
+        }
+    }
+
+    fn come_of(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Ignored | Outcome::Done => {}
+            Outcome::Open(screen) => self.stack.push(Place::On(screen)),
+            Outcome::Connection(id) => {
+                let screen = self.with_screen(|_, cx| ConnectionScreen::new(id, cx));
+                self.stack.push(Place::On(Box::new(screen)));
+            }
+            Outcome::Go(tab) => self.go(tab),
+            Outcome::Invite(tab, wish) => {
+                self.go(tab);
+                self.with_screen(|screen, cx| screen.invite(&wish, cx));
+            }
+            Outcome::Back => self.back(),
+            Outcome::Ask(question) => self.ask(question, Typist::Screen),
+            Outcome::Say(text) => self.tell(Tone::Good, text),
+            Outcome::Warn(text) => self.warn(text),
+            Outcome::Copy { what, text } => {
+                self.effects.push(Effect::Copy(text));
+                self.tell(Tone::Good, format!("{what} is copied"));
+            }
+        }
+    }
+
+    /// To a tab, and back from there to where one was. A tab that lies on the way back is gone back to.
+    fn go(&mut self, tab: Tab) {
+        let is_it = |place: &Place| matches!(place, Place::Tab(it) if *it == tab);
+        match self.stack.iter().position(is_it) {
+            Some(place) => self.stack.truncate(place + 1),
+            None => self.stack.push(Place::Tab(tab)),
+        }
+    }
+
+    fn back(&mut self) {
+        if self.stack.len() > 1 {
+            self.stack.pop();
+        } else {
+            self.tell(Tone::Plain, "this is where it began; q quits".to_owned());
+        }
+    }
+
+    fn quit(&mut self) {
+        let live = self.progress.stage == Stage::Following;
+        let again = self.quit_asked.is_some_and(|at| self.now <= at + TWICE);
+        if live && !again {
+            self.quit_asked = Some(self.now);
+            self.warn("packets still come: press q once more to stop and quit");
+        } else {
+            self.effects.push(Effect::Quit);
+        }
+    }
+
+    fn freeze(&mut self) {
+        if self.frozen.take().is_some() {
+            self.tell(Tone::Plain, "following".to_owned());
+        } else if self.is_growing() {
+            self.frozen = Some(Arc::clone(&self.newest));
+            self.tell(Tone::Plain, "frozen; space follows again".to_owned());
+        } else {
+            self.tell(Tone::Plain, "nothing changes any more".to_owned());
+        }
+    }
+
+    fn ask(&mut self, question: Question, typist: Typist) {
+        let prompt = Prompt::new(question.label, question.text, question.hint);
+        self.prompt = Some((prompt, typist));
+        self.message = None;
+        self.typed(Typed::Changed);
+    }
+
+    fn typed(&mut self, typed: Typed) {
+        let Some((mut prompt, typist)) = self.prompt.take() else {
+            return;
+        };
+        match (&typist, typed) {
+            (_, Typed::Nothing) => {}
+            (Typist::Search, Typed::Changed) => {
+                self.needle.clone_from(&prompt.text);
+                let missed = !prompt.text.is_empty() && !self.found(Seek::Here);
+                prompt.complaint = missed.then(|| super::Complaint {
+                    at: 0..prompt.text.len(),
+                    message: "not on this screen".to_owned(),
+                });
+            }
+            (Typist::Search, Typed::Given | Typed::Dropped) => return,
+            (Typist::Screen, Typed::Changed) => {
+                let text = prompt.text.clone();
+                prompt.complaint = self.with_screen(|screen, cx| {
+                    screen.answered(Answer::Typing(&text), cx);
+                    screen.complaint()
+                });
+            }
+            (Typist::Screen, Typed::Given) if prompt.complaint.is_some() => {}
+            (Typist::Screen, Typed::Given) => {
+                let text = prompt.text;
+                let outcome =
+                    self.with_screen(|screen, cx| screen.answered(Answer::Given(&text), cx));
+                return self.come_of(outcome);
+            }
+            (Typist::Screen, Typed::Dropped) => {
+                let outcome = self.with_screen(|screen, cx| screen.answered(Answer::Dropped, cx));
+                return self.come_of(outcome);
+            }
+        }
+        self.prompt = Some((prompt, typist));
+    }
+
+    fn found(&mut self, seek: Seek) -> bool {
+        let needle = std::mem::take(&mut self.needle);
+        let found = self.with_screen(|screen, cx| screen.seek(&needle, seek, cx));
+        self.needle = needle;
+        found
+    }
+
+    fn seek(&mut self, seek: Seek) {
+        if self.needle.is_empty() {
+            self.tell(
+                Tone::Plain,
+                "nothing to look for yet: / searches".to_owned(),
+            );
+        } else if !self.found(seek) {
+            let text = format!("“{}” is not on this screen", self.needle);
+            self.tell(Tone::Plain, text);
+        }
+    }
+
+    fn mouse(&mut self, event: MouseEvent) {
+        let at = Position::new(event.column, event.row);
+        match event.kind {
+            MouseEventKind::ScrollUp | MouseEventKind::ScrollDown if self.prompt.is_none() => {
+                let up = event.kind == MouseEventKind::ScrollUp;
+                for _ in 0..WHEEL {
+                    let action = if up { Action::Up } else { Action::Down };
+                    self.with_screen(|screen, cx| screen.act(action, cx));
+                }
+            }
+            MouseEventKind::Down(MouseButton::Left) if self.body.contains(at) => {
+                let (column, row) = (at.x - self.body.x, at.y - self.body.y);
+                let outcome = self.with_screen(|screen, cx| screen.click(column, row, cx));
+                self.come_of(outcome);
+            }
+            MouseEventKind::Down(MouseButton::Left) if at.y + 1 < self.body.y.max(2) => {
+                let columns = self.tab_columns.iter();
+                let hit = columns
+                    .filter(|(_, from, to)| (*from..*to).contains(&at.x))
+                    .map(|(tab, ..)| *tab)
+                    .next();
+                if let (Some(tab), 1) = (hit, at.y) {
+                    self.go(tab);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Draws everything.
+    pub fn draw(&mut self, frame: &mut Frame<'_>) {
+        self.dirty = false;
+        let area = frame.area();
+        if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+            let line = Line::from("hangup: too small");
+            line.draw(&self.look, area, frame.buffer_mut());
+            return;
+        }
+        let rows = Rows::of(area);
+        self.body = rows.body;
+        let body = rows.body;
+        self.with_screen(|screen, cx| screen.lay(cx, body));
+        let buffer = frame.buffer_mut();
+        self.draw_header(rows.header, buffer);
+        self.draw_tabs(rows.tabs, buffer);
+        self.draw_path(rows.path, buffer);
+        self.with_screen(|screen, cx| screen.draw(cx, body, buffer));
+        if let Some(cursor) = self.draw_footer(rows.footer, buffer) {
+            frame.set_cursor_position(cursor);
+        }
+    }
+
+    fn draw_header(&self, area: Rect, buffer: &mut Buffer) {
+        let right = self.state();
+        let taken = right.draw_right(&self.look, inset(area), buffer);
+        let snapshot = &self.frozen.as_ref().unwrap_or(&self.newest).snapshot;
+        let frames = match self.frozen {
+            Some(_) => snapshot.summary.frames,
+            None => self.progress.frames.max(snapshot.summary.frames),
+        };
+        let mut line = Line::default()
+            .strong("hangup")
+            .plain("  ")
+            .with(Tone::Code, &*self.session.name);
+        if frames > 0 {
+            line = line.faint(format!("  {}", count(frames, "packet", "packets")));
+        }
+        let room = Rect {
+            width: inset(area).width.saturating_sub(taken + 2),
+            ..inset(area)
+        };
+        line.draw(&self.look, room, buffer);
+    }
+
+    /// What is going on, for the right of the first row.
+    fn state(&self) -> Line {
+        if self.frozen.is_some() {
+            let newer = self.newest.snapshot.summary.frames;
+            let shown = self
+                .frozen
+                .as_ref()
+                .map_or(0, |it| it.snapshot.summary.frames);
+            let text = format!("FROZEN, {} since", number(newer.saturating_sub(shown)));
+            return Line::of(Tone::Here, " FROZEN ").faint(text.replacen("FROZEN", "", 1));
+        }
+        let turn = self.now.as_millis() / 250;
+        let spinner = self.look.glyphs.spinner[(turn % 4) as usize];
+        match &self.progress.stage {
+            Stage::Done => Line::default(),
+            Stage::Failed(_) => Line::of(Tone::Error, "broke off"),
+            Stage::Following => Line::of(Tone::Good, format!("{spinner} live")).plain(format!(
+                "  {} packets/s",
+                number(self.rate.per_second as u64)
+            )),
+            Stage::Reading => {
+                let line = Line::of(Tone::Note, format!("{spinner} reading"));
+                match self.progress.of {
+                    Some(of) if of > 0 => line.plain(self.remaining(of)),
+                    _ => line.plain(format!("  {}", bytes(self.progress.bytes))),
+                }
+            }
+        }
+    }
+
+    /// ` 45 %, 3 s left`.
+    fn remaining(&self, of: u64) -> String {
+        let share = (self.progress.bytes as f64 / of as f64).min(1.0);
+        let mut text = format!("  {:.0} %", share * 100.0);
+        // The first moments say little about the rest.
+        if share > 0.02 && self.now >= Duration::from_secs(1) {
+            let left = self.now.as_secs_f64() * (1.0 - share) / share;
+            text += &format!(
+                ", {} left",
+                span(Duration::from_secs(left.ceil() as u64)).replace(".000", "")
+            );
+        }
+        text
+    }
+
+    fn draw_tabs(&mut self, area: Rect, buffer: &mut Buffer) {
+        self.tab_columns.clear();
+        if area.is_empty() {
+            return;
+        }
+        let digest = self.frozen.as_ref().unwrap_or(&self.newest);
+        let snapshot = &digest.snapshot;
+        let base = self.stack.iter().rev().find_map(|place| match place {
+            Place::Tab(tab) => Some(*tab),
+            Place::On(_) => None,
+        });
+        let narrow = area.width < 72;
+        let mut x = area.x + 1;
+        for (nth, tab) in Tab::ALL.into_iter().enumerate() {
+            let counted = match tab {
+                Tab::Overview => 0,
+                Tab::Findings => snapshot.findings.len() as u64,
+                Tab::Connections => snapshot.briefs.len() as u64,
+                Tab::Sockets => snapshot.sockets.len() as u64,
+            };
+            let here = base == Some(tab);
+            let name = if here { Tone::Here } else { Tone::Plain };
+            let mut line = Line::of(
+                if here { Tone::Here } else { Tone::Key },
+                format!(" {}", nth + 1),
+            );
+            if !narrow || here {
+                line = line.with(name, format!(" {}", tab.name()));
+            }
+            let badge = if counted > 0 && (!narrow || here) {
+                format!(" {} ", number(counted))
+            } else {
+                " ".to_owned()
+            };
+            line = line.with(if here { name } else { Tone::Faint }, badge);
+            let room = Rect {
+                x: x.min(area.right()),
+                width: area.right().saturating_sub(x),
+                ..area
+            };
+            let taken = line.draw(&self.look, room, buffer);
+            self.tab_columns.push((tab, x, x + taken));
+            x += taken + 1;
+        }
+    }
+
+    fn draw_path(&mut self, area: Rect, buffer: &mut Buffer) {
+        if area.is_empty() {
+            return;
+        }
+        let rule = self.look.glyphs.rule.repeat(usize::from(area.width));
+        let faint = self.look.theme.style(Tone::Faint);
+        buffer.set_stringn(area.x, area.y, rule, usize::from(area.width), faint);
+        let within = self.look.glyphs.within;
+        let cx = Cx {
+            digest: self.frozen.as_ref().unwrap_or(&self.newest),
+            progress: &self.progress,
+            look: &self.look,
+            session: &self.session,
+            tasks: &self.tasks,
+        };
+        // Tabs before the last one are where one was, not where one is.
+        let is_tab = |place: &Place| matches!(place, Place::Tab(_));
+        let from = self.stack.iter().rposition(is_tab).unwrap_or(0);
+        let names = self.stack[from..].iter().map(|place| match place {
+            Place::Tab(tab) => tab.name().to_owned(),
+            Place::On(screen) => screen.name(&cx),
+        });
+        let mut names: Vec<String> = names.collect();
+        // What is nearest counts most.
+        while names.len() > 1 && width(&names.join(" › ")) + 6 > usize::from(area.width) {
+            names.remove(0);
+        }
+        let Some((last, before)) = names.split_last() else {
+            return;
+        };
+        let mut line = Line::from(" ");
+        for name in before {
+            line = line.faint(format!("{name} {within} "));
+        }
+        let line = line.strong(last.clone()).plain(" ");
+        let room = Rect {
+            x: area.x + 2,
+            width: area.width.saturating_sub(4),
+            ..area
+        };
+        line.draw(&self.look, room, buffer);
+    }
+
+    /// Draws it; the place of the cursor, if something is being typed.
+    fn draw_footer(&mut self, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+        if let Some((prompt, _)) = &self.prompt {
+            return Some(prompt.draw(&self.look, area, buffer));
+        }
+        if let Some(message) = &self.message {
+            let line = Line::of(message.tone, message.text.clone());
+            line.draw(&self.look, inset(area), buffer);
+            return None;
+        }
+        let scope = self.scope();
+        let mut line = Line::default();
+        let rows: Vec<_> = keys::rows(scope)
+            .filter(|row| !row.hint.is_empty())
+            .collect();
+        // The way back, to help and out must be in sight; a screen's own keys fill the room before them.
+        let (own, common): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.scope == scope);
+        let one = |row: &keys::Binding| {
+            let key = row.keys.first().map(|key| key.name()).unwrap_or_default();
+            Line::of(Tone::Key, key)
+                .plain(" ")
+                .faint(row.hint)
+                .plain("  ")
+        };
+        let at_start = self.stack.len() == 1;
+        let common = common
+            .into_iter()
+            .filter(|row| !(at_start && row.action == Action::Back));
+        let common: Vec<Line> = common.map(one).collect();
+        let mut room = usize::from(inset(area).width);
+        let reserved: usize = common.iter().map(Line::width).sum();
+        room = room.saturating_sub(reserved);
+        for hint in own.into_iter().map(one) {
+            if hint.width() <= room {
+                room -= hint.width();
+                line.0.extend(hint.0);
+            }
+        }
+        for hint in common {
+            line.0.extend(hint.0);
+        }
+        line.draw(&self.look, inset(area), buffer);
+        None
+    }
+}
+
+/// A column of air at both sides.
+fn inset(area: Rect) -> Rect {
+    Rect {
+        x: area.x + 1,
+        width: area.width.saturating_sub(2),
+        ..area
+    }
+}
+
+/// Which row is for what. What matters least goes first where there are few.
+struct Rows {
+    header: Rect,
+    tabs: Rect,
+    path: Rect,
+    body: Rect,
+    footer: Rect,
+}
+
+impl Rows {
+    fn of(area: Rect) -> Self {
+        let mut y = area.y;
+        let mut take = |height: u16| {
+            let row = Rect { y, height, ..area };
+            y += height;
+            row
+        };
+        let tall = area.height;
+        let header = take(1);
+        let tabs = take(u16::from(tall >= 8));
+        let path = take(u16::from(tall >= 10));
+        let above = header.height + tabs.height + path.height;
+        let body = take(tall - above - 1);
+        let footer = take(1);
+        Self {
+            header,
+            tabs,
+            path,
+            body,
+            footer,
+        }
+    }
+}

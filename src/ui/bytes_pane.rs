@@ -1,0 +1,297 @@
+//! The bytes of both streams in order, escaped, and where they end: the FIN, the RST, what was never captured.
+
+use std::ops::Range;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::paper::{Line, Place, find, holds, scroll_bar, width};
+use super::{Action, Cx, Look, Seek, Tone};
+use crate::connection::{Connection, Who};
+use crate::escape::escape;
+use crate::prose::figures::{bytes, number};
+use crate::transcript::{Account, Said, Utterance};
+
+/// Columns of the offset at the left, with the sign of the sender.
+const OFFSET: u16 = 12;
+/// Columns that a byte takes when it is escaped.
+const ESCAPED: usize = 4;
+
+/// Where one is in the streams.
+#[derive(Default)]
+pub(super) struct BytesPane {
+    /// What each row shows: a part of the speech, and which of its bytes.
+    rows: Vec<(u32, Range<u32>)>,
+    made_for: Option<u16>,
+    place: Place,
+}
+
+impl BytesPane {
+    /// Other streams: the rows anew.
+    pub(super) fn take(&mut self) {
+        self.made_for = None;
+    }
+
+    pub(super) fn lay(&mut self, account: &Account, area: Rect) {
+        let columns = area.width.saturating_sub(OFFSET + 2).max(8);
+        if self.made_for != Some(columns) {
+            self.made_for = Some(columns);
+            self.rows = rows(&account.transcript.speech, usize::from(columns));
+        }
+        self.place.lay(self.rows.len(), usize::from(area.height));
+    }
+
+    pub(super) fn act(&mut self, action: Action) -> bool {
+        self.place.act(action)
+    }
+
+    pub(super) fn click(&mut self, row: u16) -> bool {
+        self.place.select(self.place.top + usize::from(row))
+    }
+
+    pub(super) fn seek(&mut self, needle: &str, seek: Seek, account: &Account) -> bool {
+        let speech = &account.transcript.speech;
+        let found = find(self.rows.len(), self.place.selected, seek, |nth| {
+            let (part, range) = &self.rows[nth];
+            speech
+                .get(*part as usize)
+                .is_some_and(|it| holds(&text(it, range), needle))
+        });
+        found.is_some_and(|row| self.place.select(row))
+    }
+
+    pub(super) fn draw(&self, cx: &Cx<'_>, account: &Account, area: Rect, buffer: &mut Buffer) {
+        let look = cx.look;
+        if self.rows.is_empty() {
+            let room = Rect {
+                x: area.x + 2.min(area.width),
+                width: area.width.saturating_sub(2),
+                ..area
+            };
+            Line::default()
+                .faint("neither side sent a byte of payload")
+                .draw(look, room, buffer);
+        }
+        for (y, nth) in (area.top()..area.bottom()).zip(self.place.top..) {
+            let Some((part, range)) = self.rows.get(nth) else {
+                break;
+            };
+            let Some(utterance) = account.transcript.speech.get(*part as usize) else {
+                break;
+            };
+            let row = Rect {
+                y,
+                height: 1,
+                width: area.width.saturating_sub(1),
+                ..area
+            };
+            draw_row(utterance, range, &account.connection, look, row, buffer);
+            if nth == self.place.selected {
+                buffer.set_style(row, look.theme.style(Tone::Selected));
+                buffer.set_stringn(
+                    area.x,
+                    y,
+                    look.glyphs.cursor,
+                    1,
+                    look.theme.style(Tone::Key),
+                );
+            }
+        }
+        scroll_bar(self.rows.len(), self.place.top, look, area, buffer);
+    }
+}
+
+fn draw_row(
+    utterance: &Utterance,
+    range: &Range<u32>,
+    connection: &Connection,
+    look: &Look,
+    row: Rect,
+    buffer: &mut Buffer,
+) {
+    let (tone, sign, name) = match utterance.from {
+        Who::Client => (Tone::Client, look.glyphs.arrow[2], "client"),
+        Who::Server => (Tone::Server, look.glyphs.arrow[0], "server"),
+    };
+    let at = utterance.offset.saturating_add(range.start.into());
+    let line = Line::of(tone, format!(" {sign} {at:>8} "));
+    let rule = look.glyphs.rule.repeat(2);
+    let frame = number(utterance.at.frame.0);
+    let line = match &utterance.said {
+        Said::Bytes(_) => line.with(Tone::Plain, text(utterance, range)),
+        Said::Cut(many) => line.faint(format!(
+            "{rule} {} cut off by the snap length {rule}",
+            bytes(*many)
+        )),
+        Said::Missing(many) => line.with(
+            Tone::Warning,
+            format!("{rule} {} never captured {rule}", bytes(*many)),
+        ),
+        Said::LeftOut => Line::default().faint(format!(
+            "{rule} much more, of both sides, is not kept {rule}"
+        )),
+        Said::End => {
+            let text = format!(
+                "{rule} FIN from the {name}, frame {frame}{} {rule}",
+                short(connection, utterance.from)
+            );
+            line.strong(text)
+        }
+        Said::Reset => {
+            let text = format!(
+                "{rule} RST from the {name}, frame {frame}{} {rule}",
+                short(connection, utterance.from)
+            );
+            line.with(Tone::Error, text)
+        }
+    };
+    line.draw(look, row, buffer);
+}
+
+/// `: 659 bytes short here`, if the last message of this side was announced to be longer.
+fn short(connection: &Connection, from: Who) -> String {
+    let last = connection.exchanges.last();
+    let message = match from {
+        Who::Client => last.and_then(|it| Some(&it.request.as_ref()?.message)),
+        Who::Server => last.and_then(|it| Some(&it.response.as_ref()?.message)),
+    };
+    let lacking = message
+        .filter(|message| !message.is_complete())
+        .and_then(|message| message.expected()?.checked_sub(message.received()))
+        .filter(|lacking| *lacking > 0);
+    match lacking {
+        Some(1) => ": 1 byte short here".to_owned(),
+        Some(lacking) => format!(": {} bytes short here", number(lacking)),
+        None => String::new(),
+    }
+}
+
+fn text(utterance: &Utterance, range: &Range<u32>) -> String {
+    match &utterance.said {
+        Said::Bytes(all) => {
+            let part = all
+                .get(range.start as usize..range.end as usize)
+                .unwrap_or_default();
+            // The end of a line is where the row ends.
+            let bare = part
+                .strip_suffix(b"\r\n")
+                .or_else(|| part.strip_suffix(b"\n"));
+            let mark = match (bare, part.ends_with(b"\r\n")) {
+                (None, _) => "",
+                (Some(_), true) => "\\r\\n",
+                (Some(_), false) => "\\n",
+            };
+            format!("{}{mark}", escape(bare.unwrap_or(part)))
+        }
+        _ => String::new(),
+    }
+}
+
+/// Cuts the speech into rows: at line ends, and where the room ends.
+fn rows(speech: &[Utterance], columns: usize) -> Vec<(u32, Range<u32>)> {
+    let mut rows = Vec::new();
+    for (nth, utterance) in speech.iter().enumerate() {
+        let nth = u32::try_from(nth).unwrap_or(u32::MAX);
+        let Said::Bytes(all) = &utterance.said else {
+            rows.push((nth, 0..0));
+            continue;
+        };
+        let (mut from, mut at, mut used) = (0, 0, 0);
+        while at < all.len() {
+            let (taken, wide) = character(&all[at..]);
+            // The mark of a line end may stand in the last columns.
+            if used + wide > columns.saturating_sub(ESCAPED) && at > from {
+                rows.push((nth, place(from)..place(at)));
+                (from, used) = (at, 0);
+            }
+            at += taken;
+            used += wide;
+            if all[at - 1] == b'\n' {
+                rows.push((nth, place(from)..place(at)));
+                (from, used) = (at, 0);
+            }
+        }
+        if from < all.len() {
+            rows.push((nth, place(from)..place(all.len())));
+        }
+    }
+    rows
+}
+
+/// Parts of the speech are some kilobytes at most.
+fn place(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+/// Bytes and columns of the first character.
+fn character(bytes: &[u8]) -> (usize, usize) {
+    match bytes {
+        [b'\r', b'\n', ..] | [b'\n', ..] => (if bytes[0] == b'\r' { 2 } else { 1 }, 0),
+        [b'\\', ..] => (1, 2),
+        [b' '..=b'~', ..] => (1, 1),
+        [first @ 0xc2..=0xf4, ..] => {
+            let long = match first {
+                0xf0.. => 4,
+                0xe0.. => 3,
+                _ => 2,
+            };
+            match bytes
+                .get(..long)
+                .and_then(|it| std::str::from_utf8(it).ok())
+            {
+                Some(char) => (long, width(&escape(char.as_bytes()))),
+                None => (1, ESCAPED),
+            }
+        }
+        _ => (1, ESCAPED),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::mark::Mark;
+
+    fn speech(bytes: &[u8]) -> Vec<Utterance> {
+        vec![Utterance {
+            from: Who::Client,
+            at: Mark::default(),
+            offset: 0,
+            said: Said::Bytes(bytes.to_vec()),
+        }]
+    }
+
+    #[test]
+    fn lines_end_where_they_end() {
+        let speech = speech(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n\x00\x01tail");
+        let texts: Vec<_> = rows(&speech, 40)
+            .iter()
+            .map(|(_, range)| text(&speech[0], range))
+            .collect();
+        assert_eq!(
+            texts,
+            [
+                "GET / HTTP/1.1\\r\\n",
+                "Host: a\\r\\n",
+                "\\r\\n",
+                "\\x00\\x01tail"
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_byte_is_in_one_row_and_fits(bytes: Vec<u8>, columns in 8..60usize) {
+            let speech = speech(&bytes);
+            let mut next = 0;
+            for (_, range) in rows(&speech, columns) {
+                prop_assert_eq!(range.start, next);
+                next = range.end;
+                prop_assert!(width(&text(&speech[0], &range)) <= columns.max(12));
+            }
+            prop_assert_eq!(next as usize, bytes.len());
+        }
+    }
+}

@@ -1,0 +1,621 @@
+//! One connection: the ladder, what is known of it in words, its exchanges, its bytes, its segments.
+//!
+//! ```text
+//!  Ladder  Verdict  Exchanges 3  Bytes  Segments 24
+//! ┌ the tab ───────────────────────────┐┌ the verdict, ┐
+//! │                                    ││ where there  │
+//! └────────────────────────────────────┘└ is room ─────┘
+//! ```
+//!
+//! Its segments are read from the input once more, beside the screen; until they are there the verdict is shown.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::bytes_pane::BytesPane;
+use super::connections::open_finding;
+use super::keys::{Action, Scope};
+use super::ladder_pane::{LadderPane, how_far, proofs, request};
+use super::menu::{Item, Menu};
+use super::paper::{Line, Pager, Place, find, holds, scroll_bar};
+use super::segments_pane::SegmentsPane;
+use super::{Answer, Cx, Fate, Outcome, Question, Screen, Seek, Task, Tone, verdict_pane};
+use crate::connection::Connection;
+use crate::http::{Exchange, Outcome as Became};
+use crate::ledger::Snapshot;
+use crate::prose::clock::span;
+use crate::prose::figures::{count, number};
+use crate::prose::story;
+use crate::rules::Finding;
+use crate::time::Timestamp;
+use crate::transcript::Account;
+
+/// From this width on the verdict stands beside the other tabs.
+const SIDE_BY_SIDE: u16 = 130;
+/// Its width then, in hundredths.
+const SHARE: u32 = 36;
+
+/// The parts of the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Ladder,
+    Verdict,
+    Exchanges,
+    Bytes,
+    Segments,
+}
+
+impl Part {
+    const ALL: [Self; 5] = [
+        Self::Ladder,
+        Self::Verdict,
+        Self::Exchanges,
+        Self::Bytes,
+        Self::Segments,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ladder => "Ladder",
+            Self::Verdict => "Verdict",
+            Self::Exchanges => "Exchanges",
+            Self::Bytes => "Bytes",
+            Self::Segments => "Segments",
+        }
+    }
+}
+
+/// One connection.
+pub(super) struct ConnectionScreen {
+    id: u32,
+    part: Part,
+    account: Option<Arc<Account>>,
+    /// The last segment when the account was read: more may have come since.
+    read_until: Option<Timestamp>,
+    under_way: Option<(Timestamp, Task<Result<Account, String>>)>,
+    failed: Option<String>,
+    ladder: LadderPane,
+    verdict: Pager,
+    /// What the verdict was made of.
+    told_of: Option<(u64, bool)>,
+    exchanges: Place,
+    bytes: BytesPane,
+    segments: SegmentsPane,
+    menu: Menu,
+    overwrite: Option<PathBuf>,
+    export: Option<Task<Result<u64, String>>>,
+    note: Option<(Tone, String)>,
+    wide: bool,
+    height: u16,
+    tabs: Vec<(Part, u16, u16)>,
+}
+
+impl ConnectionScreen {
+    pub(super) fn new(id: u32, _cx: &Cx<'_>) -> Self {
+        Self {
+            id,
+            part: Part::Ladder,
+            account: None,
+            read_until: None,
+            under_way: None,
+            failed: None,
+            ladder: LadderPane::default(),
+            verdict: Pager::default(),
+            told_of: None,
+            exchanges: Place::default(),
+            bytes: BytesPane::default(),
+            segments: SegmentsPane::default(),
+            menu: Menu::default(),
+            overwrite: None,
+            export: None,
+            note: None,
+            wide: false,
+            height: 0,
+            tabs: Vec::new(),
+        }
+    }
+
+    /// The record: the one that came with the segments, else the snapshot's.
+    fn record<'a>(&'a self, snapshot: &'a Snapshot) -> Option<&'a Connection> {
+        let own = self.account.as_deref().map(|it| &it.connection);
+        own.or_else(|| snapshot.connection(self.id))
+    }
+
+    /// Takes what was read, and reads again when more has come.
+    fn load(&mut self, cx: &Cx<'_>) {
+        let brief = cx.snapshot().brief(self.id).copied();
+        if let Some((until, task)) = &self.under_way {
+            let until = *until;
+            match task.take() {
+                Fate::UnderWay => return,
+                Fate::Done(Ok(account)) => self.take(account, until),
+                Fate::Done(Err(why)) => {
+                    self.failed = Some(why);
+                    self.read_until = Some(until);
+                }
+                Fate::Gone => self.read_until = Some(until),
+            }
+            self.under_way = None;
+        }
+        let Some(brief) = brief else { return };
+        if self.read_until == Some(brief.last) {
+            return;
+        }
+        let desk = Arc::clone(&cx.session.desk);
+        let task = cx
+            .tasks
+            .spawn(move |cancel| desk.account(&brief, &mut || !cancel.is_wanted()));
+        // Where tasks are done at once, it is there already.
+        match task.take() {
+            Fate::Done(Ok(account)) => self.take(account, brief.last),
+            Fate::Done(Err(why)) => {
+                self.failed = Some(why);
+                self.read_until = Some(brief.last);
+            }
+            Fate::UnderWay => self.under_way = Some((brief.last, task)),
+            Fate::Gone => self.read_until = Some(brief.last),
+        }
+    }
+
+    fn take(&mut self, mut account: Account, until: Timestamp) {
+        account.connection.id = self.id;
+        self.failed = None;
+        self.read_until = Some(until);
+        self.ladder.take(&account);
+        self.bytes.take();
+        self.account = Some(Arc::new(account));
+        self.told_of = None;
+    }
+
+    /// Which part has the keys: with the verdict beside it, the ladder is never alone.
+    fn turn(&mut self, by: usize) {
+        let parts: Vec<Part> = Part::ALL
+            .into_iter()
+            .filter(|part| !self.wide || *part != Part::Verdict)
+            .collect();
+        let at = parts
+            .iter()
+            .position(|part| *part == self.part)
+            .unwrap_or(0);
+        self.part = parts[(at + by) % parts.len()];
+    }
+
+    fn copy(&mut self, cx: &Cx<'_>) -> Outcome {
+        let Some(record) = self.record(cx.snapshot()) else {
+            return Outcome::Say("its record is still being read".to_owned());
+        };
+        let mut items = vec![Item::new("Wireshark filter", story::filter(record))];
+        if let Some(account) = &self.account {
+            items.push(Item::new("ladder", self.ladder.to_text(account, cx.look)));
+        }
+        items.push(Item::new("what happened", story::story(record)));
+        for finding in cx.digest.naming.findings(cx.snapshot(), self.id) {
+            items.push(Item::new(
+                finding.rule,
+                verdict_pane::markdown(finding, record),
+            ));
+        }
+        self.menu.open(items);
+        Outcome::Done
+    }
+
+    fn write(&mut self, path: PathBuf, cx: &Cx<'_>) -> Outcome {
+        let Some(brief) = cx.snapshot().brief(self.id).copied() else {
+            return Outcome::Ignored;
+        };
+        let desk = Arc::clone(&cx.session.desk);
+        self.note = Some((Tone::Faint, format!("writing {}", path.display())));
+        self.export = Some(cx.tasks.spawn(move |_| desk.write_frames(&[brief], &path)));
+        Outcome::Done
+    }
+
+    fn left(&self, area: &Rect) -> (Rect, Option<Rect>) {
+        let body = Rect {
+            y: area.y + 1.min(area.height),
+            height: area.height.saturating_sub(1),
+            ..*area
+        };
+        if !self.wide {
+            return (body, None);
+        }
+        let side = u16::try_from(u32::from(body.width) * SHARE / 100).unwrap_or(0);
+        let left = Rect {
+            width: body.width - side - 2,
+            ..body
+        };
+        let right = Rect {
+            x: left.right() + 2,
+            width: side.saturating_sub(1),
+            ..body
+        };
+        (left, Some(right))
+    }
+}
+
+impl Screen for ConnectionScreen {
+    fn name(&self, cx: &Cx<'_>) -> String {
+        match cx.snapshot().brief(self.id) {
+            Some(brief) => format!(
+                "#{} {} {} {}",
+                self.id, brief.client, cx.look.glyphs.to, brief.server
+            ),
+            None => format!("#{}", self.id),
+        }
+    }
+
+    fn scope(&self) -> Scope {
+        match self.menu.is_open() {
+            true => Scope::Menu,
+            false => Scope::Connection,
+        }
+    }
+
+    fn lay(&mut self, cx: &Cx<'_>, body: Rect) {
+        self.load(cx);
+        self.wide = body.width >= SIDE_BY_SIDE;
+        self.height = body.height;
+        if self.wide && self.part == Part::Verdict {
+            self.part = Part::Ladder;
+        }
+        let made = (cx.digest.version, self.account.is_some());
+        if self.told_of != Some(made)
+            && let Some(record) = self.record(cx.snapshot())
+        {
+            let findings: Vec<&Finding> =
+                cx.digest.naming.findings(cx.snapshot(), self.id).collect();
+            let page = verdict_pane::page(record, &findings, &cx.look.glyphs);
+            self.verdict.replace(page);
+            self.told_of = Some(made);
+        }
+        let (left, right) = self.left(&body);
+        self.verdict.lay(right.unwrap_or(left));
+        if let Some(account) = &self.account {
+            self.ladder.lay(left);
+            self.bytes.lay(account, left);
+            self.segments.lay(account, left);
+            self.exchanges.lay(
+                account.connection.exchanges.len(),
+                usize::from(left.height.saturating_sub(1)),
+            );
+        }
+        if let Some(task) = &self.export {
+            match task.take() {
+                Fate::UnderWay => {}
+                Fate::Done(result) => {
+                    self.note = Some(match result {
+                        Ok(frames) => (
+                            Tone::Good,
+                            format!("{} written", count(frames, "packet", "packets")),
+                        ),
+                        Err(why) => (Tone::Error, why),
+                    });
+                    self.export = None;
+                }
+                Fate::Gone => self.export = None,
+            }
+        }
+        let mut x = body.x + 1;
+        self.tabs.clear();
+        for part in Part::ALL {
+            if self.wide && part == Part::Verdict {
+                continue;
+            }
+            let wide = u16::try_from(self.tab(part).len()).unwrap_or(0);
+            self.tabs.push((part, x, x + wide));
+            x += wide + 1;
+        }
+    }
+
+    fn act(&mut self, action: Action, cx: &Cx<'_>) -> Outcome {
+        if self.export.is_none() {
+            self.note = None;
+        }
+        if let Some(outcome) = self.menu.act(action) {
+            return outcome;
+        }
+        match action {
+            Action::Next => {
+                self.turn(1);
+                return Outcome::Done;
+            }
+            Action::Previous => {
+                self.turn(Part::ALL.len() - 1 - usize::from(self.wide));
+                return Outcome::Done;
+            }
+            Action::Copy => return self.copy(cx),
+            Action::Finding => return open_finding(self.id, cx),
+            Action::Export => {
+                self.overwrite = None;
+                return Outcome::Ask(Question {
+                    label: "write its packets to",
+                    text: format!("connection-{}.pcapng", self.id),
+                    hint: "a file that ends in .pcapng",
+                });
+            }
+            _ => {}
+        }
+        let Some(account) = self.account.clone() else {
+            return match self.verdict.act(action) {
+                true => Outcome::Done,
+                false => Outcome::Ignored,
+            };
+        };
+        let done = match self.part {
+            Part::Verdict => self.verdict.act(action),
+            Part::Ladder => self.ladder.act(action, &account),
+            Part::Bytes => self.bytes.act(action),
+            _ if action == Action::Connections => {
+                self.part = Part::Ladder;
+                self.ladder.act(action, &account)
+            }
+            Part::Segments if action == Action::Open => {
+                if let Some(frame) = self.segments.frame(&account) {
+                    self.ladder.show(frame, &account);
+                }
+                self.part = Part::Ladder;
+                true
+            }
+            Part::Segments => self.segments.act(action),
+            Part::Exchanges if action == Action::Open => {
+                let exchange = account.connection.exchanges.get(self.exchanges.selected);
+                if let Some(frame) = exchange.and_then(first_frame) {
+                    self.ladder.show(frame, &account);
+                    self.part = Part::Ladder;
+                }
+                true
+            }
+            Part::Exchanges => self.exchanges.act(action),
+        };
+        match done {
+            true => Outcome::Done,
+            false => Outcome::Ignored,
+        }
+    }
+
+    fn answered(&mut self, answer: Answer<'_>, cx: &Cx<'_>) -> Outcome {
+        let Answer::Given(text) = answer else {
+            return Outcome::Done;
+        };
+        if let Some(path) = self.overwrite.take() {
+            return match text {
+                "y" | "Y" | "yes" => self.write(path, cx),
+                _ => Outcome::Say("nothing was written".to_owned()),
+            };
+        }
+        let path = PathBuf::from(text.trim());
+        if text.trim().is_empty() {
+            return Outcome::Done;
+        }
+        if cx.session.desk.exists(&path) {
+            self.overwrite = Some(path);
+            return Outcome::Ask(Question {
+                label: "it exists; overwrite it?",
+                text: String::new(),
+                hint: "y, or esc",
+            });
+        }
+        self.write(path, cx)
+    }
+
+    fn seek(&mut self, needle: &str, seek: Seek, _cx: &Cx<'_>) -> bool {
+        let Some(account) = self.account.clone() else {
+            return self.verdict.seek(needle, seek);
+        };
+        match self.part {
+            Part::Ladder => self.ladder.seek(needle, seek, &account),
+            Part::Verdict => self.verdict.seek(needle, seek),
+            Part::Bytes => self.bytes.seek(needle, seek, &account),
+            Part::Segments => self.segments.seek(needle, seek, &account),
+            Part::Exchanges => {
+                let all = &account.connection.exchanges;
+                let found = find(all.len(), self.exchanges.selected, seek, |nth| {
+                    holds(&request(&all[nth]), needle)
+                });
+                found.is_some_and(|row| self.exchanges.select(row))
+            }
+        }
+    }
+
+    fn click(&mut self, column: u16, row: u16, _cx: &Cx<'_>) -> Outcome {
+        if let Some(outcome) = self.menu.click(row, self.height) {
+            return outcome;
+        }
+        if row == 0 {
+            let hit = self
+                .tabs
+                .iter()
+                .find(|(_, from, to)| (*from..*to).contains(&column));
+            if let Some((part, ..)) = hit {
+                self.part = *part;
+            }
+            return Outcome::Done;
+        }
+        let row = row - 1;
+        let done = match self.part {
+            Part::Ladder => self.ladder.click(row),
+            Part::Segments => self.segments.click(row),
+            Part::Bytes => self.bytes.click(row),
+            Part::Exchanges => {
+                let at = (self.exchanges.top + usize::from(row)).checked_sub(1);
+                at.is_some_and(|at| self.exchanges.select(at))
+            }
+            Part::Verdict => false,
+        };
+        match done {
+            true => Outcome::Done,
+            false => Outcome::Ignored,
+        }
+    }
+
+    fn draw(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+        let look = cx.look;
+        for (part, from, to) in &self.tabs {
+            let tone = if *part == self.part {
+                Tone::Here
+            } else {
+                Tone::Faint
+            };
+            let room = Rect {
+                x: (*from).min(area.right()),
+                width: (to - from).min(area.right().saturating_sub(*from)),
+                height: 1.min(area.height),
+                ..area
+            };
+            Line::of(tone, self.tab(*part)).draw(look, room, buffer);
+        }
+        if let Some((tone, text)) = &self.note {
+            let room = Rect {
+                height: 1.min(area.height),
+                width: area.width.saturating_sub(1),
+                ..area
+            };
+            Line::of(*tone, format!(" {text}")).draw_right(look, room, buffer);
+        }
+        let (left, right) = self.left(&area);
+        if let Some(right) = right {
+            for y in right.top()..right.bottom() {
+                buffer.set_stringn(
+                    right.x - 1,
+                    y,
+                    look.glyphs.line,
+                    1,
+                    look.theme.style(Tone::Faint),
+                );
+            }
+            let inner = Rect {
+                x: right.x + 1,
+                ..right
+            };
+            self.verdict.draw(look, inner, buffer);
+        }
+        match (&self.account, self.part) {
+            (_, Part::Verdict) => self.verdict.draw(look, left, buffer),
+            (Some(account), Part::Ladder) => {
+                let proofs = proofs(cx.digest.naming.findings(cx.snapshot(), self.id));
+                self.ladder.draw(cx, account, &proofs, left, buffer);
+            }
+            (Some(account), Part::Bytes) => self.bytes.draw(cx, account, left, buffer),
+            (Some(account), Part::Segments) => self.segments.draw(cx, account, left, buffer),
+            (Some(account), Part::Exchanges) => self.draw_exchanges(cx, account, left, buffer),
+            (None, _) => self.draw_without(cx, left, buffer),
+        }
+        self.menu.draw(look, area, buffer);
+    }
+}
+
+impl ConnectionScreen {
+    fn tab(&self, part: Part) -> String {
+        let many = match (part, &self.account) {
+            (Part::Exchanges, Some(account)) => account.connection.exchanges.len(),
+            (Part::Segments, Some(account)) => account.transcript.steps.len(),
+            _ => 0,
+        };
+        match many {
+            0 => format!(" {} ", part.name()),
+            many => format!(" {} {} ", part.name(), number(many as u64)),
+        }
+    }
+
+    /// The segments are not there: why, and what is known all the same.
+    fn draw_without(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+        let line = match &self.failed {
+            Some(why) => Line::of(Tone::Warning, format!("its packets cannot be shown: {why}")),
+            None => Line::default().faint("reading its packets once more…"),
+        };
+        let first = Rect {
+            x: area.x + 1.min(area.width),
+            width: area.width.saturating_sub(2),
+            ..area
+        };
+        line.draw(cx.look, first, buffer);
+        if !self.wide && area.height > 2 {
+            let rest = Rect {
+                y: area.y + 2,
+                height: area.height - 2,
+                ..area
+            };
+            self.verdict.draw(cx.look, rest, buffer);
+        }
+    }
+
+    fn draw_exchanges(&self, cx: &Cx<'_>, account: &Account, area: Rect, buffer: &mut Buffer) {
+        let look = cx.look;
+        if area.is_empty() {
+            return;
+        }
+        let all = &account.connection.exchanges;
+        let row = |y: u16| Rect {
+            y,
+            height: 1,
+            width: area.width.saturating_sub(1),
+            ..area
+        };
+        let target = usize::from(area.width).saturating_sub(66).clamp(12, 80);
+        let head = format!(
+            "  {:>5}  {:<target$}  {:>6}  {:>18}  {:>10}  {}",
+            "frame", "request", "status", "response", "waited", "became"
+        );
+        Line::default().faint(head).draw(look, row(area.y), buffer);
+        if all.is_empty() && area.height > 1 {
+            Line::default().faint("  no request was seen on it").draw(
+                look,
+                row(area.y + 1),
+                buffer,
+            );
+        }
+        let ending = account.connection.teardown.ending();
+        for (y, nth) in (area.top() + 1..area.bottom()).zip(self.exchanges.top..) {
+            let Some(exchange) = all.get(nth) else {
+                break;
+            };
+            let frame = first_frame(exchange).map_or(0, |it| it.0);
+            let status = exchange
+                .status()
+                .map_or_else(|| look.glyphs.dot.to_owned(), |it| it.to_string());
+            let got = exchange
+                .response
+                .as_ref()
+                .map_or_else(String::new, |it| how_far(&it.message));
+            let waited = exchange.waited().map_or_else(String::new, span);
+            let became = exchange.outcome(ending);
+            let tone = match became {
+                Some(Became::Complete) => Tone::Good,
+                Some(Became::Unfinished) | None => Tone::Faint,
+                Some(_) => Tone::Error,
+            };
+            let name = became.map_or("cannot be told", Became::name);
+            let asked = crate::escape::shortened(request(exchange).as_bytes(), target).into_owned();
+            let line = Line::default()
+                .faint(format!("  {frame:>5}  "))
+                .plain(format!(
+                    "{asked:<target$}  {status:>6}  {got:>18}  {waited:>10}  "
+                ))
+                .with(tone, name);
+            line.draw(look, row(y), buffer);
+            if nth == self.exchanges.selected {
+                buffer.set_style(row(y), look.theme.style(Tone::Selected));
+                buffer.set_stringn(
+                    area.x,
+                    y,
+                    look.glyphs.cursor,
+                    1,
+                    look.theme.style(Tone::Key),
+                );
+            }
+        }
+        let rows = Rect {
+            y: area.y + 1,
+            height: area.height - 1,
+            ..area
+        };
+        scroll_bar(all.len(), self.exchanges.top, look, rows, buffer);
+    }
+}
+
+fn first_frame(exchange: &Exchange) -> Option<crate::mark::FrameNumber> {
+    let request = exchange.request.as_ref().map(|it| it.message.first.frame);
+    request.or_else(|| exchange.response.as_ref().map(|it| it.message.first.frame))
+}

@@ -1,0 +1,800 @@
+//! All connections in a table: sorted by any column, narrowed down by words, some marked.
+//!
+//! ```text
+//!     #  client           server         ended by    finding
+//! ▌   1  10.0.0.1:40001   10.0.0.2:80    server RST  ✖ reset-before-response
+//!     2  10.0.0.1:40002   10.0.0.2:80    client FIN
+//!  The server aborted with RST (frame 9) 0.041 s in, without a byte of the response; ...
+//! ```
+//!
+//! What is listed and in which order is worked out in [`super::rows`], which columns there are in [`super::columns`].
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::columns::{self, COLUMNS, Column, GAP, Plan};
+use super::digest::{Digest, Kind};
+use super::keys::{Action, Scope};
+use super::menu::{Item, Menu};
+use super::paper::{Line, Paragraph, Place, scroll_bar, width};
+use super::rows::{By, Listing, Wish};
+use super::story::StoryScreen;
+use super::{Answer, Complaint, Cx, Fate, Outcome, Question, Screen, Seek, Task, Tone};
+use crate::connection::Brief;
+use crate::prose::figures::{count, number};
+use crate::prose::story;
+use crate::query::{Query, Sieve, complete};
+
+/// Rows at the bottom that tell more about the one that is selected.
+const BESIDE: u16 = 4;
+/// Rows of the screen below which those are left out.
+const SMALL: u16 = 12;
+
+/// All connections in a table.
+pub(super) struct ConnectionsScreen {
+    listing: Listing,
+    wish: Wish,
+    /// The filter as it was typed.
+    filter: String,
+    /// What is being typed, and what held before.
+    typing: Option<(String, Query, String)>,
+    complaint: Option<Complaint>,
+    place: Place,
+    /// The connection that is selected: it stays so when others come or go.
+    selected: Option<u32>,
+    /// The last row was selected: new ones are followed.
+    at_end: bool,
+    marked: BTreeSet<u32>,
+    plan: Plan,
+    menu: Menu,
+    asking: Asking,
+    export: Option<Task<Result<String, String>>>,
+    /// What became of the last export, until the next key.
+    note: Option<(Tone, String)>,
+    height: u16,
+}
+
+/// What the line at the bottom is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Asking {
+    #[default]
+    Filter,
+    Path,
+    Overwrite(PathBuf),
+}
+
+impl Default for ConnectionsScreen {
+    fn default() -> Self {
+        Self {
+            listing: Listing::default(),
+            wish: Wish {
+                query: Query::default(),
+                by: By::Number,
+                down: false,
+            },
+            filter: String::new(),
+            typing: None,
+            complaint: None,
+            place: Place::default(),
+            selected: None,
+            at_end: false,
+            marked: BTreeSet::new(),
+            plan: Plan::default(),
+            menu: Menu::default(),
+            asking: Asking::Filter,
+            export: None,
+            note: None,
+            height: 0,
+        }
+    }
+}
+
+impl Screen for ConnectionsScreen {
+    fn name(&self, _cx: &Cx<'_>) -> String {
+        let listed = self.listing.rows.places.len() as u64;
+        if self.wish.query.is_everything() {
+            return "Connections".to_owned();
+        }
+        format!(
+            "Connections: {} of them {}",
+            number(listed),
+            self.wish.query
+        )
+    }
+
+    fn scope(&self) -> Scope {
+        match self.menu.is_open() {
+            true => Scope::Menu,
+            false => Scope::Connections,
+        }
+    }
+
+    fn lay(&mut self, cx: &Cx<'_>, body: Rect) {
+        self.height = body.height;
+        self.at_end = self.wish.by == By::Number
+            && !self.listing.rows.places.is_empty()
+            && self.place.selected + 1 == self.listing.rows.places.len()
+            && cx.is_growing();
+        let changed = self.listing.lay(cx, &self.wish);
+        let rows = self.listing.rows.places.len();
+        let height = usize::from(table(body).height.saturating_sub(1));
+        self.place.lay(rows, height);
+        if changed {
+            let kept = self.selected.and_then(|id| self.listing.row_of(id));
+            let row = if self.at_end {
+                Some(rows.saturating_sub(1))
+            } else {
+                kept
+            };
+            self.place.select(row.unwrap_or(0));
+        }
+        self.selected = self.listing.brief(self.place.selected).map(|it| it.id);
+        self.plan = self.planned(cx, body, height);
+        if let Some(task) = &self.export {
+            match task.take() {
+                Fate::UnderWay => {}
+                Fate::Done(result) => {
+                    self.note = Some(match result {
+                        Ok(text) => (Tone::Good, text),
+                        Err(text) => (Tone::Error, text),
+                    });
+                    self.export = None;
+                }
+                Fate::Gone => self.export = None,
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action, cx: &Cx<'_>) -> Outcome {
+        if self.export.is_none() {
+            self.note = None;
+        }
+        if let Some(outcome) = self.menu.act(action) {
+            return outcome;
+        }
+        if self.place.act(action) {
+            self.selected = self.listing.brief(self.place.selected).map(|it| it.id);
+            return Outcome::Done;
+        }
+        match action {
+            Action::Open => self.selected.map_or(Outcome::Ignored, Outcome::Connection),
+            Action::Filter => {
+                self.asking = Asking::Filter;
+                self.typing = Some((
+                    self.filter.clone(),
+                    self.wish.query.clone(),
+                    self.filter.clone(),
+                ));
+                Outcome::Ask(Question {
+                    label: "filter",
+                    text: self.filter.clone(),
+                    hint: "by:server how:reset took:>5s status:5xx rule:… or any text",
+                })
+            }
+            Action::Sort => {
+                self.sort_next();
+                Outcome::Done
+            }
+            Action::Reverse => {
+                self.wish.down = !self.wish.down;
+                Outcome::Done
+            }
+            Action::Mark => {
+                if let Some(id) = self.selected
+                    && !self.marked.remove(&id)
+                {
+                    self.marked.insert(id);
+                }
+                self.place.act(Action::Down);
+                self.selected = self.listing.brief(self.place.selected).map(|it| it.id);
+                Outcome::Done
+            }
+            Action::Finding => self.finding(cx),
+            Action::Copy => self.copy(cx),
+            Action::Export => {
+                self.asking = Asking::Path;
+                Outcome::Ask(Question {
+                    label: "write to",
+                    text: String::new(),
+                    hint: match self.marked.is_empty() {
+                        true => {
+                            "connections.pcapng: the listed ones; report.md .json .csv .txt: the report"
+                        }
+                        false => {
+                            "connections.pcapng: the marked ones; report.md .json .csv .txt: the report"
+                        }
+                    },
+                })
+            }
+            // What was narrowed down is widened first, then one goes back.
+            Action::Back if !self.marked.is_empty() => {
+                self.marked.clear();
+                Outcome::Done
+            }
+            Action::Back if !self.wish.query.is_everything() => {
+                self.set(Query::default(), String::new());
+                Outcome::Done
+            }
+            _ => Outcome::Ignored,
+        }
+    }
+
+    fn answered(&mut self, answer: Answer<'_>, cx: &Cx<'_>) -> Outcome {
+        match self.asking.clone() {
+            Asking::Filter => self.filtered(answer),
+            Asking::Path => match answer {
+                Answer::Given(path) if !path.trim().is_empty() => {
+                    let path = PathBuf::from(path.trim());
+                    if cx.session.desk.exists(&path) {
+                        self.asking = Asking::Overwrite(path);
+                        return Outcome::Ask(Question {
+                            label: "it exists; overwrite it?",
+                            text: String::new(),
+                            hint: "y, or esc",
+                        });
+                    }
+                    self.write(path, cx)
+                }
+                _ => Outcome::Done,
+            },
+            Asking::Overwrite(path) => match answer {
+                Answer::Given("y" | "Y" | "yes") => self.write(path, cx),
+                Answer::Given(_) => Outcome::Say("nothing was written".to_owned()),
+                _ => Outcome::Done,
+            },
+        }
+    }
+
+    fn complaint(&self) -> Option<Complaint> {
+        match self.asking {
+            Asking::Filter => self.complaint.clone(),
+            _ => None,
+        }
+    }
+
+    fn seek(&mut self, needle: &str, seek: Seek, _cx: &Cx<'_>) -> bool {
+        let quoted = format!("\"{}\"", needle.replace('\\', "\\\\").replace('"', "\\\""));
+        let (Ok(query), Some(digest)) = (Query::parse(&quoted), self.listing.digest()) else {
+            return false;
+        };
+        let hits = Sieve::new(&query, &digest.snapshot, &digest.naming)
+            .chosen()
+            .rows;
+        let places = &self.listing.rows.places;
+        let found = super::paper::find(places.len(), self.place.selected, seek, |row| {
+            hits.binary_search(&places[row]).is_ok()
+        });
+        let Some(row) = found else { return false };
+        self.place.select(row);
+        self.selected = self.listing.brief(row).map(|it| it.id);
+        true
+    }
+
+    fn invite(&mut self, wish: &str, _cx: &Cx<'_>) {
+        if let Ok(query) = Query::parse(wish) {
+            self.marked.clear();
+            self.set(query, wish.to_owned());
+            self.place.select(0);
+            self.selected = None;
+        }
+    }
+
+    fn click(&mut self, column: u16, row: u16, _cx: &Cx<'_>) -> Outcome {
+        if let Some(outcome) = self.menu.click(row, self.height) {
+            return outcome;
+        }
+        if row == 0 {
+            if let Some(by) = self.column_at(column) {
+                self.sort_by(by);
+            }
+            return Outcome::Done;
+        }
+        let at = self.place.top + usize::from(row) - 1;
+        let again = at == self.place.selected;
+        if !self.place.select(at) {
+            return Outcome::Ignored;
+        }
+        self.selected = self.listing.brief(at).map(|it| it.id);
+        match (again, self.selected) {
+            (true, Some(id)) => Outcome::Connection(id),
+            _ => Outcome::Done,
+        }
+    }
+
+    fn draw(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+        let table = table(area);
+        self.draw_head(cx, table, buffer);
+        let rows = Rect {
+            y: table.y + 1.min(table.height),
+            height: table.height.saturating_sub(1),
+            ..table
+        };
+        if self.listing.rows.places.is_empty() {
+            self.draw_nothing(cx, rows, buffer);
+        }
+        if let Some(digest) = self.listing.digest() {
+            for (y, row) in (rows.top()..rows.bottom()).zip(self.place.top..) {
+                let Some(brief) = self.listing.brief(row) else {
+                    break;
+                };
+                let room = Rect {
+                    y,
+                    height: 1,
+                    ..rows
+                };
+                self.draw_row(cx, digest, brief, row == self.place.selected, room, buffer);
+            }
+            scroll_bar(
+                self.listing.rows.places.len(),
+                self.place.top,
+                cx.look,
+                rows,
+                buffer,
+            );
+            let beside = Rect {
+                y: table.bottom(),
+                height: area.bottom() - table.bottom(),
+                ..area
+            };
+            match &self.typing {
+                Some((text, ..)) if self.asking == Asking::Filter => {
+                    self.draw_offers(text, cx, beside, buffer)
+                }
+                _ => self.draw_beside(cx, digest, beside, buffer),
+            }
+        }
+        self.menu.draw(cx.look, area, buffer);
+    }
+}
+
+/// The part of the body that is the table.
+fn table(body: Rect) -> Rect {
+    let beside = if body.height >= SMALL { BESIDE } else { 0 };
+    Rect {
+        height: body.height - beside,
+        ..body
+    }
+}
+
+impl ConnectionsScreen {
+    fn set(&mut self, query: Query, filter: String) {
+        self.wish.query = query;
+        self.filter = filter;
+        self.complaint = None;
+    }
+
+    fn filtered(&mut self, answer: Answer<'_>) -> Outcome {
+        match answer {
+            Answer::Typing(text) | Answer::Given(text) => {
+                match Query::parse(text) {
+                    Ok(query) => self.set(query, text.trim().to_owned()),
+                    Err(wrong) => {
+                        // What stands before the word that is being typed holds already.
+                        let before = text.get(..wrong.at.start).unwrap_or_default();
+                        let before = before.rsplit_once(char::is_whitespace);
+                        let before = before.map_or("", |(before, _)| before);
+                        if let Ok(query) = Query::parse(before) {
+                            self.set(query, before.trim().to_owned());
+                        }
+                        let meant = wrong.instead.map(|it| format!("did you mean {it}? "));
+                        self.complaint = Some(Complaint {
+                            at: wrong.at,
+                            message: meant.unwrap_or_default() + &wrong.message,
+                        });
+                    }
+                }
+                if let Some((typed, ..)) = &mut self.typing {
+                    text.clone_into(typed);
+                }
+                if matches!(answer, Answer::Given(_)) {
+                    self.typing = None;
+                }
+            }
+            Answer::Dropped => {
+                if let Some((_, query, filter)) = self.typing.take() {
+                    self.set(query, filter);
+                }
+            }
+        }
+        Outcome::Done
+    }
+
+    fn write(&mut self, path: PathBuf, cx: &Cx<'_>) -> Outcome {
+        let Some(digest) = self.listing.digest().cloned() else {
+            return Outcome::Done;
+        };
+        let desk = std::sync::Arc::clone(&cx.session.desk);
+        let name = path.display().to_string();
+        let is_capture = path
+            .extension()
+            .is_some_and(|it| it.eq_ignore_ascii_case("pcapng"));
+        let task = if is_capture {
+            let briefs: Vec<Brief> = match self.marked.is_empty() {
+                true => (0..self.listing.rows.places.len())
+                    .filter_map(|row| self.listing.brief(row).copied())
+                    .collect(),
+                false => self
+                    .marked
+                    .iter()
+                    .filter_map(|id| digest.snapshot.brief(*id).copied())
+                    .collect(),
+            };
+            let connections = briefs.len() as u64;
+            cx.tasks.spawn(move |_| {
+                let frames = desk.write_frames(&briefs, &path)?;
+                let of = count(connections, "connection", "connections");
+                Ok(format!(
+                    "{} of {of} written to {name}",
+                    count(frames, "packet", "packets")
+                ))
+            })
+        } else {
+            cx.tasks.spawn(move |_| {
+                desk.write_report(&digest.snapshot, &path)?;
+                Ok(format!("the report is written to {name}"))
+            })
+        };
+        self.export = Some(task);
+        self.note = Some((Tone::Faint, "writing…".to_owned()));
+        Outcome::Done
+    }
+
+    fn sort_next(&mut self) {
+        let shown: Vec<By> = self
+            .plan
+            .shown
+            .iter()
+            .map(|(at, _)| COLUMNS[*at].by)
+            .collect();
+        let at = shown.iter().position(|by| *by == self.wish.by);
+        let next = at.map_or(0, |at| (at + 1) % shown.len().max(1));
+        if let Some(by) = shown.get(next) {
+            self.wish.by = *by;
+            self.wish.down = by.begins_with_most();
+        }
+    }
+
+    fn sort_by(&mut self, by: By) {
+        if self.wish.by == by {
+            self.wish.down = !self.wish.down;
+        } else {
+            self.wish.by = by;
+            self.wish.down = by.begins_with_most();
+        }
+    }
+
+    fn column_at(&self, at: u16) -> Option<By> {
+        let mut from = EDGE;
+        for (column, wide) in &self.plan.shown {
+            if (from..from + wide + GAP).contains(&usize::from(at)) {
+                return Some(COLUMNS[*column].by);
+            }
+            from += wide + GAP;
+        }
+        None
+    }
+
+    fn finding(&self, cx: &Cx<'_>) -> Outcome {
+        let Some(id) = self.selected else {
+            return Outcome::Ignored;
+        };
+        open_finding(id, cx)
+    }
+
+    fn copy(&mut self, cx: &Cx<'_>) -> Outcome {
+        let Some(brief) = self.listing.brief(self.place.selected) else {
+            return Outcome::Ignored;
+        };
+        let mut items = vec![
+            Item::new(
+                "Wireshark filter",
+                story::filter_between(brief.client, brief.server),
+            ),
+            Item::new(
+                "addresses",
+                format!("{} {} {}", brief.client, cx.look.glyphs.to, brief.server),
+            ),
+        ];
+        if let Some(record) = cx.snapshot().connection(brief.id) {
+            items.push(Item::new("what happened", story::story(record)));
+        }
+        if !self.filter.is_empty() {
+            items.push(Item::new("this filter", self.filter.clone()));
+        }
+        self.menu.open(items);
+        Outcome::Done
+    }
+
+    fn planned(&self, cx: &Cx<'_>, body: Rect, height: usize) -> Plan {
+        let mut wanted = [0; COLUMNS.len()];
+        if let Some(digest) = self.listing.digest() {
+            let rows = self.place.top..self.place.top + height;
+            for brief in rows.filter_map(|row| self.listing.brief(row)) {
+                for (wanted, column) in wanted.iter_mut().zip(&COLUMNS) {
+                    let (_, text) = columns::cell(column.by, brief, digest, cx.look);
+                    *wanted = (*wanted).max(width(&text));
+                }
+            }
+        }
+        // The scroll bar has a column of its own.
+        Plan::new(usize::from(body.width).saturating_sub(EDGE + 1), &wanted)
+    }
+
+    fn draw_head(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+        let mut x = area.x + EDGE as u16;
+        for (at, wide) in &self.plan.shown {
+            let column = &COLUMNS[*at];
+            let sorted = column.by == self.wish.by;
+            let sign = if sorted {
+                cx.look.glyphs.sorted[usize::from(self.wish.down)]
+            } else {
+                ""
+            };
+            let text = format!("{}{sign}", column.name);
+            let tone = if sorted { Tone::Heading } else { Tone::Faint };
+            draw_cell(column, *wide, (tone, text), &mut x, area, cx, buffer);
+        }
+    }
+
+    fn draw_row(
+        &self,
+        cx: &Cx<'_>,
+        digest: &Digest,
+        brief: &Brief,
+        selected: bool,
+        area: Rect,
+        buffer: &mut Buffer,
+    ) {
+        let glyphs = &cx.look.glyphs;
+        if selected {
+            buffer.set_stringn(
+                area.x,
+                area.y,
+                glyphs.cursor,
+                1,
+                cx.look.theme.style(Tone::Key),
+            );
+        }
+        if self.marked.contains(&brief.id) {
+            buffer.set_stringn(area.x + 1, area.y, "*", 1, cx.look.theme.style(Tone::Key));
+        } else if let Some(severity) = columns::worst(brief, digest)
+            && !self
+                .plan
+                .shown
+                .iter()
+                .any(|(at, _)| COLUMNS[*at].by == By::Finding)
+        {
+            buffer.set_stringn(
+                area.x + 1,
+                area.y,
+                glyphs.mark(severity),
+                1,
+                cx.look.theme.style(severity.into()),
+            );
+        }
+        let mut x = area.x + EDGE as u16;
+        for (at, wide) in &self.plan.shown {
+            let column = &COLUMNS[*at];
+            let cell = columns::cell(column.by, brief, digest, cx.look);
+            draw_cell(column, *wide, cell, &mut x, area, cx, buffer);
+        }
+        if selected {
+            let row = Rect {
+                width: area.width.saturating_sub(1),
+                ..area
+            };
+            buffer.set_style(row, cx.look.theme.style(Tone::Selected));
+        }
+    }
+
+    fn draw_nothing(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+        let text = if self.listing.is_under_way() {
+            "…"
+        } else if self.wish.query.is_everything() {
+            "no connection so far"
+        } else {
+            "no connection is like this; esc shows all of them"
+        };
+        let room = Rect {
+            x: area.x + 2.min(area.width),
+            width: area.width.saturating_sub(2),
+            ..area
+        };
+        Line::default().faint(text).draw(cx.look, room, buffer);
+    }
+
+    /// What happened to the one that is selected.
+    fn draw_beside(&self, cx: &Cx<'_>, digest: &Digest, area: Rect, buffer: &mut Buffer) {
+        if area.is_empty() {
+            return;
+        }
+        let rule = cx.look.glyphs.rule.repeat(usize::from(area.width));
+        buffer.set_stringn(
+            area.x,
+            area.y,
+            rule,
+            usize::from(area.width),
+            cx.look.theme.style(Tone::Faint),
+        );
+        let mut right = Vec::new();
+        if !self.marked.is_empty() {
+            right.push(format!("{} marked", number(self.marked.len() as u64)));
+        }
+        if self.listing.rows.unknown > 0 {
+            right.push(format!(
+                "{} more cannot be told: their requests were not kept",
+                number(self.listing.rows.unknown)
+            ));
+        }
+        if self.listing.is_under_way() {
+            right.push("sorting".to_owned());
+        }
+        if let Some((tone, text)) = &self.note {
+            let line = Line::of(*tone, format!(" {text} "));
+            line.draw_right(
+                cx.look,
+                Rect {
+                    height: 1,
+                    width: area.width.saturating_sub(2),
+                    ..area
+                },
+                buffer,
+            );
+        } else if !right.is_empty() {
+            let line = Line::default().faint(format!(" {} ", right.join(", ")));
+            line.draw_right(
+                cx.look,
+                Rect {
+                    height: 1,
+                    width: area.width.saturating_sub(2),
+                    ..area
+                },
+                buffer,
+            );
+        }
+        if !self.wish.query.is_everything() {
+            let listed = number(self.listing.rows.places.len() as u64);
+            let all = number(digest.snapshot.briefs.len() as u64);
+            let line = Line::default()
+                .faint(format!(" {listed} of {all} are "))
+                .with(Tone::Code, self.filter.clone())
+                .plain(" ");
+            let room = Rect {
+                x: area.x + 2.min(area.width),
+                width: area.width.saturating_sub(4),
+                height: 1,
+                ..area
+            };
+            line.draw(cx.look, room, buffer);
+        }
+        let Some(brief) = self.listing.brief(self.place.selected) else {
+            return;
+        };
+        let told = match digest.snapshot.connection(brief.id) {
+            Some(record) => story::story(record),
+            None => in_short(brief),
+        };
+        let paragraph = Paragraph::new(0, told);
+        // A blank at the end of a row takes a column of its own.
+        let rows = paragraph.rows(area.width.saturating_sub(3));
+        for (row, y) in rows.iter().zip(area.y + 1..area.bottom()) {
+            let room = Rect {
+                x: area.x + 1,
+                y,
+                width: area.width.saturating_sub(2),
+                height: 1,
+            };
+            row.line.draw(cx.look, room, buffer);
+        }
+    }
+
+    /// What could be typed next.
+    fn draw_offers(&self, text: &str, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+        if area.is_empty() {
+            return;
+        }
+        let rule = cx.look.glyphs.rule.repeat(usize::from(area.width));
+        buffer.set_stringn(
+            area.x,
+            area.y,
+            rule,
+            usize::from(area.width),
+            cx.look.theme.style(Tone::Faint),
+        );
+        let listed = self.listing.rows.places.len() as u64;
+        let found =
+            Line::default().faint(format!(" {} ", count(listed, "connection", "connections")));
+        found.draw_right(
+            cx.look,
+            Rect {
+                height: 1,
+                width: area.width.saturating_sub(2),
+                ..area
+            },
+            buffer,
+        );
+        let found = complete(text, text.len());
+        let mut line = Line::default();
+        for offer in &found.offers {
+            let colon = if offer.is_key { ":" } else { "" };
+            line = line
+                .with(Tone::Key, format!("{}{colon}", offer.text))
+                .plain("  ");
+        }
+        let paragraph = Paragraph::new(0, line);
+        // A blank at the end of a row takes a column of its own.
+        let rows = paragraph.rows(area.width.saturating_sub(3));
+        for (row, y) in rows.iter().zip(area.y + 1..area.bottom()) {
+            let room = Rect {
+                x: area.x + 1,
+                y,
+                width: area.width.saturating_sub(2),
+                height: 1,
+            };
+            row.line.draw(cx.look, room, buffer);
+        }
+    }
+}
+
+/// Cursor, mark, and a blank.
+const EDGE: usize = 3;
+
+fn draw_cell(
+    column: &Column,
+    wide: usize,
+    (tone, text): (Tone, String),
+    x: &mut u16,
+    area: Rect,
+    cx: &Cx<'_>,
+    buffer: &mut Buffer,
+) {
+    let room = Rect {
+        x: (*x).min(area.right()),
+        y: area.y,
+        width: u16::try_from(wide)
+            .unwrap_or(0)
+            .min(area.right().saturating_sub(*x)),
+        height: 1,
+    };
+    let line = Line::of(tone, text);
+    match column.right {
+        true => line.draw_right(cx.look, room, buffer),
+        false => line.draw(cx.look, room, buffer),
+    };
+    *x = x.saturating_add(u16::try_from(wide + GAP).unwrap_or(0));
+}
+
+/// The end of a connection whose record was not kept.
+fn in_short(brief: &Brief) -> String {
+    let end = match Kind::of(brief) {
+        Kind::Open => return "Still open when the capture ends.".to_owned(),
+        Kind::InOrder => "Ended in order",
+        kind => kind.name(),
+    };
+    format!(
+        "{end}: {}, {}, {}.",
+        story::who(brief.by),
+        story::how(brief.how),
+        story::when(brief.phase)
+    )
+}
+
+/// The worst finding that names a connection, as a screen.
+pub(super) fn open_finding(id: u32, cx: &Cx<'_>) -> Outcome {
+    let numbers = cx.digest.naming.numbers(id);
+    let Some(worst) = numbers.first() else {
+        return Outcome::Say(format!("no finding names connection {id}"));
+    };
+    let place = (*worst as usize).saturating_sub(1);
+    let groups = &cx.digest.groups;
+    let group = groups
+        .iter()
+        .position(|it| it.first == place || it.others.contains(&place));
+    match group {
+        Some(group) => Outcome::Open(Box::new(StoryScreen::new(cx.digest, group))),
+        None => Outcome::Ignored,
+    }
+}

@@ -1,0 +1,297 @@
+//! One state of affairs with what screens reckon from it, made beside them so that no key waits for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::connection::{Brief, How, Opening};
+use crate::hosts;
+use crate::ledger::{Naming, Snapshot};
+use crate::rules::{Finding, Severity};
+use crate::time::Timestamp;
+
+/// Steps that time is cut into: more than a screen has columns.
+const STEPS: usize = 512;
+
+/// How a connection ended, as far as a bar can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    InOrder,
+    ClosedEarly,
+    Reset,
+    NeverOpened,
+    Silent,
+    Open,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 6] = [
+        Self::InOrder,
+        Self::ClosedEarly,
+        Self::Reset,
+        Self::NeverOpened,
+        Self::Silent,
+        Self::Open,
+    ];
+
+    pub(super) fn of(brief: &Brief) -> Self {
+        match (brief.opening, brief.how) {
+            (_, How::Open) => Self::Open,
+            (
+                Opening::Refused | Opening::Unreachable | Opening::Unanswered | Opening::Rejected,
+                _,
+            ) => Self::NeverOpened,
+            _ if brief.orderly => Self::InOrder,
+            (_, How::Fin) => Self::ClosedEarly,
+            (_, How::Reset(_)) => Self::Reset,
+            (_, How::Silence) => Self::Silent,
+        }
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::InOrder => "in order",
+            Self::ClosedEarly => "closed too early",
+            Self::Reset => "reset",
+            Self::NeverOpened => "never opened",
+            Self::Silent => "fell silent",
+            Self::Open => "still open",
+        }
+    }
+}
+
+/// How often something happened in each step of the capture's time.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Course {
+    pub(super) opened: Vec<u64>,
+    pub(super) closed: Vec<u64>,
+    pub(super) reset: Vec<u64>,
+    /// Sockets in TIME-WAIT at the client that holds most of its ports, towards one server: the first row of the
+    /// snapshot's sockets.
+    pub(super) time_wait: Vec<u64>,
+}
+
+/// Findings that say the same about different hosts.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    /// The first of them, by its place among the snapshot's findings.
+    pub(super) first: usize,
+    /// The others.
+    pub(super) others: Vec<usize>,
+    /// Connections that they name, all together.
+    pub(super) connections: u64,
+    /// The group that it follows from, by its place.
+    pub(super) cause: Option<usize>,
+}
+
+/// One state of affairs with what screens reckon from it.
+#[derive(Debug, Default)]
+pub struct Digest {
+    /// The state of affairs.
+    pub snapshot: Arc<Snapshot>,
+    /// Which findings name each connection.
+    pub naming: Naming,
+    /// Grows with every new one.
+    pub version: u64,
+    /// Connections of each kind.
+    pub(super) kinds: [u64; Kind::ALL.len()],
+    pub(super) course: Course,
+    /// The findings, those that say the same together; consequences stand behind their cause.
+    pub(super) groups: Vec<Group>,
+    /// Connections that did not end in order, and had ended.
+    pub(super) disorderly: u64,
+}
+
+impl Digest {
+    /// Reckons it. Takes a moment: some milliseconds for each hundred thousand connections.
+    #[must_use]
+    pub fn new(snapshot: Arc<Snapshot>, version: u64, time_wait: Duration) -> Self {
+        let mut kinds = [0; Kind::ALL.len()];
+        let mut disorderly = 0;
+        for brief in &snapshot.briefs {
+            kinds[Kind::of(brief) as usize] += 1;
+            disorderly += u64::from(brief.how != How::Open && !brief.orderly);
+        }
+        Self {
+            naming: Naming::new(&snapshot),
+            version,
+            kinds,
+            course: course(&snapshot, time_wait),
+            groups: groups(&snapshot.findings),
+            disorderly,
+            snapshot,
+        }
+    }
+
+    /// Findings of a severity.
+    pub(super) fn count(&self, severity: Severity) -> u64 {
+        let findings = self.snapshot.findings.iter();
+        findings.filter(|it| it.severity == severity).count() as u64
+    }
+}
+
+fn course(snapshot: &Snapshot, time_wait: Duration) -> Course {
+    let Some((first, last)) = snapshot.summary.span else {
+        return Course::default();
+    };
+    let step = step(first, last);
+    let mut course = Course {
+        opened: vec![0; STEPS],
+        closed: vec![0; STEPS],
+        reset: vec![0; STEPS],
+        time_wait: Vec::new(),
+    };
+    let place = |at: Timestamp| {
+        let nanos = at.since(first).as_nanos();
+        usize::try_from(nanos / step.as_nanos().max(1)).map_or(STEPS - 1, |it| it.min(STEPS - 1))
+    };
+    for brief in &snapshot.briefs {
+        if brief.opening != Opening::Midstream {
+            course.opened[place(brief.first.time)] += 1;
+        }
+        match brief.how {
+            How::Reset(_) => course.reset[place(brief.close.time)] += 1,
+            How::Fin => course.closed[place(brief.close.time)] += 1,
+            How::Silence | How::Open => {}
+        }
+    }
+    if let Some(row) = snapshot
+        .sockets
+        .first()
+        .filter(|row| row.time_wait_peak > 0)
+    {
+        course.time_wait = time_waits(snapshot, row, time_wait);
+    }
+    course
+}
+
+/// How long a step is.
+fn step(first: Timestamp, last: Timestamp) -> Duration {
+    let whole = last.since(first).max(Duration::from_micros(STEPS as u64));
+    whole / STEPS as u32 + Duration::from_nanos(1)
+}
+
+/// Sockets in TIME-WAIT over the capture's time: of one client towards one server.
+pub(super) fn time_waits(
+    snapshot: &Snapshot,
+    row: &hosts::Sockets,
+    time_wait: Duration,
+) -> Vec<u64> {
+    let Some((first, last)) = snapshot.summary.span else {
+        return Vec::new();
+    };
+    hosts::time_waits(
+        &snapshot.briefs,
+        row.client,
+        row.server,
+        time_wait,
+        &hosts::Steps {
+            first,
+            step: step(first, last),
+            count: STEPS,
+        },
+    )
+}
+
+/// The findings, worst first, those that say the same together. A consequence stands behind its cause.
+fn groups(findings: &[Finding]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut place_of = vec![0; findings.len()];
+    for (nth, finding) in findings.iter().enumerate() {
+        let of = |it: &Finding| (it.rule, it.severity, it.certainty);
+        let same = |group: &Group| {
+            let first = findings.get(group.first);
+            first.is_some_and(|it| of(it) == of(finding) && it.summary == finding.summary)
+        };
+        let named = finding.connections.len() as u64;
+        if let Some(place) = groups.iter().position(same) {
+            groups[place].others.push(nth);
+            groups[place].connections += named;
+            place_of[nth] = place;
+        } else {
+            place_of[nth] = groups.len();
+            groups.push(Group {
+                first: nth,
+                others: Vec::new(),
+                connections: named,
+                cause: None,
+            });
+        }
+    }
+    for (place, group) in groups.iter_mut().enumerate() {
+        let finding = findings.get(group.first);
+        let cause = finding
+            .and_then(|finding| finding.caused_by)
+            .and_then(|id| place_of.get((id as usize).checked_sub(1)?))
+            .copied();
+        group.cause = cause.filter(|cause| *cause != place);
+    }
+    chained(groups)
+}
+
+/// Puts each consequence behind its cause, and the places of causes right again.
+fn chained(groups: Vec<Group>) -> Vec<Group> {
+    fn follow(place: usize, groups: &[Group], taken: &mut [bool], order: &mut Vec<usize>) {
+        if std::mem::replace(&mut taken[place], true) {
+            return;
+        }
+        order.push(place);
+        for (next, group) in groups.iter().enumerate() {
+            if group.cause == Some(place) {
+                follow(next, groups, taken, order);
+            }
+        }
+    }
+    /// Beyond this many stories nobody looks for their order.
+    const MOST: usize = 2000;
+    if groups.len() > MOST {
+        return groups;
+    }
+    let mut order = Vec::with_capacity(groups.len());
+    let mut taken = vec![false; groups.len()];
+    // The worst of a chain says where the chain stands; its root is told first.
+    for place in 0..groups.len() {
+        let mut root = place;
+        for _ in 0..groups.len() {
+            match groups[root].cause {
+                Some(cause) if !taken[cause] => root = cause,
+                _ => break,
+            }
+        }
+        follow(root, &groups, &mut taken, &mut order);
+    }
+    let mut new_place = vec![0; groups.len()];
+    for (new, old) in order.iter().enumerate() {
+        new_place[*old] = new;
+    }
+    let mut rows: Vec<Group> = order.iter().map(|old| groups[*old].clone()).collect();
+    for row in &mut rows {
+        row.cause = row.cause.map(|old| new_place[old]);
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(first: usize, cause: Option<usize>) -> Group {
+        Group {
+            first,
+            others: Vec::new(),
+            connections: 1,
+            cause,
+        }
+    }
+
+    #[test]
+    fn consequences_stand_behind_their_cause() {
+        let order = |groups| -> Vec<usize> { chained(groups).iter().map(|it| it.first).collect() };
+        let groups = vec![group(0, Some(2)), group(1, None), group(2, None)];
+        let rows = chained(groups);
+        let firsts: Vec<_> = rows.iter().map(|row| row.first).collect();
+        assert_eq!(firsts, [2, 0, 1]);
+        assert_eq!(rows[1].cause, Some(0));
+        // A circle would be a fault elsewhere, and must not stop anything here.
+        assert_eq!(order(vec![group(0, Some(1)), group(1, Some(0))]).len(), 2);
+    }
+}

@@ -1,0 +1,176 @@
+//! The help: how to read the screens in a few lines, then the key table. Also the page of a rule.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::digest::Kind;
+use super::keys::{self, Action, Scope, TABLE};
+use super::paper::{Line, Pager, Paragraph};
+use super::{Cx, Outcome, Screen, Seek, Tone};
+use crate::rules::Rule;
+
+/// Columns of the keys' names.
+const KEYS: usize = 20;
+
+/// A page that is only read.
+pub(super) struct HelpScreen {
+    name: String,
+    /// Where one came from: its keys come first. `None` for a page that is no help.
+    from: Option<Scope>,
+    pager: Pager,
+    ready: bool,
+}
+
+impl HelpScreen {
+    pub(super) fn new(from: Scope) -> Self {
+        Self {
+            name: "Help".to_owned(),
+            from: Some(from),
+            pager: Pager::default(),
+            ready: false,
+        }
+    }
+
+    /// The page of a rule.
+    pub(super) fn rule(rule: &Rule) -> Self {
+        let mut page = vec![
+            Paragraph::new(0, Line::default().strong(rule.name)),
+            Paragraph::new(0, rule.summary),
+        ];
+        let mut fenced = false;
+        let mut open: Option<Paragraph> = None;
+        for text in rule.page().lines() {
+            let fence = text.starts_with("```");
+            fenced ^= fence;
+            let begins = fenced || text.is_empty() || text.starts_with(['#', '-', '|']);
+            if begins || fence {
+                page.extend(open.take());
+            }
+            match text.strip_prefix("# ") {
+                _ if fence => {}
+                _ if fenced => {
+                    page.push(Paragraph::new(2, Line::of(Tone::Code, text)).hanging(8));
+                }
+                Some(heading) => {
+                    page.push(Paragraph::default());
+                    page.push(Paragraph::new(0, Line::of(Tone::Heading, heading)));
+                }
+                None if text.is_empty() => {}
+                None => match &mut open {
+                    Some(before) => {
+                        let line = std::mem::take(&mut before.line);
+                        before.line = line.plain(" ").plain(text.trim());
+                    }
+                    None if text.starts_with("- ") => {
+                        open = Some(Paragraph::new(2, text).hanging(4));
+                    }
+                    None => open = Some(Paragraph::new(2, text)),
+                },
+            }
+        }
+        page.extend(open);
+        Self {
+            name: rule.name.to_owned(),
+            from: None,
+            pager: Pager::new(page),
+            ready: true,
+        }
+    }
+}
+
+fn page(from: Scope, cx: &Cx<'_>) -> Vec<Paragraph> {
+    let glyphs = &cx.look.glyphs;
+    let heading = |text: &str| Paragraph::new(0, Line::of(Tone::Heading, text));
+    let mut page = vec![
+        heading("How to read this"),
+        Paragraph::new(
+            2,
+            "Every connection ended somehow: who closed it, how (FIN, RST, silence), and in which phase of which exchange. \
+             What is wrong with that stands under Findings, worst first, each with what both programs will have logged, \
+             what to change, and the frames that prove it.",
+        ),
+        Paragraph::default(),
+    ];
+    let mut marks = Line::default();
+    use crate::rules::Severity as S;
+    for (severity, meaning) in [
+        (S::Error, "something was lost"),
+        (S::Warning, "something will be, or is wrong"),
+        (S::Note, "worth knowing"),
+        (S::Benign, "harmless"),
+    ] {
+        let mark = format!("{} {}", glyphs.mark(severity), severity.name());
+        marks = marks
+            .with(severity.into(), mark)
+            .faint(format!(" {meaning}   "));
+    }
+    page.push(Paragraph::new(2, marks));
+    let mut kinds = Line::default();
+    for (kind, fill) in Kind::ALL.into_iter().zip(glyphs.fills) {
+        let sign = format!("{fill}{fill}");
+        kinds = kinds.with(super::overview::tone(kind), sign);
+        let name = format!("\u{a0}{}", kind.name().replace(' ', "\u{a0}"));
+        kinds = kinds.faint(name).plain("   ");
+    }
+    page.push(Paragraph::new(2, kinds));
+    let mut scopes = vec![from, Scope::Everywhere];
+    scopes.extend(Scope::ALL);
+    let mut told = Vec::new();
+    for scope in scopes {
+        let rows: Vec<_> = TABLE.iter().filter(|row| row.scope == scope).collect();
+        if told.contains(&scope) || rows.is_empty() {
+            continue;
+        }
+        told.push(scope);
+        page.push(Paragraph::default());
+        page.push(heading(scope.name()));
+        for row in rows {
+            let keys = format!("{:<KEYS$}", keys::names(row));
+            let line = Line::of(Tone::Key, keys).plain(row.help);
+            page.push(Paragraph::new(2, line).hanging(2 + KEYS as u16));
+        }
+    }
+    page
+}
+
+impl Screen for HelpScreen {
+    fn name(&self, _cx: &Cx<'_>) -> String {
+        self.name.clone()
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Page
+    }
+
+    fn lay(&mut self, cx: &Cx<'_>, body: Rect) {
+        if let Some(from) = self.from.filter(|_| !self.ready) {
+            self.pager = Pager::new(page(from, cx));
+            self.ready = true;
+        }
+        self.pager.lay(inside(body));
+    }
+
+    fn act(&mut self, action: Action, _cx: &Cx<'_>) -> Outcome {
+        if self.pager.act(action) {
+            Outcome::Done
+        } else {
+            Outcome::Ignored
+        }
+    }
+
+    fn seek(&mut self, needle: &str, seek: Seek, _cx: &Cx<'_>) -> bool {
+        self.pager.seek(needle, seek)
+    }
+
+    fn draw(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+        self.pager.draw(cx.look, inside(area), buffer);
+    }
+}
+
+fn inside(area: Rect) -> Rect {
+    Rect {
+        x: area.x + 1,
+        width: area.width.saturating_sub(1),
+        ..area
+    }
+}

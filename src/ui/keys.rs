@@ -1,0 +1,394 @@
+//! The keys: one table. Dispatch, the footer, the help screen and the README are made from it.
+
+use std::fmt::Write as _;
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// What a key does. A screen gives it its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Leaves the program.
+    Quit,
+    /// Stops as a job.
+    Suspend,
+    /// Draws everything anew.
+    Redraw,
+    /// Goes back to where one came from.
+    Back,
+    /// Opens the help.
+    Help,
+    /// Goes to a tab, by its place.
+    Tab(u8),
+    /// A row up.
+    Up,
+    /// A row down.
+    Down,
+    /// A screenful up.
+    PageUp,
+    /// A screenful down.
+    PageDown,
+    /// To the first row.
+    First,
+    /// To the last row.
+    Last,
+    /// To the left, or to the part before.
+    Left,
+    /// To the right, or to the part after.
+    Right,
+    /// To the next part of a screen, or the next link.
+    Next,
+    /// To the one before.
+    Previous,
+    /// Opens what is selected.
+    Open,
+    /// Freezes what is shown, or follows again.
+    Freeze,
+    /// Looks for text.
+    Search,
+    /// To the next place found.
+    SearchNext,
+    /// To the one before.
+    SearchPrevious,
+    /// Turns between dark and light.
+    Light,
+    /// Copies.
+    Copy,
+    /// Copies the other thing there is to copy.
+    CopyMore,
+    /// Writes to a file.
+    Export,
+    /// Narrows down.
+    Filter,
+    /// Sorts by the next column.
+    Sort,
+    /// Turns the order round.
+    Reverse,
+    /// The page of the rule.
+    Rule,
+    /// All connections that a finding names.
+    Connections,
+    /// The worst finding, wherever one is.
+    Worst,
+    /// The worst finding about what is selected.
+    Finding,
+    /// Marks a row, or takes the mark away.
+    Mark,
+}
+
+/// Where a row of the table holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// On every screen.
+    Everywhere,
+    /// On the first screen.
+    Overview,
+    /// In the list of findings.
+    Findings,
+    /// In a finding's story.
+    Story,
+    /// In the table of connections.
+    Connections,
+    /// On one connection.
+    Connection,
+    /// In the table of sockets.
+    Sockets,
+    /// On pages that are only read.
+    Page,
+    /// In a menu.
+    Menu,
+}
+
+impl Scope {
+    /// All, in the order of the help screen.
+    pub const ALL: [Self; 9] = [
+        Self::Everywhere,
+        Self::Overview,
+        Self::Findings,
+        Self::Story,
+        Self::Connections,
+        Self::Connection,
+        Self::Sockets,
+        Self::Page,
+        Self::Menu,
+    ];
+
+    /// Its heading.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Everywhere => "Everywhere",
+            Self::Overview => "Overview",
+            Self::Findings => "Findings",
+            Self::Story => "A finding",
+            Self::Connections => "Connections",
+            Self::Connection => "A connection",
+            Self::Sockets => "Sockets",
+            Self::Page => "Help and rules",
+            Self::Menu => "A menu",
+        }
+    }
+}
+
+/// A key, without what differs between terminals: shift is in the character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    code: KeyCode,
+    control: bool,
+}
+
+const fn key(code: KeyCode) -> Key {
+    Key {
+        code,
+        control: false,
+    }
+}
+
+const fn char(it: char) -> Key {
+    key(KeyCode::Char(it))
+}
+
+const fn control(it: char) -> Key {
+    Key {
+        code: KeyCode::Char(it),
+        control: true,
+    }
+}
+
+impl Key {
+    /// The key of an event; `None` with a modifier that the table does not know.
+    #[must_use]
+    pub fn of(event: KeyEvent) -> Option<Self> {
+        let known = KeyModifiers::CONTROL | KeyModifiers::SHIFT;
+        let code = match event.code {
+            // Some terminals send it so, others as a key of its own.
+            KeyCode::Tab if event.modifiers.contains(KeyModifiers::SHIFT) => KeyCode::BackTab,
+            code => code,
+        };
+        known.contains(event.modifiers).then_some(Self {
+            code,
+            control: event.modifiers.contains(KeyModifiers::CONTROL),
+        })
+    }
+
+    /// As it is printed: `esc`, `pgdn`, `^z`, `/`.
+    #[must_use]
+    pub fn name(self) -> String {
+        let name = match self.code {
+            KeyCode::Char(' ') => "space".to_owned(),
+            KeyCode::Char(it) => it.to_string(),
+            KeyCode::Enter => "enter".to_owned(),
+            KeyCode::Esc => "esc".to_owned(),
+            KeyCode::Backspace => "backspace".to_owned(),
+            KeyCode::Tab => "tab".to_owned(),
+            KeyCode::BackTab => "shift-tab".to_owned(),
+            KeyCode::Up => "up".to_owned(),
+            KeyCode::Down => "down".to_owned(),
+            KeyCode::Left => "left".to_owned(),
+            KeyCode::Right => "right".to_owned(),
+            KeyCode::PageUp => "pgup".to_owned(),
+            KeyCode::PageDown => "pgdn".to_owned(),
+            KeyCode::Home => "home".to_owned(),
+            KeyCode::End => "end".to_owned(),
+            KeyCode::F(n) => format!("f{n}"),
+            _ => "?".to_owned(),
+        };
+        if self.control {
+            format!("^{name}")
+        } else {
+            name
+        }
+    }
+}
+
+/// A row of the table.
+#[derive(Debug)]
+pub struct Binding {
+    /// Where it holds.
+    pub scope: Scope,
+    /// The keys; the first one is shown in the footer.
+    pub keys: &'static [Key],
+    /// What they do.
+    pub action: Action,
+    /// A word or two for the footer; empty: not there.
+    pub hint: &'static str,
+    /// A line for the help screen.
+    pub help: &'static str,
+}
+
+const fn row(
+    scope: Scope,
+    keys: &'static [Key],
+    action: Action,
+    hint: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding {
+        scope,
+        keys,
+        action,
+        hint,
+        help,
+    }
+}
+
+/// The table. What stands earlier in a scope is earlier in the footer, and a scope's own rows stand before those that
+/// hold everywhere.
+#[rustfmt::skip]
+pub static TABLE: &[Binding] = &{
+    use Action as A;
+    use KeyCode as K;
+    use Scope as S;
+    [
+        row(S::Overview, &[key(K::Enter)], A::Open, "read more", "open the finding that is selected: what happened, what to change"),
+        row(S::Overview, &[key(K::Up), char('k')], A::Up, "", "select the finding before"),
+        row(S::Overview, &[key(K::Down), char('j')], A::Down, "", "select the finding after"),
+
+        row(S::Findings, &[key(K::Enter), key(K::Right), char('l')], A::Open, "read it", "open the story: what happened, both logs, remedy, evidence"),
+        row(S::Findings, &[char('c')], A::Connections, "connections", "list the connections that it names"),
+        row(S::Findings, &[char('w')], A::Rule, "rule", "read the rule's page: why it matters, what it is not"),
+
+        row(S::Story, &[key(K::Enter)], A::Open, "open", "open what is marked: a connection, the cause, a consequence"),
+        row(S::Story, &[key(K::Tab)], A::Next, "next link", "mark the next link"),
+        row(S::Story, &[key(K::BackTab)], A::Previous, "", "mark the link before"),
+        row(S::Story, &[char('c')], A::Connections, "connections", "list the connections that it names"),
+        row(S::Story, &[char('w')], A::Rule, "rule", "read the rule's page: why it matters, what it is not"),
+        row(S::Story, &[key(K::Right), char('l')], A::Right, "", "the next finding"),
+        row(S::Story, &[key(K::Left), char('h')], A::Left, "", "the finding before"),
+
+        row(S::Sockets, &[key(K::Enter)], A::Open, "its connections", "list the connections between this client and this server"),
+
+        row(S::Connections, &[key(K::Enter), key(K::Right), char('l')], A::Open, "open", "open the connection"),
+        row(S::Connections, &[char('f')], A::Filter, "filter", "list only some: by:server how:reset took:>5s status:5xx rule:… -client:10.0.0.0/8"),
+        row(S::Connections, &[char('s')], A::Sort, "sort", "sort by the next column"),
+        row(S::Connections, &[char('r')], A::Reverse, "", "turn the order round"),
+        row(S::Connections, &[char('i')], A::Finding, "finding", "read the worst finding that names it"),
+        row(S::Connections, &[char('m')], A::Mark, "", "mark it, or take the mark away"),
+        row(S::Connections, &[char('y')], A::Copy, "copy", "copy its Wireshark filter, its addresses, what happened"),
+        row(S::Connections, &[char('e')], A::Export, "export", "write the marked or listed ones to a capture, or the report to a file"),
+
+        row(S::Connection, &[key(K::Tab), key(K::Right), char('l')], A::Next, "next tab", "the next tab"),
+        row(S::Connection, &[key(K::BackTab), key(K::Left), char('h')], A::Previous, "", "the tab before"),
+        row(S::Connection, &[key(K::Enter)], A::Open, "", "unfold a run of segments; from an exchange or segment to the ladder"),
+        row(S::Connection, &[char('c')], A::Connections, "the end", "to the segment that ended it"),
+        row(S::Connection, &[char('i')], A::Finding, "finding", "read the worst finding that names it"),
+        row(S::Connection, &[char('y')], A::Copy, "copy", "copy its Wireshark filter, the ladder, what happened, its findings as Markdown"),
+        row(S::Connection, &[char('e')], A::Export, "export", "write it to a capture"),
+
+        row(S::Menu, &[key(K::Enter), char('y')], A::Open, "copy it", "take what is marked"),
+
+        row(S::Everywhere, &[key(K::Esc), key(K::Backspace)], A::Back, "back", "go back to where you came from"),
+        row(S::Everywhere, &[char('1')], A::Tab(0), "", "Overview"),
+        row(S::Everywhere, &[char('2')], A::Tab(1), "", "Findings"),
+        row(S::Everywhere, &[char('3')], A::Tab(2), "", "Connections"),
+        row(S::Everywhere, &[char('4')], A::Tab(3), "", "Sockets"),
+        row(S::Everywhere, &[char('/')], A::Search, "search", "search on this screen"),
+        row(S::Everywhere, &[char('n')], A::SearchNext, "", "next place found"),
+        row(S::Everywhere, &[char('N')], A::SearchPrevious, "", "place found before"),
+        row(S::Everywhere, &[char('!')], A::Worst, "", "read the worst finding"),
+        row(S::Everywhere, &[char('?'), key(K::F(1))], A::Help, "help", "this help"),
+        row(S::Everywhere, &[char(' ')], A::Freeze, "", "freeze what is shown, or follow again"),
+        row(S::Everywhere, &[char('q'), control('c')], A::Quit, "quit", "quit"),
+        row(S::Everywhere, &[key(K::Up), char('k')], A::Up, "", "a row up"),
+        row(S::Everywhere, &[key(K::Down), char('j')], A::Down, "", "a row down"),
+        row(S::Everywhere, &[key(K::Left), char('h')], A::Left, "", "left, or the part before"),
+        row(S::Everywhere, &[key(K::Right), char('l')], A::Right, "", "right, or the part after"),
+        row(S::Everywhere, &[key(K::PageUp), control('b'), control('u')], A::PageUp, "", "a screenful up"),
+        row(S::Everywhere, &[key(K::PageDown), control('f'), control('d')], A::PageDown, "", "a screenful down"),
+        row(S::Everywhere, &[key(K::Home), char('g')], A::First, "", "to the top"),
+        row(S::Everywhere, &[key(K::End), char('G')], A::Last, "", "to the bottom"),
+        row(S::Everywhere, &[char('t')], A::Light, "", "turn between colours for dark and for light backgrounds"),
+        row(S::Everywhere, &[control('l')], A::Redraw, "", "draw everything anew"),
+        row(S::Everywhere, &[control('z')], A::Suspend, "", "stop as a job; `fg` comes back"),
+    ]
+};
+
+/// The rows that hold in a scope, its own first.
+pub fn rows(scope: Scope) -> impl Iterator<Item = &'static Binding> {
+    let own = TABLE.iter().filter(move |it| it.scope == scope);
+    let common = TABLE.iter().filter(|it| it.scope == Scope::Everywhere);
+    let common = common.filter(move |_| scope != Scope::Everywhere);
+    own.chain(common)
+}
+
+/// What a key does in a scope.
+#[must_use]
+pub fn action(scope: Scope, key: Key) -> Option<Action> {
+    let mut rows = rows(scope);
+    rows.find(|row| row.keys.contains(&key))
+        .map(|row| row.action)
+}
+
+/// The key that the footer shows for an action.
+#[must_use]
+pub fn name(scope: Scope, action: Action) -> Option<String> {
+    let mut rows = rows(scope);
+    let row = rows.find(|row| row.action == action)?;
+    row.keys.first().map(|key| key.name())
+}
+
+/// The names of a row's keys: `up k`.
+#[must_use]
+pub fn names(row: &Binding) -> String {
+    let names: Vec<_> = row.keys.iter().map(|key| key.name()).collect();
+    names.join(" ")
+}
+
+/// The table as Markdown, for the README.
+#[must_use]
+pub fn to_markdown() -> String {
+    let mut page = String::from("| where | key | what it does |\n|---|---|---|\n");
+    for scope in Scope::ALL {
+        let rows = TABLE.iter().filter(|row| row.scope == scope);
+        for (nth, row) in rows.enumerate() {
+            let place = if nth == 0 { scope.name() } else { "" };
+            let keys: Vec<_> = row
+                .keys
+                .iter()
+                .map(|it| format!("`{}`", it.name()))
+                .collect();
+            let keys = keys.join(" ");
+            let _ = writeln!(page, "| {place} | {keys} | {} |", row.help);
+        }
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things_in_one_scope() {
+        for scope in Scope::ALL {
+            let mut seen = Vec::new();
+            for row in TABLE.iter().filter(|row| row.scope == scope) {
+                for key in row.keys {
+                    assert!(!seen.contains(key), "{scope:?}: {}", key.name());
+                    seen.push(*key);
+                }
+                assert!(!row.keys.is_empty() && !row.help.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_scope_may_give_a_key_another_meaning() {
+        assert_eq!(action(Scope::Story, key(KeyCode::Tab)), Some(Action::Next));
+        assert_eq!(action(Scope::Story, char('q')), Some(Action::Quit));
+        assert_eq!(action(Scope::Page, key(KeyCode::Tab)), None);
+        assert_eq!(
+            action(Scope::Findings, key(KeyCode::Right)),
+            Some(Action::Open)
+        );
+        assert_eq!(name(Scope::Story, Action::Back).as_deref(), Some("esc"));
+    }
+
+    #[test]
+    fn terminals_differ_and_keys_do_not() {
+        let shifted = KeyEvent::new(KeyCode::Tab, KeyModifiers::SHIFT);
+        let own = KeyEvent::new(KeyCode::BackTab, KeyModifiers::SHIFT);
+        assert_eq!(Key::of(shifted), Key::of(own));
+        let alt = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT);
+        assert_eq!(Key::of(alt), None);
+    }
+}

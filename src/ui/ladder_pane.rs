@@ -1,0 +1,692 @@
+//! The ladder: both lifelines, an arrow for each segment, the states of RFC 9293 beside it where they change.
+//!
+//! ```text
+//!    0.000  SYN-SENT     │── SYN ─────────────────────▶│
+//!    0.010               │◀──────────────── SYN, ACK ──│  SYN-RECEIVED
+//!            ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄ 5.0 s ┄┄┄┄┄┄┄┄┄┄┄┄┄┄
+//! ✖  5.012               │◀───────────────────── RST ──│  CLOSED
+//! ```
+
+use std::time::Duration;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::paper::{Line, Place, holds, scroll_bar, width};
+use super::{Action, Cx, Look, Seek, Tone};
+use crate::connection::{Connection, Standing, State, Who};
+use crate::decode::Flags;
+use crate::escape::shortened;
+use crate::http::{Exchange, Message};
+use crate::mark::FrameNumber;
+use crate::prose::clock::span;
+use crate::prose::figures::{bytes, count, number};
+use crate::rules::{Finding, Severity};
+use crate::transcript::{Account, Kind, Remark, Rung, Rungs, Step, Tls};
+
+/// Columns of a state's name, the longest being `SYN-RECEIVED`.
+const STATE: u16 = 12;
+/// Columns of the time at the left.
+const TIME: u16 = 9;
+/// Columns of a frame number, where there is room for it.
+const FRAME: u16 = 8;
+/// From this width on there is.
+const WIDE: u16 = 92;
+/// Characters of a request's target that are shown.
+const TARGET: usize = 60;
+/// Lines of a ladder that is copied, and their width.
+const MOST_ROWS: usize = 2000;
+const TEXT_WIDTH: u16 = 100;
+/// Rows under the ladder for what is known of the selected segment.
+const DETAIL: u16 = 2;
+
+/// Where one is on the ladder.
+#[derive(Default)]
+pub(super) struct LadderPane {
+    rungs: Rungs,
+    place: Place,
+    whole: bool,
+    made: bool,
+}
+
+/// A frame that findings rest on, and what it shows.
+pub(super) type Proof<'a> = (FrameNumber, Severity, &'a str);
+
+/// What findings say about frames.
+pub(super) fn proofs<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Proof<'a>> {
+    let each = findings.flat_map(|finding| {
+        let evidence = finding.evidence.iter();
+        evidence.map(|it| (it.mark.frame, finding.severity, it.note.as_str()))
+    });
+    each.collect()
+}
+
+impl LadderPane {
+    /// Other segments: the lines anew, the same place.
+    pub(super) fn take(&mut self, account: &Account) {
+        let first = !self.made;
+        self.rungs = Rungs::new(&account.transcript, &account.connection, self.whole);
+        self.place.lay(self.rungs.lines.len(), 1);
+        self.made = true;
+        if first && let Some(close) = self.rungs.close {
+            // What everybody comes for.
+            self.place.select(close);
+        }
+    }
+
+    pub(super) fn lay(&mut self, area: Rect) {
+        let height = area.height.saturating_sub(1 + DETAIL);
+        self.place.lay(self.rungs.lines.len(), usize::from(height));
+    }
+
+    pub(super) fn act(&mut self, action: Action, account: &Account) -> bool {
+        match action {
+            Action::Connections => {
+                self.place.select(self.rungs.close.unwrap_or(0));
+                true
+            }
+            Action::Open => {
+                // The first segment of a run, or the step itself.
+                let step = self.step();
+                self.whole = !self.whole;
+                self.take(account);
+                let line = step.and_then(|step| self.rungs.line_of(step));
+                self.place.select(line.unwrap_or(0));
+                true
+            }
+            action => self.place.act(action),
+        }
+    }
+
+    /// The step that is selected, of a run its first.
+    fn step(&self) -> Option<usize> {
+        match self.rungs.lines.get(self.place.selected)? {
+            Rung::Step(nth) => Some(*nth),
+            Rung::Run { first, .. } => Some(*first),
+            Rung::Pause(_) | Rung::LeftOut(_) => None,
+        }
+    }
+
+    /// Goes to the line of a frame.
+    pub(super) fn show(&mut self, frame: FrameNumber, account: &Account) {
+        let step = account.transcript.step_of(frame);
+        let line = step.and_then(|step| self.rungs.line_of(step));
+        if let Some(line) = line {
+            self.place.select(line);
+        }
+    }
+
+    pub(super) fn click(&mut self, row: u16) -> bool {
+        let at = (self.place.top + usize::from(row)).checked_sub(1);
+        at.is_some_and(|at| self.place.select(at))
+    }
+
+    pub(super) fn seek(&mut self, needle: &str, seek: Seek, account: &Account) -> bool {
+        let lines = &self.rungs.lines;
+        let found = super::paper::find(lines.len(), self.place.selected, seek, |nth| {
+            match lines[nth] {
+                Rung::Step(step) => account
+                    .transcript
+                    .steps
+                    .get(step)
+                    .is_some_and(|step| holds(&said(step, account), needle)),
+                _ => false,
+            }
+        });
+        found.is_some_and(|row| self.place.select(row))
+    }
+
+    /// The whole ladder as text.
+    pub(super) fn to_text(&self, account: &Account, look: &Look) -> String {
+        let rows = u16::try_from(self.rungs.lines.len().min(MOST_ROWS)).unwrap_or(u16::MAX);
+        let area = Rect::new(0, 0, TEXT_WIDTH, rows + 1 + DETAIL);
+        let mut whole = Self {
+            rungs: self.rungs.clone(),
+            ..Self::default()
+        };
+        whole.place.lay(self.rungs.lines.len(), usize::from(rows));
+        let mut buffer = Buffer::empty(area);
+        whole.draw_rows(&[], look, account, area, &mut buffer);
+        let lines = (0..=rows).map(|y| {
+            let cells = (0..area.width).filter_map(|x| Some(buffer.cell((x, y))?.symbol()));
+            cells.collect::<String>().trim_end().to_owned()
+        });
+        let mut text = lines.collect::<Vec<_>>().join("\n");
+        text.push('\n');
+        text
+    }
+
+    pub(super) fn draw(
+        &self,
+        cx: &Cx<'_>,
+        account: &Account,
+        proofs: &[Proof<'_>],
+        area: Rect,
+        buffer: &mut Buffer,
+    ) {
+        let look = cx.look;
+        let rows = self.draw_rows(proofs, look, account, area, buffer);
+        let selected = self.place.selected.checked_sub(self.place.top);
+        if let Some(y) = selected.and_then(|it| u16::try_from(it).ok())
+            && y < rows.height
+            && !self.rungs.lines.is_empty()
+        {
+            let row = Rect {
+                y: rows.y + y,
+                height: 1,
+                ..rows
+            };
+            let inner = Rect {
+                width: row.width.saturating_sub(1),
+                ..row
+            };
+            buffer.set_style(inner, look.theme.style(Tone::Selected));
+            buffer.set_stringn(
+                row.x,
+                row.y,
+                look.glyphs.cursor,
+                1,
+                look.theme.style(Tone::Key),
+            );
+        }
+        scroll_bar(self.rungs.lines.len(), self.place.top, look, rows, buffer);
+        let detail = Rect {
+            y: rows.bottom(),
+            height: area.bottom() - rows.bottom(),
+            ..area
+        };
+        self.draw_detail(account, proofs, look, detail, buffer);
+    }
+
+    /// Draws the lines that are in sight, and gives the part of the area where they are.
+    fn draw_rows(
+        &self,
+        proofs: &[Proof<'_>],
+        look: &Look,
+        account: &Account,
+        area: Rect,
+        buffer: &mut Buffer,
+    ) -> Rect {
+        let columns = Columns::of(area);
+        columns.draw_head(account, look, area, buffer);
+        let rows = Rect {
+            y: area.y + 1.min(area.height),
+            height: area.height.saturating_sub(1 + DETAIL),
+            ..area
+        };
+        let start = account.connection.first.time;
+        // Of what is over in a moment, milliseconds tell nothing.
+        let places = if account.connection.lasted() < Duration::from_secs(10) {
+            6
+        } else {
+            3
+        };
+        for (y, nth) in (rows.top()..rows.bottom()).zip(self.place.top..) {
+            let Some(rung) = self.rungs.lines.get(nth) else {
+                break;
+            };
+            let row = Rect {
+                y,
+                height: 1,
+                ..rows
+            };
+            match rung {
+                Rung::Step(step) => {
+                    let Some(one) = account.transcript.steps.get(*step) else {
+                        continue;
+                    };
+                    let before = step
+                        .checked_sub(1)
+                        .and_then(|it| account.transcript.steps.get(it));
+                    let mark = proofs
+                        .iter()
+                        .filter(|it| it.0 == one.frame)
+                        .map(|it| it.1)
+                        .max();
+                    let time = format!("{:.places$}", one.time.since(start).as_secs_f64());
+                    let drawing = Drawing {
+                        step: one,
+                        before,
+                        mark,
+                        is_close: self.rungs.close == Some(nth),
+                        time,
+                    };
+                    columns.draw_step(&drawing, account, look, row, buffer);
+                }
+                Rung::Run {
+                    first,
+                    last,
+                    bytes: [client, server],
+                    again,
+                } => {
+                    let all = (last - first + 1) as u64;
+                    let mut text = count(all, "segment", "segments");
+                    for (amount, side) in [(client, "the client"), (server, "the server")] {
+                        if *amount > 0 {
+                            text += &format!(", {} from {side}", bytes(*amount));
+                        }
+                    }
+                    if *again > 0 {
+                        text += &format!(", {} of them again", number(*again as u64));
+                    }
+                    columns.draw_between(&text, ":", look, row, buffer);
+                }
+                Rung::Pause(pause) => {
+                    let text = format!("{} of silence", pause_text(*pause));
+                    columns.draw_between(&text, look.glyphs.ceiling, look, row, buffer);
+                }
+                Rung::LeftOut(many) => {
+                    let text = format!("{} not kept", count(*many, "segment", "segments"));
+                    columns.draw_between(&text, look.glyphs.more, look, row, buffer);
+                }
+            }
+        }
+        rows
+    }
+
+    /// Numbers of the selected segment, and what findings see in it.
+    fn draw_detail(
+        &self,
+        account: &Account,
+        proofs: &[Proof<'_>],
+        look: &Look,
+        area: Rect,
+        buffer: &mut Buffer,
+    ) {
+        if area.is_empty() {
+            return;
+        }
+        let row = |nth: u16| Rect {
+            x: area.x + 1,
+            y: area.y + nth,
+            width: area.width.saturating_sub(2),
+            height: 1,
+        };
+        let Some(step) = self.step().and_then(|it| account.transcript.steps.get(it)) else {
+            return;
+        };
+        let from = if step.from == Who::Client {
+            Tone::Client
+        } else {
+            Tone::Server
+        };
+        let mut line = Line::default()
+            .faint("frame ")
+            .strong(number(step.frame.0))
+            .plain("  ");
+        line = line
+            .with(from, flags(step.flags))
+            .faint(format!("  seq {}", step.seq));
+        if let Some(ack) = step.ack {
+            line = line.faint(format!(" ack {ack}"));
+        }
+        line = line.faint(format!(" len {} win {}", step.length, step.window));
+        if let Some(close) = close_of(&account.connection, step) {
+            line = line.plain("  ").strong(close);
+        }
+        line.draw(look, row(0), buffer);
+        let mut shown = proofs.iter().filter(|it| it.0 == step.frame);
+        let line = match shown.next() {
+            Some((_, severity, note)) => Line::of(
+                (*severity).into(),
+                format!("{} {note}", look.glyphs.mark(*severity)),
+            ),
+            None => match step.kind {
+                Kind::Again => {
+                    Line::default().faint("sent before: the sender did not see it acknowledged")
+                }
+                Kind::Ahead(hole) => Line::default().faint(format!(
+                    "{} before it are missing here: lost, late, or not captured",
+                    bytes(hole)
+                )),
+                Kind::Fill => Line::default().faint("fills a hole"),
+                Kind::Probe => {
+                    Line::default().faint("keep-alive probe: is the other side still there?")
+                }
+                Kind::Bare | Kind::New => Line::default(),
+            },
+        };
+        if area.height > 1 {
+            line.draw(look, row(1), buffer);
+        }
+    }
+}
+
+/// Whether a step is the one that ended the connection, in words.
+fn close_of(connection: &Connection, step: &Step) -> Option<&'static str> {
+    let teardown = &connection.teardown;
+    let closes = step.flags.has(Flags::FIN) || step.flags.has(Flags::RST);
+    (teardown.frame == step.frame && closes).then_some("the end begins here")
+}
+
+/// `5.0 s`, `2 min 3 s`.
+fn pause_text(pause: Duration) -> String {
+    match pause.as_secs() {
+        0..120 => format!("{:.1} s", pause.as_secs_f64()),
+        _ => span(pause),
+    }
+}
+
+/// `SYN, ACK`.
+pub(super) fn flags(flags: Flags) -> String {
+    let names = [
+        (Flags::SYN, "SYN"),
+        (Flags::FIN, "FIN"),
+        (Flags::RST, "RST"),
+        (Flags::PSH, "PSH"),
+        (Flags::ACK, "ACK"),
+        (Flags::URG, "URG"),
+        (Flags::ECE, "ECE"),
+        (Flags::CWR, "CWR"),
+    ];
+    let set: Vec<_> = names
+        .iter()
+        .filter(|(flag, _)| flags.has(*flag))
+        .map(|(_, name)| *name)
+        .collect();
+    match set.is_empty() {
+        true => "no flags".to_owned(),
+        false => set.join(" "),
+    }
+}
+
+/// What a segment says, in words: control bits, then HTTP or TLS, else how much.
+pub(super) fn said(step: &Step, account: &Account) -> String {
+    let has = |flag| step.flags.has(flag);
+    let mut words = Vec::new();
+    match step.kind {
+        Kind::Again => words.push("again:".to_owned()),
+        Kind::Probe => words.push("keep-alive probe".to_owned()),
+        _ => {}
+    }
+    for (flag, name) in [
+        (Flags::SYN, "SYN"),
+        (Flags::FIN, "FIN"),
+        (Flags::RST, "RST"),
+    ] {
+        if has(flag) {
+            words.push(name.to_owned());
+        }
+    }
+    if has(Flags::SYN) && has(Flags::ACK) {
+        words.push("ACK".to_owned());
+    }
+    let remarks: Vec<String> = account
+        .transcript
+        .remarks(step)
+        .filter_map(|remark| remarked(remark, &account.connection))
+        .collect();
+    let bare = words.is_empty();
+    if !remarks.is_empty() {
+        words.push(remarks.join(", "));
+    } else if let Some(tls) = step.tls {
+        words.push(format!("{}, {}", tls_words(tls), bytes(step.length.into())));
+    } else if step.length > 0 && step.kind != Kind::Probe {
+        words.push(bytes(step.length.into()));
+    }
+    if words.is_empty() || bare && step.length == 0 && step.kind == Kind::Bare {
+        words.push("ACK".to_owned());
+    }
+    if step.window == 0 && !has(Flags::RST) {
+        words.push("(window full)".to_owned());
+    }
+    let missing = step.missing[0].saturating_add(step.missing[1]);
+    if missing > 0 {
+        words.push(format!("({} never captured)", bytes(missing)));
+    } else if let Kind::Ahead(hole) = step.kind {
+        words.push(format!("(after a hole of {})", bytes(hole)));
+    }
+    if step.captured < step.length {
+        words.push(format!("({} captured)", bytes(step.captured.into())));
+    }
+    words.join(" ")
+}
+
+fn remarked(remark: Remark, connection: &Connection) -> Option<String> {
+    let of = |nth: usize| connection.exchanges.get(nth);
+    Some(match remark {
+        Remark::Request(nth) => request(of(nth)?),
+        Remark::RequestEnds(nth) => format!(
+            "{} of the request",
+            how_far(&of(nth)?.request.as_ref()?.message)
+        ),
+        Remark::Interim(_, status) => status.to_string(),
+        Remark::Response(nth) => {
+            let response = of(nth)?.response.as_ref()?;
+            let status = match response.status {
+                0 => "a response".to_owned(),
+                status => status.to_string(),
+            };
+            match response.message.last.frame == response.message.first.frame {
+                true => format!("{status}, {}", how_far(&response.message)),
+                false => status,
+            }
+        }
+        Remark::ResponseEnds(nth) => {
+            let message = &of(nth)?.response.as_ref()?.message;
+            format!("{} of the response", how_far(message))
+        }
+    })
+}
+
+/// `GET /path`.
+pub(super) fn request(exchange: &Exchange) -> String {
+    let method = exchange.method().unwrap_or(b"?");
+    let target = exchange.request.as_ref().and_then(|it| it.target.as_ref());
+    let target = target.map_or(&b"?"[..], |it| it.as_bytes());
+    format!("{} {}", shortened(method, 16), shortened(target, TARGET))
+}
+
+/// How much of a message there is: `the end`, `300 B of 1.0 kB`.
+pub(super) fn how_far(message: &Message) -> String {
+    let got = message.received();
+    match (message.is_complete(), message.expected()) {
+        (true, _) => format!("all {}", bytes(got)),
+        (false, Some(expected)) if expected > 0 => format!("{} of {}", bytes(got), bytes(expected)),
+        (false, _) => format!("{} so far", bytes(got)),
+    }
+}
+
+/// RFC 8446 §5.1 and §4.
+fn tls_words(Tls(kind, message): Tls) -> &'static str {
+    match (kind, message) {
+        (0x14, _) => "TLS change cipher spec",
+        (0x15, _) => "TLS alert",
+        (0x16, 1) => "TLS ClientHello",
+        (0x16, 2) => "TLS ServerHello",
+        (0x16, 11) => "TLS certificate",
+        (0x16, _) => "TLS handshake",
+        _ => "TLS data",
+    }
+}
+
+/// Where everything stands in a row.
+struct Columns {
+    time: u16,
+    frame: Option<u16>,
+    states: [u16; 2],
+    lines: [u16; 2],
+}
+
+struct Drawing<'a> {
+    step: &'a Step,
+    before: Option<&'a Step>,
+    mark: Option<Severity>,
+    is_close: bool,
+    time: String,
+}
+
+impl Columns {
+    fn of(area: Rect) -> Self {
+        // Cursor, mark, then the time.
+        let time = area.x + 2;
+        let frame = (area.width >= WIDE).then_some(time + TIME + 1);
+        let narrow = area.width < 60;
+        let state = if narrow { 0 } else { STATE };
+        let first = frame.map_or(time + TIME, |frame| frame + FRAME) + 1;
+        let left = first + state + u16::from(!narrow);
+        let right = area.right().saturating_sub(state + 4).max(left + 4);
+        Self {
+            time,
+            frame,
+            states: [first, right + 2],
+            lines: [left, right],
+        }
+    }
+
+    fn draw_head(&self, account: &Account, look: &Look, area: Rect, buffer: &mut Buffer) {
+        let connection = &account.connection;
+        let client = Line::of(Tone::Client, format!("client {}", connection.client));
+        let server = Line::of(Tone::Server, format!("server {}", connection.server));
+        let from = self.states[0].min(area.right());
+        let room = Rect {
+            x: from,
+            width: area.right().saturating_sub(from + 1),
+            height: 1.min(area.height),
+            ..area
+        };
+        client.draw(look, room, buffer);
+        server.draw_right(look, room, buffer);
+    }
+
+    fn draw_step(
+        &self,
+        drawing: &Drawing<'_>,
+        account: &Account,
+        look: &Look,
+        row: Rect,
+        buffer: &mut Buffer,
+    ) {
+        let (step, y) = (drawing.step, row.y);
+        let right = row.right().saturating_sub(1);
+        let style = |tone| look.theme.style(tone);
+        let mut put = |x: u16, room: u16, text: &str, tone: Tone| {
+            if x < right {
+                buffer.set_stringn(x, y, text, usize::from(room.min(right - x)), style(tone));
+            }
+        };
+        if let Some(severity) = drawing.mark {
+            put(row.x + 1, 1, look.glyphs.mark(severity), severity.into());
+        }
+        put(
+            self.time,
+            TIME,
+            &format!("{:>w$}", drawing.time, w = usize::from(TIME)),
+            Tone::Faint,
+        );
+        if let Some(frame) = self.frame {
+            put(
+                frame,
+                FRAME,
+                &format!("{:>w$}", step.frame.0, w = usize::from(FRAME) - 1),
+                Tone::Faint,
+            );
+        }
+        for who in Who::BOTH {
+            let at = who as usize;
+            let standing = step.standings[at];
+            let before = drawing
+                .before
+                .map_or(Standing::Unseen, |it| it.standings[at]);
+            let live = !matches!(standing, Standing::In(State::Closed) | Standing::Unseen);
+            let sign = if live {
+                look.glyphs.line
+            } else {
+                look.glyphs.dot
+            };
+            let tone = if who == Who::Client {
+                Tone::Client
+            } else {
+                Tone::Server
+            };
+            put(self.lines[at], 1, sign, tone);
+            if standing != before && self.lines[0] > self.states[0] {
+                put(self.states[at], STATE, &standing.to_string(), tone);
+            }
+        }
+        let from = self.lines[0] + 1;
+        let room = self.lines[1].saturating_sub(from);
+        let said = said(step, account);
+        let ends = step.flags.has(Flags::RST) || step.flags.has(Flags::FIN);
+        let tone = match (
+            drawing.is_close && ends,
+            step.flags.has(Flags::RST),
+            step.kind,
+        ) {
+            (true, true, _) => Tone::Error,
+            (true, false, _) => Tone::Strong,
+            (_, _, Kind::Again | Kind::Ahead(_) | Kind::Probe) => Tone::Warning,
+            (_, _, Kind::Bare) if !ends => Tone::Faint,
+            _ => Tone::Plain,
+        };
+        self.draw_arrow(step, &said, tone, from, room, look, row, buffer);
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a place, a text, and what to draw with"
+    )]
+    fn draw_arrow(
+        &self,
+        step: &Step,
+        said: &str,
+        tone: Tone,
+        from: u16,
+        room: u16,
+        look: &Look,
+        row: Rect,
+        buffer: &mut Buffer,
+    ) {
+        let [head_left, shaft, head_right] = look.glyphs.arrow;
+        let again = step.kind == Kind::Again;
+        let shaft = if again { look.glyphs.ceiling } else { shaft };
+        let faint = look.theme.style(Tone::Faint);
+        let body = usize::from(room.saturating_sub(1));
+        if body < 4 {
+            return;
+        }
+        let right = step.from == Who::Client;
+        let (line_from, head) = if right {
+            (from, from + room - 1)
+        } else {
+            (from + 1, from)
+        };
+        buffer.set_stringn(line_from, row.y, shaft.repeat(body), body, faint);
+        let sign = if right { head_right } else { head_left };
+        buffer.set_stringn(head, row.y, sign, 1, look.theme.style(tone));
+        let line = Line::of(tone, format!(" {} ", said.trim()));
+        let wide = line.width().min(body - 3);
+        let x = match right {
+            true => from + 2,
+            false => from + room - 2 - u16::try_from(wide).unwrap_or(0),
+        };
+        let place = Rect {
+            x,
+            y: row.y,
+            width: u16::try_from(wide).unwrap_or(0),
+            height: 1,
+        };
+        line.draw(look, place, buffer);
+    }
+
+    /// A line between the lifelines that is no segment.
+    fn draw_between(&self, text: &str, fill: &str, look: &Look, row: Rect, buffer: &mut Buffer) {
+        for (at, tone) in self.lines.iter().zip([Tone::Client, Tone::Server]) {
+            if *at < row.right() {
+                buffer.set_stringn(*at, row.y, look.glyphs.line, 1, look.theme.style(tone));
+            }
+        }
+        let from = self.lines[0] + 2;
+        let room = usize::from(self.lines[1].saturating_sub(from + 1));
+        let text = format!(" {text} ");
+        let side = room.saturating_sub(width(&text)) / 2;
+        let line = format!("{}{text}{}", fill.repeat(side), fill.repeat(side));
+        let place = Rect {
+            x: from,
+            y: row.y,
+            width: u16::try_from(room).unwrap_or(0),
+            height: 1,
+        };
+        Line::default().faint(line).draw(look, place, buffer);
+    }
+}

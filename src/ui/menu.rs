@@ -1,0 +1,139 @@
+//! A small menu over the bottom of a screen: a few things to copy, the usual one first.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::paper::{Line, Place};
+use super::{Action, Look, Outcome, Tone};
+
+/// Something that can be copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Item {
+    /// What it is, for the menu and the message: "Wireshark filter".
+    pub(super) what: String,
+    /// The text itself.
+    pub(super) text: String,
+}
+
+impl Item {
+    pub(super) fn new(what: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            text: text.into(),
+        }
+    }
+}
+
+/// The menu; closed while it has no items.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Menu {
+    items: Vec<Item>,
+    place: Place,
+}
+
+impl Menu {
+    /// Opens it.
+    pub(super) fn open(&mut self, items: Vec<Item>) {
+        self.items = items;
+        self.place = Place::default();
+        self.place.lay(self.items.len(), self.items.len());
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        !self.items.is_empty()
+    }
+
+    /// What a key does while it is open; `None` while it is not.
+    pub(super) fn act(&mut self, action: Action) -> Option<Outcome> {
+        if !self.is_open() || self.place.act(action) {
+            return self.is_open().then_some(Outcome::Done);
+        }
+        Some(match action {
+            // The same key twice takes the first.
+            Action::Open | Action::Copy => self.take(),
+            Action::Back => {
+                self.items.clear();
+                Outcome::Done
+            }
+            Action::Quit | Action::Suspend | Action::Redraw | Action::Light => return None,
+            _ => Outcome::Done,
+        })
+    }
+
+    fn take(&mut self) -> Outcome {
+        let mut items = std::mem::take(&mut self.items);
+        if self.place.selected >= items.len() {
+            return Outcome::Done;
+        }
+        let item = items.swap_remove(self.place.selected);
+        Outcome::Copy {
+            what: item.what,
+            text: item.text,
+        }
+    }
+
+    /// A click in the screen's body, of so many rows.
+    pub(super) fn click(&mut self, row: u16, rows: u16) -> Option<Outcome> {
+        if !self.is_open() {
+            return None;
+        }
+        let top = rows.saturating_sub(self.height(rows));
+        let at = usize::from(row).checked_sub(usize::from(top) + 1);
+        match at {
+            Some(at) if self.place.select(at) => Some(self.take()),
+            _ => {
+                self.items.clear();
+                Some(Outcome::Done)
+            }
+        }
+    }
+
+    fn height(&self, rows: u16) -> u16 {
+        u16::try_from(self.items.len() + 1)
+            .unwrap_or(rows)
+            .min(rows)
+    }
+
+    pub(super) fn draw(&self, look: &Look, area: Rect, buffer: &mut Buffer) {
+        if !self.is_open() {
+            return;
+        }
+        let height = self.height(area.height);
+        let area = Rect {
+            y: area.bottom() - height,
+            height,
+            ..area
+        };
+        ratatui::widgets::Widget::render(ratatui::widgets::Clear, area, buffer);
+        let rule = look.glyphs.rule.repeat(usize::from(area.width));
+        let faint = look.theme.style(Tone::Faint);
+        buffer.set_stringn(area.x, area.y, rule, usize::from(area.width), faint);
+        let title = Line::of(Tone::Heading, " Copy ");
+        title.draw(
+            look,
+            Rect {
+                x: area.x + 2.min(area.width),
+                width: area.width.saturating_sub(4),
+                ..area
+            },
+            buffer,
+        );
+        for (nth, (item, y)) in self.items.iter().zip(area.y + 1..area.bottom()).enumerate() {
+            let row = Rect {
+                y,
+                height: 1,
+                ..area
+            };
+            let selected = nth == self.place.selected;
+            let sign = if selected { look.glyphs.cursor } else { " " };
+            let first = item.text.lines().next().unwrap_or_default().trim_start();
+            let line = Line::of(Tone::Key, sign)
+                .plain(format!(" {:<22} ", item.what))
+                .faint(first);
+            line.draw(look, row, buffer);
+            if selected {
+                buffer.set_style(row, look.theme.style(Tone::Selected));
+            }
+        }
+    }
+}

@@ -1,0 +1,589 @@
+//! The first screen: the worst finding with its remedy, how all connections ended, what happened when, and what the
+//! capture is.
+//!
+//! From top to bottom in the order of what somebody with a fault wants to know. Where rows are few the findings keep
+//! theirs, and the charts get low.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::chart::{self, Part};
+use super::digest::{Group, Kind};
+use super::findings::{headline, hosts};
+use super::keys::{Action, Scope};
+use super::paper::{LEGIBLE, Line, Paragraph, Place, Row, find, holds};
+use super::story::StoryScreen;
+use super::{Cx, Outcome, Screen, Seek, Tone};
+use crate::decode::Skip;
+use crate::escape::escape;
+use crate::ledger::Stage;
+use crate::prose::clock::span;
+use crate::prose::figures::{count, number};
+use crate::rules::Severity;
+
+/// Columns before a chart.
+const LABEL: u16 = 11;
+/// Columns behind a chart.
+const FIGURES: u16 = 18;
+/// Rows of the message and of the remedy under the selected finding, on a plain terminal and on a tall one.
+const TOLD: (usize, usize) = (3, 6);
+const REMEDY: (usize, usize) = (2, 4);
+/// Rows from which on a terminal is tall.
+const TALL: u16 = 32;
+/// Fewer events than this are shown each where it was.
+const FEW: usize = 16;
+/// Columns that share a value at most.
+const WIDEST: usize = 8;
+/// The highest chart that still reads as a line of time.
+const HIGHEST: u16 = 3;
+
+/// The first screen.
+#[derive(Default)]
+pub(super) struct OverviewScreen {
+    place: Place,
+    /// Rows for findings, and of each chart.
+    findings: u16,
+    chart: u16,
+    /// The selected finding's text, wrapped.
+    told: Vec<Row>,
+    /// What the capture is.
+    capture: Vec<Row>,
+    legend: Vec<Row>,
+}
+
+/// What colour stands for a kind of ending.
+pub(super) const fn tone(kind: Kind) -> Tone {
+    match kind {
+        Kind::InOrder => Tone::Good,
+        Kind::ClosedEarly | Kind::Silent => Tone::Warning,
+        Kind::Reset | Kind::NeverOpened => Tone::Error,
+        Kind::Open => Tone::Note,
+    }
+}
+
+impl OverviewScreen {
+    fn selected<'a>(&self, cx: &Cx<'a>) -> Option<&'a Group> {
+        cx.digest.groups.get(self.place.selected)
+    }
+}
+
+impl Screen for OverviewScreen {
+    fn name(&self, _cx: &Cx<'_>) -> String {
+        "Overview".to_owned()
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Overview
+    }
+
+    fn lay(&mut self, cx: &Cx<'_>, body: Rect) {
+        let body = inside(body);
+        self.legend = Paragraph::new(0, legend(cx)).rows(body.width);
+        self.capture = capture(cx)
+            .iter()
+            .flat_map(|it| it.rows(body.width))
+            .collect();
+        let groups = cx.digest.groups.len();
+        self.place.selected = self.place.selected.min(groups.saturating_sub(1));
+        self.told = self
+            .selected(cx)
+            .map_or_else(Vec::new, |group| told(group, cx, body));
+        // Verdict, air, findings, air, bar with legend, air, time line, capture.
+        let charts = lanes(cx).len() as u16;
+        let rest = 6 + self.legend.len() as u16 + self.capture.len() as u16;
+        let least = if cx.is_growing() { 3 } else { 1 };
+        let wanted = (groups + self.told.len()).clamp(least, usize::from(body.height).max(least));
+        let wanted = wanted as u16;
+        let room = body.height.saturating_sub(rest + charts);
+        self.findings = wanted.min(room.max(4)).max(1);
+        let left = room.saturating_sub(self.findings);
+        let high = lanes(cx).iter().filter(|lane| !lane.is_flat()).count() as u16;
+        self.chart = (1 + left / high.max(1)).min(HIGHEST);
+        let told = self.told.len();
+        let rows = usize::from(self.findings).saturating_sub(told).max(1);
+        self.place.lay(groups, rows);
+    }
+
+    fn act(&mut self, action: Action, cx: &Cx<'_>) -> Outcome {
+        match action {
+            Action::Open => match cx.digest.groups.len() {
+                0 => Outcome::Go(super::Tab::Connections),
+                _ => Outcome::Open(Box::new(StoryScreen::new(cx.digest, self.place.selected))),
+            },
+            _ if self.place.act(action) => Outcome::Done,
+            _ => Outcome::Ignored,
+        }
+    }
+
+    fn seek(&mut self, needle: &str, seek: Seek, cx: &Cx<'_>) -> bool {
+        let findings = &cx.snapshot().findings;
+        let found = find(cx.digest.groups.len(), self.place.selected, seek, |nth| {
+            let finding = findings.get(cx.digest.groups[nth].first);
+            finding.is_some_and(|it| holds(&it.summary, needle) || holds(it.rule, needle))
+        });
+        found.is_some_and(|nth| self.place.select(nth))
+    }
+
+    fn click(&mut self, _column: u16, row: u16, cx: &Cx<'_>) -> Outcome {
+        // Under the verdict and a row of air; the selected one has its text below it.
+        let Some(row) = usize::from(row).checked_sub(2) else {
+            return Outcome::Ignored;
+        };
+        let selected = self.place.selected - self.place.top;
+        let nth = match row {
+            row if row <= selected => row,
+            row => row.saturating_sub(self.told.len()).max(selected),
+        };
+        if row >= usize::from(self.findings) || self.place.top + nth >= cx.digest.groups.len() {
+            return Outcome::Ignored;
+        }
+        if nth == selected {
+            return self.act(Action::Open, cx);
+        }
+        self.place.select(self.place.top + nth);
+        Outcome::Done
+    }
+
+    fn draw(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+        let mut left = inside(area);
+        let mut take = |height: u16| {
+            let height = height.min(left.height);
+            let part = Rect { height, ..left };
+            left.y += height;
+            left.height -= height;
+            part
+        };
+        verdict(cx).draw(cx.look, take(1), buffer);
+        take(1);
+        self.draw_findings(cx, take(self.findings), buffer);
+        take(1);
+        draw_bar(cx, take(1), buffer);
+        draw_rows(&self.legend, cx, take(self.legend.len() as u16), buffer);
+        take(1);
+        let lanes = lanes(cx);
+        if !lanes.is_empty() {
+            draw_scale(cx, take(1), buffer);
+        }
+        for lane in &lanes {
+            let height = if lane.is_flat() { 1 } else { self.chart };
+            lane.draw(cx, take(height), buffer);
+        }
+        if left.height > self.capture.len() as u16 {
+            left.y += 1;
+            left.height -= 1;
+        }
+        draw_rows(&self.capture, cx, left, buffer);
+    }
+}
+
+impl OverviewScreen {
+    fn draw_findings(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+        let groups = &cx.digest.groups;
+        if groups.is_empty() {
+            nothing(cx).draw(cx.look, area, buffer);
+            draw_progress(cx, area, buffer);
+            return;
+        }
+        let mut y = area.y;
+        let rows = groups.iter().enumerate().skip(self.place.top);
+        for (nth, group) in rows {
+            if y >= area.bottom() {
+                break;
+            }
+            let room = Rect {
+                y,
+                height: 1,
+                ..area
+            };
+            let selected = nth == self.place.selected;
+            headline(group, cx, room, selected, buffer);
+            y += 1;
+            if selected {
+                let height = (self.told.len() as u16).min(area.bottom() - y);
+                draw_rows(&self.told, cx, Rect { y, height, ..area }, buffer);
+                y += height;
+            }
+        }
+    }
+}
+
+/// What is said under the selected finding: what happened, and the first thing to change.
+fn told(group: &Group, cx: &Cx<'_>, body: Rect) -> Vec<Row> {
+    let columns = body.width.min(LEGIBLE);
+    let (most, remedy) = if body.height >= TALL {
+        (TOLD.1, REMEDY.1)
+    } else {
+        (TOLD.0, REMEDY.0)
+    };
+    let Some(finding) = cx.snapshot().findings.get(group.first) else {
+        return Vec::new();
+    };
+    let glyphs = &cx.look.glyphs;
+    let message = format!(
+        "{}{}",
+        super::story::hedge(finding.certainty),
+        finding.message
+    );
+    let mut rows = Paragraph::new(4, Line::default().faint(hosts(group, cx))).rows(columns);
+    rows.truncate(1);
+    let message = sentences(&message, columns, most);
+    let mut more = Paragraph::new(4, message).rows(columns);
+    shorten(&mut more, most, glyphs.more);
+    rows.extend(more);
+    if let Some(first) = finding.remedies.first() {
+        let line = Line::of(Tone::Good, "Remedy  ").plain(first.clone());
+        let mut change = Paragraph::new(4, line).hanging(12).rows(columns);
+        shorten(&mut change, remedy, glyphs.more);
+        rows.extend(change);
+    }
+    rows
+}
+
+/// As many whole sentences as there are rows for; the first one in any case.
+fn sentences(message: &str, columns: u16, most: usize) -> String {
+    let ends = message.match_indices(". ").map(|(at, _)| at + 1);
+    let ends: Vec<usize> = ends.chain([message.len()]).collect();
+    let fits = |end: &&usize| {
+        let rows = Paragraph::new(4, &message[..**end]).rows(columns);
+        rows.len() <= most
+    };
+    let end = ends.iter().rev().find(fits).or(ends.first());
+    end.map_or_else(String::new, |end| message[..*end].to_owned())
+}
+
+/// Cuts to so many rows, with a sign that there is more.
+fn shorten(rows: &mut Vec<Row>, most: usize, sign: &str) {
+    if rows.len() > most {
+        rows.truncate(most);
+        if let Some(last) = rows.last_mut() {
+            let line = std::mem::take(&mut last.line);
+            last.line = line.faint(sign);
+        }
+    }
+}
+
+fn draw_rows(rows: &[Row], cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+    for (row, y) in rows.iter().zip(area.top()..area.bottom()) {
+        let indent = row.indent.min(area.width);
+        let room = Rect {
+            x: area.x + indent,
+            y,
+            width: area.width - indent,
+            height: 1,
+        };
+        row.line.draw(cx.look, room, buffer);
+    }
+}
+
+/// The whole in a line.
+fn verdict(cx: &Cx<'_>) -> Line {
+    let digest = cx.digest;
+    let all = cx.snapshot().briefs.len() as u64;
+    let mut line = Line::default();
+    for (severity, one, many) in [
+        (Severity::Error, "error", "errors"),
+        (Severity::Warning, "warning", "warnings"),
+        (Severity::Note, "note", "notes"),
+    ] {
+        let found = digest.count(severity);
+        if found > 0 {
+            let mark = cx.look.glyphs.mark(severity);
+            let text = format!("{mark} {}   ", count(found, one, many));
+            line = line.with(severity.into(), text);
+        }
+    }
+    if all == 0 {
+        return line;
+    }
+    line.plain(
+        match (digest.disorderly, digest.kinds[Kind::Open as usize]) {
+            (0, open) if open == all => {
+                format!("{} still open", count(all, "connection", "connections"))
+            }
+            (0, 0) if all == 1 => "the one connection ended in order".to_owned(),
+            (0, 0) => format!("all {} connections ended in order", number(all)),
+            (0, _) => format!("none of {} connections ended out of order", number(all)),
+            (1, _) if all == 1 => "the one connection did not end in order".to_owned(),
+            (some, _) => format!(
+                "{} of {} connections did not end in order",
+                number(some),
+                number(all)
+            ),
+        },
+    )
+}
+
+/// What stands where findings would.
+fn nothing(cx: &Cx<'_>) -> Line {
+    let summary = &cx.snapshot().summary;
+    match &cx.progress.stage {
+        Stage::Failed(why) => Line::of(Tone::Error, escape(why.as_bytes())),
+        Stage::Reading if summary.frames == 0 => Line::of(
+            Tone::Note,
+            format!(
+                "Reading: {} so far.",
+                count(cx.progress.frames, "packet", "packets")
+            ),
+        )
+        .faint(" Findings appear here as soon as they stand."),
+        Stage::Following if summary.segments == 0 => {
+            Line::of(Tone::Note, "Waiting for the first TCP packet.")
+        }
+        _ if summary.frames == 0 => Line::of(Tone::Warning, "There is no packet in this capture."),
+        _ if summary.segments == 0 => Line::of(Tone::Warning, "There is no TCP in this capture."),
+        _ if cx.digest.disorderly == 0 => {
+            let mark = cx.look.glyphs.mark(Severity::Benign);
+            Line::of(Tone::Good, format!("{mark} Nothing is wrong."))
+        }
+        _ => Line::from("No rule has anything to say. ").faint("3 lists the connections."),
+    }
+}
+
+/// How far the reading is, as a bar in the third row, if its end is known.
+fn draw_progress(cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+    let Some(of) = cx.progress.of.filter(|of| *of > 0 && cx.is_growing()) else {
+        return;
+    };
+    let row = Rect {
+        y: area.y + 2,
+        height: 1,
+        ..area
+    };
+    let done = cx.progress.bytes.min(of);
+    let part = |count, tone, fill| Part { count, tone, fill };
+    let parts = [part(done, Tone::Note, 0), part(of - done, Tone::Faint, 5)];
+    chart::bar(&parts, cx.look, row.intersection(area), buffer);
+}
+
+fn draw_bar(cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+    let kinds = Kind::ALL.into_iter().zip(cx.digest.kinds).enumerate();
+    let parts: Vec<Part> = kinds
+        .map(|(fill, (kind, count))| Part {
+            count,
+            tone: tone(kind),
+            fill,
+        })
+        .collect();
+    chart::bar(&parts, cx.look, area, buffer);
+}
+
+fn legend(cx: &Cx<'_>) -> Line {
+    let mut line = Line::default();
+    for ((kind, counted), fill) in Kind::ALL
+        .into_iter()
+        .zip(cx.digest.kinds)
+        .zip(cx.look.glyphs.fills)
+    {
+        if counted > 0 {
+            // A name is not torn apart where the row ends.
+            let name = kind.name().replace(' ', "\u{a0}");
+            line = line.with(tone(kind), format!("{fill}{fill}\u{a0}"));
+            line = line
+                .plain(format!("{}\u{a0}{name}", number(counted)))
+                .plain("   ");
+        }
+    }
+    line
+}
+
+/// One thing over time.
+struct Lane<'a> {
+    name: &'static str,
+    steps: &'a [u64],
+    tone: Tone,
+    /// The top of the chart means this; without one, the most there was.
+    ceiling: Option<u64>,
+}
+
+fn lanes<'a>(cx: &Cx<'a>) -> Vec<Lane<'a>> {
+    let course = &cx.digest.course;
+    let mut lanes = Vec::new();
+    if course.opened.is_empty() || cx.snapshot().briefs.is_empty() {
+        return lanes;
+    }
+    let lane = |name, steps, tone| Lane {
+        name,
+        steps,
+        tone,
+        ceiling: None,
+    };
+    lanes.push(lane("opened", &course.opened, Tone::Note));
+    lanes.push(lane("FIN", &course.closed, Tone::Good));
+    lanes.push(lane("RST", &course.reset, Tone::Error));
+    if !course.time_wait.is_empty() {
+        let row = cx.snapshot().sockets.first();
+        lanes.push(Lane {
+            name: "TIME-WAIT",
+            steps: &course.time_wait,
+            tone: Tone::Warning,
+            ceiling: row.map(crate::hosts::Sockets::range_size),
+        });
+    }
+    lanes
+}
+
+impl Lane<'_> {
+    /// Nothing is to be seen in it.
+    fn is_flat(&self) -> bool {
+        self.steps.iter().all(|it| *it == 0)
+    }
+
+    /// As many values as there are columns. Where little happened, several columns share a value: a row of single
+    /// strokes tells nothing about how fast they come.
+    fn values(&self, columns: usize) -> Vec<u64> {
+        let total: u64 = self.steps.iter().sum();
+        let shared = match (self.ceiling, usize::try_from(total)) {
+            (None, Ok(total)) if total >= FEW => (columns * 4).div_ceil(total).min(WIDEST),
+            _ => 1,
+        };
+        let values = chart::fit(self.steps, columns.div_ceil(shared), self.ceiling.is_some());
+        let spread = values
+            .iter()
+            .flat_map(|it| std::iter::repeat_n(*it, shared));
+        spread.take(columns).collect()
+    }
+
+    fn draw(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+        if area.is_empty() {
+            return;
+        }
+        let chart = plot(area);
+        let values = self.values(usize::from(chart.width));
+        let most = values.iter().copied().max().unwrap_or(0);
+        let bottom = Rect {
+            y: area.bottom() - 1,
+            height: 1,
+            ..area
+        };
+        let label = Rect {
+            width: LABEL.min(area.width),
+            ..bottom
+        };
+        Line::default()
+            .faint(self.name)
+            .draw(cx.look, label, buffer);
+        let ceiling = self.ceiling.unwrap_or(most);
+        if let Some(top) = self.ceiling {
+            let style = cx.look.theme.style(Tone::Faint);
+            let sign = cx.look.glyphs.ceiling.repeat(usize::from(chart.width));
+            buffer.set_stringn(chart.x, chart.y, sign, usize::from(chart.width), style);
+            chart::columns(&values, top, self.tone, cx.look, chart, buffer);
+        } else {
+            chart::columns(&values, ceiling, self.tone, cx.look, chart, buffer);
+        }
+        let figures = match self.ceiling {
+            Some(top) => format!("{} of {}", number(most), number(top)),
+            None => number(self.steps.iter().sum()),
+        };
+        let room = Rect {
+            x: chart.right() + 1,
+            width: area.right().saturating_sub(chart.right() + 1),
+            ..bottom
+        };
+        Line::default()
+            .faint(figures)
+            .draw_right(cx.look, room, buffer);
+    }
+}
+
+/// The part of a lane that is the chart.
+fn plot(area: Rect) -> Rect {
+    Rect {
+        x: area.x + LABEL.min(area.width),
+        width: area.width.saturating_sub(LABEL + FIGURES),
+        ..area
+    }
+}
+
+/// When the charts begin and end.
+fn draw_scale(cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+    let Some((first, last)) = cx.snapshot().summary.span else {
+        return;
+    };
+    let zone = &cx.session.zone;
+    let chart = plot(area);
+    let lasted = last.since(first);
+    let from = zone.time_of_day(first);
+    let left = Line::default().faint(from);
+    let taken = left.draw(cx.look, chart, buffer);
+    let middle = Line::default().faint(span(lasted));
+    let right = Line::default().faint(zone.time_of_day(last));
+    let ends = u16::try_from(right.width()).unwrap_or(0) + taken + 4;
+    let wide = u16::try_from(middle.width()).unwrap_or(0);
+    if chart.width > ends {
+        right.draw_right(cx.look, chart, buffer);
+    }
+    if chart.width > ends + wide {
+        let x = chart.x + (chart.width - wide) / 2;
+        let room = Rect {
+            x,
+            width: wide,
+            ..chart
+        };
+        middle.draw(cx.look, room, buffer);
+    }
+}
+
+/// What was captured, and what is missing from it.
+fn capture(cx: &Cx<'_>) -> Vec<Paragraph> {
+    let summary = &cx.snapshot().summary;
+    let mut told = Vec::new();
+    let label = |label: &str, tone, text: String| {
+        let line = Line::default()
+            .faint(format!("{label:<9}"))
+            .with(tone, text);
+        Paragraph::new(0, line).hanging(9)
+    };
+    if let Some((first, _)) = summary.span {
+        let tcp = match summary.segments {
+            all if all == summary.frames => "all TCP".to_owned(),
+            some => format!("{} TCP", number(some)),
+        };
+        let fragments = summary.skipped[Skip::Malformed as usize];
+        let malformed = match fragments {
+            0 => String::new(),
+            some => format!(", {} malformed", number(some)),
+        };
+        let text = format!(
+            "{}, {}, {tcp}{malformed}",
+            cx.session.zone.full(first),
+            count(summary.frames, "packet", "packets"),
+        );
+        told.push(label("captured", Tone::Plain, text));
+    }
+    let lost: u64 = [summary.lost.kernel, summary.lost.interface]
+        .into_iter()
+        .flatten()
+        .sum();
+    if lost > 0 {
+        let text = format!(
+            "{} never captured: what follows is less certain",
+            count(lost, "packet was", "packets were")
+        );
+        told.push(label("lost", Tone::Warning, text));
+    }
+    for input in &summary.inputs {
+        if let Some(damage) = &input.damage {
+            let text = format!(
+                "{} at byte {}: {}",
+                escape(input.path.as_bytes()),
+                number(damage.offset),
+                escape(damage.reason.as_bytes())
+            );
+            told.push(label("damaged", Tone::Warning, text));
+        }
+    }
+    for limit in &summary.limits {
+        let text = format!("{} {}", number(limit.count), limit.meaning);
+        told.push(label("limit", Tone::Warning, text));
+    }
+    told
+}
+
+fn inside(area: Rect) -> Rect {
+    Rect {
+        x: area.x + 1,
+        width: area.width.saturating_sub(2),
+        ..area
+    }
+}

@@ -1,0 +1,605 @@
+//! Text that is wrapped to the room there is: paragraphs of words with a tone, some of them links, and a place in it.
+//!
+//! Columns are counted as the terminal counts them, wide characters as two.
+
+use std::ops::Range;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Span;
+
+use super::{Action, Look, Seek, Tone};
+use crate::escape::harmless;
+
+/// Columns beyond which the eye does not find the next row any more.
+pub(super) const LEGIBLE: u16 = 110;
+
+/// Pieces of text, each with its tone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Line(pub(super) Vec<(Tone, String)>);
+
+impl Line {
+    pub(super) fn of(tone: Tone, text: impl Into<String>) -> Self {
+        Self::default().with(tone, text)
+    }
+
+    /// Foreign text was escaped where it was taken in; what a terminal would obey is taken out here all the same.
+    pub(super) fn with(mut self, tone: Tone, text: impl Into<String>) -> Self {
+        let text = text.into();
+        if !text.is_empty() {
+            self.0.push((tone, harmless(&text).into_owned()));
+        }
+        self
+    }
+
+    pub(super) fn plain(self, text: impl Into<String>) -> Self {
+        self.with(Tone::Plain, text)
+    }
+
+    pub(super) fn strong(self, text: impl Into<String>) -> Self {
+        self.with(Tone::Strong, text)
+    }
+
+    pub(super) fn faint(self, text: impl Into<String>) -> Self {
+        self.with(Tone::Faint, text)
+    }
+
+    /// Columns.
+    pub(super) fn width(&self) -> usize {
+        self.0.iter().map(|(_, text)| width(text)).sum()
+    }
+
+    /// Draws it from the left of `area` in its first row, cut at the right with a sign that it was. Gives the columns
+    /// that it took.
+    pub(super) fn draw(&self, look: &Look, area: Rect, buffer: &mut Buffer) -> u16 {
+        if area.is_empty() {
+            return 0;
+        }
+        let mut column = area.x;
+        let too_long = self.width() > usize::from(area.width);
+        let end = area.right() - u16::from(too_long);
+        for (tone, text) in &self.0 {
+            let room = usize::from(end - column);
+            let (next, _) = buffer.set_stringn(column, area.y, text, room, look.theme.style(*tone));
+            column = next;
+            if column >= end {
+                break;
+            }
+        }
+        if too_long {
+            buffer.set_stringn(
+                end,
+                area.y,
+                look.glyphs.more,
+                1,
+                look.theme.style(Tone::Faint),
+            );
+            column = end + 1;
+        }
+        column - area.x
+    }
+
+    /// The same, its end at the right of `area`.
+    pub(super) fn draw_right(&self, look: &Look, area: Rect, buffer: &mut Buffer) -> u16 {
+        let wide = u16::try_from(self.width())
+            .unwrap_or(u16::MAX)
+            .min(area.width);
+        let area = Rect {
+            x: area.right() - wide,
+            width: wide,
+            ..area
+        };
+        self.draw(look, area, buffer)
+    }
+}
+
+impl From<&str> for Line {
+    fn from(text: &str) -> Self {
+        Self::default().plain(text)
+    }
+}
+
+impl From<String> for Line {
+    fn from(text: String) -> Self {
+        Self::default().plain(text)
+    }
+}
+
+/// Columns of a text.
+pub(super) fn width(text: &str) -> usize {
+    Span::raw(text).width()
+}
+
+/// A paragraph: its first row begins at `indent`, the others at `hang`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Paragraph {
+    pub(super) indent: u16,
+    pub(super) hang: u16,
+    pub(super) line: Line,
+    /// Stands for something that can be opened: its place among the page's links.
+    pub(super) link: Option<usize>,
+}
+
+impl Paragraph {
+    pub(super) fn new(indent: u16, line: impl Into<Line>) -> Self {
+        Self {
+            indent,
+            hang: indent,
+            line: line.into(),
+            link: None,
+        }
+    }
+
+    pub(super) fn hanging(mut self, hang: u16) -> Self {
+        self.hang = hang;
+        self
+    }
+
+    pub(super) fn link(mut self, link: usize) -> Self {
+        self.link = Some(link);
+        self
+    }
+
+    /// Its rows in so many columns. Words are kept whole where they fit into a row.
+    pub(super) fn rows(&self, columns: u16) -> Vec<Row> {
+        let mut rows = vec![Row {
+            indent: self.indent,
+            line: Line::default(),
+            link: self.link,
+        }];
+        let mut at = self.indent;
+        for word in words(&self.line) {
+            let begun = rows.last().is_some_and(|row| !row.line.0.is_empty());
+            if begun && word.wide > columns.saturating_sub(at) {
+                rows.push(self.next_row());
+                at = self.hang;
+            }
+            for (tone, mut rest) in word.pieces {
+                // What is longer than a row goes on in the next.
+                let mut wide = columns_of(rest);
+                while wide > columns.saturating_sub(at) && at < columns {
+                    let fits = fitting(rest, usize::from(columns - at));
+                    if fits == 0 {
+                        break;
+                    }
+                    push(&mut rows, tone, &rest[..fits]);
+                    rest = &rest[fits..];
+                    wide = columns_of(rest);
+                    rows.push(self.next_row());
+                    at = self.hang;
+                }
+                push(&mut rows, tone, rest);
+                at = at.saturating_add(wide);
+            }
+            push(&mut rows, word.tone, &" ".repeat(usize::from(word.spaces)));
+            at = at.saturating_add(word.spaces);
+        }
+        rows
+    }
+
+    fn next_row(&self) -> Row {
+        Row {
+            indent: self.hang,
+            line: Line::default(),
+            link: self.link,
+        }
+    }
+}
+
+/// What stands between two spaces, of whatever tones it is made.
+struct Word<'a> {
+    pieces: Vec<(Tone, &'a str)>,
+    wide: u16,
+    /// Spaces behind it.
+    spaces: u16,
+    /// Their tone.
+    tone: Tone,
+}
+
+fn words(line: &Line) -> Vec<Word<'_>> {
+    let mut words: Vec<Word<'_>> = Vec::new();
+    let mut open = false;
+    for (tone, text) in &line.0 {
+        for part in text.split_inclusive(' ') {
+            let bare = part.trim_end_matches(' ');
+            let spaces = u16::try_from(part.len() - bare.len()).unwrap_or(u16::MAX);
+            if !open {
+                words.push(Word {
+                    pieces: Vec::new(),
+                    wide: 0,
+                    spaces: 0,
+                    tone: *tone,
+                });
+            }
+            if let Some(word) = words.last_mut() {
+                if !bare.is_empty() {
+                    word.pieces.push((*tone, bare));
+                    word.wide = word.wide.saturating_add(columns_of(bare));
+                }
+                word.spaces = spaces;
+                word.tone = *tone;
+            }
+            open = spaces == 0;
+        }
+    }
+    words
+}
+
+fn columns_of(text: &str) -> u16 {
+    u16::try_from(width(text)).unwrap_or(u16::MAX)
+}
+
+/// Bytes of `text` that fit into so many columns.
+fn fitting(text: &str, columns: usize) -> usize {
+    let mut taken = 0;
+    for (at, char) in text.char_indices() {
+        let next = at + char.len_utf8();
+        let wide = width(&text[at..next]);
+        if taken + wide > columns {
+            return at;
+        }
+        taken += wide;
+    }
+    text.len()
+}
+
+fn push(rows: &mut [Row], tone: Tone, text: &str) {
+    let Some(row) = rows.last_mut() else { return };
+    match row.line.0.last_mut() {
+        Some((before, piece)) if *before == tone => piece.push_str(text),
+        _ if !text.is_empty() => row.line.0.push((tone, text.to_owned())),
+        _ => {}
+    }
+}
+
+/// A row of a wrapped paragraph.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) indent: u16,
+    pub(super) line: Line,
+    pub(super) link: Option<usize>,
+}
+
+impl Row {
+    pub(super) fn text(&self) -> String {
+        self.line.0.iter().map(|(_, text)| text.as_str()).collect()
+    }
+}
+
+/// A page that is longer than the screen, and where one is in it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pager {
+    paragraphs: Vec<Paragraph>,
+    links: usize,
+    rows: Vec<Row>,
+    /// For which width the rows were made.
+    columns: u16,
+    height: usize,
+    top: usize,
+    marked: usize,
+    /// The row that a search found.
+    found: Option<usize>,
+}
+
+impl Pager {
+    pub(super) fn new(paragraphs: Vec<Paragraph>) -> Self {
+        let links = paragraphs.iter().filter_map(|it| it.link).max();
+        Self {
+            links: links.map_or(0, |last| last + 1),
+            paragraphs,
+            ..Self::default()
+        }
+    }
+
+    /// Other text in the same place.
+    pub(super) fn replace(&mut self, paragraphs: Vec<Paragraph>) {
+        let new = Self::new(paragraphs);
+        let marked = self.marked.min(new.links.saturating_sub(1));
+        *self = Self {
+            top: self.top,
+            found: self.found,
+            marked,
+            ..new
+        };
+    }
+
+    /// The link that is marked.
+    pub(super) fn marked(&self) -> Option<usize> {
+        (self.links > 0).then_some(self.marked)
+    }
+
+    pub(super) fn lay(&mut self, area: Rect) {
+        // A column for the scroll bar, and one of air before it.
+        let columns = area.width.saturating_sub(2).clamp(1, LEGIBLE);
+        if columns != self.columns {
+            let before = self.rows.len();
+            self.columns = columns;
+            self.rows = self
+                .paragraphs
+                .iter()
+                .flat_map(|it| it.rows(columns))
+                .collect();
+            // About the same place in text that is wrapped anew.
+            let top = (self.top * self.rows.len()).checked_div(before);
+            self.top = top.unwrap_or(self.top);
+        }
+        self.height = usize::from(area.height);
+        self.top = self.top.min(self.last_top());
+    }
+
+    fn last_top(&self) -> usize {
+        self.rows.len().saturating_sub(self.height)
+    }
+
+    /// Whether it was a motion.
+    pub(super) fn act(&mut self, action: Action) -> bool {
+        let page = self.height.saturating_sub(2).max(1);
+        self.top = match action {
+            Action::Up => self.top.saturating_sub(1),
+            Action::Down => self.top + 1,
+            Action::PageUp => self.top.saturating_sub(page),
+            Action::PageDown => self.top + page,
+            Action::First => 0,
+            Action::Last => self.rows.len(),
+            Action::Next | Action::Previous => {
+                let step = match action {
+                    // What is marked and out of sight is come back to first.
+                    _ if !self.is_in_sight() => 0,
+                    Action::Next => 1,
+                    _ => self.links.saturating_sub(1),
+                };
+                self.mark(self.marked + step);
+                self.top
+            }
+            _ => return false,
+        };
+        self.top = self.top.min(self.last_top());
+        true
+    }
+
+    fn is_in_sight(&self) -> bool {
+        let rows = self.rows_of(self.marked());
+        rows.is_none_or(|rows| rows.start >= self.top && rows.end <= self.top + self.height)
+    }
+
+    fn mark(&mut self, link: usize) {
+        if self.links == 0 {
+            return;
+        }
+        self.marked = link % self.links;
+        let marked = Some(self.marked);
+        if let Some(range) = self.rows_of(marked) {
+            self.show(range);
+        }
+    }
+
+    fn rows_of(&self, link: Option<usize>) -> Option<Range<usize>> {
+        let first = self.rows.iter().position(|row| row.link == link)?;
+        let rest = self.rows[first..].iter();
+        Some(first..first + rest.take_while(|row| row.link == link).count())
+    }
+
+    /// Scrolls as little as needed.
+    fn show(&mut self, range: Range<usize>) {
+        if range.end > self.top + self.height {
+            self.top = range.end - self.height.min(range.end);
+        }
+        if range.start < self.top {
+            self.top = range.start;
+        }
+        self.top = self.top.min(self.last_top());
+    }
+
+    /// The link at a row of the screen.
+    pub(super) fn click(&mut self, row: u16) -> Option<usize> {
+        let link = self.rows.get(self.top + usize::from(row))?.link?;
+        self.marked = link;
+        Some(link)
+    }
+
+    pub(super) fn seek(&mut self, needle: &str, seek: Seek) -> bool {
+        let from = self.found.unwrap_or(self.top);
+        let hit = |row: &Row| holds(&row.text(), needle);
+        let found = find(self.rows.len(), from, seek, |nth| hit(&self.rows[nth]));
+        self.found = found;
+        if let Some(row) = found {
+            self.show(row..row + 1);
+        }
+        found.is_some()
+    }
+
+    pub(super) fn draw(&self, look: &Look, area: Rect, buffer: &mut Buffer) {
+        let rows = self.rows.iter().enumerate().skip(self.top);
+        for ((nth, row), y) in rows.zip(area.top()..area.bottom()) {
+            let room = Rect {
+                x: area.x,
+                y,
+                width: area.width.saturating_sub(1),
+                height: 1,
+            };
+            let marked = row.link.is_some() && row.link == self.marked();
+            let inner = Rect {
+                x: room.x + row.indent.min(room.width),
+                width: room.width - row.indent.min(room.width),
+                ..room
+            };
+            row.line.draw(look, inner, buffer);
+            if marked || self.found == Some(nth) {
+                buffer.set_style(room, look.theme.style(Tone::Selected));
+            }
+            if marked {
+                let style = look.theme.style(Tone::Key);
+                buffer.set_stringn(room.x, y, look.glyphs.cursor, 1, style);
+            }
+        }
+        scroll_bar(self.rows.len(), self.top, look, area, buffer);
+    }
+}
+
+/// How far down one is, at the right edge; nothing where everything is in sight.
+pub(super) fn scroll_bar(rows: usize, top: usize, look: &Look, area: Rect, buffer: &mut Buffer) {
+    let height = usize::from(area.height);
+    if rows <= height || area.is_empty() {
+        return;
+    }
+    let thumb = (height * height / rows).clamp(1, height);
+    let place = (height - thumb) * top.min(rows - height) / (rows - height);
+    for nth in 0..height {
+        let within = (place..place + thumb).contains(&nth);
+        let sign = look.glyphs.scroll[usize::from(within)];
+        let style = look.theme.style(Tone::Faint);
+        let y = area.y + u16::try_from(nth).unwrap_or(0);
+        buffer.set_stringn(area.right() - 1, y, sign, 1, style);
+    }
+}
+
+/// Whether a text holds another, capitals or not unless there are some in what is looked for.
+pub(super) fn holds(text: &str, needle: &str) -> bool {
+    if needle.is_empty() {
+        return false;
+    }
+    if needle.chars().any(char::is_uppercase) {
+        text.contains(needle)
+    } else {
+        text.to_lowercase().contains(needle)
+    }
+}
+
+/// The next of so many rows that `hit` knows, from `from` on and around the end.
+pub(super) fn find(
+    rows: usize,
+    from: usize,
+    seek: Seek,
+    hit: impl Fn(usize) -> bool,
+) -> Option<usize> {
+    let from = from.min(rows.saturating_sub(1));
+    (0..rows)
+        .map(|step| match seek {
+            Seek::Here => (from + step) % rows,
+            Seek::Next => (from + 1 + step) % rows,
+            Seek::Previous => (from + 2 * rows - 1 - step) % rows,
+        })
+        .find(|nth| hit(*nth))
+}
+
+/// A list that is longer than the screen: the row that is selected, and the one at the top.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place {
+    pub(super) selected: usize,
+    pub(super) top: usize,
+    rows: usize,
+    height: usize,
+}
+
+impl Place {
+    /// In line with so many rows, of which `height` fit.
+    pub(super) fn lay(&mut self, rows: usize, height: usize) {
+        (self.rows, self.height) = (rows, height.max(1));
+        self.selected = self.selected.min(rows.saturating_sub(1));
+        self.top = self
+            .top
+            .clamp(
+                (self.selected + 1).saturating_sub(self.height),
+                self.selected,
+            )
+            .min(rows.saturating_sub(self.height));
+    }
+
+    /// Whether it was a motion.
+    pub(super) fn act(&mut self, action: Action) -> bool {
+        let page = self.height.saturating_sub(1).max(1);
+        self.selected = match action {
+            Action::Up => self.selected.saturating_sub(1),
+            Action::Down => self.selected + 1,
+            Action::PageUp => self.selected.saturating_sub(page),
+            Action::PageDown => self.selected + page,
+            Action::First => 0,
+            Action::Last => self.rows,
+            _ => return false,
+        };
+        self.lay(self.rows, self.height);
+        true
+    }
+
+    /// Selects a row and says whether there is one.
+    pub(super) fn select(&mut self, row: usize) -> bool {
+        let there = row < self.rows;
+        if there {
+            self.selected = row;
+            self.lay(self.rows, self.height);
+        }
+        there
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, columns: u16, expected: &[&str]) {
+        let paragraph = Paragraph::new(0, text).hanging(2);
+        let rows = paragraph.rows(columns);
+        let texts: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                format!(
+                    "{:w$}{}",
+                    "",
+                    row.text().trim_end(),
+                    w = usize::from(row.indent)
+                )
+            })
+            .collect();
+        assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn words_are_kept_whole_where_they_fit() {
+        check("one two three", 8, &["one two", "  three"]);
+        check("one two three", 80, &["one two three"]);
+        check(
+            "a_word_of_twenty_cols",
+            8,
+            &["a_word_o", "  f_twen", "  ty_col", "  s"],
+        );
+        check("", 8, &[""]);
+        check("今日は", 5, &["今日", "  は"]);
+    }
+
+    #[test]
+    fn a_word_of_two_tones_is_one_word() {
+        let line = Line::of(Tone::Strong, "one tw").plain("o three");
+        let rows = Paragraph::new(0, line).rows(5);
+        let texts: Vec<_> = rows
+            .iter()
+            .map(|row| row.text().trim_end().to_owned())
+            .collect();
+        assert_eq!(texts, ["one", "two", "three"]);
+    }
+
+    #[test]
+    fn a_place_stays_within() {
+        let mut place = Place::default();
+        place.lay(10, 3);
+        place.act(Action::Last);
+        assert_eq!((place.selected, place.top), (9, 7));
+        place.lay(4, 3);
+        assert_eq!((place.selected, place.top), (3, 1));
+        place.lay(0, 3);
+        assert_eq!((place.selected, place.top), (0, 0));
+        place.act(Action::Down);
+        assert_eq!((place.selected, place.top), (0, 0));
+    }
+
+    #[test]
+    fn searching_goes_around_the_end() {
+        let hit = |nth| nth == 2 || nth == 5;
+        assert_eq!(find(8, 2, Seek::Here, hit), Some(2));
+        assert_eq!(find(8, 2, Seek::Next, hit), Some(5));
+        assert_eq!(find(8, 5, Seek::Next, hit), Some(2));
+        assert_eq!(find(8, 2, Seek::Previous, hit), Some(5));
+        assert_eq!(find(0, 0, Seek::Next, hit), None);
+        assert!(holds("Keep-Alive", "keep") && !holds("keep-alive", "Keep"));
+    }
+}

@@ -1,0 +1,179 @@
+//! A line that the user types into.
+
+use ratatui::buffer::Buffer;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::{Position, Rect};
+
+use super::paper::width;
+use super::{Complaint, Look, Tone};
+
+/// More than fits into any line is a slip of the mouse.
+const MAX_LENGTH: usize = 1024;
+
+/// The line.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Prompt {
+    pub(super) label: &'static str,
+    pub(super) hint: &'static str,
+    pub(super) text: String,
+    /// Bytes before the cursor.
+    at: usize,
+    /// What of it cannot be understood.
+    pub(super) complaint: Option<Complaint>,
+}
+
+/// What a key did to the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Typed {
+    Nothing,
+    Changed,
+    Given,
+    Dropped,
+}
+
+impl Prompt {
+    pub(super) fn new(label: &'static str, text: String, hint: &'static str) -> Self {
+        Self {
+            label,
+            hint,
+            at: text.len(),
+            text,
+            complaint: None,
+        }
+    }
+
+    pub(super) fn key(&mut self, event: KeyEvent) -> Typed {
+        let control = event.modifiers.contains(KeyModifiers::CONTROL);
+        let length = self.text.len();
+        match event.code {
+            KeyCode::Enter => return Typed::Given,
+            KeyCode::Esc => return Typed::Dropped,
+            KeyCode::Char('c' | 'g') if control => return Typed::Dropped,
+            KeyCode::Char('a') if control => self.at = 0,
+            KeyCode::Char('e') if control => self.at = self.text.len(),
+            KeyCode::Char('u') if control => {
+                self.text.drain(..self.at);
+                self.at = 0;
+            }
+            KeyCode::Char('k') if control => self.text.truncate(self.at),
+            KeyCode::Char('w') if control => {
+                let before = self.text[..self.at].trim_end();
+                let from = before.rfind(' ').map_or(0, |space| space + 1);
+                self.text.drain(from..self.at);
+                self.at = from;
+            }
+            KeyCode::Char(char) if !control => self.insert(char),
+            KeyCode::Backspace if self.text.is_empty() => return Typed::Dropped,
+            KeyCode::Backspace => {
+                self.at = self.before();
+                if self.at < self.text.len() {
+                    self.text.remove(self.at);
+                }
+            }
+            KeyCode::Delete if self.at < self.text.len() => {
+                self.text.remove(self.at);
+            }
+            KeyCode::Left => self.at = self.before(),
+            KeyCode::Right => {
+                let next = self.text[self.at..].chars().next();
+                self.at += next.map_or(0, char::len_utf8);
+            }
+            KeyCode::Home => self.at = 0,
+            KeyCode::End => self.at = self.text.len(),
+            _ => return Typed::Nothing,
+        }
+        // A motion changes nothing, but to be told again does no harm.
+        let _ = length;
+        Typed::Changed
+    }
+
+    pub(super) fn paste(&mut self, text: &str) {
+        for char in text.chars() {
+            self.insert(char);
+        }
+    }
+
+    fn insert(&mut self, char: char) {
+        if !char.is_control() && self.text.len() < MAX_LENGTH {
+            self.text.insert(self.at, char);
+            self.at += char.len_utf8();
+        }
+    }
+
+    fn before(&self) -> usize {
+        let before = self.text[..self.at].char_indices().next_back();
+        before.map_or(0, |(at, _)| at)
+    }
+
+    /// Draws it and says where the cursor is.
+    pub(super) fn draw(&self, look: &Look, area: Rect, buffer: &mut Buffer) -> Position {
+        let style = |tone| look.theme.style(tone);
+        let label = format!(" {}: ", self.label);
+        let (x, _) = buffer.set_stringn(
+            area.x,
+            area.y,
+            &label,
+            usize::from(area.width),
+            style(Tone::Key),
+        );
+        let room = usize::from(area.right() - x);
+        // Where the text is longer than the room, what is before the cursor counts.
+        let mut from = 0;
+        while width(&self.text[from..self.at]) + 1 > room && from < self.at {
+            from += self.text[from..].chars().next().map_or(1, char::len_utf8);
+        }
+        let (end, _) = buffer.set_stringn(x, area.y, &self.text[from..], room, style(Tone::Plain));
+        if let Some(complaint) = &self.complaint {
+            let within = |byte: usize| byte.clamp(from, self.text.len());
+            let left = width(&self.text[from..within(complaint.at.start)]);
+            let wide = width(&self.text[within(complaint.at.start)..within(complaint.at.end)]);
+            let word = Rect {
+                x: x + u16::try_from(left).unwrap_or(0),
+                y: area.y,
+                width: u16::try_from(wide.max(1)).unwrap_or(1),
+                height: 1,
+            };
+            let wrong = style(Tone::Error).add_modifier(ratatui::style::Modifier::UNDERLINED);
+            buffer.set_style(word.intersection(area), wrong);
+        }
+        let beside = match &self.complaint {
+            Some(complaint) => Some((complaint.message.as_str(), Tone::Error)),
+            None if self.text.is_empty() => Some((self.hint, Tone::Faint)),
+            None => None,
+        };
+        if let Some((text, tone)) = beside {
+            let at = end + 2;
+            let room = usize::from(area.right().saturating_sub(at));
+            if room > 0 {
+                buffer.set_stringn(at, area.y, text, room, style(tone));
+            }
+        }
+        let column = width(&self.text[from..self.at]);
+        Position {
+            x: (x + u16::try_from(column).unwrap_or(0)).min(area.right().saturating_sub(1)),
+            y: area.y,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_edited() {
+        let mut prompt = Prompt::new("search", "größe x".to_owned(), "");
+        let press = |prompt: &mut Prompt, code| prompt.key(KeyEvent::new(code, KeyModifiers::NONE));
+        press(&mut prompt, KeyCode::Backspace);
+        press(&mut prompt, KeyCode::Left);
+        press(&mut prompt, KeyCode::Left);
+        press(&mut prompt, KeyCode::Left);
+        assert_eq!(press(&mut prompt, KeyCode::Backspace), Typed::Changed);
+        press(&mut prompt, KeyCode::Char('!'));
+        assert_eq!(prompt.text, "gr!ße ");
+        prompt.key(KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL));
+        assert_eq!(prompt.text, "ße ");
+        prompt.paste("a\u{1b}b\n");
+        assert_eq!(prompt.text, "abße ");
+    }
+}

@@ -1,0 +1,289 @@
+//! Which connections are listed, and in which order: worked out beside the screen, for hundreds of thousands of them.
+
+use std::sync::Arc;
+
+use super::digest::{Digest, Kind};
+use super::{Cx, Fate, Task};
+use crate::connection::Brief;
+use crate::decode::Endpoint;
+use crate::query::{Query, Sieve};
+
+/// By what rows are sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum By {
+    Number,
+    Client,
+    Server,
+    Opened,
+    Lasted,
+    Ended,
+    When,
+    Requests,
+    Status,
+    Bytes,
+    Finding,
+}
+
+impl By {
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 11] = [
+        Self::Number,
+        Self::Client,
+        Self::Server,
+        Self::Opened,
+        Self::Lasted,
+        Self::Ended,
+        Self::When,
+        Self::Requests,
+        Self::Status,
+        Self::Bytes,
+        Self::Finding,
+    ];
+
+    /// Whether the largest are the ones that people look for.
+    pub(super) const fn begins_with_most(self) -> bool {
+        matches!(
+            self,
+            Self::Lasted | Self::Requests | Self::Bytes | Self::Finding | Self::Status
+        )
+    }
+}
+
+/// What is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wish {
+    pub(super) query: Query,
+    pub(super) by: By,
+    pub(super) down: bool,
+}
+
+/// Rows for one snapshot and one wish.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rows {
+    /// Places among the snapshot's lines, in order.
+    pub(super) places: Vec<u32>,
+    /// Connections of which it cannot be told whether they are wanted.
+    pub(super) unknown: u64,
+}
+
+impl Rows {
+    pub(super) fn new(digest: &Digest, wish: &Wish) -> Self {
+        let snapshot = &digest.snapshot;
+        let chosen = Sieve::new(&wish.query, snapshot, &digest.naming).chosen();
+        let mut places = chosen.rows;
+        if wish.by != By::Number {
+            let mut keyed: Vec<(Sorting, u32)> = places
+                .iter()
+                .filter_map(|place| {
+                    let brief = snapshot.briefs.get(*place as usize)?;
+                    Some((sorting(digest, brief, wish.by), *place))
+                })
+                .collect();
+            // What is equal stays in the order of its first frame, whichever way round.
+            match wish.down {
+                true => {
+                    keyed.sort_unstable_by(|one, two| two.0.cmp(&one.0).then(one.1.cmp(&two.1)))
+                }
+                false => keyed.sort_unstable(),
+            }
+            places = keyed.into_iter().map(|(_, place)| place).collect();
+        } else if wish.down {
+            places.reverse();
+        }
+        Self {
+            places,
+            unknown: chosen.unknown,
+        }
+    }
+}
+
+type Sorting = (u128, u64);
+
+fn sorting(digest: &Digest, brief: &Brief, by: By) -> Sorting {
+    let one = |key: u64| (u128::from(key), 0);
+    match by {
+        By::Number => one(brief.id.into()),
+        By::Client => endpoint(&brief.client),
+        By::Server => endpoint(&brief.server),
+        By::Opened => one(brief.first.time.as_nanos().cast_unsigned() ^ 1 << 63),
+        By::Lasted => (brief.last.since(brief.first.time).as_nanos(), 0),
+        By::Ended => (Kind::of(brief) as u128, brief.by as u64),
+        By::When => one(brief.phase as u64),
+        By::Requests => one(brief.exchanges.into()),
+        By::Status => one(brief.status.into()),
+        By::Bytes => one(brief.bytes[0].saturating_add(brief.bytes[1])),
+        By::Finding => {
+            let numbers = digest.naming.numbers(brief.id);
+            // The first is the worst, and the lower its number the worse.
+            let worst = numbers
+                .first()
+                .and_then(|it| digest.snapshot.findings.get((*it as usize).checked_sub(1)?));
+            match worst {
+                None => (0, 0),
+                Some(finding) => (
+                    1 + finding.severity as u128,
+                    u64::MAX - u64::from(finding.id),
+                ),
+            }
+        }
+    }
+}
+
+fn endpoint(end: &Endpoint) -> Sorting {
+    let ip = match end.ip {
+        std::net::IpAddr::V4(ip) => u128::from(u32::from(ip)),
+        std::net::IpAddr::V6(ip) => u128::from(ip).max(1 << 33),
+    };
+    (ip, end.port.into())
+}
+
+/// Rows, and what they are places in.
+type Ready = (Rows, Arc<Digest>);
+
+/// The rows on show, and those that are being worked out.
+#[derive(Default)]
+pub(super) struct Listing {
+    pub(super) rows: Rows,
+    /// For what the rows are; none before the first.
+    made_for: Option<(u64, Wish)>,
+    /// What they are places in.
+    digest: Option<Arc<Digest>>,
+    under_way: Option<(u64, Wish, Task<Ready>)>,
+}
+
+/// Up to so many connections the rows are there before a thread would have begun.
+const AT_ONCE: usize = 2000;
+
+impl Listing {
+    /// Takes what is ready, and begins what is wanted. Gives true when the rows are other than before.
+    pub(super) fn lay(&mut self, cx: &Cx<'_>, wish: &Wish) -> bool {
+        let mut changed = false;
+        if let Some((version, made, task)) = &self.under_way {
+            match task.take() {
+                Fate::UnderWay => {}
+                Fate::Done((rows, digest)) => {
+                    self.made_for = Some((*version, made.clone()));
+                    (self.rows, self.digest) = (rows, Some(digest));
+                    self.under_way = None;
+                    changed = true;
+                }
+                Fate::Gone => self.under_way = None,
+            }
+        }
+        let version = cx.digest.version;
+        let fits = |made: &(u64, Wish)| made.0 == version && made.1 == *wish;
+        if self.made_for.as_ref().is_some_and(fits) {
+            self.under_way = None;
+            return changed;
+        }
+        // What is begun for an older state of affairs may finish: else nothing ever would while much comes in.
+        let waits = self
+            .under_way
+            .as_ref()
+            .is_some_and(|(_, made, _)| made == wish);
+        if waits {
+            return changed;
+        }
+        if cx.snapshot().briefs.len() <= AT_ONCE {
+            self.rows = Rows::new(cx.digest, wish);
+            self.digest = Some(Arc::clone(cx.digest));
+            self.made_for = Some((version, wish.clone()));
+            self.under_way = None;
+            return true;
+        }
+        let (digest, wanted) = (Arc::clone(cx.digest), wish.clone());
+        let task = cx.tasks.spawn(move |_| {
+            let rows = Rows::new(&digest, &wanted);
+            (rows, digest)
+        });
+        self.under_way = Some((version, wish.clone(), task));
+        changed || self.lay_inline(wish)
+    }
+
+    /// Where tasks are done at once, their result is there already.
+    fn lay_inline(&mut self, wish: &Wish) -> bool {
+        let Some((version, _, task)) = &self.under_way else {
+            return false;
+        };
+        let Fate::Done((rows, digest)) = task.take() else {
+            return false;
+        };
+        self.made_for = Some((*version, wish.clone()));
+        (self.rows, self.digest) = (rows, Some(digest));
+        self.under_way = None;
+        true
+    }
+
+    pub(super) fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+
+    /// The state of affairs that the rows are from: an older one, for a moment, while new rows are worked out.
+    pub(super) fn digest(&self) -> Option<&Arc<Digest>> {
+        self.digest.as_ref()
+    }
+
+    /// The line of a row.
+    pub(super) fn brief(&self, row: usize) -> Option<&Brief> {
+        let place = *self.rows.places.get(row)?;
+        self.digest.as_ref()?.snapshot.briefs.get(place as usize)
+    }
+
+    /// The row of a connection.
+    pub(super) fn row_of(&self, id: u32) -> Option<usize> {
+        let briefs = &self.digest.as_ref()?.snapshot.briefs;
+        let place = briefs.binary_search_by_key(&id, |it| it.id).ok()?;
+        let place = u32::try_from(place).ok()?;
+        self.rows.places.iter().position(|it| *it == place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ledger::sample::{connection, endpoint, mark, snapshot};
+
+    #[test]
+    fn what_is_equal_keeps_its_order_either_way() {
+        let mut many = vec![connection(); 4];
+        many[1].client = endpoint(9, 1);
+        many[2].last = mark(11, 9000);
+        let digest = Digest::new(Arc::new(snapshot(many)), 1, Duration::from_secs(60));
+        let order = |by, down| {
+            let query = Query::default();
+            Rows::new(&digest, &Wish { query, by, down }).places
+        };
+        assert_eq!(order(By::Number, true), [3, 2, 1, 0]);
+        assert_eq!(order(By::Client, false), [0, 2, 3, 1]);
+        assert_eq!(order(By::Client, true), [1, 0, 2, 3]);
+        assert_eq!(order(By::Lasted, true), [2, 0, 1, 3]);
+        for by in By::ALL {
+            assert_eq!(order(by, false).len(), 4, "{by:?}");
+        }
+    }
+
+    #[test]
+    #[ignore = "measures; run with --release"]
+    fn many_rows_take_no_time() {
+        let mut many = vec![connection(); 300_000];
+        for (nth, connection) in many.iter_mut().enumerate() {
+            connection.client.port = (nth as u16).wrapping_mul(7919);
+        }
+        let digest = Digest::new(Arc::new(snapshot(many)), 1, Duration::from_secs(60));
+        for by in By::ALL {
+            let begun = std::time::Instant::now();
+            let query = Query::default();
+            let rows = Rows::new(
+                &digest,
+                &Wish {
+                    query,
+                    by,
+                    down: true,
+                },
+            );
+            eprintln!("{by:?}: {} in {:?}", rows.places.len(), begun.elapsed());
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Every segment in a table, none folded.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::ladder_pane::{flags, said};
+use super::paper::{Line, Place, find, holds, scroll_bar};
+use super::{Action, Cx, Seek, Tone};
+use crate::connection::Who;
+use crate::decode::Flags;
+use crate::mark::FrameNumber;
+use crate::transcript::{Account, Kind, Step};
+
+/// From this width on there is room for the window.
+const WIDE: u16 = 100;
+
+/// Where one is in the table.
+#[derive(Default)]
+pub(super) struct SegmentsPane {
+    place: Place,
+}
+
+impl SegmentsPane {
+    pub(super) fn lay(&mut self, account: &Account, area: Rect) {
+        let height = usize::from(area.height.saturating_sub(1));
+        self.place.lay(account.transcript.steps.len(), height);
+    }
+
+    pub(super) fn act(&mut self, action: Action) -> bool {
+        self.place.act(action)
+    }
+
+    /// The frame that is selected.
+    pub(super) fn frame(&self, account: &Account) -> Option<FrameNumber> {
+        account
+            .transcript
+            .steps
+            .get(self.place.selected)
+            .map(|it| it.frame)
+    }
+
+    pub(super) fn click(&mut self, row: u16) -> bool {
+        let at = (self.place.top + usize::from(row)).checked_sub(1);
+        at.is_some_and(|at| self.place.select(at))
+    }
+
+    pub(super) fn seek(&mut self, needle: &str, seek: Seek, account: &Account) -> bool {
+        let steps = &account.transcript.steps;
+        let found = find(steps.len(), self.place.selected, seek, |nth| {
+            holds(&text(&steps[nth], account), needle)
+        });
+        found.is_some_and(|row| self.place.select(row))
+    }
+
+    pub(super) fn draw(&self, cx: &Cx<'_>, account: &Account, area: Rect, buffer: &mut Buffer) {
+        let look = cx.look;
+        let wide = area.width >= WIDE;
+        let mut head = format!(
+            "  {:>7} {:>10}  {:<9} {:>8} {:>8} {:>6}",
+            "frame", "time", "flags", "seq", "ack", "len"
+        );
+        if wide {
+            head += &format!(" {:>9}", "window");
+        }
+        head += "  what";
+        let row = |y: u16| Rect {
+            y,
+            height: 1,
+            width: area.width.saturating_sub(1),
+            ..area
+        };
+        if area.is_empty() {
+            return;
+        }
+        Line::default().faint(head).draw(look, row(area.y), buffer);
+        let start = account.connection.first.time;
+        for (y, nth) in (area.top() + 1..area.bottom()).zip(self.place.top..) {
+            let Some(step) = account.transcript.steps.get(nth) else {
+                break;
+            };
+            let (tone, arrow) = match step.from {
+                Who::Client => (Tone::Client, look.glyphs.arrow[2]),
+                Who::Server => (Tone::Server, look.glyphs.arrow[0]),
+            };
+            let odd = matches!(
+                step.kind,
+                Kind::Again | Kind::Ahead(_) | Kind::Fill | Kind::Probe
+            );
+            let mut line = Line::default()
+                .plain(format!(
+                    "  {:>7} {:>10.6}  ",
+                    step.frame.0,
+                    step.time.since(start).as_secs_f64()
+                ))
+                .with(tone, format!("{arrow} {:<7}", short(step.flags)))
+                .plain(format!(
+                    " {:>8} {:>8} {:>6}",
+                    step.seq,
+                    step.ack.map_or_else(String::new, |ack| ack.to_string()),
+                    step.length,
+                ));
+            if wide {
+                line = line.plain(format!(" {:>9}", step.window));
+            }
+            let line = line.with(
+                if odd { Tone::Warning } else { Tone::Faint },
+                format!("  {}", said(step, account)),
+            );
+            line.draw(look, row(y), buffer);
+            if nth == self.place.selected {
+                buffer.set_style(row(y), look.theme.style(Tone::Selected));
+                buffer.set_stringn(
+                    area.x,
+                    y,
+                    look.glyphs.cursor,
+                    1,
+                    look.theme.style(Tone::Key),
+                );
+            }
+        }
+        let rows = Rect {
+            y: area.y + 1,
+            height: area.height - 1,
+            ..area
+        };
+        scroll_bar(
+            account.transcript.steps.len(),
+            self.place.top,
+            look,
+            rows,
+            buffer,
+        );
+    }
+}
+
+/// The bits as letters in wire order, `.` for ACK, as tcpdump has them.
+fn short(flags: Flags) -> String {
+    let letters = [
+        (Flags::SYN, 'S'),
+        (Flags::FIN, 'F'),
+        (Flags::RST, 'R'),
+        (Flags::PSH, 'P'),
+        (Flags::ACK, '.'),
+        (Flags::URG, 'U'),
+        (Flags::ECE, 'E'),
+        (Flags::CWR, 'W'),
+    ];
+    letters
+        .iter()
+        .filter(|(flag, _)| flags.has(*flag))
+        .map(|(_, letter)| letter)
+        .collect()
+}
+
+fn text(step: &Step, account: &Account) -> String {
+    format!(
+        "{} {} {}",
+        step.frame.0,
+        flags(step.flags),
+        said(step, account)
+    )
+}

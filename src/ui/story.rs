@@ -1,0 +1,438 @@
+//! A finding's story: what happened, what each side logged, what to change, what it follows from and what follows from
+//! it, the frames that prove it, and the connections.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::digest::{Digest, Group};
+use super::findings::{self, pair, subject};
+use super::keys::{Action, Scope};
+use super::paper::{Line, Pager, Paragraph};
+use super::{Cx, Outcome, Screen, Seek, Tone};
+use crate::certainty::Certainty;
+use crate::connection::{Connection, Who};
+use crate::errors::Predictor;
+use crate::prose::clock::offset;
+use crate::prose::figures::{count, number};
+use crate::prose::story;
+use crate::rules::Finding;
+
+/// Connections told one by one.
+const CONNECTIONS: usize = 12;
+/// Places told one by one.
+const PLACES: usize = 12;
+/// Programs suspected of a log line.
+const SUSPECTS: usize = 2;
+
+/// Where a link leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Link {
+    Connection(u32),
+    Group(usize),
+    All,
+}
+
+/// A finding's story.
+pub(super) struct StoryScreen {
+    group: usize,
+    /// Of the finding, to find it again when others come in front of it.
+    held: Option<(&'static str, String)>,
+    /// Of which group and state of affairs the text is.
+    told: Option<(usize, u64)>,
+    pager: Pager,
+    links: Vec<Link>,
+}
+
+impl StoryScreen {
+    pub(super) fn new(digest: &Digest, group: usize) -> Self {
+        Self {
+            group,
+            held: held(digest, group),
+            told: None,
+            pager: Pager::default(),
+            links: Vec::new(),
+        }
+    }
+
+    fn follow(&self, link: Option<usize>, cx: &Cx<'_>) -> Outcome {
+        match link.and_then(|nth| self.links.get(nth)) {
+            Some(Link::Connection(id)) => Outcome::Connection(*id),
+            Some(Link::Group(group)) => Outcome::Open(Box::new(Self::new(cx.digest, *group))),
+            Some(Link::All) => match cx.digest.groups.get(self.group) {
+                Some(group) => findings::connections(group, cx),
+                None => Outcome::Ignored,
+            },
+            None => Outcome::Ignored,
+        }
+    }
+
+    fn turn(&mut self, forward: bool, cx: &Cx<'_>) -> Outcome {
+        let last = cx.digest.groups.len().saturating_sub(1);
+        let next = if forward {
+            (self.group + 1).min(last)
+        } else {
+            self.group.saturating_sub(1)
+        };
+        if next == self.group {
+            let end = if forward { "last" } else { "first" };
+            return Outcome::Say(format!("this is the {end} finding"));
+        }
+        *self = Self::new(cx.digest, next);
+        Outcome::Done
+    }
+}
+
+fn held(digest: &Digest, group: usize) -> Option<(&'static str, String)> {
+    let first = digest.groups.get(group)?.first;
+    let finding = digest.snapshot.findings.get(first)?;
+    Some((
+        finding.rule,
+        format!("{:?}{:?}", finding.client, finding.server),
+    ))
+}
+
+impl Screen for StoryScreen {
+    fn name(&self, cx: &Cx<'_>) -> String {
+        let group = cx.digest.groups.get(self.group);
+        let finding = group.and_then(|it| cx.snapshot().findings.get(it.first));
+        let rule = finding.map_or("finding", |it| it.rule);
+        format!("{rule} ({} of {})", self.group + 1, cx.digest.groups.len())
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Story
+    }
+
+    fn lay(&mut self, cx: &Cx<'_>, body: Rect) {
+        let of = (self.group, cx.digest.version);
+        if self.told != Some(of) {
+            let groups = 0..cx.digest.groups.len();
+            let again = groups
+                .into_iter()
+                .find(|nth| self.held.is_some() && held(cx.digest, *nth) == self.held);
+            self.group = again.unwrap_or(self.group);
+            self.told = Some((self.group, cx.digest.version));
+            let (paragraphs, links) = match cx.digest.groups.get(self.group) {
+                Some(group) => paragraphs(group, cx),
+                None => (vec![Paragraph::new(0, "This finding is gone.")], Vec::new()),
+            };
+            self.pager.replace(paragraphs);
+            self.links = links;
+        }
+        self.pager.lay(inside(body));
+    }
+
+    fn act(&mut self, action: Action, cx: &Cx<'_>) -> Outcome {
+        let group = cx.digest.groups.get(self.group);
+        match (action, group) {
+            (Action::Open, _) => self.follow(self.pager.marked(), cx),
+            (Action::Connections, Some(group)) => findings::connections(group, cx),
+            (Action::Rule, Some(group)) => findings::rule(group, cx),
+            (Action::Right, _) => self.turn(true, cx),
+            (Action::Left, _) => self.turn(false, cx),
+            (Action::Copy, Some(group)) => Outcome::Copy {
+                what: "the finding, as Markdown,".to_owned(),
+                text: markdown(group, cx),
+            },
+            _ if self.pager.act(action) => Outcome::Done,
+            _ => Outcome::Ignored,
+        }
+    }
+
+    fn seek(&mut self, needle: &str, seek: Seek, _cx: &Cx<'_>) -> bool {
+        self.pager.seek(needle, seek)
+    }
+
+    fn click(&mut self, _column: u16, row: u16, cx: &Cx<'_>) -> Outcome {
+        let before = self.pager.marked();
+        match self.pager.click(row) {
+            Some(link) if Some(link) == before => self.follow(Some(link), cx),
+            Some(_) => Outcome::Done,
+            None => Outcome::Ignored,
+        }
+    }
+
+    fn draw(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+        self.pager.draw(cx.look, inside(area), buffer);
+    }
+}
+
+/// How sure it is.
+pub(super) const fn hedge(certainty: Certainty) -> &'static str {
+    match certainty {
+        Certainty::Certain => "",
+        Certainty::Likely => "Likely: ",
+        Certainty::Possible => "Possibly: ",
+    }
+}
+
+/// The story's text, and where its links lead.
+pub(super) fn paragraphs(group: &Group, cx: &Cx<'_>) -> (Vec<Paragraph>, Vec<Link>) {
+    let mut text = Text {
+        cx,
+        page: Vec::new(),
+        links: Vec::new(),
+    };
+    text.tell(group);
+    (text.page, text.links)
+}
+
+struct Text<'c, 'a> {
+    cx: &'c Cx<'a>,
+    page: Vec<Paragraph>,
+    links: Vec<Link>,
+}
+
+impl Text<'_, '_> {
+    fn tell(&mut self, group: &Group) {
+        let cx = self.cx;
+        let findings = &cx.snapshot().findings;
+        let Some(finding) = findings.get(group.first) else {
+            return;
+        };
+        let mark = cx.look.glyphs.mark(finding.severity);
+        let severity = format!("{mark} {}  ", finding.severity.name());
+        let title = Line::of(finding.severity.into(), severity).strong(subject(group, finding, cx));
+        self.page.push(Paragraph::new(0, title).hanging(2));
+        self.page.push(Paragraph::new(
+            2,
+            Line::default().faint(findings::hosts(group, cx)),
+        ));
+        let message = format!("{}{}", hedge(finding.certainty), finding.message);
+        self.page.push(Paragraph::new(2, message));
+        let first = finding.connections.first();
+        let first = first.and_then(|id| cx.snapshot().connection(*id));
+        if let Some(connection) = first {
+            self.logs(connection);
+        }
+        if !finding.remedies.is_empty() {
+            self.heading("What to change");
+            for (nth, remedy) in (1..).zip(&finding.remedies) {
+                let line = Line::of(Tone::Good, format!("{nth}. ")).plain(remedy.clone());
+                self.page.push(Paragraph::new(2, line).hanging(5));
+            }
+        }
+        self.chain(group);
+        self.evidence(finding);
+        self.places(group);
+        self.connections(group);
+        if let Some(connection) = first {
+            self.heading("In Wireshark");
+            let filter = Line::of(Tone::Code, story::filter(connection));
+            self.page.push(Paragraph::new(2, filter).hanging(2));
+        }
+    }
+
+    fn heading(&mut self, text: &str) {
+        self.page.push(Paragraph::default());
+        self.page
+            .push(Paragraph::new(0, Line::of(Tone::Heading, text)));
+    }
+
+    /// What both programs will have logged.
+    fn logs(&mut self, connection: &Connection) {
+        let mut predictor = Predictor::default();
+        let mut begun = false;
+        for (who, side, tone) in [
+            (Who::Client, "client", Tone::Client),
+            (Who::Server, "server", Tone::Server),
+        ] {
+            let told = predictor.told(connection, who);
+            for (nth, it) in told.iter().take(SUSPECTS).enumerate() {
+                if !std::mem::replace(&mut begun, true) {
+                    self.heading("What the logs say");
+                }
+                let certain = it.identified_by.is_some();
+                if nth > 0 && certain {
+                    break;
+                }
+                let label = if nth == 0 { side } else { "" };
+                let line = Line::of(tone, format!("{label:<8}"));
+                let program = match certain {
+                    true => format!("{}: ", it.stack),
+                    false => format!("if it is {}: ", it.stack),
+                };
+                let line = line.faint(program);
+                let line = match it.text {
+                    Some(text) => line.plain(format!("“{text}”")),
+                    None => line.plain(format!(
+                        "nothing: {}",
+                        it.note.unwrap_or("it reports no error")
+                    )),
+                };
+                self.page.push(Paragraph::new(2, line).hanging(10));
+            }
+        }
+    }
+
+    /// What it follows from, and what follows from it.
+    fn chain(&mut self, group: &Group) {
+        let groups = &self.cx.digest.groups;
+        let own = groups.iter().position(|it| it.first == group.first);
+        if let Some(cause) = group.cause {
+            self.heading("It follows from");
+            self.other(cause, true);
+        }
+        let follow: Vec<usize> = (0..groups.len())
+            .filter(|nth| groups[*nth].cause.is_some() && groups[*nth].cause == own)
+            .collect();
+        if !follow.is_empty() {
+            self.heading("What follows from it");
+            for nth in follow {
+                self.other(nth, false);
+            }
+        }
+    }
+
+    fn other(&mut self, nth: usize, in_full: bool) {
+        let Some(group) = self.cx.digest.groups.get(nth) else {
+            return;
+        };
+        let Some(finding) = self.cx.snapshot().findings.get(group.first) else {
+            return;
+        };
+        let mark = self.cx.look.glyphs.mark(finding.severity);
+        let line = Line::of(finding.severity.into(), format!("{mark} "))
+            .plain(subject(group, finding, self.cx));
+        let link = self.link(Link::Group(nth));
+        self.page
+            .push(Paragraph::new(2, line).hanging(4).link(link));
+        if in_full {
+            let message = format!("{}{}", hedge(finding.certainty), finding.message);
+            self.page.push(Paragraph::new(4, message));
+            if let Some(remedy) = finding.remedies.first() {
+                let line = Line::of(Tone::Good, "Remedy  ").plain(remedy.clone());
+                self.page.push(Paragraph::new(4, line).hanging(12));
+            }
+        }
+    }
+
+    fn link(&mut self, link: Link) -> usize {
+        self.links.push(link);
+        self.links.len() - 1
+    }
+
+    fn evidence(&mut self, finding: &Finding) {
+        if finding.evidence.is_empty() {
+            return;
+        }
+        self.heading("Evidence");
+        for evidence in &finding.evidence {
+            let line = Line::default()
+                .strong(format!("frame {}", number(evidence.mark.frame.0)))
+                .faint(format!("  {}  ", self.offset(evidence.mark.time)))
+                .plain(evidence.note.clone());
+            self.page.push(Paragraph::new(2, line).hanging(6));
+        }
+    }
+
+    /// The same elsewhere.
+    fn places(&mut self, group: &Group) {
+        if group.others.is_empty() {
+            return;
+        }
+        self.heading("The same elsewhere");
+        let findings = &self.cx.snapshot().findings;
+        for nth in group.others.iter().take(PLACES) {
+            let Some(finding) = findings.get(*nth) else {
+                continue;
+            };
+            let named = finding.connections.len() as u64;
+            let line = Line::from(pair(finding, self.cx))
+                .faint(format!("  {}", count(named, "connection", "connections")));
+            self.page.push(Paragraph::new(2, line).hanging(4));
+        }
+        if let Some(more @ 1..) = group.others.len().checked_sub(PLACES) {
+            let text = format!("and in {} more", count(more as u64, "place", "places"));
+            self.page
+                .push(Paragraph::new(2, Line::default().faint(text)));
+        }
+    }
+
+    fn connections(&mut self, group: &Group) {
+        let snapshot = self.cx.snapshot();
+        let members = std::iter::once(&group.first).chain(&group.others);
+        let ids = members
+            .filter_map(|nth| snapshot.findings.get(*nth))
+            .flat_map(|finding| &finding.connections);
+        let ids: Vec<u32> = ids.take(CONNECTIONS).copied().collect();
+        if ids.is_empty() {
+            return;
+        }
+        self.heading(if group.connections == 1 {
+            "The connection"
+        } else {
+            "The connections"
+        });
+        let to = self.cx.look.glyphs.to;
+        for id in &ids {
+            let Some(brief) = snapshot.briefs.get((*id as usize).saturating_sub(1)) else {
+                continue;
+            };
+            let line = Line::default()
+                .strong(format!("#{id}"))
+                .plain("  ")
+                .with(Tone::Client, brief.client.to_string())
+                .plain(format!(" {to} "))
+                .with(Tone::Server, brief.server.to_string())
+                .faint(format!("  {}", self.offset(brief.first.time)));
+            let link = self.link(Link::Connection(*id));
+            self.page
+                .push(Paragraph::new(2, line).hanging(6).link(link));
+            if let Some(connection) = snapshot.connection(*id) {
+                self.page.push(Paragraph::new(6, story::story(connection)));
+            }
+        }
+        let more = group.connections.saturating_sub(ids.len() as u64);
+        if more > 0 {
+            let text = format!("and {} more: all of them in the table", number(more));
+            let link = self.link(Link::All);
+            self.page.push(Paragraph::new(2, text).link(link));
+        }
+    }
+
+    fn offset(&self, at: crate::time::Timestamp) -> String {
+        let (start, end) = self.cx.snapshot().summary.span.unwrap_or((at, at));
+        offset(at, start, end)
+    }
+}
+
+/// The story as Markdown, for a ticket.
+fn markdown(group: &Group, cx: &Cx<'_>) -> String {
+    let (paragraphs, _) = paragraphs(group, cx);
+    let mut page = String::new();
+    for (nth, paragraph) in paragraphs.iter().enumerate() {
+        let text: String = paragraph
+            .line
+            .0
+            .iter()
+            .map(|(_, text)| text.as_str())
+            .collect();
+        let heading = matches!(paragraph.line.0.first(), Some((Tone::Heading, _)));
+        page += &match nth {
+            0 => format!("## {text}\n\n"),
+            _ if heading => format!("### {text}\n\n"),
+            _ if text.is_empty() => "\n".to_owned(),
+            _ if paragraph.indent > 4 => format!("  {text}\n"),
+            _ if paragraph
+                .line
+                .0
+                .first()
+                .is_some_and(|(tone, _)| *tone == Tone::Code) =>
+            {
+                format!("    {text}\n")
+            }
+            _ if paragraph.hang > paragraph.indent => format!("- {text}\n"),
+            _ => format!("{text}\n"),
+        };
+    }
+    page
+}
+
+fn inside(area: Rect) -> Rect {
+    Rect {
+        x: area.x + 1,
+        width: area.width.saturating_sub(1),
+        ..area
+    }
+}

@@ -1,0 +1,148 @@
+//! What is drawn in which colour. Hue is never the only sign: each tone that matters has a shape or a word beside it.
+//!
+//! The background stays the terminal's own. Hues are those of Okabe and Ito, which people with any kind of colour vision
+//! tell apart, darker where the background is light.
+
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::rules::Severity;
+
+/// How many colours the terminal has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// None are wanted, or there are none: weight and reverse video only.
+    Mono,
+    /// The sixteen whose hue the user chose.
+    Sixteen,
+    /// 256, whose hue is known.
+    Indexed,
+}
+
+/// The colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Theme {
+    /// How many there are.
+    pub depth: Depth,
+    /// The background is light.
+    pub light: bool,
+}
+
+/// What a piece of text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tone {
+    /// Ordinary text.
+    Plain,
+    /// To be seen first.
+    Strong,
+    /// Of less weight.
+    Faint,
+    /// A heading.
+    Heading,
+    /// A key to press.
+    Key,
+    /// To be copied as it stands.
+    Code,
+    /// A request, connection or byte was lost.
+    Error,
+    /// Something will be lost, or is wrong.
+    Warning,
+    /// Worth knowing.
+    Note,
+    /// In order.
+    Good,
+    /// The client's.
+    Client,
+    /// The server's.
+    Server,
+    /// The row that is selected.
+    Selected,
+    /// Where one is.
+    Here,
+}
+
+impl From<Severity> for Tone {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Error => Self::Error,
+            Severity::Warning => Self::Warning,
+            Severity::Note => Self::Note,
+            Severity::Benign => Self::Good,
+        }
+    }
+}
+
+impl Theme {
+    /// The style of a tone.
+    #[must_use]
+    pub fn style(&self, tone: Tone) -> Style {
+        let plain = Style::new();
+        let bold = plain.add_modifier(Modifier::BOLD);
+        match tone {
+            Tone::Plain => plain,
+            Tone::Strong => bold,
+            Tone::Faint => match self.depth {
+                Depth::Indexed => plain.fg(self.pick(245, 242)),
+                _ => plain.add_modifier(Modifier::DIM),
+            },
+            Tone::Heading => self.colored(bold, 110, 25, Color::Cyan),
+            Tone::Key => self.colored(bold, 110, 25, Color::Cyan),
+            Tone::Code => self.colored(plain, 180, 94, Color::Reset),
+            Tone::Error => self.colored(bold, 203, 160, Color::Red),
+            Tone::Warning => self.colored(plain, 214, 130, Color::Yellow),
+            Tone::Note => self.colored(plain, 75, 26, Color::Cyan),
+            Tone::Good => self.colored(plain, 36, 29, Color::Green),
+            Tone::Client => self.colored(plain, 75, 26, Color::Cyan),
+            Tone::Server => self.colored(plain, 175, 126, Color::Magenta),
+            Tone::Selected => match self.depth {
+                Depth::Indexed => plain.bg(self.pick(237, 253)),
+                _ => plain.add_modifier(Modifier::REVERSED),
+            },
+            Tone::Here => bold.add_modifier(Modifier::REVERSED),
+        }
+    }
+
+    /// The same with the light of the background the other way round.
+    #[must_use]
+    pub const fn turned(self) -> Self {
+        Self {
+            light: !self.light,
+            ..self
+        }
+    }
+
+    const fn pick(&self, dark: u8, light: u8) -> Color {
+        Color::Indexed(if self.light { light } else { dark })
+    }
+
+    fn colored(&self, style: Style, dark: u8, light: u8, of_sixteen: Color) -> Style {
+        match self.depth {
+            Depth::Mono => style,
+            Depth::Sixteen => style.fg(of_sixteen),
+            Depth::Indexed => style.fg(self.pick(dark, light)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_colours_there_are_none() {
+        let theme = Theme {
+            depth: Depth::Mono,
+            light: false,
+        };
+        for tone in [
+            Tone::Error,
+            Tone::Faint,
+            Tone::Selected,
+            Tone::Here,
+            Tone::Key,
+        ] {
+            let style = theme.style(tone);
+            assert_eq!((style.fg, style.bg), (None, None), "{tone:?}");
+        }
+        assert_ne!(theme.style(Tone::Selected), theme.style(Tone::Plain));
+    }
+}

@@ -1,0 +1,186 @@
+//! What is known of one connection, in words: how it ended, what was found, what both logs will say, what was sent.
+
+use super::Tone;
+use super::glyphs::Glyphs;
+use super::paper::{Line, Paragraph};
+use crate::connection::{Connection, Who};
+use crate::errors::{Predictor, Told};
+use crate::prose::clock::span;
+use crate::prose::figures::{bytes, count, number};
+use crate::prose::{story, words};
+use crate::rules::Finding;
+
+/// Programs that are named for one side: who wants all of them reads the finding.
+const SUSPECTS: usize = 3;
+
+/// The page.
+pub(super) fn page(
+    connection: &Connection,
+    findings: &[&Finding],
+    glyphs: &Glyphs,
+) -> Vec<Paragraph> {
+    let mut page = vec![Paragraph::new(
+        0,
+        Line::default().strong(story::story(connection)),
+    )];
+    for finding in findings {
+        page.push(Paragraph::default());
+        let mark = glyphs.mark(finding.severity);
+        let title = format!("{mark} {}", finding.rule);
+        page.push(Paragraph::new(
+            0,
+            Line::of(finding.severity.into(), title)
+                .faint(format!("  {}", finding.certainty.name())),
+        ));
+        // The message of a finding about many tells the first of them.
+        let own = finding.connections.first() == Some(&connection.id);
+        let text = if own {
+            &finding.message
+        } else {
+            &finding.summary
+        };
+        page.push(Paragraph::new(2, text.clone()));
+        if own {
+            for evidence in &finding.evidence {
+                let line = Line::default()
+                    .faint(format!("frame {}  ", number(evidence.mark.frame.0)))
+                    .plain(evidence.note.clone());
+                page.push(Paragraph::new(2, line).hanging(6));
+            }
+        }
+    }
+    logs(connection, &mut page);
+    heading("What was sent", &mut page);
+    for (who, name, tone) in [
+        (Who::Client, "client", Tone::Client),
+        (Who::Server, "server", Tone::Server),
+    ] {
+        let sent = connection.sent[who as usize];
+        let mut text = format!(
+            "{}, {}",
+            count(sent.packets, "segment", "segments"),
+            bytes(sent.bytes)
+        );
+        for (amount, what) in [
+            (u64::from(sent.retransmitted), "sent again"),
+            (u64::from(sent.zero_windows), "times its window was full"),
+            (u64::from(sent.keep_alives), "keep-alive probes"),
+        ] {
+            if amount > 0 {
+                text += &format!(", {} {what}", number(amount));
+            }
+        }
+        if sent.missing > 0 {
+            text += &format!(", {} acknowledged and never captured", bytes(sent.missing));
+        }
+        if let Some(state) = words::state(connection.states[who as usize]) {
+            text += &format!("; at the end in {state}");
+        }
+        page.push(Paragraph::new(2, Line::of(tone, format!("{name}  ")).plain(text)).hanging(10));
+    }
+    let mut text = format!("seen for {}", span(connection.lasted()));
+    if let Some(handshake) = connection.connect_time {
+        text += &format!(", handshake {}", span(handshake));
+    }
+    text += &format!(
+        ", certainty of the verdict: {}",
+        connection.teardown.certainty.name()
+    );
+    page.push(Paragraph::new(2, text));
+    heading("In Wireshark", &mut page);
+    page.push(Paragraph::new(
+        2,
+        Line::of(Tone::Code, story::filter(connection)),
+    ));
+    page
+}
+
+fn heading(text: &str, page: &mut Vec<Paragraph>) {
+    page.push(Paragraph::default());
+    page.push(Paragraph::new(0, Line::of(Tone::Heading, text)));
+}
+
+fn logs(connection: &Connection, page: &mut Vec<Paragraph>) {
+    let mut predictor = Predictor::default();
+    let told = Who::BOTH.map(|who| predictor.told(connection, who));
+    if told.iter().all(|told| told.is_empty()) {
+        return;
+    }
+    heading("What the logs will say", page);
+    for (who, name, tone) in [
+        (Who::Client, "client", Tone::Client),
+        (Who::Server, "server", Tone::Server),
+    ] {
+        let told = &told[who as usize];
+        if told.is_empty() {
+            page.push(Paragraph::new(
+                2,
+                Line::of(tone, format!("{name}  ")).faint("nothing: it met no fault"),
+            ));
+            continue;
+        }
+        let known = told.iter().any(|it| it.identified_by.is_some());
+        let named = if known {
+            told.len()
+        } else {
+            SUSPECTS.min(told.len())
+        };
+        for one in &told[..named] {
+            page.push(
+                Paragraph::new(2, Line::of(tone, format!("{name}  ")).plain(logged(one)))
+                    .hanging(10),
+            );
+        }
+        if told.len() > named {
+            let more = format!("{} other programs", number((told.len() - named) as u64));
+            page.push(Paragraph::new(
+                10,
+                Line::default().faint(format!("and {more}: the finding lists them")),
+            ));
+        }
+    }
+}
+
+fn logged(told: &Told) -> String {
+    let mut text = format!("{}: ", told.stack);
+    match told.text {
+        Some(logged) => text += logged,
+        None => text += "nothing",
+    }
+    if told.text.is_none()
+        && let Some(note) = told.note
+    {
+        text += &format!(" ({note})");
+    }
+    text
+}
+
+/// A finding as Markdown, for a ticket.
+pub(super) fn markdown(finding: &Finding, connection: &Connection) -> String {
+    let mut text = format!("## {}: {}\n\n", finding.severity.name(), finding.rule);
+    text += &format!("{}\n\n", finding.message);
+    text += &format!(
+        "- connection {}: {}\n",
+        connection.id,
+        story::route(connection)
+    );
+    text += &format!(
+        "- {} named, {}\n",
+        count(
+            finding.connections.len() as u64,
+            "connection",
+            "connections"
+        ),
+        finding.certainty.name()
+    );
+    text += "\nEvidence:\n\n";
+    for evidence in &finding.evidence {
+        text += &format!("- frame {}: {}\n", evidence.mark.frame.0, evidence.note);
+    }
+    text += "\nRemedy:\n\n";
+    for remedy in &finding.remedies {
+        text += &format!("- {remedy}\n");
+    }
+    text += &format!("\nWireshark: `{}`\n", story::filter(connection));
+    text
+}

@@ -1,0 +1,397 @@
+//! The program while packets still come: from an interface, for real and with a real server and client, from a pipe, and
+//! from a file that grows.
+//!
+//! Capturing needs a right that not every machine gives: where it is missing, the tests that need it say so and pass.
+
+#![cfg(all(feature = "cli", feature = "live", unix))]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
+use std::thread;
+
+const RESET: &str = "captures/reset-before-response.pcap";
+
+/// A folder of its own, empty.
+fn folder(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// The program while it runs.
+struct Running {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    err: BufReader<ChildStderr>,
+}
+
+impl Running {
+    fn begin(arguments: &[&str], stdin: Stdio) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_hangup"))
+            .args(arguments)
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let err = BufReader::new(child.stderr.take().unwrap());
+        Self { child, out, err }
+    }
+
+    /// Captures, from when this returns. `None`: it may not.
+    fn live(arguments: &[&str]) -> Option<Self> {
+        let all = [&["live", "--headless"], arguments].concat();
+        let mut running = Self::begin(&all, Stdio::null());
+        let mut line = String::new();
+        running.err.read_line(&mut line).unwrap();
+        if line.contains("needs the right") {
+            eprintln!("not tested, for want of the right to capture: {line}");
+            return None;
+        }
+        assert!(line.contains("capturing on"), "{line}");
+        Some(running)
+    }
+
+    /// The next line of standard output that has this in it.
+    fn line(&mut self, with: &str) -> String {
+        let mut all = String::new();
+        loop {
+            let mut line = String::new();
+            let read = self.out.read_line(&mut line).unwrap();
+            assert!(read > 0, "it ended without {with:?}: {all}");
+            if line.contains(with) {
+                return line;
+            }
+            all += &line;
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let kill = Command::new("kill").args([name, &id]).status().unwrap();
+        assert!(kill.success());
+    }
+
+    /// What it says until it ends.
+    fn end(mut self) -> (String, String, i32) {
+        let (mut out, mut err) = (String::new(), String::new());
+        self.out.read_to_string(&mut out).unwrap();
+        self.err.read_to_string(&mut err).unwrap();
+        let status = self.child.wait().unwrap();
+        (out, err, status.code().unwrap_or(-1))
+    }
+}
+
+fn report(path: &Path) -> String {
+    let Output { stdout, stderr, .. } = Command::new(env!("CARGO_BIN_EXE_hangup"))
+        .args(["report", "-f", "json"])
+        .arg(path)
+        .output()
+        .unwrap();
+    assert!(stderr.is_empty(), "{}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).unwrap()
+}
+
+/// The number after this name in a report in JSON.
+fn number(json: &str, name: &str) -> u64 {
+    let (_, after) = json.split_once(&format!("\"{name}\":")).unwrap();
+    let digits: String = after
+        .trim_start()
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect();
+    digits
+        .parse()
+        .unwrap_or_else(|_| panic!("{name}: {after:.20}"))
+}
+
+/// A server on loopback; `serve` has each of its connections.
+fn server(serve: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            serve(stream.unwrap());
+        }
+    });
+    address
+}
+
+/// Takes the connection and resets it when a request has come: what is closed with unread data is reset
+/// (RFC 9293 §3.10.4, RFC 1122 §4.2.2.13).
+fn resets(stream: TcpStream) {
+    stream.peek(&mut [0]).unwrap();
+}
+
+fn answers(mut stream: TcpStream, bytes: usize) {
+    let mut request = [0; 4096];
+    assert!(stream.read(&mut request).unwrap() > 0);
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {bytes}\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&vec![b'x'; bytes]).unwrap();
+}
+
+/// One request, and what came back, if it did.
+fn ask(server: SocketAddr) -> std::io::Result<usize> {
+    let mut stream = TcpStream::connect(server)?;
+    write!(stream, "GET / HTTP/1.1\r\nHost: test\r\n\r\n")?;
+    stream.read_to_end(&mut Vec::new())
+}
+
+fn filter(server: SocketAddr) -> String {
+    format!("tcp port {}", server.port())
+}
+
+#[test]
+fn the_last_reset_is_not_lost_at_the_end() {
+    let server = server(resets);
+    for signal in ["-INT", "-TERM"] {
+        let out = folder("drained").join("out.pcapng");
+        let arguments = ["-i", "lo", "-w", out.to_str().unwrap(), &filter(server)];
+        let Some(running) = Running::live(&arguments) else {
+            return;
+        };
+        ask(server).unwrap_err();
+        running.signal(signal);
+        let (told, err, status) = running.end();
+        assert_eq!(status, 0, "{err}");
+        assert!(told.contains("reset-before-response"), "{told}");
+        assert!(report(&out).contains("reset-before-response"));
+    }
+}
+
+/// Every thread has given up what it does not need by the time the first packet comes.
+#[cfg(target_os = "linux")]
+#[test]
+fn privileges_are_given_up() {
+    let Some(running) = Running::live(&["-i", "lo", "port 1"]) else {
+        return;
+    };
+    let tasks = fs::read_dir(format!("/proc/{}/task", running.child.id())).unwrap();
+    let mut threads = 0;
+    for task in tasks {
+        // A thread may be over by now.
+        let Ok(status) = fs::read_to_string(task.unwrap().path().join("status")) else {
+            continue;
+        };
+        let field = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+            u64::from_str_radix(line[name.len()..].trim(), 16).unwrap()
+        };
+        const CAP_DAC_OVERRIDE: u64 = 1 << 1;
+        for set in ["CapEff:", "CapPrm:", "CapInh:", "CapAmb:"] {
+            assert_eq!(field(set) & !CAP_DAC_OVERRIDE, 0, "{status}");
+        }
+        threads += 1;
+    }
+    assert!(threads > 0);
+    running.signal("-INT");
+    assert_eq!(running.end().2, 0);
+}
+
+#[test]
+fn so_many_packets_are_enough() {
+    let server = server(|stream| answers(stream, 10));
+    let out = folder("enough").join("out.pcapng");
+    let path = out.to_str().unwrap();
+    let arguments = ["-i", "any", "--packets", "7", "-w", path, &filter(server)];
+    let Some(running) = Running::live(&arguments) else {
+        return;
+    };
+    ask(server).unwrap();
+    let (_, err, status) = running.end();
+    assert_eq!(status, 0, "{err}");
+    let json = report(&out);
+    assert_eq!(number(&json, "packets"), 7);
+    // The pseudo-interface has a link type of its own, which is read as any other.
+    assert_eq!(number(&json, "segments"), 7);
+}
+
+#[test]
+fn a_capture_ends_after_its_time_and_spares_what_is_there() {
+    let out = folder("spared").join("out.pcapng");
+    fs::write(&out, "precious").unwrap();
+    let path = out.to_str().unwrap();
+    let arguments = ["live", "--headless", "-i", "lo", "-w", path];
+    let (_, err, status) = Running::begin(&arguments, Stdio::null()).end();
+    assert_eq!(status, 2, "{err}");
+    assert_eq!(fs::read(&out).unwrap(), b"precious");
+    if let Some(running) = Running::live(&["-i", "lo", "--duration", "200ms", "port 1"]) {
+        let (_, err, status) = running.end();
+        assert_eq!(status, 0, "{err}");
+    }
+}
+
+#[test]
+fn files_are_begun_anew_by_size_and_the_oldest_go() {
+    let server = server(|stream| answers(stream, 300_000));
+    let folder = folder("rotated");
+    let out = folder.join("out.pcapng");
+    let arguments = [
+        "-i",
+        "lo",
+        "-w",
+        out.to_str().unwrap(),
+        "--rotate-size",
+        "100K",
+        "--rotate-files",
+        "2",
+        &filter(server),
+    ];
+    let Some(running) = Running::live(&arguments) else {
+        return;
+    };
+    assert!(ask(server).unwrap() > 300_000);
+    running.signal("-INT");
+    let (_, err, status) = running.end();
+    assert_eq!(status, 0, "{err}");
+    let mut names: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert_ne!(names[0], "out-00001.pcapng", "the oldest has gone");
+    for name in names {
+        assert!(number(&report(&folder.join(name)), "packets") > 0);
+    }
+}
+
+#[test]
+fn the_flight_recorder_writes_what_led_to_a_finding() {
+    let server = server(resets);
+    let folder = folder("flight");
+    let out = folder.join("flight.pcapng");
+    let path = out.to_str().unwrap();
+    let arguments = ["-i", "lo", "--keep", "60s", "-w", path, &filter(server)];
+    let Some(mut running) = Running::live(&arguments) else {
+        return;
+    };
+    ask(server).unwrap_err();
+    let note = running.line("packets kept");
+    assert!(note.contains("flight-00001.pcapng"), "{note}");
+    let json = report(&folder.join("flight-00001.pcapng"));
+    assert!(json.contains("reset-before-response"), "{json}");
+    running.signal("-INT");
+    assert_eq!(running.end().2, 0);
+}
+
+#[test]
+fn what_the_kernel_dropped_is_told() {
+    let server = server(|stream| answers(stream, 2_000_000));
+    let out = folder("dropped").join("out.pcapng");
+    let path = out.to_str().unwrap();
+    let arguments = ["-i", "lo", "--buffer", "64K", "-w", path, &filter(server)];
+    let Some(running) = Running::live(&arguments) else {
+        return;
+    };
+    // While it stands still, the room in the kernel runs full.
+    running.signal("-STOP");
+    for _ in 0..20 {
+        ask(server).unwrap();
+    }
+    running.signal("-CONT");
+    running.signal("-INT");
+    let (told, err, status) = running.end();
+    assert_eq!(status, 0, "{err}");
+    assert!(told.contains("capture-lost-packets"), "{told}");
+    let kept = number(&report(&out), "dropped_by_kernel");
+    assert!(kept > 0, "the file says so too");
+}
+
+#[test]
+fn an_interface_may_go_away() {
+    const NAME: &str = "hangup-gone";
+    let ip = |arguments: &[&str]| {
+        let done = Command::new("ip").args(arguments).output();
+        done.is_ok_and(|done| done.status.success())
+    };
+    ip(&["link", "delete", NAME]);
+    if !ip(&["link", "add", NAME, "type", "dummy"]) || !ip(&["link", "set", NAME, "up"]) {
+        eprintln!("not tested, for want of the right to make an interface");
+        return;
+    }
+    let running = Running::live(&["-i", NAME]);
+    assert!(ip(&["link", "delete", NAME]));
+    if let Some(running) = running {
+        let (told, err, status) = running.end();
+        assert_eq!(status, 0, "{err}");
+        assert!(told.contains("the capture ended"), "{told}");
+    }
+}
+
+#[test]
+fn mistakes_are_told_with_the_way_out() {
+    for (arguments, said) in [
+        (&["-i", "nosuch0"][..], "there are: "),
+        (&["-i", "lo", "tcp prot 80"], "at word 2, \"prot\""),
+        (&["-i", "lo", "tcp port"], "something is missing"),
+    ] {
+        let all = [&["live", "--headless"], arguments].concat();
+        let (_, err, status) = Running::begin(&all, Stdio::null()).end();
+        if err.contains("needs the right") {
+            assert!(err.contains("setcap cap_net_raw=ep"), "{err}");
+            continue;
+        }
+        assert_eq!(status, 2);
+        assert!(err.contains(said), "{err}");
+    }
+}
+
+#[test]
+fn a_pipe_is_told_of_before_it_ends() {
+    let bytes = fs::read(RESET).unwrap();
+    let mut running = Running::begin(&["report", "--follow", "-"], Stdio::piped());
+    let mut pipe = running.child.stdin.take().unwrap();
+    pipe.write_all(&bytes).unwrap();
+    pipe.flush().unwrap();
+    let line = running.line("reset-before-response");
+    assert!(line.starts_with("error"), "{line}");
+    drop(pipe);
+    let (told, err, status) = running.end();
+    assert_eq!(status, 0, "{err}");
+    assert!(told.contains("reset-before-response"), "{told}");
+}
+
+#[test]
+fn a_file_is_followed_as_it_grows_until_it_is_cut_short() {
+    let bytes = fs::read(RESET).unwrap();
+    let path = folder("growing").join("growing.pcap");
+    // In the middle of a record.
+    fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let mut running = Running::begin(
+        &["report", "--follow", path.to_str().unwrap()],
+        Stdio::null(),
+    );
+    let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+    file.write_all(&bytes[bytes.len() / 2..]).unwrap();
+    running.line("reset-before-response");
+    File::create(&path).unwrap();
+    let (told, err, status) = running.end();
+    assert_eq!(status, 0, "{err}");
+    assert!(
+        told.contains("cut short while it was being followed"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_file_is_followed_until_a_signal() {
+    let path = folder("followed").join("followed.pcap");
+    fs::copy(RESET, &path).unwrap();
+    let mut running = Running::begin(
+        &["report", "--follow", path.to_str().unwrap()],
+        Stdio::null(),
+    );
+    running.line("reset-before-response");
+    running.signal("-INT");
+    let (told, err, status) = running.end();
+    assert_eq!(status, 0, "{err}");
+    assert!(told.contains("reset-before-response"), "{told}");
+}

@@ -1,0 +1,455 @@
+//! The screens as a whole: captures are read, keys are pressed, and what stands on the screen is compared, at the size of
+//! a plain terminal and of a large one.
+
+#![cfg(feature = "ui")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use hangup::capture::Source;
+use hangup::cli::Cli;
+use hangup::ledger::{Progress, Snapshot, Stage};
+use hangup::prose::clock::Zone;
+use hangup::run::session;
+use hangup::ui::{App, Depth, Desk, Digest, Effect, Glyphs, Look, Session, Tasks, Theme};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::crossterm::event::{
+    Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
+
+const TIME_WAIT: Duration = Duration::from_secs(60);
+const SMALL: (u16, u16) = (80, 24);
+const LARGE: (u16, u16) = (160, 50);
+
+/// Reads captures again; nothing else outside is reached by these tests.
+struct Reader(String);
+
+impl Desk for Reader {
+    fn packets(&self) -> Result<Box<dyn Source>, String> {
+        let options = hangup::capture::OpenOptions::default();
+        hangup::capture::open(&[&self.0], &options).map_err(|error| error.to_string())
+    }
+
+    fn write_report(&self, _snapshot: &Snapshot, _to: &Path) -> Result<(), String> {
+        Err("not in this test".to_owned())
+    }
+}
+
+/// The application on a terminal of cells.
+struct Shown {
+    app: App,
+    terminal: Terminal<TestBackend>,
+}
+
+impl Shown {
+    fn nothing_yet(size: (u16, u16), glyphs: Glyphs) -> Self {
+        Self::of("capture.pcap", size, glyphs)
+    }
+
+    fn of(name: &str, size: (u16, u16), glyphs: Glyphs) -> Self {
+        let session = Session {
+            name: name.to_owned(),
+            zone: Zone::UTC,
+            time_wait: TIME_WAIT,
+            desk: Arc::new(Reader(format!("captures/{name}"))),
+        };
+        let look = Look {
+            theme: Theme {
+                depth: Depth::Indexed,
+                light: false,
+            },
+            glyphs,
+        };
+        Self {
+            app: App::new(session, look, Tasks::inline()),
+            terminal: Terminal::new(TestBackend::new(size.0, size.1)).unwrap(),
+        }
+    }
+
+    fn capture(name: &str, size: (u16, u16)) -> Self {
+        let mut shown = Self::of(name, size, Glyphs::UNICODE);
+        let snapshot = read(name);
+        shown.take(snapshot, 1, Stage::Done);
+        shown
+    }
+
+    fn take(&mut self, snapshot: Arc<Snapshot>, version: u64, stage: Stage) {
+        let frames = snapshot.summary.frames;
+        let digest = Digest::new(snapshot, version, TIME_WAIT);
+        self.app.report(Progress {
+            stage,
+            frames,
+            ..Progress::default()
+        });
+        self.app.take(Arc::new(digest));
+    }
+
+    /// Presses keys, given by their names: `2 down enter`.
+    fn press(&mut self, keys: &str) -> &mut Self {
+        for name in keys.split_whitespace() {
+            let code = match name {
+                "enter" => KeyCode::Enter,
+                "esc" => KeyCode::Esc,
+                "tab" => KeyCode::Tab,
+                "up" => KeyCode::Up,
+                "down" => KeyCode::Down,
+                "left" => KeyCode::Left,
+                "right" => KeyCode::Right,
+                "end" => KeyCode::End,
+                "pgdn" => KeyCode::PageDown,
+                "space" => KeyCode::Char(' '),
+                "backspace" => KeyCode::Backspace,
+                char => KeyCode::Char(char.chars().next().unwrap()),
+            };
+            // Between two keys there is a drawing, as a user would have it.
+            self.screen();
+            let event = KeyEvent::new(code, KeyModifiers::NONE);
+            self.app.event(&Event::Key(event));
+        }
+        self
+    }
+
+    fn type_in(&mut self, text: &str) -> &mut Self {
+        for char in text.chars() {
+            let event = KeyEvent::new(KeyCode::Char(char), KeyModifiers::NONE);
+            self.app.event(&Event::Key(event));
+        }
+        self
+    }
+
+    fn screen(&mut self) -> String {
+        self.terminal.draw(|frame| self.app.draw(frame)).unwrap();
+        let buffer = self.terminal.backend().buffer();
+        let width = usize::from(buffer.area.width);
+        let rows = buffer.content.chunks(width);
+        let rows = rows.map(|row| {
+            let row: String = row.iter().map(|cell| cell.symbol()).collect();
+            row.trim_end().replace('\u{a0}', " ") + "\n"
+        });
+        rows.collect()
+    }
+}
+
+fn read(name: &str) -> Arc<Snapshot> {
+    let path = format!("captures/{name}");
+    let cli = Cli::try_parse_from(["hangup", &path]).unwrap();
+    let reading = session::Session::of_files(&cli.read).unwrap();
+    let watch = reading.watch();
+    reading.wait();
+    watch.snapshot()
+}
+
+/// Every screen of a capture at both sizes.
+#[track_caller]
+fn check(name: &str, capture: &str, keys: &str) {
+    for (size, of) in [(SMALL, "small"), (LARGE, "large")] {
+        let mut shown = Shown::capture(capture, size);
+        let screen = shown.press(keys).screen();
+        insta::assert_snapshot!(format!("{name}-{of}"), screen);
+    }
+}
+
+#[test]
+fn the_overview_of_a_race() {
+    check("overview-race", "keep-alive-race.pcapng", "");
+}
+
+#[test]
+fn the_overview_of_ports_that_run_out() {
+    check("overview-ports", "streamed-transfers.pcap.gz", "");
+}
+
+#[test]
+fn the_overview_of_health() {
+    check("overview-health", "clean-keepalive.pcapng", "");
+}
+
+#[test]
+fn the_findings() {
+    check("findings", "streamed-transfers.pcap.gz", "2 down");
+}
+
+#[test]
+fn a_story() {
+    check("story", "keep-alive-race.pcapng", "enter");
+    check("story-end", "keep-alive-race.pcapng", "2 enter tab end");
+}
+
+#[test]
+fn a_story_with_consequences() {
+    check("story-chain", "streamed-transfers.pcap.gz", "!");
+}
+
+#[test]
+fn the_sockets() {
+    check("sockets", "streamed-transfers.pcap.gz", "4");
+}
+
+#[test]
+fn the_help() {
+    check("help", "keep-alive-race.pcapng", "2 ?");
+}
+
+#[test]
+fn the_page_of_a_rule() {
+    check("rule", "keep-alive-race.pcapng", "enter w");
+}
+
+#[test]
+fn before_anything_is_read() {
+    let mut shown = Shown::nothing_yet(SMALL, Glyphs::UNICODE);
+    shown.app.report(Progress {
+        stage: Stage::Reading,
+        frames: 1_234_567,
+        bytes: 450,
+        of: Some(1000),
+    });
+    shown.app.tick(Duration::from_secs(9));
+    insta::assert_snapshot!("loading", shown.screen());
+    // Every key may be pressed before there is anything.
+    shown.press("2 enter c w 3 enter 4 enter down pgdn end ? esc ! n N space 1 tab");
+    shown.screen();
+}
+
+#[test]
+fn ascii_is_ascii() {
+    let mut shown = Shown::nothing_yet(SMALL, Glyphs::ASCII);
+    shown.take(read("keep-alive-race.pcapng"), 1, Stage::Done);
+    let screen = shown.screen();
+    insta::assert_snapshot!("overview-ascii", screen);
+    assert!(screen.is_ascii(), "{screen}");
+}
+
+#[test]
+fn back_goes_back_to_where_one_was() {
+    let mut shown = Shown::capture("keep-alive-race.pcapng", SMALL);
+    let overview = shown.screen();
+    let findings = shown.press("2").screen();
+    let story = shown.press("enter").screen();
+    let help = shown.press("?").screen();
+    assert!(help.contains("How to read this"), "{help}");
+    assert_eq!(shown.press("esc").screen(), story);
+    assert_eq!(shown.press("esc").screen(), findings);
+    assert_eq!(shown.press("4 esc").screen(), findings);
+    assert_eq!(shown.press("backspace").screen(), overview);
+    // A tab that lies on the way back is gone back to, so that nobody goes in circles.
+    assert_eq!(shown.press("2 4 1").screen(), overview);
+    let start = shown.press("esc").screen();
+    assert!(start.contains("q quits"), "{start}");
+    shown.press("q");
+    assert_eq!(shown.app.effects(), [Effect::Quit]);
+}
+
+#[test]
+fn search_finds_and_says_when_it_does_not() {
+    let mut shown = Shown::capture("keep-alive-race.pcapng", SMALL);
+    shown.press("2 /").type_in("idle-timeout");
+    let found = shown.press("enter").screen();
+    let row = found.lines().find(|row| row.contains('▌')).unwrap();
+    assert!(row.contains("note"), "{found}");
+    let missed = shown.press("/").type_in("no such text").screen();
+    assert!(missed.contains("not on this screen"), "{missed}");
+}
+
+#[test]
+fn any_size_can_be_drawn() {
+    let snapshot = read("streamed-transfers.pcap.gz");
+    for (width, height) in [
+        (1, 1),
+        (10, 3),
+        (20, 5),
+        (33, 7),
+        (40, 9),
+        (60, 12),
+        (79, 14),
+        (81, 26),
+        (300, 100),
+    ] {
+        let mut shown = Shown::nothing_yet((width, height), Glyphs::UNICODE);
+        shown.take(Arc::clone(&snapshot), 1, Stage::Done);
+        for keys in [
+            "",
+            "2",
+            "enter",
+            "tab end",
+            "w",
+            "esc 4",
+            "?",
+            "1 down down",
+        ] {
+            shown.press(keys).screen();
+        }
+        shown.app.event(&Event::Mouse(MouseEvent {
+            kind: MouseEventKind::Down(MouseButton::Left),
+            column: width / 2,
+            row: height / 2,
+            modifiers: KeyModifiers::NONE,
+        }));
+        shown.screen();
+    }
+    // A window that is made smaller and larger again while it is open.
+    let mut shown = Shown::capture("keep-alive-race.pcapng", LARGE);
+    let before = shown.press("2 enter").screen();
+    for size in [(20, 5), (5, 2), LARGE] {
+        shown.terminal.backend_mut().resize(size.0, size.1);
+        shown.app.event(&Event::Resize(size.0, size.1));
+        shown.screen();
+    }
+    assert_eq!(shown.screen(), before);
+}
+
+#[test]
+fn what_is_live_is_announced_and_can_be_frozen() {
+    let mut shown = Shown::nothing_yet(SMALL, Glyphs::UNICODE);
+    let healthy = read("clean-keepalive.pcapng");
+    shown.take(healthy, 1, Stage::Following);
+    shown.press("space");
+    let frozen = shown.screen();
+    assert!(frozen.contains("FROZEN"), "{frozen}");
+    shown.take(read("keep-alive-race.pcapng"), 2, Stage::Following);
+    let told = shown.screen();
+    assert!(told.contains("new: requests crossed"), "{told}");
+    assert!(
+        told.contains("Nothing is wrong"),
+        "what is frozen stays: {told}"
+    );
+    let followed = shown.press("space").screen();
+    assert!(followed.contains("1 error"), "{followed}");
+    // While packets come, one slip of a finger does not end it.
+    shown.press("q");
+    assert_eq!(shown.app.effects(), []);
+    shown.press("q");
+    assert_eq!(shown.app.effects(), [Effect::Quit]);
+}
+
+#[test]
+fn what_is_selected_stays_selected_when_rows_come_before_it() {
+    let mut shown = Shown::nothing_yet(SMALL, Glyphs::UNICODE);
+    let all = read("keep-alive-race.pcapng");
+    let mut mild = Snapshot::clone(&all);
+    mild.findings.remove(0);
+    mild.findings[0].id = 1;
+    shown.take(Arc::new(mild), 1, Stage::Following);
+    let row = |screen: &str| {
+        let row = screen.lines().find(|row| row.contains('▌')).unwrap();
+        row.to_owned()
+    };
+    let before = row(&shown.press("2").screen());
+    shown.take(all, 2, Stage::Following);
+    assert_eq!(row(&shown.screen()), before);
+}
+
+#[test]
+fn the_connections() {
+    check("connections", "streamed-transfers.pcap.gz", "3 down");
+    check(
+        "connections-sorted",
+        "streamed-transfers.pcap.gz",
+        "3 s s s r",
+    );
+}
+
+#[test]
+fn one_connection() {
+    check("ladder", "response-cut-short.pcap", "3 enter");
+    check("verdict", "response-cut-short.pcap", "3 enter tab");
+    check("ladder-race", "keep-alive-race.pcapng", "3 end enter");
+    check("bytes", "response-cut-short.pcap", "3 enter h h");
+    check("segments", "lossy-but-healthy.pcap.gz", "3 enter h");
+}
+
+#[test]
+fn a_long_connection_is_folded_and_unfolds() {
+    check("ladder-lossy", "lossy-but-healthy.pcap.gz", "3 enter g");
+    let mut shown = Shown::capture("lossy-but-healthy.pcap.gz", LARGE);
+    let folded = shown.press("3 enter g").screen();
+    assert!(folded.contains("segments, "), "{folded}");
+    let whole = shown.press("enter").screen();
+    assert!(!whole.contains(":: "), "{whole}");
+    assert_ne!(whole, folded);
+}
+
+#[test]
+fn connections_are_narrowed_down_while_one_types() {
+    let mut shown = Shown::capture("streamed-transfers.pcap.gz", SMALL);
+    let all = shown.press("3").screen();
+    let typing = shown.press("f").type_in("by:clie").screen();
+    assert!(
+        typing.contains("did you mean client? `by` takes client, server"),
+        "{typing}"
+    );
+    insta::assert_snapshot!("filter-wrong", typing);
+    let typed = shown.type_in("nt took:>43ms").screen();
+    insta::assert_snapshot!("filter-typed", typed);
+    shown.press("enter");
+    let few = shown.screen();
+    assert!(few.contains("of 60 are by:client took:>43ms"), "{few}");
+    // What was typed is given up, then what was filtered.
+    shown.press("f").type_in(" server");
+    assert_eq!(shown.press("esc").screen(), few);
+    assert_eq!(shown.press("esc").screen(), all);
+}
+
+#[test]
+fn what_is_copied_is_chosen_from_a_menu() {
+    let mut shown = Shown::capture("response-cut-short.pcap", SMALL);
+    let menu = shown.press("3 enter y").screen();
+    insta::assert_snapshot!("copy-menu", menu);
+    let told = shown.press("enter").screen();
+    assert!(told.contains("Wireshark filter is copied"), "{told}");
+    assert!(
+        matches!(&shown.app.effects()[..], [Effect::Copy(text)] if text.starts_with("ip.addr=="))
+    );
+    shown.press("y down enter");
+    let ladder = shown.app.effects();
+    let [Effect::Copy(ladder)] = &ladder[..] else {
+        panic!("{ladder:?}")
+    };
+    insta::assert_snapshot!("copied-ladder", ladder);
+    shown.press("y end enter");
+    let finding = shown.app.effects();
+    let [Effect::Copy(finding)] = &finding[..] else {
+        panic!("{finding:?}")
+    };
+    insta::assert_snapshot!("copied-finding", finding);
+    shown.press("y esc");
+    assert_eq!(shown.app.effects(), []);
+}
+
+#[test]
+fn a_connection_of_any_size_can_be_drawn() {
+    for (width, height) in [
+        (20, 5),
+        (24, 6),
+        (33, 7),
+        (40, 9),
+        (60, 12),
+        (79, 14),
+        (129, 30),
+        (130, 30),
+        (300, 100),
+    ] {
+        let mut shown = Shown::capture("lossy-but-healthy.pcap.gz", (width, height));
+        for keys in [
+            "3",
+            "f x esc",
+            "m s y esc",
+            "enter",
+            "g enter",
+            "tab",
+            "tab",
+            "tab",
+            "tab",
+            "y",
+            "esc",
+            "c",
+            "? esc",
+        ] {
+            shown.press(keys).screen();
+        }
+    }
+}

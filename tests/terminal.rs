@@ -1,0 +1,139 @@
+//! The program on a real terminal: a pseudo-terminal made by `script`. Keys go in, and whatever way out is taken, the
+//! terminal is as it was before.
+
+#![cfg(all(feature = "ui", target_os = "linux"))]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+const RACE: &str = "captures/keep-alive-race.pcapng";
+/// Leaving the screen that programs draw on, and showing the cursor.
+const LEFT: &str = "\x1b[?1049l";
+const CURSOR: &str = "\x1b[?25h";
+
+/// The program under `script`, between two looks at the terminal's settings.
+struct Run {
+    child: Child,
+    seen: String,
+    /// Before and after.
+    settings: [PathBuf; 2],
+}
+
+impl Run {
+    /// `None` where there is no `script`.
+    fn begin(name: &str, before: &str) -> Option<Self> {
+        if Command::new("script").arg("--version").output().is_err() {
+            eprintln!("skipped: there is no `script` to make a pseudo-terminal with");
+            return None;
+        }
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        let settings = ["before", "after"].map(|it| folder.join(format!("stty-{name}-{it}")));
+        let line = format!(
+            "stty rows 24 cols 80; stty -g > '{}'; {before} '{}' {RACE}; echo \"status $?\"; stty -g > '{}'",
+            settings[0].display(),
+            env!("CARGO_BIN_EXE_hangup"),
+            settings[1].display(),
+        );
+        let child = Command::new("script")
+            .args([
+                "--quiet",
+                "--return",
+                "--flush",
+                "--command",
+                &line,
+                "/dev/null",
+            ])
+            .env("TERM", "xterm-256color")
+            .env("LC_ALL", "C.UTF-8")
+            .env("SHELL", "/bin/sh")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Some(Self {
+            child,
+            seen: String::new(),
+            settings,
+        })
+    }
+
+    /// Reads on until the terminal has been sent this. What never comes ends with the program, as a failure.
+    fn wait_for(&mut self, text: &str) {
+        let from = self.seen.len();
+        let out = self.child.stdout.as_mut().unwrap();
+        let mut chunk = [0; 4096];
+        while !self.seen[from..].contains(text) {
+            let count = out.read(&mut chunk).unwrap();
+            assert!(count > 0, "{text:?} never came: {:?}", self.seen);
+            self.seen += &String::from_utf8_lossy(&chunk[..count]);
+        }
+    }
+
+    fn press(&mut self, keys: &str) {
+        let keyboard = self.child.stdin.as_mut().unwrap();
+        keyboard.write_all(keys.as_bytes()).unwrap();
+        keyboard.flush().unwrap();
+    }
+
+    fn end(mut self) -> String {
+        let out = self.child.stdout.as_mut().unwrap();
+        let mut rest = Vec::new();
+        out.read_to_end(&mut rest).unwrap();
+        self.seen += &String::from_utf8_lossy(&rest);
+        self.child.wait().unwrap();
+        let [before, after] = self
+            .settings
+            .map(|path| std::fs::read_to_string(path).unwrap());
+        assert_eq!(before, after, "the terminal's settings: {}", self.seen);
+        assert!(self.seen.contains(LEFT), "{:?}", self.seen);
+        assert!(self.seen.contains(CURSOR), "{:?}", self.seen);
+        self.seen
+    }
+}
+
+#[test]
+fn keys_work_and_quitting_restores_the_terminal() {
+    let Some(mut run) = Run::begin("quit", "") else {
+        return;
+    };
+    run.wait_for("requests crossed");
+    run.press("\r");
+    run.wait_for("What to change");
+    run.press("q");
+    let seen = run.end();
+    assert!(seen.contains("status 0"), "{seen:?}");
+}
+
+#[test]
+fn a_panic_restores_the_terminal_before_its_message() {
+    if !cfg!(debug_assertions) {
+        eprintln!("skipped: only builds for tests can be made to panic");
+        return;
+    }
+    let Some(mut run) = Run::begin("panic", "HANGUP_PROVOKE_PANIC=1") else {
+        return;
+    };
+    run.wait_for("requests crossed");
+    run.press("\x1b[24~");
+    let seen = run.end();
+    let left = seen.find(LEFT).unwrap();
+    let message = seen.find("provoked").unwrap();
+    assert!(left < message, "{seen:?}");
+    assert!(seen.contains("status 101"), "{seen:?}");
+}
+
+#[test]
+fn a_signal_restores_the_terminal() {
+    let pid = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("pid-signal");
+    let before = format!("sh -c 'echo $$ > {}; exec \"$0\" \"$@\"'", pid.display());
+    let Some(mut run) = Run::begin("signal", &before) else {
+        return;
+    };
+    run.wait_for("requests crossed");
+    let pid = std::fs::read_to_string(pid).unwrap();
+    let killed = Command::new("kill").args(["-TERM", pid.trim()]).status();
+    assert!(killed.unwrap().success());
+    run.end();
+}
