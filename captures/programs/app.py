@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """An application server whose paths end badly on purpose.
 
-    app.py ADDRESS PORT
+    app.py ADDRESS PORT [CERTIFICATE KEY]
 
 Python's own http.server, HTTP/1.1, one thread per connection. Every path is one story; what it does is
-the method's doc comment.
+the method's doc comment. With a certificate it speaks TLS; Python sends no close_notify unless it is told to.
 """
 
 import socket
+import ssl
 import struct
 import sys
 import time
@@ -20,7 +21,8 @@ class App(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        {"/hello": self.hello, "/cut-short": self.cut_short, "/slow": self.slow, "/reset": self.reset}[self.path]()
+        {"/hello": self.hello, "/cut-short": self.cut_short, "/cut-short-with-notice": self.cut_short_with_notice,
+         "/open-ended": self.open_ended, "/slow": self.slow, "/reset": self.reset}[self.path]()
 
     def do_POST(self):
         {"/streamed": self.streamed}[self.path]()
@@ -37,6 +39,23 @@ class App(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"x" * 300)
         self.close_connection = True
+
+    def cut_short_with_notice(self):
+        """The same over TLS, with a close_notify before the FIN; does not wait for the client's."""
+        self.cut_short()
+        self.connection.setblocking(False)
+        try:
+            self.connection.unwrap()
+        except ssl.SSLWantReadError:
+            pass
+
+    def open_ended(self):
+        """Announces no length, sends 300 bytes and closes: the end of the connection is the end of the body."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(b"x" * 300)
 
     def slow(self):
         """Thinks for three seconds, then answers, whether or not anybody still waits."""
@@ -75,6 +94,12 @@ class App(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
+    def finish_request(self, request, address):
+        if TLS is not None:
+            request = TLS.wrap_socket(request, server_side=True)
+        super().finish_request(request, address)
+        request.close()
+
     def shutdown_request(self, request):
         """The base class calls shutdown() before close(); a plain close() is what most servers do."""
         self.close_request(request)
@@ -83,4 +108,8 @@ class Server(ThreadingHTTPServer):
         """A client that left or a socket closed on purpose is the story here, not an error."""
 
 
+TLS = None
+if len(sys.argv) > 3:
+    TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    TLS.load_cert_chain(sys.argv[3], sys.argv[4])
 Server((sys.argv[1], int(sys.argv[2])), App).serve_forever()

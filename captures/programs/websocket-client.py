@@ -1,0 +1,29 @@
+#!/usr/bin/env python3
+"""A WebSocket client that never pings.
+
+    websocket-client.py URL MESSAGE wait      says one thing, then waits until the connection ends
+    websocket-client.py URL MESSAGE close     says one thing, reads one answer, closes with 1000
+
+Debian's python3-websockets. Prints how it ended, as its library tells it.
+"""
+
+import asyncio
+import sys
+
+import websockets
+
+
+async def main():
+    url, message, what = sys.argv[1:]
+    async with websockets.connect(url, ping_interval=None, compression=None) as socket:
+        await socket.send(message)
+        try:
+            print("received", repr(await socket.recv()))
+            if what == "wait":
+                await socket.recv()
+        except websockets.ConnectionClosed:
+            pass
+    print("closed with", socket.close_code, repr(socket.close_reason))
+
+
+asyncio.run(main())
