@@ -9,7 +9,6 @@ use super::json::{Pair, Time};
 use crate::certainty::Certainty;
 use crate::connection::Who;
 use crate::escape::escape;
-use crate::keys::Closed;
 use crate::mark::Mark;
 use crate::side::End;
 use crate::tls::{Alert, Certificate, ClientCertificate, Facts, Farewell, alert_name};
@@ -130,7 +129,7 @@ impl<'a> TlsRow<'a> {
             alerts: facts.alerts.iter().map(AlertRow::new).collect(),
             plain: facts.plain.map(side),
             decrypted: facts.is_open,
-            not_decrypted: facts.closed.map(Closed::name),
+            not_decrypted: facts.why_closed(),
             application: Pair::of(|who| FlowRow::new(facts, who)),
             last_word: facts.last_word.map(side),
         }

@@ -57,6 +57,8 @@ pub(super) struct Asked {
     inner: Spoken,
     /// Something was opened.
     any: bool,
+    /// A record was not authentic under its secret.
+    wrong: bool,
 }
 
 /// One direction.
@@ -93,6 +95,7 @@ impl Secured {
                 lanes: Default::default(),
                 inner: Spoken::default(),
                 any: false,
+                wrong: false,
             })),
             None => Opening::Hidden,
         };
@@ -181,10 +184,11 @@ impl Opening {
         match self {
             Self::Hidden => None,
             Self::Closed(closed) => Some(*closed),
-            Self::Asked(asked) => (!asked.any).then_some(match asked.opener {
-                Some(_) => Closed::WrongSecret,
-                None => Closed::NoSecret,
-            }),
+            Self::Asked(asked) if asked.any => None,
+            Self::Asked(asked) => match asked.opener {
+                Some(_) => asked.wrong.then_some(Closed::WrongSecret),
+                None => Some(Closed::NoSecret),
+            },
         }
     }
 
@@ -242,6 +246,7 @@ impl Asked {
             lanes,
             inner,
             any,
+            wrong,
             ..
         } = self;
         let lane = &mut lanes[from.index()];
@@ -287,7 +292,7 @@ impl Asked {
                     inner.gap(from, at, length, texts);
                     lane.said += length;
                 }
-                Err(_) => {}
+                Err(closed) => *wrong |= closed == Closed::WrongSecret,
             }
             lane.note(outside);
         }

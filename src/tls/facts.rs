@@ -146,6 +146,12 @@ impl Farewell {
 }
 
 impl Facts {
+    /// Why secrets that were at hand did not open it, in a word.
+    #[must_use]
+    pub fn why_closed(&self) -> Option<&'static str> {
+        self.closed.map(Closed::name)
+    }
+
     /// The same with the client of the connection as [`End::A`].
     #[must_use]
     pub fn seen_from(mut self, client: End) -> Self {

@@ -7,7 +7,7 @@
 //! Read `record.rs` first: it cuts a stream into records (RFC 8446 §5.1) and keeps no more of them than handshake messages
 //! in the clear. `hello.rs` and `certificate.rs` read those, `alert.rs` has the codes, `session.rs` puts both directions
 //! together, and `facts.rs` is what is told. What is hidden is inferred from kind and length of records alone, and said to
-//! be likely. `keys.rs` is the place where decryption is to be put in.
+//! be likely; with secrets, `spoken` reads it.
 //!
 //! Left out: verifying signatures and chains (the capture does not hold the trust store), DTLS, SSL 2.0.
 
