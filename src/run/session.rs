@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::analysis::{self, Wish};
 use crate::capture::{
@@ -106,6 +106,10 @@ impl Session {
         let options = OpenOptions {
             filter: asked.filter.clone(),
         };
+        for path in asked.files.iter().filter(|it| it.as_os_str() != "-") {
+            // What is not there is told at once, not by whoever reads it later.
+            std::fs::metadata(path).with_context(|| path.display().to_string())?;
+        }
         let size = |path: &PathBuf| std::fs::metadata(path).ok().filter(|it| it.is_file());
         let sizes: Option<Vec<u64>> = asked
             .files
