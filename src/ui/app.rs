@@ -140,8 +140,7 @@ impl App {
     pub fn take(&mut self, digest: Arc<Digest>) {
         self.announce(&digest);
         let old = std::mem::replace(&mut self.newest, digest);
-        // A large one takes its time to be dropped.
-        drop(self.tasks.spawn(move |_| drop(old)));
+        self.tasks.discard(old);
         self.dirty = true;
     }
 
@@ -273,16 +272,40 @@ impl App {
     }
 
     fn key(&mut self, event: KeyEvent) {
-        if let Some((prompt, _)) = &mut self.prompt {
-            let typed = prompt.key(event);
-            self.typed(typed);
+        let key = Key::of(event);
+        if self.prompt.is_some() {
+            let action = key.and_then(|key| keys::action(Scope::Line, key));
+            self.edit(event, action == Some(Action::Complete));
             return;
         }
-        let Some(key) = Key::of(event) else { return };
+        let Some(key) = key else { return };
         let scope = self.scope();
         if let Some(action) = keys::action(scope, key) {
             self.act(action);
         }
+    }
+
+    /// A key while something is being typed.
+    fn edit(&mut self, event: KeyEvent, complete: bool) {
+        let Some((mut prompt, typist)) = self.prompt.take() else {
+            return;
+        };
+        let typed = match (complete, &typist) {
+            (false, _) => prompt.key(event),
+            (true, Typist::Search) => Typed::Nothing,
+            (true, Typist::Screen) => {
+                let (line, at) = (prompt.text.as_str(), prompt.at);
+                match self.with_screen(|screen, _| screen.complete(line, at)) {
+                    Some(completed) => {
+                        (prompt.text, prompt.at) = (completed.line, completed.at);
+                        Typed::Changed
+                    }
+                    None => Typed::Nothing,
+                }
+            }
+        };
+        self.prompt = Some((prompt, typist));
+        self.typed(typed);
     }
 
     fn act(&mut self, action: Action) {
@@ -396,7 +419,8 @@ impl App {
     }
 
     fn freeze(&mut self) {
-        if self.frozen.take().is_some() {
+        if let Some(old) = self.frozen.take() {
+            self.tasks.discard(old);
             self.tell(Tone::Plain, "following".to_owned());
         } else if self.is_growing() {
             self.frozen = Some(Arc::clone(&self.newest));
@@ -516,6 +540,9 @@ impl App {
         self.draw_tabs(rows.tabs, buffer);
         self.draw_path(rows.path, buffer);
         self.with_screen(|screen, cx| screen.draw(cx, body, buffer));
+        if let Some((prompt, _)) = &self.prompt {
+            prompt.draw_above(&self.look, rows.footer, body, buffer);
+        }
         if let Some(cursor) = self.draw_footer(rows.footer, buffer) {
             frame.set_cursor_position(cursor);
         }
