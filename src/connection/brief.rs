@@ -62,7 +62,7 @@ pub struct Brief {
     pub status: u16,
     /// Microseconds from the SYN to the end of the handshake; 0 if unknown.
     pub connected_after: u32,
-    /// What the last request asked for: a digest of method, host and target; 0 if unknown.
+    /// What the last request asked for: a digest of method, host and target; of TLS, of the server's name. 0 if unknown.
     pub asked: u32,
     /// The name that the first request was addressed to, without its port: a digest ([`Brief::digest_name`]); 0 if unknown.
     pub name: u32,
@@ -173,7 +173,7 @@ impl From<&Connection> for Brief {
                 .unwrap_or(u16::MAX),
             reused_after: gaps(connection).max().map_or(0, millis),
             status: last.and_then(Exchange::status).unwrap_or(0),
-            asked: last.map_or(0, digest),
+            asked: last.map_or_else(|| asked_by_name(connection), digest),
             name: connection.name().map_or(0, Brief::digest_name),
             retried: [connection.exchanges.first(), last].map(|it| it.map_or(0, digest_with_body)),
             lost: last.and_then(|last| lost(connection, last)),
@@ -297,7 +297,7 @@ fn digest(exchange: &Exchange) -> u32 {
         .host
         .as_ref()
         .map_or(&[][..], |host| host.as_bytes());
-    let parts = [
+    let parts: [&[u8]; 3] = [
         exchange.method().unwrap_or_default(),
         host,
         target.as_bytes(),
@@ -320,6 +320,13 @@ fn digest_with_body(exchange: &Exchange) -> u32 {
         (0, _) | (_, false) => 0,
         _ => fnv(asked.to_be_bytes().into_iter().chain(body)),
     }
+}
+
+/// The server's name in the ClientHello, as a digest.
+fn asked_by_name(connection: &Connection) -> u32 {
+    let hello = connection.tls.as_ref().and_then(|tls| tls.hello.as_ref());
+    let name = hello.and_then(|(_, hello)| hello.sni.as_deref());
+    name.map_or(0, |name| fnv(name.iter().copied()))
 }
 
 fn fnv(bytes: impl Iterator<Item = u8>) -> u32 {

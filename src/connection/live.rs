@@ -313,10 +313,10 @@ impl Live {
             .spoken
             .as_ref()
             .map_or(Protocol::Unknown, |spoken| spoken.protocol());
-        let exchanges = self
+        let (exchanges, tls) = self
             .spoken
             .take()
-            .map_or_else(Vec::new, |spoken| spoken.into_exchanges());
+            .map_or_else(Default::default, |spoken| spoken.into_parts());
         let client_syn = peers[0].syn();
         Connection {
             id: 0,
@@ -363,6 +363,7 @@ impl Live {
             }),
             last_data: peers.map(|peer| peer.top_time()),
             exchanges: exchanges.into_boxed_slice(),
+            tls: tls.map(|facts| Box::new(facts.seen_from(verdict.client))),
             icmp: self.icmp,
             oddities: peers.map(|peer| peer.oddities().into()),
             astray: peers.map(|peer| peer.astray()),

@@ -8,6 +8,7 @@ use crate::http::{Exchange, Method, Protocol};
 use crate::mark::Mark;
 use crate::tcp::{CloseEvent, Odd, Standing};
 use crate::time::Timestamp;
+use crate::tls;
 
 /// How the connection began, as far as the capture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -182,6 +183,8 @@ pub struct Connection {
     pub last_data: [Mark; 2],
     /// What was asked and answered, in order of the requests.
     pub exchanges: Box<[Exchange]>,
+    /// What is told of TLS, where it is spoken, inside a tunnel too.
+    pub tls: Option<Box<tls::Facts>>,
     /// The ICMP error about it that decided something, else the first.
     pub icmp: Option<Box<Quote>>,
     /// Segments of each side with numbers that fit nothing.
@@ -195,10 +198,15 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The name that the first request was addressed to, without its port: that of `CONNECT`, or of the `Host` field.
+    /// The name that the connection was opened for, without a port: that of the first `CONNECT`, of the ClientHello, or of the
+    /// first request's `Host` field.
     #[must_use]
     pub fn name(&self) -> Option<&[u8]> {
-        let request = self.exchanges.first()?.request.as_ref()?;
+        let hello = self.tls.as_ref().and_then(|tls| tls.hello.as_ref());
+        let sni = hello.and_then(|(_, hello)| hello.sni.as_deref());
+        let Some(request) = self.exchanges.first().and_then(|it| it.request.as_ref()) else {
+            return sni;
+        };
         let whole = match request.method {
             Method::Connect => request.target.as_ref(),
             _ => request.host.as_ref(),

@@ -8,6 +8,8 @@ use crate::decode::Quote;
 use crate::http::{Exchange, FieldName, Framing, Message, Method, Progress, Protocol};
 use crate::knowledge::WireEvent;
 use crate::mark::Mark;
+use crate::side::End;
+use crate::tls::{ClientCertificate, Facts, Flaw, Stage};
 
 /// Nobody sets a time limit below this; a client that leaves sooner did not wait in vain.
 const SHORTEST_LIMIT: Duration = Duration::from_millis(100);
@@ -19,13 +21,11 @@ const USUAL_ROUND_TRIP: Duration = Duration::from_millis(100);
 const ALL_SYN_RETRIES: u16 = 6;
 /// Repetitions that go unanswered before they mean more than a lost packet.
 const REPEATED: u32 = 3;
-/// A TLS record that holds an alert and nothing else (RFC 8446 §5.1, §6).
-const PLAIN_ALERT: u64 = 7;
 
 /// What may have befallen it, likeliest first, each in the order it was met; empty if nothing did.
 pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
     if connection.protocol == Protocol::Tls {
-        return tls(connection).iter().map(|it| vec![*it]).collect();
+        return tls(connection).into_iter().map(|it| vec![it]).collect();
     }
     let events = events(connection);
     if events.is_empty() {
@@ -125,30 +125,92 @@ fn met(connection: &Connection) -> Met {
     }
 }
 
-/// Which of several befell it cannot be told without reading the handshake: each is a story of its own, likeliest first.
-fn tls(connection: &Connection) -> &'static [WireEvent] {
+/// What befell it in the handshake, or under the keys. Where the outside does not tell which of several, each is a story of
+/// its own, likeliest first.
+fn tls(connection: &Connection) -> Vec<WireEvent> {
     use WireEvent as E;
-    let handshake = connection.teardown.phase == Phase::TlsHandshake;
+    let Some(facts) = connection.tls.as_deref() else {
+        return Vec::new();
+    };
+    if facts.plain.is_some() && facts.stage <= Stage::ClientHello {
+        return vec![E::TlsPlaintextAnswer];
+    }
+    let server = &facts.flows[End::B.index()];
+    let met = met(connection);
+    let no_certificate = matches!(facts.client_certificate, ClientCertificate::Missing(..));
+    // What the server says to a client that has gone is not why it went.
+    let too_late =
+        |from| from == End::B && connection.teardown.by == By::Client && met == Met::Left;
+    if let Some(alert) = facts.fatal().filter(|it| {
+        let in_time = it.at.frame <= connection.teardown.frame || !too_late(it.from);
+        in_time && (it.in_handshake || it.said.is_some())
+    }) {
+        return match (alert.from, alert.code()) {
+            (End::B, Some(40..=49)) if no_certificate => vec![E::TlsClientCertRequired],
+            (End::B, Some(40)) => vec![E::TlsAlertHandshakeFailure],
+            (End::B, Some(70)) => vec![E::TlsAlertProtocolVersion],
+            (End::B, Some(112)) => vec![E::TlsAlertUnrecognizedName],
+            (End::B, Some(116)) => vec![E::TlsClientCertRequired],
+            (End::A, Some(45)) => vec![E::TlsCertExpired],
+            (End::A, Some(48)) => vec![E::TlsCertUntrusted],
+            (End::A, Some(42..=44 | 46) | None) => refused(facts),
+            _ => Vec::new(),
+        };
+    }
     let answer = connection.sent[Who::Server as usize].bytes;
-    match met(connection) {
-        Met::Open | Met::Silence => &[],
-        _ if handshake && answer == PLAIN_ALERT => &[
-            E::TlsAlertHandshakeFailure,
-            E::TlsAlertProtocolVersion,
-            E::TlsAlertUnrecognizedName,
-        ],
-        Met::Fin if handshake && answer == 0 => &[E::TlsFinAfterHello],
-        Met::Reset if handshake => &[E::TlsRstAfterHello],
-        Met::Left if handshake && answer == 0 => &[E::TlsHandshakeSilent],
-        // It had the server's messages and did not like them; a server that has sent its own and closes is told so.
-        Met::Left | Met::Fin if handshake => &[
+    match met {
+        Met::Open | Met::Silence => Vec::new(),
+        Met::Left | Met::Fin if no_certificate && server.records == 0 => {
+            vec![E::TlsClientCertRequired]
+        }
+        _ if facts.stage < Stage::Complete => match met {
+            Met::Fin if answer == 0 => vec![E::TlsFinAfterHello],
+            Met::Reset => vec![E::TlsRstAfterHello],
+            Met::Left if answer == 0 => vec![E::TlsHandshakeSilent],
+            // It had the server's messages and did not like them; a server that has sent its own and closes is told so.
+            _ => refused(facts),
+        },
+        Met::Left if left_unused(connection, facts) => {
+            // Some check the name only when everything else is done.
+            vec![
+                E::TlsCertNameMismatch,
+                E::TlsCertUntrusted,
+                E::TlsCertExpired,
+            ]
+        }
+        Met::Left => Vec::new(),
+        _ if facts.is_unanswered(connection.teardown.at) => vec![match met {
+            Met::Reset => E::TlsRstBeforeResponse,
+            _ if server.farewell.mark().is_some() => E::TlsNotifyBeforeResponse,
+            _ => E::TlsFinBeforeResponse,
+        }],
+        _ => Vec::new(),
+    }
+}
+
+/// Why the client refuses a certificate, as far as it shows.
+fn refused(facts: &Facts) -> Vec<WireEvent> {
+    use WireEvent as E;
+    match facts.flaw() {
+        Some(Flaw::Outdated) => vec![E::TlsCertExpired],
+        Some(Flaw::OtherName) => vec![E::TlsCertNameMismatch],
+        Some(Flaw::SelfIssued) => vec![E::TlsCertUntrusted],
+        None => vec![
             E::TlsCertUntrusted,
             E::TlsCertNameMismatch,
             E::TlsCertExpired,
         ],
-        Met::Reset => &[E::TlsRstBeforeResponse],
-        Met::Fin | Met::Left => &[],
     }
+}
+
+/// Whether the client closed as soon as the handshake was done, with nothing said.
+fn left_unused(connection: &Connection, facts: &Facts) -> bool {
+    let own = &facts.flows[End::A.index()];
+    let at_once = own
+        .finished
+        .is_some_and(|finished| connection.teardown.at.since(finished.time) < SHORTEST_LIMIT);
+    let server = &facts.flows[End::B.index()];
+    own.records == 0 && at_once && (server.records == 0 || facts.only_tickets)
 }
 
 fn http(connection: &Connection, events: &mut Vec<WireEvent>) {

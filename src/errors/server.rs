@@ -6,6 +6,8 @@ use super::grammar;
 use crate::connection::{By, Connection, How, Opening, Phase, ResetKind, Who};
 use crate::http::{Exchange, Framing, Progress, Protocol};
 use crate::knowledge::WireEvent;
+use crate::side::End;
+use crate::tls::Stage;
 
 /// Time limits of servers for one request are whole seconds and more; what fails sooner fails for another reason.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(5);
@@ -46,7 +48,18 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
 }
 
 fn tls(connection: &Connection) -> Option<WireEvent> {
-    if connection.teardown.phase != Phase::TlsHandshake {
+    let facts = connection.tls.as_deref()?;
+    if facts.plain == Some(End::B) && facts.stage <= Stage::ClientHello {
+        return Some(WireEvent::TlsToPlain);
+    }
+    if let Some(alert) = facts.fatal() {
+        return match (alert.from, alert.code()) {
+            (End::A, Some(42..=48)) => Some(WireEvent::TlsClientRejectsCert),
+            (End::B, Some(70)) => Some(WireEvent::TlsClientTooOld),
+            _ => None,
+        };
+    }
+    if facts.stage >= Stage::Complete {
         return None;
     }
     match leaving(connection)? {

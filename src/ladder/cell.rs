@@ -5,6 +5,7 @@ use std::str::FromStr;
 use super::lookup::Dns;
 use super::message::{Body, Field, METHODS, Piece};
 use super::notation::{Cell, Deviations, MAX_PAYLOAD, Sends};
+use super::secure::{Secure, SecureWord};
 use super::tokens::{Fault, Item, Placed, Token};
 
 /// Reads what one side says; `end` is where it would stand.
@@ -47,7 +48,7 @@ pub(super) fn parse_cell(tokens: &[Placed<'_>], end: usize) -> Result<Cell, Faul
                 Some(dns) => cell.lookup = Some(dns.map_err(|what| (*at, what))?),
                 None => cell
                     .payload
-                    .push(message(word, &mut rest).map_err(|what| (*at, what))?),
+                    .push(piece(word, &mut rest).map_err(|what| (*at, what))?),
             },
             Token::String(bytes) => match unfilled(&mut cell) {
                 Some(body) => *body = Body::Bytes(bytes.clone()),
@@ -100,6 +101,23 @@ fn unfilled(cell: &mut Cell) -> Option<&mut Body> {
     }
 }
 
+fn piece<'a>(word: &str, rest: &mut impl Iterator<Item = &'a Placed<'a>>) -> Result<Piece, String> {
+    let number = match SecureWord::takes_number(word)
+        .then(|| rest.next())
+        .flatten()
+    {
+        Some((_, Token::Word(number))) => Some(*number),
+        _ => None,
+    };
+    match SecureWord::of(word, number) {
+        Some(found) => Ok(Piece::Tls(Secure {
+            word: found?,
+            items: Vec::new(),
+        })),
+        None => message(word, rest),
+    }
+}
+
 fn message<'a>(
     word: &str,
     rest: &mut impl Iterator<Item = &'a Placed<'a>>,
@@ -124,7 +142,7 @@ fn message<'a>(
     let status = status.ok_or_else(|| {
         format!(
             "{word:?}: known are SYN FIN RST ACK, requests such as GET /, a status such as 200, data N, \"raw\", \
-             again, probe"
+             again, probe, and of TLS ClientHello, ServerHello, Certificate, alert N, app N and their like"
         )
     })?;
     Ok(Piece::Response {
@@ -166,6 +184,10 @@ fn deviation(item: &Item, cell: &mut Cell) -> Result<(), Fault> {
 }
 
 fn http_field(item: &Item, cell: &mut Cell) -> Result<(), Fault> {
+    if let Some(Piece::Tls(secure)) = cell.payload.last_mut() {
+        secure.items.push((item.name.clone(), item.value.clone()));
+        return Ok(());
+    }
     let field = match (item.name.as_str(), &item.value) {
         ("close", None) => Field::Close,
         ("keep-alive", None) => Field::KeepAlive,

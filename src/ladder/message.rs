@@ -1,5 +1,7 @@
 //! What a cell's payload is made of, and the bytes it stands for.
 
+use super::secure::Secure;
+
 /// A part of a segment's payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
@@ -27,6 +29,8 @@ pub enum Piece {
     Data(u32),
     /// These bytes.
     Raw(Vec<u8>),
+    /// A message or record of TLS.
+    Tls(Secure),
 }
 
 /// The body that is sent with a head.
@@ -93,6 +97,7 @@ impl Piece {
             } => write_response(*status, body, fields, out),
             Self::Data(count) => fill(*count, out),
             Self::Raw(bytes) => out.extend_from_slice(bytes),
+            Self::Tls(secure) => secure.write(out),
         }
     }
 }

@@ -37,6 +37,13 @@
 //! | `200 "body"`, `200 data 1000` | a response, complete with its length; the body as text, or so many bytes of filler |
 //! | `data 1000` | so many bytes of filler |
 //! | `"raw\r\n\x00"` | these bytes |
+//! | `ClientHello [sni=a]` | TLS: the hello, of TLS 1.3 unless `version=1.2` (`ssl3`, `1.0`, `1.1`) says otherwise; `alpn=h2` |
+//! | `ServerHello [version=1.3]` | the answer, of TLS 1.2 unless told otherwise |
+//! | `Certificate [name=a expired]` | one certificate in the clear: `name=`, `expired`, `early`, `self-signed`, or `none` at all |
+//! | `CertificateRequest` `ServerHelloDone` `KeyExchange` | the other messages in the clear |
+//! | `Finished` | ChangeCipherSpec and a hidden Finished; both sides' end the handshake. `[version=1.3]` as there |
+//! | `alert 46` `close_notify` | an alert in the clear, by its code; a hidden one, `[version=1.3]` as there |
+//! | `app 500` | a record of hidden application data |
 //! | `again` | the sender's last segment that took sequence numbers, once more |
 //! | `probe` | a keep-alive probe: nothing, at one before the next sequence number (RFC 9293 §3.8.4) |
 //! | `lookup shop.example` | a question of DNS over UDP, for an address of IPv4; with `aaaa` behind it, of IPv6 |
@@ -73,7 +80,8 @@
 //! rule-a rule-b`, `=> connections 2`. Where the capture holds several connections, `=> 2: teardown …` says which, by
 //! order of first frame.
 //!
-//! Left out: IP fragments, TCP options but the maximum segment size, and TLS, which only bytes can say.
+//! Left out: IP fragments and TCP options but the maximum segment size. A ladder drawn from a capture shows TLS as bytes:
+//! words would not stand for as many of them.
 
 mod cell;
 mod escape;
@@ -86,6 +94,7 @@ mod numbers;
 mod parse;
 mod recorder;
 mod render;
+mod secure;
 mod tokens;
 mod wording;
 
@@ -96,3 +105,4 @@ pub use message::{Body, Field, Piece};
 pub use notation::{Cell, Deviations, Ladder, Line, MAX_PAYLOAD, Packet, Sends, Title, TitleSide};
 pub use parse::{ParseError, parse};
 pub use recorder::{Recorder, Reticence};
+pub use secure::{Secure, SecureWord};

@@ -211,6 +211,17 @@ impl fmt::Display for Piece {
         let (body, fields) = match self {
             Self::Data(count) => return write!(f, "data {count}"),
             Self::Raw(bytes) => return Quoted(bytes).fmt(f),
+            Self::Tls(secure) => {
+                write!(f, "{}", secure.word)?;
+                if secure.items.is_empty() {
+                    return Ok(());
+                }
+                let items = secure.items.iter().map(|(name, value)| match value {
+                    Some(value) => format!("{name}={}", Word(value)),
+                    None => name.clone(),
+                });
+                return write!(f, " [{}]", items.collect::<Vec<_>>().join(" "));
+            }
             Self::Request {
                 method,
                 target,

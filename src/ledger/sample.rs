@@ -85,6 +85,7 @@ pub(crate) fn connection() -> Connection {
         client_syn: true,
         last_data: [mark(6, 20), mark(7, 30)],
         exchanges: Box::default(),
+        tls: None,
         icmp: None,
         predecessor: None,
     }

@@ -11,6 +11,8 @@ use crate::decode::{Endpoint, QuoteKind};
 use crate::escape::shortened;
 use crate::http::{CloseSign, Ending, Exchange, Outcome, Protocol};
 use crate::mark::FrameNumber;
+use crate::side::End;
+use crate::tls::{Facts, Stage, alert_name};
 
 /// Characters of a request target or host that a sentence bears.
 const TARGET: usize = 48;
@@ -176,7 +178,7 @@ fn phase(connection: &Connection) -> String {
     let by_server = teardown.by == By::Server;
     let clause = match teardown.phase {
         Phase::Connecting => "before the handshake was complete",
-        Phase::TlsHandshake => "in the TLS handshake",
+        Phase::TlsHandshake => return handshake(connection),
         Phase::BeforeRequest if by_server => "before a request had reached it",
         Phase::BeforeRequest => "before any request",
         Phase::Request if by_server => "before the request was complete",
@@ -199,14 +201,63 @@ fn phase(connection: &Connection) -> String {
             }
             let (client, server) = (bytes(client), bytes(server));
             let spoken = match connection.protocol {
-                Protocol::Tls => "under TLS",
-                Protocol::Http2 => "in HTTP/2",
-                _ => "in what is not HTTP",
+                Protocol::Tls => under(connection),
+                Protocol::Http2 => "in HTTP/2".to_owned(),
+                _ => "in what is not HTTP".to_owned(),
             };
             return format!("after {client} from the client and {server} from the server {spoken}");
         }
     };
     clause.to_owned()
+}
+
+/// In which handshake, and how far it had come.
+fn handshake(connection: &Connection) -> String {
+    let Some(facts) = connection.tls.as_deref() else {
+        return "in the TLS handshake".to_owned();
+    };
+    let place = match facts.stage {
+        Stage::Begun | Stage::Unseen => "",
+        Stage::ClientHello if facts.plain.is_some() => ", answered in plain text",
+        Stage::ClientHello => ", after the ClientHello",
+        Stage::ServerHello => ", after the server's hello",
+        Stage::ServerFlight => ", after the server's messages",
+        Stage::ClientFinished => ", after the client had finished its part",
+        Stage::Complete => ", which was complete",
+    };
+    let alert = match facts.fatal() {
+        Some(alert) => {
+            let from = match alert.from {
+                End::A => "client",
+                End::B => "server",
+            };
+            let name = match alert.code() {
+                Some(code) => alert_name(code).map_or_else(|| code.to_string(), str::to_owned),
+                None => "hidden".to_owned(),
+            };
+            format!(", with an alert from the {from} ({name})")
+        }
+        None => String::new(),
+    };
+    format!("in the TLS handshake{}{place}{alert}", wanted(facts))
+}
+
+/// "under TLS 1.2 with a.example".
+fn under(connection: &Connection) -> String {
+    let Some(facts) = connection.tls.as_deref() else {
+        return "under TLS".to_owned();
+    };
+    let version = facts
+        .version()
+        .map_or("TLS".to_owned(), |it| it.to_string());
+    format!("under {version}{}", wanted(facts))
+}
+
+fn wanted(facts: &Facts) -> String {
+    match facts.sni() {
+        Some(name) => format!(" with {}", shortened(name.as_bytes(), TARGET)),
+        None => String::new(),
+    }
 }
 
 /// What announced the close.

@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::json_asked::{IgnoredRow, SearchRow};
+use super::json_tls::TlsRow;
 use super::view::View;
 use crate::connection::{Connection, Who};
 use crate::decode::{Endpoint, Skip};
@@ -243,6 +244,7 @@ struct ConnectionRow<'a> {
     reset: Pair<Option<CloseRow>>,
     icmp: Option<IcmpRow>,
     predecessor_frame: Option<u64>,
+    tls: Option<TlsRow<'a>>,
     exchanges: Vec<ExchangeRow<'a>>,
     errors_seen: Pair<ErrorRows<'a>>,
     findings: &'a [u32],
@@ -256,13 +258,13 @@ struct EndpointRow {
 
 /// The two sides of something.
 #[derive(Serialize)]
-struct Pair<T> {
+pub(super) struct Pair<T> {
     client: T,
     server: T,
 }
 
 impl<T> Pair<T> {
-    fn of(each: impl Fn(Who) -> T) -> Self {
+    pub(super) fn of(each: impl Fn(Who) -> T) -> Self {
         Self {
             client: each(Who::Client),
             server: each(Who::Server),
@@ -364,6 +366,7 @@ impl<'a> ConnectionRow<'a> {
                 mtu: quote.mtu,
             }),
             predecessor_frame: connection.predecessor.map(|before| before.last.frame.0),
+            tls: connection.tls.as_deref().map(TlsRow::new),
             exchanges: exchanges
                 .map(|exchange| ExchangeRow::new(exchange, exchange.outcome(ending)))
                 .collect(),
@@ -657,7 +660,7 @@ impl SocketsRow {
 }
 
 /// A moment as RFC 3339 in UTC, with all nine digits.
-struct Time(Timestamp);
+pub(super) struct Time(pub(super) Timestamp);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -12,6 +12,7 @@ mod explain;
 mod groups;
 mod json;
 mod json_asked;
+mod json_tls;
 mod line;
 mod markdown;
 mod overview;

@@ -198,6 +198,7 @@ fn piece(piece: &Piece) -> String {
         Piece::Response { status, body, .. } => with(status.to_string(), body),
         Piece::Data(count) => format!("{count} bytes"),
         Piece::Raw(bytes) => format!("{} bytes", bytes.len()),
+        Piece::Tls(_) => "TLS".to_owned(),
     }
 }
 

@@ -23,7 +23,10 @@ use super::{
     response_end_unknown, retransmissions_exhausted, reuse_of_closed_connection,
     reuse_of_forgotten_connection, server_time_limit, simultaneous_close, syn_challenged,
     tcp_flags_anomaly, time_wait_on_client, time_wait_on_server, time_wait_reuse_refused,
-    time_wait_reused, unsolicited_response,
+    time_wait_reused, tls_alert, tls_certificate_expired, tls_certificate_rejected,
+    tls_client_certificate_missing, tls_handshake_cut, tls_name_mismatch, tls_no_close_notify,
+    tls_no_common_version, tls_plaintext_mismatch, tls_reset_after_close_notify,
+    unsolicited_response,
 };
 
 /// All rules, by name.
@@ -103,6 +106,16 @@ pub static CATALOGUE: &[&Rule] = &[
     &time_wait_on_server::RULE,
     &time_wait_reuse_refused::RULE,
     &time_wait_reused::RULE,
+    &tls_alert::RULE,
+    &tls_certificate_expired::RULE,
+    &tls_certificate_rejected::RULE,
+    &tls_client_certificate_missing::RULE,
+    &tls_handshake_cut::RULE,
+    &tls_name_mismatch::RULE,
+    &tls_no_close_notify::RULE,
+    &tls_no_common_version::RULE,
+    &tls_plaintext_mismatch::RULE,
+    &tls_reset_after_close_notify::RULE,
     &unsolicited_response::RULE,
 ];
 

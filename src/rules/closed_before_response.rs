@@ -1,11 +1,12 @@
 //! A request arrived whole, and the server closed in order without a byte of the response.
 
 use super::Severity;
-use super::ending::{Ending, Reading, announced, request};
+use super::ending::{Ending, Reading, announced, ending, request};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{again, asked, count, span, tell, waited};
+use super::secure::hidden_request;
+use super::telling::{again, asked, count, not_yet, span, tell, waited};
 use super::timers;
-use crate::connection::{By, Connection};
+use crate::connection::{By, Connection, How};
 use crate::http::{Exchange, Message};
 
 rule! {
@@ -58,6 +59,23 @@ rule! {
     ///  0.050  FIN                -->
     ///  0.060                     <--  ACK
     ///  => teardown server fin waiting
+    ///  => findings closed-before-response
+    /// ```
+    ///
+    /// Inside TLS the same shows by the order of records alone, and is likely:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate ServerHelloDone
+    ///  0.040  KeyExchange Finished -->
+    ///  0.050                     <--  Finished
+    ///  0.060  app 300            -->
+    ///  0.070                     <--  FIN
+    ///  0.080  close_notify FIN   -->
+    ///  0.090                     <--  RST [noack]
     ///  => findings closed-before-response
     /// ```
     ///
@@ -120,10 +138,21 @@ rule! {
     ///
     /// RFC 9110 §9.2.2 (idempotent methods); RFC 9112 §9.3.1 (retrying), §9.6 (tear-down).
     pub(super) RULE: "closed-before-response", Severity::Error,
-    "the server closed the connection instead of answering a complete request", Check::Ending(&[Reading::ClosedBeforeResponse], check)
+    "the server closed the connection instead of answering a complete request", Check::Connection(check)
 }
 
-fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+fn check(connection: &Connection) -> Verdict {
+    let read = ending(connection).filter(|it| it.reading == Reading::ClosedBeforeResponse);
+    let Some(ending) = &read else {
+        let fin = matches!(
+            (connection.teardown.by, connection.teardown.how),
+            (By::Server, How::Fin)
+        );
+        return match fin {
+            true => hidden_request(&RULE, connection, "closed the connection"),
+            false => not_yet(connection),
+        };
+    };
     if let Some(exchange) = ending.exchange
         && let Some(answer) = announced(connection, exchange)
     {

@@ -10,6 +10,7 @@ use super::timers;
 use crate::certainty::Certainty;
 use crate::connection::{By, Connection, How, Phase, ResetKind, Who};
 use crate::mark::Mark;
+use crate::side::End;
 
 rule! {
     /// # What happened
@@ -131,9 +132,30 @@ pub(super) fn pause(connection: &Connection) -> Option<Idle> {
     })
 }
 
+/// The same inside TLS, where `close_notify` says that nothing was owed: likely, as everything that is hidden.
+fn hidden_pause(connection: &Connection) -> Option<Idle> {
+    let facts = connection.tls.as_deref()?;
+    let server = Who::Server as usize;
+    let closed = matches!(
+        (connection.teardown.by, connection.teardown.how),
+        (By::Server, How::Fin)
+    );
+    let since = facts.flows[server].last?;
+    let said = facts.flows[server].farewell.mark().is_some();
+    let answered = facts.last_word == Some(End::B) && !facts.only_tickets;
+    let opaque = connection.teardown.phase == Phase::Opaque;
+    (opaque && closed && said && answered && facts.caller == End::A).then(|| Idle {
+        who: Who::Server,
+        since,
+        time: connection.teardown.at.since(since.time),
+        promised: None,
+        reason: String::new(),
+    })
+}
+
 /// The same, if its time is somebody's setting.
 pub(super) fn idle(connection: &Connection) -> Option<Idle> {
-    let pause = pause(connection)?;
+    let pause = pause(connection).or_else(|| hidden_pause(connection))?;
     if pause.time < AT_LEAST || super::keep_alive_promise_broken::broken(connection).is_some() {
         return None;
     }

@@ -206,6 +206,10 @@ pub(super) fn message_of(exchange: &Exchange, who: Who) -> Option<&Message> {
 }
 
 fn check(connection: &Connection) -> Verdict {
+    // TLS is a protocol of its own, and the wrong port a story of its own.
+    if super::tls_plaintext_mismatch::answered_by_alert(connection).is_some() {
+        return not_yet(connection);
+    }
     let Some((severity, exchange, fault, count)) =
         worst(connection, Who::Server, |rule| weight(rule, Who::Server))
     else {

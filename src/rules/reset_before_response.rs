@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::ending::{Ending, Reading, announced};
+use super::ending::{Reading, announced, ending};
 use super::rule::{Check, Story, Verdict, rule};
-use super::telling::span;
+use super::secure::hidden_request;
+use super::telling::{not_yet, span};
 use super::{Evidence, Severity};
 use crate::certainty::Certainty;
-use crate::connection::{Connection, ResetKind, Who};
+use crate::connection::{By, Connection, How, ResetKind, Who};
 use crate::http::Exchange;
 
 rule! {
@@ -105,7 +106,7 @@ rule! {
     /// RFC 9293 §3.5.2 and §3.10.7 (reset generation and processing); RFC 9110 §9.2.2 (idempotent methods), §15.2 (interim
     /// responses are no answer).
     pub(super) RULE: "reset-before-response", Severity::Error,
-    "the server reset the connection instead of answering a complete request", Check::Ending(&[Reading::ResetBeforeResponse], check)
+    "the server reset the connection instead of answering a complete request", Check::Connection(check)
 }
 
 /// How far the time waited may lie from a limit: timers are checked once a second.
@@ -117,7 +118,18 @@ const LIMITS: [(Duration, &str); 1] = [(
     "gunicorn's worker timeout (`--timeout`, 30 s by default)",
 )];
 
-fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+fn check(connection: &Connection) -> Verdict {
+    let read = ending(connection).filter(|it| it.reading == Reading::ResetBeforeResponse);
+    let Some(ending) = &read else {
+        let reset = matches!(
+            (connection.teardown.by, connection.teardown.how),
+            (By::Server, How::Reset(ResetKind::Abort))
+        );
+        return match reset {
+            true => hidden_request(&RULE, connection, "reset the connection"),
+            false => not_yet(connection),
+        };
+    };
     let (Some(exchange), Some(kind)) = (ending.exchange, ending.close.kind) else {
         return Verdict::Clear;
     };

@@ -7,7 +7,7 @@ use super::measure::{many, shows};
 use super::rule::{Check, Found, Story, rule};
 use super::{Facts, Severity};
 use crate::certainty::Certainty;
-use crate::connection::{Brief, Connection, How, Opening};
+use crate::connection::{Brief, Connection, How, Opening, Phase};
 use crate::decode::Endpoint;
 use crate::escape::shortened;
 use crate::hosts::Hosts;
@@ -15,7 +15,7 @@ use crate::hosts::Hosts;
 rule! {
     /// # What happened
     ///
-    /// Each connection to a server that asks for one name (`Host`, `CONNECT`) was cut with its first request, by a RST
+    /// Each connection to a server that asks for one name (`Host`, `CONNECT`, or the ClientHello's server name) was cut with its first request, by a RST
     /// at once or by silence, without a byte from the server. Connections to the same address and port that ask for another
     /// name are served.
     ///
@@ -51,6 +51,31 @@ rule! {
     ///  => findings request-retried reset-injected reset-on-name
     /// ```
     ///
+    /// In TLS the name is in the ClientHello:
+    ///
+    /// ```ladder
+    ///         client :40001          server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=a] -->
+    ///  0.030                     <--  RST
+    ///         client :40002          server
+    ///  1.000  SYN                -->
+    ///  1.010                     <--  SYN
+    ///  1.020  ClientHello [sni=a] -->
+    ///  1.030                     <--  RST
+    ///         client :40003          server
+    ///  2.000  SYN                -->
+    ///  2.010                     <--  SYN
+    ///  2.020  ClientHello [sni=b version=1.2] -->
+    ///  2.030                     <--  ServerHello Certificate [name=b] ServerHelloDone
+    ///  2.040  KeyExchange Finished -->
+    ///  2.050                     <--  Finished
+    ///  2.060  app 300            -->
+    ///  2.070                     <--  app 900
+    ///  => findings reset-on-name tls-handshake-cut
+    /// ```
+    ///
     /// # Not this
     ///
     /// All names fare alike:
@@ -66,6 +91,22 @@ rule! {
     ///  1.050                     <--  SYN
     ///  1.100  GET / [host=other.example] -->
     ///  1.103                     <--  RST [ttl=250]
+    /// ```
+    ///
+    /// A server that resets whatever name is asked for:
+    ///
+    /// ```ladder
+    ///         client :40001          server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=a] -->
+    ///  0.030                     <--  RST
+    ///         client :40002          server
+    ///  1.000  SYN                -->
+    ///  1.010                     <--  SYN
+    ///  1.020  ClientHello [sni=b] -->
+    ///  1.030                     <--  RST
+    ///  => findings tls-handshake-cut
     /// ```
     ///
     /// The name is served at other times:
@@ -106,7 +147,7 @@ rule! {
     ///
     /// # References
     ///
-    /// RFC 9110 §7.2 (Host); RFC 7754 (blocking and filtering).
+    /// RFC 6066 §3 (server name indication); RFC 9110 §7.2 (Host); RFC 7754 (blocking and filtering).
     pub(super) RULE: "reset-on-name", Severity::Warning,
     "connections for one name are cut at once, and others to the same server are not", Check::All(check)
 }
@@ -164,7 +205,8 @@ fn is_cut(brief: &Brief) -> bool {
         How::Silence => true,
         How::Fin | How::Open => false,
     };
-    brief.spoke == [true, false] && brief.exchanges == 1 && !brief.missing && ended
+    let once = brief.exchanges == 1 || brief.phase == Phase::TlsHandshake;
+    brief.spoke == [true, false] && once && !brief.missing && ended
 }
 
 fn tell(facts: &Facts<'_>, cut: &[&Brief], served: usize) -> Option<Found> {
@@ -172,7 +214,9 @@ fn tell(facts: &Facts<'_>, cut: &[&Brief], served: usize) -> Option<Found> {
     let whole = |it: &&std::sync::Arc<Connection>| it.first.frame == first.first.frame;
     let connection = facts.connections.iter().find(whole)?;
     let name = shortened(connection.name()?, 80);
-    let asked = connection.exchanges.first()?.request_head_end()?;
+    let hello = connection.tls.as_ref().and_then(|tls| tls.hello.as_ref());
+    let request = || connection.exchanges.first()?.request_head_end();
+    let asked = hello.map(|(mark, _)| *mark).or_else(request)?;
     let story = Story {
         severity: Severity::Warning,
         certainty: Certainty::Likely,

@@ -77,7 +77,9 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     };
     let client = &connection.sent[Who::Client as usize];
+    // Plain text in answer to a ClientHello is a story of its own.
     if connection.opening != Opening::Handshake
+        || connection.tls.is_some()
         || client.missing > 0
         || client.packets == 0
         || connection.sent[Who::Server as usize].missing > 0

@@ -48,7 +48,7 @@ enum Owner {
 /// Who understands what comes after the change.
 #[derive(Clone, Debug)]
 enum Speaker {
-    Tls(tls::Session),
+    Tls(Box<tls::Session>),
     /// A tunnel through a proxy, and what is spoken in it.
     Tunnel(Spoken),
     /// A protocol that is only named.
@@ -124,16 +124,17 @@ impl Spoken {
         self.plain.exchanges()
     }
 
-    /// The exchanges, when nothing else is wanted any more.
-    #[must_use]
-    pub fn into_exchanges(self) -> Vec<Exchange> {
-        self.plain.into_exchanges()
-    }
-
     /// Exchanges that were let go because there were too many.
     #[must_use]
     pub const fn let_go(&self) -> u64 {
         self.plain.let_go()
+    }
+
+    /// What is told of TLS, here or inside a tunnel, and what else is left: the exchanges.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<Exchange>, Option<Box<tls::Facts>>) {
+        let facts = self.taken.and_then(|taken| taken.into_tls());
+        (self.plain.into_exchanges(), facts)
     }
 
     /// In which phase `closer` was when it had sent and received this much of the TCP streams.
@@ -155,7 +156,7 @@ impl Spoken {
         let heard = End::BOTH.map(|end| self.plain.heard(end));
         let taken = self.taken.get_or_insert_with(|| {
             let (speaker, both) = match self.plain.protocol() {
-                Protocol::Tls => (Speaker::Tls(tls::Session::new()), false),
+                Protocol::Tls => (Speaker::Tls(Box::default()), false),
                 Protocol::Tunnel => (Speaker::Tunnel(Self::default()), true),
                 Protocol::WebSocket => (Speaker::Unread, true),
                 _ => (Speaker::Unread, false),
@@ -177,6 +178,21 @@ impl Spoken {
 }
 
 impl Taken {
+    fn into_tls(self) -> Option<Box<tls::Facts>> {
+        match self.speaker {
+            Speaker::Tls(session) => {
+                let plain = End::BOTH
+                    .into_iter()
+                    .find(|end| self.owner[end.index()] == Owner::Plain);
+                let mut facts = Box::new(session.into_facts());
+                facts.plain = plain;
+                Some(facts)
+            }
+            Speaker::Tunnel(inner) => inner.into_parts().1,
+            Speaker::Unread => None,
+        }
+    }
+
     /// Whether the next bytes of this direction are the speaker's.
     fn takes(&mut self, from: End, bytes: &[u8]) -> bool {
         let owner = &mut self.owner[from.index()];
@@ -200,7 +216,7 @@ impl Taken {
 
     fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
         match &mut self.speaker {
-            Speaker::Tls(session) => session.gap(from, length),
+            Speaker::Tls(session) => session.gap(from, at, length),
             Speaker::Tunnel(inner) => inner.gap(from, at, length, texts),
             Speaker::Unread => {}
         }

@@ -1,86 +1,341 @@
-//! Both directions of one TLS connection.
+//! Both directions of one TLS connection: what the records say to each other.
 
-use super::stage::{NEVER, TlsLane, TlsNews};
+use super::alert::{Alert, CLOSE_NOTIFY};
+use super::certificate::{self, Certificate};
+use super::facts::{ClientCertificate, Facts, Farewell, Flow, Stage};
+use super::hello::{Answer, ClientHello, ServerHello, Version};
+use super::keys::Agreement;
+use super::record::{
+    ALERT, APPLICATION_DATA, Ended, HANDSHAKE, HIDDEN_ALERT, HIDDEN_EMPTY_CERTIFICATE, Lane,
+};
+use crate::certainty::Certainty;
 use crate::mark::Mark;
 use crate::side::End;
 
+/// Alerts kept of one connection; two end it, a hostile peer can send thousands.
+const MAX_ALERTS: usize = 8;
+/// Session tickets that servers send at once: OpenSSL two, others up to four.
+const MAX_TICKETS: u64 = 4;
+
+const CLIENT_HELLO: u8 = 1;
+const SERVER_HELLO: u8 = 2;
+const CERTIFICATE: u8 = 11;
+const CERTIFICATE_REQUEST: u8 = 13;
+const SERVER_HELLO_DONE: u8 = 14;
+
 /// One TLS connection. Offsets count from the first byte of its first record, by direction.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Session {
     lanes: [Lane; 2],
-    /// The handshake was before the capture.
-    midstream: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Lane {
-    offset: u64,
-    /// Offset after the first record under the new keys.
-    settled: u64,
-    records: TlsLane,
-}
-
-impl Default for Session {
-    fn default() -> Self {
-        Self::new()
-    }
+    flows: [Flow; 2],
+    caller: Option<End>,
+    hello: Option<(Mark, ClientHello)>,
+    answer: Option<(Mark, ServerHello)>,
+    retried: Option<Mark>,
+    certificates: Option<(Mark, Vec<Certificate>)>,
+    client_certificate: ClientCertificate,
+    server_done: bool,
+    alerts: Vec<Alert>,
+    last_word: Option<End>,
+    /// Length of every record of application data that the called side has sent, while they are all the same.
+    ticket: Option<u16>,
+    not_only_tickets: bool,
+    notified: [Option<Mark>; 2],
 }
 
 impl Session {
     /// Nothing said yet.
     #[must_use]
-    pub const fn new() -> Self {
-        const LANE: Lane = Lane {
-            offset: 0,
-            settled: NEVER,
-            records: TlsLane::new(),
-        };
-        Self {
-            lanes: [LANE; 2],
-            midstream: false,
-        }
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Whether the first bytes of a direction can belong to TLS.
     #[must_use]
     pub fn claims(&self, bytes: &[u8]) -> bool {
-        self.midstream || matches!(bytes, [20..=24] | [20..=24, 3, ..])
+        self.is_midstream() || matches!(bytes, [20..=24] | [20..=24, 3, ..])
     }
 
-    /// The next bytes of one direction.
-    pub fn data(&mut self, from: End, _at: Mark, bytes: &[u8], length: u32) {
-        let lane = &mut self.lanes[from.index()];
-        let news = lane.records.feed(bytes);
-        Self::news(lane, &mut self.midstream, news);
-        lane.offset = lane.offset.saturating_add(bytes.len() as u64);
+    /// The next bytes of one direction. `bytes` is what was captured of `length`.
+    pub fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32) {
+        let mut rest = bytes;
+        self.lanes[from.index()].begin_slice();
+        while !rest.is_empty() {
+            let (used, ended) = self.lanes[from.index()].step(rest, at);
+            if let Some(ended) = ended {
+                self.ended(from, ended);
+            }
+            rest = rest.get(used.max(1)..).unwrap_or_default();
+        }
         let cut = u64::from(length).saturating_sub(bytes.len() as u64);
-        self.gap(from, cut);
+        self.gap(from, at, cut);
     }
 
     /// The next `length` bytes of one direction were never captured.
-    pub fn gap(&mut self, from: End, length: u64) {
+    pub fn gap(&mut self, from: End, at: Mark, length: u64) {
         if length == 0 {
             return;
         }
-        let lane = &mut self.lanes[from.index()];
-        let news = lane.records.skip(length);
-        lane.offset = lane.offset.saturating_add(length);
-        Self::news(lane, &mut self.midstream, news);
+        let ended = self.lanes[from.index()].skip(length, at);
+        self.messages(from, at, false);
+        if let Some(ended) = ended {
+            self.ended(from, ended);
+        }
     }
 
     /// Whether this end had finished its part of the handshake when it had sent so many bytes.
     #[must_use]
     pub fn is_settled(&self, end: End, sent: u64) -> bool {
-        self.midstream || sent >= self.lanes[end.index()].settled
+        self.is_midstream() || sent >= self.lanes[end.index()].settled_at()
     }
 
-    fn news(lane: &mut Lane, midstream: &mut bool, news: Option<TlsNews>) {
-        match news {
-            Some(TlsNews::Settled(after)) => {
-                lane.settled = lane.settled.min(lane.offset.saturating_add(after as u64));
+    /// Who sent the ClientHello.
+    #[must_use]
+    pub fn caller(&self) -> Option<End> {
+        self.caller
+    }
+
+    /// What a decryptor needs to know; `None` before both hellos were read.
+    #[must_use]
+    pub fn agreement(&self) -> Option<Agreement> {
+        let (_, client) = self.hello.as_ref()?;
+        let (_, server) = self.answer.as_ref()?;
+        Some(Agreement {
+            client_random: client.random,
+            server_random: server.random,
+            version: server.version,
+            cipher: server.cipher,
+            session_id: server.session_id.clone(),
+            extended_master_secret: client.extended_master_secret && server.extended_master_secret,
+            encrypt_then_mac: client.encrypt_then_mac && server.encrypt_then_mac,
+        })
+    }
+
+    /// What is told of it.
+    #[must_use]
+    pub fn into_facts(mut self) -> Facts {
+        for end in End::BOTH {
+            self.messages(end, self.lanes[end.index()].since, false);
+        }
+        let flows = End::BOTH.map(|end| Flow {
+            farewell: self.farewell(end),
+            finished: self.lanes[end.index()].settled.map(|(_, mark)| mark),
+            ..self.flows[end.index()]
+        });
+        Facts {
+            caller: self.caller.unwrap_or(End::A),
+            stage: self.stage(),
+            only_tickets: self.is_13() && !self.not_only_tickets,
+            hello: self.hello,
+            answer: self.answer,
+            retried: self.retried,
+            certificates: self.certificates,
+            client_certificate: self.client_certificate,
+            alerts: self.alerts,
+            flows,
+            plain: None,
+            last_word: self.last_word,
+        }
+    }
+
+    fn is_midstream(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.midstream)
+    }
+
+    fn is_13(&self) -> bool {
+        let answer = self.answer.as_ref();
+        answer.is_some_and(|(_, answer)| answer.version >= Version::TLS_13)
+    }
+
+    fn has_settled(&self, end: End) -> bool {
+        self.lanes[end.index()].settled.is_some() || self.is_midstream()
+    }
+
+    /// A record has ended.
+    fn ended(&mut self, from: End, record: Ended) {
+        match record.kind {
+            HANDSHAKE => self.messages(from, record.at, true),
+            ALERT => self.alert(from, record),
+            APPLICATION_DATA => self.application(from, record),
+            _ => {}
+        }
+    }
+
+    fn alert(&mut self, from: End, record: Ended) {
+        match record.alert {
+            Some((_, CLOSE_NOTIFY)) => {
+                self.notified[from.index()].get_or_insert(record.at);
             }
-            Some(TlsNews::Midstream) => *midstream = true,
+            Some(said) => self.note_alert(from, record.at, Some(said)),
+            // Hidden under the keys: told by what came after it.
             None => {}
+        }
+    }
+
+    fn note_alert(&mut self, from: End, at: Mark, said: Option<(u8, u8)>) {
+        if self.alerts.len() < MAX_ALERTS {
+            self.alerts.push(Alert {
+                from,
+                at,
+                said,
+                in_handshake: !(self.has_settled(End::A) && self.has_settled(End::B)),
+            });
+        }
+    }
+
+    fn application(&mut self, from: End, record: Ended) {
+        let is_caller = self.caller == Some(from);
+        if self.is_13() && record.in_handshake {
+            match record.length {
+                HIDDEN_ALERT if is_caller => self.note_alert(from, record.at, None),
+                HIDDEN_EMPTY_CERTIFICATE if is_caller => {
+                    self.client_certificate =
+                        ClientCertificate::Missing(record.at, Certainty::Likely);
+                }
+                _ => {}
+            }
+            return;
+        }
+        // The server's part of a TLS 1.3 handshake is hidden in application data too; it is over when the client's is.
+        let other = self.caller.map_or(from, End::other);
+        if self.is_13() && !is_caller && !self.has_settled(other.other()) {
+            return;
+        }
+        // So small a record is rather an alert; which one is told by what comes after it.
+        if self.is_13() && record.length == HIDDEN_ALERT {
+            return;
+        }
+        if !is_caller {
+            let flow = &self.flows[from.index()];
+            let same = *self.ticket.get_or_insert(record.length) == record.length;
+            self.not_only_tickets |= !same || flow.records >= MAX_TICKETS;
+        }
+        self.last_word = Some(from);
+        let flow = &mut self.flows[from.index()];
+        flow.records = flow.records.saturating_add(1);
+        flow.bytes = flow.bytes.saturating_add(u64::from(record.length));
+        flow.first.get_or_insert(record.at);
+        flow.last = Some(record.at);
+    }
+
+    /// Reads the handshake messages that wait in one direction; with what `more` cannot come, the last one as far as it goes.
+    fn messages(&mut self, from: End, at: Mark, more: bool) {
+        let lane = &mut self.lanes[from.index()];
+        if lane.waiting.is_empty() {
+            return;
+        }
+        let bytes = std::mem::take(&mut lane.waiting);
+        let mut rest = bytes.as_slice();
+        while let [kind, high, middle, low, after @ ..] = rest {
+            let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
+            match after.split_at_checked(length) {
+                Some((body, next)) => {
+                    self.message(from, at, *kind, body, true);
+                    rest = next;
+                }
+                None => {
+                    if !more {
+                        self.message(from, at, *kind, after, false);
+                        rest = &[];
+                    }
+                    break;
+                }
+            }
+        }
+        if more && !rest.is_empty() {
+            let lane = &mut self.lanes[from.index()];
+            lane.waiting = rest.to_vec();
+        }
+    }
+
+    fn message(&mut self, from: End, at: Mark, kind: u8, body: &[u8], whole: bool) {
+        match kind {
+            CLIENT_HELLO => {
+                self.caller.get_or_insert(from);
+                if self.hello.is_none() {
+                    self.hello = Some((at, ClientHello::read(body, whole)));
+                }
+            }
+            SERVER_HELLO => {
+                self.caller.get_or_insert(from.other());
+                let client = self.hello.as_ref().map(|(_, hello)| hello);
+                match Answer::read(body, client) {
+                    Some(Answer::Retry) => {
+                        self.retried.get_or_insert(at);
+                        for lane in &mut self.lanes {
+                            lane.retried = true;
+                            lane.ciphered = false;
+                        }
+                    }
+                    Some(Answer::Hello(hello)) if self.answer.is_none() => {
+                        self.answer = Some((at, hello));
+                    }
+                    _ => {}
+                }
+            }
+            CERTIFICATE if whole => self.certificate(from, at, body),
+            CERTIFICATE_REQUEST => self.client_certificate = ClientCertificate::Asked(at),
+            SERVER_HELLO_DONE => self.server_done = true,
+            _ => {}
+        }
+    }
+
+    fn certificate(&mut self, from: End, at: Mark, body: &[u8]) {
+        let empty = body == [0, 0, 0];
+        if self.caller == Some(from) {
+            self.client_certificate = if empty {
+                ClientCertificate::Missing(at, Certainty::Certain)
+            } else {
+                ClientCertificate::Sent(at)
+            };
+        } else if self.certificates.is_none() {
+            self.certificates = certificate::chain(body).map(|chain| (at, chain));
+            if let Some((_, answer)) = &mut self.answer {
+                answer.resumed = false;
+            }
+        }
+    }
+
+    fn stage(&self) -> Stage {
+        let caller = self.caller.unwrap_or(End::A);
+        if self.is_midstream() {
+            return Stage::Unseen;
+        }
+        match (self.has_settled(caller), self.has_settled(caller.other())) {
+            (true, true) => Stage::Complete,
+            (true, false) => Stage::ClientFinished,
+            (false, true) => Stage::ServerFlight,
+            (false, false) if self.server_done => Stage::ServerFlight,
+            (false, false) if self.answer.is_some() => Stage::ServerHello,
+            (false, false) if self.hello.is_some() => Stage::ClientHello,
+            (false, false) => Stage::Begun,
+        }
+    }
+
+    fn farewell(&self, end: End) -> Farewell {
+        if let Some(mark) = self.notified[end.index()] {
+            return Farewell::Notify(mark, Certainty::Certain);
+        }
+        let lane = &self.lanes[end.index()];
+        if !lane.is_at_boundary() {
+            return Farewell::Unclear;
+        }
+        let Some(last) = lane.last else {
+            return Farewell::None;
+        };
+        let settled = !last.in_handshake || self.is_midstream();
+        let hidden = match last.kind {
+            ALERT => last.length > 2,
+            // Where the version was not seen, so short a record is still rather an alert than anything else.
+            APPLICATION_DATA => {
+                last.length == HIDDEN_ALERT && (self.is_13() || self.answer.is_none())
+            }
+            _ => false,
+        };
+        if settled && hidden {
+            Farewell::Notify(last.at, Certainty::Likely)
+        } else {
+            Farewell::None
         }
     }
 }

@@ -1,0 +1,135 @@
+//! A connection that ended within the TLS handshake, and nobody said why.
+
+use super::Severity;
+use super::rule::{Check, Verdict, rule};
+use super::secure::{Failure, failure, hello, named};
+use super::telling::{not_yet, side, span, tell};
+use crate::connection::{By, Connection, How};
+use crate::tls::Stage;
+
+rule! {
+    /// # What happened
+    ///
+    /// The connection was closed or reset before the TLS handshake was complete, and no alert said why. Or a client closed
+    /// as soon as it was, without a word under the keys: some programs check the server's certificate only then.
+    ///
+    /// # Why it matters
+    ///
+    /// No request was sent. To the client it is "unexpected eof while reading", `SSL_ERROR_SYSCALL`, "connection reset by
+    /// peer"; .NET Framework says that an unexpected error occurred on a send or receive.
+    ///
+    /// # Remedy
+    ///
+    /// - After the ClientHello only: does that port speak TLS at all, is the load balancer's target healthy, does a filter
+    ///   on the path object to the name?
+    /// - After the server's messages: the client did not like them and says nothing (pinning, an old library); look at the
+    ///   client's log.
+    /// - After the client's Finished: the server did not like the client: look at its log for the client certificate it
+    ///   wanted.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=a] -->
+    ///  0.030                     <--  FIN
+    ///  0.040  FIN                -->
+    ///  0.050                     <--  ACK
+    ///  => teardown server fin tls-handshake
+    ///  => findings tls-handshake-cut
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A probe that connects and closes has not begun a handshake:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ACK                -->
+    ///  0.030  FIN                -->
+    ///  0.040                     <--  FIN
+    ///  0.050  ACK                -->
+    /// ```
+    ///
+    /// Nor is it this where an alert says why:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=a] -->
+    ///  0.030                     <--  alert 80 FIN
+    ///  0.040  FIN                -->
+    ///  0.050                     <--  ACK
+    ///  => findings tls-alert
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 8446 §4 (handshake protocol), §6.1 (a connection that is closed without an alert).
+    pub(super) RULE: "tls-handshake-cut", Severity::Error,
+    "the connection ended within the TLS handshake and no alert said why", Check::Connection(check)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let Some(reading) = failure(connection) else {
+        return not_yet(connection);
+    };
+    let left = match reading.failure {
+        Failure::Cut => false,
+        Failure::LeftAfterHandshake => true,
+        _ => return not_yet(connection),
+    };
+    let asked = named(reading.facts);
+    let by = reading.by.map_or_else(
+        || match connection.teardown.by {
+            By::Middlebox => "a box on the path, in somebody's name,".to_owned(),
+            _ => "both sides".to_owned(),
+        },
+        |who| format!("the {}", side(who)),
+    );
+    let word = match connection.teardown.how {
+        How::Fin => "closed the connection",
+        _ => "reset the connection",
+    };
+    let place = match reading.facts.stage {
+        Stage::Begun | Stage::Unseen => "before the ClientHello was whole",
+        Stage::ClientHello => "after the ClientHello, which had no answer",
+        Stage::ServerHello => "after the server's hello",
+        Stage::ServerFlight => "after the server's messages",
+        Stage::ClientFinished => "after the client had finished its part",
+        Stage::Complete => "as soon as the handshake was complete, without a word under the keys",
+    };
+    let since = connection
+        .last_data
+        .iter()
+        .max()
+        .copied()
+        .unwrap_or_default();
+    let waited = span(reading.at.time.since(since.time));
+    let (severity, hint) = if left {
+        (
+            Severity::Note,
+            " A client that checks the certificate only then does so, and so does a probe.",
+        )
+    } else {
+        (Severity::Error, "")
+    };
+    let message = format!(
+        "In the TLS handshake{asked} {by} {word} {place}, {waited} after the last message, and no alert said why.{hint}"
+    );
+    tell(
+        &RULE,
+        severity,
+        reading.certainty,
+        "TLS handshakes ended without a word",
+        message,
+    )
+    .shows(hello(&reading), "ClientHello")
+    .shows(Some(reading.at), format!("{by} {word}"))
+    .about(connection)
+}

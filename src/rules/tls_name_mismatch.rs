@@ -1,0 +1,84 @@
+//! The certificate is for another name.
+
+use super::Severity;
+use super::rule::{Check, Verdict, rule};
+use super::secure::{Failure, describe, failure_as, hello, sign};
+use super::telling::{not_yet, tell};
+use crate::connection::Connection;
+
+rule! {
+    /// # What happened
+    ///
+    /// The client asked for one name and the server sent a certificate for others. The client ended the handshake.
+    ///
+    /// # Why it matters
+    ///
+    /// No request was sent. Clients say "no alternative certificate subject name matches", `ERR_TLS_CERT_ALTNAME_INVALID`,
+    /// `ERR_CERT_COMMON_NAME_INVALID`, or that the remote name does not match.
+    ///
+    /// # Remedy
+    ///
+    /// - Ask for a name that is in the certificate; an address is one only if the certificate holds it as an address.
+    /// - Or get a certificate that has the name among its alternative names; the common name does not count any more.
+    /// - Where one address serves several names, check that the server chooses by SNI and what it sends to a name it does
+    ///   not know.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=b.example version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate [name=a.example] ServerHelloDone
+    ///  0.040  alert 46           -->
+    ///  0.041  FIN                -->
+    ///  0.050                     <--  FIN
+    ///  0.060  ACK                -->
+    ///  => findings tls-name-mismatch
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A name that a wildcard covers:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=b.example version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate [name=*.example] ServerHelloDone
+    ///  0.040  alert 46           -->
+    ///  0.041  FIN                -->
+    ///  0.050                     <--  FIN
+    ///  0.060  ACK                -->
+    ///  => findings tls-certificate-rejected
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 6125 §6.4 (matching names), RFC 6066 §3 (server name indication).
+    pub(super) RULE: "tls-name-mismatch", Severity::Error,
+    "the certificate is for another name than the client asked for", Check::Connection(check)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let Some(reading) = failure_as(connection, Failure::Name) else {
+        return not_yet(connection);
+    };
+    let wanted = crate::escape::escape(reading.facts.sni().unwrap_or_default().as_bytes());
+    let what = describe(reading.facts);
+    let message =
+        format!("The client asked for {wanted}, and the certificate is for others.{what}");
+    tell(
+        &RULE,
+        Severity::Error,
+        reading.certainty,
+        "the certificate is for another name",
+        message,
+    )
+    .shows(hello(&reading), "ClientHello")
+    .shows(reading.facts.leaf().map(|(at, _)| at), "the certificate")
+    .shows(Some(reading.at), sign(&reading, connection))
+    .about(connection)
+}

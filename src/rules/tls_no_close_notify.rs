@@ -1,0 +1,134 @@
+//! The server closed without `close_notify`.
+
+use super::Severity;
+use super::rule::{Check, Verdict, rule};
+use super::secure::{failure, is_unanswered};
+use super::telling::{not_yet, span, tell};
+use crate::certainty::Certainty;
+use crate::connection::{By, Connection, How, Who};
+use crate::tls::{Farewell, Stage};
+
+rule! {
+    /// # What happened
+    ///
+    /// The server ended a TLS connection by its FIN alone. TLS has a word of its own for the end, `close_notify`, so that
+    /// nobody on the path can cut a message short unseen; it was not said, as far as kind and length of the last record
+    /// tell.
+    ///
+    /// # Why it matters
+    ///
+    /// Where the end of a message is told by the end of the connection, the client cannot know whether it has all of it:
+    /// OpenSSL 3 reports "unexpected eof while reading". Where the length was announced it does not matter, and many
+    /// servers never say it.
+    ///
+    /// # Remedy
+    ///
+    /// - If clients complain, let the server shut TLS down before it closes (`SSL_shutdown`, `SslStream.ShutdownAsync`,
+    ///   `tls.Conn.CloseWrite`).
+    /// - Announce the length of responses, or send them chunked.
+    /// - A server that was killed leaves the same sign: look at its log at that time.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=a version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate [name=a] ServerHelloDone
+    ///  0.040  KeyExchange Finished -->
+    ///  0.050                     <--  Finished
+    ///  0.060  app 300            -->
+    ///  0.070                     <--  app 900
+    ///  0.080                     <--  FIN
+    ///  0.090  close_notify FIN   -->
+    ///  0.100                     <--  RST [noack]
+    ///  => teardown server fin opaque
+    ///  => findings tls-no-close-notify
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A server that says it:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=a version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate [name=a] ServerHelloDone
+    ///  0.040  KeyExchange Finished -->
+    ///  0.050                     <--  Finished
+    ///  0.060  app 300            -->
+    ///  0.070                     <--  app 900
+    ///  0.080                     <--  close_notify FIN
+    ///  0.090  FIN                -->
+    ///  0.100                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// A client that just leaves has all it wanted:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=a version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate [name=a] ServerHelloDone
+    ///  0.040  KeyExchange Finished -->
+    ///  0.050                     <--  Finished
+    ///  0.060  app 300            -->
+    ///  0.070                     <--  app 900
+    ///  0.080  FIN                -->
+    ///  0.090                     <--  FIN
+    ///  0.100  ACK                -->
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 8446 §6.1 (closure alerts); RFC 9112 §9.8 (TLS connection closure).
+    pub(super) RULE: "tls-no-close-notify", Severity::Note,
+    "the server closed a TLS connection without `close_notify`", Check::Connection(check)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let Some(facts) = connection.tls.as_deref() else {
+        return not_yet(connection);
+    };
+    let server = Who::Server as usize;
+    let first = matches!(
+        (connection.teardown.by, connection.teardown.how),
+        (By::Server, How::Fin)
+    );
+    let (Some(fin), Farewell::None, true) =
+        (connection.fin[server], facts.flows[server].farewell, first)
+    else {
+        return not_yet(connection);
+    };
+    // What was missed may have been the very record; what was not answered at all is a story of its own.
+    if connection.sent[server].missing > 0
+        || facts.stage < Stage::Complete
+        || facts.flows[server].records == 0
+        || failure(connection).is_some()
+        || is_unanswered(connection)
+    {
+        return Verdict::Clear;
+    }
+    let since = facts.flows[server].last.unwrap_or_default();
+    let message = format!(
+        "The server sent its FIN {} after its last application data, and no close_notify before it. What it sent last may be \
+         cut short; with a key log that could be told.",
+        span(fin.mark.time.since(since.time))
+    );
+    tell(
+        &RULE,
+        Severity::Note,
+        Certainty::Likely,
+        "the server closed without close_notify",
+        message,
+    )
+    .shows(facts.flows[server].last, "the last application data")
+    .shows(Some(fin.mark), "FIN from the server")
+    .about(connection)
+}

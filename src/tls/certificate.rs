@@ -1,0 +1,225 @@
+//! Certificates as they travelled (RFC 5280), those of up to TLS 1.2: later ones are hidden.
+//!
+//! In: the body of a Certificate message (RFC 5246 §7.4.2). Out: of each certificate, in the order sent, what its holder's
+//! peers check: names, dates, issuer, key. No signature is verified: the capture holds no trust store.
+
+use std::net::IpAddr;
+
+use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
+use x509_parser::public_key::PublicKey;
+
+use super::hello::Taking;
+use crate::time::Timestamp;
+
+/// Certificates kept of one chain; real chains have two to four.
+pub const MAX_CERTIFICATES: usize = 8;
+/// Names kept of one certificate: enough for every name but those of the largest hosters, which are told as cut.
+const MAX_NAMES: usize = 256;
+
+/// One certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// Whom it is about, as text.
+    pub subject: String,
+    /// Who vouches for it.
+    pub issuer: String,
+    /// It names itself as its issuer.
+    pub self_issued: bool,
+    /// It may sign others.
+    pub is_authority: bool,
+    /// Valid from.
+    pub from: Date,
+    /// Valid until.
+    pub until: Date,
+    /// The DNS names it is for (RFC 6125 §6.4: those of the subject count only where there are none).
+    pub names: Vec<String>,
+    /// The addresses it is for.
+    pub addresses: Vec<IpAddr>,
+    /// It has more names than are kept.
+    pub more_names: bool,
+    /// Its key.
+    pub key: Key,
+    /// The object identifier of the algorithm that it was signed with, or the name of a well-known one.
+    pub signature: String,
+}
+
+/// A date that is written in a certificate, in seconds since 1970: it is nothing that happened on the packet clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Date(pub i64);
+
+impl Date {
+    /// As a moment that packet times can be compared with; saturates.
+    #[must_use]
+    pub const fn time(self) -> Timestamp {
+        Timestamp::new(self.0, 0)
+    }
+}
+
+/// A public key's kind and size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// RSA with a modulus of so many bits.
+    Rsa(usize),
+    /// On an elliptic curve of so many bits.
+    Ec(usize),
+    /// Something else.
+    Other,
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rsa(bits) => write!(f, "RSA {bits}"),
+            Self::Ec(bits) => write!(f, "EC {bits}"),
+            Self::Other => f.write_str("other"),
+        }
+    }
+}
+
+/// The certificates of a message, in order; one that cannot be read is left out. `None` if the message breaks off.
+pub(super) fn chain(body: &[u8]) -> Option<Vec<Certificate>> {
+    let mut list = Taking(Taking(body).vector(3)?);
+    let mut chain = Vec::new();
+    while !list.0.is_empty() && chain.len() < MAX_CERTIFICATES {
+        chain.extend(read(list.vector(3)?));
+    }
+    Some(chain)
+}
+
+fn read(der: &[u8]) -> Option<Certificate> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let validity = certificate.validity();
+    let mut names = Vec::new();
+    let mut addresses = Vec::new();
+    let mut more_names = false;
+    let mut is_authority = false;
+    for extension in certificate.extensions() {
+        match extension.parsed_extension() {
+            ParsedExtension::SubjectAlternativeName(list) => {
+                for name in &list.general_names {
+                    if names.len() + addresses.len() >= MAX_NAMES {
+                        more_names = true;
+                        break;
+                    }
+                    match name {
+                        GeneralName::DNSName(name) => names.push((*name).to_owned()),
+                        GeneralName::IPAddress(bytes) => addresses.extend(address(bytes)),
+                        _ => {}
+                    }
+                }
+            }
+            ParsedExtension::BasicConstraints(constraints) => is_authority = constraints.ca,
+            _ => {}
+        }
+    }
+    if names.is_empty() && addresses.is_empty() {
+        let common = certificate.subject().iter_common_name();
+        names.extend(
+            common
+                .filter_map(|name| name.as_str().ok().map(str::to_owned))
+                .take(1),
+        );
+    }
+    let key = match certificate.public_key().parsed() {
+        Ok(PublicKey::RSA(key)) => Key::Rsa(key.key_size()),
+        Ok(PublicKey::EC(key)) => Key::Ec(key.key_size()),
+        _ => Key::Other,
+    };
+    Some(Certificate {
+        subject: certificate.subject().to_string(),
+        issuer: certificate.issuer().to_string(),
+        self_issued: certificate.subject().as_raw() == certificate.issuer().as_raw(),
+        is_authority,
+        from: Date(validity.not_before.timestamp()),
+        until: Date(validity.not_after.timestamp()),
+        names,
+        addresses,
+        more_names,
+        key,
+        signature: signature(&certificate.signature_algorithm.algorithm.to_id_string()),
+    })
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    match bytes.len() {
+        4 => <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from),
+        16 => <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from),
+        _ => None,
+    }
+}
+
+fn signature(oid: &str) -> String {
+    let name = match oid {
+        "1.2.840.113549.1.1.4" => "md5WithRSAEncryption",
+        "1.2.840.113549.1.1.5" => "sha1WithRSAEncryption",
+        "1.2.840.113549.1.1.10" => "RSASSA-PSS",
+        "1.2.840.113549.1.1.11" => "sha256WithRSAEncryption",
+        "1.2.840.113549.1.1.12" => "sha384WithRSAEncryption",
+        "1.2.840.113549.1.1.13" => "sha512WithRSAEncryption",
+        "1.2.840.10045.4.1" => "ecdsa-with-SHA1",
+        "1.2.840.10045.4.3.2" => "ecdsa-with-SHA256",
+        "1.2.840.10045.4.3.3" => "ecdsa-with-SHA384",
+        "1.2.840.10045.4.3.4" => "ecdsa-with-SHA512",
+        "1.3.101.112" => "Ed25519",
+        other => other,
+    };
+    name.to_owned()
+}
+
+impl Certificate {
+    /// Whether it is for this host: a name or an address, as a client asks for it. A `*` stands for the whole leftmost
+    /// label and no more (RFC 6125 §6.4.3). `None` if not all of its names are known.
+    #[must_use]
+    pub fn is_for(&self, host: &str) -> Option<bool> {
+        let host = host.trim_end_matches('.');
+        let found = match host.parse::<IpAddr>() {
+            Ok(address) => self.addresses.contains(&address),
+            Err(_) => self.names.iter().any(|name| covers(name, host)),
+        };
+        (found || !self.more_names).then_some(found)
+    }
+
+    /// Whether it was valid then.
+    #[must_use]
+    pub fn is_valid_at(&self, time: Timestamp) -> bool {
+        self.from.time() <= time && time <= self.until.time()
+    }
+}
+
+fn covers(pattern: &str, host: &str) -> bool {
+    let pattern = pattern.trim_end_matches('.');
+    match pattern.strip_prefix("*.") {
+        Some(parent) => host
+            .split_once('.')
+            .is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(parent)),
+        None => pattern.eq_ignore_ascii_case(host),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cover_hosts_as_rfc_6125_has_it() {
+        for (pattern, host, wanted) in [
+            ("a.example", "a.example", true),
+            ("A.example.", "a.EXAMPLE", true),
+            ("*.example", "a.example", true),
+            ("*.example", "b.a.example", false),
+            ("*.example", "example", false),
+            ("*.example", ".example", false),
+            ("a.example", "b.example", false),
+        ] {
+            assert_eq!(covers(pattern, host), wanted, "{pattern} {host}");
+        }
+    }
+
+    #[test]
+    fn a_chain_that_breaks_off_is_none_and_rubbish_in_it_is_left_out() {
+        assert_eq!(chain(&[0, 0, 0]), Some(Vec::new()));
+        assert_eq!(chain(&[0, 0, 5, 0, 0, 2, 1, 2]), Some(Vec::new()));
+        assert_eq!(chain(&[0, 0, 9, 0, 0, 2, 1, 2]), None);
+        assert_eq!(chain(&[]), None);
+    }
+}

@@ -1,0 +1,342 @@
+//! The hellos (RFC 8446 §4.1, RFC 5246 §7.4.1), read as far as they go.
+//!
+//! In: the body of a handshake message, or the part of it that was captured. Out: what it says. A field that is not
+//! legible ends the reading; what was read before it stays. Read by hand rather than by a parser crate because those
+//! refuse a message that is cut by the snap length, and because half a hello still names the server.
+
+use std::fmt;
+
+/// Names and lists kept of a hello are no longer than this; a server name has at most 255 bytes (RFC 6066 §3).
+const MAX_NAME: usize = 255;
+/// Cipher suites, protocols and versions kept of each list; browsers send about twenty suites, scanners hundreds.
+const MAX_LIST: usize = 64;
+/// The random of a ServerHello that is a HelloRetryRequest (RFC 8446 §4.1.3).
+const RETRY: [u8; 32] = [
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+    0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+];
+
+const SERVER_NAME: u16 = 0;
+const ALPN: u16 = 16;
+const ENCRYPT_THEN_MAC: u16 = 22;
+const EXTENDED_MASTER_SECRET: u16 = 23;
+const PRE_SHARED_KEY: u16 = 41;
+const SUPPORTED_VERSIONS: u16 = 43;
+
+/// A protocol version, as on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(pub u16);
+
+impl Version {
+    /// SSL 3.0.
+    pub const SSL_3: Self = Self(0x300);
+    /// TLS 1.2.
+    pub const TLS_12: Self = Self(0x303);
+    /// TLS 1.3.
+    pub const TLS_13: Self = Self(0x304);
+
+    /// Whether it is one that this program knows: drafts and the values that keep servers tolerant (RFC 8701) are not.
+    #[must_use]
+    pub const fn is_known(self) -> bool {
+        matches!(self.0, 0x300..=0x304)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0x300 => f.write_str("SSL 3.0"),
+            0x301..=0x304 => write!(f, "TLS 1.{}", self.0 - 0x301),
+            other => write!(f, "version 0x{other:04x}"),
+        }
+    }
+}
+
+/// What a client offers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientHello {
+    /// The server it wants, as sent.
+    pub sni: Option<Vec<u8>>,
+    /// The protocols it would speak inside, best first.
+    pub alpn: Vec<Vec<u8>>,
+    /// The versions it offers, those that are known, newest first.
+    pub versions: Vec<Version>,
+    /// The cipher suites it offers, best first.
+    pub ciphers: Vec<u16>,
+    pub(super) random: [u8; 32],
+    pub(super) session_id: Vec<u8>,
+    pub(super) encrypt_then_mac: bool,
+    pub(super) extended_master_secret: bool,
+    /// The capture holds only part of it.
+    pub cut: bool,
+}
+
+/// What a server chose.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerHello {
+    /// The version that is spoken.
+    pub version: Version,
+    /// The cipher suite.
+    pub cipher: u16,
+    /// The protocol inside; in TLS 1.3 it is hidden.
+    pub alpn: Option<Vec<u8>>,
+    /// A session of an earlier connection goes on.
+    pub resumed: bool,
+    pub(super) random: [u8; 32],
+    pub(super) session_id: Vec<u8>,
+    pub(super) encrypt_then_mac: bool,
+    pub(super) extended_master_secret: bool,
+}
+
+/// What a ServerHello message is.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// The server wants another ClientHello.
+    Retry,
+    Hello(ServerHello),
+}
+
+/// Bytes that are taken from the front.
+pub(super) struct Taking<'a>(pub(super) &'a [u8]);
+
+impl<'a> Taking<'a> {
+    pub(super) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (head, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(head)
+    }
+
+    /// A number of up to three bytes.
+    pub(super) fn number(&mut self, bytes: usize) -> Option<usize> {
+        let bytes = self.take(bytes)?;
+        Some(
+            bytes
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | usize::from(*byte)),
+        )
+    }
+
+    /// What has its length before it.
+    pub(super) fn vector(&mut self, length_bytes: usize) -> Option<&'a [u8]> {
+        let length = self.number(length_bytes)?;
+        self.take(length)
+    }
+
+    /// What has its length before it, or as much of it as there is.
+    fn cut_vector(&mut self, length_bytes: usize) -> Option<&'a [u8]> {
+        let length = self.number(length_bytes)?;
+        self.take(length.min(self.0.len()))
+    }
+}
+
+impl ClientHello {
+    /// Reads the body of a ClientHello. `whole`: all of it was captured.
+    pub(super) fn read(body: &[u8], whole: bool) -> Self {
+        let mut hello = Self {
+            cut: !whole,
+            ..Self::default()
+        };
+        let mut legacy = Version::default();
+        if hello.fields(body, &mut legacy).is_none() {
+            hello.cut = true;
+        }
+        if hello.versions.is_empty() && legacy.is_known() {
+            // Up to TLS 1.2 the highest one is named, and those below it are meant (RFC 5246 appendix E.1).
+            hello.versions = (Version::SSL_3.0..=legacy.0.min(Version::TLS_12.0))
+                .rev()
+                .take(1)
+                .map(Version)
+                .collect();
+        }
+        hello
+    }
+
+    fn fields(&mut self, body: &[u8], legacy: &mut Version) -> Option<()> {
+        let mut rest = Taking(body);
+        *legacy = Version(rest.number(2)? as u16);
+        self.random = rest.take(32)?.try_into().ok()?;
+        self.session_id = rest.vector(1)?.to_vec();
+        self.ciphers = pairs(rest.cut_vector(2)?).collect();
+        rest.vector(1)?;
+        if rest.0.is_empty() {
+            return Some(());
+        }
+        let mut extensions = Taking(rest.cut_vector(2)?);
+        while !extensions.0.is_empty() {
+            let kind = extensions.number(2)? as u16;
+            let data = extensions.vector(2)?;
+            self.extension(kind, data);
+        }
+        Some(())
+    }
+
+    fn extension(&mut self, kind: u16, data: &[u8]) {
+        match kind {
+            SERVER_NAME => self.sni = server_name(data),
+            ALPN => self.alpn = protocols(data),
+            ENCRYPT_THEN_MAC => self.encrypt_then_mac = true,
+            EXTENDED_MASTER_SECRET => self.extended_master_secret = true,
+            SUPPORTED_VERSIONS => {
+                if let Some(list) = Taking(data).vector(1) {
+                    self.versions = pairs(list)
+                        .map(Version)
+                        .filter(|it| it.is_known())
+                        .collect();
+                    self.versions.sort_unstable_by(|a, b| b.cmp(a));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Answer {
+    /// Reads the body of a ServerHello; `None` if it breaks off before the cipher suite.
+    pub(super) fn read(body: &[u8], client: Option<&ClientHello>) -> Option<Self> {
+        let mut rest = Taking(body);
+        let mut hello = ServerHello {
+            version: Version(rest.number(2)? as u16),
+            random: rest.take(32)?.try_into().ok()?,
+            ..ServerHello::default()
+        };
+        hello.session_id = rest.vector(1)?.to_vec();
+        hello.cipher = rest.number(2)? as u16;
+        let retry = hello.random == RETRY;
+        let echoed = !hello.session_id.is_empty()
+            && client.is_some_and(|client| client.session_id == hello.session_id);
+        hello.extensions(&mut rest);
+        if hello.version < Version::TLS_13 {
+            hello.resumed = echoed;
+        }
+        Some(if retry {
+            Self::Retry
+        } else {
+            Self::Hello(hello)
+        })
+    }
+}
+
+impl ServerHello {
+    fn extensions(&mut self, rest: &mut Taking<'_>) -> Option<()> {
+        rest.take(1)?;
+        let mut extensions = Taking(rest.cut_vector(2)?);
+        loop {
+            let kind = extensions.number(2)? as u16;
+            let data = extensions.vector(2)?;
+            match kind {
+                SUPPORTED_VERSIONS => self.version = Version(Taking(data).number(2)? as u16),
+                PRE_SHARED_KEY => self.resumed = true,
+                ALPN => self.alpn = protocols(data).into_iter().next(),
+                ENCRYPT_THEN_MAC => self.encrypt_then_mac = true,
+                EXTENDED_MASTER_SECRET => self.extended_master_secret = true,
+                _ => {}
+            }
+        }
+    }
+}
+
+fn pairs(bytes: &[u8]) -> impl Iterator<Item = u16> {
+    let pairs = bytes.chunks_exact(2).take(MAX_LIST);
+    pairs.map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
+}
+
+/// The first host name of the list (RFC 6066 §3).
+fn server_name(data: &[u8]) -> Option<Vec<u8>> {
+    let mut list = Taking(Taking(data).vector(2)?);
+    while !list.0.is_empty() {
+        let kind = list.number(1)?;
+        let name = list.vector(2)?;
+        if kind == 0 && !name.is_empty() && name.len() <= MAX_NAME {
+            return Some(name.to_vec());
+        }
+    }
+    None
+}
+
+fn protocols(data: &[u8]) -> Vec<Vec<u8>> {
+    let mut list = Taking(Taking(data).vector(2).unwrap_or_default());
+    std::iter::from_fn(|| list.vector(1).map(<[u8]>::to_vec))
+        .take(MAX_LIST)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vector(length_bytes: usize, bytes: &[u8]) -> Vec<u8> {
+        let length = (bytes.len() as u32).to_be_bytes();
+        [&length[4 - length_bytes..], bytes].concat()
+    }
+
+    fn extension(kind: u16, data: &[u8]) -> Vec<u8> {
+        [&kind.to_be_bytes()[..], &vector(2, data)].concat()
+    }
+
+    fn client(extensions: &[Vec<u8>]) -> Vec<u8> {
+        let mut body = vec![3, 3];
+        body.extend([7; 32]);
+        body.extend(vector(1, b"id"));
+        body.extend(vector(2, &[0x13, 1, 0xc0, 0x2f]));
+        body.extend(vector(1, &[0]));
+        body.extend(vector(2, &extensions.concat()));
+        body
+    }
+
+    fn full() -> Vec<u8> {
+        client(&[
+            extension(
+                0,
+                &vector(2, &[&[0][..], &vector(2, b"a.example")].concat()),
+            ),
+            extension(16, &vector(2, b"\x02h2\x08http/1.1")),
+            extension(43, &vector(1, &[0x0a, 0x0a, 3, 3, 3, 4])),
+        ])
+    }
+
+    #[test]
+    fn a_client_hello_is_read() {
+        let hello = ClientHello::read(&full(), true);
+        assert_eq!(hello.sni.as_deref(), Some(&b"a.example"[..]));
+        assert_eq!(hello.alpn, [b"h2".to_vec(), b"http/1.1".to_vec()]);
+        assert_eq!(hello.versions, [Version::TLS_13, Version::TLS_12]);
+        assert_eq!(hello.ciphers, [0x1301, 0xc02f]);
+        assert!(!hello.cut);
+        let old = ClientHello::read(&client(&[]), true);
+        assert_eq!(old.versions, [Version::TLS_12]);
+    }
+
+    #[test]
+    fn a_hello_that_is_cut_tells_what_it_holds() {
+        let body = full();
+        for length in 0..body.len() {
+            let hello = ClientHello::read(&body[..length], false);
+            assert!(hello.cut);
+        }
+        let most = ClientHello::read(&body[..body.len() - 3], false);
+        assert_eq!(most.sni.as_deref(), Some(&b"a.example"[..]));
+    }
+
+    #[test]
+    fn a_server_hello_is_read() {
+        let mut body = vec![3, 3];
+        body.extend([9; 32]);
+        body.extend(vector(1, b"id"));
+        body.extend([0x13, 2, 0]);
+        let plain = body.clone();
+        body.extend(vector(2, &extension(43, &[3, 4])));
+        let client = ClientHello::read(&full(), true);
+        let Some(Answer::Hello(hello)) = Answer::read(&body, Some(&client)) else {
+            panic!("a hello");
+        };
+        assert_eq!((hello.version, hello.cipher), (Version::TLS_13, 0x1302));
+        assert!(!hello.resumed, "the identifier is echoed for show");
+        let Some(Answer::Hello(old)) = Answer::read(&plain, Some(&client)) else {
+            panic!("a hello");
+        };
+        assert_eq!((old.version, old.resumed), (Version::TLS_12, true));
+        body[2..34].copy_from_slice(&RETRY);
+        assert!(matches!(Answer::read(&body, None), Some(Answer::Retry)));
+        assert!(Answer::read(&body[..20], None).is_none());
+    }
+}

@@ -1,0 +1,310 @@
+//! Cuts one direction into records (RFC 8446 §5.1, RFC 5246 §6.2.1).
+//!
+//! In: slices of the stream, and how much of it is missing. Out: a [`Ended`] for every record, and the handshake messages in
+//! the clear, gathered over records and segments. Everything else is passed over: what is hidden is counted, not kept.
+
+use crate::mark::Mark;
+
+/// Record payload: 2^14 and room for expansion (RFC 5246 §6.2.3; RFC 8446 §5.2 has less).
+pub(super) const MAX_RECORD: usize = (1 << 14) + 2048;
+/// Bytes of handshake messages that are waited for: certificate chains have 3 to 8 KB; OpenSSL takes 100 KB at most.
+const MAX_WAITING: usize = 100 << 10;
+/// No position.
+pub(super) const NEVER: u64 = u64::MAX;
+
+pub(super) const CHANGE_CIPHER_SPEC: u8 = 20;
+pub(super) const ALERT: u8 = 21;
+pub(super) const HANDSHAKE: u8 = 22;
+pub(super) const APPLICATION_DATA: u8 = 23;
+
+/// An encrypted TLS 1.3 alert without padding: two bytes, the content type and a 16-byte tag (RFC 8446 §5.2).
+pub(super) const HIDDEN_ALERT: u16 = 19;
+/// A TLS 1.3 Certificate message that holds none: eight bytes, the content type and the tag. A Finished is longer.
+pub(super) const HIDDEN_EMPTY_CERTIFICATE: u16 = 25;
+
+/// One direction.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lane {
+    /// Bytes so far.
+    pub(super) offset: u64,
+    /// Bytes of the record that are still to come.
+    left: u32,
+    header: [u8; 5],
+    have: u8,
+    reading: Reading,
+    /// A gap may have ended anywhere: the next slice that begins with a record header tells.
+    lost: bool,
+    /// Some record has begun.
+    any: bool,
+    /// The first record that was seen is application data: the handshake was before the capture.
+    pub(super) midstream: bool,
+    /// What follows is under keys (≤ TLS 1.2).
+    pub(super) ciphered: bool,
+    /// A HelloRetryRequest was seen: a ChangeCipherSpec changes nothing (RFC 8446 appendix D.4).
+    pub(super) retried: bool,
+    /// Handshake messages that are not complete.
+    pub(super) waiting: Vec<u8>,
+    /// Where the first byte of `waiting` was seen.
+    pub(super) since: Mark,
+    /// Messages can no longer be told apart.
+    deaf: bool,
+    /// Offset after the first record under the new keys, and where it was seen.
+    pub(super) settled: Option<(u64, Mark)>,
+    settles: bool,
+    alert: [u8; 2],
+    alert_have: u8,
+    /// The last record that ended.
+    pub(super) last: Option<Ended>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Reading {
+    #[default]
+    PassOver,
+    Messages,
+    Alert,
+}
+
+/// A record that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) kind: u8,
+    pub(super) length: u16,
+    /// Where its last byte was seen.
+    pub(super) at: Mark,
+    /// Level and description of an alert in the clear.
+    pub(super) alert: Option<(u8, u8)>,
+    /// This is the record that settled the direction, or it came before that.
+    pub(super) in_handshake: bool,
+}
+
+impl Lane {
+    /// Takes some of `bytes`, at least one, and tells how many, and which record ended with them.
+    pub(super) fn step(&mut self, bytes: &[u8], at: Mark) -> (usize, Option<Ended>) {
+        if self.left > 0 {
+            let take = (self.left as usize).min(bytes.len());
+            match self.reading {
+                Reading::PassOver => {}
+                Reading::Messages => self.gather(bytes.get(..take).unwrap_or_default(), at),
+                Reading::Alert => {
+                    for byte in bytes.iter().take(take) {
+                        if let Some(slot) = self.alert.get_mut(usize::from(self.alert_have)) {
+                            *slot = *byte;
+                            self.alert_have += 1;
+                        }
+                    }
+                }
+            }
+            self.left -= take as u32;
+            self.offset = self.offset.saturating_add(take as u64);
+            let ended = (self.left == 0).then(|| self.record_ended(at));
+            return (take, ended);
+        }
+        let missing = 5 - usize::from(self.have);
+        let take = missing.min(bytes.len());
+        let from = usize::from(self.have);
+        if let (Some(slots), Some(head)) =
+            (self.header.get_mut(from..from + take), bytes.get(..take))
+        {
+            slots.copy_from_slice(head);
+        }
+        self.have += take as u8;
+        self.offset = self.offset.saturating_add(take as u64);
+        if self.have < 5 {
+            return (take, None);
+        }
+        self.have = 0;
+        if !self.record_begins() {
+            self.lose();
+            let rest = bytes.len() - take;
+            self.offset = self.offset.saturating_add(rest as u64);
+            return (bytes.len(), None);
+        }
+        let ended = (self.left == 0).then(|| self.record_ended(at));
+        (take, ended)
+    }
+
+    /// A slice begins. After a loss it is the place where records are looked for again.
+    pub(super) fn begin_slice(&mut self) {
+        if self.lost {
+            self.lost = false;
+            self.left = 0;
+            self.have = 0;
+        }
+    }
+
+    /// Passes over bytes that were not captured. If they end inside the record in progress nothing is lost but what it
+    /// held. Tells which record ended with them.
+    pub(super) fn skip(&mut self, length: u64, at: Mark) -> Option<Ended> {
+        self.offset = self.offset.saturating_add(length);
+        let within = u64::from(self.left).checked_sub(length);
+        if self.reading == Reading::Messages || within.is_none() {
+            self.deaf = true;
+        }
+        match within {
+            Some(left) => {
+                self.left = left as u32;
+                (left == 0 && length > 0).then(|| self.record_ended(at))
+            }
+            None => {
+                let settles = self.settles;
+                let ended = (self.left > 0).then(|| self.record_ended(at));
+                self.settles = false;
+                self.lose();
+                ended.filter(|_| settles)
+            }
+        }
+    }
+
+    fn lose(&mut self) {
+        self.lost = true;
+        self.deaf = true;
+        self.left = 0;
+        self.have = 0;
+    }
+
+    /// A record header is complete. False if it is none.
+    fn record_begins(&mut self) -> bool {
+        let [kind, major, _, high, low] = self.header;
+        let length = u16::from_be_bytes([high, low]);
+        if !(20..=24).contains(&kind) || major != 3 || usize::from(length) > MAX_RECORD {
+            return false;
+        }
+        self.left = u32::from(length);
+        let first = !std::mem::replace(&mut self.any, true);
+        self.reading = Reading::PassOver;
+        self.alert_have = 0;
+        match kind {
+            CHANGE_CIPHER_SPEC => self.ciphered = !self.retried,
+            HANDSHAKE if self.ciphered => self.settles = true,
+            HANDSHAKE if !self.deaf => self.reading = Reading::Messages,
+            ALERT if length == 2 => self.reading = Reading::Alert,
+            APPLICATION_DATA if first => self.midstream = true,
+            APPLICATION_DATA => self.settles = length > HIDDEN_EMPTY_CERTIFICATE,
+            _ => {}
+        }
+        true
+    }
+
+    fn record_ended(&mut self, at: Mark) -> Ended {
+        let [kind, _, _, high, low] = self.header;
+        let in_handshake = self.settled.is_none();
+        if std::mem::take(&mut self.settles) && in_handshake {
+            self.settled = Some((self.offset, at));
+            self.waiting = Vec::new();
+        }
+        let [level, code] = self.alert;
+        let clear =
+            self.reading == Reading::Alert && self.alert_have == 2 && (1..=2).contains(&level);
+        let ended = Ended {
+            kind,
+            length: u16::from_be_bytes([high, low]),
+            at,
+            alert: clear.then_some((level, code)),
+            in_handshake,
+        };
+        self.last = Some(ended);
+        ended
+    }
+
+    fn gather(&mut self, bytes: &[u8], at: Mark) {
+        if self.waiting.is_empty() {
+            self.since = at;
+        }
+        if self.waiting.len() + bytes.len() > MAX_WAITING {
+            self.deaf = true;
+            self.waiting = Vec::new();
+            self.reading = Reading::PassOver;
+            return;
+        }
+        self.waiting.extend_from_slice(bytes);
+    }
+
+    /// Offset after which this direction is under the keys that were agreed on.
+    pub(super) fn settled_at(&self) -> u64 {
+        self.settled.map_or(NEVER, |(offset, _)| offset)
+    }
+
+    /// Everything so far lies in records that were seen to their end.
+    pub(super) fn is_at_boundary(&self) -> bool {
+        !self.lost && self.left == 0 && self.have == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(kind: u8, length: usize) -> Vec<u8> {
+        let mut bytes = vec![kind, 3, 3, (length >> 8) as u8, length as u8];
+        bytes.resize(5 + length, 2);
+        bytes
+    }
+
+    fn feed(lane: &mut Lane, mut bytes: &[u8]) -> Vec<Ended> {
+        let mut ended = Vec::new();
+        lane.begin_slice();
+        while !bytes.is_empty() {
+            let (used, end) = lane.step(bytes, Mark::default());
+            bytes = &bytes[used..];
+            ended.extend(end);
+        }
+        ended
+    }
+
+    /// Where the direction settles, whatever the slices.
+    #[track_caller]
+    fn check(records: &[(u8, usize)], settled: Option<u64>) {
+        let stream: Vec<u8> = records
+            .iter()
+            .flat_map(|(kind, length)| record(*kind, *length))
+            .collect();
+        for slice in 1..=stream.len() {
+            let mut lane = Lane::default();
+            let mut ended = 0;
+            for piece in stream.chunks(slice) {
+                ended += feed(&mut lane, piece).len();
+            }
+            assert_eq!(ended, records.len(), "in slices of {slice}");
+            assert_eq!(lane.settled.map(|it| it.0), settled, "in slices of {slice}");
+            assert!(lane.is_at_boundary());
+        }
+    }
+
+    #[test]
+    fn a_direction_settles_with_its_first_record_under_new_keys() {
+        check(&[(22, 30), (22, 7)], None);
+        check(&[(22, 30), (20, 1), (22, 40)], Some(35 + 6 + 45));
+        check(&[(22, 30), (20, 1), (23, 53), (23, 100)], Some(35 + 6 + 58));
+        check(&[(22, 30), (23, 53)], Some(35 + 58));
+        check(&[(22, 30), (20, 1), (23, 19)], None);
+        check(
+            &[(22, 30), (20, 1), (23, 25), (23, 53)],
+            Some(35 + 6 + 30 + 58),
+        );
+        check(&[(22, 30), (21, 2)], None);
+        check(&[(22, 0), (21, 2)], None);
+    }
+
+    #[test]
+    fn application_data_first_means_the_handshake_was_before() {
+        let mut lane = Lane::default();
+        feed(&mut lane, &record(23, 9));
+        assert!(lane.midstream);
+    }
+
+    #[test]
+    fn records_are_found_again_after_a_loss() {
+        let mut lane = Lane::default();
+        feed(&mut lane, &record(22, 30)[..10]);
+        assert_eq!(lane.skip(500, Mark::default()), None);
+        assert!(!lane.is_at_boundary());
+        assert_eq!(feed(&mut lane, b"rest of a record").len(), 0);
+        assert_eq!(feed(&mut lane, &record(23, 100)).len(), 1);
+        // A gap within one record loses nothing else.
+        let long = record(23, 100);
+        feed(&mut lane, &long[..50]);
+        assert_eq!(lane.skip(20, Mark::default()), None);
+        assert_eq!(feed(&mut lane, &long[70..]).len(), 1);
+    }
+}

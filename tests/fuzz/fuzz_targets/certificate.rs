@@ -1,0 +1,44 @@
+//! A server's certificates, whole, in the handshake they belong to: whatever the bytes of one certificate are.
+
+#![no_main]
+
+use hangup::http::Texts;
+use hangup::mark::{FrameNumber, Mark};
+use hangup::side::End;
+use hangup::spoken::Spoken;
+use hangup::time::Timestamp;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let data = &data[..data.len().min(60_000)];
+    let length = |extra: usize| {
+        let [_, a, b, c] = ((data.len() + extra) as u32).to_be_bytes();
+        [a, b, c]
+    };
+    let mut message = vec![11];
+    message.extend(length(6));
+    message.extend(length(3));
+    message.extend(length(0));
+    message.extend_from_slice(data);
+    let mut stream = vec![22, 3, 3, 0, 4, 2, 0, 0, 0];
+    for part in message.chunks(1 << 14) {
+        stream.extend([22, 3, 3]);
+        stream.extend((part.len() as u16).to_be_bytes());
+        stream.extend_from_slice(part);
+    }
+    let at = Mark {
+        frame: FrameNumber(1),
+        time: Timestamp::new(1_700_000_000, 0),
+    };
+    let mut texts = Texts::new();
+    let mut spoken = Spoken::default();
+    spoken.data(End::B, at, &stream, stream.len() as u32, &mut texts);
+    spoken.finish(&mut texts);
+    let facts = spoken.into_parts().1.expect("it begins like TLS");
+    let (_, chain) = facts.certificates.as_ref().expect("the message is whole");
+    for certificate in chain {
+        let _ = certificate.is_for("a.example");
+        let _ = certificate.is_valid_at(at.time);
+        let _ = (certificate.key.to_string(), certificate.from.time());
+    }
+});
