@@ -38,6 +38,8 @@ const FIRST: Duration = Duration::from_millis(60);
 const LEAST: Duration = Duration::from_millis(100);
 /// So many times what a publication took passes before the next look.
 const REST: u32 = 9;
+/// The most, while something is followed: who watches waits for it.
+const MOST: Duration = Duration::from_secs(2);
 /// The least time between two looks when no frame has come, and only the clock has moved.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -397,6 +399,17 @@ impl Lead {
     }
 }
 
+impl Lead {
+    /// How long after a publication that took so long the next look is.
+    fn rest(&self, took: Duration) -> Duration {
+        let rest = took.saturating_mul(REST).max(LEAST);
+        match self.progress.stage {
+            Stage::Following => rest.min(MOST.max(took)),
+            _ => rest,
+        }
+    }
+}
+
 impl Observer for Eye {
     fn next(&mut self, frames: u64, source: &dyn Source) -> Next {
         let lead = &mut self.lead;
@@ -409,7 +422,7 @@ impl Observer for Eye {
         let now = Instant::now();
         if lead.pace.busy.load(Ordering::Acquire) {
             let took = Duration::from_nanos(lead.pace.took.load(Ordering::Relaxed));
-            self.next = now + (took * REST).max(LEAST);
+            self.next = now + lead.rest(took);
             return Next::GoOn;
         }
         let moved = frames != lead.looked_at;
@@ -417,7 +430,7 @@ impl Observer for Eye {
             return Next::GoOn;
         }
         let took = Duration::from_nanos(lead.pace.took.load(Ordering::Relaxed));
-        self.next = now + (took * REST).max(LEAST);
+        self.next = now + lead.rest(took);
         lead.looked_at = frames;
         lead.files = source.files().to_vec();
         lead.lost = source.lost();

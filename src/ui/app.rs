@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ratatui::Frame;
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::crossterm::event::{
     Event, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind,
 };
@@ -31,7 +31,8 @@ use super::prompt::{Prompt, Typed};
 use super::sockets::SocketsScreen;
 use super::story::StoryScreen;
 use super::{
-    Answer, Cx, Digest, Effect, Look, Outcome, Question, Screen, Seek, Session, Tab, Tasks, Tone,
+    Answer, Cx, Digest, Effect, Glyphs, Look, Outcome, Question, Screen, Seek, Session, Tab, Tasks,
+    Tone,
 };
 use crate::decode::Endpoint;
 use crate::ledger::{Progress, Stage};
@@ -543,7 +544,14 @@ impl App {
         if let Some((prompt, _)) = &self.prompt {
             prompt.draw_above(&self.look, rows.footer, body, buffer);
         }
-        if let Some(cursor) = self.draw_footer(rows.footer, buffer) {
+        let cursor = self.draw_footer(rows.footer, buffer);
+        if self.look.glyphs == Glyphs::ASCII {
+            let other = |cell: &&mut Cell| !cell.symbol().is_ascii();
+            for cell in buffer.content.iter_mut().filter(other) {
+                cell.set_symbol(Glyphs::plain(cell.symbol()));
+            }
+        }
+        if let Some(cursor) = cursor {
             frame.set_cursor_position(cursor);
         }
     }
@@ -573,13 +581,11 @@ impl App {
     /// What is going on, for the right of the first row.
     fn state(&self) -> Line {
         if self.frozen.is_some() {
-            let newer = self.newest.snapshot.summary.frames;
-            let shown = self
-                .frozen
-                .as_ref()
-                .map_or(0, |it| it.snapshot.summary.frames);
-            let text = format!("FROZEN, {} since", number(newer.saturating_sub(shown)));
-            return Line::of(Tone::Here, " FROZEN ").faint(text.replacen("FROZEN", "", 1));
+            let shown = self.frozen.as_ref();
+            let shown = shown.map_or(0, |it| it.snapshot.summary.frames);
+            let since = self.progress.frames.saturating_sub(shown);
+            let text = format!("  {} since", count(since, "packet", "packets"));
+            return Line::of(Tone::Here, " FROZEN ").faint(text);
         }
         let turn = self.now.as_millis() / 250;
         let spinner = self.look.glyphs.spinner[(turn % 4) as usize];

@@ -707,8 +707,7 @@ impl ConnectionsScreen {
             None => in_short(brief),
         };
         let paragraph = Paragraph::new(0, told);
-        // A blank at the end of a row takes a column of its own.
-        let rows = paragraph.rows(area.width.saturating_sub(3));
+        let rows = paragraph.rows(area.width.saturating_sub(2));
         for (row, y) in rows.iter().zip(area.y + 1..area.bottom()) {
             let room = Rect {
                 x: area.x + 1,
@@ -751,8 +750,7 @@ impl ConnectionsScreen {
             line = line.with(tone, text).plain("  ");
         }
         let paragraph = Paragraph::new(0, line);
-        // A blank at the end of a row takes a column of its own.
-        let rows = paragraph.rows(area.width.saturating_sub(3));
+        let rows = paragraph.rows(area.width.saturating_sub(2));
         for (row, y) in rows.iter().zip(area.y + 1..area.bottom()) {
             let room = Rect {
                 x: area.x + 1,
@@ -801,7 +799,7 @@ fn in_short(brief: &Brief) -> String {
         kind => kind.name(),
     };
     format!(
-        "{end}: {}, {}, {}.",
+        "{end}: {}, {}, {}. Enter shows it, segment by segment.",
         story::who(brief.by),
         story::how(brief.how),
         story::when(brief.phase)

@@ -88,6 +88,24 @@ impl Glyphs {
         times: "x",
     };
 
+    /// What stands in place of a sign that is not ASCII, in a text that came from elsewhere; one column wide.
+    #[must_use]
+    pub fn plain(sign: &str) -> &'static str {
+        match sign {
+            "“" | "”" | "„" => "\"",
+            "‘" | "’" => "'",
+            "→" => ">",
+            "←" => "<",
+            "×" => "x",
+            "…" => "~",
+            "–" | "—" | "−" => "-",
+            "·" => ".",
+            "≥" | "≤" | "≈" => "~",
+            "\u{a0}" | "\u{2009}" | "\u{202f}" => " ",
+            _ => "?",
+        }
+    }
+
     /// The sign of a severity.
     #[must_use]
     pub const fn mark(&self, severity: Severity) -> &'static str {
