@@ -16,6 +16,7 @@ pub mod engine;
 pub mod errors;
 pub mod escape;
 pub mod flow;
+pub mod h2;
 pub mod hosts;
 pub mod http;
 pub mod ignore;
@@ -39,3 +40,4 @@ pub mod tls;
 pub mod transcript;
 #[cfg(feature = "ui")]
 pub mod ui;
+pub mod websocket;

@@ -40,13 +40,14 @@ fn table() -> Table {
     table
 }
 
-/// `5` is 50, `0½` is 5.
+/// `5` is 50, `0½` is 5, `5¾` is 57.
 fn tenths(floor: &str) -> Option<u32> {
-    let (whole, half) = match floor.strip_suffix('½') {
-        Some(whole) => (whole, 5),
+    let (whole, part) = match floor.strip_suffix(['½', '¾']) {
+        Some(whole) if floor.ends_with('½') => (whole, 5),
+        Some(whole) => (whole, 7),
         None => (floor, 0),
     };
-    Some(whole.parse::<u32>().ok()? * 10 + half)
+    Some(whole.parse::<u32>().ok()? * 10 + part)
 }
 
 fn allows(table: &Table, user: &str, used: &str) -> Result<(), String> {

@@ -10,7 +10,7 @@ use crate::decode::{Context, Endpoint, Flags, Quote, QuoteKind, Segment};
 use crate::http::{Protocol, Texts};
 use crate::mark::Mark;
 use crate::side::End;
-use crate::spoken::Spoken;
+use crate::spoken::{Heard, Spoken};
 use crate::tcp::{Pair, Reader, Received, Standing};
 
 /// What a segment is to a connection with the same addresses and ports.
@@ -313,10 +313,19 @@ impl Live {
             .spoken
             .as_ref()
             .map_or(Protocol::Unknown, |spoken| spoken.protocol());
-        let (exchanges, tls) = self
+        let mut heard = self
             .spoken
             .take()
-            .map_or_else(Default::default, |spoken| spoken.into_parts());
+            .map_or_else(Heard::default, |spoken| spoken.into_heard());
+        if verdict.client == End::B {
+            // The halves are put in the order of the roles.
+            if let Some(h2) = &mut heard.h2 {
+                h2.halves.reverse();
+            }
+            if let Some(websocket) = &mut heard.websocket {
+                websocket.halves.reverse();
+            }
+        }
         let client_syn = peers[0].syn();
         Connection {
             id: 0,
@@ -362,8 +371,12 @@ impl Live {
                 }
             }),
             last_data: peers.map(|peer| peer.top_time()),
-            exchanges: exchanges.into_boxed_slice(),
-            tls: tls.map(|facts| Box::new(facts.seen_from(verdict.client))),
+            exchanges: heard.exchanges.into_boxed_slice(),
+            tls: heard
+                .tls
+                .map(|facts| Box::new(facts.seen_from(verdict.client))),
+            h2: heard.h2,
+            websocket: heard.websocket,
             icmp: self.icmp,
             oddities: peers.map(|peer| peer.oddities().into()),
             astray: peers.map(|peer| peer.astray()),

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use super::{Certainty, Teardown};
 use crate::decode::{Context, Endpoint, Quote};
+use crate::h2;
 use crate::http::{Exchange, Method, Protocol};
 use crate::mark::Mark;
 use crate::tcp::{CloseEvent, Odd, Standing};
 use crate::time::Timestamp;
 use crate::tls;
+use crate::websocket;
 
 /// How the connection began, as far as the capture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -185,6 +187,10 @@ pub struct Connection {
     pub exchanges: Box<[Exchange]>,
     /// What is told of TLS, where it is spoken, inside a tunnel too.
     pub tls: Option<Box<tls::Facts>>,
+    /// What HTTP/2 said about the connection, if it was spoken.
+    pub h2: Option<Box<h2::Facts>>,
+    /// What a WebSocket said about its end, if it was one.
+    pub websocket: Option<Box<websocket::Facts>>,
     /// The ICMP error about it that decided something, else the first.
     pub icmp: Option<Box<Quote>>,
     /// Segments of each side with numbers that fit nothing.

@@ -354,7 +354,7 @@ fn is_orderly(live: &Live, by: By, how: How, phase: Phase, ended: Ended) -> bool
         spoken
             .exchanges()
             .iter()
-            .all(|exchange| exchange.is_complete())
+            .all(|exchange| exchange.is_settled())
     });
     // What was sent in the last moment of the capture is presumed to arrive.
     let was_reset = peers.iter().any(|peer| effective_reset(peer).is_some());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::grammar;
+use super::{grammar, h2};
 use crate::connection::{By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who};
 use crate::decode::Quote;
 use crate::http::{Exchange, FieldName, Framing, Message, Method, Progress, Protocol};
@@ -45,13 +45,18 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
     }
     match connection.protocol {
         Protocol::WebSocket => {
-            // A RST leaves no room for the closing handshake (RFC 6455 §7.1.1).
-            if met(connection) == Met::Reset {
+            // Without a Close there was no closing handshake (RFC 6455 §7.1.1).
+            let no_close = connection
+                .websocket
+                .as_ref()
+                .is_none_or(|websocket| websocket.has_no_close());
+            if no_close && matches!(met(connection), Met::Fin | Met::Reset) {
                 events.push(WireEvent::WebsocketCut);
             }
         }
         Protocol::Http1 | Protocol::Unknown => http(connection, &mut events),
-        Protocol::Tls | Protocol::Http2 | Protocol::Tunnel | Protocol::Opaque => {}
+        Protocol::Http2 => h2::events(connection, met(connection), &mut events),
+        Protocol::Tls | Protocol::Tunnel | Protocol::Opaque => {}
     }
     events
 }
@@ -93,7 +98,7 @@ fn unreachable(quote: &Quote) -> WireEvent {
 
 /// What ended the connection for the client.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Met {
+pub(super) enum Met {
     /// The server's FIN, first of all.
     Fin,
     /// A RST from the server, or in its name.

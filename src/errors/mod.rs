@@ -2,16 +2,18 @@
 //!
 //! What comes in is one settled [`Connection`]; what goes out is, for each side, the texts that its program prints,
 //! or the usual suspects' where no header names the program. `client` and `server` derive the wire events that each side's
-//! application met, in their order; `grammar` what a broken message is to its reader; `voice` who speaks; `socket` what the system tells the program. The texts
+//! application met, in their order; `h2` what streams were to the client; `grammar` what a broken message is to its reader;
+//! `voice` who speaks; `socket` what the system tells the program. The texts
 //! themselves are [`knowledge`](crate::knowledge).
 //!
 //! Only what one side *met* counts, which may differ from what happened: a server that closes in order is an error to a
 //! client that was just writing. A connection on which nothing was owed has no events. Left out, because the record does
-//! not hold it: alerts and certificates of TLS, streams of HTTP/2, Close frames of a WebSocket, contents of bodies.
+//! not hold it: alerts and certificates of TLS, contents of bodies.
 
 mod blank;
 mod client;
 mod grammar;
+mod h2;
 mod place;
 mod search;
 mod server;

@@ -41,7 +41,7 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
     }
     match connection.protocol {
         Protocol::Tls => events.extend(tls(connection)),
-        Protocol::Http1 | Protocol::Unknown => http(connection, &mut events),
+        Protocol::Http1 | Protocol::Http2 | Protocol::Unknown => http(connection, &mut events),
         _ => {}
     }
     events
@@ -97,7 +97,7 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
             grammar::request(exchange, events);
         }
     }
-    let owed = connection.exchanges.iter().find(|it| !it.is_complete());
+    let owed = connection.exchanges.iter().find(|it| !it.is_settled());
     if connection.teardown.how == How::Silence {
         let sent = &connection.sent[Who::Server as usize];
         if sent.bytes > sent.acknowledged && sent.retransmitted >= REPEATED {

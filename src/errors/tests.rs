@@ -167,3 +167,46 @@ fn what_is_remembered_is_what_was_found() {
     }
     assert_eq!(predictor.kept.len(), 2);
 }
+
+/// A stream of HTTP/2 that curl opened.
+const H2: &str = "h2 preface h2 SETTINGS h2 HEADERS 1 GET / END [user-agent=curl/7.88.1] -->\n";
+
+#[test]
+fn streams_are_lost_one_by_one_or_all_together() {
+    let cases = [
+        (
+            "<-- h2 SETTINGS h2 HEADERS 1 200 h2 DATA 1 9\n<-- FIN",
+            "curl: HTTP/2 stream … was not closed cleanly before end of the underlying stream",
+        ),
+        (
+            "<-- h2 SETTINGS h2 RST_STREAM 1 INTERNAL_ERROR",
+            "curl: HTTP/2 stream … was not closed cleanly: … (err …)",
+        ),
+        (
+            "<-- h2 SETTINGS\n+30s h2 RST_STREAM 1 CANCEL -->",
+            "curl: curl: (28) Operation timed out after … milliseconds with … bytes received",
+        ),
+        (
+            "<-- h2 SETTINGS h2 HEADERS 1 200 END\n<-- h2 GOAWAY 1 NO_ERROR FIN",
+            "-",
+        ),
+    ];
+    for (end, told) in cases {
+        check(&format!("{H2}{end}"), told);
+    }
+    let dotnet = H2.replace("curl/7.88.1", "\"\"");
+    let told = first(&format!(
+        "{OPEN}{dotnet}<-- h2 SETTINGS h2 GOAWAY 0 NO_ERROR FIN"
+    ));
+    assert!(told[0].contains("shut down the connection"), "{told:?}");
+}
+
+#[test]
+fn a_websocket_without_a_close_is_1006() {
+    let open = "GET /ws [connection=Upgrade upgrade=websocket user-agent=\"Python/3.11 websockets/17.4\"] -->\n\
+                <-- 101 [connection=Upgrade upgrade=websocket]\n";
+    let cut = "websockets: no close frame received or sent";
+    check(&format!("{open}<-- ws text 5\n<-- FIN"), cut);
+    check(&format!("{open}<-- ws text 5\n<-- RST"), cut);
+    check(&format!("{open}<-- ws close 1001\n<-- FIN"), "-");
+}

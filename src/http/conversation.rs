@@ -161,6 +161,11 @@ impl Conversation {
         &self.exchanges
     }
 
+    /// The exchanges, which another protocol goes on with.
+    pub fn take_exchanges(&mut self) -> Vec<Exchange> {
+        std::mem::take(&mut self.exchanges)
+    }
+
     /// The exchanges, when nothing else is wanted any more.
     #[must_use]
     pub fn into_exchanges(self) -> Vec<Exchange> {
@@ -345,6 +350,10 @@ impl Conversation {
                 self.requester = Some((from, Certainty::Certain));
                 self.hand_over(from, Protocol::Http2)
             }
+            Sight::Settings => {
+                self.requester = Some((from.other(), Certainty::Certain));
+                self.hand_over(from, Protocol::Http2)
+            }
             Sight::Tls => self.tls(from, bytes),
             Sight::Nothing => {
                 self.no_message(from, at, bytes);
@@ -363,6 +372,7 @@ impl Conversation {
             Sight::Preface if role == Some(Kind::Response) || !self.exchanges.is_empty() => {
                 Sight::Nothing
             }
+            Sight::Settings if role.is_some() || self.lane(from).offset > 0 => Sight::Nothing,
             Sight::Request if role == Some(Kind::Response) => Sight::Nothing,
             // Of a response the first bytes are known.
             Sight::NotYet
@@ -467,7 +477,7 @@ impl Conversation {
                     self.lane_mut(from).pending = Some(pending);
                     return used;
                 }
-                Sight::Nothing => {
+                Sight::Settings | Sight::Nothing => {
                     self.no_message_at(from, pending.first, at, &pending.bytes, start);
                     return room;
                 }

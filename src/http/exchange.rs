@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::fault::Fault;
 use super::fields::{Field, FieldName};
 use super::message::{Message, Method, Progress};
+use super::stream::{Party, Stream};
 use super::text::Text;
 use crate::mark::Mark;
 
@@ -56,6 +57,8 @@ pub struct Exchange {
     pub response: Option<Response>,
     /// What few exchanges have.
     pub rare: Option<Box<Rare>>,
+    /// What a stream of HTTP/2 has.
+    pub stream: Option<Box<Stream>>,
 }
 
 /// What few exchanges have.
@@ -241,7 +244,20 @@ impl Exchange {
     #[must_use]
     pub fn outcome(&self, ending: Ending) -> Option<Outcome> {
         if self.is_complete() {
-            return Some(Outcome::Complete);
+            return Some(if self.is_short() {
+                Outcome::CutShort
+            } else {
+                Outcome::Complete
+            });
+        }
+        // A stream ends by itself, whatever becomes of the connection (RFC 9113 §5.4.2, §6.8).
+        if let Some(stream) = &self.stream {
+            match stream.reset.map(|reset| reset.by) {
+                Some(Party::Requester) => return Some(Outcome::ClientLeft),
+                Some(Party::Responder) => return Some(Outcome::Reset),
+                None if stream.refused.is_some() => return Some(Outcome::NoResponse),
+                None => {}
+            }
         }
         if self.rare.as_ref().is_some_and(|rare| rare.response_lost) {
             return None;
@@ -259,7 +275,7 @@ impl Exchange {
         })
     }
 
-    pub(super) fn rare_mut(&mut self) -> &mut Rare {
+    pub(crate) fn rare_mut(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
     }
 }

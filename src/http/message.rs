@@ -21,6 +21,9 @@ impl Version {
     /// RFC 9112.
     pub const HTTP_11: Self = Self::new(1, 1);
 
+    /// RFC 9113.
+    pub const HTTP_2: Self = Self::new(2, 0);
+
     /// One digit each, as the grammar has it.
     #[must_use]
     pub const fn new(major: u8, minor: u8) -> Self {
@@ -42,7 +45,11 @@ impl Version {
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HTTP/{}.{}", self.major(), self.minor())
+        match (self.major(), self.minor()) {
+            // RFC 9113 §3.1 gives it no second digit.
+            (2, 0) => f.write_str("HTTP/2"),
+            (major, minor) => write!(f, "HTTP/{major}.{minor}"),
+        }
     }
 }
 
@@ -72,7 +79,7 @@ pub enum Method {
 }
 
 impl Method {
-    pub(super) fn from_bytes(name: &[u8]) -> Self {
+    pub(crate) fn from_bytes(name: &[u8]) -> Self {
         match name {
             b"GET" => Self::Get,
             b"HEAD" => Self::Head,
@@ -125,6 +132,9 @@ pub enum Framing {
     Length,
     /// Chunks until the last one.
     Chunked,
+    /// Frames of HTTP/2 until one that ends the stream (RFC 9113 §8.1). Frames of other streams lie between them, so that
+    /// [`Message::end`] is where its last frame ends.
+    Streamed,
     /// All bytes until the sender closes (a response only).
     UntilClose,
     /// What follows is another protocol: 101, or a CONNECT's 2xx.
@@ -171,9 +181,10 @@ pub struct Message {
     /// Offset of its first byte in its direction.
     pub start: u64,
     /// Bytes of its body as framed, chunk sizes and trailers included.
-    pub(super) body_wire: u64,
-    /// [`Framing::Length`]: what was announced. [`Framing::Chunked`]: the data decoded so far.
-    pub(super) amount: u64,
+    pub(crate) body_wire: u64,
+    /// [`Framing::Length`]: what was announced. [`Framing::Chunked`]: the data decoded so far; [`Framing::Streamed`]: the
+    /// data of its frames so far.
+    pub(crate) amount: u64,
     /// Bytes of its head with the empty line; so far, if the head is not complete.
     pub head_len: u32,
     /// The `Keep-Alive` line.
@@ -189,7 +200,7 @@ pub struct Message {
 }
 
 impl Message {
-    pub(super) fn begun(at: Mark, start: u64) -> Self {
+    pub(crate) fn begun(at: Mark, start: u64) -> Self {
         Self {
             first: at,
             last: at,
@@ -232,7 +243,7 @@ impl Message {
     #[must_use]
     pub const fn received(&self) -> u64 {
         match self.framing {
-            Framing::Chunked => self.amount,
+            Framing::Chunked | Framing::Streamed => self.amount,
             _ => self.body_wire,
         }
     }

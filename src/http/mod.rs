@@ -27,6 +27,7 @@ mod persistence;
 mod phase;
 mod reading;
 mod recognition;
+mod stream;
 mod text;
 
 #[cfg(test)]
@@ -41,4 +42,6 @@ pub use fields::{Field, FieldName, KeepAlive, MAX_FIELD_VALUE, MAX_FIELDS};
 pub use message::{ConnectionOptions, Framing, Message, Method, Progress, Version};
 pub use persistence::{CloseSign, Persistence};
 pub use phase::{Phase, Reach};
+pub(crate) use phase::{Sight, phase_of, see_request};
+pub use stream::{ErrorCode, Party, Stream, StreamReset};
 pub use text::{Text, Texts};

@@ -77,7 +77,7 @@ use super::message::{Framing, Progress};
 use crate::side::End;
 
 /// What one end had seen of a message.
-enum Sight {
+pub(crate) enum Sight {
     /// Not a byte.
     Nothing,
     /// Some of the head.
@@ -178,7 +178,7 @@ impl Conversation {
 }
 
 /// The phase of an exchange that is not complete; [`Phase::Opaque`] if that cannot be told.
-fn phase_of(exchange: &Exchange, requests: Reach, responses: Reach) -> Option<Phase> {
+pub(crate) fn phase_of(exchange: &Exchange, requests: Reach, responses: Reach) -> Option<Phase> {
     let rare = exchange.rare.as_deref();
     let response = see_response(exchange.response.as_ref(), responses);
     let answered = !matches!(response, Sight::Nothing);
@@ -198,7 +198,7 @@ fn phase_of(exchange: &Exchange, requests: Reach, responses: Reach) -> Option<Ph
     }
 }
 
-fn see_request(request: Option<&Request>, reach: Reach) -> Sight {
+pub(crate) fn see_request(request: Option<&Request>, reach: Reach) -> Sight {
     let Some(message) = request.map(|request| &request.message) else {
         return Sight::Nothing;
     };

@@ -222,7 +222,7 @@ impl Conversation {
             Framing::Length => State::Body { left: body.length },
             Framing::Chunked => State::Chunks(Chunks::new()),
             Framing::UntilClose => State::UntilClose,
-            Framing::Unknown => return self.break_off(from),
+            Framing::Unknown | Framing::Streamed => return self.break_off(from),
         };
         self.lane_mut(from).state = state;
     }

@@ -34,6 +34,8 @@ pub(super) enum Sight {
     LikeResponse,
     /// The preface of HTTP/2.
     Preface,
+    /// The SETTINGS that a server of HTTP/2 may send before it has the preface (RFC 9113 §3.4).
+    Settings,
     /// A TLS record.
     Tls,
     /// None of these.
@@ -44,11 +46,17 @@ pub(super) enum Sight {
 pub(super) fn recognise(bytes: &[u8], scanned: usize) -> Sight {
     match bytes.first() {
         None => Sight::NotYet,
+        Some(0) if is_settings(bytes) => Sight::Settings,
         Some(20..=23) => tls(bytes),
         Some(b'H') if is_prefix(bytes, b"HTTP/") => response(bytes, scanned),
         Some(byte) if is_token(*byte) => request(bytes, scanned),
         Some(_) => Sight::Nothing,
     }
+}
+
+/// Whether `bytes` begin with a SETTINGS frame of ordinary length (RFC 9113 §6.5).
+fn is_settings(bytes: &[u8]) -> bool {
+    matches!(bytes, [0, 0, length, 4, 0, 0, 0, 0, 0, ..] if length.is_multiple_of(6))
 }
 
 /// Whether `bytes` begin with a known method and a space, or with what can still become that.

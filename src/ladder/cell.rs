@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use super::layers::{H2, parse_h2, parse_ws};
 use super::lookup::Dns;
 use super::message::{Body, Field, METHODS, Piece};
 use super::notation::{Cell, Deviations, MAX_PAYLOAD, Sends};
@@ -26,6 +27,14 @@ pub(super) fn parse_cell(tokens: &[Placed<'_>], end: usize) -> Result<Cell, Faul
             Token::Word("ACK") => cell.ack = true,
             Token::Word("again") => cell.sends = Sends::Again,
             Token::Word("probe") => cell.sends = Sends::Probe,
+            Token::Word("h2") => {
+                let frame = parse_h2(&mut rest).map_err(|what| (*at, what))?;
+                cell.payload.push(Piece::H2(frame));
+            }
+            Token::Word("ws") => {
+                let frame = parse_ws(&mut rest).map_err(|what| (*at, what))?;
+                cell.payload.push(Piece::Ws(frame));
+            }
             Token::Word("data") => {
                 let count = match rest.next() {
                     Some((_, Token::Word(word))) => {
@@ -219,6 +228,15 @@ fn http_field(item: &Item, cell: &mut Cell) -> Result<(), Fault> {
     };
     match cell.payload.last_mut() {
         Some(Piece::Request { fields, .. } | Piece::Response { fields, .. }) => fields.push(field),
+        Some(Piece::H2(H2::Headers { fields, .. })) => match field {
+            Field::Line(name, value) => fields.push((name, value)),
+            _ => {
+                return Err((
+                    item.at,
+                    format!("{:?}: of HEADERS there is only name=value", item.name),
+                ));
+            }
+        },
         _ => {
             return Err((
                 item.at,

@@ -1,5 +1,6 @@
 //! What a cell's payload is made of, and the bytes it stands for.
 
+use super::layers::{H2, Ws};
 use super::secure::Secure;
 
 /// A part of a segment's payload.
@@ -31,6 +32,10 @@ pub enum Piece {
     Raw(Vec<u8>),
     /// A message or record of TLS.
     Tls(Secure),
+    /// A frame of HTTP/2.
+    H2(H2),
+    /// A frame of a WebSocket.
+    Ws(Ws),
 }
 
 /// The body that is sent with a head.
@@ -98,6 +103,8 @@ impl Piece {
             Self::Data(count) => fill(*count, out),
             Self::Raw(bytes) => out.extend_from_slice(bytes),
             Self::Tls(secure) => secure.write(out),
+            Self::H2(frame) => frame.write(out),
+            Self::Ws(frame) => frame.write(out),
         }
     }
 }

@@ -44,6 +44,8 @@
 //! | `Finished` | ChangeCipherSpec and a hidden Finished; both sides' end the handshake. `[version=1.3]` as there |
 //! | `alert 46` `close_notify` | an alert in the clear, by its code; a hidden one, `[version=1.3]` as there |
 //! | `app 500` | a record of hidden application data |
+//! | `h2 preface`, `h2 SETTINGS max=100`, `h2 HEADERS 1 GET /x END`, `h2 HEADERS 1 200`, `h2 DATA 1 500 END`, `h2 RST_STREAM 1 CANCEL`, `h2 GOAWAY 1 NO_ERROR "why"`, `h2 PING ACK`, `h2 WINDOW_UPDATE 0 9` | frames of HTTP/2 (RFC 9113 §6); `END` ends the stream |
+//! | `ws text 5`, `ws ping`, `ws pong`, `ws close 1001 "bye"` | frames of a WebSocket (RFC 6455 §5) |
 //! | `again` | the sender's last segment that took sequence numbers, once more |
 //! | `probe` | a keep-alive probe: nothing, at one before the next sequence number (RFC 9293 §3.8.4) |
 //! | `lookup shop.example` | a question of DNS over UDP, for an address of IPv4; with `aaaa` behind it, of IPv6 |
@@ -87,6 +89,7 @@ mod cell;
 mod escape;
 mod expectation;
 mod frames;
+mod layers;
 mod lookup;
 mod message;
 mod notation;
@@ -100,6 +103,7 @@ mod wording;
 
 pub use expectation::{Claim, Expectation, Found, Tally};
 pub use frames::{OwnedFrame, frames, to_pcap};
+pub use layers::{H2, H2Head, Ws, WsKind};
 pub use lookup::Dns;
 pub use message::{Body, Field, Piece};
 pub use notation::{Cell, Deviations, Ladder, Line, MAX_PAYLOAD, Packet, Sends, Title, TitleSide};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::cell::{number, parse_cell, text};
 use super::expectation::{self, Expectation};
+use super::message::Piece;
 use super::notation::{Ladder, Line, Packet, Title, TitleSide};
 use super::tokens::{ARROWS, Fault, Item, Placed, Token, tokens};
 use crate::connection::Who;
@@ -235,11 +236,17 @@ fn parse_packet(
         }
         Some(_) => Some(parse_states(&columns[1..], end)?),
     };
+    let mut cell = parse_cell(cell, tokens[arrow].0)?;
+    for piece in &mut cell.payload {
+        if let Piece::Ws(frame) = piece {
+            frame.masked = from == Who::Client;
+        }
+    }
     Ok(Packet {
         time: now,
         from,
         seen,
-        cell: parse_cell(cell, tokens[arrow].0)?,
+        cell,
         states,
     })
 }

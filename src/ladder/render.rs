@@ -222,6 +222,8 @@ impl fmt::Display for Piece {
                 });
                 return write!(f, " [{}]", items.collect::<Vec<_>>().join(" "));
             }
+            Self::H2(frame) => return frame.fmt(f),
+            Self::Ws(frame) => return frame.fmt(f),
             Self::Request {
                 method,
                 target,

@@ -76,6 +76,8 @@ pub(crate) fn connection() -> Connection {
         fin_acknowledged: [Some(mark(11, 60)), Some(mark(10, 50))],
         reset: [None, None],
         protocol: Protocol::Opaque,
+        h2: None,
+        websocket: None,
         sent: [sent, sent],
         unanswered: None,
         astray: [0; 2],

@@ -189,10 +189,18 @@ fn phase(connection: &Connection) -> String {
         Phase::ResponseBody => "in the middle of the response body",
         Phase::Between if connection.exchanges.is_empty() => "with nothing under way",
         Phase::Between => "with every exchange complete and no close announced",
+        Phase::After if goodbye(connection).is_some() => {
+            return format!(
+                "after a GOAWAY ({}) with every stream over",
+                goodbye(connection).unwrap_or_default()
+            );
+        }
         Phase::After => {
             return format!("after every exchange was complete and {}", sign(connection));
         }
-        Phase::Tunnel if connection.protocol == Protocol::WebSocket => "in the WebSocket",
+        Phase::Tunnel if connection.protocol == Protocol::WebSocket => {
+            return farewell(connection);
+        }
         Phase::Tunnel => "in the tunnel",
         Phase::Opaque => {
             let [client, server] = connection.sent.map(|sent| sent.bytes);
@@ -258,6 +266,34 @@ fn wanted(facts: &Facts) -> String {
         Some(name) => format!(" with {}", shortened(name.as_bytes(), TARGET)),
         None => String::new(),
     }
+}
+
+/// How the WebSocket had ended before: with a Close of whom, or without one.
+fn farewell(connection: &Connection) -> String {
+    let Some(websocket) = &connection.websocket else {
+        return "in the WebSocket".to_owned();
+    };
+    let [client, server] = &websocket.halves;
+    let first = [("client", &client.close), ("server", &server.close)]
+        .into_iter()
+        .filter_map(|(who, close)| Some((who, close.as_ref()?)))
+        .min_by_key(|(_, close)| close.at);
+    match first {
+        None => "in the WebSocket, without a Close frame".to_owned(),
+        Some((who, close)) => {
+            let code = close
+                .code
+                .map_or_else(String::new, |code| format!(" {code}"));
+            format!("after the {who}'s Close{code} on the WebSocket")
+        }
+    }
+}
+
+/// The code of the GOAWAY that announced the close, the server's if there are two.
+fn goodbye(connection: &Connection) -> Option<String> {
+    let [client, server] = &connection.h2.as_ref()?.halves;
+    let goaway = server.goaway().or(client.goaway())?;
+    Some(goaway.code.to_string())
 }
 
 /// What announced the close.
@@ -336,7 +372,7 @@ fn fate(exchange: &Exchange, outcome: Outcome, ending: Ending) -> Option<String>
         return Some(format!("was answered{status} before it was complete"));
     }
     let received = number(message.received());
-    let got = match message.expected() {
+    let got = match exchange.response_expected() {
         Some(expected) if expected > 0 => {
             format!("{received} of {} bytes of the response", number(expected))
         }

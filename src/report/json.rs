@@ -6,6 +6,8 @@
 //! [`escape`]. Analysis types are not `Serialize` on purpose: a rename there must not
 //! change the schema.
 
+mod layers;
+
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::rc::Rc;
@@ -246,6 +248,8 @@ struct ConnectionRow<'a> {
     predecessor_frame: Option<u64>,
     tls: Option<TlsRow<'a>>,
     exchanges: Vec<ExchangeRow<'a>>,
+    h2: Option<layers::H2Row<'a>>,
+    websocket: Option<layers::WebSocketRow<'a>>,
     errors_seen: Pair<ErrorRows<'a>>,
     findings: &'a [u32],
 }
@@ -370,6 +374,11 @@ impl<'a> ConnectionRow<'a> {
             exchanges: exchanges
                 .map(|exchange| ExchangeRow::new(exchange, exchange.outcome(ending)))
                 .collect(),
+            h2: connection.h2.as_deref().map(layers::H2Row::new),
+            websocket: connection
+                .websocket
+                .as_deref()
+                .map(layers::WebSocketRow::new),
             errors_seen: Pair::of(|who| ErrorRows {
                 told: view.told(connection, who),
                 connection,
@@ -470,6 +479,7 @@ struct ExchangeRow<'a> {
     connection_header: Messages<Option<OptionsRow>>,
     closes: Option<&'static str>,
     faults: Messages<Vec<FaultRow<'a>>>,
+    stream: Option<layers::StreamRow<'a>>,
 }
 
 /// Something of each message.
@@ -518,7 +528,7 @@ impl<'a> ExchangeRow<'a> {
             status: exchange.status(),
             response_frame: answered.map(|message| message.first.frame.0),
             outcome: outcome.map(Outcome::name),
-            expected: answered.and_then(Message::expected),
+            expected: exchange.response_expected(),
             // Of a response that never came it is known that nothing was received, unless the capture lost it.
             received: (outcome.is_some() && seen).then(|| answered.map_or(0, Message::received)),
             waited_ms: exchange.waited().map(millis),
@@ -546,6 +556,7 @@ impl<'a> ExchangeRow<'a> {
                     .map(FaultRow::new)
                     .collect(),
             },
+            stream: exchange.stream.as_deref().map(layers::StreamRow::new),
         }
     }
 }

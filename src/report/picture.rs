@@ -199,6 +199,8 @@ fn piece(piece: &Piece) -> String {
         Piece::Data(count) => format!("{count} bytes"),
         Piece::Raw(bytes) => format!("{} bytes", bytes.len()),
         Piece::Tls(_) => "TLS".to_owned(),
+        Piece::H2(_) => "HTTP/2".to_owned(),
+        Piece::Ws(_) => "WebSocket".to_owned(),
     }
 }
 

@@ -12,7 +12,8 @@ use super::{
     connect_unanswered, connection_limit_queueing, connection_per_request, connection_refused,
     connection_unreachable, contradictory_connection_options, duplicate_connection_close,
     early_response_reset, early_tuple_reuse, ephemeral_port_pressure, ephemeral_ports_exhausted,
-    expect_continue_stall, fin_unanswered, gateway_timeout, half_close, half_close_taken_as_abort,
+    expect_continue_stall, fin_unanswered, gateway_timeout, h2_close_without_goaway, h2_goaway,
+    h2_preface_mismatch, h2_reset_burst, h2_reset_stream, half_close, half_close_taken_as_abort,
     happy_eyeballs_loser, health_probe, idle_state_lost, idle_timeout_close,
     keep_alive_promise_broken, keep_alive_race, keep_alive_race_risk, keep_alive_refused,
     keepalive_probes_unanswered, malformed_request, malformed_response, max_requests_close,
@@ -26,7 +27,7 @@ use super::{
     time_wait_reused, tls_alert, tls_certificate_expired, tls_certificate_rejected,
     tls_client_certificate_missing, tls_handshake_cut, tls_name_mismatch, tls_no_close_notify,
     tls_no_common_version, tls_plaintext_mismatch, tls_reset_after_close_notify,
-    unsolicited_response,
+    unsolicited_response, websocket_abnormal_close,
 };
 
 /// All rules, by name.
@@ -64,6 +65,11 @@ pub static CATALOGUE: &[&Rule] = &[
     &expect_continue_stall::RULE,
     &fin_unanswered::RULE,
     &gateway_timeout::RULE,
+    &h2_close_without_goaway::RULE,
+    &h2_goaway::RULE,
+    &h2_preface_mismatch::RULE,
+    &h2_reset_burst::RULE,
+    &h2_reset_stream::RULE,
     &half_close::RULE,
     &half_close_taken_as_abort::RULE,
     &happy_eyeballs_loser::RULE,
@@ -117,6 +123,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &tls_plaintext_mismatch::RULE,
     &tls_reset_after_close_notify::RULE,
     &unsolicited_response::RULE,
+    &websocket_abnormal_close::RULE,
 ];
 
 /// The rule with this name.

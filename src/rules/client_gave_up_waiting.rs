@@ -1,11 +1,14 @@
 //! The client closed while it waited for the answer.
 
+use std::time::Duration;
+
 use super::Severity;
-use super::ending::{Ending, Reading, request, response};
+use super::ending::{Reading, ending, request, response};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{asked, close_word, span, tell, waited};
+use super::telling::{asked, close_word, not_yet, span, tell, waited};
 use super::timers;
 use crate::connection::{Connection, Who};
+use crate::http::{ErrorCode, Party};
 
 rule! {
     /// # What happened
@@ -95,10 +98,14 @@ rule! {
     ///
     /// RFC 9110 §9.2.2 (idempotent methods), §15.5.9 (408); RFC 9112 §9.5 (timeouts).
     pub(super) RULE: "client-gave-up-waiting", Severity::Error,
-    "the client closed the connection while it waited for the response", Check::Ending(&[Reading::GaveUp], check)
+    "the client closed the connection while it waited for the response", Check::Connection(check)
 }
 
-fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+fn check(connection: &Connection) -> Verdict {
+    let read = ending(connection).filter(|it| it.reading == Reading::GaveUp);
+    let Some(ending) = &read else {
+        return cancelled(connection).unwrap_or_else(|| not_yet(connection));
+    };
     let Some(exchange) = ending.exchange else {
         return Verdict::Clear;
     };
@@ -151,6 +158,56 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         format!("{word} from the client, 0 bytes of the response received"),
     )
     .about(connection)
+}
+
+/// A client that cancels a stream sooner than this did not wait in vain: users and programs change their minds.
+const WAITED: Duration = Duration::from_secs(1);
+
+/// A stream of HTTP/2 that the client cancelled while it waited (RFC 9113 §7, CANCEL).
+fn cancelled(connection: &Connection) -> Option<Verdict> {
+    let mut all = connection.exchanges.iter().filter_map(|exchange| {
+        let reset = exchange.cut_by()?;
+        let gave_up = reset.by == Party::Requester
+            && reset.code == ErrorCode::CANCEL
+            && exchange.response.is_none()
+            && request(exchange).is_some_and(|message| message.is_complete());
+        let time = waited(Some(exchange), reset.at);
+        (gave_up && time >= WAITED).then_some((exchange, reset, time))
+    });
+    let (exchange, reset, time) = all.next()?;
+    let more = all.count();
+    let what = asked(Some(exchange));
+    let told = format!(
+        "The client cancelled stream {} {} after the last byte of its {what}, without a byte of the response.",
+        exchange.stream_id().unwrap_or(0),
+        span(time),
+    );
+    let round = timers::is_round(time)
+        .map(|seconds| format!("{seconds} s is a round number: a timeout that was set."));
+    let severity = if round.is_some() {
+        Severity::Error
+    } else {
+        Severity::Warning
+    };
+    let more = (more > 0).then(|| format!("{more} more streams on this connection ended so."));
+    Some(
+        tell(
+            &RULE,
+            severity,
+            connection.teardown.certainty,
+            "streams were cancelled while the client waited for the response",
+            told,
+        )
+        .adds(round)
+        .adds(timers::wait(time))
+        .adds(more)
+        .shows(
+            request(exchange).map(|message| message.last),
+            format!("the {what} is complete"),
+        )
+        .shows(Some(reset.at), "RST_STREAM (CANCEL) from the client")
+        .about(connection),
+    )
 }
 
 /// The longest that another request on this connection waited for its answer.

@@ -8,6 +8,7 @@ use super::keep_alive_promise_broken::broken;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{not_yet, span, tell};
 use crate::connection::{Connection, How, Who};
+use crate::http::Protocol;
 
 rule! {
     /// # What happened
@@ -96,6 +97,7 @@ fn check(connection: &Connection) -> Verdict {
     let soon = pause.time < Duration::from_secs(1);
     let lossy = connection.sent.iter().any(|sent| sent.missing > 0);
     if pause.who != Who::Server
+        || connection.protocol == Protocol::Http2
         || connection.teardown.how != How::Fin
         || !soon
         || lossy

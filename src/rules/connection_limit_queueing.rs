@@ -6,6 +6,7 @@ use super::rule::{Check, Found, Story, rule};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, By, Phase};
 use crate::hosts::{Concurrency, Dealings, Hosts};
+use crate::http::Protocol;
 
 rule! {
     /// # What happened
@@ -116,7 +117,8 @@ fn queue(dealings: &Dealings<'_>) -> Option<Found> {
         .connections
         .iter()
         .copied()
-        .filter(|it| it.exchanges > 0)
+        // Streams of HTTP/2 do not wait for each other.
+        .filter(|it| it.exchanges > 0 && it.protocol != Protocol::Http2)
         .collect();
     let requests: u32 = used.iter().map(|it| it.exchanges).sum();
     let again = requests.checked_sub(u32::try_from(used.len()).ok()?)?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::certainty::Certainty;
 use crate::connection::{By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who};
-use crate::http::{Exchange, Framing, Message, Progress};
+use crate::http::{Exchange, Framing, Message, Progress, Protocol};
 use crate::mark::Mark;
 
 /// What a reading says.
@@ -102,6 +102,14 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     if !matches!(connection.opening, Opening::Handshake | Opening::Midstream) {
         return None;
     }
+    // Who does not speak HTTP/2 at all is a story of its own.
+    if connection
+        .h2
+        .as_ref()
+        .is_some_and(|h2| h2.mismatch.is_some() || h2.halves[Who::Server as usize].frames == 0)
+    {
+        return None;
+    }
     // Of one side only, nothing can be said about what the other did not say.
     if connection.sent.iter().any(|sent| sent.packets == 0) {
         return None;
@@ -192,6 +200,11 @@ fn is_unreadable(exchange: &Exchange) -> bool {
         || request(exchange).is_some_and(|message| message.progress == Progress::Broken)
 }
 
+/// The end of the connection can be an end of it: it is no stream that had ended by itself.
+fn at_stake(exchange: &&Exchange) -> bool {
+    exchange.stream.is_none() || !exchange.is_settled()
+}
+
 /// Where the response ends was not captured, but the server went on with it after the client had gone.
 fn goes_on(connection: &Connection, exchange: &Exchange, close: &CloseEvent) -> bool {
     close.kind.is_none()
@@ -205,12 +218,12 @@ type Read<'a> = Option<(Reading, Option<&'a Exchange>)>;
 fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
     let exchanges = &connection.exchanges;
     let is_reset = close.kind.is_some();
-    let owing = || exchanges.iter().find(|exchange| !exchange.is_complete());
+    let owing = || exchanges.iter().find(|exchange| !exchange.is_settled());
     match connection.teardown.phase {
         Phase::BeforeRequest => before_request(connection, close),
         Phase::Request => {
             // Its end may have been sent after all, past what the server had when it closed.
-            let exchange = exchanges.iter().find(|exchange| {
+            let exchange = exchanges.iter().filter(at_stake).find(|exchange| {
                 request(exchange).is_some_and(|message| {
                     message.progress != Progress::Complete || message.end() > close.received
                 })
@@ -239,6 +252,7 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
         Phase::Waiting => {
             let exchange = exchanges
                 .iter()
+                .filter(at_stake)
                 .find(|exchange| exchange.request.is_some() && exchange.response.is_none())?;
             let is_rubbish =
                 request(exchange).is_some_and(|message| message.progress == Progress::Broken);
@@ -306,14 +320,22 @@ fn before_request<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a
 }
 
 fn after_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
-    let late = connection.exchanges.iter().find(|exchange| {
-        exchange.response.is_none()
-            && request(exchange).is_some_and(|message| message.start >= close.received)
-    });
+    let late = connection
+        .exchanges
+        .iter()
+        .filter(at_stake)
+        .find(|exchange| {
+            exchange.response.is_none()
+                && request(exchange).is_some_and(|message| message.start >= close.received)
+        });
     let last = connection
         .exchanges
         .iter()
         .rfind(|exchange| exchange.response.is_some())?;
+    if late.is_some() && connection.protocol == Protocol::Http2 {
+        // GOAWAY says what becomes of a stream that crosses a close (RFC 9113 §6.8); its absence is told elsewhere.
+        return None;
+    }
     let Some(late) = late else {
         let reset = owns_reset(connection, Who::Client);
         if close.kind.is_none() {
@@ -360,7 +382,7 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
     };
     match connection.teardown.phase {
         Phase::Request => {
-            let exchange = exchanges.iter().find(|exchange| {
+            let exchange = exchanges.iter().filter(at_stake).find(|exchange| {
                 request(exchange)
                     .is_some_and(|message| !matches!(message.progress, Progress::Complete))
             })?;
@@ -369,7 +391,7 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
             (!answered).then_some((Reading::LeftMidUpload, Some(exchange)))
         }
         Phase::Waiting => {
-            let exchange = exchanges.iter().find(|exchange| {
+            let exchange = exchanges.iter().filter(at_stake).find(|exchange| {
                 exchange.request.is_some()
                     && response(exchange).is_none_or(|answer| answer.start >= close.received)
             })?;
@@ -401,7 +423,7 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
             Some((reading, Some(exchange)))
         }
         Phase::ResponseHead | Phase::ResponseBody => {
-            let exchange = exchanges.iter().find(unread)?;
+            let exchange = exchanges.iter().filter(at_stake).find(unread)?;
             let complete = response(exchange)?.progress == Progress::Complete;
             let reading = if close.kind.is_none() && complete && reset.is_none() {
                 Reading::HalfClose

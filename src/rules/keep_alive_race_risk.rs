@@ -8,6 +8,7 @@ use super::rule::{Check, Found, Story, rule};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, By, How, Phase};
 use crate::hosts::{Dealings, Hosts, Measured};
+use crate::http::Protocol;
 
 rule! {
     /// # What happened
@@ -115,6 +116,7 @@ fn risk(dealings: &Dealings<'_>) -> Option<Found> {
             it.by == By::Server
                 && it.how == How::Fin
                 && it.phase == Phase::Between
+                && it.protocol != Protocol::Http2
                 && idle(it) >= SHORTEST
         })
         .collect();

@@ -206,8 +206,10 @@ pub(super) fn message_of(exchange: &Exchange, who: Who) -> Option<&Message> {
 }
 
 fn check(connection: &Connection) -> Verdict {
-    // TLS is a protocol of its own, and the wrong port a story of its own.
-    if super::tls_plaintext_mismatch::answered_by_alert(connection).is_some() {
+    // TLS and HTTP/2 break no grammar: they are protocols of their own, and the wrong port a story of its own.
+    if super::tls_plaintext_mismatch::answered_by_alert(connection).is_some()
+        || super::h2_preface_mismatch::answered_in_frames(connection).is_some()
+    {
         return not_yet(connection);
     }
     let Some((severity, exchange, fault, count)) =

@@ -42,6 +42,11 @@ mod fin_unanswered;
 mod gateway_timeout;
 #[cfg(test)]
 mod guards;
+mod h2_close_without_goaway;
+mod h2_goaway;
+mod h2_preface_mismatch;
+mod h2_reset_burst;
+mod h2_reset_stream;
 mod half_close;
 mod half_close_taken_as_abort;
 mod happy_eyeballs_loser;
@@ -103,6 +108,7 @@ mod tls_no_common_version;
 mod tls_plaintext_mismatch;
 mod tls_reset_after_close_notify;
 mod unsolicited_response;
+mod websocket_abnormal_close;
 
 use std::net::IpAddr;
 

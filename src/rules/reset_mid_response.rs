@@ -90,14 +90,17 @@ rule! {
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
-    let Some(message) = ending.exchange.and_then(response) else {
+    let Some((exchange, message)) = ending
+        .exchange
+        .and_then(|exchange| Some((exchange, response(exchange)?)))
+    else {
         return Verdict::Clear;
     };
     let close = ending.close.mark;
     let told = format!(
         "The server reset before its response to the {} was complete: {}. The RST came {} after the last of them.",
         asked(ending.exchange),
-        how_far(message),
+        how_far(exchange, message),
         span(close.time.since(message.last.time)),
     );
     let unacknowledged = message

@@ -1,11 +1,11 @@
 //! The server closed in order before its response was complete.
 
 use super::Severity;
-use super::ending::{Ending, Reading, response};
+use super::ending::{Reading, ending, response};
 use super::rule::{Check, Verdict, rule};
-use super::telling::{asked, bytes, span, tell};
+use super::telling::{asked, bytes, not_yet, span, tell};
 use crate::connection::Connection;
-use crate::http::{Framing, Message, Progress};
+use crate::http::{Exchange, Framing, Message, Progress};
 
 rule! {
     /// # What happened
@@ -134,15 +134,15 @@ rule! {
     ///
     /// RFC 9112 §6.3 (message body length), §7.1 (chunks), §8 (incomplete messages); RFC 9110 §8.6 (`Content-Length`).
     pub(super) RULE: "response-cut-short", Severity::Error,
-    "the server closed the connection before its response was complete", Check::Ending(&[Reading::CutShort], check)
+    "the server closed the connection before its response was complete", Check::Connection(check)
 }
 
 /// How far a message came, in its own measure.
-pub(super) fn how_far(message: &Message) -> String {
+pub(super) fn how_far(exchange: &Exchange, message: &Message) -> String {
     match (message.progress, message.framing) {
         (Progress::Head, _) => "its head was not complete".to_owned(),
-        (_, Framing::Length) => {
-            let expected = message.expected().unwrap_or(0);
+        (_, Framing::Length | Framing::Streamed) if exchange.response_expected().is_some() => {
+            let expected = exchange.response_expected().unwrap_or(0);
             let received = message.received();
             format!(
                 "{received} of {expected} body bytes had been sent, {} are missing",
@@ -157,7 +157,34 @@ pub(super) fn how_far(message: &Message) -> String {
     }
 }
 
-fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+/// A stream of HTTP/2 that was ended in order, with fewer bytes than announced (RFC 9113 §8.1.1).
+fn stream(connection: &Connection, exchange: &Exchange, message: &Message) -> Verdict {
+    let told = format!(
+        "The server ended stream {} before its response to the {} was complete: {}.",
+        exchange.stream_id().unwrap_or(0),
+        asked(Some(exchange)),
+        how_far(exchange, message),
+    );
+    tell(
+        &RULE,
+        Severity::Error,
+        connection.teardown.certainty,
+        "streams ended with fewer bytes than announced",
+        told,
+    )
+    .shows(Some(message.first), "the response begins")
+    .shows(Some(message.last), "END_STREAM from the server")
+    .about(connection)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let read = ending(connection).filter(|it| it.reading == Reading::CutShort);
+    let Some(ending) = &read else {
+        let short = connection.exchanges.iter().find(|it| it.is_short());
+        return short
+            .and_then(|exchange| Some(stream(connection, exchange, response(exchange)?)))
+            .unwrap_or_else(|| not_yet(connection));
+    };
     let Some((exchange, message)) = ending
         .exchange
         .and_then(|exchange| Some((exchange, response(exchange)?)))
@@ -173,7 +200,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "The server closed before its {status} to the {} was complete: {}. The FIN came {} after the last of them and {} \
          after the response began.",
         asked(ending.exchange),
-        how_far(message),
+        how_far(exchange, message),
         span(close.time.since(message.last.time)),
         span(close.time.since(message.first.time)),
     );

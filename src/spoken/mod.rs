@@ -13,10 +13,12 @@
 //! Plain HTTP/1 pays for all this with one branch per slice.
 
 use crate::certainty::Certainty;
+use crate::h2;
 use crate::http::{Conversation, Exchange, Phase, Protocol, Reach, Texts};
 use crate::mark::Mark;
 use crate::side::End;
 use crate::tls;
+use crate::websocket;
 
 /// What is spoken on one connection.
 #[derive(Clone, Debug, Default)]
@@ -45,10 +47,25 @@ enum Owner {
     Plain,
 }
 
+/// What the speakers found, when nothing else is wanted any more. Halves are in the order of the ends.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// The exchanges in order of their requests.
+    pub exchanges: Vec<Exchange>,
+    /// What is told of TLS, here or inside a tunnel.
+    pub tls: Option<Box<tls::Facts>>,
+    /// What HTTP/2 says about its connection.
+    pub h2: Option<Box<h2::Facts>>,
+    /// What a WebSocket says about its end.
+    pub websocket: Option<Box<websocket::Facts>>,
+}
+
 /// Who understands what comes after the change.
 #[derive(Clone, Debug)]
 enum Speaker {
     Tls(Box<tls::Session>),
+    Http2(Box<h2::Conversation>),
+    WebSocket(Box<websocket::Conversation>),
     /// A tunnel through a proxy, and what is spoken in it.
     Tunnel(Spoken),
     /// A protocol that is only named.
@@ -89,20 +106,26 @@ impl Spoken {
     /// The FIN of one direction, in order.
     pub fn end(&mut self, from: End, texts: &mut Texts) {
         self.plain.end(from, texts);
-        if let Some(taken) = &mut self.taken
-            && let Speaker::Tunnel(inner) = &mut taken.speaker
-        {
-            inner.end(from, texts);
+        if let Some(taken) = &mut self.taken {
+            match &mut taken.speaker {
+                Speaker::Tunnel(inner) => inner.end(from, texts),
+                Speaker::Http2(h2) => h2.end(from, texts),
+                Speaker::WebSocket(websocket) => websocket.end(from, texts),
+                Speaker::Tls(_) | Speaker::Unread => {}
+            }
         }
     }
 
     /// The connection is over: what waits for more bytes is read as far as it goes.
     pub fn finish(&mut self, texts: &mut Texts) {
         self.plain.finish(texts);
-        if let Some(taken) = &mut self.taken
-            && let Speaker::Tunnel(inner) = &mut taken.speaker
-        {
-            inner.finish(texts);
+        if let Some(taken) = &mut self.taken {
+            match &mut taken.speaker {
+                Speaker::Tunnel(inner) => inner.finish(texts),
+                Speaker::Http2(h2) => h2.finish(texts),
+                Speaker::WebSocket(websocket) => websocket.finish(texts),
+                Speaker::Tls(_) | Speaker::Unread => {}
+            }
         }
     }
 
@@ -121,20 +144,36 @@ impl Spoken {
     /// The exchanges in order of their requests.
     #[must_use]
     pub fn exchanges(&self) -> &[Exchange] {
-        self.plain.exchanges()
+        match self.http2() {
+            Some(h2) => h2.exchanges(),
+            None => self.plain.exchanges(),
+        }
+    }
+
+    /// All that was found, when nothing else is wanted any more.
+    #[must_use]
+    pub fn into_heard(self) -> Heard {
+        match self.taken {
+            Some(taken) => taken.into_heard(self.plain),
+            None => Heard {
+                exchanges: self.plain.into_exchanges(),
+                ..Heard::default()
+            },
+        }
     }
 
     /// Exchanges that were let go because there were too many.
     #[must_use]
-    pub const fn let_go(&self) -> u64 {
-        self.plain.let_go()
+    pub fn let_go(&self) -> u64 {
+        let streams = self.http2().map_or(0, h2::Conversation::let_go);
+        self.plain.let_go().saturating_add(streams)
     }
 
-    /// What is told of TLS, here or inside a tunnel, and what else is left: the exchanges.
-    #[must_use]
-    pub fn into_parts(self) -> (Vec<Exchange>, Option<Box<tls::Facts>>) {
-        let facts = self.taken.and_then(|taken| taken.into_tls());
-        (self.plain.into_exchanges(), facts)
+    fn http2(&self) -> Option<&h2::Conversation> {
+        match &self.taken.as_ref()?.speaker {
+            Speaker::Http2(h2) => Some(h2),
+            _ => None,
+        }
     }
 
     /// In which phase `closer` was when it had sent and received this much of the TCP streams.
@@ -143,7 +182,11 @@ impl Spoken {
         match &self.taken {
             Some(taken) if sent.bytes > 0 || received.bytes > 0 => match &taken.speaker {
                 Speaker::Tls(session) => taken.phase_of_tls(session, closer, sent, received),
-                Speaker::Tunnel(_) | Speaker::Unread => self.plain.phase_at(closer, sent, received),
+                // Both count from the first byte of the connection.
+                Speaker::Http2(h2) => h2.phase_at(closer, sent, received),
+                Speaker::Tunnel(_) | Speaker::WebSocket(_) | Speaker::Unread => {
+                    self.plain.phase_at(closer, sent, received)
+                }
             },
             _ => self.plain.phase_at(closer, sent, received),
         }
@@ -154,11 +197,26 @@ impl Spoken {
     fn hand_on(&mut self, from: End, at: Mark, bytes: &[u8], length: u32, texts: &mut Texts) {
         let waited = self.plain.take_waiting(from);
         let heard = End::BOTH.map(|end| self.plain.heard(end));
+        let asker = self.plain.requester().map_or(from, |(end, _)| end);
         let taken = self.taken.get_or_insert_with(|| {
             let (speaker, both) = match self.plain.protocol() {
+                Protocol::Http2 => {
+                    // What was agreed on by an upgrade begins with the request that asked for it.
+                    let before = self.plain.take_exchanges();
+                    let h2 = h2::Conversation::new(asker, heard);
+                    let h2 = if before.is_empty() {
+                        h2
+                    } else {
+                        h2.upgraded(before)
+                    };
+                    (Speaker::Http2(Box::new(h2)), true)
+                }
                 Protocol::Tls => (Speaker::Tls(Box::default()), false),
                 Protocol::Tunnel => (Speaker::Tunnel(Self::default()), true),
-                Protocol::WebSocket => (Speaker::Unread, true),
+                Protocol::WebSocket => {
+                    let websocket = websocket::Conversation::new(asker, heard);
+                    (Speaker::WebSocket(Box::new(websocket)), true)
+                }
                 _ => (Speaker::Unread, false),
             };
             let other = if both { Owner::Speaker } else { Owner::Open };
@@ -178,7 +236,13 @@ impl Spoken {
 }
 
 impl Taken {
-    fn into_tls(self) -> Option<Box<tls::Facts>> {
+    /// What was found, with what was said in plain HTTP/1 before.
+    fn into_heard(self, plain: Conversation) -> Heard {
+        let exchanges = plain.into_exchanges();
+        let mut heard = Heard {
+            exchanges,
+            ..Heard::default()
+        };
         match self.speaker {
             Speaker::Tls(session) => {
                 let plain = End::BOTH
@@ -186,11 +250,20 @@ impl Taken {
                     .find(|end| self.owner[end.index()] == Owner::Plain);
                 let mut facts = Box::new(session.into_facts());
                 facts.plain = plain;
-                Some(facts)
+                heard.tls = Some(facts);
             }
-            Speaker::Tunnel(inner) => inner.into_parts().1,
-            Speaker::Unread => None,
+            Speaker::Http2(h2) => {
+                let (streams, facts) = h2.into_parts();
+                heard.exchanges = streams;
+                heard.h2 = Some(Box::new(facts));
+            }
+            Speaker::WebSocket(websocket) => {
+                heard.websocket = Some(Box::new(websocket.into_facts()));
+            }
+            Speaker::Tunnel(inner) => heard.tls = inner.into_heard().tls,
+            Speaker::Unread => {}
         }
+        heard
     }
 
     /// Whether the next bytes of this direction are the speaker's.
@@ -199,7 +272,10 @@ impl Taken {
         if *owner == Owner::Open {
             let claims = match &self.speaker {
                 Speaker::Tls(session) => session.claims(bytes),
-                Speaker::Tunnel(_) | Speaker::Unread => true,
+                Speaker::Http2(_)
+                | Speaker::WebSocket(_)
+                | Speaker::Tunnel(_)
+                | Speaker::Unread => true,
             };
             *owner = if claims { Owner::Speaker } else { Owner::Plain };
         }
@@ -209,6 +285,8 @@ impl Taken {
     fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32, texts: &mut Texts) {
         match &mut self.speaker {
             Speaker::Tls(session) => session.data(from, at, bytes, length),
+            Speaker::Http2(h2) => h2.data(from, at, bytes, length, texts),
+            Speaker::WebSocket(websocket) => websocket.data(from, at, bytes, length, texts),
             Speaker::Tunnel(inner) => inner.data(from, at, bytes, length, texts),
             Speaker::Unread => {}
         }
@@ -217,6 +295,8 @@ impl Taken {
     fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
         match &mut self.speaker {
             Speaker::Tls(session) => session.gap(from, at, length),
+            Speaker::Http2(h2) => h2.gap(from, at, length, texts),
+            Speaker::WebSocket(websocket) => websocket.gap(from, at, length, texts),
             Speaker::Tunnel(inner) => inner.gap(from, at, length, texts),
             Speaker::Unread => {}
         }

@@ -1,0 +1,62 @@
+//! What the client's application met in HTTP/2: streams that were reset or lost, connections that said goodbye.
+
+use std::time::Duration;
+
+use super::client::Met;
+use crate::connection::{Connection, Who};
+use crate::http::{ErrorCode, Exchange, Party};
+use crate::knowledge::WireEvent;
+
+/// A client that cancels a stream sooner did not wait in vain.
+const WAITED: Duration = Duration::from_secs(1);
+
+/// What befell it, in the order it was met.
+pub(super) fn events(connection: &Connection, met: Met, events: &mut Vec<WireEvent>) {
+    let Some(h2) = &connection.h2 else {
+        return;
+    };
+    let server = &h2.halves[Who::Server as usize];
+    let ended = matches!(met, Met::Fin | Met::Reset);
+    let not_spoken = h2.mismatch.as_ref().is_some_and(|it| !it.by_client);
+    if not_spoken || ended && server.frames == 0 && !server.lost {
+        events.push(WireEvent::H2NoSettings);
+        return;
+    }
+    if connection.exchanges.iter().any(was_reset) {
+        events.push(WireEvent::H2ResetStream);
+    }
+    if connection.exchanges.iter().any(was_given_up) {
+        events.push(WireEvent::ServerSilent);
+    }
+    let refused = connection.exchanges.iter().any(|it| {
+        let stream = it.stream.as_ref();
+        stream.is_some_and(|stream| stream.refused.is_some())
+    });
+    let lost = connection.exchanges.iter().find(|it| !it.is_settled());
+    match (lost, server.goaway()) {
+        (Some(_), Some(_)) if ended => events.push(WireEvent::H2Goaway),
+        (_, Some(_)) if refused => events.push(WireEvent::H2Goaway),
+        (Some(_), None) if met == Met::Fin => events.push(WireEvent::H2Fin),
+        (Some(exchange), None) if met == Met::Reset => events.push(match exchange.response {
+            None => WireEvent::RstBeforeResponse,
+            Some(_) => WireEvent::RstInBodyLength,
+        }),
+        _ => {}
+    }
+}
+
+fn was_reset(exchange: &Exchange) -> bool {
+    exchange
+        .cut_by()
+        .is_some_and(|reset| reset.by == Party::Responder)
+}
+
+fn was_given_up(exchange: &Exchange) -> bool {
+    let Some((reset, request)) = exchange.cut_by().zip(exchange.request.as_ref()) else {
+        return false;
+    };
+    reset.by == Party::Requester
+        && reset.code == ErrorCode::CANCEL
+        && exchange.response.is_none()
+        && reset.at.time.since(request.message.last.time) >= WAITED
+}

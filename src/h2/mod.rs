@@ -1,0 +1,34 @@
+//! Floor 5½: HTTP/2 (RFC 9113) on one connection: frames, streams, and what either end says about the connection.
+//!
+//! A [`Conversation`] takes both directions' streams in order (slices, gaps, the end), as that of [`crate::http`] does,
+//! and keeps each stream of a request as an [`crate::http::Exchange`] with its own outcome, so that whoever reads
+//! exchanges reads these too. What is about the connection lies in [`Facts`]: SETTINGS, GOAWAY, PING, flow control, and
+//! frames that break the protocol.
+//!
+//! Read `conversation.rs` first: it is the way of a byte. `frame.rs` knows frame headers, `block.rs` header blocks,
+//! `streams.rs` what a frame means for its stream, `notices.rs` what one means for the connection, `facts.rs` is what is
+//! kept, `phase.rs` judges.
+//!
+//! Where bytes are missing, the table of HPACK is lost and with it all later fields of that direction; frames and streams
+//! are found again at the next slice that begins with a likely frame. Left out: what was pushed (§8.4) is counted only,
+//! priorities, extensions, and connections whose beginning was not captured.
+
+mod block;
+mod conversation;
+mod facts;
+mod frame;
+mod lane;
+mod notices;
+mod phase;
+mod streams;
+#[cfg(test)]
+mod tests;
+pub mod wire;
+
+pub use block::MAX_BLOCK;
+pub use conversation::{Conversation, MAX_OPEN, MAX_STREAMS};
+pub use facts::{
+    Facts, FrameFault, FrameRule, Goaway, Half, MAX_FRAME_FAULTS, MAX_GOAWAYS, Mismatch, Pings,
+    Settings, Stall, Stalls,
+};
+pub use frame::{PREFACE, begins};

@@ -1,0 +1,59 @@
+//! HTTP/2: both directions say anything, in slices of any size, with gaps and bytes that were cut off.
+
+#![no_main]
+
+use hangup::h2::{Conversation, PREFACE};
+use hangup::http::{Reach, Texts};
+use hangup::mark::{FrameNumber, Mark};
+use hangup::side::End;
+use hangup::time::Timestamp;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let mut conversation = Conversation::new(End::A, [0, 0]);
+    let mut texts = Texts::new();
+    let mut said = [PREFACE.len() as u64, 0];
+    let mut line = 0;
+    let mut mark = || {
+        line += 1;
+        Mark {
+            frame: FrameNumber(line),
+            time: Timestamp::from_nanos(line as i64 * 1_000_000),
+        }
+    };
+    conversation.data(End::A, mark(), PREFACE, PREFACE.len() as u32, &mut texts);
+    let mut rest = data;
+    // The first two bytes of each turn say who, what and how much.
+    while let Some((&[what, amount], tail)) = rest.split_first_chunk::<2>() {
+        let at = mark();
+        let from = if what & 1 == 0 { End::A } else { End::B };
+        let size = usize::from(amount) << (what >> 1 & 3);
+        rest = tail;
+        if what >> 3 & 15 == 0 {
+            conversation.gap(from, at, 1 + size as u64, &mut texts);
+            said[from.index()] += 1 + size as u64;
+            continue;
+        }
+        let (bytes, next) = tail.split_at(size.min(tail.len()));
+        rest = next;
+        let length = bytes.len() as u32 + if what >> 3 & 15 == 1 { 100 } else { 0 };
+        conversation.data(from, at, bytes, length, &mut texts);
+        said[from.index()] += u64::from(length);
+    }
+    conversation.finish(&mut texts);
+    for closer in End::BOTH {
+        for share in [1, 2, 4] {
+            let reach = |end: End| Reach::bytes(said[end.index()] / share);
+            let _ = conversation.phase_at(closer, reach(closer), reach(closer.other()));
+        }
+    }
+    let (exchanges, _) = conversation.into_parts();
+    for exchange in &exchanges {
+        let request = exchange.request.as_ref().map(|it| (&it.message, said[0]));
+        let response = exchange.response.as_ref().map(|it| (&it.message, said[1]));
+        for (message, said) in request.into_iter().chain(response) {
+            assert!(message.start <= message.head_end() && message.head_end() <= message.end());
+            assert!(message.end() <= said, "{message:?} of {said}");
+        }
+    }
+});

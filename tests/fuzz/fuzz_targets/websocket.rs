@@ -1,0 +1,34 @@
+//! A WebSocket: both directions say anything, in slices of any size, with gaps and bytes that were cut off.
+
+#![no_main]
+
+use hangup::http::Texts;
+use hangup::mark::Mark;
+use hangup::side::End;
+use hangup::websocket::Conversation;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let mut conversation = Conversation::new(End::A, [0, 0]);
+    let mut texts = Texts::new();
+    let mut rest = data;
+    // The first two bytes of each turn say who, what and how much.
+    while let Some((&[what, amount], tail)) = rest.split_first_chunk::<2>() {
+        let from = if what & 1 == 0 { End::A } else { End::B };
+        let size = usize::from(amount) << (what >> 1 & 3);
+        rest = tail;
+        if what >> 3 & 15 == 0 {
+            conversation.gap(from, Mark::default(), size as u64, &mut texts);
+            continue;
+        }
+        let (bytes, next) = tail.split_at(size.min(tail.len()));
+        rest = next;
+        let length = bytes.len() as u32 + if what >> 3 & 15 == 1 { 100 } else { 0 };
+        conversation.data(from, Mark::default(), bytes, length, &mut texts);
+    }
+    conversation.finish(&mut texts);
+    for half in conversation.into_facts().halves {
+        assert!(half.messages <= half.frames);
+        assert!(half.pings.answered <= half.pings.sent);
+    }
+});
