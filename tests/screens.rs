@@ -4,13 +4,14 @@
 #![cfg(feature = "ui")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Parser;
 use hangup::capture::Source;
 use hangup::cli::Cli;
+use hangup::connection::Brief;
 use hangup::ledger::{Progress, Snapshot, Stage};
 use hangup::prose::clock::Zone;
 use hangup::run::session;
@@ -25,10 +26,19 @@ const TIME_WAIT: Duration = Duration::from_secs(60);
 const SMALL: (u16, u16) = (80, 24);
 const LARGE: (u16, u16) = (160, 50);
 
-/// Reads captures again; nothing else outside is reached by these tests.
-struct Reader(String);
+/// Reads captures again, and notes what would be written; nothing else outside is reached by these tests.
+struct Reader(String, Mutex<Vec<PathBuf>>);
 
 impl Desk for Reader {
+    fn write_frames(&self, of: &[Brief], to: &Path) -> Result<u64, String> {
+        self.1.lock().unwrap().push(to.to_owned());
+        Ok(of.len() as u64)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path == Path::new("there.pcapng")
+    }
+
     fn packets(&self) -> Result<Box<dyn Source>, String> {
         let options = hangup::capture::OpenOptions::default();
         hangup::capture::open(&[&self.0], &options).map_err(|error| error.to_string())
@@ -42,6 +52,7 @@ impl Desk for Reader {
 /// The application on a terminal of cells.
 struct Shown {
     app: App,
+    desk: Arc<Reader>,
     terminal: Terminal<TestBackend>,
 }
 
@@ -51,11 +62,12 @@ impl Shown {
     }
 
     fn of(name: &str, size: (u16, u16), glyphs: Glyphs) -> Self {
+        let desk = Arc::new(Reader(format!("captures/{name}"), Mutex::default()));
         let session = Session {
             name: name.to_owned(),
             zone: Zone::UTC,
             time_wait: TIME_WAIT,
-            desk: Arc::new(Reader(format!("captures/{name}"))),
+            desk: Arc::clone(&desk) as Arc<dyn Desk>,
         };
         let look = Look {
             theme: Theme {
@@ -66,6 +78,7 @@ impl Shown {
         };
         Self {
             app: App::new(session, look, Tasks::inline()),
+            desk,
             terminal: Terminal::new(TestBackend::new(size.0, size.1)).unwrap(),
         }
     }
@@ -222,6 +235,12 @@ fn ascii_is_ascii() {
     let screen = shown.screen();
     insta::assert_snapshot!("overview-ascii", screen);
     assert!(screen.is_ascii(), "{screen}");
+    for keys in [
+        "enter", "pgdn", "w", "?", "3", "s enter", "tab", "tab", "tab", "y", "esc 4", "/",
+    ] {
+        let screen = shown.press(keys).screen();
+        assert!(screen.is_ascii(), "{keys}: {screen}");
+    }
 }
 
 #[test]
@@ -450,6 +469,62 @@ fn a_connection_of_any_size_can_be_drawn() {
             "? esc",
         ] {
             shown.press(keys).screen();
+        }
+    }
+}
+
+#[test]
+fn tab_completes_what_is_typed() {
+    let mut shown = Shown::capture("streamed-transfers.pcap.gz", SMALL);
+    let screen = shown.press("3 f").type_in("ph").press("tab").screen();
+    assert!(screen.contains("filter: phase:"), "{screen}");
+    let first = shown.press("tab").screen();
+    let second = shown.press("tab").screen();
+    let typed = |screen: &str| screen.lines().last().unwrap_or_default().to_owned();
+    assert!(typed(&first).starts_with(" filter: phase:"), "{first}");
+    assert_ne!(typed(&first), typed(&second));
+}
+
+#[test]
+fn a_finding_is_copied_and_its_connections_are_listed() {
+    let mut shown = Shown::capture("keep-alive-race.pcapng", SMALL);
+    for keys in ["2 y", "enter y"] {
+        shown.press(keys);
+        let effects = shown.app.effects();
+        assert!(
+            matches!(&effects[..], [Effect::Copy(text)] if text.starts_with("## ")),
+            "{keys}: {effects:?}"
+        );
+    }
+    // Two findings of one rule, about different hosts, with different words: the first one's connections and no others.
+    let mut shown = Shown::nothing_yet(SMALL, Glyphs::UNICODE);
+    let mut all = Snapshot::clone(&read("streamed-transfers.pcap.gz"));
+    all.findings.truncate(1);
+    all.findings[0].caused_by = None;
+    let mut other = all.findings[0].clone();
+    other.id = 2;
+    other.summary = "something else".to_owned();
+    all.findings[0].connections.truncate(7);
+    all.findings.push(other);
+    shown.take(Arc::new(all), 1, Stage::Done);
+    let listed = shown.press("2 g c").screen();
+    assert!(listed.contains("7 of 60 are finding:1"), "{listed}");
+}
+
+#[test]
+fn what_is_there_is_written_over_when_that_is_wanted() {
+    for (answer, written) in [("n", false), ("y", true)] {
+        for begin in ["3 e", "3 enter e"] {
+            let mut shown = Shown::capture("response-cut-short.pcap", SMALL);
+            shown.press(begin);
+            let erase = KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL);
+            shown.app.event(&Event::Key(erase));
+            let asked = shown.type_in("there.pcapng").press("enter").screen();
+            assert!(asked.contains("overwrite it?"), "{asked}");
+            shown.type_in(answer).press("enter").screen();
+            let to = shown.desk.1.lock().unwrap().clone();
+            let wanted: &[PathBuf] = &[PathBuf::from("there.pcapng")];
+            assert_eq!(to, if written { wanted } else { &[] }, "{begin} {answer}");
         }
     }
 }

@@ -5,7 +5,6 @@
 
 mod beats;
 mod concurrency;
-mod course;
 mod measured;
 mod pairs;
 mod range;
@@ -22,7 +21,6 @@ use std::time::Duration;
 
 pub use beats::{Beat, is_abandoned};
 pub use concurrency::Concurrency;
-pub use course::{Steps, time_waits};
 pub use measured::{Measured, Period};
 pub use pairs::{Dealings, Halves, Hosts};
 pub use requests::RequestCounts;

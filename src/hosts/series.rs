@@ -2,11 +2,15 @@
 //!
 //! In: the lines of connections, and how long a TIME-WAIT lasts. Out: a [`Series`] of one client towards one server, or
 //! of one host with everybody, as client and as server. A point tells the most at any moment of its step, so that no peak is
-//! lost however coarse the steps are. A server's TIME-WAIT is reckoned from the last segment of its connection, which began it
-//! or began it anew (RFC 9293 §3.10.7.4).
+//! lost however coarse the steps are. A TIME-WAIT ends when its time is over, or when a new connection takes its pair of ports
+//! (RFC 6191). A server's is reckoned from the last segment of its connection, which began it or began it anew (RFC 9293
+//! §3.10.7.4).
 
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::Duration;
+
+use hashbrown::HashMap;
 
 use crate::connection::Brief;
 use crate::decode::Endpoint;
@@ -65,7 +69,12 @@ pub fn client_series(
     let own = connections
         .iter()
         .filter(|it| it.client.ip == client && it.server == server);
-    let uses = own.map(|it| (it.first.time, it.last, client_wait(it)));
+    let uses = own.map(|it| Use {
+        of: it.client.port,
+        first: it.first.time,
+        last: it.last,
+        wait: client_wait(it),
+    });
     sweep(uses, time_wait, (start, end))
 }
 
@@ -86,7 +95,12 @@ pub fn host_series(
         } else {
             server_wait(it)
         };
-        (it.first.time, it.last, wait)
+        Use {
+            of: (it.client, it.server),
+            first: it.first.time,
+            last: it.last,
+            wait,
+        }
     });
     sweep(uses, time_wait, (start, end))
 }
@@ -101,6 +115,16 @@ pub(super) fn server_wait(brief: &Brief) -> Option<Timestamp> {
     brief.server_time_wait.then_some(brief.last)
 }
 
+/// What one connection took.
+struct Use<K> {
+    /// Its ports, and addresses where they differ: no two connections have the same at one time.
+    of: K,
+    first: Timestamp,
+    last: Timestamp,
+    /// When its TIME-WAIT began.
+    wait: Option<Timestamp>,
+}
+
 /// A beginning or an end.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
@@ -111,24 +135,39 @@ enum Step {
     WaitBegins,
 }
 
-/// Of each connection, when it began, when it was last seen, and when its TIME-WAIT began.
-fn sweep(
-    uses: impl Iterator<Item = (Timestamp, Timestamp, Option<Timestamp>)>,
+/// `uses` in order of their beginnings.
+fn sweep<K: Hash + Eq>(
+    uses: impl Iterator<Item = Use<K>>,
     time_wait: Duration,
     (start, end): (Timestamp, Timestamp),
 ) -> Series {
     let mut steps: Vec<(Timestamp, Step)> = Vec::new();
-    for (first, last, wait) in uses {
-        steps.push((first, Step::UseBegins));
-        let over = match wait {
-            Some(since) => {
-                steps.push((since, Step::WaitBegins));
-                steps.push((since.after(time_wait), Step::WaitEnds));
-                since.after(time_wait)
+    let mut waiting: HashMap<K, Timestamp, foldhash::fast::FixedState> = HashMap::default();
+    let close = |steps: &mut Vec<(Timestamp, Step)>, since: Timestamp, until: Timestamp| {
+        // An end sorts before a beginning at the same moment, and would not take it back.
+        if since < until {
+            steps.push((since, Step::WaitBegins));
+            steps.push((until, Step::WaitEnds));
+        }
+        steps.push((until, Step::UseEnds));
+    };
+    for it in uses {
+        if let Some(since) = waiting.remove(&it.of) {
+            // A use that overlaps the one before on the same ports cannot be told apart from its end.
+            let until = since.after(time_wait).min(it.first).max(since);
+            close(&mut steps, since, until);
+        }
+        steps.push((it.first, Step::UseBegins));
+        match it.wait {
+            Some(since) => drop(waiting.insert(it.of, since)),
+            None => {
+                let over = it.last.max(it.first.after(Duration::from_nanos(1)));
+                steps.push((over, Step::UseEnds));
             }
-            None => last,
-        };
-        steps.push((over, Step::UseEnds));
+        }
+    }
+    for since in waiting.into_values() {
+        close(&mut steps, since, since.after(time_wait));
     }
     steps.sort_unstable();
     let step = step_of(end.since(start));
@@ -168,7 +207,7 @@ fn sweep(
 
 /// The shortest step of a readable length (1, 2 or 5 of a power of ten) of which no more than [`MAX_POINTS`] are needed.
 fn step_of(span: Duration) -> Duration {
-    let mut unit = Duration::from_millis(1);
+    let mut unit = Duration::from_micros(1);
     loop {
         for times in [1, 2, 5] {
             let step = unit.saturating_mul(times);
@@ -192,13 +231,15 @@ mod tests {
         Timestamp::default().after(Duration::from_millis(millis))
     }
 
-    /// A connection that begins and ends at these milliseconds; `holder` 0 is the client's TIME-WAIT, 1 the server's.
-    fn connection(begins: u64, ends: u64, holder: usize) -> Brief {
+    /// A connection by this port that begins and ends at these milliseconds; `holder` 0 is the client's TIME-WAIT, 1 the
+    /// server's.
+    fn connection(port: u16, begins: u64, ends: u64, holder: usize) -> Brief {
         let mark = |millis| Mark {
             frame: FrameNumber(1),
             time: at(millis),
         };
         let mut connection = sample::connection();
+        connection.client.port = port;
         (connection.first, connection.last) = (mark(begins), mark(ends));
         connection.time_wait = [None; 2];
         if let Some(slot) = connection.time_wait.get_mut(holder) {
@@ -216,7 +257,7 @@ mod tests {
     #[test]
     fn time_waits_rise_and_fall() {
         let all: Vec<_> = (0..10)
-            .map(|n| connection(n * 1000, n * 1000 + 500, 0))
+            .map(|n| connection(n as u16, n * 1000, n * 1000 + 500, 0))
             .collect();
         let series = client_series(&all, pair(&all[0]), MINUTE, (at(0), at(80_000)));
         assert_eq!(
@@ -247,9 +288,9 @@ mod tests {
     #[test]
     fn each_host_has_its_own() {
         let all = [
-            connection(0, 100, 0),
-            connection(50, 200, 1),
-            connection(60, 300, 2),
+            connection(1, 0, 100, 0),
+            connection(2, 50, 200, 1),
+            connection(3, 60, 300, 2),
         ];
         let of = |host| host_series(&all, host, MINUTE, (at(0), at(1000))).time_wait_now;
         assert_eq!(of(all[0].client.ip), 1);
@@ -268,8 +309,33 @@ mod tests {
     }
 
     #[test]
+    fn a_port_that_is_used_again_leaves_its_time_wait() {
+        let all = [
+            connection(1, 0, 100, 0),
+            connection(1, 200, 300, 0),
+            connection(1, 350, 400, 2),
+        ];
+        let series = client_series(&all, pair(&all[0]), MINUTE, (at(0), at(480)));
+        assert_eq!(series.step, Duration::from_millis(5));
+        let waits: Vec<_> = series.points.iter().map(|it| it.time_wait).collect();
+        for (step, wanted) in [
+            (19, 0),
+            (20, 1),
+            (39, 1),
+            (41, 0),
+            (60, 1),
+            (71, 0),
+            (96, 0),
+        ] {
+            assert_eq!(waits[step], wanted, "{step}: {waits:?}");
+        }
+        assert!(series.points.iter().all(|it| it.used <= 1));
+        assert_eq!(series.points[96].used, 0);
+    }
+
+    #[test]
     fn nothing_is_a_flat_line() {
-        let series = host_series(&[], pair(&connection(0, 1, 0)).0, MINUTE, (at(5), at(5)));
+        let series = host_series(&[], pair(&connection(1, 0, 1, 0)).0, MINUTE, (at(5), at(5)));
         assert_eq!(series.points, [Point::default()]);
     }
 
@@ -279,7 +345,7 @@ mod tests {
             uses in proptest::collection::vec((0u64..500_000, 0u64..5000), 1..60),
             end in 0u64..10_000_000_000,
         ) {
-            let all: Vec<_> = uses.iter().map(|(begins, lasts)| connection(*begins, begins + lasts, 0)).collect();
+            let all: Vec<_> = (1..).zip(&uses).map(|(port, (begins, lasts))| connection(port, *begins, begins + lasts, 0)).collect();
             let series = client_series(&all, pair(&all[0]), MINUTE, (at(0), at(end)));
             prop_assert!(series.points.len() <= MAX_POINTS && !series.points.is_empty());
             // Counted anew at the moment each begins.

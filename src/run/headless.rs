@@ -29,12 +29,18 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Until {
     /// This much time.
     pub(super) duration: Option<Duration>,
+    /// Said on standard error as soon as a signal would end it in order.
+    pub(super) announced: Option<String>,
 }
 
 /// Tells what is found until it is over, then writes the report.
 pub(super) fn follow(session: Session, until: &Until, asked: &cli::Judging) -> Result<ExitCode> {
     let begun = Instant::now();
     let signalled = signals();
+    if let Some(text) = &until.announced {
+        // Who has closed standard error wants to hear nothing.
+        let _ = writeln!(io::stderr(), "hangup: {text}");
+    }
     let (watch, running) = (session.watch(), session.running());
     let mut teller = Teller::default();
     let mut stopped = false;

@@ -1,6 +1,5 @@
 //! `hangup live` and `hangup interfaces`: an interface is opened, privileges are given up, and the analysis is shown or told.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -70,14 +69,10 @@ pub(super) fn live(asked: &cli::Live) -> Result<ExitCode> {
     if !asked.headless && super::terminal::is_there() {
         return super::screens::on_interface(session, &interface, asked);
     }
-    // Who has closed standard error wants to hear nothing.
-    let _ = writeln!(
-        io::stderr(),
-        "hangup: capturing on {}; Ctrl-C ends it",
-        escape(interface.as_bytes())
-    );
+    let name = escape(interface.as_bytes());
     let until = Until {
         duration: asked.duration,
+        announced: Some(format!("capturing on {name}; Ctrl-C ends it")),
     };
     headless::follow(session, &until, &asked.judging)
 }

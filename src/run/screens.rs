@@ -17,8 +17,9 @@ use crate::cli;
 use crate::connection::Brief;
 use crate::engine;
 use crate::escape::escape;
-use crate::ledger::{Snapshot, Stage};
+use crate::ledger::{Running, Snapshot, Stage, Watch};
 use crate::report::{self, Zone};
+use crate::rules::Severity;
 use crate::ui::{self, Desk};
 
 /// What is recorded must be written to its end before the program goes; no disk takes longer.
@@ -35,13 +36,7 @@ pub(super) fn on_files(asked: &cli::Read, screen: &cli::Screen) -> Result<ExitCo
     };
     let worst = reading.worst();
     show(reading, name(&asked.files), desk, &asked.judging, screen)?;
-    let bar = asked.judging.fail_on.map(analysis::severity);
-    let met = bar.is_some_and(|bar| worst() >= Some(bar));
-    Ok(if met {
-        ExitCode::from(FOUND)
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(code(&asked.judging, worst()))
 }
 
 /// Shows what comes in by an interface, for so long at most.
@@ -63,14 +58,27 @@ pub(super) fn on_interface(
             running.stop();
         });
     }
-    let running = reading.running();
+    let (watch, running, worst) = (reading.watch(), reading.running(), reading.worst());
     let name = escape(interface.as_bytes()).into_owned();
     show(reading, name, desk, &asked.judging, &asked.screen)?;
-    for note in running.notes() {
+    // What was seen would be gone with the screens.
+    let options = super::options(&asked.judging, true);
+    super::write_report(&watch.snapshot(), report::Format::Text, &options, None)?;
+    let kept = asked.write.iter().filter(|_| asked.keep.is_none());
+    let kept = kept.map(|path| format!("the packets are in {}", path.display()));
+    for note in running.notes().into_iter().chain(kept) {
         // Who has closed standard error wants to hear nothing.
-        let _ = writeln!(io::stderr(), "hangup: {note}");
+        let _ = writeln!(io::stderr(), "hangup: {}", escape(note.as_bytes()));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(code(&asked.judging, worst()))
+}
+
+fn code(judging: &cli::Judging, worst: Option<Severity>) -> ExitCode {
+    let bar = judging.fail_on.map(analysis::severity);
+    match bar.is_some_and(|bar| worst >= Some(bar)) {
+        true => ExitCode::from(FOUND),
+        false => ExitCode::SUCCESS,
+    }
 }
 
 fn show(
@@ -90,18 +98,23 @@ fn show(
         desk: Arc::new(desk),
     };
     let look = terminal::look(screen, judging.color);
-    let was_read = || watch.progress().stage == Stage::Reading;
-    let shown = terminal::show(session, look, !screen.no_mouse, &watch);
-    running.stop();
-    // A file that is left half read holds nothing back; what is followed may be recorded.
-    let until = Instant::now() + LAST;
-    while !was_read() && Instant::now() < until {
-        match watch.progress().stage {
-            Stage::Done | Stage::Failed(_) => break,
-            Stage::Reading | Stage::Following => thread::sleep(Duration::from_millis(10)),
-        }
-    }
+    let end = {
+        let (running, watch) = (Arc::clone(&running), Arc::clone(&watch));
+        move || end(&*running, &watch)
+    };
+    let shown = terminal::show(session, look, !screen.no_mouse, &watch, end.clone());
+    end();
     shown
+}
+
+/// Ends the reading, and waits until what is recorded is written.
+fn end(running: &dyn Running, watch: &Watch) {
+    running.stop();
+    let until = Instant::now() + LAST;
+    // A file that is left half read holds nothing back; what is followed may be recorded.
+    while watch.progress().stage == Stage::Following && Instant::now() < until {
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// What the screens are about, in a word or two.

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::analysis::{self, Wish};
 use crate::capture::{
@@ -38,6 +38,8 @@ const FIRST: Duration = Duration::from_millis(60);
 const LEAST: Duration = Duration::from_millis(100);
 /// So many times what a publication took passes before the next look.
 const REST: u32 = 9;
+/// The most, while something is followed: who watches waits for it.
+const MOST: Duration = Duration::from_secs(2);
 /// The least time between two looks when no frame has come, and only the clock has moved.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -106,6 +108,10 @@ impl Session {
         let options = OpenOptions {
             filter: asked.filter.clone(),
         };
+        for path in asked.files.iter().filter(|it| it.as_os_str() != "-") {
+            // What is not there is told at once, not by whoever reads it later.
+            std::fs::metadata(path).with_context(|| path.display().to_string())?;
+        }
         let size = |path: &PathBuf| std::fs::metadata(path).ok().filter(|it| it.is_file());
         let sizes: Option<Vec<u64>> = asked
             .files
@@ -394,6 +400,17 @@ impl Lead {
     }
 }
 
+impl Lead {
+    /// How long after a publication that took so long the next look is.
+    fn rest(&self, took: Duration) -> Duration {
+        let rest = took.saturating_mul(REST).max(LEAST);
+        match self.progress.stage {
+            Stage::Following => rest.min(MOST.max(took)),
+            _ => rest,
+        }
+    }
+}
+
 impl Observer for Eye {
     fn next(&mut self, frames: u64, source: &dyn Source) -> Next {
         let lead = &mut self.lead;
@@ -406,7 +423,7 @@ impl Observer for Eye {
         let now = Instant::now();
         if lead.pace.busy.load(Ordering::Acquire) {
             let took = Duration::from_nanos(lead.pace.took.load(Ordering::Relaxed));
-            self.next = now + (took * REST).max(LEAST);
+            self.next = now + lead.rest(took);
             return Next::GoOn;
         }
         let moved = frames != lead.looked_at;
@@ -414,7 +431,7 @@ impl Observer for Eye {
             return Next::GoOn;
         }
         let took = Duration::from_nanos(lead.pace.took.load(Ordering::Relaxed));
-        self.next = now + (took * REST).max(LEAST);
+        self.next = now + lead.rest(took);
         lead.looked_at = frames;
         lead.files = source.files().to_vec();
         lead.lost = source.lost();

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
@@ -35,21 +35,30 @@ use crate::ui::{App, Depth, Digest, Effect, Glyphs, Look, Session, Tasks, Theme}
 const PACE: Duration = Duration::from_millis(25);
 /// The same while nothing can happen by itself.
 const CALM: Duration = Duration::from_millis(250);
-/// For leaving in order, with what is recorded written to its end.
-const PATIENCE: Duration = Duration::from_secs(6);
+/// For the loop to end by itself once it was told, or to show that it is alive.
+const PATIENCE: Duration = Duration::from_millis(400);
 /// The most that terminals take by OSC 52, before it is encoded: xterm's limit.
 const CLIPBOARD: usize = 74_994;
 
 type Out = BufWriter<io::Stdout>;
 
-/// Shows the screens until the user leaves. `watch` is written to by whoever reads the packets.
-pub(super) fn show(session: Session, look: Look, mouse: bool, watch: &Arc<Watch>) -> Result<()> {
+/// Shows the screens until the user leaves. `watch` is written to by whoever reads the packets. If the terminal itself
+/// goes, the program ends, and `end` is called before.
+pub(super) fn show(
+    session: Session,
+    look: Look,
+    mouse: bool,
+    watch: &Arc<Watch>,
+    end: impl FnOnce() + Send + 'static,
+) -> Result<()> {
     let signals = Signals::new().context("signals cannot be caught")?;
+    let pulse = Pulse::begin(&signals, end);
     let digests = Digests::begin(Arc::clone(watch), session.time_wait);
     let mut app = App::new(session, look, Tasks::new());
     let mut held = Held::take(mouse).context("this terminal cannot be drawn on")?;
     let begun = Instant::now();
     loop {
+        pulse.beats.fetch_add(1, Ordering::Relaxed);
         if signals.leave.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -69,7 +78,10 @@ pub(super) fn show(session: Session, look: Look, mouse: bool, watch: &Arc<Watch>
         for effect in effects {
             match effect {
                 Effect::Quit => return Ok(()),
-                Effect::Suspend => held.suspend()?,
+                Effect::Suspend => {
+                    held.suspend()?;
+                    pulse.beats.fetch_add(1, Ordering::Relaxed);
+                }
                 Effect::Copy(text) => {
                     if let Err(why) = held.copy(&text) {
                         app.warn(why);
@@ -177,8 +189,12 @@ impl Digests {
                 }
                 seen = version;
                 let digest = Digest::new(watch.snapshot(), version, time_wait);
+                let digest = Some(Arc::new(digest));
                 let mut place = put.lock().unwrap_or_else(PoisonError::into_inner);
-                *place = Some(Arc::new(digest));
+                let old = std::mem::replace(&mut *place, digest);
+                // One that nobody took is dropped when nobody can wait for it.
+                drop(place);
+                drop(old);
             }
         });
         Self { newest, over }
@@ -213,23 +229,57 @@ impl Signals {
         for signal in [SIGTERM, SIGHUP, SIGINT] {
             flag::register(signal, Arc::clone(&signals.leave))?;
         }
-        let leave = Arc::clone(&signals.leave);
-        thread::spawn(move || insist(&leave));
         flag::register(SIGTSTP, Arc::clone(&signals.stop))?;
         flag::register(SIGCONT, Arc::clone(&signals.back))?;
         Ok(signals)
     }
 }
 
-/// Ends the program some time after it was told to leave, if it has not left: when the terminal itself is gone, waiting
-/// for a key may never come to an end.
-fn insist(told: &AtomicBool) -> ! {
-    while !told.load(Ordering::Relaxed) {
-        thread::sleep(CALM);
+/// Ends the program when its loop cannot: where the terminal itself is gone, waiting for a key may never come to an end.
+struct Pulse {
+    beats: Arc<AtomicU64>,
+    over: Arc<AtomicBool>,
+}
+
+impl Pulse {
+    fn begin(signals: &Signals, end: impl FnOnce() + Send + 'static) -> Self {
+        let (beats, over) = (
+            Arc::new(AtomicU64::new(0)),
+            Arc::new(AtomicBool::new(false)),
+        );
+        let (heart, done) = (Arc::clone(&beats), Arc::clone(&over));
+        let told = Arc::clone(&signals.leave);
+        thread::spawn(move || {
+            let mut before = u64::MAX;
+            loop {
+                thread::sleep(PATIENCE);
+                if done.load(Ordering::Relaxed) {
+                    return;
+                }
+                let now = heart.load(Ordering::Relaxed);
+                // One that is drawing a while on a busy machine is alive; without a terminal nothing can be drawn.
+                if now == before && (told.load(Ordering::Relaxed) || is_gone()) {
+                    break;
+                }
+                before = now;
+            }
+            leave();
+            end();
+            std::process::exit(i32::from(super::FAILED))
+        });
+        Self { beats, over }
     }
-    thread::sleep(PATIENCE);
-    leave();
-    std::process::exit(i32::from(super::FAILED))
+}
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether the terminal is gone: a descriptor of one that was hung up is none any more.
+fn is_gone() -> bool {
+    !io::stdout().is_terminal()
 }
 
 /// Whether the terminal is ours at the moment.

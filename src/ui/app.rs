@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ratatui::Frame;
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::crossterm::event::{
     Event, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind,
 };
@@ -31,7 +31,8 @@ use super::prompt::{Prompt, Typed};
 use super::sockets::SocketsScreen;
 use super::story::StoryScreen;
 use super::{
-    Answer, Cx, Digest, Effect, Look, Outcome, Question, Screen, Seek, Session, Tab, Tasks, Tone,
+    Answer, Cx, Digest, Effect, Glyphs, Look, Outcome, Question, Screen, Seek, Session, Tab, Tasks,
+    Tone,
 };
 use crate::decode::Endpoint;
 use crate::ledger::{Progress, Stage};
@@ -140,8 +141,7 @@ impl App {
     pub fn take(&mut self, digest: Arc<Digest>) {
         self.announce(&digest);
         let old = std::mem::replace(&mut self.newest, digest);
-        // A large one takes its time to be dropped.
-        drop(self.tasks.spawn(move |_| drop(old)));
+        self.tasks.discard(old);
         self.dirty = true;
     }
 
@@ -273,16 +273,40 @@ impl App {
     }
 
     fn key(&mut self, event: KeyEvent) {
-        if let Some((prompt, _)) = &mut self.prompt {
-            let typed = prompt.key(event);
-            self.typed(typed);
+        let key = Key::of(event);
+        if self.prompt.is_some() {
+            let action = key.and_then(|key| keys::action(Scope::Line, key));
+            self.edit(event, action == Some(Action::Complete));
             return;
         }
-        let Some(key) = Key::of(event) else { return };
+        let Some(key) = key else { return };
         let scope = self.scope();
         if let Some(action) = keys::action(scope, key) {
             self.act(action);
         }
+    }
+
+    /// A key while something is being typed.
+    fn edit(&mut self, event: KeyEvent, complete: bool) {
+        let Some((mut prompt, typist)) = self.prompt.take() else {
+            return;
+        };
+        let typed = match (complete, &typist) {
+            (false, _) => prompt.key(event),
+            (true, Typist::Search) => Typed::Nothing,
+            (true, Typist::Screen) => {
+                let (line, at) = (prompt.text.as_str(), prompt.at);
+                match self.with_screen(|screen, _| screen.complete(line, at)) {
+                    Some(completed) => {
+                        (prompt.text, prompt.at) = (completed.line, completed.at);
+                        Typed::Changed
+                    }
+                    None => Typed::Nothing,
+                }
+            }
+        };
+        self.prompt = Some((prompt, typist));
+        self.typed(typed);
     }
 
     fn act(&mut self, action: Action) {
@@ -396,7 +420,8 @@ impl App {
     }
 
     fn freeze(&mut self) {
-        if self.frozen.take().is_some() {
+        if let Some(old) = self.frozen.take() {
+            self.tasks.discard(old);
             self.tell(Tone::Plain, "following".to_owned());
         } else if self.is_growing() {
             self.frozen = Some(Arc::clone(&self.newest));
@@ -516,7 +541,17 @@ impl App {
         self.draw_tabs(rows.tabs, buffer);
         self.draw_path(rows.path, buffer);
         self.with_screen(|screen, cx| screen.draw(cx, body, buffer));
-        if let Some(cursor) = self.draw_footer(rows.footer, buffer) {
+        if let Some((prompt, _)) = &self.prompt {
+            prompt.draw_above(&self.look, rows.footer, body, buffer);
+        }
+        let cursor = self.draw_footer(rows.footer, buffer);
+        if self.look.glyphs == Glyphs::ASCII {
+            let other = |cell: &&mut Cell| !cell.symbol().is_ascii();
+            for cell in buffer.content.iter_mut().filter(other) {
+                cell.set_symbol(Glyphs::plain(cell.symbol()));
+            }
+        }
+        if let Some(cursor) = cursor {
             frame.set_cursor_position(cursor);
         }
     }
@@ -546,13 +581,11 @@ impl App {
     /// What is going on, for the right of the first row.
     fn state(&self) -> Line {
         if self.frozen.is_some() {
-            let newer = self.newest.snapshot.summary.frames;
-            let shown = self
-                .frozen
-                .as_ref()
-                .map_or(0, |it| it.snapshot.summary.frames);
-            let text = format!("FROZEN, {} since", number(newer.saturating_sub(shown)));
-            return Line::of(Tone::Here, " FROZEN ").faint(text.replacen("FROZEN", "", 1));
+            let shown = self.frozen.as_ref();
+            let shown = shown.map_or(0, |it| it.snapshot.summary.frames);
+            let since = self.progress.frames.saturating_sub(shown);
+            let text = format!("  {} since", count(since, "packet", "packets"));
+            return Line::of(Tone::Here, " FROZEN ").faint(text);
         }
         let turn = self.now.as_millis() / 250;
         let spinner = self.look.glyphs.spinner[(turn % 4) as usize];

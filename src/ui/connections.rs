@@ -17,16 +17,18 @@ use ratatui::layout::Rect;
 
 use super::columns::{self, COLUMNS, Column, GAP, Plan};
 use super::digest::{Digest, Kind};
+use super::hunt::Hunt;
 use super::keys::{Action, Scope};
 use super::menu::{Item, Menu};
+use super::offers::Offers;
 use super::paper::{Line, Paragraph, Place, scroll_bar, width};
 use super::rows::{By, Listing, Wish};
 use super::story::StoryScreen;
-use super::{Answer, Complaint, Cx, Fate, Outcome, Question, Screen, Seek, Task, Tone};
+use super::{Answer, Complaint, Completed, Cx, Fate, Outcome, Question, Screen, Seek, Task, Tone};
 use crate::connection::Brief;
 use crate::prose::figures::{count, number};
 use crate::prose::story;
-use crate::query::{Query, Sieve, complete};
+use crate::query::Query;
 
 /// Rows at the bottom that tell more about the one that is selected.
 const BESIDE: u16 = 4;
@@ -50,6 +52,8 @@ pub(super) struct ConnectionsScreen {
     marked: BTreeSet<u32>,
     plan: Plan,
     menu: Menu,
+    hunt: Hunt,
+    offers: Offers,
     asking: Asking,
     export: Option<Task<Result<String, String>>>,
     /// What became of the last export, until the next key.
@@ -84,6 +88,8 @@ impl Default for ConnectionsScreen {
             marked: BTreeSet::new(),
             plan: Plan::default(),
             menu: Menu::default(),
+            hunt: Hunt::default(),
+            offers: Offers::default(),
             asking: Asking::Filter,
             export: None,
             note: None,
@@ -133,6 +139,12 @@ impl Screen for ConnectionsScreen {
         }
         self.selected = self.listing.brief(self.place.selected).map(|it| it.id);
         self.plan = self.planned(cx, body, height);
+        if let Some(seek) = self.hunt.take()
+            && !self.go_to_hit(seek)
+        {
+            let text = format!("“{}” is in none of these rows", self.hunt.needle());
+            self.note = Some((Tone::Warning, text));
+        }
         if let Some(task) = &self.export {
             match task.take() {
                 Fate::UnderWay => {}
@@ -255,22 +267,25 @@ impl Screen for ConnectionsScreen {
         }
     }
 
-    fn seek(&mut self, needle: &str, seek: Seek, _cx: &Cx<'_>) -> bool {
-        let quoted = format!("\"{}\"", needle.replace('\\', "\\\\").replace('"', "\\\""));
-        let (Ok(query), Some(digest)) = (Query::parse(&quoted), self.listing.digest()) else {
+    fn seek(&mut self, needle: &str, seek: Seek, cx: &Cx<'_>) -> bool {
+        self.note = None;
+        self.hunt.give_up(cx);
+        let Some(digest) = self.listing.digest() else {
             return false;
         };
-        let hits = Sieve::new(&query, &digest.snapshot, &digest.naming)
-            .chosen()
-            .rows;
-        let places = &self.listing.rows.places;
-        let found = super::paper::find(places.len(), self.place.selected, seek, |row| {
-            hits.binary_search(&places[row]).is_ok()
-        });
-        let Some(row) = found else { return false };
-        self.place.select(row);
-        self.selected = self.listing.brief(row).map(|it| it.id);
-        true
+        if !self.hunt.is_ready(needle, digest) {
+            self.hunt.begin(needle, seek, digest, cx);
+            match self.hunt.take() {
+                // It is told when it is known.
+                None => return true,
+                Some(_) => return self.go_to_hit(seek),
+            }
+        }
+        self.go_to_hit(seek)
+    }
+
+    fn complete(&mut self, line: &str, at: usize) -> Option<Completed> {
+        self.offers.next(line, at)
     }
 
     fn invite(&mut self, wish: &str, _cx: &Cx<'_>) {
@@ -360,6 +375,18 @@ fn table(body: Rect) -> Rect {
 }
 
 impl ConnectionsScreen {
+    fn go_to_hit(&mut self, seek: Seek) -> bool {
+        let rows = self.listing.rows.places.len();
+        let found = super::paper::find(rows, self.place.selected, seek, |row| {
+            let brief = self.listing.brief(row);
+            brief.is_some_and(|brief| self.hunt.is_hit(brief.id))
+        });
+        let Some(row) = found else { return false };
+        self.place.select(row);
+        self.selected = self.listing.brief(row).map(|it| it.id);
+        true
+    }
+
     fn set(&mut self, query: Query, filter: String) {
         self.wish.query = query;
         self.filter = filter;
@@ -629,7 +656,9 @@ impl ConnectionsScreen {
                 number(self.listing.rows.unknown)
             ));
         }
-        if self.listing.is_under_way() {
+        if self.hunt.is_under_way() {
+            right.push("searching".to_owned());
+        } else if self.listing.is_under_way() {
             right.push("sorting".to_owned());
         }
         if let Some((tone, text)) = &self.note {
@@ -678,8 +707,7 @@ impl ConnectionsScreen {
             None => in_short(brief),
         };
         let paragraph = Paragraph::new(0, told);
-        // A blank at the end of a row takes a column of its own.
-        let rows = paragraph.rows(area.width.saturating_sub(3));
+        let rows = paragraph.rows(area.width.saturating_sub(2));
         for (row, y) in rows.iter().zip(area.y + 1..area.bottom()) {
             let room = Rect {
                 x: area.x + 1,
@@ -716,17 +744,13 @@ impl ConnectionsScreen {
             },
             buffer,
         );
-        let found = complete(text, text.len());
         let mut line = Line::default();
-        for offer in &found.offers {
-            let colon = if offer.is_key { ":" } else { "" };
-            line = line
-                .with(Tone::Key, format!("{}{colon}", offer.text))
-                .plain("  ");
+        for (text, taken) in self.offers.of(text) {
+            let tone = if taken { Tone::Here } else { Tone::Key };
+            line = line.with(tone, text).plain("  ");
         }
         let paragraph = Paragraph::new(0, line);
-        // A blank at the end of a row takes a column of its own.
-        let rows = paragraph.rows(area.width.saturating_sub(3));
+        let rows = paragraph.rows(area.width.saturating_sub(2));
         for (row, y) in rows.iter().zip(area.y + 1..area.bottom()) {
             let room = Rect {
                 x: area.x + 1,
@@ -775,7 +799,7 @@ fn in_short(brief: &Brief) -> String {
         kind => kind.name(),
     };
     format!(
-        "{end}: {}, {}, {}.",
+        "{end}: {}, {}, {}. Enter shows it, segment by segment.",
         story::who(brief.by),
         story::how(brief.how),
         story::when(brief.phase)

@@ -176,20 +176,13 @@ pub(super) fn time_waits(
     row: &hosts::Sockets,
     time_wait: Duration,
 ) -> Vec<u64> {
-    let Some((first, last)) = snapshot.summary.span else {
+    let Some(span) = snapshot.summary.span else {
         return Vec::new();
     };
-    hosts::time_waits(
-        &snapshot.briefs,
-        row.client,
-        row.server,
-        time_wait,
-        &hosts::Steps {
-            first,
-            step: step(first, last),
-            count: STEPS,
-        },
-    )
+    let pair = (row.client, row.server);
+    let series = hosts::client_series(&snapshot.briefs, pair, time_wait, span);
+    let points = series.points.iter();
+    points.map(|it| u64::from(it.time_wait)).collect()
 }
 
 /// The findings, worst first, those that say the same together. A consequence stands behind its cause.

@@ -110,6 +110,7 @@ impl Screen for FindingsScreen {
             (Action::Open, Some(_)) => Outcome::Open(Box::new(StoryScreen::new(cx.digest, nth))),
             (Action::Connections, Some(group)) => connections(group, cx),
             (Action::Rule, Some(group)) => rule(group, cx),
+            (Action::Copy, Some(group)) => story::copy(group, cx),
             _ if self.place.act(action) => {
                 self.hold(cx);
                 Outcome::Done
@@ -266,11 +267,24 @@ pub(super) fn connections(group: &Group, cx: &Cx<'_>) -> Outcome {
             Some(id) => Outcome::Connection(*id),
             None => Outcome::Ignored,
         },
-        Some(finding) if group.connections > 1 => {
-            Outcome::Invite(Tab::Connections, format!("rule:{}", finding.rule))
+        Some(_) if group.connections > 1 => {
+            Outcome::Invite(Tab::Connections, these(group, findings))
         }
         _ => Outcome::Say("it names no connection: it is about the whole".to_owned()),
     }
+}
+
+/// The filter for just the connections that a group names: by its rule, where no finding beside it has that in its name.
+fn these(group: &Group, findings: &[Finding]) -> String {
+    let members = || std::iter::once(group.first).chain(group.others.iter().copied());
+    let named: Vec<&Finding> = members().filter_map(|nth| findings.get(nth)).collect();
+    let rule = named.first().map_or("", |it| it.rule);
+    let alike = findings.iter().filter(|it| it.rule.contains(rule)).count();
+    if alike == named.len() {
+        return format!("rule:{rule}");
+    }
+    let numbers: Vec<_> = named.iter().map(|it| it.id.to_string()).collect();
+    format!("finding:{}", numbers.join(","))
 }
 
 /// The page of a group's rule.

@@ -25,6 +25,8 @@ pub struct Glyphs {
     pub rule: &'static str,
     /// A limit drawn across a chart.
     pub ceiling: &'static str,
+    /// Silence between two segments: short, long.
+    pub gaps: [&'static str; 2],
     /// What hangs on the row above.
     pub branch: &'static str,
     /// Scroll bar: track, thumb.
@@ -54,6 +56,7 @@ impl Glyphs {
         more: "…",
         rule: "─",
         ceiling: "┄",
+        gaps: ["┄", "═"],
         branch: "└",
         scroll: ["│", "┃"],
         line: "│",
@@ -75,6 +78,7 @@ impl Glyphs {
         more: "~",
         rule: "-",
         ceiling: "-",
+        gaps: ["-", "="],
         branch: "`",
         scroll: ["|", "#"],
         line: "|",
@@ -83,6 +87,24 @@ impl Glyphs {
         spinner: ["|", "/", "-", "\\"],
         times: "x",
     };
+
+    /// What stands in place of a sign that is not ASCII, in a text that came from elsewhere; one column wide.
+    #[must_use]
+    pub fn plain(sign: &str) -> &'static str {
+        match sign {
+            "“" | "”" | "„" => "\"",
+            "‘" | "’" => "'",
+            "→" => ">",
+            "←" => "<",
+            "×" => "x",
+            "…" => "~",
+            "–" | "—" | "−" => "-",
+            "·" => ".",
+            "≥" | "≤" | "≈" => "~",
+            "\u{a0}" | "\u{2009}" | "\u{202f}" => " ",
+            _ => "?",
+        }
+    }
 
     /// The sign of a severity.
     #[must_use]

@@ -73,6 +73,8 @@ pub enum Action {
     Finding,
     /// Marks a row, or takes the mark away.
     Mark,
+    /// Completes the word that is being typed.
+    Complete,
 }
 
 /// Where a row of the table holds.
@@ -96,11 +98,13 @@ pub enum Scope {
     Page,
     /// In a menu.
     Menu,
+    /// In a line that is typed into.
+    Line,
 }
 
 impl Scope {
     /// All, in the order of the help screen.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Everywhere,
         Self::Overview,
         Self::Findings,
@@ -110,6 +114,7 @@ impl Scope {
         Self::Sockets,
         Self::Page,
         Self::Menu,
+        Self::Line,
     ];
 
     /// Its heading.
@@ -125,6 +130,7 @@ impl Scope {
             Self::Sockets => "Sockets",
             Self::Page => "Help and rules",
             Self::Menu => "A menu",
+            Self::Line => "While typing",
         }
     }
 }
@@ -246,12 +252,14 @@ pub static TABLE: &[Binding] = &{
         row(S::Findings, &[key(K::Enter), key(K::Right), char('l')], A::Open, "read it", "open the story: what happened, both logs, remedy, evidence"),
         row(S::Findings, &[char('c')], A::Connections, "connections", "list the connections that it names"),
         row(S::Findings, &[char('w')], A::Rule, "rule", "read the rule's page: why it matters, what it is not"),
+        row(S::Findings, &[char('y')], A::Copy, "copy", "copy the finding as Markdown"),
 
         row(S::Story, &[key(K::Enter)], A::Open, "open", "open what is marked: a connection, the cause, a consequence"),
         row(S::Story, &[key(K::Tab)], A::Next, "next link", "mark the next link"),
         row(S::Story, &[key(K::BackTab)], A::Previous, "", "mark the link before"),
         row(S::Story, &[char('c')], A::Connections, "connections", "list the connections that it names"),
         row(S::Story, &[char('w')], A::Rule, "rule", "read the rule's page: why it matters, what it is not"),
+        row(S::Story, &[char('y')], A::Copy, "copy", "copy the finding as Markdown"),
         row(S::Story, &[key(K::Right), char('l')], A::Right, "", "the next finding"),
         row(S::Story, &[key(K::Left), char('h')], A::Left, "", "the finding before"),
 
@@ -275,6 +283,8 @@ pub static TABLE: &[Binding] = &{
         row(S::Connection, &[char('e')], A::Export, "export", "write it to a capture"),
 
         row(S::Menu, &[key(K::Enter), char('y')], A::Open, "copy it", "take what is marked"),
+
+        row(S::Line, &[key(K::Tab)], A::Complete, "", "complete the word of a filter; again for the next that fits"),
 
         row(S::Everywhere, &[key(K::Esc), key(K::Backspace)], A::Back, "back", "go back to where you came from"),
         row(S::Everywhere, &[char('1')], A::Tab(0), "", "Overview"),

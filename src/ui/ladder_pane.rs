@@ -34,6 +34,8 @@ const FRAME: u16 = 8;
 const WIDE: u16 = 92;
 /// Characters of a request's target that are shown.
 const TARGET: usize = 60;
+/// From here on a pause is drawn as a long one: people have waited for longer, and timers begin to run out.
+const LONG: Duration = Duration::from_secs(10);
 /// Lines of a ladder that is copied, and their width.
 const MOST_ROWS: usize = 2000;
 const TEXT_WIDTH: u16 = 100;
@@ -273,7 +275,8 @@ impl LadderPane {
                 }
                 Rung::Pause(pause) => {
                     let text = format!("{} of silence", pause_text(*pause));
-                    columns.draw_between(&text, look.glyphs.ceiling, look, row, buffer);
+                    let fill = look.glyphs.gaps[usize::from(*pause >= LONG)];
+                    columns.draw_between(&text, fill, look, row, buffer);
                 }
                 Rung::LeftOut(many) => {
                     let text = format!("{} not kept", count(*many, "segment", "segments"));

@@ -23,9 +23,11 @@ mod digest;
 mod findings;
 mod glyphs;
 mod help;
+mod hunt;
 pub mod keys;
 mod ladder_pane;
 mod menu;
+mod offers;
 mod overview;
 mod paper;
 mod prompt;
@@ -199,6 +201,11 @@ pub trait Screen {
         Outcome::Done
     }
 
+    /// What could stand for a part of the answer; asked again of what was just completed, the next one that fits.
+    fn complete(&mut self, _line: &str, _at: usize) -> Option<Completed> {
+        None
+    }
+
     /// What of the answer so far cannot be understood.
     fn complaint(&self) -> Option<Complaint> {
         None
@@ -271,6 +278,15 @@ pub enum Answer<'a> {
     Given(&'a str),
     /// It was given up: leave things as they were before.
     Dropped,
+}
+
+/// A part of what is being typed, completed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completed {
+    /// The whole line.
+    pub line: String,
+    /// Bytes before the cursor.
+    pub at: usize,
 }
 
 /// Where to look for text.

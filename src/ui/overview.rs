@@ -257,7 +257,7 @@ fn shorten(rows: &mut Vec<Row>, most: usize, sign: &str) {
         rows.truncate(most);
         if let Some(last) = rows.last_mut() {
             let line = std::mem::take(&mut last.line);
-            last.line = line.faint(sign);
+            last.line = line.faint(format!(" {sign}"));
         }
     }
 }

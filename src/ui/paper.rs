@@ -151,6 +151,7 @@ impl Paragraph {
         for word in words(&self.line) {
             let begun = rows.last().is_some_and(|row| !row.line.0.is_empty());
             if begun && word.wide > columns.saturating_sub(at) {
+                end(&mut rows);
                 rows.push(self.next_row());
                 at = self.hang;
             }
@@ -174,6 +175,7 @@ impl Paragraph {
             push(&mut rows, word.tone, &" ".repeat(usize::from(word.spaces)));
             at = at.saturating_add(word.spaces);
         }
+        end(&mut rows);
         rows
     }
 
@@ -183,6 +185,18 @@ impl Paragraph {
             line: Line::default(),
             link: self.link,
         }
+    }
+}
+
+/// Takes the blanks off the end of the last row: there may be no room for them.
+fn end(rows: &mut [Row]) {
+    let Some(row) = rows.last_mut() else { return };
+    while let Some((_, text)) = row.line.0.last_mut() {
+        text.truncate(text.trim_end_matches(' ').len());
+        if !text.is_empty() {
+            break;
+        }
+        row.line.0.pop();
     }
 }
 

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::{Position, Rect};
 
-use super::paper::width;
+use super::paper::{Line, Paragraph, width};
 use super::{Complaint, Look, Tone};
 
 /// More than fits into any line is a slip of the mouse.
@@ -17,7 +17,7 @@ pub(super) struct Prompt {
     pub(super) hint: &'static str,
     pub(super) text: String,
     /// Bytes before the cursor.
-    at: usize,
+    pub(super) at: usize,
     /// What of it cannot be understood.
     pub(super) complaint: Option<Complaint>,
 }
@@ -44,7 +44,6 @@ impl Prompt {
 
     pub(super) fn key(&mut self, event: KeyEvent) -> Typed {
         let control = event.modifiers.contains(KeyModifiers::CONTROL);
-        let length = self.text.len();
         match event.code {
             KeyCode::Enter => return Typed::Given,
             KeyCode::Esc => return Typed::Dropped,
@@ -83,13 +82,51 @@ impl Prompt {
             _ => return Typed::Nothing,
         }
         // A motion changes nothing, but to be told again does no harm.
-        let _ = length;
         Typed::Changed
     }
 
     pub(super) fn paste(&mut self, text: &str) {
         for char in text.chars() {
             self.insert(char);
+        }
+    }
+
+    /// What does not fit beside the line is drawn above it.
+    fn fits_beside(&self, complaint: &Complaint, area: Rect) -> bool {
+        let line = self.label.len() + 3 + width(&self.text) + 2;
+        line + width(&complaint.message) <= usize::from(area.width)
+    }
+
+    /// The complaint, over the last rows of what is above the line, if there is no room for it beside the line.
+    pub(super) fn draw_above(&self, look: &Look, line: Rect, above: Rect, buffer: &mut Buffer) {
+        let Some(complaint) = &self.complaint else {
+            return;
+        };
+        if self.fits_beside(complaint, line) {
+            return;
+        }
+        let text = Line::of(Tone::Error, complaint.message.clone());
+        let rows = Paragraph::new(0, text).rows(above.width.saturating_sub(2));
+        let height = u16::try_from(rows.len())
+            .unwrap_or(u16::MAX)
+            .min(above.height);
+        let top = above.bottom() - height;
+        let blank = " ".repeat(usize::from(above.width));
+        for (row, y) in rows.iter().zip(top..above.bottom()) {
+            let room = Rect {
+                x: above.x + 1.min(above.width),
+                y,
+                width: above.width.saturating_sub(2),
+                height: 1,
+            };
+            buffer.set_stringn(
+                above.x,
+                y,
+                &blank,
+                blank.len(),
+                look.theme.style(Tone::Plain),
+            );
+            row.line.draw(look, room, buffer);
         }
     }
 
@@ -137,7 +174,10 @@ impl Prompt {
             buffer.set_style(word.intersection(area), wrong);
         }
         let beside = match &self.complaint {
-            Some(complaint) => Some((complaint.message.as_str(), Tone::Error)),
+            Some(complaint) if self.fits_beside(complaint, area) => {
+                Some((complaint.message.as_str(), Tone::Error))
+            }
+            Some(_) => None,
             None if self.text.is_empty() => Some((self.hint, Tone::Faint)),
             None => None,
         };

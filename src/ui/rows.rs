@@ -161,10 +161,10 @@ impl Listing {
         if let Some((version, made, task)) = &self.under_way {
             match task.take() {
                 Fate::UnderWay => {}
-                Fate::Done((rows, digest)) => {
+                Fate::Done(ready) => {
                     self.made_for = Some((*version, made.clone()));
-                    (self.rows, self.digest) = (rows, Some(digest));
                     self.under_way = None;
+                    self.put(ready, cx);
                     changed = true;
                 }
                 Fate::Gone => self.under_way = None,
@@ -173,7 +173,7 @@ impl Listing {
         let version = cx.digest.version;
         let fits = |made: &(u64, Wish)| made.0 == version && made.1 == *wish;
         if self.made_for.as_ref().is_some_and(fits) {
-            self.under_way = None;
+            self.give_up(cx);
             return changed;
         }
         // What is begun for an older state of affairs may finish: else nothing ever would while much comes in.
@@ -185,10 +185,9 @@ impl Listing {
             return changed;
         }
         if cx.snapshot().briefs.len() <= AT_ONCE {
-            self.rows = Rows::new(cx.digest, wish);
-            self.digest = Some(Arc::clone(cx.digest));
+            self.put((Rows::new(cx.digest, wish), Arc::clone(cx.digest)), cx);
             self.made_for = Some((version, wish.clone()));
-            self.under_way = None;
+            self.give_up(cx);
             return true;
         }
         let (digest, wanted) = (Arc::clone(cx.digest), wish.clone());
@@ -196,21 +195,35 @@ impl Listing {
             let rows = Rows::new(&digest, &wanted);
             (rows, digest)
         });
+        self.give_up(cx);
         self.under_way = Some((version, wish.clone(), task));
-        changed || self.lay_inline(wish)
+        changed || self.lay_inline(wish, cx)
+    }
+
+    /// Takes rows; the old ones, which may be the last to hold an old state of affairs, are dropped beside.
+    fn put(&mut self, (rows, digest): Ready, cx: &Cx<'_>) {
+        let rows = std::mem::replace(&mut self.rows, rows);
+        let digest = self.digest.replace(digest);
+        cx.tasks.discard((rows, digest));
+    }
+
+    fn give_up(&mut self, cx: &Cx<'_>) {
+        if let Some(old) = self.under_way.take() {
+            cx.tasks.discard(old);
+        }
     }
 
     /// Where tasks are done at once, their result is there already.
-    fn lay_inline(&mut self, wish: &Wish) -> bool {
+    fn lay_inline(&mut self, wish: &Wish, cx: &Cx<'_>) -> bool {
         let Some((version, _, task)) = &self.under_way else {
             return false;
         };
-        let Fate::Done((rows, digest)) = task.take() else {
+        let Fate::Done(ready) = task.take() else {
             return false;
         };
         self.made_for = Some((*version, wish.clone()));
-        (self.rows, self.digest) = (rows, Some(digest));
         self.under_way = None;
+        self.put(ready, cx);
         true
     }
 

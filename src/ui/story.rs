@@ -130,10 +130,7 @@ impl Screen for StoryScreen {
             (Action::Rule, Some(group)) => findings::rule(group, cx),
             (Action::Right, _) => self.turn(true, cx),
             (Action::Left, _) => self.turn(false, cx),
-            (Action::Copy, Some(group)) => Outcome::Copy {
-                what: "the finding, as Markdown,".to_owned(),
-                text: markdown(group, cx),
-            },
+            (Action::Copy, Some(group)) => copy(group, cx),
             _ if self.pager.act(action) => Outcome::Done,
             _ => Outcome::Ignored,
         }
@@ -154,6 +151,14 @@ impl Screen for StoryScreen {
 
     fn draw(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
         self.pager.draw(cx.look, inside(area), buffer);
+    }
+}
+
+/// The finding as Markdown, to be pasted elsewhere.
+pub(super) fn copy(group: &Group, cx: &Cx<'_>) -> Outcome {
+    Outcome::Copy {
+        what: "the finding, as Markdown,".to_owned(),
+        text: markdown(group, cx),
     }
 }
 

@@ -67,6 +67,15 @@ impl Tasks {
         Task { cancel, result }
     }
 
+    /// Drops something large, which takes its time. It must not be waited for, nor be news when it is done.
+    pub fn discard<T: Send + 'static>(&self, what: T) {
+        if self.inline {
+            drop(what);
+        } else {
+            std::thread::spawn(move || drop(what));
+        }
+    }
+
     /// How many pieces were finished so far: a new number is a reason to draw.
     #[must_use]
     pub fn finished(&self) -> usize {

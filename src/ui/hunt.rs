@@ -1,0 +1,112 @@
+//! A text looked for in all connections, beside the screen: for hundreds of thousands of them that takes longer than a key
+//! may wait.
+
+use std::sync::Arc;
+
+use super::digest::Digest;
+use super::{Cx, Fate, Seek, Task};
+use crate::query::{Query, Sieve};
+
+/// The hits of a text, or the search for them.
+#[derive(Default)]
+pub(super) struct Hunt {
+    hits: Option<Hits>,
+    under_way: Option<(Seek, Task<Hits>)>,
+}
+
+/// Connections in which a text is found.
+struct Hits {
+    needle: String,
+    /// Of the state of affairs that was searched.
+    version: u64,
+    /// The number of the first connection.
+    first: u32,
+    /// Of each from there on.
+    found: Vec<bool>,
+}
+
+impl Hits {
+    fn new(needle: String, digest: &Digest) -> Self {
+        let briefs = &digest.snapshot.briefs;
+        let (first, last) = match (briefs.first(), briefs.last()) {
+            (Some(first), Some(last)) => (first.id, last.id),
+            _ => (0, 0),
+        };
+        let mut found = vec![false; last.saturating_sub(first) as usize + 1];
+        let quoted = format!("\"{}\"", needle.replace('\\', "\\\\").replace('"', "\\\""));
+        if let Ok(query) = Query::parse(&quoted) {
+            let chosen = Sieve::new(&query, &digest.snapshot, &digest.naming).chosen();
+            for brief in chosen
+                .rows
+                .iter()
+                .filter_map(|row| briefs.get(*row as usize))
+            {
+                if let Some(it) = found.get_mut(brief.id.saturating_sub(first) as usize) {
+                    *it = true;
+                }
+            }
+        }
+        Self {
+            needle,
+            version: digest.version,
+            first,
+            found,
+        }
+    }
+}
+
+impl Hunt {
+    /// Whether it is known already where this text is.
+    pub(super) fn is_ready(&self, needle: &str, digest: &Digest) -> bool {
+        let hits = self.hits.as_ref();
+        hits.is_some_and(|it| it.needle == needle && it.version == digest.version)
+    }
+
+    /// Begins to look for it; then the selection is to go there.
+    pub(super) fn begin(&mut self, needle: &str, seek: Seek, digest: &Arc<Digest>, cx: &Cx<'_>) {
+        let (needle, digest) = (needle.to_owned(), Arc::clone(digest));
+        let task = cx.tasks.spawn(move |_| Hits::new(needle, &digest));
+        self.under_way = Some((seek, task));
+    }
+
+    /// Where the selection is to go, once it is known what is found.
+    pub(super) fn take(&mut self) -> Option<Seek> {
+        let (seek, task) = self.under_way.as_ref()?;
+        let seek = *seek;
+        match task.take() {
+            Fate::UnderWay => None,
+            Fate::Done(hits) => {
+                self.hits = Some(hits);
+                self.under_way = None;
+                Some(seek)
+            }
+            Fate::Gone => {
+                self.under_way = None;
+                None
+            }
+        }
+    }
+
+    /// Nobody waits for it any more.
+    pub(super) fn give_up(&mut self, cx: &Cx<'_>) {
+        if let Some(old) = self.under_way.take() {
+            cx.tasks.discard(old);
+        }
+    }
+
+    pub(super) fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+
+    /// What was looked for last.
+    pub(super) fn needle(&self) -> &str {
+        self.hits.as_ref().map_or("", |it| it.needle.as_str())
+    }
+
+    /// Whether the text is in this connection's row.
+    pub(super) fn is_hit(&self, id: u32) -> bool {
+        let hits = self.hits.as_ref();
+        let at = |hits: &Hits| Some(id.checked_sub(hits.first)? as usize);
+        hits.is_some_and(|hits| at(hits).and_then(|at| hits.found.get(at)) == Some(&true))
+    }
+}

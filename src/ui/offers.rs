@@ -1,0 +1,92 @@
+//! What could stand in the filter line, and the one that Tab has put there.
+
+use super::Completed;
+use crate::query::{Completion, Offer, complete};
+
+/// The offers for a line; Tab takes the first, and then each next one.
+#[derive(Default)]
+pub(super) struct Offers {
+    taken: Option<Taken>,
+}
+
+/// An offer that stands in the line.
+struct Taken {
+    /// The line with it, and what was typed before.
+    line: String,
+    typed: (String, usize),
+    nth: usize,
+}
+
+impl Offers {
+    /// Completes the line at this byte, or puts the next offer in place of the one before.
+    pub(super) fn next(&mut self, line: &str, at: usize) -> Option<Completed> {
+        let again = self.taken.take().filter(|it| it.line == line);
+        let (typed, at, nth) = match again {
+            Some(Taken {
+                typed: (text, at),
+                nth,
+                ..
+            }) => (text, at, nth + 1),
+            None => (line.to_owned(), at, 0),
+        };
+        let Completion { replaces, offers } = complete(&typed, at);
+        let nth = nth.checked_rem(offers.len())?;
+        let mut line = typed.clone();
+        let word = spelled(&offers[nth]);
+        let end = replaces.start + word.len();
+        line.replace_range(replaces, &word);
+        // The only one is taken for good: what comes next is offered at once.
+        if offers.len() > 1 {
+            self.taken = Some(Taken {
+                line: line.clone(),
+                typed: (typed, at),
+                nth,
+            });
+        }
+        Some(Completed { line, at: end })
+    }
+
+    /// The offers for a line, and which one stands in it.
+    pub(super) fn of(&self, line: &str) -> impl Iterator<Item = (String, bool)> {
+        let taken = self.taken.as_ref().filter(|it| it.line == line);
+        let found = match taken {
+            Some(Taken {
+                typed: (text, at), ..
+            }) => complete(text, *at),
+            None => complete(line, line.len()),
+        };
+        let nth = taken.map(|it| it.nth);
+        let offers = found.offers.into_iter().enumerate();
+        offers.map(move |(at, offer)| (spelled(&offer), Some(at) == nth))
+    }
+}
+
+fn spelled(offer: &Offer) -> String {
+    let colon = if offer.is_key { ":" } else { "" };
+    format!("{}{colon}", offer.text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tab_goes_through_what_fits() {
+        let mut offers = Offers::default();
+        let first = offers.next("took:>1s ph", 11).unwrap();
+        assert_eq!((first.line.as_str(), first.at), ("took:>1s phase:", 15));
+        assert!(offers.next("how:zzz", 7).is_none());
+        let one = offers.next("by:", 3).unwrap();
+        let two = offers.next(&one.line, one.at).unwrap();
+        assert_ne!(one, two);
+        assert!(two.line.starts_with("by:") && two.line.len() > 3);
+        let shown: Vec<_> = offers.of(&two.line).collect();
+        assert!(shown.len() > 1 && shown[1].1, "{shown:?}");
+        // Round to the first.
+        let mut line = two;
+        for _ in 2..=shown.len() {
+            line = offers.next(&line.line, line.at).unwrap();
+        }
+        assert_eq!(line, one);
+    }
+}
