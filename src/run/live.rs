@@ -70,15 +70,13 @@ pub(super) fn live(asked: &cli::Live) -> Result<ExitCode> {
     if !asked.headless && super::terminal::is_there() {
         return super::screens::on_interface(session, &interface, asked);
     }
+    let until = Until::signal().or_after(asked.duration);
     // Who has closed standard error wants to hear nothing.
     let _ = writeln!(
         io::stderr(),
         "hangup: capturing on {}; Ctrl-C ends it",
         escape(interface.as_bytes())
     );
-    let until = Until {
-        duration: asked.duration,
-    };
     headless::follow(session, &until, &asked.judging)
 }
 
