@@ -105,7 +105,7 @@ fn report_on(asked: &cli::Read, format: report::Format, to: Option<&Path>) -> Re
         spare_the_inputs(&asked.files, path)?;
     }
     if asked.follow {
-        return headless::follow(Session::of_files(asked)?, &Until::default(), &asked.judging);
+        return headless::follow(Session::of_files(asked)?, &Until::signal(), &asked.judging);
     }
     let whole = match asked.judging.connections {
         Some(shown) => shown == cli::Shown::All,

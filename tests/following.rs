@@ -375,8 +375,12 @@ fn a_file_is_followed_as_it_grows_until_it_is_cut_short() {
     File::create(&path).unwrap();
     let (told, err, status) = running.end();
     assert_eq!(status, 0, "{err}");
+    // Where the lines are broken depends on how long the path is.
+    let words: Vec<&str> = told.split_whitespace().collect();
     assert!(
-        told.contains("cut short while it was being followed"),
+        words
+            .join(" ")
+            .contains("cut short while it was being followed"),
         "{told}"
     );
 }

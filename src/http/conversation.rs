@@ -204,6 +204,12 @@ impl Conversation {
         })
     }
 
+    /// Whether HTTP was heard, be it only the answer in plain text to a client that speaks TLS: then the roles are known,
+    /// and TLS does not begin any more.
+    fn is_http(&self) -> bool {
+        self.protocol == Protocol::Http1 || !self.exchanges.is_empty()
+    }
+
     /// Takes some of `bytes`, at least one, and tells how many. `begins`: they begin a slice.
     fn step(
         &mut self,
@@ -241,7 +247,7 @@ impl Conversation {
                     Sight::Nothing
                 };
                 // After words in plain text, as with STARTTLS.
-                if sight == Sight::Tls && self.protocol != Protocol::Http1 && is_hello(bytes) {
+                if sight == Sight::Tls && !self.is_http() && is_hello(bytes) {
                     return self.tls(from, bytes);
                 }
                 let kind = match sight {
@@ -368,7 +374,7 @@ impl Conversation {
         let role = self.role(from);
         match sight {
             // A server that answers in TLS, or with a version alone, to a request in plain text breaks HTTP.
-            Sight::Tls if self.protocol == Protocol::Http1 => Sight::Nothing,
+            Sight::Tls if self.is_http() => Sight::Nothing,
             Sight::Preface if role == Some(Kind::Response) || !self.exchanges.is_empty() => {
                 Sight::Nothing
             }

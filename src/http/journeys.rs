@@ -206,6 +206,18 @@ fn other_protocols_take_over() {
 }
 
 #[test]
+fn an_answer_in_plain_text_settles_who_asks() {
+    let hello = "\x16\x03\x01\x00\x05\x01";
+    let talk = talk()
+        .b(hello)
+        .a("HTTP/1.1 400 No\r\nContent-Length: x\r\n\r\n")
+        .a(hello);
+    check(&talk, &["- - 400 incomplete"]);
+    assert_eq!(talk.heard.requester(), Some((B, Certainty::Certain)));
+    assert_eq!(talk.heard.protocol(), Protocol::Tls);
+}
+
+#[test]
 fn what_is_not_http_is_not_made_http() {
     for line in [
         "INVITE sip:a@b SIP/2.0\r\n\r\n",

@@ -69,8 +69,11 @@ fn check(sight: &Sight, hosts: &Hosts<'_>) -> Verdict {
     if sight.dropped == 0 && count == 0 {
         return Verdict::Clear;
     }
-    // Drops are counted and have no place; the capture begins somewhere.
-    let first = first.or(hosts.connections.first());
+    // Drops are counted and have no place; the connections begin somewhere. Where there are none, nothing is claimed that
+    // could be weaker, and the report counts the drops all the same.
+    let Some(first) = first.or(hosts.connections.first()) else {
+        return Verdict::Clear;
+    };
     let mut parts = Vec::new();
     if sight.dropped > 0 {
         parts.push(format!(
@@ -99,19 +102,30 @@ fn check(sight: &Sight, hosts: &Hosts<'_>) -> Verdict {
             "{}. Claims about what was not answered are weaker on the connections concerned.",
             parts.join("; ")
         ),
-        evidence: first
-            .map(|it| {
-                shows(
-                    it.first,
-                    if count > 0 {
-                        "a connection with holes begins"
-                    } else {
-                        "the first connection of the capture"
-                    },
-                )
-            })
-            .into_iter()
-            .collect(),
+        evidence: vec![shows(
+            first.first,
+            if count > 0 {
+                "a connection with holes begins"
+            } else {
+                "the first connection of the capture"
+            },
+        )],
         remedies: RULE.remedies(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drops_before_any_connection_weaken_nothing() {
+        let sight = Sight {
+            frames: 3,
+            dropped: 5,
+            ..Sight::default()
+        };
+        let hosts = Hosts::new(&[], &[], Default::default());
+        assert!(matches!(check(&sight, &hosts), Verdict::Clear));
+    }
 }

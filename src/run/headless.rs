@@ -24,30 +24,39 @@ use crate::rules::Finding;
 /// Between two looks at what has been published.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What ends it, beside the input and a signal.
-#[derive(Debug, Default)]
+/// What ends it, beside the input.
 pub(super) struct Until {
     /// This much time.
-    pub(super) duration: Option<Duration>,
-    /// Said on standard error as soon as a signal would end it in order.
-    pub(super) announced: Option<String>,
+    duration: Option<Duration>,
+    /// A signal.
+    signalled: Arc<AtomicBool>,
+}
+
+impl Until {
+    /// The input is over, or there is a signal, from now on: whoever is told that it goes on may end it at once.
+    pub(super) fn signal() -> Self {
+        Self {
+            duration: None,
+            signalled: signals(),
+        }
+    }
+
+    /// Or this much time has passed.
+    pub(super) fn or_after(self, duration: Option<Duration>) -> Self {
+        Self { duration, ..self }
+    }
 }
 
 /// Tells what is found until it is over, then writes the report.
 pub(super) fn follow(session: Session, until: &Until, asked: &cli::Judging) -> Result<ExitCode> {
     let begun = Instant::now();
-    let signalled = signals();
-    if let Some(text) = &until.announced {
-        // Who has closed standard error wants to hear nothing.
-        let _ = writeln!(io::stderr(), "hangup: {text}");
-    }
     let (watch, running) = (session.watch(), session.running());
     let mut teller = Teller::default();
     let mut stopped = false;
     let mut notes = 0;
     loop {
         let over = until.duration.is_some_and(|it| begun.elapsed() >= it);
-        if !stopped && (over || signalled.load(Ordering::Relaxed)) {
+        if !stopped && (over || until.signalled.load(Ordering::Relaxed)) {
             running.stop();
             stopped = true;
         }

@@ -1,5 +1,6 @@
 //! `hangup live` and `hangup interfaces`: an interface is opened, privileges are given up, and the analysis is shown or told.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -69,11 +70,13 @@ pub(super) fn live(asked: &cli::Live) -> Result<ExitCode> {
     if !asked.headless && super::terminal::is_there() {
         return super::screens::on_interface(session, &interface, asked);
     }
-    let name = escape(interface.as_bytes());
-    let until = Until {
-        duration: asked.duration,
-        announced: Some(format!("capturing on {name}; Ctrl-C ends it")),
-    };
+    let until = Until::signal().or_after(asked.duration);
+    // Who has closed standard error wants to hear nothing.
+    let _ = writeln!(
+        io::stderr(),
+        "hangup: capturing on {}; Ctrl-C ends it",
+        escape(interface.as_bytes())
+    );
     headless::follow(session, &until, &asked.judging)
 }
 

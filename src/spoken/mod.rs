@@ -2,7 +2,7 @@
 //!
 //! In: both directions' streams in order, as the TCP floor hands them over (slices, gaps, ends). Everything begins as a
 //! [`Conversation`], which finds by content what it is, on whatever port, and is the whole story of plain HTTP/1. What it
-//! does not speak it hands back, from the byte on where that begins; then a [`Speaker`] is put on top and has the rest:
+//! does not speak it hands back, from the byte on where that begins; then a `Speaker` is put on top and has the rest:
 //! TLS, at once or after words in plain text (STARTTLS); HTTP/2 by its preface or an upgrade; WebSocket after a 101; after
 //! a CONNECT whatever is spoken in the tunnel, which is a [`Spoken`] of its own.
 //!

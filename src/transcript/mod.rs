@@ -1,8 +1,8 @@
 //! Floor 9: one connection as it went, segment by segment, made ready to be looked at.
 //!
 //! In: the connection's record and its segments in the order of capture, with the states after each. Out: a
-//! [`Transcript`]: every segment with relative numbers and what it was beside those before ([`step`]); the bytes of both
-//! streams in order, with what was never captured ([`speech`]); what HTTP said in which frame ([`remark`]); and [`rungs`],
+//! [`Transcript`]: every segment with relative numbers and what it was beside those before (`step`); the bytes of both
+//! streams in order, with what was never captured (`speech`); what HTTP said in which frame (`remark`); and `rungs`,
 //! the lines of a ladder in which runs of data are folded and pauses have lines of their own.
 //!
 //! Sequence numbers are those of RFC 9293 §3.4, relative to the SYN as Wireshark shows them. Words and colours are left to
