@@ -211,6 +211,7 @@ fn phase(connection: &Connection) -> String {
             let spoken = match connection.protocol {
                 Protocol::Tls => under(connection),
                 Protocol::Http2 => "in HTTP/2".to_owned(),
+                Protocol::Http1 => "in HTTP that could not be followed so far".to_owned(),
                 _ => "in what is not HTTP".to_owned(),
             };
             return format!("after {client} from the client and {server} from the server {spoken}");
@@ -439,6 +440,11 @@ mod tests {
             |_| {},
             "The server closed with FIN (frame 9) 0.041 s in, after 100 B from the client and 100 B from the server \
              in what is not HTTP.",
+        );
+        check(
+            |connection| connection.protocol = Protocol::Http1,
+            "The server closed with FIN (frame 9) 0.041 s in, after 100 B from the client and 100 B from the server \
+             in HTTP that could not be followed so far.",
         );
         check(
             |it| it.teardown.phase = Phase::Between,

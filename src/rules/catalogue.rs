@@ -234,7 +234,7 @@ mod tests {
         for name in names {
             assert!(
                 name.bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
+                    .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')),
                 "{name}"
             );
             assert!(explain(name).is_some_and(|page| page.starts_with(name)));

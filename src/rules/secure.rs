@@ -10,7 +10,7 @@ use super::ending::round_trip;
 use super::rule::{Rule, Verdict};
 use super::telling::{not_yet, side, span, tell};
 use crate::certainty::Certainty;
-use crate::connection::{By, Connection, How, Phase, Who};
+use crate::connection::{By, Connection, How, Opening, Phase, Who};
 use crate::escape::escape;
 use crate::mark::Mark;
 use crate::side::End;
@@ -136,6 +136,10 @@ pub(super) fn failure(connection: &Connection) -> Option<Reading<'_>> {
             None,
             limit(Certainty::Likely),
         );
+    }
+    // Without its beginning, what a handshake lacks may have been before the capture.
+    if connection.opening == Opening::Midstream && facts.hello.is_none() {
+        return None;
     }
     match facts.stage {
         Stage::Unseen => None,
@@ -383,6 +387,13 @@ mod tests {
         );
         // A handshake that still goes on when the capture ends.
         check(HELLO, &[]);
+        // A capture that begins at the end of a handshake, or with the goodbye after it.
+        let end = "FIN -->\n<-- FIN\nACK -->";
+        let hidden = r#""\x15\x03\x03\x00\x1a" data 26"#;
+        for beginning in ["KeyExchange Finished -->", &format!("{hidden} -->")] {
+            let proof = proof::run(&format!("{beginning}\n{end}").parse().expect("a ladder"));
+            assert!(proof.rules().is_empty(), "{beginning}");
+        }
         check(&format!("{HELLO}{ANSWER}"), &[]);
     }
 

@@ -2,7 +2,7 @@
 
 use super::Severity;
 use super::rule::{Check, Verdict, rule};
-use super::secure::{Failure, failure, hello, named};
+use super::secure::{Failure, Reading, failure, hello, named, who};
 use super::telling::{not_yet, side, span, tell};
 use crate::connection::{By, Connection, How};
 use crate::tls::Stage;
@@ -90,7 +90,7 @@ fn check(connection: &Connection) -> Verdict {
             By::Middlebox => "a box on the path, in somebody's name,".to_owned(),
             _ => "both sides".to_owned(),
         },
-        |who| format!("the {}", side(who)),
+        |by| format!("the {}", side(by)),
     );
     let word = match connection.teardown.how {
         How::Fin => "closed the connection",
@@ -116,6 +116,11 @@ fn check(connection: &Connection) -> Verdict {
             Severity::Note,
             " A client that checks the certificate only then does so, and so does a probe.",
         )
+    } else if went_on(connection, &reading) {
+        (
+            Severity::Warning,
+            " The client had sent application data before the server had finished, so it liked what it saw and left of its own accord.",
+        )
     } else {
         (Severity::Error, "")
     };
@@ -132,4 +137,36 @@ fn check(connection: &Connection) -> Verdict {
     .shows(hello(&reading), "ClientHello")
     .shows(Some(reading.at), format!("{by} {word}"))
     .about(connection)
+}
+
+/// The client was content with the server: it wrote under the keys without waiting for its Finished (RFC 7918), and then
+/// closed in order.
+fn went_on(connection: &Connection, reading: &Reading<'_>) -> bool {
+    let caller = reading.facts.caller;
+    let own = reading.facts.flows[caller.index()];
+    connection.teardown.how == How::Fin
+        && reading.by == Some(who(caller))
+        && own.records > 0
+        && own.finished.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Severity, proof};
+    use super::RULE;
+
+    #[test]
+    fn a_client_that_wrote_before_it_left_was_content() {
+        let hello = "SYN -->\n<-- SYN\nClientHello [sni=a version=1.2] -->\n\
+                     <-- ServerHello Certificate [name=a] ServerHelloDone\n";
+        let end = "FIN -->\n<-- FIN\nACK -->";
+        for (own, severity) in [
+            ("KeyExchange Finished app 60 -->\n", Severity::Warning),
+            ("KeyExchange Finished -->\n", Severity::Error),
+            ("", Severity::Error),
+        ] {
+            let found = proof::found_by(&RULE, &format!("{hello}{own}{end}")).expect("found");
+            assert_eq!(found.severity, severity, "{own}");
+        }
+    }
 }

@@ -21,6 +21,8 @@ pub(super) const APPLICATION_DATA: u8 = 23;
 pub(super) const HIDDEN_ALERT: u16 = 19;
 /// A TLS 1.3 Certificate message that holds none: eight bytes, the content type and the tag. A Finished is longer.
 pub(super) const HIDDEN_EMPTY_CERTIFICATE: u16 = 25;
+/// An encrypted alert of TLS 1.2 and before is no shorter: two bytes and the shortest MAC or tag with what it needs.
+const LEAST_CIPHERED_ALERT: u16 = 18;
 
 /// One direction.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +38,7 @@ pub(super) struct Lane {
     lost: bool,
     /// Some record has begun.
     any: bool,
-    /// The first record that was seen is application data: the handshake was before the capture.
+    /// The first record that was seen is application data or an alert under keys: the handshake was before the capture.
     pub(super) midstream: bool,
     /// What follows is under keys (≤ TLS 1.2).
     pub(super) ciphered: bool,
@@ -180,6 +182,7 @@ impl Lane {
             HANDSHAKE if !self.deaf => self.reading = Reading::Messages,
             ALERT if length == 2 => self.reading = Reading::Alert,
             APPLICATION_DATA if first => self.midstream = true,
+            ALERT if first && length >= LEAST_CIPHERED_ALERT => self.midstream = true,
             APPLICATION_DATA => self.settles = length > HIDDEN_EMPTY_CERTIFICATE,
             _ => {}
         }
@@ -287,10 +290,17 @@ mod tests {
     }
 
     #[test]
-    fn application_data_first_means_the_handshake_was_before() {
-        let mut lane = Lane::default();
-        feed(&mut lane, &record(23, 9));
-        assert!(lane.midstream);
+    fn a_first_record_under_keys_means_the_handshake_was_before() {
+        for (kind, length, before) in [
+            (23, 9, true),
+            (21, 22, true),
+            (21, 2, false),
+            (22, 64, false),
+        ] {
+            let mut lane = Lane::default();
+            feed(&mut lane, &record(kind, length));
+            assert_eq!(lane.midstream, before, "{kind} of {length}");
+        }
     }
 
     #[test]
