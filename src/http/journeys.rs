@@ -133,6 +133,19 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
+fn an_answer_may_come_before_the_question_is_whole() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 77\r\n\r\n";
+    let request = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n";
+    for slice in [usize::MAX, 1] {
+        for cut in 1..request.len() {
+            let (begin, rest) = request.split_at(cut);
+            let talk = talk().sliced(slice).a(begin).b(head).a(rest).a(GET).b(OK);
+            check(&talk, &["HEAD / 200 complete", "GET / 200 complete"]);
+        }
+    }
+}
+
+#[test]
 fn interim_responses_are_no_answer() {
     let talk = talk()
         .a("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")

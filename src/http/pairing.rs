@@ -44,6 +44,7 @@ impl Conversation {
                 self.lane_mut(from).exchange = self.push(exchange);
             }
             Kind::Response => {
+                self.begin_if_answered(requester);
                 let index = self.answered();
                 if let Some(exchange) = self.exchanges.get_mut(index as usize) {
                     if let Some(rare) = &mut exchange.rare {
@@ -57,6 +58,26 @@ impl Conversation {
                 }
                 self.lane_mut(from).exchange = index;
             }
+        }
+    }
+
+    /// A response came before the request line was whole, and no other request waits for one: it is this one's.
+    fn begin_if_answered(&mut self, requester: End) {
+        let next = self.exchanges.get(self.awaiting as usize);
+        let lane = self.lane(requester);
+        if next.is_some_and(|exchange| exchange.response.is_none())
+            || lane.state != (State::Head { proven: false })
+            || !self.is_beginning(requester)
+        {
+            return;
+        }
+        let start = lane.pending_start();
+        let lane = self.lane_mut(requester);
+        lane.state = State::Head { proven: true };
+        if let (Some(start), Some(pending)) = (start, &mut lane.pending) {
+            pending.scanned = 0;
+            let first = pending.first;
+            self.begin(requester, Kind::Request, first, start);
         }
     }
 

@@ -120,6 +120,9 @@ impl Conversation {
         if hold && self.lane(from).state == State::Boundary {
             self.lane_mut(from).state = State::Held;
         }
+        if method == Method::Head {
+            self.bare(from.other(), index as u32);
+        }
     }
 
     fn response_head(
@@ -359,6 +362,17 @@ impl Conversation {
         message.framing = Framing::NoBody;
         message.amount = 0;
         self.complete(from);
+    }
+
+    /// What this exchange's request turns out to be, a HEAD, has a response without a body; it may have come early.
+    fn bare(&mut self, from: End, index: u32) {
+        let awaits = self.lane(from).exchange == index
+            && self.message_of(from).is_some_and(|message| {
+                message.progress == Progress::Body && message.body_wire == 0
+            });
+        if awaits {
+            self.complete_without_body(from);
+        }
     }
 
     /// A final response came while the client waits for `100 Continue`: the body may never come (RFC 9110 §10.1.1).
