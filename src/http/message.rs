@@ -244,6 +244,8 @@ impl Message {
     pub const fn received(&self) -> u64 {
         match self.framing {
             Framing::Chunked | Framing::Streamed => self.amount,
+            // Frames of HTTP/2 may follow the head all the same: an empty one that ends the stream, or trailers.
+            Framing::NoBody => 0,
             _ => self.body_wire,
         }
     }
@@ -252,5 +254,21 @@ impl Message {
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         matches!(self.progress, Progress::Complete)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_behind_a_head_without_a_body_are_none_of_it() {
+        let message = Message {
+            framing: Framing::NoBody,
+            body_wire: 9,
+            ..Message::begun(Mark::default(), 100)
+        };
+        assert_eq!((message.received(), message.expected()), (0, Some(0)));
+        assert_eq!(message.end(), 109);
     }
 }
