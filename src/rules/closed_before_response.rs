@@ -81,6 +81,18 @@ rule! {
     ///
     /// # Not this
     ///
+    /// A TLS connection that began before the capture, and whose client takes its leave with a record of the length that an alert
+    /// has under the keys:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000                     <--  app 900
+    ///  0.010  close_notify [version=1.3] -->
+    ///  0.020                     <--  FIN
+    ///  0.030  FIN                -->
+    ///  0.040                     <--  ACK
+    /// ```
+    ///
     /// The FIN was sent before the request came: they crossed.
     ///
     /// ```ladder

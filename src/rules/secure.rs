@@ -10,7 +10,7 @@ use super::ending::round_trip;
 use super::rule::{Rule, Verdict};
 use super::telling::{not_yet, side, span, tell};
 use crate::certainty::Certainty;
-use crate::connection::{By, Connection, How, Opening, Phase, Who};
+use crate::connection::{By, Connection, How, Opening, Phase, Roles, Who};
 use crate::escape::escape;
 use crate::mark::Mark;
 use crate::side::End;
@@ -213,7 +213,8 @@ fn flaw(facts: &Facts) -> Option<Failure> {
 
 /// A request inside TLS that was not answered, as far as its outside shows.
 pub(super) fn is_unanswered(connection: &Connection) -> bool {
-    let hidden = connection.teardown.phase == Phase::Opaque;
+    // Who asks must be known for there to be an answer that is owed.
+    let hidden = connection.teardown.phase == Phase::Opaque && connection.roles != Roles::Ports;
     let facts = connection
         .tls
         .as_deref()

@@ -27,6 +27,8 @@ const ADDED: u64 = 24;
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
+/// The description of the alert that takes leave (RFC 8446 §6.1).
+const CLOSE_NOTIFY: u8 = 0;
 const APPLICATION_DATA: u8 = 23;
 
 /// TLS, and what it hides.
@@ -283,7 +285,13 @@ impl Asked {
                             inner.data(from, at, bytes, length, texts);
                             lane.said += u64::from(length);
                         }
-                        (ALERT, [level, code]) => session.alert_inside(from, at, (*level, *code)),
+                        (ALERT, [level, code]) => {
+                            session.alert_inside(from, at, (*level, *code));
+                            if *code == CLOSE_NOTIFY {
+                                // The end of what is said: a body that lasts until the close is complete.
+                                inner.end(from, texts);
+                            }
+                        }
                         _ => {}
                     }
                 }

@@ -222,7 +222,8 @@ impl Session {
             return;
         }
         // So small a record is rather an alert; which one is told by what comes after it.
-        if self.is_13() && record.length == HIDDEN_ALERT {
+        // Where the version was not seen, it is so too.
+        if (self.is_13() || self.answer.is_none()) && record.length == HIDDEN_ALERT {
             return;
         }
         if !is_caller {
