@@ -81,3 +81,16 @@ fn keys_of_other_connections_open_nothing_and_the_report_says_so() {
         assert_eq!(connection["tls"]["not_decrypted"], "no-secret");
     }
 }
+
+#[test]
+fn the_last_line_of_a_key_log_needs_no_end() {
+    let name = folder().join("tls12.keylog");
+    let log = std::fs::read_to_string(name).expect("a key log");
+    let bare = std::env::temp_dir().join(format!("hangup-{}.keylog", std::process::id()));
+    std::fs::write(&bare, log.trim_end()).expect("written");
+    let (report, _) = report("tls12.pcapng", bare.to_str());
+    std::fs::remove_file(&bare).expect("removed");
+    for connection in report["connections"].as_array().expect("connections") {
+        assert_eq!(connection["protocol"], "http/1");
+    }
+}

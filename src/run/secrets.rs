@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -20,7 +21,8 @@ const ALWAYS: FrameNumber = FrameNumber(0);
 /// Key logs, and the ring that they fill.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeyLogs {
-    paths: Vec<PathBuf>,
+    /// Each read to the end it had; clones go on from the same place.
+    files: Arc<Vec<File>>,
     ring: KeyRing,
 }
 
@@ -31,12 +33,13 @@ impl KeyLogs {
     /// When one cannot be read, or there is not a single secret in it.
     pub(super) fn read(paths: &[PathBuf]) -> Result<Self> {
         let ring = KeyRing::default();
+        let mut files = Vec::new();
         for path in paths {
             let name = path.display();
             let before = ring.counts();
             let unread = || format!("{name}: the key log cannot be read");
-            let mut file = File::open(path).with_context(unread)?;
-            more(&mut file, &ring).with_context(unread)?;
+            let file = File::open(path).with_context(unread)?;
+            more(&file, &ring).with_context(unread)?;
             let after = ring.counts();
             if after.secrets == before.secrets && after.malformed > before.malformed {
                 bail!(
@@ -44,9 +47,10 @@ impl KeyLogs {
                      the variable SSLKEYLOGFILE names it"
                 );
             }
+            files.push(file);
         }
         Ok(Self {
-            paths: paths.to_vec(),
+            files: Arc::new(files),
             ring,
         })
     }
@@ -59,15 +63,14 @@ impl KeyLogs {
     /// The same source; secrets that travel in it are put on the ring before its frames are looked at. `grows`: the logs are
     /// still being written.
     pub(super) fn beside(&self, source: Box<dyn Source>, grows: bool) -> Box<dyn Source> {
-        let mut logs = Vec::new();
-        if grows && !self.paths.is_empty() {
+        let logs = if grows && !self.files.is_empty() {
             self.ring.set_growing(true);
-            for path in &self.paths {
-                let opened = File::open(path).ok();
-                // What was read is passed over; what was added meanwhile may be read twice, which does no harm.
-                logs.extend(opened);
-            }
-        }
+            Arc::clone(&self.files)
+        } else {
+            // The last line may have no end.
+            self.ring.end(ALWAYS);
+            Arc::default()
+        };
         Box::new(Keyed {
             source,
             ring: self.ring.clone(),
@@ -79,7 +82,7 @@ impl KeyLogs {
 }
 
 /// Reads on to the end there is now.
-fn more(file: &mut File, ring: &KeyRing) -> std::io::Result<()> {
+fn more(mut file: &File, ring: &KeyRing) -> std::io::Result<()> {
     let mut piece = vec![0; PIECE];
     loop {
         let length = file.read(&mut piece)?;
@@ -94,7 +97,7 @@ fn more(file: &mut File, ring: &KeyRing) -> std::io::Result<()> {
 struct Keyed {
     source: Box<dyn Source>,
     ring: KeyRing,
-    logs: Vec<File>,
+    logs: Arc<Vec<File>>,
     /// Blocks of secrets that were looked at, of each file.
     seen: Vec<usize>,
     /// The last frame before this batch.
@@ -104,7 +107,7 @@ struct Keyed {
 impl Source for Keyed {
     fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
         let fill = self.source.fill(batch)?;
-        for log in &mut self.logs {
+        for log in self.logs.iter() {
             // A log that cannot be read any more has no more secrets; what is hidden stays so, and the report says it.
             let _ = more(log, &self.ring);
         }
