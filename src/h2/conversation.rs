@@ -345,7 +345,11 @@ impl Conversation {
                 self.end_frame(from, at, now, texts);
             }
             _ => {
-                let room = MAX_BLOCK.saturating_sub(lane.pending.len());
+                // What comes after a hole in it is not where it seems to be.
+                let room = match lane.is_cut {
+                    true => 0,
+                    false => MAX_BLOCK.saturating_sub(lane.pending.len()),
+                };
                 lane.is_cut |= room < now.len();
                 lane.pending
                     .extend_from_slice(now.get(..room).unwrap_or(now));
