@@ -32,7 +32,12 @@ pub struct Spoken {
     taken: Option<Box<Taken>>,
     /// What may open what TLS hides.
     keys: Option<KeyRing>,
+    /// In how many tunnels this is said.
+    depth: u8,
 }
+
+/// Tunnels in tunnels that are looked into: a chain of proxies has two or three. Each is a layer that every byte goes through.
+const MAX_TUNNELS: u8 = 8;
 
 /// What took over from plain HTTP/1, and where.
 #[derive(Clone, Debug)]
@@ -267,7 +272,14 @@ impl Spoken {
                     Speaker::Tls(Box::new(Secured::new(self.keys.as_ref()))),
                     false,
                 ),
-                Protocol::Tunnel => (Speaker::Tunnel(Self::default()), true),
+                Protocol::Tunnel if self.depth < MAX_TUNNELS => {
+                    let inner = Self {
+                        depth: self.depth + 1,
+                        ..Self::default()
+                    };
+                    (Speaker::Tunnel(inner), true)
+                }
+                Protocol::Tunnel => (Speaker::Unread, true),
                 Protocol::WebSocket => {
                     let websocket = websocket::Conversation::new(asker, heard);
                     (Speaker::WebSocket(Box::new(websocket)), true)
