@@ -53,6 +53,8 @@ pub struct Conversation {
     pub(super) awaiting: u32,
     /// Exchanges below this had begun when responses were last lost; theirs may have been among those.
     pub(super) doubtful: u32,
+    /// Exchanges below this that wait for a response are marked: it may have been lost.
+    pub(super) marked: u32,
     /// Offset among the responses at which another protocol begins.
     pub(super) switched_at: u64,
     pub(super) let_go: u64,
@@ -75,6 +77,7 @@ impl Conversation {
             protocol: Protocol::Unknown,
             awaiting: 0,
             doubtful: 0,
+            marked: 0,
             switched_at: u64::MAX,
             let_go: 0,
         }

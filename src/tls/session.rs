@@ -245,7 +245,7 @@ impl Session {
         if lane.waiting.is_empty() {
             return;
         }
-        let bytes = std::mem::take(&mut lane.waiting);
+        let mut bytes = std::mem::take(&mut lane.waiting);
         let mut rest = bytes.as_slice();
         while let [kind, high, middle, low, after @ ..] = rest {
             let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
@@ -263,9 +263,11 @@ impl Session {
                 }
             }
         }
-        if more && !rest.is_empty() {
-            let lane = &mut self.lanes[from.index()];
-            lane.waiting = rest.to_vec();
+        let left = rest.len();
+        if more && left > 0 {
+            // A message may come in very many records: what waits is not to be copied with each of them.
+            bytes.drain(..bytes.len() - left);
+            self.lanes[from.index()].waiting = bytes;
         }
     }
 
