@@ -74,6 +74,11 @@ impl Reader {
         self.table = None;
     }
 
+    /// Bytes of the table.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.table.as_ref().map_or(0, |table| table.bytes())
+    }
+
     /// Reads a whole block.
     pub(super) fn read(&mut self, block: &[u8], texts: &mut Texts) -> Read {
         if self.is_broken {

@@ -108,6 +108,17 @@ impl Conversation {
         self.exchanges.shrink_to_fit();
     }
 
+    /// Bytes of frames and header blocks that wait for their end, and of the tables that blocks are read with.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.lanes.iter().map(Lane::waiting_bytes).sum()
+    }
+
+    /// Lets go what waits and the tables, since too much waits in all: fields are not read any more, frames are.
+    pub fn give_up_waiting(&mut self) {
+        self.lanes.iter_mut().for_each(Lane::give_up_waiting);
+    }
+
     /// What is spoken.
     #[must_use]
     pub const fn protocol(&self) -> Protocol {

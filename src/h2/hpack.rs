@@ -84,6 +84,11 @@ impl Table {
         }
     }
 
+    /// Bytes it takes, about: what it holds, and its entries.
+    pub(super) fn bytes(&self) -> usize {
+        self.size + self.entries.len() * size_of::<(Word, Word)>()
+    }
+
     /// Reads a whole block, and gives out its fields in order.
     pub(super) fn read(
         &mut self,

@@ -146,6 +146,24 @@ impl Conversation {
         self.exchanges.shrink_to_fit();
     }
 
+    /// Bytes of heads that wait for their end.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        let waiting = |lane: &Lane| lane.pending.as_ref().map_or(0, |it| it.bytes.len());
+        self.lanes.iter().map(waiting).sum()
+    }
+
+    /// Reads the heads that wait as far as they go, since too much waits in all.
+    pub fn give_up_waiting(&mut self, texts: &mut Texts) {
+        for end in End::BOTH {
+            if let Some(pending) = &self.lane(end).pending {
+                let last = pending.last;
+                self.give_up_head(end, Cut::Capture, texts);
+                self.lose_sight(end, last, 0, false);
+            }
+        }
+    }
+
     /// What is spoken.
     #[must_use]
     pub const fn protocol(&self) -> Protocol {

@@ -226,6 +226,29 @@ impl Spoken {
         self.plain.let_go().saturating_add(streams + inside)
     }
 
+    /// Bytes that wait for the end of what they are part of: heads, handshake messages, header blocks, records under keys.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        let plain = self.plain.waiting_bytes();
+        match self.taken.as_deref().map(|taken| &taken.speaker) {
+            Some(Speaker::Tls(secured)) => plain + secured.waiting_bytes(),
+            Some(Speaker::Http2(h2)) => plain + h2.waiting_bytes(),
+            Some(Speaker::Tunnel(inner)) => plain + inner.waiting_bytes(),
+            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => plain,
+        }
+    }
+
+    /// Reads what waits as far as it goes, since too much waits in all.
+    pub fn give_up_waiting(&mut self, texts: &mut Texts) {
+        self.plain.give_up_waiting(texts);
+        match self.taken.as_deref_mut().map(|taken| &mut taken.speaker) {
+            Some(Speaker::Tls(secured)) => secured.give_up_waiting(texts),
+            Some(Speaker::Http2(h2)) => h2.give_up_waiting(),
+            Some(Speaker::Tunnel(inner)) => inner.give_up_waiting(texts),
+            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => {}
+        }
+    }
+
     fn http2(&self) -> Option<&h2::Conversation> {
         match &self.taken.as_ref()?.speaker {
             Speaker::Http2(h2) => Some(h2),

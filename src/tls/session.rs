@@ -83,6 +83,23 @@ impl Session {
         }
     }
 
+    /// Bytes of handshake messages that wait for their end.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.waiting.len()).sum()
+    }
+
+    /// Reads what waits as far as it goes, since too much waits in all.
+    pub fn give_up_waiting(&mut self) {
+        for end in End::BOTH {
+            let lane = &mut self.lanes[end.index()];
+            if !lane.waiting.is_empty() {
+                lane.go_deaf();
+                self.messages(end, self.lanes[end.index()].since, false);
+            }
+        }
+    }
+
     /// Whether this end had finished its part of the handshake when it had sent so many bytes.
     #[must_use]
     pub fn is_settled(&self, end: End, sent: u64) -> bool {
