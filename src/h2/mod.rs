@@ -6,7 +6,7 @@
 //! frames that break the protocol.
 //!
 //! Read `conversation.rs` first: it is the way of a byte. `frame.rs` knows frame headers, `block.rs` header blocks,
-//! `streams.rs` what a frame means for its stream, `notices.rs` what one means for the connection, `facts.rs` is what is
+//! `hpack.rs` and `huffman.rs` how they are packed, `streams.rs` what a frame means for its stream, `notices.rs` what one means for the connection, `facts.rs` is what is
 //! kept, `phase.rs` judges.
 //!
 //! Where bytes are missing, the table of HPACK is lost and with it all later fields of that direction; frames and streams
@@ -17,6 +17,8 @@ mod block;
 mod conversation;
 mod facts;
 mod frame;
+mod hpack;
+mod huffman;
 mod lane;
 mod notices;
 mod phase;

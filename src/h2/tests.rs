@@ -403,6 +403,29 @@ fn after_a_gap_frames_are_found_again_but_fields_are_not() {
     assert_eq!(facts.halves[1].unread_blocks, 1);
 }
 
+/// What is left of a frame is not read as if it were its beginning.
+#[test]
+fn a_hole_in_a_frame_about_the_connection_hides_what_it_says() {
+    let mut window = Vec::new();
+    frame(kind::WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1], &mut window);
+    let mut goaway = Vec::new();
+    frame(
+        kind::GOAWAY,
+        0,
+        0,
+        &[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 2],
+        &mut goaway,
+    );
+    let talk = talk()
+        .say(B, &goaway[..9])
+        .gap(B, 8)
+        .say(B, &goaway[17..])
+        .say(B, window);
+    let (_, facts) = talk.heard.into_parts();
+    assert!(facts.halves[B.index()].goaways.is_empty());
+    assert!(!facts.halves[B.index()].lost);
+}
+
 #[test]
 fn a_gap_in_data_is_no_loss_of_frames() {
     let mut bytes = Vec::new();

@@ -32,7 +32,12 @@ pub struct Spoken {
     taken: Option<Box<Taken>>,
     /// What may open what TLS hides.
     keys: Option<KeyRing>,
+    /// In how many tunnels this is said.
+    depth: u8,
 }
+
+/// Tunnels in tunnels that are looked into: a chain of proxies has two or three. Each is a layer that every byte goes through.
+const MAX_TUNNELS: u8 = 8;
 
 /// What took over from plain HTTP/1, and where.
 #[derive(Clone, Debug)]
@@ -221,6 +226,29 @@ impl Spoken {
         self.plain.let_go().saturating_add(streams + inside)
     }
 
+    /// Bytes that wait for the end of what they are part of: heads, handshake messages, header blocks, records under keys.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        let plain = self.plain.waiting_bytes();
+        match self.taken.as_deref().map(|taken| &taken.speaker) {
+            Some(Speaker::Tls(secured)) => plain + secured.waiting_bytes(),
+            Some(Speaker::Http2(h2)) => plain + h2.waiting_bytes(),
+            Some(Speaker::Tunnel(inner)) => plain + inner.waiting_bytes(),
+            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => plain,
+        }
+    }
+
+    /// Reads what waits as far as it goes, since too much waits in all.
+    pub fn give_up_waiting(&mut self, texts: &mut Texts) {
+        self.plain.give_up_waiting(texts);
+        match self.taken.as_deref_mut().map(|taken| &mut taken.speaker) {
+            Some(Speaker::Tls(secured)) => secured.give_up_waiting(texts),
+            Some(Speaker::Http2(h2)) => h2.give_up_waiting(),
+            Some(Speaker::Tunnel(inner)) => inner.give_up_waiting(texts),
+            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => {}
+        }
+    }
+
     fn http2(&self) -> Option<&h2::Conversation> {
         match &self.taken.as_ref()?.speaker {
             Speaker::Http2(h2) => Some(h2),
@@ -267,7 +295,14 @@ impl Spoken {
                     Speaker::Tls(Box::new(Secured::new(self.keys.as_ref()))),
                     false,
                 ),
-                Protocol::Tunnel => (Speaker::Tunnel(Self::default()), true),
+                Protocol::Tunnel if self.depth < MAX_TUNNELS => {
+                    let inner = Self {
+                        depth: self.depth + 1,
+                        ..Self::default()
+                    };
+                    (Speaker::Tunnel(inner), true)
+                }
+                Protocol::Tunnel => (Speaker::Unread, true),
                 Protocol::WebSocket => {
                     let websocket = websocket::Conversation::new(asker, heard);
                     (Speaker::WebSocket(Box::new(websocket)), true)

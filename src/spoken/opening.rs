@@ -138,6 +138,28 @@ impl Secured {
         }
     }
 
+    /// Bytes that wait: of handshake messages, of records, and inside.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        let records = match &self.opening {
+            Opening::Asked(asked) => asked.held() + asked.inner.waiting_bytes(),
+            Opening::Hidden | Opening::Closed(_) => 0,
+        };
+        self.session.waiting_bytes() + records
+    }
+
+    /// Reads what waits as far as it goes, since too much waits in all. What waits for a secret stays hidden.
+    pub(super) fn give_up_waiting(&mut self, texts: &mut Texts) {
+        self.session.give_up_waiting();
+        if let Opening::Asked(asked) = &mut self.opening {
+            if asked.opener.is_none() {
+                self.opening = Opening::Closed(Closed::NoSecret);
+                return;
+            }
+            asked.lanes.iter_mut().for_each(Lane::give_up_record);
+            asked.inner.give_up_waiting(texts);
+        }
+    }
+
     /// Opens what waits, this direction first: what it says may be what the other waits for.
     fn open(&mut self, from: End, at: Mark, texts: &mut Texts) {
         let Opening::Asked(asked) = &mut self.opening else {
@@ -309,16 +331,7 @@ impl Asked {
 
     fn hole(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
         let lane = &mut self.lanes[from.index()];
-        let whole = lane.begun();
-        let left = match (lane.holed, whole) {
-            (Some(holed), _) => Some(holed),
-            (None, Some((header, left))) => Some(Holed {
-                kind: header[0],
-                length: u64::from(u16::from_be_bytes([header[3], header[4]])),
-                left,
-            }),
-            (None, None) => None,
-        };
+        let left = lane.holed.or_else(|| lane.begun());
         let begun = lane.waiting.len() as u64;
         lane.before += begun + length;
         lane.waiting.clear();
@@ -402,12 +415,25 @@ impl Lane {
         (rest.len() >= HEADER + length).then_some((header, HEADER + length))
     }
 
-    /// The header of the record in progress, and how much of it is still to come.
-    fn begun(&self) -> Option<([u8; HEADER], u64)> {
+    /// The record in progress, and how much of it is still to come.
+    fn begun(&self) -> Option<Holed> {
         let header: [u8; HEADER] = self.waiting.get(..HEADER)?.try_into().ok()?;
         let length = u64::from(u16::from_be_bytes([header[3], header[4]]));
         let there = (self.waiting.len() - HEADER) as u64;
-        Some((header, length.checked_sub(there)?))
+        Some(Holed {
+            kind: header[0],
+            length,
+            left: length.checked_sub(there)?,
+        })
+    }
+
+    /// The record in progress is passed over, as one with a hole.
+    fn give_up_record(&mut self) {
+        if let Some(begun) = self.begun().filter(|begun| begun.left > 0) {
+            self.holed = Some(begun);
+            self.before += self.waiting.len() as u64;
+            self.waiting = Vec::new();
+        }
     }
 
     fn drop_first(&mut self, done: usize) {

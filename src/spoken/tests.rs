@@ -141,3 +141,17 @@ fn a_tunnel_is_a_tunnel_whatever_is_in_it() {
     assert_eq!(talk.heard.protocol(), Protocol::Tunnel);
     assert_eq!(talk.heard.exchanges().len(), 1);
 }
+
+/// A proxy behind a proxy behind a proxy: every layer costs whoever looks into it.
+#[test]
+fn tunnels_in_tunnels_are_followed_to_some_depth() {
+    let mut talk = talk();
+    for _ in 0..20_000 {
+        talk = talk
+            .a("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n")
+            .b("HTTP/1.1 200 OK\r\n\r\n");
+    }
+    talk.heard.finish(&mut talk.texts);
+    assert_eq!(talk.heard.protocol(), Protocol::Tunnel);
+    assert_eq!(talk.heard.into_heard().exchanges.len(), 1);
+}

@@ -83,6 +83,23 @@ impl Session {
         }
     }
 
+    /// Bytes of handshake messages that wait for their end.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.waiting.len()).sum()
+    }
+
+    /// Reads what waits as far as it goes, since too much waits in all.
+    pub fn give_up_waiting(&mut self) {
+        for end in End::BOTH {
+            let lane = &mut self.lanes[end.index()];
+            if !lane.waiting.is_empty() {
+                lane.go_deaf();
+                self.messages(end, self.lanes[end.index()].since, false);
+            }
+        }
+    }
+
     /// Whether this end had finished its part of the handshake when it had sent so many bytes.
     #[must_use]
     pub fn is_settled(&self, end: End, sent: u64) -> bool {
@@ -245,7 +262,7 @@ impl Session {
         if lane.waiting.is_empty() {
             return;
         }
-        let bytes = std::mem::take(&mut lane.waiting);
+        let mut bytes = std::mem::take(&mut lane.waiting);
         let mut rest = bytes.as_slice();
         while let [kind, high, middle, low, after @ ..] = rest {
             let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
@@ -263,9 +280,11 @@ impl Session {
                 }
             }
         }
-        if more && !rest.is_empty() {
-            let lane = &mut self.lanes[from.index()];
-            lane.waiting = rest.to_vec();
+        let left = rest.len();
+        if more && left > 0 {
+            // A message may come in very many records: what waits is not to be copied with each of them.
+            bytes.drain(..bytes.len() - left);
+            self.lanes[from.index()].waiting = bytes;
         }
     }
 
