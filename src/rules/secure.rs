@@ -150,16 +150,19 @@ pub(super) fn failure(connection: &Connection) -> Option<Reading<'_>> {
                 close.time.since(finished.time) <= AT_ONCE.max(round_trip(connection) * 5);
             let unused = own.records == 0 && closer == Some(who(facts.caller)) && at_once;
             let spoke = flow.records > 0 && !facts.only_tickets;
-            if unused && !spoke {
-                return reading(
-                    Failure::LeftAfterHandshake,
-                    closer,
-                    close,
-                    None,
-                    Certainty::Possible,
-                );
+            if !unused || spoke {
+                return None;
             }
-            None
+            // Some clients compare names when the handshake is over, and then take their leave in order. Who only looks
+            // whether somebody is there asks for a name that fits, or for none.
+            let leaves = own.farewell.mark().is_some();
+            match flaw(facts).filter(|it| *it == Failure::Name && leaves) {
+                Some(fault) => reading(fault, closer, close, None, limit(Certainty::Likely)),
+                None => {
+                    let left = Failure::LeftAfterHandshake;
+                    reading(left, closer, close, None, Certainty::Possible)
+                }
+            }
         }
         stage => {
             // What came and was not liked says why.

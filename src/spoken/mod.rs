@@ -342,8 +342,8 @@ impl Taken {
                 let mut facts = Box::new(session.into_facts());
                 facts.plain = plain;
                 facts.closed = opening.closed();
+                facts.is_open = opening.is_open();
                 if let Some(inner) = opening.into_heard() {
-                    facts.is_open = true;
                     heard = inner;
                 }
                 heard.tls = Some(facts);
@@ -416,7 +416,13 @@ impl Taken {
         }
         let inner = secured.opening.heard();
         let Some(inner) = inner.filter(|inner| inner.protocol() != Protocol::Unknown) else {
-            return Phase::Opaque;
+            // All that was hidden was opened, and it was not a word.
+            let silent = inner.is_none() && session.is_known();
+            return if silent {
+                Phase::BeforeRequest
+            } else {
+                Phase::Opaque
+            };
         };
         let place = |end: End, bytes: u64, outside: Reach| Reach {
             bytes: secured.opening.place(end, bytes),

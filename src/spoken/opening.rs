@@ -8,6 +8,8 @@
 //! A record with a hole in it cannot be opened and is a gap inside; its length is nearly known. Left out: TLS inside of
 //! TLS, and secrets for a connection whose hellos were not seen.
 
+use std::collections::VecDeque;
+
 use super::{Heard, Spoken};
 use crate::http::Texts;
 use crate::keys::{Closed, KeyRing, Opener};
@@ -19,6 +21,8 @@ use crate::tls::Session;
 const MAX_HELD: usize = 256 << 10;
 /// Places kept of one direction; of more, every other one is let go, and places between are those of the record before.
 const MAX_PLACES: usize = 1 << 16;
+/// Segments that are told apart among those whose records wait: [`MAX_HELD`] in full ones are two hundred.
+const MAX_MARKS: usize = 4096;
 /// Record payload: 2^14 and room for expansion (RFC 5246 §6.2.3; RFC 8446 §5.2 has less).
 const MAX_RECORD: usize = (1 << 14) + 2048;
 const HEADER: usize = 5;
@@ -27,6 +31,7 @@ const ADDED: u64 = 24;
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
 /// The description of the alert that takes leave (RFC 8446 §6.1).
 const CLOSE_NOTIFY: u8 = 0;
 const APPLICATION_DATA: u8 = 23;
@@ -58,6 +63,8 @@ pub(super) struct Asked {
     lanes: [Lane; 2],
     inner: Spoken,
     /// Something was opened.
+    opened: bool,
+    /// Something was said inside.
     any: bool,
     /// A record was not authentic under its secret.
     wrong: bool,
@@ -70,6 +77,8 @@ struct Lane {
     waiting: Vec<u8>,
     /// Bytes of the stream before `waiting`.
     before: u64,
+    /// Where what waits was seen: up to which byte of the stream in which segment.
+    marks: VecDeque<(u64, Mark)>,
     /// Bytes of the record in progress that are still to be passed over, since it has a hole.
     holed: Option<Holed>,
     /// Where records begin is not known.
@@ -96,6 +105,7 @@ impl Secured {
                 opener: None,
                 lanes: Default::default(),
                 inner: Spoken::default(),
+                opened: false,
                 any: false,
                 wrong: false,
             })),
@@ -117,7 +127,7 @@ impl Secured {
     ) {
         self.session.data(from, at, bytes, length);
         if let Opening::Asked(asked) = &mut self.opening {
-            asked.lanes[from.index()].take(bytes);
+            asked.lanes[from.index()].take(bytes, at);
             let cut = u64::from(length).saturating_sub(bytes.len() as u64);
             self.open(from, at, texts);
             self.hole(from, at, cut, texts);
@@ -182,7 +192,7 @@ impl Secured {
         }
         asked.caller = self.session.caller();
         for end in [from, from.other()] {
-            asked.open(end, at, &mut self.session, texts);
+            asked.open(end, &mut self.session, texts);
         }
     }
 }
@@ -203,12 +213,17 @@ impl Opening {
         }
     }
 
+    /// Whether secrets opened something.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Self::Asked(asked) if asked.opened)
+    }
+
     /// Why it stays hidden, where there were secrets.
     pub(super) fn closed(&self) -> Option<Closed> {
         match self {
             Self::Hidden => None,
             Self::Closed(closed) => Some(*closed),
-            Self::Asked(asked) if asked.any => None,
+            Self::Asked(asked) if asked.opened => None,
             Self::Asked(asked) => match asked.opener {
                 Some(_) => asked.wrong.then_some(Closed::WrongSecret),
                 None => Some(Closed::NoSecret),
@@ -263,27 +278,21 @@ impl Asked {
     }
 
     /// Deals with the records of one direction that are there whole.
-    fn open(&mut self, from: End, at: Mark, session: &mut Session, texts: &mut Texts) {
+    fn open(&mut self, from: End, session: &mut Session, texts: &mut Texts) {
         let side = self.side(from);
-        let Self {
-            opener,
-            lanes,
-            inner,
-            any,
-            wrong,
-            ..
-        } = self;
-        let lane = &mut lanes[from.index()];
+        let mut waiting = std::mem::take(&mut self.lanes[from.index()].waiting);
         let mut done = 0;
-        while let Some((header, whole)) = lane.record(done) {
+        while let Some((header, whole)) = record(&waiting, done) {
             if header == [0; HEADER] {
-                lane.lose(done);
-                if let Some(opener) = opener {
+                let lane = &mut self.lanes[from.index()];
+                lane.before += waiting.len() as u64;
+                lane.lost = true;
+                if let Some(opener) = &mut self.opener {
                     opener.lose(side);
                 }
                 return;
             }
-            let Some(opener) = opener else {
+            let Some(opener) = &mut self.opener else {
                 // In the clear, and read by the session; what is hidden waits for its secret.
                 if matches!(header[0], APPLICATION_DATA | CHANGE_CIPHER_SPEC) {
                     break;
@@ -291,42 +300,70 @@ impl Asked {
                 done += whole;
                 continue;
             };
-            let Some(record) = lane.waiting.get_mut(done + HEADER..done + whole) else {
+            let Some(record) = waiting.get_mut(done + HEADER..done + whole) else {
                 break;
             };
             done += whole;
+            let lane = &mut self.lanes[from.index()];
             let outside = lane.before + done as u64;
+            let at = lane.mark(outside);
             match opener.open(side, header, record) {
-                Ok(plain) => {
-                    let bytes = record.get(plain.place.clone()).unwrap_or_default();
-                    match (plain.kind, bytes) {
-                        (APPLICATION_DATA, []) => {}
-                        (APPLICATION_DATA, bytes) => {
-                            *any = true;
-                            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-                            inner.data(from, at, bytes, length, texts);
-                            lane.said += u64::from(length);
-                        }
-                        (ALERT, [level, code]) => {
-                            session.alert_inside(from, at, (*level, *code));
-                            if *code == CLOSE_NOTIFY {
-                                // The end of what is said: a body that lasts until the close is complete.
-                                inner.end(from, texts);
-                            }
-                        }
-                        _ => {}
+                Ok(plain) if plain.hidden => {
+                    let bytes = record.get(plain.place).unwrap_or_default();
+                    self.opened = true;
+                    session.opened(from, at, plain.kind, bytes.len() as u64);
+                    self.read(from, at, plain.kind, bytes, session, texts);
+                }
+                // In the clear, and read by the session.
+                Ok(_) => {}
+                Err(closed) => {
+                    session.lost_inside(from);
+                    self.wrong |= closed == Closed::WrongSecret;
+                    if header[0] == APPLICATION_DATA && self.any {
+                        let length = (whole as u64).saturating_sub(HEADER as u64 + ADDED);
+                        self.inner.gap(from, at, length, texts);
+                        self.lanes[from.index()].said += length;
                     }
                 }
-                Err(_) if header[0] == APPLICATION_DATA && *any => {
-                    let length = (whole as u64).saturating_sub(HEADER as u64 + ADDED);
-                    inner.gap(from, at, length, texts);
-                    lane.said += length;
-                }
-                Err(closed) => *wrong |= closed == Closed::WrongSecret,
             }
-            lane.note(outside);
+            self.lanes[from.index()].note(outside);
         }
+        let lane = &mut self.lanes[from.index()];
+        lane.waiting = waiting;
         lane.drop_first(done);
+    }
+
+    /// What a record held that was opened.
+    fn read(
+        &mut self,
+        from: End,
+        at: Mark,
+        kind: u8,
+        bytes: &[u8],
+        session: &mut Session,
+        texts: &mut Texts,
+    ) {
+        match (kind, bytes) {
+            (APPLICATION_DATA, []) => {}
+            (APPLICATION_DATA, bytes) => {
+                self.any = true;
+                let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                self.inner.data(from, at, bytes, length, texts);
+                self.lanes[from.index()].said += u64::from(length);
+            }
+            (ALERT, [level, code]) => {
+                session.alert_inside(from, at, (*level, *code));
+                if *code == CLOSE_NOTIFY {
+                    // The end of what is said: a body that lasts until the close is complete.
+                    self.inner.end(from, texts);
+                }
+            }
+            // Up to TLS 1.2 only the Finished is hidden.
+            (HANDSHAKE, bytes) if self.opener.as_ref().is_some_and(Opener::is_modern) => {
+                session.handshake_inside(from, at, bytes);
+            }
+            _ => {}
+        }
     }
 
     fn hole(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
@@ -379,7 +416,20 @@ impl Asked {
 }
 
 impl Lane {
-    fn take(&mut self, bytes: &[u8]) {
+    fn take(&mut self, bytes: &[u8], at: Mark) {
+        if self.waiting.is_empty() {
+            self.marks.clear();
+        }
+        self.gather(bytes);
+        let end = self.before + self.waiting.len() as u64;
+        let full = self.marks.len() >= MAX_MARKS;
+        match self.marks.back_mut() {
+            Some(last) if last.1 == at || full => *last = (end, at),
+            _ => self.marks.push_back((end, at)),
+        }
+    }
+
+    fn gather(&mut self, bytes: &[u8]) {
         if self.lost {
             // A gap may have ended anywhere: the next slice that begins with a record header tells.
             let header = matches!(bytes, [20..=23, 3, 0..=4, ..]);
@@ -401,18 +451,6 @@ impl Lane {
             self.holed = None;
         }
         self.waiting.extend_from_slice(bytes);
-    }
-
-    /// The header and the whole length of the record that begins at `at`, if it is all there. A header of zeros: what is
-    /// there is no record.
-    fn record(&self, at: usize) -> Option<([u8; HEADER], usize)> {
-        let rest = self.waiting.get(at..)?;
-        let header: [u8; HEADER] = rest.get(..HEADER)?.try_into().ok()?;
-        let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
-        if !(20..=24).contains(&header[0]) || header[1] != 3 || length > MAX_RECORD {
-            return Some(([0; HEADER], 0));
-        }
-        (rest.len() >= HEADER + length).then_some((header, HEADER + length))
     }
 
     /// The record in progress, and how much of it is still to come.
@@ -441,11 +479,12 @@ impl Lane {
         self.before += done as u64;
     }
 
-    fn lose(&mut self, done: usize) {
-        self.drop_first(done);
-        self.before += self.waiting.len() as u64;
-        self.waiting.clear();
-        self.lost = true;
+    /// Where the byte before this place of the stream was seen.
+    fn mark(&mut self, outside: u64) -> Mark {
+        while self.marks.len() > 1 && self.marks.front().is_some_and(|(end, _)| *end < outside) {
+            self.marks.pop_front();
+        }
+        self.marks.front().map_or(Mark::default(), |(_, at)| *at)
     }
 
     fn note(&mut self, outside: u64) {
@@ -458,4 +497,16 @@ impl Lane {
         }
         self.places.push((outside, self.said));
     }
+}
+
+/// The header and the whole length of the record that begins at `at`, if it is all there. A header of zeros: what is
+/// there is no record.
+fn record(waiting: &[u8], at: usize) -> Option<([u8; HEADER], usize)> {
+    let rest = waiting.get(at..)?;
+    let header: [u8; HEADER] = rest.get(..HEADER)?.try_into().ok()?;
+    let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+    if !(20..=24).contains(&header[0]) || header[1] != 3 || length > MAX_RECORD {
+        return Some(([0; HEADER], 0));
+    }
+    (rest.len() >= HEADER + length).then_some((header, HEADER + length))
 }

@@ -78,7 +78,7 @@ pub struct ServerHello {
     pub version: Version,
     /// The cipher suite.
     pub cipher: u16,
-    /// The protocol inside; in TLS 1.3 it is hidden.
+    /// The protocol inside; in TLS 1.3 only secrets show it.
     pub alpn: Option<Vec<u8>>,
     /// A session of an earlier connection goes on.
     pub resumed: bool,
@@ -231,6 +231,18 @@ impl ServerHello {
                 EXTENDED_MASTER_SECRET => self.extended_master_secret = true,
                 _ => {}
             }
+        }
+    }
+}
+
+/// The protocol that EncryptedExtensions (RFC 8446 §4.3.1) names, of the body of that message.
+pub(super) fn encrypted_alpn(body: &[u8]) -> Option<Vec<u8>> {
+    let mut extensions = Taking(Taking(body).vector(2)?);
+    loop {
+        let kind = extensions.number(2)? as u16;
+        let data = extensions.vector(2)?;
+        if kind == ALPN {
+            return protocols(data).into_iter().next();
         }
     }
 }
