@@ -54,7 +54,11 @@ fn tls(connection: &Connection) -> Option<WireEvent> {
     }
     if let Some(alert) = facts.fatal() {
         return match (alert.from, alert.code()) {
-            (End::A, Some(42..=48)) => Some(WireEvent::TlsClientRejectsCert),
+            (End::A, Some(42)) => Some(WireEvent::TlsClientSaysBadCertificate),
+            (End::A, Some(45)) => Some(WireEvent::TlsClientSaysExpired),
+            (End::A, Some(46)) => Some(WireEvent::TlsClientSaysUnknown),
+            (End::A, Some(48)) => Some(WireEvent::TlsClientSaysUnknownCa),
+            (End::A, Some(43..=44 | 47)) => Some(WireEvent::TlsClientRejectsCert),
             (End::B, Some(70)) => Some(WireEvent::TlsClientTooOld),
             _ => None,
         };
