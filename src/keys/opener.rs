@@ -57,6 +57,8 @@ pub struct Plain {
     pub kind: u8,
     /// Where it lies in the record that was given.
     pub place: Range<usize>,
+    /// It was in the clear.
+    pub clear: bool,
 }
 
 /// Opens the records of one connection.
@@ -163,6 +165,7 @@ impl Opener {
         let whole = Plain {
             kind,
             place: 0..record.len(),
+            clear: true,
         };
         let side = self.sides.get_mut(side).ok_or(Closed::NoSecret)?;
         match self.era {
@@ -180,7 +183,11 @@ impl Opener {
         }
         let place = side.open(header, record)?;
         if self.era != Era::Modern {
-            return Ok(Plain { kind, place });
+            return Ok(Plain {
+                kind,
+                place,
+                clear: false,
+            });
         }
         // The content type is the last byte that is not zero (RFC 8446 §5.2).
         let text = record.get(place.clone()).unwrap_or_default();
@@ -193,7 +200,11 @@ impl Opener {
         if kind == HANDSHAKE {
             side.read_along(self.suite, record.get(place.clone()).unwrap_or_default());
         }
-        Ok(Plain { kind, place })
+        Ok(Plain {
+            kind,
+            place,
+            clear: false,
+        })
     }
 }
 

@@ -5,11 +5,15 @@ use super::rule::{Check, Verdict, rule};
 use super::secure::{Failure, describe, failure_as, hello, sign};
 use super::telling::{not_yet, tell};
 use crate::connection::Connection;
+use crate::escape::escape;
+use crate::tls::Stage;
 
 rule! {
     /// # What happened
     ///
-    /// The client asked for one name and the server sent a certificate for others. The client ended the handshake.
+    /// The client asked for one name and the server sent a certificate for others. The client ended the handshake, or left
+    /// as soon as it was over: some programs look at the name only then. A client that calls an address sends no name, and
+    /// wants that address in the certificate.
     ///
     /// # Why it matters
     ///
@@ -35,6 +39,22 @@ rule! {
     ///  0.041  FIN                -->
     ///  0.050                     <--  FIN
     ///  0.060  ACK                -->
+    ///  => findings tls-name-mismatch
+    /// ```
+    ///
+    /// A client that looks at the name last:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=b.example version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate [name=a.example] ServerHelloDone
+    ///  0.040  KeyExchange Finished -->
+    ///  0.050                     <--  Finished
+    ///  0.051  close_notify FIN   -->
+    ///  0.060                     <--  FIN
+    ///  0.070  ACK                -->
     ///  => findings tls-name-mismatch
     /// ```
     ///
@@ -66,10 +86,19 @@ fn check(connection: &Connection) -> Verdict {
     let Some(reading) = failure_as(connection, Failure::Name) else {
         return not_yet(connection);
     };
-    let wanted = crate::escape::escape(reading.facts.sni().unwrap_or_default().as_bytes());
     let what = describe(reading.facts);
-    let message =
-        format!("The client asked for {wanted}, and the certificate is for others.{what}");
+    let wanted = match reading.facts.sni() {
+        Some(name) => format!("The client asked for {}", escape(name.as_bytes())),
+        None => format!(
+            "The client sent no name, as one does that calls an address, here {}",
+            connection.server.ip
+        ),
+    };
+    let left = match reading.facts.stage {
+        Stage::Complete => " The client left as soon as the handshake was over, without a word.",
+        _ => "",
+    };
+    let message = format!("{wanted}, and the certificate is for others.{what}{left}");
     tell(
         &RULE,
         Severity::Error,

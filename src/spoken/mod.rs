@@ -376,8 +376,11 @@ impl Taken {
         );
         let settled =
             session.is_settled(closer, mine) && session.is_settled(closer.other(), theirs);
-        if !settled {
+        if !settled || session.has_refused(closer) {
             return Phase::TlsHandshake;
+        }
+        if secured.opening.is_empty() {
+            return Phase::BeforeRequest;
         }
         let inner = secured.opening.heard();
         let Some(inner) = inner.filter(|inner| inner.protocol() != Protocol::Unknown) else {

@@ -27,6 +27,7 @@ const ADDED: u64 = 24;
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
 /// The description of the alert that takes leave (RFC 8446 §6.1).
 const CLOSE_NOTIFY: u8 = 0;
 const APPLICATION_DATA: u8 = 23;
@@ -57,8 +58,12 @@ pub(super) struct Asked {
     opener: Option<Opener>,
     lanes: [Lane; 2],
     inner: Spoken,
-    /// Something was opened.
+    /// Application data was opened.
     any: bool,
+    /// Something was opened, be it of the handshake.
+    hidden: bool,
+    /// Something was not, or was lost.
+    sealed: bool,
     /// A record was not authentic under its secret.
     wrong: bool,
 }
@@ -97,6 +102,8 @@ impl Secured {
                 lanes: Default::default(),
                 inner: Spoken::default(),
                 any: false,
+                hidden: false,
+                sealed: false,
                 wrong: false,
             })),
             None => Opening::Hidden,
@@ -174,6 +181,14 @@ impl Opening {
         }
     }
 
+    /// All that was hidden is known, and none of it was application data.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Asked(asked) => asked.hidden && !asked.any && !asked.sealed,
+            Self::Hidden | Self::Closed(_) => false,
+        }
+    }
+
     pub(super) fn into_heard(self) -> Option<Heard> {
         match self {
             Self::Asked(asked) if asked.any => Some(asked.inner.into_heard()),
@@ -248,6 +263,8 @@ impl Asked {
             lanes,
             inner,
             any,
+            hidden,
+            sealed,
             wrong,
             ..
         } = self;
@@ -256,6 +273,7 @@ impl Asked {
         while let Some((header, whole)) = lane.record(done) {
             if header == [0; HEADER] {
                 lane.lose(done);
+                *sealed = true;
                 if let Some(opener) = opener {
                     opener.lose(side);
                 }
@@ -275,7 +293,10 @@ impl Asked {
             done += whole;
             let outside = lane.before + done as u64;
             match opener.open(side, header, record) {
+                // The session has read it.
+                Ok(plain) if plain.clear => {}
                 Ok(plain) => {
+                    *hidden = true;
                     let bytes = record.get(plain.place.clone()).unwrap_or_default();
                     match (plain.kind, bytes) {
                         (APPLICATION_DATA, []) => {}
@@ -292,6 +313,7 @@ impl Asked {
                                 inner.end(from, texts);
                             }
                         }
+                        (HANDSHAKE, bytes) => session.handshake_inside(from, at, bytes),
                         _ => {}
                     }
                 }
@@ -300,7 +322,10 @@ impl Asked {
                     inner.gap(from, at, length, texts);
                     lane.said += length;
                 }
-                Err(closed) => *wrong |= closed == Closed::WrongSecret,
+                Err(closed) => {
+                    *sealed = true;
+                    *wrong |= closed == Closed::WrongSecret;
+                }
             }
             lane.note(outside);
         }
@@ -308,6 +333,7 @@ impl Asked {
     }
 
     fn hole(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+        self.sealed = true;
         let lane = &mut self.lanes[from.index()];
         let whole = lane.begun();
         let left = match (lane.holed, whole) {

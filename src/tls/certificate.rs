@@ -1,6 +1,6 @@
-//! Certificates as they travelled (RFC 5280), those of up to TLS 1.2: later ones are hidden.
+//! Certificates as they travelled (RFC 5280): up to TLS 1.2 in the clear, later ones where keys open the handshake.
 //!
-//! In: the body of a Certificate message (RFC 5246 §7.4.2). Out: of each certificate, in the order sent, what its holder's
+//! In: the body of a Certificate message (RFC 5246 §7.4.2, RFC 8446 §4.4.2). Out: of each certificate, in the order sent, what its holder's
 //! peers check: names, dates, issuer, key. No signature is verified: the capture holds no trust store.
 
 use std::net::IpAddr;
@@ -84,6 +84,24 @@ pub(super) fn chain(body: &[u8]) -> Option<Vec<Certificate>> {
         chain.extend(read(list.vector(3)?));
     }
     Some(chain)
+}
+
+/// The body of a Certificate message of TLS 1.3 (RFC 8446 §4.4.2) as older versions have it: without its context, and the
+/// certificates without their extensions. `None` if the message breaks off.
+pub(super) fn list_13(body: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = Taking(body);
+    rest.vector(1)?;
+    let mut list = Taking(rest.vector(3)?);
+    let mut plain = vec![0; 3];
+    while !list.0.is_empty() {
+        let whole = list.0;
+        let der = list.vector(3)?;
+        plain.extend_from_slice(whole.get(..3 + der.len())?);
+        list.vector(2)?;
+    }
+    let length = u32::try_from(plain.len() - 3).ok()?.to_be_bytes();
+    plain.get_mut(..3)?.copy_from_slice(length.get(1..)?);
+    Some(plain)
 }
 
 fn read(der: &[u8]) -> Option<Certificate> {
@@ -172,10 +190,17 @@ impl Certificate {
     #[must_use]
     pub fn is_for(&self, host: &str) -> Option<bool> {
         let host = host.trim_end_matches('.');
-        let found = match host.parse::<IpAddr>() {
-            Ok(address) => self.addresses.contains(&address),
-            Err(_) => self.names.iter().any(|name| covers(name, host)),
-        };
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return self.is_for_address(address);
+        }
+        let found = self.names.iter().any(|name| covers(name, host));
+        (found || !self.more_names).then_some(found)
+    }
+
+    /// Whether it is for this address. `None` if not all of its names are known.
+    #[must_use]
+    pub fn is_for_address(&self, address: IpAddr) -> Option<bool> {
+        let found = self.addresses.contains(&address);
         (found || !self.more_names).then_some(found)
     }
 
@@ -221,5 +246,18 @@ mod tests {
         assert_eq!(chain(&[0, 0, 5, 0, 0, 2, 1, 2]), Some(Vec::new()));
         assert_eq!(chain(&[0, 0, 9, 0, 0, 2, 1, 2]), None);
         assert_eq!(chain(&[]), None);
+    }
+
+    #[test]
+    fn a_list_of_tls_13_is_one_of_tls_12_with_something_added() {
+        let body = [0, 0, 0, 14, 0, 0, 2, 1, 2, 0, 1, 9, 0, 0, 1, 3, 0, 0];
+        assert_eq!(
+            list_13(&body).as_deref(),
+            Some(&[0, 0, 9, 0, 0, 2, 1, 2, 0, 0, 1, 3][..])
+        );
+        assert_eq!(list_13(&[0, 0, 0, 0]).as_deref(), Some(&[0, 0, 0][..]));
+        for length in 0..body.len() {
+            assert_eq!(list_13(&body[..length]), None, "{length}");
+        }
     }
 }

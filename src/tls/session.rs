@@ -3,9 +3,10 @@
 use super::alert::{Alert, CLOSE_NOTIFY};
 use super::certificate::{self, Certificate};
 use super::facts::{ClientCertificate, Facts, Farewell, Flow, Stage};
-use super::hello::{Answer, ClientHello, ServerHello, Version};
+use super::hello::{self, Answer, ClientHello, ServerHello, Version};
 use super::record::{
     ALERT, APPLICATION_DATA, Ended, HANDSHAKE, HIDDEN_ALERT, HIDDEN_EMPTY_CERTIFICATE, Lane,
+    MAX_WAITING,
 };
 use crate::certainty::Certainty;
 use crate::keys::Agreed;
@@ -19,6 +20,7 @@ const MAX_TICKETS: u64 = 4;
 
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
+const ENCRYPTED_EXTENSIONS: u8 = 8;
 const CERTIFICATE: u8 = 11;
 const CERTIFICATE_REQUEST: u8 = 13;
 const SERVER_HELLO_DONE: u8 = 14;
@@ -41,6 +43,8 @@ pub struct Session {
     ticket: Option<u16>,
     not_only_tickets: bool,
     notified: [Option<Mark>; 2],
+    /// Handshake messages that were read under the keys and are not complete.
+    hidden: [Vec<u8>; 2],
 }
 
 impl Session {
@@ -87,6 +91,23 @@ impl Session {
     #[must_use]
     pub fn is_settled(&self, end: End, sent: u64) -> bool {
         self.is_midstream() || sent >= self.lanes[end.index()].settled_at()
+    }
+
+    /// Whether this end, which was called, refused the other's part of a TLS 1.3 handshake: its own was sent before, but it
+    /// took nothing for done (RFC 8446 §4.4.4), and has said nothing under the keys but why. Without keys that is an alert
+    /// of unknown code to a client that had no certificate.
+    #[must_use]
+    pub fn has_refused(&self, end: End) -> bool {
+        let called = self.caller == Some(end.other());
+        if !called || !self.is_13() || self.flows[end.index()].records > 0 {
+            return false;
+        }
+        let said = self
+            .alerts
+            .iter()
+            .any(|alert| alert.from == end && matches!(alert.code(), Some(40..=51 | 116)));
+        let missing = matches!(self.client_certificate, ClientCertificate::Missing(..));
+        said || missing && matches!(self.farewell(end), Farewell::Notify(_, Certainty::Likely))
     }
 
     /// Who sent the ClientHello.
@@ -189,6 +210,52 @@ impl Session {
                     None => self.note_alert(from, at, Some(said)),
                 }
             }
+        }
+    }
+
+    /// Handshake messages that TLS 1.3 hides were read: what they say is certain now. Of older versions only what renews a
+    /// handshake is hidden, and the first one tells the story.
+    pub fn handshake_inside(&mut self, from: End, at: Mark, bytes: &[u8]) {
+        if !self.is_13() {
+            return;
+        }
+        let mut waiting = std::mem::take(&mut self.hidden[from.index()]);
+        if waiting.len() + bytes.len() > MAX_WAITING {
+            return;
+        }
+        waiting.extend_from_slice(bytes);
+        let mut rest = waiting.as_slice();
+        while let [kind, high, middle, low, after @ ..] = rest {
+            let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
+            let Some((body, next)) = after.split_at_checked(length) else {
+                break;
+            };
+            self.hidden_message(from, at, *kind, body);
+            rest = next;
+        }
+        let left = rest.len();
+        waiting.drain(..waiting.len() - left);
+        self.hidden[from.index()] = waiting;
+    }
+
+    fn hidden_message(&mut self, from: End, at: Mark, kind: u8, body: &[u8]) {
+        match kind {
+            ENCRYPTED_EXTENSIONS => {
+                if let (Some((_, answer)), Some(alpn)) = (&mut self.answer, hello::chosen(body)) {
+                    answer.alpn = Some(alpn);
+                }
+            }
+            CERTIFICATE => {
+                if let Some(list) = certificate::list_13(body) {
+                    self.certificate(from, at, &list);
+                }
+            }
+            CERTIFICATE_REQUEST
+                if !matches!(self.client_certificate, ClientCertificate::Sent(_)) =>
+            {
+                self.client_certificate = ClientCertificate::Asked(at);
+            }
+            _ => {}
         }
     }
 
