@@ -55,6 +55,8 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
             }
         }
         Protocol::Http1 | Protocol::Unknown => http(connection, &mut events),
+        // After the CONNECT, what was said in the tunnel.
+        Protocol::Tunnel if connection.exchanges.len() > 1 => http(connection, &mut events),
         Protocol::Http2 => h2::events(connection, met(connection), &mut events),
         Protocol::Tls | Protocol::Tunnel | Protocol::Opaque => {}
     }

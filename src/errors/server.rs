@@ -42,6 +42,7 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
     match connection.protocol {
         Protocol::Tls => events.extend(tls(connection)),
         Protocol::Http1 | Protocol::Http2 | Protocol::Unknown => http(connection, &mut events),
+        Protocol::Tunnel if connection.exchanges.len() > 1 => http(connection, &mut events),
         _ => {}
     }
     events
