@@ -283,7 +283,7 @@ fn phase(live: &Live, opening: Opening, close: &Close) -> Phase {
 fn spoken_phase(live: &Live, opening: Opening, at: End, sent: Reach, received: Reach) -> Phase {
     match &live.spoken {
         Some(spoken) if spoken.protocol() == Protocol::Unknown => {
-            if opening == Opening::Handshake && spoken.exchanges().is_empty() {
+            if opening == Opening::Handshake && spoken.exchanges().next().is_none() {
                 spoken.phase_at(at, sent, received)
             } else {
                 Phase::Opaque
@@ -350,12 +350,10 @@ fn open(live: &Live, client: End, opening: Opening, ended: Ended) -> Teardown {
 /// Both sides' bytes all arrived, and nothing was owed.
 fn is_orderly(live: &Live, by: By, how: How, phase: Phase, ended: Ended) -> bool {
     let peers = End::BOTH.map(|end| live.pair.peer(end));
-    let nothing_owed = live.spoken.as_ref().is_none_or(|spoken| {
-        spoken
-            .exchanges()
-            .iter()
-            .all(|exchange| exchange.is_settled())
-    });
+    let nothing_owed = live
+        .spoken
+        .as_ref()
+        .is_none_or(|spoken| spoken.exchanges().all(|exchange| exchange.is_settled()));
     // What was sent in the last moment of the capture is presumed to arrive.
     let was_reset = peers.iter().any(|peer| effective_reset(peer).is_some());
     let cut_off = !was_reset

@@ -92,7 +92,9 @@ rule! {
 fn check(connection: &Connection) -> Verdict {
     let mut all = connection.exchanges.iter().filter_map(|exchange| {
         let reset = exchange.cut_by().filter(is_fault)?;
-        Some((exchange, reset))
+        // The GOAWAY that it passes on is told as such.
+        let told = connection.h2.as_ref().is_some_and(|h2| h2.passes_on(reset));
+        (!told).then_some((exchange, reset))
     });
     let Some((exchange, reset)) = all.next() else {
         return Verdict::Clear;

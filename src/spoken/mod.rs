@@ -94,9 +94,21 @@ impl Spoken {
         })
     }
 
+    /// Nothing said yet, by offsets that begin here.
+    fn starting(since: [u64; 2], keys: Option<KeyRing>) -> Self {
+        Self {
+            plain: Conversation::starting(since),
+            keys,
+            ..Self::default()
+        }
+    }
+
     /// How much was said in so many bytes of this end's TCP stream, where what is said is read under keys; else as many.
     #[must_use]
     pub fn inside(&self, end: End, bytes: u64) -> u64 {
+        if let Some(inner) = self.tunnel() {
+            return inner.inside(end, bytes);
+        }
         match self.secured() {
             Some((taken, secured)) => match secured.opening.heard() {
                 Some(_) => secured
@@ -112,6 +124,13 @@ impl Spoken {
         let taken = self.taken.as_deref()?;
         match &taken.speaker {
             Speaker::Tls(secured) => Some((taken, secured)),
+            _ => None,
+        }
+    }
+
+    fn tunnel(&self) -> Option<&Self> {
+        match &self.taken.as_deref()?.speaker {
+            Speaker::Tunnel(inner) => Some(inner),
             _ => None,
         }
     }
@@ -184,9 +203,12 @@ impl Spoken {
     /// What is spoken, or was agreed on.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
-        match self.opened() {
-            Some(inner) => inner.protocol(),
-            None => self.plain.protocol(),
+        // A tunnel is named by what is spoken in it only where that has rules of its own.
+        let within = self.tunnel().map(Self::protocol);
+        match (self.opened(), within) {
+            (Some(inner), _) => inner.protocol(),
+            (None, Some(within @ (Protocol::Http2 | Protocol::WebSocket))) => within,
+            (None, _) => self.plain.protocol(),
         }
     }
 
@@ -196,13 +218,21 @@ impl Spoken {
         self.plain.requester()
     }
 
-    /// The exchanges in order of their requests.
-    #[must_use]
-    pub fn exchanges(&self) -> &[Exchange] {
-        match (self.http2(), self.opened()) {
-            (Some(h2), _) => h2.exchanges(),
-            (None, Some(inner)) => inner.exchanges(),
-            (None, None) => self.plain.exchanges(),
+    /// The exchanges in order of their requests; what was said in a tunnel comes after the CONNECT.
+    pub fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
+        let mut layer = self;
+        let mut all = Vec::new();
+        loop {
+            if let Some(inner) = layer.opened() {
+                layer = inner;
+                continue;
+            }
+            all.push(layer.plain.exchanges());
+            all.extend(layer.http2().map(h2::Conversation::exchanges));
+            match layer.tunnel() {
+                Some(inner) => layer = inner,
+                None => return all.into_iter().flatten(),
+            }
         }
     }
 
@@ -222,7 +252,7 @@ impl Spoken {
     #[must_use]
     pub fn let_go(&self) -> u64 {
         let streams = self.http2().map_or(0, h2::Conversation::let_go);
-        let inside = self.opened().map_or(0, Self::let_go);
+        let inside = self.opened().or(self.tunnel()).map_or(0, Self::let_go);
         self.plain.let_go().saturating_add(streams + inside)
     }
 
@@ -264,7 +294,20 @@ impl Spoken {
                 Speaker::Tls(secured) => taken.phase_of_tls(secured, closer, sent, received),
                 // Both count from the first byte of the connection.
                 Speaker::Http2(h2) => h2.phase_at(closer, sent, received),
-                Speaker::Tunnel(_) | Speaker::WebSocket(_) | Speaker::Unread => {
+                Speaker::Tunnel(inner) => {
+                    let outside = self.plain.phase_at(closer, sent, received);
+                    // What is under way inside tells more than that there is a tunnel.
+                    let within = || match inner.phase_at(closer, sent, received) {
+                        phase @ (Phase::Request
+                        | Phase::Waiting
+                        | Phase::ResponseHead
+                        | Phase::ResponseBody) => Some(phase),
+                        _ => None,
+                    };
+                    let tunnel = outside == Phase::Tunnel;
+                    tunnel.then(within).flatten().unwrap_or(outside)
+                }
+                Speaker::WebSocket(_) | Speaker::Unread => {
                     self.plain.phase_at(closer, sent, received)
                 }
             },
@@ -292,14 +335,12 @@ impl Spoken {
                     (Speaker::Http2(Box::new(h2)), true)
                 }
                 Protocol::Tls => (
-                    Speaker::Tls(Box::new(Secured::new(self.keys.as_ref()))),
+                    Speaker::Tls(Box::new(Secured::new(self.keys.as_ref(), heard))),
                     false,
                 ),
                 Protocol::Tunnel if self.depth < MAX_TUNNELS => {
-                    let inner = Self {
-                        depth: self.depth + 1,
-                        ..Self::default()
-                    };
+                    let mut inner = Self::starting(heard, self.keys.clone());
+                    inner.depth = self.depth + 1;
                     (Speaker::Tunnel(inner), true)
                 }
                 Protocol::Tunnel => (Speaker::Unread, true),
@@ -356,7 +397,12 @@ impl Taken {
             Speaker::WebSocket(websocket) => {
                 heard.websocket = Some(Box::new(websocket.into_facts()));
             }
-            Speaker::Tunnel(inner) => heard.tls = inner.into_heard().tls,
+            Speaker::Tunnel(inner) => {
+                let inner = inner.into_heard();
+                let before = std::mem::take(&mut heard.exchanges);
+                heard = inner;
+                heard.exchanges.splice(0..0, before);
+            }
             Speaker::Unread => {}
         }
         heard
@@ -411,7 +457,7 @@ impl Taken {
         );
         let settled =
             session.is_settled(closer, mine) && session.is_settled(closer.other(), theirs);
-        if !settled {
+        if !settled || session.has_refused(closer) {
             return Phase::TlsHandshake;
         }
         let inner = secured.opening.heard();

@@ -83,8 +83,10 @@ struct Lane {
     holed: Option<Holed>,
     /// Where records begin is not known.
     lost: bool,
-    /// Bytes said inside.
+    /// Bytes said inside, and those before.
     said: u64,
+    /// Those before.
+    first: u64,
     /// After how many bytes of the stream how many had been said.
     places: Vec<(u64, u64)>,
 }
@@ -97,14 +99,20 @@ struct Holed {
 }
 
 impl Secured {
-    pub(super) fn new(keys: Option<&KeyRing>) -> Self {
+    /// TLS that begins at these offsets; what is said in it is counted from there.
+    pub(super) fn new(keys: Option<&KeyRing>, since: [u64; 2]) -> Self {
+        let lane = |said| Lane {
+            said,
+            first: said,
+            ..Lane::default()
+        };
         let opening = match keys {
             Some(ring) => Opening::Asked(Box::new(Asked {
                 ring: ring.clone(),
                 caller: None,
                 opener: None,
-                lanes: Default::default(),
-                inner: Spoken::default(),
+                lanes: since.map(lane),
+                inner: Spoken::starting(since, None),
                 opened: false,
                 any: false,
                 wrong: false,
@@ -234,10 +242,11 @@ impl Opening {
     /// How much had been said when so many bytes of this direction were there.
     pub(super) fn place(&self, end: End, bytes: u64) -> u64 {
         let Self::Asked(asked) = self else { return 0 };
-        let places = &asked.lanes[end.index()].places;
+        let lane = &asked.lanes[end.index()];
+        let places = &lane.places;
         let after = places.partition_point(|(outside, _)| *outside <= bytes);
         let last = after.checked_sub(1).and_then(|at| places.get(at));
-        last.map_or(0, |(_, said)| *said)
+        last.map_or(lane.first, |(_, said)| *said)
     }
 
     pub(super) fn end(&mut self, from: End, texts: &mut Texts) {

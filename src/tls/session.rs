@@ -113,6 +113,23 @@ impl Session {
         self.is_midstream() || sent >= self.lanes[end.index()].settled_at()
     }
 
+    /// Whether this end, which was called, refused the other's part of a TLS 1.3 handshake: its own was sent before, but it
+    /// took nothing for done (RFC 8446 §4.4.4), and has said nothing under the keys but why. Without keys that is an alert
+    /// of unknown code to a client that had no certificate.
+    #[must_use]
+    pub fn has_refused(&self, end: End) -> bool {
+        let called = self.caller == Some(end.other());
+        if !called || !self.is_13() || self.flows[end.index()].records > 0 {
+            return false;
+        }
+        let said = self
+            .alerts
+            .iter()
+            .any(|alert| alert.from == end && matches!(alert.code(), Some(40..=51 | 116)));
+        let missing = matches!(self.client_certificate, ClientCertificate::Missing(..));
+        said || missing && matches!(self.farewell(end), Farewell::Notify(_, Certainty::Likely))
+    }
+
     /// Who sent the ClientHello.
     #[must_use]
     pub fn caller(&self) -> Option<End> {
