@@ -1,7 +1,8 @@
 //! Header blocks: HPACK (RFC 7541) read for the few fields that tell a story.
 //!
 //! Each direction has one [`Reader`], whose table holds what earlier blocks put there. A block of which a byte is missing,
-//! or that is too long, breaks the table for good: from then on blocks are [`Read::Unknown`], and frames alone speak.
+//! or that is too long, leaves unknown entries in it. Entries are counted from the newest on (RFC 7541 §2.3.3), so those of
+//! later blocks are known all the same: after a loss the table is one of blanks, and what refers to a blank is left out.
 
 use loona_hpack::Decoder;
 
@@ -14,6 +15,8 @@ pub const MAX_BLOCK: usize = 64 << 10;
 const MAX_DECODED: usize = 1 << 20;
 /// Bytes of the dynamic table; the largest that browsers and servers announce (RFC 7541 §4.2).
 const MAX_TABLE: usize = 64 << 10;
+/// The name of an entry that is not known: no field has it (RFC 9110 §5.1).
+const BLANK: &[u8] = b"\0";
 /// Bytes kept of one field.
 const MAX_VALUE: usize = 8 << 10;
 
@@ -36,6 +39,8 @@ pub(super) struct Fields {
     pub(super) forbidden: Option<Text>,
     /// More fields were there than were looked at.
     pub(super) is_cut: bool,
+    /// Some fields are entries of the table that are not known.
+    pub(super) is_partial: bool,
 }
 
 /// What became of a block.
@@ -43,7 +48,7 @@ pub(super) struct Fields {
 pub(super) enum Read {
     /// It was read.
     Fields(Box<Fields>),
-    /// The table was broken before, or is now.
+    /// It is not whole, or breaks the rules.
     Unknown,
 }
 
@@ -51,15 +56,15 @@ pub(super) enum Read {
 #[derive(Default)]
 pub(super) struct Reader {
     decoder: Option<Box<Decoder<'static>>>,
-    is_broken: bool,
+    is_lost: bool,
 }
 
-/// A copy is settled, never fed: it has no table, and blocks that came to it would be unknown.
+/// A copy is settled, never fed: it has no table.
 impl Clone for Reader {
     fn clone(&self) -> Self {
         Self {
             decoder: None,
-            is_broken: true,
+            is_lost: true,
         }
     }
 }
@@ -67,7 +72,7 @@ impl Clone for Reader {
 impl std::fmt::Debug for Reader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reader")
-            .field("is_broken", &self.is_broken)
+            .field("is_lost", &self.is_lost)
             .finish_non_exhaustive()
     }
 }
@@ -75,18 +80,20 @@ impl std::fmt::Debug for Reader {
 impl Reader {
     /// A block was lost: what it put into the table is not known.
     pub(super) fn lose(&mut self) {
-        self.is_broken = true;
+        self.is_lost = true;
         self.decoder = None;
     }
 
     /// Reads a whole block.
     pub(super) fn read(&mut self, block: &[u8], texts: &mut Texts) -> Read {
-        if self.is_broken {
-            return Read::Unknown;
-        }
+        let is_lost = self.is_lost;
         let decoder = self.decoder.get_or_insert_with(|| {
             let mut decoder = Decoder::new();
             decoder.set_max_allowed_table_size(MAX_TABLE);
+            if is_lost {
+                // What it makes of the blanks is not wanted, and they are well formed.
+                let _ = decoder.decode_with_cb(&blanks(), |_, _| {});
+            }
             Box::new(decoder)
         });
         let mut fields = Box::<Fields>::default();
@@ -112,10 +119,23 @@ impl Reader {
     }
 }
 
+/// A block that fills the table with entries of no name that HTTP has.
+fn blanks() -> Vec<u8> {
+    // A new size of MAX_TABLE (RFC 7541 §6.3: 31, and the rest in sevens), then literals with incremental indexing (§6.2.1).
+    let mut block = vec![0x3f, 0xe1, 0xff, 0x03];
+    for _ in 0..MAX_TABLE / (32 + BLANK.len()) {
+        block.extend([0x40, BLANK.len() as u8]);
+        block.extend(BLANK);
+        block.push(0);
+    }
+    block
+}
+
 impl Fields {
     fn take(&mut self, name: &[u8], value: &[u8], texts: &mut Texts) {
         let shown = value.get(..MAX_VALUE).unwrap_or(value);
         match name {
+            BLANK => self.is_partial = true,
             b":method" => {
                 let method = Method::from_bytes(value);
                 self.method = Some(method);
@@ -194,9 +214,31 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_lacks_a_block_is_broken_for_good() {
+    fn a_table_that_lacks_a_block_has_blanks() {
+        // Of a connection that is seen from its beginning it is an error.
         assert!(fields(&[SECOND]).is_none());
-        assert!(fields(&[SECOND, FIRST]).is_none());
+        let mut reader = Reader::default();
+        let mut texts = Texts::new();
+        reader.lose();
+        // `FIRST` was lost, is lost again between, and is there at last.
+        for (block, whole) in [(SECOND, false), (FIRST, true), (SECOND, true)] {
+            let Read::Fields(fields) = reader.read(block, &mut texts) else {
+                panic!("fields");
+            };
+            assert_eq!(fields.method, Some(Method::Get));
+            assert_eq!(fields.is_partial, !whole);
+            let authority = fields.authority.as_ref().map(Text::as_bytes);
+            // What `SECOND` puts into the table lies before what `FIRST` does.
+            assert_eq!(authority, whole.then_some(&b"www.example.com"[..]));
+            assert!(fields.forbidden.is_none());
+        }
+        reader.lose();
+        assert_eq!(blanks().len(), 4 + MAX_TABLE / 33 * 4);
+        // The oldest entry that a table of this size can have.
+        let last = 61 + MAX_TABLE / 33;
+        let sevens = last - 127;
+        let block = [0xff, 0x80 | (sevens & 0x7f) as u8, (sevens >> 7) as u8];
+        assert!(matches!(reader.read(&block, &mut texts), Read::Fields(_)));
     }
 
     #[test]
