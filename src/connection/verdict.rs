@@ -10,6 +10,7 @@ use super::live::{Live, acknowledged};
 use super::record::{Opening, Roles, Who};
 use super::teardown::{By, How, Teardown};
 use crate::certainty::Certainty;
+use crate::decode::Endpoint;
 use crate::http::{Phase, Protocol, Reach};
 use crate::mark::Mark;
 use crate::side::End;
@@ -109,13 +110,17 @@ fn roles(live: &Live) -> (End, Roles) {
     {
         return (end, Roles::Http);
     }
-    let [a, b] = live.endpoints.map(|endpoint| endpoint.port);
-    let client = if service_rank(a) < service_rank(b) {
+    (likely_client(live.endpoints), Roles::Ports)
+}
+
+/// Who is the client, by the ports alone.
+pub(super) fn likely_client(endpoints: [Endpoint; 2]) -> End {
+    let [a, b] = endpoints.map(|endpoint| endpoint.port);
+    if service_rank(a) < service_rank(b) {
         End::B
     } else {
         End::A
-    };
-    (client, Roles::Ports)
+    }
 }
 
 /// The lower, the more likely a port is the one that was called: system ports (RFC 6335 §6), then ports below every

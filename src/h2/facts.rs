@@ -17,6 +17,8 @@ pub struct Facts {
     pub halves: [Half; 2],
     /// It began as HTTP/1.1 and was upgraded (RFC 7540 §3.2).
     pub upgraded: bool,
+    /// It began before the capture did: what the sides announced is not known, nor are all fields.
+    pub midway: bool,
     /// The other side does not speak HTTP/2, or the preface was wrong.
     pub mismatch: Option<Mismatch>,
     /// Streams that the client opened.

@@ -616,6 +616,22 @@ impl Conversation {
         self.hand_over(from, Protocol::Tls)
     }
 
+    /// Whether nothing says what is spoken here: it may be something that began before.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.requester.is_none() && matches!(self.protocol, Protocol::Unknown | Protocol::Opaque)
+    }
+
+    /// It is HTTP/2, of which some is missing: both directions are handed over.
+    pub fn hand_over_midway(&mut self, requester: End, certainty: Certainty) {
+        self.protocol = Protocol::Http2;
+        self.requester = Some((requester, certainty));
+        for lane in &mut self.lanes {
+            lane.state = State::Foreign;
+            lane.pending = None;
+        }
+    }
+
     /// This direction speaks something else from here on; none of it was taken. The other one may still answer in plain
     /// text, which tells the client that it called the wrong port.
     fn hand_over(&mut self, from: End, protocol: Protocol) -> usize {

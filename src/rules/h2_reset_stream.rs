@@ -128,11 +128,17 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
             response.message.received()
         ),
     };
+    let when = match &exchange.request {
+        Some(_) => format!(
+            "{} after the last byte of its {}",
+            span(waited(Some(exchange), reset.at)),
+            asked(Some(exchange))
+        ),
+        None => "whose request the capture does not have".to_owned(),
+    };
     let told = format!(
-        "The {who} reset stream {id} with {} {} after the last byte of its {}, {how_far}.",
-        reset.code,
-        span(waited(Some(exchange), reset.at)),
-        asked(Some(exchange)),
+        "The {who} reset stream {id} with {}, {when}, {how_far}.",
+        reset.code
     );
     let retry = if refused {
         "The request was not processed and may be sent again."

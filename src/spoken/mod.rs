@@ -32,6 +32,8 @@ pub struct Spoken {
     taken: Option<Box<Taken>>,
     /// What may open what TLS hides.
     keys: Option<KeyRing>,
+    /// Who is presumed to be the client of what began before the capture; `None` where it did not.
+    midway: Option<End>,
     /// In how many tunnels this is said.
     depth: u8,
 }
@@ -85,11 +87,13 @@ enum Speaker {
 }
 
 impl Spoken {
-    /// Nothing said yet; `keys` may open what TLS hides.
+    /// Nothing said yet; `keys` may open what TLS hides. `midway`: it began before the capture, and who is presumed to be
+    /// its client.
     #[must_use]
-    pub fn boxed(keys: Option<&KeyRing>) -> Box<Self> {
+    pub fn boxed(keys: Option<&KeyRing>, midway: Option<End>) -> Box<Self> {
         Box::new(Self {
             keys: keys.cloned(),
+            midway,
             ..Self::default()
         })
     }
@@ -150,6 +154,14 @@ impl Spoken {
             && taken.takes(from, bytes)
         {
             taken.data(from, at, bytes, length, texts);
+            return;
+        }
+        if let Some(likely) = self.midway
+            && self.plain.is_open()
+            && let Some(sign) = h2::goes_on(bytes, length)
+        {
+            self.go_on(from, likely, sign);
+            self.hand_on(from, at, bytes, length, texts);
             return;
         }
         let left = self.plain.data(from, at, bytes, length, texts);
@@ -313,6 +325,24 @@ impl Spoken {
             },
             _ => self.plain.phase_at(closer, sent, received),
         }
+    }
+
+    /// HTTP/2 that began before the capture.
+    #[cold]
+    fn go_on(&mut self, from: End, likely: End, sign: h2::Sign) {
+        let (requester, certainty) = match sign {
+            h2::Sign::Requester => (from, Certainty::Likely),
+            h2::Sign::Responder => (from.other(), Certainty::Likely),
+            h2::Sign::Either => (likely, Certainty::Possible),
+        };
+        self.plain.hand_over_midway(requester, certainty);
+        let since = End::BOTH.map(|end| self.plain.heard(end));
+        let h2 = h2::Conversation::midway(requester, since);
+        self.taken = Some(Box::new(Taken {
+            since,
+            owner: [Owner::Speaker; 2],
+            speaker: Speaker::Http2(Box::new(h2)),
+        }));
     }
 
     /// The rest is no HTTP/1: whoever understands it has it from here on.

@@ -206,3 +206,28 @@ fn tunnels_in_tunnels_are_followed_to_some_depth() {
     let looked_into = usize::from(MAX_TUNNELS) + 1;
     assert_eq!(talk.heard.into_heard().exchanges.len(), looked_into);
 }
+
+#[test]
+fn http2_is_known_from_its_middle_on() {
+    let ping = b"\0\0\x08\x06\0\0\0\0\0abcdefgh";
+    let ok = b"\0\0\x01\x01\x05\0\0\0\x07\x88";
+    for (likely, client) in [(A, A), (B, A)] {
+        let mut talk = talk();
+        talk.heard = *Spoken::boxed(None, Some(likely));
+        let talk = talk.a("the rest of a body").b(ok).a(ping);
+        assert_eq!(talk.heard.protocol(), Protocol::Http2);
+        let (requester, certainty) = talk.heard.requester().expect("a client");
+        assert_eq!((requester, certainty), (client, Certainty::Likely));
+        let heard = talk.heard.into_heard();
+        let facts = heard.h2.expect("HTTP/2");
+        assert_eq!((facts.midway, facts.halves[0].frames), (true, 1));
+        assert_eq!(heard.exchanges.len(), 1);
+    }
+    // Whose a PING is the ports must say; and what the capture has from its beginning begins with a preface.
+    let mut talk = talk();
+    talk.heard = *Spoken::boxed(None, Some(B));
+    let talk = talk.a(ping);
+    let presumed = Some((B, Certainty::Possible));
+    assert_eq!(talk.heard.requester(), presumed);
+    assert_eq!(self::talk().a(ping).heard.protocol(), Protocol::Opaque);
+}
