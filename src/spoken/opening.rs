@@ -1,7 +1,7 @@
 //! What is said under the keys of TLS, where a key log opens them.
 //!
-//! In: both directions of one TLS connection, as its session gets them. Each direction's records are gathered whole (one
-//! for each direction, and while a secret may still come, some more), opened by [`Opener`], and what they held is fed to a
+//! In: both directions of one TLS connection, as its session gets them. Until the secrets are there, what comes waits, in
+//! order. Then each direction's records are gathered whole, opened by [`Opener`], and what they held is fed to a
 //! [`Spoken`] of its own. Of every record it is kept how much had been said when it ended, so that a place in the TCP
 //! stream can be turned into one in what was said.
 //!
@@ -25,7 +25,6 @@ const HEADER: usize = 5;
 /// What protection adds to a record, about: nonce, tag, content type.
 const ADDED: u64 = 24;
 
-const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
 /// The description of the alert that takes leave (RFC 8446 §6.1).
 const CLOSE_NOTIFY: u8 = 0;
@@ -55,12 +54,27 @@ pub(super) struct Asked {
     /// Who sent the ClientHello.
     caller: Option<End>,
     opener: Option<Opener>,
+    /// What came before there was an opener, in order.
+    pieces: Vec<Piece>,
+    /// Bytes of `pieces`, and what each takes itself.
+    held: usize,
+    /// Where the last of them was seen.
+    last: Mark,
     lanes: [Lane; 2],
     inner: Spoken,
     /// Something was opened.
     any: bool,
     /// A record was not authentic under its secret.
     wrong: bool,
+}
+
+/// What waits for a secret.
+#[derive(Clone, Debug)]
+enum Piece {
+    /// Bytes, and how many are missing after them.
+    Data(End, Mark, Box<[u8]>, u64),
+    /// A FIN.
+    End(End),
 }
 
 /// One direction.
@@ -94,6 +108,9 @@ impl Secured {
                 ring: ring.clone(),
                 caller: None,
                 opener: None,
+                pieces: Vec::new(),
+                held: 0,
+                last: Mark::default(),
                 lanes: Default::default(),
                 inner: Spoken::default(),
                 any: false,
@@ -116,32 +133,96 @@ impl Secured {
         texts: &mut Texts,
     ) {
         self.session.data(from, at, bytes, length);
-        if let Opening::Asked(asked) = &mut self.opening {
-            asked.lanes[from.index()].take(bytes);
-            let cut = u64::from(length).saturating_sub(bytes.len() as u64);
-            self.open(from, at, texts);
-            self.hole(from, at, cut, texts);
-        }
+        let cut = u64::from(length).saturating_sub(bytes.len() as u64);
+        self.take(from, at, bytes, cut, texts);
     }
 
     pub(super) fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
         self.session.gap(from, at, length);
-        self.hole(from, at, length, texts);
+        self.take(from, at, &[], length, texts);
     }
 
-    fn hole(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+    /// The FIN of one direction.
+    pub(super) fn end(&mut self, from: End, texts: &mut Texts) {
+        if let Opening::Asked(asked) = &mut self.opening {
+            match asked.opener {
+                Some(_) => asked.inner.end(from, texts),
+                None => asked.hold(Piece::End(from)),
+            }
+        }
+    }
+
+    /// Nothing more comes. What waits for its secret has it now or never.
+    pub(super) fn finish(&mut self, texts: &mut Texts) {
+        if let Opening::Asked(asked) = &self.opening
+            && asked.opener.is_none()
+        {
+            self.look(asked.last, true, texts);
+        }
+        if let Opening::Asked(asked) = &mut self.opening {
+            asked.inner.finish(texts);
+        }
+    }
+
+    /// The next bytes of one direction, and how many are missing after them.
+    fn take(&mut self, from: End, at: Mark, bytes: &[u8], missing: u64, texts: &mut Texts) {
         let Opening::Asked(asked) = &mut self.opening else {
             return;
         };
-        if length > 0 {
-            asked.hole(from, at, length, texts);
+        if asked.opener.is_some() {
+            asked.take(from, at, bytes, missing, &mut self.session, texts);
+            return;
+        }
+        asked.last = at;
+        asked.hold(Piece::Data(from, at, bytes.into(), missing));
+        let may_come = asked.ring.is_growing() && asked.held <= MAX_HELD;
+        // Without the hellos nothing can be opened.
+        if asked.held > MAX_HELD && !may_come && self.session.agreed().is_none()
+            || self.session.is_midstream()
+        {
+            self.opening = Opening::Closed(Closed::NoSecret);
+        } else {
+            self.look(at, !may_come, texts);
+        }
+    }
+
+    /// Looks for the secrets, once both hellos were read, and opens what has waited for them, in the order in which it
+    /// came. `is_last`: more of them are not waited for.
+    fn look(&mut self, at: Mark, is_last: bool, texts: &mut Texts) {
+        let Opening::Asked(asked) = &mut self.opening else {
+            return;
+        };
+        let Some(agreed) = self.session.agreed() else {
+            return;
+        };
+        let opener = match asked.ring.find(&agreed.client_random, at.frame) {
+            Some(secrets) if secrets.are_whole() || is_last => Opener::new(&agreed, &secrets),
+            None if is_last => Err(Closed::NoSecret),
+            _ => return,
+        };
+        match opener {
+            Ok(opener) => asked.opener = Some(opener),
+            Err(closed) => {
+                self.opening = Opening::Closed(closed);
+                return;
+            }
+        }
+        asked.caller = self.session.caller();
+        asked.held = 0;
+        for piece in std::mem::take(&mut asked.pieces) {
+            match piece {
+                Piece::Data(from, at, bytes, missing) => {
+                    asked.take(from, at, &bytes, missing, &mut self.session, texts);
+                }
+                Piece::End(from) => asked.inner.end(from, texts),
+            }
         }
     }
 
     /// Bytes that wait: of handshake messages, of records, and inside.
     pub(super) fn waiting_bytes(&self) -> usize {
         let records = match &self.opening {
-            Opening::Asked(asked) => asked.held() + asked.inner.waiting_bytes(),
+            Opening::Asked(asked) => asked.waiting_bytes(),
             Opening::Hidden | Opening::Closed(_) => 0,
         };
         self.session.waiting_bytes() + records
@@ -157,32 +238,6 @@ impl Secured {
             }
             asked.lanes.iter_mut().for_each(Lane::give_up_record);
             asked.inner.give_up_waiting(texts);
-        }
-    }
-
-    /// Opens what waits, this direction first: what it says may be what the other waits for.
-    fn open(&mut self, from: End, at: Mark, texts: &mut Texts) {
-        let Opening::Asked(asked) = &mut self.opening else {
-            return;
-        };
-        if asked.opener.is_none()
-            && let Some(found) = asked.look(&self.session, at)
-        {
-            match found {
-                Ok(opener) => asked.opener = Some(opener),
-                Err(closed) => {
-                    self.opening = Opening::Closed(closed);
-                    return;
-                }
-            }
-        }
-        if asked.opener.is_none() && asked.held() > MAX_HELD {
-            self.opening = Opening::Closed(Closed::NoSecret);
-            return;
-        }
-        asked.caller = self.session.caller();
-        for end in [from, from.other()] {
-            asked.open(end, at, &mut self.session, texts);
         }
     }
 }
@@ -224,42 +279,44 @@ impl Opening {
         let last = after.checked_sub(1).and_then(|at| places.get(at));
         last.map_or(0, |(_, said)| *said)
     }
-
-    pub(super) fn end(&mut self, from: End, texts: &mut Texts) {
-        if let Self::Asked(asked) = self {
-            asked.inner.end(from, texts);
-        }
-    }
-
-    pub(super) fn finish(&mut self, texts: &mut Texts) {
-        if let Self::Asked(asked) = self {
-            asked.inner.finish(texts);
-        }
-    }
 }
 
 impl Asked {
+    /// Keeps what cannot be opened yet.
+    fn hold(&mut self, piece: Piece) {
+        if let Piece::Data(_, _, bytes, _) = &piece {
+            self.held += bytes.len();
+        }
+        self.held += size_of::<Piece>();
+        self.pieces.push(piece);
+    }
+
     /// Bytes that wait.
-    fn held(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.waiting.len()).sum()
+    fn waiting_bytes(&self) -> usize {
+        let records: usize = self.lanes.iter().map(|lane| lane.waiting.len()).sum();
+        self.held + records + self.inner.waiting_bytes()
+    }
+
+    /// The next bytes of one direction, and how many are missing after them; the secrets are here.
+    fn take(
+        &mut self,
+        from: End,
+        at: Mark,
+        bytes: &[u8],
+        missing: u64,
+        session: &mut Session,
+        texts: &mut Texts,
+    ) {
+        self.lanes[from.index()].take(bytes);
+        self.open(from, at, session, texts);
+        if missing > 0 {
+            self.hole(from, at, missing, texts);
+        }
     }
 
     /// The opener's number of the side that sends: 0 is the caller.
     fn side(&self, from: End) -> usize {
         usize::from(self.caller.is_some_and(|caller| caller != from))
-    }
-
-    /// Looks for the secrets, once both hellos were read. `None`: not yet.
-    fn look(&self, session: &Session, at: Mark) -> Option<Result<Opener, Closed>> {
-        let agreed = session.agreed()?;
-        let may_come = self.ring.is_growing() && self.held() < MAX_HELD;
-        match self.ring.find(&agreed.client_random, at.frame) {
-            Some(secrets) if secrets.are_whole() || !may_come => {
-                Some(Opener::new(&agreed, &secrets))
-            }
-            None if !may_come => Some(Err(Closed::NoSecret)),
-            _ => None,
-        }
     }
 
     /// Deals with the records of one direction that are there whole.
@@ -283,18 +340,12 @@ impl Asked {
                 }
                 return;
             }
-            let Some(opener) = opener else {
-                // In the clear, and read by the session; what is hidden waits for its secret.
-                if matches!(header[0], APPLICATION_DATA | CHANGE_CIPHER_SPEC) {
-                    break;
-                }
-                done += whole;
-                continue;
-            };
+            let Some(opener) = opener else { break };
             let Some(record) = lane.waiting.get_mut(done + HEADER..done + whole) else {
                 break;
             };
             done += whole;
+            let record_length = record.len();
             let outside = lane.before + done as u64;
             match opener.open(side, header, record) {
                 Ok(plain) => {
@@ -307,7 +358,8 @@ impl Asked {
                             inner.data(from, at, bytes, length, texts);
                             lane.said += u64::from(length);
                         }
-                        (ALERT, [level, code]) => {
+                        // In the clear the session has read it.
+                        (ALERT, [level, code]) if plain.place.len() < record_length => {
                             session.alert_inside(from, at, (*level, *code));
                             if *code == CLOSE_NOTIFY {
                                 // The end of what is said: a body that lasts until the close is complete.

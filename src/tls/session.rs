@@ -155,7 +155,9 @@ impl Session {
         }
     }
 
-    fn is_midstream(&self) -> bool {
+    /// The handshake was before the capture.
+    #[must_use]
+    pub fn is_midstream(&self) -> bool {
         self.lanes.iter().any(|lane| lane.midstream)
     }
 
