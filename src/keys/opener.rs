@@ -176,7 +176,8 @@ impl Opener {
                     side.change_cipher_spec();
                     return Ok(whole);
                 }
-                if side.now.is_none() {
+                // Application data is never in the clear: where the change was not captured, it tells.
+                if side.now.is_none() && kind != APPLICATION_DATA {
                     return Ok(whole);
                 }
             }

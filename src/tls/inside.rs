@@ -37,6 +37,19 @@ impl Inside {
     pub(super) const fn is_known(&self) -> bool {
         self.opened > 0 && self.opened >= self.hidden
     }
+
+    /// Bytes of messages that are waited for.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Messages are waited for no longer.
+    pub(super) fn give_up(&mut self) {
+        if !self.waiting.is_empty() {
+            self.deaf = true;
+            self.waiting = Vec::new();
+        }
+    }
 }
 
 impl Session {

@@ -93,7 +93,8 @@ impl Session {
     /// Bytes of handshake messages that wait for their end.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.waiting.len()).sum()
+        let clear = self.lanes.iter().map(|lane| lane.waiting.len());
+        clear.chain(self.inside.iter().map(Inside::waiting)).sum()
     }
 
     /// Reads what waits as far as it goes, since too much waits in all.
@@ -104,6 +105,7 @@ impl Session {
                 lane.go_deaf();
                 self.messages(end, self.lanes[end.index()].since, false);
             }
+            self.inside[end.index()].give_up();
         }
     }
 
@@ -194,7 +196,9 @@ impl Session {
         }
     }
 
-    fn is_midstream(&self) -> bool {
+    /// The handshake was before the capture.
+    #[must_use]
+    pub fn is_midstream(&self) -> bool {
         self.lanes.iter().any(|lane| lane.midstream)
     }
 
