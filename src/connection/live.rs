@@ -36,6 +36,24 @@ pub struct Limits {
     pub unfinished: u64,
 }
 
+/// What one connection keeps of what is said, to be bounded with all others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Bytes that wait for the end of what they are part of: a head, a handshake message, a record.
+    pub waiting: usize,
+    /// Exchanges.
+    pub exchanges: usize,
+}
+
+impl Kept {
+    fn of(spoken: &Spoken) -> Self {
+        Self {
+            waiting: spoken.waiting_bytes(),
+            exchanges: spoken.kept_exchanges(),
+        }
+    }
+}
+
 /// A connection that is not settled yet.
 #[derive(Clone, Debug)]
 pub struct Live {
@@ -46,8 +64,7 @@ pub struct Live {
     pub(super) last: Mark,
     pub(super) pair: Pair,
     pub(super) spoken: Option<Box<Spoken>>,
-    /// Bytes of it that wait for the end of what they are part of.
-    waiting: usize,
+    kept: Kept,
     /// How often they were given up.
     unfinished: u32,
     /// What may open what TLS hides.
@@ -102,7 +119,7 @@ impl Live {
             last: at,
             pair: Pair::new(),
             spoken: None,
-            waiting: 0,
+            kept: Kept::default(),
             unfinished: 0,
             keys: None,
             icmp: None,
@@ -270,7 +287,7 @@ impl Live {
     pub fn segment(&mut self, from: End, segment: &Segment<'_>, texts: &mut Texts) -> Received {
         let mut streams = Streams {
             spoken: &mut self.spoken,
-            waiting: &mut self.waiting,
+            kept: &mut self.kept,
             keys: self.keys.as_ref(),
             texts,
         };
@@ -294,24 +311,32 @@ impl Live {
     pub fn give_up_holes(&mut self, texts: &mut Texts) {
         let mut streams = Streams {
             spoken: &mut self.spoken,
-            waiting: &mut self.waiting,
+            kept: &mut self.kept,
             keys: self.keys.as_ref(),
             texts,
         };
         self.pair.give_up_holes(self.last, &mut streams);
     }
 
-    /// Bytes that wait for the end of what they are part of: a head, a handshake message, a record.
+    /// What it keeps of what was said.
     #[must_use]
-    pub const fn waiting_bytes(&self) -> usize {
-        self.waiting
+    pub const fn kept(&self) -> Kept {
+        self.kept
+    }
+
+    /// Lets the older half of its exchanges go, since too many are kept in all.
+    pub fn let_older_exchanges_go(&mut self) {
+        if let Some(spoken) = &mut self.spoken {
+            spoken.let_older_half_go();
+            self.kept = Kept::of(spoken);
+        }
     }
 
     /// Reads what waits as far as it goes, since too much waits in all.
     pub fn give_up_waiting(&mut self, texts: &mut Texts) {
         if let Some(spoken) = &mut self.spoken {
             spoken.give_up_waiting(texts);
-            self.waiting = spoken.waiting_bytes();
+            self.kept = Kept::of(spoken);
             self.unfinished = self.unfinished.saturating_add(1);
         }
     }
@@ -334,7 +359,7 @@ impl Live {
     pub fn settle(mut self, ended: Ended, texts: &mut Texts) -> Connection {
         let mut streams = Streams {
             spoken: &mut self.spoken,
-            waiting: &mut self.waiting,
+            kept: &mut self.kept,
             keys: self.keys.as_ref(),
             texts,
         };
@@ -471,7 +496,7 @@ pub(super) fn acknowledged(stream: &crate::tcp::Stream) -> u64 {
 /// Hands the streams on to what is spoken on them, which is created with the first byte.
 struct Streams<'a> {
     spoken: &'a mut Option<Box<Spoken>>,
-    waiting: &'a mut usize,
+    kept: &'a mut Kept,
     keys: Option<&'a KeyRing>,
     texts: &'a mut Texts,
 }
@@ -482,20 +507,20 @@ impl Reader for Streams<'_> {
         let keys = self.keys;
         let spoken = self.spoken.get_or_insert_with(|| Spoken::boxed(keys));
         spoken.data(from, at, bytes, length, self.texts);
-        *self.waiting = spoken.waiting_bytes();
+        *self.kept = Kept::of(spoken);
     }
 
     fn gap(&mut self, from: End, at: Mark, length: u64) {
         let keys = self.keys;
         let spoken = self.spoken.get_or_insert_with(|| Spoken::boxed(keys));
         spoken.gap(from, at, length, self.texts);
-        *self.waiting = spoken.waiting_bytes();
+        *self.kept = Kept::of(spoken);
     }
 
     fn end(&mut self, from: End, _at: Mark) {
         if let Some(spoken) = self.spoken {
             spoken.end(from, self.texts);
-            *self.waiting = spoken.waiting_bytes();
+            *self.kept = Kept::of(spoken);
         }
     }
 }
