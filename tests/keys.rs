@@ -291,6 +291,38 @@ fn a_change_of_keys_that_was_not_captured_is_told_by_what_follows() {
     }
 }
 
+/// So many records may be missing, and no more: what comes after them stays hidden.
+#[test]
+fn records_are_found_again_after_some_that_were_not_captured() {
+    for (lost, is_found) in [(1, true), (60, true), (70, false)] {
+        let suite = Suite::ModernGcm;
+        let mut client = Sealer::new(suite, 0);
+        let mut server = Sealer::new(suite, 1);
+        let mut steps = vec![
+            Says(A, suite.client_hello()),
+            Says(B, suite.server_hello()),
+            Says(B, server.finish()),
+            Says(A, client.finish()),
+            Says(
+                A,
+                client.seal(23, b"POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\n", 0),
+            ),
+        ];
+        let hidden: Vec<u8> = (0..lost).flat_map(|_| client.seal(23, b"x", 0)).collect();
+        // The hole does not end where a record does, as nobody knows.
+        steps.push(Lacks(A, hidden.len() - 3));
+        steps.push(Says(A, hidden[hidden.len() - 3..].to_vec()));
+        for _ in 0..100 {
+            steps.push(Says(
+                A,
+                client.seal(23, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0),
+            ));
+        }
+        let heard = hear(suite, &steps, 0);
+        assert_eq!(heard.exchanges.len() > 90, is_found, "{lost}");
+    }
+}
+
 #[test]
 fn an_alert_in_the_clear_is_told_once() {
     let suite = Suite::Gcm;

@@ -36,6 +36,24 @@ pub struct Limits {
     pub unfinished: u64,
 }
 
+/// What one connection keeps of what is said, to be bounded with all others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Bytes that wait for the end of what they are part of: a head, a handshake message, a record.
+    pub waiting: usize,
+    /// Exchanges.
+    pub exchanges: usize,
+}
+
+impl Kept {
+    fn of(spoken: &Spoken) -> Self {
+        Self {
+            waiting: spoken.waiting_bytes(),
+            exchanges: spoken.kept_exchanges(),
+        }
+    }
+}
+
 /// A connection that is not settled yet.
 #[derive(Clone, Debug)]
 pub struct Live {
@@ -46,8 +64,7 @@ pub struct Live {
     pub(super) last: Mark,
     pub(super) pair: Pair,
     pub(super) spoken: Option<Box<Spoken>>,
-    /// Bytes of it that wait for the end of what they are part of.
-    waiting: usize,
+    kept: Kept,
     /// How often they were given up.
     unfinished: u32,
     /// What may open what TLS hides.
@@ -102,7 +119,7 @@ impl Live {
             last: at,
             pair: Pair::new(),
             spoken: None,
-            waiting: 0,
+            kept: Kept::default(),
             unfinished: 0,
             keys: None,
             icmp: None,
@@ -271,7 +288,7 @@ impl Live {
         let midway = self.midway();
         let mut streams = Streams {
             spoken: &mut self.spoken,
-            waiting: &mut self.waiting,
+            kept: &mut self.kept,
             keys: self.keys.as_ref(),
             midway,
             texts,
@@ -307,7 +324,7 @@ impl Live {
         let midway = self.midway();
         let mut streams = Streams {
             spoken: &mut self.spoken,
-            waiting: &mut self.waiting,
+            kept: &mut self.kept,
             keys: self.keys.as_ref(),
             midway,
             texts,
@@ -315,17 +332,25 @@ impl Live {
         self.pair.give_up_holes(self.last, &mut streams);
     }
 
-    /// Bytes that wait for the end of what they are part of: a head, a handshake message, a record.
+    /// What it keeps of what was said.
     #[must_use]
-    pub const fn waiting_bytes(&self) -> usize {
-        self.waiting
+    pub const fn kept(&self) -> Kept {
+        self.kept
+    }
+
+    /// Lets the older half of its exchanges go, since too many are kept in all.
+    pub fn let_older_exchanges_go(&mut self) {
+        if let Some(spoken) = &mut self.spoken {
+            spoken.let_older_half_go();
+            self.kept = Kept::of(spoken);
+        }
     }
 
     /// Reads what waits as far as it goes, since too much waits in all.
     pub fn give_up_waiting(&mut self, texts: &mut Texts) {
         if let Some(spoken) = &mut self.spoken {
             spoken.give_up_waiting(texts);
-            self.waiting = spoken.waiting_bytes();
+            self.kept = Kept::of(spoken);
             self.unfinished = self.unfinished.saturating_add(1);
         }
     }
@@ -349,7 +374,7 @@ impl Live {
         let midway = self.midway();
         let mut streams = Streams {
             spoken: &mut self.spoken,
-            waiting: &mut self.waiting,
+            kept: &mut self.kept,
             keys: self.keys.as_ref(),
             midway,
             texts,
@@ -487,7 +512,7 @@ pub(super) fn acknowledged(stream: &crate::tcp::Stream) -> u64 {
 /// Hands the streams on to what is spoken on them, which is created with the first byte.
 struct Streams<'a> {
     spoken: &'a mut Option<Box<Spoken>>,
-    waiting: &'a mut usize,
+    kept: &'a mut Kept,
     keys: Option<&'a KeyRing>,
     /// Who is presumed to be the client where the capture began later than the connection.
     midway: Option<End>,
@@ -502,7 +527,7 @@ impl Reader for Streams<'_> {
             .spoken
             .get_or_insert_with(|| Spoken::boxed(keys, midway));
         spoken.data(from, at, bytes, length, self.texts);
-        *self.waiting = spoken.waiting_bytes();
+        *self.kept = Kept::of(spoken);
     }
 
     fn gap(&mut self, from: End, at: Mark, length: u64) {
@@ -511,13 +536,13 @@ impl Reader for Streams<'_> {
             .spoken
             .get_or_insert_with(|| Spoken::boxed(keys, midway));
         spoken.gap(from, at, length, self.texts);
-        *self.waiting = spoken.waiting_bytes();
+        *self.kept = Kept::of(spoken);
     }
 
     fn end(&mut self, from: End, _at: Mark) {
         if let Some(spoken) = self.spoken {
             spoken.end(from, self.texts);
-            *self.waiting = spoken.waiting_bytes();
+            *self.kept = Kept::of(spoken);
         }
     }
 }

@@ -60,14 +60,19 @@ impl Conversation {
         first.is_none_or(|first| id < first) && !seen.any(|stream| stream.id == id)
     }
 
+    /// Lets so many streams go, the oldest first.
+    pub fn let_oldest_go(&mut self, old: usize) {
+        let old = old.min(self.exchanges.len());
+        self.exchanges.drain(..old);
+        self.let_go = self.let_go.saturating_add(old as u64);
+        let first = self.let_go;
+        self.open.retain(|_, open| open.exchange >= first);
+    }
+
     /// Keeps an exchange; the stream is followed if there is room.
     fn open(&mut self, id: u32, exchange: Exchange) {
         if self.exchanges.len() >= MAX_STREAMS {
-            let old = MAX_STREAMS / 4;
-            self.exchanges.drain(..old);
-            self.let_go = self.let_go.saturating_add(old as u64);
-            let first = self.let_go;
-            self.open.retain(|_, open| open.exchange >= first);
+            self.let_oldest_go(MAX_STREAMS / 4);
         }
         let number = self.let_go.saturating_add(self.exchanges.len() as u64);
         self.exchanges.push(exchange);

@@ -80,6 +80,8 @@ struct Side {
     steps: Steps,
     /// Records were lost: nobody knows how many.
     lost: bool,
+    /// Records in a row that stayed closed.
+    misses: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -101,6 +103,8 @@ enum StageKind {
 
 /// How many records may be lost in a row for the ones after to be opened.
 const MAX_LOST: u64 = 64;
+/// For how many records in a row that is tried, since each costs as much as so many records.
+const MAX_MISSES: u32 = 32;
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const HANDSHAKE: u8 = 22;
@@ -231,7 +235,8 @@ impl Side {
     }
 
     fn open(&mut self, header: [u8; HEADER], record: &mut [u8]) -> Result<Range<usize>, Closed> {
-        let ahead = if self.lost { MAX_LOST } else { 0 };
+        let searches = self.lost && self.misses < MAX_MISSES;
+        let ahead = if searches { MAX_LOST } else { 0 };
         // A failed attempt leaves nothing of the record: where another may follow, there is a copy.
         let others = ahead > 0 || !self.later.is_empty();
         let copy = others.then(|| record.to_vec());
@@ -261,10 +266,12 @@ impl Side {
             Some((place, next)) => {
                 self.sequence = next;
                 self.lost = false;
+                self.misses = 0;
                 Ok(place)
             }
             None => {
                 self.sequence = self.sequence.saturating_add(1);
+                self.misses = self.misses.saturating_add(1);
                 let known = |stage: &Stage| stage.protection.is_some();
                 Err(match self.now.as_ref().is_some_and(known) {
                     true => Closed::WrongSecret,

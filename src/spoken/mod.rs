@@ -291,6 +291,36 @@ impl Spoken {
         }
     }
 
+    /// Exchanges that are kept, in all layers.
+    #[must_use]
+    pub fn kept_exchanges(&self) -> usize {
+        let plain = self.plain.exchanges().len();
+        match self.taken.as_deref().map(|taken| &taken.speaker) {
+            Some(Speaker::Http2(h2)) => plain + h2.exchanges().len(),
+            Some(Speaker::Tunnel(inner)) => plain + inner.kept_exchanges(),
+            Some(Speaker::Tls(secured)) => {
+                plain + secured.opening.heard().map_or(0, Self::kept_exchanges)
+            }
+            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => plain,
+        }
+    }
+
+    /// Lets the older half of the exchanges go, since too many are kept in all.
+    pub fn let_older_half_go(&mut self) {
+        let half = |count: usize| count / 2;
+        self.plain.let_oldest_go(half(self.plain.exchanges().len()));
+        match self.taken.as_deref_mut().map(|taken| &mut taken.speaker) {
+            Some(Speaker::Http2(h2)) => h2.let_oldest_go(half(h2.exchanges().len())),
+            Some(Speaker::Tunnel(inner)) => inner.let_older_half_go(),
+            Some(Speaker::Tls(secured)) => {
+                if let Some(inner) = secured.opening.heard_mut() {
+                    inner.let_older_half_go();
+                }
+            }
+            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => {}
+        }
+    }
+
     fn http2(&self) -> Option<&h2::Conversation> {
         match &self.taken.as_ref()?.speaker {
             Speaker::Http2(h2) => Some(h2),

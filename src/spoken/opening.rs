@@ -263,6 +263,13 @@ impl Opening {
         }
     }
 
+    pub(super) fn heard_mut(&mut self) -> Option<&mut Spoken> {
+        match self {
+            Self::Asked(asked) if asked.any => Some(&mut asked.inner),
+            _ => None,
+        }
+    }
+
     pub(super) fn into_heard(self) -> Option<Heard> {
         match self {
             Self::Asked(asked) if asked.any => Some(asked.inner.into_heard()),
