@@ -79,8 +79,8 @@ rule! {
     "bytes came after the end of a message that begin no other", Check::Connection(check)
 }
 
-/// Bytes after the last response that were sent, but cut off by the snap length.
-fn uncaptured(connection: &Connection) -> Option<Verdict> {
+/// Bytes after the last response that were sent, but cut off by the snap length: how many.
+pub(crate) fn uncaptured_excess(connection: &Connection) -> Option<u64> {
     let last = connection.exchanges.last()?;
     let message = response(last)?;
     let sent = &connection.sent[Who::Server as usize];
@@ -102,6 +102,13 @@ fn uncaptured(connection: &Connection) -> Option<Verdict> {
     {
         return None;
     }
+    Some(excess)
+}
+
+fn uncaptured(connection: &Connection) -> Option<Verdict> {
+    let excess = uncaptured_excess(connection)?;
+    let last = connection.exchanges.last()?;
+    let message = response(last)?;
     let expected = message.expected().unwrap_or(0);
     let verdict = tell(
         &RULE,

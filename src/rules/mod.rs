@@ -116,6 +116,7 @@ use crate::certainty::Certainty;
 use crate::decode::Endpoint;
 use crate::mark::Mark;
 
+pub(crate) use body_overrun::uncaptured_excess;
 pub use catalogue::{CATALOGUE, alike, catalogue, explain, rule, to_markdown};
 pub use evaluate::{Facts, concerns, evaluate};
 pub use page::{Section, ladders};
