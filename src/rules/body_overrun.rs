@@ -3,6 +3,7 @@
 use super::Severity;
 use super::ending::response;
 use super::malformed_response::{message_of, quote, worst};
+use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, tell};
 use crate::certainty::Certainty;
@@ -116,8 +117,10 @@ fn uncaptured(connection: &Connection) -> Option<Verdict> {
         Certainty::Likely,
         "responses are longer than announced",
         format!(
-            "The response to the {} announced {expected} body bytes, and {excess} more followed, of which nothing was captured.",
-            asked(Some(last))
+            "The response to the {} announced {} body bytes, and {} more followed, of which nothing was captured.",
+            asked(Some(last)),
+            number(expected),
+            number(excess),
         ),
     )
     .shows(Some(message.first), "the response begins")
@@ -143,10 +146,15 @@ fn check(connection: &Connection) -> Verdict {
     let told = format!(
         "The{status} response to the {} announced {} body bytes, and more followed: {}.",
         asked(Some(exchange)),
-        expected.unwrap_or(0),
+        number(expected.unwrap_or(0)),
         quote(fault, message)
     );
-    let more = (count > 1).then(|| format!("{count} responses on this connection are like this."));
+    let more = (count > 1).then(|| {
+        format!(
+            "{} responses on this connection are like this.",
+            number(count)
+        )
+    });
     tell(
         &RULE,
         severity,

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::catalogue::CATALOGUE;
 use super::ending::{Ending, ending};
+use super::measure::number;
 use super::rule::{Check, Found, Rule, Story, Verdict};
 use super::telling::not_yet;
 use super::{Finding, Severity, Sight};
@@ -183,7 +184,8 @@ fn collapse(all: &mut BTreeMap<Same, Cases>) {
             continue;
         };
         first.story.message.push_str(&format!(
-            " This client has the same story with {others} other addresses and ports."
+            " This client has the same story with {} other addresses and ports.",
+            number(others)
         ));
         first.connections = connections;
         let same = (rule, severity, certainty, client, None, FrameNumber(0));
