@@ -10,6 +10,7 @@ use super::catalogue::CATALOGUE;
 use super::ending::{Ending, ending};
 use super::measure::number;
 use super::rule::{Check, Found, Rule, Story, Verdict};
+use super::tailored::tailor;
 use super::telling::not_yet;
 use super::{Finding, Severity, Sight};
 use crate::certainty::Certainty;
@@ -155,6 +156,7 @@ pub fn evaluate(facts: &Facts<'_>) -> Vec<Finding> {
         .collect();
     join(&mut findings);
     name(&mut findings, facts.lookups);
+    tailor(&mut findings, facts.connections);
     findings
 }
 

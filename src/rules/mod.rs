@@ -90,6 +90,7 @@ mod server_time_limit;
 mod sight;
 mod simultaneous_close;
 mod syn_challenged;
+mod tailored;
 mod tcp_flags_anomaly;
 mod telling;
 mod time_wait_on_client;
