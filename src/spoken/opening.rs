@@ -83,6 +83,8 @@ struct Lane {
     said: u64,
     /// Those before.
     first: u64,
+    /// After how many bytes of the stream it had said that there is no more.
+    ended: Option<u64>,
     /// After how many bytes of the stream how many had been said.
     places: Vec<(u64, u64)>,
 }
@@ -227,6 +229,15 @@ impl Opening {
         last.map_or(lane.first, |(_, said)| *said)
     }
 
+    /// Whether this direction had said that there is no more when so many of its bytes were there.
+    pub(super) fn has_ended(&self, end: End, bytes: u64) -> bool {
+        let Self::Asked(asked) = self else {
+            return false;
+        };
+        let ended = asked.lanes[end.index()].ended;
+        ended.is_some_and(|ended| ended <= bytes)
+    }
+
     pub(super) fn end(&mut self, from: End, texts: &mut Texts) {
         if let Self::Asked(asked) = self {
             asked.inner.end(from, texts);
@@ -268,6 +279,7 @@ impl Asked {
     fn open(&mut self, from: End, at: Mark, session: &mut Session, texts: &mut Texts) {
         let side = self.side(from);
         let Self {
+            ring,
             opener,
             lanes,
             inner,
@@ -320,9 +332,18 @@ impl Asked {
                             if *code == CLOSE_NOTIFY {
                                 // The end of what is said: a body that lasts until the close is complete.
                                 inner.end(from, texts);
+                                lane.ended.get_or_insert(outside);
                             }
                         }
-                        (HANDSHAKE, bytes) => session.handshake_inside(from, at, bytes),
+                        (HANDSHAKE, bytes) => {
+                            session.handshake_inside(from, at, bytes);
+                            let renewed = session.take_renewed().and_then(|agreed| {
+                                Some((ring.find(&agreed.client_random, at.frame)?, agreed))
+                            });
+                            if let Some((secrets, agreed)) = renewed {
+                                opener.renew(&agreed, &secrets);
+                            }
+                        }
                         _ => {}
                     }
                 }

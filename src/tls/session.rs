@@ -45,6 +45,10 @@ pub struct Session {
     notified: [Option<Mark>; 2],
     /// Handshake messages that were read under the keys and are not complete.
     hidden: [Vec<u8>; 2],
+    /// The hello of a client that renews the handshake.
+    renewal: Option<ClientHello>,
+    /// What a renewed handshake agreed on.
+    renewed: Option<Agreed>,
 }
 
 impl Session {
@@ -121,13 +125,7 @@ impl Session {
     pub fn agreed(&self) -> Option<Agreed> {
         let (_, client) = self.hello.as_ref()?;
         let (_, server) = self.answer.as_ref()?;
-        Some(Agreed {
-            client_random: client.random,
-            server_random: server.random,
-            version: server.version.0,
-            suite: server.cipher,
-            encrypt_then_mac: client.encrypt_then_mac && server.encrypt_then_mac,
-        })
+        Some(agreed(client, server))
     }
 
     /// What is told of it.
@@ -213,12 +211,9 @@ impl Session {
         }
     }
 
-    /// Handshake messages that TLS 1.3 hides were read: what they say is certain now. Of older versions only what renews a
-    /// handshake is hidden, and the first one tells the story.
+    /// Handshake messages under keys were read: those that TLS 1.3 hides say what older versions say in the clear; in these
+    /// they renew the handshake (RFC 5246 §7.4.1.2), which changes the keys, and nothing else that is told.
     pub fn handshake_inside(&mut self, from: End, at: Mark, bytes: &[u8]) {
-        if !self.is_13() {
-            return;
-        }
         let mut waiting = std::mem::take(&mut self.hidden[from.index()]);
         if waiting.len() + bytes.len() > MAX_WAITING {
             return;
@@ -230,12 +225,36 @@ impl Session {
             let Some((body, next)) = after.split_at_checked(length) else {
                 break;
             };
-            self.hidden_message(from, at, *kind, body);
+            if self.is_13() {
+                self.hidden_message(from, at, *kind, body);
+            } else {
+                self.renewing_message(*kind, body);
+            }
             rest = next;
         }
         let left = rest.len();
         waiting.drain(..waiting.len() - left);
         self.hidden[from.index()] = waiting;
+    }
+
+    /// What a renewed handshake agreed on, once.
+    pub fn take_renewed(&mut self) -> Option<Agreed> {
+        self.renewed.take()
+    }
+
+    fn renewing_message(&mut self, kind: u8, body: &[u8]) {
+        match kind {
+            CLIENT_HELLO => self.renewal = Some(ClientHello::read(body, true)),
+            SERVER_HELLO => {
+                let client = self.renewal.take();
+                if let (Some(client), Some(Answer::Hello(server))) =
+                    (&client, Answer::read(body, client.as_ref()))
+                {
+                    self.renewed = Some(agreed(client, &server));
+                }
+            }
+            _ => {}
+        }
     }
 
     fn hidden_message(&mut self, from: End, at: Mark, kind: u8, body: &[u8]) {
@@ -425,5 +444,15 @@ impl Session {
         } else {
             Farewell::None
         }
+    }
+}
+
+fn agreed(client: &ClientHello, server: &ServerHello) -> Agreed {
+    Agreed {
+        client_random: client.random,
+        server_random: server.random,
+        version: server.version.0,
+        suite: server.cipher,
+        encrypt_then_mac: client.encrypt_then_mac && server.encrypt_then_mac,
     }
 }
