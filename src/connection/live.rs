@@ -32,6 +32,8 @@ pub struct Limits {
     pub holes: u64,
     /// Exchanges that were one too many.
     pub exchanges: u64,
+    /// How often what waited for its end was given up because too much was waiting in all.
+    pub unfinished: u64,
 }
 
 /// A connection that is not settled yet.
@@ -44,6 +46,10 @@ pub struct Live {
     pub(super) last: Mark,
     pub(super) pair: Pair,
     pub(super) spoken: Option<Box<Spoken>>,
+    /// Bytes of it that wait for the end of what they are part of.
+    waiting: usize,
+    /// How often they were given up.
+    unfinished: u32,
     /// What may open what TLS hides.
     keys: Option<KeyRing>,
     pub(super) icmp: Option<Box<Quote>>,
@@ -96,6 +102,8 @@ impl Live {
             last: at,
             pair: Pair::new(),
             spoken: None,
+            waiting: 0,
+            unfinished: 0,
             keys: None,
             icmp: None,
             predecessor: predecessor.map(|remains| remains.before(segment.source)),
@@ -175,6 +183,7 @@ impl Live {
                 .filter(|end| self.pair.peer(**end).stream().was_limited())
                 .count() as u64,
             exchanges: self.spoken.as_ref().map_or(0, |spoken| spoken.let_go()),
+            unfinished: self.unfinished.into(),
         }
     }
 
@@ -262,6 +271,7 @@ impl Live {
         let midway = self.midway();
         let mut streams = Streams {
             spoken: &mut self.spoken,
+            waiting: &mut self.waiting,
             keys: self.keys.as_ref(),
             midway,
             texts,
@@ -297,11 +307,27 @@ impl Live {
         let midway = self.midway();
         let mut streams = Streams {
             spoken: &mut self.spoken,
+            waiting: &mut self.waiting,
             keys: self.keys.as_ref(),
             midway,
             texts,
         };
         self.pair.give_up_holes(self.last, &mut streams);
+    }
+
+    /// Bytes that wait for the end of what they are part of: a head, a handshake message, a record.
+    #[must_use]
+    pub const fn waiting_bytes(&self) -> usize {
+        self.waiting
+    }
+
+    /// Reads what waits as far as it goes, since too much waits in all.
+    pub fn give_up_waiting(&mut self, texts: &mut Texts) {
+        if let Some(spoken) = &mut self.spoken {
+            spoken.give_up_waiting(texts);
+            self.waiting = spoken.waiting_bytes();
+            self.unfinished = self.unfinished.saturating_add(1);
+        }
     }
 
     /// An ICMP error about a segment of this connection. One that says it cannot be reached outweighs others.
@@ -323,6 +349,7 @@ impl Live {
         let midway = self.midway();
         let mut streams = Streams {
             spoken: &mut self.spoken,
+            waiting: &mut self.waiting,
             keys: self.keys.as_ref(),
             midway,
             texts,
@@ -463,6 +490,7 @@ pub(super) fn acknowledged(stream: &crate::tcp::Stream) -> u64 {
 /// Hands the streams on to what is spoken on them, which is created with the first byte.
 struct Streams<'a> {
     spoken: &'a mut Option<Box<Spoken>>,
+    waiting: &'a mut usize,
     keys: Option<&'a KeyRing>,
     /// Who is presumed to be the client where the capture began later than the connection.
     midway: Option<End>,
@@ -473,21 +501,26 @@ impl Reader for Streams<'_> {
     #[inline]
     fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32) {
         let (keys, midway) = (self.keys, self.midway);
-        self.spoken
-            .get_or_insert_with(|| Spoken::boxed(keys, midway))
-            .data(from, at, bytes, length, self.texts);
+        let spoken = self
+            .spoken
+            .get_or_insert_with(|| Spoken::boxed(keys, midway));
+        spoken.data(from, at, bytes, length, self.texts);
+        *self.waiting = spoken.waiting_bytes();
     }
 
     fn gap(&mut self, from: End, at: Mark, length: u64) {
         let (keys, midway) = (self.keys, self.midway);
-        self.spoken
-            .get_or_insert_with(|| Spoken::boxed(keys, midway))
-            .gap(from, at, length, self.texts);
+        let spoken = self
+            .spoken
+            .get_or_insert_with(|| Spoken::boxed(keys, midway));
+        spoken.gap(from, at, length, self.texts);
+        *self.waiting = spoken.waiting_bytes();
     }
 
     fn end(&mut self, from: End, _at: Mark) {
         if let Some(spoken) = self.spoken {
             spoken.end(from, self.texts);
+            *self.waiting = spoken.waiting_bytes();
         }
     }
 }

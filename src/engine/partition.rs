@@ -33,6 +33,10 @@ const GRAVES: usize = 1024;
 /// Bytes that wait behind holes, of all connections of one partition: a hundred megabytes in all. A single stream may hold
 /// one ([`crate::tcp`] bounds it); dozens do so at once only where the capture has lost much.
 const MAX_HELD: usize = 6 << 20;
+/// Bytes that wait for the end of what they are part of (heads, handshake messages, header blocks and their tables, records),
+/// of all connections of one partition: a quarter of a gigabyte in all. A single connection may hold 64 KB or so in either
+/// direction; a few thousand connections with full tables of HTTP/2 are within it, a flood of endless heads is not.
+const MAX_WAITING: usize = 16 << 20;
 /// Addresses and ports that can stand for several connections in several VLANs, in one partition.
 const MAX_SPLIT: usize = 1024;
 
@@ -101,6 +105,8 @@ pub(super) struct Partition {
     keys: KeyRing,
     /// Bytes that wait behind holes.
     held: usize,
+    /// Bytes that wait for the end of what they are part of.
+    waiting: usize,
     /// Closed ones, in the order in which they closed, with their first segments to tell reuse.
     closed: VecDeque<(Slot, Mark)>,
     /// Settled ones, by hash; empty until the first.
@@ -179,6 +185,7 @@ impl Partition {
         };
         flow.vlans[from.index()].get_or_insert(segment.vlan);
         let held = live.held_bytes();
+        let waiting = live.waiting_bytes();
         let received = live.segment(from, segment, &mut self.texts);
         self.held = (self.held + live.held_bytes()).saturating_sub(held);
         if self.held > MAX_HELD && live.held_bytes() > 0 {
@@ -186,6 +193,12 @@ impl Partition {
             self.held -= live.held_bytes();
             live.give_up_holes(&mut self.texts);
         }
+        let grows = live.waiting_bytes() > waiting;
+        self.waiting = self.waiting.saturating_sub(waiting);
+        if grows && self.waiting + live.waiting_bytes() > MAX_WAITING {
+            live.give_up_waiting(&mut self.texts);
+        }
+        self.waiting += live.waiting_bytes();
         match received {
             Received::Taken => self.stats.segments += 1,
             Received::Duplicate => self.stats.duplicate(segment),
@@ -371,7 +384,9 @@ impl Partition {
     fn settle<S: Sink + ?Sized>(&mut self, live: Box<Live>, ended: Ended, sink: &mut S) {
         let limits = live.limits();
         self.held = self.held.saturating_sub(live.held_bytes());
+        self.waiting = self.waiting.saturating_sub(live.waiting_bytes());
         self.stats.bounds.holes += limits.holes;
+        self.stats.bounds.unfinished += limits.unfinished;
         self.stats.bounds.exchanges += limits.exchanges;
         sink.settled(live.settle(ended, &mut self.texts));
     }
@@ -383,6 +398,7 @@ impl Partition {
         let mut settle = |live: &Live, ended, texts: &mut Texts| {
             let limits = live.limits();
             stats.bounds.holes += limits.holes;
+            stats.bounds.unfinished += limits.unfinished;
             stats.bounds.exchanges += limits.exchanges;
             sink.settled(live.clone().settle(ended, texts));
         };

@@ -4,8 +4,7 @@
 //! or that is too long, leaves unknown entries in it. Entries are counted from the newest on (RFC 7541 §2.3.3), so those of
 //! later blocks are known all the same: after a loss the table is one of blanks, and what refers to a blank is left out.
 
-use loona_hpack::Decoder;
-
+use super::hpack::{Part, Table};
 use crate::http::{Method, Text, Texts};
 
 /// Bytes of a header block that are waited for, as coded; what the most generous servers take.
@@ -13,12 +12,6 @@ pub const MAX_BLOCK: usize = 64 << 10;
 /// Bytes of decoded fields that are looked at in one block. Indexed fields cost a byte each, so that a short block can
 /// repeat a long field thousands of times (RFC 7541 §7.3); what comes after this many is decoded for the table only.
 const MAX_DECODED: usize = 1 << 20;
-/// Bytes of the dynamic table; the largest that browsers and servers announce (RFC 7541 §4.2).
-const MAX_TABLE: usize = 64 << 10;
-/// The name of an entry that is not known: no field has it (RFC 9110 §5.1).
-const BLANK: &[u8] = b"\0";
-/// Bytes kept of one field.
-const MAX_VALUE: usize = 8 << 10;
 
 /// The fields of a block that are worth keeping.
 #[derive(Debug, Default)]
@@ -55,7 +48,7 @@ pub(super) enum Read {
 /// The decoder of one direction.
 #[derive(Default)]
 pub(super) struct Reader {
-    decoder: Option<Box<Decoder<'static>>>,
+    table: Option<Box<Table>>,
     is_lost: bool,
 }
 
@@ -63,7 +56,7 @@ pub(super) struct Reader {
 impl Clone for Reader {
     fn clone(&self) -> Self {
         Self {
-            decoder: None,
+            table: None,
             is_lost: true,
         }
     }
@@ -81,82 +74,71 @@ impl Reader {
     /// A block was lost: what it put into the table is not known.
     pub(super) fn lose(&mut self) {
         self.is_lost = true;
-        self.decoder = None;
+        self.table = None;
+    }
+
+    /// Bytes of the table.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.table.as_ref().map_or(0, |table| table.bytes())
     }
 
     /// Reads a whole block.
     pub(super) fn read(&mut self, block: &[u8], texts: &mut Texts) -> Read {
         let is_lost = self.is_lost;
-        let decoder = self.decoder.get_or_insert_with(|| {
-            let mut decoder = Decoder::new();
-            decoder.set_max_allowed_table_size(MAX_TABLE);
-            if is_lost {
-                // What it makes of the blanks is not wanted, and they are well formed.
-                let _ = decoder.decode_with_cb(&blanks(), |_, _| {});
-            }
-            Box::new(decoder)
+        let table = self.table.get_or_insert_with(|| {
+            Box::new(if is_lost {
+                Table::after_loss()
+            } else {
+                Table::new()
+            })
         });
         let mut fields = Box::<Fields>::default();
         let mut seen = 0_usize;
-        let read = decoder.decode_with_cb(block, |name, value| {
-            seen = seen.saturating_add(name.len()).saturating_add(value.len());
+        let read = table.read(block, texts, |name, value, texts| {
+            let (long, wide) = (name.bytes().len(), value.bytes().len());
+            seen = seen.saturating_add(long).saturating_add(wide);
             if seen > MAX_DECODED {
                 fields.is_cut = true;
             } else {
-                fields.take(&name, &value, texts);
+                fields.take(name, value, texts);
             }
         });
-        match read {
-            // An update of the table's size at the end is an error of the sender; the table is what it says.
-            Ok(()) | Err(loona_hpack::decoder::DecoderError::SizeUpdateAtEnd) => {
-                Read::Fields(fields)
-            }
-            Err(_) => {
-                self.lose();
-                Read::Unknown
-            }
+        if read.is_err() {
+            self.lose();
+            return Read::Unknown;
         }
+        Read::Fields(fields)
     }
-}
-
-/// A block that fills the table with entries of no name that HTTP has.
-fn blanks() -> Vec<u8> {
-    // A new size of MAX_TABLE (RFC 7541 §6.3: 31, and the rest in sevens), then literals with incremental indexing (§6.2.1).
-    let mut block = vec![0x3f, 0xe1, 0xff, 0x03];
-    for _ in 0..MAX_TABLE / (32 + BLANK.len()) {
-        block.extend([0x40, BLANK.len() as u8]);
-        block.extend(BLANK);
-        block.push(0);
-    }
-    block
 }
 
 impl Fields {
-    fn take(&mut self, name: &[u8], value: &[u8], texts: &mut Texts) {
-        let shown = value.get(..MAX_VALUE).unwrap_or(value);
-        match name {
-            BLANK => self.is_partial = true,
+    fn take(&mut self, name: Part<'_>, field: Part<'_>, texts: &mut Texts) {
+        if name.is_blank() || field.is_blank() {
+            self.is_partial = true;
+            return;
+        }
+        let value = field.bytes();
+        match name.bytes() {
             b":method" => {
                 let method = Method::from_bytes(value);
                 self.method = Some(method);
                 if method == Method::Other {
-                    self.method_name = Some(texts.text(shown));
+                    self.method_name = Some(field.text(texts));
                 }
             }
-            b":path" => self.path = Some(texts.text(shown)),
-            b":authority" => self.authority = Some(texts.text(shown)),
-            b":protocol" => self.protocol = Some(texts.text(shown)),
+            b":path" => self.path = Some(field.text(texts)),
+            b":authority" => self.authority = Some(field.text(texts)),
+            b":protocol" => self.protocol = Some(field.text(texts)),
             b":status" => self.status = number(value).and_then(|it| it.try_into().ok()),
-            b"host" => self.host = Some(texts.text(shown)),
-            b"user-agent" => self.user_agent = Some(texts.text(shown)),
-            b"server" => self.server = Some(texts.text(shown)),
+            b"host" => self.host = Some(field.text(texts)),
+            b"user-agent" => self.user_agent = Some(field.text(texts)),
+            b"server" => self.server = Some(field.text(texts)),
             b"content-length" => self.content_length = number(value),
             b"content-type" => self.is_grpc |= value.starts_with(b"application/grpc"),
             b"grpc-status" => self.grpc_status = number(value).and_then(|it| it.try_into().ok()),
-            b"grpc-message" => self.grpc_message = Some(texts.text(shown)),
-            _ if is_forbidden(name, value) => {
-                self.forbidden
-                    .get_or_insert_with(|| texts.text(name.get(..MAX_VALUE).unwrap_or(name)));
+            b"grpc-message" => self.grpc_message = Some(field.text(texts)),
+            bytes if is_forbidden(bytes, value) => {
+                self.forbidden.get_or_insert_with(|| name.text(texts));
             }
             _ => {}
         }
@@ -233,12 +215,13 @@ mod tests {
             assert!(fields.forbidden.is_none());
         }
         reader.lose();
-        assert_eq!(blanks().len(), 4 + MAX_TABLE / 33 * 4);
-        // The oldest entry that a table of this size can have.
-        let last = 61 + MAX_TABLE / 33;
+        // The oldest entry that a table of 64 KB can have.
+        let last = 61 + (64 << 10) / 32;
         let sevens = last - 127;
         let block = [0xff, 0x80 | (sevens & 0x7f) as u8, (sevens >> 7) as u8];
         assert!(matches!(reader.read(&block, &mut texts), Read::Fields(_)));
+        let beyond = [block[0], block[1] + 1, block[2]];
+        assert!(matches!(reader.read(&beyond, &mut texts), Read::Unknown));
     }
 
     #[test]

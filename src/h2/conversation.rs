@@ -123,6 +123,17 @@ impl Conversation {
         self.exchanges.shrink_to_fit();
     }
 
+    /// Bytes of frames and header blocks that wait for their end, and of the tables that blocks are read with.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.lanes.iter().map(Lane::waiting_bytes).sum()
+    }
+
+    /// Lets go what waits and the tables, since too much waits in all: fields are not read any more, frames are.
+    pub fn give_up_waiting(&mut self) {
+        self.lanes.iter_mut().for_each(Lane::give_up_waiting);
+    }
+
     /// What is spoken.
     #[must_use]
     pub const fn protocol(&self) -> Protocol {
@@ -361,7 +372,11 @@ impl Conversation {
                 self.end_frame(from, at, now, texts);
             }
             _ => {
-                let room = MAX_BLOCK.saturating_sub(lane.pending.len());
+                // What comes after a hole in it is not where it seems to be.
+                let room = match lane.is_cut {
+                    true => 0,
+                    false => MAX_BLOCK.saturating_sub(lane.pending.len()),
+                };
                 lane.is_cut |= room < now.len();
                 lane.pending
                     .extend_from_slice(now.get(..room).unwrap_or(now));

@@ -6,7 +6,7 @@
 //! frames that break the protocol.
 //!
 //! Read `conversation.rs` first: it is the way of a byte. `frame.rs` knows frame headers, `block.rs` header blocks,
-//! `streams.rs` what a frame means for its stream, `notices.rs` what one means for the connection, `facts.rs` is what is
+//! `hpack.rs` and `huffman.rs` how they are packed, `streams.rs` what a frame means for its stream, `notices.rs` what one means for the connection, `facts.rs` is what is
 //! kept, `phase.rs` judges.
 //!
 //! Where bytes are missing, entries of HPACK's table are lost and with them the fields that refer to them; frames and
@@ -18,6 +18,8 @@ mod block;
 mod conversation;
 mod facts;
 mod frame;
+mod hpack;
+mod huffman;
 mod lane;
 mod midway;
 mod notices;

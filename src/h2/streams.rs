@@ -615,7 +615,9 @@ impl Conversation {
 /// The head of a message is here.
 fn head_done(message: &mut Message, at: Mark, offset: u64, ends_stream: bool) {
     message.last = at;
-    message.head_len = u32::try_from(offset.saturating_sub(message.start)).unwrap_or(u32::MAX);
+    // Where the block was broken off, DATA may have come before it is read.
+    let whole = offset.saturating_sub(message.start);
+    message.head_len = u32::try_from(whole.saturating_sub(message.body_wire)).unwrap_or(u32::MAX);
     message.progress = Progress::Body;
     if ends_stream {
         message.framing = Framing::NoBody;

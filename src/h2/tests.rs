@@ -437,6 +437,50 @@ fn what_began_before_the_capture_goes_on() {
     assert!(facts.midway && facts.faults.is_empty() && facts.mismatch.is_none());
 }
 
+/// DATA breaks off a block, and another block follows: the message is no longer than what was sent.
+#[test]
+fn a_message_ends_where_its_last_frame_ends() {
+    let fields = block(&[(":status", "200")]);
+    let mut bytes = Vec::new();
+    frame(kind::HEADERS, 0, 1, &fields, &mut bytes);
+    frame(kind::DATA, 0, 1, &[b'x'; 500], &mut bytes);
+    frame(
+        kind::HEADERS,
+        flag::END_HEADERS | flag::END_STREAM,
+        1,
+        &fields,
+        &mut bytes,
+    );
+    let talk = talk().get(1, "/").say(B, bytes);
+    let said = talk.said[B.index()].bytes;
+    let (exchanges, _) = talk.told();
+    let response = exchanges[0].response.as_ref().map(|it| &it.message);
+    assert_eq!(response.map(|message| message.end()), Some(said));
+}
+
+/// What is left of a frame is not read as if it were its beginning.
+#[test]
+fn a_hole_in_a_frame_about_the_connection_hides_what_it_says() {
+    let mut window = Vec::new();
+    frame(kind::WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1], &mut window);
+    let mut goaway = Vec::new();
+    frame(
+        kind::GOAWAY,
+        0,
+        0,
+        &[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 2],
+        &mut goaway,
+    );
+    let talk = talk()
+        .say(B, &goaway[..9])
+        .gap(B, 8)
+        .say(B, &goaway[17..])
+        .say(B, window);
+    let (_, facts) = talk.heard.into_parts();
+    assert!(facts.halves[B.index()].goaways.is_empty());
+    assert!(!facts.halves[B.index()].lost);
+}
+
 #[test]
 fn a_websocket_on_a_stream_is_read() {
     let ask = block(&[

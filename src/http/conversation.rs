@@ -53,6 +53,8 @@ pub struct Conversation {
     pub(super) awaiting: u32,
     /// Exchanges below this had begun when responses were last lost; theirs may have been among those.
     pub(super) doubtful: u32,
+    /// Exchanges below this that wait for a response are marked: it may have been lost.
+    pub(super) marked: u32,
     /// Offset among the responses at which another protocol begins.
     pub(super) switched_at: u64,
     pub(super) let_go: u64,
@@ -85,6 +87,7 @@ impl Conversation {
             protocol: Protocol::Unknown,
             awaiting: 0,
             doubtful: 0,
+            marked: 0,
             switched_at: u64::MAX,
             let_go: 0,
         }
@@ -151,6 +154,24 @@ impl Conversation {
             }
         }
         self.exchanges.shrink_to_fit();
+    }
+
+    /// Bytes of heads that wait for their end.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        let waiting = |lane: &Lane| lane.pending.as_ref().map_or(0, |it| it.bytes.len());
+        self.lanes.iter().map(waiting).sum()
+    }
+
+    /// Reads the heads that wait as far as they go, since too much waits in all.
+    pub fn give_up_waiting(&mut self, texts: &mut Texts) {
+        for end in End::BOTH {
+            if let Some(pending) = &self.lane(end).pending {
+                let last = pending.last;
+                self.give_up_head(end, Cut::Capture, texts);
+                self.lose_sight(end, last, 0, false);
+            }
+        }
     }
 
     /// What is spoken.

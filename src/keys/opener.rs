@@ -57,8 +57,8 @@ pub struct Plain {
     pub kind: u8,
     /// Where it lies in the record that was given.
     pub place: Range<usize>,
-    /// It was in the clear.
-    pub clear: bool,
+    /// It was under keys; else it is as it was given.
+    pub hidden: bool,
 }
 
 /// Opens the records of one connection.
@@ -179,7 +179,7 @@ impl Opener {
         let whole = Plain {
             kind,
             place: 0..record.len(),
-            clear: true,
+            hidden: false,
         };
         let side = self.sides.get_mut(side).ok_or(Closed::NoSecret)?;
         match self.era {
@@ -190,7 +190,8 @@ impl Opener {
                     side.change_cipher_spec();
                     return Ok(whole);
                 }
-                if side.now.is_none() {
+                // Application data is never in the clear: where the change was not captured, it tells.
+                if side.now.is_none() && kind != APPLICATION_DATA {
                     return Ok(whole);
                 }
             }
@@ -200,7 +201,7 @@ impl Opener {
             return Ok(Plain {
                 kind,
                 place,
-                clear: false,
+                hidden: true,
             });
         }
         // The content type is the last byte that is not zero (RFC 8446 §5.2).
@@ -217,7 +218,7 @@ impl Opener {
         Ok(Plain {
             kind,
             place,
-            clear: false,
+            hidden: true,
         })
     }
 }

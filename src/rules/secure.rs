@@ -153,11 +153,12 @@ pub(super) fn failure(connection: &Connection) -> Option<Reading<'_>> {
             if !unused || spoke {
                 return None;
             }
-            // What is wrong whoever calls says why. That a probe calls an address, or a certificate that vouches for
-            // itself, is everyday life.
+            // What is wrong whoever calls says why. Some clients compare names when the handshake is over, and then take
+            // their leave in order. That a probe calls an address, or a certificate that vouches for itself, is everyday life.
+            let leaves = own.farewell.mark().is_some();
             let (failure, certainty) = match facts.flaw(connection.server.ip) {
                 Some(Flaw::Outdated) => (Failure::Date, Certainty::Likely),
-                Some(Flaw::OtherName) => (Failure::Name, Certainty::Likely),
+                Some(Flaw::OtherName) if leaves => (Failure::Name, Certainty::Likely),
                 _ => (Failure::LeftAfterHandshake, Certainty::Possible),
             };
             reading(failure, closer, close, None, limit(certainty))

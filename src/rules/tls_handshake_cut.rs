@@ -2,7 +2,7 @@
 
 use super::Severity;
 use super::rule::{Check, Verdict, rule};
-use super::secure::{Failure, Reading, failure, hello, named, who};
+use super::secure::{Failure, Reading, describe, failure, hello, named, who};
 use super::telling::{not_yet, side, span, tell};
 use crate::connection::{By, Connection, How};
 use crate::tls::{Flaw, Stage};
@@ -119,14 +119,15 @@ fn check(connection: &Connection) -> Verdict {
         } else {
             " A client that checks the certificate only then does so, and so does a probe."
         };
-        (Severity::Note, hint)
+        (Severity::Note, hint.to_owned() + &describe(reading.facts))
     } else if went_on(connection, &reading) {
         (
             Severity::Warning,
-            " The client had sent application data before the server had finished, so it liked what it saw and left of its own accord.",
+            " The client had sent application data before the server had finished, so it liked what it saw and left of its own accord."
+                .to_owned(),
         )
     } else {
-        (Severity::Error, "")
+        (Severity::Error, String::new())
     };
     let message = format!(
         "In the TLS handshake{asked} {by} {word} {place}, {waited} after the last message, and no alert said why.{hint}"

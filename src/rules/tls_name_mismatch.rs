@@ -11,9 +11,10 @@ use crate::tls::Stage;
 rule! {
     /// # What happened
     ///
-    /// The client asked for one name and the server sent a certificate for others. The client ended the handshake, or left
-    /// as soon as it was over: some programs look at the name only then. A client that calls an address sends no name, and
-    /// wants that address in the certificate.
+    /// The client asked for one name and the server sent a certificate for others. The client ended the handshake, or took its
+    /// leave as soon as that was over, as programs do that compare names themselves (curl). A client that calls an address
+    /// sends no name, and wants that address in the certificate. A certificate of TLS 1.3 travels under keys: with a key log
+    /// it is read.
     ///
     /// # Why it matters
     ///
@@ -42,7 +43,7 @@ rule! {
     ///  => findings tls-name-mismatch
     /// ```
     ///
-    /// A client that looks at the name last:
+    /// A client that looks at the name only when the handshake is over, likely:
     ///
     /// ```ladder
     ///         client                  server
@@ -53,12 +54,28 @@ rule! {
     ///  0.040  KeyExchange Finished -->
     ///  0.050                     <--  Finished
     ///  0.051  close_notify FIN   -->
-    ///  0.060                     <--  FIN
-    ///  0.070  ACK                -->
+    ///  0.061                     <--  FIN
+    ///  0.071  ACK                -->
     ///  => findings tls-name-mismatch
     /// ```
     ///
     /// # Not this
+    ///
+    /// One that leaves without a word may be a probe:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=b.example version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate [name=a.example] ServerHelloDone
+    ///  0.040  KeyExchange Finished -->
+    ///  0.050                     <--  Finished
+    ///  0.051  FIN                -->
+    ///  0.061                     <--  FIN
+    ///  0.071  ACK                -->
+    ///  => findings tls-handshake-cut
+    /// ```
     ///
     /// A name that a wildcard covers:
     ///

@@ -34,12 +34,12 @@ pub struct Spoken {
     keys: Option<KeyRing>,
     /// Who is presumed to be the client of what began before the capture; `None` where it did not.
     midway: Option<End>,
-    /// In how many tunnels this is.
+    /// In how many tunnels this is said.
     depth: u8,
 }
 
-/// Tunnels in tunnels that are looked into: a proxy behind a proxy is as far as it goes in real life.
-const MAX_DEPTH: u8 = 4;
+/// Tunnels in tunnels that are looked into: a chain of proxies has two or three. Each is a layer that every byte goes through.
+const MAX_TUNNELS: u8 = 8;
 
 /// What took over from plain HTTP/1, and where.
 #[derive(Clone, Debug)]
@@ -192,7 +192,7 @@ impl Spoken {
                 Speaker::Tunnel(inner) => inner.end(from, texts),
                 Speaker::Http2(h2) => h2.end(from, texts),
                 Speaker::WebSocket(websocket) => websocket.end(from, texts),
-                Speaker::Tls(secured) => secured.opening.end(from, texts),
+                Speaker::Tls(secured) => secured.end(from, texts),
                 Speaker::Unread => {}
             }
         }
@@ -206,7 +206,7 @@ impl Spoken {
                 Speaker::Tunnel(inner) => inner.finish(texts),
                 Speaker::Http2(h2) => h2.finish(texts),
                 Speaker::WebSocket(websocket) => websocket.finish(texts),
-                Speaker::Tls(secured) => secured.opening.finish(texts),
+                Speaker::Tls(secured) => secured.finish(texts),
                 Speaker::Unread => {}
             }
         }
@@ -266,6 +266,29 @@ impl Spoken {
         let streams = self.http2().map_or(0, h2::Conversation::let_go);
         let inside = self.opened().or(self.tunnel()).map_or(0, Self::let_go);
         self.plain.let_go().saturating_add(streams + inside)
+    }
+
+    /// Bytes that wait for the end of what they are part of: heads, handshake messages, header blocks, records under keys.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        let plain = self.plain.waiting_bytes();
+        match self.taken.as_deref().map(|taken| &taken.speaker) {
+            Some(Speaker::Tls(secured)) => plain + secured.waiting_bytes(),
+            Some(Speaker::Http2(h2)) => plain + h2.waiting_bytes(),
+            Some(Speaker::Tunnel(inner)) => plain + inner.waiting_bytes(),
+            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => plain,
+        }
+    }
+
+    /// Reads what waits as far as it goes, since too much waits in all.
+    pub fn give_up_waiting(&mut self, texts: &mut Texts) {
+        self.plain.give_up_waiting(texts);
+        match self.taken.as_deref_mut().map(|taken| &mut taken.speaker) {
+            Some(Speaker::Tls(secured)) => secured.give_up_waiting(texts),
+            Some(Speaker::Http2(h2)) => h2.give_up_waiting(),
+            Some(Speaker::Tunnel(inner)) => inner.give_up_waiting(texts),
+            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => {}
+        }
     }
 
     fn http2(&self) -> Option<&h2::Conversation> {
@@ -345,11 +368,12 @@ impl Spoken {
                     Speaker::Tls(Box::new(Secured::new(self.keys.as_ref(), heard))),
                     false,
                 ),
-                Protocol::Tunnel if self.depth < MAX_DEPTH => {
+                Protocol::Tunnel if self.depth < MAX_TUNNELS => {
                     let mut inner = Self::starting(heard, self.keys.clone());
                     inner.depth = self.depth + 1;
                     (Speaker::Tunnel(inner), true)
                 }
+                Protocol::Tunnel => (Speaker::Unread, true),
                 Protocol::WebSocket => {
                     let websocket = websocket::Conversation::new(asker, heard);
                     (Speaker::WebSocket(Box::new(websocket)), true)
@@ -389,8 +413,8 @@ impl Taken {
                 let mut facts = Box::new(session.into_facts());
                 facts.plain = plain;
                 facts.closed = opening.closed();
+                facts.is_open = opening.is_open();
                 if let Some(inner) = opening.into_heard() {
-                    facts.is_open = true;
                     heard = inner;
                 }
                 heard.tls = Some(facts);
@@ -466,12 +490,15 @@ impl Taken {
         if !settled || session.has_refused(closer) {
             return Phase::TlsHandshake;
         }
-        if secured.opening.is_empty() {
-            return Phase::BeforeRequest;
-        }
         let inner = secured.opening.heard();
         let Some(inner) = inner.filter(|inner| inner.protocol() != Protocol::Unknown) else {
-            return Phase::Opaque;
+            // All that was hidden was opened, and it was not a word.
+            let silent = inner.is_none() && session.is_known();
+            return if silent {
+                Phase::BeforeRequest
+            } else {
+                Phase::Opaque
+            };
         };
         let place = |end: End, bytes: u64, outside: Reach| Reach {
             bytes: secured.opening.place(end, bytes),

@@ -1,4 +1,4 @@
-//! Certificates as they travelled (RFC 5280): up to TLS 1.2 in the clear, later ones where keys open the handshake.
+//! Certificates as they travelled (RFC 5280): in the clear up to TLS 1.2, later under keys.
 //!
 //! In: the body of a Certificate message (RFC 5246 §7.4.2, RFC 8446 §4.4.2). Out: of each certificate, in the order sent, what its holder's
 //! peers check: names, dates, issuer, key. No signature is verified: the capture holds no trust store.
@@ -76,32 +76,38 @@ impl std::fmt::Display for Key {
     }
 }
 
-/// The certificates of a message, in order; one that cannot be read is left out. `None` if the message breaks off.
-pub(super) fn chain(body: &[u8]) -> Option<Vec<Certificate>> {
-    let mut list = Taking(Taking(body).vector(3)?);
-    let mut chain = Vec::new();
-    while !list.0.is_empty() && chain.len() < MAX_CERTIFICATES {
-        chain.extend(read(list.vector(3)?));
-    }
-    Some(chain)
+/// The certificates of a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Chain {
+    /// How many it has, as far as they are counted.
+    pub(super) sent: usize,
+    /// Those that can be read, in order.
+    pub(super) read: Vec<Certificate>,
 }
 
-/// The body of a Certificate message of TLS 1.3 (RFC 8446 §4.4.2) as older versions have it: without its context, and the
-/// certificates without their extensions. `None` if the message breaks off.
-pub(super) fn list_13(body: &[u8]) -> Option<Vec<u8>> {
-    let mut rest = Taking(body);
-    rest.vector(1)?;
-    let mut list = Taking(rest.vector(3)?);
-    let mut plain = vec![0; 3];
-    while !list.0.is_empty() {
-        let whole = list.0;
-        let der = list.vector(3)?;
-        plain.extend_from_slice(whole.get(..3 + der.len())?);
-        list.vector(2)?;
+/// The certificates of a message up to TLS 1.2. `None` if it breaks off.
+pub(super) fn chain(body: &[u8]) -> Option<Chain> {
+    entries(Taking(Taking(body).vector(3)?), |_| Some(()))
+}
+
+/// The same of TLS 1.3, where a context stands before them and extensions behind each.
+pub(super) fn chain_13(body: &[u8]) -> Option<Chain> {
+    let mut body = Taking(body);
+    body.vector(1)?;
+    entries(Taking(body.vector(3)?), |list| list.vector(2).map(|_| ()))
+}
+
+fn entries<'a>(
+    mut list: Taking<'a>,
+    behind: impl Fn(&mut Taking<'a>) -> Option<()>,
+) -> Option<Chain> {
+    let mut chain = Chain::default();
+    while !list.0.is_empty() && chain.sent < MAX_CERTIFICATES {
+        chain.read.extend(read(list.vector(3)?));
+        chain.sent += 1;
+        behind(&mut list)?;
     }
-    let length = u32::try_from(plain.len() - 3).ok()?.to_be_bytes();
-    plain.get_mut(..3)?.copy_from_slice(length.get(1..)?);
-    Some(plain)
+    Some(chain)
 }
 
 fn read(der: &[u8]) -> Option<Certificate> {
@@ -242,22 +248,19 @@ mod tests {
 
     #[test]
     fn a_chain_that_breaks_off_is_none_and_rubbish_in_it_is_left_out() {
-        assert_eq!(chain(&[0, 0, 0]), Some(Vec::new()));
-        assert_eq!(chain(&[0, 0, 5, 0, 0, 2, 1, 2]), Some(Vec::new()));
+        let rubbish = |sent| {
+            Some(Chain {
+                sent,
+                read: Vec::new(),
+            })
+        };
+        assert_eq!(chain(&[0, 0, 0]), rubbish(0));
+        assert_eq!(chain(&[0, 0, 5, 0, 0, 2, 1, 2]), rubbish(1));
         assert_eq!(chain(&[0, 0, 9, 0, 0, 2, 1, 2]), None);
         assert_eq!(chain(&[]), None);
-    }
-
-    #[test]
-    fn a_list_of_tls_13_is_one_of_tls_12_with_something_added() {
-        let body = [0, 0, 0, 14, 0, 0, 2, 1, 2, 0, 1, 9, 0, 0, 1, 3, 0, 0];
-        assert_eq!(
-            list_13(&body).as_deref(),
-            Some(&[0, 0, 9, 0, 0, 2, 1, 2, 0, 0, 1, 3][..])
-        );
-        assert_eq!(list_13(&[0, 0, 0, 0]).as_deref(), Some(&[0, 0, 0][..]));
-        for length in 0..body.len() {
-            assert_eq!(list_13(&body[..length]), None, "{length}");
-        }
+        assert_eq!(chain_13(&[0, 0, 0, 0]), rubbish(0));
+        assert_eq!(chain_13(&[1, 9, 0, 0, 7, 0, 0, 2, 1, 2, 0, 0]), rubbish(1));
+        assert_eq!(chain_13(&[0, 0, 0, 6, 0, 0, 2, 1, 2, 0]), None);
+        assert_eq!(chain_13(&[0, 0, 0]), None);
     }
 }

@@ -98,7 +98,7 @@ impl Stage {
 pub struct Flow {
     /// Records of application data.
     pub records: u64,
-    /// Bytes in them, tags and padding included.
+    /// Bytes in them, tags and padding included; without them where secrets opened all.
     pub bytes: u64,
     /// The first of them.
     pub first: Option<Mark>,

@@ -85,7 +85,7 @@ pub struct ServerHello {
     pub version: Version,
     /// The cipher suite.
     pub cipher: u16,
-    /// The protocol inside; in TLS 1.3 it is hidden.
+    /// The protocol inside; in TLS 1.3 only secrets show it.
     pub alpn: Option<Vec<u8>>,
     /// A session of an earlier connection goes on.
     pub resumed: bool,
@@ -247,8 +247,8 @@ impl ServerHello {
     }
 }
 
-/// The protocol inside, out of the EncryptedExtensions of TLS 1.3 (RFC 8446 §4.3.1).
-pub(super) fn chosen(body: &[u8]) -> Option<Vec<u8>> {
+/// The protocol that EncryptedExtensions (RFC 8446 §4.3.1) names, of the body of that message.
+pub(super) fn encrypted_alpn(body: &[u8]) -> Option<Vec<u8>> {
     let mut extensions = Taking(Taking(body).vector(2)?);
     loop {
         let kind = extensions.number(2)? as u16;
@@ -383,9 +383,9 @@ mod tests {
             2,
             &[extension(10, &[0, 0]), extension(16, b"\x00\x03\x02h2")].concat(),
         );
-        assert_eq!(chosen(&body).as_deref(), Some(&b"h2"[..]));
+        assert_eq!(encrypted_alpn(&body).as_deref(), Some(&b"h2"[..]));
         for length in 0..body.len() {
-            assert_eq!(chosen(&body[..length]), None, "{length}");
+            assert_eq!(encrypted_alpn(&body[..length]), None, "{length}");
         }
     }
 }

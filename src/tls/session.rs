@@ -1,12 +1,12 @@
 //! Both directions of one TLS connection: what the records say to each other.
 
 use super::alert::{Alert, CLOSE_NOTIFY};
-use super::certificate::{self, Certificate};
+use super::certificate::{self, Certificate, Chain};
 use super::facts::{ClientCertificate, Facts, Farewell, Flow, Stage};
-use super::hello::{self, Answer, ClientHello, ServerHello, Version};
+use super::hello::{Answer, ClientHello, ServerHello, Version};
+use super::inside::Inside;
 use super::record::{
     ALERT, APPLICATION_DATA, Ended, HANDSHAKE, HIDDEN_ALERT, HIDDEN_EMPTY_CERTIFICATE, Lane,
-    MAX_WAITING,
 };
 use crate::certainty::Certainty;
 use crate::keys::Agreed;
@@ -18,11 +18,10 @@ const MAX_ALERTS: usize = 8;
 /// Session tickets that servers send at once: OpenSSL two, others up to four.
 const MAX_TICKETS: u64 = 4;
 
-const CLIENT_HELLO: u8 = 1;
-const SERVER_HELLO: u8 = 2;
-const ENCRYPTED_EXTENSIONS: u8 = 8;
-const CERTIFICATE: u8 = 11;
-const CERTIFICATE_REQUEST: u8 = 13;
+pub(super) const CLIENT_HELLO: u8 = 1;
+pub(super) const SERVER_HELLO: u8 = 2;
+pub(super) const CERTIFICATE: u8 = 11;
+pub(super) const CERTIFICATE_REQUEST: u8 = 13;
 const SERVER_HELLO_DONE: u8 = 14;
 
 /// One TLS connection. Offsets count from the first byte of its first record, by direction.
@@ -30,25 +29,29 @@ const SERVER_HELLO_DONE: u8 = 14;
 pub struct Session {
     lanes: [Lane; 2],
     flows: [Flow; 2],
-    caller: Option<End>,
+    pub(super) caller: Option<End>,
     hello: Option<(Mark, ClientHello)>,
-    answer: Option<(Mark, ServerHello)>,
+    pub(super) answer: Option<(Mark, ServerHello)>,
     retried: Option<Mark>,
     certificates: Option<(Mark, Vec<Certificate>)>,
-    client_certificate: ClientCertificate,
+    pub(super) client_certificate: ClientCertificate,
+    /// Whether it was asked for, as far as that was seen.
+    pub(super) asked: ClientCertificate,
     server_done: bool,
-    alerts: Vec<Alert>,
+    pub(super) alerts: Vec<Alert>,
+    /// What secrets showed.
+    pub(super) inside: [Inside; 2],
     last_word: Option<End>,
+    /// The same, as secrets showed it.
+    pub(super) last_inside: Option<End>,
     /// Length of every record of application data that the called side has sent, while they are all the same.
     ticket: Option<u16>,
     not_only_tickets: bool,
     notified: [Option<Mark>; 2],
-    /// Handshake messages that were read under the keys and are not complete.
-    hidden: [Vec<u8>; 2],
     /// The hello of a client that renews the handshake.
-    renewal: Option<ClientHello>,
+    pub(super) renewal: Option<ClientHello>,
     /// What a renewed handshake agreed on.
-    renewed: Option<Agreed>,
+    pub(super) renewed: Option<Agreed>,
 }
 
 impl Session {
@@ -88,6 +91,25 @@ impl Session {
         self.messages(from, at, false);
         if let Some(ended) = ended {
             self.ended(from, ended);
+        }
+    }
+
+    /// Bytes of handshake messages that wait for their end.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        let clear = self.lanes.iter().map(|lane| lane.waiting.len());
+        clear.chain(self.inside.iter().map(Inside::waiting)).sum()
+    }
+
+    /// Reads what waits as far as it goes, since too much waits in all.
+    pub fn give_up_waiting(&mut self) {
+        for end in End::BOTH {
+            let lane = &mut self.lanes[end.index()];
+            if !lane.waiting.is_empty() {
+                lane.go_deaf();
+                self.messages(end, self.lanes[end.index()].since, false);
+            }
+            self.inside[end.index()].give_up();
         }
     }
 
@@ -134,15 +156,26 @@ impl Session {
         for end in End::BOTH {
             self.messages(end, self.lanes[end.index()].since, false);
         }
-        let flows = End::BOTH.map(|end| Flow {
-            farewell: self.farewell(end),
-            finished: self.lanes[end.index()].settled.map(|(_, mark)| mark),
-            ..self.flows[end.index()]
+        // Session tickets and the like are records too; what was opened tells them from application data.
+        let is_known = self.is_known();
+        let flows = End::BOTH.map(|end| {
+            let inside = &self.inside[end.index()];
+            let settled = self.lanes[end.index()].settled.map(|(_, mark)| mark);
+            let flow = if is_known {
+                inside.flow
+            } else {
+                self.flows[end.index()]
+            };
+            Flow {
+                farewell: self.farewell(end),
+                finished: inside.finished.or(settled),
+                ..flow
+            }
         });
         Facts {
             caller: self.caller.unwrap_or(End::A),
             stage: self.stage(),
-            only_tickets: self.is_13() && !self.not_only_tickets,
+            only_tickets: self.is_13() && !self.not_only_tickets && !is_known,
             hello: self.hello,
             answer: self.answer,
             retried: self.retried,
@@ -153,15 +186,21 @@ impl Session {
             plain: None,
             is_open: false,
             closed: None,
-            last_word: self.last_word,
+            last_word: if is_known {
+                self.last_inside
+            } else {
+                self.last_word
+            },
         }
     }
 
-    fn is_midstream(&self) -> bool {
+    /// The handshake was before the capture.
+    #[must_use]
+    pub fn is_midstream(&self) -> bool {
         self.lanes.iter().any(|lane| lane.midstream)
     }
 
-    fn is_13(&self) -> bool {
+    pub(super) fn is_13(&self) -> bool {
         let answer = self.answer.as_ref();
         answer.is_some_and(|(_, answer)| answer.version >= Version::TLS_13)
     }
@@ -172,6 +211,15 @@ impl Session {
 
     /// A record has ended.
     fn ended(&mut self, from: End, record: Ended) {
+        let hidden = match record.kind {
+            APPLICATION_DATA => true,
+            ALERT => record.alert.is_none(),
+            _ => false,
+        };
+        if hidden {
+            let inside = &mut self.inside[from.index()];
+            inside.hidden = inside.hidden.saturating_add(1);
+        }
         match record.kind {
             HANDSHAKE => self.messages(from, record.at, true),
             ALERT => self.alert(from, record),
@@ -211,73 +259,6 @@ impl Session {
         }
     }
 
-    /// Handshake messages under keys were read: those that TLS 1.3 hides say what older versions say in the clear; in these
-    /// they renew the handshake (RFC 5246 §7.4.1.2), which changes the keys, and nothing else that is told.
-    pub fn handshake_inside(&mut self, from: End, at: Mark, bytes: &[u8]) {
-        let mut waiting = std::mem::take(&mut self.hidden[from.index()]);
-        if waiting.len() + bytes.len() > MAX_WAITING {
-            return;
-        }
-        waiting.extend_from_slice(bytes);
-        let mut rest = waiting.as_slice();
-        while let [kind, high, middle, low, after @ ..] = rest {
-            let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
-            let Some((body, next)) = after.split_at_checked(length) else {
-                break;
-            };
-            if self.is_13() {
-                self.hidden_message(from, at, *kind, body);
-            } else {
-                self.renewing_message(*kind, body);
-            }
-            rest = next;
-        }
-        let left = rest.len();
-        waiting.drain(..waiting.len() - left);
-        self.hidden[from.index()] = waiting;
-    }
-
-    /// What a renewed handshake agreed on, once.
-    pub fn take_renewed(&mut self) -> Option<Agreed> {
-        self.renewed.take()
-    }
-
-    fn renewing_message(&mut self, kind: u8, body: &[u8]) {
-        match kind {
-            CLIENT_HELLO => self.renewal = Some(ClientHello::read(body, true)),
-            SERVER_HELLO => {
-                let client = self.renewal.take();
-                if let (Some(client), Some(Answer::Hello(server))) =
-                    (&client, Answer::read(body, client.as_ref()))
-                {
-                    self.renewed = Some(agreed(client, &server));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn hidden_message(&mut self, from: End, at: Mark, kind: u8, body: &[u8]) {
-        match kind {
-            ENCRYPTED_EXTENSIONS => {
-                if let (Some((_, answer)), Some(alpn)) = (&mut self.answer, hello::chosen(body)) {
-                    answer.alpn = Some(alpn);
-                }
-            }
-            CERTIFICATE => {
-                if let Some(list) = certificate::list_13(body) {
-                    self.certificate(from, at, &list);
-                }
-            }
-            CERTIFICATE_REQUEST
-                if !matches!(self.client_certificate, ClientCertificate::Sent(_)) =>
-            {
-                self.client_certificate = ClientCertificate::Asked(at);
-            }
-            _ => {}
-        }
-    }
-
     fn note_alert(&mut self, from: End, at: Mark, said: Option<(u8, u8)>) {
         if self.alerts.len() < MAX_ALERTS {
             self.alerts.push(Alert {
@@ -294,7 +275,7 @@ impl Session {
         if self.is_13() && record.in_handshake {
             match record.length {
                 HIDDEN_ALERT if is_caller => self.note_alert(from, record.at, None),
-                HIDDEN_EMPTY_CERTIFICATE if is_caller => {
+                HIDDEN_EMPTY_CERTIFICATE if is_caller && self.client_certificate == self.asked => {
                     self.client_certificate =
                         ClientCertificate::Missing(record.at, Certainty::Likely);
                 }
@@ -331,7 +312,7 @@ impl Session {
         if lane.waiting.is_empty() {
             return;
         }
-        let bytes = std::mem::take(&mut lane.waiting);
+        let mut bytes = std::mem::take(&mut lane.waiting);
         let mut rest = bytes.as_slice();
         while let [kind, high, middle, low, after @ ..] = rest {
             let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
@@ -349,9 +330,11 @@ impl Session {
                 }
             }
         }
-        if more && !rest.is_empty() {
-            let lane = &mut self.lanes[from.index()];
-            lane.waiting = rest.to_vec();
+        let left = rest.len();
+        if more && left > 0 {
+            // A message may come in very many records: what waits is not to be copied with each of them.
+            bytes.drain(..bytes.len() - left);
+            self.lanes[from.index()].waiting = bytes;
         }
     }
 
@@ -380,23 +363,27 @@ impl Session {
                     _ => {}
                 }
             }
-            CERTIFICATE if whole => self.certificate(from, at, body),
-            CERTIFICATE_REQUEST => self.client_certificate = ClientCertificate::Asked(at),
+            CERTIFICATE if whole => self.certificate(from, at, certificate::chain(body)),
+            CERTIFICATE_REQUEST => self.certificate_request(at),
             SERVER_HELLO_DONE => self.server_done = true,
             _ => {}
         }
     }
 
-    fn certificate(&mut self, from: End, at: Mark, body: &[u8]) {
-        let empty = body == [0, 0, 0];
+    pub(super) fn certificate_request(&mut self, at: Mark) {
+        self.asked = ClientCertificate::Asked(at);
+        self.client_certificate = self.asked;
+    }
+
+    /// A Certificate message; `None` is one that breaks off.
+    pub(super) fn certificate(&mut self, from: End, at: Mark, chain: Option<Chain>) {
         if self.caller == Some(from) {
-            self.client_certificate = if empty {
-                ClientCertificate::Missing(at, Certainty::Certain)
-            } else {
-                ClientCertificate::Sent(at)
+            self.client_certificate = match chain {
+                Some(Chain { sent: 0, .. }) => ClientCertificate::Missing(at, Certainty::Certain),
+                _ => ClientCertificate::Sent(at),
             };
         } else if self.certificates.is_none() {
-            self.certificates = certificate::chain(body).map(|chain| (at, chain));
+            self.certificates = chain.map(|chain| (at, chain.read));
             if let Some((_, answer)) = &mut self.answer {
                 answer.resumed = false;
             }
@@ -427,6 +414,9 @@ impl Session {
         if !lane.is_at_boundary() {
             return Farewell::Unclear;
         }
+        if self.inside[end.index()].is_known() {
+            return Farewell::None;
+        }
         let Some(last) = lane.last else {
             return Farewell::None;
         };
@@ -447,7 +437,8 @@ impl Session {
     }
 }
 
-fn agreed(client: &ClientHello, server: &ServerHello) -> Agreed {
+/// What two hellos agree on, as far as keys are derived from it.
+pub(super) fn agreed(client: &ClientHello, server: &ServerHello) -> Agreed {
     Agreed {
         client_random: client.random,
         server_random: server.random,
