@@ -113,6 +113,7 @@ impl Conversation {
 
     /// The connection is over: the working memory is freed.
     pub fn finish(&mut self, _texts: &mut Texts) {
+        self.finish_sockets();
         for lane in &mut self.lanes {
             lane.pending = Vec::new();
             lane.block = None;
@@ -356,7 +357,7 @@ impl Conversation {
         lane.state = State::Payload { left };
         match lane.header.kind {
             kind::DATA => {
-                self.take_data(from, at, now.first().copied(), take as u32, false);
+                self.take_data(from, at, now, take as u32, false, texts);
                 if left == 0 {
                     self.end_frame(from, at, &[], texts);
                 }
@@ -411,7 +412,7 @@ impl Conversation {
             lane.is_cut = true;
             lane.state = State::Payload { left: left - take };
             if lane.header.kind == kind::DATA {
-                self.take_data(from, at, None, take, lost);
+                self.take_data(from, at, &[], take, lost, texts);
             }
             if take == left {
                 let pending = std::mem::take(&mut self.lane_mut(from).pending);

@@ -130,6 +130,20 @@ impl Opener {
         Ok(Self { suite, era, sides })
     }
 
+    /// The sides agreed on new keys under the old ones (RFC 5246 §7.4.1.2): each goes over to its own with its next
+    /// ChangeCipherSpec.
+    pub fn renew(&mut self, agreed: &Agreed, secrets: &Secrets) {
+        let Ok(new) = Self::new(agreed, secrets) else {
+            return;
+        };
+        if new.era != self.era {
+            return;
+        }
+        for (side, new) in self.sides.iter_mut().zip(new.sides) {
+            side.later = new.later;
+        }
+    }
+
     /// A record of this side (0 the client, 1 the server) is not there whole, but its place in the order is known.
     pub fn skip(&mut self, side: usize, kind: u8) {
         let Some(side) = self.sides.get_mut(side) else {
@@ -211,19 +225,11 @@ impl Opener {
             hidden: true,
         })
     }
-
-    /// Whether what is hidden is that of TLS 1.3, where most of the handshake is.
-    #[must_use]
-    pub fn is_modern(&self) -> bool {
-        self.era == Era::Modern
-    }
 }
 
 impl Side {
     fn change_cipher_spec(&mut self) {
-        if self.now.is_none() && !self.later.is_empty() {
-            self.advance();
-        }
+        self.advance();
     }
 
     fn advance(&mut self) {

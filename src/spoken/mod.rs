@@ -532,7 +532,8 @@ impl Taken {
         };
         let place = |end: End, bytes: u64, outside: Reach| Reach {
             bytes: secured.opening.place(end, bytes),
-            ..outside
+            // What close_notify ends is over, whatever TCP does (RFC 8446 §6.1).
+            fin: outside.fin || secured.opening.has_ended(end, bytes),
         };
         inner.phase_at(
             closer,

@@ -95,6 +95,8 @@ struct Lane {
     said: u64,
     /// Those before TLS began.
     first: u64,
+    /// After how many bytes of the stream it had said that there is no more.
+    ended: Option<u64>,
     /// After how many bytes of the stream how many had been said.
     places: Vec<(u64, u64)>,
 }
@@ -304,6 +306,15 @@ impl Opening {
         let last = after.checked_sub(1).and_then(|at| places.get(at));
         last.map_or(lane.first, |(_, said)| *said)
     }
+
+    /// Whether this direction had said that there is no more when so many of its bytes were there.
+    pub(super) fn has_ended(&self, end: End, bytes: u64) -> bool {
+        let Self::Asked(asked) = self else {
+            return false;
+        };
+        let ended = asked.lanes[end.index()].ended;
+        ended.is_some_and(|ended| ended <= bytes)
+    }
 }
 
 impl Asked {
@@ -369,6 +380,9 @@ impl Asked {
                 Ok(plain) if plain.hidden => {
                     let bytes = record.get(plain.place).unwrap_or_default();
                     self.opened = true;
+                    if matches!((plain.kind, bytes), (ALERT, [_, CLOSE_NOTIFY])) {
+                        lane.ended.get_or_insert(outside);
+                    }
                     session.opened(from, at, plain.kind, bytes.len() as u64);
                     self.read(from, at, plain.kind, bytes, session, texts);
                 }
@@ -416,9 +430,14 @@ impl Asked {
                     self.inner.end(from, texts);
                 }
             }
-            // Up to TLS 1.2 only the Finished is hidden.
-            (HANDSHAKE, bytes) if self.opener.as_ref().is_some_and(Opener::is_modern) => {
+            (HANDSHAKE, bytes) => {
                 session.handshake_inside(from, at, bytes);
+                if let Some(agreed) = session.take_renewed()
+                    && let Some(secrets) = self.ring.find(&agreed.client_random, at.frame)
+                    && let Some(opener) = &mut self.opener
+                {
+                    opener.renew(&agreed, &secrets);
+                }
             }
             _ => {}
         }

@@ -18,8 +18,8 @@ const MAX_ALERTS: usize = 8;
 /// Session tickets that servers send at once: OpenSSL two, others up to four.
 const MAX_TICKETS: u64 = 4;
 
-const CLIENT_HELLO: u8 = 1;
-const SERVER_HELLO: u8 = 2;
+pub(super) const CLIENT_HELLO: u8 = 1;
+pub(super) const SERVER_HELLO: u8 = 2;
 pub(super) const CERTIFICATE: u8 = 11;
 pub(super) const CERTIFICATE_REQUEST: u8 = 13;
 const SERVER_HELLO_DONE: u8 = 14;
@@ -48,6 +48,10 @@ pub struct Session {
     ticket: Option<u16>,
     not_only_tickets: bool,
     notified: [Option<Mark>; 2],
+    /// The hello of a client that renews the handshake.
+    pub(super) renewal: Option<ClientHello>,
+    /// What a renewed handshake agreed on.
+    pub(super) renewed: Option<Agreed>,
 }
 
 impl Session {
@@ -143,13 +147,7 @@ impl Session {
     pub fn agreed(&self) -> Option<Agreed> {
         let (_, client) = self.hello.as_ref()?;
         let (_, server) = self.answer.as_ref()?;
-        Some(Agreed {
-            client_random: client.random,
-            server_random: server.random,
-            version: server.version.0,
-            suite: server.cipher,
-            encrypt_then_mac: client.encrypt_then_mac && server.encrypt_then_mac,
-        })
+        Some(agreed(client, server))
     }
 
     /// What is told of it.
@@ -202,7 +200,7 @@ impl Session {
         self.lanes.iter().any(|lane| lane.midstream)
     }
 
-    fn is_13(&self) -> bool {
+    pub(super) fn is_13(&self) -> bool {
         let answer = self.answer.as_ref();
         answer.is_some_and(|(_, answer)| answer.version >= Version::TLS_13)
     }
@@ -436,5 +434,16 @@ impl Session {
         } else {
             Farewell::None
         }
+    }
+}
+
+/// What two hellos agree on, as far as keys are derived from it.
+pub(super) fn agreed(client: &ClientHello, server: &ServerHello) -> Agreed {
+    Agreed {
+        client_random: client.random,
+        server_random: server.random,
+        version: server.version.0,
+        suite: server.cipher,
+        encrypt_then_mac: client.encrypt_then_mac && server.encrypt_then_mac,
     }
 }
