@@ -285,10 +285,12 @@ impl Live {
 
     /// Takes a segment that is [`Fit::Ours`].
     pub fn segment(&mut self, from: End, segment: &Segment<'_>, texts: &mut Texts) -> Received {
+        let midway = self.midway();
         let mut streams = Streams {
             spoken: &mut self.spoken,
             kept: &mut self.kept,
             keys: self.keys.as_ref(),
+            midway,
             texts,
         };
         let received = self.pair.segment(from, segment, &mut streams);
@@ -301,6 +303,16 @@ impl Live {
         received
     }
 
+    /// Who is presumed to be the client, where the capture began later than the connection; asked before the first byte.
+    fn midway(&self) -> Option<End> {
+        let unseen = || {
+            End::BOTH
+                .iter()
+                .all(|end| self.pair.peer(*end).syn().is_none())
+        };
+        (self.spoken.is_none() && unseen()).then(|| verdict::likely_client(self.endpoints))
+    }
+
     /// Bytes that wait behind holes.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
@@ -309,10 +321,12 @@ impl Live {
 
     /// Gives up all holes, since too much waits in all.
     pub fn give_up_holes(&mut self, texts: &mut Texts) {
+        let midway = self.midway();
         let mut streams = Streams {
             spoken: &mut self.spoken,
             kept: &mut self.kept,
             keys: self.keys.as_ref(),
+            midway,
             texts,
         };
         self.pair.give_up_holes(self.last, &mut streams);
@@ -357,10 +371,12 @@ impl Live {
     /// The record, when nothing more can come. `ended` says why, and how long the capture went on.
     #[must_use]
     pub fn settle(mut self, ended: Ended, texts: &mut Texts) -> Connection {
+        let midway = self.midway();
         let mut streams = Streams {
             spoken: &mut self.spoken,
             kept: &mut self.kept,
             keys: self.keys.as_ref(),
+            midway,
             texts,
         };
         self.pair.close(self.last, &mut streams);
@@ -498,21 +514,27 @@ struct Streams<'a> {
     spoken: &'a mut Option<Box<Spoken>>,
     kept: &'a mut Kept,
     keys: Option<&'a KeyRing>,
+    /// Who is presumed to be the client where the capture began later than the connection.
+    midway: Option<End>,
     texts: &'a mut Texts,
 }
 
 impl Reader for Streams<'_> {
     #[inline]
     fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32) {
-        let keys = self.keys;
-        let spoken = self.spoken.get_or_insert_with(|| Spoken::boxed(keys));
+        let (keys, midway) = (self.keys, self.midway);
+        let spoken = self
+            .spoken
+            .get_or_insert_with(|| Spoken::boxed(keys, midway));
         spoken.data(from, at, bytes, length, self.texts);
         *self.kept = Kept::of(spoken);
     }
 
     fn gap(&mut self, from: End, at: Mark, length: u64) {
-        let keys = self.keys;
-        let spoken = self.spoken.get_or_insert_with(|| Spoken::boxed(keys));
+        let (keys, midway) = (self.keys, self.midway);
+        let spoken = self
+            .spoken
+            .get_or_insert_with(|| Spoken::boxed(keys, midway));
         spoken.gap(from, at, length, self.texts);
         *self.kept = Kept::of(spoken);
     }

@@ -1,7 +1,8 @@
 //! Header blocks: HPACK (RFC 7541) read for the few fields that tell a story.
 //!
 //! Each direction has one [`Reader`], whose table holds what earlier blocks put there. A block of which a byte is missing,
-//! or that is too long, breaks the table for good: from then on blocks are [`Read::Unknown`], and frames alone speak.
+//! or that is too long, leaves unknown entries in it. Entries are counted from the newest on (RFC 7541 §2.3.3), so those of
+//! later blocks are known all the same: after a loss the table is one of blanks, and what refers to a blank is left out.
 
 use super::hpack::{Part, Table};
 use crate::http::{Method, Text, Texts};
@@ -31,6 +32,8 @@ pub(super) struct Fields {
     pub(super) forbidden: Option<Text>,
     /// More fields were there than were looked at.
     pub(super) is_cut: bool,
+    /// Some fields are entries of the table that are not known.
+    pub(super) is_partial: bool,
 }
 
 /// What became of a block.
@@ -38,7 +41,7 @@ pub(super) struct Fields {
 pub(super) enum Read {
     /// It was read.
     Fields(Box<Fields>),
-    /// The table was broken before, or is now.
+    /// It is not whole, or breaks the rules.
     Unknown,
 }
 
@@ -46,15 +49,15 @@ pub(super) enum Read {
 #[derive(Default)]
 pub(super) struct Reader {
     table: Option<Box<Table>>,
-    is_broken: bool,
+    is_lost: bool,
 }
 
-/// A copy is settled, never fed: it has no table, and blocks that came to it would be unknown.
+/// A copy is settled, never fed: it has no table.
 impl Clone for Reader {
     fn clone(&self) -> Self {
         Self {
             table: None,
-            is_broken: true,
+            is_lost: true,
         }
     }
 }
@@ -62,7 +65,7 @@ impl Clone for Reader {
 impl std::fmt::Debug for Reader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reader")
-            .field("is_broken", &self.is_broken)
+            .field("is_lost", &self.is_lost)
             .finish_non_exhaustive()
     }
 }
@@ -70,7 +73,7 @@ impl std::fmt::Debug for Reader {
 impl Reader {
     /// A block was lost: what it put into the table is not known.
     pub(super) fn lose(&mut self) {
-        self.is_broken = true;
+        self.is_lost = true;
         self.table = None;
     }
 
@@ -81,10 +84,14 @@ impl Reader {
 
     /// Reads a whole block.
     pub(super) fn read(&mut self, block: &[u8], texts: &mut Texts) -> Read {
-        if self.is_broken {
-            return Read::Unknown;
-        }
-        let table = self.table.get_or_insert_with(|| Box::new(Table::new()));
+        let is_lost = self.is_lost;
+        let table = self.table.get_or_insert_with(|| {
+            Box::new(if is_lost {
+                Table::after_loss()
+            } else {
+                Table::new()
+            })
+        });
         let mut fields = Box::<Fields>::default();
         let mut seen = 0_usize;
         let read = table.read(block, texts, |name, value, texts| {
@@ -106,6 +113,10 @@ impl Reader {
 
 impl Fields {
     fn take(&mut self, name: Part<'_>, field: Part<'_>, texts: &mut Texts) {
+        if name.is_blank() || field.is_blank() {
+            self.is_partial = true;
+            return;
+        }
         let value = field.bytes();
         match name.bytes() {
             b":method" => {
@@ -185,9 +196,32 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_lacks_a_block_is_broken_for_good() {
+    fn a_table_that_lacks_a_block_has_blanks() {
+        // Of a connection that is seen from its beginning it is an error.
         assert!(fields(&[SECOND]).is_none());
-        assert!(fields(&[SECOND, FIRST]).is_none());
+        let mut reader = Reader::default();
+        let mut texts = Texts::new();
+        reader.lose();
+        // `FIRST` was lost, is lost again between, and is there at last.
+        for (block, whole) in [(SECOND, false), (FIRST, true), (SECOND, true)] {
+            let Read::Fields(fields) = reader.read(block, &mut texts) else {
+                panic!("fields");
+            };
+            assert_eq!(fields.method, Some(Method::Get));
+            assert_eq!(fields.is_partial, !whole);
+            let authority = fields.authority.as_ref().map(Text::as_bytes);
+            // What `SECOND` puts into the table lies before what `FIRST` does.
+            assert_eq!(authority, whole.then_some(&b"www.example.com"[..]));
+            assert!(fields.forbidden.is_none());
+        }
+        reader.lose();
+        // The oldest entry that a table of 64 KB can have.
+        let last = 61 + (64 << 10) / 32;
+        let sevens = last - 127;
+        let block = [0xff, 0x80 | (sevens & 0x7f) as u8, (sevens >> 7) as u8];
+        assert!(matches!(reader.read(&block, &mut texts), Read::Fields(_)));
+        let beyond = [block[0], block[1] + 1, block[2]];
+        assert!(matches!(reader.read(&beyond, &mut texts), Read::Unknown));
     }
 
     #[test]

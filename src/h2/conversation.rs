@@ -57,6 +57,20 @@ impl Conversation {
         }
     }
 
+    /// One that began before the capture did, or whose beginning is missing. Who is the client is told by content, or
+    /// presumed.
+    #[must_use]
+    pub fn midway(requester: End, offsets: [u64; 2]) -> Self {
+        let mut conversation = Self::new(requester, offsets);
+        conversation.facts.midway = true;
+        for lane in &mut conversation.lanes {
+            lane.state = State::Lost;
+            lane.half.lost = true;
+            lane.reader.lose();
+        }
+        conversation
+    }
+
     /// The same after a 101 to `h2c`: the last of the exchanges before is the request that asked for it, which is
     /// stream 1 (RFC 7540 §3.2).
     #[must_use]
@@ -302,7 +316,8 @@ impl Conversation {
         lane.half.last = Some(at);
         let max = lane.max_frame;
         let in_block = lane.block.as_ref().map(|block| block.stream);
-        if !header.fits(max) {
+        // What was allowed before the capture is not known.
+        if !header.fits(max) && !self.facts.midway {
             self.fault(from, FrameRule::FrameSize, header.stream, at);
         }
         match (in_block, header.kind) {

@@ -30,6 +30,8 @@ pub(super) enum Part<'a> {
     Bytes(&'a [u8]),
     /// The table has it.
     Shared(&'a Text),
+    /// The table had it before a loss.
+    Blank,
 }
 
 impl Part<'_> {
@@ -37,7 +39,13 @@ impl Part<'_> {
         match self {
             Self::Bytes(bytes) => bytes,
             Self::Shared(text) => text.as_bytes(),
+            Self::Blank => &[],
         }
+    }
+
+    /// Whether it is not known.
+    pub(super) const fn is_blank(&self) -> bool {
+        matches!(self, Self::Blank)
     }
 
     /// To be kept. Of what only this block holds, the beginning.
@@ -45,6 +53,7 @@ impl Part<'_> {
         match self {
             Self::Bytes(bytes) => texts.text(bytes.get(..MAX_KEPT).unwrap_or(bytes)),
             Self::Shared(text) => (*text).clone(),
+            Self::Blank => texts.text(&[]),
         }
     }
 }
@@ -54,6 +63,7 @@ impl Part<'_> {
 enum Word {
     Static(&'static [u8]),
     Text(Text),
+    Blank,
 }
 
 impl Word {
@@ -61,6 +71,7 @@ impl Word {
         match self {
             Self::Static(bytes) => Part::Bytes(bytes),
             Self::Text(text) => Part::Shared(text),
+            Self::Blank => Part::Blank,
         }
     }
 }
@@ -72,6 +83,8 @@ pub(super) struct Table {
     entries: VecDeque<(Word, Word)>,
     size: usize,
     max: usize,
+    /// Below these entries lie others, which are not known: blocks were lost, or were before the capture.
+    is_lost: bool,
 }
 
 impl Table {
@@ -81,6 +94,17 @@ impl Table {
             entries: VecDeque::new(),
             size: 0,
             max: USUAL_TABLE,
+            is_lost: false,
+        }
+    }
+
+    /// After blocks that are not known. Entries are counted from the newest on (§2.3.3), so that those to come have their
+    /// numbers all the same; how large the table may be was perhaps said before, so it is as large as may be.
+    pub(super) fn after_loss() -> Self {
+        Self {
+            max: MAX_TABLE,
+            is_lost: true,
+            ..Self::new()
         }
     }
 
@@ -155,7 +179,11 @@ impl Table {
             ));
         }
         let index = index - STATIC.len();
-        self.entries.get(index).cloned().ok_or(Malformed)
+        match self.entries.get(index) {
+            Some(entry) => Ok(entry.clone()),
+            None if self.is_lost && index < MAX_TABLE / ENTRY => Ok((Word::Blank, Word::Blank)),
+            None => Err(Malformed),
+        }
     }
 
     fn add(&mut self, name: Word, value: Word) {

@@ -61,6 +61,14 @@ impl Conversation {
         self.open.retain(|_, open| open.exchange >= first);
     }
 
+    /// Whether this stream began before the first one whose beginning was seen, and none of it is kept.
+    fn is_before(&self, id: u32) -> bool {
+        let mut seen = self.exchanges.iter().filter_map(|it| it.stream.as_ref());
+        let mut begun = self.exchanges.iter().filter(|it| it.request.is_some());
+        let first = begun.find_map(Exchange::stream_id);
+        first.is_none_or(|first| id < first) && !seen.any(|stream| stream.id == id)
+    }
+
     /// Keeps an exchange; the stream is followed if there is room.
     fn open(&mut self, id: u32, exchange: Exchange) {
         if self.exchanges.len() >= MAX_STREAMS {
@@ -151,12 +159,13 @@ impl Conversation {
             }
             Party::Requester => {}
             Party::Responder => {
-                let is_new = !self.open.contains_key(&id)
-                    && id % 2 == 1
-                    && id > self.lane(from.other()).last_stream;
+                let last = self.lane(from.other()).last_stream;
+                // Requests from before the capture are answered in any order.
+                let before = self.facts.midway && self.is_before(id);
+                let is_new = !self.open.contains_key(&id) && id % 2 == 1 && (id > last || before);
                 if is_new && self.lane(from.other()).half.lost {
                     // Its request was not captured.
-                    self.lane_mut(from.other()).last_stream = id;
+                    self.lane_mut(from.other()).last_stream = last.max(id);
                     let exchange = Exchange {
                         stream: Some(Box::new(Stream::new(id))),
                         ..Exchange::default()
@@ -297,6 +306,12 @@ impl Conversation {
             return;
         };
         let fields = *fields;
+        if fields.is_partial
+            && (fields.method.is_none() || fields.path.is_none())
+            && let Some(stream) = &mut exchange.stream
+        {
+            stream.is_unread = true;
+        }
         request.method = fields.method.unwrap_or(Method::Unknown);
         request.target = fields.path;
         request.host = fields.authority.or(fields.host);
@@ -371,6 +386,7 @@ impl Conversation {
             return;
         };
         let fields = *fields;
+        stream.is_unread |= fields.is_partial && fields.status.is_none();
         response.server = fields.server;
         stream.announced[1] = fields.content_length;
         stream.is_grpc |= fields.is_grpc;

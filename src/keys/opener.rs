@@ -57,6 +57,8 @@ pub struct Plain {
     pub kind: u8,
     /// Where it lies in the record that was given.
     pub place: Range<usize>,
+    /// It was under keys; else it is as it was given.
+    pub hidden: bool,
 }
 
 /// Opens the records of one connection.
@@ -167,6 +169,7 @@ impl Opener {
         let whole = Plain {
             kind,
             place: 0..record.len(),
+            hidden: false,
         };
         let side = self.sides.get_mut(side).ok_or(Closed::NoSecret)?;
         match self.era {
@@ -185,7 +188,11 @@ impl Opener {
         }
         let place = side.open(header, record)?;
         if self.era != Era::Modern {
-            return Ok(Plain { kind, place });
+            return Ok(Plain {
+                kind,
+                place,
+                hidden: true,
+            });
         }
         // The content type is the last byte that is not zero (RFC 8446 §5.2).
         let text = record.get(place.clone()).unwrap_or_default();
@@ -198,7 +205,17 @@ impl Opener {
         if kind == HANDSHAKE {
             side.read_along(self.suite, record.get(place.clone()).unwrap_or_default());
         }
-        Ok(Plain { kind, place })
+        Ok(Plain {
+            kind,
+            place,
+            hidden: true,
+        })
+    }
+
+    /// Whether what is hidden is that of TLS 1.3, where most of the handshake is.
+    #[must_use]
+    pub fn is_modern(&self) -> bool {
+        self.era == Era::Modern
     }
 }
 

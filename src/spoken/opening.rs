@@ -26,6 +26,7 @@ const HEADER: usize = 5;
 const ADDED: u64 = 24;
 
 const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
 /// The description of the alert that takes leave (RFC 8446 §6.1).
 const CLOSE_NOTIFY: u8 = 0;
 const APPLICATION_DATA: u8 = 23;
@@ -63,6 +64,8 @@ pub(super) struct Asked {
     lanes: [Lane; 2],
     inner: Spoken,
     /// Something was opened.
+    opened: bool,
+    /// Something was said inside.
     any: bool,
     /// A record was not authentic under its secret.
     wrong: bool,
@@ -88,8 +91,10 @@ struct Lane {
     holed: Option<Holed>,
     /// Where records begin is not known.
     lost: bool,
-    /// Bytes said inside.
+    /// Bytes said inside, and those before.
     said: u64,
+    /// Those before.
+    first: u64,
     /// After how many bytes of the stream how many had been said.
     places: Vec<(u64, u64)>,
 }
@@ -102,7 +107,13 @@ struct Holed {
 }
 
 impl Secured {
-    pub(super) fn new(keys: Option<&KeyRing>) -> Self {
+    /// TLS that begins at these offsets; what is said in it is counted from there.
+    pub(super) fn new(keys: Option<&KeyRing>, since: [u64; 2]) -> Self {
+        let lane = |said| Lane {
+            said,
+            first: said,
+            ..Lane::default()
+        };
         let opening = match keys {
             Some(ring) => Opening::Asked(Box::new(Asked {
                 ring: ring.clone(),
@@ -111,8 +122,9 @@ impl Secured {
                 pieces: Vec::new(),
                 held: 0,
                 last: Mark::default(),
-                lanes: Default::default(),
-                inner: Spoken::default(),
+                lanes: since.map(lane),
+                inner: Spoken::starting(since, None),
+                opened: false,
                 any: false,
                 wrong: false,
             })),
@@ -265,12 +277,17 @@ impl Opening {
         }
     }
 
+    /// Whether secrets opened something.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Self::Asked(asked) if asked.opened)
+    }
+
     /// Why it stays hidden, where there were secrets.
     pub(super) fn closed(&self) -> Option<Closed> {
         match self {
             Self::Hidden => None,
             Self::Closed(closed) => Some(*closed),
-            Self::Asked(asked) if asked.any => None,
+            Self::Asked(asked) if asked.opened => None,
             Self::Asked(asked) => match asked.opener {
                 Some(_) => asked.wrong.then_some(Closed::WrongSecret),
                 None => Some(Closed::NoSecret),
@@ -281,10 +298,11 @@ impl Opening {
     /// How much had been said when so many bytes of this direction were there.
     pub(super) fn place(&self, end: End, bytes: u64) -> u64 {
         let Self::Asked(asked) = self else { return 0 };
-        let places = &asked.lanes[end.index()].places;
+        let lane = &asked.lanes[end.index()];
+        let places = &lane.places;
         let after = places.partition_point(|(outside, _)| *outside <= bytes);
         let last = after.checked_sub(1).and_then(|at| places.get(at));
-        last.map_or(0, |(_, said)| *said)
+        last.map_or(lane.first, |(_, said)| *said)
     }
 }
 
@@ -329,63 +347,84 @@ impl Asked {
     /// Deals with the records of one direction that are there whole.
     fn open(&mut self, from: End, at: Mark, session: &mut Session, texts: &mut Texts) {
         let side = self.side(from);
-        let Self {
-            opener,
-            lanes,
-            inner,
-            any,
-            wrong,
-            ..
-        } = self;
-        let lane = &mut lanes[from.index()];
+        let mut waiting = std::mem::take(&mut self.lanes[from.index()].waiting);
         let mut done = 0;
-        while let Some((header, whole)) = lane.record(done) {
+        while let Some((header, whole)) = record(&waiting, done) {
             if header == [0; HEADER] {
-                lane.lose(done);
-                if let Some(opener) = opener {
+                let lane = &mut self.lanes[from.index()];
+                lane.before += waiting.len() as u64;
+                lane.lost = true;
+                if let Some(opener) = &mut self.opener {
                     opener.lose(side);
                 }
                 return;
             }
-            let Some(opener) = opener else { break };
-            let Some(record) = lane.waiting.get_mut(done + HEADER..done + whole) else {
+            let Some(opener) = &mut self.opener else {
+                break;
+            };
+            let Some(record) = waiting.get_mut(done + HEADER..done + whole) else {
                 break;
             };
             done += whole;
-            let record_length = record.len();
+            let lane = &mut self.lanes[from.index()];
             let outside = lane.before + done as u64;
             match opener.open(side, header, record) {
-                Ok(plain) => {
-                    let bytes = record.get(plain.place.clone()).unwrap_or_default();
-                    match (plain.kind, bytes) {
-                        (APPLICATION_DATA, []) => {}
-                        (APPLICATION_DATA, bytes) => {
-                            *any = true;
-                            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-                            inner.data(from, at, bytes, length, texts);
-                            lane.said += u64::from(length);
-                        }
-                        // In the clear the session has read it.
-                        (ALERT, [level, code]) if plain.place.len() < record_length => {
-                            session.alert_inside(from, at, (*level, *code));
-                            if *code == CLOSE_NOTIFY {
-                                // The end of what is said: a body that lasts until the close is complete.
-                                inner.end(from, texts);
-                            }
-                        }
-                        _ => {}
+                Ok(plain) if plain.hidden => {
+                    let bytes = record.get(plain.place).unwrap_or_default();
+                    self.opened = true;
+                    session.opened(from, at, plain.kind, bytes.len() as u64);
+                    self.read(from, at, plain.kind, bytes, session, texts);
+                }
+                // In the clear, and read by the session.
+                Ok(_) => {}
+                Err(closed) => {
+                    session.lost_inside(from);
+                    self.wrong |= closed == Closed::WrongSecret;
+                    if header[0] == APPLICATION_DATA && self.any {
+                        let length = (whole as u64).saturating_sub(HEADER as u64 + ADDED);
+                        self.inner.gap(from, at, length, texts);
+                        self.lanes[from.index()].said += length;
                     }
                 }
-                Err(_) if header[0] == APPLICATION_DATA && *any => {
-                    let length = (whole as u64).saturating_sub(HEADER as u64 + ADDED);
-                    inner.gap(from, at, length, texts);
-                    lane.said += length;
-                }
-                Err(closed) => *wrong |= closed == Closed::WrongSecret,
             }
-            lane.note(outside);
+            self.lanes[from.index()].note(outside);
         }
+        let lane = &mut self.lanes[from.index()];
+        lane.waiting = waiting;
         lane.drop_first(done);
+    }
+
+    /// What a record held that was opened.
+    fn read(
+        &mut self,
+        from: End,
+        at: Mark,
+        kind: u8,
+        bytes: &[u8],
+        session: &mut Session,
+        texts: &mut Texts,
+    ) {
+        match (kind, bytes) {
+            (APPLICATION_DATA, []) => {}
+            (APPLICATION_DATA, bytes) => {
+                self.any = true;
+                let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                self.inner.data(from, at, bytes, length, texts);
+                self.lanes[from.index()].said += u64::from(length);
+            }
+            (ALERT, [level, code]) => {
+                session.alert_inside(from, at, (*level, *code));
+                if *code == CLOSE_NOTIFY {
+                    // The end of what is said: a body that lasts until the close is complete.
+                    self.inner.end(from, texts);
+                }
+            }
+            // Up to TLS 1.2 only the Finished is hidden.
+            (HANDSHAKE, bytes) if self.opener.as_ref().is_some_and(Opener::is_modern) => {
+                session.handshake_inside(from, at, bytes);
+            }
+            _ => {}
+        }
     }
 
     fn hole(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
@@ -462,18 +501,6 @@ impl Lane {
         self.waiting.extend_from_slice(bytes);
     }
 
-    /// The header and the whole length of the record that begins at `at`, if it is all there. A header of zeros: what is
-    /// there is no record.
-    fn record(&self, at: usize) -> Option<([u8; HEADER], usize)> {
-        let rest = self.waiting.get(at..)?;
-        let header: [u8; HEADER] = rest.get(..HEADER)?.try_into().ok()?;
-        let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
-        if !(20..=24).contains(&header[0]) || header[1] != 3 || length > MAX_RECORD {
-            return Some(([0; HEADER], 0));
-        }
-        (rest.len() >= HEADER + length).then_some((header, HEADER + length))
-    }
-
     /// The record in progress, and how much of it is still to come.
     fn begun(&self) -> Option<Holed> {
         let header: [u8; HEADER] = self.waiting.get(..HEADER)?.try_into().ok()?;
@@ -500,13 +527,6 @@ impl Lane {
         self.before += done as u64;
     }
 
-    fn lose(&mut self, done: usize) {
-        self.drop_first(done);
-        self.before += self.waiting.len() as u64;
-        self.waiting.clear();
-        self.lost = true;
-    }
-
     fn note(&mut self, outside: u64) {
         if self.places.len() >= MAX_PLACES {
             let mut keep = false;
@@ -517,4 +537,16 @@ impl Lane {
         }
         self.places.push((outside, self.said));
     }
+}
+
+/// The header and the whole length of the record that begins at `at`, if it is all there. A header of zeros: what is
+/// there is no record.
+fn record(waiting: &[u8], at: usize) -> Option<([u8; HEADER], usize)> {
+    let rest = waiting.get(at..)?;
+    let header: [u8; HEADER] = rest.get(..HEADER)?.try_into().ok()?;
+    let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+    if !(20..=24).contains(&header[0]) || header[1] != 3 || length > MAX_RECORD {
+        return Some(([0; HEADER], 0));
+    }
+    (rest.len() >= HEADER + length).then_some((header, HEADER + length))
 }
