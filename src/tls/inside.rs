@@ -33,6 +33,17 @@ pub(super) struct Inside {
 }
 
 impl Inside {
+    /// Bytes of messages that wait for their end.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Gathers no more messages.
+    pub(super) fn go_deaf(&mut self) {
+        self.deaf = true;
+        self.waiting = Vec::new();
+    }
+
     /// Nothing of this direction is hidden any more.
     pub(super) const fn is_known(&self) -> bool {
         self.opened > 0 && self.opened >= self.hidden
@@ -75,12 +86,12 @@ impl Session {
             return;
         }
         if inside.waiting.len() + bytes.len() > MAX_WAITING {
-            inside.deaf = true;
-            inside.waiting = Vec::new();
+            inside.go_deaf();
             return;
         }
         let mut waiting = std::mem::take(&mut inside.waiting);
         waiting.extend_from_slice(bytes);
+        let length = waiting.len();
         let mut rest = waiting.as_slice();
         while let [kind, high, middle, low, after @ ..] = rest {
             let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
@@ -90,7 +101,10 @@ impl Session {
             self.message_inside(from, at, *kind, body);
             rest = next;
         }
-        self.inside[from.index()].waiting = rest.to_vec();
+        let left = rest.len();
+        // A message may come in very many records: what waits is not to be copied with each of them.
+        waiting.drain(..length - left);
+        self.inside[from.index()].waiting = waiting;
     }
 
     fn message_inside(&mut self, from: End, at: Mark, kind: u8, body: &[u8]) {

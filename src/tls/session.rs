@@ -93,7 +93,10 @@ impl Session {
     /// Bytes of handshake messages that wait for their end.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.waiting.len()).sum()
+        let lanes = self.lanes.iter().map(|lane| lane.waiting.len());
+        lanes
+            .chain(self.inside.iter().map(Inside::waiting_bytes))
+            .sum()
     }
 
     /// Reads what waits as far as it goes, since too much waits in all.
@@ -103,6 +106,10 @@ impl Session {
             if !lane.waiting.is_empty() {
                 lane.go_deaf();
                 self.messages(end, self.lanes[end.index()].since, false);
+            }
+            let inside = &mut self.inside[end.index()];
+            if inside.waiting_bytes() > 0 {
+                inside.go_deaf();
             }
         }
     }
