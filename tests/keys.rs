@@ -105,6 +105,110 @@ fn the_last_line_of_a_key_log_needs_no_end() {
     }
 }
 
+/// A certificate that travelled under keys: who it is about, whether it was valid, whether it is for the name that was asked for.
+#[test]
+fn certificates_of_tls_1_3_are_read_under_keys() {
+    for (name, id, valid, named) in [
+        ("tls-certificate-expired", 2, false, true),
+        ("tls-self-signed", 2, true, true),
+        ("tls-wrong-name", 2, true, false),
+        ("tls-client-certificate-missing", 2, true, true),
+    ] {
+        let of = |key_log: Option<&str>| {
+            let (report, _) = report(&format!("{name}.pcapng"), key_log);
+            let mut all = report["connections"].as_array().expect("all").clone();
+            all.retain(|it| it["id"] == id);
+            all.remove(0)["tls"].take()
+        };
+        assert!(of(None)["certificates"].is_null(), "{name}");
+        let tls = of(Some(&format!("{name}.keylog")));
+        assert_eq!(tls["decrypted"], true, "{name}");
+        let leaf = &tls["certificates"][0];
+        assert_eq!(leaf["subject"], "CN=shop.example", "{name}");
+        assert_eq!(leaf["names"][0], "shop.example", "{name}");
+        assert_eq!(leaf["valid"], valid, "{name}");
+        assert_eq!(leaf["names_server"], named, "{name}");
+    }
+}
+
+/// What is opened is told once: the alert, the protocol that was chosen, and what was application data.
+#[test]
+fn what_the_outside_made_likely_is_certain_under_keys() {
+    let (report, _) = report(
+        "tls-client-certificate-missing.pcapng",
+        Some("tls-client-certificate-missing.keylog"),
+    );
+    let tls = &report["connections"][1]["tls"];
+    let alerts = tls["alerts"].as_array().expect("alerts");
+    let told: Vec<_> = alerts.iter().map(|it| (&it["by"], &it["code"])).collect();
+    assert_eq!(told, [(&"server".into(), &116.into())]);
+    assert_eq!(report["findings"][0]["certainty"], "certain");
+    // Of the records that the server sent after the handshake none was application data.
+    assert_eq!(tls["application"]["server"]["records"], 0);
+
+    let (report, _) = self::report(
+        "tls-certificate-expired.pcapng",
+        Some("tls-certificate-expired.keylog"),
+    );
+    for connection in report["connections"].as_array().expect("connections") {
+        let alerts = connection["tls"]["alerts"].as_array().expect("alerts");
+        assert_eq!(alerts.len(), 1, "in the clear, and not told twice");
+    }
+    let (report, _) = self::report(
+        "h2-goaway-in-order.pcapng",
+        Some("h2-goaway-in-order.keylog"),
+    );
+    assert_eq!(report["connections"][0]["tls"]["alpn"], "h2");
+}
+
+/// Every finding of a capture that is certain without its key log is there with it, and no worse known.
+#[test]
+fn keys_make_nothing_worse() {
+    let mut folders = vec![folder()];
+    match std::env::var_os("HANGUP_SHARED") {
+        Some(shared) => folders.push(PathBuf::from(shared).join("captures/lab")),
+        None => eprintln!("the lab's captures are left out: HANGUP_SHARED is not set"),
+    }
+    let mut misses = Vec::new();
+    let mut compared = 0;
+    for path in folders
+        .iter()
+        .flat_map(|it| std::fs::read_dir(it).expect("a folder"))
+    {
+        let log = path.expect("a file").path();
+        if log.extension().is_none_or(|it| it != "keylog") {
+            continue;
+        }
+        let capture = ["pcap", "pcapng"].map(|it| log.with_extension(it));
+        let capture = capture.iter().find(|it| it.exists()).expect("a capture");
+        let of = |key_log| {
+            let (report, _) = report(capture.to_str().expect("text"), key_log);
+            let findings = report["findings"].as_array().expect("findings").clone();
+            let each = findings.into_iter().flat_map(|it| {
+                let ids = it["connections"].as_array().expect("ids").clone();
+                let told = |name: &str| it[name].as_str().expect("text").to_owned();
+                let (rule, certainty) = (told("rule"), told("certainty"));
+                ids.into_iter()
+                    .map(move |id| (id.as_u64(), rule.clone(), certainty.clone()))
+            });
+            each.collect::<Vec<_>>()
+        };
+        let opened = of(log.to_str());
+        for (id, rule, certainty) in of(None) {
+            compared += 1;
+            let told = opened.iter().any(|it| it.0 == id);
+            let same = opened.iter().any(|it| it.0 == id && it.1 == rule);
+            // The certificate that was refused may show what for.
+            let same = same || told && rule == "tls-certificate-rejected";
+            if certainty == "certain" && !same || !told && certainty == "likely" {
+                misses.push(format!("{}: {id:?} {rule} {certainty}", log.display()));
+            }
+        }
+    }
+    assert!(compared > 5, "{compared}");
+    assert!(misses.is_empty(), "{misses:#?}");
+}
+
 /// A step of a conversation under known secrets.
 enum Step {
     Says(End, Vec<u8>),
@@ -227,108 +331,4 @@ fn an_alert_in_the_clear_is_told_once() {
     steps.push(Says(A, seal::record(21, &[2, 48])));
     let heard = hear(suite, &steps, 0);
     assert_eq!(heard.tls.map(|facts| facts.alerts.len()), Some(1));
-}
-
-/// A certificate that travelled under keys: who it is about, whether it was valid, whether it is for the name that was asked for.
-#[test]
-fn certificates_of_tls_1_3_are_read_under_keys() {
-    for (name, id, valid, named) in [
-        ("tls-certificate-expired", 2, false, true),
-        ("tls-self-signed", 2, true, true),
-        ("tls-wrong-name", 2, true, false),
-        ("tls-client-certificate-missing", 2, true, true),
-    ] {
-        let of = |key_log: Option<&str>| {
-            let (report, _) = report(&format!("{name}.pcapng"), key_log);
-            let mut all = report["connections"].as_array().expect("all").clone();
-            all.retain(|it| it["id"] == id);
-            all.remove(0)["tls"].take()
-        };
-        assert!(of(None)["certificates"].is_null(), "{name}");
-        let tls = of(Some(&format!("{name}.keylog")));
-        assert_eq!(tls["decrypted"], true, "{name}");
-        let leaf = &tls["certificates"][0];
-        assert_eq!(leaf["subject"], "CN=shop.example", "{name}");
-        assert_eq!(leaf["names"][0], "shop.example", "{name}");
-        assert_eq!(leaf["valid"], valid, "{name}");
-        assert_eq!(leaf["names_server"], named, "{name}");
-    }
-}
-
-/// What is opened is told once: the alert, the protocol that was chosen, and what was application data.
-#[test]
-fn what_the_outside_made_likely_is_certain_under_keys() {
-    let (report, _) = report(
-        "tls-client-certificate-missing.pcapng",
-        Some("tls-client-certificate-missing.keylog"),
-    );
-    let tls = &report["connections"][1]["tls"];
-    let alerts = tls["alerts"].as_array().expect("alerts");
-    let told: Vec<_> = alerts.iter().map(|it| (&it["by"], &it["code"])).collect();
-    assert_eq!(told, [(&"server".into(), &116.into())]);
-    assert_eq!(report["findings"][0]["certainty"], "certain");
-    // Of the records that the server sent after the handshake none was application data.
-    assert_eq!(tls["application"]["server"]["records"], 0);
-
-    let (report, _) = self::report(
-        "tls-certificate-expired.pcapng",
-        Some("tls-certificate-expired.keylog"),
-    );
-    for connection in report["connections"].as_array().expect("connections") {
-        let alerts = connection["tls"]["alerts"].as_array().expect("alerts");
-        assert_eq!(alerts.len(), 1, "in the clear, and not told twice");
-    }
-    let (report, _) = self::report(
-        "h2-goaway-in-order.pcapng",
-        Some("h2-goaway-in-order.keylog"),
-    );
-    assert_eq!(report["connections"][0]["tls"]["alpn"], "h2");
-}
-
-/// Every finding of a capture that is certain without its key log is there with it, and no worse known.
-#[test]
-fn keys_make_nothing_worse() {
-    let mut folders = vec![folder()];
-    match std::env::var_os("HANGUP_SHARED") {
-        Some(shared) => folders.push(PathBuf::from(shared).join("captures/lab")),
-        None => eprintln!("the lab's captures are left out: HANGUP_SHARED is not set"),
-    }
-    let mut misses = Vec::new();
-    let mut compared = 0;
-    for path in folders
-        .iter()
-        .flat_map(|it| std::fs::read_dir(it).expect("a folder"))
-    {
-        let log = path.expect("a file").path();
-        if log.extension().is_none_or(|it| it != "keylog") {
-            continue;
-        }
-        let capture = ["pcap", "pcapng"].map(|it| log.with_extension(it));
-        let capture = capture.iter().find(|it| it.exists()).expect("a capture");
-        let of = |key_log| {
-            let (report, _) = report(capture.to_str().expect("text"), key_log);
-            let findings = report["findings"].as_array().expect("findings").clone();
-            let each = findings.into_iter().flat_map(|it| {
-                let ids = it["connections"].as_array().expect("ids").clone();
-                let told = |name: &str| it[name].as_str().expect("text").to_owned();
-                let (rule, certainty) = (told("rule"), told("certainty"));
-                ids.into_iter()
-                    .map(move |id| (id.as_u64(), rule.clone(), certainty.clone()))
-            });
-            each.collect::<Vec<_>>()
-        };
-        let opened = of(log.to_str());
-        for (id, rule, certainty) in of(None) {
-            compared += 1;
-            let told = opened.iter().any(|it| it.0 == id);
-            let same = opened.iter().any(|it| it.0 == id && it.1 == rule);
-            // The certificate that was refused may show what for.
-            let same = same || told && rule == "tls-certificate-rejected";
-            if certainty == "certain" && !same || !told && certainty == "likely" {
-                misses.push(format!("{}: {id:?} {rule} {certainty}", log.display()));
-            }
-        }
-    }
-    assert!(compared > 5, "{compared}");
-    assert!(misses.is_empty(), "{misses:#?}");
 }

@@ -159,6 +159,8 @@ events! {
     Client Packets BadChunkSize "bad-chunk-size" "a chunk's size is no hexadecimal number" ["malformed-response"]
     Client Packets ExcessBody "excess-body" "bytes follow the complete response" ["body-overrun"]
     Client Packets BodyOn204 "body-on-204" "a 204 or 304 response carries a body" ["body-overrun"]
+    Client Packets SoapEncoded "soap-encoded" "the response to a SOAP call is compressed" []
+    Client Packets SoapMediaType "soap-media-type" "the response to a SOAP call is no XML" []
     Client Packets BadContentEncoding "bad-content-encoding" "the body is not in the coding that Content-Encoding names" []
 
     // TLS.
@@ -339,7 +341,11 @@ mod tests {
             .collect();
         assert_eq!(
             silent,
-            [&WireEvent::BadContentEncoding],
+            [
+                &WireEvent::SoapEncoded,
+                &WireEvent::SoapMediaType,
+                &WireEvent::BadContentEncoding
+            ],
             "TCP and HTTP are well there"
         );
     }

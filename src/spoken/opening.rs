@@ -91,9 +91,9 @@ struct Lane {
     holed: Option<Holed>,
     /// Where records begin is not known.
     lost: bool,
-    /// Bytes said inside, and those before.
+    /// Bytes said inside, and before TLS began.
     said: u64,
-    /// Those before.
+    /// Those before TLS began.
     first: u64,
     /// After how many bytes of the stream how many had been said.
     places: Vec<(u64, u64)>,
@@ -350,23 +350,20 @@ impl Asked {
         let mut waiting = std::mem::take(&mut self.lanes[from.index()].waiting);
         let mut done = 0;
         while let Some((header, whole)) = record(&waiting, done) {
-            if header == [0; HEADER] {
-                let lane = &mut self.lanes[from.index()];
-                lane.before += waiting.len() as u64;
-                lane.lost = true;
-                if let Some(opener) = &mut self.opener {
-                    opener.lose(side);
-                }
-                return;
-            }
+            let lane = &mut self.lanes[from.index()];
             let Some(opener) = &mut self.opener else {
                 break;
             };
+            if header == [0; HEADER] {
+                lane.before += waiting.len() as u64;
+                lane.lost = true;
+                opener.lose(side);
+                return;
+            }
             let Some(record) = waiting.get_mut(done + HEADER..done + whole) else {
                 break;
             };
             done += whole;
-            let lane = &mut self.lanes[from.index()];
             let outside = lane.before + done as u64;
             match opener.open(side, header, record) {
                 Ok(plain) if plain.hidden => {
@@ -539,8 +536,8 @@ impl Lane {
     }
 }
 
-/// The header and the whole length of the record that begins at `at`, if it is all there. A header of zeros: what is
-/// there is no record.
+/// The header and the whole length of the record that begins at `at`, if it is all there. A header of zeros: what is there
+/// is no record.
 fn record(waiting: &[u8], at: usize) -> Option<([u8; HEADER], usize)> {
     let rest = waiting.get(at..)?;
     let header: [u8; HEADER] = rest.get(..HEADER)?.try_into().ok()?;

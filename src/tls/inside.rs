@@ -33,20 +33,22 @@ pub(super) struct Inside {
 }
 
 impl Inside {
-    /// Bytes of messages that wait for their end.
-    pub(super) fn waiting_bytes(&self) -> usize {
-        self.waiting.len()
-    }
-
-    /// Gathers no more messages.
-    pub(super) fn go_deaf(&mut self) {
-        self.deaf = true;
-        self.waiting = Vec::new();
-    }
-
     /// Nothing of this direction is hidden any more.
     pub(super) const fn is_known(&self) -> bool {
         self.opened > 0 && self.opened >= self.hidden
+    }
+
+    /// Bytes of messages that are waited for.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Messages are waited for no longer.
+    pub(super) fn give_up(&mut self) {
+        if !self.waiting.is_empty() {
+            self.deaf = true;
+            self.waiting = Vec::new();
+        }
     }
 }
 
@@ -86,7 +88,8 @@ impl Session {
             return;
         }
         if inside.waiting.len() + bytes.len() > MAX_WAITING {
-            inside.go_deaf();
+            inside.deaf = true;
+            inside.waiting = Vec::new();
             return;
         }
         let mut waiting = std::mem::take(&mut inside.waiting);

@@ -93,10 +93,8 @@ impl Session {
     /// Bytes of handshake messages that wait for their end.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
-        let lanes = self.lanes.iter().map(|lane| lane.waiting.len());
-        lanes
-            .chain(self.inside.iter().map(Inside::waiting_bytes))
-            .sum()
+        let clear = self.lanes.iter().map(|lane| lane.waiting.len());
+        clear.chain(self.inside.iter().map(Inside::waiting)).sum()
     }
 
     /// Reads what waits as far as it goes, since too much waits in all.
@@ -107,10 +105,7 @@ impl Session {
                 lane.go_deaf();
                 self.messages(end, self.lanes[end.index()].since, false);
             }
-            let inside = &mut self.inside[end.index()];
-            if inside.waiting_bytes() > 0 {
-                inside.go_deaf();
-            }
+            self.inside[end.index()].give_up();
         }
     }
 
