@@ -31,6 +31,8 @@ pub struct Conversation {
     pub(super) exchanges: Vec<Exchange>,
     pub(super) let_go: u64,
     pub(super) open: BTreeMap<u32, Open>,
+    /// The first stream whose beginning was seen.
+    pub(super) first_begun: Option<u32>,
     pub(super) facts: Facts,
 }
 
@@ -53,6 +55,7 @@ impl Conversation {
             exchanges: Vec::new(),
             let_go: 0,
             open: BTreeMap::new(),
+            first_begun: None,
             facts: Facts::default(),
         }
     }

@@ -15,6 +15,8 @@ use crate::websocket;
 
 /// Interim responses kept of one stream.
 const MAX_INTERIM: usize = 8;
+/// Streams among which one from before the capture is looked for; servers rarely allow more at a time.
+const MAX_BEFORE: usize = 256;
 
 /// A stream that is open, or half closed.
 #[derive(Clone, Debug)]
@@ -55,14 +57,6 @@ impl Conversation {
         }
     }
 
-    /// Whether this stream began before the first one whose beginning was seen, and none of it is kept.
-    fn is_before(&self, id: u32) -> bool {
-        let mut seen = self.exchanges.iter().filter_map(|it| it.stream.as_ref());
-        let mut begun = self.exchanges.iter().filter(|it| it.request.is_some());
-        let first = begun.find_map(Exchange::stream_id);
-        first.is_none_or(|first| id < first) && !seen.any(|stream| stream.id == id)
-    }
-
     /// Lets so many streams go, the oldest first.
     pub fn let_oldest_go(&mut self, old: usize) {
         let old = old.min(self.exchanges.len());
@@ -70,6 +64,13 @@ impl Conversation {
         self.let_go = self.let_go.saturating_add(old as u64);
         let first = self.let_go;
         self.open.retain(|_, open| open.exchange >= first);
+    }
+
+    /// Whether this stream began before the first one whose beginning was seen, and was not met lately.
+    fn is_before(&self, id: u32) -> bool {
+        let lately = self.exchanges.iter().rev().take(MAX_BEFORE);
+        let mut seen = lately.filter_map(|it| it.stream.as_ref());
+        self.first_begun.is_none_or(|first| id < first) && !seen.any(|stream| stream.id == id)
     }
 
     /// Keeps an exchange; the stream is followed if there is room.
@@ -142,6 +143,7 @@ impl Conversation {
             Party::Requester if id % 2 == 0 => self.fault(from, FrameRule::StreamId, id, at),
             Party::Requester if id > lane.last_stream => {
                 self.lane_mut(from).last_stream = id;
+                self.first_begun.get_or_insert(id);
                 self.facts.streams = self.facts.streams.saturating_add(1);
                 let mut stream = Stream::new(id);
                 // It crossed a GOAWAY on the wire, or its sender did not heed it (§6.8).

@@ -98,6 +98,7 @@ impl Session {
         }
         let mut waiting = std::mem::take(&mut inside.waiting);
         waiting.extend_from_slice(bytes);
+        let length = waiting.len();
         let mut rest = waiting.as_slice();
         while let [kind, high, middle, low, after @ ..] = rest {
             let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
@@ -111,7 +112,10 @@ impl Session {
             }
             rest = next;
         }
-        self.inside[from.index()].waiting = rest.to_vec();
+        let left = rest.len();
+        // A message may come in very many records: what waits is not to be copied with each of them.
+        waiting.drain(..length - left);
+        self.inside[from.index()].waiting = waiting;
     }
 
     /// What a renewed handshake agreed on, once.
