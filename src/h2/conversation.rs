@@ -32,6 +32,8 @@ pub struct Conversation {
     pub(super) let_go: u64,
     pub(super) open: BTreeMap<u32, Open>,
     pub(super) facts: Facts,
+    /// Which direction has ended.
+    pub(super) over: [bool; 2],
 }
 
 impl Conversation {
@@ -54,6 +56,7 @@ impl Conversation {
             let_go: 0,
             open: BTreeMap::new(),
             facts: Facts::default(),
+            over: [false; 2],
         }
     }
 
@@ -94,8 +97,10 @@ impl Conversation {
         }
     }
 
-    /// The FIN of one direction, in order. No frame ends with it.
-    pub fn end(&mut self, _from: End, _texts: &mut Texts) {}
+    /// The FIN of one direction, in order. No frame ends with it, but every stream does that the other side still reads.
+    pub fn end(&mut self, from: End, _texts: &mut Texts) {
+        self.over[from.index()] = true;
+    }
 
     /// The connection is over: the working memory is freed.
     pub fn finish(&mut self, _texts: &mut Texts) {
