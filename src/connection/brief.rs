@@ -308,7 +308,8 @@ fn digest(exchange: &Exchange) -> u32 {
         .copied())
 }
 
-/// The digest of a request together with the length of its body.
+/// The digest of a request together with the length of its body and the program that sent it: another program's call of
+/// the same method is no retry of this one.
 fn digest_with_body(exchange: &Exchange) -> u32 {
     let Some(request) = exchange.request.as_ref() else {
         return 0;
@@ -318,7 +319,15 @@ fn digest_with_body(exchange: &Exchange) -> u32 {
     let whole = request.message.progress == Progress::Complete;
     match (asked, whole) {
         (0, _) | (_, false) => 0,
-        _ => fnv(asked.to_be_bytes().into_iter().chain(body)),
+        _ => {
+            let agent = request.user_agent.as_ref();
+            let agent = agent.map_or(&[][..], |agent| agent.as_bytes());
+            fnv(asked
+                .to_be_bytes()
+                .into_iter()
+                .chain(body)
+                .chain(agent.iter().copied()))
+        }
     }
 }
 
