@@ -10,6 +10,7 @@ use crate::decode::{Context, Endpoint};
 use crate::http::{Exchange, Message, Outcome, Progress, Protocol, Version};
 use crate::mark::Mark;
 use crate::time::Timestamp;
+use crate::tls::Stage;
 
 /// One line about one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct Brief {
     pub spoke: [bool; 2],
     /// The capture lost bytes of it.
     pub missing: bool,
+    /// Inside TLS both sides have said something.
+    pub secured: bool,
     /// Payload was sent more than once.
     pub retransmitted: bool,
     /// Who says by ICMP that it cannot be reached, with type and code.
@@ -153,6 +156,9 @@ impl From<&Connection> for Brief {
             server_time_wait: connection.time_wait[Who::Server as usize].is_some(),
             seen: connection.sent.map(|sent| sent.packets > 0),
             spoke: connection.sent.map(|sent| sent.bytes > 0),
+            secured: connection.tls.as_deref().is_some_and(|facts| {
+                facts.stage == Stage::Complete && facts.flows.iter().all(|flow| flow.records > 0)
+            }),
             missing: connection.sent.iter().any(|sent| sent.missing > 0),
             retransmitted: connection
                 .sent

@@ -10,6 +10,7 @@ use super::catalogue::CATALOGUE;
 use super::ending::{Ending, ending};
 use super::rule::{Check, Found, Rule, Story, Verdict};
 use super::telling::not_yet;
+use super::tls_handshake_cut;
 use super::{Finding, Severity, Sight};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, Connection};
@@ -102,7 +103,10 @@ pub fn evaluate(facts: &Facts<'_>) -> Vec<Finding> {
     for connection in facts.connections {
         let ending = ending(connection);
         for (index, rule) in CATALOGUE.iter().enumerate() {
-            if let Verdict::Found(story) = look(rule, connection, ending.as_ref()) {
+            if let Verdict::Found(mut story) = look(rule, connection, ending.as_ref()) {
+                if rule.name == tls_handshake_cut::RULE.name {
+                    tls_handshake_cut::temper(&mut story, connection, facts.briefs);
+                }
                 let same = (
                     index,
                     story.severity,
