@@ -418,6 +418,19 @@ mod tests {
             &format!("{asked}<-- app 900\nACK -->\n+5s <-- close_notify FIN\nFIN -->\n<-- ACK"),
             &["idle-timeout-close"],
         );
+        // The Close of a WebSocket is no request, however the connection ends after it; a head and its body in two records are.
+        let spoke = format!("{asked}<-- app 900\n");
+        let goes = "<-- close_notify FIN\nFIN -->\n<-- ACK";
+        check(&format!("{spoke}app 30 -->\n{goes}"), &[]);
+        check(
+            &format!("{spoke}app 40 app 30 -->\n{goes}"),
+            &["closed-before-response"],
+        );
+        // A reset right after data throws away what is under way.
+        check(
+            &format!("{spoke}ACK -->\n<-- RST"),
+            &["tls-no-close-notify"],
+        );
         // Two tickets of one size are no answer; two records of differing sizes may be.
         let new = format!("{NEW}Finished [version=1.3] app 300 -->\n");
         let end = "<-- FIN\nclose_notify [version=1.3] FIN -->\n<-- RST [noack]";
