@@ -17,6 +17,6 @@ mod schedule;
 mod suite;
 
 pub use log::{KeyLine, Label, LineError, Secret};
-pub use opener::{Agreed, Closed, Opener, Plain};
+pub use opener::{Agreed, Closed, EarlyData, Opener, Plain};
 pub use ring::{KeyRing, MAX_SESSIONS, Secrets};
 pub use suite::Suite;

@@ -10,7 +10,7 @@
 
 use super::{Heard, Spoken};
 use crate::http::Texts;
-use crate::keys::{Closed, KeyRing, Opener};
+use crate::keys::{Closed, EarlyData, KeyRing, Opener};
 use crate::mark::Mark;
 use crate::side::End;
 use crate::tls::Session;
@@ -56,6 +56,7 @@ pub(super) struct Asked {
     caller: Option<End>,
     opener: Option<Opener>,
     lanes: [Lane; 2],
+    early: Early,
     inner: Spoken,
     /// Something was opened.
     any: bool,
@@ -80,6 +81,38 @@ struct Lane {
     places: Vec<(u64, u64)>,
 }
 
+/// Early data, which is held back until it is known whether the server takes it: what it does not take was never asked.
+#[derive(Clone, Debug, Default)]
+struct Early {
+    /// After how many bytes of the stream, where, and what was said.
+    waiting: Vec<(u64, Mark, Vec<u8>)>,
+    held: usize,
+    /// What was handed on and is still to be counted: after how many bytes of the stream, and how many.
+    counted: Vec<(u64, u64)>,
+}
+
+impl Early {
+    fn hold(&mut self, outside: u64, at: Mark, bytes: &[u8]) {
+        self.held += bytes.len();
+        self.waiting.push((outside, at, bytes.to_vec()));
+    }
+
+    /// The server takes it, or nothing will tell.
+    fn hand_on(&mut self, caller: End, inner: &mut Spoken, texts: &mut Texts) {
+        for (outside, at, bytes) in self.waiting.drain(..) {
+            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            inner.data(caller, at, &bytes, length, texts);
+            self.counted.push((outside, u64::from(length)));
+        }
+        self.held = 0;
+    }
+
+    fn drop_it(&mut self) {
+        self.waiting.clear();
+        self.held = 0;
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Holed {
     kind: u8,
@@ -95,6 +128,7 @@ impl Secured {
                 caller: None,
                 opener: None,
                 lanes: Default::default(),
+                early: Early::default(),
                 inner: Spoken::default(),
                 any: false,
                 wrong: false,
@@ -161,6 +195,7 @@ impl Secured {
         asked.caller = self.session.caller();
         for end in [from, from.other()] {
             asked.open(end, at, &mut self.session, texts);
+            asked.count_early();
         }
     }
 }
@@ -211,6 +246,7 @@ impl Opening {
 
     pub(super) fn finish(&mut self, texts: &mut Texts) {
         if let Self::Asked(asked) = self {
+            asked.let_early_go(texts);
             asked.inner.finish(texts);
         }
     }
@@ -245,12 +281,15 @@ impl Asked {
         let side = self.side(from);
         let Self {
             opener,
+            caller,
             lanes,
+            early,
             inner,
             any,
             wrong,
             ..
         } = self;
+        let caller = caller.unwrap_or(from);
         let lane = &mut lanes[from.index()];
         let mut done = 0;
         while let Some((header, whole)) = lane.record(done) {
@@ -277,8 +316,29 @@ impl Asked {
             match opener.open(side, header, record) {
                 Ok(plain) => {
                     let bytes = record.get(plain.place.clone()).unwrap_or_default();
+                    // The server's EncryptedExtensions come before whatever it says.
+                    match opener.early_data() {
+                        EarlyData::Taken => early.hand_on(caller, inner, texts),
+                        EarlyData::Refused => early.drop_it(),
+                        EarlyData::Undecided
+                            if from != caller && plain.kind == APPLICATION_DATA =>
+                        {
+                            early.hand_on(caller, inner, texts);
+                        }
+                        EarlyData::Undecided => {}
+                    }
+                    let fate = opener.early_data();
                     match (plain.kind, bytes) {
                         (APPLICATION_DATA, []) => {}
+                        (APPLICATION_DATA, _) if plain.early && fate == EarlyData::Refused => {}
+                        (APPLICATION_DATA, bytes)
+                            if plain.early
+                                && fate == EarlyData::Undecided
+                                && early.held < MAX_HELD =>
+                        {
+                            *any = true;
+                            early.hold(outside, at, bytes);
+                        }
                         (APPLICATION_DATA, bytes) => {
                             *any = true;
                             let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
@@ -307,7 +367,30 @@ impl Asked {
         lane.drop_first(done);
     }
 
+    /// What was handed on of early data counts as said where it was sent.
+    fn count_early(&mut self) {
+        let Some(caller) = self.caller.filter(|_| !self.early.counted.is_empty()) else {
+            return;
+        };
+        let lane = &mut self.lanes[caller.index()];
+        for (outside, length) in self.early.counted.drain(..) {
+            lane.said += length;
+            for place in lane.places.iter_mut().filter(|place| place.0 >= outside) {
+                place.1 += length;
+            }
+        }
+    }
+
+    /// Nothing will tell what became of early data.
+    fn let_early_go(&mut self, texts: &mut Texts) {
+        if let Some(caller) = self.caller {
+            self.early.hand_on(caller, &mut self.inner, texts);
+            self.count_early();
+        }
+    }
+
     fn hole(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+        self.let_early_go(texts);
         let lane = &mut self.lanes[from.index()];
         let whole = lane.begun();
         let left = match (lane.holed, whole) {
