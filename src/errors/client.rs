@@ -125,6 +125,8 @@ fn met(connection: &Connection) -> Met {
     match (teardown.by, teardown.how) {
         (_, How::Open) => Met::Open,
         (_, How::Silence) => Met::Silence,
+        // Under the keys the server had ended first, and the client read that.
+        (By::Client, _) if teardown.told.is_some() => Met::Fin,
         (By::Client | By::Both, _) => Met::Left,
         _ => first,
     }

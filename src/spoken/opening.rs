@@ -79,6 +79,8 @@ struct Lane {
     said: u64,
     /// After how many bytes of the stream how many had been said.
     places: Vec<(u64, u64)>,
+    /// After how many bytes of the stream `close_notify` had been said, and where.
+    farewell: Option<(u64, Mark)>,
 }
 
 /// Early data, which is held back until it is known whether the server takes it: what it does not take was never asked.
@@ -238,6 +240,15 @@ impl Opening {
         last.map_or(0, |(_, said)| *said)
     }
 
+    /// Where `close_notify` was said, if it was among so many bytes of this direction.
+    pub(super) fn farewell(&self, end: End, bytes: u64) -> Option<Mark> {
+        let Self::Asked(asked) = self else {
+            return None;
+        };
+        let (outside, at) = asked.lanes[end.index()].farewell?;
+        (outside <= bytes).then_some(at)
+    }
+
     pub(super) fn end(&mut self, from: End, texts: &mut Texts) {
         if let Self::Asked(asked) = self {
             asked.inner.end(from, texts);
@@ -350,6 +361,7 @@ impl Asked {
                             if *code == CLOSE_NOTIFY {
                                 // The end of what is said: a body that lasts until the close is complete.
                                 inner.end(from, texts);
+                                lane.farewell.get_or_insert((outside, at));
                             }
                         }
                         _ => {}
