@@ -27,7 +27,13 @@ pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
     if connection.protocol == Protocol::Tls {
         return tls(connection).into_iter().map(|it| vec![it]).collect();
     }
-    let events = events(connection);
+    let mut events = events(connection);
+    if let Some(facts) = &connection.tls {
+        let notified = facts.flows[End::B.index()].farewell.mark().is_some();
+        for event in &mut events {
+            *event = event.under_keys(notified);
+        }
+    }
     if events.is_empty() {
         return Vec::new();
     }
