@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use super::secure::failure;
 use crate::certainty::Certainty;
 use crate::connection::{By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who};
 use crate::http::{Exchange, Framing, Message, Progress, Protocol};
@@ -108,6 +109,10 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
         .as_ref()
         .is_some_and(|h2| h2.mismatch.is_some() || h2.halves[Who::Server as usize].frames == 0)
     {
+        return None;
+    }
+    // A client that TLS turned away got no answer either.
+    if failure(connection).is_some() {
         return None;
     }
     // Of one side only, nothing can be said about what the other did not say.

@@ -166,7 +166,10 @@ pub(super) fn failure(connection: &Connection) -> Option<Reading<'_>> {
             let fault = (stage >= Stage::ServerHello && closer == Some(who(facts.caller)))
                 .then(|| flaw(facts))
                 .flatten();
+            // Of a handshake that was captured in part, its end may have been missed.
+            let partly = facts.hello.as_ref().is_some_and(|(_, hello)| hello.cut);
             match fault {
+                None if partly && stage > Stage::ClientHello => None,
                 Some(fault) => reading(fault, closer, close, None, limit(Certainty::Likely)),
                 None => reading(Failure::Cut, closer, close, None, limit(Certainty::Certain)),
             }
@@ -307,7 +310,7 @@ pub(super) fn hidden_request(rule: &'static Rule, connection: &Connection, what:
     let Some(facts) = connection
         .tls
         .as_deref()
-        .filter(|_| is_unanswered(connection))
+        .filter(|_| is_unanswered(connection) && failure(connection).is_none())
     else {
         return not_yet(connection);
     };

@@ -238,6 +238,8 @@ impl Facts {
             .as_ref()
             .and_then(|(_, answer)| answer.alpn.as_deref());
         let multiplexed = match (chosen, hello) {
+            // What was offered was not captured to its end.
+            (None, Some(hello)) if hello.cut => true,
             (Some(chosen), _) => chosen == b"h2",
             // TLS 1.3 hides what was chosen; before it, nothing is.
             (None, Some(hello)) => {
