@@ -7,7 +7,7 @@ use super::record::{Connection, Opening, Roles, Who};
 use super::teardown::{By, How};
 use super::{Certainty, Phase, Standing};
 use crate::decode::{Context, Endpoint};
-use crate::http::{Exchange, Message, Outcome, Progress, Protocol, Version};
+use crate::http::{Exchange, Message, Method, Outcome, Progress, Protocol, Version};
 use crate::mark::Mark;
 use crate::time::Timestamp;
 use crate::tls::Stage;
@@ -320,20 +320,22 @@ fn digest_with_body(exchange: &Exchange) -> u32 {
     let Some(request) = exchange.request.as_ref() else {
         return 0;
     };
+    // A call of gRPC is told apart by its message alone (its target is a method, and lengths are mostly the same).
+    let agent = request.user_agent.as_ref();
+    let agent = agent.map_or(&[][..], |agent| agent.as_bytes());
+    if agent.starts_with(b"grpc-") {
+        return 0;
+    }
     let asked = digest(exchange);
     let body = request.message.received().to_be_bytes();
     let whole = request.message.progress == Progress::Complete;
     match (asked, whole) {
         (0, _) | (_, false) => 0,
-        _ => {
-            let agent = request.user_agent.as_ref();
-            let agent = agent.map_or(&[][..], |agent| agent.as_bytes());
-            fnv(asked
-                .to_be_bytes()
-                .into_iter()
-                .chain(body)
-                .chain(agent.iter().copied()))
-        }
+        _ => fnv(asked
+            .to_be_bytes()
+            .into_iter()
+            .chain(body)
+            .chain(agent.iter().copied())),
     }
 }
 
@@ -360,7 +362,9 @@ fn lost(connection: &Connection, last: &Exchange) -> Option<Lost> {
         return None;
     }
     let had = connection.sent[Who::Client as usize].acknowledged >= request.message.end();
-    Some(if had && !request.method.is_idempotent() {
+    // A tunnel that never came to be took no effect.
+    let repeatable = request.method.is_idempotent() || request.method == Method::Connect;
+    Some(if had && !repeatable {
         Lost::Had
     } else {
         Lost::Harmless

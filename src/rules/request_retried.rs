@@ -229,6 +229,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_asked_for_again_without_harm_is_a_note() {
+        let connect = "CONNECT b:443";
+        assert_eq!(severity(connect, "<-- ACK"), Some(Severity::Note));
+        let grpc = "POST /Shop/Find \"x\" [user-agent=grpc-python/1.51.1]";
+        assert_eq!(severity(grpc, "<-- ACK"), None);
+    }
+
+    #[test]
     fn another_program_retries_nothing() {
         let severity = |second: &str| {
             let text = format!(
