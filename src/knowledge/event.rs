@@ -167,6 +167,7 @@ events! {
     Client Packets TlsAlertHandshakeFailure "tls-alert-handshake-failure" "the server sends the alert handshake_failure" ["tls-alert"]
     Client Packets TlsAlertProtocolVersion "tls-alert-protocol-version" "the server sends the alert protocol_version" ["tls-no-common-version" "tls-alert"]
     Client Packets TlsAlertUnrecognizedName "tls-alert-unrecognized-name" "the server sends the alert unrecognized_name" ["tls-alert"]
+    Client Packets TlsAlertUnknownCa "tls-alert-unknown-ca" "the server does not trust the issuer of the client's certificate" ["tls-alert"]
     Client Packets TlsPlaintextAnswer "tls-plaintext-answer" "the ClientHello is answered in plain text" ["tls-plaintext-mismatch"]
     Client Packets TlsHandshakeSilent "tls-handshake-silent" "the ClientHello is not answered until the client's limit" ["client-gave-up-waiting" "tls-handshake-cut" "path-mtu-blackhole"]
     Client Packets TlsCertExpired "tls-cert-expired" "the client rejects the certificate: expired" ["tls-certificate-expired" "tls-certificate-rejected"]
