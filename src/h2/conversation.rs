@@ -34,6 +34,8 @@ pub struct Conversation {
     /// The first stream whose beginning was seen.
     pub(super) first_begun: Option<u32>,
     pub(super) facts: Facts,
+    /// Which direction has ended.
+    pub(super) over: [bool; 2],
 }
 
 impl Conversation {
@@ -57,6 +59,7 @@ impl Conversation {
             open: BTreeMap::new(),
             first_begun: None,
             facts: Facts::default(),
+            over: [false; 2],
         }
     }
 
@@ -111,8 +114,10 @@ impl Conversation {
         }
     }
 
-    /// The FIN of one direction, in order. No frame ends with it.
-    pub fn end(&mut self, _from: End, _texts: &mut Texts) {}
+    /// The FIN of one direction, in order. No frame ends with it, but every stream does that the other side still reads.
+    pub fn end(&mut self, from: End, _texts: &mut Texts) {
+        self.over[from.index()] = true;
+    }
 
     /// The connection is over: the working memory is freed.
     pub fn finish(&mut self, _texts: &mut Texts) {

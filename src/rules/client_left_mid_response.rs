@@ -6,8 +6,8 @@ use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, bytes, close_word, span, tell};
 use super::timers;
-use crate::connection::Connection;
-use crate::http::{Framing, Message, Progress};
+use crate::connection::{Connection, Who};
+use crate::http::{ErrorCode, Exchange, Framing, Message, Progress};
 
 rule! {
     /// # What happened
@@ -94,7 +94,18 @@ rule! {
 }
 
 /// How much of a message had reached the client when it left.
-fn received(message: &Message, acknowledged: u64) -> String {
+fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> String {
+    if exchange.stream.is_some() {
+        // Between the bytes of its body there are frames, and other streams.
+        let got = bytes(message.received());
+        return match exchange.response_expected() {
+            Some(expected) => format!(
+                "{} of {expected} body bytes had been sent",
+                message.received()
+            ),
+            None => format!("{got} of a body without an announced length had been sent"),
+        };
+    }
     let got = acknowledged.saturating_sub(message.head_end());
     match (message.progress, message.framing) {
         (Progress::Head, _) => "the head was not complete".to_owned(),
@@ -111,10 +122,21 @@ fn received(message: &Message, acknowledged: u64) -> String {
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
-    let Some(message) = ending.exchange.and_then(response) else {
+    let Some((exchange, message)) = ending
+        .exchange
+        .and_then(|exchange| Some((exchange, response(exchange)?)))
+    else {
         return Verdict::Clear;
     };
     let close = ending.close.mark;
+    // Whom the server told with GOAWAY that something is wrong is not the one who gave up.
+    let told_off = connection.h2.as_ref().is_some_and(|h2| {
+        let goaway = h2.halves[Who::Server as usize].goaway();
+        goaway.is_some_and(|it| it.code != ErrorCode::NO_ERROR && it.at < close)
+    });
+    if told_off {
+        return Verdict::Clear;
+    }
     let word = close_word(ending);
     let time = close.time.since(message.first.time);
     let quiet = close.time.since(message.last.time);
@@ -122,7 +144,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "The client closed with a {word} {} after the response to its {} had begun; {}.",
         span(time),
         asked(ending.exchange),
-        received(message, ending.close.received),
+        received(exchange, message, ending.close.received),
     );
     let stalled = (message.last < close && quiet.as_secs() >= 1).then(|| {
         let round = match timers::is_round(quiet) {
@@ -172,6 +194,23 @@ mod tests {
             told.contains("nothing for 10.0 s") && told.contains("round"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn whom_a_goaway_told_off_did_not_give_up() {
+        let open = "SYN -->\n<-- SYN\nh2 preface h2 SETTINGS h2 HEADERS 1 GET / END -->\n\
+                    <-- h2 SETTINGS h2 HEADERS 1 200 [content-length=4000] h2 DATA 1 500\n";
+        let rules = |code: &str| {
+            let text = format!("{open}<-- h2 GOAWAY 1 {code}\n+1s FIN -->\n<-- FIN\nACK -->");
+            let proof = proof::run(&text.parse().expect("a ladder"));
+            let told = proof.findings.into_iter();
+            told.filter(|it| it.rule == super::RULE.name)
+                .map(|it| it.message)
+                .next()
+        };
+        assert_eq!(rules("ENHANCE_YOUR_CALM"), None);
+        let told = rules("NO_ERROR").expect("found");
+        assert!(told.contains("500 of 4000 body bytes"), "{told}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A request arrived whole, and the server closed in order without a byte of the response.
 
 use super::Severity;
-use super::ending::{Ending, Reading, announced, ending, request};
+use super::ending::{Ending, Reading, announced, ending, last_word, request};
 use super::rule::{Check, Verdict, rule};
 use super::secure::hidden_request;
 use super::telling::{again, asked, count, not_yet, span, tell, waited};
@@ -208,7 +208,10 @@ fn check(connection: &Connection) -> Verdict {
     )
     .shows(
         Some(close),
-        "FIN from the server, 0 bytes of the response sent",
+        format!(
+            "{} from the server, 0 bytes of the response sent",
+            last_word(connection)
+        ),
     )
     .about(connection)
 }

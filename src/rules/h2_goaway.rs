@@ -128,9 +128,12 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
         it.cut_by()
             .is_some_and(|reset| h2.is_some_and(|h2| h2.passes_on(reset)))
     });
-    // Clients give INTERNAL_ERROR for whatever ends them; if nothing was lost by it, nobody was harmed.
+    // Programs give INTERNAL_ERROR for whatever ends them, servers of gRPC for an idle timer too ("connection idle"); if
+    // nothing was lost by it, nobody was harmed.
     let is_error = match who {
-        Who::Server => goaway.code != ErrorCode::NO_ERROR,
+        Who::Server => {
+            blames(goaway.code) || goaway.code != ErrorCode::NO_ERROR && !refused.is_empty()
+        }
         Who::Client => blames(goaway.code),
     };
     let severity = if is_error || !lost.is_empty() {
@@ -270,6 +273,20 @@ mod tests {
         let text = format!("{OPEN}{text}");
         let proof = proof::run(&text.parse().expect("a ladder"));
         assert_eq!(proof.rules(), [super::RULE.name]);
+    }
+
+    #[test]
+    fn a_server_that_fails_when_all_is_over_harms_nobody() {
+        let severity = |code: &str, more: &str| {
+            let text = format!(
+                "h2 HEADERS 1 GET / END -->\n<-- h2 HEADERS 1 204 END\n{more}<-- h2 GOAWAY 1 {code} \"connection idle\"\n<-- FIN\nFIN -->\n<-- ACK"
+            );
+            found(&text).expect("found").severity
+        };
+        assert_eq!(severity("INTERNAL_ERROR", ""), Severity::Note);
+        assert_eq!(severity("ENHANCE_YOUR_CALM", ""), Severity::Error);
+        let refused = "h2 HEADERS 3 GET / END -->\n";
+        assert_eq!(severity("INTERNAL_ERROR", refused), Severity::Error);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The server closed in order before its response was complete.
 
 use super::Severity;
-use super::ending::{Reading, ending, response};
+use super::ending::{Reading, ending, last_word, response};
 use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, bytes, not_yet, span, tell};
@@ -195,12 +195,13 @@ fn check(connection: &Connection) -> Verdict {
         return Verdict::Clear;
     };
     let close = ending.close.mark;
+    let word = last_word(connection);
     let status = match exchange.status() {
         Some(status) => format!("response {status}"),
         None => "response".to_owned(),
     };
     let told = format!(
-        "The server closed before its {status} to the {} was complete: {}. The FIN came {} after the last of them and {} \
+        "The server closed before its {status} to the {} was complete: {}. The {word} came {} after the last of them and {} \
          after the response began.",
         asked(ending.exchange),
         how_far(exchange, message),
@@ -211,12 +212,12 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Error,
         ending.certainty,
-        "responses were cut short by the server's FIN",
+        &format!("responses were cut short by the server's {word}"),
         told,
     )
     .shows(Some(message.first), format!("the {status} begins"))
     .shows(Some(message.last), "its last bytes")
-    .shows(Some(close), "FIN from the server")
+    .shows(Some(close), format!("{word} from the server"))
     .about(connection)
 }
 
