@@ -57,6 +57,8 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
             }
         }
         Protocol::Http1 | Protocol::Unknown => http(connection, &mut events),
+        // After the CONNECT, what was said in the tunnel.
+        Protocol::Tunnel if connection.exchanges.len() > 1 => http(connection, &mut events),
         Protocol::Http2 => h2::events(connection, met(connection), &mut events),
         Protocol::Tls | Protocol::Tunnel | Protocol::Opaque => {}
     }
@@ -160,7 +162,7 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
             (End::B, Some(116)) => vec![E::TlsClientCertRequired],
             (End::A, Some(45)) => vec![E::TlsCertExpired],
             (End::A, Some(48)) => vec![E::TlsCertUntrusted],
-            (End::A, Some(42..=44 | 46) | None) => refused(facts),
+            (End::A, Some(42..=44 | 46) | None) => refused(connection, facts),
             _ => Vec::new(),
         };
     }
@@ -175,15 +177,18 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
             Met::Reset => vec![E::TlsRstAfterHello],
             Met::Left if answer == 0 => vec![E::TlsHandshakeSilent],
             // It had the server's messages and did not like them; a server that has sent its own and closes is told so.
-            _ => refused(facts),
+            _ => refused(connection, facts),
         },
         Met::Left if left_unused(connection, facts) => {
             // Some check the name only when everything else is done.
-            vec![
-                E::TlsCertNameMismatch,
-                E::TlsCertUntrusted,
-                E::TlsCertExpired,
-            ]
+            match facts.flaw(connection.server.ip) {
+                Some(_) => refused(connection, facts),
+                None => vec![
+                    E::TlsCertNameMismatch,
+                    E::TlsCertUntrusted,
+                    E::TlsCertExpired,
+                ],
+            }
         }
         Met::Left => Vec::new(),
         _ if facts.is_unanswered(connection.teardown.at) => vec![match met {
@@ -196,11 +201,11 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
 }
 
 /// Why the client refuses a certificate, as far as it shows.
-fn refused(facts: &Facts) -> Vec<WireEvent> {
+fn refused(connection: &Connection, facts: &Facts) -> Vec<WireEvent> {
     use WireEvent as E;
-    match facts.flaw() {
+    match facts.flaw(connection.server.ip) {
         Some(Flaw::Outdated) => vec![E::TlsCertExpired],
-        Some(Flaw::OtherName) => vec![E::TlsCertNameMismatch],
+        Some(Flaw::OtherName | Flaw::OtherAddress) => vec![E::TlsCertNameMismatch],
         Some(Flaw::SelfIssued) => vec![E::TlsCertUntrusted],
         None => vec![
             E::TlsCertUntrusted,

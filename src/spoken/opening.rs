@@ -1,7 +1,7 @@
 //! What is said under the keys of TLS, where a key log opens them.
 //!
-//! In: both directions of one TLS connection, as its session gets them. Each direction's records are gathered whole (one
-//! for each direction, and while a secret may still come, some more), opened by [`Opener`], and what they held is fed to a
+//! In: both directions of one TLS connection, as its session gets them. Until the secrets are there, what comes waits, in
+//! order. Then each direction's records are gathered whole, opened by [`Opener`], and what they held is fed to a
 //! [`Spoken`] of its own. Of every record it is kept how much had been said when it ended, so that a place in the TCP
 //! stream can be turned into one in what was said.
 //!
@@ -25,8 +25,8 @@ const HEADER: usize = 5;
 /// What protection adds to a record, about: nonce, tag, content type.
 const ADDED: u64 = 24;
 
-const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
 /// The description of the alert that takes leave (RFC 8446 §6.1).
 const CLOSE_NOTIFY: u8 = 0;
 const APPLICATION_DATA: u8 = 23;
@@ -55,12 +55,29 @@ pub(super) struct Asked {
     /// Who sent the ClientHello.
     caller: Option<End>,
     opener: Option<Opener>,
+    /// What came before there was an opener, in order.
+    pieces: Vec<Piece>,
+    /// Bytes of `pieces`, and what each takes itself.
+    held: usize,
+    /// Where the last of them was seen.
+    last: Mark,
     lanes: [Lane; 2],
     inner: Spoken,
     /// Something was opened.
+    opened: bool,
+    /// Something was said inside.
     any: bool,
     /// A record was not authentic under its secret.
     wrong: bool,
+}
+
+/// What waits for a secret.
+#[derive(Clone, Debug)]
+enum Piece {
+    /// Bytes, and how many are missing after them.
+    Data(End, Mark, Box<[u8]>, u64),
+    /// A FIN.
+    End(End),
 }
 
 /// One direction.
@@ -74,8 +91,12 @@ struct Lane {
     holed: Option<Holed>,
     /// Where records begin is not known.
     lost: bool,
-    /// Bytes said inside.
+    /// Bytes said inside, and before TLS began.
     said: u64,
+    /// Those before TLS began.
+    first: u64,
+    /// After how many bytes of the stream it had said that there is no more.
+    ended: Option<u64>,
     /// After how many bytes of the stream how many had been said.
     places: Vec<(u64, u64)>,
 }
@@ -88,14 +109,24 @@ struct Holed {
 }
 
 impl Secured {
-    pub(super) fn new(keys: Option<&KeyRing>) -> Self {
+    /// TLS that begins at these offsets; what is said in it is counted from there.
+    pub(super) fn new(keys: Option<&KeyRing>, since: [u64; 2]) -> Self {
+        let lane = |said| Lane {
+            said,
+            first: said,
+            ..Lane::default()
+        };
         let opening = match keys {
             Some(ring) => Opening::Asked(Box::new(Asked {
                 ring: ring.clone(),
                 caller: None,
                 opener: None,
-                lanes: Default::default(),
-                inner: Spoken::default(),
+                pieces: Vec::new(),
+                held: 0,
+                last: Mark::default(),
+                lanes: since.map(lane),
+                inner: Spoken::starting(since, None),
+                opened: false,
                 any: false,
                 wrong: false,
             })),
@@ -116,51 +147,111 @@ impl Secured {
         texts: &mut Texts,
     ) {
         self.session.data(from, at, bytes, length);
-        if let Opening::Asked(asked) = &mut self.opening {
-            asked.lanes[from.index()].take(bytes);
-            let cut = u64::from(length).saturating_sub(bytes.len() as u64);
-            self.open(from, at, texts);
-            self.hole(from, at, cut, texts);
-        }
+        let cut = u64::from(length).saturating_sub(bytes.len() as u64);
+        self.take(from, at, bytes, cut, texts);
     }
 
     pub(super) fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
         self.session.gap(from, at, length);
-        self.hole(from, at, length, texts);
+        self.take(from, at, &[], length, texts);
     }
 
-    fn hole(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
-        let Opening::Asked(asked) = &mut self.opening else {
-            return;
-        };
-        if length > 0 {
-            asked.hole(from, at, length, texts);
-        }
-    }
-
-    /// Opens what waits, this direction first: what it says may be what the other waits for.
-    fn open(&mut self, from: End, at: Mark, texts: &mut Texts) {
-        let Opening::Asked(asked) = &mut self.opening else {
-            return;
-        };
-        if asked.opener.is_none()
-            && let Some(found) = asked.look(&self.session, at)
-        {
-            match found {
-                Ok(opener) => asked.opener = Some(opener),
-                Err(closed) => {
-                    self.opening = Opening::Closed(closed);
-                    return;
-                }
+    /// The FIN of one direction.
+    pub(super) fn end(&mut self, from: End, texts: &mut Texts) {
+        if let Opening::Asked(asked) = &mut self.opening {
+            match asked.opener {
+                Some(_) => asked.inner.end(from, texts),
+                None => asked.hold(Piece::End(from)),
             }
         }
-        if asked.opener.is_none() && asked.held() > MAX_HELD {
-            self.opening = Opening::Closed(Closed::NoSecret);
+    }
+
+    /// Nothing more comes. What waits for its secret has it now or never.
+    pub(super) fn finish(&mut self, texts: &mut Texts) {
+        if let Opening::Asked(asked) = &self.opening
+            && asked.opener.is_none()
+        {
+            self.look(asked.last, true, texts);
+        }
+        if let Opening::Asked(asked) = &mut self.opening {
+            asked.inner.finish(texts);
+        }
+    }
+
+    /// The next bytes of one direction, and how many are missing after them.
+    fn take(&mut self, from: End, at: Mark, bytes: &[u8], missing: u64, texts: &mut Texts) {
+        let Opening::Asked(asked) = &mut self.opening else {
+            return;
+        };
+        if asked.opener.is_some() {
+            asked.take(from, at, bytes, missing, &mut self.session, texts);
             return;
         }
+        asked.last = at;
+        asked.hold(Piece::Data(from, at, bytes.into(), missing));
+        let may_come = asked.ring.is_growing() && asked.held <= MAX_HELD;
+        // Without the hellos nothing can be opened.
+        if asked.held > MAX_HELD && !may_come && self.session.agreed().is_none()
+            || self.session.is_midstream()
+        {
+            self.opening = Opening::Closed(Closed::NoSecret);
+        } else {
+            self.look(at, !may_come, texts);
+        }
+    }
+
+    /// Looks for the secrets, once both hellos were read, and opens what has waited for them, in the order in which it
+    /// came. `is_last`: more of them are not waited for.
+    fn look(&mut self, at: Mark, is_last: bool, texts: &mut Texts) {
+        let Opening::Asked(asked) = &mut self.opening else {
+            return;
+        };
+        let Some(agreed) = self.session.agreed() else {
+            return;
+        };
+        let opener = match asked.ring.find(&agreed.client_random, at.frame) {
+            Some(secrets) if secrets.are_whole() || is_last => Opener::new(&agreed, &secrets),
+            None if is_last => Err(Closed::NoSecret),
+            _ => return,
+        };
+        match opener {
+            Ok(opener) => asked.opener = Some(opener),
+            Err(closed) => {
+                self.opening = Opening::Closed(closed);
+                return;
+            }
+        }
         asked.caller = self.session.caller();
-        for end in [from, from.other()] {
-            asked.open(end, at, &mut self.session, texts);
+        asked.held = 0;
+        for piece in std::mem::take(&mut asked.pieces) {
+            match piece {
+                Piece::Data(from, at, bytes, missing) => {
+                    asked.take(from, at, &bytes, missing, &mut self.session, texts);
+                }
+                Piece::End(from) => asked.inner.end(from, texts),
+            }
+        }
+    }
+
+    /// Bytes that wait: of handshake messages, of records, and inside.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        let records = match &self.opening {
+            Opening::Asked(asked) => asked.waiting_bytes(),
+            Opening::Hidden | Opening::Closed(_) => 0,
+        };
+        self.session.waiting_bytes() + records
+    }
+
+    /// Reads what waits as far as it goes, since too much waits in all. What waits for a secret stays hidden.
+    pub(super) fn give_up_waiting(&mut self, texts: &mut Texts) {
+        self.session.give_up_waiting();
+        if let Opening::Asked(asked) = &mut self.opening {
+            if asked.opener.is_none() {
+                self.opening = Opening::Closed(Closed::NoSecret);
+                return;
+            }
+            asked.lanes.iter_mut().for_each(Lane::give_up_record);
+            asked.inner.give_up_waiting(texts);
         }
     }
 }
@@ -174,6 +265,13 @@ impl Opening {
         }
     }
 
+    pub(super) fn heard_mut(&mut self) -> Option<&mut Spoken> {
+        match self {
+            Self::Asked(asked) if asked.any => Some(&mut asked.inner),
+            _ => None,
+        }
+    }
+
     pub(super) fn into_heard(self) -> Option<Heard> {
         match self {
             Self::Asked(asked) if asked.any => Some(asked.inner.into_heard()),
@@ -181,12 +279,17 @@ impl Opening {
         }
     }
 
+    /// Whether secrets opened something.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Self::Asked(asked) if asked.opened)
+    }
+
     /// Why it stays hidden, where there were secrets.
     pub(super) fn closed(&self) -> Option<Closed> {
         match self {
             Self::Hidden => None,
             Self::Closed(closed) => Some(*closed),
-            Self::Asked(asked) if asked.any => None,
+            Self::Asked(asked) if asked.opened => None,
             Self::Asked(asked) => match asked.opener {
                 Some(_) => asked.wrong.then_some(Closed::WrongSecret),
                 None => Some(Closed::NoSecret),
@@ -197,29 +300,54 @@ impl Opening {
     /// How much had been said when so many bytes of this direction were there.
     pub(super) fn place(&self, end: End, bytes: u64) -> u64 {
         let Self::Asked(asked) = self else { return 0 };
-        let places = &asked.lanes[end.index()].places;
+        let lane = &asked.lanes[end.index()];
+        let places = &lane.places;
         let after = places.partition_point(|(outside, _)| *outside <= bytes);
         let last = after.checked_sub(1).and_then(|at| places.get(at));
-        last.map_or(0, |(_, said)| *said)
+        last.map_or(lane.first, |(_, said)| *said)
     }
 
-    pub(super) fn end(&mut self, from: End, texts: &mut Texts) {
-        if let Self::Asked(asked) = self {
-            asked.inner.end(from, texts);
-        }
-    }
-
-    pub(super) fn finish(&mut self, texts: &mut Texts) {
-        if let Self::Asked(asked) = self {
-            asked.inner.finish(texts);
-        }
+    /// Whether this direction had said that there is no more when so many of its bytes were there.
+    pub(super) fn has_ended(&self, end: End, bytes: u64) -> bool {
+        let Self::Asked(asked) = self else {
+            return false;
+        };
+        let ended = asked.lanes[end.index()].ended;
+        ended.is_some_and(|ended| ended <= bytes)
     }
 }
 
 impl Asked {
+    /// Keeps what cannot be opened yet.
+    fn hold(&mut self, piece: Piece) {
+        if let Piece::Data(_, _, bytes, _) = &piece {
+            self.held += bytes.len();
+        }
+        self.held += size_of::<Piece>();
+        self.pieces.push(piece);
+    }
+
     /// Bytes that wait.
-    fn held(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.waiting.len()).sum()
+    fn waiting_bytes(&self) -> usize {
+        let records: usize = self.lanes.iter().map(|lane| lane.waiting.len()).sum();
+        self.held + records + self.inner.waiting_bytes()
+    }
+
+    /// The next bytes of one direction, and how many are missing after them; the secrets are here.
+    fn take(
+        &mut self,
+        from: End,
+        at: Mark,
+        bytes: &[u8],
+        missing: u64,
+        session: &mut Session,
+        texts: &mut Texts,
+    ) {
+        self.lanes[from.index()].take(bytes);
+        self.open(from, at, session, texts);
+        if missing > 0 {
+            self.hole(from, at, missing, texts);
+        }
     }
 
     /// The opener's number of the side that sends: 0 is the caller.
@@ -227,98 +355,97 @@ impl Asked {
         usize::from(self.caller.is_some_and(|caller| caller != from))
     }
 
-    /// Looks for the secrets, once both hellos were read. `None`: not yet.
-    fn look(&self, session: &Session, at: Mark) -> Option<Result<Opener, Closed>> {
-        let agreed = session.agreed()?;
-        let may_come = self.ring.is_growing() && self.held() < MAX_HELD;
-        match self.ring.find(&agreed.client_random, at.frame) {
-            Some(secrets) if secrets.are_whole() || !may_come => {
-                Some(Opener::new(&agreed, &secrets))
-            }
-            None if !may_come => Some(Err(Closed::NoSecret)),
-            _ => None,
-        }
-    }
-
     /// Deals with the records of one direction that are there whole.
     fn open(&mut self, from: End, at: Mark, session: &mut Session, texts: &mut Texts) {
         let side = self.side(from);
-        let Self {
-            opener,
-            lanes,
-            inner,
-            any,
-            wrong,
-            ..
-        } = self;
-        let lane = &mut lanes[from.index()];
+        let mut waiting = std::mem::take(&mut self.lanes[from.index()].waiting);
         let mut done = 0;
-        while let Some((header, whole)) = lane.record(done) {
+        while let Some((header, whole)) = record(&waiting, done) {
+            let lane = &mut self.lanes[from.index()];
+            let Some(opener) = &mut self.opener else {
+                break;
+            };
             if header == [0; HEADER] {
-                lane.lose(done);
-                if let Some(opener) = opener {
-                    opener.lose(side);
-                }
+                lane.before += waiting.len() as u64;
+                lane.lost = true;
+                opener.lose(side);
                 return;
             }
-            let Some(opener) = opener else {
-                // In the clear, and read by the session; what is hidden waits for its secret.
-                if matches!(header[0], APPLICATION_DATA | CHANGE_CIPHER_SPEC) {
-                    break;
-                }
-                done += whole;
-                continue;
-            };
-            let Some(record) = lane.waiting.get_mut(done + HEADER..done + whole) else {
+            let Some(record) = waiting.get_mut(done + HEADER..done + whole) else {
                 break;
             };
             done += whole;
             let outside = lane.before + done as u64;
             match opener.open(side, header, record) {
-                Ok(plain) => {
-                    let bytes = record.get(plain.place.clone()).unwrap_or_default();
-                    match (plain.kind, bytes) {
-                        (APPLICATION_DATA, []) => {}
-                        (APPLICATION_DATA, bytes) => {
-                            *any = true;
-                            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-                            inner.data(from, at, bytes, length, texts);
-                            lane.said += u64::from(length);
-                        }
-                        (ALERT, [level, code]) => {
-                            session.alert_inside(from, at, (*level, *code));
-                            if *code == CLOSE_NOTIFY {
-                                // The end of what is said: a body that lasts until the close is complete.
-                                inner.end(from, texts);
-                            }
-                        }
-                        _ => {}
+                Ok(plain) if plain.hidden => {
+                    let bytes = record.get(plain.place).unwrap_or_default();
+                    self.opened = true;
+                    if matches!((plain.kind, bytes), (ALERT, [_, CLOSE_NOTIFY])) {
+                        lane.ended.get_or_insert(outside);
+                    }
+                    session.opened(from, at, plain.kind, bytes.len() as u64);
+                    self.read(from, at, plain.kind, bytes, session, texts);
+                }
+                // In the clear, and read by the session.
+                Ok(_) => {}
+                Err(closed) => {
+                    session.lost_inside(from);
+                    self.wrong |= closed == Closed::WrongSecret;
+                    if header[0] == APPLICATION_DATA && self.any {
+                        let length = (whole as u64).saturating_sub(HEADER as u64 + ADDED);
+                        self.inner.gap(from, at, length, texts);
+                        self.lanes[from.index()].said += length;
                     }
                 }
-                Err(_) if header[0] == APPLICATION_DATA && *any => {
-                    let length = (whole as u64).saturating_sub(HEADER as u64 + ADDED);
-                    inner.gap(from, at, length, texts);
-                    lane.said += length;
-                }
-                Err(closed) => *wrong |= closed == Closed::WrongSecret,
             }
-            lane.note(outside);
+            self.lanes[from.index()].note(outside);
         }
+        let lane = &mut self.lanes[from.index()];
+        lane.waiting = waiting;
         lane.drop_first(done);
+    }
+
+    /// What a record held that was opened.
+    fn read(
+        &mut self,
+        from: End,
+        at: Mark,
+        kind: u8,
+        bytes: &[u8],
+        session: &mut Session,
+        texts: &mut Texts,
+    ) {
+        match (kind, bytes) {
+            (APPLICATION_DATA, []) => {}
+            (APPLICATION_DATA, bytes) => {
+                self.any = true;
+                let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                self.inner.data(from, at, bytes, length, texts);
+                self.lanes[from.index()].said += u64::from(length);
+            }
+            (ALERT, [level, code]) => {
+                session.alert_inside(from, at, (*level, *code));
+                if *code == CLOSE_NOTIFY {
+                    // The end of what is said: a body that lasts until the close is complete.
+                    self.inner.end(from, texts);
+                }
+            }
+            (HANDSHAKE, bytes) => {
+                session.handshake_inside(from, at, bytes);
+                if let Some(agreed) = session.take_renewed()
+                    && let Some(secrets) = self.ring.find(&agreed.client_random, at.frame)
+                    && let Some(opener) = &mut self.opener
+                {
+                    opener.renew(&agreed, &secrets);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn hole(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
         let lane = &mut self.lanes[from.index()];
-        let whole = lane.begun();
-        let left = match (lane.holed, whole) {
-            (Some(holed), _) => Some(holed),
-            (None, Some((header, left))) => Some(Holed {
-                kind: header[0],
-                length: u64::from(u16::from_be_bytes([header[3], header[4]])),
-                left,
-            }),
-            (None, None) => None,
-        };
+        let left = lane.holed.or_else(|| lane.begun());
         let begun = lane.waiting.len() as u64;
         lane.before += begun + length;
         lane.waiting.clear();
@@ -390,36 +517,30 @@ impl Lane {
         self.waiting.extend_from_slice(bytes);
     }
 
-    /// The header and the whole length of the record that begins at `at`, if it is all there. A header of zeros: what is
-    /// there is no record.
-    fn record(&self, at: usize) -> Option<([u8; HEADER], usize)> {
-        let rest = self.waiting.get(at..)?;
-        let header: [u8; HEADER] = rest.get(..HEADER)?.try_into().ok()?;
-        let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
-        if !(20..=24).contains(&header[0]) || header[1] != 3 || length > MAX_RECORD {
-            return Some(([0; HEADER], 0));
-        }
-        (rest.len() >= HEADER + length).then_some((header, HEADER + length))
-    }
-
-    /// The header of the record in progress, and how much of it is still to come.
-    fn begun(&self) -> Option<([u8; HEADER], u64)> {
+    /// The record in progress, and how much of it is still to come.
+    fn begun(&self) -> Option<Holed> {
         let header: [u8; HEADER] = self.waiting.get(..HEADER)?.try_into().ok()?;
         let length = u64::from(u16::from_be_bytes([header[3], header[4]]));
         let there = (self.waiting.len() - HEADER) as u64;
-        Some((header, length.checked_sub(there)?))
+        Some(Holed {
+            kind: header[0],
+            length,
+            left: length.checked_sub(there)?,
+        })
+    }
+
+    /// The record in progress is passed over, as one with a hole.
+    fn give_up_record(&mut self) {
+        if let Some(begun) = self.begun().filter(|begun| begun.left > 0) {
+            self.holed = Some(begun);
+            self.before += self.waiting.len() as u64;
+            self.waiting = Vec::new();
+        }
     }
 
     fn drop_first(&mut self, done: usize) {
         self.waiting.drain(..done.min(self.waiting.len()));
         self.before += done as u64;
-    }
-
-    fn lose(&mut self, done: usize) {
-        self.drop_first(done);
-        self.before += self.waiting.len() as u64;
-        self.waiting.clear();
-        self.lost = true;
     }
 
     fn note(&mut self, outside: u64) {
@@ -432,4 +553,16 @@ impl Lane {
         }
         self.places.push((outside, self.said));
     }
+}
+
+/// The header and the whole length of the record that begins at `at`, if it is all there. A header of zeros: what is there
+/// is no record.
+fn record(waiting: &[u8], at: usize) -> Option<([u8; HEADER], usize)> {
+    let rest = waiting.get(at..)?;
+    let header: [u8; HEADER] = rest.get(..HEADER)?.try_into().ok()?;
+    let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+    if !(20..=24).contains(&header[0]) || header[1] != 3 || length > MAX_RECORD {
+        return Some(([0; HEADER], 0));
+    }
+    (rest.len() >= HEADER + length).then_some((header, HEADER + length))
 }
