@@ -1,9 +1,19 @@
 //! What is said under the keys of TLS: the captures that have a key log beside them, or secrets inside.
 
+mod seal;
+
 use std::path::PathBuf;
 use std::process::Command;
 
+use hangup::http::Texts;
+use hangup::keys::KeyRing;
+use hangup::mark::{FrameNumber, Mark};
+use hangup::side::End::{self, A, B};
+use hangup::spoken::{Heard, Spoken};
+use hangup::time::Timestamp;
 use serde_json::Value;
+
+use seal::{Sealer, Suite};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("captures")
@@ -93,4 +103,232 @@ fn the_last_line_of_a_key_log_needs_no_end() {
     for connection in report["connections"].as_array().expect("connections") {
         assert_eq!(connection["protocol"], "http/1");
     }
+}
+
+/// A certificate that travelled under keys: who it is about, whether it was valid, whether it is for the name that was asked for.
+#[test]
+fn certificates_of_tls_1_3_are_read_under_keys() {
+    for (name, id, valid, named) in [
+        ("tls-certificate-expired", 2, false, true),
+        ("tls-self-signed", 2, true, true),
+        ("tls-wrong-name", 2, true, false),
+        ("tls-client-certificate-missing", 2, true, true),
+    ] {
+        let of = |key_log: Option<&str>| {
+            let (report, _) = report(&format!("{name}.pcapng"), key_log);
+            let mut all = report["connections"].as_array().expect("all").clone();
+            all.retain(|it| it["id"] == id);
+            all.remove(0)["tls"].take()
+        };
+        assert!(of(None)["certificates"].is_null(), "{name}");
+        let tls = of(Some(&format!("{name}.keylog")));
+        assert_eq!(tls["decrypted"], true, "{name}");
+        let leaf = &tls["certificates"][0];
+        assert_eq!(leaf["subject"], "CN=shop.example", "{name}");
+        assert_eq!(leaf["names"][0], "shop.example", "{name}");
+        assert_eq!(leaf["valid"], valid, "{name}");
+        assert_eq!(leaf["names_server"], named, "{name}");
+    }
+}
+
+/// What is opened is told once: the alert, the protocol that was chosen, and what was application data.
+#[test]
+fn what_the_outside_made_likely_is_certain_under_keys() {
+    let (report, _) = report(
+        "tls-client-certificate-missing.pcapng",
+        Some("tls-client-certificate-missing.keylog"),
+    );
+    let tls = &report["connections"][1]["tls"];
+    let alerts = tls["alerts"].as_array().expect("alerts");
+    let told: Vec<_> = alerts.iter().map(|it| (&it["by"], &it["code"])).collect();
+    assert_eq!(told, [(&"server".into(), &116.into())]);
+    assert_eq!(report["findings"][0]["certainty"], "certain");
+    // Of the records that the server sent after the handshake none was application data.
+    assert_eq!(tls["application"]["server"]["records"], 0);
+
+    let (report, _) = self::report(
+        "tls-certificate-expired.pcapng",
+        Some("tls-certificate-expired.keylog"),
+    );
+    for connection in report["connections"].as_array().expect("connections") {
+        let alerts = connection["tls"]["alerts"].as_array().expect("alerts");
+        assert_eq!(alerts.len(), 1, "in the clear, and not told twice");
+    }
+    let (report, _) = self::report(
+        "h2-goaway-in-order.pcapng",
+        Some("h2-goaway-in-order.keylog"),
+    );
+    assert_eq!(report["connections"][0]["tls"]["alpn"], "h2");
+}
+
+/// Every finding of a capture that is certain without its key log is there with it, and no worse known.
+#[test]
+fn keys_make_nothing_worse() {
+    let mut folders = vec![folder()];
+    match std::env::var_os("HANGUP_SHARED") {
+        Some(shared) => folders.push(PathBuf::from(shared).join("captures/lab")),
+        None => eprintln!("the lab's captures are left out: HANGUP_SHARED is not set"),
+    }
+    let mut misses = Vec::new();
+    let mut compared = 0;
+    for path in folders
+        .iter()
+        .flat_map(|it| std::fs::read_dir(it).expect("a folder"))
+    {
+        let log = path.expect("a file").path();
+        if log.extension().is_none_or(|it| it != "keylog") {
+            continue;
+        }
+        let capture = ["pcap", "pcapng"].map(|it| log.with_extension(it));
+        let capture = capture.iter().find(|it| it.exists()).expect("a capture");
+        let of = |key_log| {
+            let (report, _) = report(capture.to_str().expect("text"), key_log);
+            let findings = report["findings"].as_array().expect("findings").clone();
+            let each = findings.into_iter().flat_map(|it| {
+                let ids = it["connections"].as_array().expect("ids").clone();
+                let told = |name: &str| it[name].as_str().expect("text").to_owned();
+                let (rule, certainty) = (told("rule"), told("certainty"));
+                ids.into_iter()
+                    .map(move |id| (id.as_u64(), rule.clone(), certainty.clone()))
+            });
+            each.collect::<Vec<_>>()
+        };
+        let opened = of(log.to_str());
+        for (id, rule, certainty) in of(None) {
+            compared += 1;
+            let told = opened.iter().any(|it| it.0 == id);
+            let same = opened.iter().any(|it| it.0 == id && it.1 == rule);
+            // The certificate that was refused may show what for.
+            let same = same || told && rule == "tls-certificate-rejected";
+            if certainty == "certain" && !same || !told && certainty == "likely" {
+                misses.push(format!("{}: {id:?} {rule} {certainty}", log.display()));
+            }
+        }
+    }
+    assert!(compared > 5, "{compared}");
+    assert!(misses.is_empty(), "{misses:#?}");
+}
+
+/// A step of a conversation under known secrets.
+enum Step {
+    Says(End, Vec<u8>),
+    /// So many bytes were not captured.
+    Lacks(End, usize),
+}
+
+use Step::{Lacks, Says};
+
+/// A handshake, a request and its answer.
+fn talk(suite: Suite) -> Vec<Step> {
+    let mut client = Sealer::new(suite, 0);
+    let mut server = Sealer::new(suite, 1);
+    vec![
+        Says(A, suite.client_hello()),
+        Says(B, suite.server_hello()),
+        Says(B, server.finish()),
+        Says(A, client.finish()),
+        Says(A, client.seal(23, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0)),
+        Says(B, server.seal(23, b"HTTP/1.1 204 No\r\n\r\n", 0)),
+        Says(B, server.seal(21, &[1, 0], 0)),
+    ]
+}
+
+/// What was heard when the secrets came to be known before the step with this number.
+fn hear(suite: Suite, steps: &[Step], known_at: usize) -> Heard {
+    let ring = KeyRing::default();
+    ring.set_growing(true);
+    let mut spoken = Spoken::boxed(Some(&ring), None);
+    let mut texts = Texts::new();
+    for (number, step) in steps.iter().enumerate() {
+        if number == known_at {
+            ring.read(suite.key_log().as_bytes(), FrameNumber(0));
+        }
+        let at = Mark {
+            frame: FrameNumber(1 + number as u64),
+            time: Timestamp::new(number as i64, 0),
+        };
+        match step {
+            Says(from, bytes) => {
+                spoken.data(*from, at, bytes, bytes.len() as u32, &mut texts);
+            }
+            Lacks(from, length) => spoken.gap(*from, at, *length as u64, &mut texts),
+        }
+    }
+    if known_at >= steps.len() {
+        ring.read(suite.key_log().as_bytes(), FrameNumber(0));
+    }
+    spoken.finish(&mut texts);
+    spoken.into_heard()
+}
+
+#[test]
+fn secrets_that_come_late_open_what_has_waited_in_its_order() {
+    for suite in Suite::ALL {
+        let steps = talk(suite);
+        let wanted = hear(suite, &steps, 0);
+        assert_eq!(wanted.exchanges.len(), 1);
+        assert!(wanted.exchanges[0].is_complete());
+        for known_at in 1..=steps.len() {
+            let heard = hear(suite, &steps, known_at);
+            assert_eq!(heard.exchanges, wanted.exchanges, "{known_at}");
+            assert_eq!(heard.tls, wanted.tls, "{known_at}");
+        }
+    }
+}
+
+#[test]
+fn a_change_of_keys_that_was_not_captured_is_told_by_what_follows() {
+    for suite in [Suite::Gcm, Suite::Cbc, Suite::CbcThenMac] {
+        let mut steps = talk(suite);
+        for lost in [2, 3] {
+            if let Says(from, bytes) = &steps[lost] {
+                steps[lost] = Lacks(*from, bytes.len());
+            }
+        }
+        let heard = hear(suite, &steps, 0);
+        assert_eq!(heard.exchanges.len(), 1);
+        assert!(heard.exchanges[0].is_complete());
+    }
+}
+
+/// So many records may be missing, and no more: what comes after them stays hidden.
+#[test]
+fn records_are_found_again_after_some_that_were_not_captured() {
+    for (lost, is_found) in [(1, true), (60, true), (70, false)] {
+        let suite = Suite::ModernGcm;
+        let mut client = Sealer::new(suite, 0);
+        let mut server = Sealer::new(suite, 1);
+        let mut steps = vec![
+            Says(A, suite.client_hello()),
+            Says(B, suite.server_hello()),
+            Says(B, server.finish()),
+            Says(A, client.finish()),
+            Says(
+                A,
+                client.seal(23, b"POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\n", 0),
+            ),
+        ];
+        let hidden: Vec<u8> = (0..lost).flat_map(|_| client.seal(23, b"x", 0)).collect();
+        // The hole does not end where a record does, as nobody knows.
+        steps.push(Lacks(A, hidden.len() - 3));
+        steps.push(Says(A, hidden[hidden.len() - 3..].to_vec()));
+        for _ in 0..100 {
+            steps.push(Says(
+                A,
+                client.seal(23, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0),
+            ));
+        }
+        let heard = hear(suite, &steps, 0);
+        assert_eq!(heard.exchanges.len() > 90, is_found, "{lost}");
+    }
+}
+
+#[test]
+fn an_alert_in_the_clear_is_told_once() {
+    let suite = Suite::Gcm;
+    let mut steps = talk(suite);
+    steps.truncate(2);
+    steps.push(Says(A, seal::record(21, &[2, 48])));
+    let heard = hear(suite, &steps, 0);
+    assert_eq!(heard.tls.map(|facts| facts.alerts.len()), Some(1));
 }

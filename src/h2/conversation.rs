@@ -60,6 +60,20 @@ impl Conversation {
         }
     }
 
+    /// One that began before the capture did, or whose beginning is missing. Who is the client is told by content, or
+    /// presumed.
+    #[must_use]
+    pub fn midway(requester: End, offsets: [u64; 2]) -> Self {
+        let mut conversation = Self::new(requester, offsets);
+        conversation.facts.midway = true;
+        for lane in &mut conversation.lanes {
+            lane.state = State::Lost;
+            lane.half.lost = true;
+            lane.reader.lose();
+        }
+        conversation
+    }
+
     /// The same after a 101 to `h2c`: the last of the exchanges before is the request that asked for it, which is
     /// stream 1 (RFC 7540 §3.2).
     #[must_use]
@@ -111,6 +125,17 @@ impl Conversation {
         }
         self.open.clear();
         self.exchanges.shrink_to_fit();
+    }
+
+    /// Bytes of frames and header blocks that wait for their end, and of the tables that blocks are read with.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.lanes.iter().map(Lane::waiting_bytes).sum()
+    }
+
+    /// Lets go what waits and the tables, since too much waits in all: fields are not read any more, frames are.
+    pub fn give_up_waiting(&mut self) {
+        self.lanes.iter_mut().for_each(Lane::give_up_waiting);
     }
 
     /// What is spoken.
@@ -296,7 +321,8 @@ impl Conversation {
         lane.half.last = Some(at);
         let max = lane.max_frame;
         let in_block = lane.block.as_ref().map(|block| block.stream);
-        if !header.fits(max) {
+        // What was allowed before the capture is not known.
+        if !header.fits(max) && !self.facts.midway {
             self.fault(from, FrameRule::FrameSize, header.stream, at);
         }
         match (in_block, header.kind) {
@@ -350,7 +376,11 @@ impl Conversation {
                 self.end_frame(from, at, now, texts);
             }
             _ => {
-                let room = MAX_BLOCK.saturating_sub(lane.pending.len());
+                // What comes after a hole in it is not where it seems to be.
+                let room = match lane.is_cut {
+                    true => 0,
+                    false => MAX_BLOCK.saturating_sub(lane.pending.len()),
+                };
                 lane.is_cut |= room < now.len();
                 lane.pending
                     .extend_from_slice(now.get(..room).unwrap_or(now));

@@ -52,14 +52,27 @@ impl Conversation {
         }
     }
 
+    /// Whether this stream began before the first one whose beginning was seen, and none of it is kept.
+    fn is_before(&self, id: u32) -> bool {
+        let mut seen = self.exchanges.iter().filter_map(|it| it.stream.as_ref());
+        let mut begun = self.exchanges.iter().filter(|it| it.request.is_some());
+        let first = begun.find_map(Exchange::stream_id);
+        first.is_none_or(|first| id < first) && !seen.any(|stream| stream.id == id)
+    }
+
+    /// Lets so many streams go, the oldest first.
+    pub fn let_oldest_go(&mut self, old: usize) {
+        let old = old.min(self.exchanges.len());
+        self.exchanges.drain(..old);
+        self.let_go = self.let_go.saturating_add(old as u64);
+        let first = self.let_go;
+        self.open.retain(|_, open| open.exchange >= first);
+    }
+
     /// Keeps an exchange; the stream is followed if there is room.
     fn open(&mut self, id: u32, exchange: Exchange) {
         if self.exchanges.len() >= MAX_STREAMS {
-            let old = MAX_STREAMS / 4;
-            self.exchanges.drain(..old);
-            self.let_go = self.let_go.saturating_add(old as u64);
-            let first = self.let_go;
-            self.open.retain(|_, open| open.exchange >= first);
+            self.let_oldest_go(MAX_STREAMS / 4);
         }
         let number = self.let_go.saturating_add(self.exchanges.len() as u64);
         self.exchanges.push(exchange);
@@ -146,12 +159,13 @@ impl Conversation {
             }
             Party::Requester => {}
             Party::Responder => {
-                let is_new = !self.open.contains_key(&id)
-                    && id % 2 == 1
-                    && id > self.lane(from.other()).last_stream;
+                let last = self.lane(from.other()).last_stream;
+                // Requests from before the capture are answered in any order.
+                let before = self.facts.midway && self.is_before(id);
+                let is_new = !self.open.contains_key(&id) && id % 2 == 1 && (id > last || before);
                 if is_new && self.lane(from.other()).half.lost {
                     // Its request was not captured.
-                    self.lane_mut(from.other()).last_stream = id;
+                    self.lane_mut(from.other()).last_stream = last.max(id);
                     let exchange = Exchange {
                         stream: Some(Box::new(Stream::new(id))),
                         ..Exchange::default()
@@ -292,6 +306,12 @@ impl Conversation {
             return;
         };
         let fields = *fields;
+        if fields.is_partial
+            && (fields.method.is_none() || fields.path.is_none())
+            && let Some(stream) = &mut exchange.stream
+        {
+            stream.is_unread = true;
+        }
         request.method = fields.method.unwrap_or(Method::Unknown);
         request.target = fields.path;
         request.host = fields.authority.or(fields.host);
@@ -366,6 +386,7 @@ impl Conversation {
             return;
         };
         let fields = *fields;
+        stream.is_unread |= fields.is_partial && fields.status.is_none();
         response.server = fields.server;
         stream.announced[1] = fields.content_length;
         stream.is_grpc |= fields.is_grpc;
@@ -566,7 +587,9 @@ impl Conversation {
 /// The head of a message is here.
 fn head_done(message: &mut Message, at: Mark, offset: u64, ends_stream: bool) {
     message.last = at;
-    message.head_len = u32::try_from(offset.saturating_sub(message.start)).unwrap_or(u32::MAX);
+    // Where the block was broken off, DATA may have come before it is read.
+    let whole = offset.saturating_sub(message.start);
+    message.head_len = u32::try_from(whole.saturating_sub(message.body_wire)).unwrap_or(u32::MAX);
     message.progress = Progress::Body;
     if ends_stream {
         message.framing = Framing::NoBody;

@@ -71,6 +71,8 @@ pub struct Plain {
     pub early: bool,
     /// Where it lies in the record that was given.
     pub place: Range<usize>,
+    /// It was under keys; else it is as it was given.
+    pub hidden: bool,
 }
 
 /// Opens the records of one connection.
@@ -94,6 +96,8 @@ struct Side {
     lost: bool,
     /// What this side shows of the fate of early data.
     early_data: EarlyData,
+    /// Records in a row that stayed closed.
+    misses: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -115,6 +119,8 @@ enum StageKind {
 
 /// How many records may be lost in a row for the ones after to be opened.
 const MAX_LOST: u64 = 64;
+/// For how many records in a row that is tried, since each costs as much as so many records.
+const MAX_MISSES: u32 = 32;
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const HANDSHAKE: u8 = 22;
@@ -180,6 +186,7 @@ impl Opener {
             kind,
             early: false,
             place: 0..record.len(),
+            hidden: false,
         };
         let side = self.sides.get_mut(side).ok_or(Closed::NoSecret)?;
         match self.era {
@@ -190,7 +197,8 @@ impl Opener {
                     side.change_cipher_spec();
                     return Ok(whole);
                 }
-                if side.now.is_none() {
+                // Application data is never in the clear: where the change was not captured, it tells.
+                if side.now.is_none() && kind != APPLICATION_DATA {
                     return Ok(whole);
                 }
             }
@@ -201,6 +209,7 @@ impl Opener {
                 kind,
                 early: false,
                 place,
+                hidden: true,
             });
         }
         let early = side.is_early();
@@ -215,7 +224,12 @@ impl Opener {
         if kind == HANDSHAKE {
             side.read_along(self.suite, record.get(place.clone()).unwrap_or_default());
         }
-        Ok(Plain { kind, early, place })
+        Ok(Plain {
+            kind,
+            early,
+            place,
+            hidden: true,
+        })
     }
 
     /// What became of the client's early data. The server's EncryptedExtensions tell; where they cannot be read, the
@@ -226,6 +240,12 @@ impl Opener {
             [own, EarlyData::Undecided] => own,
             [_, told] => told,
         }
+    }
+
+    /// Whether what is hidden is that of TLS 1.3, where most of the handshake is.
+    #[must_use]
+    pub fn is_modern(&self) -> bool {
+        self.era == Era::Modern
     }
 }
 
@@ -251,7 +271,8 @@ impl Side {
     }
 
     fn open(&mut self, header: [u8; HEADER], record: &mut [u8]) -> Result<Range<usize>, Closed> {
-        let ahead = if self.lost { MAX_LOST } else { 0 };
+        let searches = self.lost && self.misses < MAX_MISSES;
+        let ahead = if searches { MAX_LOST } else { 0 };
         // A failed attempt leaves nothing of the record: where another may follow, there is a copy.
         let others = ahead > 0 || !self.later.is_empty();
         let copy = others.then(|| record.to_vec());
@@ -284,10 +305,12 @@ impl Side {
             Some((place, next)) => {
                 self.sequence = next;
                 self.lost = false;
+                self.misses = 0;
                 Ok(place)
             }
             None => {
                 self.sequence = self.sequence.saturating_add(1);
+                self.misses = self.misses.saturating_add(1);
                 let known = |stage: &Stage| stage.protection.is_some();
                 Err(match self.now.as_ref().is_some_and(known) {
                     true => Closed::WrongSecret,

@@ -114,7 +114,7 @@ pub(super) fn failure(connection: &Connection) -> Option<Reading<'_>> {
         .fatal()
         .filter(|alert| (alert.in_handshake || alert.code().is_some()) && !too_late(alert))
     {
-        let (failure, certainty) = by_alert(facts, alert);
+        let (failure, certainty) = by_alert(connection, facts, alert);
         let by = Some(who(alert.from));
         return reading(failure, by, alert.at, Some(alert), certainty);
     }
@@ -150,21 +150,23 @@ pub(super) fn failure(connection: &Connection) -> Option<Reading<'_>> {
                 close.time.since(finished.time) <= AT_ONCE.max(round_trip(connection) * 5);
             let unused = own.records == 0 && closer == Some(who(facts.caller)) && at_once;
             let spoke = flow.records > 0 && !facts.only_tickets;
-            if unused && !spoke {
-                return reading(
-                    Failure::LeftAfterHandshake,
-                    closer,
-                    close,
-                    None,
-                    Certainty::Possible,
-                );
+            if !unused || spoke {
+                return None;
             }
-            None
+            // What is wrong whoever calls says why. Some clients compare names when the handshake is over, and then take
+            // their leave in order. That a probe calls an address, or a certificate that vouches for itself, is everyday life.
+            let leaves = own.farewell.mark().is_some();
+            let (failure, certainty) = match facts.flaw(connection.server.ip) {
+                Some(Flaw::Outdated) => (Failure::Date, Certainty::Likely),
+                Some(Flaw::OtherName) if leaves => (Failure::Name, Certainty::Likely),
+                _ => (Failure::LeftAfterHandshake, Certainty::Possible),
+            };
+            reading(failure, closer, close, None, limit(certainty))
         }
         stage => {
             // What came and was not liked says why.
             let fault = (stage >= Stage::ServerHello && closer == Some(who(facts.caller)))
-                .then(|| flaw(facts))
+                .then(|| flaw(connection, facts))
                 .flatten();
             // Of a handshake that was captured in part, its end may have been missed.
             let partly = facts.hello.as_ref().is_some_and(|(_, hello)| hello.cut);
@@ -182,7 +184,7 @@ pub(super) fn failure_as(connection: &Connection, wanted: Failure) -> Option<Rea
     failure(connection).filter(|reading| reading.failure == wanted)
 }
 
-fn by_alert(facts: &Facts, alert: &Alert) -> (Failure, Certainty) {
+fn by_alert(connection: &Connection, facts: &Facts, alert: &Alert) -> (Failure, Certainty) {
     let from_caller = alert.from == facts.caller;
     let sure = |failure| (failure, Certainty::Certain);
     let Some(code) = alert.code() else {
@@ -196,7 +198,7 @@ fn by_alert(facts: &Facts, alert: &Alert) -> (Failure, Certainty) {
             _ => sure(Failure::Alert),
         },
         45 if from_caller => sure(Failure::Date),
-        42..=44 | 46 | 48 if from_caller => match flaw(facts) {
+        42..=44 | 46 | 48 if from_caller => match flaw(connection, facts) {
             // `unknown_ca` says itself what it is about.
             Some(failure) if code != 48 => (failure, Certainty::Likely),
             _ => sure(Failure::Rejected),
@@ -206,10 +208,10 @@ fn by_alert(facts: &Facts, alert: &Alert) -> (Failure, Certainty) {
 }
 
 /// What is wrong with the certificate, as a reading.
-fn flaw(facts: &Facts) -> Option<Failure> {
-    Some(match facts.flaw()? {
+fn flaw(connection: &Connection, facts: &Facts) -> Option<Failure> {
+    Some(match facts.flaw(connection.server.ip)? {
         Flaw::Outdated => Failure::Date,
-        Flaw::OtherName => Failure::Name,
+        Flaw::OtherName | Flaw::OtherAddress => Failure::Name,
         Flaw::SelfIssued => Failure::Rejected,
     })
 }

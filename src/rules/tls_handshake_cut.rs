@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::Severity;
 use super::rule::{Check, Story, Verdict, rule};
-use super::secure::{Failure, Reading, failure, hello, named, who};
+use super::secure::{Failure, Reading, describe, failure, hello, named, who};
 use super::telling::{not_yet, side, span, tell};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, By, Connection, How, Who};
-use crate::tls::Stage;
+use crate::tls::{Flaw, Stage};
 
 rule! {
     /// # What happened
@@ -117,17 +117,22 @@ fn check(connection: &Connection) -> Verdict {
         .unwrap_or_default();
     let waited = span(reading.at.time.since(since.time));
     let (severity, hint) = if left {
-        (
-            Severity::Note,
-            " A client that checks the certificate only then does so, and so does a probe.",
-        )
+        let other = reading.facts.flaw(connection.server.ip) == Some(Flaw::OtherAddress);
+        let hint = if other {
+            " It sent no name, as one does that calls an address, and the certificate is not for that address: a client \
+             that checks it only then leaves so, and so does a probe."
+        } else {
+            " A client that checks the certificate only then does so, and so does a probe."
+        };
+        (Severity::Note, hint.to_owned() + &describe(reading.facts))
     } else if went_on(connection, &reading) {
         (
             Severity::Warning,
-            " The client had sent application data before the server had finished, so it liked what it saw and left of its own accord.",
+            " The client had sent application data before the server had finished, so it liked what it saw and left of its own accord."
+                .to_owned(),
         )
     } else {
-        (Severity::Error, "")
+        (Severity::Error, String::new())
     };
     let message = format!(
         "In the TLS handshake{asked} {by} {word} {place}, {waited} after the last message, and no alert said why.{hint}"

@@ -8,7 +8,7 @@ use super::secure::{failure, is_unanswered};
 use super::telling::{not_yet, span, tell};
 use crate::certainty::Certainty;
 use crate::connection::{By, Connection, How, Who};
-use crate::http::Protocol;
+use crate::http::{Exchange, Framing, Outcome, Protocol};
 use crate::tcp::ResetKind;
 use crate::tls::{Farewell, Stage};
 
@@ -131,9 +131,14 @@ fn check(connection: &Connection) -> Verdict {
         return Verdict::Clear;
     }
     let since = facts.flows[server].last.unwrap_or_default();
+    let (certainty, told) = if facts.is_open {
+        (Certainty::Certain, within(connection))
+    } else {
+        let hidden = "What it sent last may be cut short; with a key log that could be told.";
+        (Certainty::Likely, hidden)
+    };
     let message = format!(
-        "The server sent its {word} {} after its last application data, and no close_notify before it. What it sent last may be \
-         cut short; with a key log that could be told.",
+        "The server sent its {word} {} after its last application data, and no close_notify before it. {told}",
         span(close.time.since(since.time))
     );
     let at_once = close.time.since(since.time) < UNDER_WAY;
@@ -144,11 +149,29 @@ fn check(connection: &Connection) -> Verdict {
     tell(
         &RULE,
         severity,
-        Certainty::Likely,
+        certainty,
         "the server closed without close_notify",
         message,
     )
     .shows(facts.flows[server].last, "the last application data")
     .shows(Some(close), format!("{word} from the server"))
     .about(connection)
+}
+
+/// What was said under the keys, where those are known, tells of the end that TLS does not tell of.
+fn within(connection: &Connection) -> &'static str {
+    let ending = connection.teardown.ending();
+    let until_close = |it: &Exchange| {
+        let response = it.response.as_ref();
+        response.is_some_and(|it| it.message.framing == Framing::UntilClose)
+    };
+    let complete = |it: &Exchange| it.outcome(ending) == Some(Outcome::Complete);
+    match &*connection.exchanges {
+        [] => "Whether it had said all it wanted to say is not to be known.",
+        all if all.iter().any(until_close) => {
+            "The body of its answer lasts until the close: nobody can tell whether all of it came."
+        }
+        all if all.iter().all(complete) => "Every answer was complete all the same.",
+        _ => "Not every answer was complete by then.",
+    }
 }

@@ -1,7 +1,7 @@
 //! What is said under the keys of TLS, where a key log opens them.
 //!
-//! In: both directions of one TLS connection, as its session gets them. Each direction's records are gathered whole (one
-//! for each direction, and while a secret may still come, some more), opened by [`Opener`], and what they held is fed to a
+//! In: both directions of one TLS connection, as its session gets them. Until the secrets are there, what comes waits, in
+//! order. Then each direction's records are gathered whole, opened by [`Opener`], and what they held is fed to a
 //! [`Spoken`] of its own. Of every record it is kept how much had been said when it ended, so that a place in the TCP
 //! stream can be turned into one in what was said.
 //!
@@ -25,8 +25,8 @@ const HEADER: usize = 5;
 /// What protection adds to a record, about: nonce, tag, content type.
 const ADDED: u64 = 24;
 
-const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
 /// The description of the alert that takes leave (RFC 8446 §6.1).
 const CLOSE_NOTIFY: u8 = 0;
 const APPLICATION_DATA: u8 = 23;
@@ -55,13 +55,32 @@ pub(super) struct Asked {
     /// Who sent the ClientHello.
     caller: Option<End>,
     opener: Option<Opener>,
+    /// What came before there was an opener, in order.
+    pieces: Vec<Piece>,
+    /// Bytes of `pieces`, and what each takes itself.
+    held: usize,
+    /// Where the last of them was seen.
+    last: Mark,
     lanes: [Lane; 2],
-    early: Early,
+    /// Early data: after how many bytes of the stream, where, and what was said. It is held back until it is known whether
+    /// the server takes it: what it does not take was never asked.
+    early: Vec<(u64, Mark, Box<[u8]>)>,
     inner: Spoken,
     /// Something was opened.
+    opened: bool,
+    /// Something was said inside.
     any: bool,
     /// A record was not authentic under its secret.
     wrong: bool,
+}
+
+/// What waits for a secret.
+#[derive(Clone, Debug)]
+enum Piece {
+    /// Bytes, and how many are missing after them.
+    Data(End, Mark, Box<[u8]>, u64),
+    /// A FIN.
+    End(End),
 }
 
 /// One direction.
@@ -75,44 +94,14 @@ struct Lane {
     holed: Option<Holed>,
     /// Where records begin is not known.
     lost: bool,
-    /// Bytes said inside.
+    /// Bytes said inside, and before TLS began.
     said: u64,
+    /// Those before TLS began.
+    first: u64,
     /// After how many bytes of the stream how many had been said.
     places: Vec<(u64, u64)>,
     /// After how many bytes of the stream `close_notify` had been said, and where.
     farewell: Option<(u64, Mark)>,
-}
-
-/// Early data, which is held back until it is known whether the server takes it: what it does not take was never asked.
-#[derive(Clone, Debug, Default)]
-struct Early {
-    /// After how many bytes of the stream, where, and what was said.
-    waiting: Vec<(u64, Mark, Vec<u8>)>,
-    held: usize,
-    /// What was handed on and is still to be counted: after how many bytes of the stream, and how many.
-    counted: Vec<(u64, u64)>,
-}
-
-impl Early {
-    fn hold(&mut self, outside: u64, at: Mark, bytes: &[u8]) {
-        self.held += bytes.len();
-        self.waiting.push((outside, at, bytes.to_vec()));
-    }
-
-    /// The server takes it, or nothing will tell.
-    fn hand_on(&mut self, caller: End, inner: &mut Spoken, texts: &mut Texts) {
-        for (outside, at, bytes) in self.waiting.drain(..) {
-            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-            inner.data(caller, at, &bytes, length, texts);
-            self.counted.push((outside, u64::from(length)));
-        }
-        self.held = 0;
-    }
-
-    fn drop_it(&mut self) {
-        self.waiting.clear();
-        self.held = 0;
-    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -123,15 +112,25 @@ struct Holed {
 }
 
 impl Secured {
-    pub(super) fn new(keys: Option<&KeyRing>) -> Self {
+    /// TLS that begins at these offsets; what is said in it is counted from there.
+    pub(super) fn new(keys: Option<&KeyRing>, since: [u64; 2]) -> Self {
+        let lane = |said| Lane {
+            said,
+            first: said,
+            ..Lane::default()
+        };
         let opening = match keys {
             Some(ring) => Opening::Asked(Box::new(Asked {
                 ring: ring.clone(),
                 caller: None,
                 opener: None,
-                lanes: Default::default(),
-                early: Early::default(),
-                inner: Spoken::default(),
+                pieces: Vec::new(),
+                held: 0,
+                last: Mark::default(),
+                lanes: since.map(lane),
+                early: Vec::new(),
+                inner: Spoken::starting(since, None),
+                opened: false,
                 any: false,
                 wrong: false,
             })),
@@ -152,52 +151,112 @@ impl Secured {
         texts: &mut Texts,
     ) {
         self.session.data(from, at, bytes, length);
-        if let Opening::Asked(asked) = &mut self.opening {
-            asked.lanes[from.index()].take(bytes);
-            let cut = u64::from(length).saturating_sub(bytes.len() as u64);
-            self.open(from, at, texts);
-            self.hole(from, at, cut, texts);
-        }
+        let cut = u64::from(length).saturating_sub(bytes.len() as u64);
+        self.take(from, at, bytes, cut, texts);
     }
 
     pub(super) fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
         self.session.gap(from, at, length);
-        self.hole(from, at, length, texts);
+        self.take(from, at, &[], length, texts);
     }
 
-    fn hole(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
-        let Opening::Asked(asked) = &mut self.opening else {
-            return;
-        };
-        if length > 0 {
-            asked.hole(from, at, length, texts);
-        }
-    }
-
-    /// Opens what waits, this direction first: what it says may be what the other waits for.
-    fn open(&mut self, from: End, at: Mark, texts: &mut Texts) {
-        let Opening::Asked(asked) = &mut self.opening else {
-            return;
-        };
-        if asked.opener.is_none()
-            && let Some(found) = asked.look(&self.session, at)
-        {
-            match found {
-                Ok(opener) => asked.opener = Some(opener),
-                Err(closed) => {
-                    self.opening = Opening::Closed(closed);
-                    return;
-                }
+    /// The FIN of one direction.
+    pub(super) fn end(&mut self, from: End, texts: &mut Texts) {
+        if let Opening::Asked(asked) = &mut self.opening {
+            match asked.opener {
+                Some(_) => asked.inner.end(from, texts),
+                None => asked.hold(Piece::End(from)),
             }
         }
-        if asked.opener.is_none() && asked.held() > MAX_HELD {
-            self.opening = Opening::Closed(Closed::NoSecret);
+    }
+
+    /// Nothing more comes. What waits for its secret has it now or never.
+    pub(super) fn finish(&mut self, texts: &mut Texts) {
+        if let Opening::Asked(asked) = &self.opening
+            && asked.opener.is_none()
+        {
+            self.look(asked.last, true, texts);
+        }
+        if let Opening::Asked(asked) = &mut self.opening {
+            asked.hand_early_on(&mut self.session, texts);
+            asked.inner.finish(texts);
+        }
+    }
+
+    /// The next bytes of one direction, and how many are missing after them.
+    fn take(&mut self, from: End, at: Mark, bytes: &[u8], missing: u64, texts: &mut Texts) {
+        let Opening::Asked(asked) = &mut self.opening else {
+            return;
+        };
+        if asked.opener.is_some() {
+            asked.take(from, at, bytes, missing, &mut self.session, texts);
             return;
         }
+        asked.last = at;
+        asked.hold(Piece::Data(from, at, bytes.into(), missing));
+        let may_come = asked.ring.is_growing() && asked.held <= MAX_HELD;
+        // Without the hellos nothing can be opened.
+        if asked.held > MAX_HELD && !may_come && self.session.agreed().is_none()
+            || self.session.is_midstream()
+        {
+            self.opening = Opening::Closed(Closed::NoSecret);
+        } else {
+            self.look(at, !may_come, texts);
+        }
+    }
+
+    /// Looks for the secrets, once both hellos were read, and opens what has waited for them, in the order in which it
+    /// came. `is_last`: more of them are not waited for.
+    fn look(&mut self, at: Mark, is_last: bool, texts: &mut Texts) {
+        let Opening::Asked(asked) = &mut self.opening else {
+            return;
+        };
+        let Some(agreed) = self.session.agreed() else {
+            return;
+        };
+        let opener = match asked.ring.find(&agreed.client_random, at.frame) {
+            Some(secrets) if secrets.are_whole() || is_last => Opener::new(&agreed, &secrets),
+            None if is_last => Err(Closed::NoSecret),
+            _ => return,
+        };
+        match opener {
+            Ok(opener) => asked.opener = Some(opener),
+            Err(closed) => {
+                self.opening = Opening::Closed(closed);
+                return;
+            }
+        }
         asked.caller = self.session.caller();
-        for end in [from, from.other()] {
-            asked.open(end, at, &mut self.session, texts);
-            asked.count_early();
+        asked.held = 0;
+        for piece in std::mem::take(&mut asked.pieces) {
+            match piece {
+                Piece::Data(from, at, bytes, missing) => {
+                    asked.take(from, at, &bytes, missing, &mut self.session, texts);
+                }
+                Piece::End(from) => asked.inner.end(from, texts),
+            }
+        }
+    }
+
+    /// Bytes that wait: of handshake messages, of records, and inside.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        let records = match &self.opening {
+            Opening::Asked(asked) => asked.waiting_bytes(),
+            Opening::Hidden | Opening::Closed(_) => 0,
+        };
+        self.session.waiting_bytes() + records
+    }
+
+    /// Reads what waits as far as it goes, since too much waits in all. What waits for a secret stays hidden.
+    pub(super) fn give_up_waiting(&mut self, texts: &mut Texts) {
+        self.session.give_up_waiting();
+        if let Opening::Asked(asked) = &mut self.opening {
+            if asked.opener.is_none() {
+                self.opening = Opening::Closed(Closed::NoSecret);
+                return;
+            }
+            asked.lanes.iter_mut().for_each(Lane::give_up_record);
+            asked.inner.give_up_waiting(texts);
         }
     }
 }
@@ -211,6 +270,13 @@ impl Opening {
         }
     }
 
+    pub(super) fn heard_mut(&mut self) -> Option<&mut Spoken> {
+        match self {
+            Self::Asked(asked) if asked.any => Some(&mut asked.inner),
+            _ => None,
+        }
+    }
+
     pub(super) fn into_heard(self) -> Option<Heard> {
         match self {
             Self::Asked(asked) if asked.any => Some(asked.inner.into_heard()),
@@ -218,12 +284,17 @@ impl Opening {
         }
     }
 
+    /// Whether secrets opened something.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Self::Asked(asked) if asked.opened)
+    }
+
     /// Why it stays hidden, where there were secrets.
     pub(super) fn closed(&self) -> Option<Closed> {
         match self {
             Self::Hidden => None,
             Self::Closed(closed) => Some(*closed),
-            Self::Asked(asked) if asked.any => None,
+            Self::Asked(asked) if asked.opened => None,
             Self::Asked(asked) => match asked.opener {
                 Some(_) => asked.wrong.then_some(Closed::WrongSecret),
                 None => Some(Closed::NoSecret),
@@ -234,10 +305,11 @@ impl Opening {
     /// How much had been said when so many bytes of this direction were there.
     pub(super) fn place(&self, end: End, bytes: u64) -> u64 {
         let Self::Asked(asked) = self else { return 0 };
-        let places = &asked.lanes[end.index()].places;
+        let lane = &asked.lanes[end.index()];
+        let places = &lane.places;
         let after = places.partition_point(|(outside, _)| *outside <= bytes);
         let last = after.checked_sub(1).and_then(|at| places.get(at));
-        last.map_or(0, |(_, said)| *said)
+        last.map_or(lane.first, |(_, said)| *said)
     }
 
     /// Where `close_notify` was said, if it was among so many bytes of this direction.
@@ -248,25 +320,40 @@ impl Opening {
         let (outside, at) = asked.lanes[end.index()].farewell?;
         (outside <= bytes).then_some(at)
     }
-
-    pub(super) fn end(&mut self, from: End, texts: &mut Texts) {
-        if let Self::Asked(asked) = self {
-            asked.inner.end(from, texts);
-        }
-    }
-
-    pub(super) fn finish(&mut self, texts: &mut Texts) {
-        if let Self::Asked(asked) = self {
-            asked.let_early_go(texts);
-            asked.inner.finish(texts);
-        }
-    }
 }
 
 impl Asked {
+    /// Keeps what cannot be opened yet.
+    fn hold(&mut self, piece: Piece) {
+        if let Piece::Data(_, _, bytes, _) = &piece {
+            self.held += bytes.len();
+        }
+        self.held += size_of::<Piece>();
+        self.pieces.push(piece);
+    }
+
     /// Bytes that wait.
-    fn held(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.waiting.len()).sum()
+    fn waiting_bytes(&self) -> usize {
+        let records: usize = self.lanes.iter().map(|lane| lane.waiting.len()).sum();
+        self.held + records + self.early_bytes() + self.inner.waiting_bytes()
+    }
+
+    /// The next bytes of one direction, and how many are missing after them; the secrets are here.
+    fn take(
+        &mut self,
+        from: End,
+        at: Mark,
+        bytes: &[u8],
+        missing: u64,
+        session: &mut Session,
+        texts: &mut Texts,
+    ) {
+        self.lanes[from.index()].take(bytes);
+        self.open(from, at, session, texts);
+        if missing > 0 {
+            self.hand_early_on(session, texts);
+            self.hole(from, at, missing, texts);
+        }
     }
 
     /// The opener's number of the side that sends: 0 is the caller.
@@ -274,146 +361,129 @@ impl Asked {
         usize::from(self.caller.is_some_and(|caller| caller != from))
     }
 
-    /// Looks for the secrets, once both hellos were read. `None`: not yet.
-    fn look(&self, session: &Session, at: Mark) -> Option<Result<Opener, Closed>> {
-        let agreed = session.agreed()?;
-        let may_come = self.ring.is_growing() && self.held() < MAX_HELD;
-        match self.ring.find(&agreed.client_random, at.frame) {
-            Some(secrets) if secrets.are_whole() || !may_come => {
-                Some(Opener::new(&agreed, &secrets))
-            }
-            None if !may_come => Some(Err(Closed::NoSecret)),
-            _ => None,
-        }
-    }
-
     /// Deals with the records of one direction that are there whole.
     fn open(&mut self, from: End, at: Mark, session: &mut Session, texts: &mut Texts) {
         let side = self.side(from);
-        let Self {
-            opener,
-            caller,
-            lanes,
-            early,
-            inner,
-            any,
-            wrong,
-            ..
-        } = self;
-        let caller = caller.unwrap_or(from);
-        let lane = &mut lanes[from.index()];
+        let mut waiting = std::mem::take(&mut self.lanes[from.index()].waiting);
         let mut done = 0;
-        while let Some((header, whole)) = lane.record(done) {
+        while let Some((header, whole)) = record(&waiting, done) {
+            let lane = &mut self.lanes[from.index()];
+            let Some(opener) = &mut self.opener else {
+                break;
+            };
             if header == [0; HEADER] {
-                lane.lose(done);
-                if let Some(opener) = opener {
-                    opener.lose(side);
-                }
+                lane.before += waiting.len() as u64;
+                lane.lost = true;
+                opener.lose(side);
                 return;
             }
-            let Some(opener) = opener else {
-                // In the clear, and read by the session; what is hidden waits for its secret.
-                if matches!(header[0], APPLICATION_DATA | CHANGE_CIPHER_SPEC) {
-                    break;
-                }
-                done += whole;
-                continue;
-            };
-            let Some(record) = lane.waiting.get_mut(done + HEADER..done + whole) else {
+            let Some(record) = waiting.get_mut(done + HEADER..done + whole) else {
                 break;
             };
             done += whole;
             let outside = lane.before + done as u64;
             match opener.open(side, header, record) {
-                Ok(plain) => {
-                    let bytes = record.get(plain.place.clone()).unwrap_or_default();
-                    // The server's EncryptedExtensions come before whatever it says.
-                    match opener.early_data() {
-                        EarlyData::Taken => early.hand_on(caller, inner, texts),
-                        EarlyData::Refused => early.drop_it(),
-                        EarlyData::Undecided
-                            if from != caller && plain.kind == APPLICATION_DATA =>
-                        {
-                            early.hand_on(caller, inner, texts);
-                        }
-                        EarlyData::Undecided => {}
-                    }
+                Ok(plain) if plain.hidden => {
+                    let bytes = record.get(plain.place).unwrap_or_default();
                     let fate = opener.early_data();
-                    match (plain.kind, bytes) {
-                        (APPLICATION_DATA, []) => {}
-                        (APPLICATION_DATA, _) if plain.early && fate == EarlyData::Refused => {}
-                        (APPLICATION_DATA, bytes)
-                            if plain.early
-                                && fate == EarlyData::Undecided
-                                && early.held < MAX_HELD =>
-                        {
-                            *any = true;
-                            early.hold(outside, at, bytes);
+                    self.opened = true;
+                    if self.keeps_early(plain.early, fate, plain.kind) {
+                        if fate == EarlyData::Undecided {
+                            self.early.push((outside, at, bytes.into()));
                         }
-                        (APPLICATION_DATA, bytes) => {
-                            *any = true;
-                            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-                            inner.data(from, at, bytes, length, texts);
-                            lane.said += u64::from(length);
+                    } else {
+                        if fate == EarlyData::Refused {
+                            self.early.clear();
+                        } else if fate == EarlyData::Taken || plain.kind == APPLICATION_DATA {
+                            self.hand_early_on(session, texts);
                         }
-                        (ALERT, [level, code]) => {
-                            session.alert_inside(from, at, (*level, *code));
-                            if *code == CLOSE_NOTIFY {
-                                // The end of what is said: a body that lasts until the close is complete.
-                                inner.end(from, texts);
-                                lane.farewell.get_or_insert((outside, at));
-                            }
+                        session.opened(from, at, plain.kind, bytes.len() as u64);
+                        self.read(from, at, plain.kind, bytes, session, texts);
+                        if matches!((plain.kind, bytes), (ALERT, [_, CLOSE_NOTIFY])) {
+                            let lane = &mut self.lanes[from.index()];
+                            lane.farewell.get_or_insert((outside, at));
                         }
-                        _ => {}
                     }
                 }
-                Err(_) if header[0] == APPLICATION_DATA && *any => {
-                    let length = (whole as u64).saturating_sub(HEADER as u64 + ADDED);
-                    inner.gap(from, at, length, texts);
-                    lane.said += length;
+                // In the clear, and read by the session.
+                Ok(_) => {}
+                Err(closed) => {
+                    session.lost_inside(from);
+                    self.wrong |= closed == Closed::WrongSecret;
+                    if header[0] == APPLICATION_DATA && self.any {
+                        let length = (whole as u64).saturating_sub(HEADER as u64 + ADDED);
+                        self.inner.gap(from, at, length, texts);
+                        self.lanes[from.index()].said += length;
+                    }
                 }
-                Err(closed) => *wrong |= closed == Closed::WrongSecret,
             }
-            lane.note(outside);
+            self.lanes[from.index()].note(outside);
         }
+        let lane = &mut self.lanes[from.index()];
+        lane.waiting = waiting;
         lane.drop_first(done);
     }
 
-    /// What was handed on of early data counts as said where it was sent.
-    fn count_early(&mut self) {
-        let Some(caller) = self.caller.filter(|_| !self.early.counted.is_empty()) else {
-            return;
-        };
-        let lane = &mut self.lanes[caller.index()];
-        for (outside, length) in self.early.counted.drain(..) {
-            lane.said += length;
-            for place in lane.places.iter_mut().filter(|place| place.0 >= outside) {
+    /// Whether a record is early data that is not to be read, or not yet.
+    fn keeps_early(&self, early: bool, fate: EarlyData, kind: u8) -> bool {
+        let undecided = fate == EarlyData::Undecided && self.early_bytes() < MAX_HELD;
+        early && kind == APPLICATION_DATA && (undecided || fate == EarlyData::Refused)
+    }
+
+    fn early_bytes(&self) -> usize {
+        self.early.iter().map(|(_, _, bytes)| bytes.len()).sum()
+    }
+
+    /// The server takes the early data, or nothing will tell: it counts as said where it was sent.
+    fn hand_early_on(&mut self, session: &mut Session, texts: &mut Texts) {
+        let Some(caller) = self.caller else { return };
+        for (outside, at, bytes) in std::mem::take(&mut self.early) {
+            let length = bytes.len() as u64;
+            session.opened(caller, at, APPLICATION_DATA, length);
+            self.read(caller, at, APPLICATION_DATA, &bytes, session, texts);
+            let places = self.lanes[caller.index()].places.iter_mut();
+            for place in places.filter(|place| place.0 >= outside) {
                 place.1 += length;
             }
         }
     }
 
-    /// Nothing will tell what became of early data.
-    fn let_early_go(&mut self, texts: &mut Texts) {
-        if let Some(caller) = self.caller {
-            self.early.hand_on(caller, &mut self.inner, texts);
-            self.count_early();
+    /// What a record held that was opened.
+    fn read(
+        &mut self,
+        from: End,
+        at: Mark,
+        kind: u8,
+        bytes: &[u8],
+        session: &mut Session,
+        texts: &mut Texts,
+    ) {
+        match (kind, bytes) {
+            (APPLICATION_DATA, []) => {}
+            (APPLICATION_DATA, bytes) => {
+                self.any = true;
+                let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                self.inner.data(from, at, bytes, length, texts);
+                self.lanes[from.index()].said += u64::from(length);
+            }
+            (ALERT, [level, code]) => {
+                session.alert_inside(from, at, (*level, *code));
+                if *code == CLOSE_NOTIFY {
+                    // The end of what is said: a body that lasts until the close is complete.
+                    self.inner.end(from, texts);
+                }
+            }
+            // Up to TLS 1.2 only the Finished is hidden.
+            (HANDSHAKE, bytes) if self.opener.as_ref().is_some_and(Opener::is_modern) => {
+                session.handshake_inside(from, at, bytes);
+            }
+            _ => {}
         }
     }
 
     fn hole(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
-        self.let_early_go(texts);
         let lane = &mut self.lanes[from.index()];
-        let whole = lane.begun();
-        let left = match (lane.holed, whole) {
-            (Some(holed), _) => Some(holed),
-            (None, Some((header, left))) => Some(Holed {
-                kind: header[0],
-                length: u64::from(u16::from_be_bytes([header[3], header[4]])),
-                left,
-            }),
-            (None, None) => None,
-        };
+        let left = lane.holed.or_else(|| lane.begun());
         let begun = lane.waiting.len() as u64;
         lane.before += begun + length;
         lane.waiting.clear();
@@ -485,36 +555,30 @@ impl Lane {
         self.waiting.extend_from_slice(bytes);
     }
 
-    /// The header and the whole length of the record that begins at `at`, if it is all there. A header of zeros: what is
-    /// there is no record.
-    fn record(&self, at: usize) -> Option<([u8; HEADER], usize)> {
-        let rest = self.waiting.get(at..)?;
-        let header: [u8; HEADER] = rest.get(..HEADER)?.try_into().ok()?;
-        let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
-        if !(20..=24).contains(&header[0]) || header[1] != 3 || length > MAX_RECORD {
-            return Some(([0; HEADER], 0));
-        }
-        (rest.len() >= HEADER + length).then_some((header, HEADER + length))
-    }
-
-    /// The header of the record in progress, and how much of it is still to come.
-    fn begun(&self) -> Option<([u8; HEADER], u64)> {
+    /// The record in progress, and how much of it is still to come.
+    fn begun(&self) -> Option<Holed> {
         let header: [u8; HEADER] = self.waiting.get(..HEADER)?.try_into().ok()?;
         let length = u64::from(u16::from_be_bytes([header[3], header[4]]));
         let there = (self.waiting.len() - HEADER) as u64;
-        Some((header, length.checked_sub(there)?))
+        Some(Holed {
+            kind: header[0],
+            length,
+            left: length.checked_sub(there)?,
+        })
+    }
+
+    /// The record in progress is passed over, as one with a hole.
+    fn give_up_record(&mut self) {
+        if let Some(begun) = self.begun().filter(|begun| begun.left > 0) {
+            self.holed = Some(begun);
+            self.before += self.waiting.len() as u64;
+            self.waiting = Vec::new();
+        }
     }
 
     fn drop_first(&mut self, done: usize) {
         self.waiting.drain(..done.min(self.waiting.len()));
         self.before += done as u64;
-    }
-
-    fn lose(&mut self, done: usize) {
-        self.drop_first(done);
-        self.before += self.waiting.len() as u64;
-        self.waiting.clear();
-        self.lost = true;
     }
 
     fn note(&mut self, outside: u64) {
@@ -527,4 +591,16 @@ impl Lane {
         }
         self.places.push((outside, self.said));
     }
+}
+
+/// The header and the whole length of the record that begins at `at`, if it is all there. A header of zeros: what is there
+/// is no record.
+fn record(waiting: &[u8], at: usize) -> Option<([u8; HEADER], usize)> {
+    let rest = waiting.get(at..)?;
+    let header: [u8; HEADER] = rest.get(..HEADER)?.try_into().ok()?;
+    let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+    if !(20..=24).contains(&header[0]) || header[1] != 3 || length > MAX_RECORD {
+        return Some(([0; HEADER], 0));
+    }
+    (rest.len() >= HEADER + length).then_some((header, HEADER + length))
 }

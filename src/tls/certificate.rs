@@ -1,6 +1,6 @@
-//! Certificates as they travelled (RFC 5280), those of up to TLS 1.2: later ones are hidden.
+//! Certificates as they travelled (RFC 5280): in the clear up to TLS 1.2, later under keys.
 //!
-//! In: the body of a Certificate message (RFC 5246 §7.4.2). Out: of each certificate, in the order sent, what its holder's
+//! In: the body of a Certificate message (RFC 5246 §7.4.2, RFC 8446 §4.4.2). Out: of each certificate, in the order sent, what its holder's
 //! peers check: names, dates, issuer, key. No signature is verified: the capture holds no trust store.
 
 use std::net::IpAddr;
@@ -76,12 +76,36 @@ impl std::fmt::Display for Key {
     }
 }
 
-/// The certificates of a message, in order; one that cannot be read is left out. `None` if the message breaks off.
-pub(super) fn chain(body: &[u8]) -> Option<Vec<Certificate>> {
-    let mut list = Taking(Taking(body).vector(3)?);
-    let mut chain = Vec::new();
-    while !list.0.is_empty() && chain.len() < MAX_CERTIFICATES {
-        chain.extend(read(list.vector(3)?));
+/// The certificates of a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Chain {
+    /// How many it has, as far as they are counted.
+    pub(super) sent: usize,
+    /// Those that can be read, in order.
+    pub(super) read: Vec<Certificate>,
+}
+
+/// The certificates of a message up to TLS 1.2. `None` if it breaks off.
+pub(super) fn chain(body: &[u8]) -> Option<Chain> {
+    entries(Taking(Taking(body).vector(3)?), |_| Some(()))
+}
+
+/// The same of TLS 1.3, where a context stands before them and extensions behind each.
+pub(super) fn chain_13(body: &[u8]) -> Option<Chain> {
+    let mut body = Taking(body);
+    body.vector(1)?;
+    entries(Taking(body.vector(3)?), |list| list.vector(2).map(|_| ()))
+}
+
+fn entries<'a>(
+    mut list: Taking<'a>,
+    behind: impl Fn(&mut Taking<'a>) -> Option<()>,
+) -> Option<Chain> {
+    let mut chain = Chain::default();
+    while !list.0.is_empty() && chain.sent < MAX_CERTIFICATES {
+        chain.read.extend(read(list.vector(3)?));
+        chain.sent += 1;
+        behind(&mut list)?;
     }
     Some(chain)
 }
@@ -172,10 +196,17 @@ impl Certificate {
     #[must_use]
     pub fn is_for(&self, host: &str) -> Option<bool> {
         let host = host.trim_end_matches('.');
-        let found = match host.parse::<IpAddr>() {
-            Ok(address) => self.addresses.contains(&address),
-            Err(_) => self.names.iter().any(|name| covers(name, host)),
-        };
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return self.is_for_address(address);
+        }
+        let found = self.names.iter().any(|name| covers(name, host));
+        (found || !self.more_names).then_some(found)
+    }
+
+    /// Whether it is for this address. `None` if not all of its names are known.
+    #[must_use]
+    pub fn is_for_address(&self, address: IpAddr) -> Option<bool> {
+        let found = self.addresses.contains(&address);
         (found || !self.more_names).then_some(found)
     }
 
@@ -217,9 +248,19 @@ mod tests {
 
     #[test]
     fn a_chain_that_breaks_off_is_none_and_rubbish_in_it_is_left_out() {
-        assert_eq!(chain(&[0, 0, 0]), Some(Vec::new()));
-        assert_eq!(chain(&[0, 0, 5, 0, 0, 2, 1, 2]), Some(Vec::new()));
+        let rubbish = |sent| {
+            Some(Chain {
+                sent,
+                read: Vec::new(),
+            })
+        };
+        assert_eq!(chain(&[0, 0, 0]), rubbish(0));
+        assert_eq!(chain(&[0, 0, 5, 0, 0, 2, 1, 2]), rubbish(1));
         assert_eq!(chain(&[0, 0, 9, 0, 0, 2, 1, 2]), None);
         assert_eq!(chain(&[]), None);
+        assert_eq!(chain_13(&[0, 0, 0, 0]), rubbish(0));
+        assert_eq!(chain_13(&[1, 9, 0, 0, 7, 0, 0, 2, 1, 2, 0, 0]), rubbish(1));
+        assert_eq!(chain_13(&[0, 0, 0, 6, 0, 0, 2, 1, 2, 0]), None);
+        assert_eq!(chain_13(&[0, 0, 0]), None);
     }
 }

@@ -1,5 +1,7 @@
 //! What is told of one TLS connection.
 
+use std::net::IpAddr;
+
 use super::alert::Alert;
 use super::certificate::Certificate;
 use super::hello::{ClientHello, ServerHello, Version};
@@ -98,7 +100,7 @@ impl Stage {
 pub struct Flow {
     /// Records of application data.
     pub records: u64,
-    /// Bytes in them, tags and padding included.
+    /// Bytes in them, tags and padding included; without them where secrets opened all.
     pub bytes: u64,
     /// The first of them.
     pub first: Option<Mark>,
@@ -119,6 +121,8 @@ pub enum Flaw {
     OtherName,
     /// Nobody vouches for it but itself.
     SelfIssued,
+    /// No name was asked for, as with an address, and it is not for the address that was called.
+    OtherAddress,
 }
 
 /// Clocks that were never set say 1970; certificates are not judged by them.
@@ -194,9 +198,9 @@ impl Facts {
             .find(|alert| alert.is_fatal() != Some(false))
     }
 
-    /// What is wrong with the certificate, as far as it shows.
+    /// What is wrong with the certificate of a server at this address, as far as it shows.
     #[must_use]
-    pub fn flaw(&self) -> Option<Flaw> {
+    pub fn flaw(&self, server: IpAddr) -> Option<Flaw> {
         let (at, leaf) = self.leaf()?;
         if self.outdated().is_some() {
             return Some(Flaw::Outdated);
@@ -211,7 +215,16 @@ impl Facts {
             .certificates
             .as_ref()
             .is_some_and(|(_, all)| all.len() == 1);
-        (leaf.self_issued && alone && at.frame.0 > 0).then_some(Flaw::SelfIssued)
+        if leaf.self_issued && alone && at.frame.0 > 0 {
+            return Some(Flaw::SelfIssued);
+        }
+        // A client that calls an address sends no name (RFC 6066 §3).
+        let nameless = self
+            .hello
+            .as_ref()
+            .is_some_and(|(_, hello)| hello.sni.is_none() && !hello.cut);
+        let other = leaf.is_for_address(server) == Some(false);
+        (nameless && other).then_some(Flaw::OtherAddress)
     }
 
     /// The certificate, if it was outside its dates when it was sent.

@@ -7,7 +7,7 @@
 //! Read `record.rs` first: it cuts a stream into records (RFC 8446 §5.1) and keeps no more of them than handshake messages
 //! in the clear. `hello.rs` and `certificate.rs` read those, `alert.rs` has the codes, `session.rs` puts both directions
 //! together, and `facts.rs` is what is told. What is hidden is inferred from kind and length of records alone, and said to
-//! be likely; with secrets, `spoken` reads it.
+//! be likely; where `spoken` opens records with secrets, `inside.rs` reads what of the handshake was in them.
 //!
 //! Left out: verifying signatures and chains (the capture does not hold the trust store), DTLS, SSL 2.0.
 
@@ -15,6 +15,7 @@ mod alert;
 mod certificate;
 mod facts;
 mod hello;
+mod inside;
 mod record;
 mod session;
 

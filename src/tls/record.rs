@@ -8,7 +8,7 @@ use crate::mark::Mark;
 /// Record payload: 2^14 and room for expansion (RFC 5246 §6.2.3; RFC 8446 §5.2 has less).
 pub(super) const MAX_RECORD: usize = (1 << 14) + 2048;
 /// Bytes of handshake messages that are waited for: certificate chains have 3 to 8 KB; OpenSSL takes 100 KB at most.
-const MAX_WAITING: usize = 100 << 10;
+pub(super) const MAX_WAITING: usize = 100 << 10;
 /// No position.
 pub(super) const NEVER: u64 = u64::MAX;
 
@@ -215,12 +215,19 @@ impl Lane {
             self.since = at;
         }
         if self.waiting.len() + bytes.len() > MAX_WAITING {
-            self.deaf = true;
             self.waiting = Vec::new();
-            self.reading = Reading::PassOver;
+            self.go_deaf();
             return;
         }
         self.waiting.extend_from_slice(bytes);
+    }
+
+    /// Gathers no more messages.
+    pub(super) fn go_deaf(&mut self) {
+        self.deaf = true;
+        if self.reading == Reading::Messages {
+            self.reading = Reading::PassOver;
+        }
     }
 
     /// Offset after which this direction is under the keys that were agreed on.

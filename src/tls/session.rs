@@ -1,9 +1,10 @@
 //! Both directions of one TLS connection: what the records say to each other.
 
 use super::alert::{Alert, CLOSE_NOTIFY};
-use super::certificate::{self, Certificate};
+use super::certificate::{self, Certificate, Chain};
 use super::facts::{ClientCertificate, Facts, Farewell, Flow, Stage};
 use super::hello::{Answer, ClientHello, ServerHello, Version};
+use super::inside::Inside;
 use super::record::{
     ALERT, APPLICATION_DATA, Ended, HANDSHAKE, HIDDEN_ALERT, HIDDEN_EMPTY_CERTIFICATE, Lane,
 };
@@ -19,8 +20,8 @@ const MAX_TICKETS: u64 = 4;
 
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
-const CERTIFICATE: u8 = 11;
-const CERTIFICATE_REQUEST: u8 = 13;
+pub(super) const CERTIFICATE: u8 = 11;
+pub(super) const CERTIFICATE_REQUEST: u8 = 13;
 const SERVER_HELLO_DONE: u8 = 14;
 
 /// One TLS connection. Offsets count from the first byte of its first record, by direction.
@@ -28,17 +29,23 @@ const SERVER_HELLO_DONE: u8 = 14;
 pub struct Session {
     lanes: [Lane; 2],
     flows: [Flow; 2],
-    caller: Option<End>,
+    pub(super) caller: Option<End>,
     hello: Option<(Mark, ClientHello)>,
-    answer: Option<(Mark, ServerHello)>,
+    pub(super) answer: Option<(Mark, ServerHello)>,
     retried: Option<Mark>,
     certificates: Option<(Mark, Vec<Certificate>)>,
-    client_certificate: ClientCertificate,
+    pub(super) client_certificate: ClientCertificate,
+    /// Whether it was asked for, as far as that was seen.
+    pub(super) asked: ClientCertificate,
     server_done: bool,
-    alerts: Vec<Alert>,
+    pub(super) alerts: Vec<Alert>,
+    /// What secrets showed.
+    pub(super) inside: [Inside; 2],
     last_word: Option<End>,
     /// Bytes of the records that the caller has sent since the other side's last.
     last_words: u64,
+    /// The same, as secrets showed it.
+    pub(super) last_inside: Option<End>,
     /// Length of every record of application data that the called side has sent, while they are all the same.
     ticket: Option<u16>,
     not_only_tickets: bool,
@@ -85,10 +92,46 @@ impl Session {
         }
     }
 
+    /// Bytes of handshake messages that wait for their end.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        let clear = self.lanes.iter().map(|lane| lane.waiting.len());
+        clear.chain(self.inside.iter().map(Inside::waiting)).sum()
+    }
+
+    /// Reads what waits as far as it goes, since too much waits in all.
+    pub fn give_up_waiting(&mut self) {
+        for end in End::BOTH {
+            let lane = &mut self.lanes[end.index()];
+            if !lane.waiting.is_empty() {
+                lane.go_deaf();
+                self.messages(end, self.lanes[end.index()].since, false);
+            }
+            self.inside[end.index()].give_up();
+        }
+    }
+
     /// Whether this end had finished its part of the handshake when it had sent so many bytes.
     #[must_use]
     pub fn is_settled(&self, end: End, sent: u64) -> bool {
         self.is_midstream() || sent >= self.lanes[end.index()].settled_at()
+    }
+
+    /// Whether this end, which was called, refused the other's part of a TLS 1.3 handshake: its own was sent before, but it
+    /// took nothing for done (RFC 8446 §4.4.4), and has said nothing under the keys but why. Without keys that is an alert
+    /// of unknown code to a client that had no certificate.
+    #[must_use]
+    pub fn has_refused(&self, end: End) -> bool {
+        let called = self.caller == Some(end.other());
+        if !called || !self.is_13() || self.flows[end.index()].records > 0 {
+            return false;
+        }
+        let said = self
+            .alerts
+            .iter()
+            .any(|alert| alert.from == end && matches!(alert.code(), Some(40..=51 | 116)));
+        let missing = matches!(self.client_certificate, ClientCertificate::Missing(..));
+        said || missing && matches!(self.farewell(end), Farewell::Notify(_, Certainty::Likely))
     }
 
     /// Who sent the ClientHello.
@@ -117,15 +160,26 @@ impl Session {
         for end in End::BOTH {
             self.messages(end, self.lanes[end.index()].since, false);
         }
-        let flows = End::BOTH.map(|end| Flow {
-            farewell: self.farewell(end),
-            finished: self.lanes[end.index()].settled.map(|(_, mark)| mark),
-            ..self.flows[end.index()]
+        // Session tickets and the like are records too; what was opened tells them from application data.
+        let is_known = self.is_known();
+        let flows = End::BOTH.map(|end| {
+            let inside = &self.inside[end.index()];
+            let settled = self.lanes[end.index()].settled.map(|(_, mark)| mark);
+            let flow = if is_known {
+                inside.flow
+            } else {
+                self.flows[end.index()]
+            };
+            Flow {
+                farewell: self.farewell(end),
+                finished: inside.finished.or(settled),
+                ..flow
+            }
         });
         Facts {
             caller: self.caller.unwrap_or(End::A),
             stage: self.stage(),
-            only_tickets: self.is_13() && !self.not_only_tickets,
+            only_tickets: self.is_13() && !self.not_only_tickets && !is_known,
             hello: self.hello,
             answer: self.answer,
             retried: self.retried,
@@ -136,12 +190,18 @@ impl Session {
             plain: None,
             is_open: false,
             closed: None,
-            last_word: self.last_word,
             last_words: self.last_words,
+            last_word: if is_known {
+                self.last_inside
+            } else {
+                self.last_word
+            },
         }
     }
 
-    fn is_midstream(&self) -> bool {
+    /// The handshake was before the capture.
+    #[must_use]
+    pub fn is_midstream(&self) -> bool {
         self.lanes.iter().any(|lane| lane.midstream)
     }
 
@@ -156,6 +216,15 @@ impl Session {
 
     /// A record has ended.
     fn ended(&mut self, from: End, record: Ended) {
+        let hidden = match record.kind {
+            APPLICATION_DATA => true,
+            ALERT => record.alert.is_none(),
+            _ => false,
+        };
+        if hidden {
+            let inside = &mut self.inside[from.index()];
+            inside.hidden = inside.hidden.saturating_add(1);
+        }
         match record.kind {
             HANDSHAKE => self.messages(from, record.at, true),
             ALERT => self.alert(from, record),
@@ -211,7 +280,7 @@ impl Session {
         if self.is_13() && record.in_handshake {
             match record.length {
                 HIDDEN_ALERT if is_caller => self.note_alert(from, record.at, None),
-                HIDDEN_EMPTY_CERTIFICATE if is_caller => {
+                HIDDEN_EMPTY_CERTIFICATE if is_caller && self.client_certificate == self.asked => {
                     self.client_certificate =
                         ClientCertificate::Missing(record.at, Certainty::Likely);
                 }
@@ -254,7 +323,7 @@ impl Session {
         if lane.waiting.is_empty() {
             return;
         }
-        let bytes = std::mem::take(&mut lane.waiting);
+        let mut bytes = std::mem::take(&mut lane.waiting);
         let mut rest = bytes.as_slice();
         while let [kind, high, middle, low, after @ ..] = rest {
             let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
@@ -272,9 +341,11 @@ impl Session {
                 }
             }
         }
-        if more && !rest.is_empty() {
-            let lane = &mut self.lanes[from.index()];
-            lane.waiting = rest.to_vec();
+        let left = rest.len();
+        if more && left > 0 {
+            // A message may come in very many records: what waits is not to be copied with each of them.
+            bytes.drain(..bytes.len() - left);
+            self.lanes[from.index()].waiting = bytes;
         }
     }
 
@@ -303,23 +374,27 @@ impl Session {
                     _ => {}
                 }
             }
-            CERTIFICATE if whole => self.certificate(from, at, body),
-            CERTIFICATE_REQUEST => self.client_certificate = ClientCertificate::Asked(at),
+            CERTIFICATE if whole => self.certificate(from, at, certificate::chain(body)),
+            CERTIFICATE_REQUEST => self.certificate_request(at),
             SERVER_HELLO_DONE => self.server_done = true,
             _ => {}
         }
     }
 
-    fn certificate(&mut self, from: End, at: Mark, body: &[u8]) {
-        let empty = body == [0, 0, 0];
+    pub(super) fn certificate_request(&mut self, at: Mark) {
+        self.asked = ClientCertificate::Asked(at);
+        self.client_certificate = self.asked;
+    }
+
+    /// A Certificate message; `None` is one that breaks off.
+    pub(super) fn certificate(&mut self, from: End, at: Mark, chain: Option<Chain>) {
         if self.caller == Some(from) {
-            self.client_certificate = if empty {
-                ClientCertificate::Missing(at, Certainty::Certain)
-            } else {
-                ClientCertificate::Sent(at)
+            self.client_certificate = match chain {
+                Some(Chain { sent: 0, .. }) => ClientCertificate::Missing(at, Certainty::Certain),
+                _ => ClientCertificate::Sent(at),
             };
         } else if self.certificates.is_none() {
-            self.certificates = certificate::chain(body).map(|chain| (at, chain));
+            self.certificates = chain.map(|chain| (at, chain.read));
             if let Some((_, answer)) = &mut self.answer {
                 answer.resumed = false;
             }
@@ -349,6 +424,9 @@ impl Session {
         let lane = &self.lanes[end.index()];
         if !lane.is_at_boundary() {
             return Farewell::Unclear;
+        }
+        if self.inside[end.index()].is_known() {
+            return Farewell::None;
         }
         let Some(last) = lane.last else {
             return Farewell::None;

@@ -77,6 +77,7 @@ impl<'a> StreamRow<'a> {
 #[derive(Serialize)]
 pub(super) struct H2Row<'a> {
     upgraded: bool,
+    midway: bool,
     mismatch: Option<MismatchRow<'a>>,
     streams: u64,
     promised: u64,
@@ -154,6 +155,7 @@ impl<'a> H2Row<'a> {
     pub(super) fn new(facts: &'a h2::Facts) -> Self {
         Self {
             upgraded: facts.upgraded,
+            midway: facts.midway,
             mismatch: facts.mismatch.as_ref().map(|mismatch| MismatchRow {
                 by: side(mismatch.by_client),
                 frame: mismatch.at.frame.0,

@@ -66,8 +66,7 @@ fuzz_target!(|data: &[u8]| {
             let _ = spoken.phase_at(closer, reach(closer), reach(closer.other()));
         }
     }
-    let (_, facts) = spoken.into_parts();
-    let Some(facts) = facts else { return };
+    let Some(facts) = spoken.into_heard().tls else { return };
     let told = facts.clone().seen_from(End::B).seen_from(End::B);
     assert_eq!(*facts, told, "turned twice is as before");
     let [a, b] = [End::A, End::B].map(|end| &facts.flows[end.index()]);
