@@ -75,14 +75,6 @@ pub struct Plain {
     pub hidden: bool,
 }
 
-impl Plain {
-    /// Whether it is application data that was sent before the handshake was over.
-    #[must_use]
-    pub const fn is_early_word(&self) -> bool {
-        self.early && self.kind == APPLICATION_DATA
-    }
-}
-
 /// Opens the records of one connection.
 #[derive(Clone, Debug)]
 pub struct Opener {
