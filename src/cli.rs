@@ -252,6 +252,9 @@ pub struct Ladder {
     /// The filter that the report was made with
     #[arg(long, value_name = "BPF")]
     pub filter: Option<String>,
+    /// Open TLS with the secrets of this key log, to say behind the segments what was said under keys; may be given again
+    #[arg(long, value_name = "FILE")]
+    pub keylog: Vec<PathBuf>,
     /// Leave out addresses, ports and the names of hosts
     #[arg(long)]
     pub hide_addresses: bool,

@@ -58,18 +58,89 @@ fn what_was_said_is_judged_as_in_the_clear() {
     assert!(misses.is_empty(), "{misses:#?}");
 }
 
+/// What the program prints about a capture, with the key log beside it.
+fn printed(command: &str, capture: &str, arguments: &[&str]) -> String {
+    let path = folder().join(capture);
+    let output = Command::new(env!("CARGO_BIN_EXE_hangup"))
+        .arg(command)
+        .arg(&path)
+        .arg("--keylog")
+        .arg(path.with_extension("keylog"))
+        .args(arguments)
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "{capture}: {output:?}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
 #[test]
 fn secrets_never_reach_a_report() {
-    let log = std::fs::read_to_string(folder().join("tls13.keylog")).expect("a key log");
-    let (_, text) = report("tls13.pcap", Some("tls13.keylog"));
-    let secrets: Vec<&str> = log
-        .lines()
-        .filter_map(|line| line.split(' ').nth(2))
-        .collect();
-    assert!(secrets.len() > 10);
-    for secret in secrets {
-        assert!(!text.contains(secret));
+    for name in ["tls12.pcapng", "tls13.pcap"] {
+        let log = std::fs::read_to_string(folder().join(name).with_extension("keylog"));
+        let log = log.expect("a key log").to_lowercase();
+        let secrets: Vec<&str> = log
+            .lines()
+            .filter_map(|line| line.split(' ').nth(2))
+            .collect();
+        assert!(secrets.len() > 5);
+        let mut texts = vec![printed("ladder", name, &["--connection", "1"])];
+        for format in ["text", "markdown", "json", "ndjson", "csv"] {
+            texts.push(printed(
+                "report",
+                name,
+                &["-f", format, "--connections", "all"],
+            ));
+        }
+        for (secret, text) in secrets
+            .iter()
+            .flat_map(|it| texts.iter().map(move |text| (it, text)))
+        {
+            assert!(!text.to_lowercase().contains(secret), "{name}");
+        }
     }
+}
+
+/// The picture of the typical case in a report says what was said under keys.
+#[test]
+fn pictures_look_into_tls() {
+    let picture = |capture: &str| {
+        let text = printed("report", capture, &[]);
+        let (_, after) = text.split_once("Ladder\n").expect("a picture");
+        let (picture, _) = after.split_once("\n\n").expect("its end");
+        picture.to_owned()
+    };
+    insta::assert_snapshot!("picture-tls", picture("tls-cut-short.pcapng"));
+    insta::assert_snapshot!("picture-h2", picture("h2-goaway-mid-stream.pcapng"));
+    insta::assert_snapshot!(
+        "picture-certificate",
+        picture("tls-certificate-expired.pcapng")
+    );
+}
+
+/// A ladder that is drawn says behind its lines what was said under keys, and reads back; to strangers it says less.
+#[test]
+fn ladders_look_into_tls() {
+    let remarks = |capture: &str, arguments: &[&str]| {
+        let text = printed("ladder", capture, arguments);
+        assert_eq!(
+            text.parse::<hangup::ladder::Ladder>()
+                .expect("a ladder")
+                .to_string(),
+            text
+        );
+        let lines = text.lines().filter(|it| !it.starts_with('#'));
+        let lines =
+            lines.filter_map(|it| it.split_once("  # ").map(|(_, remark)| remark.to_owned()));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(
+        "ladder-h2",
+        remarks("h2-goaway-mid-stream.pcapng", &["--connection", "1"])
+    );
+    let capture = "tls-client-certificate-missing.pcapng";
+    insta::assert_snapshot!("ladder-alert", remarks(capture, &["--connection", "2"]));
+    let hidden = ["--connection", "2", "--hide-addresses", "--hide-payload"];
+    insta::assert_snapshot!("ladder-alert-hidden", remarks(capture, &hidden));
 }
 
 #[test]

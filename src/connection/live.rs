@@ -2,16 +2,16 @@
 //!
 //! In: its segments in capture order, and ICMP errors about it. Out: the settled [`Connection`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::record::{Connection, Predecessor, Sent, Unanswered};
 use super::verdict::{self, Ended};
 use crate::decode::{Context, Endpoint, Flags, Quote, QuoteKind, Segment};
 use crate::http::{Protocol, Texts};
-use crate::keys::KeyRing;
 use crate::mark::Mark;
 use crate::side::End;
-use crate::spoken::{Heard, Spoken};
+use crate::spoken::{Heard, Listening, Spoken};
 use crate::tcp::{CloseEvent, Pair, Reader, Received, Standing};
 
 /// What a segment is to a connection with the same addresses and ports.
@@ -44,8 +44,7 @@ pub struct Live {
     pub(super) last: Mark,
     pub(super) pair: Pair,
     pub(super) spoken: Option<Box<Spoken>>,
-    /// What may open what TLS hides.
-    keys: Option<KeyRing>,
+    listening: Listening,
     pub(super) icmp: Option<Box<Quote>>,
     pub(super) predecessor: Option<Predecessor>,
     /// The connection before it spoke, while this one was opened.
@@ -96,16 +95,16 @@ impl Live {
             last: at,
             pair: Pair::new(),
             spoken: None,
-            keys: None,
+            listening: Listening::default(),
             icmp: None,
             predecessor: predecessor.map(|remains| remains.before(segment.source)),
             challenge: None,
         }
     }
 
-    /// Secrets that open what TLS hides, if there are any or more may come.
-    pub fn set_keys(&mut self, keys: &KeyRing) {
-        self.keys = keys.is_of_use().then(|| keys.clone());
+    /// How it is listened to, from its first byte on.
+    pub fn listen(&mut self, listening: Listening) {
+        self.listening = listening;
     }
 
     /// What is to be remembered of it.
@@ -261,7 +260,7 @@ impl Live {
     pub fn segment(&mut self, from: End, segment: &Segment<'_>, texts: &mut Texts) -> Received {
         let mut streams = Streams {
             spoken: &mut self.spoken,
-            keys: self.keys.as_ref(),
+            listening: &self.listening,
             texts,
         };
         let received = self.pair.segment(from, segment, &mut streams);
@@ -284,7 +283,7 @@ impl Live {
     pub fn give_up_holes(&mut self, texts: &mut Texts) {
         let mut streams = Streams {
             spoken: &mut self.spoken,
-            keys: self.keys.as_ref(),
+            listening: &self.listening,
             texts,
         };
         self.pair.give_up_holes(self.last, &mut streams);
@@ -308,7 +307,7 @@ impl Live {
     pub fn settle(mut self, ended: Ended, texts: &mut Texts) -> Connection {
         let mut streams = Streams {
             spoken: &mut self.spoken,
-            keys: self.keys.as_ref(),
+            listening: &self.listening,
             texts,
         };
         self.pair.close(self.last, &mut streams);
@@ -408,6 +407,10 @@ impl Live {
             astray: peers.map(|peer| peer.astray()),
             unanswered: unanswered(peers),
             predecessor: self.predecessor,
+            minutes: self
+                .listening
+                .clerk
+                .map(|clerk| Arc::new(clerk.minutes().seen_from(verdict.client))),
         }
     }
 }
@@ -444,23 +447,23 @@ pub(super) fn acknowledged(stream: &crate::tcp::Stream) -> u64 {
 /// Hands the streams on to what is spoken on them, which is created with the first byte.
 struct Streams<'a> {
     spoken: &'a mut Option<Box<Spoken>>,
-    keys: Option<&'a KeyRing>,
+    listening: &'a Listening,
     texts: &'a mut Texts,
 }
 
 impl Reader for Streams<'_> {
     #[inline]
     fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32) {
-        let keys = self.keys;
+        let listening = self.listening;
         self.spoken
-            .get_or_insert_with(|| Spoken::boxed(keys))
+            .get_or_insert_with(|| Spoken::boxed(listening))
             .data(from, at, bytes, length, self.texts);
     }
 
     fn gap(&mut self, from: End, at: Mark, length: u64) {
-        let keys = self.keys;
+        let listening = self.listening;
         self.spoken
-            .get_or_insert_with(|| Spoken::boxed(keys))
+            .get_or_insert_with(|| Spoken::boxed(listening))
             .gap(from, at, length, self.texts);
     }
 

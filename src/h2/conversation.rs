@@ -13,6 +13,7 @@ use super::streams::Open;
 use crate::certainty::Certainty;
 use crate::http::{Exchange, Protocol, Text, Texts};
 use crate::mark::Mark;
+use crate::minutes::{Clerk, What};
 use crate::side::End;
 
 /// Streams kept of one connection (about 8 MB); the oldest are let go, and counted. Somebody who opens and resets them
@@ -32,6 +33,8 @@ pub struct Conversation {
     pub(super) let_go: u64,
     pub(super) open: BTreeMap<u32, Open>,
     pub(super) facts: Facts,
+    /// Who takes down what is read.
+    clerk: Option<Clerk>,
 }
 
 impl Conversation {
@@ -54,7 +57,15 @@ impl Conversation {
             let_go: 0,
             open: BTreeMap::new(),
             facts: Facts::default(),
+            clerk: None,
         }
+    }
+
+    /// The same, with its frames taken down.
+    #[must_use]
+    pub fn taken_down(mut self, clerk: Option<Clerk>) -> Self {
+        self.clerk = clerk;
+        self
     }
 
     /// The same after a 101 to `h2c`: the last of the exchanges before is the request that asked for it, which is
@@ -279,6 +290,15 @@ impl Conversation {
 
     /// A frame header is here.
     fn begin_frame(&mut self, from: End, at: Mark, header: Header) {
+        if let Some(clerk) = &self.clerk {
+            let what = What::H2 {
+                kind: header.kind,
+                flags: header.flags,
+                stream: header.stream,
+                length: header.length,
+            };
+            clerk.note(from, at, what);
+        }
         let lane = self.lane_mut(from);
         lane.header = header;
         lane.state = State::Payload {

@@ -90,6 +90,7 @@ pub(crate) fn connection() -> Connection {
         tls: None,
         icmp: None,
         predecessor: None,
+        minutes: None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Floor 11½: the words that readers share: one connection's end in a sentence, moments and spans, numbers, and the
+//! Floor 11½: the words that readers share: one connection's end in a sentence, what a segment says, moments and spans, numbers, and the
 //! words of the machine-readable formats.
 //!
 //! In: what the floors below tell as types. Out: text without a control byte in it, since whatever came out of a packet
@@ -6,5 +6,6 @@
 
 pub mod clock;
 pub mod figures;
+pub mod said;
 pub mod story;
 pub mod words;

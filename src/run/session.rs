@@ -28,6 +28,7 @@ use crate::decode::Endpoint;
 use crate::engine::{
     self, CloseUp, ExtractError, Glance, Next, Observer, Outlook, Roll, Settings, Stay,
 };
+use crate::keys::KeyRing;
 use crate::ledger::{Lookup, Progress, Running, Stage, Watch};
 use crate::rules::Severity;
 use crate::time::Timestamp;
@@ -58,6 +59,8 @@ pub struct Session {
 struct Control {
     stop: AtomicBool,
     again: Again,
+    /// What opens TLS, as it was opened the first time.
+    keys: KeyRing,
     notes: Mutex<Vec<String>>,
     /// The worst of the latest findings, whether they are shown or not.
     worst: Mutex<Option<Severity>>,
@@ -188,6 +191,7 @@ impl Session {
         let control = Arc::new(Control {
             stop: AtomicBool::new(false),
             again,
+            keys: settings.keys.clone(),
             notes: Mutex::default(),
             worst: Mutex::default(),
         });
@@ -249,6 +253,11 @@ impl Session {
         Arc::clone(&self.control) as Arc<dyn Running>
     }
 
+    /// What opens TLS in them.
+    pub(super) fn keys(&self) -> KeyRing {
+        self.control.keys.clone()
+    }
+
     /// How its packets are read once more.
     pub(super) fn packets(
         &self,
@@ -290,11 +299,11 @@ impl Running for Control {
     }
 
     fn close_up(&self, of: &Brief) -> Lookup<CloseUp> {
-        let (again, of) = (self.again.clone(), *of);
+        let (again, keys, of) = (self.again.clone(), self.keys.clone(), *of);
         Lookup::begin(move |given_up| {
             let mut source = again.open()?;
             let goes_on = || !given_up.load(Ordering::Relaxed);
-            let found = engine::close_up(&mut *source, &of, goes_on);
+            let found = engine::close_up(&mut *source, &of, &keys, goes_on);
             let found = found.map_err(|error| error.to_string())?;
             found.ok_or_else(|| "its packets are not remembered any more".to_owned())
         })

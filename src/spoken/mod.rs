@@ -17,6 +17,7 @@ use crate::h2;
 use crate::http::{Conversation, Exchange, Phase, Protocol, Reach, Texts};
 use crate::keys::KeyRing;
 use crate::mark::Mark;
+use crate::minutes::Clerk;
 use crate::side::End;
 use crate::tls;
 use crate::websocket;
@@ -30,8 +31,16 @@ use opening::Secured;
 pub struct Spoken {
     plain: Conversation,
     taken: Option<Box<Taken>>,
+    listening: Listening,
+}
+
+/// How a connection is listened to.
+#[derive(Clone, Debug, Default)]
+pub struct Listening {
     /// What may open what TLS hides.
-    keys: Option<KeyRing>,
+    pub keys: Option<KeyRing>,
+    /// Who takes down what is read. Its clones are one: it is for a connection that is not cloned.
+    pub clerk: Option<Clerk>,
 }
 
 /// What took over from plain HTTP/1, and where.
@@ -80,13 +89,17 @@ enum Speaker {
 }
 
 impl Spoken {
-    /// Nothing said yet; `keys` may open what TLS hides.
+    /// Nothing said yet.
     #[must_use]
-    pub fn boxed(keys: Option<&KeyRing>) -> Box<Self> {
-        Box::new(Self {
-            keys: keys.cloned(),
+    pub fn boxed(listening: &Listening) -> Box<Self> {
+        Box::new(Self::listening(listening))
+    }
+
+    fn listening(listening: &Listening) -> Self {
+        Self {
+            listening: listening.clone(),
             ..Self::default()
-        })
+        }
     }
 
     /// How much was said in so many bytes of this end's TCP stream, where what is said is read under keys; else as many.
@@ -250,12 +263,14 @@ impl Spoken {
         let waited = self.plain.take_waiting(from);
         let heard = End::BOTH.map(|end| self.plain.heard(end));
         let asker = self.plain.requester().map_or(from, |(end, _)| end);
+        let listening = &self.listening;
         let taken = self.taken.get_or_insert_with(|| {
             let (speaker, both) = match self.plain.protocol() {
                 Protocol::Http2 => {
                     // What was agreed on by an upgrade begins with the request that asked for it.
                     let before = self.plain.take_exchanges();
                     let h2 = h2::Conversation::new(asker, heard);
+                    let h2 = h2.taken_down(listening.clerk.clone());
                     let h2 = if before.is_empty() {
                         h2
                     } else {
@@ -263,13 +278,11 @@ impl Spoken {
                     };
                     (Speaker::Http2(Box::new(h2)), true)
                 }
-                Protocol::Tls => (
-                    Speaker::Tls(Box::new(Secured::new(self.keys.as_ref()))),
-                    false,
-                ),
-                Protocol::Tunnel => (Speaker::Tunnel(Self::default()), true),
+                Protocol::Tls => (Speaker::Tls(Box::new(Secured::new(listening))), false),
+                Protocol::Tunnel => (Speaker::Tunnel(Self::listening(listening)), true),
                 Protocol::WebSocket => {
                     let websocket = websocket::Conversation::new(asker, heard);
+                    let websocket = websocket.taken_down(listening.clerk.clone());
                     (Speaker::WebSocket(Box::new(websocket)), true)
                 }
                 _ => (Speaker::Unread, false),

@@ -10,10 +10,11 @@
 
 use std::collections::VecDeque;
 
-use super::{Heard, Spoken};
+use super::{Heard, Listening, Spoken};
 use crate::http::Texts;
 use crate::keys::{Closed, KeyRing, Opener};
 use crate::mark::Mark;
+use crate::minutes::{Clerk, What};
 use crate::side::End;
 use crate::tls::Session;
 
@@ -62,6 +63,7 @@ pub(super) struct Asked {
     opener: Option<Opener>,
     lanes: [Lane; 2],
     inner: Spoken,
+    clerk: Option<Clerk>,
     /// Something was opened.
     opened: bool,
     /// Something was said inside.
@@ -97,14 +99,22 @@ struct Holed {
 }
 
 impl Secured {
-    pub(super) fn new(keys: Option<&KeyRing>) -> Self {
-        let opening = match keys {
+    pub(super) fn new(listening: &Listening) -> Self {
+        let opening = match &listening.keys {
             Some(ring) => Opening::Asked(Box::new(Asked {
                 ring: ring.clone(),
                 caller: None,
                 opener: None,
                 lanes: Default::default(),
-                inner: Spoken::default(),
+                inner: Spoken {
+                    // Keys open one layer: there is no TLS inside of TLS.
+                    listening: Listening {
+                        keys: None,
+                        clerk: listening.clerk.clone(),
+                    },
+                    ..Spoken::default()
+                },
+                clerk: listening.clerk.clone(),
                 opened: false,
                 any: false,
                 wrong: false,
@@ -112,7 +122,7 @@ impl Secured {
             None => Opening::Hidden,
         };
         Self {
-            session: Session::new(),
+            session: Session::new().taken_down(listening.clerk.clone()),
             opening,
         }
     }
@@ -299,8 +309,7 @@ impl Asked {
                     self.wrong |= closed == Closed::WrongSecret;
                     if header[0] == APPLICATION_DATA && self.any {
                         let length = (whole as u64).saturating_sub(HEADER as u64 + ADDED);
-                        self.inner.gap(from, at, length, texts);
-                        self.lanes[from.index()].said += length;
+                        self.gap(from, at, length, texts);
                     }
                 }
             }
@@ -326,6 +335,9 @@ impl Asked {
             (APPLICATION_DATA, bytes) => {
                 self.any = true;
                 let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                if let Some(clerk) = &self.clerk {
+                    clerk.said(from, at, bytes);
+                }
                 self.inner.data(from, at, bytes, length, texts);
                 self.lanes[from.index()].said += u64::from(length);
             }
@@ -336,10 +348,11 @@ impl Asked {
                     self.inner.end(from, texts);
                 }
             }
-            // Up to TLS 1.2 only the Finished is hidden.
             (HANDSHAKE, bytes) if self.opener.as_ref().is_some_and(Opener::is_modern) => {
                 session.handshake_inside(from, at, bytes);
             }
+            // Up to TLS 1.2 that is the Finished.
+            (HANDSHAKE, [kind, ..]) => session.note(from, at, What::Handshake(*kind)),
             _ => {}
         }
     }
@@ -378,11 +391,19 @@ impl Asked {
                     opener.lose(side);
                 }
                 if self.any {
-                    self.inner.gap(from, at, length, texts);
-                    self.lanes[from.index()].said += length;
+                    self.gap(from, at, length, texts);
                 }
             }
         }
+    }
+
+    /// So much of what was said is not there.
+    fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+        if let Some(clerk) = &self.clerk {
+            clerk.missing(from, at, length);
+        }
+        self.inner.gap(from, at, length, texts);
+        self.lanes[from.index()].said += length;
     }
 
     /// A record that has a hole is over.
@@ -391,12 +412,11 @@ impl Asked {
         if let Some(opener) = &mut self.opener {
             opener.skip(side, holed.kind);
         }
-        let lane = &mut self.lanes[from.index()];
         if holed.kind == APPLICATION_DATA && self.any {
             let length = holed.length.saturating_sub(ADDED);
-            self.inner.gap(from, at, length, texts);
-            lane.said += length;
+            self.gap(from, at, length, texts);
         }
+        let lane = &mut self.lanes[from.index()];
         let outside = lane.before;
         lane.note(outside);
     }

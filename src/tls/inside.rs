@@ -10,6 +10,7 @@ use super::record::{ALERT, APPLICATION_DATA, MAX_WAITING};
 use super::session::{CERTIFICATE, CERTIFICATE_REQUEST, Session};
 use crate::certainty::Certainty;
 use crate::mark::Mark;
+use crate::minutes::What;
 use crate::side::End;
 
 const ENCRYPTED_EXTENSIONS: u8 = 8;
@@ -57,6 +58,7 @@ impl Session {
             flow.first.get_or_insert(at);
             flow.last = Some(at);
             self.last_inside = Some(from);
+            self.note(from, at, What::Data(bytes));
         }
         if kind != ALERT {
             self.alerts
@@ -94,6 +96,7 @@ impl Session {
     }
 
     fn message_inside(&mut self, from: End, at: Mark, kind: u8, body: &[u8]) {
+        self.note(from, at, What::Handshake(kind));
         match kind {
             ENCRYPTED_EXTENSIONS => {
                 if let Some((_, answer)) = &mut self.answer {
