@@ -222,6 +222,34 @@ fn what_the_outside_made_likely_is_certain_under_keys() {
     assert_eq!(report["connections"][0]["tls"]["alpn"], "h2");
 }
 
+/// A body that lasts until the close ends with the close_notify (RFC 9112 §9.8): the client may be the first to send a FIN, and the
+/// server's need not be there.
+#[test]
+fn a_close_notify_completes_what_it_ends() {
+    let unfinished = "not (src host 10.77.0.1 and tcp[tcpflags] & tcp-fin != 0)";
+    for filter in ["tcp", unfinished] {
+        let arguments = ["-f", "json", "--filter", filter];
+        let text = printed("report", "tls-open-ended.pcapng", &arguments);
+        let report: Value = serde_json::from_str(&text).expect("JSON");
+        let connections = report["connections"].as_array().expect("connections");
+        assert_eq!(connections.len(), 2);
+        for connection in connections {
+            let exchange = &connection["exchanges"][0];
+            assert_eq!(exchange["outcome"], "complete", "{filter}");
+            assert_eq!(exchange["received"], 300);
+            assert_eq!(exchange["expected"], Value::Null);
+            assert_eq!(connection["teardown"]["phase"], "after", "{filter}");
+        }
+        let findings = report["findings"].as_array().expect("findings");
+        assert!(
+            findings
+                .iter()
+                .all(|it| it["rule"] == "capture-lost-packets"),
+            "{findings:?}"
+        );
+    }
+}
+
 /// Every finding of a capture that is certain without its key log is there with it, and no worse known.
 #[test]
 fn keys_make_nothing_worse() {

@@ -404,7 +404,7 @@ impl Taken {
         };
         let place = |end: End, bytes: u64, outside: Reach| Reach {
             bytes: secured.opening.place(end, bytes),
-            ..outside
+            fin: outside.fin || secured.opening.is_over(end, bytes),
         };
         inner.phase_at(
             closer,

@@ -87,6 +87,8 @@ struct Lane {
     lost: bool,
     /// Bytes said inside.
     said: u64,
+    /// After how many bytes of the stream it had taken its leave.
+    over: Option<u64>,
     /// After how many bytes of the stream how many had been said.
     places: Vec<(u64, u64)>,
 }
@@ -219,6 +221,15 @@ impl Opening {
         }
     }
 
+    /// Whether all had been said when so many bytes of this direction were there: its close_notify is an end as a FIN is.
+    pub(super) fn is_over(&self, end: End, bytes: u64) -> bool {
+        let Self::Asked(asked) = self else {
+            return false;
+        };
+        let over = asked.lanes[end.index()].over;
+        over.is_some_and(|over| over <= bytes)
+    }
+
     /// How much had been said when so many bytes of this direction were there.
     pub(super) fn place(&self, end: End, bytes: u64) -> u64 {
         let Self::Asked(asked) = self else { return 0 };
@@ -299,6 +310,9 @@ impl Asked {
                 Ok(plain) if plain.hidden => {
                     let bytes = record.get(plain.place).unwrap_or_default();
                     self.opened = true;
+                    if (plain.kind, bytes.get(1)) == (ALERT, Some(&CLOSE_NOTIFY)) {
+                        lane.over.get_or_insert(outside);
+                    }
                     session.opened(from, at, plain.kind, bytes.len() as u64);
                     self.read(from, at, plain.kind, bytes, session, texts);
                 }
