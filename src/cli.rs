@@ -101,7 +101,8 @@ pub struct Judging {
     #[arg(long, conflicts_with = "ignore_file")]
     pub no_ignore_file: bool,
     /// Open TLS with the secrets of this key log, as programs write it where SSLKEYLOGFILE names one; may be given again.
-    /// Secrets inside a pcapng file are used by themselves
+    /// Secrets inside a pcapng file are used by themselves. Beside what goes on, it is read on as it is written, and need not be
+    /// there yet
     #[arg(long, value_name = "FILE")]
     pub keylog: Vec<PathBuf>,
     /// Leave out findings that are less severe

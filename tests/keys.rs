@@ -153,14 +153,27 @@ fn keys_of_other_connections_open_nothing_and_the_report_says_so() {
     }
 }
 
+/// Nor does that of a log before another one.
 #[test]
 fn the_last_line_of_a_key_log_needs_no_end() {
     let name = folder().join("tls12.keylog");
     let log = std::fs::read_to_string(name).expect("a key log");
-    let bare = std::env::temp_dir().join(format!("hangup-{}.keylog", std::process::id()));
-    std::fs::write(&bare, log.trim_end()).expect("written");
-    let (report, _) = report("tls12.pcapng", bare.to_str());
-    std::fs::remove_file(&bare).expect("removed");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hangup"));
+    command.args(["report", "-f", "json"]);
+    command.arg(folder().join("tls12.pcapng"));
+    let mut parts = Vec::new();
+    for (nth, line) in log.lines().enumerate() {
+        let part = format!("hangup-{}-{nth}.keylog", std::process::id());
+        let part = std::env::temp_dir().join(part);
+        std::fs::write(&part, line).expect("written");
+        command.arg("--keylog").arg(&part);
+        parts.push(part);
+    }
+    let output = command.output().expect("it runs");
+    for part in parts {
+        std::fs::remove_file(part).expect("removed");
+    }
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     for connection in report["connections"].as_array().expect("connections") {
         assert_eq!(connection["protocol"], "http/1");
     }

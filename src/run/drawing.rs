@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use super::progress::Progress;
-use super::secrets::KeyLogs;
+use super::secrets::{KeyLogs, Presence};
 use crate::capture::{self, Batch, Fill, OpenOptions};
 use crate::cli;
 use crate::connection::{Connection, Who};
@@ -172,7 +172,7 @@ impl Sink for Gallery<'_, '_> {
 
 /// The record of the connection with the number that was asked for.
 fn find(asked: &cli::Ladder, options: &OpenOptions) -> Result<Connection> {
-    let keys = KeyLogs::read(&asked.keylog)?;
+    let keys = KeyLogs::read(&asked.keylog, Presence::Required)?;
     let settings = Settings {
         keys: keys.ring().clone(),
         ..Settings::default()

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use super::analysis::{self, Wish};
+use super::secrets::Presence;
 use crate::capture::{
     self, Batch, CaptureError, FileSummary, Fill, Loss, Memory, OpenOptions, PcapngWriter, Recent,
     Recording, Rotation, Source,
@@ -107,7 +108,12 @@ impl Session {
 
     /// The same; `whole`: every connection's record is wanted, not just those of notable ones.
     pub(super) fn reading(asked: &cli::Read, whole: bool) -> Result<Self> {
-        let wish = Wish::of(&asked.judging, whole)?;
+        let has_end = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|it| it.is_file());
+        let key_logs = match asked.follow || !asked.files.iter().all(has_end) {
+            true => Presence::Awaited,
+            false => Presence::Required,
+        };
+        let wish = Wish::of(&asked.judging, whole, key_logs)?;
         let options = OpenOptions {
             filter: asked.filter.clone(),
         };
@@ -165,7 +171,7 @@ impl Session {
         flight: Option<Flight>,
         asked: &cli::Judging,
     ) -> Result<Self> {
-        let wish = Wish::of(asked, false)?;
+        let wish = Wish::of(asked, false, Presence::Awaited)?;
         let mut settings = wish.settings();
         settings.stay = Stay::Latest;
         let plan = Plan {
@@ -187,12 +193,20 @@ impl Session {
             flight,
         } = plan;
         let source = wish.keyed(source, of.is_none());
+        let absent = wish.absent_key_logs().iter();
+        let notes = absent.map(|path| {
+            let name = path.display();
+            format!(
+                "{name}: is not there yet; TLS is opened with it as soon as a program writes it"
+            )
+        });
+        let notes = notes.collect();
         let watch = Arc::new(Watch::new());
         let control = Arc::new(Control {
             stop: AtomicBool::new(false),
             again,
             keys: settings.keys.clone(),
-            notes: Mutex::default(),
+            notes: Mutex::new(notes),
             worst: Mutex::default(),
         });
         let stage = match of {

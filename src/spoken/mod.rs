@@ -169,7 +169,7 @@ impl Spoken {
                 Speaker::Tunnel(inner) => inner.end(from, texts),
                 Speaker::Http2(h2) => h2.end(from, texts),
                 Speaker::WebSocket(websocket) => websocket.end(from, texts),
-                Speaker::Tls(secured) => secured.opening.end(from, texts),
+                Speaker::Tls(secured) => secured.end(from, texts),
                 Speaker::Unread => {}
             }
         }
@@ -183,7 +183,7 @@ impl Spoken {
                 Speaker::Tunnel(inner) => inner.finish(texts),
                 Speaker::Http2(h2) => h2.finish(texts),
                 Speaker::WebSocket(websocket) => websocket.finish(texts),
-                Speaker::Tls(secured) => secured.opening.finish(texts),
+                Speaker::Tls(secured) => secured.finish(texts),
                 Speaker::Unread => {}
             }
         }

@@ -70,6 +70,8 @@ pub(super) struct Asked {
     any: bool,
     /// A record was not authentic under its secret.
     wrong: bool,
+    /// No more segments come.
+    is_over: bool,
 }
 
 /// One direction.
@@ -85,6 +87,8 @@ struct Lane {
     holed: Option<Holed>,
     /// Where records begin is not known.
     lost: bool,
+    /// The FIN came while records waited for their secret.
+    ends: bool,
     /// Bytes said inside.
     said: u64,
     /// After how many bytes of the stream it had taken its leave.
@@ -120,6 +124,7 @@ impl Secured {
                 opened: false,
                 any: false,
                 wrong: false,
+                is_over: false,
             })),
             None => Opening::Hidden,
         };
@@ -151,6 +156,39 @@ impl Secured {
         self.hole(from, at, length, texts);
     }
 
+    /// The FIN of one direction; what waits for its secret comes before it.
+    pub(super) fn end(&mut self, from: End, texts: &mut Texts) {
+        let Opening::Asked(asked) = &mut self.opening else {
+            return;
+        };
+        let lane = &mut asked.lanes[from.index()];
+        if asked.opener.is_none() && !lane.waiting.is_empty() {
+            lane.ends = true;
+        } else {
+            asked.inner.end(from, texts);
+        }
+    }
+
+    /// Nothing more comes. Secrets may have come since the last record did.
+    pub(super) fn finish(&mut self, texts: &mut Texts) {
+        let last = match &self.opening {
+            Opening::Asked(asked) => {
+                let marks = asked.lanes.iter().filter_map(|lane| lane.marks.back());
+                marks.map(|(_, at)| *at).max()
+            }
+            _ => None,
+        };
+        if let Some(at) = last {
+            if let Opening::Asked(asked) = &mut self.opening {
+                asked.is_over = true;
+            }
+            self.open(End::A, at, texts);
+        }
+        if let Opening::Asked(asked) = &mut self.opening {
+            asked.inner.finish(texts);
+        }
+    }
+
     fn hole(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
         let Opening::Asked(asked) = &mut self.opening else {
             return;
@@ -169,7 +207,10 @@ impl Secured {
             && let Some(found) = asked.look(&self.session, at)
         {
             match found {
-                Ok(opener) => asked.opener = Some(opener),
+                Ok(opener) => {
+                    asked.opener = Some(opener);
+                    asked.catch_up(&mut self.session, texts);
+                }
                 Err(closed) => {
                     self.opening = Opening::Closed(closed);
                     return;
@@ -182,7 +223,12 @@ impl Secured {
         }
         asked.caller = self.session.caller();
         for end in [from, from.other()] {
-            asked.open(end, &mut self.session, texts);
+            asked.open(end, None, &mut self.session, texts);
+        }
+        for end in [from, from.other()] {
+            if asked.opener.is_some() && std::mem::take(&mut asked.lanes[end.index()].ends) {
+                asked.inner.end(end, texts);
+            }
         }
     }
 }
@@ -238,18 +284,6 @@ impl Opening {
         let last = after.checked_sub(1).and_then(|at| places.get(at));
         last.map_or(0, |(_, said)| *said)
     }
-
-    pub(super) fn end(&mut self, from: End, texts: &mut Texts) {
-        if let Self::Asked(asked) = self {
-            asked.inner.end(from, texts);
-        }
-    }
-
-    pub(super) fn finish(&mut self, texts: &mut Texts) {
-        if let Self::Asked(asked) = self {
-            asked.inner.finish(texts);
-        }
-    }
 }
 
 impl Asked {
@@ -266,7 +300,7 @@ impl Asked {
     /// Looks for the secrets, once both hellos were read. `None`: not yet.
     fn look(&self, session: &Session, at: Mark) -> Option<Result<Opener, Closed>> {
         let agreed = session.agreed()?;
-        let may_come = self.ring.is_growing() && self.held() < MAX_HELD;
+        let may_come = self.ring.is_growing() && self.held() < MAX_HELD && !self.is_over;
         match self.ring.find(&agreed.client_random, at.frame) {
             Some(secrets) if secrets.are_whole() || !may_come => {
                 Some(Opener::new(&agreed, &secrets))
@@ -276,8 +310,22 @@ impl Asked {
         }
     }
 
-    /// Deals with the records of one direction that are there whole.
-    fn open(&mut self, from: End, session: &mut Session, texts: &mut Texts) {
+    /// Deals with what waited for its secret, in the order in which it was seen: questions before their answers.
+    fn catch_up(&mut self, session: &mut Session, texts: &mut Texts) {
+        self.caller = session.caller();
+        let marks = self.lanes.iter().flat_map(|lane| &lane.marks);
+        let mut marks: Vec<Mark> = marks.map(|(_, at)| *at).collect();
+        marks.sort_unstable();
+        marks.dedup();
+        for at in marks {
+            for end in End::BOTH {
+                self.open(end, Some(at), session, texts);
+            }
+        }
+    }
+
+    /// Deals with the records of one direction that are there whole, up to this segment.
+    fn open(&mut self, from: End, until: Option<Mark>, session: &mut Session, texts: &mut Texts) {
         let side = self.side(from);
         let mut waiting = std::mem::take(&mut self.lanes[from.index()].waiting);
         let mut done = 0;
@@ -290,6 +338,11 @@ impl Asked {
                     opener.lose(side);
                 }
                 return;
+            }
+            let lane = &mut self.lanes[from.index()];
+            let at = lane.mark(lane.before + (done + whole) as u64);
+            if until.is_some_and(|until| at > until) {
+                break;
             }
             let Some(opener) = &mut self.opener else {
                 // In the clear, and read by the session; what is hidden waits for its secret.
@@ -305,7 +358,6 @@ impl Asked {
             done += whole;
             let lane = &mut self.lanes[from.index()];
             let outside = lane.before + done as u64;
-            let at = lane.mark(outside);
             match opener.open(side, header, record) {
                 Ok(plain) if plain.hidden => {
                     let bytes = record.get(plain.place).unwrap_or_default();
