@@ -213,6 +213,23 @@ fn ladders_under_keys() {
     );
 }
 
+/// The other panes: what the key log gave away about TLS, streams as exchanges, and what was said.
+#[test]
+fn panes_under_keys() {
+    for (name, capture, keys) in [
+        ("verdict-keyed", "tls-wrong-name.pcapng", "3 down enter tab end"),
+        (
+            "exchanges-keyed",
+            "h2-goaway-mid-stream.pcapng",
+            "3 enter tab tab",
+        ),
+        ("bytes-keyed", "tls13.pcap", "3 enter tab tab tab"),
+    ] {
+        let mut shown = Shown::capture(capture, SMALL);
+        insta::assert_snapshot!(name, shown.press(keys).screen());
+    }
+}
+
 #[test]
 fn a_story() {
     check("story", "keep-alive-race.pcapng", "enter");

@@ -7,5 +7,6 @@
 pub mod clock;
 pub mod figures;
 pub mod said;
+pub mod secure;
 pub mod story;
 pub mod words;

@@ -39,7 +39,7 @@ pub type Taken<'a> = (Who, Segment<'a>, [Standing; 2]);
 pub struct Transcript {
     /// Its segments.
     pub steps: Vec<Step>,
-    /// What was said, both streams as they came.
+    /// What was said, both streams as they came; under keys that were opened, what was said in TLS.
     pub speech: Vec<Utterance>,
     /// Segments that were left out, and the step before which that was.
     pub left_out: Option<(u64, usize)>,
@@ -69,7 +69,10 @@ impl Transcript {
         follower.close(&mut speech);
         Self {
             steps,
-            speech: speech.finish(),
+            speech: match &connection.minutes {
+                Some(minutes) => speech::inside(speech.finish(), minutes),
+                None => speech.finish(),
+            },
             left_out: left_out.filter(|(count, _)| *count > 0),
             remarks: connection.remarks(),
             notes: notes(connection),

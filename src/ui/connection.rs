@@ -555,9 +555,11 @@ impl ConnectionScreen {
             ..area
         };
         let target = usize::from(area.width).saturating_sub(66).clamp(12, 80);
+        let streams = all.iter().any(|it| it.stream_id().is_some());
+        let asked = if streams { "stream request" } else { "request" };
         let head = format!(
             "  {:>5}  {:<target$}  {:>6}  {:>18}  {:>10}  {}",
-            "frame", "request", "status", "response", "waited", "became"
+            "frame", asked, "status", "response", "waited", "became"
         );
         Line::default().faint(head).draw(look, row(area.y), buffer);
         if all.is_empty() && area.height > 1 {
@@ -588,7 +590,11 @@ impl ConnectionScreen {
                 Some(_) => Tone::Error,
             };
             let name = became.map_or("cannot be told", Became::name);
-            let asked = crate::escape::shortened(request(exchange).as_bytes(), target).into_owned();
+            let asked = match exchange.stream_id() {
+                Some(id) => format!("{id} {}", request(exchange)),
+                None => request(exchange),
+            };
+            let asked = crate::escape::shortened(asked.as_bytes(), target).into_owned();
             let line = Line::default()
                 .faint(format!("  {frame:>5}  "))
                 .plain(format!(
