@@ -15,6 +15,7 @@ pub mod decode;
 pub mod engine;
 pub mod errors;
 pub mod escape;
+pub mod figures;
 pub mod flow;
 pub mod h2;
 pub mod hosts;

@@ -1,11 +1,13 @@
 //! Captures that nobody would send: damaged, cut, repeated, shuffled, or made to cost memory. Nothing panics, every
 //! frame is accounted for, and what is kept stays within its bounds.
 
+mod cases;
 mod reading;
 mod wire;
 
 use proptest::prelude::*;
 
+use cases::cases;
 use hangup::mark::Mark;
 use hangup::seq::Seq;
 use hangup::side::End;
@@ -118,7 +120,7 @@ fn small_captures() -> Vec<Vec<Shot>> {
 #[test]
 fn captures_that_suffered_never_break_what_always_holds() {
     let captures = small_captures();
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(800));
+    let mut runner = proptest::test_runner::TestRunner::new(cases(800));
     let harms = (
         0..captures.len(),
         prop::collection::vec(harm(), 1..20),
@@ -152,7 +154,7 @@ fn files_that_suffered_never_break_what_always_holds() {
         .filter(|bytes| bytes.len() < 100_000)
         .collect();
     assert!(files.len() >= 15);
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(400));
+    let mut runner = proptest::test_runner::TestRunner::new(cases(400));
     let flips = prop::collection::vec((any::<usize>(), any::<u8>()), 0..30);
     let chances = (
         0..files.len(),

@@ -1,9 +1,19 @@
 //! What is said under the keys of TLS: the captures that have a key log beside them, or secrets inside.
 
+mod seal;
+
 use std::path::PathBuf;
 use std::process::Command;
 
+use hangup::http::Texts;
+use hangup::keys::KeyRing;
+use hangup::mark::{FrameNumber, Mark};
+use hangup::side::End::{self, A, B};
+use hangup::spoken::{Heard, Listening, Spoken};
+use hangup::time::Timestamp;
 use serde_json::Value;
+
+use seal::{Sealer, Suite};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("captures")
@@ -309,4 +319,132 @@ fn keys_make_nothing_worse() {
     }
     assert!(compared > 5, "{compared}");
     assert!(misses.is_empty(), "{misses:#?}");
+}
+
+/// A step of a conversation under known secrets.
+enum Step {
+    Says(End, Vec<u8>),
+    /// So many bytes were not captured.
+    Lacks(End, usize),
+}
+
+use Step::{Lacks, Says};
+
+/// A handshake, a request and its answer.
+fn talk(suite: Suite) -> Vec<Step> {
+    let mut client = Sealer::new(suite, 0);
+    let mut server = Sealer::new(suite, 1);
+    vec![
+        Says(A, suite.client_hello()),
+        Says(B, suite.server_hello()),
+        Says(B, server.finish()),
+        Says(A, client.finish()),
+        Says(A, client.seal(23, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0)),
+        Says(B, server.seal(23, b"HTTP/1.1 204 No\r\n\r\n", 0)),
+        Says(B, server.seal(21, &[1, 0], 0)),
+    ]
+}
+
+/// What was heard when the secrets came to be known before the step with this number.
+fn hear(suite: Suite, steps: &[Step], known_at: usize) -> Heard {
+    let ring = KeyRing::default();
+    ring.set_growing(true);
+    let listening = Listening {
+        keys: Some(ring.clone()),
+        clerk: None,
+    };
+    let mut spoken = Spoken::boxed(&listening, None);
+    let mut texts = Texts::new();
+    for (number, step) in steps.iter().enumerate() {
+        if number == known_at {
+            ring.read(suite.key_log().as_bytes(), FrameNumber(0));
+        }
+        let at = Mark {
+            frame: FrameNumber(1 + number as u64),
+            time: Timestamp::new(number as i64, 0),
+        };
+        match step {
+            Says(from, bytes) => {
+                spoken.data(*from, at, bytes, bytes.len() as u32, &mut texts);
+            }
+            Lacks(from, length) => spoken.gap(*from, at, *length as u64, &mut texts),
+        }
+    }
+    if known_at >= steps.len() {
+        ring.read(suite.key_log().as_bytes(), FrameNumber(0));
+    }
+    spoken.finish(&mut texts);
+    spoken.into_heard()
+}
+
+#[test]
+fn secrets_that_come_late_open_what_has_waited_in_its_order() {
+    for suite in Suite::ALL {
+        let steps = talk(suite);
+        let wanted = hear(suite, &steps, 0);
+        assert_eq!(wanted.exchanges.len(), 1);
+        assert!(wanted.exchanges[0].is_complete());
+        for known_at in 1..=steps.len() {
+            let heard = hear(suite, &steps, known_at);
+            assert_eq!(heard.exchanges, wanted.exchanges, "{known_at}");
+            assert_eq!(heard.tls, wanted.tls, "{known_at}");
+        }
+    }
+}
+
+#[test]
+fn a_change_of_keys_that_was_not_captured_is_told_by_what_follows() {
+    for suite in [Suite::Gcm, Suite::Cbc, Suite::CbcThenMac] {
+        let mut steps = talk(suite);
+        for lost in [2, 3] {
+            if let Says(from, bytes) = &steps[lost] {
+                steps[lost] = Lacks(*from, bytes.len());
+            }
+        }
+        let heard = hear(suite, &steps, 0);
+        assert_eq!(heard.exchanges.len(), 1);
+        assert!(heard.exchanges[0].is_complete());
+    }
+}
+
+/// So many records may be missing, and no more: what comes after them stays hidden.
+#[test]
+fn records_are_found_again_after_some_that_were_not_captured() {
+    for (lost, is_found) in [(1, true), (60, true), (70, false)] {
+        let suite = Suite::ModernGcm;
+        let mut client = Sealer::new(suite, 0);
+        let mut server = Sealer::new(suite, 1);
+        let mut steps = vec![
+            Says(A, suite.client_hello()),
+            Says(B, suite.server_hello()),
+            Says(B, server.finish()),
+            Says(A, client.finish()),
+            Says(
+                A,
+                client.seal(23, b"POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\n", 0),
+            ),
+        ];
+        let hidden: Vec<u8> = (0..lost).flat_map(|_| client.seal(23, b"x", 0)).collect();
+        // The hole does not end where a record does, as nobody knows.
+        steps.push(Lacks(A, hidden.len() - 3));
+        steps.push(Says(A, hidden[hidden.len() - 3..].to_vec()));
+        for _ in 0..100 {
+            steps.push(Says(
+                A,
+                client.seal(23, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0),
+            ));
+        }
+        let heard = hear(suite, &steps, 0);
+        assert_eq!(heard.exchanges.len() > 90, is_found, "{lost}");
+    }
+}
+
+#[test]
+fn an_alert_in_the_clear_is_told_once() {
+    let suite = Suite::Gcm;
+    let mut steps = talk(suite);
+    steps.truncate(2);
+    steps.push(Says(A, seal::record(21, &[2, 48])));
+    let heard = hear(suite, &steps, 0);
+    assert_eq!(heard.tls.map(|facts| facts.alerts.len()), Some(1));
 }

@@ -55,7 +55,10 @@ fn run(arguments: &str, kib: u32, write: impl FnOnce(&mut dyn Write) + Send) -> 
 /// What the report says of the capture.
 fn report(kib: u32, write: impl FnOnce(&mut dyn Write) + Send) -> serde_json::Value {
     let arguments = "report -f ndjson --connections none --threads 1 -";
-    let output = run(arguments, kib, write);
+    first_line(&run(arguments, kib, write))
+}
+
+fn first_line(output: &Output) -> serde_json::Value {
     let first = output.stdout.split(|byte| *byte == b'\n').next();
     serde_json::from_slice(first.expect("a line")).expect("JSON")
 }
@@ -126,6 +129,103 @@ fn fragments_without_end_are_let_go() {
     assert_eq!(report["segments"], 0);
     assert_eq!(report["skipped"]["fragment"], FRAGMENTS);
     assert!(limit(&report, "fragments") > u64::from(FRAGMENTS) / 2);
+}
+
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let [_, length @ ..] = (payload.len() as u32).to_be_bytes();
+    let mut frame = length.to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// What a client of HTTP/2 says first.
+fn preface() -> Vec<u8> {
+    [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+        frame(4, 0, 0, b""),
+    ]
+    .concat()
+}
+
+fn record(kind: u8, payload: &[u8]) -> Vec<u8> {
+    let [high, low] = (payload.len() as u16).to_be_bytes();
+    [&[kind, 3, 3, high, low], payload].concat()
+}
+
+#[test]
+fn what_never_ends_is_not_waited_for_without_end() {
+    const CONNECTIONS: u32 = 10_000;
+    let piece = [b'x'; 16_000];
+    let head = [
+        b"GET / HTTP/1.1\r\nA: ".to_vec(),
+        piece.repeat(4)[..60_000].to_vec(),
+    ]
+    .concat();
+    let block = [
+        preface(),
+        frame(1, 0, 1, &piece),
+        frame(9, 0, 1, &piece),
+        frame(9, 0, 1, &piece),
+        frame(9, 0, 1, &piece[..12_000]),
+    ]
+    .concat();
+    // A hello of 100 000 bytes.
+    let handshake = [&[1, 1, 0x86, 0xa0], &piece[..]].concat();
+    let handshake = [
+        record(22, &handshake),
+        record(22, &piece),
+        record(22, &piece),
+        record(22, &piece[..12_000]),
+    ]
+    .concat();
+    // Secrets may open it once the server has answered.
+    let hidden = [
+        record(22, &[1, 0, 0, 0]),
+        record(23, &piece).repeat(3),
+        record(23, &piece[..12_000]),
+    ]
+    .concat();
+    let said = [head, block, handshake, hidden];
+    let arguments =
+        "report -f ndjson --connections none --threads 1 --keylog captures/tls13.keylog -";
+    let output = run(arguments, LITTLE, |out| {
+        let talk = (1..=CONNECTIONS).flat_map(|client| {
+            let said = &said[client as usize % said.len()];
+            [packet(client, SYN, 0, b""), packet(client, ACK, 1, said)]
+        });
+        write_packets(out, talk);
+    });
+    let report = first_line(&output);
+    assert_eq!(report["segments"], 2 * CONNECTIONS);
+    // Sixteen parts of 16 MB, of 60 KB each; a hello is kept twice, for whoever reads it and for whoever may open what follows.
+    let waited = 16 * (16 << 20) / ((3 * 60_000 + 120_000) / 4);
+    let given_up = limit(&report, "unfinished");
+    assert!(
+        given_up.abs_diff(u64::from(CONNECTIONS) - waited) < 200,
+        "{given_up}"
+    );
+}
+
+/// Three bytes put an entry into a table that takes fifty times as much.
+#[test]
+fn tables_of_header_fields_have_a_common_bound() {
+    const CONNECTIONS: u32 = 10_000;
+    // The table may have 65 536 bytes; an entry without a name; and then many that have as short a value as each other.
+    let mut block = vec![0x3f, 0xe1, 0xff, 0x03, 0x40, 1, b'a', 1, b'b'];
+    for number in 0..1900_u32 {
+        block.extend([0x7e, 1, number as u8]);
+    }
+    let said = [preface(), frame(1, 5, 1, &block)].concat();
+    let report = report(LITTLE, |out| {
+        let talk = (1..=CONNECTIONS)
+            .flat_map(|client| [packet(client, SYN, 0, b""), packet(client, ACK, 1, &said)]);
+        write_packets(out, talk);
+    });
+    assert_eq!(report["segments"], 2 * CONNECTIONS);
+    assert!(limit(&report, "unfinished") > u64::from(CONNECTIONS) / 2);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What holds of every capture: the order of what is seen, the numbers in it and the way it is read do not change
 //! the story.
 
+mod cases;
 mod exchange;
 mod reading;
 mod wire;
@@ -9,6 +10,7 @@ use std::io::{self, Read};
 
 use proptest::prelude::*;
 
+use cases::cases;
 use exchange::{parts, play, script, seen_at};
 use hangup::connection::{By, Connection, How, Who};
 use hangup::http::Ending;
@@ -83,7 +85,7 @@ fn only(mut connections: Vec<Connection>) -> Connection {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(cases(1000))]
 
     #[test]
     fn the_point_of_capture_changes_nothing(script in script(), point in 1..100_i64) {
@@ -201,7 +203,7 @@ fn moved(shots: &[Shot], nanos: i64) -> Vec<Shot> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(cases(1000))]
 
     #[test]
     fn other_sequence_numbers_change_nothing(script in script(), shift: [u32; 2], point in 0..=100_i64) {
@@ -240,7 +242,7 @@ proptest! {
 #[test]
 fn every_byte_by_itself_changes_nothing() {
     let bytes: Vec<usize> = (0..2000).collect();
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(20));
+    let mut runner = proptest::test_runner::TestRunner::new(cases(20));
     let told = |packets: &[Packet]| talk(&only(run_packets(packets)));
     runner
         .run(&script(), |script| {
@@ -298,7 +300,7 @@ fn mix(scripts: &[exchange::Script], apart: i64) -> Vec<Shot> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(cases(12))]
 
     #[test]
     fn any_number_of_threads_gives_the_same_report(

@@ -217,7 +217,11 @@ fn ladders_under_keys() {
 #[test]
 fn panes_under_keys() {
     for (name, capture, keys) in [
-        ("verdict-keyed", "tls-wrong-name.pcapng", "3 down enter tab end"),
+        (
+            "verdict-keyed",
+            "tls-wrong-name.pcapng",
+            "3 down enter tab end",
+        ),
         (
             "exchanges-keyed",
             "h2-goaway-mid-stream.pcapng",

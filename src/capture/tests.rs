@@ -5,9 +5,14 @@ use std::net::IpAddr;
 
 use proptest::prelude::*;
 
+use cases::cases;
+
 use super::files::Files;
 use super::*;
 use crate::time::Timestamp;
+
+#[path = "../../tests/cases/mod.rs"]
+mod cases;
 
 /// A frame as the tests compare it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -1024,7 +1029,7 @@ proptest! {
 
 proptest! {
     // Each case writes its files to disk.
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn merging_is_by_time_and_keeps_each_file_in_order(

@@ -32,6 +32,26 @@ pub struct Limits {
     pub holes: u64,
     /// Exchanges that were one too many.
     pub exchanges: u64,
+    /// How often what waited for its end was given up because too much was waiting in all.
+    pub unfinished: u64,
+}
+
+/// What one connection keeps of what is said, to be bounded with all others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Bytes that wait for the end of what they are part of: a head, a handshake message, a record.
+    pub waiting: usize,
+    /// Exchanges.
+    pub exchanges: usize,
+}
+
+impl Kept {
+    fn of(spoken: &Spoken) -> Self {
+        Self {
+            waiting: spoken.waiting_bytes(),
+            exchanges: spoken.kept_exchanges(),
+        }
+    }
 }
 
 /// A connection that is not settled yet.
@@ -44,6 +64,9 @@ pub struct Live {
     pub(super) last: Mark,
     pub(super) pair: Pair,
     pub(super) spoken: Option<Box<Spoken>>,
+    kept: Kept,
+    /// How often they were given up.
+    unfinished: u32,
     listening: Listening,
     pub(super) icmp: Option<Box<Quote>>,
     pub(super) predecessor: Option<Predecessor>,
@@ -95,6 +118,8 @@ impl Live {
             last: at,
             pair: Pair::new(),
             spoken: None,
+            kept: Kept::default(),
+            unfinished: 0,
             listening: Listening::default(),
             icmp: None,
             predecessor: predecessor.map(|remains| remains.before(segment.source)),
@@ -174,6 +199,7 @@ impl Live {
                 .filter(|end| self.pair.peer(**end).stream().was_limited())
                 .count() as u64,
             exchanges: self.spoken.as_ref().map_or(0, |spoken| spoken.let_go()),
+            unfinished: self.unfinished.into(),
         }
     }
 
@@ -258,9 +284,12 @@ impl Live {
 
     /// Takes a segment that is [`Fit::Ours`].
     pub fn segment(&mut self, from: End, segment: &Segment<'_>, texts: &mut Texts) -> Received {
+        let midway = self.midway();
         let mut streams = Streams {
             spoken: &mut self.spoken,
+            kept: &mut self.kept,
             listening: &self.listening,
+            midway,
             texts,
         };
         let received = self.pair.segment(from, segment, &mut streams);
@@ -273,6 +302,16 @@ impl Live {
         received
     }
 
+    /// Who is presumed to be the client, where the capture began later than the connection; asked before the first byte.
+    fn midway(&self) -> Option<End> {
+        let unseen = || {
+            End::BOTH
+                .iter()
+                .all(|end| self.pair.peer(*end).syn().is_none())
+        };
+        (self.spoken.is_none() && unseen()).then(|| verdict::likely_client(self.endpoints))
+    }
+
     /// Bytes that wait behind holes.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
@@ -281,12 +320,38 @@ impl Live {
 
     /// Gives up all holes, since too much waits in all.
     pub fn give_up_holes(&mut self, texts: &mut Texts) {
+        let midway = self.midway();
         let mut streams = Streams {
             spoken: &mut self.spoken,
+            kept: &mut self.kept,
             listening: &self.listening,
+            midway,
             texts,
         };
         self.pair.give_up_holes(self.last, &mut streams);
+    }
+
+    /// What it keeps of what was said.
+    #[must_use]
+    pub const fn kept(&self) -> Kept {
+        self.kept
+    }
+
+    /// Lets the older half of its exchanges go, since too many are kept in all.
+    pub fn let_older_exchanges_go(&mut self) {
+        if let Some(spoken) = &mut self.spoken {
+            spoken.let_older_half_go();
+            self.kept = Kept::of(spoken);
+        }
+    }
+
+    /// Reads what waits as far as it goes, since too much waits in all.
+    pub fn give_up_waiting(&mut self, texts: &mut Texts) {
+        if let Some(spoken) = &mut self.spoken {
+            spoken.give_up_waiting(texts);
+            self.kept = Kept::of(spoken);
+            self.unfinished = self.unfinished.saturating_add(1);
+        }
     }
 
     /// An ICMP error about a segment of this connection. One that says it cannot be reached outweighs others.
@@ -305,9 +370,12 @@ impl Live {
     /// The record, when nothing more can come. `ended` says why, and how long the capture went on.
     #[must_use]
     pub fn settle(mut self, ended: Ended, texts: &mut Texts) -> Connection {
+        let midway = self.midway();
         let mut streams = Streams {
             spoken: &mut self.spoken,
+            kept: &mut self.kept,
             listening: &self.listening,
+            midway,
             texts,
         };
         self.pair.close(self.last, &mut streams);
@@ -346,6 +414,9 @@ impl Live {
             // The halves are put in the order of the roles.
             if let Some(h2) = &mut heard.h2 {
                 h2.halves.reverse();
+                for socket in &mut h2.websockets {
+                    socket.said.halves.reverse();
+                }
             }
             if let Some(websocket) = &mut heard.websocket {
                 websocket.halves.reverse();
@@ -447,29 +518,37 @@ pub(super) fn acknowledged(stream: &crate::tcp::Stream) -> u64 {
 /// Hands the streams on to what is spoken on them, which is created with the first byte.
 struct Streams<'a> {
     spoken: &'a mut Option<Box<Spoken>>,
+    kept: &'a mut Kept,
     listening: &'a Listening,
+    /// Who is presumed to be the client where the capture began later than the connection.
+    midway: Option<End>,
     texts: &'a mut Texts,
 }
 
 impl Reader for Streams<'_> {
     #[inline]
     fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32) {
-        let listening = self.listening;
-        self.spoken
-            .get_or_insert_with(|| Spoken::boxed(listening))
-            .data(from, at, bytes, length, self.texts);
+        let (listening, midway) = (self.listening, self.midway);
+        let spoken = self
+            .spoken
+            .get_or_insert_with(|| Spoken::boxed(listening, midway));
+        spoken.data(from, at, bytes, length, self.texts);
+        *self.kept = Kept::of(spoken);
     }
 
     fn gap(&mut self, from: End, at: Mark, length: u64) {
-        let listening = self.listening;
-        self.spoken
-            .get_or_insert_with(|| Spoken::boxed(listening))
-            .gap(from, at, length, self.texts);
+        let (listening, midway) = (self.listening, self.midway);
+        let spoken = self
+            .spoken
+            .get_or_insert_with(|| Spoken::boxed(listening, midway));
+        spoken.gap(from, at, length, self.texts);
+        *self.kept = Kept::of(spoken);
     }
 
     fn end(&mut self, from: End, _at: Mark) {
         if let Some(spoken) = self.spoken {
             spoken.end(from, self.texts);
+            *self.kept = Kept::of(spoken);
         }
     }
 }

@@ -14,7 +14,7 @@ pub use crate::certainty::Certainty;
 pub use crate::http::Phase;
 pub use crate::tcp::{CloseEvent, Odd, OddKind, ResetKind, Signs, Standing, State};
 pub use brief::{Brief, Lost, Outcomes};
-pub use live::{Fit, Limits, Live, Remains};
+pub use live::{Fit, Kept, Limits, Live, Remains};
 pub use record::{Connection, Opening, Predecessor, Roles, Sent, Unanswered, Who};
 pub use remark::{Remark, Remarks};
 pub use teardown::{By, How, Teardown};

@@ -10,6 +10,7 @@ use super::live::{Live, acknowledged};
 use super::record::{Opening, Roles, Who};
 use super::teardown::{By, How, Teardown};
 use crate::certainty::Certainty;
+use crate::decode::Endpoint;
 use crate::http::{Phase, Protocol, Reach};
 use crate::mark::Mark;
 use crate::side::End;
@@ -109,13 +110,17 @@ fn roles(live: &Live) -> (End, Roles) {
     {
         return (end, Roles::Http);
     }
-    let [a, b] = live.endpoints.map(|endpoint| endpoint.port);
-    let client = if service_rank(a) < service_rank(b) {
+    (likely_client(live.endpoints), Roles::Ports)
+}
+
+/// Who is the client, by the ports alone.
+pub(super) fn likely_client(endpoints: [Endpoint; 2]) -> End {
+    let [a, b] = endpoints.map(|endpoint| endpoint.port);
+    if service_rank(a) < service_rank(b) {
         End::B
     } else {
         End::A
-    };
-    (client, Roles::Ports)
+    }
 }
 
 /// The lower, the more likely a port is the one that was called: system ports (RFC 6335 §6), then ports below every
@@ -283,7 +288,7 @@ fn phase(live: &Live, opening: Opening, close: &Close) -> Phase {
 fn spoken_phase(live: &Live, opening: Opening, at: End, sent: Reach, received: Reach) -> Phase {
     match &live.spoken {
         Some(spoken) if spoken.protocol() == Protocol::Unknown => {
-            if opening == Opening::Handshake && spoken.exchanges().is_empty() {
+            if opening == Opening::Handshake && spoken.exchanges().next().is_none() {
                 spoken.phase_at(at, sent, received)
             } else {
                 Phase::Opaque
@@ -350,12 +355,10 @@ fn open(live: &Live, client: End, opening: Opening, ended: Ended) -> Teardown {
 /// Both sides' bytes all arrived, and nothing was owed.
 fn is_orderly(live: &Live, by: By, how: How, phase: Phase, ended: Ended) -> bool {
     let peers = End::BOTH.map(|end| live.pair.peer(end));
-    let nothing_owed = live.spoken.as_ref().is_none_or(|spoken| {
-        spoken
-            .exchanges()
-            .iter()
-            .all(|exchange| exchange.is_settled())
-    });
+    let nothing_owed = live
+        .spoken
+        .as_ref()
+        .is_none_or(|spoken| spoken.exchanges().all(|exchange| exchange.is_settled()));
     // What was sent in the last moment of the capture is presumed to arrive.
     let was_reset = peers.iter().any(|peer| effective_reset(peer).is_some());
     let cut_off = !was_reset

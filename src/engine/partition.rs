@@ -9,7 +9,7 @@ use hashbrown::HashSet;
 
 use super::stats::Stats;
 use super::{Event, Sink};
-use crate::connection::{Ended, Fit, Live, Remains};
+use crate::connection::{Ended, Fit, Kept, Live, Remains};
 use crate::decode::{Decoded, Flags, Quote, Segment};
 use crate::flow::{FlowKey, Slot, Table};
 use crate::http::Texts;
@@ -35,6 +35,13 @@ const GRAVES: usize = 1024;
 /// Bytes that wait behind holes, of all connections of one partition: a hundred megabytes in all. A single stream may hold
 /// one ([`crate::tcp`] bounds it); dozens do so at once only where the capture has lost much.
 const MAX_HELD: usize = 6 << 20;
+/// Bytes that wait for the end of what they are part of (heads, handshake messages, header blocks and their tables, records),
+/// of all connections of one partition: a quarter of a gigabyte in all. A single connection may hold 64 KB or so in either
+/// direction; a few thousand connections with full tables of HTTP/2 are within it, a flood of endless heads is not.
+const MAX_WAITING: usize = 16 << 20;
+/// Exchanges of connections that are not settled, in one partition; four million in all, a gigabyte or so. A frame of ten
+/// bytes can begin one.
+const MAX_EXCHANGES: usize = 1 << 18;
 /// Addresses and ports that can stand for several connections in several VLANs, in one partition.
 const MAX_SPLIT: usize = 1024;
 
@@ -122,6 +129,8 @@ pub(super) struct Partition {
     ears: Ears,
     /// Bytes that wait behind holes.
     held: usize,
+    /// What all connections keep of what is said.
+    kept: Kept,
     /// Closed ones, in the order in which they closed, with their first segments to tell reuse.
     closed: VecDeque<(Slot, Mark)>,
     /// Settled ones, by hash; empty until the first.
@@ -209,12 +218,31 @@ impl Partition {
         };
         flow.vlans[from.index()].get_or_insert(segment.vlan);
         let held = live.held_bytes();
+        let kept = live.kept();
         let received = live.segment(from, segment, &mut self.texts);
         self.held = (self.held + live.held_bytes()).saturating_sub(held);
         if self.held > MAX_HELD && live.held_bytes() > 0 {
             // Only what grows is cut: the others wait for what may still come.
             self.held -= live.held_bytes();
             live.give_up_holes(&mut self.texts);
+        }
+        let now = live.kept();
+        if now != kept {
+            let others = Kept {
+                waiting: self.kept.waiting.saturating_sub(kept.waiting),
+                exchanges: self.kept.exchanges.saturating_sub(kept.exchanges),
+            };
+            if now.waiting > kept.waiting && others.waiting + now.waiting > MAX_WAITING {
+                live.give_up_waiting(&mut self.texts);
+            }
+            let more = now.exchanges > kept.exchanges;
+            if more && others.exchanges + now.exchanges > MAX_EXCHANGES {
+                live.let_older_exchanges_go();
+            }
+            self.kept = Kept {
+                waiting: others.waiting + live.kept().waiting,
+                exchanges: others.exchanges + live.kept().exchanges,
+            };
         }
         match received {
             Received::Taken => self.stats.segments += 1,
@@ -401,7 +429,11 @@ impl Partition {
     fn settle<S: Sink + ?Sized>(&mut self, live: Box<Live>, ended: Ended, sink: &mut S) {
         let limits = live.limits();
         self.held = self.held.saturating_sub(live.held_bytes());
+        let kept = live.kept();
+        self.kept.waiting = self.kept.waiting.saturating_sub(kept.waiting);
+        self.kept.exchanges = self.kept.exchanges.saturating_sub(kept.exchanges);
         self.stats.bounds.holes += limits.holes;
+        self.stats.bounds.unfinished += limits.unfinished;
         self.stats.bounds.exchanges += limits.exchanges;
         sink.settled(live.settle(ended, &mut self.texts));
     }
@@ -413,6 +445,7 @@ impl Partition {
         let mut settle = |live: &Live, ended, texts: &mut Texts| {
             let limits = live.limits();
             stats.bounds.holes += limits.holes;
+            stats.bounds.unfinished += limits.unfinished;
             stats.bounds.exchanges += limits.exchanges;
             sink.settled(live.clone().settle(ended, texts));
         };
@@ -581,5 +614,37 @@ mod tests {
         assert_eq!(connections.len(), MAX_AFTERLIFE + 2);
         assert_eq!(stats.bounds.stragglers, 1);
         assert_eq!(stats.segments, segments.len() as u64);
+    }
+
+    /// Thousands of requests in every segment, and no answer, on connections that never end.
+    #[test]
+    fn exchanges_have_a_bound_that_all_connections_share() {
+        const EACH: usize = 3000;
+        let request = b"GET / HTTP/1.1\r\n\r\n";
+        let payload = request.repeat(EACH);
+        let mut partition = Partition::new(&KeyRing::default());
+        let mut connections: Vec<Connection> = Vec::new();
+        let (mut asked, mut frame) = (0, 0);
+        for port in 0..6 {
+            for number in 0..16 {
+                frame += 1;
+                asked += EACH;
+                let seq = 100 + number * payload.len() as u32;
+                let mut segment = Segment {
+                    time: Timestamp::new(0, frame as u32 * 1000),
+                    length: payload.len() as u32,
+                    payload: &payload,
+                    ..segment(frame, true, 0, ACK, seq, 201)
+                };
+                segment.source.port = 42_000 + port;
+                let key = FlowKey::new(segment.source, segment.destination, segment.context);
+                partition.segment(&key, &segment, &mut connections);
+                assert!(partition.kept.exchanges <= MAX_EXCHANGES);
+            }
+        }
+        assert!(asked > MAX_EXCHANGES);
+        let stats = partition.finish(Timestamp::new(100, 0), &mut connections);
+        let kept: usize = connections.iter().map(|it| it.exchanges.len()).sum();
+        assert_eq!(kept as u64 + stats.bounds.exchanges, asked as u64);
     }
 }

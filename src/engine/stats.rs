@@ -19,6 +19,8 @@ pub struct Bound {
     pub stragglers: u64,
     /// Holes given up because too much was waiting behind them.
     pub holes: u64,
+    /// How often heads, handshake messages, header blocks or records were given up because too much was waiting for its end.
+    pub unfinished: u64,
     /// Exchanges let go on connections with too many.
     pub exchanges: u64,
     /// Fragments let go.
@@ -115,6 +117,7 @@ impl Stats {
         self.bounds.let_go += other.bounds.let_go;
         self.bounds.stragglers += other.bounds.stragglers;
         self.bounds.holes += other.bounds.holes;
+        self.bounds.unfinished += other.bounds.unfinished;
         self.bounds.exchanges += other.bounds.exchanges;
     }
 

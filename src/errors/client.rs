@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use super::voice::calls_by_soap;
 use super::{grammar, h2};
 use crate::connection::{By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who};
 use crate::decode::Quote;
 use crate::http::{Exchange, FieldName, Framing, Message, Method, Progress, Protocol};
 use crate::knowledge::WireEvent;
 use crate::mark::Mark;
+use crate::rules;
 use crate::side::End;
 use crate::tls::{ClientCertificate, Facts, Flaw, Stage};
 
@@ -55,6 +57,8 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
             }
         }
         Protocol::Http1 | Protocol::Unknown => http(connection, &mut events),
+        // After the CONNECT, what was said in the tunnel.
+        Protocol::Tunnel if connection.exchanges.len() > 1 => http(connection, &mut events),
         Protocol::Http2 => h2::events(connection, met(connection), &mut events),
         Protocol::Tls | Protocol::Tunnel | Protocol::Opaque => {}
     }
@@ -158,7 +162,7 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
             (End::B, Some(116)) => vec![E::TlsClientCertRequired],
             (End::A, Some(45)) => vec![E::TlsCertExpired],
             (End::A, Some(48)) => vec![E::TlsCertUntrusted],
-            (End::A, Some(42..=44 | 46) | None) => refused(facts),
+            (End::A, Some(42..=44 | 46) | None) => refused(connection, facts),
             _ => Vec::new(),
         };
     }
@@ -173,15 +177,18 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
             Met::Reset => vec![E::TlsRstAfterHello],
             Met::Left if answer == 0 => vec![E::TlsHandshakeSilent],
             // It had the server's messages and did not like them; a server that has sent its own and closes is told so.
-            _ => refused(facts),
+            _ => refused(connection, facts),
         },
         Met::Left if left_unused(connection, facts) => {
             // Some check the name only when everything else is done.
-            vec![
-                E::TlsCertNameMismatch,
-                E::TlsCertUntrusted,
-                E::TlsCertExpired,
-            ]
+            match facts.flaw(connection.server.ip) {
+                Some(_) => refused(connection, facts),
+                None => vec![
+                    E::TlsCertNameMismatch,
+                    E::TlsCertUntrusted,
+                    E::TlsCertExpired,
+                ],
+            }
         }
         Met::Left => Vec::new(),
         _ if facts.is_unanswered(connection.teardown.at) => vec![match met {
@@ -194,11 +201,11 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
 }
 
 /// Why the client refuses a certificate, as far as it shows.
-fn refused(facts: &Facts) -> Vec<WireEvent> {
+fn refused(connection: &Connection, facts: &Facts) -> Vec<WireEvent> {
     use WireEvent as E;
-    match facts.flaw() {
+    match facts.flaw(connection.server.ip) {
         Some(Flaw::Outdated) => vec![E::TlsCertExpired],
-        Some(Flaw::OtherName) => vec![E::TlsCertNameMismatch],
+        Some(Flaw::OtherName | Flaw::OtherAddress) => vec![E::TlsCertNameMismatch],
         Some(Flaw::SelfIssued) => vec![E::TlsCertUntrusted],
         None => vec![
             E::TlsCertUntrusted,
@@ -232,6 +239,10 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
         }
         events.extend(answered(exchange));
     }
+    if events.is_empty() && rules::uncaptured_excess(connection).is_some() {
+        let status = exchanges.last().and_then(Exchange::status);
+        events.push(grammar::excess(status));
+    }
     let broken = !events.is_empty();
     match owed {
         Some(at) => events.extend(cut_off(connection, at, met)),
@@ -244,9 +255,38 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     if broken && owed.is_none() && met == Met::Left && misread && waited >= SHORTEST_LIMIT {
         events.push(WireEvent::BodyStalled);
     }
+    for exchange in exchanges {
+        events.extend(unfit_for_soap(exchange));
+    }
     if met == Met::Silence {
         events.extend(silence(connection, owed));
     }
+}
+
+/// A response that came, but not as the XML that a call of SOAP is answered with: compressed, or of another kind.
+fn unfit_for_soap(exchange: &Exchange) -> Vec<WireEvent> {
+    let answered = exchange.response.as_ref().filter(|it| {
+        let empty = it.message.progress == Progress::Body && it.message.received() == 0;
+        matches!(it.status, 200..=299) && !empty
+    });
+    if answered.is_none() || !calls_by_soap(exchange) {
+        return Vec::new();
+    }
+    let value = |name| exchange.response_fields(name).next().map(|it| &it.value);
+    let plain = |coding: &[u8]| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity");
+    let encoded = value(FieldName::ContentEncoding).is_some_and(|it| !plain(it.as_bytes()));
+    let other = value(FieldName::ContentType).is_some_and(|it| !is_xml(it.as_bytes()));
+    let mut events = Vec::new();
+    events.extend(encoded.then_some(WireEvent::SoapEncoded));
+    events.extend(other.then_some(WireEvent::SoapMediaType));
+    events
+}
+
+/// `text/xml`, `application/soap+xml`, and the parts of a message with attachments (MTOM).
+fn is_xml(media_type: &[u8]) -> bool {
+    let name = media_type.split(|byte| *byte == b';').next();
+    let name = name.unwrap_or_default().trim_ascii().to_ascii_lowercase();
+    name.ends_with(b"/xml") || name.ends_with(b"+xml") || name.starts_with(b"multipart/")
 }
 
 /// Where the last byte of the last message was seen.

@@ -74,10 +74,17 @@ fn in_response(fault: &Fault, exchange: &Exchange) -> Option<WireEvent> {
         F::EncodingNotChunked => E::BadTransferEncoding,
         F::ChunkedNotLast => E::RepeatedTransferEncoding,
         F::ChunkSize | F::ChunkEnd => E::BadChunkSize,
-        F::ExcessBytes if matches!(exchange.status(), Some(204 | 304)) => E::BodyOn204,
-        F::ExcessBytes => E::ExcessBody,
+        F::ExcessBytes => excess(exchange.status()),
         _ => return None,
     })
+}
+
+/// Bytes that follow a complete response with this status.
+pub(super) const fn excess(status: Option<u16>) -> WireEvent {
+    match status {
+        Some(204 | 304) => WireEvent::BodyOn204,
+        _ => WireEvent::ExcessBody,
+    }
 }
 
 /// All that came is this, no empty line in it ends a head, and its first line has no words: a body by itself, as before

@@ -32,10 +32,15 @@ pub(super) fn events(connection: &Connection, met: Met, events: &mut Vec<WireEve
         let stream = it.stream.as_ref();
         stream.is_some_and(|stream| stream.refused.is_some())
     });
+    let given_up = connection
+        .exchanges
+        .iter()
+        .filter_map(Exchange::cut_by)
+        .any(|reset| reset.by == Party::Requester && h2.passes_on(reset));
     let lost = connection.exchanges.iter().find(|it| !it.is_settled());
     match (lost, server.goaway()) {
         (Some(_), Some(_)) if ended => events.push(WireEvent::H2Goaway),
-        (_, Some(_)) if refused => events.push(WireEvent::H2Goaway),
+        (_, Some(_)) if refused || given_up => events.push(WireEvent::H2Goaway),
         (Some(_), None) if met == Met::Fin => events.push(WireEvent::H2Fin),
         (Some(exchange), None) if met == Met::Reset => events.push(match exchange.response {
             None => WireEvent::RstBeforeResponse,

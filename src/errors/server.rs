@@ -42,6 +42,7 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
     match connection.protocol {
         Protocol::Tls => events.extend(tls(connection)),
         Protocol::Http1 | Protocol::Http2 | Protocol::Unknown => http(connection, &mut events),
+        Protocol::Tunnel if connection.exchanges.len() > 1 => http(connection, &mut events),
         _ => {}
     }
     events
@@ -54,7 +55,11 @@ fn tls(connection: &Connection) -> Option<WireEvent> {
     }
     if let Some(alert) = facts.fatal() {
         return match (alert.from, alert.code()) {
-            (End::A, Some(42..=48)) => Some(WireEvent::TlsClientRejectsCert),
+            (End::A, Some(42)) => Some(WireEvent::TlsClientSaysBadCertificate),
+            (End::A, Some(45)) => Some(WireEvent::TlsClientSaysExpired),
+            (End::A, Some(46)) => Some(WireEvent::TlsClientSaysUnknown),
+            (End::A, Some(48)) => Some(WireEvent::TlsClientSaysUnknownCa),
+            (End::A, Some(43..=44 | 47)) => Some(WireEvent::TlsClientRejectsCert),
             (End::B, Some(70)) => Some(WireEvent::TlsClientTooOld),
             _ => None,
         };

@@ -210,3 +210,55 @@ fn a_websocket_without_a_close_is_1006() {
     check(&format!("{open}<-- ws text 5\n<-- RST"), cut);
     check(&format!("{open}<-- ws close 1001\n<-- FIN"), "-");
 }
+
+/// What the client's suspects say, each with its stack.
+fn suspected(ladder: &str) -> Vec<String> {
+    let proof = proof::run(&ladder.parse().expect("a ladder"));
+    let told = Predictor::default().told(&proof.connections[0], Who::Client);
+    assert!(told.iter().all(|it| it.identified_by.is_none()));
+    let words = told.iter().map(|it| (it.stack, it.text.unwrap_or("-")));
+    words
+        .map(|(stack, text)| format!("{stack}: {text}"))
+        .collect()
+}
+
+const SOAP: &str = r#""POST /x HTTP/1.1\r\nContent-Type: text/xml\r\nSOAPAction: \"urn:x\"\r\nHost: a\r\nContent-Length: 0\r\n\r\n" -->"#;
+
+#[test]
+fn who_calls_by_soap_is_suspected_first() {
+    let answered = |head: &str| {
+        suspected(&format!(
+            "{OPEN}{SOAP}\n<-- \"HTTP/1.1 200 OK\\r\\n{head}Content-Length: 2\\r\\n\\r\\nhi\"\nFIN -->\n<-- FIN"
+        ))
+    };
+    let plain = answered("Content-Type: text/plain\\r\\n");
+    assert!(plain[0].starts_with("wcf: The content type"), "{plain:?}");
+    assert!(
+        plain[1].starts_with("mono-wcf: Data at the root"),
+        "{plain:?}"
+    );
+    let packed = answered("Content-Type: text/xml\\r\\nContent-Encoding: gzip\\r\\n");
+    assert!(packed[0].contains("hexadecimal value 0x1F"), "{packed:?}");
+    for fine in [
+        "Content-Type: text/xml; charset=utf-8\\r\\n",
+        "Content-Type: application/soap+xml\\r\\n",
+        "Content-Encoding: identity\\r\\n",
+        "",
+    ] {
+        assert!(answered(fine).is_empty(), "{fine}");
+    }
+    let reset = suspected(&format!("{OPEN}{SOAP}\n<-- RST"));
+    assert!(reset[0].starts_with("wcf: "), "{reset:?}");
+    assert!(reset[1].starts_with("mono-wcf: "), "{reset:?}");
+}
+
+#[test]
+fn the_same_words_are_told_once() {
+    let told = suspected("SYN -->\n<-- RST");
+    let refused = |it: &&String| {
+        it.split_once(": ")
+            .is_some_and(|it| it.1 == "Connection refused")
+    };
+    assert_eq!(told.iter().filter(refused).count(), 1, "{told:?}");
+    assert_eq!(told.len(), SUSPECTS);
+}

@@ -13,6 +13,8 @@ pub(super) enum Voice {
     Known(Stack),
     /// Its messages were seen and carry no such header.
     Nameless,
+    /// It calls by SOAP, and no header that was seen names it.
+    Soap,
     /// None could be read, or what they say means nothing to us.
     Unheard,
 }
@@ -39,7 +41,7 @@ impl Voice {
             };
             match heard {
                 Self::Known(_) => return heard,
-                Self::Nameless => voice = Self::Nameless,
+                Self::Nameless | Self::Soap => voice = heard,
                 Self::Unheard => {}
             }
         }
@@ -50,6 +52,7 @@ impl Voice {
         match self {
             Self::Known(stack) => Speaker::Known(stack),
             Self::Nameless => Speaker::Nameless,
+            Self::Soap => Speaker::Soap,
             Self::Unheard => Speaker::Unheard,
         }
     }
@@ -58,7 +61,7 @@ impl Voice {
     pub(super) fn product(&self) -> Option<&'static Product> {
         match self {
             Self::Known(stack) => Some(stack.product),
-            Self::Nameless | Self::Unheard => None,
+            Self::Nameless | Self::Soap | Self::Unheard => None,
         }
     }
 
@@ -70,14 +73,14 @@ impl Voice {
                 version: None,
                 by: stack.by,
             }),
-            Self::Nameless | Self::Unheard => None,
+            Self::Nameless | Self::Soap | Self::Unheard => None,
         }
     }
 
     pub(super) fn named_by(&self) -> Option<NamedBy> {
         match self {
             Self::Known(stack) => Some(stack.by),
-            Self::Nameless | Self::Unheard => None,
+            Self::Nameless | Self::Soap | Self::Unheard => None,
         }
     }
 }
@@ -92,11 +95,18 @@ fn client(exchange: &Exchange) -> Voice {
     }
     match text(&request.user_agent) {
         Some(agent) => identify(Some(agent), None, None, Side::Client).into(),
+        None if request.user_agent.is_none() && calls_by_soap(exchange) => Voice::Soap,
         None if request.user_agent.is_some() || request.target.is_none() => Voice::Unheard,
         None => whole_head(request.message.progress, exchange, |rare| {
             rare.request.head_cut
         }),
     }
+}
+
+/// Whether the request is a call of SOAP 1.1 (§6.1.1 of its note).
+pub(super) fn calls_by_soap(exchange: &Exchange) -> bool {
+    let mut actions = exchange.request_fields(FieldName::SoapAction);
+    actions.next().is_some()
 }
 
 fn server(exchange: &Exchange) -> Voice {

@@ -1,10 +1,10 @@
 //! Header blocks: HPACK (RFC 7541) read for the few fields that tell a story.
 //!
 //! Each direction has one [`Reader`], whose table holds what earlier blocks put there. A block of which a byte is missing,
-//! or that is too long, breaks the table for good: from then on blocks are [`Read::Unknown`], and frames alone speak.
+//! or that is too long, leaves unknown entries in it. Entries are counted from the newest on (RFC 7541 §2.3.3), so those of
+//! later blocks are known all the same: after a loss the table is one of blanks, and what refers to a blank is left out.
 
-use loona_hpack::Decoder;
-
+use super::hpack::{Part, Table};
 use crate::http::{Method, Text, Texts};
 
 /// Bytes of a header block that are waited for, as coded; what the most generous servers take.
@@ -12,10 +12,6 @@ pub const MAX_BLOCK: usize = 64 << 10;
 /// Bytes of decoded fields that are looked at in one block. Indexed fields cost a byte each, so that a short block can
 /// repeat a long field thousands of times (RFC 7541 §7.3); what comes after this many is decoded for the table only.
 const MAX_DECODED: usize = 1 << 20;
-/// Bytes of the dynamic table; the largest that browsers and servers announce (RFC 7541 §4.2).
-const MAX_TABLE: usize = 64 << 10;
-/// Bytes kept of one field.
-const MAX_VALUE: usize = 8 << 10;
 
 /// The fields of a block that are worth keeping.
 #[derive(Debug, Default)]
@@ -36,6 +32,8 @@ pub(super) struct Fields {
     pub(super) forbidden: Option<Text>,
     /// More fields were there than were looked at.
     pub(super) is_cut: bool,
+    /// Some fields are entries of the table that are not known.
+    pub(super) is_partial: bool,
 }
 
 /// What became of a block.
@@ -43,23 +41,23 @@ pub(super) struct Fields {
 pub(super) enum Read {
     /// It was read.
     Fields(Box<Fields>),
-    /// The table was broken before, or is now.
+    /// It is not whole, or breaks the rules.
     Unknown,
 }
 
 /// The decoder of one direction.
 #[derive(Default)]
 pub(super) struct Reader {
-    decoder: Option<Box<Decoder<'static>>>,
-    is_broken: bool,
+    table: Option<Box<Table>>,
+    is_lost: bool,
 }
 
-/// A copy is settled, never fed: it has no table, and blocks that came to it would be unknown.
+/// A copy is settled, never fed: it has no table.
 impl Clone for Reader {
     fn clone(&self) -> Self {
         Self {
-            decoder: None,
-            is_broken: true,
+            table: None,
+            is_lost: true,
         }
     }
 }
@@ -67,7 +65,7 @@ impl Clone for Reader {
 impl std::fmt::Debug for Reader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reader")
-            .field("is_broken", &self.is_broken)
+            .field("is_lost", &self.is_lost)
             .finish_non_exhaustive()
     }
 }
@@ -75,68 +73,72 @@ impl std::fmt::Debug for Reader {
 impl Reader {
     /// A block was lost: what it put into the table is not known.
     pub(super) fn lose(&mut self) {
-        self.is_broken = true;
-        self.decoder = None;
+        self.is_lost = true;
+        self.table = None;
+    }
+
+    /// Bytes of the table.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.table.as_ref().map_or(0, |table| table.bytes())
     }
 
     /// Reads a whole block.
     pub(super) fn read(&mut self, block: &[u8], texts: &mut Texts) -> Read {
-        if self.is_broken {
-            return Read::Unknown;
-        }
-        let decoder = self.decoder.get_or_insert_with(|| {
-            let mut decoder = Decoder::new();
-            decoder.set_max_allowed_table_size(MAX_TABLE);
-            Box::new(decoder)
+        let is_lost = self.is_lost;
+        let table = self.table.get_or_insert_with(|| {
+            Box::new(if is_lost {
+                Table::after_loss()
+            } else {
+                Table::new()
+            })
         });
         let mut fields = Box::<Fields>::default();
         let mut seen = 0_usize;
-        let read = decoder.decode_with_cb(block, |name, value| {
-            seen = seen.saturating_add(name.len()).saturating_add(value.len());
+        let read = table.read(block, texts, |name, value, texts| {
+            let (long, wide) = (name.bytes().len(), value.bytes().len());
+            seen = seen.saturating_add(long).saturating_add(wide);
             if seen > MAX_DECODED {
                 fields.is_cut = true;
             } else {
-                fields.take(&name, &value, texts);
+                fields.take(name, value, texts);
             }
         });
-        match read {
-            // An update of the table's size at the end is an error of the sender; the table is what it says.
-            Ok(()) | Err(loona_hpack::decoder::DecoderError::SizeUpdateAtEnd) => {
-                Read::Fields(fields)
-            }
-            Err(_) => {
-                self.lose();
-                Read::Unknown
-            }
+        if read.is_err() {
+            self.lose();
+            return Read::Unknown;
         }
+        Read::Fields(fields)
     }
 }
 
 impl Fields {
-    fn take(&mut self, name: &[u8], value: &[u8], texts: &mut Texts) {
-        let shown = value.get(..MAX_VALUE).unwrap_or(value);
-        match name {
+    fn take(&mut self, name: Part<'_>, field: Part<'_>, texts: &mut Texts) {
+        if name.is_blank() || field.is_blank() {
+            self.is_partial = true;
+            return;
+        }
+        let value = field.bytes();
+        match name.bytes() {
             b":method" => {
                 let method = Method::from_bytes(value);
                 self.method = Some(method);
                 if method == Method::Other {
-                    self.method_name = Some(texts.text(shown));
+                    self.method_name = Some(field.text(texts));
                 }
             }
-            b":path" => self.path = Some(texts.text(shown)),
-            b":authority" => self.authority = Some(texts.text(shown)),
-            b":protocol" => self.protocol = Some(texts.text(shown)),
+            b":path" => self.path = Some(field.text(texts)),
+            b":authority" => self.authority = Some(field.text(texts)),
+            b":protocol" => self.protocol = Some(field.text(texts)),
             b":status" => self.status = number(value).and_then(|it| it.try_into().ok()),
-            b"host" => self.host = Some(texts.text(shown)),
-            b"user-agent" => self.user_agent = Some(texts.text(shown)),
-            b"server" => self.server = Some(texts.text(shown)),
+            b"host" => self.host = Some(field.text(texts)),
+            b"user-agent" => self.user_agent = Some(field.text(texts)),
+            b"server" => self.server = Some(field.text(texts)),
             b"content-length" => self.content_length = number(value),
             b"content-type" => self.is_grpc |= value.starts_with(b"application/grpc"),
             b"grpc-status" => self.grpc_status = number(value).and_then(|it| it.try_into().ok()),
-            b"grpc-message" => self.grpc_message = Some(texts.text(shown)),
-            _ if is_forbidden(name, value) => {
-                self.forbidden
-                    .get_or_insert_with(|| texts.text(name.get(..MAX_VALUE).unwrap_or(name)));
+            b"grpc-message" => self.grpc_message = Some(field.text(texts)),
+            bytes if is_forbidden(bytes, value) => {
+                self.forbidden.get_or_insert_with(|| name.text(texts));
             }
             _ => {}
         }
@@ -194,9 +196,32 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_lacks_a_block_is_broken_for_good() {
+    fn a_table_that_lacks_a_block_has_blanks() {
+        // Of a connection that is seen from its beginning it is an error.
         assert!(fields(&[SECOND]).is_none());
-        assert!(fields(&[SECOND, FIRST]).is_none());
+        let mut reader = Reader::default();
+        let mut texts = Texts::new();
+        reader.lose();
+        // `FIRST` was lost, is lost again between, and is there at last.
+        for (block, whole) in [(SECOND, false), (FIRST, true), (SECOND, true)] {
+            let Read::Fields(fields) = reader.read(block, &mut texts) else {
+                panic!("fields");
+            };
+            assert_eq!(fields.method, Some(Method::Get));
+            assert_eq!(fields.is_partial, !whole);
+            let authority = fields.authority.as_ref().map(Text::as_bytes);
+            // What `SECOND` puts into the table lies before what `FIRST` does.
+            assert_eq!(authority, whole.then_some(&b"www.example.com"[..]));
+            assert!(fields.forbidden.is_none());
+        }
+        reader.lose();
+        // The oldest entry that a table of 64 KB can have.
+        let last = 61 + (64 << 10) / 32;
+        let sevens = last - 127;
+        let block = [0xff, 0x80 | (sevens & 0x7f) as u8, (sevens >> 7) as u8];
+        assert!(matches!(reader.read(&block, &mut texts), Read::Fields(_)));
+        let beyond = [block[0], block[1] + 1, block[2]];
+        assert!(matches!(reader.read(&beyond, &mut texts), Read::Unknown));
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct Conversation {
     pub(super) exchanges: Vec<Exchange>,
     pub(super) let_go: u64,
     pub(super) open: BTreeMap<u32, Open>,
+    /// The first stream whose beginning was seen.
+    pub(super) first_begun: Option<u32>,
     pub(super) facts: Facts,
     /// Who takes down what is read.
     clerk: Option<Clerk>,
@@ -56,6 +58,7 @@ impl Conversation {
             exchanges: Vec::new(),
             let_go: 0,
             open: BTreeMap::new(),
+            first_begun: None,
             facts: Facts::default(),
             clerk: None,
         }
@@ -66,6 +69,20 @@ impl Conversation {
     pub fn taken_down(mut self, clerk: Option<Clerk>) -> Self {
         self.clerk = clerk;
         self
+    }
+
+    /// One that began before the capture did, or whose beginning is missing. Who is the client is told by content, or
+    /// presumed.
+    #[must_use]
+    pub fn midway(requester: End, offsets: [u64; 2]) -> Self {
+        let mut conversation = Self::new(requester, offsets);
+        conversation.facts.midway = true;
+        for lane in &mut conversation.lanes {
+            lane.state = State::Lost;
+            lane.half.lost = true;
+            lane.reader.lose();
+        }
+        conversation
     }
 
     /// The same after a 101 to `h2c`: the last of the exchanges before is the request that asked for it, which is
@@ -110,6 +127,7 @@ impl Conversation {
 
     /// The connection is over: the working memory is freed.
     pub fn finish(&mut self, _texts: &mut Texts) {
+        self.finish_sockets();
         for lane in &mut self.lanes {
             lane.pending = Vec::new();
             lane.block = None;
@@ -117,6 +135,17 @@ impl Conversation {
         }
         self.open.clear();
         self.exchanges.shrink_to_fit();
+    }
+
+    /// Bytes of frames and header blocks that wait for their end, and of the tables that blocks are read with.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.lanes.iter().map(Lane::waiting_bytes).sum()
+    }
+
+    /// Lets go what waits and the tables, since too much waits in all: fields are not read any more, frames are.
+    pub fn give_up_waiting(&mut self) {
+        self.lanes.iter_mut().for_each(Lane::give_up_waiting);
     }
 
     /// What is spoken.
@@ -311,7 +340,8 @@ impl Conversation {
         lane.half.last = Some(at);
         let max = lane.max_frame;
         let in_block = lane.block.as_ref().map(|block| block.stream);
-        if !header.fits(max) {
+        // What was allowed before the capture is not known.
+        if !header.fits(max) && !self.facts.midway {
             self.fault(from, FrameRule::FrameSize, header.stream, at);
         }
         match (in_block, header.kind) {
@@ -350,7 +380,7 @@ impl Conversation {
         lane.state = State::Payload { left };
         match lane.header.kind {
             kind::DATA => {
-                self.take_data(from, at, now.first().copied(), take as u32, false);
+                self.take_data(from, at, now, take as u32, false, texts);
                 if left == 0 {
                     self.end_frame(from, at, &[], texts);
                 }
@@ -365,7 +395,11 @@ impl Conversation {
                 self.end_frame(from, at, now, texts);
             }
             _ => {
-                let room = MAX_BLOCK.saturating_sub(lane.pending.len());
+                // What comes after a hole in it is not where it seems to be.
+                let room = match lane.is_cut {
+                    true => 0,
+                    false => MAX_BLOCK.saturating_sub(lane.pending.len()),
+                };
                 lane.is_cut |= room < now.len();
                 lane.pending
                     .extend_from_slice(now.get(..room).unwrap_or(now));
@@ -401,7 +435,7 @@ impl Conversation {
             lane.is_cut = true;
             lane.state = State::Payload { left: left - take };
             if lane.header.kind == kind::DATA {
-                self.take_data(from, at, None, take, lost);
+                self.take_data(from, at, &[], take, lost, texts);
             }
             if take == left {
                 let pending = std::mem::take(&mut self.lane_mut(from).pending);

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::http::{ErrorCode, Text};
+use crate::http::{ErrorCode, Party, StreamReset, Text};
 use crate::mark::Mark;
+use crate::websocket;
 
 /// GOAWAYs kept of one side; a graceful end has two (RFC 9113 §6.8).
 pub const MAX_GOAWAYS: usize = 4;
@@ -17,6 +18,8 @@ pub struct Facts {
     pub halves: [Half; 2],
     /// It began as HTTP/1.1 and was upgraded (RFC 7540 §3.2).
     pub upgraded: bool,
+    /// It began before the capture did: what the sides announced is not known, nor are all fields.
+    pub midway: bool,
     /// The other side does not speak HTTP/2, or the preface was wrong.
     pub mismatch: Option<Mismatch>,
     /// Streams that the client opened.
@@ -33,6 +36,38 @@ pub struct Facts {
     pub faults: Vec<FrameFault>,
     /// Faults that are not in `faults`.
     pub more_faults: u64,
+    /// WebSockets on streams of their own (RFC 8441), the first ones of many, in the order of their ends.
+    pub websockets: Vec<StreamSocket>,
+}
+
+/// WebSockets kept of one connection; a browser opens a few.
+pub const MAX_WEBSOCKETS: usize = 64;
+
+/// A WebSocket on a stream (RFC 8441).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamSocket {
+    /// The stream.
+    pub stream: u32,
+    /// What was said on it; the halves in the order of those of the connection.
+    pub said: websocket::Facts,
+    /// Where it ended by itself; `None` where the connection ended first.
+    pub ended: Option<Mark>,
+}
+
+impl Facts {
+    /// Whether a side that resets a stream only passes on the error that a GOAWAY of the other has told it. In a record,
+    /// where the client's half is first.
+    #[must_use]
+    pub fn passes_on(&self, reset: StreamReset) -> bool {
+        let [client, server] = &self.halves;
+        let other = match reset.by {
+            Party::Requester => server,
+            Party::Responder => client,
+        };
+        other
+            .complaint()
+            .is_some_and(|it| it.code == reset.code && it.at <= reset.at)
+    }
 }
 
 /// What one side sent.
@@ -69,6 +104,14 @@ impl Half {
     #[must_use]
     pub fn goaway(&self) -> Option<&Goaway> {
         self.goaways.last()
+    }
+
+    /// The first GOAWAY that tells an error; one in order may follow it.
+    #[must_use]
+    pub fn complaint(&self) -> Option<&Goaway> {
+        self.goaways
+            .iter()
+            .find(|it| it.code != ErrorCode::NO_ERROR)
     }
 }
 

@@ -88,6 +88,23 @@ impl Lane {
         }
     }
 
+    /// Bytes kept for what is still to come.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        let block = self.block.as_ref().map_or(0, |block| block.bytes.len());
+        self.pending.len() + block + self.reader.waiting_bytes()
+    }
+
+    /// Keeps nothing of it, so that blocks cannot be read any more.
+    pub(super) fn give_up_waiting(&mut self) {
+        self.is_cut |= !self.pending.is_empty();
+        self.pending = Vec::new();
+        if let Some(block) = &mut self.block {
+            block.is_broken = true;
+            block.bytes = Vec::new();
+        }
+        self.reader.lose();
+    }
+
     pub(super) fn advance(&mut self, bytes: u64) {
         self.offset = self.offset.saturating_add(bytes).min(MAX_OFFSET);
     }

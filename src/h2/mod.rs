@@ -6,20 +6,25 @@
 //! frames that break the protocol.
 //!
 //! Read `conversation.rs` first: it is the way of a byte. `frame.rs` knows frame headers, `block.rs` header blocks,
-//! `streams.rs` what a frame means for its stream, `notices.rs` what one means for the connection, `facts.rs` is what is
+//! `hpack.rs` and `huffman.rs` how they are packed, `streams.rs` what a frame means for its stream, `notices.rs` what one means for the connection, `facts.rs` is what is
 //! kept, `phase.rs` judges.
 //!
-//! Where bytes are missing, the table of HPACK is lost and with it all later fields of that direction; frames and streams
-//! are found again at the next slice that begins with a likely frame. Left out: what was pushed (§8.4) is counted only,
-//! priorities, extensions, and connections whose beginning was not captured.
+//! Where bytes are missing, entries of HPACK's table are lost and with them the fields that refer to them; frames and
+//! streams are found again at the next slice that begins with a likely frame. A connection whose beginning is missing is
+//! known by such frames (`midway.rs`) and read as after a loss. Left out: what was pushed (§8.4) is counted only,
+//! priorities and extensions.
 
 mod block;
 mod conversation;
 mod facts;
 mod frame;
+mod hpack;
+mod huffman;
 mod lane;
+mod midway;
 mod notices;
 mod phase;
+mod sockets;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -28,7 +33,8 @@ pub mod wire;
 pub use block::MAX_BLOCK;
 pub use conversation::{Conversation, MAX_OPEN, MAX_STREAMS};
 pub use facts::{
-    Facts, FrameFault, FrameRule, Goaway, Half, MAX_FRAME_FAULTS, MAX_GOAWAYS, Mismatch, Pings,
-    Settings, Stall, Stalls,
+    Facts, FrameFault, FrameRule, Goaway, Half, MAX_FRAME_FAULTS, MAX_GOAWAYS, MAX_WEBSOCKETS,
+    Mismatch, Pings, Settings, Stall, Stalls, StreamSocket,
 };
 pub use frame::{PREFACE, begins};
+pub use midway::{Sign, goes_on};

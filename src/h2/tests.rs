@@ -379,7 +379,7 @@ fn an_orderly_end_with_too_few_bytes_is_cut_short() {
 }
 
 #[test]
-fn after_a_gap_frames_are_found_again_but_fields_are_not() {
+fn after_a_gap_frames_are_found_again_and_fields_that_need_no_lost_one() {
     let talk = talk()
         .get(1, "/")
         .get(3, "/")
@@ -396,11 +396,149 @@ fn after_a_gap_frames_are_found_again_but_fields_are_not() {
     );
     assert_eq!(
         (exchanges[0].status(), exchanges[1].status()),
-        (Some(200), None)
+        (Some(200), Some(200))
     );
-    assert!(exchanges[1].stream.as_ref().is_some_and(|it| it.is_unread));
     assert!(facts.halves[1].lost && facts.faults.is_empty());
-    assert_eq!(facts.halves[1].unread_blocks, 1);
+    assert_eq!(facts.halves[1].unread_blocks, 0);
+}
+
+#[test]
+fn what_began_before_the_capture_goes_on() {
+    let mut talk = Talk {
+        heard: Conversation::midway(A, [0, 0]),
+        texts: Texts::new(),
+        said: [Reach::default(); 2],
+        line: 0,
+        slice: usize::MAX,
+    };
+    talk = talk
+        .frame(B, kind::WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes())
+        .in_phase(Phase::Opaque)
+        .get(9, "/")
+        .in_phase(Phase::Waiting)
+        // Of a request before, its end; of another one, the answer.
+        .send(B, 7, 3, flag::END_STREAM)
+        .ok(5, "0")
+        .send(B, 5, 0, flag::END_STREAM)
+        .ok(9, "2")
+        .send(B, 9, 2, flag::END_STREAM)
+        .in_phase(Phase::Between)
+        .goaway(B, 9, 0, b"")
+        .in_phase(Phase::After);
+    let (exchanges, facts) = talk.told();
+    let told: Vec<_> = exchanges
+        .iter()
+        .map(|it| (it.stream_id(), it.status(), it.request.is_some()))
+        .collect();
+    assert_eq!(
+        told,
+        [(Some(9), Some(200), true), (Some(5), Some(200), false)]
+    );
+    assert!(facts.midway && facts.faults.is_empty() && facts.mismatch.is_none());
+}
+
+/// DATA breaks off a block, and another block follows: the message is no longer than what was sent.
+#[test]
+fn a_message_ends_where_its_last_frame_ends() {
+    let fields = block(&[(":status", "200")]);
+    let mut bytes = Vec::new();
+    frame(kind::HEADERS, 0, 1, &fields, &mut bytes);
+    frame(kind::DATA, 0, 1, &[b'x'; 500], &mut bytes);
+    frame(
+        kind::HEADERS,
+        flag::END_HEADERS | flag::END_STREAM,
+        1,
+        &fields,
+        &mut bytes,
+    );
+    let talk = talk().get(1, "/").say(B, bytes);
+    let said = talk.said[B.index()].bytes;
+    let (exchanges, _) = talk.told();
+    let response = exchanges[0].response.as_ref().map(|it| &it.message);
+    assert_eq!(response.map(|message| message.end()), Some(said));
+}
+
+/// What is left of a frame is not read as if it were its beginning.
+#[test]
+fn a_hole_in_a_frame_about_the_connection_hides_what_it_says() {
+    let mut window = Vec::new();
+    frame(kind::WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1], &mut window);
+    let mut goaway = Vec::new();
+    frame(
+        kind::GOAWAY,
+        0,
+        0,
+        &[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 2],
+        &mut goaway,
+    );
+    let talk = talk()
+        .say(B, &goaway[..9])
+        .gap(B, 8)
+        .say(B, &goaway[17..])
+        .say(B, window);
+    let (_, facts) = talk.heard.into_parts();
+    assert!(facts.halves[B.index()].goaways.is_empty());
+    assert!(!facts.halves[B.index()].lost);
+}
+
+#[test]
+fn a_websocket_on_a_stream_is_read() {
+    let ask = block(&[
+        (":method", "CONNECT"),
+        (":protocol", "websocket"),
+        (":path", "/chat"),
+        (":authority", "a"),
+    ]);
+    // A Close in two DATA frames, the second one padded.
+    let close = b"\x88\x05\x03\xe9bye";
+    let padded = [&[3], &close[4..], &[0; 3]].concat();
+    let opened = |status: &str| {
+        talk()
+            .frame(A, kind::HEADERS, flag::END_HEADERS, 1, &ask)
+            .frame(
+                B,
+                kind::HEADERS,
+                flag::END_HEADERS,
+                1,
+                &block(&[(":status", status)]),
+            )
+    };
+    let (exchanges, facts) = opened("200")
+        .in_phase(Phase::Between)
+        .frame(A, kind::DATA, 0, 1, b"\x89\x80\0\0\0\0")
+        .frame(B, kind::DATA, 0, 1, &close[..4])
+        .frame(B, kind::DATA, flag::PADDED | flag::END_STREAM, 1, &padded)
+        .frame(
+            A,
+            kind::DATA,
+            flag::END_STREAM,
+            1,
+            b"\x88\x82\0\0\0\0\x03\xe9",
+        )
+        .told();
+    assert!(
+        exchanges[0].is_complete()
+            && exchanges[0]
+                .stream
+                .as_ref()
+                .is_some_and(|it| it.is_websocket)
+    );
+    let [socket] = facts.websockets.as_slice() else {
+        panic!("{:?}", facts.websockets);
+    };
+    let [client, server] = &socket.said.halves;
+    assert_eq!((socket.stream, client.pings.sent), (1, 1));
+    assert!(socket.ended.is_some() && !server.is_cut);
+    for half in [client, server] {
+        assert_eq!(half.close.as_ref().and_then(|close| close.code), Some(1001));
+    }
+    // One that ends with the connection, one that was reset, and one that was refused.
+    let (_, facts) = opened("200").told();
+    assert!(facts.websockets[0].ended.is_none() && facts.websockets[0].said.has_no_close());
+    let (_, facts) = opened("200").reset(A, 1, 8).told();
+    assert!(facts.websockets[0].ended.is_some());
+    let (_, facts) = opened("403").reset(A, 1, 8).told();
+    assert!(facts.websockets.is_empty());
 }
 
 #[test]

@@ -53,9 +53,13 @@ pub struct Conversation {
     pub(super) awaiting: u32,
     /// Exchanges below this had begun when responses were last lost; theirs may have been among those.
     pub(super) doubtful: u32,
+    /// Exchanges below this that wait for a response are marked: it may have been lost.
+    pub(super) marked: u32,
     /// Offset among the responses at which another protocol begins.
     pub(super) switched_at: u64,
     pub(super) let_go: u64,
+    /// Offset at which each direction begins.
+    pub(super) since: [u64; 2],
 }
 
 impl Default for Conversation {
@@ -68,13 +72,22 @@ impl Conversation {
     /// Nothing said yet.
     #[must_use]
     pub const fn new() -> Self {
+        Self::starting([0; 2])
+    }
+
+    /// The same at these offsets, which were passed before it began.
+    #[must_use]
+    pub const fn starting(since: [u64; 2]) -> Self {
+        let [a, b] = since;
         Self {
-            lanes: [Lane::new(), Lane::new()],
+            since,
+            lanes: [Lane::new(a), Lane::new(b)],
             exchanges: Vec::new(),
             requester: None,
             protocol: Protocol::Unknown,
             awaiting: 0,
             doubtful: 0,
+            marked: 0,
             switched_at: u64::MAX,
             let_go: 0,
         }
@@ -141,6 +154,24 @@ impl Conversation {
             }
         }
         self.exchanges.shrink_to_fit();
+    }
+
+    /// Bytes of heads that wait for their end.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        let waiting = |lane: &Lane| lane.pending.as_ref().map_or(0, |it| it.bytes.len());
+        self.lanes.iter().map(waiting).sum()
+    }
+
+    /// Reads the heads that wait as far as they go, since too much waits in all.
+    pub fn give_up_waiting(&mut self, texts: &mut Texts) {
+        for end in End::BOTH {
+            if let Some(pending) = &self.lane(end).pending {
+                let last = pending.last;
+                self.give_up_head(end, Cut::Capture, texts);
+                self.lose_sight(end, last, 0, false);
+            }
+        }
     }
 
     /// What is spoken.
@@ -378,7 +409,11 @@ impl Conversation {
             Sight::Preface if role == Some(Kind::Response) || !self.exchanges.is_empty() => {
                 Sight::Nothing
             }
-            Sight::Settings if role.is_some() || self.lane(from).offset > 0 => Sight::Nothing,
+            Sight::Settings
+                if role.is_some() || self.lane(from).offset > self.since[from.index()] =>
+            {
+                Sight::Nothing
+            }
             Sight::Request if role == Some(Kind::Response) => Sight::Nothing,
             // Of a response the first bytes are known.
             Sight::NotYet
@@ -579,6 +614,22 @@ impl Conversation {
             _ => {}
         }
         self.hand_over(from, Protocol::Tls)
+    }
+
+    /// Whether nothing says what is spoken here: it may be something that began before.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.requester.is_none() && matches!(self.protocol, Protocol::Unknown | Protocol::Opaque)
+    }
+
+    /// It is HTTP/2, of which some is missing: both directions are handed over.
+    pub fn hand_over_midway(&mut self, requester: End, certainty: Certainty) {
+        self.protocol = Protocol::Http2;
+        self.requester = Some((requester, certainty));
+        for lane in &mut self.lanes {
+            lane.state = State::Foreign;
+            lane.pending = None;
+        }
     }
 
     /// This direction speaks something else from here on; none of it was taken. The other one may still answer in plain

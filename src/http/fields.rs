@@ -37,6 +37,12 @@ pub enum FieldName {
     Via,
     /// Every `Host` line when there is more than one.
     Host,
+    /// Of a request: it is a call of SOAP 1.1.
+    SoapAction,
+    /// Kept of the response to a call of SOAP.
+    ContentType,
+    /// The same.
+    ContentEncoding,
 }
 
 impl FieldName {
@@ -58,6 +64,9 @@ impl FieldName {
             Self::ProxyAuthorization => "Proxy-Authorization",
             Self::Via => "Via",
             Self::Host => "Host",
+            Self::SoapAction => "SOAPAction",
+            Self::ContentType => "Content-Type",
+            Self::ContentEncoding => "Content-Encoding",
         }
     }
 }
@@ -145,6 +154,8 @@ pub(super) struct Facts<'a> {
     pub(super) host: Option<&'a [u8]>,
     pub(super) user_agent: Option<&'a [u8]>,
     pub(super) server: Option<&'a [u8]>,
+    content_type: Option<&'a [u8]>,
+    content_encoding: Option<&'a [u8]>,
     pub(super) kept: Vec<Field>,
     pub(super) more: u32,
     /// The only line of its name so far; it is kept when a second one comes.
@@ -174,9 +185,14 @@ impl<'a> Facts<'a> {
             10 if is("connection") => self.connection(value, texts),
             10 if is("user-agent") => self.user_agent = self.user_agent.or(Some(value)),
             10 if is("keep-alive") => self.keep_alive(value, texts),
+            10 if is("soapaction") => self.keep(FieldName::SoapAction, value, texts),
             11 if is("retry-after") => self.keep(FieldName::RetryAfter, value, texts),
+            12 if is("content-type") => self.content_type = self.content_type.or(Some(value)),
             13 if is("authorization") => self.keep_scheme(FieldName::Authorization, value, texts),
             14 if is("content-length") => self.content_length(value, texts),
+            16 if is("content-encoding") => {
+                self.content_encoding = self.content_encoding.or(Some(value));
+            }
             16 if is("proxy-connection") => self.keep(FieldName::ProxyConnection, value, texts),
             16 if is("www-authenticate") => {
                 self.keep_scheme(FieldName::WwwAuthenticate, value, texts)
@@ -205,6 +221,16 @@ impl<'a> Facts<'a> {
             self.user_agent = self.user_agent.or(whole);
         } else if name.eq_ignore_ascii_case(b"server") {
             self.server = self.server.or(whole);
+        }
+    }
+
+    /// Keeps what says how the body is to be read.
+    pub(super) fn keep_media(&mut self, texts: &mut Texts) {
+        if let Some(value) = self.content_type {
+            self.keep(FieldName::ContentType, value, texts);
+        }
+        if let Some(value) = self.content_encoding {
+            self.keep(FieldName::ContentEncoding, value, texts);
         }
     }
 

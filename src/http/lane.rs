@@ -67,9 +67,14 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) const fn new() -> Self {
+    /// Begins at this offset.
+    pub(super) const fn new(offset: u64) -> Self {
         Self {
-            offset: 0,
+            offset: if offset < MAX_OFFSET {
+                offset
+            } else {
+                MAX_OFFSET
+            },
             pending: None,
             state: State::Boundary,
             exchange: NONE,

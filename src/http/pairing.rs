@@ -102,12 +102,17 @@ impl Conversation {
     /// Responses were lost by the capture: whatever is waited for may have been among them.
     pub(super) fn doubt_responses(&mut self) {
         self.doubtful = self.exchanges.len() as u32;
-        let from = self.awaiting as usize;
-        for exchange in self.exchanges.iter_mut().skip(from) {
-            if exchange.response.is_none() {
+        let awaited = self.awaiting as usize;
+        // Those between were marked when responses were lost before; the one that is next may have had an interim one since.
+        let fresh = (awaited + 1).max(self.marked as usize);
+        for index in std::iter::once(awaited).chain(fresh..self.exchanges.len()) {
+            if let Some(exchange) = self.exchanges.get_mut(index)
+                && exchange.response.is_none()
+            {
                 exchange.rare_mut().response_lost = true;
             }
         }
+        self.marked = self.doubtful;
     }
 
     /// HTTP is spoken, and this end asks.
@@ -171,18 +176,24 @@ impl Conversation {
         }
     }
 
+    /// Lets so many exchanges go, the oldest first.
+    pub fn let_oldest_go(&mut self, old: usize) {
+        let old = old.min(self.exchanges.len());
+        self.exchanges.drain(..old);
+        self.let_go = self.let_go.saturating_add(old as u64);
+        self.awaiting = self.awaiting.saturating_sub(old as u32);
+        self.doubtful = self.doubtful.saturating_sub(old as u32);
+        self.marked = self.marked.saturating_sub(old as u32);
+        for lane in &mut self.lanes {
+            lane.exchange = lane.exchange.checked_sub(old as u32).map_or(NONE, |index| {
+                if lane.exchange == NONE { NONE } else { index }
+            });
+        }
+    }
+
     fn push(&mut self, exchange: Exchange) -> u32 {
         if self.exchanges.len() >= MAX_EXCHANGES {
-            let old = MAX_EXCHANGES / 4;
-            self.exchanges.drain(..old);
-            self.let_go = self.let_go.saturating_add(old as u64);
-            self.awaiting = self.awaiting.saturating_sub(old as u32);
-            self.doubtful = self.doubtful.saturating_sub(old as u32);
-            for lane in &mut self.lanes {
-                lane.exchange = lane.exchange.checked_sub(old as u32).map_or(NONE, |index| {
-                    if lane.exchange == NONE { NONE } else { index }
-                });
-            }
+            self.let_oldest_go(MAX_EXCHANGES / 4);
         }
         // Most connections have one exchange: no room for more until there are more.
         let room = self.exchanges.len();

@@ -96,7 +96,8 @@ impl Conversation {
     /// Only message bytes below these offsets exist for it: a request that crosses the server's FIN on the wire is none.
     #[must_use]
     pub fn phase_at(&self, closer: End, sent: Reach, received: Reach) -> Phase {
-        if sent.bytes == 0 && received.bytes == 0 {
+        let [mine, theirs] = [closer, closer.other()].map(|end| self.since[end.index()]);
+        if sent.bytes <= mine && received.bytes <= theirs {
             return Phase::BeforeRequest;
         }
         let reach_of = |end: End| if end == closer { sent } else { received };
@@ -164,7 +165,10 @@ impl Conversation {
             None => Phase::BeforeRequest,
             Some(exchange) if exchange.closes().is_some() => Phase::After,
             // A server that tires of waiting says so unasked (RFC 9110 §15.5.9).
-            Some(exchange) if requests.bytes == 0 && exchange.status() == Some(408) => {
+            Some(exchange)
+                if requests.bytes <= self.since[requester.index()]
+                    && exchange.status() == Some(408) =>
+            {
                 Phase::BeforeRequest
             }
             Some(_) => Phase::Between,
@@ -173,7 +177,7 @@ impl Conversation {
 
     /// Whether bytes of the requester that are part of no exchange were seen before the first one.
     fn is_midstream(&self, requester: End, requests: Reach) -> bool {
-        !self.lane(requester).clean && requests.bytes > 0
+        !self.lane(requester).clean && requests.bytes > self.since[requester.index()]
     }
 }
 

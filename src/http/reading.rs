@@ -129,7 +129,7 @@ impl Conversation {
         &mut self,
         from: End,
         at: Mark,
-        read: Head<'_>,
+        mut read: Head<'_>,
         split: bool,
         whole: bool,
         texts: &mut Texts,
@@ -138,6 +138,11 @@ impl Conversation {
         let Some(exchange) = self.exchanges.get_mut(index) else {
             return;
         };
+        let mut calls = exchange.request_fields(FieldName::SoapAction);
+        if calls.next().is_some() {
+            read.facts.keep_media(texts);
+        }
+        drop(calls);
         let method = exchange.request.as_ref().map(|request| request.method);
         let Some(response) = exchange.response.as_mut() else {
             return;

@@ -80,6 +80,8 @@ struct Side {
     steps: Steps,
     /// Records were lost: nobody knows how many.
     lost: bool,
+    /// Records in a row that stayed closed.
+    misses: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -101,6 +103,8 @@ enum StageKind {
 
 /// How many records may be lost in a row for the ones after to be opened.
 const MAX_LOST: u64 = 64;
+/// For how many records in a row that is tried, since each costs as much as so many records.
+const MAX_MISSES: u32 = 32;
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const HANDSHAKE: u8 = 22;
@@ -124,6 +128,20 @@ impl Opener {
             Era::Chained | Era::Explicit => classic(agreed, suite, era, secrets)?,
         };
         Ok(Self { suite, era, sides })
+    }
+
+    /// The sides agreed on new keys under the old ones (RFC 5246 §7.4.1.2): each goes over to its own with its next
+    /// ChangeCipherSpec.
+    pub fn renew(&mut self, agreed: &Agreed, secrets: &Secrets) {
+        let Ok(new) = Self::new(agreed, secrets) else {
+            return;
+        };
+        if new.era != self.era {
+            return;
+        }
+        for (side, new) in self.sides.iter_mut().zip(new.sides) {
+            side.later = new.later;
+        }
     }
 
     /// A record of this side (0 the client, 1 the server) is not there whole, but its place in the order is known.
@@ -176,7 +194,8 @@ impl Opener {
                     side.change_cipher_spec();
                     return Ok(whole);
                 }
-                if side.now.is_none() {
+                // Application data is never in the clear: where the change was not captured, it tells.
+                if side.now.is_none() && kind != APPLICATION_DATA {
                     return Ok(whole);
                 }
             }
@@ -206,19 +225,11 @@ impl Opener {
             hidden: true,
         })
     }
-
-    /// Whether what is hidden is that of TLS 1.3, where most of the handshake is.
-    #[must_use]
-    pub fn is_modern(&self) -> bool {
-        self.era == Era::Modern
-    }
 }
 
 impl Side {
     fn change_cipher_spec(&mut self) {
-        if self.now.is_none() && !self.later.is_empty() {
-            self.advance();
-        }
+        self.advance();
     }
 
     fn advance(&mut self) {
@@ -230,7 +241,8 @@ impl Side {
     }
 
     fn open(&mut self, header: [u8; HEADER], record: &mut [u8]) -> Result<Range<usize>, Closed> {
-        let ahead = if self.lost { MAX_LOST } else { 0 };
+        let searches = self.lost && self.misses < MAX_MISSES;
+        let ahead = if searches { MAX_LOST } else { 0 };
         // A failed attempt leaves nothing of the record: where another may follow, there is a copy.
         let others = ahead > 0 || !self.later.is_empty();
         let copy = others.then(|| record.to_vec());
@@ -260,10 +272,12 @@ impl Side {
             Some((place, next)) => {
                 self.sequence = next;
                 self.lost = false;
+                self.misses = 0;
                 Ok(place)
             }
             None => {
                 self.sequence = self.sequence.saturating_add(1);
+                self.misses = self.misses.saturating_add(1);
                 let known = |stage: &Stage| stage.protection.is_some();
                 Err(match self.now.as_ref().is_some_and(known) {
                     true => Closed::WrongSecret,

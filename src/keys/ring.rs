@@ -85,6 +85,8 @@ struct Ring {
     sessions: HashMap<[u8; 32], Vec<(FrameNumber, Secrets)>, foldhash::fast::RandomState>,
     /// The start of a line whose end has not been written yet.
     rest: Vec<u8>,
+    /// The line that goes on was too long: what is still to come of it is no line.
+    passes_over: bool,
     counts: Counts,
     grows: bool,
 }
@@ -112,12 +114,14 @@ impl KeyRing {
         let mut ring = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let mut pieces = text.split_inclusive(|byte| *byte == b'\n').peekable();
         while let Some(piece) = pieces.next() {
-            if ring.rest.len() + piece.len() > MAX_LINE {
+            let is_whole = piece.ends_with(b"\n") || pieces.peek().is_some();
+            if ring.passes_over || ring.rest.len() + piece.len() > MAX_LINE {
                 ring.rest.clear();
-                ring.counts.malformed += 1;
+                ring.counts.malformed += u64::from(!ring.passes_over);
+                ring.passes_over = !is_whole;
                 continue;
             }
-            if !piece.ends_with(b"\n") && pieces.peek().is_none() {
+            if !is_whole {
                 ring.rest.extend_from_slice(piece);
                 return;
             }
@@ -135,6 +139,7 @@ impl KeyRing {
     pub fn end(&self, since: FrameNumber) {
         let mut ring = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let line = std::mem::take(&mut ring.rest);
+        ring.passes_over = false;
         ring.line(&line, since);
     }
 
@@ -247,10 +252,18 @@ mod tests {
 
     #[test]
     fn what_is_no_line_is_counted() {
-        let ring = KeyRing::default();
-        ring.read(&[b'x'; 3 * MAX_LINE], FrameNumber(0));
-        ring.read(b"\nCLIENT_RANDOM 12\n", FrameNumber(0));
-        assert!(ring.is_empty());
-        assert!(ring.counts().malformed >= 2);
+        let mut text = vec![b'x'; 3 * MAX_LINE];
+        // The end of a line that is too long is none, wherever the log was cut for reading.
+        text.extend(line(1, "CLIENT_RANDOM").into_bytes());
+        text.extend(b"CLIENT_RANDOM 12\n");
+        for size in [1, MAX_LINE, 3 * MAX_LINE, text.len()] {
+            let ring = KeyRing::default();
+            for piece in text.chunks(size) {
+                ring.read(piece, FrameNumber(0));
+            }
+            ring.end(FrameNumber(0));
+            assert!(ring.is_empty());
+            assert_eq!(ring.counts().malformed, 2, "{size}");
+        }
     }
 }

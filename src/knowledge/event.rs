@@ -159,6 +159,8 @@ events! {
     Client Packets BadChunkSize "bad-chunk-size" "a chunk's size is no hexadecimal number" ["malformed-response"]
     Client Packets ExcessBody "excess-body" "bytes follow the complete response" ["body-overrun"]
     Client Packets BodyOn204 "body-on-204" "a 204 or 304 response carries a body" ["body-overrun"]
+    Client Packets SoapEncoded "soap-encoded" "the response to a SOAP call is compressed" []
+    Client Packets SoapMediaType "soap-media-type" "the response to a SOAP call is no XML" []
     Client Packets BadContentEncoding "bad-content-encoding" "the body is not in the coding that Content-Encoding names" []
 
     // TLS.
@@ -236,6 +238,10 @@ events! {
     Server Packets PlainToTls "plain-to-tls" "plain HTTP comes to a TLS port" ["tls-plaintext-mismatch"]
     Server Packets TlsToPlain "tls-to-plain" "a ClientHello comes to a plain port" ["tls-plaintext-mismatch"]
     Server Packets TlsClientRejectsCert "tls-client-rejects-cert" "the client rejects the server's certificate" ["tls-certificate-rejected" "tls-alert"]
+    Server Packets TlsClientSaysBadCertificate "tls-client-says-bad-certificate" "the client rejects the server's certificate: bad_certificate" ["tls-certificate-rejected" "tls-name-mismatch" "tls-certificate-expired"]
+    Server Packets TlsClientSaysExpired "tls-client-says-expired" "the client rejects the server's certificate: certificate_expired" ["tls-certificate-expired"]
+    Server Packets TlsClientSaysUnknown "tls-client-says-unknown" "the client rejects the server's certificate: certificate_unknown" ["tls-certificate-rejected" "tls-name-mismatch" "tls-certificate-expired"]
+    Server Packets TlsClientSaysUnknownCa "tls-client-says-unknown-ca" "the client rejects the server's certificate: unknown_ca" ["tls-certificate-rejected"]
     Server Packets TlsClientTooOld "tls-client-too-old" "the client speaks no version that the server takes" ["tls-no-common-version" "tls-alert"]
     Server Packets TlsClientFinInHandshake "tls-client-fin-in-handshake" "the client closes within the TLS handshake" ["tls-handshake-cut" "health-probe"]
     Server Packets TlsClientRstInHandshake "tls-client-rst-in-handshake" "the client resets within the TLS handshake" ["tls-handshake-cut" "health-probe"]
@@ -335,7 +341,11 @@ mod tests {
             .collect();
         assert_eq!(
             silent,
-            [&WireEvent::BadContentEncoding],
+            [
+                &WireEvent::SoapEncoded,
+                &WireEvent::SoapMediaType,
+                &WireEvent::BadContentEncoding
+            ],
             "TCP and HTTP are well there"
         );
     }

@@ -1,5 +1,5 @@
-//! Floor 7½: facts as data. What programs say when the wire does something to them, default timers, port ranges, and the
-//! codes of proxies and systems; and the way from a pasted error text back to the wire.
+//! Floor 7½: facts as data. What programs say when the wire does something to them, default timers, port ranges, the
+//! settings that help, and the codes of proxies and systems; and the way from a pasted error text back to the wire.
 //!
 //! Uses no other floor. The tables lie beside the code as tab-separated text, are part of the program, and are read once,
 //! when first asked. Every row names its source.
@@ -11,6 +11,7 @@ mod hint;
 mod kernel;
 mod lexicon;
 mod port_range;
+mod setting;
 mod stack;
 mod table;
 mod text;
@@ -26,6 +27,7 @@ pub use kernel::{
 };
 pub use lexicon::Fit;
 pub use port_range::{PortRange, port_ranges};
+pub use setting::{SETTINGS, Setting, settings};
 pub use stack::{NamedBy, PRODUCTS, Product, Role, Stack, identify, inside, product};
 pub use text::{Basis, FACTS, Fact, Prediction, Speaker, texts, texts_of};
 pub use timer::{Running, TIMERS, Timer, timer_candidates};

@@ -155,6 +155,8 @@ pub enum Speaker<'a> {
     Known(&'a Stack),
     /// Its messages were seen and carry no such header.
     Nameless,
+    /// The same, and they are calls of SOAP.
+    Soap,
     /// None of its messages could be read, or the header names nothing that is known.
     Unheard,
 }
@@ -206,8 +208,9 @@ pub fn texts_of<'a>(
 ) -> Vec<Prediction> {
     match speaker.into() {
         Speaker::Known(stack) => known(events, side, stack),
-        Speaker::Nameless => suspects(events, side, |product| !product.named),
-        Speaker::Unheard => suspects(events, side, |_| true),
+        Speaker::Nameless => suspects(events, side, |product| !product.named, Soap::Last),
+        Speaker::Soap => suspects(events, side, |product| !product.named, Soap::First),
+        Speaker::Unheard => suspects(events, side, |_| true, Soap::AsCommon),
     }
 }
 
@@ -223,7 +226,34 @@ fn known(events: &[WireEvent], side: Side, stack: &Stack) -> Vec<Prediction> {
     told
 }
 
-fn suspects(events: &[WireEvent], side: Side, fits: fn(&Product) -> bool) -> Vec<Prediction> {
+/// Products whose calls carry `SOAPAction` and no `User-Agent`, the likeliest first.
+const SOAP: [&str; 2] = ["wcf", "mono-wcf"];
+
+/// Where those stand among the suspects.
+#[derive(Clone, Copy)]
+enum Soap {
+    First,
+    AsCommon,
+    Last,
+}
+
+impl Soap {
+    fn place(self, product: &Product) -> usize {
+        let at = SOAP.iter().position(|name| *name == product.name);
+        match self {
+            Self::First => at.unwrap_or(SOAP.len()),
+            Self::AsCommon => 0,
+            Self::Last => at.map_or(0, |at| at + 1),
+        }
+    }
+}
+
+fn suspects(
+    events: &[WireEvent],
+    side: Side,
+    fits: fn(&Product) -> bool,
+    soap: Soap,
+) -> Vec<Prediction> {
     let role = match side {
         Side::Client => Role::Client,
         Side::Server => Role::Server,
@@ -234,7 +264,7 @@ fn suspects(events: &[WireEvent], side: Side, fits: fn(&Product) -> bool) -> Vec
             fits(it) && (it.role == role || side == Side::Server && it.role == Role::Proxy)
         })
         .collect();
-    products.sort_by_key(|it| it.rank);
+    products.sort_by_key(|it| (soap.place(it), it.rank));
     let mut told: Vec<Prediction> = Vec::new();
     for product in products {
         // One text each: the one seen, or best founded.
@@ -246,7 +276,6 @@ fn suspects(events: &[WireEvent], side: Side, fits: fn(&Product) -> bool) -> Vec
             it.text
                 .is_some_and(|told| holds(told, text) || holds(text, told))
         };
-        let room = told.len() < SUSPECTS;
         match told.iter_mut().find(alike) {
             Some(same) => {
                 same.also.push(product);
@@ -254,18 +283,45 @@ fn suspects(events: &[WireEvent], side: Side, fits: fn(&Product) -> bool) -> Vec
                     same.text = Some(text);
                 }
             }
-            None if room => told.push(prediction(fact, false)),
-            None => {}
+            None => told.push(prediction(fact, false)),
         }
     }
-    told
+    // One that was shortened may say what another says.
+    let mut apart: Vec<Prediction> = Vec::with_capacity(told.len());
+    for one in told {
+        match apart.iter_mut().find(|it| it.text == one.text) {
+            Some(same) => {
+                same.also.push(one.product);
+                same.also.extend(one.also);
+            }
+            None => apart.push(one),
+        }
+    }
+    apart.truncate(SUSPECTS);
+    apart
 }
 
 /// Words that a text needs to stand for a longer one that holds it: fewer would say too little.
 const TELLING_WORDS: usize = 5;
+/// What a system says of an error (`strerror`): with little around them these words tell as much as the whole.
+const SYSTEM_WORDS: [&str; 6] = [
+    "Broken pipe",
+    "Connection refused",
+    "Connection reset by peer",
+    "Connection timed out",
+    "Network is unreachable",
+    "No route to host",
+];
+/// With so many words more at most, `failed: Connection refused.` says no more than `Connection refused`.
+const SPARE_WORDS: usize = 3;
 
 fn holds(long: &str, short: &str) -> bool {
-    long == short || short.split(' ').count() >= TELLING_WORDS && long.contains(short)
+    let words = |text: &str| text.split(' ').count();
+    let tells = || match words(short) {
+        TELLING_WORDS.. => true,
+        few => SYSTEM_WORDS.contains(&short) && words(long) <= few + SPARE_WORDS,
+    };
+    long == short || long.contains(short) && tells()
 }
 
 /// The rows of a product for the first of the events that it reports, each standing for those [like](WireEvent::like)

@@ -5,8 +5,10 @@
 //! was escaped. What a page or a screen looks like is left to those who make it.
 
 pub mod clock;
-pub mod figures;
 pub mod said;
 pub mod secure;
 pub mod story;
 pub mod words;
+
+/// Of the lowest floor; readers know them by this name.
+pub use crate::figures;

@@ -83,7 +83,7 @@ pub const fn when(phase: Phase) -> &'static str {
         Phase::Between => "between exchanges",
         Phase::After => "after the last exchange",
         Phase::Tunnel => "in a tunnel",
-        Phase::Opaque => "(not HTTP)",
+        Phase::Opaque => "in unread data",
     }
 }
 

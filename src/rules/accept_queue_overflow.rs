@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Severity;
-use super::measure::{many, shows};
+use super::measure::{many, shows, span};
 use super::rule::{Check, Found, Story, rule};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, By, How, Opening, Phase, ResetKind};
@@ -174,7 +174,7 @@ fn story(burst: &[&Brief], served: usize) -> Story {
     let count = |what: fn(&Brief) -> bool| burst.iter().filter(|it| what(it)).count();
     let never = count(|it| it.opening == Opening::Unanswered);
     let reset = count(refused_late);
-    let span = burst[burst.len() - 1].first.time.since(burst[0].first.time);
+    let over = burst[burst.len() - 1].first.time.since(burst[0].first.time);
     let slow = burst
         .iter()
         .filter(|it| it.opening == Opening::Handshake && it.syn_retries > 0);
@@ -183,8 +183,8 @@ fn story(burst: &[&Brief], served: usize) -> Story {
             .collect(),
     );
     let mut message = format!(
-        "Within {:.1} s {} had to wait at a listener that served {} around the same time:",
-        span.as_secs_f64(),
+        "Within {} {} had to wait at a listener that served {} around the same time:",
+        span(over),
         many(burst.len(), "connect"),
         many(served, "other"),
     );

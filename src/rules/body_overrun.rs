@@ -3,6 +3,7 @@
 use super::Severity;
 use super::ending::response;
 use super::malformed_response::{message_of, quote, worst};
+use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, tell};
 use crate::certainty::Certainty;
@@ -79,8 +80,8 @@ rule! {
     "bytes came after the end of a message that begin no other", Check::Connection(check)
 }
 
-/// Bytes after the last response that were sent, but cut off by the snap length.
-fn uncaptured(connection: &Connection) -> Option<Verdict> {
+/// Bytes after the last response that were sent, but cut off by the snap length: how many.
+pub(crate) fn uncaptured_excess(connection: &Connection) -> Option<u64> {
     let last = connection.exchanges.last()?;
     let message = response(last)?;
     let sent = &connection.sent[Who::Server as usize];
@@ -102,6 +103,13 @@ fn uncaptured(connection: &Connection) -> Option<Verdict> {
     {
         return None;
     }
+    Some(excess)
+}
+
+fn uncaptured(connection: &Connection) -> Option<Verdict> {
+    let excess = uncaptured_excess(connection)?;
+    let last = connection.exchanges.last()?;
+    let message = response(last)?;
     let expected = message.expected().unwrap_or(0);
     let verdict = tell(
         &RULE,
@@ -109,8 +117,10 @@ fn uncaptured(connection: &Connection) -> Option<Verdict> {
         Certainty::Likely,
         "responses are longer than announced",
         format!(
-            "The response to the {} announced {expected} body bytes, and {excess} more followed, of which nothing was captured.",
-            asked(Some(last))
+            "The response to the {} announced {} body bytes, and {} more followed, of which nothing was captured.",
+            asked(Some(last)),
+            number(expected),
+            number(excess),
         ),
     )
     .shows(Some(message.first), "the response begins")
@@ -136,10 +146,15 @@ fn check(connection: &Connection) -> Verdict {
     let told = format!(
         "The{status} response to the {} announced {} body bytes, and more followed: {}.",
         asked(Some(exchange)),
-        expected.unwrap_or(0),
+        number(expected.unwrap_or(0)),
         quote(fault, message)
     );
-    let more = (count > 1).then(|| format!("{count} responses on this connection are like this."));
+    let more = (count > 1).then(|| {
+        format!(
+            "{} responses on this connection are like this.",
+            number(count)
+        )
+    });
     tell(
         &RULE,
         severity,

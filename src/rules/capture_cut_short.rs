@@ -1,6 +1,6 @@
 //! The capture kept only the first bytes of each packet.
 
-use super::measure::shows;
+use super::measure::{number, shows};
 use super::rule::{Check, Story, Verdict, rule};
 use super::{Severity, Sight};
 use crate::certainty::Certainty;
@@ -62,7 +62,8 @@ fn check(sight: &Sight, _: &Hosts<'_>) -> Verdict {
         summary: "packets were cut".to_owned(),
         message: format!(
             "Of {} of {} segments the capture kept less than was sent. Lengths are known; contents are not.",
-            sight.cut, sight.segments
+            number(sight.cut),
+            number(sight.segments)
         ),
         evidence: vec![shows(first, "the first segment that was cut")],
         remedies: RULE.remedies(),

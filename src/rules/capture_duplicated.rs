@@ -1,6 +1,6 @@
 //! The capture has packets twice.
 
-use super::measure::shows;
+use super::measure::{number, shows};
 use super::rule::{Check, Story, Verdict, rule};
 use super::{Severity, Sight};
 use crate::certainty::Certainty;
@@ -67,7 +67,8 @@ fn check(sight: &Sight, _: &Hosts<'_>) -> Verdict {
         summary: "packets were captured twice".to_owned(),
         message: format!(
             "{} of {} frames are second sightings of packets that the capture has already; they were left out.",
-            sight.duplicates, sight.frames
+            number(sight.duplicates),
+            number(sight.frames)
         ),
         evidence: vec![shows(first, "the first second sighting")],
         remedies: RULE.remedies(),

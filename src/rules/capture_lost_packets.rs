@@ -1,6 +1,6 @@
 //! The capture has not got all there was.
 
-use super::measure::{many, shows};
+use super::measure::{many, number, shows};
 use super::rule::{Check, Story, Verdict, rule};
 use super::{Severity, Sight};
 use crate::certainty::Certainty;
@@ -78,7 +78,7 @@ fn check(sight: &Sight, hosts: &Hosts<'_>) -> Verdict {
     if sight.dropped > 0 {
         parts.push(format!(
             "{} packets were dropped while capturing",
-            sight.dropped
+            number(sight.dropped)
         ));
     }
     if count > 0 {

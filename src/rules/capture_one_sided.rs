@@ -1,6 +1,6 @@
 //! The capture sees one direction only.
 
-use super::measure::shows;
+use super::measure::{number, shows};
 use super::rule::{Check, Story, Verdict, rule};
 use super::{Severity, Sight};
 use crate::certainty::Certainty;
@@ -69,7 +69,8 @@ fn check(_: &Sight, hosts: &Hosts<'_>) -> Verdict {
         summary: "one direction is missing".to_owned(),
         message: format!(
             "Of {} connections one side only was captured, of {} both. Nothing is said about answers that are missing.",
-            halves.half, halves.whole
+            number(halves.half),
+            number(halves.whole)
         ),
         evidence: first
             .map(|it| shows(it.first, "a connection of which one side is missing"))

@@ -2,8 +2,9 @@
 
 use super::Severity;
 use super::ending::{Ending, Reading, response};
+use super::measure::number;
 use super::rule::{Check, Verdict, rule};
-use super::telling::{asked, close_word, span, tell};
+use super::telling::{asked, bytes, close_word, span, tell};
 use super::timers;
 use crate::connection::Connection;
 use crate::http::{Framing, Message, Progress};
@@ -98,10 +99,14 @@ fn received(message: &Message, acknowledged: u64) -> String {
     match (message.progress, message.framing) {
         (Progress::Head, _) => "the head was not complete".to_owned(),
         (_, Framing::Length) => format!(
-            "it had {got} of {} body bytes",
-            message.expected().unwrap_or(0)
+            "it had {} of {} body bytes",
+            number(got),
+            number(message.expected().unwrap_or(0))
         ),
-        _ => format!("it had {got} bytes of a body without an announced length"),
+        _ => format!(
+            "it had {} of a body without an announced length",
+            bytes(got)
+        ),
     }
 }
 
@@ -162,7 +167,7 @@ mod tests {
     fn what_was_delivered_is_counted() {
         let told = finding("<-- 200 data 1000 [length=5000]\nACK -->\n<-- data 1000\n+10s RST -->")
             .message;
-        assert!(told.contains("had 2000 of 5000"), "{told}");
+        assert!(told.contains("had 2,000 of 5,000"), "{told}");
         assert!(
             told.contains("nothing for 10.0 s") && told.contains("round"),
             "{told}"

@@ -2,6 +2,7 @@
 
 use super::Severity;
 use super::ending::{Ending, Reading, request, response};
+use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, close_word, span, tell};
 use crate::connection::{Connection, Who};
@@ -101,12 +102,12 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         (Progress::Head, _) => "in the middle of its head".to_owned(),
         (_, Framing::Length) => format!(
             "after {} of {} body bytes",
-            message.received(),
-            message.expected().unwrap_or(0)
+            number(message.received()),
+            number(message.expected().unwrap_or(0))
         ),
         _ => format!(
             "after {} body bytes, without the last chunk",
-            message.received()
+            number(message.received())
         ),
     };
     let what = asked(Some(exchange));

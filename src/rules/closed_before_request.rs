@@ -2,6 +2,7 @@
 
 use super::Severity;
 use super::ending::{Ending, Reading, request};
+use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, bytes, close_word, span, tell};
 use crate::connection::{Connection, Who};
@@ -100,8 +101,8 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             let of = match begun {
                 Some(message) if message.framing == Framing::Length => format!(
                     "{} of {} body bytes had come",
-                    message.received(),
-                    message.expected().unwrap_or(0)
+                    number(message.received()),
+                    number(message.expected().unwrap_or(0))
                 ),
                 _ => format!("{} of it had come", bytes(ending.close.received)),
             };
@@ -183,7 +184,11 @@ mod tests {
             "{OPEN}POST / [length=9000] data 1000 -->\n<-- ACK\n+200ms <-- FIN\nFIN -->\n<-- ACK"
         );
         let found = finding(&text).expect("found");
-        assert!(found.message.contains("1000 of 9000"), "{}", found.message);
+        assert!(
+            found.message.contains("1,000 of 9,000"),
+            "{}",
+            found.message
+        );
         assert!(found.message.contains("201.0 ms"), "{}", found.message);
     }
 }

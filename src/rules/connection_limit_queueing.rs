@@ -1,7 +1,7 @@
 //! A client has never more than so many connections, and requests wait for one of them.
 
 use super::Severity;
-use super::measure::shows;
+use super::measure::{number, shows};
 use super::rule::{Check, Found, Story, rule};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, By, Phase};
@@ -150,11 +150,15 @@ fn story(used: &[&Brief], limit: usize, requests: u32, gave_up: usize) -> Story 
         _ => "",
     };
     let mut message = format!(
-        "The client never had more than {limit} connections open to this server, and nearly each of {requests} requests began \
-         within 10 ms of the response before it.{typical}"
+        "The client never had more than {limit} connections open to this server, and nearly each of {} requests began \
+         within 10 ms of the response before it.{typical}",
+        number(requests)
     );
     if gave_up > 0 {
-        message.push_str(&format!(" It gave {gave_up} of them up while waiting."));
+        message.push_str(&format!(
+            " It gave {} of them up while waiting.",
+            number(gave_up)
+        ));
     }
     Story {
         severity: if gave_up > 0 {

@@ -1,7 +1,7 @@
 //! A client opens a connection for each request, though both sides would keep it.
 
 use super::Severity;
-use super::measure::{rate, shows};
+use super::measure::{number, rate, shows};
 use super::rule::{Check, Found, Story, rule};
 use crate::certainty::Certainty;
 use crate::connection::Brief;
@@ -99,7 +99,7 @@ fn story(single: &[&Brief], rate: f64) -> Story {
         message: format!(
             "{} connections were opened, {rate:.0} a second, and closed after one request each, though neither side had said \
              `Connection: close`. If many users share this address, each may have had a reason.",
-            single.len()
+            number(single.len())
         ),
         evidence: vec![
             shows(single[0].first, "the first of these connections"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::Severity;
-use super::measure::{collapse_scans, many, shows, span};
+use super::measure::{collapse_scans, many, number, shows, span};
 use super::rule::{Check, Found, Story, rule};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, Opening};
@@ -158,7 +158,11 @@ fn times(connections: &[&Brief]) -> String {
         .map(|it| it.close.time.since(it.first.time));
     Measured::of(after.collect()).map_or_else(String::new, |after| match after.count {
         1 => span(after.median),
-        _ => format!("{} (the middle of {})", span(after.median), after.count),
+        _ => format!(
+            "{} (the middle of {})",
+            span(after.median),
+            number(after.count)
+        ),
     })
 }
 

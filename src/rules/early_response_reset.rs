@@ -2,6 +2,7 @@
 
 use super::Severity;
 use super::ending::{Ending, Reading, owns_reset, request, response};
+use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, span, tell};
 use crate::connection::{Connection, Who};
@@ -142,10 +143,13 @@ fn far(message: &Message) -> String {
     match message.framing {
         Framing::Length => format!(
             "when {} of {} body bytes had been sent",
-            message.received(),
-            message.expected().unwrap_or(0)
+            number(message.received()),
+            number(message.expected().unwrap_or(0))
         ),
-        _ => format!("when {} body bytes had been sent", message.received()),
+        _ => format!(
+            "when {} body bytes had been sent",
+            number(message.received())
+        ),
     }
 }
 
@@ -162,7 +166,7 @@ mod tests {
     fn without_an_answer_too() {
         let told = message("POST / [length=9000] data 1000 -->\n<-- ACK\n<-- RST").expect("found");
         assert!(
-            told.contains("1000 of 9000") && told.contains("answered nothing"),
+            told.contains("1,000 of 9,000") && told.contains("answered nothing"),
             "{told}"
         );
     }
@@ -172,7 +176,7 @@ mod tests {
         let text = "POST / [length=2000] data 1000 -->\n<-- 413 \"no\" [close]\ndata 1000 -->\n+5ms <-- RST";
         let told = message(text).expect("found");
         assert!(
-            told.contains("answered 413") && told.contains("2000 of 2000"),
+            told.contains("answered 413") && told.contains("2,000 of 2,000"),
             "{told}"
         );
     }

@@ -1,5 +1,6 @@
 //! A client has most of its ephemeral ports towards one server open or in TIME-WAIT.
 
+use super::measure::number;
 use super::rule::{Check, Story, Verdict, rule};
 use super::{Evidence, Severity};
 use crate::certainty::Certainty;
@@ -120,9 +121,9 @@ fn story(sockets: &Sockets, connections: &[&Brief], percent: f64) -> Story {
     let mut message = format!(
         "{} of the {} ports {low}-{high} ({basis}) were open or in TIME-WAIT at once, {percent:.1} %; {} of them in \
          TIME-WAIT at the worst moment.",
-        sockets.used_peak,
-        sockets.range_size(),
-        sockets.time_wait_peak,
+        number(sockets.used_peak),
+        number(sockets.range_size()),
+        number(sockets.time_wait_peak),
     );
     if let (Some(out), Some(peak)) = (sockets.runs_out_at, sockets.peak_at) {
         let left = out.since(peak).as_secs_f64();
@@ -141,8 +142,12 @@ fn story(sockets: &Sockets, connections: &[&Brief], percent: f64) -> Story {
     let all = connections.len();
     if all > 0 {
         message.push_str(&format!(
-            " The client closed {by_client} of {all} connections first; {single} carried one request, and on {refused} \
-             the server said `Connection: close`."
+            " The client closed {} of {} connections first; {} carried one request, and on {} the server said \
+             `Connection: close`.",
+            number(by_client),
+            number(all),
+            number(single),
+            number(refused)
         ));
     }
     let mut remedies = RULE.remedies();

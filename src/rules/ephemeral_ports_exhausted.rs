@@ -1,6 +1,6 @@
 //! A client has used every port of its range, and then fell silent.
 
-use super::measure::{shows, span};
+use super::measure::{number, shows, span};
 use super::rule::{Check, Story, Verdict, rule};
 use super::{Evidence, Severity};
 use crate::certainty::Certainty;
@@ -134,13 +134,14 @@ fn check(sockets: &Sockets, connections: &[&Brief]) -> Verdict {
         Some(starved) => collapsed(starved, (low, high)),
         None => format!(
             "{} of the ports {low}-{high} were open or in TIME-WAIT at once, {} of them in TIME-WAIT.",
-            sockets.used_peak, sockets.time_wait_peak,
+            number(sockets.used_peak),
+            number(sockets.time_wait_peak),
         ),
     };
     message.push_str(&format!(
         " Whoever connects then fails without a packet (10048, EADDRNOTAVAIL); the capture cannot show that, the client's log \
          can. {} connections in all.",
-        connections.len(),
+        number(connections.len()),
     ));
     Verdict::Found(Box::new(Story {
         severity: Severity::Error,
@@ -166,7 +167,7 @@ fn collapsed(starved: &Starved, (low, high): (u16, u16)) -> String {
         span(starved.silence),
         starved.rate_after,
         span(starved.time_wait.median),
-        starved.time_wait.count,
+        number(starved.time_wait.count),
         span(starved.time_wait.range.0),
         span(starved.time_wait.range.1),
     )

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::catalogue::CATALOGUE;
 use super::ending::{Ending, ending};
+use super::measure::number;
 use super::rule::{Check, Found, Rule, Story, Verdict};
+use super::tailored::tailor;
 use super::telling::not_yet;
 use super::{Finding, Severity, Sight};
 use crate::certainty::Certainty;
@@ -154,6 +156,7 @@ pub fn evaluate(facts: &Facts<'_>) -> Vec<Finding> {
         .collect();
     join(&mut findings);
     name(&mut findings, facts.lookups);
+    tailor(&mut findings, facts.connections);
     findings
 }
 
@@ -183,7 +186,8 @@ fn collapse(all: &mut BTreeMap<Same, Cases>) {
             continue;
         };
         first.story.message.push_str(&format!(
-            " This client has the same story with {others} other addresses and ports."
+            " This client has the same story with {} other addresses and ports.",
+            number(others)
         ));
         first.connections = connections;
         let same = (rule, severity, certainty, client, None, FrameNumber(0));

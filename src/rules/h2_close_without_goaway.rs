@@ -1,6 +1,7 @@
 //! The server closed a connection of HTTP/2 with streams open, and no GOAWAY said which of them it had processed.
 
 use super::Severity;
+use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, span, tell};
 use crate::certainty::Certainty;
@@ -197,11 +198,15 @@ fn fate(exchange: &Exchange) -> String {
         }
         // Of frames that were not captured nobody knows how many there were.
         Some(message) if message.progress == Progress::Unseen => {
-            format!("with {} body bytes at least", message.received())
+            format!("with {} body bytes at least", number(message.received()))
         }
         Some(message) => match exchange.response_expected() {
-            Some(expected) => format!("with {} of {expected} body bytes", message.received()),
-            None => format!("with {} body bytes", message.received()),
+            Some(expected) => format!(
+                "with {} of {} body bytes",
+                number(message.received()),
+                number(expected)
+            ),
+            None => format!("with {} body bytes", number(message.received())),
         },
     };
     format!("stream {id}, {what}, {how_far}")

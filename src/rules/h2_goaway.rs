@@ -101,14 +101,13 @@ fn check(connection: &Connection) -> Verdict {
     let Some(h2) = connection.h2.as_ref().filter(|h2| h2.mismatch.is_none()) else {
         return Verdict::Clear;
     };
-    let goaway = |who: Who| h2.halves[who as usize].goaway().map(|it| (who, it));
-    let by_server = goaway(Who::Server);
-    // An error of either side comes before a goodbye.
-    let told = [by_server, goaway(Who::Client)]
+    // An error of either side comes before a goodbye, and the first one before what it led to.
+    let by_server = h2.halves[Who::Server as usize].goaway();
+    let told = [Who::Server, Who::Client]
         .into_iter()
-        .flatten()
-        .find(|(_, it)| it.code != ErrorCode::NO_ERROR)
-        .or(by_server);
+        .filter_map(|who| h2.halves[who as usize].complaint().map(|it| (who, it)))
+        .min_by_key(|(_, it)| it.at)
+        .or(by_server.map(|it| (Who::Server, it)));
     let Some((who, goaway)) = told else {
         return Verdict::Clear;
     };
@@ -124,6 +123,11 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     let over = !matches!(connection.teardown.how, How::Open);
     // Those that the GOAWAY left a chance, and that had their end neither from an answer nor from a reset.
     let lost = streams(connection, |it| over && !it.is_settled());
+    let given_up = streams(connection, |it| {
+        let h2 = connection.h2.as_ref();
+        it.cut_by()
+            .is_some_and(|reset| h2.is_some_and(|h2| h2.passes_on(reset)))
+    });
     // Clients give INTERNAL_ERROR for whatever ends them; if nothing was lost by it, nobody was harmed.
     let is_error = match who {
         Who::Server => goaway.code != ErrorCode::NO_ERROR,
@@ -165,6 +169,13 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
             }
         )
     });
+    let given_up = given_up.first().map(|first| {
+        let id = first.stream_id().unwrap_or(0);
+        format!(
+            "The other side then gave up {}, the first number {id}, with the same code.",
+            count(given_up.len() as u64, "stream", "streams")
+        )
+    });
     tell(
         &RULE,
         severity,
@@ -173,6 +184,7 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
         told,
     )
     .adds(safe)
+    .adds(given_up)
     .adds(gone)
     .shows(
         Some(goaway.at),
@@ -241,6 +253,23 @@ mod tests {
         };
         assert_eq!(severity("INTERNAL_ERROR"), Severity::Note);
         assert_eq!(severity("PROTOCOL_ERROR"), Severity::Error);
+    }
+
+    #[test]
+    fn an_error_is_told_though_a_goodbye_in_order_follows_it() {
+        let text = "h2 HEADERS 1 GET / END -->\n<-- h2 HEADERS 1 200 h2 GOAWAY 1 ENHANCE_YOUR_CALM \"calm\"\n\
+                    h2 RST_STREAM 1 ENHANCE_YOUR_CALM h2 GOAWAY 0 NO_ERROR FIN -->\n<-- h2 GOAWAY 1 NO_ERROR FIN";
+        let found = found(text).expect("found");
+        assert_eq!(found.severity, Severity::Error);
+        for part in [
+            "The server sent GOAWAY (ENHANCE_YOUR_CALM)",
+            "gave up 1 stream, the first number 1, with the same code",
+        ] {
+            assert!(found.message.contains(part), "{}", found.message);
+        }
+        let text = format!("{OPEN}{text}");
+        let proof = proof::run(&text.parse().expect("a ladder"));
+        assert_eq!(proof.rules(), [super::RULE.name]);
     }
 
     #[test]

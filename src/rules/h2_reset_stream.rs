@@ -92,7 +92,9 @@ rule! {
 fn check(connection: &Connection) -> Verdict {
     let mut all = connection.exchanges.iter().filter_map(|exchange| {
         let reset = exchange.cut_by().filter(is_fault)?;
-        Some((exchange, reset))
+        // The GOAWAY that it passes on is told as such.
+        let told = connection.h2.as_ref().is_some_and(|h2| h2.passes_on(reset));
+        (!told).then_some((exchange, reset))
     });
     let Some((exchange, reset)) = all.next() else {
         return Verdict::Clear;
@@ -126,11 +128,17 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
             response.message.received()
         ),
     };
+    let when = match &exchange.request {
+        Some(_) => format!(
+            "{} after the last byte of its {}",
+            span(waited(Some(exchange), reset.at)),
+            asked(Some(exchange))
+        ),
+        None => "whose request the capture does not have".to_owned(),
+    };
     let told = format!(
-        "The {who} reset stream {id} with {} {} after the last byte of its {}, {how_far}.",
-        reset.code,
-        span(waited(Some(exchange), reset.at)),
-        asked(Some(exchange)),
+        "The {who} reset stream {id} with {}, {when}, {how_far}.",
+        reset.code
     );
     let retry = if refused {
         "The request was not processed and may be sent again."

@@ -1,7 +1,7 @@
 //! The client asks for its connections to be kept, and the server refuses on every response.
 
 use super::Severity;
-use super::measure::{rate, shows};
+use super::measure::{number, rate, shows};
 use super::rule::{Check, Found, Story, rule};
 use crate::certainty::Certainty;
 use crate::connection::Brief;
@@ -97,7 +97,7 @@ fn story(refused: &[&Brief]) -> Story {
         message: format!(
             "On all {} connections{pace}, the client was ready to go on and the server said `Connection: close` (status {}). One \
              connection could have carried many of these requests.",
-            refused.len(),
+            number(refused.len()),
             statuses.join(", "),
         ),
         evidence: vec![

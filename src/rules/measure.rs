@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Evidence, Found, Severity, Story};
 use crate::certainty::Certainty;
 use crate::connection::Brief;
+use crate::figures::{self, millis};
 use crate::hosts::Hosts;
 use crate::mark::Mark;
 
@@ -16,16 +17,22 @@ pub(super) fn span(time: Duration) -> String {
         millis if millis >= 600_000 => format!("{:.1} min", time.as_secs_f64() / 60.0),
         millis if millis >= 10_000 => format!("{:.1} s", time.as_secs_f64()),
         millis if millis >= 1000 => format!("{:.2} s", time.as_secs_f64()),
-        _ => format!("{:.1} ms", time.as_secs_f64() * 1000.0),
+        _ => millis(time),
     }
 }
 
 /// "1 connection", "2 connections".
 pub(super) fn many(count: usize, what: &str) -> String {
-    match count {
-        1 => format!("1 {what}"),
-        count => format!("{count} {what}s"),
-    }
+    format!(
+        "{} {what}{}",
+        number(count),
+        if count == 1 { "" } else { "s" }
+    )
+}
+
+/// A number with its thousands apart.
+pub(super) fn number(count: impl TryInto<u64>) -> String {
+    figures::number(count.try_into().unwrap_or(u64::MAX))
 }
 
 /// A frame and what it shows.
@@ -85,10 +92,11 @@ pub(super) fn collapse_scans(hosts: &Hosts<'_>, all: Vec<Found>, what: &str) -> 
             story: Story {
                 severity: Severity::Note,
                 certainty: Certainty::Likely,
-                summary: format!("{what}, with {servers} addresses and ports tried by one client"),
+                summary: format!("{what}, with {} addresses and ports tried by one client", number(*servers)),
                 message: format!(
-                    "One client tried {servers} addresses and ports and used few of them; {what}. That is how a scanner works, or a program that \
-                     asks a whole network; each failure by itself says little."
+                    "One client tried {} addresses and ports and used few of them; {what}. That is how a scanner works, or a program that \
+                     asks a whole network; each failure by itself says little.",
+                    number(*servers)
                 ),
                 evidence,
                 remedies: vec!["Find out which program on the client does this, and whether it should.".to_owned()],

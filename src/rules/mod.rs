@@ -90,6 +90,7 @@ mod server_time_limit;
 mod sight;
 mod simultaneous_close;
 mod syn_challenged;
+mod tailored;
 mod tcp_flags_anomaly;
 mod telling;
 mod time_wait_on_client;
@@ -116,6 +117,7 @@ use crate::certainty::Certainty;
 use crate::decode::Endpoint;
 use crate::mark::Mark;
 
+pub(crate) use body_overrun::uncaptured_excess;
 pub use catalogue::{CATALOGUE, alike, catalogue, explain, rule, to_markdown};
 pub use evaluate::{Facts, concerns, evaluate};
 pub use page::{Section, ladders};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Severity;
-use super::measure::shows;
+use super::measure::{number, shows};
 use super::rule::{Check, Found, Story, rule};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, Opening};
@@ -158,9 +158,10 @@ fn exhausted(hosts: &Hosts<'_>, dealings: &Dealings<'_>) -> Option<Found> {
 
 fn story(silent: &[&Brief], held: usize, server_fine: bool) -> Story {
     let mut message = format!(
-        "{} connects got no answer after {held} connections to the same server that a translator would still hold ports for, \
+        "{} connects got no answer after {} connections to the same server that a translator would still hold ports for, \
          while the client's connects to other servers were answered.",
-        silent.len()
+        number(silent.len()),
+        number(held)
     );
     if server_fine {
         message.push_str(" The server answered other clients at that time.");

@@ -45,42 +45,36 @@ impl Section {
 }
 
 impl Rule {
+    /// The lines of the page: of the doc comment, without the space that follows `///`.
+    fn lines(&self) -> impl Iterator<Item = &'static str> {
+        let lines = self.page.lines();
+        lines.map(|line| line.strip_prefix(' ').unwrap_or(line))
+    }
+
+    /// The lines of one section, without its heading. Nothing is copied: a rule may find a case on every connection.
+    fn lines_of(&self, section: Section) -> impl Iterator<Item = &'static str> {
+        let heading = move |line: &str| line.strip_prefix("# ") == Some(section.heading());
+        let inside = self.lines().skip_while(move |line| !heading(line)).skip(1);
+        inside.take_while(|line| !line.starts_with("# "))
+    }
+
     /// The page as Markdown, sections under `#`.
     #[must_use]
     pub fn page(&self) -> String {
-        let lines = self.page.lines();
-        let mut page = String::with_capacity(self.page.len());
-        for line in lines {
-            page.push_str(line.strip_prefix(' ').unwrap_or(line));
-            page.push('\n');
-        }
-        page
+        text(self.lines())
     }
 
     /// The text of one section, without its heading; empty if the page has none.
     #[must_use]
     pub fn section(&self, section: Section) -> String {
-        let mut inside = false;
-        let mut text = String::new();
-        for line in self.page().lines() {
-            match line.strip_prefix("# ") {
-                Some(heading) => inside = heading == section.heading(),
-                None if inside => {
-                    text.push_str(line);
-                    text.push('\n');
-                }
-                None => {}
-            }
-        }
-        text.trim().to_owned()
+        text(self.lines_of(section)).trim().to_owned()
     }
 
-    /// What to change: the first sentence of each point of the remedy, the rest on the page.
+    /// What to change: the points of the remedy.
     #[must_use]
     pub fn remedies(&self) -> Vec<String> {
-        let section = self.section(Section::Remedy);
         let mut remedies: Vec<String> = Vec::new();
-        for line in section.lines() {
+        for line in self.lines_of(Section::Remedy) {
             match (line.strip_prefix("- "), remedies.last_mut()) {
                 (Some(point), _) => remedies.push(point.to_owned()),
                 (None, Some(last)) if !line.trim().is_empty() => {
@@ -92,6 +86,16 @@ impl Rule {
         }
         remedies
     }
+}
+
+/// Lines as one text.
+fn text<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
 }
 
 /// The ladders in Markdown: each text, and the line of the document before its first.

@@ -1,7 +1,7 @@
 //! Small segments come through and large ones do not.
 
 use super::Severity;
-use super::measure::{shows, span};
+use super::measure::{number, shows, span};
 use super::rule::{Check, Story, Verdict, rule};
 use crate::certainty::Certainty;
 use crate::connection::{Connection, Opening, Unanswered, Who};
@@ -132,10 +132,10 @@ fn check(connection: &Connection) -> Verdict {
     let mut message = format!(
         "The {name} sent a segment of {} bytes {} times over {} and it was never acknowledged; the largest that came through \
          had {}. The other side was there all the while.",
-        it.length,
+        number(it.length),
         u32::from(it.count) + 1,
         span(it.until.time.since(it.since.time)),
-        it.through,
+        number(it.through),
     );
     if let Some(quote) = told {
         message.push_str(&format!(
@@ -151,7 +151,10 @@ fn check(connection: &Connection) -> Verdict {
         evidence: vec![
             shows(
                 it.since,
-                format!("the segment of {} bytes, for the first time", it.length),
+                format!(
+                    "the segment of {} bytes, for the first time",
+                    number(it.length)
+                ),
             ),
             shows(
                 it.heard,

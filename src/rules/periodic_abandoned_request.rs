@@ -6,7 +6,7 @@ use std::time::Duration;
 use std::collections::BTreeMap;
 
 use super::Severity;
-use super::measure::{shows, span};
+use super::measure::{number, shows, span};
 use super::rule::{Check, Found, Story, rule};
 use crate::certainty::Certainty;
 use crate::connection::Brief;
@@ -133,7 +133,7 @@ fn story(cases: &[&Brief], period: Period, waited: Measured) -> Story {
     let mut message = format!(
         "The same request came {} times, every {} (from {} to {}), and the client left {} after it each time, without an \
          answer.",
-        cases.len(),
+        number(cases.len()),
         span(beat.median),
         span(beat.range.0),
         span(beat.range.1),

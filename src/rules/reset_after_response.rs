@@ -2,6 +2,7 @@
 
 use super::Severity;
 use super::ending::{Ending, Reading, response, round_trip};
+use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{span, tell};
 use crate::connection::{Connection, Who};
@@ -99,7 +100,8 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         (
             Severity::Error,
             format!(
-                "{unacknowledged} of its bytes had not been acknowledged when it was sent: the client may lose the response."
+                "{} of its bytes had not been acknowledged when it was sent: the client may lose the response.",
+                number(unacknowledged)
             ),
         )
     } else {

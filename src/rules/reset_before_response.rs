@@ -30,7 +30,7 @@ rule! {
     /// - Look into the server's log and the system's at the moment of the RST: a crash, an out-of-memory kill, a restart or
     ///   a worker that was given up; what is found there is what to change.
     /// - Compare the time waited with the server's limits, and raise the limit above the longest call or make the call
-    ///   shorter: gunicorn gives a worker up after `--timeout` (30 s by default).
+    ///   shorter (gunicorn gives a worker up after `--timeout`, 30 s by default).
     /// - If the server resets on purpose (`SO_LINGER` 0, nginx `reset_timedout_connection`), let it answer with a status or
     ///   close with a FIN instead.
     ///

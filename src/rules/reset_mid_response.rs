@@ -2,6 +2,7 @@
 
 use super::Severity;
 use super::ending::{Ending, Reading, response};
+use super::measure::number;
 use super::response_cut_short::how_far;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, span, tell};
@@ -107,7 +108,10 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         .end()
         .saturating_sub(connection.sent[Who::Server as usize].acknowledged);
     let lost = (unacknowledged > 0).then(|| {
-        format!("The last {unacknowledged} bytes were never acknowledged: the client may not have them either.")
+        format!(
+            "The last {} bytes were never acknowledged: the client may not have them either.",
+            number(unacknowledged)
+        )
     });
     let zero = connection.sent[Who::Client as usize].zero_windows;
     let slow = (zero > 0).then(|| {
@@ -139,7 +143,7 @@ mod tests {
         assert_eq!(proof.rules(), [super::RULE.name]);
         let message = &proof.findings[0].message;
         assert!(
-            message.contains("350 of 1000") && message.contains("last 50 bytes"),
+            message.contains("350 of 1,000") && message.contains("last 50 bytes"),
             "{message}"
         );
     }

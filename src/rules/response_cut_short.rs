@@ -2,6 +2,7 @@
 
 use super::Severity;
 use super::ending::{Reading, ending, response};
+use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, bytes, not_yet, span, tell};
 use crate::connection::Connection;
@@ -145,8 +146,10 @@ pub(super) fn how_far(exchange: &Exchange, message: &Message) -> String {
             let expected = exchange.response_expected().unwrap_or(0);
             let received = message.received();
             format!(
-                "{received} of {expected} body bytes had been sent, {} are missing",
-                expected.saturating_sub(received)
+                "{} of {} body bytes had been sent, {} are missing",
+                number(received),
+                number(expected),
+                number(expected.saturating_sub(received))
             )
         }
         (_, Framing::Chunked) => format!(
@@ -232,7 +235,7 @@ mod tests {
     fn what_is_missing_is_counted() {
         let length = message("<-- 200 data 300 [length=1000]").expect("found");
         assert!(
-            length.contains("300 of 1000") && length.contains("700 are missing"),
+            length.contains("300 of 1,000") && length.contains("700 are missing"),
             "{length}"
         );
         let chunked =

@@ -2,7 +2,7 @@
 
 use super::Severity;
 use super::idle_state_lost::{IDLE, silence};
-use super::measure::{shows, span};
+use super::measure::{number, shows, span};
 use super::path_mtu_blackhole;
 use super::rule::{Check, Story, Verdict, rule};
 use crate::certainty::Certainty;
@@ -110,7 +110,7 @@ fn check(connection: &Connection) -> Verdict {
         message: format!(
             "The {name} sent the same {} bytes {} times more over {}; the other side, last heard of {} before that, did \
              not answer.",
-            it.length,
+            number(it.length),
             it.count,
             span(over),
             span(it.until.time.since(it.heard.time)),

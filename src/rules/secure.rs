@@ -114,7 +114,7 @@ pub(super) fn failure(connection: &Connection) -> Option<Reading<'_>> {
         .fatal()
         .filter(|alert| (alert.in_handshake || alert.code().is_some()) && !too_late(alert))
     {
-        let (failure, certainty) = by_alert(facts, alert);
+        let (failure, certainty) = by_alert(connection, facts, alert);
         let by = Some(who(alert.from));
         return reading(failure, by, alert.at, Some(alert), certainty);
     }
@@ -153,21 +153,20 @@ pub(super) fn failure(connection: &Connection) -> Option<Reading<'_>> {
             if !unused || spoke {
                 return None;
             }
-            // Some clients compare names when the handshake is over, and then take their leave in order. Who only looks
-            // whether somebody is there asks for a name that fits, or for none.
+            // What is wrong whoever calls says why. Some clients compare names when the handshake is over, and then take
+            // their leave in order. That a probe calls an address, or a certificate that vouches for itself, is everyday life.
             let leaves = own.farewell.mark().is_some();
-            match flaw(facts).filter(|it| *it == Failure::Name && leaves) {
-                Some(fault) => reading(fault, closer, close, None, limit(Certainty::Likely)),
-                None => {
-                    let left = Failure::LeftAfterHandshake;
-                    reading(left, closer, close, None, Certainty::Possible)
-                }
-            }
+            let (failure, certainty) = match facts.flaw(connection.server.ip) {
+                Some(Flaw::Outdated) => (Failure::Date, Certainty::Likely),
+                Some(Flaw::OtherName) if leaves => (Failure::Name, Certainty::Likely),
+                _ => (Failure::LeftAfterHandshake, Certainty::Possible),
+            };
+            reading(failure, closer, close, None, limit(certainty))
         }
         stage => {
             // What came and was not liked says why.
             let fault = (stage >= Stage::ServerHello && closer == Some(who(facts.caller)))
-                .then(|| flaw(facts))
+                .then(|| flaw(connection, facts))
                 .flatten();
             match fault {
                 Some(fault) => reading(fault, closer, close, None, limit(Certainty::Likely)),
@@ -182,7 +181,7 @@ pub(super) fn failure_as(connection: &Connection, wanted: Failure) -> Option<Rea
     failure(connection).filter(|reading| reading.failure == wanted)
 }
 
-fn by_alert(facts: &Facts, alert: &Alert) -> (Failure, Certainty) {
+fn by_alert(connection: &Connection, facts: &Facts, alert: &Alert) -> (Failure, Certainty) {
     let from_caller = alert.from == facts.caller;
     let sure = |failure| (failure, Certainty::Certain);
     let Some(code) = alert.code() else {
@@ -196,7 +195,7 @@ fn by_alert(facts: &Facts, alert: &Alert) -> (Failure, Certainty) {
             _ => sure(Failure::Alert),
         },
         45 if from_caller => sure(Failure::Date),
-        42..=44 | 46 | 48 if from_caller => match flaw(facts) {
+        42..=44 | 46 | 48 if from_caller => match flaw(connection, facts) {
             // `unknown_ca` says itself what it is about.
             Some(failure) if code != 48 => (failure, Certainty::Likely),
             _ => sure(Failure::Rejected),
@@ -206,10 +205,10 @@ fn by_alert(facts: &Facts, alert: &Alert) -> (Failure, Certainty) {
 }
 
 /// What is wrong with the certificate, as a reading.
-fn flaw(facts: &Facts) -> Option<Failure> {
-    Some(match facts.flaw()? {
+fn flaw(connection: &Connection, facts: &Facts) -> Option<Failure> {
+    Some(match facts.flaw(connection.server.ip)? {
         Flaw::Outdated => Failure::Date,
-        Flaw::OtherName => Failure::Name,
+        Flaw::OtherName | Flaw::OtherAddress => Failure::Name,
         Flaw::SelfIssued => Failure::Rejected,
     })
 }

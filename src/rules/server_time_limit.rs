@@ -24,8 +24,8 @@ rule! {
     ///
     /// # Remedy
     ///
-    /// - Find the setting with that number (the message says what it was measured to be) and raise it above the longest call:
-    ///   ASP.NET `executionTimeout` (90 or 110 s), gunicorn `--timeout` (30 s), nginx `proxy_read_timeout` (60 s).
+    /// - Find the setting with the number that the message tells, and raise it above the longest call
+    ///   (ASP.NET `executionTimeout`, 90 or 110 s; gunicorn `--timeout`, 30 s; nginx `proxy_read_timeout`, 60 s).
     /// - Or make the call shorter, or answer at once and let the client ask for the result later.
     /// - For a 408, find out why the client takes so long to send its request.
     ///

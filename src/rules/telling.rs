@@ -7,6 +7,7 @@ use super::rule::{Rule, Story, Verdict};
 use super::{Evidence, Severity};
 use crate::certainty::Certainty;
 use crate::connection::{Connection, Who};
+use crate::figures::{self, millis};
 use crate::http::Exchange;
 use crate::mark::Mark;
 
@@ -15,16 +16,13 @@ pub(super) fn span(time: Duration) -> String {
     match time.as_millis() {
         millis if millis >= 10_000 => format!("{:.1} s", time.as_secs_f64()),
         millis if millis >= 1000 => format!("{:.2} s", time.as_secs_f64()),
-        _ => format!("{:.1} ms", time.as_secs_f64() * 1000.0),
+        _ => millis(time),
     }
 }
 
 /// So many of something.
 pub(super) fn count(number: u64, one: &str, many: &str) -> String {
-    match number {
-        1 => format!("1 {one}"),
-        number => format!("{number} {many}"),
-    }
+    figures::count(number, one, many)
 }
 
 /// So many bytes.

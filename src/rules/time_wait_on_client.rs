@@ -1,7 +1,7 @@
 //! The client closes most of its connections first, and collects their TIME-WAITs.
 
 use super::Severity;
-use super::measure::{rate, shows};
+use super::measure::{number, rate, shows};
 use super::rule::{Check, Story, Verdict, rule};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, By};
@@ -102,11 +102,15 @@ fn check(sockets: &Sockets, connections: &[&Brief]) -> Verdict {
         () => "nobody announces the close",
     };
     let mut message = format!(
-        "The client closed {first} of {all} connections first ({rate:.0} a second), and held {} TIME-WAITs at once, {:.1} % of \
-         {} ports. Why it closes first: {why}; {single} connections carried one request.",
-        sockets.time_wait_peak,
+        "The client closed {} of {} connections first ({} a second), and held {} TIME-WAITs at once, {:.1} % of \
+         {} ports. Why it closes first: {why}; {} connections carried one request.",
+        number(first),
+        number(all),
+        number(rate.round() as u64),
+        number(sockets.time_wait_peak),
         share * 100.0,
-        sockets.range_size(),
+        number(sockets.range_size()),
+        number(single),
     );
     if let (Some(out), Some(start)) = (sockets.runs_out_at, connections.first()) {
         message.push_str(&format!(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Severity;
-use super::measure::shows;
+use super::measure::{number, shows};
 use super::rule::{Check, Found, Story, rule};
 use crate::certainty::Certainty;
 use crate::connection::Brief;
@@ -112,10 +112,14 @@ fn story(connections: &[&Brief], all: usize, rate: f64) -> Story {
         summary: "connections were closed by the server first, which holds their TIME-WAITs"
             .to_owned(),
         message: format!(
-            "The server closed {} of {all} connections first, {rate:.0} a second; if it goes on, it holds about {:.0} TIME-WAITs. \
-             {single} carried no more than one request, on {says} the server said `Connection: close`.",
-            connections.len(),
-            rate * TIME_WAIT,
+            "The server closed {} of {} connections first, {} a second; if it goes on, it holds about {} TIME-WAITs. \
+             {} carried no more than one request, on {} the server said `Connection: close`.",
+            number(connections.len()),
+            number(all),
+            number(rate.round() as u64),
+            number((rate * TIME_WAIT).round() as u64),
+            number(single),
+            number(says),
         ),
         evidence: vec![shows(connections[0].close, "the server closes first")],
         remedies: RULE.remedies(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Severity;
-use super::measure::{shows, span};
+use super::measure::{number, shows, span};
 use super::rule::{Check, Found, Story, rule};
 use crate::certainty::Certainty;
 use crate::connection::Brief;
@@ -93,7 +93,8 @@ fn story(again: &[&Brief], gaps: Measured) -> Story {
             span(gaps.median)
         ),
         count => format!(
-            "Ports were used again {count} times, {} to {} after their last connections",
+            "Ports were used again {} times, {} to {} after their last connections",
+            number(count),
             span(gaps.range.0),
             span(gaps.range.1)
         ),

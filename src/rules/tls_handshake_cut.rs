@@ -5,7 +5,7 @@ use super::rule::{Check, Verdict, rule};
 use super::secure::{Failure, Reading, describe, failure, hello, named, who};
 use super::telling::{not_yet, side, span, tell};
 use crate::connection::{By, Connection, How};
-use crate::tls::Stage;
+use crate::tls::{Flaw, Stage};
 
 rule! {
     /// # What happened
@@ -112,12 +112,14 @@ fn check(connection: &Connection) -> Verdict {
         .unwrap_or_default();
     let waited = span(reading.at.time.since(since.time));
     let (severity, hint) = if left {
-        (
-            Severity::Note,
+        let other = reading.facts.flaw(connection.server.ip) == Some(Flaw::OtherAddress);
+        let hint = if other {
+            " It sent no name, as one does that calls an address, and the certificate is not for that address: a client \
+             that checks it only then leaves so, and so does a probe."
+        } else {
             " A client that checks the certificate only then does so, and so does a probe."
-                .to_owned()
-                + &describe(reading.facts),
-        )
+        };
+        (Severity::Note, hint.to_owned() + &describe(reading.facts))
     } else if went_on(connection, &reading) {
         (
             Severity::Warning,

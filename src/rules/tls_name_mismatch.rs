@@ -5,13 +5,16 @@ use super::rule::{Check, Verdict, rule};
 use super::secure::{Failure, describe, failure_as, hello, sign};
 use super::telling::{not_yet, tell};
 use crate::connection::Connection;
+use crate::escape::escape;
+use crate::tls::Stage;
 
 rule! {
     /// # What happened
     ///
     /// The client asked for one name and the server sent a certificate for others. The client ended the handshake, or took its
-    /// leave as soon as that was over, as programs do that compare names themselves (curl). A certificate of TLS 1.3 travels
-    /// under keys: with a key log it is read.
+    /// leave as soon as that was over, as programs do that compare names themselves (curl). A client that calls an address
+    /// sends no name, and wants that address in the certificate. A certificate of TLS 1.3 travels under keys: with a key log
+    /// it is read.
     ///
     /// # Why it matters
     ///
@@ -100,10 +103,19 @@ fn check(connection: &Connection) -> Verdict {
     let Some(reading) = failure_as(connection, Failure::Name) else {
         return not_yet(connection);
     };
-    let wanted = crate::escape::escape(reading.facts.sni().unwrap_or_default().as_bytes());
     let what = describe(reading.facts);
-    let message =
-        format!("The client asked for {wanted}, and the certificate is for others.{what}");
+    let wanted = match reading.facts.sni() {
+        Some(name) => format!("The client asked for {}", escape(name.as_bytes())),
+        None => format!(
+            "The client sent no name, as one does that calls an address, here {}",
+            connection.server.ip
+        ),
+    };
+    let left = match reading.facts.stage {
+        Stage::Complete => " The client left as soon as the handshake was over, without a word.",
+        _ => "",
+    };
+    let message = format!("{wanted}, and the certificate is for others.{what}{left}");
     tell(
         &RULE,
         Severity::Error,

@@ -270,6 +270,11 @@ fn limits(stats: &Stats) -> Vec<LimitHit> {
             "holes in a byte stream were given up, because too much waited behind them",
         ),
         (
+            "unfinished",
+            bounds.unfinished,
+            "times a head, a handshake or a record was read no further, because too much waited for its end",
+        ),
+        (
             "exchanges",
             bounds.exchanges,
             "exchanges were let go, the oldest of connections with very many",

@@ -32,6 +32,10 @@ pub struct Spoken {
     plain: Conversation,
     taken: Option<Box<Taken>>,
     listening: Listening,
+    /// Who is presumed to be the client of what began before the capture; `None` where it did not.
+    midway: Option<End>,
+    /// In how many tunnels this is said.
+    depth: u8,
 }
 
 /// How a connection is listened to.
@@ -42,6 +46,9 @@ pub struct Listening {
     /// Who takes down what is read. Its clones are one: it is for a connection that is not cloned.
     pub clerk: Option<Clerk>,
 }
+
+/// Tunnels in tunnels that are looked into: a chain of proxies has two or three. Each is a layer that every byte goes through.
+const MAX_TUNNELS: u8 = 8;
 
 /// What took over from plain HTTP/1, and where.
 #[derive(Clone, Debug)]
@@ -89,15 +96,22 @@ enum Speaker {
 }
 
 impl Spoken {
-    /// Nothing said yet.
+    /// Nothing said yet. `midway`: it began before the capture, and who is presumed to be
+    /// its client.
     #[must_use]
-    pub fn boxed(listening: &Listening) -> Box<Self> {
-        Box::new(Self::listening(listening))
+    pub fn boxed(listening: &Listening, midway: Option<End>) -> Box<Self> {
+        Box::new(Self {
+            listening: listening.clone(),
+            midway,
+            ..Self::default()
+        })
     }
 
-    fn listening(listening: &Listening) -> Self {
+    /// Nothing said yet, by offsets that begin here.
+    fn starting(since: [u64; 2], listening: Listening) -> Self {
         Self {
-            listening: listening.clone(),
+            plain: Conversation::starting(since),
+            listening,
             ..Self::default()
         }
     }
@@ -105,6 +119,9 @@ impl Spoken {
     /// How much was said in so many bytes of this end's TCP stream, where what is said is read under keys; else as many.
     #[must_use]
     pub fn inside(&self, end: End, bytes: u64) -> u64 {
+        if let Some(inner) = self.tunnel() {
+            return inner.inside(end, bytes);
+        }
         match self.secured() {
             Some((taken, secured)) => match secured.opening.heard() {
                 Some(_) => secured
@@ -124,6 +141,13 @@ impl Spoken {
         }
     }
 
+    fn tunnel(&self) -> Option<&Self> {
+        match &self.taken.as_deref()?.speaker {
+            Speaker::Tunnel(inner) => Some(inner),
+            _ => None,
+        }
+    }
+
     /// What is said under the keys, if it could be read.
     fn opened(&self) -> Option<&Self> {
         let (_, secured) = self.secured()?;
@@ -139,6 +163,14 @@ impl Spoken {
             && taken.takes(from, bytes)
         {
             taken.data(from, at, bytes, length, texts);
+            return;
+        }
+        if let Some(likely) = self.midway
+            && self.plain.is_open()
+            && let Some(sign) = h2::goes_on(bytes, length)
+        {
+            self.go_on(from, likely, sign);
+            self.hand_on(from, at, bytes, length, texts);
             return;
         }
         let left = self.plain.data(from, at, bytes, length, texts);
@@ -192,9 +224,12 @@ impl Spoken {
     /// What is spoken, or was agreed on.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
-        match self.opened() {
-            Some(inner) => inner.protocol(),
-            None => self.plain.protocol(),
+        // A tunnel is named by what is spoken in it only where that has rules of its own.
+        let within = self.tunnel().map(Self::protocol);
+        match (self.opened(), within) {
+            (Some(inner), _) => inner.protocol(),
+            (None, Some(within @ (Protocol::Http2 | Protocol::WebSocket))) => within,
+            (None, _) => self.plain.protocol(),
         }
     }
 
@@ -204,13 +239,21 @@ impl Spoken {
         self.plain.requester()
     }
 
-    /// The exchanges in order of their requests.
-    #[must_use]
-    pub fn exchanges(&self) -> &[Exchange] {
-        match (self.http2(), self.opened()) {
-            (Some(h2), _) => h2.exchanges(),
-            (None, Some(inner)) => inner.exchanges(),
-            (None, None) => self.plain.exchanges(),
+    /// The exchanges in order of their requests; what was said in a tunnel comes after the CONNECT.
+    pub fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
+        let mut layer = self;
+        let mut all = Vec::new();
+        loop {
+            if let Some(inner) = layer.opened() {
+                layer = inner;
+                continue;
+            }
+            all.push(layer.plain.exchanges());
+            all.extend(layer.http2().map(h2::Conversation::exchanges));
+            match layer.tunnel() {
+                Some(inner) => layer = inner,
+                None => return all.into_iter().flatten(),
+            }
         }
     }
 
@@ -230,8 +273,61 @@ impl Spoken {
     #[must_use]
     pub fn let_go(&self) -> u64 {
         let streams = self.http2().map_or(0, h2::Conversation::let_go);
-        let inside = self.opened().map_or(0, Self::let_go);
+        let inside = self.opened().or(self.tunnel()).map_or(0, Self::let_go);
         self.plain.let_go().saturating_add(streams + inside)
+    }
+
+    /// Bytes that wait for the end of what they are part of: heads, handshake messages, header blocks, records under keys.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        let plain = self.plain.waiting_bytes();
+        match self.taken.as_deref().map(|taken| &taken.speaker) {
+            Some(Speaker::Tls(secured)) => plain + secured.waiting_bytes(),
+            Some(Speaker::Http2(h2)) => plain + h2.waiting_bytes(),
+            Some(Speaker::Tunnel(inner)) => plain + inner.waiting_bytes(),
+            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => plain,
+        }
+    }
+
+    /// Reads what waits as far as it goes, since too much waits in all.
+    pub fn give_up_waiting(&mut self, texts: &mut Texts) {
+        self.plain.give_up_waiting(texts);
+        match self.taken.as_deref_mut().map(|taken| &mut taken.speaker) {
+            Some(Speaker::Tls(secured)) => secured.give_up_waiting(texts),
+            Some(Speaker::Http2(h2)) => h2.give_up_waiting(),
+            Some(Speaker::Tunnel(inner)) => inner.give_up_waiting(texts),
+            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => {}
+        }
+    }
+
+    /// Exchanges that are kept, in all layers.
+    #[must_use]
+    pub fn kept_exchanges(&self) -> usize {
+        let plain = self.plain.exchanges().len();
+        match self.taken.as_deref().map(|taken| &taken.speaker) {
+            Some(Speaker::Http2(h2)) => plain + h2.exchanges().len(),
+            Some(Speaker::Tunnel(inner)) => plain + inner.kept_exchanges(),
+            Some(Speaker::Tls(secured)) => {
+                plain + secured.opening.heard().map_or(0, Self::kept_exchanges)
+            }
+            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => plain,
+        }
+    }
+
+    /// Lets the older half of the exchanges go, since too many are kept in all.
+    pub fn let_older_half_go(&mut self) {
+        let half = |count: usize| count / 2;
+        self.plain.let_oldest_go(half(self.plain.exchanges().len()));
+        match self.taken.as_deref_mut().map(|taken| &mut taken.speaker) {
+            Some(Speaker::Http2(h2)) => h2.let_oldest_go(half(h2.exchanges().len())),
+            Some(Speaker::Tunnel(inner)) => inner.let_older_half_go(),
+            Some(Speaker::Tls(secured)) => {
+                if let Some(inner) = secured.opening.heard_mut() {
+                    inner.let_older_half_go();
+                }
+            }
+            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => {}
+        }
     }
 
     fn http2(&self) -> Option<&h2::Conversation> {
@@ -249,12 +345,44 @@ impl Spoken {
                 Speaker::Tls(secured) => taken.phase_of_tls(secured, closer, sent, received),
                 // Both count from the first byte of the connection.
                 Speaker::Http2(h2) => h2.phase_at(closer, sent, received),
-                Speaker::Tunnel(_) | Speaker::WebSocket(_) | Speaker::Unread => {
+                Speaker::Tunnel(inner) => {
+                    let outside = self.plain.phase_at(closer, sent, received);
+                    // What is under way inside tells more than that there is a tunnel.
+                    let within = || match inner.phase_at(closer, sent, received) {
+                        phase @ (Phase::Request
+                        | Phase::Waiting
+                        | Phase::ResponseHead
+                        | Phase::ResponseBody) => Some(phase),
+                        _ => None,
+                    };
+                    let tunnel = outside == Phase::Tunnel;
+                    tunnel.then(within).flatten().unwrap_or(outside)
+                }
+                Speaker::WebSocket(_) | Speaker::Unread => {
                     self.plain.phase_at(closer, sent, received)
                 }
             },
             _ => self.plain.phase_at(closer, sent, received),
         }
+    }
+
+    /// HTTP/2 that began before the capture.
+    #[cold]
+    fn go_on(&mut self, from: End, likely: End, sign: h2::Sign) {
+        let (requester, certainty) = match sign {
+            h2::Sign::Requester => (from, Certainty::Likely),
+            h2::Sign::Responder => (from.other(), Certainty::Likely),
+            h2::Sign::Either => (likely, Certainty::Possible),
+        };
+        self.plain.hand_over_midway(requester, certainty);
+        let since = End::BOTH.map(|end| self.plain.heard(end));
+        let h2 = h2::Conversation::midway(requester, since);
+        let h2 = h2.taken_down(self.listening.clerk.clone());
+        self.taken = Some(Box::new(Taken {
+            since,
+            owner: [Owner::Speaker; 2],
+            speaker: Speaker::Http2(Box::new(h2)),
+        }));
     }
 
     /// The rest is no HTTP/1: whoever understands it has it from here on.
@@ -278,8 +406,16 @@ impl Spoken {
                     };
                     (Speaker::Http2(Box::new(h2)), true)
                 }
-                Protocol::Tls => (Speaker::Tls(Box::new(Secured::new(listening))), false),
-                Protocol::Tunnel => (Speaker::Tunnel(Self::listening(listening)), true),
+                Protocol::Tls => (
+                    Speaker::Tls(Box::new(Secured::new(listening, heard))),
+                    false,
+                ),
+                Protocol::Tunnel if self.depth < MAX_TUNNELS => {
+                    let mut inner = Self::starting(heard, listening.clone());
+                    inner.depth = self.depth + 1;
+                    (Speaker::Tunnel(inner), true)
+                }
+                Protocol::Tunnel => (Speaker::Unread, true),
                 Protocol::WebSocket => {
                     let websocket = websocket::Conversation::new(asker, heard);
                     let websocket = websocket.taken_down(listening.clerk.clone());
@@ -334,7 +470,12 @@ impl Taken {
             Speaker::WebSocket(websocket) => {
                 heard.websocket = Some(Box::new(websocket.into_facts()));
             }
-            Speaker::Tunnel(inner) => heard.tls = inner.into_heard().tls,
+            Speaker::Tunnel(inner) => {
+                let inner = inner.into_heard();
+                let before = std::mem::take(&mut heard.exchanges);
+                heard = inner;
+                heard.exchanges.splice(0..0, before);
+            }
             Speaker::Unread => {}
         }
         heard
@@ -389,7 +530,7 @@ impl Taken {
         );
         let settled =
             session.is_settled(closer, mine) && session.is_settled(closer.other(), theirs);
-        if !settled {
+        if !settled || session.has_refused(closer) {
             return Phase::TlsHandshake;
         }
         let inner = secured.opening.heard();
@@ -404,7 +545,8 @@ impl Taken {
         };
         let place = |end: End, bytes: u64, outside: Reach| Reach {
             bytes: secured.opening.place(end, bytes),
-            fin: outside.fin || secured.opening.is_over(end, bytes),
+            // What close_notify ends is over, whatever TCP does (RFC 8446 §6.1).
+            fin: outside.fin || secured.opening.has_ended(end, bytes),
         };
         inner.phase_at(
             closer,

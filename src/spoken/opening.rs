@@ -1,20 +1,18 @@
 //! What is said under the keys of TLS, where a key log opens them.
 //!
-//! In: both directions of one TLS connection, as its session gets them. Each direction's records are gathered whole (one
-//! for each direction, and while a secret may still come, some more), opened by [`Opener`], and what they held is fed to a
+//! In: both directions of one TLS connection, as its session gets them. Until the secrets are there, what comes waits, in
+//! order. Then each direction's records are gathered whole, opened by [`Opener`], and what they held is fed to a
 //! [`Spoken`] of its own. Of every record it is kept how much had been said when it ended, so that a place in the TCP
 //! stream can be turned into one in what was said.
 //!
 //! A record with a hole in it cannot be opened and is a gap inside; its length is nearly known. Left out: TLS inside of
 //! TLS, and secrets for a connection whose hellos were not seen.
 
-use std::collections::VecDeque;
-
 use super::{Heard, Listening, Spoken};
 use crate::http::Texts;
 use crate::keys::{Closed, KeyRing, Opener};
 use crate::mark::Mark;
-use crate::minutes::{Clerk, What};
+use crate::minutes::Clerk;
 use crate::side::End;
 use crate::tls::Session;
 
@@ -22,15 +20,12 @@ use crate::tls::Session;
 const MAX_HELD: usize = 256 << 10;
 /// Places kept of one direction; of more, every other one is let go, and places between are those of the record before.
 const MAX_PLACES: usize = 1 << 16;
-/// Segments that are told apart among those whose records wait: [`MAX_HELD`] in full ones are two hundred.
-const MAX_MARKS: usize = 4096;
 /// Record payload: 2^14 and room for expansion (RFC 5246 §6.2.3; RFC 8446 §5.2 has less).
 const MAX_RECORD: usize = (1 << 14) + 2048;
 const HEADER: usize = 5;
 /// What protection adds to a record, about: nonce, tag, content type.
 const ADDED: u64 = 24;
 
-const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 /// The description of the alert that takes leave (RFC 8446 §6.1).
@@ -61,6 +56,12 @@ pub(super) struct Asked {
     /// Who sent the ClientHello.
     caller: Option<End>,
     opener: Option<Opener>,
+    /// What came before there was an opener, in order.
+    pieces: Vec<Piece>,
+    /// Bytes of `pieces`, and what each takes itself.
+    held: usize,
+    /// Where the last of them was seen.
+    last: Mark,
     lanes: [Lane; 2],
     inner: Spoken,
     clerk: Option<Clerk>,
@@ -70,8 +71,15 @@ pub(super) struct Asked {
     any: bool,
     /// A record was not authentic under its secret.
     wrong: bool,
-    /// No more segments come.
-    is_over: bool,
+}
+
+/// What waits for a secret.
+#[derive(Clone, Debug)]
+enum Piece {
+    /// Bytes, and how many are missing after them.
+    Data(End, Mark, Box<[u8]>, u64),
+    /// A FIN.
+    End(End),
 }
 
 /// One direction.
@@ -81,18 +89,16 @@ struct Lane {
     waiting: Vec<u8>,
     /// Bytes of the stream before `waiting`.
     before: u64,
-    /// Where what waits was seen: up to which byte of the stream in which segment.
-    marks: VecDeque<(u64, Mark)>,
     /// Bytes of the record in progress that are still to be passed over, since it has a hole.
     holed: Option<Holed>,
     /// Where records begin is not known.
     lost: bool,
-    /// The FIN came while records waited for their secret.
-    ends: bool,
-    /// Bytes said inside.
+    /// Bytes said inside, and before TLS began.
     said: u64,
-    /// After how many bytes of the stream it had taken its leave.
-    over: Option<u64>,
+    /// Those before TLS began.
+    first: u64,
+    /// After how many bytes of the stream it had said that there is no more.
+    ended: Option<u64>,
     /// After how many bytes of the stream how many had been said.
     places: Vec<(u64, u64)>,
 }
@@ -105,26 +111,32 @@ struct Holed {
 }
 
 impl Secured {
-    pub(super) fn new(listening: &Listening) -> Self {
+    /// TLS that begins at these offsets; what is said in it is counted from there.
+    pub(super) fn new(listening: &Listening, since: [u64; 2]) -> Self {
+        let lane = |said| Lane {
+            said,
+            first: said,
+            ..Lane::default()
+        };
+        // Keys open one layer: there is no TLS inside of TLS.
+        let inside = Listening {
+            keys: None,
+            clerk: listening.clerk.clone(),
+        };
         let opening = match &listening.keys {
             Some(ring) => Opening::Asked(Box::new(Asked {
                 ring: ring.clone(),
                 caller: None,
                 opener: None,
-                lanes: Default::default(),
-                inner: Spoken {
-                    // Keys open one layer: there is no TLS inside of TLS.
-                    listening: Listening {
-                        keys: None,
-                        clerk: listening.clerk.clone(),
-                    },
-                    ..Spoken::default()
-                },
+                pieces: Vec::new(),
+                held: 0,
+                last: Mark::default(),
+                lanes: since.map(lane),
+                inner: Spoken::starting(since, inside),
                 clerk: listening.clerk.clone(),
                 opened: false,
                 any: false,
                 wrong: false,
-                is_over: false,
             })),
             None => Opening::Hidden,
         };
@@ -143,92 +155,111 @@ impl Secured {
         texts: &mut Texts,
     ) {
         self.session.data(from, at, bytes, length);
-        if let Opening::Asked(asked) = &mut self.opening {
-            asked.lanes[from.index()].take(bytes, at);
-            let cut = u64::from(length).saturating_sub(bytes.len() as u64);
-            self.open(from, at, texts);
-            self.hole(from, at, cut, texts);
-        }
+        let cut = u64::from(length).saturating_sub(bytes.len() as u64);
+        self.take(from, at, bytes, cut, texts);
     }
 
     pub(super) fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
         self.session.gap(from, at, length);
-        self.hole(from, at, length, texts);
+        self.take(from, at, &[], length, texts);
     }
 
-    /// The FIN of one direction; what waits for its secret comes before it.
+    /// The FIN of one direction.
     pub(super) fn end(&mut self, from: End, texts: &mut Texts) {
-        let Opening::Asked(asked) = &mut self.opening else {
-            return;
-        };
-        let lane = &mut asked.lanes[from.index()];
-        if asked.opener.is_none() && !lane.waiting.is_empty() {
-            lane.ends = true;
-        } else {
-            asked.inner.end(from, texts);
+        if let Opening::Asked(asked) = &mut self.opening {
+            match asked.opener {
+                Some(_) => asked.inner.end(from, texts),
+                None => asked.hold(Piece::End(from)),
+            }
         }
     }
 
-    /// Nothing more comes. Secrets may have come since the last record did.
+    /// Nothing more comes. What waits for its secret has it now or never.
     pub(super) fn finish(&mut self, texts: &mut Texts) {
-        let last = match &self.opening {
-            Opening::Asked(asked) => {
-                let marks = asked.lanes.iter().filter_map(|lane| lane.marks.back());
-                marks.map(|(_, at)| *at).max()
-            }
-            _ => None,
-        };
-        if let Some(at) = last {
-            if let Opening::Asked(asked) = &mut self.opening {
-                asked.is_over = true;
-            }
-            self.open(End::A, at, texts);
+        if let Opening::Asked(asked) = &self.opening
+            && asked.opener.is_none()
+        {
+            self.look(asked.last, true, texts);
         }
         if let Opening::Asked(asked) = &mut self.opening {
             asked.inner.finish(texts);
         }
     }
 
-    fn hole(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+    /// The next bytes of one direction, and how many are missing after them.
+    fn take(&mut self, from: End, at: Mark, bytes: &[u8], missing: u64, texts: &mut Texts) {
         let Opening::Asked(asked) = &mut self.opening else {
             return;
         };
-        if length > 0 {
-            asked.hole(from, at, length, texts);
+        if asked.opener.is_some() {
+            asked.take(from, at, bytes, missing, &mut self.session, texts);
+            return;
+        }
+        asked.last = at;
+        asked.hold(Piece::Data(from, at, bytes.into(), missing));
+        let may_come = asked.ring.is_growing() && asked.held <= MAX_HELD;
+        // Without the hellos nothing can be opened.
+        if asked.held > MAX_HELD && !may_come && self.session.agreed().is_none()
+            || self.session.is_midstream()
+        {
+            self.opening = Opening::Closed(Closed::NoSecret);
+        } else {
+            self.look(at, !may_come, texts);
         }
     }
 
-    /// Opens what waits, this direction first: what it says may be what the other waits for.
-    fn open(&mut self, from: End, at: Mark, texts: &mut Texts) {
+    /// Looks for the secrets, once both hellos were read, and opens what has waited for them, in the order in which it
+    /// came. `is_last`: more of them are not waited for.
+    fn look(&mut self, at: Mark, is_last: bool, texts: &mut Texts) {
         let Opening::Asked(asked) = &mut self.opening else {
             return;
         };
-        if asked.opener.is_none()
-            && let Some(found) = asked.look(&self.session, at)
-        {
-            match found {
-                Ok(opener) => {
-                    asked.opener = Some(opener);
-                    asked.catch_up(&mut self.session, texts);
-                }
-                Err(closed) => {
-                    self.opening = Opening::Closed(closed);
-                    return;
-                }
-            }
-        }
-        if asked.opener.is_none() && asked.held() > MAX_HELD {
-            self.opening = Opening::Closed(Closed::NoSecret);
+        let Some(agreed) = self.session.agreed() else {
             return;
+        };
+        let opener = match asked.ring.find(&agreed.client_random, at.frame) {
+            Some(secrets) if secrets.are_whole() || is_last => Opener::new(&agreed, &secrets),
+            None if is_last => Err(Closed::NoSecret),
+            _ => return,
+        };
+        match opener {
+            Ok(opener) => asked.opener = Some(opener),
+            Err(closed) => {
+                self.opening = Opening::Closed(closed);
+                return;
+            }
         }
         asked.caller = self.session.caller();
-        for end in [from, from.other()] {
-            asked.open(end, None, &mut self.session, texts);
-        }
-        for end in [from, from.other()] {
-            if asked.opener.is_some() && std::mem::take(&mut asked.lanes[end.index()].ends) {
-                asked.inner.end(end, texts);
+        asked.held = 0;
+        for piece in std::mem::take(&mut asked.pieces) {
+            match piece {
+                Piece::Data(from, at, bytes, missing) => {
+                    asked.take(from, at, &bytes, missing, &mut self.session, texts);
+                }
+                Piece::End(from) => asked.inner.end(from, texts),
             }
+        }
+    }
+
+    /// Bytes that wait: of handshake messages, of records, and inside.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        let records = match &self.opening {
+            Opening::Asked(asked) => asked.waiting_bytes(),
+            Opening::Hidden | Opening::Closed(_) => 0,
+        };
+        self.session.waiting_bytes() + records
+    }
+
+    /// Reads what waits as far as it goes, since too much waits in all. What waits for a secret stays hidden.
+    pub(super) fn give_up_waiting(&mut self, texts: &mut Texts) {
+        self.session.give_up_waiting();
+        if let Opening::Asked(asked) = &mut self.opening {
+            if asked.opener.is_none() {
+                self.opening = Opening::Closed(Closed::NoSecret);
+                return;
+            }
+            asked.lanes.iter_mut().for_each(Lane::give_up_record);
+            asked.inner.give_up_waiting(texts);
         }
     }
 }
@@ -238,6 +269,13 @@ impl Opening {
     pub(super) fn heard(&self) -> Option<&Spoken> {
         match self {
             Self::Asked(asked) if asked.any => Some(&asked.inner),
+            _ => None,
+        }
+    }
+
+    pub(super) fn heard_mut(&mut self) -> Option<&mut Spoken> {
+        match self {
+            Self::Asked(asked) if asked.any => Some(&mut asked.inner),
             _ => None,
         }
     }
@@ -267,29 +305,57 @@ impl Opening {
         }
     }
 
-    /// Whether all had been said when so many bytes of this direction were there: its close_notify is an end as a FIN is.
-    pub(super) fn is_over(&self, end: End, bytes: u64) -> bool {
-        let Self::Asked(asked) = self else {
-            return false;
-        };
-        let over = asked.lanes[end.index()].over;
-        over.is_some_and(|over| over <= bytes)
-    }
-
     /// How much had been said when so many bytes of this direction were there.
     pub(super) fn place(&self, end: End, bytes: u64) -> u64 {
         let Self::Asked(asked) = self else { return 0 };
-        let places = &asked.lanes[end.index()].places;
+        let lane = &asked.lanes[end.index()];
+        let places = &lane.places;
         let after = places.partition_point(|(outside, _)| *outside <= bytes);
         let last = after.checked_sub(1).and_then(|at| places.get(at));
-        last.map_or(0, |(_, said)| *said)
+        last.map_or(lane.first, |(_, said)| *said)
+    }
+
+    /// Whether this direction had said that there is no more when so many of its bytes were there.
+    pub(super) fn has_ended(&self, end: End, bytes: u64) -> bool {
+        let Self::Asked(asked) = self else {
+            return false;
+        };
+        let ended = asked.lanes[end.index()].ended;
+        ended.is_some_and(|ended| ended <= bytes)
     }
 }
 
 impl Asked {
+    /// Keeps what cannot be opened yet.
+    fn hold(&mut self, piece: Piece) {
+        if let Piece::Data(_, _, bytes, _) = &piece {
+            self.held += bytes.len();
+        }
+        self.held += size_of::<Piece>();
+        self.pieces.push(piece);
+    }
+
     /// Bytes that wait.
-    fn held(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.waiting.len()).sum()
+    fn waiting_bytes(&self) -> usize {
+        let records: usize = self.lanes.iter().map(|lane| lane.waiting.len()).sum();
+        self.held + records + self.inner.waiting_bytes()
+    }
+
+    /// The next bytes of one direction, and how many are missing after them; the secrets are here.
+    fn take(
+        &mut self,
+        from: End,
+        at: Mark,
+        bytes: &[u8],
+        missing: u64,
+        session: &mut Session,
+        texts: &mut Texts,
+    ) {
+        self.lanes[from.index()].take(bytes);
+        self.open(from, at, session, texts);
+        if missing > 0 {
+            self.hole(from, at, missing, texts);
+        }
     }
 
     /// The opener's number of the side that sends: 0 is the caller.
@@ -297,73 +363,33 @@ impl Asked {
         usize::from(self.caller.is_some_and(|caller| caller != from))
     }
 
-    /// Looks for the secrets, once both hellos were read. `None`: not yet.
-    fn look(&self, session: &Session, at: Mark) -> Option<Result<Opener, Closed>> {
-        let agreed = session.agreed()?;
-        let may_come = self.ring.is_growing() && self.held() < MAX_HELD && !self.is_over;
-        match self.ring.find(&agreed.client_random, at.frame) {
-            Some(secrets) if secrets.are_whole() || !may_come => {
-                Some(Opener::new(&agreed, &secrets))
-            }
-            None if !may_come => Some(Err(Closed::NoSecret)),
-            _ => None,
-        }
-    }
-
-    /// Deals with what waited for its secret, in the order in which it was seen: questions before their answers.
-    fn catch_up(&mut self, session: &mut Session, texts: &mut Texts) {
-        self.caller = session.caller();
-        let marks = self.lanes.iter().flat_map(|lane| &lane.marks);
-        let mut marks: Vec<Mark> = marks.map(|(_, at)| *at).collect();
-        marks.sort_unstable();
-        marks.dedup();
-        for at in marks {
-            for end in End::BOTH {
-                self.open(end, Some(at), session, texts);
-            }
-        }
-    }
-
-    /// Deals with the records of one direction that are there whole, up to this segment.
-    fn open(&mut self, from: End, until: Option<Mark>, session: &mut Session, texts: &mut Texts) {
+    /// Deals with the records of one direction that are there whole.
+    fn open(&mut self, from: End, at: Mark, session: &mut Session, texts: &mut Texts) {
         let side = self.side(from);
         let mut waiting = std::mem::take(&mut self.lanes[from.index()].waiting);
         let mut done = 0;
         while let Some((header, whole)) = record(&waiting, done) {
+            let lane = &mut self.lanes[from.index()];
+            let Some(opener) = &mut self.opener else {
+                break;
+            };
             if header == [0; HEADER] {
-                let lane = &mut self.lanes[from.index()];
                 lane.before += waiting.len() as u64;
                 lane.lost = true;
-                if let Some(opener) = &mut self.opener {
-                    opener.lose(side);
-                }
+                opener.lose(side);
                 return;
             }
-            let lane = &mut self.lanes[from.index()];
-            let at = lane.mark(lane.before + (done + whole) as u64);
-            if until.is_some_and(|until| at > until) {
-                break;
-            }
-            let Some(opener) = &mut self.opener else {
-                // In the clear, and read by the session; what is hidden waits for its secret.
-                if matches!(header[0], APPLICATION_DATA | CHANGE_CIPHER_SPEC) {
-                    break;
-                }
-                done += whole;
-                continue;
-            };
             let Some(record) = waiting.get_mut(done + HEADER..done + whole) else {
                 break;
             };
             done += whole;
-            let lane = &mut self.lanes[from.index()];
             let outside = lane.before + done as u64;
             match opener.open(side, header, record) {
                 Ok(plain) if plain.hidden => {
                     let bytes = record.get(plain.place).unwrap_or_default();
                     self.opened = true;
-                    if (plain.kind, bytes.get(1)) == (ALERT, Some(&CLOSE_NOTIFY)) {
-                        lane.over.get_or_insert(outside);
+                    if matches!((plain.kind, bytes), (ALERT, [_, CLOSE_NOTIFY])) {
+                        lane.ended.get_or_insert(outside);
                     }
                     session.opened(from, at, plain.kind, bytes.len() as u64);
                     self.read(from, at, plain.kind, bytes, session, texts);
@@ -414,27 +440,22 @@ impl Asked {
                     self.inner.end(from, texts);
                 }
             }
-            (HANDSHAKE, bytes) if self.opener.as_ref().is_some_and(Opener::is_modern) => {
+            (HANDSHAKE, bytes) => {
                 session.handshake_inside(from, at, bytes);
+                if let Some(agreed) = session.take_renewed()
+                    && let Some(secrets) = self.ring.find(&agreed.client_random, at.frame)
+                    && let Some(opener) = &mut self.opener
+                {
+                    opener.renew(&agreed, &secrets);
+                }
             }
-            // Up to TLS 1.2 that is the Finished.
-            (HANDSHAKE, [kind, ..]) => session.note(from, at, What::Handshake(*kind)),
             _ => {}
         }
     }
 
     fn hole(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
         let lane = &mut self.lanes[from.index()];
-        let whole = lane.begun();
-        let left = match (lane.holed, whole) {
-            (Some(holed), _) => Some(holed),
-            (None, Some((header, left))) => Some(Holed {
-                kind: header[0],
-                length: u64::from(u16::from_be_bytes([header[3], header[4]])),
-                left,
-            }),
-            (None, None) => None,
-        };
+        let left = lane.holed.or_else(|| lane.begun());
         let begun = lane.waiting.len() as u64;
         lane.before += begun + length;
         lane.waiting.clear();
@@ -489,20 +510,7 @@ impl Asked {
 }
 
 impl Lane {
-    fn take(&mut self, bytes: &[u8], at: Mark) {
-        if self.waiting.is_empty() {
-            self.marks.clear();
-        }
-        self.gather(bytes);
-        let end = self.before + self.waiting.len() as u64;
-        let full = self.marks.len() >= MAX_MARKS;
-        match self.marks.back_mut() {
-            Some(last) if last.1 == at || full => *last = (end, at),
-            _ => self.marks.push_back((end, at)),
-        }
-    }
-
-    fn gather(&mut self, bytes: &[u8]) {
+    fn take(&mut self, bytes: &[u8]) {
         if self.lost {
             // A gap may have ended anywhere: the next slice that begins with a record header tells.
             let header = matches!(bytes, [20..=23, 3, 0..=4, ..]);
@@ -526,25 +534,30 @@ impl Lane {
         self.waiting.extend_from_slice(bytes);
     }
 
-    /// The header of the record in progress, and how much of it is still to come.
-    fn begun(&self) -> Option<([u8; HEADER], u64)> {
+    /// The record in progress, and how much of it is still to come.
+    fn begun(&self) -> Option<Holed> {
         let header: [u8; HEADER] = self.waiting.get(..HEADER)?.try_into().ok()?;
         let length = u64::from(u16::from_be_bytes([header[3], header[4]]));
         let there = (self.waiting.len() - HEADER) as u64;
-        Some((header, length.checked_sub(there)?))
+        Some(Holed {
+            kind: header[0],
+            length,
+            left: length.checked_sub(there)?,
+        })
+    }
+
+    /// The record in progress is passed over, as one with a hole.
+    fn give_up_record(&mut self) {
+        if let Some(begun) = self.begun().filter(|begun| begun.left > 0) {
+            self.holed = Some(begun);
+            self.before += self.waiting.len() as u64;
+            self.waiting = Vec::new();
+        }
     }
 
     fn drop_first(&mut self, done: usize) {
         self.waiting.drain(..done.min(self.waiting.len()));
         self.before += done as u64;
-    }
-
-    /// Where the byte before this place of the stream was seen.
-    fn mark(&mut self, outside: u64) -> Mark {
-        while self.marks.len() > 1 && self.marks.front().is_some_and(|(end, _)| *end < outside) {
-            self.marks.pop_front();
-        }
-        self.marks.front().map_or(Mark::default(), |(_, at)| *at)
     }
 
     fn note(&mut self, outside: u64) {
@@ -559,8 +572,8 @@ impl Lane {
     }
 }
 
-/// The header and the whole length of the record that begins at `at`, if it is all there. A header of zeros: what is
-/// there is no record.
+/// The header and the whole length of the record that begins at `at`, if it is all there. A header of zeros: what is there
+/// is no record.
 fn record(waiting: &[u8], at: usize) -> Option<([u8; HEADER], usize)> {
     let rest = waiting.get(at..)?;
     let header: [u8; HEADER] = rest.get(..HEADER)?.try_into().ok()?;

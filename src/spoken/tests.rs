@@ -106,10 +106,8 @@ fn an_answer_in_plain_text_is_read() {
         let talk = sliced(slice).a(record(22, 200)).b(answer);
         let talk = talk.check(Phase::TlsHandshake);
         assert_eq!(talk.heard.protocol(), Protocol::Tls);
-        let [exchange] = talk.heard.exchanges() else {
-            panic!("one exchange");
-        };
-        assert_eq!(exchange.status(), Some(400));
+        let statuses: Vec<_> = talk.heard.exchanges().map(Exchange::status).collect();
+        assert_eq!(statuses, [Some(400)]);
     }
 }
 
@@ -139,5 +137,97 @@ fn a_tunnel_is_a_tunnel_whatever_is_in_it() {
         .b(record(22, 90));
     let talk = talk.check(Phase::Tunnel);
     assert_eq!(talk.heard.protocol(), Protocol::Tunnel);
-    assert_eq!(talk.heard.exchanges().len(), 1);
+    assert_eq!(talk.heard.exchanges().count(), 1);
+}
+
+#[test]
+fn what_is_said_in_a_tunnel_is_read() {
+    let connect = "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n";
+    let agreed = "HTTP/1.0 200 OK\r\n\r\n";
+    let get = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    for slice in [1, 3, usize::MAX] {
+        let open = || sliced(slice).a(connect).b(agreed);
+        open().check(Phase::Tunnel);
+        open().a("GET /").check(Phase::Request);
+        open().a(get).check(Phase::Waiting);
+        open().a(get).b("HTTP/1.1 200").check(Phase::ResponseHead);
+        open()
+            .a(get)
+            .b(&answer[..answer.len() - 1])
+            .check(Phase::ResponseBody);
+        let talk = open().a(get).b(answer).check(Phase::Tunnel);
+        assert_eq!(talk.heard.protocol(), Protocol::Tunnel);
+        let heard = talk.heard.into_heard();
+        let statuses: Vec<_> = heard.exchanges.iter().map(Exchange::status).collect();
+        assert_eq!(statuses, [Some(200), Some(200)], "slices of {slice}");
+    }
+}
+
+#[test]
+fn http2_and_a_websocket_in_a_tunnel_are_told_as_such() {
+    let open = || {
+        talk()
+            .a("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n")
+            .b("HTTP/1.1 200 OK\r\n\r\n")
+    };
+    let settings = b"\0\0\0\x04\0\0\0\0\0";
+    let preface = [h2::PREFACE, settings].concat();
+    // GET / of the static table.
+    let get = b"\0\0\x03\x01\x05\0\0\0\x01\x82\x84\x86";
+    let talk = open().a(preface).b(settings).a(get).check(Phase::Waiting);
+    assert_eq!(talk.heard.protocol(), Protocol::Http2);
+    let heard = talk.heard.into_heard();
+    assert!(heard.h2.is_some());
+    assert_eq!(heard.exchanges.len(), 2);
+    let upgrade =
+        "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let switch = "HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let talk = open().a(upgrade).b(switch).b(b"\x88\x02\x03\xe9");
+    let talk = talk.check(Phase::Tunnel);
+    assert_eq!(talk.heard.protocol(), Protocol::WebSocket);
+    let heard = talk.heard.into_heard();
+    let facts = heard.websocket.expect("a WebSocket");
+    let code = facts.halves[1].close.as_ref().and_then(|close| close.code);
+    assert_eq!(code, Some(1001));
+}
+
+/// A proxy behind a proxy behind a proxy: every layer costs whoever looks into it.
+#[test]
+fn tunnels_in_tunnels_are_followed_to_some_depth() {
+    let mut talk = talk();
+    for _ in 0..20_000 {
+        talk = talk
+            .a("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n")
+            .b("HTTP/1.1 200 OK\r\n\r\n");
+    }
+    talk.heard.finish(&mut talk.texts);
+    assert_eq!(talk.heard.protocol(), Protocol::Tunnel);
+    let looked_into = usize::from(MAX_TUNNELS) + 1;
+    assert_eq!(talk.heard.into_heard().exchanges.len(), looked_into);
+}
+
+#[test]
+fn http2_is_known_from_its_middle_on() {
+    let ping = b"\0\0\x08\x06\0\0\0\0\0abcdefgh";
+    let ok = b"\0\0\x01\x01\x05\0\0\0\x07\x88";
+    for (likely, client) in [(A, A), (B, A)] {
+        let mut talk = talk();
+        talk.heard = *Spoken::boxed(&Listening::default(), Some(likely));
+        let talk = talk.a("the rest of a body").b(ok).a(ping);
+        assert_eq!(talk.heard.protocol(), Protocol::Http2);
+        let (requester, certainty) = talk.heard.requester().expect("a client");
+        assert_eq!((requester, certainty), (client, Certainty::Likely));
+        let heard = talk.heard.into_heard();
+        let facts = heard.h2.expect("HTTP/2");
+        assert_eq!((facts.midway, facts.halves[0].frames), (true, 1));
+        assert_eq!(heard.exchanges.len(), 1);
+    }
+    // Whose a PING is the ports must say; and what the capture has from its beginning begins with a preface.
+    let mut talk = talk();
+    talk.heard = *Spoken::boxed(&Listening::default(), Some(B));
+    let talk = talk.a(ping);
+    let presumed = Some((B, Certainty::Possible));
+    assert_eq!(talk.heard.requester(), presumed);
+    assert_eq!(self::talk().a(ping).heard.protocol(), Protocol::Opaque);
 }

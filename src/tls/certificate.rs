@@ -196,10 +196,17 @@ impl Certificate {
     #[must_use]
     pub fn is_for(&self, host: &str) -> Option<bool> {
         let host = host.trim_end_matches('.');
-        let found = match host.parse::<IpAddr>() {
-            Ok(address) => self.addresses.contains(&address),
-            Err(_) => self.names.iter().any(|name| covers(name, host)),
-        };
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return self.is_for_address(address);
+        }
+        let found = self.names.iter().any(|name| covers(name, host));
+        (found || !self.more_names).then_some(found)
+    }
+
+    /// Whether it is for this address. `None` if not all of its names are known.
+    #[must_use]
+    pub fn is_for_address(&self, address: IpAddr) -> Option<bool> {
+        let found = self.addresses.contains(&address);
         (found || !self.more_names).then_some(found)
     }
 

@@ -1,5 +1,7 @@
 //! What is told of one TLS connection.
 
+use std::net::IpAddr;
+
 use super::alert::Alert;
 use super::certificate::Certificate;
 use super::hello::{ClientHello, ServerHello, Version};
@@ -117,6 +119,8 @@ pub enum Flaw {
     OtherName,
     /// Nobody vouches for it but itself.
     SelfIssued,
+    /// No name was asked for, as with an address, and it is not for the address that was called.
+    OtherAddress,
 }
 
 /// Clocks that were never set say 1970; certificates are not judged by them.
@@ -188,9 +192,9 @@ impl Facts {
             .find(|alert| alert.is_fatal() != Some(false))
     }
 
-    /// What is wrong with the certificate, as far as it shows.
+    /// What is wrong with the certificate of a server at this address, as far as it shows.
     #[must_use]
-    pub fn flaw(&self) -> Option<Flaw> {
+    pub fn flaw(&self, server: IpAddr) -> Option<Flaw> {
         let (at, leaf) = self.leaf()?;
         if self.outdated().is_some() {
             return Some(Flaw::Outdated);
@@ -205,7 +209,16 @@ impl Facts {
             .certificates
             .as_ref()
             .is_some_and(|(_, all)| all.len() == 1);
-        (leaf.self_issued && alone && at.frame.0 > 0).then_some(Flaw::SelfIssued)
+        if leaf.self_issued && alone && at.frame.0 > 0 {
+            return Some(Flaw::SelfIssued);
+        }
+        // A client that calls an address sends no name (RFC 6066 §3).
+        let nameless = self
+            .hello
+            .as_ref()
+            .is_some_and(|(_, hello)| hello.sni.is_none() && !hello.cut);
+        let other = leaf.is_for_address(server) == Some(false);
+        (nameless && other).then_some(Flaw::OtherAddress)
     }
 
     /// The certificate, if it was outside its dates when it was sent.

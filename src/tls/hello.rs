@@ -40,6 +40,12 @@ impl Version {
     pub const fn is_known(self) -> bool {
         matches!(self.0, 0x300..=0x304)
     }
+
+    /// A draft of TLS 1.3 whose ServerHello names it in front and has neither session identifier nor compression method:
+    /// those before draft 22, which made it look like that of TLS 1.2.
+    const fn is_early_draft(self) -> bool {
+        matches!(self.0, 0x304 | 0x7f00..=0x7f15)
+    }
 }
 
 impl fmt::Display for Version {
@@ -47,6 +53,7 @@ impl fmt::Display for Version {
         match self.0 {
             0x300 => f.write_str("SSL 3.0"),
             0x301..=0x304 => write!(f, "TLS 1.{}", self.0 - 0x301),
+            0x7f00..=0x7fff => write!(f, "TLS 1.3 draft {}", self.0 & 0xff),
             other => write!(f, "version 0x{other:04x}"),
         }
     }
@@ -199,8 +206,14 @@ impl Answer {
             random: rest.take(32)?.try_into().ok()?,
             ..ServerHello::default()
         };
-        hello.session_id = rest.vector(1)?.to_vec();
+        let draft = hello.version.is_early_draft();
+        if !draft {
+            hello.session_id = rest.vector(1)?.to_vec();
+        }
         hello.cipher = rest.number(2)? as u16;
+        if !draft {
+            rest.take(1);
+        }
         let retry = hello.random == RETRY;
         let echoed = !hello.session_id.is_empty()
             && client.is_some_and(|client| client.session_id == hello.session_id);
@@ -218,7 +231,6 @@ impl Answer {
 
 impl ServerHello {
     fn extensions(&mut self, rest: &mut Taking<'_>) -> Option<()> {
-        rest.take(1)?;
         let mut extensions = Taking(rest.cut_vector(2)?);
         loop {
             let kind = extensions.number(2)? as u16;
@@ -350,5 +362,30 @@ mod tests {
         body[2..34].copy_from_slice(&RETRY);
         assert!(matches!(Answer::read(&body, None), Some(Answer::Retry)));
         assert!(Answer::read(&body[..20], None).is_none());
+    }
+
+    #[test]
+    fn a_server_hello_of_an_early_draft_is_read() {
+        let mut body = vec![0x7f, 0x12];
+        body.extend([9; 32]);
+        body.extend([0x13, 2]);
+        body.extend(vector(2, &extension(41, &[0, 0])));
+        let Some(Answer::Hello(hello)) = Answer::read(&body, None) else {
+            panic!("a hello");
+        };
+        assert_eq!((hello.cipher, hello.resumed), (0x1302, true));
+        assert_eq!(hello.version.to_string(), "TLS 1.3 draft 18");
+    }
+
+    #[test]
+    fn the_protocol_is_among_the_encrypted_extensions() {
+        let body = vector(
+            2,
+            &[extension(10, &[0, 0]), extension(16, b"\x00\x03\x02h2")].concat(),
+        );
+        assert_eq!(encrypted_alpn(&body).as_deref(), Some(&b"h2"[..]));
+        for length in 0..body.len() {
+            assert_eq!(encrypted_alpn(&body[..length]), None, "{length}");
+        }
     }
 }

@@ -215,12 +215,19 @@ impl Lane {
             self.since = at;
         }
         if self.waiting.len() + bytes.len() > MAX_WAITING {
-            self.deaf = true;
             self.waiting = Vec::new();
-            self.reading = Reading::PassOver;
+            self.go_deaf();
             return;
         }
         self.waiting.extend_from_slice(bytes);
+    }
+
+    /// Gathers no more messages.
+    pub(super) fn go_deaf(&mut self) {
+        self.deaf = true;
+        if self.reading == Reading::Messages {
+            self.reading = Reading::PassOver;
+        }
     }
 
     /// Offset after which this direction is under the keys that were agreed on.

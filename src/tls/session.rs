@@ -20,8 +20,8 @@ const MAX_ALERTS: usize = 8;
 /// Session tickets that servers send at once: OpenSSL two, others up to four.
 const MAX_TICKETS: u64 = 4;
 
-const CLIENT_HELLO: u8 = 1;
-const SERVER_HELLO: u8 = 2;
+pub(super) const CLIENT_HELLO: u8 = 1;
+pub(super) const SERVER_HELLO: u8 = 2;
 pub(super) const CERTIFICATE: u8 = 11;
 pub(super) const CERTIFICATE_REQUEST: u8 = 13;
 const SERVER_HELLO_DONE: u8 = 14;
@@ -50,6 +50,10 @@ pub struct Session {
     ticket: Option<u16>,
     not_only_tickets: bool,
     notified: [Option<Mark>; 2],
+    /// The hello of a client that renews the handshake.
+    pub(super) renewal: Option<ClientHello>,
+    /// What a renewed handshake agreed on.
+    pub(super) renewed: Option<Agreed>,
     /// Who takes down what is read.
     clerk: Option<Clerk>,
 }
@@ -108,10 +112,46 @@ impl Session {
         }
     }
 
+    /// Bytes of handshake messages that wait for their end.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        let clear = self.lanes.iter().map(|lane| lane.waiting.len());
+        clear.chain(self.inside.iter().map(Inside::waiting)).sum()
+    }
+
+    /// Reads what waits as far as it goes, since too much waits in all.
+    pub fn give_up_waiting(&mut self) {
+        for end in End::BOTH {
+            let lane = &mut self.lanes[end.index()];
+            if !lane.waiting.is_empty() {
+                lane.go_deaf();
+                self.messages(end, self.lanes[end.index()].since, false);
+            }
+            self.inside[end.index()].give_up();
+        }
+    }
+
     /// Whether this end had finished its part of the handshake when it had sent so many bytes.
     #[must_use]
     pub fn is_settled(&self, end: End, sent: u64) -> bool {
         self.is_midstream() || sent >= self.lanes[end.index()].settled_at()
+    }
+
+    /// Whether this end, which was called, refused the other's part of a TLS 1.3 handshake: its own was sent before, but it
+    /// took nothing for done (RFC 8446 §4.4.4), and has said nothing under the keys but why. Without keys that is an alert
+    /// of unknown code to a client that had no certificate.
+    #[must_use]
+    pub fn has_refused(&self, end: End) -> bool {
+        let called = self.caller == Some(end.other());
+        if !called || !self.is_13() || self.flows[end.index()].records > 0 {
+            return false;
+        }
+        let said = self
+            .alerts
+            .iter()
+            .any(|alert| alert.from == end && matches!(alert.code(), Some(40..=51 | 116)));
+        let missing = matches!(self.client_certificate, ClientCertificate::Missing(..));
+        said || missing && matches!(self.farewell(end), Farewell::Notify(_, Certainty::Likely))
     }
 
     /// Who sent the ClientHello.
@@ -125,13 +165,7 @@ impl Session {
     pub fn agreed(&self) -> Option<Agreed> {
         let (_, client) = self.hello.as_ref()?;
         let (_, server) = self.answer.as_ref()?;
-        Some(Agreed {
-            client_random: client.random,
-            server_random: server.random,
-            version: server.version.0,
-            suite: server.cipher,
-            encrypt_then_mac: client.encrypt_then_mac && server.encrypt_then_mac,
-        })
+        Some(agreed(client, server))
     }
 
     /// What is told of it.
@@ -178,11 +212,13 @@ impl Session {
         }
     }
 
-    fn is_midstream(&self) -> bool {
+    /// The handshake was before the capture.
+    #[must_use]
+    pub fn is_midstream(&self) -> bool {
         self.lanes.iter().any(|lane| lane.midstream)
     }
 
-    fn is_13(&self) -> bool {
+    pub(super) fn is_13(&self) -> bool {
         let answer = self.answer.as_ref();
         answer.is_some_and(|(_, answer)| answer.version >= Version::TLS_13)
     }
@@ -308,7 +344,7 @@ impl Session {
         if lane.waiting.is_empty() {
             return;
         }
-        let bytes = std::mem::take(&mut lane.waiting);
+        let mut bytes = std::mem::take(&mut lane.waiting);
         let mut rest = bytes.as_slice();
         while let [kind, high, middle, low, after @ ..] = rest {
             let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
@@ -326,9 +362,11 @@ impl Session {
                 }
             }
         }
-        if more && !rest.is_empty() {
-            let lane = &mut self.lanes[from.index()];
-            lane.waiting = rest.to_vec();
+        let left = rest.len();
+        if more && left > 0 {
+            // A message may come in very many records: what waits is not to be copied with each of them.
+            bytes.drain(..bytes.len() - left);
+            self.lanes[from.index()].waiting = bytes;
         }
     }
 
@@ -429,5 +467,16 @@ impl Session {
         } else {
             Farewell::None
         }
+    }
+}
+
+/// What two hellos agree on, as far as keys are derived from it.
+pub(super) fn agreed(client: &ClientHello, server: &ServerHello) -> Agreed {
+    Agreed {
+        client_random: client.random,
+        server_random: server.random,
+        version: server.version.0,
+        suite: server.cipher,
+        encrypt_then_mac: client.encrypt_then_mac && server.encrypt_then_mac,
     }
 }

@@ -5,7 +5,7 @@ use super::rows::By;
 use super::{Look, Tone};
 use crate::connection::{Brief, By as Closer, How, ResetKind};
 use crate::ledger::Snapshot;
-use crate::prose::figures::{bytes, number};
+use crate::prose::figures::{bytes, millis, number};
 use crate::prose::story;
 use crate::rules::{Finding, Severity};
 use crate::time::Timestamp;
@@ -200,7 +200,7 @@ pub(super) fn seconds(at: Timestamp, since: Timestamp) -> String {
     let seconds = span.as_secs();
     match seconds {
         0 if span.as_micros() == 0 => "0 s".to_owned(),
-        0 => format!("{:.1} ms", span.as_secs_f64() * 1e3),
+        0 => millis(span),
         1..10 => format!("{:.3} s", span.as_secs_f64()),
         10..1000 => format!("{:.1} s", span.as_secs_f64()),
         _ => format!("{} s", number(seconds)),

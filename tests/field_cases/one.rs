@@ -58,7 +58,7 @@ fn case_3_a_request_that_is_cut_off_while_it_is_sent() {
     story.says(
         "early-response-reset",
         Severity::Error,
-        &["answered 413", "10000 of 20000 body bytes"],
+        &["answered 413", "10,000 of 20,000 body bytes"],
         &["lingering_close", "Expect: 100-continue"],
     );
     assert_eq!(
@@ -82,7 +82,7 @@ fn case_3_a_request_that_is_cut_off_while_it_is_sent() {
         story.says(
             "early-response-reset",
             Severity::Error,
-            &["2800 of 90000"],
+            &["2,800 of 90,000"],
             &["read on"],
         );
         assert_eq!(
@@ -248,7 +248,7 @@ fn case_10_a_client_that_leaves_while_it_is_answered() {
     story.says(
         "client-left-mid-response",
         Severity::Warning,
-        &["7949 of 65536 body bytes", "1.49 s after the response"],
+        &["7,949 of 65,536 body bytes", "1.49 s after the response"],
         &["Response.IsClientConnected", "log it quietly"],
     );
     assert_eq!(

@@ -34,7 +34,7 @@ fuzz_target!(|data: &[u8]| {
     let mut spoken = Spoken::default();
     spoken.data(End::B, at, &stream, stream.len() as u32, &mut texts);
     spoken.finish(&mut texts);
-    let facts = spoken.into_parts().1.expect("it begins like TLS");
+    let facts = spoken.into_heard().tls.expect("it begins like TLS");
     let (_, chain) = facts.certificates.as_ref().expect("the message is whole");
     for certificate in chain {
         let _ = certificate.is_for("a.example");

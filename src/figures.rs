@@ -1,4 +1,7 @@
-//! Numbers as people read them: thousands apart, counted things in the right number, bytes in powers of 1000.
+//! Floor 0: numbers as people read them: thousands apart, counted things in the right number, bytes in powers of 1000,
+//! and short times with as many places as a capture's clock is worth.
+
+use std::time::Duration;
 
 /// A number with its thousands apart: `15,210`.
 #[must_use]
@@ -31,6 +34,15 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
+/// A time below a second: `41.2 ms`, `0.4 ms`, `under 0.1 ms`.
+#[must_use]
+pub fn millis(time: Duration) -> String {
+    match time.as_micros() {
+        0..=49 => "under 0.1 ms".to_owned(),
+        _ => format!("{:.1} ms", time.as_secs_f64() * 1e3),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +60,14 @@ mod tests {
         assert_eq!(number(u64::MAX), "18,446,744,073,709,551,615");
         assert_eq!(count(1, "packet", "packets"), "1 packet");
         assert_eq!(count(0, "packet", "packets"), "0 packets");
+        for (given, text) in [
+            (0, "under 0.1 ms"),
+            (49, "under 0.1 ms"),
+            (50, "0.1 ms"),
+            (41_230, "41.2 ms"),
+        ] {
+            assert_eq!(millis(Duration::from_micros(given)), text);
+        }
         for (given, text) in [
             (999, "999 B"),
             (4096, "4.1 kB"),

@@ -1,0 +1,150 @@
+//! What makes HTTP/2 of bytes without their beginning: frames, one behind the other, to the end of a slice.
+//!
+//! In: one slice as it was sent. Out: whether it can hardly be anything else, and whose it is, as far as it shows. Senders
+//! write frames whole, so that slices begin with one sooner or later; a slice within a long DATA frame tells nothing. Other
+//! protocols have lengths in front as well, but not kind, flags and stream to go with them (RFC 9113 §4.1, §6).
+
+use super::frame::{HEADER, Header, USUAL_MAX_FRAME, flag, kind};
+
+/// Frames that tell enough where the last one goes on in the next slice.
+const ENOUGH: usize = 3;
+/// Frames looked at in one slice.
+const MAX_LOOKED_AT: usize = 16;
+/// Error codes that are registered (§7); senders use no others.
+const LAST_CODE: u32 = 0xd;
+
+/// Whose frames these are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// The client's: a request is among them.
+    Requester,
+    /// The server's: a response, or a promise.
+    Responder,
+    /// Either side's.
+    Either,
+}
+
+/// Whether a slice of `length` bytes, of which these were captured, is HTTP/2 without its beginning, and whose.
+#[must_use]
+pub fn goes_on(bytes: &[u8], length: u32) -> Option<Sign> {
+    let mut rest = bytes;
+    let mut left = length as usize;
+    let mut seen = 0;
+    let mut telling = false;
+    let mut sign = Sign::Either;
+    while let Some(header) = rest.first_chunk() {
+        let header = Header::read(*header);
+        let whole = HEADER + header.length as usize;
+        let payload = rest.get(HEADER..whole.min(rest.len()))?;
+        if !header.is_likely(USUAL_MAX_FRAME) || !fits(header, payload) {
+            return None;
+        }
+        seen += 1;
+        if sign == Sign::Either {
+            sign = whose(header, payload);
+        }
+        // Length and kind hold each other in these; anything may be DATA.
+        telling |= header.kind != kind::DATA;
+        match left.checked_sub(whole) {
+            Some(0) => return telling.then_some(sign),
+            Some(more) => left = more,
+            None => return (telling && seen > ENOUGH).then_some(sign),
+        }
+        if seen >= MAX_LOOKED_AT {
+            return telling.then_some(sign);
+        }
+        rest = rest.get(whole..).unwrap_or_default();
+    }
+    // Cut off by the snap length, or a header in two slices.
+    (telling && seen >= ENOUGH).then_some(sign)
+}
+
+/// Whether a payload is one of its kind, as far as it was captured.
+fn fits(header: Header, payload: &[u8]) -> bool {
+    let number = |bytes: &[u8]| bytes.first_chunk().copied().map(u32::from_be_bytes);
+    match header.kind {
+        kind::RST_STREAM => number(payload).is_none_or(|code| code <= LAST_CODE),
+        kind::WINDOW_UPDATE => number(payload).is_none_or(|more| (1..=0x7fff_ffff).contains(&more)),
+        kind::GOAWAY => payload
+            .get(4..)
+            .and_then(number)
+            .is_none_or(|code| code <= LAST_CODE),
+        kind::HEADERS | kind::PUSH_PROMISE => header.length > 0 && header.has(flag::END_HEADERS),
+        kind::CONTINUATION => false,
+        _ => true,
+    }
+}
+
+/// Whose frame it is: pseudo-fields come first (§8.3), mostly out of the static table (RFC 7541 appendix A).
+fn whose(header: Header, payload: &[u8]) -> Sign {
+    match header.kind {
+        kind::PUSH_PROMISE => Sign::Responder,
+        kind::HEADERS => {
+            let pad = usize::from(header.has(flag::PADDED));
+            let priority = if header.has(flag::PRIORITY) { 5 } else { 0 };
+            let block = payload.get(pad + priority..).unwrap_or_default();
+            // New sizes of the table may stand in front.
+            let first = block.iter().find(|byte| **byte & 0xe0 != 0x20);
+            match first {
+                // :authority, :method, :path, :scheme; indexed, or with a new value.
+                Some(0x81..=0x87 | 0x41..=0x47 | 0x01..=0x07 | 0x11..=0x17) => Sign::Requester,
+                Some(0x88..=0x8e | 0x48..=0x4e | 0x08..=0x0e | 0x18..=0x1e) => Sign::Responder,
+                _ => Sign::Either,
+            }
+        }
+        _ => Sign::Either,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GET: &[u8] = b"\0\0\x03\x01\x05\0\0\0\x07\x82\x84\x86";
+    const OK: &[u8] = b"\0\0\x01\x01\x04\0\0\0\x07\x88";
+    const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0abcdefgh";
+    const BODY: &[u8] = b"\0\0\x02\0\x01\0\0\0\x07hi";
+
+    #[track_caller]
+    fn check(frames: &[&[u8]], wanted: Option<Sign>) {
+        let bytes = frames.concat();
+        assert_eq!(
+            goes_on(&bytes, bytes.len() as u32),
+            wanted,
+            "{}",
+            bytes.escape_ascii()
+        );
+    }
+
+    #[test]
+    fn frames_to_the_end_of_a_slice_are_http2() {
+        check(&[GET], Some(Sign::Requester));
+        check(&[OK], Some(Sign::Responder));
+        check(&[PING], Some(Sign::Either));
+        check(&[PING, OK, BODY], Some(Sign::Responder));
+        check(&[BODY, OK], Some(Sign::Responder));
+        check(&[PING, PING, OK, BODY, &[0, 0]], Some(Sign::Responder));
+        check(&[PING, PING, OK, &BODY[..10]], Some(Sign::Responder));
+    }
+
+    #[test]
+    fn what_may_be_anything_is_not() {
+        check(&[BODY], None);
+        check(&[BODY, BODY], None);
+        check(&[PING, b"x"], None);
+        check(&[PING, &BODY[..10]], None);
+        check(&[&GET[..11]], None);
+        check(&[&[0; 64]], None);
+        check(&[b"\0\0\x04\x08\0\0\0\0\0\0\0\0\0"], None);
+        check(&[b"\0\0\x04\x03\0\0\0\0\x01\0\0\x03\0"], None);
+        check(&[], None);
+        // Kafka, DNS over TCP, a PostgreSQL message, AMQP.
+        check(&[b"\0\0\0\x0e\0\x12\0\0\0\0\0\x01\0\x04test"], None);
+        check(
+            &[b"\0\x1d\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01"],
+            None,
+        );
+        check(&[b"Q\0\0\0\x0dSELECT 1\0"], None);
+        check(&[b"AMQP\0\0\x09\x01"], None);
+    }
+}

@@ -1,0 +1,93 @@
+//! Which setting of which product a fault calls for: `settings.tsv`, a row for a product, the rules it helps with, and the
+//! side at which the product speaks.
+
+use std::sync::LazyLock;
+
+use super::event::Side;
+use super::stack::{Product, product};
+use super::table;
+
+/// What to change in one product.
+#[derive(Debug)]
+pub struct Setting {
+    /// The rules whose findings call for it.
+    pub rules: Vec<&'static str>,
+    /// Where the product has to speak.
+    pub side: Side,
+    /// The products that have it.
+    pub products: Vec<&'static Product>,
+    /// A sentence or two, the product first.
+    pub remedy: &'static str,
+    /// Where this is from.
+    pub source: &'static str,
+}
+
+/// All settings.
+pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
+    table::rows(include_str!("settings.tsv"))
+        .map(|[rules, side, products, remedy, source]| Setting {
+            rules: rules.split(' ').collect(),
+            side: match side {
+                "client" => Side::Client,
+                _ => Side::Server,
+            },
+            products: products.split(' ').filter_map(product).collect(),
+            remedy,
+            source,
+        })
+        .collect()
+});
+
+/// What to change in this product at this side, when this rule has found something.
+pub fn settings(
+    rule: &str,
+    side: Side,
+    product: &'static Product,
+) -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().filter(move |it| {
+        it.side == side
+            && it.rules.contains(&rule)
+            && it.products.iter().any(|known| known.name == product.name)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_well_formed() {
+        table::well_formed::<5>(include_str!("settings.tsv"));
+        let rows = table::rows::<5>(include_str!("settings.tsv"));
+        for ([_, side, products, remedy, source], setting) in rows.zip(SETTINGS.iter()) {
+            assert_eq!(side, setting.side.name());
+            assert_eq!(
+                products.split(' ').count(),
+                setting.products.len(),
+                "{products}"
+            );
+            assert!(remedy.ends_with('.') && !source.is_empty(), "{remedy}");
+        }
+        assert_eq!(
+            SETTINGS.len(),
+            include_str!("settings.tsv").lines().count() - 1
+        );
+    }
+
+    #[test]
+    fn a_product_has_its_own() {
+        let nginx = product("nginx").expect("a product");
+        let told = |rule, side| {
+            settings(rule, side, nginx)
+                .map(|it| it.remedy)
+                .collect::<Vec<_>>()
+        };
+        let race = told("keep-alive-race", Side::Server);
+        assert!(
+            race.len() == 1 && race[0].contains("`keepalive_timeout`"),
+            "{race:?}"
+        );
+        assert!(told("keep-alive-race", Side::Client).is_empty());
+        assert!(told("tls-alert", Side::Server).is_empty());
+    }
+}
