@@ -101,7 +101,8 @@ pub struct Judging {
     #[arg(long, conflicts_with = "ignore_file")]
     pub no_ignore_file: bool,
     /// Open TLS with the secrets of this key log, as programs write it where SSLKEYLOGFILE names one; may be given again.
-    /// Secrets inside a pcapng file are used by themselves
+    /// Secrets inside a pcapng file are used by themselves. Beside what goes on, it is read on as it is written, and need not be
+    /// there yet
     #[arg(long, value_name = "FILE")]
     pub keylog: Vec<PathBuf>,
     /// Leave out findings that are less severe
@@ -252,6 +253,9 @@ pub struct Ladder {
     /// The filter that the report was made with
     #[arg(long, value_name = "BPF")]
     pub filter: Option<String>,
+    /// Open TLS with the secrets of this key log, to say behind the segments what was said under keys; may be given again
+    #[arg(long, value_name = "FILE")]
+    pub keylog: Vec<PathBuf>,
     /// Leave out addresses, ports and the names of hosts
     #[arg(long)]
     pub hide_addresses: bool,

@@ -26,6 +26,7 @@ pub mod knowledge;
 pub mod ladder;
 pub mod ledger;
 pub mod mark;
+pub mod minutes;
 pub mod names;
 pub mod prose;
 pub mod query;

@@ -305,6 +305,116 @@ fn what_the_kernel_dropped_is_told() {
     assert!(kept > 0, "the file says so too");
 }
 
+/// A TLS server for one connection after another, by OpenSSL. `None`: that is not there.
+struct Secure {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Secure {
+    fn begin(folder: &Path) -> Option<Self> {
+        let (key, certificate) = (folder.join("key.pem"), folder.join("certificate.pem"));
+        let made = Command::new("openssl")
+            .args("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test".split(' '))
+            .args([Path::new("-keyout"), &key, Path::new("-out"), &certificate])
+            .output();
+        if !made.is_ok_and(|it| it.status.success()) {
+            eprintln!("not tested, for want of openssl");
+            return None;
+        }
+        let mut child = Command::new("openssl")
+            .args("s_server -www -accept 127.0.0.1:0".split(' '))
+            .args([Path::new("-key"), &key, Path::new("-cert"), &certificate])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let accepts =
+            lines.find_map(|line| Some(line.unwrap().strip_prefix("ACCEPT ")?.to_owned()));
+        let address = accepts.unwrap().parse().unwrap();
+        // Whoever closes this pipe ends the server.
+        thread::spawn(move || lines.for_each(drop));
+        Some(Self { child, address })
+    }
+
+    /// Asks it with a bare line feed, which only somebody who reads under the keys can see.
+    fn ask(&self, version: &str, key_log: &Path) {
+        let mut client = Command::new("openssl")
+            .args([
+                "s_client",
+                "-quiet",
+                version,
+                "-connect",
+                &self.address.to_string(),
+            ])
+            .arg("-keylogfile")
+            .arg(key_log)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        client
+            .stdin
+            .as_ref()
+            .unwrap()
+            .write_all(b"GET / HTTP/1.1\nHost: test\n\n")
+            .unwrap();
+        client.wait().unwrap();
+    }
+}
+
+impl Drop for Secure {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A key log need not be there when the capture begins, may be cut short, taken away and begun anew, and may come late.
+#[test]
+fn a_key_log_is_followed_whatever_becomes_of_it() {
+    let folder = folder("keyed");
+    let log = folder.join("keys.log");
+    let servers: Vec<_> = (0..4).map_while(|_| Secure::begin(&folder)).collect();
+    let [absent, cut, anew, late] = &servers[..] else {
+        return;
+    };
+    let ports = servers
+        .iter()
+        .map(|it| format!("tcp port {}", it.address.port()));
+    let filter = ports.collect::<Vec<_>>().join(" or ");
+    let arguments = ["-i", "lo", "--keylog", log.to_str().unwrap(), &filter];
+    let Some(mut running) = Running::live(&arguments) else {
+        return;
+    };
+    running.line("is not there yet");
+    let mut opened = |server: &Secure| {
+        let line = running.line("malformed-request");
+        assert!(line.contains(&server.address.to_string()), "{line}");
+    };
+    absent.ask("-tls1_3", &log);
+    opened(absent);
+    // What stands in it then is shorter than what was there.
+    File::create(&log).unwrap();
+    cut.ask("-tls1_2", &log);
+    opened(cut);
+    fs::remove_file(&log).unwrap();
+    anew.ask("-tls1_3", &log);
+    opened(anew);
+    // A program that writes what it knows when all is over.
+    let other = folder.join("other.log");
+    late.ask("-tls1_2", &other);
+    let mut file = OpenOptions::new().append(true).open(&log).unwrap();
+    file.write_all(&fs::read(&other).unwrap()).unwrap();
+    opened(late);
+    running.signal("-INT");
+    let (_, err, status) = running.end();
+    assert_eq!(status, 0, "{err}");
+}
+
 #[test]
 fn an_interface_may_go_away() {
     const NAME: &str = "hangup-gone";

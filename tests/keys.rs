@@ -9,7 +9,7 @@ use hangup::http::Texts;
 use hangup::keys::KeyRing;
 use hangup::mark::{FrameNumber, Mark};
 use hangup::side::End::{self, A, B};
-use hangup::spoken::{Heard, Spoken};
+use hangup::spoken::{Heard, Listening, Spoken};
 use hangup::time::Timestamp;
 use serde_json::Value;
 
@@ -68,18 +68,89 @@ fn what_was_said_is_judged_as_in_the_clear() {
     assert!(misses.is_empty(), "{misses:#?}");
 }
 
+/// What the program prints about a capture, with the key log beside it.
+fn printed(command: &str, capture: &str, arguments: &[&str]) -> String {
+    let path = folder().join(capture);
+    let output = Command::new(env!("CARGO_BIN_EXE_hangup"))
+        .arg(command)
+        .arg(&path)
+        .arg("--keylog")
+        .arg(path.with_extension("keylog"))
+        .args(arguments)
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "{capture}: {output:?}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
 #[test]
 fn secrets_never_reach_a_report() {
-    let log = std::fs::read_to_string(folder().join("tls13.keylog")).expect("a key log");
-    let (_, text) = report("tls13.pcap", Some("tls13.keylog"));
-    let secrets: Vec<&str> = log
-        .lines()
-        .filter_map(|line| line.split(' ').nth(2))
-        .collect();
-    assert!(secrets.len() > 10);
-    for secret in secrets {
-        assert!(!text.contains(secret));
+    for name in ["tls12.pcapng", "tls13.pcap"] {
+        let log = std::fs::read_to_string(folder().join(name).with_extension("keylog"));
+        let log = log.expect("a key log").to_lowercase();
+        let secrets: Vec<&str> = log
+            .lines()
+            .filter_map(|line| line.split(' ').nth(2))
+            .collect();
+        assert!(secrets.len() > 5);
+        let mut texts = vec![printed("ladder", name, &["--connection", "1"])];
+        for format in ["text", "markdown", "json", "ndjson", "csv"] {
+            texts.push(printed(
+                "report",
+                name,
+                &["-f", format, "--connections", "all"],
+            ));
+        }
+        for (secret, text) in secrets
+            .iter()
+            .flat_map(|it| texts.iter().map(move |text| (it, text)))
+        {
+            assert!(!text.to_lowercase().contains(secret), "{name}");
+        }
     }
+}
+
+/// The picture of the typical case in a report says what was said under keys.
+#[test]
+fn pictures_look_into_tls() {
+    let picture = |capture: &str| {
+        let text = printed("report", capture, &[]);
+        let (_, after) = text.split_once("Ladder\n").expect("a picture");
+        let (picture, _) = after.split_once("\n\n").expect("its end");
+        picture.to_owned()
+    };
+    insta::assert_snapshot!("picture-tls", picture("tls-cut-short.pcapng"));
+    insta::assert_snapshot!("picture-h2", picture("h2-goaway-mid-stream.pcapng"));
+    insta::assert_snapshot!(
+        "picture-certificate",
+        picture("tls-certificate-expired.pcapng")
+    );
+}
+
+/// A ladder that is drawn says behind its lines what was said under keys, and reads back; to strangers it says less.
+#[test]
+fn ladders_look_into_tls() {
+    let remarks = |capture: &str, arguments: &[&str]| {
+        let text = printed("ladder", capture, arguments);
+        assert_eq!(
+            text.parse::<hangup::ladder::Ladder>()
+                .expect("a ladder")
+                .to_string(),
+            text
+        );
+        let lines = text.lines().filter(|it| !it.starts_with('#'));
+        let lines =
+            lines.filter_map(|it| it.split_once("  # ").map(|(_, remark)| remark.to_owned()));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(
+        "ladder-h2",
+        remarks("h2-goaway-mid-stream.pcapng", &["--connection", "1"])
+    );
+    let capture = "tls-client-certificate-missing.pcapng";
+    insta::assert_snapshot!("ladder-alert", remarks(capture, &["--connection", "2"]));
+    let hidden = ["--connection", "2", "--hide-addresses", "--hide-payload"];
+    insta::assert_snapshot!("ladder-alert-hidden", remarks(capture, &hidden));
 }
 
 #[test]
@@ -92,14 +163,27 @@ fn keys_of_other_connections_open_nothing_and_the_report_says_so() {
     }
 }
 
+/// Nor does that of a log before another one.
 #[test]
 fn the_last_line_of_a_key_log_needs_no_end() {
     let name = folder().join("tls12.keylog");
     let log = std::fs::read_to_string(name).expect("a key log");
-    let bare = std::env::temp_dir().join(format!("hangup-{}.keylog", std::process::id()));
-    std::fs::write(&bare, log.trim_end()).expect("written");
-    let (report, _) = report("tls12.pcapng", bare.to_str());
-    std::fs::remove_file(&bare).expect("removed");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hangup"));
+    command.args(["report", "-f", "json"]);
+    command.arg(folder().join("tls12.pcapng"));
+    let mut parts = Vec::new();
+    for (nth, line) in log.lines().enumerate() {
+        let part = format!("hangup-{}-{nth}.keylog", std::process::id());
+        let part = std::env::temp_dir().join(part);
+        std::fs::write(&part, line).expect("written");
+        command.arg("--keylog").arg(&part);
+        parts.push(part);
+    }
+    let output = command.output().expect("it runs");
+    for part in parts {
+        std::fs::remove_file(part).expect("removed");
+    }
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     for connection in report["connections"].as_array().expect("connections") {
         assert_eq!(connection["protocol"], "http/1");
     }
@@ -159,6 +243,34 @@ fn what_the_outside_made_likely_is_certain_under_keys() {
         Some("h2-goaway-in-order.keylog"),
     );
     assert_eq!(report["connections"][0]["tls"]["alpn"], "h2");
+}
+
+/// A body that lasts until the close ends with the close_notify (RFC 9112 §9.8): the client may be the first to send a FIN, and the
+/// server's need not be there.
+#[test]
+fn a_close_notify_completes_what_it_ends() {
+    let unfinished = "not (src host 10.77.0.1 and tcp[tcpflags] & tcp-fin != 0)";
+    for filter in ["tcp", unfinished] {
+        let arguments = ["-f", "json", "--filter", filter];
+        let text = printed("report", "tls-open-ended.pcapng", &arguments);
+        let report: Value = serde_json::from_str(&text).expect("JSON");
+        let connections = report["connections"].as_array().expect("connections");
+        assert_eq!(connections.len(), 2);
+        for connection in connections {
+            let exchange = &connection["exchanges"][0];
+            assert_eq!(exchange["outcome"], "complete", "{filter}");
+            assert_eq!(exchange["received"], 300);
+            assert_eq!(exchange["expected"], Value::Null);
+            assert_eq!(connection["teardown"]["phase"], "after", "{filter}");
+        }
+        let findings = report["findings"].as_array().expect("findings");
+        assert!(
+            findings
+                .iter()
+                .all(|it| it["rule"] == "capture-lost-packets"),
+            "{findings:?}"
+        );
+    }
 }
 
 /// Every finding of a capture that is certain without its key log is there with it, and no worse known.
@@ -237,7 +349,11 @@ fn talk(suite: Suite) -> Vec<Step> {
 fn hear(suite: Suite, steps: &[Step], known_at: usize) -> Heard {
     let ring = KeyRing::default();
     ring.set_growing(true);
-    let mut spoken = Spoken::boxed(Some(&ring), None);
+    let listening = Listening {
+        keys: Some(ring.clone()),
+        clerk: None,
+    };
+    let mut spoken = Spoken::boxed(&listening, None);
     let mut texts = Texts::new();
     for (number, step) in steps.iter().enumerate() {
         if number == known_at {

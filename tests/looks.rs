@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use hangup::capture::{OpenOptions, Source, open};
 use hangup::connection::Brief;
 use hangup::engine::{self, Analysis, Next, Observer, Outlook, Roll, Settings, Stay};
+use hangup::keys::KeyRing;
 
 /// Looks after each batch, and waits for what it sees.
 struct Everywhere {
@@ -97,7 +98,8 @@ fn a_connection_read_again_is_the_one_that_was_found() {
         // Every one of small captures, some of large ones.
         let step = analysis.briefs.len() / 20 + 1;
         for brief in analysis.briefs.iter().step_by(step) {
-            let found = engine::close_up(&mut *open(), brief, || true).unwrap();
+            let found =
+                engine::close_up(&mut *open(), brief, &KeyRing::default(), || true).unwrap();
             let found = found.unwrap_or_else(|| panic!("{}: {brief:?}", path.display()));
             let record = &analysis.connections[brief.id as usize - 1];
             let what = format!("{}: connection {}", path.display(), brief.id);
@@ -124,7 +126,13 @@ fn a_look_that_is_given_up_finds_nothing() {
     let open = || open(&[path], &OpenOptions::default()).unwrap();
     let settings = Settings::default();
     let analysis = engine::analyse(&mut *open(), &settings, 1, &mut |_| ()).unwrap();
-    let found = engine::close_up(&mut *open(), &analysis.briefs[0], || false).unwrap();
+    let found = engine::close_up(
+        &mut *open(),
+        &analysis.briefs[0],
+        &KeyRing::default(),
+        || false,
+    )
+    .unwrap();
     assert!(found.is_none());
 }
 

@@ -12,9 +12,12 @@ use clap::Parser;
 use hangup::capture::Source;
 use hangup::cli::Cli;
 use hangup::connection::Brief;
+use hangup::keys::KeyRing;
 use hangup::ledger::{Progress, Snapshot, Stage};
+use hangup::mark::FrameNumber;
 use hangup::prose::clock::Zone;
 use hangup::run::session;
+use hangup::transcript::Account;
 use hangup::ui::{App, Depth, Desk, Digest, Effect, Glyphs, Look, Session, Tasks, Theme};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -26,7 +29,8 @@ const TIME_WAIT: Duration = Duration::from_secs(60);
 const SMALL: (u16, u16) = (80, 24);
 const LARGE: (u16, u16) = (160, 50);
 
-/// Reads captures again, and notes what would be written; nothing else outside is reached by these tests.
+/// Reads captures again, with the key log that may lie beside them, and notes what would be written; nothing else outside is
+/// reached by these tests.
 struct Reader(String, Mutex<Vec<PathBuf>>);
 
 impl Desk for Reader {
@@ -42,6 +46,14 @@ impl Desk for Reader {
     fn packets(&self) -> Result<Box<dyn Source>, String> {
         let options = hangup::capture::OpenOptions::default();
         hangup::capture::open(&[&self.0], &options).map_err(|error| error.to_string())
+    }
+
+    fn account(&self, of: &Brief, goes_on: &mut dyn FnMut() -> bool) -> Result<Account, String> {
+        let keys = KeyRing::default();
+        if let Ok(log) = std::fs::read(Path::new(&self.0).with_extension("keylog")) {
+            keys.read(&log, FrameNumber(0));
+        }
+        Account::read(&mut *self.packets()?, of, Some(&keys), goes_on)
     }
 
     fn write_report(&self, _snapshot: &Snapshot, _to: &Path) -> Result<(), String> {
@@ -149,7 +161,10 @@ impl Shown {
 
 fn read(name: &str) -> Arc<Snapshot> {
     let path = format!("captures/{name}");
-    let cli = Cli::try_parse_from(["hangup", &path]).unwrap();
+    let log = Path::new(&path).with_extension("keylog");
+    let log = log.exists().then(|| format!("--keylog={}", log.display()));
+    let words = ["hangup".to_owned(), path].into_iter().chain(log);
+    let cli = Cli::try_parse_from(words).unwrap();
     let reading = session::Session::of_files(&cli.read).unwrap();
     let watch = reading.watch();
     reading.wait();
@@ -184,6 +199,39 @@ fn the_overview_of_health() {
 #[test]
 fn the_findings() {
     check("findings", "streamed-transfers.pcap.gz", "2 down");
+}
+
+/// Under keys a ladder says what was said, as in the clear: handshake, requests, streams, alerts.
+#[test]
+fn ladders_under_keys() {
+    check("ladder-keyed", "tls13.pcap", "3 enter");
+    check("ladder-keyed-h2", "h2-goaway-mid-stream.pcapng", "3 enter");
+    check(
+        "ladder-keyed-alert",
+        "tls-client-certificate-missing.pcapng",
+        "3 end enter",
+    );
+}
+
+/// The other panes: what the key log gave away about TLS, streams as exchanges, and what was said.
+#[test]
+fn panes_under_keys() {
+    for (name, capture, keys) in [
+        (
+            "verdict-keyed",
+            "tls-wrong-name.pcapng",
+            "3 down enter tab end",
+        ),
+        (
+            "exchanges-keyed",
+            "h2-goaway-mid-stream.pcapng",
+            "3 enter tab tab",
+        ),
+        ("bytes-keyed", "tls13.pcap", "3 enter tab tab tab"),
+    ] {
+        let mut shown = Shown::capture(capture, SMALL);
+        insta::assert_snapshot!(name, shown.press(keys).screen());
+    }
 }
 
 #[test]

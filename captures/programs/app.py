@@ -22,8 +22,8 @@ class App(BaseHTTPRequestHandler):
 
     def do_GET(self):
         {"/hello": self.hello, "/cut-short": self.cut_short, "/cut-short-with-notice": self.cut_short_with_notice,
-         "/open-ended": self.open_ended, "/slow": self.slow, "/reset": self.reset, "/reset-midway": self.reset_midway,
-         "/cut-short-then-waits": self.cut_short_then_waits}[self.path]()
+         "/open-ended": self.open_ended, "/open-ended-with-notice": self.open_ended_with_notice, "/slow": self.slow,
+         "/reset": self.reset, "/reset-midway": self.reset_midway, "/cut-short-then-waits": self.cut_short_then_waits}[self.path]()
 
     def do_POST(self):
         {"/streamed": self.streamed}[self.path]()
@@ -62,6 +62,11 @@ class App(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(b"x" * 300)
+
+    def open_ended_with_notice(self):
+        """The same over TLS, with a close_notify behind the body; waits for the client's, so that the client closes first."""
+        self.open_ended()
+        self.connection.unwrap()
 
     def slow(self):
         """Thinks for three seconds, then answers, whether or not anybody still waits."""

@@ -2,16 +2,16 @@
 //!
 //! In: its segments in capture order, and ICMP errors about it. Out: the settled [`Connection`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::record::{Connection, Predecessor, Sent, Unanswered};
 use super::verdict::{self, Ended};
 use crate::decode::{Context, Endpoint, Flags, Quote, QuoteKind, Segment};
 use crate::http::{Protocol, Texts};
-use crate::keys::KeyRing;
 use crate::mark::Mark;
 use crate::side::End;
-use crate::spoken::{Heard, Spoken};
+use crate::spoken::{Heard, Listening, Spoken};
 use crate::tcp::{CloseEvent, Pair, Reader, Received, Standing};
 
 /// What a segment is to a connection with the same addresses and ports.
@@ -67,8 +67,7 @@ pub struct Live {
     kept: Kept,
     /// How often they were given up.
     unfinished: u32,
-    /// What may open what TLS hides.
-    keys: Option<KeyRing>,
+    listening: Listening,
     pub(super) icmp: Option<Box<Quote>>,
     pub(super) predecessor: Option<Predecessor>,
     /// The connection before it spoke, while this one was opened.
@@ -121,16 +120,16 @@ impl Live {
             spoken: None,
             kept: Kept::default(),
             unfinished: 0,
-            keys: None,
+            listening: Listening::default(),
             icmp: None,
             predecessor: predecessor.map(|remains| remains.before(segment.source)),
             challenge: None,
         }
     }
 
-    /// Secrets that open what TLS hides, if there are any or more may come.
-    pub fn set_keys(&mut self, keys: &KeyRing) {
-        self.keys = keys.is_of_use().then(|| keys.clone());
+    /// How it is listened to, from its first byte on.
+    pub fn listen(&mut self, listening: Listening) {
+        self.listening = listening;
     }
 
     /// What is to be remembered of it.
@@ -289,7 +288,7 @@ impl Live {
         let mut streams = Streams {
             spoken: &mut self.spoken,
             kept: &mut self.kept,
-            keys: self.keys.as_ref(),
+            listening: &self.listening,
             midway,
             texts,
         };
@@ -325,7 +324,7 @@ impl Live {
         let mut streams = Streams {
             spoken: &mut self.spoken,
             kept: &mut self.kept,
-            keys: self.keys.as_ref(),
+            listening: &self.listening,
             midway,
             texts,
         };
@@ -375,7 +374,7 @@ impl Live {
         let mut streams = Streams {
             spoken: &mut self.spoken,
             kept: &mut self.kept,
-            keys: self.keys.as_ref(),
+            listening: &self.listening,
             midway,
             texts,
         };
@@ -479,6 +478,10 @@ impl Live {
             astray: peers.map(|peer| peer.astray()),
             unanswered: unanswered(peers),
             predecessor: self.predecessor,
+            minutes: self
+                .listening
+                .clerk
+                .map(|clerk| Arc::new(clerk.minutes().seen_from(verdict.client))),
         }
     }
 }
@@ -516,7 +519,7 @@ pub(super) fn acknowledged(stream: &crate::tcp::Stream) -> u64 {
 struct Streams<'a> {
     spoken: &'a mut Option<Box<Spoken>>,
     kept: &'a mut Kept,
-    keys: Option<&'a KeyRing>,
+    listening: &'a Listening,
     /// Who is presumed to be the client where the capture began later than the connection.
     midway: Option<End>,
     texts: &'a mut Texts,
@@ -525,19 +528,19 @@ struct Streams<'a> {
 impl Reader for Streams<'_> {
     #[inline]
     fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32) {
-        let (keys, midway) = (self.keys, self.midway);
+        let (listening, midway) = (self.listening, self.midway);
         let spoken = self
             .spoken
-            .get_or_insert_with(|| Spoken::boxed(keys, midway));
+            .get_or_insert_with(|| Spoken::boxed(listening, midway));
         spoken.data(from, at, bytes, length, self.texts);
         *self.kept = Kept::of(spoken);
     }
 
     fn gap(&mut self, from: End, at: Mark, length: u64) {
-        let (keys, midway) = (self.keys, self.midway);
+        let (listening, midway) = (self.listening, self.midway);
         let spoken = self
             .spoken
-            .get_or_insert_with(|| Spoken::boxed(keys, midway));
+            .get_or_insert_with(|| Spoken::boxed(listening, midway));
         spoken.gap(from, at, length, self.texts);
         *self.kept = Kept::of(spoken);
     }

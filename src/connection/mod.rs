@@ -6,6 +6,7 @@
 mod brief;
 mod live;
 mod record;
+mod remark;
 mod teardown;
 mod verdict;
 
@@ -15,5 +16,6 @@ pub use crate::tcp::{CloseEvent, Odd, OddKind, ResetKind, Signs, Standing, State
 pub use brief::{Brief, Lost, Outcomes};
 pub use live::{Fit, Kept, Limits, Live, Remains};
 pub use record::{Connection, Opening, Predecessor, Roles, Sent, Unanswered, Who};
+pub use remark::{Remark, Remarks};
 pub use teardown::{By, How, Teardown};
 pub use verdict::Ended;

@@ -1,5 +1,6 @@
 //! The settled record of one connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Certainty, Teardown};
@@ -7,6 +8,7 @@ use crate::decode::{Context, Endpoint, Quote};
 use crate::h2;
 use crate::http::{Exchange, Method, Protocol};
 use crate::mark::Mark;
+use crate::minutes::Minutes;
 use crate::tcp::{CloseEvent, Odd, Standing};
 use crate::time::Timestamp;
 use crate::tls;
@@ -201,6 +203,8 @@ pub struct Connection {
     pub unanswered: Option<Box<[Unanswered; 2]>>,
     /// The connection that used the same addresses and ports before.
     pub predecessor: Option<Predecessor>,
+    /// What was read in which segment, where somebody looks at it at close range.
+    pub minutes: Option<Arc<Minutes>>,
 }
 
 impl Connection {

@@ -94,20 +94,22 @@ impl Step {
     }
 }
 
-/// Reads `source` as far as it takes. `None`: the connection is not in there, or `goes_on` said no before it was found.
+/// Reads `source` as far as it takes, with what may open TLS; what is read is taken down ([`Connection::minutes`]). `None`: the
+/// connection is not in there, or `goes_on` said no before it was found.
 ///
 /// # Errors
 /// When the source cannot be read.
 pub fn close_up(
     source: &mut dyn Source,
     wanted: &Brief,
+    keys: &KeyRing,
     mut goes_on: impl FnMut() -> bool,
 ) -> Result<Option<CloseUp>, CaptureError> {
     let flow = FlowKey::new(wanted.client, wanted.server, wanted.context);
     let until = until(wanted);
     let mut decoder = Decoder::new();
     let mut stats = Stats::default();
-    let mut partition = Partition::new(&KeyRing::default());
+    let mut partition = Partition::new(keys).closely();
     let mut found = Found::new(wanted.first, until);
     let mut batch = Batch::default();
     'reading: loop {

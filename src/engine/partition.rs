@@ -15,7 +15,9 @@ use crate::flow::{FlowKey, Slot, Table};
 use crate::http::Texts;
 use crate::keys::KeyRing;
 use crate::mark::Mark;
+use crate::minutes::Clerk;
 use crate::side::End;
+use crate::spoken::Listening;
 use crate::tcp::Received;
 use crate::time::Timestamp;
 
@@ -68,9 +70,9 @@ struct Embryo {
 
 impl Embryo {
     /// The connection that the SYN begins.
-    fn hatch(&self, keys: &KeyRing, texts: &mut Texts) -> Flow {
+    fn hatch(&self, listening: Listening, texts: &mut Texts) -> Flow {
         let mut live = Box::new(Live::new(&self.syn, self.predecessor));
-        live.set_keys(keys);
+        live.listen(listening);
         live.segment(End::A, &self.syn, texts);
         Flow {
             live,
@@ -101,11 +103,30 @@ impl Flow {
     }
 }
 
+/// How connections are listened to.
+#[derive(Debug, Default)]
+struct Ears {
+    keys: KeyRing,
+    /// What is read is taken down.
+    closely: bool,
+}
+
+impl Ears {
+    /// For the next connection.
+    fn listening(&self) -> Listening {
+        Listening {
+            // Secrets, if there are any or more may come.
+            keys: self.keys.is_of_use().then(|| self.keys.clone()),
+            clerk: self.closely.then(Clerk::default),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Partition {
     table: Table<Place>,
     texts: Texts,
-    keys: KeyRing,
+    ears: Ears,
     /// Bytes that wait behind holes.
     held: usize,
     /// What all connections keep of what is said.
@@ -122,9 +143,18 @@ pub(super) struct Partition {
 impl Partition {
     pub(super) fn new(keys: &KeyRing) -> Self {
         Self {
-            keys: keys.clone(),
+            ears: Ears {
+                keys: keys.clone(),
+                closely: false,
+            },
             ..Self::default()
         }
+    }
+
+    /// The same for the eyes of somebody who looks closely: what is read is taken down.
+    pub(super) fn closely(mut self) -> Self {
+        self.ears.closely = true;
+        self
     }
 
     /// What one frame held.
@@ -171,7 +201,7 @@ impl Partition {
             }
             (Fit::Fresh, _) => {
                 let mut fresh = Box::new(Live::new(segment, Some(flow.live.remains())));
-                fresh.set_keys(&self.keys);
+                fresh.listen(self.ears.listening());
                 let old = std::mem::replace(&mut flow.live, fresh);
                 settled[0] = flow.before.take();
                 if old.is_over() {
@@ -261,7 +291,7 @@ impl Partition {
             if let Some(place) = self.table.at(slot)
                 && let Place::Embryo(embryo) = place
             {
-                *place = Place::Flow(embryo.hatch(&self.keys, &mut self.texts));
+                *place = Place::Flow(embryo.hatch(self.ears.listening(), &mut self.texts));
             }
             return Some((slot, false));
         }
@@ -290,7 +320,7 @@ impl Partition {
             return None;
         }
         let mut live = Box::new(Live::new(segment, predecessor));
-        live.set_keys(&self.keys);
+        live.listen(self.ears.listening());
         let flow = Flow {
             live,
             share,
@@ -320,7 +350,7 @@ impl Partition {
             && let Some(place) = self.table.at(slot)
         {
             if let Place::Embryo(embryo) = place {
-                *place = Place::Flow(embryo.hatch(&self.keys, &mut self.texts));
+                *place = Place::Flow(embryo.hatch(self.ears.listening(), &mut self.texts));
             }
             if let Place::Flow(flow) = place {
                 flow.live.quote(quote);
@@ -383,7 +413,7 @@ impl Partition {
     fn settle_place<S: Sink + ?Sized>(&mut self, place: Place, ended: Ended, sink: &mut S) {
         let flow = match place {
             Place::Flow(flow) => flow,
-            Place::Embryo(embryo) => embryo.hatch(&self.keys, &mut self.texts),
+            Place::Embryo(embryo) => embryo.hatch(self.ears.listening(), &mut self.texts),
         };
         self.settle_flow(flow, ended, sink);
     }
@@ -422,7 +452,7 @@ impl Partition {
         for place in self.table.values() {
             match place {
                 Place::Embryo(embryo) => {
-                    let flow = embryo.hatch(&self.keys, texts);
+                    let flow = embryo.hatch(self.ears.listening(), texts);
                     settle(&flow.live, Ended::Capture(now), texts);
                 }
                 Place::Flow(flow) => {

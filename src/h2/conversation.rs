@@ -13,6 +13,7 @@ use super::streams::Open;
 use crate::certainty::Certainty;
 use crate::http::{Exchange, Protocol, Text, Texts};
 use crate::mark::Mark;
+use crate::minutes::{Clerk, What};
 use crate::side::End;
 
 /// Streams kept of one connection (about 8 MB); the oldest are let go, and counted. Somebody who opens and resets them
@@ -36,6 +37,8 @@ pub struct Conversation {
     pub(super) facts: Facts,
     /// Which direction has ended.
     pub(super) over: [bool; 2],
+    /// Who takes down what is read.
+    clerk: Option<Clerk>,
 }
 
 impl Conversation {
@@ -60,7 +63,15 @@ impl Conversation {
             first_begun: None,
             facts: Facts::default(),
             over: [false; 2],
+            clerk: None,
         }
+    }
+
+    /// The same, with its frames taken down.
+    #[must_use]
+    pub fn taken_down(mut self, clerk: Option<Clerk>) -> Self {
+        self.clerk = clerk;
+        self
     }
 
     /// One that began before the capture did, or whose beginning is missing. Who is the client is told by content, or
@@ -313,6 +324,15 @@ impl Conversation {
 
     /// A frame header is here.
     fn begin_frame(&mut self, from: End, at: Mark, header: Header) {
+        if let Some(clerk) = &self.clerk {
+            let what = What::H2 {
+                kind: header.kind,
+                flags: header.flags,
+                stream: header.stream,
+                length: header.length,
+            };
+            clerk.note(from, at, what);
+        }
         let lane = self.lane_mut(from);
         lane.header = header;
         lane.state = State::Payload {

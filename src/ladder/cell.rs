@@ -53,6 +53,7 @@ pub(super) fn parse_cell(tokens: &[Placed<'_>], end: usize) -> Result<Cell, Faul
                     None => cell.payload.push(Piece::Data(count)),
                 }
             }
+            Token::Remark(_) => return Err((*at, "a remark stands behind the segment".to_owned())),
             Token::Word(word) => match Dns::parse(word, &mut rest) {
                 Some(dns) => cell.lookup = Some(dns.map_err(|what| (*at, what))?),
                 None => cell

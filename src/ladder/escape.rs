@@ -56,6 +56,7 @@ impl fmt::Display for Word<'_> {
             && !arrow
             && self.0 != b"::"
             && self.0 != b"|"
+            && self.0 != b"#"
         {
             self.0
                 .iter()

@@ -86,6 +86,12 @@ const FILLING: &[u8] = b"X:\r\n";
 pub(super) const HOST: &str = "a";
 
 impl Piece {
+    /// Whether it is bytes that say nothing by themselves.
+    #[must_use]
+    pub const fn is_bytes(&self) -> bool {
+        matches!(self, Self::Data(_) | Self::Raw(_))
+    }
+
     /// Appends the bytes.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {

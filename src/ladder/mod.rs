@@ -19,7 +19,7 @@
 //!
 //! ```text
 //! line   = title | packet | "=>" expectation | "#" comment | blank
-//! packet = [time] [cell] arrow [cell] ["::" state "|" state]
+//! packet = [time] [cell] arrow [cell] ["::" state "|" state] ["#" remark]
 //! ```
 //!
 //! **Time** is `0.040` (seconds since the beginning; the dot is needed) or `+10ms` after the line above (`us`, `ms`,
@@ -82,8 +82,9 @@
 //! rule-a rule-b`, `=> connections 2`. Where the capture holds several connections, `=> 2: teardown …` says which, by
 //! order of first frame.
 //!
-//! Left out: IP fragments and TCP options but the maximum segment size. A ladder drawn from a capture shows TLS as bytes:
-//! words would not stand for as many of them.
+//! Left out: IP fragments and TCP options but the maximum segment size. A ladder drawn from a capture shows TLS and HTTP/2 as
+//! bytes: words would not stand for as many of them. What they say stands behind, as a **remark** (`# GET /x`), which changes
+//! nothing.
 
 mod cell;
 mod escape;
@@ -108,5 +109,5 @@ pub use lookup::Dns;
 pub use message::{Body, Field, Piece};
 pub use notation::{Cell, Deviations, Ladder, Line, MAX_PAYLOAD, Packet, Sends, Title, TitleSide};
 pub use parse::{ParseError, parse};
-pub use recorder::{Recorder, Reticence};
+pub use recorder::{Recorder, Remarks, Reticence};
 pub use secure::{Secure, SecureWord};

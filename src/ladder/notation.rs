@@ -101,6 +101,8 @@ pub struct Packet {
     pub cell: Cell,
     /// What both sides are after it.
     pub states: Option<[Standing; 2]>,
+    /// Words for readers behind it, such as what was said under keys.
+    pub remark: Option<String>,
 }
 
 /// How a cell relates to those before it.

@@ -186,6 +186,12 @@ fn parse_packet(
     end: usize,
     clock: &mut Option<Duration>,
 ) -> Result<Packet, Fault> {
+    let (remark, tokens) = match tokens {
+        [before @ .., (_, Token::Remark(text))] if !before.is_empty() => {
+            (Some((*text).to_owned()).filter(|it| !it.is_empty()), before)
+        }
+        all => (None, all),
+    };
     let is_arrow =
         |token: &Placed<'_>| matches!(token.1, Token::Word(word) if ARROWS.contains(&word));
     let arrow = tokens.iter().position(is_arrow).ok_or_else(|| {
@@ -248,6 +254,7 @@ fn parse_packet(
         seen,
         cell,
         states,
+        remark,
     })
 }
 

@@ -4,7 +4,7 @@
 //! relative times and relative numbers, the latter only where they do not go by themselves. Long runs of data are
 //! folded into a comment; memory is bounded by that, whatever the length of the connection.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use super::expectation::{Claim, Expectation};
@@ -14,6 +14,7 @@ use super::numbers::{Header, Numbers};
 use super::wording;
 use crate::connection::{Connection, Standing, Who};
 use crate::decode::{Endpoint, Flags, Segment};
+use crate::mark::FrameNumber;
 use crate::seq::Seq;
 use crate::side::End;
 use crate::time::Timestamp;
@@ -51,7 +52,11 @@ pub struct Recorder {
     ttl: [Option<u8>; 2],
     lines: Vec<Line>,
     run: Run,
+    remarks: Remarks,
 }
+
+/// What is to be said of segments, by frame and sender, where their payload does not say it itself.
+pub type Remarks = HashMap<(FrameNumber, Endpoint), String>;
 
 /// Data and acknowledgements in a row.
 #[derive(Debug, Default)]
@@ -78,6 +83,7 @@ struct Rung {
     captured: u32,
     payload: Vec<Piece>,
     standings: [Standing; 2],
+    remark: Option<String>,
 }
 
 impl Recorder {
@@ -92,7 +98,15 @@ impl Recorder {
             ttl: [None; 2],
             lines: Vec::new(),
             run: Run::default(),
+            remarks: Remarks::new(),
         }
+    }
+
+    /// The same, with what is to be said of segments.
+    #[must_use]
+    pub fn remarking(mut self, remarks: Remarks) -> Self {
+        self.remarks = remarks;
+        self
     }
 
     /// Takes the connection's next segment, and both ends' presumed states after it in the order of [`End`].
@@ -103,6 +117,10 @@ impl Recorder {
         };
         let (start, _) = *self.start.get_or_insert((segment.time, a));
         let before = self.run.last.unwrap_or_default();
+        let payload = wording::pieces(segment.payload, segment.length, self.reticence);
+        let says_itself = !payload.iter().all(Piece::is_bytes);
+        let remark = self.remarks.get(&(segment.frame, segment.source));
+        let remark = remark.filter(|_| segment.length > 0 && !says_itself);
         let rung = Rung {
             // Captures are not always in order of time; ladders are.
             time: microseconds(segment.time.since(start)).max(before),
@@ -114,8 +132,9 @@ impl Recorder {
             window: segment.window,
             length: segment.length,
             captured: u32::try_from(segment.payload.len()).unwrap_or(u32::MAX),
-            payload: wording::pieces(segment.payload, segment.length, self.reticence),
+            payload,
             standings,
+            remark: remark.cloned(),
         };
         self.take(rung);
     }
@@ -239,6 +258,7 @@ impl Recorder {
             seen: true,
             cell,
             states: Some(rung.standings),
+            remark: rung.remark,
         }));
     }
 
@@ -356,6 +376,7 @@ impl Rung {
         let control = Flags::SYN.with(Flags::FIN).with(Flags::RST);
         self.flags.0 & control.0 == 0
             && self.window != 0
+            && self.remark.is_none()
             && !self
                 .payload
                 .iter()

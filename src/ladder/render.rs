@@ -111,7 +111,11 @@ fn write_packet(
             )?;
         }
     }
-    f.write_str(line.trim_end())
+    f.write_str(line.trim_end())?;
+    match &packet.remark {
+        Some(text) => write!(f, "  # {text}"),
+        None => Ok(()),
+    }
 }
 
 /// How times are set below each other: all with as many places as one of them needs.
@@ -417,17 +421,25 @@ mod tests {
             (0..11usize).prop_map(|index| Standing::In(State::ALL[index])),
         ];
         let states = proptest::option::of([standing.clone(), standing]);
-        let packet = (any::<u32>(), any::<bool>(), any::<bool>(), cell(), states).prop_map(
-            |(time, client, seen, cell, states)| {
-                Line::Packet(Packet {
-                    time: Duration::from_nanos(u64::from(time)),
-                    from: if client { Who::Client } else { Who::Server },
-                    seen,
-                    cell,
-                    states: states.filter(|_| seen),
-                })
-            },
+        let remark = proptest::option::of("[a-z#\"\\[>|-][a-z\"\\[ =:#>|-]{0,9}[a-z#\"\\[>|-]");
+        let parts = (
+            any::<u32>(),
+            any::<bool>(),
+            any::<bool>(),
+            cell(),
+            states,
+            remark,
         );
+        let packet = parts.prop_map(|(time, client, seen, cell, states, remark)| {
+            Line::Packet(Packet {
+                time: Duration::from_nanos(u64::from(time)),
+                from: if client { Who::Client } else { Who::Server },
+                seen,
+                cell,
+                states: states.filter(|_| seen),
+                remark,
+            })
+        });
         let side = any::<(u16, Option<u8>, Option<u16>, Option<u32>)>();
         let title = (side.clone(), side, 1..9u16, any::<u32>()).prop_map(
             |(client, server, times, every)| {

@@ -1,4 +1,4 @@
-//! A line cut into words, quoted strings and brackets, each with its column.
+//! A line cut into words, quoted strings, brackets, and a remark behind them, each with its column.
 
 use std::net::SocketAddr;
 
@@ -16,6 +16,8 @@ pub(super) enum Token<'a> {
     String(Vec<u8>),
     /// What stood between brackets: names, and values after `=`.
     Bracket(Vec<Item>),
+    /// What stood behind a `#`.
+    Remark(&'a str),
 }
 
 /// One name in brackets.
@@ -48,6 +50,9 @@ pub(super) fn tokens(line: &str) -> Result<Vec<Placed<'_>>, Fault> {
             let (items, end) = bracket(line, at + 1)?;
             tokens.push((at, Token::Bracket(items)));
             at = end;
+        } else if word == "#" {
+            tokens.push((at, Token::Remark(rest[word.len()..].trim())));
+            break;
         } else {
             tokens.push((at, Token::Word(word)));
             at += word.len();

@@ -91,6 +91,7 @@ pub(crate) fn connection() -> Connection {
         tls: None,
         icmp: None,
         predecessor: None,
+        minutes: None,
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::connection::Who;
 use crate::escape::shortened;
-use crate::ladder::{Body, Cell, Ladder, Line, Packet, Piece, Sends};
+use crate::ladder::{Body, Ladder, Line, Packet, Piece, Sends};
 use crate::mark::Mark;
 use crate::prose::figures::number;
 
@@ -87,7 +87,7 @@ fn chosen(rungs: &[&Line], named: impl Fn(&Packet) -> bool) -> Vec<bool> {
     for tail in [true, false] {
         for nth in (0..all).rev() {
             let last = nth + TAIL >= all;
-            let says = matches!(rungs[nth], Line::Packet(packet) if tells(&packet.cell));
+            let says = matches!(rungs[nth], Line::Packet(packet) if tells(packet));
             if kept < LINES && !keeps[nth] && (last == tail) && (tail || says) {
                 keeps[nth] = true;
                 kept += 1;
@@ -104,9 +104,11 @@ fn chosen(rungs: &[&Line], named: impl Fn(&Packet) -> bool) -> Vec<bool> {
 }
 
 /// Whether it is more than data and acknowledgements.
-fn tells(cell: &Cell) -> bool {
+fn tells(packet: &Packet) -> bool {
+    let cell = &packet.cell;
     let head = |piece: &Piece| matches!(piece, Piece::Request { .. } | Piece::Response { .. });
-    cell.syn || cell.fin || cell.rst || cell.payload.iter().any(head)
+    let says = packet.remark.is_some() || cell.payload.iter().any(head);
+    cell.syn || cell.fin || cell.rst || says
 }
 
 /// The recorder's note of a run that it folded: `… 12 segments …`.
@@ -136,7 +138,7 @@ fn gap(left_out: u64) -> String {
 }
 
 fn rung_of(packet: &Packet, named: Option<&Mark>) -> String {
-    let said = says(&packet.cell);
+    let said = says(packet);
     let time = format!("{:.3}", packet.time.as_secs_f64());
     let (arrow, left, right) = match packet.from {
         Who::Client => ("-->", cut(&said, LEFT), String::new()),
@@ -160,7 +162,8 @@ fn cut(text: &str, width: usize) -> String {
     }
 }
 
-fn says(cell: &Cell) -> String {
+fn says(packet: &Packet) -> String {
+    let cell = &packet.cell;
     let mut words: Vec<String> = Vec::new();
     match cell.sends {
         Sends::Again => words.push("again".to_owned()),
@@ -170,7 +173,10 @@ fn says(cell: &Cell) -> String {
     if cell.syn {
         words.push("SYN".to_owned());
     }
-    words.extend(cell.payload.iter().map(piece));
+    match &packet.remark {
+        Some(text) => words.push(text.clone()),
+        None => words.extend(payload(&cell.payload)),
+    }
     for (set, name) in [(cell.fin, "FIN"), (cell.rst, "RST")] {
         if set {
             words.push(name.to_owned());
@@ -180,6 +186,20 @@ fn says(cell: &Cell) -> String {
         words.push("ACK".to_owned());
     }
     words.join(" ")
+}
+
+/// What is sent; bytes that say nothing are counted together.
+fn payload(pieces: &[Piece]) -> Vec<String> {
+    if !pieces.is_empty() && pieces.iter().all(Piece::is_bytes) {
+        let count = |piece: &Piece| match piece {
+            Piece::Data(count) => u64::from(*count),
+            Piece::Raw(bytes) => bytes.len() as u64,
+            _ => 0,
+        };
+        let all: u64 = pieces.iter().map(count).sum();
+        return vec![format!("{all} bytes")];
+    }
+    pieces.iter().map(piece).collect()
 }
 
 fn piece(piece: &Piece) -> String {

@@ -86,7 +86,6 @@ rule! {
     ///
     /// ```ladder
     ///         client                  server
-    ///  0.000                     <--  app 900
     ///  0.010  close_notify [version=1.3] -->
     ///  0.020                     <--  FIN
     ///  0.030  FIN                -->

@@ -403,6 +403,33 @@ mod tests {
         check(&format!("{HELLO}{ANSWER}"), &[]);
     }
 
+    /// Of a connection whose TLS began before the capture nobody is told that an answer is owed.
+    #[test]
+    fn what_began_before_the_capture_owes_no_answer() {
+        let unseen = "SYN -->\n<-- SYN\nACK -->\nClientHello [sni=a] -->\n<~~ data 900\n\
+                      Finished [version=1.3] -->\napp 300 -->\n<-- app 900\n";
+        for said in [
+            // A leave, and not a request.
+            "close_notify [version=1.3] -->\n".to_owned(),
+            // By the ports alone it is not known who asks.
+            "app 300 -->\n".to_owned(),
+            // The answer to the hello was not captured: a record of an alert's length is one in any version.
+            format!("{unseen}close_notify [version=1.3] -->\n"),
+        ] {
+            let ladder = format!("{said}<-- FIN\nFIN -->\n<-- ACK");
+            let rules = proof::run(&ladder.parse().expect("a ladder")).rules();
+            let owed = ["closed-before-response", "reset-before-response"];
+            assert!(
+                !rules.iter().any(|it| owed.contains(it)),
+                "{said}: {rules:?}"
+            );
+        }
+        // What can be told is told.
+        let ladder = format!("{unseen}app 30 -->\n<-- FIN\nFIN -->\n<-- ACK");
+        let rules = proof::run(&ladder.parse().expect("a ladder")).rules();
+        assert!(rules.contains(&"closed-before-response"), "{rules:?}");
+    }
+
     #[test]
     fn what_is_hidden_is_read_from_the_order_of_records() {
         let asked = format!("{HELLO}{ANSWER}{OLD}app 300 -->\n");

@@ -1,6 +1,7 @@
 //! From paths to a [`Snapshot`]: opens the captures, has them analysed, and joins what every floor found.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use anyhow::{Result, bail};
 
 use super::narrowing::{self, LeftOut};
 use super::progress::Progress;
-use super::secrets::KeyLogs;
+use super::secrets::{KeyLogs, Presence};
 use crate::capture::{self, FileSummary, Loss, OpenOptions, Source};
 use crate::cli;
 use crate::connection::Connection;
@@ -39,13 +40,13 @@ pub(super) struct Wish {
 impl Wish {
     /// # Errors
     /// When a rule is asked for that does not exist, or an error that nobody knows, or a list that cannot be read.
-    pub(super) fn of(asked: &cli::Judging, whole: bool) -> Result<Self> {
+    pub(super) fn of(asked: &cli::Judging, whole: bool, key_logs: Presence) -> Result<Self> {
         check_rules(asked)?;
         Ok(Self {
             asked: asked.clone(),
             search: narrowing::search(asked)?,
             left_out: LeftOut::by(narrowing::ignore_list(asked)?),
-            keys: KeyLogs::read(&asked.keylog)?,
+            keys: KeyLogs::read(&asked.keylog, key_logs)?,
             whole,
         })
     }
@@ -72,6 +73,11 @@ impl Wish {
         }
     }
 
+    /// Key logs that are not there yet.
+    pub(super) fn absent_key_logs(&self) -> &[PathBuf] {
+        self.keys.absent()
+    }
+
     /// The source, with the secrets that are beside it or in it; `grows`: more may be written while it is read.
     pub(super) fn keyed(&self, source: Box<dyn Source>, grows: bool) -> Box<dyn Source> {
         self.keys.beside(source, grows)
@@ -85,7 +91,7 @@ impl Wish {
 
 /// Reads the captures. `whole`: every connection's record is wanted, not just those of notable ones.
 pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
-    let wish = Wish::of(&asked.judging, whole)?;
+    let wish = Wish::of(&asked.judging, whole, Presence::Required)?;
     let options = OpenOptions {
         filter: asked.filter.clone(),
     };

@@ -3,19 +3,23 @@
 //! For one that is asked for, the second reading is as thorough as the first. The typical cases of a report need less: only
 //! their own frames are looked at, and reading ends with the last of them. So a report on a large capture takes hardly
 //! longer. A pipe cannot be read twice: its report has no pictures.
+//!
+//! What was said under keys is known from the first reading; the second one opens nothing.
 
 use std::path::Path;
 
 use anyhow::{Result, bail};
 
 use super::progress::Progress;
+use super::secrets::{KeyLogs, Presence};
 use crate::capture::{self, Batch, Fill, OpenOptions};
 use crate::cli;
-use crate::connection::Connection;
+use crate::connection::{Connection, Who};
 use crate::engine::{self, Engine, Event, Settings, Sink};
-use crate::ladder::{Recorder, Reticence};
+use crate::ladder::{Recorder, Remarks, Reticence};
 use crate::ledger::{Drawn, Snapshot};
 use crate::mark::FrameNumber;
+use crate::prose::said::{self, Discretion};
 use crate::report;
 
 pub(super) fn ladder(asked: &cli::Ladder) -> Result<String> {
@@ -25,13 +29,13 @@ pub(super) fn ladder(asked: &cli::Ladder) -> Result<String> {
     let options = OpenOptions {
         filter: asked.filter.clone(),
     };
-    let settings = Settings::default();
-    let wanted = find(asked, &options, &settings)?;
+    let wanted = find(asked, &options)?;
+    let reticence = Reticence {
+        addresses: asked.hide_addresses,
+        payload: asked.hide_payload,
+    };
     let mut painter = Painter {
-        recorder: Recorder::new(Reticence {
-            addresses: asked.hide_addresses,
-            payload: asked.hide_payload,
-        }),
+        recorder: recorder(&wanted, reticence),
         wanted: &wanted,
     };
     let mut source = capture::open(&asked.files, &options)?;
@@ -65,7 +69,7 @@ pub(super) fn pictures(asked: &cli::Read, snapshot: &Snapshot) -> Vec<Drawn> {
         .iter()
         .filter_map(|id| snapshot.connection(*id))
         .filter(|it| it.last.frame.0 <= PICTURED)
-        .map(|it| (it, Recorder::new(Reticence::default())))
+        .map(|it| (it, recorder(it, Reticence::default())))
         .collect();
     let last = wanted.iter().map(|(it, _)| it.last.frame).max();
     let Some(last) = last else {
@@ -98,6 +102,33 @@ pub(super) fn pictures(asked: &cli::Read, snapshot: &Snapshot) -> Vec<Drawn> {
         ladder: recorder.finish(connection),
     });
     drawn.collect()
+}
+
+/// A recorder that says of segments what their bytes do not say: what is under keys, and frames.
+fn recorder(connection: &Connection, reticence: Reticence) -> Recorder {
+    let recorder = Recorder::new(reticence);
+    let is_plain =
+        connection.tls.is_none() && connection.h2.is_none() && connection.websocket.is_none();
+    if is_plain {
+        return recorder;
+    }
+    let discretion = Discretion {
+        names: reticence.addresses || reticence.payload,
+        payload: reticence.payload,
+    };
+    let ends = [connection.client, connection.server];
+    let mut remarks = Remarks::new();
+    for (frame, all) in connection.remarks() {
+        for who in Who::BOTH {
+            let own = all.iter().filter(|(from, _)| *from == who);
+            let own: Vec<_> = own.map(|(_, remark)| *remark).collect();
+            let words = said::words(connection, who, &own, &[], discretion);
+            if !words.is_empty() {
+                remarks.insert((frame, ends[who as usize]), words.join("; "));
+            }
+        }
+    }
+    recorder.remarking(remarks)
 }
 
 /// Draws several connections of all that go by.
@@ -140,11 +171,16 @@ impl Sink for Gallery<'_, '_> {
 }
 
 /// The record of the connection with the number that was asked for.
-fn find(asked: &cli::Ladder, options: &OpenOptions, settings: &Settings) -> Result<Connection> {
-    let mut source = capture::open(&asked.files, options)?;
+fn find(asked: &cli::Ladder, options: &OpenOptions) -> Result<Connection> {
+    let keys = KeyLogs::read(&asked.keylog, Presence::Required)?;
+    let settings = Settings {
+        keys: keys.ring().clone(),
+        ..Settings::default()
+    };
+    let mut source = keys.beside(capture::open(&asked.files, options)?, false);
     let mut progress = Progress::new();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let analysis = engine::analyse(&mut *source, settings, threads, &mut |frames| {
+    let analysis = engine::analyse(&mut *source, &settings, threads, &mut |frames| {
         progress.at(frames);
     })?;
     drop(progress);

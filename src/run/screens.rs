@@ -17,9 +17,11 @@ use crate::cli;
 use crate::connection::Brief;
 use crate::engine;
 use crate::escape::escape;
+use crate::keys::KeyRing;
 use crate::ledger::{Running, Snapshot, Stage, Watch};
 use crate::report::{self, Zone};
 use crate::rules::Severity;
+use crate::transcript::Account;
 use crate::ui::{self, Desk};
 
 /// What is recorded must be written to its end before the program goes; no disk takes longer.
@@ -30,6 +32,7 @@ pub(super) fn on_files(asked: &cli::Read, screen: &cli::Screen) -> Result<ExitCo
     // What cannot be opened is said before the screens are there.
     let reading = Session::of_files(asked)?;
     let desk = Outside {
+        keys: reading.keys(),
         packets: Box::new(reading.packets()),
         inputs: asked.files.clone(),
         zone: zone(&asked.judging),
@@ -47,6 +50,7 @@ pub(super) fn on_interface(
     asked: &cli::Live,
 ) -> Result<ExitCode> {
     let desk = Outside {
+        keys: reading.keys(),
         packets: Box::new(reading.packets()),
         inputs: asked.write.iter().cloned().collect(),
         zone: zone(&asked.judging),
@@ -141,6 +145,8 @@ fn zone(judging: &cli::Judging) -> Zone {
 
 /// What the screens ask for.
 struct Outside {
+    /// What opens TLS.
+    keys: KeyRing,
     packets: Box<dyn Fn() -> Result<Box<dyn Source>, String> + Send + Sync>,
     /// Captures that nothing may be written over.
     inputs: Vec<PathBuf>,
@@ -150,6 +156,10 @@ struct Outside {
 impl Desk for Outside {
     fn packets(&self) -> Result<Box<dyn Source>, String> {
         (self.packets)()
+    }
+
+    fn account(&self, of: &Brief, goes_on: &mut dyn FnMut() -> bool) -> Result<Account, String> {
+        Account::read(&mut *self.packets()?, of, Some(&self.keys), goes_on)
     }
 
     fn write_report(&self, snapshot: &Snapshot, to: &Path) -> Result<(), String> {

@@ -1,9 +1,9 @@
 //! Key logs: read before the capture, with it, and as they grow beside it.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::fs::{File, Metadata};
+use std::io::{ErrorKind, Read as _, Seek as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -15,6 +15,8 @@ use crate::mark::FrameNumber;
 const TLS_KEY_LOG: u32 = 0x544c_534b;
 /// Read from a key log at once.
 const PIECE: usize = 64 << 10;
+/// The longest line that is waited for; the longest there is has 300 bytes.
+const MAX_LINE: usize = 4096;
 /// Known before the first frame.
 const ALWAYS: FrameNumber = FrameNumber(0);
 
@@ -22,24 +24,48 @@ const ALWAYS: FrameNumber = FrameNumber(0);
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeyLogs {
     /// Each read to the end it had; clones go on from the same place.
-    files: Arc<Vec<File>>,
+    logs: Arc<Mutex<Vec<KeyLog>>>,
     ring: KeyRing,
+    absent: Vec<PathBuf>,
+}
+
+/// Whether a key log must be there from the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// What has an end is read with what is known.
+    Required,
+    /// What goes on may be before its log, which the first program that writes it creates.
+    Awaited,
 }
 
 impl KeyLogs {
     /// Reads what the logs hold so far.
     ///
     /// # Errors
-    /// When one cannot be read, or there is not a single secret in it.
-    pub(super) fn read(paths: &[PathBuf]) -> Result<Self> {
+    /// When one that is required cannot be read, or there is not a single secret in what one holds.
+    pub(super) fn read(paths: &[PathBuf], presence: Presence) -> Result<Self> {
         let ring = KeyRing::default();
-        let mut files = Vec::new();
+        let mut logs = Vec::new();
+        let mut absent = Vec::new();
         for path in paths {
             let name = path.display();
             let before = ring.counts();
-            let unread = || format!("{name}: the key log cannot be read");
-            let file = File::open(path).with_context(unread)?;
-            more(&file, &ring).with_context(unread)?;
+            let mut log = KeyLog::new(path);
+            match log.more(&ring) {
+                Ok(()) => {}
+                Err(error)
+                    if error.kind() == ErrorKind::NotFound && presence == Presence::Awaited =>
+                {
+                    absent.push(path.clone());
+                }
+                Err(error) => {
+                    return Err(error)
+                        .with_context(|| format!("{name}: the key log cannot be read"));
+                }
+            }
+            if presence == Presence::Required {
+                log.end(&ring);
+            }
             let after = ring.counts();
             if after.secrets == before.secrets && after.malformed > before.malformed {
                 bail!(
@@ -47,11 +73,12 @@ impl KeyLogs {
                      the variable SSLKEYLOGFILE names it"
                 );
             }
-            files.push(file);
+            logs.push(log);
         }
         Ok(Self {
-            files: Arc::new(files),
+            logs: Arc::new(Mutex::new(logs)),
             ring,
+            absent,
         })
     }
 
@@ -60,44 +87,134 @@ impl KeyLogs {
         &self.ring
     }
 
+    /// Those that were not there yet.
+    pub(super) fn absent(&self) -> &[PathBuf] {
+        &self.absent
+    }
+
     /// The same source; secrets that travel in it are put on the ring before its frames are looked at. `grows`: the logs are
     /// still being written.
     pub(super) fn beside(&self, source: Box<dyn Source>, grows: bool) -> Box<dyn Source> {
-        let logs = if grows && !self.files.is_empty() {
-            self.ring.set_growing(true);
-            Arc::clone(&self.files)
-        } else {
-            // The last line may have no end.
-            self.ring.end(ALWAYS);
-            Arc::default()
-        };
+        let logs = Arc::clone(&self.logs);
+        let any = !logs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty();
+        self.ring.set_growing(grows && any);
         Box::new(Keyed {
             source,
             ring: self.ring.clone(),
-            logs,
+            logs: Some(logs).filter(|_| grows && any),
             seen: Vec::new(),
             frames: ALWAYS,
         })
     }
 }
 
-/// Reads on to the end there is now.
-fn more(mut file: &File, ring: &KeyRing) -> std::io::Result<()> {
-    let mut piece = vec![0; PIECE];
-    loop {
-        let length = file.read(&mut piece)?;
-        if length == 0 {
+/// A key log that may still be written, cut short, taken away, or begun anew.
+#[derive(Debug)]
+struct KeyLog {
+    path: PathBuf,
+    file: Option<File>,
+    /// Bytes of it that were read.
+    read: u64,
+    /// A line whose end is not there yet. Each log has its own: programs write to several at a time.
+    rest: Vec<u8>,
+}
+
+impl KeyLog {
+    fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            file: None,
+            read: 0,
+            rest: Vec::new(),
+        }
+    }
+
+    /// Reads on to the end there is now, of the file that has the name now.
+    fn more(&mut self, ring: &KeyRing) -> std::io::Result<()> {
+        // One that was taken away may be written to all the same, by who has it open.
+        let now = std::fs::metadata(&self.path);
+        let other = match (&self.file, &now) {
+            (Some(file), Ok(now)) => !is_same(&file.metadata()?, now),
+            (Some(_), Err(_)) => false,
+            (None, _) => true,
+        };
+        if other {
+            if self.file.is_some() {
+                self.rest_of_file(ring)?;
+                self.end(ring);
+                self.file = None;
+            }
+            self.file = Some(File::open(&self.path)?);
+            self.read = 0;
+        }
+        self.rest_of_file(ring)
+    }
+
+    fn rest_of_file(&mut self, ring: &KeyRing) -> std::io::Result<()> {
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        let now = file.metadata()?.len();
+        if now < self.read {
+            // Cut short: what stands there now is new.
+            file.rewind()?;
+            self.read = 0;
+            self.rest.clear();
+        }
+        if now == self.read {
             return Ok(());
         }
-        ring.read(piece.get(..length).unwrap_or_default(), ALWAYS);
+        let mut piece = vec![0; PIECE];
+        loop {
+            let length = file.read(&mut piece)?;
+            if length == 0 {
+                return Ok(());
+            }
+            self.read = self.read.saturating_add(length as u64);
+            self.rest
+                .extend_from_slice(piece.get(..length).unwrap_or_default());
+            let end = self.rest.iter().rposition(|byte| *byte == b'\n');
+            // No line is as long as the ring waits for: it counts what is.
+            let end = end.map_or(0, |at| at + 1);
+            let end = if end == 0 && self.rest.len() > MAX_LINE {
+                self.rest.len()
+            } else {
+                end
+            };
+            ring.read(self.rest.get(..end).unwrap_or_default(), ALWAYS);
+            self.rest.drain(..end);
+        }
     }
+
+    /// The last line has no end, and none will come.
+    fn end(&mut self, ring: &KeyRing) {
+        ring.read(&std::mem::take(&mut self.rest), ALWAYS);
+        ring.end(ALWAYS);
+    }
+}
+
+/// Whether a name still means the same file.
+#[cfg(unix)]
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Where files have no number, one that is begun anew is known by being shorter.
+#[cfg(not(unix))]
+fn is_same(_: &Metadata, _: &Metadata) -> bool {
+    true
 }
 
 /// A source and the secrets beside it.
 struct Keyed {
     source: Box<dyn Source>,
     ring: KeyRing,
-    logs: Arc<Vec<File>>,
+    /// Those that are still being written.
+    logs: Option<Arc<Mutex<Vec<KeyLog>>>>,
     /// Blocks of secrets that were looked at, of each file.
     seen: Vec<usize>,
     /// The last frame before this batch.
@@ -107,9 +224,16 @@ struct Keyed {
 impl Source for Keyed {
     fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
         let fill = self.source.fill(batch)?;
-        for log in self.logs.iter() {
-            // A log that cannot be read any more has no more secrets; what is hidden stays so, and the report says it.
-            let _ = more(log, &self.ring);
+        // After the frames: a program has its secrets before it says anything under them, and writes them down by then.
+        if let Some(logs) = &self.logs {
+            for log in logs
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter_mut()
+            {
+                // A log that cannot be read has no secrets; what is hidden stays so, and the report says it.
+                let _ = log.more(&self.ring);
+            }
         }
         let files = self.source.files();
         self.seen.resize(files.len().max(self.seen.len()), 0);

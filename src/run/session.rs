@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use super::analysis::{self, Wish};
+use super::secrets::Presence;
 use crate::capture::{
     self, Batch, CaptureError, FileSummary, Fill, Loss, Memory, OpenOptions, PcapngWriter, Recent,
     Recording, Rotation, Source,
@@ -28,6 +29,7 @@ use crate::decode::Endpoint;
 use crate::engine::{
     self, CloseUp, ExtractError, Glance, Next, Observer, Outlook, Roll, Settings, Stay,
 };
+use crate::keys::KeyRing;
 use crate::ledger::{Lookup, Progress, Running, Stage, Watch};
 use crate::rules::Severity;
 use crate::time::Timestamp;
@@ -58,6 +60,8 @@ pub struct Session {
 struct Control {
     stop: AtomicBool,
     again: Again,
+    /// What opens TLS, as it was opened the first time.
+    keys: KeyRing,
     notes: Mutex<Vec<String>>,
     /// The worst of the latest findings, whether they are shown or not.
     worst: Mutex<Option<Severity>>,
@@ -104,7 +108,12 @@ impl Session {
 
     /// The same; `whole`: every connection's record is wanted, not just those of notable ones.
     pub(super) fn reading(asked: &cli::Read, whole: bool) -> Result<Self> {
-        let wish = Wish::of(&asked.judging, whole)?;
+        let has_end = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|it| it.is_file());
+        let key_logs = match asked.follow || !asked.files.iter().all(has_end) {
+            true => Presence::Awaited,
+            false => Presence::Required,
+        };
+        let wish = Wish::of(&asked.judging, whole, key_logs)?;
         let options = OpenOptions {
             filter: asked.filter.clone(),
         };
@@ -162,7 +171,7 @@ impl Session {
         flight: Option<Flight>,
         asked: &cli::Judging,
     ) -> Result<Self> {
-        let wish = Wish::of(asked, false)?;
+        let wish = Wish::of(asked, false, Presence::Awaited)?;
         let mut settings = wish.settings();
         settings.stay = Stay::Latest;
         let plan = Plan {
@@ -184,11 +193,20 @@ impl Session {
             flight,
         } = plan;
         let source = wish.keyed(source, of.is_none());
+        let absent = wish.absent_key_logs().iter();
+        let notes = absent.map(|path| {
+            let name = path.display();
+            format!(
+                "{name}: is not there yet; TLS is opened with it as soon as a program writes it"
+            )
+        });
+        let notes = notes.collect();
         let watch = Arc::new(Watch::new());
         let control = Arc::new(Control {
             stop: AtomicBool::new(false),
             again,
-            notes: Mutex::default(),
+            keys: settings.keys.clone(),
+            notes: Mutex::new(notes),
             worst: Mutex::default(),
         });
         let stage = match of {
@@ -249,6 +267,11 @@ impl Session {
         Arc::clone(&self.control) as Arc<dyn Running>
     }
 
+    /// What opens TLS in them.
+    pub(super) fn keys(&self) -> KeyRing {
+        self.control.keys.clone()
+    }
+
     /// How its packets are read once more.
     pub(super) fn packets(
         &self,
@@ -290,11 +313,11 @@ impl Running for Control {
     }
 
     fn close_up(&self, of: &Brief) -> Lookup<CloseUp> {
-        let (again, of) = (self.again.clone(), *of);
+        let (again, keys, of) = (self.again.clone(), self.keys.clone(), *of);
         Lookup::begin(move |given_up| {
             let mut source = again.open()?;
             let goes_on = || !given_up.load(Ordering::Relaxed);
-            let found = engine::close_up(&mut *source, &of, goes_on);
+            let found = engine::close_up(&mut *source, &of, &keys, goes_on);
             let found = found.map_err(|error| error.to_string())?;
             found.ok_or_else(|| "its packets are not remembered any more".to_owned())
         })

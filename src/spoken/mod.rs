@@ -17,6 +17,7 @@ use crate::h2;
 use crate::http::{Conversation, Exchange, Phase, Protocol, Reach, Texts};
 use crate::keys::KeyRing;
 use crate::mark::Mark;
+use crate::minutes::Clerk;
 use crate::side::End;
 use crate::tls;
 use crate::websocket;
@@ -30,12 +31,20 @@ use opening::Secured;
 pub struct Spoken {
     plain: Conversation,
     taken: Option<Box<Taken>>,
-    /// What may open what TLS hides.
-    keys: Option<KeyRing>,
+    listening: Listening,
     /// Who is presumed to be the client of what began before the capture; `None` where it did not.
     midway: Option<End>,
     /// In how many tunnels this is said.
     depth: u8,
+}
+
+/// How a connection is listened to.
+#[derive(Clone, Debug, Default)]
+pub struct Listening {
+    /// What may open what TLS hides.
+    pub keys: Option<KeyRing>,
+    /// Who takes down what is read. Its clones are one: it is for a connection that is not cloned.
+    pub clerk: Option<Clerk>,
 }
 
 /// Tunnels in tunnels that are looked into: a chain of proxies has two or three. Each is a layer that every byte goes through.
@@ -87,22 +96,22 @@ enum Speaker {
 }
 
 impl Spoken {
-    /// Nothing said yet; `keys` may open what TLS hides. `midway`: it began before the capture, and who is presumed to be
+    /// Nothing said yet. `midway`: it began before the capture, and who is presumed to be
     /// its client.
     #[must_use]
-    pub fn boxed(keys: Option<&KeyRing>, midway: Option<End>) -> Box<Self> {
+    pub fn boxed(listening: &Listening, midway: Option<End>) -> Box<Self> {
         Box::new(Self {
-            keys: keys.cloned(),
+            listening: listening.clone(),
             midway,
             ..Self::default()
         })
     }
 
     /// Nothing said yet, by offsets that begin here.
-    fn starting(since: [u64; 2], keys: Option<KeyRing>) -> Self {
+    fn starting(since: [u64; 2], listening: Listening) -> Self {
         Self {
             plain: Conversation::starting(since),
-            keys,
+            listening,
             ..Self::default()
         }
     }
@@ -375,6 +384,7 @@ impl Spoken {
         self.plain.hand_over_midway(requester, certainty);
         let since = End::BOTH.map(|end| self.plain.heard(end));
         let h2 = h2::Conversation::midway(requester, since);
+        let h2 = h2.taken_down(self.listening.clerk.clone());
         self.taken = Some(Box::new(Taken {
             since,
             owner: [Owner::Speaker; 2],
@@ -388,12 +398,14 @@ impl Spoken {
         let waited = self.plain.take_waiting(from);
         let heard = End::BOTH.map(|end| self.plain.heard(end));
         let asker = self.plain.requester().map_or(from, |(end, _)| end);
+        let listening = &self.listening;
         let taken = self.taken.get_or_insert_with(|| {
             let (speaker, both) = match self.plain.protocol() {
                 Protocol::Http2 => {
                     // What was agreed on by an upgrade begins with the request that asked for it.
                     let before = self.plain.take_exchanges();
                     let h2 = h2::Conversation::new(asker, heard);
+                    let h2 = h2.taken_down(listening.clerk.clone());
                     let h2 = if before.is_empty() {
                         h2
                     } else {
@@ -402,17 +414,18 @@ impl Spoken {
                     (Speaker::Http2(Box::new(h2)), true)
                 }
                 Protocol::Tls => (
-                    Speaker::Tls(Box::new(Secured::new(self.keys.as_ref(), heard))),
+                    Speaker::Tls(Box::new(Secured::new(listening, heard))),
                     false,
                 ),
                 Protocol::Tunnel if self.depth < MAX_TUNNELS => {
-                    let mut inner = Self::starting(heard, self.keys.clone());
+                    let mut inner = Self::starting(heard, listening.clone());
                     inner.depth = self.depth + 1;
                     (Speaker::Tunnel(inner), true)
                 }
                 Protocol::Tunnel => (Speaker::Unread, true),
                 Protocol::WebSocket => {
                     let websocket = websocket::Conversation::new(asker, heard);
+                    let websocket = websocket.taken_down(listening.clerk.clone());
                     (Speaker::WebSocket(Box::new(websocket)), true)
                 }
                 _ => (Speaker::Unread, false),

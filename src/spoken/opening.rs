@@ -8,10 +8,11 @@
 //! A record with a hole in it cannot be opened and is a gap inside; its length is nearly known. Left out: TLS inside of
 //! TLS, and secrets for a connection whose hellos were not seen.
 
-use super::{Heard, Spoken};
+use super::{Heard, Listening, Spoken};
 use crate::http::Texts;
 use crate::keys::{Closed, EarlyData, KeyRing, Opener};
 use crate::mark::Mark;
+use crate::minutes::Clerk;
 use crate::side::End;
 use crate::tls::Session;
 
@@ -68,6 +69,7 @@ pub(super) struct Asked {
     /// the server takes it: what it does not take was never asked.
     early: Vec<(u64, Mark, Box<[u8]>)>,
     inner: Spoken,
+    clerk: Option<Clerk>,
     /// Something was opened.
     opened: bool,
     /// Something was said inside.
@@ -115,13 +117,18 @@ struct Holed {
 
 impl Secured {
     /// TLS that begins at these offsets; what is said in it is counted from there.
-    pub(super) fn new(keys: Option<&KeyRing>, since: [u64; 2]) -> Self {
+    pub(super) fn new(listening: &Listening, since: [u64; 2]) -> Self {
         let lane = |said| Lane {
             said,
             first: said,
             ..Lane::default()
         };
-        let opening = match keys {
+        // Keys open one layer: there is no TLS inside of TLS.
+        let inside = Listening {
+            keys: None,
+            clerk: listening.clerk.clone(),
+        };
+        let opening = match &listening.keys {
             Some(ring) => Opening::Asked(Box::new(Asked {
                 ring: ring.clone(),
                 caller: None,
@@ -131,7 +138,8 @@ impl Secured {
                 last: Mark::default(),
                 lanes: since.map(lane),
                 early: Vec::new(),
-                inner: Spoken::starting(since, None),
+                inner: Spoken::starting(since, inside),
+                clerk: listening.clerk.clone(),
                 opened: false,
                 any: false,
                 wrong: false,
@@ -139,7 +147,7 @@ impl Secured {
             None => Opening::Hidden,
         };
         Self {
-            session: Session::new(),
+            session: Session::new().taken_down(listening.clerk.clone()),
             opening,
         }
     }
@@ -415,8 +423,7 @@ impl Asked {
                     self.wrong |= closed == Closed::WrongSecret;
                     if header[0] == APPLICATION_DATA && self.any {
                         let length = (whole as u64).saturating_sub(HEADER as u64 + ADDED);
-                        self.inner.gap(from, at, length, texts);
-                        self.lanes[from.index()].said += length;
+                        self.gap(from, at, length, texts);
                     }
                 }
             }
@@ -467,6 +474,9 @@ impl Asked {
             (APPLICATION_DATA, bytes) => {
                 self.any = true;
                 let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                if let Some(clerk) = &self.clerk {
+                    clerk.said(from, at, bytes);
+                }
                 self.inner.data(from, at, bytes, length, texts);
                 self.lanes[from.index()].said += u64::from(length);
             }
@@ -515,11 +525,19 @@ impl Asked {
                     opener.lose(side);
                 }
                 if self.any {
-                    self.inner.gap(from, at, length, texts);
-                    self.lanes[from.index()].said += length;
+                    self.gap(from, at, length, texts);
                 }
             }
         }
+    }
+
+    /// So much of what was said is not there.
+    fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+        if let Some(clerk) = &self.clerk {
+            clerk.missing(from, at, length);
+        }
+        self.inner.gap(from, at, length, texts);
+        self.lanes[from.index()].said += length;
     }
 
     /// A record that has a hole is over.
@@ -528,12 +546,11 @@ impl Asked {
         if let Some(opener) = &mut self.opener {
             opener.skip(side, holed.kind);
         }
-        let lane = &mut self.lanes[from.index()];
         if holed.kind == APPLICATION_DATA && self.any {
             let length = holed.length.saturating_sub(ADDED);
-            self.inner.gap(from, at, length, texts);
-            lane.said += length;
+            self.gap(from, at, length, texts);
         }
+        let lane = &mut self.lanes[from.index()];
         let outside = lane.before;
         lane.note(outside);
     }

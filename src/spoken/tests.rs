@@ -213,7 +213,7 @@ fn http2_is_known_from_its_middle_on() {
     let ok = b"\0\0\x01\x01\x05\0\0\0\x07\x88";
     for (likely, client) in [(A, A), (B, A)] {
         let mut talk = talk();
-        talk.heard = *Spoken::boxed(None, Some(likely));
+        talk.heard = *Spoken::boxed(&Listening::default(), Some(likely));
         let talk = talk.a("the rest of a body").b(ok).a(ping);
         assert_eq!(talk.heard.protocol(), Protocol::Http2);
         let (requester, certainty) = talk.heard.requester().expect("a client");
@@ -225,7 +225,7 @@ fn http2_is_known_from_its_middle_on() {
     }
     // Whose a PING is the ports must say; and what the capture has from its beginning begins with a preface.
     let mut talk = talk();
-    talk.heard = *Spoken::boxed(None, Some(B));
+    talk.heard = *Spoken::boxed(&Listening::default(), Some(B));
     let talk = talk.a(ping);
     let presumed = Some((B, Certainty::Possible));
     assert_eq!(talk.heard.requester(), presumed);

@@ -13,6 +13,7 @@ use super::session::{
 use crate::certainty::Certainty;
 use crate::keys::Agreed;
 use crate::mark::Mark;
+use crate::minutes::What;
 use crate::side::End;
 
 const ENCRYPTED_EXTENSIONS: u8 = 8;
@@ -75,6 +76,7 @@ impl Session {
             flow.first.get_or_insert(at);
             flow.last = Some(at);
             self.last_inside = Some(from);
+            self.note(from, at, What::Data(bytes));
         }
         if kind != ALERT {
             self.alerts
@@ -110,6 +112,7 @@ impl Session {
             if self.is_13() {
                 self.message_inside(from, at, *kind, body);
             } else {
+                self.note(from, at, What::Handshake(*kind));
                 self.renewing_message(*kind, body);
             }
             rest = next;
@@ -141,6 +144,7 @@ impl Session {
     }
 
     fn message_inside(&mut self, from: End, at: Mark, kind: u8, body: &[u8]) {
+        self.note(from, at, What::Handshake(kind));
         match kind {
             ENCRYPTED_EXTENSIONS => {
                 if let Some((_, answer)) = &mut self.answer {

@@ -6,11 +6,13 @@ use super::facts::{ClientCertificate, Facts, Farewell, Flow, Stage};
 use super::hello::{Answer, ClientHello, ServerHello, Version};
 use super::inside::Inside;
 use super::record::{
-    ALERT, APPLICATION_DATA, Ended, HANDSHAKE, HIDDEN_ALERT, HIDDEN_EMPTY_CERTIFICATE, Lane,
+    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, Ended, HANDSHAKE, HIDDEN_ALERT,
+    HIDDEN_EMPTY_CERTIFICATE, Lane,
 };
 use crate::certainty::Certainty;
 use crate::keys::Agreed;
 use crate::mark::Mark;
+use crate::minutes::{Clerk, What};
 use crate::side::End;
 
 /// Alerts kept of one connection; two end it, a hostile peer can send thousands.
@@ -54,6 +56,8 @@ pub struct Session {
     pub(super) renewal: Option<ClientHello>,
     /// What a renewed handshake agreed on.
     pub(super) renewed: Option<Agreed>,
+    /// Who takes down what is read.
+    clerk: Option<Clerk>,
 }
 
 impl Session {
@@ -61,6 +65,20 @@ impl Session {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same, with what is read taken down.
+    #[must_use]
+    pub fn taken_down(mut self, clerk: Option<Clerk>) -> Self {
+        self.clerk = clerk;
+        self
+    }
+
+    /// Takes something down.
+    pub fn note(&self, from: End, at: Mark, what: What) {
+        if let Some(clerk) = &self.clerk {
+            clerk.note(from, at, what);
+        }
     }
 
     /// Whether the first bytes of a direction can belong to TLS.
@@ -219,6 +237,19 @@ impl Session {
             ALERT => record.alert.is_none(),
             _ => false,
         };
+        if self.clerk.is_some() {
+            let ciphered = record.kind == HANDSHAKE && self.lanes[from.index()].ciphered;
+            match (record.kind, record.alert) {
+                (CHANGE_CIPHER_SPEC, _) => self.note(from, record.at, What::ChangeCipherSpec),
+                (ALERT, Some((level, code))) => {
+                    self.note(from, record.at, What::Alert(level, code));
+                }
+                _ if hidden || ciphered => {
+                    self.note(from, record.at, What::Closed(record.kind, record.length));
+                }
+                _ => {}
+            }
+        }
         if hidden {
             let inside = &mut self.inside[from.index()];
             inside.hidden = inside.hidden.saturating_add(1);
@@ -244,6 +275,7 @@ impl Session {
 
     /// An alert under the keys was read (level, description): what was only likely is certain.
     pub fn alert_inside(&mut self, from: End, at: Mark, said: (u8, u8)) {
+        self.note(from, at, What::Alert(said.0, said.1));
         match said {
             (_, CLOSE_NOTIFY) => {
                 self.notified[from.index()].get_or_insert(at);
@@ -348,6 +380,7 @@ impl Session {
     }
 
     fn message(&mut self, from: End, at: Mark, kind: u8, body: &[u8], whole: bool) {
+        self.note(from, at, What::Handshake(kind));
         match kind {
             CLIENT_HELLO => {
                 self.caller.get_or_insert(from);

@@ -2,29 +2,31 @@
 //!
 //! In: the connection's record and its segments in the order of capture, with the states after each. Out: a
 //! [`Transcript`]: every segment with relative numbers and what it was beside those before (`step`); the bytes of both
-//! streams in order, with what was never captured (`speech`); what HTTP said in which frame (`remark`); and `rungs`,
+//! streams in order, with what was never captured (`speech`), under keys what was said in TLS; what is remarkable in which frame
+//! and what else was read there; and `rungs`,
 //! the lines of a ladder in which runs of data are folded and pauses have lines of their own.
 //!
 //! Sequence numbers are those of RFC 9293 §3.4, relative to the SYN as Wireshark shows them. Words and colours are left to
 //! whoever draws.
 
-mod remark;
 mod rungs;
 mod speech;
 mod step;
 
 use std::collections::HashMap;
 
-pub use remark::Remark;
 pub use rungs::{Rung, Rungs};
 pub use speech::{Said, Utterance};
 pub use step::{Kind, Step, Tls};
 
 use crate::capture::Source;
-use crate::connection::{Brief, Connection, Standing, Who};
+use crate::connection::{Brief, Connection, Remark, Remarks, Standing, Who};
 use crate::decode::Segment;
 use crate::engine::{self, CloseUp};
+use crate::keys::KeyRing;
 use crate::mark::FrameNumber;
+use crate::minutes::What;
+use crate::side::End;
 
 use speech::Speech;
 use step::Follower;
@@ -37,11 +39,12 @@ pub type Taken<'a> = (Who, Segment<'a>, [Standing; 2]);
 pub struct Transcript {
     /// Its segments.
     pub steps: Vec<Step>,
-    /// What was said, both streams as they came.
+    /// What was said, both streams as they came; under keys that were opened, what was said in TLS.
     pub speech: Vec<Utterance>,
     /// Segments that were left out, and the step before which that was.
     pub left_out: Option<(u64, usize)>,
-    remarks: HashMap<FrameNumber, Vec<(Who, Remark)>>,
+    remarks: Remarks,
+    notes: HashMap<FrameNumber, Vec<(Who, What)>>,
 }
 
 impl Transcript {
@@ -66,13 +69,17 @@ impl Transcript {
         follower.close(&mut speech);
         Self {
             steps,
-            speech: speech.finish(),
+            speech: match &connection.minutes {
+                Some(minutes) => speech::inside(speech.finish(), minutes),
+                None => speech.finish(),
+            },
             left_out: left_out.filter(|(count, _)| *count > 0),
-            remarks: remark::remarks(connection),
+            remarks: connection.remarks(),
+            notes: notes(connection),
         }
     }
 
-    /// What HTTP said in a step.
+    /// What is remarkable in a step.
     pub fn remarks(&self, step: &Step) -> impl Iterator<Item = Remark> {
         let all = self.remarks.get(&step.frame).map_or(&[][..], Vec::as_slice);
         let from = step.from;
@@ -81,11 +88,36 @@ impl Transcript {
             .map(|(_, remark)| *remark)
     }
 
+    /// What was read in a step, in order, if somebody took it down.
+    pub fn notes(&self, step: &Step) -> impl Iterator<Item = What> {
+        let all = self.notes.get(&step.frame).map_or(&[][..], Vec::as_slice);
+        let from = step.from;
+        all.iter()
+            .filter(move |(who, _)| *who == from)
+            .map(|(_, what)| *what)
+    }
+
     /// The step of a frame.
     #[must_use]
     pub fn step_of(&self, frame: FrameNumber) -> Option<usize> {
         self.steps.iter().position(|step| step.frame == frame)
     }
+}
+
+fn notes(connection: &Connection) -> HashMap<FrameNumber, Vec<(Who, What)>> {
+    let mut notes: HashMap<FrameNumber, Vec<_>> = HashMap::new();
+    let minutes = connection.minutes.as_ref();
+    for note in minutes.iter().flat_map(|it| &it.notes) {
+        let from = match note.from {
+            End::A => Who::Client,
+            End::B => Who::Server,
+        };
+        notes
+            .entry(note.at.frame)
+            .or_default()
+            .push((from, note.what));
+    }
+    notes
 }
 
 /// One connection with its record and how it went.
@@ -98,16 +130,18 @@ pub struct Account {
 }
 
 impl Account {
-    /// Reads a connection's segments out of its input once more, as long as `goes_on`.
+    /// Reads a connection's segments out of its input once more, as long as `goes_on`; `keys` open what TLS hides.
     ///
     /// # Errors
     /// When the input cannot be read any more, or the connection is not in it; a sentence for the user.
     pub fn read(
         source: &mut dyn Source,
         wanted: &Brief,
+        keys: Option<&KeyRing>,
         goes_on: impl FnMut() -> bool,
     ) -> Result<Self, String> {
-        let found = engine::close_up(source, wanted, goes_on);
+        let none = KeyRing::default();
+        let found = engine::close_up(source, wanted, keys.unwrap_or(&none), goes_on);
         let found = found.map_err(|error| error.to_string())?;
         let gone = || "its packets are not in the input any more".to_owned();
         found.as_ref().map(Self::of).ok_or_else(gone)
@@ -132,7 +166,6 @@ pub(crate) mod tests {
     use crate::capture::Frame;
     use crate::engine::{Engine, Event, Sink};
     use crate::ladder;
-    use crate::side::End;
 
     /// The first connection of a ladder, followed.
     pub(crate) fn followed(picture: &str) -> (Connection, Transcript) {

@@ -6,6 +6,7 @@ use super::{Kind, Step, Transcript};
 use crate::connection::Connection;
 use crate::decode::Flags;
 use crate::mark::FrameNumber;
+use crate::minutes::What;
 
 /// A line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +67,8 @@ impl Rungs {
             let plain = !whole
                 && step.is_plain(before, again > MAX_AGAIN)
                 && !ends.contains(&step.frame)
-                && transcript.remarks(step).next().is_none();
+                && transcript.remarks(step).next().is_none()
+                && !transcript.notes(step).any(tells);
             if pause.is_some() || gap.is_some() || !plain {
                 rungs.fold(&transcript.steps, run.clone());
                 run = nth..nth;
@@ -137,6 +139,15 @@ fn ends(connection: &Connection) -> Vec<FrameNumber> {
             .map(|mark| mark.frame),
     );
     frames
+}
+
+/// Whether it is worth a line of its own: what opens or ends a layer.
+const fn tells(what: What) -> bool {
+    match what {
+        What::Handshake(_) | What::Alert(..) => true,
+        What::Ws(opcode, _) => opcode >= 8,
+        _ => false,
+    }
 }
 
 impl Step {

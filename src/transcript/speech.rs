@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::connection::Who;
 use crate::mark::Mark;
+use crate::minutes::Minutes;
 use crate::side::End;
 use crate::tcp::Reader;
 
@@ -33,6 +34,8 @@ pub enum Said {
     End,
     /// A RST.
     Reset,
+    /// What follows was said under keys, and is opened.
+    Opened,
     /// Much that is not kept, of both sides.
     LeftOut,
 }
@@ -118,6 +121,59 @@ impl Speech {
             _ => None,
         }
     }
+}
+
+/// The same with what was said under keys in the place of the records: FIN and RST stay where they were.
+pub(super) fn inside(outside: Vec<Utterance>, minutes: &Minutes) -> Vec<Utterance> {
+    let Some(first) = minutes.said.first() else {
+        return outside;
+    };
+    let mut ends = outside
+        .into_iter()
+        .filter(|it| matches!(it.said, Said::End | Said::Reset))
+        .peekable();
+    let mut offsets = [0_u64; 2];
+    let mut all = vec![Utterance {
+        from: who(first.from),
+        at: first.at,
+        offset: 0,
+        said: Said::Opened,
+    }];
+    let mut push = |from: Who, at: Mark, said: Said, length: u64| {
+        let offset = &mut offsets[from as usize];
+        let utterance = Utterance {
+            from,
+            at,
+            offset: *offset,
+            said,
+        };
+        *offset = offset.saturating_add(length);
+        all.push(utterance);
+    };
+    for part in &minutes.said {
+        while let Some(end) = ends.next_if(|it| it.at < part.at) {
+            push(end.from, end.at, end.said, 0);
+        }
+        let from = who(part.from);
+        if part.after_gap {
+            push(from, part.at, Said::LeftOut, 0);
+        }
+        for bytes in part.bytes.chunks(MAX_PART) {
+            push(
+                from,
+                part.at,
+                Said::Bytes(bytes.to_vec()),
+                bytes.len() as u64,
+            );
+        }
+        if part.missing > 0 {
+            push(from, part.at, Said::Missing(part.missing), part.missing);
+        }
+    }
+    for end in ends {
+        push(end.from, end.at, end.said, 0);
+    }
+    all
 }
 
 impl Said {

@@ -127,6 +127,9 @@ fn draw_row(
             Tone::Warning,
             format!("{rule} {} never captured {rule}", bytes(*many)),
         ),
+        Said::Opened => Line::default().strong(format!(
+            " {rule} opened: what was said in TLS, without its handshake {rule}"
+        )),
         Said::LeftOut => Line::default().faint(format!(
             "{rule} much more, of both sides, is not kept {rule}"
         )),

@@ -18,7 +18,7 @@ use ratatui::layout::Rect;
 use super::bytes_pane::BytesPane;
 use super::connections::open_finding;
 use super::keys::{Action, Scope};
-use super::ladder_pane::{LadderPane, how_far, proofs, request};
+use super::ladder_pane::{LadderPane, proofs};
 use super::menu::{Item, Menu};
 use super::paper::{Line, Pager, Place, find, holds, scroll_bar};
 use super::segments_pane::SegmentsPane;
@@ -28,6 +28,7 @@ use crate::http::{Exchange, Outcome as Became};
 use crate::ledger::Snapshot;
 use crate::prose::clock::span;
 use crate::prose::figures::{count, number};
+use crate::prose::said::{how_far, request};
 use crate::prose::story;
 use crate::rules::Finding;
 use crate::time::Timestamp;
@@ -554,9 +555,11 @@ impl ConnectionScreen {
             ..area
         };
         let target = usize::from(area.width).saturating_sub(66).clamp(12, 80);
+        let streams = all.iter().any(|it| it.stream_id().is_some());
+        let asked = if streams { "stream request" } else { "request" };
         let head = format!(
             "  {:>5}  {:<target$}  {:>6}  {:>18}  {:>10}  {}",
-            "frame", "request", "status", "response", "waited", "became"
+            "frame", asked, "status", "response", "waited", "became"
         );
         Line::default().faint(head).draw(look, row(area.y), buffer);
         if all.is_empty() && area.height > 1 {
@@ -587,7 +590,11 @@ impl ConnectionScreen {
                 Some(_) => Tone::Error,
             };
             let name = became.map_or("cannot be told", Became::name);
-            let asked = crate::escape::shortened(request(exchange).as_bytes(), target).into_owned();
+            let asked = match exchange.stream_id() {
+                Some(id) => format!("{id} {}", request(exchange)),
+                None => request(exchange),
+            };
+            let asked = crate::escape::shortened(asked.as_bytes(), target).into_owned();
             let line = Line::default()
                 .faint(format!("  {frame:>5}  "))
                 .plain(format!(

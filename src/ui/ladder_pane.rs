@@ -16,13 +16,12 @@ use super::paper::{Line, Place, holds, scroll_bar, width};
 use super::{Action, Cx, Look, Seek, Tone};
 use crate::connection::{Connection, Standing, State, Who};
 use crate::decode::Flags;
-use crate::escape::shortened;
-use crate::http::{Exchange, Message};
 use crate::mark::FrameNumber;
 use crate::prose::clock::span;
 use crate::prose::figures::{bytes, count, number};
+use crate::prose::said::{self, Discretion};
 use crate::rules::{Finding, Severity};
-use crate::transcript::{Account, Kind, Remark, Rung, Rungs, Step, Tls};
+use crate::transcript::{Account, Kind, Rung, Rungs, Step, Tls};
 
 /// Columns of a state's name, the longest being `SYN-RECEIVED`.
 const STATE: u16 = 12;
@@ -32,8 +31,6 @@ const TIME: u16 = 9;
 const FRAME: u16 = 8;
 /// From this width on there is.
 const WIDE: u16 = 92;
-/// Characters of a request's target that are shown.
-const TARGET: usize = 60;
 /// From here on a pause is drawn as a long one: people have waited for longer, and timers begin to run out.
 const LONG: Duration = Duration::from_secs(10);
 /// Lines of a ladder that is copied, and their width.
@@ -346,6 +343,8 @@ impl LadderPane {
                 Kind::Probe => {
                     Line::default().faint("keep-alive probe: is the other side still there?")
                 }
+                // In the ladder there may be no room for all of it.
+                Kind::New if step.length > 0 => Line::default().faint(said(step, account)),
                 Kind::Bare | Kind::New => Line::default(),
             },
         };
@@ -414,14 +413,13 @@ pub(super) fn said(step: &Step, account: &Account) -> String {
     if has(Flags::SYN) && has(Flags::ACK) {
         words.push("ACK".to_owned());
     }
-    let remarks: Vec<String> = account
-        .transcript
-        .remarks(step)
-        .filter_map(|remark| remarked(remark, &account.connection))
-        .collect();
+    let remarks: Vec<_> = account.transcript.remarks(step).collect();
+    let notes: Vec<_> = account.transcript.notes(step).collect();
+    let all = Discretion::default();
+    let told = said::words(&account.connection, step.from, &remarks, &notes, all);
     let bare = words.is_empty();
-    if !remarks.is_empty() {
-        words.push(remarks.join(", "));
+    if !told.is_empty() && step.kind != Kind::Again {
+        words.push(told.join("; "));
     } else if let Some(tls) = step.tls {
         words.push(format!("{}, {}", tls_words(tls), bytes(step.length.into())));
     } else if step.length > 0 && step.kind != Kind::Probe {
@@ -443,51 +441,6 @@ pub(super) fn said(step: &Step, account: &Account) -> String {
         words.push(format!("({} captured)", bytes(step.captured.into())));
     }
     words.join(" ")
-}
-
-fn remarked(remark: Remark, connection: &Connection) -> Option<String> {
-    let of = |nth: usize| connection.exchanges.get(nth);
-    Some(match remark {
-        Remark::Request(nth) => request(of(nth)?),
-        Remark::RequestEnds(nth) => format!(
-            "{} of the request",
-            how_far(&of(nth)?.request.as_ref()?.message)
-        ),
-        Remark::Interim(_, status) => status.to_string(),
-        Remark::Response(nth) => {
-            let response = of(nth)?.response.as_ref()?;
-            let status = match response.status {
-                0 => "a response".to_owned(),
-                status => status.to_string(),
-            };
-            match response.message.last.frame == response.message.first.frame {
-                true => format!("{status}, {}", how_far(&response.message)),
-                false => status,
-            }
-        }
-        Remark::ResponseEnds(nth) => {
-            let message = &of(nth)?.response.as_ref()?.message;
-            format!("{} of the response", how_far(message))
-        }
-    })
-}
-
-/// `GET /path`.
-pub(super) fn request(exchange: &Exchange) -> String {
-    let method = exchange.method().unwrap_or(b"?");
-    let target = exchange.request.as_ref().and_then(|it| it.target.as_ref());
-    let target = target.map_or(&b"?"[..], |it| it.as_bytes());
-    format!("{} {}", shortened(method, 16), shortened(target, TARGET))
-}
-
-/// How much of a message there is: `the end`, `300 B of 1.0 kB`.
-pub(super) fn how_far(message: &Message) -> String {
-    let got = message.received();
-    match (message.is_complete(), message.expected()) {
-        (true, _) => format!("all {}", bytes(got)),
-        (false, Some(expected)) if expected > 0 => format!("{} of {}", bytes(got), bytes(expected)),
-        (false, _) => format!("{} so far", bytes(got)),
-    }
 }
 
 /// RFC 8446 §5.1 and §4.

@@ -86,12 +86,12 @@ pub trait Desk: Send + Sync {
     /// A sentence for the user.
     fn write_report(&self, snapshot: &Snapshot, to: &Path) -> Result<(), String>;
 
-    /// One connection with all its segments, as long as `goes_on`.
+    /// One connection with all its segments, as long as `goes_on`; TLS from outside, unless whoever does it has secrets.
     ///
     /// # Errors
     /// A sentence for the user: why not, and what to do.
     fn account(&self, of: &Brief, goes_on: &mut dyn FnMut() -> bool) -> Result<Account, String> {
-        Account::read(&mut *self.packets()?, of, goes_on)
+        Account::read(&mut *self.packets()?, of, None, goes_on)
     }
 
     /// Writes the frames of these connections to a pcapng file, and says how many there were.

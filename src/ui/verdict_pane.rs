@@ -7,7 +7,7 @@ use crate::connection::{Connection, Who};
 use crate::errors::{self, Predictor, Told};
 use crate::prose::clock::span;
 use crate::prose::figures::{bytes, count, number};
-use crate::prose::{story, words};
+use crate::prose::{secure, story, words};
 use crate::rules::Finding;
 
 /// Programs that are named for one side: who wants all of them reads the finding.
@@ -50,6 +50,14 @@ pub(super) fn page(
         }
     }
     logs(connection, &mut page);
+    let secured = secure::lines(connection);
+    if !secured.is_empty() {
+        heading("TLS", &mut page);
+    }
+    for (about, text) in secured {
+        let line = Line::default().faint(format!("{about:11}  ")).plain(text);
+        page.push(Paragraph::new(2, line).hanging(15));
+    }
     heading("What was sent", &mut page);
     for (who, name, tone) in [
         (Who::Client, "client", Tone::Client),

@@ -5,6 +5,7 @@ use super::frame::{CLOSE, Header, LONGEST, MAX_CONTROL, PING, PONG};
 use crate::certainty::Certainty;
 use crate::http::{Phase, Protocol, Text, Texts};
 use crate::mark::Mark;
+use crate::minutes::{Clerk, What};
 use crate::side::End;
 
 /// Offsets stop here.
@@ -42,6 +43,8 @@ struct Lane {
 pub struct Conversation {
     lanes: [Lane; 2],
     requester: End,
+    /// Who takes down what is read.
+    clerk: Option<Clerk>,
 }
 
 impl Conversation {
@@ -61,6 +64,7 @@ impl Conversation {
         Self {
             lanes: offsets.map(lane),
             requester,
+            clerk: None,
         }
     }
 
@@ -102,6 +106,13 @@ impl Conversation {
         for end in End::BOTH {
             self.end(end, texts);
         }
+    }
+
+    /// The same, with its frames taken down.
+    #[must_use]
+    pub fn taken_down(mut self, clerk: Option<Clerk>) -> Self {
+        self.clerk = clerk;
+        self
     }
 
     /// What is spoken.
@@ -169,6 +180,9 @@ impl Conversation {
                 let used = size.saturating_sub(before);
                 lane.advance(used as u64);
                 lane.begin(header, size, masked, at);
+                if let Some(clerk) = &self.clerk {
+                    clerk.note(from, at, What::Ws(header.opcode, header.length));
+                }
                 if header.length == 0 {
                     self.end_frame(from, at, &[]);
                 }

@@ -6,7 +6,7 @@
 use hangup::keys::KeyRing;
 use hangup::mark::FrameNumber;
 use hangup::side::End;
-use hangup::spoken::Spoken;
+use hangup::spoken::{Listening, Spoken};
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../shared/memory.rs"]
@@ -91,7 +91,11 @@ fn run(data: &[u8]) {
         } else {
             ring.set_growing(true);
         }
-        let spoken = *Spoken::boxed(Some(&ring), None);
+        let listening = Listening {
+            keys: Some(ring.clone()),
+            clerk: None,
+        };
+        let spoken = *Spoken::boxed(&listening, None);
         turns::hear(spoken, &turns, seed, |line| {
             if late && line == known_at {
                 ring.read(suite.key_log().as_bytes(), FrameNumber(0));

@@ -1,0 +1,163 @@
+//! What the record of a connection says of its segments: where requests and responses begin and end, where TLS is opened, fails
+//! and takes leave, where streams and connections are given up.
+//!
+//! In: a [`Connection`]. Out: for each frame what is remarkable in it, in an order in which it can be told. Under keys it is the
+//! same as in the clear, since the record is. What is not in the record is in [`crate::minutes`], of one connection.
+
+use std::collections::HashMap;
+
+use super::{Certainty, Connection, Who};
+use crate::http::{Exchange, Interim, Message, Party};
+use crate::mark::{FrameNumber, Mark};
+use crate::side::End;
+use crate::tls::{ClientCertificate, Facts, Farewell};
+
+/// Something that happens in a frame. Numbers of exchanges are from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// A ClientHello.
+    ClientHello,
+    /// The server wants another ClientHello.
+    HelloRetry,
+    /// A ServerHello.
+    ServerHello,
+    /// The server's certificates.
+    Certificate,
+    /// The server asks for a certificate of the client.
+    CertificateRequest,
+    /// The client has none to send.
+    NoCertificate(Certainty),
+    /// The client's certificate.
+    OwnCertificate,
+    /// A request begins, and may end in the same frame.
+    Request(usize),
+    /// The last byte of the request that was seen.
+    RequestEnds(usize),
+    /// A response before the final one, with its status.
+    Interim(usize, u16),
+    /// The final response begins, and may end in the same frame.
+    Response(usize),
+    /// The last byte of the response that was seen.
+    ResponseEnds(usize),
+    /// The stream of this exchange is reset (RFC 9113 §6.4).
+    StreamReset(usize),
+    /// This GOAWAY of its sender (RFC 9113 §6.8).
+    Goaway(usize),
+    /// The Close of a WebSocket (RFC 6455 §5.5.1).
+    Close,
+    /// This alert of the connection.
+    Alert(usize),
+    /// The alert that takes leave.
+    CloseNotify(Certainty),
+}
+
+/// The remarks on each frame, with who sent it.
+pub type Remarks = HashMap<FrameNumber, Vec<(Who, Remark)>>;
+
+impl Connection {
+    /// What is remarkable, by frame.
+    #[must_use]
+    pub fn remarks(&self) -> Remarks {
+        let mut remarks = Remarks::new();
+        let mut add = |at: Mark, who: Who, remark: Remark| {
+            remarks.entry(at.frame).or_default().push((who, remark));
+        };
+        if let Some(facts) = &self.tls {
+            handshake(facts, &mut add);
+        }
+        for (nth, exchange) in self.exchanges.iter().enumerate() {
+            of_exchange(nth, exchange, &mut add);
+        }
+        for who in Who::BOTH {
+            let h2 = self.h2.as_ref().map(|it| &it.halves[who as usize]);
+            for (nth, goaway) in h2.iter().flat_map(|it| it.goaways.iter().enumerate()) {
+                add(goaway.at, who, Remark::Goaway(nth));
+            }
+            let websocket = self.websocket.as_ref();
+            let close = websocket.and_then(|it| it.halves[who as usize].close.as_ref());
+            if let Some(close) = close {
+                add(close.at, who, Remark::Close);
+            }
+        }
+        if let Some(facts) = &self.tls {
+            for (nth, alert) in facts.alerts.iter().enumerate() {
+                add(alert.at, who(alert.from), Remark::Alert(nth));
+            }
+            for (end, flow) in End::BOTH.into_iter().zip(&facts.flows) {
+                if let Farewell::Notify(at, certainty) = flow.farewell {
+                    add(at, who(end), Remark::CloseNotify(certainty));
+                }
+            }
+        }
+        remarks
+    }
+}
+
+fn handshake(facts: &Facts, add: &mut impl FnMut(Mark, Who, Remark)) {
+    let (caller, called) = (who(facts.caller), who(facts.caller.other()));
+    if let Some((at, _)) = &facts.hello {
+        add(*at, caller, Remark::ClientHello);
+    }
+    if let Some(at) = facts.retried {
+        add(at, called, Remark::HelloRetry);
+    }
+    if let Some((at, _)) = &facts.answer {
+        add(*at, called, Remark::ServerHello);
+    }
+    if let Some((at, _)) = &facts.certificates {
+        add(*at, called, Remark::Certificate);
+    }
+    match facts.client_certificate {
+        ClientCertificate::NotAsked => {}
+        ClientCertificate::Asked(at) => add(at, called, Remark::CertificateRequest),
+        ClientCertificate::Missing(at, certainty) => {
+            add(at, caller, Remark::NoCertificate(certainty));
+        }
+        ClientCertificate::Sent(at) => add(at, caller, Remark::OwnCertificate),
+    }
+}
+
+fn of_exchange(nth: usize, exchange: &Exchange, add: &mut impl FnMut(Mark, Who, Remark)) {
+    if let Some(message) = exchange.request.as_ref().map(|it| &it.message) {
+        add(message.first, Who::Client, Remark::Request(nth));
+        if goes_on(message) {
+            add(message.last, Who::Client, Remark::RequestEnds(nth));
+        }
+    }
+    for interim in interim(exchange) {
+        add(
+            interim.at,
+            Who::Server,
+            Remark::Interim(nth, interim.status),
+        );
+    }
+    if let Some(message) = exchange.response.as_ref().map(|it| &it.message) {
+        add(message.first, Who::Server, Remark::Response(nth));
+        if goes_on(message) {
+            add(message.last, Who::Server, Remark::ResponseEnds(nth));
+        }
+    }
+    if let Some(reset) = exchange.stream.as_ref().and_then(|it| it.reset) {
+        let by = match reset.by {
+            Party::Requester => Who::Client,
+            Party::Responder => Who::Server,
+        };
+        add(reset.at, by, Remark::StreamReset(nth));
+    }
+}
+
+fn goes_on(message: &Message) -> bool {
+    message.last.frame != message.first.frame
+}
+
+fn interim(exchange: &Exchange) -> &[Interim] {
+    exchange.rare.as_ref().map_or(&[], |rare| &rare.interim)
+}
+
+/// Which side an end is, in a record.
+const fn who(end: End) -> Who {
+    match end {
+        End::A => Who::Client,
+        End::B => Who::Server,
+    }
+}

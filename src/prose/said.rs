@@ -1,0 +1,375 @@
+//! What a segment says, in a few words: `GET /x`, `TLS ServerHello, Certificate`, `GOAWAY NO_ERROR`, `alert unknown_ca`.
+//!
+//! In: what the record remarks on a frame, and the notes that were taken of it, if somebody looks closely. Out: words without
+//! a control byte. Whether it was said in the clear or under keys makes no difference; secrets are never near.
+
+use super::figures::{bytes, count};
+use crate::certainty::Certainty;
+use crate::connection::{Connection, Remark, Who};
+use crate::escape::shortened;
+use crate::h2::wire;
+use crate::http::{Exchange, Message};
+use crate::minutes::What;
+use crate::tls::alert_name;
+
+/// Characters of a request's target that are shown.
+const TARGET: usize = 60;
+/// Characters of a name or a reason that are shown.
+const NAME: usize = 40;
+/// Kinds of frames named of one segment; more are counted.
+const MOST: usize = 4;
+
+/// What may be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Discretion {
+    /// Not the names of hosts.
+    pub names: bool,
+    /// Not what is asked for, nor reasons.
+    pub payload: bool,
+}
+
+/// The words for a segment that `from` sent: what `remarks` are made on it, and the `notes` that were taken of it.
+#[must_use]
+pub fn words(
+    connection: &Connection,
+    from: Who,
+    remarks: &[Remark],
+    notes: &[What],
+    discretion: Discretion,
+) -> Vec<String> {
+    let mut words = Vec::new();
+    let of_tls = handshake(connection, remarks, notes, discretion);
+    if !of_tls.is_empty() {
+        words.push(format!("TLS {}", of_tls.join(", ")));
+    }
+    let said = remarks.iter().filter(|it| !is_handshake(**it));
+    let said = said.filter_map(|it| remarked(*it, from, connection, discretion));
+    words.extend(said);
+    words.extend(frames(notes, remarks));
+    if words.is_empty() {
+        words.extend(records(notes));
+    }
+    words
+}
+
+/// `GET /path`.
+#[must_use]
+pub fn request(exchange: &Exchange) -> String {
+    let target = exchange.request.as_ref().and_then(|it| it.target.as_ref());
+    let target = target.map_or(&b"?"[..], |it| it.as_bytes());
+    format!("{} {}", method(exchange), shortened(target, TARGET))
+}
+
+/// How much of a message there is: `all 300 B`, `300 B of 1.0 kB`.
+#[must_use]
+pub fn how_far(message: &Message) -> String {
+    let got = message.received();
+    match (message.is_complete(), message.expected()) {
+        (true, _) => format!("all {}", bytes(got)),
+        (false, Some(expected)) if expected > 0 => format!("{} of {}", bytes(got), bytes(expected)),
+        (false, _) => format!("{} so far", bytes(got)),
+    }
+}
+
+fn method(exchange: &Exchange) -> String {
+    shortened(exchange.method().unwrap_or(b"?"), 16).into_owned()
+}
+
+const fn is_handshake(remark: Remark) -> bool {
+    use Remark as R;
+    matches!(
+        remark,
+        R::ClientHello
+            | R::HelloRetry
+            | R::ServerHello
+            | R::Certificate
+            | R::CertificateRequest
+            | R::NoCertificate(_)
+            | R::OwnCertificate
+    )
+}
+
+/// Whether it tells of a message of HTTP, so that frames need not be named one by one.
+const fn is_message(remark: Remark) -> bool {
+    use Remark as R;
+    matches!(
+        remark,
+        R::Request(_) | R::RequestEnds(_) | R::Interim(..) | R::Response(_) | R::ResponseEnds(_)
+    )
+}
+
+fn remarked(
+    remark: Remark,
+    from: Who,
+    connection: &Connection,
+    discretion: Discretion,
+) -> Option<String> {
+    let of = |nth: usize| connection.exchanges.get(nth);
+    let on = |nth: usize| {
+        let id = of(nth).and_then(Exchange::stream_id);
+        id.map_or_else(String::new, |id| format!(", stream {id}"))
+    };
+    Some(match remark {
+        Remark::Request(nth) => {
+            let exchange = of(nth)?;
+            let text = match discretion.payload {
+                true => method(exchange),
+                false => request(exchange),
+            };
+            text + &on(nth)
+        }
+        Remark::RequestEnds(nth) => {
+            let message = &of(nth)?.request.as_ref()?.message;
+            format!("{} of the request{}", how_far(message), on(nth))
+        }
+        Remark::Interim(nth, status) => format!("{status}{}", on(nth)),
+        Remark::Response(nth) => {
+            let response = of(nth)?.response.as_ref()?;
+            let status = match response.status {
+                0 => "a response".to_owned(),
+                status => status.to_string(),
+            };
+            let whole = response.message.last.frame == response.message.first.frame;
+            // Of what has no body there is nothing to tell.
+            let bare = response.message.is_complete() && response.message.received() == 0;
+            let far = match whole && !bare {
+                true => format!(", {}", how_far(&response.message)),
+                false => String::new(),
+            };
+            status + &far + &on(nth)
+        }
+        Remark::ResponseEnds(nth) => {
+            let message = &of(nth)?.response.as_ref()?.message;
+            format!("{} of the response{}", how_far(message), on(nth))
+        }
+        Remark::StreamReset(nth) => {
+            let reset = of(nth)?.stream.as_ref()?.reset?;
+            format!("RST_STREAM {}{}", reset.code, on(nth))
+        }
+        Remark::Goaway(nth) => {
+            let half = &connection.h2.as_ref()?.halves[from as usize];
+            let goaway = half.goaways.get(nth)?;
+            let last = match goaway.last_stream {
+                crate::h2::Goaway::NOT_YET => "no new streams".to_owned(),
+                last => format!("last stream {last}"),
+            };
+            format!("GOAWAY {}, {last}", goaway.code)
+        }
+        Remark::Close => {
+            let half = &connection.websocket.as_ref()?.halves[from as usize];
+            let close = half.close.as_ref()?;
+            let code = close.code.map_or_else(String::new, |it| format!(" {it}"));
+            let reason = close.reason.as_bytes();
+            match reason.is_empty() || discretion.payload {
+                true => format!("Close{code}"),
+                false => format!("Close{code} {}", shortened(reason, NAME)),
+            }
+        }
+        Remark::Alert(nth) => {
+            let alert = connection.tls.as_ref()?.alerts.get(nth)?;
+            match alert.code() {
+                Some(code) => alert_words(code),
+                None => "TLS alert, hidden".to_owned(),
+            }
+        }
+        Remark::CloseNotify(Certainty::Certain) => alert_words(0),
+        Remark::CloseNotify(_) => "TLS close_notify, likely".to_owned(),
+        _ => return None,
+    })
+}
+
+fn alert_words(code: u8) -> String {
+    match alert_name(code) {
+        Some("close_notify") => "TLS close_notify".to_owned(),
+        Some(name) => format!("TLS alert {name} ({code})"),
+        None => format!("TLS alert {code}"),
+    }
+}
+
+/// The messages of a handshake: as noted, with what the record knows of them; else what the record knows.
+fn handshake(
+    connection: &Connection,
+    remarks: &[Remark],
+    notes: &[What],
+    discretion: Discretion,
+) -> Vec<String> {
+    let known = |wanted: fn(Remark) -> bool| remarks.iter().copied().find(|it| wanted(*it));
+    // Nobody misses it beside messages.
+    let alone = !notes.iter().any(|it| matches!(it, What::Handshake(_)));
+    let noted: Vec<String> = notes
+        .iter()
+        .filter_map(|it| match it {
+            What::ChangeCipherSpec if alone => Some("ChangeCipherSpec".to_owned()),
+            What::Handshake(kind) => {
+                let remark = match kind {
+                    1 => known(|it| it == Remark::ClientHello),
+                    2 => known(|it| matches!(it, Remark::ServerHello | Remark::HelloRetry)),
+                    11 => known(|it| {
+                        use Remark::{Certificate, NoCertificate, OwnCertificate};
+                        matches!(it, Certificate | NoCertificate(_) | OwnCertificate)
+                    }),
+                    _ => None,
+                };
+                let told = remark.and_then(|it| step(it, connection, discretion));
+                Some(told.unwrap_or_else(|| message(*kind)))
+            }
+            _ => None,
+        })
+        .collect();
+    // What lies in a record that stays closed is in no note.
+    let guessed = remarks
+        .iter()
+        .filter(|it| noted.is_empty() || matches!(it, Remark::NoCertificate(Certainty::Likely)));
+    let guessed: Vec<String> = guessed
+        .filter_map(|it| step(*it, connection, discretion))
+        .collect();
+    times(noted.into_iter().chain(guessed))
+}
+
+/// The same with repetitions in a row told once.
+fn times(words: impl Iterator<Item = String>) -> Vec<String> {
+    let mut told: Vec<(String, u64)> = Vec::new();
+    for word in words {
+        match told.last_mut() {
+            Some((last, times)) if *last == word => *times += 1,
+            _ => told.push((word, 1)),
+        }
+    }
+    let each = told.into_iter().map(|(text, times)| match times {
+        1 => text,
+        times => format!("{times} × {text}"),
+    });
+    each.collect()
+}
+
+/// One message that the record knows something of.
+fn step(remark: Remark, connection: &Connection, discretion: Discretion) -> Option<String> {
+    let facts = connection.tls.as_ref()?;
+    let name = |bytes: &[u8]| match discretion.names {
+        true => String::new(),
+        false => format!(" for {}", shortened(bytes, NAME)),
+    };
+    Some(match remark {
+        Remark::ClientHello => {
+            let sni = facts.hello.as_ref().and_then(|(_, it)| it.sni.as_deref());
+            "ClientHello".to_owned() + &sni.map_or_else(String::new, name)
+        }
+        Remark::HelloRetry => "HelloRetryRequest".to_owned(),
+        Remark::ServerHello => {
+            let version = facts.version().map(|it| it.to_string());
+            let version = version.map_or_else(String::new, |it| {
+                format!(" {}", it.trim_start_matches("TLS "))
+            });
+            format!("ServerHello{version}")
+        }
+        Remark::Certificate => {
+            let leaf = facts.leaf().and_then(|(_, leaf)| leaf.names.first());
+            "Certificate".to_owned() + &leaf.map_or_else(String::new, |it| name(it.as_bytes()))
+        }
+        Remark::CertificateRequest => "CertificateRequest".to_owned(),
+        Remark::NoCertificate(Certainty::Certain) => "Certificate: none".to_owned(),
+        Remark::NoCertificate(_) => "Certificate: none, likely".to_owned(),
+        Remark::OwnCertificate => "Certificate".to_owned(),
+        _ => return None,
+    })
+}
+
+/// RFC 8446 §4, RFC 5246 §7.4.
+fn message(kind: u8) -> String {
+    let name = match kind {
+        0 => "HelloRequest",
+        1 => "ClientHello",
+        2 => "ServerHello",
+        4 => "NewSessionTicket",
+        5 => "EndOfEarlyData",
+        8 => "EncryptedExtensions",
+        11 => "Certificate",
+        12 => "ServerKeyExchange",
+        13 => "CertificateRequest",
+        14 => "ServerHelloDone",
+        15 => "CertificateVerify",
+        16 => "ClientKeyExchange",
+        20 => "Finished",
+        22 => "CertificateStatus",
+        24 => "KeyUpdate",
+        25 => "CompressedCertificate",
+        other => return format!("message {other}"),
+    };
+    name.to_owned()
+}
+
+/// Frames of HTTP/2 and WebSockets that the record does not remark upon.
+fn frames(notes: &[What], remarks: &[Remark]) -> Vec<String> {
+    let any = |wanted: fn(Remark) -> bool| remarks.iter().any(|it| wanted(*it));
+    let covered = any(is_message);
+    let reset = any(|it| matches!(it, Remark::StreamReset(_)));
+    let goaway = any(|it| matches!(it, Remark::Goaway(_)));
+    let close = any(|it| it == Remark::Close);
+    let told = notes.iter().filter_map(|note| {
+        Some(match note {
+            What::H2 {
+                kind,
+                flags,
+                stream,
+                length,
+            } => {
+                let known = wire::KINDS.iter().find(|(_, number)| number == kind);
+                match known.map(|(name, _)| *name) {
+                    Some("RST_STREAM") if reset => return None,
+                    Some("GOAWAY") if goaway => return None,
+                    Some("HEADERS" | "CONTINUATION" | "DATA") if covered => return None,
+                    Some("DATA") => {
+                        format!("DATA {}, stream {stream}", bytes(u64::from(*length)))
+                    }
+                    Some(name @ ("SETTINGS" | "PING")) if flags & wire::ACK != 0 => {
+                        format!("{name} ACK")
+                    }
+                    Some(name @ ("RST_STREAM" | "HEADERS")) => format!("{name}, stream {stream}"),
+                    Some(name) => name.to_owned(),
+                    None => format!("frame of type {kind}"),
+                }
+            }
+            What::Ws(8, _) if close => return None,
+            What::Ws(8, _) => "Close".to_owned(),
+            What::Ws(9, _) => "Ping".to_owned(),
+            What::Ws(10, _) => "Pong".to_owned(),
+            What::Ws(opcode, length) => {
+                let name = match opcode {
+                    0 => "more of a message",
+                    1 => "text",
+                    _ => "binary",
+                };
+                format!("{name} {}", bytes(*length))
+            }
+            _ => return None,
+        })
+    });
+    let mut words = times(told);
+    let more = words.len().saturating_sub(MOST) as u64;
+    words.truncate(MOST);
+    if more > 0 {
+        words.push(count(more, "other frame", "other frames"));
+    }
+    words
+}
+
+/// Records that say nothing else.
+fn records(notes: &[What]) -> Option<String> {
+    let mut opened = 0_u64;
+    let mut closed = 0_u64;
+    let mut handshake = false;
+    for note in notes {
+        match note {
+            What::Data(length) => opened = opened.saturating_add(*length),
+            What::Closed(22, _) => handshake = true,
+            What::Closed(_, length) => closed = closed.saturating_add(u64::from(*length)),
+            _ => {}
+        }
+    }
+    match (opened, closed, handshake) {
+        (0, 0, false) => None,
+        (0, 0, true) => Some("TLS handshake, hidden".to_owned()),
+        (0, closed, _) => Some(format!("TLS data, {}", bytes(closed))),
+        (opened, ..) => Some(format!("{} in TLS", bytes(opened))),
+    }
+}
