@@ -40,9 +40,10 @@ fn table() -> Table {
     table
 }
 
-/// `5` is 50, `0½` is 5, `5¾` is 57.
+/// `5` is 50, `0½` is 5, `5¼` is 52, `5¾` is 57.
 fn tenths(floor: &str) -> Option<u32> {
-    let (whole, part) = match floor.strip_suffix(['½', '¾']) {
+    let (whole, part) = match floor.strip_suffix(['¼', '½', '¾']) {
+        Some(whole) if floor.ends_with('¼') => (whole, 2),
         Some(whole) if floor.ends_with('½') => (whole, 5),
         Some(whole) => (whole, 7),
         None => (floor, 0),

@@ -415,6 +415,9 @@ impl Live {
             // The halves are put in the order of the roles.
             if let Some(h2) = &mut heard.h2 {
                 h2.halves.reverse();
+                for socket in &mut h2.websockets {
+                    socket.said.halves.reverse();
+                }
             }
             if let Some(websocket) = &mut heard.websocket {
                 websocket.halves.reverse();

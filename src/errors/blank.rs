@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use crate::connection::{CloseEvent, Connection, How, Who};
 use crate::decode::Endpoint;
 use crate::escape::shortened;
-use crate::http::{Exchange, Protocol, Text};
+use crate::http::{Exchange, Progress, Protocol, Text};
 
 /// Characters of a name or target out of a packet.
 const NAME: usize = 120;
@@ -239,7 +239,9 @@ fn counts(connection: &Connection) -> Option<(u64, u64)> {
         && lossless;
     let exchange = connection.exchanges.iter().find(|it| !it.is_complete())?;
     let message = &exchange.response.as_ref()?.message;
-    let expected = message.expected().filter(|_| clean)?;
+    // Where the head was cut, nobody knows where the body begins.
+    let counted = clean && message.progress != Progress::Unseen;
+    let expected = message.expected().filter(|_| counted)?;
     Some((expected, message.received()))
 }
 

@@ -473,6 +473,12 @@ fn cut(response: &Message, exchange: &Exchange, fin: bool) -> Option<WireEvent> 
         (Progress::Head, _, true) if exchange.status().is_none() => E::FinInStatusLine,
         (Progress::Head, _, true) => E::FinInHeaders,
         (Progress::Head, _, false) => E::RstInHeaders,
+        (Progress::Unseen, Framing::Length, true) if response.is_surely_short() => {
+            E::FinInBodyLength
+        }
+        (Progress::Unseen, Framing::Length, false) if response.is_surely_short() => {
+            E::RstInBodyLength
+        }
         (Progress::Body, Framing::Length, true) => E::FinInBodyLength,
         (Progress::Body, Framing::Length, false) => E::RstInBodyLength,
         (Progress::Body, Framing::Chunked, true) if within_chunk(exchange) => E::FinInChunk,
@@ -499,7 +505,7 @@ fn left(connection: &Connection, request: &Message, response: Option<&Message>) 
     let mut events = Vec::new();
     match response.map(|it| it.progress) {
         // The snap length or a loss hides how far it came.
-        Some(Progress::Unseen) => return events,
+        Some(Progress::Unseen) if response.is_none_or(|it| !it.is_surely_short()) => return events,
         // The server spoke, and no reader takes that for a response.
         None if server.bytes > 0
             && server.missing == 0

@@ -31,6 +31,8 @@ pub struct Conversation {
     pub(super) exchanges: Vec<Exchange>,
     pub(super) let_go: u64,
     pub(super) open: BTreeMap<u32, Open>,
+    /// The first stream whose beginning was seen.
+    pub(super) first_begun: Option<u32>,
     pub(super) facts: Facts,
     /// Which direction has ended.
     pub(super) over: [bool; 2],
@@ -55,6 +57,7 @@ impl Conversation {
             exchanges: Vec::new(),
             let_go: 0,
             open: BTreeMap::new(),
+            first_begun: None,
             facts: Facts::default(),
             over: [false; 2],
         }
@@ -118,6 +121,7 @@ impl Conversation {
 
     /// The connection is over: the working memory is freed.
     pub fn finish(&mut self, _texts: &mut Texts) {
+        self.finish_sockets();
         for lane in &mut self.lanes {
             lane.pending = Vec::new();
             lane.block = None;
@@ -361,7 +365,7 @@ impl Conversation {
         lane.state = State::Payload { left };
         match lane.header.kind {
             kind::DATA => {
-                self.take_data(from, at, now.first().copied(), take as u32, false);
+                self.take_data(from, at, now, take as u32, false, texts);
                 if left == 0 {
                     self.end_frame(from, at, &[], texts);
                 }
@@ -416,7 +420,7 @@ impl Conversation {
             lane.is_cut = true;
             lane.state = State::Payload { left: left - take };
             if lane.header.kind == kind::DATA {
-                self.take_data(from, at, None, take, lost);
+                self.take_data(from, at, &[], take, lost, texts);
             }
             if take == left {
                 let pending = std::mem::take(&mut self.lane_mut(from).pending);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::http::{ErrorCode, Party, StreamReset, Text};
 use crate::mark::Mark;
+use crate::websocket;
 
 /// GOAWAYs kept of one side; a graceful end has two (RFC 9113 §6.8).
 pub const MAX_GOAWAYS: usize = 4;
@@ -35,6 +36,22 @@ pub struct Facts {
     pub faults: Vec<FrameFault>,
     /// Faults that are not in `faults`.
     pub more_faults: u64,
+    /// WebSockets on streams of their own (RFC 8441), the first ones of many, in the order of their ends.
+    pub websockets: Vec<StreamSocket>,
+}
+
+/// WebSockets kept of one connection; a browser opens a few.
+pub const MAX_WEBSOCKETS: usize = 64;
+
+/// A WebSocket on a stream (RFC 8441).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamSocket {
+    /// The stream.
+    pub stream: u32,
+    /// What was said on it; the halves in the order of those of the connection.
+    pub said: websocket::Facts,
+    /// Where it ended by itself; `None` where the connection ended first.
+    pub ended: Option<Mark>,
 }
 
 impl Facts {

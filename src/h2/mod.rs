@@ -24,6 +24,7 @@ mod lane;
 mod midway;
 mod notices;
 mod phase;
+mod sockets;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -32,8 +33,8 @@ pub mod wire;
 pub use block::MAX_BLOCK;
 pub use conversation::{Conversation, MAX_OPEN, MAX_STREAMS};
 pub use facts::{
-    Facts, FrameFault, FrameRule, Goaway, Half, MAX_FRAME_FAULTS, MAX_GOAWAYS, Mismatch, Pings,
-    Settings, Stall, Stalls,
+    Facts, FrameFault, FrameRule, Goaway, Half, MAX_FRAME_FAULTS, MAX_GOAWAYS, MAX_WEBSOCKETS,
+    Mismatch, Pings, Settings, Stall, Stalls, StreamSocket,
 };
 pub use frame::{PREFACE, begins};
 pub use midway::{Sign, goes_on};

@@ -11,9 +11,12 @@ use crate::http::{
 };
 use crate::mark::Mark;
 use crate::side::End;
+use crate::websocket;
 
 /// Interim responses kept of one stream.
 const MAX_INTERIM: usize = 8;
+/// Streams among which one from before the capture is looked for; servers rarely allow more at a time.
+const MAX_BEFORE: usize = 256;
 
 /// A stream that is open, or half closed.
 #[derive(Clone, Debug)]
@@ -24,6 +27,8 @@ pub(super) struct Open {
     pub(super) window: [i64; 2],
     /// Each end has ended its direction.
     pub(super) ended: [bool; 2],
+    /// What is spoken on it instead of HTTP (RFC 8441).
+    pub(super) socket: Option<Box<websocket::Conversation>>,
 }
 
 impl Conversation {
@@ -52,14 +57,6 @@ impl Conversation {
         }
     }
 
-    /// Whether this stream began before the first one whose beginning was seen, and none of it is kept.
-    fn is_before(&self, id: u32) -> bool {
-        let mut seen = self.exchanges.iter().filter_map(|it| it.stream.as_ref());
-        let mut begun = self.exchanges.iter().filter(|it| it.request.is_some());
-        let first = begun.find_map(Exchange::stream_id);
-        first.is_none_or(|first| id < first) && !seen.any(|stream| stream.id == id)
-    }
-
     /// Lets so many streams go, the oldest first.
     pub fn let_oldest_go(&mut self, old: usize) {
         let old = old.min(self.exchanges.len());
@@ -67,6 +64,13 @@ impl Conversation {
         self.let_go = self.let_go.saturating_add(old as u64);
         let first = self.let_go;
         self.open.retain(|_, open| open.exchange >= first);
+    }
+
+    /// Whether this stream began before the first one whose beginning was seen, and was not met lately.
+    fn is_before(&self, id: u32) -> bool {
+        let lately = self.exchanges.iter().rev().take(MAX_BEFORE);
+        let mut seen = lately.filter_map(|it| it.stream.as_ref());
+        self.first_begun.is_none_or(|first| id < first) && !seen.any(|stream| stream.id == id)
     }
 
     /// Keeps an exchange; the stream is followed if there is room.
@@ -86,6 +90,7 @@ impl Conversation {
             exchange: number,
             window,
             ended: [false; 2],
+            socket: None,
         };
         self.open.insert(id, open);
         let count = u32::try_from(self.open.len()).unwrap_or(u32::MAX);
@@ -138,6 +143,7 @@ impl Conversation {
             Party::Requester if id % 2 == 0 => self.fault(from, FrameRule::StreamId, id, at),
             Party::Requester if id > lane.last_stream => {
                 self.lane_mut(from).last_stream = id;
+                self.first_begun.get_or_insert(id);
                 self.facts.streams = self.facts.streams.saturating_add(1);
                 let mut stream = Stream::new(id);
                 // It crossed a GOAWAY on the wire, or its sender did not heed it (§6.8).
@@ -277,6 +283,7 @@ impl Conversation {
         }
         if block.ends_stream {
             self.end_side(from, block.stream);
+            self.end_socket(from, at, block.stream);
         }
     }
 
@@ -316,15 +323,29 @@ impl Conversation {
         request.target = fields.path;
         request.host = fields.authority.or(fields.host);
         request.user_agent = fields.user_agent;
-        if request.method == Method::Connect && request.target.is_none() {
-            request.target.clone_from(&request.host);
+        if request.method == Method::Connect {
+            // It has no body: what follows is for the tunnel (§8.5).
+            request.message.framing = Framing::Tunnel;
+            request.message.progress = Progress::Complete;
+            if request.target.is_none() {
+                request.target.clone_from(&request.host);
+            }
         }
+        let is_socket = request.method == Method::Connect
+            && fields
+                .protocol
+                .as_ref()
+                .is_some_and(|protocol| protocol.as_bytes() == b"websocket");
         if let Some(name) = fields.method_name {
             exchange.rare_mut().method = Some(name);
         }
         if let Some(stream) = &mut exchange.stream {
             stream.announced[0] = fields.content_length;
             stream.is_grpc = fields.is_grpc;
+            stream.is_websocket = is_socket;
+        }
+        if is_socket {
+            self.open_socket(block.stream);
         }
     }
 
@@ -339,10 +360,8 @@ impl Conversation {
         let Some(exchange) = self.exchange_mut(block.stream) else {
             return;
         };
-        let has_no_body = exchange
-            .request
-            .as_ref()
-            .is_some_and(|request| request.method == Method::Head);
+        let method = exchange.request.as_ref().map(|request| request.method);
+        let has_no_body = method == Some(Method::Head);
         let Some(response) = exchange.response.as_mut() else {
             return;
         };
@@ -376,6 +395,11 @@ impl Conversation {
         head_done(&mut response.message, at, offset, block.ends_stream);
         if has_no_body || matches!(status, 204 | 304) {
             response.message.framing = Framing::NoBody;
+        }
+        // What follows is no body, but what is said in the tunnel (§8.5).
+        if method == Some(Method::Connect) && matches!(status, 200..=299) {
+            response.message.framing = Framing::Tunnel;
+            response.message.progress = Progress::Complete;
         }
         response.status = status;
         let Some(stream) = &mut exchange.stream else {
@@ -412,24 +436,27 @@ impl Conversation {
         }
     }
 
-    /// So many bytes of a DATA frame, the first of which is `first` if it is known.
+    /// So many bytes of a DATA frame, of which these were captured.
     pub(super) fn take_data(
         &mut self,
         from: End,
         at: Mark,
-        first: Option<u8>,
+        bytes: &[u8],
         count: u32,
         lost: bool,
+        texts: &mut Texts,
     ) {
         let lane = self.lane_mut(from);
         let header = lane.header;
         let mut count = count;
+        let mut bytes = bytes;
         let before = match lane.data_left {
             Some(left) => left,
             None => {
                 // The first byte says how long the padding is (§6.1).
                 count = count.saturating_sub(1);
-                let pad = u32::from(first.unwrap_or(0));
+                let pad = u32::from(bytes.first().copied().unwrap_or(0));
+                bytes = bytes.get(1..).unwrap_or_default();
                 let left = header.length.saturating_sub(1).saturating_sub(pad);
                 if pad >= header.length {
                     self.fault(from, FrameRule::Padding, header.stream, at);
@@ -443,6 +470,7 @@ impl Conversation {
         lane.half.data = lane.half.data.saturating_add(u64::from(data));
         let offset = lane.offset;
         let party = self.party(from);
+        self.take_socket(from, at, (header.stream, data), bytes, lost, texts);
         let Some(exchange) = self.exchange_mut(header.stream) else {
             return;
         };
@@ -454,7 +482,9 @@ impl Conversation {
             };
             head.missing = head.missing.saturating_add(u64::from(data));
         }
-        if let Some(message) = self.message_mut(from, header.stream) {
+        if let Some(message) = self.message_mut(from, header.stream)
+            && message.framing != Framing::Tunnel
+        {
             message.amount = message.amount.saturating_add(u64::from(data));
         }
         self.extend(from, header.stream, at, offset);
@@ -467,6 +497,7 @@ impl Conversation {
         self.extend(from, header.stream, at, offset);
         if header.has(flag::END_STREAM) {
             self.end_side(from, header.stream);
+            self.end_socket(from, at, header.stream);
         } else {
             self.look_at_windows(from, header.stream, at);
         }
@@ -478,6 +509,9 @@ impl Conversation {
         let Some(message) = self.message_mut(from, stream) else {
             return;
         };
+        if message.framing == Framing::Tunnel {
+            return;
+        }
         message.last = at;
         message.body_wire = offset.saturating_sub(message.head_end());
         // Frames may have been lost in between, but not the end.
@@ -502,7 +536,7 @@ impl Conversation {
             return;
         };
         open.ended[from.index()] = true;
-        if open.ended == [true; 2] {
+        if open.ended == [true; 2] && open.socket.is_none() {
             self.open.remove(&stream);
         }
     }
@@ -533,6 +567,7 @@ impl Conversation {
                 });
             }
         }
+        self.close_socket(id, Some(at));
         self.open.remove(&id);
     }
 
@@ -564,7 +599,11 @@ impl Conversation {
             .map(|(id, _)| *id)
             .collect();
         for id in ids {
-            let Some(exchange) = self.exchange_mut(id) else {
+            // What is lost of a tunnel is no part of a message.
+            let tunnel = self
+                .message_mut(from, id)
+                .is_some_and(|message| message.framing == Framing::Tunnel);
+            let Some(exchange) = self.exchange_mut(id).filter(|_| !tunnel) else {
                 continue;
             };
             if party == Party::Responder && exchange.response.is_none() {

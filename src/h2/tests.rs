@@ -482,6 +482,66 @@ fn a_hole_in_a_frame_about_the_connection_hides_what_it_says() {
 }
 
 #[test]
+fn a_websocket_on_a_stream_is_read() {
+    let ask = block(&[
+        (":method", "CONNECT"),
+        (":protocol", "websocket"),
+        (":path", "/chat"),
+        (":authority", "a"),
+    ]);
+    // A Close in two DATA frames, the second one padded.
+    let close = b"\x88\x05\x03\xe9bye";
+    let padded = [&[3], &close[4..], &[0; 3]].concat();
+    let opened = |status: &str| {
+        talk()
+            .frame(A, kind::HEADERS, flag::END_HEADERS, 1, &ask)
+            .frame(
+                B,
+                kind::HEADERS,
+                flag::END_HEADERS,
+                1,
+                &block(&[(":status", status)]),
+            )
+    };
+    let (exchanges, facts) = opened("200")
+        .in_phase(Phase::Between)
+        .frame(A, kind::DATA, 0, 1, b"\x89\x80\0\0\0\0")
+        .frame(B, kind::DATA, 0, 1, &close[..4])
+        .frame(B, kind::DATA, flag::PADDED | flag::END_STREAM, 1, &padded)
+        .frame(
+            A,
+            kind::DATA,
+            flag::END_STREAM,
+            1,
+            b"\x88\x82\0\0\0\0\x03\xe9",
+        )
+        .told();
+    assert!(
+        exchanges[0].is_complete()
+            && exchanges[0]
+                .stream
+                .as_ref()
+                .is_some_and(|it| it.is_websocket)
+    );
+    let [socket] = facts.websockets.as_slice() else {
+        panic!("{:?}", facts.websockets);
+    };
+    let [client, server] = &socket.said.halves;
+    assert_eq!((socket.stream, client.pings.sent), (1, 1));
+    assert!(socket.ended.is_some() && !server.is_cut);
+    for half in [client, server] {
+        assert_eq!(half.close.as_ref().and_then(|close| close.code), Some(1001));
+    }
+    // One that ends with the connection, one that was reset, and one that was refused.
+    let (_, facts) = opened("200").told();
+    assert!(facts.websockets[0].ended.is_none() && facts.websockets[0].said.has_no_close());
+    let (_, facts) = opened("200").reset(A, 1, 8).told();
+    assert!(facts.websockets[0].ended.is_some());
+    let (_, facts) = opened("403").reset(A, 1, 8).told();
+    assert!(facts.websockets.is_empty());
+}
+
+#[test]
 fn a_gap_in_data_is_no_loss_of_frames() {
     let mut bytes = Vec::new();
     frame(kind::DATA, flag::END_STREAM, 1, &[b'x'; 500], &mut bytes);

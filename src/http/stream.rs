@@ -105,6 +105,8 @@ pub struct Stream {
     pub forbidden: Option<Text>,
     /// A header block that could not be read: the capture lacks part of what it, or one before it, needs.
     pub is_unread: bool,
+    /// It asks for a WebSocket on this stream (RFC 8441): what its DATA holds is no body.
+    pub is_websocket: bool,
 }
 
 impl Stream {
@@ -121,6 +123,7 @@ impl Stream {
             is_grpc: false,
             forbidden: None,
             is_unread: false,
+            is_websocket: false,
         }
     }
 

@@ -6,8 +6,8 @@
 //! encrypt-then-MAC, AES-GCM, AES-CCM, ChaCha20-Poly1305) and TLS 1.3 (RFC 8446; early data, key updates).
 //!
 //! Every record is authenticated: a wrong key is noticed, and opens nothing. The primitives are those of the RustCrypto
-//! crates. Left out: suites that hardly anybody speaks any more (RC4, 3DES, Camellia), private keys of servers, and
-//! renegotiation. Secrets have no way out of here: they are not printed, not even for debugging.
+//! crates. Left out: suites that hardly anybody speaks any more (RC4, 3DES, Camellia), and private keys of servers. Secrets
+//! have no way out of here: they are not printed, not even for debugging.
 
 mod log;
 mod opener;

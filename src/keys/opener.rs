@@ -75,6 +75,14 @@ pub struct Plain {
     pub hidden: bool,
 }
 
+impl Plain {
+    /// Whether it is application data that was sent before the handshake was over.
+    #[must_use]
+    pub const fn is_early_word(&self) -> bool {
+        self.early && self.kind == APPLICATION_DATA
+    }
+}
+
 /// Opens the records of one connection.
 #[derive(Clone, Debug)]
 pub struct Opener {
@@ -94,10 +102,10 @@ struct Side {
     steps: Steps,
     /// Records were lost: nobody knows how many.
     lost: bool,
-    /// What this side shows of the fate of early data.
-    early_data: EarlyData,
     /// Records in a row that stayed closed.
     misses: u32,
+    /// What this side shows of the fate of early data.
+    early_data: EarlyData,
 }
 
 #[derive(Clone, Debug)]
@@ -144,6 +152,20 @@ impl Opener {
             Era::Chained | Era::Explicit => classic(agreed, suite, era, secrets)?,
         };
         Ok(Self { suite, era, sides })
+    }
+
+    /// The sides agreed on new keys under the old ones (RFC 5246 §7.4.1.2): each goes over to its own with its next
+    /// ChangeCipherSpec.
+    pub fn renew(&mut self, agreed: &Agreed, secrets: &Secrets) {
+        let Ok(new) = Self::new(agreed, secrets) else {
+            return;
+        };
+        if new.era != self.era {
+            return;
+        }
+        for (side, new) in self.sides.iter_mut().zip(new.sides) {
+            side.later = new.later;
+        }
     }
 
     /// A record of this side (0 the client, 1 the server) is not there whole, but its place in the order is known.
@@ -241,12 +263,6 @@ impl Opener {
             [_, told] => told,
         }
     }
-
-    /// Whether what is hidden is that of TLS 1.3, where most of the handshake is.
-    #[must_use]
-    pub fn is_modern(&self) -> bool {
-        self.era == Era::Modern
-    }
 }
 
 impl Side {
@@ -257,9 +273,7 @@ impl Side {
     }
 
     fn change_cipher_spec(&mut self) {
-        if self.now.is_none() && !self.later.is_empty() {
-            self.advance();
-        }
+        self.advance();
     }
 
     fn advance(&mut self) {

@@ -109,10 +109,19 @@ fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> String
     let got = acknowledged.saturating_sub(message.head_end());
     match (message.progress, message.framing) {
         (Progress::Head, _) => "the head was not complete".to_owned(),
-        (_, Framing::Length) => format!(
-            "it had {} of {} body bytes",
+        (progress, Framing::Length) => format!(
+            "it had {}{} of {} body bytes",
+            // Where the body began was cut off with the head.
+            match progress {
+                Progress::Unseen => "at most ",
+                _ => "",
+            },
             number(got),
             number(message.expected().unwrap_or(0))
+        ),
+        (Progress::Unseen, _) => format!(
+            "it had {} of what the capture does not show the end of",
+            bytes(got)
         ),
         _ => format!(
             "it had {} of a body without an announced length",
@@ -157,8 +166,15 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         )
     });
     // Whoever reads a stream without an end can only leave it.
+    let endless = ending.exchange.is_some_and(|it| {
+        // Where the head was cut, nobody saw whether it is one.
+        let cut = it.rare.as_ref().is_some_and(|it| it.response.head_cut);
+        it.is_endless() || cut && message.framing == Framing::Chunked
+    });
     let severity = match (message.framing, message.progress) {
-        (Framing::UntilClose, _) | (_, Progress::Unseen) => Severity::Note,
+        _ if endless => Severity::Note,
+        (Framing::UntilClose, _) => Severity::Note,
+        (_, Progress::Unseen) if !message.is_surely_short() => Severity::Note,
         _ => Severity::Warning,
     };
     tell(
@@ -217,5 +233,36 @@ mod tests {
     fn a_stream_without_an_end_can_only_be_left() {
         let found = finding("<-- 200 data 1000 [no-length]\nACK -->\n+10s RST -->");
         assert_eq!(found.severity, Severity::Note);
+        let events = r#"<-- "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n""#;
+        let found = finding(&format!("{events}\nACK -->\n+10s FIN -->"));
+        assert_eq!(found.severity, Severity::Note);
+    }
+
+    #[test]
+    fn a_head_that_was_cut_may_say_enough() {
+        let short = "<-- 200 data 1000 [length=5000 cut=40]\nACK -->\n+10s RST -->";
+        let proof = proof::run(
+            &format!("SYN -->\n<-- SYN\nGET / -->\n{short}")
+                .parse()
+                .expect("a ladder"),
+        );
+        let found = proof.findings.iter();
+        let mut found = found.filter(|it| it.rule == super::RULE.name);
+        let found = found.next().expect("it is surely short");
+        assert!(found.message.contains("at most 1,0") && found.message.contains("of 5,000"));
+        assert_eq!(found.certainty, crate::certainty::Certainty::Likely);
+    }
+
+    #[test]
+    fn whoever_is_sent_more_than_it_took_has_left() {
+        let run = |end: &str| {
+            let ladder = format!(
+                "SYN -->\n<-- SYN\nGET / -->\n<-- 200 data 1000 [close cut=30]\nACK -->\n{end}"
+            );
+            let rules = proof::run(&ladder.parse().expect("a ladder"));
+            rules.rules().contains(&super::RULE.name)
+        };
+        assert!(run("RST -->\n<-- data 1000"));
+        assert!(!run("RST -->"));
     }
 }

@@ -259,6 +259,7 @@ fn announced_story(
     )
     .shows(Some(ending.close.mark), format!("the {who} closes"))
     .about(connection)
+    .keeps(|remedy| remedy.contains("pipelined"))
 }
 
 #[cfg(test)]
@@ -302,6 +303,7 @@ mod tests {
         ] {
             let found = proof::found_by(&super::RULE, &format!("{open}{close}")).expect("found");
             assert_eq!(found.severity, super::Severity::Warning);
+            assert_eq!(found.remedies.len(), 1, "{:?}", found.remedies);
             assert!(
                 found.message.contains("2 pipelined") && found.message.contains(who),
                 "{}",

@@ -158,12 +158,19 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
         return None;
     }
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
+    // The snap length hid a part of the head, which may say something else than the rest.
+    let hidden = exchange.is_some_and(|exchange| {
+        let rare = exchange.rare.as_ref();
+        rare.is_some_and(|rare| rare.response.head_cut)
+    });
     Some(Ending {
         reading,
         exchange,
         close,
         certainty: if missing {
             Certainty::Possible
+        } else if hidden {
+            teardown.certainty.max(Certainty::Likely)
         } else {
             teardown.certainty
         },
@@ -222,8 +229,11 @@ pub(super) fn request(exchange: &Exchange) -> Option<&Message> {
 /// The capture does not tell what became of it, or its grammar broke, which is a story of its own.
 fn is_unreadable(exchange: &Exchange) -> bool {
     let broken = |message: Option<&Message>| {
-        message
-            .is_some_and(|message| matches!(message.progress, Progress::Broken | Progress::Unseen))
+        message.is_some_and(|message| match message.progress {
+            Progress::Broken => true,
+            Progress::Unseen => !message.is_surely_short(),
+            _ => false,
+        })
     };
     exchange
         .rare
@@ -240,8 +250,7 @@ fn at_stake(exchange: &&Exchange) -> bool {
 
 /// Where the response ends was not captured, but the server went on with it after the client had gone.
 fn goes_on(connection: &Connection, exchange: &Exchange, close: &CloseEvent) -> bool {
-    close.kind.is_none()
-        && response(exchange).is_some_and(|answer| answer.progress == Progress::Unseen)
+    response(exchange).is_some_and(|answer| answer.progress == Progress::Unseen)
         && connection.last_data[Who::Server as usize] > close.mark
         && owns_reset(connection, Who::Client).is_some()
 }

@@ -145,6 +145,13 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     if !goaway.debug.as_bytes().is_empty() {
         told.push_str(&format!(", saying \"{}\"", escape(goaway.debug.as_bytes())));
     }
+    let blamed = offence(goaway.code).map(|offence| {
+        let other = match who {
+            Who::Client => Who::Server,
+            Who::Server => Who::Client,
+        };
+        format!("As it sees it, the {} {offence}.", side(other))
+    });
     if goaway.last_stream == Goaway::NOT_YET {
         told.push_str("; it asks for no new streams and refuses none yet.");
     } else {
@@ -186,6 +193,7 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
         "HTTP/2 connections were ended by a GOAWAY",
         told,
     )
+    .adds(blamed)
     .adds(safe)
     .adds(given_up)
     .adds(gone)
@@ -200,6 +208,21 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
         "a stream that was lost begins",
     )
     .about(connection)
+}
+
+/// What the other side did, as the code has it (RFC 9113 §7).
+const fn offence(code: ErrorCode) -> Option<&'static str> {
+    Some(match code.0 {
+        0x1 => "broke a rule of HTTP/2",
+        0x3 => "sent more than flow control allows",
+        0x4 => "left SETTINGS unacknowledged for too long",
+        0x5 => "sent on a stream that was closed",
+        0x6 => "sent a frame of a length that may not be",
+        0x9 => "sent fields that cannot be decoded",
+        0xb => "does something too often",
+        0xc => "uses TLS that is too weak",
+        _ => return None,
+    })
 }
 
 /// Whether the code says that the other side is at fault (RFC 9113 §7).
@@ -259,6 +282,24 @@ mod tests {
     }
 
     #[test]
+    fn an_error_is_told_though_a_goodbye_in_order_follows_it() {
+        let text = "h2 HEADERS 1 GET / END -->\n<-- h2 HEADERS 1 200 h2 GOAWAY 1 ENHANCE_YOUR_CALM \"calm\"\n\
+                    h2 RST_STREAM 1 ENHANCE_YOUR_CALM h2 GOAWAY 0 NO_ERROR FIN -->\n<-- h2 GOAWAY 1 NO_ERROR FIN";
+        let found = found(text).expect("found");
+        assert_eq!(found.severity, Severity::Error);
+        for part in [
+            "The server sent GOAWAY (ENHANCE_YOUR_CALM)",
+            "As it sees it, the client does something too often.",
+            "gave up 1 stream, the first number 1, with the same code",
+        ] {
+            assert!(found.message.contains(part), "{}", found.message);
+        }
+        let text = format!("{OPEN}{text}");
+        let proof = proof::run(&text.parse().expect("a ladder"));
+        assert_eq!(proof.rules(), [super::RULE.name]);
+    }
+
+    #[test]
     fn a_server_that_fails_when_all_is_over_harms_nobody() {
         let severity = |code: &str, more: &str| {
             let text = format!(
@@ -270,23 +311,6 @@ mod tests {
         assert_eq!(severity("ENHANCE_YOUR_CALM", ""), Severity::Error);
         let refused = "h2 HEADERS 3 GET / END -->\n";
         assert_eq!(severity("INTERNAL_ERROR", refused), Severity::Error);
-    }
-
-    #[test]
-    fn an_error_is_told_though_a_goodbye_in_order_follows_it() {
-        let text = "h2 HEADERS 1 GET / END -->\n<-- h2 HEADERS 1 200 h2 GOAWAY 1 ENHANCE_YOUR_CALM \"calm\"\n\
-                    h2 RST_STREAM 1 ENHANCE_YOUR_CALM h2 GOAWAY 0 NO_ERROR FIN -->\n<-- h2 GOAWAY 1 NO_ERROR FIN";
-        let found = found(text).expect("found");
-        assert_eq!(found.severity, Severity::Error);
-        for part in [
-            "The server sent GOAWAY (ENHANCE_YOUR_CALM)",
-            "gave up 1 stream, the first number 1, with the same code",
-        ] {
-            assert!(found.message.contains(part), "{}", found.message);
-        }
-        let text = format!("{OPEN}{text}");
-        let proof = proof::run(&text.parse().expect("a ladder"));
-        assert_eq!(proof.rules(), [super::RULE.name]);
     }
 
     #[test]

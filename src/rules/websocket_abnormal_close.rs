@@ -68,7 +68,7 @@ rule! {
     ///
     /// # References
     ///
-    /// RFC 6455 §5.5.1, §7.1.5, §7.1.6, §7.4.1.
+    /// RFC 6455 §5.5.1, §7.1.5, §7.1.6, §7.4.1; RFC 8441 §5.
     pub(super) RULE: "websocket-abnormal-close", Severity::Warning,
     "a WebSocket was closed without a Close frame", Check::Connection(check)
 }
@@ -78,7 +78,7 @@ const AT_LEAST: Duration = Duration::from_secs(2);
 
 fn check(connection: &Connection) -> Verdict {
     let Some(websocket) = &connection.websocket else {
-        return Verdict::Clear;
+        return on_streams(connection);
     };
     let (who, word) = match (connection.teardown.by, connection.teardown.how) {
         (By::Nobody, _) => return not_yet(connection),
@@ -159,6 +159,65 @@ fn check(connection: &Connection) -> Verdict {
     )
     .shows(last, "the last frame")
     .shows(Some(mark), format!("{word} without a Close frame"))
+    .about(connection)
+}
+
+/// The same of WebSockets on streams of HTTP/2 (RFC 8441), where the end of the stream stands for that of the connection.
+fn on_streams(connection: &Connection) -> Verdict {
+    let Some(h2) = &connection.h2 else {
+        return Verdict::Clear;
+    };
+    let over = !matches!(connection.teardown.how, How::Open);
+    let mut cut = h2
+        .websockets
+        .iter()
+        .filter(|it| it.said.has_no_close() && (it.ended.is_some() || over));
+    let Some(first) = cut.next() else {
+        return not_yet(connection);
+    };
+    let more = cut.count() as u64;
+    let close = crate::mark::Mark {
+        frame: connection.teardown.frame,
+        time: connection.teardown.at,
+    };
+    let (end, how) = match first.ended {
+        Some(mark) => (mark, "its stream ended"),
+        None => (close, "the connection ended"),
+    };
+    let last = first.said.last();
+    let ago = last.map(|last| {
+        format!(
+            " The last frame came {} before.",
+            span(end.time.since(last.time))
+        )
+    });
+    let more = (more > 0).then(|| {
+        format!(
+            "{} more on this connection ended so.",
+            count(more, "WebSocket", "WebSockets")
+        )
+    });
+    let unsure = first.said.halves.iter().any(|half| half.lost);
+    let certainty = if unsure {
+        Certainty::Possible
+    } else {
+        connection.teardown.certainty
+    };
+    tell(
+        &RULE,
+        Severity::Warning,
+        certainty,
+        "WebSockets were closed without a Close frame",
+        format!(
+            "The WebSocket on stream {} was over when {how}, and no Close frame was sent by either side: its application is told \
+             1006.{}",
+            first.stream,
+            ago.unwrap_or_default()
+        ),
+    )
+    .adds(more)
+    .shows(last, "the last frame")
+    .shows(Some(end), format!("{how} without a Close frame"))
     .about(connection)
 }
 

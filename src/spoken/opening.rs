@@ -10,7 +10,7 @@
 
 use super::{Heard, Spoken};
 use crate::http::Texts;
-use crate::keys::{Closed, EarlyData, KeyRing, Opener};
+use crate::keys::{Closed, EarlyData, KeyRing, Opener, Plain};
 use crate::mark::Mark;
 use crate::side::End;
 use crate::tls::Session;
@@ -62,9 +62,7 @@ pub(super) struct Asked {
     /// Where the last of them was seen.
     last: Mark,
     lanes: [Lane; 2],
-    /// Early data: after how many bytes of the stream, where, and what was said. It is held back until it is known whether
-    /// the server takes it: what it does not take was never asked.
-    early: Vec<(u64, Mark, Box<[u8]>)>,
+    early: Early,
     inner: Spoken,
     /// Something was opened.
     opened: bool,
@@ -104,6 +102,43 @@ struct Lane {
     farewell: Option<(u64, Mark)>,
 }
 
+/// Early data, which is held back until it is known whether the server takes it: what it does not take was never asked.
+#[derive(Clone, Debug, Default)]
+struct Early {
+    /// After how many bytes of the stream, where, and what was said.
+    waiting: Vec<(u64, Mark, Vec<u8>)>,
+    held: usize,
+    /// What was handed on and is still to be counted: after how many bytes of the stream, and how many.
+    counted: Vec<(u64, u64)>,
+}
+
+impl Early {
+    /// Whether this is early data, and there is room for it.
+    fn takes(&self, plain: &Plain) -> bool {
+        plain.is_early_word() && self.held < MAX_HELD
+    }
+
+    fn hold(&mut self, outside: u64, at: Mark, bytes: &[u8]) {
+        self.held += bytes.len();
+        self.waiting.push((outside, at, bytes.to_vec()));
+    }
+
+    /// The server takes it, or nothing will tell.
+    fn hand_on(&mut self, caller: End, inner: &mut Spoken, texts: &mut Texts) {
+        for (outside, at, bytes) in self.waiting.drain(..) {
+            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            inner.data(caller, at, &bytes, length, texts);
+            self.counted.push((outside, u64::from(length)));
+        }
+        self.held = 0;
+    }
+
+    fn drop_it(&mut self) {
+        self.waiting.clear();
+        self.held = 0;
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Holed {
     kind: u8,
@@ -128,7 +163,7 @@ impl Secured {
                 held: 0,
                 last: Mark::default(),
                 lanes: since.map(lane),
-                early: Vec::new(),
+                early: Early::default(),
                 inner: Spoken::starting(since, None),
                 opened: false,
                 any: false,
@@ -178,7 +213,7 @@ impl Secured {
             self.look(asked.last, true, texts);
         }
         if let Opening::Asked(asked) = &mut self.opening {
-            asked.hand_early_on(&mut self.session, texts);
+            asked.let_early_go(texts);
             asked.inner.finish(texts);
         }
     }
@@ -256,6 +291,7 @@ impl Secured {
                 return;
             }
             asked.lanes.iter_mut().for_each(Lane::give_up_record);
+            asked.let_early_go(texts);
             asked.inner.give_up_waiting(texts);
         }
     }
@@ -335,7 +371,7 @@ impl Asked {
     /// Bytes that wait.
     fn waiting_bytes(&self) -> usize {
         let records: usize = self.lanes.iter().map(|lane| lane.waiting.len()).sum();
-        self.held + records + self.early_bytes() + self.inner.waiting_bytes()
+        self.held + records + self.early.held + self.inner.waiting_bytes()
     }
 
     /// The next bytes of one direction, and how many are missing after them; the secrets are here.
@@ -351,7 +387,6 @@ impl Asked {
         self.lanes[from.index()].take(bytes);
         self.open(from, at, session, texts);
         if missing > 0 {
-            self.hand_early_on(session, texts);
             self.hole(from, at, missing, texts);
         }
     }
@@ -384,25 +419,21 @@ impl Asked {
             let outside = lane.before + done as u64;
             match opener.open(side, header, record) {
                 Ok(plain) if plain.hidden => {
-                    let bytes = record.get(plain.place).unwrap_or_default();
+                    let bytes = record.get(plain.place.clone()).unwrap_or_default();
                     let fate = opener.early_data();
                     self.opened = true;
-                    if self.keeps_early(plain.early, fate, plain.kind) {
-                        if fate == EarlyData::Undecided {
-                            self.early.push((outside, at, bytes.into()));
+                    if matches!((plain.kind, bytes), (ALERT, [_, CLOSE_NOTIFY])) {
+                        lane.farewell.get_or_insert((outside, at));
+                    }
+                    session.opened(from, at, plain.kind, bytes.len() as u64);
+                    self.settle_early(from, plain.kind, fate, texts);
+                    match fate {
+                        EarlyData::Undecided if self.early.takes(&plain) => {
+                            self.any = true;
+                            self.early.hold(outside, at, bytes);
                         }
-                    } else {
-                        if fate == EarlyData::Refused {
-                            self.early.clear();
-                        } else if fate == EarlyData::Taken || plain.kind == APPLICATION_DATA {
-                            self.hand_early_on(session, texts);
-                        }
-                        session.opened(from, at, plain.kind, bytes.len() as u64);
-                        self.read(from, at, plain.kind, bytes, session, texts);
-                        if matches!((plain.kind, bytes), (ALERT, [_, CLOSE_NOTIFY])) {
-                            let lane = &mut self.lanes[from.index()];
-                            lane.farewell.get_or_insert((outside, at));
-                        }
+                        EarlyData::Refused if plain.is_early_word() => {}
+                        _ => self.read(from, at, plain.kind, bytes, session, texts),
                     }
                 }
                 // In the clear, and read by the session.
@@ -422,30 +453,6 @@ impl Asked {
         let lane = &mut self.lanes[from.index()];
         lane.waiting = waiting;
         lane.drop_first(done);
-    }
-
-    /// Whether a record is early data that is not to be read, or not yet.
-    fn keeps_early(&self, early: bool, fate: EarlyData, kind: u8) -> bool {
-        let undecided = fate == EarlyData::Undecided && self.early_bytes() < MAX_HELD;
-        early && kind == APPLICATION_DATA && (undecided || fate == EarlyData::Refused)
-    }
-
-    fn early_bytes(&self) -> usize {
-        self.early.iter().map(|(_, _, bytes)| bytes.len()).sum()
-    }
-
-    /// The server takes the early data, or nothing will tell: it counts as said where it was sent.
-    fn hand_early_on(&mut self, session: &mut Session, texts: &mut Texts) {
-        let Some(caller) = self.caller else { return };
-        for (outside, at, bytes) in std::mem::take(&mut self.early) {
-            let length = bytes.len() as u64;
-            session.opened(caller, at, APPLICATION_DATA, length);
-            self.read(caller, at, APPLICATION_DATA, &bytes, session, texts);
-            let places = self.lanes[caller.index()].places.iter_mut();
-            for place in places.filter(|place| place.0 >= outside) {
-                place.1 += length;
-            }
-        }
     }
 
     /// What a record held that was opened.
@@ -473,15 +480,56 @@ impl Asked {
                     self.inner.end(from, texts);
                 }
             }
-            // Up to TLS 1.2 only the Finished is hidden.
-            (HANDSHAKE, bytes) if self.opener.as_ref().is_some_and(Opener::is_modern) => {
+            (HANDSHAKE, bytes) => {
                 session.handshake_inside(from, at, bytes);
+                if let Some(agreed) = session.take_renewed()
+                    && let Some(secrets) = self.ring.find(&agreed.client_random, at.frame)
+                    && let Some(opener) = &mut self.opener
+                {
+                    opener.renew(&agreed, &secrets);
+                }
             }
             _ => {}
         }
     }
 
+    /// What became of early data, once something tells: the server's EncryptedExtensions come before whatever it says.
+    fn settle_early(&mut self, from: End, kind: u8, fate: EarlyData, texts: &mut Texts) {
+        let caller = self.caller.unwrap_or(from);
+        match fate {
+            EarlyData::Refused => self.early.drop_it(),
+            EarlyData::Undecided if from == caller || kind != APPLICATION_DATA => {}
+            EarlyData::Taken | EarlyData::Undecided => {
+                self.early.hand_on(caller, &mut self.inner, texts);
+                self.count_early();
+            }
+        }
+    }
+
+    /// What was handed on of early data counts as said where it was sent.
+    fn count_early(&mut self) {
+        let Some(caller) = self.caller.filter(|_| !self.early.counted.is_empty()) else {
+            return;
+        };
+        let lane = &mut self.lanes[caller.index()];
+        for (outside, length) in self.early.counted.drain(..) {
+            lane.said += length;
+            for place in lane.places.iter_mut().filter(|place| place.0 >= outside) {
+                place.1 += length;
+            }
+        }
+    }
+
+    /// Nothing will tell what became of early data.
+    fn let_early_go(&mut self, texts: &mut Texts) {
+        if let Some(caller) = self.caller {
+            self.early.hand_on(caller, &mut self.inner, texts);
+            self.count_early();
+        }
+    }
+
     fn hole(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+        self.let_early_go(texts);
         let lane = &mut self.lanes[from.index()];
         let left = lane.holed.or_else(|| lane.begun());
         let begun = lane.waiting.len() as u64;

@@ -44,7 +44,7 @@ impl Version {
     /// A draft of TLS 1.3 whose ServerHello names it in front and has neither session identifier nor compression method:
     /// those before draft 22, which made it look like that of TLS 1.2.
     const fn is_early_draft(self) -> bool {
-        matches!(self.0, 0x7f00..=0x7f15)
+        matches!(self.0, 0x304 | 0x7f00..=0x7f15)
     }
 }
 

@@ -5,10 +5,13 @@
 
 use super::certificate;
 use super::facts::{ClientCertificate, Flow};
-use super::hello::encrypted_alpn;
+use super::hello::{Answer, ClientHello, encrypted_alpn};
 use super::record::{ALERT, APPLICATION_DATA, MAX_WAITING};
-use super::session::{CERTIFICATE, CERTIFICATE_REQUEST, Session};
+use super::session::{
+    CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, SERVER_HELLO, Session, agreed,
+};
 use crate::certainty::Certainty;
+use crate::keys::Agreed;
 use crate::mark::Mark;
 use crate::side::End;
 
@@ -30,7 +33,7 @@ pub(super) struct Inside {
     pub(super) flow: Flow,
     /// Where the Finished was.
     pub(super) finished: Option<Mark>,
-    /// A record stayed closed, after a renegotiation for one.
+    /// A record stayed closed: what it held nobody knows.
     missed: bool,
 }
 
@@ -83,7 +86,8 @@ impl Session {
         }
     }
 
-    /// The handshake messages in a record of TLS 1.3 that was opened; they may go on in the next one.
+    /// The handshake messages in a record that was opened; they may go on in the next one. Up to TLS 1.2 they are the Finished,
+    /// and those that renew the handshake (RFC 5246 §7.4.1.2), which changes the keys and nothing else that is told.
     pub fn handshake_inside(&mut self, from: End, at: Mark, bytes: &[u8]) {
         let inside = &mut self.inside[from.index()];
         if inside.deaf {
@@ -96,16 +100,44 @@ impl Session {
         }
         let mut waiting = std::mem::take(&mut inside.waiting);
         waiting.extend_from_slice(bytes);
+        let length = waiting.len();
         let mut rest = waiting.as_slice();
         while let [kind, high, middle, low, after @ ..] = rest {
             let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
             let Some((body, next)) = after.split_at_checked(length) else {
                 break;
             };
-            self.message_inside(from, at, *kind, body);
+            if self.is_13() {
+                self.message_inside(from, at, *kind, body);
+            } else {
+                self.renewing_message(*kind, body);
+            }
             rest = next;
         }
-        self.inside[from.index()].waiting = rest.to_vec();
+        let left = rest.len();
+        // A message may come in very many records: what waits is not to be copied with each of them.
+        waiting.drain(..length - left);
+        self.inside[from.index()].waiting = waiting;
+    }
+
+    /// What a renewed handshake agreed on, once.
+    pub fn take_renewed(&mut self) -> Option<Agreed> {
+        self.renewed.take()
+    }
+
+    fn renewing_message(&mut self, kind: u8, body: &[u8]) {
+        match kind {
+            CLIENT_HELLO => self.renewal = Some(ClientHello::read(body, true)),
+            SERVER_HELLO => {
+                let Some(client) = self.renewal.take() else {
+                    return;
+                };
+                if let Some(Answer::Hello(server)) = Answer::read(body, Some(&client)) {
+                    self.renewed = Some(agreed(&client, &server));
+                }
+            }
+            _ => {}
+        }
     }
 
     fn message_inside(&mut self, from: End, at: Mark, kind: u8, body: &[u8]) {

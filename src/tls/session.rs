@@ -18,8 +18,8 @@ const MAX_ALERTS: usize = 8;
 /// Session tickets that servers send at once: OpenSSL two, others up to four.
 const MAX_TICKETS: u64 = 4;
 
-const CLIENT_HELLO: u8 = 1;
-const SERVER_HELLO: u8 = 2;
+pub(super) const CLIENT_HELLO: u8 = 1;
+pub(super) const SERVER_HELLO: u8 = 2;
 pub(super) const CERTIFICATE: u8 = 11;
 pub(super) const CERTIFICATE_REQUEST: u8 = 13;
 const SERVER_HELLO_DONE: u8 = 14;
@@ -42,14 +42,18 @@ pub struct Session {
     /// What secrets showed.
     pub(super) inside: [Inside; 2],
     last_word: Option<End>,
-    /// Bytes of the records that the caller has sent since the other side's last.
-    last_words: u64,
     /// The same, as secrets showed it.
     pub(super) last_inside: Option<End>,
+    /// Bytes of the records that the caller has sent since the other side's last.
+    last_words: u64,
     /// Length of every record of application data that the called side has sent, while they are all the same.
     ticket: Option<u16>,
     not_only_tickets: bool,
     notified: [Option<Mark>; 2],
+    /// The hello of a client that renews the handshake.
+    pub(super) renewal: Option<ClientHello>,
+    /// What a renewed handshake agreed on.
+    pub(super) renewed: Option<Agreed>,
 }
 
 impl Session {
@@ -145,13 +149,7 @@ impl Session {
     pub fn agreed(&self) -> Option<Agreed> {
         let (_, client) = self.hello.as_ref()?;
         let (_, server) = self.answer.as_ref()?;
-        Some(Agreed {
-            client_random: client.random,
-            server_random: server.random,
-            version: server.version.0,
-            suite: server.cipher,
-            encrypt_then_mac: client.encrypt_then_mac && server.encrypt_then_mac,
-        })
+        Some(agreed(client, server))
     }
 
     /// What is told of it.
@@ -190,12 +188,12 @@ impl Session {
             plain: None,
             is_open: false,
             closed: None,
-            last_words: self.last_words,
             last_word: if is_known {
                 self.last_inside
             } else {
                 self.last_word
             },
+            last_words: self.last_words,
         }
     }
 
@@ -205,7 +203,7 @@ impl Session {
         self.lanes.iter().any(|lane| lane.midstream)
     }
 
-    fn is_13(&self) -> bool {
+    pub(super) fn is_13(&self) -> bool {
         let answer = self.answer.as_ref();
         answer.is_some_and(|(_, answer)| answer.version >= Version::TLS_13)
     }
@@ -445,5 +443,16 @@ impl Session {
         } else {
             Farewell::None
         }
+    }
+}
+
+/// What two hellos agree on, as far as keys are derived from it.
+pub(super) fn agreed(client: &ClientHello, server: &ServerHello) -> Agreed {
+    Agreed {
+        client_random: client.random,
+        server_random: server.random,
+        version: server.version.0,
+        suite: server.cipher,
+        encrypt_then_mac: client.encrypt_then_mac && server.encrypt_then_mac,
     }
 }

@@ -12,6 +12,7 @@ use hangup::capture::{self, Input, OpenOptions, Source};
 use hangup::connection::Connection;
 use hangup::engine::{self, Settings, Stats};
 use hangup::http::Message;
+use hangup::keys::KeyRing;
 use hangup::ledger::{Snapshot, Summary};
 use hangup::report::{self, Format};
 use hangup::{hosts, ledger, rules};
@@ -48,12 +49,20 @@ pub fn analyse(source: Box<dyn Source>, threads: usize) -> Reading {
 }
 
 /// As [`analyse`], and somebody knows which ports the clients' systems hand out.
-pub fn analyse_told(
+pub fn analyse_told(source: Box<dyn Source>, threads: usize, range: Option<(u16, u16)>) -> Reading {
+    analyse_with(source, threads, range, &KeyRing::default())
+}
+
+/// As [`analyse_told`], and there are secrets that open what TLS hides.
+pub fn analyse_with(
     mut source: Box<dyn Source>,
     threads: usize,
     range: Option<(u16, u16)>,
+    keys: &KeyRing,
 ) -> Reading {
-    let analysis = engine::analyse(&mut *source, &Settings::default(), threads, &mut |_| ())
+    let mut settings = Settings::default();
+    settings.keys = keys.clone();
+    let analysis = engine::analyse(&mut *source, &settings, threads, &mut |_| ())
         .expect("an input that could be opened is read as far as it goes");
     let stats = analysis.stats;
     let end = stats.span.map(|(_, last)| last).unwrap_or_default();

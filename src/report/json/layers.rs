@@ -38,6 +38,7 @@ pub(super) struct StreamRow<'a> {
     grpc_message: Option<Cow<'a, str>>,
     forbidden_field: Option<Cow<'a, str>>,
     fields_unread: bool,
+    websocket: bool,
 }
 
 #[derive(Serialize)]
@@ -69,6 +70,7 @@ impl<'a> StreamRow<'a> {
             grpc_message: text(&stream.grpc_message),
             forbidden_field: text(&stream.forbidden),
             fields_unread: stream.is_unread,
+            websocket: stream.is_websocket,
         }
     }
 }
@@ -87,6 +89,16 @@ pub(super) struct H2Row<'a> {
     sent: Pair<H2HalfRow<'a>>,
     faults: Vec<FrameFaultRow>,
     more_faults: u64,
+    websockets: Vec<StreamSocketRow<'a>>,
+}
+
+/// A WebSocket on a stream of its own.
+#[derive(Serialize)]
+struct StreamSocketRow<'a> {
+    stream: u32,
+    ended_frame: Option<u64>,
+    #[serde(flatten)]
+    said: WebSocketRow<'a>,
 }
 
 #[derive(Serialize)]
@@ -178,6 +190,15 @@ impl<'a> H2Row<'a> {
                 })
                 .collect(),
             more_faults: facts.more_faults,
+            websockets: facts
+                .websockets
+                .iter()
+                .map(|socket| StreamSocketRow {
+                    stream: socket.stream,
+                    ended_frame: socket.ended.map(|mark| mark.frame.0),
+                    said: WebSocketRow::new(&socket.said),
+                })
+                .collect(),
         }
     }
 }

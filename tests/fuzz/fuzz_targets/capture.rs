@@ -19,7 +19,8 @@ fuzz_target!(|data: &[u8]| {
         || data.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
         || data.get(1..4) == Some(&[0x2a, 0x4d, 0x18])
         || data.starts_with(&[0x04, 0x22, 0x4d, 0x18]);
-    let is_whole = |read: &Option<Frames>| read.as_ref().is_some_and(|(_, damage)| damage.is_none());
+    let is_whole =
+        |read: &Option<Frames>| read.as_ref().is_some_and(|(_, damage)| damage.is_none());
     if !is_packed || is_whole(&whole) && is_whole(&in_sips) {
         assert_eq!(whole, in_sips);
     }
@@ -48,7 +49,10 @@ fn frames(data: &[u8], at_once: usize) -> Option<Frames> {
         panic!("one input, one summary")
     };
     assert_eq!(file.packets, rows.len() as u64);
-    assert!(rows.is_sorted_by(|one, next| one.0 < next.0), "numbers rise");
+    assert!(
+        rows.is_sorted_by(|one, next| one.0 < next.0),
+        "numbers rise"
+    );
     Some((rows, file.damage.as_ref().map(|damage| damage.offset)))
 }
 

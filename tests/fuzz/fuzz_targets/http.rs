@@ -2,8 +2,8 @@
 
 #![no_main]
 
-use hangup::http::{Conversation, Texts};
 use hangup::http::Reach;
+use hangup::http::{Conversation, Texts};
 use hangup::mark::{FrameNumber, Mark};
 use hangup::side::End;
 use hangup::time::Timestamp;
@@ -52,7 +52,8 @@ fuzz_target!(|data: &[u8]| {
                 fin,
             };
             for fin in [false, true] {
-                let _ = conversation.phase_at(closer, reach(closer, true), reach(closer.other(), fin));
+                let _ =
+                    conversation.phase_at(closer, reach(closer, true), reach(closer.other(), fin));
             }
         }
     }
@@ -64,7 +65,10 @@ fuzz_target!(|data: &[u8]| {
             let Some(message) = message else { continue };
             assert!(message.start >= *start, "messages begin in order");
             assert!(message.start <= message.head_end() && message.head_end() <= message.end());
-            assert!(message.end() <= said[0].max(said[1]), "{message:?} of {said:?}");
+            assert!(
+                message.end() <= said[0].max(said[1]),
+                "{message:?} of {said:?}"
+            );
             *start = message.start;
         }
         let _ = (exchange.method(), exchange.status(), exchange.waited());

@@ -41,13 +41,22 @@ fuzz_target!(|data: &[u8]| {
                     let inner = bytes.len() + if how == 6 { 4 } else { 0 };
                     slice.extend([20 + (kind & 3), 3, 3, (inner >> 8) as u8, inner as u8]);
                     if how == 6 {
-                        slice.extend([kind >> 2 & 15, 0, (bytes.len() >> 8) as u8, bytes.len() as u8]);
+                        slice.extend([
+                            kind >> 2 & 15,
+                            0,
+                            (bytes.len() >> 8) as u8,
+                            bytes.len() as u8,
+                        ]);
                     }
                 }
                 slice.extend_from_slice(bytes);
                 // Some of it may have been cut off, and some come in small pieces.
                 let cut = if how == 2 { 100 } else { 0 };
-                let piece = if how == 7 { 1 + usize::from(kind >> 5) } else { usize::MAX };
+                let piece = if how == 7 {
+                    1 + usize::from(kind >> 5)
+                } else {
+                    usize::MAX
+                };
                 for part in slice.chunks(piece) {
                     let length = part.len() as u32 + cut;
                     spoken.data(from, at, part, length, &mut texts);
@@ -66,11 +75,18 @@ fuzz_target!(|data: &[u8]| {
             let _ = spoken.phase_at(closer, reach(closer), reach(closer.other()));
         }
     }
-    let Some(facts) = spoken.into_heard().tls else { return };
+    let Some(facts) = spoken.into_heard().tls else {
+        return;
+    };
     let told = facts.clone().seen_from(End::B).seen_from(End::B);
     assert_eq!(*facts, told, "turned twice is as before");
     let [a, b] = [End::A, End::B].map(|end| &facts.flows[end.index()]);
     assert!(a.bytes <= said[0] + (1 << 15) && b.bytes <= said[1] + (1 << 15));
-    let _ = (facts.flaw(), facts.fatal(), facts.sni(), facts.version());
+    let _ = (
+        facts.flaw(std::net::Ipv4Addr::LOCALHOST.into()),
+        facts.fatal(),
+        facts.sni(),
+        facts.version(),
+    );
     let _ = facts.is_unanswered(Timestamp::from_nanos(i64::MAX));
 });

@@ -1,0 +1,46 @@
+//! The whole way, with secrets: the bytes of a file in, the secrets in it on the ring, every report out.
+
+#![no_main]
+
+use hangup::capture::{Batch, Fill};
+use hangup::keys::KeyRing;
+use hangup::mark::FrameNumber;
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../shared/memory.rs"]
+mod memory;
+#[path = "../../reading/mod.rs"]
+mod reading;
+
+/// `TLSK`.
+const TLS_KEY_LOG: u32 = 0x544c_534b;
+
+fuzz_target!(|data: &[u8]| memory::bounded(data.len(), || run(data)));
+
+fn run(data: &[u8]) {
+    let Some(keys) = secrets(data) else { return };
+    let Some(source) = reading::source(std::io::Cursor::new(data.to_vec())) else {
+        return;
+    };
+    let reading = reading::analyse_with(source, 1, None, &keys);
+    reading.check();
+    for format in reading::FORMATS {
+        let report = reading.report(format);
+        let odd = |letter: char| letter.is_control() && letter != '\n';
+        assert!(!report.contains(odd), "no control characters: {report:?}");
+    }
+}
+
+fn secrets(data: &[u8]) -> Option<KeyRing> {
+    let mut source = reading::source(std::io::Cursor::new(data.to_vec()))?;
+    let mut batch = Batch::default();
+    while source.fill(&mut batch).expect("it was opened") != Fill::End {}
+    let ring = KeyRing::default();
+    for secrets in source.files().iter().flat_map(|file| &file.secrets) {
+        if secrets.kind == TLS_KEY_LOG {
+            ring.read(&secrets.bytes, FrameNumber(0));
+            ring.end(FrameNumber(0));
+        }
+    }
+    Some(ring)
+}
