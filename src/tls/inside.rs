@@ -34,7 +34,7 @@ pub(super) struct Inside {
     pub(super) flow: Flow,
     /// Where the Finished was.
     pub(super) finished: Option<Mark>,
-    /// A record stayed closed, after a renegotiation for one.
+    /// A record stayed closed: what it held nobody knows.
     missed: bool,
 }
 
