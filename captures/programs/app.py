@@ -22,7 +22,9 @@ class App(BaseHTTPRequestHandler):
 
     def do_GET(self):
         {"/hello": self.hello, "/cut-short": self.cut_short, "/cut-short-with-notice": self.cut_short_with_notice,
-         "/open-ended": self.open_ended, "/open-ended-with-notice": self.open_ended_with_notice, "/slow": self.slow, "/reset": self.reset}[self.path]()
+         "/open-ended": self.open_ended, "/open-ended-with-notice": self.open_ended_with_notice, "/slow": self.slow,
+         "/reset": self.reset, "/reset-midway": self.reset_midway,
+         "/cut-short-then-waits": self.cut_short_then_waits}[self.path]()
 
     def do_POST(self):
         {"/streamed": self.streamed}[self.path]()
@@ -49,6 +51,11 @@ class App(BaseHTTPRequestHandler):
         except ssl.SSLWantReadError:
             pass
 
+    def cut_short_then_waits(self):
+        """The same, but leaves the FIN to the client, who has read the close_notify."""
+        self.cut_short_with_notice()
+        time.sleep(0.3)
+
     def open_ended(self):
         """Announces no length, sends 300 bytes and closes: the end of the connection is the end of the body."""
         self.send_response(200)
@@ -72,6 +79,12 @@ class App(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
         self.close_connection = True
+
+    def reset_midway(self):
+        """Promises 1000 bytes, sends 300, and a moment later aborts the connection."""
+        self.cut_short()
+        time.sleep(0.3)
+        self.reset()
 
     def streamed(self):
         """Takes a chunked upload, answers with `Connection: close` twice, and lets the client close first."""

@@ -7,9 +7,10 @@ use super::record::{Connection, Opening, Roles, Who};
 use super::teardown::{By, How};
 use super::{Certainty, Phase, Standing};
 use crate::decode::{Context, Endpoint};
-use crate::http::{Exchange, Message, Outcome, Progress, Protocol, Version};
+use crate::http::{Exchange, Message, Method, Outcome, Progress, Protocol, Version};
 use crate::mark::Mark;
 use crate::time::Timestamp;
+use crate::tls::Stage;
 
 /// One line about one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct Brief {
     pub spoke: [bool; 2],
     /// The capture lost bytes of it.
     pub missing: bool,
+    /// Inside TLS both sides have said something.
+    pub secured: bool,
     /// Payload was sent more than once.
     pub retransmitted: bool,
     /// Who says by ICMP that it cannot be reached, with type and code.
@@ -153,6 +156,9 @@ impl From<&Connection> for Brief {
             server_time_wait: connection.time_wait[Who::Server as usize].is_some(),
             seen: connection.sent.map(|sent| sent.packets > 0),
             spoke: connection.sent.map(|sent| sent.bytes > 0),
+            secured: connection.tls.as_deref().is_some_and(|facts| {
+                facts.stage == Stage::Complete && facts.flows.iter().all(|flow| flow.records > 0)
+            }),
             missing: connection.sent.iter().any(|sent| sent.missing > 0),
             retransmitted: connection
                 .sent
@@ -308,17 +314,28 @@ fn digest(exchange: &Exchange) -> u32 {
         .copied())
 }
 
-/// The digest of a request together with the length of its body.
+/// The digest of a request together with the length of its body and the program that sent it: another program's call of
+/// the same method is no retry of this one.
 fn digest_with_body(exchange: &Exchange) -> u32 {
     let Some(request) = exchange.request.as_ref() else {
         return 0;
     };
+    // A call of gRPC is told apart by its message alone (its target is a method, and lengths are mostly the same).
+    let agent = request.user_agent.as_ref();
+    let agent = agent.map_or(&[][..], |agent| agent.as_bytes());
+    if agent.starts_with(b"grpc-") {
+        return 0;
+    }
     let asked = digest(exchange);
     let body = request.message.received().to_be_bytes();
     let whole = request.message.progress == Progress::Complete;
     match (asked, whole) {
         (0, _) | (_, false) => 0,
-        _ => fnv(asked.to_be_bytes().into_iter().chain(body)),
+        _ => fnv(asked
+            .to_be_bytes()
+            .into_iter()
+            .chain(body)
+            .chain(agent.iter().copied())),
     }
 }
 
@@ -345,7 +362,9 @@ fn lost(connection: &Connection, last: &Exchange) -> Option<Lost> {
         return None;
     }
     let had = connection.sent[Who::Client as usize].acknowledged >= request.message.end();
-    Some(if had && !request.method.is_idempotent() {
+    // A tunnel that never came to be took no effect.
+    let repeatable = request.method.is_idempotent() || request.method == Method::Connect;
+    Some(if had && !repeatable {
         Lost::Had
     } else {
         Lost::Harmless

@@ -2,7 +2,7 @@
 
 use crate::certainty::Certainty;
 use crate::http::{Ending, Phase};
-use crate::mark::FrameNumber;
+use crate::mark::{FrameNumber, Mark};
 use crate::tcp::ResetKind;
 use crate::time::Timestamp;
 
@@ -51,6 +51,9 @@ pub struct Teardown {
     pub certainty: Certainty,
     /// Both sides' bytes all arrived and nothing was owed.
     pub orderly: bool,
+    /// Where the server had said `close_notify`, of a client that had read it before it closed: under the keys the server
+    /// was the first to end (RFC 8446 §6.1), and what it owed then the client waited for no longer.
+    pub told: Option<Mark>,
 }
 
 impl Teardown {
@@ -60,6 +63,7 @@ impl Teardown {
     pub const fn ending(&self) -> Ending {
         match (self.by, self.how) {
             (_, How::Open | How::Silence) | (By::Nobody, _) => Ending::Open,
+            (By::Client, _) if self.told.is_some() => Ending::ServerFin,
             (By::Client, _) => Ending::ByClient,
             (_, How::Reset(_)) => Ending::ServerReset,
             (_, How::Fin) => Ending::ServerFin,

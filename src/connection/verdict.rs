@@ -265,6 +265,7 @@ fn closed(live: &Live, client: End, opening: Opening, close: &Close, ended: Ende
         at: close.event.mark.time,
         certainty: Certainty::Certain,
         orderly: is_orderly(live, by, how, phase, ended),
+        told: told(live, by, client.other(), close),
     }
 }
 
@@ -349,7 +350,14 @@ fn open(live: &Live, client: End, opening: Opening, ended: Ended) -> Teardown {
         at: at.time,
         certainty: Certainty::Certain,
         orderly: false,
+        told: None,
     }
+}
+
+/// Where the server had said under the keys that it was done, before the client closed.
+fn told(live: &Live, by: By, server: End, close: &Close) -> Option<Mark> {
+    let spoken = live.spoken.as_ref().filter(|_| by == By::Client)?;
+    spoken.farewell(server, close.event.received)
 }
 
 /// Both sides' bytes all arrived, and nothing was owed.

@@ -8,10 +8,10 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use crate::connection::{Connection, How, Who};
+use crate::connection::{CloseEvent, Connection, How, Who};
 use crate::decode::Endpoint;
 use crate::escape::shortened;
-use crate::http::{Exchange, Protocol, Text};
+use crate::http::{Exchange, Progress, Protocol, Text};
 
 /// Characters of a name or target out of a packet.
 const NAME: usize = 120;
@@ -171,7 +171,12 @@ fn fill(blank: Blank, connection: &Connection, who: Who) -> Option<String> {
             let exchange = exchange().filter(|_| connection.protocol == Protocol::Http1)?;
             let authority = bytes(&exchange.request.as_ref()?.host)?;
             let authority = shortened(authority, NAME);
-            Some(format!("http://{authority}{}", target(exchange)?))
+            let scheme = if connection.tls.is_some() {
+                "https"
+            } else {
+                "http"
+            };
+            Some(format!("{scheme}://{authority}{}", target(exchange)?))
         }
         Blank::Expected => Some(counts(connection)?.0.to_string()),
         Blank::Received => Some(counts(connection)?.1.to_string()),
@@ -226,12 +231,17 @@ fn target(exchange: &Exchange) -> Option<String> {
 /// Bytes of the body announced and received, of the response that a FIN cut short.
 fn counts(connection: &Connection) -> Option<(u64, u64)> {
     let lossless = connection.sent.iter().all(|it| it.missing == 0);
+    // A RST that answers the client's own close comes when it has read the end.
+    let left = connection.fin[Who::Client as usize];
+    let answers = |reset: CloseEvent| left.is_some_and(|left| left.mark < reset.mark);
     let clean = connection.teardown.how == How::Fin
-        && connection.reset[Who::Server as usize].is_none()
+        && connection.reset[Who::Server as usize].is_none_or(answers)
         && lossless;
     let exchange = connection.exchanges.iter().find(|it| !it.is_complete())?;
     let message = &exchange.response.as_ref()?.message;
-    let expected = message.expected().filter(|_| clean)?;
+    // Where the head was cut, nobody knows where the body begins.
+    let counted = clean && message.progress != Progress::Unseen;
+    let expected = message.expected().filter(|_| counted)?;
     Some((expected, message.received()))
 }
 

@@ -29,7 +29,21 @@ pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
     if connection.protocol == Protocol::Tls {
         return tls(connection).into_iter().map(|it| vec![it]).collect();
     }
-    let events = events(connection);
+    // An alert says more than what became of the request, which the client had sent before it read it.
+    let alert = connection.tls.as_deref().and_then(Facts::fatal);
+    if alert.is_some() {
+        let told = tls(connection);
+        if !told.is_empty() {
+            return told.into_iter().map(|it| vec![it]).collect();
+        }
+    }
+    let mut events = events(connection);
+    if let Some(facts) = &connection.tls {
+        let notified = facts.flows[End::B.index()].farewell.mark().is_some();
+        for event in &mut events {
+            *event = event.under_keys(notified);
+        }
+    }
     if events.is_empty() {
         return Vec::new();
     }
@@ -129,6 +143,8 @@ fn met(connection: &Connection) -> Met {
     match (teardown.by, teardown.how) {
         (_, How::Open) => Met::Open,
         (_, How::Silence) => Met::Silence,
+        // Under the keys the server had ended first, and the client read that.
+        (By::Client, _) if teardown.told.is_some() => Met::Fin,
         (By::Client | By::Both, _) => Met::Left,
         _ => first,
     }
@@ -157,6 +173,7 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
         return match (alert.from, alert.code()) {
             (End::B, Some(40..=49)) if no_certificate => vec![E::TlsClientCertRequired],
             (End::B, Some(40)) => vec![E::TlsAlertHandshakeFailure],
+            (End::B, Some(48)) => vec![E::TlsAlertUnknownCa],
             (End::B, Some(70)) => vec![E::TlsAlertProtocolVersion],
             (End::B, Some(112)) => vec![E::TlsAlertUnrecognizedName],
             (End::B, Some(116)) => vec![E::TlsClientCertRequired],
@@ -456,6 +473,12 @@ fn cut(response: &Message, exchange: &Exchange, fin: bool) -> Option<WireEvent> 
         (Progress::Head, _, true) if exchange.status().is_none() => E::FinInStatusLine,
         (Progress::Head, _, true) => E::FinInHeaders,
         (Progress::Head, _, false) => E::RstInHeaders,
+        (Progress::Unseen, Framing::Length, true) if response.is_surely_short() => {
+            E::FinInBodyLength
+        }
+        (Progress::Unseen, Framing::Length, false) if response.is_surely_short() => {
+            E::RstInBodyLength
+        }
         (Progress::Body, Framing::Length, true) => E::FinInBodyLength,
         (Progress::Body, Framing::Length, false) => E::RstInBodyLength,
         (Progress::Body, Framing::Chunked, true) if within_chunk(exchange) => E::FinInChunk,
@@ -482,9 +505,13 @@ fn left(connection: &Connection, request: &Message, response: Option<&Message>) 
     let mut events = Vec::new();
     match response.map(|it| it.progress) {
         // The snap length or a loss hides how far it came.
-        Some(Progress::Unseen) => return events,
+        Some(Progress::Unseen) if response.is_none_or(|it| !it.is_surely_short()) => return events,
         // The server spoke, and no reader takes that for a response.
-        None if server.bytes > 0 && server.missing == 0 && connection.exchanges.len() == 1 => {
+        None if server.bytes > 0
+            && server.missing == 0
+            && connection.tls.is_none()
+            && connection.exchanges.len() == 1 =>
+        {
             let unread = connection.exchanges.iter().all(|it| it.response.is_none());
             events.extend(unread.then_some(WireEvent::BadStatusLine));
         }

@@ -31,12 +31,20 @@ impl SocketOutcome {
         self.read.or(self.write)
     }
 
-    /// In words: `ECONNRESET (104)`, with what may be lost.
+    /// In words: `ECONNRESET (104)`, with what may be lost. Where nobody knows the system, the numbers of two.
     #[must_use]
     pub fn told(&self) -> Option<String> {
         let error = self.pending()?;
-        let number = error.number(self.system);
-        let number = number.map_or_else(String::new, |it| format!(" ({it})"));
+        let on = |system| error.number(system);
+        let number = match on(self.system) {
+            Some(number) => format!(" ({number})"),
+            None => match (on(System::Linux), on(System::Windows)) {
+                (Some(linux), Some(windows)) => {
+                    format!(" ({linux} on Linux, {windows} on Windows)")
+                }
+                _ => String::new(),
+            },
+        };
         let mut told = format!("{}{number}", error.name(self.system));
         if self.read.is_none() {
             told += " on writing; reading gives what had arrived, and then its end";
@@ -202,6 +210,18 @@ mod tests {
             &broken,
             Windows,
             Some("WSAECONNRESET (10054); what had arrived and was not read may be lost"),
+            None,
+        );
+    }
+
+    #[test]
+    fn of_an_unknown_system_two_numbers_are_told() {
+        check(
+            &format!("{OPEN}<-- RST"),
+            System::Unknown,
+            Some(
+                "ECONNRESET (104 on Linux, 10054 on Windows); what had arrived and was not read may be lost",
+            ),
             None,
         );
     }

@@ -37,6 +37,8 @@ pub struct Conversation {
     pub(super) facts: Facts,
     /// Who takes down what is read.
     clerk: Option<Clerk>,
+    /// Which direction has ended.
+    pub(super) over: [bool; 2],
 }
 
 impl Conversation {
@@ -61,6 +63,7 @@ impl Conversation {
             first_begun: None,
             facts: Facts::default(),
             clerk: None,
+            over: [false; 2],
         }
     }
 
@@ -122,8 +125,10 @@ impl Conversation {
         }
     }
 
-    /// The FIN of one direction, in order. No frame ends with it.
-    pub fn end(&mut self, _from: End, _texts: &mut Texts) {}
+    /// The FIN of one direction, in order. No frame ends with it, but every stream does that the other side still reads.
+    pub fn end(&mut self, from: End, _texts: &mut Texts) {
+        self.over[from.index()] = true;
+    }
 
     /// The connection is over: the working memory is freed.
     pub fn finish(&mut self, _texts: &mut Texts) {

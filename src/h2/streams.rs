@@ -545,6 +545,10 @@ impl Conversation {
     pub(super) fn reset_stream(&mut self, from: End, at: Mark, id: u32, code: ErrorCode) {
         let by = self.party(from);
         let start = self.lane(from).start;
+        // A client that clears up after the server has closed ends nothing any more.
+        if by == Party::Requester && self.over[from.other().index()] {
+            return;
+        }
         if let Some(exchange) = self.exchange_mut(id) {
             let answered = exchange
                 .response

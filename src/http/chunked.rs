@@ -48,6 +48,7 @@ pub(super) struct Chunks {
     count: u32,
     part: Part,
     trailers: u16,
+    sizes: u8,
 }
 
 impl Chunks {
@@ -57,12 +58,18 @@ impl Chunks {
             count: 0,
             part: Part::Size,
             trailers: 0,
+            sizes: 0,
         }
     }
 
     /// Trailer fields so far.
     pub(super) const fn trailers(&self) -> u16 {
         self.trailers
+    }
+
+    /// Size lines so far; counting stops at 255.
+    pub(super) const fn sizes(&self) -> u8 {
+        self.sizes
     }
 
     /// What comes next is the size of a chunk: the one before, if there was one, is complete.
@@ -128,6 +135,7 @@ impl Chunks {
                         break;
                     }
                     self.count = 0;
+                    self.sizes = self.sizes.saturating_add(1);
                     self.part = if self.size == 0 {
                         Part::Trailer
                     } else {

@@ -297,6 +297,7 @@ impl Conversation {
                     }
                     _ => {
                         self.extend(from, at, bytes.len() as u64, 0);
+                        self.regain(from, bytes, begins);
                         if begins && self.is_last_chunk(from, bytes) {
                             self.complete(from);
                         }
@@ -600,6 +601,11 @@ impl Conversation {
                     self.doubt_responses();
                 }
                 self.extend(from, at, left_over, 0);
+                if lost {
+                    self.lane_mut(from).guess = None;
+                } else {
+                    self.guess_over(from, left_over);
+                }
             }
         }
         self.lane_mut(from).advance(left_over);

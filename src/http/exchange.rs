@@ -216,6 +216,13 @@ impl Exchange {
             .filter(move |field| field.name == name)
     }
 
+    /// Whether the response is a stream of events or pictures, which goes on until the client leaves.
+    #[must_use]
+    pub fn is_endless(&self) -> bool {
+        let mut types = self.response_fields(FieldName::ContentType);
+        types.any(|field| super::fields::is_endless(field.value.as_bytes()))
+    }
+
     /// What broke the grammar in the request.
     #[must_use]
     pub fn request_faults(&self) -> &[Fault] {
@@ -263,7 +270,7 @@ impl Exchange {
             return None;
         }
         let response = self.response.as_ref().map(|response| &response.message);
-        if response.is_some_and(|message| message.progress == Progress::Unseen) {
+        if response.is_some_and(|it| it.progress == Progress::Unseen && !it.is_surely_short()) {
             return None;
         }
         Some(match ending {

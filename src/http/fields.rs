@@ -39,7 +39,7 @@ pub enum FieldName {
     Host,
     /// Of a request: it is a call of SOAP 1.1.
     SoapAction,
-    /// Kept of the response to a call of SOAP.
+    /// Kept of the response to a call of SOAP, and where it names a stream that has no end.
     ContentType,
     /// The same.
     ContentEncoding,
@@ -187,7 +187,12 @@ impl<'a> Facts<'a> {
             10 if is("keep-alive") => self.keep_alive(value, texts),
             10 if is("soapaction") => self.keep(FieldName::SoapAction, value, texts),
             11 if is("retry-after") => self.keep(FieldName::RetryAfter, value, texts),
-            12 if is("content-type") => self.content_type = self.content_type.or(Some(value)),
+            12 if is("content-type") => {
+                self.content_type = self.content_type.or(Some(value));
+                if is_endless(value) {
+                    self.keep(FieldName::ContentType, value, texts);
+                }
+            }
             13 if is("authorization") => self.keep_scheme(FieldName::Authorization, value, texts),
             14 if is("content-length") => self.content_length(value, texts),
             16 if is("content-encoding") => {
@@ -226,7 +231,7 @@ impl<'a> Facts<'a> {
 
     /// Keeps what says how the body is to be read.
     pub(super) fn keep_media(&mut self, texts: &mut Texts) {
-        if let Some(value) = self.content_type {
+        if let Some(value) = self.content_type.filter(|it| !is_endless(it)) {
             self.keep(FieldName::ContentType, value, texts);
         }
         if let Some(value) = self.content_encoding {
@@ -400,6 +405,16 @@ impl<'a> Facts<'a> {
             self.more = self.more.saturating_add(1);
         }
     }
+}
+
+/// Media types of streams that go on until somebody leaves.
+pub(super) fn is_endless(media_type: &[u8]) -> bool {
+    [&b"text/event-stream"[..], b"multipart/x-mixed-replace"]
+        .iter()
+        .any(|name| {
+            let start = media_type.get(..name.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(name))
+        })
 }
 
 /// Whether these credentials go on with a handshake that a challenge began: the third message of NTLM (`NTLMSSP\0`, then

@@ -62,6 +62,8 @@ pub(super) struct Lane {
     pub(super) state: State,
     /// The exchange whose message is being read; of the last one, when it was read.
     pub(super) exchange: u32,
+    /// Chunks that may be those of a body that was lost sight of.
+    pub(super) guess: Option<Box<Chunks>>,
     /// All bytes so far belong to messages that were understood.
     pub(super) clean: bool,
 }
@@ -78,6 +80,7 @@ impl Lane {
             pending: None,
             state: State::Boundary,
             exchange: NONE,
+            guess: None,
             clean: true,
         }
     }
@@ -97,5 +100,6 @@ impl Lane {
         self.state = State::Lost;
         self.clean = false;
         self.pending = None;
+        self.guess = None;
     }
 }

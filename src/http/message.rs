@@ -250,6 +250,16 @@ impl Message {
         }
     }
 
+    /// Whether the part of its head that was captured announces more body than was sent with the rest of the head: wherever
+    /// the body began, it is not whole.
+    #[must_use]
+    pub const fn is_surely_short(&self) -> bool {
+        matches!(
+            (self.progress, self.framing),
+            (Progress::Unseen, Framing::Length)
+        ) && self.body_wire < self.amount
+    }
+
     /// Whether all of it was sent, by its own framing.
     #[must_use]
     pub const fn is_complete(&self) -> bool {

@@ -27,6 +27,7 @@ mod persistence;
 mod phase;
 mod reading;
 mod recognition;
+mod regained;
 mod stream;
 mod text;
 

@@ -6,8 +6,8 @@
 //! encrypt-then-MAC, AES-GCM, AES-CCM, ChaCha20-Poly1305) and TLS 1.3 (RFC 8446; early data, key updates).
 //!
 //! Every record is authenticated: a wrong key is noticed, and opens nothing. The primitives are those of the RustCrypto
-//! crates. Left out: suites that hardly anybody speaks any more (RC4, 3DES, Camellia), private keys of servers, and
-//! renegotiation. Secrets have no way out of here: they are not printed, not even for debugging.
+//! crates. Left out: suites that hardly anybody speaks any more (RC4, 3DES, Camellia), and private keys of servers. Secrets
+//! have no way out of here: they are not printed, not even for debugging.
 
 mod log;
 mod opener;
@@ -17,6 +17,6 @@ mod schedule;
 mod suite;
 
 pub use log::{KeyLine, Label, LineError, Secret};
-pub use opener::{Agreed, Closed, Opener, Plain};
+pub use opener::{Agreed, Closed, EarlyData, Opener, Plain};
 pub use ring::{KeyRing, MAX_SESSIONS, Secrets};
 pub use suite::Suite;

@@ -50,11 +50,25 @@ impl Closed {
     }
 }
 
+/// What became of early data (RFC 8446 §4.2.10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlyData {
+    /// Nothing has told yet.
+    #[default]
+    Undecided,
+    /// The server takes it.
+    Taken,
+    /// The server does not: it was never processed, and what matters of it the client sends again.
+    Refused,
+}
+
 /// What a record protected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plain {
     /// The content type: 20 change_cipher_spec, 21 alert, 22 handshake, 23 application data.
     pub kind: u8,
+    /// It was under the keys of early data.
+    pub early: bool,
     /// Where it lies in the record that was given.
     pub place: Range<usize>,
     /// It was under keys; else it is as it was given.
@@ -82,6 +96,8 @@ struct Side {
     lost: bool,
     /// Records in a row that stayed closed.
     misses: u32,
+    /// What this side shows of the fate of early data.
+    early_data: EarlyData,
 }
 
 #[derive(Clone, Debug)]
@@ -182,6 +198,7 @@ impl Opener {
         let kind = header[0];
         let whole = Plain {
             kind,
+            early: false,
             place: 0..record.len(),
             hidden: false,
         };
@@ -204,10 +221,12 @@ impl Opener {
         if self.era != Era::Modern {
             return Ok(Plain {
                 kind,
+                early: false,
                 place,
                 hidden: true,
             });
         }
+        let early = side.is_early();
         // The content type is the last byte that is not zero (RFC 8446 §5.2).
         let text = record.get(place.clone()).unwrap_or_default();
         let last = text
@@ -221,13 +240,30 @@ impl Opener {
         }
         Ok(Plain {
             kind,
+            early,
             place,
             hidden: true,
         })
     }
+
+    /// What became of the client's early data. The server's EncryptedExtensions tell; where they cannot be read, the
+    /// client's next step does.
+    #[must_use]
+    pub fn early_data(&self) -> EarlyData {
+        match self.sides.each_ref().map(|side| side.early_data) {
+            [own, EarlyData::Undecided] => own,
+            [_, told] => told,
+        }
+    }
 }
 
 impl Side {
+    fn is_early(&self) -> bool {
+        self.now
+            .as_ref()
+            .is_some_and(|stage| stage.kind == StageKind::Early)
+    }
+
     fn change_cipher_spec(&mut self) {
         self.advance();
     }
@@ -263,6 +299,9 @@ impl Side {
             let mut places = self.later.iter_mut().enumerate();
             let next = places.find_map(|(place, stage)| Some((place, attempt(stage, 0)?)));
             if let Some((place, opened)) = next {
+                if self.is_early() {
+                    self.early_data = EarlyData::Refused;
+                }
                 self.now = self.later.drain(..=place).next_back();
                 self.steps = Steps::default();
                 found = Some(opened);
@@ -293,8 +332,14 @@ impl Side {
         while let Some(message) = self.steps.next(&mut rest) {
             let kind = self.now.as_ref().map(|stage| stage.kind);
             match (message, kind) {
-                (Steps::END_OF_EARLY_DATA, Some(StageKind::Early))
-                | (Steps::FINISHED, Some(StageKind::Handshake)) => self.advance(),
+                (Steps::END_OF_EARLY_DATA, Some(StageKind::Early)) => {
+                    self.early_data = EarlyData::Taken;
+                    self.advance();
+                }
+                (Steps::ENCRYPTED_EXTENSIONS, Some(StageKind::Handshake)) => {
+                    self.early_data = self.steps.early_data();
+                }
+                (Steps::FINISHED, Some(StageKind::Handshake)) => self.advance(),
                 (Steps::KEY_UPDATE, Some(StageKind::Traffic)) => self.update(suite),
                 _ => {}
             }
@@ -426,14 +471,22 @@ fn classic(
 }
 
 /// Finds where handshake messages end, whatever records they lie in.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Steps {
     header: [u8; 4],
     have: usize,
     left: usize,
+    /// The last EncryptedExtensions.
+    extensions: Vec<u8>,
 }
 
+/// Bytes kept of EncryptedExtensions; they have a few dozen.
+const MAX_EXTENSIONS: usize = 4096;
+/// The extension by which a server takes early data (RFC 8446 §4.2.10).
+const EARLY_DATA: [u8; 2] = [0, 42];
+
 impl Steps {
+    const ENCRYPTED_EXTENSIONS: u8 = 8;
     const END_OF_EARLY_DATA: u8 = 5;
     const FINISHED: u8 = 20;
     const KEY_UPDATE: u8 = 24;
@@ -447,6 +500,7 @@ impl Steps {
                 self.header[self.have] = *first;
                 self.have += 1;
                 if self.have == self.header.len() {
+                    self.extensions.clear();
                     let [_, high, middle, low] = self.header;
                     self.left =
                         usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
@@ -454,6 +508,11 @@ impl Steps {
             }
             if self.have == self.header.len() {
                 let taken = self.left.min(bytes.len());
+                if self.header[0] == Self::ENCRYPTED_EXTENSIONS {
+                    let room = MAX_EXTENSIONS.saturating_sub(self.extensions.len());
+                    let some = bytes.get(..taken.min(room)).unwrap_or_default();
+                    self.extensions.extend_from_slice(some);
+                }
                 *bytes = bytes.get(taken..).unwrap_or_default();
                 self.left -= taken;
                 if self.left > 0 {
@@ -463,6 +522,21 @@ impl Steps {
                 return Some(self.header[0]);
             }
         }
+    }
+}
+
+impl Steps {
+    /// What EncryptedExtensions say of early data (RFC 8446 §4.3.1).
+    fn early_data(&self) -> EarlyData {
+        let mut rest = self.extensions.get(2..).unwrap_or_default();
+        while let [first, second, high, low, after @ ..] = rest {
+            if [*first, *second] == EARLY_DATA {
+                return EarlyData::Taken;
+            }
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            rest = after.get(length..).unwrap_or_default();
+        }
+        EarlyData::Refused
     }
 }
 

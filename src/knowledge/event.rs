@@ -169,6 +169,7 @@ events! {
     Client Packets TlsAlertHandshakeFailure "tls-alert-handshake-failure" "the server sends the alert handshake_failure" ["tls-alert"]
     Client Packets TlsAlertProtocolVersion "tls-alert-protocol-version" "the server sends the alert protocol_version" ["tls-no-common-version" "tls-alert"]
     Client Packets TlsAlertUnrecognizedName "tls-alert-unrecognized-name" "the server sends the alert unrecognized_name" ["tls-alert"]
+    Client Packets TlsAlertUnknownCa "tls-alert-unknown-ca" "the server does not trust the issuer of the client's certificate" ["tls-alert"]
     Client Packets TlsPlaintextAnswer "tls-plaintext-answer" "the ClientHello is answered in plain text" ["tls-plaintext-mismatch"]
     Client Packets TlsHandshakeSilent "tls-handshake-silent" "the ClientHello is not answered until the client's limit" ["client-gave-up-waiting" "tls-handshake-cut" "path-mtu-blackhole"]
     Client Packets TlsCertExpired "tls-cert-expired" "the client rejects the certificate: expired" ["tls-certificate-expired" "tls-certificate-rejected"]
@@ -178,6 +179,8 @@ events! {
     Client Packets TlsTruncation "tls-truncation" "a body that the close ends has no close_notify" ["tls-no-close-notify" "response-end-unknown"]
     Client Packets TlsFinInBody "tls-fin-in-body" "the server closes in the body, inside TLS" ["response-cut-short" "tls-no-close-notify"]
     Client Packets TlsRstInBody "tls-rst-in-body" "the connection is reset in the body, inside TLS" ["reset-mid-response"]
+    Client Packets TlsRstInChunk "tls-rst-in-chunk" "the connection is reset in a chunked body, inside TLS" ["reset-mid-response"]
+    Client Packets TlsRstUntilClose "tls-rst-until-close" "the connection is reset in a body that the close should have ended, inside TLS" ["response-end-unknown" "reset-mid-response"]
     Client Packets TlsFinBeforeResponse "tls-fin-before-response" "the server closes without a response, inside TLS" ["closed-before-response" "tls-no-close-notify"]
     Client Packets TlsNotifyBeforeResponse "tls-notify-before-response" "the server sends close_notify and no response" ["closed-before-response"]
     Client Packets TlsRstBeforeResponse "tls-rst-before-response" "the connection is reset without a response, inside TLS" ["reset-before-response"]
@@ -269,6 +272,24 @@ impl WireEvent {
         }
     }
 
+    /// The same under the keys of TLS, where some libraries tell it differently: OpenSSL as Python has it makes an end of a
+    /// RST. `notified`: the server had said `close_notify` before, so that its end is one in order.
+    #[must_use]
+    pub const fn under_keys(self, notified: bool) -> Self {
+        match self {
+            Self::FinBeforeResponse | Self::FinAfterAccept if notified => {
+                Self::TlsNotifyBeforeResponse
+            }
+            Self::FinBeforeResponse | Self::FinAfterAccept => Self::TlsFinBeforeResponse,
+            Self::RstBeforeResponse | Self::RstAfterAccept => Self::TlsRstBeforeResponse,
+            Self::FinInBodyLength if !notified => Self::TlsFinInBody,
+            Self::RstInBodyLength => Self::TlsRstInBody,
+            Self::RstInChunk => Self::TlsRstInChunk,
+            Self::RstInBodyUntilClose => Self::TlsRstUntilClose,
+            other => other,
+        }
+    }
+
     /// The event whose texts hold for this one where a stack has none of its own: the same thing happens to the
     /// application, at a place that few programs tell apart.
     #[must_use]
@@ -291,6 +312,8 @@ impl WireEvent {
             Self::NegativeContentLength => Self::BadContentLength,
             Self::TlsFinInBody => Self::FinInBodyLength,
             Self::TlsRstInBody => Self::RstInBodyLength,
+            Self::TlsRstInChunk => Self::RstInChunk,
+            Self::TlsRstUntilClose => Self::RstInBodyUntilClose,
             Self::TlsFinBeforeResponse | Self::TlsNotifyBeforeResponse => Self::FinBeforeResponse,
             Self::TlsRstBeforeResponse => Self::RstBeforeResponse,
             Self::ProxyFin => Self::FinBeforeResponse,
@@ -348,6 +371,24 @@ mod tests {
             ],
             "TCP and HTTP are well there"
         );
+    }
+
+    #[test]
+    fn under_keys_it_is_still_the_same_end() {
+        for event in WireEvent::ALL {
+            for notified in [false, true] {
+                let inside = event.under_keys(notified);
+                assert_eq!(inside.under_keys(notified), inside, "{event}");
+                assert_eq!(inside.side(), event.side(), "{event}");
+                // Whoever has no text for it has that of the same in the clear, or of one like it.
+                let like = std::iter::successors(inside.like(), |it| it.like());
+                let known = [*event].into_iter().chain(event.like());
+                assert!(
+                    inside == *event || known.into_iter().any(|it| like.clone().any(|at| at == it)),
+                    "{event}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -129,6 +129,8 @@ const USER_AGENTS: &[(&str, Place, &str)] = &[
     ("python-httpx", First, "httpx"),
     ("aiohttp", Anywhere, "aiohttp"),
     ("websockets", Anywhere, "websockets"),
+    ("grpc-python", First, "grpcio"),
+    ("grpc-node-js", First, "grpc-js"),
     ("axios", Anywhere, "axios"),
     ("node-fetch", First, "node-fetch-2"),
     ("undici", First, "undici"),

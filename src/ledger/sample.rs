@@ -69,6 +69,7 @@ pub(crate) fn connection() -> Connection {
             at: mark(9, 41).time,
             certainty: Certainty::Certain,
             orderly: true,
+            told: None,
         },
         states: [Standing::In(State::Closed), Standing::In(State::TimeWait)],
         time_wait: [None, Some(mark(11, 60))],

@@ -117,15 +117,8 @@ pub fn time_wait(connection: &Connection) -> Option<&'static str> {
     }
 }
 
-/// How the connection ended, as far as its exchanges care. When both began at once the server's close counts: the
-/// client's could not have been known to it. A silence is no ending that anybody chose.
+/// How the connection ended, as far as its exchanges care.
 #[must_use]
-pub fn ending(connection: &Connection) -> Ending {
-    let teardown = &connection.teardown;
-    match (teardown.by, teardown.how) {
-        (_, How::Open | How::Silence) | (By::Nobody, _) => Ending::Open,
-        (By::Client, _) => Ending::ByClient,
-        (_, How::Reset(_)) => Ending::ServerReset,
-        (_, How::Fin) => Ending::ServerFin,
-    }
+pub const fn ending(connection: &Connection) -> Ending {
+    connection.teardown.ending()
 }

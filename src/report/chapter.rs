@@ -14,7 +14,7 @@ use super::picture::picture;
 use super::view::View;
 use crate::certainty::Certainty;
 use crate::connection::{Brief, Connection, Phase, Who};
-use crate::errors::{Told, filled};
+use crate::errors::{self, Told, filled};
 use crate::escape::shortened;
 use crate::http::{Exchange, Text};
 use crate::knowledge::product;
@@ -127,6 +127,9 @@ impl Teller<'_, '_> {
                 for line in log(&self.view.told(connection, who), connection, who) {
                     sheet.detail(label, &line)?;
                 }
+            }
+            for line in systems(connection) {
+                sheet.detail("Socket", &line.into())?;
             }
         }
         self.evidence(chapter, sheet)?;
@@ -437,6 +440,16 @@ fn log(told: &[Told], connection: &Connection, who: Who) -> Vec<Line> {
             format!("if it is {}: “{text}”", title(one.stack)).into()
         })
         .collect()
+}
+
+/// What each side's system tells its program, whatever that makes of it.
+fn systems(connection: &Connection) -> Vec<String> {
+    let sides = [(Who::Client, "client"), (Who::Server, "server")];
+    let told = sides.into_iter().filter_map(|(who, side)| {
+        let outcome = errors::socket(connection, who, errors::system(connection, who))?;
+        Some(format!("the {side}'s system says {}", outcome.told()?))
+    });
+    told.collect()
 }
 
 /// The same in a sentence: the named program's text, or the likeliest suspect's.

@@ -27,7 +27,7 @@ use super::{
     time_wait_reused, tls_alert, tls_certificate_expired, tls_certificate_rejected,
     tls_client_certificate_missing, tls_handshake_cut, tls_name_mismatch, tls_no_close_notify,
     tls_no_common_version, tls_plaintext_mismatch, tls_reset_after_close_notify,
-    unsolicited_response, websocket_abnormal_close,
+    unsolicited_response, websocket_abnormal_close, websocket_closed_with_error,
 };
 
 /// All rules, by name.
@@ -124,6 +124,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &tls_reset_after_close_notify::RULE,
     &unsolicited_response::RULE,
     &websocket_abnormal_close::RULE,
+    &websocket_closed_with_error::RULE,
 ];
 
 /// The rule with this name.

@@ -6,8 +6,8 @@ use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, bytes, close_word, span, tell};
 use super::timers;
-use crate::connection::Connection;
-use crate::http::{Framing, Message, Progress};
+use crate::connection::{Connection, Who};
+use crate::http::{ErrorCode, Exchange, Framing, Message, Progress};
 
 rule! {
     /// # What happened
@@ -94,14 +94,34 @@ rule! {
 }
 
 /// How much of a message had reached the client when it left.
-fn received(message: &Message, acknowledged: u64) -> String {
+fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> String {
+    if exchange.stream.is_some() {
+        // Between the bytes of its body there are frames, and other streams.
+        let got = bytes(message.received());
+        return match exchange.response_expected() {
+            Some(expected) => format!(
+                "{} of {expected} body bytes had been sent",
+                message.received()
+            ),
+            None => format!("{got} of a body without an announced length had been sent"),
+        };
+    }
     let got = acknowledged.saturating_sub(message.head_end());
     match (message.progress, message.framing) {
         (Progress::Head, _) => "the head was not complete".to_owned(),
-        (_, Framing::Length) => format!(
-            "it had {} of {} body bytes",
+        (progress, Framing::Length) => format!(
+            "it had {}{} of {} body bytes",
+            // Where the body began was cut off with the head.
+            match progress {
+                Progress::Unseen => "at most ",
+                _ => "",
+            },
             number(got),
             number(message.expected().unwrap_or(0))
+        ),
+        (Progress::Unseen, _) => format!(
+            "it had {} of what the capture does not show the end of",
+            bytes(got)
         ),
         _ => format!(
             "it had {} of a body without an announced length",
@@ -111,10 +131,21 @@ fn received(message: &Message, acknowledged: u64) -> String {
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
-    let Some(message) = ending.exchange.and_then(response) else {
+    let Some((exchange, message)) = ending
+        .exchange
+        .and_then(|exchange| Some((exchange, response(exchange)?)))
+    else {
         return Verdict::Clear;
     };
     let close = ending.close.mark;
+    // Whom the server told with GOAWAY that something is wrong is not the one who gave up.
+    let told_off = connection.h2.as_ref().is_some_and(|h2| {
+        let goaway = h2.halves[Who::Server as usize].goaway();
+        goaway.is_some_and(|it| it.code != ErrorCode::NO_ERROR && it.at < close)
+    });
+    if told_off {
+        return Verdict::Clear;
+    }
     let word = close_word(ending);
     let time = close.time.since(message.first.time);
     let quiet = close.time.since(message.last.time);
@@ -122,7 +153,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "The client closed with a {word} {} after the response to its {} had begun; {}.",
         span(time),
         asked(ending.exchange),
-        received(message, ending.close.received),
+        received(exchange, message, ending.close.received),
     );
     let stalled = (message.last < close && quiet.as_secs() >= 1).then(|| {
         let round = match timers::is_round(quiet) {
@@ -135,8 +166,15 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         )
     });
     // Whoever reads a stream without an end can only leave it.
+    let endless = ending.exchange.is_some_and(|it| {
+        // Where the head was cut, nobody saw whether it is one.
+        let cut = it.rare.as_ref().is_some_and(|it| it.response.head_cut);
+        it.is_endless() || cut && message.framing == Framing::Chunked
+    });
     let severity = match (message.framing, message.progress) {
-        (Framing::UntilClose, _) | (_, Progress::Unseen) => Severity::Note,
+        _ if endless => Severity::Note,
+        (Framing::UntilClose, _) => Severity::Note,
+        (_, Progress::Unseen) if !message.is_surely_short() => Severity::Note,
         _ => Severity::Warning,
     };
     tell(
@@ -175,8 +213,56 @@ mod tests {
     }
 
     #[test]
+    fn whom_a_goaway_told_off_did_not_give_up() {
+        let open = "SYN -->\n<-- SYN\nh2 preface h2 SETTINGS h2 HEADERS 1 GET / END -->\n\
+                    <-- h2 SETTINGS h2 HEADERS 1 200 [content-length=4000] h2 DATA 1 500\n";
+        let rules = |code: &str| {
+            let text = format!("{open}<-- h2 GOAWAY 1 {code}\n+1s FIN -->\n<-- FIN\nACK -->");
+            let proof = proof::run(&text.parse().expect("a ladder"));
+            let told = proof.findings.into_iter();
+            told.filter(|it| it.rule == super::RULE.name)
+                .map(|it| it.message)
+                .next()
+        };
+        assert_eq!(rules("ENHANCE_YOUR_CALM"), None);
+        let told = rules("NO_ERROR").expect("found");
+        assert!(told.contains("500 of 4000 body bytes"), "{told}");
+    }
+
+    #[test]
     fn a_stream_without_an_end_can_only_be_left() {
         let found = finding("<-- 200 data 1000 [no-length]\nACK -->\n+10s RST -->");
         assert_eq!(found.severity, Severity::Note);
+        let events = r#"<-- "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n""#;
+        let found = finding(&format!("{events}\nACK -->\n+10s FIN -->"));
+        assert_eq!(found.severity, Severity::Note);
+    }
+
+    #[test]
+    fn a_head_that_was_cut_may_say_enough() {
+        let short = "<-- 200 data 1000 [length=5000 cut=40]\nACK -->\n+10s RST -->";
+        let proof = proof::run(
+            &format!("SYN -->\n<-- SYN\nGET / -->\n{short}")
+                .parse()
+                .expect("a ladder"),
+        );
+        let found = proof.findings.iter();
+        let mut found = found.filter(|it| it.rule == super::RULE.name);
+        let found = found.next().expect("it is surely short");
+        assert!(found.message.contains("at most 1,0") && found.message.contains("of 5,000"));
+        assert_eq!(found.certainty, crate::certainty::Certainty::Likely);
+    }
+
+    #[test]
+    fn whoever_is_sent_more_than_it_took_has_left() {
+        let run = |end: &str| {
+            let ladder = format!(
+                "SYN -->\n<-- SYN\nGET / -->\n<-- 200 data 1000 [close cut=30]\nACK -->\n{end}"
+            );
+            let rules = proof::run(&ladder.parse().expect("a ladder"));
+            rules.rules().contains(&super::RULE.name)
+        };
+        assert!(run("RST -->\n<-- data 1000"));
+        assert!(!run("RST -->"));
     }
 }

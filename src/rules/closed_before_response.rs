@@ -1,7 +1,7 @@
 //! A request arrived whole, and the server closed in order without a byte of the response.
 
 use super::Severity;
-use super::ending::{Ending, Reading, announced, ending, request};
+use super::ending::{Ending, Reading, announced, ending, last_word, request};
 use super::rule::{Check, Verdict, rule};
 use super::secure::hidden_request;
 use super::telling::{again, asked, count, not_yet, span, tell, waited};
@@ -207,7 +207,10 @@ fn check(connection: &Connection) -> Verdict {
     )
     .shows(
         Some(close),
-        "FIN from the server, 0 bytes of the response sent",
+        format!(
+            "{} from the server, 0 bytes of the response sent",
+            last_word(connection)
+        ),
     )
     .about(connection)
 }
@@ -255,6 +258,7 @@ fn announced_story(
     )
     .shows(Some(ending.close.mark), format!("the {who} closes"))
     .about(connection)
+    .keeps(|remedy| remedy.contains("pipelined"))
 }
 
 #[cfg(test)]
@@ -298,6 +302,7 @@ mod tests {
         ] {
             let found = proof::found_by(&super::RULE, &format!("{open}{close}")).expect("found");
             assert_eq!(found.severity, super::Severity::Warning);
+            assert_eq!(found.remedies.len(), 1, "{:?}", found.remedies);
             assert!(
                 found.message.contains("2 pipelined") && found.message.contains(who),
                 "{}",

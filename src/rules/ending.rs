@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use super::secure::failure;
 use crate::certainty::Certainty;
 use crate::connection::{By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who};
 use crate::http::{Exchange, Framing, Message, Progress, Protocol};
@@ -110,6 +111,10 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     {
         return None;
     }
+    // A client that TLS turned away got no answer either.
+    if failure(connection).is_some() {
+        return None;
+    }
     // Of one side only, nothing can be said about what the other did not say.
     if connection.sent.iter().any(|sent| sent.packets == 0) {
         return None;
@@ -130,10 +135,22 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     {
         return None;
     }
-    let (reading, exchange) = match who {
-        Who::Server => by_server(connection, &close),
-        Who::Client => by_client(connection, &close),
+    let told = teardown
+        .told
+        .filter(|_| owes(teardown.phase))
+        .map(|mark| CloseEvent {
+            mark,
+            sent: close.received,
+            received: close.sent,
+            kind: None,
+            ..close
+        });
+    let (reading, exchange) = match (who, &told) {
+        (Who::Client, Some(told)) => by_server(connection, told),
+        (Who::Server, _) => by_server(connection, &close),
+        (Who::Client, None) => by_client(connection, &close),
     }?;
+    let close = told.unwrap_or(close);
     if exchange.is_some_and(|exchange| {
         is_unreadable(exchange)
             && !(reading == Reading::LeftMidResponse && goes_on(connection, exchange, &close))
@@ -141,16 +158,39 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
         return None;
     }
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
+    // The snap length hid a part of the head, which may say something else than the rest.
+    let hidden = exchange.is_some_and(|exchange| {
+        let rare = exchange.rare.as_ref();
+        rare.is_some_and(|rare| rare.response.head_cut)
+    });
     Some(Ending {
         reading,
         exchange,
         close,
         certainty: if missing {
             Certainty::Possible
+        } else if hidden {
+            teardown.certainty.max(Certainty::Likely)
         } else {
             teardown.certainty
         },
     })
+}
+
+/// Whether something was owed in this phase.
+const fn owes(phase: Phase) -> bool {
+    matches!(
+        phase,
+        Phase::Request | Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody
+    )
+}
+
+/// What the server's close was: a FIN, or the word under the keys before which the client did not close.
+pub(super) const fn last_word(connection: &Connection) -> &'static str {
+    match connection.teardown.told {
+        Some(_) => "close_notify",
+        None => "FIN",
+    }
 }
 
 /// The RST of one side that is its own and had an effect.
@@ -189,8 +229,11 @@ pub(super) fn request(exchange: &Exchange) -> Option<&Message> {
 /// The capture does not tell what became of it, or its grammar broke, which is a story of its own.
 fn is_unreadable(exchange: &Exchange) -> bool {
     let broken = |message: Option<&Message>| {
-        message
-            .is_some_and(|message| matches!(message.progress, Progress::Broken | Progress::Unseen))
+        message.is_some_and(|message| match message.progress {
+            Progress::Broken => true,
+            Progress::Unseen => !message.is_surely_short(),
+            _ => false,
+        })
     };
     exchange
         .rare
@@ -207,8 +250,7 @@ fn at_stake(exchange: &&Exchange) -> bool {
 
 /// Where the response ends was not captured, but the server went on with it after the client had gone.
 fn goes_on(connection: &Connection, exchange: &Exchange, close: &CloseEvent) -> bool {
-    close.kind.is_none()
-        && response(exchange).is_some_and(|answer| answer.progress == Progress::Unseen)
+    response(exchange).is_some_and(|answer| answer.progress == Progress::Unseen)
         && connection.last_data[Who::Server as usize] > close.mark
         && owns_reset(connection, Who::Client).is_some()
 }

@@ -12,6 +12,7 @@ use super::measure::number;
 use super::rule::{Check, Found, Rule, Story, Verdict};
 use super::tailored::tailor;
 use super::telling::not_yet;
+use super::tls_handshake_cut;
 use super::{Finding, Severity, Sight};
 use crate::certainty::Certainty;
 use crate::connection::{Brief, Connection};
@@ -104,7 +105,10 @@ pub fn evaluate(facts: &Facts<'_>) -> Vec<Finding> {
     for connection in facts.connections {
         let ending = ending(connection);
         for (index, rule) in CATALOGUE.iter().enumerate() {
-            if let Verdict::Found(story) = look(rule, connection, ending.as_ref()) {
+            if let Verdict::Found(mut story) = look(rule, connection, ending.as_ref()) {
+                if rule.name == tls_handshake_cut::RULE.name {
+                    tls_handshake_cut::temper(&mut story, connection, facts.briefs);
+                }
                 let same = (
                     index,
                     story.severity,

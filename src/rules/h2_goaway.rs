@@ -128,9 +128,12 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
         it.cut_by()
             .is_some_and(|reset| h2.is_some_and(|h2| h2.passes_on(reset)))
     });
-    // Clients give INTERNAL_ERROR for whatever ends them; if nothing was lost by it, nobody was harmed.
+    // Programs give INTERNAL_ERROR for whatever ends them, servers of gRPC for an idle timer too ("connection idle"); if
+    // nothing was lost by it, nobody was harmed.
     let is_error = match who {
-        Who::Server => goaway.code != ErrorCode::NO_ERROR,
+        Who::Server => {
+            blames(goaway.code) || goaway.code != ErrorCode::NO_ERROR && !refused.is_empty()
+        }
         Who::Client => blames(goaway.code),
     };
     let severity = if is_error || !lost.is_empty() {
@@ -142,6 +145,13 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     if !goaway.debug.as_bytes().is_empty() {
         told.push_str(&format!(", saying \"{}\"", escape(goaway.debug.as_bytes())));
     }
+    let blamed = offence(goaway.code).map(|offence| {
+        let other = match who {
+            Who::Client => Who::Server,
+            Who::Server => Who::Client,
+        };
+        format!("As it sees it, the {} {offence}.", side(other))
+    });
     if goaway.last_stream == Goaway::NOT_YET {
         told.push_str("; it asks for no new streams and refuses none yet.");
     } else {
@@ -183,6 +193,7 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
         "HTTP/2 connections were ended by a GOAWAY",
         told,
     )
+    .adds(blamed)
     .adds(safe)
     .adds(given_up)
     .adds(gone)
@@ -197,6 +208,21 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
         "a stream that was lost begins",
     )
     .about(connection)
+}
+
+/// What the other side did, as the code has it (RFC 9113 §7).
+const fn offence(code: ErrorCode) -> Option<&'static str> {
+    Some(match code.0 {
+        0x1 => "broke a rule of HTTP/2",
+        0x3 => "sent more than flow control allows",
+        0x4 => "left SETTINGS unacknowledged for too long",
+        0x5 => "sent on a stream that was closed",
+        0x6 => "sent a frame of a length that may not be",
+        0x9 => "sent fields that cannot be decoded",
+        0xb => "does something too often",
+        0xc => "uses TLS that is too weak",
+        _ => return None,
+    })
 }
 
 /// Whether the code says that the other side is at fault (RFC 9113 §7).
@@ -263,6 +289,7 @@ mod tests {
         assert_eq!(found.severity, Severity::Error);
         for part in [
             "The server sent GOAWAY (ENHANCE_YOUR_CALM)",
+            "As it sees it, the client does something too often.",
             "gave up 1 stream, the first number 1, with the same code",
         ] {
             assert!(found.message.contains(part), "{}", found.message);
@@ -270,6 +297,20 @@ mod tests {
         let text = format!("{OPEN}{text}");
         let proof = proof::run(&text.parse().expect("a ladder"));
         assert_eq!(proof.rules(), [super::RULE.name]);
+    }
+
+    #[test]
+    fn a_server_that_fails_when_all_is_over_harms_nobody() {
+        let severity = |code: &str, more: &str| {
+            let text = format!(
+                "h2 HEADERS 1 GET / END -->\n<-- h2 HEADERS 1 204 END\n{more}<-- h2 GOAWAY 1 {code} \"connection idle\"\n<-- FIN\nFIN -->\n<-- ACK"
+            );
+            found(&text).expect("found").severity
+        };
+        assert_eq!(severity("INTERNAL_ERROR", ""), Severity::Note);
+        assert_eq!(severity("ENHANCE_YOUR_CALM", ""), Severity::Error);
+        let refused = "h2 HEADERS 3 GET / END -->\n";
+        assert_eq!(severity("INTERNAL_ERROR", refused), Severity::Error);
     }
 
     #[test]

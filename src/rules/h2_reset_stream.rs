@@ -197,6 +197,14 @@ mod tests {
     }
 
     #[test]
+    fn what_a_client_clears_up_after_the_close_ended_nothing() {
+        let reset = "h2 RST_STREAM 1 REFUSED_STREAM";
+        let asked = "h2 HEADERS 1 POST / END -->\n";
+        assert!(found(&format!("{asked}<-- FIN\n{reset} FIN -->\n<-- RST [noack]")).is_none());
+        assert!(found(&format!("{asked}{reset} -->\n<-- FIN")).is_some());
+    }
+
+    #[test]
     fn who_and_how_far_is_told() {
         let text = "h2 HEADERS 1 POST / END -->\n<-- h2 HEADERS 1 200 h2 DATA 1 7\n<-- h2 RST_STREAM 1 CANCEL\n\
                     h2 HEADERS 3 GET / END -->\nh2 RST_STREAM 3 PROTOCOL_ERROR -->";

@@ -110,6 +110,7 @@ mod tls_plaintext_mismatch;
 mod tls_reset_after_close_notify;
 mod unsolicited_response;
 mod websocket_abnormal_close;
+mod websocket_closed_with_error;
 
 use std::net::IpAddr;
 

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use super::{Facts, Finding, Sight, evaluate};
 use crate::capture::Loss;
-use crate::connection::{Brief, By, Connection, How, Standing, Who};
+use crate::connection::{Brief, Connection, Standing, Who};
 use crate::engine::{Engine, Event, Sink, Stats};
 use crate::hosts;
-use crate::http::{Ending, Outcome};
+use crate::http::Outcome;
 
 use crate::ladder::{Claim, Expectation, Ladder, Line, OwnedFrame, Tally, frames};
 use crate::time::Timestamp;
@@ -253,14 +253,7 @@ fn found(claim: &Claim, connection: &Connection) -> Option<Claim> {
 }
 
 fn outcome(connection: &Connection, exchange: &crate::http::Exchange) -> Option<Outcome> {
-    let teardown = &connection.teardown;
-    let ending = match (teardown.by, teardown.how) {
-        (_, How::Open | How::Silence) | (By::Nobody, _) => Ending::Open,
-        (By::Client, _) => Ending::ByClient,
-        (_, How::Reset(_)) => Ending::ServerReset,
-        (_, How::Fin) => Ending::ServerFin,
-    };
-    exchange.outcome(ending)
+    exchange.outcome(connection.teardown.ending())
 }
 
 fn sent(connection: &Connection, who: Who, tally: Tally) -> u64 {

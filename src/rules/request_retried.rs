@@ -229,6 +229,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_asked_for_again_without_harm_is_a_note() {
+        let connect = "CONNECT b:443";
+        assert_eq!(severity(connect, "<-- ACK"), Some(Severity::Note));
+        let grpc = "POST /Shop/Find \"x\" [user-agent=grpc-python/1.51.1]";
+        assert_eq!(severity(grpc, "<-- ACK"), None);
+    }
+
+    #[test]
+    fn another_program_retries_nothing() {
+        let severity = |second: &str| {
+            let text = format!(
+                "client :1 server\nSYN -->\n<-- SYN\nPOST / \"x\" [user-agent=a] -->\n<-- ACK\n<-- RST\n\
+                 client :2 server\n+9ms SYN -->\n<-- SYN\nPOST / \"x\" [user-agent={second}] -->\n<-- 200"
+            );
+            proof::found_by(&RULE, &text).map(|found| found.severity)
+        };
+        assert_eq!(severity("a"), Some(Severity::Warning));
+        assert_eq!(severity("b"), None);
+    }
+
+    #[test]
     fn what_may_take_effect_twice_is_a_warning() {
         let had = "<-- ACK";
         assert_eq!(severity("POST / \"x\"", had), Some(Severity::Warning));

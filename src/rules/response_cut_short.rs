@@ -1,7 +1,7 @@
 //! The server closed in order before its response was complete.
 
 use super::Severity;
-use super::ending::{Reading, ending, response};
+use super::ending::{Reading, ending, last_word, response};
 use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, bytes, not_yet, span, tell};
@@ -140,20 +140,26 @@ rule! {
 
 /// How far a message came, in its own measure.
 pub(super) fn how_far(exchange: &Exchange, message: &Message) -> String {
+    let unseen = exchange.rare.as_ref().map(|rare| rare.response.head_cut);
+    // Where the body began was cut off with the head.
+    let (at_most, at_least) = match unseen {
+        Some(true) => ("at most ", "at least "),
+        _ => ("", ""),
+    };
     match (message.progress, message.framing) {
         (Progress::Head, _) => "its head was not complete".to_owned(),
         (_, Framing::Length | Framing::Streamed) if exchange.response_expected().is_some() => {
             let expected = exchange.response_expected().unwrap_or(0);
             let received = message.received();
             format!(
-                "{} of {} body bytes had been sent, {} are missing",
+                "{at_most}{} of {} body bytes had been sent, {at_least}{} are missing",
                 number(received),
                 number(expected),
                 number(expected.saturating_sub(received))
             )
         }
         (_, Framing::Chunked) => format!(
-            "{} of chunked data had been sent, and no last chunk",
+            "{at_least}{} of chunked data had been sent, and no last chunk",
             bytes(message.received())
         ),
         _ => format!("{} of the body had been sent", bytes(message.received())),
@@ -195,12 +201,13 @@ fn check(connection: &Connection) -> Verdict {
         return Verdict::Clear;
     };
     let close = ending.close.mark;
+    let word = last_word(connection);
     let status = match exchange.status() {
         Some(status) => format!("response {status}"),
         None => "response".to_owned(),
     };
     let told = format!(
-        "The server closed before its {status} to the {} was complete: {}. The FIN came {} after the last of them and {} \
+        "The server closed before its {status} to the {} was complete: {}. The {word} came {} after the last of them and {} \
          after the response began.",
         asked(ending.exchange),
         how_far(exchange, message),
@@ -211,12 +218,12 @@ fn check(connection: &Connection) -> Verdict {
         &RULE,
         Severity::Error,
         ending.certainty,
-        "responses were cut short by the server's FIN",
+        &format!("responses were cut short by the server's {word}"),
         told,
     )
     .shows(Some(message.first), format!("the {status} begins"))
     .shows(Some(message.last), "its last bytes")
-    .shows(Some(close), "FIN from the server")
+    .shows(Some(close), format!("{word} from the server"))
     .about(connection)
 }
 
@@ -244,6 +251,26 @@ mod tests {
         assert!(chunked.contains("5 bytes of chunked data"), "{chunked}");
         let head = message(r#"<-- "HTTP/1.1 200 OK\r\nServer: x\r\n""#).expect("found");
         assert!(head.contains("head was not complete"), "{head}");
+    }
+
+    #[test]
+    fn a_head_that_was_cut_may_say_enough() {
+        let run = |data: usize| {
+            let text = format!(
+                "SYN -->\n<-- SYN\nGET / -->\n<-- 200 data {data} [length=1000 cut=40]\n<-- FIN\nFIN -->\n<-- ACK"
+            );
+            let findings = proof::run(&text.parse().expect("a ladder")).findings;
+            let mut found = findings
+                .into_iter()
+                .filter(|it| it.rule == super::RULE.name);
+            found.next()
+        };
+        let found = run(300).expect("it is surely short");
+        assert!(found.message.contains("at most 3"), "{}", found.message);
+        assert!(found.message.contains("at least 6"), "{}", found.message);
+        assert_eq!(found.certainty, crate::certainty::Certainty::Likely);
+        assert!(run(1000).is_none());
+        assert!(run(999).is_none(), "nobody knows how long the head was");
     }
 
     #[test]

@@ -54,6 +54,16 @@ pub enum Verdict {
     Found(Box<Story>),
 }
 
+impl Verdict {
+    /// Leaves the remedies that fit this case.
+    pub(super) fn keeps(mut self, fits: fn(&str) -> bool) -> Self {
+        if let Self::Found(story) = &mut self {
+            story.remedies.retain(|remedy| fits(remedy));
+        }
+        self
+    }
+}
+
 /// One case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Story {

@@ -1,10 +1,13 @@
 //! A connection that ended within the TLS handshake, and nobody said why.
 
+use std::time::Duration;
+
 use super::Severity;
-use super::rule::{Check, Verdict, rule};
+use super::rule::{Check, Story, Verdict, rule};
 use super::secure::{Failure, Reading, describe, failure, hello, named, who};
 use super::telling::{not_yet, side, span, tell};
-use crate::connection::{By, Connection, How};
+use crate::certainty::Certainty;
+use crate::connection::{Brief, By, Connection, How, Who};
 use crate::tls::{Flaw, Stage};
 
 rule! {
@@ -67,6 +70,8 @@ rule! {
     ///  0.050                     <--  ACK
     ///  => findings tls-alert
     /// ```
+    ///
+    /// A client that opened several connections at once, and closed those it did not need as soon as one served it: a note.
     ///
     /// # References
     ///
@@ -144,6 +149,43 @@ fn check(connection: &Connection) -> Verdict {
     .about(connection)
 }
 
+/// A client opens several connections at once, goes to work on the first that is ready and closes the others, wherever
+/// they are (Go and undici do, for HTTP/2). Where another one of the same two hosts serves at that time, nobody was refused.
+pub(super) fn temper(story: &mut Story, connection: &Connection, all: &[Brief]) {
+    let own = &connection.teardown;
+    let left = own.by == By::Client && own.how == How::Fin && story.severity > Severity::Note;
+    let spoke = connection.sent[Who::Server as usize].bytes > 0;
+    if !left || !spoke {
+        return;
+    }
+    let from = all.partition_point(|it| connection.first.time.since(it.first.time) > AT_ONCE);
+    let mut near = all
+        .get(from..)
+        .unwrap_or_default()
+        .iter()
+        .take(NEIGHBOURS)
+        .take_while(|it| it.first.time <= own.at);
+    let other = near.find(|it| {
+        it.secured
+            && it.client.ip == connection.client.ip
+            && it.server == connection.server
+            && it.close.time >= own.at
+    });
+    if let Some(other) = other {
+        story.severity = Severity::Note;
+        story.certainty = Certainty::Likely;
+        story.message.push_str(&format!(
+            " Connection {} of the same client to this server was in use at that time: this one was not needed.",
+            other.id
+        ));
+    }
+}
+
+/// Connections that are opened for the same request begin within this time.
+const AT_ONCE: Duration = Duration::from_secs(1);
+/// Connections looked at for the one that was taken.
+const NEIGHBOURS: usize = 256;
+
 /// The client was content with the server: it wrote under the keys without waiting for its Finished (RFC 7918), and then
 /// closed in order.
 fn went_on(connection: &Connection, reading: &Reading<'_>) -> bool {
@@ -159,6 +201,29 @@ fn went_on(connection: &Connection, reading: &Reading<'_>) -> bool {
 mod tests {
     use super::super::{Severity, proof};
     use super::RULE;
+
+    #[test]
+    fn one_of_several_that_was_not_needed_is_a_note() {
+        let hello = "ClientHello [sni=a version=1.2] -->\n<-- ServerHello Certificate [name=a] ServerHelloDone\n";
+        let taken = format!(
+            "client :1 server\nSYN -->\n<-- SYN\n{hello}KeyExchange Finished -->\n<-- Finished\napp 300 -->\n<-- app 900\n"
+        );
+        let end = "client :1 server\nclose_notify FIN -->\n<-- FIN\nACK -->";
+        let left = |wait: &str| {
+            format!("client :2 server\n{wait}SYN -->\n<-- SYN\n{hello}FIN -->\n<-- FIN\nACK -->\n")
+        };
+        let severity = |text: &str| proof::found_by(&RULE, text).map(|found| found.severity);
+        assert_eq!(
+            severity(&format!("{taken}{}{end}", left(""))),
+            Some(Severity::Note)
+        );
+        // Much later it was opened for something.
+        assert_eq!(
+            severity(&format!("{taken}{}{end}", left("+5s "))),
+            Some(Severity::Error)
+        );
+        assert_eq!(severity(&left("")), Some(Severity::Error));
+    }
 
     #[test]
     fn a_client_that_wrote_before_it_left_was_content() {

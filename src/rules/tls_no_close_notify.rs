@@ -1,18 +1,21 @@
 //! The server closed without `close_notify`.
 
+use std::time::Duration;
+
 use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::secure::{failure, is_unanswered};
 use super::telling::{not_yet, span, tell};
 use crate::certainty::Certainty;
 use crate::connection::{By, Connection, How, Who};
-use crate::http::{Exchange, Framing, Outcome};
+use crate::http::{Exchange, Framing, Outcome, Protocol};
+use crate::tcp::ResetKind;
 use crate::tls::{Farewell, Stage};
 
 rule! {
     /// # What happened
     ///
-    /// The server ended a TLS connection by its FIN alone. TLS has a word of its own for the end, `close_notify`, so that
+    /// The server ended a TLS connection by its FIN alone, or reset it. TLS has a word of its own for the end, `close_notify`, so that
     /// nobody on the path can cut a message short unseen; it was not said, as far as kind and length of the last record
     /// tell.
     ///
@@ -20,7 +23,8 @@ rule! {
     ///
     /// Where the end of a message is told by the end of the connection, the client cannot know whether it has all of it:
     /// OpenSSL 3 reports "unexpected eof while reading". Where the length was announced it does not matter, and many
-    /// servers never say it.
+    /// servers never say it. A reset within a second of the last data is a warning: it throws away what is under way, and the
+    /// client reads "connection reset by peer".
     ///
     /// # Remedy
     ///
@@ -93,20 +97,30 @@ rule! {
     "the server closed a TLS connection without `close_notify`", Check::Connection(check)
 }
 
+/// A reset so soon after the last data is no timer of an idle connection.
+const UNDER_WAY: Duration = Duration::from_secs(1);
+
 fn check(connection: &Connection) -> Verdict {
     let Some(facts) = connection.tls.as_deref() else {
         return not_yet(connection);
     };
     let server = Who::Server as usize;
-    let first = matches!(
-        (connection.teardown.by, connection.teardown.how),
-        (By::Server, How::Fin)
-    );
-    let (Some(fin), Farewell::None, true) =
-        (connection.fin[server], facts.flows[server].farewell, first)
-    else {
+    let close = match (connection.teardown.by, connection.teardown.how) {
+        (By::Server, How::Fin) => connection.fin[server].map(|fin| (fin.mark, "FIN")),
+        // What can be read under the keys is told as what it is.
+        (By::Server, How::Reset(ResetKind::Abort)) if connection.protocol == Protocol::Tls => {
+            connection.reset[server].map(|reset| (reset.mark, "RST"))
+        }
+        _ => None,
+    };
+    let (Some((close, word)), Farewell::None) = (close, facts.flows[server].farewell) else {
         return not_yet(connection);
     };
+    // Whoever has said goodbye takes no harm from a RST.
+    let left = facts.flows[Who::Client as usize].farewell.mark();
+    if word == "RST" && left.is_some_and(|left| left < close) {
+        return Verdict::Clear;
+    }
     // What was missed may have been the very record; what was not answered at all is a story of its own.
     if connection.sent[server].missing > 0
         || facts.stage < Stage::Complete
@@ -124,18 +138,23 @@ fn check(connection: &Connection) -> Verdict {
         (Certainty::Likely, hidden)
     };
     let message = format!(
-        "The server sent its FIN {} after its last application data, and no close_notify before it. {told}",
-        span(fin.mark.time.since(since.time))
+        "The server sent its {word} {} after its last application data, and no close_notify before it. {told}",
+        span(close.time.since(since.time))
     );
+    let at_once = close.time.since(since.time) < UNDER_WAY;
+    let severity = match word {
+        "RST" if at_once => Severity::Warning,
+        _ => Severity::Note,
+    };
     tell(
         &RULE,
-        Severity::Note,
+        severity,
         certainty,
         "the server closed without close_notify",
         message,
     )
     .shows(facts.flows[server].last, "the last application data")
-    .shows(Some(fin.mark), "FIN from the server")
+    .shows(Some(close), format!("{word} from the server"))
     .about(connection)
 }
 

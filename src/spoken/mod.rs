@@ -133,6 +133,13 @@ impl Spoken {
         }
     }
 
+    /// Where this side said `close_notify`, if it was read and is among its first so many bytes.
+    pub fn farewell(&self, end: End, bytes: u64) -> Option<Mark> {
+        let (taken, secured) = self.secured()?;
+        let bytes = bytes.checked_sub(taken.since[end.index()])?;
+        secured.opening.farewell(end, bytes)
+    }
+
     fn secured(&self) -> Option<(&Taken, &Secured)> {
         let taken = self.taken.as_deref()?;
         match &taken.speaker {
@@ -545,8 +552,8 @@ impl Taken {
         };
         let place = |end: End, bytes: u64, outside: Reach| Reach {
             bytes: secured.opening.place(end, bytes),
-            // What close_notify ends is over, whatever TCP does (RFC 8446 §6.1).
-            fin: outside.fin || secured.opening.has_ended(end, bytes),
+            // Under the keys it is close_notify that ends a direction (RFC 8446 §6.1).
+            fin: outside.fin || secured.opening.farewell(end, bytes).is_some(),
         };
         inner.phase_at(
             closer,

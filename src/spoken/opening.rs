@@ -10,7 +10,7 @@
 
 use super::{Heard, Listening, Spoken};
 use crate::http::Texts;
-use crate::keys::{Closed, KeyRing, Opener};
+use crate::keys::{Closed, EarlyData, KeyRing, Opener};
 use crate::mark::Mark;
 use crate::minutes::Clerk;
 use crate::side::End;
@@ -22,6 +22,8 @@ const MAX_HELD: usize = 256 << 10;
 const MAX_PLACES: usize = 1 << 16;
 /// Record payload: 2^14 and room for expansion (RFC 5246 §6.2.3; RFC 8446 §5.2 has less).
 const MAX_RECORD: usize = (1 << 14) + 2048;
+/// Records of early data that wait for their fate; servers take 16 KB of it, one or two records.
+const MAX_EARLY: usize = 64;
 const HEADER: usize = 5;
 /// What protection adds to a record, about: nonce, tag, content type.
 const ADDED: u64 = 24;
@@ -63,6 +65,9 @@ pub(super) struct Asked {
     /// Where the last of them was seen.
     last: Mark,
     lanes: [Lane; 2],
+    /// Early data: after how many bytes of the stream, where, and what was said. It is held back until it is known whether
+    /// the server takes it: what it does not take was never asked.
+    early: Vec<(u64, Mark, Box<[u8]>)>,
     inner: Spoken,
     clerk: Option<Clerk>,
     /// Something was opened.
@@ -97,10 +102,10 @@ struct Lane {
     said: u64,
     /// Those before TLS began.
     first: u64,
-    /// After how many bytes of the stream it had said that there is no more.
-    ended: Option<u64>,
     /// After how many bytes of the stream how many had been said.
     places: Vec<(u64, u64)>,
+    /// After how many bytes of the stream `close_notify` had been said, and where.
+    farewell: Option<(u64, Mark)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +137,7 @@ impl Secured {
                 held: 0,
                 last: Mark::default(),
                 lanes: since.map(lane),
+                early: Vec::new(),
                 inner: Spoken::starting(since, inside),
                 clerk: listening.clerk.clone(),
                 opened: false,
@@ -182,6 +188,7 @@ impl Secured {
             self.look(asked.last, true, texts);
         }
         if let Opening::Asked(asked) = &mut self.opening {
+            asked.hand_early_on(&mut self.session, texts);
             asked.inner.finish(texts);
         }
     }
@@ -259,6 +266,7 @@ impl Secured {
                 return;
             }
             asked.lanes.iter_mut().for_each(Lane::give_up_record);
+            asked.hand_early_on(&mut self.session, texts);
             asked.inner.give_up_waiting(texts);
         }
     }
@@ -315,13 +323,13 @@ impl Opening {
         last.map_or(lane.first, |(_, said)| *said)
     }
 
-    /// Whether this direction had said that there is no more when so many of its bytes were there.
-    pub(super) fn has_ended(&self, end: End, bytes: u64) -> bool {
+    /// Where `close_notify` was said, if it was among so many bytes of this direction.
+    pub(super) fn farewell(&self, end: End, bytes: u64) -> Option<Mark> {
         let Self::Asked(asked) = self else {
-            return false;
+            return None;
         };
-        let ended = asked.lanes[end.index()].ended;
-        ended.is_some_and(|ended| ended <= bytes)
+        let (outside, at) = asked.lanes[end.index()].farewell?;
+        (outside <= bytes).then_some(at)
     }
 }
 
@@ -338,7 +346,7 @@ impl Asked {
     /// Bytes that wait.
     fn waiting_bytes(&self) -> usize {
         let records: usize = self.lanes.iter().map(|lane| lane.waiting.len()).sum();
-        self.held + records + self.inner.waiting_bytes()
+        self.held + records + self.early_bytes() + self.inner.waiting_bytes()
     }
 
     /// The next bytes of one direction, and how many are missing after them; the secrets are here.
@@ -354,6 +362,7 @@ impl Asked {
         self.lanes[from.index()].take(bytes);
         self.open(from, at, session, texts);
         if missing > 0 {
+            self.hand_early_on(session, texts);
             self.hole(from, at, missing, texts);
         }
     }
@@ -387,12 +396,25 @@ impl Asked {
             match opener.open(side, header, record) {
                 Ok(plain) if plain.hidden => {
                     let bytes = record.get(plain.place).unwrap_or_default();
+                    let fate = opener.early_data();
                     self.opened = true;
-                    if matches!((plain.kind, bytes), (ALERT, [_, CLOSE_NOTIFY])) {
-                        lane.ended.get_or_insert(outside);
+                    if self.keeps_early(plain.early, fate, plain.kind) {
+                        if fate == EarlyData::Undecided {
+                            self.early.push((outside, at, bytes.into()));
+                        }
+                    } else {
+                        if fate == EarlyData::Refused {
+                            self.early.clear();
+                        } else if fate == EarlyData::Taken || plain.kind == APPLICATION_DATA {
+                            self.hand_early_on(session, texts);
+                        }
+                        session.opened(from, at, plain.kind, bytes.len() as u64);
+                        self.read(from, at, plain.kind, bytes, session, texts);
+                        if matches!((plain.kind, bytes), (ALERT, [_, CLOSE_NOTIFY])) {
+                            let lane = &mut self.lanes[from.index()];
+                            lane.farewell.get_or_insert((outside, at));
+                        }
                     }
-                    session.opened(from, at, plain.kind, bytes.len() as u64);
-                    self.read(from, at, plain.kind, bytes, session, texts);
                 }
                 // In the clear, and read by the session.
                 Ok(_) => {}
@@ -410,6 +432,31 @@ impl Asked {
         let lane = &mut self.lanes[from.index()];
         lane.waiting = waiting;
         lane.drop_first(done);
+    }
+
+    /// Whether a record is early data that is not to be read, or not yet.
+    fn keeps_early(&self, early: bool, fate: EarlyData, kind: u8) -> bool {
+        let room = self.early.len() < MAX_EARLY;
+        let undecided = fate == EarlyData::Undecided && room;
+        early && kind == APPLICATION_DATA && (undecided || fate == EarlyData::Refused)
+    }
+
+    fn early_bytes(&self) -> usize {
+        self.early.iter().map(|(_, _, bytes)| bytes.len()).sum()
+    }
+
+    /// The server takes the early data, or nothing will tell: it counts as said where it was sent.
+    fn hand_early_on(&mut self, session: &mut Session, texts: &mut Texts) {
+        let Some(caller) = self.caller else { return };
+        for (outside, at, bytes) in std::mem::take(&mut self.early) {
+            let length = bytes.len() as u64;
+            session.opened(caller, at, APPLICATION_DATA, length);
+            self.read(caller, at, APPLICATION_DATA, &bytes, session, texts);
+            let places = self.lanes[caller.index()].places.iter_mut();
+            for place in places.filter(|place| place.0 >= outside) {
+                place.1 += length;
+            }
+        }
     }
 
     /// What a record held that was opened.

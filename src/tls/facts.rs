@@ -40,6 +40,8 @@ pub struct Facts {
     pub closed: Option<Closed>,
     /// Who said the last application data, and what the other side has said since the one before: `None` if nobody did.
     pub last_word: Option<End>,
+    /// Bytes of the records of application data that the caller has sent since the other side's last.
+    pub last_words: u64,
     /// Of TLS 1.3, all that the called side has said may have been session tickets (RFC 8446 §4.6.1), which are no answer.
     pub only_tickets: bool,
 }
@@ -125,6 +127,10 @@ pub enum Flaw {
 
 /// Clocks that were never set say 1970; certificates are not judged by them.
 const CLOCK_IS_SET: Timestamp = Timestamp::new(946_684_800, 0);
+
+/// The record of the shortest request on a connection that has served before: `GET / HTTP/1.1`, `Host` of one letter, and
+/// what TLS 1.3 adds, which is the least (RFC 8446 §5.2).
+const SHORTEST_REQUEST: u64 = 27 + 17;
 
 /// How one side took its leave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -245,6 +251,8 @@ impl Facts {
             .as_ref()
             .and_then(|(_, answer)| answer.alpn.as_deref());
         let multiplexed = match (chosen, hello) {
+            // What was offered was not captured to its end.
+            (None, Some(hello)) if hello.cut => true,
             (Some(chosen), _) => chosen == b"h2",
             // TLS 1.3 hides what was chosen; before it, nothing is.
             (None, Some(hello)) => {
@@ -256,7 +264,9 @@ impl Facts {
         // One record alone may be an answer as well.
         let tickets = self.only_tickets && answered.records >= 2;
         let silent = answered.records == 0 || tickets;
-        silent || self.last_word == Some(self.caller) && !multiplexed
+        // What is too short for a request is none: the Close of a WebSocket, say.
+        let asks = self.last_word == Some(self.caller) && self.last_words >= SHORTEST_REQUEST;
+        silent || asks && !multiplexed
     }
 
     /// The certificate of the side that was called.

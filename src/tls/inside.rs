@@ -34,12 +34,14 @@ pub(super) struct Inside {
     pub(super) flow: Flow,
     /// Where the Finished was.
     pub(super) finished: Option<Mark>,
+    /// A record stayed closed, after a renegotiation for one.
+    missed: bool,
 }
 
 impl Inside {
     /// Nothing of this direction is hidden any more.
     pub(super) const fn is_known(&self) -> bool {
-        self.opened > 0 && self.opened >= self.hidden
+        self.opened > 0 && self.opened >= self.hidden && !self.missed
     }
 
     /// Bytes of messages that are waited for.
@@ -158,6 +160,8 @@ impl Session {
 
     /// A record under keys is missing or stays closed: of a message that had begun the rest will never be told apart.
     pub fn lost_inside(&mut self, from: End) {
-        self.inside[from.index()].waiting = Vec::new();
+        let inside = &mut self.inside[from.index()];
+        inside.waiting = Vec::new();
+        inside.missed = true;
     }
 }

@@ -46,6 +46,8 @@ pub struct Session {
     last_word: Option<End>,
     /// The same, as secrets showed it.
     pub(super) last_inside: Option<End>,
+    /// Bytes of the records that the caller has sent since the other side's last.
+    last_words: u64,
     /// Length of every record of application data that the called side has sent, while they are all the same.
     ticket: Option<u16>,
     not_only_tickets: bool,
@@ -209,6 +211,7 @@ impl Session {
             } else {
                 self.last_word
             },
+            last_words: self.last_words,
         }
     }
 
@@ -330,10 +333,16 @@ impl Session {
             let same = *self.ticket.get_or_insert(record.length) == record.length;
             self.not_only_tickets |= !same || flow.records >= MAX_TICKETS;
         }
+        let length = u64::from(record.length);
+        self.last_words = match (is_caller, self.last_word == Some(from)) {
+            (true, true) => self.last_words.saturating_add(length),
+            (true, false) => length,
+            (false, _) => 0,
+        };
         self.last_word = Some(from);
         let flow = &mut self.flows[from.index()];
         flow.records = flow.records.saturating_add(1);
-        flow.bytes = flow.bytes.saturating_add(u64::from(record.length));
+        flow.bytes = flow.bytes.saturating_add(length);
         flow.first.get_or_insert(record.at);
         flow.last = Some(record.at);
     }

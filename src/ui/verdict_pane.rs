@@ -4,7 +4,7 @@ use super::Tone;
 use super::glyphs::Glyphs;
 use super::paper::{Line, Paragraph};
 use crate::connection::{Connection, Who};
-use crate::errors::{Predictor, Told};
+use crate::errors::{self, Predictor, Told};
 use crate::prose::clock::span;
 use crate::prose::figures::{bytes, count, number};
 use crate::prose::{secure, story, words};
@@ -114,6 +114,7 @@ fn logs(connection: &Connection, page: &mut Vec<Paragraph>) {
     if told.iter().all(|told| told.is_empty()) {
         return;
     }
+    let system = |who| errors::socket(connection, who, errors::system(connection, who))?.told();
     heading("What the logs will say", page);
     for (who, name, tone) in [
         (Who::Client, "client", Tone::Client),
@@ -138,6 +139,10 @@ fn logs(connection: &Connection, page: &mut Vec<Paragraph>) {
                 Paragraph::new(2, Line::of(tone, format!("{name}  ")).plain(logged(one)))
                     .hanging(10),
             );
+        }
+        if let Some(told) = system(who) {
+            let told = format!("its system says {told}");
+            page.push(Paragraph::new(10, Line::default().plain(told)));
         }
         if told.len() > named {
             let more = format!("{} other programs", number((told.len() - named) as u64));

@@ -103,3 +103,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn encrypted_extensions_tell_of_early_data() {
+    let told = |extensions: &[u8]| {
+        let mut message = vec![
+            8,
+            0,
+            0,
+            extensions.len() as u8 + 2,
+            0,
+            extensions.len() as u8,
+        ];
+        message.extend_from_slice(extensions);
+        let mut steps = Steps::default();
+        // In whatever pieces it comes.
+        let (first, second) = message.split_at(message.len() / 2);
+        let mut rest = first;
+        assert_eq!(steps.next(&mut rest), None);
+        let mut rest = second;
+        assert_eq!(steps.next(&mut rest), Some(Steps::ENCRYPTED_EXTENSIONS));
+        steps.early_data()
+    };
+    assert_eq!(told(&[]), EarlyData::Refused);
+    assert_eq!(told(&[0, 42, 0, 0]), EarlyData::Taken);
+    assert_eq!(told(&[0, 16, 0, 2, 0, 42, 0, 42, 0, 0]), EarlyData::Taken);
+    assert_eq!(told(&[0, 16, 0, 4, 0, 42, 0, 0]), EarlyData::Refused);
+    // Cut short.
+    assert_eq!(told(&[0, 16, 0, 9, 0, 42]), EarlyData::Refused);
+}
