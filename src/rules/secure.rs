@@ -424,10 +424,6 @@ mod tests {
                 "{said}: {rules:?}"
             );
         }
-        // What can be told is told.
-        let ladder = format!("{unseen}app 30 -->\n<-- FIN\nFIN -->\n<-- ACK");
-        let rules = proof::run(&ladder.parse().expect("a ladder")).rules();
-        assert!(rules.contains(&"closed-before-response"), "{rules:?}");
     }
 
     #[test]
