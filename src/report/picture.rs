@@ -20,6 +20,8 @@ const TAIL: usize = 5;
 const LEFT: usize = 24;
 /// Columns for what the server says.
 const RIGHT: usize = 20;
+/// Columns for the frame that is named.
+const FRAME: usize = 14;
 
 /// The picture, a line each; `first` is the connection's first segment, `evidence` the marks to keep and to name.
 pub(super) fn picture(ladder: &Ladder, first: Mark, evidence: &[Mark]) -> Vec<String> {
@@ -142,6 +144,8 @@ fn rung_of(packet: &Packet, named: Option<&Mark>) -> String {
     let time = format!("{:.3}", packet.time.as_secs_f64());
     let (arrow, left, right) = match packet.from {
         Who::Client => ("-->", cut(&said, LEFT), String::new()),
+        // Where no frame is named beside it there is room for more.
+        Who::Server if named.is_none() => ("<--", String::new(), cut(&said, RIGHT + FRAME)),
         Who::Server => ("<--", String::new(), cut(&said, RIGHT)),
     };
     let frame = named.map_or(String::new(), |mark| {
@@ -174,7 +178,8 @@ fn says(packet: &Packet) -> String {
         words.push("SYN".to_owned());
     }
     match &packet.remark {
-        Some(text) => words.push(text.clone()),
+        // There is little room, and what it is of TLS says its name.
+        Some(text) => words.push(text.strip_prefix("TLS ").unwrap_or(text).to_owned()),
         None => words.extend(payload(&cell.payload)),
     }
     for (set, name) in [(cell.fin, "FIN"), (cell.rst, "RST")] {
