@@ -178,8 +178,17 @@ impl fmt::Display for Cell {
         if self.syn {
             words.push("SYN".to_owned());
         }
+        // Behind a frame of HTTP/2 it would be the flag of SETTINGS or PING.
+        let ack_first = self.ack && matches!(self.payload.last(), Some(Piece::H2(_)));
+        if ack_first {
+            words.push("ACK".to_owned());
+        }
         words.extend(self.payload.iter().map(Piece::to_string));
-        for (set, name) in [(self.fin, "FIN"), (self.rst, "RST"), (self.ack, "ACK")] {
+        for (set, name) in [
+            (self.fin, "FIN"),
+            (self.rst, "RST"),
+            (self.ack && !ack_first, "ACK"),
+        ] {
             if set {
                 words.push(name.to_owned());
             }
@@ -302,6 +311,21 @@ mod tests {
         let ladder = parse(&text).unwrap();
         insta::assert_snapshot!(ladder.to_string().trim_end());
         assert_eq!(parse(&ladder.to_string()).unwrap(), ladder);
+    }
+
+    /// ACK behind a frame of HTTP/2 would be a flag of that frame.
+    #[test]
+    fn acknowledgements_and_flags_of_frames_are_told_apart() {
+        for text in [
+            "SYN ACK h2 SETTINGS -->",
+            "ACK h2 PING -->",
+            "h2 SETTINGS ACK -->",
+            "ACK h2 HEADERS 1 GET / END h2 SETTINGS FIN -->",
+        ] {
+            let ladder = parse(text).unwrap();
+            let written = ladder.to_string();
+            assert_eq!(parse(&written).unwrap(), ladder, "{written}");
+        }
     }
 
     fn field() -> impl Strategy<Value = Field> {
