@@ -30,6 +30,8 @@ pub use aside::aside;
 pub use error::CaptureError;
 pub use files::{OpenOptions, open, read};
 pub use frame::{Batch, Fill, Frame, LinkType, Loss, Source};
+#[cfg(feature = "cli")]
+pub(crate) use growing::is_same;
 pub use input::Input;
 #[cfg(feature = "live")]
 pub use live::{Found, LiveOptions, interfaces, live, usual};

@@ -1,13 +1,13 @@
 //! Key logs: read before the capture, with it, and as they grow beside it.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{ErrorKind, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::capture::{Batch, CaptureError, FileSummary, Fill, Loss, Source};
+use crate::capture::{Batch, CaptureError, FileSummary, Fill, Loss, Source, is_same};
 use crate::keys::KeyRing;
 use crate::mark::FrameNumber;
 
@@ -194,19 +194,6 @@ impl KeyLog {
         ring.read(&std::mem::take(&mut self.rest), ALWAYS);
         ring.end(ALWAYS);
     }
-}
-
-/// Whether a name still means the same file.
-#[cfg(unix)]
-fn is_same(one: &Metadata, other: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-/// Where files have no number, one that is begun anew is known by being shorter.
-#[cfg(not(unix))]
-fn is_same(_: &Metadata, _: &Metadata) -> bool {
-    true
 }
 
 /// A source and the secrets beside it.
