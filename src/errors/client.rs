@@ -222,7 +222,13 @@ fn refused(connection: &Connection, facts: &Facts) -> Vec<WireEvent> {
     use WireEvent as E;
     match facts.flaw(connection.server.ip) {
         Some(Flaw::Outdated) => vec![E::TlsCertExpired],
-        Some(Flaw::OtherName | Flaw::OtherAddress) => vec![E::TlsCertNameMismatch],
+        Some(Flaw::OtherName) => vec![E::TlsCertNameMismatch],
+        // Hardly any certificate is for an address.
+        Some(Flaw::OtherAddress) => vec![
+            E::TlsCertNameMismatch,
+            E::TlsCertUntrusted,
+            E::TlsCertExpired,
+        ],
         Some(Flaw::SelfIssued) => vec![E::TlsCertUntrusted],
         None => vec![
             E::TlsCertUntrusted,

@@ -164,10 +164,13 @@ pub(super) fn failure(connection: &Connection) -> Option<Reading<'_>> {
             reading(failure, closer, close, None, limit(certainty))
         }
         stage => {
-            // What came and was not liked says why.
+            // What came and was not liked says why. Hardly any certificate is for an address: that this one is not says nothing
+            // where nobody complains of it.
             let fault = (stage >= Stage::ServerHello && closer == Some(who(facts.caller)))
-                .then(|| flaw(connection, facts))
-                .flatten();
+                .then(|| facts.flaw(connection.server.ip))
+                .flatten()
+                .filter(|flaw| *flaw != Flaw::OtherAddress)
+                .map(failing);
             // Of a handshake that was captured in part, its end may have been missed.
             let partly = facts.hello.as_ref().is_some_and(|(_, hello)| hello.cut);
             match fault {
@@ -209,11 +212,15 @@ fn by_alert(connection: &Connection, facts: &Facts, alert: &Alert) -> (Failure, 
 
 /// What is wrong with the certificate, as a reading.
 fn flaw(connection: &Connection, facts: &Facts) -> Option<Failure> {
-    Some(match facts.flaw(connection.server.ip)? {
+    facts.flaw(connection.server.ip).map(failing)
+}
+
+const fn failing(flaw: Flaw) -> Failure {
+    match flaw {
         Flaw::Outdated => Failure::Date,
         Flaw::OtherName | Flaw::OtherAddress => Failure::Name,
         Flaw::SelfIssued => Failure::Rejected,
-    })
+    }
 }
 
 /// A request inside TLS that was not answered, as far as its outside shows.
@@ -375,6 +382,16 @@ mod tests {
                 "{HELLO}<-- ServerHello Certificate [name=a self-signed] ServerHelloDone\nFIN -->\n<-- alert 50 FIN\nRST [noack] -->"
             ),
             &["tls-certificate-rejected"],
+        );
+        // Who calls an address sends no name; that the certificate is for a name tells nothing by itself.
+        let nameless = format!("ClientHello [version=1.2] -->\n{ANSWER}");
+        check(
+            &format!("{nameless}FIN -->\n<-- FIN\nACK -->"),
+            &["tls-handshake-cut"],
+        );
+        check(
+            &format!("{nameless}alert 42 FIN -->\n<-- FIN\nACK -->"),
+            &["tls-name-mismatch"],
         );
         check(
             &format!("{HELLO}{ANSWER}FIN -->\n<-- FIN\nACK -->"),
