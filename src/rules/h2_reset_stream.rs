@@ -4,7 +4,8 @@ use super::Severity;
 use super::h2_reset_burst::burst;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{again, asked, span, tell, waited};
-use crate::connection::Connection;
+use crate::connection::{Connection, Who};
+use crate::h2::Stall;
 use crate::http::{ErrorCode, Exchange, Party, StreamReset};
 
 rule! {
@@ -14,6 +15,8 @@ rule! {
     /// INTERNAL_ERROR when the handler failed, REFUSED_STREAM when the server did not even begin, PROTOCOL_ERROR when it did
     /// not like the request, CANCEL when a proxy's own backend is gone. The client's log says "The HTTP/2 server reset the
     /// stream", `stream error: stream ID 1; INTERNAL_ERROR`, curl (92), `ERR_HTTP2_PROTOCOL_ERROR`, Envoy's flag `UR`.
+    /// A server that was kept from sending by flow control (RFC 9113 §5.2) until it gave up is told as such: the client did
+    /// not read.
     ///
     /// # Why it matters
     ///
@@ -145,6 +148,14 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
     } else {
         again(Some(exchange))
     };
+    let stall = stalled(connection, id, &reset);
+    let waiting = stall.map(|stall| {
+        format!(
+            "Flow control had kept it from sending for {} by then: the other side gave it no more room, as one does that \
+             does not read.",
+            span(reset.at.time.since(stall.since.time))
+        )
+    });
     let more = (more > 0).then(|| format!("{more} more streams on this connection ended so."));
     let severity = if refused {
         Severity::Warning
@@ -158,6 +169,7 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
         "streams of HTTP/2 were reset before they were complete",
         told,
     )
+    .adds(waiting)
     .adds(Some(retry.to_owned()))
     .adds(more)
     .shows(
@@ -165,10 +177,25 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
         format!("stream {id} begins"),
     )
     .shows(
+        stall.map(|stall| stall.since),
+        "the flow-control window is used up",
+    )
+    .shows(
         Some(reset.at),
         format!("RST_STREAM ({}) from the {who}", reset.code),
     )
     .about(connection)
+}
+
+/// What kept the side that reset the stream from sending on it, if that lasted until then (RFC 9113 §5.2).
+fn stalled(connection: &Connection, stream: u32, reset: &StreamReset) -> Option<Stall> {
+    let who = match reset.by {
+        Party::Requester => Who::Client,
+        Party::Responder => Who::Server,
+    };
+    let stall = connection.h2.as_ref()?.halves[who as usize].stalls.worst?;
+    let lasts = stall.since <= reset.at && stall.until.is_none_or(|until| until > reset.at);
+    (lasts && [0, stream].contains(&stall.stream)).then_some(stall)
 }
 
 #[cfg(test)]
@@ -202,6 +229,21 @@ mod tests {
         let asked = "h2 HEADERS 1 POST / END -->\n";
         assert!(found(&format!("{asked}<-- FIN\n{reset} FIN -->\n<-- RST [noack]")).is_none());
         assert!(found(&format!("{asked}{reset} -->\n<-- FIN")).is_some());
+    }
+
+    #[test]
+    fn a_window_that_stayed_used_up_is_told() {
+        let told = |more: &str| {
+            let text = format!(
+                "h2 SETTINGS window=7 -->\nh2 HEADERS 1 GET / END -->\n<-- h2 HEADERS 1 200 h2 DATA 1 7\n{more}\
+                 +30s <-- h2 RST_STREAM 1 INTERNAL_ERROR"
+            );
+            found(&text).expect("found").message
+        };
+        let stalled = "Flow control had kept it from sending for 30.0 s";
+        assert!(told("").contains(stalled), "{}", told(""));
+        let read = told("h2 WINDOW_UPDATE 1 100 -->\n");
+        assert!(!read.contains("Flow control"), "{read}");
     }
 
     #[test]
