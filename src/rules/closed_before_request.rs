@@ -163,9 +163,7 @@ mod tests {
     use super::super::{Finding, Severity};
 
     fn finding(text: &str) -> Option<Finding> {
-        let proof = proof::run(&text.parse().expect("a ladder"));
-        let mut findings = proof.findings.into_iter();
-        findings.find(|finding| finding.rule == super::RULE.name)
+        proof::found_by(&super::RULE, text)
     }
 
     const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";

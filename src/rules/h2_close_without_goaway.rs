@@ -219,13 +219,7 @@ mod tests {
     const OPEN: &str = "SYN -->\n<-- SYN\nh2 preface h2 SETTINGS -->\n<-- h2 SETTINGS\n";
 
     fn message(text: &str) -> Option<String> {
-        let proof = proof::run(&format!("{OPEN}{text}").parse().expect("a ladder"));
-        let mut findings = proof.findings.into_iter();
-        Some(
-            findings
-                .find(|finding| finding.rule == super::RULE.name)?
-                .message,
-        )
+        proof::told_by(&super::RULE, &format!("{OPEN}{text}"))
     }
 
     #[test]

@@ -244,11 +244,7 @@ mod tests {
     const OPEN: &str = "SYN -->\n<-- SYN\nh2 preface h2 SETTINGS -->\n<-- h2 SETTINGS\n";
 
     fn found(text: &str) -> Option<Finding> {
-        let proof = proof::run(&format!("{OPEN}{text}").parse().expect("a ladder"));
-        proof
-            .findings
-            .into_iter()
-            .find(|finding| finding.rule == super::RULE.name)
+        proof::found_by(&super::RULE, &format!("{OPEN}{text}"))
     }
 
     #[test]

@@ -204,11 +204,7 @@ mod tests {
 
     fn found(text: &str) -> Option<Finding> {
         let text = format!("SYN -->\n<-- SYN\nh2 preface h2 SETTINGS -->\n<-- h2 SETTINGS\n{text}");
-        let proof = proof::run(&text.parse().expect("a ladder"));
-        proof
-            .findings
-            .into_iter()
-            .find(|finding| finding.rule == super::RULE.name)
+        proof::found_by(&super::RULE, &text)
     }
 
     #[test]

@@ -229,13 +229,7 @@ mod tests {
                         <-- 101 [connection=Upgrade upgrade=websocket]\n";
 
     fn message(text: &str) -> Option<String> {
-        let proof = proof::run(&format!("{OPEN}{text}").parse().expect("a ladder"));
-        let mut findings = proof.findings.into_iter();
-        Some(
-            findings
-                .find(|finding| finding.rule == super::RULE.name)?
-                .message,
-        )
+        proof::told_by(&super::RULE, &format!("{OPEN}{text}"))
     }
 
     #[test]
