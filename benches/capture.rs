@@ -5,10 +5,10 @@ use std::sync::{Arc, LazyLock};
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
+use hangup::base::time::Timestamp;
 use hangup::capture::{
     Batch, Fill, Frame, FrameNumber, Input, LinkType, OpenOptions, PcapWriter, PcapngWriter, read,
 };
-use hangup::time::Timestamp;
 
 const FRAMES: u64 = 200_000;
 /// As many bytes as frames of short connections have on average.

@@ -2,9 +2,9 @@
 
 use divan::counter::ItemsCount;
 use etherparse::{PacketBuilder, TcpOptionElement};
+use hangup::base::time::Timestamp;
 use hangup::capture::{Frame, FrameNumber, LinkType};
 use hangup::decode::{Decoded, Decoder};
-use hangup::time::Timestamp;
 
 /// Few enough to stay in the cache: what is measured is the work, not the memory.
 const FRAMES: usize = 100;

@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use hangup::base::flow_end::End;
+use hangup::base::frame_ref::{FrameNumber, Mark};
+use hangup::base::seq::Seq;
+use hangup::base::time::Timestamp;
 use hangup::decode::{Context, Endpoint, Flags, Options, Segment};
-use hangup::mark::{FrameNumber, Mark};
-use hangup::seq::Seq;
-use hangup::side::End;
 use hangup::tcp::{Pair, Reader};
-use hangup::time::Timestamp;
 
 fn main() {
     divan::main();

@@ -464,7 +464,7 @@ mod tests {
             id: 1,
             rule: "half-close",
             severity: rules::Severity::Note,
-            certainty: crate::certainty::Certainty::Certain,
+            certainty: crate::base::certainty::Certainty::Certain,
             connections: vec![1],
             client: Some(endpoint(last, 0).ip),
             server: Some(endpoint(2, 80)),

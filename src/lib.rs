@@ -6,16 +6,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod base;
 pub mod capture;
-pub mod certainty;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod connection;
 pub mod decode;
 pub mod engine;
 pub mod errors;
-pub mod escape;
-pub mod figures;
 pub mod flow;
 pub mod h2;
 pub mod hosts;
@@ -25,7 +23,6 @@ pub mod keys;
 pub mod knowledge;
 pub mod ladder;
 pub mod ledger;
-pub mod mark;
 pub mod minutes;
 pub mod names;
 pub mod prose;
@@ -34,11 +31,8 @@ pub mod report;
 pub mod rules;
 #[cfg(feature = "cli")]
 pub mod run;
-pub mod seq;
-pub mod side;
 pub mod spoken;
 pub mod tcp;
-pub mod time;
 pub mod tls;
 pub mod transcript;
 #[cfg(feature = "ui")]

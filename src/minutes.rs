@@ -9,8 +9,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::mark::Mark;
-use crate::side::End;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
 
 /// Notes kept of the beginning, and as many of the end: more than anybody reads.
 const MAX_NOTES: usize = 50_000;

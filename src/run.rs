@@ -26,8 +26,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::base::escape::escape;
 use crate::cli::{self, Cli, Command};
-use crate::escape::escape;
 use crate::knowledge;
 use crate::ledger::Snapshot;
 use crate::report::{self, Shown, Zone};

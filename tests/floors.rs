@@ -1,106 +1,131 @@
-//! Holds the code to the floors of `docs/architecture.md`: a module uses what its row of the table allows, and nothing
-//! beside or above it. Reads the table and every path in `src/` that begins with `crate::`; comments and test modules
-//! are left out.
+//! Holds the code to the rooms of `docs/architecture.md`.
+//!
+//! A room uses the rooms above it in the table, but for those that its row forbids; where a row lists floors, each folder of
+//! that room uses those named before it. And in no folder do more than two files import each other in a circle. Paths are
+//! read as text, from `use` declarations and from the code; comments and test modules are left out.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// A module's path from the top of the crate.
+type Module = Vec<String>;
+
+/// What each module takes from which others.
+type Uses<'a> = BTreeMap<&'a [String], BTreeMap<Module, BTreeSet<String>>>;
+
 /// One row of the table.
-struct Row {
-    /// Tenths, so that ½ is a number; `None` for what stands beside the floors.
-    floor: Option<u32>,
-    may_use: String,
+#[derive(Debug)]
+struct Room {
+    name: String,
+    /// Its folders, lowest first; empty where they have no order.
+    floors: Vec<String>,
+    /// Rooms above it that it must not use all the same.
+    never: Vec<String>,
 }
 
-type Table = BTreeMap<String, Row>;
+/// The words in backticks of a cell.
+fn names(cell: &str) -> Vec<String> {
+    let quoted = cell.split('`').skip(1).step_by(2);
+    quoted.map(str::to_owned).collect()
+}
 
-fn table() -> Table {
+fn table() -> Vec<Room> {
     let page = fs::read_to_string("docs/architecture.md").unwrap();
-    let mut table = Table::new();
-    for line in page.lines() {
-        let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let [floor, name, _, may_use] = cells[..] else {
-            continue;
+    let rows = page
+        .lines()
+        .skip_while(|line| !line.starts_with("| room |"))
+        .take_while(|line| line.starts_with('|'));
+    let rooms = rows.filter_map(|line| {
+        let cells: Vec<_> = line.trim_matches('|').split('|').collect();
+        let [name, _, floors, never] = cells[..] else {
+            panic!("four cells, please: {line}")
         };
-        let Some(name) = name.strip_prefix('`').and_then(|it| it.strip_suffix('`')) else {
-            continue;
-        };
-        let row = Row {
-            floor: tenths(floor),
-            may_use: may_use.to_owned(),
-        };
-        assert!(
-            table.insert(name.to_owned(), row).is_none(),
-            "{name} stands twice"
-        );
-    }
-    table
+        let name = names(name).pop()?;
+        let (floors, never) = (names(floors), names(never));
+        Some(Room {
+            name,
+            floors,
+            never,
+        })
+    });
+    rooms.collect()
 }
 
-/// `5` is 50, `0½` is 5, `5¼` is 52, `5¾` is 57.
-fn tenths(floor: &str) -> Option<u32> {
-    let (whole, part) = match floor.strip_suffix(['¼', '½', '¾']) {
-        Some(whole) if floor.ends_with('¼') => (whole, 2),
-        Some(whole) if floor.ends_with('½') => (whole, 5),
-        Some(whole) => (whole, 7),
-        None => (floor, 0),
+/// Whether what lies in one module may use what lies in another.
+fn allows(table: &[Room], user: &[String], used: &[String]) -> Result<(), String> {
+    let place = |path: &[String]| {
+        let room = path.first().map_or("", String::as_str);
+        let place = table.iter().position(|it| it.name == room);
+        place.ok_or(format!("{room:?} is not in the table"))
     };
-    Some(whole.parse::<u32>().ok()? * 10 + part)
-}
-
-fn allows(table: &Table, user: &str, used: &str) -> Result<(), String> {
-    let row = table
-        .get(user)
-        .ok_or(format!("{user} is not in the table"))?;
-    let other = table
-        .get(used)
-        .ok_or(format!("{used} is not in the table"))?;
-    if user == used || row.may_use == "all" {
+    let (at, to) = (place(user)?, place(used)?);
+    let (room, other) = (&table[at], &table[to].name);
+    if to > at {
+        return Err(format!("{} must not use {other}, below it", room.name));
+    }
+    if room.never.contains(other) {
+        return Err(format!("{} must never use {other}", room.name));
+    }
+    // A room's own face hands on what all its floors have.
+    let (Some(floor), Some(below)) = (user.get(1), used.get(1)) else {
+        return Ok(());
+    };
+    if to < at || room.floors.is_empty() {
         return Ok(());
     }
-    let (Some(floor), Some(below)) = (row.floor, other.floor) else {
-        return Err(format!(
-            "{user} must not use {used}, which stands beside the floors"
-        ));
+    let height = |name: &String| {
+        let height = room.floors.iter().position(|it| it == name);
+        height.ok_or(format!("{name} is no floor of {}", room.name))
     };
-    if below >= floor {
-        return Err(format!("{user} must not use {used}: it is not below"));
-    }
-    let named = row.may_use.split(',').map(str::trim).any(|item| {
-        if let Some(name) = item.strip_prefix('`') {
-            return name.trim_end_matches('`') == used;
-        }
-        let (first, last) = item.split_once('–').unwrap_or((item, item));
-        match (tenths(first), tenths(last)) {
-            (Some(first), Some(last)) => (first..=last).contains(&below),
-            _ => false,
-        }
-    });
-    match named {
+    match height(below)? <= height(floor)? {
         true => Ok(()),
-        false => Err(format!(
-            "{user} must not use {used}: its row names {}",
-            row.may_use
-        )),
+        false => Err(format!("{floor} must not use {below}, which stands on it")),
     }
 }
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    entries.sort();
-    for path in entries {
+struct Source {
+    path: PathBuf,
+    code: String,
+    /// What it hands on under a name of its own (`pub use`): the name, and where it is from.
+    handed_on: BTreeMap<String, Module>,
+    /// Compiled for tests only.
+    for_tests: bool,
+}
+
+/// The code, file by file.
+struct House {
+    files: BTreeMap<Module, Source>,
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
         if path.is_dir() {
-            sources(&path, found);
+            collect(&path, found);
         } else if path.extension().is_some_and(|it| it == "rs") {
             found.push(path);
         }
     }
+}
+
+fn module_of(path: &Path) -> Module {
+    let inner = path.strip_prefix("src").unwrap().with_extension("");
+    let names = inner.iter().map(|it| it.to_str().unwrap().to_owned());
+    let mut names: Module = names.collect();
+    if names.last().is_some_and(|it| it == "mod") || names == ["lib"] {
+        names.pop();
+    }
+    names
+}
+
+/// A module below another.
+fn below(module: &[String], name: &str) -> Module {
+    let mut path = module.to_vec();
+    path.push(name.to_owned());
+    path
 }
 
 /// The code of a file without its test module and comments, and the modules that are compiled for tests only.
@@ -118,109 +143,300 @@ fn code(text: &str) -> (String, Vec<String>) {
             for_tests.push(name.unwrap_or_default().to_owned());
             continue;
         }
-        let bare = line.split("//").next().unwrap_or_default();
-        code += bare;
+        code += line.split("//").next().unwrap_or_default();
         code.push('\n');
     }
     (code, for_tests)
 }
 
-/// The modules that a piece of code names after `crate::`.
-fn used(code: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    for (at, _) in code.match_indices("crate::") {
-        if code[..at].ends_with('$') {
-            continue;
+/// The `use` declarations of a piece of code: whether each hands its names on, and its tree of names.
+fn declarations(code: &str) -> Vec<(bool, String)> {
+    let mut found = Vec::new();
+    let mut rest = code;
+    while let Some(at) = rest.find("use ") {
+        let before = rest[..at].rsplit('\n').next().unwrap_or_default().trim();
+        let after = &rest[at + "use ".len()..];
+        let end = after.find(';').unwrap_or(after.len());
+        if before.is_empty() || before.starts_with("pub") {
+            found.push((before.starts_with("pub"), after[..end].to_owned()));
         }
-        let rest = &code[at + "crate::".len()..];
-        let name: String = rest
-            .chars()
-            .take_while(|it| it.is_alphanumeric() || *it == '_')
-            .collect();
-        assert!(
-            !name.is_empty(),
-            "one line for each module, please: crate::{rest:.40}"
-        );
-        names.push(name);
+        rest = &after[end..];
     }
-    names
+    found
 }
 
-#[test]
-fn nothing_is_used_from_beside_or_above() {
-    let table = table();
-    assert!(table.len() > 10, "the table was not found");
-    let mut files = Vec::new();
-    sources(Path::new("src"), &mut files);
-    let texts: Vec<_> = files
-        .iter()
-        .map(|path| (path, code(&fs::read_to_string(path).unwrap())))
-        .collect();
-    let for_tests: Vec<PathBuf> = texts
-        .iter()
-        .flat_map(|(path, (_, names))| {
-            let folder = path.parent().unwrap();
-            names
-                .iter()
-                .map(move |name| folder.join(format!("{name}.rs")))
-        })
-        .collect();
-    let mut wrong = Vec::new();
-    let mut uses = 0;
-    for (path, (code, _)) in &texts {
-        let inner = path.strip_prefix("src").unwrap();
-        let module = inner.iter().next().unwrap().to_str().unwrap();
-        let module = module.trim_end_matches(".rs");
-        if ["lib", "main"].contains(&module) || for_tests.contains(path) {
-            continue;
+/// `a::{b, c::{d, e}}` is `a::b`, `a::c::d`, `a::c::e`.
+fn paths_in(tree: &str) -> Vec<Module> {
+    let split = |path: &str| -> Module {
+        let names = path.split(" as ").next().unwrap_or_default().split("::");
+        let names = names.map(|it| it.trim().to_owned());
+        names.filter(|it| !it.is_empty()).collect()
+    };
+    let (mut depth, mut begin) = (0, 0);
+    let mut parts = Vec::new();
+    for (at, letter) in tree.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(&tree[begin..at]);
+                begin = at + 1;
+            }
+            _ => {}
         }
-        for name in used(code) {
-            uses += 1;
-            if let Err(why) = allows(&table, module, &name) {
-                wrong.push(format!("{}: {why}", path.display()));
+    }
+    parts.push(&tree[begin..]);
+    let mut paths = Vec::new();
+    for part in parts {
+        let Some((stem, inner)) = part.split_once('{') else {
+            paths.push(split(part));
+            continue;
+        };
+        let inner = inner.rsplit_once('}').map_or(inner, |(inner, _)| inner);
+        for tail in paths_in(inner) {
+            let tail = tail.into_iter().filter(|it| it != "self");
+            paths.push(split(stem).into_iter().chain(tail).collect());
+        }
+    }
+    paths.retain(|path| !path.is_empty());
+    paths
+}
+
+/// Paths in code that begin with `crate`, `super` or `self`, or with the name of a module beside it.
+fn paths_in_code(code: &str, beside: impl Fn(&str) -> bool) -> Vec<Module> {
+    let words = code.split(|it: char| !(it.is_alphanumeric() || "_:$".contains(it)));
+    let paths = words.filter(|word| word.contains("::") && !word.contains('$'));
+    let paths = paths.map(|word| -> Module {
+        let names = word.split("::").map(|it| it.trim_matches(':').to_owned());
+        names.filter(|it| !it.is_empty()).collect()
+    });
+    let leads_inside = |path: &Module| match path.first().map(String::as_str) {
+        Some("crate" | "super" | "self") => true,
+        Some(name) => beside(name),
+        None => false,
+    };
+    paths.filter(leads_inside).collect()
+}
+
+impl House {
+    fn read() -> Self {
+        let mut paths = Vec::new();
+        collect(Path::new("src"), &mut paths);
+        let mut files = BTreeMap::new();
+        let mut for_tests = BTreeSet::new();
+        for path in paths.into_iter().filter(|it| !it.ends_with("main.rs")) {
+            let module = module_of(&path);
+            let (code, tests) = code(&fs::read_to_string(&path).unwrap());
+            for_tests.extend(tests.iter().map(|name| below(&module, name)));
+            let source = Source {
+                path,
+                code,
+                handed_on: BTreeMap::new(),
+                for_tests: false,
+            };
+            files.insert(module, source);
+        }
+        let mut house = Self { files };
+        let modules: Vec<_> = house.files.keys().cloned().collect();
+        for module in modules {
+            let handed_on = declarations(&house.files[&module].code)
+                .into_iter()
+                .filter(|(hands_on, _)| *hands_on)
+                .flat_map(|(_, tree)| paths_in(&tree))
+                .filter_map(|path| house.absolute(&module, &path))
+                .filter_map(|path| Some((path.last()?.clone(), path)))
+                .collect();
+            let source = house.files.get_mut(&module).unwrap();
+            source.handed_on = handed_on;
+            source.for_tests = for_tests.iter().any(|it| module.starts_with(it));
+        }
+        house
+    }
+
+    /// A path as it is written in a module, from the top of the crate; `None` if it leads out of it.
+    fn absolute(&self, module: &[String], path: &[String]) -> Option<Module> {
+        let up = path.iter().take_while(|it| *it == "super").count();
+        match path[0].as_str() {
+            "crate" => Some(path[1..].to_vec()),
+            "self" => Some([module, &path[1..]].concat()),
+            "super" => Some([&module[..module.len().checked_sub(up)?], &path[up..]].concat()),
+            first => {
+                let known = self.files.contains_key(&below(module, first));
+                known.then(|| [module, path].concat())
             }
         }
     }
-    assert!(uses > 50, "only {uses} uses were found");
+
+    /// The module in which that is written to which a path leads.
+    fn home(&self, path: &[String]) -> Option<Module> {
+        let mut stems = (0..=path.len()).rev().map(|length| &path[..length]);
+        let module = stems.find(|it| self.files.contains_key(*it))?;
+        let rest = &path[module.len()..];
+        let handed_on = rest
+            .first()
+            .and_then(|it| self.files[module].handed_on.get(it));
+        match handed_on {
+            Some(from) if from != path => self.home(&[from, &rest[1..]].concat()),
+            _ => Some(module.to_vec()),
+        }
+    }
+
+    /// What each module takes from which others; what it only hands on is not counted.
+    fn uses(&self) -> Uses<'_> {
+        let mut uses = Uses::new();
+        for (module, source) in self.files.iter().filter(|(_, it)| !it.for_tests) {
+            let mut code = source.code.clone();
+            let mut paths = Vec::new();
+            for (hands_on, tree) in declarations(&source.code) {
+                code = code.replacen(&tree, "", 1);
+                if !hands_on {
+                    paths.extend(paths_in(&tree));
+                }
+            }
+            let beside = |name: &str| self.files.contains_key(&below(module, name));
+            paths.extend(paths_in_code(&code, beside));
+            let mut of: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+            let paths = paths.iter().filter_map(|path| self.absolute(module, path));
+            for path in paths {
+                let home = self.home(&path).filter(|home| home != module);
+                let Some(home) = home.filter(|home| !self.files[home].for_tests) else {
+                    continue;
+                };
+                of.entry(home).or_default().extend(path.last().cloned());
+            }
+            uses.insert(module, of);
+        }
+        uses
+    }
+}
+
+/// Groups of modules of which each reaches each other.
+fn circles(uses: &Uses<'_>) -> BTreeSet<Vec<Module>> {
+    let reached = |from: &[String]| {
+        let mut seen = BTreeSet::new();
+        let mut open = vec![from.to_vec()];
+        while let Some(module) = open.pop() {
+            for next in uses.get(&module[..]).into_iter().flat_map(|it| it.keys()) {
+                if seen.insert(next.clone()) {
+                    open.push(next.clone());
+                }
+            }
+        }
+        seen
+    };
+    let far: BTreeMap<_, _> = uses.keys().map(|it| (*it, reached(it))).collect();
+    let circle = |module: &[String]| -> Vec<Module> {
+        let back = |it: &&Module| far.get(&it[..]).is_some_and(|far| far.contains(module));
+        far[module].iter().filter(back).cloned().collect()
+    };
+    let circles = uses.keys().map(|module| circle(module));
+    circles.filter(|it| it.len() > 1).collect()
+}
+
+#[test]
+#[ignore = "until every room stands"]
+fn a_room_uses_those_above_it() {
+    let (table, house) = (table(), House::read());
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for (module, of) in house.uses() {
+        for (home, names) in of.into_iter().filter(|(it, _)| !it.is_empty()) {
+            count += 1;
+            if let Err(why) = allows(&table, module, &home) {
+                let path = house.files[module].path.display();
+                wrong.push(format!("{path}: {why}: {names:?}"));
+            }
+        }
+    }
+    assert!(count > 500, "only {count} uses were found");
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
 #[test]
-fn the_table_has_every_module_and_no_other() {
-    let library = fs::read_to_string("src/lib.rs").unwrap();
-    let declared = library.lines().filter_map(|line| {
-        let name = line.trim_start_matches("pub ").strip_prefix("mod ")?;
-        Some(name.trim_end_matches(';').to_owned())
-    });
-    let mut declared: Vec<_> = declared.collect();
-    declared.sort();
-    let described: Vec<_> = table().into_keys().collect();
-    assert_eq!(declared, described);
+#[ignore = "until every room stands"]
+fn the_table_has_every_room_and_no_other() {
+    let (table, house) = (table(), House::read());
+    let rooms: BTreeSet<_> = house.files.keys().filter_map(|it| it.first()).collect();
+    assert_eq!(rooms, table.iter().map(|it| &it.name).collect());
+    for room in table.iter().filter(|it| !it.floors.is_empty()) {
+        let inside = house
+            .files
+            .keys()
+            .filter(|it| it[..].first() == Some(&room.name));
+        let floors: BTreeSet<_> = inside.filter_map(|it| it.get(1)).collect();
+        assert_eq!(floors, room.floors.iter().collect(), "{}", room.name);
+    }
 }
 
 #[test]
-fn what_lies_above_is_refused() {
-    let table = table();
-    for (user, used, allowed) in [
-        ("tcp", "decode", true),
-        ("tcp", "tcp", true),
-        ("tcp", "flow", false),
-        ("decode", "tcp", false),
-        ("http", "decode", false),
-        ("http", "mark", true),
-        ("report", "engine", false),
-        ("report", "run", false),
-        ("run", "engine", true),
-        ("cli", "report", false),
-        ("tcp", "nowhere", false),
-    ] {
-        assert_eq!(allows(&table, user, used).is_ok(), allowed, "{user} {used}");
+#[ignore = "until every room stands"]
+fn no_more_than_two_files_import_each_other() {
+    let house = House::read();
+    let uses = house.uses();
+    let mut large = String::new();
+    for circle in circles(&uses).into_iter().filter(|it| it.len() > 2) {
+        large += "\na circle:\n";
+        for module in &circle {
+            for (home, names) in uses[&module[..]]
+                .iter()
+                .filter(|(it, _)| circle.contains(it))
+            {
+                large += &format!(
+                    "  {} -> {}: {names:?}\n",
+                    module.join("::"),
+                    home.join("::")
+                );
+            }
+        }
     }
-    let (code, for_tests) = code(
-        "use crate::a; // crate::b\n#[cfg(test)]\nmod sample;\n#[cfg(test)]\nmod tests {\ncrate::c",
-    );
+    assert!(large.is_empty(), "{large}");
+}
+
+#[test]
+fn what_lies_below_is_refused() {
+    let table = table();
+    let path = |text: &str| -> Module { text.split("::").map(str::to_owned).collect() };
+    for (user, used, allowed) in [
+        ("protocol::tcp", "packet::decode", true),
+        ("protocol::tcp", "protocol::tcp", true),
+        ("protocol::tcp", "protocol::http", false),
+        ("protocol::h2", "protocol::http", true),
+        ("packet::decode", "protocol::tcp", false),
+        ("packet::decode", "packet::flow", false),
+        ("analysis::hosts", "analysis::connection", true),
+        ("rules::tls", "analysis::engine", true),
+        ("rules::tls", "packet::decode", false),
+        ("report", "packet::capture", false),
+        ("report", "app", false),
+        ("app", "tui", true),
+        ("protocol::tcp", "nowhere", false),
+    ] {
+        let allows = allows(&table, &path(user), &path(used));
+        assert_eq!(allows.is_ok(), allowed, "{user} {used}");
+    }
+}
+
+#[test]
+fn paths_are_read() {
+    let text = "use crate::a::{B, c::{self, D}}; // crate::no\npub use e::F;\n#[cfg(test)]\nmod sample;\n\
+                fn f() { super::g::h(); $crate::no(); e::i() }\n#[cfg(test)]\nmod tests {\ncrate::no";
+    let (code, for_tests) = code(text);
+    assert_eq!(for_tests, ["sample"]);
+    let declared = declarations(&code);
+    let trees: Vec<_> = declared.iter().map(|(on, tree)| (*on, &tree[..])).collect();
     assert_eq!(
-        (used(&code), for_tests),
-        (vec!["a".to_owned()], vec!["sample".to_owned()])
+        trees,
+        [(false, "crate::a::{B, c::{self, D}}"), (true, "e::F")]
     );
+    let joined = |paths: Vec<Module>| -> Vec<String> {
+        let paths = paths.iter();
+        paths.map(|path| path.join("::")).collect()
+    };
+    assert_eq!(
+        joined(paths_in(trees[0].1)),
+        ["crate::a::B", "crate::a::c", "crate::a::c::D"]
+    );
+    let rest = code.split("fn f").nth(1).unwrap();
+    let found = joined(paths_in_code(rest, |it| it == "e"));
+    assert_eq!(found, ["super::g::h", "e::i"]);
 }

@@ -8,11 +8,11 @@ mod wire;
 use proptest::prelude::*;
 
 use cases::cases;
-use hangup::mark::Mark;
-use hangup::seq::Seq;
-use hangup::side::End;
+use hangup::base::flow_end::End;
+use hangup::base::frame_ref::Mark;
+use hangup::base::seq::Seq;
+use hangup::base::time::Timestamp;
 use hangup::tcp::{Reader, Stream};
-use hangup::time::Timestamp;
 use wire::{InMemory, Shot, captures, load, to_pcap};
 
 /// What may wait beyond a hole, by the constants of `src/tcp/stream.rs`.

@@ -5,12 +5,12 @@ mod seal;
 use std::path::PathBuf;
 use std::process::Command;
 
+use hangup::base::flow_end::End::{self, A, B};
+use hangup::base::frame_ref::{FrameNumber, Mark};
+use hangup::base::time::Timestamp;
 use hangup::http::Texts;
 use hangup::keys::KeyRing;
-use hangup::mark::{FrameNumber, Mark};
-use hangup::side::End::{self, A, B};
 use hangup::spoken::{Heard, Listening, Spoken};
-use hangup::time::Timestamp;
 use serde_json::Value;
 
 use seal::{Sealer, Suite};

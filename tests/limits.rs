@@ -11,7 +11,7 @@ mod wire;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use hangup::time::Timestamp;
+use hangup::base::time::Timestamp;
 use wire::{ACK, Packet, SYN, Shot, pcap_header, pcap_record};
 
 /// Address space in KiB, of which a quarter or so is the program itself and what its libraries reserve.

@@ -12,10 +12,10 @@ use proptest::prelude::*;
 
 use cases::cases;
 use exchange::{parts, play, script, seen_at};
+use hangup::base::time::Timestamp;
 use hangup::connection::{By, Connection, How, Who};
 use hangup::http::Ending;
 use hangup::report::Format;
-use hangup::time::Timestamp;
 use wire::{InMemory, Packet, Shot, captures, drain, load, run, run_packets, to_pcap};
 
 /// What was said and what became of it, without frames and times.

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Parser;
+use hangup::base::frame_ref::FrameNumber;
 use hangup::capture::Source;
 use hangup::cli::Cli;
 use hangup::connection::Brief;
 use hangup::keys::KeyRing;
 use hangup::ledger::{Progress, Snapshot, Stage};
-use hangup::mark::FrameNumber;
 use hangup::prose::clock::Zone;
 use hangup::run::session;
 use hangup::transcript::Account;

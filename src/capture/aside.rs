@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::error::CaptureError;
 use super::frame::{Batch, Fill, Loss, Source};
 use super::summary::FileSummary;
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// Batches on their way: enough that neither side waits for the other in a stream that flows.
 const ON_THE_WAY: usize = 4;

@@ -17,7 +17,7 @@
 use super::frame::{LinkType, Slot};
 use super::record::{Buffer, Order, Pass, Then, longest};
 use super::summary::{FileSummary, Interface};
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// Bytes of the file header.
 pub(crate) const FILE_HEADER: usize = 24;

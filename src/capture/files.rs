@@ -17,7 +17,7 @@ use super::frame::{Batch, Fill, Loss, Slot, Source};
 use super::input::Input;
 use super::reader::FileReader;
 use super::summary::FileSummary;
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// Bytes read at once from a single input, and so what a batch holds. Large enough that a system call is nothing
 /// beside it, small enough that the frames are still in the cache when they are analysed.

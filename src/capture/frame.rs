@@ -1,8 +1,8 @@
 //! What every source gives: frames with their time, link type and both lengths, many to a buffer.
 
 use super::summary::FileSummary;
-use crate::mark::FrameNumber;
-use crate::time::Timestamp;
+use crate::base::frame_ref::FrameNumber;
+use crate::base::time::Timestamp;
 
 /// A link-layer header type, as registered at <https://www.tcpdump.org/linktypes.html>.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -15,8 +15,8 @@ use super::error::CaptureError;
 use super::filter;
 use super::frame::{Batch, Fill, Frame, LinkType, Loss, Source};
 use super::summary::{FileSummary, Interface};
-use crate::mark::FrameNumber;
-use crate::time::Timestamp;
+use crate::base::frame_ref::FrameNumber;
+use crate::base::time::Timestamp;
 
 /// How long the kernel may gather frames before it hands them over.
 const GATHER: Duration = Duration::from_millis(100);

@@ -25,7 +25,7 @@ mod summary;
 mod tests;
 mod write;
 
-pub use crate::mark::FrameNumber;
+pub use crate::base::frame_ref::FrameNumber;
 pub use aside::aside;
 pub use error::CaptureError;
 pub use files::{OpenOptions, open, read};

@@ -14,7 +14,7 @@ use super::frame::{LinkType, Slot};
 use super::pcapng_facts::{self, Counters};
 use super::record::{Buffer, Order, Pass, Then, longest};
 use super::summary::FileSummary;
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 pub(crate) const SECTION_HEADER: u32 = 0x0A0D_0D0A;
 pub(crate) const BYTE_ORDER_MAGIC: u32 = 0x1A2B_3C4D;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::error::CaptureError;
 use super::frame::{Batch, Fill, Loss, Slot, Source};
 use super::summary::FileSummary;
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// Frames that are forgotten together: small beside what is kept, so that the bounds are met closely.
 const CHUNK: usize = 256 << 10;
@@ -204,8 +204,8 @@ impl Source for Replay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::frame_ref::FrameNumber;
     use crate::capture::{Frame, LinkType};
-    use crate::mark::FrameNumber;
 
     /// A frame a second, of so many bytes.
     fn batch(numbers: std::ops::Range<u64>, bytes: usize) -> Batch {

@@ -14,7 +14,7 @@ use super::error::CaptureError;
 use super::frame::{Batch, Fill, Frame, Loss, Source};
 use super::summary::FileSummary;
 use super::write::PcapngWriter;
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// Bytes gathered for one write.
 const BUFFER: usize = 256 << 10;

@@ -9,7 +9,7 @@ use cases::cases;
 
 use super::files::Files;
 use super::*;
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 #[path = "../../tests/cases/mod.rs"]
 mod cases;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::record::{Connection, Opening, Roles, Who};
 use super::teardown::{By, How};
 use super::{Certainty, Phase, Standing};
+use crate::base::frame_ref::Mark;
+use crate::base::time::Timestamp;
 use crate::decode::{Context, Endpoint};
 use crate::http::{Exchange, Message, Method, Outcome, Progress, Protocol, Version};
-use crate::mark::Mark;
-use crate::time::Timestamp;
 use crate::tls::Stage;
 
 /// One line about one connection.

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::record::{Connection, Predecessor, Sent, Unanswered};
 use super::verdict::{self, Ended};
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
 use crate::decode::{Context, Endpoint, Flags, Quote, QuoteKind, Segment};
 use crate::http::{Protocol, Texts};
-use crate::mark::Mark;
-use crate::side::End;
 use crate::spoken::{Heard, Listening, Spoken};
 use crate::tcp::{CloseEvent, Pair, Reader, Received, Standing};
 

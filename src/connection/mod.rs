@@ -10,7 +10,7 @@ mod remark;
 mod teardown;
 mod verdict;
 
-pub use crate::certainty::Certainty;
+pub use crate::base::certainty::Certainty;
 pub use crate::http::Phase;
 pub use crate::tcp::{CloseEvent, Odd, OddKind, ResetKind, Signs, Standing, State};
 pub use brief::{Brief, Lost, Outcomes};

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Certainty, Teardown};
+use crate::base::frame_ref::Mark;
+use crate::base::time::Timestamp;
 use crate::decode::{Context, Endpoint, Quote};
 use crate::h2;
 use crate::http::{Exchange, Method, Protocol};
-use crate::mark::Mark;
 use crate::minutes::Minutes;
 use crate::tcp::{CloseEvent, Odd, Standing};
-use crate::time::Timestamp;
 use crate::tls;
 use crate::websocket;
 

@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 
 use super::{Certainty, Connection, Who};
+use crate::base::flow_end::End;
+use crate::base::frame_ref::{FrameNumber, Mark};
 use crate::http::{Exchange, Interim, Message, Party};
-use crate::mark::{FrameNumber, Mark};
-use crate::side::End;
 use crate::tls::{ClientCertificate, Facts, Farewell};
 
 /// Something that happens in a frame. Numbers of exchanges are from 0.

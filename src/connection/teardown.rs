@@ -1,10 +1,10 @@
 //! Who hung up, how and when: the words of every verdict.
 
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::frame_ref::{FrameNumber, Mark};
+use crate::base::time::Timestamp;
 use crate::http::{Ending, Phase};
-use crate::mark::{FrameNumber, Mark};
 use crate::tcp::ResetKind;
-use crate::time::Timestamp;
 
 /// The side that began the close: the sender of the first FIN or RST in the order that acknowledgements prove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -9,13 +9,13 @@ use std::time::Duration;
 use super::live::{Live, acknowledged};
 use super::record::{Opening, Roles, Who};
 use super::teardown::{By, How, Teardown};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::base::time::Timestamp;
 use crate::decode::Endpoint;
 use crate::http::{Phase, Protocol, Reach};
-use crate::mark::Mark;
-use crate::side::End;
 use crate::tcp::{CloseEvent, Peer, ResetKind, Standing, State};
-use crate::time::Timestamp;
 
 /// Why a connection is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 use super::bytes::Bytes;
 use super::walk::{Layer, Path};

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice};
 
-use crate::seq::Seq;
+use crate::base::seq::Seq;
 
 use super::bytes::Bytes;
 use super::walk::{Found, Step, Walk};

@@ -27,8 +27,8 @@ mod udp;
 mod walk;
 mod wifi;
 
+use crate::base::frame_ref::Mark;
 use crate::capture::Frame;
-use crate::mark::Mark;
 
 use bytes::Bytes;
 use context::Contexts;

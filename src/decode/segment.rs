@@ -3,10 +3,10 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use crate::base::frame_ref::Mark;
+use crate::base::seq::Seq;
+use crate::base::time::Timestamp;
 use crate::capture::FrameNumber;
-use crate::mark::Mark;
-use crate::seq::Seq;
-use crate::time::Timestamp;
 
 /// An address and a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,7 +3,7 @@
 //! The fixed part must be there up to the window; options may be cut and keep what came before the cut. Checksums are not
 //! looked at: network cards fill them in after the capture has seen the packet.
 
-use crate::seq::Seq;
+use crate::base::seq::Seq;
 
 use super::bytes::Bytes;
 use super::{Flags, Options, Skip, TimestampOption};

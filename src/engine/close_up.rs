@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use super::partition::Partition;
 use super::{Event, Sink, Stats, decode, key};
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::base::time::Timestamp;
 use crate::capture::{Batch, CaptureError, Fill, Frame, LinkType, Source};
 use crate::connection::{Brief, Connection, How, State, Who};
 use crate::decode::{Decoder, Segment};
 use crate::flow::FlowKey;
 use crate::keys::KeyRing;
-use crate::mark::Mark;
-use crate::side::End;
 use crate::tcp::Standing;
-use crate::time::Timestamp;
 
 /// Bytes of frames kept of the beginning, and as many of the end.
 const MAX_BYTES: usize = 32 << 20;

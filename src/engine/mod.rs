@@ -15,15 +15,15 @@ mod stats;
 
 use std::sync::Arc;
 
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::base::time::Timestamp;
 use crate::capture::{CaptureError, Fill, Frame, Source};
 use crate::connection::{Brief, Connection};
 use crate::decode::{Decoded, Decoder, Segment, Skip};
 use crate::flow::FlowKey;
 use crate::keys::KeyRing;
-use crate::mark::Mark;
-use crate::side::End;
 use crate::tcp::Standing;
-use crate::time::Timestamp;
 
 use partition::Partition;
 use shelf::{Harvest, Shelf};

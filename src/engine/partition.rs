@@ -9,17 +9,17 @@ use hashbrown::HashSet;
 
 use super::stats::Stats;
 use super::{Event, Sink};
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::base::time::Timestamp;
 use crate::connection::{Ended, Fit, Kept, Live, Remains};
 use crate::decode::{Decoded, Flags, Quote, Segment};
 use crate::flow::{FlowKey, Slot, Table};
 use crate::http::Texts;
 use crate::keys::KeyRing;
-use crate::mark::Mark;
 use crate::minutes::Clerk;
-use crate::side::End;
 use crate::spoken::Listening;
 use crate::tcp::Received;
-use crate::time::Timestamp;
 
 /// Connections that are followed at once, in one partition; 131 072 in all. About a kilobyte each, and a quarter of that
 /// while there is only a SYN: a flood of those is what fills the table.
@@ -489,10 +489,10 @@ const fn grave_place(share: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::frame_ref::FrameNumber;
+    use crate::base::seq::Seq;
     use crate::connection::{Connection, Opening};
     use crate::decode::{Context, Endpoint, Options};
-    use crate::mark::FrameNumber;
-    use crate::seq::Seq;
 
     const CLIENT: Endpoint = Endpoint {
         ip: std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)),

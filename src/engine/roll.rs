@@ -10,9 +10,9 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::{Analysis, Glance, Stay};
+use crate::base::frame_ref::FrameNumber;
 use crate::connection::{Brief, Connection};
 use crate::decode::{Context, Endpoint};
-use crate::mark::FrameNumber;
 
 /// Connections that are kept of an input that may go on for ever, a line of two hundred bytes each: some minutes of a
 /// busy server, and quick to walk through for every new look.

@@ -1,10 +1,10 @@
 //! What became of the frames, and which bounds were hit.
 
 use super::NEVER;
+use crate::base::frame_ref::Mark;
+use crate::base::time::Timestamp;
 use crate::decode::{Decoder, Segment, Skip};
-use crate::mark::Mark;
 use crate::names::Lookups;
-use crate::time::Timestamp;
 
 /// A bound on what is kept, and how often it was hit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,9 +8,9 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
+use crate::base::escape::shortened;
 use crate::connection::{CloseEvent, Connection, How, Who};
 use crate::decode::Endpoint;
-use crate::escape::shortened;
 use crate::http::{Exchange, Progress, Protocol, Text};
 
 /// Characters of a name or target out of a packet.

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::voice::calls_by_soap;
 use super::{grammar, h2};
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
 use crate::connection::{By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who};
 use crate::decode::Quote;
 use crate::http::{Exchange, FieldName, Framing, Message, Method, Progress, Protocol};
 use crate::knowledge::WireEvent;
-use crate::mark::Mark;
 use crate::rules;
-use crate::side::End;
 use crate::tls::{ClientCertificate, Facts, Flaw, Stage};
 
 /// Nobody sets a time limit below this; a client that leaves sooner did not wait in vain.

@@ -8,9 +8,9 @@ use std::net::IpAddr;
 use jiff::civil;
 use jiff::tz::TimeZone;
 
+use crate::base::time::Timestamp;
 use crate::connection::Brief;
 use crate::knowledge::{Hints, Moment};
-use crate::time::Timestamp;
 
 const SECOND: i64 = 1_000_000_000;
 const HALF_HOUR: i64 = 1800 * SECOND;

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use super::place::{Located, locate};
 use super::stories;
 use super::voice::Voice;
+use crate::base::time::Timestamp;
 use crate::connection::{Brief, By, Connection, How, Phase, Who};
 use crate::knowledge::{
     Code, Hints, Match, Product, Role, Side, Trace, Why, WireEvent, codes_in, hints_in, match_error,
 };
 use crate::rules::{Finding, Severity};
-use crate::time::Timestamp;
 
 /// What scores this much less than the best is another error.
 const NEAR: u8 = 35;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::grammar;
+use crate::base::flow_end::End;
 use crate::connection::{By, Connection, How, Opening, Phase, ResetKind, Who};
 use crate::http::{Exchange, Framing, Progress, Protocol};
 use crate::knowledge::WireEvent;
-use crate::side::End;
 use crate::tls::Stage;
 
 /// Time limits of servers for one request are whole seconds and more; what fails sooner fails for another reason.

@@ -10,11 +10,11 @@ use super::facts::{Facts, FrameFault, FrameRule, MAX_FRAME_FAULTS, Mismatch};
 use super::frame::{HEADER, Header, PREFACE, kind};
 use super::lane::{Lane, State};
 use super::streams::Open;
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
 use crate::http::{Exchange, Protocol, Text, Texts};
-use crate::mark::Mark;
 use crate::minutes::{Clerk, What};
-use crate::side::End;
 
 /// Streams kept of one connection (about 8 MB); the oldest are let go, and counted. Somebody who opens and resets them
 /// without end makes as many as the numbers allow, 2³⁰.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::base::frame_ref::Mark;
 use crate::http::{ErrorCode, Party, StreamReset, Text};
-use crate::mark::Mark;
 use crate::websocket;
 
 /// GOAWAYs kept of one side; a graceful end has two (RFC 9113 §6.8).

@@ -3,7 +3,7 @@
 use super::block::Reader;
 use super::facts::Half;
 use super::frame::{HEADER, Header, USUAL_MAX_FRAME};
-use crate::mark::Mark;
+use crate::base::frame_ref::Mark;
 
 /// Offsets stop here, so that sums of an offset and a length cannot overflow.
 const MAX_OFFSET: u64 = u64::MAX >> 1;

@@ -4,9 +4,9 @@
 use super::conversation::Conversation;
 use super::facts::{Goaway, MAX_GOAWAYS, Settings, Stall};
 use super::frame::{flag, kind};
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
 use crate::http::{ErrorCode, Texts};
-use crate::mark::Mark;
-use crate::side::End;
 
 /// Bytes kept of what a GOAWAY says.
 const MAX_DEBUG: usize = 256;

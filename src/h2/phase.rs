@@ -1,8 +1,8 @@
 //! In which phase of which stream something happened, as one end saw it.
 
 use super::conversation::Conversation;
+use crate::base::flow_end::End;
 use crate::http::{Exchange, Party, Phase, Reach, Sight, phase_of, see_request};
-use crate::side::End;
 
 impl Conversation {
     /// In which phase `closer` was when it had sent and received this much: the oldest stream that was not over decides.

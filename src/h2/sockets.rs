@@ -5,9 +5,9 @@
 
 use super::conversation::Conversation;
 use super::facts::{MAX_WEBSOCKETS, StreamSocket};
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
 use crate::http::Texts;
-use crate::mark::Mark;
-use crate::side::End;
 use crate::websocket;
 
 impl Conversation {

@@ -5,12 +5,12 @@ use super::conversation::{Conversation, MAX_OPEN, MAX_STREAMS};
 use super::facts::FrameRule;
 use super::frame::{flag, kind};
 use super::lane::Block;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
 use crate::http::{
     ErrorCode, Exchange, Framing, Interim, Message, Method, Party, Progress, Request, Response,
     Stream, StreamReset, Texts, Version,
 };
-use crate::mark::Mark;
-use crate::side::End;
 use crate::websocket;
 
 /// Interim responses kept of one stream.

@@ -5,10 +5,10 @@ use proptest::prelude::*;
 use super::frame::{flag, kind};
 use super::wire::{field, frame};
 use super::*;
+use crate::base::flow_end::End::{self, A, B};
+use crate::base::frame_ref::{FrameNumber, Mark};
+use crate::base::time::Timestamp;
 use crate::http::{Ending, ErrorCode, Exchange, Outcome, Party, Phase, Progress, Reach, Texts};
-use crate::mark::{FrameNumber, Mark};
-use crate::side::End::{self, A, B};
-use crate::time::Timestamp;
 
 struct Talk {
     heard: Conversation,

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::measured::Period;
 use super::{Dealings, Hosts};
+use crate::base::time::Timestamp;
 use crate::connection::{Brief, By, How, Phase};
 use crate::decode::Endpoint;
-use crate::time::Timestamp;
 
 /// The same request at a steady period.
 #[derive(Clone, Debug, PartialEq)]

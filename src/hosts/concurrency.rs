@@ -2,8 +2,8 @@
 //! being kept.
 
 use super::Dealings;
+use crate::base::time::Timestamp;
 use crate::connection::Brief;
-use crate::time::Timestamp;
 
 /// Connections open at once.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -64,8 +64,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::base::frame_ref::{FrameNumber, Mark};
     use crate::ledger::sample;
-    use crate::mark::{FrameNumber, Mark};
 
     fn open(spans: &[(u64, u64)]) -> Option<Concurrency> {
         let brief = |(from, to): &(u64, u64)| {

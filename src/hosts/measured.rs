@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// What measurements of the same thing have in common.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -31,8 +31,8 @@ pub use starved::{Starved, starved};
 pub use timers::Limit;
 pub use waits::{HostWaits, MAX_HOSTS, waits};
 
+use crate::base::time::Timestamp;
 use crate::decode::Endpoint;
-use crate::time::Timestamp;
 
 /// How long a TIME-WAIT lasts unless somebody knows better: Linux. The RFC says 2 MSL = 4 minutes (RFC 9293 §3.4.2).
 pub const TIME_WAIT: Duration = Duration::from_secs(60);

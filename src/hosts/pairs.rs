@@ -6,9 +6,9 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::Sockets;
+use crate::base::time::Timestamp;
 use crate::connection::{Brief, Opening};
 use crate::decode::{Context, Endpoint};
-use crate::time::Timestamp;
 
 /// A program that has another address to try does so at once.
 const FALLS_BACK_WITHIN: Duration = Duration::from_secs(1);

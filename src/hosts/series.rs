@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
+use crate::base::time::Timestamp;
 use crate::connection::Brief;
 use crate::decode::Endpoint;
-use crate::time::Timestamp;
 
 /// Points of a series: as many as a wide terminal has columns.
 pub const MAX_POINTS: usize = 240;
@@ -224,8 +224,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::base::frame_ref::{FrameNumber, Mark};
     use crate::ledger::sample;
-    use crate::mark::{FrameNumber, Mark};
 
     fn at(millis: u64) -> Timestamp {
         Timestamp::default().after(Duration::from_millis(millis))

@@ -13,10 +13,10 @@ use hashbrown::HashMap;
 use super::range::PortsSeen;
 use super::starved::starved;
 use super::{RangeBasis, Settings, Sockets};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::time::Timestamp;
 use crate::connection::{Brief, Standing, State};
 use crate::decode::{Context, Endpoint};
-use crate::time::Timestamp;
 
 /// Clients and servers told apart. Whoever spends sockets worth a look does so early and often; what comes after is a
 /// scan or a flood, a socket each.
@@ -255,8 +255,8 @@ fn runs_out(entered: &[Timestamp], size: u64, settings: &Settings) -> Option<Tim
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::frame_ref::{FrameNumber, Mark};
     use crate::ledger::sample;
-    use crate::mark::{FrameNumber, Mark};
 
     const TIME_WAIT: Duration = Duration::from_secs(60);
 

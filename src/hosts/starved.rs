@@ -11,8 +11,8 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::Measured;
+use crate::base::time::Timestamp;
 use crate::connection::Brief;
-use crate::time::Timestamp;
 
 /// A client that ran out of ports.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -99,8 +99,8 @@ fn seconds(span: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::frame_ref::{FrameNumber, Mark};
     use crate::ledger::sample;
-    use crate::mark::{FrameNumber, Mark};
 
     fn connection(port: u16, millis: u64) -> Brief {
         let mark = |millis| Mark {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::series::{client_wait, server_wait};
+use crate::base::time::Timestamp;
 use crate::connection::Brief;
-use crate::time::Timestamp;
 
 /// Hosts told apart; a flood has more addresses than anybody reads, and holds no TIME-WAIT.
 pub const MAX_HOSTS: usize = 65_536;

@@ -11,9 +11,9 @@ use super::head::{self, Kind};
 use super::lane::{Cut, Lane, NONE, Pending, State};
 use super::recognition::{Sight, is_hello, recognise, smells_like_request};
 use super::text::Texts;
-use crate::certainty::Certainty;
-use crate::mark::Mark;
-use crate::side::End;
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
 
 /// Bytes of a head that are waited for: what the most generous servers take.
 pub const MAX_HEAD: usize = 64 << 10;

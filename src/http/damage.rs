@@ -9,9 +9,9 @@ use super::message::{Framing, Progress, Version};
 use super::pairing::is_simple_request;
 use super::recognition::smells_like_request;
 use super::text::{Text, Texts};
-use crate::certainty::Certainty;
-use crate::mark::Mark;
-use crate::side::End;
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
 
 impl Conversation {
     /// Notes a fault of the message this direction is in.

@@ -7,7 +7,7 @@ use super::fields::{Field, FieldName};
 use super::message::{Message, Method, Progress};
 use super::stream::{Party, Stream};
 use super::text::Text;
-use crate::mark::Mark;
+use crate::base::frame_ref::Mark;
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use super::fields::FieldName;
 use super::message::{Framing, Method, Progress};
 use super::persistence::CloseSign;
 use super::talk::{Talk, talk};
-use crate::certainty::Certainty;
-use crate::side::End::{self, A, B};
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End::{self, A, B};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";

@@ -1,7 +1,7 @@
 //! One direction of a conversation: how far it is, and what the next byte belongs to.
 
 use super::chunked::Chunks;
-use crate::mark::Mark;
+use crate::base::frame_ref::Mark;
 
 /// No exchange.
 pub(super) const NONE: u32 = u32::MAX;

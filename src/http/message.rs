@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::fields::KeepAlive;
-use crate::mark::Mark;
+use crate::base::frame_ref::Mark;
 
 /// The version of a message, `HTTP/major.minor`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,9 +9,9 @@ use super::head::{self, Kind};
 use super::lane::{NONE, State};
 use super::message::{Framing, Message, Method, Version};
 use super::text::{Text, Texts};
-use crate::certainty::Certainty;
-use crate::mark::Mark;
-use crate::side::End;
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
 
 impl Conversation {
     /// The exchange whose message this direction is in, or was in last.

@@ -74,7 +74,7 @@ impl Reach {
 use super::conversation::{Conversation, Protocol};
 use super::exchange::{Exchange, Request, Response};
 use super::message::{Framing, Progress};
-use crate::side::End;
+use crate::base::flow_end::End;
 
 /// What one end had seen of a message.
 pub(crate) enum Sight {
@@ -248,7 +248,7 @@ fn see_response(response: Option<&Response>, reach: Reach) -> Sight {
 mod tests {
     use super::super::talk::{Talk, talk};
     use super::*;
-    use crate::side::End::{A, B};
+    use crate::base::flow_end::End::{A, B};
 
     const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     const OLD: &str = "GET / HTTP/1.0\r\n\r\n";

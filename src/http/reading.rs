@@ -9,8 +9,8 @@ use super::head::{self, Head, Kind};
 use super::lane::State;
 use super::message::{Framing, Message, Method, Progress, Version};
 use super::text::Texts;
-use crate::mark::Mark;
-use crate::side::End;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
 
 /// Interim responses kept of one exchange; a server may send 102 or 103 as often as it likes.
 const MAX_INTERIM: usize = 8;

@@ -9,7 +9,7 @@ use super::chunked::{Chunks, Step};
 use super::conversation::Conversation;
 use super::lane::State;
 use super::message::{Framing, Progress};
-use crate::side::End;
+use crate::base::flow_end::End;
 
 /// Size lines at the places foretold that prove the chunks.
 const PROOF: u8 = 2;
@@ -82,8 +82,8 @@ fn is_size_line(bytes: &[u8]) -> bool {
 mod tests {
     use super::super::talk::{Talk, talk};
     use super::*;
+    use crate::base::flow_end::End::{A, B};
     use crate::http::{Ending, Outcome};
-    use crate::side::End::{A, B};
 
     const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     const HEAD: &str = "HTTP/1.1 200 OK\r\nServer: x\r\nTransfer-Encoding: chunked\r\n\r\n";

@@ -8,7 +8,7 @@ use std::fmt;
 use super::exchange::Exchange;
 use super::message::{Framing, Message};
 use super::text::Text;
-use crate::mark::Mark;
+use crate::base::frame_ref::Mark;
 
 /// One of the two sides of an exchange, whoever opened the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

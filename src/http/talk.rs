@@ -4,9 +4,9 @@ use super::conversation::Conversation;
 use super::exchange::Exchange;
 use super::phase::{Phase, Reach};
 use super::text::Texts;
-use crate::mark::{FrameNumber, Mark};
-use crate::side::End::{self, A, B};
-use crate::time::Timestamp;
+use crate::base::flow_end::End::{self, A, B};
+use crate::base::frame_ref::{FrameNumber, Mark};
+use crate::base::time::Timestamp;
 
 pub(super) struct Talk {
     pub(super) heard: Conversation,

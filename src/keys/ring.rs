@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use hashbrown::HashMap;
 
 use super::log::{KeyLine, Label, LineError, Secret};
-use crate::mark::FrameNumber;
+use crate::base::frame_ref::FrameNumber;
 
 /// Connections whose secrets are kept; a key log that many months wrote may have more. Half a kilobyte each at most.
 pub const MAX_SESSIONS: usize = 1 << 18;

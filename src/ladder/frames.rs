@@ -10,12 +10,12 @@ use etherparse::{
 use super::lookup::Dns;
 use super::notation::{Cell, Ladder, Sends, Title, by_title};
 use super::numbers::{Header, Numbers};
+use crate::base::frame_ref::FrameNumber;
+use crate::base::time::Timestamp;
 use crate::capture::{Frame, LinkType};
 use crate::connection::Who;
 use crate::decode::{Endpoint, Flags};
-use crate::mark::FrameNumber;
 use crate::names::Kind;
-use crate::time::Timestamp;
 
 /// When every ladder begins.
 const START: Timestamp = Timestamp::new(1_247_276_416, 0);

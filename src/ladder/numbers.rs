@@ -4,9 +4,9 @@
 //! segment need not be written down.
 
 use super::notation::{Cell, Sends};
+use crate::base::seq::Seq;
 use crate::connection::Who;
 use crate::decode::Flags;
-use crate::seq::Seq;
 
 /// From the last number of a connection to the first of the next on the same ports: beyond any window (RFC 6191 §2
 /// asks only for a larger one).

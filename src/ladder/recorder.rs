@@ -12,12 +12,12 @@ use super::message::Piece;
 use super::notation::{Cell, Ladder, Line, Packet, Sends, Title, TitleSide};
 use super::numbers::{Header, Numbers};
 use super::wording;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::FrameNumber;
+use crate::base::seq::Seq;
+use crate::base::time::Timestamp;
 use crate::connection::{Connection, Standing, Who};
 use crate::decode::{Endpoint, Flags, Segment};
-use crate::mark::FrameNumber;
-use crate::seq::Seq;
-use crate::side::End;
-use crate::time::Timestamp;
 
 /// What is left out of a ladder that goes to strangers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -12,6 +12,7 @@ pub use watch::{Progress, Stage, Watch};
 
 use std::sync::Arc;
 
+use crate::base::time::Timestamp;
 use crate::capture::Loss;
 use crate::connection::{Brief, Connection};
 use crate::decode::Skip;
@@ -20,7 +21,6 @@ use crate::hosts::Sockets;
 use crate::ignore::Ignored;
 use crate::ladder::Ladder;
 use crate::rules::Finding;
-use crate::time::Timestamp;
 
 /// Where a file stopped making sense.
 #[derive(Clone, Debug, PartialEq, Eq)]

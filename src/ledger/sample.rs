@@ -4,14 +4,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::{Input, Snapshot, Summary};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::frame_ref::{FrameNumber, Mark};
+use crate::base::time::Timestamp;
 use crate::connection::{
     Brief, By, CloseEvent, Connection, How, Opening, Phase, Roles, Sent, Standing, State, Teardown,
 };
 use crate::decode::{Context, Endpoint, Skip};
 use crate::http::Protocol;
-use crate::mark::{FrameNumber, Mark};
-use crate::time::Timestamp;
 
 /// 2009-07-11 01:40:16 UTC and so many milliseconds.
 pub(crate) fn mark(frame: u64, millis: u64) -> Mark {

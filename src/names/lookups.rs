@@ -9,8 +9,8 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::message::{Kind, Message};
+use crate::base::frame_ref::Mark;
 use crate::decode::{Context, Datagram, Endpoint, Segment};
-use crate::mark::Mark;
 
 /// Lookups kept: some tens of megabytes at most. A capture with more is that of a resolver, whose own lookups say little
 /// about the programs behind it.
@@ -194,8 +194,8 @@ impl Lookups {
 mod tests {
     use super::super::write;
     use super::*;
-    use crate::mark::FrameNumber;
-    use crate::time::Timestamp;
+    use crate::base::frame_ref::FrameNumber;
+    use crate::base::time::Timestamp;
 
     const CLIENT: &str = "10.0.0.1";
     const SERVER: &str = "10.0.0.53";

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// The zone that moments are told in.
 #[derive(Clone, Debug, Default)]

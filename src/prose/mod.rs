@@ -9,6 +9,3 @@ pub mod said;
 pub mod secure;
 pub mod story;
 pub mod words;
-
-/// Of the lowest floor; readers know them by this name.
-pub use crate::figures;

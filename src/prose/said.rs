@@ -3,10 +3,10 @@
 //! In: what the record remarks on a frame, and the notes that were taken of it, if somebody looks closely. Out: words without
 //! a control byte. Whether it was said in the clear or under keys makes no difference; secrets are never near.
 
-use super::figures::{bytes, count};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::escape::shortened;
+use crate::base::format::{bytes, count};
 use crate::connection::{Connection, Remark, Who};
-use crate::escape::shortened;
 use crate::h2::wire;
 use crate::http::{Exchange, Message};
 use crate::minutes::What;

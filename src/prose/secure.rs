@@ -1,8 +1,8 @@
 //! What is known of TLS on one connection, in a few lines: which, whether it was opened, whose certificate.
 
 use super::clock::Zone;
+use crate::base::escape::shortened;
 use crate::connection::Connection;
-use crate::escape::shortened;
 use crate::http::Protocol;
 use crate::keys::Closed;
 use crate::tls::{Certificate, ClientCertificate, Facts};

@@ -3,15 +3,15 @@
 use std::net::IpAddr;
 
 use super::clock::span;
-use super::figures::{bytes, count, number};
 use super::words;
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::escape::shortened;
+use crate::base::flow_end::End;
+use crate::base::format::{bytes, count, number};
+use crate::base::frame_ref::FrameNumber;
 use crate::connection::{By, Connection, How, Opening, Phase, ResetKind, Roles};
 use crate::decode::{Endpoint, QuoteKind};
-use crate::escape::shortened;
 use crate::http::{CloseSign, Ending, Exchange, Outcome, Protocol};
-use crate::mark::FrameNumber;
-use crate::side::End;
 use crate::tls::{Facts, Stage, alert_name};
 
 /// Characters of a request target or host that a sentence bears.

@@ -3,7 +3,7 @@
 use super::amount::Bound;
 use super::place::Place;
 use super::{Grade, Means, Measure, Part, Test};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{By, Opening, Phase, ResetKind, State, Who};
 use crate::http::{Outcome, Protocol};
 use crate::ladder::Found;

@@ -26,7 +26,7 @@ mod place;
 mod print;
 mod sieve;
 
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{By, Opening, Phase, ResetKind, State, Who};
 use crate::http::{Outcome, Protocol};
 use crate::rules::Severity;

@@ -211,7 +211,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::certainty::Certainty;
+    use crate::base::certainty::Certainty;
     use crate::connection::{By, Phase, ResetKind, State, Who};
     use crate::query::amount::{Bound, Unit};
     use crate::query::{Grade, Means, Measure, Part, place::Place};

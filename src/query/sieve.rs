@@ -395,7 +395,7 @@ fn push_number(to: &mut String, number: u16) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::certainty::Certainty;
+    use crate::base::certainty::Certainty;
     use crate::http::Conversation;
     use crate::ledger::sample::{connection, endpoint, mark, snapshot};
     use crate::rules::Severity;
@@ -485,7 +485,7 @@ mod tests {
         let mut heard = Conversation::new();
         let mut texts = crate::http::Texts::new();
         let request = b"GET /Login?x=1 HTTP/1.1\r\nHost: api.example\r\n\r\n";
-        let from = crate::side::End::A;
+        let from = crate::base::flow_end::End::A;
         heard.data(from, mark(3, 5), request, request.len() as u32, &mut texts);
         let mut kept = connection();
         kept.exchanges = heard.exchanges().to_vec().into();

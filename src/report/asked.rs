@@ -6,10 +6,10 @@ use super::chapters::ranges;
 use super::line::{Line, Tone};
 use super::page::Sheet;
 use super::view::View;
+use crate::base::escape::shortened;
+use crate::base::format::{count, number};
 use crate::errors::{Clock, Grounds, Narrowed};
-use crate::escape::shortened;
 use crate::knowledge::{Moment, Trace};
-use crate::prose::figures::{count, number};
 use crate::rules;
 
 /// Characters of the error that are repeated.

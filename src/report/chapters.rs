@@ -3,7 +3,7 @@
 
 use hashbrown::HashMap;
 
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::rules::{Finding, Severity};
 
 /// One story.
@@ -129,7 +129,7 @@ pub(super) fn ranges(ids: &[u32], most: usize) -> String {
         };
     }
     if left_out > 0 {
-        told += &format!(" and {} more", crate::prose::figures::number(left_out));
+        told += &format!(" and {} more", crate::base::format::number(left_out));
     }
     told
 }

@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::view::View;
+use crate::base::frame_ref::FrameNumber;
 use crate::connection::{Connection, Who};
 use crate::http::Outcome;
-use crate::mark::FrameNumber;
 use crate::prose::{clock, words};
 
 const COLUMNS: [&str; 30] = [

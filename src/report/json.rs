@@ -18,18 +18,18 @@ use serde::{Serialize, Serializer};
 use super::json_asked::{IgnoredRow, SearchRow};
 use super::json_tls::TlsRow;
 use super::view::View;
+use crate::base::escape::{escape, harmless};
+use crate::base::frame_ref::FrameNumber;
+use crate::base::time::Timestamp;
 use crate::connection::{Connection, Who};
 use crate::decode::{Endpoint, Skip};
 use crate::errors::{Told, filled};
-use crate::escape::{escape, harmless};
 use crate::hosts::Sockets;
 use crate::http::{ConnectionOptions, Exchange, Fault, Message, Outcome, Progress, Text, Version};
 use crate::knowledge::NamedBy;
 use crate::ledger::{Input, Summary};
-use crate::mark::FrameNumber;
 use crate::prose::{clock, words};
 use crate::rules::Finding;
-use crate::time::Timestamp;
 
 const SCHEMA: &str = "hangup-report/1";
 

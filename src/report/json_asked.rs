@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use crate::base::escape::escape;
 use crate::errors::{Clock, Grounds};
-use crate::escape::escape;
 use crate::ledger::Snapshot;
 
 /// The error that the report is narrowed to.

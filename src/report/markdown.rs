@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use super::line::{Line, Table, Tone};
 use super::page::Sheet;
-use crate::escape::harmless;
+use crate::base::escape::harmless;
 
 pub(super) struct Markdown<'o> {
     out: &'o mut dyn Write,

@@ -2,7 +2,7 @@
 //!
 //! `page.rs` decides what a reader is told and in which order, `story.rs` tells one connection in a sentence; `text.rs`
 //! and `markdown.rs` are two ways to put the same page on paper. `json.rs` and `csv.rs` are for programs. All text from
-//! packets passes through [`crate::escape`]. Output depends on nothing but the snapshot and the options.
+//! packets passes through [`crate::base::escape`]. Output depends on nothing but the snapshot and the options.
 
 mod asked;
 mod chapter;
@@ -110,8 +110,8 @@ pub fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::certainty::Certainty;
     use crate::capture::Loss;
-    use crate::certainty::Certainty;
     use crate::connection::{By, Connection, How, Opening, Phase, ResetKind};
     use crate::hosts::{RangeBasis, Sockets};
     use crate::ledger::sample::{connection, endpoint, mark, snapshot};

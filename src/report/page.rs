@@ -13,13 +13,13 @@ use super::groups::{Group, MOST, groups};
 use super::line::{Line, Table, Tone};
 use super::view::View;
 use super::{Shown, asked, chapter};
+use crate::base::escape::escape;
+use crate::base::format::{bytes, count, number};
 use crate::connection::{Connection, How};
 use crate::decode::Skip;
-use crate::escape::escape;
 use crate::hosts::{RangeBasis, Sockets};
 use crate::ledger::Input;
 use crate::prose::clock::span;
-use crate::prose::figures::{bytes, count, number};
 use crate::prose::story::{self, story};
 use crate::rules::Severity;
 

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
+use crate::base::escape::shortened;
+use crate::base::format::number;
+use crate::base::frame_ref::Mark;
 use crate::connection::Who;
-use crate::escape::shortened;
 use crate::ladder::{Body, Ladder, Line, Packet, Piece, Sends};
-use crate::mark::Mark;
-use crate::prose::figures::number;
 
 /// Lines that a picture has at most.
 const LINES: usize = 14;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::line::{Line, Table, Tone};
 use super::page::Sheet;
-use crate::escape::harmless;
+use crate::base::escape::harmless;
 
 /// Columns.
 const WIDTH: usize = 80;

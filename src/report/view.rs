@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::{Options, Shown};
+use crate::base::time::Timestamp;
 use crate::connection::{Connection, Who};
 use crate::errors::{Predictor, Told};
 use crate::ledger::{Naming, Snapshot};
 use crate::prose::clock;
 use crate::rules::Finding;
-use crate::time::Timestamp;
 
 /// A snapshot through the eyes of one report.
 pub(super) struct View<'a> {

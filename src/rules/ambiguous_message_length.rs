@@ -5,7 +5,7 @@ use super::ending::response;
 use super::malformed_response::{message_of, quote, worst};
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Connection, Who};
 use crate::http::{FaultRule, FieldName, Framing};
 
@@ -86,7 +86,7 @@ fn unknown_coding(connection: &Connection) -> Option<Verdict> {
     if field.value.as_bytes().eq_ignore_ascii_case(b"identity") {
         return None;
     }
-    let value = crate::escape::escape(field.value.as_bytes());
+    let value = crate::base::escape::escape(field.value.as_bytes());
     let verdict = tell(
         &RULE,
         Severity::Warning,

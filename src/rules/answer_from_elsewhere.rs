@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use super::Severity;
 use super::measure::shows;
 use super::rule::{Check, Found, Story, rule};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Brief, Opening};
 use crate::decode::Endpoint;
 use crate::hosts::Hosts;

@@ -4,7 +4,7 @@ use super::Severity;
 use super::ending::response;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{not_yet, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{By, Connection, How, Opening};
 use crate::http::{Exchange, FieldName, Persistence};
 
@@ -149,7 +149,7 @@ fn answered_elsewhere(connection: &Connection) -> Option<Verdict> {
     if connection.opening != Opening::Handshake || !connection.client_syn {
         return None;
     }
-    let scheme = crate::escape::escape(answer.value.as_bytes()).into_owned();
+    let scheme = crate::base::escape::escape(answer.value.as_bytes()).into_owned();
     let outcome = match first.status() {
         Some(status @ (401 | 407)) => format!("; it was refused with {status}"),
         Some(status) => format!("; the answer is {status} all the same"),
@@ -220,7 +220,7 @@ fn check(connection: &Connection) -> Verdict {
     } else {
         ""
     };
-    let close = crate::mark::Mark {
+    let close = crate::base::frame_ref::Mark {
         frame: teardown.frame,
         time: teardown.at,
     };

@@ -6,7 +6,7 @@ use super::malformed_response::{message_of, quote, worst};
 use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Connection, Opening, Who};
 use crate::http::{FaultRule, Framing, Protocol};
 

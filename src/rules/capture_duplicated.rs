@@ -3,7 +3,7 @@
 use super::measure::{number, shows};
 use super::rule::{Check, Story, Verdict, rule};
 use super::{Severity, Sight};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::hosts::Hosts;
 
 rule! {

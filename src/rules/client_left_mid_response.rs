@@ -250,7 +250,7 @@ mod tests {
         let mut found = found.filter(|it| it.rule == super::RULE.name);
         let found = found.next().expect("it is surely short");
         assert!(found.message.contains("at most 1,0") && found.message.contains("of 5,000"));
-        assert_eq!(found.certainty, crate::certainty::Certainty::Likely);
+        assert_eq!(found.certainty, crate::base::certainty::Certainty::Likely);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::Severity;
 use super::ending::response;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{not_yet, span, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Connection, Who};
 use crate::http::CloseSign;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{not_yet, side, span, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Connection, How, Who};
 
 rule! {

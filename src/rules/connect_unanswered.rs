@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Severity;
 use super::measure::{collapse_scans, many, shows, span};
 use super::rule::{Check, Found, Story, rule};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Brief, Opening};
 use crate::hosts::Hosts;
 

@@ -3,7 +3,7 @@
 use super::Severity;
 use super::measure::{number, shows};
 use super::rule::{Check, Found, Story, rule};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Brief, By, Phase};
 use crate::hosts::{Concurrency, Dealings, Hosts};
 use crate::http::Protocol;

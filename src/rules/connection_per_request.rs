@@ -3,7 +3,7 @@
 use super::Severity;
 use super::measure::{number, rate, shows};
 use super::rule::{Check, Found, Story, rule};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::Brief;
 use crate::hosts::Hosts;
 

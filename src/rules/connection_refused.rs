@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::Severity;
 use super::measure::{collapse_scans, many, number, shows, span};
 use super::rule::{Check, Found, Story, rule};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Brief, Opening};
 use crate::hosts::{Hosts, Measured};
 

@@ -3,7 +3,7 @@
 use super::Severity;
 use super::measure::{collapse_scans, shows};
 use super::rule::{Check, Found, Story, rule};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Brief, Opening};
 use crate::hosts::Hosts;
 

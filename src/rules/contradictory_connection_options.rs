@@ -4,7 +4,7 @@ use super::Severity;
 use super::ending::{request, response};
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Connection, Who};
 use crate::http::{Exchange, Message};
 

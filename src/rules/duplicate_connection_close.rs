@@ -2,7 +2,7 @@
 
 use super::rule::{Check, Story, Verdict, rule};
 use super::{Evidence, Severity};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Connection, Who};
 use crate::http::{ConnectionOptions, Exchange, Message};
 

@@ -8,10 +8,10 @@
 use std::time::Duration;
 
 use super::secure::failure;
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::frame_ref::Mark;
 use crate::connection::{By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who};
 use crate::http::{Exchange, Framing, Message, Progress, Protocol};
-use crate::mark::Mark;
 
 /// What a reading says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::measure::number;
 use super::rule::{Check, Story, Verdict, rule};
 use super::{Evidence, Severity};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Brief, By};
 use crate::hosts::{RangeBasis, Sockets};
 

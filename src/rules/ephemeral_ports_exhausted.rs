@@ -3,7 +3,7 @@
 use super::measure::{number, shows, span};
 use super::rule::{Check, Story, Verdict, rule};
 use super::{Evidence, Severity};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::Brief;
 use crate::hosts::{RangeBasis, Sockets, Starved};
 

@@ -14,14 +14,14 @@ use super::tailored::tailor;
 use super::telling::not_yet;
 use super::tls_handshake_cut;
 use super::{Finding, Severity, Sight};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::escape::shortened;
+use crate::base::frame_ref::FrameNumber;
+use crate::base::time::Timestamp;
 use crate::connection::{Brief, Connection};
 use crate::decode::Endpoint;
-use crate::escape::shortened;
 use crate::hosts::{Hosts, Sockets};
-use crate::mark::FrameNumber;
 use crate::names::Lookups;
-use crate::time::Timestamp;
 
 /// What makes two cases the same story.
 type Same = (

@@ -6,9 +6,9 @@ use super::Severity;
 use super::ending::response;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, span, tell};
+use crate::base::frame_ref::Mark;
 use crate::connection::{Connection, Who};
 use crate::http::{Exchange, FieldName};
-use crate::mark::Mark;
 
 rule! {
     /// # What happened

@@ -4,7 +4,7 @@ use super::Severity;
 use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, span, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{By, Connection, How, ResetKind, Who};
 use crate::http::{Exchange, Progress};
 

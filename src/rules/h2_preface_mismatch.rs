@@ -3,9 +3,9 @@
 use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::escape::escape;
 use crate::connection::{By, Connection, How, ResetKind, Who};
-use crate::escape::escape;
 use crate::h2;
 use crate::http::{Exchange, Fault, FaultRule};
 

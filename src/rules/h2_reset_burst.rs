@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::telling::tell;
+use crate::base::frame_ref::Mark;
 use crate::connection::Connection;
 use crate::http::{ErrorCode, Exchange, Party, StreamReset};
-use crate::mark::Mark;
 
 rule! {
     /// # What happened

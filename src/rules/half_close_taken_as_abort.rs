@@ -4,7 +4,7 @@ use super::Severity;
 use super::ending::{Ending, Reading, request};
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, span, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Connection, Who};
 
 rule! {

@@ -6,7 +6,7 @@ use super::Severity;
 use super::idle_timeout_close::pause;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{not_yet, span, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Connection, Who};
 
 rule! {

@@ -3,7 +3,7 @@
 use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, side, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Connection, Who};
 use crate::http::{Exchange, Fault, FaultRule, Message};
 
@@ -186,7 +186,7 @@ pub(super) fn worst(
 pub(super) fn quote(fault: &Fault, message: Option<&Message>) -> String {
     let start = message.map_or(0, |message| message.start);
     let at = fault.offset.saturating_sub(start);
-    let bytes = crate::escape::escape(fault.bytes.as_bytes());
+    let bytes = crate::base::escape::escape(fault.bytes.as_bytes());
     if bytes.is_empty() {
         format!("{} (byte {at} of the message)", fault.rule.text())
     } else {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{count, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Brief, By, How, Phase};
 use crate::hosts::Sockets;
 

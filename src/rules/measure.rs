@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Evidence, Found, Severity, Story};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::format::{self, millis};
+use crate::base::frame_ref::Mark;
 use crate::connection::Brief;
-use crate::figures::{self, millis};
 use crate::hosts::Hosts;
-use crate::mark::Mark;
 
 /// Two or three significant places are what a reader compares with a setting.
 pub(super) fn span(time: Duration) -> String {
@@ -32,7 +32,7 @@ pub(super) fn many(count: usize, what: &str) -> String {
 
 /// A number with its thousands apart.
 pub(super) fn number(count: impl TryInto<u64>) -> String {
-    figures::number(count.try_into().unwrap_or(u64::MAX))
+    format::number(count.try_into().unwrap_or(u64::MAX))
 }
 
 /// A frame and what it shows.

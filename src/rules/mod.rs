@@ -114,9 +114,9 @@ mod websocket_closed_with_error;
 
 use std::net::IpAddr;
 
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::frame_ref::Mark;
 use crate::decode::Endpoint;
-use crate::mark::Mark;
 
 pub(crate) use body_overrun::uncaptured_excess;
 pub use catalogue::{CATALOGUE, alike, catalogue, explain, rule, to_markdown};

@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::measure::{many, shows, span};
 use super::rule::{Check, Found, Story, rule};
 use super::{Facts, Severity};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::escape::shortened;
+use crate::base::time::Timestamp;
 use crate::connection::Brief;
-use crate::escape::shortened;
 use crate::hosts::Hosts;
 use crate::names::{Kind, Lookup};
-use crate::time::Timestamp;
 
 rule! {
     /// # What happened

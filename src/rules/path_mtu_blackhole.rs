@@ -3,7 +3,7 @@
 use super::Severity;
 use super::measure::{number, shows, span};
 use super::rule::{Check, Story, Verdict, rule};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Connection, Opening, Unanswered, Who};
 
 rule! {

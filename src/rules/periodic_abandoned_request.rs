@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::Severity;
 use super::measure::{number, shows, span};
 use super::rule::{Check, Found, Story, rule};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::Brief;
 use crate::hosts::{Hosts, Measured, Period, is_abandoned};
 

@@ -79,7 +79,7 @@ fn check(connection: &Connection) -> Verdict {
     if lasted < KEPT {
         return Verdict::Clear;
     }
-    let mark = crate::mark::Mark {
+    let mark = crate::base::frame_ref::Mark {
         frame: teardown.frame,
         time: teardown.at,
     };

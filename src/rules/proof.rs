@@ -14,8 +14,8 @@ use crate::engine::{Engine, Event, Sink, Stats};
 use crate::hosts;
 use crate::http::Outcome;
 
+use crate::base::time::Timestamp;
 use crate::ladder::{Claim, Expectation, Ladder, Line, OwnedFrame, Tally, frames};
-use crate::time::Timestamp;
 
 /// What was expected and is not so.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::Severity;
 use super::ending::response;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{bytes, not_yet, span, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{By, Connection, How, Phase, ResetKind};
 use crate::http::{Exchange, FieldName, Method};
 
@@ -146,7 +146,7 @@ fn refused(exchange: &&Exchange) -> bool {
 fn schemes(exchange: &Exchange) -> String {
     let schemes: Vec<_> = exchange
         .response_fields(FieldName::ProxyAuthenticate)
-        .map(|field| crate::escape::escape(field.value.as_bytes()).into_owned())
+        .map(|field| crate::base::escape::escape(field.value.as_bytes()).into_owned())
         .collect();
     schemes.join(", ")
 }
@@ -157,7 +157,7 @@ fn host(exchange: &Exchange) -> String {
         .request
         .as_ref()
         .and_then(|request| request.target.as_ref())
-        .map(|target| crate::escape::shortened(target.as_bytes(), 80).into_owned())
+        .map(|target| crate::base::escape::shortened(target.as_bytes(), 80).into_owned())
         .unwrap_or_default()
 }
 
@@ -243,7 +243,7 @@ fn tunnel_closed(connection: &Connection) -> Option<Verdict> {
     } else {
         format!("after {} from the client and none back", bytes(passed))
     };
-    let close = crate::mark::Mark {
+    let close = crate::base::frame_ref::Mark {
         frame: teardown.frame,
         time: teardown.at,
     };

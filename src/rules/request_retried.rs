@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::measure::{many, shows, span};
 use super::rule::{Check, Found, Story, rule};
 use super::{Evidence, Severity};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Brief, Lost};
 use crate::hosts::{Dealings, Hosts};
 

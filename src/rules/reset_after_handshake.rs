@@ -6,7 +6,7 @@ use super::Severity;
 use super::ending::{Ending, Reading, request};
 use super::rule::{Check, Verdict, rule};
 use super::telling::{bytes, span, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Connection, Opening, ResetKind, Who};
 
 rule! {

@@ -7,7 +7,7 @@ use super::rule::{Check, Story, Verdict, rule};
 use super::secure::hidden_request;
 use super::telling::{not_yet, span};
 use super::{Evidence, Severity};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{By, Connection, How, ResetKind, Who};
 use crate::http::Exchange;
 

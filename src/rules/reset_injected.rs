@@ -3,7 +3,7 @@
 use super::Severity;
 use super::measure::{shows, span};
 use super::rule::{Check, Story, Verdict, rule};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{CloseEvent, Connection, ResetKind, Signs, Who};
 
 rule! {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::measure::{many, shows};
 use super::rule::{Check, Found, Story, rule};
 use super::{Facts, Severity};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::escape::shortened;
 use crate::connection::{Brief, Connection, How, Opening, Phase};
 use crate::decode::Endpoint;
-use crate::escape::shortened;
 use crate::hosts::Hosts;
 
 rule! {

@@ -268,7 +268,7 @@ mod tests {
         let found = run(300).expect("it is surely short");
         assert!(found.message.contains("at most 3"), "{}", found.message);
         assert!(found.message.contains("at least 6"), "{}", found.message);
-        assert_eq!(found.certainty, crate::certainty::Certainty::Likely);
+        assert_eq!(found.certainty, crate::base::certainty::Certainty::Likely);
         assert!(run(1000).is_none());
         assert!(run(999).is_none(), "nobody knows how long the head was");
     }

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use super::ending::{Ending, Reading};
 use super::{Evidence, Facts, Severity, Sight};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::frame_ref::FrameNumber;
 use crate::connection::{Brief, Connection};
 use crate::decode::Endpoint;
 use crate::hosts::{Hosts, Sockets};
-use crate::mark::FrameNumber;
 
 /// A rule: a fault that can be seen, named, and explained.
 #[derive(Debug)]

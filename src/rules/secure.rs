@@ -9,11 +9,11 @@ use super::Severity;
 use super::ending::round_trip;
 use super::rule::{Rule, Verdict};
 use super::telling::{not_yet, side, span, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::escape::escape;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
 use crate::connection::{By, Connection, How, Opening, Phase, Roles, Who};
-use crate::escape::escape;
-use crate::mark::Mark;
-use crate::side::End;
 use crate::tls::{Alert, ClientCertificate, Facts, Farewell, Flaw, Stage};
 
 /// What a failure is read as.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Severity;
 use super::measure::{shows, span};
 use super::rule::{Check, Found, Story, rule};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Brief, By, How, Phase, ResetKind};
 use crate::decode::Endpoint;
 use crate::hosts::{Hosts, Measured};

@@ -1,8 +1,8 @@
 //! What the capture could see: what it lost, cut off, and has twice.
 
+use crate::base::frame_ref::Mark;
 use crate::capture::Loss;
 use crate::engine::Stats;
-use crate::mark::Mark;
 
 /// What the capture could see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

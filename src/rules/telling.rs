@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::ending::{Ending, request};
 use super::rule::{Rule, Story, Verdict};
 use super::{Evidence, Severity};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::format::{self, millis};
+use crate::base::frame_ref::Mark;
 use crate::connection::{Connection, Who};
-use crate::figures::{self, millis};
 use crate::http::Exchange;
-use crate::mark::Mark;
 
 /// Two significant places are what a reader compares with a setting.
 pub(super) fn span(time: Duration) -> String {
@@ -22,7 +22,7 @@ pub(super) fn span(time: Duration) -> String {
 
 /// So many of something.
 pub(super) fn count(number: u64, one: &str, many: &str) -> String {
-    figures::count(number, one, many)
+    format::count(number, one, many)
 }
 
 /// So many bytes.
@@ -34,7 +34,7 @@ pub(super) fn bytes(number: u64) -> String {
 pub(super) fn method(exchange: Option<&Exchange>) -> String {
     exchange
         .and_then(Exchange::method)
-        .map(|name| crate::escape::escape(name).into_owned())
+        .map(|name| crate::base::escape::escape(name).into_owned())
         .unwrap_or_default()
 }
 

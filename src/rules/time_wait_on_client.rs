@@ -3,7 +3,7 @@
 use super::Severity;
 use super::measure::{number, rate, shows};
 use super::rule::{Check, Story, Verdict, rule};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Brief, By};
 use crate::hosts::{RangeBasis, Sockets};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Severity;
 use super::measure::{number, shows};
 use super::rule::{Check, Found, Story, rule};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::Brief;
 use crate::decode::Endpoint;
 use crate::hosts::Hosts;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Severity;
 use super::measure::{shows, span};
 use super::rule::{Check, Story, Verdict, rule};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Connection, Opening};
 
 rule! {

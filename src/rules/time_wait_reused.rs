@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Severity;
 use super::measure::{number, shows, span};
 use super::rule::{Check, Found, Story, rule};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::Brief;
 use crate::hosts::{Hosts, Measured};
 

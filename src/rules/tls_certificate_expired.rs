@@ -4,7 +4,7 @@ use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::secure::{Failure, describe, failure, failure_as, hello, named, sign};
 use super::telling::{not_yet, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::Connection;
 
 rule! {

@@ -6,7 +6,7 @@ use super::Severity;
 use super::rule::{Check, Story, Verdict, rule};
 use super::secure::{Failure, Reading, describe, failure, hello, named, who};
 use super::telling::{not_yet, side, span, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{Brief, By, Connection, How, Who};
 use crate::tls::{Flaw, Stage};
 

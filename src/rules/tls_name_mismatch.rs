@@ -4,8 +4,8 @@ use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::secure::{Failure, describe, failure_as, hello, sign};
 use super::telling::{not_yet, tell};
+use crate::base::escape::escape;
 use crate::connection::Connection;
-use crate::escape::escape;
 use crate::tls::Stage;
 
 rule! {

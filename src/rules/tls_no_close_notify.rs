@@ -6,7 +6,7 @@ use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::secure::{failure, is_unanswered};
 use super::telling::{not_yet, span, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{By, Connection, How, Who};
 use crate::http::{Exchange, Framing, Outcome, Protocol};
 use crate::tcp::ResetKind;

@@ -4,10 +4,10 @@ use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::secure::{Failure, failure_as, hello, named};
 use super::telling::{asked, not_yet, side, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::frame_ref::Mark;
 use crate::connection::Connection;
 use crate::http::Exchange;
-use crate::mark::Mark;
 
 rule! {
     /// # What happened

@@ -4,7 +4,7 @@ use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::secure::failure;
 use super::telling::{not_yet, side, tell};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{By, Connection, ResetKind, Who};
 use crate::tls::Stage;
 

@@ -6,7 +6,7 @@ use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{count, not_yet, side, span, tell};
 use super::timers;
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
 use crate::connection::{By, Connection, How, ResetKind, Who};
 
 rule! {
@@ -135,7 +135,7 @@ fn check(connection: &Connection) -> Verdict {
     } else {
         connection.teardown.certainty
     };
-    let mark = crate::mark::Mark {
+    let mark = crate::base::frame_ref::Mark {
         frame: connection.teardown.frame,
         time: closed,
     };
@@ -176,7 +176,7 @@ fn on_streams(connection: &Connection) -> Verdict {
         return not_yet(connection);
     };
     let more = cut.count() as u64;
-    let close = crate::mark::Mark {
+    let close = crate::base::frame_ref::Mark {
         frame: connection.teardown.frame,
         time: connection.teardown.at,
     };

@@ -15,8 +15,8 @@ use anyhow::{Result, bail};
 
 use super::session::{MAX_REMEMBERED, Session};
 use super::{analysis, options, write_report};
+use crate::base::escape::escape;
 use crate::cli;
-use crate::escape::escape;
 use crate::ledger::{Snapshot, Stage};
 use crate::report;
 use crate::rules::Finding;

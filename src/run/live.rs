@@ -10,10 +10,10 @@ use anyhow::{Context as _, Result, anyhow};
 use super::headless::{self, Until};
 use super::session::{Flight, Session};
 use super::{analysis, privileges};
+use crate::base::escape::escape;
+use crate::base::time::Timestamp;
 use crate::capture::{self, CaptureError, LiveOptions, Memory, Recent, Recording, Rotation};
 use crate::cli;
-use crate::escape::escape;
-use crate::time::Timestamp;
 
 /// What the flight recorder's files are called unless `-w` says otherwise.
 const FLIGHT: &str = "hangup.pcapng";

@@ -12,11 +12,11 @@ use anyhow::Result;
 
 use super::session::Session;
 use super::{FOUND, analysis, terminal};
+use crate::base::escape::escape;
 use crate::capture::{PcapngWriter, Source};
 use crate::cli;
 use crate::connection::Brief;
 use crate::engine;
-use crate::escape::escape;
 use crate::keys::KeyRing;
 use crate::ledger::{Running, Snapshot, Stage, Watch};
 use crate::report::{self, Zone};

@@ -19,6 +19,7 @@ use anyhow::{Context as _, Result};
 
 use super::analysis::{self, Wish};
 use super::secrets::Presence;
+use crate::base::time::Timestamp;
 use crate::capture::{
     self, Batch, CaptureError, FileSummary, Fill, Loss, Memory, OpenOptions, PcapngWriter, Recent,
     Recording, Rotation, Source,
@@ -32,7 +33,6 @@ use crate::engine::{
 use crate::keys::KeyRing;
 use crate::ledger::{Lookup, Progress, Running, Stage, Watch};
 use crate::rules::Severity;
-use crate::time::Timestamp;
 
 /// When the first look is taken: a small file is done by then.
 const FIRST: Duration = Duration::from_millis(60);

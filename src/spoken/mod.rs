@@ -12,13 +12,13 @@
 //!
 //! Plain HTTP/1 pays for all this with one branch per slice.
 
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
 use crate::h2;
 use crate::http::{Conversation, Exchange, Phase, Protocol, Reach, Texts};
 use crate::keys::KeyRing;
-use crate::mark::Mark;
 use crate::minutes::Clerk;
-use crate::side::End;
 use crate::tls;
 use crate::websocket;
 

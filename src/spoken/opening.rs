@@ -9,11 +9,11 @@
 //! TLS, and secrets for a connection whose hellos were not seen.
 
 use super::{Heard, Listening, Spoken};
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
 use crate::http::Texts;
 use crate::keys::{Closed, EarlyData, KeyRing, Opener};
-use crate::mark::Mark;
 use crate::minutes::Clerk;
-use crate::side::End;
 use crate::tls::Session;
 
 /// Bytes of records that are held for a secret that is not there yet: key logs are written while the handshake goes on.

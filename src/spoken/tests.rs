@@ -1,9 +1,9 @@
 //! Who has which byte, whatever the slices.
 
 use super::*;
-use crate::mark::FrameNumber;
-use crate::side::End::{A, B};
-use crate::time::Timestamp;
+use crate::base::flow_end::End::{A, B};
+use crate::base::frame_ref::FrameNumber;
+use crate::base::time::Timestamp;
 
 struct Talk {
     heard: Spoken,

@@ -3,7 +3,7 @@
 //! In: segments as [`super::Pair`] takes them. Out: one line for each kind and sender, with the first frame and a count.
 //! Left out on purpose: a FIN that lies a little beyond the data seen, which a lost segment explains as well.
 
-use crate::mark::Mark;
+use crate::base::frame_ref::Mark;
 
 /// Bytes kept of the text in a RST: a line on a screen.
 const MAX_TEXT: usize = 80;

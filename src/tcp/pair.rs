@@ -9,10 +9,10 @@ use super::peer::{CloseEvent, Peer};
 use super::reset::{self, ResetKind, Signs};
 use super::state::{Input, Standing, State};
 use super::stream::{Arrival, Reader};
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::base::time::Timestamp;
 use crate::decode::{Flags, Segment};
-use crate::mark::Mark;
-use crate::side::End;
-use crate::time::Timestamp;
 
 /// What became of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use super::reset::{ResetKind, Signs};
 use super::sightings::Sightings;
 use super::state::Standing;
 use super::stream::Stream;
-use crate::mark::Mark;
-use crate::seq::Seq;
-use crate::time::Timestamp;
+use crate::base::frame_ref::Mark;
+use crate::base::seq::Seq;
+use crate::base::time::Timestamp;
 
 /// The first FIN or RST of one endpoint, and what its sender knew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

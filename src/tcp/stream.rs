@@ -7,9 +7,9 @@
 //! Offsets count payload bytes from the first after the SYN, or from the first sequence number seen where the SYN was
 //! not captured (RFC 9293 §3.4 gives the arithmetic; 64 bits never wrap here).
 
-use crate::mark::Mark;
-use crate::seq::Seq;
-use crate::side::End;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::base::seq::Seq;
 
 /// Who reads the streams of both directions.
 pub trait Reader {

@@ -1,7 +1,7 @@
 //! Alerts (RFC 8446 §6, RFC 5246 §7.2): two bytes, level and description.
 
-use crate::mark::Mark;
-use crate::side::End;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
 
 /// An alert that one side sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificat
 use x509_parser::public_key::PublicKey;
 
 use super::hello::Taking;
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// Certificates kept of one chain; real chains have two to four.
 pub const MAX_CERTIFICATES: usize = 8;

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use super::alert::Alert;
 use super::certificate::Certificate;
 use super::hello::{ClientHello, ServerHello, Version};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::base::time::Timestamp;
 use crate::keys::Closed;
-use crate::mark::Mark;
-use crate::side::End;
-use crate::time::Timestamp;
 
 /// What is told of one TLS connection. [`End::A`] and index 0 are the client of the connection once it is in a record.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,11 +10,11 @@ use super::record::{ALERT, APPLICATION_DATA, MAX_WAITING};
 use super::session::{
     CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, SERVER_HELLO, Session, agreed,
 };
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
 use crate::keys::Agreed;
-use crate::mark::Mark;
 use crate::minutes::What;
-use crate::side::End;
 
 const ENCRYPTED_EXTENSIONS: u8 = 8;
 const FINISHED: u8 = 20;

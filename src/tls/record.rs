@@ -3,7 +3,7 @@
 //! In: slices of the stream, and how much of it is missing. Out: a [`Ended`] for every record, and the handshake messages in
 //! the clear, gathered over records and segments. Everything else is passed over: what is hidden is counted, not kept.
 
-use crate::mark::Mark;
+use crate::base::frame_ref::Mark;
 
 /// Record payload: 2^14 and room for expansion (RFC 5246 §6.2.3; RFC 8446 §5.2 has less).
 pub(super) const MAX_RECORD: usize = (1 << 14) + 2048;

@@ -9,11 +9,11 @@ use super::record::{
     ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, Ended, HANDSHAKE, HIDDEN_ALERT,
     HIDDEN_EMPTY_CERTIFICATE, Lane,
 };
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
 use crate::keys::Agreed;
-use crate::mark::Mark;
 use crate::minutes::{Clerk, What};
-use crate::side::End;
 
 /// Alerts kept of one connection; two end it, a hostile peer can send thousands.
 const MAX_ALERTS: usize = 8;

@@ -19,14 +19,14 @@ pub use rungs::{Rung, Rungs};
 pub use speech::{Said, Utterance};
 pub use step::{Kind, Step, Tls};
 
+use crate::base::flow_end::End;
+use crate::base::frame_ref::FrameNumber;
 use crate::capture::Source;
 use crate::connection::{Brief, Connection, Remark, Remarks, Standing, Who};
 use crate::decode::Segment;
 use crate::engine::{self, CloseUp};
 use crate::keys::KeyRing;
-use crate::mark::FrameNumber;
 use crate::minutes::What;
-use crate::side::End;
 
 use speech::Speech;
 use step::Follower;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{Kind, Step, Transcript};
+use crate::base::frame_ref::FrameNumber;
 use crate::connection::Connection;
 use crate::decode::Flags;
-use crate::mark::FrameNumber;
 use crate::minutes::What;
 
 /// A line.

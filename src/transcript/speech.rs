@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
 use crate::connection::Who;
-use crate::mark::Mark;
 use crate::minutes::Minutes;
-use crate::side::End;
 use crate::tcp::Reader;
 
 /// A part of what was said.

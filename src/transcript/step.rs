@@ -4,13 +4,13 @@
 //! segment shows in what has changed.
 
 use super::speech::Speech;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::{FrameNumber, Mark};
+use crate::base::seq::Seq;
+use crate::base::time::Timestamp;
 use crate::connection::{Standing, Who};
 use crate::decode::{Flags, Segment};
-use crate::mark::{FrameNumber, Mark};
-use crate::seq::Seq;
-use crate::side::End;
 use crate::tcp::Pair;
-use crate::time::Timestamp;
 
 /// One segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -34,10 +34,10 @@ use super::{
     Answer, Cx, Digest, Effect, Glyphs, Look, Outcome, Question, Screen, Seek, Session, Tab, Tasks,
     Tone,
 };
+use crate::base::format::{bytes, count, number};
 use crate::decode::Endpoint;
 use crate::ledger::{Progress, Stage};
 use crate::prose::clock::span;
-use crate::prose::figures::{bytes, count, number};
 use crate::rules::Severity;
 
 /// How long a message stays.

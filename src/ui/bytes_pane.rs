@@ -7,9 +7,9 @@ use ratatui::layout::Rect;
 
 use super::paper::{Line, Place, find, holds, scroll_bar, width};
 use super::{Action, Cx, Look, Seek, Tone};
+use crate::base::escape::escape;
+use crate::base::format::{bytes, number};
 use crate::connection::{Connection, Who};
-use crate::escape::escape;
-use crate::prose::figures::{bytes, number};
 use crate::transcript::{Account, Said, Utterance};
 
 /// Columns of the offset at the left, with the sign of the sender.
@@ -255,7 +255,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::mark::Mark;
+    use crate::base::frame_ref::Mark;
 
     fn speech(bytes: &[u8]) -> Vec<Utterance> {
         vec![Utterance {

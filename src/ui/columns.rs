@@ -3,12 +3,12 @@
 use super::digest::{Digest, Kind};
 use super::rows::By;
 use super::{Look, Tone};
+use crate::base::format::{bytes, millis, number};
+use crate::base::time::Timestamp;
 use crate::connection::{Brief, By as Closer, How, ResetKind};
 use crate::ledger::Snapshot;
-use crate::prose::figures::{bytes, millis, number};
 use crate::prose::story;
 use crate::rules::{Finding, Severity};
-use crate::time::Timestamp;
 
 /// A column.
 pub(super) struct Column {

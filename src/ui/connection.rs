@@ -23,15 +23,15 @@ use super::menu::{Item, Menu};
 use super::paper::{Line, Pager, Place, find, holds, scroll_bar};
 use super::segments_pane::SegmentsPane;
 use super::{Answer, Cx, Fate, Outcome, Question, Screen, Seek, Task, Tone, verdict_pane};
+use crate::base::format::{count, number};
+use crate::base::time::Timestamp;
 use crate::connection::Connection;
 use crate::http::{Exchange, Outcome as Became};
 use crate::ledger::Snapshot;
 use crate::prose::clock::span;
-use crate::prose::figures::{count, number};
 use crate::prose::said::{how_far, request};
 use crate::prose::story;
 use crate::rules::Finding;
-use crate::time::Timestamp;
 use crate::transcript::Account;
 
 /// From this width on the verdict stands beside the other tabs.
@@ -594,7 +594,7 @@ impl ConnectionScreen {
                 Some(id) => format!("{id} {}", request(exchange)),
                 None => request(exchange),
             };
-            let asked = crate::escape::shortened(asked.as_bytes(), target).into_owned();
+            let asked = crate::base::escape::shortened(asked.as_bytes(), target).into_owned();
             let line = Line::default()
                 .faint(format!("  {frame:>5}  "))
                 .plain(format!(
@@ -622,7 +622,7 @@ impl ConnectionScreen {
     }
 }
 
-fn first_frame(exchange: &Exchange) -> Option<crate::mark::FrameNumber> {
+fn first_frame(exchange: &Exchange) -> Option<crate::base::frame_ref::FrameNumber> {
     let request = exchange.request.as_ref().map(|it| it.message.first.frame);
     request.or_else(|| exchange.response.as_ref().map(|it| it.message.first.frame))
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::time::Timestamp;
 use crate::connection::{Brief, How, Opening};
 use crate::hosts;
 use crate::ledger::{Naming, Snapshot};
 use crate::rules::{Finding, Severity};
-use crate::time::Timestamp;
 
 /// Steps that time is cut into: more than a screen has columns.
 const STEPS: usize = 512;

@@ -10,7 +10,7 @@ use super::keys::{Action, Scope};
 use super::paper::{Line, Pager, Place, find, holds, scroll_bar};
 use super::story::{self, StoryScreen};
 use super::{Cx, Outcome, Screen, Seek, Tab, Tone};
-use crate::prose::figures::{count, number};
+use crate::base::format::{count, number};
 use crate::rules::{self, Finding};
 
 /// Where a list alone and a list with a story under it part.

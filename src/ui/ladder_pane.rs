@@ -14,11 +14,11 @@ use ratatui::layout::Rect;
 
 use super::paper::{Line, Place, holds, scroll_bar, width};
 use super::{Action, Cx, Look, Seek, Tone};
+use crate::base::format::{bytes, count, number};
+use crate::base::frame_ref::FrameNumber;
 use crate::connection::{Connection, Standing, State, Who};
 use crate::decode::Flags;
-use crate::mark::FrameNumber;
 use crate::prose::clock::span;
-use crate::prose::figures::{bytes, count, number};
 use crate::prose::said::{self, Discretion};
 use crate::rules::{Finding, Severity};
 use crate::transcript::{Account, Kind, Rung, Rungs, Step, Tls};

@@ -14,11 +14,11 @@ use super::keys::{Action, Scope};
 use super::paper::{LEGIBLE, Line, Paragraph, Place, Row, find, holds};
 use super::story::StoryScreen;
 use super::{Cx, Outcome, Screen, Seek, Tone};
+use crate::base::escape::escape;
+use crate::base::format::{count, number};
 use crate::decode::Skip;
-use crate::escape::escape;
 use crate::ledger::Stage;
 use crate::prose::clock::span;
-use crate::prose::figures::{count, number};
 use crate::rules::Severity;
 
 /// Columns before a chart.

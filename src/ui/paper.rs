@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Span;
 
 use super::{Action, Look, Seek, Tone};
-use crate::escape::harmless;
+use crate::base::escape::harmless;
 
 /// Columns beyond which the eye does not find the next row any more.
 pub(super) const LEGIBLE: u16 = 110;

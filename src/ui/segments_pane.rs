@@ -6,9 +6,9 @@ use ratatui::layout::Rect;
 use super::ladder_pane::{flags, said};
 use super::paper::{Line, Place, find, holds, scroll_bar};
 use super::{Action, Cx, Seek, Tone};
+use crate::base::frame_ref::FrameNumber;
 use crate::connection::Who;
 use crate::decode::Flags;
-use crate::mark::FrameNumber;
 use crate::transcript::{Account, Kind, Step};
 
 /// From this width on there is room for the window.

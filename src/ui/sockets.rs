@@ -13,10 +13,10 @@ use super::keys::{Action, Scope};
 use super::paper::{Line, Place, find, holds, scroll_bar};
 use super::task::{Fate, Task};
 use super::{Cx, Outcome, Screen, Seek, Tab, Tone};
+use crate::base::format::number;
 use crate::decode::Endpoint;
 use crate::hosts::{RangeBasis, Sockets};
 use crate::prose::clock::span;
-use crate::prose::figures::number;
 
 /// Rows of the chart, with its heading and scale, where there is room for it.
 const CHART: u16 = 9;

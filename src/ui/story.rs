@@ -9,11 +9,11 @@ use super::findings::{self, pair, subject};
 use super::keys::{Action, Scope};
 use super::paper::{Line, Pager, Paragraph};
 use super::{Cx, Outcome, Screen, Seek, Tone};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::format::{count, number};
 use crate::connection::{Connection, Who};
 use crate::errors::Predictor;
 use crate::prose::clock::offset;
-use crate::prose::figures::{count, number};
 use crate::prose::story;
 use crate::rules::Finding;
 
@@ -396,7 +396,7 @@ impl Text<'_, '_> {
         }
     }
 
-    fn offset(&self, at: crate::time::Timestamp) -> String {
+    fn offset(&self, at: crate::base::time::Timestamp) -> String {
         let (start, end) = self.cx.snapshot().summary.span.unwrap_or((at, at));
         offset(at, start, end)
     }

@@ -3,10 +3,10 @@
 use super::Tone;
 use super::glyphs::Glyphs;
 use super::paper::{Line, Paragraph};
+use crate::base::format::{bytes, count, number};
 use crate::connection::{Connection, Who};
 use crate::errors::{self, Predictor, Told};
 use crate::prose::clock::span;
-use crate::prose::figures::{bytes, count, number};
 use crate::prose::{secure, story, words};
 use crate::rules::Finding;
 

@@ -2,11 +2,11 @@
 
 use super::facts::{Close, Facts, FrameRule, Half};
 use super::frame::{CLOSE, Header, LONGEST, MAX_CONTROL, PING, PONG};
-use crate::certainty::Certainty;
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
 use crate::http::{Phase, Protocol, Text, Texts};
-use crate::mark::Mark;
 use crate::minutes::{Clerk, What};
-use crate::side::End;
 
 /// Offsets stop here.
 const MAX_OFFSET: u64 = u64::MAX >> 1;
@@ -339,9 +339,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::mark::FrameNumber;
-    use crate::side::End::{A, B};
-    use crate::time::Timestamp;
+    use crate::base::flow_end::End::{A, B};
+    use crate::base::frame_ref::FrameNumber;
+    use crate::base::time::Timestamp;
 
     fn mark(line: u64) -> Mark {
         Mark {

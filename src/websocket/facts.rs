@@ -1,7 +1,7 @@
 //! What a WebSocket says about its end.
 
+use crate::base::frame_ref::Mark;
 use crate::http::Text;
-use crate::mark::Mark;
 
 /// What is known of the connection. The halves are in the order of the ends, in a record client first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

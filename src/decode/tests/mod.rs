@@ -13,9 +13,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use etherparse::{PacketBuilder, PacketBuilderStep, TcpHeader, TcpOptionElement};
 
 use super::*;
+use crate::base::seq::Seq;
+use crate::base::time::Timestamp;
 use crate::capture::{FrameNumber, LinkType};
-use crate::seq::Seq;
-use crate::time::Timestamp;
 
 const PAYLOAD: &[u8] = b"hello";
 const MACS: [u8; 12] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::base::frame_ref::FrameNumber;
 use crate::keys::{KeyRing, Secrets};
-use crate::mark::FrameNumber;
 
 fn secrets() -> Secrets {
     let ring = KeyRing::default();

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::{Pair, Time, millis, text};
+use crate::base::escape::escape;
+use crate::base::frame_ref::Mark;
 use crate::connection::Who;
-use crate::escape::escape;
 use crate::h2;
 use crate::http::{ErrorCode, Party, Stream};
-use crate::mark::Mark;
 use crate::websocket;
 
 #[derive(Serialize)]

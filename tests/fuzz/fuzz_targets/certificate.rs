@@ -3,10 +3,10 @@
 #![no_main]
 
 use hangup::http::Texts;
-use hangup::mark::{FrameNumber, Mark};
-use hangup::side::End;
+use hangup::base::frame_ref::{FrameNumber, Mark};
+use hangup::base::flow_end::End;
 use hangup::spoken::Spoken;
-use hangup::time::Timestamp;
+use hangup::base::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -4,7 +4,7 @@
 
 use hangup::capture::{Frame, FrameNumber, LinkType};
 use hangup::decode::{Decoded, Decoder, Skip};
-use hangup::time::Timestamp;
+use hangup::base::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
 /// How a frame begins here: link type, bytes kept, bytes cut off.

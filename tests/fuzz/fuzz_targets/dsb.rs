@@ -4,7 +4,7 @@
 
 use hangup::capture::{Batch, Fill};
 use hangup::keys::KeyRing;
-use hangup::mark::FrameNumber;
+use hangup::base::frame_ref::FrameNumber;
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../shared/memory.rs"]

@@ -4,9 +4,9 @@
 
 use hangup::http::Reach;
 use hangup::http::{Conversation, Texts};
-use hangup::mark::{FrameNumber, Mark};
-use hangup::side::End;
-use hangup::time::Timestamp;
+use hangup::base::frame_ref::{FrameNumber, Mark};
+use hangup::base::flow_end::End;
+use hangup::base::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use hangup::keys::{KeyLine, KeyRing};
-use hangup::mark::FrameNumber;
+use hangup::base::frame_ref::FrameNumber;
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../shared/memory.rs"]

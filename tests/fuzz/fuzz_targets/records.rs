@@ -4,8 +4,8 @@
 #![no_main]
 
 use hangup::keys::KeyRing;
-use hangup::mark::FrameNumber;
-use hangup::side::End;
+use hangup::base::frame_ref::FrameNumber;
+use hangup::base::flow_end::End;
 use hangup::spoken::{Listening, Spoken};
 use libfuzzer_sys::fuzz_target;
 

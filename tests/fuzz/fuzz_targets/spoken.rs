@@ -4,7 +4,7 @@
 #![no_main]
 
 use hangup::http::Message;
-use hangup::side::End;
+use hangup::base::flow_end::End;
 use hangup::spoken::{Heard, Spoken};
 use libfuzzer_sys::fuzz_target;
 

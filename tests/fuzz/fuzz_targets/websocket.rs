@@ -3,8 +3,8 @@
 #![no_main]
 
 use hangup::http::Texts;
-use hangup::mark::Mark;
-use hangup::side::End;
+use hangup::base::frame_ref::Mark;
+use hangup::base::flow_end::End;
 use hangup::websocket::Conversation;
 use libfuzzer_sys::fuzz_target;
 

@@ -3,10 +3,10 @@
 #![allow(dead_code, reason = "every target uses a part of it")]
 
 use hangup::http::{Reach, Texts};
-use hangup::mark::{FrameNumber, Mark};
-use hangup::side::End;
+use hangup::base::frame_ref::{FrameNumber, Mark};
+use hangup::base::flow_end::End;
 use hangup::spoken::{Heard, Spoken};
-use hangup::time::Timestamp;
+use hangup::base::time::Timestamp;
 
 /// One step of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]

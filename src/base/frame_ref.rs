@@ -1,6 +1,6 @@
 //! Where and when something happened in the input.
 
-use crate::time::Timestamp;
+use crate::base::time::Timestamp;
 
 /// A frame's number in the whole input, from 1, as Wireshark counts when the same files are merged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
