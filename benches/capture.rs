@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use hangup::base::time::Timestamp;
-use hangup::capture::{
+use hangup::packet::capture::{
     Batch, Fill, Frame, FrameNumber, Input, LinkType, OpenOptions, PcapWriter, PcapngWriter, read,
 };
 

@@ -3,8 +3,8 @@
 use divan::counter::ItemsCount;
 use etherparse::{PacketBuilder, TcpOptionElement};
 use hangup::base::time::Timestamp;
-use hangup::capture::{Frame, FrameNumber, LinkType};
-use hangup::decode::{Decoded, Decoder};
+use hangup::packet::capture::{Frame, FrameNumber, LinkType};
+use hangup::packet::decode::{Decoded, Decoder};
 
 /// Few enough to stay in the cache: what is measured is the work, not the memory.
 const FRAMES: usize = 100;

@@ -6,8 +6,8 @@ use std::io::Cursor;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use hangup::capture::{Input, OpenOptions, read};
 use hangup::engine::{Settings, analyse};
+use hangup::packet::capture::{Input, OpenOptions, read};
 
 fn main() {
     divan::main();

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use hangup::decode::{Context, Endpoint};
-use hangup::flow::{FlowKey, Table};
+use hangup::packet::decode::{Context, Endpoint};
+use hangup::packet::flow::{FlowKey, Table};
 
 fn main() {
     divan::main();

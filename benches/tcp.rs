@@ -9,7 +9,7 @@ use hangup::base::flow_end::End;
 use hangup::base::frame_ref::{FrameNumber, Mark};
 use hangup::base::seq::Seq;
 use hangup::base::time::Timestamp;
-use hangup::decode::{Context, Endpoint, Flags, Options, Segment};
+use hangup::packet::decode::{Context, Endpoint, Flags, Options, Segment};
 use hangup::tcp::{Pair, Reader};
 
 fn main() {

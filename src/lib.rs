@@ -7,14 +7,11 @@
 #![forbid(unsafe_code)]
 
 pub mod base;
-pub mod capture;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod connection;
-pub mod decode;
 pub mod engine;
 pub mod errors;
-pub mod flow;
 pub mod h2;
 pub mod hosts;
 pub mod http;
@@ -25,6 +22,7 @@ pub mod ladder;
 pub mod ledger;
 pub mod minutes;
 pub mod names;
+pub mod packet;
 pub mod prose;
 pub mod query;
 pub mod report;

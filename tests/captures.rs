@@ -5,9 +5,9 @@ mod reading;
 
 use std::path::{Path, PathBuf};
 
-use hangup::capture::{OpenOptions, open};
 use hangup::connection::{By, Connection, How, Opening, ResetKind};
 use hangup::ladder::Found as _;
+use hangup::packet::capture::{OpenOptions, open};
 use hangup::rules::Severity;
 use reading::Reading;
 

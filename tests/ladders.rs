@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use hangup::base::frame_ref::FrameNumber;
-use hangup::capture::{self, Batch, Fill, OpenOptions};
 use hangup::connection::Connection;
-use hangup::decode::{Decoded, Decoder, Flags};
 use hangup::engine::{Engine, Event, Sink};
 use hangup::ladder::{Ladder, Line, OwnedFrame, Recorder, Reticence, frames, parse};
+use hangup::packet::capture::{self, Batch, Fill, OpenOptions};
+use hangup::packet::decode::{Decoded, Decoder, Flags};
 use hangup::rules::{ladders, proof};
 use proptest::prelude::*;
 

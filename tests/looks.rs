@@ -5,10 +5,10 @@ mod wire;
 
 use std::collections::HashMap;
 
-use hangup::capture::{OpenOptions, Source, open};
 use hangup::connection::Brief;
 use hangup::engine::{self, Analysis, Next, Observer, Outlook, Roll, Settings, Stay};
 use hangup::keys::KeyRing;
+use hangup::packet::capture::{OpenOptions, Source, open};
 
 /// Looks after each batch, and waits for what it sees.
 struct Everywhere {

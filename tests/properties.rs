@@ -329,7 +329,7 @@ proptest! {
         for (path, shots) in paths.iter().zip(&files) {
             std::fs::write(path, to_pcap(shots)).unwrap();
         }
-        let merged = hangup::capture::open(&paths, &hangup::capture::OpenOptions::default());
+        let merged = hangup::packet::capture::open(&paths, &hangup::packet::capture::OpenOptions::default());
         let merged = drain(&mut *merged.unwrap());
         std::fs::remove_dir_all(&folder).ok();
         let strip = |shots: &[Shot]| -> Vec<Shot> {
@@ -390,8 +390,8 @@ fn a_stream_in_sips_of_any_size_gives_the_same_frames() {
 
 /// Where the TCP header of a frame begins, by its payload.
 fn tcp_header(
-    frame: &hangup::capture::Frame<'_>,
-    segment: &hangup::decode::Segment<'_>,
+    frame: &hangup::packet::capture::Frame<'_>,
+    segment: &hangup::packet::decode::Segment<'_>,
 ) -> Option<usize> {
     let payload = (segment.payload.as_ptr() as usize).checked_sub(frame.data.as_ptr() as usize)?;
     (20..=60).step_by(4).find_map(|length| {
@@ -407,7 +407,7 @@ fn tcp_header(
 
 /// Adds to the numbers of each endpoint something of its own, in real frames.
 fn renumber_frames(shots: &[Shot], seed: u32) -> (Vec<Shot>, usize) {
-    use hangup::decode::{Decoded, Decoder, Endpoint, Flags};
+    use hangup::packet::decode::{Decoded, Decoder, Endpoint, Flags};
     let shift = |it: &Endpoint| {
         let mut hash = seed;
         for byte in it.to_string().bytes() {
@@ -467,7 +467,7 @@ fn real_captures_with_other_numbers_and_times_tell_the_same() {
             let (renumbered, changed) = renumber_frames(&shots, seed);
             assert_eq!(
                 changed as u64,
-                stats.segments + stats.skipped[hangup::decode::Skip::Duplicate as usize]
+                stats.segments + stats.skipped[hangup::packet::decode::Skip::Duplicate as usize]
             );
             let (other, _) = run(&renumbered);
             assert!(

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use clap::Parser;
 use hangup::base::frame_ref::FrameNumber;
-use hangup::capture::Source;
 use hangup::cli::Cli;
 use hangup::connection::Brief;
 use hangup::keys::KeyRing;
 use hangup::ledger::{Progress, Snapshot, Stage};
+use hangup::packet::capture::Source;
 use hangup::prose::clock::Zone;
 use hangup::run::session;
 use hangup::transcript::Account;
@@ -44,8 +44,8 @@ impl Desk for Reader {
     }
 
     fn packets(&self) -> Result<Box<dyn Source>, String> {
-        let options = hangup::capture::OpenOptions::default();
-        hangup::capture::open(&[&self.0], &options).map_err(|error| error.to_string())
+        let options = hangup::packet::capture::OpenOptions::default();
+        hangup::packet::capture::open(&[&self.0], &options).map_err(|error| error.to_string())
     }
 
     fn account(&self, of: &Brief, goes_on: &mut dyn FnMut() -> bool) -> Result<Account, String> {

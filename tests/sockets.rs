@@ -7,10 +7,10 @@ mod reading;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use hangup::capture::{OpenOptions, open};
 use hangup::connection::Who;
 use hangup::errors::socket;
 use hangup::knowledge::System;
+use hangup::packet::capture::{OpenOptions, open};
 use serde_json::Value;
 
 fn truths(folder: &Path) -> Vec<PathBuf> {

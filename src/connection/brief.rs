@@ -8,8 +8,8 @@ use super::teardown::{By, How};
 use super::{Certainty, Phase, Standing};
 use crate::base::frame_ref::Mark;
 use crate::base::time::Timestamp;
-use crate::decode::{Context, Endpoint};
 use crate::http::{Exchange, Message, Method, Outcome, Progress, Protocol, Version};
+use crate::packet::decode::{Context, Endpoint};
 use crate::tls::Stage;
 
 /// One line about one connection.

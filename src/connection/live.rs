@@ -9,8 +9,8 @@ use super::record::{Connection, Predecessor, Sent, Unanswered};
 use super::verdict::{self, Ended};
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
-use crate::decode::{Context, Endpoint, Flags, Quote, QuoteKind, Segment};
 use crate::http::{Protocol, Texts};
+use crate::packet::decode::{Context, Endpoint, Flags, Quote, QuoteKind, Segment};
 use crate::spoken::{Heard, Listening, Spoken};
 use crate::tcp::{CloseEvent, Pair, Reader, Received, Standing};
 

@@ -13,8 +13,8 @@ use crate::base::certainty::Certainty;
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
 use crate::base::time::Timestamp;
-use crate::decode::Endpoint;
 use crate::http::{Phase, Protocol, Reach};
+use crate::packet::decode::Endpoint;
 use crate::tcp::{CloseEvent, Peer, ResetKind, Standing, State};
 
 /// Why a connection is settled.
@@ -151,7 +151,7 @@ fn opening(live: &Live, client: End) -> Opening {
         let unreachable = live
             .icmp
             .as_ref()
-            .is_some_and(|quote| quote.kind != crate::decode::QuoteKind::TooBig);
+            .is_some_and(|quote| quote.kind != crate::packet::decode::QuoteKind::TooBig);
         // A client that goes on has had its answer, whether or not the capture has.
         if caller.first_ack().is_some() || spoke(called) {
             return Opening::Handshake;

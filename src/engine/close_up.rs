@@ -13,11 +13,11 @@ use super::{Event, Sink, Stats, decode, key};
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
 use crate::base::time::Timestamp;
-use crate::capture::{Batch, CaptureError, Fill, Frame, LinkType, Source};
 use crate::connection::{Brief, Connection, How, State, Who};
-use crate::decode::{Decoder, Segment};
-use crate::flow::FlowKey;
 use crate::keys::KeyRing;
+use crate::packet::capture::{Batch, CaptureError, Fill, Frame, LinkType, Source};
+use crate::packet::decode::{Decoder, Segment};
+use crate::packet::flow::FlowKey;
 use crate::tcp::Standing;
 
 /// Bytes of frames kept of the beginning, and as many of the end.

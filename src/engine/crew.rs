@@ -11,8 +11,8 @@ use super::glance::{Glance, Next, Observer, Outlook, Part};
 use super::partition::Partition;
 use super::{Analysis, PARTITIONS, Settings, Shelf, Stats, decode, key, partition};
 use crate::base::time::Timestamp;
-use crate::capture::{Batch, CaptureError, Fill, Source};
-use crate::decode::{Decoded, Decoder, Quote, Segment};
+use crate::packet::capture::{Batch, CaptureError, Fill, Source};
+use crate::packet::decode::{Decoded, Decoder, Quote, Segment};
 
 /// Batches on their way at once: enough that nobody waits for long, few enough that they stay in the cache.
 const IN_FLIGHT: usize = 6;

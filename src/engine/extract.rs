@@ -12,10 +12,10 @@ use super::close_up::until;
 use super::{Stats, decode, key};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
-use crate::capture::{Batch, CaptureError, Fill, Frame, Source};
 use crate::connection::Brief;
-use crate::decode::Decoder;
-use crate::flow::FlowKey;
+use crate::packet::capture::{Batch, CaptureError, Fill, Frame, Source};
+use crate::packet::decode::Decoder;
+use crate::packet::flow::FlowKey;
 
 /// Why frames cannot be taken out.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@ use std::sync::mpsc::Receiver;
 
 use super::Stats;
 use super::shelf::Harvest;
-use crate::capture::Source;
+use crate::packet::capture::Source;
 
 /// What is to be done next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,11 +18,11 @@ use std::sync::Arc;
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
 use crate::base::time::Timestamp;
-use crate::capture::{CaptureError, Fill, Frame, Source};
 use crate::connection::{Brief, Connection};
-use crate::decode::{Decoded, Decoder, Segment, Skip};
-use crate::flow::FlowKey;
 use crate::keys::KeyRing;
+use crate::packet::capture::{CaptureError, Fill, Frame, Source};
+use crate::packet::decode::{Decoded, Decoder, Segment, Skip};
+use crate::packet::flow::FlowKey;
 use crate::tcp::Standing;
 
 use partition::Partition;
@@ -211,7 +211,7 @@ fn alone(
     let mut shares: Vec<(Partition, Shelf)> = (0..PARTITIONS)
         .map(|_| (Partition::new(&settings.keys), Shelf::new(settings)))
         .collect();
-    let mut batch = crate::capture::Batch::default();
+    let mut batch = crate::packet::capture::Batch::default();
     while source.fill(&mut batch)? != Fill::End {
         for frame in batch.frames() {
             decode(&mut decoder, &mut stats, &frame, |decoded| {

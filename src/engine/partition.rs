@@ -13,11 +13,11 @@ use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
 use crate::base::time::Timestamp;
 use crate::connection::{Ended, Fit, Kept, Live, Remains};
-use crate::decode::{Decoded, Flags, Quote, Segment};
-use crate::flow::{FlowKey, Slot, Table};
 use crate::http::Texts;
 use crate::keys::KeyRing;
 use crate::minutes::Clerk;
+use crate::packet::decode::{Decoded, Flags, Quote, Segment};
+use crate::packet::flow::{FlowKey, Slot, Table};
 use crate::spoken::Listening;
 use crate::tcp::Received;
 
@@ -492,7 +492,7 @@ mod tests {
     use crate::base::frame_ref::FrameNumber;
     use crate::base::seq::Seq;
     use crate::connection::{Connection, Opening};
-    use crate::decode::{Context, Endpoint, Options};
+    use crate::packet::decode::{Context, Endpoint, Options};
 
     const CLIENT: Endpoint = Endpoint {
         ip: std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)),

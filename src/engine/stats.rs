@@ -3,8 +3,8 @@
 use super::NEVER;
 use crate::base::frame_ref::Mark;
 use crate::base::time::Timestamp;
-use crate::decode::{Decoder, Segment, Skip};
 use crate::names::Lookups;
+use crate::packet::decode::{Decoder, Segment, Skip};
 
 /// A bound on what is kept, and how often it was hit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -126,7 +126,7 @@ impl Stats {
         self.bounds.fragments = counts.limited;
         self.bounds.tunnels = decoder.contexts_overflowed();
         self.contexts = (0..)
-            .map(|number| decoder.context_name(crate::decode::Context(number)))
+            .map(|number| decoder.context_name(crate::packet::decode::Context(number)))
             .enumerate()
             .take_while(|(number, name)| *number == 0 || name.is_some())
             .map(|(_, name)| name.unwrap_or_default().to_owned())

@@ -7,9 +7,9 @@ use super::{grammar, h2};
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
 use crate::connection::{By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who};
-use crate::decode::Quote;
 use crate::http::{Exchange, FieldName, Framing, Message, Method, Progress, Protocol};
 use crate::knowledge::WireEvent;
+use crate::packet::decode::Quote;
 use crate::rules;
 use crate::tls::{ClientCertificate, Facts, Flaw, Stage};
 

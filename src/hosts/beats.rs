@@ -8,7 +8,7 @@ use super::measured::Period;
 use super::{Dealings, Hosts};
 use crate::base::time::Timestamp;
 use crate::connection::{Brief, By, How, Phase};
-use crate::decode::Endpoint;
+use crate::packet::decode::Endpoint;
 
 /// The same request at a steady period.
 #[derive(Clone, Debug, PartialEq)]

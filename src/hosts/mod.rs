@@ -32,7 +32,7 @@ pub use timers::Limit;
 pub use waits::{HostWaits, MAX_HOSTS, waits};
 
 use crate::base::time::Timestamp;
-use crate::decode::Endpoint;
+use crate::packet::decode::Endpoint;
 
 /// How long a TIME-WAIT lasts unless somebody knows better: Linux. The RFC says 2 MSL = 4 minutes (RFC 9293 §3.4.2).
 pub const TIME_WAIT: Duration = Duration::from_secs(60);

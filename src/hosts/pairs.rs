@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use super::Sockets;
 use crate::base::time::Timestamp;
 use crate::connection::{Brief, Opening};
-use crate::decode::{Context, Endpoint};
+use crate::packet::decode::{Context, Endpoint};
 
 /// A program that has another address to try does so at once.
 const FALLS_BACK_WITHIN: Duration = Duration::from_secs(1);

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{Dealings, Hosts};
 use crate::connection::{Brief, By, Phase};
-use crate::decode::Endpoint;
+use crate::packet::decode::Endpoint;
 
 /// Requests by connection, between one client and one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Dealings, Hosts, Measured};
 use crate::connection::{Brief, How, Opening, Phase};
-use crate::decode::Endpoint;
+use crate::packet::decode::Endpoint;
 
 /// What was tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -14,7 +14,7 @@ use hashbrown::HashMap;
 
 use crate::base::time::Timestamp;
 use crate::connection::Brief;
-use crate::decode::Endpoint;
+use crate::packet::decode::Endpoint;
 
 /// Points of a series: as many as a wide terminal has columns.
 pub const MAX_POINTS: usize = 240;

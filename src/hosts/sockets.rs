@@ -16,7 +16,7 @@ use super::{RangeBasis, Settings, Sockets};
 use crate::base::certainty::Certainty;
 use crate::base::time::Timestamp;
 use crate::connection::{Brief, Standing, State};
-use crate::decode::{Context, Endpoint};
+use crate::packet::decode::{Context, Endpoint};
 
 /// Clients and servers told apart. Whoever spends sockets worth a look does so early and often; what comes after is a
 /// scan or a flood, a socket each.

@@ -12,10 +12,10 @@ use super::notation::{Cell, Ladder, Sends, Title, by_title};
 use super::numbers::{Header, Numbers};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
-use crate::capture::{Frame, LinkType};
 use crate::connection::Who;
-use crate::decode::{Endpoint, Flags};
 use crate::names::Kind;
+use crate::packet::capture::{Frame, LinkType};
+use crate::packet::decode::{Endpoint, Flags};
 
 /// When every ladder begins.
 const START: Timestamp = Timestamp::new(1_247_276_416, 0);
@@ -340,8 +340,8 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
-    use crate::decode::{Decoded, Decoder};
     use crate::ladder::parse;
+    use crate::packet::decode::{Decoded, Decoder};
 
     /// Every frame decoded: who, flags, relative numbers, length.
     fn wire(text: &str) -> String {

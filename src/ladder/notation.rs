@@ -7,7 +7,7 @@ use super::expectation::Expectation;
 use super::lookup::Dns;
 use super::message::Piece;
 use crate::connection::{Standing, Who};
-use crate::decode::Endpoint;
+use crate::packet::decode::Endpoint;
 
 /// Payload that fits into one segment: what the length field of IPv4 leaves beside the headers we write.
 pub const MAX_PAYLOAD: u32 = 65_535 - 20 - 24;

@@ -142,7 +142,10 @@ fn parse_title(tokens: &[Placed<'_>], end: usize) -> Result<Title, Fault> {
     Ok(title)
 }
 
-fn endpoint(word: &str, usual: crate::decode::Endpoint) -> Option<crate::decode::Endpoint> {
+fn endpoint(
+    word: &str,
+    usual: crate::packet::decode::Endpoint,
+) -> Option<crate::packet::decode::Endpoint> {
     let (ip, port) = match word.strip_prefix(':') {
         Some(port) => (usual.ip, port.parse().ok()?),
         None => match word.parse::<SocketAddr>() {
@@ -150,7 +153,7 @@ fn endpoint(word: &str, usual: crate::decode::Endpoint) -> Option<crate::decode:
             Err(_) => (word.parse::<IpAddr>().ok()?, usual.port),
         },
     };
-    Some(crate::decode::Endpoint { ip, port })
+    Some(crate::packet::decode::Endpoint { ip, port })
 }
 
 fn side_option(item: &Item, who: Who, title: &mut Title) -> Result<(), Fault> {

@@ -17,7 +17,7 @@ use crate::base::frame_ref::FrameNumber;
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
 use crate::connection::{Connection, Standing, Who};
-use crate::decode::{Endpoint, Flags, Segment};
+use crate::packet::decode::{Endpoint, Flags, Segment};
 
 /// What is left out of a ladder that goes to strangers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

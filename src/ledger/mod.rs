@@ -13,13 +13,13 @@ pub use watch::{Progress, Stage, Watch};
 use std::sync::Arc;
 
 use crate::base::time::Timestamp;
-use crate::capture::Loss;
 use crate::connection::{Brief, Connection};
-use crate::decode::Skip;
 use crate::errors::Narrowed;
 use crate::hosts::Sockets;
 use crate::ignore::Ignored;
 use crate::ladder::Ladder;
+use crate::packet::capture::Loss;
+use crate::packet::decode::Skip;
 use crate::rules::Finding;
 
 /// Where a file stopped making sense.
@@ -92,7 +92,7 @@ pub struct Snapshot {
     pub findings: Vec<Finding>,
     /// Sockets by client and server, most used first.
     pub sockets: Vec<Sockets>,
-    /// Names of the tunnels that [`crate::decode::Context`] numbers; index 0 is none.
+    /// Names of the tunnels that [`crate::packet::decode::Context`] numbers; index 0 is none.
     pub contexts: Vec<String>,
     /// What was asked for, if the report is narrowed to an error: connections and findings are those that fit.
     pub narrowed: Option<Narrowed>,

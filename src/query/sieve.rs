@@ -9,10 +9,10 @@ use std::net::IpAddr;
 
 use super::{Expr, Grade, Means, Measure, Part, Query, Test};
 use crate::connection::{Brief, By, Connection, How, Phase, ResetKind, Standing, Who};
-use crate::decode::Endpoint;
 use crate::http::{Exchange, Protocol};
 use crate::ladder::Found;
 use crate::ledger::{Naming, Snapshot};
+use crate::packet::decode::Endpoint;
 use crate::rules::Finding;
 
 /// A query made ready for one snapshot.

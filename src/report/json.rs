@@ -22,12 +22,12 @@ use crate::base::escape::{escape, harmless};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
 use crate::connection::{Connection, Who};
-use crate::decode::{Endpoint, Skip};
 use crate::errors::{Told, filled};
 use crate::hosts::Sockets;
 use crate::http::{ConnectionOptions, Exchange, Fault, Message, Outcome, Progress, Text, Version};
 use crate::knowledge::NamedBy;
 use crate::ledger::{Input, Summary};
+use crate::packet::decode::{Endpoint, Skip};
 use crate::prose::{clock, words};
 use crate::rules::Finding;
 

@@ -111,11 +111,11 @@ pub fn write(
 mod tests {
     use super::*;
     use crate::base::certainty::Certainty;
-    use crate::capture::Loss;
     use crate::connection::{By, Connection, How, Opening, Phase, ResetKind};
     use crate::hosts::{RangeBasis, Sockets};
     use crate::ledger::sample::{connection, endpoint, mark, snapshot};
     use crate::ledger::{Damage, LimitHit};
+    use crate::packet::capture::Loss;
     use crate::rules::{Evidence, Finding, Severity};
 
     fn told(snapshot: &Snapshot, format: Format, options: &Options) -> String {

@@ -9,8 +9,8 @@ use super::measure::shows;
 use super::rule::{Check, Found, Story, rule};
 use crate::base::certainty::Certainty;
 use crate::connection::{Brief, Opening};
-use crate::decode::Endpoint;
 use crate::hosts::Hosts;
+use crate::packet::decode::Endpoint;
 
 rule! {
     /// # What happened

@@ -208,7 +208,7 @@ fn evidence(sockets: &Sockets, connections: &[&Brief]) -> Vec<Evidence> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::Endpoint;
+    use crate::packet::decode::Endpoint;
 
     fn sockets(used: u64, basis: RangeBasis) -> Sockets {
         let server = Endpoint::UNSPECIFIED;

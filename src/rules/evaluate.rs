@@ -19,9 +19,9 @@ use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
 use crate::connection::{Brief, Connection};
-use crate::decode::Endpoint;
 use crate::hosts::{Hosts, Sockets};
 use crate::names::Lookups;
+use crate::packet::decode::Endpoint;
 
 /// What makes two cases the same story.
 type Same = (

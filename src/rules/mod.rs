@@ -116,7 +116,7 @@ use std::net::IpAddr;
 
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::Mark;
-use crate::decode::Endpoint;
+use crate::packet::decode::Endpoint;
 
 pub(crate) use body_overrun::uncaptured_excess;
 pub use catalogue::{CATALOGUE, alike, catalogue, explain, rule, to_markdown};

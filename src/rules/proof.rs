@@ -8,11 +8,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Facts, Finding, Sight, evaluate};
-use crate::capture::Loss;
 use crate::connection::{Brief, Connection, Standing, Who};
 use crate::engine::{Engine, Event, Sink, Stats};
 use crate::hosts;
 use crate::http::Outcome;
+use crate::packet::capture::Loss;
 
 use crate::base::time::Timestamp;
 use crate::ladder::{Claim, Expectation, Ladder, Line, OwnedFrame, Tally, frames};

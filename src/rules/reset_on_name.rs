@@ -9,8 +9,8 @@ use super::{Facts, Severity};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::connection::{Brief, Connection, How, Opening, Phase};
-use crate::decode::Endpoint;
 use crate::hosts::Hosts;
+use crate::packet::decode::Endpoint;
 
 rule! {
     /// # What happened

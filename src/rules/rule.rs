@@ -7,8 +7,8 @@ use super::{Evidence, Facts, Severity, Sight};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameNumber;
 use crate::connection::{Brief, Connection};
-use crate::decode::Endpoint;
 use crate::hosts::{Hosts, Sockets};
+use crate::packet::decode::Endpoint;
 
 /// A rule: a fault that can be seen, named, and explained.
 #[derive(Debug)]

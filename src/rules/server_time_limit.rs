@@ -8,8 +8,8 @@ use super::measure::{shows, span};
 use super::rule::{Check, Found, Story, rule};
 use crate::base::certainty::Certainty;
 use crate::connection::{Brief, By, How, Phase, ResetKind};
-use crate::decode::Endpoint;
 use crate::hosts::{Hosts, Measured};
+use crate::packet::decode::Endpoint;
 
 rule! {
     /// # What happened

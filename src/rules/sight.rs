@@ -1,8 +1,8 @@
 //! What the capture could see: what it lost, cut off, and has twice.
 
 use crate::base::frame_ref::Mark;
-use crate::capture::Loss;
 use crate::engine::Stats;
+use crate::packet::capture::Loss;
 
 /// What the capture could see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Sight {
             segments: stats.segments,
             cut: stats.cut,
             first_cut: stats.first_cut,
-            duplicates: stats.skipped[crate::decode::Skip::Duplicate as usize],
+            duplicates: stats.skipped[crate::packet::decode::Skip::Duplicate as usize],
             first_duplicate: stats.first_duplicate,
             dropped: lost
                 .kernel

@@ -7,8 +7,8 @@ use super::measure::{number, shows};
 use super::rule::{Check, Found, Story, rule};
 use crate::base::certainty::Certainty;
 use crate::connection::Brief;
-use crate::decode::Endpoint;
 use crate::hosts::Hosts;
+use crate::packet::decode::Endpoint;
 
 rule! {
     /// # What happened

@@ -10,13 +10,13 @@ use anyhow::{Result, bail};
 use super::narrowing::{self, LeftOut};
 use super::progress::Progress;
 use super::secrets::{KeyLogs, Presence};
-use crate::capture::{self, FileSummary, Loss, OpenOptions, Source};
 use crate::cli;
 use crate::connection::Connection;
 use crate::engine::{self, Analysis, Keep, Settings, Stats};
 use crate::errors::Search;
 use crate::hosts;
 use crate::ledger::{Damage, Input, LimitHit, Snapshot, Summary};
+use crate::packet::capture::{self, FileSummary, Loss, OpenOptions, Source};
 use crate::rules::{self, Finding, Severity};
 
 /// What a reading gives.

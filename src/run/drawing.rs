@@ -13,12 +13,12 @@ use anyhow::{Result, bail};
 use super::progress::Progress;
 use super::secrets::{KeyLogs, Presence};
 use crate::base::frame_ref::FrameNumber;
-use crate::capture::{self, Batch, Fill, OpenOptions};
 use crate::cli;
 use crate::connection::{Connection, Who};
 use crate::engine::{self, Engine, Event, Settings, Sink};
 use crate::ladder::{Recorder, Remarks, Reticence};
 use crate::ledger::{Drawn, Snapshot};
+use crate::packet::capture::{self, Batch, Fill, OpenOptions};
 use crate::prose::said::{self, Discretion};
 use crate::report;
 

@@ -121,7 +121,7 @@ fn signals() -> Arc<AtomicBool> {
 type Name = (
     &'static str,
     Option<std::net::IpAddr>,
-    Option<crate::decode::Endpoint>,
+    Option<crate::packet::decode::Endpoint>,
 );
 
 #[derive(Default)]

@@ -12,8 +12,10 @@ use super::session::{Flight, Session};
 use super::{analysis, privileges};
 use crate::base::escape::escape;
 use crate::base::time::Timestamp;
-use crate::capture::{self, CaptureError, LiveOptions, Memory, Recent, Recording, Rotation};
 use crate::cli;
+use crate::packet::capture::{
+    self, CaptureError, LiveOptions, Memory, Recent, Recording, Rotation,
+};
 
 /// What the flight recorder's files are called unless `-w` says otherwise.
 const FLIGHT: &str = "hangup.pcapng";

@@ -14,9 +14,9 @@ use anyhow::{Context as _, Result, bail};
 use crate::base::frame_ref::FrameNumber;
 use crate::cli;
 use crate::connection::{Brief, Connection};
-use crate::decode::Endpoint;
 use crate::errors::Search;
 use crate::ignore::{IgnoreList, Ignored};
+use crate::packet::decode::Endpoint;
 use crate::rules::Finding;
 
 /// What is looked for where no file is named.

@@ -20,18 +20,18 @@ use anyhow::{Context as _, Result};
 use super::analysis::{self, Wish};
 use super::secrets::Presence;
 use crate::base::time::Timestamp;
-use crate::capture::{
-    self, Batch, CaptureError, FileSummary, Fill, Loss, Memory, OpenOptions, PcapngWriter, Recent,
-    Recording, Rotation, Source,
-};
 use crate::cli;
 use crate::connection::Brief;
-use crate::decode::Endpoint;
 use crate::engine::{
     self, CloseUp, ExtractError, Glance, Next, Observer, Outlook, Roll, Settings, Stay,
 };
 use crate::keys::KeyRing;
 use crate::ledger::{Lookup, Progress, Running, Stage, Watch};
+use crate::packet::capture::{
+    self, Batch, CaptureError, FileSummary, Fill, Loss, Memory, OpenOptions, PcapngWriter, Recent,
+    Recording, Rotation, Source,
+};
+use crate::packet::decode::Endpoint;
 use crate::rules::Severity;
 
 /// When the first look is taken: a small file is done by then.

@@ -3,7 +3,7 @@
 //! A RST forged by a box on the path has that box's distance (TTL) and its own way of numbering (IPv4
 //! identification). One sign alone may have another cause; the verdict says so with its certainty.
 
-use crate::decode::Segment;
+use crate::packet::decode::Segment;
 
 /// Hops by which segments of one host may differ: a container's bridge or an address translator takes one or two from what
 /// passes through it and none from what it answers in the host's name, and routes change a little.

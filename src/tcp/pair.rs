@@ -12,7 +12,7 @@ use super::stream::{Arrival, Reader};
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
 use crate::base::time::Timestamp;
-use crate::decode::{Flags, Segment};
+use crate::packet::decode::{Flags, Segment};
 
 /// What became of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::peer::Peer;
 use super::state::{Standing, State};
-use crate::decode::{Flags, Segment};
+use crate::packet::decode::{Flags, Segment};
 
 /// Which kind of RST it was; the kind decides most of the story.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

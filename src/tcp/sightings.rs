@@ -6,7 +6,7 @@
 //! any host would repeat it.
 
 use super::fingerprint::Fingerprint;
-use crate::decode::Segment;
+use crate::packet::decode::Segment;
 
 /// How long after the first a second sighting may come, in microseconds: capture buffers of two interfaces are read in turn.
 const WINDOW: u32 = 20_000;

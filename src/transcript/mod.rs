@@ -21,12 +21,12 @@ pub use step::{Kind, Step, Tls};
 
 use crate::base::flow_end::End;
 use crate::base::frame_ref::FrameNumber;
-use crate::capture::Source;
 use crate::connection::{Brief, Connection, Remark, Remarks, Standing, Who};
-use crate::decode::Segment;
 use crate::engine::{self, CloseUp};
 use crate::keys::KeyRing;
 use crate::minutes::What;
+use crate::packet::capture::Source;
+use crate::packet::decode::Segment;
 
 use speech::Speech;
 use step::Follower;
@@ -163,9 +163,9 @@ impl Account {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::capture::Frame;
     use crate::engine::{Engine, Event, Sink};
     use crate::ladder;
+    use crate::packet::capture::Frame;
 
     /// The first connection of a ladder, followed.
     pub(crate) fn followed(picture: &str) -> (Connection, Transcript) {

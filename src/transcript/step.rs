@@ -9,7 +9,7 @@ use crate::base::frame_ref::{FrameNumber, Mark};
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
 use crate::connection::{Standing, Who};
-use crate::decode::{Flags, Segment};
+use crate::packet::decode::{Flags, Segment};
 use crate::tcp::Pair;
 
 /// One segment.

@@ -35,8 +35,8 @@ use super::{
     Tone,
 };
 use crate::base::format::{bytes, count, number};
-use crate::decode::Endpoint;
 use crate::ledger::{Progress, Stage};
+use crate::packet::decode::Endpoint;
 use crate::prose::clock::span;
 use crate::rules::Severity;
 

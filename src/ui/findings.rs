@@ -33,7 +33,7 @@ pub(super) struct FindingsScreen {
 type Identity = (
     &'static str,
     Option<std::net::IpAddr>,
-    Option<crate::decode::Endpoint>,
+    Option<crate::packet::decode::Endpoint>,
 );
 
 fn identity(group: &Group, findings: &[Finding]) -> Option<Identity> {

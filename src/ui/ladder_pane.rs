@@ -17,7 +17,7 @@ use super::{Action, Cx, Look, Seek, Tone};
 use crate::base::format::{bytes, count, number};
 use crate::base::frame_ref::FrameNumber;
 use crate::connection::{Connection, Standing, State, Who};
-use crate::decode::Flags;
+use crate::packet::decode::Flags;
 use crate::prose::clock::span;
 use crate::prose::said::{self, Discretion};
 use crate::rules::{Finding, Severity};

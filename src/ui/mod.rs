@@ -53,9 +53,9 @@ pub use keys::{Action, Scope};
 pub use task::{Cancel, Fate, Task, Tasks};
 pub use theme::{Depth, Theme, Tone};
 
-use crate::capture;
 use crate::connection::Brief;
 use crate::ledger::{Progress, Snapshot};
+use crate::packet::capture;
 use crate::prose::clock::Zone;
 use crate::transcript::Account;
 

@@ -16,8 +16,8 @@ use super::story::StoryScreen;
 use super::{Cx, Outcome, Screen, Seek, Tone};
 use crate::base::escape::escape;
 use crate::base::format::{count, number};
-use crate::decode::Skip;
 use crate::ledger::Stage;
+use crate::packet::decode::Skip;
 use crate::prose::clock::span;
 use crate::rules::Severity;
 

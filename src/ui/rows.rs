@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::digest::{Digest, Kind};
 use super::{Cx, Fate, Task};
 use crate::connection::Brief;
-use crate::decode::Endpoint;
+use crate::packet::decode::Endpoint;
 use crate::query::{Query, Sieve};
 
 /// By what rows are sorted.

@@ -8,7 +8,7 @@ use super::paper::{Line, Place, find, holds, scroll_bar};
 use super::{Action, Cx, Seek, Tone};
 use crate::base::frame_ref::FrameNumber;
 use crate::connection::Who;
-use crate::decode::Flags;
+use crate::packet::decode::Flags;
 use crate::transcript::{Account, Kind, Step};
 
 /// From this width on there is room for the window.

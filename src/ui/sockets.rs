@@ -14,8 +14,8 @@ use super::paper::{Line, Place, find, holds, scroll_bar};
 use super::task::{Fate, Task};
 use super::{Cx, Outcome, Screen, Seek, Tab, Tone};
 use crate::base::format::number;
-use crate::decode::Endpoint;
 use crate::hosts::{RangeBasis, Sockets};
+use crate::packet::decode::Endpoint;
 use crate::prose::clock::span;
 
 /// Rows of the chart, with its heading and scale, where there is room for it.

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use hangup::capture::{OpenOptions, open};
 use hangup::connection::{Connection, Who};
 use hangup::errors::{Predictor, Told};
 use hangup::hosts::Sockets;
 use hangup::ladder::{frames, parse, to_pcap};
+use hangup::packet::capture::{OpenOptions, open};
 use hangup::report::Format;
 use hangup::rules::{Finding, Severity};
 

@@ -8,12 +8,12 @@
 use std::io::{Cursor, Read};
 use std::time::Duration;
 
-use hangup::capture::{self, Input, OpenOptions, Source};
 use hangup::connection::Connection;
 use hangup::engine::{self, Settings, Stats};
 use hangup::http::Message;
 use hangup::keys::KeyRing;
 use hangup::ledger::{Snapshot, Summary};
+use hangup::packet::capture::{self, Input, OpenOptions, Source};
 use hangup::report::{self, Format};
 use hangup::{hosts, ledger, rules};
 

@@ -8,11 +8,11 @@ use std::fmt;
 use std::path::PathBuf;
 
 use hangup::base::time::Timestamp;
-use hangup::capture::{
-    Batch, CaptureError, Fill, Frame, FrameNumber, LinkType, Loss, OpenOptions, Source, open,
-};
 use hangup::connection::Connection;
 use hangup::engine::{Engine, Stats};
+use hangup::packet::capture::{
+    Batch, CaptureError, Fill, Frame, FrameNumber, LinkType, Loss, OpenOptions, Source, open,
+};
 
 pub const FIN: u8 = 0x01;
 pub const SYN: u8 = 0x02;

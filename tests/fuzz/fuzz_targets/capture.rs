@@ -4,7 +4,7 @@
 
 use std::io::{self, Read};
 
-use hangup::capture::{Batch, Fill};
+use hangup::packet::capture::{Batch, Fill};
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../../reading/mod.rs"]

@@ -2,8 +2,8 @@
 
 #![no_main]
 
-use hangup::capture::{Frame, FrameNumber, LinkType};
-use hangup::decode::{Decoded, Decoder, Skip};
+use hangup::packet::capture::{Frame, FrameNumber, LinkType};
+use hangup::packet::decode::{Decoded, Decoder, Skip};
 use hangup::base::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
 

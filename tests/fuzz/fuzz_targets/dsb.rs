@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use hangup::capture::{Batch, Fill};
+use hangup::packet::capture::{Batch, Fill};
 use hangup::keys::KeyRing;
 use hangup::base::frame_ref::FrameNumber;
 use libfuzzer_sys::fuzz_target;

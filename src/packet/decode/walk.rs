@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::capture::{Frame, LinkType};
+use crate::packet::capture::{Frame, LinkType};
 
 use super::bytes::Bytes;
 use super::context::{Contexts, Tunnel};

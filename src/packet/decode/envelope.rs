@@ -1,7 +1,7 @@
 //! Link types that put a header about the capture itself in front of the packet: which interface, which process,
 //! which rule. Each says what kind of frame follows.
 
-use crate::capture::LinkType;
+use crate::packet::capture::LinkType;
 
 use super::Skip;
 use super::walk::{Layer, Step, Walk};

@@ -28,7 +28,7 @@ mod walk;
 mod wifi;
 
 use crate::base::frame_ref::Mark;
-use crate::capture::Frame;
+use crate::packet::capture::Frame;
 
 use bytes::Bytes;
 use context::Contexts;

@@ -32,8 +32,8 @@ mod bpf {
     use pcap::{BpfProgram, Capture, Linktype};
 
     use super::{CaptureError, Source};
-    use crate::capture::frame::{Batch, Fill, Frame, LinkType, Loss};
-    use crate::capture::summary::FileSummary;
+    use crate::packet::capture::frame::{Batch, Fill, Frame, LinkType, Loss};
+    use crate::packet::capture::summary::FileSummary;
 
     const ETHERNET: LinkType = LinkType(1);
     const RAW: LinkType = LinkType(101);

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use crate::base::frame_ref::Mark;
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
-use crate::capture::FrameNumber;
+use crate::packet::capture::FrameNumber;
 
 /// An address and a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Decoded, Decoder, Skip};
-use crate::capture::{Batch, Fill, OpenOptions, open};
+use crate::packet::capture::{Batch, Fill, OpenOptions, open};
 
 /// Files where the counts differ, frames here minus frames there, and why that is right.
 const DIFFERENT: [(&str, i64); 9] = [

@@ -5,7 +5,7 @@
 //! Left out: link types that carry no IP (USB, Bluetooth, CAN, 802.15.4) and those that need a session to be read
 //! (raw serial lines).
 
-use crate::capture::LinkType;
+use crate::packet::capture::LinkType;
 
 use super::Skip;
 use super::walk::{Layer, Step, Walk};

@@ -205,7 +205,7 @@ impl Source for Replay {
 mod tests {
     use super::*;
     use crate::base::frame_ref::FrameNumber;
-    use crate::capture::{Frame, LinkType};
+    use crate::packet::capture::{Frame, LinkType};
 
     /// A frame a second, of so many bytes.
     fn batch(numbers: std::ops::Range<u64>, bytes: usize) -> Batch {

@@ -15,7 +15,7 @@ use etherparse::{PacketBuilder, PacketBuilderStep, TcpHeader, TcpOptionElement};
 use super::*;
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
-use crate::capture::{FrameNumber, LinkType};
+use crate::packet::capture::{FrameNumber, LinkType};
 
 const PAYLOAD: &[u8] = b"hello";
 const MACS: [u8; 12] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];

@@ -11,7 +11,7 @@ use super::files::Files;
 use super::*;
 use crate::base::time::Timestamp;
 
-#[path = "../../tests/cases/mod.rs"]
+#[path = "../../../tests/cases/mod.rs"]
 mod cases;
 
 /// A frame as the tests compare it.
