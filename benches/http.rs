@@ -4,7 +4,7 @@ use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use hangup::base::flow_end::End;
 use hangup::base::frame_ref::Mark;
-use hangup::http::{Conversation, Texts};
+use hangup::protocol::http::{Conversation, Texts};
 
 const REQUEST: &[u8] = b"GET /api/items/1?full=true HTTP/1.1\r\nHost: shop.example.org\r\n\
     User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n\

@@ -10,7 +10,7 @@ use hangup::base::frame_ref::{FrameNumber, Mark};
 use hangup::base::seq::Seq;
 use hangup::base::time::Timestamp;
 use hangup::packet::decode::{Context, Endpoint, Flags, Options, Segment};
-use hangup::tcp::{Pair, Reader};
+use hangup::protocol::tcp::{Pair, Reader};
 
 fn main() {
     divan::main();

@@ -18,7 +18,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::connection::Connection;
-use crate::http::Text;
+use crate::protocol::http::Text;
 use crate::rules::{self, Finding};
 
 /// Lines that are read: a longer list is a firewall, not a list of probes, and each is tried on every connection.
@@ -148,12 +148,13 @@ impl Entry {
                 .iter()
                 .filter_map(|it| it.request.as_ref())
         };
-        let each = |pattern: &Option<String>,
-                    holds: &dyn Fn(&str, &crate::http::Request) -> bool| {
-            pattern.as_ref().is_none_or(|pattern| {
-                requests().next().is_some() && requests().all(|it| holds(pattern, it))
-            })
-        };
+        let each =
+            |pattern: &Option<String>,
+             holds: &dyn Fn(&str, &crate::protocol::http::Request) -> bool| {
+                pattern.as_ref().is_none_or(|pattern| {
+                    requests().next().is_some() && requests().all(|it| holds(pattern, it))
+                })
+            };
         self.rule.is_none()
             && self.is_between(Some(connection.client.ip), Some(connection.server.ip))
             && self.port.is_none_or(|port| connection.server.port == port)

@@ -12,7 +12,7 @@ use hangup::base::flow_end::End;
 use hangup::base::frame_ref::Mark;
 use hangup::base::seq::Seq;
 use hangup::base::time::Timestamp;
-use hangup::tcp::{Reader, Stream};
+use hangup::protocol::tcp::{Reader, Stream};
 use wire::{InMemory, Shot, captures, load, to_pcap};
 
 /// What may wait beyond a hole, by the constants of `src/tcp/stream.rs`.

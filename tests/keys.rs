@@ -8,9 +8,9 @@ use std::process::Command;
 use hangup::base::flow_end::End::{self, A, B};
 use hangup::base::frame_ref::{FrameNumber, Mark};
 use hangup::base::time::Timestamp;
-use hangup::http::Texts;
-use hangup::keys::KeyRing;
-use hangup::spoken::{Heard, Listening, Spoken};
+use hangup::protocol::http::Texts;
+use hangup::protocol::layers::{Heard, Listening, Spoken};
+use hangup::protocol::tls::secrets::KeyRing;
 use serde_json::Value;
 
 use seal::{Sealer, Suite};

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use hangup::connection::Brief;
 use hangup::engine::{self, Analysis, Next, Observer, Outlook, Roll, Settings, Stay};
-use hangup::keys::KeyRing;
 use hangup::packet::capture::{OpenOptions, Source, open};
+use hangup::protocol::tls::secrets::KeyRing;
 
 /// Looks after each batch, and waits for what it sees.
 struct Everywhere {

@@ -8,9 +8,9 @@ use super::teardown::{By, How};
 use super::{Certainty, Phase, Standing};
 use crate::base::frame_ref::Mark;
 use crate::base::time::Timestamp;
-use crate::http::{Exchange, Message, Method, Outcome, Progress, Protocol, Version};
 use crate::packet::decode::{Context, Endpoint};
-use crate::tls::Stage;
+use crate::protocol::http::{Exchange, Message, Method, Outcome, Progress, Protocol, Version};
+use crate::protocol::tls::Stage;
 
 /// One line about one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,10 +9,10 @@ use super::record::{Connection, Predecessor, Sent, Unanswered};
 use super::verdict::{self, Ended};
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
-use crate::http::{Protocol, Texts};
 use crate::packet::decode::{Context, Endpoint, Flags, Quote, QuoteKind, Segment};
-use crate::spoken::{Heard, Listening, Spoken};
-use crate::tcp::{CloseEvent, Pair, Reader, Received, Standing};
+use crate::protocol::http::{Protocol, Texts};
+use crate::protocol::layers::{Heard, Listening, Spoken};
+use crate::protocol::tcp::{CloseEvent, Pair, Reader, Received, Standing};
 
 /// What a segment is to a connection with the same addresses and ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -266,7 +266,7 @@ impl Live {
     fn is_of(&self, before: &Self, from: End, segment: &Segment<'_>) -> bool {
         let sender = self.pair.peer(from);
         let receiver = self.pair.peer(from.other());
-        let near = |offset: i64, stream: &crate::tcp::Stream| {
+        let near = |offset: i64, stream: &crate::protocol::tcp::Stream| {
             (offset - stream.send_next()).abs() <= i64::from(u16::MAX)
         };
         let fits_sender = sender.stream().is_anchored()
@@ -486,7 +486,7 @@ impl Live {
     }
 }
 
-fn unanswered(peers: [&crate::tcp::Peer; 2]) -> Option<Box<[Unanswered; 2]>> {
+fn unanswered(peers: [&crate::protocol::tcp::Peer; 2]) -> Option<Box<[Unanswered; 2]>> {
     if peers.iter().all(|peer| peer.unanswered() < NOTED) {
         return None;
     }
@@ -510,7 +510,7 @@ fn unanswered(peers: [&crate::tcp::Peer; 2]) -> Option<Box<[Unanswered; 2]>> {
 }
 
 /// Payload bytes the peer has acknowledged, the FIN left out.
-pub(super) fn acknowledged(stream: &crate::tcp::Stream) -> u64 {
+pub(super) fn acknowledged(stream: &crate::protocol::tcp::Stream) -> u64 {
     let acked = stream.acknowledged();
     u64::try_from(stream.fin().map_or(acked, |fin| acked.min(fin))).unwrap_or(0)
 }

@@ -11,8 +11,8 @@ mod teardown;
 mod verdict;
 
 pub use crate::base::certainty::Certainty;
-pub use crate::http::Phase;
-pub use crate::tcp::{CloseEvent, Odd, OddKind, ResetKind, Signs, Standing, State};
+pub use crate::protocol::http::Phase;
+pub use crate::protocol::tcp::{CloseEvent, Odd, OddKind, ResetKind, Signs, Standing, State};
 pub use brief::{Brief, Lost, Outcomes};
 pub use live::{Fit, Kept, Limits, Live, Remains};
 pub use record::{Connection, Opening, Predecessor, Roles, Sent, Unanswered, Who};

@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::{Certainty, Teardown};
 use crate::base::frame_ref::Mark;
 use crate::base::time::Timestamp;
-use crate::h2;
-use crate::http::{Exchange, Method, Protocol};
-use crate::minutes::Minutes;
 use crate::packet::decode::{Context, Endpoint, Quote};
-use crate::tcp::{CloseEvent, Odd, Standing};
-use crate::tls;
-use crate::websocket;
+use crate::protocol::annotations::Minutes;
+use crate::protocol::h2;
+use crate::protocol::http::{Exchange, Method, Protocol};
+use crate::protocol::tcp::{CloseEvent, Odd, Standing};
+use crate::protocol::tls;
+use crate::protocol::websocket;
 
 /// How the connection began, as far as the capture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

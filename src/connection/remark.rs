@@ -2,15 +2,15 @@
 //! and takes leave, where streams and connections are given up.
 //!
 //! In: a [`Connection`]. Out: for each frame what is remarkable in it, in an order in which it can be told. Under keys it is the
-//! same as in the clear, since the record is. What is not in the record is in [`crate::minutes`], of one connection.
+//! same as in the clear, since the record is. What is not in the record is in [`crate::protocol::annotations`], of one connection.
 
 use std::collections::HashMap;
 
 use super::{Certainty, Connection, Who};
 use crate::base::flow_end::End;
 use crate::base::frame_ref::{FrameNumber, Mark};
-use crate::http::{Exchange, Interim, Message, Party};
-use crate::tls::{ClientCertificate, Facts, Farewell};
+use crate::protocol::http::{Exchange, Interim, Message, Party};
+use crate::protocol::tls::{ClientCertificate, Facts, Farewell};
 
 /// Something that happens in a frame. Numbers of exchanges are from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

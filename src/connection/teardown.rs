@@ -3,8 +3,8 @@
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::{FrameNumber, Mark};
 use crate::base::time::Timestamp;
-use crate::http::{Ending, Phase};
-use crate::tcp::ResetKind;
+use crate::protocol::http::{Ending, Phase};
+use crate::protocol::tcp::ResetKind;
 
 /// The side that began the close: the sender of the first FIN or RST in the order that acknowledgements prove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -13,9 +13,9 @@ use crate::base::certainty::Certainty;
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
 use crate::base::time::Timestamp;
-use crate::http::{Phase, Protocol, Reach};
 use crate::packet::decode::Endpoint;
-use crate::tcp::{CloseEvent, Peer, ResetKind, Standing, State};
+use crate::protocol::http::{Phase, Protocol, Reach};
+use crate::protocol::tcp::{CloseEvent, Peer, ResetKind, Standing, State};
 
 /// Why a connection is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

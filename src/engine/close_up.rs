@@ -14,11 +14,11 @@ use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
 use crate::base::time::Timestamp;
 use crate::connection::{Brief, Connection, How, State, Who};
-use crate::keys::KeyRing;
 use crate::packet::capture::{Batch, CaptureError, Fill, Frame, LinkType, Source};
 use crate::packet::decode::{Decoder, Segment};
 use crate::packet::flow::FlowKey;
-use crate::tcp::Standing;
+use crate::protocol::tcp::Standing;
+use crate::protocol::tls::secrets::KeyRing;
 
 /// Bytes of frames kept of the beginning, and as many of the end.
 const MAX_BYTES: usize = 32 << 20;

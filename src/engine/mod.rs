@@ -19,11 +19,11 @@ use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
 use crate::base::time::Timestamp;
 use crate::connection::{Brief, Connection};
-use crate::keys::KeyRing;
 use crate::packet::capture::{CaptureError, Fill, Frame, Source};
 use crate::packet::decode::{Decoded, Decoder, Segment, Skip};
 use crate::packet::flow::FlowKey;
-use crate::tcp::Standing;
+use crate::protocol::tcp::Standing;
+use crate::protocol::tls::secrets::KeyRing;
 
 use partition::Partition;
 use shelf::{Harvest, Shelf};

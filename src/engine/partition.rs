@@ -13,13 +13,13 @@ use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
 use crate::base::time::Timestamp;
 use crate::connection::{Ended, Fit, Kept, Live, Remains};
-use crate::http::Texts;
-use crate::keys::KeyRing;
-use crate::minutes::Clerk;
 use crate::packet::decode::{Decoded, Flags, Quote, Segment};
 use crate::packet::flow::{FlowKey, Slot, Table};
-use crate::spoken::Listening;
-use crate::tcp::Received;
+use crate::protocol::annotations::Clerk;
+use crate::protocol::http::Texts;
+use crate::protocol::layers::Listening;
+use crate::protocol::tcp::Received;
+use crate::protocol::tls::secrets::KeyRing;
 
 /// Connections that are followed at once, in one partition; 131 072 in all. About a kilobyte each, and a quarter of that
 /// while there is only a SYN: a flood of those is what fills the table.
@@ -33,7 +33,7 @@ const MAX_AFTERLIFE: usize = 16;
 const GRAVES: usize = 1024;
 
 /// Bytes that wait behind holes, of all connections of one partition: a hundred megabytes in all. A single stream may hold
-/// one ([`crate::tcp`] bounds it); dozens do so at once only where the capture has lost much.
+/// one ([`crate::protocol::tcp`] bounds it); dozens do so at once only where the capture has lost much.
 const MAX_HELD: usize = 6 << 20;
 /// Bytes that wait for the end of what they are part of (heads, handshake messages, header blocks and their tables, records),
 /// of all connections of one partition: a quarter of a gigabyte in all. A single connection may hold 64 KB or so in either

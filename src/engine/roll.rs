@@ -284,7 +284,7 @@ mod tests {
         };
         let mut all = glance(&[1, 2, 3, 4, 5], &[]);
         for record in &mut all.settled.records {
-            let six = vec![crate::http::Exchange::default(); 6];
+            let six = vec![crate::protocol::http::Exchange::default(); 6];
             Arc::make_mut(record).exchanges = six.into_boxed_slice();
         }
         let seen = roll.call(&[], &[], all);

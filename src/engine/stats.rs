@@ -3,8 +3,8 @@
 use super::NEVER;
 use crate::base::frame_ref::Mark;
 use crate::base::time::Timestamp;
-use crate::names::Lookups;
 use crate::packet::decode::{Decoder, Segment, Skip};
+use crate::protocol::dns::Lookups;
 
 /// A bound on what is kept, and how often it was hit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use std::net::SocketAddr;
 
 use crate::base::escape::shortened;
 use crate::connection::{CloseEvent, Connection, How, Who};
-use crate::http::{Exchange, Progress, Protocol, Text};
 use crate::packet::decode::Endpoint;
+use crate::protocol::http::{Exchange, Progress, Protocol, Text};
 
 /// Characters of a name or target out of a packet.
 const NAME: usize = 120;

@@ -7,11 +7,11 @@ use super::{grammar, h2};
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
 use crate::connection::{By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who};
-use crate::http::{Exchange, FieldName, Framing, Message, Method, Progress, Protocol};
 use crate::knowledge::WireEvent;
 use crate::packet::decode::Quote;
+use crate::protocol::http::{Exchange, FieldName, Framing, Message, Method, Progress, Protocol};
+use crate::protocol::tls::{ClientCertificate, Facts, Flaw, Stage};
 use crate::rules;
-use crate::tls::{ClientCertificate, Facts, Flaw, Stage};
 
 /// Nobody sets a time limit below this; a client that leaves sooner did not wait in vain.
 const SHORTEST_LIMIT: Duration = Duration::from_millis(100);

@@ -1,7 +1,7 @@
 //! What a message that breaks the grammar of HTTP/1 is to its reader.
 
-use crate::http::{Exchange, Fault, FaultRule, FieldName};
 use crate::knowledge::WireEvent;
+use crate::protocol::http::{Exchange, Fault, FaultRule, FieldName};
 
 /// Transfer codings that are registered (RFC 9112 §7).
 const CODINGS: [&[u8]; 7] = [

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::client::Met;
 use crate::connection::{Connection, Who};
-use crate::http::{ErrorCode, Exchange, Party};
 use crate::knowledge::WireEvent;
+use crate::protocol::http::{ErrorCode, Exchange, Party};
 
 /// A client that cancels a stream sooner did not wait in vain.
 const WAITED: Duration = Duration::from_secs(1);

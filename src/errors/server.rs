@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::grammar;
 use crate::base::flow_end::End;
 use crate::connection::{By, Connection, How, Opening, Phase, ResetKind, Who};
-use crate::http::{Exchange, Framing, Progress, Protocol};
 use crate::knowledge::WireEvent;
-use crate::tls::Stage;
+use crate::protocol::http::{Exchange, Framing, Progress, Protocol};
+use crate::protocol::tls::Stage;
 
 /// Time limits of servers for one request are whole seconds and more; what fails sooner fails for another reason.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(5);

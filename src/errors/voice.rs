@@ -3,8 +3,8 @@
 use std::hash::{Hash, Hasher};
 
 use crate::connection::{Connection, Who};
-use crate::http::{Exchange, FieldName, Progress, Text};
 use crate::knowledge::{NamedBy, Product, Side, Speaker, Stack, identify, inside};
+use crate::protocol::http::{Exchange, FieldName, Progress, Text};
 
 /// Who speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,7 +131,7 @@ fn server(exchange: &Exchange) -> Voice {
 fn whole_head(
     progress: Progress,
     exchange: &Exchange,
-    cut: fn(&crate::http::Rare) -> bool,
+    cut: fn(&crate::protocol::http::Rare) -> bool,
 ) -> Voice {
     let cut = exchange.rare.as_deref().is_some_and(cut);
     match progress {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::connection::{By, Certainty, How, Opening, Phase, ResetKind, Standing, State, Who};
-use crate::http::{Outcome, Protocol};
+use crate::protocol::http::{Outcome, Protocol};
 
 /// `=> …`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,9 +13,9 @@ use super::numbers::{Header, Numbers};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
 use crate::connection::Who;
-use crate::names::Kind;
 use crate::packet::capture::{Frame, LinkType};
 use crate::packet::decode::{Endpoint, Flags};
+use crate::protocol::dns::Kind;
 
 /// When every ladder begins.
 const START: Timestamp = Timestamp::new(1_247_276_416, 0);

@@ -9,9 +9,9 @@ use std::str::FromStr;
 use super::escape::{Quoted, Word};
 use super::message::{FILLER, HOST, METHODS};
 use super::tokens::{Placed, Token};
-use crate::h2::PREFACE;
-use crate::h2::wire::{self, ACK, END_HEADERS, END_STREAM};
-use crate::http::ErrorCode;
+use crate::protocol::h2::PREFACE;
+use crate::protocol::h2::wire::{self, ACK, END_HEADERS, END_STREAM};
+use crate::protocol::http::ErrorCode;
 
 /// A frame of HTTP/2, or the preface.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::tokens::{Placed, Token};
-use crate::names::{self, Kind};
+use crate::protocol::dns::{self, Kind};
 
 /// The number by which an answer finds its question.
 const ID: u16 = 1;
@@ -88,12 +88,12 @@ impl Dns {
             Self::Ask { name, six } => {
                 let kind = if *six { Kind::Aaaa } else { Kind::A };
                 *asked = Some((name.clone(), kind));
-                names::write(ID, name.as_bytes(), kind, None)
+                dns::write(ID, name.as_bytes(), kind, None)
             }
             Self::Answer { code, address } => {
                 let (name, kind) = asked.clone().unwrap_or_else(|| ("a".to_owned(), Kind::A));
                 let addresses: Vec<_> = address.iter().copied().collect();
-                names::write(ID, name.as_bytes(), kind, Some((*code, &addresses)))
+                dns::write(ID, name.as_bytes(), kind, Some((*code, &addresses)))
             }
         }
     }

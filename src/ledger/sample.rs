@@ -10,8 +10,8 @@ use crate::base::time::Timestamp;
 use crate::connection::{
     Brief, By, CloseEvent, Connection, How, Opening, Phase, Roles, Sent, Standing, State, Teardown,
 };
-use crate::http::Protocol;
 use crate::packet::decode::{Context, Endpoint, Skip};
+use crate::protocol::http::Protocol;
 
 /// 2009-07-11 01:40:16 UTC and so many milliseconds.
 pub(crate) fn mark(frame: u64, millis: u64) -> Mark {

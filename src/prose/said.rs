@@ -7,10 +7,10 @@ use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::format::{bytes, count};
 use crate::connection::{Connection, Remark, Who};
-use crate::h2::wire;
-use crate::http::{Exchange, Message};
-use crate::minutes::What;
-use crate::tls::alert_name;
+use crate::protocol::annotations::What;
+use crate::protocol::h2::wire;
+use crate::protocol::http::{Exchange, Message};
+use crate::protocol::tls::alert_name;
 
 /// Characters of a request's target that are shown.
 const TARGET: usize = 60;
@@ -150,7 +150,7 @@ fn remarked(
             let half = &connection.h2.as_ref()?.halves[from as usize];
             let goaway = half.goaways.get(nth)?;
             let last = match goaway.last_stream {
-                crate::h2::Goaway::NOT_YET => "no new streams".to_owned(),
+                crate::protocol::h2::Goaway::NOT_YET => "no new streams".to_owned(),
                 last => format!("last stream {last}"),
             };
             format!("GOAWAY {}, {last}", goaway.code)

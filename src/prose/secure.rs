@@ -3,9 +3,9 @@
 use super::clock::Zone;
 use crate::base::escape::shortened;
 use crate::connection::Connection;
-use crate::http::Protocol;
-use crate::keys::Closed;
-use crate::tls::{Certificate, ClientCertificate, Facts};
+use crate::protocol::http::Protocol;
+use crate::protocol::tls::secrets::Closed;
+use crate::protocol::tls::{Certificate, ClientCertificate, Facts};
 
 /// Characters of a name that are shown.
 const NAME: usize = 60;

@@ -10,9 +10,9 @@ use crate::base::flow_end::End;
 use crate::base::format::{bytes, count, number};
 use crate::base::frame_ref::FrameNumber;
 use crate::connection::{By, Connection, How, Opening, Phase, ResetKind, Roles};
-use crate::http::{CloseSign, Ending, Exchange, Outcome, Protocol};
 use crate::packet::decode::{Endpoint, QuoteKind};
-use crate::tls::{Facts, Stage, alert_name};
+use crate::protocol::http::{CloseSign, Ending, Exchange, Outcome, Protocol};
+use crate::protocol::tls::{Facts, Stage, alert_name};
 
 /// Characters of a request target or host that a sentence bears.
 const TARGET: usize = 48;

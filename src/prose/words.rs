@@ -2,7 +2,7 @@
 
 use crate::connection::{By, Connection, How, Opening, ResetKind, Roles, Standing};
 use crate::hosts::RangeBasis;
-use crate::http::{CloseSign, Ending, Protocol};
+use crate::protocol::http::{CloseSign, Ending, Protocol};
 
 /// Who began the close; `None` while nobody has.
 #[must_use]

@@ -5,8 +5,8 @@ use super::place::Place;
 use super::{Grade, Means, Measure, Part, Test};
 use crate::base::certainty::Certainty;
 use crate::connection::{By, Opening, Phase, ResetKind, State, Who};
-use crate::http::{Outcome, Protocol};
 use crate::ladder::Found;
+use crate::protocol::http::{Outcome, Protocol};
 use crate::rules::{self, Severity};
 
 /// A key.

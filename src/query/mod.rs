@@ -28,7 +28,7 @@ mod sieve;
 
 use crate::base::certainty::Certainty;
 use crate::connection::{By, Opening, Phase, ResetKind, State, Who};
-use crate::http::{Outcome, Protocol};
+use crate::protocol::http::{Outcome, Protocol};
 use crate::rules::Severity;
 
 use amount::{Bound, Unit};

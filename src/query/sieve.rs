@@ -9,10 +9,10 @@ use std::net::IpAddr;
 
 use super::{Expr, Grade, Means, Measure, Part, Query, Test};
 use crate::connection::{Brief, By, Connection, How, Phase, ResetKind, Standing, Who};
-use crate::http::{Exchange, Protocol};
 use crate::ladder::Found;
 use crate::ledger::{Naming, Snapshot};
 use crate::packet::decode::Endpoint;
+use crate::protocol::http::{Exchange, Protocol};
 use crate::rules::Finding;
 
 /// A query made ready for one snapshot.
@@ -396,8 +396,8 @@ fn push_number(to: &mut String, number: u16) {
 mod tests {
     use super::*;
     use crate::base::certainty::Certainty;
-    use crate::http::Conversation;
     use crate::ledger::sample::{connection, endpoint, mark, snapshot};
+    use crate::protocol::http::Conversation;
     use crate::rules::Severity;
 
     fn some() -> Snapshot {
@@ -483,7 +483,7 @@ mod tests {
     #[test]
     fn what_was_not_kept_is_not_known() {
         let mut heard = Conversation::new();
-        let mut texts = crate::http::Texts::new();
+        let mut texts = crate::protocol::http::Texts::new();
         let request = b"GET /Login?x=1 HTTP/1.1\r\nHost: api.example\r\n\r\n";
         let from = crate::base::flow_end::End::A;
         heard.data(from, mark(3, 5), request, request.len() as u32, &mut texts);

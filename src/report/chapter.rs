@@ -18,11 +18,11 @@ use crate::base::format::{count, number};
 use crate::base::frame_ref::Mark;
 use crate::connection::{Brief, Connection, Phase, Who};
 use crate::errors::{self, Told, filled};
-use crate::http::{Exchange, Text};
 use crate::knowledge::product;
 use crate::ledger::Snapshot;
 use crate::prose::clock::span;
 use crate::prose::story::{self, story};
+use crate::protocol::http::{Exchange, Text};
 use crate::rules::{Finding, Severity};
 
 /// Ranges of connections named, and other hosts.

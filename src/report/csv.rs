@@ -8,8 +8,8 @@ use std::io::{self, Write};
 use super::view::View;
 use crate::base::frame_ref::FrameNumber;
 use crate::connection::{Connection, Who};
-use crate::http::Outcome;
 use crate::prose::{clock, words};
+use crate::protocol::http::Outcome;
 
 const COLUMNS: [&str; 30] = [
     "id",

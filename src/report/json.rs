@@ -24,11 +24,13 @@ use crate::base::time::Timestamp;
 use crate::connection::{Connection, Who};
 use crate::errors::{Told, filled};
 use crate::hosts::Sockets;
-use crate::http::{ConnectionOptions, Exchange, Fault, Message, Outcome, Progress, Text, Version};
 use crate::knowledge::NamedBy;
 use crate::ledger::{Input, Summary};
 use crate::packet::decode::{Endpoint, Skip};
 use crate::prose::{clock, words};
+use crate::protocol::http::{
+    ConnectionOptions, Exchange, Fault, Message, Outcome, Progress, Text, Version,
+};
 use crate::rules::Finding;
 
 const SCHEMA: &str = "hangup-report/1";

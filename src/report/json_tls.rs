@@ -11,7 +11,7 @@ use crate::base::escape::escape;
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
 use crate::connection::Who;
-use crate::tls::{Alert, Certificate, ClientCertificate, Facts, Farewell, alert_name};
+use crate::protocol::tls::{Alert, Certificate, ClientCertificate, Facts, Farewell, alert_name};
 
 /// What is told of TLS on one connection.
 #[derive(Serialize)]

@@ -7,7 +7,7 @@ use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, tell};
 use crate::base::certainty::Certainty;
 use crate::connection::{Connection, Who};
-use crate::http::{FaultRule, FieldName, Framing};
+use crate::protocol::http::{FaultRule, FieldName, Framing};
 
 rule! {
     /// # What happened

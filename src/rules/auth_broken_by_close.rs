@@ -6,7 +6,7 @@ use super::rule::{Check, Verdict, rule};
 use super::telling::{not_yet, tell};
 use crate::base::certainty::Certainty;
 use crate::connection::{By, Connection, How, Opening};
-use crate::http::{Exchange, FieldName, Persistence};
+use crate::protocol::http::{Exchange, FieldName, Persistence};
 
 rule! {
     /// # What happened

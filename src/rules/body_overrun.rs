@@ -8,7 +8,7 @@ use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, tell};
 use crate::base::certainty::Certainty;
 use crate::connection::{Connection, Opening, Who};
-use crate::http::{FaultRule, Framing, Protocol};
+use crate::protocol::http::{FaultRule, Framing, Protocol};
 
 rule! {
     /// # What happened

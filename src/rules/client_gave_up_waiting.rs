@@ -8,7 +8,7 @@ use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, close_word, not_yet, span, tell, waited};
 use super::timers;
 use crate::connection::{Connection, Who};
-use crate::http::{ErrorCode, Party};
+use crate::protocol::http::{ErrorCode, Party};
 
 rule! {
     /// # What happened

@@ -7,7 +7,7 @@ use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, bytes, close_word, span, tell};
 use super::timers;
 use crate::connection::{Connection, Who};
-use crate::http::{ErrorCode, Exchange, Framing, Message, Progress};
+use crate::protocol::http::{ErrorCode, Exchange, Framing, Message, Progress};
 
 rule! {
     /// # What happened

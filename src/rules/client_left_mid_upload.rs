@@ -6,7 +6,7 @@ use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, close_word, span, tell};
 use crate::connection::{Connection, Who};
-use crate::http::{Framing, Progress};
+use crate::protocol::http::{Framing, Progress};
 
 rule! {
     /// # What happened

@@ -8,7 +8,7 @@ use super::keep_alive_promise_broken::broken;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{not_yet, span, tell};
 use crate::connection::{Connection, How, Who};
-use crate::http::Protocol;
+use crate::protocol::http::Protocol;
 
 rule! {
     /// # What happened

@@ -8,7 +8,7 @@ use super::rule::{Check, Verdict, rule};
 use super::telling::{not_yet, span, tell};
 use crate::base::certainty::Certainty;
 use crate::connection::{Connection, Who};
-use crate::http::CloseSign;
+use crate::protocol::http::CloseSign;
 
 rule! {
     /// # What happened

@@ -6,7 +6,7 @@ use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, bytes, close_word, span, tell};
 use crate::connection::{Connection, Who};
-use crate::http::Framing;
+use crate::protocol::http::Framing;
 
 rule! {
     /// # What happened

@@ -7,7 +7,7 @@ use super::secure::hidden_request;
 use super::telling::{again, asked, count, not_yet, span, tell, waited};
 use super::timers;
 use crate::connection::{By, Connection, How};
-use crate::http::{Exchange, Message};
+use crate::protocol::http::{Exchange, Message};
 
 rule! {
     /// # What happened

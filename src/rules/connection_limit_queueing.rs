@@ -6,7 +6,7 @@ use super::rule::{Check, Found, Story, rule};
 use crate::base::certainty::Certainty;
 use crate::connection::{Brief, By, Phase};
 use crate::hosts::{Concurrency, Dealings, Hosts};
-use crate::http::Protocol;
+use crate::protocol::http::Protocol;
 
 rule! {
     /// # What happened

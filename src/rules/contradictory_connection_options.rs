@@ -6,7 +6,7 @@ use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, tell};
 use crate::base::certainty::Certainty;
 use crate::connection::{Connection, Who};
-use crate::http::{Exchange, Message};
+use crate::protocol::http::{Exchange, Message};
 
 rule! {
     /// # What happened

@@ -4,7 +4,7 @@ use super::rule::{Check, Story, Verdict, rule};
 use super::{Evidence, Severity};
 use crate::base::certainty::Certainty;
 use crate::connection::{Connection, Who};
-use crate::http::{ConnectionOptions, Exchange, Message};
+use crate::protocol::http::{ConnectionOptions, Exchange, Message};
 
 rule! {
     /// # What happened

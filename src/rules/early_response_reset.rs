@@ -6,7 +6,7 @@ use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, span, tell};
 use crate::connection::{Connection, Who};
-use crate::http::{Framing, Message};
+use crate::protocol::http::{Framing, Message};
 
 rule! {
     /// # What happened

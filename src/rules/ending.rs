@@ -11,7 +11,7 @@ use super::secure::failure;
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::Mark;
 use crate::connection::{By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who};
-use crate::http::{Exchange, Framing, Message, Progress, Protocol};
+use crate::protocol::http::{Exchange, Framing, Message, Progress, Protocol};
 
 /// What a reading says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

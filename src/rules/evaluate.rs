@@ -20,8 +20,8 @@ use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
 use crate::connection::{Brief, Connection};
 use crate::hosts::{Hosts, Sockets};
-use crate::names::Lookups;
 use crate::packet::decode::Endpoint;
+use crate::protocol::dns::Lookups;
 
 /// What makes two cases the same story.
 type Same = (

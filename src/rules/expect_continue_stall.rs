@@ -8,7 +8,7 @@ use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, span, tell};
 use crate::base::frame_ref::Mark;
 use crate::connection::{Connection, Who};
-use crate::http::{Exchange, FieldName};
+use crate::protocol::http::{Exchange, FieldName};
 
 rule! {
     /// # What happened

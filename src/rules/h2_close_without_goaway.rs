@@ -6,7 +6,7 @@ use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, span, tell};
 use crate::base::certainty::Certainty;
 use crate::connection::{By, Connection, How, ResetKind, Who};
-use crate::http::{Exchange, Progress};
+use crate::protocol::http::{Exchange, Progress};
 
 rule! {
     /// # What happened

@@ -5,8 +5,8 @@ use super::rule::{Check, Verdict, rule};
 use super::telling::{count, side, tell};
 use crate::base::escape::escape;
 use crate::connection::{Connection, How, Who};
-use crate::h2::Goaway;
-use crate::http::{ErrorCode, Exchange};
+use crate::protocol::h2::Goaway;
+use crate::protocol::http::{ErrorCode, Exchange};
 
 rule! {
     /// # What happened

@@ -6,8 +6,8 @@ use super::telling::{asked, tell};
 use crate::base::certainty::Certainty;
 use crate::base::escape::escape;
 use crate::connection::{By, Connection, How, ResetKind, Who};
-use crate::h2;
-use crate::http::{Exchange, Fault, FaultRule};
+use crate::protocol::h2;
+use crate::protocol::http::{Exchange, Fault, FaultRule};
 
 rule! {
     /// # What happened

@@ -7,7 +7,7 @@ use super::rule::{Check, Verdict, rule};
 use super::telling::tell;
 use crate::base::frame_ref::Mark;
 use crate::connection::Connection;
-use crate::http::{ErrorCode, Exchange, Party, StreamReset};
+use crate::protocol::http::{ErrorCode, Exchange, Party, StreamReset};
 
 rule! {
     /// # What happened

@@ -5,8 +5,8 @@ use super::h2_reset_burst::burst;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{again, asked, span, tell, waited};
 use crate::connection::{Connection, Who};
-use crate::h2::Stall;
-use crate::http::{ErrorCode, Exchange, Party, StreamReset};
+use crate::protocol::h2::Stall;
+use crate::protocol::http::{ErrorCode, Exchange, Party, StreamReset};
 
 rule! {
     /// # What happened

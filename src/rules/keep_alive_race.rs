@@ -6,7 +6,7 @@ use super::rule::{Check, Verdict, rule};
 use super::telling::{again, asked, close_word, span, tell};
 use super::timers;
 use crate::connection::Connection;
-use crate::http::Exchange;
+use crate::protocol::http::Exchange;
 
 rule! {
     /// # What happened

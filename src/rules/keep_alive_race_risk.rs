@@ -8,7 +8,7 @@ use super::rule::{Check, Found, Story, rule};
 use crate::base::certainty::Certainty;
 use crate::connection::{Brief, By, How, Phase};
 use crate::hosts::{Dealings, Hosts, Measured};
-use crate::http::Protocol;
+use crate::protocol::http::Protocol;
 
 rule! {
     /// # What happened

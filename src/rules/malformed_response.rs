@@ -5,7 +5,7 @@ use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, side, tell};
 use crate::base::certainty::Certainty;
 use crate::connection::{Connection, Who};
-use crate::http::{Exchange, Fault, FaultRule, Message};
+use crate::protocol::http::{Exchange, Fault, FaultRule, Message};
 
 rule! {
     /// # What happened

@@ -12,7 +12,7 @@ use crate::base::escape::shortened;
 use crate::base::time::Timestamp;
 use crate::connection::Brief;
 use crate::hosts::Hosts;
-use crate::names::{Kind, Lookup};
+use crate::protocol::dns::{Kind, Lookup};
 
 rule! {
     /// # What happened

@@ -11,8 +11,8 @@ use super::{Facts, Finding, Sight, evaluate};
 use crate::connection::{Brief, Connection, Standing, Who};
 use crate::engine::{Engine, Event, Sink, Stats};
 use crate::hosts;
-use crate::http::Outcome;
 use crate::packet::capture::Loss;
+use crate::protocol::http::Outcome;
 
 use crate::base::time::Timestamp;
 use crate::ladder::{Claim, Expectation, Ladder, Line, OwnedFrame, Tally, frames};
@@ -252,7 +252,7 @@ fn found(claim: &Claim, connection: &Connection) -> Option<Claim> {
     })
 }
 
-fn outcome(connection: &Connection, exchange: &crate::http::Exchange) -> Option<Outcome> {
+fn outcome(connection: &Connection, exchange: &crate::protocol::http::Exchange) -> Option<Outcome> {
     exchange.outcome(connection.teardown.ending())
 }
 

@@ -8,7 +8,7 @@ use super::rule::{Check, Verdict, rule};
 use super::telling::{bytes, not_yet, span, tell};
 use crate::base::certainty::Certainty;
 use crate::connection::{By, Connection, How, Phase, ResetKind};
-use crate::http::{Exchange, FieldName, Method};
+use crate::protocol::http::{Exchange, FieldName, Method};
 
 rule! {
     /// # What happened

@@ -9,7 +9,7 @@ use super::telling::{not_yet, span};
 use super::{Evidence, Severity};
 use crate::base::certainty::Certainty;
 use crate::connection::{By, Connection, How, ResetKind, Who};
-use crate::http::Exchange;
+use crate::protocol::http::Exchange;
 
 rule! {
     /// # What happened

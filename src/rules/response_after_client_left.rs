@@ -5,7 +5,7 @@ use super::ending::{owns_reset, request, response};
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, bytes, not_yet, span, tell};
 use crate::connection::{By, Connection, How, Phase, Who};
-use crate::http::Exchange;
+use crate::protocol::http::Exchange;
 
 rule! {
     /// # What happened

@@ -6,7 +6,7 @@ use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, bytes, not_yet, span, tell};
 use crate::connection::Connection;
-use crate::http::{Exchange, Framing, Message, Progress};
+use crate::protocol::http::{Exchange, Framing, Message, Progress};
 
 rule! {
     /// # What happened

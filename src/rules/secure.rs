@@ -14,7 +14,7 @@ use crate::base::escape::escape;
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
 use crate::connection::{By, Connection, How, Opening, Phase, Roles, Who};
-use crate::tls::{Alert, ClientCertificate, Facts, Farewell, Flaw, Stage};
+use crate::protocol::tls::{Alert, ClientCertificate, Facts, Farewell, Flaw, Stage};
 
 /// What a failure is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -254,7 +254,7 @@ pub(super) fn named(facts: &Facts) -> String {
 
 /// An alert's name and code.
 pub(super) fn called(code: u8) -> String {
-    match crate::tls::alert_name(code) {
+    match crate::protocol::tls::alert_name(code) {
         Some(name) => format!("{name} ({code})"),
         None => format!("code {code}"),
     }

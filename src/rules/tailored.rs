@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use super::Finding;
 use crate::connection::Connection;
-use crate::http::{FieldName, Text};
 use crate::knowledge::{Product, Side, identify, settings};
 use crate::packet::decode::Endpoint;
+use crate::protocol::http::{FieldName, Text};
 
 /// Connections of a finding, and of a server, that are asked for a name: if they disagree it shows early.
 const ASKED: usize = 256;

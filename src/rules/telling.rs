@@ -9,7 +9,7 @@ use crate::base::certainty::Certainty;
 use crate::base::format::{self, millis};
 use crate::base::frame_ref::Mark;
 use crate::connection::{Connection, Who};
-use crate::http::Exchange;
+use crate::protocol::http::Exchange;
 
 /// Two significant places are what a reader compares with a setting.
 pub(super) fn span(time: Duration) -> String {

@@ -8,7 +8,7 @@ use super::secure::{Failure, Reading, describe, failure, hello, named, who};
 use super::telling::{not_yet, side, span, tell};
 use crate::base::certainty::Certainty;
 use crate::connection::{Brief, By, Connection, How, Who};
-use crate::tls::{Flaw, Stage};
+use crate::protocol::tls::{Flaw, Stage};
 
 rule! {
     /// # What happened

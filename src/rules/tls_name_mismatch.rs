@@ -6,7 +6,7 @@ use super::secure::{Failure, describe, failure_as, hello, sign};
 use super::telling::{not_yet, tell};
 use crate::base::escape::escape;
 use crate::connection::Connection;
-use crate::tls::Stage;
+use crate::protocol::tls::Stage;
 
 rule! {
     /// # What happened

@@ -8,9 +8,9 @@ use super::secure::{failure, is_unanswered};
 use super::telling::{not_yet, span, tell};
 use crate::base::certainty::Certainty;
 use crate::connection::{By, Connection, How, Who};
-use crate::http::{Exchange, Framing, Outcome, Protocol};
-use crate::tcp::ResetKind;
-use crate::tls::{Farewell, Stage};
+use crate::protocol::http::{Exchange, Framing, Outcome, Protocol};
+use crate::protocol::tcp::ResetKind;
+use crate::protocol::tls::{Farewell, Stage};
 
 rule! {
     /// # What happened

@@ -7,7 +7,7 @@ use super::telling::{asked, not_yet, side, tell};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::Mark;
 use crate::connection::Connection;
-use crate::http::Exchange;
+use crate::protocol::http::Exchange;
 
 rule! {
     /// # What happened

@@ -6,7 +6,7 @@ use super::secure::failure;
 use super::telling::{not_yet, side, tell};
 use crate::base::certainty::Certainty;
 use crate::connection::{By, Connection, ResetKind, Who};
-use crate::tls::Stage;
+use crate::protocol::tls::Stage;
 
 rule! {
     /// # What happened

@@ -70,7 +70,7 @@ rule! {
 }
 
 fn check(connection: &Connection) -> Verdict {
-    let unasked = |exchange: &&crate::http::Exchange| {
+    let unasked = |exchange: &&crate::protocol::http::Exchange| {
         exchange.request.is_none() && exchange.response.is_some()
     };
     let Some(exchange) = connection.exchanges.iter().find(unasked) else {

@@ -5,7 +5,7 @@ use super::rule::{Check, Verdict, rule};
 use super::telling::{side, tell};
 use crate::base::escape::escape;
 use crate::connection::{Connection, Who};
-use crate::websocket::Close;
+use crate::protocol::websocket::Close;
 
 rule! {
     /// # What happened

@@ -25,13 +25,13 @@ use crate::connection::Brief;
 use crate::engine::{
     self, CloseUp, ExtractError, Glance, Next, Observer, Outlook, Roll, Settings, Stay,
 };
-use crate::keys::KeyRing;
 use crate::ledger::{Lookup, Progress, Running, Stage, Watch};
 use crate::packet::capture::{
     self, Batch, CaptureError, FileSummary, Fill, Loss, Memory, OpenOptions, PcapngWriter, Recent,
     Recording, Rotation, Source,
 };
 use crate::packet::decode::Endpoint;
+use crate::protocol::tls::secrets::KeyRing;
 use crate::rules::Severity;
 
 /// When the first look is taken: a small file is done by then.

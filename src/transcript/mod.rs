@@ -23,10 +23,10 @@ use crate::base::flow_end::End;
 use crate::base::frame_ref::FrameNumber;
 use crate::connection::{Brief, Connection, Remark, Remarks, Standing, Who};
 use crate::engine::{self, CloseUp};
-use crate::keys::KeyRing;
-use crate::minutes::What;
 use crate::packet::capture::Source;
 use crate::packet::decode::Segment;
+use crate::protocol::annotations::What;
+use crate::protocol::tls::secrets::KeyRing;
 
 use speech::Speech;
 use step::Follower;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{Kind, Step, Transcript};
 use crate::base::frame_ref::FrameNumber;
 use crate::connection::Connection;
-use crate::minutes::What;
 use crate::packet::decode::Flags;
+use crate::protocol::annotations::What;
 
 /// A line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

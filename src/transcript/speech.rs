@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
 use crate::connection::Who;
-use crate::minutes::Minutes;
-use crate::tcp::Reader;
+use crate::protocol::annotations::Minutes;
+use crate::protocol::tcp::Reader;
 
 /// A part of what was said.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What a segment was beside those before it: new, a repetition, beyond a hole, a probe.
 //!
-//! The streams are followed by the same code that followed them the first time ([`crate::tcp`]); what it made of a
+//! The streams are followed by the same code that followed them the first time ([`crate::protocol::tcp`]); what it made of a
 //! segment shows in what has changed.
 
 use super::speech::Speech;
@@ -10,7 +10,7 @@ use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
 use crate::connection::{Standing, Who};
 use crate::packet::decode::{Flags, Segment};
-use crate::tcp::Pair;
+use crate::protocol::tcp::Pair;
 
 /// One segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

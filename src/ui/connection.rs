@@ -26,11 +26,11 @@ use super::{Answer, Cx, Fate, Outcome, Question, Screen, Seek, Task, Tone, verdi
 use crate::base::format::{count, number};
 use crate::base::time::Timestamp;
 use crate::connection::Connection;
-use crate::http::{Exchange, Outcome as Became};
 use crate::ledger::Snapshot;
 use crate::prose::clock::span;
 use crate::prose::said::{how_far, request};
 use crate::prose::story;
+use crate::protocol::http::{Exchange, Outcome as Became};
 use crate::rules::Finding;
 use crate::transcript::Account;
 

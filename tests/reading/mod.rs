@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use hangup::connection::Connection;
 use hangup::engine::{self, Settings, Stats};
-use hangup::http::Message;
-use hangup::keys::KeyRing;
 use hangup::ledger::{Snapshot, Summary};
 use hangup::packet::capture::{self, Input, OpenOptions, Source};
+use hangup::protocol::http::Message;
+use hangup::protocol::tls::secrets::KeyRing;
 use hangup::report::{self, Format};
 use hangup::{hosts, ledger, rules};
 

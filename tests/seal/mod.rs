@@ -1,4 +1,4 @@
-//! The other half of `hangup::keys`: records that are authentic, under secrets that everybody knows.
+//! The other half of `hangup::protocol::tls::secrets`: records that are authentic, under secrets that everybody knows.
 //!
 //! Shared by the tests and by the fuzz targets.
 

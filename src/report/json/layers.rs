@@ -8,9 +8,9 @@ use super::{Pair, Time, millis, text};
 use crate::base::escape::escape;
 use crate::base::frame_ref::Mark;
 use crate::connection::Who;
-use crate::h2;
-use crate::http::{ErrorCode, Party, Stream};
-use crate::websocket;
+use crate::protocol::h2;
+use crate::protocol::http::{ErrorCode, Party, Stream};
+use crate::protocol::websocket;
 
 #[derive(Serialize)]
 struct MarkRow {

@@ -2,10 +2,10 @@
 
 #![no_main]
 
-use hangup::http::Texts;
+use hangup::protocol::http::Texts;
 use hangup::base::frame_ref::{FrameNumber, Mark};
 use hangup::base::flow_end::End;
-use hangup::spoken::Spoken;
+use hangup::protocol::layers::Spoken;
 use hangup::base::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
 

@@ -3,7 +3,7 @@
 #![no_main]
 
 use hangup::packet::capture::{Batch, Fill};
-use hangup::keys::KeyRing;
+use hangup::protocol::tls::secrets::KeyRing;
 use hangup::base::frame_ref::FrameNumber;
 use libfuzzer_sys::fuzz_target;
 

@@ -2,8 +2,8 @@
 
 #![no_main]
 
-use hangup::h2::{Conversation, PREFACE};
-use hangup::http::{Reach, Texts};
+use hangup::protocol::h2::{Conversation, PREFACE};
+use hangup::protocol::http::{Reach, Texts};
 use hangup::base::frame_ref::{FrameNumber, Mark};
 use hangup::base::flow_end::End;
 use hangup::base::time::Timestamp;

@@ -2,8 +2,8 @@
 
 #![no_main]
 
-use hangup::http::Reach;
-use hangup::http::{Conversation, Texts};
+use hangup::protocol::http::Reach;
+use hangup::protocol::http::{Conversation, Texts};
 use hangup::base::frame_ref::{FrameNumber, Mark};
 use hangup::base::flow_end::End;
 use hangup::base::time::Timestamp;

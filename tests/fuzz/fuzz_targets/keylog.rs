@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use hangup::keys::{KeyLine, KeyRing};
+use hangup::protocol::tls::secrets::{KeyLine, KeyRing};
 use hangup::base::frame_ref::FrameNumber;
 use libfuzzer_sys::fuzz_target;
 

@@ -3,10 +3,10 @@
 
 #![no_main]
 
-use hangup::keys::KeyRing;
+use hangup::protocol::tls::secrets::KeyRing;
 use hangup::base::frame_ref::FrameNumber;
 use hangup::base::flow_end::End;
-use hangup::spoken::{Listening, Spoken};
+use hangup::protocol::layers::{Listening, Spoken};
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../shared/memory.rs"]

@@ -3,9 +3,9 @@
 
 #![no_main]
 
-use hangup::http::Message;
+use hangup::protocol::http::Message;
 use hangup::base::flow_end::End;
-use hangup::spoken::{Heard, Spoken};
+use hangup::protocol::layers::{Heard, Spoken};
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../shared/memory.rs"]

@@ -3,10 +3,10 @@
 
 #![no_main]
 
-use hangup::http::{Reach, Texts};
+use hangup::protocol::http::{Reach, Texts};
 use hangup::base::frame_ref::{FrameNumber, Mark};
 use hangup::base::flow_end::End;
-use hangup::spoken::Spoken;
+use hangup::protocol::layers::Spoken;
 use hangup::base::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
 

@@ -2,10 +2,10 @@
 
 #![no_main]
 
-use hangup::http::Texts;
+use hangup::protocol::http::Texts;
 use hangup::base::frame_ref::Mark;
 use hangup::base::flow_end::End;
-use hangup::websocket::Conversation;
+use hangup::protocol::websocket::Conversation;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

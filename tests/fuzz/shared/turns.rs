@@ -2,10 +2,10 @@
 
 #![allow(dead_code, reason = "every target uses a part of it")]
 
-use hangup::http::{Reach, Texts};
+use hangup::protocol::http::{Reach, Texts};
 use hangup::base::frame_ref::{FrameNumber, Mark};
 use hangup::base::flow_end::End;
-use hangup::spoken::{Heard, Spoken};
+use hangup::protocol::layers::{Heard, Spoken};
 use hangup::base::time::Timestamp;
 
 /// One step of a conversation.

@@ -1,0 +1,164 @@
+//! Frames about the connection: SETTINGS, PING, GOAWAY, RST_STREAM and WINDOW_UPDATE (RFC 9113 §6), and what flow control
+//! holds up (§5.2).
+
+use super::conversation::Conversation;
+use super::facts::{Goaway, MAX_GOAWAYS, Settings, Stall};
+use super::frame::{flag, kind};
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::protocol::http::{ErrorCode, Texts};
+
+/// Bytes kept of what a GOAWAY says.
+const MAX_DEBUG: usize = 256;
+
+/// The settings that matter (§6.5.2, RFC 8441 §3).
+const MAX_CONCURRENT_STREAMS: u16 = 3;
+const INITIAL_WINDOW_SIZE: u16 = 4;
+const MAX_FRAME_SIZE: u16 = 5;
+const ENABLE_CONNECT_PROTOCOL: u16 = 8;
+
+impl Conversation {
+    /// All of a frame about the connection or about flow control is here, as far as it was captured.
+    pub(super) fn notice(&mut self, from: End, at: Mark, payload: &[u8], texts: &mut Texts) {
+        let header = self.lane(from).header;
+        match header.kind {
+            kind::SETTINGS if !header.has(flag::ACK) => self.settings(from, at, payload),
+            kind::PING => self.ping(from, at, header.has(flag::ACK)),
+            kind::GOAWAY => self.goaway(from, at, payload, texts),
+            kind::RST_STREAM => {
+                let half = &mut self.lane_mut(from).half;
+                half.resets = half.resets.saturating_add(1);
+                if let Some(code) = payload.first_chunk() {
+                    let code = ErrorCode(u32::from_be_bytes(*code));
+                    self.reset_stream(from, at, header.stream, code);
+                }
+            }
+            kind::WINDOW_UPDATE => {
+                if let Some([a, b, c, d]) = payload.first_chunk() {
+                    let more = u32::from_be_bytes([a & 0x7f, *b, *c, *d]);
+                    self.window(from, at, header.stream, i64::from(more));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn settings(&mut self, from: End, at: Mark, payload: &[u8]) {
+        let half = &mut self.lane_mut(from).half;
+        half.settings_at.get_or_insert(at);
+        let before = half.settings.initial_window;
+        let settings: &mut Settings = &mut half.settings;
+        for [k1, k0, rest @ ..] in payload.as_chunks::<6>().0 {
+            let value = u32::from_be_bytes(*rest);
+            match u16::from_be_bytes([*k1, *k0]) {
+                MAX_CONCURRENT_STREAMS => settings.max_concurrent_streams = Some(value),
+                INITIAL_WINDOW_SIZE => settings.initial_window = value & 0x7fff_ffff,
+                MAX_FRAME_SIZE => settings.max_frame = value,
+                ENABLE_CONNECT_PROTOCOL => settings.connect_protocol = value == 1,
+                _ => {}
+            }
+        }
+        let settings = *settings;
+        let other = self.lane_mut(from.other());
+        // Until it is acknowledged the old limit may be used: the larger one counts.
+        other.max_frame = other.max_frame.max(settings.max_frame);
+        let change = i64::from(settings.initial_window) - i64::from(before);
+        if change != 0 {
+            // §6.9.2: the windows of all streams change by as much.
+            for open in self.open.values_mut() {
+                let window = &mut open.window[from.other().index()];
+                *window = window.saturating_add(change);
+            }
+        }
+    }
+
+    fn ping(&mut self, from: End, at: Mark, is_answer: bool) {
+        if is_answer {
+            let pings = &mut self.lane_mut(from.other()).half.pings;
+            pings.answered = pings.answered.saturating_add(1);
+            if pings.answered >= pings.sent {
+                pings.unanswered = None;
+            }
+        } else {
+            let pings = &mut self.lane_mut(from).half.pings;
+            pings.sent = pings.sent.saturating_add(1);
+            pings.unanswered.get_or_insert(at);
+        }
+    }
+
+    fn goaway(&mut self, from: End, at: Mark, payload: &[u8], texts: &mut Texts) {
+        let Some(([a, b, c, d, code @ ..], debug)) = payload.split_first_chunk::<8>() else {
+            return;
+        };
+        let last_stream = u32::from_be_bytes([a & 0x7f, *b, *c, *d]);
+        let goaway = Goaway {
+            at,
+            start: self.lane(from).start,
+            last_stream,
+            code: ErrorCode(u32::from_be_bytes(*code)),
+            debug: texts.text(debug.get(..MAX_DEBUG).unwrap_or(debug)),
+        };
+        let half = &mut self.lane_mut(from).half;
+        if half.goaways.len() >= MAX_GOAWAYS {
+            half.goaways.pop();
+            half.more_goaways = half.more_goaways.saturating_add(1);
+        }
+        half.goaways.push(goaway);
+        if from != self.requester {
+            self.refuse_above(last_stream, at);
+        }
+    }
+
+    /// More may be sent by the other side.
+    fn window(&mut self, from: End, at: Mark, stream: u32, more: i64) {
+        let sender = from.other();
+        let now = if stream == 0 {
+            let window = &mut self.lane_mut(sender).window;
+            *window = window.saturating_add(more);
+            *window
+        } else {
+            let Some(open) = self.open.get_mut(&stream) else {
+                return;
+            };
+            let window = &mut open.window[sender.index()];
+            *window = window.saturating_add(more);
+            *window
+        };
+        let stalls = &mut self.lane_mut(sender).half.stalls;
+        if let Some(stall) = &mut stalls.worst
+            && now > 0
+            && stall.stream == stream
+            && stall.until.is_none()
+        {
+            stall.until = Some(at);
+            stalls.longest = stalls.longest.max(at.time.since(stall.since.time));
+        }
+    }
+
+    /// After DATA that did not end its stream: may more be sent?
+    pub(super) fn look_at_windows(&mut self, from: End, stream: u32, at: Mark) {
+        let lane = self.lane(from);
+        // Without all frames of both sides the windows are not known.
+        if lane.half.lost || self.lane(from.other()).half.lost {
+            return;
+        }
+        let own = self.open.get(&stream).map(|open| open.window[from.index()]);
+        let blocked = match own {
+            Some(window) if window <= 0 => stream,
+            Some(_) if lane.window <= 0 => 0,
+            _ => return,
+        };
+        let stalls = &mut self.lane_mut(from).half.stalls;
+        stalls.count = stalls.count.saturating_add(1);
+        let fresh = Stall {
+            stream: blocked,
+            since: at,
+            until: None,
+        };
+        // The worst is the one that lasts; of those that ended, the longest is kept as a time, the last as a place.
+        match &stalls.worst {
+            Some(worst) if worst.until.is_none() => {}
+            _ => stalls.worst = Some(fresh),
+        }
+    }
+}

@@ -1,0 +1,484 @@
+//! What is spoken in HTTP/2 on one connection: the way of a byte.
+//!
+//! In: both directions' bytes in order. Out: exchanges, [`Facts`], phases. DATA is counted where it lies; control frames
+//! and header blocks are read in place when one slice holds them, and wait otherwise, within bounds.
+
+use std::collections::BTreeMap;
+
+use super::direction::{Lane, State};
+use super::facts::{Facts, FrameFault, FrameRule, MAX_FRAME_FAULTS, Mismatch};
+use super::frame::{HEADER, Header, PREFACE, kind};
+use super::header_block::MAX_BLOCK;
+use super::streams::Open;
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::protocol::annotations::{Clerk, What};
+use crate::protocol::http::{Exchange, Protocol, Text, Texts};
+
+/// Streams kept of one connection (about 8 MB); the oldest are let go, and counted. Somebody who opens and resets them
+/// without end makes as many as the numbers allow, 2³⁰.
+pub const MAX_STREAMS: usize = 16_384;
+/// Streams followed at a time; servers rarely allow more than a few hundred.
+pub const MAX_OPEN: usize = 4096;
+/// Bytes quoted of what is no HTTP/2.
+const MAX_QUOTE: usize = 64;
+
+/// The HTTP/2 spoken on one TCP connection.
+#[derive(Clone, Debug)]
+pub struct Conversation {
+    pub(super) lanes: [Lane; 2],
+    pub(super) requester: End,
+    pub(super) exchanges: Vec<Exchange>,
+    pub(super) let_go: u64,
+    pub(super) open: BTreeMap<u32, Open>,
+    /// The first stream whose beginning was seen.
+    pub(super) first_begun: Option<u32>,
+    pub(super) facts: Facts,
+    /// Which direction has ended.
+    pub(super) over: [bool; 2],
+    /// Who takes down what is read.
+    clerk: Option<Clerk>,
+}
+
+impl Conversation {
+    /// Begins with the preface of `requester`, the next byte of its direction. `offsets` are how many bytes each end had
+    /// sent before.
+    #[must_use]
+    pub fn new(requester: End, offsets: [u64; 2]) -> Self {
+        let lanes = End::BOTH.map(|end| {
+            let state = if end == requester {
+                State::Preface { have: 0 }
+            } else {
+                State::Header { have: 0 }
+            };
+            Lane::new(state, offsets[end.index()])
+        });
+        Self {
+            lanes,
+            requester,
+            exchanges: Vec::new(),
+            let_go: 0,
+            open: BTreeMap::new(),
+            first_begun: None,
+            facts: Facts::default(),
+            over: [false; 2],
+            clerk: None,
+        }
+    }
+
+    /// The same, with its frames taken down.
+    #[must_use]
+    pub fn taken_down(mut self, clerk: Option<Clerk>) -> Self {
+        self.clerk = clerk;
+        self
+    }
+
+    /// One that began before the capture did, or whose beginning is missing. Who is the client is told by content, or
+    /// presumed.
+    #[must_use]
+    pub fn midway(requester: End, offsets: [u64; 2]) -> Self {
+        let mut conversation = Self::new(requester, offsets);
+        conversation.facts.midway = true;
+        for lane in &mut conversation.lanes {
+            lane.state = State::Lost;
+            lane.half.lost = true;
+            lane.reader.lose();
+        }
+        conversation
+    }
+
+    /// The same after a 101 to `h2c`: the last of the exchanges before is the request that asked for it, which is
+    /// stream 1 (RFC 7540 §3.2).
+    #[must_use]
+    pub fn upgraded(mut self, before: Vec<Exchange>) -> Self {
+        self.facts.upgraded = true;
+        self.exchanges = before;
+        if let Some(request) = self.exchanges.pop() {
+            self.adopt(request);
+        }
+        self
+    }
+
+    /// The next bytes of one direction, in order and without overlap. `bytes` is what was captured, `length` what was
+    /// on the wire: the rest was cut off by the snap length.
+    pub fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32, texts: &mut Texts) {
+        let mut rest = bytes;
+        let mut begins = true;
+        while !rest.is_empty() {
+            let used = self
+                .step(from, at, rest, begins, texts)
+                .clamp(1, rest.len());
+            rest = rest.get(used..).unwrap_or_default();
+            begins = false;
+        }
+        let cut = u64::from(length).saturating_sub(bytes.len() as u64);
+        if cut > 0 {
+            self.pass_over(from, at, cut, false, texts);
+        }
+    }
+
+    /// The next `length` bytes of one direction were never captured.
+    pub fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+        if length > 0 {
+            self.pass_over(from, at, length, true, texts);
+        }
+    }
+
+    /// The FIN of one direction, in order. No frame ends with it, but every stream does that the other side still reads.
+    pub fn end(&mut self, from: End, _texts: &mut Texts) {
+        self.over[from.index()] = true;
+    }
+
+    /// The connection is over: the working memory is freed.
+    pub fn finish(&mut self, _texts: &mut Texts) {
+        self.finish_sockets();
+        for lane in &mut self.lanes {
+            lane.pending = Vec::new();
+            lane.block = None;
+            lane.reader.lose();
+        }
+        self.open.clear();
+        self.exchanges.shrink_to_fit();
+    }
+
+    /// Bytes of frames and header blocks that wait for their end, and of the tables that blocks are read with.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.lanes.iter().map(Lane::waiting_bytes).sum()
+    }
+
+    /// Lets go what waits and the tables, since too much waits in all: fields are not read any more, frames are.
+    pub fn give_up_waiting(&mut self) {
+        self.lanes.iter_mut().for_each(Lane::give_up_waiting);
+    }
+
+    /// What is spoken.
+    #[must_use]
+    pub const fn protocol(&self) -> Protocol {
+        Protocol::Http2
+    }
+
+    /// Who is the client, by the preface.
+    #[must_use]
+    pub const fn requester(&self) -> Option<(End, Certainty)> {
+        Some((self.requester, Certainty::Certain))
+    }
+
+    /// The streams of requests, in order of their beginning.
+    #[must_use]
+    pub fn exchanges(&self) -> &[Exchange] {
+        &self.exchanges
+    }
+
+    /// The streams, and what is about the connection, halves in order of the ends; when nothing else is wanted any more.
+    #[must_use]
+    pub fn into_parts(mut self) -> (Vec<Exchange>, Facts) {
+        self.facts.halves = self.lanes.map(|lane| lane.half);
+        (self.exchanges, self.facts)
+    }
+
+    /// Streams that were let go because there were more than [`MAX_STREAMS`]; the oldest ones.
+    #[must_use]
+    pub const fn let_go(&self) -> u64 {
+        self.let_go
+    }
+
+    pub(super) fn lane(&self, end: End) -> &Lane {
+        let [a, b] = &self.lanes;
+        match end {
+            End::A => a,
+            End::B => b,
+        }
+    }
+
+    pub(super) fn lane_mut(&mut self, end: End) -> &mut Lane {
+        let [a, b] = &mut self.lanes;
+        match end {
+            End::A => a,
+            End::B => b,
+        }
+    }
+
+    /// Notes a frame that breaks the protocol.
+    pub(super) fn fault(&mut self, from: End, rule: FrameRule, stream: u32, at: Mark) {
+        if self.facts.faults.len() < MAX_FRAME_FAULTS {
+            self.facts.faults.push(FrameFault {
+                rule,
+                by_client: from == self.requester,
+                stream,
+                at,
+            });
+        } else {
+            self.facts.more_faults = self.facts.more_faults.saturating_add(1);
+        }
+    }
+
+    /// Takes some of `bytes`, at least one, and tells how many. `begins`: they begin a slice.
+    fn step(
+        &mut self,
+        from: End,
+        at: Mark,
+        bytes: &[u8],
+        begins: bool,
+        texts: &mut Texts,
+    ) -> usize {
+        match self.lane(from).state {
+            State::Preface { have } => self.preface(from, at, bytes, have),
+            State::Header { have } => self.header(from, at, bytes, have, texts),
+            State::Payload { left } => self.payload(from, at, bytes, left, texts),
+            State::Lost if begins && is_likely(bytes, self.lane(from).max_frame) => {
+                self.lane_mut(from).state = State::Header { have: 0 };
+                self.header(from, at, bytes, 0, texts)
+            }
+            State::Lost | State::Foreign => {
+                self.lane_mut(from).advance(bytes.len() as u64);
+                bytes.len()
+            }
+        }
+    }
+
+    fn preface(&mut self, from: End, at: Mark, bytes: &[u8], have: usize) -> usize {
+        let wanted = PREFACE.get(have..).unwrap_or_default();
+        let take = wanted.len().min(bytes.len());
+        let same = bytes.get(..take) == wanted.get(..take);
+        if !same {
+            self.mismatch(from, at, bytes);
+            self.lane_mut(from).advance(bytes.len() as u64);
+            return bytes.len();
+        }
+        let lane = self.lane_mut(from);
+        lane.advance(take as u64);
+        let have = have + take;
+        lane.state = if have == PREFACE.len() {
+            State::Header { have: 0 }
+        } else {
+            State::Preface { have }
+        };
+        take
+    }
+
+    fn mismatch(&mut self, from: End, at: Mark, bytes: &[u8]) {
+        let quote = bytes.get(..MAX_QUOTE).unwrap_or(bytes);
+        let by_client = from == self.requester;
+        self.facts.mismatch.get_or_insert_with(|| Mismatch {
+            at,
+            by_client,
+            bytes: Text::new(quote),
+        });
+        self.lane_mut(from).state = State::Foreign;
+    }
+
+    fn header(
+        &mut self,
+        from: End,
+        at: Mark,
+        bytes: &[u8],
+        have: usize,
+        texts: &mut Texts,
+    ) -> usize {
+        let is_first = self.lane(from).half.frames == 0 && !self.lane(from).half.lost;
+        // What a server says that does not speak HTTP/2 need not be nine bytes long.
+        if is_first && have == 0 && from != self.requester && bytes.starts_with(b"HTTP/") {
+            self.mismatch(from, at, bytes);
+            self.lane_mut(from).advance(bytes.len() as u64);
+            return bytes.len();
+        }
+        let lane = self.lane_mut(from);
+        if have == 0 {
+            lane.start = lane.offset;
+            lane.first = at;
+        }
+        let take = (HEADER - have.min(HEADER)).min(bytes.len());
+        for (slot, byte) in lane
+            .header_bytes
+            .iter_mut()
+            .skip(have)
+            .zip(bytes.iter().take(take))
+        {
+            *slot = *byte;
+        }
+        lane.advance(take as u64);
+        if have + take < HEADER {
+            lane.state = State::Header { have: have + take };
+            return take;
+        }
+        let header = Header::read(lane.header_bytes);
+        let read = lane.header_bytes;
+        if is_first && !header.is_likely(lane.max_frame) {
+            let rest = bytes.get(take..).unwrap_or_default();
+            let quote: Vec<u8> = read
+                .iter()
+                .chain(rest.iter().take(MAX_QUOTE))
+                .copied()
+                .collect();
+            self.mismatch(from, at, &quote);
+            return take;
+        }
+        self.begin_frame(from, at, header);
+        if header.length == 0 {
+            self.end_frame(from, at, &[], texts);
+        }
+        take
+    }
+
+    /// A frame header is here.
+    fn begin_frame(&mut self, from: End, at: Mark, header: Header) {
+        if let Some(clerk) = &self.clerk {
+            let what = What::H2 {
+                kind: header.kind,
+                flags: header.flags,
+                stream: header.stream,
+                length: header.length,
+            };
+            clerk.note(from, at, what);
+        }
+        let lane = self.lane_mut(from);
+        lane.header = header;
+        lane.state = State::Payload {
+            left: header.length,
+        };
+        lane.is_cut = false;
+        lane.pending.clear();
+        lane.data_left = None;
+        lane.half.frames = lane.half.frames.saturating_add(1);
+        lane.half.last = Some(at);
+        let max = lane.max_frame;
+        let in_block = lane.block.as_ref().map(|block| block.stream);
+        // What was allowed before the capture is not known.
+        if !header.fits(max) && !self.facts.midway {
+            self.fault(from, FrameRule::FrameSize, header.stream, at);
+        }
+        match (in_block, header.kind) {
+            (Some(stream), kind::CONTINUATION) if stream == header.stream => {}
+            (Some(stream), _) => {
+                self.fault(from, FrameRule::HeaderBlockBroken, stream, at);
+                let lane = self.lane_mut(from);
+                lane.block = None;
+                lane.reader.lose();
+            }
+            (None, kind::CONTINUATION) => {
+                self.fault(from, FrameRule::LoneContinuation, header.stream, at);
+            }
+            (None, _) => {}
+        }
+        match header.kind {
+            kind::DATA => self.begin_data(from, at),
+            kind::HEADERS => self.begin_head(from, at),
+            _ => {}
+        }
+    }
+
+    fn payload(
+        &mut self,
+        from: End,
+        at: Mark,
+        bytes: &[u8],
+        left: u32,
+        texts: &mut Texts,
+    ) -> usize {
+        let take = (left as usize).min(bytes.len());
+        let now = bytes.get(..take).unwrap_or_default();
+        let left = left - take as u32;
+        let lane = self.lane_mut(from);
+        lane.advance(take as u64);
+        lane.state = State::Payload { left };
+        match lane.header.kind {
+            kind::DATA => {
+                self.take_data(from, at, now, take as u32, false, texts);
+                if left == 0 {
+                    self.end_frame(from, at, &[], texts);
+                }
+            }
+            // Extensions are to be ignored (§5.5), and priorities tell nothing here.
+            other if other > kind::CONTINUATION || other == kind::PRIORITY => {
+                if left == 0 {
+                    lane.state = State::Header { have: 0 };
+                }
+            }
+            _ if left == 0 && lane.pending.is_empty() && !lane.is_cut => {
+                self.end_frame(from, at, now, texts);
+            }
+            _ => {
+                // What comes after a hole in it is not where it seems to be.
+                let room = match lane.is_cut {
+                    true => 0,
+                    false => MAX_BLOCK.saturating_sub(lane.pending.len()),
+                };
+                lane.is_cut |= room < now.len();
+                lane.pending
+                    .extend_from_slice(now.get(..room).unwrap_or(now));
+                if left == 0 {
+                    let pending = std::mem::take(&mut self.lane_mut(from).pending);
+                    self.end_frame(from, at, &pending, texts);
+                }
+            }
+        }
+        take
+    }
+
+    /// All of a frame is here, or has gone by. `payload` is that of a control frame, as far as it was captured.
+    fn end_frame(&mut self, from: End, at: Mark, payload: &[u8], texts: &mut Texts) {
+        self.lane_mut(from).state = State::Header { have: 0 };
+        match self.lane(from).header.kind {
+            kind::DATA => self.end_data(from, at),
+            kind::HEADERS | kind::PUSH_PROMISE | kind::CONTINUATION => {
+                self.fragment(from, at, payload, texts);
+            }
+            _ => self.notice(from, at, payload, texts),
+        }
+    }
+
+    /// Bytes that were cut off (`lost` is false) or never captured.
+    fn pass_over(&mut self, from: End, at: Mark, length: u64, lost: bool, texts: &mut Texts) {
+        let mut length = length;
+        if let State::Payload { left } = self.lane(from).state {
+            let take = u64::from(left).min(length) as u32;
+            length -= u64::from(take);
+            let lane = self.lane_mut(from);
+            lane.advance(u64::from(take));
+            lane.is_cut = true;
+            lane.state = State::Payload { left: left - take };
+            if lane.header.kind == kind::DATA {
+                self.take_data(from, at, &[], take, lost, texts);
+            }
+            if take == left {
+                let pending = std::mem::take(&mut self.lane_mut(from).pending);
+                self.end_frame(from, at, &pending, texts);
+            }
+        }
+        if length == 0 {
+            return;
+        }
+        let lane = self.lane_mut(from);
+        lane.advance(length);
+        if lane.state == State::Foreign {
+            return;
+        }
+        lane.state = State::Lost;
+        lane.half.lost = true;
+        lane.block = None;
+        lane.reader.lose();
+        self.doubt(from, length);
+    }
+}
+
+/// Whether a slice begins with a frame: a likely header, and another one behind its payload if the slice has it.
+fn is_likely(bytes: &[u8], max: u32) -> bool {
+    let mut rest = bytes;
+    let mut seen = 0;
+    while let Some(header) = rest.first_chunk() {
+        let header = Header::read(*header);
+        if !header.is_likely(max) {
+            return false;
+        }
+        seen += 1;
+        let next = HEADER + header.length as usize;
+        match rest.get(next..) {
+            Some(after) if seen < 3 && !after.is_empty() => rest = after,
+            _ => return true,
+        }
+    }
+    // The rest is too short to tell.
+    seen > 0
+}

@@ -1,0 +1,250 @@
+//! Header blocks: HPACK (RFC 7541) read for the few fields that tell a story.
+//!
+//! Each direction has one [`Reader`], whose table holds what earlier blocks put there. A block of which a byte is missing,
+//! or that is too long, leaves unknown entries in it. Entries are counted from the newest on (RFC 7541 §2.3.3), so those of
+//! later blocks are known all the same: after a loss the table is one of blanks, and what refers to a blank is left out.
+
+use super::hpack::{Part, Table};
+use crate::protocol::http::{Method, Text, Texts};
+
+/// Bytes of a header block that are waited for, as coded; what the most generous servers take.
+pub const MAX_BLOCK: usize = 64 << 10;
+/// Bytes of decoded fields that are looked at in one block. Indexed fields cost a byte each, so that a short block can
+/// repeat a long field thousands of times (RFC 7541 §7.3); what comes after this many is decoded for the table only.
+const MAX_DECODED: usize = 1 << 20;
+
+/// The fields of a block that are worth keeping.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    pub(super) method: Option<Method>,
+    pub(super) method_name: Option<Text>,
+    pub(super) path: Option<Text>,
+    pub(super) authority: Option<Text>,
+    pub(super) host: Option<Text>,
+    pub(super) protocol: Option<Text>,
+    pub(super) status: Option<u16>,
+    pub(super) user_agent: Option<Text>,
+    pub(super) server: Option<Text>,
+    pub(super) content_length: Option<u64>,
+    pub(super) grpc_status: Option<u16>,
+    pub(super) grpc_message: Option<Text>,
+    pub(super) is_grpc: bool,
+    pub(super) forbidden: Option<Text>,
+    /// More fields were there than were looked at.
+    pub(super) is_cut: bool,
+    /// Some fields are entries of the table that are not known.
+    pub(super) is_partial: bool,
+}
+
+/// What became of a block.
+#[derive(Debug)]
+pub(super) enum Read {
+    /// It was read.
+    Fields(Box<Fields>),
+    /// It is not whole, or breaks the rules.
+    Unknown,
+}
+
+/// The decoder of one direction.
+#[derive(Default)]
+pub(super) struct Reader {
+    table: Option<Box<Table>>,
+    is_lost: bool,
+}
+
+/// A copy is settled, never fed: it has no table.
+impl Clone for Reader {
+    fn clone(&self) -> Self {
+        Self {
+            table: None,
+            is_lost: true,
+        }
+    }
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader")
+            .field("is_lost", &self.is_lost)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    /// A block was lost: what it put into the table is not known.
+    pub(super) fn lose(&mut self) {
+        self.is_lost = true;
+        self.table = None;
+    }
+
+    /// Bytes of the table.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.table.as_ref().map_or(0, |table| table.bytes())
+    }
+
+    /// Reads a whole block.
+    pub(super) fn read(&mut self, block: &[u8], texts: &mut Texts) -> Read {
+        let is_lost = self.is_lost;
+        let table = self.table.get_or_insert_with(|| {
+            Box::new(if is_lost {
+                Table::after_loss()
+            } else {
+                Table::new()
+            })
+        });
+        let mut fields = Box::<Fields>::default();
+        let mut seen = 0_usize;
+        let read = table.read(block, texts, |name, value, texts| {
+            let (long, wide) = (name.bytes().len(), value.bytes().len());
+            seen = seen.saturating_add(long).saturating_add(wide);
+            if seen > MAX_DECODED {
+                fields.is_cut = true;
+            } else {
+                fields.take(name, value, texts);
+            }
+        });
+        if read.is_err() {
+            self.lose();
+            return Read::Unknown;
+        }
+        Read::Fields(fields)
+    }
+}
+
+impl Fields {
+    fn take(&mut self, name: Part<'_>, field: Part<'_>, texts: &mut Texts) {
+        if name.is_blank() || field.is_blank() {
+            self.is_partial = true;
+            return;
+        }
+        let value = field.bytes();
+        match name.bytes() {
+            b":method" => {
+                let method = Method::from_bytes(value);
+                self.method = Some(method);
+                if method == Method::Other {
+                    self.method_name = Some(field.text(texts));
+                }
+            }
+            b":path" => self.path = Some(field.text(texts)),
+            b":authority" => self.authority = Some(field.text(texts)),
+            b":protocol" => self.protocol = Some(field.text(texts)),
+            b":status" => self.status = number(value).and_then(|it| it.try_into().ok()),
+            b"host" => self.host = Some(field.text(texts)),
+            b"user-agent" => self.user_agent = Some(field.text(texts)),
+            b"server" => self.server = Some(field.text(texts)),
+            b"content-length" => self.content_length = number(value),
+            b"content-type" => self.is_grpc |= value.starts_with(b"application/grpc"),
+            b"grpc-status" => self.grpc_status = number(value).and_then(|it| it.try_into().ok()),
+            b"grpc-message" => self.grpc_message = Some(field.text(texts)),
+            bytes if is_forbidden(bytes, value) => {
+                self.forbidden.get_or_insert_with(|| name.text(texts));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// RFC 9113 §8.2.1: names are in lower case; §8.2.2: what is about the connection has no place in a stream.
+fn is_forbidden(name: &[u8], value: &[u8]) -> bool {
+    match name {
+        b"connection" | b"proxy-connection" | b"keep-alive" | b"transfer-encoding" | b"upgrade" => {
+            true
+        }
+        b"te" => !value.eq_ignore_ascii_case(b"trailers"),
+        _ => name.is_empty() || name.iter().any(u8::is_ascii_uppercase),
+    }
+}
+
+fn number(value: &[u8]) -> Option<u64> {
+    let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    digits
+        .then(|| std::str::from_utf8(value).ok()?.parse().ok())
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(blocks: &[&[u8]]) -> Option<Box<Fields>> {
+        let mut reader = Reader::default();
+        let mut texts = Texts::new();
+        let mut last = None;
+        for block in blocks {
+            last = match reader.read(block, &mut texts) {
+                Read::Fields(fields) => Some(fields),
+                Read::Unknown => None,
+            };
+        }
+        last
+    }
+
+    /// RFC 7541 §C.4.1 and §C.4.2: the second request uses what the first put into the table.
+    const FIRST: &[u8] = b"\x82\x86\x84\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff";
+    const SECOND: &[u8] = b"\x82\x86\x84\xbe\x58\x86\xa8\xeb\x10\x64\x9c\xbf";
+
+    #[test]
+    fn the_examples_of_the_rfc_are_read() {
+        for blocks in [&[FIRST][..], &[FIRST, SECOND]] {
+            let fields = fields(blocks).expect("read");
+            assert_eq!(fields.method, Some(Method::Get));
+            let authority = fields.authority.as_ref().expect("an authority");
+            assert_eq!(authority.as_bytes(), b"www.example.com");
+            assert_eq!(fields.path.as_ref().map(Text::as_bytes), Some(&b"/"[..]));
+        }
+    }
+
+    #[test]
+    fn a_table_that_lacks_a_block_has_blanks() {
+        // Of a connection that is seen from its beginning it is an error.
+        assert!(fields(&[SECOND]).is_none());
+        let mut reader = Reader::default();
+        let mut texts = Texts::new();
+        reader.lose();
+        // `FIRST` was lost, is lost again between, and is there at last.
+        for (block, whole) in [(SECOND, false), (FIRST, true), (SECOND, true)] {
+            let Read::Fields(fields) = reader.read(block, &mut texts) else {
+                panic!("fields");
+            };
+            assert_eq!(fields.method, Some(Method::Get));
+            assert_eq!(fields.is_partial, !whole);
+            let authority = fields.authority.as_ref().map(Text::as_bytes);
+            // What `SECOND` puts into the table lies before what `FIRST` does.
+            assert_eq!(authority, whole.then_some(&b"www.example.com"[..]));
+            assert!(fields.forbidden.is_none());
+        }
+        reader.lose();
+        // The oldest entry that a table of 64 KB can have.
+        let last = 61 + (64 << 10) / 32;
+        let sevens = last - 127;
+        let block = [0xff, 0x80 | (sevens & 0x7f) as u8, (sevens >> 7) as u8];
+        assert!(matches!(reader.read(&block, &mut texts), Read::Fields(_)));
+        let beyond = [block[0], block[1] + 1, block[2]];
+        assert!(matches!(reader.read(&beyond, &mut texts), Read::Unknown));
+    }
+
+    #[test]
+    fn what_a_stream_may_not_carry_is_noted() {
+        let forbidden = |name: &[u8], value: &[u8]| {
+            let mut block = vec![0, name.len() as u8];
+            block.extend_from_slice(name);
+            block.push(value.len() as u8);
+            block.extend_from_slice(value);
+            fields(&[&block]).expect("read").forbidden.is_some()
+        };
+        assert!(forbidden(b"connection", b"close") && forbidden(b"Accept", b"*"));
+        assert!(forbidden(b"te", b"gzip") && !forbidden(b"te", b"trailers"));
+        assert!(!forbidden(b"accept", b"*/*"));
+    }
+
+    /// A field of 4000 bytes in the table, and 60 000 references to it.
+    #[test]
+    fn a_bomb_is_not_unpacked() {
+        let mut block = vec![0x40, 1, b'a', 0x7f, 0xa1, 0x1e];
+        block.resize(block.len() + 4000, b'x');
+        block.resize(block.len() + 60_000, 0xbe);
+        let fields = fields(&[&block]).expect("read");
+        assert!(fields.is_cut);
+    }
+}

@@ -1,0 +1,70 @@
+//! In which phase of which stream something happened, as one end saw it.
+
+use super::conversation::Conversation;
+use crate::base::flow_end::End;
+use crate::protocol::http::{Exchange, Party, Phase, Reach, Sight, phase_of, see_request};
+
+impl Conversation {
+    /// In which phase `closer` was when it had sent and received this much: the oldest stream that was not over decides.
+    /// A GOAWAY announces the close (RFC 9113 §6.8).
+    #[must_use]
+    pub fn phase_at(&self, closer: End, sent: Reach, received: Reach) -> Phase {
+        if sent.bytes == 0 && received.bytes == 0 {
+            return Phase::BeforeRequest;
+        }
+        if self.facts.mismatch.is_some() {
+            return Phase::Opaque;
+        }
+        let reach_of = |end: End| if end == closer { sent } else { received };
+        let (requests, responses) = (reach_of(self.requester), reach_of(self.requester.other()));
+        let mut any = false;
+        for exchange in &self.exchanges {
+            let begun = exchange.request.is_none()
+                || !matches!(
+                    see_request(exchange.request.as_ref(), requests),
+                    Sight::Nothing
+                );
+            if !begun {
+                continue;
+            }
+            any = true;
+            if self.is_over(exchange, requests, responses) {
+                continue;
+            }
+            if let Some(phase) = phase_of(exchange, requests, responses) {
+                return phase;
+            }
+        }
+        let announced = End::BOTH.iter().any(|end| {
+            let half = &self.lane(*end).half;
+            let first = half.goaways.first();
+            first.is_some_and(|goaway| goaway.start < reach_of(*end).bytes)
+        });
+        match any {
+            _ if announced => Phase::After,
+            true => Phase::Between,
+            false if self.lane(self.requester).half.lost => Phase::Opaque,
+            false => Phase::BeforeRequest,
+        }
+    }
+
+    /// Whether the stream had ended by itself, as far as was seen.
+    fn is_over(&self, exchange: &Exchange, requests: Reach, responses: Reach) -> bool {
+        let Some(stream) = &exchange.stream else {
+            return false;
+        };
+        let reset = stream.reset.is_some_and(|reset| {
+            let reach = match reset.by {
+                Party::Requester => requests,
+                Party::Responder => responses,
+            };
+            reset.start < reach.bytes
+        });
+        let refused = stream.refused.is_some_and(|at| {
+            let half = &self.lane(self.requester.other()).half;
+            let mut goaways = half.goaways.iter();
+            goaways.any(|goaway| goaway.at == at && goaway.start < responses.bytes)
+        });
+        reset || refused
+    }
+}

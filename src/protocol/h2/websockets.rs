@@ -1,0 +1,90 @@
+//! WebSockets on streams (RFC 8441): a CONNECT with `:protocol`, and frames in DATA.
+//!
+//! In: the DATA of streams that asked for one, as it comes. Out: what both sides said, and where it ended, in
+//! [`super::Facts::websockets`].
+
+use super::conversation::Conversation;
+use super::facts::{MAX_WEBSOCKETS, StreamSocket};
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::protocol::http::Texts;
+use crate::protocol::websocket;
+
+impl Conversation {
+    /// This stream asks for a WebSocket.
+    pub(super) fn open_socket(&mut self, stream: u32) {
+        let requester = self.requester;
+        if let Some(open) = self.open.get_mut(&stream) {
+            let socket = websocket::Conversation::new(requester, [0; 2]);
+            open.socket = Some(Box::new(socket));
+        }
+    }
+
+    /// DATA of a stream: so many bytes, of which these were captured. `lost`: the capture lacks them.
+    pub(super) fn take_socket(
+        &mut self,
+        from: End,
+        at: Mark,
+        (stream, count): (u32, u32),
+        bytes: &[u8],
+        lost: bool,
+        texts: &mut Texts,
+    ) {
+        let Some(open) = self.open.get_mut(&stream) else {
+            return;
+        };
+        let Some(socket) = &mut open.socket else {
+            return;
+        };
+        let captured = bytes.get(..count as usize).unwrap_or(bytes);
+        if lost {
+            socket.gap(from, at, u64::from(count), texts);
+        } else {
+            socket.data(from, at, captured, count, texts);
+        }
+    }
+
+    /// A side has ended a stream: a WebSocket on it is over when both have.
+    pub(super) fn end_socket(&mut self, from: End, at: Mark, stream: u32) {
+        let Some(open) = self.open.get_mut(&stream) else {
+            return;
+        };
+        let Some(socket) = &mut open.socket else {
+            return;
+        };
+        socket.end(from, &mut Texts::new());
+        if open.ended == [true; 2] {
+            self.close_socket(stream, Some(at));
+            self.open.remove(&stream);
+        }
+    }
+
+    /// Keeps what was said on a stream that is over.
+    pub(super) fn close_socket(&mut self, stream: u32, ended: Option<Mark>) {
+        let Some(open) = self.open.get_mut(&stream) else {
+            return;
+        };
+        let answered = open.socket.take().filter(|_| {
+            let exchange = self.exchange_mut(stream);
+            exchange.is_some_and(|exchange| matches!(exchange.status(), Some(200..=299)))
+        });
+        if let Some(socket) = answered
+            && self.facts.websockets.len() < MAX_WEBSOCKETS
+        {
+            self.facts.websockets.push(StreamSocket {
+                stream,
+                said: socket.into_facts(),
+                ended,
+            });
+        }
+    }
+
+    /// The connection is over, and with it all that is open.
+    pub(super) fn finish_sockets(&mut self) {
+        let open = self.open.iter().filter(|(_, open)| open.socket.is_some());
+        let streams: Vec<u32> = open.map(|(stream, _)| *stream).collect();
+        for stream in streams {
+            self.close_socket(stream, None);
+        }
+    }
+}

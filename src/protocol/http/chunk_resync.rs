@@ -1,0 +1,154 @@
+//! A chunked body that was lost sight of and found again (RFC 9112 §7.1).
+//!
+//! The snap length often cuts the head, and with it the word `chunked`. Writers like to begin a chunk with a segment, so a
+//! slice that begins with a size line may be one: the chunk then ends at a known place, and if another size line stands
+//! right there, body bytes would have to be a strange accident. From the second one on it is taken for what it is. What is
+//! counted is what was seen since.
+
+use super::chunked::{Chunks, Step};
+use super::conversation::Conversation;
+use super::direction::State;
+use super::message::{Framing, Progress};
+use crate::base::flow_end::End;
+
+/// Size lines at the places foretold that prove the chunks.
+const PROOF: u8 = 2;
+/// Hexadecimal digits of a size that a program writes in one go.
+const DIGITS: usize = 8;
+
+impl Conversation {
+    /// A slice of what nobody understands: whether it goes on with chunks, so that the message can be followed again.
+    pub(super) fn regain(&mut self, from: End, bytes: &[u8], begins: bool) {
+        if self.lane(from).state != State::Lost || !self.may_be_chunked(from) {
+            return;
+        }
+        let mut chunks = match self.lane_mut(from).guess.take() {
+            Some(chunks) => *chunks,
+            None if begins && is_size_line(bytes) => Chunks::new(),
+            None => return,
+        };
+        let mut data = 0;
+        let (used, step) = chunks.feed(bytes, &mut data);
+        match step {
+            Step::More if chunks.sizes() >= PROOF => {
+                if let Some(message) = self.message_mut(from) {
+                    message.framing = Framing::Chunked;
+                    message.progress = Progress::Body;
+                    message.amount = message.amount.saturating_add(data);
+                }
+                self.lane_mut(from).state = State::Chunks(chunks);
+            }
+            Step::More => self.lane_mut(from).guess = Some(Box::new(chunks)),
+            Step::Done if chunks.sizes() >= PROOF && used == bytes.len() => {
+                if let Some(message) = self.message_mut(from) {
+                    message.framing = Framing::Chunked;
+                }
+                self.complete(from);
+            }
+            Step::Done | Step::Fault(_) | Step::Broken(_) => {}
+        }
+    }
+
+    /// Bytes of what nobody understands that were cut off: the guess goes on if they lie within its chunk.
+    pub(super) fn guess_over(&mut self, from: End, length: u64) {
+        let lane = self.lane_mut(from);
+        if let Some(chunks) = &mut lane.guess
+            && !chunks.skip(length, &mut 0)
+        {
+            lane.guess = None;
+        }
+    }
+
+    fn may_be_chunked(&self, from: End) -> bool {
+        self.message_of(from).is_some_and(|message| {
+            message.progress == Progress::Unseen
+                && matches!(message.framing, Framing::Unknown | Framing::Chunked)
+        })
+    }
+}
+
+/// A size above zero, and the end of the line.
+fn is_size_line(bytes: &[u8]) -> bool {
+    let digits = bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_hexdigit())
+        .count();
+    (1..=DIGITS).contains(&digits)
+        && bytes.get(digits..digits + 2) == Some(b"\r\n")
+        && bytes.iter().take(digits).any(|byte| *byte != b'0')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::flow_end::End::{A, B};
+    use crate::protocol::http::tests::script::{Talk, talk};
+    use crate::protocol::http::{Ending, Outcome};
+
+    const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    const HEAD: &str = "HTTP/1.1 200 OK\r\nServer: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+    fn chunk(size: usize) -> String {
+        format!("{size:x}\r\n{}\r\n", "z".repeat(size))
+    }
+
+    /// A response whose head was cut, and what came after it.
+    fn cut(after: impl Fn(Talk) -> Talk) -> Talk {
+        let first = format!("{HEAD}{}", chunk(300));
+        after(talk().a(GET).cut(B, first, 40)).fin(B)
+    }
+
+    #[track_caller]
+    fn check(talk: Talk, expected: Option<Outcome>) {
+        let talk = talk.finish();
+        assert_eq!(talk.only().outcome(Ending::ServerFin), expected);
+    }
+
+    #[test]
+    fn chunks_at_the_places_foretold_are_followed_again() {
+        let two = |talk: Talk| talk.cut(B, chunk(500), 60).cut(B, chunk(700), 60);
+        let whole = |talk: Talk| talk.b(chunk(500)).b(chunk(700));
+        check(cut(whole), Some(Outcome::CutShort));
+        check(
+            cut(|talk| whole(talk).b("0\r\n\r\n")),
+            Some(Outcome::Complete),
+        );
+        check(
+            cut(|talk| whole(talk).b(format!("{}0\r\n\r\n", chunk(9)))),
+            Some(Outcome::Complete),
+        );
+        // The end of a chunk was cut off with its line end: nobody knows.
+        check(cut(two), None);
+        let split = |talk: Talk| {
+            let (begin, end) = (chunk(500), "\r\n");
+            let begin = begin.strip_suffix(end).expect("its end");
+            talk.cut(B, begin, 60).b(end).cut(B, chunk(700), 60)
+        };
+        check(cut(split), None);
+        check(cut(|talk| split(talk).b("x")), None);
+    }
+
+    #[test]
+    fn what_only_looks_like_a_chunk_proves_nothing() {
+        check(cut(|talk| talk.b(chunk(500))), None);
+        check(
+            cut(|talk| talk.b("5\r\nhello, world\r\n").b("5\r\nhello")),
+            None,
+        );
+        check(cut(|talk| talk.b("0\r\n\r\n0\r\n\r\n")), None);
+        check(
+            cut(|talk| talk.b("no chunk").b(chunk(5)).gap(B, 9).b(chunk(5))),
+            None,
+        );
+        check(cut(|talk| talk.b("zz\r\n").b("123456789\r\n")), None);
+    }
+
+    #[test]
+    fn requests_too() {
+        let post = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let talk = talk().cut(A, post, 30).a(chunk(50)).a(chunk(60));
+        let message = talk.only().request.as_ref().map(|it| &it.message);
+        let message = message.expect("a request");
+        assert_eq!((message.progress, message.received()), (Progress::Body, 60));
+    }
+}

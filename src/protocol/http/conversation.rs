@@ -1,0 +1,680 @@
+//! What is spoken on one connection: the way of a byte.
+//!
+//! Each direction is a [`Lane`] whose [`State`] says what the next byte belongs to. Bodies of known length are counted;
+//! heads that lie in one slice are read in place; others wait, bounded by [`MAX_HEAD`]. What begins a message is decided
+//! in `recognition.rs`; what a complete head means is in `reading.rs`. After a gap, after broken framing and in what is
+//! no HTTP at all, only a slice that begins with a proven start line is believed.
+
+use super::direction::{Cut, Lane, NONE, Pending, State};
+use super::exchange::Exchange;
+use super::fault::FaultRule;
+use super::head::{self, Kind};
+use super::recognition::{Sight, is_hello, recognise, smells_like_request};
+use super::text::Texts;
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+
+/// Bytes of a head that are waited for: what the most generous servers take.
+pub const MAX_HEAD: usize = 64 << 10;
+/// Exchanges kept of one connection (about 13 MB); the oldest are let go, and counted.
+pub const MAX_EXCHANGES: usize = 65_536;
+
+/// Bytes kept of what may be a malformed request, until the other end shows whether it took it for one.
+const MAX_DOUBTED: usize = 8 << 10;
+
+/// What is spoken on a connection, by its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// Nothing was said yet, or too little to tell.
+    Unknown,
+    /// HTTP/1.x, or 0.9.
+    Http1,
+    /// HTTP/2 without TLS, by its preface or an upgrade to `h2c`.
+    Http2,
+    /// TLS records.
+    Tls,
+    /// After a 101 to `websocket`.
+    WebSocket,
+    /// After a CONNECT's 2xx, or a 101 to something else.
+    Tunnel,
+    /// Something else.
+    Opaque,
+}
+
+/// The HTTP spoken on one TCP connection.
+#[derive(Clone, Debug)]
+pub struct Conversation {
+    pub(super) lanes: [Lane; 2],
+    pub(super) exchanges: Vec<Exchange>,
+    pub(super) requester: Option<(End, Certainty)>,
+    pub(super) protocol: Protocol,
+    /// The oldest exchange whose final response is not complete.
+    pub(super) awaiting: u32,
+    /// Exchanges below this had begun when responses were last lost; theirs may have been among those.
+    pub(super) doubtful: u32,
+    /// Exchanges below this that wait for a response are marked: it may have been lost.
+    pub(super) marked: u32,
+    /// Offset among the responses at which another protocol begins.
+    pub(super) switched_at: u64,
+    pub(super) let_go: u64,
+    /// Offset at which each direction begins.
+    pub(super) since: [u64; 2],
+}
+
+impl Default for Conversation {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Conversation {
+    /// Nothing said yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self::starting([0; 2])
+    }
+
+    /// The same at these offsets, which were passed before it began.
+    #[must_use]
+    pub const fn starting(since: [u64; 2]) -> Self {
+        let [a, b] = since;
+        Self {
+            since,
+            lanes: [Lane::new(a), Lane::new(b)],
+            exchanges: Vec::new(),
+            requester: None,
+            protocol: Protocol::Unknown,
+            awaiting: 0,
+            doubtful: 0,
+            marked: 0,
+            switched_at: u64::MAX,
+            let_go: 0,
+        }
+    }
+
+    /// The next bytes of one direction, in order and without overlap. `bytes` is what was captured, `length` what was
+    /// on the wire: the rest was cut off by the snap length.
+    ///
+    /// Tells how many of the last bytes are not HTTP/1: what [`Conversation::protocol`] names begins before them, or
+    /// began earlier. They are not counted here, nor is what the snap length cut off after them.
+    pub fn data(
+        &mut self,
+        from: End,
+        at: Mark,
+        bytes: &[u8],
+        length: u32,
+        texts: &mut Texts,
+    ) -> usize {
+        let mut rest = bytes;
+        let mut begins = true;
+        while !rest.is_empty() {
+            let used = self.step(from, at, rest, begins, texts);
+            let foreign = matches!(self.lane(from).state, State::Foreign);
+            let used = used.clamp(usize::from(!foreign), rest.len());
+            self.lane_mut(from).advance(used as u64);
+            rest = rest.get(used..).unwrap_or_default();
+            if foreign && !rest.is_empty() {
+                return rest.len();
+            }
+            begins = false;
+        }
+        let cut = u64::from(length).saturating_sub(bytes.len() as u64);
+        if cut > 0 {
+            self.pass_over(from, at, cut, false, texts);
+        }
+        0
+    }
+
+    /// The next `length` bytes of one direction were never captured.
+    pub fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+        if length > 0 {
+            self.pass_over(from, at, length, true, texts);
+        }
+    }
+
+    /// The FIN of one direction, in order. It completes a body that is delimited by the close.
+    pub fn end(&mut self, from: End, texts: &mut Texts) {
+        match self.lane(from).state {
+            State::UntilClose => self.complete(from),
+            State::Head { .. } => self.give_up_head(from, Cut::Sender, texts),
+            _ => {}
+        }
+    }
+
+    /// The connection is over: what waits for more bytes is read as far as it goes, and the working memory is freed.
+    pub fn finish(&mut self, texts: &mut Texts) {
+        for end in End::BOTH {
+            self.give_up_head(end, Cut::Sender, texts);
+            if let State::Chunks(chunks) = self.lane(end).state
+                && !chunks.between()
+                && let Some(rare) = self.rare_head(end)
+            {
+                rare.within_chunk = true;
+            }
+        }
+        self.exchanges.shrink_to_fit();
+    }
+
+    /// Bytes of heads that wait for their end.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        let waiting = |lane: &Lane| lane.pending.as_ref().map_or(0, |it| it.bytes.len());
+        self.lanes.iter().map(waiting).sum()
+    }
+
+    /// Reads the heads that wait as far as they go, since too much waits in all.
+    pub fn give_up_waiting(&mut self, texts: &mut Texts) {
+        for end in End::BOTH {
+            if let Some(pending) = &self.lane(end).pending {
+                let last = pending.last;
+                self.give_up_head(end, Cut::Capture, texts);
+                self.lose_sight(end, last, 0, false);
+            }
+        }
+    }
+
+    /// What is spoken.
+    #[must_use]
+    pub const fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// Who is the HTTP (or TLS) client, by content.
+    #[must_use]
+    pub const fn requester(&self) -> Option<(End, Certainty)> {
+        self.requester
+    }
+
+    /// The exchanges in order of their requests.
+    #[must_use]
+    pub fn exchanges(&self) -> &[Exchange] {
+        &self.exchanges
+    }
+
+    /// The exchanges, which another protocol goes on with.
+    pub fn take_exchanges(&mut self) -> Vec<Exchange> {
+        std::mem::take(&mut self.exchanges)
+    }
+
+    /// The exchanges, when nothing else is wanted any more.
+    #[must_use]
+    pub fn into_exchanges(self) -> Vec<Exchange> {
+        self.exchanges
+    }
+
+    /// Exchanges that were let go because there were more than [`MAX_EXCHANGES`]; the oldest ones.
+    #[must_use]
+    pub const fn let_go(&self) -> u64 {
+        self.let_go
+    }
+
+    pub(super) fn lane(&self, end: End) -> &Lane {
+        let [a, b] = &self.lanes;
+        match end {
+            End::A => a,
+            End::B => b,
+        }
+    }
+
+    pub(super) fn lane_mut(&mut self, end: End) -> &mut Lane {
+        let [a, b] = &mut self.lanes;
+        match end {
+            End::A => a,
+            End::B => b,
+        }
+    }
+
+    /// Whether this end is known to send requests, or responses.
+    pub(super) fn role(&self, end: End) -> Option<Kind> {
+        let (requester, _) = self.requester?;
+        Some(if requester == end {
+            Kind::Request
+        } else {
+            Kind::Response
+        })
+    }
+
+    /// Whether HTTP was heard, be it only the answer in plain text to a client that speaks TLS: then the roles are known,
+    /// and TLS does not begin any more.
+    fn is_http(&self) -> bool {
+        self.protocol == Protocol::Http1 || !self.exchanges.is_empty()
+    }
+
+    /// Takes some of `bytes`, at least one, and tells how many. `begins`: they begin a slice.
+    fn step(
+        &mut self,
+        from: End,
+        at: Mark,
+        bytes: &[u8],
+        begins: bool,
+        texts: &mut Texts,
+    ) -> usize {
+        match self.lane(from).state {
+            State::Body { left } => {
+                if begins && self.is_body_missing(from) && self.restarts(from, bytes) {
+                    return self.boundary(from, at, bytes, texts);
+                }
+                let take = left.min(bytes.len() as u64);
+                self.take_body(from, at, take);
+                take as usize
+            }
+            State::Chunks(chunks) => {
+                if begins && self.is_body_missing(from) && self.restarts(from, bytes) {
+                    return self.boundary(from, at, bytes, texts);
+                }
+                self.take_chunks(from, at, bytes, chunks)
+            }
+            State::Boundary => self.boundary(from, at, bytes, texts),
+            State::Head { proven } => self.more_of_head(from, at, bytes, proven, texts),
+            State::UntilClose => {
+                self.extend(from, at, bytes.len() as u64, 0);
+                bytes.len()
+            }
+            State::Held | State::Lost => {
+                let sight = if begins {
+                    recognise(bytes, 0)
+                } else {
+                    Sight::Nothing
+                };
+                // After words in plain text, as with STARTTLS.
+                if sight == Sight::Tls && !self.is_http() && is_hello(bytes) {
+                    return self.tls(from, bytes);
+                }
+                let kind = match sight {
+                    Sight::Request => Kind::Request,
+                    Sight::Response => Kind::Response,
+                    // Perhaps the snap length cut it: where the role is known, a part is enough.
+                    Sight::NotYet if bytes.starts_with(b"HTTP/1.") && self.role(from).is_some() => {
+                        Kind::Response
+                    }
+                    Sight::NotYet
+                        if bytes.contains(&b' ')
+                            && smells_like_request(bytes)
+                            && self.role(from).is_some() =>
+                    {
+                        Kind::Request
+                    }
+                    _ => {
+                        self.extend(from, at, bytes.len() as u64, 0);
+                        self.regain(from, bytes, begins);
+                        if begins && self.is_last_chunk(from, bytes) {
+                            self.complete(from);
+                        }
+                        return bytes.len();
+                    }
+                };
+                if self.role(from).is_some_and(|role| role != kind) {
+                    self.extend(from, at, bytes.len() as u64, 0);
+                    return bytes.len();
+                }
+                self.resume(from);
+                self.boundary(from, at, bytes, texts)
+            }
+            State::Doubted => {
+                let lane = self.lane_mut(from);
+                match &mut lane.pending {
+                    Some(pending) if pending.bytes.len() + bytes.len() <= MAX_DOUBTED => {
+                        pending.bytes.extend_from_slice(bytes);
+                        pending.last = at;
+                    }
+                    _ => {
+                        lane.lose();
+                        self.judge();
+                    }
+                }
+                bytes.len()
+            }
+            State::Foreign => 0,
+        }
+    }
+
+    /// Whether nothing of the body in progress was sent although it may have been: it may never come.
+    fn is_body_missing(&self, from: End) -> bool {
+        let Some(exchange) = self.exchange_of(from) else {
+            return false;
+        };
+        match self.role(from) {
+            // The final response came before the body: it may be withheld (RFC 9110 §10.1.1).
+            Some(Kind::Request) => exchange
+                .rare
+                .as_ref()
+                .is_some_and(|rare| rare.body_withheld),
+            // The request was not seen: it may have been a HEAD.
+            Some(Kind::Response) => {
+                exchange.request.is_none()
+                    && exchange
+                        .response
+                        .as_ref()
+                        .is_some_and(|response| response.message.body_wire == 0)
+            }
+            None => false,
+        }
+    }
+
+    /// The body that was announced never came if another message begins here.
+    fn restarts(&mut self, from: End, bytes: &[u8]) -> bool {
+        match (self.role(from), recognise(bytes, 0)) {
+            (Some(Kind::Request), Sight::Request) => {}
+            (Some(Kind::Response), Sight::Response) => self.complete_without_body(from),
+            _ => return false,
+        }
+        self.lane_mut(from).state = State::Boundary;
+        true
+    }
+
+    /// At the beginning of a message.
+    fn boundary(&mut self, from: End, at: Mark, bytes: &[u8], texts: &mut Texts) -> usize {
+        // §2.2: a server ignores at least one empty line before the request line; some send one after a body.
+        let blank = bytes
+            .iter()
+            .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+            .count();
+        if blank > 0 {
+            return blank;
+        }
+        match self.sight(from, bytes, 0) {
+            Sight::NotYet => self.wait(from, at, bytes, 0, false),
+            Sight::LikeRequest if self.role(from).is_none() => {
+                let used = self.wait(from, at, bytes, 0, false);
+                self.lane_mut(from).state = State::Doubted;
+                used
+            }
+            Sight::Request | Sight::LikeRequest => self.head(from, Kind::Request, at, bytes, texts),
+            Sight::Response | Sight::LikeResponse => {
+                self.head(from, Kind::Response, at, bytes, texts)
+            }
+            Sight::Preface => {
+                self.requester = Some((from, Certainty::Certain));
+                self.hand_over(from, Protocol::Http2)
+            }
+            Sight::Settings => {
+                self.requester = Some((from.other(), Certainty::Certain));
+                self.hand_over(from, Protocol::Http2)
+            }
+            Sight::Tls => self.tls(from, bytes),
+            Sight::Nothing => {
+                self.no_message(from, at, bytes);
+                bytes.len()
+            }
+        }
+    }
+
+    /// What `bytes` begin with, in the light of what this end is known to send.
+    fn sight(&mut self, from: End, bytes: &[u8], scanned: usize) -> Sight {
+        let sight = recognise(bytes, scanned);
+        let role = self.role(from);
+        match sight {
+            // A server that answers in TLS, or with a version alone, to a request in plain text breaks HTTP.
+            Sight::Tls if self.is_http() => Sight::Nothing,
+            Sight::Preface if role == Some(Kind::Response) || !self.exchanges.is_empty() => {
+                Sight::Nothing
+            }
+            Sight::Settings
+                if role.is_some() || self.lane(from).offset > self.since[from.index()] =>
+            {
+                Sight::Nothing
+            }
+            Sight::Request if role == Some(Kind::Response) => Sight::Nothing,
+            // Of a response the first bytes are known.
+            Sight::NotYet
+                if role == Some(Kind::Response)
+                    && !b"HTTP/".starts_with(bytes)
+                    && !bytes.starts_with(b"HTTP/") =>
+            {
+                Sight::Nothing
+            }
+            Sight::Response if role == Some(Kind::Request) => Sight::Nothing,
+            Sight::LikeResponse if role != Some(Kind::Response) => Sight::Nothing,
+            Sight::LikeRequest if role == Some(Kind::Response) => Sight::Nothing,
+            sight => sight,
+        }
+    }
+
+    /// Keeps the bytes of a head until there are more.
+    fn wait(
+        &mut self,
+        from: End,
+        first: Mark,
+        bytes: &[u8],
+        scanned: usize,
+        proven: bool,
+    ) -> usize {
+        let lane = self.lane_mut(from);
+        lane.state = State::Head { proven };
+        lane.pending = Some(Box::new(Pending {
+            bytes: bytes.to_vec(),
+            scanned,
+            first,
+            last: first,
+        }));
+        bytes.len()
+    }
+
+    /// A message of this kind begins with `bytes`.
+    fn head(&mut self, from: End, kind: Kind, at: Mark, bytes: &[u8], texts: &mut Texts) -> usize {
+        let start = self.lane(from).offset;
+        self.begin(from, kind, at, start);
+        let mut scanned = 0;
+        match head::end_of(bytes, &mut scanned) {
+            Some(end) if end <= MAX_HEAD => {
+                let head = bytes.get(..end).unwrap_or_default();
+                self.read_head(from, at, head, start, true, texts);
+                end
+            }
+            None if bytes.len() < MAX_HEAD => self.wait(from, at, bytes, scanned, true),
+            _ => {
+                let head = bytes.get(..MAX_HEAD).unwrap_or(bytes);
+                self.head_too_long(from, at, head, start, texts);
+                head.len()
+            }
+        }
+    }
+
+    /// More bytes for a head that waits.
+    fn more_of_head(
+        &mut self,
+        from: End,
+        at: Mark,
+        bytes: &[u8],
+        proven: bool,
+        texts: &mut Texts,
+    ) -> usize {
+        let Some(mut pending) = self.lane_mut(from).pending.take() else {
+            self.lane_mut(from).lose();
+            return bytes.len();
+        };
+        let before = pending.bytes.len();
+        pending.last = at;
+        let room = MAX_HEAD.saturating_sub(before).min(bytes.len());
+        pending
+            .bytes
+            .extend_from_slice(bytes.get(..room).unwrap_or_default());
+        let start = self.lane(from).offset.saturating_sub(before as u64);
+        let mut proven = proven;
+        if !proven {
+            let kind = match self.sight(from, &pending.bytes, pending.scanned) {
+                Sight::NotYet => {
+                    pending.scanned = pending.bytes.len();
+                    self.lane_mut(from).pending = Some(pending);
+                    return room;
+                }
+                Sight::LikeRequest if self.role(from).is_none() => {
+                    let lane = self.lane_mut(from);
+                    lane.pending = Some(pending);
+                    lane.state = State::Doubted;
+                    return room;
+                }
+                Sight::Request | Sight::LikeRequest => Kind::Request,
+                Sight::Response | Sight::LikeResponse => Kind::Response,
+                sight @ (Sight::Preface | Sight::Tls) => {
+                    let used = match sight {
+                        Sight::Tls => self.tls(from, &pending.bytes),
+                        _ => {
+                            self.requester = Some((from, Certainty::Certain));
+                            self.hand_over(from, Protocol::Http2)
+                        }
+                    };
+                    pending.bytes.truncate(before);
+                    self.lane_mut(from).pending = Some(pending);
+                    return used;
+                }
+                Sight::Settings | Sight::Nothing => {
+                    self.no_message_at(from, pending.first, at, &pending.bytes, start);
+                    return room;
+                }
+            };
+            pending.scanned = 0;
+            self.begin(from, kind, pending.first, start);
+            self.lane_mut(from).state = State::Head { proven: true };
+            proven = true;
+        }
+        match head::end_of(&pending.bytes, &mut pending.scanned) {
+            Some(end) => {
+                let head = pending.bytes.get(..end).unwrap_or_default();
+                self.read_head(from, at, head, start, true, texts);
+                end.saturating_sub(before)
+            }
+            None if pending.bytes.len() < MAX_HEAD => {
+                let lane = self.lane_mut(from);
+                lane.state = State::Head { proven };
+                lane.pending = Some(pending);
+                room
+            }
+            None => {
+                self.head_too_long(from, at, &pending.bytes, start, texts);
+                room
+            }
+        }
+    }
+
+    fn head_too_long(&mut self, from: End, at: Mark, head: &[u8], start: u64, texts: &mut Texts) {
+        self.read_head(from, at, head, start, false, texts);
+        self.fault(from, FaultRule::HeadTooLong, start, &[]);
+        self.break_off(from);
+    }
+
+    /// Bytes that were cut off (`lost` is false) or never captured.
+    fn pass_over(&mut self, from: End, at: Mark, length: u64, lost: bool, texts: &mut Texts) {
+        let mut left_over = length;
+        if let State::Body { left } = self.lane(from).state {
+            let take = left.min(length);
+            self.missing(from, if lost { take } else { 0 });
+            self.take_body(from, at, take);
+            self.lane_mut(from).advance(take);
+            left_over = length - take;
+        }
+        if left_over == 0 {
+            return;
+        }
+        match self.lane(from).state {
+            State::Body { .. } | State::Foreign | State::Held => {}
+            State::UntilClose => {
+                self.missing(from, if lost { left_over } else { 0 });
+                self.extend(from, at, left_over, 0);
+            }
+            State::Chunks(mut chunks) => {
+                let mut data = 0;
+                if chunks.skip(left_over, &mut data) {
+                    self.missing(from, if lost { left_over } else { 0 });
+                    self.extend(from, at, left_over, data);
+                    self.lane_mut(from).state = State::Chunks(chunks);
+                } else {
+                    self.lose_sight(from, at, left_over, lost);
+                }
+            }
+            State::Head { .. } | State::Doubted => {
+                self.give_up_head(from, Cut::Capture, texts);
+                self.lose_sight(from, at, left_over, lost);
+            }
+            State::Boundary => {
+                if self.role(from) == Some(Kind::Response) {
+                    self.doubt_responses();
+                }
+                let lane = self.lane_mut(from);
+                lane.exchange = NONE;
+                lane.lose();
+                self.judge();
+            }
+            State::Lost => {
+                if self.role(from) == Some(Kind::Response) {
+                    self.doubt_responses();
+                }
+                self.extend(from, at, left_over, 0);
+                if lost {
+                    self.lane_mut(from).guess = None;
+                } else {
+                    self.guess_over(from, left_over);
+                }
+            }
+        }
+        self.lane_mut(from).advance(left_over);
+    }
+
+    /// TLS records begin here.
+    fn tls(&mut self, from: End, bytes: &[u8]) -> usize {
+        let hello = bytes.first() == Some(&22);
+        match bytes.get(5) {
+            Some(1) if hello => self.requester = Some((from, Certainty::Certain)),
+            Some(2) if hello => self.requester = Some((from.other(), Certainty::Certain)),
+            _ => {}
+        }
+        self.hand_over(from, Protocol::Tls)
+    }
+
+    /// Whether nothing says what is spoken here: it may be something that began before.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.requester.is_none() && matches!(self.protocol, Protocol::Unknown | Protocol::Opaque)
+    }
+
+    /// It is HTTP/2, of which some is missing: both directions are handed over.
+    pub fn hand_over_midway(&mut self, requester: End, certainty: Certainty) {
+        self.protocol = Protocol::Http2;
+        self.requester = Some((requester, certainty));
+        for lane in &mut self.lanes {
+            lane.state = State::Foreign;
+            lane.pending = None;
+        }
+    }
+
+    /// This direction speaks something else from here on; none of it was taken. The other one may still answer in plain
+    /// text, which tells the client that it called the wrong port.
+    fn hand_over(&mut self, from: End, protocol: Protocol) -> usize {
+        self.protocol = protocol;
+        self.lane_mut(from).state = State::Foreign;
+        0
+    }
+
+    /// Bytes at the beginning of what this direction was handed over to, which had waited here to be recognised, and
+    /// when the first of them was seen. They are not part of [`Conversation::heard`] any more.
+    #[must_use]
+    pub fn take_waiting(&mut self, from: End) -> Option<(Mark, Vec<u8>)> {
+        let lane = self.lane_mut(from);
+        if !matches!(lane.state, State::Foreign) {
+            return None;
+        }
+        let pending = lane.pending.take()?;
+        lane.offset = lane.offset.saturating_sub(pending.bytes.len() as u64);
+        Some((pending.first, pending.bytes))
+    }
+
+    /// Payload bytes of one direction that were taken.
+    #[must_use]
+    pub fn heard(&self, from: End) -> u64 {
+        self.lane(from).offset
+    }
+
+    /// Says whether it is something else that is spoken, when nothing is proven.
+    pub(super) fn judge(&mut self) {
+        if self.protocol == Protocol::Unknown && self.requester.is_none() {
+            self.protocol = Protocol::Opaque;
+        }
+    }
+
+    /// Whether what waits in a direction begins like a request.
+    pub(super) fn is_beginning(&self, end: End) -> bool {
+        let pending = self.lane(end).pending.as_ref();
+        pending.is_some_and(|pending| smells_like_request(&pending.bytes))
+    }
+}

@@ -1,0 +1,199 @@
+//! What is broken, and what was never captured. Two things that must not be taken for each other: a message cut by its
+//! sender is a finding, one cut by the capture is not.
+
+use super::conversation::{Conversation, Protocol};
+use super::direction::{Cut, NONE, State};
+use super::fault::{Fault, FaultRule, MAX_FAULTS, MAX_QUOTE};
+use super::head::Kind;
+use super::message::{Framing, Progress, Version};
+use super::pairing::is_simple_request;
+use super::recognition::smells_like_request;
+use super::text::{Text, Texts};
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+
+impl Conversation {
+    /// Notes a fault of the message this direction is in.
+    pub(super) fn fault(&mut self, from: End, rule: FaultRule, offset: u64, bytes: &[u8]) {
+        let Some(head) = self.rare_head(from) else {
+            return;
+        };
+        if head.faults.len() < MAX_FAULTS {
+            let bytes = Text::new(bytes.get(..MAX_QUOTE).unwrap_or(bytes));
+            head.faults.push(Fault {
+                rule,
+                offset,
+                bytes,
+            });
+        } else {
+            head.more_faults = head.more_faults.saturating_add(1);
+        }
+    }
+
+    /// Bytes of the message this direction is in were never captured.
+    pub(super) fn missing(&mut self, from: End, bytes: u64) {
+        if bytes > 0
+            && let Some(rare) = self.rare_head(from)
+        {
+            rare.missing = rare.missing.saturating_add(bytes);
+        }
+    }
+
+    /// Nobody can say where the message this direction is in ends.
+    pub(super) fn break_off(&mut self, from: End) {
+        if let Some(message) = self.message_mut(from)
+            && message.progress != Progress::Complete
+        {
+            message.progress = Progress::Broken;
+        }
+        self.lane_mut(from).lose();
+    }
+
+    /// The capture lost what would tell where the message this direction is in ends.
+    pub(super) fn lose_sight(&mut self, from: End, at: Mark, bytes: u64, lost: bool) {
+        self.missing(from, if lost { bytes } else { 0 });
+        self.extend(from, at, bytes, 0);
+        if let Some(message) = self.message_mut(from)
+            && message.progress != Progress::Complete
+        {
+            message.progress = Progress::Unseen;
+        }
+        if self.role(from) == Some(Kind::Response) {
+            self.doubtful = self.exchanges.len() as u32;
+        }
+        self.lane_mut(from).lose();
+        self.judge();
+    }
+
+    /// A message is proven to begin after a stretch that nobody understood.
+    pub(super) fn resume(&mut self, from: End) {
+        let lane = self.lane_mut(from);
+        lane.state = State::Boundary;
+        let index = lane.exchange;
+        // The response that was lost sight of is over, complete or not.
+        if self.role(from) == Some(Kind::Response) && index != NONE && index == self.awaiting {
+            let begun = self
+                .exchanges
+                .get(index as usize)
+                .is_some_and(|exchange| exchange.response.is_some());
+            self.awaiting = self.awaiting.saturating_add(u32::from(begun));
+        }
+    }
+
+    /// The head that waits will never be complete: it counts as far as it goes.
+    pub(super) fn give_up_head(&mut self, from: End, by: Cut, texts: &mut Texts) {
+        let start = self.lane(from).pending_start();
+        let state = self.lane(from).state;
+        let (Some(start), Some(pending)) = (start, self.lane_mut(from).pending.take()) else {
+            return;
+        };
+        if state == (State::Head { proven: false }) {
+            let role = self.role(from);
+            match role {
+                None if smells_like_request(&pending.bytes) => {
+                    self.begin(from, Kind::Request, pending.first, start);
+                    self.requester = Some((from, Certainty::Likely));
+                }
+                Some(Kind::Request) if smells_like_request(&pending.bytes) => {
+                    self.begin(from, Kind::Request, pending.first, start);
+                }
+                Some(Kind::Response) if pending.bytes.starts_with(b"HTTP/") => {
+                    self.begin(from, Kind::Response, pending.first, start);
+                }
+                Some(role) if self.lane(from).clean => self.begin(from, role, pending.first, start),
+                _ => return self.lane_mut(from).lose(),
+            }
+        } else if state == State::Doubted {
+            return self.lane_mut(from).lose();
+        }
+        self.read_head(from, pending.last, &pending.bytes, start, false, texts);
+        if by == Cut::Sender
+            && let Some(message) = self.message_mut(from)
+        {
+            message.progress = Progress::Head;
+            if let Some(rare) = self.rare_head(from) {
+                rare.head_cut = false;
+            }
+        }
+    }
+
+    /// What begins here is no message.
+    pub(super) fn no_message(&mut self, from: End, at: Mark, bytes: &[u8]) {
+        let start = self.lane(from).offset;
+        self.no_message_at(from, at, at, bytes, start);
+    }
+
+    pub(super) fn no_message_at(
+        &mut self,
+        from: End,
+        first: Mark,
+        at: Mark,
+        bytes: &[u8],
+        start: u64,
+    ) {
+        let other = self.lane(from.other()).state;
+        if self.role(from).is_none() && other == State::Doubted {
+            let asked = self.lane(from.other()).pending.as_ref();
+            if bytes.first() == Some(&b'<')
+                && asked.is_some_and(|asked| is_simple_request(&asked.bytes))
+            {
+                return self.simple_response(from, first, at, bytes.len() as u64, start);
+            }
+            self.lane_mut(from.other()).lose();
+        }
+        let peer_clean = self.lane(from.other()).clean;
+        let clean = self.lane(from).clean && self.protocol == Protocol::Http1;
+        let awaited = self
+            .exchanges
+            .get(self.awaiting as usize)
+            .is_some_and(|exchange| exchange.response.is_none());
+        let length = bytes.len() as u64;
+        match self.role(from) {
+            Some(Kind::Request) if clean && !self.exchanges.is_empty() => {
+                self.begin(from, Kind::Request, first, start);
+                self.fault(from, FaultRule::StartLine, start, bytes);
+                self.break_off(from);
+                self.extend(from, at, length, 0);
+            }
+            Some(Kind::Response) if clean && awaited && peer_clean => {
+                self.begin(from, Kind::Response, first, start);
+                self.fault(from, FaultRule::StartLine, start, bytes);
+                self.break_off(from);
+                self.extend(from, at, length, 0);
+            }
+            Some(Kind::Response) if clean && !awaited && self.lane(from).exchange != NONE => {
+                self.fault(from, FaultRule::ExcessBytes, start, bytes);
+                self.lane_mut(from).lose();
+            }
+            _ => {
+                self.lane_mut(from).lose();
+                self.judge();
+            }
+        }
+    }
+
+    /// HTML in answer to `GET /` without a version: HTTP/0.9 (RFC 1945 §4.1).
+    fn simple_response(&mut self, from: End, first: Mark, at: Mark, length: u64, start: u64) {
+        self.begin(from, Kind::Response, first, start);
+        if let Some((_, certainty)) = &mut self.requester {
+            *certainty = Certainty::Likely;
+        }
+        if let Some(message) = self.message_mut(from) {
+            message.version = Version::HTTP_09;
+            message.framing = Framing::UntilClose;
+            message.progress = Progress::Body;
+        }
+        self.lane_mut(from).state = State::UntilClose;
+        self.extend(from, at, length, 0);
+    }
+
+    /// Whether a slice ends a chunked body whose chunks were lost sight of: it ends in the last chunk, and data that
+    /// looks like that at the very end of a slice is far-fetched.
+    pub(super) fn is_last_chunk(&self, from: End, bytes: &[u8]) -> bool {
+        let lost = self.message_of(from).is_some_and(|message| {
+            message.framing == Framing::Chunked && message.progress == Progress::Unseen
+        });
+        lost && (bytes == b"0\r\n\r\n" || bytes.ends_with(b"\r\n0\r\n\r\n"))
+    }
+}

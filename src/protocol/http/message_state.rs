@@ -1,0 +1,396 @@
+//! The way of a message that was proven to begin: its head, its body, its end, and what they mean for the exchange.
+
+use super::chunked::{Chunks, Step};
+use super::conversation::{Conversation, Protocol};
+use super::direction::State;
+use super::exchange::{Interim, RareHead};
+use super::fields::{Facts, FieldName, Upgrade};
+use super::framing::{self, Body};
+use super::head::{self, Head, Kind};
+use super::message::{Framing, Message, Method, Progress, Version};
+use super::text::Texts;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+
+/// Interim responses kept of one exchange; a server may send 102 or 103 as often as it likes.
+const MAX_INTERIM: usize = 8;
+
+impl Conversation {
+    pub(super) fn message_of(&self, from: End) -> Option<&Message> {
+        let exchange = self.exchange_of(from)?;
+        match self.role(from)? {
+            Kind::Request => exchange.request.as_ref().map(|request| &request.message),
+            Kind::Response => exchange.response.as_ref().map(|response| &response.message),
+        }
+    }
+
+    pub(super) fn message_mut(&mut self, from: End) -> Option<&mut Message> {
+        let role = self.role(from)?;
+        let index = self.lane(from).exchange as usize;
+        let exchange = self.exchanges.get_mut(index)?;
+        match role {
+            Kind::Request => exchange
+                .request
+                .as_mut()
+                .map(|request| &mut request.message),
+            Kind::Response => exchange
+                .response
+                .as_mut()
+                .map(|response| &mut response.message),
+        }
+    }
+
+    pub(super) fn rare_head(&mut self, from: End) -> Option<&mut RareHead> {
+        let role = self.role(from)?;
+        let index = self.lane(from).exchange as usize;
+        let rare = self.exchanges.get_mut(index)?.rare_mut();
+        Some(match role {
+            Kind::Request => &mut rare.request,
+            Kind::Response => &mut rare.response,
+        })
+    }
+
+    /// The head of the message that began at `start` is here, or (`whole` is false) as much of it as ever will be.
+    pub(super) fn read_head(
+        &mut self,
+        from: End,
+        at: Mark,
+        head: &[u8],
+        start: u64,
+        whole: bool,
+        texts: &mut Texts,
+    ) {
+        let Some(role) = self.role(from) else { return };
+        let read = if whole {
+            head::read(head, role, start, texts)
+        } else {
+            head::read_part(head, role, start, texts)
+        };
+        let Some(message) = self.message_mut(from) else {
+            self.lane_mut(from).lose();
+            return;
+        };
+        message.last = at;
+        message.head_len = head.len() as u32;
+        message.version = read.version.unwrap_or(Version::UNKNOWN);
+        message.connection = read.facts.connection;
+        message.keep_alive = read.facts.keep_alive;
+        let split = message.first != at;
+        match role {
+            Kind::Request => self.request_head(from, at, read, split, whole, texts),
+            Kind::Response => self.response_head(from, at, read, split, whole, texts),
+        }
+    }
+
+    fn request_head(
+        &mut self,
+        from: End,
+        at: Mark,
+        read: Head<'_>,
+        split: bool,
+        whole: bool,
+        texts: &mut Texts,
+    ) {
+        let index = self.lane(from).exchange as usize;
+        let Some(exchange) = self.exchanges.get_mut(index) else {
+            return;
+        };
+        let Some(request) = exchange.request.as_mut() else {
+            return;
+        };
+        let method = if read.method.is_empty() {
+            Method::Unknown
+        } else {
+            Method::from_bytes(read.method)
+        };
+        request.method = method;
+        request.target = read.target.map(|target| texts.text(target));
+        request.host = read.facts.host.map(|host| texts.text(host));
+        request.user_agent = read.facts.user_agent.map(|agent| texts.text(agent));
+        let version = request.message.version;
+        if method == Method::Other {
+            exchange.rare_mut().method = Some(texts.text(read.method));
+        }
+        let body = framing::of_request(&read.facts, version);
+        // Without a version there are no fields and no body (RFC 1945 §4.1), but this one had both: nobody can tell.
+        let upgrade = read.facts.upgrade != Upgrade::None && read.facts.connection.upgrade;
+        let hold = method == Method::Connect || upgrade;
+        self.keep(from, read, split.then_some(at));
+        self.begin_body(from, body, whole);
+        if hold && self.lane(from).state == State::Boundary {
+            self.lane_mut(from).state = State::Held;
+        }
+        if method == Method::Head {
+            self.bare(from.other(), index as u32);
+        }
+    }
+
+    fn response_head(
+        &mut self,
+        from: End,
+        at: Mark,
+        mut read: Head<'_>,
+        split: bool,
+        whole: bool,
+        texts: &mut Texts,
+    ) {
+        let index = self.lane(from).exchange as usize;
+        let Some(exchange) = self.exchanges.get_mut(index) else {
+            return;
+        };
+        let mut calls = exchange.request_fields(FieldName::SoapAction);
+        if calls.next().is_some() {
+            read.facts.keep_media(texts);
+        }
+        drop(calls);
+        let method = exchange.request.as_ref().map(|request| request.method);
+        let Some(response) = exchange.response.as_mut() else {
+            return;
+        };
+        let status = read.status;
+        if matches!(status, 100..=199) && status != 101 {
+            let message = &response.message;
+            let interim = Interim {
+                status,
+                at,
+                start: message.start,
+                end: message.head_end(),
+            };
+            exchange.response = None;
+            let rare = exchange.rare_mut();
+            if rare.interim.len() < MAX_INTERIM {
+                rare.interim.push(interim);
+            } else {
+                rare.more_interim = rare.more_interim.saturating_add(1);
+            }
+            if !read.faults.is_empty() {
+                self.keep(from, read, None);
+            }
+            let lane = self.lane_mut(from);
+            lane.state = State::Boundary;
+            if !whole {
+                lane.lose();
+            }
+            return;
+        }
+        response.status = status;
+        response.server = read.facts.server.map(|server| texts.text(server));
+        let body = framing::of_response(&read.facts, response.message.version, status, method);
+        let upgrade = read.facts.upgrade;
+        self.keep(from, read, split.then_some(at));
+        self.begin_body(from, body, whole);
+        if whole {
+            self.release(from, body.framing, status, upgrade);
+        }
+    }
+
+    /// What few messages have.
+    fn keep(&mut self, from: End, read: Head<'_>, head_end: Option<Mark>) {
+        let Facts { kept, more, .. } = read.facts;
+        if kept.is_empty() && read.faults.is_empty() && head_end.is_none() {
+            return;
+        }
+        let Some(rare) = self.rare_head(from) else {
+            return;
+        };
+        rare.head_end = head_end;
+        rare.fields = kept;
+        rare.more_fields = more;
+        rare.faults.extend(read.faults);
+        rare.more_faults = rare.more_faults.saturating_add(read.more_faults);
+    }
+
+    /// The head is read; the body follows.
+    fn begin_body(&mut self, from: End, body: Body, whole: bool) {
+        let offset = self.message_mut(from).map_or(0, |message| message.start);
+        for fault in body.faults.into_iter().flatten() {
+            self.fault(from, fault, offset, &[]);
+        }
+        let Some(message) = self.message_mut(from) else {
+            return;
+        };
+        message.framing = body.framing;
+        message.amount = body.length;
+        message.progress = Progress::Body;
+        if !whole {
+            // Without the rest of the head only what was said counts, not what was not.
+            if !matches!(body.framing, Framing::Length | Framing::Chunked) {
+                message.framing = Framing::Unknown;
+            }
+            message.progress = Progress::Unseen;
+            if let Some(rare) = self.rare_head(from) {
+                rare.head_cut = true;
+            }
+            self.lane_mut(from).lose();
+            return;
+        }
+        let state = match body.framing {
+            Framing::NoBody | Framing::Tunnel => return self.complete(from),
+            Framing::Length if body.length == 0 => return self.complete(from),
+            Framing::Length => State::Body { left: body.length },
+            Framing::Chunked => State::Chunks(Chunks::new()),
+            Framing::UntilClose => State::UntilClose,
+            Framing::Unknown | Framing::Streamed => return self.break_off(from),
+        };
+        self.lane_mut(from).state = state;
+    }
+
+    /// A final response is known: a request lane that was held goes on, or becomes another protocol with this one.
+    fn release(&mut self, from: End, framing: Framing, status: u16, upgrade: Upgrade) {
+        let requester = from.other();
+        if framing == Framing::Tunnel {
+            let end = self
+                .message_mut(from)
+                .map_or(0, |message| message.head_end());
+            self.switched_at = end;
+            self.protocol = match (status, upgrade) {
+                (101, Upgrade::WebSocket) => Protocol::WebSocket,
+                (101, Upgrade::H2c) => Protocol::Http2,
+                _ => Protocol::Tunnel,
+            };
+            self.lanes.iter_mut().for_each(|lane| {
+                lane.state = State::Foreign;
+                lane.pending = None;
+            });
+            return;
+        }
+        // What was sent in the meantime was for the other protocol; it is not read again.
+        let owner = self.lane(from).exchange == self.lane(requester).exchange;
+        let end = self
+            .message_mut(requester)
+            .map_or(0, |message| message.end());
+        let lane = self.lane_mut(requester);
+        if owner && lane.state == State::Held {
+            if lane.offset == end {
+                lane.state = State::Boundary
+            } else {
+                lane.lose()
+            }
+        }
+    }
+
+    /// Body bytes of a message of known length.
+    pub(super) fn take_body(&mut self, from: End, at: Mark, bytes: u64) {
+        self.extend(from, at, bytes, 0);
+        let lane = self.lane_mut(from);
+        if let State::Body { left } = &mut lane.state {
+            *left = left.saturating_sub(bytes);
+            if *left == 0 {
+                self.complete(from);
+            }
+        }
+    }
+
+    pub(super) fn take_chunks(
+        &mut self,
+        from: End,
+        at: Mark,
+        bytes: &[u8],
+        mut chunks: Chunks,
+    ) -> usize {
+        let mut data = 0;
+        let (used, step) = chunks.feed(bytes, &mut data);
+        self.extend(from, at, used as u64, data);
+        self.lane_mut(from).state = State::Chunks(chunks);
+        if chunks.trailers() > 0
+            && let Some(rare) = self.rare_head(from)
+        {
+            rare.trailers = u32::from(chunks.trailers());
+        }
+        let offset = self.lane(from).offset.saturating_add(used as u64);
+        match step {
+            Step::More => used,
+            Step::Done => {
+                self.complete(from);
+                used
+            }
+            Step::Fault(rule) => {
+                self.fault(from, rule, offset, &[]);
+                used
+            }
+            Step::Broken(rule) => {
+                let rest = bytes.get(used..).unwrap_or_default();
+                self.fault(from, rule, offset, rest);
+                self.break_off(from);
+                // The rest of this slice is the wreck of the same message.
+                self.extend(from, at, rest.len() as u64, 0);
+                bytes.len()
+            }
+        }
+    }
+
+    /// So many more bytes belong to the message this direction is in; `data` of them are decoded chunk data.
+    pub(super) fn extend(&mut self, from: End, at: Mark, bytes: u64, data: u64) {
+        let is_request = self.role(from) == Some(Kind::Request);
+        let Some(message) = self.message_mut(from) else {
+            return;
+        };
+        if message.progress == Progress::Complete {
+            return;
+        }
+        message.body_wire = message.body_wire.saturating_add(bytes);
+        if message.framing == Framing::Chunked {
+            message.amount = message.amount.saturating_add(data);
+        }
+        message.last = at;
+        if is_request && bytes > 0 {
+            let index = self.lane(from).exchange as usize;
+            if let Some(rare) = self
+                .exchanges
+                .get_mut(index)
+                .and_then(|exchange| exchange.rare.as_mut())
+            {
+                rare.body_withheld = false;
+                rare.body_began.get_or_insert(at);
+            }
+        }
+    }
+
+    /// The message this direction is in ends here.
+    pub(super) fn complete(&mut self, from: End) {
+        if let Some(message) = self.message_mut(from) {
+            message.progress = Progress::Complete;
+        }
+        self.lane_mut(from).state = State::Boundary;
+        if self.role(from) == Some(Kind::Response) {
+            let index = self.lane(from).exchange;
+            self.awaiting = index.saturating_add(1);
+            self.withhold(index);
+        }
+    }
+
+    /// A response turned out to have no body although its head announces one: the request was a HEAD.
+    pub(super) fn complete_without_body(&mut self, from: End) {
+        let Some(message) = self.message_mut(from) else {
+            return;
+        };
+        message.framing = Framing::NoBody;
+        message.amount = 0;
+        self.complete(from);
+    }
+
+    /// What this exchange's request turns out to be, a HEAD, has a response without a body; it may have come early.
+    fn bare(&mut self, from: End, index: u32) {
+        let awaits = self.lane(from).exchange == index
+            && self.message_of(from).is_some_and(|message| {
+                message.progress == Progress::Body && message.body_wire == 0
+            });
+        if awaits {
+            self.complete_without_body(from);
+        }
+    }
+
+    /// A final response came while the client waits for `100 Continue`: the body may never come (RFC 9110 §10.1.1).
+    fn withhold(&mut self, index: u32) {
+        let Some(exchange) = self.exchanges.get_mut(index as usize) else {
+            return;
+        };
+        let expects = exchange.request_fields(FieldName::Expect).next().is_some();
+        let nothing_sent = exchange.request.as_ref().is_some_and(|request| {
+            request.message.progress == Progress::Body && request.message.body_wire == 0
+        });
+        if expects && nothing_sent {
+            exchange.rare_mut().body_withheld = true;
+        }
+    }
+}

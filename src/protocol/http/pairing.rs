@@ -1,0 +1,214 @@
+//! Which exchange a message belongs to, and who asks.
+//!
+//! Responses come in the order of the requests (RFC 9112 §9.3.2). Where the capture has a gap this order alone does not
+//! tell: a response after lost ones belongs to the oldest request that began after the loss, if there is one.
+
+use super::conversation::{Conversation, MAX_EXCHANGES, Protocol};
+use super::direction::{NONE, State};
+use super::exchange::{Exchange, Request, Response};
+use super::head::{self, Kind};
+use super::message::{Framing, Message, Method, Version};
+use super::text::{Text, Texts};
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+
+impl Conversation {
+    /// The exchange whose message this direction is in, or was in last.
+    pub(super) fn exchange_of(&self, from: End) -> Option<&Exchange> {
+        self.exchanges.get(self.lane(from).exchange as usize)
+    }
+
+    /// A message is proven to begin at `start`.
+    pub(super) fn begin(&mut self, from: End, kind: Kind, first: Mark, start: u64) {
+        let requester = if kind == Kind::Request {
+            from
+        } else {
+            from.other()
+        };
+        self.meet(requester);
+        let message = Message::begun(first, start);
+        match kind {
+            Kind::Request => {
+                let request = Request {
+                    message,
+                    target: None,
+                    host: None,
+                    user_agent: None,
+                    method: Method::Unknown,
+                };
+                let exchange = Exchange {
+                    request: Some(request),
+                    ..Exchange::default()
+                };
+                self.lane_mut(from).exchange = self.push(exchange);
+            }
+            Kind::Response => {
+                self.begin_if_answered(requester);
+                let index = self.answered();
+                if let Some(exchange) = self.exchanges.get_mut(index as usize) {
+                    if let Some(rare) = &mut exchange.rare {
+                        rare.response_lost = false;
+                    }
+                    exchange.response = Some(Response {
+                        message,
+                        server: None,
+                        status: 0,
+                    });
+                }
+                self.lane_mut(from).exchange = index;
+            }
+        }
+    }
+
+    /// A response came before the request line was whole, and no other request waits for one: it is this one's.
+    fn begin_if_answered(&mut self, requester: End) {
+        let next = self.exchanges.get(self.awaiting as usize);
+        let lane = self.lane(requester);
+        if next.is_some_and(|exchange| exchange.response.is_none())
+            || lane.state != (State::Head { proven: false })
+            || !self.is_beginning(requester)
+        {
+            return;
+        }
+        let start = lane.pending_start();
+        let lane = self.lane_mut(requester);
+        lane.state = State::Head { proven: true };
+        if let (Some(start), Some(pending)) = (start, &mut lane.pending) {
+            pending.scanned = 0;
+            let first = pending.first;
+            self.begin(requester, Kind::Request, first, start);
+        }
+    }
+
+    /// The exchange that a response beginning now belongs to; a new one if none is waited for.
+    fn answered(&mut self) -> u32 {
+        // A response that was lost by the capture belonged to an older request, if there is a younger one.
+        if self.awaiting < self.doubtful && (self.doubtful as usize) < self.exchanges.len() {
+            self.awaiting = self.doubtful;
+        }
+        self.doubtful = 0;
+        let next = self.exchanges.get(self.awaiting as usize);
+        match next {
+            Some(exchange) if exchange.response.is_none() => self.awaiting,
+            _ => {
+                let index = self.push(Exchange::default());
+                self.awaiting = index;
+                index
+            }
+        }
+    }
+
+    /// Responses were lost by the capture: whatever is waited for may have been among them.
+    pub(super) fn doubt_responses(&mut self) {
+        self.doubtful = self.exchanges.len() as u32;
+        let awaited = self.awaiting as usize;
+        // Those between were marked when responses were lost before; the one that is next may have had an interim one since.
+        let fresh = (awaited + 1).max(self.marked as usize);
+        for index in std::iter::once(awaited).chain(fresh..self.exchanges.len()) {
+            if let Some(exchange) = self.exchanges.get_mut(index)
+                && exchange.response.is_none()
+            {
+                exchange.rare_mut().response_lost = true;
+            }
+        }
+        self.marked = self.doubtful;
+    }
+
+    /// HTTP is spoken, and this end asks.
+    fn meet(&mut self, requester: End) {
+        if self.protocol == Protocol::Tls
+            || (self.protocol == Protocol::Http1 && self.requester.is_some())
+        {
+            return;
+        }
+        self.protocol = Protocol::Http1;
+        self.requester = Some((requester, Certainty::Certain));
+        if self.lane(requester).state == State::Doubted {
+            self.doubted_request(requester);
+        }
+    }
+
+    /// What was no request line turned out to be taken for a request, as what came back shows.
+    fn doubted_request(&mut self, from: End) {
+        let start = self.lane(from).pending_start();
+        let (Some(start), Some(pending)) = (start, self.lane_mut(from).pending.take()) else {
+            return;
+        };
+        self.begin(from, Kind::Request, pending.first, start);
+        let bytes = &pending.bytes;
+        if is_simple_request(bytes) {
+            if let Some(message) = self.message_mut(from) {
+                message.head_len = bytes.len() as u32;
+                message.version = Version::HTTP_09;
+                message.framing = Framing::NoBody;
+            }
+            let index = self.lane(from).exchange as usize;
+            if let Some(request) = self
+                .exchanges
+                .get_mut(index)
+                .and_then(|exchange| exchange.request.as_mut())
+            {
+                request.method = Method::Get;
+                request.target = bytes
+                    .strip_prefix(b"GET ")
+                    .map(|target| Text::new(target.trim_ascii()));
+            }
+            return self.complete(from);
+        }
+        let mut scanned = 0;
+        let end = head::end_of(bytes, &mut scanned);
+        let head = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or(bytes);
+        // Rare, so its strings are not shared.
+        self.read_head(
+            from,
+            pending.last,
+            head,
+            start,
+            end.is_some(),
+            &mut Texts::new(),
+        );
+        if head.len() < bytes.len() {
+            self.lane_mut(from).lose();
+            self.extend(from, pending.last, (bytes.len() - head.len()) as u64, 0);
+        } else if end.is_none() {
+            self.break_off(from);
+        }
+    }
+
+    /// Lets so many exchanges go, the oldest first.
+    pub fn let_oldest_go(&mut self, old: usize) {
+        let old = old.min(self.exchanges.len());
+        self.exchanges.drain(..old);
+        self.let_go = self.let_go.saturating_add(old as u64);
+        self.awaiting = self.awaiting.saturating_sub(old as u32);
+        self.doubtful = self.doubtful.saturating_sub(old as u32);
+        self.marked = self.marked.saturating_sub(old as u32);
+        for lane in &mut self.lanes {
+            lane.exchange = lane.exchange.checked_sub(old as u32).map_or(NONE, |index| {
+                if lane.exchange == NONE { NONE } else { index }
+            });
+        }
+    }
+
+    fn push(&mut self, exchange: Exchange) -> u32 {
+        if self.exchanges.len() >= MAX_EXCHANGES {
+            self.let_oldest_go(MAX_EXCHANGES / 4);
+        }
+        // Most connections have one exchange: no room for more until there are more.
+        let room = self.exchanges.len();
+        if room == self.exchanges.capacity() {
+            self.exchanges.reserve_exact(room.max(1));
+        }
+        self.exchanges.push(exchange);
+        (self.exchanges.len() - 1) as u32
+    }
+}
+
+/// RFC 1945 §4.1: GET, a path, and nothing else.
+pub(super) fn is_simple_request(bytes: &[u8]) -> bool {
+    let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let path = line.strip_prefix(b"GET ").unwrap_or_default();
+    line.len() < bytes.len() && path.first() == Some(&b'/') && path.iter().all(u8::is_ascii_graphic)
+}

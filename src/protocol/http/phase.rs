@@ -1,0 +1,465 @@
+//! In which phase of which exchange something happened, as one end saw it.
+
+/// The phases of a connection. The words are those of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// The handshake is not complete. Never judged here: TCP knows.
+    Connecting,
+    /// TLS is being agreed on.
+    TlsHandshake,
+    /// Open, no byte of a request yet.
+    BeforeRequest,
+    /// A request has begun and is not complete.
+    Request,
+    /// The request is complete, no byte of the final response (1xx is none).
+    Waiting,
+    /// The response has begun, its head is not complete.
+    ResponseHead,
+    /// The head is complete, the body is not, by its own framing.
+    ResponseBody,
+    /// Every exchange is complete, no close was announced.
+    Between,
+    /// Every exchange is complete and the close was announced or implied.
+    After,
+    /// After a 101, or a CONNECT's 2xx.
+    Tunnel,
+    /// What is spoken cannot be told.
+    Opaque,
+}
+
+impl Phase {
+    /// The word in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::TlsHandshake => "tls-handshake",
+            Self::BeforeRequest => "before-request",
+            Self::Request => "request",
+            Self::Waiting => "waiting",
+            Self::ResponseHead => "response-head",
+            Self::ResponseBody => "response-body",
+            Self::Between => "between",
+            Self::After => "after",
+            Self::Tunnel => "tunnel",
+            Self::Opaque => "opaque",
+        }
+    }
+}
+
+/// How far one direction had come: payload bytes from the first byte seen, and whether the FIN was among it. The FIN
+/// matters: it is what completes a body that is delimited by the close.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Reach {
+    /// Payload bytes.
+    pub bytes: u64,
+    /// The FIN too.
+    pub fin: bool,
+}
+
+impl Reach {
+    /// `bytes` of payload, and no FIN.
+    #[must_use]
+    pub const fn bytes(bytes: u64) -> Self {
+        Self { bytes, fin: false }
+    }
+
+    /// `bytes` of payload and the FIN after them.
+    #[must_use]
+    pub const fn with_fin(bytes: u64) -> Self {
+        Self { bytes, fin: true }
+    }
+}
+
+use super::conversation::{Conversation, Protocol};
+use super::exchange::{Exchange, Request, Response};
+use super::message::{Framing, Progress};
+use crate::base::flow_end::End;
+
+/// What one end had seen of a message.
+pub(crate) enum Sight {
+    /// Not a byte.
+    Nothing,
+    /// Some of the head.
+    Head,
+    /// The head, and the body not to its end.
+    Body,
+    /// All of it.
+    All,
+    /// Some of it, and the capture lost what would tell how much.
+    Unclear,
+}
+
+impl Conversation {
+    /// In which phase `closer` was when it had sent and received this much.
+    ///
+    /// Only message bytes below these offsets exist for it: a request that crosses the server's FIN on the wire is none.
+    #[must_use]
+    pub fn phase_at(&self, closer: End, sent: Reach, received: Reach) -> Phase {
+        let [mine, theirs] = [closer, closer.other()].map(|end| self.since[end.index()]);
+        if sent.bytes <= mine && received.bytes <= theirs {
+            return Phase::BeforeRequest;
+        }
+        let reach_of = |end: End| if end == closer { sent } else { received };
+        let Some((requester, _)) = self.requester else {
+            let begun = End::BOTH
+                .into_iter()
+                .any(|end| self.is_beginning(end) && reach_of(end).bytes > 0);
+            return if begun { Phase::Request } else { Phase::Opaque };
+        };
+        let (requests, responses) = (reach_of(requester), reach_of(requester.other()));
+        if responses.bytes >= self.switched_at {
+            return Phase::Tunnel;
+        }
+        if self.protocol == Protocol::Http2 && self.exchanges.is_empty() {
+            return Phase::Opaque;
+        }
+        self.phase_of_exchanges(requester, requests, responses)
+    }
+
+    /// The oldest exchange that is not complete decides.
+    fn phase_of_exchanges(&self, requester: End, requests: Reach, responses: Reach) -> Phase {
+        let seen = |exchange: &&Exchange| {
+            !matches!(
+                see_request(exchange.request.as_ref(), requests),
+                Sight::Nothing
+            ) || !matches!(
+                see_response(exchange.response.as_ref(), responses),
+                Sight::Nothing
+            )
+        };
+        let waits = |end: End, reach: Reach| {
+            let start = self.lane(end).pending_start();
+            start.is_some_and(|start| reach.bytes > start)
+        };
+        let mut begun = self.exchanges.iter().filter(seen).peekable();
+        let mut last = None;
+        while let Some(exchange) = begun.next() {
+            let has_next = begun.peek().is_some();
+            match phase_of(exchange, requests, responses) {
+                // What came after it shows that it was over, though the capture does not show its end.
+                Some(Phase::Opaque) if has_next => {}
+                // A few bytes that are not yet proven to be a status line.
+                Some(Phase::Waiting) if waits(requester.other(), responses) => {
+                    return Phase::ResponseHead;
+                }
+                // After an announced close nothing more is read (RFC 9112 §9.6); bytes that are no request ask nothing.
+                Some(Phase::Waiting)
+                    if exchange.method().is_none()
+                        && last.is_some_and(|it: &Exchange| it.closes().is_some()) =>
+                {
+                    continue;
+                }
+                Some(phase) => return phase,
+                // A request that the closer had is waiting even behind an announced close: its sender may have sent it
+                // before it could know (RFC 9112 §9.3.2), and gets no answer to it (§9.6).
+                None => {}
+            }
+            last = Some(exchange);
+        }
+        if waits(requester, requests) {
+            return Phase::Request;
+        }
+        match last {
+            None if self.is_midstream(requester, requests) => Phase::Opaque,
+            None => Phase::BeforeRequest,
+            Some(exchange) if exchange.closes().is_some() => Phase::After,
+            // A server that tires of waiting says so unasked (RFC 9110 §15.5.9).
+            Some(exchange)
+                if requests.bytes <= self.since[requester.index()]
+                    && exchange.status() == Some(408) =>
+            {
+                Phase::BeforeRequest
+            }
+            Some(_) => Phase::Between,
+        }
+    }
+
+    /// Whether bytes of the requester that are part of no exchange were seen before the first one.
+    fn is_midstream(&self, requester: End, requests: Reach) -> bool {
+        !self.lane(requester).clean && requests.bytes > self.since[requester.index()]
+    }
+}
+
+/// The phase of an exchange that is not complete; [`Phase::Opaque`] if that cannot be told.
+pub(crate) fn phase_of(exchange: &Exchange, requests: Reach, responses: Reach) -> Option<Phase> {
+    let rare = exchange.rare.as_deref();
+    let response = see_response(exchange.response.as_ref(), responses);
+    let answered = !matches!(response, Sight::Nothing);
+    let withheld = rare.is_some_and(|rare| rare.body_withheld);
+    match see_request(exchange.request.as_ref(), requests) {
+        Sight::Head => return Some(Phase::Request),
+        Sight::Body if !(withheld && answered) => return Some(Phase::Request),
+        _ => {}
+    }
+    match response {
+        Sight::Nothing if rare.is_some_and(|rare| rare.response_lost) => Some(Phase::Opaque),
+        Sight::Nothing => Some(Phase::Waiting),
+        Sight::Head => Some(Phase::ResponseHead),
+        Sight::Body => Some(Phase::ResponseBody),
+        Sight::Unclear => Some(Phase::Opaque),
+        Sight::All => None,
+    }
+}
+
+pub(crate) fn see_request(request: Option<&Request>, reach: Reach) -> Sight {
+    let Some(message) = request.map(|request| &request.message) else {
+        return Sight::Nothing;
+    };
+    match message.progress {
+        _ if reach.bytes <= message.start => Sight::Nothing,
+        Progress::Head => Sight::Head,
+        _ if reach.bytes < message.head_end() => Sight::Head,
+        // Where such a request ends cannot be told; that it was sent as far as it was captured can.
+        Progress::Complete | Progress::Broken | Progress::Unseen
+            if reach.bytes >= message.end() =>
+        {
+            Sight::All
+        }
+        _ => Sight::Body,
+    }
+}
+
+fn see_response(response: Option<&Response>, reach: Reach) -> Sight {
+    let Some(message) = response.map(|response| &response.message) else {
+        return Sight::Nothing;
+    };
+    match message.progress {
+        _ if reach.bytes <= message.start => Sight::Nothing,
+        Progress::Head => Sight::Head,
+        Progress::Broken if message.head_len == 0 => Sight::Head,
+        _ if reach.bytes < message.head_end() => Sight::Head,
+        Progress::Broken | Progress::Body => Sight::Body,
+        // There was more of it to come, wherever it ends.
+        Progress::Unseen if reach.bytes < message.end() => Sight::Body,
+        Progress::Unseen => match message.expected() {
+            // The head was cut, but it is shorter than what was seen beyond the announced body.
+            Some(expected) if message.body_wire >= expected => Sight::All,
+            Some(_) => Sight::Body,
+            None => Sight::Unclear,
+        },
+        Progress::Complete if reach.bytes < message.end() => Sight::Body,
+        Progress::Complete if message.framing == Framing::UntilClose && !reach.fin => Sight::Body,
+        Progress::Complete => Sight::All,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::flow_end::End::{A, B};
+    use crate::protocol::http::tests::script::{Talk, talk};
+
+    const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    const OLD: &str = "GET / HTTP/1.0\r\n\r\n";
+    const LAST: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n";
+    const EXPECT: &str = "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+    const CONNECT: &str = "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n";
+    const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
+    const OK_LAST: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n";
+    const OK_OLD: &str = "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n";
+    const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe";
+    const OPEN: &str = "HTTP/1.1 200 OK\r\n\r\n";
+    const SWITCH: &str =
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    const UPGRADE: &str = "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+
+    #[track_caller]
+    fn check(talk: Talk, phase: Phase) {
+        assert_eq!(
+            (talk.phase(A), talk.phase(B)),
+            (phase, phase),
+            "{:#?}",
+            talk.heard
+        );
+        let talk = talk.finish();
+        assert_eq!(
+            (talk.phase(A), talk.phase(B)),
+            (phase, phase),
+            "finished: {:#?}",
+            talk.heard
+        );
+    }
+
+    #[test]
+    fn every_phase() {
+        check(talk(), Phase::BeforeRequest);
+        check(talk().fin(B), Phase::BeforeRequest);
+        check(
+            talk().b("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"),
+            Phase::BeforeRequest,
+        );
+        check(talk().a("GET"), Phase::Request);
+        check(talk().a("GET / HT"), Phase::Request);
+        check(talk().a("GET / HTTP/1.1\r\nHost: a\r\n"), Phase::Request);
+        check(talk().a(POST).a("hell"), Phase::Request);
+        check(talk().a(POST).b(OK).b("hi"), Phase::Request);
+        check(talk().a(GET), Phase::Waiting);
+        check(talk().a(POST).a("hello"), Phase::Waiting);
+        check(
+            talk().a(GET).b("HTTP/1.1 102 Processing\r\n\r\n"),
+            Phase::Waiting,
+        );
+        check(talk().a(GET).b("H"), Phase::ResponseHead);
+        check(
+            talk().a(GET).b("HTTP/1.1 200 OK\r\nServer:"),
+            Phase::ResponseHead,
+        );
+        check(talk().a(GET).b("garbage"), Phase::ResponseHead);
+        check(talk().a(GET).b(OK), Phase::ResponseBody);
+        check(talk().a(GET).b(OK).b("h"), Phase::ResponseBody);
+        check(talk().a(GET).b(OPEN).b("hi"), Phase::ResponseBody);
+        check(talk().a(GET).b(OPEN).b("hi").fin(B), Phase::After);
+        check(talk().a(GET).b(OK).b("hi"), Phase::Between);
+        check(talk().a(GET).b(OK).b("hi").fin(B), Phase::Between);
+        check(talk().a(LAST).b(OK).b("hi"), Phase::After);
+        check(talk().a(GET).b(OK_LAST).b("hi"), Phase::After);
+        check(talk().a(GET).b(OK_OLD).b("hi"), Phase::After);
+        check(talk().a(OLD).b(OK).b("hi"), Phase::After);
+        check(talk().a(CONNECT), Phase::Waiting);
+        check(talk().a(CONNECT).b(OPEN), Phase::Tunnel);
+        check(talk().a(CONNECT).b(OPEN).a("x").b("y"), Phase::Tunnel);
+        check(
+            talk()
+                .a(CONNECT)
+                .b("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"),
+            Phase::Between,
+        );
+        check(talk().a(UPGRADE).b(SWITCH).b("\x01\x02"), Phase::Tunnel);
+        check(talk().a("\x00\x01\x02"), Phase::Opaque);
+        check(talk().b("220 hello\r\n"), Phase::Opaque);
+    }
+
+    #[test]
+    fn a_body_that_was_withheld_is_not_owed() {
+        check(talk().a(EXPECT), Phase::Request);
+        check(
+            talk().a(EXPECT).b("HTTP/1.1 100 Continue\r\n\r\n"),
+            Phase::Request,
+        );
+        check(
+            talk()
+                .a(EXPECT)
+                .b("HTTP/1.1 100 Continue\r\n\r\n")
+                .a("hello"),
+            Phase::Waiting,
+        );
+        check(
+            talk()
+                .a(EXPECT)
+                .b("HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n"),
+            Phase::Between,
+        );
+        let retried = talk()
+            .a(EXPECT)
+            .b("HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n")
+            .a(GET);
+        check(retried, Phase::Waiting);
+        let sent_anyway = talk()
+            .a(EXPECT)
+            .b("HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n")
+            .a("hel");
+        check(sent_anyway, Phase::Request);
+    }
+
+    #[test]
+    fn pipelining_the_oldest_incomplete_decides() {
+        let two = format!("{GET}{POST}he");
+        check(talk().a(&two).b(OK), Phase::ResponseBody);
+        check(talk().a(&two).b(OK).b("hi"), Phase::Request);
+        check(talk().a(&two).a("llo").b(OK).b("hi"), Phase::Waiting);
+    }
+
+    /// The server's FIN crosses the second request on the wire.
+    #[test]
+    fn what_the_closer_did_not_see_does_not_exist() {
+        let talk = talk().a(GET).b(OK).b("hi").a(GET);
+        let requests = GET.len() as u64;
+        let responses = OK.len() as u64 + 2;
+        let phase = |end, sent, received| talk.heard.phase_at(end, sent, received);
+        assert_eq!(
+            phase(B, Reach::with_fin(responses), Reach::bytes(requests)),
+            Phase::Between
+        );
+        assert_eq!(
+            phase(B, Reach::with_fin(responses), Reach::bytes(requests + 1)),
+            Phase::Request
+        );
+        assert_eq!(
+            phase(B, Reach::with_fin(responses), Reach::bytes(2 * requests)),
+            Phase::Waiting
+        );
+        assert_eq!(
+            phase(A, Reach::bytes(2 * requests), Reach::bytes(responses)),
+            Phase::Waiting
+        );
+        assert_eq!(
+            phase(A, Reach::bytes(requests), Reach::bytes(responses - 1)),
+            Phase::ResponseBody
+        );
+        assert_eq!(
+            phase(A, Reach::bytes(requests), Reach::bytes(OK.len() as u64 - 1)),
+            Phase::ResponseHead
+        );
+        assert_eq!(
+            phase(A, Reach::bytes(requests), Reach::bytes(0)),
+            Phase::Waiting
+        );
+        assert_eq!(
+            phase(A, Reach::bytes(requests - 1), Reach::bytes(0)),
+            Phase::Request
+        );
+        assert_eq!(
+            phase(A, Reach::bytes(0), Reach::bytes(0)),
+            Phase::BeforeRequest
+        );
+    }
+
+    /// Of a body that ends with the connection, the FIN is the last byte.
+    #[test]
+    fn without_the_fin_an_open_body_is_not_complete() {
+        let talk = talk().a(GET).b(OPEN).b("hi").fin(B);
+        let (requests, responses) = (GET.len() as u64, OPEN.len() as u64 + 2);
+        let phase = |received| talk.heard.phase_at(A, Reach::bytes(requests), received);
+        assert_eq!(phase(Reach::bytes(responses)), Phase::ResponseBody);
+        assert_eq!(phase(Reach::with_fin(responses)), Phase::After);
+    }
+
+    #[test]
+    fn a_capture_that_begins_in_the_middle() {
+        check(talk().b("rest of a body"), Phase::Opaque);
+        check(talk().b("rest of a body").a(GET), Phase::Waiting);
+        check(talk().b("rest of a body").b(OK).b("hi"), Phase::Between);
+        check(
+            talk().a("rest of a form").b(OK).b("hi").a(GET),
+            Phase::Waiting,
+        );
+    }
+
+    #[test]
+    fn a_lost_response_leaves_no_claim() {
+        check(talk().a(GET).gap(B, 500), Phase::Opaque);
+        check(
+            talk().a(GET).gap(B, 500).a(GET).b(OK).b("hi"),
+            Phase::Between,
+        );
+        check(talk().a(GET).b(OK).gap(B, 2), Phase::Between);
+        check(talk().a(GET).b(CHUNKED).gap(B, 10), Phase::Opaque);
+        check(
+            talk().a(GET).b(CHUNKED).gap(B, 10).b("\r\n0\r\n\r\n"),
+            Phase::Between,
+        );
+        let more = talk().a(GET).b(CHUNKED).gap(B, 10).b("x");
+        let (requests, responses) = (GET.len() as u64, CHUNKED.len() as u64 + 10);
+        let phase = |received| {
+            more.heard
+                .phase_at(A, Reach::bytes(requests), Reach::bytes(received))
+        };
+        assert_eq!(
+            (phase(responses), phase(responses + 1)),
+            (Phase::ResponseBody, Phase::Opaque)
+        );
+        check(talk().a(GET).b(OK).gap(B, 1), Phase::ResponseBody);
+    }
+}

@@ -1,0 +1,149 @@
+//! A conversation for tests: who says what, one line each. The time of a line is its number in milliseconds.
+
+use crate::base::flow_end::End::{self, A, B};
+use crate::base::frame_ref::{FrameNumber, Mark};
+use crate::base::time::Timestamp;
+use crate::protocol::http::conversation::Conversation;
+use crate::protocol::http::exchange::Exchange;
+use crate::protocol::http::phase::{Phase, Reach};
+use crate::protocol::http::text::Texts;
+
+pub(in crate::protocol::http) struct Talk {
+    pub(in crate::protocol::http) heard: Conversation,
+    pub(in crate::protocol::http) texts: Texts,
+    said: [Reach; 2],
+    line: u64,
+    slice: usize,
+    timeless: bool,
+}
+
+pub(in crate::protocol::http) fn talk() -> Talk {
+    Talk {
+        heard: Conversation::new(),
+        texts: Texts::new(),
+        said: [Reach::default(); 2],
+        line: 0,
+        slice: usize::MAX,
+        timeless: false,
+    }
+}
+
+impl Talk {
+    /// Everything is said in slices of this size, and all at one time.
+    pub(in crate::protocol::http) fn sliced(mut self, slice: usize) -> Self {
+        self.slice = slice;
+        self.timeless = true;
+        self
+    }
+
+    pub(in crate::protocol::http) fn mark(&mut self) -> Mark {
+        self.line += u64::from(!self.timeless);
+        Mark {
+            frame: FrameNumber(self.line),
+            time: Timestamp::from_nanos(self.line as i64 * 1_000_000),
+        }
+    }
+
+    pub(in crate::protocol::http) fn say(mut self, from: End, bytes: impl AsRef<[u8]>) -> Self {
+        let bytes = bytes.as_ref();
+        let at = self.mark();
+        for slice in bytes.chunks(self.slice) {
+            self.heard
+                .data(from, at, slice, slice.len() as u32, &mut self.texts);
+        }
+        let said = &mut self.said[from.index()].bytes;
+        *said = said.saturating_add(bytes.len() as u64);
+        self
+    }
+
+    pub(in crate::protocol::http) fn a(self, bytes: impl AsRef<[u8]>) -> Self {
+        self.say(A, bytes)
+    }
+
+    pub(in crate::protocol::http) fn b(self, bytes: impl AsRef<[u8]>) -> Self {
+        self.say(B, bytes)
+    }
+
+    /// A slice of which the snap length left only `kept` bytes.
+    pub(in crate::protocol::http) fn cut(
+        mut self,
+        from: End,
+        bytes: impl AsRef<[u8]>,
+        kept: usize,
+    ) -> Self {
+        let bytes = bytes.as_ref();
+        let at = self.mark();
+        let kept = &bytes[..kept.min(bytes.len())];
+        self.heard
+            .data(from, at, kept, bytes.len() as u32, &mut self.texts);
+        let said = &mut self.said[from.index()].bytes;
+        *said = said.saturating_add(bytes.len() as u64);
+        self
+    }
+
+    pub(in crate::protocol::http) fn gap(mut self, from: End, length: u64) -> Self {
+        let at = self.mark();
+        self.heard.gap(from, at, length, &mut self.texts);
+        let said = &mut self.said[from.index()].bytes;
+        *said = said.saturating_add(length);
+        self
+    }
+
+    pub(in crate::protocol::http) fn fin(mut self, from: End) -> Self {
+        self.mark();
+        self.heard.end(from, &mut self.texts);
+        self.said[from.index()].fin = true;
+        self
+    }
+
+    pub(in crate::protocol::http) fn finish(mut self) -> Self {
+        self.heard.finish(&mut self.texts);
+        self
+    }
+
+    /// The phase of an end that has sent and received everything said so far.
+    pub(in crate::protocol::http) fn phase(&self, closer: End) -> Phase {
+        self.heard.phase_at(
+            closer,
+            self.said[closer.index()],
+            self.said[closer.other().index()],
+        )
+    }
+
+    #[track_caller]
+    pub(in crate::protocol::http) fn only(&self) -> &Exchange {
+        assert_eq!(
+            self.heard.exchanges().len(),
+            1,
+            "{:#?}",
+            self.heard.exchanges()
+        );
+        &self.heard.exchanges()[0]
+    }
+
+    /// Method, target, status and completeness of each exchange.
+    pub(in crate::protocol::http) fn summary(&self) -> Vec<String> {
+        let exchanges = self.heard.exchanges().iter();
+        exchanges
+            .map(|exchange| {
+                let method = exchange.method().unwrap_or(b"-").escape_ascii().to_string();
+                let target = exchange
+                    .request
+                    .as_ref()
+                    .and_then(|request| request.target.clone());
+                let target = target.map_or("-".to_owned(), |target| {
+                    target.as_bytes().escape_ascii().to_string()
+                });
+                let status = exchange
+                    .status()
+                    .map_or("-".to_owned(), |status| status.to_string());
+                let complete = if exchange.is_complete() {
+                    "complete"
+                } else {
+                    "incomplete"
+                };
+                format!("{method} {target} {status} {complete}")
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,632 @@
+//! What is said under the keys of TLS, where a key log opens them.
+//!
+//! In: both directions of one TLS connection, as its session gets them. Until the secrets are there, what comes waits, in
+//! order. Then each direction's records are gathered whole, opened by [`Opener`], and what they held is fed to a
+//! [`Spoken`] of its own. Of every record it is kept how much had been said when it ended, so that a place in the TCP
+//! stream can be turned into one in what was said.
+//!
+//! A record with a hole in it cannot be opened and is a gap inside; its length is nearly known. Left out: TLS inside of
+//! TLS, and secrets for a connection whose hellos were not seen.
+
+use super::{Heard, Listening, Spoken};
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::protocol::annotations::Clerk;
+use crate::protocol::http::Texts;
+use crate::protocol::tls::Session;
+use crate::protocol::tls::secrets::{Closed, EarlyData, KeyRing, Opener};
+
+/// Bytes of records that are held for a secret that is not there yet: key logs are written while the handshake goes on.
+const MAX_HELD: usize = 256 << 10;
+/// Places kept of one direction; of more, every other one is let go, and places between are those of the record before.
+const MAX_PLACES: usize = 1 << 16;
+/// Record payload: 2^14 and room for expansion (RFC 5246 §6.2.3; RFC 8446 §5.2 has less).
+const MAX_RECORD: usize = (1 << 14) + 2048;
+/// Records of early data that wait for their fate; servers take 16 KB of it, one or two records.
+const MAX_EARLY: usize = 64;
+const HEADER: usize = 5;
+/// What protection adds to a record, about: nonce, tag, content type.
+const ADDED: u64 = 24;
+
+const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
+/// The description of the alert that takes leave (RFC 8446 §6.1).
+const CLOSE_NOTIFY: u8 = 0;
+const APPLICATION_DATA: u8 = 23;
+
+/// TLS, and what it hides.
+#[derive(Clone, Debug)]
+pub(super) struct Secured {
+    pub(super) session: Session,
+    pub(super) opening: Opening,
+}
+
+/// Whether what is hidden is read.
+#[derive(Clone, Debug)]
+pub(super) enum Opening {
+    /// Nobody has secrets.
+    Hidden,
+    /// There may be some.
+    Asked(Box<Asked>),
+    /// Those there are do not open it.
+    Closed(Closed),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    ring: KeyRing,
+    /// Who sent the ClientHello.
+    caller: Option<End>,
+    opener: Option<Opener>,
+    /// What came before there was an opener, in order.
+    pieces: Vec<Piece>,
+    /// Bytes of `pieces`, and what each takes itself.
+    held: usize,
+    /// Where the last of them was seen.
+    last: Mark,
+    lanes: [Lane; 2],
+    /// Early data: after how many bytes of the stream, where, and what was said. It is held back until it is known whether
+    /// the server takes it: what it does not take was never asked.
+    early: Vec<(u64, Mark, Box<[u8]>)>,
+    inner: Spoken,
+    clerk: Option<Clerk>,
+    /// Something was opened.
+    opened: bool,
+    /// Something was said inside.
+    any: bool,
+    /// A record was not authentic under its secret.
+    wrong: bool,
+}
+
+/// What waits for a secret.
+#[derive(Clone, Debug)]
+enum Piece {
+    /// Bytes, and how many are missing after them.
+    Data(End, Mark, Box<[u8]>, u64),
+    /// A FIN.
+    End(End),
+}
+
+/// One direction.
+#[derive(Clone, Debug, Default)]
+struct Lane {
+    /// Bytes of records that are not dealt with.
+    waiting: Vec<u8>,
+    /// Bytes of the stream before `waiting`.
+    before: u64,
+    /// Bytes of the record in progress that are still to be passed over, since it has a hole.
+    holed: Option<Holed>,
+    /// Where records begin is not known.
+    lost: bool,
+    /// Bytes said inside, and before TLS began.
+    said: u64,
+    /// Those before TLS began.
+    first: u64,
+    /// After how many bytes of the stream how many had been said.
+    places: Vec<(u64, u64)>,
+    /// After how many bytes of the stream `close_notify` had been said, and where.
+    farewell: Option<(u64, Mark)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Holed {
+    kind: u8,
+    length: u64,
+    left: u64,
+}
+
+impl Secured {
+    /// TLS that begins at these offsets; what is said in it is counted from there.
+    pub(super) fn new(listening: &Listening, since: [u64; 2]) -> Self {
+        let lane = |said| Lane {
+            said,
+            first: said,
+            ..Lane::default()
+        };
+        // Keys open one layer: there is no TLS inside of TLS.
+        let inside = Listening {
+            keys: None,
+            clerk: listening.clerk.clone(),
+        };
+        let opening = match &listening.keys {
+            Some(ring) => Opening::Asked(Box::new(Asked {
+                ring: ring.clone(),
+                caller: None,
+                opener: None,
+                pieces: Vec::new(),
+                held: 0,
+                last: Mark::default(),
+                lanes: since.map(lane),
+                early: Vec::new(),
+                inner: Spoken::starting(since, inside),
+                clerk: listening.clerk.clone(),
+                opened: false,
+                any: false,
+                wrong: false,
+            })),
+            None => Opening::Hidden,
+        };
+        Self {
+            session: Session::new().taken_down(listening.clerk.clone()),
+            opening,
+        }
+    }
+
+    pub(super) fn data(
+        &mut self,
+        from: End,
+        at: Mark,
+        bytes: &[u8],
+        length: u32,
+        texts: &mut Texts,
+    ) {
+        self.session.data(from, at, bytes, length);
+        let cut = u64::from(length).saturating_sub(bytes.len() as u64);
+        self.take(from, at, bytes, cut, texts);
+    }
+
+    pub(super) fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+        self.session.gap(from, at, length);
+        self.take(from, at, &[], length, texts);
+    }
+
+    /// The FIN of one direction.
+    pub(super) fn end(&mut self, from: End, texts: &mut Texts) {
+        if let Opening::Asked(asked) = &mut self.opening {
+            match asked.opener {
+                Some(_) => asked.inner.end(from, texts),
+                None => asked.hold(Piece::End(from)),
+            }
+        }
+    }
+
+    /// Nothing more comes. What waits for its secret has it now or never.
+    pub(super) fn finish(&mut self, texts: &mut Texts) {
+        if let Opening::Asked(asked) = &self.opening
+            && asked.opener.is_none()
+        {
+            self.look(asked.last, true, texts);
+        }
+        if let Opening::Asked(asked) = &mut self.opening {
+            asked.hand_early_on(&mut self.session, texts);
+            asked.inner.finish(texts);
+        }
+    }
+
+    /// The next bytes of one direction, and how many are missing after them.
+    fn take(&mut self, from: End, at: Mark, bytes: &[u8], missing: u64, texts: &mut Texts) {
+        let Opening::Asked(asked) = &mut self.opening else {
+            return;
+        };
+        if asked.opener.is_some() {
+            asked.take(from, at, bytes, missing, &mut self.session, texts);
+            return;
+        }
+        asked.last = at;
+        asked.hold(Piece::Data(from, at, bytes.into(), missing));
+        let may_come = asked.ring.is_growing() && asked.held <= MAX_HELD;
+        // Without the hellos nothing can be opened.
+        if asked.held > MAX_HELD && !may_come && self.session.agreed().is_none()
+            || self.session.is_midstream()
+        {
+            self.opening = Opening::Closed(Closed::NoSecret);
+        } else {
+            self.look(at, !may_come, texts);
+        }
+    }
+
+    /// Looks for the secrets, once both hellos were read, and opens what has waited for them, in the order in which it
+    /// came. `is_last`: more of them are not waited for.
+    fn look(&mut self, at: Mark, is_last: bool, texts: &mut Texts) {
+        let Opening::Asked(asked) = &mut self.opening else {
+            return;
+        };
+        let Some(agreed) = self.session.agreed() else {
+            return;
+        };
+        let opener = match asked.ring.find(&agreed.client_random, at.frame) {
+            Some(secrets) if secrets.are_whole() || is_last => Opener::new(&agreed, &secrets),
+            None if is_last => Err(Closed::NoSecret),
+            _ => return,
+        };
+        match opener {
+            Ok(opener) => asked.opener = Some(opener),
+            Err(closed) => {
+                self.opening = Opening::Closed(closed);
+                return;
+            }
+        }
+        asked.caller = self.session.caller();
+        asked.held = 0;
+        for piece in std::mem::take(&mut asked.pieces) {
+            match piece {
+                Piece::Data(from, at, bytes, missing) => {
+                    asked.take(from, at, &bytes, missing, &mut self.session, texts);
+                }
+                Piece::End(from) => asked.inner.end(from, texts),
+            }
+        }
+    }
+
+    /// Bytes that wait: of handshake messages, of records, and inside.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        let records = match &self.opening {
+            Opening::Asked(asked) => asked.waiting_bytes(),
+            Opening::Hidden | Opening::Closed(_) => 0,
+        };
+        self.session.waiting_bytes() + records
+    }
+
+    /// Reads what waits as far as it goes, since too much waits in all. What waits for a secret stays hidden.
+    pub(super) fn give_up_waiting(&mut self, texts: &mut Texts) {
+        self.session.give_up_waiting();
+        if let Opening::Asked(asked) = &mut self.opening {
+            if asked.opener.is_none() {
+                self.opening = Opening::Closed(Closed::NoSecret);
+                return;
+            }
+            asked.lanes.iter_mut().for_each(Lane::give_up_record);
+            asked.hand_early_on(&mut self.session, texts);
+            asked.inner.give_up_waiting(texts);
+        }
+    }
+}
+
+impl Opening {
+    /// What is said inside, once something was opened.
+    pub(super) fn heard(&self) -> Option<&Spoken> {
+        match self {
+            Self::Asked(asked) if asked.any => Some(&asked.inner),
+            _ => None,
+        }
+    }
+
+    pub(super) fn heard_mut(&mut self) -> Option<&mut Spoken> {
+        match self {
+            Self::Asked(asked) if asked.any => Some(&mut asked.inner),
+            _ => None,
+        }
+    }
+
+    pub(super) fn into_heard(self) -> Option<Heard> {
+        match self {
+            Self::Asked(asked) if asked.any => Some(asked.inner.into_heard()),
+            _ => None,
+        }
+    }
+
+    /// Whether secrets opened something.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Self::Asked(asked) if asked.opened)
+    }
+
+    /// Why it stays hidden, where there were secrets.
+    pub(super) fn closed(&self) -> Option<Closed> {
+        match self {
+            Self::Hidden => None,
+            Self::Closed(closed) => Some(*closed),
+            Self::Asked(asked) if asked.opened => None,
+            Self::Asked(asked) => match asked.opener {
+                Some(_) => asked.wrong.then_some(Closed::WrongSecret),
+                None => Some(Closed::NoSecret),
+            },
+        }
+    }
+
+    /// How much had been said when so many bytes of this direction were there.
+    pub(super) fn place(&self, end: End, bytes: u64) -> u64 {
+        let Self::Asked(asked) = self else { return 0 };
+        let lane = &asked.lanes[end.index()];
+        let places = &lane.places;
+        let after = places.partition_point(|(outside, _)| *outside <= bytes);
+        let last = after.checked_sub(1).and_then(|at| places.get(at));
+        last.map_or(lane.first, |(_, said)| *said)
+    }
+
+    /// Where `close_notify` was said, if it was among so many bytes of this direction.
+    pub(super) fn farewell(&self, end: End, bytes: u64) -> Option<Mark> {
+        let Self::Asked(asked) = self else {
+            return None;
+        };
+        let (outside, at) = asked.lanes[end.index()].farewell?;
+        (outside <= bytes).then_some(at)
+    }
+}
+
+impl Asked {
+    /// Keeps what cannot be opened yet.
+    fn hold(&mut self, piece: Piece) {
+        if let Piece::Data(_, _, bytes, _) = &piece {
+            self.held += bytes.len();
+        }
+        self.held += size_of::<Piece>();
+        self.pieces.push(piece);
+    }
+
+    /// Bytes that wait.
+    fn waiting_bytes(&self) -> usize {
+        let records: usize = self.lanes.iter().map(|lane| lane.waiting.len()).sum();
+        self.held + records + self.early_bytes() + self.inner.waiting_bytes()
+    }
+
+    /// The next bytes of one direction, and how many are missing after them; the secrets are here.
+    fn take(
+        &mut self,
+        from: End,
+        at: Mark,
+        bytes: &[u8],
+        missing: u64,
+        session: &mut Session,
+        texts: &mut Texts,
+    ) {
+        self.lanes[from.index()].take(bytes);
+        self.open(from, at, session, texts);
+        if missing > 0 {
+            self.hand_early_on(session, texts);
+            self.hole(from, at, missing, texts);
+        }
+    }
+
+    /// The opener's number of the side that sends: 0 is the caller.
+    fn side(&self, from: End) -> usize {
+        usize::from(self.caller.is_some_and(|caller| caller != from))
+    }
+
+    /// Deals with the records of one direction that are there whole.
+    fn open(&mut self, from: End, at: Mark, session: &mut Session, texts: &mut Texts) {
+        let side = self.side(from);
+        let mut waiting = std::mem::take(&mut self.lanes[from.index()].waiting);
+        let mut done = 0;
+        while let Some((header, whole)) = record(&waiting, done) {
+            let lane = &mut self.lanes[from.index()];
+            let Some(opener) = &mut self.opener else {
+                break;
+            };
+            if header == [0; HEADER] {
+                lane.before += waiting.len() as u64;
+                lane.lost = true;
+                opener.lose(side);
+                return;
+            }
+            let Some(record) = waiting.get_mut(done + HEADER..done + whole) else {
+                break;
+            };
+            done += whole;
+            let outside = lane.before + done as u64;
+            match opener.open(side, header, record) {
+                Ok(plain) if plain.hidden => {
+                    let bytes = record.get(plain.place).unwrap_or_default();
+                    let fate = opener.early_data();
+                    self.opened = true;
+                    if self.keeps_early(plain.early, fate, plain.kind) {
+                        if fate == EarlyData::Undecided {
+                            self.early.push((outside, at, bytes.into()));
+                        }
+                    } else {
+                        if fate == EarlyData::Refused {
+                            self.early.clear();
+                        } else if fate == EarlyData::Taken || plain.kind == APPLICATION_DATA {
+                            self.hand_early_on(session, texts);
+                        }
+                        session.opened(from, at, plain.kind, bytes.len() as u64);
+                        self.read(from, at, plain.kind, bytes, session, texts);
+                        if matches!((plain.kind, bytes), (ALERT, [_, CLOSE_NOTIFY])) {
+                            let lane = &mut self.lanes[from.index()];
+                            lane.farewell.get_or_insert((outside, at));
+                        }
+                    }
+                }
+                // In the clear, and read by the session.
+                Ok(_) => {}
+                Err(closed) => {
+                    session.lost_inside(from);
+                    self.wrong |= closed == Closed::WrongSecret;
+                    if header[0] == APPLICATION_DATA && self.any {
+                        let length = (whole as u64).saturating_sub(HEADER as u64 + ADDED);
+                        self.gap(from, at, length, texts);
+                    }
+                }
+            }
+            self.lanes[from.index()].note(outside);
+        }
+        let lane = &mut self.lanes[from.index()];
+        lane.waiting = waiting;
+        lane.drop_first(done);
+    }
+
+    /// Whether a record is early data that is not to be read, or not yet.
+    fn keeps_early(&self, early: bool, fate: EarlyData, kind: u8) -> bool {
+        let room = self.early.len() < MAX_EARLY;
+        let undecided = fate == EarlyData::Undecided && room;
+        early && kind == APPLICATION_DATA && (undecided || fate == EarlyData::Refused)
+    }
+
+    fn early_bytes(&self) -> usize {
+        self.early.iter().map(|(_, _, bytes)| bytes.len()).sum()
+    }
+
+    /// The server takes the early data, or nothing will tell: it counts as said where it was sent.
+    fn hand_early_on(&mut self, session: &mut Session, texts: &mut Texts) {
+        let Some(caller) = self.caller else { return };
+        for (outside, at, bytes) in std::mem::take(&mut self.early) {
+            let length = bytes.len() as u64;
+            session.opened(caller, at, APPLICATION_DATA, length);
+            self.read(caller, at, APPLICATION_DATA, &bytes, session, texts);
+            let places = self.lanes[caller.index()].places.iter_mut();
+            for place in places.filter(|place| place.0 >= outside) {
+                place.1 += length;
+            }
+        }
+    }
+
+    /// What a record held that was opened.
+    fn read(
+        &mut self,
+        from: End,
+        at: Mark,
+        kind: u8,
+        bytes: &[u8],
+        session: &mut Session,
+        texts: &mut Texts,
+    ) {
+        match (kind, bytes) {
+            (APPLICATION_DATA, []) => {}
+            (APPLICATION_DATA, bytes) => {
+                self.any = true;
+                let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                if let Some(clerk) = &self.clerk {
+                    clerk.said(from, at, bytes);
+                }
+                self.inner.data(from, at, bytes, length, texts);
+                self.lanes[from.index()].said += u64::from(length);
+            }
+            (ALERT, [level, code]) => {
+                session.alert_inside(from, at, (*level, *code));
+                if *code == CLOSE_NOTIFY {
+                    // The end of what is said: a body that lasts until the close is complete.
+                    self.inner.end(from, texts);
+                }
+            }
+            (HANDSHAKE, bytes) => {
+                session.handshake_inside(from, at, bytes);
+                if let Some(agreed) = session.take_renewed()
+                    && let Some(secrets) = self.ring.find(&agreed.client_random, at.frame)
+                    && let Some(opener) = &mut self.opener
+                {
+                    opener.renew(&agreed, &secrets);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn hole(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+        let lane = &mut self.lanes[from.index()];
+        let left = lane.holed.or_else(|| lane.begun());
+        let begun = lane.waiting.len() as u64;
+        lane.before += begun + length;
+        lane.waiting.clear();
+        match left {
+            Some(holed) if holed.left > length => {
+                lane.holed = Some(Holed {
+                    left: holed.left - length,
+                    ..holed
+                });
+            }
+            Some(holed) if holed.left == length => {
+                lane.holed = None;
+                self.pass_over(from, at, holed, texts);
+            }
+            _ => {
+                lane.lost = true;
+                lane.holed = None;
+                let side = self.side(from);
+                if let Some(opener) = &mut self.opener {
+                    opener.lose(side);
+                }
+                if self.any {
+                    self.gap(from, at, length, texts);
+                }
+            }
+        }
+    }
+
+    /// So much of what was said is not there.
+    fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+        if let Some(clerk) = &self.clerk {
+            clerk.missing(from, at, length);
+        }
+        self.inner.gap(from, at, length, texts);
+        self.lanes[from.index()].said += length;
+    }
+
+    /// A record that has a hole is over.
+    fn pass_over(&mut self, from: End, at: Mark, holed: Holed, texts: &mut Texts) {
+        let side = self.side(from);
+        if let Some(opener) = &mut self.opener {
+            opener.skip(side, holed.kind);
+        }
+        if holed.kind == APPLICATION_DATA && self.any {
+            let length = holed.length.saturating_sub(ADDED);
+            self.gap(from, at, length, texts);
+        }
+        let lane = &mut self.lanes[from.index()];
+        let outside = lane.before;
+        lane.note(outside);
+    }
+}
+
+impl Lane {
+    fn take(&mut self, bytes: &[u8]) {
+        if self.lost {
+            // A gap may have ended anywhere: the next slice that begins with a record header tells.
+            let header = matches!(bytes, [20..=23, 3, 0..=4, ..]);
+            if !header {
+                self.before += bytes.len() as u64;
+                return;
+            }
+            self.lost = false;
+        }
+        let mut bytes = bytes;
+        if let Some(holed) = &mut self.holed {
+            let passed = holed.left.min(bytes.len() as u64);
+            holed.left -= passed;
+            self.before += passed;
+            bytes = bytes.get(passed as usize..).unwrap_or_default();
+            if holed.left > 0 {
+                return;
+            }
+            self.holed = None;
+        }
+        self.waiting.extend_from_slice(bytes);
+    }
+
+    /// The record in progress, and how much of it is still to come.
+    fn begun(&self) -> Option<Holed> {
+        let header: [u8; HEADER] = self.waiting.get(..HEADER)?.try_into().ok()?;
+        let length = u64::from(u16::from_be_bytes([header[3], header[4]]));
+        let there = (self.waiting.len() - HEADER) as u64;
+        Some(Holed {
+            kind: header[0],
+            length,
+            left: length.checked_sub(there)?,
+        })
+    }
+
+    /// The record in progress is passed over, as one with a hole.
+    fn give_up_record(&mut self) {
+        if let Some(begun) = self.begun().filter(|begun| begun.left > 0) {
+            self.holed = Some(begun);
+            self.before += self.waiting.len() as u64;
+            self.waiting = Vec::new();
+        }
+    }
+
+    fn drop_first(&mut self, done: usize) {
+        self.waiting.drain(..done.min(self.waiting.len()));
+        self.before += done as u64;
+    }
+
+    fn note(&mut self, outside: u64) {
+        if self.places.len() >= MAX_PLACES {
+            let mut keep = false;
+            self.places.retain(|_| {
+                keep = !keep;
+                keep
+            });
+        }
+        self.places.push((outside, self.said));
+    }
+}
+
+/// The header and the whole length of the record that begins at `at`, if it is all there. A header of zeros: what is there
+/// is no record.
+fn record(waiting: &[u8], at: usize) -> Option<([u8; HEADER], usize)> {
+    let rest = waiting.get(at..)?;
+    let header: [u8; HEADER] = rest.get(..HEADER)?.try_into().ok()?;
+    let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+    if !(20..=24).contains(&header[0]) || header[1] != 3 || length > MAX_RECORD {
+        return Some(([0; HEADER], 0));
+    }
+    (rest.len() >= HEADER + length).then_some((header, HEADER + length))
+}

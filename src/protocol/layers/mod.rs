@@ -1,0 +1,567 @@
+//! Floor 6: what is spoken on one connection, layer upon layer.
+//!
+//! In: both directions' streams in order, as the TCP floor hands them over (slices, gaps, ends). Everything begins as a
+//! [`Conversation`], which finds by content what it is, on whatever port, and is the whole story of plain HTTP/1. What it
+//! does not speak it hands back, from the byte on where that begins; then a `Speaker` is put on top and has the rest:
+//! TLS, at once or after words in plain text (STARTTLS); HTTP/2 by its preface or an upgrade; WebSocket after a 101; after
+//! a CONNECT whatever is spoken in the tunnel, which is a [`Spoken`] of its own.
+//!
+//! Out: what the speakers found, and for every position in the TCP streams the phase that an end was in. A speaker counts
+//! from its own first byte; `Taken::since` says where in the TCP stream that lies. Of what TLS hides, once it is
+//! decrypted, a `Spoken` inside the TLS speaker will tell, which counts decrypted bytes.
+//!
+//! Plain HTTP/1 pays for all this with one branch per slice.
+
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::protocol::annotations::Clerk;
+use crate::protocol::h2;
+use crate::protocol::http::{Conversation, Exchange, Phase, Protocol, Reach, Texts};
+use crate::protocol::tls;
+use crate::protocol::tls::secrets::KeyRing;
+use crate::protocol::websocket;
+
+mod decrypted;
+
+use decrypted::Secured;
+
+/// What is spoken on one connection.
+#[derive(Clone, Debug, Default)]
+pub struct Spoken {
+    plain: Conversation,
+    taken: Option<Box<Taken>>,
+    listening: Listening,
+    /// Who is presumed to be the client of what began before the capture; `None` where it did not.
+    midway: Option<End>,
+    /// In how many tunnels this is said.
+    depth: u8,
+}
+
+/// How a connection is listened to.
+#[derive(Clone, Debug, Default)]
+pub struct Listening {
+    /// What may open what TLS hides.
+    pub keys: Option<KeyRing>,
+    /// Who takes down what is read. Its clones are one: it is for a connection that is not cloned.
+    pub clerk: Option<Clerk>,
+}
+
+/// Tunnels in tunnels that are looked into: a chain of proxies has two or three. Each is a layer that every byte goes through.
+const MAX_TUNNELS: u8 = 8;
+
+/// What took over from plain HTTP/1, and where.
+#[derive(Clone, Debug)]
+struct Taken {
+    /// Offset in each direction's stream of the speaker's first byte.
+    since: [u64; 2],
+    owner: [Owner; 2],
+    speaker: Speaker,
+}
+
+/// Whose a direction's next bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// Its first byte since the change will tell.
+    Open,
+    /// The speaker's.
+    Speaker,
+    /// This direction goes on in plain text: the answer of a server that does not speak this protocol.
+    Plain,
+}
+
+/// What the speakers found, when nothing else is wanted any more. Halves are in the order of the ends.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// The exchanges in order of their requests.
+    pub exchanges: Vec<Exchange>,
+    /// What is told of TLS, here or inside a tunnel.
+    pub tls: Option<Box<tls::Facts>>,
+    /// What HTTP/2 says about its connection.
+    pub h2: Option<Box<h2::Facts>>,
+    /// What a WebSocket says about its end.
+    pub websocket: Option<Box<websocket::Facts>>,
+}
+
+/// Who understands what comes after the change.
+#[derive(Clone, Debug)]
+enum Speaker {
+    Tls(Box<Secured>),
+    Http2(Box<h2::Conversation>),
+    WebSocket(Box<websocket::Conversation>),
+    /// A tunnel through a proxy, and what is spoken in it.
+    Tunnel(Spoken),
+    /// A protocol that is only named.
+    Unread,
+}
+
+impl Spoken {
+    /// Nothing said yet. `midway`: it began before the capture, and who is presumed to be
+    /// its client.
+    #[must_use]
+    pub fn boxed(listening: &Listening, midway: Option<End>) -> Box<Self> {
+        Box::new(Self {
+            listening: listening.clone(),
+            midway,
+            ..Self::default()
+        })
+    }
+
+    /// Nothing said yet, by offsets that begin here.
+    fn starting(since: [u64; 2], listening: Listening) -> Self {
+        Self {
+            plain: Conversation::starting(since),
+            listening,
+            ..Self::default()
+        }
+    }
+
+    /// How much was said in so many bytes of this end's TCP stream, where what is said is read under keys; else as many.
+    #[must_use]
+    pub fn inside(&self, end: End, bytes: u64) -> u64 {
+        if let Some(inner) = self.tunnel() {
+            return inner.inside(end, bytes);
+        }
+        match self.secured() {
+            Some((taken, secured)) => match secured.opening.heard() {
+                Some(_) => secured
+                    .opening
+                    .place(end, bytes.saturating_sub(taken.since[end.index()])),
+                None => bytes,
+            },
+            None => bytes,
+        }
+    }
+
+    /// Where this side said `close_notify`, if it was read and is among its first so many bytes.
+    pub fn farewell(&self, end: End, bytes: u64) -> Option<Mark> {
+        let (taken, secured) = self.secured()?;
+        let bytes = bytes.checked_sub(taken.since[end.index()])?;
+        secured.opening.farewell(end, bytes)
+    }
+
+    fn secured(&self) -> Option<(&Taken, &Secured)> {
+        let taken = self.taken.as_deref()?;
+        match &taken.speaker {
+            Speaker::Tls(secured) => Some((taken, secured)),
+            _ => None,
+        }
+    }
+
+    fn tunnel(&self) -> Option<&Self> {
+        match &self.taken.as_deref()?.speaker {
+            Speaker::Tunnel(inner) => Some(inner),
+            _ => None,
+        }
+    }
+
+    /// What is said under the keys, if it could be read.
+    fn opened(&self) -> Option<&Self> {
+        let (_, secured) = self.secured()?;
+        let inner = secured.opening.heard()?;
+        (inner.protocol() != Protocol::Unknown).then_some(inner)
+    }
+
+    /// The next bytes of one direction, in order and without overlap. `bytes` is what was captured, `length` what was on
+    /// the wire: the rest was cut off by the snap length.
+    #[inline]
+    pub fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32, texts: &mut Texts) {
+        if let Some(taken) = &mut self.taken
+            && taken.takes(from, bytes)
+        {
+            taken.data(from, at, bytes, length, texts);
+            return;
+        }
+        if let Some(likely) = self.midway
+            && self.plain.is_open()
+            && let Some(sign) = h2::goes_on(bytes, length)
+        {
+            self.go_on(from, likely, sign);
+            self.hand_on(from, at, bytes, length, texts);
+            return;
+        }
+        let left = self.plain.data(from, at, bytes, length, texts);
+        if left > 0 {
+            let used = bytes.len().saturating_sub(left);
+            let rest = bytes.get(used..).unwrap_or_default();
+            let length = length.saturating_sub(u32::try_from(used).unwrap_or(u32::MAX));
+            self.hand_on(from, at, rest, length, texts);
+        }
+    }
+
+    /// The next `length` bytes of one direction were never captured.
+    pub fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+        match &mut self.taken {
+            Some(taken) if taken.owner[from.index()] != Owner::Plain => {
+                taken.owner[from.index()] = Owner::Speaker;
+                taken.gap(from, at, length, texts);
+            }
+            _ => self.plain.gap(from, at, length, texts),
+        }
+    }
+
+    /// The FIN of one direction, in order.
+    pub fn end(&mut self, from: End, texts: &mut Texts) {
+        self.plain.end(from, texts);
+        if let Some(taken) = &mut self.taken {
+            match &mut taken.speaker {
+                Speaker::Tunnel(inner) => inner.end(from, texts),
+                Speaker::Http2(h2) => h2.end(from, texts),
+                Speaker::WebSocket(websocket) => websocket.end(from, texts),
+                Speaker::Tls(secured) => secured.end(from, texts),
+                Speaker::Unread => {}
+            }
+        }
+    }
+
+    /// The connection is over: what waits for more bytes is read as far as it goes.
+    pub fn finish(&mut self, texts: &mut Texts) {
+        self.plain.finish(texts);
+        if let Some(taken) = &mut self.taken {
+            match &mut taken.speaker {
+                Speaker::Tunnel(inner) => inner.finish(texts),
+                Speaker::Http2(h2) => h2.finish(texts),
+                Speaker::WebSocket(websocket) => websocket.finish(texts),
+                Speaker::Tls(secured) => secured.finish(texts),
+                Speaker::Unread => {}
+            }
+        }
+    }
+
+    /// What is spoken, or was agreed on.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        // A tunnel is named by what is spoken in it only where that has rules of its own.
+        let within = self.tunnel().map(Self::protocol);
+        match (self.opened(), within) {
+            (Some(inner), _) => inner.protocol(),
+            (None, Some(within @ (Protocol::Http2 | Protocol::WebSocket))) => within,
+            (None, _) => self.plain.protocol(),
+        }
+    }
+
+    /// Who asks, by content.
+    #[must_use]
+    pub const fn requester(&self) -> Option<(End, Certainty)> {
+        self.plain.requester()
+    }
+
+    /// The exchanges in order of their requests; what was said in a tunnel comes after the CONNECT.
+    pub fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
+        let mut layer = self;
+        let mut all = Vec::new();
+        loop {
+            if let Some(inner) = layer.opened() {
+                layer = inner;
+                continue;
+            }
+            all.push(layer.plain.exchanges());
+            all.extend(layer.http2().map(h2::Conversation::exchanges));
+            match layer.tunnel() {
+                Some(inner) => layer = inner,
+                None => return all.into_iter().flatten(),
+            }
+        }
+    }
+
+    /// All that was found, when nothing else is wanted any more.
+    #[must_use]
+    pub fn into_heard(self) -> Heard {
+        match self.taken {
+            Some(taken) => taken.into_heard(self.plain),
+            None => Heard {
+                exchanges: self.plain.into_exchanges(),
+                ..Heard::default()
+            },
+        }
+    }
+
+    /// Exchanges that were let go because there were too many.
+    #[must_use]
+    pub fn let_go(&self) -> u64 {
+        let streams = self.http2().map_or(0, h2::Conversation::let_go);
+        let inside = self.opened().or(self.tunnel()).map_or(0, Self::let_go);
+        self.plain.let_go().saturating_add(streams + inside)
+    }
+
+    /// Bytes that wait for the end of what they are part of: heads, handshake messages, header blocks, records under keys.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        let plain = self.plain.waiting_bytes();
+        match self.taken.as_deref().map(|taken| &taken.speaker) {
+            Some(Speaker::Tls(secured)) => plain + secured.waiting_bytes(),
+            Some(Speaker::Http2(h2)) => plain + h2.waiting_bytes(),
+            Some(Speaker::Tunnel(inner)) => plain + inner.waiting_bytes(),
+            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => plain,
+        }
+    }
+
+    /// Reads what waits as far as it goes, since too much waits in all.
+    pub fn give_up_waiting(&mut self, texts: &mut Texts) {
+        self.plain.give_up_waiting(texts);
+        match self.taken.as_deref_mut().map(|taken| &mut taken.speaker) {
+            Some(Speaker::Tls(secured)) => secured.give_up_waiting(texts),
+            Some(Speaker::Http2(h2)) => h2.give_up_waiting(),
+            Some(Speaker::Tunnel(inner)) => inner.give_up_waiting(texts),
+            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => {}
+        }
+    }
+
+    /// Exchanges that are kept, in all layers.
+    #[must_use]
+    pub fn kept_exchanges(&self) -> usize {
+        let plain = self.plain.exchanges().len();
+        match self.taken.as_deref().map(|taken| &taken.speaker) {
+            Some(Speaker::Http2(h2)) => plain + h2.exchanges().len(),
+            Some(Speaker::Tunnel(inner)) => plain + inner.kept_exchanges(),
+            Some(Speaker::Tls(secured)) => {
+                plain + secured.opening.heard().map_or(0, Self::kept_exchanges)
+            }
+            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => plain,
+        }
+    }
+
+    /// Lets the older half of the exchanges go, since too many are kept in all.
+    pub fn let_older_half_go(&mut self) {
+        let half = |count: usize| count / 2;
+        self.plain.let_oldest_go(half(self.plain.exchanges().len()));
+        match self.taken.as_deref_mut().map(|taken| &mut taken.speaker) {
+            Some(Speaker::Http2(h2)) => h2.let_oldest_go(half(h2.exchanges().len())),
+            Some(Speaker::Tunnel(inner)) => inner.let_older_half_go(),
+            Some(Speaker::Tls(secured)) => {
+                if let Some(inner) = secured.opening.heard_mut() {
+                    inner.let_older_half_go();
+                }
+            }
+            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => {}
+        }
+    }
+
+    fn http2(&self) -> Option<&h2::Conversation> {
+        match &self.taken.as_ref()?.speaker {
+            Speaker::Http2(h2) => Some(h2),
+            _ => None,
+        }
+    }
+
+    /// In which phase `closer` was when it had sent and received this much of the TCP streams.
+    #[must_use]
+    pub fn phase_at(&self, closer: End, sent: Reach, received: Reach) -> Phase {
+        match &self.taken {
+            Some(taken) if sent.bytes > 0 || received.bytes > 0 => match &taken.speaker {
+                Speaker::Tls(secured) => taken.phase_of_tls(secured, closer, sent, received),
+                // Both count from the first byte of the connection.
+                Speaker::Http2(h2) => h2.phase_at(closer, sent, received),
+                Speaker::Tunnel(inner) => {
+                    let outside = self.plain.phase_at(closer, sent, received);
+                    // What is under way inside tells more than that there is a tunnel.
+                    let within = || match inner.phase_at(closer, sent, received) {
+                        phase @ (Phase::Request
+                        | Phase::Waiting
+                        | Phase::ResponseHead
+                        | Phase::ResponseBody) => Some(phase),
+                        _ => None,
+                    };
+                    let tunnel = outside == Phase::Tunnel;
+                    tunnel.then(within).flatten().unwrap_or(outside)
+                }
+                Speaker::WebSocket(_) | Speaker::Unread => {
+                    self.plain.phase_at(closer, sent, received)
+                }
+            },
+            _ => self.plain.phase_at(closer, sent, received),
+        }
+    }
+
+    /// HTTP/2 that began before the capture.
+    #[cold]
+    fn go_on(&mut self, from: End, likely: End, sign: h2::Sign) {
+        let (requester, certainty) = match sign {
+            h2::Sign::Requester => (from, Certainty::Likely),
+            h2::Sign::Responder => (from.other(), Certainty::Likely),
+            h2::Sign::Either => (likely, Certainty::Possible),
+        };
+        self.plain.hand_over_midway(requester, certainty);
+        let since = End::BOTH.map(|end| self.plain.heard(end));
+        let h2 = h2::Conversation::midway(requester, since);
+        let h2 = h2.taken_down(self.listening.clerk.clone());
+        self.taken = Some(Box::new(Taken {
+            since,
+            owner: [Owner::Speaker; 2],
+            speaker: Speaker::Http2(Box::new(h2)),
+        }));
+    }
+
+    /// The rest is no HTTP/1: whoever understands it has it from here on.
+    #[cold]
+    fn hand_on(&mut self, from: End, at: Mark, bytes: &[u8], length: u32, texts: &mut Texts) {
+        let waited = self.plain.take_waiting(from);
+        let heard = End::BOTH.map(|end| self.plain.heard(end));
+        let asker = self.plain.requester().map_or(from, |(end, _)| end);
+        let listening = &self.listening;
+        let taken = self.taken.get_or_insert_with(|| {
+            let (speaker, both) = match self.plain.protocol() {
+                Protocol::Http2 => {
+                    // What was agreed on by an upgrade begins with the request that asked for it.
+                    let before = self.plain.take_exchanges();
+                    let h2 = h2::Conversation::new(asker, heard);
+                    let h2 = h2.taken_down(listening.clerk.clone());
+                    let h2 = if before.is_empty() {
+                        h2
+                    } else {
+                        h2.upgraded(before)
+                    };
+                    (Speaker::Http2(Box::new(h2)), true)
+                }
+                Protocol::Tls => (
+                    Speaker::Tls(Box::new(Secured::new(listening, heard))),
+                    false,
+                ),
+                Protocol::Tunnel if self.depth < MAX_TUNNELS => {
+                    let mut inner = Self::starting(heard, listening.clone());
+                    inner.depth = self.depth + 1;
+                    (Speaker::Tunnel(inner), true)
+                }
+                Protocol::Tunnel => (Speaker::Unread, true),
+                Protocol::WebSocket => {
+                    let websocket = websocket::Conversation::new(asker, heard);
+                    let websocket = websocket.taken_down(listening.clerk.clone());
+                    (Speaker::WebSocket(Box::new(websocket)), true)
+                }
+                _ => (Speaker::Unread, false),
+            };
+            let other = if both { Owner::Speaker } else { Owner::Open };
+            Box::new(Taken {
+                since: heard,
+                owner: [other; 2],
+                speaker,
+            })
+        });
+        taken.owner[from.index()] = Owner::Speaker;
+        taken.since[from.index()] = heard[from.index()];
+        if let Some((first, bytes)) = waited {
+            taken.data(from, first, &bytes, bytes.len() as u32, texts);
+        }
+        taken.data(from, at, bytes, length, texts);
+    }
+}
+
+impl Taken {
+    /// What was found, with what was said in plain HTTP/1 before.
+    fn into_heard(self, plain: Conversation) -> Heard {
+        let exchanges = plain.into_exchanges();
+        let mut heard = Heard {
+            exchanges,
+            ..Heard::default()
+        };
+        match self.speaker {
+            Speaker::Tls(secured) => {
+                let plain = End::BOTH
+                    .into_iter()
+                    .find(|end| self.owner[end.index()] == Owner::Plain);
+                let Secured { session, opening } = *secured;
+                let mut facts = Box::new(session.into_facts());
+                facts.plain = plain;
+                facts.closed = opening.closed();
+                facts.is_open = opening.is_open();
+                if let Some(inner) = opening.into_heard() {
+                    heard = inner;
+                }
+                heard.tls = Some(facts);
+            }
+            Speaker::Http2(h2) => {
+                let (streams, facts) = h2.into_parts();
+                heard.exchanges = streams;
+                heard.h2 = Some(Box::new(facts));
+            }
+            Speaker::WebSocket(websocket) => {
+                heard.websocket = Some(Box::new(websocket.into_facts()));
+            }
+            Speaker::Tunnel(inner) => {
+                let inner = inner.into_heard();
+                let before = std::mem::take(&mut heard.exchanges);
+                heard = inner;
+                heard.exchanges.splice(0..0, before);
+            }
+            Speaker::Unread => {}
+        }
+        heard
+    }
+
+    /// Whether the next bytes of this direction are the speaker's.
+    fn takes(&mut self, from: End, bytes: &[u8]) -> bool {
+        let owner = &mut self.owner[from.index()];
+        if *owner == Owner::Open {
+            let claims = match &self.speaker {
+                Speaker::Tls(secured) => secured.session.claims(bytes),
+                Speaker::Http2(_)
+                | Speaker::WebSocket(_)
+                | Speaker::Tunnel(_)
+                | Speaker::Unread => true,
+            };
+            *owner = if claims { Owner::Speaker } else { Owner::Plain };
+        }
+        *owner == Owner::Speaker
+    }
+
+    fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32, texts: &mut Texts) {
+        match &mut self.speaker {
+            Speaker::Tls(secured) => secured.data(from, at, bytes, length, texts),
+            Speaker::Http2(h2) => h2.data(from, at, bytes, length, texts),
+            Speaker::WebSocket(websocket) => websocket.data(from, at, bytes, length, texts),
+            Speaker::Tunnel(inner) => inner.data(from, at, bytes, length, texts),
+            Speaker::Unread => {}
+        }
+    }
+
+    fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+        match &mut self.speaker {
+            Speaker::Tls(secured) => secured.gap(from, at, length, texts),
+            Speaker::Http2(h2) => h2.gap(from, at, length, texts),
+            Speaker::WebSocket(websocket) => websocket.gap(from, at, length, texts),
+            Speaker::Tunnel(inner) => inner.gap(from, at, length, texts),
+            Speaker::Unread => {}
+        }
+    }
+
+    /// A reach in the TCP stream of one direction, counted from the speaker's first byte.
+    fn inside(&self, end: End, reach: Reach) -> u64 {
+        reach.bytes.saturating_sub(self.since[end.index()])
+    }
+
+    fn phase_of_tls(&self, secured: &Secured, closer: End, sent: Reach, received: Reach) -> Phase {
+        let session = &secured.session;
+        let (mine, theirs) = (
+            self.inside(closer, sent),
+            self.inside(closer.other(), received),
+        );
+        let settled =
+            session.is_settled(closer, mine) && session.is_settled(closer.other(), theirs);
+        if !settled || session.has_refused(closer) {
+            return Phase::TlsHandshake;
+        }
+        let inner = secured.opening.heard();
+        let Some(inner) = inner.filter(|inner| inner.protocol() != Protocol::Unknown) else {
+            // All that was hidden was opened, and it was not a word.
+            let silent = inner.is_none() && session.is_known();
+            return if silent {
+                Phase::BeforeRequest
+            } else {
+                Phase::Opaque
+            };
+        };
+        let place = |end: End, bytes: u64, outside: Reach| Reach {
+            bytes: secured.opening.place(end, bytes),
+            // Under the keys it is close_notify that ends a direction (RFC 8446 §6.1).
+            fin: outside.fin || secured.opening.farewell(end, bytes).is_some(),
+        };
+        inner.phase_at(
+            closer,
+            place(closer, mine, sent),
+            place(closer.other(), theirs, received),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

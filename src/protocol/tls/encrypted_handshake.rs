@@ -1,0 +1,167 @@
+//! What secrets show of a handshake: of TLS 1.3 all but the hellos travels under keys (RFC 8446 §4.3, §4.4, §4.6).
+//!
+//! In: the contents of records that were opened. Out: the same facts as from messages in the clear, certain where the outside
+//! made them only likely.
+
+use super::certificate;
+use super::facts::{ClientCertificate, Flow};
+use super::hello::{Answer, ClientHello, encrypted_alpn};
+use super::record::{ALERT, APPLICATION_DATA, MAX_WAITING};
+use super::session::{
+    CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, SERVER_HELLO, Session, agreed,
+};
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::protocol::annotations::What;
+use crate::protocol::tls::secrets::Agreed;
+
+const ENCRYPTED_EXTENSIONS: u8 = 8;
+const FINISHED: u8 = 20;
+
+/// What is known of one direction under the keys.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inside {
+    /// Handshake messages that are not complete.
+    waiting: Vec<u8>,
+    /// Messages can no longer be told apart.
+    deaf: bool,
+    /// Records under keys that went by.
+    pub(super) hidden: u64,
+    /// Those of them that were opened.
+    opened: u64,
+    /// The application data among these.
+    pub(super) flow: Flow,
+    /// Where the Finished was.
+    pub(super) finished: Option<Mark>,
+    /// A record stayed closed: what it held nobody knows.
+    missed: bool,
+}
+
+impl Inside {
+    /// Nothing of this direction is hidden any more.
+    pub(super) const fn is_known(&self) -> bool {
+        self.opened > 0 && self.opened >= self.hidden && !self.missed
+    }
+
+    /// Bytes of messages that are waited for.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Messages are waited for no longer.
+    pub(super) fn give_up(&mut self) {
+        if !self.waiting.is_empty() {
+            self.deaf = true;
+            self.waiting = Vec::new();
+        }
+    }
+}
+
+impl Session {
+    /// Whether secrets opened all that was hidden, in both directions.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.inside.iter().all(Inside::is_known)
+    }
+
+    /// A record was opened, and held so many bytes of this kind. What its length alone made likely is taken back.
+    pub fn opened(&mut self, from: End, at: Mark, kind: u8, bytes: u64) {
+        let inside = &mut self.inside[from.index()];
+        inside.opened = inside.opened.saturating_add(1);
+        if kind == APPLICATION_DATA {
+            let flow = &mut inside.flow;
+            flow.records = flow.records.saturating_add(1);
+            flow.bytes = flow.bytes.saturating_add(bytes);
+            flow.first.get_or_insert(at);
+            flow.last = Some(at);
+            self.last_inside = Some(from);
+            self.note(from, at, What::Data(bytes));
+        }
+        if kind != ALERT {
+            self.alerts
+                .retain(|it| it.said.is_some() || it.from != from || it.at != at);
+        }
+        let guessed = ClientCertificate::Missing(at, Certainty::Likely);
+        if self.caller == Some(from) && self.client_certificate == guessed {
+            self.client_certificate = self.asked;
+        }
+    }
+
+    /// The handshake messages in a record that was opened; they may go on in the next one. Up to TLS 1.2 they are the Finished,
+    /// and those that renew the handshake (RFC 5246 §7.4.1.2), which changes the keys and nothing else that is told.
+    pub fn handshake_inside(&mut self, from: End, at: Mark, bytes: &[u8]) {
+        let inside = &mut self.inside[from.index()];
+        if inside.deaf {
+            return;
+        }
+        if inside.waiting.len() + bytes.len() > MAX_WAITING {
+            inside.deaf = true;
+            inside.waiting = Vec::new();
+            return;
+        }
+        let mut waiting = std::mem::take(&mut inside.waiting);
+        waiting.extend_from_slice(bytes);
+        let length = waiting.len();
+        let mut rest = waiting.as_slice();
+        while let [kind, high, middle, low, after @ ..] = rest {
+            let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
+            let Some((body, next)) = after.split_at_checked(length) else {
+                break;
+            };
+            if self.is_13() {
+                self.message_inside(from, at, *kind, body);
+            } else {
+                self.note(from, at, What::Handshake(*kind));
+                self.renewing_message(*kind, body);
+            }
+            rest = next;
+        }
+        let left = rest.len();
+        // A message may come in very many records: what waits is not to be copied with each of them.
+        waiting.drain(..length - left);
+        self.inside[from.index()].waiting = waiting;
+    }
+
+    /// What a renewed handshake agreed on, once.
+    pub fn take_renewed(&mut self) -> Option<Agreed> {
+        self.renewed.take()
+    }
+
+    fn renewing_message(&mut self, kind: u8, body: &[u8]) {
+        match kind {
+            CLIENT_HELLO => self.renewal = Some(ClientHello::read(body, true)),
+            SERVER_HELLO => {
+                let Some(client) = self.renewal.take() else {
+                    return;
+                };
+                if let Some(Answer::Hello(server)) = Answer::read(body, Some(&client)) {
+                    self.renewed = Some(agreed(&client, &server));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn message_inside(&mut self, from: End, at: Mark, kind: u8, body: &[u8]) {
+        self.note(from, at, What::Handshake(kind));
+        match kind {
+            ENCRYPTED_EXTENSIONS => {
+                if let Some((_, answer)) = &mut self.answer {
+                    answer.alpn = encrypted_alpn(body);
+                }
+            }
+            CERTIFICATE => self.certificate(from, at, certificate::chain_13(body)),
+            CERTIFICATE_REQUEST => self.certificate_request(at),
+            FINISHED => self.inside[from.index()].finished = Some(at),
+            _ => {}
+        }
+    }
+
+    /// A record under keys is missing or stays closed: of a message that had begun the rest will never be told apart.
+    pub fn lost_inside(&mut self, from: End) {
+        let inside = &mut self.inside[from.index()];
+        inside.waiting = Vec::new();
+        inside.missed = true;
+    }
+}

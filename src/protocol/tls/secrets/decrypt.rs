@@ -1,0 +1,544 @@
+//! Opens the records of one connection, both directions, from the hellos on.
+//!
+//! In: every record in order, as it was sent, and what the hellos agreed on. Out: what was protected. In TLS 1.3 the
+//! opener reads along as far as it must: after a Finished, an EndOfEarlyData or a KeyUpdate the sender goes on under
+//! other keys (RFC 8446 §4.5, §4.6.3, §7).
+
+use std::ops::Range;
+
+use super::cipher_suite::{Bulk, Suite};
+use super::key_log::Secret;
+use super::key_schedule::{Hash, expand_label, prf};
+use super::key_store::Secrets;
+use super::record_protection::{Era, HEADER, Keys, Protection, iv_length};
+
+/// What the hellos agreed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Agreed {
+    /// The client's random.
+    pub client_random: [u8; 32],
+    /// The server's random.
+    pub server_random: [u8; 32],
+    /// The version that was chosen: 0x0301 for TLS 1.0 to 0x0304 for TLS 1.3.
+    pub version: u16,
+    /// The cipher suite that was chosen.
+    pub suite: u16,
+    /// Both want records authenticated after they are encrypted (RFC 7366).
+    pub encrypt_then_mac: bool,
+}
+
+/// Why a record stays closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// No secret is known for this part of the connection.
+    NoSecret,
+    /// The secret that is known does not fit: the record is not authentic under it.
+    WrongSecret,
+    /// A version or cipher suite that is not opened here.
+    Unsupported,
+}
+
+impl Closed {
+    /// The word in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoSecret => "no-secret",
+            Self::WrongSecret => "wrong-secret",
+            Self::Unsupported => "unsupported-suite",
+        }
+    }
+}
+
+/// What became of early data (RFC 8446 §4.2.10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlyData {
+    /// Nothing has told yet.
+    #[default]
+    Undecided,
+    /// The server takes it.
+    Taken,
+    /// The server does not: it was never processed, and what matters of it the client sends again.
+    Refused,
+}
+
+/// What a record protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plain {
+    /// The content type: 20 change_cipher_spec, 21 alert, 22 handshake, 23 application data.
+    pub kind: u8,
+    /// It was under the keys of early data.
+    pub early: bool,
+    /// Where it lies in the record that was given.
+    pub place: Range<usize>,
+    /// It was under keys; else it is as it was given.
+    pub hidden: bool,
+}
+
+/// Opens the records of one connection.
+#[derive(Clone, Debug)]
+pub struct Opener {
+    suite: Suite,
+    era: Era,
+    /// The client's and the server's.
+    sides: [Side; 2],
+}
+
+#[derive(Clone, Debug, Default)]
+struct Side {
+    /// Under which keys the next record is; `None` while it is in the clear.
+    now: Option<Stage>,
+    /// What comes after the keys of now, next first.
+    later: Vec<Stage>,
+    sequence: u64,
+    steps: Steps,
+    /// Records were lost: nobody knows how many.
+    lost: bool,
+    /// Records in a row that stayed closed.
+    misses: u32,
+    /// What this side shows of the fate of early data.
+    early_data: EarlyData,
+}
+
+#[derive(Clone, Debug)]
+struct Stage {
+    kind: StageKind,
+    protection: Option<Protection>,
+    /// TLS 1.3: what the next keys are made of.
+    secret: Option<Secret>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum StageKind {
+    /// Up to TLS 1.2: all that is protected.
+    Whole,
+    Early,
+    Handshake,
+    Traffic,
+}
+
+/// How many records may be lost in a row for the ones after to be opened.
+const MAX_LOST: u64 = 64;
+/// For how many records in a row that is tried, since each costs as much as so many records.
+const MAX_MISSES: u32 = 32;
+
+const CHANGE_CIPHER_SPEC: u8 = 20;
+const HANDSHAKE: u8 = 22;
+const APPLICATION_DATA: u8 = 23;
+
+impl Opener {
+    /// The records of a connection that agreed on this.
+    ///
+    /// # Errors
+    /// When nothing of it can ever be opened.
+    pub fn new(agreed: &Agreed, secrets: &Secrets) -> Result<Self, Closed> {
+        let suite = Suite::from_id(agreed.suite).ok_or(Closed::Unsupported)?;
+        let era = match agreed.version {
+            0x0301 => Era::Chained,
+            0x0302 | 0x0303 => Era::Explicit,
+            0x0304 => Era::Modern,
+            _ => return Err(Closed::Unsupported),
+        };
+        let sides = match era {
+            Era::Modern => modern(suite, secrets)?,
+            Era::Chained | Era::Explicit => classic(agreed, suite, era, secrets)?,
+        };
+        Ok(Self { suite, era, sides })
+    }
+
+    /// The sides agreed on new keys under the old ones (RFC 5246 §7.4.1.2): each goes over to its own with its next
+    /// ChangeCipherSpec.
+    pub fn renew(&mut self, agreed: &Agreed, secrets: &Secrets) {
+        let Ok(new) = Self::new(agreed, secrets) else {
+            return;
+        };
+        if new.era != self.era {
+            return;
+        }
+        for (side, new) in self.sides.iter_mut().zip(new.sides) {
+            side.later = new.later;
+        }
+    }
+
+    /// A record of this side (0 the client, 1 the server) is not there whole, but its place in the order is known.
+    pub fn skip(&mut self, side: usize, kind: u8) {
+        let Some(side) = self.sides.get_mut(side) else {
+            return;
+        };
+        match (self.era, kind) {
+            (Era::Modern, APPLICATION_DATA) => side.sequence += 1,
+            (Era::Modern, _) => {}
+            (_, CHANGE_CIPHER_SPEC) => side.change_cipher_spec(),
+            _ if side.now.is_some() => side.sequence += 1,
+            _ => {}
+        }
+        // In the handshake it may have been the last message under these keys.
+        side.steps = Steps::default();
+    }
+
+    /// Records of this side were lost, nobody knows how many.
+    pub fn lose(&mut self, side: usize) {
+        if let Some(side) = self.sides.get_mut(side) {
+            side.lost = true;
+            side.steps = Steps::default();
+        }
+    }
+
+    /// Opens the next record of this side (0 the client, 1 the server), in place and without its header. A record in the
+    /// clear is given back as it is.
+    ///
+    /// # Errors
+    /// When it stays closed.
+    pub fn open(
+        &mut self,
+        side: usize,
+        header: [u8; HEADER],
+        record: &mut [u8],
+    ) -> Result<Plain, Closed> {
+        let kind = header[0];
+        let whole = Plain {
+            kind,
+            early: false,
+            place: 0..record.len(),
+            hidden: false,
+        };
+        let side = self.sides.get_mut(side).ok_or(Closed::NoSecret)?;
+        match self.era {
+            Era::Modern if kind != APPLICATION_DATA => return Ok(whole),
+            Era::Modern => {}
+            Era::Chained | Era::Explicit => {
+                if kind == CHANGE_CIPHER_SPEC {
+                    side.change_cipher_spec();
+                    return Ok(whole);
+                }
+                // Application data is never in the clear: where the change was not captured, it tells.
+                if side.now.is_none() && kind != APPLICATION_DATA {
+                    return Ok(whole);
+                }
+            }
+        }
+        let place = side.open(header, record)?;
+        if self.era != Era::Modern {
+            return Ok(Plain {
+                kind,
+                early: false,
+                place,
+                hidden: true,
+            });
+        }
+        let early = side.is_early();
+        // The content type is the last byte that is not zero (RFC 8446 §5.2).
+        let text = record.get(place.clone()).unwrap_or_default();
+        let last = text
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .ok_or(Closed::WrongSecret)?;
+        let kind = text.get(last).copied().unwrap_or(0);
+        let place = place.start..place.start + last;
+        if kind == HANDSHAKE {
+            side.read_along(self.suite, record.get(place.clone()).unwrap_or_default());
+        }
+        Ok(Plain {
+            kind,
+            early,
+            place,
+            hidden: true,
+        })
+    }
+
+    /// What became of the client's early data. The server's EncryptedExtensions tell; where they cannot be read, the
+    /// client's next step does.
+    #[must_use]
+    pub fn early_data(&self) -> EarlyData {
+        match self.sides.each_ref().map(|side| side.early_data) {
+            [own, EarlyData::Undecided] => own,
+            [_, told] => told,
+        }
+    }
+}
+
+impl Side {
+    fn is_early(&self) -> bool {
+        self.now
+            .as_ref()
+            .is_some_and(|stage| stage.kind == StageKind::Early)
+    }
+
+    fn change_cipher_spec(&mut self) {
+        self.advance();
+    }
+
+    fn advance(&mut self) {
+        if !self.later.is_empty() {
+            self.now = Some(self.later.remove(0));
+            self.sequence = 0;
+            self.lost = false;
+        }
+    }
+
+    fn open(&mut self, header: [u8; HEADER], record: &mut [u8]) -> Result<Range<usize>, Closed> {
+        let searches = self.lost && self.misses < MAX_MISSES;
+        let ahead = if searches { MAX_LOST } else { 0 };
+        // A failed attempt leaves nothing of the record: where another may follow, there is a copy.
+        let others = ahead > 0 || !self.later.is_empty();
+        let copy = others.then(|| record.to_vec());
+        let mut attempt = |stage: &mut Stage, first: u64| {
+            let protection = stage.protection.as_mut()?;
+            (first..=first.saturating_add(ahead)).find_map(|sequence| {
+                let place = protection.open(sequence, header, record);
+                if let (None, Some(copy)) = (&place, &copy) {
+                    record.copy_from_slice(copy);
+                }
+                Some((place?, sequence.saturating_add(1)))
+            })
+        };
+        let own = self.now.as_mut();
+        let mut found = own.and_then(|stage| attempt(stage, self.sequence));
+        if found.is_none() {
+            // Early data that was refused, a handshake that was not captured to its end: it has gone on to other keys.
+            let mut places = self.later.iter_mut().enumerate();
+            let next = places.find_map(|(place, stage)| Some((place, attempt(stage, 0)?)));
+            if let Some((place, opened)) = next {
+                if self.is_early() {
+                    self.early_data = EarlyData::Refused;
+                }
+                self.now = self.later.drain(..=place).next_back();
+                self.steps = Steps::default();
+                found = Some(opened);
+            }
+        }
+        match found {
+            Some((place, next)) => {
+                self.sequence = next;
+                self.lost = false;
+                self.misses = 0;
+                Ok(place)
+            }
+            None => {
+                self.sequence = self.sequence.saturating_add(1);
+                self.misses = self.misses.saturating_add(1);
+                let known = |stage: &Stage| stage.protection.is_some();
+                Err(match self.now.as_ref().is_some_and(known) {
+                    true => Closed::WrongSecret,
+                    false => Closed::NoSecret,
+                })
+            }
+        }
+    }
+
+    /// Handshake messages under protection: which of them change the keys.
+    fn read_along(&mut self, suite: Suite, bytes: &[u8]) {
+        let mut rest = bytes;
+        while let Some(message) = self.steps.next(&mut rest) {
+            let kind = self.now.as_ref().map(|stage| stage.kind);
+            match (message, kind) {
+                (Steps::END_OF_EARLY_DATA, Some(StageKind::Early)) => {
+                    self.early_data = EarlyData::Taken;
+                    self.advance();
+                }
+                (Steps::ENCRYPTED_EXTENSIONS, Some(StageKind::Handshake)) => {
+                    self.early_data = self.steps.early_data();
+                }
+                (Steps::FINISHED, Some(StageKind::Handshake)) => self.advance(),
+                (Steps::KEY_UPDATE, Some(StageKind::Traffic)) => self.update(suite),
+                _ => {}
+            }
+        }
+    }
+
+    /// The next generation of keys (RFC 8446 §7.2).
+    fn update(&mut self, suite: Suite) {
+        let Some(stage) = &mut self.now else { return };
+        let next = stage.secret.as_ref().and_then(|secret| {
+            let mut next = vec![0; secret.bytes().len()];
+            expand_label(suite.hash, secret.bytes(), b"traffic upd", &mut next)?;
+            Some(Secret::from(next))
+        });
+        *stage = Stage::modern(StageKind::Traffic, suite, next);
+        self.sequence = 0;
+    }
+}
+
+impl Stage {
+    /// The keys that a secret of TLS 1.3 gives (RFC 8446 §7.3).
+    fn modern(kind: StageKind, suite: Suite, secret: Option<Secret>) -> Self {
+        let protection = secret.as_ref().and_then(|secret| {
+            let mut key = [0; 32];
+            let key = key.get_mut(..suite.key)?;
+            expand_label(suite.hash, secret.bytes(), b"key", key)?;
+            let mut iv = [0; 12];
+            expand_label(suite.hash, secret.bytes(), b"iv", &mut iv)?;
+            let keys = Keys {
+                key,
+                iv: &iv,
+                mac: &[],
+                encrypt_then_mac: false,
+            };
+            Protection::new(suite, Era::Modern, &keys)
+        });
+        Self {
+            kind,
+            protection,
+            secret,
+        }
+    }
+}
+
+fn modern(suite: Suite, secrets: &Secrets) -> Result<[Side; 2], Closed> {
+    if matches!(suite.bulk, Bulk::Cbc(_)) {
+        return Err(Closed::Unsupported);
+    }
+    let nothing = secrets
+        .handshake
+        .iter()
+        .chain(&secrets.traffic)
+        .all(Option::is_none);
+    if nothing {
+        return Err(Closed::NoSecret);
+    }
+    Ok([0, 1].map(|index| {
+        let early = secrets.early.clone().filter(|_| index == 0);
+        let mut stages = Vec::with_capacity(3);
+        if early.is_some() {
+            stages.push(Stage::modern(StageKind::Early, suite, early));
+        }
+        let handshake = secrets.handshake.get(index).cloned().flatten();
+        stages.push(Stage::modern(StageKind::Handshake, suite, handshake));
+        let traffic = secrets.traffic.get(index).cloned().flatten();
+        stages.push(Stage::modern(StageKind::Traffic, suite, traffic));
+        let now = stages.remove(0);
+        Side {
+            now: Some(now),
+            later: stages,
+            ..Side::default()
+        }
+    }))
+}
+
+fn classic(
+    agreed: &Agreed,
+    suite: Suite,
+    era: Era,
+    secrets: &Secrets,
+) -> Result<[Side; 2], Closed> {
+    let master = secrets.master.as_ref().ok_or(Closed::NoSecret)?;
+    let hash = if agreed.version >= 0x0303 {
+        suite.hash
+    } else {
+        Hash::Md5Sha1
+    };
+    let mac = match suite.bulk {
+        Bulk::Cbc(mac) => mac.length(),
+        _ => 0,
+    };
+    let iv = iv_length(suite.bulk, era);
+    // The largest: two MAC keys of 48, two keys of 32, two IVs of 16 bytes.
+    let mut block = [0; 192];
+    let block = block
+        .get_mut(..2 * (mac + suite.key + iv))
+        .ok_or(Closed::Unsupported)?;
+    let randoms: [&[u8]; 2] = [&agreed.server_random, &agreed.client_random];
+    prf(hash, master.bytes(), b"key expansion", &randoms, block);
+    // Of each kind the client's, then the server's (RFC 5246 §6.3).
+    let mut rest = &*block;
+    let mut pair = |length: usize| {
+        let (client, after) = rest.split_at_checked(length)?;
+        let (server, after) = after.split_at_checked(length)?;
+        rest = after;
+        Some([client, server])
+    };
+    let cut = || Closed::Unsupported;
+    let macs = pair(mac).ok_or_else(cut)?;
+    let keys = pair(suite.key).ok_or_else(cut)?;
+    let ivs = pair(iv).ok_or_else(cut)?;
+    let mut sides = [Side::default(), Side::default()];
+    let all = macs.into_iter().zip(keys).zip(ivs);
+    for (side, ((mac, key), iv)) in sides.iter_mut().zip(all) {
+        let keys = Keys {
+            key,
+            iv,
+            mac,
+            encrypt_then_mac: agreed.encrypt_then_mac,
+        };
+        let protection = Protection::new(suite, era, &keys).ok_or_else(cut)?;
+        side.later.push(Stage {
+            kind: StageKind::Whole,
+            protection: Some(protection),
+            secret: None,
+        });
+    }
+    Ok(sides)
+}
+
+/// Finds where handshake messages end, whatever records they lie in.
+#[derive(Clone, Debug, Default)]
+struct Steps {
+    header: [u8; 4],
+    have: usize,
+    left: usize,
+    /// The last EncryptedExtensions.
+    extensions: Vec<u8>,
+}
+
+/// Bytes kept of EncryptedExtensions; they have a few dozen.
+const MAX_EXTENSIONS: usize = 4096;
+/// The extension by which a server takes early data (RFC 8446 §4.2.10).
+const EARLY_DATA: [u8; 2] = [0, 42];
+
+impl Steps {
+    const ENCRYPTED_EXTENSIONS: u8 = 8;
+    const END_OF_EARLY_DATA: u8 = 5;
+    const FINISHED: u8 = 20;
+    const KEY_UPDATE: u8 = 24;
+
+    /// The type of the next message that ends in `bytes`, which are used up as far.
+    fn next(&mut self, bytes: &mut &[u8]) -> Option<u8> {
+        loop {
+            if self.have < self.header.len() {
+                let (first, rest) = bytes.split_first()?;
+                *bytes = rest;
+                self.header[self.have] = *first;
+                self.have += 1;
+                if self.have == self.header.len() {
+                    self.extensions.clear();
+                    let [_, high, middle, low] = self.header;
+                    self.left =
+                        usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
+                }
+            }
+            if self.have == self.header.len() {
+                let taken = self.left.min(bytes.len());
+                if self.header[0] == Self::ENCRYPTED_EXTENSIONS {
+                    let room = MAX_EXTENSIONS.saturating_sub(self.extensions.len());
+                    let some = bytes.get(..taken.min(room)).unwrap_or_default();
+                    self.extensions.extend_from_slice(some);
+                }
+                *bytes = bytes.get(taken..).unwrap_or_default();
+                self.left -= taken;
+                if self.left > 0 {
+                    return None;
+                }
+                self.have = 0;
+                return Some(self.header[0]);
+            }
+        }
+    }
+}
+
+impl Steps {
+    /// What EncryptedExtensions say of early data (RFC 8446 §4.3.1).
+    fn early_data(&self) -> EarlyData {
+        let mut rest = self.extensions.get(2..).unwrap_or_default();
+        while let [first, second, high, low, after @ ..] = rest {
+            if [*first, *second] == EARLY_DATA {
+                return EarlyData::Taken;
+            }
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            rest = after.get(length..).unwrap_or_default();
+        }
+        EarlyData::Refused
+    }
+}
+
+#[cfg(test)]
+mod tests;

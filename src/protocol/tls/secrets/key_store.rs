@@ -1,0 +1,269 @@
+//! The secrets of many connections, found by the random of the client's hello.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use hashbrown::HashMap;
+
+use super::key_log::{KeyLine, Label, LineError, Secret};
+use crate::base::frame_ref::FrameNumber;
+
+/// Connections whose secrets are kept; a key log that many months wrote may have more. Half a kilobyte each at most.
+pub const MAX_SESSIONS: usize = 1 << 18;
+
+/// The secrets of one connection, as far as they are known.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets {
+    pub(super) master: Option<Secret>,
+    pub(super) early: Option<Secret>,
+    /// Of the client, of the server.
+    pub(super) handshake: [Option<Secret>; 2],
+    /// Of the client, of the server.
+    pub(super) traffic: [Option<Secret>; 2],
+}
+
+impl Secrets {
+    /// Whether they open a connection from the handshake on, in both directions.
+    #[must_use]
+    pub fn are_whole(&self) -> bool {
+        let both = |pair: &[Option<Secret>; 2]| pair.iter().all(Option::is_some);
+        self.master.is_some() || both(&self.handshake) && both(&self.traffic)
+    }
+
+    fn put(&mut self, label: Label, secret: Secret) {
+        let place = match label {
+            Label::Master => &mut self.master,
+            Label::ClientEarly => &mut self.early,
+            Label::ClientHandshake => &mut self.handshake[0],
+            Label::ServerHandshake => &mut self.handshake[1],
+            Label::ClientTraffic => &mut self.traffic[0],
+            Label::ServerTraffic => &mut self.traffic[1],
+        };
+        *place = Some(secret);
+    }
+
+    /// The secrets of a line, and which.
+    fn of(line: KeyLine) -> Self {
+        let mut secrets = Self::default();
+        secrets.put(line.label, line.secret);
+        secrets
+    }
+
+    fn add(&mut self, other: Self) {
+        let Self {
+            master,
+            early,
+            handshake,
+            traffic,
+        } = other;
+        let all = [(&mut self.master, master), (&mut self.early, early)];
+        for (own, new) in all {
+            if new.is_some() {
+                *own = new;
+            }
+        }
+        let pairs = [
+            (&mut self.handshake, handshake),
+            (&mut self.traffic, traffic),
+        ];
+        for (own, new) in pairs {
+            for (own, new) in own.iter_mut().zip(new) {
+                if new.is_some() {
+                    *own = new;
+                }
+            }
+        }
+    }
+}
+
+/// The secrets of many connections. Clones are the same ring: whoever reads more key lines adds to all.
+#[derive(Clone, Debug, Default)]
+pub struct KeyRing(Arc<RwLock<Ring>>);
+
+#[derive(Debug, Default)]
+struct Ring {
+    /// By client random: what became known at which frame, in order.
+    sessions: HashMap<[u8; 32], Vec<(FrameNumber, Secrets)>, foldhash::fast::RandomState>,
+    /// The start of a line whose end has not been written yet.
+    rest: Vec<u8>,
+    /// The line that goes on was too long: what is still to come of it is no line.
+    passes_over: bool,
+    counts: Counts,
+    grows: bool,
+}
+
+/// What a ring was given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Secrets that can open records.
+    pub secrets: u64,
+    /// Lines that are neither comments nor of any known form.
+    pub malformed: u64,
+    /// Secrets of connections beyond the number that is kept.
+    pub let_go: u64,
+}
+
+/// How often secrets of one connection may turn up in a capture. It has six, and each is written once.
+const MAX_TIMES: usize = 8;
+/// The longest line that is waited for.
+const MAX_LINE: usize = 4096;
+
+impl KeyRing {
+    /// Takes a piece of a key log, in order. `since`: from which frame on it may be used; a file of its own is known from
+    /// the first on, secrets inside a capture from where they lie. A line that is not complete waits for its end.
+    pub fn read(&self, text: &[u8], since: FrameNumber) {
+        let mut ring = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut pieces = text.split_inclusive(|byte| *byte == b'\n').peekable();
+        while let Some(piece) = pieces.next() {
+            let is_whole = piece.ends_with(b"\n") || pieces.peek().is_some();
+            if ring.passes_over || ring.rest.len() + piece.len() > MAX_LINE {
+                ring.rest.clear();
+                ring.counts.malformed += u64::from(!ring.passes_over);
+                ring.passes_over = !is_whole;
+                continue;
+            }
+            if !is_whole {
+                ring.rest.extend_from_slice(piece);
+                return;
+            }
+            if ring.rest.is_empty() {
+                ring.line(piece, since);
+            } else {
+                let mut line = std::mem::take(&mut ring.rest);
+                line.extend_from_slice(piece);
+                ring.line(&line, since);
+            }
+        }
+    }
+
+    /// The last line has no end, and none will come.
+    pub fn end(&self, since: FrameNumber) {
+        let mut ring = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let line = std::mem::take(&mut ring.rest);
+        ring.passes_over = false;
+        ring.line(&line, since);
+    }
+
+    /// More may come while connections already speak: whoever lacks a secret may wait a little.
+    pub fn set_growing(&self, grows: bool) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).grows = grows;
+    }
+
+    /// Whether more may come.
+    #[must_use]
+    pub fn is_growing(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).grows
+    }
+
+    /// What is known of the connection with this client random at `frame`.
+    #[must_use]
+    pub fn find(&self, client_random: &[u8; 32], frame: FrameNumber) -> Option<Secrets> {
+        let ring = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let known = ring.sessions.get(client_random)?;
+        let mut found: Option<Secrets> = None;
+        for (_, secrets) in known.iter().filter(|(since, _)| *since <= frame) {
+            found.get_or_insert_default().add(secrets.clone());
+        }
+        found
+    }
+
+    /// Whether it holds secrets, or may come to hold some.
+    #[must_use]
+    pub fn is_of_use(&self) -> bool {
+        let ring = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        ring.grows || !ring.sessions.is_empty()
+    }
+
+    /// Whether it holds nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let ring = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        ring.sessions.is_empty()
+    }
+
+    /// What it was given.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).counts
+    }
+}
+
+impl Ring {
+    fn line(&mut self, line: &[u8], since: FrameNumber) {
+        match KeyLine::parse(line) {
+            Ok(line) => {
+                if self.sessions.len() >= MAX_SESSIONS
+                    && !self.sessions.contains_key(&line.client_random)
+                {
+                    self.counts.let_go += 1;
+                    return;
+                }
+                self.counts.secrets += 1;
+                let known = self.sessions.entry(line.client_random).or_default();
+                let full = known.len() >= MAX_TIMES;
+                let secrets = Secrets::of(line);
+                match known.last_mut() {
+                    Some((last, own)) if *last == since => own.add(secrets),
+                    _ if full => self.counts.let_go += 1,
+                    _ => known.push((since, secrets)),
+                }
+            }
+            Err(LineError::Malformed) => self.counts.malformed += 1,
+            Err(LineError::Empty | LineError::OtherKind) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(random: u8, label: &str) -> String {
+        let random = format!("{random:02x}").repeat(32);
+        format!("{label} {random} {}\n", "01".repeat(48))
+    }
+
+    #[test]
+    fn pieces_of_lines_are_put_together() {
+        let text = line(1, "CLIENT_RANDOM") + &line(2, "CLIENT_TRAFFIC_SECRET_0");
+        for size in [1, 3, 50, text.len()] {
+            let ring = KeyRing::default();
+            for piece in text.as_bytes().chunks(size) {
+                ring.read(piece, FrameNumber(0));
+            }
+            ring.read(&line(3, "CLIENT_RANDOM").as_bytes()[..175], FrameNumber(0));
+            assert!(ring.find(&[3; 32], FrameNumber(1)).is_none());
+            ring.end(FrameNumber(0));
+            assert_eq!(ring.counts().secrets, 3, "{size}");
+            assert!(
+                ring.find(&[1; 32], FrameNumber(1))
+                    .is_some_and(|it| it.master.is_some())
+            );
+            assert!(ring.find(&[3; 32], FrameNumber(1)).is_some());
+        }
+    }
+
+    #[test]
+    fn a_secret_is_known_from_its_frame_on() {
+        let ring = KeyRing::default();
+        ring.read(line(1, "CLIENT_RANDOM").as_bytes(), FrameNumber(10));
+        assert!(ring.find(&[1; 32], FrameNumber(9)).is_none());
+        assert!(ring.find(&[1; 32], FrameNumber(10)).is_some());
+    }
+
+    #[test]
+    fn what_is_no_line_is_counted() {
+        let mut text = vec![b'x'; 3 * MAX_LINE];
+        // The end of a line that is too long is none, wherever the log was cut for reading.
+        text.extend(line(1, "CLIENT_RANDOM").into_bytes());
+        text.extend(b"CLIENT_RANDOM 12\n");
+        for size in [1, MAX_LINE, 3 * MAX_LINE, text.len()] {
+            let ring = KeyRing::default();
+            for piece in text.chunks(size) {
+                ring.read(piece, FrameNumber(0));
+            }
+            ring.end(FrameNumber(0));
+            assert!(ring.is_empty());
+            assert_eq!(ring.counts().malformed, 2, "{size}");
+        }
+    }
+}

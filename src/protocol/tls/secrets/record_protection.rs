@@ -1,0 +1,298 @@
+//! One direction's record protection under one key: what was protected, and whether it is authentic.
+
+use aes::cipher::{BlockModeDecrypt, KeyIvInit};
+use aes_gcm::aead::{AeadInOut, KeyInit, Nonce, Tag};
+use aes_gcm::{Aes128Gcm, Aes256Gcm};
+use ccm::Ccm;
+use ccm::consts::{U8, U12, U16};
+use chacha20poly1305::ChaCha20Poly1305;
+use hmac::{Hmac, Mac};
+use sha1::Sha1;
+use sha2::{Sha256, Sha384};
+use std::ops::Range;
+
+use super::cipher_suite::{Bulk, MacHash, Suite};
+use super::key_schedule::keyed;
+
+type Ccm16<C> = Ccm<C, U16, U12>;
+type CcmShort<C> = Ccm<C, U8, U12>;
+
+/// Bytes of an AES block, and of a record's IV in CBC mode.
+const BLOCK: usize = 16;
+/// Bytes of a nonce of every AEAD here.
+const NONCE: usize = 12;
+/// The part of a nonce that travels with each record (RFC 5288 §3).
+const EXPLICIT: usize = 8;
+/// A record's header.
+pub(super) const HEADER: usize = 5;
+
+/// How the nonce of a record and what is authenticated beside it are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Era {
+    /// TLS 1.0: in CBC mode a record goes on where the one before ended (RFC 2246 §6.2.3.2).
+    Chained,
+    /// TLS 1.1 and 1.2.
+    Explicit,
+    /// TLS 1.3 (RFC 8446 §5.2).
+    Modern,
+}
+
+/// The primitive, with its key.
+#[derive(Clone)]
+enum Cipher {
+    Gcm128(Box<Aes128Gcm>),
+    Gcm256(Box<Aes256Gcm>),
+    Ccm128(Box<Ccm16<aes::Aes128>>),
+    Ccm256(Box<Ccm16<aes::Aes256>>),
+    Ccm128Short(Box<CcmShort<aes::Aes128>>),
+    Ccm256Short(Box<CcmShort<aes::Aes256>>),
+    ChaCha(Box<ChaCha20Poly1305>),
+    Cbc(Box<Cbc>),
+}
+
+#[derive(Clone)]
+struct Cbc {
+    key: Box<[u8]>,
+    mac: MacHash,
+    mac_key: Box<[u8]>,
+    encrypt_then_mac: bool,
+    /// The last block before, in TLS 1.0.
+    chain: [u8; BLOCK],
+}
+
+/// Record protection under one key.
+#[derive(Clone)]
+pub(super) struct Protection {
+    cipher: Cipher,
+    era: Era,
+    /// The nonce's fixed part; all of it where it is mixed with the sequence number.
+    iv: [u8; NONCE],
+    bulk: Bulk,
+}
+
+/// Keys as the key schedule gives them.
+pub(super) struct Keys<'a> {
+    pub(super) key: &'a [u8],
+    pub(super) iv: &'a [u8],
+    pub(super) mac: &'a [u8],
+    pub(super) encrypt_then_mac: bool,
+}
+
+impl std::fmt::Debug for Protection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Protection")
+            .field("era", &self.era)
+            .field("bulk", &self.bulk)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bytes of the IV that the key schedule has to give.
+pub(super) const fn iv_length(bulk: Bulk, era: Era) -> usize {
+    match (bulk, era) {
+        (Bulk::Cbc(_), Era::Chained) => BLOCK,
+        (Bulk::Cbc(_), _) => 0,
+        (Bulk::ChaCha20Poly1305, _) | (_, Era::Modern) => NONCE,
+        _ => NONCE - EXPLICIT,
+    }
+}
+
+impl Protection {
+    /// `None` if the lengths do not fit the suite.
+    pub(super) fn new(suite: Suite, era: Era, keys: &Keys<'_>) -> Option<Self> {
+        let key = keys.key;
+        let whole = suite.key == 32;
+        let cipher = match suite.bulk {
+            Bulk::Gcm if whole => Cipher::Gcm256(Box::new(KeyInit::new_from_slice(key).ok()?)),
+            Bulk::Gcm => Cipher::Gcm128(Box::new(KeyInit::new_from_slice(key).ok()?)),
+            Bulk::Ccm if whole => Cipher::Ccm256(Box::new(KeyInit::new_from_slice(key).ok()?)),
+            Bulk::Ccm => Cipher::Ccm128(Box::new(KeyInit::new_from_slice(key).ok()?)),
+            Bulk::Ccm8 if whole => {
+                Cipher::Ccm256Short(Box::new(KeyInit::new_from_slice(key).ok()?))
+            }
+            Bulk::Ccm8 => Cipher::Ccm128Short(Box::new(KeyInit::new_from_slice(key).ok()?)),
+            Bulk::ChaCha20Poly1305 => Cipher::ChaCha(Box::new(KeyInit::new_from_slice(key).ok()?)),
+            Bulk::Cbc(mac) => Cipher::Cbc(Box::new(Cbc {
+                key: key.into(),
+                mac,
+                mac_key: keys.mac.into(),
+                encrypt_then_mac: keys.encrypt_then_mac,
+                chain: keys
+                    .iv
+                    .try_into()
+                    .ok()
+                    .or((era != Era::Chained).then_some([0; BLOCK]))?,
+            })),
+        };
+        let mut iv = [0; NONCE];
+        if !matches!(suite.bulk, Bulk::Cbc(_)) {
+            iv.get_mut(..keys.iv.len())?.copy_from_slice(keys.iv);
+        }
+        Some(Self {
+            cipher,
+            era,
+            iv,
+            bulk: suite.bulk,
+        })
+    }
+
+    /// Opens a record in place, `header` left out of it. The place of what was protected, the content type of TLS 1.3
+    /// still behind it; `None` if it is not authentic.
+    pub(super) fn open(
+        &mut self,
+        sequence: u64,
+        header: [u8; HEADER],
+        record: &mut [u8],
+    ) -> Option<Range<usize>> {
+        if let Cipher::Cbc(cbc) = &mut self.cipher {
+            return cbc.open(self.era, sequence, header, record);
+        }
+        let tag = match self.bulk {
+            Bulk::Ccm8 => 8,
+            _ => 16,
+        };
+        let explicit = match (self.bulk, self.era) {
+            (Bulk::ChaCha20Poly1305, _) | (_, Era::Modern) => 0,
+            _ => EXPLICIT,
+        };
+        let length = record.len().checked_sub(explicit + tag)?;
+        let mut nonce = self.iv;
+        let numbers = if explicit > 0 {
+            let own: [u8; EXPLICIT] = record.get(..explicit)?.try_into().ok()?;
+            nonce[NONCE - EXPLICIT..].copy_from_slice(&own);
+            [0; 8]
+        } else {
+            sequence.to_be_bytes()
+        };
+        for (byte, number) in nonce[NONCE - EXPLICIT..].iter_mut().zip(numbers) {
+            *byte ^= number;
+        }
+        let classic = associated(sequence, header, length);
+        let beside: &[u8] = match self.era {
+            Era::Modern => &header,
+            Era::Chained | Era::Explicit => &classic,
+        };
+        let body = record.get_mut(explicit..)?;
+        let (text, tag) = body.split_at_mut_checked(length)?;
+        match &self.cipher {
+            Cipher::Gcm128(cipher) => open(&**cipher, &nonce, beside, text, tag),
+            Cipher::Gcm256(cipher) => open(&**cipher, &nonce, beside, text, tag),
+            Cipher::Ccm128(cipher) => open(&**cipher, &nonce, beside, text, tag),
+            Cipher::Ccm256(cipher) => open(&**cipher, &nonce, beside, text, tag),
+            Cipher::Ccm128Short(cipher) => open(&**cipher, &nonce, beside, text, tag),
+            Cipher::Ccm256Short(cipher) => open(&**cipher, &nonce, beside, text, tag),
+            Cipher::ChaCha(cipher) => open(&**cipher, &nonce, beside, text, tag),
+            Cipher::Cbc(_) => None,
+        }?;
+        Some(explicit..explicit + length)
+    }
+}
+
+fn open<C: AeadInOut>(
+    cipher: &C,
+    nonce: &[u8; NONCE],
+    beside: &[u8],
+    text: &mut [u8],
+    tag: &[u8],
+) -> Option<()> {
+    let nonce = <&Nonce<C>>::try_from(&nonce[..]).ok()?;
+    let tag = <&Tag<C>>::try_from(tag).ok()?;
+    cipher
+        .decrypt_inout_detached(nonce, beside, text.into(), tag)
+        .ok()
+}
+
+/// What is authenticated beside a record up to TLS 1.2: its number, type and version, and the length of what it protects
+/// (RFC 5246 §6.2.3.3).
+fn associated(sequence: u64, header: [u8; HEADER], length: usize) -> [u8; 13] {
+    let mut all = [0; 13];
+    let [kind, major, minor, ..] = header;
+    all[..8].copy_from_slice(&sequence.to_be_bytes());
+    all[8..11].copy_from_slice(&[kind, major, minor]);
+    let length = u16::try_from(length).unwrap_or(u16::MAX);
+    all[11..].copy_from_slice(&length.to_be_bytes());
+    all
+}
+
+impl Cbc {
+    fn open(
+        &mut self,
+        era: Era,
+        sequence: u64,
+        header: [u8; HEADER],
+        record: &mut [u8],
+    ) -> Option<Range<usize>> {
+        let tag = self.mac.length();
+        let sealed = if self.encrypt_then_mac {
+            // The MAC is over what is encrypted, its IV too (RFC 7366 §3).
+            let sealed = record.len().checked_sub(tag)?;
+            let (text, mac) = record.split_at_checked(sealed)?;
+            self.is_authentic(&associated(sequence, header, sealed), text, mac)?;
+            sealed
+        } else {
+            record.len()
+        };
+        let begins = if era == Era::Chained { 0 } else { BLOCK };
+        let text = record.get_mut(..sealed)?;
+        let (iv, text) = text.split_at_mut_checked(begins)?;
+        if text.is_empty() || !text.len().is_multiple_of(BLOCK) {
+            return None;
+        }
+        let iv = match era {
+            Era::Chained => self.chain,
+            Era::Explicit | Era::Modern => (&*iv).try_into().ok()?,
+        };
+        let chain: [u8; BLOCK] = text.last_chunk().copied()?;
+        decrypt(&self.key, &iv, text)?;
+        // All of the padding has its own length as value, as has the byte that gives it (RFC 5246 §6.2.3.2).
+        let padding = *text.last()?;
+        let length = text.len().checked_sub(usize::from(padding) + 1)?;
+        if text.get(length..)?.iter().any(|byte| *byte != padding) {
+            return None;
+        }
+        let length = if self.encrypt_then_mac {
+            length
+        } else {
+            let length = length.checked_sub(tag)?;
+            let (text, mac) = text.split_at_checked(length)?;
+            let mac = mac.get(..tag)?;
+            self.is_authentic(&associated(sequence, header, length), text, mac)?;
+            length
+        };
+        self.chain = chain;
+        Some(begins..begins + length)
+    }
+
+    fn is_authentic(&self, beside: &[u8], text: &[u8], mac: &[u8]) -> Option<()> {
+        match self.mac {
+            MacHash::Sha1 => verify::<Hmac<Sha1>>(&self.mac_key, beside, text, mac),
+            MacHash::Sha256 => verify::<Hmac<Sha256>>(&self.mac_key, beside, text, mac),
+            MacHash::Sha384 => verify::<Hmac<Sha384>>(&self.mac_key, beside, text, mac),
+        }
+    }
+}
+
+fn verify<M: Mac + hmac::KeyInit>(
+    key: &[u8],
+    beside: &[u8],
+    text: &[u8],
+    mac: &[u8],
+) -> Option<()> {
+    let mut own = keyed::<M>(key);
+    own.update(beside);
+    own.update(text);
+    own.verify_slice(mac).ok()
+}
+
+fn decrypt(key: &[u8], iv: &[u8; BLOCK], text: &mut [u8]) -> Option<()> {
+    let blocks = aes::Block::slice_as_chunks_mut(text).0;
+    match key.len() {
+        16 => cbc::Decryptor::<aes::Aes128>::new_from_slices(key, iv)
+            .ok()?
+            .decrypt_blocks(blocks),
+        _ => cbc::Decryptor::<aes::Aes256>::new_from_slices(key, iv)
+            .ok()?
+            .decrypt_blocks(blocks),
+    }
+    Some(())
+}

@@ -1,0 +1,491 @@
+//! Both directions of one TLS connection: what the records say to each other.
+
+use super::alert::{Alert, CLOSE_NOTIFY};
+use super::certificate::{self, Certificate, Chain};
+use super::encrypted_handshake::Inside;
+use super::facts::{ClientCertificate, Facts, Farewell, Flow, Stage};
+use super::hello::{Answer, ClientHello, ServerHello, Version};
+use super::record::{
+    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, Ended, HANDSHAKE, HIDDEN_ALERT,
+    HIDDEN_EMPTY_CERTIFICATE, Lane,
+};
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::protocol::annotations::{Clerk, What};
+use crate::protocol::tls::secrets::Agreed;
+
+/// Alerts kept of one connection; two end it, a hostile peer can send thousands.
+const MAX_ALERTS: usize = 8;
+/// Session tickets that servers send at once: OpenSSL two, others up to four.
+const MAX_TICKETS: u64 = 4;
+
+pub(super) const CLIENT_HELLO: u8 = 1;
+pub(super) const SERVER_HELLO: u8 = 2;
+pub(super) const CERTIFICATE: u8 = 11;
+pub(super) const CERTIFICATE_REQUEST: u8 = 13;
+const SERVER_HELLO_DONE: u8 = 14;
+
+/// One TLS connection. Offsets count from the first byte of its first record, by direction.
+#[derive(Clone, Debug, Default)]
+pub struct Session {
+    lanes: [Lane; 2],
+    flows: [Flow; 2],
+    pub(super) caller: Option<End>,
+    hello: Option<(Mark, ClientHello)>,
+    pub(super) answer: Option<(Mark, ServerHello)>,
+    retried: Option<Mark>,
+    certificates: Option<(Mark, Vec<Certificate>)>,
+    pub(super) client_certificate: ClientCertificate,
+    /// Whether it was asked for, as far as that was seen.
+    pub(super) asked: ClientCertificate,
+    server_done: bool,
+    pub(super) alerts: Vec<Alert>,
+    /// What secrets showed.
+    pub(super) inside: [Inside; 2],
+    last_word: Option<End>,
+    /// The same, as secrets showed it.
+    pub(super) last_inside: Option<End>,
+    /// Bytes of the records that the caller has sent since the other side's last.
+    last_words: u64,
+    /// Length of every record of application data that the called side has sent, while they are all the same.
+    ticket: Option<u16>,
+    not_only_tickets: bool,
+    notified: [Option<Mark>; 2],
+    /// The hello of a client that renews the handshake.
+    pub(super) renewal: Option<ClientHello>,
+    /// What a renewed handshake agreed on.
+    pub(super) renewed: Option<Agreed>,
+    /// Who takes down what is read.
+    clerk: Option<Clerk>,
+}
+
+impl Session {
+    /// Nothing said yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same, with what is read taken down.
+    #[must_use]
+    pub fn taken_down(mut self, clerk: Option<Clerk>) -> Self {
+        self.clerk = clerk;
+        self
+    }
+
+    /// Takes something down.
+    pub fn note(&self, from: End, at: Mark, what: What) {
+        if let Some(clerk) = &self.clerk {
+            clerk.note(from, at, what);
+        }
+    }
+
+    /// Whether the first bytes of a direction can belong to TLS.
+    #[must_use]
+    pub fn claims(&self, bytes: &[u8]) -> bool {
+        self.is_midstream() || matches!(bytes, [20..=24] | [20..=24, 3, ..])
+    }
+
+    /// The next bytes of one direction. `bytes` is what was captured of `length`.
+    pub fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32) {
+        let mut rest = bytes;
+        self.lanes[from.index()].begin_slice();
+        while !rest.is_empty() {
+            let (used, ended) = self.lanes[from.index()].step(rest, at);
+            if let Some(ended) = ended {
+                self.ended(from, ended);
+            }
+            rest = rest.get(used.max(1)..).unwrap_or_default();
+        }
+        let cut = u64::from(length).saturating_sub(bytes.len() as u64);
+        self.gap(from, at, cut);
+    }
+
+    /// The next `length` bytes of one direction were never captured.
+    pub fn gap(&mut self, from: End, at: Mark, length: u64) {
+        if length == 0 {
+            return;
+        }
+        let ended = self.lanes[from.index()].skip(length, at);
+        self.messages(from, at, false);
+        if let Some(ended) = ended {
+            self.ended(from, ended);
+        }
+    }
+
+    /// Bytes of handshake messages that wait for their end.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        let clear = self.lanes.iter().map(|lane| lane.waiting.len());
+        clear.chain(self.inside.iter().map(Inside::waiting)).sum()
+    }
+
+    /// Reads what waits as far as it goes, since too much waits in all.
+    pub fn give_up_waiting(&mut self) {
+        for end in End::BOTH {
+            let lane = &mut self.lanes[end.index()];
+            if !lane.waiting.is_empty() {
+                lane.go_deaf();
+                self.messages(end, self.lanes[end.index()].since, false);
+            }
+            self.inside[end.index()].give_up();
+        }
+    }
+
+    /// Whether this end had finished its part of the handshake when it had sent so many bytes.
+    #[must_use]
+    pub fn is_settled(&self, end: End, sent: u64) -> bool {
+        self.is_midstream() || sent >= self.lanes[end.index()].settled_at()
+    }
+
+    /// Whether this end, which was called, refused the other's part of a TLS 1.3 handshake: its own was sent before, but it
+    /// took nothing for done (RFC 8446 §4.4.4), and has said nothing under the keys but why. Without keys that is an alert
+    /// of unknown code to a client that had no certificate.
+    #[must_use]
+    pub fn has_refused(&self, end: End) -> bool {
+        let called = self.caller == Some(end.other());
+        if !called || !self.is_13() || self.flows[end.index()].records > 0 {
+            return false;
+        }
+        let said = self
+            .alerts
+            .iter()
+            .any(|alert| alert.from == end && matches!(alert.code(), Some(40..=51 | 116)));
+        let missing = matches!(self.client_certificate, ClientCertificate::Missing(..));
+        said || missing && matches!(self.farewell(end), Farewell::Notify(_, Certainty::Likely))
+    }
+
+    /// Who sent the ClientHello.
+    #[must_use]
+    pub fn caller(&self) -> Option<End> {
+        self.caller
+    }
+
+    /// What the hellos agreed on, as far as keys are derived from it; `None` before both were read.
+    #[must_use]
+    pub fn agreed(&self) -> Option<Agreed> {
+        let (_, client) = self.hello.as_ref()?;
+        let (_, server) = self.answer.as_ref()?;
+        Some(agreed(client, server))
+    }
+
+    /// What is told of it.
+    #[must_use]
+    pub fn into_facts(mut self) -> Facts {
+        for end in End::BOTH {
+            self.messages(end, self.lanes[end.index()].since, false);
+        }
+        // Session tickets and the like are records too; what was opened tells them from application data.
+        let is_known = self.is_known();
+        let flows = End::BOTH.map(|end| {
+            let inside = &self.inside[end.index()];
+            let settled = self.lanes[end.index()].settled.map(|(_, mark)| mark);
+            let flow = if is_known {
+                inside.flow
+            } else {
+                self.flows[end.index()]
+            };
+            Flow {
+                farewell: self.farewell(end),
+                finished: inside.finished.or(settled),
+                ..flow
+            }
+        });
+        Facts {
+            caller: self.caller.unwrap_or(End::A),
+            stage: self.stage(),
+            only_tickets: self.is_13() && !self.not_only_tickets && !is_known,
+            hello: self.hello,
+            answer: self.answer,
+            retried: self.retried,
+            certificates: self.certificates,
+            client_certificate: self.client_certificate,
+            alerts: self.alerts,
+            flows,
+            plain: None,
+            is_open: false,
+            closed: None,
+            last_word: if is_known {
+                self.last_inside
+            } else {
+                self.last_word
+            },
+            last_words: self.last_words,
+        }
+    }
+
+    /// The handshake was before the capture.
+    #[must_use]
+    pub fn is_midstream(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.midstream)
+    }
+
+    pub(super) fn is_13(&self) -> bool {
+        let answer = self.answer.as_ref();
+        answer.is_some_and(|(_, answer)| answer.version >= Version::TLS_13)
+    }
+
+    fn has_settled(&self, end: End) -> bool {
+        self.lanes[end.index()].settled.is_some() || self.is_midstream()
+    }
+
+    /// A record has ended.
+    fn ended(&mut self, from: End, record: Ended) {
+        let hidden = match record.kind {
+            APPLICATION_DATA => true,
+            ALERT => record.alert.is_none(),
+            _ => false,
+        };
+        if self.clerk.is_some() {
+            let ciphered = record.kind == HANDSHAKE && self.lanes[from.index()].ciphered;
+            match (record.kind, record.alert) {
+                (CHANGE_CIPHER_SPEC, _) => self.note(from, record.at, What::ChangeCipherSpec),
+                (ALERT, Some((level, code))) => {
+                    self.note(from, record.at, What::Alert(level, code));
+                }
+                _ if hidden || ciphered => {
+                    self.note(from, record.at, What::Closed(record.kind, record.length));
+                }
+                _ => {}
+            }
+        }
+        if hidden {
+            let inside = &mut self.inside[from.index()];
+            inside.hidden = inside.hidden.saturating_add(1);
+        }
+        match record.kind {
+            HANDSHAKE => self.messages(from, record.at, true),
+            ALERT => self.alert(from, record),
+            APPLICATION_DATA => self.application(from, record),
+            _ => {}
+        }
+    }
+
+    fn alert(&mut self, from: End, record: Ended) {
+        match record.alert {
+            Some((_, CLOSE_NOTIFY)) => {
+                self.notified[from.index()].get_or_insert(record.at);
+            }
+            Some(said) => self.note_alert(from, record.at, Some(said)),
+            // Hidden under the keys: told by what came after it.
+            None => {}
+        }
+    }
+
+    /// An alert under the keys was read (level, description): what was only likely is certain.
+    pub fn alert_inside(&mut self, from: End, at: Mark, said: (u8, u8)) {
+        self.note(from, at, What::Alert(said.0, said.1));
+        match said {
+            (_, CLOSE_NOTIFY) => {
+                self.notified[from.index()].get_or_insert(at);
+            }
+            // It was noted by its length, or not at all.
+            said => {
+                let noted = self
+                    .alerts
+                    .iter_mut()
+                    .find(|alert| alert.from == from && alert.at == at && alert.said.is_none());
+                match noted {
+                    Some(alert) => alert.said = Some(said),
+                    None => self.note_alert(from, at, Some(said)),
+                }
+            }
+        }
+    }
+
+    fn note_alert(&mut self, from: End, at: Mark, said: Option<(u8, u8)>) {
+        if self.alerts.len() < MAX_ALERTS {
+            self.alerts.push(Alert {
+                from,
+                at,
+                said,
+                in_handshake: !(self.has_settled(End::A) && self.has_settled(End::B)),
+            });
+        }
+    }
+
+    fn application(&mut self, from: End, record: Ended) {
+        let is_caller = self.caller == Some(from);
+        if self.is_13() && record.in_handshake {
+            match record.length {
+                HIDDEN_ALERT if is_caller => self.note_alert(from, record.at, None),
+                HIDDEN_EMPTY_CERTIFICATE if is_caller && self.client_certificate == self.asked => {
+                    self.client_certificate =
+                        ClientCertificate::Missing(record.at, Certainty::Likely);
+                }
+                _ => {}
+            }
+            return;
+        }
+        // The server's part of a TLS 1.3 handshake is hidden in application data too; it is over when the client's is.
+        let other = self.caller.map_or(from, End::other);
+        if self.is_13() && !is_caller && !self.has_settled(other.other()) {
+            return;
+        }
+        // So small a record is rather an alert; which one is told by what comes after it.
+        // Where the version was not seen, it is so too.
+        if (self.is_13() || self.answer.is_none()) && record.length == HIDDEN_ALERT {
+            return;
+        }
+        if !is_caller {
+            let flow = &self.flows[from.index()];
+            let same = *self.ticket.get_or_insert(record.length) == record.length;
+            self.not_only_tickets |= !same || flow.records >= MAX_TICKETS;
+        }
+        let length = u64::from(record.length);
+        self.last_words = match (is_caller, self.last_word == Some(from)) {
+            (true, true) => self.last_words.saturating_add(length),
+            (true, false) => length,
+            (false, _) => 0,
+        };
+        self.last_word = Some(from);
+        let flow = &mut self.flows[from.index()];
+        flow.records = flow.records.saturating_add(1);
+        flow.bytes = flow.bytes.saturating_add(length);
+        flow.first.get_or_insert(record.at);
+        flow.last = Some(record.at);
+    }
+
+    /// Reads the handshake messages that wait in one direction; with what `more` cannot come, the last one as far as it goes.
+    fn messages(&mut self, from: End, at: Mark, more: bool) {
+        let lane = &mut self.lanes[from.index()];
+        if lane.waiting.is_empty() {
+            return;
+        }
+        let mut bytes = std::mem::take(&mut lane.waiting);
+        let mut rest = bytes.as_slice();
+        while let [kind, high, middle, low, after @ ..] = rest {
+            let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
+            match after.split_at_checked(length) {
+                Some((body, next)) => {
+                    self.message(from, at, *kind, body, true);
+                    rest = next;
+                }
+                None => {
+                    if !more {
+                        self.message(from, at, *kind, after, false);
+                        rest = &[];
+                    }
+                    break;
+                }
+            }
+        }
+        let left = rest.len();
+        if more && left > 0 {
+            // A message may come in very many records: what waits is not to be copied with each of them.
+            bytes.drain(..bytes.len() - left);
+            self.lanes[from.index()].waiting = bytes;
+        }
+    }
+
+    fn message(&mut self, from: End, at: Mark, kind: u8, body: &[u8], whole: bool) {
+        self.note(from, at, What::Handshake(kind));
+        match kind {
+            CLIENT_HELLO => {
+                self.caller.get_or_insert(from);
+                if self.hello.is_none() {
+                    self.hello = Some((at, ClientHello::read(body, whole)));
+                }
+            }
+            SERVER_HELLO => {
+                self.caller.get_or_insert(from.other());
+                let client = self.hello.as_ref().map(|(_, hello)| hello);
+                match Answer::read(body, client) {
+                    Some(Answer::Retry) => {
+                        self.retried.get_or_insert(at);
+                        for lane in &mut self.lanes {
+                            lane.retried = true;
+                            lane.ciphered = false;
+                        }
+                    }
+                    Some(Answer::Hello(hello)) if self.answer.is_none() => {
+                        self.answer = Some((at, hello));
+                    }
+                    _ => {}
+                }
+            }
+            CERTIFICATE if whole => self.certificate(from, at, certificate::chain(body)),
+            CERTIFICATE_REQUEST => self.certificate_request(at),
+            SERVER_HELLO_DONE => self.server_done = true,
+            _ => {}
+        }
+    }
+
+    pub(super) fn certificate_request(&mut self, at: Mark) {
+        self.asked = ClientCertificate::Asked(at);
+        self.client_certificate = self.asked;
+    }
+
+    /// A Certificate message; `None` is one that breaks off.
+    pub(super) fn certificate(&mut self, from: End, at: Mark, chain: Option<Chain>) {
+        if self.caller == Some(from) {
+            self.client_certificate = match chain {
+                Some(Chain { sent: 0, .. }) => ClientCertificate::Missing(at, Certainty::Certain),
+                _ => ClientCertificate::Sent(at),
+            };
+        } else if self.certificates.is_none() {
+            self.certificates = chain.map(|chain| (at, chain.read));
+            if let Some((_, answer)) = &mut self.answer {
+                answer.resumed = false;
+            }
+        }
+    }
+
+    fn stage(&self) -> Stage {
+        let caller = self.caller.unwrap_or(End::A);
+        if self.is_midstream() {
+            return Stage::Unseen;
+        }
+        match (self.has_settled(caller), self.has_settled(caller.other())) {
+            (true, true) => Stage::Complete,
+            (true, false) => Stage::ClientFinished,
+            (false, true) => Stage::ServerFlight,
+            (false, false) if self.server_done => Stage::ServerFlight,
+            (false, false) if self.answer.is_some() => Stage::ServerHello,
+            (false, false) if self.hello.is_some() => Stage::ClientHello,
+            (false, false) => Stage::Begun,
+        }
+    }
+
+    fn farewell(&self, end: End) -> Farewell {
+        if let Some(mark) = self.notified[end.index()] {
+            return Farewell::Notify(mark, Certainty::Certain);
+        }
+        let lane = &self.lanes[end.index()];
+        if !lane.is_at_boundary() {
+            return Farewell::Unclear;
+        }
+        if self.inside[end.index()].is_known() {
+            return Farewell::None;
+        }
+        let Some(last) = lane.last else {
+            return Farewell::None;
+        };
+        let settled = !last.in_handshake || self.is_midstream();
+        let hidden = match last.kind {
+            ALERT => last.length > 2,
+            // Where the version was not seen, so short a record is still rather an alert than anything else.
+            APPLICATION_DATA => {
+                last.length == HIDDEN_ALERT && (self.is_13() || self.answer.is_none())
+            }
+            _ => false,
+        };
+        if settled && hidden {
+            Farewell::Notify(last.at, Certainty::Likely)
+        } else {
+            Farewell::None
+        }
+    }
+}
+
+/// What two hellos agree on, as far as keys are derived from it.
+pub(super) fn agreed(client: &ClientHello, server: &ServerHello) -> Agreed {
+    Agreed {
+        client_random: client.random,
+        server_random: server.random,
+        version: server.version.0,
+        suite: server.cipher,
+        encrypt_then_mac: client.encrypt_then_mac && server.encrypt_then_mac,
+    }
+}

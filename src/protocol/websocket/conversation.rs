@@ -1,0 +1,474 @@
+//! Frames of a WebSocket, counted; of Close, Ping and Pong what they say.
+
+use super::facts::{Close, Facts, FrameRule, Half};
+use super::frame::{CLOSE, Header, LONGEST, MAX_CONTROL, PING, PONG};
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::protocol::annotations::{Clerk, What};
+use crate::protocol::http::{Phase, Protocol, Text, Texts};
+
+/// Offsets stop here.
+const MAX_OFFSET: u64 = u64::MAX >> 1;
+
+/// What the next byte belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// A frame header.
+    Header,
+    /// A payload of so many more bytes.
+    Payload { left: u64 },
+    /// Nobody knows, until a slice is a frame and no more.
+    Lost,
+}
+
+/// One direction.
+#[derive(Clone, Debug)]
+struct Lane {
+    offset: u64,
+    state: State,
+    /// The frame in progress.
+    header: Header,
+    start: u64,
+    /// Bytes of a header, or the payload of a Close, that came in several slices.
+    kept: [u8; MAX_CONTROL],
+    have: usize,
+    /// The payload of this frame is not all here.
+    is_cut: bool,
+    half: Half,
+}
+
+/// The WebSocket spoken on one connection.
+#[derive(Clone, Debug)]
+pub struct Conversation {
+    lanes: [Lane; 2],
+    requester: End,
+    /// Who takes down what is read.
+    clerk: Option<Clerk>,
+}
+
+impl Conversation {
+    /// Begins after the 101. `offsets` are how many bytes each end had sent before.
+    #[must_use]
+    pub fn new(requester: End, offsets: [u64; 2]) -> Self {
+        let lane = |offset: u64| Lane {
+            offset: offset.min(MAX_OFFSET),
+            state: State::Header,
+            header: Header::default(),
+            start: 0,
+            kept: [0; MAX_CONTROL],
+            have: 0,
+            is_cut: false,
+            half: Half::default(),
+        };
+        Self {
+            lanes: offsets.map(lane),
+            requester,
+            clerk: None,
+        }
+    }
+
+    /// The next bytes of one direction, in order and without overlap. `bytes` is what was captured, `length` what was
+    /// on the wire: the rest was cut off by the snap length.
+    pub fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32, _texts: &mut Texts) {
+        let masked = from == self.requester;
+        let mut rest = bytes;
+        if self.lane(from).state == State::Lost && is_frame(bytes, length, masked) {
+            let lane = self.lane_mut(from);
+            lane.state = State::Header;
+            lane.have = 0;
+        }
+        while !rest.is_empty() {
+            let used = self.step(from, at, rest).clamp(1, rest.len());
+            rest = rest.get(used..).unwrap_or_default();
+        }
+        let cut = u64::from(length).saturating_sub(bytes.len() as u64);
+        self.pass_over(from, at, cut);
+    }
+
+    /// The next `length` bytes of one direction were never captured.
+    pub fn gap(&mut self, from: End, at: Mark, length: u64, _texts: &mut Texts) {
+        self.pass_over(from, at, length);
+    }
+
+    /// The FIN of one direction, in order.
+    pub fn end(&mut self, from: End, _texts: &mut Texts) {
+        let lane = self.lane_mut(from);
+        lane.half.is_cut = match lane.state {
+            State::Header => lane.have > 0,
+            State::Payload { .. } => true,
+            State::Lost => false,
+        };
+    }
+
+    /// The connection is over. There is nothing to free.
+    pub fn finish(&mut self, texts: &mut Texts) {
+        for end in End::BOTH {
+            self.end(end, texts);
+        }
+    }
+
+    /// The same, with its frames taken down.
+    #[must_use]
+    pub fn taken_down(mut self, clerk: Option<Clerk>) -> Self {
+        self.clerk = clerk;
+        self
+    }
+
+    /// What is spoken.
+    #[must_use]
+    pub const fn protocol(&self) -> Protocol {
+        Protocol::WebSocket
+    }
+
+    /// Who is the client, by the request that asked for it.
+    #[must_use]
+    pub const fn requester(&self) -> Option<(End, Certainty)> {
+        Some((self.requester, Certainty::Certain))
+    }
+
+    /// After the 101 there is one phase.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        Phase::Tunnel
+    }
+
+    /// What it said, halves in the order of the ends.
+    #[must_use]
+    pub fn into_facts(self) -> Facts {
+        Facts {
+            halves: self.lanes.map(|lane| lane.half),
+        }
+    }
+
+    fn lane(&self, end: End) -> &Lane {
+        let [a, b] = &self.lanes;
+        match end {
+            End::A => a,
+            End::B => b,
+        }
+    }
+
+    fn lane_mut(&mut self, end: End) -> &mut Lane {
+        let [a, b] = &mut self.lanes;
+        match end {
+            End::A => a,
+            End::B => b,
+        }
+    }
+
+    /// Takes some of `bytes`, at least one, and tells how many.
+    fn step(&mut self, from: End, at: Mark, bytes: &[u8]) -> usize {
+        let masked = from == self.requester;
+        let lane = self.lane_mut(from);
+        match lane.state {
+            State::Lost => {
+                lane.advance(bytes.len() as u64);
+                bytes.len()
+            }
+            State::Header => {
+                let room = LONGEST - lane.have.min(LONGEST);
+                let take = room.min(bytes.len());
+                lane.keep(bytes.get(..take).unwrap_or_default());
+                let known = lane.kept.get(..lane.have).unwrap_or_default();
+                let Some((header, size)) = Header::read(known) else {
+                    lane.advance(take as u64);
+                    return take;
+                };
+                // What was kept beyond the header is payload, and is read as such.
+                let before = lane.have - take;
+                let used = size.saturating_sub(before);
+                lane.advance(used as u64);
+                lane.begin(header, size, masked, at);
+                if let Some(clerk) = &self.clerk {
+                    clerk.note(from, at, What::Ws(header.opcode, header.length));
+                }
+                if header.length == 0 {
+                    self.end_frame(from, at, &[]);
+                }
+                used
+            }
+            State::Payload { left } => {
+                let take = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+                let now = bytes.get(..take).unwrap_or_default();
+                let left = left - take as u64;
+                lane.advance(take as u64);
+                lane.half.bytes = lane.half.bytes.saturating_add(take as u64);
+                lane.state = State::Payload { left };
+                if lane.header.opcode == CLOSE {
+                    lane.keep(now);
+                }
+                if left == 0 {
+                    let kept = lane.kept;
+                    let have = lane.have;
+                    self.end_frame(from, at, kept.get(..have).unwrap_or_default());
+                }
+                take
+            }
+        }
+    }
+
+    /// All of a frame has gone by; `payload` is that of a Close.
+    fn end_frame(&mut self, from: End, at: Mark, payload: &[u8]) {
+        let lane = self.lane_mut(from);
+        lane.state = State::Header;
+        lane.have = 0;
+        let header = lane.header;
+        match header.opcode {
+            CLOSE => {
+                let close = lane.close(payload, at);
+                lane.half.close.get_or_insert(close);
+            }
+            PING => {
+                let pings = &mut lane.half.pings;
+                pings.sent = pings.sent.saturating_add(1);
+                pings.unanswered.get_or_insert(at);
+                pings.last = Some(at);
+            }
+            PONG => {
+                let pings = &mut self.lane_mut(from.other()).half.pings;
+                // One that was not asked for is allowed (§5.5.3).
+                if pings.unanswered.take().is_some() {
+                    pings.answered = pings.answered.saturating_add(1);
+                }
+            }
+            _ if header.fin => lane.half.messages = lane.half.messages.saturating_add(1),
+            _ => {}
+        }
+    }
+
+    /// Bytes that were cut off or never captured.
+    fn pass_over(&mut self, from: End, at: Mark, length: u64) {
+        let mut length = length;
+        let lane = self.lane_mut(from);
+        if let State::Payload { left } = lane.state {
+            let take = left.min(length);
+            length -= take;
+            lane.advance(take);
+            lane.half.bytes = lane.half.bytes.saturating_add(take);
+            lane.is_cut |= take > 0;
+            lane.state = State::Payload { left: left - take };
+            if left == take && take > 0 {
+                let kept = lane.kept;
+                let have = lane.have;
+                self.end_frame(from, at, kept.get(..have).unwrap_or_default());
+            }
+        }
+        if length > 0 {
+            let lane = self.lane_mut(from);
+            lane.advance(length);
+            lane.state = State::Lost;
+            lane.half.lost = true;
+        }
+    }
+}
+
+impl Lane {
+    fn advance(&mut self, bytes: u64) {
+        self.offset = self.offset.saturating_add(bytes).min(MAX_OFFSET);
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if let Some(slot) = self.kept.get_mut(self.have) {
+                *slot = *byte;
+                self.have += 1;
+            }
+        }
+    }
+
+    /// A frame header of `size` bytes ends at the offset.
+    fn begin(&mut self, header: Header, size: usize, masked: bool, at: Mark) {
+        self.header = header;
+        self.start = self.offset.saturating_sub(size as u64);
+        self.have = 0;
+        self.is_cut = false;
+        self.state = State::Payload {
+            left: header.length,
+        };
+        self.half.frames = self.half.frames.saturating_add(1);
+        self.half.last = Some(at);
+        let too_long = header.length > MAX_CONTROL as u64 || !header.fin;
+        let fault = if header.mask.is_some() != masked {
+            Some(FrameRule::Mask)
+        } else if !header.is_defined() {
+            Some(FrameRule::Opcode)
+        } else if header.is_control() && too_long {
+            Some(FrameRule::Control)
+        } else {
+            None
+        };
+        if let Some(rule) = fault {
+            self.half.fault.get_or_insert((rule, at));
+        }
+    }
+
+    /// The Close that ends here (§5.5.1): two bytes of code, then the reason.
+    fn close(&self, payload: &[u8], at: Mark) -> Close {
+        let mask = self.header.mask.unwrap_or_default();
+        let plain: Vec<u8> = payload
+            .iter()
+            .zip(mask.iter().cycle())
+            .map(|(byte, key)| byte ^ key)
+            .collect();
+        let (code, reason) = match plain.split_first_chunk() {
+            Some((code, reason)) => (Some(u16::from_be_bytes(*code)), reason),
+            None => (None, &[][..]),
+        };
+        Close {
+            at,
+            start: self.start,
+            code,
+            reason: Text::new(reason),
+        }
+    }
+}
+
+/// Whether a slice is a frame and no more: after a loss nothing less is believed.
+fn is_frame(bytes: &[u8], length: u32, masked: bool) -> bool {
+    Header::read(bytes).is_some_and(|(header, size)| {
+        header.is_defined()
+            && header.reserved & 3 == 0
+            && header.mask.is_some() == masked
+            && header.length.checked_add(size as u64) == Some(u64::from(length))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::base::flow_end::End::{A, B};
+    use crate::base::frame_ref::FrameNumber;
+    use crate::base::time::Timestamp;
+
+    fn mark(line: u64) -> Mark {
+        Mark {
+            frame: FrameNumber(line),
+            time: Timestamp::from_nanos(line as i64 * 1_000_000),
+        }
+    }
+
+    fn frame(opcode: u8, payload: &[u8], masked: bool) -> Vec<u8> {
+        let key = [1, 2, 3, 4];
+        let mut bytes = vec![0x80 | opcode];
+        let bit = if masked { 0x80 } else { 0 };
+        match payload.len() {
+            short @ 0..126 => bytes.push(bit | short as u8),
+            length => {
+                bytes.push(bit | 126);
+                bytes.extend_from_slice(&(length as u16).to_be_bytes());
+            }
+        }
+        if masked {
+            bytes.extend_from_slice(&key);
+        }
+        let key = if masked { key } else { [0; 4] };
+        let payload = payload.iter().zip(key.iter().cycle());
+        bytes.extend(payload.map(|(byte, key)| byte ^ key));
+        bytes
+    }
+
+    fn heard(said: &[(End, Vec<u8>)], slice: usize) -> Facts {
+        let mut talk = Conversation::new(A, [10, 20]);
+        let mut texts = Texts::new();
+        for ((from, bytes), line) in said.iter().zip(1..) {
+            for piece in bytes.chunks(slice) {
+                talk.data(*from, mark(line), piece, piece.len() as u32, &mut texts);
+            }
+        }
+        talk.finish(&mut texts);
+        talk.into_facts()
+    }
+
+    #[test]
+    fn a_close_is_read_whatever_the_slices() {
+        let said = [
+            (A, frame(1, b"hello", true)),
+            (B, frame(1, &[b'x'; 300], false)),
+            (B, frame(CLOSE, b"\x03\xe9bye", false)),
+            (A, frame(CLOSE, b"\x03\xe9bye", true)),
+        ];
+        for slice in 1..20 {
+            let facts = heard(&said, slice);
+            let [client, server] = &facts.halves;
+            for (half, line) in [(server, 3), (client, 4)] {
+                let close = half.close.as_ref().expect("a Close");
+                assert_eq!(
+                    (close.code, close.at),
+                    (Some(1001), mark(line)),
+                    "slices of {slice}"
+                );
+                assert_eq!(close.reason.as_bytes(), b"bye");
+                assert_eq!((half.frames, half.messages, half.is_cut), (2, 1, false));
+            }
+            assert_eq!((client.bytes, server.bytes), (10, 305));
+            assert_eq!(
+                server.close.as_ref().map(|close| close.start),
+                Some(20 + 304)
+            );
+            assert!(client.fault.is_none() && !facts.has_no_close());
+        }
+    }
+
+    #[test]
+    fn pings_want_pongs() {
+        let facts = heard(
+            &[
+                (B, frame(PING, b"1", false)),
+                (A, frame(PONG, b"1", true)),
+                (B, frame(PING, b"2", false)),
+                (B, frame(PING, b"3", false)),
+            ],
+            99,
+        );
+        let pings = facts.halves[1].pings;
+        assert_eq!((pings.sent, pings.answered), (3, 1));
+        assert_eq!(
+            (pings.unanswered, pings.last),
+            (Some(mark(3)), Some(mark(4)))
+        );
+        assert!(facts.has_no_close());
+    }
+
+    #[test]
+    fn what_is_missing_ends_at_the_next_whole_frame() {
+        let mut talk = Conversation::new(A, [0, 0]);
+        let mut texts = Texts::new();
+        talk.gap(B, mark(1), 50, &mut texts);
+        talk.data(B, mark(2), b"\x81\x10rest", 6, &mut texts);
+        let close = frame(CLOSE, b"\x03\xe8", false);
+        talk.data(B, mark(3), &close, close.len() as u32, &mut texts);
+        let facts = talk.into_facts();
+        let half = &facts.halves[1];
+        assert!(half.lost);
+        assert_eq!(half.close.as_ref().and_then(|close| close.code), Some(1000));
+    }
+
+    #[test]
+    fn a_frame_cut_short_and_one_without_its_mask() {
+        let mut cut = frame(1, b"hello", false);
+        cut.pop();
+        let facts = heard(&[(B, cut), (A, frame(1, b"x", false))], 99);
+        assert!(facts.halves[1].is_cut && !facts.halves[0].is_cut);
+        assert_eq!(facts.halves[0].fault, Some((FrameRule::Mask, mark(2))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(said in proptest::collection::vec((any::<bool>(), any::<Vec<u8>>(), 0..300_u64), 0..8)) {
+            let mut talk = Conversation::new(A, [u64::MAX, 0]);
+            let mut texts = Texts::new();
+            for (client, bytes, gap) in said {
+                let from = if client { A } else { B };
+                talk.data(from, mark(1), &bytes, bytes.len() as u32, &mut texts);
+                if gap < 100 {
+                    talk.gap(from, mark(2), gap, &mut texts);
+                }
+            }
+            talk.finish(&mut texts);
+            prop_assert!(talk.into_facts().halves.iter().all(|half| half.messages <= half.frames));
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What a WebSocket says about its end.
+
+use crate::base::frame_ref::Mark;
+use crate::protocol::http::Text;
+
+/// What is known of the connection. The halves are in the order of the ends, in a record client first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// What each side sent.
+    pub halves: [Half; 2],
+}
+
+impl Facts {
+    /// No side sent a Close: an application is told 1006 (RFC 6455 §7.1.5).
+    #[must_use]
+    pub fn has_no_close(&self) -> bool {
+        self.halves.iter().all(|half| half.close.is_none())
+    }
+
+    /// The last frame of either side.
+    #[must_use]
+    pub fn last(&self) -> Option<Mark> {
+        self.halves.iter().filter_map(|half| half.last).max()
+    }
+}
+
+/// What one side sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Half {
+    /// Frames.
+    pub frames: u64,
+    /// Frames that end a message.
+    pub messages: u64,
+    /// Payload, as framed.
+    pub bytes: u64,
+    /// Its Close, the first one.
+    pub close: Option<Close>,
+    /// Its Pings.
+    pub pings: Pings,
+    /// Its last frame.
+    pub last: Option<Mark>,
+    /// What broke the framing first.
+    pub fault: Option<(FrameRule, Mark)>,
+    /// It sent the beginning of a frame without its end.
+    pub is_cut: bool,
+    /// The capture lost frames of it.
+    pub lost: bool,
+}
+
+/// A Close frame (§5.5.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// Where it was seen.
+    pub at: Mark,
+    /// Offset of its frame among the bytes of its sender.
+    pub start: u64,
+    /// Why (§7.4); `None` if it does not say.
+    pub code: Option<u16>,
+    /// In its own words.
+    pub reason: Text,
+}
+
+impl Close {
+    /// What the code means (§7.4.1 and the registry).
+    #[must_use]
+    pub const fn meaning(code: u16) -> Option<&'static str> {
+        Some(match code {
+            1000 => "normal closure",
+            1001 => "going away",
+            1002 => "protocol error",
+            1003 => "unsupported data",
+            1007 => "invalid payload",
+            1008 => "policy violation",
+            1009 => "message too big",
+            1010 => "extension missing",
+            1011 => "internal error",
+            1012 => "service restart",
+            1013 => "try again later",
+            1014 => "bad gateway",
+            _ => return None,
+        })
+    }
+}
+
+/// Pings of one side (§5.5.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pings {
+    /// Sent.
+    pub sent: u64,
+    /// Pongs of the other side.
+    pub answered: u64,
+    /// The oldest one since the other side's last Pong.
+    pub unanswered: Option<Mark>,
+    /// The last one.
+    pub last: Option<Mark>,
+}
+
+/// What breaks the framing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FrameRule {
+    /// A client's frame without a mask, or a server's with one (§5.1).
+    Mask,
+    /// An opcode that is not defined (§5.2).
+    Opcode,
+    /// A control frame that is fragmented or longer than 125 bytes (§5.5).
+    Control,
+}
+
+impl FrameRule {
+    /// The rule in words.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Mask => "client frame without a mask, or server frame with one",
+            Self::Opcode => "opcode that is not defined",
+            Self::Control => "control frame fragmented or too long",
+        }
+    }
+}
