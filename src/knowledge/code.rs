@@ -5,8 +5,8 @@
 
 use std::sync::LazyLock;
 
-use super::event::WireEvent;
 use super::table::{self, field};
+use super::wire_event::WireEvent;
 
 /// Whose code it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

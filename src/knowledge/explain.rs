@@ -4,10 +4,10 @@
 //! first are told together.
 
 use super::code::{Code, codes_in};
-use super::event::{Trace, WireEvent};
-use super::hint::{Hints, head, hints_in};
-use super::lexicon::{Fit, Found, resembling};
-use super::stack::Product;
+use super::fuzzy_match::{Fit, Found, resembling};
+use super::log_line::{Hints, head, hints_in};
+use super::product::Product;
+use super::wire_event::{Trace, WireEvent};
 
 /// Why an event is thought of.
 #[derive(Clone, Debug, PartialEq, Eq)]

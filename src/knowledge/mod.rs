@@ -5,29 +5,29 @@
 //! when first asked. Every row names its source.
 
 mod code;
-mod event;
+mod error_text;
 mod explain;
-mod hint;
-mod kernel;
-mod lexicon;
+mod fuzzy_match;
+mod log_line;
 mod port_range;
+mod product;
 mod setting;
-mod stack;
+mod socket_error;
 mod table;
-mod text;
 mod timer;
+mod wire_event;
 
 pub use code::{CODES, Code, Family, codes_in};
-pub use event::{Side, Trace, WireEvent};
+pub use error_text::{Basis, FACTS, Fact, Prediction, Speaker, texts, texts_of};
 pub use explain::{Explanation, Match, Story, Why, explain, match_error};
-pub use hint::{Hints, Moment, hints_in};
-pub use kernel::{
+pub use fuzzy_match::Fit;
+pub use log_line::{Hints, Moment, hints_in};
+pub use port_range::{PortRange, port_ranges};
+pub use product::{NamedBy, PRODUCTS, Product, Role, Stack, identify, inside, product};
+pub use setting::{SETTINGS, Setting, settings};
+pub use socket_error::{
     AfterReset, SocketError, Stage, System, Unread, after_icmp_unreachable,
     after_icmpv6_unreachable, after_reset, after_silence,
 };
-pub use lexicon::Fit;
-pub use port_range::{PortRange, port_ranges};
-pub use setting::{SETTINGS, Setting, settings};
-pub use stack::{NamedBy, PRODUCTS, Product, Role, Stack, identify, inside, product};
-pub use text::{Basis, FACTS, Fact, Prediction, Speaker, texts, texts_of};
 pub use timer::{Running, TIMERS, Timer, timer_candidates};
+pub use wire_event::{Side, Trace, WireEvent};

@@ -3,9 +3,9 @@
 
 use std::sync::LazyLock;
 
-use super::event::Side;
-use super::stack::{Product, product};
+use super::product::{Product, product};
 use super::table;
+use super::wire_event::Side;
 
 /// What to change in one product.
 #[derive(Debug)]

@@ -6,8 +6,8 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use super::event::Side;
 use super::table;
+use super::wire_event::Side;
 
 /// A program or library that speaks HTTP.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub enum Role {
 
 /// All products.
 pub static PRODUCTS: LazyLock<Vec<Product>> = LazyLock::new(|| {
-    table::rows(include_str!("stacks.tsv"))
+    table::rows(include_str!("products.tsv"))
         .map(|[name, title, role, header, rank]| Product {
             name,
             title,
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn the_table_is_well_formed() {
-        table::well_formed::<5>(include_str!("stacks.tsv"));
+        table::well_formed::<5>(include_str!("products.tsv"));
         for (index, one) in PRODUCTS.iter().enumerate() {
             assert!(one.rank != u8::MAX, "{}", one.name);
             assert!(

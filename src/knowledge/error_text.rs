@@ -1,14 +1,14 @@
 //! What each program says when something befalls it, and what it keeps to itself.
 //!
-//! `texts.tsv` has one row per text of a product, with the events it stands for, the versions it was read from or seen
+//! `error_texts.tsv` has one row per text of a product, with the events it stands for, the versions it was read from or seen
 //! at, and its source. Variable parts are `…`. A row without text is a program that swallows the fault.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::event::{Side, WireEvent};
-use super::stack::{PRODUCTS, Product, Role, Stack, product};
+use super::product::{PRODUCTS, Product, Role, Stack, product};
 use super::table::{self, field};
+use super::wire_event::{Side, WireEvent};
 
 /// Where a text is known from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,7 +71,10 @@ pub(super) fn source(number: &str) -> &'static str {
 
 /// All texts.
 pub static FACTS: LazyLock<Vec<Fact>> = LazyLock::new(|| {
-    let files = [include_str!("texts.tsv"), include_str!("texts_more.tsv")];
+    let files = [
+        include_str!("error_texts.tsv"),
+        include_str!("error_texts_more.tsv"),
+    ];
     let rows = files.into_iter().flat_map(table::rows);
     let mut facts: Vec<Fact> = rows.filter_map(fact).collect();
     let mut newest: HashMap<&'static str, u32> = HashMap::new();
@@ -434,12 +437,15 @@ fn leading_number(text: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stack::identify;
+    use super::super::product::identify;
     use super::*;
 
     #[test]
     fn the_tables_are_well_formed_and_every_fact_has_a_source() {
-        let files = [include_str!("texts.tsv"), include_str!("texts_more.tsv")];
+        let files = [
+            include_str!("error_texts.tsv"),
+            include_str!("error_texts_more.tsv"),
+        ];
         let mut rows = 0;
         for file in files {
             table::well_formed::<11>(file);
