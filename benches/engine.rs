@@ -6,7 +6,7 @@ use std::io::Cursor;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use hangup::engine::{Settings, analyse};
+use hangup::analysis::engine::{Settings, analyse};
 use hangup::packet::capture::{Input, OpenOptions, read};
 
 fn main() {

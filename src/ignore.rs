@@ -17,7 +17,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::connection::Connection;
+use crate::analysis::connection::Connection;
 use crate::protocol::http::Text;
 use crate::rules::{self, Finding};
 

@@ -6,13 +6,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod analysis;
 pub mod base;
 #[cfg(feature = "cli")]
 pub mod cli;
-pub mod connection;
-pub mod engine;
 pub mod errors;
-pub mod hosts;
 pub mod ignore;
 pub mod knowledge;
 pub mod ladder;
@@ -25,6 +23,5 @@ pub mod report;
 pub mod rules;
 #[cfg(feature = "cli")]
 pub mod run;
-pub mod transcript;
 #[cfg(feature = "ui")]
 pub mod ui;

@@ -5,7 +5,7 @@ mod reading;
 
 use std::path::{Path, PathBuf};
 
-use hangup::connection::{By, Connection, How, Opening, ResetKind};
+use hangup::analysis::connection::{By, Connection, How, Opening, ResetKind};
 use hangup::ladder::Found as _;
 use hangup::packet::capture::{OpenOptions, open};
 use hangup::rules::Severity;

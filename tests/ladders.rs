@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use hangup::analysis::connection::Connection;
+use hangup::analysis::engine::{Engine, Event, Sink};
 use hangup::base::frame_ref::FrameNumber;
-use hangup::connection::Connection;
-use hangup::engine::{Engine, Event, Sink};
 use hangup::ladder::{Ladder, Line, OwnedFrame, Recorder, Reticence, frames, parse};
 use hangup::packet::capture::{self, Batch, Fill, OpenOptions};
 use hangup::packet::decode::{Decoded, Decoder, Flags};

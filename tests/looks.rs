@@ -5,8 +5,8 @@ mod wire;
 
 use std::collections::HashMap;
 
-use hangup::connection::Brief;
-use hangup::engine::{self, Analysis, Next, Observer, Outlook, Roll, Settings, Stay};
+use hangup::analysis::connection::Brief;
+use hangup::analysis::engine::{self, Analysis, Next, Observer, Outlook, Roll, Settings, Stay};
 use hangup::packet::capture::{OpenOptions, Source, open};
 use hangup::protocol::tls::secrets::KeyRing;
 
@@ -107,7 +107,8 @@ fn a_connection_read_again_is_the_one_that_was_found() {
             assert_eq!(found.connection.sent, record.sent, "{what}");
             let packets: u64 = record.sent.iter().map(|sent| sent.packets).sum();
             assert_eq!(found.steps.len() as u64 + found.left_out, packets, "{what}");
-            let exchanges = |it: &hangup::connection::Connection| format!("{:?}", it.exchanges);
+            let exchanges =
+                |it: &hangup::analysis::connection::Connection| format!("{:?}", it.exchanges);
             assert_eq!(exchanges(&found.connection), exchanges(record), "{what}");
             let first = found.steps.first().unwrap();
             assert_eq!(first.segment().frame, brief.first.frame, "{what}");

@@ -12,8 +12,8 @@ use proptest::prelude::*;
 
 use cases::cases;
 use exchange::{parts, play, script, seen_at};
+use hangup::analysis::connection::{By, Connection, How, Who};
 use hangup::base::time::Timestamp;
-use hangup::connection::{By, Connection, How, Who};
 use hangup::protocol::http::Ending;
 use hangup::report::Format;
 use wire::{InMemory, Packet, Shot, captures, drain, load, run, run_packets, to_pcap};

@@ -9,15 +9,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Parser;
+use hangup::analysis::connection::Brief;
+use hangup::analysis::transcript::Account;
 use hangup::base::frame_ref::FrameNumber;
 use hangup::cli::Cli;
-use hangup::connection::Brief;
 use hangup::ledger::{Progress, Snapshot, Stage};
 use hangup::packet::capture::Source;
 use hangup::prose::clock::Zone;
 use hangup::protocol::tls::secrets::KeyRing;
 use hangup::run::session;
-use hangup::transcript::Account;
 use hangup::ui::{App, Depth, Desk, Digest, Effect, Glyphs, Look, Session, Tasks, Theme};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

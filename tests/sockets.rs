@@ -7,7 +7,7 @@ mod reading;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use hangup::connection::Who;
+use hangup::analysis::connection::Who;
 use hangup::errors::socket;
 use hangup::knowledge::System;
 use hangup::packet::capture::{OpenOptions, open};

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use hangup::connection::Who;
+use hangup::analysis::connection::Who;
 use hangup::errors::{Predictor, Told};
 use hangup::rules::proof;
 use serde_json::Value;

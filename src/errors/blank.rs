@@ -8,8 +8,8 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
+use crate::analysis::connection::{CloseEvent, Connection, How, Who};
 use crate::base::escape::shortened;
-use crate::connection::{CloseEvent, Connection, How, Who};
 use crate::packet::decode::Endpoint;
 use crate::protocol::http::{Exchange, Progress, Protocol, Text};
 

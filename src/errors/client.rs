@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use super::voice::calls_by_soap;
 use super::{grammar, h2};
+use crate::analysis::connection::{
+    By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who,
+};
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
-use crate::connection::{By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who};
 use crate::knowledge::WireEvent;
 use crate::packet::decode::Quote;
 use crate::protocol::http::{Exchange, FieldName, Framing, Message, Method, Progress, Protocol};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::client::Met;
-use crate::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, Who};
 use crate::knowledge::WireEvent;
 use crate::protocol::http::{ErrorCode, Exchange, Party};
 

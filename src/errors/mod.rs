@@ -30,7 +30,7 @@ pub use search::{Grounds, Narrowed, Search};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, Who};
 use crate::knowledge::{NamedBy, Prediction, Side, Speaker, WireEvent, texts_of};
 use voice::Voice;
 

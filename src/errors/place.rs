@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use jiff::civil;
 use jiff::tz::TimeZone;
 
+use crate::analysis::connection::Brief;
 use crate::base::time::Timestamp;
-use crate::connection::Brief;
 use crate::knowledge::{Hints, Moment};
 
 const SECOND: i64 = 1_000_000_000;
@@ -239,7 +239,7 @@ fn nearest<'b>(moments: &[i64], among: &[&'b Brief], strictly: bool) -> Vec<&'b 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::Connection;
+    use crate::analysis::connection::Connection;
     use crate::knowledge::hints_in;
     use crate::ledger::sample::{connection, endpoint, mark};
 

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use super::place::{Located, locate};
 use super::stories;
 use super::voice::Voice;
+use crate::analysis::connection::{Brief, By, Connection, How, Phase, Who};
 use crate::base::time::Timestamp;
-use crate::connection::{Brief, By, Connection, How, Phase, Who};
 use crate::knowledge::{
     Code, Hints, Match, Product, Role, Side, Trace, Why, WireEvent, codes_in, hints_in, match_error,
 };

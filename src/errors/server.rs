@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::grammar;
+use crate::analysis::connection::{By, Connection, How, Opening, Phase, ResetKind, Who};
 use crate::base::flow_end::End;
-use crate::connection::{By, Connection, How, Opening, Phase, ResetKind, Who};
 use crate::knowledge::WireEvent;
 use crate::protocol::http::{Exchange, Framing, Progress, Protocol};
 use crate::protocol::tls::Stage;

@@ -5,7 +5,7 @@
 //! is, packets tell of Windows alone, whose hop limit begins above 64; for the others it is left open, and Linux' own way
 //! has to be asked for.
 
-use crate::connection::{By, Connection, How, Opening, ResetKind, Who};
+use crate::analysis::connection::{By, Connection, How, Opening, ResetKind, Who};
 use crate::knowledge::{
     AfterReset, SocketError, Stage, System, Unread, after_icmp_unreachable,
     after_icmpv6_unreachable, after_reset, after_silence,
@@ -106,8 +106,9 @@ pub fn socket(connection: &Connection, who: Who, system: System) -> Option<Socke
     }
     let (own, other) = (who as usize, who.other() as usize);
     if let Some(reset) = connection.reset[other].filter(|it| it.kind != Some(ResetKind::Stale)) {
-        let before =
-            |it: Option<crate::connection::CloseEvent>| it.is_some_and(|it| it.mark <= reset.mark);
+        let before = |it: Option<crate::analysis::connection::CloseEvent>| {
+            it.is_some_and(|it| it.mark <= reset.mark)
+        };
         if before(connection.reset[own]) || before(connection.fin[own]) {
             return None;
         }

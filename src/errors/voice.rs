@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use crate::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, Who};
 use crate::knowledge::{NamedBy, Product, Side, Speaker, Stack, identify, inside};
 use crate::protocol::http::{Exchange, FieldName, Progress, Text};
 

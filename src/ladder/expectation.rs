@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::connection::{By, Certainty, How, Opening, Phase, ResetKind, Standing, State, Who};
+use crate::analysis::connection::{
+    By, Certainty, How, Opening, Phase, ResetKind, Standing, State, Who,
+};
 use crate::protocol::http::{Outcome, Protocol};
 
 /// `=> …`.

@@ -10,9 +10,9 @@ use etherparse::{
 use super::lookup::Dns;
 use super::notation::{Cell, Ladder, Sends, Title, by_title};
 use super::numbers::{Header, Numbers};
+use crate::analysis::connection::Who;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
-use crate::connection::Who;
 use crate::packet::capture::{Frame, LinkType};
 use crate::packet::decode::{Endpoint, Flags};
 use crate::protocol::dns::Kind;

@@ -119,7 +119,7 @@ impl fmt::Display for Dns {
 
 #[cfg(test)]
 mod tests {
-    use crate::engine::Engine;
+    use crate::analysis::engine::Engine;
     use crate::ladder::{frames, parse};
 
     #[test]

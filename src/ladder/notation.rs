@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::expectation::Expectation;
 use super::lookup::Dns;
 use super::message::Piece;
-use crate::connection::{Standing, Who};
+use crate::analysis::connection::{Standing, Who};
 use crate::packet::decode::Endpoint;
 
 /// Payload that fits into one segment: what the length field of IPv4 leaves beside the headers we write.

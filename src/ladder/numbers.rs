@@ -4,8 +4,8 @@
 //! segment need not be written down.
 
 use super::notation::{Cell, Sends};
+use crate::analysis::connection::Who;
 use crate::base::seq::Seq;
-use crate::connection::Who;
 use crate::packet::decode::Flags;
 
 /// From the last number of a connection to the first of the next on the same ports: beyond any window (RFC 6191 §2

@@ -9,7 +9,7 @@ use super::expectation::{self, Expectation};
 use super::message::Piece;
 use super::notation::{Ladder, Line, Packet, Title, TitleSide};
 use super::tokens::{ARROWS, Fault, Item, Placed, Token, tokens};
-use crate::connection::Who;
+use crate::analysis::connection::Who;
 
 /// Between two lines where no time is given.
 const TICK: Duration = Duration::from_millis(1);
@@ -264,7 +264,7 @@ fn parse_packet(
 fn parse_states(
     tokens: &[Placed<'_>],
     end: usize,
-) -> Result<[crate::connection::Standing; 2], Fault> {
+) -> Result<[crate::analysis::connection::Standing; 2], Fault> {
     let words: Vec<_> = tokens
         .iter()
         .map(|(_, token)| match token {

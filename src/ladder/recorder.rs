@@ -12,11 +12,11 @@ use super::message::Piece;
 use super::notation::{Cell, Ladder, Line, Packet, Sends, Title, TitleSide};
 use super::numbers::{Header, Numbers};
 use super::wording;
+use crate::analysis::connection::{Connection, Standing, Who};
 use crate::base::flow_end::End;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
-use crate::connection::{Connection, Standing, Who};
 use crate::packet::decode::{Endpoint, Flags, Segment};
 
 /// What is left out of a ladder that goes to strangers.

@@ -7,7 +7,7 @@ use super::escape::{Quoted, Word};
 use super::expectation::Found;
 use super::message::{Body, Field, Piece};
 use super::notation::{Cell, Deviations, Ladder, Line, Packet, Sends, Title, TitleSide};
-use crate::connection::Who;
+use crate::analysis::connection::Who;
 
 /// Cells are set in columns up to this width; wider ones push what follows to the right.
 const WIDEST_COLUMN: usize = 36;
@@ -288,7 +288,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::connection::{Standing, State};
+    use crate::analysis::connection::{Standing, State};
     use crate::ladder::lookup::Dns;
     use crate::ladder::message::METHODS;
     use crate::ladder::parse;

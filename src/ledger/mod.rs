@@ -12,10 +12,10 @@ pub use watch::{Progress, Stage, Watch};
 
 use std::sync::Arc;
 
+use crate::analysis::connection::{Brief, Connection};
+use crate::analysis::hosts::Sockets;
 use crate::base::time::Timestamp;
-use crate::connection::{Brief, Connection};
 use crate::errors::Narrowed;
-use crate::hosts::Sockets;
 use crate::ignore::Ignored;
 use crate::ladder::Ladder;
 use crate::packet::capture::Loss;

@@ -1,7 +1,7 @@
 //! Which findings name each connection, so that readers need not look through all of them for every row.
 
 use super::Snapshot;
-use crate::connection::{Connection, How, Phase};
+use crate::analysis::connection::{Connection, How, Phase};
 use crate::rules::{Finding, Severity};
 
 /// An index over one snapshot's findings. It must be asked with that snapshot.

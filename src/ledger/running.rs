@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 
-use crate::connection::Brief;
-use crate::engine::CloseUp;
+use crate::analysis::connection::Brief;
+use crate::analysis::engine::CloseUp;
 
 /// An analysis that goes on.
 pub trait Running: Send + Sync {

@@ -4,12 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::{Input, Snapshot, Summary};
+use crate::analysis::connection::{
+    Brief, By, CloseEvent, Connection, How, Opening, Phase, Roles, Sent, Standing, State, Teardown,
+};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::{FrameNumber, Mark};
 use crate::base::time::Timestamp;
-use crate::connection::{
-    Brief, By, CloseEvent, Connection, How, Opening, Phase, Roles, Sent, Standing, State, Teardown,
-};
 use crate::packet::decode::{Context, Endpoint, Skip};
 use crate::protocol::http::Protocol;
 

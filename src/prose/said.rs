@@ -3,10 +3,10 @@
 //! In: what the record remarks on a frame, and the notes that were taken of it, if somebody looks closely. Out: words without
 //! a control byte. Whether it was said in the clear or under keys makes no difference; secrets are never near.
 
+use crate::analysis::connection::{Connection, Remark, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::format::{bytes, count};
-use crate::connection::{Connection, Remark, Who};
 use crate::protocol::annotations::What;
 use crate::protocol::h2::wire;
 use crate::protocol::http::{Exchange, Message};

@@ -1,8 +1,8 @@
 //! What is known of TLS on one connection, in a few lines: which, whether it was opened, whose certificate.
 
 use super::clock::Zone;
+use crate::analysis::connection::Connection;
 use crate::base::escape::shortened;
-use crate::connection::Connection;
 use crate::protocol::http::Protocol;
 use crate::protocol::tls::secrets::Closed;
 use crate::protocol::tls::{Certificate, ClientCertificate, Facts};

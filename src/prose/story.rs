@@ -4,12 +4,12 @@ use std::net::IpAddr;
 
 use super::clock::span;
 use super::words;
+use crate::analysis::connection::{By, Connection, How, Opening, Phase, ResetKind, Roles};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::flow_end::End;
 use crate::base::format::{bytes, count, number};
 use crate::base::frame_ref::FrameNumber;
-use crate::connection::{By, Connection, How, Opening, Phase, ResetKind, Roles};
 use crate::packet::decode::{Endpoint, QuoteKind};
 use crate::protocol::http::{CloseSign, Ending, Exchange, Outcome, Protocol};
 use crate::protocol::tls::{Facts, Stage, alert_name};

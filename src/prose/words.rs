@@ -1,7 +1,7 @@
 //! The words of the machine-readable formats for what the floors below tell as types.
 
-use crate::connection::{By, Connection, How, Opening, ResetKind, Roles, Standing};
-use crate::hosts::RangeBasis;
+use crate::analysis::connection::{By, Connection, How, Opening, ResetKind, Roles, Standing};
+use crate::analysis::hosts::RangeBasis;
 use crate::protocol::http::{CloseSign, Ending, Protocol};
 
 /// Who began the close; `None` while nobody has.

@@ -3,8 +3,8 @@
 use super::amount::Bound;
 use super::place::Place;
 use super::{Grade, Means, Measure, Part, Test};
+use crate::analysis::connection::{By, Opening, Phase, ResetKind, State, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{By, Opening, Phase, ResetKind, State, Who};
 use crate::ladder::Found;
 use crate::protocol::http::{Outcome, Protocol};
 use crate::rules::{self, Severity};

@@ -26,8 +26,8 @@ mod place;
 mod print;
 mod sieve;
 
+use crate::analysis::connection::{By, Opening, Phase, ResetKind, State, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{By, Opening, Phase, ResetKind, State, Who};
 use crate::protocol::http::{Outcome, Protocol};
 use crate::rules::Severity;
 

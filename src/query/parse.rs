@@ -211,8 +211,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::analysis::connection::{By, Phase, ResetKind, State, Who};
     use crate::base::certainty::Certainty;
-    use crate::connection::{By, Phase, ResetKind, State, Who};
     use crate::query::amount::{Bound, Unit};
     use crate::query::{Grade, Means, Measure, Part, place::Place};
     use crate::rules::Severity;

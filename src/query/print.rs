@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::lex::{is_bare, is_bare_value};
 use super::{Expr, Grade, Means, Measure, Part, Query, Test};
-use crate::connection::Who;
+use crate::analysis::connection::Who;
 use crate::ladder::Found;
 
 impl fmt::Display for Query {

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::{Expr, Grade, Means, Measure, Part, Query, Test};
-use crate::connection::{Brief, By, Connection, How, Phase, ResetKind, Standing, Who};
+use crate::analysis::connection::{Brief, By, Connection, How, Phase, ResetKind, Standing, Who};
 use crate::ladder::Found;
 use crate::ledger::{Naming, Snapshot};
 use crate::packet::decode::Endpoint;

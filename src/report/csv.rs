@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::view::View;
+use crate::analysis::connection::{Connection, Who};
 use crate::base::frame_ref::FrameNumber;
-use crate::connection::{Connection, Who};
 use crate::prose::{clock, words};
 use crate::protocol::http::Outcome;
 

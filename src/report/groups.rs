@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use hashbrown::HashMap;
 
 use super::view::View;
+use crate::analysis::connection::{By, Connection, How, Opening, Phase};
 use crate::base::certainty::Certainty;
-use crate::connection::{By, Connection, How, Opening, Phase};
 use crate::packet::decode::Endpoint;
 use crate::rules::Severity;
 

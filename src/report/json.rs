@@ -18,12 +18,12 @@ use serde::{Serialize, Serializer};
 use super::json_asked::{IgnoredRow, SearchRow};
 use super::json_tls::TlsRow;
 use super::view::View;
+use crate::analysis::connection::{Connection, Who};
+use crate::analysis::hosts::Sockets;
 use crate::base::escape::{escape, harmless};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
-use crate::connection::{Connection, Who};
 use crate::errors::{Told, filled};
-use crate::hosts::Sockets;
 use crate::knowledge::NamedBy;
 use crate::ledger::{Input, Summary};
 use crate::packet::decode::{Endpoint, Skip};
@@ -449,7 +449,7 @@ impl SentRow {
 }
 
 impl CloseRow {
-    const fn new(event: &crate::connection::CloseEvent) -> Self {
+    const fn new(event: &crate::analysis::connection::CloseEvent) -> Self {
         Self {
             frame: event.mark.frame.0,
             at: Time(event.mark.time),

@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::json::{Pair, Time};
+use crate::analysis::connection::Who;
 use crate::base::certainty::Certainty;
 use crate::base::escape::escape;
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
-use crate::connection::Who;
 use crate::protocol::tls::{Alert, Certificate, ClientCertificate, Facts, Farewell, alert_name};
 
 /// What is told of TLS on one connection.

@@ -110,9 +110,9 @@ pub fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::connection::{By, Connection, How, Opening, Phase, ResetKind};
+    use crate::analysis::hosts::{RangeBasis, Sockets};
     use crate::base::certainty::Certainty;
-    use crate::connection::{By, Connection, How, Opening, Phase, ResetKind};
-    use crate::hosts::{RangeBasis, Sockets};
     use crate::ledger::sample::{connection, endpoint, mark, snapshot};
     use crate::ledger::{Damage, LimitHit};
     use crate::packet::capture::Loss;

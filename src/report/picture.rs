@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
+use crate::analysis::connection::Who;
 use crate::base::escape::shortened;
 use crate::base::format::number;
 use crate::base::frame_ref::Mark;
-use crate::connection::Who;
 use crate::ladder::{Body, Ladder, Line, Packet, Piece, Sends};
 
 /// Lines that a picture has at most.

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::{Options, Shown};
+use crate::analysis::connection::{Connection, Who};
 use crate::base::time::Timestamp;
-use crate::connection::{Connection, Who};
 use crate::errors::{Predictor, Told};
 use crate::ledger::{Naming, Snapshot};
 use crate::prose::clock;

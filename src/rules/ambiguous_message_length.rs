@@ -5,8 +5,8 @@ use super::ending::response;
 use super::malformed_response::{message_of, quote, worst};
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, tell};
+use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{Connection, Who};
 use crate::protocol::http::{FaultRule, FieldName, Framing};
 
 rule! {

@@ -7,9 +7,9 @@ use hashbrown::HashMap;
 use super::Severity;
 use super::measure::shows;
 use super::rule::{Check, Found, Story, rule};
+use crate::analysis::connection::{Brief, Opening};
+use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::connection::{Brief, Opening};
-use crate::hosts::Hosts;
 use crate::packet::decode::Endpoint;
 
 rule! {

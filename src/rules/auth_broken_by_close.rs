@@ -4,8 +4,8 @@ use super::Severity;
 use super::ending::response;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{not_yet, tell};
+use crate::analysis::connection::{By, Connection, How, Opening};
 use crate::base::certainty::Certainty;
-use crate::connection::{By, Connection, How, Opening};
 use crate::protocol::http::{Exchange, FieldName, Persistence};
 
 rule! {

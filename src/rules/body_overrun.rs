@@ -6,8 +6,8 @@ use super::malformed_response::{message_of, quote, worst};
 use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, tell};
+use crate::analysis::connection::{Connection, Opening, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{Connection, Opening, Who};
 use crate::protocol::http::{FaultRule, Framing, Protocol};
 
 rule! {

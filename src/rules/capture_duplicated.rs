@@ -3,8 +3,8 @@
 use super::measure::{number, shows};
 use super::rule::{Check, Story, Verdict, rule};
 use super::{Severity, Sight};
+use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::hosts::Hosts;
 
 rule! {
     /// # What happened

@@ -3,9 +3,9 @@
 use super::measure::{number, shows};
 use super::rule::{Check, Story, Verdict, rule};
 use super::{Severity, Sight};
+use crate::analysis::connection::Opening;
+use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::connection::Opening;
-use crate::hosts::Hosts;
 
 rule! {
     /// # What happened

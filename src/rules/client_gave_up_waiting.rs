@@ -7,7 +7,7 @@ use super::ending::{Reading, ending, request, response};
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, close_word, not_yet, span, tell, waited};
 use super::timers;
-use crate::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, Who};
 use crate::protocol::http::{ErrorCode, Party};
 
 rule! {

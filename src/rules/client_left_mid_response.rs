@@ -6,7 +6,7 @@ use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, bytes, close_word, span, tell};
 use super::timers;
-use crate::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, Who};
 use crate::protocol::http::{ErrorCode, Exchange, Framing, Message, Progress};
 
 rule! {

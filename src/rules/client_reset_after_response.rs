@@ -4,7 +4,7 @@ use super::Severity;
 use super::ending::{Ending, Reading, owns_reset, response};
 use super::rule::{Check, Verdict, rule};
 use super::telling::{span, tell};
-use crate::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, Who};
 
 rule! {
     /// # What happened

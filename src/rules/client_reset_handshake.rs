@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Severity;
 use super::measure::{shows, span};
 use super::rule::{Check, Story, Verdict, rule};
-use crate::connection::{Connection, Opening, ResetKind, Who};
+use crate::analysis::connection::{Connection, Opening, ResetKind, Who};
 
 rule! {
     /// # What happened

@@ -7,7 +7,7 @@ use super::idle_timeout_close::{idle, pause};
 use super::keep_alive_promise_broken::broken;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{not_yet, span, tell};
-use crate::connection::{Connection, How, Who};
+use crate::analysis::connection::{Connection, How, Who};
 use crate::protocol::http::Protocol;
 
 rule! {

@@ -6,8 +6,8 @@ use super::Severity;
 use super::ending::response;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{not_yet, span, tell};
+use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{Connection, Who};
 use crate::protocol::http::CloseSign;
 
 rule! {

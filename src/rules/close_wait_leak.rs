@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{not_yet, side, span, tell};
+use crate::analysis::connection::{Connection, How, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{Connection, How, Who};
 
 rule! {
     /// # What happened

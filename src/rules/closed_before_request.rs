@@ -5,7 +5,7 @@ use super::ending::{Ending, Reading, request};
 use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, bytes, close_word, span, tell};
-use crate::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, Who};
 use crate::protocol::http::Framing;
 
 rule! {

@@ -6,7 +6,7 @@ use super::rule::{Check, Verdict, rule};
 use super::secure::hidden_request;
 use super::telling::{again, asked, count, not_yet, span, tell, waited};
 use super::timers;
-use crate::connection::{By, Connection, How};
+use crate::analysis::connection::{By, Connection, How};
 use crate::protocol::http::{Exchange, Message};
 
 rule! {

@@ -3,9 +3,9 @@
 use super::Severity;
 use super::measure::{number, shows};
 use super::rule::{Check, Found, Story, rule};
+use crate::analysis::connection::{Brief, By, Phase};
+use crate::analysis::hosts::{Concurrency, Dealings, Hosts};
 use crate::base::certainty::Certainty;
-use crate::connection::{Brief, By, Phase};
-use crate::hosts::{Concurrency, Dealings, Hosts};
 use crate::protocol::http::Protocol;
 
 rule! {

@@ -3,9 +3,9 @@
 use super::Severity;
 use super::measure::{number, rate, shows};
 use super::rule::{Check, Found, Story, rule};
+use crate::analysis::connection::Brief;
+use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::connection::Brief;
-use crate::hosts::Hosts;
 
 rule! {
     /// # What happened

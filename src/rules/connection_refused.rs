@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use super::Severity;
 use super::measure::{collapse_scans, many, number, shows, span};
 use super::rule::{Check, Found, Story, rule};
+use crate::analysis::connection::{Brief, Opening};
+use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
-use crate::connection::{Brief, Opening};
-use crate::hosts::{Hosts, Measured};
 
 rule! {
     /// # What happened

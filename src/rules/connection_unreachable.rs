@@ -3,9 +3,9 @@
 use super::Severity;
 use super::measure::{collapse_scans, shows};
 use super::rule::{Check, Found, Story, rule};
+use crate::analysis::connection::{Brief, Opening};
+use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::connection::{Brief, Opening};
-use crate::hosts::Hosts;
 
 rule! {
     /// # What happened

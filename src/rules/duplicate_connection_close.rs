@@ -2,8 +2,8 @@
 
 use super::rule::{Check, Story, Verdict, rule};
 use super::{Evidence, Severity};
+use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{Connection, Who};
 use crate::protocol::http::{ConnectionOptions, Exchange, Message};
 
 rule! {

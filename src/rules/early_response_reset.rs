@@ -5,7 +5,7 @@ use super::ending::{Ending, Reading, owns_reset, request, response};
 use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, span, tell};
-use crate::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, Who};
 use crate::protocol::http::{Framing, Message};
 
 rule! {

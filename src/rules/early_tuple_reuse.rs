@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Severity;
 use super::measure::{shows, span};
 use super::rule::{Check, Story, Verdict, rule};
+use crate::analysis::connection::{Connection, Opening};
 use crate::base::certainty::Certainty;
-use crate::connection::{Connection, Opening};
 
 rule! {
     /// # What happened

@@ -8,9 +8,11 @@
 use std::time::Duration;
 
 use super::secure::failure;
+use crate::analysis::connection::{
+    By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who,
+};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::Mark;
-use crate::connection::{By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who};
 use crate::protocol::http::{Exchange, Framing, Message, Progress, Protocol};
 
 /// What a reading says.

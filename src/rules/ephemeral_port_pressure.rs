@@ -3,9 +3,9 @@
 use super::measure::number;
 use super::rule::{Check, Story, Verdict, rule};
 use super::{Evidence, Severity};
+use crate::analysis::connection::{Brief, By};
+use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::certainty::Certainty;
-use crate::connection::{Brief, By};
-use crate::hosts::{RangeBasis, Sockets};
 
 rule! {
     /// # What happened

@@ -3,9 +3,9 @@
 use super::measure::{number, shows, span};
 use super::rule::{Check, Story, Verdict, rule};
 use super::{Evidence, Severity};
+use crate::analysis::connection::Brief;
+use crate::analysis::hosts::{RangeBasis, Sockets, Starved};
 use crate::base::certainty::Certainty;
-use crate::connection::Brief;
-use crate::hosts::{RangeBasis, Sockets, Starved};
 
 rule! {
     /// # What happened

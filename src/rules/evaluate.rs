@@ -14,12 +14,12 @@ use super::tailored::tailor;
 use super::telling::not_yet;
 use super::tls_handshake_cut;
 use super::{Finding, Severity, Sight};
+use crate::analysis::connection::{Brief, Connection};
+use crate::analysis::hosts::{Hosts, Sockets};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
-use crate::connection::{Brief, Connection};
-use crate::hosts::{Hosts, Sockets};
 use crate::packet::decode::Endpoint;
 use crate::protocol::dns::Lookups;
 

@@ -6,8 +6,8 @@ use super::Severity;
 use super::ending::response;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, span, tell};
+use crate::analysis::connection::{Connection, Who};
 use crate::base::frame_ref::Mark;
-use crate::connection::{Connection, Who};
 use crate::protocol::http::{Exchange, FieldName};
 
 rule! {

@@ -3,7 +3,7 @@
 use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{not_yet, side, span, tell};
-use crate::connection::{Connection, How, Who};
+use crate::analysis::connection::{Connection, How, Who};
 
 rule! {
     /// # What happened

@@ -6,7 +6,7 @@ use super::proxy_refused::is_proxied;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, span, tell};
 use super::timers;
-use crate::connection::Connection;
+use crate::analysis::connection::Connection;
 
 rule! {
     /// # What happened

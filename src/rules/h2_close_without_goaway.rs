@@ -4,8 +4,8 @@ use super::Severity;
 use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, span, tell};
+use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{By, Connection, How, ResetKind, Who};
 use crate::protocol::http::{Exchange, Progress};
 
 rule! {

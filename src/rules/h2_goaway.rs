@@ -3,8 +3,8 @@
 use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{count, side, tell};
+use crate::analysis::connection::{Connection, How, Who};
 use crate::base::escape::escape;
-use crate::connection::{Connection, How, Who};
 use crate::protocol::h2::Goaway;
 use crate::protocol::http::{ErrorCode, Exchange};
 

@@ -3,9 +3,9 @@
 use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, tell};
+use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::escape;
-use crate::connection::{By, Connection, How, ResetKind, Who};
 use crate::protocol::h2;
 use crate::protocol::http::{Exchange, Fault, FaultRule};
 

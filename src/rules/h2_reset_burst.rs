@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::telling::tell;
+use crate::analysis::connection::Connection;
 use crate::base::frame_ref::Mark;
-use crate::connection::Connection;
 use crate::protocol::http::{ErrorCode, Exchange, Party, StreamReset};
 
 rule! {

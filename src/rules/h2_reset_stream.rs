@@ -4,7 +4,7 @@ use super::Severity;
 use super::h2_reset_burst::burst;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{again, asked, span, tell, waited};
-use crate::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, Who};
 use crate::protocol::h2::Stall;
 use crate::protocol::http::{ErrorCode, Exchange, Party, StreamReset};
 

@@ -4,7 +4,7 @@ use super::Severity;
 use super::ending::{Ending, Reading, request, response};
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, span, tell};
-use crate::connection::Connection;
+use crate::analysis::connection::Connection;
 
 rule! {
     /// # What happened

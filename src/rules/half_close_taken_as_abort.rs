@@ -4,8 +4,8 @@ use super::Severity;
 use super::ending::{Ending, Reading, request};
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, span, tell};
+use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{Connection, Who};
 
 rule! {
     /// # What happened

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::Severity;
 use super::measure::shows;
 use super::rule::{Check, Found, Story, rule};
+use crate::analysis::connection::{Brief, By, Opening};
+use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::connection::{Brief, By, Opening};
-use crate::hosts::Hosts;
 
 rule! {
     /// # What happened

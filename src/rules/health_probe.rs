@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::Severity;
 use super::measure::{shows, span};
 use super::rule::{Check, Found, Story, rule};
+use crate::analysis::connection::{Brief, By, How, Opening};
+use crate::analysis::hosts::{Hosts, Measured, Period};
 use crate::base::certainty::Certainty;
-use crate::connection::{Brief, By, How, Opening};
-use crate::hosts::{Hosts, Measured, Period};
 
 rule! {
     /// # What happened

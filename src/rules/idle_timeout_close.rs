@@ -7,10 +7,10 @@ use super::ending::{request, response};
 use super::rule::{Check, Verdict, rule};
 use super::telling::{not_yet, side, span, tell};
 use super::timers;
+use crate::analysis::connection::{By, Connection, How, Phase, ResetKind, Who};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
-use crate::connection::{By, Connection, How, Phase, ResetKind, Who};
 
 rule! {
     /// # What happened

@@ -6,8 +6,8 @@ use super::Severity;
 use super::idle_timeout_close::pause;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{not_yet, span, tell};
+use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{Connection, Who};
 
 rule! {
     /// # What happened

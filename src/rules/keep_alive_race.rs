@@ -5,7 +5,7 @@ use super::ending::{Ending, Reading, request, response};
 use super::rule::{Check, Verdict, rule};
 use super::telling::{again, asked, close_word, span, tell};
 use super::timers;
-use crate::connection::Connection;
+use crate::analysis::connection::Connection;
 use crate::protocol::http::Exchange;
 
 rule! {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::Severity;
 use super::measure::{shows, span};
 use super::rule::{Check, Found, Story, rule};
+use crate::analysis::connection::{Brief, By, How, Phase};
+use crate::analysis::hosts::{Dealings, Hosts, Measured};
 use crate::base::certainty::Certainty;
-use crate::connection::{Brief, By, How, Phase};
-use crate::hosts::{Dealings, Hosts, Measured};
 use crate::protocol::http::Protocol;
 
 rule! {

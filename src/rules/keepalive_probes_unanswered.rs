@@ -3,8 +3,8 @@
 use super::Severity;
 use super::measure::{shows, span};
 use super::rule::{Check, Story, Verdict, rule};
+use crate::analysis::connection::{Connection, Opening, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{Connection, Opening, Who};
 
 rule! {
     /// # What happened

@@ -4,8 +4,8 @@ use super::Severity;
 use super::malformed_response::{message_of, quote, weight, worst};
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, tell};
+use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{Connection, Who};
 
 rule! {
     /// # What happened

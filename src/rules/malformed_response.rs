@@ -3,8 +3,8 @@
 use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, not_yet, side, tell};
+use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{Connection, Who};
 use crate::protocol::http::{Exchange, Fault, FaultRule, Message};
 
 rule! {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{count, tell};
+use crate::analysis::connection::{Brief, By, How, Phase};
+use crate::analysis::hosts::Sockets;
 use crate::base::certainty::Certainty;
-use crate::connection::{Brief, By, How, Phase};
-use crate::hosts::Sockets;
 
 rule! {
     /// # What happened

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Evidence, Found, Severity, Story};
+use crate::analysis::connection::Brief;
+use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::format::{self, millis};
 use crate::base::frame_ref::Mark;
-use crate::connection::Brief;
-use crate::hosts::Hosts;
 
 /// Two or three significant places are what a reader compares with a setting.
 pub(super) fn span(time: Duration) -> String {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::measure::{many, shows, span};
 use super::rule::{Check, Found, Story, rule};
 use super::{Facts, Severity};
+use crate::analysis::connection::Brief;
+use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::time::Timestamp;
-use crate::connection::Brief;
-use crate::hosts::Hosts;
 use crate::protocol::dns::{Kind, Lookup};
 
 rule! {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Severity;
 use super::measure::shows;
 use super::rule::{Check, Story, Verdict, rule};
+use crate::analysis::connection::{By, Connection, How, Phase, ResetKind, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{By, Connection, How, Phase, ResetKind, Who};
 
 rule! {
     /// # What happened

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::Severity;
 use super::measure::{number, shows};
 use super::rule::{Check, Found, Story, rule};
+use crate::analysis::connection::{Brief, Opening};
+use crate::analysis::hosts::{Dealings, Hosts};
 use crate::base::certainty::Certainty;
-use crate::connection::{Brief, Opening};
-use crate::hosts::{Dealings, Hosts};
 
 rule! {
     /// # What happened

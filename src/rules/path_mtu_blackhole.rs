@@ -3,8 +3,8 @@
 use super::Severity;
 use super::measure::{number, shows, span};
 use super::rule::{Check, Story, Verdict, rule};
+use crate::analysis::connection::{Connection, Opening, Unanswered, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{Connection, Opening, Unanswered, Who};
 
 rule! {
     /// # What happened

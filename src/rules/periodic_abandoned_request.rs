@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use super::Severity;
 use super::measure::{number, shows, span};
 use super::rule::{Check, Found, Story, rule};
+use crate::analysis::connection::Brief;
+use crate::analysis::hosts::{Hosts, Measured, Period, is_abandoned};
 use crate::base::certainty::Certainty;
-use crate::connection::Brief;
-use crate::hosts::{Hosts, Measured, Period, is_abandoned};
 
 rule! {
     /// # What happened

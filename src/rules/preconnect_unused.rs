@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Severity;
 use super::measure::{shows, span};
 use super::rule::{Check, Story, Verdict, rule};
-use crate::connection::{By, Connection, How, Opening, Phase};
+use crate::analysis::connection::{By, Connection, How, Opening, Phase};
 
 rule! {
     /// # What happened

@@ -8,9 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Facts, Finding, Sight, evaluate};
-use crate::connection::{Brief, Connection, Standing, Who};
-use crate::engine::{Engine, Event, Sink, Stats};
-use crate::hosts;
+use crate::analysis::connection::{Brief, Connection, Standing, Who};
+use crate::analysis::engine::{Engine, Event, Sink, Stats};
+use crate::analysis::hosts;
 use crate::packet::capture::Loss;
 use crate::protocol::http::Outcome;
 

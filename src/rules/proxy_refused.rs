@@ -6,8 +6,8 @@ use super::Severity;
 use super::ending::response;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{bytes, not_yet, span, tell};
+use crate::analysis::connection::{By, Connection, How, Phase, ResetKind};
 use crate::base::certainty::Certainty;
-use crate::connection::{By, Connection, How, Phase, ResetKind};
 use crate::protocol::http::{Exchange, FieldName, Method};
 
 rule! {

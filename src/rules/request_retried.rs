@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::measure::{many, shows, span};
 use super::rule::{Check, Found, Story, rule};
 use super::{Evidence, Severity};
+use crate::analysis::connection::{Brief, Lost};
+use crate::analysis::hosts::{Dealings, Hosts};
 use crate::base::certainty::Certainty;
-use crate::connection::{Brief, Lost};
-use crate::hosts::{Dealings, Hosts};
 
 rule! {
     /// # What happened

@@ -6,8 +6,8 @@ use super::Severity;
 use super::ending::{Ending, Reading, request};
 use super::rule::{Check, Verdict, rule};
 use super::telling::{bytes, span, tell};
+use crate::analysis::connection::{Connection, Opening, ResetKind, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{Connection, Opening, ResetKind, Who};
 
 rule! {
     /// # What happened

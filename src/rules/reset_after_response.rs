@@ -5,7 +5,7 @@ use super::ending::{Ending, Reading, response, round_trip};
 use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{span, tell};
-use crate::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, Who};
 
 rule! {
     /// # What happened

@@ -7,8 +7,8 @@ use super::rule::{Check, Story, Verdict, rule};
 use super::secure::hidden_request;
 use super::telling::{not_yet, span};
 use super::{Evidence, Severity};
+use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{By, Connection, How, ResetKind, Who};
 use crate::protocol::http::Exchange;
 
 rule! {

@@ -3,8 +3,8 @@
 use super::Severity;
 use super::measure::{shows, span};
 use super::rule::{Check, Story, Verdict, rule};
+use crate::analysis::connection::{CloseEvent, Connection, ResetKind, Signs, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{CloseEvent, Connection, ResetKind, Signs, Who};
 
 rule! {
     /// # What happened

@@ -6,7 +6,7 @@ use super::measure::number;
 use super::response_cut_short::how_far;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, span, tell};
-use crate::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, Who};
 
 rule! {
     /// # What happened

@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::measure::{many, shows};
 use super::rule::{Check, Found, Story, rule};
 use super::{Facts, Severity};
+use crate::analysis::connection::{Brief, Connection, How, Opening, Phase};
+use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
-use crate::connection::{Brief, Connection, How, Opening, Phase};
-use crate::hosts::Hosts;
 use crate::packet::decode::Endpoint;
 
 rule! {

@@ -4,7 +4,7 @@ use super::Severity;
 use super::ending::{owns_reset, request, response};
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, bytes, not_yet, span, tell};
-use crate::connection::{By, Connection, How, Phase, Who};
+use crate::analysis::connection::{By, Connection, How, Phase, Who};
 use crate::protocol::http::Exchange;
 
 rule! {

@@ -5,7 +5,7 @@ use super::ending::{Reading, ending, last_word, response};
 use super::measure::number;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, bytes, not_yet, span, tell};
-use crate::connection::Connection;
+use crate::analysis::connection::Connection;
 use crate::protocol::http::{Exchange, Framing, Message, Progress};
 
 rule! {

@@ -4,7 +4,7 @@ use super::Severity;
 use super::ending::{Ending, Reading, response};
 use super::rule::{Check, Verdict, rule};
 use super::telling::{asked, bytes, span, tell};
-use crate::connection::Connection;
+use crate::analysis::connection::Connection;
 
 rule! {
     /// # What happened

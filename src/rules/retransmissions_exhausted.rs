@@ -5,8 +5,8 @@ use super::idle_state_lost::{IDLE, silence};
 use super::measure::{number, shows, span};
 use super::path_mtu_blackhole;
 use super::rule::{Check, Story, Verdict, rule};
+use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{Connection, Who};
 
 rule! {
     /// # What happened

@@ -5,7 +5,7 @@ use super::ending::{Ending, Reading, request};
 use super::keep_alive_race::idle_until_close;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{again, asked, span, tell};
-use crate::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, Who};
 
 rule! {
     /// # What happened

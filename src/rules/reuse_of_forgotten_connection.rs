@@ -6,8 +6,8 @@ use super::keep_alive_race::idle_until_close;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{again, asked, span, tell};
 use super::timers;
+use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{Connection, Who};
 
 rule! {
     /// # What happened

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use super::ending::{Ending, Reading};
 use super::{Evidence, Facts, Severity, Sight};
+use crate::analysis::connection::{Brief, Connection};
+use crate::analysis::hosts::{Hosts, Sockets};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameNumber;
-use crate::connection::{Brief, Connection};
-use crate::hosts::{Hosts, Sockets};
 use crate::packet::decode::Endpoint;
 
 /// A rule: a fault that can be seen, named, and explained.

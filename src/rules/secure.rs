@@ -9,11 +9,11 @@ use super::Severity;
 use super::ending::round_trip;
 use super::rule::{Rule, Verdict};
 use super::telling::{not_yet, side, span, tell};
+use crate::analysis::connection::{By, Connection, How, Opening, Phase, Roles, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::escape;
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
-use crate::connection::{By, Connection, How, Opening, Phase, Roles, Who};
 use crate::protocol::tls::{Alert, ClientCertificate, Facts, Farewell, Flaw, Stage};
 
 /// What a failure is read as.

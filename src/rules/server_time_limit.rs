@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::Severity;
 use super::measure::{shows, span};
 use super::rule::{Check, Found, Story, rule};
+use crate::analysis::connection::{Brief, By, How, Phase, ResetKind};
+use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
-use crate::connection::{Brief, By, How, Phase, ResetKind};
-use crate::hosts::{Hosts, Measured};
 use crate::packet::decode::Endpoint;
 
 rule! {

@@ -1,7 +1,7 @@
 //! What the capture could see: what it lost, cut off, and has twice.
 
+use crate::analysis::engine::Stats;
 use crate::base::frame_ref::Mark;
-use crate::engine::Stats;
 use crate::packet::capture::Loss;
 
 /// What the capture could see.

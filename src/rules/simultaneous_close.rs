@@ -3,7 +3,7 @@
 use super::Severity;
 use super::measure::shows;
 use super::rule::{Check, Story, Verdict, rule};
-use crate::connection::{By, Connection, How};
+use crate::analysis::connection::{By, Connection, How};
 
 rule! {
     /// # What happened

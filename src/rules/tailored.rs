@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::Finding;
-use crate::connection::Connection;
+use crate::analysis::connection::Connection;
 use crate::knowledge::{Product, Side, identify, settings};
 use crate::packet::decode::Endpoint;
 use crate::protocol::http::{FieldName, Text};

@@ -3,9 +3,9 @@
 use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{count, side, tell};
+use crate::analysis::connection::{Connection, Odd, OddKind, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::escape;
-use crate::connection::{Connection, Odd, OddKind, Who};
 
 rule! {
     /// # What happened

@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::ending::{Ending, request};
 use super::rule::{Rule, Story, Verdict};
 use super::{Evidence, Severity};
+use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::base::format::{self, millis};
 use crate::base::frame_ref::Mark;
-use crate::connection::{Connection, Who};
 use crate::protocol::http::Exchange;
 
 /// Two significant places are what a reader compares with a setting.
@@ -152,7 +152,7 @@ impl Telling {
 
 /// What a connection that is not over yet can be said to be.
 pub(super) fn not_yet(connection: &Connection) -> Verdict {
-    use crate::connection::{By, How};
+    use crate::analysis::connection::{By, How};
     match (connection.teardown.by, connection.teardown.how) {
         (By::Nobody, How::Open) => Verdict::NotYet,
         _ => Verdict::Clear,

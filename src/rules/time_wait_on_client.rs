@@ -3,9 +3,9 @@
 use super::Severity;
 use super::measure::{number, rate, shows};
 use super::rule::{Check, Story, Verdict, rule};
+use crate::analysis::connection::{Brief, By};
+use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::certainty::Certainty;
-use crate::connection::{Brief, By};
-use crate::hosts::{RangeBasis, Sockets};
 
 rule! {
     /// # What happened

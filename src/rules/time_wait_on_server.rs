@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::Severity;
 use super::measure::{number, shows};
 use super::rule::{Check, Found, Story, rule};
+use crate::analysis::connection::Brief;
+use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::connection::Brief;
-use crate::hosts::Hosts;
 use crate::packet::decode::Endpoint;
 
 rule! {

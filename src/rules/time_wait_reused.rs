@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::Severity;
 use super::measure::{number, shows, span};
 use super::rule::{Check, Found, Story, rule};
+use crate::analysis::connection::Brief;
+use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
-use crate::connection::Brief;
-use crate::hosts::{Hosts, Measured};
 
 rule! {
     /// # What happened

@@ -4,8 +4,8 @@ use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::secure::{Failure, describe, failure, failure_as, hello, named, sign};
 use super::telling::{not_yet, tell};
+use crate::analysis::connection::Connection;
 use crate::base::certainty::Certainty;
-use crate::connection::Connection;
 
 rule! {
     /// # What happened

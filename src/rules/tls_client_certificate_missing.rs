@@ -4,7 +4,7 @@ use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::secure::{Failure, failure_as, hello, named, sign};
 use super::telling::{not_yet, tell};
-use crate::connection::Connection;
+use crate::analysis::connection::Connection;
 
 rule! {
     /// # What happened

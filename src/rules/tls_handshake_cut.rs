@@ -6,8 +6,8 @@ use super::Severity;
 use super::rule::{Check, Story, Verdict, rule};
 use super::secure::{Failure, Reading, describe, failure, hello, named, who};
 use super::telling::{not_yet, side, span, tell};
+use crate::analysis::connection::{Brief, By, Connection, How, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{Brief, By, Connection, How, Who};
 use crate::protocol::tls::{Flaw, Stage};
 
 rule! {

@@ -4,8 +4,8 @@ use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::secure::{Failure, describe, failure_as, hello, sign};
 use super::telling::{not_yet, tell};
+use crate::analysis::connection::Connection;
 use crate::base::escape::escape;
-use crate::connection::Connection;
 use crate::protocol::tls::Stage;
 
 rule! {

@@ -4,9 +4,9 @@ use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::secure::{Failure, failure_as, hello, named};
 use super::telling::{asked, not_yet, side, tell};
+use crate::analysis::connection::Connection;
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::Mark;
-use crate::connection::Connection;
 use crate::protocol::http::Exchange;
 
 rule! {

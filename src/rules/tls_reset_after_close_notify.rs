@@ -4,8 +4,8 @@ use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::secure::failure;
 use super::telling::{not_yet, side, tell};
+use crate::analysis::connection::{By, Connection, ResetKind, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{By, Connection, ResetKind, Who};
 use crate::protocol::tls::Stage;
 
 rule! {

@@ -4,7 +4,7 @@ use super::Severity;
 use super::ending::response;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{not_yet, tell};
-use crate::connection::{Connection, Opening, Who};
+use crate::analysis::connection::{Connection, Opening, Who};
 
 rule! {
     /// # What happened

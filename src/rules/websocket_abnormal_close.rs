@@ -6,8 +6,8 @@ use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{count, not_yet, side, span, tell};
 use super::timers;
+use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
 use crate::base::certainty::Certainty;
-use crate::connection::{By, Connection, How, ResetKind, Who};
 
 rule! {
     /// # What happened

@@ -3,8 +3,8 @@
 use super::Severity;
 use super::rule::{Check, Verdict, rule};
 use super::telling::{side, tell};
+use crate::analysis::connection::{Connection, Who};
 use crate::base::escape::escape;
-use crate::connection::{Connection, Who};
 use crate::protocol::websocket::Close;
 
 rule! {

@@ -12,10 +12,10 @@ use anyhow::{Result, bail};
 
 use super::progress::Progress;
 use super::secrets::{KeyLogs, Presence};
+use crate::analysis::connection::{Connection, Who};
+use crate::analysis::engine::{self, Engine, Event, Settings, Sink};
 use crate::base::frame_ref::FrameNumber;
 use crate::cli;
-use crate::connection::{Connection, Who};
-use crate::engine::{self, Engine, Event, Settings, Sink};
 use crate::ladder::{Recorder, Remarks, Reticence};
 use crate::ledger::{Drawn, Snapshot};
 use crate::packet::capture::{self, Batch, Fill, OpenOptions};

@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::analysis::connection::{Brief, Connection};
 use crate::base::frame_ref::FrameNumber;
 use crate::cli;
-use crate::connection::{Brief, Connection};
 use crate::errors::Search;
 use crate::ignore::{IgnoreList, Ignored};
 use crate::packet::decode::Endpoint;

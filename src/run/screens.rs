@@ -12,16 +12,16 @@ use anyhow::Result;
 
 use super::session::Session;
 use super::{FOUND, analysis, terminal};
+use crate::analysis::connection::Brief;
+use crate::analysis::engine;
+use crate::analysis::transcript::Account;
 use crate::base::escape::escape;
 use crate::cli;
-use crate::connection::Brief;
-use crate::engine;
 use crate::ledger::{Running, Snapshot, Stage, Watch};
 use crate::packet::capture::{PcapngWriter, Source};
 use crate::protocol::tls::secrets::KeyRing;
 use crate::report::{self, Zone};
 use crate::rules::Severity;
-use crate::transcript::Account;
 use crate::ui::{self, Desk};
 
 /// What is recorded must be written to its end before the program goes; no disk takes longer.

@@ -19,12 +19,12 @@ use anyhow::{Context as _, Result};
 
 use super::analysis::{self, Wish};
 use super::secrets::Presence;
-use crate::base::time::Timestamp;
-use crate::cli;
-use crate::connection::Brief;
-use crate::engine::{
+use crate::analysis::connection::Brief;
+use crate::analysis::engine::{
     self, CloseUp, ExtractError, Glance, Next, Observer, Outlook, Roll, Settings, Stay,
 };
+use crate::base::time::Timestamp;
+use crate::cli;
 use crate::ledger::{Lookup, Progress, Running, Stage, Watch};
 use crate::packet::capture::{
     self, Batch, CaptureError, FileSummary, Fill, Loss, Memory, OpenOptions, PcapngWriter, Recent,

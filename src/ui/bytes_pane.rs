@@ -7,10 +7,10 @@ use ratatui::layout::Rect;
 
 use super::paper::{Line, Place, find, holds, scroll_bar, width};
 use super::{Action, Cx, Look, Seek, Tone};
+use crate::analysis::connection::{Connection, Who};
+use crate::analysis::transcript::{Account, Said, Utterance};
 use crate::base::escape::escape;
 use crate::base::format::{bytes, number};
-use crate::connection::{Connection, Who};
-use crate::transcript::{Account, Said, Utterance};
 
 /// Columns of the offset at the left, with the sign of the sender.
 const OFFSET: u16 = 12;

@@ -3,9 +3,9 @@
 use super::digest::{Digest, Kind};
 use super::rows::By;
 use super::{Look, Tone};
+use crate::analysis::connection::{Brief, By as Closer, How, ResetKind};
 use crate::base::format::{bytes, millis, number};
 use crate::base::time::Timestamp;
-use crate::connection::{Brief, By as Closer, How, ResetKind};
 use crate::ledger::Snapshot;
 use crate::prose::story;
 use crate::rules::{Finding, Severity};

@@ -23,16 +23,16 @@ use super::menu::{Item, Menu};
 use super::paper::{Line, Pager, Place, find, holds, scroll_bar};
 use super::segments_pane::SegmentsPane;
 use super::{Answer, Cx, Fate, Outcome, Question, Screen, Seek, Task, Tone, verdict_pane};
+use crate::analysis::connection::Connection;
+use crate::analysis::transcript::Account;
 use crate::base::format::{count, number};
 use crate::base::time::Timestamp;
-use crate::connection::Connection;
 use crate::ledger::Snapshot;
 use crate::prose::clock::span;
 use crate::prose::said::{how_far, request};
 use crate::prose::story;
 use crate::protocol::http::{Exchange, Outcome as Became};
 use crate::rules::Finding;
-use crate::transcript::Account;
 
 /// From this width on the verdict stands beside the other tabs.
 const SIDE_BY_SIDE: u16 = 130;

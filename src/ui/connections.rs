@@ -25,8 +25,8 @@ use super::paper::{Line, Paragraph, Place, scroll_bar, width};
 use super::rows::{By, Listing, Wish};
 use super::story::StoryScreen;
 use super::{Answer, Complaint, Completed, Cx, Fate, Outcome, Question, Screen, Seek, Task, Tone};
+use crate::analysis::connection::Brief;
 use crate::base::format::{count, number};
-use crate::connection::Brief;
 use crate::prose::story;
 use crate::query::Query;
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::analysis::connection::{Brief, How, Opening};
+use crate::analysis::hosts;
 use crate::base::time::Timestamp;
-use crate::connection::{Brief, How, Opening};
-use crate::hosts;
 use crate::ledger::{Naming, Snapshot};
 use crate::rules::{Finding, Severity};
 

@@ -14,14 +14,14 @@ use ratatui::layout::Rect;
 
 use super::paper::{Line, Place, holds, scroll_bar, width};
 use super::{Action, Cx, Look, Seek, Tone};
+use crate::analysis::connection::{Connection, Standing, State, Who};
+use crate::analysis::transcript::{Account, Kind, Rung, Rungs, Step, Tls};
 use crate::base::format::{bytes, count, number};
 use crate::base::frame_ref::FrameNumber;
-use crate::connection::{Connection, Standing, State, Who};
 use crate::packet::decode::Flags;
 use crate::prose::clock::span;
 use crate::prose::said::{self, Discretion};
 use crate::rules::{Finding, Severity};
-use crate::transcript::{Account, Kind, Rung, Rungs, Step, Tls};
 
 /// Columns of a state's name, the longest being `SYN-RECEIVED`.
 const STATE: u16 = 12;

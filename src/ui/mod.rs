@@ -53,11 +53,11 @@ pub use keys::{Action, Scope};
 pub use task::{Cancel, Fate, Task, Tasks};
 pub use theme::{Depth, Theme, Tone};
 
-use crate::connection::Brief;
+use crate::analysis::connection::Brief;
+use crate::analysis::transcript::Account;
 use crate::ledger::{Progress, Snapshot};
 use crate::packet::capture;
 use crate::prose::clock::Zone;
-use crate::transcript::Account;
 
 /// What the screens are about, and whom they ask for what they cannot do themselves.
 #[derive(Clone)]

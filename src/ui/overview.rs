@@ -416,7 +416,7 @@ fn lanes<'a>(cx: &Cx<'a>) -> Vec<Lane<'a>> {
             name: "TIME-WAIT",
             steps: &course.time_wait,
             tone: Tone::Warning,
-            ceiling: row.map(crate::hosts::Sockets::range_size),
+            ceiling: row.map(crate::analysis::hosts::Sockets::range_size),
         });
     }
     lanes

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::digest::{Digest, Kind};
 use super::{Cx, Fate, Task};
-use crate::connection::Brief;
+use crate::analysis::connection::Brief;
 use crate::packet::decode::Endpoint;
 use crate::query::{Query, Sieve};
 

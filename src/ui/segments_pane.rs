@@ -6,10 +6,10 @@ use ratatui::layout::Rect;
 use super::ladder_pane::{flags, said};
 use super::paper::{Line, Place, find, holds, scroll_bar};
 use super::{Action, Cx, Seek, Tone};
+use crate::analysis::connection::Who;
+use crate::analysis::transcript::{Account, Kind, Step};
 use crate::base::frame_ref::FrameNumber;
-use crate::connection::Who;
 use crate::packet::decode::Flags;
-use crate::transcript::{Account, Kind, Step};
 
 /// From this width on there is room for the window.
 const WIDE: u16 = 100;

@@ -13,8 +13,8 @@ use super::keys::{Action, Scope};
 use super::paper::{Line, Place, find, holds, scroll_bar};
 use super::task::{Fate, Task};
 use super::{Cx, Outcome, Screen, Seek, Tab, Tone};
+use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::format::number;
-use crate::hosts::{RangeBasis, Sockets};
 use crate::packet::decode::Endpoint;
 use crate::prose::clock::span;
 

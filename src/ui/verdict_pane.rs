@@ -3,8 +3,8 @@
 use super::Tone;
 use super::glyphs::Glyphs;
 use super::paper::{Line, Paragraph};
+use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{bytes, count, number};
-use crate::connection::{Connection, Who};
 use crate::errors::{self, Predictor, Told};
 use crate::prose::clock::span;
 use crate::prose::{secure, story, words};

@@ -1,6 +1,6 @@
 //! Cases 1 and 5: the client does not come so far as to ask.
 
-use hangup::connection::{Phase, Who};
+use hangup::analysis::connection::{Phase, Who};
 use hangup::rules::{self, Severity};
 
 use crate::story::{DOTNET, Story};

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use hangup::connection::{By, Who};
-use hangup::hosts::RangeBasis;
+use hangup::analysis::connection::{By, Who};
+use hangup::analysis::hosts::RangeBasis;
+use hangup::knowledge;
+use hangup::report;
 use hangup::rules::Severity;
-use hangup::{knowledge, report};
 
 use crate::story::{DOTNET, Story};
 

@@ -1,6 +1,6 @@
 //! Cases 2 to 4, 6, 8 and 10: what one connection shows.
 
-use hangup::connection::Who;
+use hangup::analysis::connection::Who;
 use hangup::rules::Severity;
 
 use crate::story::{DOTNET, DOTNET_1, Story};

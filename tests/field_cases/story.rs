@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use hangup::connection::{Connection, Who};
+use hangup::analysis::connection::{Connection, Who};
+use hangup::analysis::hosts::Sockets;
 use hangup::errors::{Predictor, Told};
-use hangup::hosts::Sockets;
 use hangup::ladder::{frames, parse, to_pcap};
 use hangup::packet::capture::{OpenOptions, open};
 use hangup::report::Format;

@@ -8,14 +8,16 @@
 use std::io::{Cursor, Read};
 use std::time::Duration;
 
-use hangup::connection::Connection;
-use hangup::engine::{self, Settings, Stats};
+use hangup::analysis::connection::Connection;
+use hangup::analysis::engine::{self, Settings, Stats};
+use hangup::analysis::hosts;
+use hangup::ledger;
 use hangup::ledger::{Snapshot, Summary};
 use hangup::packet::capture::{self, Input, OpenOptions, Source};
 use hangup::protocol::http::Message;
 use hangup::protocol::tls::secrets::KeyRing;
 use hangup::report::{self, Format};
-use hangup::{hosts, ledger, rules};
+use hangup::rules;
 
 /// Every format there is.
 pub const FORMATS: [Format; 5] = [

@@ -7,9 +7,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use hangup::analysis::connection::Connection;
+use hangup::analysis::engine::{Engine, Stats};
 use hangup::base::time::Timestamp;
-use hangup::connection::Connection;
-use hangup::engine::{Engine, Stats};
 use hangup::packet::capture::{
     Batch, CaptureError, Fill, Frame, FrameNumber, LinkType, Loss, OpenOptions, Source, open,
 };

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::{Pair, Time, millis, text};
+use crate::analysis::connection::Who;
 use crate::base::escape::escape;
 use crate::base::frame_ref::Mark;
-use crate::connection::Who;
 use crate::protocol::h2;
 use crate::protocol::http::{ErrorCode, Party, Stream};
 use crate::protocol::websocket;

@@ -1,0 +1,420 @@
+//! Who, how and when: the judgement on one connection.
+//!
+//! Who began is a question of knowledge, not of capture order: a side that had the other's FIN when it sent its own
+//! came second, wherever the capture stood. Acknowledgement numbers tell. A RST acknowledges nothing and is not
+//! acknowledged; a RST of a host that has no socket (any more) shows that it had closed before.
+
+use std::time::Duration;
+
+use super::record::{Opening, Roles, Who};
+use super::teardown::{By, How, Teardown};
+use super::tracker::{Live, acknowledged};
+use crate::base::certainty::Certainty;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::base::time::Timestamp;
+use crate::packet::decode::Endpoint;
+use crate::protocol::http::{Phase, Protocol, Reach};
+use crate::protocol::tcp::{CloseEvent, Peer, ResetKind, Standing, State};
+
+/// Why a connection is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The capture ends at this time.
+    Capture(Timestamp),
+    /// The same addresses and ports were used for a new connection at this time.
+    Reused(Timestamp),
+    /// It was let go to make room.
+    Forgotten(Timestamp),
+}
+
+impl Ended {
+    pub(super) const fn time(self) -> Timestamp {
+        match self {
+            Self::Capture(time) | Self::Reused(time) | Self::Forgotten(time) => time,
+        }
+    }
+}
+
+/// Repetitions or probes without an answer that make a silence, and not just the end of the capture.
+const SILENCE_AFTER: u16 = 3;
+/// How long a side must have been silent besides: more than the shortest retransmission timers, three times over.
+const SILENT_FOR: Duration = Duration::from_millis(600);
+/// A SYN that was sent this long before the end of the capture should have had its answer (RFC 6298 §2.1: the first
+/// retransmission comes after one second).
+const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
+
+/// The judgement.
+pub(super) struct Verdict {
+    pub(super) client: End,
+    pub(super) roles: Roles,
+    pub(super) opening: Opening,
+    pub(super) teardown: Teardown,
+}
+
+/// The first close, and whose it was.
+struct Close {
+    by: Closer,
+    event: CloseEvent,
+    /// Whose address the FIN or RST carries.
+    end: End,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Closer {
+    End,
+    Both,
+    Middlebox,
+}
+
+pub(super) fn judge(live: &Live, ended: Ended) -> Verdict {
+    let (client, roles) = roles(live);
+    let opening = opening(live, client);
+    let close = first_close(live, client);
+    let teardown = match &close {
+        Some(close) => closed(live, client, opening, close, ended),
+        None => open(live, client, opening, ended),
+    };
+    let certainty = certainty(live, roles, opening, &teardown, close.as_ref());
+    Verdict {
+        client,
+        roles,
+        opening,
+        teardown: Teardown {
+            certainty,
+            ..teardown
+        },
+    }
+}
+
+/// Who is the client, and how that is known.
+fn roles(live: &Live) -> (End, Roles) {
+    for end in End::BOTH {
+        let peer = live.pair.peer(end);
+        let other = live.pair.peer(end.other());
+        if peer.answered_syn() && !other.answered_syn() {
+            return (end.other(), Roles::Handshake);
+        }
+    }
+    let by_syn = match [End::A, End::B].map(|end| live.pair.peer(end).syn()) {
+        [Some(a), Some(b)] => Some(if a <= b { End::A } else { End::B }),
+        [Some(_), None] => Some(End::A),
+        [None, Some(_)] => Some(End::B),
+        [None, None] => None,
+    };
+    if let Some(end) = by_syn {
+        return (end, Roles::Handshake);
+    }
+    if let Some((end, Certainty::Certain | Certainty::Likely)) =
+        live.spoken.as_ref().and_then(|spoken| spoken.requester())
+    {
+        return (end, Roles::Http);
+    }
+    (likely_client(live.endpoints), Roles::Ports)
+}
+
+/// Who is the client, by the ports alone.
+pub(super) fn likely_client(endpoints: [Endpoint; 2]) -> End {
+    let [a, b] = endpoints.map(|endpoint| endpoint.port);
+    if service_rank(a) < service_rank(b) {
+        End::B
+    } else {
+        End::A
+    }
+}
+
+/// The lower, the more likely a port is the one that was called: system ports (RFC 6335 §6), then ports below every
+/// system's ephemeral range, then by number.
+const fn service_rank(port: u16) -> u32 {
+    match port {
+        0..1024 => port as u32,
+        1024..32768 => 100_000 + port as u32,
+        _ => 200_000 + port as u32,
+    }
+}
+
+fn opening(live: &Live, client: End) -> Opening {
+    let caller = live.pair.peer(client);
+    let called = live.pair.peer(client.other());
+    if caller.syn().is_none() && called.syn().is_none() {
+        return Opening::Midstream;
+    }
+    let spoke = |peer: &Peer| peer.stream().bytes() > 0 || peer.fin().is_some();
+    if called.syn().is_none() {
+        let refused = called.reset().is_some_and(|reset| {
+            reset.kind == Some(ResetKind::Refusal)
+                || reset.kind == Some(ResetKind::Foreign) && caller.first_ack().is_none()
+        });
+        if refused {
+            return Opening::Refused;
+        }
+        let unreachable = live
+            .icmp
+            .as_ref()
+            .is_some_and(|quote| quote.kind != crate::packet::decode::QuoteKind::TooBig);
+        // A client that goes on has had its answer, whether or not the capture has.
+        if caller.first_ack().is_some() || spoke(called) {
+            return Opening::Handshake;
+        }
+        return if unreachable {
+            Opening::Unreachable
+        } else {
+            Opening::Unanswered
+        };
+    }
+    if caller.first_ack().is_some() || spoke(caller) || spoke(called) {
+        return Opening::Handshake;
+    }
+    if caller.answered_syn() || caller.proven() == Standing::In(State::Established) {
+        return Opening::Handshake;
+    }
+    Opening::Rejected
+}
+
+/// The RST of one end that counts: stale ones do not.
+fn effective_reset(peer: &Peer) -> Option<CloseEvent> {
+    peer.reset()
+        .filter(|event| event.kind != Some(ResetKind::Stale))
+}
+
+/// What an end did first to close: its FIN or its own RST.
+fn own_close(peer: &Peer) -> Option<CloseEvent> {
+    let reset = effective_reset(peer).filter(|event| event.kind != Some(ResetKind::Foreign));
+    match (peer.fin(), reset) {
+        (Some(fin), Some(reset)) => Some(if fin.mark <= reset.mark { fin } else { reset }),
+        (fin, reset) => fin.or(reset),
+    }
+}
+
+fn first_close(live: &Live, client: End) -> Option<Close> {
+    let peers = End::BOTH.map(|end| live.pair.peer(end));
+    let own = peers.map(own_close);
+    let forged = End::BOTH
+        .into_iter()
+        .filter_map(|end| {
+            effective_reset(peers[end.index()])
+                .filter(|event| event.kind == Some(ResetKind::Foreign))
+                .map(|event| (end, event))
+        })
+        .min_by_key(|(_, event)| event.mark);
+    let first_own = own.iter().flatten().map(|event| event.mark).min();
+    if let Some((end, event)) = forged
+        && first_own.is_none_or(|mark| event.mark < mark)
+    {
+        return Some(Close {
+            by: Closer::Middlebox,
+            event,
+            end,
+        });
+    }
+    let [a, b] = own;
+    let (end, by) = match (a, b) {
+        (None, None) => return None,
+        (Some(_), None) => (End::A, Closer::End),
+        (None, Some(_)) => (End::B, Closer::End),
+        (Some(a), Some(b)) => who_was_first(&a, &b, client),
+    };
+    own[end.index()].map(|event| Close { by, event, end })
+}
+
+/// Which of two closes came first; `Both` if they crossed on the way. Which of those the capture has first depends on where
+/// it stood, so the client's is told: what was owed, was owed to it.
+fn who_was_first(a: &CloseEvent, b: &CloseEvent, client: End) -> (End, Closer) {
+    if a.knew_fin != b.knew_fin {
+        return (if a.knew_fin { End::B } else { End::A }, Closer::End);
+    }
+    let no_socket = |event: &CloseEvent| event.kind == Some(ResetKind::NoSocket);
+    match (no_socket(a), no_socket(b)) {
+        (true, false) if b.kind.is_none() => return (End::A, Closer::End),
+        (false, true) if a.kind.is_none() => return (End::B, Closer::End),
+        _ => {}
+    }
+    match (a.kind, b.kind) {
+        (None, None) => (client, Closer::Both),
+        // Of a FIN and a RST that crossed, the FIN.
+        (None, Some(_)) => (End::A, Closer::Both),
+        (Some(_), None) => (End::B, Closer::Both),
+        // Whoever has received a RST has no socket left to give up.
+        (Some(ResetKind::Abort), Some(ResetKind::Abort)) => (client, Closer::Both),
+        (Some(_), Some(_)) => (if a.mark <= b.mark { End::A } else { End::B }, Closer::End),
+    }
+}
+
+fn role(end: End, client: End) -> Who {
+    if end == client {
+        Who::Client
+    } else {
+        Who::Server
+    }
+}
+
+fn closed(live: &Live, client: End, opening: Opening, close: &Close, ended: Ended) -> Teardown {
+    let by = match (close.by, role(close.end, client)) {
+        (Closer::Both, _) => By::Both,
+        (Closer::Middlebox, _) => By::Middlebox,
+        (Closer::End, Who::Client) => By::Client,
+        (Closer::End, Who::Server) => By::Server,
+    };
+    let how = close.event.kind.map_or(How::Fin, How::Reset);
+    let phase = phase(live, opening, close);
+    Teardown {
+        by,
+        how,
+        phase,
+        frame: close.event.mark.frame,
+        at: close.event.mark.time,
+        certainty: Certainty::Certain,
+        orderly: is_orderly(live, by, how, phase, ended),
+        told: told(live, by, client.other(), close),
+    }
+}
+
+fn phase(live: &Live, opening: Opening, close: &Close) -> Phase {
+    match opening {
+        Opening::Handshake | Opening::Midstream => {}
+        _ => return Phase::Connecting,
+    }
+    let is_fin = close.event.kind.is_none();
+    let sent = Reach {
+        bytes: close.event.sent,
+        fin: is_fin,
+    };
+    let received = Reach {
+        bytes: close.event.received,
+        fin: close.event.knew_fin,
+    };
+    spoken_phase(live, opening, close.end, sent, received)
+}
+
+fn spoken_phase(live: &Live, opening: Opening, at: End, sent: Reach, received: Reach) -> Phase {
+    match &live.spoken {
+        Some(spoken) if spoken.protocol() == Protocol::Unknown => {
+            if opening == Opening::Handshake && spoken.exchanges().next().is_none() {
+                spoken.phase_at(at, sent, received)
+            } else {
+                Phase::Opaque
+            }
+        }
+        Some(spoken) => spoken.phase_at(at, sent, received),
+        None if opening == Opening::Handshake => Phase::BeforeRequest,
+        None => Phase::Opaque,
+    }
+}
+
+/// No FIN and no RST: silence, or just the end of the capture.
+fn open(live: &Live, client: End, opening: Opening, ended: Ended) -> Teardown {
+    let end_of_view = ended.time();
+    let silent = match opening {
+        Opening::Unanswered | Opening::Unreachable | Opening::Refused | Opening::Rejected => {
+            end_of_view.since(live.first.time) >= ANSWERED_WITHIN
+                || opening == Opening::Unreachable
+                || matches!(ended, Ended::Reused(_))
+        }
+        Opening::Handshake | Opening::Midstream => End::BOTH.iter().any(|end| {
+            let peer = live.pair.peer(*end);
+            let other = live.pair.peer(end.other());
+            peer.unanswered() >= SILENCE_AFTER
+                && end_of_view.since(other.last_sent().time) >= SILENT_FOR
+        }),
+    };
+    let whole =
+        |end: End| Reach::bytes(u64::try_from(live.pair.peer(end).stream().top()).unwrap_or(0));
+    let phase = match opening {
+        Opening::Handshake | Opening::Midstream => {
+            spoken_phase(live, opening, client, whole(client), whole(client.other()))
+        }
+        _ => Phase::Connecting,
+    };
+    let by = match (&live.icmp, opening) {
+        (Some(quote), Opening::Unreachable) => {
+            if quote.reporter == live.endpoints[client.other().index()].ip {
+                By::Server
+            } else {
+                By::Middlebox
+            }
+        }
+        _ => By::Nobody,
+    };
+    let at = match (&live.icmp, opening) {
+        (Some(quote), Opening::Unreachable) => Mark {
+            frame: quote.frame,
+            time: quote.time,
+        },
+        _ => live.last,
+    };
+    Teardown {
+        by,
+        how: if silent { How::Silence } else { How::Open },
+        phase,
+        frame: at.frame,
+        at: at.time,
+        certainty: Certainty::Certain,
+        orderly: false,
+        told: None,
+    }
+}
+
+/// Where the server had said under the keys that it was done, before the client closed.
+fn told(live: &Live, by: By, server: End, close: &Close) -> Option<Mark> {
+    let spoken = live.spoken.as_ref().filter(|_| by == By::Client)?;
+    spoken.farewell(server, close.event.received)
+}
+
+/// Both sides' bytes all arrived, and nothing was owed.
+fn is_orderly(live: &Live, by: By, how: How, phase: Phase, ended: Ended) -> bool {
+    let peers = End::BOTH.map(|end| live.pair.peer(end));
+    let nothing_owed = live
+        .spoken
+        .as_ref()
+        .is_none_or(|spoken| spoken.exchanges().all(|exchange| exchange.is_settled()));
+    // What was sent in the last moment of the capture is presumed to arrive.
+    let was_reset = peers.iter().any(|peer| effective_reset(peer).is_some());
+    let cut_off = !was_reset
+        && matches!(ended, Ended::Capture(end) if end.since(live.last.time) < ANSWERED_WITHIN);
+    // A close owes the other one's.
+    let both_closed = peers.iter().all(|peer| {
+        peer.fin().is_some()
+            || matches!(
+                peer.presumed(),
+                Standing::In(State::Closed | State::TimeWait)
+            )
+    });
+    let all_arrived = cut_off
+        || peers.iter().all(|peer| {
+            let stream = peer.stream();
+            acknowledged(stream) >= u64::try_from(stream.top()).unwrap_or(0)
+        });
+    let by_reset = match how {
+        How::Fin => false,
+        // A client that has everything and resets has lost nothing; a server that resets may have left requests unread.
+        How::Reset(ResetKind::Abort | ResetKind::NoSocket) => {
+            by != By::Client || !matches!(phase, Phase::Between | Phase::After)
+        }
+        How::Reset(_) | How::Silence | How::Open => true,
+    };
+    nothing_owed && all_arrived && (both_closed || cut_off) && !by_reset
+}
+
+fn certainty(
+    live: &Live,
+    roles: Roles,
+    opening: Opening,
+    teardown: &Teardown,
+    close: Option<&Close>,
+) -> Certainty {
+    let peers = End::BOTH.map(|end| live.pair.peer(end));
+    let one_sided = opening != Opening::Unanswered
+        && opening != Opening::Unreachable
+        && peers.iter().any(|peer| peer.counts().packets == 0);
+    let lossy = peers.iter().any(|peer| peer.stream().missing() > 0);
+    let indirect = match teardown.how {
+        How::Reset(ResetKind::Foreign) => true,
+        How::Reset(ResetKind::NoSocket) => close.is_some(),
+        _ => false,
+    };
+    if one_sided || lossy || indirect || roles == Roles::Ports {
+        Certainty::Likely
+    } else {
+        Certainty::Certain
+    }
+}

@@ -1,0 +1,295 @@
+//! The roll of connections of an analysis that is looked at while it goes on.
+//!
+//! In: what each [`Glance`] shows. Out: an [`Analysis`] of everything so far, in the order of the first frames. A connection
+//! keeps its number from one call to the next, open or settled, since new ones always begin later; only where too many
+//! are let go before the end do numbers move up, as they must be dense.
+//!
+//! What was there before is not kept here a second time: the caller has it in what it published last.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use super::{Analysis, Glance, Stay};
+use crate::analysis::connection::{Brief, Connection};
+use crate::base::frame_ref::FrameNumber;
+use crate::packet::decode::{Context, Endpoint};
+
+/// Connections that are kept of an input that may go on for ever, a line of two hundred bytes each: some minutes of a
+/// busy server, and quick to walk through for every new look.
+const MAX_KEPT: usize = 200_000;
+/// Exchanges that are kept with them, a third of a kilobyte each.
+const MAX_EXCHANGES: usize = 200_000;
+
+/// Keeps the order and the numbers.
+#[derive(Debug)]
+pub struct Roll {
+    stay: Stay,
+    max_kept: usize,
+    max_exchanges: usize,
+    /// Those that were open, in order.
+    open: Vec<(Key, u32)>,
+    /// The highest number given.
+    last: u32,
+    /// Connections that were forgotten, the oldest first.
+    shed: u64,
+}
+
+/// What the order goes by, and what tells a connection from all others: a frame may hold several segments.
+type Key = (FrameNumber, Endpoint, Endpoint, Context);
+
+impl Roll {
+    /// Nobody called yet.
+    #[must_use]
+    pub const fn new(stay: Stay) -> Self {
+        Self {
+            stay,
+            max_kept: MAX_KEPT,
+            max_exchanges: MAX_EXCHANGES,
+            open: Vec::new(),
+            last: 0,
+            shed: 0,
+        }
+    }
+
+    /// Everything so far: what the last call gave, and what has come to light since.
+    #[must_use]
+    pub fn call(
+        &mut self,
+        briefs: &[Brief],
+        records: &[Arc<Connection>],
+        glance: Glance,
+    ) -> Analysis {
+        let Glance {
+            settled,
+            mut open,
+            stats,
+        } = glance;
+        let mut now_open: Vec<Key> = open.briefs.iter().map(of_brief).collect();
+        now_open.sort_unstable();
+        let mut fresh = settled;
+        fresh.append(&mut open);
+        fresh.briefs.sort_by_cached_key(of_brief);
+        fresh.records.sort_by_cached_key(of_record);
+
+        let was_open = |key: &Key| self.open.binary_search_by(|(it, _)| it.cmp(key)).is_ok();
+        let stayed = briefs.iter().filter(|it| !was_open(&of_brief(it))).copied();
+        let mut briefs = merge(stayed, fresh.briefs, of_brief, briefs.len());
+        let stayed = records.iter().filter(|it| !was_open(&of_record(it)));
+        let stayed = stayed.map(Arc::clone);
+        let mut records = merge(stayed, fresh.records, of_record, records.len());
+
+        self.number(&mut briefs);
+        let mut numbered = briefs.iter();
+        for record in &mut records {
+            let key = of_record(record);
+            let own = numbered.find(|brief| of_brief(brief) >= key);
+            let id = own.map_or(0, |brief| brief.id);
+            if record.id != id {
+                Arc::make_mut(record).id = id;
+            }
+        }
+        if self.stay == Stay::Latest {
+            self.forget(&mut briefs, &mut records, &now_open);
+        }
+        let is_open = |brief: &&Brief| now_open.binary_search(&of_brief(brief)).is_ok();
+        let open = briefs.iter().filter(is_open);
+        self.open = open.map(|brief| (of_brief(brief), brief.id)).collect();
+        let mut analysis = Analysis {
+            briefs,
+            connections: records,
+            stats,
+        };
+        analysis.stats.bounds.shed = self.shed;
+        analysis
+    }
+
+    fn number(&mut self, briefs: &mut [Brief]) {
+        if self.stay == Stay::First {
+            for (id, brief) in (1..).zip(briefs) {
+                brief.id = id;
+            }
+            return;
+        }
+        for brief in briefs.iter_mut().filter(|brief| brief.id == 0) {
+            let key = of_brief(brief);
+            brief.id = match self.open.binary_search_by(|(it, _)| it.cmp(&key)) {
+                Ok(at) => self.open[at].1,
+                Err(_) => {
+                    self.last = self.last.saturating_add(1);
+                    self.last
+                }
+            };
+        }
+    }
+
+    /// Forgets the oldest that are settled, where there are too many: a tenth at once, so that it is seldom.
+    fn forget(
+        &mut self,
+        briefs: &mut Vec<Brief>,
+        records: &mut Vec<Arc<Connection>>,
+        open: &[Key],
+    ) {
+        let exchanges = |record: &Arc<Connection>| record.exchanges.len();
+        let mut surplus = match briefs.len() > self.max_kept {
+            true => briefs.len() - self.max_kept / 10 * 9,
+            false => 0,
+        };
+        let mut too_many = records.iter().map(exchanges).sum::<usize>();
+        too_many = match too_many > self.max_exchanges {
+            true => too_many - self.max_exchanges / 10 * 9,
+            false => 0,
+        };
+        if surplus == 0 && too_many == 0 {
+            return;
+        }
+        let mut weights = records.iter().map(|it| (it.id, exchanges(it))).peekable();
+        let mut gone = Vec::new();
+        briefs.retain(|brief| {
+            let weight = weights.next_if(|(id, _)| *id == brief.id);
+            let weight = weight.map_or(0, |(_, weight)| weight);
+            let enough = surplus == 0 && too_many == 0;
+            if enough || open.binary_search(&of_brief(brief)).is_ok() {
+                return true;
+            }
+            surplus = surplus.saturating_sub(1);
+            too_many = too_many.saturating_sub(weight);
+            gone.push(brief.id);
+            false
+        });
+        self.shed += gone.len() as u64;
+        records.retain(|record| gone.binary_search(&record.id).is_err());
+    }
+}
+
+fn of_brief(brief: &Brief) -> Key {
+    key(brief.first.frame, brief.client, brief.server, brief.context)
+}
+
+fn of_record(record: &Arc<Connection>) -> Key {
+    let Connection {
+        first,
+        client,
+        server,
+        context,
+        ..
+    } = **record;
+    key(first.frame, client, server, context)
+}
+
+/// Who is the client may only come to light later.
+fn key(frame: FrameNumber, client: Endpoint, server: Endpoint, context: Context) -> Key {
+    (frame, client.min(server), client.max(server), context)
+}
+
+/// Two runs in order become one.
+fn merge<T>(
+    before: impl Iterator<Item = T>,
+    fresh: Vec<T>,
+    key: impl Fn(&T) -> Key,
+    expected: usize,
+) -> Vec<T> {
+    let mut all = Vec::with_capacity(expected + fresh.len());
+    let mut fresh = fresh.into_iter().peekable();
+    for one in before {
+        while let Some(earlier) = fresh.next_if(|it| key(it).cmp(&key(&one)) == Ordering::Less) {
+            all.push(earlier);
+        }
+        all.push(one);
+    }
+    all.extend(fresh);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::sample;
+
+    /// A connection whose first frame has this number.
+    fn connection(frame: u64) -> Connection {
+        let mut connection = sample::connection();
+        connection.id = 0;
+        connection.first = sample::mark(frame, frame);
+        connection.client.port = (frame % 60_000) as u16;
+        connection
+    }
+
+    fn glance(settled: &[u64], open: &[u64]) -> Glance {
+        let harvest = |frames: &[u64]| {
+            let records: Vec<_> = frames.iter().map(|it| Arc::new(connection(*it))).collect();
+            super::super::Harvest {
+                briefs: records.iter().map(|it| Brief::from(&**it)).collect(),
+                records,
+            }
+        };
+        Glance {
+            settled: harvest(settled),
+            open: harvest(open),
+            ..Glance::default()
+        }
+    }
+
+    fn numbers(analysis: &Analysis) -> Vec<(u64, u32)> {
+        let briefs = analysis.briefs.iter();
+        briefs.map(|it| (it.first.frame.0, it.id)).collect()
+    }
+
+    #[test]
+    fn a_connection_keeps_its_number_when_it_is_settled() {
+        let mut roll = Roll::new(Stay::Latest);
+        let first = roll.call(&[], &[], glance(&[20], &[10, 30]));
+        assert_eq!(numbers(&first), [(10, 1), (20, 2), (30, 3)]);
+        let next = roll.call(&first.briefs, &first.connections, glance(&[30], &[10, 40]));
+        assert_eq!(numbers(&next), [(10, 1), (20, 2), (30, 3), (40, 4)]);
+        let ids: Vec<u32> = next.connections.iter().map(|it| it.id).collect();
+        assert_eq!(ids, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn dense_numbers_move_up_when_one_is_let_go() {
+        let mut roll = Roll::new(Stay::First);
+        let first = roll.call(&[], &[], glance(&[], &[10, 20, 30]));
+        let next = roll.call(&first.briefs, &first.connections, glance(&[10, 30], &[]));
+        assert_eq!(numbers(&next), [(10, 1), (30, 2)]);
+        assert_eq!(next.connections[1].id, 2);
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten_and_what_is_open_stays() {
+        let mut roll = Roll {
+            max_kept: 50,
+            ..Roll::new(Stay::Latest)
+        };
+        let mut seen = Analysis::default();
+        for round in 0..100 {
+            let settled: Vec<u64> = (1..=7).map(|n| 10 + round * 10 + n).collect();
+            seen = roll.call(&seen.briefs, &seen.connections, glance(&settled, &[1]));
+            assert!(seen.briefs.len() <= 50, "{}", seen.briefs.len());
+            assert_eq!(numbers(&seen)[0], (1, 1), "the open one");
+            assert!(seen.briefs.is_sorted_by_key(|it| it.id));
+            let briefs: Vec<u32> = seen.briefs.iter().map(|it| it.id).collect();
+            let records: Vec<u32> = seen.connections.iter().map(|it| it.id).collect();
+            assert_eq!(briefs, records);
+        }
+        let kept = seen.briefs.len() as u64;
+        assert_eq!(kept + seen.stats.bounds.shed, 701);
+        assert_eq!(numbers(&seen).last(), Some(&(1007, 701)));
+    }
+
+    #[test]
+    fn too_many_exchanges_push_the_oldest_out() {
+        let mut roll = Roll {
+            max_exchanges: 20,
+            ..Roll::new(Stay::Latest)
+        };
+        let mut all = glance(&[1, 2, 3, 4, 5], &[]);
+        for record in &mut all.settled.records {
+            let six = vec![crate::protocol::http::Exchange::default(); 6];
+            Arc::make_mut(record).exchanges = six.into_boxed_slice();
+        }
+        let seen = roll.call(&[], &[], all);
+        // Thirty are twelve more than nine tenths of twenty: two connections' worth.
+        assert_eq!(numbers(&seen), [(3, 3), (4, 4), (5, 5)]);
+        assert_eq!(seen.stats.bounds.shed, 2);
+    }
+}

@@ -1,0 +1,650 @@
+//! One part of the flows: the table, what is closed and still listened to, and the bounds.
+//!
+//! A closed connection stays: late FINs, data and RSTs are the evidence. A new SYN on its addresses and ports settles
+//! it (RFC 6191), as does the want of room. While a SYN on a live connection has not been answered, both are at hand.
+
+use std::collections::VecDeque;
+
+use hashbrown::HashSet;
+
+use super::stats::Stats;
+use super::{Event, Sink};
+use crate::analysis::connection::{Ended, Fit, Kept, Live, Remains};
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::base::time::Timestamp;
+use crate::packet::decode::{Decoded, Flags, Quote, Segment};
+use crate::packet::flow::{FlowKey, Slot, Table};
+use crate::protocol::annotations::Clerk;
+use crate::protocol::http::Texts;
+use crate::protocol::layers::Listening;
+use crate::protocol::tcp::Received;
+use crate::protocol::tls::secrets::KeyRing;
+
+/// Connections that are followed at once, in one partition; 131 072 in all. About a kilobyte each, and a quarter of that
+/// while there is only a SYN: a flood of those is what fills the table.
+const MAX_LIVE: usize = 8192;
+/// Closed connections that are still listened to, in one partition; 256 in all. What comes late comes within a round trip
+/// or two, so this is too few only where hundreds close in each of them; and few enough that they are still in the cache
+/// when they are settled, which takes a third off the cost of a short connection.
+const MAX_AFTERLIFE: usize = 16;
+/// Settled connections whose addresses and ports are remembered, in one partition, so that a straggler is known as one
+/// and not taken for the middle of a new connection. Each has the place that its hash gives it, until another takes it.
+const GRAVES: usize = 1024;
+
+/// Bytes that wait behind holes, of all connections of one partition: a hundred megabytes in all. A single stream may hold
+/// one ([`crate::protocol::tcp`] bounds it); dozens do so at once only where the capture has lost much.
+const MAX_HELD: usize = 6 << 20;
+/// Bytes that wait for the end of what they are part of (heads, handshake messages, header blocks and their tables, records),
+/// of all connections of one partition: a quarter of a gigabyte in all. A single connection may hold 64 KB or so in either
+/// direction; a few thousand connections with full tables of HTTP/2 are within it, a flood of endless heads is not.
+const MAX_WAITING: usize = 16 << 20;
+/// Exchanges of connections that are not settled, in one partition; four million in all, a gigabyte or so. A frame of ten
+/// bytes can begin one.
+const MAX_EXCHANGES: usize = 1 << 18;
+/// Addresses and ports that can stand for several connections in several VLANs, in one partition.
+const MAX_SPLIT: usize = 1024;
+
+/// A connection that is settled.
+#[derive(Clone, Copy, Debug)]
+struct Grave {
+    /// [`FlowKey::share`]: two flows with the same one are taken for one here, at odds of 2⁻⁶⁴.
+    share: u64,
+    remains: Remains,
+}
+
+/// What the table has for addresses and ports.
+#[derive(Debug)]
+enum Place {
+    /// A SYN, and nothing since.
+    Embryo(Box<Embryo>),
+    Flow(Flow),
+}
+
+#[derive(Debug)]
+struct Embryo {
+    syn: Segment<'static>,
+    share: u64,
+    predecessor: Option<Remains>,
+}
+
+impl Embryo {
+    /// The connection that the SYN begins.
+    fn hatch(&self, listening: Listening, texts: &mut Texts) -> Flow {
+        let mut live = Box::new(Live::new(&self.syn, self.predecessor));
+        live.listen(listening);
+        live.segment(End::A, &self.syn, texts);
+        Flow {
+            live,
+            share: self.share,
+            before: None,
+            queued: false,
+            vlans: [Some(self.syn.vlan), None],
+        }
+    }
+}
+
+/// One flow: the connection, and the one before it while it is not certain which of the two is spoken of.
+#[derive(Debug)]
+struct Flow {
+    live: Box<Live>,
+    share: u64,
+    before: Option<Box<Live>>,
+    /// It is in the queue of closed ones.
+    queued: bool,
+    /// The VLAN that each end's first segment came in.
+    vlans: [Option<u16>; 2],
+}
+
+impl Flow {
+    /// Whether what this end sends comes in another VLAN.
+    fn is_elsewhere(&self, from: End, vlan: u16) -> bool {
+        self.vlans[from.index()].is_some_and(|own| own != vlan)
+    }
+}
+
+/// How connections are listened to.
+#[derive(Debug, Default)]
+struct Ears {
+    keys: KeyRing,
+    /// What is read is taken down.
+    closely: bool,
+}
+
+impl Ears {
+    /// For the next connection.
+    fn listening(&self) -> Listening {
+        Listening {
+            // Secrets, if there are any or more may come.
+            keys: self.keys.is_of_use().then(|| self.keys.clone()),
+            clerk: self.closely.then(Clerk::default),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Partition {
+    table: Table<Place>,
+    texts: Texts,
+    ears: Ears,
+    /// Bytes that wait behind holes.
+    held: usize,
+    /// What all connections keep of what is said.
+    kept: Kept,
+    /// Closed ones, in the order in which they closed, with their first segments to tell reuse.
+    closed: VecDeque<(Slot, Mark)>,
+    /// Settled ones, by hash; empty until the first.
+    graves: Vec<Option<Grave>>,
+    /// Addresses and ports ([`FlowKey::share`]) that stand for several connections at once, in several VLANs.
+    split: HashSet<u64, foldhash::fast::FixedState>,
+    stats: Stats,
+}
+
+impl Partition {
+    pub(super) fn new(keys: &KeyRing) -> Self {
+        Self {
+            ears: Ears {
+                keys: keys.clone(),
+                closely: false,
+            },
+            ..Self::default()
+        }
+    }
+
+    /// The same for the eyes of somebody who looks closely: what is read is taken down.
+    pub(super) fn closely(mut self) -> Self {
+        self.ears.closely = true;
+        self
+    }
+
+    /// What one frame held.
+    #[inline]
+    pub(super) fn take<S: Sink + ?Sized>(
+        &mut self,
+        key: &FlowKey,
+        decoded: &Decoded<'_>,
+        sink: &mut S,
+    ) {
+        match decoded {
+            Decoded::Segment(segment) => self.segment(key, segment, sink),
+            Decoded::Quote(quote) => self.quote(key, quote),
+        }
+    }
+
+    fn segment<S: Sink + ?Sized>(&mut self, key: &FlowKey, segment: &Segment<'_>, sink: &mut S) {
+        let Some((slot, is_first)) = self.place(key, segment, sink) else {
+            return;
+        };
+        let Some(Place::Flow(flow)) = self.table.at(slot) else {
+            return;
+        };
+        let from = flow.live.end_of(segment.source);
+        let fit = if is_first {
+            Fit::Ours
+        } else {
+            flow.live.fit(from, segment, flow.before.as_deref())
+        };
+        if fit == Fit::Fresh
+            && flow.is_elsewhere(from, segment.vlan)
+            && !flow.live.is_over()
+            && self.split.len() < MAX_SPLIT
+        {
+            self.split.insert(key.share());
+            return self.segment(key, segment, sink);
+        }
+        let mut settled = [None, None];
+        let (live, from) = match (fit, &mut flow.before) {
+            (Fit::Before, Some(before)) => {
+                flow.live.note_challenge(segment);
+                let from = before.end_of(segment.source);
+                (before, from)
+            }
+            (Fit::Fresh, _) => {
+                let mut fresh = Box::new(Live::new(segment, Some(flow.live.remains())));
+                fresh.listen(self.ears.listening());
+                let old = std::mem::replace(&mut flow.live, fresh);
+                settled[0] = flow.before.take();
+                if old.is_over() {
+                    settled[1] = Some(old);
+                } else {
+                    flow.before = Some(old);
+                }
+                flow.queued = false;
+                flow.vlans = [None; 2];
+                let from = flow.live.end_of(segment.source);
+                (&mut flow.live, from)
+            }
+            _ => (&mut flow.live, from),
+        };
+        flow.vlans[from.index()].get_or_insert(segment.vlan);
+        let held = live.held_bytes();
+        let kept = live.kept();
+        let received = live.segment(from, segment, &mut self.texts);
+        self.held = (self.held + live.held_bytes()).saturating_sub(held);
+        if self.held > MAX_HELD && live.held_bytes() > 0 {
+            // Only what grows is cut: the others wait for what may still come.
+            self.held -= live.held_bytes();
+            live.give_up_holes(&mut self.texts);
+        }
+        let now = live.kept();
+        if now != kept {
+            let others = Kept {
+                waiting: self.kept.waiting.saturating_sub(kept.waiting),
+                exchanges: self.kept.exchanges.saturating_sub(kept.exchanges),
+            };
+            if now.waiting > kept.waiting && others.waiting + now.waiting > MAX_WAITING {
+                live.give_up_waiting(&mut self.texts);
+            }
+            let more = now.exchanges > kept.exchanges;
+            if more && others.exchanges + now.exchanges > MAX_EXCHANGES {
+                live.let_older_exchanges_go();
+            }
+            self.kept = Kept {
+                waiting: others.waiting + live.kept().waiting,
+                exchanges: others.exchanges + live.kept().exchanges,
+            };
+        }
+        match received {
+            Received::Taken => self.stats.segments += 1,
+            Received::Duplicate => self.stats.duplicate(segment),
+        }
+        if received == Received::Taken && sink.wants_segments() {
+            sink.event(Event::Segment {
+                first: live.first(),
+                from,
+                segment,
+                standings: live.standings(),
+            });
+        }
+        let reused = flow.live.first().time;
+        if flow.before.is_some() && flow.live.is_established() {
+            settled[0] = flow.before.take();
+        }
+        let over = !flow.queued && flow.live.is_over();
+        if over {
+            flow.queued = true;
+            self.closed.push_back((slot, flow.live.first()));
+        }
+        for old in settled.into_iter().flatten() {
+            self.settle(old, Ended::Reused(reused), sink);
+        }
+        if over && self.closed.len() > MAX_AFTERLIFE {
+            self.let_oldest_go(segment.time, sink);
+        }
+    }
+
+    /// Where the flow of a segment is, and whether it has just been made; `None` if nothing more is to be done: the segment
+    /// is a straggler of a settled connection, or a SYN that waits for what follows.
+    #[inline]
+    fn place<S: Sink + ?Sized>(
+        &mut self,
+        key: &FlowKey,
+        segment: &Segment<'_>,
+        sink: &mut S,
+    ) -> Option<(Slot, bool)> {
+        let key = if self.split.contains(&key.share()) {
+            self.key_in_vlan(key, segment)
+        } else {
+            *key
+        };
+        if let Some(slot) = self.table.find(&key) {
+            if let Some(place) = self.table.at(slot)
+                && let Place::Embryo(embryo) = place
+            {
+                *place = Place::Flow(embryo.hatch(self.ears.listening(), &mut self.texts));
+            }
+            return Some((slot, false));
+        }
+        let predecessor = self.grave(key.share());
+        if predecessor.is_some() && !opens(segment) {
+            self.stats.segments += 1;
+            self.stats.bounds.stragglers += 1;
+            return None;
+        }
+        if self.table.len() >= MAX_LIVE {
+            self.make_room(segment.time, sink);
+        }
+        let share = key.share();
+        if segment.flags.0 == Flags::SYN.0 && segment.length == 0 && !sink.wants_segments() {
+            self.stats.segments += 1;
+            let syn = Segment {
+                payload: &[],
+                ..*segment
+            };
+            let embryo = Embryo {
+                syn,
+                share,
+                predecessor,
+            };
+            self.table.insert(key, Place::Embryo(Box::new(embryo)));
+            return None;
+        }
+        let mut live = Box::new(Live::new(segment, predecessor));
+        live.listen(self.ears.listening());
+        let flow = Flow {
+            live,
+            share,
+            before: None,
+            queued: false,
+            vlans: [None; 2],
+        };
+        Some((self.table.insert(key, Place::Flow(flow)), true))
+    }
+
+    /// Of several connections with the same addresses and ports the first has them to itself, the others by VLAN.
+    fn key_in_vlan(&mut self, key: &FlowKey, segment: &Segment<'_>) -> FlowKey {
+        let first = self.table.find(key).and_then(|slot| self.table.at(slot));
+        match first {
+            Some(Place::Flow(flow)) if !flow.vlans.contains(&Some(segment.vlan)) => {
+                key.in_vlan(segment.vlan)
+            }
+            Some(Place::Embryo(embryo)) if embryo.syn.vlan != segment.vlan => {
+                key.in_vlan(segment.vlan)
+            }
+            _ => *key,
+        }
+    }
+
+    fn quote(&mut self, key: &FlowKey, quote: &Quote) {
+        if let Some(slot) = self.table.find(key)
+            && let Some(place) = self.table.at(slot)
+        {
+            if let Place::Embryo(embryo) = place {
+                *place = Place::Flow(embryo.hatch(self.ears.listening(), &mut self.texts));
+            }
+            if let Place::Flow(flow) = place {
+                flow.live.quote(quote);
+            }
+        }
+    }
+
+    /// The connection that closed longest ago is settled, if it is still that one and still closed.
+    fn let_oldest_go<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) {
+        let Some((slot, first)) = self.closed.pop_front() else {
+            return;
+        };
+        let Some(Place::Flow(flow)) = self.table.at(slot) else {
+            return;
+        };
+        if flow.live.first() != first || !flow.queued {
+            return;
+        }
+        if !flow.live.is_over() {
+            flow.queued = false;
+            return;
+        }
+        if let Some(Place::Flow(flow)) = self.table.remove(slot) {
+            if self.graves.is_empty() {
+                self.graves.resize(GRAVES, None);
+            }
+            self.graves[grave_place(flow.share)] = Some(Grave {
+                share: flow.share,
+                remains: flow.live.remains(),
+            });
+            self.settle_flow(flow, Ended::Forgotten(now), sink);
+        }
+    }
+
+    /// What is left of the settled connection that had these addresses and ports, if it is remembered.
+    fn grave(&self, share: u64) -> Option<Remains> {
+        let grave = self.graves.get(grave_place(share))?.as_ref()?;
+        (grave.share == share).then_some(grave.remains)
+    }
+
+    fn make_room<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) {
+        while !self.closed.is_empty() && self.table.len() >= MAX_LIVE {
+            self.let_oldest_go(now, sink);
+        }
+        if self.table.len() < MAX_LIVE {
+            return;
+        }
+        let is_cheap = |place: &Place| match place {
+            Place::Embryo(_) => true,
+            Place::Flow(flow) => flow.live.is_embryonic(),
+        };
+        if let Some(slot) = self.table.candidate(is_cheap)
+            && let Some(place) = self.table.remove(slot)
+        {
+            self.stats.bounds.forgotten += 1;
+            self.settle_place(place, Ended::Forgotten(now), sink);
+        }
+    }
+
+    fn settle_place<S: Sink + ?Sized>(&mut self, place: Place, ended: Ended, sink: &mut S) {
+        let flow = match place {
+            Place::Flow(flow) => flow,
+            Place::Embryo(embryo) => embryo.hatch(self.ears.listening(), &mut self.texts),
+        };
+        self.settle_flow(flow, ended, sink);
+    }
+
+    fn settle_flow<S: Sink + ?Sized>(&mut self, flow: Flow, ended: Ended, sink: &mut S) {
+        if let Some(before) = flow.before {
+            let reused = flow.live.first().time;
+            self.settle(before, Ended::Reused(reused), sink);
+        }
+        self.settle(flow.live, ended, sink);
+    }
+
+    fn settle<S: Sink + ?Sized>(&mut self, live: Box<Live>, ended: Ended, sink: &mut S) {
+        let limits = live.limits();
+        self.held = self.held.saturating_sub(live.held_bytes());
+        let kept = live.kept();
+        self.kept.waiting = self.kept.waiting.saturating_sub(kept.waiting);
+        self.kept.exchanges = self.kept.exchanges.saturating_sub(kept.exchanges);
+        self.stats.bounds.holes += limits.holes;
+        self.stats.bounds.unfinished += limits.unfinished;
+        self.stats.bounds.exchanges += limits.exchanges;
+        sink.settled(live.settle(ended, &mut self.texts));
+    }
+
+    /// Shows what is open, as if the capture ended at `now`, and what was counted so far. Nothing is ended.
+    pub(super) fn show<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) -> Stats {
+        let mut stats = self.stats.clone();
+        let texts = &mut self.texts;
+        let mut settle = |live: &Live, ended, texts: &mut Texts| {
+            let limits = live.limits();
+            stats.bounds.holes += limits.holes;
+            stats.bounds.unfinished += limits.unfinished;
+            stats.bounds.exchanges += limits.exchanges;
+            sink.settled(live.clone().settle(ended, texts));
+        };
+        for place in self.table.values() {
+            match place {
+                Place::Embryo(embryo) => {
+                    let flow = embryo.hatch(self.ears.listening(), texts);
+                    settle(&flow.live, Ended::Capture(now), texts);
+                }
+                Place::Flow(flow) => {
+                    if let Some(before) = &flow.before {
+                        settle(before, Ended::Reused(flow.live.first().time), texts);
+                    }
+                    settle(&flow.live, Ended::Capture(now), texts);
+                }
+            }
+        }
+        stats
+    }
+
+    /// Settles everything; the capture ends at `end`.
+    pub(super) fn finish<S: Sink + ?Sized>(mut self, end: Timestamp, sink: &mut S) -> Stats {
+        let places: Vec<Place> = self.table.drain().collect();
+        for place in places {
+            self.settle_place(place, Ended::Capture(end), sink);
+        }
+        self.stats
+    }
+}
+
+/// Whether a segment can be the first of a connection on addresses and ports whose last one is over.
+fn opens(segment: &Segment<'_>) -> bool {
+    segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::RST)
+}
+
+/// The low bits of a share are the same throughout a partition.
+const fn grave_place(share: u64) -> usize {
+    (share >> 32) as usize % GRAVES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::connection::{Connection, Opening};
+    use crate::base::frame_ref::FrameNumber;
+    use crate::base::seq::Seq;
+    use crate::packet::decode::{Context, Endpoint, Options};
+
+    const CLIENT: Endpoint = Endpoint {
+        ip: std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)),
+        port: 40_000,
+    };
+    const SERVER: Endpoint = Endpoint {
+        ip: std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2)),
+        port: 80,
+    };
+
+    /// A segment from the client, or to it, a millisecond after the one with the number before.
+    fn segment(
+        frame: u64,
+        from_client: bool,
+        vlan: u16,
+        flags: Flags,
+        seq: u32,
+        ack: u32,
+    ) -> Segment<'static> {
+        let (source, destination) = if from_client {
+            (CLIENT, SERVER)
+        } else {
+            (SERVER, CLIENT)
+        };
+        Segment {
+            frame: FrameNumber(frame),
+            time: Timestamp::new(0, frame as u32 * 1_000_000),
+            interface: 0,
+            context: Context(0),
+            vlan,
+            link_digest: 0,
+            source,
+            destination,
+            ttl: 64,
+            ip_id: Some(frame as u16),
+            seq: Seq(seq),
+            ack: Seq(ack),
+            flags,
+            window: 1000,
+            urgent: 0,
+            options: Options::default(),
+            length: 0,
+            payload: &[],
+        }
+    }
+
+    fn run(segments: &[Segment<'_>]) -> (Vec<Connection>, Stats) {
+        let mut partition = Partition::new(&KeyRing::default());
+        let mut connections = Vec::new();
+        for segment in segments {
+            let key = FlowKey::new(segment.source, segment.destination, segment.context);
+            partition.segment(&key, segment, &mut connections);
+        }
+        let stats = partition.finish(Timestamp::new(100, 0), &mut connections);
+        connections.sort_by_key(|connection| connection.first);
+        (connections, stats)
+    }
+
+    const SYN: Flags = Flags::SYN;
+    const ACK: Flags = Flags::ACK;
+    const SYN_ACK: Flags = SYN.with(ACK);
+    const FIN_ACK: Flags = Flags::FIN.with(ACK);
+
+    #[test]
+    fn the_same_ports_in_two_vlans_at_once_are_two_connections() {
+        let (connections, _) = run(&[
+            segment(1, true, 10, SYN, 100, 0),
+            segment(2, true, 20, SYN, 500, 0),
+            segment(3, false, 10, SYN_ACK, 200, 101),
+            segment(4, false, 20, SYN_ACK, 700, 501),
+            segment(5, true, 10, ACK, 101, 201),
+            segment(6, true, 20, ACK, 501, 701),
+        ]);
+        let openings: Vec<_> = connections.iter().map(|it| it.opening).collect();
+        assert_eq!(openings, [Opening::Handshake; 2]);
+    }
+
+    #[test]
+    fn both_directions_of_a_connection_may_have_their_own_vlan() {
+        let (connections, _) = run(&[
+            segment(1, true, 10, SYN, 100, 0),
+            segment(2, false, 20, SYN_ACK, 200, 101),
+            segment(3, true, 10, ACK, 101, 201),
+        ]);
+        assert_eq!(connections.len(), 1);
+    }
+
+    #[test]
+    fn a_straggler_of_a_settled_connection_is_no_new_one() {
+        let mut segments = vec![
+            segment(1, true, 0, SYN, 100, 0),
+            segment(2, false, 0, SYN_ACK, 200, 101),
+            segment(3, true, 0, ACK, 101, 201),
+            segment(4, true, 0, FIN_ACK, 101, 201),
+            segment(5, false, 0, FIN_ACK, 201, 102),
+            segment(6, true, 0, ACK, 102, 202),
+        ];
+        let first = segments.clone();
+        // As many more as it takes to have the first settled.
+        for number in 0..=MAX_AFTERLIFE as u64 {
+            for (step, mut again) in first.iter().copied().enumerate() {
+                let port = 41_000 + number as u16;
+                let end = if again.source == SERVER {
+                    &mut again.destination
+                } else {
+                    &mut again.source
+                };
+                end.port = port;
+                again.frame = FrameNumber(10 + number * 10 + step as u64);
+                again.time = Timestamp::new(1, number as u32 * 1000);
+                segments.push(again);
+            }
+        }
+        segments.push(Segment {
+            time: Timestamp::new(2, 0),
+            ..segment(1000, false, 0, FIN_ACK, 201, 102)
+        });
+        let (connections, stats) = run(&segments);
+        assert_eq!(connections.len(), MAX_AFTERLIFE + 2);
+        assert_eq!(stats.bounds.stragglers, 1);
+        assert_eq!(stats.segments, segments.len() as u64);
+    }
+
+    /// Thousands of requests in every segment, and no answer, on connections that never end.
+    #[test]
+    fn exchanges_have_a_bound_that_all_connections_share() {
+        const EACH: usize = 3000;
+        let request = b"GET / HTTP/1.1\r\n\r\n";
+        let payload = request.repeat(EACH);
+        let mut partition = Partition::new(&KeyRing::default());
+        let mut connections: Vec<Connection> = Vec::new();
+        let (mut asked, mut frame) = (0, 0);
+        for port in 0..6 {
+            for number in 0..16 {
+                frame += 1;
+                asked += EACH;
+                let seq = 100 + number * payload.len() as u32;
+                let mut segment = Segment {
+                    time: Timestamp::new(0, frame as u32 * 1000),
+                    length: payload.len() as u32,
+                    payload: &payload,
+                    ..segment(frame, true, 0, ACK, seq, 201)
+                };
+                segment.source.port = 42_000 + port;
+                let key = FlowKey::new(segment.source, segment.destination, segment.context);
+                partition.segment(&key, &segment, &mut connections);
+                assert!(partition.kept.exchanges <= MAX_EXCHANGES);
+            }
+        }
+        assert!(asked > MAX_EXCHANGES);
+        let stats = partition.finish(Timestamp::new(100, 0), &mut connections);
+        let kept: usize = connections.iter().map(|it| it.exchanges.len()).sum();
+        assert_eq!(kept as u64 + stats.bounds.exchanges, asked as u64);
+    }
+}

@@ -1,0 +1,335 @@
+//! One connection at close range: its whole record, and each of its segments with the frame it came in.
+//!
+//! In: the input once more, from its beginning. Every frame is decoded, so that tunnels and fragments come out as the first
+//! time, and only those of the connection are followed. What is kept is bounded: of a connection with very much the
+//! beginning and the end stay, since that is where connections are opened and ended.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::time::Duration;
+
+use super::partition::Partition;
+use super::{Event, Sink, Stats, decode, key};
+use crate::analysis::connection::{Brief, Connection, How, State, Who};
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::base::time::Timestamp;
+use crate::packet::capture::{Batch, CaptureError, Fill, Frame, LinkType, Source};
+use crate::packet::decode::{Decoder, Segment};
+use crate::packet::flow::FlowKey;
+use crate::protocol::tcp::Standing;
+use crate::protocol::tls::secrets::KeyRing;
+
+/// Bytes of frames kept of the beginning, and as many of the end.
+const MAX_BYTES: usize = 32 << 20;
+/// Segments kept of the beginning, and as many of the end: more than anybody reads, a third of a kilobyte each.
+const MAX_STEPS: usize = 100_000;
+/// Seconds after its end that a connection that was closed is still looked for: what comes late comes within these, and a
+/// capture is out of order by less.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One connection, its segments and their frames.
+#[derive(Debug)]
+pub struct CloseUp {
+    /// The whole record, with the number it was asked for by.
+    pub connection: Connection,
+    /// Its segments in the order of capture.
+    pub steps: Vec<Step>,
+    /// Segments that are not here because there were too many; they were after `steps[before_gap - 1]`.
+    pub left_out: u64,
+    /// Where among the steps those left out were.
+    pub before_gap: usize,
+    /// Its beginning is not in the input any more; what is told here is of the rest.
+    pub begins_late: bool,
+}
+
+/// One segment.
+#[derive(Debug)]
+pub struct Step {
+    /// Who sent it.
+    pub from: Who,
+    /// The states of client and server after it, presumed.
+    pub standings: [Standing; 2],
+    segment: Segment<'static>,
+    link: LinkType,
+    length: u32,
+    interface: u32,
+    data: Box<[u8]>,
+    payload: Payload,
+}
+
+/// Where the payload is.
+#[derive(Debug)]
+enum Payload {
+    Within(Range<usize>),
+    /// It was put together from several frames.
+    Apart(Box<[u8]>),
+}
+
+impl Step {
+    /// The segment, with what the capture kept of its payload.
+    #[must_use]
+    pub fn segment(&self) -> Segment<'_> {
+        let payload = match &self.payload {
+            Payload::Within(range) => self.data.get(range.clone()).unwrap_or_default(),
+            Payload::Apart(bytes) => bytes,
+        };
+        Segment {
+            payload,
+            ..self.segment
+        }
+    }
+
+    /// The frame that it came in; of a datagram in fragments, the last of them.
+    #[must_use]
+    pub fn frame(&self) -> Frame<'_> {
+        Frame {
+            number: self.segment.frame,
+            time: self.segment.time,
+            link: self.link,
+            interface: self.interface,
+            length: self.length,
+            data: &self.data,
+        }
+    }
+}
+
+/// Reads `source` as far as it takes, with what may open TLS; what is read is taken down ([`Connection::minutes`]). `None`: the
+/// connection is not in there, or `goes_on` said no before it was found.
+///
+/// # Errors
+/// When the source cannot be read.
+pub fn close_up(
+    source: &mut dyn Source,
+    wanted: &Brief,
+    keys: &KeyRing,
+    mut goes_on: impl FnMut() -> bool,
+) -> Result<Option<CloseUp>, CaptureError> {
+    let flow = FlowKey::new(wanted.client, wanted.server, wanted.context);
+    let until = until(wanted);
+    let mut decoder = Decoder::new();
+    let mut stats = Stats::default();
+    let mut partition = Partition::new(keys).closely();
+    let mut found = Found::new(wanted.first, until);
+    let mut batch = Batch::default();
+    'reading: loop {
+        match source.fill(&mut batch)? {
+            Fill::Frames => {}
+            Fill::Idle(now) => stats.nothing(now),
+            Fill::End => break,
+        }
+        if !goes_on() {
+            return Ok(None);
+        }
+        for frame in batch.frames() {
+            if frame.time > until && frame.number > wanted.first.frame {
+                break 'reading;
+            }
+            let mut hand = Hand {
+                frame: &frame,
+                found: &mut found,
+            };
+            decode(&mut decoder, &mut stats, &frame, |decoded| {
+                if key(decoded) == flow {
+                    partition.take(&flow, decoded, &mut hand);
+                }
+            });
+        }
+    }
+    let end = stats.end();
+    let nothing = Frame {
+        number: wanted.first.frame,
+        time: end,
+        link: LinkType(0),
+        interface: 0,
+        length: 0,
+        data: &[],
+    };
+    let mut hand = Hand {
+        frame: &nothing,
+        found: &mut found,
+    };
+    let _ = partition.finish(end, &mut hand);
+    Ok(found.finish(wanted))
+}
+
+/// Up to which moment frames may belong to a connection.
+pub(super) fn until(brief: &Brief) -> Timestamp {
+    let closed = matches!(
+        brief.client_state,
+        Standing::In(State::Closed | State::TimeWait)
+    );
+    match brief.how {
+        How::Fin | How::Reset(_) if closed => brief.last.after(PATIENCE),
+        // Only the end of the input shows that nothing came any more.
+        _ => Timestamp::from_nanos(i64::MAX),
+    }
+}
+
+/// What was found so far.
+struct Found {
+    wanted: Mark,
+    until: Timestamp,
+    /// The first segment of the connection that the steps are of.
+    first: Option<Mark>,
+    record: Option<Connection>,
+    beginning: Vec<(End, Step)>,
+    end: VecDeque<(End, Step)>,
+    bytes: [usize; 2],
+    left_out: u64,
+}
+
+/// A sink that knows which frame is being taken.
+struct Hand<'a> {
+    frame: &'a Frame<'a>,
+    found: &'a mut Found,
+}
+
+impl Sink for Hand<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Segment {
+                first,
+                from,
+                segment,
+                standings,
+            } => self
+                .found
+                .segment(first, from, segment, standings, self.frame),
+            Event::Settled(connection) => self.found.settled(*connection),
+        }
+    }
+
+    fn wants_segments(&self) -> bool {
+        true
+    }
+}
+
+impl Found {
+    const fn new(wanted: Mark, until: Timestamp) -> Self {
+        Self {
+            wanted,
+            until,
+            first: None,
+            record: None,
+            beginning: Vec::new(),
+            end: VecDeque::new(),
+            bytes: [0; 2],
+            left_out: 0,
+        }
+    }
+
+    fn segment(
+        &mut self,
+        first: Mark,
+        from: End,
+        segment: &Segment<'_>,
+        standings: [Standing; 2],
+        frame: &Frame<'_>,
+    ) {
+        // The one that holds the wanted frame: the last to begin at it or before. Alone, a connection may have begun
+        // earlier than where others had pushed it out of memory.
+        match self.first {
+            Some(before) if before == first => {}
+            // What begins later is another, unless the beginning has been forgotten.
+            Some(_) if first.frame > self.wanted.frame => return,
+            Some(before) if before.frame > first.frame => return,
+            _ if first.time > self.until => return,
+            _ => {
+                *self = Self {
+                    first: Some(first),
+                    ..Self::new(self.wanted, self.until)
+                };
+            }
+        }
+        let step = Step {
+            from: Who::Client,
+            standings,
+            segment: Segment {
+                payload: &[],
+                ..*segment
+            },
+            link: frame.link,
+            length: frame.length,
+            interface: frame.interface,
+            data: frame.data.into(),
+            payload: payload(frame.data, segment.payload),
+        };
+        let weight = step.weight();
+        if self.end.is_empty()
+            && self.beginning.len() < MAX_STEPS
+            && self.bytes[0] + weight <= MAX_BYTES
+        {
+            self.bytes[0] += weight;
+            self.beginning.push((from, step));
+            return;
+        }
+        self.bytes[1] += weight;
+        self.end.push_back((from, step));
+        while self.end.len() > MAX_STEPS || self.bytes[1] > MAX_BYTES {
+            let Some((_, gone)) = self.end.pop_front() else {
+                break;
+            };
+            self.bytes[1] = self.bytes[1].saturating_sub(gone.weight());
+            self.left_out += 1;
+        }
+    }
+
+    fn settled(&mut self, connection: Connection) {
+        if Some(connection.first) == self.first {
+            self.record = Some(connection);
+        }
+    }
+
+    fn finish(self, wanted: &Brief) -> Option<CloseUp> {
+        let mut connection = self.record?;
+        connection.id = wanted.id;
+        let before_gap = self.beginning.len();
+        let first = self.beginning.first()?;
+        let a = match first.0 {
+            End::A => first.1.segment.source,
+            End::B => first.1.segment.destination,
+        };
+        let swapped = a != connection.client;
+        let steps = self.beginning.into_iter().chain(self.end);
+        let steps = steps.map(|(from, mut step)| {
+            step.from = match (from, swapped) {
+                (End::A, false) | (End::B, true) => Who::Client,
+                (End::B, false) | (End::A, true) => Who::Server,
+            };
+            if swapped {
+                step.standings.swap(0, 1);
+            }
+            step
+        });
+        Some(CloseUp {
+            steps: steps.collect(),
+            connection,
+            left_out: self.left_out,
+            before_gap,
+            begins_late: self.first.is_some_and(|it| it.frame > wanted.first.frame),
+        })
+    }
+}
+
+impl Step {
+    fn weight(&self) -> usize {
+        let apart = match &self.payload {
+            Payload::Within(_) => 0,
+            Payload::Apart(bytes) => bytes.len(),
+        };
+        self.data.len() + apart
+    }
+}
+
+/// Where in the frame a payload lies, else a copy of it.
+fn payload(frame: &[u8], payload: &[u8]) -> Payload {
+    let start = (payload.as_ptr() as usize).checked_sub(frame.as_ptr() as usize);
+    match start {
+        _ if payload.is_empty() => Payload::Within(0..0),
+        Some(start) if start + payload.len() <= frame.len() => {
+            Payload::Within(start..start + payload.len())
+        }
+        _ => Payload::Apart(payload.into()),
+    }
+}

@@ -1,0 +1,157 @@
+//! Where settled connections end up: one line of each, and the whole record of those that are wanted.
+//!
+//! Each partition has its own shelf, so that its bounds bite at the same place on any number of threads.
+
+use std::sync::Arc;
+
+use super::{Event, Settings, Sink};
+use crate::analysis::connection::{Brief, Connection, Opening};
+
+/// Connections of which a line is kept, on one shelf; sixteen times that in all: 327 680, two hundred bytes each.
+const MAX_BRIEFS: usize = 20_480;
+/// Connections whose whole record is kept, on one shelf; sixteen times that in all: 327 680, half a kilobyte each,
+/// exchanges not counted.
+const MAX_RECORDS: usize = 20_480;
+
+/// Whole records of connections that never got an answer, on one shelf; 65 536 in all. One tells as much as the next, and
+/// only floods and scans have more; the line of each is kept as that of any other.
+const MAX_UNANSWERED: usize = 4096;
+/// Exchanges that are kept with them, on one shelf; a million in all, a third of a kilobyte each. Connections beyond keep
+/// their verdict and lose their exchanges.
+const MAX_EXCHANGES: usize = 65_536;
+
+/// Which settled connections are wanted whole.
+#[derive(Clone, Default)]
+pub enum Keep {
+    /// All of them.
+    #[default]
+    All,
+    /// Those of which this is true.
+    Only(Arc<dyn Fn(&Connection) -> bool + Send + Sync>),
+}
+
+impl std::fmt::Debug for Keep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::All => "All",
+            Self::Only(_) => "Only",
+        })
+    }
+}
+
+/// Which connections stay when there are too many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stay {
+    /// Those that were settled first: for an input that has an end.
+    #[default]
+    First,
+    /// The latest: for one that may go on for ever. What has been taken off a shelf leaves room there; whoever takes it
+    /// has to forget.
+    Latest,
+}
+
+/// Connections, a line of each and the whole record of some, in no order.
+#[derive(Debug, Default)]
+pub(super) struct Harvest {
+    pub(super) briefs: Vec<Brief>,
+    pub(super) records: Vec<Arc<Connection>>,
+}
+
+impl Harvest {
+    pub(super) fn append(&mut self, other: &mut Self) {
+        self.briefs.append(&mut other.briefs);
+        self.records.append(&mut other.records);
+    }
+}
+
+/// What one partition has settled.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    keep: Keep,
+    stay: Stay,
+    pub(super) harvest: Harvest,
+    /// How much has been put here; what was taken off again counts while those that were first are to stay.
+    briefs: usize,
+    records: usize,
+    unanswered: usize,
+    exchanges: usize,
+    pub(super) let_go: u64,
+    pub(super) exchanges_let_go: u64,
+}
+
+impl Shelf {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            keep: settings.keep.clone(),
+            stay: settings.stay,
+            harvest: Harvest::default(),
+            briefs: 0,
+            records: 0,
+            unanswered: 0,
+            exchanges: 0,
+            let_go: 0,
+            exchanges_let_go: 0,
+        }
+    }
+
+    /// Takes off what is here.
+    pub(super) fn clear(&mut self) -> Harvest {
+        if self.stay == Stay::Latest {
+            (self.briefs, self.records) = (0, 0);
+            (self.unanswered, self.exchanges) = (0, 0);
+        }
+        std::mem::take(&mut self.harvest)
+    }
+
+    /// What the shelf would take in, beside what it has: another with the same wishes and nothing on it.
+    pub(super) fn beside(&self) -> Self {
+        Self {
+            keep: self.keep.clone(),
+            harvest: Harvest::default(),
+            ..*self
+        }
+    }
+}
+
+impl Sink for Shelf {
+    fn event(&mut self, event: Event<'_>) {
+        if let Event::Settled(connection) = event {
+            self.settled(*connection);
+        }
+    }
+
+    fn settled(&mut self, mut connection: Connection) {
+        if self.briefs >= MAX_BRIEFS {
+            self.let_go += 1;
+            return;
+        }
+        self.briefs += 1;
+        self.harvest.briefs.push(Brief::from(&connection));
+        let wanted = match &self.keep {
+            Keep::All => true,
+            Keep::Only(wanted) => wanted(&connection),
+        };
+        if wanted {
+            if self.records >= MAX_RECORDS {
+                self.let_go += 1;
+                return;
+            }
+            if connection.opening == Opening::Unanswered {
+                if self.unanswered >= MAX_UNANSWERED {
+                    self.let_go += 1;
+                    return;
+                }
+                self.unanswered += 1;
+            }
+            let exchanges = connection.exchanges.len();
+            if self.exchanges + exchanges > MAX_EXCHANGES {
+                self.exchanges_let_go += exchanges as u64;
+                connection.exchanges = Box::default();
+            } else {
+                self.exchanges += exchanges;
+            }
+            self.records += 1;
+            self.harvest.records.push(Arc::new(connection));
+        }
+    }
+}

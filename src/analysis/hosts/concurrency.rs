@@ -1,0 +1,107 @@
+//! How many connections a client has open to a server at once, and for how long it is at that number: a limit shows by
+//! being kept.
+
+use super::Dealings;
+use crate::analysis::connection::Brief;
+use crate::base::time::Timestamp;
+
+/// Connections open at once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Concurrency {
+    /// The most.
+    pub most: usize,
+    /// The share of the time, from the first to the last, in which there were as many.
+    pub at_most: f64,
+    /// How long that time was, in seconds.
+    pub seconds: f64,
+}
+
+impl Concurrency {
+    /// Of these connections, each open from its first segment to its last; `None` of none.
+    #[must_use]
+    pub fn of(connections: &[&Brief]) -> Option<Self> {
+        let mut steps: Vec<(Timestamp, i32)> = Vec::with_capacity(connections.len() * 2);
+        for it in connections {
+            steps.push((it.first.time, 1));
+            steps.push((it.last, -1));
+        }
+        steps.sort_unstable();
+        let (begin, end) = (steps.first()?.0, steps.last()?.0);
+        let seconds = end.since(begin).as_secs_f64();
+        let mut now = 0;
+        let most = steps.iter().map(|(_, step)| {
+            now += step;
+            now
+        });
+        // One that lasts a moment is open, too.
+        let most = most.max()?.max(1);
+        let (mut now, mut there, mut since) = (0, 0.0, begin);
+        for (at, step) in steps {
+            if now == most {
+                there += at.since(since).as_secs_f64();
+            }
+            (now, since) = (now + step, at);
+        }
+        Some(Self {
+            most: usize::try_from(most).ok()?,
+            at_most: there / seconds.max(f64::MIN_POSITIVE),
+            seconds,
+        })
+    }
+}
+
+impl Dealings<'_> {
+    /// Connections open at once, those that were never used left out.
+    #[must_use]
+    pub fn concurrency(&self) -> Option<Concurrency> {
+        let used = self.connections.iter().filter(|it| it.exchanges > 0);
+        Concurrency::of(&used.copied().collect::<Vec<_>>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::base::frame_ref::{FrameNumber, Mark};
+    use crate::ledger::sample;
+
+    fn open(spans: &[(u64, u64)]) -> Option<Concurrency> {
+        let brief = |(from, to): &(u64, u64)| {
+            let mark = |seconds| Mark {
+                frame: FrameNumber(1),
+                time: Timestamp::default().after(Duration::from_secs(seconds)),
+            };
+            let mut connection = sample::connection();
+            (connection.first, connection.last) = (mark(*from), mark(*to));
+            Brief::from(&connection)
+        };
+        let all: Vec<Brief> = spans.iter().map(brief).collect();
+        Concurrency::of(&all.iter().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_most_and_for_how_long() {
+        let of = |spans: &[(u64, u64)]| {
+            open(spans).map(|it| {
+                (
+                    it.most,
+                    (it.at_most * 100.0).round() as u32,
+                    it.seconds as u64,
+                )
+            })
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[(0, 10)]), Some((1, 100, 10)));
+        assert_eq!(of(&[(0, 10), (0, 10)]), Some((2, 100, 10)));
+        assert_eq!(of(&[(0, 10), (5, 10)]), Some((2, 50, 10)));
+        assert_eq!(of(&[(0, 4), (6, 10)]), Some((1, 80, 10)));
+        assert_eq!(
+            of(&[(0, 5), (5, 10)]),
+            Some((1, 100, 10)),
+            "what ends as another begins is not beside it"
+        );
+        assert_eq!(of(&[(3, 3)]), Some((1, 0, 0)), "a moment");
+    }
+}

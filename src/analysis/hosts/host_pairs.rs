@@ -1,0 +1,192 @@
+//! The connections of each client with each server, and how much of them the capture sees.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+
+use super::Sockets;
+use crate::analysis::connection::{Brief, Opening};
+use crate::base::time::Timestamp;
+use crate::packet::decode::{Context, Endpoint};
+
+/// A program that has another address to try does so at once.
+const FALLS_BACK_WITHIN: Duration = Duration::from_secs(1);
+/// Connections that are looked at for one that failed, so that a flood of failures costs no square of its number.
+const MAX_LOOK_AHEAD: usize = 64;
+
+/// What only many connections show.
+#[derive(Debug)]
+pub struct Hosts<'a> {
+    /// A line of each connection, in order of first frame.
+    pub connections: &'a [Brief],
+    /// Sockets by client and server.
+    pub sockets: &'a [Sockets],
+    /// When the capture ends.
+    pub end: Timestamp,
+    pairs: Vec<Pair>,
+    halves: Halves,
+}
+
+/// One client and one server, and the places of their connections.
+#[derive(Debug)]
+struct Pair {
+    client: IpAddr,
+    server: Endpoint,
+    members: Vec<u32>,
+}
+
+/// One client and one server.
+#[derive(Clone, Debug)]
+pub struct Dealings<'a> {
+    /// The client.
+    pub client: IpAddr,
+    /// The server and its port.
+    pub server: Endpoint,
+    /// Their connections, in order of first frame.
+    pub connections: Vec<&'a Brief>,
+}
+
+/// How many connections were seen from one side only, though the other spoke as well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Halves {
+    /// Both sides were seen.
+    pub whole: u32,
+    /// One side only, and it went on as if it had heard the other.
+    pub half: u32,
+}
+
+impl Halves {
+    /// The capture misses a direction where it matters: a silence in it proves nothing.
+    #[must_use]
+    pub const fn misses_a_side(self) -> bool {
+        self.half > 0 && self.half >= self.whole
+    }
+}
+
+impl<'a> Hosts<'a> {
+    /// Puts connections together, which are in order of first frame.
+    #[must_use]
+    pub fn new(connections: &'a [Brief], sockets: &'a [Sockets], end: Timestamp) -> Self {
+        let mut places: HashMap<(IpAddr, Endpoint, Context), usize, foldhash::fast::FixedState> =
+            HashMap::default();
+        let mut pairs: Vec<Pair> = Vec::new();
+        let mut halves = Halves::default();
+        for (index, brief) in (0..).zip(connections) {
+            let key = (brief.client.ip, brief.server, brief.context);
+            let place = *places.entry(key).or_insert_with(|| {
+                pairs.push(Pair {
+                    client: brief.client.ip,
+                    server: brief.server,
+                    members: Vec::new(),
+                });
+                pairs.len() - 1
+            });
+            pairs[place].members.push(index);
+            match brief.seen {
+                [true, true] => halves.whole += 1,
+                _ if is_half(brief) => halves.half += 1,
+                _ => {}
+            }
+        }
+        Self {
+            connections,
+            sockets,
+            end,
+            pairs,
+            halves,
+        }
+    }
+
+    /// Each client with each server, in order of their first connections.
+    pub fn dealings(&self) -> impl Iterator<Item = Dealings<'a>> {
+        self.pairs.iter().map(|pair| self.deal(pair))
+    }
+
+    /// Those with as many connections as that.
+    pub fn busy(&self, least: usize) -> impl Iterator<Item = Dealings<'a>> {
+        let pairs = self.pairs.iter();
+        pairs
+            .filter(move |pair| pair.members.len() >= least)
+            .map(|pair| self.deal(pair))
+    }
+
+    fn deal(&self, pair: &Pair) -> Dealings<'a> {
+        let all = self.connections;
+        Dealings {
+            client: pair.client,
+            server: pair.server,
+            connections: pair.members.iter().map(|at| &all[*at as usize]).collect(),
+        }
+    }
+
+    /// The connection that its client opened to the same port elsewhere, when this one was not to be had: by another
+    /// address of the server, or the other version of IP (RFC 8305).
+    #[must_use]
+    pub fn fallback(&self, failed: &Brief) -> Option<&'a Brief> {
+        let from = self
+            .connections
+            .partition_point(|it| it.first.frame <= failed.first.frame);
+        let until = failed
+            .close
+            .time
+            .max(failed.first.time)
+            .after(FALLS_BACK_WITHIN);
+        self.connections[from..]
+            .iter()
+            .take(MAX_LOOK_AHEAD)
+            .take_while(|it| it.first.time <= until)
+            .find(|it| {
+                let host = it.client.ip == failed.client.ip
+                    || it.client.ip.is_ipv4() != failed.client.ip.is_ipv4();
+                host && it.server.port == failed.server.port
+                    && it.server.ip != failed.server.ip
+                    && it.opening == Opening::Handshake
+            })
+    }
+
+    /// How much of the connections the capture sees.
+    #[must_use]
+    pub const fn halves(&self) -> Halves {
+        self.halves
+    }
+}
+
+/// One side went on as if it had heard the other, whom the capture has not.
+fn is_half(brief: &Brief) -> bool {
+    matches!(brief.opening, Opening::Handshake | Opening::Midstream)
+        && (brief.spoke[0] || brief.spoke[1] || brief.opening == Opening::Handshake)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::sample;
+
+    #[test]
+    fn connections_are_put_together_by_client_and_server() {
+        let one = Brief::from(&sample::connection());
+        let mut other = one;
+        other.server.port = 81;
+        let mut again = one;
+        again.client.port = 7;
+        let all = [one, other, again];
+        let hosts = Hosts::new(&all, &[], one.last);
+        let counts: Vec<_> = hosts.dealings().map(|it| it.connections.len()).collect();
+        assert_eq!(counts, [2, 1]);
+        assert_eq!(hosts.busy(2).count(), 1);
+    }
+
+    #[test]
+    fn half_a_connection_is_one_that_goes_on_with_somebody_unseen() {
+        let whole = Brief::from(&sample::connection());
+        let mut half = whole;
+        half.seen = [true, false];
+        let mut unanswered = half;
+        (unanswered.opening, unanswered.spoke) = (Opening::Unanswered, [false; 2]);
+        let halves = |all: &[Brief]| Hosts::new(all, &[], whole.last).halves();
+        assert!(halves(&[half]).misses_a_side());
+        assert!(!halves(&[half, whole, whole]).misses_a_side());
+        assert!(!halves(&[unanswered]).misses_a_side());
+    }
+}

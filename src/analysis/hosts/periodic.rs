@@ -1,0 +1,134 @@
+//! Requests that come at a steady period: probes, monitors, warm-ups. Some wait for the answer, some leave at once.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::measured::Period;
+use super::{Dealings, Hosts};
+use crate::analysis::connection::{Brief, By, How, Phase};
+use crate::base::time::Timestamp;
+use crate::packet::decode::Endpoint;
+
+/// The same request at a steady period.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Beat {
+    /// Who asks.
+    pub client: IpAddr,
+    /// Who is asked.
+    pub server: Endpoint,
+    /// What is asked for: a digest, as in [`Brief::asked`].
+    pub asked: u32,
+    /// How often.
+    pub requests: usize,
+    /// How many of them were given up before an answer.
+    pub abandoned: usize,
+    /// The period.
+    pub period: Period,
+    /// The connections, by number.
+    pub connections: Vec<u32>,
+}
+
+/// Requests that make a period: three can be alike by chance, and a person may do so.
+const REQUESTS: usize = 4;
+/// How far a beat may come early or late, as a share of the period.
+pub(super) const JITTER: f64 = 0.1;
+/// A faster period is load.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+impl Hosts<'_> {
+    /// Requests that come steadily, each on a connection of its own, in order of their first.
+    #[must_use]
+    pub fn beats(&self) -> Vec<Beat> {
+        self.busy(REQUESTS).flat_map(|it| beats(&it)).collect()
+    }
+}
+
+fn beats(dealings: &Dealings<'_>) -> Vec<Beat> {
+    let mut by_request: BTreeMap<u32, Vec<&Brief>> = BTreeMap::new();
+    let single = dealings.connections.iter();
+    for it in single.filter(|it| it.exchanges == 1 && it.asked != 0) {
+        by_request.entry(it.asked).or_default().push(it);
+    }
+    let mut found: Vec<Beat> = Vec::new();
+    for (asked, cases) in by_request {
+        if cases.len() < REQUESTS {
+            continue;
+        }
+        let at: Vec<Timestamp> = cases.iter().map(|it| it.first.time).collect();
+        let steady = Period::of(&at, JITTER).filter(|it| it.measured.median >= SHORTEST);
+        let Some(period) = steady else { continue };
+        found.push(Beat {
+            client: dealings.client,
+            server: dealings.server,
+            asked,
+            requests: cases.len(),
+            abandoned: cases.iter().filter(|it| is_abandoned(it)).count(),
+            period,
+            connections: cases.iter().map(|it| it.id).collect(),
+        });
+    }
+    found.sort_by_key(|it| it.connections.first().copied());
+    found
+}
+
+/// Its sender did not wait for the answer.
+#[must_use]
+pub fn is_abandoned(it: &Brief) -> bool {
+    it.asked != 0
+        && it.by == By::Client
+        && it.phase == Phase::Waiting
+        && matches!(it.how, How::Fin | How::Reset(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::proof;
+
+    /// A request for each of these times in seconds, that ends like this.
+    fn found(times: &[f64], end: &str) -> Vec<Beat> {
+        let mut text = String::new();
+        for (port, at) in times.iter().enumerate() {
+            text += &format!(
+                "client :{} server\n{at:.3} SYN -->\n<-- SYN\nGET /health -->\n{end}\n",
+                40_000 + port
+            );
+        }
+        let proof = proof::run(&text.parse().expect("a ladder"));
+        let briefs: Vec<_> = proof.connections.iter().map(Brief::from).collect();
+        let end = briefs.iter().map(|it| it.last).max().unwrap_or_default();
+        Hosts::new(&briefs, &[], end).beats()
+    }
+
+    const ANSWERED: &str = "<-- 200 \"up\"\nFIN -->\n<-- FIN\nACK -->";
+    const LEFT: &str = "FIN -->\n<-- ACK\n<-- FIN\nACK -->";
+
+    #[test]
+    fn beats_jitter_and_are_missed() {
+        for (end, abandoned) in [(ANSWERED, 0), (LEFT, 6)] {
+            let found = found(&[0.0, 15.2, 29.9, 60.4, 75.0, 90.1], end);
+            let [beat] = &found[..] else {
+                panic!("{found:?}")
+            };
+            assert_eq!(
+                (beat.requests, beat.abandoned, beat.period.missed),
+                (6, abandoned, 1)
+            );
+            let seconds = beat.period.measured.median.as_secs_f64();
+            assert!((14.6..15.4).contains(&seconds), "{beat:?}");
+            assert!(beat.period.jitter < Duration::from_secs(1), "{beat:?}");
+        }
+    }
+
+    #[test]
+    fn people_and_load_have_no_period() {
+        assert!(found(&[0.0, 3.0, 21.0, 22.0, 60.0, 61.5, 140.0], ANSWERED).is_empty());
+        let load: Vec<f64> = (0..40).map(|n| f64::from(n) * 0.25).collect();
+        assert!(found(&load, ANSWERED).is_empty());
+        assert!(
+            found(&[0.0, 15.0, 30.0], ANSWERED).is_empty(),
+            "three are too few"
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! Ports that ran out, though no packet says so: a connect that fails for want of a port sends nothing.
+//!
+//! What it leaves is a saw-tooth. A client takes port after port until it has had every one of its range; then it falls
+//! silent, although nothing else has changed, and goes on only as fast as the TIME-WAITs of the first ones end, on just the
+//! ports that they set free. In: the connections of one client with one server. Out: [`Starved`], or nothing.
+//! A client that has done its work falls silent as well, but takes nothing up again when the TIME-WAITs end; one
+//! that works steadily comes round to its ports as well, but not slower than before.
+
+use std::time::Duration;
+
+use hashbrown::HashMap;
+
+use super::Measured;
+use crate::analysis::connection::Brief;
+use crate::base::time::Timestamp;
+
+/// A client that ran out of ports.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Starved {
+    /// When it had used the last port of its range.
+    pub since: Timestamp,
+    /// How long it then opened nothing.
+    pub silence: Duration,
+    /// Connections a second until then.
+    pub rate_before: f64,
+    /// Connections a second from then on, the silence counted.
+    pub rate_after: f64,
+    /// How long a port was out of use after its connection was closed: its TIME-WAIT, as measured.
+    pub time_wait: Measured,
+}
+
+/// Fewer ports are a pool, not a range.
+const LEAST_PORTS: usize = 100;
+/// Share of the ports between the lowest and the highest that must have been used: systems that pick at random leave some out.
+const COVER: f64 = 0.95;
+/// Connections after the silence that show the rate at which it goes on.
+const LEAST_AFTER: usize = 10;
+/// From this on the rate has collapsed, and not merely wavered.
+const COLLAPSE: f64 = 2.0;
+/// The shortest TIME-WAIT that any system can be told to have (Windows `TcpTimedWaitDelay`).
+const SHORTEST_WAIT: Duration = Duration::from_secs(30);
+/// Ports come free one after the other and are taken as they come: the pauses of each port are alike.
+const ALIKE: f64 = 0.15;
+
+/// Whether this client ran out of ports towards this server. `connections` in order of first frame; `range` is what its system
+/// hands out, if that is known for certain.
+#[must_use]
+pub fn starved(connections: &[&Brief], range: Option<(u16, u16)>) -> Option<Starved> {
+    let mut waiting: HashMap<u16, Timestamp, foldhash::fast::FixedState> = HashMap::default();
+    let mut pauses = Vec::new();
+    let mut full = None;
+    let (low, high) = range.or_else(|| bounds(connections))?;
+    let wanted = (usize::from(high.saturating_sub(low)) + 1) as f64 * COVER;
+    for (index, it) in connections.iter().enumerate() {
+        let port = it.client.port;
+        let closed = it.client_time_wait.map_or(it.last, |mark| mark.time);
+        if let Some(before) = waiting.insert(port, closed) {
+            pauses.push(it.first.time.since(before));
+            // A first connection has none before it on its port.
+            full.get_or_insert(index.saturating_sub(1));
+        }
+    }
+    if waiting.len() < LEAST_PORTS || (waiting.len() as f64) < wanted {
+        return None;
+    }
+    // The last port was taken just before the first one was taken again.
+    let full = full?;
+    let (before, after) = connections.split_at_checked(full + 1)?;
+    let taken_before = before.len() as f64 >= wanted;
+    let waited = before.iter().filter(|it| it.client_time_wait.is_some());
+    if !taken_before || after.len() < LEAST_AFTER || waited.count() * 2 < before.len() {
+        return None;
+    }
+    let (first, since) = (before.first()?.first.time, before.last()?.first.time);
+    let rate_before = (before.len() - 1) as f64 / seconds(since.since(first));
+    let last = after.last()?.first.time;
+    let rate_after = after.len() as f64 / seconds(last.since(since));
+    let time_wait = Measured::cluster(pauses.clone(), ALIKE, Duration::ZERO)?;
+    let alike = time_wait.count * 10 >= pauses.len() * 8;
+    let long_enough = time_wait.median >= SHORTEST_WAIT;
+    (rate_after * COLLAPSE <= rate_before && alike && long_enough).then(|| Starved {
+        since,
+        silence: after[0].first.time.since(since),
+        rate_before,
+        rate_after,
+        time_wait,
+    })
+}
+
+fn bounds(connections: &[&Brief]) -> Option<(u16, u16)> {
+    let ports = || connections.iter().map(|it| it.client.port);
+    Some((ports().min()?, ports().max()?))
+}
+
+fn seconds(span: Duration) -> f64 {
+    span.as_secs_f64().max(1e-9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::frame_ref::{FrameNumber, Mark};
+    use crate::ledger::sample;
+
+    fn connection(port: u16, millis: u64) -> Brief {
+        let mark = |millis| Mark {
+            frame: FrameNumber(1),
+            time: Timestamp::default().after(Duration::from_millis(millis)),
+        };
+        let mut connection = sample::connection();
+        connection.client.port = port;
+        (connection.first, connection.last) = (mark(millis), mark(millis + 5));
+        connection.time_wait = [Some(mark(millis + 5)), None];
+        Brief::from(&connection)
+    }
+
+    fn judge(all: &[Brief], range: Option<(u16, u16)>) -> Option<Starved> {
+        starved(&all.iter().collect::<Vec<_>>(), range)
+    }
+
+    /// 500 ports in five seconds, a minute's TIME-WAIT, and again as they come free.
+    fn saw_tooth(rounds: u64, wait: u64) -> Vec<Brief> {
+        let round = |n: u64| {
+            (0..500).map(move |port| connection(40_000 + port as u16, n * wait + port * 10))
+        };
+        (0..rounds).flat_map(round).collect()
+    }
+
+    #[test]
+    fn a_saw_tooth_is_a_range_that_ran_out() {
+        for (wait, seconds) in [(60_010, 60), (120_100, 120), (240_100, 240)] {
+            let found = judge(&saw_tooth(3, wait), None).expect("it is one");
+            assert_eq!(found.time_wait.median.as_secs(), seconds, "{found:?}");
+            assert!((99.0..101.0).contains(&found.rate_before), "{found:?}");
+            assert!(found.rate_after < 20.0, "{found:?}");
+            assert_eq!(found.silence, Duration::from_millis(wait - 4990));
+        }
+    }
+
+    #[test]
+    fn ports_at_random_that_run_out_are_one_too() {
+        // 487 of 500 in an order that jumps about, and back in the order in which they come free.
+        let port = |n: u64| 40_000 + (n * 211 % 500) as u16;
+        let round = |start: u64| (0..487).map(move |n| connection(port(n), start + n * 10));
+        let all: Vec<_> = round(0).chain(round(60_100)).collect();
+        assert!(judge(&all, None).is_some());
+        assert!(judge(&all, Some((40_000, 40_499))).is_some());
+        assert!(
+            judge(&all, Some((32_768, 60_999))).is_none(),
+            "the range is known to be wider"
+        );
+    }
+
+    #[test]
+    fn whoever_is_done_is_not_starved() {
+        assert_eq!(judge(&saw_tooth(1, 60_000), None), None);
+        let mut some_more = saw_tooth(1, 60_000);
+        some_more.extend((0..5).map(|n| connection(40_000 + n, 70_000 + u64::from(n))));
+        assert_eq!(judge(&some_more, None), None, "too few to tell");
+    }
+
+    #[test]
+    fn steady_work_comes_round_to_its_ports_as_well() {
+        // 500 ports, 7 a second: each port is used again after 71 s, and none was ever missing.
+        let all: Vec<_> = (0..3000u64)
+            .map(|n| connection(40_000 + (n % 500) as u16, n * 142))
+            .collect();
+        assert_eq!(judge(&all, None), None);
+    }
+
+    #[test]
+    fn ports_that_are_used_again_at_once_were_never_short() {
+        let round = |start: u64, step: u64| {
+            (0..200u64).map(move |n| connection(40_000 + n as u16, start + n * step))
+        };
+        let all: Vec<_> = round(0, 5).chain(round(1100, 50)).collect();
+        assert_eq!(judge(&all, None), None, "a second is no TIME-WAIT");
+    }
+
+    #[test]
+    fn a_pause_of_any_length_is_no_saw_tooth_when_ports_are_left() {
+        // Half an hour later the same client works again, from other ports.
+        let all: Vec<_> = (0..300u64)
+            .map(|n| {
+                connection(
+                    40_000 + n as u16,
+                    n * 10 + if n < 150 { 0 } else { 1_800_000 },
+                )
+            })
+            .collect();
+        assert_eq!(judge(&all, None), None);
+    }
+}

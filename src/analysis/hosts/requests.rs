@@ -1,0 +1,136 @@
+//! How many requests the connections of a client with a server carried.
+
+use std::net::IpAddr;
+
+use super::{Dealings, Hosts};
+use crate::analysis::connection::{Brief, By, Phase};
+use crate::packet::decode::Endpoint;
+
+/// Requests by connection, between one client and one server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestCounts {
+    /// The client.
+    pub client: IpAddr,
+    /// The server.
+    pub server: Endpoint,
+    /// Connections that carried a request.
+    pub connections: usize,
+    /// Connections that were opened and carried none.
+    pub unused: usize,
+    /// Requests in all.
+    pub requests: u64,
+    /// Connections that carried a single one.
+    pub single: usize,
+    /// Requests of the connection in the middle.
+    pub median: u32,
+    /// Requests of the one that carried most.
+    pub most: u32,
+    /// After how many requests the server closes, if it keeps count: none carried more, and several ended at just that.
+    pub cap: Option<u32>,
+}
+
+/// Connections that ended at the same number before that number is a limit.
+const ENOUGH: usize = 3;
+/// The smallest limit: fewer requests are the same number by chance.
+const LEAST_CAP: u32 = 5;
+
+impl Hosts<'_> {
+    /// Of each client with each server that it asked something, in order of their first connections.
+    #[must_use]
+    pub fn request_counts(&self) -> Vec<RequestCounts> {
+        self.dealings().filter_map(|it| counts(&it)).collect()
+    }
+}
+
+fn counts(dealings: &Dealings<'_>) -> Option<RequestCounts> {
+    let all = || dealings.connections.iter().copied();
+    let mut each: Vec<u32> = all().map(|it| it.exchanges).filter(|it| *it > 0).collect();
+    each.sort_unstable();
+    let most = *each.last()?;
+    let ended = all()
+        .filter(|it| it.exchanges == most && by_count(it))
+        .count();
+    Some(RequestCounts {
+        client: dealings.client,
+        server: dealings.server,
+        connections: each.len(),
+        unused: all().filter(|it| it.exchanges == 0 && !it.spoke[0]).count(),
+        requests: each.iter().map(|it| u64::from(*it)).sum(),
+        single: each.iter().take_while(|it| **it == 1).count(),
+        median: each[each.len() / 2],
+        most,
+        cap: (ended >= ENOUGH && most >= LEAST_CAP).then_some(most),
+    })
+}
+
+/// The server closed right after a response, not because nothing came for long.
+fn by_count(it: &Brief) -> bool {
+    const SOON_MILLIS: u32 = 100;
+    it.by == By::Server
+        && matches!(it.phase, Phase::Between | Phase::After)
+        && it.idle <= SOON_MILLIS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::proof;
+
+    fn table(ladder: &str) -> Vec<RequestCounts> {
+        let proof = proof::run(&ladder.parse().expect("a ladder"));
+        let briefs: Vec<_> = proof.connections.iter().map(Brief::from).collect();
+        let end = briefs.iter().map(|it| it.last).max().unwrap_or_default();
+        Hosts::new(&briefs, &[], end).request_counts()
+    }
+
+    fn calls(number: usize) -> String {
+        "GET / -->\n<-- 200 \"x\"\n".repeat(number)
+    }
+
+    fn closes(by: &str, number: usize, times: usize) -> String {
+        let port = 40_000 + number * 10;
+        let end = match by {
+            "server" => "<-- FIN\nFIN -->\n<-- ACK",
+            _ => "FIN -->\n<-- FIN\nACK -->",
+        };
+        format!(
+            "client :{port} [times={times} every=1s] server\nSYN -->\n<-- SYN\n{}{end}\n",
+            calls(number)
+        )
+    }
+
+    #[test]
+    fn requests_are_counted_by_connection() {
+        let text = closes("client", 1, 3)
+            + &closes("client", 7, 1)
+            + "client :50000 server\n9.0 SYN -->\n<-- SYN\nACK -->\nFIN -->\n";
+        let [row] = table(&text)[..] else {
+            panic!("one row")
+        };
+        assert_eq!((row.connections, row.unused, row.requests), (4, 1, 10));
+        assert_eq!((row.single, row.median, row.most, row.cap), (3, 1, 7, None));
+    }
+
+    #[test]
+    fn a_server_that_keeps_count_is_recognised() {
+        assert_eq!(table(&closes("server", 8, 3))[0].cap, Some(8));
+        let with_others = closes("server", 8, 4) + &closes("client", 3, 2);
+        assert_eq!(table(&with_others)[0].cap, Some(8));
+    }
+
+    #[test]
+    fn equal_numbers_are_not_always_a_limit() {
+        assert_eq!(
+            table(&closes("client", 8, 5))[0].cap,
+            None,
+            "the client's own choice"
+        );
+        assert_eq!(
+            table(&closes("server", 1, 5))[0].cap,
+            None,
+            "one each is no keep-alive at all"
+        );
+        let beyond = closes("server", 8, 5) + &closes("client", 9, 1);
+        assert_eq!(table(&beyond)[0].cap, None, "one carried more");
+    }
+}

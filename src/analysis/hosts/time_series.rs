@@ -1,0 +1,362 @@
+//! TIME-WAITs and used ports over time, as a bounded number of points that can be drawn.
+//!
+//! In: the lines of connections, and how long a TIME-WAIT lasts. Out: a [`Series`] of one client towards one server, or
+//! of one host with everybody, as client and as server. A point tells the most at any moment of its step, so that no peak is
+//! lost however coarse the steps are. A TIME-WAIT ends when its time is over, or when a new connection takes its pair of ports
+//! (RFC 6191). A server's is reckoned from the last segment of its connection, which began it or began it anew (RFC 9293
+//! §3.10.7.4).
+
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+
+use crate::analysis::connection::Brief;
+use crate::base::time::Timestamp;
+use crate::packet::decode::Endpoint;
+
+/// Points of a series: as many as a wide terminal has columns.
+pub const MAX_POINTS: usize = 240;
+
+/// One step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Point {
+    /// The most TIME-WAITs held at one moment.
+    pub time_wait: u32,
+    /// The most ports open or in TIME-WAIT at one moment.
+    pub used: u32,
+    /// Connections that were opened.
+    pub opened: u32,
+}
+
+/// Steps of equal length.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Series {
+    /// When the first step begins.
+    pub start: Timestamp,
+    /// How long each is.
+    pub step: Duration,
+    /// The steps, at most [`MAX_POINTS`].
+    pub points: Vec<Point>,
+    /// TIME-WAITs held when the last step ends.
+    pub time_wait_now: u32,
+}
+
+impl Series {
+    /// The most TIME-WAITs at any moment.
+    #[must_use]
+    pub fn time_wait_peak(&self) -> u32 {
+        self.points.iter().map(|it| it.time_wait).max().unwrap_or(0)
+    }
+
+    /// When a step begins.
+    #[must_use]
+    pub fn at(&self, step: usize) -> Timestamp {
+        let steps = u32::try_from(step).unwrap_or(u32::MAX);
+        self.start.after(self.step.saturating_mul(steps))
+    }
+}
+
+/// What one client spent on one server.
+#[must_use]
+pub fn client_series(
+    connections: &[Brief],
+    (client, server): (IpAddr, Endpoint),
+    time_wait: Duration,
+    (start, end): (Timestamp, Timestamp),
+) -> Series {
+    let own = connections
+        .iter()
+        .filter(|it| it.client.ip == client && it.server == server);
+    let uses = own.map(|it| Use {
+        of: it.client.port,
+        first: it.first.time,
+        last: it.last,
+        wait: client_wait(it),
+    });
+    sweep(uses, time_wait, (start, end))
+}
+
+/// What one host held, in whichever role and with whomever.
+#[must_use]
+pub fn host_series(
+    connections: &[Brief],
+    host: IpAddr,
+    time_wait: Duration,
+    (start, end): (Timestamp, Timestamp),
+) -> Series {
+    let own = connections
+        .iter()
+        .filter(|it| it.client.ip == host || it.server.ip == host);
+    let uses = own.map(|it| {
+        let wait = if it.client.ip == host {
+            client_wait(it)
+        } else {
+            server_wait(it)
+        };
+        Use {
+            of: (it.client, it.server),
+            first: it.first.time,
+            last: it.last,
+            wait,
+        }
+    });
+    sweep(uses, time_wait, (start, end))
+}
+
+/// Since when the client held a TIME-WAIT.
+pub(super) fn client_wait(brief: &Brief) -> Option<Timestamp> {
+    brief.client_time_wait.map(|mark| mark.time)
+}
+
+/// Since when the server did.
+pub(super) fn server_wait(brief: &Brief) -> Option<Timestamp> {
+    brief.server_time_wait.then_some(brief.last)
+}
+
+/// What one connection took.
+struct Use<K> {
+    /// Its ports, and addresses where they differ: no two connections have the same at one time.
+    of: K,
+    first: Timestamp,
+    last: Timestamp,
+    /// When its TIME-WAIT began.
+    wait: Option<Timestamp>,
+}
+
+/// A beginning or an end.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    // At one moment, ends come first.
+    WaitEnds,
+    UseEnds,
+    UseBegins,
+    WaitBegins,
+}
+
+/// `uses` in order of their beginnings.
+fn sweep<K: Hash + Eq>(
+    uses: impl Iterator<Item = Use<K>>,
+    time_wait: Duration,
+    (start, end): (Timestamp, Timestamp),
+) -> Series {
+    let mut steps: Vec<(Timestamp, Step)> = Vec::new();
+    let mut waiting: HashMap<K, Timestamp, foldhash::fast::FixedState> = HashMap::default();
+    let close = |steps: &mut Vec<(Timestamp, Step)>, since: Timestamp, until: Timestamp| {
+        // An end sorts before a beginning at the same moment, and would not take it back.
+        if since < until {
+            steps.push((since, Step::WaitBegins));
+            steps.push((until, Step::WaitEnds));
+        }
+        steps.push((until, Step::UseEnds));
+    };
+    for it in uses {
+        if let Some(since) = waiting.remove(&it.of) {
+            // A use that overlaps the one before on the same ports cannot be told apart from its end.
+            let until = since.after(time_wait).min(it.first).max(since);
+            close(&mut steps, since, until);
+        }
+        steps.push((it.first, Step::UseBegins));
+        match it.wait {
+            Some(since) => drop(waiting.insert(it.of, since)),
+            None => {
+                let over = it.last.max(it.first.after(Duration::from_nanos(1)));
+                steps.push((over, Step::UseEnds));
+            }
+        }
+    }
+    for since in waiting.into_values() {
+        close(&mut steps, since, since.after(time_wait));
+    }
+    steps.sort_unstable();
+    let step = step_of(end.since(start));
+    let count = usize::try_from(end.since(start).as_nanos() / step.as_nanos().max(1))
+        .map_or(MAX_POINTS, |it| (it + 1).min(MAX_POINTS));
+    let mut points = vec![Point::default(); count];
+    let (mut waits, mut used) = (0u32, 0u32);
+    let mut rest = steps.into_iter().peekable();
+    for (number, point) in (1u32..).zip(&mut points) {
+        let last = number as usize == count;
+        let until = start.after(step.saturating_mul(number));
+        // What holds at the beginning of the step holds within it.
+        (point.time_wait, point.used) = (waits, used);
+        while let Some((_, what)) =
+            rest.next_if(|(at, _)| if last { *at <= end } else { *at < until })
+        {
+            match what {
+                Step::WaitEnds => waits = waits.saturating_sub(1),
+                Step::UseEnds => used = used.saturating_sub(1),
+                Step::WaitBegins => waits += 1,
+                Step::UseBegins => {
+                    used += 1;
+                    point.opened += 1;
+                }
+            }
+            point.time_wait = point.time_wait.max(waits);
+            point.used = point.used.max(used);
+        }
+    }
+    Series {
+        start,
+        step,
+        points,
+        time_wait_now: waits,
+    }
+}
+
+/// The shortest step of a readable length (1, 2 or 5 of a power of ten) of which no more than [`MAX_POINTS`] are needed.
+fn step_of(span: Duration) -> Duration {
+    let mut unit = Duration::from_micros(1);
+    loop {
+        for times in [1, 2, 5] {
+            let step = unit.saturating_mul(times);
+            if span.as_nanos() / step.as_nanos().max(1) < MAX_POINTS as u128 {
+                return step;
+            }
+        }
+        unit = unit.saturating_mul(10);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::base::frame_ref::{FrameNumber, Mark};
+    use crate::ledger::sample;
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::default().after(Duration::from_millis(millis))
+    }
+
+    /// A connection by this port that begins and ends at these milliseconds; `holder` 0 is the client's TIME-WAIT, 1 the
+    /// server's.
+    fn connection(port: u16, begins: u64, ends: u64, holder: usize) -> Brief {
+        let mark = |millis| Mark {
+            frame: FrameNumber(1),
+            time: at(millis),
+        };
+        let mut connection = sample::connection();
+        connection.client.port = port;
+        (connection.first, connection.last) = (mark(begins), mark(ends));
+        connection.time_wait = [None; 2];
+        if let Some(slot) = connection.time_wait.get_mut(holder) {
+            *slot = Some(mark(ends));
+        }
+        Brief::from(&connection)
+    }
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn pair(brief: &Brief) -> (IpAddr, Endpoint) {
+        (brief.client.ip, brief.server)
+    }
+
+    #[test]
+    fn time_waits_rise_and_fall() {
+        let all: Vec<_> = (0..10)
+            .map(|n| connection(n as u16, n * 1000, n * 1000 + 500, 0))
+            .collect();
+        let series = client_series(&all, pair(&all[0]), MINUTE, (at(0), at(80_000)));
+        assert_eq!(
+            (series.step, series.points.len()),
+            (Duration::from_millis(500), 161)
+        );
+        assert_eq!((series.time_wait_peak(), series.time_wait_now), (10, 0));
+        // The fifth TIME-WAIT begins at 4.5 s, the first ends at 60.5 s, the last at 69.5 s.
+        for (step, wanted) in [
+            (0, 0),
+            (1, 1),
+            (9, 5),
+            (30, 10),
+            (120, 10),
+            (122, 9),
+            (140, 0),
+        ] {
+            assert_eq!(
+                series.points[step].time_wait,
+                wanted,
+                "{step}: {:?}",
+                series.at(step)
+            );
+        }
+        assert_eq!(series.points.iter().map(|it| it.opened).sum::<u32>(), 10);
+    }
+
+    #[test]
+    fn each_host_has_its_own() {
+        let all = [
+            connection(1, 0, 100, 0),
+            connection(2, 50, 200, 1),
+            connection(3, 60, 300, 2),
+        ];
+        let of = |host| host_series(&all, host, MINUTE, (at(0), at(1000))).time_wait_now;
+        assert_eq!(of(all[0].client.ip), 1);
+        assert_eq!(
+            of(all[0].server.ip),
+            1,
+            "of the server's, from its last segment on"
+        );
+        assert_eq!(of("10.9.9.9".parse().expect("an address")), 0);
+        let client = client_series(&all, pair(&all[0]), MINUTE, (at(0), at(1000)));
+        assert_eq!(
+            client.time_wait_now, 1,
+            "the server's takes no port of the client's"
+        );
+        assert_eq!(client.points.last().expect("points").used, 1);
+    }
+
+    #[test]
+    fn a_port_that_is_used_again_leaves_its_time_wait() {
+        let all = [
+            connection(1, 0, 100, 0),
+            connection(1, 200, 300, 0),
+            connection(1, 350, 400, 2),
+        ];
+        let series = client_series(&all, pair(&all[0]), MINUTE, (at(0), at(480)));
+        assert_eq!(series.step, Duration::from_millis(5));
+        let waits: Vec<_> = series.points.iter().map(|it| it.time_wait).collect();
+        for (step, wanted) in [
+            (19, 0),
+            (20, 1),
+            (39, 1),
+            (41, 0),
+            (60, 1),
+            (71, 0),
+            (96, 0),
+        ] {
+            assert_eq!(waits[step], wanted, "{step}: {waits:?}");
+        }
+        assert!(series.points.iter().all(|it| it.used <= 1));
+        assert_eq!(series.points[96].used, 0);
+    }
+
+    #[test]
+    fn nothing_is_a_flat_line() {
+        let series = host_series(&[], pair(&connection(1, 0, 1, 0)).0, MINUTE, (at(5), at(5)));
+        assert_eq!(series.points, [Point::default()]);
+    }
+
+    proptest! {
+        #[test]
+        fn points_are_few_and_lose_no_peak(
+            uses in proptest::collection::vec((0u64..500_000, 0u64..5000), 1..60),
+            end in 0u64..10_000_000_000,
+        ) {
+            let all: Vec<_> = (1..).zip(&uses).map(|(port, (begins, lasts))| connection(port, *begins, begins + lasts, 0)).collect();
+            let series = client_series(&all, pair(&all[0]), MINUTE, (at(0), at(end)));
+            prop_assert!(series.points.len() <= MAX_POINTS && !series.points.is_empty());
+            // Counted anew at the moment each begins.
+            let held = |moment: Timestamp| all.iter().filter_map(client_wait)
+                .filter(|since| *since <= moment && moment < since.after(MINUTE)).count();
+            let moments = all.iter().filter_map(client_wait).filter(|since| *since <= at(end));
+            let peak = moments.map(held).max().unwrap_or(0);
+            prop_assert_eq!(series.time_wait_peak() as usize, peak);
+            prop_assert_eq!(series.time_wait_now as usize, held(at(end)));
+            let opened: u32 = series.points.iter().map(|it| it.opened).sum();
+            prop_assert_eq!(opened as usize, uses.iter().filter(|(begins, _)| *begins <= end).count());
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Time limits as measured values: after how long idle connections are closed and waiting is given up, by whom, how often
+//! that was seen, how far the measurements lie apart, and whose defaults have that length.
+//!
+//! A timer is what many closes have in common. Closes after times that have nothing in common give no timer, and one close
+//! gives none either, though it may be after a known time: the rules say that of the one connection.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::{Hosts, Measured};
+use crate::analysis::connection::{Brief, By, How, Phase, ResetKind, Who};
+use crate::knowledge::{self, Running, timer_candidates};
+use crate::packet::decode::Endpoint;
+
+/// A time limit that was seen to act.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limit {
+    /// Whose it is: the server's towards all its clients, or one client's towards this server.
+    pub who: Who,
+    /// The client, of a client's limit.
+    pub client: Option<IpAddr>,
+    /// The server.
+    pub server: Endpoint,
+    /// What went on meanwhile: [`Running::Idle`] or [`Running::Wait`].
+    pub running: Running,
+    /// How long: of those that have it in common.
+    pub measured: Measured,
+    /// Closes of that kind in all, the odd ones counted.
+    pub closes: usize,
+    /// Whose defaults have that length, the nearest first. Several share one: candidates, no culprit.
+    pub known: Vec<&'static knowledge::Timer>,
+    /// The connections that were closed by it, by number.
+    pub connections: Vec<u32>,
+}
+
+/// Closes that show a timer: two may be alike by chance where a wait is what the work takes.
+const LEAST: [(Running, usize); 2] = [(Running::Idle, 2), (Running::Wait, 3)];
+/// Of the closes of that kind, the share that must have the time in common, in percent.
+const IN_COMMON: usize = 60;
+/// How near to each other times are that one timer makes.
+const SHARE: f64 = 0.02;
+/// The same of timers that are looked at once a second (Node), or less often the longer they are.
+const COARSE: f64 = 0.1;
+/// Scheduling, and the way of the packet.
+const FLOOR: Duration = Duration::from_millis(50);
+/// Shorter pauses are no idleness, and shorter waits no limit.
+const SHORTEST: Duration = Duration::from_millis(190);
+
+impl Hosts<'_> {
+    /// The limits that were measured, in order of servers; a server's own before those of its clients.
+    #[must_use]
+    pub fn timers(&self) -> Vec<Limit> {
+        let mut kinds: BTreeMap<(Endpoint, u8, Option<IpAddr>, u8), Vec<&Brief>> = BTreeMap::new();
+        for brief in self.connections {
+            let Some((who, running)) = kind(brief) else {
+                continue;
+            };
+            let client = (who == Who::Client).then_some(brief.client.ip);
+            let key = (
+                brief.server,
+                who as u8,
+                client,
+                u8::from(running == Running::Wait),
+            );
+            kinds.entry(key).or_default().push(brief);
+        }
+        let limits = kinds
+            .into_iter()
+            .filter_map(|((server, who, client, wait), closed)| {
+                let who = Who::BOTH[usize::from(who != Who::Client as u8)];
+                let running = if wait == 0 {
+                    Running::Idle
+                } else {
+                    Running::Wait
+                };
+                limit(who, client, server, running, &closed)
+            });
+        let mut limits: Vec<Limit> = limits.collect();
+        limits.sort_by_key(|it| (it.server, it.client));
+        limits
+    }
+}
+
+/// Whose limit this close may be.
+fn kind(brief: &Brief) -> Option<(Who, Running)> {
+    let own = matches!(brief.how, How::Fin | How::Reset(ResetKind::Abort));
+    let who = match brief.by {
+        By::Client => Who::Client,
+        By::Server => Who::Server,
+        _ => return None,
+    };
+    if !own || brief.missing {
+        return None;
+    }
+    let running = match brief.phase {
+        Phase::Between if brief.orderly && brief.exchanges > 0 => Running::Idle,
+        Phase::Waiting if brief.status == 0 => Running::Wait,
+        _ => return None,
+    };
+    (time(brief, running) >= SHORTEST).then_some((who, running))
+}
+
+fn time(brief: &Brief, running: Running) -> Duration {
+    match running {
+        Running::Idle => Duration::from_millis(brief.idle.into()),
+        _ => Duration::from_micros(brief.waited.into()),
+    }
+}
+
+fn limit(
+    who: Who,
+    client: Option<IpAddr>,
+    server: Endpoint,
+    running: Running,
+    closed: &[&Brief],
+) -> Option<Limit> {
+    let times = || {
+        closed
+            .iter()
+            .map(|it| time(it, running))
+            .collect::<Vec<_>>()
+    };
+    let least = LEAST.iter().find(|(kind, _)| *kind == running)?.1;
+    let measured = [SHARE, COARSE].into_iter().find_map(|share| {
+        let group = Measured::cluster(times(), share, FLOOR)?;
+        (group.count >= least && group.count * 100 >= closed.len() * IN_COMMON).then_some(group)
+    })?;
+    let of = |it: &&&Brief| (measured.range.0..=measured.range.1).contains(&time(it, running));
+    let mut known = timer_candidates(measured.median.as_secs_f64(), running);
+    known.retain(|timer| match who {
+        Who::Client => matches!(timer.role, "client" | "proxy"),
+        Who::Server => matches!(timer.role, "server" | "proxy" | "network"),
+    });
+    Some(Limit {
+        who,
+        client,
+        server,
+        running,
+        measured,
+        closes: closed.len(),
+        known,
+        connections: closed.iter().filter(of).map(|it| it.id).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::proof;
+
+    fn limits(ladder: &str) -> Vec<Limit> {
+        let proof = proof::run(&ladder.parse().expect("a ladder"));
+        let briefs: Vec<_> = proof.connections.iter().map(Brief::from).collect();
+        let end = briefs.iter().map(|it| it.last).max().unwrap_or_default();
+        Hosts::new(&briefs, &[], end).timers()
+    }
+
+    /// A connection for each of these times in milliseconds, with `{}` in place of them.
+    fn each(times: &[u64], lines: &str) -> String {
+        let one = |(port, time): (usize, &u64)| {
+            let lines = lines.replace("{}", &time.to_string());
+            format!(
+                "client :{} server\n{}.0 SYN -->\n<-- SYN\nGET / -->\n{lines}\n",
+                40_000 + port,
+                port * 500
+            )
+        };
+        times.iter().enumerate().map(one).collect()
+    }
+
+    const IDLE: &str = "<-- 200 \"x\"\nACK -->\n+{}ms <-- FIN\nFIN -->\n<-- ACK";
+    const LEFT: &str = "<-- 200 \"x\"\nACK -->\n+{}ms FIN -->\n<-- FIN\nACK -->";
+    const DIED: &str = "<-- ACK\n+{}ms <-- FIN\nFIN -->\n<-- ACK";
+    const GAVE_UP: &str = "<-- ACK\n+{}ms FIN -->\n<-- ACK";
+
+    #[test]
+    fn limits_are_measured_and_matched() {
+        for (lines, times, who, running, seconds, whose) in [
+            (
+                IDLE,
+                [75_000, 75_030, 75_010, 31_000],
+                Who::Server,
+                Running::Idle,
+                75,
+                "nginx",
+            ),
+            (
+                IDLE,
+                [5010, 5950, 5400, 5700],
+                Who::Server,
+                Running::Idle,
+                5,
+                "Node.js",
+            ),
+            (
+                LEFT,
+                [90_000, 90_002, 90_001, 90_010],
+                Who::Client,
+                Running::Idle,
+                90,
+                "Go",
+            ),
+            (
+                DIED,
+                [110_000, 110_400, 110_200, 110_100],
+                Who::Server,
+                Running::Wait,
+                110,
+                "ASP.NET",
+            ),
+            (
+                GAVE_UP,
+                [100_000, 100_002, 100_001, 5_000],
+                Who::Client,
+                Running::Wait,
+                100,
+                ".NET",
+            ),
+        ] {
+            let found = limits(&each(&times, lines));
+            let [limit] = &found[..] else {
+                panic!("one limit of {times:?}: {found:?}")
+            };
+            assert_eq!((limit.who, limit.running, limit.closes), (who, running, 4));
+            assert_eq!(limit.measured.median.as_secs(), seconds, "{limit:?}");
+            assert!(
+                limit.known.iter().any(|it| it.product.starts_with(whose)),
+                "{limit:?}"
+            );
+            assert_eq!(limit.connections.len(), limit.measured.count);
+            assert_eq!(limit.client.is_some(), who == Who::Client);
+        }
+    }
+
+    #[test]
+    fn times_without_anything_in_common_are_no_timer() {
+        for lines in [IDLE, LEFT, DIED, GAVE_UP] {
+            assert!(limits(&each(&[3000, 7100, 12_000, 29_000, 41_000], lines)).is_empty());
+            assert!(
+                limits(&each(&[5000], lines)).is_empty(),
+                "one is no pattern"
+            );
+            assert!(
+                limits(&each(&[20, 20, 20, 20], lines)).is_empty(),
+                "that is no idleness"
+            );
+        }
+        assert!(
+            limits(&each(&[4000, 4010], DIED)).is_empty(),
+            "two answers that failed are no limit"
+        );
+    }
+
+    #[test]
+    fn an_announced_close_is_no_timer() {
+        let announced = "+{}ms <-- 200 \"x\" [close]\n<-- FIN\nFIN -->\n<-- ACK";
+        assert!(limits(&each(&[5000, 5000, 5000], announced)).is_empty());
+    }
+}

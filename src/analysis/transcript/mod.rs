@@ -1,0 +1,236 @@
+//! Floor 9: one connection as it went, segment by segment, made ready to be looked at.
+//!
+//! In: the connection's record and its segments in the order of capture, with the states after each. Out: a
+//! [`Transcript`]: every segment with relative numbers and what it was beside those before (`step`); the bytes of both
+//! streams in order, with what was never captured (`speech`), under keys what was said in TLS; what is remarkable in which frame
+//! and what else was read there; and `rungs`,
+//! the lines of a ladder in which runs of data are folded and pauses have lines of their own.
+//!
+//! Sequence numbers are those of RFC 9293 §3.4, relative to the SYN as Wireshark shows them. Words and colours are left to
+//! whoever draws.
+
+mod rows;
+mod step;
+mod streams;
+
+use std::collections::HashMap;
+
+pub use rows::{Rung, Rungs};
+pub use step::{Kind, Step, Tls};
+pub use streams::{Said, Utterance};
+
+use crate::analysis::connection::{Brief, Connection, Remark, Remarks, Standing, Who};
+use crate::analysis::engine::{self, CloseUp};
+use crate::base::flow_end::End;
+use crate::base::frame_ref::FrameNumber;
+use crate::packet::capture::Source;
+use crate::packet::decode::Segment;
+use crate::protocol::annotations::What;
+use crate::protocol::tls::secrets::KeyRing;
+
+use step::Follower;
+use streams::Speech;
+
+/// One segment of the connection: who sent it, what it was, and the states of client and server after it.
+pub type Taken<'a> = (Who, Segment<'a>, [Standing; 2]);
+
+/// One connection as it went.
+#[derive(Clone, Debug, Default)]
+pub struct Transcript {
+    /// Its segments.
+    pub steps: Vec<Step>,
+    /// What was said, both streams as they came; under keys that were opened, what was said in TLS.
+    pub speech: Vec<Utterance>,
+    /// Segments that were left out, and the step before which that was.
+    pub left_out: Option<(u64, usize)>,
+    remarks: Remarks,
+    notes: HashMap<FrameNumber, Vec<(Who, What)>>,
+}
+
+impl Transcript {
+    /// Follows a connection once more. `left_out`: so many segments are not among those, and their place.
+    pub fn new<'a>(
+        connection: &Connection,
+        taken: impl IntoIterator<Item = Taken<'a>>,
+        left_out: Option<(u64, usize)>,
+    ) -> Self {
+        let mut follower = Follower::default();
+        let mut speech = Speech::default();
+        let mut steps = Vec::new();
+        for (nth, (from, segment, standings)) in taken.into_iter().enumerate() {
+            if let Some((count, place)) = left_out
+                && place == nth
+                && count > 0
+            {
+                follower.lose_track(&mut speech);
+            }
+            steps.push(follower.step(from, &segment, standings, &mut speech));
+        }
+        follower.close(&mut speech);
+        Self {
+            steps,
+            speech: match &connection.minutes {
+                Some(minutes) => streams::inside(speech.finish(), minutes),
+                None => speech.finish(),
+            },
+            left_out: left_out.filter(|(count, _)| *count > 0),
+            remarks: connection.remarks(),
+            notes: notes(connection),
+        }
+    }
+
+    /// What is remarkable in a step.
+    pub fn remarks(&self, step: &Step) -> impl Iterator<Item = Remark> {
+        let all = self.remarks.get(&step.frame).map_or(&[][..], Vec::as_slice);
+        let from = step.from;
+        all.iter()
+            .filter(move |(who, _)| *who == from)
+            .map(|(_, remark)| *remark)
+    }
+
+    /// What was read in a step, in order, if somebody took it down.
+    pub fn notes(&self, step: &Step) -> impl Iterator<Item = What> {
+        let all = self.notes.get(&step.frame).map_or(&[][..], Vec::as_slice);
+        let from = step.from;
+        all.iter()
+            .filter(move |(who, _)| *who == from)
+            .map(|(_, what)| *what)
+    }
+
+    /// The step of a frame.
+    #[must_use]
+    pub fn step_of(&self, frame: FrameNumber) -> Option<usize> {
+        self.steps.iter().position(|step| step.frame == frame)
+    }
+}
+
+fn notes(connection: &Connection) -> HashMap<FrameNumber, Vec<(Who, What)>> {
+    let mut notes: HashMap<FrameNumber, Vec<_>> = HashMap::new();
+    let minutes = connection.minutes.as_ref();
+    for note in minutes.iter().flat_map(|it| &it.notes) {
+        let from = match note.from {
+            End::A => Who::Client,
+            End::B => Who::Server,
+        };
+        notes
+            .entry(note.at.frame)
+            .or_default()
+            .push((from, note.what));
+    }
+    notes
+}
+
+/// One connection with its record and how it went.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The whole record.
+    pub connection: Connection,
+    /// How it went.
+    pub transcript: Transcript,
+}
+
+impl Account {
+    /// Reads a connection's segments out of its input once more, as long as `goes_on`; `keys` open what TLS hides.
+    ///
+    /// # Errors
+    /// When the input cannot be read any more, or the connection is not in it; a sentence for the user.
+    pub fn read(
+        source: &mut dyn Source,
+        wanted: &Brief,
+        keys: Option<&KeyRing>,
+        goes_on: impl FnMut() -> bool,
+    ) -> Result<Self, String> {
+        let none = KeyRing::default();
+        let found = engine::close_up(source, wanted, keys.unwrap_or(&none), goes_on);
+        let found = found.map_err(|error| error.to_string())?;
+        let gone = || "its packets are not in the input any more".to_owned();
+        found.as_ref().map(Self::of).ok_or_else(gone)
+    }
+
+    /// What was read at close range, followed.
+    #[must_use]
+    pub fn of(close: &CloseUp) -> Self {
+        let taken = close.steps.iter();
+        let taken = taken.map(|step| (step.from, step.segment(), step.standings));
+        let left_out = Some((close.left_out, close.before_gap));
+        Self {
+            transcript: Transcript::new(&close.connection, taken, left_out),
+            connection: close.connection.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::analysis::engine::{Engine, Event, Sink};
+    use crate::ladder;
+    use crate::packet::capture::Frame;
+
+    /// The first connection of a ladder, followed.
+    pub(crate) fn followed(picture: &str) -> (Connection, Transcript) {
+        let ladder = ladder::parse(picture).unwrap();
+        let frames = ladder::frames(&ladder);
+        of_frames(frames.iter().map(ladder::OwnedFrame::frame))
+    }
+
+    pub(crate) fn of_frames<'f>(
+        frames: impl Iterator<Item = Frame<'f>>,
+    ) -> (Connection, Transcript) {
+        struct Both(
+            Vec<Connection>,
+            Vec<(End, Segment<'static>, Vec<u8>, [Standing; 2])>,
+        );
+        impl Sink for Both {
+            fn event(&mut self, event: Event<'_>) {
+                match event {
+                    Event::Segment {
+                        from,
+                        segment,
+                        standings,
+                        ..
+                    } => {
+                        let bare = Segment {
+                            payload: &[],
+                            ..*segment
+                        };
+                        self.1
+                            .push((from, bare, segment.payload.to_vec(), standings));
+                    }
+                    Event::Settled(connection) => self.0.push(*connection),
+                }
+            }
+            fn wants_segments(&self) -> bool {
+                true
+            }
+        }
+        let mut both = Both(Vec::new(), Vec::new());
+        let mut engine = Engine::new();
+        for frame in frames {
+            engine.frame(&frame, &mut both);
+        }
+        let _ = engine.finish(&mut both);
+        let connection = both.0.remove(0);
+        let swapped = both.1[0].1.source != connection.client;
+        let taken = both.1.iter().map(|(from, segment, payload, standings)| {
+            let from = match (from, swapped) {
+                (End::A, false) | (End::B, true) => Who::Client,
+                _ => Who::Server,
+            };
+            let mut standings = *standings;
+            if swapped {
+                standings.swap(0, 1);
+            }
+            (
+                from,
+                Segment {
+                    payload,
+                    ..*segment
+                },
+                standings,
+            )
+        });
+        let transcript = Transcript::new(&connection, taken, None);
+        (connection, transcript)
+    }
+}

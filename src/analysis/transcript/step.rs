@@ -1,0 +1,253 @@
+//! What a segment was beside those before it: new, a repetition, beyond a hole, a probe.
+//!
+//! The streams are followed by the same code that followed them the first time ([`crate::protocol::tcp`]); what it made of a
+//! segment shows in what has changed.
+
+use super::streams::Speech;
+use crate::analysis::connection::{Standing, Who};
+use crate::base::flow_end::End;
+use crate::base::frame_ref::{FrameNumber, Mark};
+use crate::base::seq::Seq;
+use crate::base::time::Timestamp;
+use crate::packet::decode::{Flags, Segment};
+use crate::protocol::tcp::Pair;
+
+/// One segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The frame it came in.
+    pub frame: FrameNumber,
+    /// When that was captured.
+    pub time: Timestamp,
+    /// Who sent it.
+    pub from: Who,
+    /// Its control bits.
+    pub flags: Flags,
+    /// Its sequence number, relative to its sender's SYN.
+    pub seq: i64,
+    /// What it acknowledges, relative to the other's SYN.
+    pub ack: Option<i64>,
+    /// Payload bytes.
+    pub length: u32,
+    /// How many of them were captured.
+    pub captured: u32,
+    /// The window it announces in bytes, scaled if the scale was seen (RFC 7323 §2).
+    pub window: u64,
+    /// The states of client and server after it, presumed where not proven.
+    pub standings: [Standing; 2],
+    /// What it was beside those before.
+    pub kind: Kind,
+    /// Bytes of each side that it proves were never captured.
+    pub missing: [u64; 2],
+    /// The TLS record that its payload begins with.
+    pub tls: Option<Tls>,
+}
+
+/// What a segment was beside those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing that takes sequence numbers: an acknowledgement, or a RST.
+    Bare,
+    /// What comes next.
+    New,
+    /// Beyond a hole of so many bytes.
+    Ahead(u64),
+    /// Something that fills a hole.
+    Fill,
+    /// What had been sent before.
+    Again,
+    /// A keep-alive probe (RFC 9293 §3.8.4).
+    Probe,
+}
+
+/// The head of a TLS record: its content type, and the type of the handshake message in it if it is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tls(pub u8, pub u8);
+
+/// Follows both streams.
+#[derive(Debug, Default)]
+pub(super) struct Follower {
+    pair: Pair,
+    sides: [Side; 2],
+    last: Mark,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Side {
+    /// A number of this side, and how far it is from its SYN; none before the first.
+    known: Option<(Seq, i64)>,
+    /// The window scale of its SYN.
+    scale: u8,
+    fin: bool,
+}
+
+/// Scales above this are taken as this (RFC 7323 §2.3).
+const MAX_SCALE: u8 = 14;
+
+impl Follower {
+    pub(super) fn step(
+        &mut self,
+        from: Who,
+        segment: &Segment<'_>,
+        standings: [Standing; 2],
+        speech: &mut Speech,
+    ) -> Step {
+        let at = Mark {
+            frame: segment.frame,
+            time: segment.time,
+        };
+        self.last = at;
+        let has = |flag| segment.flags.has(flag);
+        let (me, other) = (from as usize, from.other() as usize);
+        // A refusal has no number of its own.
+        let own = !(has(Flags::RST) && segment.seq == Seq(0));
+        if own && self.sides[me].known.is_none() {
+            self.sides[me].known = Some((segment.seq, i64::from(!has(Flags::SYN))));
+        }
+        if has(Flags::ACK) && self.sides[other].known.is_none() {
+            self.sides[other].known = Some((segment.ack, 1));
+        }
+        let seq = if own {
+            self.sides[me].relative(segment.seq)
+        } else {
+            0
+        };
+        let ack = has(Flags::ACK).then(|| self.sides[other].relative(segment.ack));
+        if has(Flags::SYN)
+            && let Some(scale) = segment.options.window_scale
+        {
+            self.sides[me].scale = scale.min(MAX_SCALE);
+        }
+        let scale = if has(Flags::SYN) {
+            0
+        } else {
+            self.sides[me].scale
+        };
+
+        let before = self.seen(from);
+        let missing = speech.missing;
+        // A second sighting was told from the others already.
+        let _ = self.pair.segment(end(from), segment, speech);
+        let kind = self.kind(from, segment, before);
+        if has(Flags::RST) {
+            speech.reset(from, at);
+        }
+        if has(Flags::FIN) {
+            self.sides[me].fin = true;
+        }
+        Step {
+            frame: segment.frame,
+            time: segment.time,
+            from,
+            flags: segment.flags,
+            seq,
+            ack,
+            length: segment.length,
+            captured: u32::try_from(segment.payload.len()).unwrap_or(u32::MAX),
+            window: u64::from(segment.window) << scale,
+            standings,
+            kind,
+            missing: [0, 1].map(|side| speech.missing[side].saturating_sub(missing[side])),
+            tls: tls(segment.payload),
+        }
+    }
+
+    /// Segments were left out: nothing can be said about what comes next beside what was before.
+    pub(super) fn lose_track(&mut self, speech: &mut Speech) {
+        self.pair = Pair::new();
+        speech.left_out(self.last);
+    }
+
+    /// Nothing more comes.
+    pub(super) fn close(&mut self, speech: &mut Speech) {
+        self.pair.close(self.last, speech);
+    }
+
+    fn seen(&self, from: Who) -> Seen {
+        let peer = self.pair.peer(end(from));
+        let stream = peer.stream();
+        Seen {
+            bytes: stream.bytes(),
+            top: stream.top(),
+            next: stream.send_next(),
+            anchored: stream.is_anchored(),
+            syns: peer.syns(),
+        }
+    }
+
+    fn kind(&self, from: Who, segment: &Segment<'_>, before: Seen) -> Kind {
+        let has = |flag| segment.flags.has(flag);
+        let stream = self.pair.peer(end(from)).stream();
+        if has(Flags::RST) {
+            return Kind::Bare;
+        }
+        if has(Flags::SYN) {
+            return if before.syns > 0 {
+                Kind::Again
+            } else {
+                Kind::New
+            };
+        }
+        if segment.seq_len() == 0 || segment.length == 1 && stream.bytes() == before.bytes {
+            let back =
+                before.anchored && before.next > 0 && stream.offset(segment.seq) == before.next - 1;
+            return match (back, segment.seq_len()) {
+                (true, _) => Kind::Probe,
+                (false, 0) => Kind::Bare,
+                (false, _) => Kind::Again,
+            };
+        }
+        let offset = stream.offset(segment.payload_seq());
+        if segment.length == 0 {
+            return if self.sides[from as usize].fin {
+                Kind::Again
+            } else {
+                Kind::New
+            };
+        }
+        if before.anchored && stream.bytes() == before.bytes {
+            Kind::Again
+        } else if before.anchored && offset > before.top {
+            Kind::Ahead(u64::try_from(offset - before.top).unwrap_or(0))
+        } else if before.anchored && offset < before.top {
+            Kind::Fill
+        } else {
+            Kind::New
+        }
+    }
+}
+
+/// What was seen of one side before a segment.
+#[derive(Clone, Copy)]
+struct Seen {
+    bytes: u64,
+    top: i64,
+    next: i64,
+    anchored: bool,
+    syns: u16,
+}
+
+impl Side {
+    /// How far `seq` is from the SYN, taken nearest to the number before.
+    fn relative(&mut self, seq: Seq) -> i64 {
+        let (last, place) = *self.known.get_or_insert((seq, 1));
+        let place = place.saturating_add(i64::from(seq.from(last)));
+        self.known = Some((seq, place));
+        place
+    }
+}
+
+/// The client stands for the end that spoke first.
+pub(super) const fn end(who: Who) -> End {
+    match who {
+        Who::Client => End::A,
+        Who::Server => End::B,
+    }
+}
+
+fn tls(payload: &[u8]) -> Option<Tls> {
+    match payload {
+        [kind @ 0x14..=0x17, 3, _, _, _, message, ..] => Some(Tls(*kind, *message)),
+        _ => None,
+    }
+}

@@ -1,0 +1,279 @@
+//! What both sides said, in order, as far as it was captured; bounded.
+
+use std::collections::VecDeque;
+
+use crate::analysis::connection::Who;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::protocol::annotations::Minutes;
+use crate::protocol::tcp::Reader;
+
+/// A part of what was said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Utterance {
+    /// By whom.
+    pub from: Who,
+    /// The frame in which it came, of several the first.
+    pub at: Mark,
+    /// Bytes of this side before it, as far as they were kept track of.
+    pub offset: u64,
+    /// What it is.
+    pub said: Said,
+}
+
+/// What a part of a stream is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// So many bytes that the snap length cut off.
+    Cut(u64),
+    /// So many bytes that were never captured.
+    Missing(u64),
+    /// The FIN: nothing more comes from this side.
+    End,
+    /// A RST.
+    Reset,
+    /// What follows was said under keys, and is opened.
+    Opened,
+    /// Much that is not kept, of both sides.
+    LeftOut,
+}
+
+/// Bytes kept of the beginning, and as many of the end: hundreds of screens each.
+const MAX_BYTES: usize = 1 << 20;
+/// Parts kept of the beginning, and as many of the end.
+const MAX_PARTS: usize = 20_000;
+/// Bytes in one part: a reader turns to the part that is on the screen, and shows that alone.
+const MAX_PART: usize = 4096;
+
+/// Takes down what is said.
+#[derive(Debug, Default)]
+pub(super) struct Speech {
+    beginning: Vec<Utterance>,
+    end: VecDeque<Utterance>,
+    bytes: [usize; 2],
+    said: [u64; 2],
+    full: bool,
+    left_out: bool,
+    /// Bytes of each side that were never captured, so far.
+    pub(super) missing: [u64; 2],
+}
+
+impl Speech {
+    pub(super) fn reset(&mut self, from: Who, at: Mark) {
+        self.push(from, at, Said::Reset);
+    }
+
+    pub(super) fn left_out(&mut self, at: Mark) {
+        self.push(Who::Client, at, Said::LeftOut);
+    }
+
+    pub(super) fn finish(self) -> Vec<Utterance> {
+        let mut all = self.beginning;
+        if self.left_out
+            && let Some(last) = all.last()
+        {
+            let gap = Utterance {
+                said: Said::LeftOut,
+                ..last.clone()
+            };
+            all.push(gap);
+        }
+        all.extend(self.end);
+        all
+    }
+
+    fn push(&mut self, from: Who, at: Mark, said: Said) {
+        let weight = said.weight();
+        let utterance = Utterance {
+            from,
+            at,
+            offset: self.said[from as usize],
+            said,
+        };
+        self.full |= self.bytes[0] + weight > MAX_BYTES || self.beginning.len() >= MAX_PARTS;
+        if !self.full {
+            self.bytes[0] += weight;
+            self.beginning.push(utterance);
+            return;
+        }
+        self.bytes[1] += weight;
+        self.end.push_back(utterance);
+        while self.bytes[1] > MAX_BYTES || self.end.len() > MAX_PARTS {
+            let Some(gone) = self.end.pop_front() else {
+                break;
+            };
+            self.bytes[1] = self.bytes[1].saturating_sub(gone.said.weight());
+            self.left_out = true;
+        }
+    }
+
+    /// The part that bytes of this side can be added to.
+    fn open_part(&mut self, from: Who) -> Option<&mut Vec<u8>> {
+        let last = match self.end.back_mut() {
+            Some(last) => last,
+            None if self.full => return None,
+            None => self.beginning.last_mut()?,
+        };
+        match &mut last.said {
+            Said::Bytes(bytes) if last.from == from && bytes.len() < MAX_PART => Some(bytes),
+            _ => None,
+        }
+    }
+}
+
+/// The same with what was said under keys in the place of the records: FIN and RST stay where they were.
+pub(super) fn inside(outside: Vec<Utterance>, minutes: &Minutes) -> Vec<Utterance> {
+    let Some(first) = minutes.said.first() else {
+        return outside;
+    };
+    let mut ends = outside
+        .into_iter()
+        .filter(|it| matches!(it.said, Said::End | Said::Reset))
+        .peekable();
+    let mut offsets = [0_u64; 2];
+    let mut all = vec![Utterance {
+        from: who(first.from),
+        at: first.at,
+        offset: 0,
+        said: Said::Opened,
+    }];
+    let mut push = |from: Who, at: Mark, said: Said, length: u64| {
+        let offset = &mut offsets[from as usize];
+        let utterance = Utterance {
+            from,
+            at,
+            offset: *offset,
+            said,
+        };
+        *offset = offset.saturating_add(length);
+        all.push(utterance);
+    };
+    for part in &minutes.said {
+        while let Some(end) = ends.next_if(|it| it.at < part.at) {
+            push(end.from, end.at, end.said, 0);
+        }
+        let from = who(part.from);
+        if part.after_gap {
+            push(from, part.at, Said::LeftOut, 0);
+        }
+        for bytes in part.bytes.chunks(MAX_PART) {
+            push(
+                from,
+                part.at,
+                Said::Bytes(bytes.to_vec()),
+                bytes.len() as u64,
+            );
+        }
+        if part.missing > 0 {
+            push(from, part.at, Said::Missing(part.missing), part.missing);
+        }
+    }
+    for end in ends {
+        push(end.from, end.at, end.said, 0);
+    }
+    all
+}
+
+impl Said {
+    const fn weight(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            _ => 0,
+        }
+    }
+}
+
+impl Reader for Speech {
+    fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32) {
+        let who = who(from);
+        for part in bytes.chunks(MAX_PART) {
+            match self.open_part(who) {
+                Some(open) => {
+                    open.extend_from_slice(part);
+                    let end = usize::from(!self.end.is_empty());
+                    self.bytes[end] += part.len();
+                }
+                None => self.push(who, at, Said::Bytes(part.to_vec())),
+            }
+            self.said[who as usize] += part.len() as u64;
+        }
+        let cut = u64::from(length).saturating_sub(bytes.len() as u64);
+        if cut > 0 {
+            self.push(who, at, Said::Cut(cut));
+            self.said[who as usize] += cut;
+        }
+    }
+
+    fn gap(&mut self, from: End, at: Mark, length: u64) {
+        let who = who(from);
+        self.push(who, at, Said::Missing(length));
+        self.said[who as usize] = self.said[who as usize].saturating_add(length);
+        self.missing[who as usize] = self.missing[who as usize].saturating_add(length);
+    }
+
+    fn end(&mut self, from: End, at: Mark) {
+        self.push(who(from), at, Said::End);
+    }
+}
+
+const fn who(end: End) -> Who {
+    match end {
+        End::A => Who::Client,
+        End::B => Who::Server,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::transcript::tests::followed;
+
+    #[test]
+    fn what_was_said_is_taken_down_in_order() {
+        let (_, transcript) = followed(concat!(
+            "SYN -->\n<-- SYN\nACK -->\n",
+            "GET / -->\n",
+            "<-- 200 data 300 [length=1000]\n",
+            "<~~ data 100\n",
+            "<-- \"tail\"\n",
+            "ACK -->\n",
+            "<-- FIN\n",
+            "RST [noack] -->\n",
+        ));
+        let said: Vec<_> = transcript
+            .speech
+            .iter()
+            .map(|it| (it.from, it.offset, &it.said))
+            .collect();
+        assert!(
+            matches!(said[0], (Who::Client, 0, Said::Bytes(bytes)) if bytes.starts_with(b"GET / "))
+        );
+        assert!(matches!(said[1], (Who::Server, 0, Said::Bytes(bytes)) if bytes.len() > 300));
+        assert!(matches!(said[2], (Who::Server, _, Said::Missing(100))));
+        assert!(matches!(said[3], (Who::Server, _, Said::Bytes(bytes)) if bytes == b"tail"));
+        assert!(matches!(said[4], (Who::Server, _, Said::End)));
+        assert!(matches!(said[5], (Who::Client, _, Said::Reset)));
+        assert_eq!(said.len(), 6);
+    }
+
+    #[test]
+    fn of_much_the_beginning_and_the_end_stay() {
+        let mut speech = Speech::default();
+        let at = Mark::default();
+        let megabyte = vec![b'x'; 1 << 20];
+        speech.data(End::A, at, b"first", 5);
+        for _ in 0..9 {
+            speech.data(End::B, at, &megabyte, 1 << 20);
+        }
+        speech.data(End::A, at, b"last", 4);
+        let all = speech.finish();
+        let bytes: usize = all.iter().map(|it| it.said.weight()).sum();
+        assert!(bytes <= 2 * MAX_BYTES + 2 * MAX_PART, "{bytes}");
+        assert_eq!(all[0].said, Said::Bytes(b"first".to_vec()));
+        assert_eq!(all[all.len() - 1].said, Said::Bytes(b"last".to_vec()));
+        assert_eq!(all.iter().filter(|it| it.said == Said::LeftOut).count(), 1);
+        assert_eq!(all[all.len() - 1].offset, 5);
+    }
+}
