@@ -2,11 +2,11 @@
 
 use std::str::FromStr;
 
-use super::layers::{H2, parse_h2, parse_ws};
-use super::lookup::Dns;
+use super::dns::Dns;
+use super::h2_ws::{H2, parse_h2, parse_ws};
 use super::message::{Body, Field, METHODS, Piece};
 use super::notation::{Cell, Deviations, MAX_PAYLOAD, Sends};
-use super::secure::{Secure, SecureWord};
+use super::tls::{Secure, SecureWord};
 use super::tokens::{Fault, Item, Placed, Token};
 
 /// Reads what one side says; `end` is where it would stand.

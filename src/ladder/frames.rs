@@ -7,9 +7,9 @@ use etherparse::{
     IpHeaders, IpNumber, Ipv4Header, Ipv6Header, PacketBuilder, TcpHeader, TcpOptions,
 };
 
-use super::lookup::Dns;
+use super::dns::Dns;
 use super::notation::{Cell, Ladder, Sends, Title, by_title};
-use super::numbers::{Header, Numbers};
+use super::sequence::{Header, Numbers};
 use crate::analysis::connection::Who;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;

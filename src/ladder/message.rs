@@ -1,7 +1,7 @@
 //! What a cell's payload is made of, and the bytes it stands for.
 
-use super::layers::{H2, Ws};
-use super::secure::Secure;
+use super::h2_ws::{H2, Ws};
+use super::tls::Secure;
 
 /// A part of a segment's payload.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -87,27 +87,27 @@
 //! nothing.
 
 mod cell;
+mod describe;
+mod dns;
 mod escape;
 mod expectation;
 mod frames;
-mod layers;
-mod lookup;
+mod h2_ws;
 mod message;
 mod notation;
-mod numbers;
 mod parse;
 mod recorder;
 mod render;
-mod secure;
+mod sequence;
+mod tls;
 mod tokens;
-mod wording;
 
+pub use dns::Dns;
 pub use expectation::{Claim, Expectation, Found, Tally};
 pub use frames::{OwnedFrame, frames, to_pcap};
-pub use layers::{H2, H2Head, Ws, WsKind};
-pub use lookup::Dns;
+pub use h2_ws::{H2, H2Head, Ws, WsKind};
 pub use message::{Body, Field, Piece};
 pub use notation::{Cell, Deviations, Ladder, Line, MAX_PAYLOAD, Packet, Sends, Title, TitleSide};
 pub use parse::{ParseError, parse};
 pub use recorder::{Recorder, Remarks, Reticence};
-pub use secure::{Secure, SecureWord};
+pub use tls::{Secure, SecureWord};

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use super::dns::Dns;
 use super::expectation::Expectation;
-use super::lookup::Dns;
 use super::message::Piece;
 use crate::analysis::connection::{Standing, Who};
 use crate::packet::decode::Endpoint;

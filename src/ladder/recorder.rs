@@ -7,11 +7,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use super::describe;
 use super::expectation::{Claim, Expectation};
 use super::message::Piece;
 use super::notation::{Cell, Ladder, Line, Packet, Sends, Title, TitleSide};
-use super::numbers::{Header, Numbers};
-use super::wording;
+use super::sequence::{Header, Numbers};
 use crate::analysis::connection::{Connection, Standing, Who};
 use crate::base::flow_end::End;
 use crate::base::frame_ref::FrameNumber;
@@ -117,7 +117,7 @@ impl Recorder {
         };
         let (start, _) = *self.start.get_or_insert((segment.time, a));
         let before = self.run.last.unwrap_or_default();
-        let payload = wording::pieces(segment.payload, segment.length, self.reticence);
+        let payload = describe::pieces(segment.payload, segment.length, self.reticence);
         let says_itself = !payload.iter().all(Piece::is_bytes);
         let remark = self.remarks.get(&(segment.frame, segment.source));
         let remark = remark.filter(|_| segment.length > 0 && !says_itself);

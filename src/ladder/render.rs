@@ -289,7 +289,7 @@ mod tests {
 
     use super::*;
     use crate::analysis::connection::{Standing, State};
-    use crate::ladder::lookup::Dns;
+    use crate::ladder::dns::Dns;
     use crate::ladder::message::METHODS;
     use crate::ladder::parse;
 
