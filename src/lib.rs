@@ -10,8 +10,6 @@ pub mod analysis;
 pub mod base;
 #[cfg(feature = "cli")]
 pub mod cli;
-pub mod errors;
-pub mod ignore;
 pub mod knowledge;
 pub mod ladder;
 pub mod ledger;

@@ -11,7 +11,7 @@ use hangup::base::frame_ref::FrameNumber;
 use hangup::ladder::{Ladder, Line, OwnedFrame, Recorder, Reticence, frames, parse};
 use hangup::packet::capture::{self, Batch, Fill, OpenOptions};
 use hangup::packet::decode::{Decoded, Decoder, Flags};
-use hangup::rules::{ladders, proof};
+use hangup::rules::{ladder_check, ladders};
 use proptest::prelude::*;
 
 /// Every ladder: where it stands, and its text.
@@ -66,7 +66,7 @@ fn every_story_is_told_as_written() {
         if claims.count() == 0 {
             writeln!(faults, "{}: claims nothing", place(&file, line)).unwrap();
         }
-        for mismatch in proof::run(&ladder).mismatches {
+        for mismatch in ladder_check::run(&ladder).mismatches {
             let place = place(&file, line + mismatch.line);
             writeln!(
                 faults,
@@ -206,7 +206,7 @@ fn same_exchange(
     let original = all.iter().filter(|frame| taken.contains(&frame.number));
     let again = frames(drawn);
     pretty(place, text, &wire(original), &wire(again.iter()));
-    let mismatches = proof::run(drawn).mismatches;
+    let mismatches = ladder_check::run(drawn).mismatches;
     assert!(
         mismatches.is_empty(),
         "{place}: drawn as\n{text}\n{mismatches:#?}"
@@ -375,7 +375,7 @@ fn captured_connections_can_be_drawn() {
             if text.contains("# …") || text.contains("data ") {
                 continue;
             }
-            let again = proof::run(&ladder);
+            let again = ladder_check::run(&ladder);
             let verdicts: Vec<_> = again.connections.iter().map(verdict).collect();
             assert_eq!(verdicts, [verdict(&connection)], "{name}\n{text}");
         }

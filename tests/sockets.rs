@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hangup::analysis::connection::Who;
-use hangup::errors::socket;
 use hangup::knowledge::System;
 use hangup::packet::capture::{OpenOptions, open};
+use hangup::rules::log_errors::socket;
 use serde_json::Value;
 
 fn truths(folder: &Path) -> Vec<PathBuf> {

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use hangup::analysis::connection::Who;
-use hangup::errors::{Predictor, Told};
-use hangup::rules::proof;
+use hangup::rules::ladder_check;
+use hangup::rules::log_errors::{Predictor, Told};
 use serde_json::Value;
 
 const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
@@ -344,7 +344,7 @@ const STACKS: &[(&str, &str, Option<&str>)] = &[
 
 /// What the client's log holds after this ladder.
 fn told(ladder: &str) -> Vec<Told> {
-    let proof = proof::run(
+    let proof = ladder_check::run(
         &ladder
             .parse()
             .unwrap_or_else(|error| panic!("{error:?} in\n{ladder}")),

@@ -15,12 +15,12 @@ use std::sync::Arc;
 use crate::analysis::connection::{Brief, Connection};
 use crate::analysis::hosts::Sockets;
 use crate::base::time::Timestamp;
-use crate::errors::Narrowed;
-use crate::ignore::Ignored;
 use crate::ladder::Ladder;
 use crate::packet::capture::Loss;
 use crate::packet::decode::Skip;
 use crate::rules::Finding;
+use crate::rules::ignore::Ignored;
+use crate::rules::log_errors::Narrowed;
 
 /// Where a file stopped making sense.
 #[derive(Clone, Debug, PartialEq, Eq)]

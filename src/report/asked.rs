@@ -8,9 +8,9 @@ use super::page::Sheet;
 use super::view::View;
 use crate::base::escape::shortened;
 use crate::base::format::{count, number};
-use crate::errors::{Clock, Grounds, Narrowed};
 use crate::knowledge::{Moment, Trace};
 use crate::rules;
+use crate::rules::log_errors::{Clock, Grounds, Narrowed};
 
 /// Characters of the error that are repeated.
 const TEXT: usize = 160;

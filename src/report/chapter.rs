@@ -17,12 +17,12 @@ use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::format::{count, number};
 use crate::base::frame_ref::Mark;
-use crate::errors::{self, Told, filled};
 use crate::knowledge::product;
 use crate::ledger::Snapshot;
 use crate::prose::clock::span;
 use crate::prose::story::{self, story};
 use crate::protocol::http::{Exchange, Text};
+use crate::rules::log_errors::{self, Told, filled};
 use crate::rules::{Finding, Severity};
 
 /// Ranges of connections named, and other hosts.
@@ -446,7 +446,7 @@ fn log(told: &[Told], connection: &Connection, who: Who) -> Vec<Line> {
 fn systems(connection: &Connection) -> Vec<String> {
     let sides = [(Who::Client, "client"), (Who::Server, "server")];
     let told = sides.into_iter().filter_map(|(who, side)| {
-        let outcome = errors::socket(connection, who, errors::system(connection, who))?;
+        let outcome = log_errors::socket(connection, who, log_errors::system(connection, who))?;
         Some(format!("the {side}'s system says {}", outcome.told()?))
     });
     told.collect()

@@ -23,7 +23,6 @@ use crate::analysis::hosts::Sockets;
 use crate::base::escape::{escape, harmless};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
-use crate::errors::{Told, filled};
 use crate::knowledge::NamedBy;
 use crate::ledger::{Input, Summary};
 use crate::packet::decode::{Endpoint, Skip};
@@ -32,6 +31,7 @@ use crate::protocol::http::{
     ConnectionOptions, Exchange, Fault, Message, Outcome, Progress, Text, Version,
 };
 use crate::rules::Finding;
+use crate::rules::log_errors::{Told, filled};
 
 const SCHEMA: &str = "hangup-report/1";
 

@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::base::escape::escape;
-use crate::errors::{Clock, Grounds};
 use crate::ledger::Snapshot;
+use crate::rules::log_errors::{Clock, Grounds};
 
 /// The error that the report is narrowed to.
 #[derive(Serialize)]

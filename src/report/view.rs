@@ -6,10 +6,10 @@ use std::rc::Rc;
 use super::{Options, Shown};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::time::Timestamp;
-use crate::errors::{Predictor, Told};
 use crate::ledger::{Naming, Snapshot};
 use crate::prose::clock;
 use crate::rules::Finding;
+use crate::rules::log_errors::{Predictor, Told};
 
 /// A snapshot through the eyes of one report.
 pub(super) struct View<'a> {

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::catalogue::CATALOGUE;
-use super::ending::{Ending, ending};
+use super::classify::{Ending, ending};
 use super::measure::number;
+use super::product_remedies::tailor;
 use super::rule::{Check, Found, Rule, Story, Verdict};
-use super::tailored::tailor;
-use super::telling::not_yet;
-use super::tls_handshake_cut;
+use super::wording::not_yet;
 use super::{Finding, Severity, Sight};
 use crate::analysis::connection::{Brief, Connection};
 use crate::analysis::hosts::{Hosts, Sockets};
@@ -22,6 +21,7 @@ use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
 use crate::packet::decode::Endpoint;
 use crate::protocol::dns::Lookups;
+use crate::rules::tls::tls_handshake_cut;
 
 /// What makes two cases the same story.
 type Same = (
@@ -346,7 +346,7 @@ fn evaluate_sockets(connections: &[Brief], sockets: &[Sockets]) -> BTreeMap<Same
 
 #[cfg(test)]
 mod tests {
-    use super::super::proof;
+    use super::super::ladder_check;
     use super::*;
 
     /// Three connections of one client whose responses say it twice, one of another client, and two that are reset.
@@ -365,7 +365,7 @@ mod tests {
 
     #[test]
     fn cases_with_the_same_story_are_one_finding_worst_first() {
-        let findings = proof::run(&MANY.parse().expect("a ladder")).findings;
+        let findings = ladder_check::run(&MANY.parse().expect("a ladder")).findings;
         let told: Vec<_> = findings
             .iter()
             .map(|finding| {
@@ -416,7 +416,7 @@ mod tests {
             <-- SYN
             GET / -->
             +40ms <-- RST";
-        let findings = proof::run(&text.parse().expect("a ladder")).findings;
+        let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
         let message = &findings[0].message;
         assert!(
             message.ends_with("The client knew 10.0.0.2 as shop.example (frame 2)."),
@@ -432,7 +432,7 @@ mod tests {
                 "client :40000 server 10.0.0.2:{port}\nSYN FIN -->\n<-- RST\n"
             ));
         }
-        let findings = proof::run(&text.parse().expect("a ladder")).findings;
+        let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
         let own: Vec<_> = findings
             .iter()
             .filter(|it| it.rule == "tcp-flags-anomaly")
@@ -445,9 +445,9 @@ mod tests {
 
     #[test]
     fn what_concerns_a_rule_is_what_it_finds() {
-        let proof = proof::run(&MANY.parse().expect("a ladder"));
+        let proof = ladder_check::run(&MANY.parse().expect("a ladder"));
         assert!(proof.connections.iter().all(concerns));
-        let fine = proof::run(&"GET / -->\n<-- 200".parse().expect("a ladder"));
+        let fine = ladder_check::run(&"GET / -->\n<-- 200".parse().expect("a ladder"));
         assert!(!fine.connections.iter().any(concerns));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::ending::{Ending, Reading};
+use super::classify::{Ending, Reading};
 use super::{Evidence, Facts, Severity, Sight};
 use crate::analysis::connection::{Brief, Connection};
 use crate::analysis::hosts::{Hosts, Sockets};
@@ -127,3 +127,14 @@ macro_rules! rule {
     };
 }
 pub(super) use rule;
+
+/// Declares the rules of a group: each name is a file beside it, and an entry of the catalogue.
+macro_rules! rules {
+    ($($name:ident),+ $(,)?) => {
+        $(pub(in crate::rules) mod $name;)+
+
+        /// The rules of this group, by name.
+        pub(in crate::rules) static RULES: &[&$crate::rules::Rule] = &[$(&$name::RULE),+];
+    };
+}
+pub(super) use rules;

@@ -14,9 +14,9 @@ use crate::analysis::connection::Connection;
 use crate::analysis::engine::{self, Analysis, Keep, Settings, Stats};
 use crate::analysis::hosts;
 use crate::cli;
-use crate::errors::Search;
 use crate::ledger::{Damage, Input, LimitHit, Snapshot, Summary};
 use crate::packet::capture::{self, FileSummary, Loss, OpenOptions, Source};
+use crate::rules::log_errors::Search;
 use crate::rules::{self, Finding, Severity};
 
 /// What a reading gives.

@@ -14,10 +14,10 @@ use anyhow::{Context as _, Result, bail};
 use crate::analysis::connection::{Brief, Connection};
 use crate::base::frame_ref::FrameNumber;
 use crate::cli;
-use crate::errors::Search;
-use crate::ignore::{IgnoreList, Ignored};
 use crate::packet::decode::Endpoint;
 use crate::rules::Finding;
+use crate::rules::ignore::{IgnoreList, Ignored};
+use crate::rules::log_errors::Search;
 
 /// What is looked for where no file is named.
 const USUAL_LIST: &str = ".hangupignore";

@@ -12,10 +12,10 @@ use super::{Cx, Outcome, Screen, Seek, Tone};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::base::format::{count, number};
-use crate::errors::Predictor;
 use crate::prose::clock::offset;
 use crate::prose::story;
 use crate::rules::Finding;
+use crate::rules::log_errors::Predictor;
 
 /// Connections told one by one.
 const CONNECTIONS: usize = 12;

@@ -5,10 +5,10 @@ use super::glyphs::Glyphs;
 use super::paper::{Line, Paragraph};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{bytes, count, number};
-use crate::errors::{self, Predictor, Told};
 use crate::prose::clock::span;
 use crate::prose::{secure, story, words};
 use crate::rules::Finding;
+use crate::rules::log_errors::{self, Predictor, Told};
 
 /// Programs that are named for one side: who wants all of them reads the finding.
 const SUSPECTS: usize = 3;
@@ -114,7 +114,8 @@ fn logs(connection: &Connection, page: &mut Vec<Paragraph>) {
     if told.iter().all(|told| told.is_empty()) {
         return;
     }
-    let system = |who| errors::socket(connection, who, errors::system(connection, who))?.told();
+    let system =
+        |who| log_errors::socket(connection, who, log_errors::system(connection, who))?.told();
     heading("What the logs will say", page);
     for (who, name, tone) in [
         (Who::Client, "client", Tone::Client),

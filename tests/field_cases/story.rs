@@ -5,10 +5,10 @@ use std::path::Path;
 
 use hangup::analysis::connection::{Connection, Who};
 use hangup::analysis::hosts::Sockets;
-use hangup::errors::{Predictor, Told};
 use hangup::ladder::{frames, parse, to_pcap};
 use hangup::packet::capture::{OpenOptions, open};
 use hangup::report::Format;
+use hangup::rules::log_errors::{Predictor, Told};
 use hangup::rules::{Finding, Severity};
 
 use crate::reading::{self, Reading};

@@ -84,7 +84,7 @@ pub fn is_abandoned(it: &Brief) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::proof;
+    use crate::rules::ladder_check;
 
     /// A request for each of these times in seconds, that ends like this.
     fn found(times: &[f64], end: &str) -> Vec<Beat> {
@@ -95,7 +95,7 @@ mod tests {
                 40_000 + port
             );
         }
-        let proof = proof::run(&text.parse().expect("a ladder"));
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
         let briefs: Vec<_> = proof.connections.iter().map(Brief::from).collect();
         let end = briefs.iter().map(|it| it.last).max().unwrap_or_default();
         Hosts::new(&briefs, &[], end).beats()

@@ -74,10 +74,10 @@ fn by_count(it: &Brief) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::proof;
+    use crate::rules::ladder_check;
 
     fn table(ladder: &str) -> Vec<RequestCounts> {
-        let proof = proof::run(&ladder.parse().expect("a ladder"));
+        let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
         let briefs: Vec<_> = proof.connections.iter().map(Brief::from).collect();
         let end = briefs.iter().map(|it| it.last).max().unwrap_or_default();
         Hosts::new(&briefs, &[], end).request_counts()

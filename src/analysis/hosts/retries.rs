@@ -123,10 +123,10 @@ fn same(failed: &Brief, next: &Brief, tried: Tried) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::proof;
+    use crate::rules::ladder_check;
 
     fn found(ladder: &str) -> Vec<Retries> {
-        let proof = proof::run(&ladder.parse().expect("a ladder"));
+        let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
         let briefs: Vec<_> = proof.connections.iter().map(Brief::from).collect();
         let end = briefs.iter().map(|it| it.last).max().unwrap_or_default();
         Hosts::new(&briefs, &[], end).retries()

@@ -98,12 +98,12 @@ fn row(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::proof;
+    use crate::rules::ladder_check;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn table(ladder: &str) -> Vec<(String, u64, u64, u64, u64)> {
-        let proof = proof::run(&ladder.parse().expect("a ladder"));
+        let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
         let briefs: Vec<_> = proof.connections.iter().map(Brief::from).collect();
         let end = briefs.iter().map(|it| it.last).max().expect("connections");
         let row = |it: HostWaits| {

@@ -147,10 +147,10 @@ fn limit(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::proof;
+    use crate::rules::ladder_check;
 
     fn limits(ladder: &str) -> Vec<Limit> {
-        let proof = proof::run(&ladder.parse().expect("a ladder"));
+        let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
         let briefs: Vec<_> = proof.connections.iter().map(Brief::from).collect();
         let end = briefs.iter().map(|it| it.last).max().unwrap_or_default();
         Hosts::new(&briefs, &[], end).timers()

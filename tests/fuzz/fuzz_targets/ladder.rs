@@ -3,7 +3,7 @@
 #![no_main]
 
 use hangup::ladder::{Line, parse};
-use hangup::rules::proof;
+use hangup::rules::ladder_check;
 use libfuzzer_sys::fuzz_target;
 
 /// Frames that a ladder may make here: `[times=60000]` takes its time and shows nothing new.

@@ -1,0 +1,71 @@
+//! The capture kept only the first bytes of each packet.
+
+use crate::analysis::hosts::Hosts;
+use crate::base::certainty::Certainty;
+use crate::rules::measure::{number, shows};
+use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::{Severity, Sight};
+
+rule! {
+    /// # What happened
+    ///
+    /// Packets were longer than what the capture kept of them: it was taken with a snapshot length.
+    ///
+    /// # Why it matters
+    ///
+    /// How much was sent, who closed, and when, is known all the same: lengths are in the headers. But a message whose head
+    /// was cut cannot be read, nor can the sizes of chunks, so that the end of some messages is unknown. Findings that need
+    /// them are left out.
+    ///
+    /// # Remedy
+    ///
+    /// - Where heads were cut, capture with a larger snapshot length (`tcpdump -s 2048` keeps nearly every head, `-s 0` all).
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 data 1000 [cut=200]
+    ///  0.050  ACK                -->
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// Everything was kept:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 data 1000
+    ///  0.050  ACK                -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// tcpdump(1), `-s`; pcapng, `if_snaplen`.
+    pub(super) RULE: "capture-cut-short", Severity::Note,
+    "the capture kept only the first bytes of packets", Check::Capture(check)
+}
+
+fn check(sight: &Sight, _: &Hosts<'_>) -> Verdict {
+    let Some(first) = sight.first_cut else {
+        return Verdict::Clear;
+    };
+    Verdict::Found(Box::new(Story {
+        severity: Severity::Note,
+        certainty: Certainty::Certain,
+        summary: "packets were cut".to_owned(),
+        message: format!(
+            "Of {} of {} segments the capture kept less than was sent. Lengths are known; contents are not.",
+            number(sight.cut),
+            number(sight.segments)
+        ),
+        evidence: vec![shows(first, "the first segment that was cut")],
+        remedies: RULE.remedies(),
+    }))
+}

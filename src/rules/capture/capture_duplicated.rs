@@ -1,0 +1,76 @@
+//! The capture has packets twice.
+
+use crate::analysis::hosts::Hosts;
+use crate::base::certainty::Certainty;
+use crate::rules::measure::{number, shows};
+use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::{Severity, Sight};
+
+rule! {
+    /// # What happened
+    ///
+    /// The same packets were captured more than once: on several interfaces of one host (`-i any`, a bridge, containers), or
+    /// by a mirror port that copies what comes in and what goes out.
+    ///
+    /// # Why it matters
+    ///
+    /// Nothing was sent twice. Second sightings are recognised by all that stays the same on the way, and left out; tools that
+    /// do not do so report retransmissions and duplicate acknowledgements.
+    ///
+    /// # Remedy
+    ///
+    /// - Capture on one interface, or mirror one direction of each port; or leave it: it was taken into account.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN [id=1]         -->
+    /// +10us   again [id=1]       -->
+    ///  0.010                     <--  SYN [id=1]
+    /// +10us                      <--  again [id=1]
+    ///  0.020  GET / [id=2]       -->
+    /// +10us   again [id=2]       -->
+    ///  0.030                     <--  200 "hello" [id=2]
+    /// +10us                      <--  again [id=2]
+    ///  0.040  ACK                -->
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A retransmission:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.220  again              -->
+    ///  0.230                     <--  200 "hello"
+    ///  0.240  ACK                -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// tcpdump(1), `-i any`; editcap(1), `-d`.
+    pub(super) RULE: "capture-duplicated", Severity::Note,
+    "the capture has packets twice", Check::Capture(check)
+}
+
+fn check(sight: &Sight, _: &Hosts<'_>) -> Verdict {
+    let Some(first) = sight.first_duplicate else {
+        return Verdict::Clear;
+    };
+    Verdict::Found(Box::new(Story {
+        severity: Severity::Note,
+        certainty: Certainty::Likely,
+        summary: "packets were captured twice".to_owned(),
+        message: format!(
+            "{} of {} frames are second sightings of packets that the capture has already; they were left out.",
+            number(sight.duplicates),
+            number(sight.frames)
+        ),
+        evidence: vec![shows(first, "the first second sighting")],
+        remedies: RULE.remedies(),
+    }))
+}

@@ -1,0 +1,131 @@
+//! The capture has not got all there was.
+
+use crate::analysis::hosts::Hosts;
+use crate::base::certainty::Certainty;
+use crate::rules::measure::{many, number, shows};
+use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::{Severity, Sight};
+
+rule! {
+    /// # What happened
+    ///
+    /// The capture is not complete: it says itself that packets were dropped, or one side acknowledged bytes that were never
+    /// seen.
+    ///
+    /// # Why it matters
+    ///
+    /// What was lost by the capture was not lost on the wire. A request without an answer may have had one, a body that stops
+    /// may have gone on. On connections with holes, findings are weakened or left out.
+    ///
+    /// # Remedy
+    ///
+    /// - Capture again with a larger buffer (`tcpdump -B 65536`), a filter for the hosts in question, and only the first bytes
+    ///   of each packet (`-s 256`) if bodies do not matter.
+    /// - Write to a fast disk, or capture on a host that is not busy itself.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.030                     <~~  200 "hello"
+    ///  0.040  GET /2             -->
+    ///  0.050                     <--  200 "two"
+    ///  0.060  ACK                -->
+    ///  => sent server missing 43
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// What the network lost was sent again:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.220  again              -->
+    ///  0.230                     <--  200 "hello"
+    ///  0.240  ACK                -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// pcapng, interface statistics block; tcpdump(1).
+    pub(super) RULE: "capture-lost-packets", Severity::Warning,
+    "the capture has not got all there was", Check::Capture(check)
+}
+
+fn check(sight: &Sight, hosts: &Hosts<'_>) -> Verdict {
+    // Where a whole direction is missing, that is the finding.
+    let holes = hosts
+        .connections
+        .iter()
+        .filter(|it| it.missing && it.seen == [true; 2]);
+    let first = holes.clone().next();
+    let count = holes.count();
+    if sight.dropped == 0 && count == 0 {
+        return Verdict::Clear;
+    }
+    // Drops are counted and have no place; the connections begin somewhere. Where there are none, nothing is claimed that
+    // could be weaker, and the report counts the drops all the same.
+    let Some(first) = first.or(hosts.connections.first()) else {
+        return Verdict::Clear;
+    };
+    let mut parts = Vec::new();
+    if sight.dropped > 0 {
+        parts.push(format!(
+            "{} packets were dropped while capturing",
+            number(sight.dropped)
+        ));
+    }
+    if count > 0 {
+        parts.push(format!(
+            "{} bytes that were acknowledged and never seen",
+            match count {
+                1 => "1 connection has".to_owned(),
+                more => format!("{} have", many(more, "connection")),
+            }
+        ));
+    }
+    Verdict::Found(Box::new(Story {
+        severity: if sight.dropped > 0 {
+            Severity::Warning
+        } else {
+            Severity::Note
+        },
+        certainty: Certainty::Certain,
+        summary: "the capture is not complete".to_owned(),
+        message: format!(
+            "{}. Claims about what was not answered are weaker on the connections concerned.",
+            parts.join("; ")
+        ),
+        evidence: vec![shows(
+            first.first,
+            if count > 0 {
+                "a connection with holes begins"
+            } else {
+                "the first connection of the capture"
+            },
+        )],
+        remedies: RULE.remedies(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drops_before_any_connection_weaken_nothing() {
+        let sight = Sight {
+            frames: 3,
+            dropped: 5,
+            ..Sight::default()
+        };
+        let hosts = Hosts::new(&[], &[], Default::default());
+        assert!(matches!(check(&sight, &hosts), Verdict::Clear));
+    }
+}

@@ -1,0 +1,81 @@
+//! The capture sees one direction only.
+
+use crate::analysis::connection::Opening;
+use crate::analysis::hosts::Hosts;
+use crate::base::certainty::Certainty;
+use crate::rules::measure::{number, shows};
+use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::{Severity, Sight};
+
+rule! {
+    /// # What happened
+    ///
+    /// Of most connections the capture has the packets of one side only, though that side went on as if it had heard the
+    /// other.
+    ///
+    /// # Why it matters
+    ///
+    /// The other direction takes another way past the point of capture, or a filter leaves it out. Nothing can be said about
+    /// missing answers; who closed first is known only where acknowledgements tell.
+    ///
+    /// # Remedy
+    ///
+    /// - Capture on one of the two hosts, or mirror both directions of the port.
+    /// - Check the capture filter: `host X` has both directions, `src host X` has one.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <~~  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <~~  200 "hello"
+    ///  0.050  ACK                -->
+    ///  0.060  GET /              -->
+    ///  0.070                     <~~  200 "hello"
+    ///  0.080  ACK                -->
+    ///  => findings capture-one-sided
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A server that does not answer is no direction that was not captured:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  1.000  again              -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9293 §3.8 (what acknowledgements prove).
+    pub(super) RULE: "capture-one-sided", Severity::Note,
+    "the capture sees one direction only", Check::Capture(check)
+}
+
+fn check(_: &Sight, hosts: &Hosts<'_>) -> Verdict {
+    let halves = hosts.halves();
+    if !halves.misses_a_side() {
+        return Verdict::Clear;
+    }
+    let first = hosts.connections.iter().find(|it| {
+        it.seen != [true; 2] && matches!(it.opening, Opening::Handshake | Opening::Midstream)
+    });
+    Verdict::Found(Box::new(Story {
+        severity: Severity::Note,
+        certainty: Certainty::Likely,
+        summary: "one direction is missing".to_owned(),
+        message: format!(
+            "Of {} connections one side only was captured, of {} both. Nothing is said about answers that are missing.",
+            number(halves.half),
+            number(halves.whole)
+        ),
+        evidence: first
+            .map(|it| shows(it.first, "a connection of which one side is missing"))
+            .into_iter()
+            .collect(),
+        remedies: RULE.remedies(),
+    }))
+}

@@ -1,0 +1,10 @@
+//! The capture: what it could not see.
+
+use super::rule::rules;
+
+rules! {
+    capture_cut_short,
+    capture_duplicated,
+    capture_lost_packets,
+    capture_one_sided,
+}

@@ -1,0 +1,611 @@
+//! Which one story a disorderly ending tells: who lost what.
+//!
+//! In: the record of one connection. Out: an [`Ending`], the one reading that fits it best, or none. Several rules look at
+//! the same event from different sides; that each ending has one reading here is what keeps them from telling it twice.
+//! Endings in which nothing was lost are told by rules of their own. Left out: refused, unanswered and silent connections,
+//! and RSTs of boxes on the path.
+
+use std::time::Duration;
+
+use super::classify_tls::failure;
+use crate::analysis::connection::{
+    By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who,
+};
+use crate::base::certainty::Certainty;
+use crate::base::frame_ref::Mark;
+use crate::protocol::http::{Exchange, Framing, Message, Progress, Protocol};
+
+/// What a reading says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// The server closed before a byte of a request had come.
+    ClosedBeforeRequest,
+    /// The server closed while a request was still coming, without an answer.
+    ClosedInRequest,
+    /// The server reset the connection as soon as it was open.
+    ResetAfterHandshake,
+    /// The server answered, or refused to, before the request was complete, and then reset.
+    EarlyReset,
+    /// The server closed instead of answering.
+    ClosedBeforeResponse,
+    /// The server reset instead of answering.
+    ResetBeforeResponse,
+    /// The server closed before the end of its response.
+    CutShort,
+    /// The server reset a response whose end only the close tells.
+    EndUnknown,
+    /// The server reset before the end of its response.
+    ResetMidResponse,
+    /// The server reset after its response.
+    ResetAfterResponse,
+    /// A request and the server's close crossed.
+    Race,
+    /// A request was sent on a connection that was known to be closed.
+    ReuseOfClosed,
+    /// A request was sent on a connection that the server no longer knew.
+    ReuseOfForgotten,
+    /// The client left before its request was complete.
+    LeftMidUpload,
+    /// The client stopped in the middle of its request, until the server gave it up.
+    StalledUpload,
+    /// The client closed while it waited.
+    GaveUp,
+    /// The client closed its direction only, and the server took it for the end.
+    HalfCloseTakenAsAbort,
+    /// The client closed its direction only, and got its answer.
+    HalfClose,
+    /// The client left before the end of the response.
+    LeftMidResponse,
+    /// The client reset after everything was said.
+    ClientResetAfter,
+}
+
+/// A disorderly ending, read.
+#[derive(Debug)]
+pub struct Ending<'a> {
+    /// The story it tells.
+    pub reading: Reading,
+    /// The exchange that suffered.
+    pub exchange: Option<&'a Exchange>,
+    /// The close that began it.
+    pub close: CloseEvent,
+    /// How far the capture proves it.
+    pub certainty: Certainty,
+}
+
+/// A handshake takes no longer than this to be followed by what was decided at it.
+const AT_ONCE: Duration = Duration::from_secs(1);
+/// How long both ways may take at least: on a loopback and in one machine there is no telling from less.
+const FLOOR: Duration = Duration::from_millis(5);
+/// A client that closes within this time has not waited.
+const NO_WAIT: Duration = Duration::from_millis(10);
+/// A client that sends nothing for this long in the middle of a request has stopped.
+const STALLED: Duration = Duration::from_secs(1);
+/// How soon a server that takes the client's FIN for an abort gives up: its application has to be told first.
+const TOLD_WITHIN: Duration = Duration::from_millis(100);
+
+/// A guess at the round trip: that of the handshake, no less than what programs need to react.
+pub(super) fn round_trip(connection: &Connection) -> Duration {
+    connection.connect_time.unwrap_or_default().max(FLOOR)
+}
+
+/// The one reading of how this connection ended; `None` if nothing was lost or nothing can be said.
+pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
+    let teardown = &connection.teardown;
+    let who = match teardown.by {
+        By::Client => Who::Client,
+        By::Server => Who::Server,
+        By::Both | By::Middlebox | By::Nobody => return None,
+    };
+    let close = match teardown.how {
+        How::Fin => connection.fin[who as usize]?,
+        How::Reset(ResetKind::Abort | ResetKind::NoSocket) => connection.reset[who as usize]?,
+        _ => return None,
+    };
+    if !matches!(connection.opening, Opening::Handshake | Opening::Midstream) {
+        return None;
+    }
+    // Who does not speak HTTP/2 at all is a story of its own.
+    if connection
+        .h2
+        .as_ref()
+        .is_some_and(|h2| h2.mismatch.is_some() || h2.halves[Who::Server as usize].frames == 0)
+    {
+        return None;
+    }
+    // A client that TLS turned away got no answer either.
+    if failure(connection).is_some() {
+        return None;
+    }
+    // Of one side only, nothing can be said about what the other did not say.
+    if connection.sent.iter().any(|sent| sent.packets == 0) {
+        return None;
+    }
+    // Whoever opened the connection is not who asks on it.
+    let [client, _] = connection.sent;
+    let asks = |exchange: &Exchange| {
+        request(exchange).is_none_or(|message| message.start < client.bytes + client.missing)
+    };
+    if !connection.exchanges.first().is_none_or(asks) {
+        return None;
+    }
+    // Nothing was owed: only a client's RST, or a server that closes before it was asked, is worth a word.
+    if teardown.orderly
+        && who == Who::Server
+        && teardown.phase != Phase::BeforeRequest
+        && owns_reset(connection, Who::Client).is_none()
+    {
+        return None;
+    }
+    let told = teardown
+        .told
+        .filter(|_| owes(teardown.phase))
+        .map(|mark| CloseEvent {
+            mark,
+            sent: close.received,
+            received: close.sent,
+            kind: None,
+            ..close
+        });
+    let (reading, exchange) = match (who, &told) {
+        (Who::Client, Some(told)) => by_server(connection, told),
+        (Who::Server, _) => by_server(connection, &close),
+        (Who::Client, None) => by_client(connection, &close),
+    }?;
+    let close = told.unwrap_or(close);
+    if exchange.is_some_and(|exchange| {
+        is_unreadable(exchange)
+            && !(reading == Reading::LeftMidResponse && goes_on(connection, exchange, &close))
+    }) {
+        return None;
+    }
+    let missing = connection.sent.iter().any(|sent| sent.missing > 0);
+    // The snap length hid a part of the head, which may say something else than the rest.
+    let hidden = exchange.is_some_and(|exchange| {
+        let rare = exchange.rare.as_ref();
+        rare.is_some_and(|rare| rare.response.head_cut)
+    });
+    Some(Ending {
+        reading,
+        exchange,
+        close,
+        certainty: if missing {
+            Certainty::Possible
+        } else if hidden {
+            teardown.certainty.max(Certainty::Likely)
+        } else {
+            teardown.certainty
+        },
+    })
+}
+
+/// Whether something was owed in this phase.
+const fn owes(phase: Phase) -> bool {
+    matches!(
+        phase,
+        Phase::Request | Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody
+    )
+}
+
+/// What the server's close was: a FIN, or the word under the keys before which the client did not close.
+pub(super) const fn last_word(connection: &Connection) -> &'static str {
+    match connection.teardown.told {
+        Some(_) => "close_notify",
+        None => "FIN",
+    }
+}
+
+/// The RST of one side that is its own and had an effect.
+pub(super) fn owns_reset(connection: &Connection, who: Who) -> Option<CloseEvent> {
+    connection.reset[who as usize]
+        .filter(|event| matches!(event.kind, Some(ResetKind::Abort | ResetKind::NoSocket)))
+}
+
+/// The response, if there is one.
+pub(super) fn response(exchange: &Exchange) -> Option<&Message> {
+    exchange.response.as_ref().map(|response| &response.message)
+}
+
+/// The complete response that announced the close of the connection before this exchange got its answer (RFC 9112 §9.6).
+pub(super) fn announced<'a>(
+    connection: &'a Connection,
+    exchange: &Exchange,
+) -> Option<&'a Message> {
+    let before = connection
+        .exchanges
+        .iter()
+        .take_while(|other| !std::ptr::eq(*other, exchange));
+    let last = before.last()?;
+    response(last).filter(|answer| {
+        answer.progress == Progress::Complete
+            && answer.framing != Framing::UntilClose
+            && last.closes().is_some()
+    })
+}
+
+/// The request, if there is one.
+pub(super) fn request(exchange: &Exchange) -> Option<&Message> {
+    exchange.request.as_ref().map(|request| &request.message)
+}
+
+/// The capture does not tell what became of it, or its grammar broke, which is a story of its own.
+fn is_unreadable(exchange: &Exchange) -> bool {
+    let broken = |message: Option<&Message>| {
+        message.is_some_and(|message| match message.progress {
+            Progress::Broken => true,
+            Progress::Unseen => !message.is_surely_short(),
+            _ => false,
+        })
+    };
+    exchange
+        .rare
+        .as_ref()
+        .is_some_and(|rare| rare.response_lost)
+        || broken(response(exchange))
+        || request(exchange).is_some_and(|message| message.progress == Progress::Broken)
+}
+
+/// The end of the connection can be an end of it: it is no stream that had ended by itself.
+fn at_stake(exchange: &&Exchange) -> bool {
+    exchange.stream.is_none() || !exchange.is_settled()
+}
+
+/// Where the response ends was not captured, but the server went on with it after the client had gone.
+fn goes_on(connection: &Connection, exchange: &Exchange, close: &CloseEvent) -> bool {
+    response(exchange).is_some_and(|answer| answer.progress == Progress::Unseen)
+        && connection.last_data[Who::Server as usize] > close.mark
+        && owns_reset(connection, Who::Client).is_some()
+}
+
+type Read<'a> = Option<(Reading, Option<&'a Exchange>)>;
+
+fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
+    let exchanges = &connection.exchanges;
+    let is_reset = close.kind.is_some();
+    let owing = || exchanges.iter().find(|exchange| !exchange.is_settled());
+    match connection.teardown.phase {
+        Phase::BeforeRequest => before_request(connection, close),
+        Phase::Request => {
+            // Its end may have been sent after all, past what the server had when it closed.
+            let exchange = exchanges.iter().filter(at_stake).find(|exchange| {
+                request(exchange).is_some_and(|message| {
+                    message.progress != Progress::Complete || message.end() > close.received
+                })
+            })?;
+            let quiet = request(exchange)
+                .map(|message| close.mark.time.since(message.last.time))
+                .unwrap_or_default();
+            let timeout = exchange.status() == Some(408);
+            if (exchange.response.is_none() || timeout) && quiet >= STALLED {
+                return Some((Reading::StalledUpload, Some(exchange)));
+            }
+            if exchange.response.is_none() {
+                let reading = if is_reset {
+                    Reading::EarlyReset
+                } else {
+                    Reading::ClosedInRequest
+                };
+                return Some((reading, Some(exchange)));
+            }
+            // A client that has stopped and closed has had its answer.
+            let reset = owns_reset(connection, Who::Server)?;
+            let had_closed =
+                connection.fin[Who::Client as usize].is_some_and(|fin| fin.mark < reset.mark);
+            (!had_closed).then_some((Reading::EarlyReset, Some(exchange)))
+        }
+        Phase::Waiting => {
+            let exchange = exchanges
+                .iter()
+                .filter(at_stake)
+                .find(|exchange| exchange.request.is_some() && exchange.response.is_none())?;
+            let is_rubbish =
+                request(exchange).is_some_and(|message| message.progress == Progress::Broken);
+            if is_reset && is_rubbish {
+                // What came after the last request was none, and was not read.
+                let last = exchanges.iter().rfind(|exchange| exchange.is_complete())?;
+                return Some((Reading::ResetAfterResponse, Some(last)));
+            }
+            if is_reset && let Some(answer) = announced(connection, exchange) {
+                // What nobody read draws the RST, and that endangers the answer that was given.
+                let sent = &connection.sent[Who::Server as usize];
+                let last = exchanges.iter().rfind(|exchange| exchange.is_complete())?;
+                if sent.acknowledged < answer.end() {
+                    return Some((Reading::ResetAfterResponse, Some(last)));
+                }
+            }
+            let reading = if is_reset {
+                Reading::ResetBeforeResponse
+            } else {
+                Reading::ClosedBeforeResponse
+            };
+            Some((reading, Some(exchange)))
+        }
+        Phase::ResponseHead | Phase::ResponseBody => {
+            let Some(exchange) = owing() else {
+                // All of it was sent, but the RST came before it had arrived.
+                let last = exchanges.last()?;
+                return is_reset.then_some((Reading::ResetAfterResponse, Some(last)));
+            };
+            let framing = response(exchange)?.framing;
+            let reading = match (is_reset, framing) {
+                (false, _) => Reading::CutShort,
+                (true, Framing::UntilClose) => Reading::EndUnknown,
+                (true, _) => Reading::ResetMidResponse,
+            };
+            Some((reading, Some(exchange)))
+        }
+        Phase::Between | Phase::After => after_server(connection, close),
+        _ => None,
+    }
+}
+
+fn before_request<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
+    if connection.opening != Opening::Handshake
+        || connection.sent[Who::Server as usize].bytes > 0
+        || close.received > 0
+    {
+        return None;
+    }
+    let opened = connection
+        .first
+        .time
+        .after(connection.connect_time.unwrap_or_default());
+    let at_once = close.mark.time.since(opened) <= AT_ONCE;
+    let asked = connection.sent[Who::Client as usize].bytes > 0;
+    let exchange = connection.exchanges.first();
+    let reading = match (close.kind, at_once, asked) {
+        (Some(_), true, _) => Reading::ResetAfterHandshake,
+        (Some(ResetKind::NoSocket), false, true) => Reading::ReuseOfForgotten,
+        (_, _, true) | (None, true, false) => Reading::ClosedBeforeRequest,
+        // An unused connection that somebody tires of.
+        (_, false, false) => return None,
+    };
+    Some((reading, exchange))
+}
+
+fn after_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
+    let late = connection
+        .exchanges
+        .iter()
+        .filter(at_stake)
+        .find(|exchange| {
+            exchange.response.is_none()
+                && request(exchange).is_some_and(|message| message.start >= close.received)
+        });
+    let last = connection
+        .exchanges
+        .iter()
+        .rfind(|exchange| exchange.response.is_some())?;
+    if late.is_some() && connection.protocol == Protocol::Http2 {
+        // GOAWAY says what becomes of a stream that crosses a close (RFC 9113 §6.8); its absence is told elsewhere.
+        return None;
+    }
+    let Some(late) = late else {
+        let reset = owns_reset(connection, Who::Client);
+        if close.kind.is_none() {
+            return reset.map(|_| (Reading::ClientResetAfter, Some(last)));
+        }
+        // The answer came before the request was complete, and the RST after it.
+        let early = request(last).is_some_and(|message| {
+            response(last).is_some_and(|answer| answer.first.time < message.last.time)
+                && message.received() > 0
+        });
+        let reading = if early {
+            Reading::EarlyReset
+        } else {
+            Reading::ResetAfterResponse
+        };
+        return Some((reading, Some(last)));
+    };
+    let asked = request(late)?.first;
+    if close.kind == Some(ResetKind::NoSocket) {
+        // The server's FIN may be among what the capture lost.
+        let lost = connection.sent[Who::Server as usize].missing > 0;
+        return (!lost).then_some((Reading::ReuseOfForgotten, Some(late)));
+    }
+    let known = connection.fin_acknowledged[Who::Server as usize].filter(|_| close.kind.is_none());
+    let margin = (round_trip(connection) * 5).max(Duration::from_millis(50));
+    let knew = known.is_some_and(|known| asked.time.since(known.time) > margin);
+    let reading = if knew {
+        Reading::ReuseOfClosed
+    } else {
+        Reading::Race
+    };
+    Some((reading, Some(late)))
+}
+
+fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
+    let exchanges = &connection.exchanges;
+    let reset = owns_reset(connection, Who::Client);
+    // What the client had not read when it closed does not count.
+    let unread = |exchange: &&Exchange| {
+        let answered = response(exchange).is_some_and(|answer| {
+            answer.progress == Progress::Complete && answer.end() <= close.received
+        });
+        !answered
+    };
+    match connection.teardown.phase {
+        Phase::Request => {
+            let exchange = exchanges.iter().filter(at_stake).find(|exchange| {
+                request(exchange)
+                    .is_some_and(|message| !matches!(message.progress, Progress::Complete))
+            })?;
+            let answered =
+                response(exchange).is_some_and(|answer| answer.first.time <= close.mark.time);
+            (!answered).then_some((Reading::LeftMidUpload, Some(exchange)))
+        }
+        Phase::Waiting => {
+            let exchange = exchanges.iter().filter(at_stake).find(|exchange| {
+                exchange.request.is_some()
+                    && response(exchange).is_none_or(|answer| answer.start >= close.received)
+            })?;
+            let waited = request(exchange)
+                .map(|message| close.mark.time.since(message.last.time))
+                .unwrap_or_default();
+            let told = announced(connection, exchange);
+            let reading = if told.is_some_and(|answer| answer.end() <= close.received) {
+                // It did not give up: it was told that there would be no answer.
+                Reading::ClosedBeforeResponse
+            } else if close.kind.is_some() {
+                Reading::GaveUp
+            } else if response(exchange).is_some() && reset.is_none() {
+                // Its kernel took the answer: the other direction was open.
+                Reading::HalfClose
+            } else if waited > NO_WAIT.max(round_trip(connection)) {
+                Reading::GaveUp
+            } else if response(exchange).is_some() {
+                return None;
+            } else {
+                let told = closed_by(connection, Who::Server)?;
+                let soon =
+                    told.time.since(close.mark.time) <= TOLD_WITHIN.max(round_trip(connection) * 2);
+                if !soon {
+                    return None;
+                }
+                Reading::HalfCloseTakenAsAbort
+            };
+            Some((reading, Some(exchange)))
+        }
+        Phase::ResponseHead | Phase::ResponseBody => {
+            let exchange = exchanges.iter().filter(at_stake).find(unread)?;
+            let complete = response(exchange)?.progress == Progress::Complete;
+            let reading = if close.kind.is_none() && complete && reset.is_none() {
+                Reading::HalfClose
+            } else {
+                Reading::LeftMidResponse
+            };
+            Some((reading, Some(exchange)))
+        }
+        Phase::Opaque => {
+            let last = exchanges.last()?;
+            goes_on(connection, last, close).then_some((Reading::LeftMidResponse, Some(last)))
+        }
+        Phase::Between | Phase::After if close.kind.is_some() => {
+            let last = exchanges.last()?;
+            last.is_complete()
+                .then_some((Reading::ClientResetAfter, Some(last)))
+        }
+        _ => None,
+    }
+}
+
+/// When one side closed.
+fn closed_by(connection: &Connection, who: Who) -> Option<Mark> {
+    let fin = connection.fin[who as usize].map(|event| event.mark);
+    let reset = owns_reset(connection, who).map(|event| event.mark);
+    fin.into_iter().chain(reset).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ladder_check;
+    use super::*;
+
+    fn read(text: &str) -> Option<Reading> {
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        ending(proof.connections.first()?).map(|ending| ending.reading)
+    }
+
+    const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
+    const KEPT: &str = "SYN -->\n<-- SYN\nGET /1 -->\n<-- 200 \"one\"\nACK -->\n";
+
+    #[test]
+    fn one_reading_for_each_ending() {
+        let cases = [
+            (
+                OPEN,
+                "<-- FIN\nGET / -->\n<-- RST [noack]",
+                Some(Reading::ClosedBeforeRequest),
+            ),
+            (OPEN, "+9s <-- FIN\nFIN -->\n<-- ACK", None),
+            (
+                OPEN,
+                "GET / -->\n<-- FIN",
+                Some(Reading::ClosedBeforeResponse),
+            ),
+            (
+                OPEN,
+                "GET / -->\n<-- ACK\n<-- RST",
+                Some(Reading::ResetBeforeResponse),
+            ),
+            (
+                OPEN,
+                "GET / -->\n<-- 200 data 5 [length=9]\n<-- FIN",
+                Some(Reading::CutShort),
+            ),
+            (
+                OPEN,
+                "GET / -->\n<-- 200 data 5 [length=9]\n<-- RST",
+                Some(Reading::ResetMidResponse),
+            ),
+            (
+                OPEN,
+                "GET / -->\n<-- 200 data 5 [no-length]\n<-- RST",
+                Some(Reading::EndUnknown),
+            ),
+            (
+                OPEN,
+                "GET / -->\n<-- 200 \"x\"\nACK -->\n<-- RST",
+                Some(Reading::ResetAfterResponse),
+            ),
+            (
+                OPEN,
+                "GET / -->\n<-- 200 \"x\"\nRST -->",
+                Some(Reading::ClientResetAfter),
+            ),
+            (
+                OPEN,
+                "GET / -->\n<-- 200 \"x\"\nFIN -->\n<-- FIN\nACK -->",
+                None,
+            ),
+            (
+                KEPT,
+                "<-- FIN\nGET /2 [crossed] -->\n<-- RST [noack]",
+                Some(Reading::Race),
+            ),
+            (
+                KEPT,
+                "<-- FIN\nACK -->\n+1s GET /2 -->\n<-- RST [noack]",
+                Some(Reading::ReuseOfClosed),
+            ),
+            (
+                KEPT,
+                "+9s GET /2 -->\n<-- RST [noack]",
+                Some(Reading::ReuseOfForgotten),
+            ),
+            (
+                KEPT,
+                "GET /2 -->\n<-- ACK\n+9s FIN -->",
+                Some(Reading::GaveUp),
+            ),
+            // Somebody else's RST, and the end of the capture, are not told here.
+            (KEPT, "GET /2 -->\n<-- RST [ttl=9]", None),
+            (KEPT, "GET /2 -->", None),
+        ];
+        for (open, text, reading) in cases {
+            assert_eq!(read(&format!("{open}{text}")), reading, "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_after_the_last_request_that_are_none_wait_for_nothing() {
+        let text = format!(
+            "{OPEN}\"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\nextra\" -->\n<-- 200 \"x\" [close]\nACK -->\n<-- RST"
+        );
+        assert_eq!(read(&text), Some(Reading::ResetAfterResponse));
+    }
+
+    #[test]
+    fn the_record_tells_who_knew_of_a_close_and_until_when_it_was_watched() {
+        let text = format!("{KEPT}<-- FIN\n+40ms ACK -->\nclient :50000 server\n+9s SYN -->");
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        let connection = &proof.connections[0];
+        let [client, server] = connection.fin_acknowledged;
+        let fin = connection.fin[Who::Server as usize].expect("sent").mark;
+        let known = server.expect("it was acknowledged");
+        assert_eq!((client, known.time.since(fin.time).as_millis()), (None, 40));
+        assert_eq!(connection.until.since(known.time).as_secs(), 9);
+        let tops = connection.last_data.map(|mark| mark.frame.0);
+        assert_eq!(tops, [3, 4], "the request and the response");
+    }
+}

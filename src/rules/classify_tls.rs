@@ -1,0 +1,502 @@
+//! Which one story a TLS connection tells that failed: whose fault, by which sign.
+//!
+//! In: the record of one connection. Out: a [`Failure`], the one reading that fits best. As with other endings, several rules
+//! look at the same event, and this is what keeps them from telling it twice.
+
+use std::time::Duration;
+
+use super::Severity;
+use super::classify::round_trip;
+use super::rule::{Rule, Verdict};
+use super::wording::{not_yet, side, span, tell};
+use crate::analysis::connection::{By, Connection, How, Opening, Phase, Roles, Who};
+use crate::base::certainty::Certainty;
+use crate::base::escape::escape;
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::protocol::tls::{Alert, ClientCertificate, Facts, Farewell, Flaw, Stage};
+
+/// What a failure is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// One side speaks TLS and the other does not.
+    Plaintext,
+    /// The server wanted a certificate of the client, and got none.
+    ClientCertificate,
+    /// No version, that both speak.
+    Version,
+    /// The certificate is for another name.
+    Name,
+    /// The certificate was outside its dates.
+    Date,
+    /// The certificate was refused for another reason.
+    Rejected,
+    /// Another alert.
+    Alert,
+    /// The connection ended within the handshake without a word.
+    Cut,
+    /// The client left as soon as the handshake was done.
+    LeftAfterHandshake,
+}
+
+/// A failure, and what shows it.
+pub(super) struct Reading<'a> {
+    pub(super) failure: Failure,
+    pub(super) facts: &'a Facts,
+    /// Who gave up: the sender of the alert, or the closer.
+    pub(super) by: Option<Who>,
+    pub(super) at: Mark,
+    pub(super) alert: Option<&'a Alert>,
+    pub(super) certainty: Certainty,
+}
+
+/// A client that checks the server once the handshake is over needs no longer than this.
+const AT_ONCE: Duration = Duration::from_millis(50);
+
+/// Which side an end is, in a record.
+pub(super) const fn who(end: End) -> Who {
+    match end {
+        End::A => Who::Client,
+        End::B => Who::Server,
+    }
+}
+
+/// The one reading of how the handshake failed; `None` if it did not, or nothing can be said.
+pub(super) fn failure(connection: &Connection) -> Option<Reading<'_>> {
+    let facts = connection.tls.as_deref()?;
+    // Of one side only, nothing can be said about what the other did not say.
+    if connection.sent.iter().any(|sent| sent.packets == 0) {
+        return None;
+    }
+    let closed = !matches!(connection.teardown.how, How::Open | How::Silence);
+    let close = Mark {
+        frame: connection.teardown.frame,
+        time: connection.teardown.at,
+    };
+    let closer = match connection.teardown.by {
+        By::Client => Some(Who::Client),
+        By::Server => Some(Who::Server),
+        By::Both | By::Middlebox | By::Nobody => None,
+    };
+    let missing = connection.sent.iter().any(|sent| sent.missing > 0);
+    let limit = |certainty| {
+        if missing {
+            Certainty::Possible
+        } else {
+            certainty
+        }
+    };
+    let reading = |failure, by, at, alert, certainty| {
+        Some(Reading {
+            failure,
+            facts,
+            by,
+            at,
+            alert,
+            certainty,
+        })
+    };
+    if let (Some(plain), Some(_)) = (facts.plain, &facts.hello)
+        && facts.stage <= Stage::ClientHello
+    {
+        let at = connection.last_data[plain.index()];
+        return reading(
+            Failure::Plaintext,
+            Some(who(plain)),
+            at,
+            None,
+            Certainty::Certain,
+        );
+    }
+    // What the other side says to a close is not why it came.
+    let too_late = |alert: &Alert| closer == Some(who(alert.from.other())) && close < alert.at;
+    if let Some(alert) = facts
+        .fatal()
+        .filter(|alert| (alert.in_handshake || alert.code().is_some()) && !too_late(alert))
+    {
+        let (failure, certainty) = by_alert(connection, facts, alert);
+        let by = Some(who(alert.from));
+        return reading(failure, by, alert.at, Some(alert), certainty);
+    }
+    if !closed {
+        return None;
+    }
+    let called = facts.caller.other();
+    let flow = facts.flows[called.index()];
+    if let ClientCertificate::Missing(..) = facts.client_certificate
+        && flow.records == 0
+        && (closer == Some(who(called)) || flow.farewell.mark().is_some())
+    {
+        let by = Some(who(called));
+        let at = flow.farewell.mark().unwrap_or(close);
+        return reading(
+            Failure::ClientCertificate,
+            by,
+            at,
+            None,
+            limit(Certainty::Likely),
+        );
+    }
+    // Without its beginning, what a handshake lacks may have been before the capture.
+    if connection.opening == Opening::Midstream && facts.hello.is_none() {
+        return None;
+    }
+    match facts.stage {
+        Stage::Unseen => None,
+        Stage::Complete => {
+            let own = facts.flows[facts.caller.index()];
+            let finished = own.finished?;
+            let at_once =
+                close.time.since(finished.time) <= AT_ONCE.max(round_trip(connection) * 5);
+            let unused = own.records == 0 && closer == Some(who(facts.caller)) && at_once;
+            let spoke = flow.records > 0 && !facts.only_tickets;
+            if !unused || spoke {
+                return None;
+            }
+            // What is wrong whoever calls says why. Some clients compare names when the handshake is over, and then take
+            // their leave in order. That a probe calls an address, or a certificate that vouches for itself, is everyday life.
+            let leaves = own.farewell.mark().is_some();
+            let (failure, certainty) = match facts.flaw(connection.server.ip) {
+                Some(Flaw::Outdated) => (Failure::Date, Certainty::Likely),
+                Some(Flaw::OtherName) if leaves => (Failure::Name, Certainty::Likely),
+                _ => (Failure::LeftAfterHandshake, Certainty::Possible),
+            };
+            reading(failure, closer, close, None, limit(certainty))
+        }
+        stage => {
+            // What came and was not liked says why. Hardly any certificate is for an address: that this one is not says nothing
+            // where nobody complains of it.
+            let fault = (stage >= Stage::ServerHello && closer == Some(who(facts.caller)))
+                .then(|| facts.flaw(connection.server.ip))
+                .flatten()
+                .filter(|flaw| *flaw != Flaw::OtherAddress)
+                .map(failing);
+            // Of a handshake that was captured in part, its end may have been missed.
+            let partly = facts.hello.as_ref().is_some_and(|(_, hello)| hello.cut);
+            match fault {
+                None if partly && stage > Stage::ClientHello => None,
+                Some(fault) => reading(fault, closer, close, None, limit(Certainty::Likely)),
+                None => reading(Failure::Cut, closer, close, None, limit(Certainty::Certain)),
+            }
+        }
+    }
+}
+
+/// The failure, if it is read so.
+pub(super) fn failure_as(connection: &Connection, wanted: Failure) -> Option<Reading<'_>> {
+    failure(connection).filter(|reading| reading.failure == wanted)
+}
+
+fn by_alert(connection: &Connection, facts: &Facts, alert: &Alert) -> (Failure, Certainty) {
+    let from_caller = alert.from == facts.caller;
+    let sure = |failure| (failure, Certainty::Certain);
+    let Some(code) = alert.code() else {
+        return (Failure::Alert, Certainty::Likely);
+    };
+    match code {
+        70 | 86 => sure(Failure::Version),
+        116 if !from_caller => sure(Failure::ClientCertificate),
+        40..=49 if !from_caller => match facts.client_certificate {
+            ClientCertificate::Missing(_, certainty) => (Failure::ClientCertificate, certainty),
+            _ => sure(Failure::Alert),
+        },
+        45 if from_caller => sure(Failure::Date),
+        42..=44 | 46 | 48 if from_caller => match flaw(connection, facts) {
+            // `unknown_ca` says itself what it is about.
+            Some(failure) if code != 48 => (failure, Certainty::Likely),
+            _ => sure(Failure::Rejected),
+        },
+        _ => sure(Failure::Alert),
+    }
+}
+
+/// What is wrong with the certificate, as a reading.
+fn flaw(connection: &Connection, facts: &Facts) -> Option<Failure> {
+    facts.flaw(connection.server.ip).map(failing)
+}
+
+const fn failing(flaw: Flaw) -> Failure {
+    match flaw {
+        Flaw::Outdated => Failure::Date,
+        Flaw::OtherName | Flaw::OtherAddress => Failure::Name,
+        Flaw::SelfIssued => Failure::Rejected,
+    }
+}
+
+/// A request inside TLS that was not answered, as far as its outside shows.
+pub(super) fn is_unanswered(connection: &Connection) -> bool {
+    // Who asks must be known for there to be an answer that is owed.
+    let hidden = connection.teardown.phase == Phase::Opaque && connection.roles != Roles::Ports;
+    let facts = connection
+        .tls
+        .as_deref()
+        .filter(|facts| facts.caller == End::A);
+    hidden && facts.is_some_and(|facts| facts.is_unanswered(connection.teardown.at))
+}
+
+/// Whether a side has said `close_notify`, as far as that can be told.
+pub(super) const fn said_goodbye(facts: &Facts, end: End) -> bool {
+    matches!(facts.flows[end.index()].farewell, Farewell::Notify(..))
+}
+
+/// Where the ClientHello was seen to its end.
+pub(super) fn hello(reading: &Reading<'_>) -> Option<Mark> {
+    reading.facts.hello.as_ref().map(|(at, _)| *at)
+}
+
+/// " for a.example", or nothing where no name was asked for.
+pub(super) fn named(facts: &Facts) -> String {
+    match facts.sni() {
+        Some(name) => format!(" for {}", escape(name.as_bytes())),
+        None => String::new(),
+    }
+}
+
+/// An alert's name and code.
+pub(super) fn called(code: u8) -> String {
+    match crate::protocol::tls::alert_name(code) {
+        Some(name) => format!("{name} ({code})"),
+        None => format!("code {code}"),
+    }
+}
+
+/// What ended the handshake.
+pub(super) fn sign(reading: &Reading<'_>, connection: &Connection) -> String {
+    let by = reading.by.map_or("one side", side);
+    match reading.alert.map(Alert::code) {
+        Some(Some(code)) => format!("alert from the {by}: {}", called(code)),
+        Some(None) => format!("an alert from the {by}, hidden"),
+        None if reading.facts.stage >= Stage::Complete => format!("the {by} ends the connection"),
+        None => match connection.teardown.how {
+            How::Fin => format!("FIN from the {by}, without an alert"),
+            _ => format!("RST from the {by}, without an alert"),
+        },
+    }
+}
+
+/// Names told of a certificate.
+const MAX_TOLD: usize = 4;
+
+/// What the certificate says of itself, in sentences that follow others.
+pub(super) fn describe(facts: &Facts) -> String {
+    let Some((_, leaf)) = facts.leaf() else {
+        return String::new();
+    };
+    let names: Vec<String> = leaf
+        .names
+        .iter()
+        .map(|name| escape(name.as_bytes()).into_owned())
+        .chain(leaf.addresses.iter().map(ToString::to_string))
+        .collect();
+    let mut told = names
+        .iter()
+        .take(MAX_TOLD)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    if names.len() > MAX_TOLD {
+        told.push_str(&format!(" and {} more", names.len() - MAX_TOLD));
+    }
+    let issuer = if leaf.self_issued {
+        "itself".to_owned()
+    } else {
+        escape(leaf.issuer.as_bytes()).into_owned()
+    };
+    let chain = facts
+        .certificates
+        .as_ref()
+        .map_or(0, |(_, chain)| chain.len());
+    let sent = match chain {
+        1 if !leaf.self_issued => " It was sent alone, without those that vouch for it.",
+        _ => "",
+    };
+    format!(" The certificate is for {told}, issued by {issuer}.{sent}")
+}
+
+/// The server ended the connection with a request inside TLS unanswered: the story of a rule that tells the same of plain
+/// HTTP.
+pub(super) fn hidden_request(rule: &'static Rule, connection: &Connection, what: &str) -> Verdict {
+    let Some(facts) = connection
+        .tls
+        .as_deref()
+        .filter(|_| is_unanswered(connection) && failure(connection).is_none())
+    else {
+        return not_yet(connection);
+    };
+    let asked = facts.flows[facts.caller.index()].last.unwrap_or_default();
+    let close = Mark {
+        frame: connection.teardown.frame,
+        time: connection.teardown.at,
+    };
+    let waited = span(close.time.since(asked.time));
+    let notify = if said_goodbye(facts, facts.caller.other()) {
+        " It said close_notify before."
+    } else {
+        ""
+    };
+    let message = format!(
+        "Inside TLS the last word was the client's{}: the server {what} {waited} after it, without a record of an answer.{notify} \
+         What was asked is hidden; with a key log it could be told.",
+        named(facts)
+    );
+    let certainty = if connection.sent.iter().any(|sent| sent.missing > 0) {
+        Certainty::Possible
+    } else {
+        Certainty::Likely
+    };
+    tell(
+        rule,
+        Severity::Error,
+        certainty,
+        "requests inside TLS were not answered",
+        message,
+    )
+    .shows(Some(asked), "the last application data from the client")
+    .shows(Some(close), format!("the server {what}"))
+    .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ladder_check;
+
+    const OPEN: &str = "SYN -->\n<-- SYN\n";
+    const HELLO: &str = "ClientHello [sni=a version=1.2] -->\n";
+    const ANSWER: &str = "<-- ServerHello Certificate [name=a] ServerHelloDone\n";
+    const OLD: &str = "KeyExchange Finished -->\n<-- Finished\n";
+    const NEW: &str =
+        "ClientHello [sni=a] -->\n<-- ServerHello [version=1.3] Finished [version=1.3] app 800\n";
+
+    #[track_caller]
+    fn check(text: &str, rules: &[&str]) {
+        let text = format!("{OPEN}{text}");
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        assert_eq!(proof.rules(), rules, "{text}");
+    }
+
+    #[test]
+    fn each_failure_has_one_reading() {
+        // A server that answers the close of a client which did not like its certificate.
+        check(
+            &format!(
+                "{HELLO}<-- ServerHello Certificate [name=a self-signed] ServerHelloDone\nFIN -->\n<-- alert 50 FIN\nRST [noack] -->"
+            ),
+            &["tls-certificate-rejected"],
+        );
+        // Who calls an address sends no name; that the certificate is for a name tells nothing by itself.
+        let nameless = format!("ClientHello [version=1.2] -->\n{ANSWER}");
+        check(
+            &format!("{nameless}FIN -->\n<-- FIN\nACK -->"),
+            &["tls-handshake-cut"],
+        );
+        check(
+            &format!("{nameless}alert 42 FIN -->\n<-- FIN\nACK -->"),
+            &["tls-name-mismatch"],
+        );
+        check(
+            &format!("{HELLO}{ANSWER}FIN -->\n<-- FIN\nACK -->"),
+            &["tls-handshake-cut"],
+        );
+        check(&format!("{HELLO}{ANSWER}RST -->"), &["tls-handshake-cut"]);
+        check(&format!("{HELLO}<-- RST"), &["tls-handshake-cut"]);
+        check(
+            &format!("{HELLO}{ANSWER}alert 42 FIN -->\n<-- FIN\nACK -->"),
+            &["tls-certificate-rejected"],
+        );
+        // TLS 1.3 hides why, but not that.
+        check(
+            &format!("{NEW}close_notify [version=1.3] FIN -->\n<-- FIN\nACK -->"),
+            &["tls-alert"],
+        );
+        // A handshake that still goes on when the capture ends.
+        check(HELLO, &[]);
+        // A capture that begins at the end of a handshake, or with the goodbye after it.
+        let end = "FIN -->\n<-- FIN\nACK -->";
+        let hidden = r#""\x15\x03\x03\x00\x1a" data 26"#;
+        for beginning in ["KeyExchange Finished -->", &format!("{hidden} -->")] {
+            let proof =
+                ladder_check::run(&format!("{beginning}\n{end}").parse().expect("a ladder"));
+            assert!(proof.rules().is_empty(), "{beginning}");
+        }
+        check(&format!("{HELLO}{ANSWER}"), &[]);
+    }
+
+    /// Of a connection whose TLS began before the capture nobody is told that an answer is owed.
+    #[test]
+    fn what_began_before_the_capture_owes_no_answer() {
+        let unseen = "SYN -->\n<-- SYN\nACK -->\nClientHello [sni=a] -->\n<~~ data 900\n\
+                      Finished [version=1.3] -->\napp 300 -->\n<-- app 900\n";
+        for said in [
+            // A leave, and not a request.
+            "close_notify [version=1.3] -->\n".to_owned(),
+            // By the ports alone it is not known who asks.
+            "app 300 -->\n".to_owned(),
+            // The answer to the hello was not captured: a record of an alert's length is one in any version.
+            format!("{unseen}close_notify [version=1.3] -->\n"),
+        ] {
+            let ladder = format!("{said}<-- FIN\nFIN -->\n<-- ACK");
+            let rules = ladder_check::run(&ladder.parse().expect("a ladder")).rules();
+            let owed = ["closed-before-response", "reset-before-response"];
+            assert!(
+                !rules.iter().any(|it| owed.contains(it)),
+                "{said}: {rules:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_hidden_is_read_from_the_order_of_records() {
+        let asked = format!("{HELLO}{ANSWER}{OLD}app 300 -->\n");
+        check(&format!("{asked}<-- RST"), &["reset-before-response"]);
+        check(
+            &format!("{asked}<-- FIN\nFIN -->\n<-- ACK"),
+            &["closed-before-response"],
+        );
+        check(
+            &format!("{asked}<-- app 900\n<-- close_notify FIN\nFIN -->\n<-- ACK"),
+            &[],
+        );
+        check(
+            &format!("{asked}<-- app 900\nACK -->\nFIN -->\n<-- FIN\nACK -->"),
+            &[],
+        );
+        check(
+            &format!("{asked}<-- app 900\nACK -->\n+5s <-- close_notify FIN\nFIN -->\n<-- ACK"),
+            &["idle-timeout-close"],
+        );
+        // The Close of a WebSocket is no request, however the connection ends after it; a head and its body in two records are.
+        let spoke = format!("{asked}<-- app 900\n");
+        let goes = "<-- close_notify FIN\nFIN -->\n<-- ACK";
+        check(&format!("{spoke}app 30 -->\n{goes}"), &[]);
+        check(
+            &format!("{spoke}app 40 app 30 -->\n{goes}"),
+            &["closed-before-response"],
+        );
+        // A reset right after data throws away what is under way.
+        check(
+            &format!("{spoke}ACK -->\n<-- RST"),
+            &["tls-no-close-notify"],
+        );
+        // Two tickets of one size are no answer; two records of differing sizes may be.
+        let new = format!("{NEW}Finished [version=1.3] app 300 -->\n");
+        let end = "<-- FIN\nclose_notify [version=1.3] FIN -->\n<-- RST [noack]";
+        check(
+            &format!("{new}<-- app 250 app 250\n{end}"),
+            &["closed-before-response"],
+        );
+        check(
+            &format!("{new}<-- app 250 app 700\n{end}"),
+            &["tls-no-close-notify"],
+        );
+        // HTTP/2 says many things that are no questions.
+        let multiplexed = asked
+            .replace("sni=a ", "sni=a alpn=h2 ")
+            .replace("version=1.2", "version=1.3");
+        let multiplexed = multiplexed.replace(ANSWER, "<-- ServerHello [version=1.3] app 800\n");
+        let multiplexed = multiplexed.replace("Finished", "Finished [version=1.3]");
+        check(
+            &format!("{multiplexed}<-- app 900 app 100\napp 40 -->\n<-- FIN\nFIN -->\n<-- ACK"),
+            &["tls-no-close-notify"],
+        );
+    }
+}

@@ -1,0 +1,134 @@
+//! The client reset a connection that the server had just accepted.
+
+use std::time::Duration;
+
+use crate::analysis::connection::{Connection, Opening, ResetKind, Who};
+use crate::rules::Severity;
+use crate::rules::measure::{shows, span};
+use crate::rules::rule::{Check, Story, Verdict, rule};
+
+rule! {
+    /// # What happened
+    ///
+    /// The server answered the SYN, and the client's host answered that with a RST: it has no socket (any more) that wants
+    /// the connection.
+    ///
+    /// # Why it matters
+    ///
+    /// Mostly it does not: this is how half-open health checks and port scans work. But when the SYN-ACK took long, the
+    /// client had given up before: its connect timeout is shorter than the server's answer took, and its log says "connection
+    /// timed out" while the server looks healthy.
+    ///
+    /// # Remedy
+    ///
+    /// - If the SYN-ACK was late, find out why (loss on the way, a full queue at the server), or give the client more time to
+    ///   connect.
+    /// - If it comes again and again from one host that nobody asks to probe, look at that host's firewall, and whether the
+    ///   answers reach another host than the one that asked.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  RST [noack]        -->
+    ///  => opening rejected
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// The handshake was completed:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ACK                -->
+    ///  0.021  RST                -->
+    /// ```
+    ///
+    /// Another host answers the SYN-ACK of a connection that goes on:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.015  ACK                -->
+    ///  0.020  RST [ttl=9 noack]  -->
+    ///  0.030  GET /              -->
+    ///  0.040                     <--  200 "hello"
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9293 §3.10.7.1, §3.5.2.
+    pub(super) RULE: "client-reset-handshake", Severity::Warning,
+    "the client reset a connection that the server had just accepted", Check::Connection(check)
+}
+
+/// A program that waits no longer than this for a connection is in a hurry; before this, nobody has given up.
+const LATE: Duration = Duration::from_millis(900);
+
+fn check(connection: &Connection) -> Verdict {
+    if connection.opening != Opening::Rejected || connection.syn_acks == 0 {
+        return Verdict::Clear;
+    }
+    let Some(reset) = connection.reset[Who::Client as usize] else {
+        return Verdict::Clear;
+    };
+    if matches!(reset.kind, Some(ResetKind::Foreign | ResetKind::Stale))
+        || connection.challenge.is_some()
+    {
+        return Verdict::Clear;
+    }
+    let after = reset.mark.time.since(connection.first.time);
+    let late = after >= LATE;
+    let message = if late {
+        format!(
+            "The client's host answered the SYN-ACK with a RST, {} after the first SYN: whoever wanted the connection had \
+             given up before.",
+            span(after)
+        )
+    } else {
+        format!(
+            "The client's host answered the SYN-ACK with a RST {} after its SYN, as half-open probes and scans do. No byte \
+             was exchanged.",
+            span(after)
+        )
+    };
+    Verdict::Found(Box::new(Story {
+        severity: if late {
+            Severity::Warning
+        } else {
+            Severity::Benign
+        },
+        certainty: connection.teardown.certainty,
+        summary: "connections were reset by the client as soon as they were accepted".to_owned(),
+        message,
+        evidence: vec![
+            shows(connection.first, "SYN"),
+            shows(
+                reset.mark,
+                "RST from the client instead of the last leg of the handshake",
+            ),
+        ],
+        remedies: RULE.remedies(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ladder_check;
+
+    #[test]
+    fn a_late_answer_is_worth_a_warning() {
+        for (wait, severity) in [("10ms", Severity::Benign), ("3s", Severity::Warning)] {
+            let text = format!("SYN -->\n+{wait} <-- SYN\nRST [noack] -->");
+            let findings = ladder_check::run(&text.parse().expect("a ladder")).findings;
+            let own = findings.iter().find(|it| it.rule == RULE.name);
+            assert_eq!(own.map(|it| it.severity), Some(severity), "{wait}");
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! A connect was answered by a RST.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::analysis::connection::{Brief, Opening};
+use crate::analysis::hosts::{Hosts, Measured};
+use crate::base::certainty::Certainty;
+use crate::rules::Severity;
+use crate::rules::measure::{collapse_scans, many, number, shows, span};
+use crate::rules::rule::{Check, Found, Story, rule};
+
+rule! {
+    /// # What happened
+    ///
+    /// The client's SYN was answered by a RST that acknowledges it (RFC 9293 §3.10.7.1): nobody listens on that address and
+    /// port, or a firewall says so in the server's name. The client's log says "connection refused", `ECONNREFUSED`, 10061,
+    /// "Unable to connect to the remote server", "No connection could be made because the target machine actively refused
+    /// it".
+    ///
+    /// # Why it matters
+    ///
+    /// No request was sent, so nothing took effect, and trying again is safe. It is also quick: the refusal comes after one
+    /// round trip. A program that waits for long before it says "refused" has tried several times.
+    ///
+    /// # Remedy
+    ///
+    /// - Start the server, or correct address and port: `ss -ltn` (`netstat -an`) on the server shows what listens, and on
+    ///   which address; one bound to 127.0.0.1 or ::1 refuses everybody else.
+    /// - Where it happens while something starts, send no traffic before the server is ready: readiness checks, order of
+    ///   start of a sidecar proxy.
+    /// - If something listens there, look for a firewall that rejects with a RST (iptables `REJECT --reject-with tcp-reset`);
+    ///   a capture at the server shows whether the SYN arrives.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  RST
+    ///  => teardown server reset refusal connecting
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A RST that ends a connection which was open. (Where one address refuses and the client opens another one within a
+    /// second, this is told as benign.)
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello"
+    ///  0.050  ACK                -->
+    ///  0.060  RST                -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9293 §3.5.2, §3.10.7.1; RFC 8305 (several addresses).
+    pub(super) RULE: "connection-refused", Severity::Error,
+    "a connect was answered by a RST: nobody listens there", Check::Hosts(check)
+}
+
+fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    let distances = distances(hosts);
+    for dealings in hosts.dealings() {
+        let mut refused = dealings.connections;
+        refused.retain(|it| it.opening == Opening::Refused);
+        let (benign, lost): (Vec<&Brief>, Vec<&Brief>) = refused
+            .into_iter()
+            .partition(|it| hosts.fallback(it).is_some());
+        let (foreign, lost): (Vec<&Brief>, Vec<&Brief>) =
+            lost.into_iter().partition(|it| is_foreign(it, &distances));
+        if !lost.is_empty() {
+            found.push(Found::of(story(&lost), &lost));
+        }
+        if !foreign.is_empty() {
+            found.push(Found::of(by_somebody_else(&foreign, &distances), &foreign));
+        }
+        if !benign.is_empty() {
+            found.push(Found::of(fallback(&benign), &benign));
+        }
+    }
+    collapse_scans(hosts, found, "connects were refused")
+}
+
+/// Of each server: the lowest and the highest time to live of its answers to connects that it took.
+type Distances = BTreeMap<IpAddr, (u8, u8)>;
+
+/// Hops by which packets of one host may differ: containers and address translators take one or two.
+const HOPS: u8 = 3;
+
+fn distances(hosts: &Hosts<'_>) -> Distances {
+    let mut all = Distances::new();
+    if !hosts
+        .connections
+        .iter()
+        .any(|it| it.opening == Opening::Refused)
+    {
+        return all;
+    }
+    let taken = hosts
+        .connections
+        .iter()
+        .filter(|it| it.opening == Opening::Handshake && it.server_ttl > 0);
+    for it in taken {
+        let (low, high) = all
+            .entry(it.server.ip)
+            .or_insert((it.server_ttl, it.server_ttl));
+        *low = (*low).min(it.server_ttl);
+        *high = (*high).max(it.server_ttl);
+    }
+    all
+}
+
+/// The RST came another way than the server's answers to other connects.
+fn is_foreign(refused: &Brief, distances: &Distances) -> bool {
+    distances
+        .get(&refused.server.ip)
+        .is_some_and(|(low, high)| {
+            refused.server_ttl > 0
+                && (refused.server_ttl < low.saturating_sub(HOPS)
+                    || refused.server_ttl > high.saturating_add(HOPS))
+        })
+}
+
+/// The server is there, and the RST is not its own.
+fn by_somebody_else(connections: &[&Brief], distances: &Distances) -> Story {
+    let mut told = story(connections);
+    if let Some(first) = connections.first() {
+        let (low, high) = distances.get(&first.server.ip).copied().unwrap_or_default();
+        let usual = if low == high {
+            low.to_string()
+        } else {
+            format!("{low} to {high}")
+        };
+        told.message.push_str(&format!(
+            " The RST has a time to live of {}, the server's answers to other connects one of {usual}: a box on the way refuses in \
+             the server's name.",
+            first.server_ttl
+        ));
+    }
+    told.certainty = Certainty::Likely;
+    told.summary = "connects were refused, and not by the server itself".to_owned();
+    told.remedies = vec![
+        "Let the firewall between client and server pass this port, or take the client off its list.".to_owned(),
+        "Capture at the server: a SYN that does not arrive there was refused on the way.".to_owned(),
+    ];
+    told
+}
+
+fn times(connections: &[&Brief]) -> String {
+    let after = connections
+        .iter()
+        .map(|it| it.close.time.since(it.first.time));
+    Measured::of(after.collect()).map_or_else(String::new, |after| match after.count {
+        1 => span(after.median),
+        _ => format!(
+            "{} (the middle of {})",
+            span(after.median),
+            number(after.count)
+        ),
+    })
+}
+
+fn story(connections: &[&Brief]) -> Story {
+    let retried = connections.iter().filter(|it| it.syn_retries > 0).count();
+    let mut message = format!(
+        "{} answered by a RST {} after the SYN. Nothing was sent, and nothing took effect.",
+        match connections.len() {
+            1 => "The connect was".to_owned(),
+            more => format!("{} were", many(more, "connect")),
+        },
+        times(connections),
+    );
+    if retried > 0 {
+        message
+            .push_str(" The client tried again by itself, as Windows does for half a second each.");
+    }
+    Story {
+        severity: Severity::Error,
+        certainty: Certainty::Certain,
+        summary: "connects were refused".to_owned(),
+        message,
+        evidence: evidence(connections),
+        remedies: RULE.remedies(),
+    }
+}
+
+fn fallback(connections: &[&Brief]) -> Story {
+    Story {
+        severity: Severity::Benign,
+        certainty: Certainty::Certain,
+        summary: "connects were refused, and another address answered".to_owned(),
+        message: "The connect was refused, and the client opened a connection to another address of the same port within a \
+                  second. Nothing was lost but that round trip."
+            .to_owned(),
+        evidence: evidence(connections),
+        remedies: vec![
+            "Let the server listen on all addresses that its name resolves to (such as ::1 beside 127.0.0.1), if the round \
+             trip matters."
+                .to_owned(),
+        ],
+    }
+}
+
+fn evidence(connections: &[&Brief]) -> Vec<crate::rules::Evidence> {
+    let first = connections.first().into_iter();
+    first
+        .flat_map(|it| {
+            [
+                shows(it.first, "SYN"),
+                shows(it.close, "RST that acknowledges it"),
+            ]
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ladder_check;
+
+    fn findings(text: &str) -> Vec<crate::rules::Finding> {
+        let mut all = ladder_check::run(&text.parse().expect("a ladder")).findings;
+        all.retain(|finding| finding.rule == RULE.name);
+        all
+    }
+
+    #[test]
+    fn a_box_that_refuses_in_the_name_of_a_server_is_told() {
+        let open = "client :40000 server 10.0.0.2:80\nSYN -->\n<-- SYN [ttl=57]\nACK -->\n";
+        let refused = |ttl: u8| {
+            let text =
+                format!("{open}client :40001 server 10.0.0.2:81\nSYN -->\n<-- RST [ttl={ttl}]");
+            findings(&text).remove(0)
+        };
+        let told = refused(63);
+        assert!(
+            told.message.contains("of 63") && told.message.contains("of 57"),
+            "{}",
+            told.message
+        );
+        assert_eq!(told.certainty, Certainty::Likely);
+        assert_eq!(refused(56).certainty, Certainty::Certain);
+    }
+
+    #[test]
+    fn another_address_makes_it_benign_and_none_does_not() {
+        let refused = "client 10.0.0.1:40000 server 10.0.0.3:80\nSYN -->\n<-- RST\n";
+        let other = "client 10.0.0.1:40001 server 10.0.0.2:80\n+20ms SYN -->\n<-- SYN\nACK -->";
+        let severity = |text: &str| findings(text)[0].severity;
+        assert_eq!(severity(refused), Severity::Error);
+        assert_eq!(severity(&format!("{refused}{other}")), Severity::Benign);
+        let later = other.replace("20ms", "3s");
+        assert_eq!(severity(&format!("{refused}{later}")), Severity::Error);
+        let other_port = other.replace("2:80", "2:81");
+        assert_eq!(severity(&format!("{refused}{other_port}")), Severity::Error);
+    }
+
+    #[test]
+    fn a_scan_is_one_note() {
+        let mut text = String::new();
+        for port in 1..=30 {
+            text.push_str(&format!(
+                "client 10.0.0.1:40000 server 10.0.0.2:{port}\nSYN -->\n<-- RST\n"
+            ));
+        }
+        let all = findings(&text);
+        assert_eq!(all.len(), 1);
+        assert_eq!(
+            (all[0].severity, all[0].connections.len()),
+            (Severity::Note, 30)
+        );
+    }
+}

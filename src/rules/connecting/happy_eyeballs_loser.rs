@@ -1,0 +1,125 @@
+//! Of two connects to two addresses of a server, the slower one was dropped.
+
+use std::time::Duration;
+
+use crate::analysis::connection::{Brief, By, Opening};
+use crate::analysis::hosts::Hosts;
+use crate::base::certainty::Certainty;
+use crate::rules::Severity;
+use crate::rules::measure::shows;
+use crate::rules::rule::{Check, Found, Story, rule};
+
+rule! {
+    /// # What happened
+    ///
+    /// A client opened connections to two addresses of the same port at nearly the same time, used the one that was faster,
+    /// and closed the other without a byte.
+    ///
+    /// # Why it matters
+    ///
+    /// It does not: that is how programs find out whether IPv6 or IPv4 works better here (Happy Eyeballs). The server's log
+    /// may show a connection without a request.
+    ///
+    /// # Remedy
+    ///
+    /// - Nothing; count such connections as neither requests nor failures.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client 10.0.0.1:40000   server 10.0.0.3:80
+    ///  0.000  SYN                -->
+    ///         client 10.0.0.1:40001   server 10.0.0.2:80
+    ///  0.250  SYN                -->
+    ///  0.260                     <--  SYN
+    ///  0.270  GET /              -->
+    ///         client 10.0.0.1:40000   server 10.0.0.3:80
+    ///  0.280                     <--  SYN
+    ///  0.281  ACK                -->
+    ///  0.282  RST                -->
+    ///         client 10.0.0.1:40001   server 10.0.0.2:80
+    ///  0.290                     <--  200 "hello"
+    ///  0.500  ACK                -->
+    ///  => findings happy-eyeballs-loser
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// Two connects of which neither is used:
+    ///
+    /// ```ladder
+    ///         client 10.0.0.1:40000   server 10.0.0.3:80
+    ///  0.000  SYN                -->
+    ///         client 10.0.0.1:40001   server 10.0.0.2:80
+    ///  0.250  SYN                -->
+    ///  0.260                     <--  SYN
+    ///  0.270  ACK                -->
+    ///         client 10.0.0.1:40000   server 10.0.0.3:80
+    ///  0.280                     <--  SYN
+    ///  0.281  ACK                -->
+    ///  0.282  RST                -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 8305 §5.
+    pub(super) RULE: "happy-eyeballs-loser", Severity::Benign,
+    "of two connects to two addresses of a server, the slower one was dropped", Check::Hosts(check)
+}
+
+/// Connects to the next address start after 250 ms, 300 at the most (RFC 8305 §5), and a little for the program.
+const APART: Duration = Duration::from_millis(350);
+/// How many neighbours are looked at: programs try a handful of addresses.
+const NEIGHBOURS: usize = 16;
+
+fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+    let all = hosts.connections;
+    let mut found = Vec::new();
+    for (index, loser) in all.iter().enumerate() {
+        if loser.spoke != [false; 2]
+            || loser.by != By::Client
+            || !matches!(loser.opening, Opening::Handshake | Opening::Rejected)
+        {
+            continue;
+        }
+        let low = index.saturating_sub(NEIGHBOURS);
+        let near = all[low..].iter().take(2 * NEIGHBOURS);
+        let winner = near.into_iter().find(|winner| won(winner, loser));
+        if let Some(winner) = winner {
+            found.push(Found::of(story(loser, winner), &[loser]));
+        }
+    }
+    found
+}
+
+fn won(winner: &Brief, loser: &Brief) -> bool {
+    let apart = winner
+        .first
+        .time
+        .since(loser.first.time)
+        .max(loser.first.time.since(winner.first.time));
+    let host = winner.client.ip == loser.client.ip
+        || winner.client.ip.is_ipv4() != loser.client.ip.is_ipv4();
+    host && winner.server.port == loser.server.port
+        && winner.server.ip != loser.server.ip
+        && winner.spoke[0]
+        && apart <= APART
+}
+
+fn story(loser: &Brief, winner: &Brief) -> Story {
+    Story {
+        severity: Severity::Benign,
+        certainty: Certainty::Likely,
+        summary: "connections lost a race between two addresses".to_owned(),
+        message: format!(
+            "The client opened connections to {} and {} at once, used the second, and closed this one without a byte.",
+            loser.server, winner.server
+        ),
+        evidence: vec![
+            shows(loser.first, "SYN of the one that was dropped"),
+            shows(winner.first, "SYN of the one that was used"),
+            shows(loser.close, "the client drops it"),
+        ],
+        remedies: RULE.remedies(),
+    }
+}

@@ -1,0 +1,18 @@
+//! Connecting: from the look-up of a name to the first byte on a connection.
+
+use super::rule::rules;
+
+rules! {
+    accept_queue_overflow,
+    client_reset_handshake,
+    connect_unanswered,
+    connection_refused,
+    connection_unreachable,
+    happy_eyeballs_loser,
+    health_probe,
+    name_resolution_failed,
+    preconnect_unused,
+    proxy_refused,
+    reset_after_handshake,
+    syn_challenged,
+}

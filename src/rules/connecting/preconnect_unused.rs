@@ -1,0 +1,100 @@
+//! A connection was opened in advance and never used.
+
+use std::time::Duration;
+
+use crate::analysis::connection::{By, Connection, How, Opening, Phase};
+use crate::rules::Severity;
+use crate::rules::measure::{shows, span};
+use crate::rules::rule::{Check, Story, Verdict, rule};
+
+rule! {
+    /// # What happened
+    ///
+    /// The client opened a connection and sent nothing; after a while it closed it, or the server did.
+    ///
+    /// # Why it matters
+    ///
+    /// It does not. Browsers open connections in advance, pools keep some ready, and servers close those on which no request
+    /// comes (Apache after 20 to 40 s, nginx after 60 s), some with a 408 that nobody asked for.
+    ///
+    /// # Remedy
+    ///
+    /// - Nothing; do not count such connections as failed requests.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ACK                -->
+    /// 10.000  FIN                -->
+    /// 10.010                     <--  FIN
+    /// 10.020  ACK                -->
+    ///  => teardown client fin before-request
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// Closed at once:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ACK                -->
+    ///  0.021  FIN                -->
+    ///  0.030                     <--  FIN
+    ///  0.040  ACK                -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9110 §15.5.9 (408).
+    pub(super) RULE: "preconnect-unused", Severity::Benign,
+    "a connection was opened in advance and never used", Check::Connection(check)
+}
+
+/// What lasts less was not opened to be kept.
+const KEPT: Duration = Duration::from_secs(1);
+
+fn check(connection: &Connection) -> Verdict {
+    let teardown = &connection.teardown;
+    if teardown.phase != Phase::BeforeRequest
+        || teardown.how != How::Fin
+        || connection.opening != Opening::Handshake
+        || connection
+            .sent
+            .iter()
+            .any(|sent| sent.bytes + sent.missing > 0 || sent.packets == 0)
+    {
+        return Verdict::Clear;
+    }
+    let lasted = teardown.at.since(connection.first.time);
+    let who = match teardown.by {
+        By::Client => "client",
+        By::Server => "server",
+        _ => return Verdict::Clear,
+    };
+    if lasted < KEPT {
+        return Verdict::Clear;
+    }
+    let mark = crate::base::frame_ref::Mark {
+        frame: teardown.frame,
+        time: teardown.at,
+    };
+    Verdict::Found(Box::new(Story {
+        severity: Severity::Benign,
+        certainty: teardown.certainty,
+        summary: "connections were opened in advance and never used".to_owned(),
+        message: format!(
+            "Not a byte was sent; the {who} closed the connection after {}.",
+            span(lasted)
+        ),
+        evidence: vec![
+            shows(connection.first, "SYN"),
+            shows(mark, format!("FIN from the {who}")),
+        ],
+        remedies: RULE.remedies(),
+    }))
+}

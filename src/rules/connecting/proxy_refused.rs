@@ -1,0 +1,267 @@
+//! A proxy refused to pass a request on.
+
+use std::time::Duration;
+
+use crate::analysis::connection::{By, Connection, How, Phase, ResetKind};
+use crate::base::certainty::Certainty;
+use crate::protocol::http::{Exchange, FieldName, Method};
+use crate::rules::Severity;
+use crate::rules::classify::response;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{bytes, not_yet, span, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The client asked a proxy for a tunnel (`CONNECT`) or for a page of another host, and the proxy refused: 403 (not allowed),
+    /// 407 (who are you?), 502, 503 or 504 (the host behind cannot be reached). Or it agreed to a tunnel and closed it at once,
+    /// before a byte had come through. The client says "Unable to connect to the remote
+    /// server", "Proxy CONNECT aborted", "Tunnel connection failed", curl (56).
+    ///
+    /// # Why it matters
+    ///
+    /// To the program it looks as if the server were down, while nobody has asked it. What has to be changed is a setting at
+    /// the proxy, or the proxy's setting at the client.
+    ///
+    /// # Remedy
+    ///
+    /// - On 407, give the client credentials for one of the offered schemes (.NET `useDefaultCredentials`, `proxy-user`).
+    /// - On 403, let the proxy's rules allow this host and port, or take the host out of the proxy's reach (`NO_PROXY`).
+    /// - On 502, 503 and 504, look why the proxy cannot reach the host: its name resolution, its route, the server itself.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "CONNECT shop.example:443 HTTP/1.1\r\nHost: shop.example:443\r\n\r\n" -->
+    ///  0.040                     <--  403 "no" [close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings proxy-refused
+    /// ```
+    ///
+    /// The tunnel is closed as soon as it is open:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "CONNECT shop.example:443 HTTP/1.1\r\nHost: shop.example:443\r\n\r\n" -->
+    ///  0.040                     <--  200 [no-length]
+    ///  0.050  ACK                -->
+    ///  0.060                     <--  FIN
+    ///  0.070  FIN                -->
+    ///  0.080                     <--  ACK
+    ///  => teardown server fin tunnel
+    ///  => findings proxy-refused
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A tunnel that has served:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "CONNECT shop.example:443 HTTP/1.1\r\nHost: shop.example:443\r\n\r\n" -->
+    ///  0.040                     <--  200 [no-length]
+    ///  0.050  "hello"            -->
+    ///  0.060                     <--  "hello yourself"
+    ///  0.070                     <--  FIN
+    ///  0.080  FIN                -->
+    ///  0.090                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// One that the client leaves unused:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "CONNECT shop.example:443 HTTP/1.1\r\nHost: shop.example:443\r\n\r\n" -->
+    ///  0.040                     <--  200 [no-length]
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  FIN
+    ///  0.070  ACK                -->
+    ///  => findings none
+    /// ```
+    ///
+    /// A 407 that is answered with credentials is how it should be:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "GET http://shop.example/ HTTP/1.1\r\nHost: shop.example\r\n\r\n" -->
+    ///  0.040                     <--  407 "who?" [proxy-authenticate=Basic]
+    ///  0.050  "GET http://shop.example/ HTTP/1.1\r\nHost: shop.example\r\nProxy-Authorization: Basic eDp5\r\nConnection: close\r\n\r\n" -->
+    ///  0.070                     <--  200 "hello" [close]
+    ///  0.071                     <--  FIN
+    ///  0.080  FIN                -->
+    ///  0.090                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// A server's own 403:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /admin [close] -->
+    ///  0.040                     <--  403 "no" [close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9110 §9.3.6 (CONNECT), §11.7 (proxy authentication), §15.5.8 (407); RFC 9112 §3.2.2 (absolute-form).
+    pub(super) RULE: "proxy-refused", Severity::Error,
+    "a proxy refused to pass a request on", Check::Connection(check)
+}
+
+/// Whether this was asked of a proxy.
+pub(in crate::rules) fn is_proxied(exchange: &Exchange) -> bool {
+    exchange.request.as_ref().is_some_and(|request| {
+        request.method == Method::Connect
+            || request.target.as_ref().is_some_and(|target| {
+                let target = target.as_bytes();
+                target.starts_with(b"http://") || target.starts_with(b"https://")
+            })
+    })
+}
+
+fn refused(exchange: &&Exchange) -> bool {
+    matches!(exchange.status(), Some(403 | 407 | 502 | 503 | 504)) && is_proxied(exchange)
+}
+
+fn schemes(exchange: &Exchange) -> String {
+    let schemes: Vec<_> = exchange
+        .response_fields(FieldName::ProxyAuthenticate)
+        .map(|field| crate::base::escape::escape(field.value.as_bytes()).into_owned())
+        .collect();
+    schemes.join(", ")
+}
+
+/// What the proxy was asked for.
+fn host(exchange: &Exchange) -> String {
+    exchange
+        .request
+        .as_ref()
+        .and_then(|request| request.target.as_ref())
+        .map(|target| crate::base::escape::shortened(target.as_bytes(), 80).into_owned())
+        .unwrap_or_default()
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let Some(last) = connection.exchanges.iter().rfind(refused) else {
+        return tunnel_closed(connection).unwrap_or_else(|| not_yet(connection));
+    };
+    let Some(status) = last.status() else {
+        return Verdict::Clear;
+    };
+    let credentials = last
+        .request_fields(FieldName::ProxyAuthorization)
+        .next()
+        .is_some();
+    let is_last = connection
+        .exchanges
+        .last()
+        .is_some_and(|other| std::ptr::eq(other, last));
+    // The first legs of an authentication are no refusal, while the client goes on.
+    if status == 407 && !is_last {
+        return Verdict::Clear;
+    }
+    let host = host(last);
+    let why = match status {
+        403 => "it is not allowed to go there".to_owned(),
+        407 if credentials => format!(
+            "it did not accept the credentials (offered: {})",
+            schemes(last)
+        ),
+        407 => format!(
+            "it wants to know who asks, and no credentials were sent (offered: {})",
+            schemes(last)
+        ),
+        504 => "the host behind it did not answer in time".to_owned(),
+        _ => "it could not reach the host".to_owned(),
+    };
+    // Without credentials the client may come back with them, on a connection of its own.
+    let severity = if status == 407 && !credentials {
+        Severity::Warning
+    } else {
+        Severity::Error
+    };
+    tell(
+        &RULE,
+        severity,
+        connection.teardown.certainty,
+        &format!("a proxy refused with {status}"),
+        format!("The proxy answered {status} to the request for {host}: {why}."),
+    )
+    .shows(last.request_head_end(), "what the proxy was asked for")
+    .shows(
+        response(last).map(|answer| answer.first),
+        format!("{status}"),
+    )
+    .about(connection)
+}
+
+/// A tunnel that is closed within this time was never meant to be one.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// The proxy agreed to a tunnel and closed it before a byte had come through it.
+fn tunnel_closed(connection: &Connection) -> Option<Verdict> {
+    let teardown = &connection.teardown;
+    let closed = matches!(
+        teardown.how,
+        How::Fin | How::Reset(ResetKind::Abort | ResetKind::NoSocket)
+    );
+    if teardown.by != By::Server || !closed || teardown.phase != Phase::Tunnel {
+        return None;
+    }
+    let last = connection.exchanges.last()?;
+    let request = last.request.as_ref()?;
+    let agreed = response(last)?;
+    let [client, server] = connection.sent;
+    let came_back = server.bytes.saturating_add(server.missing) > agreed.end();
+    let after = teardown.at.since(agreed.last.time);
+    if request.method != Method::Connect || came_back || after > AT_ONCE {
+        return None;
+    }
+    let passed = client.bytes.saturating_sub(request.message.end());
+    let what = if passed == 0 {
+        "before anything was sent through it".to_owned()
+    } else {
+        format!("after {} from the client and none back", bytes(passed))
+    };
+    let close = crate::base::frame_ref::Mark {
+        frame: teardown.frame,
+        time: teardown.at,
+    };
+    let host = host(last);
+    Some(
+        tell(
+            &RULE,
+            Severity::Error,
+            teardown.certainty.max(Certainty::Likely),
+            "a proxy closed a tunnel as soon as it was open",
+            format!(
+                "The proxy agreed to a tunnel to {host} and closed it {} later, {what}: it, or the host behind it, would not have \
+                 it after all.",
+                span(after)
+            ),
+        )
+        .shows(Some(agreed.last), "the proxy agrees to the tunnel")
+        .shows(Some(close), "the proxy closes")
+        .about(connection),
+    )
+}

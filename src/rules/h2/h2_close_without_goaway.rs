@@ -1,0 +1,252 @@
+//! The server closed a connection of HTTP/2 with streams open, and no GOAWAY said which of them it had processed.
+
+use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
+use crate::base::certainty::Certainty;
+use crate::protocol::http::{Exchange, Progress};
+use crate::rules::Severity;
+use crate::rules::measure::number;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{asked, not_yet, span, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The server closed the connection with a FIN or a RST while streams were open, and had not sent a GOAWAY. All streams
+    /// on the connection died at once. The client's log says "The response ended prematurely while waiting for the next
+    /// frame from the server", "HTTP/2 stream 1 was not closed cleanly before end of the underlying stream", "server closed
+    /// the stream without sending trailers", `UNAVAILABLE`.
+    ///
+    /// # Why it matters
+    ///
+    /// GOAWAY names the last stream that may have been processed, so that a client can send everything above it again, even
+    /// what must not be done twice (RFC 9113 §6.8, §8.7). Without it the client knows of no stream whether it took effect:
+    /// only idempotent requests may be repeated. An orderly server never ends so; a process that was killed or crashed does,
+    /// and a proxy, load balancer or firewall that cuts the connection after a timer.
+    ///
+    /// # Remedy
+    ///
+    /// - Look into the server's log and the system's at that moment: a crash, an out-of-memory kill, a deployment that kills
+    ///   instead of draining. Let it shut down gracefully and wait longer than its longest request before it is killed.
+    /// - If what closes is a proxy in between, compare the time since the last frame with its timers, and raise the one that
+    ///   fits or let the client send PINGs more often than that.
+    /// - Let the client retry idempotent requests.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                               server
+    ///  0.000  SYN                             -->
+    ///  0.010                                  <--  SYN
+    ///  0.020  h2 preface h2 SETTINGS          -->
+    ///  0.021  h2 HEADERS 1 GET /big END       -->
+    ///  0.030                                  <--  h2 SETTINGS
+    ///  0.040                                  <--  h2 HEADERS 1 200 [content-length=5000] h2 DATA 1 1000
+    ///  0.050  h2 HEADERS 3 POST /order END    -->
+    ///  0.070                                  <--  FIN
+    ///  0.080  FIN                             -->
+    ///  0.090                                  <--  ACK
+    ///  => protocol http/2
+    ///  => teardown server fin response-body
+    ///  => outcome 1 cut-short
+    ///  => outcome 2 no-response
+    ///  => findings h2-close-without-goaway response-cut-short
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// No stream was open:
+    ///
+    /// ```ladder
+    ///         client                               server
+    ///  0.000  SYN                             -->
+    ///  0.010                                  <--  SYN
+    ///  0.020  h2 preface h2 SETTINGS          -->
+    ///  0.021  h2 HEADERS 1 GET / END          -->
+    ///  0.030                                  <--  h2 SETTINGS
+    ///  0.040                                  <--  h2 HEADERS 1 200 h2 DATA 1 1000 END
+    ///  0.050                                  <--  FIN
+    ///  0.060  FIN                             -->
+    ///  0.070                                  <--  ACK
+    ///  => outcome 1 complete
+    ///  => findings none
+    /// ```
+    ///
+    /// The client left:
+    ///
+    /// ```ladder
+    ///         client                               server
+    ///  0.000  SYN                             -->
+    ///  0.010                                  <--  SYN
+    ///  0.020  h2 preface h2 SETTINGS          -->
+    ///  0.021  h2 HEADERS 1 GET / END          -->
+    ///  0.030                                  <--  h2 SETTINGS
+    ///  5.020  FIN                             -->
+    ///  5.030                                  <--  FIN
+    ///  5.040  ACK                             -->
+    ///  => outcome 1 client-left
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9113 §5.4.1, §6.8, §8.7.
+    pub(super) RULE: "h2-close-without-goaway", Severity::Error,
+    "the server closed an HTTP/2 connection with streams open and no GOAWAY", Check::Connection(check)
+}
+
+/// Streams named one by one; beyond, they are counted.
+const NAMED: usize = 3;
+
+fn check(connection: &Connection) -> Verdict {
+    let Some(h2) = &connection.h2 else {
+        return Verdict::Clear;
+    };
+    let server = &h2.halves[Who::Server as usize];
+    let close = match (connection.teardown.by, connection.teardown.how) {
+        (By::Server, How::Fin) => connection.fin[Who::Server as usize],
+        (By::Server, How::Reset(ResetKind::Abort | ResetKind::NoSocket)) => {
+            connection.reset[Who::Server as usize]
+        }
+        (By::Server, _) | (By::Client | By::Both | By::Middlebox, _) => return Verdict::Clear,
+        (By::Nobody, _) => return not_yet(connection),
+    };
+    let said_goodbye = h2.halves.iter().any(|half| half.goaway().is_some());
+    if said_goodbye || h2.mismatch.is_some() || server.frames == 0 {
+        return Verdict::Clear;
+    }
+    let Some(close) = close else {
+        return Verdict::Clear;
+    };
+    // What had not reached the server when it closed was not open there, but is lost all the same.
+    let lost: Vec<&Exchange> = connection
+        .exchanges
+        .iter()
+        .filter(|exchange| !exchange.is_settled())
+        .collect();
+    if lost.is_empty() {
+        return Verdict::Clear;
+    }
+    let word = if close.kind.is_some() { "RST" } else { "FIN" };
+    let named: Vec<_> = lost.iter().take(NAMED).map(|it| fate(it)).collect();
+    let more = lost.len().saturating_sub(NAMED);
+    let mut told = format!(
+        "The server closed with a {word} while {} open, and no GOAWAY says which requests it had processed: {}",
+        match lost.len() {
+            1 => "1 stream was".to_owned(),
+            many => format!("{many} streams were"),
+        },
+        named.join("; ")
+    );
+    if more > 0 {
+        told.push_str(&format!("; and {more} more"));
+    }
+    told.push('.');
+    let unsafe_ones = lost.iter().filter(|exchange| {
+        let request = exchange.request.as_ref();
+        request.is_none_or(|request| !request.method.is_idempotent())
+    });
+    let blind = match unsafe_ones.count() {
+        0 => None,
+        count => Some(format!(
+            "{count} of them must not be sent again blindly: it may have taken effect."
+        )),
+    };
+    let silent = server
+        .last
+        .map(|last| close.mark.time.since(last.time))
+        .map(|time| format!("Its last frame began {} before.", span(time)));
+    // Where frames were not captured, the end of the stream or a GOAWAY may have been among them.
+    let unsure = server.lost || connection.sent.iter().any(|sent| sent.missing > 0);
+    let hidden = unsure.then(|| {
+        "Part of the frames was not captured: the end of the stream or a GOAWAY may have been among them.".to_owned()
+    });
+    let certainty = if unsure {
+        Certainty::Possible
+    } else {
+        connection.teardown.certainty
+    };
+    let first = lost.first().and_then(|it| it.request.as_ref());
+    tell(
+        &RULE,
+        Severity::Error,
+        certainty,
+        "HTTP/2 connections were closed with streams open and no GOAWAY",
+        told,
+    )
+    .adds(blind)
+    .adds(silent)
+    .adds(hidden)
+    .shows(
+        first.map(|it| it.message.first),
+        "the oldest stream that was open begins",
+    )
+    .shows(server.last, "the last frame of the server begins")
+    .shows(
+        Some(close.mark),
+        format!("{word} from the server, without GOAWAY"),
+    )
+    .about(connection)
+}
+
+/// "stream 3, GET request, waited for its response".
+fn fate(exchange: &Exchange) -> String {
+    let id = exchange.stream_id().unwrap_or(0);
+    let what = asked(Some(exchange));
+    let how_far = match exchange.response.as_ref().map(|it| &it.message) {
+        None => "without a byte of the response".to_owned(),
+        Some(message) if message.progress == Progress::Head => {
+            "in the middle of the response head".to_owned()
+        }
+        // Of frames that were not captured nobody knows how many there were.
+        Some(message) if message.progress == Progress::Unseen => {
+            format!("with {} body bytes at least", number(message.received()))
+        }
+        Some(message) => match exchange.response_expected() {
+            Some(expected) => format!(
+                "with {} of {} body bytes",
+                number(message.received()),
+                number(expected)
+            ),
+            None => format!("with {} body bytes", number(message.received())),
+        },
+    };
+    format!("stream {id}, {what}, {how_far}")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    const OPEN: &str = "SYN -->\n<-- SYN\nh2 preface h2 SETTINGS -->\n<-- h2 SETTINGS\n";
+
+    fn message(text: &str) -> Option<String> {
+        ladder_check::told_by(&super::RULE, &format!("{OPEN}{text}"))
+    }
+
+    #[test]
+    fn each_stream_is_told() {
+        let told = message(
+            "h2 HEADERS 1 GET / END -->\nh2 HEADERS 3 POST / END -->\n<-- h2 HEADERS 1 200 [content-length=9] h2 DATA 1 5\n\
+             <-- RST",
+        );
+        let told = told.expect("found");
+        assert!(told.contains("2 streams were open"), "{told}");
+        assert!(
+            told.contains("stream 1, GET request, with 5 of 9 body bytes"),
+            "{told}"
+        );
+        assert!(
+            told.contains("stream 3, POST request, without a byte"),
+            "{told}"
+        );
+        assert!(told.contains("1 of them must not be sent again"), "{told}");
+    }
+
+    #[test]
+    fn a_goaway_or_a_reset_before_is_another_story() {
+        assert!(message("h2 HEADERS 1 GET / END -->\n<-- h2 GOAWAY 1 NO_ERROR\n<-- FIN").is_none());
+        assert!(
+            message("h2 HEADERS 1 GET / END -->\n<-- h2 RST_STREAM 1 INTERNAL_ERROR\n<-- FIN")
+                .is_none()
+        );
+    }
+}

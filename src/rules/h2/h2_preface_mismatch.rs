@@ -1,0 +1,201 @@
+//! One side speaks HTTP/2 and the other does not.
+
+use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
+use crate::base::certainty::Certainty;
+use crate::base::escape::escape;
+use crate::protocol::h2;
+use crate::protocol::http::{Exchange, Fault, FaultRule};
+use crate::rules::Severity;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{asked, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The client began with the preface of HTTP/2 (`PRI * HTTP/2.0`), and the server answered in HTTP/1 or closed without a
+    /// frame; or the client sent a request of HTTP/1, and the server answered with frames of HTTP/2. Without TLS nothing
+    /// negotiates the version: both must be told the same. The log says "An HTTP/2 connection could not be established
+    /// because the server did not complete the HTTP/2 handshake", "malformed HTTP response", `ERR_HTTP2_PROTOCOL_ERROR`,
+    /// "http2: frame too large", "invalid method PRI" at the server.
+    ///
+    /// # Why it matters
+    ///
+    /// No request will ever get through on such a connection. It looks like a broken server and is a wrong setting.
+    ///
+    /// # Remedy
+    ///
+    /// - Tell both sides the same: `h2c` on the server's port (nginx `http2 on`, Envoy's `http2_protocol_options`,
+    ///   Kubernetes `appProtocol: kubernetes.io/h2c`), or HTTP/1.1 in the client.
+    /// - gRPC needs HTTP/2 all the way: look at each proxy in between (nginx `grpc_pass`, not `proxy_pass`).
+    /// - With TLS let ALPN decide, and offer `h2` only where it is spoken.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                               server
+    ///  0.000  SYN                             -->
+    ///  0.010                                  <--  SYN
+    ///  0.020  h2 preface h2 SETTINGS          -->
+    ///  0.030                                  <--  400 "no" [close]
+    ///  0.031                                  <--  FIN
+    ///  0.040  FIN                             -->
+    ///  0.050                                  <--  ACK
+    ///  => findings h2-preface-mismatch
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// Both speak it:
+    ///
+    /// ```ladder
+    ///         client                               server
+    ///  0.000  SYN                             -->
+    ///  0.010                                  <--  SYN
+    ///  0.015                                  <--  h2 SETTINGS
+    ///  0.020  h2 preface h2 SETTINGS          -->
+    ///  0.021  h2 HEADERS 1 GET / END          -->
+    ///  0.040                                  <--  h2 HEADERS 1 200 END
+    ///  0.060  h2 GOAWAY 0 NO_ERROR FIN        -->
+    ///  0.070                                  <--  FIN
+    ///  0.080  ACK                             -->
+    ///  => protocol http/2
+    ///  => outcome 1 complete
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9113 §3.3, §3.4; RFC 9112 §2.3.
+    pub(super) RULE: "h2-preface-mismatch", Severity::Error,
+    "one side speaks HTTP/2 and the other does not", Check::Connection(check)
+}
+
+/// The exchange of HTTP/1 that was answered by frames of HTTP/2.
+pub(in crate::rules) fn answered_in_frames(connection: &Connection) -> Option<(&Exchange, &Fault)> {
+    connection.exchanges.iter().find_map(|exchange| {
+        let mut faults = exchange.response_faults().iter();
+        let fault = faults.find(|fault| {
+            fault.rule == FaultRule::StartLine && h2::begins(fault.bytes.as_bytes())
+        })?;
+        Some((exchange, fault))
+    })
+}
+
+fn check(connection: &Connection) -> Verdict {
+    const SUMMARY: &str = "connections had one side speak HTTP/2 and the other not";
+    if let Some((exchange, _)) = answered_in_frames(connection) {
+        let told = format!(
+            "The client sent a {} in HTTP/1, and the server answered with frames of HTTP/2: it speaks nothing else on this port.",
+            asked(Some(exchange))
+        );
+        let response = exchange.response.as_ref().map(|it| it.message.first);
+        return tell(&RULE, Severity::Error, Certainty::Certain, SUMMARY, told)
+            .shows(
+                exchange.request.as_ref().map(|it| it.message.first),
+                "the request in HTTP/1",
+            )
+            .shows(response, "frames of HTTP/2 from the server")
+            .about(connection);
+    }
+    let Some(h2) = &connection.h2 else {
+        return Verdict::Clear;
+    };
+    let [client, server] = &h2.halves;
+    if let Some(mismatch) = &h2.mismatch {
+        let bytes = mismatch.bytes.as_bytes();
+        let line = bytes
+            .split(|byte| matches!(byte, b'\r' | b'\n'))
+            .next()
+            .unwrap_or(bytes);
+        let line = escape(line);
+        let told = match (mismatch.by_client, mismatch.is_http1()) {
+            (true, _) => format!(
+                "The server began with SETTINGS of HTTP/2, and the client did not send its preface but \"{line}\"."
+            ),
+            (false, true) => format!(
+                "The client began with the preface of HTTP/2, and the server answered in HTTP/1: \"{line}\"."
+            ),
+            (false, false) => format!(
+                "The client began with the preface of HTTP/2, and the server's first bytes are no frame of it: \"{line}\"."
+            ),
+        };
+        return tell(&RULE, Severity::Error, Certainty::Certain, SUMMARY, told)
+            .shows(
+                client.last.or(Some(connection.first)),
+                "the client's first frames",
+            )
+            .shows(Some(mismatch.at), "bytes that are not HTTP/2")
+            .about(connection);
+    }
+    // A server that hangs up on the preface does not know it.
+    let by_server = connection.teardown.by == By::Server
+        && matches!(
+            connection.teardown.how,
+            How::Fin | How::Reset(ResetKind::Abort | ResetKind::NoSocket)
+        );
+    let mute = server.frames == 0 && !server.lost;
+    let sent = &connection.sent[Who::Server as usize];
+    if !by_server
+        || !mute
+        || h2.upgraded
+        || client.frames == 0
+        || sent.missing > 0
+        || sent.packets == 0
+    {
+        return Verdict::Clear;
+    }
+    let told = "The client began with the preface of HTTP/2, and the server closed without a single frame: it does not speak \
+                HTTP/2 on this port, or it broke down.";
+    tell(
+        &RULE,
+        Severity::Error,
+        Certainty::Likely,
+        SUMMARY,
+        told.to_owned(),
+    )
+    .shows(client.last, "frames of the client")
+    .shows(
+        connection.fin[Who::Server as usize]
+            .or(connection.reset[Who::Server as usize])
+            .map(|event| event.mark),
+        "the server closes",
+    )
+    .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    fn rules(text: &str) -> Vec<&'static str> {
+        let text = format!("SYN -->\n<-- SYN\nACK -->\n{text}");
+        ladder_check::run(&text.parse().expect("a ladder")).rules()
+    }
+
+    #[test]
+    fn either_side_may_be_the_one_that_does_not() {
+        let only = [super::RULE.name];
+        assert_eq!(
+            rules("GET / -->\n<-- h2 SETTINGS h2 GOAWAY 0 PROTOCOL_ERROR FIN\nFIN -->\n<-- ACK"),
+            only
+        );
+        assert_eq!(
+            rules(
+                "<-- h2 SETTINGS\nGET / -->\n<-- h2 GOAWAY 0 PROTOCOL_ERROR FIN\nFIN -->\n<-- ACK"
+            ),
+            only
+        );
+        assert_eq!(
+            rules("h2 preface h2 SETTINGS -->\n<-- FIN\nFIN -->\n<-- ACK"),
+            only
+        );
+        assert_eq!(
+            rules("h2 preface h2 SETTINGS h2 HEADERS 1 GET / END -->\n<-- RST"),
+            only
+        );
+        assert_eq!(
+            rules("h2 preface h2 SETTINGS -->\n<-- \"hello\\r\\n\" FIN\nFIN -->\n<-- ACK"),
+            only
+        );
+    }
+}

@@ -1,0 +1,190 @@
+//! Streams of HTTP/2 reset in great number within a moment.
+
+use std::time::Duration;
+
+use crate::analysis::connection::Connection;
+use crate::base::frame_ref::Mark;
+use crate::protocol::http::{ErrorCode, Exchange, Party, StreamReset};
+use crate::rules::Severity;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::tell;
+
+rule! {
+    /// # What happened
+    ///
+    /// Within one second one side reset dozens of streams of one connection. Resets of the client (CANCEL) come from
+    /// timeouts that all fire together, from a caller that is cancelled with all it had asked for, or from somebody who opens
+    /// and resets streams to exhaust the server. Resets of the server with REFUSED_STREAM say that more streams were opened
+    /// than it allows.
+    ///
+    /// # Why it matters
+    ///
+    /// Each reset stream was work for nothing: the server may have begun it. Opening and resetting without end is the "rapid
+    /// reset" attack (CVE-2023-44487), against which servers close the connection with GOAWAY (ENHANCE_YOUR_CALM) and take
+    /// well-meaning clients down with it.
+    ///
+    /// # Remedy
+    ///
+    /// - CANCEL by the client: compare the times waited; if they are equal and round, a timeout is too short or the server too
+    ///   slow. Limit how much is asked at a time.
+    /// - REFUSED_STREAM by the server: let the client heed SETTINGS_MAX_CONCURRENT_STREAMS, or raise it; refused streams may
+    ///   be sent again.
+    /// - If the client is a stranger, update the server: those that know the attack count resets and close.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                               server
+    ///  0.000  SYN                             -->
+    ///  0.010                                  <--  SYN
+    ///  0.020  h2 preface h2 SETTINGS          -->
+    ///  0.030                                  <--  h2 SETTINGS max=2
+    ///  0.040  h2 HEADERS 1 GET / END h2 HEADERS 3 GET / END h2 HEADERS 5 GET / END h2 HEADERS 7 GET / END h2 HEADERS 9 GET / END h2 HEADERS 11 GET / END -->
+    ///  0.041  h2 HEADERS 13 GET / END h2 HEADERS 15 GET / END h2 HEADERS 17 GET / END h2 HEADERS 19 GET / END h2 HEADERS 21 GET / END -->
+    ///  0.050                                  <--  h2 RST_STREAM 3 REFUSED_STREAM h2 RST_STREAM 5 REFUSED_STREAM h2 RST_STREAM 7 REFUSED_STREAM h2 RST_STREAM 9 REFUSED_STREAM h2 RST_STREAM 11 REFUSED_STREAM
+    ///  0.051                                  <--  h2 RST_STREAM 13 REFUSED_STREAM h2 RST_STREAM 15 REFUSED_STREAM h2 RST_STREAM 17 REFUSED_STREAM h2 RST_STREAM 19 REFUSED_STREAM h2 RST_STREAM 21 REFUSED_STREAM
+    ///  0.060                                  <--  h2 HEADERS 1 204 END
+    ///  => findings h2-reset-burst
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// One stream that is cancelled:
+    ///
+    /// ```ladder
+    ///         client                               server
+    ///  0.000  SYN                             -->
+    ///  0.010                                  <--  SYN
+    ///  0.020  h2 preface h2 SETTINGS          -->
+    ///  0.021  h2 HEADERS 1 GET / END          -->
+    ///  0.030                                  <--  h2 SETTINGS
+    ///  0.050  h2 RST_STREAM 1 CANCEL          -->
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9113 §5.1.2, §8.7, §10.5; CVE-2023-44487.
+    pub(super) RULE: "h2-reset-burst", Severity::Warning,
+    "many streams of HTTP/2 were reset within a second", Check::Connection(check)
+}
+
+/// The time in which they are counted.
+const WINDOW: Duration = Duration::from_secs(1);
+/// A browser that leaves a page cancels all it had asked for it, which may be dozens.
+const BY_CLIENT: usize = 100;
+/// A server that refuses so many is not heeded.
+const BY_SERVER: usize = 10;
+
+/// The most resets of one side within a second, if they are too many.
+pub(in crate::rules) struct Burst<'a> {
+    by: Party,
+    count: usize,
+    first: &'a Exchange,
+    reset: StreamReset,
+    last: Mark,
+}
+
+pub(in crate::rules) fn burst(connection: &Connection) -> Option<Burst<'_>> {
+    connection.h2.as_ref()?;
+    [(Party::Responder, BY_SERVER), (Party::Requester, BY_CLIENT)]
+        .into_iter()
+        .find_map(|(by, enough)| most(connection, by).filter(|burst| burst.count >= enough))
+}
+
+fn most(connection: &Connection, by: Party) -> Option<Burst<'_>> {
+    let mut resets: Vec<(&Exchange, StreamReset)> = connection
+        .exchanges
+        .iter()
+        .filter_map(|exchange| Some((exchange, exchange.cut_by().filter(|reset| reset.by == by)?)))
+        .collect();
+    resets.sort_by_key(|(_, reset)| reset.at);
+    let mut best: Option<Burst<'_>> = None;
+    let mut from = 0;
+    for (to, (_, reset)) in resets.iter().enumerate() {
+        while resets
+            .get(from)
+            .is_some_and(|(_, first)| reset.at.time.since(first.at.time) > WINDOW)
+        {
+            from += 1;
+        }
+        let count = to + 1 - from;
+        if best.as_ref().is_none_or(|burst| burst.count < count)
+            && let Some((exchange, first)) = resets.get(from)
+        {
+            best = Some(Burst {
+                by,
+                count,
+                first: exchange,
+                reset: *first,
+                last: reset.at,
+            });
+        }
+    }
+    best
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let Some(burst) = burst(connection) else {
+        return Verdict::Clear;
+    };
+    let who = match burst.by {
+        Party::Requester => "client",
+        Party::Responder => "server",
+    };
+    let told = format!(
+        "The {who} reset {} streams within {:.3} s, the first with {}.",
+        burst.count,
+        burst.last.time.since(burst.reset.at.time).as_secs_f64(),
+        burst.reset.code
+    );
+    let limit = connection
+        .h2
+        .as_ref()
+        .and_then(|h2| h2.halves[1].settings.max_concurrent_streams)
+        .filter(|_| burst.reset.code == ErrorCode::REFUSED_STREAM)
+        .map(|limit| format!("It allows {limit} at a time; what it refused may be sent again."));
+    tell(
+        &RULE,
+        Severity::Warning,
+        connection.teardown.certainty,
+        "connections had many streams reset within a second",
+        told,
+    )
+    .adds(limit)
+    .shows(
+        burst.first.request.as_ref().map(|it| it.message.first),
+        "the first of these streams begins",
+    )
+    .shows(
+        Some(burst.reset.at),
+        format!("RST_STREAM ({}) from the {who}", burst.reset.code),
+    )
+    .shows(Some(burst.last), "the last of them")
+    .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    /// So many streams, opened and cancelled by the client, so many milliseconds apart.
+    fn is_found(count: u32, apart: u32) -> bool {
+        let mut text = "SYN -->\n<-- SYN\nh2 preface h2 SETTINGS -->\n<-- h2 SETTINGS\n".to_owned();
+        for id in 0..count {
+            let id = 2 * id + 1;
+            text.push_str(&format!(
+                "+{apart}ms h2 HEADERS {id} GET / END h2 RST_STREAM {id} CANCEL -->\n"
+            ));
+        }
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        proof.rules().contains(&super::RULE.name)
+    }
+
+    #[test]
+    fn a_burst_is_many_within_a_second() {
+        assert!(is_found(100, 5));
+        assert!(!is_found(99, 5));
+        assert!(!is_found(100, 20));
+    }
+}

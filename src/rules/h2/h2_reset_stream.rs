@@ -1,0 +1,260 @@
+//! A stream of HTTP/2 that was ended by RST_STREAM before its time, and not by a client that changed its mind.
+
+use super::h2_reset_burst::burst;
+use crate::analysis::connection::{Connection, Who};
+use crate::protocol::h2::Stall;
+use crate::protocol::http::{ErrorCode, Exchange, Party, StreamReset};
+use crate::rules::Severity;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{again, asked, span, tell, waited};
+
+rule! {
+    /// # What happened
+    ///
+    /// One stream was ended by RST_STREAM before it was complete, while its connection went on. The code says why:
+    /// INTERNAL_ERROR when the handler failed, REFUSED_STREAM when the server did not even begin, PROTOCOL_ERROR when it did
+    /// not like the request, CANCEL when a proxy's own backend is gone. The client's log says "The HTTP/2 server reset the
+    /// stream", `stream error: stream ID 1; INTERNAL_ERROR`, curl (92), `ERR_HTTP2_PROTOCOL_ERROR`, Envoy's flag `UR`.
+    /// A server that was kept from sending by flow control (RFC 9113 §5.2) until it gave up is told as such: the client did
+    /// not read.
+    ///
+    /// # Why it matters
+    ///
+    /// The exchange is lost. After REFUSED_STREAM it is certain that nothing was done, so that the request may be sent again,
+    /// whatever its method (RFC 9113 §8.7). After any other code it may have taken effect.
+    ///
+    /// # Remedy
+    ///
+    /// - Look into the server's log for that request: the code comes from its handler or from the proxy in front of it.
+    /// - REFUSED_STREAM: let the client retry, and open no more streams than SETTINGS_MAX_CONCURRENT_STREAMS allows; raise
+    ///   that limit if the server can bear it (nginx `http2_max_concurrent_streams`).
+    /// - If the client is the one that resets (PROTOCOL_ERROR, FLOW_CONTROL_ERROR), the response breaks a rule of HTTP/2:
+    ///   look for forbidden fields such as `Connection` and for a content length that does not fit.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                               server
+    ///  0.000  SYN                             -->
+    ///  0.010                                  <--  SYN
+    ///  0.020  h2 preface h2 SETTINGS          -->
+    ///  0.021  h2 HEADERS 1 POST /order END    -->
+    ///  0.030                                  <--  h2 SETTINGS
+    ///  0.540                                  <--  h2 RST_STREAM 1 INTERNAL_ERROR
+    ///  0.550  h2 GOAWAY 0 NO_ERROR FIN        -->
+    ///  0.560                                  <--  FIN
+    ///  0.570  ACK                             -->
+    ///  => outcome 1 reset
+    ///  => findings h2-reset-stream
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A client that no longer wants the answer:
+    ///
+    /// ```ladder
+    ///         client                               server
+    ///  0.000  SYN                             -->
+    ///  0.010                                  <--  SYN
+    ///  0.020  h2 preface h2 SETTINGS          -->
+    ///  0.021  h2 HEADERS 1 GET / END          -->
+    ///  0.030                                  <--  h2 SETTINGS
+    ///  0.040                                  <--  h2 HEADERS 1 200 h2 DATA 1 500
+    ///  0.050  h2 RST_STREAM 1 CANCEL          -->
+    ///  0.060  h2 GOAWAY 0 NO_ERROR FIN        -->
+    ///  0.070                                  <--  FIN
+    ///  0.080  ACK                             -->
+    ///  => outcome 1 client-left
+    ///  => findings none
+    /// ```
+    ///
+    /// A server that has answered and does not want the rest of the request (RFC 9113 §8.1):
+    ///
+    /// ```ladder
+    ///         client                               server
+    ///  0.000  SYN                             -->
+    ///  0.010                                  <--  SYN
+    ///  0.020  h2 preface h2 SETTINGS          -->
+    ///  0.021  h2 HEADERS 1 POST / h2 DATA 1 100 -->
+    ///  0.030                                  <--  h2 SETTINGS
+    ///  0.040                                  <--  h2 HEADERS 1 413 END h2 RST_STREAM 1 NO_ERROR
+    ///  0.060  h2 GOAWAY 0 NO_ERROR FIN        -->
+    ///  0.070                                  <--  FIN
+    ///  0.080  ACK                             -->
+    ///  => outcome 1 complete
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9113 §5.4.2, §6.4, §7, §8.1, §8.7.
+    pub(super) RULE: "h2-reset-stream", Severity::Error,
+    "a stream of HTTP/2 was reset before it was complete", Check::Connection(check)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let mut all = connection.exchanges.iter().filter_map(|exchange| {
+        let reset = exchange.cut_by().filter(is_fault)?;
+        // The GOAWAY that it passes on is told as such.
+        let told = connection.h2.as_ref().is_some_and(|h2| h2.passes_on(reset));
+        (!told).then_some((exchange, reset))
+    });
+    let Some((exchange, reset)) = all.next() else {
+        return Verdict::Clear;
+    };
+    // So many of them are one story.
+    if burst(connection).is_some() {
+        return Verdict::Clear;
+    }
+    story(connection, exchange, reset, all.count())
+}
+
+/// A client that cancels has changed its mind, or waited too long; both are told elsewhere.
+fn is_fault(reset: &StreamReset) -> bool {
+    match reset.by {
+        Party::Requester => !matches!(reset.code, ErrorCode::NO_ERROR | ErrorCode::CANCEL),
+        Party::Responder => true,
+    }
+}
+
+fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more: usize) -> Verdict {
+    let who = match reset.by {
+        Party::Requester => "client",
+        Party::Responder => "server",
+    };
+    let refused = reset.by == Party::Responder && reset.code == ErrorCode::REFUSED_STREAM;
+    let id = exchange.stream_id().unwrap_or(0);
+    let how_far = match &exchange.response {
+        None => "without a byte of the response".to_owned(),
+        Some(response) => format!(
+            "{} bytes into the body of the response",
+            response.message.received()
+        ),
+    };
+    let when = match &exchange.request {
+        Some(_) => format!(
+            "{} after the last byte of its {}",
+            span(waited(Some(exchange), reset.at)),
+            asked(Some(exchange))
+        ),
+        None => "whose request the capture does not have".to_owned(),
+    };
+    let told = format!(
+        "The {who} reset stream {id} with {}, {when}, {how_far}.",
+        reset.code
+    );
+    let retry = if refused {
+        "The request was not processed and may be sent again."
+    } else {
+        again(Some(exchange))
+    };
+    let stall = stalled(connection, id, &reset);
+    let waiting = stall.map(|stall| {
+        format!(
+            "Flow control had kept it from sending for {} by then: the other side gave it no more room, as one does that \
+             does not read.",
+            span(reset.at.time.since(stall.since.time))
+        )
+    });
+    let more = (more > 0).then(|| format!("{more} more streams on this connection ended so."));
+    let severity = if refused {
+        Severity::Warning
+    } else {
+        Severity::Error
+    };
+    tell(
+        &RULE,
+        severity,
+        connection.teardown.certainty,
+        "streams of HTTP/2 were reset before they were complete",
+        told,
+    )
+    .adds(waiting)
+    .adds(Some(retry.to_owned()))
+    .adds(more)
+    .shows(
+        exchange.request.as_ref().map(|it| it.message.first),
+        format!("stream {id} begins"),
+    )
+    .shows(
+        stall.map(|stall| stall.since),
+        "the flow-control window is used up",
+    )
+    .shows(
+        Some(reset.at),
+        format!("RST_STREAM ({}) from the {who}", reset.code),
+    )
+    .about(connection)
+}
+
+/// What kept the side that reset the stream from sending on it, if that lasted until then (RFC 9113 §5.2).
+fn stalled(connection: &Connection, stream: u32, reset: &StreamReset) -> Option<Stall> {
+    let who = match reset.by {
+        Party::Requester => Who::Client,
+        Party::Responder => Who::Server,
+    };
+    let stall = connection.h2.as_ref()?.halves[who as usize].stalls.worst?;
+    let lasts = stall.since <= reset.at && stall.until.is_none_or(|until| until > reset.at);
+    (lasts && [0, stream].contains(&stall.stream)).then_some(stall)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::{Finding, Severity, ladder_check};
+
+    fn found(text: &str) -> Option<Finding> {
+        let text = format!("SYN -->\n<-- SYN\nh2 preface h2 SETTINGS -->\n<-- h2 SETTINGS\n{text}");
+        ladder_check::found_by(&super::RULE, &text)
+    }
+
+    #[test]
+    fn what_was_refused_is_safe_to_send_again() {
+        let found = found("h2 HEADERS 1 POST / END -->\n<-- h2 RST_STREAM 1 REFUSED_STREAM")
+            .expect("found");
+        assert_eq!(found.severity, Severity::Warning);
+        assert!(
+            found.message.contains("was not processed"),
+            "{}",
+            found.message
+        );
+    }
+
+    #[test]
+    fn what_a_client_clears_up_after_the_close_ended_nothing() {
+        let reset = "h2 RST_STREAM 1 REFUSED_STREAM";
+        let asked = "h2 HEADERS 1 POST / END -->\n";
+        assert!(found(&format!("{asked}<-- FIN\n{reset} FIN -->\n<-- RST [noack]")).is_none());
+        assert!(found(&format!("{asked}{reset} -->\n<-- FIN")).is_some());
+    }
+
+    #[test]
+    fn a_window_that_stayed_used_up_is_told() {
+        let told = |more: &str| {
+            let text = format!(
+                "h2 SETTINGS window=7 -->\nh2 HEADERS 1 GET / END -->\n<-- h2 HEADERS 1 200 h2 DATA 1 7\n{more}\
+                 +30s <-- h2 RST_STREAM 1 INTERNAL_ERROR"
+            );
+            found(&text).expect("found").message
+        };
+        let stalled = "Flow control had kept it from sending for 30.0 s";
+        assert!(told("").contains(stalled), "{}", told(""));
+        let read = told("h2 WINDOW_UPDATE 1 100 -->\n");
+        assert!(!read.contains("Flow control"), "{read}");
+    }
+
+    #[test]
+    fn who_and_how_far_is_told() {
+        let text = "h2 HEADERS 1 POST / END -->\n<-- h2 HEADERS 1 200 h2 DATA 1 7\n<-- h2 RST_STREAM 1 CANCEL\n\
+                    h2 HEADERS 3 GET / END -->\nh2 RST_STREAM 3 PROTOCOL_ERROR -->";
+        let told = found(text).expect("found").message;
+        assert!(
+            told.contains("The server reset stream 1 with CANCEL"),
+            "{told}"
+        );
+        assert!(
+            told.contains("7 bytes into") && told.contains("blindly"),
+            "{told}"
+        );
+        assert!(told.contains("1 more streams"), "{told}");
+    }
+}

@@ -1,0 +1,268 @@
+//! A WebSocket that ended without a Close frame.
+
+use std::time::Duration;
+
+use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
+use crate::base::certainty::Certainty;
+use crate::rules::Severity;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::timers;
+use crate::rules::wording::{count, not_yet, side, span, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The connection became a WebSocket, and was closed with a FIN or a RST although neither side had sent a Close frame. The
+    /// application is told code 1006, "abnormal closure", which never travels on the wire: "no close frame received or
+    /// sent", `CloseEvent.code 1006`, "WebSocket connection closed unexpectedly", "unexpected EOF".
+    ///
+    /// # Why it matters
+    ///
+    /// Messages under way may be lost, and neither side knows what the other had received. If it comes after the same time of
+    /// silence again and again, a proxy's idle timer cuts connections on which nothing was said for a while; that hits every
+    /// quiet user.
+    ///
+    /// # Remedy
+    ///
+    /// - Send a Ping from either side more often than the shortest timer on the way: 60 s for nginx (`proxy_read_timeout`)
+    ///   and for AWS load balancers, 100 s for Cloudflare; every 20 to 30 s is common.
+    /// - Or raise that timer: nginx `proxy_read_timeout` and `proxy_send_timeout`, the load balancer's idle timeout.
+    /// - If the one that closes is the program itself, let it send a Close (1000, or 1001 when it goes away) and wait for the
+    ///   other's before it closes the connection; a process that is killed cannot.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                                                server
+    ///  0.000  SYN                                              -->
+    ///  0.010                                                   <--  SYN
+    ///  0.020  GET /ws [connection=Upgrade upgrade=websocket]   -->
+    ///  0.030                                                   <--  101 [connection=Upgrade upgrade=websocket]
+    ///  0.040  ws text 5                                        -->
+    ///  0.050                                                   <--  ws text 7
+    /// 60.050                                                   <--  FIN
+    /// 60.060  FIN                                              -->
+    /// 60.070                                                   <--  ACK
+    ///  => protocol websocket
+    ///  => teardown server fin tunnel
+    ///  => findings websocket-abnormal-close
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// Both said goodbye:
+    ///
+    /// ```ladder
+    ///         client                                                server
+    ///  0.000  SYN                                              -->
+    ///  0.010                                                   <--  SYN
+    ///  0.020  GET /ws [connection=Upgrade upgrade=websocket]   -->
+    ///  0.030                                                   <--  101 [connection=Upgrade upgrade=websocket]
+    ///  0.040                                                   <--  ws close 1001 "bye"
+    ///  0.050  ws close 1001                                    -->
+    ///  0.060                                                   <--  FIN
+    ///  0.070  FIN                                              -->
+    ///  0.080                                                   <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 6455 §5.5.1, §7.1.5, §7.1.6, §7.4.1; RFC 8441 §5.
+    pub(super) RULE: "websocket-abnormal-close", Severity::Warning,
+    "a WebSocket was closed without a Close frame", Check::Connection(check)
+}
+
+/// Shorter silences are no idleness.
+const AT_LEAST: Duration = Duration::from_secs(2);
+
+fn check(connection: &Connection) -> Verdict {
+    let Some(websocket) = &connection.websocket else {
+        return on_streams(connection);
+    };
+    let (who, word) = match (connection.teardown.by, connection.teardown.how) {
+        (By::Nobody, _) => return not_yet(connection),
+        (by, How::Fin) => (by, "FIN"),
+        (by, How::Reset(kind)) if kind != ResetKind::Stale => (by, "RST"),
+        _ => return Verdict::Clear,
+    };
+    if !websocket.has_no_close() {
+        return Verdict::Clear;
+    }
+    let name = match who {
+        By::Client => "The client",
+        By::Server => "The server",
+        By::Both => "Both sides at once",
+        By::Middlebox | By::Nobody => "A box on the path, in the name of one side,",
+    };
+    let closed = connection.teardown.at;
+    let last = websocket.last();
+    let idle = last.map(|last| closed.since(last.time));
+    let mut told = format!(
+        "{name} closed the WebSocket with a {word} and no Close frame was sent by either side: its application is told 1006."
+    );
+    if let Some(idle) = idle {
+        told.push_str(&format!(" The last frame came {} before.", span(idle)));
+    }
+    let silence = idle.filter(|idle| *idle >= AT_LEAST);
+    let timer = silence.and_then(|idle| {
+        timers::wait(idle).or_else(|| {
+            let seconds = timers::is_round(idle)?;
+            Some(format!(
+                "{seconds} s is a round number: an idle timer that was set."
+            ))
+        })
+    });
+    let cut = Who::BOTH
+        .into_iter()
+        .find(|who| websocket.halves[*who as usize].is_cut)
+        .map(|who| format!("The {} had sent only part of its last frame.", side(who)));
+    let pings = Who::BOTH.into_iter().find_map(|who| {
+        let pings = &websocket.halves[who as usize].pings;
+        pings.unanswered?;
+        let open = pings.sent.saturating_sub(pings.answered);
+        Some(format!(
+            "{} of the {} got no Pong.",
+            count(open, "Ping", "Pings"),
+            side(who)
+        ))
+    });
+    // Where frames were not captured, a Close may have been among them.
+    let unsure = websocket.halves.iter().any(|half| half.lost)
+        || connection.sent.iter().any(|sent| sent.packets == 0);
+    let certainty = if unsure {
+        Certainty::Possible
+    } else {
+        connection.teardown.certainty
+    };
+    let mark = crate::base::frame_ref::Mark {
+        frame: connection.teardown.frame,
+        time: closed,
+    };
+    let switched = connection
+        .exchanges
+        .last()
+        .and_then(|it| it.response.as_ref());
+    tell(
+        &RULE,
+        Severity::Warning,
+        certainty,
+        "WebSockets were closed without a Close frame",
+        told,
+    )
+    .adds(timer)
+    .adds(cut)
+    .adds(pings)
+    .shows(
+        switched.map(|it| it.message.first),
+        "the 101 that begins the WebSocket",
+    )
+    .shows(last, "the last frame")
+    .shows(Some(mark), format!("{word} without a Close frame"))
+    .about(connection)
+}
+
+/// The same of WebSockets on streams of HTTP/2 (RFC 8441), where the end of the stream stands for that of the connection.
+fn on_streams(connection: &Connection) -> Verdict {
+    let Some(h2) = &connection.h2 else {
+        return Verdict::Clear;
+    };
+    let over = !matches!(connection.teardown.how, How::Open);
+    let mut cut = h2
+        .websockets
+        .iter()
+        .filter(|it| it.said.has_no_close() && (it.ended.is_some() || over));
+    let Some(first) = cut.next() else {
+        return not_yet(connection);
+    };
+    let more = cut.count() as u64;
+    let close = crate::base::frame_ref::Mark {
+        frame: connection.teardown.frame,
+        time: connection.teardown.at,
+    };
+    let (end, how) = match first.ended {
+        Some(mark) => (mark, "its stream ended"),
+        None => (close, "the connection ended"),
+    };
+    let last = first.said.last();
+    let ago = last.map(|last| {
+        format!(
+            " The last frame came {} before.",
+            span(end.time.since(last.time))
+        )
+    });
+    let more = (more > 0).then(|| {
+        format!(
+            "{} more on this connection ended so.",
+            count(more, "WebSocket", "WebSockets")
+        )
+    });
+    let unsure = first.said.halves.iter().any(|half| half.lost);
+    let certainty = if unsure {
+        Certainty::Possible
+    } else {
+        connection.teardown.certainty
+    };
+    tell(
+        &RULE,
+        Severity::Warning,
+        certainty,
+        "WebSockets were closed without a Close frame",
+        format!(
+            "The WebSocket on stream {} was over when {how}, and no Close frame was sent by either side: its application is told \
+             1006.{}",
+            first.stream,
+            ago.unwrap_or_default()
+        ),
+    )
+    .adds(more)
+    .shows(last, "the last frame")
+    .shows(Some(end), format!("{how} without a Close frame"))
+    .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    const OPEN: &str = "SYN -->\n<-- SYN\nGET /ws [connection=Upgrade upgrade=websocket] -->\n\
+                        <-- 101 [connection=Upgrade upgrade=websocket]\n";
+
+    fn message(text: &str) -> Option<String> {
+        ladder_check::told_by(&super::RULE, &format!("{OPEN}{text}"))
+    }
+
+    #[test]
+    fn silence_is_held_against_timers() {
+        let told = message("ws text 5 -->\n+60s <-- FIN").expect("found");
+        assert!(
+            told.contains("60.0 s before") && told.contains("nginx"),
+            "{told}"
+        );
+        let told = message("ws text 5 -->\n+45s <-- RST").expect("found");
+        assert!(told.contains("45 s is a round number"), "{told}");
+        let told = message("ws text 5 -->\n<-- RST").expect("found");
+        assert!(
+            told.contains("1.0 ms before") && !told.contains("round"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn pings_without_a_pong_are_told() {
+        let told = message("<-- ws ping\n+20s <-- ws ping\n+20s <-- FIN").expect("found");
+        assert!(told.contains("2 Pings of the server got no Pong"), "{told}");
+    }
+
+    #[test]
+    fn one_close_is_enough() {
+        assert!(message("ws close 1000 -->\n<-- FIN\nFIN -->\n<-- ACK").is_none());
+        assert!(message("<-- ws close\nRST -->").is_none());
+    }
+
+    #[test]
+    fn a_client_that_leaves_without_a_word_is_told_too() {
+        let told = message("ws text 1 -->\nFIN -->\n<-- FIN\nACK -->").expect("found");
+        assert!(told.starts_with("The client closed"), "{told}");
+    }
+}

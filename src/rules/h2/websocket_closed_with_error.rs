@@ -1,0 +1,139 @@
+//! One side of a WebSocket closed it with a code that says that something went wrong.
+
+use crate::analysis::connection::{Connection, Who};
+use crate::base::escape::escape;
+use crate::protocol::websocket::Close;
+use crate::rules::Severity;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{side, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The WebSocket was closed by a Close frame whose code blames somebody: 1002 protocol error, 1003 and 1007 data that was not
+    /// understood, 1008 policy, 1009 a message too big, 1010 an extension missing, 1011 an internal error, 1014 a bad gateway.
+    ///
+    /// # Why it matters
+    ///
+    /// The program did not mean to end here. The other side reads the code and the reason: "received 1011 (internal error)",
+    /// `CloseEvent.code 1009`, "close 1008". What it sent last may not have been dealt with.
+    ///
+    /// # Remedy
+    ///
+    /// - 1011: the handler failed; its log at that time says why.
+    /// - 1009: send smaller messages, or raise the limit of the side that closed (`max_size`, `maxPayload`,
+    ///   `MaxReceivedMessageSize`).
+    /// - 1008: look at what the side that closed asks of its peers: tokens, origins, rates.
+    /// - 1002, 1003, 1007: one library breaks the framing or the encoding; a proxy that is no WebSocket proxy does too.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                                                server
+    ///  0.000  SYN                                              -->
+    ///  0.010                                                   <--  SYN
+    ///  0.020  GET /ws [connection=Upgrade upgrade=websocket]   -->
+    ///  0.030                                                   <--  101 [connection=Upgrade upgrade=websocket]
+    ///  0.040  ws text 5                                        -->
+    ///  0.050                                                   <--  ws close 1011 "failed"
+    ///  0.060  ws close 1011                                    -->
+    ///  0.070                                                   <--  FIN
+    ///  0.080  FIN                                              -->
+    ///  0.090                                                   <--  ACK
+    ///  => protocol websocket
+    ///  => findings websocket-closed-with-error
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A side that goes away, or starts anew (1012), or has a code of its own (from 3000 on), blames nobody:
+    ///
+    /// ```ladder
+    ///         client                                                server
+    ///  0.000  SYN                                              -->
+    ///  0.010                                                   <--  SYN
+    ///  0.020  GET /ws [connection=Upgrade upgrade=websocket]   -->
+    ///  0.030                                                   <--  101 [connection=Upgrade upgrade=websocket]
+    ///  0.040                                                   <--  ws close 1012 "restart"
+    ///  0.050  ws close 1012                                    -->
+    ///  0.060                                                   <--  FIN
+    ///  0.070  FIN                                              -->
+    ///  0.080                                                   <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 6455 §5.5.1, §7.4.1; the registry of WebSocket close codes.
+    pub(super) RULE: "websocket-closed-with-error", Severity::Warning,
+    "a WebSocket was closed with a code that says that something went wrong", Check::Connection(check)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let Some(websocket) = &connection.websocket else {
+        return Verdict::Clear;
+    };
+    // The other side mostly sends the code back.
+    let closes = Who::BOTH
+        .into_iter()
+        .filter_map(|who| Some((who, websocket.halves[who as usize].close.as_ref()?)));
+    let Some((who, close, code)) = closes
+        .min_by_key(|(_, close)| close.at)
+        .and_then(|(who, close)| Some((who, close, close.code.filter(blames)?)))
+    else {
+        return Verdict::Clear;
+    };
+    let meaning = Close::meaning(code).map_or_else(String::new, |it| format!(" ({it})"));
+    let reason = match close.reason.as_bytes() {
+        [] => String::new(),
+        words => format!(", saying \"{}\"", escape(words)),
+    };
+    let message = format!(
+        "The {} closed the WebSocket with code {code}{meaning}{reason}.",
+        side(who)
+    );
+    tell(
+        &RULE,
+        Severity::Warning,
+        connection.teardown.certainty,
+        "WebSockets were closed with a code that says that something went wrong",
+        message,
+    )
+    .shows(
+        Some(close.at),
+        format!("Close {code} from the {}", side(who)),
+    )
+    .about(connection)
+}
+
+/// Whether the code says that one side is at fault (RFC 6455 §7.4.1).
+const fn blames(code: &u16) -> bool {
+    matches!(code, 1002 | 1003 | 1007..=1011 | 1014)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    #[test]
+    fn who_was_first_is_told_of() {
+        let open = "SYN -->\n<-- SYN\nGET /ws [connection=Upgrade upgrade=websocket] -->\n\
+                    <-- 101 [connection=Upgrade upgrade=websocket]\n";
+        let found = |text: &str| ladder_check::found_by(&super::RULE, &format!("{open}{text}"));
+        let told =
+            found("ws close 1009 \"\\x1b[2J\" -->\n<-- ws close 1009\n<-- FIN").expect("found");
+        assert!(
+            told.message.starts_with("The client closed"),
+            "{}",
+            told.message
+        );
+        assert!(
+            told.message.contains("1009 (message too big)"),
+            "{}",
+            told.message
+        );
+        assert!(!told.message.contains('\x1b'), "{}", told.message);
+        assert!(found("ws close 1000 -->\n<-- ws close 1002\n<-- FIN").is_none());
+        assert!(found("<-- ws close 4001\nws close 4001 -->\n<-- FIN").is_none());
+    }
+}

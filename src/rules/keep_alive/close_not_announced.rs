@@ -1,0 +1,128 @@
+//! The server closed right after a response that had not said so.
+
+use std::time::Duration;
+
+use super::idle_timeout_close::{idle, pause};
+use super::keep_alive_promise_broken::broken;
+use crate::analysis::connection::{Connection, How, Who};
+use crate::protocol::http::Protocol;
+use crate::rules::Severity;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{not_yet, span, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The server closed the connection within a second of a complete response. Nothing in it had announced that: both sides
+    /// speak HTTP/1.1, and nobody had said `Connection: close`.
+    ///
+    /// # Why it matters
+    ///
+    /// Nothing was lost here. But a client that sends its next request at once meets the close; a server that knows that it
+    /// will close should say so (RFC 9112 §9.6). It happens at a limit of requests, on a reload, or when a handler closes by itself.
+    ///
+    /// # Remedy
+    ///
+    /// - Let the server say `Connection: close` in the last response before it closes.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello"
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings close-not-announced
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// Announced:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// An idle timer cannot announce anything:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello"
+    ///  0.050  ACK                -->
+    ///  5.040                     <--  FIN
+    ///  5.050  FIN                -->
+    ///  5.060                     <--  ACK
+    /// ```
+    ///
+    /// HTTP/1.0 is over after one exchange:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [http=1.0]   -->
+    ///  0.040                     <--  200 "hello"
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9112 §9.6 (tear-down).
+    pub(super) RULE: "close-not-announced", Severity::Note,
+    "the server closed right after a response that did not say so", Check::Connection(check)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let Some(pause) = pause(connection) else {
+        return not_yet(connection);
+    };
+    let soon = pause.time < Duration::from_secs(1);
+    let lossy = connection.sent.iter().any(|sent| sent.missing > 0);
+    if pause.who != Who::Server
+        || connection.protocol == Protocol::Http2
+        || connection.teardown.how != How::Fin
+        || !soon
+        || lossy
+        || broken(connection).is_some()
+        || idle(connection).is_some()
+    {
+        return Verdict::Clear;
+    }
+    let close = connection.fin[Who::Server as usize];
+    let count = connection.exchanges.len();
+    let message = format!(
+        "The server closed {} after response number {count} on this connection, which had not announced it.",
+        span(pause.time)
+    );
+    tell(
+        &RULE,
+        Severity::Note,
+        connection.teardown.certainty,
+        "the server closed without announcing it",
+        message,
+    )
+    .shows(
+        Some(pause.since),
+        "the response is complete, without `Connection: close`",
+    )
+    .shows(close.map(|event| event.mark), "FIN from the server")
+    .about(connection)
+}

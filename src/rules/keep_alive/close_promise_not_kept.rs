@@ -1,0 +1,149 @@
+//! The close was announced, and did not come.
+
+use std::time::Duration;
+
+use crate::analysis::connection::{Connection, Who};
+use crate::base::certainty::Certainty;
+use crate::protocol::http::CloseSign;
+use crate::rules::Severity;
+use crate::rules::classify::response;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{not_yet, span, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The response said `Connection: close` (or the request did, which obliges the server as well), and was complete; but the
+    /// server left the connection open for more than a second.
+    ///
+    /// # Why it matters
+    ///
+    /// The server must close after such a response (RFC 9112 §9.6). A client that waits for the close hangs until a timer ends
+    /// it, and one that believes the announcement leaves a connection behind that holds a descriptor at the server.
+    ///
+    /// # Remedy
+    ///
+    /// - Let the server close when it has sent a response that says so, or let it not say so: the field is often added by
+    ///   an application whose server goes on keeping connections.
+    /// - If a proxy adds it, let the proxy close, or remove the field.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.050  ACK                -->
+    ///  9.000  FIN                -->
+    ///  9.010                     <--  FIN
+    ///  9.020  ACK                -->
+    ///  => findings close-promise-not-kept
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// The client was quicker:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.050  FIN                -->
+    ///  3.000                     <--  FIN
+    ///  3.010  ACK                -->
+    ///  => findings none
+    /// ```
+    ///
+    /// The capture ends before anything can be said:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.050  ACK                -->
+    ///  => findings none
+    /// ```
+    ///
+    /// The FIN is missing from the capture:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.041                     <~~  FIN
+    ///  9.000  FIN                -->
+    ///  9.010                     <--  ACK
+    ///  => findings capture-lost-packets
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9112 §9.6 (tear-down: a server that sends or receives `close` must close).
+    pub(super) RULE: "close-promise-not-kept", Severity::Warning,
+    "the server announced the close and left the connection open", Check::Connection(check)
+}
+
+/// How soon a server should have closed.
+const SOON: Duration = Duration::from_secs(1);
+
+fn check(connection: &Connection) -> Verdict {
+    let Some(last) = connection.exchanges.last() else {
+        return Verdict::Clear;
+    };
+    let sign = match last.closes() {
+        Some(CloseSign::ResponseClose) => "The response said",
+        Some(CloseSign::RequestClose) => "The request said",
+        _ => return Verdict::Clear,
+    };
+    let Some(answer) = response(last).filter(|_| last.is_complete()) else {
+        return Verdict::Clear;
+    };
+    let server = &connection.sent[Who::Server as usize];
+    let closed = |who: Who| {
+        let fin = connection.fin[who as usize].map(|event| event.mark);
+        let reset = connection.reset[who as usize].map(|event| event.mark);
+        fin.into_iter().chain(reset).min()
+    };
+    let open_until = |who: Who| closed(who).map_or(connection.until, |mark| mark.time);
+    let open = open_until(Who::Server).since(answer.last.time);
+    let until_client = open_until(Who::Client).since(answer.last.time);
+    // What was still on its way, or what the capture lost, may have held the FIN back or be it.
+    if open <= SOON
+        || until_client <= SOON
+        || server.missing > 0
+        || server.retransmitted > 0
+        || server.acknowledged < answer.end()
+        || connection.sent[Who::Client as usize].packets == 0
+    {
+        return not_yet(connection);
+    }
+    let end = match (closed(Who::Server), closed(Who::Client)) {
+        (Some(server), Some(client)) if client < server => "and closed only when the client did",
+        (Some(_), _) => "and closed only then",
+        (None, Some(_)) => "until the client closed",
+        (None, None) => "and it still was when the capture ended",
+    };
+    let message = format!(
+        "{sign} `Connection: close`, but the server left the connection open for {} after it, {end}.",
+        span(open.min(until_client))
+    );
+    tell(
+        &RULE,
+        Severity::Warning,
+        connection.teardown.certainty.max(Certainty::Likely),
+        "announced closes did not come",
+        message,
+    )
+    .shows(Some(answer.last), "the last response is complete")
+    .shows(closed(Who::Client), "the client closes")
+    .shows(closed(Who::Server), "the server closes")
+    .about(connection)
+}

@@ -1,0 +1,111 @@
+//! A client opens a connection for each request, though both sides would keep it.
+
+use crate::analysis::connection::Brief;
+use crate::analysis::hosts::Hosts;
+use crate::base::certainty::Certainty;
+use crate::rules::Severity;
+use crate::rules::measure::{number, rate, shows};
+use crate::rules::rule::{Check, Found, Story, rule};
+
+rule! {
+    /// # What happened
+    ///
+    /// One client opened more than twenty connections a second to one server, each for a single request, though neither side
+    /// had asked for the connection to be closed.
+    ///
+    /// # Why it matters
+    ///
+    /// Each request pays for a handshake, the server accepts and forgets all the time, and TIME-WAITs pile up on the side
+    /// that closes first. At the client's side that ends in "Only one usage of each socket address".
+    ///
+    /// # Remedy
+    ///
+    /// - Share one client object over all calls (.NET `IHttpClientFactory` or a static `HttpClient`, Python
+    ///   `requests.Session`, Go one `http.Transport`, Node an `Agent` with `keepAlive`).
+    /// - Read each response to its end and close it, or its connection cannot go back into the pool.
+    /// - Make the pool as large as the number of calls at once: what does not fit is closed after one use (Go
+    ///   `MaxIdleConnsPerHost` is 2 by default).
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client :40000 [times=40 every=20ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET /              -->
+    ///  0.003                     <--  200 "hello"
+    ///  0.004  FIN                -->
+    ///  0.005                     <--  FIN
+    ///  0.006  ACK                -->
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// The client says so itself:
+    ///
+    /// ```ladder
+    ///         client :40000 [times=40 every=20ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET / [close]      -->
+    ///  0.003                     <--  200 "hello" [close]
+    ///  0.004  FIN                -->
+    ///  0.005                     <--  FIN
+    ///  0.006  ACK                -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9112 §9.3, §9.4.
+    pub(super) RULE: "connection-per-request", Severity::Warning,
+    "a client opens a connection for each request, though both sides would keep it", Check::Hosts(check)
+}
+
+/// Connections in a second.
+const FAST: f64 = 20.0;
+/// Fewer are the opening of a pool.
+const LEAST: usize = 30;
+
+fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for dealings in hosts.busy(LEAST) {
+        let served = dealings
+            .connections
+            .iter()
+            .filter(|it| it.exchanges > 0)
+            .count();
+        let mut single = dealings.connections;
+        single.retain(|it| {
+            it.exchanges == 1
+                && it.client_persists
+                && it.server_persists
+                && !it.server_says_close
+                && it.orderly
+        });
+        let rate = rate(&single).unwrap_or(0.0);
+        if single.len() >= LEAST && single.len() * 10 >= served * 9 && rate > FAST {
+            found.push(Found::of(story(&single, rate), &single));
+        }
+    }
+    found
+}
+
+fn story(single: &[&Brief], rate: f64) -> Story {
+    Story {
+        severity: Severity::Warning,
+        certainty: Certainty::Likely,
+        summary: "connections carried one request each, though both sides would have gone on"
+            .to_owned(),
+        message: format!(
+            "{} connections were opened, {rate:.0} a second, and closed after one request each, though neither side had said \
+             `Connection: close`. If many users share this address, each may have had a reason.",
+            number(single.len())
+        ),
+        evidence: vec![
+            shows(single[0].first, "the first of these connections"),
+            shows(single[0].close, "it is closed after one request"),
+            shows(single[1].first, "the next one is opened"),
+        ],
+        remedies: RULE.remedies(),
+    }
+}

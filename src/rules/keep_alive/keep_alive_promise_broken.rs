@@ -1,0 +1,124 @@
+//! The server closed an idle connection sooner than it had promised.
+
+use std::time::Duration;
+
+use super::idle_timeout_close::pause;
+use crate::analysis::connection::{Connection, Who};
+use crate::base::certainty::Certainty;
+use crate::rules::Severity;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{not_yet, span, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The server announced how long it keeps an idle connection (`Keep-Alive: timeout=N`) and closed it more than a second
+    /// sooner, with requests left (`max`).
+    ///
+    /// # Why it matters
+    ///
+    /// Clients rely on the number: they reuse a connection up to a second or two before it (undici, Apache HttpClient). When the
+    /// close comes sooner they lose requests to it. Often the number is that of the application and the close that of a proxy
+    /// in front of it; or the server was being restarted.
+    ///
+    /// # Remedy
+    ///
+    /// - Let the announced number be that of the program which closes: remove the field at the server behind, or set the
+    ///   proxy's idle limit above it.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello" [keep-alive="timeout=30, max=100"]
+    ///  0.050  ACK                -->
+    /// 10.040                     <--  FIN
+    /// 10.050  FIN                -->
+    /// 10.060                     <--  ACK
+    ///  => findings keep-alive-promise-broken
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// Kept as promised:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello" [keep-alive="timeout=30, max=100"]
+    ///  0.050  ACK                -->
+    /// 30.040                     <--  FIN
+    /// 30.050  FIN                -->
+    /// 30.060                     <--  ACK
+    /// ```
+    ///
+    /// It was the last request that was promised:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello" [keep-alive="timeout=30, max=0"]
+    ///  0.050  ACK                -->
+    ///  0.060                     <--  FIN
+    ///  0.070  FIN                -->
+    ///  0.080                     <--  ACK
+    /// ```
+    ///
+    /// The client may close whenever it likes:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello" [keep-alive="timeout=30, max=100"]
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  FIN
+    ///  0.070  ACK                -->
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 2068 §19.7.1 (`Keep-Alive`); RFC 9112 §9.5 (timeouts).
+    pub(super) RULE: "keep-alive-promise-broken", Severity::Warning,
+    "the server closed an idle connection sooner than announced", Check::Connection(check)
+}
+
+/// What the server had promised, in seconds, if it closed an idle connection sooner.
+pub(in crate::rules) fn broken(connection: &Connection) -> Option<u16> {
+    let pause = pause(connection)?;
+    let promised = pause.promised?;
+    let last = connection.exchanges.last()?.response.as_ref()?;
+    let kept = pause.time + Duration::from_secs(1) >= Duration::from_secs(promised.into());
+    (pause.who == Who::Server && !kept && last.message.keep_alive.max() != Some(0))
+        .then_some(promised)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let (Some(promised), Some(pause)) = (broken(connection), pause(connection)) else {
+        return not_yet(connection);
+    };
+    let message = format!(
+        "The server announced `Keep-Alive: timeout={promised}` and closed after {} without a request.",
+        span(pause.time)
+    );
+    let close = connection.fin[Who::Server as usize].or(connection.reset[Who::Server as usize]);
+    tell(
+        &RULE,
+        Severity::Warning,
+        connection.teardown.certainty.max(Certainty::Likely),
+        "idle connections were closed sooner than announced",
+        message,
+    )
+    .shows(Some(pause.since), "the last response is complete")
+    .shows(close.map(|event| event.mark), "the server closes")
+    .about(connection)
+}

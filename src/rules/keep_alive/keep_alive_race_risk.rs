@@ -1,0 +1,166 @@
+//! A client uses connections again that the server is just about to close.
+
+use std::time::Duration;
+
+use crate::analysis::connection::{Brief, By, How, Phase};
+use crate::analysis::hosts::{Dealings, Hosts, Measured};
+use crate::base::certainty::Certainty;
+use crate::protocol::http::Protocol;
+use crate::rules::Severity;
+use crate::rules::measure::{shows, span};
+use crate::rules::rule::{Check, Found, Story, rule};
+
+rule! {
+    /// # What happened
+    ///
+    /// The server closes idle connections after a fixed time, and the client uses connections again that were idle for nearly
+    /// as long. It has gone well so far.
+    ///
+    /// # Why it matters
+    ///
+    /// Sooner or later a request meets the server's FIN on the way. It is lost, and the client's log says "connection reset by
+    /// peer", `socket hang up`, "A connection that was expected to be kept alive was closed by the server". It comes and goes,
+    /// at quiet times, and mostly with requests that may not be repeated.
+    ///
+    /// # Remedy
+    ///
+    /// - Set the client's idle limit a second or more below the server's (the message gives both as measured):
+    ///   `MaxServicePointIdleTime`, `PooledConnectionIdleTimeout`, `keepAliveTimeout` of the pool.
+    /// - Or raise the server's keep-alive timeout above the client's.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client [times=3 every=1min] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET /1             -->
+    ///  0.010                     <--  200 "one"
+    ///  0.020  ACK                -->
+    ///  4.900  GET /2             -->
+    ///  4.910                     <--  200 "two"
+    ///  4.920  ACK                -->
+    ///  9.910                     <--  FIN
+    ///  9.920  FIN                -->
+    ///  9.930                     <--  ACK
+    ///  => findings idle-timeout-close keep-alive-race-risk
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A client that uses connections again at once, or not at all:
+    ///
+    /// ```ladder
+    ///         client [times=3 every=1min] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET /1             -->
+    ///  0.010                     <--  200 "one"
+    ///  0.020  ACK                -->
+    ///  1.000  GET /2             -->
+    ///  1.010                     <--  200 "two"
+    ///  1.020  ACK                -->
+    ///  6.010                     <--  FIN
+    ///  6.020  FIN                -->
+    ///  6.030                     <--  ACK
+    /// ```
+    ///
+    /// A client that heeds the limit it was told:
+    ///
+    /// ```ladder
+    ///         client [times=3 every=1min] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET /1             -->
+    ///  0.010                     <--  200 "one" [keep-alive="timeout=5"]
+    ///  0.020  ACK                -->
+    ///  3.000  GET /2             -->
+    ///  3.010                     <--  200 "two" [keep-alive="timeout=5"]
+    ///  3.020  ACK                -->
+    ///  8.010                     <--  FIN
+    ///  8.020  FIN                -->
+    ///  8.030                     <--  ACK
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9112 §9.3, §9.5.
+    pub(super) RULE: "keep-alive-race-risk", Severity::Warning,
+    "a client uses connections again that the server is just about to close", Check::Hosts(check)
+}
+
+/// Closes that show a timer.
+const CLOSES: usize = 3;
+/// How near to each other they are: timers of servers are checked now and then.
+const SHARE: f64 = 0.03;
+const FLOOR: Duration = Duration::from_millis(50);
+/// From this share of the timer on, a moment's delay makes the difference.
+const NEAR: f64 = 0.8;
+/// Shorter timers are no idle timers.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+    hosts
+        .busy(CLOSES)
+        .filter_map(|dealings| risk(&dealings))
+        .collect()
+}
+
+fn risk(dealings: &Dealings<'_>) -> Option<Found> {
+    let idle = |it: &Brief| Duration::from_millis(it.idle.into());
+    let closed: Vec<&Brief> = dealings
+        .connections
+        .iter()
+        .copied()
+        .filter(|it| {
+            it.by == By::Server
+                && it.how == How::Fin
+                && it.phase == Phase::Between
+                && it.protocol != Protocol::Http2
+                && idle(it) >= SHORTEST
+        })
+        .collect();
+    let timer = Measured::cluster(closed.iter().map(|it| idle(it)).collect(), SHARE, FLOOR)?;
+    // Where closes vary, something else than a timer makes them.
+    if timer.count < CLOSES || timer.count * 10 < closed.len() * 8 {
+        return None;
+    }
+    let reused = |it: &&&Brief| {
+        let after = Duration::from_millis(it.reused_after.into());
+        after >= timer.median.mul_f64(NEAR) && after <= timer.range.1
+    };
+    let daring: Vec<&Brief> = dealings
+        .connections
+        .iter()
+        .filter(reused)
+        .copied()
+        .collect();
+    (!daring.is_empty()).then(|| Found::of(story(&closed, &daring, timer), &daring))
+}
+
+fn story(closed: &[&Brief], daring: &[&Brief], timer: Measured) -> Story {
+    let longest = daring.iter().map(|it| it.reused_after).max().unwrap_or(0);
+    Story {
+        severity: Severity::Warning,
+        certainty: Certainty::Likely,
+        summary: format!(
+            "connections were used again shortly before the server's timer of {}",
+            span(timer.median)
+        ),
+        message: format!(
+            "The server closes connections that were idle for {} ({} closes, from {} to {}); the client used {} of its \
+             connections again after up to {}, so close to that that a request may cross the FIN.",
+            span(timer.median),
+            timer.count,
+            span(timer.range.0),
+            span(timer.range.1),
+            daring.len(),
+            span(Duration::from_millis(longest.into())),
+        ),
+        evidence: vec![
+            shows(closed[0].close, "the server closes an idle connection"),
+            shows(daring[0].first, "a connection that was used again late"),
+        ],
+        remedies: RULE.remedies(),
+    }
+}

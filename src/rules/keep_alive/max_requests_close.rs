@@ -1,0 +1,132 @@
+//! A server closes after so many requests on one connection.
+
+use std::collections::BTreeMap;
+
+use crate::analysis::connection::{Brief, By, How, Phase};
+use crate::analysis::hosts::Sockets;
+use crate::base::certainty::Certainty;
+use crate::rules::Severity;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{count, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The server closed several connections after the same number of requests: a limit of requests for each connection
+    /// (100 in Apache and Tomcat, 1000 in nginx, 999 in Puma).
+    ///
+    /// # Why it matters
+    ///
+    /// It is a setting, and as it should be where the last response announces the close. A client that sends on without reading
+    /// that, or pipelines, loses a request at each limit; and a low limit makes connections as dear as none kept at all.
+    ///
+    /// # Remedy
+    ///
+    /// - Let the client obey `Connection: close` in the last response, and repeat idempotent requests that were in flight.
+    /// - Raise the limit where connections are opened often (nginx `keepalive_requests`, Apache `MaxKeepAliveRequests`, Tomcat
+    ///   `maxKeepAliveRequests`).
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client :40001 [times=3 every=1s]  server
+    ///         SYN                -->
+    ///                            <--  SYN
+    ///         GET /1             -->
+    ///                            <--  200 "x"
+    ///         GET /2             -->
+    ///                            <--  200 "x"
+    ///         GET /3             -->
+    ///                            <--  200 "x"
+    ///         GET /4             -->
+    ///                            <--  200 "x"
+    ///         GET /5             -->
+    ///                            <--  200 "x"
+    ///         GET /6             -->
+    ///                            <--  200 "x"
+    ///         GET /7             -->
+    ///                            <--  200 "x"
+    ///         GET /8             -->
+    ///                            <--  200 "x"
+    ///         GET /9             -->
+    ///                            <--  200 "x"
+    ///         GET /10            -->
+    ///                            <--  200 "x" [close]
+    ///                            <--  FIN
+    ///         FIN                -->
+    ///                            <--  ACK
+    ///  => findings max-requests-close
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// One request each is no limit but another story:
+    ///
+    /// ```ladder
+    ///         client :40001 [times=3 every=1s]  server
+    ///         SYN                -->
+    ///                            <--  SYN
+    ///         GET /1             -->
+    ///                            <--  200 "x" [close]
+    ///                            <--  FIN
+    ///         FIN                -->
+    ///                            <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9112 §9.3 (persistence), §9.6 (tear-down).
+    pub(super) RULE: "max-requests-close", Severity::Note,
+    "the server closes after a fixed number of requests", Check::Sockets(check)
+}
+
+/// Fewer requests than this are chance.
+const AT_LEAST: u32 = 10;
+/// Connections that show the same number.
+const ENOUGH: usize = 3;
+
+fn check(_: &Sockets, connections: &[&Brief]) -> Verdict {
+    let mut numbers: BTreeMap<u32, Vec<&Brief>> = BTreeMap::new();
+    let mut closed = 0usize;
+    for brief in connections {
+        let by_server = brief.by == By::Server
+            && brief.how == How::Fin
+            && matches!(brief.phase, Phase::Between | Phase::After);
+        if by_server && brief.exchanges >= AT_LEAST {
+            closed += 1;
+            numbers.entry(brief.exchanges).or_default().push(brief);
+        }
+    }
+    let Some((limit, list)) = numbers.into_iter().max_by_key(|(_, list)| list.len()) else {
+        return Verdict::Clear;
+    };
+    // A limit is kept by all, or nearly: those that were idle for long may have gone sooner.
+    if list.len() < ENOUGH || list.len() * 2 < closed {
+        return Verdict::Clear;
+    }
+    let whose = match limit {
+        100 => " That is the default of Apache and Tomcat.",
+        999 => " That is the default of Puma.",
+        1000 => " That is the default of nginx.",
+        _ => "",
+    };
+    let message = format!(
+        "The server closed {} after exactly {limit} requests each.{whose}",
+        count(list.len() as u64, "connection", "connections")
+    );
+    let first = list.first().map(|brief| brief.first);
+    let story = tell(
+        &RULE,
+        Severity::Note,
+        Certainty::Likely,
+        &format!("the server closes after {limit} requests"),
+        message,
+    )
+    .shows(
+        first,
+        format!("the first connection that ended after {limit} requests"),
+    )
+    .story();
+    Verdict::Found(Box::new(story))
+}

@@ -1,0 +1,20 @@
+//! Keep-alive: reuse of connections, idle timers, and announcements of a close.
+
+use super::rule::rules;
+
+rules! {
+    close_not_announced,
+    close_promise_not_kept,
+    connection_per_request,
+    contradictory_connection_options,
+    duplicate_connection_close,
+    idle_state_lost,
+    idle_timeout_close,
+    keep_alive_promise_broken,
+    keep_alive_race,
+    keep_alive_race_risk,
+    keep_alive_refused,
+    max_requests_close,
+    reuse_of_closed_connection,
+    reuse_of_forgotten_connection,
+}

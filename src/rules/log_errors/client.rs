@@ -1,0 +1,538 @@
+//! What the client's application met.
+
+use std::time::Duration;
+
+use super::program::calls_by_soap;
+use super::{h2, http_faults};
+use crate::analysis::connection::{
+    By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who,
+};
+use crate::base::flow_end::End;
+use crate::base::frame_ref::Mark;
+use crate::knowledge::WireEvent;
+use crate::packet::decode::Quote;
+use crate::protocol::http::{Exchange, FieldName, Framing, Message, Method, Progress, Protocol};
+use crate::protocol::tls::{ClientCertificate, Facts, Flaw, Stage};
+use crate::rules;
+
+/// Nobody sets a time limit below this; a client that leaves sooner did not wait in vain.
+const SHORTEST_LIMIT: Duration = Duration::from_millis(100);
+/// After this a server that closes an unused connection does not turn anybody away: it tired of waiting.
+const IDLE: Duration = Duration::from_secs(1);
+/// Round trip assumed where the handshake was not captured.
+const USUAL_ROUND_TRIP: Duration = Duration::from_millis(100);
+/// Retransmissions of a SYN before any common system gives up by itself (Linux `tcp_syn_retries`).
+const ALL_SYN_RETRIES: u16 = 6;
+/// Repetitions that go unanswered before they mean more than a lost packet.
+const REPEATED: u32 = 3;
+
+/// What may have befallen it, likeliest first, each in the order it was met; empty if nothing did.
+pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
+    if connection.protocol == Protocol::Tls {
+        return tls(connection).into_iter().map(|it| vec![it]).collect();
+    }
+    // An alert says more than what became of the request, which the client had sent before it read it.
+    let alert = connection.tls.as_deref().and_then(Facts::fatal);
+    if alert.is_some() {
+        let told = tls(connection);
+        if !told.is_empty() {
+            return told.into_iter().map(|it| vec![it]).collect();
+        }
+    }
+    let mut events = events(connection);
+    if let Some(facts) = &connection.tls {
+        let notified = facts.flows[End::B.index()].farewell.mark().is_some();
+        for event in &mut events {
+            *event = event.under_keys(notified);
+        }
+    }
+    if events.is_empty() {
+        return Vec::new();
+    }
+    vec![events]
+}
+
+fn events(connection: &Connection) -> Vec<WireEvent> {
+    let mut events = Vec::new();
+    match connection.opening {
+        Opening::Handshake | Opening::Midstream => {}
+        _ => {
+            events.extend(not_connected(connection));
+            return events;
+        }
+    }
+    match connection.protocol {
+        Protocol::WebSocket => {
+            // Without a Close there was no closing handshake (RFC 6455 §7.1.1).
+            let no_close = connection
+                .websocket
+                .as_ref()
+                .is_none_or(|websocket| websocket.has_no_close());
+            if no_close && matches!(met(connection), Met::Fin | Met::Reset) {
+                events.push(WireEvent::WebsocketCut);
+            }
+        }
+        Protocol::Http1 | Protocol::Unknown => http(connection, &mut events),
+        // After the CONNECT, what was said in the tunnel.
+        Protocol::Tunnel if connection.exchanges.len() > 1 => http(connection, &mut events),
+        Protocol::Http2 => h2::events(connection, met(connection), &mut events),
+        Protocol::Tls | Protocol::Tunnel | Protocol::Opaque => {}
+    }
+    events
+}
+
+fn not_connected(connection: &Connection) -> Option<WireEvent> {
+    match connection.opening {
+        Opening::Refused => Some(WireEvent::ConnectRefused),
+        Opening::Unreachable => connection.icmp.as_deref().map(unreachable),
+        Opening::Unanswered | Opening::Rejected if connection.syn_retries >= ALL_SYN_RETRIES => {
+            Some(WireEvent::ConnectUnansweredToTheEnd)
+        }
+        Opening::Unanswered if connection.teardown.how != How::Open => {
+            Some(WireEvent::ConnectUnanswered)
+        }
+        // An answer that came when nobody waited for it any more.
+        Opening::Rejected if connection.syn_retries > 0 => Some(WireEvent::ConnectUnanswered),
+        _ => None,
+    }
+}
+
+/// What an ICMP error makes of `connect` (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3.1).
+fn unreachable(quote: &Quote) -> WireEvent {
+    if quote.reporter.is_ipv4() {
+        match quote.icmp_code {
+            0 | 6 | 11 => WireEvent::NetUnreachable,
+            3 => WireEvent::PortUnreachable,
+            9 | 10 | 13 => WireEvent::AdminProhibited,
+            _ => WireEvent::HostUnreachable,
+        }
+    } else {
+        match quote.icmp_code {
+            0 => WireEvent::NetUnreachable,
+            1 | 5 | 6 => WireEvent::AdminProhibited,
+            4 => WireEvent::PortUnreachable,
+            _ => WireEvent::HostUnreachable,
+        }
+    }
+}
+
+/// What ended the connection for the client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Met {
+    /// The server's FIN, first of all.
+    Fin,
+    /// A RST from the server, or in its name.
+    Reset,
+    /// Nothing: it left.
+    Left,
+    /// Nothing, and it waits.
+    Silence,
+    /// The capture ends first.
+    Open,
+}
+
+fn met(connection: &Connection) -> Met {
+    let teardown = &connection.teardown;
+    let server = Who::Server as usize;
+    let effective = |event: &CloseEvent| event.kind != Some(ResetKind::Stale);
+    let reset = connection.reset[server].filter(effective);
+    let first = match (connection.fin[server], reset) {
+        (Some(fin), Some(reset)) if reset.mark < fin.mark => Met::Reset,
+        (Some(_), _) => Met::Fin,
+        (None, Some(_)) => Met::Reset,
+        (None, None) => Met::Silence,
+    };
+    match (teardown.by, teardown.how) {
+        (_, How::Open) => Met::Open,
+        (_, How::Silence) => Met::Silence,
+        // Under the keys the server had ended first, and the client read that.
+        (By::Client, _) if teardown.told.is_some() => Met::Fin,
+        (By::Client | By::Both, _) => Met::Left,
+        _ => first,
+    }
+}
+
+/// What befell it in the handshake, or under the keys. Where the outside does not tell which of several, each is a story of
+/// its own, likeliest first.
+fn tls(connection: &Connection) -> Vec<WireEvent> {
+    use WireEvent as E;
+    let Some(facts) = connection.tls.as_deref() else {
+        return Vec::new();
+    };
+    if facts.plain.is_some() && facts.stage <= Stage::ClientHello {
+        return vec![E::TlsPlaintextAnswer];
+    }
+    let server = &facts.flows[End::B.index()];
+    let met = met(connection);
+    let no_certificate = matches!(facts.client_certificate, ClientCertificate::Missing(..));
+    // What the server says to a client that has gone is not why it went.
+    let too_late =
+        |from| from == End::B && connection.teardown.by == By::Client && met == Met::Left;
+    if let Some(alert) = facts.fatal().filter(|it| {
+        let in_time = it.at.frame <= connection.teardown.frame || !too_late(it.from);
+        in_time && (it.in_handshake || it.said.is_some())
+    }) {
+        return match (alert.from, alert.code()) {
+            (End::B, Some(40..=49)) if no_certificate => vec![E::TlsClientCertRequired],
+            (End::B, Some(40)) => vec![E::TlsAlertHandshakeFailure],
+            (End::B, Some(48)) => vec![E::TlsAlertUnknownCa],
+            (End::B, Some(70)) => vec![E::TlsAlertProtocolVersion],
+            (End::B, Some(112)) => vec![E::TlsAlertUnrecognizedName],
+            (End::B, Some(116)) => vec![E::TlsClientCertRequired],
+            (End::A, Some(45)) => vec![E::TlsCertExpired],
+            (End::A, Some(48)) => vec![E::TlsCertUntrusted],
+            (End::A, Some(42..=44 | 46) | None) => refused(connection, facts),
+            _ => Vec::new(),
+        };
+    }
+    let answer = connection.sent[Who::Server as usize].bytes;
+    match met {
+        Met::Open | Met::Silence => Vec::new(),
+        Met::Left | Met::Fin if no_certificate && server.records == 0 => {
+            vec![E::TlsClientCertRequired]
+        }
+        _ if facts.stage < Stage::Complete => match met {
+            Met::Fin if answer == 0 => vec![E::TlsFinAfterHello],
+            Met::Reset => vec![E::TlsRstAfterHello],
+            Met::Left if answer == 0 => vec![E::TlsHandshakeSilent],
+            // It had the server's messages and did not like them; a server that has sent its own and closes is told so.
+            _ => refused(connection, facts),
+        },
+        Met::Left if left_unused(connection, facts) => {
+            // Some check the name only when everything else is done.
+            match facts.flaw(connection.server.ip) {
+                Some(_) => refused(connection, facts),
+                None => vec![
+                    E::TlsCertNameMismatch,
+                    E::TlsCertUntrusted,
+                    E::TlsCertExpired,
+                ],
+            }
+        }
+        Met::Left => Vec::new(),
+        _ if facts.is_unanswered(connection.teardown.at) => vec![match met {
+            Met::Reset => E::TlsRstBeforeResponse,
+            _ if server.farewell.mark().is_some() => E::TlsNotifyBeforeResponse,
+            _ => E::TlsFinBeforeResponse,
+        }],
+        _ => Vec::new(),
+    }
+}
+
+/// Why the client refuses a certificate, as far as it shows.
+fn refused(connection: &Connection, facts: &Facts) -> Vec<WireEvent> {
+    use WireEvent as E;
+    match facts.flaw(connection.server.ip) {
+        Some(Flaw::Outdated) => vec![E::TlsCertExpired],
+        Some(Flaw::OtherName) => vec![E::TlsCertNameMismatch],
+        // Hardly any certificate is for an address.
+        Some(Flaw::OtherAddress) => vec![
+            E::TlsCertNameMismatch,
+            E::TlsCertUntrusted,
+            E::TlsCertExpired,
+        ],
+        Some(Flaw::SelfIssued) => vec![E::TlsCertUntrusted],
+        None => vec![
+            E::TlsCertUntrusted,
+            E::TlsCertNameMismatch,
+            E::TlsCertExpired,
+        ],
+    }
+}
+
+/// Whether the client closed as soon as the handshake was done, with nothing said.
+fn left_unused(connection: &Connection, facts: &Facts) -> bool {
+    let own = &facts.flows[End::A.index()];
+    let at_once = own
+        .finished
+        .is_some_and(|finished| connection.teardown.at.since(finished.time) < SHORTEST_LIMIT);
+    let server = &facts.flows[End::B.index()];
+    own.records == 0 && at_once && (server.records == 0 || facts.only_tickets)
+}
+
+fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
+    let exchanges = &connection.exchanges;
+    let met = met(connection);
+    let owed = owed_at(connection, met);
+    for (at, exchange) in exchanges.iter().enumerate() {
+        // What was followed by another exchange was taken for good.
+        let next = exchanges.get(at + 1);
+        let taken = next.is_some_and(|next| next.response.is_some() && next.request.is_some());
+        let clean = owed != Some(at) && exchange.response_faults().is_empty();
+        if !taken && !clean {
+            http_faults::response(exchange, events);
+        }
+        events.extend(answered(exchange));
+    }
+    if events.is_empty() && rules::uncaptured_excess(connection).is_some() {
+        let status = exchanges.last().and_then(Exchange::status);
+        events.push(http_faults::excess(status));
+    }
+    let broken = !events.is_empty();
+    match owed {
+        Some(at) => events.extend(cut_off(connection, at, met)),
+        None if exchanges.is_empty() => events.extend(unasked(connection, met)),
+        None => {}
+    }
+    // A reader that overlooked what was broken waits for an end that does not come.
+    let waited = connection.teardown.at.since(last_byte(connection).time);
+    let misread = events.iter().any(|it| http_faults::hides_the_end(*it));
+    if broken && owed.is_none() && met == Met::Left && misread && waited >= SHORTEST_LIMIT {
+        events.push(WireEvent::BodyStalled);
+    }
+    for exchange in exchanges {
+        events.extend(unfit_for_soap(exchange));
+    }
+    if met == Met::Silence {
+        events.extend(silence(connection, owed));
+    }
+}
+
+/// A response that came, but not as the XML that a call of SOAP is answered with: compressed, or of another kind.
+fn unfit_for_soap(exchange: &Exchange) -> Vec<WireEvent> {
+    let answered = exchange.response.as_ref().filter(|it| {
+        let empty = it.message.progress == Progress::Body && it.message.received() == 0;
+        matches!(it.status, 200..=299) && !empty
+    });
+    if answered.is_none() || !calls_by_soap(exchange) {
+        return Vec::new();
+    }
+    let value = |name| exchange.response_fields(name).next().map(|it| &it.value);
+    let plain = |coding: &[u8]| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity");
+    let encoded = value(FieldName::ContentEncoding).is_some_and(|it| !plain(it.as_bytes()));
+    let other = value(FieldName::ContentType).is_some_and(|it| !is_xml(it.as_bytes()));
+    let mut events = Vec::new();
+    events.extend(encoded.then_some(WireEvent::SoapEncoded));
+    events.extend(other.then_some(WireEvent::SoapMediaType));
+    events
+}
+
+/// `text/xml`, `application/soap+xml`, and the parts of a message with attachments (MTOM).
+fn is_xml(media_type: &[u8]) -> bool {
+    let name = media_type.split(|byte| *byte == b';').next();
+    let name = name.unwrap_or_default().trim_ascii().to_ascii_lowercase();
+    name.ends_with(b"/xml") || name.ends_with(b"+xml") || name.starts_with(b"multipart/")
+}
+
+/// Where the last byte of the last message was seen.
+fn last_byte(connection: &Connection) -> Mark {
+    let last = connection.exchanges.last();
+    let request = last.and_then(|it| it.request.as_ref().map(|it| it.message.last));
+    let response = last.and_then(|it| it.response.as_ref().map(|it| it.message.last));
+    response.max(request).unwrap_or(connection.first)
+}
+
+/// The exchange that was not over when the connection ended for the client. What came after it had left came too late.
+fn owed_at(connection: &Connection, met: Met) -> Option<usize> {
+    let exchanges = &connection.exchanges;
+    let under_way = matches!(
+        connection.teardown.phase,
+        Phase::Request | Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody
+    );
+    let incomplete = exchanges.iter().position(|it| !it.is_complete());
+    match incomplete {
+        None if met == Met::Left && under_way && !half_closed(connection) => {
+            exchanges.len().checked_sub(1)
+        }
+        at => at,
+    }
+}
+
+/// Whether the client's FIN only said that it had no more to ask (RFC 9293 §3.6): what came after it was taken.
+fn half_closed(connection: &Connection) -> bool {
+    connection.reset[Who::Client as usize].is_none()
+        && last_byte(connection).time > connection.teardown.at
+}
+
+fn silence(connection: &Connection, owed: Option<usize>) -> Option<WireEvent> {
+    let sent = &connection.sent[Who::Client as usize];
+    if sent.bytes > sent.acknowledged && sent.retransmitted >= REPEATED {
+        return Some(WireEvent::RetransmissionsExhausted);
+    }
+    if sent.keep_alives >= REPEATED {
+        return Some(WireEvent::KeepAliveUnanswered);
+    }
+    let exchange = connection.exchanges.get(owed?)?;
+    match exchange.response.as_ref().map(|it| it.message.progress) {
+        None | Some(Progress::Head) => Some(WireEvent::ServerSilent),
+        Some(Progress::Body) => Some(WireEvent::BodyStalled),
+        Some(_) => None,
+    }
+}
+
+/// A complete response that is an error to the client's library and not to its caller.
+fn answered(exchange: &Exchange) -> Option<WireEvent> {
+    let request = exchange.request.as_ref()?;
+    match (request.method, exchange.status()?) {
+        (Method::Connect, 403) => Some(WireEvent::Proxy403),
+        (Method::Connect, 407) => Some(WireEvent::Proxy407),
+        (Method::Connect, 502) => Some(WireEvent::Proxy502),
+        (Method::Connect, 503) => Some(WireEvent::Proxy503),
+        (Method::Connect, 504) => Some(WireEvent::Proxy504),
+        (_, 417) if exchange.request_fields(FieldName::Expect).next().is_some() => {
+            Some(WireEvent::Expect417)
+        }
+        _ => None,
+    }
+}
+
+/// Nothing was asked.
+fn unasked(connection: &Connection, met: Met) -> Option<WireEvent> {
+    let silent = connection.sent.iter().all(|sent| sent.bytes == 0);
+    let fresh = silent && connection.teardown.at.since(connection.first.time) < IDLE;
+    match met {
+        Met::Fin if fresh => Some(WireEvent::FinAfterAccept),
+        Met::Reset if fresh => Some(WireEvent::RstAfterAccept),
+        _ => None,
+    }
+}
+
+/// What came instead of the rest of an exchange.
+fn cut_off(connection: &Connection, at: usize, met: Met) -> Vec<WireEvent> {
+    let Some(exchange) = connection.exchanges.get(at) else {
+        return Vec::new();
+    };
+    let lost = exchange.rare.as_ref().is_some_and(|it| it.response_lost);
+    let Some(request) = exchange.request.as_ref().filter(|_| !lost) else {
+        return Vec::new();
+    };
+    let sent = !matches!(request.message.progress, Progress::Head | Progress::Body)
+        || withholds(exchange, &request.message);
+    let event = match (&exchange.response, met) {
+        (_, Met::Open | Met::Silence) => return Vec::new(),
+        (response, Met::Left) => {
+            return left(
+                connection,
+                &request.message,
+                response.as_ref().map(|it| &it.message),
+            );
+        }
+        (Some(response), Met::Reset) if response.message.is_complete() => {
+            WireEvent::EarlyResponseThenRst
+        }
+        (Some(response), how) => match cut(&response.message, exchange, how == Met::Fin) {
+            Some(event) => event,
+            None => return Vec::new(),
+        },
+        (None, Met::Fin) if request.method == Method::Connect => WireEvent::ProxyFin,
+        (None, Met::Reset) if request.method == Method::Connect => WireEvent::ProxyRst,
+        (None, met) if at > 0 => {
+            let repeatable = request.method.is_idempotent();
+            return reused(connection, &request.message, met, repeatable);
+        }
+        (None, Met::Fin) => match connection.teardown.phase {
+            _ if !sent => WireEvent::FinWhileSending,
+            Phase::BeforeRequest => WireEvent::FinAfterAccept,
+            _ => WireEvent::FinBeforeResponse,
+        },
+        (None, Met::Reset) => match connection.teardown.phase {
+            _ if !sent => WireEvent::RstWhileSending,
+            Phase::BeforeRequest => WireEvent::RstAfterAccept,
+            _ => WireEvent::RstBeforeResponse,
+        },
+    };
+    vec![event]
+}
+
+/// Whether the client keeps the body back until it is told to go on (RFC 9110 §10.1.1): it reads, and does not send.
+fn withholds(exchange: &Exchange, request: &Message) -> bool {
+    request.progress == Progress::Body
+        && request.received() == 0
+        && exchange.request_fields(FieldName::Expect).next().is_some()
+        && exchange
+            .rare
+            .as_ref()
+            .is_none_or(|it| it.interim.is_empty())
+}
+
+/// A request on a connection that had served before got nothing. Whether the server had it, the client cannot know.
+fn reused(
+    connection: &Connection,
+    request: &Message,
+    met: Met,
+    repeatable: bool,
+) -> Vec<WireEvent> {
+    let mut events = Vec::new();
+    if met == Met::Reset {
+        events.push(WireEvent::RaceRst);
+    } else {
+        let round_trip = connection.connect_time.unwrap_or(USUAL_ROUND_TRIP);
+        let fin = connection.fin[Who::Server as usize].map(|fin| fin.mark);
+        let late = fin.is_some_and(|fin| request.first.time.since(fin.time) > round_trip);
+        // The FIN lay in the client's socket before it wrote. One that looks for it would not have written here: what
+        // it says then, it says of a race.
+        if late {
+            events.push(WireEvent::IdleFin);
+        }
+        events.push(WireEvent::RaceFin);
+    }
+    if !repeatable {
+        for event in &mut events {
+            *event = event.for_unsafe_method();
+        }
+    }
+    events
+}
+
+/// A response that ends too soon; `None` if it broke before, or nobody saw where.
+fn cut(response: &Message, exchange: &Exchange, fin: bool) -> Option<WireEvent> {
+    use WireEvent as E;
+    Some(match (response.progress, response.framing, fin) {
+        (Progress::Head, _, true) if exchange.status().is_none() => E::FinInStatusLine,
+        (Progress::Head, _, true) => E::FinInHeaders,
+        (Progress::Head, _, false) => E::RstInHeaders,
+        (Progress::Unseen, Framing::Length, true) if response.is_surely_short() => {
+            E::FinInBodyLength
+        }
+        (Progress::Unseen, Framing::Length, false) if response.is_surely_short() => {
+            E::RstInBodyLength
+        }
+        (Progress::Body, Framing::Length, true) => E::FinInBodyLength,
+        (Progress::Body, Framing::Length, false) => E::RstInBodyLength,
+        (Progress::Body, Framing::Chunked, true) if within_chunk(exchange) => E::FinInChunk,
+        (Progress::Body, Framing::Chunked, true) => E::FinBetweenChunks,
+        (Progress::Body, Framing::Chunked, false) => E::RstInChunk,
+        (Progress::Body, Framing::UntilClose, false) => E::RstInBodyUntilClose,
+        // How such a body ends nobody can tell, but a RST is no end.
+        (Progress::Broken, _, false) => E::RstInBodyLength,
+        _ => return None,
+    })
+}
+
+fn within_chunk(exchange: &Exchange) -> bool {
+    let rare = exchange.rare.as_ref();
+    rare.is_some_and(|it| it.response.within_chunk)
+}
+
+/// The client left before it had its answer.
+fn left(connection: &Connection, request: &Message, response: Option<&Message>) -> Vec<WireEvent> {
+    let teardown = &connection.teardown;
+    // What was seen after it had left was not for it.
+    let response = response.filter(|it| it.first.time <= teardown.at);
+    let server = &connection.sent[Who::Server as usize];
+    let mut events = Vec::new();
+    match response.map(|it| it.progress) {
+        // The snap length or a loss hides how far it came.
+        Some(Progress::Unseen) if response.is_none_or(|it| !it.is_surely_short()) => return events,
+        // The server spoke, and no reader takes that for a response.
+        None if server.bytes > 0
+            && server.missing == 0
+            && connection.tls.is_none()
+            && connection.exchanges.len() == 1 =>
+        {
+            let unread = connection.exchanges.iter().all(|it| it.response.is_none());
+            events.extend(unread.then_some(WireEvent::BadStatusLine));
+        }
+        _ => {}
+    }
+    let since = response.map_or(request.last, |it| it.last.max(request.last));
+    let waited = teardown.at.since(since.time);
+    if waited >= SHORTEST_LIMIT {
+        events.push(match response.map(|it| it.progress) {
+            None | Some(Progress::Head) => WireEvent::ServerSilent,
+            Some(_) => WireEvent::BodyStalled,
+        });
+    }
+    events.push(WireEvent::ClientAbort);
+    events
+}

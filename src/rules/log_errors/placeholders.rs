@@ -1,0 +1,347 @@
+//! Fills the blanks of a predicted text: hosts, ports and counts that the capture shows.
+//!
+//! A text of the tables has `…` where it varies. What stands around it says what it is. Filled is only what the program is
+//! sure to have had before it: a name comes from `Host`, as what was typed is not in the packets otherwise; counts of bytes
+//! are told of a close by FIN alone, since a RST may throw away what had arrived. What a program measured by its own clock
+//! stays `…`.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use crate::analysis::connection::{CloseEvent, Connection, How, Who};
+use crate::base::escape::shortened;
+use crate::packet::decode::Endpoint;
+use crate::protocol::http::{Exchange, Progress, Protocol, Text};
+
+/// Characters of a name or target out of a packet.
+const NAME: usize = 120;
+/// Counts below this are written alike with and without separators.
+const UNGROUPED: u64 = 1000;
+
+/// What a blank stands for.
+#[derive(Clone, Copy, Debug)]
+enum Blank {
+    /// `Host`, without its port.
+    Host,
+    /// `Host` with the port.
+    HostPort,
+    /// The server's port.
+    Port,
+    /// The server's address and port.
+    Server,
+    /// The same, an IPv6 address without brackets.
+    PlainServer,
+    /// The same as a tuple of Python's.
+    Tuple,
+    /// The address and port of whoever speaks.
+    Own,
+    /// Those of the other.
+    Other,
+    /// `Get`
+    Method,
+    Url,
+    Target,
+    Expected,
+    Received,
+    Remaining,
+    /// With separators of thousands in some versions.
+    ExpectedGrouped,
+    ReceivedGrouped,
+}
+
+/// What stands before a blank, what follows it, and what it is. `^` is the beginning of the text.
+const BLANKS: &[(&str, &str, Blank)] = &[
+    ("^", " \"…\": ", Blank::Method),
+    ("… \"", "\": ", Blank::Url),
+    ("url='", "'", Blank::Url),
+    ("request to ", " failed, reason", Blank::Url),
+    ("sending request for url (", ")", Blank::Url),
+    ("file_get_contents(", "): ", Blank::Url),
+    ("with url: ", " (Caused", Blank::Target),
+    ("dial tcp ", ": ", Blank::Server),
+    ("read tcp ", "->", Blank::Own),
+    ("write tcp ", "->", Blank::Own),
+    ("readfrom tcp ", "->", Blank::Own),
+    ("->", ":", Blank::Other),
+    ("Pool(host='", "'", Blank::Host),
+    ("Connection(host='", "'", Blank::Host),
+    ("', port=", ")", Blank::Port),
+    ("'Connection to ", " timed out", Blank::Host),
+    ("connect ECONNREFUSED ", "", Blank::PlainServer),
+    ("connect EHOSTUNREACH ", "", Blank::PlainServer),
+    ("connect ENETUNREACH ", "", Blank::PlainServer),
+    ("connect ETIMEDOUT ", "", Blank::PlainServer),
+    ("Connect call failed (", ")", Blank::Tuple),
+    ("peeraddr=", " state=", Blank::Server),
+    ("hostAddress=/", " cipherSuite", Blank::Server),
+    ("on Connection{", ", proxy=DIRECT", Blank::HostPort),
+    ("^", " failed to respond", Blank::HostPort),
+    ("refused (…:", ")", Blank::Port),
+    ("refused it. (…:", ")", Blank::Port),
+    ("Failed to connect to ", " port ", Blank::Host),
+    (" port ", " after ", Blank::Port),
+    (
+        "transfer closed with ",
+        " bytes remaining",
+        Blank::Remaining,
+    ),
+    ("IncompleteRead(", " bytes read", Blank::Received),
+    (" bytes read, ", " more expected", Blank::Remaining),
+    ("(received ", " bytes, expected", Blank::Received),
+    (" bytes, expected ", ")", Blank::Expected),
+    ("(received ", " of … bytes)", Blank::Received),
+    ("(received … of ", " bytes)", Blank::Expected),
+    ("with at least ", " additional bytes", Blank::Remaining),
+    (
+        "fixed content-length: ",
+        ", bytes received",
+        Blank::Expected,
+    ),
+    (", bytes received: ", "", Blank::Received),
+    ("(expected: ", "; received", Blank::ExpectedGrouped),
+    ("; received: ", ")", Blank::ReceivedGrouped),
+    ("Connection closed at byte ", ".", Blank::Received),
+];
+
+/// The text with what the connection shows in its blanks; `who` speaks.
+#[must_use]
+pub fn filled(text: &'static str, connection: &Connection, who: Who) -> Cow<'static, str> {
+    if !text.contains('…') {
+        return Cow::Borrowed(text);
+    }
+    let mut told = String::with_capacity(text.len() + 32);
+    let mut from = 0;
+    for (at, blank) in text.match_indices('…') {
+        let before = text.get(..at).unwrap_or_default();
+        let after = text.get(at + blank.len()..).unwrap_or_default();
+        told += text.get(from..at).unwrap_or_default();
+        let known = BLANKS.iter().find(|(head, tail, _)| {
+            let begins = match *head {
+                "^" => before.is_empty(),
+                head => before.ends_with(head),
+            };
+            begins && after.starts_with(tail)
+        });
+        match known.and_then(|(_, _, blank)| fill(*blank, connection, who)) {
+            Some(words) => told += &words,
+            None => told += blank,
+        }
+        from = at + blank.len();
+    }
+    told += text.get(from..).unwrap_or_default();
+    Cow::Owned(told)
+}
+
+fn fill(blank: Blank, connection: &Connection, who: Who) -> Option<String> {
+    let server = connection.server;
+    let exchange = || {
+        let exchanges = &connection.exchanges;
+        exchanges
+            .iter()
+            .find(|it| !it.is_complete())
+            .or_else(|| exchanges.last())
+    };
+    let (own, other) = match who {
+        Who::Client => (connection.client, connection.server),
+        Who::Server => (connection.server, connection.client),
+    };
+    match blank {
+        Blank::Port => Some(server.port.to_string()),
+        Blank::Server => Some(socket(server)),
+        Blank::PlainServer => Some(format!("{}:{}", server.ip, server.port)),
+        Blank::Tuple => server
+            .ip
+            .is_ipv4()
+            .then(|| format!("'{}', {}", server.ip, server.port)),
+        Blank::Own => Some(socket(own)),
+        Blank::Other => Some(socket(other)),
+        Blank::Host => Some(host(exchange()?)?.0),
+        Blank::HostPort => {
+            let (name, port) = host(exchange()?)?;
+            Some(format!("{name}:{}", port.unwrap_or(server.port)))
+        }
+        Blank::Method => {
+            let name = std::str::from_utf8(exchange()?.method()?).ok()?;
+            let (first, rest) = name.split_at_checked(1)?;
+            let word = name.bytes().all(|it| it.is_ascii_uppercase());
+            word.then(|| format!("{first}{}", rest.to_ascii_lowercase()))
+        }
+        Blank::Target => target(exchange()?),
+        Blank::Url => {
+            let exchange = exchange().filter(|_| connection.protocol == Protocol::Http1)?;
+            let authority = bytes(&exchange.request.as_ref()?.host)?;
+            let authority = shortened(authority, NAME);
+            let scheme = if connection.tls.is_some() {
+                "https"
+            } else {
+                "http"
+            };
+            Some(format!("{scheme}://{authority}{}", target(exchange)?))
+        }
+        Blank::Expected => Some(counts(connection)?.0.to_string()),
+        Blank::Received => Some(counts(connection)?.1.to_string()),
+        Blank::Remaining => {
+            let (expected, received) = counts(connection)?;
+            Some(expected.saturating_sub(received).to_string())
+        }
+        Blank::ExpectedGrouped => {
+            let (expected, _) = counts(connection)?;
+            (expected < UNGROUPED).then(|| expected.to_string())
+        }
+        Blank::ReceivedGrouped => {
+            let (_, received) = counts(connection)?;
+            (received < UNGROUPED).then(|| received.to_string())
+        }
+    }
+}
+
+/// `10.0.0.2:80`, `[::1]:80`.
+fn socket(endpoint: Endpoint) -> String {
+    SocketAddr::new(endpoint.ip, endpoint.port).to_string()
+}
+
+fn bytes(text: &Option<Text>) -> Option<&[u8]> {
+    text.as_ref()
+        .map(Text::as_bytes)
+        .filter(|it| !it.is_empty())
+}
+
+/// The name and port in `Host` (RFC 9110 §7.2); not of a request to a proxy, whose client speaks of neither or both.
+fn host(exchange: &Exchange) -> Option<(String, Option<u16>)> {
+    target(exchange)?;
+    let field = bytes(&exchange.request.as_ref()?.host)?;
+    let field = std::str::from_utf8(field).ok()?;
+    let (name, port) = match field.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) => {
+            (name, port.parse().ok())
+        }
+        _ => (field, None),
+    };
+    Some((shortened(name.as_bytes(), NAME).into_owned(), port))
+}
+
+/// The target of a request to the server itself (RFC 9112 §3.2.1).
+fn target(exchange: &Exchange) -> Option<String> {
+    let target = bytes(&exchange.request.as_ref()?.target)?;
+    target
+        .starts_with(b"/")
+        .then(|| shortened(target, NAME).into_owned())
+}
+
+/// Bytes of the body announced and received, of the response that a FIN cut short.
+fn counts(connection: &Connection) -> Option<(u64, u64)> {
+    let lossless = connection.sent.iter().all(|it| it.missing == 0);
+    // A RST that answers the client's own close comes when it has read the end.
+    let left = connection.fin[Who::Client as usize];
+    let answers = |reset: CloseEvent| left.is_some_and(|left| left.mark < reset.mark);
+    let clean = connection.teardown.how == How::Fin
+        && connection.reset[Who::Server as usize].is_none_or(answers)
+        && lossless;
+    let exchange = connection.exchanges.iter().find(|it| !it.is_complete())?;
+    let message = &exchange.response.as_ref()?.message;
+    // Where the head was cut, nobody knows where the body begins.
+    let counted = clean && message.progress != Progress::Unseen;
+    let expected = message.expected().filter(|_| counted)?;
+    Some((expected, message.received()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::knowledge::FACTS;
+    use crate::rules::ladder_check;
+
+    #[track_caller]
+    fn fills(ladder: &str, text: &'static str, expected: &str) {
+        let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
+        assert_eq!(filled(text, &proof.connections[0], Who::Client), expected);
+    }
+
+    const CUT: &str = "
+        client 10.0.0.1:40001 server 10.0.0.2:8080
+        SYN -->
+        <-- SYN
+        GET /x?y=1 [host=example.org:8080] -->
+        <-- 200 [length=1000] data 300
+        <-- FIN";
+    const REFUSED: &str = "
+        client 10.0.0.1:40001 server 10.0.0.2:8080
+        SYN -->
+        <-- RST";
+
+    #[test]
+    fn what_the_capture_shows() {
+        for (text, expected) in [
+            (
+                "curl: (18) transfer closed with … bytes remaining to read",
+                "curl: (18) transfer closed with 700 bytes remaining to read",
+            ),
+            (
+                "IncompleteRead(… bytes read, … more expected)",
+                "IncompleteRead(300 bytes read, 700 more expected)",
+            ),
+            (
+                "Premature end of Content-Length delimited message body (expected: …; received: …)",
+                "Premature end of Content-Length delimited message body (expected: …; received: 300)",
+            ),
+            (
+                "… \"…\": unexpected EOF",
+                "Get \"http://example.org:8080/x?y=1\": unexpected EOF",
+            ),
+            ("… failed to respond", "example.org:8080 failed to respond"),
+            (
+                "HTTPConnectionPool(host='…', port=…): Read timed out. (read timeout=…)",
+                "HTTPConnectionPool(host='example.org', port=8080): Read timed out. (read timeout=…)",
+            ),
+            (
+                "read tcp …->…: read: connection reset by peer",
+                "read tcp 10.0.0.1:40001->10.0.0.2:8080: read: connection reset by peer",
+            ),
+            ("no blank", "no blank"),
+            ("unknown …", "unknown …"),
+        ] {
+            fills(CUT, text, expected);
+        }
+    }
+
+    #[test]
+    fn what_it_does_not_show_stays_open() {
+        for (text, expected) in [
+            (
+                "connect ECONNREFUSED …",
+                "connect ECONNREFUSED 10.0.0.2:8080",
+            ),
+            (
+                "curl: (7) Failed to connect to … port … after … ms: Couldn't connect to server",
+                "curl: (7) Failed to connect to … port 8080 after … ms: Couldn't connect to server",
+            ),
+            ("Connection refused (…:…)", "Connection refused (…:8080)"),
+            (
+                "… \"…\": dial tcp …: connect: connection refused",
+                "… \"…\": dial tcp 10.0.0.2:8080: connect: connection refused",
+            ),
+            ("(_ssl.c:…)", "(_ssl.c:…)"),
+        ] {
+            fills(REFUSED, text, expected);
+        }
+    }
+
+    #[test]
+    fn a_reset_leaves_the_counts_open() {
+        fills(
+            "SYN -->\n<-- SYN\nGET / -->\n<-- 200 [length=1000] data 300\n<-- RST",
+            "transfer closed with … bytes remaining to read",
+            "transfer closed with … bytes remaining to read",
+        );
+    }
+
+    #[test]
+    fn every_row_stands_for_a_text() {
+        for (head, tail, _) in BLANKS {
+            let head = head.trim_start_matches('^');
+            let whole = format!("{head}…{tail}");
+            let mut texts = FACTS.iter().filter_map(|it| it.text);
+            assert!(texts.any(|it| it.contains(&whole)), "{whole}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What the server's application met.
+
+use std::time::Duration;
+
+use super::http_faults;
+use crate::analysis::connection::{By, Connection, How, Opening, Phase, ResetKind, Who};
+use crate::base::flow_end::End;
+use crate::knowledge::WireEvent;
+use crate::protocol::http::{Exchange, Framing, Progress, Protocol};
+use crate::protocol::tls::Stage;
+
+/// Time limits of servers for one request are whole seconds and more; what fails sooner fails for another reason.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(5);
+/// A client that sends nothing for this long has stalled.
+const STALLED: Duration = Duration::from_secs(1);
+/// Repetitions that go unanswered before they mean more than a lost packet.
+const REPEATED: u32 = 3;
+
+/// What befell it, in the order it was met; empty if nothing did.
+pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
+    let events = events(connection);
+    if events.is_empty() {
+        return Vec::new();
+    }
+    vec![events]
+}
+
+/// Whether the server brought it about by itself: what it met then no packet shows.
+pub(super) const fn is_own_failure(event: WireEvent) -> bool {
+    matches!(
+        event,
+        WireEvent::ServerTimeLimit | WireEvent::ServerWorkerLost | WireEvent::ServerAbortsResponse
+    )
+}
+
+fn events(connection: &Connection) -> Vec<WireEvent> {
+    let mut events = Vec::new();
+    // Before the handshake is complete no application knows of the connection.
+    if !matches!(connection.opening, Opening::Handshake | Opening::Midstream) {
+        return events;
+    }
+    match connection.protocol {
+        Protocol::Tls => events.extend(tls(connection)),
+        Protocol::Http1 | Protocol::Http2 | Protocol::Unknown => http(connection, &mut events),
+        Protocol::Tunnel if connection.exchanges.len() > 1 => http(connection, &mut events),
+        _ => {}
+    }
+    events
+}
+
+fn tls(connection: &Connection) -> Option<WireEvent> {
+    let facts = connection.tls.as_deref()?;
+    if facts.plain == Some(End::B) && facts.stage <= Stage::ClientHello {
+        return Some(WireEvent::TlsToPlain);
+    }
+    if let Some(alert) = facts.fatal() {
+        return match (alert.from, alert.code()) {
+            (End::A, Some(42)) => Some(WireEvent::TlsClientSaysBadCertificate),
+            (End::A, Some(45)) => Some(WireEvent::TlsClientSaysExpired),
+            (End::A, Some(46)) => Some(WireEvent::TlsClientSaysUnknown),
+            (End::A, Some(48)) => Some(WireEvent::TlsClientSaysUnknownCa),
+            (End::A, Some(43..=44 | 47)) => Some(WireEvent::TlsClientRejectsCert),
+            (End::B, Some(70)) => Some(WireEvent::TlsClientTooOld),
+            _ => None,
+        };
+    }
+    if facts.stage >= Stage::Complete {
+        return None;
+    }
+    match leaving(connection)? {
+        Leaving::Fin => Some(WireEvent::TlsClientFinInHandshake),
+        Leaving::Reset => Some(WireEvent::TlsClientRstInHandshake),
+    }
+}
+
+/// How the client left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leaving {
+    Fin,
+    Reset,
+}
+
+/// `None` if it did not leave first.
+fn leaving(connection: &Connection) -> Option<Leaving> {
+    let forged = connection.reset[Who::Client as usize]
+        .is_some_and(|event| event.kind == Some(ResetKind::Foreign));
+    match (connection.teardown.by, connection.teardown.how) {
+        (By::Client, How::Fin) => Some(Leaving::Fin),
+        (By::Client, How::Reset(_)) => Some(Leaving::Reset),
+        (By::Middlebox, _) if forged => Some(Leaving::Reset),
+        _ => None,
+    }
+}
+
+fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
+    for exchange in &connection.exchanges {
+        // A request that was served was good enough.
+        if exchange
+            .status()
+            .is_some_and(|status| (400..500).contains(&status))
+        {
+            http_faults::request(exchange, events);
+        }
+    }
+    let owed = connection.exchanges.iter().find(|it| !it.is_settled());
+    if connection.teardown.how == How::Silence {
+        let sent = &connection.sent[Who::Server as usize];
+        if sent.bytes > sent.acknowledged && sent.retransmitted >= REPEATED {
+            events.push(WireEvent::ClientStoppedReading);
+        }
+        return;
+    }
+    match leaving(connection) {
+        Some(leaving) => events.extend(left(connection, leaving, owed)),
+        None if matches!(connection.teardown.by, By::Server) => {
+            gave_up(connection, owed, events);
+        }
+        None => {}
+    }
+}
+
+/// The client left first: at which point, as far as the server had come.
+fn left(connection: &Connection, leaving: Leaving, owed: Option<&Exchange>) -> Option<WireEvent> {
+    use WireEvent as E;
+    let reset = leaving == Leaving::Reset;
+    let choose = |on_fin: E, on_reset: E| if reset { on_reset } else { on_fin };
+    let Some(exchange) = owed else {
+        let unused = connection.exchanges.is_empty() && connection.sent[0].bytes == 0;
+        return (unused && connection.teardown.phase == Phase::BeforeRequest)
+            .then_some(choose(E::ClientFinBeforeRequest, E::ClientRstBeforeRequest));
+    };
+    let request = &exchange.request.as_ref()?.message;
+    let response = exchange.response.as_ref().map(|it| it.message.progress);
+    Some(match (request.progress, response) {
+        (Progress::Head, _) => choose(E::ClientFinInRequestHead, E::ClientRstInRequestHead),
+        (Progress::Body, _) if request.framing == Framing::Chunked && !reset => {
+            E::ClientFinInRequestChunk
+        }
+        (Progress::Body, _) => choose(E::ClientFinInRequestBody, E::ClientRstInRequestBody),
+        (Progress::Complete, None) => choose(E::ClientFinWhileWaiting, E::ClientRstWhileWaiting),
+        // What broke by itself was not cut short.
+        (Progress::Complete, Some(Progress::Head | Progress::Body)) => {
+            choose(E::ClientFinInResponse, E::ClientRstInResponse)
+        }
+        _ => return None,
+    })
+}
+
+/// The server ended it while something was owed.
+fn gave_up(connection: &Connection, owed: Option<&Exchange>, events: &mut Vec<WireEvent>) {
+    let teardown = &connection.teardown;
+    let Some(exchange) = owed else {
+        return;
+    };
+    let Some(request) = exchange.request.as_ref().map(|it| &it.message) else {
+        return;
+    };
+    let waited = teardown.at.since(request.last.time);
+    match teardown.phase {
+        Phase::Request if waited >= STALLED => events.push(match request.progress {
+            Progress::Head => WireEvent::RequestHeadStalled,
+            _ => WireEvent::RequestBodyStalled,
+        }),
+        Phase::Waiting => {
+            if waited >= SHORTEST_LIMIT {
+                events.push(WireEvent::ServerTimeLimit);
+            }
+            events.push(WireEvent::ServerWorkerLost);
+        }
+        Phase::ResponseHead | Phase::ResponseBody if exchange.response_faults().is_empty() => {
+            events.push(WireEvent::ServerAbortsResponse);
+        }
+        _ => {}
+    }
+}

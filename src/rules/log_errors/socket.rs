@@ -1,0 +1,251 @@
+//! What the system tells the program at one side about its socket: the error beneath every program's own words.
+//!
+//! In: one settled connection and the side. Out: what a read, a write or a connect returns there (RFC 9293 §3.10.7), by the
+//! model in [`knowledge`](crate::knowledge). A program that has closed its socket is told nothing any more. Which system it
+//! is, packets tell of Windows alone, whose hop limit begins above 64; for the others it is left open, and Linux' own way
+//! has to be asked for.
+
+use crate::analysis::connection::{By, Connection, How, Opening, ResetKind, Who};
+use crate::knowledge::{
+    AfterReset, SocketError, Stage, System, Unread, after_icmp_unreachable,
+    after_icmpv6_unreachable, after_reset, after_silence,
+};
+
+/// What calls on a socket return once the connection has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketOutcome {
+    /// The system, as far as it is known.
+    pub system: System,
+    /// Reading, or connecting: an error, or `None` for an orderly end.
+    pub read: Option<SocketError>,
+    /// Writing; `None` where nothing was ever connected.
+    pub write: Option<SocketError>,
+    /// What becomes of data that had arrived and was not yet read.
+    pub unread: Unread,
+}
+
+impl SocketOutcome {
+    /// The error that is pending on the socket, whichever call meets it.
+    #[must_use]
+    pub fn pending(&self) -> Option<SocketError> {
+        self.read.or(self.write)
+    }
+
+    /// In words: `ECONNRESET (104)`, with what may be lost. Where nobody knows the system, the numbers of two.
+    #[must_use]
+    pub fn told(&self) -> Option<String> {
+        let error = self.pending()?;
+        let on = |system| error.number(system);
+        let number = match on(self.system) {
+            Some(number) => format!(" ({number})"),
+            None => match (on(System::Linux), on(System::Windows)) {
+                (Some(linux), Some(windows)) => {
+                    format!(" ({linux} on Linux, {windows} on Windows)")
+                }
+                _ => String::new(),
+            },
+        };
+        let mut told = format!("{}{number}", error.name(self.system));
+        if self.read.is_none() {
+            told += " on writing; reading gives what had arrived, and then its end";
+        } else if self.write.is_some() && self.unread == Unread::MayBeLost {
+            told += "; what had arrived and was not read may be lost";
+        }
+        Some(told)
+    }
+}
+
+/// Windows begins at a hop limit of 128, others at 64 or 255.
+const OTHERS_HOPS: u8 = 64;
+/// The same.
+const WINDOWS_HOPS: u8 = 128;
+/// Repetitions after which a system that is still silent has given up, or is about to.
+const GIVEN_UP: u16 = 5;
+
+/// The system at this side, as far as its packets tell.
+#[must_use]
+pub fn system(connection: &Connection, who: Who) -> System {
+    match connection.sent[who as usize].ttl {
+        ttl if ttl > OTHERS_HOPS && ttl <= WINDOWS_HOPS => System::Windows,
+        _ => System::Unknown,
+    }
+}
+
+/// What the system at this side tells its program; `None` if it has nothing to say. `system`: as [`system`] gives it, or as
+/// somebody knows better.
+#[must_use]
+pub fn socket(connection: &Connection, who: Who, system: System) -> Option<SocketOutcome> {
+    let failed = |error| {
+        Some(SocketOutcome {
+            system,
+            read: Some(error),
+            write: None,
+            unread: Unread::Kept,
+        })
+    };
+    match connection.opening {
+        Opening::Handshake | Opening::Midstream => {}
+        // Before the handshake is over the server's program knows of nothing.
+        _ if who == Who::Server => return None,
+        Opening::Refused => {
+            let after = after_reset(Stage::SynSent, system);
+            return after.read.and_then(failed);
+        }
+        Opening::Unreachable => {
+            let quote = connection.icmp.as_deref()?;
+            return failed(if quote.reporter.is_ipv4() {
+                after_icmp_unreachable(quote.icmp_code)
+            } else {
+                after_icmpv6_unreachable(quote.icmp_code)
+            });
+        }
+        Opening::Unanswered | Opening::Rejected => {
+            let to_the_end = connection.syn_retries > GIVEN_UP;
+            return to_the_end.then(|| failed(after_silence(Stage::SynSent, system)))?;
+        }
+    }
+    let (own, other) = (who as usize, who.other() as usize);
+    if let Some(reset) = connection.reset[other].filter(|it| it.kind != Some(ResetKind::Stale)) {
+        let before = |it: Option<crate::analysis::connection::CloseEvent>| {
+            it.is_some_and(|it| it.mark <= reset.mark)
+        };
+        if before(connection.reset[own]) || before(connection.fin[own]) {
+            return None;
+        }
+        let stage = match before(connection.fin[other]) {
+            true => Stage::FinReceived,
+            false => Stage::Open,
+        };
+        let AfterReset {
+            read,
+            write,
+            unread,
+        } = after_reset(stage, system);
+        return Some(SocketOutcome {
+            system,
+            read,
+            write: Some(write),
+            unread,
+        });
+    }
+    silent(connection, who).then(|| SocketOutcome {
+        system,
+        read: Some(after_silence(Stage::Open, system)),
+        write: Some(after_silence(Stage::Open, system)),
+        unread: Unread::Kept,
+    })
+}
+
+/// What this side sent, or its probes, went unanswered to the end.
+fn silent(connection: &Connection, who: Who) -> bool {
+    let silence = (connection.teardown.by, connection.teardown.how);
+    let unanswered = connection.unanswered.as_ref().map(|it| it[who as usize]);
+    matches!(silence, (By::Nobody, How::Silence))
+        && unanswered.is_some_and(|it| it.count >= GIVEN_UP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ladder_check;
+
+    const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\nGET / -->\n";
+
+    fn both(ladder: &str, system: System) -> [Option<String>; 2] {
+        let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
+        let connection = proof.connections.last().expect("a connection");
+        Who::BOTH.map(|who| socket(connection, who, system)?.told())
+    }
+
+    #[track_caller]
+    fn check(ladder: &str, system: System, client: Option<&str>, server: Option<&str>) {
+        let got = both(ladder, system);
+        let wanted = [client, server].map(|it| it.map(str::to_owned));
+        assert_eq!(got, wanted, "{ladder}");
+    }
+
+    #[test]
+    fn each_state_has_its_error() {
+        use System::{Linux, Windows};
+        check("SYN -->\n<-- RST", Linux, Some("ECONNREFUSED (111)"), None);
+        check(
+            "SYN -->\n<-- RST",
+            Windows,
+            Some("WSAECONNREFUSED (10061)"),
+            None,
+        );
+        check(
+            "SYN -->\n<-- ACK [unreachable=1]",
+            Linux,
+            Some("EHOSTUNREACH (113)"),
+            None,
+        );
+        check(
+            &format!("{OPEN}<-- RST"),
+            Linux,
+            Some("ECONNRESET (104)"),
+            None,
+        );
+        check(
+            &format!("{OPEN}<-- RST"),
+            Windows,
+            Some("WSAECONNRESET (10054); what had arrived and was not read may be lost"),
+            None,
+        );
+        check(
+            &format!("{OPEN}<-- ACK\nRST -->"),
+            Linux,
+            None,
+            Some("ECONNRESET (104)"),
+        );
+        // The FIN is there, the client writes all the same, and the RST comes back.
+        let broken =
+            format!("{OPEN}<-- 200 \"x\"\nACK -->\n<-- FIN\nACK -->\nGET /2 -->\n<-- RST [noack]");
+        check(
+            &broken,
+            Linux,
+            Some("EPIPE (32) on writing; reading gives what had arrived, and then its end"),
+            None,
+        );
+        check(
+            &broken,
+            Windows,
+            Some("WSAECONNRESET (10054); what had arrived and was not read may be lost"),
+            None,
+        );
+    }
+
+    #[test]
+    fn of_an_unknown_system_two_numbers_are_told() {
+        check(
+            &format!("{OPEN}<-- RST"),
+            System::Unknown,
+            Some(
+                "ECONNRESET (104 on Linux, 10054 on Windows); what had arrived and was not read may be lost",
+            ),
+            None,
+        );
+    }
+
+    #[test]
+    fn who_has_closed_is_told_nothing() {
+        let none = |ladder: &str| check(&format!("{OPEN}{ladder}"), System::Linux, None, None);
+        none("<-- 200 \"x\"\nFIN -->\n<-- RST");
+        none("<-- 200 \"x\"\nFIN -->\n<-- FIN\nACK -->");
+        none("<-- 200 \"x\"\nACK -->");
+    }
+
+    #[test]
+    fn only_windows_shows_by_its_packets() {
+        for (ttl, wanted) in [
+            (128, System::Windows),
+            (117, System::Windows),
+            (64, System::Unknown),
+            (255, System::Unknown),
+        ] {
+            let ladder = format!("client [ttl={ttl}] server\n{OPEN}");
+            let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
+            assert_eq!(system(&proof.connections[0], Who::Client), wanted, "{ttl}");
+        }
+    }
+}

@@ -1,0 +1,264 @@
+use super::*;
+use crate::rules::ladder_check;
+
+const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
+
+/// The first text for each side of the last connection, `-` where there is none.
+fn first(ladder: &str) -> [String; 2] {
+    let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
+    let connection = proof.connections.last().expect("a connection");
+    Who::BOTH.map(|who| {
+        let told = Predictor::default().told(connection, who);
+        let first = told.first();
+        first.map_or("-".to_owned(), |it| {
+            format!("{}: {}", it.stack, it.text.unwrap_or("-"))
+        })
+    })
+}
+
+#[track_caller]
+fn check(ladder: &str, client: &str) {
+    let ladder = format!("{OPEN}{ladder}");
+    assert_eq!(first(&ladder)[0], client, "{ladder}");
+}
+
+/// A request of curl.
+const CURL: &str = "GET / [user-agent=curl/7.88.1] -->\n<-- ACK\n";
+/// One that was answered, and nothing owed.
+const SERVED: &str = "GET / [user-agent=python-requests/2.34.2] -->\n<-- 200 \"one\"\nACK -->\n";
+
+#[test]
+fn a_named_client_says_what_befell_it() {
+    let cases = [
+        ("<-- FIN", "curl: curl: (52) Empty reply from server"),
+        (
+            "<-- RST",
+            "curl: curl: (56) Recv failure: Connection reset by peer",
+        ),
+        (
+            "+2s FIN -->",
+            "curl: curl: (28) Operation timed out after … milliseconds with … bytes received",
+        ),
+        (
+            "<-- 200 data 10 [length=30]\n<-- FIN",
+            "curl: curl: (18) transfer closed with … bytes remaining to read",
+        ),
+        (
+            "<-- 200 data 10 [length=30]\n<-- RST",
+            "curl: curl: (56) Recv failure: Connection reset by peer",
+        ),
+        (
+            "<-- \"SSH-2.0-x\\r\\n\\r\\n\"\nFIN -->",
+            "curl: curl: (1) Received HTTP/0.9 when not allowed",
+        ),
+    ];
+    for (end, told) in cases {
+        check(&format!("{CURL}{end}"), told);
+    }
+}
+
+#[test]
+fn a_client_that_names_nobody_is_suspected() {
+    check("GET / -->\n<-- ACK\n<-- FIN", "node-http: socket hang up");
+    let refused = first("SYN -->\n<-- RST");
+    assert_eq!(
+        refused[0],
+        "curl: Failed to connect to … port … after … ms: Couldn't connect to server"
+    );
+    assert_eq!(refused[1], "-", "no application was asked");
+}
+
+#[test]
+fn a_reused_connection_is_told_from_a_fresh_one() {
+    // The FIN crossed the request, or lay there before it: a POST is not sent again in silence.
+    let post = "POST /2 \"x\" [user-agent=python-requests/2.34.2] -->\n";
+    check(
+        &format!("{SERVED}+5s <-- FIN\n+1s {post}<-- RST [noack]"),
+        "python-requests: ('Connection aborted.', RemoteDisconnected('Remote end closed connection without response'))",
+    );
+    check(
+        &format!("{SERVED}+5s {post}<-- RST"),
+        "python-requests: ('Connection aborted.', ConnectionResetError(104, 'Connection reset by peer'))",
+    );
+}
+
+#[test]
+fn the_server_hears_of_a_client_that_leaves() {
+    let served = "GET /1 -->\n<-- 200 \"one\" [server=nginx/1.22.1]\nACK -->\n";
+    let left = first(&format!("{OPEN}{served}GET /2 -->\n<-- ACK\n+2s FIN -->"));
+    assert!(left[1].starts_with("nginx: "), "{left:?}");
+}
+
+#[test]
+fn why_a_server_fails_only_a_named_one_tells() {
+    let ends = |fields: &str| {
+        let served = format!("GET /1 -->\n<-- 200 \"one\"{fields}\nACK -->\n");
+        first(&format!("{OPEN}{served}GET /2 -->\n<-- ACK\n+30s <-- RST"))[1].clone()
+    };
+    assert_eq!(
+        ends(" [server=gunicorn]"),
+        "gunicorn: WORKER TIMEOUT (pid:…)"
+    );
+    assert_eq!(ends(""), "-");
+}
+
+#[test]
+fn what_ends_in_order_is_in_no_log() {
+    let fine = [
+        format!("{OPEN}{SERVED}"),
+        format!("{OPEN}{SERVED}+1s FIN -->\n<-- FIN\nACK -->"),
+        format!("{OPEN}{SERVED}+5s <-- FIN\nFIN -->\n<-- ACK"),
+        format!("{OPEN}{SERVED}+5s <-- RST"),
+        format!("{OPEN}GET / [close] -->\n<-- 200 \"x\" [close] FIN\nFIN -->\n<-- ACK"),
+        format!("{OPEN}GET / -->\n<-- 200 data 5 [no-length]\n<-- FIN\nFIN -->\n<-- ACK"),
+        format!(
+            "{OPEN}GET / -->\nFIN -->\n<-- ACK\n+1s <-- 200 \"late\"\nACK -->\n<-- FIN\nACK -->"
+        ),
+        format!("{OPEN}GET / -->"),
+        format!("{OPEN}+5s <-- FIN"),
+        "SYN -->".to_owned(),
+    ];
+    for ladder in fine {
+        assert_eq!(first(&ladder), ["-", "-"], "{ladder}");
+    }
+}
+
+#[test]
+fn a_proxy_does_not_speak_with_its_clients_voice() {
+    let proof = |fields: &str| {
+        let ladder = format!("{OPEN}GET / [user-agent=curl/7.88.1{fields}] -->\n<-- ACK\n<-- RST");
+        let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
+        let told = Predictor::default().told(&proof.connections[0], Who::Client);
+        told.iter().filter_map(|it| it.identified_by).count()
+    };
+    assert!(proof("") > 0);
+    assert_eq!(proof(" via=x"), 0);
+}
+
+#[test]
+fn several_stories_share_the_suspects() {
+    let question = Question {
+        stories: vec![
+            vec![WireEvent::TlsCertUntrusted],
+            vec![WireEvent::TlsCertExpired],
+        ],
+        side: Side::Client,
+        voice: Voice::Unheard,
+    };
+    let told = question.answer();
+    assert_eq!(told.len(), SUSPECTS);
+    for (at, one) in told.iter().enumerate() {
+        assert!(!told[..at].contains(one), "{one:?}");
+    }
+}
+
+#[test]
+fn what_is_remembered_is_what_was_found() {
+    let run = |end: &str| {
+        let ladder = format!("{OPEN}{CURL}{end}");
+        let mut connections = ladder_check::run(&ladder.parse().expect("a ladder")).connections;
+        connections.remove(0)
+    };
+    let mut predictor = Predictor::default();
+    for end in ["<-- FIN", "<-- RST", "<-- FIN"] {
+        let connection = run(end);
+        let fresh = Predictor::default().told(&connection, Who::Client);
+        assert_eq!(predictor.told(&connection, Who::Client), fresh, "{end}");
+    }
+    assert_eq!(predictor.kept.len(), 2);
+}
+
+/// A stream of HTTP/2 that curl opened.
+const H2: &str = "h2 preface h2 SETTINGS h2 HEADERS 1 GET / END [user-agent=curl/7.88.1] -->\n";
+
+#[test]
+fn streams_are_lost_one_by_one_or_all_together() {
+    let cases = [
+        (
+            "<-- h2 SETTINGS h2 HEADERS 1 200 h2 DATA 1 9\n<-- FIN",
+            "curl: HTTP/2 stream … was not closed cleanly before end of the underlying stream",
+        ),
+        (
+            "<-- h2 SETTINGS h2 RST_STREAM 1 INTERNAL_ERROR",
+            "curl: HTTP/2 stream … was not closed cleanly: … (err …)",
+        ),
+        (
+            "<-- h2 SETTINGS\n+30s h2 RST_STREAM 1 CANCEL -->",
+            "curl: curl: (28) Operation timed out after … milliseconds with … bytes received",
+        ),
+        (
+            "<-- h2 SETTINGS h2 HEADERS 1 200 END\n<-- h2 GOAWAY 1 NO_ERROR FIN",
+            "-",
+        ),
+    ];
+    for (end, told) in cases {
+        check(&format!("{H2}{end}"), told);
+    }
+    let dotnet = H2.replace("curl/7.88.1", "\"\"");
+    let told = first(&format!(
+        "{OPEN}{dotnet}<-- h2 SETTINGS h2 GOAWAY 0 NO_ERROR FIN"
+    ));
+    assert!(told[0].contains("shut down the connection"), "{told:?}");
+}
+
+#[test]
+fn a_websocket_without_a_close_is_1006() {
+    let open = "GET /ws [connection=Upgrade upgrade=websocket user-agent=\"Python/3.11 websockets/17.4\"] -->\n\
+                <-- 101 [connection=Upgrade upgrade=websocket]\n";
+    let cut = "websockets: no close frame received or sent";
+    check(&format!("{open}<-- ws text 5\n<-- FIN"), cut);
+    check(&format!("{open}<-- ws text 5\n<-- RST"), cut);
+    check(&format!("{open}<-- ws close 1001\n<-- FIN"), "-");
+}
+
+/// What the client's suspects say, each with its stack.
+fn suspected(ladder: &str) -> Vec<String> {
+    let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
+    let told = Predictor::default().told(&proof.connections[0], Who::Client);
+    assert!(told.iter().all(|it| it.identified_by.is_none()));
+    let words = told.iter().map(|it| (it.stack, it.text.unwrap_or("-")));
+    words
+        .map(|(stack, text)| format!("{stack}: {text}"))
+        .collect()
+}
+
+const SOAP: &str = r#""POST /x HTTP/1.1\r\nContent-Type: text/xml\r\nSOAPAction: \"urn:x\"\r\nHost: a\r\nContent-Length: 0\r\n\r\n" -->"#;
+
+#[test]
+fn who_calls_by_soap_is_suspected_first() {
+    let answered = |head: &str| {
+        suspected(&format!(
+            "{OPEN}{SOAP}\n<-- \"HTTP/1.1 200 OK\\r\\n{head}Content-Length: 2\\r\\n\\r\\nhi\"\nFIN -->\n<-- FIN"
+        ))
+    };
+    let plain = answered("Content-Type: text/plain\\r\\n");
+    assert!(plain[0].starts_with("wcf: The content type"), "{plain:?}");
+    assert!(
+        plain[1].starts_with("mono-wcf: Data at the root"),
+        "{plain:?}"
+    );
+    let packed = answered("Content-Type: text/xml\\r\\nContent-Encoding: gzip\\r\\n");
+    assert!(packed[0].contains("hexadecimal value 0x1F"), "{packed:?}");
+    for fine in [
+        "Content-Type: text/xml; charset=utf-8\\r\\n",
+        "Content-Type: application/soap+xml\\r\\n",
+        "Content-Encoding: identity\\r\\n",
+        "",
+    ] {
+        assert!(answered(fine).is_empty(), "{fine}");
+    }
+    let reset = suspected(&format!("{OPEN}{SOAP}\n<-- RST"));
+    assert!(reset[0].starts_with("wcf: "), "{reset:?}");
+    assert!(reset[1].starts_with("mono-wcf: "), "{reset:?}");
+}
+
+#[test]
+fn the_same_words_are_told_once() {
+    let told = suspected("SYN -->\n<-- RST");
+    let refused = |it: &&String| {
+        it.split_once(": ")
+            .is_some_and(|it| it.1 == "Connection refused")
+    };
+    assert_eq!(told.iter().filter(refused).count(), 1, "{told:?}");
+    assert_eq!(told.len(), SUSPECTS);
+}

@@ -1,0 +1,112 @@
+//! A client used a port again while it should itself have been waiting.
+
+use std::time::Duration;
+
+use crate::analysis::connection::{Connection, Opening};
+use crate::base::certainty::Certainty;
+use crate::rules::Severity;
+use crate::rules::measure::{shows, span};
+use crate::rules::rule::{Check, Story, Verdict, rule};
+
+rule! {
+    /// # What happened
+    ///
+    /// The client closed a connection first, and so held the TIME-WAIT, and opened another one from the same port to the same
+    /// server before that can have been over.
+    ///
+    /// # Why it matters
+    ///
+    /// TIME-WAIT keeps old segments from being taken for new ones, and sees to it that the last acknowledgement arrives. A
+    /// client that cuts it short has a reason: ports are scarce. Timestamps and growing sequence numbers make it safe on
+    /// most systems (`tcp_tw_reuse`, RFC 6191); without them old data can get into the new connection (RFC 1337).
+    ///
+    /// # Remedy
+    ///
+    /// - Look for what does it: `net.ipv4.tcp_tw_reuse`, a program that binds a fixed port with `SO_REUSEADDR`, `SO_LINGER` 0,
+    ///   a very small range of ephemeral ports.
+    /// - Let the program keep its connections, and leave the choice of ports to the system.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello"
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  FIN
+    ///  0.070  ACK                -->
+    ///  5.000  SYN [isn=9000000]  -->
+    ///  5.010                     <--  SYN
+    ///  5.020  ACK                -->
+    ///  => 1: time-wait client
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// The TIME-WAIT was over:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello"
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  FIN
+    ///  0.070  ACK                -->
+    /// 70.000  SYN [isn=9000000]  -->
+    /// 70.010                     <--  SYN
+    /// 70.020  ACK                -->
+    /// ```
+    ///
+    /// A program with a port of its own, whose server closes first, uses it again:
+    ///
+    /// ```ladder
+    ///         client :665             server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  data 100           -->
+    ///  0.040                     <--  data 100
+    ///  0.050                     <--  FIN
+    ///  0.060  FIN                -->
+    ///  0.070                     <--  ACK
+    ///  5.000  SYN [isn=9000000]  -->
+    ///  5.010                     <--  SYN
+    ///  5.020  ACK                -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9293 §3.4.2, §3.6.1; RFC 6191; RFC 1337.
+    pub(super) RULE: "early-tuple-reuse", Severity::Warning,
+    "a client used a port again while it held its TIME-WAIT", Check::Connection(check)
+}
+
+/// The shortest TIME-WAIT in use (Linux).
+const TIME_WAIT: Duration = Duration::from_secs(60);
+
+fn check(connection: &Connection) -> Verdict {
+    let Some(before) = connection.predecessor else {
+        return Verdict::Clear;
+    };
+    let gap = connection.first.time.since(before.last.time);
+    if !before.waits[0] || gap >= TIME_WAIT || connection.opening != Opening::Handshake {
+        return Verdict::Clear;
+    }
+    Verdict::Found(Box::new(Story {
+        severity: Severity::Warning,
+        certainty: Certainty::Likely,
+        summary: "ports were used again while the client held their TIME-WAIT".to_owned(),
+        message: format!(
+            "The client used the port again {} after a connection that it had closed first itself.",
+            span(gap)
+        ),
+        evidence: vec![
+            shows(before.last, "the last of the old connection"),
+            shows(connection.first, "SYN on the same addresses and ports"),
+        ],
+        remedies: RULE.remedies(),
+    }))
+}

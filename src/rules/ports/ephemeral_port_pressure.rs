@@ -1,0 +1,262 @@
+//! A client has most of its ephemeral ports towards one server open or in TIME-WAIT.
+
+use crate::analysis::connection::{Brief, By};
+use crate::analysis::hosts::{RangeBasis, Sockets};
+use crate::base::certainty::Certainty;
+use crate::rules::measure::number;
+use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::{Evidence, Severity};
+
+rule! {
+    /// # What happened
+    ///
+    /// A client has used up most of the ports that its system hands out for connections to one server and port. A port is
+    /// spent while its connection is open, and for the TIME-WAIT after it if the client closed first (RFC 9293 §3.4.2: four
+    /// minutes; Linux has one, Windows one to four).
+    ///
+    /// # Why it matters
+    ///
+    /// When the last port is gone, the next connect fails at once and without a packet: "Only one usage of each socket
+    /// address" (10048), `EADDRNOTAVAIL` (99), "Cannot assign requested address". It then works again as often as one of
+    /// the old ports is set free. The number of new connections that can be kept up is the size of the range divided by the
+    /// length of TIME-WAIT: 470 a second on Linux (28 232 ports, 60 s), 136 a second on Windows (16 384 ports, 120 s).
+    ///
+    /// # Remedy
+    ///
+    /// - Use each connection for many requests: one shared client object, its pool large enough, responses read to their
+    ///   end, and keep-alive not switched off by `Connection: close` from either side.
+    /// - If the connections are needed, widen the range (`net.ipv4.ip_local_port_range`; `netsh int ipv4 set dynamicport
+    ///   tcp`), or spread them over several server addresses.
+    /// - As second best, shorten what is waited: `net.ipv4.tcp_tw_reuse=1` on a Linux client, `TcpTimedWaitDelay` on an old
+    ///   Windows.
+    ///
+    /// # Example
+    ///
+    /// Ten thousand calls, each on its own connection, which the client closes first:
+    ///
+    /// ```ladder
+    ///         client :49152 [times=10000 every=2ms]    server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET /              -->
+    ///  0.003                     <--  200 [close]
+    ///  0.004  FIN                -->
+    ///  0.005                     <--  FIN
+    ///  0.006  ACK                -->
+    ///  => 1: time-wait client
+    ///  => findings ephemeral-port-pressure keep-alive-refused time-wait-on-client
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// Where the server closes first, the TIME-WAIT is its own, and the client's ports are free again:
+    ///
+    /// ```ladder
+    ///         client :49152 [times=10000 every=2ms]    server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET /              -->
+    ///  0.003                     <--  200 [close]
+    ///  0.004                     <--  FIN
+    ///  0.005  FIN                -->
+    ///  0.006                     <--  ACK
+    ///  => 1: time-wait server
+    ///  => findings keep-alive-refused time-wait-on-server
+    /// ```
+    ///
+    /// As many connections to several servers: each has the range for itself:
+    ///
+    /// ```ladder
+    ///         client :49152 [times=3000 every=2ms] server 10.0.0.2:80
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET / [close]      -->
+    ///  0.003                     <--  200 [close]
+    ///  0.004  FIN                -->
+    ///  0.005                     <--  FIN
+    ///  0.006  ACK                -->
+    ///         client :53152 [times=3000 every=2ms] server 10.0.0.3:80
+    ///  6.000  SYN                -->
+    ///  6.001                     <--  SYN
+    ///  6.002  GET / [close]      -->
+    ///  6.003                     <--  200 [close]
+    ///  6.004  FIN                -->
+    ///  6.005                     <--  FIN
+    ///  6.006  ACK                -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9293 §3.4.2, RFC 6056 §3.2 (ephemeral port ranges), RFC 6191 (reusing them earlier).
+    pub(super) RULE: "ephemeral-port-pressure", Severity::Error,
+    "a client is about to run out of ports for connections to one server", Check::Sockets(check)
+}
+
+/// Share of the range from which it is worth a warning.
+const WARNING_PERCENT: f64 = 60.0;
+/// Share of the range from which the next burst may take the last port: systems pick ports at random or in turn, and
+/// searching gets slow before there is none.
+const ERROR_PERCENT: f64 = 85.0;
+/// A range that was guessed from the ports seen looks full by its making; below this many ports nothing is said.
+const LEAST_OBSERVED: u64 = 1000;
+
+fn check(sockets: &Sockets, connections: &[&Brief]) -> Verdict {
+    let percent = sockets.used_peak_percent();
+    if percent < WARNING_PERCENT {
+        return Verdict::Clear;
+    }
+    if sockets.basis == RangeBasis::Observed && sockets.used_peak < LEAST_OBSERVED {
+        return Verdict::Clear;
+    }
+    Verdict::Found(Box::new(story(sockets, connections, percent)))
+}
+
+fn story(sockets: &Sockets, connections: &[&Brief], percent: f64) -> Story {
+    let (low, high) = sockets.range;
+    let basis = match sockets.basis {
+        RangeBasis::Told => "as told",
+        RangeBasis::Default => "a system's default that the ports seen fit",
+        RangeBasis::Observed => "the lowest and highest port seen",
+    };
+    let mut message = format!(
+        "{} of the {} ports {low}-{high} ({basis}) were open or in TIME-WAIT at once, {percent:.1} %; {} of them in \
+         TIME-WAIT at the worst moment.",
+        number(sockets.used_peak),
+        number(sockets.range_size()),
+        number(sockets.time_wait_peak),
+    );
+    if let (Some(out), Some(peak)) = (sockets.runs_out_at, sockets.peak_at) {
+        let left = out.since(peak).as_secs_f64();
+        let rate = sockets.rate.map_or_else(String::new, |rate| {
+            format!(" ({rate:.0} connections a second)")
+        });
+        message.push_str(&match out > peak {
+            true => format!(" At this rate{rate} the range runs out {left:.0} s after that."),
+            false => " Then no port was left.".to_owned(),
+        });
+    }
+    let count = |what: fn(&Brief) -> bool| connections.iter().filter(|it| what(it)).count();
+    let by_client = count(|connection| connection.by == By::Client);
+    let single = count(|connection| connection.exchanges == 1);
+    let refused = count(|connection| connection.server_says_close);
+    let all = connections.len();
+    if all > 0 {
+        message.push_str(&format!(
+            " The client closed {} of {} connections first; {} carried one request, and on {} the server said \
+             `Connection: close`.",
+            number(by_client),
+            number(all),
+            number(single),
+            number(refused)
+        ));
+    }
+    let mut remedies = RULE.remedies();
+    if refused * 2 > all {
+        remedies.insert(
+            0,
+            "Find out why the server answers `Connection: close`, and switch keep-alive on there."
+                .to_owned(),
+        );
+    }
+    Story {
+        severity: if percent >= ERROR_PERCENT {
+            Severity::Error
+        } else {
+            Severity::Warning
+        },
+        certainty: match sockets.basis {
+            RangeBasis::Told => Certainty::Certain,
+            RangeBasis::Default => Certainty::Likely,
+            RangeBasis::Observed => Certainty::Possible,
+        },
+        summary: format!("{percent:.0} % of the client's ports were spent on one server"),
+        message,
+        evidence: evidence(sockets, connections),
+        remedies,
+    }
+}
+
+/// The first connection, and the last that began before the worst moment.
+fn evidence(sockets: &Sockets, connections: &[&Brief]) -> Vec<Evidence> {
+    let first = connections.iter().min_by_key(|connection| connection.first);
+    let last = connections
+        .iter()
+        .filter(|connection| {
+            sockets
+                .peak_at
+                .is_none_or(|peak| connection.first.time <= peak)
+        })
+        .max_by_key(|connection| connection.first);
+    let note = |connection: &&Brief, what: &str| Evidence {
+        mark: connection.first,
+        note: format!("{what}, from port {}", connection.client.port),
+    };
+    let mut evidence = Vec::new();
+    evidence.extend(first.map(|connection| note(connection, "the first connection")));
+    evidence.extend(
+        last.map(|connection| note(connection, "the last one before the most ports were spent")),
+    );
+    let waiting = last.and_then(|connection| connection.client_time_wait);
+    evidence.extend(waiting.map(|mark| Evidence {
+        mark,
+        note: "its TIME-WAIT begins at the client".to_owned(),
+    }));
+    evidence.dedup_by_key(|evidence| evidence.mark);
+    evidence
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::decode::Endpoint;
+
+    fn sockets(used: u64, basis: RangeBasis) -> Sockets {
+        let server = Endpoint::UNSPECIFIED;
+        Sockets {
+            client: server.ip,
+            server,
+            connections: used,
+            time_wait_now: 0,
+            time_wait_peak: used,
+            peak_at: None,
+            used_peak: used,
+            ports_low: 49_152,
+            ports_high: 65_535,
+            range: (49_152, 65_535),
+            basis,
+            rate: None,
+            runs_out_at: None,
+            starved: None,
+        }
+    }
+
+    #[test]
+    fn the_share_of_the_range_decides() {
+        use RangeBasis::{Default, Told};
+        for (used, basis, wanted) in [
+            (9_830, Default, None),
+            (9_831, Default, Some((Severity::Warning, Certainty::Likely))),
+            (13_926, Told, Some((Severity::Warning, Certainty::Certain))),
+            (13_927, Told, Some((Severity::Error, Certainty::Certain))),
+        ] {
+            let got = match check(&sockets(used, basis), &[]) {
+                Verdict::Found(story) => Some((story.severity, story.certainty)),
+                _ => None,
+            };
+            assert_eq!(got, wanted, "{used}");
+        }
+    }
+
+    #[test]
+    fn a_range_guessed_from_a_few_ports_is_always_full_and_says_nothing() {
+        let few = |basis| Sockets {
+            range: (50_000, 50_004),
+            ..sockets(5, basis)
+        };
+        assert_eq!(check(&few(RangeBasis::Observed), &[]), Verdict::Clear);
+        assert!(matches!(
+            check(&few(RangeBasis::Told), &[]),
+            Verdict::Found(_)
+        ));
+    }
+}

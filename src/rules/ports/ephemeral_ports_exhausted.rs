@@ -1,0 +1,209 @@
+//! A client has used every port of its range, and then fell silent.
+
+use crate::analysis::connection::Brief;
+use crate::analysis::hosts::{RangeBasis, Sockets, Starved};
+use crate::base::certainty::Certainty;
+use crate::rules::measure::{number, shows, span};
+use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::{Evidence, Severity};
+
+rule! {
+    /// # What happened
+    ///
+    /// A client used practically every port that its system hands out, all of them open or in TIME-WAIT at once towards one
+    /// server. From then on `connect` fails before a packet is sent: this capture cannot show the failure itself, only what
+    /// leads to it.
+    ///
+    /// # Why it matters
+    ///
+    /// The client's log says "Only one usage of each socket address (protocol/network address/port) is normally permitted",
+    /// 10048, `EADDRNOTAVAIL`, "Cannot assign requested address", while network and server are in perfect order. It works
+    /// again as soon as the oldest TIME-WAITs are over, and fails again: in waves of a minute or so.
+    ///
+    /// # Remedy
+    ///
+    /// - Use each connection for many requests; find what keeps that from happening, which is mostly a finding of its own.
+    /// - Confirm it at the client: `ss -s` or `netstat -an` while it happens, and the error in its log.
+    /// - Widen the range (`net.ipv4.ip_local_port_range`, `netsh int ipv4 set dynamicport tcp`), or let the server close first.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client :40100 [times=100 every=5ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET / [close]      -->
+    ///  0.003                     <--  200 "hello" [close]
+    ///  0.004  FIN                -->
+    ///  0.005                     <--  FIN
+    ///  0.006  ACK                -->
+    ///         client :40000 [times=100 every=5ms] server
+    ///  1.000  SYN                -->
+    ///  1.001                     <--  SYN
+    ///  1.002  GET / [close]      -->
+    ///  1.003                     <--  200 "hello" [close]
+    ///  1.004  FIN                -->
+    ///  1.005                     <--  FIN
+    ///  1.006  ACK                -->
+    ///  => findings ephemeral-ports-exhausted time-wait-on-client
+    /// ```
+    ///
+    /// The failure shows by what is missing, too: every port is used once, then there is silence, and then each port comes back
+    /// as its TIME-WAIT ends:
+    ///
+    /// ```ladder
+    ///         client :40000 [times=200 every=5ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET / [close]      -->
+    ///  0.003                     <--  200 "hello" [close]
+    ///  0.004  FIN                -->
+    ///  0.005                     <--  FIN
+    ///  0.006  ACK                -->
+    ///         client :40000 [times=100 every=5ms isn=900000000] server
+    /// 61.000  SYN                -->
+    /// 61.001                     <--  SYN
+    /// 61.002  GET / [close]      -->
+    /// 61.003                     <--  200 "hello" [close]
+    /// 61.004  FIN                -->
+    /// 61.005                     <--  FIN
+    /// 61.006  ACK                -->
+    ///  => findings ephemeral-ports-exhausted
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// Ports counted upwards say nothing of where the range ends:
+    ///
+    /// ```ladder
+    ///         client :40000 [times=200 every=5ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET / [close]      -->
+    ///  0.003                     <--  200 "hello" [close]
+    ///  0.004  FIN                -->
+    ///  0.005                     <--  FIN
+    ///  0.006  ACK                -->
+    ///  => findings time-wait-on-client
+    /// ```
+    ///
+    /// The traffic stops with ports left:
+    ///
+    /// ```ladder
+    ///         client :40000 [times=100 every=5ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET / [close]      -->
+    ///  0.003                     <--  200 "hello" [close]
+    ///  0.004  FIN                -->
+    ///  0.005                     <--  FIN
+    ///  0.006  ACK                -->
+    ///         client :40200           server
+    /// 70.000  SYN                -->
+    /// 70.001                     <--  SYN
+    /// 70.002  ACK                -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9293 §3.4.2; RFC 6056 §3.2.
+    pub(super) RULE: "ephemeral-ports-exhausted", Severity::Error,
+    "a client has used every port of its range towards one server", Check::Sockets(check)
+}
+
+/// Share of the range that must have been in use at once.
+const FULL: f64 = 95.0;
+/// Ports of an observed range that are filled so densely by no accident.
+const LEAST: usize = 100;
+
+fn check(sockets: &Sockets, connections: &[&Brief]) -> Verdict {
+    let full = match sockets.basis {
+        RangeBasis::Told => sockets.used_peak_percent() >= FULL,
+        _ if sockets.used_peak_percent() >= FULL && sockets.basis == RangeBasis::Default => true,
+        _ => wraps(sockets, connections),
+    };
+    let full = full && sockets.time_wait_peak * 2 >= sockets.used_peak;
+    if !full && sockets.starved.is_none() {
+        return Verdict::Clear;
+    }
+    let (low, high) = match sockets.basis {
+        RangeBasis::Told => sockets.range,
+        _ => (sockets.ports_low, sockets.ports_high),
+    };
+    let mut message = match &sockets.starved {
+        Some(starved) => collapsed(starved, (low, high)),
+        None => format!(
+            "{} of the ports {low}-{high} were open or in TIME-WAIT at once, {} of them in TIME-WAIT.",
+            number(sockets.used_peak),
+            number(sockets.time_wait_peak),
+        ),
+    };
+    message.push_str(&format!(
+        " Whoever connects then fails without a packet (10048, EADDRNOTAVAIL); the capture cannot show that, the client's log \
+         can. {} connections in all.",
+        number(connections.len()),
+    ));
+    Verdict::Found(Box::new(Story {
+        severity: Severity::Error,
+        certainty: match sockets.basis {
+            _ if sockets.starved.is_some() => Certainty::Likely,
+            RangeBasis::Told => Certainty::Likely,
+            _ => Certainty::Possible,
+        },
+        summary: "the client has used every port towards one server".to_owned(),
+        message,
+        evidence: evidence(sockets, connections),
+        remedies: RULE.remedies(),
+    }))
+}
+
+/// The saw-tooth: silence when the last port is gone, then no more connections than TIME-WAITs end.
+fn collapsed(starved: &Starved, (low, high): (u16, u16)) -> String {
+    format!(
+        "The client took the ports {low}-{high} one after the other, {:.0} a second, until it had had every one of them. Then it \
+         opened nothing for {}, and after that {:.0} a second in the mean, each from a port that had been out of use for {} \
+         ({} times, from {} to {}): it goes on only as fast as its TIME-WAITs end.",
+        starved.rate_before,
+        span(starved.silence),
+        starved.rate_after,
+        span(starved.time_wait.median),
+        number(starved.time_wait.count),
+        span(starved.time_wait.range.0),
+        span(starved.time_wait.range.1),
+    )
+}
+
+fn evidence(sockets: &Sockets, connections: &[&Brief]) -> Vec<Evidence> {
+    let from =
+        |it: &Brief, what: &str| shows(it.first, format!("{what}, from port {}", it.client.port));
+    let mut evidence = Vec::new();
+    evidence.extend(connections.first().map(|it| from(it, "the first")));
+    if let Some(starved) = &sockets.starved {
+        let place = connections.partition_point(|it| it.first.time <= starved.since);
+        let last = place.checked_sub(1).and_then(|it| connections.get(it));
+        evidence.extend(last.map(|it| from(it, "the last before the silence")));
+        evidence.extend(
+            connections
+                .get(place)
+                .map(|it| from(it, "the first after it")),
+        );
+    }
+    evidence.extend(connections.last().map(|it| from(it, "the last")));
+    evidence.dedup_by_key(|it| it.mark);
+    evidence
+}
+
+/// Whether the ports came round: they fell back to a lower part of a range which they then filled. Ports that only count
+/// upwards fill what they pass, and prove no end.
+fn wraps(sockets: &Sockets, connections: &[&Brief]) -> bool {
+    let (low, high) = (sockets.ports_low, sockets.ports_high);
+    let width = usize::from(high - low) + 1;
+    if width < LEAST || (sockets.used_peak as f64) < width as f64 * FULL / 100.0 {
+        return false;
+    }
+    let back = |pair: &[&Brief]| {
+        let (before, after) = (pair[0].client.port, pair[1].client.port);
+        before > after && usize::from(before - after) * 2 > width
+    };
+    connections.windows(2).any(back)
+}

@@ -1,0 +1,181 @@
+//! Connects to one server get no answer once very many were made, while others work.
+
+use std::time::Duration;
+
+use crate::analysis::connection::{Brief, Opening};
+use crate::analysis::hosts::{Dealings, Hosts};
+use crate::base::certainty::Certainty;
+use crate::rules::Severity;
+use crate::rules::measure::{number, shows};
+use crate::rules::rule::{Check, Found, Story, rule};
+
+rule! {
+    /// # What happened
+    ///
+    /// A client had made very many connections to one server within a few minutes; then new connects to that server got no
+    /// answer, while connects to others did.
+    ///
+    /// # Why it matters
+    ///
+    /// An address translator on the way (a cloud's outbound gateway, a firewall) gives each client a number of ports for each
+    /// destination, often 64, 128 or 1024. When they are used up it drops SYNs without a word. It clears some four minutes
+    /// after the load ends. The client's log says "connection timed out", the server sees nothing.
+    ///
+    /// # Remedy
+    ///
+    /// - Use each connection for many requests, which is cheaper than any of the below.
+    /// - Give the translator more ports or addresses for this client (NAT gateway, more public addresses), or reach the server
+    ///   without it (private endpoint, peering).
+    /// - Look at its metrics for failed translations at that time; they settle it.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client :40000 [times=70 every=100ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  ACK                -->
+    ///         client :41000 [times=3 every=10ms] server
+    ///  8.000  SYN                -->
+    ///         client :42000           server 10.0.0.3:80
+    ///  8.100  SYN                -->
+    ///  8.101                     <--  SYN
+    ///  8.102  ACK                -->
+    ///         client :41000           server
+    ///  9.000  again              -->
+    /// 11.000  again              -->
+    ///  => findings connect-unanswered nat-ports-exhausted
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A server that is gone after a few connections:
+    ///
+    /// ```ladder
+    ///         client :40000 [times=5 every=100ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  ACK                -->
+    ///         client :41000 [times=3 every=10ms] server
+    ///  8.000  SYN                -->
+    ///  9.000  again              -->
+    /// 11.000  again              -->
+    /// ```
+    ///
+    /// A server that answers other clients no more than this one:
+    ///
+    /// ```ladder
+    ///         client :40000 [times=70 every=100ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  ACK                -->
+    ///         client :41000 [times=3 every=10ms] server
+    ///  8.000  SYN                -->
+    ///         client 10.0.0.9:41000   server
+    ///  8.500  SYN                -->
+    ///         client :42000           server 10.0.0.3:80
+    ///  8.600  SYN                -->
+    ///  8.601                     <--  SYN
+    ///  8.602  ACK                -->
+    ///         client :41000           server
+    ///  9.000  again              -->
+    ///         client 10.0.0.9:41000   server
+    ///  9.500  again              -->
+    ///         client :41000           server
+    /// 11.000  again              -->
+    ///         client 10.0.0.9:41000   server
+    /// 11.500  again              -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 6888 (limits of carrier-grade translators); RFC 5382 REQ-5; RFC 4787 §4.
+    pub(super) RULE: "nat-ports-exhausted", Severity::Error,
+    "connects to one server get no answer once very many were made, while others work", Check::Hosts(check)
+}
+
+/// The smallest number of ports that translators allot.
+const POOL: usize = 64;
+/// How long a translator holds a port after its connection.
+const HELD: Duration = Duration::from_secs(240);
+/// Connects without an answer.
+const LOST: usize = 3;
+
+fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+    if hosts.halves().misses_a_side() {
+        return Vec::new();
+    }
+    hosts
+        .busy(POOL)
+        .filter_map(|dealings| exhausted(hosts, &dealings))
+        .collect()
+}
+
+fn exhausted(hosts: &Hosts<'_>, dealings: &Dealings<'_>) -> Option<Found> {
+    let silent = dealings.connections.iter().copied();
+    let silent: Vec<&Brief> = silent
+        .filter(|it| it.opening == Opening::Unanswered && it.syn_retries > 0)
+        .collect();
+    let first = *silent.first().filter(|_| silent.len() >= LOST)?;
+    let last = silent[silent.len() - 1];
+    let held = dealings.connections.iter().filter(|it| {
+        it.opening == Opening::Handshake
+            && it.first < first.first
+            && it.last.after(HELD) >= first.first.time
+    });
+    let held = held.count();
+    let meanwhile = |it: &&Brief| {
+        it.opening == Opening::Handshake
+            && it.first >= first.first
+            && it.first.time <= last.last.max(last.close.time)
+    };
+    let meanwhile: Vec<&Brief> = hosts.connections.iter().filter(meanwhile).collect();
+    let others_fine = meanwhile
+        .iter()
+        .any(|it| it.client.ip == dealings.client && it.server != dealings.server);
+    let server_fine = meanwhile
+        .iter()
+        .any(|it| it.client.ip != dealings.client && it.server == dealings.server);
+    // Where nobody else gets an answer either, the server is at fault.
+    let server_silent = hosts.connections.iter().any(|it| {
+        it.opening == Opening::Unanswered
+            && it.syn_retries > 0
+            && it.client.ip != dealings.client
+            && it.server == dealings.server
+            && it.last >= first.first.time
+    });
+    if server_silent && !server_fine {
+        return None;
+    }
+    let still_served = meanwhile
+        .iter()
+        .filter(|it| it.client.ip == dealings.client && it.server == dealings.server)
+        .count();
+    // Where most connects are still answered, a queue is full and not a pool.
+    (held >= POOL && others_fine && still_served < silent.len())
+        .then(|| Found::of(story(&silent, held, server_fine), &silent))
+}
+
+fn story(silent: &[&Brief], held: usize, server_fine: bool) -> Story {
+    let mut message = format!(
+        "{} connects got no answer after {} connections to the same server that a translator would still hold ports for, \
+         while the client's connects to other servers were answered.",
+        number(silent.len()),
+        number(held)
+    );
+    if server_fine {
+        message.push_str(" The server answered other clients at that time.");
+    }
+    message.push_str(" What the client sends looks the same when the server is overloaded; the translator's metrics settle it.");
+    Story {
+        severity: Severity::Error,
+        certainty: Certainty::Possible,
+        summary: "connects got no answer after very many to the same server".to_owned(),
+        message,
+        evidence: vec![
+            shows(silent[0].first, "the first SYN without an answer"),
+            shows(silent[silent.len() - 1].first, "the last one"),
+        ],
+        remedies: RULE.remedies(),
+    }
+}

@@ -1,0 +1,138 @@
+//! The client closes most of its connections first, and collects their TIME-WAITs.
+
+use crate::analysis::connection::{Brief, By};
+use crate::analysis::hosts::{RangeBasis, Sockets};
+use crate::base::certainty::Certainty;
+use crate::rules::Severity;
+use crate::rules::measure::{number, rate, shows};
+use crate::rules::rule::{Check, Story, Verdict, rule};
+
+rule! {
+    /// # What happened
+    ///
+    /// The client opened many connections to one server and closed most of them first. Who closes first holds the TIME-WAIT,
+    /// one to four minutes for each connection, and with it a port.
+    ///
+    /// # Why it matters
+    ///
+    /// A client has some ten thousand ports for each server. If it spends them faster than TIME-WAIT gives them back, connects
+    /// begin to fail without a packet: "Only one usage of each socket address" (10048), `EADDRNOTAVAIL`. At the server the
+    /// same TIME-WAITs would cost no port.
+    ///
+    /// # Remedy
+    ///
+    /// - Keep connections: one shared client object, its pool large enough, responses read to their end, nobody saying
+    ///   `Connection: close`. One connection would carry all the requests of one after the other.
+    /// - If each connection must serve one request only, let the server close first, as HTTP servers do after a response that
+    ///   says `Connection: close`; a client that closes sooner takes the TIME-WAIT on itself.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client :49152 [times=200 every=5ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET / [close]      -->
+    ///  0.003                     <--  200 "hello"
+    ///  0.004  FIN                -->
+    ///  0.005                     <--  FIN
+    ///  0.006  ACK                -->
+    ///  => 1: time-wait client
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// The server closes first:
+    ///
+    /// ```ladder
+    ///         client :49152 [times=200 every=5ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET / [close]      -->
+    ///  0.003                     <--  200 "hello" [close]
+    ///  0.004                     <--  FIN
+    ///  0.005  FIN                -->
+    ///  0.006                     <--  ACK
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9293 §3.4.2, §3.6; RFC 9112 §9.6.
+    pub(super) RULE: "time-wait-on-client", Severity::Warning,
+    "the client closes most of its connections first, and collects their TIME-WAITs", Check::Sockets(check)
+}
+
+/// Connections in a second from which TIME-WAITs of a minute pile up to more than a thousand.
+const FAST: f64 = 20.0;
+/// Share of the range that is worth a word however slowly it came about.
+const SHARE: f64 = 0.25;
+/// Fewer are no pattern.
+const LEAST: u64 = 50;
+
+fn check(sockets: &Sockets, connections: &[&Brief]) -> Verdict {
+    if sockets.time_wait_peak < LEAST {
+        return Verdict::Clear;
+    }
+    let waits = connections
+        .iter()
+        .filter(|it| it.client_time_wait.is_some())
+        .count();
+    let share = sockets.time_wait_peak as f64 / sockets.range_size() as f64;
+    let rate = rate(connections).unwrap_or(0.0);
+    let large = share > SHARE && sockets.basis != RangeBasis::Observed;
+    if waits * 2 <= connections.len() || !(rate > FAST || large) {
+        return Verdict::Clear;
+    }
+    let all = connections.len();
+    let refused = connections.iter().filter(|it| it.server_says_close).count();
+    let single = connections.iter().filter(|it| it.exchanges == 1).count();
+    let asked = connections
+        .iter()
+        .filter(|it| it.exchanges > 0 && !it.client_persists)
+        .count();
+    let first = connections.iter().filter(|it| it.by == By::Client).count();
+    let why = match () {
+        () if asked * 2 > all => "the client asks for the close itself",
+        () if refused * 2 > all => {
+            "the server says `Connection: close` and leaves the closing to the client"
+        }
+        () if single * 2 > all => {
+            "the client uses each connection for one request, though both sides would go on"
+        }
+        () => "nobody announces the close",
+    };
+    let mut message = format!(
+        "The client closed {} of {} connections first ({} a second), and held {} TIME-WAITs at once, {:.1} % of \
+         {} ports. Why it closes first: {why}; {} connections carried one request.",
+        number(first),
+        number(all),
+        number(rate.round() as u64),
+        number(sockets.time_wait_peak),
+        share * 100.0,
+        number(sockets.range_size()),
+        number(single),
+    );
+    if let (Some(out), Some(start)) = (sockets.runs_out_at, connections.first()) {
+        message.push_str(&format!(
+            " At this rate the ports run out {:.0} s after the first of them.",
+            out.since(start.first.time).as_secs_f64()
+        ));
+    }
+    let mut evidence = Vec::new();
+    if let Some(one) = connections.iter().find(|it| it.client_time_wait.is_some()) {
+        evidence.push(shows(one.close, "the client closes first"));
+        evidence.extend(
+            one.client_time_wait
+                .map(|mark| shows(mark, "its TIME-WAIT begins")),
+        );
+    }
+    Verdict::Found(Box::new(Story {
+        severity: Severity::Warning,
+        certainty: Certainty::Certain,
+        summary: "connections were closed by the client first, which holds their TIME-WAITs"
+            .to_owned(),
+        message,
+        evidence,
+        remedies: RULE.remedies(),
+    }))
+}

@@ -1,0 +1,127 @@
+//! The server closes most connections first, at a high rate.
+
+use std::collections::BTreeMap;
+
+use crate::analysis::connection::Brief;
+use crate::analysis::hosts::Hosts;
+use crate::base::certainty::Certainty;
+use crate::packet::decode::Endpoint;
+use crate::rules::Severity;
+use crate::rules::measure::{number, shows};
+use crate::rules::rule::{Check, Found, Story, rule};
+
+rule! {
+    /// # What happened
+    ///
+    /// The server closed most of its connections first, at more than a hundred a second, and holds the TIME-WAIT of each.
+    ///
+    /// # Why it matters
+    ///
+    /// A server with one listening port does not run out of ports by this; it costs memory, a few hundred bytes for each. It
+    /// shows that connections are not kept: each request pays for a handshake. Where one proxy is the only client, the same
+    /// addresses and ports come round while they are still waiting.
+    ///
+    /// # Remedy
+    ///
+    /// - Keep connections between proxy and server (`proxy_http_version 1.1` and an upstream `keepalive` in nginx, `http-reuse`
+    ///   in HAProxy), and look for what says `Connection: close`.
+    /// - Do not shorten TIME-WAIT for this; it does no harm here.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client :40000 [times=300 every=5ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET / [close]      -->
+    ///  0.003                     <--  200 "hello" [close]
+    ///  0.004                     <--  FIN
+    ///  0.005  FIN                -->
+    ///  0.006                     <--  ACK
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A slower server:
+    ///
+    /// ```ladder
+    ///         client :40000 [times=300 every=50ms] server
+    ///  0.000  SYN                -->
+    ///  0.001                     <--  SYN
+    ///  0.002  GET / [close]      -->
+    ///  0.003                     <--  200 "hello" [close]
+    ///  0.004                     <--  FIN
+    ///  0.005  FIN                -->
+    ///  0.006                     <--  ACK
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9293 §3.4.2, §3.6; RFC 9112 §9.6.
+    pub(super) RULE: "time-wait-on-server", Severity::Note,
+    "the server closes most connections first, at a high rate", Check::Hosts(check)
+}
+
+/// Connections in a second.
+const FAST: f64 = 100.0;
+/// Fewer are a burst, not a rate.
+const LEAST: usize = 200;
+/// How long Linux holds a TIME-WAIT.
+const TIME_WAIT: f64 = 60.0;
+
+fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+    let mut servers: BTreeMap<Endpoint, Vec<&Brief>> = BTreeMap::new();
+    for brief in hosts.connections.iter().filter(|it| it.server_time_wait) {
+        servers.entry(brief.server).or_default().push(brief);
+    }
+    let mut found = Vec::new();
+    for (server, connections) in servers {
+        if connections.len() < LEAST {
+            continue;
+        }
+        let all = hosts
+            .connections
+            .iter()
+            .filter(|it| it.server == server)
+            .count();
+        let span = connections[connections.len() - 1]
+            .first
+            .time
+            .since(connections[0].first.time);
+        let rate = connections.len() as f64 / span.as_secs_f64().max(f64::MIN_POSITIVE);
+        if connections.len() * 2 <= all || rate < FAST {
+            continue;
+        }
+        let client = connections[0].client.ip;
+        let mut it = Found::of(story(&connections, all, rate), &connections);
+        it.client = connections
+            .iter()
+            .all(|it| it.client.ip == client)
+            .then_some(client);
+        found.push(it);
+    }
+    found
+}
+
+fn story(connections: &[&Brief], all: usize, rate: f64) -> Story {
+    let single = connections.iter().filter(|it| it.exchanges <= 1).count();
+    let says = connections.iter().filter(|it| it.server_says_close).count();
+    Story {
+        severity: Severity::Note,
+        certainty: Certainty::Certain,
+        summary: "connections were closed by the server first, which holds their TIME-WAITs"
+            .to_owned(),
+        message: format!(
+            "The server closed {} of {} connections first, {} a second; if it goes on, it holds about {} TIME-WAITs. \
+             {} carried no more than one request, on {} the server said `Connection: close`.",
+            number(connections.len()),
+            number(all),
+            number(rate.round() as u64),
+            number((rate * TIME_WAIT).round() as u64),
+            number(single),
+            number(says),
+        ),
+        evidence: vec![shows(connections[0].close, "the server closes first")],
+        remedies: RULE.remedies(),
+    }
+}

@@ -1,0 +1,148 @@
+//! A SYN met a TIME-WAIT that would not give way.
+
+use std::time::Duration;
+
+use crate::analysis::connection::{Connection, Opening};
+use crate::base::certainty::Certainty;
+use crate::rules::Severity;
+use crate::rules::measure::{shows, span};
+use crate::rules::rule::{Check, Story, Verdict, rule};
+
+rule! {
+    /// # What happened
+    ///
+    /// The client opened a connection from a port whose last connection the server had closed a moment before. The server
+    /// still held that one in TIME-WAIT and did not let the SYN through: it answered with an acknowledgement of the old
+    /// numbers, or not at all.
+    ///
+    /// # Why it matters
+    ///
+    /// The connect takes one or three seconds longer, or fails with a timeout, now and then, and mostly for clients behind an
+    /// address translator. A host takes a SYN on a TIME-WAIT only if its sequence number or timestamp is higher than the last
+    /// of the old connection (RFC 6191); many clients behind one address cannot promise that.
+    ///
+    /// # Remedy
+    ///
+    /// - Never set `net.ipv4.tcp_tw_recycle` on a server whose clients share addresses (Linux before 4.12).
+    /// - Give the address translator more addresses or ports, and let it not reuse one within a minute.
+    /// - Keep connections, so that fewer are closed; and let clients close first, so that the TIME-WAIT is theirs.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  5.000  SYN [isn=900000]   -->
+    ///  5.010                     <--  ACK
+    ///  5.020  RST [noack]        -->
+    ///  6.000  again              -->
+    ///  6.010                     <--  SYN
+    ///  6.020  ACK                -->
+    ///  => findings time-wait-reuse-refused
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A TIME-WAIT that gave way:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  5.000  SYN [isn=9000000]  -->
+    ///  5.010                     <--  SYN
+    ///  5.020  ACK                -->
+    ///  => findings time-wait-reused
+    /// ```
+    ///
+    /// The connection before is not in the capture, so nobody knows how it ended:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  5.000  SYN [isn=900000]   -->
+    ///  5.010                     <--  ACK [seq=4000000 ack=4000000]
+    ///  5.020  RST [noack]        -->
+    ///  6.000  again              -->
+    ///  6.010                     <--  SYN
+    ///  6.020  ACK                -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 6191; RFC 7323 §5; RFC 1337; RFC 9293 §3.6.1, MAY-2.
+    pub(super) RULE: "time-wait-reuse-refused", Severity::Error,
+    "a SYN met a TIME-WAIT that would not give way", Check::Connection(check)
+}
+
+/// What a user notices of a connect.
+const NOTICED: Duration = Duration::from_millis(900);
+/// The shortest TIME-WAIT in use (Linux).
+const TIME_WAIT: Duration = Duration::from_secs(60);
+/// A SYN that is lost by chance is repeated once; not more often.
+const REPEATED: u16 = 3;
+
+fn check(connection: &Connection) -> Verdict {
+    let Some(before) = connection.predecessor.filter(|before| before.over) else {
+        return Verdict::Clear;
+    };
+    let gap = connection.first.time.since(before.last.time);
+    let opened = connection.opening == Opening::Handshake;
+    let (certainty, how) = match connection.challenge {
+        Some(_) => (
+            Certainty::Certain,
+            "answered the SYN with an acknowledgement of the old numbers",
+        ),
+        None if connection.opening == Opening::Unanswered
+            && before.waits[1]
+            && gap < TIME_WAIT
+            && connection.syn_retries >= REPEATED =>
+        {
+            (
+                Certainty::Possible,
+                "answered the SYN and its repetitions not at all",
+            )
+        }
+        None => return Verdict::Clear,
+    };
+    let time = connection.connect_time.filter(|_| opened);
+    let mut message = format!(
+        "The last connection on these addresses and ports ended {} before; the server {how}.",
+        span(gap)
+    );
+    match time {
+        Some(time) => message.push_str(&format!(" The connect took {}.", span(time))),
+        None => message.push_str(" The connection was not opened."),
+    }
+    let mut evidence = vec![
+        shows(before.last, "the last of the old connection"),
+        shows(connection.first, "SYN on the same addresses and ports"),
+    ];
+    evidence.extend(
+        connection
+            .challenge
+            .map(|mark| shows(mark, "acknowledgement with the old numbers")),
+    );
+    Verdict::Found(Box::new(Story {
+        severity: if time.is_some_and(|time| time < NOTICED) {
+            Severity::Warning
+        } else {
+            Severity::Error
+        },
+        certainty,
+        summary: "SYNs met a TIME-WAIT that would not give way".to_owned(),
+        message,
+        evidence,
+        remedies: RULE.remedies(),
+    }))
+}

@@ -1,0 +1,114 @@
+//! A port was used again while the server still held the TIME-WAIT of its last connection.
+
+use std::time::Duration;
+
+use crate::analysis::connection::Brief;
+use crate::analysis::hosts::{Hosts, Measured};
+use crate::base::certainty::Certainty;
+use crate::rules::Severity;
+use crate::rules::measure::{number, shows, span};
+use crate::rules::rule::{Check, Found, Story, rule};
+
+rule! {
+    /// # What happened
+    ///
+    /// The client opened a connection from the same address and port, to the same server and port, as one that the server
+    /// had closed first a short while ago. The server's TIME-WAIT gave way, as RFC 6191 allows.
+    ///
+    /// # Why it matters
+    ///
+    /// Nothing was lost. It shows that the server closes first, and that the client's ports, or those of the address
+    /// translator between, come round within a minute: there are few of them, or many connections.
+    ///
+    /// # Remedy
+    ///
+    /// - Where it happens often, keep connections alive, or give the client or its address translator more ports.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  5.000  SYN [isn=9000000]  -->
+    ///  5.010                     <--  SYN
+    ///  5.020  ACK                -->
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// The TIME-WAIT was over:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    /// 600.000 SYN [isn=9000000]  -->
+    /// 600.010                    <--  SYN
+    /// 600.020 ACK                -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 6191 §2; RFC 9293 §3.6.1, MAY-2.
+    pub(super) RULE: "time-wait-reused", Severity::Note,
+    "a port was used again while the server held its TIME-WAIT", Check::Hosts(check)
+}
+
+/// The longest TIME-WAIT in use (RFC 9293 §3.4.2, Windows).
+const TIME_WAIT: Duration = Duration::from_secs(240);
+
+fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for dealings in hosts.busy(2) {
+        let mut again = dealings.connections;
+        again.retain(|it| gap(it).is_some_and(|gap| gap < TIME_WAIT));
+        let gaps = again.iter().filter_map(|it| gap(it));
+        if let Some(gaps) = Measured::of(gaps.collect()) {
+            found.push(Found::of(story(&again, gaps), &again));
+        }
+    }
+    found
+}
+
+fn gap(it: &Brief) -> Option<Duration> {
+    it.gave_way_after
+        .map(|millis| Duration::from_millis(millis.into()))
+}
+
+fn story(again: &[&Brief], gaps: Measured) -> Story {
+    let after = match gaps.count {
+        1 => format!(
+            "The port was used again {} after its last connection",
+            span(gaps.median)
+        ),
+        count => format!(
+            "Ports were used again {} times, {} to {} after their last connections",
+            number(count),
+            span(gaps.range.0),
+            span(gaps.range.1)
+        ),
+    };
+    Story {
+        severity: Severity::Note,
+        certainty: if gaps.range.1 < TIME_WAIT / 4 {
+            Certainty::Certain
+        } else {
+            Certainty::Likely
+        },
+        summary: "ports were used again while the server held their TIME-WAIT".to_owned(),
+        message: format!("{after}, whose TIME-WAIT the server held; it gave way."),
+        evidence: vec![shows(again[0].first, "SYN on the same addresses and ports")],
+        remedies: RULE.remedies(),
+    }
+}

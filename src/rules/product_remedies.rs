@@ -1,0 +1,282 @@
+//! Remedies for the products at hand: what a capture names is told first, what it rules out is left out.
+//!
+//! In: the findings and the records of their connections. Out: the same findings; where one product alone speaks at a side,
+//! its own setting comes first, and the examples in brackets lose those of other products for that side. A product that
+//! no header names changes nothing. What programs inside a server are, a header does not say.
+
+use std::sync::Arc;
+
+use super::Finding;
+use crate::analysis::connection::Connection;
+use crate::knowledge::{Product, Side, identify, settings};
+use crate::packet::decode::Endpoint;
+use crate::protocol::http::{FieldName, Text};
+
+/// Connections of a finding, and of a server, that are asked for a name: if they disagree it shows early.
+const ASKED: usize = 256;
+
+/// Puts the products of the capture into the remedies.
+pub(super) fn tailor(findings: &mut [Finding], connections: &[Arc<Connection>]) {
+    for finding in findings {
+        let own = finding.connections.iter().take(ASKED).filter_map(|id| {
+            let at = connections.binary_search_by_key(id, |it| it.id).ok()?;
+            connections.get(at).map(AsRef::as_ref)
+        });
+        let own: Vec<&Connection> = own.collect();
+        let client = the_one(own.iter().filter_map(|it| client(it)));
+        let server = the_one(own.iter().filter_map(|it| server(it)));
+        // A server that said nothing here may have elsewhere.
+        let server = server.or_else(|| finding.server.and_then(|it| elsewhere(it, connections)));
+        fit(finding, &Named { client, server });
+    }
+}
+
+/// Who speaks at each side.
+struct Named {
+    client: Option<&'static Product>,
+    server: Option<&'static Product>,
+}
+
+fn fit(finding: &mut Finding, named: &Named) {
+    for remedy in &mut finding.remedies {
+        if let Some(trimmed) = without_others(remedy, named) {
+            *remedy = trimmed;
+        }
+    }
+    let mut first = Vec::new();
+    for (side, product) in [(Side::Server, named.server), (Side::Client, named.client)] {
+        let fitting = product.into_iter();
+        let fitting = fitting.flat_map(|it| settings(finding.rule, side, it));
+        first.extend(fitting.map(|it| it.remedy.to_owned()));
+    }
+    finding.remedies.splice(0..0, first);
+}
+
+/// The product, if it is the same all over.
+fn the_one(mut products: impl Iterator<Item = &'static Product>) -> Option<&'static Product> {
+    let first = products.next()?;
+    products.all(|it| it.name == first.name).then_some(first)
+}
+
+fn elsewhere(server_at: Endpoint, connections: &[Arc<Connection>]) -> Option<&'static Product> {
+    let same = connections.iter().filter(|it| it.server == server_at);
+    the_one(same.take(ASKED).filter_map(|it| server(it)))
+}
+
+fn text(text: Option<&Text>) -> Option<&str> {
+    text.and_then(Text::as_str)
+}
+
+fn client(connection: &Connection) -> Option<&'static Product> {
+    connection.exchanges.iter().find_map(|exchange| {
+        // A proxy hands on the name of its own client.
+        if exchange.request_fields(FieldName::Via).next().is_some() {
+            return None;
+        }
+        let agent = text(exchange.request.as_ref()?.user_agent.as_ref());
+        Some(identify(agent, None, None, Side::Client)?.product)
+    })
+}
+
+fn server(connection: &Connection) -> Option<&'static Product> {
+    connection.exchanges.iter().find_map(|exchange| {
+        let name = text(exchange.response.as_ref()?.server.as_ref());
+        Some(identify(None, name, None, Side::Server)?.product)
+    })
+}
+
+/// How remedies name products, the longer before what they begin with; the side at which the setting is meant, and what it
+/// is for.
+const WORDS: &[(&str, Side, &[&str])] = &[
+    ("nginx's upstream", Side::Client, &["nginx", "openresty"]),
+    ("nginx", Side::Server, &["nginx", "openresty"]),
+    (
+        "Apache HttpClient",
+        Side::Client,
+        &["apache-httpclient-4", "apache-httpclient-5"],
+    ),
+    ("Apache", Side::Server, &["apache"]),
+    ("ASP.NET", Side::Server, &["iis", "http.sys", "asp.net"]),
+    ("IIS", Side::Server, &["iis", "http.sys"]),
+    ("gunicorn", Side::Server, &["gunicorn"]),
+    ("Tomcat", Side::Server, &["tomcat"]),
+    ("HAProxy", Side::Server, &["haproxy"]),
+    ("Kestrel", Side::Server, &["kestrel"]),
+    ("Envoy", Side::Server, &["envoy"]),
+    ("ALB", Side::Server, &["aws-alb"]),
+    (
+        ".NET",
+        Side::Client,
+        &[
+            "dotnet-framework",
+            "dotnet-httpclient",
+            "dotnet-webrequest",
+            "powershell",
+            "wcf",
+        ],
+    ),
+    ("Node `server", Side::Server, &["node-server"]),
+    (
+        "Node",
+        Side::Client,
+        &["node-http", "node-fetch", "undici", "axios", "node-fetch-2"],
+    ),
+    (
+        "Python",
+        Side::Client,
+        &[
+            "python-requests",
+            "httpx",
+            "aiohttp",
+            "python-urllib",
+            "python-http.client",
+        ],
+    ),
+    ("Go ", Side::Client, &["go"]),
+    ("OkHttp", Side::Client, &["okhttp"]),
+    ("curl", Side::Client, &["curl", "php-curl", "guzzle"]),
+];
+
+/// The remedy without the examples for products that are not there; `None` if it stays as it is.
+fn without_others(remedy: &str, named: &Named) -> Option<String> {
+    let open = remedy.find(" (")?;
+    let inside = remedy.get(open + 2..)?;
+    let close = inside.find(')')?;
+    let (examples, rest) = (inside.get(..close)?, inside.get(close + 1..)?);
+    let separator = if examples.contains("; ") { "; " } else { ", " };
+    let mut word = None;
+    let mut dropped = false;
+    let mut kept: Vec<&str> = Vec::new();
+    for item in examples.split(separator) {
+        let found = WORDS.iter().filter_map(|it| Some((item.find(it.0)?, it)));
+        word = match found.min_by_key(|(at, _)| *at) {
+            Some((_, word)) => Some(word),
+            // Another setting of the product before, or its default.
+            None if item.starts_with(|it: char| it == '`' || it.is_ascii_digit()) => word,
+            None => None,
+        };
+        let other = word.is_some_and(|(_, side, names)| {
+            let product = match side {
+                Side::Client => named.client,
+                Side::Server => named.server,
+            };
+            product.is_some_and(|it| !names.contains(&it.name))
+        });
+        match other {
+            true => dropped = true,
+            false => kept.push(item),
+        }
+    }
+    if !dropped {
+        return None;
+    }
+    let before = remedy.get(..open)?;
+    Some(match kept.is_empty() {
+        true => format!("{before}{rest}"),
+        false => format!("{before} ({}){rest}", kept.join(separator)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ladder_check;
+    use super::*;
+    use crate::knowledge::{SETTINGS, product};
+    use crate::rules::{CATALOGUE, rule};
+
+    fn named(client: &str, server: &str) -> Named {
+        Named {
+            client: product(client),
+            server: product(server),
+        }
+    }
+
+    #[track_caller]
+    fn check(remedy: &str, client: &str, server: &str, expected: &str) {
+        let told = without_others(remedy, &named(client, server));
+        assert_eq!(told.as_deref().unwrap_or(remedy), expected);
+    }
+
+    #[test]
+    fn examples_for_others_are_left_out() {
+        let one = "Let it read on (nginx `lingering_close on`, Tomcat `maxSwallowSize`, `other`), or not.";
+        check(one, "", "", one);
+        check(one, "curl", "", one);
+        check(
+            one,
+            "",
+            "nginx",
+            "Let it read on (nginx `lingering_close on`), or not.",
+        );
+        check(
+            one,
+            "",
+            "tomcat",
+            "Let it read on (Tomcat `maxSwallowSize`, `other`), or not.",
+        );
+        check(one, "", "puma", "Let it read on, or not.");
+        let two = "Shorter (.NET `a` or `b`, the pool's `c`, nginx's upstream `d`).";
+        check(two, "go", "nginx", "Shorter (the pool's `c`).");
+        check(two, "", "gunicorn", two);
+        check(
+            "None (30 s by default).",
+            "go",
+            "nginx",
+            "None (30 s by default).",
+        );
+        let defaults = "Compare (gunicorn `--timeout`, 30 s by default).";
+        check(defaults, "", "nginx", "Compare.");
+        check(defaults, "", "gunicorn", defaults);
+        let both = "Longer (Node `server.a` behind an AWS ALB).";
+        check(both, "", "aws-alb", "Longer.");
+        check("Broken (nginx `a`", "go", "puma", "Broken (nginx `a`");
+    }
+
+    #[test]
+    fn every_setting_helps_a_rule() {
+        for setting in SETTINGS.iter() {
+            for name in &setting.rules {
+                assert!(rule(name).is_some(), "{name}");
+            }
+        }
+        for (_, _, names) in WORDS {
+            assert!(names.iter().all(|it| product(it).is_some()), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_speaks_comes_first() {
+        let race = |agent: &str, name: &str| {
+            let ladder = format!(
+                "SYN -->\n<-- SYN\nACK -->\nGET / [user-agent={agent}] -->\n<-- 200 \"one\" [server={name}]\nACK -->\n\
+                 +5s <-- FIN\nGET /2 [user-agent={agent}] -->\n<-- RST [noack]"
+            );
+            let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
+            let found = proof.findings.into_iter();
+            let mut found = found.filter(|it| it.rule == "keep-alive-race");
+            found.next().expect("a race").remedies
+        };
+        let plain = race("x", "y");
+        let told = race("Go-http-client/1.1", "nginx/1.24.0");
+        assert!(
+            told[0].starts_with("nginx: set `keepalive_timeout`"),
+            "{told:?}"
+        );
+        assert!(told[1].starts_with("Go: set `http.Transport"), "{told:?}");
+        assert_eq!(told.len(), plain.len() + 2);
+        assert!(plain.iter().any(|it| it.contains("gunicorn")));
+        assert!(
+            !told
+                .iter()
+                .any(|it| it.contains("gunicorn") || it.contains(".NET")),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn some_remedies_have_examples_to_choose_from() {
+        let chosen = CATALOGUE.iter().flat_map(|it| it.remedies());
+        let chosen = chosen.filter(|it| without_others(it, &named("okhttp", "puma")).is_some());
+        assert!(chosen.count() > 10);
+    }
+}

@@ -1,0 +1,237 @@
+//! A connection that was being authenticated was closed between the legs.
+
+use crate::analysis::connection::{By, Connection, How, Opening};
+use crate::base::certainty::Certainty;
+use crate::protocol::http::{Exchange, FieldName, Persistence};
+use crate::rules::Severity;
+use crate::rules::classify::response;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{not_yet, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The server answered with a challenge of NTLM or Negotiate (401 with a token, or 407 of a proxy), to which the client has
+    /// to reply on the same connection. The connection was closed instead.
+    ///
+    /// # Why it matters
+    ///
+    /// These schemes authenticate the connection, not the request: on a new one everything begins again. The user sees login
+    /// windows without end, and the log 401 after 401.
+    ///
+    /// # Remedy
+    ///
+    /// - Switch keep-alive on, at the server and at every proxy before it; `Connection: close` must not stand in a challenge.
+    /// - Let proxies and load balancers keep one client's connection to one server's connection (NTLM affinity), or use a
+    ///   scheme that does not need it (Kerberos in one leg, tokens).
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [authorization="NTLM TlRMTVNTUAABAAAA"] -->
+    ///  0.040                     <--  401 "no" [www-authenticate="NTLM TlRMTVNTUAACAAAA" close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings auth-broken-by-close
+    /// ```
+    ///
+    /// The client answers the challenge, on another connection:
+    ///
+    /// ```ladder
+    /// client :40001 server
+    ///  0.000  GET / [authorization="NTLM TlRMTVNTUAABAAAA"] -->
+    ///  0.040                     <--  401 "no" [www-authenticate="NTLM TlRMTVNTUAACAAAA"]
+    /// client :40002 server
+    ///  0.050  SYN                -->
+    ///  0.060                     <--  SYN
+    ///  0.070  GET / [authorization="NTLM TlRMTVNTUAADAAAA"] -->
+    ///  0.090                     <--  401 "no" [www-authenticate=NTLM]
+    ///  => findings auth-broken-by-close
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A single leg that needs no challenge, as Kerberos has it:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [authorization="Negotiate YIIGhgYGKwYBBQUC" close] -->
+    ///  0.040                     <--  200 "welcome" [close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// A 401 without a token begins nothing:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  401 "no" [www-authenticate=NTLM close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// All legs on one connection:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [authorization="NTLM TlRMTVNTUAABAAAA"] -->
+    ///  0.040                     <--  401 "no" [www-authenticate="NTLM TlRMTVNTUAACAAAA"]
+    ///  0.050  GET / [authorization="NTLM TlRMTVNTUAADAAAA" close] -->
+    ///  0.070                     <--  200 "welcome" [close]
+    ///  0.071                     <--  FIN
+    ///  0.080  FIN                -->
+    ///  0.090                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// Other schemes belong to the request:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  401 "no" [www-authenticate="Basic realm=x" close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 4559 §6 (Negotiate over HTTP); RFC 9110 §11.2, §11.7; RFC 9112 §9.3.
+    pub(super) RULE: "auth-broken-by-close", Severity::Error,
+    "the connection was closed between the legs of NTLM or Negotiate", Check::Connection(check)
+}
+
+/// The scheme whose challenge this is.
+fn challenge(exchange: &Exchange) -> Option<&'static str> {
+    let name = match exchange.status()? {
+        401 => FieldName::WwwAuthenticate,
+        407 => FieldName::ProxyAuthenticate,
+        _ => return None,
+    };
+    exchange
+        .response_fields(name)
+        .filter(|field| field.more)
+        .find_map(|field| {
+            let scheme = field.value.as_bytes();
+            ["NTLM", "Negotiate"]
+                .into_iter()
+                .find(|name| scheme.eq_ignore_ascii_case(name.as_bytes()))
+        })
+}
+
+/// The first request of a connection answers a challenge, which was therefore given on another one.
+fn answered_elsewhere(connection: &Connection) -> Option<Verdict> {
+    let first = connection.exchanges.first()?;
+    let answer = [FieldName::Authorization, FieldName::ProxyAuthorization]
+        .into_iter()
+        .flat_map(|name| first.request_fields(name))
+        .find(|field| field.answers)?;
+    // Without its beginning there may have been a challenge before.
+    if connection.opening != Opening::Handshake || !connection.client_syn {
+        return None;
+    }
+    let scheme = crate::base::escape::escape(answer.value.as_bytes()).into_owned();
+    let outcome = match first.status() {
+        Some(status @ (401 | 407)) => format!("; it was refused with {status}"),
+        Some(status) => format!("; the answer is {status} all the same"),
+        None => String::new(),
+    };
+    let refused = matches!(first.status(), Some(401 | 407) | None);
+    let (severity, certainty) = if refused {
+        (Severity::Error, Certainty::Certain)
+    } else {
+        (Severity::Note, Certainty::Likely)
+    };
+    Some(
+        tell(
+            &RULE,
+            severity,
+            certainty,
+            "the last leg of a handshake came on another connection",
+            format!(
+                "The first request on this connection carries the {scheme} message that answers a challenge, so the challenge \
+                 was given on another connection, and holds for that one only{outcome}."
+            ),
+        )
+        .shows(
+            first.request_head_end(),
+            format!("{scheme} credentials that answer a challenge"),
+        )
+        .shows(
+            response(first).map(|answer| answer.first),
+            "what the server says to that",
+        )
+        .about(connection),
+    )
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let teardown = &connection.teardown;
+    let Some(last) = connection.exchanges.last() else {
+        return Verdict::Clear;
+    };
+    if let Some(found) = answered_elsewhere(connection) {
+        return found;
+    }
+    let Some(scheme) = challenge(last) else {
+        return not_yet(connection);
+    };
+    let Some(answer) = response(last) else {
+        return Verdict::Clear;
+    };
+    if !matches!(teardown.how, How::Fin | How::Reset(_)) {
+        return not_yet(connection);
+    }
+    let announced = answer.persistence() == Persistence::Close;
+    let who = match teardown.by {
+        By::Server => "server",
+        By::Client => "client",
+        By::Both => "client and server",
+        By::Middlebox => "box in between",
+        By::Nobody => return Verdict::Clear,
+    };
+    // A client may have given up for reasons of its own: a user who cancels, a password it does not have.
+    let (severity, certainty) = match teardown.by {
+        By::Client if !announced => (Severity::Warning, Certainty::Possible),
+        _ => (Severity::Error, teardown.certainty),
+    };
+    let status = last.status().unwrap_or(0);
+    let said = if announced {
+        " The challenge itself says `Connection: close`."
+    } else {
+        ""
+    };
+    let close = crate::base::frame_ref::Mark {
+        frame: teardown.frame,
+        time: teardown.at,
+    };
+    tell(
+        &RULE,
+        severity,
+        certainty,
+        &format!("connections were closed within the {scheme} handshake"),
+        format!("The {status} carries an {scheme} challenge, which must be answered on this connection; the {who} closed it.{said}"),
+    )
+    .shows(Some(answer.first), format!("{status} with an {scheme} challenge"))
+    .shows(Some(close), format!("the {who} closes"))
+    .about(connection)
+}

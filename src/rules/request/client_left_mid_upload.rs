@@ -1,0 +1,154 @@
+//! The client left before its request was complete.
+
+use crate::analysis::connection::{Connection, Who};
+use crate::protocol::http::{Framing, Progress};
+use crate::rules::Severity;
+use crate::rules::classify::{Ending, Reading, request, response};
+use crate::rules::measure::number;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{asked, close_word, span, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The client began a request and closed the connection (FIN or RST) before it had sent all that the request's own head
+    /// announces; or it stopped sending until the server gave it up. The server's log says "unexpected end of stream", `Unexpected EOF`, HAProxy `CR` or `CH`, IIS
+    /// `Timer_EntityBody`, or 400, 408, 499.
+    ///
+    /// # Why it matters
+    ///
+    /// The request cannot be executed. A user may have cancelled an upload; or the client's timeout passed while it was
+    /// sending, the program that fed the body failed, or the network swallowed the large segments.
+    ///
+    /// # Remedy
+    ///
+    /// - Look into the client's log at the moment of the close for a timeout, a cancellation or an error while reading
+    ///   what it uploads.
+    /// - If uploads stop after the same time, raise the client's timeout for the whole request, or its write timeout.
+    /// - If the announced length is wrong, correct it: the server waits for what never comes.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                              server
+    ///  0.000  SYN                            -->
+    ///  0.010                                 <--  SYN
+    ///  0.020  POST /up [length=9000] data 1000 -->
+    ///  0.030                                 <--  ACK
+    ///  2.000  FIN                            -->
+    ///  2.010                                 <--  FIN
+    ///  2.020  ACK                            -->
+    ///  => teardown client fin request
+    ///  => findings client-left-mid-upload
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// The server had answered before the end, and the client need not go on:
+    ///
+    /// ```ladder
+    ///         client                              server
+    ///  0.000  SYN                            -->
+    ///  0.010                                 <--  SYN
+    ///  0.020  POST /up [length=9000] data 1000 -->
+    ///  0.030                                 <--  413 "too large" [close]
+    ///  0.040  FIN                            -->
+    ///  0.050                                 <--  FIN
+    ///  0.060  ACK                            -->
+    ///  => findings none
+    /// ```
+    ///
+    /// The server gave up first:
+    ///
+    /// ```ladder
+    ///         client                              server
+    ///  0.000  SYN                            -->
+    ///  0.010                                 <--  SYN
+    ///  0.020  POST /up [length=9000] data 1000 -->
+    ///  0.030                                 <--  RST
+    /// ```
+    ///
+    /// The capture lost part of it, and shows the answer:
+    ///
+    /// ```ladder
+    ///         client                              server
+    ///  0.000  SYN                            -->
+    ///  0.010                                 <--  SYN
+    ///  0.020  POST /up [length=3000] data 1000 -->
+    ///  0.025  data 2000                      ~~>
+    ///  0.030                                 <--  200 "thanks"
+    ///  0.040  FIN                            -->
+    ///  0.050                                 <--  FIN
+    ///  0.060  ACK                            -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9112 §8 (incomplete messages); RFC 9110 §15.5.9 (408).
+    pub(super) RULE: "client-left-mid-upload", Severity::Warning,
+    "the client left, or stopped, before its request was complete", Check::Ending(&[Reading::LeftMidUpload, Reading::StalledUpload], check)
+}
+
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+    let Some(exchange) = ending.exchange else {
+        return Verdict::Clear;
+    };
+    let Some(message) = request(exchange) else {
+        return Verdict::Clear;
+    };
+    let close = ending.close.mark;
+    let word = close_word(ending);
+    let far = match (message.progress, message.framing) {
+        (Progress::Head, _) => "in the middle of its head".to_owned(),
+        (_, Framing::Length) => format!(
+            "after {} of {} body bytes",
+            number(message.received()),
+            number(message.expected().unwrap_or(0))
+        ),
+        _ => format!(
+            "after {} body bytes, without the last chunk",
+            number(message.received())
+        ),
+    };
+    let what = asked(Some(exchange));
+    let quiet = span(close.time.since(message.last.time));
+    let stalled = ending.reading == Reading::StalledUpload;
+    let told = if stalled {
+        format!(
+            "The client stopped in the middle of its {what}, {far}, and sent nothing for {quiet}; then the server closed with \
+             a {word}."
+        )
+    } else {
+        format!(
+            "The client closed with a {word} while it was sending a {what}, {far}, {quiet} after the last of them."
+        )
+    };
+    let stuck = message.end() > connection.sent[Who::Client as usize].acknowledged;
+    let stuck = stuck.then(|| {
+        "Not all of what it sent had been acknowledged: the network or the server did not take it.".to_owned()
+    });
+    let answered =
+        exchange
+            .status()
+            .zip(response(exchange))
+            .map(|(status, answer)| match stalled {
+                true => format!("The server answered {status} before it closed."),
+                false => format!(
+                    "The server answered {status} {} later.",
+                    span(answer.first.time.since(close.time))
+                ),
+            });
+    let by = if stalled { "server" } else { "client" };
+    tell(
+        &RULE,
+        Severity::Warning,
+        ending.certainty,
+        "clients left or stopped before the request was complete",
+        told,
+    )
+    .adds(stuck)
+    .adds(answered)
+    .shows(Some(message.first), "the request begins")
+    .shows(Some(close), format!("{word} from the {by}"))
+    .about(connection)
+}

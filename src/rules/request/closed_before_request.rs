@@ -1,0 +1,192 @@
+//! The server closed before it had a whole request.
+
+use crate::analysis::connection::{Connection, Who};
+use crate::protocol::http::Framing;
+use crate::rules::Severity;
+use crate::rules::classify::{Ending, Reading, request};
+use crate::rules::measure::number;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{asked, bytes, close_word, span, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The server accepted the connection and closed it before it had read a complete request, without sending a byte. What
+    /// the client sent afterwards met a closed socket. Its log says `ECONNRESET`, `EOF`, "Empty reply from server" (curl 52),
+    /// `ERR_EMPTY_RESPONSE`, `RemoteDisconnected`.
+    ///
+    /// # Why it matters
+    ///
+    /// The request was lost, though not by what it says: nobody has read it. The server turned the *connection* away: a list of
+    /// allowed addresses (`hosts.deny`, an ingress rule), a limit of connections, a listener that is shutting down, a program
+    /// that crashed at accept, or one that expected TLS or a PROXY line.
+    ///
+    /// # Remedy
+    ///
+    /// - Look into the server's log at the moment of the FIN for a refused address, a limit of connections, a shutdown or a
+    ///   crash; that is what to change.
+    /// - Compare what the port expects with what is sent: TLS, plain HTTP, or a PROXY protocol line before either.
+    /// - Let the client repeat the request on a new connection: it was not executed.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ACK                -->
+    ///  0.025                     <--  FIN
+    ///  0.030  GET /              -->
+    ///  0.040                     <--  RST [noack]
+    ///  => teardown server fin before-request
+    ///  => findings closed-before-request
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A connection that was opened in advance and never used is let go after a while:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ACK                -->
+    /// 60.000                     <--  FIN
+    /// 60.010  FIN                -->
+    /// 60.020                     <--  ACK
+    ///  => teardown server fin before-request
+    /// ```
+    ///
+    /// With the request read and no answer given it is another story:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.030                     <--  FIN
+    ///  0.040  FIN                -->
+    ///  0.050                     <--  ACK
+    ///  => teardown server fin waiting
+    /// ```
+    ///
+    /// A server that speaks first has not closed before anything was said:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ACK                -->
+    ///  0.030                     <--  "421 too busy\r\n"
+    ///  0.031                     <--  FIN
+    ///  0.040  FIN                -->
+    ///  0.050                     <--  ACK
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9112 §9.6 (tear-down); RFC 9293 §3.10.7.1 (data to a closed socket draws a RST).
+    pub(super) RULE: "closed-before-request", Severity::Error,
+    "the server closed the connection before it had a whole request", Check::Ending(&[Reading::ClosedBeforeRequest, Reading::ClosedInRequest], check)
+}
+
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+    let close = ending.close.mark;
+    let word = close_word(ending);
+    let sent = connection.sent[Who::Client as usize].bytes;
+    let what = asked(ending.exchange);
+    let begun = ending.exchange.and_then(request);
+    let (severity, message) = match ending.reading {
+        Reading::ClosedInRequest => {
+            let of = match begun {
+                Some(message) if message.framing == Framing::Length => format!(
+                    "{} of {} body bytes had come",
+                    number(message.received()),
+                    number(message.expected().unwrap_or(0))
+                ),
+                _ => format!("{} of it had come", bytes(ending.close.received)),
+            };
+            let idle = begun.map(|message| span(close.time.since(message.last.time)));
+            let idle = idle.unwrap_or_default();
+            (
+                Severity::Error,
+                format!(
+                    "The server closed while a {what} was still being sent: {of}, the last of them {idle} before. It \
+                     sent not a byte of a response."
+                ),
+            )
+        }
+        _ => {
+            let opened = connection.connect_time.unwrap_or_default();
+            let after = span(close.time.since(connection.first.time.after(opened)));
+            let (severity, rest) = if sent > 0 {
+                (
+                    Severity::Error,
+                    format!(
+                        "The {} that the client then sent met a closed socket.",
+                        bytes(sent)
+                    ),
+                )
+            } else {
+                (
+                    Severity::Warning,
+                    "The client had not asked for anything yet.".to_owned(),
+                )
+            };
+            (
+                severity,
+                format!(
+                    "The server's {word} came {after} after the handshake, before a byte of a request had reached it and \
+                     without a byte from it. {rest}"
+                ),
+            )
+        }
+    };
+    tell(
+        &RULE,
+        severity,
+        ending.certainty,
+        "the server closed before it had a whole request",
+        message,
+    )
+    .shows(
+        Some(close),
+        format!("{word} from the server, which has sent nothing"),
+    )
+    .shows(begun.map(|message| message.first), "the request begins")
+    .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+    use crate::rules::{Finding, Severity};
+
+    fn finding(text: &str) -> Option<Finding> {
+        ladder_check::found_by(&super::RULE, text)
+    }
+
+    const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
+
+    #[test]
+    fn it_is_worse_when_something_was_asked() {
+        let asked = finding(&format!("{OPEN}<-- FIN\nGET / -->\n<-- RST [noack]")).expect("found");
+        assert_eq!(asked.severity, Severity::Error);
+        let unasked = finding(&format!("{OPEN}<-- FIN\nFIN -->\n<-- ACK")).expect("found");
+        assert_eq!(unasked.severity, Severity::Warning);
+    }
+
+    #[test]
+    fn an_incomplete_request_is_told_with_its_bytes() {
+        let text = format!(
+            "{OPEN}POST / [length=9000] data 1000 -->\n<-- ACK\n+200ms <-- FIN\nFIN -->\n<-- ACK"
+        );
+        let found = finding(&text).expect("found");
+        assert!(
+            found.message.contains("1,000 of 9,000"),
+            "{}",
+            found.message
+        );
+        assert!(found.message.contains("201.0 ms"), "{}", found.message);
+    }
+}

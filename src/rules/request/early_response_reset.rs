@@ -1,0 +1,183 @@
+//! The server reset while the request was still being sent, with or without an answer.
+
+use crate::analysis::connection::{Connection, Who};
+use crate::protocol::http::{Framing, Message};
+use crate::rules::Severity;
+use crate::rules::classify::{Ending, Reading, owns_reset, request, response};
+use crate::rules::measure::number;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{asked, span, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The request was still on its way when the server gave up: it answered early (413, 401, 302, …) or not at all, closed
+    /// its socket with bytes of the request unread, and its kernel sent a RST. The client's *send* fails: `ECONNRESET`,
+    /// `EPIPE`, "broken pipe", "An unexpected error occurred on a send".
+    ///
+    /// # Why it matters
+    ///
+    /// The answer that would explain it is often lost: the client is busy writing, sees the error and looks no further, and
+    /// some systems discard what they have received when a RST comes. So a "413 Payload Too Large" turns into a network error.
+    /// RFC 9112 §9.6 therefore asks servers to close in steps: stop sending, read on for a while, then close.
+    ///
+    /// # Remedy
+    ///
+    /// - Let the server read on after an early answer (nginx `lingering_close on`, Tomcat `maxSwallowSize`, Apache's linger), or
+    ///   raise the limit that the request hit (`client_max_body_size`, `maxRequestBodySize`).
+    /// - Let the client ask first, with `Expect: 100-continue`, before it sends a large body.
+    /// - Let the client look for a response when a write fails: it is usually there.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                              server
+    ///  0.000  SYN                            -->
+    ///  0.010                                 <--  SYN
+    ///  0.020  POST /up [length=9000] data 1000 -->
+    ///  0.030                                 <--  413 "too large" [close]
+    ///  0.035  data 1000                      -->
+    ///  0.040                                 <--  RST
+    ///  => teardown server reset abort request
+    ///  => findings early-response-reset
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A server that answers early and reads on:
+    ///
+    /// ```ladder
+    ///         client                              server
+    ///  0.000  SYN                            -->
+    ///  0.010                                 <--  SYN
+    ///  0.020  POST /up [length=3000] data 1000 -->
+    ///  0.030                                 <--  413 "too large" [close]
+    ///  0.031                                 <--  FIN
+    ///  0.035  data 2000                      -->
+    ///  0.040                                 <--  ACK
+    ///  0.050  FIN                            -->
+    ///  0.060                                 <--  ACK
+    /// ```
+    ///
+    /// A client that has its answer and stops by itself:
+    ///
+    /// ```ladder
+    ///         client                              server
+    ///  0.000  SYN                            -->
+    ///  0.010                                 <--  SYN
+    ///  0.020  POST /up [length=9000] data 1000 -->
+    ///  0.030                                 <--  413 "too large" [close]
+    ///  0.040  FIN                            -->
+    ///  0.050                                 <--  RST
+    ///  => teardown client fin request
+    /// ```
+    ///
+    /// A body that was held back, and is not owed any more:
+    ///
+    /// ```ladder
+    ///         client                              server
+    ///  0.000  SYN                            -->
+    ///  0.010                                 <--  SYN
+    ///  0.020  POST /up [length=9000 expect=100-continue] -->
+    ///  0.030                                 <--  401 "no" [close]
+    ///  0.031                                 <--  FIN
+    ///  0.050  FIN                            -->
+    ///  0.060                                 <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9112 §9.6 (tear-down); RFC 9293 §3.6.1 (SHLD-3: unread data is answered by a RST); RFC 2525 §2.17; RFC 9110
+    /// §10.1.1 (`Expect`).
+    pub(super) RULE: "early-response-reset", Severity::Error,
+    "the server reset the connection while the request was still being sent", Check::Ending(&[Reading::EarlyReset], check)
+}
+
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+    let sent = ending.exchange.and_then(request);
+    let answer = ending.exchange.and_then(response);
+    let reset = owns_reset(connection, Who::Server).unwrap_or(ending.close);
+    let what = asked(ending.exchange);
+    let status = ending.exchange.and_then(|exchange| exchange.status());
+    let far = sent.map(far).unwrap_or_default();
+    let message = match (answer, status) {
+        (Some(answer), status) => {
+            let status =
+                status.map_or_else(|| "a response".to_owned(), |status| status.to_string());
+            format!(
+                "The server answered {status} before the {what} was complete and reset the connection {} later, {far}.",
+                span(reset.mark.time.since(answer.first.time)),
+            )
+        }
+        (None, _) => format!(
+            "The server reset the connection while the {what} was still being sent, {far}, and answered nothing."
+        ),
+    };
+    let delivered = answer.map(|answer| {
+        if connection.sent[Who::Server as usize].acknowledged >= answer.end() {
+            "The client's kernel had the response; whether the client looked for it cannot be seen."
+                .to_owned()
+        } else {
+            "The client had not acknowledged the whole response: it may be lost.".to_owned()
+        }
+    });
+    tell(
+        &RULE,
+        Severity::Error,
+        ending.certainty,
+        "uploads were reset by the server",
+        message,
+    )
+    .adds(delivered)
+    .shows(
+        sent.map(|message| message.first),
+        format!("the {what} begins"),
+    )
+    .shows(answer.map(|message| message.first), "the response begins")
+    .shows(Some(reset.mark), "RST from the server")
+    .about(connection)
+}
+
+fn far(message: &Message) -> String {
+    match message.framing {
+        Framing::Length => format!(
+            "when {} of {} body bytes had been sent",
+            number(message.received()),
+            number(message.expected().unwrap_or(0))
+        ),
+        _ => format!(
+            "when {} body bytes had been sent",
+            number(message.received())
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    fn message(text: &str) -> Option<String> {
+        let text = format!("SYN -->\n<-- SYN\nACK -->\n{text}");
+        ladder_check::told_by(&super::RULE, &text)
+    }
+
+    #[test]
+    fn without_an_answer_too() {
+        let told = message("POST / [length=9000] data 1000 -->\n<-- ACK\n<-- RST").expect("found");
+        assert!(
+            told.contains("1,000 of 9,000") && told.contains("answered nothing"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn the_whole_body_may_have_been_sent_before_the_reset() {
+        let text = "POST / [length=2000] data 1000 -->\n<-- 413 \"no\" [close]\ndata 1000 -->\n+5ms <-- RST";
+        let told = message(text).expect("found");
+        assert!(
+            told.contains("answered 413") && told.contains("2,000 of 2,000"),
+            "{told}"
+        );
+    }
+}

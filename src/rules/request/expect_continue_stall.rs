@@ -1,0 +1,133 @@
+//! The client waited for `100 Continue`, and it did not come.
+
+use std::time::Duration;
+
+use crate::analysis::connection::{Connection, Who};
+use crate::base::frame_ref::Mark;
+use crate::protocol::http::{Exchange, FieldName};
+use crate::rules::Severity;
+use crate::rules::classify::response;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{asked, not_yet, span, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The request says `Expect: 100-continue`: the client holds its body back until the server says so. The server said
+    /// nothing, and after a fixed time (1 s in curl, 350 ms in .NET) the client sent the body all the same.
+    ///
+    /// # Why it matters
+    ///
+    /// Every such request takes that time longer, for nothing. It is the mark of a server, or of a proxy before it, that does
+    /// not know the field.
+    ///
+    /// # Remedy
+    ///
+    /// - Let the server or proxy answer `100 Continue`, or pass the field on to a server that does.
+    /// - Or let the client not ask (.NET `ServicePointManager.Expect100Continue = false`, curl `-H 'Expect:'`).
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  POST /up [length=5 expect=100-continue close] -->
+    ///  0.030                     <--  ACK
+    ///  1.020  "hello"            -->
+    ///  1.040                     <--  200 "thanks" [close]
+    ///  1.041                     <--  FIN
+    ///  1.050  FIN                -->
+    ///  1.060                     <--  ACK
+    ///  => findings expect-continue-stall
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// The server said so:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  POST /up [length=5 expect=100-continue close] -->
+    ///  0.900                     <--  "HTTP/1.1 100 Continue\r\n\r\n"
+    ///  0.910  "hello"            -->
+    ///  0.930                     <--  200 "thanks" [close]
+    ///  0.931                     <--  FIN
+    ///  0.940  FIN                -->
+    ///  0.950                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// The client did not wait:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  POST /up [length=5 expect=100-continue close] -->
+    ///  0.021  "hello"            -->
+    ///  0.040                     <--  200 "thanks" [close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9110 §10.1.1 (`Expect`), §15.2.1 (100).
+    pub(super) RULE: "expect-continue-stall", Severity::Warning,
+    "the client waited in vain for `100 Continue`", Check::Connection(check)
+}
+
+/// The shortest patience known is .NET's 350 ms.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// From the end of the head to the body, if nothing came in between.
+fn stalled(exchange: &Exchange) -> Option<(Mark, Mark)> {
+    let rare = exchange.rare.as_ref()?;
+    let body = rare.body_began?;
+    exchange.request_fields(FieldName::Expect).next()?;
+    let head = exchange.request_head_end()?;
+    let answered = rare.interim.iter().any(|interim| interim.at <= body)
+        || response(exchange).is_some_and(|answer| answer.first <= body);
+    (!answered && body.time.since(head.time) >= PATIENCE).then_some((head, body))
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let mut found = connection
+        .exchanges
+        .iter()
+        .filter_map(|exchange| Some((exchange, stalled(exchange)?)));
+    let Some((exchange, (head, body))) = found.next() else {
+        return not_yet(connection);
+    };
+    let server = &connection.sent[Who::Server as usize];
+    if server.missing > 0 || server.packets == 0 {
+        return Verdict::Clear;
+    }
+    let more = found.count();
+    let message = format!(
+        "The client announced the body of its {} with `Expect: 100-continue`, waited {} for a `100 Continue` that did not \
+         come, and sent the body all the same.",
+        asked(Some(exchange)),
+        span(body.time.since(head.time)),
+    );
+    let more = (more > 0).then(|| format!("{more} more on this connection waited as well."));
+    tell(
+        &RULE,
+        Severity::Warning,
+        connection.teardown.certainty,
+        "clients waited in vain for `100 Continue`",
+        message,
+    )
+    .adds(more)
+    .shows(
+        Some(head),
+        "the head is complete, with `Expect: 100-continue`",
+    )
+    .shows(Some(body), "the body begins")
+    .about(connection)
+}

@@ -1,0 +1,142 @@
+//! A request breaks the grammar of HTTP/1.
+
+use crate::analysis::connection::{Connection, Who};
+use crate::base::certainty::Certainty;
+use crate::rules::Severity;
+use crate::rules::response::malformed_response::{message_of, quote, weight, worst};
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{asked, not_yet, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The bytes of a request break the grammar of HTTP/1: a request line that is none, a field name with forbidden bytes or
+    /// white space before the colon, a lone CR or LF, a bad chunk, a length that is no number. The finding says which rule, at
+    /// which byte, and quotes the bytes. Servers answer 400 and close, or close without a word.
+    ///
+    /// # Why it matters
+    ///
+    /// Servers and the proxies before them read such a request differently, and where they do, one can be made to see two
+    /// requests in what the other takes for one (request smuggling). Honest clients fail with a 400 that is hard to explain.
+    ///
+    /// # Remedy
+    ///
+    /// - Correct the program that writes the request: the finding quotes the bytes at fault. Encode targets and field values
+    ///   with the library's own functions.
+    /// - If it is not your client, refuse such requests at the first proxy.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "GET / HTTP/1.1\r\nHost: a\r\nX-Name : b\r\nConnection: close\r\n\r\n" -->
+    ///  0.040                     <--  400 "bad" [close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings malformed-request
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// Another protocol breaks no rule of HTTP:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "\x00\x01\x02\x03" -->
+    ///  0.030                     <--  "\x00\x02"
+    ///  0.040  FIN                -->
+    ///  0.050                     <--  FIN
+    ///  0.060  ACK                -->
+    ///  => findings none
+    /// ```
+    ///
+    /// A request with all that is allowed:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "\r\nGET /?a=b%20c HTTP/1.1\r\nHost: a\r\nX-Empty:\r\nConnection: close\r\n\r\n" -->
+    ///  0.040                     <--  200 "fine" [close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// TLS is no HTTP:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00" -->
+    ///  0.030                     <--  ACK
+    /// ```
+    ///
+    /// A head of which only the beginning was captured:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /a/long/way [cut=9] -->
+    ///  0.040                     <--  200 "hello"
+    /// ```
+    ///
+    /// A gap, behind which the middle of a body is taken up:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  POST /up [length=3000] data 1000 ~~>
+    ///  0.030  "\x00 no head at all\r\n" -->
+    ///  0.040                     <--  ACK
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9112 §2.2, §3, §5, §7.1, §11.2; RFC 9110 §5.5.
+    pub(super) RULE: "malformed-request", Severity::Error,
+    "a request breaks the grammar of HTTP/1", Check::Connection(check)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let Some((severity, exchange, fault, count)) =
+        worst(connection, Who::Client, |rule| weight(rule, Who::Client))
+    else {
+        return not_yet(connection);
+    };
+    let message = message_of(exchange, Who::Client);
+    let told = format!(
+        "The {} breaks the grammar of HTTP: {}.",
+        asked(Some(exchange)),
+        quote(fault, message)
+    );
+    let answer = exchange
+        .status()
+        .map(|status| format!("The server answered {status}."));
+    let more = (count > 1).then(|| format!("{count} requests on this connection are like this."));
+    tell(
+        &RULE,
+        severity,
+        Certainty::Certain,
+        "requests break the grammar of HTTP",
+        told,
+    )
+    .adds(answer)
+    .adds(more)
+    .shows(
+        message
+            .map(|message| message.first)
+            .or(Some(connection.first)),
+        format!("the client's message: {}", fault.rule.text()),
+    )
+    .about(connection)
+}

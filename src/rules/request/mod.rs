@@ -1,0 +1,13 @@
+//! The request: what befalls it while it is sent.
+
+use super::rule::rules;
+
+rules! {
+    auth_broken_by_close,
+    client_left_mid_upload,
+    closed_before_request,
+    early_response_reset,
+    expect_continue_stall,
+    malformed_request,
+    request_retried,
+}

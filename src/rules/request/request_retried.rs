@@ -1,0 +1,259 @@
+//! A request whose answer was lost was sent again on another connection.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::analysis::connection::{Brief, Lost};
+use crate::analysis::hosts::{Dealings, Hosts};
+use crate::base::certainty::Certainty;
+use crate::rules::measure::{many, shows, span};
+use crate::rules::rule::{Check, Found, Story, rule};
+use crate::rules::{Evidence, Severity};
+
+rule! {
+    /// # What happened
+    ///
+    /// A connection ended before a request had its answer, and moments later the same client sent the same request (method,
+    /// host, target and length of the body) as the first on another connection to the same server.
+    ///
+    /// # Why it matters
+    ///
+    /// For a request that is idempotent (GET, PUT, DELETE) this is how it should be, and why a user saw no error. A POST that
+    /// the server had received in full may take effect twice: an order, a payment, a message. Many clients repeat requests by
+    /// themselves when a kept connection fails under them, and so do proxies in front of several servers.
+    ///
+    /// # Remedy
+    ///
+    /// - See to the loss first: what ended the connection is told beside this.
+    /// - Let the client repeat only idempotent requests by itself, or give each request a key by which the server knows a
+    ///   repetition (`Idempotency-Key`).
+    /// - At proxies, switch off repetition of requests that are not idempotent (nginx `proxy_next_upstream` without
+    ///   `non_idempotent`).
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    /// client :40001 server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  POST /order "one"  -->
+    ///  0.030                     <--  ACK
+    ///  0.500                     <--  FIN
+    ///  0.510  FIN                -->
+    ///  0.520                     <--  ACK
+    /// client :40002 server
+    ///  0.600  SYN                -->
+    ///  0.610                     <--  SYN
+    ///  0.620  POST /order "one" [close] -->
+    ///  0.700                     <--  200 "taken" [close]
+    ///  0.701                     <--  FIN
+    ///  0.710  FIN                -->
+    ///  0.720                     <--  ACK
+    ///  => findings closed-before-response request-retried
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// Another request:
+    ///
+    /// ```ladder
+    /// client :40001 server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  POST /order "one"  -->
+    ///  0.500                     <--  FIN
+    ///  0.510  FIN                -->
+    ///  0.520                     <--  ACK
+    /// client :40002 server
+    ///  0.600  SYN                -->
+    ///  0.610                     <--  SYN
+    ///  0.620  POST /order "other" [close] -->
+    ///  0.700                     <--  200 "taken" [close]
+    /// ```
+    ///
+    /// The same request, when the one before had its answer:
+    ///
+    /// ```ladder
+    /// client :40001 server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "one" [close] FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    /// client :40002 server
+    ///  0.600  SYN                -->
+    ///  0.610                     <--  SYN
+    ///  0.620  GET /              -->
+    ///  0.700                     <--  200 "two" [close] FIN
+    ///  0.710  FIN                -->
+    ///  0.720                     <--  ACK
+    /// ```
+    ///
+    /// Or long after, when somebody pressed the button again:
+    ///
+    /// ```ladder
+    /// client :40001 server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.500                     <--  FIN
+    ///  0.510  FIN                -->
+    ///  0.520                     <--  ACK
+    /// client :40002 server
+    /// 60.600  SYN                -->
+    /// 60.610                     <--  SYN
+    /// 60.620  GET /              -->
+    /// 60.700                     <--  200 "two" [close]
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9110 §9.2.2 (idempotent methods); RFC 9112 §9.3.1 (retrying requests).
+    pub(super) RULE: "request-retried", Severity::Warning,
+    "a request that lost its answer was sent again on another connection", Check::Hosts(check)
+}
+
+/// A program that repeats a request by itself does so within this time.
+const SOON: Duration = Duration::from_secs(5);
+/// Connections that are looked at for one that failed, so that a flood of failures costs no square of its number.
+const MAX_LOOK_AHEAD: usize = 64;
+
+/// A connection that lost its last request, and the one that began with the same.
+type Pair<'a> = (&'a Brief, &'a Brief);
+
+fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for dealings in hosts.busy(2) {
+        let pairs = retried(&dealings);
+        for (lost, severity) in [
+            (Lost::Had, Severity::Warning),
+            (Lost::Harmless, Severity::Note),
+        ] {
+            let own: Vec<_> = pairs
+                .iter()
+                .copied()
+                .filter(|(first, _)| first.lost == Some(lost))
+                .collect();
+            if let Some(found_here) = tell(&own, lost, severity) {
+                found.push(found_here);
+            }
+        }
+    }
+    found
+}
+
+fn retried<'a>(dealings: &Dealings<'a>) -> Vec<Pair<'a>> {
+    let all = &dealings.connections;
+    let mut taken = BTreeSet::new();
+    let mut pairs = Vec::new();
+    for first in all.iter().copied().filter(|it| it.lost.is_some()) {
+        let asked = first.retried[1];
+        let from = all.partition_point(|it| it.first.time < first.close.time);
+        let second = all[from..]
+            .iter()
+            .copied()
+            .take(MAX_LOOK_AHEAD)
+            .take_while(|it| it.first.time.since(first.close.time) < SOON)
+            .find(|it| {
+                asked != 0 && it.retried[0] == asked && !taken.contains(&it.id) && it.id != first.id
+            });
+        if let Some(second) = second {
+            taken.insert(second.id);
+            pairs.push((first, second));
+        }
+    }
+    pairs
+}
+
+fn tell(pairs: &[Pair<'_>], lost: Lost, severity: Severity) -> Option<Found> {
+    let (first, second) = *pairs.first()?;
+    let mut connections: Vec<&Brief> = pairs.iter().flat_map(|(a, b)| [*a, *b]).collect();
+    connections.sort_by_key(|it| it.id);
+    connections.dedup_by_key(|it| it.id);
+    let what = match lost {
+        Lost::Had => {
+            "The server had all of it, and its method does not promise that twice is as good as once: it may have taken effect \
+             twice."
+        }
+        Lost::Harmless => {
+            "No harm in that: its method allows it, or the server had not received all of it."
+        }
+    };
+    let message = format!(
+        "{} lost, and sent again on another connection{}. {what} That the bodies are the same is concluded from their lengths.",
+        match pairs.len() {
+            1 => "A request was".to_owned(),
+            more => format!("{} were", many(more, "request")),
+        },
+        match pairs.len() {
+            1 => format!(" {} later", span(second.first.time.since(first.close.time))),
+            _ => format!(
+                ", the first {} later",
+                span(second.first.time.since(first.close.time))
+            ),
+        },
+    );
+    let evidence: Vec<Evidence> = vec![
+        shows(
+            first.close,
+            "the connection ends, and the request on it has no whole answer",
+        ),
+        shows(
+            second.first,
+            "the connection that begins with the same request",
+        ),
+    ];
+    let story = Story {
+        severity,
+        certainty: Certainty::Likely,
+        summary: "lost requests were sent again on another connection".to_owned(),
+        message,
+        evidence,
+        remedies: RULE.remedies(),
+    };
+    Some(Found::of(story, &connections))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::rules::{Severity, ladder_check};
+
+    fn severity(request: &str, seen: &str) -> Option<Severity> {
+        let text = format!(
+            "client :1 server\nSYN -->\n<-- SYN\n{request} -->\n{seen}\n<-- RST\n\
+             client :2 server\n+9ms SYN -->\n<-- SYN\n{request} -->\n<-- 200"
+        );
+        ladder_check::found_by(&RULE, &text).map(|found| found.severity)
+    }
+
+    #[test]
+    fn what_is_asked_for_again_without_harm_is_a_note() {
+        let connect = "CONNECT b:443";
+        assert_eq!(severity(connect, "<-- ACK"), Some(Severity::Note));
+        let grpc = "POST /Shop/Find \"x\" [user-agent=grpc-python/1.51.1]";
+        assert_eq!(severity(grpc, "<-- ACK"), None);
+    }
+
+    #[test]
+    fn another_program_retries_nothing() {
+        let severity = |second: &str| {
+            let text = format!(
+                "client :1 server\nSYN -->\n<-- SYN\nPOST / \"x\" [user-agent=a] -->\n<-- ACK\n<-- RST\n\
+                 client :2 server\n+9ms SYN -->\n<-- SYN\nPOST / \"x\" [user-agent={second}] -->\n<-- 200"
+            );
+            ladder_check::found_by(&RULE, &text).map(|found| found.severity)
+        };
+        assert_eq!(severity("a"), Some(Severity::Warning));
+        assert_eq!(severity("b"), None);
+    }
+
+    #[test]
+    fn what_may_take_effect_twice_is_a_warning() {
+        let had = "<-- ACK";
+        assert_eq!(severity("POST / \"x\"", had), Some(Severity::Warning));
+        assert_eq!(severity("GET /", had), Some(Severity::Note));
+        assert_eq!(severity("PUT / \"x\"", had), Some(Severity::Note));
+    }
+}

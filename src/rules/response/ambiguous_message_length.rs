@@ -1,0 +1,133 @@
+//! A message announces its length in ways that contradict each other.
+
+use super::malformed_response::{message_of, quote, worst};
+use crate::analysis::connection::{Connection, Who};
+use crate::base::certainty::Certainty;
+use crate::protocol::http::{FaultRule, FieldName, Framing};
+use crate::rules::Severity;
+use crate::rules::classify::response;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{asked, not_yet, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// A message says in two ways where its body ends, and they differ: several `Content-Length` with different numbers,
+    /// `Content-Length` beside `Transfer-Encoding`, or a `Transfer-Encoding` in which `chunked` is not the last coding, or that
+    /// an HTTP/1.0 message may not have.
+    ///
+    /// # Why it matters
+    ///
+    /// Two readers may find two ends, and then the rest of one message is the beginning of the next: this is how requests are
+    /// smuggled past a proxy and responses are split. Careful clients and proxies therefore refuse such a message (nginx
+    /// 502 "upstream sent duplicate header line", HAProxy `PH`, Node `HPE_UNEXPECTED_CONTENT_LENGTH`).
+    ///
+    /// # Remedy
+    ///
+    /// - Let the sender announce one length only: remove the `Content-Length` that the application sets by hand, or the
+    ///   `Transfer-Encoding` of a response that is passed on.
+    /// - Let every proxy refuse such messages, and close the connection after them (RFC 9112 §6.3).
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello"
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings ambiguous-message-length
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// The same number twice is one length:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9112 §6.1, §6.3, §11.1 (response splitting), §11.2 (request smuggling); RFC 9110 §8.6.
+    pub(super) RULE: "ambiguous-message-length", Severity::Error,
+    "a message announces its length in contradicting ways", Check::Connection(check)
+}
+
+const fn weight(rule: FaultRule) -> Option<Severity> {
+    match rule {
+        FaultRule::DifferingLengths
+        | FaultRule::LengthAndEncoding
+        | FaultRule::EncodingNotChunked
+        | FaultRule::ChunkedNotLast => Some(Severity::Error),
+        FaultRule::EncodingInOldVersion => Some(Severity::Warning),
+        _ => None,
+    }
+}
+
+/// A response whose last coding is not `chunked` lasts until the close; many clients refuse it.
+fn unknown_coding(connection: &Connection) -> Option<Verdict> {
+    let (exchange, field) = connection.exchanges.iter().find_map(|exchange| {
+        let framing = response(exchange)?.framing;
+        let mut fields = exchange.response_fields(FieldName::TransferEncoding);
+        (framing == Framing::UntilClose).then(|| fields.next().map(|field| (exchange, field)))?
+    })?;
+    if field.value.as_bytes().eq_ignore_ascii_case(b"identity") {
+        return None;
+    }
+    let value = crate::base::escape::escape(field.value.as_bytes());
+    let verdict = tell(
+        &RULE,
+        Severity::Warning,
+        Certainty::Certain,
+        "messages announce their length in contradicting ways",
+        format!(
+            "The response to the {} says `Transfer-Encoding: {value}`, in which `chunked` is not the last coding: only the \
+             close tells where it ends, and many clients refuse it.",
+            asked(Some(exchange))
+        ),
+    )
+    .shows(exchange.response_head_end(), format!("`Transfer-Encoding: {value}`"))
+    .about(connection);
+    Some(verdict)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let found = [Who::Server, Who::Client]
+        .into_iter()
+        .find_map(|who| worst(connection, who, weight).map(|found| (who, found)));
+    let Some((who, (severity, exchange, fault, count))) = found else {
+        return unknown_coding(connection).unwrap_or_else(|| not_yet(connection));
+    };
+    let message = message_of(exchange, who);
+    let which = match who {
+        Who::Client => asked(Some(exchange)),
+        Who::Server => format!("response to the {}", asked(Some(exchange))),
+    };
+    let told = format!(
+        "Nobody can say for certain where the {which} ends: {}.",
+        quote(fault, message)
+    );
+    let more = (count > 1).then(|| format!("{count} messages on this connection are like this."));
+    tell(
+        &RULE,
+        severity,
+        Certainty::Certain,
+        "messages announce their length in contradicting ways",
+        told,
+    )
+    .adds(more)
+    .shows(message.map(|message| message.first), fault.rule.text())
+    .about(connection)
+}

@@ -1,0 +1,168 @@
+//! More bytes came than the message announced.
+
+use super::malformed_response::{message_of, quote, worst};
+use crate::analysis::connection::{Connection, Opening, Who};
+use crate::base::certainty::Certainty;
+use crate::protocol::http::{FaultRule, Framing, Protocol};
+use crate::rules::Severity;
+use crate::rules::classify::response;
+use crate::rules::measure::number;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{asked, not_yet, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// After a complete response came bytes that begin no other: the body is longer than its `Content-Length`, or there is one
+    /// where none may be (204, 304, the answer to a HEAD).
+    ///
+    /// # Why it matters
+    ///
+    /// The connection is out of step: a client that keeps it would read the rest as the next response. Careful ones throw the
+    /// connection away ("Unsolicited response received on idle HTTP channel" in Go, `HPE_INVALID_CONSTANT` in Node, curl
+    /// "Excess found"), careless ones hand one user's bytes to another.
+    ///
+    /// # Remedy
+    ///
+    /// - Correct the announced length: it must count the bytes that are sent, after compression and re-encoding.
+    /// - Send no body with 204 and 304, nor in the answer to a HEAD.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  200 "hello and more" [length=5 close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings body-overrun
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// An additional line end after the body is ignored by everybody:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  200 "hello\r\n" [length=5 close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// Two pipelined responses:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /1             -->
+    ///  0.021  GET /2 [close]     -->
+    ///  0.040                     <--  200 "one"
+    ///  0.041                     <--  200 "two" [close]
+    ///  0.042                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9112 §6.3 (message body length), §9.2 (a response that matches no request); RFC 9110 §6.4.1, §15.3.5, §15.4.5.
+    pub(super) RULE: "body-overrun", Severity::Error,
+    "bytes came after the end of a message that begin no other", Check::Connection(check)
+}
+
+/// Bytes after the last response that were sent, but cut off by the snap length: how many.
+pub(crate) fn uncaptured_excess(connection: &Connection) -> Option<u64> {
+    let last = connection.exchanges.last()?;
+    let message = response(last)?;
+    let sent = &connection.sent[Who::Server as usize];
+    // Under the keys of TLS more bytes are sent than are said.
+    if connection.tls.is_some() {
+        return None;
+    }
+    let excess = sent.bytes.checked_sub(message.end())?;
+    let delimited = matches!(message.framing, Framing::Length | Framing::NoBody);
+    // Two bytes may be a line end.
+    if excess <= 2
+        || !delimited
+        || !last.is_complete()
+        || last.request.is_none()
+        || sent.missing > 0
+        || connection.sent[Who::Client as usize].packets == 0
+        || connection.opening != Opening::Handshake
+        || connection.protocol != Protocol::Http1
+    {
+        return None;
+    }
+    Some(excess)
+}
+
+fn uncaptured(connection: &Connection) -> Option<Verdict> {
+    let excess = uncaptured_excess(connection)?;
+    let last = connection.exchanges.last()?;
+    let message = response(last)?;
+    let expected = message.expected().unwrap_or(0);
+    let verdict = tell(
+        &RULE,
+        Severity::Error,
+        Certainty::Likely,
+        "responses are longer than announced",
+        format!(
+            "The response to the {} announced {} body bytes, and {} more followed, of which nothing was captured.",
+            asked(Some(last)),
+            number(expected),
+            number(excess),
+        ),
+    )
+    .shows(Some(message.first), "the response begins")
+    .shows(Some(connection.last_data[Who::Server as usize]), "the last bytes from the server")
+    .about(connection);
+    Some(verdict)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let weight = |rule: FaultRule| (rule == FaultRule::ExcessBytes).then_some(Severity::Error);
+    let Some((severity, exchange, fault, count)) = worst(connection, Who::Server, weight) else {
+        return uncaptured(connection).unwrap_or_else(|| not_yet(connection));
+    };
+    // What the capture lost may have been the beginning of a message.
+    if connection.sent[Who::Server as usize].missing > 0 {
+        return Verdict::Clear;
+    }
+    let message = message_of(exchange, Who::Server);
+    let status = exchange
+        .status()
+        .map_or_else(String::new, |status| format!(" {status}"));
+    let expected = message.and_then(|message| message.expected());
+    let told = format!(
+        "The{status} response to the {} announced {} body bytes, and more followed: {}.",
+        asked(Some(exchange)),
+        number(expected.unwrap_or(0)),
+        quote(fault, message)
+    );
+    let more = (count > 1).then(|| {
+        format!(
+            "{} responses on this connection are like this.",
+            number(count)
+        )
+    });
+    tell(
+        &RULE,
+        severity,
+        Certainty::Certain,
+        "responses are longer than announced",
+        told,
+    )
+    .adds(more)
+    .shows(message.map(|message| message.first), "the response begins")
+    .about(connection)
+}

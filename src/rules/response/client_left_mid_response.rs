@@ -1,0 +1,268 @@
+//! The client left in the middle of the response.
+
+use crate::analysis::connection::{Connection, Who};
+use crate::protocol::http::{ErrorCode, Exchange, Framing, Message, Progress};
+use crate::rules::Severity;
+use crate::rules::classify::{Ending, Reading, response};
+use crate::rules::measure::number;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::timers;
+use crate::rules::wording::{asked, bytes, close_word, span, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The client closed the connection (RST, or FIN and then RSTs) while the server was still sending the response. The
+    /// server's log says `EPIPE`, "broken pipe", `ECONNRESET`, "client prematurely closed connection",
+    /// "The remote host closed the connection. The error code is 0x800704CD"; IIS `Connection_Dropped`, HAProxy `CD`.
+    ///
+    /// # Why it matters
+    ///
+    /// Most often nothing is wrong: a user went on to another page, a player jumped, a download was cancelled. It is worth a
+    /// look when it happens after the same time again and again (a client timeout over the whole response), at the same
+    /// number of bytes (a limit of size), or to a program that should have read it all.
+    ///
+    /// # Remedy
+    ///
+    /// - If the times are equal and round, raise the client's timeout for the whole response, or send it faster.
+    /// - If users leave, let the server ask (`Response.IsClientConnected`) and log it quietly: it is no error of the server.
+    /// - If a program closes without reading to the end, let it read the body or cancel it on purpose.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 data 1000 [length=100000]
+    ///  0.050  ACK                -->
+    ///  0.060                     <--  data 1000
+    ///  0.070  RST                -->
+    ///  => teardown client reset abort response-body
+    ///  => findings client-left-mid-response
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// The client had everything:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 data 1000
+    ///  0.050  RST                -->
+    ///  => teardown client reset abort between
+    /// ```
+    ///
+    /// The server closed first, too early:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 data 1000 [length=100000]
+    ///  0.041                     <--  FIN
+    ///  0.050  RST                -->
+    ///  => teardown server fin response-body
+    /// ```
+    ///
+    /// A client that closes its direction and reads on:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 data 1000 [length=2000]
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  data 1000
+    ///  0.070  ACK                -->
+    ///  0.080                     <--  FIN
+    ///  0.090  ACK                -->
+    ///  => outcome 1 complete
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9112 §8 (incomplete messages), §9.6; RFC 9293 §3.6.1 (unread data is answered by a RST).
+    pub(super) RULE: "client-left-mid-response", Severity::Warning,
+    "the client closed the connection before the response was complete", Check::Ending(&[Reading::LeftMidResponse], check)
+}
+
+/// How much of a message had reached the client when it left.
+fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> String {
+    if exchange.stream.is_some() {
+        // Between the bytes of its body there are frames, and other streams.
+        let got = bytes(message.received());
+        return match exchange.response_expected() {
+            Some(expected) => format!(
+                "{} of {expected} body bytes had been sent",
+                message.received()
+            ),
+            None => format!("{got} of a body without an announced length had been sent"),
+        };
+    }
+    let got = acknowledged.saturating_sub(message.head_end());
+    match (message.progress, message.framing) {
+        (Progress::Head, _) => "the head was not complete".to_owned(),
+        (progress, Framing::Length) => format!(
+            "it had {}{} of {} body bytes",
+            // Where the body began was cut off with the head.
+            match progress {
+                Progress::Unseen => "at most ",
+                _ => "",
+            },
+            number(got),
+            number(message.expected().unwrap_or(0))
+        ),
+        (Progress::Unseen, _) => format!(
+            "it had {} of what the capture does not show the end of",
+            bytes(got)
+        ),
+        _ => format!(
+            "it had {} of a body without an announced length",
+            bytes(got)
+        ),
+    }
+}
+
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+    let Some((exchange, message)) = ending
+        .exchange
+        .and_then(|exchange| Some((exchange, response(exchange)?)))
+    else {
+        return Verdict::Clear;
+    };
+    let close = ending.close.mark;
+    // Whom the server told with GOAWAY that something is wrong is not the one who gave up.
+    let told_off = connection.h2.as_ref().is_some_and(|h2| {
+        let goaway = h2.halves[Who::Server as usize].goaway();
+        goaway.is_some_and(|it| it.code != ErrorCode::NO_ERROR && it.at < close)
+    });
+    if told_off {
+        return Verdict::Clear;
+    }
+    let word = close_word(ending);
+    let time = close.time.since(message.first.time);
+    let quiet = close.time.since(message.last.time);
+    let told = format!(
+        "The client closed with a {word} {} after the response to its {} had begun; {}.",
+        span(time),
+        asked(ending.exchange),
+        received(exchange, message, ending.close.received),
+    );
+    let stalled = (message.last < close && quiet.as_secs() >= 1).then(|| {
+        let round = match timers::is_round(quiet) {
+            Some(seconds) => format!(", and {seconds} s is a round number: a timeout that was set"),
+            None => String::new(),
+        };
+        format!(
+            "The server had sent nothing for {} before{round}.",
+            span(quiet)
+        )
+    });
+    // Whoever reads a stream without an end can only leave it.
+    let endless = ending.exchange.is_some_and(|it| {
+        // Where the head was cut, nobody saw whether it is one.
+        let cut = it.rare.as_ref().is_some_and(|it| it.response.head_cut);
+        it.is_endless() || cut && message.framing == Framing::Chunked
+    });
+    let severity = match (message.framing, message.progress) {
+        _ if endless => Severity::Note,
+        (Framing::UntilClose, _) => Severity::Note,
+        (_, Progress::Unseen) if !message.is_surely_short() => Severity::Note,
+        _ => Severity::Warning,
+    };
+    tell(
+        &RULE,
+        severity,
+        ending.certainty,
+        "clients left before the response was complete",
+        told,
+    )
+    .adds(stalled)
+    .shows(Some(message.first), "the response begins")
+    .shows(Some(close), format!("{word} from the client"))
+    .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::{Severity, ladder_check};
+
+    fn finding(text: &str) -> crate::rules::Finding {
+        let text = format!("SYN -->\n<-- SYN\nGET / -->\n{text}");
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        assert_eq!(proof.rules(), [super::RULE.name]);
+        proof.findings.into_iter().next().expect("one")
+    }
+
+    #[test]
+    fn what_was_delivered_is_counted() {
+        let told = finding("<-- 200 data 1000 [length=5000]\nACK -->\n<-- data 1000\n+10s RST -->")
+            .message;
+        assert!(told.contains("had 2,000 of 5,000"), "{told}");
+        assert!(
+            told.contains("nothing for 10.0 s") && told.contains("round"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn whom_a_goaway_told_off_did_not_give_up() {
+        let open = "SYN -->\n<-- SYN\nh2 preface h2 SETTINGS h2 HEADERS 1 GET / END -->\n\
+                    <-- h2 SETTINGS h2 HEADERS 1 200 [content-length=4000] h2 DATA 1 500\n";
+        let rules = |code: &str| {
+            let text = format!("{open}<-- h2 GOAWAY 1 {code}\n+1s FIN -->\n<-- FIN\nACK -->");
+            let proof = ladder_check::run(&text.parse().expect("a ladder"));
+            let told = proof.findings.into_iter();
+            told.filter(|it| it.rule == super::RULE.name)
+                .map(|it| it.message)
+                .next()
+        };
+        assert_eq!(rules("ENHANCE_YOUR_CALM"), None);
+        let told = rules("NO_ERROR").expect("found");
+        assert!(told.contains("500 of 4000 body bytes"), "{told}");
+    }
+
+    #[test]
+    fn a_stream_without_an_end_can_only_be_left() {
+        let found = finding("<-- 200 data 1000 [no-length]\nACK -->\n+10s RST -->");
+        assert_eq!(found.severity, Severity::Note);
+        let events = r#"<-- "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n""#;
+        let found = finding(&format!("{events}\nACK -->\n+10s FIN -->"));
+        assert_eq!(found.severity, Severity::Note);
+    }
+
+    #[test]
+    fn a_head_that_was_cut_may_say_enough() {
+        let short = "<-- 200 data 1000 [length=5000 cut=40]\nACK -->\n+10s RST -->";
+        let proof = ladder_check::run(
+            &format!("SYN -->\n<-- SYN\nGET / -->\n{short}")
+                .parse()
+                .expect("a ladder"),
+        );
+        let found = proof.findings.iter();
+        let mut found = found.filter(|it| it.rule == super::RULE.name);
+        let found = found.next().expect("it is surely short");
+        assert!(found.message.contains("at most 1,0") && found.message.contains("of 5,000"));
+        assert_eq!(found.certainty, crate::base::certainty::Certainty::Likely);
+    }
+
+    #[test]
+    fn whoever_is_sent_more_than_it_took_has_left() {
+        let run = |end: &str| {
+            let ladder = format!(
+                "SYN -->\n<-- SYN\nGET / -->\n<-- 200 data 1000 [close cut=30]\nACK -->\n{end}"
+            );
+            let rules = ladder_check::run(&ladder.parse().expect("a ladder"));
+            rules.rules().contains(&super::RULE.name)
+        };
+        assert!(run("RST -->\n<-- data 1000"));
+        assert!(!run("RST -->"));
+    }
+}

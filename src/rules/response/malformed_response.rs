@@ -1,0 +1,294 @@
+//! A response breaks the grammar of HTTP/1.
+
+use crate::analysis::connection::{Connection, Who};
+use crate::base::certainty::Certainty;
+use crate::protocol::http::{Exchange, Fault, FaultRule, Message};
+use crate::rules::Severity;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{asked, not_yet, side, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The bytes of a response break the grammar of HTTP/1: no status line, a field line without a colon or with forbidden
+    /// bytes, a lone CR or LF, a bad chunk, a length that is no number. The finding says which rule, at which byte, and quotes
+    /// the bytes. Clients say "The server committed a protocol violation", `HPE_INVALID_…` (Node), "malformed HTTP response"
+    /// (Go), `BadStatusLine` (Python), `ERR_INVALID_HTTP_RESPONSE`, curl (1) or (8).
+    ///
+    /// # Why it matters
+    ///
+    /// Strict clients drop the response, whatever was in it, and tolerant ones disagree about where it ends. A status line or
+    /// a second block of fields among the fields of one response means that somebody could put line ends into a value:
+    /// response splitting (CWE-113), which is a hole and not only a fault.
+    ///
+    /// # Remedy
+    ///
+    /// - Correct the program that writes the response: the finding quotes the bytes at fault. Write header fields with the
+    ///   server's own functions, and never let values with line ends into them.
+    /// - If the port does not speak HTTP, correct the address or scheme that the client uses.
+    /// - Until then, let the client tolerate it where that is safe (.NET Framework `useUnsafeHeaderParsing`, Node
+    ///   `insecureHTTPParser`).
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  "HTTP/1.1 200 OK\r\nno colon here\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings malformed-response
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// Another protocol altogether breaks no rule of HTTP:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020                     <--  "220 mail.example ESMTP\r\n"
+    ///  0.030  "EHLO me\r\n"      -->
+    ///  0.040                     <--  "250 hello\r\n"
+    ///  0.050  "QUIT\r\n"         -->
+    ///  0.060                     <--  "221 bye\r\n"
+    ///  0.061                     <--  FIN
+    ///  0.070  FIN                -->
+    ///  0.080                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// A head of which only the beginning was captured:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  200 data 1000 [close head=400 cut=60]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings capture-cut-short
+    /// ```
+    ///
+    /// The server speaks first, so it is no response:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ACK                -->
+    ///  0.030                     <--  "220 mail.example ready\r\n"
+    ///  0.040  "HELO a\r\n"        -->
+    /// ```
+    ///
+    /// TLS is no HTTP:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00" -->
+    ///  0.030                     <--  "\x15\x03\x01\x00\x02\x02\x28"
+    /// ```
+    ///
+    /// A gap, behind which the middle of a body is taken up:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.030                     <~~  200 data 1000 [length=3000]
+    ///  0.040                     <--  "\x00 no head at all\r\n"
+    ///  0.050  ACK                -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9112 §2.2, §4, §5, §7.1; RFC 9110 §5.5; CWE-113.
+    pub(super) RULE: "malformed-response", Severity::Error,
+    "a response breaks the grammar of HTTP/1", Check::Connection(check)
+}
+
+/// Which rules of the grammar are told here; those about lengths and about bytes beyond the end have stories of their own.
+/// `None`: harmless, and common.
+pub(in crate::rules) const fn weight(rule: FaultRule, who: Who) -> Option<Severity> {
+    Some(match rule {
+        FaultRule::BareLf
+        | FaultRule::ObsFold
+        | FaultRule::FieldValue
+        | FaultRule::SpaceBeforeFields
+        | FaultRule::Version => Severity::Warning,
+        // Browsers send them, servers take them.
+        FaultRule::Target => Severity::Note,
+        FaultRule::SpaceBeforeColon if matches!(who, Who::Server) => Severity::Warning,
+        FaultRule::StartLine
+        | FaultRule::Status
+        | FaultRule::FieldName
+        | FaultRule::SpaceBeforeColon
+        | FaultRule::NoColon
+        | FaultRule::Nul
+        | FaultRule::BareCr
+        | FaultRule::SecondStartLine
+        | FaultRule::HeadTooLong
+        | FaultRule::ContentLength
+        | FaultRule::ChunkSize
+        | FaultRule::ChunkEnd => Severity::Error,
+        FaultRule::DifferingLengths
+        | FaultRule::LengthAndEncoding
+        | FaultRule::EncodingNotChunked
+        | FaultRule::ChunkedNotLast
+        | FaultRule::EncodingInOldVersion
+        | FaultRule::RepeatedLength
+        | FaultRule::LengthForbidden
+        | FaultRule::ExcessBytes => return None,
+    })
+}
+
+/// The first of the worst faults of one side's messages for which `weigh` has a weight, and how many messages have such.
+pub(in crate::rules) fn worst(
+    connection: &Connection,
+    who: Who,
+    weigh: impl Fn(FaultRule) -> Option<Severity>,
+) -> Option<(Severity, &Exchange, &Fault, u64)> {
+    let mut found: Option<(Severity, &Exchange, &Fault)> = None;
+    let mut messages = 0;
+    for exchange in &connection.exchanges {
+        if exchange.rare.is_none() {
+            continue;
+        }
+        let faults = match who {
+            Who::Client => exchange.request_faults(),
+            Who::Server => exchange.response_faults(),
+        };
+        let mut counted = false;
+        for fault in faults {
+            let Some(severity) = weigh(fault.rule) else {
+                continue;
+            };
+            counted = true;
+            if found.is_none_or(|(worst, ..)| severity > worst) {
+                found = Some((severity, exchange, fault));
+            }
+        }
+        messages += u64::from(counted);
+    }
+    found.map(|(severity, exchange, fault)| (severity, exchange, fault, messages))
+}
+
+/// Where and what: "at byte 40: `…`".
+pub(in crate::rules) fn quote(fault: &Fault, message: Option<&Message>) -> String {
+    let start = message.map_or(0, |message| message.start);
+    let at = fault.offset.saturating_sub(start);
+    let bytes = crate::base::escape::escape(fault.bytes.as_bytes());
+    if bytes.is_empty() {
+        format!("{} (byte {at} of the message)", fault.rule.text())
+    } else {
+        format!(
+            "{} (byte {at} of the message): \"{bytes}\"",
+            fault.rule.text()
+        )
+    }
+}
+
+/// The message of one side.
+pub(in crate::rules) fn message_of(exchange: &Exchange, who: Who) -> Option<&Message> {
+    match who {
+        Who::Client => crate::rules::classify::request(exchange),
+        Who::Server => crate::rules::classify::response(exchange),
+    }
+}
+
+fn check(connection: &Connection) -> Verdict {
+    // TLS and HTTP/2 break no grammar: they are protocols of their own, and the wrong port a story of its own.
+    if crate::rules::tls::tls_plaintext_mismatch::answered_by_alert(connection).is_some()
+        || crate::rules::h2::h2_preface_mismatch::answered_in_frames(connection).is_some()
+    {
+        return not_yet(connection);
+    }
+    let Some((severity, exchange, fault, count)) =
+        worst(connection, Who::Server, |rule| weight(rule, Who::Server))
+    else {
+        return not_yet(connection);
+    };
+    let message = message_of(exchange, Who::Server);
+    let told = format!(
+        "The response to the {} breaks the grammar of HTTP: {}.",
+        asked(Some(exchange)),
+        quote(fault, message)
+    );
+    let split = (fault.rule == FaultRule::SecondStartLine).then(|| {
+        "A second response begins among the fields of the first: response splitting (CWE-113)."
+            .to_owned()
+    });
+    let more = (count > 1).then(|| format!("{count} responses on this connection are like this."));
+    tell(
+        &RULE,
+        severity,
+        Certainty::Certain,
+        "responses break the grammar of HTTP",
+        told,
+    )
+    .adds(split)
+    .adds(more)
+    .shows(
+        // An interim response has no record of its own but its end; of one that broke off, there is the request.
+        message
+            .map(|message| message.first)
+            .or_else(|| Some(exchange.rare.as_ref()?.interim.first()?.at))
+            .or_else(|| Some(exchange.request.as_ref()?.message.last))
+            .or(Some(connection.last)),
+        format!("the {}'s message: {}", side(Who::Server), fault.rule.text()),
+    )
+    .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::{Severity, ladder_check};
+
+    fn finding(response: &str) -> Option<(Severity, String)> {
+        let text = format!(
+            "SYN -->\n<-- SYN\nGET / [close] -->\n<-- \"{response}\"\n<-- FIN\nFIN -->\n<-- ACK"
+        );
+        let found = ladder_check::found_by(&super::RULE, &text)?;
+        Some((found.severity, found.message))
+    }
+
+    #[test]
+    fn the_rule_and_the_bytes_are_told() {
+        let (severity, told) =
+            finding(r"HTTP/1.1 200 OK\r\nBad\x00Name: 1\r\nContent-Length: 0\r\n\r\n")
+                .expect("found");
+        assert_eq!(severity, Severity::Error);
+        assert!(told.contains("byte 1") || told.contains("byte 2"), "{told}");
+        assert!(told.contains(r"Bad"), "{told}");
+    }
+
+    #[test]
+    fn what_many_accept_is_a_warning() {
+        let (severity, _) = finding(r"HTTP/1.1 200 OK\nContent-Length: 0\n\n").expect("found");
+        assert_eq!(severity, Severity::Warning);
+    }
+
+    #[test]
+    fn a_split_response_is_named() {
+        let text = r"HTTP/1.1 200 OK\r\nX: a\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        let (_, told) = finding(text).expect("found");
+        assert!(told.contains("CWE-113"), "{told}");
+    }
+
+    #[test]
+    fn a_plain_response_is_fine() {
+        assert_eq!(
+            finding(r"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+            None
+        );
+    }
+}

@@ -1,0 +1,15 @@
+//! The response: cut short, malformed, or not wanted any more.
+
+use super::rule::rules;
+
+rules! {
+    ambiguous_message_length,
+    body_overrun,
+    client_left_mid_response,
+    malformed_response,
+    reset_mid_response,
+    response_after_client_left,
+    response_cut_short,
+    response_end_unknown,
+    unsolicited_response,
+}

@@ -1,0 +1,150 @@
+//! The server reset in the middle of its response.
+
+use super::response_cut_short::how_far;
+use crate::analysis::connection::{Connection, Who};
+use crate::rules::Severity;
+use crate::rules::classify::{Ending, Reading, response};
+use crate::rules::measure::number;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{asked, span, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The server began to answer and sent a RST before the response was complete by its own framing. The client reads what
+    /// came before it, or not even that, and then `ECONNRESET`, "connection reset by peer", curl (56), "An unexpected error
+    /// occurred on a receive".
+    ///
+    /// # Why it matters
+    ///
+    /// The response is lost or a part of it. A RST also throws away what was still on its way or not yet read, so the client
+    /// may see less than was sent. Servers reset on an error while writing, when they are killed, when a client reads too slowly
+    /// for their send time limit (nginx `reset_timedout_connection`), with `SO_LINGER` 0, or when they hand on the reset of
+    /// a server behind them.
+    ///
+    /// # Remedy
+    ///
+    /// - Look into the server's log at the moment of the RST for an error while the response was being written, a killed
+    ///   worker or a send time limit.
+    /// - If a proxy sent it, look at its leg to the server behind: it may only hand on what happened there.
+    /// - If the client reads slowly (its window went to zero), let it read faster, or raise the server's send time limit.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 data 300 [length=1000]
+    ///  0.050  ACK                -->
+    ///  0.060                     <--  RST
+    ///  => teardown server reset abort response-body
+    ///  => findings reset-mid-response
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// The response was complete:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 data 1000
+    ///  0.050  ACK                -->
+    ///  0.060                     <--  RST
+    ///  => teardown server reset abort between
+    /// ```
+    ///
+    /// The RST bears another time to live than the server's packets; it is not the server's:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 data 300 [length=1000]
+    ///  0.050  ACK                -->
+    ///  0.060                     <--  RST [ttl=249]
+    ///  => teardown middlebox reset foreign response-body
+    /// ```
+    ///
+    /// Without an announced length nobody can tell whether something is missing:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 data 300 [no-length close]
+    ///  0.050  ACK                -->
+    ///  0.060                     <--  RST
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9112 §8 (incomplete messages); RFC 9293 §3.5.2 and §3.10.7 (reset generation and processing).
+    pub(super) RULE: "reset-mid-response", Severity::Error,
+    "the server reset the connection before its response was complete", Check::Ending(&[Reading::ResetMidResponse], check)
+}
+
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+    let Some((exchange, message)) = ending
+        .exchange
+        .and_then(|exchange| Some((exchange, response(exchange)?)))
+    else {
+        return Verdict::Clear;
+    };
+    let close = ending.close.mark;
+    let told = format!(
+        "The server reset before its response to the {} was complete: {}. The RST came {} after the last of them.",
+        asked(ending.exchange),
+        how_far(exchange, message),
+        span(close.time.since(message.last.time)),
+    );
+    let unacknowledged = message
+        .end()
+        .saturating_sub(connection.sent[Who::Server as usize].acknowledged);
+    let lost = (unacknowledged > 0).then(|| {
+        format!(
+            "The last {} bytes were never acknowledged: the client may not have them either.",
+            number(unacknowledged)
+        )
+    });
+    let zero = connection.sent[Who::Client as usize].zero_windows;
+    let slow = (zero > 0).then(|| {
+        "The client's window had gone to zero before: it did not read what had come.".to_owned()
+    });
+    tell(
+        &RULE,
+        Severity::Error,
+        ending.certainty,
+        "responses were cut short by the server's RST",
+        told,
+    )
+    .adds(lost)
+    .adds(slow)
+    .shows(Some(message.first), "the response begins")
+    .shows(Some(message.last), "its last bytes")
+    .shows(Some(close), "RST from the server")
+    .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    #[test]
+    fn what_was_not_acknowledged_may_be_lost_too() {
+        let text = "SYN -->\n<-- SYN\nGET / -->\n<-- 200 data 300 [length=1000]\nACK -->\n<-- data 50\n<-- RST";
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        assert_eq!(proof.rules(), [super::RULE.name]);
+        let message = &proof.findings[0].message;
+        assert!(
+            message.contains("350 of 1,000") && message.contains("last 50 bytes"),
+            "{message}"
+        );
+    }
+}

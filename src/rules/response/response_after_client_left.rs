@@ -1,0 +1,132 @@
+//! The server answered a client that was no longer there.
+
+use crate::analysis::connection::{By, Connection, How, Phase, Who};
+use crate::protocol::http::Exchange;
+use crate::rules::Severity;
+use crate::rules::classify::{owns_reset, request, response};
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{asked, bytes, not_yet, span, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The client closed before the response came. The server sent it all the same; the client's system had no socket for it
+    /// any more and answered with a RST. The server's log says `EPIPE`, "broken pipe", `ECONNRESET`, `ClientAbortException`,
+    /// "The remote host closed the connection. The error code is 0x800704CD".
+    ///
+    /// # Why it matters
+    ///
+    /// The error is in the server's log, but the server has done nothing wrong: it worked for a client that had stopped
+    /// waiting, or never waited. Its work is wasted, and a request that is not idempotent has taken effect unseen.
+    ///
+    /// # Remedy
+    ///
+    /// - Compare the client's timeout with the time the server needs, and correct the one that is wrong.
+    /// - Let the server notice that the client has gone (`Response.IsClientConnected`, `RequestAborted`, `req.on('close')`)
+    ///   and log it quietly: no user is waiting.
+    /// - If a probe or a warm-up job sends requests without reading the answers, let it read them.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  POST /warm-up "x"  -->
+    ///  0.021  FIN                -->
+    ///  0.030                     <--  ACK
+    ///  1.000                     <--  200 "done"
+    ///  1.010  RST [noack]        -->
+    ///  => teardown client fin waiting
+    ///  => findings response-after-client-left
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A client that closes only its own direction takes the answer:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.021  FIN                -->
+    ///  0.030                     <--  ACK
+    ///  1.000                     <--  200 "done"
+    ///  1.010  ACK                -->
+    ///  1.020                     <--  FIN
+    ///  1.030  ACK                -->
+    /// ```
+    ///
+    /// A client that has its answer and leaves:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.030                     <--  200 "done" [close]
+    ///  0.040  FIN                -->
+    ///  0.050                     <--  FIN
+    ///  0.060  RST [noack]        -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9293 §3.10.7.1 (data to a closed socket draws a RST); RFC 9112 §9.6.
+    pub(super) RULE: "response-after-client-left", Severity::Error,
+    "the server answered a client that had left", Check::Connection(check)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let teardown = &connection.teardown;
+    if teardown.by != By::Client || teardown.phase != Phase::Waiting || teardown.orderly {
+        return not_yet(connection);
+    }
+    let closed = match teardown.how {
+        How::Fin => connection.fin[Who::Client as usize],
+        _ => owns_reset(connection, Who::Client),
+    };
+    let (Some(closed), Some(refused)) = (closed, owns_reset(connection, Who::Client)) else {
+        return Verdict::Clear;
+    };
+    let late = |exchange: &&Exchange| {
+        response(exchange).is_some_and(|answer| answer.first > closed.mark)
+            && exchange.request.is_some()
+    };
+    let Some(exchange) = connection.exchanges.iter().find(late) else {
+        return Verdict::Clear;
+    };
+    let (Some(answer), Some(sent)) = (response(exchange), request(exchange)) else {
+        return Verdict::Clear;
+    };
+    // An answer that was on the way when the client closed is the client's story alone.
+    if answer.first.time.since(closed.mark.time) < crate::rules::classify::round_trip(connection) {
+        return Verdict::Clear;
+    }
+    // One that stands before the server's FIN and was captured after it had been sent before, and was lost.
+    if connection.fin[Who::Server as usize].is_some_and(|fin| fin.mark < answer.first) {
+        return Verdict::Clear;
+    }
+    let what = asked(Some(exchange));
+    let message = format!(
+        "The client closed {} after its {what}; {} later the server began to answer, and {} of the response went to nobody.",
+        span(closed.mark.time.since(sent.last.time)),
+        span(answer.first.time.since(closed.mark.time)),
+        bytes(answer.end().saturating_sub(answer.start)),
+    );
+    tell(
+        &RULE,
+        Severity::Error,
+        teardown.certainty,
+        "the server answered clients that had left",
+        message,
+    )
+    .shows(Some(closed.mark), "the client closes")
+    .shows(Some(answer.first), "the server begins to answer")
+    .shows(
+        (refused.mark != closed.mark).then_some(refused.mark),
+        "RST from the client: there is no socket any more",
+    )
+    .about(connection)
+}

@@ -1,0 +1,106 @@
+//! A response came that nobody had asked for.
+
+use crate::analysis::connection::{Connection, Opening, Who};
+use crate::rules::Severity;
+use crate::rules::classify::response;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{not_yet, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The server sent a response while no request was open: before the first, or between two. Most often it is a 408 by
+    /// which a server that is tired of an idle connection says goodbye, or a 400 to a connection that was opened in advance.
+    ///
+    /// # Why it matters
+    ///
+    /// A client must not take it for the answer to its next request (RFC 9112 §9.2). One that does answers its user with a 408
+    /// to a request that was never read. Go says "Unsolicited response received on idle HTTP channel".
+    ///
+    /// # Remedy
+    ///
+    /// - Let the server close idle connections without a word (HAProxy `option http-ignore-probes`, `errorfile 408 /dev/null`).
+    /// - Make the client's idle limit shorter than the server's, so that it does not come to this.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ACK                -->
+    ///  9.000                     <--  408 "too late" [close]
+    ///  9.001                     <--  FIN
+    ///  9.010  FIN                -->
+    ///  9.020                     <--  ACK
+    ///  => findings unsolicited-response
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// The request was not captured:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      ~~>
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings capture-lost-packets
+    /// ```
+    ///
+    /// The capture began after it:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9110 §15.5.9 (408); RFC 9112 §9.2 (associating responses with requests).
+    pub(super) RULE: "unsolicited-response", Severity::Note,
+    "a response came while no request was open", Check::Connection(check)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let unasked = |exchange: &&crate::protocol::http::Exchange| {
+        exchange.request.is_none() && exchange.response.is_some()
+    };
+    let Some(exchange) = connection.exchanges.iter().find(unasked) else {
+        return not_yet(connection);
+    };
+    let client = &connection.sent[Who::Client as usize];
+    // Plain text in answer to a ClientHello is a story of its own.
+    if connection.opening != Opening::Handshake
+        || connection.tls.is_some()
+        || client.missing > 0
+        || client.packets == 0
+        || connection.sent[Who::Server as usize].missing > 0
+    {
+        return Verdict::Clear;
+    }
+    let answer = response(exchange);
+    let status = exchange
+        .status()
+        .map_or_else(|| "a response".to_owned(), |status| status.to_string());
+    let message = format!("The server sent {status} while no request was open.");
+    tell(
+        &RULE,
+        Severity::Note,
+        connection.teardown.certainty,
+        "responses came unasked",
+        message,
+    )
+    .shows(
+        answer.map(|answer| answer.first),
+        format!("{status}, unasked"),
+    )
+    .about(connection)
+}

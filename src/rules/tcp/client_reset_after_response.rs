@@ -1,0 +1,90 @@
+//! The client reset after it had everything: harmless.
+
+use crate::analysis::connection::{Connection, Who};
+use crate::rules::Severity;
+use crate::rules::classify::{Ending, Reading, owns_reset, response};
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{span, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The response was complete and the client had it. The client then ended the connection with a RST instead of a FIN, or
+    /// answered the server's FIN with one.
+    ///
+    /// # Why it matters
+    ///
+    /// It does not: nothing was on its way any more. Browsers, load generators, Windows programs and proxies that want no
+    /// TIME-WAIT (`SO_LINGER` 0, HAProxy to its servers) close like this. Servers may log `ECONNRESET`; that can be ignored.
+    ///
+    /// # Remedy
+    ///
+    /// - Nothing has to be changed; if the server's log is noisy, log resets between two requests quietly.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.041                     <--  FIN
+    ///  0.050  RST                -->
+    ///  => findings client-reset-after-response
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// The client had not everything:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 data 300 [length=1000]
+    ///  0.050  RST                -->
+    /// ```
+    ///
+    /// The server's RST is another matter:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.050  ACK                -->
+    ///  0.060                     <--  RST
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9112 §6.3 (message body length), §9.6; RFC 9293 §3.6.1.
+    pub(super) RULE: "client-reset-after-response", Severity::Benign,
+    "the client reset the connection after it had the complete response", Check::Ending(&[Reading::ClientResetAfter], check)
+}
+
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+    let Some(message) = ending.exchange.and_then(response) else {
+        return Verdict::Clear;
+    };
+    let Some(reset) = owns_reset(connection, Who::Client) else {
+        return Verdict::Clear;
+    };
+    let told = format!(
+        "The client reset the connection {} after the last byte of a complete response. Nothing was lost.",
+        span(reset.mark.time.since(message.last.time))
+    );
+    tell(
+        &RULE,
+        Severity::Benign,
+        ending.certainty,
+        "clients reset after a complete response",
+        told,
+    )
+    .shows(Some(message.last), "the response is complete")
+    .shows(Some(reset.mark), "RST from the client")
+    .about(connection)
+}

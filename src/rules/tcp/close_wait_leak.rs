@@ -1,0 +1,139 @@
+//! One side closed, and the other never did.
+
+use std::time::Duration;
+
+use crate::analysis::connection::{Connection, How, Who};
+use crate::base::certainty::Certainty;
+use crate::rules::Severity;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{not_yet, side, span, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// One side sent its FIN and the other side's system acknowledged it. For more than a minute nothing followed: no data, no
+    /// FIN, no RST. The socket there stays in CLOSE-WAIT: its program has not closed it.
+    ///
+    /// # Why it matters
+    ///
+    /// No timer ends a CLOSE-WAIT; each one holds a descriptor until the program ends ("Too many open files", `EMFILE`). It
+    /// happens where an error path forgets to close, a response body is never read to its end, or a thread is blocked.
+    ///
+    /// # Remedy
+    ///
+    /// - Close the connection on every path of the program that was told of the end of the stream (`finally`, `using`, `defer`),
+    ///   and read response bodies to their end; the last request on these connections tells where to look.
+    /// - Set an idle limit at the side that leaks, so that forgotten connections go.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello"
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///         client :40002 server
+    ///  0.100  SYN                -->
+    ///  0.110                     <--  SYN
+    ///  0.120  ACK                -->
+    /// 90.000  FIN                -->
+    /// 90.010                     <--  FIN
+    /// 90.020  ACK                -->
+    ///  => 1: states FIN-WAIT-2 | CLOSE-WAIT
+    ///  => findings close-wait-leak preconnect-unused
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// The capture ends too soon to tell:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello"
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => states FIN-WAIT-2 | CLOSE-WAIT
+    ///  => findings none
+    /// ```
+    ///
+    /// The other side still has something to say:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.025  FIN                -->
+    ///  0.030                     <--  ACK
+    ///  0.040                     <--  200 data 100 [length=200]
+    ///  0.050  ACK                -->
+    /// 80.000                     <--  data 100
+    /// 80.010  ACK                -->
+    /// 80.020                     <--  FIN
+    /// 80.030  ACK                -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9293 §3.3.2 (CLOSE-WAIT), §3.6.
+    pub(super) RULE: "close-wait-leak", Severity::Error,
+    "one side closed, the other never did", Check::Connection(check)
+}
+
+/// How long a program may take to close.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Longer spans are those of clocks that were set, or of captures that were put together.
+const BELIEVABLE: Duration = Duration::from_secs(24 * 3600);
+
+fn check(connection: &Connection) -> Verdict {
+    if connection.teardown.how != How::Fin || connection.teardown.orderly {
+        return not_yet(connection);
+    }
+    for who in Who::BOTH {
+        let (this, other) = (who as usize, who.other() as usize);
+        let (Some(fin), Some(known)) = (connection.fin[this], connection.fin_acknowledged[this])
+        else {
+            continue;
+        };
+        let closed = connection.fin[other].is_some()
+            || connection.reset[other].is_some()
+            || connection.reset[this].is_some();
+        let spoke = connection.last_data[other] > known;
+        let open = connection.until.since(known.time);
+        if closed || spoke || !(PATIENCE..BELIEVABLE).contains(&open) {
+            continue;
+        }
+        let missing = connection.sent.iter().any(|sent| sent.missing > 0);
+        let (closer, leaker) = (side(who), side(who.other()));
+        let message = format!(
+            "The {closer} closed; the {leaker}'s system acknowledged that, but its program did not close for {}, as long as \
+             the capture shows. The socket is left in CLOSE-WAIT.",
+            span(open)
+        );
+        return tell(
+            &RULE,
+            Severity::Error,
+            if missing {
+                Certainty::Possible
+            } else {
+                Certainty::Likely
+            },
+            &format!("the {leaker} never closed"),
+            message,
+        )
+        .shows(Some(fin.mark), format!("FIN from the {closer}"))
+        .shows(
+            Some(known),
+            format!("the {leaker} acknowledges the FIN, and says nothing more"),
+        )
+        .about(connection);
+    }
+    not_yet(connection)
+}

@@ -1,0 +1,140 @@
+//! A FIN was repeated and never acknowledged.
+
+use crate::analysis::connection::{Connection, How, Who};
+use crate::rules::Severity;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{not_yet, side, span, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// One side sent its FIN and repeated it at growing intervals. Nobody acknowledged it: the other side had vanished, or
+    /// something on the way had forgotten the connection and drops its segments.
+    ///
+    /// # Why it matters
+    ///
+    /// All data had been acknowledged, so nothing is lost by this. But the path or the host went away while the connection
+    /// was idle: the next request on such a connection would have hung for minutes.
+    ///
+    /// # Remedy
+    ///
+    /// - Look for a firewall or NAT gateway whose idle limit is shorter than the pause before this FIN, and let the program
+    ///   close or probe (TCP keep-alive) sooner.
+    /// - Look whether the other host was switched off or cut off at that time.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello"
+    ///  0.050  ACK                -->
+    /// 93.700  FIN [lost]         -->
+    /// 93.900  again [lost]       -->
+    /// 94.300  again [lost]       -->
+    /// 95.100  again [lost]       -->
+    ///  => findings fin-unanswered
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// Acknowledged at last:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello"
+    ///  0.050  ACK                -->
+    /// 93.700  FIN [lost]         -->
+    /// 93.900  again [lost]       -->
+    /// 94.300  again              -->
+    /// 94.310                     <--  FIN
+    /// 94.320  ACK                -->
+    /// ```
+    ///
+    /// Only one side was captured:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <~~  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <~~  200 "hello"
+    ///  1.000  FIN [lost]         -->
+    ///  1.200  again [lost]       -->
+    ///  1.600  again [lost]       -->
+    ///  2.400  again [lost]       -->
+    /// ```
+    ///
+    /// The acknowledgement was lost, and the FIN of the other side comes later:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello"
+    ///  0.050  ACK                -->
+    /// 93.700  FIN                -->
+    /// 93.710                     <~~  ACK [lost]
+    /// 93.900  again              -->
+    /// 94.300  again              -->
+    /// 94.310                     <--  FIN
+    /// 94.320  ACK                -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9293 §3.8.1 (retransmission), §3.6; RFC 6298 §5.5 (the interval doubles).
+    pub(super) RULE: "fin-unanswered", Severity::Warning,
+    "a FIN was repeated and never acknowledged", Check::Connection(check)
+}
+
+/// This many FINs without an answer are no chance.
+const ENOUGH: u32 = 3;
+
+fn check(connection: &Connection) -> Verdict {
+    if connection.teardown.how != How::Fin {
+        return not_yet(connection);
+    }
+    for who in Who::BOTH {
+        let (this, other) = (who as usize, who.other() as usize);
+        let Some(fin) = connection.fin[this] else {
+            continue;
+        };
+        let sent = &connection.sent[this];
+        let heard = connection.fin_acknowledged[this].is_some()
+            || connection.reset[other].is_some()
+            || connection.fin[other].is_some_and(|event| event.mark > fin.mark);
+        if sent.fins < ENOUGH
+            || heard
+            || sent.acknowledged < fin.sent
+            || connection.sent[other].packets == 0
+            || connection.sent[other].missing > 0
+        {
+            continue;
+        }
+        let name = side(who);
+        let message = format!(
+            "The {name} sent its FIN {} times within {}, and the {} never acknowledged it.",
+            sent.fins,
+            span(connection.last.time.since(fin.mark.time)),
+            side(who.other()),
+        );
+        return tell(
+            &RULE,
+            Severity::Warning,
+            connection.teardown.certainty,
+            "FINs were never acknowledged",
+            message,
+        )
+        .shows(Some(fin.mark), format!("FIN from the {name}"))
+        .shows(Some(connection.last), "the last segment of the connection")
+        .about(connection);
+    }
+    not_yet(connection)
+}

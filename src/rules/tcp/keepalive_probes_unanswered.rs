@@ -1,0 +1,131 @@
+//! Keep-alive probes got no answer.
+
+use crate::analysis::connection::{Connection, Opening, Who};
+use crate::base::certainty::Certainty;
+use crate::rules::Severity;
+use crate::rules::measure::{shows, span};
+use crate::rules::rule::{Check, Story, Verdict, rule};
+
+rule! {
+    /// # What happened
+    ///
+    /// One side's kernel sent keep-alive probes on an idle connection, and the other side did not answer any of them.
+    ///
+    /// # Why it matters
+    ///
+    /// The other host is gone, or something on the way has forgotten the connection. After the last probe the connection ends
+    /// with `ETIMEDOUT`, and nobody gets to know it at the other end. That the probes were on is good: without them the
+    /// connection would hang until somebody writes.
+    ///
+    /// # Remedy
+    ///
+    /// - Find out what became of the other host at the time of its last segment.
+    /// - If it is there, the way has forgotten the connection: probe earlier than it does (`TCP_KEEPIDLE` below the idle limit
+    ///   of firewalls and load balancers on the way).
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello"
+    ///  0.050  ACK                -->
+    /// 60.000  probe              -->
+    /// 70.000  probe              -->
+    /// 80.000  probe              -->
+    /// 90.000  RST                -->
+    ///  => findings client-reset-after-response idle-timeout-close keepalive-probes-unanswered
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// Probes that are answered:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello"
+    ///  0.050  ACK                -->
+    /// 60.000  probe              -->
+    /// 60.010                     <--  ACK
+    /// 70.000  probe              -->
+    /// 70.010                     <--  ACK
+    /// 80.000  probe              -->
+    /// 80.010                     <--  ACK
+    /// ```
+    ///
+    /// Pings of the program itself carry payload:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  "ping"             -->
+    ///  0.030                     <--  "pong"
+    /// 10.000  "ping"             -->
+    /// 20.000  "ping"             -->
+    /// 30.000  "ping"             -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9293 §3.8.4; tcp(7).
+    pub(super) RULE: "keepalive-probes-unanswered", Severity::Error,
+    "keep-alive probes got no answer", Check::Connection(check)
+}
+
+/// Probes in a row; one or two may be lost.
+const PROBES: u16 = 3;
+
+fn check(connection: &Connection) -> Verdict {
+    let Some(unanswered) = connection.unanswered.as_deref() else {
+        return Verdict::Clear;
+    };
+    let both = connection.sent.iter().all(|sent| sent.packets > 0);
+    if !both || !matches!(connection.opening, Opening::Handshake | Opening::Midstream) {
+        return Verdict::Clear;
+    }
+    let found = Who::BOTH.into_iter().find_map(|who| {
+        let it = unanswered[who as usize];
+        let other = connection.reset[who.other() as usize];
+        let silent =
+            it.heard.time <= it.since.time && other.is_none_or(|reset| reset.mark < it.since);
+        (it.probes >= PROBES && it.probes == it.count && silent).then_some((who, it))
+    });
+    let Some((who, it)) = found else {
+        return Verdict::Clear;
+    };
+    let name = match who {
+        Who::Client => "client",
+        Who::Server => "server",
+    };
+    let between = it.until.time.since(it.since.time) / u32::from(it.probes - 1).max(1);
+    let reset = connection.reset[who as usize].filter(|reset| reset.mark >= it.until);
+    let mut message = format!(
+        "After {} of idleness the {name} sent {} keep-alive probes, {} apart, and none was answered.",
+        span(it.since.time.since(it.heard.time)),
+        it.probes,
+        span(between),
+    );
+    if reset.is_some() {
+        message.push_str(" Then it gave the connection up with a RST.");
+    }
+    let mut evidence = vec![
+        shows(it.heard, "the last segment from the other side"),
+        shows(it.since, "the first probe"),
+        shows(it.until, "the last probe"),
+    ];
+    evidence.extend(reset.map(|reset| shows(reset.mark, "given up")));
+    Verdict::Found(Box::new(Story {
+        severity: Severity::Error,
+        certainty: Certainty::Likely,
+        summary: "keep-alive probes got no answer".to_owned(),
+        message,
+        evidence,
+        remedies: RULE.remedies(),
+    }))
+}

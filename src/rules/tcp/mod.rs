@@ -1,0 +1,19 @@
+//! TCP: FINs, RSTs and retransmissions by themselves.
+
+use super::rule::rules;
+
+rules! {
+    answer_from_elsewhere,
+    client_reset_after_response,
+    close_wait_leak,
+    fin_unanswered,
+    half_close,
+    keepalive_probes_unanswered,
+    nat_invalid_reset,
+    path_mtu_blackhole,
+    reset_after_response,
+    reset_injected,
+    retransmissions_exhausted,
+    simultaneous_close,
+    tcp_flags_anomaly,
+}

@@ -1,0 +1,141 @@
+//! The server reset after its response was complete.
+
+use crate::analysis::connection::{Connection, Who};
+use crate::rules::Severity;
+use crate::rules::classify::{Ending, Reading, response, round_trip};
+use crate::rules::measure::number;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{span, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The response was complete, and the server ended the connection with a RST instead of a FIN.
+    ///
+    /// # Why it matters
+    ///
+    /// Where everything had been acknowledged nothing is lost: the server had bytes unread (a pipelined request, a stray line
+    /// end), uses `SO_LINGER` 0, or tired of an idle connection. Where the last bytes had not been acknowledged, the RST may
+    /// overtake them or make the client's system discard them: then a complete response is read as "connection reset by peer".
+    ///
+    /// # Remedy
+    ///
+    /// - Let the server close in steps: send its FIN, read on for a while, then close (nginx `lingering_close`), and do not use
+    ///   `SO_LINGER` 0.
+    /// - Let the client send nothing beyond its request: no additional line end after a body (RFC 9112 §2.2).
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.041                     <--  RST
+    ///  => findings reset-after-response
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A FIN after the response, and a RST that answers what the client sends then:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.041                     <--  FIN
+    ///  0.050  "\r\n"             -->
+    ///  0.060                     <--  RST [noack]
+    ///  => teardown server fin after
+    /// ```
+    ///
+    /// The response was not complete:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 data 300 [length=1000]
+    ///  0.050  ACK                -->
+    ///  0.060                     <--  RST
+    /// ```
+    ///
+    /// The client's RST after a complete response:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.050  RST                -->
+    ///  => teardown client reset abort after
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9112 §9.6 (tear-down); RFC 9293 §3.10.7; RFC 2525 §2.17.
+    pub(super) RULE: "reset-after-response", Severity::Error,
+    "the server reset the connection after a complete response", Check::Ending(&[Reading::ResetAfterResponse], check)
+}
+
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+    let Some(message) = ending.exchange.and_then(response) else {
+        return Verdict::Clear;
+    };
+    let close = ending.close.mark;
+    let after = close.time.since(message.last.time);
+    let sent = &connection.sent[Who::Server as usize];
+    let unacknowledged = message.end().saturating_sub(sent.acknowledged);
+    let at_risk = unacknowledged > 0 && after <= round_trip(connection) * 2;
+    // An idle connection that was reset is told by the time it was idle.
+    if !at_risk && crate::rules::keep_alive::idle_timeout_close::idle(connection).is_some() {
+        return Verdict::Clear;
+    }
+    let (severity, rest) = if at_risk {
+        (
+            Severity::Error,
+            format!(
+                "{} of its bytes had not been acknowledged when it was sent: the client may lose the response.",
+                number(unacknowledged)
+            ),
+        )
+    } else {
+        (
+            Severity::Note,
+            "The client had acknowledged all of it, so nothing is lost.".to_owned(),
+        )
+    };
+    let told = format!(
+        "The server ended the connection with a RST {} after the last byte of a complete response. {rest}",
+        span(after)
+    );
+    tell(
+        &RULE,
+        severity,
+        ending.certainty,
+        "the server reset after a complete response",
+        told,
+    )
+    .shows(Some(message.last), "the response is complete")
+    .shows(Some(close), "RST from the server")
+    .about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Severity;
+    use crate::rules::ladder_check;
+
+    #[test]
+    fn what_was_acknowledged_is_not_lost() {
+        let text = "SYN -->\n<-- SYN\nGET / -->\n<-- 200 \"x\" [close]\nACK -->\n<-- RST";
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        assert_eq!(proof.rules(), [super::RULE.name]);
+        assert_eq!(proof.findings[0].severity, Severity::Note);
+    }
+}

@@ -1,0 +1,217 @@
+//! A RST that is not the work of the host whose address it carries.
+
+use crate::analysis::connection::{CloseEvent, Connection, ResetKind, Signs, Who};
+use crate::base::certainty::Certainty;
+use crate::rules::Severity;
+use crate::rules::measure::{shows, span};
+use crate::rules::rule::{Check, Story, Verdict, rule};
+
+rule! {
+    /// # What happened
+    ///
+    /// A RST carries the address of one side and is not its own: it comes from another distance, is numbered otherwise, lacks
+    /// the options that all other segments of that side have, or that side goes on as if nothing had happened. A box between
+    /// the two has sent it.
+    ///
+    /// # Why it matters
+    ///
+    /// Each side believes that the other one has reset the connection, and searches its own log in vain. Firewalls, intrusion
+    /// prevention, content filters and load balancers do this: by policy, by a name or word in the first bytes, or because
+    /// they have forgotten the connection.
+    ///
+    /// # Remedy
+    ///
+    /// - Compare a capture at the server: a RST that the client receives and the server never sent is the proof.
+    /// - Look for the box: the hop limit says how far away it is (the sender starts from 64, 128 or 255), and what the
+    ///   connections have in common says why: a name, an address, a time of idleness.
+    /// - Let its operator look into its log, and allow the traffic or give it a longer idle timeout.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /report        -->
+    ///  0.021                     <--  RST [ttl=249 id=4660]
+    ///  0.030                     <--  ACK
+    ///  0.031  RST [noack]        -->
+    ///  => teardown middlebox reset foreign waiting
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A RST with the time to live and the count of the host:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /report        -->
+    ///  0.030                     <--  ACK
+    ///  0.040                     <--  RST
+    /// ```
+    ///
+    /// A time to live that differs by one or two: containers and address translators take that much:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /report        -->
+    ///  0.030                     <--  ACK
+    ///  0.040                     <--  RST [ttl=62]
+    /// ```
+    ///
+    /// A RST of a closed socket bears no number of its own, on Linux:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.041                     <--  FIN
+    ///  0.050  "\r\n"             -->
+    ///  0.060                     <--  RST [noack id=0]
+    /// ```
+    ///
+    /// A whole route that changes: what follows the RST bears the new distance too, as does what came just before:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /report        -->
+    ///  0.030                     <--  ACK [ttl=58]
+    ///  0.040                     <--  RST [ttl=58]
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9293 §3.10.7 (what a host sends); RFC 7323 §3.2 (timestamps on RST); RFC 3360 (inappropriate resets).
+    pub(super) RULE: "reset-injected", Severity::Error,
+    "a RST that is not the work of the host whose address it carries", Check::Connection(check)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let foreign = Who::BOTH.into_iter().find_map(|who| {
+        let event = connection.reset[who as usize]?;
+        let foreign = event.kind == Some(ResetKind::Foreign);
+        // Where the kind alone does not say so, two signs do.
+        let scored = event.signs.count() >= 2
+            && !matches!(event.kind, Some(ResetKind::Stale | ResetKind::Refusal));
+        (foreign || scored).then_some((who, event))
+    });
+    // A side that had closed already lost nothing by it.
+    match foreign {
+        Some((who, event))
+            if connection
+                .fin
+                .iter()
+                .flatten()
+                .all(|fin| fin.mark > event.mark) =>
+        {
+            Verdict::Found(Box::new(story(connection, who, event)))
+        }
+        _ => Verdict::Clear,
+    }
+}
+
+fn story(connection: &Connection, who: Who, event: CloseEvent) -> Story {
+    let name = match who {
+        Who::Client => "client",
+        Who::Server => "server",
+    };
+    let signs = event.signs;
+    let mut why = Vec::new();
+    for (sign, text) in [
+        (
+            Signs::DISTANCE,
+            "its time to live differs from that of all other segments of that side",
+        ),
+        (
+            Signs::NUMBERING,
+            "its IP identification is far from that side's count",
+        ),
+        (
+            Signs::OPTIONS,
+            "it lacks the timestamps that all others of that side have",
+        ),
+        (Signs::GOES_ON, "that side goes on as if it had not sent it"),
+    ] {
+        if signs.has(sign) {
+            why.push(text);
+        }
+    }
+    if why.is_empty() {
+        why.push("it does not fit that side");
+    }
+    // One sign may have another cause: a changed route, a load balancer that answers for a host.
+    let (severity, certainty) = match signs.count() {
+        0 | 1 if signs.has(Signs::GOES_ON) => (Severity::Error, Certainty::Likely),
+        0 | 1 => (Severity::Warning, Certainty::Possible),
+        _ => (Severity::Error, Certainty::Likely),
+    };
+    let mut message = format!(
+        "The RST in the {name}'s name is not its own: {}.",
+        why.join("; ")
+    );
+    let last = connection
+        .exchanges
+        .last()
+        .and_then(|it| it.request.as_ref());
+    if let Some(request) = last.filter(|it| it.message.last.time <= event.mark.time) {
+        let after = event.mark.time.since(request.message.last.time);
+        message.push_str(&format!(" It came {} after the request.", span(after)));
+    }
+    message.push_str(" A capture on the other side of the suspected box would prove it.");
+    Story {
+        severity,
+        certainty,
+        summary: "connections were reset by a box on the way".to_owned(),
+        message,
+        evidence: vec![shows(event.mark, format!("RST in the {name}'s name"))],
+        remedies: RULE.remedies(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ladder_check;
+
+    fn severity(text: &str) -> Option<Severity> {
+        let all = ladder_check::run(&text.parse().expect("a ladder")).findings;
+        all.iter()
+            .find(|it| it.rule == RULE.name)
+            .map(|it| it.severity)
+    }
+
+    const OPEN: &str = "SYN -->\n<-- SYN\nGET / -->\n<-- ACK\n";
+
+    #[test]
+    fn one_sign_is_no_proof() {
+        assert_eq!(
+            severity(&format!("{OPEN}<-- RST [ttl=249]")),
+            Some(Severity::Warning)
+        );
+        assert_eq!(
+            severity(&format!("{OPEN}<-- RST [ttl=249]\n<-- 200")),
+            Some(Severity::Error)
+        );
+        assert_eq!(
+            severity(&format!("{OPEN}<-- RST [id=60000]")),
+            None,
+            "a host that has not counted yet"
+        );
+    }
+
+    #[test]
+    fn after_the_close_it_takes_nothing() {
+        assert_eq!(
+            severity(&format!("{OPEN}<-- 200 [close] FIN\n<-- RST [ttl=249]")),
+            None
+        );
+    }
+}

@@ -1,0 +1,78 @@
+//! Both sides closed at the same time.
+
+use crate::analysis::connection::{By, Connection, How};
+use crate::rules::Severity;
+use crate::rules::measure::shows;
+use crate::rules::rule::{Check, Story, Verdict, rule};
+
+rule! {
+    /// # What happened
+    ///
+    /// Both sides sent a FIN before they had the other's: the FINs crossed on the way.
+    ///
+    /// # Why it matters
+    ///
+    /// It is in order. Both sides go through CLOSING, and both hold a TIME-WAIT, which counts where ports are scarce. Nobody
+    /// was first, so nobody is to blame.
+    ///
+    /// # Remedy
+    ///
+    /// - Nothing; where it happens regularly, two timers are set to the same time, and one of them might as well be shorter.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.050  ACK                -->
+    ///  0.060                     <--  FIN
+    ///  0.061  FIN [crossed]      -->
+    ///  0.070                     <--  ACK
+    ///  0.071  ACK                -->
+    ///  => teardown both fin after
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// The second FIN acknowledges the first:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.060                     <--  FIN
+    ///  0.061  FIN                -->
+    ///  0.070                     <--  ACK
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9293 §3.6, Figure 13.
+    pub(super) RULE: "simultaneous-close", Severity::Note,
+    "both sides closed at the same time", Check::Connection(check)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let (By::Both, How::Fin) = (connection.teardown.by, connection.teardown.how) else {
+        return Verdict::Clear;
+    };
+    let [Some(client), Some(server)] = connection.fin else {
+        return Verdict::Clear;
+    };
+    Verdict::Found(Box::new(Story {
+        severity: Severity::Note,
+        certainty: connection.teardown.certainty,
+        summary: "connections were closed by both sides at once".to_owned(),
+        message: "Neither side had the other's FIN when it sent its own: they crossed. Both hold a TIME-WAIT.".to_owned(),
+        evidence: vec![
+            shows(client.mark, "FIN from the client, which does not acknowledge the server's"),
+            shows(server.mark, "FIN from the server, which does not acknowledge the client's"),
+        ],
+        remedies: RULE.remedies(),
+    }))
+}

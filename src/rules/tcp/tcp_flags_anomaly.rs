@@ -1,0 +1,211 @@
+//! A segment contradicts TCP: its control bits or its numbers cannot be what they are.
+
+use crate::analysis::connection::{Connection, Odd, OddKind, Who};
+use crate::base::certainty::Certainty;
+use crate::base::escape::escape;
+use crate::rules::Severity;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{count, side, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// A segment is not what a TCP may send: SYN and FIN at once, a FIN without ACK, bytes behind the sender's own FIN, a FIN or
+    /// a RST with a number that fits nothing. Or a RST carries text, which TCP allows and hardly anybody uses: what it says is
+    /// shown, as it may say why the connection was reset.
+    ///
+    /// # Why it matters
+    ///
+    /// Ordinary systems do not send such segments. They come from scanners that look for how a system answers, from boxes on the
+    /// path that write RSTs or change numbers, and from TCPs of small devices with faults. A receiver ignores most of them: it
+    /// answers a RST outside its window with an acknowledgement (RFC 5961 §3), so whoever meant to end the connection has not.
+    ///
+    /// # Remedy
+    ///
+    /// - Find out which device sends it: compare its time to live and hardware address with those of the host's other packets,
+    ///   or capture nearer to it.
+    /// - Where a small device sends it, look for an update of its network software.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  200 "hello" [close]
+    ///  0.041                     <--  FIN [noack]
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => findings tcp-flags-anomaly
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A FIN that is sent again, with the bytes before it:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  200 "hello" [close] FIN
+    ///  0.300                     <--  again
+    ///  0.310  FIN                -->
+    ///  0.320                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// A keep-alive probe after a FIN, which lies at its number:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  200 "hello" [close] FIN
+    ///  0.050  ACK                -->
+    ///  5.000                     <--  probe
+    ///  5.010  ACK                -->
+    ///  5.020  FIN                -->
+    ///  5.030                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// RSTs that answer what still comes in after a connection is over:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / [close]      -->
+    ///  0.040                     <--  200 data 1000 [close length=3000]
+    ///  0.050  RST                -->
+    ///  0.051                     <--  data 1000 [crossed]
+    ///  0.052                     <--  data 1000 [crossed]
+    ///  0.061  RST [noack]        -->
+    ///  0.062  RST [noack]        -->
+    ///  => findings client-left-mid-response
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9293 §3.1 (control bits), §3.5.3 (text in a RST), §3.6 (closing); RFC 5961 §3 (challenge); RFC 1644 had SYN and FIN
+    /// together for transactions, which is history.
+    pub(super) RULE: "tcp-flags-anomaly", Severity::Warning,
+    "a segment's control bits or numbers contradict TCP", Check::Connection(check)
+}
+
+/// How bad it is, what it is, and what a RST's text says.
+fn told(who: Who, odd: &Odd) -> (Severity, Certainty, String) {
+    let side = side(who);
+    let (severity, certainty, what) = match odd.kind {
+        OddKind::SynFin => (
+            Severity::Warning,
+            Certainty::Certain,
+            format!("The {side} sent SYN and FIN in one segment: it opens and closes at once"),
+        ),
+        OddKind::FinWithoutAck => (
+            Severity::Warning,
+            Certainty::Certain,
+            format!("The {side} sent a FIN without ACK, which every segment after the first has"),
+        ),
+        OddKind::DataAfterFin => (
+            Severity::Warning,
+            Certainty::Likely,
+            format!(
+                "The {side} sent new bytes behind its own FIN, which had said that there were no more"
+            ),
+        ),
+        OddKind::FinAstray => (
+            Severity::Warning,
+            Certainty::Likely,
+            format!("The {side} sent a FIN with a sequence number far from everything it had sent"),
+        ),
+        OddKind::ResetOutOfWindow => (
+            Severity::Note,
+            Certainty::Likely,
+            format!(
+                "A RST in the name of the {side} lies outside what its peer takes, so it has no effect but an acknowledgement"
+            ),
+        ),
+        OddKind::ResetWithText => (
+            Severity::Note,
+            Certainty::Certain,
+            format!(
+                "The RST of the {side} carries text: \"{}\"",
+                escape(&odd.text)
+            ),
+        ),
+    };
+    let times = (odd.count > 1).then(|| {
+        format!(
+            " ({} in all)",
+            count(odd.count.into(), "segment", "segments")
+        )
+    });
+    (severity, certainty, what + &times.unwrap_or_default())
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let all = Who::BOTH.into_iter().flat_map(|who| {
+        connection.oddities[who as usize]
+            .iter()
+            .map(move |odd| (who, odd))
+    });
+    let mut all: Vec<_> = all.map(|(who, odd)| (told(who, odd), odd.first)).collect();
+    all.sort_by_key(|((severity, ..), first)| (std::cmp::Reverse(*severity), *first));
+    let Some(((severity, certainty, _), _)) = all.first() else {
+        return Verdict::Clear;
+    };
+    let sentences: Vec<_> = all
+        .iter()
+        .map(|((_, _, what), _)| format!("{what}."))
+        .collect();
+    let mut telling = tell(
+        &RULE,
+        *severity,
+        *certainty,
+        "segments contradict TCP",
+        sentences.join(" "),
+    );
+    for ((_, _, what), first) in &all {
+        telling = telling.shows(Some(*first), what.clone());
+    }
+    telling.about(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::rules::{Severity, ladder_check};
+
+    const OPEN: &str = "SYN -->\n<-- SYN\nGET / -->\n<-- 200 data 1000\nACK -->\n";
+
+    #[test]
+    fn each_oddity_is_told() {
+        let cases = [
+            ("SYN FIN -->\n<-- RST", Severity::Warning, "SYN and FIN"),
+            (
+                "FIN [noack] -->\n<-- FIN\nACK -->",
+                Severity::Warning,
+                "without ACK",
+            ),
+            (
+                "<-- FIN\nACK -->\n<-- \"more\"",
+                Severity::Warning,
+                "behind its own FIN",
+            ),
+            ("<-- FIN [seq=900000000]", Severity::Warning, "far from"),
+            ("<-- RST \"go\\x1b away\"", Severity::Note, "go\\x1b away"),
+            ("<-- RST [seq=3]", Severity::Note, "outside"),
+        ];
+        for (text, severity, words) in cases {
+            let open = if text.starts_with("SYN") { "" } else { OPEN };
+            let found = ladder_check::found_by(&RULE, &format!("{open}{text}"))
+                .unwrap_or_else(|| panic!("found in {text}"));
+            assert_eq!(found.severity, severity, "{text}");
+            assert!(found.message.contains(words), "{text}: {}", found.message);
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Connections to one server are cut for one name, and go on for others.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::analysis::connection::{Brief, Connection, How, Opening, Phase};
+use crate::analysis::hosts::Hosts;
+use crate::base::certainty::Certainty;
+use crate::base::escape::shortened;
+use crate::packet::decode::Endpoint;
+use crate::rules::measure::{many, shows};
+use crate::rules::rule::{Check, Found, Story, rule};
+use crate::rules::{Facts, Severity};
+
+rule! {
+    /// # What happened
+    ///
+    /// Each connection to a server that asks for one name (`Host`, `CONNECT`, or the ClientHello's server name) was cut with its first request, by a RST
+    /// at once or by silence, without a byte from the server. Connections to the same address and port that ask for another
+    /// name are served.
+    ///
+    /// # Why it matters
+    ///
+    /// The server is there and answers, so neither its health nor the route is at fault: somebody decides by the name. Mostly
+    /// that is a filter on the path (a firewall, a content filter, a provider), which reads the name and forges a RST or drops
+    /// what follows. It may be the server's own front end as well.
+    ///
+    /// # Remedy
+    ///
+    /// - Look for the name in the lists of the firewall, proxy or content filter between client and server, and let it pass.
+    /// - Capture at the server: a RST that it has not sent, or a request that never arrives, is the work of a filter.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    /// client :40001 server
+    ///  0.000  SYN                -->
+    ///  0.050                     <--  SYN
+    ///  0.100  GET / [host=allowed.example] -->
+    ///  0.150                     <--  200 "hello"
+    /// client :40002 server
+    ///  1.000  SYN                -->
+    ///  1.050                     <--  SYN
+    ///  1.100  GET / [host=other.example] -->
+    ///  1.103                     <--  RST [ttl=250]
+    /// client :40003 server
+    ///  2.000  SYN                -->
+    ///  2.050                     <--  SYN
+    ///  2.100  GET / [host=other.example] -->
+    ///  2.103                     <--  RST [ttl=250]
+    ///  => findings request-retried reset-injected reset-on-name
+    /// ```
+    ///
+    /// In TLS the name is in the ClientHello:
+    ///
+    /// ```ladder
+    ///         client :40001          server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=a] -->
+    ///  0.030                     <--  RST
+    ///         client :40002          server
+    ///  1.000  SYN                -->
+    ///  1.010                     <--  SYN
+    ///  1.020  ClientHello [sni=a] -->
+    ///  1.030                     <--  RST
+    ///         client :40003          server
+    ///  2.000  SYN                -->
+    ///  2.010                     <--  SYN
+    ///  2.020  ClientHello [sni=b version=1.2] -->
+    ///  2.030                     <--  ServerHello Certificate [name=b] ServerHelloDone
+    ///  2.040  KeyExchange Finished -->
+    ///  2.050                     <--  Finished
+    ///  2.060  app 300            -->
+    ///  2.070                     <--  app 900
+    ///  => findings reset-on-name tls-handshake-cut
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// All names fare alike:
+    ///
+    /// ```ladder
+    /// client :40001 server
+    ///  0.000  SYN                -->
+    ///  0.050                     <--  SYN
+    ///  0.100  GET / [host=allowed.example] -->
+    ///  0.103                     <--  RST [ttl=250]
+    /// client :40002 server
+    ///  1.000  SYN                -->
+    ///  1.050                     <--  SYN
+    ///  1.100  GET / [host=other.example] -->
+    ///  1.103                     <--  RST [ttl=250]
+    /// ```
+    ///
+    /// A server that resets whatever name is asked for:
+    ///
+    /// ```ladder
+    ///         client :40001          server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=a] -->
+    ///  0.030                     <--  RST
+    ///         client :40002          server
+    ///  1.000  SYN                -->
+    ///  1.010                     <--  SYN
+    ///  1.020  ClientHello [sni=b] -->
+    ///  1.030                     <--  RST
+    ///  => findings tls-handshake-cut
+    /// ```
+    ///
+    /// The name is served at other times:
+    ///
+    /// ```ladder
+    /// client :40001 server
+    ///  0.000  SYN                -->
+    ///  0.050                     <--  SYN
+    ///  0.100  GET / [host=allowed.example] -->
+    ///  0.150                     <--  200 "hello"
+    /// client :40002 server
+    ///  1.000  SYN                -->
+    ///  1.050                     <--  SYN
+    ///  1.100  GET / [host=other.example] -->
+    ///  1.103                     <--  RST [ttl=250]
+    /// client :40003 server
+    ///  2.000  SYN                -->
+    ///  2.050                     <--  SYN
+    ///  2.100  GET / [host=other.example] -->
+    ///  2.150                     <--  200 "hello"
+    /// ```
+    ///
+    /// The server itself says that it will not serve the name:
+    ///
+    /// ```ladder
+    /// client :40001 server
+    ///  0.000  SYN                -->
+    ///  0.050                     <--  SYN
+    ///  0.100  GET / [host=allowed.example] -->
+    ///  0.150                     <--  200 "hello"
+    /// client :40002 [times=2 every=1s] server
+    ///  1.000  SYN                -->
+    ///  1.050                     <--  SYN
+    ///  1.100  GET / [host=other.example] -->
+    ///  1.150                     <--  421 "not here" [close]
+    ///  1.151                     <--  RST
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 6066 §3 (server name indication); RFC 9110 §7.2 (Host); RFC 7754 (blocking and filtering).
+    pub(super) RULE: "reset-on-name", Severity::Warning,
+    "connections for one name are cut at once, and others to the same server are not", Check::All(check)
+}
+
+/// How soon a RST must follow the request, beside the round trip, for its name to have drawn it.
+const AT_ONCE: Duration = Duration::from_millis(5);
+/// Cases that are more than chance.
+const ENOUGH: usize = 2;
+
+/// What connections to one server with one name came to.
+#[derive(Default)]
+struct Fate<'a> {
+    cut: Vec<&'a Brief>,
+    others: usize,
+}
+
+fn check(facts: &Facts<'_>, hosts: &Hosts<'_>) -> Vec<Found> {
+    let mut servers: BTreeMap<Endpoint, BTreeMap<u32, Fate<'_>>> = BTreeMap::new();
+    for brief in hosts.connections {
+        if brief.name != 0 && brief.opening == Opening::Handshake {
+            let fate = servers
+                .entry(brief.server)
+                .or_default()
+                .entry(brief.name)
+                .or_default();
+            if is_cut(brief) {
+                fate.cut.push(brief);
+            } else {
+                fate.others += 1;
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for fates in servers.values() {
+        let served: usize = fates
+            .values()
+            .filter(|fate| fate.cut.is_empty())
+            .map(|fate| fate.others)
+            .sum();
+        for fate in fates.values() {
+            if fate.cut.len() >= ENOUGH && fate.others == 0 && served > 0 {
+                found.extend(tell(facts, &fate.cut, served));
+            }
+        }
+    }
+    found
+}
+
+/// Ended with its first request, at once or in silence, and the server said nothing.
+fn is_cut(brief: &Brief) -> bool {
+    let trip = Duration::from_micros(brief.connected_after.into());
+    let at_once = Duration::from_micros(brief.waited.into()) <= trip + AT_ONCE;
+    let ended = match brief.how {
+        How::Reset(_) => at_once,
+        How::Silence => true,
+        How::Fin | How::Open => false,
+    };
+    let once = brief.exchanges == 1 || brief.phase == Phase::TlsHandshake;
+    brief.spoke == [true, false] && once && !brief.missing && ended
+}
+
+fn tell(facts: &Facts<'_>, cut: &[&Brief], served: usize) -> Option<Found> {
+    let first = cut.first()?;
+    let whole = |it: &&std::sync::Arc<Connection>| it.first.frame == first.first.frame;
+    let connection = facts.connections.iter().find(whole)?;
+    let name = shortened(connection.name()?, 80);
+    let hello = connection.tls.as_ref().and_then(|tls| tls.hello.as_ref());
+    let request = || connection.exchanges.first()?.request_head_end();
+    let asked = hello.map(|(mark, _)| *mark).or_else(request)?;
+    let story = Story {
+        severity: Severity::Warning,
+        certainty: Certainty::Likely,
+        summary: format!(
+            "connections for {name} were cut at once, others to the same server were not"
+        ),
+        message: format!(
+            "{} to {} for {name} ended with the first request, without a byte from the server; {} for other names at the same address \
+             and port did not. Somebody on the way, or the server's front end, decides by the name.",
+            match cut.len() {
+                1 => "The connection".to_owned(),
+                more => format!("All {more} connections"),
+            },
+            first.server,
+            many(served, "connection"),
+        ),
+        evidence: vec![
+            shows(asked, format!("the name {name} goes by")),
+            shows(first.close, "the end of it"),
+        ],
+        remedies: RULE.remedies(),
+    };
+    let mut found = Found::of(story, cut);
+    if cut.iter().any(|it| it.client.ip != first.client.ip) {
+        found.client = None;
+    }
+    Some(found)
+}

@@ -1,0 +1,148 @@
+//! A certificate outside its dates.
+
+use crate::analysis::connection::Connection;
+use crate::base::certainty::Certainty;
+use crate::rules::Severity;
+use crate::rules::classify_tls::{Failure, describe, failure, failure_as, hello, named, sign};
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{not_yet, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The server sent a certificate that was not valid at that time: expired, or not yet begun. The time is that of the
+    /// capture, not of today.
+    ///
+    /// # Why it matters
+    ///
+    /// Clients that check end the handshake: "certificate has expired", `CERT_HAS_EXPIRED`, `ERR_CERT_DATE_INVALID`. Where
+    /// a client went on it does not check, and others will fail.
+    ///
+    /// # Remedy
+    ///
+    /// - Renew the certificate and reload the server: many go on with the old one until they are told.
+    /// - If it is not valid yet, or was renewed already, compare the clocks of both hosts.
+    /// - Watch the date of what the server sends, not of the file.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=a version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate [name=a expired] ServerHelloDone
+    ///  0.040  alert 45           -->
+    ///  0.041  FIN                -->
+    ///  0.050                     <--  FIN
+    ///  0.060  ACK                -->
+    ///  => findings tls-certificate-expired
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A certificate within its dates:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=a version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate [name=a] ServerHelloDone
+    ///  0.040  KeyExchange Finished -->
+    ///  0.050                     <--  Finished
+    ///  0.060  app 300            -->
+    ///  0.070                     <--  app 900
+    ///  0.080                     <--  close_notify FIN
+    ///  0.090  FIN                -->
+    ///  0.100                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 5280 §4.1.2.5 (validity).
+    pub(super) RULE: "tls-certificate-expired", Severity::Error,
+    "the server sent a certificate that was not valid at that time", Check::Connection(check)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let failed = failure_as(connection, Failure::Date);
+    let Some(facts) = connection.tls.as_deref() else {
+        return not_yet(connection);
+    };
+    let outdated = facts.outdated();
+    if failed.is_none() && (outdated.is_none() || failure(connection).is_some()) {
+        return not_yet(connection);
+    }
+    let what = match outdated {
+        Some((at, leaf)) if leaf.until.time() < at.time => {
+            format!(
+                "It had expired {} before.",
+                span(at.time.since(leaf.until.time()))
+            )
+        }
+        Some((at, leaf)) => format!("It begins {} later.", span(leaf.from.time().since(at.time))),
+        None => "Its dates are hidden.".to_owned(),
+    };
+    let asked = named(facts);
+    let (severity, end) = match &failed {
+        Some(_) => (Severity::Error, "and the client refused it"),
+        None => (Severity::Warning, "and the client went on all the same"),
+    };
+    let message = format!(
+        "The server{asked} sent a certificate that was not valid at that time, {end}. {what}{}",
+        describe(facts)
+    );
+    let certainty = failed
+        .as_ref()
+        .map_or(Certainty::Certain, |reading| reading.certainty);
+    let mut telling = tell(
+        &RULE,
+        severity,
+        certainty,
+        "the certificate was not valid at that time",
+        message,
+    )
+    .shows(facts.leaf().map(|(at, _)| at), "the certificate");
+    if let Some(reading) = &failed {
+        telling = telling
+            .shows(hello(reading), "ClientHello")
+            .shows(Some(reading.at), sign(reading, connection));
+    }
+    telling.about(connection)
+}
+
+/// Days where it is days.
+fn span(time: std::time::Duration) -> String {
+    match time.as_secs() / 86_400 {
+        0 => crate::rules::wording::span(time),
+        days => crate::rules::wording::count(days, "day", "days"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::{Severity, ladder_check};
+
+    #[test]
+    fn a_client_that_does_not_check_is_worth_a_warning() {
+        let text = "SYN -->\n<-- SYN\nClientHello [sni=a version=1.2] -->\n\
+            <-- ServerHello Certificate [name=a early] ServerHelloDone\n\
+            KeyExchange Finished -->\n<-- Finished\napp 300 -->\n<-- app 900\n\
+            close_notify FIN -->\n<-- close_notify FIN\nACK -->";
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        let [finding] = proof.findings.as_slice() else {
+            panic!("{:?}", proof.findings);
+        };
+        assert_eq!(
+            (finding.rule, finding.severity),
+            (super::RULE.name, Severity::Warning)
+        );
+        assert!(
+            finding.message.contains("begins 173 days later"),
+            "{}",
+            finding.message
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! The certificate is for another name.
+
+use crate::analysis::connection::Connection;
+use crate::base::escape::escape;
+use crate::protocol::tls::Stage;
+use crate::rules::Severity;
+use crate::rules::classify_tls::{Failure, describe, failure_as, hello, sign};
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{not_yet, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The client asked for one name and the server sent a certificate for others. The client ended the handshake, or took its
+    /// leave as soon as that was over, as programs do that compare names themselves (curl). A client that calls an address
+    /// sends no name, and wants that address in the certificate. A certificate of TLS 1.3 travels under keys: with a key log
+    /// it is read.
+    ///
+    /// # Why it matters
+    ///
+    /// No request was sent. Clients say "no alternative certificate subject name matches", `ERR_TLS_CERT_ALTNAME_INVALID`,
+    /// `ERR_CERT_COMMON_NAME_INVALID`, or that the remote name does not match.
+    ///
+    /// # Remedy
+    ///
+    /// - Ask for a name that is in the certificate; an address is one only if the certificate holds it as an address.
+    /// - Or get a certificate that has the name among its alternative names; the common name does not count any more.
+    /// - Where one address serves several names, check that the server chooses by SNI and what it sends to a name it does
+    ///   not know.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=b.example version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate [name=a.example] ServerHelloDone
+    ///  0.040  alert 46           -->
+    ///  0.041  FIN                -->
+    ///  0.050                     <--  FIN
+    ///  0.060  ACK                -->
+    ///  => findings tls-name-mismatch
+    /// ```
+    ///
+    /// A client that looks at the name only when the handshake is over, likely:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=b.example version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate [name=a.example] ServerHelloDone
+    ///  0.040  KeyExchange Finished -->
+    ///  0.050                     <--  Finished
+    ///  0.051  close_notify FIN   -->
+    ///  0.061                     <--  FIN
+    ///  0.071  ACK                -->
+    ///  => findings tls-name-mismatch
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// One that leaves without a word may be a probe:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=b.example version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate [name=a.example] ServerHelloDone
+    ///  0.040  KeyExchange Finished -->
+    ///  0.050                     <--  Finished
+    ///  0.051  FIN                -->
+    ///  0.061                     <--  FIN
+    ///  0.071  ACK                -->
+    ///  => findings tls-handshake-cut
+    /// ```
+    ///
+    /// A name that a wildcard covers:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=b.example version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate [name=*.example] ServerHelloDone
+    ///  0.040  alert 46           -->
+    ///  0.041  FIN                -->
+    ///  0.050                     <--  FIN
+    ///  0.060  ACK                -->
+    ///  => findings tls-certificate-rejected
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 6125 §6.4 (matching names), RFC 6066 §3 (server name indication).
+    pub(super) RULE: "tls-name-mismatch", Severity::Error,
+    "the certificate is for another name than the client asked for", Check::Connection(check)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let Some(reading) = failure_as(connection, Failure::Name) else {
+        return not_yet(connection);
+    };
+    let what = describe(reading.facts);
+    let wanted = match reading.facts.sni() {
+        Some(name) => format!("The client asked for {}", escape(name.as_bytes())),
+        None => format!(
+            "The client sent no name, as one does that calls an address, here {}",
+            connection.server.ip
+        ),
+    };
+    let left = match reading.facts.stage {
+        Stage::Complete => " The client left as soon as the handshake was over, without a word.",
+        _ => "",
+    };
+    let message = format!("{wanted}, and the certificate is for others.{what}{left}");
+    tell(
+        &RULE,
+        Severity::Error,
+        reading.certainty,
+        "the certificate is for another name",
+        message,
+    )
+    .shows(hello(&reading), "ClientHello")
+    .shows(reading.facts.leaf().map(|(at, _)| at), "the certificate")
+    .shows(Some(reading.at), sign(&reading, connection))
+    .about(connection)
+}

@@ -1,0 +1,177 @@
+//! The server closed without `close_notify`.
+
+use std::time::Duration;
+
+use crate::analysis::connection::{By, Connection, How, Who};
+use crate::base::certainty::Certainty;
+use crate::protocol::http::{Exchange, Framing, Outcome, Protocol};
+use crate::protocol::tcp::ResetKind;
+use crate::protocol::tls::{Farewell, Stage};
+use crate::rules::Severity;
+use crate::rules::classify_tls::{failure, is_unanswered};
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{not_yet, span, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The server ended a TLS connection by its FIN alone, or reset it. TLS has a word of its own for the end, `close_notify`, so that
+    /// nobody on the path can cut a message short unseen; it was not said, as far as kind and length of the last record
+    /// tell.
+    ///
+    /// # Why it matters
+    ///
+    /// Where the end of a message is told by the end of the connection, the client cannot know whether it has all of it:
+    /// OpenSSL 3 reports "unexpected eof while reading". Where the length was announced it does not matter, and many
+    /// servers never say it. A reset within a second of the last data is a warning: it throws away what is under way, and the
+    /// client reads "connection reset by peer".
+    ///
+    /// # Remedy
+    ///
+    /// - If clients complain, let the server shut TLS down before it closes (`SSL_shutdown`, `SslStream.ShutdownAsync`,
+    ///   `tls.Conn.CloseWrite`).
+    /// - Announce the length of responses, or send them chunked.
+    /// - A server that was killed leaves the same sign: look at its log at that time.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=a version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate [name=a] ServerHelloDone
+    ///  0.040  KeyExchange Finished -->
+    ///  0.050                     <--  Finished
+    ///  0.060  app 300            -->
+    ///  0.070                     <--  app 900
+    ///  0.080                     <--  FIN
+    ///  0.090  close_notify FIN   -->
+    ///  0.100                     <--  RST [noack]
+    ///  => teardown server fin opaque
+    ///  => findings tls-no-close-notify
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A server that says it:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=a version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate [name=a] ServerHelloDone
+    ///  0.040  KeyExchange Finished -->
+    ///  0.050                     <--  Finished
+    ///  0.060  app 300            -->
+    ///  0.070                     <--  app 900
+    ///  0.080                     <--  close_notify FIN
+    ///  0.090  FIN                -->
+    ///  0.100                     <--  ACK
+    ///  => findings none
+    /// ```
+    ///
+    /// A client that just leaves has all it wanted:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=a version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate [name=a] ServerHelloDone
+    ///  0.040  KeyExchange Finished -->
+    ///  0.050                     <--  Finished
+    ///  0.060  app 300            -->
+    ///  0.070                     <--  app 900
+    ///  0.080  FIN                -->
+    ///  0.090                     <--  FIN
+    ///  0.100  ACK                -->
+    ///  => findings none
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 8446 §6.1 (closure alerts); RFC 9112 §9.8 (TLS connection closure).
+    pub(super) RULE: "tls-no-close-notify", Severity::Note,
+    "the server closed a TLS connection without `close_notify`", Check::Connection(check)
+}
+
+/// A reset so soon after the last data is no timer of an idle connection.
+const UNDER_WAY: Duration = Duration::from_secs(1);
+
+fn check(connection: &Connection) -> Verdict {
+    let Some(facts) = connection.tls.as_deref() else {
+        return not_yet(connection);
+    };
+    let server = Who::Server as usize;
+    let close = match (connection.teardown.by, connection.teardown.how) {
+        (By::Server, How::Fin) => connection.fin[server].map(|fin| (fin.mark, "FIN")),
+        // What can be read under the keys is told as what it is.
+        (By::Server, How::Reset(ResetKind::Abort)) if connection.protocol == Protocol::Tls => {
+            connection.reset[server].map(|reset| (reset.mark, "RST"))
+        }
+        _ => None,
+    };
+    let (Some((close, word)), Farewell::None) = (close, facts.flows[server].farewell) else {
+        return not_yet(connection);
+    };
+    // Whoever has said goodbye takes no harm from a RST.
+    let left = facts.flows[Who::Client as usize].farewell.mark();
+    if word == "RST" && left.is_some_and(|left| left < close) {
+        return Verdict::Clear;
+    }
+    // What was missed may have been the very record; what was not answered at all is a story of its own.
+    if connection.sent[server].missing > 0
+        || facts.stage < Stage::Complete
+        || facts.flows[server].records == 0
+        || failure(connection).is_some()
+        || is_unanswered(connection)
+    {
+        return Verdict::Clear;
+    }
+    let since = facts.flows[server].last.unwrap_or_default();
+    let (certainty, told) = if facts.is_open {
+        (Certainty::Certain, within(connection))
+    } else {
+        let hidden = "What it sent last may be cut short; with a key log that could be told.";
+        (Certainty::Likely, hidden)
+    };
+    let message = format!(
+        "The server sent its {word} {} after its last application data, and no close_notify before it. {told}",
+        span(close.time.since(since.time))
+    );
+    let at_once = close.time.since(since.time) < UNDER_WAY;
+    let severity = match word {
+        "RST" if at_once => Severity::Warning,
+        _ => Severity::Note,
+    };
+    tell(
+        &RULE,
+        severity,
+        certainty,
+        "the server closed without close_notify",
+        message,
+    )
+    .shows(facts.flows[server].last, "the last application data")
+    .shows(Some(close), format!("{word} from the server"))
+    .about(connection)
+}
+
+/// What was said under the keys, where those are known, tells of the end that TLS does not tell of.
+fn within(connection: &Connection) -> &'static str {
+    let ending = connection.teardown.ending();
+    let until_close = |it: &Exchange| {
+        let response = it.response.as_ref();
+        response.is_some_and(|it| it.message.framing == Framing::UntilClose)
+    };
+    let complete = |it: &Exchange| it.outcome(ending) == Some(Outcome::Complete);
+    match &*connection.exchanges {
+        [] => "Whether it had said all it wanted to say is not to be known.",
+        all if all.iter().any(until_close) => {
+            "The body of its answer lasts until the close: nobody can tell whether all of it came."
+        }
+        all if all.iter().all(complete) => "Every answer was complete all the same.",
+        _ => "Not every answer was complete by then.",
+    }
+}

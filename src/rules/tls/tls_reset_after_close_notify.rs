@@ -1,0 +1,114 @@
+//! A RST after a TLS connection was properly ended.
+
+use crate::analysis::connection::{By, Connection, ResetKind, Who};
+use crate::base::certainty::Certainty;
+use crate::protocol::tls::Stage;
+use crate::rules::Severity;
+use crate::rules::classify_tls::failure;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{not_yet, side, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// One side said `close_notify` and sent its FIN. After that a RST came: the other side's own `close_notify`, or what
+    /// it still had to send, met a closed socket, or it gave up a connection that was over.
+    ///
+    /// # Why it matters
+    ///
+    /// It does not: both sides know that nothing more was to come. It is what most TLS clients and servers leave behind.
+    ///
+    /// # Remedy
+    ///
+    /// - None is needed. Counters of resets should leave these out.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=a version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate [name=a] ServerHelloDone
+    ///  0.040  KeyExchange Finished -->
+    ///  0.050                     <--  Finished
+    ///  0.060  app 300            -->
+    ///  0.070                     <--  app 900
+    ///  0.080                     <--  close_notify FIN
+    ///  0.090  close_notify FIN   -->
+    ///  0.100                     <--  RST [noack]
+    ///  => findings tls-reset-after-close-notify
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A RST instead of a word:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [sni=a version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate [name=a] ServerHelloDone
+    ///  0.040  KeyExchange Finished -->
+    ///  0.050                     <--  Finished
+    ///  0.060  app 300            -->
+    ///  0.070                     <--  app 900
+    ///  0.080                     <--  RST
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 8446 §6.1 (either side may close its write side first); RFC 9293 §3.10.7.1.
+    pub(super) RULE: "tls-reset-after-close-notify", Severity::Benign,
+    "a RST after the TLS connection was properly ended", Check::Connection(check)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let Some(facts) = connection.tls.as_deref() else {
+        return not_yet(connection);
+    };
+    if facts.stage < Stage::Complete || failure(connection).is_some() {
+        return not_yet(connection);
+    }
+    let first = |who| match connection.teardown.by {
+        By::Client => who == Who::Client,
+        By::Server => who == Who::Server,
+        By::Both => true,
+        By::Middlebox | By::Nobody => false,
+    };
+    let gone = Who::BOTH
+        .into_iter()
+        .filter(|who| first(*who))
+        .find_map(|who| {
+            let fin = connection.fin[who as usize]?;
+            let said = facts.flows[who as usize].farewell.mark()?;
+            (said <= fin.mark).then_some((who, said, fin.mark))
+        });
+    let Some((who, said, fin)) = gone else {
+        return not_yet(connection);
+    };
+    let reset = Who::BOTH.into_iter().find_map(|who| {
+        let event = connection.reset[who as usize]?;
+        let own = matches!(event.kind, Some(ResetKind::Abort | ResetKind::NoSocket));
+        (own && event.mark > fin).then_some((who, event.mark))
+    });
+    let Some((by, reset)) = reset else {
+        return not_yet(connection);
+    };
+    let message = format!(
+        "The {} had said close_notify and closed; the RST from the {} after that takes nothing away.",
+        side(who),
+        side(by)
+    );
+    tell(
+        &RULE,
+        Severity::Benign,
+        Certainty::Likely,
+        "a RST came after TLS was properly ended",
+        message,
+    )
+    .shows(Some(said), format!("close_notify from the {}", side(who)))
+    .shows(Some(reset), format!("RST from the {}", side(by)))
+    .about(connection)
+}

@@ -1,0 +1,314 @@
+//! A request arrived whole, and the server closed in order without a byte of the response.
+
+use crate::analysis::connection::{By, Connection, How};
+use crate::protocol::http::{Exchange, Message};
+use crate::rules::Severity;
+use crate::rules::classify::{Ending, Reading, announced, ending, last_word, request};
+use crate::rules::classify_tls::hidden_request;
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::timers;
+use crate::rules::wording::{again, asked, count, not_yet, span, tell, waited};
+
+rule! {
+    /// # What happened
+    ///
+    /// The client sent a complete request, the server had it, and closed its direction with a FIN without a single byte of the
+    /// final response. The client's log says "Empty reply from server" (curl 52), `ERR_EMPTY_RESPONSE`, `RemoteDisconnected`,
+    /// `EOF`, "The connection was closed unexpectedly"; a gateway says "upstream prematurely closed connection" and answers 502.
+    ///
+    /// # Why it matters
+    ///
+    /// The answer is lost, and nobody knows whether the request took effect. A FIN is what a kernel sends for a socket that
+    /// was closed with everything read, politely or because the process ended: the handler returned or crashed without
+    /// writing, the worker was killed by a time limit, or a server was told to answer like this (nginx `return 444`).
+    ///
+    /// # Remedy
+    ///
+    /// - Look into the server's log at the moment of the FIN: a crash, a worker that was killed or recycled, a handler that
+    ///   returned without writing; what is found there is what to change.
+    /// - Compare the time waited with the server's limits (ASP.NET `executionTimeout`, gunicorn `--timeout`), and raise the
+    ///   limit above the longest call or make the call shorter.
+    /// - If a response to a pipelined request announced the close, let the client send the rest again on a new connection, and
+    ///   not pipeline past the server's limit of requests (Apache `MaxKeepAliveRequests`, nginx `keepalive_requests`).
+    /// - If the server refuses on purpose, let it say so with a status (nginx: `return 403` instead of `444`).
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => teardown server fin waiting
+    ///  => findings closed-before-response
+    /// ```
+    ///
+    /// Requests that were pipelined behind one whose response announces the close get no answer either. It was said, and the
+    /// server must not process them (RFC 9112 §9.6), so this is a warning:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /1 GET /2      -->
+    ///  0.040                     <--  200 "one" [close]
+    ///  0.041                     <--  FIN
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  ACK
+    ///  => teardown server fin waiting
+    ///  => findings closed-before-response
+    /// ```
+    ///
+    /// Inside TLS the same shows by the order of records alone, and is likely:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  ClientHello [version=1.2] -->
+    ///  0.030                     <--  ServerHello Certificate ServerHelloDone
+    ///  0.040  KeyExchange Finished -->
+    ///  0.050                     <--  Finished
+    ///  0.060  app 300            -->
+    ///  0.070                     <--  FIN
+    ///  0.080  close_notify FIN   -->
+    ///  0.090                     <--  RST [noack]
+    ///  => findings closed-before-response
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A TLS connection that began before the capture, and whose client takes its leave with a record of the length that an alert
+    /// has under the keys:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.010  close_notify [version=1.3] -->
+    ///  0.020                     <--  FIN
+    ///  0.030  FIN                -->
+    ///  0.040                     <--  ACK
+    /// ```
+    ///
+    /// The FIN was sent before the request came: they crossed.
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /1             -->
+    ///  0.040                     <--  200 "one"
+    ///  0.050  ACK                -->
+    ///  5.000  GET /2             -->
+    ///  5.001                     <--  FIN [crossed]
+    ///  5.011                     <--  RST [noack]
+    ///  => teardown server fin between
+    /// ```
+    ///
+    /// The client closed first; it was not waiting any more:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.030                     <--  ACK
+    ///  3.020  FIN                -->
+    ///  3.030                     <--  FIN
+    ///  3.040  ACK                -->
+    ///  => teardown client fin waiting
+    /// ```
+    ///
+    /// The answer is not in the capture, but was acknowledged:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.030                     <~~  200 data 1000
+    ///  0.040  ACK                -->
+    ///  0.050                     <--  FIN
+    ///  0.060  FIN                -->
+    ///  0.070                     <--  ACK
+    /// ```
+    ///
+    /// Nor can anything be said when only one side was captured:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                ~~>
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              ~~>
+    ///  0.040                     <--  FIN
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9110 §9.2.2 (idempotent methods); RFC 9112 §9.3.1 (retrying), §9.6 (tear-down).
+    pub(super) RULE: "closed-before-response", Severity::Error,
+    "the server closed the connection instead of answering a complete request", Check::Connection(check)
+}
+
+fn check(connection: &Connection) -> Verdict {
+    let read = ending(connection).filter(|it| it.reading == Reading::ClosedBeforeResponse);
+    let Some(ending) = &read else {
+        let fin = matches!(
+            (connection.teardown.by, connection.teardown.how),
+            (By::Server, How::Fin)
+        );
+        return match fin {
+            true => hidden_request(&RULE, connection, "closed the connection"),
+            false => not_yet(connection),
+        };
+    };
+    if let Some(exchange) = ending.exchange
+        && let Some(answer) = announced(connection, exchange)
+    {
+        return announced_story(connection, ending, exchange, answer);
+    }
+    let close = ending.close.mark;
+    let what = asked(ending.exchange);
+    let time = waited(ending.exchange, close);
+    let unanswered = connection
+        .exchanges
+        .iter()
+        .filter(|exchange| exchange.request.is_some() && exchange.response.is_none())
+        .count();
+    let more = (unanswered > 1).then(|| {
+        format!(
+            "{} more on this connection got no answer either.",
+            unanswered - 1
+        )
+    });
+    let message = format!(
+        "The server had the whole {what} and closed the connection {} after its last byte, without a byte of the \
+         response. {}",
+        span(time),
+        again(ending.exchange)
+    );
+    tell(
+        &RULE,
+        Severity::Error,
+        ending.certainty,
+        "the server closed instead of answering",
+        message,
+    )
+    .adds(more)
+    .adds(timers::wait(time))
+    .shows(
+        ending
+            .exchange
+            .and_then(request)
+            .map(|message| message.last),
+        format!("the {what} is complete"),
+    )
+    .shows(
+        Some(close),
+        format!(
+            "{} from the server, 0 bytes of the response sent",
+            last_word(connection)
+        ),
+    )
+    .about(connection)
+}
+
+/// The close was announced, and what had been pipelined behind the announcement got no answer.
+fn announced_story(
+    connection: &Connection,
+    ending: &Ending<'_>,
+    exchange: &Exchange,
+    answer: &Message,
+) -> Verdict {
+    let unanswered = connection
+        .exchanges
+        .iter()
+        .filter(|exchange| exchange.request.is_some() && exchange.response.is_none())
+        .count();
+    let who = match connection.teardown.by {
+        By::Client => "client",
+        _ => "server",
+    };
+    let message = format!(
+        "{} behind a request whose response announced the close of the connection, which the {who} then closed {} after it. A \
+         server must not process what comes after (RFC 9112 §9.6), so it may be sent again.",
+        count(
+            unanswered as u64,
+            "pipelined request got no answer",
+            "pipelined requests got no answer"
+        ),
+        span(ending.close.mark.time.since(answer.last.time)),
+    );
+    tell(
+        &RULE,
+        Severity::Warning,
+        ending.certainty,
+        "pipelined requests behind an announced close got no answer",
+        message,
+    )
+    .shows(
+        request(exchange).map(|message| message.last),
+        format!("the {} is complete", asked(Some(exchange))),
+    )
+    .shows(
+        Some(answer.last),
+        "the response before it announces the close, and is complete",
+    )
+    .shows(Some(ending.close.mark), format!("the {who} closes"))
+    .about(connection)
+    .keeps(|remedy| remedy.contains("pipelined"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::ladder_check;
+
+    fn message(text: &str) -> Option<String> {
+        let text = format!("SYN -->\n<-- SYN\nACK -->\n{text}");
+        let found = ladder_check::found_by(&super::RULE, &text)?;
+        assert_eq!(found.evidence.len(), 2);
+        Some(found.message)
+    }
+
+    #[test]
+    fn the_time_waited_is_told_and_held_against_known_limits() {
+        let soon = message("GET / -->\n+40ms <-- FIN\nFIN -->\n<-- ACK").expect("found");
+        assert!(
+            soon.contains("40.0 ms") && soon.contains("may be sent again"),
+            "{soon}"
+        );
+        let late = message("POST / \"x\" -->\n+110s <-- FIN\nFIN -->\n<-- ACK").expect("found");
+        assert!(
+            late.contains("ASP.NET") && late.contains("blindly"),
+            "{late}"
+        );
+    }
+
+    #[test]
+    fn all_that_were_pipelined_are_counted() {
+        let text = "GET /1 -->\nGET /2 -->\nGET /3 -->\n<-- 200 \"one\"\n<-- FIN\nFIN -->\n<-- ACK";
+        let told = message(text).expect("found");
+        assert!(told.contains("1 more on this connection"), "{told}");
+    }
+
+    #[test]
+    fn what_stands_behind_an_announced_close_is_a_warning_whoever_closes() {
+        let open = "SYN -->\n<-- SYN\nGET /1 GET /2 GET /3 -->\n<-- 200 \"one\" [close]\nACK -->\n";
+        for (close, who) in [
+            ("<-- FIN\nFIN -->\n<-- ACK", "server"),
+            ("FIN -->\n<-- FIN\nACK -->", "client"),
+        ] {
+            let found =
+                ladder_check::found_by(&super::RULE, &format!("{open}{close}")).expect("found");
+            assert_eq!(found.severity, super::Severity::Warning);
+            assert_eq!(found.remedies.len(), 1, "{:?}", found.remedies);
+            assert!(
+                found.message.contains("2 pipelined") && found.message.contains(who),
+                "{}",
+                found.message
+            );
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The client closed its direction at once, and the server took it for the end.
+
+use crate::analysis::connection::{Connection, Who};
+use crate::base::certainty::Certainty;
+use crate::rules::Severity;
+use crate::rules::classify::{Ending, Reading, request};
+use crate::rules::rule::{Check, Verdict, rule};
+use crate::rules::wording::{asked, span, tell};
+
+rule! {
+    /// # What happened
+    ///
+    /// The client sent its request and closed its direction at once. The server closed as soon as it had the FIN, without a
+    /// byte of the response.
+    ///
+    /// # Why it matters
+    ///
+    /// A client that half-closes means "that is all I have to say" and waits for the answer; many proxies and servers take it
+    /// for "I am gone" and drop the request (nginx 499, Squid `half_closed_clients off`, Envoy, IPVS). The client reads an end
+    /// of stream where its answer should be. From outside the two cannot be told apart, hence no more than likely.
+    ///
+    /// # Remedy
+    ///
+    /// - Do not half-close: send `Connection: close` instead, and close after the response (`nc` without `-N`).
+    /// - Or let the server ignore it (nginx `proxy_ignore_client_abort on`, HAProxy without `option abortonclose`).
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / FIN          -->
+    ///  0.030                     <--  FIN
+    ///  0.040  ACK                -->
+    ///  => teardown client fin waiting
+    ///  => findings half-close-taken-as-abort
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A client that has waited and gives up:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.030                     <--  ACK
+    ///  5.020  FIN                -->
+    ///  5.030                     <--  FIN
+    ///  5.040  ACK                -->
+    /// ```
+    ///
+    /// A server that understands it:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET / FIN          -->
+    ///  0.030                     <--  ACK
+    ///  0.500                     <--  200 "hello"
+    ///  0.510  ACK                -->
+    ///  0.520                     <--  FIN
+    ///  0.530  ACK                -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9293 §3.6 (half-closed connections); RFC 9112 §9.6.
+    pub(super) RULE: "half-close-taken-as-abort", Severity::Error,
+    "the server took the client's half-close for its departure", Check::Ending(&[Reading::HalfCloseTakenAsAbort], check)
+}
+
+fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
+    let close = ending.close.mark;
+    let sent = ending.exchange.and_then(request);
+    let answer = connection.fin[Who::Server as usize]
+        .or(connection.reset[Who::Server as usize])
+        .map(|event| event.mark);
+    let message = format!(
+        "The client's FIN came {} after the last byte of its {}, and the server closed {} later without a byte of the \
+         response. If the client was still reading, its request was dropped.",
+        span(
+            sent.map(|sent| close.time.since(sent.last.time))
+                .unwrap_or_default()
+        ),
+        asked(ending.exchange),
+        span(
+            answer
+                .map(|mark| mark.time.since(close.time))
+                .unwrap_or_default()
+        ),
+    );
+    tell(
+        &RULE,
+        Severity::Error,
+        ending.certainty.max(Certainty::Likely),
+        "half-closed requests were dropped",
+        message,
+    )
+    .shows(Some(close), "FIN from the client, right after the request")
+    .shows(answer, "the server closes, 0 bytes of the response sent")
+    .about(connection)
+}

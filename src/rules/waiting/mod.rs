@@ -1,0 +1,14 @@
+//! Waiting: a complete request, and no answer yet.
+
+use super::rule::rules;
+
+rules! {
+    client_gave_up_waiting,
+    closed_before_response,
+    connection_limit_queueing,
+    gateway_timeout,
+    half_close_taken_as_abort,
+    periodic_abandoned_request,
+    reset_before_response,
+    server_time_limit,
+}

@@ -1,0 +1,187 @@
+//! The same request comes at a fixed period, and its sender never waits for the answer.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use std::collections::BTreeMap;
+
+use crate::analysis::connection::Brief;
+use crate::analysis::hosts::{Hosts, Measured, Period, is_abandoned};
+use crate::base::certainty::Certainty;
+use crate::rules::Severity;
+use crate::rules::measure::{number, shows, span};
+use crate::rules::rule::{Check, Found, Story, rule};
+
+rule! {
+    /// # What happened
+    ///
+    /// One client sends the same request at a fixed period, and closes the connection each time before the answer comes.
+    ///
+    /// # Why it matters
+    ///
+    /// The server logs an error at each beat: "broken pipe", "client prematurely closed connection", "The remote host closed
+    /// the connection. The error code is 0x800704CD", "An error occurred while communicating with the remote host". Nobody
+    /// is waiting for the answer: it is a probe, a warm-up or a monitor whose timeout is shorter than the answer takes.
+    ///
+    /// # Remedy
+    ///
+    /// - Find the program on the client's host: the period is the best hint (a scrape interval, an idle timeout and a minute
+    ///   after each recycling of a worker process).
+    /// - Give it a longer timeout, or a cheaper address to ask for.
+    /// - Over loopback every 21 minutes: IIS warms up a worker that was stopped after 20 idle minutes; set the idle timeout to
+    ///   0 or the start mode to `OnDemand`, or ignore it in the logger.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client [times=4 every=21min] server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /warmup        -->
+    ///  0.030  FIN                -->
+    ///  0.040                     <--  ACK
+    ///  0.050                     <--  FIN
+    ///  0.060  ACK                -->
+    ///  => 1: teardown client fin waiting
+    ///  => findings half-close-taken-as-abort periodic-abandoned-request
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// Requests that are answered:
+    ///
+    /// ```ladder
+    ///         client [times=4 every=21min] server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /warmup        -->
+    ///  0.040                     <--  200 "warm"
+    ///  0.050  FIN                -->
+    ///  0.060                     <--  FIN
+    ///  0.070  ACK                -->
+    /// ```
+    ///
+    /// A client that has its head and comes again for more (long polling, event streams):
+    ///
+    /// ```ladder
+    ///         client [times=4 every=30s] server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /events        -->
+    ///  0.040                     <--  200 "data: 1\n\n" [no-length]
+    ///  0.050  ACK                -->
+    /// 25.000  FIN                -->
+    /// 25.010                     <--  FIN
+    /// 25.020  ACK                -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9112 §9.5, §9.6.
+    pub(super) RULE: "periodic-abandoned-request", Severity::Warning,
+    "the same request comes at a fixed period, and its sender never waits for the answer", Check::Hosts(check)
+}
+
+/// Requests that make a period.
+const REQUESTS: usize = 3;
+/// How far a beat may come early or late, as a share of the period.
+const JITTER: f64 = 0.1;
+/// How near to each other the waits are that one timeout makes.
+const SHARE: f64 = 0.05;
+/// Who leaves as soon as this did not wait at all.
+const AT_ONCE: Duration = Duration::from_millis(50);
+/// A faster period is load.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for dealings in hosts.busy(REQUESTS) {
+        let mut by_request: BTreeMap<u32, Vec<&Brief>> = BTreeMap::new();
+        for it in dealings.connections.iter().filter(|it| is_abandoned(it)) {
+            by_request.entry(it.asked).or_default().push(it);
+        }
+        for (_, cases) in by_request {
+            if cases.len() < REQUESTS {
+                continue;
+            }
+            let at: Vec<_> = cases.iter().map(|it| it.first.time).collect();
+            let waits: Vec<_> = cases
+                .iter()
+                .map(|it| Duration::from_micros(it.waited.into()))
+                .collect();
+            let (Some(beat), Some(waited)) = (Period::of(&at, JITTER), Measured::of(waits)) else {
+                continue;
+            };
+            let same = waited.spread() <= SHARE || waited.range.1 <= AT_ONCE;
+            if beat.measured.median >= SHORTEST && same {
+                found.push(Found::of(story(&cases, beat, waited), &cases));
+            }
+        }
+    }
+    found
+}
+
+const fn is_loopback(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_loopback(),
+        IpAddr::V6(ip) => ip.is_loopback(),
+    }
+}
+
+fn story(cases: &[&Brief], period: Period, waited: Measured) -> Story {
+    let beat = period.measured;
+    let mut message = format!(
+        "The same request came {} times, every {} (from {} to {}), and the client left {} after it each time, without an \
+         answer.",
+        number(cases.len()),
+        span(beat.median),
+        span(beat.range.0),
+        span(beat.range.1),
+        span(waited.median),
+    );
+    if period.missed > 0 {
+        let beats = if period.missed == 1 {
+            "beat was"
+        } else {
+            "beats were"
+        };
+        message.push_str(&format!(" {} {beats} missed.", period.missed));
+    }
+    if is_loopback(cases[0].client.ip) {
+        message.push_str(" It comes from the server's own host.");
+    }
+    Story {
+        severity: Severity::Warning,
+        certainty: Certainty::Likely,
+        summary: format!("a request was abandoned every {}", span(beat.median)),
+        message,
+        evidence: vec![
+            shows(cases[0].first, "the first"),
+            shows(cases[0].close, "the client leaves without the answer"),
+            shows(cases[1].first, "the next"),
+        ],
+        remedies: RULE.remedies(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ladder_check;
+
+    fn fires(title: &str, leaves: &str) -> bool {
+        let text = format!(
+            "client [{title}] server\nSYN -->\n<-- SYN\nGET /x -->\n<-- ACK\n+{leaves} FIN -->\n<-- FIN\nACK -->"
+        );
+        ladder_check::run(&text.parse().expect("a ladder"))
+            .rules()
+            .contains(&RULE.name)
+    }
+
+    #[test]
+    fn a_period_and_enough_of_it() {
+        assert!(fires("times=3 every=15s", "10s"));
+        assert!(!fires("times=2 every=15s", "10s"));
+        assert!(!fires("times=9 every=100ms", "10ms"), "a load generator");
+    }
+}

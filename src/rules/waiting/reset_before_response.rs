@@ -1,0 +1,275 @@
+//! A request arrived whole, and the server reset the connection instead of answering.
+
+use std::time::Duration;
+
+use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
+use crate::base::certainty::Certainty;
+use crate::protocol::http::Exchange;
+use crate::rules::classify::{Reading, announced, ending};
+use crate::rules::classify_tls::hidden_request;
+use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::wording::{not_yet, span};
+use crate::rules::{Evidence, Severity};
+
+rule! {
+    /// # What happened
+    ///
+    /// The client sent a complete request. The server did not send a single byte of the final response; it sent a RST.
+    /// The client's log says "connection reset by peer", `ECONNRESET`, `socket hang up`, "An unexpected error occurred on
+    /// a receive", curl (56); a gateway in front answers 502.
+    ///
+    /// # Why it matters
+    ///
+    /// The answer is lost, and nobody knows whether the request took effect: the server had it. A client may repeat it by
+    /// itself only if its method is idempotent (RFC 9110 §9.2.2). A server that resets did not end in the ordinary way:
+    /// its process was killed or crashed with the request still unread in its socket, a watchdog gave it up after a time
+    /// limit, or something closes sockets with `SO_LINGER` 0.
+    ///
+    /// # Remedy
+    ///
+    /// - Look into the server's log and the system's at the moment of the RST: a crash, an out-of-memory kill, a restart or
+    ///   a worker that was given up; what is found there is what to change.
+    /// - Compare the time waited with the server's limits, and raise the limit above the longest call or make the call
+    ///   shorter (gunicorn gives a worker up after `--timeout`, 30 s by default).
+    /// - If the server resets on purpose (`SO_LINGER` 0, nginx `reset_timedout_connection`), let it answer with a status or
+    ///   close with a FIN instead.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /report        -->
+    ///  0.030                     <--  ACK
+    /// 30.020                     <--  RST                :: CLOSED | CLOSED
+    ///  => teardown server reset abort waiting
+    ///  => findings reset-before-response
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// A RST with another time to live than all other packets of the server is not the server's:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /report        -->
+    ///  0.030                     <--  ACK
+    ///  0.040                     <--  RST [ttl=249]
+    ///  => teardown middlebox reset foreign waiting
+    /// ```
+    ///
+    /// A request that was not complete was refused, or came too fast:
+    ///
+    /// ```ladder
+    ///         client                          server
+    ///  0.000  SYN                        -->
+    ///  0.010                             <--  SYN
+    ///  0.020  POST /up [length=9000] data 1000 -->
+    ///  0.030                             <--  ACK
+    ///  0.040                             <--  RST
+    ///  => teardown server reset abort request
+    /// ```
+    ///
+    /// A RST that does not acknowledge the request crossed it on the way: the server had not seen it, and gave up an idle
+    /// connection.
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /1             -->
+    ///  0.040                     <--  200 "one"
+    ///  0.050  ACK                -->
+    ///  5.000  GET /2             -->
+    ///  5.001                     <--  RST [crossed]
+    ///  => teardown server reset abort between
+    /// ```
+    ///
+    /// Nor is it this when the answer had begun, or was complete:
+    ///
+    /// ```ladder
+    ///         client                  server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /              -->
+    ///  0.040                     <--  200 "hello"
+    ///  0.050  ACK                -->
+    ///  0.060                     <--  RST
+    ///  => teardown server reset abort between
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9293 §3.5.2 and §3.10.7 (reset generation and processing); RFC 9110 §9.2.2 (idempotent methods), §15.2 (interim
+    /// responses are no answer).
+    pub(super) RULE: "reset-before-response", Severity::Error,
+    "the server reset the connection instead of answering a complete request", Check::Connection(check)
+}
+
+/// How far the time waited may lie from a limit: timers are checked once a second.
+const NEAR: Duration = Duration::from_millis(1200);
+
+/// Time limits after which a server gives a request up by resetting, and whose they are.
+const LIMITS: [(Duration, &str); 1] = [(
+    Duration::from_secs(30),
+    "gunicorn's worker timeout (`--timeout`, 30 s by default)",
+)];
+
+fn check(connection: &Connection) -> Verdict {
+    let read = ending(connection).filter(|it| it.reading == Reading::ResetBeforeResponse);
+    let Some(ending) = &read else {
+        let reset = matches!(
+            (connection.teardown.by, connection.teardown.how),
+            (By::Server, How::Reset(ResetKind::Abort))
+        );
+        return match reset {
+            true => hidden_request(&RULE, connection, "reset the connection"),
+            false => not_yet(connection),
+        };
+    };
+    let (Some(exchange), Some(kind)) = (ending.exchange, ending.close.kind) else {
+        return Verdict::Clear;
+    };
+    let unanswered = connection
+        .exchanges
+        .iter()
+        .filter(|exchange| exchange.request.is_some() && exchange.response.is_none());
+    let more = unanswered.count().saturating_sub(1);
+    Verdict::Found(Box::new(story(connection, kind, exchange, more)))
+}
+
+fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: usize) -> Story {
+    let teardown = &connection.teardown;
+    let missing = connection.sent.iter().any(|sent| sent.missing > 0);
+    let certainty = if missing {
+        Certainty::Possible
+    } else {
+        teardown.certainty
+    };
+    let request = exchange
+        .request
+        .as_ref()
+        .map(|request| request.message.last);
+    let waited = request
+        .map(|last| teardown.at.since(last.time))
+        .unwrap_or_default();
+    let asked = exchange
+        .method()
+        .map_or_else(|| "a request".into(), String::from_utf8_lossy);
+    let announced = announced(connection, exchange).is_some();
+    let again = match &exchange.request {
+        Some(request) if announced || request.method.is_idempotent() => "may be sent again",
+        _ => "must not be sent again blindly: it may have taken effect",
+    };
+    let mut message = format!(
+        "The server had the whole {asked} request and reset the connection {} after its last byte, without a byte of \
+         the response",
+        span(waited)
+    );
+    if kind == ResetKind::NoSocket {
+        message
+            .push_str("; its RST says that there was no socket any more, so it was closed before");
+    }
+    message.push_str(&format!(". The request {again}."));
+    if more > 0 {
+        message.push_str(&format!(
+            " {more} more on this connection got no answer either."
+        ));
+    }
+    if announced {
+        message.push_str(
+            " The response before it had announced the close, so the server must not process what comes after (RFC 9112 §9.6).",
+        );
+    }
+    if missing {
+        message.push_str(" Part of the connection is missing from the capture; one taken at the server would settle it.");
+    }
+    let mut remedies = RULE.remedies();
+    for (limit, whose) in LIMITS {
+        if waited.abs_diff(limit) <= NEAR {
+            message.push_str(&format!(" The time waited is that of {whose}."));
+        }
+    }
+    if connection.roles.certainty() != Certainty::Certain {
+        remedies.push(
+            "Capture from the beginning of the connection, to be sure which side is the server."
+                .to_owned(),
+        );
+    }
+    let mut evidence = Vec::new();
+    evidence.extend(request.map(|mark| Evidence {
+        mark,
+        note: format!("the {asked} request is complete"),
+    }));
+    let reset = connection.reset[Who::Server as usize].map(|event| event.mark);
+    evidence.extend(reset.map(|mark| Evidence {
+        mark,
+        note: "RST from the server, 0 bytes of the response sent".to_owned(),
+    }));
+    Story {
+        severity: if announced {
+            Severity::Warning
+        } else {
+            Severity::Error
+        },
+        certainty,
+        summary: "requests were answered by a RST".to_owned(),
+        message,
+        evidence,
+        remedies,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::ladder_check;
+
+    fn finding(text: &str) -> Option<crate::rules::Finding> {
+        let proof = ladder_check::run(&text.parse().expect("a ladder"));
+        proof
+            .findings
+            .into_iter()
+            .find(|finding| finding.rule == RULE.name)
+    }
+
+    const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
+
+    #[test]
+    fn the_time_waited_is_held_against_known_limits() {
+        let thirty = finding(&format!("{OPEN}GET / -->\n+30s <-- RST")).expect("found");
+        assert!(
+            thirty.message.contains("30.0 s") && thirty.message.contains("gunicorn"),
+            "{}",
+            thirty.message
+        );
+        assert_eq!(thirty.evidence.len(), 2);
+        assert_eq!(thirty.evidence[1].mark.frame.0, 5);
+        let soon = finding(&format!("{OPEN}POST / \"x\" -->\n+40ms <-- RST")).expect("found");
+        assert!(
+            !soon.message.contains("gunicorn") && soon.message.contains("blindly"),
+            "{}",
+            soon.message
+        );
+        assert_eq!(soon.certainty, Certainty::Certain);
+    }
+
+    #[test]
+    fn an_interim_response_is_no_answer() {
+        assert!(finding(&format!("{OPEN}GET / -->\n<-- 100\nACK -->\n<-- RST")).is_some());
+    }
+
+    #[test]
+    fn what_the_capture_lost_may_have_been_the_answer() {
+        let text = format!("{OPEN}GET / -->\n<~~ 200 \"x\"\nACK -->\n<-- RST");
+        assert!(finding(&text).is_none_or(|finding| finding.certainty == Certainty::Possible));
+    }
+
+    #[test]
+    fn a_connection_that_is_open_cannot_be_judged() {
+        assert!(finding(&format!("{OPEN}GET / -->")).is_none());
+    }
+}

@@ -1,0 +1,191 @@
+//! A server gives requests up after the same time each.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::analysis::connection::{Brief, By, How, Phase, ResetKind};
+use crate::analysis::hosts::{Hosts, Measured};
+use crate::base::certainty::Certainty;
+use crate::packet::decode::Endpoint;
+use crate::rules::Severity;
+use crate::rules::measure::{shows, span};
+use crate::rules::rule::{Check, Found, Story, rule};
+
+rule! {
+    /// # What happened
+    ///
+    /// Several requests ended without an answer, or with a 500, 503 or 408, after the same time each: the server, or something
+    /// in front of it, has a limit and gives up what takes longer.
+    ///
+    /// # Why it matters
+    ///
+    /// The calls are not failing, they are too long for a setting. What the server was doing for them may go on all the same,
+    /// so a second try doubles the load.
+    ///
+    /// # Remedy
+    ///
+    /// - Find the setting with the number that the message tells, and raise it above the longest call
+    ///   (ASP.NET `executionTimeout`, 90 or 110 s; gunicorn `--timeout`, 30 s; nginx `proxy_read_timeout`, 60 s).
+    /// - Or make the call shorter, or answer at once and let the client ask for the result later.
+    /// - For a 408, find out why the client takes so long to send its request.
+    ///
+    /// # Example
+    ///
+    /// ```ladder
+    ///         client [times=3 every=1min] server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /report        -->
+    ///  0.030                     <--  ACK
+    /// 12.020                     <--  500 "too long" [close]
+    /// 12.021                     <--  FIN
+    /// 12.030  FIN                -->
+    /// 12.040                     <--  ACK
+    /// ```
+    ///
+    /// # Not this
+    ///
+    /// Failures that take as long as they happen to:
+    ///
+    /// ```ladder
+    ///         client :40000           server
+    ///  0.000  SYN                -->
+    ///  0.010                     <--  SYN
+    ///  0.020  GET /report        -->
+    /// 12.020                     <--  500 "oh"
+    /// 12.030  GET /report        -->
+    /// 14.020                     <--  500 "oh"
+    /// 14.030  GET /report        -->
+    /// 21.020                     <--  500 "oh"
+    /// 21.060  ACK                -->
+    /// ```
+    ///
+    /// # References
+    ///
+    /// RFC 9110 §15.5.9 (408), §15.6.
+    pub(super) RULE: "server-time-limit", Severity::Error,
+    "a server gives requests up after the same time each", Check::Hosts(check)
+}
+
+/// How near to each other times are that one limit makes.
+const SHARE: f64 = 0.02;
+/// Timers and their processes are this late at most, however short they are.
+const FLOOR: Duration = Duration::from_millis(50);
+/// Requests that show a limit.
+const REQUESTS: usize = 3;
+/// Shorter waits are a server that fails at once.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// Limits that are known by their number alone, and whose they are.
+const KNOWN: [(u64, &str); 6] = [
+    (30, "gunicorn `--timeout`, many load balancers"),
+    (60, "nginx `proxy_read_timeout`, AWS load balancers"),
+    (90, "ASP.NET 1.x `executionTimeout`"),
+    (100, "Cloudflare"),
+    (110, "ASP.NET `executionTimeout`"),
+    (230, "Azure App Service"),
+];
+
+fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+    let mut servers: BTreeMap<Endpoint, Vec<&Brief>> = BTreeMap::new();
+    for it in hosts.connections.iter().filter(|it| gave_up(it)) {
+        servers.entry(it.server).or_default().push(it);
+    }
+    let mut found = Vec::new();
+    for (_, ended) in servers {
+        let waits: Vec<_> = ended.iter().map(|it| wait(it)).collect();
+        let Some(limit) = Measured::cluster(waits, SHARE, FLOOR) else {
+            continue;
+        };
+        let said = ended.iter().any(|it| it.status == 408);
+        if limit.count < REQUESTS && !said {
+            continue;
+        }
+        let within = |it: &&&Brief| (limit.range.0..=limit.range.1).contains(&wait(it));
+        let cases: Vec<&Brief> = ended.iter().filter(within).copied().collect();
+        let client = cases[0].client.ip;
+        let mut it = Found::of(story(&cases, limit), &cases);
+        it.client = cases
+            .iter()
+            .all(|it| it.client.ip == client)
+            .then_some(client);
+        found.push(it);
+    }
+    found
+}
+
+fn wait(it: &Brief) -> Duration {
+    Duration::from_micros(it.waited.into())
+}
+
+fn gave_up(it: &Brief) -> bool {
+    let own = matches!(
+        it.how,
+        How::Fin | How::Reset(ResetKind::Abort | ResetKind::NoSocket)
+    );
+    let closed = it.by == By::Server && own && it.phase == Phase::Waiting && it.status == 0;
+    // What came after the client had left tells the client's patience, not the server's.
+    let left = it.by == By::Client && it.phase == Phase::Waiting;
+    let failed = matches!(it.status, 408 | 500 | 503) && !left;
+    it.exchanges > 0 && (closed || failed) && !it.missing && wait(it) >= SHORTEST
+}
+
+fn story(cases: &[&Brief], limit: Measured) -> Story {
+    let near = |seconds: u64| {
+        let known = Duration::from_secs(seconds);
+        limit.median.abs_diff(known) <= known.mul_f64(SHARE).max(FLOOR)
+    };
+    let known: Vec<_> = KNOWN
+        .iter()
+        .filter(|(seconds, _)| near(*seconds))
+        .map(|(_, whose)| *whose)
+        .collect();
+    let statuses: Vec<u16> = cases
+        .iter()
+        .map(|it| it.status)
+        .filter(|status| *status != 0)
+        .collect();
+    let how = match (statuses.first(), statuses.len() == cases.len()) {
+        (Some(status), true) => format!("answered with {status}"),
+        (Some(_), false) => "answered with an error or not at all".to_owned(),
+        (None, _) => "ended without an answer".to_owned(),
+    };
+    let count = match limit.count {
+        1 => "A request was".to_owned(),
+        count => format!("{count} requests were"),
+    };
+    let mut message = format!(
+        "{count} {how} after {} (from {} to {}).",
+        span(limit.median),
+        span(limit.range.0),
+        span(limit.range.1),
+    );
+    if how.starts_with("ended") {
+        message = message
+            .replace("was ended", "ended")
+            .replace("were ended", "ended");
+    }
+    if !known.is_empty() {
+        message.push_str(&format!(" That is the limit of {}.", known.join("; of ")));
+    }
+    let slow_client = statuses.iter().all(|status| *status == 408) && !statuses.is_empty();
+    Story {
+        severity: if slow_client {
+            Severity::Warning
+        } else {
+            Severity::Error
+        },
+        certainty: if limit.count >= REQUESTS {
+            Certainty::Likely
+        } else {
+            Certainty::Possible
+        },
+        summary: format!("requests were given up after {}", span(limit.median)),
+        message,
+        evidence: cases
+            .iter()
+            .take(3)
+            .map(|it| shows(it.close, format!("after {}", span(wait(it)))))
+            .collect(),
+        remedies: RULE.remedies(),
+    }
+}

@@ -1,0 +1,160 @@
+//! How cases are told: the measures of time and bytes, the names of requests, and the story they end up in.
+
+use std::time::Duration;
+
+use super::classify::{Ending, request};
+use super::rule::{Rule, Story, Verdict};
+use super::{Evidence, Severity};
+use crate::analysis::connection::{Connection, Who};
+use crate::base::certainty::Certainty;
+use crate::base::format::{self, millis};
+use crate::base::frame_ref::Mark;
+use crate::protocol::http::Exchange;
+
+/// Two significant places are what a reader compares with a setting.
+pub(super) fn span(time: Duration) -> String {
+    match time.as_millis() {
+        millis if millis >= 10_000 => format!("{:.1} s", time.as_secs_f64()),
+        millis if millis >= 1000 => format!("{:.2} s", time.as_secs_f64()),
+        _ => millis(time),
+    }
+}
+
+/// So many of something.
+pub(super) fn count(number: u64, one: &str, many: &str) -> String {
+    format::count(number, one, many)
+}
+
+/// So many bytes.
+pub(super) fn bytes(number: u64) -> String {
+    count(number, "byte", "bytes")
+}
+
+/// "GET", or "" if the method was not seen.
+pub(super) fn method(exchange: Option<&Exchange>) -> String {
+    exchange
+        .and_then(Exchange::method)
+        .map(|name| crate::base::escape::escape(name).into_owned())
+        .unwrap_or_default()
+}
+
+/// "GET request", or "request".
+pub(super) fn asked(exchange: Option<&Exchange>) -> String {
+    match method(exchange).as_str() {
+        "" => "request".to_owned(),
+        name => format!("{name} request"),
+    }
+}
+
+/// Whether the request may be sent again, as a sentence.
+pub(super) fn again(exchange: Option<&Exchange>) -> &'static str {
+    let method = exchange.and_then(|exchange| exchange.request.as_ref());
+    match method {
+        Some(request) if request.method.is_idempotent() => "The request may be sent again.",
+        _ => "The request must not be sent again blindly: it may have taken effect.",
+    }
+}
+
+/// From the last byte of the request to this moment.
+pub(super) fn waited(exchange: Option<&Exchange>, until: Mark) -> Duration {
+    exchange
+        .and_then(request)
+        .map(|message| until.time.since(message.last.time))
+        .unwrap_or_default()
+}
+
+/// What a side is called.
+pub(super) const fn side(who: Who) -> &'static str {
+    match who {
+        Who::Client => "client",
+        Who::Server => "server",
+    }
+}
+
+/// "FIN" or "RST".
+pub(super) fn close_word(ending: &Ending<'_>) -> &'static str {
+    match ending.close.kind {
+        None => "FIN",
+        Some(_) => "RST",
+    }
+}
+
+/// A story that is being put together.
+pub(super) struct Telling {
+    rule: &'static Rule,
+    story: Story,
+}
+
+/// Begins the story of a case.
+pub(super) fn tell(
+    rule: &'static Rule,
+    severity: Severity,
+    certainty: Certainty,
+    summary: &str,
+    message: String,
+) -> Telling {
+    Telling {
+        rule,
+        story: Story {
+            severity,
+            certainty,
+            summary: summary.to_owned(),
+            message,
+            evidence: Vec::new(),
+            remedies: Vec::new(),
+        },
+    }
+}
+
+impl Telling {
+    /// A frame and what it shows.
+    pub(super) fn shows(mut self, mark: Option<Mark>, note: impl Into<String>) -> Self {
+        if let Some(mark) = mark.filter(|mark| mark.frame.0 > 0) {
+            let note = note.into();
+            self.story.evidence.push(Evidence { mark, note });
+        }
+        self
+    }
+
+    /// One more sentence.
+    pub(super) fn adds(mut self, sentence: Option<String>) -> Self {
+        if let Some(sentence) = sentence.filter(|sentence| !sentence.is_empty()) {
+            self.story.message.push(' ');
+            self.story.message.push_str(&sentence);
+        }
+        self
+    }
+
+    /// Told, about no connection in particular.
+    pub(super) fn story(mut self) -> Story {
+        self.story.remedies = self.rule.remedies();
+        self.story
+    }
+
+    /// Told, with the reservations that hold for every story about this connection.
+    pub(super) fn about(mut self, connection: &Connection) -> Verdict {
+        if connection.sent.iter().any(|sent| sent.missing > 0) {
+            self.story.message.push_str(
+                " Part of the connection is missing from the capture; one taken at the server would settle it.",
+            );
+        }
+        let mut remedies = self.rule.remedies();
+        if connection.roles.certainty() != Certainty::Certain {
+            remedies.push(
+                "Capture from the beginning of the connection, to be sure which side is the server."
+                    .to_owned(),
+            );
+        }
+        self.story.remedies = remedies;
+        Verdict::Found(Box::new(self.story))
+    }
+}
+
+/// What a connection that is not over yet can be said to be.
+pub(super) fn not_yet(connection: &Connection) -> Verdict {
+    use crate::analysis::connection::{By, How};
+    match (connection.teardown.by, connection.teardown.how) {
+        (By::Nobody, How::Open) => Verdict::NotYet,
+        _ => Verdict::Clear,
+    }
+}
