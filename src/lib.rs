@@ -12,11 +12,8 @@ pub mod base;
 pub mod cli;
 pub mod knowledge;
 pub mod ladder;
-pub mod ledger;
 pub mod packet;
-pub mod prose;
 pub mod protocol;
-pub mod query;
 pub mod report;
 pub mod rules;
 #[cfg(feature = "cli")]

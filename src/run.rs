@@ -29,7 +29,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::base::escape::escape;
 use crate::cli::{self, Cli, Command};
 use crate::knowledge;
-use crate::ledger::Snapshot;
+use crate::report::snapshot::Snapshot;
 use crate::report::{self, Shown, Zone};
 use crate::rules;
 

@@ -8,8 +8,8 @@ use std::io::{self, Write};
 use super::view::View;
 use crate::analysis::connection::{Connection, Who};
 use crate::base::frame_ref::FrameNumber;
-use crate::prose::{clock, words};
 use crate::protocol::http::Outcome;
+use crate::report::wording::{moment, terms};
 
 const COLUMNS: [&str; 30] = [
     "id",
@@ -57,11 +57,11 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
 fn cells(connection: &Connection, rules: String) -> [Cow<'static, str>; COLUMNS.len()] {
     let teardown = &connection.teardown;
     let shown = teardown.frame != FrameNumber(0);
-    let ending = words::ending(connection);
+    let ending = terms::ending(connection);
     let incomplete = connection.exchanges.iter();
     let incomplete = incomplete.filter(|it| it.outcome(ending) != Some(Outcome::Complete));
     let sent = |who: Who| connection.sent[who as usize];
-    let state = |who: Who| words::state(connection.states[who as usize]);
+    let state = |who: Who| terms::state(connection.states[who as usize]);
     let named = |name: Option<&'static str>| Cow::Borrowed(name.unwrap_or_default());
     let number = |number: u64| Cow::Owned(number.to_string());
     [
@@ -72,13 +72,13 @@ fn cells(connection: &Connection, rules: String) -> [Cow<'static, str>; COLUMNS.
         number(connection.server.port.into()),
         number(connection.first.frame.0),
         number(connection.last.frame.0),
-        Cow::Owned(clock::rfc3339(connection.first.time)),
-        Cow::Owned(clock::rfc3339(connection.last.time)),
+        Cow::Owned(moment::rfc3339(connection.first.time)),
+        Cow::Owned(moment::rfc3339(connection.last.time)),
         Cow::Owned(format!("{:.6}", connection.lasted().as_secs_f64())),
-        named(Some(words::opening(connection.opening))),
-        named(words::by(teardown.by)),
-        named(Some(words::how(teardown.how))),
-        named(words::reset(teardown.how)),
+        named(Some(terms::opening(connection.opening))),
+        named(terms::by(teardown.by)),
+        named(Some(terms::how(teardown.how))),
+        named(terms::reset(teardown.how)),
         named(Some(teardown.phase.name())),
         if shown {
             number(teardown.frame.0)
@@ -86,7 +86,7 @@ fn cells(connection: &Connection, rules: String) -> [Cow<'static, str>; COLUMNS.
             named(None)
         },
         if shown {
-            Cow::Owned(clock::rfc3339(teardown.at))
+            Cow::Owned(moment::rfc3339(teardown.at))
         } else {
             named(None)
         },
@@ -94,8 +94,8 @@ fn cells(connection: &Connection, rules: String) -> [Cow<'static, str>; COLUMNS.
         named(Some(if teardown.orderly { "true" } else { "false" })),
         named(state(Who::Client)),
         named(state(Who::Server)),
-        named(words::time_wait(connection)),
-        named(words::protocol(connection.protocol)),
+        named(terms::time_wait(connection)),
+        named(terms::protocol(connection.protocol)),
         number(sent(Who::Client).bytes),
         number(sent(Who::Server).bytes),
         number(sent(Who::Client).missing),

@@ -1,12 +1,14 @@
 //! The machine-readable report: schema `hangup-report/1`, as one JSON object or as an object a line.
 //!
-//! What comes in is a [`Snapshot`](crate::ledger::Snapshot); what goes out is written row by row, so that a report on hundreds of thousands of
+//! What comes in is a [`Snapshot`](crate::report::snapshot::Snapshot); what goes out is written row by row, so that a report on hundreds of thousands of
 //! connections costs no more memory than one row. The field names are a promise: scripts depend on them; fields may
 //! be added, and what is unknown is `null`, never left out. Text from packets passes through
 //! [`escape`]. Analysis types are not `Serialize` on purpose: a rename there must not
 //! change the schema.
 
 mod layers;
+mod search_result;
+mod tls;
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -15,8 +17,6 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::json_asked::{IgnoredRow, SearchRow};
-use super::json_tls::TlsRow;
 use super::view::View;
 use crate::analysis::connection::{Connection, Who};
 use crate::analysis::hosts::Sockets;
@@ -24,12 +24,14 @@ use crate::base::escape::{escape, harmless};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
 use crate::knowledge::NamedBy;
-use crate::ledger::{Input, Summary};
 use crate::packet::decode::{Endpoint, Skip};
-use crate::prose::{clock, words};
 use crate::protocol::http::{
     ConnectionOptions, Exchange, Fault, Message, Outcome, Progress, Text, Version,
 };
+use crate::report::json::search_result::{IgnoredRow, SearchRow};
+use crate::report::json::tls::TlsRow;
+use crate::report::snapshot::{Input, Summary};
+use crate::report::wording::{moment, terms};
 use crate::rules::Finding;
 use crate::rules::log_errors::{Told, filled};
 
@@ -328,14 +330,14 @@ impl<'a> ConnectionRow<'a> {
     fn new(connection: &'a Connection, view: &'a View<'a>) -> Self {
         let teardown = &connection.teardown;
         let shown = teardown.frame != FrameNumber(0);
-        let ending = words::ending(connection);
+        let ending = terms::ending(connection);
         let exchanges = connection.exchanges.iter();
         let context = usize::try_from(connection.context.0).unwrap_or(usize::MAX);
         Self {
             id: connection.id,
             client: EndpointRow::new(connection.client),
             server: EndpointRow::new(connection.server),
-            roles: words::roles(connection.roles),
+            roles: terms::roles(connection.roles),
             context: (context != 0).then(|| {
                 let name = view.snapshot.contexts.get(context);
                 name.map_or(Cow::Borrowed("tunnel"), |name| escape(name.as_bytes()))
@@ -344,22 +346,22 @@ impl<'a> ConnectionRow<'a> {
             last_frame: connection.last.frame.0,
             first: Time(connection.first.time),
             last: Time(connection.last.time),
-            opening: words::opening(connection.opening),
+            opening: terms::opening(connection.opening),
             connect_ms: connection.connect_time.map(millis),
             syn_retries: connection.syn_retries,
             teardown: TeardownRow {
-                by: words::by(teardown.by),
-                how: words::how(teardown.how),
-                reset: words::reset(teardown.how),
+                by: terms::by(teardown.by),
+                how: terms::how(teardown.how),
+                reset: terms::reset(teardown.how),
                 phase: teardown.phase.name(),
                 frame: shown.then_some(teardown.frame.0),
                 at: shown.then_some(Time(teardown.at)),
                 certainty: teardown.certainty.name(),
                 orderly: teardown.orderly,
             },
-            states: Pair::of(|who| words::state(connection.states[who as usize])),
-            time_wait: words::time_wait(connection),
-            protocol: words::protocol(connection.protocol),
+            states: Pair::of(|who| terms::state(connection.states[who as usize])),
+            time_wait: terms::time_wait(connection),
+            protocol: terms::protocol(connection.protocol),
             sent: Pair::of(|who| SentRow::new(connection, who)),
             fin: Pair::of(|who| connection.fin[who as usize].as_ref().map(CloseRow::new)),
             reset: Pair::of(|who| connection.reset[who as usize].as_ref().map(CloseRow::new)),
@@ -545,7 +547,7 @@ impl<'a> ExchangeRow<'a> {
                 request: asked.map(|message| OptionsRow::new(message.connection)),
                 response: answered.map(|message| OptionsRow::new(message.connection)),
             },
-            closes: exchange.closes().map(words::close_sign),
+            closes: exchange.closes().map(terms::close_sign),
             faults: Messages {
                 request: exchange
                     .request_faults()
@@ -663,7 +665,7 @@ impl SocketsRow {
             ports_low: sockets.ports_low,
             ports_high: sockets.ports_high,
             range: format!("{}-{}", sockets.range.0, sockets.range.1),
-            range_basis: words::basis(sockets.basis),
+            range_basis: terms::basis(sockets.basis),
             used_peak_percent: (sockets.used_peak_percent() * 10.0).round() / 10.0,
             runs_out_at: sockets.runs_out_at.map(Time),
             peak_at: sockets.peak_at.map(Time),
@@ -677,7 +679,7 @@ pub(super) struct Time(pub(super) Timestamp);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&clock::rfc3339(self.0))
+        serializer.serialize_str(&moment::rfc3339(self.0))
     }
 }
 

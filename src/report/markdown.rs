@@ -4,8 +4,8 @@
 
 use std::io::{self, Write};
 
-use super::line::{Line, Table, Tone};
 use super::page::Sheet;
+use super::rich_text::{Line, Table, Tone};
 use crate::base::escape::harmless;
 
 pub(super) struct Markdown<'o> {

@@ -4,30 +4,31 @@
 //! and `markdown.rs` are two ways to put the same page on paper. `json.rs` and `csv.rs` are for programs. All text from
 //! packets passes through [`crate::base::escape`]. Output depends on nothing but the snapshot and the options.
 
-mod asked;
-mod chapter;
-mod chapters;
 mod csv;
 mod explain;
+pub mod filter;
+mod finding;
+mod finding_order;
 mod groups;
 mod json;
-mod json_asked;
-mod json_tls;
-mod line;
+mod ladder_figure;
 mod markdown;
 mod overview;
 mod page;
-mod picture;
+mod rich_text;
+mod search_result;
+pub mod snapshot;
 mod text;
 mod view;
+pub mod wording;
 
 use std::io::{self, Write};
 
-pub use crate::prose::clock::Zone;
+pub use crate::report::wording::moment::Zone;
 pub use explain::explanation;
 pub use overview::overview;
 
-use crate::ledger::Snapshot;
+use crate::report::snapshot::Snapshot;
 use view::View;
 
 /// A format.
@@ -79,7 +80,7 @@ pub const fn shows_all(format: Format) -> bool {
 /// The connections of which a page shows a picture, if the snapshot has it ([`Snapshot::drawn`]).
 #[must_use]
 pub fn typical(snapshot: &Snapshot) -> Vec<u32> {
-    chapter::typical(snapshot)
+    finding::typical(snapshot)
 }
 
 /// Writes a report.
@@ -113,9 +114,9 @@ mod tests {
     use crate::analysis::connection::{By, Connection, How, Opening, Phase, ResetKind};
     use crate::analysis::hosts::{RangeBasis, Sockets};
     use crate::base::certainty::Certainty;
-    use crate::ledger::sample::{connection, endpoint, mark, snapshot};
-    use crate::ledger::{Damage, LimitHit};
     use crate::packet::capture::Loss;
+    use crate::report::snapshot::sample::{connection, endpoint, mark, snapshot};
+    use crate::report::snapshot::{Damage, LimitHit};
     use crate::rules::{Evidence, Finding, Severity};
 
     fn told(snapshot: &Snapshot, format: Format, options: &Options) -> String {

@@ -8,19 +8,19 @@ use std::io;
 
 use hashbrown::HashMap;
 
-use super::chapters::ranges;
+use super::finding_order::ranges;
 use super::groups::{Group, MOST, groups};
-use super::line::{Line, Table, Tone};
+use super::rich_text::{Line, Table, Tone};
 use super::view::View;
-use super::{Shown, asked, chapter};
+use super::{Shown, finding, search_result};
 use crate::analysis::connection::{Connection, How};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::escape::escape;
 use crate::base::format::{bytes, count, number};
-use crate::ledger::Input;
 use crate::packet::decode::Skip;
-use crate::prose::clock::span;
-use crate::prose::story::{self, story};
+use crate::report::snapshot::Input;
+use crate::report::wording::connection::{self, story};
+use crate::report::wording::moment::span;
 use crate::rules::Severity;
 
 /// Files named one by one.
@@ -55,14 +55,14 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     let page = Page::new(view);
     sheet.title(&page.title())?;
     if let Some(narrowed) = &view.snapshot.narrowed {
-        asked::write(view, narrowed, sheet)?;
+        search_result::write(view, narrowed, sheet)?;
     } else {
         sheet.paragraph(&page.verdict())?;
     }
     page.ignored(sheet)?;
     sheet.heading("The capture")?;
     page.capture(sheet)?;
-    chapter::write(view, sheet)?;
+    finding::write(view, sheet)?;
     // Of what was asked for the rest would say nothing.
     if view.snapshot.narrowed.is_none() {
         page.endings(sheet)?;
@@ -394,9 +394,9 @@ impl<'v, 'a> Page<'v, 'a> {
             };
             table.rows.push(vec![
                 number(count).into(),
-                story::who(by).into(),
-                story::how(how).into(),
-                story::when(phase).into(),
+                connection::who(by).into(),
+                connection::how(how).into(),
+                connection::when(phase).into(),
                 order,
                 format!("#{first}").into(),
             ]);
@@ -467,7 +467,7 @@ impl<'v, 'a> Page<'v, 'a> {
             sheet.heading("Connections")?;
             for connection in self.view.shown() {
                 let body = Line::from(story(connection))
-                    .plain(chapter::logs_in_a_sentence(self.view, connection))
+                    .plain(finding::logs_in_a_sentence(self.view, connection))
                     .plain(self.findings_of(connection));
                 sheet.item(&self.lead(connection), &body)?;
             }
@@ -489,7 +489,7 @@ impl<'v, 'a> Page<'v, 'a> {
         })?;
         for group in groups.iter().take(MOST) {
             let body = Line::from(story(group.first))
-                .plain(chapter::logs_in_a_sentence(self.view, group.first))
+                .plain(finding::logs_in_a_sentence(self.view, group.first))
                 .plain(alike(group))
                 .plain(self.findings_of(group.first));
             sheet.item(&self.lead(group.first), &body)?;
@@ -509,7 +509,7 @@ impl<'v, 'a> Page<'v, 'a> {
     fn lead(&self, connection: &Connection) -> Line {
         Line::default()
             .strong(format!("#{}", connection.id))
-            .plain(format!("  {}  ", story::route(connection)))
+            .plain(format!("  {}  ", connection::route(connection)))
             .faint(self.view.at(connection.first.time))
     }
 

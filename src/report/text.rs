@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::line::{Line, Table, Tone};
 use super::page::Sheet;
+use super::rich_text::{Line, Table, Tone};
 use crate::base::escape::harmless;
 
 /// Columns.

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use super::{Options, Shown};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::time::Timestamp;
-use crate::ledger::{Naming, Snapshot};
-use crate::prose::clock;
+use crate::report::snapshot::{Naming, Snapshot};
+use crate::report::wording::moment;
 use crate::rules::Finding;
 use crate::rules::log_errors::{Predictor, Told};
 
@@ -78,7 +78,7 @@ impl<'a> View<'a> {
     /// `(+0.041 s)`.
     pub(super) fn offset(&self, at: Timestamp) -> String {
         let (start, end) = self.snapshot.summary.span.unwrap_or((at, at));
-        format!("({})", clock::offset(at, start, end))
+        format!("({})", moment::offset(at, start, end))
     }
 
     /// The findings that name a connection, worst first.

@@ -361,7 +361,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ledger::sample::{connection, endpoint};
+    use crate::report::snapshot::sample::{connection, endpoint};
 
     fn list(text: &str) -> IgnoreList {
         IgnoreList::parse("list", text).expect("a list")

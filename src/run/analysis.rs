@@ -14,8 +14,8 @@ use crate::analysis::connection::Connection;
 use crate::analysis::engine::{self, Analysis, Keep, Settings, Stats};
 use crate::analysis::hosts;
 use crate::cli;
-use crate::ledger::{Damage, Input, LimitHit, Snapshot, Summary};
 use crate::packet::capture::{self, FileSummary, Loss, OpenOptions, Source};
+use crate::report::snapshot::{Damage, Input, LimitHit, Snapshot, Summary};
 use crate::rules::log_errors::Search;
 use crate::rules::{self, Finding, Severity};
 

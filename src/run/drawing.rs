@@ -17,10 +17,10 @@ use crate::analysis::engine::{self, Engine, Event, Settings, Sink};
 use crate::base::frame_ref::FrameNumber;
 use crate::cli;
 use crate::ladder::{Recorder, Remarks, Reticence};
-use crate::ledger::{Drawn, Snapshot};
 use crate::packet::capture::{self, Batch, Fill, OpenOptions};
-use crate::prose::said::{self, Discretion};
 use crate::report;
+use crate::report::snapshot::{Drawn, Snapshot};
+use crate::report::wording::segment::{self, Discretion};
 
 pub(super) fn ladder(asked: &cli::Ladder) -> Result<String> {
     if asked.files.iter().any(|file| file == Path::new("-")) {
@@ -122,7 +122,7 @@ fn recorder(connection: &Connection, reticence: Reticence) -> Recorder {
         for who in Who::BOTH {
             let own = all.iter().filter(|(from, _)| *from == who);
             let own: Vec<_> = own.map(|(_, remark)| *remark).collect();
-            let words = said::words(connection, who, &own, &[], discretion);
+            let words = segment::words(connection, who, &own, &[], discretion);
             if !words.is_empty() {
                 remarks.insert((frame, ends[who as usize]), words.join("; "));
             }

@@ -17,8 +17,8 @@ use super::session::{MAX_REMEMBERED, Session};
 use super::{analysis, options, write_report};
 use crate::base::escape::escape;
 use crate::cli;
-use crate::ledger::{Snapshot, Stage};
 use crate::report;
+use crate::report::snapshot::{Snapshot, Stage};
 use crate::rules::Finding;
 
 /// Between two looks at what has been published.

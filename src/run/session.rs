@@ -25,13 +25,13 @@ use crate::analysis::engine::{
 };
 use crate::base::time::Timestamp;
 use crate::cli;
-use crate::ledger::{Lookup, Progress, Running, Stage, Watch};
 use crate::packet::capture::{
     self, Batch, CaptureError, FileSummary, Fill, Loss, Memory, OpenOptions, PcapngWriter, Recent,
     Recording, Rotation, Source,
 };
 use crate::packet::decode::Endpoint;
 use crate::protocol::tls::secrets::KeyRing;
+use crate::report::snapshot::{Lookup, Progress, Running, Stage, Watch};
 use crate::rules::Severity;
 
 /// When the first look is taken: a small file is done by then.

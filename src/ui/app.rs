@@ -35,9 +35,9 @@ use super::{
     Tone,
 };
 use crate::base::format::{bytes, count, number};
-use crate::ledger::{Progress, Stage};
 use crate::packet::decode::Endpoint;
-use crate::prose::clock::span;
+use crate::report::snapshot::{Progress, Stage};
+use crate::report::wording::moment::span;
 use crate::rules::Severity;
 
 /// How long a message stays.

@@ -6,8 +6,8 @@ use super::{Look, Tone};
 use crate::analysis::connection::{Brief, By as Closer, How, ResetKind};
 use crate::base::format::{bytes, millis, number};
 use crate::base::time::Timestamp;
-use crate::ledger::Snapshot;
-use crate::prose::story;
+use crate::report::snapshot::Snapshot;
+use crate::report::wording::connection;
 use crate::rules::{Finding, Severity};
 
 /// A column.
@@ -121,7 +121,7 @@ pub(super) fn cell(by: By, brief: &Brief, digest: &Digest, look: &Look) -> (Tone
         By::Opened => (Tone::Faint, seconds(brief.first.time, start)),
         By::Lasted => (Tone::Plain, seconds(brief.last, brief.first.time)),
         By::Ended => ended(brief),
-        By::When => (Tone::Plain, story::when(brief.phase).to_owned()),
+        By::When => (Tone::Plain, connection::when(brief.phase).to_owned()),
         By::Requests => (Tone::Plain, number(brief.exchanges.into())),
         By::Status if brief.status == 0 => (Tone::Faint, look.glyphs.dot.to_owned()),
         By::Status => {

@@ -27,11 +27,11 @@ use crate::analysis::connection::Connection;
 use crate::analysis::transcript::Account;
 use crate::base::format::{count, number};
 use crate::base::time::Timestamp;
-use crate::ledger::Snapshot;
-use crate::prose::clock::span;
-use crate::prose::said::{how_far, request};
-use crate::prose::story;
 use crate::protocol::http::{Exchange, Outcome as Became};
+use crate::report::snapshot::Snapshot;
+use crate::report::wording::connection;
+use crate::report::wording::moment::span;
+use crate::report::wording::segment::{how_far, request};
 use crate::rules::Finding;
 
 /// From this width on the verdict stands beside the other tabs.
@@ -188,11 +188,11 @@ impl ConnectionScreen {
         let Some(record) = self.record(cx.snapshot()) else {
             return Outcome::Say("its record is still being read".to_owned());
         };
-        let mut items = vec![Item::new("Wireshark filter", story::filter(record))];
+        let mut items = vec![Item::new("Wireshark filter", connection::filter(record))];
         if let Some(account) = &self.account {
             items.push(Item::new("ladder", self.ladder.to_text(account, cx.look)));
         }
-        items.push(Item::new("what happened", story::story(record)));
+        items.push(Item::new("what happened", connection::story(record)));
         for finding in cx.digest.naming.findings(cx.snapshot(), self.id) {
             items.push(Item::new(
                 finding.rule,

@@ -27,8 +27,8 @@ use super::story::StoryScreen;
 use super::{Answer, Complaint, Completed, Cx, Fate, Outcome, Question, Screen, Seek, Task, Tone};
 use crate::analysis::connection::Brief;
 use crate::base::format::{count, number};
-use crate::prose::story;
-use crate::query::Query;
+use crate::report::filter::Query;
+use crate::report::wording::connection;
 
 /// Rows at the bottom that tell more about the one that is selected.
 const BESIDE: u16 = 4;
@@ -518,7 +518,7 @@ impl ConnectionsScreen {
         let mut items = vec![
             Item::new(
                 "Wireshark filter",
-                story::filter_between(brief.client, brief.server),
+                connection::filter_between(brief.client, brief.server),
             ),
             Item::new(
                 "addresses",
@@ -526,7 +526,7 @@ impl ConnectionsScreen {
             ),
         ];
         if let Some(record) = cx.snapshot().connection(brief.id) {
-            items.push(Item::new("what happened", story::story(record)));
+            items.push(Item::new("what happened", connection::story(record)));
         }
         if !self.filter.is_empty() {
             items.push(Item::new("this filter", self.filter.clone()));
@@ -703,7 +703,7 @@ impl ConnectionsScreen {
             return;
         };
         let told = match digest.snapshot.connection(brief.id) {
-            Some(record) => story::story(record),
+            Some(record) => connection::story(record),
             None => in_short(brief),
         };
         let paragraph = Paragraph::new(0, told);
@@ -800,9 +800,9 @@ fn in_short(brief: &Brief) -> String {
     };
     format!(
         "{end}: {}, {}, {}. Enter shows it, segment by segment.",
-        story::who(brief.by),
-        story::how(brief.how),
-        story::when(brief.phase)
+        connection::who(brief.by),
+        connection::how(brief.how),
+        connection::when(brief.phase)
     )
 }
 

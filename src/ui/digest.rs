@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::analysis::connection::{Brief, How, Opening};
 use crate::analysis::hosts;
 use crate::base::time::Timestamp;
-use crate::ledger::{Naming, Snapshot};
+use crate::report::snapshot::{Naming, Snapshot};
 use crate::rules::{Finding, Severity};
 
 /// Steps that time is cut into: more than a screen has columns.

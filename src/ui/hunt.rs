@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::digest::Digest;
 use super::{Cx, Fate, Seek, Task};
-use crate::query::{Query, Sieve};
+use crate::report::filter::{Query, Sieve};
 
 /// The hits of a text, or the search for them.
 #[derive(Default)]

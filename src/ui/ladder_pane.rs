@@ -19,8 +19,8 @@ use crate::analysis::transcript::{Account, Kind, Rung, Rungs, Step, Tls};
 use crate::base::format::{bytes, count, number};
 use crate::base::frame_ref::FrameNumber;
 use crate::packet::decode::Flags;
-use crate::prose::clock::span;
-use crate::prose::said::{self, Discretion};
+use crate::report::wording::moment::span;
+use crate::report::wording::segment::{self, Discretion};
 use crate::rules::{Finding, Severity};
 
 /// Columns of a state's name, the longest being `SYN-RECEIVED`.
@@ -416,7 +416,7 @@ pub(super) fn said(step: &Step, account: &Account) -> String {
     let remarks: Vec<_> = account.transcript.remarks(step).collect();
     let notes: Vec<_> = account.transcript.notes(step).collect();
     let all = Discretion::default();
-    let told = said::words(&account.connection, step.from, &remarks, &notes, all);
+    let told = segment::words(&account.connection, step.from, &remarks, &notes, all);
     let bare = words.is_empty();
     if !told.is_empty() && step.kind != Kind::Again {
         words.push(told.join("; "));

@@ -55,9 +55,9 @@ pub use theme::{Depth, Theme, Tone};
 
 use crate::analysis::connection::Brief;
 use crate::analysis::transcript::Account;
-use crate::ledger::{Progress, Snapshot};
 use crate::packet::capture;
-use crate::prose::clock::Zone;
+use crate::report::snapshot::{Progress, Snapshot};
+use crate::report::wording::moment::Zone;
 
 /// What the screens are about, and whom they ask for what they cannot do themselves.
 #[derive(Clone)]
@@ -142,7 +142,7 @@ impl Cx<'_> {
     /// Whether more is to come.
     #[must_use]
     pub fn is_growing(&self) -> bool {
-        use crate::ledger::Stage;
+        use crate::report::snapshot::Stage;
         matches!(self.progress.stage, Stage::Reading | Stage::Following)
     }
 }

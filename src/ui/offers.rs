@@ -1,7 +1,7 @@
 //! What could stand in the filter line, and the one that Tab has put there.
 
 use super::Completed;
-use crate::query::{Completion, Offer, complete};
+use crate::report::filter::{Completion, Offer, complete};
 
 /// The offers for a line; Tab takes the first, and then each next one.
 #[derive(Default)]

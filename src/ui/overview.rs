@@ -16,9 +16,9 @@ use super::story::StoryScreen;
 use super::{Cx, Outcome, Screen, Seek, Tone};
 use crate::base::escape::escape;
 use crate::base::format::{count, number};
-use crate::ledger::Stage;
 use crate::packet::decode::Skip;
-use crate::prose::clock::span;
+use crate::report::snapshot::Stage;
+use crate::report::wording::moment::span;
 use crate::rules::Severity;
 
 /// Columns before a chart.

@@ -6,7 +6,7 @@ use super::digest::{Digest, Kind};
 use super::{Cx, Fate, Task};
 use crate::analysis::connection::Brief;
 use crate::packet::decode::Endpoint;
-use crate::query::{Query, Sieve};
+use crate::report::filter::{Query, Sieve};
 
 /// By what rows are sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -256,7 +256,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::ledger::sample::{connection, endpoint, mark, snapshot};
+    use crate::report::snapshot::sample::{connection, endpoint, mark, snapshot};
 
     #[test]
     fn what_is_equal_keeps_its_order_either_way() {

@@ -16,7 +16,7 @@ use super::{Cx, Outcome, Screen, Seek, Tab, Tone};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::format::number;
 use crate::packet::decode::Endpoint;
-use crate::prose::clock::span;
+use crate::report::wording::moment::span;
 
 /// Rows of the chart, with its heading and scale, where there is room for it.
 const CHART: u16 = 9;

@@ -12,8 +12,8 @@ use super::{Cx, Outcome, Screen, Seek, Tone};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::base::format::{count, number};
-use crate::prose::clock::offset;
-use crate::prose::story;
+use crate::report::wording::connection;
+use crate::report::wording::moment::offset;
 use crate::rules::Finding;
 use crate::rules::log_errors::Predictor;
 
@@ -223,7 +223,7 @@ impl Text<'_, '_> {
         self.connections(group);
         if let Some(connection) = first {
             self.heading("In Wireshark");
-            let filter = Line::of(Tone::Code, story::filter(connection));
+            let filter = Line::of(Tone::Code, connection::filter(connection));
             self.page.push(Paragraph::new(2, filter).hanging(2));
         }
     }
@@ -385,7 +385,8 @@ impl Text<'_, '_> {
             self.page
                 .push(Paragraph::new(2, line).hanging(6).link(link));
             if let Some(connection) = snapshot.connection(*id) {
-                self.page.push(Paragraph::new(6, story::story(connection)));
+                self.page
+                    .push(Paragraph::new(6, connection::story(connection)));
             }
         }
         let more = group.connections.saturating_sub(ids.len() as u64);

@@ -5,8 +5,8 @@ use super::glyphs::Glyphs;
 use super::paper::{Line, Paragraph};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{bytes, count, number};
-use crate::prose::clock::span;
-use crate::prose::{secure, story, words};
+use crate::report::wording::moment::span;
+use crate::report::wording::{connection, terms, tls};
 use crate::rules::Finding;
 use crate::rules::log_errors::{self, Predictor, Told};
 
@@ -21,7 +21,7 @@ pub(super) fn page(
 ) -> Vec<Paragraph> {
     let mut page = vec![Paragraph::new(
         0,
-        Line::default().strong(story::story(connection)),
+        Line::default().strong(connection::story(connection)),
     )];
     for finding in findings {
         page.push(Paragraph::default());
@@ -50,7 +50,7 @@ pub(super) fn page(
         }
     }
     logs(connection, &mut page);
-    let secured = secure::lines(connection);
+    let secured = tls::lines(connection);
     if !secured.is_empty() {
         heading("TLS", &mut page);
     }
@@ -81,7 +81,7 @@ pub(super) fn page(
         if sent.missing > 0 {
             text += &format!(", {} acknowledged and never captured", bytes(sent.missing));
         }
-        if let Some(state) = words::state(connection.states[who as usize]) {
+        if let Some(state) = terms::state(connection.states[who as usize]) {
             text += &format!("; at the end in {state}");
         }
         page.push(Paragraph::new(2, Line::of(tone, format!("{name}  ")).plain(text)).hanging(10));
@@ -98,7 +98,7 @@ pub(super) fn page(
     heading("In Wireshark", &mut page);
     page.push(Paragraph::new(
         2,
-        Line::of(Tone::Code, story::filter(connection)),
+        Line::of(Tone::Code, connection::filter(connection)),
     ));
     page
 }
@@ -176,7 +176,7 @@ pub(super) fn markdown(finding: &Finding, connection: &Connection) -> String {
     text += &format!(
         "- connection {}: {}\n",
         connection.id,
-        story::route(connection)
+        connection::route(connection)
     );
     text += &format!(
         "- {} named, {}\n",
@@ -195,6 +195,6 @@ pub(super) fn markdown(finding: &Finding, connection: &Connection) -> String {
     for remedy in &finding.remedies {
         text += &format!("- {remedy}\n");
     }
-    text += &format!("\nWireshark: `{}`\n", story::filter(connection));
+    text += &format!("\nWireshark: `{}`\n", connection::filter(connection));
     text
 }

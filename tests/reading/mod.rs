@@ -11,11 +11,11 @@ use std::time::Duration;
 use hangup::analysis::connection::Connection;
 use hangup::analysis::engine::{self, Settings, Stats};
 use hangup::analysis::hosts;
-use hangup::ledger;
-use hangup::ledger::{Snapshot, Summary};
 use hangup::packet::capture::{self, Input, OpenOptions, Source};
 use hangup::protocol::http::Message;
 use hangup::protocol::tls::secrets::KeyRing;
+use hangup::report::snapshot;
+use hangup::report::snapshot::{Snapshot, Summary};
 use hangup::report::{self, Format};
 use hangup::rules;
 
@@ -79,12 +79,12 @@ pub fn analyse_with(
         sight: rules::Sight::new(&stats, source.lost()),
         end,
     });
-    let inputs = source.files().iter().map(|file| ledger::Input {
+    let inputs = source.files().iter().map(|file| snapshot::Input {
         path: file.path.clone(),
         format: file.format.to_owned(),
         packets: file.packets,
         bytes: file.bytes,
-        damage: file.damage.as_ref().map(|damage| ledger::Damage {
+        damage: file.damage.as_ref().map(|damage| snapshot::Damage {
             offset: damage.offset,
             reason: damage.reason.clone(),
         }),

@@ -203,7 +203,7 @@ fn merge<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::sample;
+    use crate::report::snapshot::sample;
 
     /// A connection whose first frame has this number.
     fn connection(frame: u64) -> Connection {

@@ -65,7 +65,7 @@ mod tests {
 
     use super::*;
     use crate::base::frame_ref::{FrameNumber, Mark};
-    use crate::ledger::sample;
+    use crate::report::snapshot::sample;
 
     fn open(spans: &[(u64, u64)]) -> Option<Concurrency> {
         let brief = |(from, to): &(u64, u64)| {

@@ -161,7 +161,7 @@ fn is_half(brief: &Brief) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::sample;
+    use crate::report::snapshot::sample;
 
     #[test]
     fn connections_are_put_together_by_client_and_server() {

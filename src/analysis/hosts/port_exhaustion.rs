@@ -100,7 +100,7 @@ fn seconds(span: Duration) -> f64 {
 mod tests {
     use super::*;
     use crate::base::frame_ref::{FrameNumber, Mark};
-    use crate::ledger::sample;
+    use crate::report::snapshot::sample;
 
     fn connection(port: u16, millis: u64) -> Brief {
         let mark = |millis| Mark {

@@ -256,7 +256,7 @@ fn runs_out(entered: &[Timestamp], size: u64, settings: &Settings) -> Option<Tim
 mod tests {
     use super::*;
     use crate::base::frame_ref::{FrameNumber, Mark};
-    use crate::ledger::sample;
+    use crate::report::snapshot::sample;
 
     const TIME_WAIT: Duration = Duration::from_secs(60);
 

@@ -225,7 +225,7 @@ mod tests {
 
     use super::*;
     use crate::base::frame_ref::{FrameNumber, Mark};
-    use crate::ledger::sample;
+    use crate::report::snapshot::sample;
 
     fn at(millis: u64) -> Timestamp {
         Timestamp::default().after(Duration::from_millis(millis))

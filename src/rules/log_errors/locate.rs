@@ -241,7 +241,7 @@ mod tests {
     use super::*;
     use crate::analysis::connection::Connection;
     use crate::knowledge::hints_in;
-    use crate::ledger::sample::{connection, endpoint, mark};
+    use crate::report::snapshot::sample::{connection, endpoint, mark};
 
     /// Three connections that end at 01:40:16, 01:40:56 and 02:10:16 on 2009-07-11, on ports 1001 to 1003.
     fn three() -> Vec<Brief> {

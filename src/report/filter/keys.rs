@@ -1,7 +1,7 @@
 //! The keys: what each is for, which values it takes, and what a value means.
 
+use super::address::Place;
 use super::amount::Bound;
-use super::place::Place;
 use super::{Grade, Means, Measure, Part, Test};
 use crate::analysis::connection::{By, Opening, Phase, ResetKind, State, Who};
 use crate::base::certainty::Certainty;

@@ -1,14 +1,14 @@
 //! Floor 12: everything readers may see, as immutable snapshots.
 
-mod naming;
-mod running;
+mod control;
+mod findings_index;
+mod publish;
 #[cfg(test)]
 pub(crate) mod sample;
-mod watch;
 
-pub use naming::Naming;
-pub use running::{Lookup, Running};
-pub use watch::{Progress, Stage, Watch};
+pub use control::{Lookup, Running};
+pub use findings_index::Naming;
+pub use publish::{Progress, Stage, Watch};
 
 use std::sync::Arc;
 

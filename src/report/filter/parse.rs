@@ -213,8 +213,8 @@ mod tests {
     use super::*;
     use crate::analysis::connection::{By, Phase, ResetKind, State, Who};
     use crate::base::certainty::Certainty;
-    use crate::query::amount::{Bound, Unit};
-    use crate::query::{Grade, Means, Measure, Part, place::Place};
+    use crate::report::filter::amount::{Bound, Unit};
+    use crate::report::filter::{Grade, Means, Measure, Part, address::Place};
     use crate::rules::Severity;
 
     #[track_caller]

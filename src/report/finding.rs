@@ -7,10 +7,10 @@ use std::io;
 
 use hashbrown::HashMap;
 
-use super::chapters::{Chapter, chapters, ranges};
-use super::line::{Line, Tone};
+use super::finding_order::{Chapter, chapters, ranges};
+use super::ladder_figure::picture;
 use super::page::Sheet;
-use super::picture::picture;
+use super::rich_text::{Line, Tone};
 use super::view::View;
 use crate::analysis::connection::{Brief, Connection, Phase, Who};
 use crate::base::certainty::Certainty;
@@ -18,10 +18,10 @@ use crate::base::escape::shortened;
 use crate::base::format::{count, number};
 use crate::base::frame_ref::Mark;
 use crate::knowledge::product;
-use crate::ledger::Snapshot;
-use crate::prose::clock::span;
-use crate::prose::story::{self, story};
 use crate::protocol::http::{Exchange, Text};
+use crate::report::snapshot::Snapshot;
+use crate::report::wording::connection::{self, story};
+use crate::report::wording::moment::span;
 use crate::rules::log_errors::{self, Told, filled};
 use crate::rules::{Finding, Severity};
 
@@ -135,8 +135,8 @@ impl Teller<'_, '_> {
         self.evidence(chapter, sheet)?;
         let filter = match (first, cause.client, cause.server) {
             (Some(_), ..) if !new => None,
-            (Some(connection), ..) => Some(story::filter(connection)),
-            (None, Some(client), Some(server)) => Some(story::filter_of_all(client, server)),
+            (Some(connection), ..) => Some(connection::filter(connection)),
+            (None, Some(client), Some(server)) => Some(connection::filter_of_all(client, server)),
             _ => None,
         };
         if let Some(filter) = filter {
@@ -208,7 +208,7 @@ impl Teller<'_, '_> {
         let place = format!(
             "#{}, {}, frames {} to {}.",
             connection.id,
-            story::route(connection),
+            connection::route(connection),
             number(connection.first.frame.0),
             number(connection.last.frame.0)
         );

@@ -4,8 +4,8 @@
 //! In: what the floors below tell as types. Out: text without a control byte in it, since whatever came out of a packet
 //! was escaped. What a page or a screen looks like is left to those who make it.
 
-pub mod clock;
-pub mod said;
-pub mod secure;
-pub mod story;
-pub mod words;
+pub mod connection;
+pub mod moment;
+pub mod segment;
+pub mod terms;
+pub mod tls;

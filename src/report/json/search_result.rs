@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::base::escape::escape;
-use crate::ledger::Snapshot;
+use crate::report::snapshot::Snapshot;
 use crate::rules::log_errors::{Clock, Grounds};
 
 /// The error that the report is narrowed to.

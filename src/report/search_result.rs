@@ -2,9 +2,9 @@
 
 use std::io;
 
-use super::chapters::ranges;
-use super::line::{Line, Tone};
+use super::finding_order::ranges;
 use super::page::Sheet;
+use super::rich_text::{Line, Tone};
 use super::view::View;
 use crate::base::escape::shortened;
 use crate::base::format::{count, number};

@@ -1,6 +1,6 @@
 //! What is known of TLS on one connection, in a few lines: which, whether it was opened, whose certificate.
 
-use super::clock::Zone;
+use super::moment::Zone;
 use crate::analysis::connection::Connection;
 use crate::base::escape::shortened;
 use crate::protocol::http::Protocol;

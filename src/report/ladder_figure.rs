@@ -232,7 +232,7 @@ fn piece(piece: &Piece) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::sample::mark;
+    use crate::report::snapshot::sample::mark;
 
     const RACE: &str = "
         0.000 SYN -->

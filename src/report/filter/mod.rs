@@ -17,27 +17,27 @@
 //!
 //! Left out: names that would have to be looked up, and arithmetic.
 
+mod address;
 mod amount;
 mod complete;
+mod evaluate;
 mod keys;
 mod lex;
 mod parse;
-mod place;
 mod print;
-mod sieve;
 
 use crate::analysis::connection::{By, Opening, Phase, ResetKind, State, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::{Outcome, Protocol};
 use crate::rules::Severity;
 
+use address::Place;
 use amount::{Bound, Unit};
-use place::Place;
 
 pub use complete::{Completion, Offer, complete};
+pub use evaluate::{Chosen, Sieve};
 pub use keys::{KEYS, Key};
 pub use parse::Wrong;
-pub use sieve::{Chosen, Sieve};
 
 /// Which connections are meant; by itself all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use std::net::IpAddr;
 use super::{Expr, Grade, Means, Measure, Part, Query, Test};
 use crate::analysis::connection::{Brief, By, Connection, How, Phase, ResetKind, Standing, Who};
 use crate::ladder::Found;
-use crate::ledger::{Naming, Snapshot};
 use crate::packet::decode::Endpoint;
 use crate::protocol::http::{Exchange, Protocol};
+use crate::report::snapshot::{Naming, Snapshot};
 use crate::rules::Finding;
 
 /// A query made ready for one snapshot.
@@ -396,8 +396,8 @@ fn push_number(to: &mut String, number: u16) {
 mod tests {
     use super::*;
     use crate::base::certainty::Certainty;
-    use crate::ledger::sample::{connection, endpoint, mark, snapshot};
     use crate::protocol::http::Conversation;
+    use crate::report::snapshot::sample::{connection, endpoint, mark, snapshot};
     use crate::rules::Severity;
 
     fn some() -> Snapshot {

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::clock::span;
-use super::words;
+use super::moment::span;
+use super::terms;
 use crate::analysis::connection::{By, Connection, How, Opening, Phase, ResetKind, Roles};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
@@ -314,7 +314,7 @@ fn sign(connection: &Connection) -> &'static str {
 /// What became of the requests: the first one that something befell, else their number.
 fn exchanges(connection: &Connection) -> String {
     let all = connection.exchanges.len();
-    let ending = words::ending(connection);
+    let ending = terms::ending(connection);
     let hit = connection
         .exchanges
         .iter()
@@ -425,7 +425,7 @@ pub fn route(connection: &Connection) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::sample;
+    use crate::report::snapshot::sample;
 
     #[track_caller]
     fn check(change: impl FnOnce(&mut Connection), told: &str) {

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::json::{Pair, Time};
 use crate::analysis::connection::Who;
 use crate::base::certainty::Certainty;
 use crate::base::escape::escape;
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
 use crate::protocol::tls::{Alert, Certificate, ClientCertificate, Facts, Farewell, alert_name};
+use crate::report::json::{Pair, Time};
 
 /// What is told of TLS on one connection.
 #[derive(Serialize)]
