@@ -19,4 +19,4 @@ pub mod rules;
 #[cfg(feature = "cli")]
 pub mod run;
 #[cfg(feature = "ui")]
-pub mod ui;
+pub mod tui;

@@ -122,7 +122,7 @@ fn snapshot(name: &str) -> String {
 
 #[cfg(feature = "ui")]
 fn key_table() -> String {
-    hangup::ui::keys::to_markdown()
+    hangup::tui::keys::to_markdown()
 }
 
 /// Without the screens there is no table to compare with.

@@ -18,7 +18,7 @@ use hangup::protocol::tls::secrets::KeyRing;
 use hangup::report::snapshot::{Progress, Snapshot, Stage};
 use hangup::report::wording::moment::Zone;
 use hangup::run::session;
-use hangup::ui::{App, Depth, Desk, Digest, Effect, Glyphs, Look, Session, Tasks, Theme};
+use hangup::tui::{App, Depth, Desk, Digest, Effect, Glyphs, Look, Session, Tasks, Theme};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{

@@ -22,7 +22,7 @@ use crate::protocol::tls::secrets::KeyRing;
 use crate::report::snapshot::{Running, Snapshot, Stage, Watch};
 use crate::report::{self, Zone};
 use crate::rules::Severity;
-use crate::ui::{self, Desk};
+use crate::tui::{self, Desk};
 
 /// What is recorded must be written to its end before the program goes; no disk takes longer.
 const LAST: Duration = Duration::from_secs(5);
@@ -95,7 +95,7 @@ fn show(
     let watch = reading.watch();
     let running = reading.running();
     terminal::mind(reading, Arc::clone(&watch));
-    let session = ui::Session {
+    let session = tui::Session {
         name,
         zone: zone(judging),
         time_wait: Duration::from_secs(judging.time_wait.into()),

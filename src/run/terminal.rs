@@ -29,7 +29,7 @@ use signal_hook::flag;
 use super::session;
 use crate::cli;
 use crate::report::snapshot::{Progress, Stage, Watch};
-use crate::ui::{App, Depth, Digest, Effect, Glyphs, Look, Session, Tasks, Theme};
+use crate::tui::{App, Depth, Digest, Effect, Glyphs, Look, Session, Tasks, Theme};
 
 /// Between two looks for news while there may be some: half of what a key may wait at most.
 const PACE: Duration = Duration::from_millis(25);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::digest::{Digest, Kind};
+use super::view_model::{Digest, Kind};
 use super::{Cx, Fate, Task};
 use crate::analysis::connection::Brief;
 use crate::packet::decode::Endpoint;

@@ -16,14 +16,14 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::columns::{self, COLUMNS, Column, GAP, Plan};
-use super::digest::{Digest, Kind};
-use super::hunt::Hunt;
+use super::completion::Offers;
 use super::keys::{Action, Scope};
 use super::menu::{Item, Menu};
-use super::offers::Offers;
-use super::paper::{Line, Paragraph, Place, scroll_bar, width};
 use super::rows::{By, Listing, Wish};
 use super::story::StoryScreen;
+use super::text_layout::{Line, Paragraph, Place, scroll_bar, width};
+use super::text_search::Hunt;
+use super::view_model::{Digest, Kind};
 use super::{Answer, Complaint, Completed, Cx, Fate, Outcome, Question, Screen, Seek, Task, Tone};
 use crate::analysis::connection::Brief;
 use crate::base::format::{count, number};
@@ -377,7 +377,7 @@ fn table(body: Rect) -> Rect {
 impl ConnectionsScreen {
     fn go_to_hit(&mut self, seek: Seek) -> bool {
         let rows = self.listing.rows.places.len();
-        let found = super::paper::find(rows, self.place.selected, seek, |row| {
+        let found = super::text_layout::find(rows, self.place.selected, seek, |row| {
             let brief = self.listing.brief(row);
             brief.is_some_and(|brief| self.hunt.is_hit(brief.id))
         });

@@ -3,9 +3,9 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::digest::Kind;
 use super::keys::{self, Action, Scope, TABLE};
-use super::paper::{Line, Pager, Paragraph};
+use super::text_layout::{Line, Pager, Paragraph};
+use super::view_model::Kind;
 use super::{Cx, Outcome, Screen, Seek, Tone};
 use crate::rules::Rule;
 

@@ -8,11 +8,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::chart::{self, Part};
-use super::digest::{Group, Kind};
 use super::findings::{headline, hosts};
 use super::keys::{Action, Scope};
-use super::paper::{LEGIBLE, Line, Paragraph, Place, Row, find, holds};
 use super::story::StoryScreen;
+use super::text_layout::{LEGIBLE, Line, Paragraph, Place, Row, find, holds};
+use super::view_model::{Group, Kind};
 use super::{Cx, Outcome, Screen, Seek, Tone};
 use crate::base::escape::escape;
 use crate::base::format::{count, number};

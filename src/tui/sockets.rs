@@ -8,10 +8,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::chart;
-use super::digest;
 use super::keys::{Action, Scope};
-use super::paper::{Line, Place, find, holds, scroll_bar};
 use super::task::{Fate, Task};
+use super::text_layout::{Line, Place, find, holds, scroll_bar};
+use super::view_model;
 use super::{Cx, Outcome, Screen, Seek, Tab, Tone};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::format::number;
@@ -77,7 +77,7 @@ impl SocketsScreen {
         let time_wait = cx.session.time_wait;
         let task = cx
             .tasks
-            .spawn(move |_| digest::time_waits(&snapshot, &row, time_wait));
+            .spawn(move |_| view_model::time_waits(&snapshot, &row, time_wait));
         self.asked = Some((wanted.0, wanted.1, task));
         if let Some((pair, version, task)) = &self.asked
             && let Fate::Done(course) = task.take()

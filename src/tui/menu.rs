@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::paper::{Line, Place};
+use super::text_layout::{Line, Place};
 use super::{Action, Look, Outcome, Tone};
 
 /// Something that can be copied.

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::ladder_pane::{flags, said};
-use super::paper::{Line, Place, find, holds, scroll_bar};
+use super::text_layout::{Line, Place, find, holds, scroll_bar};
 use super::{Action, Cx, Seek, Tone};
 use crate::analysis::connection::Who;
 use crate::analysis::transcript::{Account, Kind, Step};

@@ -4,11 +4,11 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::digest::Group;
 use super::help::HelpScreen;
 use super::keys::{Action, Scope};
-use super::paper::{Line, Pager, Place, find, holds, scroll_bar};
 use super::story::{self, StoryScreen};
+use super::text_layout::{Line, Pager, Place, find, holds, scroll_bar};
+use super::view_model::Group;
 use super::{Cx, Outcome, Screen, Seek, Tab, Tone};
 use crate::base::format::{count, number};
 use crate::rules::{self, Finding};

@@ -5,7 +5,7 @@ use std::ops::Range;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::paper::{Line, Place, find, holds, scroll_bar, width};
+use super::text_layout::{Line, Place, find, holds, scroll_bar, width};
 use super::{Action, Cx, Look, Seek, Tone};
 use crate::analysis::connection::{Connection, Who};
 use crate::analysis::transcript::{Account, Said, Utterance};

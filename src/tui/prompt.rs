@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::{Position, Rect};
 
-use super::paper::{Line, Paragraph, width};
+use super::text_layout::{Line, Paragraph, width};
 use super::{Complaint, Look, Tone};
 
 /// More than fits into any line is a slip of the mouse.

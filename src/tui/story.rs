@@ -4,10 +4,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::digest::{Digest, Group};
 use super::findings::{self, pair, subject};
 use super::keys::{Action, Scope};
-use super::paper::{Line, Pager, Paragraph};
+use super::text_layout::{Line, Pager, Paragraph};
+use super::view_model::{Digest, Group};
 use super::{Cx, Outcome, Screen, Seek, Tone};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;

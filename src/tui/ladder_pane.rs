@@ -12,7 +12,7 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::paper::{Line, Place, holds, scroll_bar, width};
+use super::text_layout::{Line, Place, holds, scroll_bar, width};
 use super::{Action, Cx, Look, Seek, Tone};
 use crate::analysis::connection::{Connection, Standing, State, Who};
 use crate::analysis::transcript::{Account, Kind, Rung, Rungs, Step, Tls};
@@ -122,7 +122,7 @@ impl LadderPane {
 
     pub(super) fn seek(&mut self, needle: &str, seek: Seek, account: &Account) -> bool {
         let lines = &self.rungs.lines;
-        let found = super::paper::find(lines.len(), self.place.selected, seek, |nth| {
+        let found = super::text_layout::find(lines.len(), self.place.selected, seek, |nth| {
             match lines[nth] {
                 Rung::Step(step) => account
                     .transcript

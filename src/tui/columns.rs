@@ -1,7 +1,7 @@
 //! The columns of the connections table: what each shows of a connection, and which of them there is room for.
 
-use super::digest::{Digest, Kind};
 use super::rows::By;
+use super::view_model::{Digest, Kind};
 use super::{Look, Tone};
 use crate::analysis::connection::{Brief, By as Closer, How, ResetKind};
 use crate::base::format::{bytes, millis, number};

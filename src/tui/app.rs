@@ -26,10 +26,10 @@ use super::findings::FindingsScreen;
 use super::help::HelpScreen;
 use super::keys::{self, Action, Key, Scope};
 use super::overview::OverviewScreen;
-use super::paper::{Line, width};
 use super::prompt::{Prompt, Typed};
 use super::sockets::SocketsScreen;
 use super::story::StoryScreen;
+use super::text_layout::{Line, width};
 use super::{
     Answer, Cx, Digest, Effect, Glyphs, Look, Outcome, Question, Screen, Seek, Session, Tab, Tasks,
     Tone,

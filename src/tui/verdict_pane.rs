@@ -2,7 +2,7 @@
 
 use super::Tone;
 use super::glyphs::Glyphs;
-use super::paper::{Line, Paragraph};
+use super::text_layout::{Line, Paragraph};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{bytes, count, number};
 use crate::report::wording::moment::span;

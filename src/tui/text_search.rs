@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::digest::Digest;
+use super::view_model::Digest;
 use super::{Cx, Fate, Seek, Task};
 use crate::report::filter::{Query, Sieve};
 
