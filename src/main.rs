@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    hangup::run::run(hangup::cli::Cli::parse())
+    hangup::app::run::run(hangup::app::cli::Cli::parse())
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use clap::Parser;
-use hangup::cli::{self, Cli};
+use hangup::app::cli::{self, Cli};
 
 const REWRITE: &str = "HANGUP_REWRITE=1 cargo test --test docs";
 

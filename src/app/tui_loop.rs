@@ -26,8 +26,8 @@ use ratatui::crossterm::{cursor, execute, queue};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::flag;
 
-use super::session;
-use crate::cli;
+use super::output::FAILED;
+use super::{cli, session};
 use crate::report::snapshot::{Progress, Stage, Watch};
 use crate::tui::{App, Depth, Digest, Effect, Glyphs, Look, Session, Tasks, Theme};
 
@@ -265,7 +265,7 @@ impl Pulse {
             }
             leave();
             end();
-            std::process::exit(i32::from(super::FAILED))
+            std::process::exit(i32::from(FAILED))
         });
         Self { beats, over }
     }

@@ -3,53 +3,36 @@
 //! A closed pipe is success: whoever reads has seen enough. Every other failure is one message on standard error that
 //! names the input and the way out, and exit status 2.
 
-mod analysis;
-mod drawing;
-mod headless;
-#[cfg(feature = "live")]
-mod live;
-mod narrowing;
-#[cfg(feature = "live")]
-mod privileges;
-mod progress;
-#[cfg(feature = "ui")]
-mod screens;
-mod secrets;
-pub mod session;
-#[cfg(feature = "ui")]
-mod terminal;
-
-use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::cli::{self, Cli, Command};
+use super::headless::Until;
+#[cfg(feature = "live")]
+use super::live;
+use super::output::{FAILED, FOUND, format_of, options, print, spare_the_inputs, write_report};
+use super::session::Session;
+use super::{analysis, headless, ladder};
+#[cfg(feature = "ui")]
+use super::{tui, tui_loop};
+
 use crate::base::escape::escape;
-use crate::cli::{self, Cli, Command};
 use crate::knowledge;
-use crate::report::snapshot::Snapshot;
-use crate::report::{self, Shown, Zone};
+use crate::report;
 use crate::rules;
-
-use headless::Until;
-use session::Session;
-
-/// A finding was as bad as `--fail-on`.
-const FOUND: u8 = 1;
-/// The work could not be done.
-const FAILED: u8 = 2;
 
 /// Does what was asked and says how it went.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         #[cfg(feature = "ui")]
-        None if terminal::is_there() => screens::on_files(&cli.read, &cli.screen),
+        None if tui_loop::is_there() => tui::on_files(&cli.read, &cli.screen),
         None => report_on(&cli.read, report::Format::Text, None),
         Some(Command::Report(asked)) => report(&asked),
-        Some(Command::Ladder(asked)) => drawing::ladder(&asked).and_then(print),
+        Some(Command::Ladder(asked)) => ladder::ladder(&asked).and_then(print),
         #[cfg(feature = "live")]
         Some(Command::Live(asked)) => live::live(&asked),
         #[cfg(feature = "live")]
@@ -113,7 +96,7 @@ fn report_on(asked: &cli::Read, format: report::Format, to: Option<&Path>) -> Re
     };
     let mut reading = analysis::read(asked, whole)?;
     if matches!(format, report::Format::Text | report::Format::Markdown) {
-        reading.snapshot.drawn = drawing::pictures(asked, &reading.snapshot);
+        reading.snapshot.drawn = ladder::pictures(asked, &reading.snapshot);
     }
     let options = options(&asked.judging, to.is_none());
     write_report(&reading.snapshot, format, &options, to)?;
@@ -126,98 +109,12 @@ fn report_on(asked: &cli::Read, format: report::Format, to: Option<&Path>) -> Re
     })
 }
 
-/// How a report is to look.
-fn options(asked: &cli::Judging, to_stdout: bool) -> report::Options {
-    report::Options {
-        connections: asked.connections.map(|shown| match shown {
-            cli::Shown::All => Shown::All,
-            cli::Shown::Notable => Shown::Notable,
-            cli::Shown::None => Shown::None,
-        }),
-        color: wants_color(asked.color, to_stdout),
-        zone: if asked.local {
-            Zone::local()
-        } else {
-            Zone::UTC
-        },
-    }
-}
-
-/// Writes a report to a file, or to standard output.
-fn write_report(
-    snapshot: &Snapshot,
-    format: report::Format,
-    options: &report::Options,
-    to: Option<&Path>,
-) -> Result<()> {
-    let put = |out: &mut dyn Write| -> io::Result<()> {
-        let mut out = BufWriter::with_capacity(1 << 16, out);
-        report::write(snapshot, format, options, &mut out)?;
-        out.flush()
-    };
-    match to {
-        None => put(&mut io::stdout().lock())?,
-        Some(path) => File::create(path)
-            .and_then(|mut file| put(&mut file))
-            .with_context(|| format!("{}: the report cannot be written", path.display()))?,
-    }
-    Ok(())
-}
-
-/// The format that a file's name asks for.
-fn format_of(path: &Path) -> Option<cli::Format> {
-    Some(match path.extension()?.to_str()? {
-        "txt" => cli::Format::Text,
-        "json" => cli::Format::Json,
-        "ndjson" | "jsonl" => cli::Format::Ndjson,
-        "md" | "markdown" => cli::Format::Markdown,
-        "csv" => cli::Format::Csv,
-        _ => return None,
-    })
-}
-
-/// Captures are evidence: a report never takes the place of one that it is made from.
-fn spare_the_inputs(inputs: &[PathBuf], output: &Path) -> Result<()> {
-    let Ok(output) = output.canonicalize() else {
-        return Ok(());
-    };
-    for input in inputs {
-        if input.canonicalize().is_ok_and(|input| input == output) {
-            bail!(
-                "{}: is one of the captures; write the report elsewhere",
-                output.display()
-            );
-        }
-    }
-    Ok(())
-}
-
-/// `NO_COLOR` counts when it is not empty (<https://no-color.org>); what is typed counts more.
-fn wants_color(when: cli::Color, to_stdout: bool) -> bool {
-    match when {
-        cli::Color::Always => true,
-        cli::Color::Never => false,
-        cli::Color::Auto => {
-            let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-            let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-            to_stdout && io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
-        }
-    }
-}
-
 #[cfg(not(feature = "live"))]
 fn without_libpcap() -> Result<ExitCode> {
     bail!(
         "this build has no libpcap to capture with (feature \"live\"); capture with another program: \
          tcpdump -U -w - | hangup report --follow -"
     )
-}
-
-fn print(text: impl AsRef<[u8]>) -> Result<ExitCode> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_ref())?;
-    out.flush()?;
-    Ok(ExitCode::SUCCESS)
 }
 
 fn completions(shell: clap_complete::Shell) -> Result<ExitCode> {

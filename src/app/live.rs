@@ -8,11 +8,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, anyhow};
 
 use super::headless::{self, Until};
+use super::output::print;
 use super::session::{Flight, Session};
-use super::{analysis, privileges};
+use super::{analysis, cli, privileges, tui, tui_loop};
 use crate::base::escape::escape;
 use crate::base::time::Timestamp;
-use crate::cli;
 use crate::packet::capture::{
     self, CaptureError, LiveOptions, Memory, Recent, Recording, Rotation,
 };
@@ -69,8 +69,8 @@ pub(super) fn live(asked: &cli::Live) -> Result<ExitCode> {
     }
     let session = Session::following(source, recent, flight, &asked.judging)?;
     #[cfg(feature = "ui")]
-    if !asked.headless && super::terminal::is_there() {
-        return super::screens::on_interface(session, &interface, asked);
+    if !asked.headless && tui_loop::is_there() {
+        return tui::on_interface(session, &interface, asked);
     }
     let until = Until::signal().or_after(asked.duration);
     // Who has closed standard error wants to hear nothing.
@@ -153,5 +153,5 @@ pub(super) fn interfaces() -> Result<ExitCode> {
         None if all.is_empty() => text += "There is no interface.\n",
         None => {}
     }
-    super::print(text)
+    print(text)
 }

@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 
+use super::cli;
 use crate::analysis::connection::{Brief, Connection};
 use crate::base::frame_ref::FrameNumber;
-use crate::cli;
 use crate::packet::decode::Endpoint;
 use crate::rules::Finding;
 use crate::rules::ignore::{IgnoreList, Ignored};

@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use super::analysis;
+use super::cli;
+use super::output::{FOUND, options, write_report};
 use super::session::{MAX_REMEMBERED, Session};
-use super::{analysis, options, write_report};
 use crate::base::escape::escape;
-use crate::cli;
 use crate::report;
 use crate::report::snapshot::{Snapshot, Stage};
 use crate::rules::Finding;
@@ -100,7 +101,7 @@ pub(super) fn follow(session: Session, until: &Until, asked: &cli::Judging) -> R
     let bar = asked.fail_on.map(analysis::severity);
     let met = bar.is_some_and(|bar| worst() >= Some(bar));
     Ok(match met {
-        true => ExitCode::from(super::FOUND),
+        true => ExitCode::from(FOUND),
         false => ExitCode::SUCCESS,
     })
 }

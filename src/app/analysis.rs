@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::narrowing::{self, LeftOut};
+use super::cli;
+use super::key_logs::{KeyLogs, Presence};
 use super::progress::Progress;
-use super::secrets::{KeyLogs, Presence};
+use super::selection::{self, LeftOut};
 use crate::analysis::connection::Connection;
 use crate::analysis::engine::{self, Analysis, Keep, Settings, Stats};
 use crate::analysis::hosts;
-use crate::cli;
 use crate::packet::capture::{self, FileSummary, Loss, OpenOptions, Source};
 use crate::report::snapshot::{Damage, Input, LimitHit, Snapshot, Summary};
 use crate::rules::log_errors::Search;
@@ -44,8 +44,8 @@ impl Wish {
         check_rules(asked)?;
         Ok(Self {
             asked: asked.clone(),
-            search: narrowing::search(asked)?,
-            left_out: LeftOut::by(narrowing::ignore_list(asked)?),
+            search: selection::search(asked)?,
+            left_out: LeftOut::by(selection::ignore_list(asked)?),
             keys: KeyLogs::read(&asked.keylog, key_logs)?,
             whole,
         })

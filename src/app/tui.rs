@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use super::cli;
+use super::output::{self, FOUND};
 use super::session::Session;
-use super::{FOUND, analysis, terminal};
+use super::{analysis, tui_loop};
 use crate::analysis::connection::Brief;
 use crate::analysis::engine;
 use crate::analysis::transcript::Account;
 use crate::base::escape::escape;
-use crate::cli;
 use crate::packet::capture::{PcapngWriter, Source};
 use crate::protocol::tls::secrets::KeyRing;
 use crate::report::snapshot::{Running, Snapshot, Stage, Watch};
@@ -66,8 +67,8 @@ pub(super) fn on_interface(
     let name = escape(interface.as_bytes()).into_owned();
     show(reading, name, desk, &asked.judging, &asked.screen)?;
     // What was seen would be gone with the screens.
-    let options = super::options(&asked.judging, true);
-    super::write_report(&watch.snapshot(), report::Format::Text, &options, None)?;
+    let options = output::options(&asked.judging, true);
+    output::write_report(&watch.snapshot(), report::Format::Text, &options, None)?;
     let kept = asked.write.iter().filter(|_| asked.keep.is_none());
     let kept = kept.map(|path| format!("the packets are in {}", path.display()));
     for note in running.notes().into_iter().chain(kept) {
@@ -94,19 +95,19 @@ fn show(
 ) -> Result<()> {
     let watch = reading.watch();
     let running = reading.running();
-    terminal::mind(reading, Arc::clone(&watch));
+    tui_loop::mind(reading, Arc::clone(&watch));
     let session = tui::Session {
         name,
         zone: zone(judging),
         time_wait: Duration::from_secs(judging.time_wait.into()),
         desk: Arc::new(desk),
     };
-    let look = terminal::look(screen, judging.color);
+    let look = tui_loop::look(screen, judging.color);
     let end = {
         let (running, watch) = (Arc::clone(&running), Arc::clone(&watch));
         move || end(&*running, &watch)
     };
-    let shown = terminal::show(session, look, !screen.no_mouse, &watch, end.clone());
+    let shown = tui_loop::show(session, look, !screen.no_mouse, &watch, end.clone());
     end();
     shown
 }
@@ -164,8 +165,8 @@ impl Desk for Outside {
 
     fn write_report(&self, snapshot: &Snapshot, to: &Path) -> Result<(), String> {
         let write = || -> Result<()> {
-            super::spare_the_inputs(&self.inputs, to)?;
-            let format = match super::format_of(to) {
+            output::spare_the_inputs(&self.inputs, to)?;
+            let format = match output::format_of(to) {
                 Some(cli::Format::Json) => report::Format::Json,
                 Some(cli::Format::Ndjson) => report::Format::Ndjson,
                 Some(cli::Format::Markdown) => report::Format::Markdown,
@@ -186,7 +187,7 @@ impl Desk for Outside {
 
     fn write_frames(&self, of: &[Brief], to: &Path) -> Result<u64, String> {
         let write = || -> Result<u64> {
-            super::spare_the_inputs(&self.inputs, to)?;
+            output::spare_the_inputs(&self.inputs, to)?;
             let mut source = self.packets().map_err(anyhow::Error::msg)?;
             let file = BufWriter::with_capacity(1 << 16, File::create(to)?);
             let mut writer = PcapngWriter::new(file)?;

@@ -18,13 +18,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use super::analysis::{self, Wish};
-use super::secrets::Presence;
+use super::cli;
+use super::key_logs::Presence;
 use crate::analysis::connection::Brief;
 use crate::analysis::engine::{
     self, CloseUp, ExtractError, Glance, Next, Observer, Outlook, Roll, Settings, Stay,
 };
 use crate::base::time::Timestamp;
-use crate::cli;
 use crate::packet::capture::{
     self, Batch, CaptureError, FileSummary, Fill, Loss, Memory, OpenOptions, PcapngWriter, Recent,
     Recording, Rotation, Source,

@@ -1,6 +1,6 @@
 //! What the user typed, and what `--help` says. Touches nothing: no file, no clock, no environment.
 //!
-//! [`Cli`] goes to [`run`](crate::run), which decides what it means. The completions, the manual page and
+//! [`Cli`] goes to [`run`](crate::app::run), which decides what it means. The completions, the manual page and
 //! `docs/usage.md` are made from the same definitions.
 
 use std::path::PathBuf;

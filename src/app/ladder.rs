@@ -10,12 +10,12 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use super::cli;
+use super::key_logs::{KeyLogs, Presence};
 use super::progress::Progress;
-use super::secrets::{KeyLogs, Presence};
 use crate::analysis::connection::{Connection, Who};
 use crate::analysis::engine::{self, Engine, Event, Settings, Sink};
 use crate::base::frame_ref::FrameNumber;
-use crate::cli;
 use crate::ladder::{Recorder, Remarks, Reticence};
 use crate::packet::capture::{self, Batch, Fill, OpenOptions};
 use crate::report;

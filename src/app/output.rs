@@ -1,0 +1,104 @@
+//! What the commands put out: reports, to a file or to standard output, and exit statuses.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::cli;
+use crate::report::snapshot::Snapshot;
+use crate::report::{self, Shown, Zone};
+
+/// A finding was as bad as `--fail-on`.
+pub(super) const FOUND: u8 = 1;
+
+/// The work could not be done.
+pub(super) const FAILED: u8 = 2;
+
+pub(super) fn print(text: impl AsRef<[u8]>) -> Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_ref())?;
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How a report is to look.
+pub(super) fn options(asked: &cli::Judging, to_stdout: bool) -> report::Options {
+    report::Options {
+        connections: asked.connections.map(|shown| match shown {
+            cli::Shown::All => Shown::All,
+            cli::Shown::Notable => Shown::Notable,
+            cli::Shown::None => Shown::None,
+        }),
+        color: wants_color(asked.color, to_stdout),
+        zone: if asked.local {
+            Zone::local()
+        } else {
+            Zone::UTC
+        },
+    }
+}
+
+/// Writes a report to a file, or to standard output.
+pub(super) fn write_report(
+    snapshot: &Snapshot,
+    format: report::Format,
+    options: &report::Options,
+    to: Option<&Path>,
+) -> Result<()> {
+    let put = |out: &mut dyn Write| -> io::Result<()> {
+        let mut out = BufWriter::with_capacity(1 << 16, out);
+        report::write(snapshot, format, options, &mut out)?;
+        out.flush()
+    };
+    match to {
+        None => put(&mut io::stdout().lock())?,
+        Some(path) => File::create(path)
+            .and_then(|mut file| put(&mut file))
+            .with_context(|| format!("{}: the report cannot be written", path.display()))?,
+    }
+    Ok(())
+}
+
+/// The format that a file's name asks for.
+pub(super) fn format_of(path: &Path) -> Option<cli::Format> {
+    Some(match path.extension()?.to_str()? {
+        "txt" => cli::Format::Text,
+        "json" => cli::Format::Json,
+        "ndjson" | "jsonl" => cli::Format::Ndjson,
+        "md" | "markdown" => cli::Format::Markdown,
+        "csv" => cli::Format::Csv,
+        _ => return None,
+    })
+}
+
+/// Captures are evidence: a report never takes the place of one that it is made from.
+pub(super) fn spare_the_inputs(inputs: &[PathBuf], output: &Path) -> Result<()> {
+    let Ok(output) = output.canonicalize() else {
+        return Ok(());
+    };
+    for input in inputs {
+        if input.canonicalize().is_ok_and(|input| input == output) {
+            bail!(
+                "{}: is one of the captures; write the report elsewhere",
+                output.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// `NO_COLOR` counts when it is not empty (<https://no-color.org>); what is typed counts more.
+fn wants_color(when: cli::Color, to_stdout: bool) -> bool {
+    match when {
+        cli::Color::Always => true,
+        cli::Color::Never => false,
+        cli::Color::Auto => {
+            let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+            let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+            to_stdout && io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
+        }
+    }
+}
