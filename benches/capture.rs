@@ -5,9 +5,10 @@ use std::sync::{Arc, LazyLock};
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
+use hangup::base::frame_ref::FrameNumber;
 use hangup::base::time::Timestamp;
 use hangup::packet::capture::{
-    Batch, Fill, Frame, FrameNumber, Input, LinkType, OpenOptions, PcapWriter, PcapngWriter, read,
+    Batch, Fill, Frame, Input, LinkType, OpenOptions, PcapWriter, PcapngWriter, read,
 };
 
 const FRAMES: u64 = 200_000;

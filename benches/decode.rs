@@ -2,8 +2,9 @@
 
 use divan::counter::ItemsCount;
 use etherparse::{PacketBuilder, TcpOptionElement};
+use hangup::base::frame_ref::FrameNumber;
 use hangup::base::time::Timestamp;
-use hangup::packet::capture::{Frame, FrameNumber, LinkType};
+use hangup::packet::capture::{Frame, LinkType};
 use hangup::packet::decode::{Decoded, Decoder};
 
 /// Few enough to stay in the cache: what is measured is the work, not the memory.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use hangup::packet::decode::{Context, Endpoint};
+use hangup::base::net::{Context, Endpoint};
 use hangup::packet::flow::{FlowKey, Table};
 
 fn main() {

@@ -7,9 +7,10 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use hangup::base::flow_end::End;
 use hangup::base::frame_ref::{FrameNumber, Mark};
+use hangup::base::net::{Context, Endpoint, Flags};
 use hangup::base::seq::Seq;
 use hangup::base::time::Timestamp;
-use hangup::packet::decode::{Context, Endpoint, Flags, Options, Segment};
+use hangup::packet::decode::{Options, Segment};
 use hangup::protocol::tcp::{Pair, Reader};
 
 fn main() {

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use hangup::analysis::connection::Connection;
 use hangup::analysis::engine::{Engine, Event, Sink};
 use hangup::base::frame_ref::FrameNumber;
+use hangup::base::net::Flags;
 use hangup::ladder::{Ladder, Line, OwnedFrame, Recorder, Reticence, frames, parse};
 use hangup::packet::capture::{self, Batch, Fill, OpenOptions};
-use hangup::packet::decode::{Decoded, Decoder, Flags};
+use hangup::packet::decode::{Decoded, Decoder};
 use hangup::rules::{ladder_check, ladders};
 use proptest::prelude::*;
 

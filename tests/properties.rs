@@ -407,7 +407,8 @@ fn tcp_header(
 
 /// Adds to the numbers of each endpoint something of its own, in real frames.
 fn renumber_frames(shots: &[Shot], seed: u32) -> (Vec<Shot>, usize) {
-    use hangup::packet::decode::{Decoded, Decoder, Endpoint, Flags};
+    use hangup::base::net::{Endpoint, Flags};
+    use hangup::packet::decode::{Decoded, Decoder};
     let shift = |it: &Endpoint| {
         let mut hash = seed;
         for byte in it.to_string().bytes() {
@@ -467,7 +468,7 @@ fn real_captures_with_other_numbers_and_times_tell_the_same() {
             let (renumbered, changed) = renumber_frames(&shots, seed);
             assert_eq!(
                 changed as u64,
-                stats.segments + stats.skipped[hangup::packet::decode::Skip::Duplicate as usize]
+                stats.segments + stats.skipped[hangup::base::net::Skip::Duplicate as usize]
             );
             let (other, _) = run(&renumbered);
             assert!(

@@ -14,7 +14,6 @@ use hangup::analysis::transcript::Account;
 use hangup::app::cli::Cli;
 use hangup::app::session;
 use hangup::base::frame_ref::FrameNumber;
-use hangup::packet::capture::Source;
 use hangup::protocol::tls::secrets::KeyRing;
 use hangup::report::snapshot::{Progress, Snapshot, Stage};
 use hangup::report::wording::moment::Zone;
@@ -43,17 +42,15 @@ impl Desk for Reader {
         path == Path::new("there.pcapng")
     }
 
-    fn packets(&self) -> Result<Box<dyn Source>, String> {
-        let options = hangup::packet::capture::OpenOptions::default();
-        hangup::packet::capture::open(&[&self.0], &options).map_err(|error| error.to_string())
-    }
-
     fn account(&self, of: &Brief, goes_on: &mut dyn FnMut() -> bool) -> Result<Account, String> {
         let keys = KeyRing::default();
         if let Ok(log) = std::fs::read(Path::new(&self.0).with_extension("keylog")) {
             keys.read(&log, FrameNumber(0));
         }
-        Account::read(&mut *self.packets()?, of, Some(&keys), goes_on)
+        let options = hangup::packet::capture::OpenOptions::default();
+        let source = hangup::packet::capture::open(&[&self.0], &options);
+        let mut source = source.map_err(|error| error.to_string())?;
+        Account::read(&mut *source, of, Some(&keys), goes_on)
     }
 
     fn write_report(&self, _snapshot: &Snapshot, _to: &Path) -> Result<(), String> {

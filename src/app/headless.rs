@@ -122,7 +122,7 @@ fn signals() -> Arc<AtomicBool> {
 type Name = (
     &'static str,
     Option<std::net::IpAddr>,
-    Option<crate::packet::decode::Endpoint>,
+    Option<crate::base::net::Endpoint>,
 );
 
 #[derive(Default)]

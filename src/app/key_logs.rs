@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result, bail};
 
 use crate::base::frame_ref::FrameNumber;
-use crate::packet::capture::{Batch, CaptureError, FileSummary, Fill, Loss, Source, is_same};
+use crate::base::net::Loss;
+use crate::packet::capture::{Batch, CaptureError, FileSummary, Fill, Source, is_same};
 use crate::protocol::tls::secrets::KeyRing;
 
 /// A block of secrets of a pcapng file that is a key log: `TLSK`.

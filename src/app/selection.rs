@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, bail};
 use super::cli;
 use crate::analysis::connection::{Brief, Connection};
 use crate::base::frame_ref::FrameNumber;
-use crate::packet::decode::Endpoint;
+use crate::base::net::Endpoint;
 use crate::rules::Finding;
 use crate::rules::ignore::{IgnoreList, Ignored};
 use crate::rules::log_errors::Search;

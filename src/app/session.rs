@@ -24,12 +24,13 @@ use crate::analysis::connection::Brief;
 use crate::analysis::engine::{
     self, CloseUp, ExtractError, Glance, Next, Observer, Outlook, Roll, Settings, Stay,
 };
+use crate::base::net::Endpoint;
+use crate::base::net::Loss;
 use crate::base::time::Timestamp;
 use crate::packet::capture::{
-    self, Batch, CaptureError, FileSummary, Fill, Loss, Memory, OpenOptions, PcapngWriter, Recent,
+    self, Batch, CaptureError, FileSummary, Fill, Memory, OpenOptions, PcapngWriter, Recent,
     Recording, Rotation, Source,
 };
-use crate::packet::decode::Endpoint;
 use crate::protocol::tls::secrets::KeyRing;
 use crate::report::snapshot::{Lookup, Progress, Running, Stage, Watch};
 use crate::rules::Severity;

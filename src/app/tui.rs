@@ -155,12 +155,8 @@ struct Outside {
 }
 
 impl Desk for Outside {
-    fn packets(&self) -> Result<Box<dyn Source>, String> {
-        (self.packets)()
-    }
-
     fn account(&self, of: &Brief, goes_on: &mut dyn FnMut() -> bool) -> Result<Account, String> {
-        Account::read(&mut *self.packets()?, of, Some(&self.keys), goes_on)
+        Account::read(&mut *(self.packets)()?, of, Some(&self.keys), goes_on)
     }
 
     fn write_report(&self, snapshot: &Snapshot, to: &Path) -> Result<(), String> {
@@ -188,7 +184,7 @@ impl Desk for Outside {
     fn write_frames(&self, of: &[Brief], to: &Path) -> Result<u64, String> {
         let write = || -> Result<u64> {
             output::spare_the_inputs(&self.inputs, to)?;
-            let mut source = self.packets().map_err(anyhow::Error::msg)?;
+            let mut source = (self.packets)().map_err(anyhow::Error::msg)?;
             let file = BufWriter::with_capacity(1 << 16, File::create(to)?);
             let mut writer = PcapngWriter::new(file)?;
             let frames = engine::extract(&mut *source, of, || true, |frame| writer.frame(frame))?;

@@ -43,6 +43,14 @@ pub fn millis(time: Duration) -> String {
     }
 }
 
+/// A sentence that begins with a capital letter, as it may stand by itself.
+#[must_use]
+pub fn capitalised(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    let first = chars.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(chars).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

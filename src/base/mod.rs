@@ -7,5 +7,6 @@ pub mod escape;
 pub mod flow_end;
 pub mod format;
 pub mod frame_ref;
+pub mod net;
 pub mod seq;
 pub mod time;

@@ -1,10 +1,11 @@
 //! The words of a cell become what one side says.
 
+use super::fill::METHODS;
 use std::str::FromStr;
 
 use super::dns::Dns;
 use super::h2_ws::{H2, parse_h2, parse_ws};
-use super::message::{Body, Field, METHODS, Piece};
+use super::message::{Body, Field, Piece};
 use super::notation::{Cell, Deviations, MAX_PAYLOAD, Sends};
 use super::tls::{Secure, SecureWord};
 use super::tokens::{Fault, Item, Placed, Token};

@@ -3,7 +3,9 @@
 //! Words are used only where they stand for as many bytes as there were, so that all numbers stay right. What a head
 //! holds beside the fields that tell something about endings is filled up ([`Field::Head`]).
 
-use super::message::{Body, Field, HOST, METHODS, Piece};
+use super::fill::HOST;
+use super::fill::METHODS;
+use super::message::{Body, Field, Piece};
 use super::recorder::Reticence;
 
 /// Bytes that are shown as text; longer ones are counted.

@@ -12,9 +12,9 @@ use super::notation::{Cell, Ladder, Sends, Title, by_title};
 use super::sequence::{Header, Numbers};
 use crate::analysis::connection::Who;
 use crate::base::frame_ref::FrameNumber;
+use crate::base::net::{Endpoint, Flags};
 use crate::base::time::Timestamp;
 use crate::packet::capture::{Frame, LinkType};
-use crate::packet::decode::{Endpoint, Flags};
 use crate::protocol::dns::Kind;
 
 /// When every ladder begins.

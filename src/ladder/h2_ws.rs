@@ -3,11 +3,13 @@
 //! The words are those of RFC 9113 §6 and RFC 6455 §5.5; `END` is END_STREAM. Every header block stands for itself (no
 //! table), every frame of a client's WebSocket is masked with zeros.
 
+use super::fill::FILLER;
+use super::fill::HOST;
+use super::fill::METHODS;
 use std::fmt;
 use std::str::FromStr;
 
 use super::escape::{Quoted, Word};
-use super::message::{FILLER, HOST, METHODS};
 use super::tokens::{Placed, Token};
 use crate::protocol::h2::PREFACE;
 use crate::protocol::h2::wire::{self, ACK, END_HEADERS, END_STREAM};

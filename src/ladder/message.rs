@@ -1,5 +1,7 @@
 //! What a cell's payload is made of, and the bytes it stands for.
 
+use super::fill::FILLER;
+use super::fill::HOST;
 use super::h2_ws::{H2, Ws};
 use super::tls::Secure;
 
@@ -71,19 +73,8 @@ pub enum Field {
     Line(String, Vec<u8>),
 }
 
-/// The methods that are words of the notation (RFC 9110 §9.3, RFC 5789).
-pub const METHODS: [&str; 9] = [
-    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
-];
-
-/// What stands for bytes that do not matter.
-pub(super) const FILLER: u8 = b'x';
-
 /// The field that fills a head up to its size: name, colon and line end without a value.
 const FILLING: &[u8] = b"X:\r\n";
-
-/// The `Host` of a request that names none.
-pub(super) const HOST: &str = "a";
 
 impl Piece {
     /// Whether it is bytes that say nothing by themselves.

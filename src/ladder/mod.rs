@@ -91,6 +91,7 @@ mod describe;
 mod dns;
 mod escape;
 mod expectation;
+mod fill;
 mod frames;
 mod h2_ws;
 mod message;

@@ -7,7 +7,7 @@ use super::dns::Dns;
 use super::expectation::Expectation;
 use super::message::Piece;
 use crate::analysis::connection::{Standing, Who};
-use crate::packet::decode::Endpoint;
+use crate::base::net::Endpoint;
 
 /// Payload that fits into one segment: what the length field of IPv4 leaves beside the headers we write.
 pub const MAX_PAYLOAD: u32 = 65_535 - 20 - 24;

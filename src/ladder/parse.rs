@@ -142,10 +142,7 @@ fn parse_title(tokens: &[Placed<'_>], end: usize) -> Result<Title, Fault> {
     Ok(title)
 }
 
-fn endpoint(
-    word: &str,
-    usual: crate::packet::decode::Endpoint,
-) -> Option<crate::packet::decode::Endpoint> {
+fn endpoint(word: &str, usual: crate::base::net::Endpoint) -> Option<crate::base::net::Endpoint> {
     let (ip, port) = match word.strip_prefix(':') {
         Some(port) => (usual.ip, port.parse().ok()?),
         None => match word.parse::<SocketAddr>() {
@@ -153,7 +150,7 @@ fn endpoint(
             Err(_) => (word.parse::<IpAddr>().ok()?, usual.port),
         },
     };
-    Some(crate::packet::decode::Endpoint { ip, port })
+    Some(crate::base::net::Endpoint { ip, port })
 }
 
 fn side_option(item: &Item, who: Who, title: &mut Title) -> Result<(), Fault> {

@@ -15,9 +15,10 @@ use super::sequence::{Header, Numbers};
 use crate::analysis::connection::{Connection, Standing, Who};
 use crate::base::flow_end::End;
 use crate::base::frame_ref::FrameNumber;
+use crate::base::net::{Endpoint, Flags};
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
-use crate::packet::decode::{Endpoint, Flags, Segment};
+use crate::packet::decode::Segment;
 
 /// What is left out of a ladder that goes to strangers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

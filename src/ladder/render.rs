@@ -290,7 +290,7 @@ mod tests {
     use super::*;
     use crate::analysis::connection::{Standing, State};
     use crate::ladder::dns::Dns;
-    use crate::ladder::message::METHODS;
+    use crate::ladder::fill::METHODS;
     use crate::ladder::parse;
 
     #[test]

@@ -5,8 +5,8 @@
 
 use super::notation::{Cell, Sends};
 use crate::analysis::connection::Who;
+use crate::base::net::Flags;
 use crate::base::seq::Seq;
-use crate::packet::decode::Flags;
 
 /// From the last number of a connection to the first of the next on the same ports: beyond any window (RFC 6191 §2
 /// asks only for a larger one).

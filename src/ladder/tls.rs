@@ -2,8 +2,7 @@
 //!
 //! Hidden records hold filler: only their kind and length tell anything, to whoever has no keys. Certificates are real
 //! enough to be read, and signed by nobody.
-
-use super::message::FILLER;
+use super::fill::FILLER;
 
 /// A part of a payload that is TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]

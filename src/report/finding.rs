@@ -1,6 +1,8 @@
 //! A story of the page: one headline, what happened, what both logs say, the frames that prove it, what to change, and a
 //! picture of the typical case.
 
+use super::sheet::Sheet;
+use crate::base::format::capitalised;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io;
@@ -9,7 +11,6 @@ use hashbrown::HashMap;
 
 use super::finding_order::{Chapter, chapters, ranges};
 use super::ladder_figure::picture;
-use super::page::Sheet;
 use super::rich_text::{Line, Tone};
 use super::view::View;
 use crate::analysis::connection::{Brief, Connection, Phase, Who};
@@ -85,7 +86,7 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
         let ids = chapter.connections();
         let ids = match &ids[..] {
             [] => String::new(),
-            ids => format!(" {}.", super::page::capitalised(&connections(ids))),
+            ids => format!(" {}.", capitalised(&connections(ids))),
         };
         sheet.item(&lead, &format!("{}{ids}", message(cause)).into())?;
     }

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use super::view::View;
 use crate::analysis::connection::{By, Connection, How, Opening, Phase};
 use crate::base::certainty::Certainty;
-use crate::packet::decode::Endpoint;
+use crate::base::net::Endpoint;
 use crate::rules::Severity;
 
 /// Stories on a page. Whoever reads more than two screens of them wants a filter or another format.

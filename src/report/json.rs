@@ -7,13 +7,14 @@
 //! change the schema.
 
 mod layers;
+mod row;
 mod search_result;
 mod tls;
 
+use row::{Pair, Time, millis, text};
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::rc::Rc;
-use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
@@ -22,16 +23,15 @@ use crate::analysis::connection::{Connection, Who};
 use crate::analysis::hosts::Sockets;
 use crate::base::escape::{escape, harmless};
 use crate::base::frame_ref::FrameNumber;
-use crate::base::time::Timestamp;
+use crate::base::net::{Endpoint, Skip};
 use crate::knowledge::NamedBy;
-use crate::packet::decode::{Endpoint, Skip};
 use crate::protocol::http::{
-    ConnectionOptions, Exchange, Fault, Message, Outcome, Progress, Text, Version,
+    ConnectionOptions, Exchange, Fault, Message, Outcome, Progress, Version,
 };
 use crate::report::json::search_result::{IgnoredRow, SearchRow};
 use crate::report::json::tls::TlsRow;
 use crate::report::snapshot::{Input, Summary};
-use crate::report::wording::{moment, terms};
+use crate::report::wording::terms;
 use crate::rules::Finding;
 use crate::rules::log_errors::{Told, filled};
 
@@ -262,22 +262,6 @@ struct ConnectionRow<'a> {
 struct EndpointRow {
     ip: std::net::IpAddr,
     port: u16,
-}
-
-/// The two sides of something.
-#[derive(Serialize)]
-pub(super) struct Pair<T> {
-    client: T,
-    server: T,
-}
-
-impl<T> Pair<T> {
-    pub(super) fn of(each: impl Fn(Who) -> T) -> Self {
-        Self {
-            client: each(Who::Client),
-            server: each(Who::Server),
-        }
-    }
 }
 
 #[derive(Serialize)]
@@ -672,21 +656,4 @@ impl SocketsRow {
             used_peak: sockets.used_peak,
         }
     }
-}
-
-/// A moment as RFC 3339 in UTC, with all nine digits.
-pub(super) struct Time(pub(super) Timestamp);
-
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&moment::rfc3339(self.0))
-    }
-}
-
-fn text(text: &Option<Text>) -> Option<Cow<'_, str>> {
-    text.as_ref().map(|text| escape(text.as_bytes()))
-}
-
-fn millis(span: Duration) -> f64 {
-    span.as_nanos() as f64 / 1e6
 }

@@ -2,11 +2,10 @@
 //!
 //! What could be taken for markup in a text is escaped; what is to be copied stands in back quotes.
 
-use std::io::{self, Write};
-
-use super::page::Sheet;
 use super::rich_text::{Line, Table, Tone};
+use super::sheet::Sheet;
 use crate::base::escape::harmless;
+use std::io::{self, Write};
 
 pub(super) struct Markdown<'o> {
     out: &'o mut dyn Write,

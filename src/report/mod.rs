@@ -13,10 +13,12 @@ mod groups;
 mod json;
 mod ladder_figure;
 mod markdown;
+mod options;
 mod overview;
 mod page;
 mod rich_text;
 mod search_result;
+mod sheet;
 pub mod snapshot;
 mod text;
 mod view;
@@ -26,56 +28,11 @@ use std::io::{self, Write};
 
 pub use crate::report::wording::moment::Zone;
 pub use explain::explanation;
+pub use options::{Format, Options, Shown, shows_all};
 pub use overview::overview;
 
 use crate::report::snapshot::Snapshot;
 use view::View;
-
-/// A format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// One object, schema `hangup-report/1`.
-    Json,
-    /// The same objects, one a line.
-    Ndjson,
-    /// For tickets.
-    Markdown,
-    /// One row a connection.
-    Csv,
-}
-
-/// Which connections to show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
-    /// Every one.
-    All,
-    /// The ones that did not end in order, or that a finding above benign names.
-    Notable,
-    /// None.
-    None,
-}
-
-/// How to report.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Which connections; `None`: as the format usually does (text and Markdown the notable ones, the others all).
-    pub connections: Option<Shown>,
-    /// Colour, for text.
-    pub color: bool,
-    /// The zone for people; machines always get UTC.
-    pub zone: Zone,
-}
-
-/// Whether a format shows every connection if it is not told which: those for machines do, a page does not.
-#[must_use]
-pub const fn shows_all(format: Format) -> bool {
-    match format {
-        Format::Text | Format::Markdown => false,
-        Format::Json | Format::Ndjson | Format::Csv => true,
-    }
-}
 
 /// The connections of which a page shows a picture, if the snapshot has it ([`Snapshot::drawn`]).
 #[must_use]
@@ -114,7 +71,7 @@ mod tests {
     use crate::analysis::connection::{By, Connection, How, Opening, Phase, ResetKind};
     use crate::analysis::hosts::{RangeBasis, Sockets};
     use crate::base::certainty::Certainty;
-    use crate::packet::capture::Loss;
+    use crate::base::net::Loss;
     use crate::report::snapshot::sample::{connection, endpoint, mark, snapshot};
     use crate::report::snapshot::{Damage, LimitHit};
     use crate::rules::{Evidence, Finding, Severity};

@@ -4,6 +4,8 @@
 //! change it (`chapter.rs`), then how all connections ended, and at last the ones that no finding explains, each in a
 //! sentence. It stays a page however large the capture is. [`Sheet`] is what a format must be able to put on paper.
 
+use super::sheet::Sheet;
+use crate::base::format::capitalised;
 use std::io;
 
 use hashbrown::HashMap;
@@ -17,7 +19,7 @@ use crate::analysis::connection::{Connection, How};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::escape::escape;
 use crate::base::format::{bytes, count, number};
-use crate::packet::decode::Skip;
+use crate::base::net::Skip;
 use crate::report::snapshot::Input;
 use crate::report::wording::connection::{self, story};
 use crate::report::wording::moment::span;
@@ -31,24 +33,6 @@ const MORE: usize = 8;
 const IGNORED: usize = 8;
 /// Rows of the sockets table.
 const SOCKETS: usize = 12;
-
-/// What a page is made of.
-pub(super) trait Sheet {
-    /// What the page is about.
-    fn title(&mut self, line: &Line) -> io::Result<()>;
-    /// Begins a section.
-    fn heading(&mut self, text: &str) -> io::Result<()>;
-    fn paragraph(&mut self, line: &Line) -> io::Result<()>;
-    /// Begins something with details.
-    fn entry(&mut self, line: &Line) -> io::Result<()>;
-    /// A detail and what it is; the same label as before need not be shown again.
-    fn detail(&mut self, label: &'static str, line: &Line) -> io::Result<()>;
-    /// Something short, and a text about it.
-    fn item(&mut self, lead: &Line, body: &Line) -> io::Result<()>;
-    fn table(&mut self, table: &Table) -> io::Result<()>;
-    /// Lines to be shown as they are, below a detail.
-    fn figure(&mut self, label: &'static str, lines: &[String]) -> io::Result<()>;
-}
 
 /// Puts the page on a sheet.
 pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
@@ -586,10 +570,4 @@ const fn skipped_as(skip: Skip) -> &'static str {
         Skip::Encrypted => "encrypted below TCP",
         Skip::Duplicate => "seen a second time",
     }
-}
-
-pub(super) fn capitalised(sentence: &str) -> String {
-    let mut chars = sentence.chars();
-    let first = chars.next().map(|first| first.to_ascii_uppercase());
-    first.into_iter().chain(chars).collect()
 }

@@ -1,9 +1,10 @@
 //! The answer to "which connections fit this error?", at the head of a page.
 
+use super::sheet::Sheet;
+use crate::base::format::capitalised;
 use std::io;
 
 use super::finding_order::ranges;
-use super::page::Sheet;
 use super::rich_text::{Line, Tone};
 use super::view::View;
 use crate::base::escape::shortened;
@@ -63,7 +64,7 @@ fn verdict(view: &View<'_>, narrowed: &Narrowed) -> Line {
         ),
     };
     let told = if hedge.is_empty() {
-        super::page::capitalised(&told)
+        capitalised(&told)
     } else {
         format!("{hedge}{told}")
     };

@@ -1,10 +1,9 @@
 //! The page as plain text, of a width that mail and tickets bear; with colour for a terminal that wants it.
 
-use std::io::{self, Write};
-
-use super::page::Sheet;
 use super::rich_text::{Line, Table, Tone};
+use super::sheet::Sheet;
 use crate::base::escape::harmless;
+use std::io::{self, Write};
 
 /// Columns.
 const WIDTH: usize = 80;

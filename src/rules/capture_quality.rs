@@ -2,7 +2,7 @@
 
 use crate::analysis::engine::Stats;
 use crate::base::frame_ref::Mark;
-use crate::packet::capture::Loss;
+use crate::base::net::Loss;
 
 /// What the capture could see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Sight {
             segments: stats.segments,
             cut: stats.cut,
             first_cut: stats.first_cut,
-            duplicates: stats.skipped[crate::packet::decode::Skip::Duplicate as usize],
+            duplicates: stats.skipped[crate::base::net::Skip::Duplicate as usize],
             first_duplicate: stats.first_duplicate,
             dropped: lost
                 .kernel

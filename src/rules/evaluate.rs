@@ -1,9 +1,9 @@
 //! All rules over all connections; cases with the same story become one finding.
 
+use super::facts::Facts;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::catalogue::CATALOGUE;
@@ -12,14 +12,13 @@ use super::measure::number;
 use super::product_remedies::tailor;
 use super::rule::{Check, Found, Rule, Story, Verdict};
 use super::wording::not_yet;
-use super::{Finding, Severity, Sight};
+use super::{Finding, Severity};
 use crate::analysis::connection::{Brief, Connection};
 use crate::analysis::hosts::{Hosts, Sockets};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::frame_ref::FrameNumber;
-use crate::base::time::Timestamp;
-use crate::packet::decode::Endpoint;
+use crate::base::net::Endpoint;
 use crate::protocol::dns::Lookups;
 use crate::rules::tls::tls_handshake_cut;
 
@@ -39,24 +38,6 @@ struct Cases {
     story: Story,
     first: FrameNumber,
     connections: Vec<u32>,
-}
-
-/// All that there is to look at.
-#[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
-    /// The connections that are wanted whole, those of which [`concerns`] is true at the least, in order of their
-    /// numbers.
-    pub connections: &'a [Arc<Connection>],
-    /// A line of each connection.
-    pub briefs: &'a [Brief],
-    /// Sockets by client and server.
-    pub sockets: &'a [Sockets],
-    /// Names that were looked up.
-    pub lookups: &'a Lookups,
-    /// What the capture could see.
-    pub sight: Sight,
-    /// When it ends.
-    pub end: Timestamp,
 }
 
 /// Findings that follow from each other between the same two hosts, cause first.

@@ -11,7 +11,7 @@ use super::{Facts, Finding, Sight, evaluate};
 use crate::analysis::connection::{Brief, Connection, Standing, Who};
 use crate::analysis::engine::{Engine, Event, Sink, Stats};
 use crate::analysis::hosts;
-use crate::packet::capture::Loss;
+use crate::base::net::Loss;
 use crate::protocol::http::Outcome;
 
 use crate::base::time::Timestamp;

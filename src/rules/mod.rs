@@ -11,6 +11,8 @@ mod classify;
 mod classify_tls;
 mod connecting;
 mod evaluate;
+mod facts;
+mod finding;
 mod h2;
 pub mod ignore;
 mod keep_alive;
@@ -30,80 +32,13 @@ mod timers;
 mod tls;
 mod waiting;
 mod wording;
-
-use std::net::IpAddr;
-
-use crate::base::certainty::Certainty;
-use crate::base::frame_ref::Mark;
-use crate::packet::decode::Endpoint;
+mod wording_tls;
 
 pub use capture_quality::Sight;
 pub use catalogue::{CATALOGUE, alike, catalogue, explain, rule, to_markdown};
-pub use evaluate::{Facts, concerns, evaluate};
+pub use evaluate::{concerns, evaluate};
+pub use facts::Facts;
+pub use finding::{Evidence, Finding, Severity};
 pub use page::{Section, ladders};
 pub(crate) use response::body_overrun::uncaptured_excess;
 pub use rule::{Check, Found, Rule, Story, Verdict};
-
-/// How bad it is, worst last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// Recognised as harmless; shown and counted, never raised.
-    Benign,
-    /// Worth knowing.
-    Note,
-    /// Something will be lost, or is wrong.
-    Warning,
-    /// A request, connection or byte was lost.
-    Error,
-}
-
-impl Severity {
-    /// The word in reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Benign => "benign",
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-}
-
-/// One piece of evidence: a frame and what it shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Evidence {
-    /// The frame.
-    pub mark: Mark,
-    /// What it shows.
-    pub note: String,
-}
-
-/// Something found, on one connection or on many with the same story.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// Its number, from 1, worst first.
-    pub id: u32,
-    /// The rule's name.
-    pub rule: &'static str,
-    /// How bad it is.
-    pub severity: Severity,
-    /// How far the capture proves it.
-    pub certainty: Certainty,
-    /// The connections, by number, in order.
-    pub connections: Vec<u32>,
-    /// The client, if it is one.
-    pub client: Option<IpAddr>,
-    /// The server, if it is one.
-    pub server: Option<Endpoint>,
-    /// The finding that it follows from, if one does: told together, they are one story.
-    pub caused_by: Option<u32>,
-    /// What follows a count: "responses say `Connection: close` twice".
-    pub summary: String,
-    /// What happened here, in a sentence or two.
-    pub message: String,
-    /// The frames that show it, the first case.
-    pub evidence: Vec<Evidence>,
-    /// What to change.
-    pub remedies: Vec<String>,
-}

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::Finding;
 use crate::analysis::connection::Connection;
+use crate::base::net::Endpoint;
 use crate::knowledge::{Product, Side, identify, settings};
-use crate::packet::decode::Endpoint;
 use crate::protocol::http::{FieldName, Text};
 
 /// Connections of a finding, and of a server, that are asked for a name: if they disagree it shows early.

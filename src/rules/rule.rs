@@ -8,7 +8,7 @@ use crate::analysis::connection::{Brief, Connection};
 use crate::analysis::hosts::{Hosts, Sockets};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameNumber;
-use crate::packet::decode::Endpoint;
+use crate::base::net::Endpoint;
 
 /// A rule: a fault that can be seen, named, and explained.
 #[derive(Debug)]

@@ -35,7 +35,7 @@ use super::{
     Tone,
 };
 use crate::base::format::{bytes, count, number};
-use crate::packet::decode::Endpoint;
+use crate::base::net::Endpoint;
 use crate::report::snapshot::{Progress, Stage};
 use crate::report::wording::moment::span;
 use crate::rules::Severity;

@@ -1,5 +1,6 @@
 //! The help: how to read the screens in a few lines, then the key table. Also the page of a rule.
 
+use super::theme::tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -108,7 +109,7 @@ fn page(from: Scope, cx: &Cx<'_>) -> Vec<Paragraph> {
     let mut kinds = Line::default();
     for (kind, fill) in Kind::ALL.into_iter().zip(glyphs.fills) {
         let sign = format!("{fill}{fill}");
-        kinds = kinds.with(super::overview::tone(kind), sign);
+        kinds = kinds.with(tone(kind), sign);
         let name = format!("\u{a0}{}", kind.name().replace(' ', "\u{a0}"));
         kinds = kinds.faint(name).plain("   ");
     }

@@ -18,7 +18,7 @@ use crate::analysis::connection::{Connection, Standing, State, Who};
 use crate::analysis::transcript::{Account, Kind, Rung, Rungs, Step, Tls};
 use crate::base::format::{bytes, count, number};
 use crate::base::frame_ref::FrameNumber;
-use crate::packet::decode::Flags;
+use crate::base::net::Flags;
 use crate::report::wording::moment::span;
 use crate::report::wording::segment::{self, Discretion};
 use crate::rules::{Finding, Severity};

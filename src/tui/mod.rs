@@ -20,6 +20,7 @@ mod columns;
 mod completion;
 mod connection;
 mod connections;
+mod finding_words;
 mod findings;
 mod glyphs;
 mod help;
@@ -55,7 +56,6 @@ pub use view_model::Digest;
 
 use crate::analysis::connection::Brief;
 use crate::analysis::transcript::Account;
-use crate::packet::capture;
 use crate::report::snapshot::{Progress, Snapshot};
 use crate::report::wording::moment::Zone;
 
@@ -74,25 +74,17 @@ pub struct Session {
 
 /// What reaches outside, done by `run`. Called from [`Tasks`], never while a key waits.
 pub trait Desk: Send + Sync {
-    /// The packets once more from the first, numbered as before, if they are still to be had.
-    ///
-    /// # Errors
-    /// A sentence for the user: why not, and what to do.
-    fn packets(&self) -> Result<Box<dyn capture::Source>, String>;
-
     /// Writes a report to a file; the format follows the file's name.
     ///
     /// # Errors
     /// A sentence for the user.
     fn write_report(&self, snapshot: &Snapshot, to: &Path) -> Result<(), String>;
 
-    /// One connection with all its segments, as long as `goes_on`; TLS from outside, unless whoever does it has secrets.
+    /// One connection with all its segments, as long as `goes_on`, if its packets are still to be had.
     ///
     /// # Errors
     /// A sentence for the user: why not, and what to do.
-    fn account(&self, of: &Brief, goes_on: &mut dyn FnMut() -> bool) -> Result<Account, String> {
-        Account::read(&mut *self.packets()?, of, None, goes_on)
-    }
+    fn account(&self, of: &Brief, goes_on: &mut dyn FnMut() -> bool) -> Result<Account, String>;
 
     /// Writes the frames of these connections to a pcapng file, and says how many there were.
     ///

@@ -4,11 +4,14 @@
 //! From top to bottom in the order of what somebody with a fault wants to know. Where rows are few the findings keep
 //! theirs, and the charts get low.
 
+use super::finding_words::headline;
+use super::finding_words::hedge;
+use super::finding_words::hosts;
+use super::theme::tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::chart::{self, Part};
-use super::findings::{headline, hosts};
 use super::keys::{Action, Scope};
 use super::story::StoryScreen;
 use super::text_layout::{LEGIBLE, Line, Paragraph, Place, Row, find, holds};
@@ -16,7 +19,7 @@ use super::view_model::{Group, Kind};
 use super::{Cx, Outcome, Screen, Seek, Tone};
 use crate::base::escape::escape;
 use crate::base::format::{count, number};
-use crate::packet::decode::Skip;
+use crate::base::net::Skip;
 use crate::report::snapshot::Stage;
 use crate::report::wording::moment::span;
 use crate::rules::Severity;
@@ -49,16 +52,6 @@ pub(super) struct OverviewScreen {
     /// What the capture is.
     capture: Vec<Row>,
     legend: Vec<Row>,
-}
-
-/// What colour stands for a kind of ending.
-pub(super) const fn tone(kind: Kind) -> Tone {
-    match kind {
-        Kind::InOrder => Tone::Good,
-        Kind::ClosedEarly | Kind::Silent => Tone::Warning,
-        Kind::Reset | Kind::NeverOpened => Tone::Error,
-        Kind::Open => Tone::Note,
-    }
 }
 
 impl OverviewScreen {
@@ -219,11 +212,7 @@ fn told(group: &Group, cx: &Cx<'_>, body: Rect) -> Vec<Row> {
         return Vec::new();
     };
     let glyphs = &cx.look.glyphs;
-    let message = format!(
-        "{}{}",
-        super::story::hedge(finding.certainty),
-        finding.message
-    );
+    let message = format!("{}{}", hedge(finding.certainty), finding.message);
     let mut rows = Paragraph::new(4, Line::default().faint(hosts(group, cx))).rows(columns);
     rows.truncate(1);
     let message = sentences(&message, columns, most);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::view_model::{Digest, Kind};
 use super::{Cx, Fate, Task};
 use crate::analysis::connection::Brief;
-use crate::packet::decode::Endpoint;
+use crate::base::net::Endpoint;
 use crate::report::filter::{Query, Sieve};
 
 /// By what rows are sorted.

@@ -9,7 +9,7 @@ use super::{Action, Cx, Seek, Tone};
 use crate::analysis::connection::Who;
 use crate::analysis::transcript::{Account, Kind, Step};
 use crate::base::frame_ref::FrameNumber;
-use crate::packet::decode::Flags;
+use crate::base::net::Flags;
 
 /// From this width on there is room for the window.
 const WIDE: u16 = 100;

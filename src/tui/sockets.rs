@@ -15,7 +15,7 @@ use super::view_model;
 use super::{Cx, Outcome, Screen, Seek, Tab, Tone};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::format::number;
-use crate::packet::decode::Endpoint;
+use crate::base::net::Endpoint;
 use crate::report::wording::moment::span;
 
 /// Rows of the chart, with its heading and scale, where there is room for it.

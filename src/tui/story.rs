@@ -1,16 +1,18 @@
 //! A finding's story: what happened, what each side logged, what to change, what it follows from and what follows from
 //! it, the frames that prove it, and the connections.
 
+use super::finding_words::hedge;
+use super::finding_words::pair;
+use super::finding_words::subject;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::findings::{self, pair, subject};
+use super::finding_words::{self};
 use super::keys::{Action, Scope};
 use super::text_layout::{Line, Pager, Paragraph};
 use super::view_model::{Digest, Group};
 use super::{Cx, Outcome, Screen, Seek, Tone};
 use crate::analysis::connection::{Connection, Who};
-use crate::base::certainty::Certainty;
 use crate::base::format::{count, number};
 use crate::report::wording::connection;
 use crate::report::wording::moment::offset;
@@ -59,7 +61,7 @@ impl StoryScreen {
             Some(Link::Connection(id)) => Outcome::Connection(*id),
             Some(Link::Group(group)) => Outcome::Open(Box::new(Self::new(cx.digest, *group))),
             Some(Link::All) => match cx.digest.groups.get(self.group) {
-                Some(group) => findings::connections(group, cx),
+                Some(group) => finding_words::connections(group, cx),
                 None => Outcome::Ignored,
             },
             None => Outcome::Ignored,
@@ -126,8 +128,8 @@ impl Screen for StoryScreen {
         let group = cx.digest.groups.get(self.group);
         match (action, group) {
             (Action::Open, _) => self.follow(self.pager.marked(), cx),
-            (Action::Connections, Some(group)) => findings::connections(group, cx),
-            (Action::Rule, Some(group)) => findings::rule(group, cx),
+            (Action::Connections, Some(group)) => finding_words::connections(group, cx),
+            (Action::Rule, Some(group)) => finding_words::rule(group, cx),
             (Action::Right, _) => self.turn(true, cx),
             (Action::Left, _) => self.turn(false, cx),
             (Action::Copy, Some(group)) => copy(group, cx),
@@ -162,15 +164,6 @@ pub(super) fn copy(group: &Group, cx: &Cx<'_>) -> Outcome {
     }
 }
 
-/// How sure it is.
-pub(super) const fn hedge(certainty: Certainty) -> &'static str {
-    match certainty {
-        Certainty::Certain => "",
-        Certainty::Likely => "Likely: ",
-        Certainty::Possible => "Possibly: ",
-    }
-}
-
 /// The story's text, and where its links lead.
 pub(super) fn paragraphs(group: &Group, cx: &Cx<'_>) -> (Vec<Paragraph>, Vec<Link>) {
     let mut text = Text {
@@ -201,7 +194,7 @@ impl Text<'_, '_> {
         self.page.push(Paragraph::new(0, title).hanging(2));
         self.page.push(Paragraph::new(
             2,
-            Line::default().faint(findings::hosts(group, cx)),
+            Line::default().faint(finding_words::hosts(group, cx)),
         ));
         let message = format!("{}{}", hedge(finding.certainty), finding.message);
         self.page.push(Paragraph::new(2, message));

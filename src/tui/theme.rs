@@ -3,6 +3,7 @@
 //! The background stays the terminal's own. Hues are those of Okabe and Ito, which people with any kind of colour vision
 //! tell apart, darker where the background is light.
 
+use super::view_model::Kind;
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::rules::Severity;
@@ -120,6 +121,16 @@ impl Theme {
             Depth::Sixteen => style.fg(of_sixteen),
             Depth::Indexed => style.fg(self.pick(dark, light)),
         }
+    }
+}
+
+/// What colour stands for a kind of ending.
+pub(super) const fn tone(kind: Kind) -> Tone {
+    match kind {
+        Kind::InOrder => Tone::Good,
+        Kind::ClosedEarly | Kind::Silent => Tone::Warning,
+        Kind::Reset | Kind::NeverOpened => Tone::Error,
+        Kind::Open => Tone::Note,
     }
 }
 

@@ -9,9 +9,11 @@ use std::path::PathBuf;
 
 use hangup::analysis::connection::Connection;
 use hangup::analysis::engine::{Engine, Stats};
+use hangup::base::frame_ref::FrameNumber;
+use hangup::base::net::Loss;
 use hangup::base::time::Timestamp;
 use hangup::packet::capture::{
-    Batch, CaptureError, Fill, Frame, FrameNumber, LinkType, Loss, OpenOptions, Source, open,
+    Batch, CaptureError, Fill, Frame, LinkType, OpenOptions, Source, open,
 };
 
 pub const FIN: u8 = 0x01;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{Certainty, Teardown};
 use crate::base::frame_ref::Mark;
+use crate::base::net::{Context, Endpoint, Quote};
 use crate::base::time::Timestamp;
-use crate::packet::decode::{Context, Endpoint, Quote};
 use crate::protocol::annotations::Minutes;
 use crate::protocol::h2;
 use crate::protocol::http::{Exchange, Method, Protocol};

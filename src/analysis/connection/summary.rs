@@ -7,8 +7,8 @@ use super::record::{Connection, Opening, Roles, Who};
 use super::teardown::{By, How};
 use super::{Certainty, Phase, Standing};
 use crate::base::frame_ref::Mark;
+use crate::base::net::{Context, Endpoint};
 use crate::base::time::Timestamp;
-use crate::packet::decode::{Context, Endpoint};
 use crate::protocol::http::{Exchange, Message, Method, Outcome, Progress, Protocol, Version};
 use crate::protocol::tls::Stage;
 

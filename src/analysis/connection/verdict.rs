@@ -12,8 +12,8 @@ use super::tracker::{Live, acknowledged};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
+use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
-use crate::packet::decode::Endpoint;
 use crate::protocol::http::{Phase, Protocol, Reach};
 use crate::protocol::tcp::{CloseEvent, Peer, ResetKind, Standing, State};
 
@@ -151,7 +151,7 @@ fn opening(live: &Live, client: End) -> Opening {
         let unreachable = live
             .icmp
             .as_ref()
-            .is_some_and(|quote| quote.kind != crate::packet::decode::QuoteKind::TooBig);
+            .is_some_and(|quote| quote.kind != crate::base::net::QuoteKind::TooBig);
         // A client that goes on has had its answer, whether or not the capture has.
         if caller.first_ack().is_some() || spoke(called) {
             return Opening::Handshake;

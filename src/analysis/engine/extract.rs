@@ -4,12 +4,14 @@
 //! last, so ICMP errors about it and late segments come along. Left out on purpose: all but the last fragment of a datagram
 //! in fragments, which only show whose they are when it is too late.
 
+use super::intake::decode;
+use super::intake::key;
 use std::io;
 
 use hashbrown::HashMap;
 
+use super::Stats;
 use super::reread::until;
-use super::{Stats, decode, key};
 use crate::analysis::connection::Brief;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;

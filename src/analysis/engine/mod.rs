@@ -4,96 +4,39 @@
 //! addresses and ports, and partitions over threads: what comes out is the same to the byte on any number of threads, because the
 //! partitions are the same and their order is put right by frame numbers.
 
+mod event;
 mod extract;
+mod intake;
 mod numbering;
+mod output;
 mod parallel;
 mod partition;
 mod progress;
 mod reread;
 mod retention;
+mod settings;
 mod stats;
 
-use std::sync::Arc;
+use intake::{decode, key, partition};
 
-use crate::analysis::connection::{Brief, Connection};
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
-use crate::base::time::Timestamp;
 use crate::packet::capture::{CaptureError, Fill, Frame, Source};
-use crate::packet::decode::{Decoded, Decoder, Segment, Skip};
-use crate::packet::flow::FlowKey;
-use crate::protocol::tcp::Standing;
+use crate::packet::decode::Decoder;
 use crate::protocol::tls::secrets::KeyRing;
 
 use partition::Partition;
 use retention::{Harvest, Shelf};
 
+pub use event::{Event, Sink};
 pub use extract::{ExtractError, extract};
+pub(crate) use intake::PARTITIONS;
 pub use numbering::Roll;
+pub use output::Analysis;
 pub use parallel::watched;
 pub use progress::{Glance, Next, Observer, Outlook};
 pub use reread::{CloseUp, Step, close_up};
 pub use retention::{Keep, Stay};
+pub use settings::Settings;
 pub use stats::{Bound, Stats};
-
-/// How many parts the flows are shared out over. Fixed, so that bounds bite at the same place on any machine; as many
-/// as the most threads that can share the work.
-pub(crate) const PARTITIONS: usize = 16;
-
-/// What can be set.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Settings {
-    /// Which settled connections [`analyse`] keeps whole.
-    pub keep: Keep,
-    /// Which connections stay when there are too many.
-    pub stay: Stay,
-    /// Secrets that open what TLS hides.
-    pub keys: KeyRing,
-}
-
-/// What the engine says.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// A segment was taken. Only for sinks that ask for it.
-    Segment {
-        /// The first segment of its connection.
-        first: Mark,
-        /// Who sent it.
-        from: End,
-        /// The segment.
-        segment: &'a Segment<'a>,
-        /// Both ends' states after it, presumed, in the order of [`End`].
-        standings: [Standing; 2],
-    },
-    /// Nothing more can come of a connection.
-    Settled(Box<Connection>),
-}
-
-/// Where events go.
-pub trait Sink {
-    /// Takes an event.
-    fn event(&mut self, event: Event<'_>);
-
-    /// Takes a settled connection; by itself as an event. For sinks that take very many and keep few.
-    fn settled(&mut self, connection: Connection) {
-        self.event(Event::Settled(Box::new(connection)));
-    }
-
-    /// Whether it wants [`Event::Segment`]; most do not, and it costs.
-    fn wants_segments(&self) -> bool {
-        false
-    }
-}
-
-/// Connections only.
-impl Sink for Vec<Connection> {
-    fn event(&mut self, event: Event<'_>) {
-        if let Event::Settled(connection) = event {
-            self.push(*connection);
-        }
-    }
-}
 
 /// The engine, a frame at a time.
 #[derive(Debug)]
@@ -140,47 +83,6 @@ impl Engine {
         }
         self.stats.take_decoder(&self.decoder);
         self.stats
-    }
-}
-
-/// All connections of an input.
-#[derive(Clone, Debug, Default)]
-pub struct Analysis {
-    /// One line of each, in order of first frame: number `n` is `briefs[n - 1]`.
-    pub briefs: Vec<Brief>,
-    /// The whole record of those that are wanted ([`Settings::keep`]), in the same order, with their numbers.
-    pub connections: Vec<Arc<Connection>>,
-    /// What became of the frames.
-    pub stats: Stats,
-}
-
-impl Analysis {
-    fn join(mut shelves: Vec<Shelf>, mut stats: Stats) -> Self {
-        stats.bounds.let_go += shelves.iter().map(|shelf| shelf.let_go).sum::<u64>();
-        let mut briefs = Vec::new();
-        let mut connections = Vec::new();
-        // One shelf after the other is emptied, so that nothing large is there twice; what is sorted then is the keys.
-        for shelf in &mut shelves {
-            briefs.append(&mut shelf.harvest.briefs);
-            connections.append(&mut shelf.harvest.records);
-            stats.bounds.exchanges += shelf.exchanges_let_go;
-        }
-        drop(shelves);
-        briefs.sort_by_cached_key(|brief: &Brief| brief.first.frame);
-        connections.sort_by_cached_key(|connection: &Arc<Connection>| connection.first.frame);
-        for (id, brief) in (1..).zip(&mut briefs) {
-            brief.id = id;
-        }
-        let mut numbered = briefs.iter();
-        for connection in &mut connections {
-            let own = numbered.find(|brief| brief.first.frame >= connection.first.frame);
-            Arc::make_mut(connection).id = own.map_or(0, |brief| brief.id);
-        }
-        Self {
-            briefs,
-            connections,
-            stats,
-        }
     }
 }
 
@@ -231,63 +133,3 @@ fn alone(
     stats.take_decoder(&decoder);
     Ok(Analysis::join(shelves, stats))
 }
-
-/// The port of DNS.
-const DNS: u16 = 53;
-
-/// Reads one frame, counts it, and hands on what it holds.
-#[inline]
-fn decode(
-    decoder: &mut Decoder,
-    stats: &mut Stats,
-    frame: &Frame<'_>,
-    mut take: impl FnMut(&Decoded<'_>),
-) {
-    stats.frame(frame.time);
-    let skipped = match &decoder.decode(frame) {
-        Ok(decoded) => {
-            if let Decoded::Segment(segment) = decoded {
-                stats.segment_kept(segment);
-                if segment.source.port == DNS || segment.destination.port == DNS {
-                    stats.lookups.segment(segment);
-                }
-            }
-            if let Decoded::Quote(_) = decoded {
-                stats.skip(Skip::IcmpError);
-            }
-            take(decoded);
-            None
-        }
-        Err(skip) => {
-            stats.skip(*skip);
-            Some(*skip)
-        }
-    };
-    if skipped == Some(Skip::NotTcp)
-        && let Some(datagram) = decoder.datagram(frame)
-    {
-        stats.lookups.datagram(&datagram);
-    }
-    while let Some(more) = &decoder.decode_more(frame) {
-        if let Ok(decoded @ Decoded::Segment(_)) = more {
-            stats.aggregated += 1;
-            take(decoded);
-        }
-    }
-}
-
-fn key(decoded: &Decoded<'_>) -> FlowKey {
-    match decoded {
-        Decoded::Segment(segment) => {
-            FlowKey::new(segment.source, segment.destination, segment.context)
-        }
-        Decoded::Quote(quote) => FlowKey::new(quote.source, quote.destination, quote.context),
-    }
-}
-
-fn partition(key: &FlowKey) -> usize {
-    (key.share() % PARTITIONS as u64) as usize
-}
-
-/// The end of a capture of which nothing was seen.
-const NEVER: Timestamp = Timestamp::from_nanos(0);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::{Analysis, Glance, Stay};
 use crate::analysis::connection::{Brief, Connection};
 use crate::base::frame_ref::FrameNumber;
-use crate::packet::decode::{Context, Endpoint};
+use crate::base::net::{Context, Endpoint};
 
 /// Connections that are kept of an input that may go on for ever, a line of two hundred bytes each: some minutes of a
 /// busy server, and quick to walk through for every new look.

@@ -4,15 +4,22 @@
 //! in the batch, so that nothing is copied. What a reassembled datagram held is copied to the end of the batch's own
 //! extra bytes. Batches come back to be filled again.
 
+use super::intake::{PARTITIONS, decode, key, partition};
+use super::output::Analysis;
+use super::stats::NEVER;
+use crate::packet::decode::Decoded;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use super::partition::Partition;
 use super::progress::{Glance, Next, Observer, Outlook, Part};
-use super::{Analysis, PARTITIONS, Settings, Shelf, Stats, decode, key, partition};
+use super::retention::Shelf;
+use super::settings::Settings;
+use super::stats::Stats;
+use crate::base::net::Quote;
 use crate::base::time::Timestamp;
 use crate::packet::capture::{Batch, CaptureError, Fill, Source};
-use crate::packet::decode::{Decoded, Decoder, Quote, Segment};
+use crate::packet::decode::{Decoder, Segment};
 
 /// Batches on their way at once: enough that nobody waits for long, few enough that they stay in the cache.
 const IN_FLIGHT: usize = 6;
@@ -282,7 +289,7 @@ fn follow(
         .step_by(threads)
         .map(|_| (Partition::new(&settings.keys), Shelf::new(settings)))
         .collect();
-    let mut end = super::NEVER;
+    let mut end = NEVER;
     for order in inbox {
         let load = match order {
             Order::Load(load) => load,

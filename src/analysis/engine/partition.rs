@@ -3,6 +3,7 @@
 //! A closed connection stays: late FINs, data and RSTs are the evidence. A new SYN on its addresses and ports settles
 //! it (RFC 6191), as does the want of room. While a SYN on a live connection has not been answered, both are at hand.
 
+use crate::packet::decode::Decoded;
 use std::collections::VecDeque;
 
 use hashbrown::HashSet;
@@ -12,8 +13,9 @@ use super::{Event, Sink};
 use crate::analysis::connection::{Ended, Fit, Kept, Live, Remains};
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
+use crate::base::net::{Flags, Quote};
 use crate::base::time::Timestamp;
-use crate::packet::decode::{Decoded, Flags, Quote, Segment};
+use crate::packet::decode::Segment;
 use crate::packet::flow::{FlowKey, Slot, Table};
 use crate::protocol::annotations::Clerk;
 use crate::protocol::http::Texts;
@@ -491,8 +493,9 @@ mod tests {
     use super::*;
     use crate::analysis::connection::{Connection, Opening};
     use crate::base::frame_ref::FrameNumber;
+    use crate::base::net::{Context, Endpoint};
     use crate::base::seq::Seq;
-    use crate::packet::decode::{Context, Endpoint, Options};
+    use crate::packet::decode::Options;
 
     const CLIENT: Endpoint = Endpoint {
         ip: std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)),

@@ -4,12 +4,14 @@
 //! time, and only those of the connection are followed. What is kept is bounded: of a connection with very much the
 //! beginning and the end stay, since that is where connections are opened and ended.
 
+use super::intake::decode;
+use super::intake::key;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
 use super::partition::Partition;
-use super::{Event, Sink, Stats, decode, key};
+use super::{Event, Sink, Stats};
 use crate::analysis::connection::{Brief, Connection, How, State, Who};
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;

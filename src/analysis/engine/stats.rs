@@ -1,9 +1,8 @@
 //! What became of the frames, and which bounds were hit.
-
-use super::NEVER;
 use crate::base::frame_ref::Mark;
+use crate::base::net::Skip;
 use crate::base::time::Timestamp;
-use crate::packet::decode::{Decoder, Segment, Skip};
+use crate::packet::decode::{Decoder, Segment};
 use crate::protocol::dns::Lookups;
 
 /// A bound on what is kept, and how often it was hit.
@@ -126,10 +125,13 @@ impl Stats {
         self.bounds.fragments = counts.limited;
         self.bounds.tunnels = decoder.contexts_overflowed();
         self.contexts = (0..)
-            .map(|number| decoder.context_name(crate::packet::decode::Context(number)))
+            .map(|number| decoder.context_name(crate::base::net::Context(number)))
             .enumerate()
             .take_while(|(number, name)| *number == 0 || name.is_some())
             .map(|(_, name)| name.unwrap_or_default().to_owned())
             .collect();
     }
 }
+
+/// The end of a capture of which nothing was seen.
+pub(super) const NEVER: Timestamp = Timestamp::from_nanos(0);

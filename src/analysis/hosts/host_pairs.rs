@@ -7,8 +7,8 @@ use hashbrown::HashMap;
 
 use super::Sockets;
 use crate::analysis::connection::{Brief, Opening};
+use crate::base::net::{Context, Endpoint};
 use crate::base::time::Timestamp;
-use crate::packet::decode::{Context, Endpoint};
 
 /// A program that has another address to try does so at once.
 const FALLS_BACK_WITHIN: Duration = Duration::from_secs(1);

@@ -31,8 +31,8 @@ pub use time_series::{MAX_POINTS, Point, Series, client_series, host_series};
 pub use time_wait::{HostWaits, MAX_HOSTS, waits};
 pub use timers::Limit;
 
+use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
-use crate::packet::decode::Endpoint;
 
 /// How long a TIME-WAIT lasts unless somebody knows better: Linux. The RFC says 2 MSL = 4 minutes (RFC 9293 §3.4.2).
 pub const TIME_WAIT: Duration = Duration::from_secs(60);

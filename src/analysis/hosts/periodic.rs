@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::measured::Period;
 use super::{Dealings, Hosts};
 use crate::analysis::connection::{Brief, By, How, Phase};
+use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
-use crate::packet::decode::Endpoint;
 
 /// The same request at a steady period.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{Dealings, Hosts};
 use crate::analysis::connection::{Brief, By, Phase};
-use crate::packet::decode::Endpoint;
+use crate::base::net::Endpoint;
 
 /// Requests by connection, between one client and one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Dealings, Hosts, Measured};
 use crate::analysis::connection::{Brief, How, Opening, Phase};
-use crate::packet::decode::Endpoint;
+use crate::base::net::Endpoint;
 
 /// What was tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

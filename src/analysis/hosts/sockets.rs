@@ -15,8 +15,8 @@ use super::port_range::PortsSeen;
 use super::{RangeBasis, Settings, Sockets};
 use crate::analysis::connection::{Brief, Standing, State};
 use crate::base::certainty::Certainty;
+use crate::base::net::{Context, Endpoint};
 use crate::base::time::Timestamp;
-use crate::packet::decode::{Context, Endpoint};
 
 /// Clients and servers told apart. Whoever spends sockets worth a look does so early and often; what comes after is a
 /// scan or a flood, a socket each.

@@ -13,8 +13,8 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use crate::analysis::connection::Brief;
+use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
-use crate::packet::decode::Endpoint;
 
 /// Points of a series: as many as a wide terminal has columns.
 pub const MAX_POINTS: usize = 240;

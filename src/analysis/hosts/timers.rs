@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::{Hosts, Measured};
 use crate::analysis::connection::{Brief, By, How, Phase, ResetKind, Who};
+use crate::base::net::Endpoint;
 use crate::knowledge::{self, Running, timer_candidates};
-use crate::packet::decode::Endpoint;
 
 /// A time limit that was seen to act.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Kind, Step, Transcript};
 use crate::analysis::connection::Connection;
 use crate::base::frame_ref::FrameNumber;
-use crate::packet::decode::Flags;
+use crate::base::net::Flags;
 use crate::protocol::annotations::What;
 
 /// A line.

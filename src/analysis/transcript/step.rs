@@ -7,9 +7,10 @@ use super::streams::Speech;
 use crate::analysis::connection::{Standing, Who};
 use crate::base::flow_end::End;
 use crate::base::frame_ref::{FrameNumber, Mark};
+use crate::base::net::Flags;
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
-use crate::packet::decode::{Flags, Segment};
+use crate::packet::decode::Segment;
 use crate::protocol::tcp::Pair;
 
 /// One segment.

@@ -3,12 +3,13 @@
 //! For pipes: one may have nothing for minutes, while what came before is to be looked at. A thread that waits in a read
 //! cannot be called back; when it is no longer wanted it is left behind, and ends with its pipe or with the program.
 
+use crate::base::net::Loss;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use super::error::CaptureError;
-use super::frame::{Batch, Fill, Loss, Source};
+use super::frame::{Batch, Fill, Source};
 use super::summary::FileSummary;
 use crate::base::time::Timestamp;
 

@@ -7,13 +7,14 @@
 //! rotated set need no more than those that overlap. While only one is open, its batches are handed on as they are;
 //! where files overlap, runs of frames are copied, each run as long as no other file has an earlier frame.
 
+use crate::base::net::Loss;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::path::Path;
 
 use super::error::CaptureError;
 use super::filter;
-use super::frame::{Batch, Fill, Loss, Slot, Source};
+use super::frame::{Batch, Fill, Slot, Source};
 use super::input::Input;
 use super::reader::FileReader;
 use super::summary::FileSummary;

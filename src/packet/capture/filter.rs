@@ -32,7 +32,8 @@ mod bpf {
     use pcap::{BpfProgram, Capture, Linktype};
 
     use super::{CaptureError, Source};
-    use crate::packet::capture::frame::{Batch, Fill, Frame, LinkType, Loss};
+    use crate::base::net::Loss;
+    use crate::packet::capture::frame::{Batch, Fill, Frame, LinkType};
     use crate::packet::capture::summary::FileSummary;
 
     const ETHERNET: LinkType = LinkType(1);

@@ -2,6 +2,7 @@
 
 use super::summary::FileSummary;
 use crate::base::frame_ref::FrameNumber;
+use crate::base::net::Loss;
 use crate::base::time::Timestamp;
 
 /// A link-layer header type, as registered at <https://www.tcpdump.org/linktypes.html>.
@@ -159,30 +160,6 @@ pub enum Fill {
     Idle(Timestamp),
     /// There is nothing more.
     End,
-}
-
-/// What the source knows of frames that were never kept. `None`: it cannot know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Loss {
-    /// Dropped by the kernel for want of buffer, as the capture itself reports (pcapng statistics, libpcap).
-    pub kernel: Option<u64>,
-    /// Dropped by the interface or its driver.
-    pub interface: Option<u64>,
-}
-
-impl Loss {
-    /// What two sources lost together.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        let sum = |a: Option<u64>, b: Option<u64>| match (a, b) {
-            (Some(a), Some(b)) => Some(a.saturating_add(b)),
-            (a, b) => a.or(b),
-        };
-        Self {
-            kernel: sum(self.kernel, other.kernel),
-            interface: sum(self.interface, other.interface),
-        }
-    }
 }
 
 /// Something that frames come out of, in time order as far as the input is.

@@ -6,6 +6,7 @@
 //!
 //! An interface that goes away ends the capture as the end of a file does, with a note of it.
 
+use crate::base::net::Loss;
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use pcap::{Active, Capture, Device, Precision};
 
 use super::error::CaptureError;
 use super::filter;
-use super::frame::{Batch, Fill, Frame, LinkType, Loss, Source};
+use super::frame::{Batch, Fill, Frame, LinkType, Source};
 use super::summary::{FileSummary, Interface};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;

@@ -25,11 +25,10 @@ mod summary;
 mod tests;
 mod write;
 
-pub use crate::base::frame_ref::FrameNumber;
 pub use aside::aside;
 pub use error::CaptureError;
 pub use files::{OpenOptions, open, read};
-pub use frame::{Batch, Fill, Frame, LinkType, Loss, Source};
+pub use frame::{Batch, Fill, Frame, LinkType, Source};
 #[cfg(feature = "cli")]
 pub(crate) use growing::is_same;
 pub use input::Input;

@@ -4,9 +4,10 @@
 //! are those of draft-ietf-opsawg-pcapng. A block that is malformed inside gives what can be read of it: its
 //! length was right, so the file goes on.
 
+use crate::base::net::Loss;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::frame::{LinkType, Loss};
+use super::frame::LinkType;
 use super::record::Order;
 use super::summary::{FileSummary, Interface, text};
 

@@ -4,12 +4,13 @@
 //! Bounded by bytes, and by time if asked; what is forgotten is counted. Readers get what there is at the moment and
 //! hold up nobody.
 
+use crate::base::net::Loss;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::error::CaptureError;
-use super::frame::{Batch, Fill, Loss, Slot, Source};
+use super::frame::{Batch, Fill, Slot, Source};
 use super::summary::FileSummary;
 use crate::base::time::Timestamp;
 

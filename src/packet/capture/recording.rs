@@ -4,6 +4,7 @@
 //! Nothing that is there is written over: captures are evidence. A file whose writing fails ends the capture with an error,
 //! since what was asked for is not being done.
 
+use crate::base::net::Loss;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::CaptureError;
-use super::frame::{Batch, Fill, Frame, Loss, Source};
+use super::frame::{Batch, Fill, Frame, Source};
 use super::summary::FileSummary;
 use super::write::PcapngWriter;
 use crate::base::time::Timestamp;

@@ -3,9 +3,10 @@
 //! Whatever a file can repeat without end is kept up to a bound here, so that a file of nothing but comments costs
 //! no more memory than one of frames. What a bound has kept out is counted in [`FileSummary::left_out`].
 
+use crate::base::net::Loss;
 use std::net::IpAddr;
 
-use super::frame::{LinkType, Loss};
+use super::frame::LinkType;
 
 /// Comments kept for each file: a reader looks at the first few; captures annotated frame by frame can have as
 /// many comments as frames.

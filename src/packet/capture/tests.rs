@@ -1,5 +1,7 @@
 //! The floor as a whole: files made in memory, read back in every way a file can come.
 
+use crate::base::frame_ref::FrameNumber;
+use crate::base::net::Loss;
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
 

@@ -5,9 +5,10 @@
 //! serializer, which makes two vectors for each block and wants another crate; this is two headers and one block.
 //! Times before 1970 are written as 1970: neither format has any.
 
+use crate::base::net::Loss;
 use std::io::{self, Write};
 
-use super::frame::{Frame, LinkType, Loss};
+use super::frame::{Frame, LinkType};
 use super::pcapng::{
     BYTE_ORDER_MAGIC, ENHANCED_PACKET, INTERFACE_DESCRIPTION, INTERFACE_STATISTICS, SECTION_HEADER,
 };

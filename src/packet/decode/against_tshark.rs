@@ -2,9 +2,11 @@
 //!
 //! Runs when `HANGUP_SHARED` names the directory that has them.
 
+use super::Decoded;
+use crate::base::net::Skip;
 use std::path::{Path, PathBuf};
 
-use super::{Decoded, Decoder, Skip};
+use super::Decoder;
 use crate::packet::capture::{Batch, Fill, OpenOptions, open};
 
 /// Files where the counts differ, frames here minus frames there, and why that is right.

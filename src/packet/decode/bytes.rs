@@ -2,8 +2,7 @@
 //!
 //! Every read is checked and answers [`Skip::Cut`] when the captured bytes end first; no other file of this floor
 //! indexes a packet by a number that came out of it.
-
-use super::Skip;
+use crate::base::net::Skip;
 
 /// What remains of a packet at some layer. `wire` may exceed `data.len()`: the snap length cut the rest.
 #[derive(Clone, Copy, Debug)]

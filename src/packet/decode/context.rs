@@ -4,12 +4,11 @@
 //! not a GTP TEID, which each side chooses for itself) and the two endpoints in sorted order, so that both directions
 //! of a connection come to the same number.
 
+use crate::base::net::Context;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use hashbrown::HashMap;
-
-use super::Context;
 
 /// How many paths of tunnels are told apart. A radio network has some thousands of them; each costs about 200 bytes,
 /// so that a capture made to exhaust this takes 13 MB.

@@ -1,10 +1,9 @@
 //! Link types that put a header about the capture itself in front of the packet: which interface, which process,
 //! which rule. Each says what kind of frame follows.
 
-use crate::packet::capture::LinkType;
-
-use super::Skip;
 use super::walk::{Layer, Step, Walk};
+use crate::base::net::Skip;
+use crate::packet::capture::LinkType;
 
 const JUNIPER_MAGIC: [u8; 3] = [0x4d, 0x47, 0x43];
 

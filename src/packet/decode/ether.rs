@@ -3,11 +3,10 @@
 //! Tags and labels are no tunnels here: an MPLS label says where a packet goes, not to which world its addresses
 //! belong, and each direction has its own.
 
-use etherparse::EtherType;
-
-use super::Skip;
 use super::bytes::Bytes;
 use super::walk::{Layer, Step, Walk};
+use crate::base::net::Skip;
+use etherparse::EtherType;
 
 /// The highest value of the two bytes behind the addresses that is a length (IEEE 802.3 §3.2.6).
 const MAX_802_3_LENGTH: u16 = 1500;

@@ -8,6 +8,8 @@
 //! A piece that the snap length cut leaves a hole: the datagram has its full length, and its captured part ends at
 //! the hole.
 
+use crate::base::net::Context;
+use crate::base::net::Skip;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -18,7 +20,6 @@ use crate::base::time::Timestamp;
 
 use super::bytes::Bytes;
 use super::walk::{Layer, Path};
-use super::{Context, Skip};
 
 /// How many datagrams may wait. A busy tunnel with a small MTU has some hundreds under way.
 const MAX_DATAGRAMS: usize = 4096;

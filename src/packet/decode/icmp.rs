@@ -3,6 +3,10 @@
 //! A router must quote eight bytes behind the IP header (RFC 792): both ports and the sequence number, enough to find
 //! the connection. Anything else of ICMP is no TCP.
 
+use crate::base::net::Endpoint;
+use crate::base::net::Quote;
+use crate::base::net::QuoteKind;
+use crate::base::net::Skip;
 use std::net::IpAddr;
 
 use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice};
@@ -11,7 +15,6 @@ use crate::base::seq::Seq;
 
 use super::bytes::Bytes;
 use super::walk::{Found, Step, Walk};
-use super::{Endpoint, Quote, QuoteKind, Skip};
 
 /// Bytes in front of the quoted packet, in both versions.
 const HEADER: usize = 8;

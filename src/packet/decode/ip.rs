@@ -4,13 +4,12 @@
 //! A length of zero comes from captures in front of segmentation offload (IPv4) or BIG TCP (IPv6, RFC 2675); then
 //! the packet is as long as the frame says. Header checksums are not looked at.
 
+use crate::base::net::Skip;
 use std::net::{IpAddr, Ipv6Addr};
 
-use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice};
-
-use super::Skip;
 use super::fragment::{DatagramKey, Piece, Train};
 use super::walk::{Found, IpHead, Layer, Step, Walk};
+use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice};
 
 impl<'a> Walk<'a, '_> {
     /// IP of the version that its first four bits say.

@@ -5,10 +5,9 @@
 //! Left out: link types that carry no IP (USB, Bluetooth, CAN, 802.15.4) and those that need a session to be read
 //! (raw serial lines).
 
-use crate::packet::capture::LinkType;
-
-use super::Skip;
 use super::walk::{Layer, Step, Walk};
+use crate::base::net::Skip;
+use crate::packet::capture::LinkType;
 
 impl<'a> Walk<'a, '_> {
     #[inline]

@@ -20,7 +20,6 @@ mod icmp;
 mod ip;
 mod link;
 mod segment;
-mod skip;
 mod tcp;
 mod tunnel;
 mod udp;
@@ -28,6 +27,8 @@ mod walk;
 mod wifi;
 
 use crate::base::frame_ref::Mark;
+use crate::base::net::Context;
+use crate::base::net::Skip;
 use crate::packet::capture::Frame;
 
 use bytes::Bytes;
@@ -36,23 +37,11 @@ use fragment::{Fragments, Whole};
 use walk::{Aside, Found, Layer, Rest, Walk};
 
 pub use fragment::FragmentCounts;
-pub use segment::{
-    Context, Datagram, Endpoint, Flags, Options, Quote, QuoteKind, Segment, TimestampOption,
-};
-pub use skip::Skip;
+pub use segment::{Datagram, Decoded, Options, Segment, TimestampOption};
 
 /// How many times a packet is reassembled or decompressed before its TCP header is found. Each tunnel may fragment
 /// once; compressed bytes can be made so that they unpack to themselves for ever.
 const MAX_UNPACKINGS: usize = 4;
-
-/// What a frame that is about TCP holds.
-#[derive(Clone, Copy, Debug)]
-pub enum Decoded<'a> {
-    /// A segment.
-    Segment(Segment<'a>),
-    /// An ICMP error that quotes one; its frame counts as [`Skip::IcmpError`].
-    Quote(Quote),
-}
 
 /// Turns frames into segments; keeps what waits between frames.
 #[derive(Debug, Default)]

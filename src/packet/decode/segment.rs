@@ -1,77 +1,12 @@
 //! What decoding gives: one TCP segment, every length taken from the IP header.
 
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
+use crate::base::frame_ref::FrameNumber;
 use crate::base::frame_ref::Mark;
+use crate::base::net::Endpoint;
+use crate::base::net::Flags;
+use crate::base::net::{Context, Quote};
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
-use crate::packet::capture::FrameNumber;
-
-/// An address and a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Endpoint {
-    /// IPv4 or IPv6 address.
-    pub ip: IpAddr,
-    /// TCP port.
-    pub port: u16,
-}
-
-impl Endpoint {
-    /// All zero; stands where nothing is known yet.
-    pub const UNSPECIFIED: Self = Self {
-        ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        port: 0,
-    };
-}
-
-impl fmt::Display for Endpoint {
-    /// `10.0.0.1:80`, `[2001:db8::1]:80`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&SocketAddr::new(self.ip, self.port), f)
-    }
-}
-
-/// The world in which the addresses hold: the tunnel a packet came through. Two connections with equal addresses in
-/// different tunnels are two. `0` is no tunnel; other numbers are given by the decoder in order of appearance and
-/// name a path of tunnels (see the decoder).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Context(pub u32);
-
-/// The control bits (RFC 9293 §3.1), in wire order: `CWR ECE URG ACK PSH RST SYN FIN` from the high bit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Flags(pub u8);
-
-impl Flags {
-    /// No more data from sender.
-    pub const FIN: Self = Self(0x01);
-    /// Synchronize sequence numbers.
-    pub const SYN: Self = Self(0x02);
-    /// Reset the connection.
-    pub const RST: Self = Self(0x04);
-    /// Push function.
-    pub const PSH: Self = Self(0x08);
-    /// Acknowledgement field is significant.
-    pub const ACK: Self = Self(0x10);
-    /// Urgent pointer field is significant.
-    pub const URG: Self = Self(0x20);
-    /// ECN-Echo (RFC 3168).
-    pub const ECE: Self = Self(0x40);
-    /// Congestion window reduced (RFC 3168).
-    pub const CWR: Self = Self(0x80);
-
-    /// Whether all bits of `other` are set.
-    #[must_use]
-    pub const fn has(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// Both sets of bits.
-    #[must_use]
-    pub const fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-}
 
 /// TSval and TSecr (RFC 7323 §3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -191,42 +126,11 @@ pub struct Datagram<'a> {
     pub payload: &'a [u8],
 }
 
-/// An ICMP error that quotes the head of a TCP segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quote {
-    /// The frame of the ICMP message.
-    pub frame: FrameNumber,
-    /// When it was captured.
-    pub time: Timestamp,
-    /// The tunnel it came through.
-    pub context: Context,
-    /// Who sent the error: the device that speaks.
-    pub reporter: IpAddr,
-    /// What it says.
-    pub kind: QuoteKind,
-    /// ICMP or ICMPv6 type.
-    pub icmp_type: u8,
-    /// ICMP or ICMPv6 code.
-    pub icmp_code: u8,
-    /// Sender of the quoted segment.
-    pub source: Endpoint,
-    /// Receiver of the quoted segment.
-    pub destination: Endpoint,
-    /// Sequence number of the quoted segment.
-    pub seq: Seq,
-    /// Next-hop MTU where the message gives one.
-    pub mtu: Option<u32>,
-}
-
-/// What an ICMP error says, RFC 792, RFC 1122 §3.2.2.1, RFC 4443 §3.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum QuoteKind {
-    /// Network, host or port unreachable, or forbidden by an administrator.
-    Unreachable,
-    /// Fragmentation needed, packet too big.
-    TooBig,
-    /// Hop limit exceeded in transit, or fragment reassembly time exceeded.
-    TimeExceeded,
-    /// Any other error that quotes a packet.
-    Other,
+/// What a frame that is about TCP holds.
+#[derive(Clone, Copy, Debug)]
+pub enum Decoded<'a> {
+    /// A segment.
+    Segment(Segment<'a>),
+    /// An ICMP error that quotes one; its frame counts as [`Skip::IcmpError`].
+    Quote(Quote),
 }

@@ -3,10 +3,12 @@
 //! The fixed part must be there up to the window; options may be cut and keep what came before the cut. Checksums are not
 //! looked at: network cards fill them in after the capture has seen the packet.
 
+use crate::base::net::Flags;
+use crate::base::net::Skip;
 use crate::base::seq::Seq;
 
 use super::bytes::Bytes;
-use super::{Flags, Options, Skip, TimestampOption};
+use super::{Options, TimestampOption};
 
 /// Bytes of a header without options.
 pub(super) const FIXED_HEADER: usize = 20;

@@ -3,16 +3,15 @@
 //! Each tunnel that gives its packets a world of their own enters a [`super::Context`]; a header that only marks or
 //! guards (AH, IPComp, NSH) does not.
 
+use crate::base::net::Skip;
 use std::net::IpAddr;
 
-use etherparse::IpNumber;
-use flate2::{Decompress, FlushDecompress, Status};
-
-use super::Skip;
 use super::bytes::Bytes;
 use super::ether::{TRANSPARENT_ETHERNET, looks_like_ethernet};
 use super::fragment::Whole;
 use super::walk::{Found, Layer, Step, Walk};
+use etherparse::IpNumber;
+use flate2::{Decompress, FlushDecompress, Status};
 
 /// The longest packet that decompression may give: the longest that IP can carry.
 const MAX_INFLATED: usize = 65_535;

@@ -7,7 +7,8 @@ use super::ether::looks_like_ip;
 use super::fragment::Train;
 use super::tunnel::{carries_ethernet, nsh_next};
 use super::walk::{Aside, Layer, Step, Walk};
-use super::{Endpoint, Skip};
+use crate::base::net::Endpoint;
+use crate::base::net::Skip;
 
 const HEADER: usize = 8;
 /// The port of DNS.

@@ -4,6 +4,11 @@
 //! [`Walk::run`] is the only place that goes on. What a layer learns on the way (VLAN, tunnel, addresses) stays in
 //! the walk. The layers themselves are in the files beside this one, each an `impl Walk`.
 
+use super::Decoded;
+use crate::base::net::Context;
+use crate::base::net::Endpoint;
+use crate::base::net::Quote;
+use crate::base::net::Skip;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::packet::capture::{Frame, LinkType};
@@ -11,7 +16,7 @@ use crate::packet::capture::{Frame, LinkType};
 use super::bytes::Bytes;
 use super::context::{Contexts, Tunnel};
 use super::fragment::{Piece, Whole};
-use super::{Context, Decoded, Endpoint, Quote, Segment, Skip, tcp};
+use super::{Segment, tcp};
 
 /// How many layers a packet may have. Three tunnels in each other with VLANs and labels have about twenty; a frame
 /// with more was made to keep us busy.

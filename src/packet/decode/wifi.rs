@@ -2,10 +2,9 @@
 //!
 //! Protected frames are [`Skip::Encrypted`] unless the card has already opened them, which the LLC header shows. The
 //! packets of an A-MSDU are read one by one ([`super::Decoder::decode_more`]); fragments of an MSDU are let go.
-
-use super::Skip;
 use super::bytes::Bytes;
 use super::walk::{Layer, Rest, Step, Walk};
+use crate::base::net::Skip;
 
 /// The start of the LLC header in front of every IP packet.
 const SNAP: [u8; 3] = [0xaa, 0xaa, 3];

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use crate::packet::decode::{Context, Endpoint};
+use crate::base::net::{Context, Endpoint};
 
 /// The undirected identity of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

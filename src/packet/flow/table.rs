@@ -159,7 +159,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::packet::decode::{Context, Endpoint};
+    use crate::base::net::{Context, Endpoint};
 
     fn key(port: u16) -> FlowKey {
         let at = |port| Endpoint {

@@ -10,7 +10,8 @@ use hashbrown::HashMap;
 
 use super::message::{Kind, Message};
 use crate::base::frame_ref::Mark;
-use crate::packet::decode::{Context, Datagram, Endpoint, Segment};
+use crate::base::net::{Context, Endpoint};
+use crate::packet::decode::{Datagram, Segment};
 
 /// Lookups kept: some tens of megabytes at most. A capture with more is that of a resolver, whose own lookups say little
 /// about the programs behind it.

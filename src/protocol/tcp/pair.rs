@@ -11,8 +11,9 @@ use super::state::{Input, Standing, State};
 use super::stream::{Arrival, Reader};
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
+use crate::base::net::Flags;
 use crate::base::time::Timestamp;
-use crate::packet::decode::{Flags, Segment};
+use crate::packet::decode::Segment;
 
 /// What became of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

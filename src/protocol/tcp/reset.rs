@@ -2,7 +2,8 @@
 
 use super::peer::Peer;
 use super::state::{Standing, State};
-use crate::packet::decode::{Flags, Segment};
+use crate::base::net::Flags;
+use crate::packet::decode::Segment;
 
 /// Which kind of RST it was; the kind decides most of the story.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::packet::decode::Endpoint;
+use crate::base::net::Endpoint;
 
 /// Addresses with a common beginning, and a port or any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,13 +4,19 @@
 //! in), so that hundreds of thousands of rows are gone through while somebody types. Of connections whose whole record
 //! was not kept, what their requests said cannot be known: they are not chosen, and counted.
 
+use super::expr::Expr;
+use super::expr::Grade;
+use super::expr::Means;
+use super::expr::Measure;
+use super::expr::Part;
+use super::expr::Test;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use super::{Expr, Grade, Means, Measure, Part, Query, Test};
+use super::Query;
 use crate::analysis::connection::{Brief, By, Connection, How, Phase, ResetKind, Standing, Who};
+use crate::base::net::Endpoint;
 use crate::ladder::Found;
-use crate::packet::decode::Endpoint;
 use crate::protocol::http::{Exchange, Protocol};
 use crate::report::snapshot::{Naming, Snapshot};
 use crate::rules::Finding;

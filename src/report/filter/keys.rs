@@ -2,7 +2,11 @@
 
 use super::address::Place;
 use super::amount::Bound;
-use super::{Grade, Means, Measure, Part, Test};
+use super::expr::Grade;
+use super::expr::Means;
+use super::expr::Measure;
+use super::expr::Part;
+use super::expr::Test;
 use crate::analysis::connection::{By, Opening, Phase, ResetKind, State, Who};
 use crate::base::certainty::Certainty;
 use crate::ladder::Found;

@@ -1,10 +1,12 @@
 //! Words become a query, or an error that points at one of them.
 
+use super::expr::Expr;
+use super::expr::Test;
 use std::ops::Range;
 
+use super::Query;
 use super::keys::KEYS;
 use super::lex::{self, Kind, Token, Unclosed, Value};
-use super::{Expr, Query, Test};
 
 /// What makes no sense in a line, where, and what was likely meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,8 +215,9 @@ mod tests {
     use super::*;
     use crate::analysis::connection::{By, Phase, ResetKind, State, Who};
     use crate::base::certainty::Certainty;
+    use crate::report::filter::address::Place;
     use crate::report::filter::amount::{Bound, Unit};
-    use crate::report::filter::{Grade, Means, Measure, Part, address::Place};
+    use crate::report::filter::expr::{Grade, Means, Measure, Part};
     use crate::rules::Severity;
 
     #[track_caller]

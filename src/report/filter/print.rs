@@ -1,9 +1,15 @@
 //! A query becomes text that reads back to the same.
 
+use super::expr::Expr;
+use super::expr::Grade;
+use super::expr::Means;
+use super::expr::Measure;
+use super::expr::Part;
+use super::expr::Test;
 use std::fmt;
 
+use super::Query;
 use super::lex::{is_bare, is_bare_value};
-use super::{Expr, Grade, Means, Measure, Part, Query, Test};
 use crate::analysis::connection::Who;
 use crate::ladder::Found;
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::{Pair, Time, millis, text};
+use super::row::{Pair, Time, millis, text};
 use crate::analysis::connection::Who;
 use crate::base::escape::escape;
 use crate::base::frame_ref::Mark;

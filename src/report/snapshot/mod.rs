@@ -14,10 +14,10 @@ use std::sync::Arc;
 
 use crate::analysis::connection::{Brief, Connection};
 use crate::analysis::hosts::Sockets;
+use crate::base::net::Loss;
+use crate::base::net::Skip;
 use crate::base::time::Timestamp;
 use crate::ladder::Ladder;
-use crate::packet::capture::Loss;
-use crate::packet::decode::Skip;
 use crate::rules::Finding;
 use crate::rules::ignore::Ignored;
 use crate::rules::log_errors::Narrowed;
@@ -92,7 +92,7 @@ pub struct Snapshot {
     pub findings: Vec<Finding>,
     /// Sockets by client and server, most used first.
     pub sockets: Vec<Sockets>,
-    /// Names of the tunnels that [`crate::packet::decode::Context`] numbers; index 0 is none.
+    /// Names of the tunnels that [`crate::base::net::Context`] numbers; index 0 is none.
     pub contexts: Vec<String>,
     /// What was asked for, if the report is narrowed to an error: connections and findings are those that fit.
     pub narrowed: Option<Narrowed>,

@@ -9,8 +9,8 @@ use crate::analysis::connection::{
 };
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::{FrameNumber, Mark};
+use crate::base::net::{Context, Endpoint, Skip};
 use crate::base::time::Timestamp;
-use crate::packet::decode::{Context, Endpoint, Skip};
 use crate::protocol::http::Protocol;
 
 /// 2009-07-11 01:40:16 UTC and so many milliseconds.

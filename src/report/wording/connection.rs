@@ -10,7 +10,7 @@ use crate::base::escape::shortened;
 use crate::base::flow_end::End;
 use crate::base::format::{bytes, count, number};
 use crate::base::frame_ref::FrameNumber;
-use crate::packet::decode::{Endpoint, QuoteKind};
+use crate::base::net::{Endpoint, QuoteKind};
 use crate::protocol::http::{CloseSign, Ending, Exchange, Outcome, Protocol};
 use crate::protocol::tls::{Facts, Stage, alert_name};
 

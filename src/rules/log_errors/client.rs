@@ -9,8 +9,8 @@ use crate::analysis::connection::{
 };
 use crate::base::flow_end::End;
 use crate::base::frame_ref::Mark;
+use crate::base::net::Quote;
 use crate::knowledge::WireEvent;
-use crate::packet::decode::Quote;
 use crate::protocol::http::{Exchange, FieldName, Framing, Message, Method, Progress, Protocol};
 use crate::protocol::tls::{ClientCertificate, Facts, Flaw, Stage};
 use crate::rules;

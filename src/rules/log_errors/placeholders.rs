@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 
 use crate::analysis::connection::{CloseEvent, Connection, How, Who};
 use crate::base::escape::shortened;
-use crate::packet::decode::Endpoint;
+use crate::base::net::Endpoint;
 use crate::protocol::http::{Exchange, Progress, Protocol, Text};
 
 /// Characters of a name or target out of a packet.

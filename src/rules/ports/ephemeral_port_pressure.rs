@@ -208,7 +208,7 @@ fn evidence(sockets: &Sockets, connections: &[&Brief]) -> Vec<Evidence> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::decode::Endpoint;
+    use crate::base::net::Endpoint;
 
     fn sockets(used: u64, basis: RangeBasis) -> Sockets {
         let server = Endpoint::UNSPECIFIED;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::analysis::connection::Brief;
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::packet::decode::Endpoint;
+use crate::base::net::Endpoint;
 use crate::rules::Severity;
 use crate::rules::measure::{number, shows};
 use crate::rules::rule::{Check, Found, Story, rule};

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use crate::analysis::connection::{Brief, Opening};
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::packet::decode::Endpoint;
+use crate::base::net::Endpoint;
 use crate::rules::Severity;
 use crate::rules::measure::shows;
 use crate::rules::rule::{Check, Found, Story, rule};

@@ -128,7 +128,7 @@ fn check(connection: &Connection) -> Verdict {
     let told = connection
         .icmp
         .as_ref()
-        .filter(|quote| quote.kind == crate::packet::decode::QuoteKind::TooBig);
+        .filter(|quote| quote.kind == crate::base::net::QuoteKind::TooBig);
     let mut message = format!(
         "The {name} sent a segment of {} bytes {} times over {} and it was never acknowledged; the largest that came through \
          had {}. The other side was there all the while.",

@@ -7,7 +7,7 @@ use crate::analysis::connection::{Brief, Connection, How, Opening, Phase};
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
-use crate::packet::decode::Endpoint;
+use crate::base::net::Endpoint;
 use crate::rules::measure::{many, shows};
 use crate::rules::rule::{Check, Found, Story, rule};
 use crate::rules::{Facts, Severity};

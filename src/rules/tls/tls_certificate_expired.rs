@@ -3,9 +3,13 @@
 use crate::analysis::connection::Connection;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
-use crate::rules::classify_tls::{Failure, describe, failure, failure_as, hello, named, sign};
+use crate::rules::classify_tls::{Failure, failure, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{not_yet, tell};
+use crate::rules::wording_tls::describe;
+use crate::rules::wording_tls::hello;
+use crate::rules::wording_tls::named;
+use crate::rules::wording_tls::sign;
 
 rule! {
     /// # What happened

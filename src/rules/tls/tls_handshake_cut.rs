@@ -1,12 +1,15 @@
 //! A connection that ended within the TLS handshake, and nobody said why.
 
+use crate::rules::wording_tls::describe;
+use crate::rules::wording_tls::hello;
+use crate::rules::wording_tls::named;
 use std::time::Duration;
 
 use crate::analysis::connection::{Brief, By, Connection, How, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::tls::{Flaw, Stage};
 use crate::rules::Severity;
-use crate::rules::classify_tls::{Failure, Reading, describe, failure, hello, named, who};
+use crate::rules::classify_tls::{Failure, Reading, failure, who};
 use crate::rules::rule::{Check, Story, Verdict, rule};
 use crate::rules::wording::{not_yet, side, span, tell};
 

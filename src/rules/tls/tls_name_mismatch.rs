@@ -4,9 +4,12 @@ use crate::analysis::connection::Connection;
 use crate::base::escape::escape;
 use crate::protocol::tls::Stage;
 use crate::rules::Severity;
-use crate::rules::classify_tls::{Failure, describe, failure_as, hello, sign};
+use crate::rules::classify_tls::{Failure, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{not_yet, tell};
+use crate::rules::wording_tls::describe;
+use crate::rules::wording_tls::hello;
+use crate::rules::wording_tls::sign;
 
 rule! {
     /// # What happened

@@ -2,9 +2,12 @@
 
 use crate::analysis::connection::Connection;
 use crate::rules::Severity;
-use crate::rules::classify_tls::{Failure, failure_as, hello, named, sign};
+use crate::rules::classify_tls::{Failure, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{not_yet, side, tell};
+use crate::rules::wording_tls::hello;
+use crate::rules::wording_tls::named;
+use crate::rules::wording_tls::sign;
 
 rule! {
     /// # What happened

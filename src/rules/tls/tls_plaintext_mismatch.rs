@@ -5,9 +5,11 @@ use crate::base::certainty::Certainty;
 use crate::base::frame_ref::Mark;
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
-use crate::rules::classify_tls::{Failure, failure_as, hello, named};
+use crate::rules::classify_tls::{Failure, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{asked, not_yet, side, tell};
+use crate::rules::wording_tls::hello;
+use crate::rules::wording_tls::named;
 
 rule! {
     /// # What happened

@@ -4,10 +4,10 @@ use crate::analysis::connection::{By, Connection, How};
 use crate::protocol::http::{Exchange, Message};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, Reading, announced, ending, last_word, request};
-use crate::rules::classify_tls::hidden_request;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::timers;
 use crate::rules::wording::{again, asked, count, not_yet, span, tell, waited};
+use crate::rules::wording_tls::hidden_request;
 
 rule! {
     /// # What happened

@@ -1,12 +1,12 @@
 //! A request arrived whole, and the server reset the connection instead of answering.
 
+use crate::rules::wording_tls::hidden_request;
 use std::time::Duration;
 
 use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::Exchange;
 use crate::rules::classify::{Reading, announced, ending};
-use crate::rules::classify_tls::hidden_request;
 use crate::rules::rule::{Check, Story, Verdict, rule};
 use crate::rules::wording::{not_yet, span};
 use crate::rules::{Evidence, Severity};

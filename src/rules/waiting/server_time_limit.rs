@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::analysis::connection::{Brief, By, How, Phase, ResetKind};
 use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
-use crate::packet::decode::Endpoint;
+use crate::base::net::Endpoint;
 use crate::rules::Severity;
 use crate::rules::measure::{shows, span};
 use crate::rules::rule::{Check, Found, Story, rule};

@@ -1,5 +1,7 @@
 //! Damaged frames and bytes out of chance: nothing panics, and a cut changes nothing of what is left.
 
+use super::segment::Decoded;
+use crate::base::net::Skip;
 use proptest::prelude::*;
 
 use super::fragments::fragments;

@@ -1,6 +1,8 @@
 //! Datagrams in pieces: put together, contradicting, late and too many.
 
+use super::segment::Decoded;
 use super::*;
+use crate::base::net::Skip;
 
 /// Cuts an IPv4 packet at multiples of eight bytes behind its header.
 pub(super) fn fragments(packet: &[u8], id: u16, cuts: &[usize]) -> Vec<Vec<u8>> {

@@ -1,6 +1,8 @@
 //! What the lengths in headers and the snap length make of a packet; extension headers on the way.
 
+use super::segment::Decoded;
 use super::*;
+use crate::base::net::Skip;
 
 #[test]
 fn padding_is_no_payload_and_cut_bytes_count() {

@@ -1,6 +1,8 @@
 //! One frame of each link type, and each tag or label on Ethernet.
 
+use super::segment::Decoded;
 use super::*;
+use crate::base::net::Skip;
 
 #[test]
 fn link_types() {

@@ -8,14 +8,18 @@ mod links;
 mod sightings;
 mod tunnels;
 
+use super::segment::Decoded;
+use crate::base::net::QuoteKind;
+use crate::base::net::Skip;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etherparse::{PacketBuilder, PacketBuilderStep, TcpHeader, TcpOptionElement};
 
 use super::*;
+use crate::base::frame_ref::FrameNumber;
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
-use crate::packet::capture::{FrameNumber, LinkType};
+use crate::packet::capture::LinkType;
 
 const PAYLOAD: &[u8] = b"hello";
 const MACS: [u8; 12] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];

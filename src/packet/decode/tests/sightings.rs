@@ -1,6 +1,8 @@
 //! The digest of the link layer, and ICMP errors that quote a segment.
 
+use super::segment::Decoded;
 use super::*;
+use crate::base::net::Skip;
 
 #[test]
 fn the_digest_tells_two_sightings_apart() {

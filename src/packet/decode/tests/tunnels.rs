@@ -1,6 +1,7 @@
 //! One packet through each tunnel.
 
 use super::*;
+use crate::base::net::Skip;
 
 #[test]
 fn tunnels() {

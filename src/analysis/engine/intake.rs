@@ -1,0 +1,69 @@
+//! From a frame to the partition that has its flow: decoded, counted, and looked at for look-ups of names.
+
+use super::stats::Stats;
+use crate::base::net::Skip;
+use crate::packet::capture::Frame;
+use crate::packet::decode::Decoded;
+use crate::packet::decode::Decoder;
+use crate::packet::flow::FlowKey;
+
+/// How many parts the flows are shared out over. Fixed, so that bounds bite at the same place on any machine; as many
+/// as the most threads that can share the work.
+pub(crate) const PARTITIONS: usize = 16;
+
+/// The port of DNS.
+pub(super) const DNS: u16 = 53;
+
+/// Reads one frame, counts it, and hands on what it holds.
+#[inline]
+pub(super) fn decode(
+    decoder: &mut Decoder,
+    stats: &mut Stats,
+    frame: &Frame<'_>,
+    mut take: impl FnMut(&Decoded<'_>),
+) {
+    stats.frame(frame.time);
+    let skipped = match &decoder.decode(frame) {
+        Ok(decoded) => {
+            if let Decoded::Segment(segment) = decoded {
+                stats.segment_kept(segment);
+                if segment.source.port == DNS || segment.destination.port == DNS {
+                    stats.lookups.segment(segment);
+                }
+            }
+            if let Decoded::Quote(_) = decoded {
+                stats.skip(Skip::IcmpError);
+            }
+            take(decoded);
+            None
+        }
+        Err(skip) => {
+            stats.skip(*skip);
+            Some(*skip)
+        }
+    };
+    if skipped == Some(Skip::NotTcp)
+        && let Some(datagram) = decoder.datagram(frame)
+    {
+        stats.lookups.datagram(&datagram);
+    }
+    while let Some(more) = &decoder.decode_more(frame) {
+        if let Ok(decoded @ Decoded::Segment(_)) = more {
+            stats.aggregated += 1;
+            take(decoded);
+        }
+    }
+}
+
+pub(super) fn key(decoded: &Decoded<'_>) -> FlowKey {
+    match decoded {
+        Decoded::Segment(segment) => {
+            FlowKey::new(segment.source, segment.destination, segment.context)
+        }
+        Decoded::Quote(quote) => FlowKey::new(quote.source, quote.destination, quote.context),
+    }
+}
+
+pub(super) fn partition(key: &FlowKey) -> usize {
+    (key.share() % PARTITIONS as u64) as usize
+}

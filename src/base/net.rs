@@ -1,0 +1,195 @@
+//! Addresses, TCP's control bits, and what is known of frames that gave no segment: what rooms far above the decoder name.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::frame_ref::FrameNumber;
+use super::seq::Seq;
+use super::time::Timestamp;
+
+/// An address and a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    /// IPv4 or IPv6 address.
+    pub ip: IpAddr,
+    /// TCP port.
+    pub port: u16,
+}
+
+impl Endpoint {
+    /// All zero; stands where nothing is known yet.
+    pub const UNSPECIFIED: Self = Self {
+        ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        port: 0,
+    };
+}
+
+impl fmt::Display for Endpoint {
+    /// `10.0.0.1:80`, `[2001:db8::1]:80`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&SocketAddr::new(self.ip, self.port), f)
+    }
+}
+
+/// The world in which the addresses hold: the tunnel a packet came through. Two connections with equal addresses in
+/// different tunnels are two. `0` is no tunnel; other numbers are given by the decoder in order of appearance and
+/// name a path of tunnels (see the decoder).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Context(pub u32);
+
+/// The control bits (RFC 9293 §3.1), in wire order: `CWR ECE URG ACK PSH RST SYN FIN` from the high bit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Flags(pub u8);
+
+impl Flags {
+    /// No more data from sender.
+    pub const FIN: Self = Self(0x01);
+    /// Synchronize sequence numbers.
+    pub const SYN: Self = Self(0x02);
+    /// Reset the connection.
+    pub const RST: Self = Self(0x04);
+    /// Push function.
+    pub const PSH: Self = Self(0x08);
+    /// Acknowledgement field is significant.
+    pub const ACK: Self = Self(0x10);
+    /// Urgent pointer field is significant.
+    pub const URG: Self = Self(0x20);
+    /// ECN-Echo (RFC 3168).
+    pub const ECE: Self = Self(0x40);
+    /// Congestion window reduced (RFC 3168).
+    pub const CWR: Self = Self(0x80);
+
+    /// Whether all bits of `other` are set.
+    #[must_use]
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Both sets of bits.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// An ICMP error that quotes the head of a TCP segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// The frame of the ICMP message.
+    pub frame: FrameNumber,
+    /// When it was captured.
+    pub time: Timestamp,
+    /// The tunnel it came through.
+    pub context: Context,
+    /// Who sent the error: the device that speaks.
+    pub reporter: IpAddr,
+    /// What it says.
+    pub kind: QuoteKind,
+    /// ICMP or ICMPv6 type.
+    pub icmp_type: u8,
+    /// ICMP or ICMPv6 code.
+    pub icmp_code: u8,
+    /// Sender of the quoted segment.
+    pub source: Endpoint,
+    /// Receiver of the quoted segment.
+    pub destination: Endpoint,
+    /// Sequence number of the quoted segment.
+    pub seq: Seq,
+    /// Next-hop MTU where the message gives one.
+    pub mtu: Option<u32>,
+}
+
+/// What an ICMP error says, RFC 792, RFC 1122 §3.2.2.1, RFC 4443 §3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum QuoteKind {
+    /// Network, host or port unreachable, or forbidden by an administrator.
+    Unreachable,
+    /// Fragmentation needed, packet too big.
+    TooBig,
+    /// Hop limit exceeded in transit, or fragment reassembly time exceeded.
+    TimeExceeded,
+    /// Any other error that quotes a packet.
+    Other,
+}
+
+/// The reason, counted; [`Skip::name`] is its name in reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Skip {
+    /// No IP inside: ARP, STP, LLDP, management frames.
+    NotIp,
+    /// IP, but neither TCP nor an ICMP error about TCP.
+    NotTcp,
+    /// An ICMP error that quotes a TCP segment; it was handed to that connection.
+    IcmpError,
+    /// A fragment whose siblings were waited for; the frame that completed the datagram counts as the segment.
+    Fragment,
+    /// A fragment that was let go: its siblings never came, the train was too long, or it overlapped.
+    FragmentDropped,
+    /// Cut by the snap length or short of itself before the TCP header was complete.
+    Cut,
+    /// The bytes contradict themselves: lengths, versions, header sizes.
+    Malformed,
+    /// A link-layer header type that is not read.
+    LinkType,
+    /// Encrypted below TCP: ESP, protected 802.11 frames.
+    Encrypted,
+    /// The same packet seen a second time (two interfaces, a mirror of both directions, a bridge).
+    Duplicate,
+}
+
+impl Skip {
+    /// All of them, in order.
+    pub const ALL: [Self; 10] = [
+        Self::NotIp,
+        Self::NotTcp,
+        Self::IcmpError,
+        Self::Fragment,
+        Self::FragmentDropped,
+        Self::Cut,
+        Self::Malformed,
+        Self::LinkType,
+        Self::Encrypted,
+        Self::Duplicate,
+    ];
+
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotIp => "not-ip",
+            Self::NotTcp => "not-tcp",
+            Self::IcmpError => "icmp-error",
+            Self::Fragment => "fragment",
+            Self::FragmentDropped => "fragment-dropped",
+            Self::Cut => "cut",
+            Self::Malformed => "malformed",
+            Self::LinkType => "link-type",
+            Self::Encrypted => "encrypted",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
+/// What the source knows of frames that were never kept. `None`: it cannot know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loss {
+    /// Dropped by the kernel for want of buffer, as the capture itself reports (pcapng statistics, libpcap).
+    pub kernel: Option<u64>,
+    /// Dropped by the interface or its driver.
+    pub interface: Option<u64>,
+}
+
+impl Loss {
+    /// What two sources lost together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let sum = |a: Option<u64>, b: Option<u64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.saturating_add(b)),
+            (a, b) => a.or(b),
+        };
+        Self {
+            kernel: sum(self.kernel, other.kernel),
+            interface: sum(self.interface, other.interface),
+        }
+    }
+}

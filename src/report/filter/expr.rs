@@ -1,0 +1,102 @@
+//! What a filter means, once its words are read.
+
+use super::address::Place;
+use super::amount::{Bound, Unit};
+use crate::analysis::connection::{By, Opening, Phase, ResetKind, State, Who};
+use crate::base::certainty::Certainty;
+use crate::protocol::http::{Outcome, Protocol};
+use crate::rules::Severity;
+
+/// How tests are joined. Never nested without need: no `All` in an `All`, no `Any` in an `Any`, none with fewer than two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Expr {
+    All(Vec<Expr>),
+    Any(Vec<Expr>),
+    Not(Box<Expr>),
+    Test(Test),
+}
+
+/// What is asked of one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Test {
+    By(By),
+    How(Means),
+    Phase(Phase),
+    Opening(Opening),
+    Protocol(Protocol),
+    Orderly(bool),
+    Certainty(Certainty),
+    /// Of either side, if neither is named.
+    State(Option<Who>, State),
+    /// Of either side, if neither is named.
+    Place(Option<Who>, Place),
+    Outcome(Outcome),
+    Amount(Measure, Bound),
+    /// A rule with this in its name.
+    Rule(String),
+    Severity(Grade),
+    /// No finding names it.
+    Unnamed,
+    /// A request's host, target, or program has this in it.
+    Said(Part, String),
+    /// Anything that a row shows has this in it.
+    Text(String),
+}
+
+/// By which means it ended, coarse or fine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Means {
+    Fin,
+    Reset,
+    Kind(ResetKind),
+    Silence,
+    Open,
+}
+
+/// How bad the findings that name it are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grade {
+    /// One is just so bad.
+    Is(Severity),
+    /// One is so bad or worse.
+    AtLeast(Severity),
+}
+
+/// What can be counted or timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Measure {
+    /// Its number.
+    Id,
+    /// A frame between its first and the one that shows its end.
+    Frame,
+    /// The number of a finding that names it.
+    Finding,
+    /// Of either side.
+    Port,
+    Status,
+    Requests,
+    Bytes,
+    Took,
+    Waited,
+    Idle,
+}
+
+impl Measure {
+    pub(super) const fn unit(self) -> Unit {
+        match self {
+            Self::Bytes => Unit::Bytes,
+            Self::Took | Self::Waited | Self::Idle => Unit::Time,
+            Self::Status => Unit::Status,
+            Self::Id | Self::Frame | Self::Finding | Self::Port | Self::Requests => Unit::Plain,
+        }
+    }
+}
+
+/// What a request said, in its own words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Host,
+    Target,
+    Method,
+    Agent,
+}

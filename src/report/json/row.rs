@@ -1,0 +1,43 @@
+//! What rows of all kinds are made of: pairs for both sides, times, escaped texts.
+
+use crate::analysis::connection::Who;
+use crate::base::escape::escape;
+use crate::base::time::Timestamp;
+use crate::protocol::http::Text;
+use crate::report::wording::moment;
+use serde::{Serialize, Serializer};
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// The two sides of something.
+#[derive(Serialize)]
+pub(super) struct Pair<T> {
+    client: T,
+    server: T,
+}
+
+impl<T> Pair<T> {
+    pub(super) fn of(each: impl Fn(Who) -> T) -> Self {
+        Self {
+            client: each(Who::Client),
+            server: each(Who::Server),
+        }
+    }
+}
+
+/// A moment as RFC 3339 in UTC, with all nine digits.
+pub(super) struct Time(pub(super) Timestamp);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&moment::rfc3339(self.0))
+    }
+}
+
+pub(super) fn text(text: &Option<Text>) -> Option<Cow<'_, str>> {
+    text.as_ref().map(|text| escape(text.as_bytes()))
+}
+
+pub(super) fn millis(span: Duration) -> f64 {
+    span.as_nanos() as f64 / 1e6
+}

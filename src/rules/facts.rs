@@ -1,0 +1,26 @@
+//! All that rules may look at.
+
+use super::Sight;
+use crate::analysis::connection::{Brief, Connection};
+use crate::analysis::hosts::Sockets;
+use crate::base::time::Timestamp;
+use crate::protocol::dns::Lookups;
+use std::sync::Arc;
+
+/// All that there is to look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The connections that are wanted whole, those of which [`concerns`] is true at the least, in order of their
+    /// numbers.
+    pub connections: &'a [Arc<Connection>],
+    /// A line of each connection.
+    pub briefs: &'a [Brief],
+    /// Sockets by client and server.
+    pub sockets: &'a [Sockets],
+    /// Names that were looked up.
+    pub lookups: &'a Lookups,
+    /// What the capture could see.
+    pub sight: Sight,
+    /// When it ends.
+    pub end: Timestamp,
+}

@@ -1,0 +1,136 @@
+//! What several screens say of a finding: its headline, its hosts, and where it leads.
+
+use super::help::HelpScreen;
+use super::text_layout::Line;
+use super::view_model::Group;
+use super::{Cx, Outcome, Tab, Tone};
+use crate::base::certainty::Certainty;
+use crate::base::format::{count, number};
+use crate::rules::{self, Finding};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// A finding in a row.
+pub(super) fn headline(
+    group: &Group,
+    cx: &Cx<'_>,
+    area: Rect,
+    selected: bool,
+    buffer: &mut Buffer,
+) {
+    let findings = &cx.snapshot().findings;
+    let Some(finding) = findings.get(group.first) else {
+        return;
+    };
+    let glyphs = &cx.look.glyphs;
+    let cursor = if selected { glyphs.cursor } else { " " };
+    let mut line = Line::of(Tone::Key, cursor);
+    if group.cause.is_some() {
+        line = line.faint(format!("{} ", glyphs.branch));
+    }
+    let severity = finding.severity;
+    line = line.with(
+        severity.into(),
+        format!("{} {:<8}", glyphs.mark(severity), severity.name()),
+    );
+    let weight = if selected { Tone::Strong } else { Tone::Plain };
+    line = line.with(weight, subject(group, finding, cx));
+    let rule = Line::default().faint(format!("  {}", finding.rule));
+    let beside = line.width() + rule.width() <= usize::from(area.width);
+    let room = if beside && area.width >= 100 {
+        let taken = rule.draw_right(cx.look, area, buffer);
+        Rect {
+            width: area.width - taken,
+            ..area
+        }
+    } else {
+        area
+    };
+    line.draw(cx.look, room, buffer);
+    if selected {
+        buffer.set_style(area, cx.look.theme.style(Tone::Selected));
+    }
+}
+
+/// `12 × responses say …`, or what it is about.
+pub(super) fn subject(group: &Group, finding: &Finding, cx: &Cx<'_>) -> String {
+    match group.connections {
+        0 | 1 => finding.summary.clone(),
+        many => format!(
+            "{} {} {}",
+            number(many),
+            cx.look.glyphs.times,
+            finding.summary
+        ),
+    }
+}
+
+/// `10.0.0.1 → 10.0.0.2:80, and 3 other pairs`.
+pub(super) fn hosts(group: &Group, cx: &Cx<'_>) -> String {
+    let Some(finding) = cx.snapshot().findings.get(group.first) else {
+        return String::new();
+    };
+    let pair = pair(finding, cx);
+    match group.others.len() as u64 {
+        0 => pair,
+        more => format!("{pair}, and {}", count(more, "more place", "more places")),
+    }
+}
+
+/// Between whom.
+pub(super) fn pair(finding: &Finding, cx: &Cx<'_>) -> String {
+    let to = cx.look.glyphs.to;
+    match (finding.client, finding.server) {
+        (Some(client), Some(server)) => format!("{client} {to} {server}"),
+        (Some(client), None) => client.to_string(),
+        (None, Some(server)) => format!("{to} {server}"),
+        (None, None) if finding.connections.is_empty() => "the capture itself".to_owned(),
+        (None, None) => "several hosts".to_owned(),
+    }
+}
+
+/// The connections that a group names.
+pub(super) fn connections(group: &Group, cx: &Cx<'_>) -> Outcome {
+    let findings = &cx.snapshot().findings;
+    match findings.get(group.first) {
+        Some(finding) if group.connections == 1 => match finding.connections.first() {
+            Some(id) => Outcome::Connection(*id),
+            None => Outcome::Ignored,
+        },
+        Some(_) if group.connections > 1 => {
+            Outcome::Invite(Tab::Connections, these(group, findings))
+        }
+        _ => Outcome::Say("it names no connection: it is about the whole".to_owned()),
+    }
+}
+
+/// The filter for just the connections that a group names: by its rule, where no finding beside it has that in its name.
+pub(super) fn these(group: &Group, findings: &[Finding]) -> String {
+    let members = || std::iter::once(group.first).chain(group.others.iter().copied());
+    let named: Vec<&Finding> = members().filter_map(|nth| findings.get(nth)).collect();
+    let rule = named.first().map_or("", |it| it.rule);
+    let alike = findings.iter().filter(|it| it.rule.contains(rule)).count();
+    if alike == named.len() {
+        return format!("rule:{rule}");
+    }
+    let numbers: Vec<_> = named.iter().map(|it| it.id.to_string()).collect();
+    format!("finding:{}", numbers.join(","))
+}
+
+/// The page of a group's rule.
+pub(super) fn rule(group: &Group, cx: &Cx<'_>) -> Outcome {
+    let finding = cx.snapshot().findings.get(group.first);
+    match finding.and_then(|it| rules::rule(it.rule)) {
+        Some(rule) => Outcome::Open(Box::new(HelpScreen::rule(rule))),
+        None => Outcome::Ignored,
+    }
+}
+
+/// How sure it is.
+pub(super) const fn hedge(certainty: Certainty) -> &'static str {
+    match certainty {
+        Certainty::Certain => "",
+        Certainty::Likely => "Likely: ",
+        Certainty::Possible => "Possibly: ",
+    }
+}
