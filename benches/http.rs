@@ -2,8 +2,8 @@
 
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
-use hangup::base::flow_end::End;
-use hangup::base::frame_ref::Mark;
+use hangup::base::flow_end::FlowEnd;
+use hangup::base::frame_ref::FrameRef;
 use hangup::protocol::http::{Conversation, Texts};
 
 const REQUEST: &[u8] = b"GET /api/items/1?full=true HTTP/1.1\r\nHost: shop.example.org\r\n\
@@ -29,8 +29,8 @@ fn small_exchanges(bencher: Bencher<'_, '_>) {
         .bench_refs(|texts| {
             let mut conversation = Conversation::new();
             for _ in 0..100 {
-                say(&mut conversation, End::A, REQUEST, texts);
-                say(&mut conversation, End::B, RESPONSE, texts);
+                say(&mut conversation, FlowEnd::A, REQUEST, texts);
+                say(&mut conversation, FlowEnd::B, RESPONSE, texts);
             }
             conversation
         });
@@ -45,8 +45,8 @@ fn one_exchange_per_connection(bencher: Bencher<'_, '_>) {
         .bench_refs(|texts| {
             for _ in 0..100 {
                 let mut conversation = Conversation::new();
-                say(&mut conversation, End::A, REQUEST, texts);
-                say(&mut conversation, End::B, RESPONSE, texts);
+                say(&mut conversation, FlowEnd::A, REQUEST, texts);
+                say(&mut conversation, FlowEnd::B, RESPONSE, texts);
                 conversation.finish(texts);
                 divan::black_box(&conversation);
             }
@@ -93,16 +93,16 @@ fn body(bencher: Bencher<'_, '_>, head: &str, body: &[u8]) {
         .bench_refs(|texts| {
             let mut conversation = Conversation::new();
             if head.starts_with("HTTP") {
-                say(&mut conversation, End::A, REQUEST, texts);
+                say(&mut conversation, FlowEnd::A, REQUEST, texts);
             }
-            say(&mut conversation, End::B, head.as_bytes(), texts);
+            say(&mut conversation, FlowEnd::B, head.as_bytes(), texts);
             for segment in body.chunks(SEGMENT) {
-                say(&mut conversation, End::B, segment, texts);
+                say(&mut conversation, FlowEnd::B, segment, texts);
             }
             conversation
         });
 }
 
-fn say(conversation: &mut Conversation, from: End, bytes: &[u8], texts: &mut Texts) {
-    conversation.data(from, Mark::default(), bytes, bytes.len() as u32, texts);
+fn say(conversation: &mut Conversation, from: FlowEnd, bytes: &[u8], texts: &mut Texts) {
+    conversation.data(from, FrameRef::default(), bytes, bytes.len() as u32, texts);
 }

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use hangup::base::flow_end::End;
-use hangup::base::frame_ref::{FrameNumber, Mark};
+use hangup::base::flow_end::FlowEnd;
+use hangup::base::frame_ref::{FrameNumber, FrameRef};
 use hangup::base::net::{Context, Endpoint, Flags};
 use hangup::base::seq::Seq;
 use hangup::base::time::Timestamp;
@@ -21,11 +21,11 @@ fn main() {
 struct Count(u64);
 
 impl Reader for Count {
-    fn data(&mut self, _: End, _: Mark, _: &[u8], length: u32) {
+    fn data(&mut self, _: FlowEnd, _: FrameRef, _: &[u8], length: u32) {
         self.0 += u64::from(length);
     }
-    fn gap(&mut self, _: End, _: Mark, _: u64) {}
-    fn end(&mut self, _: End, _: Mark) {}
+    fn gap(&mut self, _: FlowEnd, _: FrameRef, _: u64) {}
+    fn end(&mut self, _: FlowEnd, _: FrameRef) {}
 }
 
 static PAYLOAD: [u8; 1448] = [b'x'; 1448];
@@ -58,7 +58,7 @@ fn segment(number: u64, flags: Flags, seq: u32, ack: u32, length: u32) -> Segmen
 }
 
 /// A thousand full segments, each acknowledged; every `late`th comes after the one behind it.
-fn bulk(late: usize) -> Vec<(End, Segment<'static>)> {
+fn bulk(late: usize) -> Vec<(FlowEnd, Segment<'static>)> {
     let mut data: Vec<_> = (0..1000_u32)
         .map(|n| segment(u64::from(n) * 2, Flags::ACK, 1 + n * 1448, 1, 1448))
         .collect();
@@ -70,10 +70,10 @@ fn bulk(late: usize) -> Vec<(End, Segment<'static>)> {
     let mut all = Vec::new();
     let mut acked = 0;
     for (number, piece) in data.into_iter().enumerate() {
-        all.push((End::A, piece));
+        all.push((FlowEnd::A, piece));
         acked += piece.length;
         let ack = segment(number as u64 * 2 + 1, Flags::ACK, 1, 1 + acked, 0);
-        all.push((End::B, ack));
+        all.push((FlowEnd::B, ack));
     }
     all
 }
@@ -98,14 +98,14 @@ fn short_connection(bencher: Bencher<'_, '_>) {
     let syn_ack = Flags::SYN.with(Flags::ACK);
     let fin_ack = Flags::FIN.with(Flags::ACK);
     let segments = [
-        (End::A, segment(1, Flags::SYN, 0, 0, 0)),
-        (End::B, segment(2, syn_ack, 0, 1, 0)),
-        (End::A, segment(3, Flags::ACK, 1, 1, 0)),
-        (End::A, segment(4, Flags::ACK, 1, 1, 100)),
-        (End::B, segment(5, Flags::ACK, 1, 101, 1000)),
-        (End::B, segment(6, fin_ack, 1001, 101, 0)),
-        (End::A, segment(7, fin_ack, 101, 1002, 0)),
-        (End::B, segment(8, Flags::ACK, 1002, 102, 0)),
+        (FlowEnd::A, segment(1, Flags::SYN, 0, 0, 0)),
+        (FlowEnd::B, segment(2, syn_ack, 0, 1, 0)),
+        (FlowEnd::A, segment(3, Flags::ACK, 1, 1, 0)),
+        (FlowEnd::A, segment(4, Flags::ACK, 1, 1, 100)),
+        (FlowEnd::B, segment(5, Flags::ACK, 1, 101, 1000)),
+        (FlowEnd::B, segment(6, fin_ack, 1001, 101, 0)),
+        (FlowEnd::A, segment(7, fin_ack, 101, 1002, 0)),
+        (FlowEnd::B, segment(8, Flags::ACK, 1002, 102, 0)),
     ];
     bencher
         .counter(ItemsCount::new(segments.len()))

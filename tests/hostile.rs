@@ -8,8 +8,8 @@ mod wire;
 use proptest::prelude::*;
 
 use cases::cases;
-use hangup::base::flow_end::End;
-use hangup::base::frame_ref::Mark;
+use hangup::base::flow_end::FlowEnd;
+use hangup::base::frame_ref::FrameRef;
 use hangup::base::seq::Seq;
 use hangup::base::time::Timestamp;
 use hangup::protocol::tcp::{Reader, Stream};
@@ -217,16 +217,16 @@ struct Counter {
 }
 
 impl Reader for Counter {
-    fn data(&mut self, _: End, _: Mark, bytes: &[u8], length: u32) {
+    fn data(&mut self, _: FlowEnd, _: FrameRef, bytes: &[u8], length: u32) {
         assert!(bytes.len() <= length as usize);
         self.given += u64::from(length);
     }
 
-    fn gap(&mut self, _: End, _: Mark, length: u64) {
+    fn gap(&mut self, _: FlowEnd, _: FrameRef, length: u64) {
         self.lost += length;
     }
 
-    fn end(&mut self, _: End, _: Mark) {
+    fn end(&mut self, _: FlowEnd, _: FrameRef) {
         self.ends += 1;
     }
 }
@@ -240,8 +240,8 @@ fn with_a_hole(pieces: impl Iterator<Item = (i64, usize)>) -> (Stream, Counter) 
     for (start, length) in pieces {
         let bytes = &payload[..length];
         stream.data(
-            End::A,
-            Mark::default(),
+            FlowEnd::A,
+            FrameRef::default(),
             start,
             bytes,
             length as u32,
@@ -281,20 +281,20 @@ proptest! {
         let payload = vec![b'x'; SEGMENT];
         let mut stream = Stream::default();
         let mut counter = Counter::default();
-        let at = Mark::default();
+        let at = FrameRef::default();
         stream.anchor(Seq(u32::MAX - 5), true);
         for (number, (start, length)) in pieces.into_iter().enumerate() {
-            stream.data(End::A, at, start, &payload[..length], length as u32, &mut counter);
+            stream.data(FlowEnd::A, at, start, &payload[..length], length as u32, &mut counter);
             prop_assert!(stream.held_bytes() <= MAX_HELD_BYTES);
             for (_, ack) in acks.iter().filter(|(when, _)| *when == number) {
-                stream.acknowledge(End::A, at, *ack, &mut counter);
+                stream.acknowledge(FlowEnd::A, at, *ack, &mut counter);
             }
             if let Some((when, offset)) = fin && when == number {
-                stream.finish(End::A, at, offset, &mut counter);
+                stream.finish(FlowEnd::A, at, offset, &mut counter);
             }
             prop_assert_eq!(counter.given + counter.lost, stream.delivered() as u64);
         }
-        stream.close(End::A, at, &mut counter);
+        stream.close(FlowEnd::A, at, &mut counter);
         prop_assert_eq!(counter.given + counter.lost, stream.delivered() as u64);
         prop_assert_eq!(stream.held_bytes(), 0);
         prop_assert!(stream.bytes() <= stream.top().max(0) as u64);

@@ -5,8 +5,8 @@ mod seal;
 use std::path::PathBuf;
 use std::process::Command;
 
-use hangup::base::flow_end::End::{self, A, B};
-use hangup::base::frame_ref::{FrameNumber, Mark};
+use hangup::base::flow_end::FlowEnd::{self, A, B};
+use hangup::base::frame_ref::{FrameNumber, FrameRef};
 use hangup::base::time::Timestamp;
 use hangup::protocol::http::Texts;
 use hangup::protocol::layers::{Heard, Listening, Spoken};
@@ -323,9 +323,9 @@ fn keys_make_nothing_worse() {
 
 /// A step of a conversation under known secrets.
 enum Step {
-    Says(End, Vec<u8>),
+    Says(FlowEnd, Vec<u8>),
     /// So many bytes were not captured.
-    Lacks(End, usize),
+    Lacks(FlowEnd, usize),
 }
 
 use Step::{Lacks, Says};
@@ -359,7 +359,7 @@ fn hear(suite: Suite, steps: &[Step], known_at: usize) -> Heard {
         if number == known_at {
             ring.read(suite.key_log().as_bytes(), FrameNumber(0));
         }
-        let at = Mark {
+        let at = FrameRef {
             frame: FrameNumber(1 + number as u64),
             time: Timestamp::new(number as i64, 0),
         };

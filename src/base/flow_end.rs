@@ -2,15 +2,15 @@
 
 /// One end of a flow: `A` sent the first segment that was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum End {
+pub enum FlowEnd {
     /// The sender of the first segment seen.
     A,
     /// The other one.
     B,
 }
 
-impl End {
-    /// Both, in order of [`End::index`].
+impl FlowEnd {
+    /// Both, in order of [`FlowEnd::index`].
     pub const BOTH: [Self; 2] = [Self::A, Self::B];
 
     /// The other end.

@@ -8,7 +8,7 @@ pub struct FrameNumber(pub u64);
 
 /// A frame and its time: what every claim can be held against.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Mark {
+pub struct FrameRef {
     /// The frame.
     pub frame: FrameNumber,
     /// When it was captured.

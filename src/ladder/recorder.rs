@@ -13,7 +13,7 @@ use super::message::Piece;
 use super::notation::{Cell, Ladder, Line, Packet, Sends, Title, TitleSide};
 use super::sequence::{Header, Numbers};
 use crate::analysis::connection::{Connection, Standing, Who};
-use crate::base::flow_end::End;
+use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::{Endpoint, Flags};
 use crate::base::seq::Seq;
@@ -47,7 +47,7 @@ const TTL: u8 = 64;
 pub struct Recorder {
     reticence: Reticence,
     start: Option<(Timestamp, Endpoint)>,
-    /// Sides in the order of [`End`]; `A` stands for the client until the end is known.
+    /// Sides in the order of [`FlowEnd`]; `A` stands for the client until the end is known.
     numbers: Numbers,
     known: [bool; 2],
     ttl: [Option<u8>; 2],
@@ -74,7 +74,7 @@ struct Run {
 #[derive(Debug)]
 struct Rung {
     time: Duration,
-    from: End,
+    from: FlowEnd,
     seq: Seq,
     ack: Seq,
     flags: Flags,
@@ -110,11 +110,11 @@ impl Recorder {
         self
     }
 
-    /// Takes the connection's next segment, and both ends' presumed states after it in the order of [`End`].
-    pub fn segment(&mut self, from: End, segment: &Segment<'_>, standings: [Standing; 2]) {
+    /// Takes the connection's next segment, and both ends' presumed states after it in the order of [`FlowEnd`].
+    pub fn segment(&mut self, from: FlowEnd, segment: &Segment<'_>, standings: [Standing; 2]) {
         let a = match from {
-            End::A => segment.source,
-            End::B => segment.destination,
+            FlowEnd::A => segment.source,
+            FlowEnd::B => segment.destination,
         };
         let (start, _) = *self.start.get_or_insert((segment.time, a));
         let before = self.run.last.unwrap_or_default();
@@ -391,10 +391,10 @@ const fn microseconds(time: Duration) -> Duration {
 }
 
 /// `A` stands on the left until the end.
-const fn place(end: End) -> Who {
+const fn place(end: FlowEnd) -> Who {
     match end {
-        End::A => Who::Client,
-        End::B => Who::Server,
+        FlowEnd::A => Who::Client,
+        FlowEnd::B => Who::Server,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Floor 0¾: what was read in which segment, taken down for whoever looks at one connection at close range.
 //!
-//! In: from those who read records and frames, what each was. Out: [`Minutes`]: notes in order, and the bytes that were said
-//! under keys. A [`Clerk`] is handed to all layers of one connection; without one nothing is taken down, so that an analysis
+//! In: from those who read records and frames, what each was. Out: [`Annotations`]: notes in order, and the bytes that were said
+//! under keys. A [`Annotator`] is handed to all layers of one connection; without one nothing is taken down, so that an analysis
 //! of many connections pays nothing. Bounded: of very much the beginning and the end stay.
 //!
 //! Kinds are the numbers of the RFCs; words are left to whoever shows them.
@@ -9,37 +9,37 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 
 /// Notes kept of the beginning, and as many of the end: more than anybody reads.
 const MAX_NOTES: usize = 50_000;
 /// Bytes kept of what was said under keys, of the beginning, and as many of the end: hundreds of screens each.
 const MAX_BYTES: usize = 1 << 20;
 
-/// What was read of one connection. [`End::A`] is the client of the connection once it is in a record.
+/// What was read of one connection. [`FlowEnd::A`] is the client of the connection once it is in a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Minutes {
+pub struct Annotations {
     /// Records and frames, as they ended.
-    pub notes: Vec<Note>,
+    pub notes: Vec<Annotation>,
     /// What was said under keys, both sides as it came. Empty where nothing was opened.
-    pub said: Vec<Part>,
+    pub said: Vec<DecryptedPart>,
 }
 
 /// Something that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Note {
+pub struct Annotation {
     /// Who sent it.
-    pub from: End,
+    pub from: FlowEnd,
     /// The segment in which it ended; of a frame of HTTP/2, in which it began.
-    pub at: Mark,
+    pub at: FrameRef,
     /// What it was.
-    pub what: What,
+    pub what: RecordKind,
 }
 
 /// What something was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum RecordKind {
     /// A handshake message of TLS, by its type (RFC 8446 §4).
     Handshake(u8),
     /// A ChangeCipherSpec.
@@ -67,11 +67,11 @@ pub enum What {
 
 /// A part of what was said under keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct DecryptedPart {
     /// By whom.
-    pub from: End,
+    pub from: FlowEnd,
     /// Where its record ended.
-    pub at: Mark,
+    pub at: FrameRef,
     /// The bytes; none where some are missing.
     pub bytes: Vec<u8>,
     /// Bytes that are missing, about.
@@ -80,11 +80,11 @@ pub struct Part {
     pub after_gap: bool,
 }
 
-impl Minutes {
-    /// The same with the client of the connection as [`End::A`].
+impl Annotations {
+    /// The same with the client of the connection as [`FlowEnd::A`].
     #[must_use]
-    pub fn seen_from(mut self, client: End) -> Self {
-        if client == End::B {
+    pub fn seen_from(mut self, client: FlowEnd) -> Self {
+        if client == FlowEnd::B {
             for note in &mut self.notes {
                 note.from = note.from.other();
             }
@@ -98,47 +98,47 @@ impl Minutes {
 
 /// Takes the minutes. Clones write into the same ones.
 #[derive(Clone, Debug, Default)]
-pub struct Clerk(Arc<Mutex<Draft>>);
+pub struct Annotator(Arc<Mutex<Collected>>);
 
 #[derive(Debug, Default)]
-struct Draft {
-    notes: BothEnds<Note>,
-    said: BothEnds<Part>,
+struct Collected {
+    notes: HeadAndTail<Annotation>,
+    said: HeadAndTail<DecryptedPart>,
 }
 
-impl Clerk {
+impl Annotator {
     /// Something was read.
-    pub fn note(&self, from: End, at: Mark, what: What) {
+    pub fn note(&self, from: FlowEnd, at: FrameRef, what: RecordKind) {
         self.draft()
             .notes
-            .push(Note { from, at, what }, 1, MAX_NOTES);
+            .push(Annotation { from, at, what }, 1, MAX_NOTES);
     }
 
     /// This was said under keys.
-    pub fn said(&self, from: End, at: Mark, bytes: &[u8]) {
+    pub fn said(&self, from: FlowEnd, at: FrameRef, bytes: &[u8]) {
         self.part(from, at, bytes.to_vec(), 0);
     }
 
     /// So many bytes that were said under keys are not there.
-    pub fn missing(&self, from: End, at: Mark, length: u64) {
+    pub fn missing(&self, from: FlowEnd, at: FrameRef, length: u64) {
         self.part(from, at, Vec::new(), length);
     }
 
     /// What was taken down so far.
     #[must_use]
-    pub fn minutes(&self) -> Minutes {
+    pub fn minutes(&self) -> Annotations {
         let mut draft = self.draft();
         let (notes, _) = std::mem::take(&mut draft.notes).into_parts();
         let (mut said, gap) = std::mem::take(&mut draft.said).into_parts();
         if let Some(after) = gap.and_then(|at| said.get_mut(at)) {
             after.after_gap = true;
         }
-        Minutes { notes, said }
+        Annotations { notes, said }
     }
 
-    fn part(&self, from: End, at: Mark, bytes: Vec<u8>, missing: u64) {
-        let weight = bytes.len() + size_of::<Part>();
-        let part = Part {
+    fn part(&self, from: FlowEnd, at: FrameRef, bytes: Vec<u8>, missing: u64) {
+        let weight = bytes.len() + size_of::<DecryptedPart>();
+        let part = DecryptedPart {
             from,
             at,
             bytes,
@@ -148,7 +148,7 @@ impl Clerk {
         self.draft().said.push(part, weight, MAX_BYTES);
     }
 
-    fn draft(&self) -> MutexGuard<'_, Draft> {
+    fn draft(&self) -> MutexGuard<'_, Collected> {
         // Whoever panicked here left whole notes behind.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -156,14 +156,14 @@ impl Clerk {
 
 /// The beginning and the end of something long.
 #[derive(Debug)]
-struct BothEnds<T> {
+struct HeadAndTail<T> {
     beginning: Vec<T>,
     end: VecDeque<(T, usize)>,
     weights: [usize; 2],
     left_out: bool,
 }
 
-impl<T> Default for BothEnds<T> {
+impl<T> Default for HeadAndTail<T> {
     fn default() -> Self {
         Self {
             beginning: Vec::new(),
@@ -174,7 +174,7 @@ impl<T> Default for BothEnds<T> {
     }
 }
 
-impl<T> BothEnds<T> {
+impl<T> HeadAndTail<T> {
     fn push(&mut self, it: T, weight: usize, most: usize) {
         if self.end.is_empty() && self.weights[0] + weight <= most {
             self.weights[0] += weight;
@@ -207,22 +207,22 @@ mod tests {
 
     #[test]
     fn of_very_much_the_beginning_and_the_end_stay() {
-        let clerk = Clerk::default();
-        let at = Mark::default();
+        let clerk = Annotator::default();
+        let at = FrameRef::default();
         for nth in 0..3 * MAX_NOTES as u64 {
-            clerk.clone().note(End::A, at, What::Data(nth));
+            clerk.clone().note(FlowEnd::A, at, RecordKind::Data(nth));
         }
-        clerk.said(End::A, at, b"first");
+        clerk.said(FlowEnd::A, at, b"first");
         for _ in 0..5 {
-            clerk.said(End::B, at, &vec![b'x'; MAX_BYTES / 2]);
+            clerk.said(FlowEnd::B, at, &vec![b'x'; MAX_BYTES / 2]);
         }
-        clerk.said(End::B, at, b"last");
-        let minutes = clerk.minutes().seen_from(End::B);
+        clerk.said(FlowEnd::B, at, b"last");
+        let minutes = clerk.minutes().seen_from(FlowEnd::B);
         assert_eq!(minutes.notes.len(), 2 * MAX_NOTES);
-        assert_eq!(minutes.notes[0].what, What::Data(0));
-        assert_eq!(minutes.notes[0].from, End::B);
+        assert_eq!(minutes.notes[0].what, RecordKind::Data(0));
+        assert_eq!(minutes.notes[0].from, FlowEnd::B);
         let last = minutes.notes.last().expect("notes");
-        assert_eq!(last.what, What::Data(3 * MAX_NOTES as u64 - 1));
+        assert_eq!(last.what, RecordKind::Data(3 * MAX_NOTES as u64 - 1));
         let [first, .., end] = &minutes.said[..] else {
             panic!("parts");
         };

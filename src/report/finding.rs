@@ -17,7 +17,7 @@ use crate::analysis::connection::{Brief, Connection, Phase, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::format::{count, number};
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::knowledge::product;
 use crate::protocol::http::{Exchange, Text};
 use crate::report::snapshot::Snapshot;
@@ -295,7 +295,7 @@ impl Teller<'_, '_> {
             return sheet.detail("Ladder", &line);
         };
         let evidence = chapter.parts.iter().flat_map(|it| &it.evidence);
-        let marks: Vec<Mark> = evidence.map(|it| it.mark).collect();
+        let marks: Vec<FrameRef> = evidence.map(|it| it.mark).collect();
         sheet.figure("Ladder", &picture(&drawn.ladder, connection.first, &marks))
     }
 }

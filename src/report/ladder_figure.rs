@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::analysis::connection::Who;
 use crate::base::escape::shortened;
 use crate::base::format::number;
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::ladder::{Body, Ladder, Line, Packet, Piece, Sends};
 
 /// Lines that a picture has at most.
@@ -24,24 +24,24 @@ const RIGHT: usize = 20;
 const FRAME: usize = 14;
 
 /// The picture, a line each; `first` is the connection's first segment, `evidence` the marks to keep and to name.
-pub(super) fn picture(ladder: &Ladder, first: Mark, evidence: &[Mark]) -> Vec<String> {
+pub(super) fn picture(ladder: &Ladder, first: FrameRef, evidence: &[FrameRef]) -> Vec<String> {
     let rungs: Vec<&Line> = ladder
         .lines
         .iter()
         .filter(|line| matches!(line, Line::Packet(_)) || is_fold(line))
         .collect();
-    let at = |mark: &Mark, packet: &Packet| {
+    let at = |mark: &FrameRef, packet: &Packet| {
         let after = mark.time.since(first.time);
         after.abs_diff(packet.time) < Duration::from_micros(1)
     };
     // Of several packets at the same moment it cannot be told which is meant.
-    let alone = |mark: &&Mark| {
+    let alone = |mark: &&FrameRef| {
         let same = rungs
             .iter()
             .filter(|line| matches!(line, Line::Packet(packet) if at(mark, packet)));
         same.count() == 1
     };
-    let evidence: Vec<&Mark> = evidence.iter().filter(alone).collect();
+    let evidence: Vec<&FrameRef> = evidence.iter().filter(alone).collect();
     let named = |packet: &Packet| evidence.iter().copied().find(|mark| at(mark, packet));
     let keeps = chosen(&rungs, |packet| named(packet).is_some());
     let mut lines = vec![format!(
@@ -139,7 +139,7 @@ fn gap(left_out: u64) -> String {
     format!("{:>9}  {} {packets} more", "…", number(left_out))
 }
 
-fn rung_of(packet: &Packet, named: Option<&Mark>) -> String {
+fn rung_of(packet: &Packet, named: Option<&FrameRef>) -> String {
     let said = says(packet);
     let time = format!("{:.3}", packet.time.as_secs_f64());
     let (arrow, left, right) = match packet.from {

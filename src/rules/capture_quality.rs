@@ -1,7 +1,7 @@
 //! What the capture could see: what it lost, cut off, and has twice.
 
 use crate::analysis::engine::Stats;
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::base::net::Loss;
 
 /// What the capture could see.
@@ -14,11 +14,11 @@ pub struct Sight {
     /// Segments of which it kept less than there was.
     pub cut: u64,
     /// The first of them.
-    pub first_cut: Option<Mark>,
+    pub first_cut: Option<FrameRef>,
     /// Frames that it has twice.
     pub duplicates: u64,
     /// The first of them.
-    pub first_duplicate: Option<Mark>,
+    pub first_duplicate: Option<FrameRef>,
     /// Frames that it says it lost.
     pub dropped: u64,
 }

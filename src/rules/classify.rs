@@ -12,7 +12,7 @@ use crate::analysis::connection::{
     By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who,
 };
 use crate::base::certainty::Certainty;
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{Exchange, Framing, Message, Progress, Protocol};
 
 /// What a reading says.
@@ -490,7 +490,7 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
 }
 
 /// When one side closed.
-fn closed_by(connection: &Connection, who: Who) -> Option<Mark> {
+fn closed_by(connection: &Connection, who: Who) -> Option<FrameRef> {
     let fin = connection.fin[who as usize].map(|event| event.mark);
     let reset = owns_reset(connection, who).map(|event| event.mark);
     fin.into_iter().chain(reset).min()

@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::classify::round_trip;
 use crate::analysis::connection::{By, Connection, How, Opening, Phase, Roles, Who};
 use crate::base::certainty::Certainty;
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::tls::{Alert, ClientCertificate, Facts, Farewell, Flaw, Stage};
 
 /// What a failure is read as.
@@ -41,7 +41,7 @@ pub(super) struct Reading<'a> {
     pub(super) facts: &'a Facts,
     /// Who gave up: the sender of the alert, or the closer.
     pub(super) by: Option<Who>,
-    pub(super) at: Mark,
+    pub(super) at: FrameRef,
     pub(super) alert: Option<&'a Alert>,
     pub(super) certainty: Certainty,
 }
@@ -50,10 +50,10 @@ pub(super) struct Reading<'a> {
 const AT_ONCE: Duration = Duration::from_millis(50);
 
 /// Which side an end is, in a record.
-pub(super) const fn who(end: End) -> Who {
+pub(super) const fn who(end: FlowEnd) -> Who {
     match end {
-        End::A => Who::Client,
-        End::B => Who::Server,
+        FlowEnd::A => Who::Client,
+        FlowEnd::B => Who::Server,
     }
 }
 
@@ -65,7 +65,7 @@ pub(super) fn failure(connection: &Connection) -> Option<Reading<'_>> {
         return None;
     }
     let closed = !matches!(connection.teardown.how, How::Open | How::Silence);
-    let close = Mark {
+    let close = FrameRef {
         frame: connection.teardown.frame,
         time: connection.teardown.at,
     };
@@ -226,12 +226,12 @@ pub(super) fn is_unanswered(connection: &Connection) -> bool {
     let facts = connection
         .tls
         .as_deref()
-        .filter(|facts| facts.caller == End::A);
+        .filter(|facts| facts.caller == FlowEnd::A);
     hidden && facts.is_some_and(|facts| facts.is_unanswered(connection.teardown.at))
 }
 
 /// Whether a side has said `close_notify`, as far as that can be told.
-pub(super) const fn said_goodbye(facts: &Facts, end: End) -> bool {
+pub(super) const fn said_goodbye(facts: &Facts, end: FlowEnd) -> bool {
     matches!(facts.flows[end.index()].farewell, Farewell::Notify(..))
 }
 

@@ -1,7 +1,7 @@
 //! What the rules give: a finding, how bad it is, and the frames that show it.
 
 use crate::base::certainty::Certainty;
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::base::net::Endpoint;
 use std::net::IpAddr;
 
@@ -35,7 +35,7 @@ impl Severity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
     /// The frame.
-    pub mark: Mark,
+    pub mark: FrameRef,
     /// What it shows.
     pub note: String,
 }

@@ -9,7 +9,7 @@ use crate::analysis::connection::Brief;
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::format::{self, millis};
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 
 /// Two or three significant places are what a reader compares with a setting.
 pub(super) fn span(time: Duration) -> String {
@@ -36,7 +36,7 @@ pub(super) fn number(count: impl TryInto<u64>) -> String {
 }
 
 /// A frame and what it shows.
-pub(super) fn shows(mark: Mark, note: impl Into<String>) -> Evidence {
+pub(super) fn shows(mark: FrameRef, note: impl Into<String>) -> Evidence {
     Evidence {
         mark,
         note: note.into(),

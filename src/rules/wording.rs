@@ -8,7 +8,7 @@ use super::{Evidence, Severity};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::base::format::{self, millis};
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::Exchange;
 
 /// Two significant places are what a reader compares with a setting.
@@ -56,7 +56,7 @@ pub(super) fn again(exchange: Option<&Exchange>) -> &'static str {
 }
 
 /// From the last byte of the request to this moment.
-pub(super) fn waited(exchange: Option<&Exchange>, until: Mark) -> Duration {
+pub(super) fn waited(exchange: Option<&Exchange>, until: FrameRef) -> Duration {
     exchange
         .and_then(request)
         .map(|message| until.time.since(message.last.time))
@@ -108,7 +108,7 @@ pub(super) fn tell(
 
 impl Telling {
     /// A frame and what it shows.
-    pub(super) fn shows(mut self, mark: Option<Mark>, note: impl Into<String>) -> Self {
+    pub(super) fn shows(mut self, mark: Option<FrameRef>, note: impl Into<String>) -> Self {
         if let Some(mark) = mark.filter(|mark| mark.frame.0 > 0) {
             let note = note.into();
             self.story.evidence.push(Evidence { mark, note });

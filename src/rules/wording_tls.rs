@@ -7,11 +7,11 @@ use super::wording::{not_yet, side, span, tell};
 use crate::analysis::connection::{Connection, How};
 use crate::base::certainty::Certainty;
 use crate::base::escape::escape;
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::tls::{Alert, Facts, Stage};
 
 /// Where the ClientHello was seen to its end.
-pub(super) fn hello(reading: &Reading<'_>) -> Option<Mark> {
+pub(super) fn hello(reading: &Reading<'_>) -> Option<FrameRef> {
     reading.facts.hello.as_ref().map(|(at, _)| *at)
 }
 
@@ -95,7 +95,7 @@ pub(super) fn hidden_request(rule: &'static Rule, connection: &Connection, what:
         return not_yet(connection);
     };
     let asked = facts.flows[facts.caller.index()].last.unwrap_or_default();
-    let close = Mark {
+    let close = FrameRef {
         frame: connection.teardown.frame,
         time: connection.teardown.at,
     };

@@ -255,12 +255,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::frame_ref::Mark;
+    use crate::base::frame_ref::FrameRef;
 
     fn speech(bytes: &[u8]) -> Vec<Utterance> {
         vec![Utterance {
             from: Who::Client,
-            at: Mark::default(),
+            at: FrameRef::default(),
             offset: 0,
             said: Said::Bytes(bytes.to_vec()),
         }]

@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 
 use super::{Certainty, Connection, Who};
-use crate::base::flow_end::End;
-use crate::base::frame_ref::{FrameNumber, Mark};
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::{FrameNumber, FrameRef};
 use crate::protocol::http::{Exchange, Interim, Message, Party};
 use crate::protocol::tls::{ClientCertificate, Facts, Farewell};
 
@@ -59,7 +59,7 @@ impl Connection {
     #[must_use]
     pub fn remarks(&self) -> Remarks {
         let mut remarks = Remarks::new();
-        let mut add = |at: Mark, who: Who, remark: Remark| {
+        let mut add = |at: FrameRef, who: Who, remark: Remark| {
             remarks.entry(at.frame).or_default().push((who, remark));
         };
         if let Some(facts) = &self.tls {
@@ -83,7 +83,7 @@ impl Connection {
             for (nth, alert) in facts.alerts.iter().enumerate() {
                 add(alert.at, who(alert.from), Remark::Alert(nth));
             }
-            for (end, flow) in End::BOTH.into_iter().zip(&facts.flows) {
+            for (end, flow) in FlowEnd::BOTH.into_iter().zip(&facts.flows) {
                 if let Farewell::Notify(at, certainty) = flow.farewell {
                     add(at, who(end), Remark::CloseNotify(certainty));
                 }
@@ -93,7 +93,7 @@ impl Connection {
     }
 }
 
-fn handshake(facts: &Facts, add: &mut impl FnMut(Mark, Who, Remark)) {
+fn handshake(facts: &Facts, add: &mut impl FnMut(FrameRef, Who, Remark)) {
     let (caller, called) = (who(facts.caller), who(facts.caller.other()));
     if let Some((at, _)) = &facts.hello {
         add(*at, caller, Remark::ClientHello);
@@ -117,7 +117,7 @@ fn handshake(facts: &Facts, add: &mut impl FnMut(Mark, Who, Remark)) {
     }
 }
 
-fn of_exchange(nth: usize, exchange: &Exchange, add: &mut impl FnMut(Mark, Who, Remark)) {
+fn of_exchange(nth: usize, exchange: &Exchange, add: &mut impl FnMut(FrameRef, Who, Remark)) {
     if let Some(message) = exchange.request.as_ref().map(|it| &it.message) {
         add(message.first, Who::Client, Remark::Request(nth));
         if goes_on(message) {
@@ -155,9 +155,9 @@ fn interim(exchange: &Exchange) -> &[Interim] {
 }
 
 /// Which side an end is, in a record.
-const fn who(end: End) -> Who {
+const fn who(end: FlowEnd) -> Who {
     match end {
-        End::A => Who::Client,
-        End::B => Who::Server,
+        FlowEnd::A => Who::Client,
+        FlowEnd::B => Who::Server,
     }
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Certainty, Teardown};
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint, Quote};
 use crate::base::time::Timestamp;
-use crate::protocol::annotations::Minutes;
+use crate::protocol::annotations::Annotations;
 use crate::protocol::h2;
 use crate::protocol::http::{Exchange, Method, Protocol};
 use crate::protocol::tcp::{CloseEvent, Odd, Standing};
@@ -109,13 +109,13 @@ pub struct Unanswered {
     /// Keep-alive probes among them.
     pub probes: u16,
     /// When the oldest of it was first sent.
-    pub since: Mark,
+    pub since: FrameRef,
     /// When it was first repeated.
-    pub again: Mark,
+    pub again: FrameRef,
     /// When it was last sent.
-    pub until: Mark,
+    pub until: FrameRef,
     /// When the peer last sent anything; the default if it never did.
-    pub heard: Mark,
+    pub heard: FrameRef,
     /// How long neither side had sent anything before.
     pub idle: Duration,
     /// Payload of the segment that was repeated.
@@ -128,7 +128,7 @@ pub struct Unanswered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Predecessor {
     /// Its last segment.
-    pub last: Mark,
+    pub last: FrameRef,
     /// Whether the side that opens the new connection, and the side that is called, held a TIME-WAIT from it.
     pub waits: [bool; 2],
     /// Both sides had closed, as far as could be seen.
@@ -149,9 +149,9 @@ pub struct Connection {
     /// The tunnel it runs in.
     pub context: Context,
     /// Its first segment.
-    pub first: Mark,
+    pub first: FrameRef,
     /// Its last segment.
-    pub last: Mark,
+    pub last: FrameRef,
     /// Until when it was watched: the end of the capture, or when its addresses and ports began anew.
     pub until: Timestamp,
     /// How it began.
@@ -166,17 +166,17 @@ pub struct Connection {
     pub client_syn: bool,
     /// An acknowledgement with the numbers of an older connection, sent instead of an answer to the SYN (RFC 5961 §4,
     /// RFC 9293 §3.5.1).
-    pub challenge: Option<Mark>,
+    pub challenge: Option<FrameRef>,
     /// Who ended it, how and when.
     pub teardown: Teardown,
     /// The state of each endpoint after its last segment, presumed where not proven.
     pub states: [Standing; 2],
     /// Whether each side has held a TIME-WAIT, and since when.
-    pub time_wait: [Option<Mark>; 2],
+    pub time_wait: [Option<FrameRef>; 2],
     /// Each side's first FIN.
     pub fin: [Option<CloseEvent>; 2],
     /// The other side's first segment that acknowledged each side's FIN.
-    pub fin_acknowledged: [Option<Mark>; 2],
+    pub fin_acknowledged: [Option<FrameRef>; 2],
     /// Each side's first RST that had an effect, or its first of all.
     pub reset: [Option<CloseEvent>; 2],
     /// What was spoken.
@@ -184,7 +184,7 @@ pub struct Connection {
     /// What each side sent.
     pub sent: [Sent; 2],
     /// The segment that carried each side's last new payload; frame 0 if there was none.
-    pub last_data: [Mark; 2],
+    pub last_data: [FrameRef; 2],
     /// What was asked and answered, in order of the requests.
     pub exchanges: Box<[Exchange]>,
     /// What is told of TLS, where it is spoken, inside a tunnel too.
@@ -204,7 +204,7 @@ pub struct Connection {
     /// The connection that used the same addresses and ports before.
     pub predecessor: Option<Predecessor>,
     /// What was read in which segment, where somebody looks at it at close range.
-    pub minutes: Option<Arc<Minutes>>,
+    pub minutes: Option<Arc<Annotations>>,
 }
 
 impl Connection {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::record::{Connection, Opening, Roles, Who};
 use super::teardown::{By, How};
 use super::{Certainty, Phase, Standing};
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint};
 use crate::base::time::Timestamp;
 use crate::protocol::http::{Exchange, Message, Method, Outcome, Progress, Protocol, Version};
@@ -18,13 +18,13 @@ pub struct Brief {
     /// Its number: connections in order of first frame, from 1. 0 until it is given.
     pub id: u32,
     /// Its first segment.
-    pub first: Mark,
+    pub first: FrameRef,
     /// When its last segment came.
     pub last: Timestamp,
     /// The frame that shows how it ended; of a silence or an open connection, the last one.
-    pub close: Mark,
+    pub close: FrameRef,
     /// Since when the client held a TIME-WAIT, if it did.
-    pub client_time_wait: Option<Mark>,
+    pub client_time_wait: Option<FrameRef>,
     /// Who opened it.
     pub client: Endpoint,
     /// Who was called.
@@ -137,7 +137,7 @@ impl From<&Connection> for Brief {
             id: connection.id,
             first: connection.first,
             last: connection.last.time,
-            close: Mark {
+            close: FrameRef {
                 frame: connection.teardown.frame,
                 time: connection.teardown.at,
             },

@@ -1,7 +1,7 @@
 //! Who hung up, how and when: the words of every verdict.
 
 use crate::base::certainty::Certainty;
-use crate::base::frame_ref::{FrameNumber, Mark};
+use crate::base::frame_ref::{FrameNumber, FrameRef};
 use crate::base::time::Timestamp;
 use crate::protocol::http::{Ending, Phase};
 use crate::protocol::tcp::ResetKind;
@@ -53,7 +53,7 @@ pub struct Teardown {
     pub orderly: bool,
     /// Where the server had said `close_notify`, of a client that had read it before it closed: under the keys the server
     /// was the first to end (RFC 8446 §6.1), and what it owed then the client waited for no longer.
-    pub told: Option<Mark>,
+    pub told: Option<FrameRef>,
 }
 
 impl Teardown {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::record::{Connection, Predecessor, Sent, Unanswered};
 use super::verdict::{self, Ended};
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint, Flags, Quote, QuoteKind};
 use crate::packet::decode::Segment;
 use crate::protocol::http::{Protocol, Texts};
@@ -58,11 +58,11 @@ impl Kept {
 /// A connection that is not settled yet.
 #[derive(Clone, Debug)]
 pub struct Live {
-    /// The endpoints, in the order of [`End`].
+    /// The endpoints, in the order of [`FlowEnd`].
     pub(super) endpoints: [Endpoint; 2],
     pub(super) context: Context,
-    pub(super) first: Mark,
-    pub(super) last: Mark,
+    pub(super) first: FrameRef,
+    pub(super) last: FrameRef,
     pub(super) pair: Pair,
     pub(super) spoken: Option<Box<Spoken>>,
     kept: Kept,
@@ -72,14 +72,14 @@ pub struct Live {
     pub(super) icmp: Option<Box<Quote>>,
     pub(super) predecessor: Option<Predecessor>,
     /// The connection before it spoke, while this one was opened.
-    pub(super) challenge: Option<Mark>,
+    pub(super) challenge: Option<FrameRef>,
 }
 
 /// What is remembered of a connection that is over, for the next one on its addresses and ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Remains {
     /// Its last segment.
-    pub last: Mark,
+    pub last: FrameRef,
     endpoints: [Endpoint; 2],
     waits: [bool; 2],
     over: bool,
@@ -108,7 +108,7 @@ impl Live {
     /// addresses and ports before.
     #[must_use]
     pub fn new(segment: &Segment<'_>, predecessor: Option<Remains>) -> Self {
-        let at = Mark {
+        let at = FrameRef {
             frame: segment.frame,
             time: segment.time,
         };
@@ -139,7 +139,7 @@ impl Live {
         Remains {
             last: self.last,
             endpoints: self.endpoints,
-            waits: End::BOTH.map(|end| self.pair.peer(end).time_wait().is_some()),
+            waits: FlowEnd::BOTH.map(|end| self.pair.peer(end).time_wait().is_some()),
             over: self.is_over(),
         }
     }
@@ -150,7 +150,7 @@ impl Live {
             && segment.length == 0
             && segment.flags.0 & (Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0) == 0;
         if bare && segment.source == self.endpoints[1] {
-            self.challenge.get_or_insert(Mark {
+            self.challenge.get_or_insert(FrameRef {
                 frame: segment.frame,
                 time: segment.time,
             });
@@ -159,30 +159,30 @@ impl Live {
 
     /// Which end sent a segment from `source`. A host that talks to its own socket is `A` either way.
     #[must_use]
-    pub fn end_of(&self, source: Endpoint) -> End {
+    pub fn end_of(&self, source: Endpoint) -> FlowEnd {
         if self.endpoints[0] == source {
-            End::A
+            FlowEnd::A
         } else {
-            End::B
+            FlowEnd::B
         }
     }
 
     /// Its first segment.
     #[must_use]
-    pub const fn first(&self) -> Mark {
+    pub const fn first(&self) -> FrameRef {
         self.first
     }
 
     /// Its last segment so far.
     #[must_use]
-    pub const fn last(&self) -> Mark {
+    pub const fn last(&self) -> FrameRef {
         self.last
     }
 
     /// Both endpoints' states, presumed.
     #[must_use]
     pub fn standings(&self) -> [Standing; 2] {
-        End::BOTH.map(|end| self.pair.peer(end).presumed())
+        FlowEnd::BOTH.map(|end| self.pair.peer(end).presumed())
     }
 
     /// Both ends have closed, as far as can be told.
@@ -195,7 +195,7 @@ impl Live {
     #[must_use]
     pub fn limits(&self) -> Limits {
         Limits {
-            holes: End::BOTH
+            holes: FlowEnd::BOTH
                 .iter()
                 .filter(|end| self.pair.peer(**end).stream().was_limited())
                 .count() as u64,
@@ -208,7 +208,7 @@ impl Live {
     #[must_use]
     pub fn is_embryonic(&self) -> bool {
         self.spoken.is_none()
-            && End::BOTH
+            && FlowEnd::BOTH
                 .iter()
                 .any(|end| self.pair.peer(*end).counts().packets == 0)
     }
@@ -216,17 +216,17 @@ impl Live {
     /// The handshake is done, or the capture began after it: whatever comes now is this connection's.
     #[must_use]
     pub fn is_established(&self) -> bool {
-        End::BOTH
+        FlowEnd::BOTH
             .iter()
             .all(|end| self.pair.peer(*end).first_ack().is_some())
-            || End::BOTH
+            || FlowEnd::BOTH
                 .iter()
                 .any(|end| self.pair.peer(*end).proven() == Standing::Midstream)
     }
 
     /// What `segment`, sent by `from`, is to this connection. `before`: the predecessor, while it is still at hand.
     #[must_use]
-    pub fn fit(&self, from: End, segment: &Segment<'_>, before: Option<&Self>) -> Fit {
+    pub fn fit(&self, from: FlowEnd, segment: &Segment<'_>, before: Option<&Self>) -> Fit {
         let sender = self.pair.peer(from);
         let receiver = self.pair.peer(from.other());
         if segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::RST) {
@@ -264,7 +264,7 @@ impl Live {
 
     /// Whether `segment` bears the numbers of `before` and not of this connection, which is being opened (RFC 5961 §4:
     /// a SYN on a live connection draws an acknowledgement with its old numbers, and that draws a RST).
-    fn is_of(&self, before: &Self, from: End, segment: &Segment<'_>) -> bool {
+    fn is_of(&self, before: &Self, from: FlowEnd, segment: &Segment<'_>) -> bool {
         let sender = self.pair.peer(from);
         let receiver = self.pair.peer(from.other());
         let near = |offset: i64, stream: &crate::protocol::tcp::Stream| {
@@ -284,7 +284,7 @@ impl Live {
     }
 
     /// Takes a segment that is [`Fit::Ours`].
-    pub fn segment(&mut self, from: End, segment: &Segment<'_>, texts: &mut Texts) -> Received {
+    pub fn segment(&mut self, from: FlowEnd, segment: &Segment<'_>, texts: &mut Texts) -> Received {
         let midway = self.midway();
         let mut streams = Streams {
             spoken: &mut self.spoken,
@@ -295,7 +295,7 @@ impl Live {
         };
         let received = self.pair.segment(from, segment, &mut streams);
         if received == Received::Taken {
-            self.last = Mark {
+            self.last = FrameRef {
                 frame: segment.frame,
                 time: segment.time,
             };
@@ -304,9 +304,9 @@ impl Live {
     }
 
     /// Who is presumed to be the client, where the capture began later than the connection; asked before the first byte.
-    fn midway(&self) -> Option<End> {
+    fn midway(&self) -> Option<FlowEnd> {
         let unseen = || {
-            End::BOTH
+            FlowEnd::BOTH
                 .iter()
                 .all(|end| self.pair.peer(*end).syn().is_none())
         };
@@ -385,8 +385,8 @@ impl Live {
         }
         let verdict = verdict::judge(&self, ended);
         let ends = match verdict.client {
-            End::A => End::BOTH,
-            End::B => [End::B, End::A],
+            FlowEnd::A => FlowEnd::BOTH,
+            FlowEnd::B => [FlowEnd::B, FlowEnd::A],
         };
         let peers = ends.map(|end| self.pair.peer(end));
         let protocol = self
@@ -394,11 +394,11 @@ impl Live {
             .as_ref()
             .map_or(Protocol::Unknown, |spoken| spoken.protocol());
         // What was read under keys is counted in bytes of what was said, and so is how far either side was.
-        let inside = |end: End, bytes: u64| match &self.spoken {
+        let inside = |end: FlowEnd, bytes: u64| match &self.spoken {
             Some(spoken) => spoken.inside(end, bytes),
             None => bytes,
         };
-        let close = |end: End, event: Option<CloseEvent>| {
+        let close = |end: FlowEnd, event: Option<CloseEvent>| {
             event.map(|event| CloseEvent {
                 sent: inside(end, event.sent),
                 received: inside(end.other(), event.received),
@@ -411,7 +411,7 @@ impl Live {
             .spoken
             .take()
             .map_or_else(Heard::default, |spoken| spoken.into_heard());
-        if verdict.client == End::B {
+        if verdict.client == FlowEnd::B {
             // The halves are put in the order of the roles.
             if let Some(h2) = &mut heard.h2 {
                 h2.halves.reverse();
@@ -522,13 +522,13 @@ struct Streams<'a> {
     kept: &'a mut Kept,
     listening: &'a Listening,
     /// Who is presumed to be the client where the capture began later than the connection.
-    midway: Option<End>,
+    midway: Option<FlowEnd>,
     texts: &'a mut Texts,
 }
 
 impl Reader for Streams<'_> {
     #[inline]
-    fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32) {
+    fn data(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], length: u32) {
         let (listening, midway) = (self.listening, self.midway);
         let spoken = self
             .spoken
@@ -537,7 +537,7 @@ impl Reader for Streams<'_> {
         *self.kept = Kept::of(spoken);
     }
 
-    fn gap(&mut self, from: End, at: Mark, length: u64) {
+    fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64) {
         let (listening, midway) = (self.listening, self.midway);
         let spoken = self
             .spoken
@@ -546,7 +546,7 @@ impl Reader for Streams<'_> {
         *self.kept = Kept::of(spoken);
     }
 
-    fn end(&mut self, from: End, _at: Mark) {
+    fn end(&mut self, from: FlowEnd, _at: FrameRef) {
         if let Some(spoken) = self.spoken {
             spoken.end(from, self.texts);
             *self.kept = Kept::of(spoken);

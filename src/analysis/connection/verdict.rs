@@ -10,8 +10,8 @@ use super::record::{Opening, Roles, Who};
 use super::teardown::{By, How, Teardown};
 use super::tracker::{Live, acknowledged};
 use crate::base::certainty::Certainty;
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
 use crate::protocol::http::{Phase, Protocol, Reach};
@@ -46,7 +46,7 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 
 /// The judgement.
 pub(super) struct Verdict {
-    pub(super) client: End,
+    pub(super) client: FlowEnd,
     pub(super) roles: Roles,
     pub(super) opening: Opening,
     pub(super) teardown: Teardown,
@@ -57,7 +57,7 @@ struct Close {
     by: Closer,
     event: CloseEvent,
     /// Whose address the FIN or RST carries.
-    end: End,
+    end: FlowEnd,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,18 +88,18 @@ pub(super) fn judge(live: &Live, ended: Ended) -> Verdict {
 }
 
 /// Who is the client, and how that is known.
-fn roles(live: &Live) -> (End, Roles) {
-    for end in End::BOTH {
+fn roles(live: &Live) -> (FlowEnd, Roles) {
+    for end in FlowEnd::BOTH {
         let peer = live.pair.peer(end);
         let other = live.pair.peer(end.other());
         if peer.answered_syn() && !other.answered_syn() {
             return (end.other(), Roles::Handshake);
         }
     }
-    let by_syn = match [End::A, End::B].map(|end| live.pair.peer(end).syn()) {
-        [Some(a), Some(b)] => Some(if a <= b { End::A } else { End::B }),
-        [Some(_), None] => Some(End::A),
-        [None, Some(_)] => Some(End::B),
+    let by_syn = match [FlowEnd::A, FlowEnd::B].map(|end| live.pair.peer(end).syn()) {
+        [Some(a), Some(b)] => Some(if a <= b { FlowEnd::A } else { FlowEnd::B }),
+        [Some(_), None] => Some(FlowEnd::A),
+        [None, Some(_)] => Some(FlowEnd::B),
         [None, None] => None,
     };
     if let Some(end) = by_syn {
@@ -114,12 +114,12 @@ fn roles(live: &Live) -> (End, Roles) {
 }
 
 /// Who is the client, by the ports alone.
-pub(super) fn likely_client(endpoints: [Endpoint; 2]) -> End {
+pub(super) fn likely_client(endpoints: [Endpoint; 2]) -> FlowEnd {
     let [a, b] = endpoints.map(|endpoint| endpoint.port);
     if service_rank(a) < service_rank(b) {
-        End::B
+        FlowEnd::B
     } else {
-        End::A
+        FlowEnd::A
     }
 }
 
@@ -133,7 +133,7 @@ const fn service_rank(port: u16) -> u32 {
     }
 }
 
-fn opening(live: &Live, client: End) -> Opening {
+fn opening(live: &Live, client: FlowEnd) -> Opening {
     let caller = live.pair.peer(client);
     let called = live.pair.peer(client.other());
     if caller.syn().is_none() && called.syn().is_none() {
@@ -186,10 +186,10 @@ fn own_close(peer: &Peer) -> Option<CloseEvent> {
     }
 }
 
-fn first_close(live: &Live, client: End) -> Option<Close> {
-    let peers = End::BOTH.map(|end| live.pair.peer(end));
+fn first_close(live: &Live, client: FlowEnd) -> Option<Close> {
+    let peers = FlowEnd::BOTH.map(|end| live.pair.peer(end));
     let own = peers.map(own_close);
-    let forged = End::BOTH
+    let forged = FlowEnd::BOTH
         .into_iter()
         .filter_map(|end| {
             effective_reset(peers[end.index()])
@@ -210,8 +210,8 @@ fn first_close(live: &Live, client: End) -> Option<Close> {
     let [a, b] = own;
     let (end, by) = match (a, b) {
         (None, None) => return None,
-        (Some(_), None) => (End::A, Closer::End),
-        (None, Some(_)) => (End::B, Closer::End),
+        (Some(_), None) => (FlowEnd::A, Closer::End),
+        (None, Some(_)) => (FlowEnd::B, Closer::End),
         (Some(a), Some(b)) => who_was_first(&a, &b, client),
     };
     own[end.index()].map(|event| Close { by, event, end })
@@ -219,28 +219,38 @@ fn first_close(live: &Live, client: End) -> Option<Close> {
 
 /// Which of two closes came first; `Both` if they crossed on the way. Which of those the capture has first depends on where
 /// it stood, so the client's is told: what was owed, was owed to it.
-fn who_was_first(a: &CloseEvent, b: &CloseEvent, client: End) -> (End, Closer) {
+fn who_was_first(a: &CloseEvent, b: &CloseEvent, client: FlowEnd) -> (FlowEnd, Closer) {
     if a.knew_fin != b.knew_fin {
-        return (if a.knew_fin { End::B } else { End::A }, Closer::End);
+        return (
+            if a.knew_fin { FlowEnd::B } else { FlowEnd::A },
+            Closer::End,
+        );
     }
     let no_socket = |event: &CloseEvent| event.kind == Some(ResetKind::NoSocket);
     match (no_socket(a), no_socket(b)) {
-        (true, false) if b.kind.is_none() => return (End::A, Closer::End),
-        (false, true) if a.kind.is_none() => return (End::B, Closer::End),
+        (true, false) if b.kind.is_none() => return (FlowEnd::A, Closer::End),
+        (false, true) if a.kind.is_none() => return (FlowEnd::B, Closer::End),
         _ => {}
     }
     match (a.kind, b.kind) {
         (None, None) => (client, Closer::Both),
         // Of a FIN and a RST that crossed, the FIN.
-        (None, Some(_)) => (End::A, Closer::Both),
-        (Some(_), None) => (End::B, Closer::Both),
+        (None, Some(_)) => (FlowEnd::A, Closer::Both),
+        (Some(_), None) => (FlowEnd::B, Closer::Both),
         // Whoever has received a RST has no socket left to give up.
         (Some(ResetKind::Abort), Some(ResetKind::Abort)) => (client, Closer::Both),
-        (Some(_), Some(_)) => (if a.mark <= b.mark { End::A } else { End::B }, Closer::End),
+        (Some(_), Some(_)) => (
+            if a.mark <= b.mark {
+                FlowEnd::A
+            } else {
+                FlowEnd::B
+            },
+            Closer::End,
+        ),
     }
 }
 
-fn role(end: End, client: End) -> Who {
+fn role(end: FlowEnd, client: FlowEnd) -> Who {
     if end == client {
         Who::Client
     } else {
@@ -248,7 +258,7 @@ fn role(end: End, client: End) -> Who {
     }
 }
 
-fn closed(live: &Live, client: End, opening: Opening, close: &Close, ended: Ended) -> Teardown {
+fn closed(live: &Live, client: FlowEnd, opening: Opening, close: &Close, ended: Ended) -> Teardown {
     let by = match (close.by, role(close.end, client)) {
         (Closer::Both, _) => By::Both,
         (Closer::Middlebox, _) => By::Middlebox,
@@ -286,7 +296,7 @@ fn phase(live: &Live, opening: Opening, close: &Close) -> Phase {
     spoken_phase(live, opening, close.end, sent, received)
 }
 
-fn spoken_phase(live: &Live, opening: Opening, at: End, sent: Reach, received: Reach) -> Phase {
+fn spoken_phase(live: &Live, opening: Opening, at: FlowEnd, sent: Reach, received: Reach) -> Phase {
     match &live.spoken {
         Some(spoken) if spoken.protocol() == Protocol::Unknown => {
             if opening == Opening::Handshake && spoken.exchanges().next().is_none() {
@@ -302,7 +312,7 @@ fn spoken_phase(live: &Live, opening: Opening, at: End, sent: Reach, received: R
 }
 
 /// No FIN and no RST: silence, or just the end of the capture.
-fn open(live: &Live, client: End, opening: Opening, ended: Ended) -> Teardown {
+fn open(live: &Live, client: FlowEnd, opening: Opening, ended: Ended) -> Teardown {
     let end_of_view = ended.time();
     let silent = match opening {
         Opening::Unanswered | Opening::Unreachable | Opening::Refused | Opening::Rejected => {
@@ -310,7 +320,7 @@ fn open(live: &Live, client: End, opening: Opening, ended: Ended) -> Teardown {
                 || opening == Opening::Unreachable
                 || matches!(ended, Ended::Reused(_))
         }
-        Opening::Handshake | Opening::Midstream => End::BOTH.iter().any(|end| {
+        Opening::Handshake | Opening::Midstream => FlowEnd::BOTH.iter().any(|end| {
             let peer = live.pair.peer(*end);
             let other = live.pair.peer(end.other());
             peer.unanswered() >= SILENCE_AFTER
@@ -318,7 +328,7 @@ fn open(live: &Live, client: End, opening: Opening, ended: Ended) -> Teardown {
         }),
     };
     let whole =
-        |end: End| Reach::bytes(u64::try_from(live.pair.peer(end).stream().top()).unwrap_or(0));
+        |end: FlowEnd| Reach::bytes(u64::try_from(live.pair.peer(end).stream().top()).unwrap_or(0));
     let phase = match opening {
         Opening::Handshake | Opening::Midstream => {
             spoken_phase(live, opening, client, whole(client), whole(client.other()))
@@ -336,7 +346,7 @@ fn open(live: &Live, client: End, opening: Opening, ended: Ended) -> Teardown {
         _ => By::Nobody,
     };
     let at = match (&live.icmp, opening) {
-        (Some(quote), Opening::Unreachable) => Mark {
+        (Some(quote), Opening::Unreachable) => FrameRef {
             frame: quote.frame,
             time: quote.time,
         },
@@ -355,14 +365,14 @@ fn open(live: &Live, client: End, opening: Opening, ended: Ended) -> Teardown {
 }
 
 /// Where the server had said under the keys that it was done, before the client closed.
-fn told(live: &Live, by: By, server: End, close: &Close) -> Option<Mark> {
+fn told(live: &Live, by: By, server: FlowEnd, close: &Close) -> Option<FrameRef> {
     let spoken = live.spoken.as_ref().filter(|_| by == By::Client)?;
     spoken.farewell(server, close.event.received)
 }
 
 /// Both sides' bytes all arrived, and nothing was owed.
 fn is_orderly(live: &Live, by: By, how: How, phase: Phase, ended: Ended) -> bool {
-    let peers = End::BOTH.map(|end| live.pair.peer(end));
+    let peers = FlowEnd::BOTH.map(|end| live.pair.peer(end));
     let nothing_owed = live
         .spoken
         .as_ref()
@@ -402,7 +412,7 @@ fn certainty(
     teardown: &Teardown,
     close: Option<&Close>,
 ) -> Certainty {
-    let peers = End::BOTH.map(|end| live.pair.peer(end));
+    let peers = FlowEnd::BOTH.map(|end| live.pair.peer(end));
     let one_sided = opening != Opening::Unanswered
         && opening != Opening::Unreachable
         && peers.iter().any(|peer| peer.counts().packets == 0);

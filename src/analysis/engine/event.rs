@@ -1,8 +1,8 @@
 //! What the engine says of a capture while it reads, and where it says it.
 
 use crate::analysis::connection::Connection;
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 use crate::packet::decode::Segment;
 use crate::protocol::tcp::Standing;
 
@@ -12,12 +12,12 @@ pub enum Event<'a> {
     /// A segment was taken. Only for sinks that ask for it.
     Segment {
         /// The first segment of its connection.
-        first: Mark,
+        first: FrameRef,
         /// Who sent it.
-        from: End,
+        from: FlowEnd,
         /// The segment.
         segment: &'a Segment<'a>,
-        /// Both ends' states after it, presumed, in the order of [`End`].
+        /// Both ends' states after it, presumed, in the order of [`FlowEnd`].
         standings: [Standing; 2],
     },
     /// Nothing more can come of a connection.

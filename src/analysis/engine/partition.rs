@@ -11,13 +11,13 @@ use hashbrown::HashSet;
 use super::stats::Stats;
 use super::{Event, Sink};
 use crate::analysis::connection::{Ended, Fit, Kept, Live, Remains};
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Flags, Quote};
 use crate::base::time::Timestamp;
 use crate::packet::decode::Segment;
 use crate::packet::flow::{FlowKey, Slot, Table};
-use crate::protocol::annotations::Clerk;
+use crate::protocol::annotations::Annotator;
 use crate::protocol::http::Texts;
 use crate::protocol::layers::Listening;
 use crate::protocol::tcp::Received;
@@ -75,7 +75,7 @@ impl Embryo {
     fn hatch(&self, listening: Listening, texts: &mut Texts) -> Flow {
         let mut live = Box::new(Live::new(&self.syn, self.predecessor));
         live.listen(listening);
-        live.segment(End::A, &self.syn, texts);
+        live.segment(FlowEnd::A, &self.syn, texts);
         Flow {
             live,
             share: self.share,
@@ -100,7 +100,7 @@ struct Flow {
 
 impl Flow {
     /// Whether what this end sends comes in another VLAN.
-    fn is_elsewhere(&self, from: End, vlan: u16) -> bool {
+    fn is_elsewhere(&self, from: FlowEnd, vlan: u16) -> bool {
         self.vlans[from.index()].is_some_and(|own| own != vlan)
     }
 }
@@ -119,7 +119,7 @@ impl Ears {
         Listening {
             // Secrets, if there are any or more may come.
             keys: self.keys.is_of_use().then(|| self.keys.clone()),
-            clerk: self.closely.then(Clerk::default),
+            clerk: self.closely.then(Annotator::default),
         }
     }
 }
@@ -134,7 +134,7 @@ pub(super) struct Partition {
     /// What all connections keep of what is said.
     kept: Kept,
     /// Closed ones, in the order in which they closed, with their first segments to tell reuse.
-    closed: VecDeque<(Slot, Mark)>,
+    closed: VecDeque<(Slot, FrameRef)>,
     /// Settled ones, by hash; empty until the first.
     graves: Vec<Option<Grave>>,
     /// Addresses and ports ([`FlowKey::share`]) that stand for several connections at once, in several VLANs.

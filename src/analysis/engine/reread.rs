@@ -13,8 +13,8 @@ use std::time::Duration;
 use super::partition::Partition;
 use super::{Event, Sink, Stats};
 use crate::analysis::connection::{Brief, Connection, How, State, Who};
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 use crate::base::time::Timestamp;
 use crate::packet::capture::{Batch, CaptureError, Fill, Frame, LinkType, Source};
 use crate::packet::decode::{Decoder, Segment};
@@ -170,13 +170,13 @@ pub(super) fn until(brief: &Brief) -> Timestamp {
 
 /// What was found so far.
 struct Found {
-    wanted: Mark,
+    wanted: FrameRef,
     until: Timestamp,
     /// The first segment of the connection that the steps are of.
-    first: Option<Mark>,
+    first: Option<FrameRef>,
     record: Option<Connection>,
-    beginning: Vec<(End, Step)>,
-    end: VecDeque<(End, Step)>,
+    beginning: Vec<(FlowEnd, Step)>,
+    end: VecDeque<(FlowEnd, Step)>,
     bytes: [usize; 2],
     left_out: u64,
 }
@@ -208,7 +208,7 @@ impl Sink for Hand<'_> {
 }
 
 impl Found {
-    const fn new(wanted: Mark, until: Timestamp) -> Self {
+    const fn new(wanted: FrameRef, until: Timestamp) -> Self {
         Self {
             wanted,
             until,
@@ -223,8 +223,8 @@ impl Found {
 
     fn segment(
         &mut self,
-        first: Mark,
-        from: End,
+        first: FrameRef,
+        from: FlowEnd,
         segment: &Segment<'_>,
         standings: [Standing; 2],
         frame: &Frame<'_>,
@@ -289,15 +289,15 @@ impl Found {
         let before_gap = self.beginning.len();
         let first = self.beginning.first()?;
         let a = match first.0 {
-            End::A => first.1.segment.source,
-            End::B => first.1.segment.destination,
+            FlowEnd::A => first.1.segment.source,
+            FlowEnd::B => first.1.segment.destination,
         };
         let swapped = a != connection.client;
         let steps = self.beginning.into_iter().chain(self.end);
         let steps = steps.map(|(from, mut step)| {
             step.from = match (from, swapped) {
-                (End::A, false) | (End::B, true) => Who::Client,
-                (End::B, false) | (End::A, true) => Who::Server,
+                (FlowEnd::A, false) | (FlowEnd::B, true) => Who::Client,
+                (FlowEnd::B, false) | (FlowEnd::A, true) => Who::Server,
             };
             if swapped {
                 step.standings.swap(0, 1);

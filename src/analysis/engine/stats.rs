@@ -1,5 +1,5 @@
 //! What became of the frames, and which bounds were hit.
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::base::net::Skip;
 use crate::base::time::Timestamp;
 use crate::packet::decode::{Decoder, Segment};
@@ -42,9 +42,9 @@ pub struct Stats {
     /// Segments of which the capture kept less than there was.
     pub cut: u64,
     /// The first of them.
-    pub first_cut: Option<Mark>,
+    pub first_cut: Option<FrameRef>,
     /// The first frame that was captured twice, by its second sighting.
-    pub first_duplicate: Option<Mark>,
+    pub first_duplicate: Option<FrameRef>,
     /// Times of the earliest and the latest frame.
     pub span: Option<(Timestamp, Timestamp)>,
     /// Until when nothing more came, where a source said so.
@@ -70,7 +70,7 @@ impl Stats {
     pub(super) fn segment_kept(&mut self, segment: &Segment<'_>) {
         if segment.payload.len() < segment.length as usize {
             self.cut += 1;
-            self.first_cut.get_or_insert(Mark {
+            self.first_cut.get_or_insert(FrameRef {
                 frame: segment.frame,
                 time: segment.time,
             });
@@ -79,7 +79,7 @@ impl Stats {
 
     pub(super) fn duplicate(&mut self, segment: &Segment<'_>) {
         self.skip(Skip::Duplicate);
-        self.first_duplicate.get_or_insert(Mark {
+        self.first_duplicate.get_or_insert(FrameRef {
             frame: segment.frame,
             time: segment.time,
         });

@@ -64,12 +64,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::base::frame_ref::{FrameNumber, Mark};
+    use crate::base::frame_ref::{FrameNumber, FrameRef};
     use crate::report::snapshot::sample;
 
     fn open(spans: &[(u64, u64)]) -> Option<Concurrency> {
         let brief = |(from, to): &(u64, u64)| {
-            let mark = |seconds| Mark {
+            let mark = |seconds| FrameRef {
                 frame: FrameNumber(1),
                 time: Timestamp::default().after(Duration::from_secs(seconds)),
             };

@@ -99,11 +99,11 @@ fn seconds(span: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::frame_ref::{FrameNumber, Mark};
+    use crate::base::frame_ref::{FrameNumber, FrameRef};
     use crate::report::snapshot::sample;
 
     fn connection(port: u16, millis: u64) -> Brief {
-        let mark = |millis| Mark {
+        let mark = |millis| FrameRef {
             frame: FrameNumber(1),
             time: Timestamp::default().after(Duration::from_millis(millis)),
         };

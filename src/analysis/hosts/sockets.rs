@@ -255,14 +255,14 @@ fn runs_out(entered: &[Timestamp], size: u64, settings: &Settings) -> Option<Tim
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::frame_ref::{FrameNumber, Mark};
+    use crate::base::frame_ref::{FrameNumber, FrameRef};
     use crate::report::snapshot::sample;
 
     const TIME_WAIT: Duration = Duration::from_secs(60);
 
     /// A connection from `port` that begins and ends after so many seconds, with or without a TIME-WAIT at the client.
     fn connection(port: u16, begins: f64, ends: f64, time_wait: bool) -> Brief {
-        let mark = |seconds: f64| Mark {
+        let mark = |seconds: f64| FrameRef {
             frame: FrameNumber(1),
             time: Timestamp::default().after(Duration::from_secs_f64(seconds)),
         };

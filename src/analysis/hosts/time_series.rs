@@ -224,7 +224,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::frame_ref::{FrameNumber, Mark};
+    use crate::base::frame_ref::{FrameNumber, FrameRef};
     use crate::report::snapshot::sample;
 
     fn at(millis: u64) -> Timestamp {
@@ -234,7 +234,7 @@ mod tests {
     /// A connection by this port that begins and ends at these milliseconds; `holder` 0 is the client's TIME-WAIT, 1 the
     /// server's.
     fn connection(port: u16, begins: u64, ends: u64, holder: usize) -> Brief {
-        let mark = |millis| Mark {
+        let mark = |millis| FrameRef {
             frame: FrameNumber(1),
             time: at(millis),
         };

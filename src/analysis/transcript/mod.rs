@@ -21,11 +21,11 @@ pub use streams::{Said, Utterance};
 
 use crate::analysis::connection::{Brief, Connection, Remark, Remarks, Standing, Who};
 use crate::analysis::engine::{self, CloseUp};
-use crate::base::flow_end::End;
+use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameNumber;
 use crate::packet::capture::Source;
 use crate::packet::decode::Segment;
-use crate::protocol::annotations::What;
+use crate::protocol::annotations::RecordKind;
 use crate::protocol::tls::secrets::KeyRing;
 
 use step::Follower;
@@ -44,7 +44,7 @@ pub struct Transcript {
     /// Segments that were left out, and the step before which that was.
     pub left_out: Option<(u64, usize)>,
     remarks: Remarks,
-    notes: HashMap<FrameNumber, Vec<(Who, What)>>,
+    notes: HashMap<FrameNumber, Vec<(Who, RecordKind)>>,
 }
 
 impl Transcript {
@@ -89,7 +89,7 @@ impl Transcript {
     }
 
     /// What was read in a step, in order, if somebody took it down.
-    pub fn notes(&self, step: &Step) -> impl Iterator<Item = What> {
+    pub fn notes(&self, step: &Step) -> impl Iterator<Item = RecordKind> {
         let all = self.notes.get(&step.frame).map_or(&[][..], Vec::as_slice);
         let from = step.from;
         all.iter()
@@ -104,13 +104,13 @@ impl Transcript {
     }
 }
 
-fn notes(connection: &Connection) -> HashMap<FrameNumber, Vec<(Who, What)>> {
+fn notes(connection: &Connection) -> HashMap<FrameNumber, Vec<(Who, RecordKind)>> {
     let mut notes: HashMap<FrameNumber, Vec<_>> = HashMap::new();
     let minutes = connection.minutes.as_ref();
     for note in minutes.iter().flat_map(|it| &it.notes) {
         let from = match note.from {
-            End::A => Who::Client,
-            End::B => Who::Server,
+            FlowEnd::A => Who::Client,
+            FlowEnd::B => Who::Server,
         };
         notes
             .entry(note.at.frame)
@@ -179,7 +179,7 @@ pub(crate) mod tests {
     ) -> (Connection, Transcript) {
         struct Both(
             Vec<Connection>,
-            Vec<(End, Segment<'static>, Vec<u8>, [Standing; 2])>,
+            Vec<(FlowEnd, Segment<'static>, Vec<u8>, [Standing; 2])>,
         );
         impl Sink for Both {
             fn event(&mut self, event: Event<'_>) {
@@ -214,7 +214,7 @@ pub(crate) mod tests {
         let swapped = both.1[0].1.source != connection.client;
         let taken = both.1.iter().map(|(from, segment, payload, standings)| {
             let from = match (from, swapped) {
-                (End::A, false) | (End::B, true) => Who::Client,
+                (FlowEnd::A, false) | (FlowEnd::B, true) => Who::Client,
                 _ => Who::Server,
             };
             let mut standings = *standings;

@@ -6,7 +6,7 @@ use super::{Kind, Step, Transcript};
 use crate::analysis::connection::Connection;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Flags;
-use crate::protocol::annotations::What;
+use crate::protocol::annotations::RecordKind;
 
 /// A line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,10 +142,10 @@ fn ends(connection: &Connection) -> Vec<FrameNumber> {
 }
 
 /// Whether it is worth a line of its own: what opens or ends a layer.
-const fn tells(what: What) -> bool {
+const fn tells(what: RecordKind) -> bool {
     match what {
-        What::Handshake(_) | What::Alert(..) => true,
-        What::Ws(opcode, _) => opcode >= 8,
+        RecordKind::Handshake(_) | RecordKind::Alert(..) => true,
+        RecordKind::Ws(opcode, _) => opcode >= 8,
         _ => false,
     }
 }

@@ -5,8 +5,8 @@
 
 use super::streams::Speech;
 use crate::analysis::connection::{Standing, Who};
-use crate::base::flow_end::End;
-use crate::base::frame_ref::{FrameNumber, Mark};
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::{FrameNumber, FrameRef};
 use crate::base::net::Flags;
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
@@ -70,7 +70,7 @@ pub struct Tls(pub u8, pub u8);
 pub(super) struct Follower {
     pair: Pair,
     sides: [Side; 2],
-    last: Mark,
+    last: FrameRef,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,7 +93,7 @@ impl Follower {
         standings: [Standing; 2],
         speech: &mut Speech,
     ) -> Step {
-        let at = Mark {
+        let at = FrameRef {
             frame: segment.frame,
             time: segment.time,
         };
@@ -239,10 +239,10 @@ impl Side {
 }
 
 /// The client stands for the end that spoke first.
-pub(super) const fn end(who: Who) -> End {
+pub(super) const fn end(who: Who) -> FlowEnd {
     match who {
-        Who::Client => End::A,
-        Who::Server => End::B,
+        Who::Client => FlowEnd::A,
+        Who::Server => FlowEnd::B,
     }
 }
 

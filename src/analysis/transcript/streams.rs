@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use crate::analysis::connection::Who;
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
-use crate::protocol::annotations::Minutes;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
+use crate::protocol::annotations::Annotations;
 use crate::protocol::tcp::Reader;
 
 /// A part of what was said.
@@ -14,7 +14,7 @@ pub struct Utterance {
     /// By whom.
     pub from: Who,
     /// The frame in which it came, of several the first.
-    pub at: Mark,
+    pub at: FrameRef,
     /// Bytes of this side before it, as far as they were kept track of.
     pub offset: u64,
     /// What it is.
@@ -61,11 +61,11 @@ pub(super) struct Speech {
 }
 
 impl Speech {
-    pub(super) fn reset(&mut self, from: Who, at: Mark) {
+    pub(super) fn reset(&mut self, from: Who, at: FrameRef) {
         self.push(from, at, Said::Reset);
     }
 
-    pub(super) fn left_out(&mut self, at: Mark) {
+    pub(super) fn left_out(&mut self, at: FrameRef) {
         self.push(Who::Client, at, Said::LeftOut);
     }
 
@@ -84,7 +84,7 @@ impl Speech {
         all
     }
 
-    fn push(&mut self, from: Who, at: Mark, said: Said) {
+    fn push(&mut self, from: Who, at: FrameRef, said: Said) {
         let weight = said.weight();
         let utterance = Utterance {
             from,
@@ -124,7 +124,7 @@ impl Speech {
 }
 
 /// The same with what was said under keys in the place of the records: FIN and RST stay where they were.
-pub(super) fn inside(outside: Vec<Utterance>, minutes: &Minutes) -> Vec<Utterance> {
+pub(super) fn inside(outside: Vec<Utterance>, minutes: &Annotations) -> Vec<Utterance> {
     let Some(first) = minutes.said.first() else {
         return outside;
     };
@@ -139,7 +139,7 @@ pub(super) fn inside(outside: Vec<Utterance>, minutes: &Minutes) -> Vec<Utteranc
         offset: 0,
         said: Said::Opened,
     }];
-    let mut push = |from: Who, at: Mark, said: Said, length: u64| {
+    let mut push = |from: Who, at: FrameRef, said: Said, length: u64| {
         let offset = &mut offsets[from as usize];
         let utterance = Utterance {
             from,
@@ -186,7 +186,7 @@ impl Said {
 }
 
 impl Reader for Speech {
-    fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32) {
+    fn data(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], length: u32) {
         let who = who(from);
         for part in bytes.chunks(MAX_PART) {
             match self.open_part(who) {
@@ -206,22 +206,22 @@ impl Reader for Speech {
         }
     }
 
-    fn gap(&mut self, from: End, at: Mark, length: u64) {
+    fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64) {
         let who = who(from);
         self.push(who, at, Said::Missing(length));
         self.said[who as usize] = self.said[who as usize].saturating_add(length);
         self.missing[who as usize] = self.missing[who as usize].saturating_add(length);
     }
 
-    fn end(&mut self, from: End, at: Mark) {
+    fn end(&mut self, from: FlowEnd, at: FrameRef) {
         self.push(who(from), at, Said::End);
     }
 }
 
-const fn who(end: End) -> Who {
+const fn who(end: FlowEnd) -> Who {
     match end {
-        End::A => Who::Client,
-        End::B => Who::Server,
+        FlowEnd::A => Who::Client,
+        FlowEnd::B => Who::Server,
     }
 }
 
@@ -261,13 +261,13 @@ mod tests {
     #[test]
     fn of_much_the_beginning_and_the_end_stay() {
         let mut speech = Speech::default();
-        let at = Mark::default();
+        let at = FrameRef::default();
         let megabyte = vec![b'x'; 1 << 20];
-        speech.data(End::A, at, b"first", 5);
+        speech.data(FlowEnd::A, at, b"first", 5);
         for _ in 0..9 {
-            speech.data(End::B, at, &megabyte, 1 << 20);
+            speech.data(FlowEnd::B, at, &megabyte, 1 << 20);
         }
-        speech.data(End::A, at, b"last", 4);
+        speech.data(FlowEnd::A, at, b"last", 4);
         let all = speech.finish();
         let bytes: usize = all.iter().map(|it| it.said.weight()).sum();
         assert!(bytes <= 2 * MAX_BYTES + 2 * MAX_PART, "{bytes}");

@@ -26,7 +26,7 @@ mod udp;
 mod walk;
 mod wifi;
 
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::base::net::Context;
 use crate::base::net::Skip;
 use crate::packet::capture::Frame;
@@ -99,7 +99,7 @@ impl Decoder {
     pub fn datagram<'a>(&mut self, frame: &Frame<'a>) -> Option<Datagram<'a>> {
         let aside = self.aside.take()?;
         Some(Datagram {
-            mark: Mark {
+            mark: FrameRef {
                 frame: frame.number,
                 time: frame.time,
             },

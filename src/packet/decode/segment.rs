@@ -1,7 +1,7 @@
 //! What decoding gives: one TCP segment, every length taken from the IP header.
 
 use crate::base::frame_ref::FrameNumber;
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::base::net::Endpoint;
 use crate::base::net::Flags;
 use crate::base::net::{Context, Quote};
@@ -115,7 +115,7 @@ impl Segment<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Datagram<'a> {
     /// Its frame.
-    pub mark: Mark,
+    pub mark: FrameRef,
     /// The tunnel it came through.
     pub context: Context,
     /// Sender.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::message::{Kind, Message};
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint};
 use crate::packet::decode::{Datagram, Segment};
 
@@ -25,7 +25,7 @@ const MAX_IN_SEGMENT: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// When, and in which frame.
-    pub at: Mark,
+    pub at: FrameRef,
     /// How it went: 0 well, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED.
     pub code: u8,
     /// Records in it.
@@ -46,9 +46,9 @@ pub struct Lookup {
     /// What was asked for.
     pub kind: Kind,
     /// When it was first asked.
-    pub asked: Mark,
+    pub asked: FrameRef,
     /// When it was last asked.
-    pub last: Mark,
+    pub last: FrameRef,
     /// How often.
     pub tries: u32,
     /// The first answer, or a later one that went well.
@@ -99,7 +99,7 @@ impl Lookups {
     /// Takes a segment from or to port 53: a message begins with its length (RFC 1035 §4.2.2). One that is spread over
     /// several segments is left out.
     pub fn segment(&mut self, segment: &Segment<'_>) {
-        let mark = Mark {
+        let mark = FrameRef {
             frame: segment.frame,
             time: segment.time,
         };
@@ -125,7 +125,7 @@ impl Lookups {
         message: &Message,
         (source, destination): (Endpoint, Endpoint),
         context: Context,
-        at: Mark,
+        at: FrameRef,
     ) {
         if message.is_answer {
             self.answer(message, (destination, source, message.id, context), at);
@@ -134,7 +134,7 @@ impl Lookups {
         }
     }
 
-    fn ask(&mut self, message: &Message, key: Key, at: Mark) {
+    fn ask(&mut self, message: &Message, key: Key, at: FrameRef) {
         if let Some(lookup) = self.opened(&key, message) {
             if at.time.since(lookup.last.time) > SEEN_TWICE {
                 lookup.tries = lookup.tries.saturating_add(1);
@@ -159,7 +159,7 @@ impl Lookups {
         });
     }
 
-    fn answer(&mut self, message: &Message, key: Key, at: Mark) {
+    fn answer(&mut self, message: &Message, key: Key, at: FrameRef) {
         let Some(lookup) = self.opened(&key, message) else {
             return;
         };
@@ -216,7 +216,7 @@ mod tests {
             Some(_) => (server, client),
         };
         lookups.datagram(&Datagram {
-            mark: Mark {
+            mark: FrameRef {
                 frame: FrameNumber(frame),
                 time: Timestamp::default().after(Duration::from_millis(millis)),
             },

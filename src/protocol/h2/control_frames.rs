@@ -4,8 +4,8 @@
 use super::conversation::Conversation;
 use super::facts::{Goaway, MAX_GOAWAYS, Settings, Stall};
 use super::frame::{flag, kind};
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{ErrorCode, Texts};
 
 /// Bytes kept of what a GOAWAY says.
@@ -19,7 +19,13 @@ const ENABLE_CONNECT_PROTOCOL: u16 = 8;
 
 impl Conversation {
     /// All of a frame about the connection or about flow control is here, as far as it was captured.
-    pub(super) fn notice(&mut self, from: End, at: Mark, payload: &[u8], texts: &mut Texts) {
+    pub(super) fn notice(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        payload: &[u8],
+        texts: &mut Texts,
+    ) {
         let header = self.lane(from).header;
         match header.kind {
             kind::SETTINGS if !header.has(flag::ACK) => self.settings(from, at, payload),
@@ -43,7 +49,7 @@ impl Conversation {
         }
     }
 
-    fn settings(&mut self, from: End, at: Mark, payload: &[u8]) {
+    fn settings(&mut self, from: FlowEnd, at: FrameRef, payload: &[u8]) {
         let half = &mut self.lane_mut(from).half;
         half.settings_at.get_or_insert(at);
         let before = half.settings.initial_window;
@@ -72,7 +78,7 @@ impl Conversation {
         }
     }
 
-    fn ping(&mut self, from: End, at: Mark, is_answer: bool) {
+    fn ping(&mut self, from: FlowEnd, at: FrameRef, is_answer: bool) {
         if is_answer {
             let pings = &mut self.lane_mut(from.other()).half.pings;
             pings.answered = pings.answered.saturating_add(1);
@@ -86,7 +92,7 @@ impl Conversation {
         }
     }
 
-    fn goaway(&mut self, from: End, at: Mark, payload: &[u8], texts: &mut Texts) {
+    fn goaway(&mut self, from: FlowEnd, at: FrameRef, payload: &[u8], texts: &mut Texts) {
         let Some(([a, b, c, d, code @ ..], debug)) = payload.split_first_chunk::<8>() else {
             return;
         };
@@ -110,7 +116,7 @@ impl Conversation {
     }
 
     /// More may be sent by the other side.
-    fn window(&mut self, from: End, at: Mark, stream: u32, more: i64) {
+    fn window(&mut self, from: FlowEnd, at: FrameRef, stream: u32, more: i64) {
         let sender = from.other();
         let now = if stream == 0 {
             let window = &mut self.lane_mut(sender).window;
@@ -136,7 +142,7 @@ impl Conversation {
     }
 
     /// After DATA that did not end its stream: may more be sent?
-    pub(super) fn look_at_windows(&mut self, from: End, stream: u32, at: Mark) {
+    pub(super) fn look_at_windows(&mut self, from: FlowEnd, stream: u32, at: FrameRef) {
         let lane = self.lane(from);
         // Without all frames of both sides the windows are not known.
         if lane.half.lost || self.lane(from.other()).half.lost {

@@ -11,9 +11,9 @@ use super::frame::{HEADER, Header, PREFACE, kind};
 use super::header_block::MAX_BLOCK;
 use super::streams::Open;
 use crate::base::certainty::Certainty;
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
-use crate::protocol::annotations::{Clerk, What};
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
+use crate::protocol::annotations::{Annotator, RecordKind};
 use crate::protocol::http::{Exchange, Protocol, Text, Texts};
 
 /// Streams kept of one connection (about 8 MB); the oldest are let go, and counted. Somebody who opens and resets them
@@ -28,7 +28,7 @@ const MAX_QUOTE: usize = 64;
 #[derive(Clone, Debug)]
 pub struct Conversation {
     pub(super) lanes: [Lane; 2],
-    pub(super) requester: End,
+    pub(super) requester: FlowEnd,
     pub(super) exchanges: Vec<Exchange>,
     pub(super) let_go: u64,
     pub(super) open: BTreeMap<u32, Open>,
@@ -38,15 +38,15 @@ pub struct Conversation {
     /// Which direction has ended.
     pub(super) over: [bool; 2],
     /// Who takes down what is read.
-    clerk: Option<Clerk>,
+    clerk: Option<Annotator>,
 }
 
 impl Conversation {
     /// Begins with the preface of `requester`, the next byte of its direction. `offsets` are how many bytes each end had
     /// sent before.
     #[must_use]
-    pub fn new(requester: End, offsets: [u64; 2]) -> Self {
-        let lanes = End::BOTH.map(|end| {
+    pub fn new(requester: FlowEnd, offsets: [u64; 2]) -> Self {
+        let lanes = FlowEnd::BOTH.map(|end| {
             let state = if end == requester {
                 State::Preface { have: 0 }
             } else {
@@ -69,7 +69,7 @@ impl Conversation {
 
     /// The same, with its frames taken down.
     #[must_use]
-    pub fn taken_down(mut self, clerk: Option<Clerk>) -> Self {
+    pub fn taken_down(mut self, clerk: Option<Annotator>) -> Self {
         self.clerk = clerk;
         self
     }
@@ -77,7 +77,7 @@ impl Conversation {
     /// One that began before the capture did, or whose beginning is missing. Who is the client is told by content, or
     /// presumed.
     #[must_use]
-    pub fn midway(requester: End, offsets: [u64; 2]) -> Self {
+    pub fn midway(requester: FlowEnd, offsets: [u64; 2]) -> Self {
         let mut conversation = Self::new(requester, offsets);
         conversation.facts.midway = true;
         for lane in &mut conversation.lanes {
@@ -102,7 +102,14 @@ impl Conversation {
 
     /// The next bytes of one direction, in order and without overlap. `bytes` is what was captured, `length` what was
     /// on the wire: the rest was cut off by the snap length.
-    pub fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32, texts: &mut Texts) {
+    pub fn data(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        bytes: &[u8],
+        length: u32,
+        texts: &mut Texts,
+    ) {
         let mut rest = bytes;
         let mut begins = true;
         while !rest.is_empty() {
@@ -119,14 +126,14 @@ impl Conversation {
     }
 
     /// The next `length` bytes of one direction were never captured.
-    pub fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+    pub fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut Texts) {
         if length > 0 {
             self.pass_over(from, at, length, true, texts);
         }
     }
 
     /// The FIN of one direction, in order. No frame ends with it, but every stream does that the other side still reads.
-    pub fn end(&mut self, from: End, _texts: &mut Texts) {
+    pub fn end(&mut self, from: FlowEnd, _texts: &mut Texts) {
         self.over[from.index()] = true;
     }
 
@@ -161,7 +168,7 @@ impl Conversation {
 
     /// Who is the client, by the preface.
     #[must_use]
-    pub const fn requester(&self) -> Option<(End, Certainty)> {
+    pub const fn requester(&self) -> Option<(FlowEnd, Certainty)> {
         Some((self.requester, Certainty::Certain))
     }
 
@@ -184,24 +191,24 @@ impl Conversation {
         self.let_go
     }
 
-    pub(super) fn lane(&self, end: End) -> &Lane {
+    pub(super) fn lane(&self, end: FlowEnd) -> &Lane {
         let [a, b] = &self.lanes;
         match end {
-            End::A => a,
-            End::B => b,
+            FlowEnd::A => a,
+            FlowEnd::B => b,
         }
     }
 
-    pub(super) fn lane_mut(&mut self, end: End) -> &mut Lane {
+    pub(super) fn lane_mut(&mut self, end: FlowEnd) -> &mut Lane {
         let [a, b] = &mut self.lanes;
         match end {
-            End::A => a,
-            End::B => b,
+            FlowEnd::A => a,
+            FlowEnd::B => b,
         }
     }
 
     /// Notes a frame that breaks the protocol.
-    pub(super) fn fault(&mut self, from: End, rule: FrameRule, stream: u32, at: Mark) {
+    pub(super) fn fault(&mut self, from: FlowEnd, rule: FrameRule, stream: u32, at: FrameRef) {
         if self.facts.faults.len() < MAX_FRAME_FAULTS {
             self.facts.faults.push(FrameFault {
                 rule,
@@ -217,8 +224,8 @@ impl Conversation {
     /// Takes some of `bytes`, at least one, and tells how many. `begins`: they begin a slice.
     fn step(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         bytes: &[u8],
         begins: bool,
         texts: &mut Texts,
@@ -238,7 +245,7 @@ impl Conversation {
         }
     }
 
-    fn preface(&mut self, from: End, at: Mark, bytes: &[u8], have: usize) -> usize {
+    fn preface(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], have: usize) -> usize {
         let wanted = PREFACE.get(have..).unwrap_or_default();
         let take = wanted.len().min(bytes.len());
         let same = bytes.get(..take) == wanted.get(..take);
@@ -258,7 +265,7 @@ impl Conversation {
         take
     }
 
-    fn mismatch(&mut self, from: End, at: Mark, bytes: &[u8]) {
+    fn mismatch(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8]) {
         let quote = bytes.get(..MAX_QUOTE).unwrap_or(bytes);
         let by_client = from == self.requester;
         self.facts.mismatch.get_or_insert_with(|| Mismatch {
@@ -271,8 +278,8 @@ impl Conversation {
 
     fn header(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         bytes: &[u8],
         have: usize,
         texts: &mut Texts,
@@ -323,9 +330,9 @@ impl Conversation {
     }
 
     /// A frame header is here.
-    fn begin_frame(&mut self, from: End, at: Mark, header: Header) {
+    fn begin_frame(&mut self, from: FlowEnd, at: FrameRef, header: Header) {
         if let Some(clerk) = &self.clerk {
-            let what = What::H2 {
+            let what = RecordKind::H2 {
                 kind: header.kind,
                 flags: header.flags,
                 stream: header.stream,
@@ -371,8 +378,8 @@ impl Conversation {
 
     fn payload(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         bytes: &[u8],
         left: u32,
         texts: &mut Texts,
@@ -418,7 +425,7 @@ impl Conversation {
     }
 
     /// All of a frame is here, or has gone by. `payload` is that of a control frame, as far as it was captured.
-    fn end_frame(&mut self, from: End, at: Mark, payload: &[u8], texts: &mut Texts) {
+    fn end_frame(&mut self, from: FlowEnd, at: FrameRef, payload: &[u8], texts: &mut Texts) {
         self.lane_mut(from).state = State::Header { have: 0 };
         match self.lane(from).header.kind {
             kind::DATA => self.end_data(from, at),
@@ -430,7 +437,14 @@ impl Conversation {
     }
 
     /// Bytes that were cut off (`lost` is false) or never captured.
-    fn pass_over(&mut self, from: End, at: Mark, length: u64, lost: bool, texts: &mut Texts) {
+    fn pass_over(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        length: u64,
+        lost: bool,
+        texts: &mut Texts,
+    ) {
         let mut length = length;
         if let State::Payload { left } = self.lane(from).state {
             let take = u64::from(left).min(length) as u32;

@@ -3,7 +3,7 @@
 use super::facts::Half;
 use super::frame::{HEADER, Header, USUAL_MAX_FRAME};
 use super::header_block::Reader;
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 
 /// Offsets stop here, so that sums of an offset and a length cannot overflow.
 const MAX_OFFSET: u64 = u64::MAX >> 1;
@@ -49,7 +49,7 @@ pub(super) struct Lane {
     pub(super) header: Header,
     /// Where that frame begins.
     pub(super) start: u64,
-    pub(super) first: Mark,
+    pub(super) first: FrameRef,
     /// Bytes of a DATA frame that are neither padding nor its length; `None` until the length of the padding is known.
     pub(super) data_left: Option<u32>,
     /// The payload of a control frame that came in several slices.
@@ -75,7 +75,7 @@ impl Lane {
             header_bytes: [0; HEADER],
             header: Header::default(),
             start: 0,
-            first: Mark::default(),
+            first: FrameRef::default(),
             data_left: None,
             pending: Vec::new(),
             is_cut: false,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{ErrorCode, Party, StreamReset, Text};
 use crate::protocol::websocket;
 
@@ -51,7 +51,7 @@ pub struct StreamSocket {
     /// What was said on it; the halves in the order of those of the connection.
     pub said: websocket::Facts,
     /// Where it ended by itself; `None` where the connection ended first.
-    pub ended: Option<Mark>,
+    pub ended: Option<FrameRef>,
 }
 
 impl Facts {
@@ -80,7 +80,7 @@ pub struct Half {
     /// What it announced; the usual values where it did not.
     pub settings: Settings,
     /// Its first SETTINGS.
-    pub settings_at: Option<Mark>,
+    pub settings_at: Option<FrameRef>,
     /// Its GOAWAYs, the first and the last ones.
     pub goaways: Vec<Goaway>,
     /// GOAWAYs that are not in `goaways`.
@@ -96,7 +96,7 @@ pub struct Half {
     /// The capture lost frames of it.
     pub lost: bool,
     /// Its last frame.
-    pub last: Option<Mark>,
+    pub last: Option<FrameRef>,
 }
 
 impl Half {
@@ -143,7 +143,7 @@ impl Default for Settings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Goaway {
     /// Where it was seen.
-    pub at: Mark,
+    pub at: FrameRef,
     /// Offset of its frame among the bytes of its sender.
     pub start: u64,
     /// The last stream that may have been processed.
@@ -167,7 +167,7 @@ pub struct Pings {
     /// Answered by the other side.
     pub answered: u64,
     /// The oldest one that was not.
-    pub unanswered: Option<Mark>,
+    pub unanswered: Option<FrameRef>,
 }
 
 /// A time in which flow control kept a side from sending (§5.2).
@@ -176,9 +176,9 @@ pub struct Stall {
     /// The stream whose window was used up; 0 for that of the connection.
     pub stream: u32,
     /// When it was.
-    pub since: Mark,
+    pub since: FrameRef,
     /// When the other side gave more; `None` if it never did.
-    pub until: Option<Mark>,
+    pub until: Option<FrameRef>,
 }
 
 /// All such times of one side.
@@ -196,7 +196,7 @@ pub struct Stalls {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
     /// Where it was seen.
-    pub at: Mark,
+    pub at: FrameRef,
     /// The client's preface was wrong; else the server's first bytes were.
     pub by_client: bool,
     /// The bytes there, the first 64.
@@ -261,5 +261,5 @@ pub struct FrameFault {
     /// Its stream.
     pub stream: u32,
     /// Where it was seen.
-    pub at: Mark,
+    pub at: FrameRef,
 }

@@ -1,21 +1,21 @@
 //! In which phase of which stream something happened, as one end saw it.
 
 use super::conversation::Conversation;
-use crate::base::flow_end::End;
+use crate::base::flow_end::FlowEnd;
 use crate::protocol::http::{Exchange, Party, Phase, Reach, Sight, phase_of, see_request};
 
 impl Conversation {
     /// In which phase `closer` was when it had sent and received this much: the oldest stream that was not over decides.
     /// A GOAWAY announces the close (RFC 9113 §6.8).
     #[must_use]
-    pub fn phase_at(&self, closer: End, sent: Reach, received: Reach) -> Phase {
+    pub fn phase_at(&self, closer: FlowEnd, sent: Reach, received: Reach) -> Phase {
         if sent.bytes == 0 && received.bytes == 0 {
             return Phase::BeforeRequest;
         }
         if self.facts.mismatch.is_some() {
             return Phase::Opaque;
         }
-        let reach_of = |end: End| if end == closer { sent } else { received };
+        let reach_of = |end: FlowEnd| if end == closer { sent } else { received };
         let (requests, responses) = (reach_of(self.requester), reach_of(self.requester.other()));
         let mut any = false;
         for exchange in &self.exchanges {
@@ -35,7 +35,7 @@ impl Conversation {
                 return phase;
             }
         }
-        let announced = End::BOTH.iter().any(|end| {
+        let announced = FlowEnd::BOTH.iter().any(|end| {
             let half = &self.lane(*end).half;
             let first = half.goaways.first();
             first.is_some_and(|goaway| goaway.start < reach_of(*end).bytes)

@@ -5,8 +5,8 @@ use super::direction::Block;
 use super::facts::FrameRule;
 use super::frame::{flag, kind};
 use super::header_block::{Fields, MAX_BLOCK, Read};
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{
     ErrorCode, Exchange, Framing, Interim, Message, Method, Party, Progress, Request, Response,
     Stream, StreamReset, Texts, Version,
@@ -32,7 +32,7 @@ pub(super) struct Open {
 }
 
 impl Conversation {
-    pub(super) fn party(&self, end: End) -> Party {
+    pub(super) fn party(&self, end: FlowEnd) -> Party {
         if end == self.requester {
             Party::Requester
         } else {
@@ -48,7 +48,7 @@ impl Conversation {
     }
 
     /// The message that this end sends on an open stream.
-    fn message_mut(&mut self, from: End, stream: u32) -> Option<&mut Message> {
+    fn message_mut(&mut self, from: FlowEnd, stream: u32) -> Option<&mut Message> {
         let party = self.party(from);
         let exchange = self.exchange_mut(stream)?;
         match party {
@@ -85,7 +85,7 @@ impl Conversation {
             return;
         }
         let window =
-            End::BOTH.map(|end| i64::from(self.lane(end.other()).half.settings.initial_window));
+            FlowEnd::BOTH.map(|end| i64::from(self.lane(end.other()).half.settings.initial_window));
         let open = Open {
             exchange: number,
             window,
@@ -127,7 +127,7 @@ impl Conversation {
     }
 
     /// A HEADERS frame begins.
-    pub(super) fn begin_head(&mut self, from: End, at: Mark) {
+    pub(super) fn begin_head(&mut self, from: FlowEnd, at: FrameRef) {
         let lane = self.lane(from);
         let (id, start) = (lane.header.stream, lane.start);
         if id == 0 {
@@ -195,7 +195,13 @@ impl Conversation {
     }
 
     /// All of a HEADERS, PUSH_PROMISE or CONTINUATION frame is here.
-    pub(super) fn fragment(&mut self, from: End, at: Mark, payload: &[u8], texts: &mut Texts) {
+    pub(super) fn fragment(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        payload: &[u8],
+        texts: &mut Texts,
+    ) {
         let lane = self.lane_mut(from);
         let header = lane.header;
         let is_cut = lane.is_cut;
@@ -247,7 +253,14 @@ impl Conversation {
     }
 
     /// A header block is complete.
-    fn whole_block(&mut self, from: End, at: Mark, block: &Block, bytes: &[u8], texts: &mut Texts) {
+    fn whole_block(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        block: &Block,
+        bytes: &[u8],
+        texts: &mut Texts,
+    ) {
         let lane = self.lane_mut(from);
         let was_broken = lane.half.lost || lane.half.unread_blocks > 0;
         if block.is_broken {
@@ -289,8 +302,8 @@ impl Conversation {
 
     fn request_head(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         block: &Block,
         fields: Option<Box<Fields>>,
         offset: u64,
@@ -351,8 +364,8 @@ impl Conversation {
 
     fn response_head(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         block: &Block,
         fields: Option<Box<Fields>>,
         offset: u64,
@@ -420,7 +433,7 @@ impl Conversation {
     }
 
     /// A DATA frame begins.
-    pub(super) fn begin_data(&mut self, from: End, at: Mark) {
+    pub(super) fn begin_data(&mut self, from: FlowEnd, at: FrameRef) {
         let lane = self.lane_mut(from);
         let header = lane.header;
         if !header.has(flag::PADDED) {
@@ -439,8 +452,8 @@ impl Conversation {
     /// So many bytes of a DATA frame, of which these were captured.
     pub(super) fn take_data(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         bytes: &[u8],
         count: u32,
         lost: bool,
@@ -491,7 +504,7 @@ impl Conversation {
     }
 
     /// All of a DATA frame is here.
-    pub(super) fn end_data(&mut self, from: End, at: Mark) {
+    pub(super) fn end_data(&mut self, from: FlowEnd, at: FrameRef) {
         let lane = self.lane(from);
         let (header, offset) = (lane.header, lane.offset);
         self.extend(from, header.stream, at, offset);
@@ -504,7 +517,7 @@ impl Conversation {
     }
 
     /// The message reaches up to this offset now.
-    fn extend(&mut self, from: End, stream: u32, at: Mark, offset: u64) {
+    fn extend(&mut self, from: FlowEnd, stream: u32, at: FrameRef, offset: u64) {
         let party = self.party(from);
         let Some(message) = self.message_mut(from, stream) else {
             return;
@@ -528,7 +541,7 @@ impl Conversation {
     }
 
     /// END_STREAM (§5.1).
-    fn end_side(&mut self, from: End, stream: u32) {
+    fn end_side(&mut self, from: FlowEnd, stream: u32) {
         if let Some(message) = self.message_mut(from, stream) {
             message.progress = Progress::Complete;
         }
@@ -542,7 +555,7 @@ impl Conversation {
     }
 
     /// RST_STREAM (§6.4).
-    pub(super) fn reset_stream(&mut self, from: End, at: Mark, id: u32, code: ErrorCode) {
+    pub(super) fn reset_stream(&mut self, from: FlowEnd, at: FrameRef, id: u32, code: ErrorCode) {
         let by = self.party(from);
         let start = self.lane(from).start;
         // A client that clears up after the server has closed ends nothing any more.
@@ -572,7 +585,7 @@ impl Conversation {
     }
 
     /// GOAWAY of the server: what it has not processed it never will (§6.8).
-    pub(super) fn refuse_above(&mut self, last: u32, at: Mark) {
+    pub(super) fn refuse_above(&mut self, last: u32, at: FrameRef) {
         let above: Vec<u32> = self
             .open
             .range(last.saturating_add(1)..)
@@ -590,7 +603,7 @@ impl Conversation {
     }
 
     /// Frames of this end were lost: what it was sending may have gone on, or ended.
-    pub(super) fn doubt(&mut self, from: End, bytes: u64) {
+    pub(super) fn doubt(&mut self, from: FlowEnd, bytes: u64) {
         let party = self.party(from);
         let ids: Vec<u32> = self
             .open
@@ -624,7 +637,7 @@ impl Conversation {
 }
 
 /// The head of a message is here.
-fn head_done(message: &mut Message, at: Mark, offset: u64, ends_stream: bool) {
+fn head_done(message: &mut Message, at: FrameRef, offset: u64, ends_stream: bool) {
     message.last = at;
     // Where the block was broken off, DATA may have come before it is read.
     let whole = offset.saturating_sub(message.start);

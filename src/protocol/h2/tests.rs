@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::frame::{flag, kind};
 use super::wire::{field, frame};
 use super::*;
-use crate::base::flow_end::End::{self, A, B};
-use crate::base::frame_ref::{FrameNumber, Mark};
+use crate::base::flow_end::FlowEnd::{self, A, B};
+use crate::base::frame_ref::{FrameNumber, FrameRef};
 use crate::base::time::Timestamp;
 use crate::protocol::http::{
     Ending, ErrorCode, Exchange, Outcome, Party, Phase, Progress, Reach, Texts,
@@ -47,12 +47,12 @@ fn block(fields: &[(&str, &str)]) -> Vec<u8> {
 }
 
 impl Talk {
-    fn mark(&mut self) -> Mark {
+    fn mark(&mut self) -> FrameRef {
         self.line += 1;
         mark(self.line)
     }
 
-    fn say(mut self, from: End, bytes: impl AsRef<[u8]>) -> Self {
+    fn say(mut self, from: FlowEnd, bytes: impl AsRef<[u8]>) -> Self {
         let at = self.mark();
         for slice in bytes.as_ref().chunks(self.slice) {
             self.heard
@@ -62,7 +62,7 @@ impl Talk {
         self
     }
 
-    fn frame(self, from: End, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Self {
+    fn frame(self, from: FlowEnd, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Self {
         let mut bytes = Vec::new();
         frame(kind, flags, stream, payload, &mut bytes);
         self.say(from, bytes)
@@ -84,22 +84,22 @@ impl Talk {
         self.frame(B, kind::HEADERS, flag::END_HEADERS, stream, &block)
     }
 
-    fn send(self, from: End, stream: u32, count: usize, flags: u8) -> Self {
+    fn send(self, from: FlowEnd, stream: u32, count: usize, flags: u8) -> Self {
         self.frame(from, kind::DATA, flags, stream, &vec![b'x'; count])
     }
 
-    fn reset(self, from: End, stream: u32, code: u32) -> Self {
+    fn reset(self, from: FlowEnd, stream: u32, code: u32) -> Self {
         self.frame(from, kind::RST_STREAM, 0, stream, &code.to_be_bytes())
     }
 
-    fn goaway(self, from: End, last: u32, code: u32, debug: &[u8]) -> Self {
+    fn goaway(self, from: FlowEnd, last: u32, code: u32, debug: &[u8]) -> Self {
         let mut payload = last.to_be_bytes().to_vec();
         payload.extend_from_slice(&code.to_be_bytes());
         payload.extend_from_slice(debug);
         self.frame(from, kind::GOAWAY, 0, 0, &payload)
     }
 
-    fn gap(mut self, from: End, length: u64) -> Self {
+    fn gap(mut self, from: FlowEnd, length: u64) -> Self {
         let at = self.mark();
         self.heard.gap(from, at, length, &mut self.texts);
         self.said[from.index()].bytes += length;
@@ -109,7 +109,7 @@ impl Talk {
     /// The phase of an end that has sent and received everything said so far.
     #[track_caller]
     fn in_phase(self, phase: Phase) -> Self {
-        for end in End::BOTH {
+        for end in FlowEnd::BOTH {
             let (sent, received) = (self.said[end.index()], self.said[end.other().index()]);
             assert_eq!(
                 self.heard.phase_at(end, sent, received),
@@ -145,8 +145,8 @@ impl Talk {
     }
 }
 
-fn mark(line: u64) -> Mark {
-    Mark {
+fn mark(line: u64) -> FrameRef {
+    FrameRef {
         frame: FrameNumber(line),
         time: Timestamp::from_nanos(line as i64 * 1_000_000),
     }
@@ -714,7 +714,7 @@ proptest! {
             if gap < 60 {
                 talk = talk.gap(from, gap);
             }
-            for end in End::BOTH {
+            for end in FlowEnd::BOTH {
                 let _ = talk.heard.phase_at(end, talk.said[end.index()], talk.said[end.other().index()]);
             }
         }

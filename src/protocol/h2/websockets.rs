@@ -5,8 +5,8 @@
 
 use super::conversation::Conversation;
 use super::facts::{MAX_WEBSOCKETS, StreamSocket};
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::Texts;
 use crate::protocol::websocket;
 
@@ -23,8 +23,8 @@ impl Conversation {
     /// DATA of a stream: so many bytes, of which these were captured. `lost`: the capture lacks them.
     pub(super) fn take_socket(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         (stream, count): (u32, u32),
         bytes: &[u8],
         lost: bool,
@@ -45,7 +45,7 @@ impl Conversation {
     }
 
     /// A side has ended a stream: a WebSocket on it is over when both have.
-    pub(super) fn end_socket(&mut self, from: End, at: Mark, stream: u32) {
+    pub(super) fn end_socket(&mut self, from: FlowEnd, at: FrameRef, stream: u32) {
         let Some(open) = self.open.get_mut(&stream) else {
             return;
         };
@@ -60,7 +60,7 @@ impl Conversation {
     }
 
     /// Keeps what was said on a stream that is over.
-    pub(super) fn close_socket(&mut self, stream: u32, ended: Option<Mark>) {
+    pub(super) fn close_socket(&mut self, stream: u32, ended: Option<FrameRef>) {
         let Some(open) = self.open.get_mut(&stream) else {
             return;
         };

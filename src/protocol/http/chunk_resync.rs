@@ -9,7 +9,7 @@ use super::chunked::{Chunks, Step};
 use super::conversation::Conversation;
 use super::direction::State;
 use super::message::{Framing, Progress};
-use crate::base::flow_end::End;
+use crate::base::flow_end::FlowEnd;
 
 /// Size lines at the places foretold that prove the chunks.
 const PROOF: u8 = 2;
@@ -18,7 +18,7 @@ const DIGITS: usize = 8;
 
 impl Conversation {
     /// A slice of what nobody understands: whether it goes on with chunks, so that the message can be followed again.
-    pub(super) fn regain(&mut self, from: End, bytes: &[u8], begins: bool) {
+    pub(super) fn regain(&mut self, from: FlowEnd, bytes: &[u8], begins: bool) {
         if self.lane(from).state != State::Lost || !self.may_be_chunked(from) {
             return;
         }
@@ -50,7 +50,7 @@ impl Conversation {
     }
 
     /// Bytes of what nobody understands that were cut off: the guess goes on if they lie within its chunk.
-    pub(super) fn guess_over(&mut self, from: End, length: u64) {
+    pub(super) fn guess_over(&mut self, from: FlowEnd, length: u64) {
         let lane = self.lane_mut(from);
         if let Some(chunks) = &mut lane.guess
             && !chunks.skip(length, &mut 0)
@@ -59,7 +59,7 @@ impl Conversation {
         }
     }
 
-    fn may_be_chunked(&self, from: End) -> bool {
+    fn may_be_chunked(&self, from: FlowEnd) -> bool {
         self.message_of(from).is_some_and(|message| {
             message.progress == Progress::Unseen
                 && matches!(message.framing, Framing::Unknown | Framing::Chunked)
@@ -81,7 +81,7 @@ fn is_size_line(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::flow_end::End::{A, B};
+    use crate::base::flow_end::FlowEnd::{A, B};
     use crate::protocol::http::tests::script::{Talk, talk};
     use crate::protocol::http::{Ending, Outcome};
 

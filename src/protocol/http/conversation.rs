@@ -12,8 +12,8 @@ use super::head::{self, Kind};
 use super::recognition::{Sight, is_hello, recognise, smells_like_request};
 use super::text::Texts;
 use crate::base::certainty::Certainty;
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 
 /// Bytes of a head that are waited for: what the most generous servers take.
 pub const MAX_HEAD: usize = 64 << 10;
@@ -47,7 +47,7 @@ pub enum Protocol {
 pub struct Conversation {
     pub(super) lanes: [Lane; 2],
     pub(super) exchanges: Vec<Exchange>,
-    pub(super) requester: Option<(End, Certainty)>,
+    pub(super) requester: Option<(FlowEnd, Certainty)>,
     pub(super) protocol: Protocol,
     /// The oldest exchange whose final response is not complete.
     pub(super) awaiting: u32,
@@ -100,8 +100,8 @@ impl Conversation {
     /// began earlier. They are not counted here, nor is what the snap length cut off after them.
     pub fn data(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         bytes: &[u8],
         length: u32,
         texts: &mut Texts,
@@ -127,14 +127,14 @@ impl Conversation {
     }
 
     /// The next `length` bytes of one direction were never captured.
-    pub fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+    pub fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut Texts) {
         if length > 0 {
             self.pass_over(from, at, length, true, texts);
         }
     }
 
     /// The FIN of one direction, in order. It completes a body that is delimited by the close.
-    pub fn end(&mut self, from: End, texts: &mut Texts) {
+    pub fn end(&mut self, from: FlowEnd, texts: &mut Texts) {
         match self.lane(from).state {
             State::UntilClose => self.complete(from),
             State::Head { .. } => self.give_up_head(from, Cut::Sender, texts),
@@ -144,7 +144,7 @@ impl Conversation {
 
     /// The connection is over: what waits for more bytes is read as far as it goes, and the working memory is freed.
     pub fn finish(&mut self, texts: &mut Texts) {
-        for end in End::BOTH {
+        for end in FlowEnd::BOTH {
             self.give_up_head(end, Cut::Sender, texts);
             if let State::Chunks(chunks) = self.lane(end).state
                 && !chunks.between()
@@ -165,7 +165,7 @@ impl Conversation {
 
     /// Reads the heads that wait as far as they go, since too much waits in all.
     pub fn give_up_waiting(&mut self, texts: &mut Texts) {
-        for end in End::BOTH {
+        for end in FlowEnd::BOTH {
             if let Some(pending) = &self.lane(end).pending {
                 let last = pending.last;
                 self.give_up_head(end, Cut::Capture, texts);
@@ -182,7 +182,7 @@ impl Conversation {
 
     /// Who is the HTTP (or TLS) client, by content.
     #[must_use]
-    pub const fn requester(&self) -> Option<(End, Certainty)> {
+    pub const fn requester(&self) -> Option<(FlowEnd, Certainty)> {
         self.requester
     }
 
@@ -209,24 +209,24 @@ impl Conversation {
         self.let_go
     }
 
-    pub(super) fn lane(&self, end: End) -> &Lane {
+    pub(super) fn lane(&self, end: FlowEnd) -> &Lane {
         let [a, b] = &self.lanes;
         match end {
-            End::A => a,
-            End::B => b,
+            FlowEnd::A => a,
+            FlowEnd::B => b,
         }
     }
 
-    pub(super) fn lane_mut(&mut self, end: End) -> &mut Lane {
+    pub(super) fn lane_mut(&mut self, end: FlowEnd) -> &mut Lane {
         let [a, b] = &mut self.lanes;
         match end {
-            End::A => a,
-            End::B => b,
+            FlowEnd::A => a,
+            FlowEnd::B => b,
         }
     }
 
     /// Whether this end is known to send requests, or responses.
-    pub(super) fn role(&self, end: End) -> Option<Kind> {
+    pub(super) fn role(&self, end: FlowEnd) -> Option<Kind> {
         let (requester, _) = self.requester?;
         Some(if requester == end {
             Kind::Request
@@ -244,8 +244,8 @@ impl Conversation {
     /// Takes some of `bytes`, at least one, and tells how many. `begins`: they begin a slice.
     fn step(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         bytes: &[u8],
         begins: bool,
         texts: &mut Texts,
@@ -330,7 +330,7 @@ impl Conversation {
     }
 
     /// Whether nothing of the body in progress was sent although it may have been: it may never come.
-    fn is_body_missing(&self, from: End) -> bool {
+    fn is_body_missing(&self, from: FlowEnd) -> bool {
         let Some(exchange) = self.exchange_of(from) else {
             return false;
         };
@@ -353,7 +353,7 @@ impl Conversation {
     }
 
     /// The body that was announced never came if another message begins here.
-    fn restarts(&mut self, from: End, bytes: &[u8]) -> bool {
+    fn restarts(&mut self, from: FlowEnd, bytes: &[u8]) -> bool {
         match (self.role(from), recognise(bytes, 0)) {
             (Some(Kind::Request), Sight::Request) => {}
             (Some(Kind::Response), Sight::Response) => self.complete_without_body(from),
@@ -364,7 +364,7 @@ impl Conversation {
     }
 
     /// At the beginning of a message.
-    fn boundary(&mut self, from: End, at: Mark, bytes: &[u8], texts: &mut Texts) -> usize {
+    fn boundary(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], texts: &mut Texts) -> usize {
         // §2.2: a server ignores at least one empty line before the request line; some send one after a body.
         let blank = bytes
             .iter()
@@ -401,7 +401,7 @@ impl Conversation {
     }
 
     /// What `bytes` begin with, in the light of what this end is known to send.
-    fn sight(&mut self, from: End, bytes: &[u8], scanned: usize) -> Sight {
+    fn sight(&mut self, from: FlowEnd, bytes: &[u8], scanned: usize) -> Sight {
         let sight = recognise(bytes, scanned);
         let role = self.role(from);
         match sight {
@@ -434,8 +434,8 @@ impl Conversation {
     /// Keeps the bytes of a head until there are more.
     fn wait(
         &mut self,
-        from: End,
-        first: Mark,
+        from: FlowEnd,
+        first: FrameRef,
         bytes: &[u8],
         scanned: usize,
         proven: bool,
@@ -452,7 +452,14 @@ impl Conversation {
     }
 
     /// A message of this kind begins with `bytes`.
-    fn head(&mut self, from: End, kind: Kind, at: Mark, bytes: &[u8], texts: &mut Texts) -> usize {
+    fn head(
+        &mut self,
+        from: FlowEnd,
+        kind: Kind,
+        at: FrameRef,
+        bytes: &[u8],
+        texts: &mut Texts,
+    ) -> usize {
         let start = self.lane(from).offset;
         self.begin(from, kind, at, start);
         let mut scanned = 0;
@@ -474,8 +481,8 @@ impl Conversation {
     /// More bytes for a head that waits.
     fn more_of_head(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         bytes: &[u8],
         proven: bool,
         texts: &mut Texts,
@@ -548,14 +555,28 @@ impl Conversation {
         }
     }
 
-    fn head_too_long(&mut self, from: End, at: Mark, head: &[u8], start: u64, texts: &mut Texts) {
+    fn head_too_long(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        head: &[u8],
+        start: u64,
+        texts: &mut Texts,
+    ) {
         self.read_head(from, at, head, start, false, texts);
         self.fault(from, FaultRule::HeadTooLong, start, &[]);
         self.break_off(from);
     }
 
     /// Bytes that were cut off (`lost` is false) or never captured.
-    fn pass_over(&mut self, from: End, at: Mark, length: u64, lost: bool, texts: &mut Texts) {
+    fn pass_over(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        length: u64,
+        lost: bool,
+        texts: &mut Texts,
+    ) {
         let mut left_over = length;
         if let State::Body { left } = self.lane(from).state {
             let take = left.min(length);
@@ -612,7 +633,7 @@ impl Conversation {
     }
 
     /// TLS records begin here.
-    fn tls(&mut self, from: End, bytes: &[u8]) -> usize {
+    fn tls(&mut self, from: FlowEnd, bytes: &[u8]) -> usize {
         let hello = bytes.first() == Some(&22);
         match bytes.get(5) {
             Some(1) if hello => self.requester = Some((from, Certainty::Certain)),
@@ -629,7 +650,7 @@ impl Conversation {
     }
 
     /// It is HTTP/2, of which some is missing: both directions are handed over.
-    pub fn hand_over_midway(&mut self, requester: End, certainty: Certainty) {
+    pub fn hand_over_midway(&mut self, requester: FlowEnd, certainty: Certainty) {
         self.protocol = Protocol::Http2;
         self.requester = Some((requester, certainty));
         for lane in &mut self.lanes {
@@ -640,7 +661,7 @@ impl Conversation {
 
     /// This direction speaks something else from here on; none of it was taken. The other one may still answer in plain
     /// text, which tells the client that it called the wrong port.
-    fn hand_over(&mut self, from: End, protocol: Protocol) -> usize {
+    fn hand_over(&mut self, from: FlowEnd, protocol: Protocol) -> usize {
         self.protocol = protocol;
         self.lane_mut(from).state = State::Foreign;
         0
@@ -649,7 +670,7 @@ impl Conversation {
     /// Bytes at the beginning of what this direction was handed over to, which had waited here to be recognised, and
     /// when the first of them was seen. They are not part of [`Conversation::heard`] any more.
     #[must_use]
-    pub fn take_waiting(&mut self, from: End) -> Option<(Mark, Vec<u8>)> {
+    pub fn take_waiting(&mut self, from: FlowEnd) -> Option<(FrameRef, Vec<u8>)> {
         let lane = self.lane_mut(from);
         if !matches!(lane.state, State::Foreign) {
             return None;
@@ -661,7 +682,7 @@ impl Conversation {
 
     /// Payload bytes of one direction that were taken.
     #[must_use]
-    pub fn heard(&self, from: End) -> u64 {
+    pub fn heard(&self, from: FlowEnd) -> u64 {
         self.lane(from).offset
     }
 
@@ -673,7 +694,7 @@ impl Conversation {
     }
 
     /// Whether what waits in a direction begins like a request.
-    pub(super) fn is_beginning(&self, end: End) -> bool {
+    pub(super) fn is_beginning(&self, end: FlowEnd) -> bool {
         let pending = self.lane(end).pending.as_ref();
         pending.is_some_and(|pending| smells_like_request(&pending.bytes))
     }

@@ -1,7 +1,7 @@
 //! One direction of a conversation: how far it is, and what the next byte belongs to.
 
 use super::chunked::Chunks;
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 
 /// No exchange.
 pub(super) const NONE: u32 = u32::MAX;
@@ -48,9 +48,9 @@ pub(super) struct Pending {
     /// So many bytes were searched for the end of the head.
     pub(super) scanned: usize,
     /// Where its first byte was seen.
-    pub(super) first: Mark,
+    pub(super) first: FrameRef,
     /// Where its last byte so far was seen.
-    pub(super) last: Mark,
+    pub(super) last: FrameRef,
 }
 
 /// One direction.

@@ -7,7 +7,7 @@ use super::fields::{Field, FieldName};
 use super::message::{Message, Method, Progress};
 use super::stream::{Party, Stream};
 use super::text::Text;
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct Interim {
     /// 100 to 199, but not 101.
     pub status: u16,
     /// Where its last byte was seen.
-    pub at: Mark,
+    pub at: FrameRef,
     /// Offset of its first byte.
     pub start: u64,
     /// Offset after its head.
@@ -77,7 +77,7 @@ pub struct Rare {
     /// The response was lost by the capture, as the requests after it show.
     pub response_lost: bool,
     /// Where the body of the request began, if the request has a field or fault worth keeping.
-    pub body_began: Option<Mark>,
+    pub body_began: Option<FrameRef>,
     /// A final answer came instead of `100 Continue`, and the client kept its body (RFC 9110 §10.1.1).
     pub body_withheld: bool,
 }
@@ -86,7 +86,7 @@ pub struct Rare {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RareHead {
     /// Where the head ended, if not where it began.
-    pub head_end: Option<Mark>,
+    pub head_end: Option<FrameRef>,
     /// Field lines worth keeping, in order, each line by itself.
     pub fields: Vec<Field>,
     /// Field lines of that kind that are not in `fields`.
@@ -186,7 +186,7 @@ impl Exchange {
 
     /// Where the head of the request ended.
     #[must_use]
-    pub fn request_head_end(&self) -> Option<Mark> {
+    pub fn request_head_end(&self) -> Option<FrameRef> {
         let message = &self.request.as_ref()?.message;
         let kept = self.rare.as_ref().and_then(|rare| rare.request.head_end);
         (message.progress != Progress::Head).then_some(kept.unwrap_or(message.first))
@@ -194,7 +194,7 @@ impl Exchange {
 
     /// Where the head of the final response ended.
     #[must_use]
-    pub fn response_head_end(&self) -> Option<Mark> {
+    pub fn response_head_end(&self) -> Option<FrameRef> {
         let message = &self.response.as_ref()?.message;
         let kept = self.rare.as_ref().and_then(|rare| rare.response.head_end);
         (message.progress != Progress::Head).then_some(kept.unwrap_or(message.first))

@@ -10,12 +10,12 @@ use super::pairing::is_simple_request;
 use super::recognition::smells_like_request;
 use super::text::{Text, Texts};
 use crate::base::certainty::Certainty;
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 
 impl Conversation {
     /// Notes a fault of the message this direction is in.
-    pub(super) fn fault(&mut self, from: End, rule: FaultRule, offset: u64, bytes: &[u8]) {
+    pub(super) fn fault(&mut self, from: FlowEnd, rule: FaultRule, offset: u64, bytes: &[u8]) {
         let Some(head) = self.rare_head(from) else {
             return;
         };
@@ -32,7 +32,7 @@ impl Conversation {
     }
 
     /// Bytes of the message this direction is in were never captured.
-    pub(super) fn missing(&mut self, from: End, bytes: u64) {
+    pub(super) fn missing(&mut self, from: FlowEnd, bytes: u64) {
         if bytes > 0
             && let Some(rare) = self.rare_head(from)
         {
@@ -41,7 +41,7 @@ impl Conversation {
     }
 
     /// Nobody can say where the message this direction is in ends.
-    pub(super) fn break_off(&mut self, from: End) {
+    pub(super) fn break_off(&mut self, from: FlowEnd) {
         if let Some(message) = self.message_mut(from)
             && message.progress != Progress::Complete
         {
@@ -51,7 +51,7 @@ impl Conversation {
     }
 
     /// The capture lost what would tell where the message this direction is in ends.
-    pub(super) fn lose_sight(&mut self, from: End, at: Mark, bytes: u64, lost: bool) {
+    pub(super) fn lose_sight(&mut self, from: FlowEnd, at: FrameRef, bytes: u64, lost: bool) {
         self.missing(from, if lost { bytes } else { 0 });
         self.extend(from, at, bytes, 0);
         if let Some(message) = self.message_mut(from)
@@ -67,7 +67,7 @@ impl Conversation {
     }
 
     /// A message is proven to begin after a stretch that nobody understood.
-    pub(super) fn resume(&mut self, from: End) {
+    pub(super) fn resume(&mut self, from: FlowEnd) {
         let lane = self.lane_mut(from);
         lane.state = State::Boundary;
         let index = lane.exchange;
@@ -82,7 +82,7 @@ impl Conversation {
     }
 
     /// The head that waits will never be complete: it counts as far as it goes.
-    pub(super) fn give_up_head(&mut self, from: End, by: Cut, texts: &mut Texts) {
+    pub(super) fn give_up_head(&mut self, from: FlowEnd, by: Cut, texts: &mut Texts) {
         let start = self.lane(from).pending_start();
         let state = self.lane(from).state;
         let (Some(start), Some(pending)) = (start, self.lane_mut(from).pending.take()) else {
@@ -119,16 +119,16 @@ impl Conversation {
     }
 
     /// What begins here is no message.
-    pub(super) fn no_message(&mut self, from: End, at: Mark, bytes: &[u8]) {
+    pub(super) fn no_message(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8]) {
         let start = self.lane(from).offset;
         self.no_message_at(from, at, at, bytes, start);
     }
 
     pub(super) fn no_message_at(
         &mut self,
-        from: End,
-        first: Mark,
-        at: Mark,
+        from: FlowEnd,
+        first: FrameRef,
+        at: FrameRef,
         bytes: &[u8],
         start: u64,
     ) {
@@ -174,7 +174,14 @@ impl Conversation {
     }
 
     /// HTML in answer to `GET /` without a version: HTTP/0.9 (RFC 1945 §4.1).
-    fn simple_response(&mut self, from: End, first: Mark, at: Mark, length: u64, start: u64) {
+    fn simple_response(
+        &mut self,
+        from: FlowEnd,
+        first: FrameRef,
+        at: FrameRef,
+        length: u64,
+        start: u64,
+    ) {
         self.begin(from, Kind::Response, first, start);
         if let Some((_, certainty)) = &mut self.requester {
             *certainty = Certainty::Likely;
@@ -190,7 +197,7 @@ impl Conversation {
 
     /// Whether a slice ends a chunked body whose chunks were lost sight of: it ends in the last chunk, and data that
     /// looks like that at the very end of a slice is far-fetched.
-    pub(super) fn is_last_chunk(&self, from: End, bytes: &[u8]) -> bool {
+    pub(super) fn is_last_chunk(&self, from: FlowEnd, bytes: &[u8]) -> bool {
         let lost = self.message_of(from).is_some_and(|message| {
             message.framing == Framing::Chunked && message.progress == Progress::Unseen
         });

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::fields::KeepAlive;
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 
 /// The version of a message, `HTTP/major.minor`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -175,9 +175,9 @@ pub struct ConnectionOptions {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// Where its first byte was seen.
-    pub first: Mark,
+    pub first: FrameRef,
     /// Where its last byte so far was seen; of a complete message, its last byte.
-    pub last: Mark,
+    pub last: FrameRef,
     /// Offset of its first byte in its direction.
     pub start: u64,
     /// Bytes of its body as framed, chunk sizes and trailers included.
@@ -200,7 +200,7 @@ pub struct Message {
 }
 
 impl Message {
-    pub(crate) fn begun(at: Mark, start: u64) -> Self {
+    pub(crate) fn begun(at: FrameRef, start: u64) -> Self {
         Self {
             first: at,
             last: at,
@@ -276,7 +276,7 @@ mod tests {
         let message = Message {
             framing: Framing::NoBody,
             body_wire: 9,
-            ..Message::begun(Mark::default(), 100)
+            ..Message::begun(FrameRef::default(), 100)
         };
         assert_eq!((message.received(), message.expected()), (0, Some(0)));
         assert_eq!(message.end(), 109);

@@ -9,14 +9,14 @@ use super::framing::{self, Body};
 use super::head::{self, Head, Kind};
 use super::message::{Framing, Message, Method, Progress, Version};
 use super::text::Texts;
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 
 /// Interim responses kept of one exchange; a server may send 102 or 103 as often as it likes.
 const MAX_INTERIM: usize = 8;
 
 impl Conversation {
-    pub(super) fn message_of(&self, from: End) -> Option<&Message> {
+    pub(super) fn message_of(&self, from: FlowEnd) -> Option<&Message> {
         let exchange = self.exchange_of(from)?;
         match self.role(from)? {
             Kind::Request => exchange.request.as_ref().map(|request| &request.message),
@@ -24,7 +24,7 @@ impl Conversation {
         }
     }
 
-    pub(super) fn message_mut(&mut self, from: End) -> Option<&mut Message> {
+    pub(super) fn message_mut(&mut self, from: FlowEnd) -> Option<&mut Message> {
         let role = self.role(from)?;
         let index = self.lane(from).exchange as usize;
         let exchange = self.exchanges.get_mut(index)?;
@@ -40,7 +40,7 @@ impl Conversation {
         }
     }
 
-    pub(super) fn rare_head(&mut self, from: End) -> Option<&mut RareHead> {
+    pub(super) fn rare_head(&mut self, from: FlowEnd) -> Option<&mut RareHead> {
         let role = self.role(from)?;
         let index = self.lane(from).exchange as usize;
         let rare = self.exchanges.get_mut(index)?.rare_mut();
@@ -53,8 +53,8 @@ impl Conversation {
     /// The head of the message that began at `start` is here, or (`whole` is false) as much of it as ever will be.
     pub(super) fn read_head(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         head: &[u8],
         start: u64,
         whole: bool,
@@ -84,8 +84,8 @@ impl Conversation {
 
     fn request_head(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         read: Head<'_>,
         split: bool,
         whole: bool,
@@ -127,8 +127,8 @@ impl Conversation {
 
     fn response_head(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         mut read: Head<'_>,
         split: bool,
         whole: bool,
@@ -185,7 +185,7 @@ impl Conversation {
     }
 
     /// What few messages have.
-    fn keep(&mut self, from: End, read: Head<'_>, head_end: Option<Mark>) {
+    fn keep(&mut self, from: FlowEnd, read: Head<'_>, head_end: Option<FrameRef>) {
         let Facts { kept, more, .. } = read.facts;
         if kept.is_empty() && read.faults.is_empty() && head_end.is_none() {
             return;
@@ -201,7 +201,7 @@ impl Conversation {
     }
 
     /// The head is read; the body follows.
-    fn begin_body(&mut self, from: End, body: Body, whole: bool) {
+    fn begin_body(&mut self, from: FlowEnd, body: Body, whole: bool) {
         let offset = self.message_mut(from).map_or(0, |message| message.start);
         for fault in body.faults.into_iter().flatten() {
             self.fault(from, fault, offset, &[]);
@@ -236,7 +236,7 @@ impl Conversation {
     }
 
     /// A final response is known: a request lane that was held goes on, or becomes another protocol with this one.
-    fn release(&mut self, from: End, framing: Framing, status: u16, upgrade: Upgrade) {
+    fn release(&mut self, from: FlowEnd, framing: Framing, status: u16, upgrade: Upgrade) {
         let requester = from.other();
         if framing == Framing::Tunnel {
             let end = self
@@ -270,7 +270,7 @@ impl Conversation {
     }
 
     /// Body bytes of a message of known length.
-    pub(super) fn take_body(&mut self, from: End, at: Mark, bytes: u64) {
+    pub(super) fn take_body(&mut self, from: FlowEnd, at: FrameRef, bytes: u64) {
         self.extend(from, at, bytes, 0);
         let lane = self.lane_mut(from);
         if let State::Body { left } = &mut lane.state {
@@ -283,8 +283,8 @@ impl Conversation {
 
     pub(super) fn take_chunks(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         bytes: &[u8],
         mut chunks: Chunks,
     ) -> usize {
@@ -320,7 +320,7 @@ impl Conversation {
     }
 
     /// So many more bytes belong to the message this direction is in; `data` of them are decoded chunk data.
-    pub(super) fn extend(&mut self, from: End, at: Mark, bytes: u64, data: u64) {
+    pub(super) fn extend(&mut self, from: FlowEnd, at: FrameRef, bytes: u64, data: u64) {
         let is_request = self.role(from) == Some(Kind::Request);
         let Some(message) = self.message_mut(from) else {
             return;
@@ -347,7 +347,7 @@ impl Conversation {
     }
 
     /// The message this direction is in ends here.
-    pub(super) fn complete(&mut self, from: End) {
+    pub(super) fn complete(&mut self, from: FlowEnd) {
         if let Some(message) = self.message_mut(from) {
             message.progress = Progress::Complete;
         }
@@ -360,7 +360,7 @@ impl Conversation {
     }
 
     /// A response turned out to have no body although its head announces one: the request was a HEAD.
-    pub(super) fn complete_without_body(&mut self, from: End) {
+    pub(super) fn complete_without_body(&mut self, from: FlowEnd) {
         let Some(message) = self.message_mut(from) else {
             return;
         };
@@ -370,7 +370,7 @@ impl Conversation {
     }
 
     /// What this exchange's request turns out to be, a HEAD, has a response without a body; it may have come early.
-    fn bare(&mut self, from: End, index: u32) {
+    fn bare(&mut self, from: FlowEnd, index: u32) {
         let awaits = self.lane(from).exchange == index
             && self.message_of(from).is_some_and(|message| {
                 message.progress == Progress::Body && message.body_wire == 0

@@ -10,17 +10,17 @@ use super::head::{self, Kind};
 use super::message::{Framing, Message, Method, Version};
 use super::text::{Text, Texts};
 use crate::base::certainty::Certainty;
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 
 impl Conversation {
     /// The exchange whose message this direction is in, or was in last.
-    pub(super) fn exchange_of(&self, from: End) -> Option<&Exchange> {
+    pub(super) fn exchange_of(&self, from: FlowEnd) -> Option<&Exchange> {
         self.exchanges.get(self.lane(from).exchange as usize)
     }
 
     /// A message is proven to begin at `start`.
-    pub(super) fn begin(&mut self, from: End, kind: Kind, first: Mark, start: u64) {
+    pub(super) fn begin(&mut self, from: FlowEnd, kind: Kind, first: FrameRef, start: u64) {
         let requester = if kind == Kind::Request {
             from
         } else {
@@ -62,7 +62,7 @@ impl Conversation {
     }
 
     /// A response came before the request line was whole, and no other request waits for one: it is this one's.
-    fn begin_if_answered(&mut self, requester: End) {
+    fn begin_if_answered(&mut self, requester: FlowEnd) {
         let next = self.exchanges.get(self.awaiting as usize);
         let lane = self.lane(requester);
         if next.is_some_and(|exchange| exchange.response.is_none())
@@ -116,7 +116,7 @@ impl Conversation {
     }
 
     /// HTTP is spoken, and this end asks.
-    fn meet(&mut self, requester: End) {
+    fn meet(&mut self, requester: FlowEnd) {
         if self.protocol == Protocol::Tls
             || (self.protocol == Protocol::Http1 && self.requester.is_some())
         {
@@ -130,7 +130,7 @@ impl Conversation {
     }
 
     /// What was no request line turned out to be taken for a request, as what came back shows.
-    fn doubted_request(&mut self, from: End) {
+    fn doubted_request(&mut self, from: FlowEnd) {
         let start = self.lane(from).pending_start();
         let (Some(start), Some(pending)) = (start, self.lane_mut(from).pending.take()) else {
             return;

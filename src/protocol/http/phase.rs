@@ -74,7 +74,7 @@ impl Reach {
 use super::conversation::{Conversation, Protocol};
 use super::exchange::{Exchange, Request, Response};
 use super::message::{Framing, Progress};
-use crate::base::flow_end::End;
+use crate::base::flow_end::FlowEnd;
 
 /// What one end had seen of a message.
 pub(crate) enum Sight {
@@ -95,14 +95,14 @@ impl Conversation {
     ///
     /// Only message bytes below these offsets exist for it: a request that crosses the server's FIN on the wire is none.
     #[must_use]
-    pub fn phase_at(&self, closer: End, sent: Reach, received: Reach) -> Phase {
+    pub fn phase_at(&self, closer: FlowEnd, sent: Reach, received: Reach) -> Phase {
         let [mine, theirs] = [closer, closer.other()].map(|end| self.since[end.index()]);
         if sent.bytes <= mine && received.bytes <= theirs {
             return Phase::BeforeRequest;
         }
-        let reach_of = |end: End| if end == closer { sent } else { received };
+        let reach_of = |end: FlowEnd| if end == closer { sent } else { received };
         let Some((requester, _)) = self.requester else {
-            let begun = End::BOTH
+            let begun = FlowEnd::BOTH
                 .into_iter()
                 .any(|end| self.is_beginning(end) && reach_of(end).bytes > 0);
             return if begun { Phase::Request } else { Phase::Opaque };
@@ -118,7 +118,7 @@ impl Conversation {
     }
 
     /// The oldest exchange that is not complete decides.
-    fn phase_of_exchanges(&self, requester: End, requests: Reach, responses: Reach) -> Phase {
+    fn phase_of_exchanges(&self, requester: FlowEnd, requests: Reach, responses: Reach) -> Phase {
         let seen = |exchange: &&Exchange| {
             !matches!(
                 see_request(exchange.request.as_ref(), requests),
@@ -128,7 +128,7 @@ impl Conversation {
                 Sight::Nothing
             )
         };
-        let waits = |end: End, reach: Reach| {
+        let waits = |end: FlowEnd, reach: Reach| {
             let start = self.lane(end).pending_start();
             start.is_some_and(|start| reach.bytes > start)
         };
@@ -176,7 +176,7 @@ impl Conversation {
     }
 
     /// Whether bytes of the requester that are part of no exchange were seen before the first one.
-    fn is_midstream(&self, requester: End, requests: Reach) -> bool {
+    fn is_midstream(&self, requester: FlowEnd, requests: Reach) -> bool {
         !self.lane(requester).clean && requests.bytes > self.since[requester.index()]
     }
 }
@@ -247,7 +247,7 @@ fn see_response(response: Option<&Response>, reach: Reach) -> Sight {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::flow_end::End::{A, B};
+    use crate::base::flow_end::FlowEnd::{A, B};
     use crate::protocol::http::tests::script::{Talk, talk};
 
     const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";

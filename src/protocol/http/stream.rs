@@ -8,7 +8,7 @@ use std::fmt;
 use super::exchange::Exchange;
 use super::message::{Framing, Message};
 use super::text::Text;
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 
 /// One of the two sides of an exchange, whoever opened the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,7 +79,7 @@ pub struct StreamReset {
     /// Why, as it says.
     pub code: ErrorCode,
     /// Where it was seen.
-    pub at: Mark,
+    pub at: FrameRef,
     /// Offset of its frame among the bytes of its sender.
     pub start: u64,
 }
@@ -92,7 +92,7 @@ pub struct Stream {
     /// How it was ended before its time, or after.
     pub reset: Option<StreamReset>,
     /// A GOAWAY says that it was not processed and may be sent again (§6.8); where that was seen.
-    pub refused: Option<Mark>,
+    pub refused: Option<FrameRef>,
     /// The body lengths that request and response announce.
     pub announced: [Option<u64>; 2],
     /// The status of gRPC in the trailers of the response; 0 is success.
@@ -227,7 +227,7 @@ mod tests {
         let mut exchange = Exchange::default();
         assert!(!exchange.is_settled());
         let mut stream = Stream::new(1);
-        stream.refused = Some(Mark::default());
+        stream.refused = Some(FrameRef::default());
         assert!(stream.is_safe_to_retry());
         exchange.stream = Some(Box::new(stream));
         assert!(exchange.is_settled() && !exchange.is_complete());

@@ -9,9 +9,9 @@
 //! TLS, and secrets for a connection whose hellos were not seen.
 
 use super::{Heard, Listening, Spoken};
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
-use crate::protocol::annotations::Clerk;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
+use crate::protocol::annotations::Annotator;
 use crate::protocol::http::Texts;
 use crate::protocol::tls::Session;
 use crate::protocol::tls::secrets::{Closed, EarlyData, KeyRing, Opener};
@@ -56,20 +56,20 @@ pub(super) enum Opening {
 pub(super) struct Asked {
     ring: KeyRing,
     /// Who sent the ClientHello.
-    caller: Option<End>,
+    caller: Option<FlowEnd>,
     opener: Option<Opener>,
     /// What came before there was an opener, in order.
     pieces: Vec<Piece>,
     /// Bytes of `pieces`, and what each takes itself.
     held: usize,
     /// Where the last of them was seen.
-    last: Mark,
+    last: FrameRef,
     lanes: [Lane; 2],
     /// Early data: after how many bytes of the stream, where, and what was said. It is held back until it is known whether
     /// the server takes it: what it does not take was never asked.
-    early: Vec<(u64, Mark, Box<[u8]>)>,
+    early: Vec<(u64, FrameRef, Box<[u8]>)>,
     inner: Spoken,
-    clerk: Option<Clerk>,
+    clerk: Option<Annotator>,
     /// Something was opened.
     opened: bool,
     /// Something was said inside.
@@ -82,9 +82,9 @@ pub(super) struct Asked {
 #[derive(Clone, Debug)]
 enum Piece {
     /// Bytes, and how many are missing after them.
-    Data(End, Mark, Box<[u8]>, u64),
+    Data(FlowEnd, FrameRef, Box<[u8]>, u64),
     /// A FIN.
-    End(End),
+    End(FlowEnd),
 }
 
 /// One direction.
@@ -105,7 +105,7 @@ struct Lane {
     /// After how many bytes of the stream how many had been said.
     places: Vec<(u64, u64)>,
     /// After how many bytes of the stream `close_notify` had been said, and where.
-    farewell: Option<(u64, Mark)>,
+    farewell: Option<(u64, FrameRef)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -135,7 +135,7 @@ impl Secured {
                 opener: None,
                 pieces: Vec::new(),
                 held: 0,
-                last: Mark::default(),
+                last: FrameRef::default(),
                 lanes: since.map(lane),
                 early: Vec::new(),
                 inner: Spoken::starting(since, inside),
@@ -154,8 +154,8 @@ impl Secured {
 
     pub(super) fn data(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         bytes: &[u8],
         length: u32,
         texts: &mut Texts,
@@ -165,13 +165,13 @@ impl Secured {
         self.take(from, at, bytes, cut, texts);
     }
 
-    pub(super) fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+    pub(super) fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut Texts) {
         self.session.gap(from, at, length);
         self.take(from, at, &[], length, texts);
     }
 
     /// The FIN of one direction.
-    pub(super) fn end(&mut self, from: End, texts: &mut Texts) {
+    pub(super) fn end(&mut self, from: FlowEnd, texts: &mut Texts) {
         if let Opening::Asked(asked) = &mut self.opening {
             match asked.opener {
                 Some(_) => asked.inner.end(from, texts),
@@ -194,7 +194,7 @@ impl Secured {
     }
 
     /// The next bytes of one direction, and how many are missing after them.
-    fn take(&mut self, from: End, at: Mark, bytes: &[u8], missing: u64, texts: &mut Texts) {
+    fn take(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], missing: u64, texts: &mut Texts) {
         let Opening::Asked(asked) = &mut self.opening else {
             return;
         };
@@ -217,7 +217,7 @@ impl Secured {
 
     /// Looks for the secrets, once both hellos were read, and opens what has waited for them, in the order in which it
     /// came. `is_last`: more of them are not waited for.
-    fn look(&mut self, at: Mark, is_last: bool, texts: &mut Texts) {
+    fn look(&mut self, at: FrameRef, is_last: bool, texts: &mut Texts) {
         let Opening::Asked(asked) = &mut self.opening else {
             return;
         };
@@ -314,7 +314,7 @@ impl Opening {
     }
 
     /// How much had been said when so many bytes of this direction were there.
-    pub(super) fn place(&self, end: End, bytes: u64) -> u64 {
+    pub(super) fn place(&self, end: FlowEnd, bytes: u64) -> u64 {
         let Self::Asked(asked) = self else { return 0 };
         let lane = &asked.lanes[end.index()];
         let places = &lane.places;
@@ -324,7 +324,7 @@ impl Opening {
     }
 
     /// Where `close_notify` was said, if it was among so many bytes of this direction.
-    pub(super) fn farewell(&self, end: End, bytes: u64) -> Option<Mark> {
+    pub(super) fn farewell(&self, end: FlowEnd, bytes: u64) -> Option<FrameRef> {
         let Self::Asked(asked) = self else {
             return None;
         };
@@ -352,8 +352,8 @@ impl Asked {
     /// The next bytes of one direction, and how many are missing after them; the secrets are here.
     fn take(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         bytes: &[u8],
         missing: u64,
         session: &mut Session,
@@ -368,12 +368,12 @@ impl Asked {
     }
 
     /// The opener's number of the side that sends: 0 is the caller.
-    fn side(&self, from: End) -> usize {
+    fn side(&self, from: FlowEnd) -> usize {
         usize::from(self.caller.is_some_and(|caller| caller != from))
     }
 
     /// Deals with the records of one direction that are there whole.
-    fn open(&mut self, from: End, at: Mark, session: &mut Session, texts: &mut Texts) {
+    fn open(&mut self, from: FlowEnd, at: FrameRef, session: &mut Session, texts: &mut Texts) {
         let side = self.side(from);
         let mut waiting = std::mem::take(&mut self.lanes[from.index()].waiting);
         let mut done = 0;
@@ -462,8 +462,8 @@ impl Asked {
     /// What a record held that was opened.
     fn read(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         kind: u8,
         bytes: &[u8],
         session: &mut Session,
@@ -500,7 +500,7 @@ impl Asked {
         }
     }
 
-    fn hole(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+    fn hole(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut Texts) {
         let lane = &mut self.lanes[from.index()];
         let left = lane.holed.or_else(|| lane.begun());
         let begun = lane.waiting.len() as u64;
@@ -532,7 +532,7 @@ impl Asked {
     }
 
     /// So much of what was said is not there.
-    fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+    fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut Texts) {
         if let Some(clerk) = &self.clerk {
             clerk.missing(from, at, length);
         }
@@ -541,7 +541,7 @@ impl Asked {
     }
 
     /// A record that has a hole is over.
-    fn pass_over(&mut self, from: End, at: Mark, holed: Holed, texts: &mut Texts) {
+    fn pass_over(&mut self, from: FlowEnd, at: FrameRef, holed: Holed, texts: &mut Texts) {
         let side = self.side(from);
         if let Some(opener) = &mut self.opener {
             opener.skip(side, holed.kind);

@@ -13,9 +13,9 @@
 //! Plain HTTP/1 pays for all this with one branch per slice.
 
 use crate::base::certainty::Certainty;
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
-use crate::protocol::annotations::Clerk;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
+use crate::protocol::annotations::Annotator;
 use crate::protocol::h2;
 use crate::protocol::http::{Conversation, Exchange, Phase, Protocol, Reach, Texts};
 use crate::protocol::tls;
@@ -33,7 +33,7 @@ pub struct Spoken {
     taken: Option<Box<Taken>>,
     listening: Listening,
     /// Who is presumed to be the client of what began before the capture; `None` where it did not.
-    midway: Option<End>,
+    midway: Option<FlowEnd>,
     /// In how many tunnels this is said.
     depth: u8,
 }
@@ -44,7 +44,7 @@ pub struct Listening {
     /// What may open what TLS hides.
     pub keys: Option<KeyRing>,
     /// Who takes down what is read. Its clones are one: it is for a connection that is not cloned.
-    pub clerk: Option<Clerk>,
+    pub clerk: Option<Annotator>,
 }
 
 /// Tunnels in tunnels that are looked into: a chain of proxies has two or three. Each is a layer that every byte goes through.
@@ -99,7 +99,7 @@ impl Spoken {
     /// Nothing said yet. `midway`: it began before the capture, and who is presumed to be
     /// its client.
     #[must_use]
-    pub fn boxed(listening: &Listening, midway: Option<End>) -> Box<Self> {
+    pub fn boxed(listening: &Listening, midway: Option<FlowEnd>) -> Box<Self> {
         Box::new(Self {
             listening: listening.clone(),
             midway,
@@ -118,7 +118,7 @@ impl Spoken {
 
     /// How much was said in so many bytes of this end's TCP stream, where what is said is read under keys; else as many.
     #[must_use]
-    pub fn inside(&self, end: End, bytes: u64) -> u64 {
+    pub fn inside(&self, end: FlowEnd, bytes: u64) -> u64 {
         if let Some(inner) = self.tunnel() {
             return inner.inside(end, bytes);
         }
@@ -134,7 +134,7 @@ impl Spoken {
     }
 
     /// Where this side said `close_notify`, if it was read and is among its first so many bytes.
-    pub fn farewell(&self, end: End, bytes: u64) -> Option<Mark> {
+    pub fn farewell(&self, end: FlowEnd, bytes: u64) -> Option<FrameRef> {
         let (taken, secured) = self.secured()?;
         let bytes = bytes.checked_sub(taken.since[end.index()])?;
         secured.opening.farewell(end, bytes)
@@ -165,7 +165,14 @@ impl Spoken {
     /// The next bytes of one direction, in order and without overlap. `bytes` is what was captured, `length` what was on
     /// the wire: the rest was cut off by the snap length.
     #[inline]
-    pub fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32, texts: &mut Texts) {
+    pub fn data(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        bytes: &[u8],
+        length: u32,
+        texts: &mut Texts,
+    ) {
         if let Some(taken) = &mut self.taken
             && taken.takes(from, bytes)
         {
@@ -190,7 +197,7 @@ impl Spoken {
     }
 
     /// The next `length` bytes of one direction were never captured.
-    pub fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+    pub fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut Texts) {
         match &mut self.taken {
             Some(taken) if taken.owner[from.index()] != Owner::Plain => {
                 taken.owner[from.index()] = Owner::Speaker;
@@ -201,7 +208,7 @@ impl Spoken {
     }
 
     /// The FIN of one direction, in order.
-    pub fn end(&mut self, from: End, texts: &mut Texts) {
+    pub fn end(&mut self, from: FlowEnd, texts: &mut Texts) {
         self.plain.end(from, texts);
         if let Some(taken) = &mut self.taken {
             match &mut taken.speaker {
@@ -242,7 +249,7 @@ impl Spoken {
 
     /// Who asks, by content.
     #[must_use]
-    pub const fn requester(&self) -> Option<(End, Certainty)> {
+    pub const fn requester(&self) -> Option<(FlowEnd, Certainty)> {
         self.plain.requester()
     }
 
@@ -346,7 +353,7 @@ impl Spoken {
 
     /// In which phase `closer` was when it had sent and received this much of the TCP streams.
     #[must_use]
-    pub fn phase_at(&self, closer: End, sent: Reach, received: Reach) -> Phase {
+    pub fn phase_at(&self, closer: FlowEnd, sent: Reach, received: Reach) -> Phase {
         match &self.taken {
             Some(taken) if sent.bytes > 0 || received.bytes > 0 => match &taken.speaker {
                 Speaker::Tls(secured) => taken.phase_of_tls(secured, closer, sent, received),
@@ -375,14 +382,14 @@ impl Spoken {
 
     /// HTTP/2 that began before the capture.
     #[cold]
-    fn go_on(&mut self, from: End, likely: End, sign: h2::Sign) {
+    fn go_on(&mut self, from: FlowEnd, likely: FlowEnd, sign: h2::Sign) {
         let (requester, certainty) = match sign {
             h2::Sign::Requester => (from, Certainty::Likely),
             h2::Sign::Responder => (from.other(), Certainty::Likely),
             h2::Sign::Either => (likely, Certainty::Possible),
         };
         self.plain.hand_over_midway(requester, certainty);
-        let since = End::BOTH.map(|end| self.plain.heard(end));
+        let since = FlowEnd::BOTH.map(|end| self.plain.heard(end));
         let h2 = h2::Conversation::midway(requester, since);
         let h2 = h2.taken_down(self.listening.clerk.clone());
         self.taken = Some(Box::new(Taken {
@@ -394,9 +401,16 @@ impl Spoken {
 
     /// The rest is no HTTP/1: whoever understands it has it from here on.
     #[cold]
-    fn hand_on(&mut self, from: End, at: Mark, bytes: &[u8], length: u32, texts: &mut Texts) {
+    fn hand_on(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        bytes: &[u8],
+        length: u32,
+        texts: &mut Texts,
+    ) {
         let waited = self.plain.take_waiting(from);
-        let heard = End::BOTH.map(|end| self.plain.heard(end));
+        let heard = FlowEnd::BOTH.map(|end| self.plain.heard(end));
         let asker = self.plain.requester().map_or(from, |(end, _)| end);
         let listening = &self.listening;
         let taken = self.taken.get_or_insert_with(|| {
@@ -456,7 +470,7 @@ impl Taken {
         };
         match self.speaker {
             Speaker::Tls(secured) => {
-                let plain = End::BOTH
+                let plain = FlowEnd::BOTH
                     .into_iter()
                     .find(|end| self.owner[end.index()] == Owner::Plain);
                 let Secured { session, opening } = *secured;
@@ -489,7 +503,7 @@ impl Taken {
     }
 
     /// Whether the next bytes of this direction are the speaker's.
-    fn takes(&mut self, from: End, bytes: &[u8]) -> bool {
+    fn takes(&mut self, from: FlowEnd, bytes: &[u8]) -> bool {
         let owner = &mut self.owner[from.index()];
         if *owner == Owner::Open {
             let claims = match &self.speaker {
@@ -504,7 +518,7 @@ impl Taken {
         *owner == Owner::Speaker
     }
 
-    fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32, texts: &mut Texts) {
+    fn data(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], length: u32, texts: &mut Texts) {
         match &mut self.speaker {
             Speaker::Tls(secured) => secured.data(from, at, bytes, length, texts),
             Speaker::Http2(h2) => h2.data(from, at, bytes, length, texts),
@@ -514,7 +528,7 @@ impl Taken {
         }
     }
 
-    fn gap(&mut self, from: End, at: Mark, length: u64, texts: &mut Texts) {
+    fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut Texts) {
         match &mut self.speaker {
             Speaker::Tls(secured) => secured.gap(from, at, length, texts),
             Speaker::Http2(h2) => h2.gap(from, at, length, texts),
@@ -525,11 +539,17 @@ impl Taken {
     }
 
     /// A reach in the TCP stream of one direction, counted from the speaker's first byte.
-    fn inside(&self, end: End, reach: Reach) -> u64 {
+    fn inside(&self, end: FlowEnd, reach: Reach) -> u64 {
         reach.bytes.saturating_sub(self.since[end.index()])
     }
 
-    fn phase_of_tls(&self, secured: &Secured, closer: End, sent: Reach, received: Reach) -> Phase {
+    fn phase_of_tls(
+        &self,
+        secured: &Secured,
+        closer: FlowEnd,
+        sent: Reach,
+        received: Reach,
+    ) -> Phase {
         let session = &secured.session;
         let (mine, theirs) = (
             self.inside(closer, sent),
@@ -550,7 +570,7 @@ impl Taken {
                 Phase::Opaque
             };
         };
-        let place = |end: End, bytes: u64, outside: Reach| Reach {
+        let place = |end: FlowEnd, bytes: u64, outside: Reach| Reach {
             bytes: secured.opening.place(end, bytes),
             // Under the keys it is close_notify that ends a direction (RFC 8446 §6.1).
             fin: outside.fin || secured.opening.farewell(end, bytes).is_some(),

@@ -1,7 +1,7 @@
 //! Who has which byte, whatever the slices.
 
 use super::*;
-use crate::base::flow_end::End::{A, B};
+use crate::base::flow_end::FlowEnd::{A, B};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
 
@@ -28,10 +28,10 @@ fn sliced(slice: usize) -> Talk {
 }
 
 impl Talk {
-    fn say(mut self, from: End, bytes: impl AsRef<[u8]>) -> Self {
+    fn say(mut self, from: FlowEnd, bytes: impl AsRef<[u8]>) -> Self {
         let bytes = bytes.as_ref();
         self.line += 1;
-        let at = Mark {
+        let at = FrameRef {
             frame: FrameNumber(self.line),
             time: Timestamp::from_nanos(self.line as i64 * 1_000_000),
         };
@@ -51,7 +51,7 @@ impl Talk {
         self.say(B, bytes)
     }
 
-    fn phase(&self, closer: End) -> Phase {
+    fn phase(&self, closer: FlowEnd) -> Phase {
         let [a, b] = self.said;
         let (sent, received) = if closer == A { (a, b) } else { (b, a) };
         self.heard.phase_at(closer, sent, received)

@@ -3,7 +3,7 @@
 //! In: segments as [`super::Pair`] takes them. Out: one line for each kind and sender, with the first frame and a count.
 //! Left out on purpose: a FIN that lies a little beyond the data seen, which a lost segment explains as well.
 
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 
 /// Bytes kept of the text in a RST: a line on a screen.
 const MAX_TEXT: usize = 80;
@@ -31,7 +31,7 @@ pub struct Odd {
     /// What is odd.
     pub kind: OddKind,
     /// The first of them.
-    pub first: Mark,
+    pub first: FrameRef,
     /// How many.
     pub count: u32,
     /// What the first one carried, as far as it is kept; of a RST only.
@@ -49,7 +49,7 @@ pub struct Oddities(Option<Box<Vec<Odd>>>);
 impl Oddities {
     /// Counts one.
     #[cold]
-    pub(super) fn note(&mut self, kind: OddKind, at: Mark, text: &[u8]) {
+    pub(super) fn note(&mut self, kind: OddKind, at: FrameRef, text: &[u8]) {
         let all = self.0.get_or_insert_default();
         match all.iter_mut().find(|odd| odd.kind == kind) {
             Some(odd) => odd.count = odd.count.saturating_add(1),
@@ -78,9 +78,9 @@ mod tests {
         let mut oddities = Oddities::default();
         assert!(oddities.all().is_empty());
         for text in [&b"first"[..], b"second"] {
-            oddities.note(OddKind::ResetWithText, Mark::default(), text);
+            oddities.note(OddKind::ResetWithText, FrameRef::default(), text);
         }
-        oddities.note(OddKind::SynFin, Mark::default(), &[b'x'; 500]);
+        oddities.note(OddKind::SynFin, FrameRef::default(), &[b'x'; 500]);
         let lines: Vec<_> = oddities
             .all()
             .iter()

@@ -9,8 +9,8 @@ use super::peer::{CloseEvent, Peer};
 use super::reset::{self, ResetKind, Signs};
 use super::state::{Input, Standing, State};
 use super::stream::{Arrival, Reader};
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 use crate::base::net::Flags;
 use crate::base::time::Timestamp;
 use crate::packet::decode::Segment;
@@ -43,22 +43,22 @@ impl Pair {
 
     /// One endpoint.
     #[must_use]
-    pub const fn peer(&self, end: End) -> &Peer {
+    pub const fn peer(&self, end: FlowEnd) -> &Peer {
         &self.peers[end as usize]
     }
 
-    fn both(&mut self, from: End) -> (&mut Peer, &mut Peer) {
+    fn both(&mut self, from: FlowEnd) -> (&mut Peer, &mut Peer) {
         let [a, b] = &mut self.peers;
         match from {
-            End::A => (a, b),
-            End::B => (b, a),
+            FlowEnd::A => (a, b),
+            FlowEnd::B => (b, a),
         }
     }
 
     /// Takes the next segment that `from` sent.
     pub fn segment<R: Reader>(
         &mut self,
-        from: End,
+        from: FlowEnd,
         segment: &Segment<'_>,
         reader: &mut R,
     ) -> Received {
@@ -66,7 +66,7 @@ impl Pair {
         if sender.sightings.is_second(segment, &sender.fingerprint) {
             return Received::Duplicate;
         }
-        let at = Mark {
+        let at = FrameRef {
             frame: segment.frame,
             time: segment.time,
         };
@@ -123,8 +123,8 @@ impl Pair {
     }
 
     /// Gives up the holes of both ends.
-    pub fn give_up_holes<R: Reader>(&mut self, at: Mark, reader: &mut R) {
-        for end in End::BOTH {
+    pub fn give_up_holes<R: Reader>(&mut self, at: FrameRef, reader: &mut R) {
+        for end in FlowEnd::BOTH {
             self.peers[end.index()]
                 .stream
                 .give_up_holes(end, at, reader);
@@ -132,13 +132,13 @@ impl Pair {
     }
 
     /// Nothing more will come: holes become gaps, what is held is read.
-    pub fn close<R: Reader>(&mut self, at: Mark, reader: &mut R) {
-        for end in End::BOTH {
+    pub fn close<R: Reader>(&mut self, at: FrameRef, reader: &mut R) {
+        for end in FlowEnd::BOTH {
             self.peers[end.index()].stream.close(end, at, reader);
         }
     }
 
-    fn take_syn(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>, at: Mark) {
+    fn take_syn(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>, at: FrameRef) {
         sender.syns = sender.syns.saturating_add(1);
         if segment.flags.has(Flags::FIN) {
             sender.oddities.note(OddKind::SynFin, at, &[]);
@@ -211,11 +211,11 @@ impl Pair {
 
     /// What the acknowledgement number proves and changes.
     fn take_ack<R: Reader>(
-        from: End,
+        from: FlowEnd,
         sender: &mut Peer,
         receiver: &mut Peer,
         segment: &Segment<'_>,
-        at: Mark,
+        at: FrameRef,
         reader: &mut R,
     ) {
         if !segment.flags.has(Flags::ACK) || !receiver.stream.is_anchored() {
@@ -269,11 +269,11 @@ impl Pair {
     }
 
     fn take_payload<R: Reader>(
-        from: End,
+        from: FlowEnd,
         sender: &mut Peer,
         receiver: &Peer,
         segment: &Segment<'_>,
-        at: Mark,
+        at: FrameRef,
         reader: &mut R,
     ) {
         let start = sender.stream.offset(segment.payload_seq());
@@ -347,11 +347,11 @@ impl Pair {
     }
 
     fn take_fin<R: Reader>(
-        from: End,
+        from: FlowEnd,
         sender: &mut Peer,
         receiver: &mut Peer,
         segment: &Segment<'_>,
-        at: Mark,
+        at: FrameRef,
         reader: &mut R,
     ) {
         sender.fins += 1;
@@ -379,7 +379,7 @@ impl Pair {
         receiver.inbox.push(Input::ReceiveFin);
     }
 
-    fn take_reset(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>, at: Mark) {
+    fn take_reset(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>, at: FrameRef) {
         let kind = reset::classify(segment, sender, receiver);
         let signs = reset::signs(segment, sender);
         if segment.length > 0 {
@@ -472,7 +472,7 @@ impl Pair {
         }
     }
 
-    fn note_time_wait(&mut self, at: Mark) {
+    fn note_time_wait(&mut self, at: FrameRef) {
         for peer in &mut self.peers {
             if peer.presumed() == Standing::In(State::TimeWait) {
                 peer.time_wait.get_or_insert(at);
@@ -541,7 +541,7 @@ fn receiver_has_all(sender: &Peer, next: i64) -> bool {
 fn close_event(
     receiver: &Peer,
     segment: &Segment<'_>,
-    at: Mark,
+    at: FrameRef,
     offset: i64,
     kind: Option<ResetKind>,
 ) -> CloseEvent {

@@ -7,7 +7,7 @@ use super::reset::{ResetKind, Signs};
 use super::sightings::Sightings;
 use super::state::Standing;
 use super::stream::Stream;
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
 
@@ -15,7 +15,7 @@ use crate::base::time::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CloseEvent {
     /// The frame.
-    pub mark: Mark,
+    pub mark: FrameRef,
     /// Payload offset in its own stream at which it stands.
     pub sent: u64,
     /// Payload offset in the peer's stream up to which its sender had received.
@@ -32,9 +32,9 @@ pub struct CloseEvent {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flight {
     /// When the first byte or probe of it was sent.
-    pub since: Mark,
+    pub since: FrameRef,
     /// When it was first repeated.
-    pub again: Mark,
+    pub again: FrameRef,
     /// How long neither side had sent anything before that, in milliseconds.
     pub idle: u32,
     /// Payload of the segment that was repeated last.
@@ -49,7 +49,7 @@ pub struct Flight {
 
 impl Flight {
     /// Something new is sent at `at` while nothing was on its way; `last` is when either side sent anything before.
-    pub(super) fn begin(&mut self, at: Mark, last: Timestamp) {
+    pub(super) fn begin(&mut self, at: FrameRef, last: Timestamp) {
         self.since = at;
         // Before the first segment there is nothing to be idle after.
         let idle = if last == Timestamp::default() {
@@ -80,7 +80,7 @@ pub struct Peer {
     /// Its initial sequence number, if its SYN was seen.
     pub(super) isn: Option<Seq>,
     /// Its first SYN.
-    pub(super) syn: Option<Mark>,
+    pub(super) syn: Option<FrameRef>,
     /// Whether one of its SYNs carried ACK.
     pub(super) answered_syn: bool,
     /// A second SYN of its with another number; the peer's acknowledgement decides which one holds.
@@ -90,9 +90,9 @@ pub struct Peer {
     /// The acknowledgement number it sent last.
     pub(super) last_ack: Option<Seq>,
     /// When it sent its last segment but RSTs.
-    pub(super) last_sent: Mark,
+    pub(super) last_sent: FrameRef,
     /// Its first segment that was not a SYN and carried a valid ACK.
-    pub(super) first_ack: Option<Mark>,
+    pub(super) first_ack: Option<FrameRef>,
     /// Window scale it offered; `None` if its SYN had none or was not seen.
     pub(super) window_scale: Option<u8>,
     /// The window it announced last, unscaled.
@@ -100,15 +100,15 @@ pub struct Peer {
     /// TSval of the segment that carried its highest byte.
     pub(super) top_timestamp: Option<u32>,
     /// When its highest byte was sent.
-    pub(super) top_time: Mark,
+    pub(super) top_time: FrameRef,
     /// Its first FIN.
     pub(super) fin: Option<CloseEvent>,
     /// The first segment of the peer that acknowledged its FIN.
-    pub(super) fin_acknowledged: Option<Mark>,
+    pub(super) fin_acknowledged: Option<FrameRef>,
     /// Its first RST that counts: not stale; else the first.
     pub(super) reset: Option<CloseEvent>,
     /// Since when it holds a TIME-WAIT.
-    pub(super) time_wait: Option<Mark>,
+    pub(super) time_wait: Option<FrameRef>,
     /// What its packets look like.
     pub(super) fingerprint: Fingerprint,
     /// Its latest segments, to know one seen twice.
@@ -121,7 +121,7 @@ pub struct Peer {
     /// What it sent last that was not a repetition, as long as it is not acknowledged.
     pub(super) flight: Flight,
     /// An acknowledgement with numbers of an older connection, sent instead of an answer to the peer's SYN.
-    pub(super) challenge: Option<Mark>,
+    pub(super) challenge: Option<FrameRef>,
     pub(super) fins: u32,
     pub(super) resets: u32,
     pub(super) keep_alives: u32,
@@ -153,7 +153,7 @@ impl Peer {
 
     /// Its first SYN.
     #[must_use]
-    pub const fn syn(&self) -> Option<Mark> {
+    pub const fn syn(&self) -> Option<FrameRef> {
         self.syn
     }
 
@@ -171,7 +171,7 @@ impl Peer {
 
     /// Its first segment after the handshake's first two.
     #[must_use]
-    pub const fn first_ack(&self) -> Option<Mark> {
+    pub const fn first_ack(&self) -> Option<FrameRef> {
         self.first_ack
     }
 
@@ -183,13 +183,13 @@ impl Peer {
 
     /// The first segment of the peer that acknowledged its FIN.
     #[must_use]
-    pub const fn fin_acknowledged(&self) -> Option<Mark> {
+    pub const fn fin_acknowledged(&self) -> Option<FrameRef> {
         self.fin_acknowledged
     }
 
     /// When its highest byte was sent.
     #[must_use]
-    pub const fn top_time(&self) -> Mark {
+    pub const fn top_time(&self) -> FrameRef {
         self.top_time
     }
 
@@ -201,13 +201,13 @@ impl Peer {
 
     /// Since when it holds a TIME-WAIT.
     #[must_use]
-    pub const fn time_wait(&self) -> Option<Mark> {
+    pub const fn time_wait(&self) -> Option<FrameRef> {
         self.time_wait
     }
 
     /// When it last sent anything but a RST.
     #[must_use]
-    pub const fn last_sent(&self) -> Mark {
+    pub const fn last_sent(&self) -> FrameRef {
         self.last_sent
     }
 
@@ -225,7 +225,7 @@ impl Peer {
 
     /// An acknowledgement with numbers of an older connection instead of an answer to a SYN.
     #[must_use]
-    pub const fn challenge(&self) -> Option<Mark> {
+    pub const fn challenge(&self) -> Option<FrameRef> {
         self.challenge
     }
 

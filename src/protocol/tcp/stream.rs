@@ -7,18 +7,18 @@
 //! Offsets count payload bytes from the first after the SYN, or from the first sequence number seen where the SYN was
 //! not captured (RFC 9293 §3.4 gives the arithmetic; 64 bits never wrap here).
 
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 use crate::base::seq::Seq;
 
 /// Who reads the streams of both directions.
 pub trait Reader {
     /// The next `length` bytes; `bytes` are those of them that were captured, from the start.
-    fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32);
+    fn data(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], length: u32);
     /// The next `length` bytes were never captured.
-    fn gap(&mut self, from: End, at: Mark, length: u64);
+    fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64);
     /// The stream ends here: the FIN.
-    fn end(&mut self, from: End, at: Mark);
+    fn end(&mut self, from: FlowEnd, at: FrameRef);
 }
 
 /// Bytes kept per direction beyond a hole. A megabyte is a whole receive window of most hosts; a hole that holds up
@@ -37,7 +37,7 @@ pub(crate) const MAX_LEAP: i64 = 64 << 20;
 struct Held {
     start: i64,
     length: u32,
-    at: Mark,
+    at: FrameRef,
     bytes: Box<[u8]>,
 }
 
@@ -220,7 +220,7 @@ impl Stream {
     }
 
     /// Gives up all holes: too much waits behind those of other streams.
-    pub fn give_up_holes<R: Reader>(&mut self, from: End, at: Mark, reader: &mut R) {
+    pub fn give_up_holes<R: Reader>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
         while self.held_bytes() > 0 {
             self.limited = true;
             self.give_up_hole(from, at, reader);
@@ -230,8 +230,8 @@ impl Stream {
     /// A payload of `length` bytes at `start`, of which `bytes` were captured.
     pub fn data<R: Reader>(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         start: i64,
         bytes: &[u8],
         length: u32,
@@ -250,8 +250,8 @@ impl Stream {
 
     fn data_out_of_order<R: Reader>(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         mut start: i64,
         mut bytes: &[u8],
         mut length: u32,
@@ -304,8 +304,8 @@ impl Stream {
     /// Hands on a piece that begins at `next`, but for the parts that are already held. Whether any byte was new.
     fn deliver_until_held<R: Reader>(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         start: i64,
         bytes: &[u8],
         length: u32,
@@ -333,8 +333,8 @@ impl Stream {
     /// Keeps a piece beyond a hole, without the parts already held. Whether any byte was new.
     fn hold<R: Reader>(
         &mut self,
-        from: End,
-        at: Mark,
+        from: FlowEnd,
+        at: FrameRef,
         start: i64,
         bytes: &[u8],
         length: u32,
@@ -394,7 +394,7 @@ impl Stream {
     }
 
     /// Hands on the held pieces that have become the next.
-    fn release<R: Reader>(&mut self, from: End, at: Mark, reader: &mut R) {
+    fn release<R: Reader>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
         let Some(later) = &mut self.later else { return };
         let mut done = 0;
         for piece in &later.held {
@@ -419,7 +419,7 @@ impl Stream {
     }
 
     /// Takes everything up to `until` for lost by the capture.
-    fn declare_gap<R: Reader>(&mut self, from: End, at: Mark, until: i64, reader: &mut R) {
+    fn declare_gap<R: Reader>(&mut self, from: FlowEnd, at: FrameRef, until: i64, reader: &mut R) {
         let length = until - self.next;
         if length <= 0 {
             return;
@@ -434,7 +434,7 @@ impl Stream {
         reader.gap(from, at, length as u64);
     }
 
-    fn give_up_hole<R: Reader>(&mut self, from: End, at: Mark, reader: &mut R) {
+    fn give_up_hole<R: Reader>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
         let first = self
             .later
             .as_ref()
@@ -475,7 +475,7 @@ impl Stream {
     }
 
     /// The sender's FIN stands at `offset`.
-    pub fn finish<R: Reader>(&mut self, from: End, at: Mark, offset: i64, reader: &mut R) {
+    pub fn finish<R: Reader>(&mut self, from: FlowEnd, at: FrameRef, offset: i64, reader: &mut R) {
         if self.fin.is_none() && offset >= self.top && offset <= self.top.max(self.acked) + MAX_LEAP
         {
             self.fin = Some(offset);
@@ -483,7 +483,7 @@ impl Stream {
         self.end_if_done(from, at, reader);
     }
 
-    fn end_if_done<R: Reader>(&mut self, from: End, at: Mark, reader: &mut R) {
+    fn end_if_done<R: Reader>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
         if !self.ended && self.fin.is_some_and(|fin| self.next >= fin) {
             self.ended = true;
             reader.end(from, at);
@@ -491,7 +491,13 @@ impl Stream {
     }
 
     /// The peer acknowledges everything before `offset`.
-    pub fn acknowledge<R: Reader>(&mut self, from: End, at: Mark, offset: i64, reader: &mut R) {
+    pub fn acknowledge<R: Reader>(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        offset: i64,
+        reader: &mut R,
+    ) {
         if offset <= self.acked || offset > self.top.max(self.acked) + MAX_LEAP {
             return;
         }
@@ -522,7 +528,7 @@ impl Stream {
     }
 
     /// Nothing more will come: what is held is handed on, holes are gaps (uncounted as missing unless acknowledged).
-    pub fn close<R: Reader>(&mut self, from: End, at: Mark, reader: &mut R) {
+    pub fn close<R: Reader>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
         let missing = self.missing();
         while self
             .later

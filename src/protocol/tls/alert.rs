@@ -1,15 +1,15 @@
 //! Alerts (RFC 8446 §6, RFC 5246 §7.2): two bytes, level and description.
 
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 
 /// An alert that one side sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alert {
-    /// Who sent it. In the record of a connection [`End::A`] is its client.
-    pub from: End,
+    /// Who sent it. In the record of a connection [`FlowEnd::A`] is its client.
+    pub from: FlowEnd,
     /// The segment in which its record ended.
-    pub at: Mark,
+    pub at: FrameRef,
     /// Level and description; `None` where they are hidden under the keys.
     pub said: Option<(u8, u8)>,
     /// Its sender had not finished its part of the handshake.
@@ -96,8 +96,8 @@ mod tests {
     #[test]
     fn which_alerts_are_fatal() {
         let alert = |said| Alert {
-            from: End::A,
-            at: Mark::default(),
+            from: FlowEnd::A,
+            at: FrameRef::default(),
             said,
             in_handshake: true,
         };

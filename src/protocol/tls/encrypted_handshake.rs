@@ -11,9 +11,9 @@ use super::session::{
     CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, SERVER_HELLO, Session, agreed,
 };
 use crate::base::certainty::Certainty;
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
-use crate::protocol::annotations::What;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
+use crate::protocol::annotations::RecordKind;
 use crate::protocol::tls::secrets::Agreed;
 
 const ENCRYPTED_EXTENSIONS: u8 = 8;
@@ -33,7 +33,7 @@ pub(super) struct Inside {
     /// The application data among these.
     pub(super) flow: Flow,
     /// Where the Finished was.
-    pub(super) finished: Option<Mark>,
+    pub(super) finished: Option<FrameRef>,
     /// A record stayed closed: what it held nobody knows.
     missed: bool,
 }
@@ -66,7 +66,7 @@ impl Session {
     }
 
     /// A record was opened, and held so many bytes of this kind. What its length alone made likely is taken back.
-    pub fn opened(&mut self, from: End, at: Mark, kind: u8, bytes: u64) {
+    pub fn opened(&mut self, from: FlowEnd, at: FrameRef, kind: u8, bytes: u64) {
         let inside = &mut self.inside[from.index()];
         inside.opened = inside.opened.saturating_add(1);
         if kind == APPLICATION_DATA {
@@ -76,7 +76,7 @@ impl Session {
             flow.first.get_or_insert(at);
             flow.last = Some(at);
             self.last_inside = Some(from);
-            self.note(from, at, What::Data(bytes));
+            self.note(from, at, RecordKind::Data(bytes));
         }
         if kind != ALERT {
             self.alerts
@@ -90,7 +90,7 @@ impl Session {
 
     /// The handshake messages in a record that was opened; they may go on in the next one. Up to TLS 1.2 they are the Finished,
     /// and those that renew the handshake (RFC 5246 §7.4.1.2), which changes the keys and nothing else that is told.
-    pub fn handshake_inside(&mut self, from: End, at: Mark, bytes: &[u8]) {
+    pub fn handshake_inside(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8]) {
         let inside = &mut self.inside[from.index()];
         if inside.deaf {
             return;
@@ -112,7 +112,7 @@ impl Session {
             if self.is_13() {
                 self.message_inside(from, at, *kind, body);
             } else {
-                self.note(from, at, What::Handshake(*kind));
+                self.note(from, at, RecordKind::Handshake(*kind));
                 self.renewing_message(*kind, body);
             }
             rest = next;
@@ -143,8 +143,8 @@ impl Session {
         }
     }
 
-    fn message_inside(&mut self, from: End, at: Mark, kind: u8, body: &[u8]) {
-        self.note(from, at, What::Handshake(kind));
+    fn message_inside(&mut self, from: FlowEnd, at: FrameRef, kind: u8, body: &[u8]) {
+        self.note(from, at, RecordKind::Handshake(kind));
         match kind {
             ENCRYPTED_EXTENSIONS => {
                 if let Some((_, answer)) = &mut self.answer {
@@ -159,7 +159,7 @@ impl Session {
     }
 
     /// A record under keys is missing or stays closed: of a message that had begun the rest will never be told apart.
-    pub fn lost_inside(&mut self, from: End) {
+    pub fn lost_inside(&mut self, from: FlowEnd) {
         let inside = &mut self.inside[from.index()];
         inside.waiting = Vec::new();
         inside.missed = true;

@@ -6,24 +6,24 @@ use super::alert::Alert;
 use super::certificate::Certificate;
 use super::hello::{ClientHello, ServerHello, Version};
 use crate::base::certainty::Certainty;
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 use crate::base::time::Timestamp;
 use crate::protocol::tls::secrets::Closed;
 
-/// What is told of one TLS connection. [`End::A`] and index 0 are the client of the connection once it is in a record.
+/// What is told of one TLS connection. [`FlowEnd::A`] and index 0 are the client of the connection once it is in a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// Who sent the ClientHello; rarely the side that is called.
-    pub caller: End,
+    pub caller: FlowEnd,
     /// What was offered, and where it was seen to its end. After a HelloRetryRequest, the first one.
-    pub hello: Option<(Mark, ClientHello)>,
+    pub hello: Option<(FrameRef, ClientHello)>,
     /// What was chosen, and where.
-    pub answer: Option<(Mark, ServerHello)>,
+    pub answer: Option<(FrameRef, ServerHello)>,
     /// The server wanted another ClientHello.
-    pub retried: Option<Mark>,
+    pub retried: Option<FrameRef>,
     /// The certificates of the side that was called, as sent, and where.
-    pub certificates: Option<(Mark, Vec<Certificate>)>,
+    pub certificates: Option<(FrameRef, Vec<Certificate>)>,
     /// Whether the caller was asked for a certificate, and what it sent.
     pub client_certificate: ClientCertificate,
     /// Alerts that are no leave-taking, the first ones of many.
@@ -33,13 +33,13 @@ pub struct Facts {
     /// What each side said under the keys, and how it took its leave.
     pub flows: [Flow; 2],
     /// Who answered in plain text.
-    pub plain: Option<End>,
+    pub plain: Option<FlowEnd>,
     /// Secrets opened what it hides.
     pub is_open: bool,
     /// Why they did not, where there were any at hand.
     pub closed: Option<Closed>,
     /// Who said the last application data, and what the other side has said since the one before: `None` if nobody did.
-    pub last_word: Option<End>,
+    pub last_word: Option<FlowEnd>,
     /// Bytes of the records of application data that the caller has sent since the other side's last.
     pub last_words: u64,
     /// Of TLS 1.3, all that the called side has said may have been session tickets (RFC 8446 §4.6.1), which are no answer.
@@ -53,11 +53,11 @@ pub enum ClientCertificate {
     #[default]
     NotAsked,
     /// Asked, and no answer was seen.
-    Asked(Mark),
+    Asked(FrameRef),
     /// None was sent, when asked.
-    Missing(Mark, Certainty),
+    Missing(FrameRef, Certainty),
     /// One was sent.
-    Sent(Mark),
+    Sent(FrameRef),
 }
 
 /// How far a handshake came.
@@ -103,11 +103,11 @@ pub struct Flow {
     /// Bytes in them, tags and padding included; without them where secrets opened all.
     pub bytes: u64,
     /// The first of them.
-    pub first: Option<Mark>,
+    pub first: Option<FrameRef>,
     /// The last of them.
-    pub last: Option<Mark>,
+    pub last: Option<FrameRef>,
     /// When it had finished its part of the handshake.
-    pub finished: Option<Mark>,
+    pub finished: Option<FrameRef>,
     /// How it took its leave.
     pub farewell: Farewell,
 }
@@ -141,13 +141,13 @@ pub enum Farewell {
     /// The capture lost what would tell.
     Unclear,
     /// `close_notify`: certain in the clear, likely by kind and length of the record.
-    Notify(Mark, Certainty),
+    Notify(FrameRef, Certainty),
 }
 
 impl Farewell {
     /// Where it was said.
     #[must_use]
-    pub const fn mark(self) -> Option<Mark> {
+    pub const fn mark(self) -> Option<FrameRef> {
         match self {
             Self::Notify(mark, _) => Some(mark),
             Self::None | Self::Unclear => None,
@@ -162,13 +162,13 @@ impl Facts {
         self.closed.map(Closed::name)
     }
 
-    /// The same with the client of the connection as [`End::A`].
+    /// The same with the client of the connection as [`FlowEnd::A`].
     #[must_use]
-    pub fn seen_from(mut self, client: End) -> Self {
-        if client == End::B {
+    pub fn seen_from(mut self, client: FlowEnd) -> Self {
+        if client == FlowEnd::B {
             self.caller = self.caller.other();
-            self.plain = self.plain.map(End::other);
-            self.last_word = self.last_word.map(End::other);
+            self.plain = self.plain.map(FlowEnd::other);
+            self.last_word = self.last_word.map(FlowEnd::other);
             self.flows.swap(0, 1);
             for alert in &mut self.alerts {
                 alert.from = alert.from.other();
@@ -229,7 +229,7 @@ impl Facts {
 
     /// The certificate, if it was outside its dates when it was sent.
     #[must_use]
-    pub fn outdated(&self) -> Option<(Mark, &Certificate)> {
+    pub fn outdated(&self) -> Option<(FrameRef, &Certificate)> {
         self.leaf()
             .filter(|(at, leaf)| at.time > CLOCK_IS_SET && !leaf.is_valid_at(at.time))
     }
@@ -271,7 +271,7 @@ impl Facts {
 
     /// The certificate of the side that was called.
     #[must_use]
-    pub fn leaf(&self) -> Option<(Mark, &Certificate)> {
+    pub fn leaf(&self) -> Option<(FrameRef, &Certificate)> {
         let (mark, chain) = self.certificates.as_ref()?;
         Some((*mark, chain.first()?))
     }

@@ -3,7 +3,7 @@
 //! In: slices of the stream, and how much of it is missing. Out: a [`Ended`] for every record, and the handshake messages in
 //! the clear, gathered over records and segments. Everything else is passed over: what is hidden is counted, not kept.
 
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 
 /// Record payload: 2^14 and room for expansion (RFC 5246 §6.2.3; RFC 8446 §5.2 has less).
 pub(super) const MAX_RECORD: usize = (1 << 14) + 2048;
@@ -47,11 +47,11 @@ pub(super) struct Lane {
     /// Handshake messages that are not complete.
     pub(super) waiting: Vec<u8>,
     /// Where the first byte of `waiting` was seen.
-    pub(super) since: Mark,
+    pub(super) since: FrameRef,
     /// Messages can no longer be told apart.
     deaf: bool,
     /// Offset after the first record under the new keys, and where it was seen.
-    pub(super) settled: Option<(u64, Mark)>,
+    pub(super) settled: Option<(u64, FrameRef)>,
     settles: bool,
     alert: [u8; 2],
     alert_have: u8,
@@ -73,7 +73,7 @@ pub(super) struct Ended {
     pub(super) kind: u8,
     pub(super) length: u16,
     /// Where its last byte was seen.
-    pub(super) at: Mark,
+    pub(super) at: FrameRef,
     /// Level and description of an alert in the clear.
     pub(super) alert: Option<(u8, u8)>,
     /// This is the record that settled the direction, or it came before that.
@@ -82,7 +82,7 @@ pub(super) struct Ended {
 
 impl Lane {
     /// Takes some of `bytes`, at least one, and tells how many, and which record ended with them.
-    pub(super) fn step(&mut self, bytes: &[u8], at: Mark) -> (usize, Option<Ended>) {
+    pub(super) fn step(&mut self, bytes: &[u8], at: FrameRef) -> (usize, Option<Ended>) {
         if self.left > 0 {
             let take = (self.left as usize).min(bytes.len());
             match self.reading {
@@ -137,7 +137,7 @@ impl Lane {
 
     /// Passes over bytes that were not captured. If they end inside the record in progress nothing is lost but what it
     /// held. Tells which record ended with them.
-    pub(super) fn skip(&mut self, length: u64, at: Mark) -> Option<Ended> {
+    pub(super) fn skip(&mut self, length: u64, at: FrameRef) -> Option<Ended> {
         self.offset = self.offset.saturating_add(length);
         let within = u64::from(self.left).checked_sub(length);
         if self.reading == Reading::Messages || within.is_none() {
@@ -189,7 +189,7 @@ impl Lane {
         true
     }
 
-    fn record_ended(&mut self, at: Mark) -> Ended {
+    fn record_ended(&mut self, at: FrameRef) -> Ended {
         let [kind, _, _, high, low] = self.header;
         let in_handshake = self.settled.is_none();
         if std::mem::take(&mut self.settles) && in_handshake {
@@ -210,7 +210,7 @@ impl Lane {
         ended
     }
 
-    fn gather(&mut self, bytes: &[u8], at: Mark) {
+    fn gather(&mut self, bytes: &[u8], at: FrameRef) {
         if self.waiting.is_empty() {
             self.since = at;
         }
@@ -255,7 +255,7 @@ mod tests {
         let mut ended = Vec::new();
         lane.begin_slice();
         while !bytes.is_empty() {
-            let (used, end) = lane.step(bytes, Mark::default());
+            let (used, end) = lane.step(bytes, FrameRef::default());
             bytes = &bytes[used..];
             ended.extend(end);
         }
@@ -314,14 +314,14 @@ mod tests {
     fn records_are_found_again_after_a_loss() {
         let mut lane = Lane::default();
         feed(&mut lane, &record(22, 30)[..10]);
-        assert_eq!(lane.skip(500, Mark::default()), None);
+        assert_eq!(lane.skip(500, FrameRef::default()), None);
         assert!(!lane.is_at_boundary());
         assert_eq!(feed(&mut lane, b"rest of a record").len(), 0);
         assert_eq!(feed(&mut lane, &record(23, 100)).len(), 1);
         // A gap within one record loses nothing else.
         let long = record(23, 100);
         feed(&mut lane, &long[..50]);
-        assert_eq!(lane.skip(20, Mark::default()), None);
+        assert_eq!(lane.skip(20, FrameRef::default()), None);
         assert_eq!(feed(&mut lane, &long[70..]).len(), 1);
     }
 }

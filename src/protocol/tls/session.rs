@@ -10,9 +10,9 @@ use super::record::{
     HIDDEN_EMPTY_CERTIFICATE, Lane,
 };
 use crate::base::certainty::Certainty;
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
-use crate::protocol::annotations::{Clerk, What};
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
+use crate::protocol::annotations::{Annotator, RecordKind};
 use crate::protocol::tls::secrets::Agreed;
 
 /// Alerts kept of one connection; two end it, a hostile peer can send thousands.
@@ -31,11 +31,11 @@ const SERVER_HELLO_DONE: u8 = 14;
 pub struct Session {
     lanes: [Lane; 2],
     flows: [Flow; 2],
-    pub(super) caller: Option<End>,
-    hello: Option<(Mark, ClientHello)>,
-    pub(super) answer: Option<(Mark, ServerHello)>,
-    retried: Option<Mark>,
-    certificates: Option<(Mark, Vec<Certificate>)>,
+    pub(super) caller: Option<FlowEnd>,
+    hello: Option<(FrameRef, ClientHello)>,
+    pub(super) answer: Option<(FrameRef, ServerHello)>,
+    retried: Option<FrameRef>,
+    certificates: Option<(FrameRef, Vec<Certificate>)>,
     pub(super) client_certificate: ClientCertificate,
     /// Whether it was asked for, as far as that was seen.
     pub(super) asked: ClientCertificate,
@@ -43,21 +43,21 @@ pub struct Session {
     pub(super) alerts: Vec<Alert>,
     /// What secrets showed.
     pub(super) inside: [Inside; 2],
-    last_word: Option<End>,
+    last_word: Option<FlowEnd>,
     /// The same, as secrets showed it.
-    pub(super) last_inside: Option<End>,
+    pub(super) last_inside: Option<FlowEnd>,
     /// Bytes of the records that the caller has sent since the other side's last.
     last_words: u64,
     /// Length of every record of application data that the called side has sent, while they are all the same.
     ticket: Option<u16>,
     not_only_tickets: bool,
-    notified: [Option<Mark>; 2],
+    notified: [Option<FrameRef>; 2],
     /// The hello of a client that renews the handshake.
     pub(super) renewal: Option<ClientHello>,
     /// What a renewed handshake agreed on.
     pub(super) renewed: Option<Agreed>,
     /// Who takes down what is read.
-    clerk: Option<Clerk>,
+    clerk: Option<Annotator>,
 }
 
 impl Session {
@@ -69,13 +69,13 @@ impl Session {
 
     /// The same, with what is read taken down.
     #[must_use]
-    pub fn taken_down(mut self, clerk: Option<Clerk>) -> Self {
+    pub fn taken_down(mut self, clerk: Option<Annotator>) -> Self {
         self.clerk = clerk;
         self
     }
 
     /// Takes something down.
-    pub fn note(&self, from: End, at: Mark, what: What) {
+    pub fn note(&self, from: FlowEnd, at: FrameRef, what: RecordKind) {
         if let Some(clerk) = &self.clerk {
             clerk.note(from, at, what);
         }
@@ -88,7 +88,7 @@ impl Session {
     }
 
     /// The next bytes of one direction. `bytes` is what was captured of `length`.
-    pub fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32) {
+    pub fn data(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], length: u32) {
         let mut rest = bytes;
         self.lanes[from.index()].begin_slice();
         while !rest.is_empty() {
@@ -103,7 +103,7 @@ impl Session {
     }
 
     /// The next `length` bytes of one direction were never captured.
-    pub fn gap(&mut self, from: End, at: Mark, length: u64) {
+    pub fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64) {
         if length == 0 {
             return;
         }
@@ -123,7 +123,7 @@ impl Session {
 
     /// Reads what waits as far as it goes, since too much waits in all.
     pub fn give_up_waiting(&mut self) {
-        for end in End::BOTH {
+        for end in FlowEnd::BOTH {
             let lane = &mut self.lanes[end.index()];
             if !lane.waiting.is_empty() {
                 lane.go_deaf();
@@ -135,7 +135,7 @@ impl Session {
 
     /// Whether this end had finished its part of the handshake when it had sent so many bytes.
     #[must_use]
-    pub fn is_settled(&self, end: End, sent: u64) -> bool {
+    pub fn is_settled(&self, end: FlowEnd, sent: u64) -> bool {
         self.is_midstream() || sent >= self.lanes[end.index()].settled_at()
     }
 
@@ -143,7 +143,7 @@ impl Session {
     /// took nothing for done (RFC 8446 §4.4.4), and has said nothing under the keys but why. Without keys that is an alert
     /// of unknown code to a client that had no certificate.
     #[must_use]
-    pub fn has_refused(&self, end: End) -> bool {
+    pub fn has_refused(&self, end: FlowEnd) -> bool {
         let called = self.caller == Some(end.other());
         if !called || !self.is_13() || self.flows[end.index()].records > 0 {
             return false;
@@ -158,7 +158,7 @@ impl Session {
 
     /// Who sent the ClientHello.
     #[must_use]
-    pub fn caller(&self) -> Option<End> {
+    pub fn caller(&self) -> Option<FlowEnd> {
         self.caller
     }
 
@@ -173,12 +173,12 @@ impl Session {
     /// What is told of it.
     #[must_use]
     pub fn into_facts(mut self) -> Facts {
-        for end in End::BOTH {
+        for end in FlowEnd::BOTH {
             self.messages(end, self.lanes[end.index()].since, false);
         }
         // Session tickets and the like are records too; what was opened tells them from application data.
         let is_known = self.is_known();
-        let flows = End::BOTH.map(|end| {
+        let flows = FlowEnd::BOTH.map(|end| {
             let inside = &self.inside[end.index()];
             let settled = self.lanes[end.index()].settled.map(|(_, mark)| mark);
             let flow = if is_known {
@@ -193,7 +193,7 @@ impl Session {
             }
         });
         Facts {
-            caller: self.caller.unwrap_or(End::A),
+            caller: self.caller.unwrap_or(FlowEnd::A),
             stage: self.stage(),
             only_tickets: self.is_13() && !self.not_only_tickets && !is_known,
             hello: self.hello,
@@ -226,12 +226,12 @@ impl Session {
         answer.is_some_and(|(_, answer)| answer.version >= Version::TLS_13)
     }
 
-    fn has_settled(&self, end: End) -> bool {
+    fn has_settled(&self, end: FlowEnd) -> bool {
         self.lanes[end.index()].settled.is_some() || self.is_midstream()
     }
 
     /// A record has ended.
-    fn ended(&mut self, from: End, record: Ended) {
+    fn ended(&mut self, from: FlowEnd, record: Ended) {
         let hidden = match record.kind {
             APPLICATION_DATA => true,
             ALERT => record.alert.is_none(),
@@ -240,12 +240,16 @@ impl Session {
         if self.clerk.is_some() {
             let ciphered = record.kind == HANDSHAKE && self.lanes[from.index()].ciphered;
             match (record.kind, record.alert) {
-                (CHANGE_CIPHER_SPEC, _) => self.note(from, record.at, What::ChangeCipherSpec),
+                (CHANGE_CIPHER_SPEC, _) => self.note(from, record.at, RecordKind::ChangeCipherSpec),
                 (ALERT, Some((level, code))) => {
-                    self.note(from, record.at, What::Alert(level, code));
+                    self.note(from, record.at, RecordKind::Alert(level, code));
                 }
                 _ if hidden || ciphered => {
-                    self.note(from, record.at, What::Closed(record.kind, record.length));
+                    self.note(
+                        from,
+                        record.at,
+                        RecordKind::Closed(record.kind, record.length),
+                    );
                 }
                 _ => {}
             }
@@ -262,7 +266,7 @@ impl Session {
         }
     }
 
-    fn alert(&mut self, from: End, record: Ended) {
+    fn alert(&mut self, from: FlowEnd, record: Ended) {
         match record.alert {
             Some((_, CLOSE_NOTIFY)) => {
                 self.notified[from.index()].get_or_insert(record.at);
@@ -274,8 +278,8 @@ impl Session {
     }
 
     /// An alert under the keys was read (level, description): what was only likely is certain.
-    pub fn alert_inside(&mut self, from: End, at: Mark, said: (u8, u8)) {
-        self.note(from, at, What::Alert(said.0, said.1));
+    pub fn alert_inside(&mut self, from: FlowEnd, at: FrameRef, said: (u8, u8)) {
+        self.note(from, at, RecordKind::Alert(said.0, said.1));
         match said {
             (_, CLOSE_NOTIFY) => {
                 self.notified[from.index()].get_or_insert(at);
@@ -294,18 +298,18 @@ impl Session {
         }
     }
 
-    fn note_alert(&mut self, from: End, at: Mark, said: Option<(u8, u8)>) {
+    fn note_alert(&mut self, from: FlowEnd, at: FrameRef, said: Option<(u8, u8)>) {
         if self.alerts.len() < MAX_ALERTS {
             self.alerts.push(Alert {
                 from,
                 at,
                 said,
-                in_handshake: !(self.has_settled(End::A) && self.has_settled(End::B)),
+                in_handshake: !(self.has_settled(FlowEnd::A) && self.has_settled(FlowEnd::B)),
             });
         }
     }
 
-    fn application(&mut self, from: End, record: Ended) {
+    fn application(&mut self, from: FlowEnd, record: Ended) {
         let is_caller = self.caller == Some(from);
         if self.is_13() && record.in_handshake {
             match record.length {
@@ -319,7 +323,7 @@ impl Session {
             return;
         }
         // The server's part of a TLS 1.3 handshake is hidden in application data too; it is over when the client's is.
-        let other = self.caller.map_or(from, End::other);
+        let other = self.caller.map_or(from, FlowEnd::other);
         if self.is_13() && !is_caller && !self.has_settled(other.other()) {
             return;
         }
@@ -348,7 +352,7 @@ impl Session {
     }
 
     /// Reads the handshake messages that wait in one direction; with what `more` cannot come, the last one as far as it goes.
-    fn messages(&mut self, from: End, at: Mark, more: bool) {
+    fn messages(&mut self, from: FlowEnd, at: FrameRef, more: bool) {
         let lane = &mut self.lanes[from.index()];
         if lane.waiting.is_empty() {
             return;
@@ -379,8 +383,8 @@ impl Session {
         }
     }
 
-    fn message(&mut self, from: End, at: Mark, kind: u8, body: &[u8], whole: bool) {
-        self.note(from, at, What::Handshake(kind));
+    fn message(&mut self, from: FlowEnd, at: FrameRef, kind: u8, body: &[u8], whole: bool) {
+        self.note(from, at, RecordKind::Handshake(kind));
         match kind {
             CLIENT_HELLO => {
                 self.caller.get_or_insert(from);
@@ -412,13 +416,13 @@ impl Session {
         }
     }
 
-    pub(super) fn certificate_request(&mut self, at: Mark) {
+    pub(super) fn certificate_request(&mut self, at: FrameRef) {
         self.asked = ClientCertificate::Asked(at);
         self.client_certificate = self.asked;
     }
 
     /// A Certificate message; `None` is one that breaks off.
-    pub(super) fn certificate(&mut self, from: End, at: Mark, chain: Option<Chain>) {
+    pub(super) fn certificate(&mut self, from: FlowEnd, at: FrameRef, chain: Option<Chain>) {
         if self.caller == Some(from) {
             self.client_certificate = match chain {
                 Some(Chain { sent: 0, .. }) => ClientCertificate::Missing(at, Certainty::Certain),
@@ -433,7 +437,7 @@ impl Session {
     }
 
     fn stage(&self) -> Stage {
-        let caller = self.caller.unwrap_or(End::A);
+        let caller = self.caller.unwrap_or(FlowEnd::A);
         if self.is_midstream() {
             return Stage::Unseen;
         }
@@ -448,7 +452,7 @@ impl Session {
         }
     }
 
-    fn farewell(&self, end: End) -> Farewell {
+    fn farewell(&self, end: FlowEnd) -> Farewell {
         if let Some(mark) = self.notified[end.index()] {
             return Farewell::Notify(mark, Certainty::Certain);
         }

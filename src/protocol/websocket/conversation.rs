@@ -3,9 +3,9 @@
 use super::facts::{Close, Facts, FrameRule, Half};
 use super::frame::{CLOSE, Header, LONGEST, MAX_CONTROL, PING, PONG};
 use crate::base::certainty::Certainty;
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
-use crate::protocol::annotations::{Clerk, What};
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
+use crate::protocol::annotations::{Annotator, RecordKind};
 use crate::protocol::http::{Phase, Protocol, Text, Texts};
 
 /// Offsets stop here.
@@ -42,15 +42,15 @@ struct Lane {
 #[derive(Clone, Debug)]
 pub struct Conversation {
     lanes: [Lane; 2],
-    requester: End,
+    requester: FlowEnd,
     /// Who takes down what is read.
-    clerk: Option<Clerk>,
+    clerk: Option<Annotator>,
 }
 
 impl Conversation {
     /// Begins after the 101. `offsets` are how many bytes each end had sent before.
     #[must_use]
-    pub fn new(requester: End, offsets: [u64; 2]) -> Self {
+    pub fn new(requester: FlowEnd, offsets: [u64; 2]) -> Self {
         let lane = |offset: u64| Lane {
             offset: offset.min(MAX_OFFSET),
             state: State::Header,
@@ -70,7 +70,14 @@ impl Conversation {
 
     /// The next bytes of one direction, in order and without overlap. `bytes` is what was captured, `length` what was
     /// on the wire: the rest was cut off by the snap length.
-    pub fn data(&mut self, from: End, at: Mark, bytes: &[u8], length: u32, _texts: &mut Texts) {
+    pub fn data(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        bytes: &[u8],
+        length: u32,
+        _texts: &mut Texts,
+    ) {
         let masked = from == self.requester;
         let mut rest = bytes;
         if self.lane(from).state == State::Lost && is_frame(bytes, length, masked) {
@@ -87,12 +94,12 @@ impl Conversation {
     }
 
     /// The next `length` bytes of one direction were never captured.
-    pub fn gap(&mut self, from: End, at: Mark, length: u64, _texts: &mut Texts) {
+    pub fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, _texts: &mut Texts) {
         self.pass_over(from, at, length);
     }
 
     /// The FIN of one direction, in order.
-    pub fn end(&mut self, from: End, _texts: &mut Texts) {
+    pub fn end(&mut self, from: FlowEnd, _texts: &mut Texts) {
         let lane = self.lane_mut(from);
         lane.half.is_cut = match lane.state {
             State::Header => lane.have > 0,
@@ -103,14 +110,14 @@ impl Conversation {
 
     /// The connection is over. There is nothing to free.
     pub fn finish(&mut self, texts: &mut Texts) {
-        for end in End::BOTH {
+        for end in FlowEnd::BOTH {
             self.end(end, texts);
         }
     }
 
     /// The same, with its frames taken down.
     #[must_use]
-    pub fn taken_down(mut self, clerk: Option<Clerk>) -> Self {
+    pub fn taken_down(mut self, clerk: Option<Annotator>) -> Self {
         self.clerk = clerk;
         self
     }
@@ -123,7 +130,7 @@ impl Conversation {
 
     /// Who is the client, by the request that asked for it.
     #[must_use]
-    pub const fn requester(&self) -> Option<(End, Certainty)> {
+    pub const fn requester(&self) -> Option<(FlowEnd, Certainty)> {
         Some((self.requester, Certainty::Certain))
     }
 
@@ -141,24 +148,24 @@ impl Conversation {
         }
     }
 
-    fn lane(&self, end: End) -> &Lane {
+    fn lane(&self, end: FlowEnd) -> &Lane {
         let [a, b] = &self.lanes;
         match end {
-            End::A => a,
-            End::B => b,
+            FlowEnd::A => a,
+            FlowEnd::B => b,
         }
     }
 
-    fn lane_mut(&mut self, end: End) -> &mut Lane {
+    fn lane_mut(&mut self, end: FlowEnd) -> &mut Lane {
         let [a, b] = &mut self.lanes;
         match end {
-            End::A => a,
-            End::B => b,
+            FlowEnd::A => a,
+            FlowEnd::B => b,
         }
     }
 
     /// Takes some of `bytes`, at least one, and tells how many.
-    fn step(&mut self, from: End, at: Mark, bytes: &[u8]) -> usize {
+    fn step(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8]) -> usize {
         let masked = from == self.requester;
         let lane = self.lane_mut(from);
         match lane.state {
@@ -181,7 +188,7 @@ impl Conversation {
                 lane.advance(used as u64);
                 lane.begin(header, size, masked, at);
                 if let Some(clerk) = &self.clerk {
-                    clerk.note(from, at, What::Ws(header.opcode, header.length));
+                    clerk.note(from, at, RecordKind::Ws(header.opcode, header.length));
                 }
                 if header.length == 0 {
                     self.end_frame(from, at, &[]);
@@ -209,7 +216,7 @@ impl Conversation {
     }
 
     /// All of a frame has gone by; `payload` is that of a Close.
-    fn end_frame(&mut self, from: End, at: Mark, payload: &[u8]) {
+    fn end_frame(&mut self, from: FlowEnd, at: FrameRef, payload: &[u8]) {
         let lane = self.lane_mut(from);
         lane.state = State::Header;
         lane.have = 0;
@@ -238,7 +245,7 @@ impl Conversation {
     }
 
     /// Bytes that were cut off or never captured.
-    fn pass_over(&mut self, from: End, at: Mark, length: u64) {
+    fn pass_over(&mut self, from: FlowEnd, at: FrameRef, length: u64) {
         let mut length = length;
         let lane = self.lane_mut(from);
         if let State::Payload { left } = lane.state {
@@ -278,7 +285,7 @@ impl Lane {
     }
 
     /// A frame header of `size` bytes ends at the offset.
-    fn begin(&mut self, header: Header, size: usize, masked: bool, at: Mark) {
+    fn begin(&mut self, header: Header, size: usize, masked: bool, at: FrameRef) {
         self.header = header;
         self.start = self.offset.saturating_sub(size as u64);
         self.have = 0;
@@ -304,7 +311,7 @@ impl Lane {
     }
 
     /// The Close that ends here (§5.5.1): two bytes of code, then the reason.
-    fn close(&self, payload: &[u8], at: Mark) -> Close {
+    fn close(&self, payload: &[u8], at: FrameRef) -> Close {
         let mask = self.header.mask.unwrap_or_default();
         let plain: Vec<u8> = payload
             .iter()
@@ -339,12 +346,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::flow_end::End::{A, B};
+    use crate::base::flow_end::FlowEnd::{A, B};
     use crate::base::frame_ref::FrameNumber;
     use crate::base::time::Timestamp;
 
-    fn mark(line: u64) -> Mark {
-        Mark {
+    fn mark(line: u64) -> FrameRef {
+        FrameRef {
             frame: FrameNumber(line),
             time: Timestamp::from_nanos(line as i64 * 1_000_000),
         }
@@ -370,7 +377,7 @@ mod tests {
         bytes
     }
 
-    fn heard(said: &[(End, Vec<u8>)], slice: usize) -> Facts {
+    fn heard(said: &[(FlowEnd, Vec<u8>)], slice: usize) -> Facts {
         let mut talk = Conversation::new(A, [10, 20]);
         let mut texts = Texts::new();
         for ((from, bytes), line) in said.iter().zip(1..) {

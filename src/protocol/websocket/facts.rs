@@ -1,6 +1,6 @@
 //! What a WebSocket says about its end.
 
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::Text;
 
 /// What is known of the connection. The halves are in the order of the ends, in a record client first.
@@ -19,7 +19,7 @@ impl Facts {
 
     /// The last frame of either side.
     #[must_use]
-    pub fn last(&self) -> Option<Mark> {
+    pub fn last(&self) -> Option<FrameRef> {
         self.halves.iter().filter_map(|half| half.last).max()
     }
 }
@@ -38,9 +38,9 @@ pub struct Half {
     /// Its Pings.
     pub pings: Pings,
     /// Its last frame.
-    pub last: Option<Mark>,
+    pub last: Option<FrameRef>,
     /// What broke the framing first.
-    pub fault: Option<(FrameRule, Mark)>,
+    pub fault: Option<(FrameRule, FrameRef)>,
     /// It sent the beginning of a frame without its end.
     pub is_cut: bool,
     /// The capture lost frames of it.
@@ -51,7 +51,7 @@ pub struct Half {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Close {
     /// Where it was seen.
-    pub at: Mark,
+    pub at: FrameRef,
     /// Offset of its frame among the bytes of its sender.
     pub start: u64,
     /// Why (§7.4); `None` if it does not say.
@@ -90,9 +90,9 @@ pub struct Pings {
     /// Pongs of the other side.
     pub answered: u64,
     /// The oldest one since the other side's last Pong.
-    pub unanswered: Option<Mark>,
+    pub unanswered: Option<FrameRef>,
     /// The last one.
-    pub last: Option<Mark>,
+    pub last: Option<FrameRef>,
 }
 
 /// What breaks the framing.

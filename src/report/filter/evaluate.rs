@@ -491,7 +491,7 @@ mod tests {
         let mut heard = Conversation::new();
         let mut texts = crate::protocol::http::Texts::new();
         let request = b"GET /Login?x=1 HTTP/1.1\r\nHost: api.example\r\n\r\n";
-        let from = crate::base::flow_end::End::A;
+        let from = crate::base::flow_end::FlowEnd::A;
         heard.data(from, mark(3, 5), request, request.len() as u32, &mut texts);
         let mut kept = connection();
         kept.exchanges = heard.exchanges().to_vec().into();

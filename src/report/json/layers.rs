@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::row::{Pair, Time, millis, text};
 use crate::analysis::connection::Who;
 use crate::base::escape::escape;
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::h2;
 use crate::protocol::http::{ErrorCode, Party, Stream};
 use crate::protocol::websocket;
@@ -19,7 +19,7 @@ struct MarkRow {
 }
 
 impl MarkRow {
-    const fn new(mark: Mark) -> Self {
+    const fn new(mark: FrameRef) -> Self {
         Self {
             frame: mark.frame.0,
             at: Time(mark.time),

@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::analysis::connection::Who;
 use crate::base::certainty::Certainty;
 use crate::base::escape::escape;
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::tls::{Alert, Certificate, ClientCertificate, Facts, Farewell, alert_name};
 use crate::report::json::{Pair, Time};
 
@@ -82,14 +82,14 @@ struct NotifyRow {
     certainty: &'static str,
 }
 
-const fn side(end: End) -> &'static str {
+const fn side(end: FlowEnd) -> &'static str {
     match end {
-        End::A => "client",
-        End::B => "server",
+        FlowEnd::A => "client",
+        FlowEnd::B => "server",
     }
 }
 
-fn frame(mark: Mark) -> u64 {
+fn frame(mark: FrameRef) -> u64 {
     mark.frame.0
 }
 
@@ -137,7 +137,7 @@ impl<'a> TlsRow<'a> {
 }
 
 impl<'a> CertificateRow<'a> {
-    fn new(certificate: &'a Certificate, at: Mark, sni: Option<&str>) -> Self {
+    fn new(certificate: &'a Certificate, at: FrameRef, sni: Option<&str>) -> Self {
         let names = certificate.names.iter();
         Self {
             subject: escape(certificate.subject.as_bytes()),

@@ -8,15 +8,15 @@ use crate::analysis::connection::{
     Brief, By, CloseEvent, Connection, How, Opening, Phase, Roles, Sent, Standing, State, Teardown,
 };
 use crate::base::certainty::Certainty;
-use crate::base::frame_ref::{FrameNumber, Mark};
+use crate::base::frame_ref::{FrameNumber, FrameRef};
 use crate::base::net::{Context, Endpoint, Skip};
 use crate::base::time::Timestamp;
 use crate::protocol::http::Protocol;
 
 /// 2009-07-11 01:40:16 UTC and so many milliseconds.
-pub(crate) fn mark(frame: u64, millis: u64) -> Mark {
+pub(crate) fn mark(frame: u64, millis: u64) -> FrameRef {
     let start = Timestamp::new(1_247_276_416, 0);
-    Mark {
+    FrameRef {
         frame: FrameNumber(frame),
         time: start.after(std::time::Duration::from_millis(millis)),
     }

@@ -7,7 +7,7 @@ use super::terms;
 use crate::analysis::connection::{By, Connection, How, Opening, Phase, ResetKind, Roles};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
-use crate::base::flow_end::End;
+use crate::base::flow_end::FlowEnd;
 use crate::base::format::{bytes, count, number};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::{Endpoint, QuoteKind};
@@ -237,8 +237,8 @@ fn handshake(connection: &Connection) -> String {
     let alert = match facts.fatal() {
         Some(alert) => {
             let from = match alert.from {
-                End::A => "client",
-                End::B => "server",
+                FlowEnd::A => "client",
+                FlowEnd::B => "server",
             };
             let name = match alert.code() {
                 Some(code) => alert_name(code).map_or_else(|| code.to_string(), str::to_owned),

@@ -7,7 +7,7 @@ use crate::analysis::connection::{Connection, Remark, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::format::{bytes, count};
-use crate::protocol::annotations::What;
+use crate::protocol::annotations::RecordKind;
 use crate::protocol::h2::wire;
 use crate::protocol::http::{Exchange, Message};
 use crate::protocol::tls::alert_name;
@@ -34,7 +34,7 @@ pub fn words(
     connection: &Connection,
     from: Who,
     remarks: &[Remark],
-    notes: &[What],
+    notes: &[RecordKind],
     discretion: Discretion,
 ) -> Vec<String> {
     let mut words = Vec::new();
@@ -190,17 +190,19 @@ fn alert_words(code: u8) -> String {
 fn handshake(
     connection: &Connection,
     remarks: &[Remark],
-    notes: &[What],
+    notes: &[RecordKind],
     discretion: Discretion,
 ) -> Vec<String> {
     let known = |wanted: fn(Remark) -> bool| remarks.iter().copied().find(|it| wanted(*it));
     // Nobody misses it beside messages.
-    let alone = !notes.iter().any(|it| matches!(it, What::Handshake(_)));
+    let alone = !notes
+        .iter()
+        .any(|it| matches!(it, RecordKind::Handshake(_)));
     let noted: Vec<String> = notes
         .iter()
         .filter_map(|it| match it {
-            What::ChangeCipherSpec if alone => Some("ChangeCipherSpec".to_owned()),
-            What::Handshake(kind) => {
+            RecordKind::ChangeCipherSpec if alone => Some("ChangeCipherSpec".to_owned()),
+            RecordKind::Handshake(kind) => {
                 let remark = match kind {
                     1 => known(|it| it == Remark::ClientHello),
                     2 => known(|it| matches!(it, Remark::ServerHello | Remark::HelloRetry)),
@@ -299,7 +301,7 @@ fn message(kind: u8) -> String {
 }
 
 /// Frames of HTTP/2 and WebSockets that the record does not remark upon.
-fn frames(notes: &[What], remarks: &[Remark]) -> Vec<String> {
+fn frames(notes: &[RecordKind], remarks: &[Remark]) -> Vec<String> {
     let any = |wanted: fn(Remark) -> bool| remarks.iter().any(|it| wanted(*it));
     let covered = any(is_message);
     let reset = any(|it| matches!(it, Remark::StreamReset(_)));
@@ -307,7 +309,7 @@ fn frames(notes: &[What], remarks: &[Remark]) -> Vec<String> {
     let close = any(|it| it == Remark::Close);
     let told = notes.iter().filter_map(|note| {
         Some(match note {
-            What::H2 {
+            RecordKind::H2 {
                 kind,
                 flags,
                 stream,
@@ -329,11 +331,11 @@ fn frames(notes: &[What], remarks: &[Remark]) -> Vec<String> {
                     None => format!("frame of type {kind}"),
                 }
             }
-            What::Ws(8, _) if close => return None,
-            What::Ws(8, _) => "Close".to_owned(),
-            What::Ws(9, _) => "Ping".to_owned(),
-            What::Ws(10, _) => "Pong".to_owned(),
-            What::Ws(opcode, length) => {
+            RecordKind::Ws(8, _) if close => return None,
+            RecordKind::Ws(8, _) => "Close".to_owned(),
+            RecordKind::Ws(9, _) => "Ping".to_owned(),
+            RecordKind::Ws(10, _) => "Pong".to_owned(),
+            RecordKind::Ws(opcode, length) => {
                 let name = match opcode {
                     0 => "more of a message",
                     1 => "text",
@@ -354,15 +356,15 @@ fn frames(notes: &[What], remarks: &[Remark]) -> Vec<String> {
 }
 
 /// Records that say nothing else.
-fn records(notes: &[What]) -> Option<String> {
+fn records(notes: &[RecordKind]) -> Option<String> {
     let mut opened = 0_u64;
     let mut closed = 0_u64;
     let mut handshake = false;
     for note in notes {
         match note {
-            What::Data(length) => opened = opened.saturating_add(*length),
-            What::Closed(22, _) => handshake = true,
-            What::Closed(_, length) => closed = closed.saturating_add(u64::from(*length)),
+            RecordKind::Data(length) => opened = opened.saturating_add(*length),
+            RecordKind::Closed(22, _) => handshake = true,
+            RecordKind::Closed(_, length) => closed = closed.saturating_add(u64::from(*length)),
             _ => {}
         }
     }

@@ -79,7 +79,7 @@ fn check(connection: &Connection) -> Verdict {
     if lasted < KEPT {
         return Verdict::Clear;
     }
-    let mark = crate::base::frame_ref::Mark {
+    let mark = crate::base::frame_ref::FrameRef {
         frame: teardown.frame,
         time: teardown.at,
     };

@@ -243,7 +243,7 @@ fn tunnel_closed(connection: &Connection) -> Option<Verdict> {
     } else {
         format!("after {} from the client and none back", bytes(passed))
     };
-    let close = crate::base::frame_ref::Mark {
+    let close = crate::base::frame_ref::FrameRef {
         frame: teardown.frame,
         time: teardown.at,
     };

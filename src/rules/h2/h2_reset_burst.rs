@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::analysis::connection::Connection;
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{ErrorCode, Exchange, Party, StreamReset};
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
@@ -82,7 +82,7 @@ pub(in crate::rules) struct Burst<'a> {
     count: usize,
     first: &'a Exchange,
     reset: StreamReset,
-    last: Mark,
+    last: FrameRef,
 }
 
 pub(in crate::rules) fn burst(connection: &Connection) -> Option<Burst<'_>> {

@@ -135,7 +135,7 @@ fn check(connection: &Connection) -> Verdict {
     } else {
         connection.teardown.certainty
     };
-    let mark = crate::base::frame_ref::Mark {
+    let mark = crate::base::frame_ref::FrameRef {
         frame: connection.teardown.frame,
         time: closed,
     };
@@ -176,7 +176,7 @@ fn on_streams(connection: &Connection) -> Verdict {
         return not_yet(connection);
     };
     let more = cut.count() as u64;
-    let close = crate::base::frame_ref::Mark {
+    let close = crate::base::frame_ref::FrameRef {
         frame: connection.teardown.frame,
         time: connection.teardown.at,
     };

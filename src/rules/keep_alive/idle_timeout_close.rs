@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::analysis::connection::{By, Connection, How, Phase, ResetKind, Who};
 use crate::base::certainty::Certainty;
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 use crate::rules::Severity;
 use crate::rules::classify::{request, response};
 use crate::rules::rule::{Check, Verdict, rule};
@@ -99,7 +99,7 @@ const AT_LEAST: Duration = Duration::from_millis(190);
 /// A connection that was closed while it was idle.
 pub(in crate::rules) struct Idle {
     pub(in crate::rules) who: Who,
-    pub(in crate::rules) since: Mark,
+    pub(in crate::rules) since: FrameRef,
     pub(in crate::rules) time: Duration,
     /// What the server had announced, in seconds.
     pub(in crate::rules) promised: Option<u16>,
@@ -142,9 +142,9 @@ fn hidden_pause(connection: &Connection) -> Option<Idle> {
     );
     let since = facts.flows[server].last?;
     let said = facts.flows[server].farewell.mark().is_some();
-    let answered = facts.last_word == Some(End::B) && !facts.only_tickets;
+    let answered = facts.last_word == Some(FlowEnd::B) && !facts.only_tickets;
     let opaque = connection.teardown.phase == Phase::Opaque;
-    (opaque && closed && said && answered && facts.caller == End::A).then(|| Idle {
+    (opaque && closed && said && answered && facts.caller == FlowEnd::A).then(|| Idle {
         who: Who::Server,
         since,
         time: connection.teardown.at.since(since.time),

@@ -7,8 +7,8 @@ use super::{h2, http_faults};
 use crate::analysis::connection::{
     By, CloseEvent, Connection, How, Opening, Phase, ResetKind, Who,
 };
-use crate::base::flow_end::End;
-use crate::base::frame_ref::Mark;
+use crate::base::flow_end::FlowEnd;
+use crate::base::frame_ref::FrameRef;
 use crate::base::net::Quote;
 use crate::knowledge::WireEvent;
 use crate::protocol::http::{Exchange, FieldName, Framing, Message, Method, Progress, Protocol};
@@ -41,7 +41,7 @@ pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
     }
     let mut events = events(connection);
     if let Some(facts) = &connection.tls {
-        let notified = facts.flows[End::B.index()].farewell.mark().is_some();
+        let notified = facts.flows[FlowEnd::B.index()].farewell.mark().is_some();
         for event in &mut events {
             *event = event.under_keys(notified);
         }
@@ -162,26 +162,26 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
     if facts.plain.is_some() && facts.stage <= Stage::ClientHello {
         return vec![E::TlsPlaintextAnswer];
     }
-    let server = &facts.flows[End::B.index()];
+    let server = &facts.flows[FlowEnd::B.index()];
     let met = met(connection);
     let no_certificate = matches!(facts.client_certificate, ClientCertificate::Missing(..));
     // What the server says to a client that has gone is not why it went.
     let too_late =
-        |from| from == End::B && connection.teardown.by == By::Client && met == Met::Left;
+        |from| from == FlowEnd::B && connection.teardown.by == By::Client && met == Met::Left;
     if let Some(alert) = facts.fatal().filter(|it| {
         let in_time = it.at.frame <= connection.teardown.frame || !too_late(it.from);
         in_time && (it.in_handshake || it.said.is_some())
     }) {
         return match (alert.from, alert.code()) {
-            (End::B, Some(40..=49)) if no_certificate => vec![E::TlsClientCertRequired],
-            (End::B, Some(40)) => vec![E::TlsAlertHandshakeFailure],
-            (End::B, Some(48)) => vec![E::TlsAlertUnknownCa],
-            (End::B, Some(70)) => vec![E::TlsAlertProtocolVersion],
-            (End::B, Some(112)) => vec![E::TlsAlertUnrecognizedName],
-            (End::B, Some(116)) => vec![E::TlsClientCertRequired],
-            (End::A, Some(45)) => vec![E::TlsCertExpired],
-            (End::A, Some(48)) => vec![E::TlsCertUntrusted],
-            (End::A, Some(42..=44 | 46) | None) => refused(connection, facts),
+            (FlowEnd::B, Some(40..=49)) if no_certificate => vec![E::TlsClientCertRequired],
+            (FlowEnd::B, Some(40)) => vec![E::TlsAlertHandshakeFailure],
+            (FlowEnd::B, Some(48)) => vec![E::TlsAlertUnknownCa],
+            (FlowEnd::B, Some(70)) => vec![E::TlsAlertProtocolVersion],
+            (FlowEnd::B, Some(112)) => vec![E::TlsAlertUnrecognizedName],
+            (FlowEnd::B, Some(116)) => vec![E::TlsClientCertRequired],
+            (FlowEnd::A, Some(45)) => vec![E::TlsCertExpired],
+            (FlowEnd::A, Some(48)) => vec![E::TlsCertUntrusted],
+            (FlowEnd::A, Some(42..=44 | 46) | None) => refused(connection, facts),
             _ => Vec::new(),
         };
     }
@@ -242,11 +242,11 @@ fn refused(connection: &Connection, facts: &Facts) -> Vec<WireEvent> {
 
 /// Whether the client closed as soon as the handshake was done, with nothing said.
 fn left_unused(connection: &Connection, facts: &Facts) -> bool {
-    let own = &facts.flows[End::A.index()];
+    let own = &facts.flows[FlowEnd::A.index()];
     let at_once = own
         .finished
         .is_some_and(|finished| connection.teardown.at.since(finished.time) < SHORTEST_LIMIT);
-    let server = &facts.flows[End::B.index()];
+    let server = &facts.flows[FlowEnd::B.index()];
     own.records == 0 && at_once && (server.records == 0 || facts.only_tickets)
 }
 
@@ -315,7 +315,7 @@ fn is_xml(media_type: &[u8]) -> bool {
 }
 
 /// Where the last byte of the last message was seen.
-fn last_byte(connection: &Connection) -> Mark {
+fn last_byte(connection: &Connection) -> FrameRef {
     let last = connection.exchanges.last();
     let request = last.and_then(|it| it.request.as_ref().map(|it| it.message.last));
     let response = last.and_then(|it| it.response.as_ref().map(|it| it.message.last));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::http_faults;
 use crate::analysis::connection::{By, Connection, How, Opening, Phase, ResetKind, Who};
-use crate::base::flow_end::End;
+use crate::base::flow_end::FlowEnd;
 use crate::knowledge::WireEvent;
 use crate::protocol::http::{Exchange, Framing, Progress, Protocol};
 use crate::protocol::tls::Stage;
@@ -50,17 +50,17 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
 
 fn tls(connection: &Connection) -> Option<WireEvent> {
     let facts = connection.tls.as_deref()?;
-    if facts.plain == Some(End::B) && facts.stage <= Stage::ClientHello {
+    if facts.plain == Some(FlowEnd::B) && facts.stage <= Stage::ClientHello {
         return Some(WireEvent::TlsToPlain);
     }
     if let Some(alert) = facts.fatal() {
         return match (alert.from, alert.code()) {
-            (End::A, Some(42)) => Some(WireEvent::TlsClientSaysBadCertificate),
-            (End::A, Some(45)) => Some(WireEvent::TlsClientSaysExpired),
-            (End::A, Some(46)) => Some(WireEvent::TlsClientSaysUnknown),
-            (End::A, Some(48)) => Some(WireEvent::TlsClientSaysUnknownCa),
-            (End::A, Some(43..=44 | 47)) => Some(WireEvent::TlsClientRejectsCert),
-            (End::B, Some(70)) => Some(WireEvent::TlsClientTooOld),
+            (FlowEnd::A, Some(42)) => Some(WireEvent::TlsClientSaysBadCertificate),
+            (FlowEnd::A, Some(45)) => Some(WireEvent::TlsClientSaysExpired),
+            (FlowEnd::A, Some(46)) => Some(WireEvent::TlsClientSaysUnknown),
+            (FlowEnd::A, Some(48)) => Some(WireEvent::TlsClientSaysUnknownCa),
+            (FlowEnd::A, Some(43..=44 | 47)) => Some(WireEvent::TlsClientRejectsCert),
+            (FlowEnd::B, Some(70)) => Some(WireEvent::TlsClientTooOld),
             _ => None,
         };
     }

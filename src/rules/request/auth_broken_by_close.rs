@@ -220,7 +220,7 @@ fn check(connection: &Connection) -> Verdict {
     } else {
         ""
     };
-    let close = crate::base::frame_ref::Mark {
+    let close = crate::base::frame_ref::FrameRef {
         frame: teardown.frame,
         time: teardown.at,
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Who};
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{Exchange, FieldName};
 use crate::rules::Severity;
 use crate::rules::classify::response;
@@ -86,7 +86,7 @@ rule! {
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// From the end of the head to the body, if nothing came in between.
-fn stalled(exchange: &Exchange) -> Option<(Mark, Mark)> {
+fn stalled(exchange: &Exchange) -> Option<(FrameRef, FrameRef)> {
     let rare = exchange.rare.as_ref()?;
     let body = rare.body_began?;
     exchange.request_fields(FieldName::Expect).next()?;

@@ -2,7 +2,7 @@
 
 use crate::analysis::connection::Connection;
 use crate::base::certainty::Certainty;
-use crate::base::frame_ref::Mark;
+use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
 use crate::rules::classify_tls::{Failure, failure_as};
@@ -124,7 +124,9 @@ fn check(connection: &Connection) -> Verdict {
 }
 
 /// The request that was answered by a TLS record (RFC 8446 §5.1), if the first one was.
-pub(in crate::rules) fn answered_by_alert(connection: &Connection) -> Option<(&Exchange, Mark)> {
+pub(in crate::rules) fn answered_by_alert(
+    connection: &Connection,
+) -> Option<(&Exchange, FrameRef)> {
     let exchange = connection.exchanges.first()?;
     let response = &exchange.response.as_ref()?.message;
     let is_record = exchange

@@ -3,8 +3,8 @@
 #![no_main]
 
 use hangup::protocol::http::Texts;
-use hangup::base::frame_ref::{FrameNumber, Mark};
-use hangup::base::flow_end::End;
+use hangup::base::frame_ref::{FrameNumber, FrameRef};
+use hangup::base::flow_end::FlowEnd;
 use hangup::protocol::layers::Spoken;
 use hangup::base::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
@@ -26,13 +26,13 @@ fuzz_target!(|data: &[u8]| {
         stream.extend((part.len() as u16).to_be_bytes());
         stream.extend_from_slice(part);
     }
-    let at = Mark {
+    let at = FrameRef {
         frame: FrameNumber(1),
         time: Timestamp::new(1_700_000_000, 0),
     };
     let mut texts = Texts::new();
     let mut spoken = Spoken::default();
-    spoken.data(End::B, at, &stream, stream.len() as u32, &mut texts);
+    spoken.data(FlowEnd::B, at, &stream, stream.len() as u32, &mut texts);
     spoken.finish(&mut texts);
     let facts = spoken.into_heard().tls.expect("it begins like TLS");
     let (_, chain) = facts.certificates.as_ref().expect("the message is whole");

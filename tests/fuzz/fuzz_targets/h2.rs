@@ -4,29 +4,29 @@
 
 use hangup::protocol::h2::{Conversation, PREFACE};
 use hangup::protocol::http::{Reach, Texts};
-use hangup::base::frame_ref::{FrameNumber, Mark};
-use hangup::base::flow_end::End;
+use hangup::base::frame_ref::{FrameNumber, FrameRef};
+use hangup::base::flow_end::FlowEnd;
 use hangup::base::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let mut conversation = Conversation::new(End::A, [0, 0]);
+    let mut conversation = Conversation::new(FlowEnd::A, [0, 0]);
     let mut texts = Texts::new();
     let mut said = [PREFACE.len() as u64, 0];
     let mut line = 0;
     let mut mark = || {
         line += 1;
-        Mark {
+        FrameRef {
             frame: FrameNumber(line),
             time: Timestamp::from_nanos(line as i64 * 1_000_000),
         }
     };
-    conversation.data(End::A, mark(), PREFACE, PREFACE.len() as u32, &mut texts);
+    conversation.data(FlowEnd::A, mark(), PREFACE, PREFACE.len() as u32, &mut texts);
     let mut rest = data;
     // The first two bytes of each turn say who, what and how much.
     while let Some((&[what, amount], tail)) = rest.split_first_chunk::<2>() {
         let at = mark();
-        let from = if what & 1 == 0 { End::A } else { End::B };
+        let from = if what & 1 == 0 { FlowEnd::A } else { FlowEnd::B };
         let size = usize::from(amount) << (what >> 1 & 3);
         rest = tail;
         if what >> 3 & 15 == 0 {
@@ -41,9 +41,9 @@ fuzz_target!(|data: &[u8]| {
         said[from.index()] += u64::from(length);
     }
     conversation.finish(&mut texts);
-    for closer in End::BOTH {
+    for closer in FlowEnd::BOTH {
         for share in [1, 2, 4] {
-            let reach = |end: End| Reach::bytes(said[end.index()] / share);
+            let reach = |end: FlowEnd| Reach::bytes(said[end.index()] / share);
             let _ = conversation.phase_at(closer, reach(closer), reach(closer.other()));
         }
     }

@@ -4,8 +4,8 @@
 
 use hangup::protocol::http::Reach;
 use hangup::protocol::http::{Conversation, Texts};
-use hangup::base::frame_ref::{FrameNumber, Mark};
-use hangup::base::flow_end::End;
+use hangup::base::frame_ref::{FrameNumber, FrameRef};
+use hangup::base::flow_end::FlowEnd;
 use hangup::base::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
@@ -18,11 +18,11 @@ fuzz_target!(|data: &[u8]| {
     // The first two bytes of each turn say who, what and how much.
     while let Some((&[what, amount], tail)) = rest.split_first_chunk::<2>() {
         line += 1;
-        let at = Mark {
+        let at = FrameRef {
             frame: FrameNumber(line),
             time: Timestamp::from_nanos(line as i64 * 1_000_000),
         };
-        let from = if what & 1 == 0 { End::A } else { End::B };
+        let from = if what & 1 == 0 { FlowEnd::A } else { FlowEnd::B };
         let size = usize::from(amount) << (what >> 1 & 3);
         rest = tail;
         match what >> 3 & 7 {
@@ -45,9 +45,9 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     conversation.finish(&mut texts);
-    for closer in End::BOTH {
+    for closer in FlowEnd::BOTH {
         for share in [0, 1, 2, 4] {
-            let reach = |end: End, fin| Reach {
+            let reach = |end: FlowEnd, fin| Reach {
                 bytes: said[end.index()].checked_div(share).unwrap_or(0),
                 fin,
             };

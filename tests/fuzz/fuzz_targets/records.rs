@@ -5,7 +5,7 @@
 
 use hangup::protocol::tls::secrets::KeyRing;
 use hangup::base::frame_ref::FrameNumber;
-use hangup::base::flow_end::End;
+use hangup::base::flow_end::FlowEnd;
 use hangup::protocol::layers::{Listening, Spoken};
 use libfuzzer_sys::fuzz_target;
 
@@ -31,17 +31,17 @@ fn run(data: &[u8]) {
     let suite = Suite::ALL[usize::from(suite) % Suite::ALL.len()];
     let mut sealers = [Sealer::new(suite, 0), Sealer::new(suite, 1)];
     let mut turns = vec![
-        Turn::Said(End::A, suite.client_hello(), 0),
-        Turn::Said(End::B, suite.server_hello(), 0),
+        Turn::Said(FlowEnd::A, suite.client_hello(), 0),
+        Turn::Said(FlowEnd::B, suite.server_hello(), 0),
     ];
-    for (end, sealer) in [End::B, End::A].into_iter().zip(sealers.iter_mut().rev()) {
+    for (end, sealer) in [FlowEnd::B, FlowEnd::A].into_iter().zip(sealers.iter_mut().rev()) {
         turns.push(Turn::Said(end, sealer.finish(), 0));
     }
     let mut is_whole = true;
     let mut rest = rest;
     // The first three bytes of each turn say who, what, how much, and of which kind.
     while let Some((&[what, amount, kind], tail)) = rest.split_first_chunk::<3>() {
-        let from = if what & 1 == 0 { End::A } else { End::B };
+        let from = if what & 1 == 0 { FlowEnd::A } else { FlowEnd::B };
         let size = usize::from(amount) << (what >> 1 & 3);
         let sealer = &mut sealers[from.index()];
         rest = tail;

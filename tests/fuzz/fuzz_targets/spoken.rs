@@ -4,7 +4,7 @@
 #![no_main]
 
 use hangup::protocol::http::Message;
-use hangup::base::flow_end::End;
+use hangup::base::flow_end::FlowEnd;
 use hangup::protocol::layers::{Heard, Spoken};
 use libfuzzer_sys::fuzz_target;
 
@@ -47,7 +47,7 @@ fn check(heard: &Heard, said: [u64; 2]) {
         let _ = (exchange.method(), exchange.status(), exchange.waited());
     }
     if let Some(facts) = &heard.tls {
-        let told = facts.clone().seen_from(End::B).seen_from(End::B);
+        let told = facts.clone().seen_from(FlowEnd::B).seen_from(FlowEnd::B);
         assert_eq!(**facts, told, "turned twice is as before");
         let _ = (
             facts.flaw(std::net::Ipv4Addr::LOCALHOST.into()),

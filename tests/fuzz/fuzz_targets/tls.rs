@@ -4,8 +4,8 @@
 #![no_main]
 
 use hangup::protocol::http::{Reach, Texts};
-use hangup::base::frame_ref::{FrameNumber, Mark};
-use hangup::base::flow_end::End;
+use hangup::base::frame_ref::{FrameNumber, FrameRef};
+use hangup::base::flow_end::FlowEnd;
 use hangup::protocol::layers::Spoken;
 use hangup::base::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
@@ -19,11 +19,11 @@ fuzz_target!(|data: &[u8]| {
     // The first three bytes of each turn say who, what, how much, and of which kind.
     while let Some((&[what, amount, kind], tail)) = rest.split_first_chunk::<3>() {
         line += 1;
-        let at = Mark {
+        let at = FrameRef {
             frame: FrameNumber(line),
             time: Timestamp::from_nanos(line as i64 * 1_000_000),
         };
-        let from = if what & 1 == 0 { End::A } else { End::B };
+        let from = if what & 1 == 0 { FlowEnd::A } else { FlowEnd::B };
         let size = usize::from(amount) << (what >> 1 & 3);
         rest = tail;
         match what >> 3 & 7 {
@@ -66,9 +66,9 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     spoken.finish(&mut texts);
-    for closer in End::BOTH {
+    for closer in FlowEnd::BOTH {
         for share in [0, 1, 2, 4] {
-            let reach = |end: End| Reach {
+            let reach = |end: FlowEnd| Reach {
                 bytes: said[end.index()].checked_div(share).unwrap_or(0),
                 fin: share == 1,
             };
@@ -78,9 +78,9 @@ fuzz_target!(|data: &[u8]| {
     let Some(facts) = spoken.into_heard().tls else {
         return;
     };
-    let told = facts.clone().seen_from(End::B).seen_from(End::B);
+    let told = facts.clone().seen_from(FlowEnd::B).seen_from(FlowEnd::B);
     assert_eq!(*facts, told, "turned twice is as before");
-    let [a, b] = [End::A, End::B].map(|end| &facts.flows[end.index()]);
+    let [a, b] = [FlowEnd::A, FlowEnd::B].map(|end| &facts.flows[end.index()]);
     assert!(a.bytes <= said[0] + (1 << 15) && b.bytes <= said[1] + (1 << 15));
     let _ = (
         facts.flaw(std::net::Ipv4Addr::LOCALHOST.into()),

@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "every target uses a part of it")]
 
 use hangup::protocol::http::{Reach, Texts};
-use hangup::base::frame_ref::{FrameNumber, Mark};
-use hangup::base::flow_end::End;
+use hangup::base::frame_ref::{FrameNumber, FrameRef};
+use hangup::base::flow_end::FlowEnd;
 use hangup::protocol::layers::{Heard, Spoken};
 use hangup::base::time::Timestamp;
 
@@ -12,11 +12,11 @@ use hangup::base::time::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turn {
     /// Bytes, and how many more the snap length cut off.
-    Said(End, Vec<u8>, u32),
+    Said(FlowEnd, Vec<u8>, u32),
     /// Bytes that were never captured.
-    Gap(End, u64),
+    Gap(FlowEnd, u64),
     /// The FIN.
-    Over(End),
+    Over(FlowEnd),
 }
 
 /// Reads turns: two bytes say who, what and how much, then come the bytes.
@@ -24,7 +24,7 @@ pub fn turns(data: &[u8]) -> Vec<Turn> {
     let mut turns = Vec::new();
     let mut rest = data;
     while let Some((&[what, amount], tail)) = rest.split_first_chunk::<2>() {
-        let from = if what & 1 == 0 { End::A } else { End::B };
+        let from = if what & 1 == 0 { FlowEnd::A } else { FlowEnd::B };
         let size = usize::from(amount) << (what >> 1 & 3);
         rest = tail;
         match what >> 3 & 7 {
@@ -62,8 +62,8 @@ pub fn said(turns: &[Turn]) -> [u64; 2] {
     said
 }
 
-pub fn mark(line: usize) -> Mark {
-    Mark {
+pub fn mark(line: usize) -> FrameRef {
+    FrameRef {
         frame: FrameNumber(1 + line as u64),
         time: Timestamp::from_nanos(1 + line as i64 * 1_000_000),
     }
@@ -101,9 +101,9 @@ pub fn hear(mut spoken: Spoken, turns: &[Turn], seed: u64, mut before: impl FnMu
     }
     spoken.finish(&mut texts);
     let said = said(turns);
-    for closer in End::BOTH {
+    for closer in FlowEnd::BOTH {
         for share in [0, 1, 2, 4] {
-            let reach = |end: End| Reach {
+            let reach = |end: FlowEnd| Reach {
                 bytes: said[end.index()].checked_div(share).unwrap_or(0),
                 fin: share == 1,
             };

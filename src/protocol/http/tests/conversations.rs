@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::script::{Talk, talk};
 use crate::base::certainty::Certainty;
-use crate::base::flow_end::End::{self, A, B};
+use crate::base::flow_end::FlowEnd::{self, A, B};
 use crate::protocol::http::conversation::{Conversation, MAX_EXCHANGES, MAX_HEAD, Protocol};
 use crate::protocol::http::exchange::Exchange;
 use crate::protocol::http::exchange::{Ending, Outcome};
@@ -636,7 +636,7 @@ proptest! {
         }
         let talk = talk.finish();
         let requester = talk.heard.requester().map(|(end, _)| end);
-        for end in End::BOTH {
+        for end in FlowEnd::BOTH {
             let mut before = 0;
             for exchange in talk.heard.exchanges() {
                 let message = match requester == Some(end) {

@@ -1,7 +1,7 @@
 //! A conversation for tests: who says what, one line each. The time of a line is its number in milliseconds.
 
-use crate::base::flow_end::End::{self, A, B};
-use crate::base::frame_ref::{FrameNumber, Mark};
+use crate::base::flow_end::FlowEnd::{self, A, B};
+use crate::base::frame_ref::{FrameNumber, FrameRef};
 use crate::base::time::Timestamp;
 use crate::protocol::http::conversation::Conversation;
 use crate::protocol::http::exchange::Exchange;
@@ -36,15 +36,15 @@ impl Talk {
         self
     }
 
-    pub(in crate::protocol::http) fn mark(&mut self) -> Mark {
+    pub(in crate::protocol::http) fn mark(&mut self) -> FrameRef {
         self.line += u64::from(!self.timeless);
-        Mark {
+        FrameRef {
             frame: FrameNumber(self.line),
             time: Timestamp::from_nanos(self.line as i64 * 1_000_000),
         }
     }
 
-    pub(in crate::protocol::http) fn say(mut self, from: End, bytes: impl AsRef<[u8]>) -> Self {
+    pub(in crate::protocol::http) fn say(mut self, from: FlowEnd, bytes: impl AsRef<[u8]>) -> Self {
         let bytes = bytes.as_ref();
         let at = self.mark();
         for slice in bytes.chunks(self.slice) {
@@ -67,7 +67,7 @@ impl Talk {
     /// A slice of which the snap length left only `kept` bytes.
     pub(in crate::protocol::http) fn cut(
         mut self,
-        from: End,
+        from: FlowEnd,
         bytes: impl AsRef<[u8]>,
         kept: usize,
     ) -> Self {
@@ -81,7 +81,7 @@ impl Talk {
         self
     }
 
-    pub(in crate::protocol::http) fn gap(mut self, from: End, length: u64) -> Self {
+    pub(in crate::protocol::http) fn gap(mut self, from: FlowEnd, length: u64) -> Self {
         let at = self.mark();
         self.heard.gap(from, at, length, &mut self.texts);
         let said = &mut self.said[from.index()].bytes;
@@ -89,7 +89,7 @@ impl Talk {
         self
     }
 
-    pub(in crate::protocol::http) fn fin(mut self, from: End) -> Self {
+    pub(in crate::protocol::http) fn fin(mut self, from: FlowEnd) -> Self {
         self.mark();
         self.heard.end(from, &mut self.texts);
         self.said[from.index()].fin = true;
@@ -102,7 +102,7 @@ impl Talk {
     }
 
     /// The phase of an end that has sent and received everything said so far.
-    pub(in crate::protocol::http) fn phase(&self, closer: End) -> Phase {
+    pub(in crate::protocol::http) fn phase(&self, closer: FlowEnd) -> Phase {
         self.heard.phase_at(
             closer,
             self.said[closer.index()],
