@@ -6,7 +6,7 @@ use std::io::Cursor;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use hangup::analysis::engine::{Settings, analyse};
+use hangup::analysis::engine::{EngineSettings, analyse};
 use hangup::packet::capture::{Input, OpenOptions, read};
 
 fn main() {
@@ -16,8 +16,13 @@ fn main() {
 fn run(bytes: &[u8], threads: usize) -> usize {
     let input = Input::from_reader("bench", Box::new(Cursor::new(bytes.to_vec())));
     let mut source = read([Ok(input)], &OpenOptions::default()).expect("it is a capture");
-    let analysis =
-        analyse(&mut *source, &Settings::default(), threads, &mut |_| ()).expect("it can be read");
+    let analysis = analyse(
+        &mut *source,
+        &EngineSettings::default(),
+        threads,
+        &mut |_| (),
+    )
+    .expect("it can be read");
     analysis.briefs.len()
 }
 

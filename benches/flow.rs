@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use hangup::base::net::{Context, Endpoint};
-use hangup::packet::flow::{FlowKey, Table};
+use hangup::packet::flow::{FlowKey, FlowTable};
 
 fn main() {
     divan::main();
@@ -30,7 +30,7 @@ fn keys(count: u32) -> Vec<FlowKey> {
 #[divan::bench(args = [64, 4096, 200_000])]
 fn find(bencher: Bencher<'_, '_>, count: u32) {
     let keys = keys(count);
-    let mut table = Table::new();
+    let mut table = FlowTable::new();
     for (number, key) in keys.iter().enumerate() {
         table.insert(*key, number);
     }
@@ -42,7 +42,7 @@ fn find(bencher: Bencher<'_, '_>, count: u32) {
 #[divan::bench]
 fn insert_and_remove(bencher: Bencher<'_, '_>) {
     let keys = keys(4096);
-    let mut table = Table::new();
+    let mut table = FlowTable::new();
     bencher
         .counter(ItemsCount::new(keys.len()))
         .bench_local(|| {

@@ -4,7 +4,7 @@ use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use hangup::base::flow_end::FlowEnd;
 use hangup::base::frame_ref::FrameRef;
-use hangup::protocol::http::{Conversation, Texts};
+use hangup::protocol::http::{HttpConversation, TextInterner};
 
 const REQUEST: &[u8] = b"GET /api/items/1?full=true HTTP/1.1\r\nHost: shop.example.org\r\n\
     User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n\
@@ -25,9 +25,9 @@ fn main() {
 fn small_exchanges(bencher: Bencher<'_, '_>) {
     bencher
         .counter(ItemsCount::new(100u32))
-        .with_inputs(Texts::new)
+        .with_inputs(TextInterner::new)
         .bench_refs(|texts| {
-            let mut conversation = Conversation::new();
+            let mut conversation = HttpConversation::new();
             for _ in 0..100 {
                 say(&mut conversation, FlowEnd::A, REQUEST, texts);
                 say(&mut conversation, FlowEnd::B, RESPONSE, texts);
@@ -41,10 +41,10 @@ fn small_exchanges(bencher: Bencher<'_, '_>) {
 fn one_exchange_per_connection(bencher: Bencher<'_, '_>) {
     bencher
         .counter(ItemsCount::new(100u32))
-        .with_inputs(Texts::new)
+        .with_inputs(TextInterner::new)
         .bench_refs(|texts| {
             for _ in 0..100 {
-                let mut conversation = Conversation::new();
+                let mut conversation = HttpConversation::new();
                 say(&mut conversation, FlowEnd::A, REQUEST, texts);
                 say(&mut conversation, FlowEnd::B, RESPONSE, texts);
                 conversation.finish(texts);
@@ -89,9 +89,9 @@ fn body(bencher: Bencher<'_, '_>, head: &str, body: &[u8]) {
     bencher
         .counter(BytesCount::new(body.len()))
         .counter(ItemsCount::new(body.len() / SEGMENT))
-        .with_inputs(Texts::new)
+        .with_inputs(TextInterner::new)
         .bench_refs(|texts| {
-            let mut conversation = Conversation::new();
+            let mut conversation = HttpConversation::new();
             if head.starts_with("HTTP") {
                 say(&mut conversation, FlowEnd::A, REQUEST, texts);
             }
@@ -103,6 +103,6 @@ fn body(bencher: Bencher<'_, '_>, head: &str, body: &[u8]) {
         });
 }
 
-fn say(conversation: &mut Conversation, from: FlowEnd, bytes: &[u8], texts: &mut Texts) {
+fn say(conversation: &mut HttpConversation, from: FlowEnd, bytes: &[u8], texts: &mut TextInterner) {
     conversation.data(from, FrameRef::default(), bytes, bytes.len() as u32, texts);
 }

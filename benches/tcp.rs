@@ -10,8 +10,8 @@ use hangup::base::frame_ref::{FrameNumber, FrameRef};
 use hangup::base::net::{Context, Endpoint, Flags};
 use hangup::base::seq::Seq;
 use hangup::base::time::Timestamp;
-use hangup::packet::decode::{Options, Segment};
-use hangup::protocol::tcp::{Pair, Reader};
+use hangup::packet::decode::{Segment, TcpOptions};
+use hangup::protocol::tcp::{EndpointPair, StreamSink};
 
 fn main() {
     divan::main();
@@ -20,7 +20,7 @@ fn main() {
 /// Counts what it is given.
 struct Count(u64);
 
-impl Reader for Count {
+impl StreamSink for Count {
     fn data(&mut self, _: FlowEnd, _: FrameRef, _: &[u8], length: u32) {
         self.0 += u64::from(length);
     }
@@ -51,7 +51,7 @@ fn segment(number: u64, flags: Flags, seq: u32, ack: u32, length: u32) -> Segmen
         flags,
         window: 1000,
         urgent: 0,
-        options: Options::default(),
+        options: TcpOptions::default(),
         length,
         payload: &PAYLOAD[..length as usize],
     }
@@ -84,7 +84,7 @@ fn bulk_transfer(bencher: Bencher<'_, '_>, late: usize) {
     bencher
         .counter(ItemsCount::new(segments.len()))
         .bench_local(|| {
-            let mut pair = Pair::new();
+            let mut pair = EndpointPair::new();
             let mut count = Count(0);
             for (from, segment) in &segments {
                 pair.segment(*from, segment, &mut count);
@@ -110,7 +110,7 @@ fn short_connection(bencher: Bencher<'_, '_>) {
     bencher
         .counter(ItemsCount::new(segments.len()))
         .bench_local(|| {
-            let mut pair = Box::new(Pair::new());
+            let mut pair = Box::new(EndpointPair::new());
             let mut count = Count(0);
             for (from, segment) in &segments {
                 pair.segment(*from, segment, &mut count);

@@ -6,7 +6,7 @@ mod reading;
 use std::path::{Path, PathBuf};
 
 use hangup::analysis::connection::{By, Connection, How, Opening, ResetKind};
-use hangup::ladder::Found as _;
+use hangup::ladder::RecordedFact as _;
 use hangup::packet::capture::{OpenOptions, open};
 use hangup::rules::Severity;
 use reading::Reading;

@@ -12,7 +12,7 @@ use hangup::base::flow_end::FlowEnd;
 use hangup::base::frame_ref::FrameRef;
 use hangup::base::seq::Seq;
 use hangup::base::time::Timestamp;
-use hangup::protocol::tcp::{Reader, Stream};
+use hangup::protocol::tcp::{ByteStream, StreamSink};
 use wire::{InMemory, Shot, captures, load, to_pcap};
 
 /// What may wait beyond a hole, by the constants of `src/tcp/stream.rs`.
@@ -216,7 +216,7 @@ struct Counter {
     ends: u32,
 }
 
-impl Reader for Counter {
+impl StreamSink for Counter {
     fn data(&mut self, _: FlowEnd, _: FrameRef, bytes: &[u8], length: u32) {
         assert!(bytes.len() <= length as usize);
         self.given += u64::from(length);
@@ -232,9 +232,9 @@ impl Reader for Counter {
 }
 
 /// A stream of which the first byte is never sent.
-fn with_a_hole(pieces: impl Iterator<Item = (i64, usize)>) -> (Stream, Counter) {
+fn with_a_hole(pieces: impl Iterator<Item = (i64, usize)>) -> (ByteStream, Counter) {
     let payload = vec![b'x'; SEGMENT];
-    let mut stream = Stream::default();
+    let mut stream = ByteStream::default();
     let mut counter = Counter::default();
     stream.anchor(Seq(0), true);
     for (start, length) in pieces {
@@ -279,7 +279,7 @@ proptest! {
         fin in prop::option::of((0..300_usize, 0..4_100_000_i64)),
     ) {
         let payload = vec![b'x'; SEGMENT];
-        let mut stream = Stream::default();
+        let mut stream = ByteStream::default();
         let mut counter = Counter::default();
         let at = FrameRef::default();
         stream.anchor(Seq(u32::MAX - 5), true);

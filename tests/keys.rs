@@ -8,9 +8,9 @@ use std::process::Command;
 use hangup::base::flow_end::FlowEnd::{self, A, B};
 use hangup::base::frame_ref::{FrameNumber, FrameRef};
 use hangup::base::time::Timestamp;
-use hangup::protocol::http::Texts;
-use hangup::protocol::layers::{Heard, Listening, Spoken};
-use hangup::protocol::tls::secrets::KeyRing;
+use hangup::protocol::http::TextInterner;
+use hangup::protocol::layers::{LayerFacts, LayerOptions, ProtocolStack};
+use hangup::protocol::tls::secrets::KeyStore;
 use serde_json::Value;
 
 use seal::{Sealer, Suite};
@@ -346,15 +346,15 @@ fn talk(suite: Suite) -> Vec<Step> {
 }
 
 /// What was heard when the secrets came to be known before the step with this number.
-fn hear(suite: Suite, steps: &[Step], known_at: usize) -> Heard {
-    let ring = KeyRing::default();
+fn hear(suite: Suite, steps: &[Step], known_at: usize) -> LayerFacts {
+    let ring = KeyStore::default();
     ring.set_growing(true);
-    let listening = Listening {
+    let listening = LayerOptions {
         keys: Some(ring.clone()),
         clerk: None,
     };
-    let mut spoken = Spoken::boxed(&listening, None);
-    let mut texts = Texts::new();
+    let mut spoken = ProtocolStack::boxed(&listening, None);
+    let mut texts = TextInterner::new();
     for (number, step) in steps.iter().enumerate() {
         if number == known_at {
             ring.read(suite.key_log().as_bytes(), FrameNumber(0));

@@ -9,7 +9,7 @@ use hangup::analysis::connection::Connection;
 use hangup::analysis::engine::{Engine, Event, Sink};
 use hangup::base::frame_ref::FrameNumber;
 use hangup::base::net::Flags;
-use hangup::ladder::{Ladder, Line, OwnedFrame, Recorder, Reticence, frames, parse};
+use hangup::ladder::{Ladder, LadderLine, OwnedFrame, Recorder, Redaction, frames, parse};
 use hangup::packet::capture::{self, Batch, Fill, OpenOptions};
 use hangup::packet::decode::{Decoded, Decoder};
 use hangup::rules::{ladder_check, ladders};
@@ -60,8 +60,8 @@ fn every_story_is_told_as_written() {
             }
         };
         let claims = ladder.lines.iter().filter(|line| match line {
-            Line::Expect(_) => true,
-            Line::Packet(packet) => packet.states.is_some(),
+            LadderLine::Expect(_) => true,
+            LadderLine::Packet(packet) => packet.states.is_some(),
             _ => false,
         });
         if claims.count() == 0 {
@@ -83,7 +83,7 @@ fn every_story_is_told_as_written() {
 /// Draws every connection that goes by.
 #[derive(Default)]
 struct Painter {
-    reticence: Reticence,
+    reticence: Redaction,
     recorders: BTreeMap<FrameNumber, (Recorder, Vec<FrameNumber>)>,
     connections: Vec<Connection>,
 }
@@ -153,7 +153,7 @@ fn wire<'a>(frames: impl Iterator<Item = &'a OwnedFrame>) -> Vec<String> {
 }
 
 impl Painter {
-    fn watch(frames: &[OwnedFrame], reticence: Reticence) -> Self {
+    fn watch(frames: &[OwnedFrame], reticence: Redaction) -> Self {
         let mut painter = Self {
             reticence,
             ..Self::default()
@@ -185,7 +185,7 @@ fn every_story_can_be_drawn_from_its_frames() {
         let place = place(&file, line);
         let Ok(ladder) = parse(&text) else { continue };
         let frames = frames(&ladder);
-        let painter = Painter::watch(&frames, Reticence::default());
+        let painter = Painter::watch(&frames, Redaction::default());
         for (drawn, taken, _) in painter.paintings() {
             let text = drawn.to_string();
             assert_eq!(parse(&text).as_ref(), Ok(&drawn), "{place}\n{text}");
@@ -215,7 +215,8 @@ fn same_exchange(
 }
 
 fn is_folded(drawn: &Ladder) -> bool {
-    let fold = |line: &Line| matches!(line, Line::Comment(text) if text.starts_with('…'));
+    let fold =
+        |line: &LadderLine| matches!(line, LadderLine::Comment(text) if text.starts_with('…'));
     drawn.lines.iter().any(fold)
 }
 
@@ -263,7 +264,7 @@ proptest! {
             text.push('\n');
         }
         let frames = frames(&parse(&text).expect("a ladder"));
-        let painter = Painter::watch(&frames, Reticence::default());
+        let painter = Painter::watch(&frames, Redaction::default());
         for (drawn, taken, _) in painter.paintings() {
             let picture = drawn.to_string();
             let back = parse(&picture);
@@ -278,7 +279,7 @@ proptest! {
 }
 
 /// The only connection of this ladder, drawn.
-fn draw(text: &str, reticence: Reticence) -> String {
+fn draw(text: &str, reticence: Redaction) -> String {
     let ladder = parse(text).expect("a ladder");
     let paintings = Painter::watch(&frames(&ladder), reticence).paintings();
     assert_eq!(paintings.len(), 1);
@@ -289,7 +290,7 @@ fn draw(text: &str, reticence: Reticence) -> String {
 fn long_runs_are_folded() {
     let body = "<-- data 1000\n".repeat(1234);
     let text = format!("GET / -->\n<-- 200 [length=1234000]\n{body}ACK -->\nFIN -->");
-    let drawn = draw(&text, Reticence::default());
+    let drawn = draw(&text, Redaction::default());
     assert!(
         drawn.contains("# … 1 230 segments, 1 230 000 bytes\n"),
         "{drawn}"
@@ -307,7 +308,7 @@ fn a_ladder_can_be_told_to_strangers() {
         <-- 200 \"secret\" [set-cookie=secret server=secret]
         \"secret\" -->
         <-- FIN";
-    let shown = draw(text, Reticence::default());
+    let shown = draw(text, Redaction::default());
     assert!(
         shown.contains("GET /secret?key=secret") && shown.contains("192.168.7.9"),
         "{shown}"
@@ -316,7 +317,7 @@ fn a_ladder_can_be_told_to_strangers() {
         !shown.contains("cookie"),
         "never shown: it says nothing about endings\n{shown}"
     );
-    let reticence = Reticence {
+    let reticence = Redaction {
         addresses: true,
         payload: true,
     };
@@ -339,7 +340,7 @@ fn a_ladder_can_be_told_to_strangers() {
 fn bytes_that_a_screen_would_obey_are_spelled_out() {
     let drawn = draw(
         "GET /\\x1b[2J -->\n\"\\x1b]0;owned\\x07\" -->",
-        Reticence::default(),
+        Redaction::default(),
     );
     assert!(
         drawn.chars().all(|char| char == '\n' || !char.is_control()),

@@ -5,20 +5,22 @@ mod wire;
 
 use std::collections::HashMap;
 
-use hangup::analysis::connection::Brief;
-use hangup::analysis::engine::{self, Analysis, Next, Observer, Outlook, Roll, Settings, Stay};
+use hangup::analysis::connection::ConnectionSummary;
+use hangup::analysis::engine::{
+    self, EngineOutput, EngineSettings, NextStep, Numbering, Observer, PendingView, Stay,
+};
 use hangup::packet::capture::{OpenOptions, Source, open};
-use hangup::protocol::tls::secrets::KeyRing;
+use hangup::protocol::tls::secrets::KeyStore;
 
 /// Looks after each batch, and waits for what it sees.
 struct Everywhere {
-    roll: Roll,
-    seen: Analysis,
+    roll: Numbering,
+    seen: EngineOutput,
     looks: u32,
 }
 
 impl Everywhere {
-    fn call(&mut self, glance: engine::Glance) {
+    fn call(&mut self, glance: engine::EngineView) {
         let before = &self.seen;
         let next = self.roll.call(&before.briefs, &before.connections, glance);
         let numbers: HashMap<_, _> = next.briefs.iter().map(name).collect();
@@ -38,7 +40,7 @@ impl Everywhere {
 }
 
 /// What stays the same of a connection.
-fn name(brief: &Brief) -> (impl std::hash::Hash + Eq + use<>, u32) {
+fn name(brief: &ConnectionSummary) -> (impl std::hash::Hash + Eq + use<>, u32) {
     let ends = [brief.client, brief.server];
     let key = (
         brief.first.frame,
@@ -50,17 +52,17 @@ fn name(brief: &Brief) -> (impl std::hash::Hash + Eq + use<>, u32) {
 }
 
 impl Observer for Everywhere {
-    fn next(&mut self, _: u64, _: &dyn Source) -> Next {
-        Next::Look
+    fn next(&mut self, _: u64, _: &dyn Source) -> NextStep {
+        NextStep::Look
     }
 
-    fn look(&mut self, outlook: Outlook) {
+    fn look(&mut self, outlook: PendingView) {
         self.looks += 1;
         self.call(outlook.wait());
     }
 }
 
-fn shown(analysis: &Analysis) -> String {
+fn shown(analysis: &EngineOutput) -> String {
     format!("{analysis:#?}")
 }
 
@@ -69,14 +71,14 @@ fn looks_change_nothing() {
     for path in wire::captures() {
         let shots = wire::load(&path);
         let mut all = wire::InMemory::new(shots.clone(), usize::MAX);
-        let settings = Settings::default();
+        let settings = EngineSettings::default();
         let plain = engine::analyse(&mut all, &settings, 1, &mut |_| ()).unwrap();
         for threads in [1, 3] {
             let at_once = shots.len() / 7 + 1;
             let mut source = wire::InMemory::new(shots.clone(), at_once);
             let mut eyes = Everywhere {
-                roll: Roll::new(Stay::First),
-                seen: Analysis::default(),
+                roll: Numbering::new(Stay::First),
+                seen: EngineOutput::default(),
                 looks: 0,
             };
             let (last, outcome) = engine::watched(&mut source, &settings, threads, &mut eyes);
@@ -93,13 +95,13 @@ fn looks_change_nothing() {
 fn a_connection_read_again_is_the_one_that_was_found() {
     for path in wire::captures() {
         let open = || open(&[&path], &OpenOptions::default()).unwrap();
-        let settings = Settings::default();
+        let settings = EngineSettings::default();
         let analysis = engine::analyse(&mut *open(), &settings, 1, &mut |_| ()).unwrap();
         // Every one of small captures, some of large ones.
         let step = analysis.briefs.len() / 20 + 1;
         for brief in analysis.briefs.iter().step_by(step) {
             let found =
-                engine::close_up(&mut *open(), brief, &KeyRing::default(), || true).unwrap();
+                engine::close_up(&mut *open(), brief, &KeyStore::default(), || true).unwrap();
             let found = found.unwrap_or_else(|| panic!("{}: {brief:?}", path.display()));
             let record = &analysis.connections[brief.id as usize - 1];
             let what = format!("{}: connection {}", path.display(), brief.id);
@@ -125,12 +127,12 @@ fn a_connection_read_again_is_the_one_that_was_found() {
 fn a_look_that_is_given_up_finds_nothing() {
     let path = &wire::captures()[0];
     let open = || open(&[path], &OpenOptions::default()).unwrap();
-    let settings = Settings::default();
+    let settings = EngineSettings::default();
     let analysis = engine::analyse(&mut *open(), &settings, 1, &mut |_| ()).unwrap();
     let found = engine::close_up(
         &mut *open(),
         &analysis.briefs[0],
-        &KeyRing::default(),
+        &KeyStore::default(),
         || false,
     )
     .unwrap();
@@ -141,7 +143,7 @@ fn a_look_that_is_given_up_finds_nothing() {
 fn the_frames_of_a_connection_are_a_capture_of_their_own() {
     let path = &wire::captures()[0];
     let open = || open(&[path], &OpenOptions::default()).unwrap();
-    let settings = Settings::default();
+    let settings = EngineSettings::default();
     let analysis = engine::analyse(&mut *open(), &settings, 1, &mut |_| ()).unwrap();
     let brief = &analysis.briefs[0];
     let mut shots = Vec::new();

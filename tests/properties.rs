@@ -14,7 +14,7 @@ use cases::cases;
 use exchange::{parts, play, script, seen_at};
 use hangup::analysis::connection::{By, Connection, How, Who};
 use hangup::base::time::Timestamp;
-use hangup::protocol::http::Ending;
+use hangup::protocol::http::ConnectionEnd;
 use hangup::report::Format;
 use wire::{InMemory, Packet, Shot, captures, drain, load, run, run_packets, to_pcap};
 
@@ -69,12 +69,12 @@ fn talk(connection: &Connection) -> String {
     talk
 }
 
-fn ending(connection: &Connection) -> Ending {
+fn ending(connection: &Connection) -> ConnectionEnd {
     match (connection.teardown.by, connection.teardown.how) {
-        (_, How::Silence | How::Open) => Ending::Open,
-        (By::Client | By::Both, _) => Ending::ByClient,
-        (_, How::Fin) => Ending::ServerFin,
-        _ => Ending::ServerReset,
+        (_, How::Silence | How::Open) => ConnectionEnd::Open,
+        (By::Client | By::Both, _) => ConnectionEnd::ByClient,
+        (_, How::Fin) => ConnectionEnd::ServerFin,
+        _ => ConnectionEnd::ServerReset,
     }
 }
 

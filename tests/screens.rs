@@ -9,15 +9,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Parser;
-use hangup::analysis::connection::Brief;
-use hangup::analysis::transcript::Account;
+use hangup::analysis::connection::ConnectionSummary;
+use hangup::analysis::transcript::ConnectionTranscript;
 use hangup::app::cli::Cli;
 use hangup::app::session;
 use hangup::base::frame_ref::FrameNumber;
-use hangup::protocol::tls::secrets::KeyRing;
-use hangup::report::snapshot::{Progress, Snapshot, Stage};
+use hangup::protocol::tls::secrets::KeyStore;
+use hangup::report::snapshot::{ReadProgress, ReadStage, Snapshot};
 use hangup::report::wording::moment::Zone;
-use hangup::tui::{App, Depth, Desk, Digest, Effect, Glyphs, Look, Session, Tasks, Theme};
+use hangup::tui::{App, Depth, Effect, Glyphs, Host, Look, ScreenSubject, Tasks, Theme, ViewModel};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{
@@ -32,8 +32,8 @@ const LARGE: (u16, u16) = (160, 50);
 /// reached by these tests.
 struct Reader(String, Mutex<Vec<PathBuf>>);
 
-impl Desk for Reader {
-    fn write_frames(&self, of: &[Brief], to: &Path) -> Result<u64, String> {
+impl Host for Reader {
+    fn write_frames(&self, of: &[ConnectionSummary], to: &Path) -> Result<u64, String> {
         self.1.lock().unwrap().push(to.to_owned());
         Ok(of.len() as u64)
     }
@@ -42,15 +42,19 @@ impl Desk for Reader {
         path == Path::new("there.pcapng")
     }
 
-    fn account(&self, of: &Brief, goes_on: &mut dyn FnMut() -> bool) -> Result<Account, String> {
-        let keys = KeyRing::default();
+    fn account(
+        &self,
+        of: &ConnectionSummary,
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<ConnectionTranscript, String> {
+        let keys = KeyStore::default();
         if let Ok(log) = std::fs::read(Path::new(&self.0).with_extension("keylog")) {
             keys.read(&log, FrameNumber(0));
         }
         let options = hangup::packet::capture::OpenOptions::default();
         let source = hangup::packet::capture::open(&[&self.0], &options);
         let mut source = source.map_err(|error| error.to_string())?;
-        Account::read(&mut *source, of, Some(&keys), goes_on)
+        ConnectionTranscript::read(&mut *source, of, Some(&keys), goes_on)
     }
 
     fn write_report(&self, _snapshot: &Snapshot, _to: &Path) -> Result<(), String> {
@@ -72,11 +76,11 @@ impl Shown {
 
     fn of(name: &str, size: (u16, u16), glyphs: Glyphs) -> Self {
         let desk = Arc::new(Reader(format!("captures/{name}"), Mutex::default()));
-        let session = Session {
+        let session = ScreenSubject {
             name: name.to_owned(),
             zone: Zone::UTC,
             time_wait: TIME_WAIT,
-            desk: Arc::clone(&desk) as Arc<dyn Desk>,
+            desk: Arc::clone(&desk) as Arc<dyn Host>,
         };
         let look = Look {
             theme: Theme {
@@ -95,17 +99,17 @@ impl Shown {
     fn capture(name: &str, size: (u16, u16)) -> Self {
         let mut shown = Self::of(name, size, Glyphs::UNICODE);
         let snapshot = read(name);
-        shown.take(snapshot, 1, Stage::Done);
+        shown.take(snapshot, 1, ReadStage::Done);
         shown
     }
 
-    fn take(&mut self, snapshot: Arc<Snapshot>, version: u64, stage: Stage) {
+    fn take(&mut self, snapshot: Arc<Snapshot>, version: u64, stage: ReadStage) {
         let frames = snapshot.summary.frames;
-        let digest = Digest::new(snapshot, version, TIME_WAIT);
-        self.app.report(Progress {
+        let digest = ViewModel::new(snapshot, version, TIME_WAIT);
+        self.app.report(ReadProgress {
             stage,
             frames,
-            ..Progress::default()
+            ..ReadProgress::default()
         });
         self.app.take(Arc::new(digest));
     }
@@ -260,8 +264,8 @@ fn the_page_of_a_rule() {
 #[test]
 fn before_anything_is_read() {
     let mut shown = Shown::nothing_yet(SMALL, Glyphs::UNICODE);
-    shown.app.report(Progress {
-        stage: Stage::Reading,
+    shown.app.report(ReadProgress {
+        stage: ReadStage::Reading,
         frames: 1_234_567,
         bytes: 450,
         of: Some(1000),
@@ -276,7 +280,7 @@ fn before_anything_is_read() {
 #[test]
 fn ascii_is_ascii() {
     let mut shown = Shown::nothing_yet(SMALL, Glyphs::ASCII);
-    shown.take(read("keep-alive-race.pcapng"), 1, Stage::Done);
+    shown.take(read("keep-alive-race.pcapng"), 1, ReadStage::Done);
     let screen = shown.screen();
     insta::assert_snapshot!("overview-ascii", screen);
     assert!(screen.is_ascii(), "{screen}");
@@ -334,7 +338,7 @@ fn any_size_can_be_drawn() {
         (300, 100),
     ] {
         let mut shown = Shown::nothing_yet((width, height), Glyphs::UNICODE);
-        shown.take(Arc::clone(&snapshot), 1, Stage::Done);
+        shown.take(Arc::clone(&snapshot), 1, ReadStage::Done);
         for keys in [
             "",
             "2",
@@ -370,11 +374,11 @@ fn any_size_can_be_drawn() {
 fn what_is_live_is_announced_and_can_be_frozen() {
     let mut shown = Shown::nothing_yet(SMALL, Glyphs::UNICODE);
     let healthy = read("clean-keepalive.pcapng");
-    shown.take(healthy, 1, Stage::Following);
+    shown.take(healthy, 1, ReadStage::Following);
     shown.press("space");
     let frozen = shown.screen();
     assert!(frozen.contains("FROZEN"), "{frozen}");
-    shown.take(read("keep-alive-race.pcapng"), 2, Stage::Following);
+    shown.take(read("keep-alive-race.pcapng"), 2, ReadStage::Following);
     let told = shown.screen();
     assert!(told.contains("new: requests crossed"), "{told}");
     assert!(
@@ -397,13 +401,13 @@ fn what_is_selected_stays_selected_when_rows_come_before_it() {
     let mut mild = Snapshot::clone(&all);
     mild.findings.remove(0);
     mild.findings[0].id = 1;
-    shown.take(Arc::new(mild), 1, Stage::Following);
+    shown.take(Arc::new(mild), 1, ReadStage::Following);
     let row = |screen: &str| {
         let row = screen.lines().find(|row| row.contains('▌')).unwrap();
         row.to_owned()
     };
     let before = row(&shown.press("2").screen());
-    shown.take(all, 2, Stage::Following);
+    shown.take(all, 2, ReadStage::Following);
     assert_eq!(row(&shown.screen()), before);
 }
 
@@ -551,7 +555,7 @@ fn a_finding_is_copied_and_its_connections_are_listed() {
     other.summary = "something else".to_owned();
     all.findings[0].connections.truncate(7);
     all.findings.push(other);
-    shown.take(Arc::new(all), 1, Stage::Done);
+    shown.take(Arc::new(all), 1, ReadStage::Done);
     let listed = shown.press("2 g c").screen();
     assert!(listed.contains("7 of 60 are finding:1"), "{listed}");
 }

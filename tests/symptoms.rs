@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use hangup::analysis::connection::Who;
 use hangup::rules::ladder_check;
-use hangup::rules::log_errors::{Predictor, Told};
+use hangup::rules::log_errors::{PredictedText, Predictor};
 use serde_json::Value;
 
 const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
@@ -343,7 +343,7 @@ const STACKS: &[(&str, &str, Option<&str>)] = &[
 ];
 
 /// What the client's log holds after this ladder.
-fn told(ladder: &str) -> Vec<Told> {
+fn told(ladder: &str) -> Vec<PredictedText> {
     let proof = ladder_check::run(
         &ladder
             .parse()
@@ -471,7 +471,7 @@ fn version(row: &Row) -> &'static str {
 }
 
 /// Whether the prediction is what the row says; a row without a message is its type.
-fn is_right(told: &[&Told], row: &Row) -> bool {
+fn is_right(told: &[&PredictedText], row: &Row) -> bool {
     match &row.text {
         None => told.is_empty() || told.iter().any(|it| it.text.is_none()),
         Some(text) => told.iter().any(|it| {
@@ -490,7 +490,7 @@ struct Score {
 }
 
 impl Score {
-    fn add(&mut self, right: bool, row: &Row, told: &[&Told]) {
+    fn add(&mut self, right: bool, row: &Row, told: &[&PredictedText]) {
         self.all += 1;
         self.hit += usize::from(right);
         if !right {
@@ -518,14 +518,14 @@ fn each_program_says_of_each_event_what_it_was_seen_to_say() {
     let Some(rows) = rows() else { return };
     let (mut named, mut nameless, mut connecting) =
         (Score::default(), Score::default(), Score::default());
-    let mut kept: BTreeMap<String, Vec<Told>> = BTreeMap::new();
+    let mut kept: BTreeMap<String, Vec<PredictedText>> = BTreeMap::new();
     for row in &rows {
         let Some((_, product, agent)) = STACKS.iter().find(|(name, ..)| *name == row.stack) else {
             continue;
         };
         if let Some((_, ladder)) = CONNECTING.iter().find(|(name, _)| *name == row.event) {
             let all = told(ladder);
-            let eight: Vec<&Told> = all.iter().collect();
+            let eight: Vec<&PredictedText> = all.iter().collect();
             if row.text.is_some() {
                 connecting.add(is_right(&eight, row), row, &eight);
             }
@@ -544,7 +544,7 @@ fn each_program_says_of_each_event_what_it_was_seen_to_say() {
         let agent = agent.map(|it| it.replace("VERSION", version(row)));
         let ladder = drawn(event, agent.as_deref());
         let all = kept.entry(ladder).or_insert_with_key(|ladder| told(ladder));
-        let own: Vec<&Told> = all
+        let own: Vec<&PredictedText> = all
             .iter()
             .filter(|it| agent.is_none() || it.identified_by.is_some() && it.stack == *product)
             .collect();

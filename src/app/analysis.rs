@@ -9,19 +9,19 @@ use anyhow::{Result, bail};
 
 use super::cli;
 use super::key_logs::{KeyLogs, Presence};
-use super::progress::Progress;
+use super::progress::ProgressLine;
 use super::selection::{self, LeftOut};
 use crate::analysis::connection::Connection;
-use crate::analysis::engine::{self, Analysis, Keep, Settings, Stats};
+use crate::analysis::engine::{self, EngineOutput, EngineSettings, EngineStats, Keep};
 use crate::analysis::hosts;
 use crate::base::net::Loss;
 use crate::packet::capture::{self, FileSummary, OpenOptions, Source};
-use crate::report::snapshot::{Damage, Input, LimitHit, Snapshot, Summary};
-use crate::rules::log_errors::Search;
+use crate::report::snapshot::{CaptureSummary, InputDamage, InputSummary, LimitHit, Snapshot};
+use crate::rules::log_errors::ErrorSearch;
 use crate::rules::{self, Finding, Severity};
 
 /// What a reading gives.
-pub(super) struct Reading {
+pub(super) struct JudgedReading {
     pub(super) snapshot: Snapshot,
     /// The worst of what was found and not ignored, whether it is shown or not.
     pub(super) worst: Option<Severity>,
@@ -29,19 +29,19 @@ pub(super) struct Reading {
 
 /// What the user wants to be told about, and what not, made ready.
 #[derive(Clone)]
-pub(super) struct Wish {
-    asked: cli::Judging,
-    search: Option<Arc<Search>>,
+pub(super) struct ReportSelection {
+    asked: cli::JudgingArgs,
+    search: Option<Arc<ErrorSearch>>,
     left_out: LeftOut,
     keys: KeyLogs,
     /// Every connection's record is wanted, not just those of notable ones.
     whole: bool,
 }
 
-impl Wish {
+impl ReportSelection {
     /// # Errors
     /// When a rule is asked for that does not exist, or an error that nobody knows, or a list that cannot be read.
-    pub(super) fn of(asked: &cli::Judging, whole: bool, key_logs: Presence) -> Result<Self> {
+    pub(super) fn of(asked: &cli::JudgingArgs, whole: bool, key_logs: Presence) -> Result<Self> {
         check_rules(asked)?;
         Ok(Self {
             asked: asked.clone(),
@@ -53,7 +53,7 @@ impl Wish {
     }
 
     /// What the engine is to keep.
-    pub(super) fn settings(&self) -> Settings {
+    pub(super) fn settings(&self) -> EngineSettings {
         let keep = if self.whole {
             Keep::All
         } else {
@@ -67,10 +67,10 @@ impl Wish {
                         || search.as_ref().is_some_and(|it| it.concerns(connection)))
             }))
         };
-        Settings {
+        EngineSettings {
             keep,
             keys: self.keys.ring().clone(),
-            ..Settings::default()
+            ..EngineSettings::default()
         }
     }
 
@@ -91,14 +91,14 @@ impl Wish {
 }
 
 /// Reads the captures. `whole`: every connection's record is wanted, not just those of notable ones.
-pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
-    let wish = Wish::of(&asked.judging, whole, Presence::Required)?;
+pub(super) fn read(asked: &cli::ReadArgs, whole: bool) -> Result<JudgedReading> {
+    let wish = ReportSelection::of(&asked.judging, whole, Presence::Required)?;
     let options = OpenOptions {
         filter: asked.filter.clone(),
     };
     let source = capture::open(&asked.files, &options)?;
     let mut source = wish.keyed(source, false);
-    let mut progress = Progress::new();
+    let mut progress = ProgressLine::new();
     let settings = wish.settings();
     let analysis = engine::analyse(&mut *source, &settings, wish.threads(), &mut |frames| {
         progress.at(frames);
@@ -109,12 +109,12 @@ pub(super) fn read(asked: &cli::Read, whole: bool) -> Result<Reading> {
 
 /// What an analysis means: the sockets, the findings, and what was read.
 pub(super) fn judge(
-    mut analysis: Analysis,
+    mut analysis: EngineOutput,
     files: &[FileSummary],
     lost: Loss,
-    wish: &Wish,
-) -> Reading {
-    let Wish {
+    wish: &ReportSelection,
+) -> JudgedReading {
+    let ReportSelection {
         asked,
         search,
         left_out,
@@ -125,19 +125,19 @@ pub(super) fn judge(
     let end = analysis.stats.end();
     let sockets = hosts::sockets(
         &analysis.briefs,
-        &hosts::Settings {
+        &hosts::HostSettings {
             time_wait: Duration::from_secs(asked.time_wait.into()),
             range: asked.ephemeral_ports,
         },
         end,
     );
     let evaluate = |connections: &[Arc<Connection>]| {
-        rules::evaluate(&rules::Facts {
+        rules::evaluate(&rules::RuleInput {
             connections,
             briefs: &analysis.briefs,
             sockets: &sockets,
             lookups: &analysis.stats.lookups,
-            sight: rules::Sight::new(&analysis.stats, lost),
+            sight: rules::CaptureQuality::new(&analysis.stats, lost),
             end,
         })
     };
@@ -166,7 +166,7 @@ pub(super) fn judge(
             meaning: "connections are not in the sockets table, which had too many clients and servers",
         });
     }
-    Reading {
+    JudgedReading {
         snapshot: Snapshot {
             summary,
             briefs: analysis.briefs,
@@ -183,7 +183,7 @@ pub(super) fn judge(
 }
 
 /// A rule that does not exist is a typing error: to go on would hide what it was meant to show.
-pub(super) fn check_rules(asked: &cli::Judging) -> Result<()> {
+pub(super) fn check_rules(asked: &cli::JudgingArgs) -> Result<()> {
     for name in asked.rule.iter().chain(&asked.ignore) {
         if rules::rule(name).is_none() {
             bail!("no rule is called {name:?}; `hangup rules` lists them");
@@ -193,7 +193,7 @@ pub(super) fn check_rules(asked: &cli::Judging) -> Result<()> {
 }
 
 /// The findings that are wanted, numbered anew, and the worst before the mild ones were left out.
-fn select(found: Vec<Finding>, asked: &cli::Judging) -> (Vec<Finding>, Option<Severity>) {
+fn select(found: Vec<Finding>, asked: &cli::JudgingArgs) -> (Vec<Finding>, Option<Severity>) {
     let named = |names: &[String], finding: &Finding| names.iter().any(|name| name == finding.rule);
     let mut findings = found;
     findings.retain(|finding| {
@@ -214,27 +214,27 @@ fn select(found: Vec<Finding>, asked: &cli::Judging) -> (Vec<Finding>, Option<Se
     (findings, worst)
 }
 
-pub(super) const fn severity(typed: cli::Severity) -> Severity {
+pub(super) const fn severity(typed: cli::SeverityArg) -> Severity {
     match typed {
-        cli::Severity::Benign => Severity::Benign,
-        cli::Severity::Note => Severity::Note,
-        cli::Severity::Warning => Severity::Warning,
-        cli::Severity::Error => Severity::Error,
+        cli::SeverityArg::Benign => Severity::Benign,
+        cli::SeverityArg::Note => Severity::Note,
+        cli::SeverityArg::Warning => Severity::Warning,
+        cli::SeverityArg::Error => Severity::Error,
     }
 }
 
-fn summary(files: &[FileSummary], lost: Loss, stats: &Stats) -> Summary {
-    let inputs = files.iter().map(|file| Input {
+fn summary(files: &[FileSummary], lost: Loss, stats: &EngineStats) -> CaptureSummary {
+    let inputs = files.iter().map(|file| InputSummary {
         path: file.path.clone(),
         format: file.format.to_owned(),
         packets: file.packets,
         bytes: file.bytes,
-        damage: file.damage.as_ref().map(|damage| Damage {
+        damage: file.damage.as_ref().map(|damage| InputDamage {
             offset: damage.offset,
             reason: damage.reason.clone(),
         }),
     });
-    Summary {
+    CaptureSummary {
         inputs: inputs.collect(),
         span: stats.span,
         frames: stats.frames,
@@ -247,7 +247,7 @@ fn summary(files: &[FileSummary], lost: Loss, stats: &Stats) -> Summary {
 }
 
 /// The bounds that were hit, each with what it cost.
-fn limits(stats: &Stats) -> Vec<LimitHit> {
+fn limits(stats: &EngineStats) -> Vec<LimitHit> {
     let bounds = &stats.bounds;
     let all = [
         (

@@ -27,10 +27,10 @@ pub struct Cli {
     pub command: Option<Command>,
     /// The input, when no command is named.
     #[command(flatten)]
-    pub read: Read,
+    pub read: ReadArgs,
     /// How the screens are drawn.
     #[command(flatten)]
-    pub screen: Screen,
+    pub screen: ScreenArgs,
 }
 
 const EXIT: &str = "Exit status: 0 done; 1 a finding was at least as bad as --fail-on; 2 the work could not be done.\n\
@@ -40,15 +40,15 @@ const EXIT: &str = "Exit status: 0 done; 1 a finding was at least as bad as --fa
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Write a report on captures
-    Report(Report),
+    Report(ReportArgs),
     /// Show one connection of a capture as a ladder: every packet, with both ends' states
-    Ladder(Ladder),
+    Ladder(LadderArgs),
     /// Capture on a network interface and show what ends, and why
-    Live(Live),
+    Live(LiveArgs),
     /// List the interfaces that can be captured on, and what is missing
     Interfaces,
     /// Print a rule's page, or what an error text, a code or a log line may mean on the wire
-    Explain(Explain),
+    Explain(ExplainArgs),
     /// List the rules, a line each
     Rules,
     /// Print a completion script for a shell
@@ -65,7 +65,7 @@ pub enum Command {
 
 /// What to read and what to say about it: of every command that analyses captures.
 #[derive(Args, Clone, Debug)]
-pub struct Read {
+pub struct ReadArgs {
     /// Captures to read, `-` for standard input; several are one timeline
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
@@ -77,12 +77,12 @@ pub struct Read {
     pub follow: bool,
     /// What to say about it.
     #[command(flatten)]
-    pub judging: Judging,
+    pub judging: JudgingArgs,
 }
 
 /// What to say about what was captured.
 #[derive(Args, Clone, Debug)]
-pub struct Judging {
+pub struct JudgingArgs {
     /// Report only what this rule finds; may be given again
     #[arg(long, value_name = "NAME")]
     pub rule: Vec<String>,
@@ -107,10 +107,10 @@ pub struct Judging {
     pub keylog: Vec<PathBuf>,
     /// Leave out findings that are less severe
     #[arg(long, value_name = "SEVERITY")]
-    pub min_severity: Option<Severity>,
+    pub min_severity: Option<SeverityArg>,
     /// Exit with 1 if there is a finding this severe or worse
     #[arg(long, value_name = "SEVERITY")]
-    pub fail_on: Option<Severity>,
+    pub fail_on: Option<SeverityArg>,
     /// The ports that the clients' systems hand out, if the capture cannot show it
     #[arg(long, value_name = "LOW-HIGH", value_parser = ports)]
     pub ephemeral_ports: Option<(u16, u16)>,
@@ -119,10 +119,10 @@ pub struct Judging {
     pub time_wait: u32,
     /// Which connections to list [default: notable in text and Markdown, all in the other formats]
     #[arg(long, value_name = "WHICH")]
-    pub connections: Option<Shown>,
+    pub connections: Option<ShownArg>,
     /// When to use colour; NO_COLOR is heeded too
     #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub color: Color,
+    pub color: ColorArg,
     /// Tell times in this machine's zone instead of UTC (JSON and CSV are always UTC)
     #[arg(long)]
     pub local: bool,
@@ -134,13 +134,13 @@ pub struct Judging {
 /// How the terminal's screens are drawn.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Screens")]
-pub struct Screen {
+pub struct ScreenArgs {
     /// Draw with ASCII signs only
     #[arg(long)]
     pub ascii: bool,
     /// What the terminal's background is like; the key t turns it
     #[arg(long, value_name = "WHAT", default_value = "auto")]
-    pub theme: Background,
+    pub theme: ThemeArg,
     /// Leave the mouse to the terminal, so that it selects text
     #[arg(long)]
     pub no_mouse: bool,
@@ -148,7 +148,7 @@ pub struct Screen {
 
 /// `--theme`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Background {
+pub enum ThemeArg {
     /// As the environment says, else dark
     Auto,
     /// Dark
@@ -159,22 +159,22 @@ pub enum Background {
 
 /// `hangup report`.
 #[derive(Args, Debug)]
-pub struct Report {
+pub struct ReportArgs {
     /// What to read.
     #[command(flatten)]
-    pub read: Read,
+    pub read: ReadArgs,
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
     /// The format [default: by the ending of OUT, else text]
     #[arg(short, long)]
-    pub format: Option<Format>,
+    pub format: Option<FormatArg>,
 }
 
 /// `hangup live`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = PRIVILEGES)]
-pub struct Live {
+pub struct LiveArgs {
     /// A libpcap filter for what to capture, such as tcp port 80 [default: all frames]
     #[arg(value_name = "FILTER")]
     pub filter: Vec<String>,
@@ -213,7 +213,7 @@ pub struct Live {
         default_value = "error",
         requires = "keep"
     )]
-    pub keep_severity: Severity,
+    pub keep_severity: SeverityArg,
     /// Memory for the last packets, from which connections are shown and the flight recorder writes
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64M")]
     pub memory: u64,
@@ -231,10 +231,10 @@ pub struct Live {
     pub immediate: bool,
     /// What to say about it.
     #[command(flatten)]
-    pub judging: Judging,
+    pub judging: JudgingArgs,
     /// How the screens are drawn.
     #[command(flatten)]
-    pub screen: Screen,
+    pub screen: ScreenArgs,
 }
 
 const PRIVILEGES: &str = "Capturing needs root or CAP_NET_RAW. On Linux, once the interface is open, every capability is given up but the one by which\n\
@@ -243,7 +243,7 @@ const PRIVILEGES: &str = "Capturing needs root or CAP_NET_RAW. On Linux, once th
 
 /// `hangup ladder`.
 #[derive(Args, Debug)]
-pub struct Ladder {
+pub struct LadderArgs {
     /// Captures to read, as for the report that numbers the connections; they are read twice, so no pipe
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
@@ -266,7 +266,7 @@ pub struct Ladder {
 
 /// `hangup explain`.
 #[derive(Args, Debug)]
-pub struct Explain {
+pub struct ExplainArgs {
     /// A rule's name, or an error text, a code, a line from a log; nothing: an overview
     #[arg(value_name = "RULE|TEXT", allow_hyphen_values = true)]
     pub text: Vec<String>,
@@ -274,7 +274,7 @@ pub struct Explain {
 
 /// `--min-severity`, `--fail-on`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Severity {
+pub enum SeverityArg {
     /// Recognised as harmless
     Benign,
     /// Worth knowing
@@ -287,7 +287,7 @@ pub enum Severity {
 
 /// `--format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum FormatArg {
     /// For people
     Text,
     /// One object, schema hangup-report/1
@@ -302,7 +302,7 @@ pub enum Format {
 
 /// `--connections`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Shown {
+pub enum ShownArg {
     /// Every one
     All,
     /// Those that did not end in order, or that a finding names
@@ -313,7 +313,7 @@ pub enum Shown {
 
 /// `--color`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Color {
+pub enum ColorArg {
     /// If the output is a terminal
     Auto,
     /// Yes
@@ -418,7 +418,7 @@ mod tests {
         assert_eq!(cli.read.files.len(), 2);
         let cli = Cli::try_parse_from(["hangup", "report", "a.pcap", "-f", "json"]).unwrap();
         assert!(
-            matches!(cli.command, Some(Command::Report(report)) if report.format == Some(Format::Json))
+            matches!(cli.command, Some(Command::Report(report)) if report.format == Some(FormatArg::Json))
         );
         assert!(Cli::try_parse_from(["hangup", "report"]).is_err());
     }

@@ -19,7 +19,7 @@ use super::output::{FOUND, options, write_report};
 use super::session::{MAX_REMEMBERED, Session};
 use crate::base::escape::escape;
 use crate::report;
-use crate::report::snapshot::{Snapshot, Stage};
+use crate::report::snapshot::{ReadStage, Snapshot};
 use crate::rules::Finding;
 
 /// Between two looks at what has been published.
@@ -49,10 +49,14 @@ impl Until {
 }
 
 /// Tells what is found until it is over, then writes the report.
-pub(super) fn follow(session: Session, until: &Until, asked: &cli::Judging) -> Result<ExitCode> {
+pub(super) fn follow(
+    session: Session,
+    until: &Until,
+    asked: &cli::JudgingArgs,
+) -> Result<ExitCode> {
     let begun = Instant::now();
     let (watch, running) = (session.watch(), session.running());
-    let mut teller = Teller::default();
+    let mut teller = FindingPrinter::default();
     let mut stopped = false;
     let mut notes = 0;
     loop {
@@ -78,15 +82,15 @@ pub(super) fn follow(session: Session, until: &Until, asked: &cli::Judging) -> R
             return Err(error.into());
         }
         match stage {
-            Stage::Done => break,
-            Stage::Failed(reason) => {
+            ReadStage::Done => break,
+            ReadStage::Failed(reason) => {
                 let snapshot = watch.snapshot();
                 if snapshot.summary.frames > 0 {
                     write_report(&snapshot, report::Format::Text, &options(asked, true), None)?;
                 }
                 bail!(reason);
             }
-            Stage::Reading | Stage::Following => thread::sleep(PAUSE),
+            ReadStage::Reading | ReadStage::Following => thread::sleep(PAUSE),
         }
     }
     let worst = session.worst();
@@ -119,20 +123,20 @@ fn signals() -> Arc<AtomicBool> {
     signalled
 }
 
-type Name = (
+type ToldName = (
     &'static str,
     Option<std::net::IpAddr>,
     Option<crate::base::net::Endpoint>,
 );
 
 #[derive(Default)]
-struct Teller {
+struct FindingPrinter {
     version: u64,
-    seen: HashSet<Name>,
-    told: HashSet<Name>,
+    seen: HashSet<ToldName>,
+    told: HashSet<ToldName>,
 }
 
-impl Teller {
+impl FindingPrinter {
     fn tell(&mut self, version: u64, snapshot: &Snapshot) -> io::Result<()> {
         if version == self.version {
             return Ok(());

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Loss;
 use crate::packet::capture::{Batch, CaptureError, FileSummary, Fill, Source, is_same};
-use crate::protocol::tls::secrets::KeyRing;
+use crate::protocol::tls::secrets::KeyStore;
 
 /// A block of secrets of a pcapng file that is a key log: `TLSK`.
 const TLS_KEY_LOG: u32 = 0x544c_534b;
@@ -26,7 +26,7 @@ const ALWAYS: FrameNumber = FrameNumber(0);
 pub(super) struct KeyLogs {
     /// Each read to the end it had; clones go on from the same place.
     logs: Arc<Mutex<Vec<KeyLog>>>,
-    ring: KeyRing,
+    ring: KeyStore,
     absent: Vec<PathBuf>,
 }
 
@@ -45,7 +45,7 @@ impl KeyLogs {
     /// # Errors
     /// When one that is required cannot be read, or there is not a single secret in what one holds.
     pub(super) fn read(paths: &[PathBuf], presence: Presence) -> Result<Self> {
-        let ring = KeyRing::default();
+        let ring = KeyStore::default();
         let mut logs = Vec::new();
         let mut absent = Vec::new();
         for path in paths {
@@ -84,7 +84,7 @@ impl KeyLogs {
     }
 
     /// What they fill.
-    pub(super) fn ring(&self) -> &KeyRing {
+    pub(super) fn ring(&self) -> &KeyStore {
         &self.ring
     }
 
@@ -102,7 +102,7 @@ impl KeyLogs {
             .unwrap_or_else(PoisonError::into_inner)
             .is_empty();
         self.ring.set_growing(grows && any);
-        Box::new(Keyed {
+        Box::new(KeyedSource {
             source,
             ring: self.ring.clone(),
             logs: Some(logs).filter(|_| grows && any),
@@ -134,7 +134,7 @@ impl KeyLog {
     }
 
     /// Reads on to the end there is now, of the file that has the name now.
-    fn more(&mut self, ring: &KeyRing) -> std::io::Result<()> {
+    fn more(&mut self, ring: &KeyStore) -> std::io::Result<()> {
         // One that was taken away may be written to all the same, by who has it open.
         let now = std::fs::metadata(&self.path);
         let other = match (&self.file, &now) {
@@ -154,7 +154,7 @@ impl KeyLog {
         self.rest_of_file(ring)
     }
 
-    fn rest_of_file(&mut self, ring: &KeyRing) -> std::io::Result<()> {
+    fn rest_of_file(&mut self, ring: &KeyStore) -> std::io::Result<()> {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
@@ -191,16 +191,16 @@ impl KeyLog {
     }
 
     /// The last line has no end, and none will come.
-    fn end(&mut self, ring: &KeyRing) {
+    fn end(&mut self, ring: &KeyStore) {
         ring.read(&std::mem::take(&mut self.rest), ALWAYS);
         ring.end(ALWAYS);
     }
 }
 
 /// A source and the secrets beside it.
-struct Keyed {
+struct KeyedSource {
     source: Box<dyn Source>,
-    ring: KeyRing,
+    ring: KeyStore,
     /// Those that are still being written.
     logs: Option<Arc<Mutex<Vec<KeyLog>>>>,
     /// Blocks of secrets that were looked at, of each file.
@@ -209,7 +209,7 @@ struct Keyed {
     frames: FrameNumber,
 }
 
-impl Source for Keyed {
+impl Source for KeyedSource {
     fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
         let fill = self.source.fill(batch)?;
         // After the frames: a program has its secrets before it says anything under them, and writes them down by then.

@@ -12,17 +12,17 @@ use anyhow::{Result, bail};
 
 use super::cli;
 use super::key_logs::{KeyLogs, Presence};
-use super::progress::Progress;
+use super::progress::ProgressLine;
 use crate::analysis::connection::{Connection, Who};
-use crate::analysis::engine::{self, Engine, Event, Settings, Sink};
+use crate::analysis::engine::{self, Engine, EngineSettings, Event, Sink};
 use crate::base::frame_ref::FrameNumber;
-use crate::ladder::{Recorder, Remarks, Reticence};
+use crate::ladder::{Recorder, RecorderNotes, Redaction};
 use crate::packet::capture::{self, Batch, Fill, OpenOptions};
 use crate::report;
-use crate::report::snapshot::{Drawn, Snapshot};
-use crate::report::wording::segment::{self, Discretion};
+use crate::report::snapshot::{DrawnLadder, Snapshot};
+use crate::report::wording::segment::{self, Detail};
 
-pub(super) fn ladder(asked: &cli::Ladder) -> Result<String> {
+pub(super) fn ladder(asked: &cli::LadderArgs) -> Result<String> {
     if asked.files.iter().any(|file| file == Path::new("-")) {
         bail!("a ladder takes two readings, and a pipe has only one: save the capture to a file");
     }
@@ -30,18 +30,18 @@ pub(super) fn ladder(asked: &cli::Ladder) -> Result<String> {
         filter: asked.filter.clone(),
     };
     let wanted = find(asked, &options)?;
-    let reticence = Reticence {
+    let reticence = Redaction {
         addresses: asked.hide_addresses,
         payload: asked.hide_payload,
     };
-    let mut painter = Painter {
+    let mut painter = LadderRecorder {
         recorder: recorder(&wanted, reticence),
         wanted: &wanted,
     };
     let mut source = capture::open(&asked.files, &options)?;
     let mut engine = Engine::new();
     let mut batch = Batch::default();
-    let mut progress = Progress::new();
+    let mut progress = ProgressLine::new();
     let mut frames = 0;
     while source.fill(&mut batch)? != Fill::End {
         for frame in batch.frames() {
@@ -59,7 +59,7 @@ pub(super) fn ladder(asked: &cli::Ladder) -> Result<String> {
 const PICTURED: u64 = 200_000;
 
 /// Draws the typical cases of a report, as far as the input can be read again.
-pub(super) fn pictures(asked: &cli::Read, snapshot: &Snapshot) -> Vec<Drawn> {
+pub(super) fn pictures(asked: &cli::ReadArgs, snapshot: &Snapshot) -> Vec<DrawnLadder> {
     let again = |path: &Path| path.metadata().is_ok_and(|it| it.is_file());
     if !asked.files.iter().all(|it| again(it)) {
         return Vec::new();
@@ -69,7 +69,7 @@ pub(super) fn pictures(asked: &cli::Read, snapshot: &Snapshot) -> Vec<Drawn> {
         .iter()
         .filter_map(|id| snapshot.connection(*id))
         .filter(|it| it.last.frame.0 <= PICTURED)
-        .map(|it| (it, recorder(it, Reticence::default())))
+        .map(|it| (it, recorder(it, Redaction::default())))
         .collect();
     let last = wanted.iter().map(|(it, _)| it.last.frame).max();
     let Some(last) = last else {
@@ -84,7 +84,7 @@ pub(super) fn pictures(asked: &cli::Read, snapshot: &Snapshot) -> Vec<Drawn> {
     };
     let mut engine = Engine::new();
     let mut batch = Batch::default();
-    let mut gallery = Gallery {
+    let mut gallery = LadderRecorders {
         wanted: &mut wanted,
     };
     'reading: while let Ok(Fill::Frames) = source.fill(&mut batch) {
@@ -97,27 +97,29 @@ pub(super) fn pictures(asked: &cli::Read, snapshot: &Snapshot) -> Vec<Drawn> {
             }
         }
     }
-    let drawn = wanted.into_iter().map(|(connection, recorder)| Drawn {
-        connection: connection.id,
-        ladder: recorder.finish(connection),
-    });
+    let drawn = wanted
+        .into_iter()
+        .map(|(connection, recorder)| DrawnLadder {
+            connection: connection.id,
+            ladder: recorder.finish(connection),
+        });
     drawn.collect()
 }
 
 /// A recorder that says of segments what their bytes do not say: what is under keys, and frames.
-fn recorder(connection: &Connection, reticence: Reticence) -> Recorder {
+fn recorder(connection: &Connection, reticence: Redaction) -> Recorder {
     let recorder = Recorder::new(reticence);
     let is_plain =
         connection.tls.is_none() && connection.h2.is_none() && connection.websocket.is_none();
     if is_plain {
         return recorder;
     }
-    let discretion = Discretion {
+    let discretion = Detail {
         names: reticence.addresses || reticence.payload,
         payload: reticence.payload,
     };
     let ends = [connection.client, connection.server];
-    let mut remarks = Remarks::new();
+    let mut remarks = RecorderNotes::new();
     for (frame, all) in connection.remarks() {
         for who in Who::BOTH {
             let own = all.iter().filter(|(from, _)| *from == who);
@@ -132,11 +134,11 @@ fn recorder(connection: &Connection, reticence: Reticence) -> Recorder {
 }
 
 /// Draws several connections of all that go by.
-struct Gallery<'g, 'c> {
+struct LadderRecorders<'g, 'c> {
     wanted: &'g mut Vec<(&'c Connection, Recorder)>,
 }
 
-impl Gallery<'_, '_> {
+impl LadderRecorders<'_, '_> {
     /// Whether one of them was under way at this frame.
     fn spans(&self, frame: FrameNumber) -> bool {
         let mut wanted = self.wanted.iter();
@@ -144,7 +146,7 @@ impl Gallery<'_, '_> {
     }
 }
 
-impl Sink for Gallery<'_, '_> {
+impl Sink for LadderRecorders<'_, '_> {
     fn event(&mut self, event: Event<'_>) {
         let Event::Segment {
             first,
@@ -171,14 +173,14 @@ impl Sink for Gallery<'_, '_> {
 }
 
 /// The record of the connection with the number that was asked for.
-fn find(asked: &cli::Ladder, options: &OpenOptions) -> Result<Connection> {
+fn find(asked: &cli::LadderArgs, options: &OpenOptions) -> Result<Connection> {
     let keys = KeyLogs::read(&asked.keylog, Presence::Required)?;
-    let settings = Settings {
+    let settings = EngineSettings {
         keys: keys.ring().clone(),
-        ..Settings::default()
+        ..EngineSettings::default()
     };
     let mut source = keys.beside(capture::open(&asked.files, options)?, false);
-    let mut progress = Progress::new();
+    let mut progress = ProgressLine::new();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let analysis = engine::analyse(&mut *source, &settings, threads, &mut |frames| {
         progress.at(frames);
@@ -198,12 +200,12 @@ fn find(asked: &cli::Ladder, options: &OpenOptions) -> Result<Connection> {
 }
 
 /// Draws one connection of all that go by.
-struct Painter<'c> {
+struct LadderRecorder<'c> {
     recorder: Recorder,
     wanted: &'c Connection,
 }
 
-impl Sink for Painter<'_> {
+impl Sink for LadderRecorder<'_> {
     fn event(&mut self, event: Event<'_>) {
         let Event::Segment {
             first,

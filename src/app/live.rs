@@ -9,18 +9,18 @@ use anyhow::{Context as _, Result, anyhow};
 
 use super::headless::{self, Until};
 use super::output::print;
-use super::session::{Flight, Session};
+use super::session::{FlightRecorder, Session};
 use super::{analysis, cli, privileges, tui, tui_loop};
 use crate::base::escape::escape;
 use crate::base::time::Timestamp;
 use crate::packet::capture::{
-    self, CaptureError, LiveOptions, Memory, Recent, Recording, Rotation,
+    self, CaptureError, LiveOptions, Recent, RecentLimits, Recording, Rotation,
 };
 
 /// What the flight recorder's files are called unless `-w` says otherwise.
 const FLIGHT: &str = "hangup.pcapng";
 
-pub(super) fn live(asked: &cli::Live) -> Result<ExitCode> {
+pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
     analysis::check_rules(&asked.judging)?;
     let interface = match &asked.interface {
         Some(name) => name.clone(),
@@ -42,7 +42,7 @@ pub(super) fn live(asked: &cli::Live) -> Result<ExitCode> {
     let writes = asked.write.clone().or(writes);
     privileges::give_up(writes.as_deref());
 
-    let recent = Recent::new(Memory {
+    let recent = Recent::new(RecentLimits {
         bytes: usize::try_from(asked.memory).unwrap_or(usize::MAX),
         age: asked.keep,
     });
@@ -50,7 +50,7 @@ pub(super) fn live(asked: &cli::Live) -> Result<ExitCode> {
     let mut flight = None;
     match (writes, asked.keep) {
         (Some(path), Some(age)) => {
-            flight = Some(Flight {
+            flight = Some(FlightRecorder {
                 severity: analysis::severity(asked.keep_severity),
                 path,
                 recent: recent.clone(),

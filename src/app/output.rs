@@ -25,12 +25,12 @@ pub(super) fn print(text: impl AsRef<[u8]>) -> Result<ExitCode> {
 }
 
 /// How a report is to look.
-pub(super) fn options(asked: &cli::Judging, to_stdout: bool) -> report::Options {
-    report::Options {
+pub(super) fn options(asked: &cli::JudgingArgs, to_stdout: bool) -> report::ReportOptions {
+    report::ReportOptions {
         connections: asked.connections.map(|shown| match shown {
-            cli::Shown::All => Shown::All,
-            cli::Shown::Notable => Shown::Notable,
-            cli::Shown::None => Shown::None,
+            cli::ShownArg::All => Shown::All,
+            cli::ShownArg::Notable => Shown::Notable,
+            cli::ShownArg::None => Shown::None,
         }),
         color: wants_color(asked.color, to_stdout),
         zone: if asked.local {
@@ -45,7 +45,7 @@ pub(super) fn options(asked: &cli::Judging, to_stdout: bool) -> report::Options 
 pub(super) fn write_report(
     snapshot: &Snapshot,
     format: report::Format,
-    options: &report::Options,
+    options: &report::ReportOptions,
     to: Option<&Path>,
 ) -> Result<()> {
     let put = |out: &mut dyn Write| -> io::Result<()> {
@@ -63,13 +63,13 @@ pub(super) fn write_report(
 }
 
 /// The format that a file's name asks for.
-pub(super) fn format_of(path: &Path) -> Option<cli::Format> {
+pub(super) fn format_of(path: &Path) -> Option<cli::FormatArg> {
     Some(match path.extension()?.to_str()? {
-        "txt" => cli::Format::Text,
-        "json" => cli::Format::Json,
-        "ndjson" | "jsonl" => cli::Format::Ndjson,
-        "md" | "markdown" => cli::Format::Markdown,
-        "csv" => cli::Format::Csv,
+        "txt" => cli::FormatArg::Text,
+        "json" => cli::FormatArg::Json,
+        "ndjson" | "jsonl" => cli::FormatArg::Ndjson,
+        "md" | "markdown" => cli::FormatArg::Markdown,
+        "csv" => cli::FormatArg::Csv,
         _ => return None,
     })
 }
@@ -91,11 +91,11 @@ pub(super) fn spare_the_inputs(inputs: &[PathBuf], output: &Path) -> Result<()> 
 }
 
 /// `NO_COLOR` counts when it is not empty (<https://no-color.org>); what is typed counts more.
-fn wants_color(when: cli::Color, to_stdout: bool) -> bool {
+fn wants_color(when: cli::ColorArg, to_stdout: bool) -> bool {
     match when {
-        cli::Color::Always => true,
-        cli::Color::Never => false,
-        cli::Color::Auto => {
+        cli::ColorArg::Always => true,
+        cli::ColorArg::Never => false,
+        cli::ColorArg::Auto => {
             let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
             let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
             to_stdout && io::stdout().is_terminal() && !set("NO_COLOR") && !dumb

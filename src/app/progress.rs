@@ -9,13 +9,13 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const PACE: Duration = Duration::from_millis(100);
 
 /// How far the reading is, told only to a terminal.
-pub(super) struct Progress {
+pub(super) struct ProgressLine {
     told: bool,
     begun: Instant,
     next: Duration,
 }
 
-impl Progress {
+impl ProgressLine {
     pub(super) fn new() -> Self {
         Self {
             told: io::stderr().is_terminal(),
@@ -43,7 +43,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressLine {
     /// Takes the line away again.
     fn drop(&mut self) {
         if self.told && self.next > PATIENCE {

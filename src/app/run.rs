@@ -70,20 +70,23 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     causes.any(|it| it.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn report(asked: &cli::Report) -> Result<ExitCode> {
+fn report(asked: &cli::ReportArgs) -> Result<ExitCode> {
     let by_name = || asked.output.as_deref().and_then(format_of);
-    let format = asked.format.or_else(by_name).unwrap_or(cli::Format::Text);
+    let format = asked
+        .format
+        .or_else(by_name)
+        .unwrap_or(cli::FormatArg::Text);
     let format = match format {
-        cli::Format::Text => report::Format::Text,
-        cli::Format::Json => report::Format::Json,
-        cli::Format::Ndjson => report::Format::Ndjson,
-        cli::Format::Markdown => report::Format::Markdown,
-        cli::Format::Csv => report::Format::Csv,
+        cli::FormatArg::Text => report::Format::Text,
+        cli::FormatArg::Json => report::Format::Json,
+        cli::FormatArg::Ndjson => report::Format::Ndjson,
+        cli::FormatArg::Markdown => report::Format::Markdown,
+        cli::FormatArg::Csv => report::Format::Csv,
     };
     report_on(&asked.read, format, asked.output.as_deref())
 }
 
-fn report_on(asked: &cli::Read, format: report::Format, to: Option<&Path>) -> Result<ExitCode> {
+fn report_on(asked: &cli::ReadArgs, format: report::Format, to: Option<&Path>) -> Result<ExitCode> {
     if let Some(path) = to {
         spare_the_inputs(&asked.files, path)?;
     }
@@ -91,7 +94,7 @@ fn report_on(asked: &cli::Read, format: report::Format, to: Option<&Path>) -> Re
         return headless::follow(Session::of_files(asked)?, &Until::signal(), &asked.judging);
     }
     let whole = match asked.judging.connections {
-        Some(shown) => shown == cli::Shown::All,
+        Some(shown) => shown == cli::ShownArg::All,
         None => report::shows_all(format),
     };
     let mut reading = analysis::read(asked, whole)?;
@@ -138,7 +141,7 @@ fn man(command: Option<&str>) -> Result<ExitCode> {
     print(text)
 }
 
-fn explain(asked: &cli::Explain) -> Result<ExitCode> {
+fn explain(asked: &cli::ExplainArgs) -> Result<ExitCode> {
     let text = asked.text.join(" ");
     let name = text.trim();
     if name.is_empty() {

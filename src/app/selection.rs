@@ -12,22 +12,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result, bail};
 
 use super::cli;
-use crate::analysis::connection::{Brief, Connection};
+use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Endpoint;
 use crate::rules::Finding;
 use crate::rules::ignore::{IgnoreList, Ignored};
-use crate::rules::log_errors::Search;
+use crate::rules::log_errors::ErrorSearch;
 
 /// What is looked for where no file is named.
 const USUAL_LIST: &str = ".hangupignore";
 
 /// What `--error` asks for.
-pub(super) fn search(asked: &cli::Judging) -> Result<Option<Arc<Search>>> {
+pub(super) fn search(asked: &cli::JudgingArgs) -> Result<Option<Arc<ErrorSearch>>> {
     let Some(text) = &asked.error else {
         return Ok(None);
     };
-    match Search::new(text) {
+    match ErrorSearch::new(text) {
         Some(search) => Ok(Some(Arc::new(search))),
         None => bail!(
             "{text:?} is no known error text or code and names no time, address or port; give more of the log line, or \
@@ -37,7 +37,7 @@ pub(super) fn search(asked: &cli::Judging) -> Result<Option<Arc<Search>>> {
 }
 
 /// The list that applies.
-pub(super) fn ignore_list(asked: &cli::Judging) -> Result<Option<Arc<IgnoreList>>> {
+pub(super) fn ignore_list(asked: &cli::JudgingArgs) -> Result<Option<Arc<IgnoreList>>> {
     let (path, told) = match &asked.ignore_file {
         Some(path) => (path.as_path(), true),
         None if asked.no_ignore_file => return Ok(None),
@@ -57,14 +57,14 @@ pub(super) fn ignore_list(asked: &cli::Judging) -> Result<Option<Arc<IgnoreList>
 }
 
 /// A connection before it has a number: where it began, and between whom.
-type Place = (FrameNumber, Endpoint, Endpoint);
+type UnnumberedConnection = (FrameNumber, Endpoint, Endpoint);
 
 /// What a list leaves out, gathered while connections settle.
 #[derive(Clone)]
 pub(super) struct LeftOut {
     list: Option<Arc<IgnoreList>>,
     /// The connections, each with the place of its line in the list.
-    places: Arc<Mutex<HashMap<Place, usize>>>,
+    places: Arc<Mutex<HashMap<UnnumberedConnection, usize>>>,
 }
 
 impl LeftOut {
@@ -91,7 +91,7 @@ impl LeftOut {
     pub(super) fn settle(
         &self,
         whole: bool,
-        briefs: &[Brief],
+        briefs: &[ConnectionSummary],
         connections: &mut Vec<Arc<Connection>>,
     ) -> Ignored {
         let Some(list) = &self.list else {

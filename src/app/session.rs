@@ -1,6 +1,6 @@
 //! An analysis on its own threads, which publishes what it has while it goes on.
 //!
-//! In: what is to be read. Out: a [`Watch`] that readers look at, and [`Running`], by which they stop it or have a
+//! In: what is to be read. Out: a [`SnapshotWatch`] that readers look at, and [`AnalysisControl`], by which they stop it or have a
 //! connection read again. One thread reads and decodes, the crew follows, and one more judges and publishes: a look is
 //! taken as often as leaves nine tenths of the time for the reading.
 
@@ -17,22 +17,25 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use super::analysis::{self, Wish};
+use super::analysis::{self, ReportSelection};
 use super::cli;
 use super::key_logs::Presence;
-use crate::analysis::connection::Brief;
+use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::engine::{
-    self, CloseUp, ExtractError, Glance, Next, Observer, Outlook, Roll, Settings, Stay,
+    self, EngineSettings, EngineView, ExtractError, NextStep, Numbering, Observer, PendingView,
+    RereadConnection, Stay,
 };
 use crate::base::net::Endpoint;
 use crate::base::net::Loss;
 use crate::base::time::Timestamp;
 use crate::packet::capture::{
-    self, Batch, CaptureError, FileSummary, Fill, Memory, OpenOptions, PcapngWriter, Recent,
+    self, Batch, CaptureError, FileSummary, Fill, OpenOptions, PcapngWriter, Recent, RecentLimits,
     Recording, Rotation, Source,
 };
-use crate::protocol::tls::secrets::KeyRing;
-use crate::report::snapshot::{Lookup, Progress, Running, Stage, Watch};
+use crate::protocol::tls::secrets::KeyStore;
+use crate::report::snapshot::{
+    AnalysisControl, BackgroundResult, ReadProgress, ReadStage, SnapshotWatch,
+};
 use crate::rules::Severity;
 
 /// When the first look is taken: a small file is done by then.
@@ -52,17 +55,17 @@ pub(super) const MAX_REMEMBERED: usize = 50_000;
 
 /// A running analysis.
 pub struct Session {
-    watch: Arc<Watch>,
-    control: Arc<Control>,
+    watch: Arc<SnapshotWatch>,
+    control: Arc<SharedControl>,
     threads: Vec<JoinHandle<()>>,
 }
 
 /// What is shared with those who may stop it or ask.
-struct Control {
+struct SharedControl {
     stop: AtomicBool,
-    again: Again,
+    again: Reopen,
     /// What opens TLS, as it was opened the first time.
-    keys: KeyRing,
+    keys: KeyStore,
     notes: Mutex<Vec<String>>,
     /// The worst of the latest findings, whether they are shown or not.
     worst: Mutex<Option<Severity>>,
@@ -70,7 +73,7 @@ struct Control {
 
 /// How the input is read once more.
 #[derive(Clone)]
-enum Again {
+enum Reopen {
     /// From the files.
     Files(Vec<PathBuf>, OpenOptions),
     /// From memory, as far as that goes.
@@ -78,7 +81,7 @@ enum Again {
 }
 
 /// A flight recorder: what is remembered is written down when something is found.
-pub(super) struct Flight {
+pub(super) struct FlightRecorder {
     /// What a finding has to be.
     pub(super) severity: Severity,
     /// What the files are called, but for their numbers.
@@ -90,12 +93,12 @@ pub(super) struct Flight {
 }
 
 /// What there is to read, and how it is to be treated.
-struct Plan {
+struct SessionPlan {
     source: Box<dyn Source>,
     of: Option<u64>,
-    again: Again,
-    settings: Settings,
-    flight: Option<Flight>,
+    again: Reopen,
+    settings: EngineSettings,
+    flight: Option<FlightRecorder>,
 }
 
 impl Session {
@@ -103,18 +106,18 @@ impl Session {
     ///
     /// # Errors
     /// When one cannot be read, or a rule is asked for that does not exist.
-    pub fn of_files(asked: &cli::Read) -> Result<Self> {
+    pub fn of_files(asked: &cli::ReadArgs) -> Result<Self> {
         Self::reading(asked, false)
     }
 
     /// The same; `whole`: every connection's record is wanted, not just those of notable ones.
-    pub(super) fn reading(asked: &cli::Read, whole: bool) -> Result<Self> {
+    pub(super) fn reading(asked: &cli::ReadArgs, whole: bool) -> Result<Self> {
         let has_end = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|it| it.is_file());
         let key_logs = match asked.follow || !asked.files.iter().all(has_end) {
             true => Presence::Awaited,
             false => Presence::Required,
         };
-        let wish = Wish::of(&asked.judging, whole, key_logs)?;
+        let wish = ReportSelection::of(&asked.judging, whole, key_logs)?;
         let options = OpenOptions {
             filter: asked.filter.clone(),
         };
@@ -128,7 +131,7 @@ impl Session {
             .iter()
             .map(|path| size(path).map(|it| it.len()))
             .collect();
-        let files = Again::Files(asked.files.clone(), options.clone());
+        let files = Reopen::Files(asked.files.clone(), options.clone());
         let mut settings = wish.settings();
         let (source, of, again) = match sizes {
             Some(sizes) if !asked.follow => {
@@ -149,13 +152,13 @@ impl Session {
                 match sizes {
                     Some(_) => (source, None, files),
                     None => {
-                        let recent = Recent::new(Memory::default());
-                        (recent.of(source), None, Again::Recent(recent))
+                        let recent = Recent::new(RecentLimits::default());
+                        (recent.of(source), None, Reopen::Recent(recent))
                     }
                 }
             }
         };
-        let plan = Plan {
+        let plan = SessionPlan {
             source,
             of,
             again,
@@ -169,24 +172,24 @@ impl Session {
     pub(super) fn following(
         source: Box<dyn Source>,
         recent: Arc<Recent>,
-        flight: Option<Flight>,
-        asked: &cli::Judging,
+        flight: Option<FlightRecorder>,
+        asked: &cli::JudgingArgs,
     ) -> Result<Self> {
-        let wish = Wish::of(asked, false, Presence::Awaited)?;
+        let wish = ReportSelection::of(asked, false, Presence::Awaited)?;
         let mut settings = wish.settings();
         settings.stay = Stay::Latest;
-        let plan = Plan {
+        let plan = SessionPlan {
             source,
             of: None,
-            again: Again::Recent(recent),
+            again: Reopen::Recent(recent),
             settings,
             flight,
         };
         Ok(Self::begin(plan, wish))
     }
 
-    fn begin(plan: Plan, wish: Wish) -> Self {
-        let Plan {
+    fn begin(plan: SessionPlan, wish: ReportSelection) -> Self {
+        let SessionPlan {
             source,
             of,
             again,
@@ -202,8 +205,8 @@ impl Session {
             )
         });
         let notes = notes.collect();
-        let watch = Arc::new(Watch::new());
-        let control = Arc::new(Control {
+        let watch = Arc::new(SnapshotWatch::new());
+        let control = Arc::new(SharedControl {
             stop: AtomicBool::new(false),
             again,
             keys: settings.keys.clone(),
@@ -211,22 +214,22 @@ impl Session {
             worst: Mutex::default(),
         });
         let stage = match of {
-            Some(_) => Stage::Reading,
-            None => Stage::Following,
+            Some(_) => ReadStage::Reading,
+            None => ReadStage::Following,
         };
-        let progress = Progress {
+        let progress = ReadProgress {
             stage,
             of,
-            ..Progress::default()
+            ..ReadProgress::default()
         };
         watch.report(progress.clone());
         let (say, said) = channel();
-        let pace = Arc::new(Pace::default());
+        let pace = Arc::new(ViewPace::default());
         let publisher = Publisher {
             watch: Arc::clone(&watch),
             control: Arc::clone(&control),
             pace: Arc::clone(&pace),
-            roll: Roll::new(settings.stay),
+            roll: Numbering::new(settings.stay),
             wish: wish.clone(),
             flight,
             recorded: HashSet::new(),
@@ -235,7 +238,7 @@ impl Session {
             next: Timestamp::MIN,
             now: Timestamp::MIN,
         };
-        let lead = Lead {
+        let lead = SessionReader {
             watch: Arc::clone(&watch),
             control: Arc::clone(&control),
             pace,
@@ -258,18 +261,18 @@ impl Session {
 
     /// Where what it has is seen.
     #[must_use]
-    pub fn watch(&self) -> Arc<Watch> {
+    pub fn watch(&self) -> Arc<SnapshotWatch> {
         Arc::clone(&self.watch)
     }
 
     /// By which it is stopped, and connections are read again.
     #[must_use]
-    pub fn running(&self) -> Arc<dyn Running> {
-        Arc::clone(&self.control) as Arc<dyn Running>
+    pub fn running(&self) -> Arc<dyn AnalysisControl> {
+        Arc::clone(&self.control) as Arc<dyn AnalysisControl>
     }
 
     /// What opens TLS in them.
-    pub(super) fn keys(&self) -> KeyRing {
+    pub(super) fn keys(&self) -> KeyStore {
         self.control.keys.clone()
     }
 
@@ -287,7 +290,7 @@ impl Session {
         move || *control.worst.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the end: of the input, or what [`Running::stop`] leaves of it.
+    /// Waits for the end: of the input, or what [`AnalysisControl::stop`] leaves of it.
     pub fn wait(self) {
         for thread in self.threads {
             if let Err(panic) = thread.join() {
@@ -297,14 +300,14 @@ impl Session {
     }
 }
 
-impl Control {
+impl SharedControl {
     fn control_notes(&self) -> MutexGuard<'_, Vec<String>> {
         // A note is put in place in one step.
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Running for Control {
+impl AnalysisControl for SharedControl {
     fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
@@ -313,9 +316,9 @@ impl Running for Control {
         self.control_notes().clone()
     }
 
-    fn close_up(&self, of: &Brief) -> Lookup<CloseUp> {
+    fn close_up(&self, of: &ConnectionSummary) -> BackgroundResult<RereadConnection> {
         let (again, keys, of) = (self.again.clone(), self.keys.clone(), *of);
-        Lookup::begin(move |given_up| {
+        BackgroundResult::begin(move |given_up| {
             let mut source = again.open()?;
             let goes_on = || !given_up.load(Ordering::Relaxed);
             let found = engine::close_up(&mut *source, &of, &keys, goes_on);
@@ -324,9 +327,9 @@ impl Running for Control {
         })
     }
 
-    fn export(&self, of: &[Brief], to: &Path) -> Lookup<u64> {
+    fn export(&self, of: &[ConnectionSummary], to: &Path) -> BackgroundResult<u64> {
         let (again, of, to) = (self.again.clone(), of.to_vec(), to.to_owned());
-        Lookup::begin(move |given_up| {
+        BackgroundResult::begin(move |given_up| {
             let mut source = again.open()?;
             let goes_on = || !given_up.load(Ordering::Relaxed);
             export(&mut *source, &of, &to, goes_on)
@@ -337,7 +340,7 @@ impl Running for Control {
 
 pub(super) fn export(
     source: &mut dyn Source,
-    of: &[Brief],
+    of: &[ConnectionSummary],
     to: &Path,
     goes_on: impl FnMut() -> bool,
 ) -> Result<u64, ExtractError> {
@@ -349,7 +352,7 @@ pub(super) fn export(
     Ok(count)
 }
 
-impl Again {
+impl Reopen {
     fn open(&self) -> Result<Box<dyn Source>, String> {
         match self {
             Self::Files(paths, options) => {
@@ -362,7 +365,7 @@ impl Again {
 
 /// When the next look may be taken.
 #[derive(Default)]
-struct Pace {
+struct ViewPace {
     /// A look is on its way.
     busy: AtomicBool,
     /// Nanoseconds the last publication took.
@@ -370,52 +373,52 @@ struct Pace {
 }
 
 /// What is said to whoever publishes.
-struct Word {
-    what: What,
+struct PublisherMessage {
+    what: PublishedView,
     files: Vec<FileSummary>,
     lost: Loss,
 }
 
-enum What {
-    Look(Box<Outlook>),
-    Last(Box<Glance>, Box<Progress>),
+enum PublishedView {
+    Look(Box<PendingView>),
+    Last(Box<EngineView>, Box<ReadProgress>),
 }
 
 /// The thread that reads.
-struct Lead {
-    watch: Arc<Watch>,
-    control: Arc<Control>,
-    pace: Arc<Pace>,
-    say: Sender<Word>,
-    progress: Progress,
+struct SessionReader {
+    watch: Arc<SnapshotWatch>,
+    control: Arc<SharedControl>,
+    pace: Arc<ViewPace>,
+    say: Sender<PublisherMessage>,
+    progress: ReadProgress,
     /// How many frames there were at the last look.
     looked_at: u64,
     files: Vec<FileSummary>,
     lost: Loss,
 }
 
-/// What [`Lead`] needs between two batches.
-struct Eye {
-    lead: Lead,
+/// What [`SessionReader`] needs between two batches.
+struct SessionObserver {
+    lead: SessionReader,
     next: Instant,
 }
 
-impl Lead {
-    fn read(self, mut source: Box<dyn Source>, settings: &Settings, threads: usize) {
-        let mut eye = Eye {
+impl SessionReader {
+    fn read(self, mut source: Box<dyn Source>, settings: &EngineSettings, threads: usize) {
+        let mut eye = SessionObserver {
             lead: self,
             next: Instant::now() + FIRST,
         };
         let (glance, outcome) = engine::watched(&mut *source, settings, threads, &mut eye);
         let mut lead = eye.lead;
         lead.progress.stage = match outcome {
-            Ok(()) => Stage::Done,
-            Err(error) => Stage::Failed(error.to_string()),
+            Ok(()) => ReadStage::Done,
+            Err(error) => ReadStage::Failed(error.to_string()),
         };
         lead.progress.frames = glance.frames();
         lead.progress.bytes = source.files().iter().map(|file| file.bytes).sum();
-        let word = Word {
-            what: What::Last(Box::new(glance), Box::new(lead.progress)),
+        let word = PublisherMessage {
+            what: PublishedView::Last(Box::new(glance), Box::new(lead.progress)),
             files: source.files().to_vec(),
             lost: source.lost(),
         };
@@ -424,48 +427,48 @@ impl Lead {
     }
 }
 
-impl Lead {
+impl SessionReader {
     /// How long after a publication that took so long the next look is.
     fn rest(&self, took: Duration) -> Duration {
         let rest = took.saturating_mul(REST).max(LEAST);
         match self.progress.stage {
-            Stage::Following => rest.min(MOST.max(took)),
+            ReadStage::Following => rest.min(MOST.max(took)),
             _ => rest,
         }
     }
 }
 
-impl Observer for Eye {
-    fn next(&mut self, frames: u64, source: &dyn Source) -> Next {
+impl Observer for SessionObserver {
+    fn next(&mut self, frames: u64, source: &dyn Source) -> NextStep {
         let lead = &mut self.lead;
         lead.progress.frames = frames;
         lead.progress.bytes = source.files().iter().map(|file| file.bytes).sum();
         lead.watch.report(lead.progress.clone());
         if lead.control.stop.load(Ordering::Relaxed) {
-            return Next::Stop;
+            return NextStep::Stop;
         }
         let now = Instant::now();
         if lead.pace.busy.load(Ordering::Acquire) {
             let took = Duration::from_nanos(lead.pace.took.load(Ordering::Relaxed));
             self.next = now + lead.rest(took);
-            return Next::GoOn;
+            return NextStep::GoOn;
         }
         let moved = frames != lead.looked_at;
         if now < self.next || !moved && now < self.next + IDLE {
-            return Next::GoOn;
+            return NextStep::GoOn;
         }
         let took = Duration::from_nanos(lead.pace.took.load(Ordering::Relaxed));
         self.next = now + lead.rest(took);
         lead.looked_at = frames;
         lead.files = source.files().to_vec();
         lead.lost = source.lost();
-        Next::Look
+        NextStep::Look
     }
 
-    fn look(&mut self, outlook: Outlook) {
+    fn look(&mut self, outlook: PendingView) {
         self.lead.pace.busy.store(true, Ordering::Release);
-        let word = Word {
-            what: What::Look(Box::new(outlook)),
+        let word = PublisherMessage {
+            what: PublishedView::Look(Box::new(outlook)),
             files: std::mem::take(&mut self.lead.files),
             lost: self.lead.lost,
         };
@@ -475,12 +478,12 @@ impl Observer for Eye {
 
 /// The thread that judges and publishes.
 struct Publisher {
-    watch: Arc<Watch>,
-    control: Arc<Control>,
-    pace: Arc<Pace>,
-    wish: Wish,
-    roll: Roll,
-    flight: Option<Flight>,
+    watch: Arc<SnapshotWatch>,
+    control: Arc<SharedControl>,
+    pace: Arc<ViewPace>,
+    wish: ReportSelection,
+    roll: Numbering,
+    flight: Option<FlightRecorder>,
     /// What the flight recorder has been woken by.
     recorded: HashSet<(&'static str, Option<IpAddr>, Option<Endpoint>)>,
     /// What it is to write a file for.
@@ -494,11 +497,11 @@ struct Publisher {
 }
 
 impl Publisher {
-    fn publish(mut self, said: &Receiver<Word>) {
+    fn publish(mut self, said: &Receiver<PublisherMessage>) {
         for word in said {
-            let Word { what, files, lost } = word;
+            let PublisherMessage { what, files, lost } = word;
             match what {
-                What::Look(outlook) => {
+                PublishedView::Look(outlook) => {
                     let begun = Instant::now();
                     self.judge(outlook.wait(), &files, lost);
                     self.record(false);
@@ -506,7 +509,7 @@ impl Publisher {
                     self.pace.took.store(took, Ordering::Relaxed);
                     self.pace.busy.store(false, Ordering::Release);
                 }
-                What::Last(glance, progress) => {
+                PublishedView::Last(glance, progress) => {
                     self.judge(*glance, &files, lost);
                     self.record(true);
                     self.watch.report(*progress);
@@ -515,11 +518,11 @@ impl Publisher {
             }
         }
         let mut progress = self.watch.progress();
-        progress.stage = Stage::Failed("the analysis broke off".to_owned());
+        progress.stage = ReadStage::Failed("the analysis broke off".to_owned());
         self.watch.report(progress);
     }
 
-    fn judge(&mut self, glance: Glance, files: &[FileSummary], lost: Loss) {
+    fn judge(&mut self, glance: EngineView, files: &[FileSummary], lost: Loss) {
         let before = self.watch.snapshot();
         let analysis = self.roll.call(&before.briefs, &before.connections, glance);
         self.now = analysis.stats.end();

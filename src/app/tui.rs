@@ -14,25 +14,25 @@ use super::cli;
 use super::output::{self, FOUND};
 use super::session::Session;
 use super::{analysis, tui_loop};
-use crate::analysis::connection::Brief;
+use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::engine;
-use crate::analysis::transcript::Account;
+use crate::analysis::transcript::ConnectionTranscript;
 use crate::base::escape::escape;
 use crate::packet::capture::{PcapngWriter, Source};
-use crate::protocol::tls::secrets::KeyRing;
-use crate::report::snapshot::{Running, Snapshot, Stage, Watch};
+use crate::protocol::tls::secrets::KeyStore;
+use crate::report::snapshot::{AnalysisControl, ReadStage, Snapshot, SnapshotWatch};
 use crate::report::{self, Zone};
 use crate::rules::Severity;
-use crate::tui::{self, Desk};
+use crate::tui::{self, Host};
 
 /// What is recorded must be written to its end before the program goes; no disk takes longer.
 const LAST: Duration = Duration::from_secs(5);
 
 /// Opens the screens at once, and fills them while the captures are read.
-pub(super) fn on_files(asked: &cli::Read, screen: &cli::Screen) -> Result<ExitCode> {
+pub(super) fn on_files(asked: &cli::ReadArgs, screen: &cli::ScreenArgs) -> Result<ExitCode> {
     // What cannot be opened is said before the screens are there.
     let reading = Session::of_files(asked)?;
-    let desk = Outside {
+    let desk = ScreenHost {
         keys: reading.keys(),
         packets: Box::new(reading.packets()),
         inputs: asked.files.clone(),
@@ -48,9 +48,9 @@ pub(super) fn on_files(asked: &cli::Read, screen: &cli::Screen) -> Result<ExitCo
 pub(super) fn on_interface(
     reading: Session,
     interface: &str,
-    asked: &cli::Live,
+    asked: &cli::LiveArgs,
 ) -> Result<ExitCode> {
-    let desk = Outside {
+    let desk = ScreenHost {
         keys: reading.keys(),
         packets: Box::new(reading.packets()),
         inputs: asked.write.iter().cloned().collect(),
@@ -78,7 +78,7 @@ pub(super) fn on_interface(
     Ok(code(&asked.judging, worst()))
 }
 
-fn code(judging: &cli::Judging, worst: Option<Severity>) -> ExitCode {
+fn code(judging: &cli::JudgingArgs, worst: Option<Severity>) -> ExitCode {
     let bar = judging.fail_on.map(analysis::severity);
     match bar.is_some_and(|bar| worst >= Some(bar)) {
         true => ExitCode::from(FOUND),
@@ -89,14 +89,14 @@ fn code(judging: &cli::Judging, worst: Option<Severity>) -> ExitCode {
 fn show(
     reading: Session,
     name: String,
-    desk: Outside,
-    judging: &cli::Judging,
-    screen: &cli::Screen,
+    desk: ScreenHost,
+    judging: &cli::JudgingArgs,
+    screen: &cli::ScreenArgs,
 ) -> Result<()> {
     let watch = reading.watch();
     let running = reading.running();
     tui_loop::mind(reading, Arc::clone(&watch));
-    let session = tui::Session {
+    let session = tui::ScreenSubject {
         name,
         zone: zone(judging),
         time_wait: Duration::from_secs(judging.time_wait.into()),
@@ -113,11 +113,11 @@ fn show(
 }
 
 /// Ends the reading, and waits until what is recorded is written.
-fn end(running: &dyn Running, watch: &Watch) {
+fn end(running: &dyn AnalysisControl, watch: &SnapshotWatch) {
     running.stop();
     let until = Instant::now() + LAST;
     // A file that is left half read holds nothing back; what is followed may be recorded.
-    while watch.progress().stage == Stage::Following && Instant::now() < until {
+    while watch.progress().stage == ReadStage::Following && Instant::now() < until {
         thread::sleep(Duration::from_millis(10));
     }
 }
@@ -136,7 +136,7 @@ fn name(files: &[PathBuf]) -> String {
     }
 }
 
-fn zone(judging: &cli::Judging) -> Zone {
+fn zone(judging: &cli::JudgingArgs) -> Zone {
     if judging.local {
         Zone::local()
     } else {
@@ -145,33 +145,37 @@ fn zone(judging: &cli::Judging) -> Zone {
 }
 
 /// What the screens ask for.
-struct Outside {
+struct ScreenHost {
     /// What opens TLS.
-    keys: KeyRing,
+    keys: KeyStore,
     packets: Box<dyn Fn() -> Result<Box<dyn Source>, String> + Send + Sync>,
     /// Captures that nothing may be written over.
     inputs: Vec<PathBuf>,
     zone: Zone,
 }
 
-impl Desk for Outside {
-    fn account(&self, of: &Brief, goes_on: &mut dyn FnMut() -> bool) -> Result<Account, String> {
-        Account::read(&mut *(self.packets)()?, of, Some(&self.keys), goes_on)
+impl Host for ScreenHost {
+    fn account(
+        &self,
+        of: &ConnectionSummary,
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<ConnectionTranscript, String> {
+        ConnectionTranscript::read(&mut *(self.packets)()?, of, Some(&self.keys), goes_on)
     }
 
     fn write_report(&self, snapshot: &Snapshot, to: &Path) -> Result<(), String> {
         let write = || -> Result<()> {
             output::spare_the_inputs(&self.inputs, to)?;
             let format = match output::format_of(to) {
-                Some(cli::Format::Json) => report::Format::Json,
-                Some(cli::Format::Ndjson) => report::Format::Ndjson,
-                Some(cli::Format::Markdown) => report::Format::Markdown,
-                Some(cli::Format::Csv) => report::Format::Csv,
-                Some(cli::Format::Text) | None => report::Format::Text,
+                Some(cli::FormatArg::Json) => report::Format::Json,
+                Some(cli::FormatArg::Ndjson) => report::Format::Ndjson,
+                Some(cli::FormatArg::Markdown) => report::Format::Markdown,
+                Some(cli::FormatArg::Csv) => report::Format::Csv,
+                Some(cli::FormatArg::Text) | None => report::Format::Text,
             };
-            let options = report::Options {
+            let options = report::ReportOptions {
                 zone: self.zone.clone(),
-                ..report::Options::default()
+                ..report::ReportOptions::default()
             };
             let mut out = BufWriter::new(File::create(to)?);
             report::write(snapshot, format, &options, &mut out)?;
@@ -181,7 +185,7 @@ impl Desk for Outside {
         write().map_err(|error| format!("{}: {error:#}", to.display()))
     }
 
-    fn write_frames(&self, of: &[Brief], to: &Path) -> Result<u64, String> {
+    fn write_frames(&self, of: &[ConnectionSummary], to: &Path) -> Result<u64, String> {
         let write = || -> Result<u64> {
             output::spare_the_inputs(&self.inputs, to)?;
             let mut source = (self.packets)().map_err(anyhow::Error::msg)?;

@@ -28,8 +28,8 @@ use signal_hook::flag;
 
 use super::output::FAILED;
 use super::{cli, session};
-use crate::report::snapshot::{Progress, Stage, Watch};
-use crate::tui::{App, Depth, Digest, Effect, Glyphs, Look, Session, Tasks, Theme};
+use crate::report::snapshot::{ReadProgress, ReadStage, SnapshotWatch};
+use crate::tui::{App, Depth, Effect, Glyphs, Look, ScreenSubject, Tasks, Theme, ViewModel};
 
 /// Between two looks for news while there may be some: half of what a key may wait at most.
 const PACE: Duration = Duration::from_millis(25);
@@ -40,22 +40,22 @@ const PATIENCE: Duration = Duration::from_millis(400);
 /// The most that terminals take by OSC 52, before it is encoded: xterm's limit.
 const CLIPBOARD: usize = 74_994;
 
-type Out = BufWriter<io::Stdout>;
+type TerminalWriter = BufWriter<io::Stdout>;
 
 /// Shows the screens until the user leaves. `watch` is written to by whoever reads the packets. If the terminal itself
 /// goes, the program ends, and `end` is called before.
 pub(super) fn show(
-    session: Session,
+    session: ScreenSubject,
     look: Look,
     mouse: bool,
-    watch: &Arc<Watch>,
+    watch: &Arc<SnapshotWatch>,
     end: impl FnOnce() + Send + 'static,
 ) -> Result<()> {
-    let signals = Signals::new().context("signals cannot be caught")?;
-    let pulse = Pulse::begin(&signals, end);
-    let digests = Digests::begin(Arc::clone(watch), session.time_wait);
+    let signals = SignalFlags::new().context("signals cannot be caught")?;
+    let pulse = Watchdog::begin(&signals, end);
+    let digests = ViewModelWorker::begin(Arc::clone(watch), session.time_wait);
     let mut app = App::new(session, look, Tasks::new());
-    let mut held = Held::take(mouse).context("this terminal cannot be drawn on")?;
+    let mut held = TerminalGuard::take(mouse).context("this terminal cannot be drawn on")?;
     let begun = Instant::now();
     loop {
         pulse.beats.fetch_add(1, Ordering::Relaxed);
@@ -93,7 +93,10 @@ pub(super) fn show(
             held.terminal.clear()?;
             held.draw(&mut app)?;
         }
-        let growing = !matches!(watch.progress().stage, Stage::Done | Stage::Failed(_));
+        let growing = !matches!(
+            watch.progress().stage,
+            ReadStage::Done | ReadStage::Failed(_)
+        );
         let pace = if growing || app.is_busy() { PACE } else { CALM };
         if event::poll(pace)? {
             // What has piled up is dealt with before it is drawn.
@@ -121,11 +124,11 @@ fn provoke(event: &event::Event) {
 }
 
 /// What the environment and the user say about how to draw.
-pub(super) fn look(asked: &cli::Screen, color: cli::Color) -> Look {
+pub(super) fn look(asked: &cli::ScreenArgs, color: cli::ColorArg) -> Look {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let term = variable("TERM").unwrap_or_default();
-    let none = color == cli::Color::Never
-        || (color == cli::Color::Auto && (variable("NO_COLOR").is_some() || term == "dumb"));
+    let none = color == cli::ColorArg::Never
+        || (color == cli::ColorArg::Auto && (variable("NO_COLOR").is_some() || term == "dumb"));
     let many = variable("COLORTERM").is_some()
         || ["256color", "kitty", "alacritty", "foot", "ghostty"]
             .iter()
@@ -139,9 +142,9 @@ pub(super) fn look(asked: &cli::Screen, color: cli::Color) -> Look {
     let background = variable("COLORFGBG");
     let background = background.and_then(|it| it.rsplit(';').next()?.parse::<u8>().ok());
     let light = match asked.theme {
-        cli::Background::Auto => matches!(background, Some(7 | 9..=15)),
-        cli::Background::Light => true,
-        cli::Background::Dark => false,
+        cli::ThemeArg::Auto => matches!(background, Some(7 | 9..=15)),
+        cli::ThemeArg::Light => true,
+        cli::ThemeArg::Dark => false,
     };
     // The first of these that is set decides (POSIX, 8.2).
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
@@ -169,14 +172,14 @@ pub(super) fn is_there() -> bool {
 }
 
 /// Reckons a digest of every new snapshot.
-struct Digests {
-    newest: Arc<Mutex<Option<Arc<Digest>>>>,
+struct ViewModelWorker {
+    newest: Arc<Mutex<Option<Arc<ViewModel>>>>,
     over: Arc<AtomicBool>,
 }
 
-impl Digests {
-    fn begin(watch: Arc<Watch>, time_wait: Duration) -> Self {
-        let newest: Arc<Mutex<Option<Arc<Digest>>>> = Arc::default();
+impl ViewModelWorker {
+    fn begin(watch: Arc<SnapshotWatch>, time_wait: Duration) -> Self {
+        let newest: Arc<Mutex<Option<Arc<ViewModel>>>> = Arc::default();
         let over = Arc::new(AtomicBool::new(false));
         let (put, stop) = (Arc::clone(&newest), Arc::clone(&over));
         thread::spawn(move || {
@@ -188,7 +191,7 @@ impl Digests {
                     continue;
                 }
                 seen = version;
-                let digest = Digest::new(watch.snapshot(), version, time_wait);
+                let digest = ViewModel::new(watch.snapshot(), version, time_wait);
                 let digest = Some(Arc::new(digest));
                 let mut place = put.lock().unwrap_or_else(PoisonError::into_inner);
                 let old = std::mem::replace(&mut *place, digest);
@@ -200,26 +203,26 @@ impl Digests {
         Self { newest, over }
     }
 
-    fn newest(&self) -> Option<Arc<Digest>> {
+    fn newest(&self) -> Option<Arc<ViewModel>> {
         let mut place = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         place.take()
     }
 }
 
-impl Drop for Digests {
+impl Drop for ViewModelWorker {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
     }
 }
 
 /// What signals have said.
-struct Signals {
+struct SignalFlags {
     leave: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     back: Arc<AtomicBool>,
 }
 
-impl Signals {
+impl SignalFlags {
     fn new() -> io::Result<Self> {
         let signals = Self {
             leave: Arc::default(),
@@ -236,13 +239,13 @@ impl Signals {
 }
 
 /// Ends the program when its loop cannot: where the terminal itself is gone, waiting for a key may never come to an end.
-struct Pulse {
+struct Watchdog {
     beats: Arc<AtomicU64>,
     over: Arc<AtomicBool>,
 }
 
-impl Pulse {
-    fn begin(signals: &Signals, end: impl FnOnce() + Send + 'static) -> Self {
+impl Watchdog {
+    fn begin(signals: &SignalFlags, end: impl FnOnce() + Send + 'static) -> Self {
         let (beats, over) = (
             Arc::new(AtomicU64::new(0)),
             Arc::new(AtomicBool::new(false)),
@@ -271,7 +274,7 @@ impl Pulse {
     }
 }
 
-impl Drop for Pulse {
+impl Drop for Watchdog {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
     }
@@ -288,12 +291,12 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 static SAID: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
 /// The terminal, as long as it is ours.
-struct Held {
-    terminal: Terminal<CrosstermBackend<Out>>,
+struct TerminalGuard {
+    terminal: Terminal<CrosstermBackend<TerminalWriter>>,
     mouse: bool,
 }
 
-impl Held {
+impl TerminalGuard {
     fn take(mouse: bool) -> io::Result<Self> {
         guard_panics(thread::current().id());
         let out = BufWriter::with_capacity(1 << 16, io::stdout());
@@ -342,7 +345,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for TerminalGuard {
     fn drop(&mut self) {
         leave();
         let said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
@@ -398,13 +401,13 @@ fn guard_panics(screens: ThreadId) {
 }
 
 /// Says so if whoever reads the packets broke off without a word.
-pub(super) fn mind(reading: session::Session, watch: Arc<Watch>) {
+pub(super) fn mind(reading: session::Session, watch: Arc<SnapshotWatch>) {
     thread::spawn(move || {
         let broke = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reading.wait()));
         if broke.is_err() {
             let progress = watch.progress();
-            watch.report(Progress {
-                stage: Stage::Failed(
+            watch.report(ReadProgress {
+                stage: ReadStage::Failed(
                     "the analysis broke off by a fault in hangup; what is shown is what it had"
                         .to_owned(),
                 ),

@@ -107,7 +107,7 @@ pub fn codes_in(text: &str) -> Vec<&'static Code> {
     let alone = words.len() == 1;
     let mut found: Vec<&'static Code> = Vec::new();
     for (index, word) in words.iter().enumerate() {
-        let before = Before::new(&words, index);
+        let before = WordBefore::new(&words, index);
         for code in CODES.iter() {
             if is(code, word, before, alone) && !found.contains(&code) {
                 found.push(code);
@@ -130,12 +130,12 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// What stands before a word.
 #[derive(Clone, Copy)]
-struct Before<'a> {
+struct WordBefore<'a> {
     last: &'a str,
     last_but_one: &'a str,
 }
 
-impl<'a> Before<'a> {
+impl<'a> WordBefore<'a> {
     fn new(words: &[&'a str], index: usize) -> Self {
         let back = |by| {
             index
@@ -157,7 +157,7 @@ impl<'a> Before<'a> {
     }
 }
 
-fn is(code: &Code, word: &str, before: Before<'_>, alone: bool) -> bool {
+fn is(code: &Code, word: &str, before: WordBefore<'_>, alone: bool) -> bool {
     let spelled = || code.code == word || code.aliases.split(' ').any(|alias| alias == word);
     let named = || {
         let same = |it: &str| {

@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::product::{PRODUCTS, Product, Role, Stack, product};
+use super::product::{NamedProduct, PRODUCTS, Product, Role, product};
 use super::table::{self, field};
-use super::wire_event::{Side, WireEvent};
+use super::wire_event::{LogSide, WireEvent};
 
 /// Where a text is known from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,9 +27,9 @@ pub enum Basis {
 
 /// One text of one product.
 #[derive(Debug)]
-pub struct Fact {
+pub struct ErrorText {
     /// Whose log it is in.
-    pub side: Side,
+    pub side: LogSide,
     /// What prints it.
     pub product: &'static Product,
     /// The versions this is known of.
@@ -70,13 +70,13 @@ pub(super) fn source(number: &str) -> &'static str {
 }
 
 /// All texts.
-pub static FACTS: LazyLock<Vec<Fact>> = LazyLock::new(|| {
+pub static FACTS: LazyLock<Vec<ErrorText>> = LazyLock::new(|| {
     let files = [
         include_str!("error_texts.tsv"),
         include_str!("error_texts_more.tsv"),
     ];
     let rows = files.into_iter().flat_map(table::rows);
-    let mut facts: Vec<Fact> = rows.filter_map(fact).collect();
+    let mut facts: Vec<ErrorText> = rows.filter_map(fact).collect();
     let mut newest: HashMap<&'static str, u32> = HashMap::new();
     for fact in &facts {
         let from = leading_number(fact.versions).unwrap_or(0);
@@ -95,10 +95,10 @@ pub static FACTS: LazyLock<Vec<Fact>> = LazyLock::new(|| {
 });
 
 /// The facts of a product about an event, the best founded first.
-type Index = HashMap<(Side, &'static str, WireEvent), Vec<&'static Fact>>;
+type ErrorTextIndex = HashMap<(LogSide, &'static str, WireEvent), Vec<&'static ErrorText>>;
 
-static INDEX: LazyLock<Index> = LazyLock::new(|| {
-    let mut index = Index::new();
+static INDEX: LazyLock<ErrorTextIndex> = LazyLock::new(|| {
+    let mut index = ErrorTextIndex::new();
     for fact in FACTS.iter() {
         for event in &fact.events {
             let key = (fact.side, fact.product.name, *event);
@@ -111,7 +111,7 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
     index
 });
 
-fn fact(row: [&'static str; 11]) -> Option<Fact> {
+fn fact(row: [&'static str; 11]) -> Option<ErrorText> {
     let [
         side,
         name,
@@ -125,11 +125,11 @@ fn fact(row: [&'static str; 11]) -> Option<Fact> {
         number,
         basis,
     ] = row;
-    Some(Fact {
+    Some(ErrorText {
         side: if side == "client" {
-            Side::Client
+            LogSide::Client
         } else {
-            Side::Server
+            LogSide::Server
         },
         product: product(name)?,
         versions,
@@ -153,9 +153,9 @@ fn fact(row: [&'static str; 11]) -> Option<Fact> {
 
 /// Who speaks at the side in question, as far as the capture tells.
 #[derive(Clone, Copy, Debug)]
-pub enum Speaker<'a> {
+pub enum KnownProgram<'a> {
     /// A header names it.
-    Known(&'a Stack),
+    Known(&'a NamedProduct),
     /// Its messages were seen and carry no such header.
     Nameless,
     /// The same, and they are calls of SOAP.
@@ -164,8 +164,8 @@ pub enum Speaker<'a> {
     Unheard,
 }
 
-impl<'a> From<Option<&'a Stack>> for Speaker<'a> {
-    fn from(stack: Option<&'a Stack>) -> Self {
+impl<'a> From<Option<&'a NamedProduct>> for KnownProgram<'a> {
+    fn from(stack: Option<&'a NamedProduct>) -> Self {
         stack.map_or(Self::Unheard, Self::Known)
     }
 }
@@ -197,7 +197,11 @@ const SUSPECTS: usize = 8;
 /// What stands in the log of `side` after `event`: a known program's own texts, else the usual suspects', likeliest
 /// first, at most eight.
 #[must_use]
-pub fn texts<'a>(event: WireEvent, side: Side, speaker: impl Into<Speaker<'a>>) -> Vec<Prediction> {
+pub fn texts<'a>(
+    event: WireEvent,
+    side: LogSide,
+    speaker: impl Into<KnownProgram<'a>>,
+) -> Vec<Prediction> {
     texts_of(&[event], side, speaker)
 }
 
@@ -206,18 +210,20 @@ pub fn texts<'a>(event: WireEvent, side: Side, speaker: impl Into<Speaker<'a>>) 
 #[must_use]
 pub fn texts_of<'a>(
     events: &[WireEvent],
-    side: Side,
-    speaker: impl Into<Speaker<'a>>,
+    side: LogSide,
+    speaker: impl Into<KnownProgram<'a>>,
 ) -> Vec<Prediction> {
     match speaker.into() {
-        Speaker::Known(stack) => known(events, side, stack),
-        Speaker::Nameless => suspects(events, side, |product| !product.named, Soap::Last),
-        Speaker::Soap => suspects(events, side, |product| !product.named, Soap::First),
-        Speaker::Unheard => suspects(events, side, |_| true, Soap::AsCommon),
+        KnownProgram::Known(stack) => known(events, side, stack),
+        KnownProgram::Nameless => {
+            suspects(events, side, |product| !product.named, SoapSuspects::Last)
+        }
+        KnownProgram::Soap => suspects(events, side, |product| !product.named, SoapSuspects::First),
+        KnownProgram::Unheard => suspects(events, side, |_| true, SoapSuspects::AsCommon),
     }
 }
 
-fn known(events: &[WireEvent], side: Side, stack: &Stack) -> Vec<Prediction> {
+fn known(events: &[WireEvent], side: LogSide, stack: &NamedProduct) -> Vec<Prediction> {
     let version = stack.version.as_deref();
     let mut told: Vec<Prediction> = Vec::new();
     for fact in facts_of(events, side, stack.product, version) {
@@ -234,13 +240,13 @@ const SOAP: [&str; 2] = ["wcf", "mono-wcf"];
 
 /// Where those stand among the suspects.
 #[derive(Clone, Copy)]
-enum Soap {
+enum SoapSuspects {
     First,
     AsCommon,
     Last,
 }
 
-impl Soap {
+impl SoapSuspects {
     fn place(self, product: &Product) -> usize {
         let at = SOAP.iter().position(|name| *name == product.name);
         match self {
@@ -253,18 +259,18 @@ impl Soap {
 
 fn suspects(
     events: &[WireEvent],
-    side: Side,
+    side: LogSide,
     fits: fn(&Product) -> bool,
-    soap: Soap,
+    soap: SoapSuspects,
 ) -> Vec<Prediction> {
     let role = match side {
-        Side::Client => Role::Client,
-        Side::Server => Role::Server,
+        LogSide::Client => Role::Client,
+        LogSide::Server => Role::Server,
     };
     let mut products: Vec<_> = PRODUCTS
         .iter()
         .filter(|it| {
-            fits(it) && (it.role == role || side == Side::Server && it.role == Role::Proxy)
+            fits(it) && (it.role == role || side == LogSide::Server && it.role == Role::Proxy)
         })
         .collect();
     products.sort_by_key(|it| (soap.place(it), it.rank));
@@ -331,10 +337,10 @@ fn holds(long: &str, short: &str) -> bool {
 /// it; where it reports none, the rows that say that it swallows the last.
 fn facts_of(
     events: &[WireEvent],
-    side: Side,
+    side: LogSide,
     product: &'static Product,
     version: Option<&str>,
-) -> Vec<&'static Fact> {
+) -> Vec<&'static ErrorText> {
     let mut swallowed = Vec::new();
     // Who waited until it gave up met no end of the stream, and says nothing of one.
     let waited = events.contains(&WireEvent::BodyStalled);
@@ -355,8 +361,8 @@ fn facts_of(
 
 /// Whether these are the texts of a body that a FIN cut short: a program that overlooks a fault says so once the FIN is there.
 fn of_an_end(
-    facts: &[&Fact],
-    side: Side,
+    facts: &[&ErrorText],
+    side: LogSide,
     product: &'static Product,
     version: Option<&str>,
 ) -> bool {
@@ -369,14 +375,14 @@ fn of_an_end(
 
 fn facts_of_one(
     event: WireEvent,
-    side: Side,
+    side: LogSide,
     product: &'static Product,
     version: Option<&str>,
-) -> Vec<&'static Fact> {
+) -> Vec<&'static ErrorText> {
     let mut at = Some(event);
     while let Some(event) = at {
         if let Some(known) = INDEX.get(&(side, product.name, event)) {
-            let fit = |it: &&&'static Fact| covers(it.versions, version);
+            let fit = |it: &&&'static ErrorText| covers(it.versions, version);
             let fitting: Vec<_> = known.iter().filter(fit).copied().collect();
             return if fitting.is_empty() {
                 known.clone()
@@ -389,7 +395,7 @@ fn facts_of_one(
     Vec::new()
 }
 
-fn prediction(fact: &Fact, identified: bool) -> Prediction {
+fn prediction(fact: &ErrorText, identified: bool) -> Prediction {
     let note = match (fact.text, fact.note) {
         (None, None) => Some("reports no error"),
         (_, note) => note,
@@ -465,8 +471,8 @@ mod tests {
 
     #[track_caller]
     fn says(event: WireEvent, user_agent: &str, text: Option<&str>) {
-        let stack = identify(Some(user_agent), None, None, Side::Client).expect("a known agent");
-        let told = texts(event, Side::Client, Some(&stack));
+        let stack = identify(Some(user_agent), None, None, LogSide::Client).expect("a known agent");
+        let told = texts(event, LogSide::Client, Some(&stack));
         assert!(
             told.iter().any(|it| it.identified && it.text == text),
             "{event} {user_agent}: {told:?}"
@@ -519,7 +525,7 @@ mod tests {
     #[test]
     fn suspects_are_eight_at_most_and_differ() {
         for event in WireEvent::ALL {
-            for speaker in [Speaker::Unheard, Speaker::Nameless] {
+            for speaker in [KnownProgram::Unheard, KnownProgram::Nameless] {
                 let told = texts(*event, event.side(), speaker);
                 assert!(told.len() <= SUSPECTS);
                 for (index, one) in told.iter().enumerate() {
@@ -530,8 +536,8 @@ mod tests {
         }
         let nameless = texts(
             WireEvent::FinBeforeResponse,
-            Side::Client,
-            Speaker::Nameless,
+            LogSide::Client,
+            KnownProgram::Nameless,
         );
         assert_eq!(nameless[0].text, Some("socket hang up"));
         assert!(nameless.iter().all(|it| !it.product.named));

@@ -4,23 +4,23 @@
 //! first are told together.
 
 use super::code::{Code, codes_in};
-use super::fuzzy_match::{Fit, Found, resembling};
-use super::log_line::{Hints, head, hints_in};
+use super::fuzzy_match::{FuzzyMatch, MatchQuality, resembling};
+use super::log_line::{LogLineHints, head, hints_in};
 use super::product::Product;
-use super::wire_event::{Trace, WireEvent};
+use super::wire_event::{EventTrace, WireEvent};
 
 /// Why an event is thought of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum MatchReason {
     /// The text holds its code.
     Code(&'static Code),
     /// A program says so: the known text, and how well it fits.
-    Text(&'static str, Fit),
+    Text(&'static str, MatchQuality),
 }
 
 /// A wire event that may be behind the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Match {
+pub struct EventMatch {
     /// The event.
     pub what: WireEvent,
     /// The rules that flag it, the most telling first.
@@ -30,7 +30,7 @@ pub struct Match {
     /// From 0 to 100: 100 for a code or a whole text.
     pub score: u8,
     /// Why.
-    pub why: Why,
+    pub why: MatchReason,
 }
 
 /// What is read of a pasted text.
@@ -54,13 +54,13 @@ const COMMON: &[WireEvent] = &[
 
 /// The wire events that a text may stand for, the likeliest first.
 #[must_use]
-pub fn match_error(text: &str) -> Vec<Match> {
+pub fn match_error(text: &str) -> Vec<EventMatch> {
     let text = head(text, BYTES);
     matches(&codes_in(text), &resembling(text))
 }
 
-fn matches(codes: &[&'static Code], found: &[Found]) -> Vec<Match> {
-    let mut matches: Vec<Match> = Vec::new();
+fn matches(codes: &[&'static Code], found: &[FuzzyMatch]) -> Vec<EventMatch> {
+    let mut matches: Vec<EventMatch> = Vec::new();
     for code in codes {
         for (index, event) in code.events.iter().enumerate() {
             let score =
@@ -72,12 +72,12 @@ fn matches(codes: &[&'static Code], found: &[Found]) -> Vec<Match> {
                 let more: &[&str] = if index == 0 { &code.rules } else { &[] };
                 let mut rules = event.rules().to_vec();
                 rules.extend(more.iter().filter(|rule| !event.rules().contains(rule)));
-                matches.push(Match {
+                matches.push(EventMatch {
                     what: *event,
                     rules,
                     products: Vec::new(),
                     score,
-                    why: Why::Code(code),
+                    why: MatchReason::Code(code),
                 });
             }
         }
@@ -94,12 +94,12 @@ fn matches(codes: &[&'static Code], found: &[Found]) -> Vec<Match> {
                         known.products.push(product);
                     }
                 }
-                None => matches.push(Match {
+                None => matches.push(EventMatch {
                     what: *event,
                     rules: event.rules().to_vec(),
                     products: vec![product],
                     score,
-                    why: Why::Text(one.text, one.fit),
+                    why: MatchReason::Text(one.text, one.fit),
                 }),
             }
         }
@@ -119,11 +119,11 @@ fn matches(codes: &[&'static Code], found: &[Found]) -> Vec<Match> {
     matches
 }
 
-fn text_score(found: &Found, heaviest: f32) -> u8 {
+fn text_score(found: &FuzzyMatch, heaviest: f32) -> u8 {
     let best = match found.fit {
-        Fit::Whole => 100.0,
-        Fit::Part => 90.0,
-        Fit::Alike => 70.0,
+        MatchQuality::Whole => 100.0,
+        MatchQuality::Part => 90.0,
+        MatchQuality::Alike => 70.0,
     };
     #[expect(
         clippy::cast_possible_truncation,
@@ -143,7 +143,7 @@ const OLD: u8 = 5;
 
 /// Events told together: the same rule flags them first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Story {
+pub struct EventGroup {
     /// The rules, the most telling first.
     pub rules: Vec<&'static str>,
     /// What happens on the wire, likeliest first.
@@ -153,7 +153,7 @@ pub struct Story {
     /// The best score among the events.
     pub score: u8,
     /// Why the best is thought of.
-    pub why: Why,
+    pub why: MatchReason,
 }
 
 /// Stories that are told: more would not help to choose.
@@ -165,11 +165,11 @@ pub struct Explanation {
     /// The codes in it.
     pub codes: Vec<&'static Code>,
     /// What may have happened, likeliest first.
-    pub stories: Vec<Story>,
+    pub stories: Vec<EventGroup>,
     /// Stories left out.
     pub more: usize,
     /// Which connection it was about.
-    pub hints: Hints,
+    pub hints: LogLineHints,
 }
 
 impl Explanation {
@@ -187,7 +187,7 @@ impl Explanation {
             .iter()
             .flat_map(|story| &story.events)
             .peekable();
-        events.peek().is_some() && events.all(|event| event.trace() == Trace::Circumstance)
+        events.peek().is_some() && events.all(|event| event.trace() == EventTrace::Circumstance)
     }
 }
 
@@ -196,7 +196,7 @@ impl Explanation {
 pub fn explain(text: &str) -> Explanation {
     let text = head(text, BYTES);
     let codes = codes_in(text);
-    let mut stories: Vec<Story> = Vec::new();
+    let mut stories: Vec<EventGroup> = Vec::new();
     for one in matches(&codes, &resembling(text)) {
         let lead = one.rules.first();
         match stories.iter_mut().find(|it| it.rules.first() == lead) {
@@ -205,7 +205,7 @@ pub fn explain(text: &str) -> Explanation {
                 extend(&mut story.rules, one.rules);
                 extend(&mut story.products, one.products);
             }
-            None => stories.push(Story {
+            None => stories.push(EventGroup {
                 rules: one.rules,
                 events: vec![one.what],
                 products: one.products,
@@ -218,12 +218,12 @@ pub fn explain(text: &str) -> Explanation {
     for code in &codes {
         for rule in &code.rules {
             if code.events.is_empty() && !stories.iter().any(|it| it.rules.contains(rule)) {
-                stories.push(Story {
+                stories.push(EventGroup {
                     rules: vec![rule],
                     events: Vec::new(),
                     products: Vec::new(),
                     score: 90,
-                    why: Why::Code(code),
+                    why: MatchReason::Code(code),
                 });
             }
         }

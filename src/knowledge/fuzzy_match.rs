@@ -13,11 +13,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
-use super::error_text::{FACTS, Fact};
+use super::error_text::{ErrorText, FACTS};
 
 /// How well a known text fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fit {
+pub enum MatchQuality {
     /// Its words are there, but for a few.
     Alike,
     /// The pasted words are a part of it.
@@ -26,7 +26,7 @@ pub enum Fit {
     Whole,
 }
 
-impl Fit {
+impl MatchQuality {
     /// What the words in common are worth: a whole short text says more than pieces of a long one.
     const fn worth(self) -> f32 {
         match self {
@@ -39,35 +39,35 @@ impl Fit {
 
 /// A fact that the pasted text resembles.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct FuzzyMatch {
     /// Which.
-    pub fact: &'static Fact,
+    pub fact: &'static ErrorText,
     /// The text of it that fits: its own, its cause's or its type's.
     pub text: &'static str,
     /// How well.
-    pub fit: Fit,
+    pub fit: MatchQuality,
     /// The weight of the words in common, by what the fit is worth.
     pub weight: f32,
 }
 
-type Word = u16;
+type PhraseWord = u16;
 
 struct Phrase {
     text: &'static str,
-    words: Vec<Word>,
+    words: Vec<PhraseWord>,
     weight: f32,
     facts: Vec<usize>,
 }
 
 /// A line of the pasted text.
-struct Line {
-    words: Vec<Word>,
+struct PastedLine {
+    words: Vec<PhraseWord>,
     /// Words that no known text has.
     unknown: usize,
 }
 
-struct Lexicon {
-    words: HashMap<&'static str, Word>,
+struct PhraseIndex {
+    words: HashMap<&'static str, PhraseWord>,
     weights: Vec<f32>,
     /// For each word the phrases that have it.
     having: Vec<Vec<u16>>,
@@ -91,14 +91,14 @@ const TELLING: f32 = 2.0;
 /// A word of this weight says enough by itself: one text in ninety has it.
 const TELLING_WORD: f32 = 4.5;
 
-static LEXICON: LazyLock<Lexicon> = LazyLock::new(Lexicon::of_facts);
+static LEXICON: LazyLock<PhraseIndex> = LazyLock::new(PhraseIndex::of_facts);
 
 /// The known texts that resemble a line of `text`, the best first.
 #[must_use]
-pub(super) fn resembling(text: &str) -> Vec<Found> {
+pub(super) fn resembling(text: &str) -> Vec<FuzzyMatch> {
     let lexicon = &*LEXICON;
     let mut corrections = CORRECTIONS;
-    let mut best: BTreeMap<usize, (Fit, f32)> = BTreeMap::new();
+    let mut best: BTreeMap<usize, (MatchQuality, f32)> = BTreeMap::new();
     for line in text.lines().filter(|line| !is_frame(line)).take(LINES) {
         let line = lexicon.read(line, &mut corrections);
         for (phrase, fit, weight) in lexicon.phrases_like(&line) {
@@ -109,10 +109,11 @@ pub(super) fn resembling(text: &str) -> Vec<Found> {
         }
     }
     let heaviest = best.values().map(|it| it.1).fold(0.0, f32::max);
-    let mut found: Vec<Found> = Vec::new();
+    let mut found: Vec<FuzzyMatch> = Vec::new();
     for (phrase, (fit, weight)) in best {
         // A whole text counts even where a longer one holds it; the rest only next to the best.
-        let near = weight >= heaviest * 0.85 || fit == Fit::Whole && weight >= heaviest * 0.6;
+        let near =
+            weight >= heaviest * 0.85 || fit == MatchQuality::Whole && weight >= heaviest * 0.6;
         if !near {
             continue;
         }
@@ -120,7 +121,7 @@ pub(super) fn resembling(text: &str) -> Vec<Found> {
             continue;
         };
         for fact in phrase.facts.iter().filter_map(|it| FACTS.get(*it)) {
-            found.push(Found {
+            found.push(FuzzyMatch {
                 fact,
                 text: phrase.text,
                 fit,
@@ -169,7 +170,7 @@ fn is_frame(line: &str) -> bool {
         || !line.is_empty() && line.bytes().all(|it| matches!(it, b'^' | b'~' | b' '))
 }
 
-impl Lexicon {
+impl PhraseIndex {
     fn of_facts() -> Self {
         let mut lexicon = Self {
             words: HashMap::new(),
@@ -208,14 +209,14 @@ impl Lexicon {
     }
 
     /// The number of a word, given when it is new.
-    fn word(&mut self, word: &'static str) -> Word {
+    fn word(&mut self, word: &'static str) -> PhraseWord {
         let lower: &'static str = if word.bytes().any(|it| it.is_ascii_uppercase()) {
             // A few thousand short words, once in the life of the program.
             Box::leak(word.to_ascii_lowercase().into_boxed_str())
         } else {
             word
         };
-        let next = Word::try_from(self.words.len()).unwrap_or(Word::MAX);
+        let next = PhraseWord::try_from(self.words.len()).unwrap_or(PhraseWord::MAX);
         *self.words.entry(lower).or_insert(next)
     }
 
@@ -249,7 +250,7 @@ impl Lexicon {
     }
 
     /// The known words of a line; unknown ones are put right or left out.
-    fn read(&self, line: &str, corrections: &mut usize) -> Line {
+    fn read(&self, line: &str, corrections: &mut usize) -> PastedLine {
         let mut words = Vec::new();
         let mut unknown = 0;
         for word in spelled(line).take(LINE_WORDS) {
@@ -273,11 +274,11 @@ impl Lexicon {
                 None => unknown += 1,
             }
         }
-        Line { words, unknown }
+        PastedLine { words, unknown }
     }
 
     /// Two known words written as one: `timedout`, `hangup`.
-    fn two_in_one(&self, wrong: &str) -> Option<[Word; 2]> {
+    fn two_in_one(&self, wrong: &str) -> Option<[PhraseWord; 2]> {
         if wrong.len() < LEAST_OF_TWO {
             return None;
         }
@@ -290,7 +291,7 @@ impl Lexicon {
         })
     }
 
-    fn corrected(&self, wrong: &str) -> Option<Word> {
+    fn corrected(&self, wrong: &str) -> Option<PhraseWord> {
         let allowed = if wrong.len() >= 8 { 2 } else { 1 };
         let (first, last) = (wrong.bytes().next(), wrong.bytes().next_back());
         let candidates = self.words.iter().filter(|(word, _)| {
@@ -314,12 +315,12 @@ impl Lexicon {
             .map(|it| it.3)
     }
 
-    fn weight(&self, word: Word) -> f32 {
+    fn weight(&self, word: PhraseWord) -> f32 {
         self.weights.get(usize::from(word)).copied().unwrap_or(0.0)
     }
 
     /// The phrases that a line of words resembles.
-    fn phrases_like(&self, line: &Line) -> Vec<(usize, Fit, f32)> {
+    fn phrases_like(&self, line: &PastedLine) -> Vec<(usize, MatchQuality, f32)> {
         // A part of a text is one only when little else stands in the line.
         let mostly_known = line.unknown <= line.words.len();
         let line = &line.words[..];
@@ -331,7 +332,7 @@ impl Lexicon {
         }
         // What a phrase and the line have in common at most, order aside: most phrases fall out here.
         let mut common = vec![0.0_f32; self.phrases.len()];
-        let mut seen: Vec<Word> = line.to_vec();
+        let mut seen: Vec<PhraseWord> = line.to_vec();
         seen.sort_unstable();
         seen.dedup();
         for word in seen {
@@ -350,11 +351,11 @@ impl Lexicon {
             let weight = self.in_order(&phrase.words, line);
             let (of_phrase, of_line) = (weight / phrase.weight.max(0.1), weight / asked);
             let fit = if of_phrase > 0.99 {
-                Fit::Whole
+                MatchQuality::Whole
             } else if partly && of_line > 0.95 {
-                Fit::Part
+                MatchQuality::Part
             } else if of_phrase >= ENOUGH || partly && line.len() > 2 && of_line >= ENOUGH {
-                Fit::Alike
+                MatchQuality::Alike
             } else {
                 continue;
             };
@@ -366,7 +367,7 @@ impl Lexicon {
     }
 
     /// The weight of the heaviest row of words that both have in the same order.
-    fn in_order(&self, phrase: &[Word], line: &[Word]) -> f32 {
+    fn in_order(&self, phrase: &[PhraseWord], line: &[PhraseWord]) -> f32 {
         let mut row = vec![0.0_f32; line.len() + 1];
         for word in phrase {
             let mut diagonal = 0.0;
@@ -403,10 +404,10 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn best(text: &str, expected: &str, fit: Fit) {
+    fn best(text: &str, expected: &str, fit: MatchQuality) {
         let found = resembling(text);
         let first: Vec<_> = found.iter().take(3).map(|it| (it.text, it.fit)).collect();
-        let fits = |it: &&Found| {
+        let fits = |it: &&FuzzyMatch| {
             it.text.contains(expected) && it.fit == fit && it.weight >= found[0].weight * 0.999
         };
         assert!(found.iter().find(fits).is_some(), "{text}: {first:?}");
@@ -414,31 +415,31 @@ mod tests {
 
     #[test]
     fn whole_texts_and_parts() {
-        best("socket hang up", "socket hang up", Fit::Whole);
+        best("socket hang up", "socket hang up", MatchQuality::Whole);
         best(
             "Empty reply from server",
             "Empty reply from server",
-            Fit::Whole,
+            MatchQuality::Whole,
         );
         best(
             "An unexpected error occurred on a receive",
             "occurred on a receive",
-            Fit::Part,
+            MatchQuality::Part,
         );
         best(
             "unexpected error occurred on a send",
             "occurred on a send",
-            Fit::Part,
+            MatchQuality::Part,
         );
         best(
             "A connection that was expected to be kept alive was closed by the server",
             "kept alive",
-            Fit::Part,
+            MatchQuality::Part,
         );
         best(
             "Remote end closed connection without response",
             "Remote end closed connection without response",
-            Fit::Whole,
+            MatchQuality::Whole,
         );
     }
 
@@ -447,40 +448,40 @@ mod tests {
         best(
             "2025-11-20 19:01:02 ERROR curl: (18) transfer closed with 4711 bytes remaining to read (attempt 3)",
             "transfer closed with … bytes remaining to read",
-            Fit::Whole,
+            MatchQuality::Whole,
         );
         best(
             "Exception in thread \"main\" java.net.SocketException: Unexpected end of file from server\n\
              \tat java.base/sun.net.www.http.HttpClient.parseHTTPHeader(HttpClient.java:954)\n\
              \tat Main.main(Main.java:7)",
             "Unexpected end of file from server",
-            Fit::Whole,
+            MatchQuality::Whole,
         );
         best(
             "2025/11/20 19:01:02 [error] 31#31: *7 upstream prematurely closed connection while reading response header \
              from upstream, client: 10.0.0.1, server: _, request: \"GET / HTTP/1.1\"",
             "upstream prematurely closed connection while reading response header from upstream",
-            Fit::Whole,
+            MatchQuality::Whole,
         );
     }
 
     #[test]
     fn slips_are_put_right() {
-        best("sokcet hang up", "socket hang up", Fit::Whole);
+        best("sokcet hang up", "socket hang up", MatchQuality::Whole);
         best(
             "Emtpy reply form server",
             "Empty reply from server",
-            Fit::Whole,
+            MatchQuality::Whole,
         );
         best(
             "transfer closd with 12 bytes remainig to read",
             "bytes remaining to read",
-            Fit::Whole,
+            MatchQuality::Whole,
         );
         best(
             "upstream prematurly closed conection",
             "upstream prematurely closed connection",
-            Fit::Part,
+            MatchQuality::Part,
         );
     }
 

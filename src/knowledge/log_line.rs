@@ -9,16 +9,16 @@ use jiff::tz::TimeZone;
 
 /// What helps to find the very connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Hints {
+pub struct LogLineHints {
     /// Times, in their order.
-    pub times: Vec<Moment>,
+    pub times: Vec<LogTime>,
     /// Addresses, in their order, each once.
     pub addresses: Vec<IpAddr>,
     /// Ports, in their order, each once.
     pub ports: Vec<u16>,
 }
 
-impl Hints {
+impl LogLineHints {
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -28,7 +28,7 @@ impl Hints {
 
 /// A time as a log writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
+pub struct LogTime {
     /// The year, if written.
     pub year: Option<i16>,
     /// Month and day, if written.
@@ -48,9 +48,9 @@ const KEPT: usize = 16;
 
 /// Reads the hints in a text.
 #[must_use]
-pub fn hints_in(text: &str) -> Hints {
+pub fn hints_in(text: &str) -> LogLineHints {
     let text = head(text, BYTES);
-    let mut hints = Hints::default();
+    let mut hints = LogLineHints::default();
     let mut rest = text;
     let mut at_start = true;
     while !rest.is_empty() {
@@ -77,7 +77,7 @@ pub(super) fn head(text: &str, bytes: usize) -> &str {
 }
 
 /// Takes one hint from the beginning of `text`; gives how long it is.
-fn take(text: &str, hints: &mut Hints) -> Option<usize> {
+fn take(text: &str, hints: &mut LogLineHints) -> Option<usize> {
     if let Some((moment, length)) = moment(text) {
         keep(&mut hints.times, moment);
         return Some(length);
@@ -181,7 +181,7 @@ impl Scan<'_> {
     }
 }
 
-fn moment(text: &str) -> Option<(Moment, usize)> {
+fn moment(text: &str) -> Option<(LogTime, usize)> {
     let scan = || Scan {
         text: text.as_bytes(),
         at: 0,
@@ -195,7 +195,7 @@ fn moment(text: &str) -> Option<(Moment, usize)> {
 }
 
 /// `2025-11-20T19:01:02.5Z`, `2025-11-20 19:01:02,500`, `2025/11/20 19:01:02`.
-fn iso(scan: &mut Scan<'_>) -> Option<Moment> {
+fn iso(scan: &mut Scan<'_>) -> Option<LogTime> {
     let year = scan.digits::<4>()?;
     let dash = scan.one_of(b"-/")?;
     let month = scan.digits::<2>()?;
@@ -207,7 +207,7 @@ fn iso(scan: &mut Scan<'_>) -> Option<Moment> {
 }
 
 /// `20/Nov/2025:19:01:02 +0000`, HAProxy's `20/Nov/2025:19:01:02.123`, and RFC 9110's `20 Nov 2025 19:01:02`.
-fn common_log(scan: &mut Scan<'_>) -> Option<Moment> {
+fn common_log(scan: &mut Scan<'_>) -> Option<LogTime> {
     let day = scan.digits::<2>()?;
     let dash = scan.one_of(b"/ -")?;
     let month = scan.month()?;
@@ -226,7 +226,7 @@ fn common_log(scan: &mut Scan<'_>) -> Option<Moment> {
 }
 
 /// `Nov 20 19:01:02` (RFC 3164 §4.1.2), the day padded by a blank.
-fn syslog(scan: &mut Scan<'_>) -> Option<Moment> {
+fn syslog(scan: &mut Scan<'_>) -> Option<LogTime> {
     let month = scan.month()?;
     scan.one_of(b" ")?;
     let day = match scan.one_of(b" ") {
@@ -245,9 +245,9 @@ fn syslog(scan: &mut Scan<'_>) -> Option<Moment> {
     )
 }
 
-fn clock_alone(scan: &mut Scan<'_>) -> Option<Moment> {
+fn clock_alone(scan: &mut Scan<'_>) -> Option<LogTime> {
     let (time, nanoseconds) = scan.clock()?;
-    Some(Moment {
+    Some(LogTime {
         year: None,
         month_day: None,
         time,
@@ -257,7 +257,7 @@ fn clock_alone(scan: &mut Scan<'_>) -> Option<Moment> {
 }
 
 /// Seconds since 1970, from 2001 on, with or without a part of a second; thirteen digits are milliseconds.
-fn epoch(scan: &mut Scan<'_>) -> Option<Moment> {
+fn epoch(scan: &mut Scan<'_>) -> Option<LogTime> {
     let seconds = i64::from(scan.digits::<9>()?) * 10 + i64::from(scan.digits::<1>()?);
     let mut nanoseconds = 0;
     if let Some(milliseconds) = scan.digits::<3>() {
@@ -280,7 +280,7 @@ fn epoch(scan: &mut Scan<'_>) -> Option<Moment> {
     let civil = Timestamp::new(seconds, nanoseconds)
         .ok()?
         .to_zoned(TimeZone::UTC);
-    Some(Moment {
+    Some(LogTime {
         year: Some(civil.year()),
         month_day: Some((civil.month(), civil.day())),
         time: (civil.hour(), civil.minute(), civil.second()),
@@ -296,11 +296,11 @@ fn moment_of(
     time: (i8, i8, i8),
     nanoseconds: i32,
     offset: Option<i32>,
-) -> Option<Moment> {
+) -> Option<LogTime> {
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
-    Some(Moment {
+    Some(LogTime {
         year: year.and_then(|it| i16::try_from(it).ok()),
         month_day: Some((i8::try_from(month).ok()?, i8::try_from(day).ok()?)),
         time,
@@ -392,8 +392,8 @@ mod tests {
 
     use super::*;
 
-    fn at(year: Option<i16>, nanoseconds: i32, offset: Option<i32>) -> Moment {
-        Moment {
+    fn at(year: Option<i16>, nanoseconds: i32, offset: Option<i32>) -> LogTime {
+        LogTime {
             year,
             month_day: Some((11, 20)),
             time: (19, 1, 2),
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn time(text: &str, expected: Moment) {
+    fn time(text: &str, expected: LogTime) {
         assert_eq!(hints_in(text).times, [expected], "{text}");
     }
 
@@ -437,7 +437,7 @@ mod tests {
         );
         time("ts=1763665262.25", at(Some(2025), 250_000_000, Some(0)));
         time("ts=1763665262250 x", at(Some(2025), 250_000_000, Some(0)));
-        let clock = Moment {
+        let clock = LogTime {
             year: None,
             month_day: None,
             ..at(None, 500_000_000, None)

@@ -18,16 +18,16 @@ mod timer;
 mod wire_event;
 
 pub use code::{CODES, Code, Family, codes_in};
-pub use error_text::{Basis, FACTS, Fact, Prediction, Speaker, texts, texts_of};
-pub use explain::{Explanation, Match, Story, Why, explain, match_error};
-pub use fuzzy_match::Fit;
-pub use log_line::{Hints, Moment, hints_in};
+pub use error_text::{Basis, ErrorText, FACTS, KnownProgram, Prediction, texts, texts_of};
+pub use explain::{EventGroup, EventMatch, Explanation, MatchReason, explain, match_error};
+pub use fuzzy_match::MatchQuality;
+pub use log_line::{LogLineHints, LogTime, hints_in};
 pub use port_range::{PortRange, port_ranges};
-pub use product::{NamedBy, PRODUCTS, Product, Role, Stack, identify, inside, product};
+pub use product::{NamedBy, NamedProduct, PRODUCTS, Product, Role, identify, inside, product};
 pub use setting::{SETTINGS, Setting, settings};
 pub use socket_error::{
-    AfterReset, SocketError, Stage, System, Unread, after_icmp_unreachable,
+    AfterReset, ConnectionStage, SocketError, System, UnreadData, after_icmp_unreachable,
     after_icmpv6_unreachable, after_reset, after_silence,
 };
-pub use timer::{Running, TIMERS, Timer, timer_candidates};
-pub use wire_event::{Side, Trace, WireEvent};
+pub use timer::{TIMERS, Timer, TimerPhase, timer_candidates};
+pub use wire_event::{EventTrace, LogSide, WireEvent};

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use super::table;
-use super::wire_event::Side;
+use super::wire_event::LogSide;
 
 /// A program or library that speaks HTTP.
 #[derive(Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl NamedBy {
 
 /// A product that named itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stack {
+pub struct NamedProduct {
     /// Which.
     pub product: &'static Product,
     /// Its version, as far as the header gives one.
@@ -102,7 +102,7 @@ pub struct Stack {
     pub by: NamedBy,
 }
 
-impl fmt::Display for Stack {
+impl fmt::Display for NamedProduct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.product.name)?;
         match &self.version {
@@ -114,15 +114,15 @@ impl fmt::Display for Stack {
 
 /// Where in the field a token has to stand: `Java/17` leads the field of `HttpURLConnection`, elsewhere it is a remark.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum TokenPosition {
     First,
     Anywhere,
 }
-use Place::{Anywhere, First};
+use TokenPosition::{Anywhere, First};
 
 /// A product token of `User-Agent` (lower case) and the product it means; the first that fits wins, so what wraps
 /// something else stands before what it wraps.
-const USER_AGENTS: &[(&str, Place, &str)] = &[
+const USER_AGENTS: &[(&str, TokenPosition, &str)] = &[
     ("python-requests", First, "python-requests"),
     ("python-urllib3", First, "python-requests"),
     ("python-urllib", First, "python-urllib"),
@@ -163,7 +163,7 @@ const USER_AGENTS: &[(&str, Place, &str)] = &[
 ];
 
 /// The same for `Server` and `Via`.
-const SERVERS: &[(&str, Place, &str)] = &[
+const SERVERS: &[(&str, TokenPosition, &str)] = &[
     ("nginx", Anywhere, "nginx"),
     ("openresty", Anywhere, "openresty"),
     ("apache-coyote", Anywhere, "tomcat"),
@@ -202,18 +202,18 @@ pub fn identify(
     user_agent: Option<&str>,
     server: Option<&str>,
     via: Option<&str>,
-    side: Side,
-) -> Option<Stack> {
+    side: LogSide,
+) -> Option<NamedProduct> {
     match side {
-        Side::Client => from_user_agent(user_agent?),
-        Side::Server => {
+        LogSide::Client => from_user_agent(user_agent?),
+        LogSide::Server => {
             let by_server = server.and_then(|value| from(value, SERVERS, NamedBy::Server));
             by_server.or_else(|| via.and_then(|value| from(value, SERVERS, NamedBy::Via)))
         }
     }
 }
 
-fn from_user_agent(value: &str) -> Option<Stack> {
+fn from_user_agent(value: &str) -> Option<NamedProduct> {
     let mut stack = match value
         .get(..17)
         .filter(|it| it.eq_ignore_ascii_case("apache-httpclient"))
@@ -232,7 +232,7 @@ fn from_user_agent(value: &str) -> Option<Stack> {
             } else {
                 "apache-httpclient-5"
             };
-            Stack {
+            NamedProduct {
                 product: product(name)?,
                 version,
                 by: NamedBy::UserAgent,
@@ -246,10 +246,10 @@ fn from_user_agent(value: &str) -> Option<Stack> {
     Some(stack)
 }
 
-fn from(value: &str, names: &[(&str, Place, &str)], by: NamedBy) -> Option<Stack> {
+fn from(value: &str, names: &[(&str, TokenPosition, &str)], by: NamedBy) -> Option<NamedProduct> {
     for (token, place, name) in names {
         if let Some(rest) = after_token(value, token, *place) {
-            return Some(Stack {
+            return Some(NamedProduct {
                 product: product(name)?,
                 version: version_after(rest),
                 by,
@@ -260,7 +260,7 @@ fn from(value: &str, names: &[(&str, Place, &str)], by: NamedBy) -> Option<Stack
 }
 
 /// What follows `token` where it stands as a word of its own: `node` is not in `node-fetch`.
-fn after_token<'a>(value: &'a str, token: &str, place: Place) -> Option<&'a str> {
+fn after_token<'a>(value: &'a str, token: &str, place: TokenPosition) -> Option<&'a str> {
     let bytes = value.as_bytes();
     let word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let mut at = 0;
@@ -317,7 +317,7 @@ mod tests {
 
     #[track_caller]
     fn client(value: &str, expected: &str) {
-        let found = identify(Some(value), None, None, Side::Client);
+        let found = identify(Some(value), None, None, LogSide::Client);
         assert_eq!(
             found.map_or("-".to_owned(), |it| it.to_string()),
             expected,
@@ -384,7 +384,7 @@ mod tests {
 
     #[track_caller]
     fn server(value: &str, expected: &str) {
-        let found = identify(None, Some(value), None, Side::Server);
+        let found = identify(None, Some(value), None, LogSide::Server);
         assert_eq!(
             found.map_or("-".to_owned(), |it| it.to_string()),
             expected,
@@ -414,13 +414,13 @@ mod tests {
 
     #[test]
     fn via_names_what_server_does_not() {
-        let found = identify(None, None, Some("1.1 proxy (squid/5.7)"), Side::Server);
+        let found = identify(None, None, Some("1.1 proxy (squid/5.7)"), LogSide::Server);
         assert_eq!(
             found.map(|it| (it.to_string(), it.by)),
             Some(("squid/5.7".into(), NamedBy::Via))
         );
-        let found = identify(None, Some("nginx"), Some("1.1 varnish"), Side::Server);
+        let found = identify(None, Some("nginx"), Some("1.1 varnish"), LogSide::Server);
         assert_eq!(found.map(|it| it.to_string()), Some("nginx".into()));
-        assert_eq!(identify(None, Some("nginx"), None, Side::Client), None);
+        assert_eq!(identify(None, Some("nginx"), None, LogSide::Client), None);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use super::product::{Product, product};
 use super::table;
-use super::wire_event::Side;
+use super::wire_event::LogSide;
 
 /// What to change in one product.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub struct Setting {
     /// The rules whose findings call for it.
     pub rules: Vec<&'static str>,
     /// Where the product has to speak.
-    pub side: Side,
+    pub side: LogSide,
     /// The products that have it.
     pub products: Vec<&'static Product>,
     /// A sentence or two, the product first.
@@ -28,8 +28,8 @@ pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
         .map(|[rules, side, products, remedy, source]| Setting {
             rules: rules.split(' ').collect(),
             side: match side {
-                "client" => Side::Client,
-                _ => Side::Server,
+                "client" => LogSide::Client,
+                _ => LogSide::Server,
             },
             products: products.split(' ').filter_map(product).collect(),
             remedy,
@@ -41,7 +41,7 @@ pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
 /// What to change in this product at this side, when this rule has found something.
 pub fn settings(
     rule: &str,
-    side: Side,
+    side: LogSide,
     product: &'static Product,
 ) -> impl Iterator<Item = &'static Setting> {
     SETTINGS.iter().filter(move |it| {
@@ -82,12 +82,12 @@ mod tests {
                 .map(|it| it.remedy)
                 .collect::<Vec<_>>()
         };
-        let race = told("keep-alive-race", Side::Server);
+        let race = told("keep-alive-race", LogSide::Server);
         assert!(
             race.len() == 1 && race[0].contains("`keepalive_timeout`"),
             "{race:?}"
         );
-        assert!(told("keep-alive-race", Side::Client).is_empty());
-        assert!(told("tls-alert", Side::Server).is_empty());
+        assert!(told("keep-alive-race", LogSide::Client).is_empty());
+        assert!(told("tls-alert", LogSide::Server).is_empty());
     }
 }

@@ -85,7 +85,7 @@ impl SocketError {
 
 /// How far a connection is when the RST arrives, seen from the one who gets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Stage {
+pub enum ConnectionStage {
     /// SYN-SENT.
     SynSent,
     /// The peer's FIN has been received, and the own one not been sent: CLOSE-WAIT.
@@ -96,7 +96,7 @@ pub enum Stage {
 
 /// What happens to data that had arrived and was not yet read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Unread {
+pub enum UnreadData {
     /// The program can still read it.
     Kept,
     /// It may be lost.
@@ -111,30 +111,30 @@ pub struct AfterReset {
     /// Writing.
     pub write: SocketError,
     /// What was queued.
-    pub unread: Unread,
+    pub unread: UnreadData,
 }
 
 /// A RST arrives (RFC 9293 §3.10.7.3 for SYN-SENT, §3.10.7.4 for the rest). Each error is given once; then reading ends
 /// and writing gives [`SocketError::Pipe`].
 #[must_use]
-pub const fn after_reset(stage: Stage, system: System) -> AfterReset {
+pub const fn after_reset(stage: ConnectionStage, system: System) -> AfterReset {
     let unread = match system {
-        System::Linux => Unread::Kept,
-        System::Windows | System::Bsd | System::Unknown => Unread::MayBeLost,
+        System::Linux => UnreadData::Kept,
+        System::Windows | System::Bsd | System::Unknown => UnreadData::MayBeLost,
     };
     match (stage, system) {
-        (Stage::SynSent, _) => AfterReset {
+        (ConnectionStage::SynSent, _) => AfterReset {
             read: Some(SocketError::Refused),
             write: SocketError::Refused,
             unread,
         },
         // Linux: `tcp_reset` sets EPIPE in CLOSE-WAIT; a reader gets its data, then the end that the FIN announced.
-        (Stage::FinReceived, System::Linux) => AfterReset {
+        (ConnectionStage::FinReceived, System::Linux) => AfterReset {
             read: None,
             write: SocketError::Pipe,
             unread,
         },
-        (Stage::FinReceived | Stage::Open, _) => AfterReset {
+        (ConnectionStage::FinReceived | ConnectionStage::Open, _) => AfterReset {
             read: Some(SocketError::Reset),
             write: SocketError::Reset,
             unread,
@@ -165,10 +165,12 @@ pub const fn after_icmpv6_unreachable(code: u8) -> SocketError {
 
 /// Nothing is acknowledged any more, until the system gives up: retransmissions or keep-alive probes are used up.
 #[must_use]
-pub const fn after_silence(stage: Stage, system: System) -> SocketError {
+pub const fn after_silence(stage: ConnectionStage, system: System) -> SocketError {
     match (stage, system) {
         // Windows calls the end of a connection that stood its own abort.
-        (Stage::Open | Stage::FinReceived, System::Windows) => SocketError::Aborted,
+        (ConnectionStage::Open | ConnectionStage::FinReceived, System::Windows) => {
+            SocketError::Aborted
+        }
         _ => SocketError::TimedOut,
     }
 }
@@ -181,18 +183,22 @@ mod tests {
     fn a_reset_by_stage_on_linux() {
         let table = [
             (
-                Stage::SynSent,
+                ConnectionStage::SynSent,
                 Some(SocketError::Refused),
                 SocketError::Refused,
             ),
-            (Stage::FinReceived, None, SocketError::Pipe),
-            (Stage::Open, Some(SocketError::Reset), SocketError::Reset),
+            (ConnectionStage::FinReceived, None, SocketError::Pipe),
+            (
+                ConnectionStage::Open,
+                Some(SocketError::Reset),
+                SocketError::Reset,
+            ),
         ];
         for (stage, read, write) in table {
             let after = after_reset(stage, System::Linux);
             assert_eq!(
                 (after.read, after.write, after.unread),
-                (read, write, Unread::Kept)
+                (read, write, UnreadData::Kept)
             );
         }
     }
@@ -200,8 +206,8 @@ mod tests {
     #[test]
     fn elsewhere_queued_data_may_be_lost() {
         for system in [System::Windows, System::Bsd, System::Unknown] {
-            let after = after_reset(Stage::Open, system);
-            assert_eq!(after.unread, Unread::MayBeLost);
+            let after = after_reset(ConnectionStage::Open, system);
+            assert_eq!(after.unread, UnreadData::MayBeLost);
             assert_eq!(after.read, Some(SocketError::Reset));
         }
     }
@@ -212,9 +218,9 @@ mod tests {
             |error: SocketError| (error.name(System::Windows), error.number(System::Windows));
         assert_eq!(name(SocketError::Reset), ("WSAECONNRESET", Some(10_054)));
         assert_eq!(name(SocketError::Pipe), ("WSAECONNABORTED", Some(10_053)));
-        let given_up = after_silence(Stage::Open, System::Windows);
+        let given_up = after_silence(ConnectionStage::Open, System::Windows);
         assert_eq!(name(given_up), ("WSAECONNABORTED", Some(10_053)));
-        let never_up = after_silence(Stage::SynSent, System::Windows);
+        let never_up = after_silence(ConnectionStage::SynSent, System::Windows);
         assert_eq!(name(never_up), ("WSAETIMEDOUT", Some(10_060)));
         assert_eq!(SocketError::Pipe.name(System::Linux), "EPIPE");
         assert_eq!(SocketError::Reset.number(System::Unknown), None);

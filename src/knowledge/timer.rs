@@ -8,7 +8,7 @@ use super::table;
 
 /// What goes on while a timer runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Running {
+pub enum TimerPhase {
     /// Connecting.
     Connect,
     /// A TLS handshake.
@@ -35,7 +35,7 @@ pub enum Running {
     FinWait2,
 }
 
-impl Running {
+impl TimerPhase {
     fn named(name: &str) -> Option<Self> {
         Some(match name {
             "connect" => Self::Connect,
@@ -65,7 +65,7 @@ pub struct Timer {
     /// How long.
     pub seconds: f64,
     /// Meanwhile.
-    pub running: Running,
+    pub running: TimerPhase,
     /// `client`, `server`, `proxy`, `network` or `system`.
     pub role: &'static str,
     /// `source-code`, `documented`, `seen-in-thread` or `presumed`.
@@ -82,7 +82,7 @@ pub static TIMERS: LazyLock<Vec<Timer>> = LazyLock::new(|| {
                 product,
                 setting,
                 seconds: seconds.parse().ok()?,
-                running: Running::named(phase)?,
+                running: TimerPhase::named(phase)?,
                 role,
                 basis,
                 source,
@@ -100,7 +100,7 @@ const NODE_LATE_SECONDS: f64 = 1.0;
 
 /// The timers that a measured time may come from, the nearest first.
 #[must_use]
-pub fn timer_candidates(seconds: f64, running: Running) -> Vec<&'static Timer> {
+pub fn timer_candidates(seconds: f64, running: TimerPhase) -> Vec<&'static Timer> {
     let mut found: Vec<_> = TIMERS
         .iter()
         .filter(|timer| timer.running == running && fires_at(timer, seconds))
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn names(seconds: f64, running: Running, product: &str, expected: bool) {
+    fn names(seconds: f64, running: TimerPhase, product: &str, expected: bool) {
         let found = timer_candidates(seconds, running);
         assert_eq!(
             found.iter().any(|timer| timer.product.starts_with(product)),
@@ -149,24 +149,24 @@ mod tests {
 
     #[test]
     fn a_time_names_its_candidates() {
-        names(5.01, Running::Idle, "Node.js", true);
-        names(5.97, Running::Idle, "Node.js", true);
-        names(6.2, Running::Idle, "Node.js", false);
-        names(5.97, Running::Idle, "Apache", false);
-        names(4.97, Running::Idle, "Apache", true);
-        names(4.9, Running::Idle, "Apache", false);
-        names(75.6, Running::Idle, "nginx", true);
-        names(60.0, Running::Wait, "AWS ALB", true);
-        names(60.0, Running::Wait, "Linux", false);
-        names(349.0, Running::Idle, "AWS NLB", true);
-        names(30.02, Running::Wait, "gunicorn", true);
-        assert!(timer_candidates(f64::NAN, Running::Idle).is_empty());
-        assert!(timer_candidates(-1.0, Running::Idle).is_empty());
+        names(5.01, TimerPhase::Idle, "Node.js", true);
+        names(5.97, TimerPhase::Idle, "Node.js", true);
+        names(6.2, TimerPhase::Idle, "Node.js", false);
+        names(5.97, TimerPhase::Idle, "Apache", false);
+        names(4.97, TimerPhase::Idle, "Apache", true);
+        names(4.9, TimerPhase::Idle, "Apache", false);
+        names(75.6, TimerPhase::Idle, "nginx", true);
+        names(60.0, TimerPhase::Wait, "AWS ALB", true);
+        names(60.0, TimerPhase::Wait, "Linux", false);
+        names(349.0, TimerPhase::Idle, "AWS NLB", true);
+        names(30.02, TimerPhase::Wait, "gunicorn", true);
+        assert!(timer_candidates(f64::NAN, TimerPhase::Idle).is_empty());
+        assert!(timer_candidates(-1.0, TimerPhase::Idle).is_empty());
     }
 
     #[test]
     fn the_nearest_comes_first() {
-        let found = timer_candidates(127.3, Running::Connect);
+        let found = timer_candidates(127.3, TimerPhase::Connect);
         assert_eq!(found[0].product, "Linux before 6.5");
     }
 }

@@ -9,14 +9,14 @@ use std::fmt;
 
 /// Whose log it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
+pub enum LogSide {
     /// The one that opened the connection; a proxy towards its backend.
     Client,
     /// The one that was called; a proxy towards its client.
     Server,
 }
 
-impl Side {
+impl LogSide {
     /// The word in tables and reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -29,7 +29,7 @@ impl Side {
 
 /// What of an event a capture holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Trace {
+pub enum EventTrace {
     /// Its own packets.
     Packets,
     /// No packet of its own; what came before or after may show it.
@@ -56,14 +56,14 @@ macro_rules! events {
 
             /// Who suffers it.
             #[must_use]
-            pub const fn side(self) -> Side {
-                match self { $(Self::$variant => Side::$side),* }
+            pub const fn side(self) -> LogSide {
+                match self { $(Self::$variant => LogSide::$side),* }
             }
 
             /// Whether packets show it.
             #[must_use]
-            pub const fn trace(self) -> Trace {
-                match self { $(Self::$variant => Trace::$trace),* }
+            pub const fn trace(self) -> EventTrace {
+                match self { $(Self::$variant => EventTrace::$trace),* }
             }
 
             /// What happens, in a line.
@@ -360,7 +360,7 @@ mod tests {
     fn what_packets_show_is_flagged() {
         let silent: Vec<_> = WireEvent::ALL
             .iter()
-            .filter(|event| event.trace() == Trace::Packets && event.rules().is_empty())
+            .filter(|event| event.trace() == EventTrace::Packets && event.rules().is_empty())
             .collect();
         assert_eq!(
             silent,

@@ -4,14 +4,14 @@ use super::fill::METHODS;
 use std::str::FromStr;
 
 use super::dns::Dns;
-use super::h2_ws::{H2, parse_h2, parse_ws};
-use super::message::{Body, Field, Piece};
+use super::h2_ws::{H2Cell, parse_h2, parse_ws};
+use super::message::{BodyPiece, FieldPiece, Piece};
 use super::notation::{Cell, Deviations, MAX_PAYLOAD, Sends};
-use super::tls::{Secure, SecureWord};
-use super::tokens::{Fault, Item, Placed, Token};
+use super::tls::{TlsCell, TlsWord};
+use super::tokens::{BracketItem, Placed, Token, TokenFault};
 
 /// Reads what one side says; `end` is where it would stand.
-pub(super) fn parse_cell(tokens: &[Placed<'_>], end: usize) -> Result<Cell, Fault> {
+pub(super) fn parse_cell(tokens: &[Placed<'_>], end: usize) -> Result<Cell, TokenFault> {
     let mut cell = Cell::default();
     let mut rest = tokens.iter();
     let Some((start, _)) = tokens.first() else {
@@ -50,7 +50,7 @@ pub(super) fn parse_cell(tokens: &[Placed<'_>], end: usize) -> Result<Cell, Faul
                     )
                 })?;
                 match unfilled(&mut cell) {
-                    Some(body) => *body = Body::Filler(count),
+                    Some(body) => *body = BodyPiece::Filler(count),
                     None => cell.payload.push(Piece::Data(count)),
                 }
             }
@@ -62,7 +62,7 @@ pub(super) fn parse_cell(tokens: &[Placed<'_>], end: usize) -> Result<Cell, Faul
                     .push(piece(word, &mut rest).map_err(|what| (*at, what))?),
             },
             Token::String(bytes) => match unfilled(&mut cell) {
-                Some(body) => *body = Body::Bytes(bytes.clone()),
+                Some(body) => *body = BodyPiece::Bytes(bytes.clone()),
                 None => cell.payload.push(Piece::Raw(bytes.clone())),
             },
             Token::Bracket(items) => {
@@ -103,9 +103,9 @@ pub(super) fn parse_cell(tokens: &[Placed<'_>], end: usize) -> Result<Cell, Faul
 }
 
 /// The body of the message that was read last, if it has none yet.
-fn unfilled(cell: &mut Cell) -> Option<&mut Body> {
+fn unfilled(cell: &mut Cell) -> Option<&mut BodyPiece> {
     match cell.payload.last_mut()? {
-        Piece::Request { body, .. } | Piece::Response { body, .. } if *body == Body::None => {
+        Piece::Request { body, .. } | Piece::Response { body, .. } if *body == BodyPiece::None => {
             Some(body)
         }
         _ => None,
@@ -113,15 +113,12 @@ fn unfilled(cell: &mut Cell) -> Option<&mut Body> {
 }
 
 fn piece<'a>(word: &str, rest: &mut impl Iterator<Item = &'a Placed<'a>>) -> Result<Piece, String> {
-    let number = match SecureWord::takes_number(word)
-        .then(|| rest.next())
-        .flatten()
-    {
+    let number = match TlsWord::takes_number(word).then(|| rest.next()).flatten() {
         Some((_, Token::Word(number))) => Some(*number),
         _ => None,
     };
-    match SecureWord::of(word, number) {
-        Some(found) => Ok(Piece::Tls(Secure {
+    match TlsWord::of(word, number) {
+        Some(found) => Ok(Piece::Tls(TlsCell {
             word: found?,
             items: Vec::new(),
         })),
@@ -142,7 +139,7 @@ fn message<'a>(
         return Ok(Piece::Request {
             method,
             target,
-            body: Body::None,
+            body: BodyPiece::None,
             fields: Vec::new(),
         });
     }
@@ -158,12 +155,12 @@ fn message<'a>(
     })?;
     Ok(Piece::Response {
         status,
-        body: Body::None,
+        body: BodyPiece::None,
         fields: Vec::new(),
     })
 }
 
-fn deviation(item: &Item, cell: &mut Cell) -> Result<(), Fault> {
+fn deviation(item: &BracketItem, cell: &mut Cell) -> Result<(), TokenFault> {
     let Deviations {
         seq,
         ack,
@@ -194,21 +191,21 @@ fn deviation(item: &Item, cell: &mut Cell) -> Result<(), Fault> {
     Ok(())
 }
 
-fn http_field(item: &Item, cell: &mut Cell) -> Result<(), Fault> {
+fn http_field(item: &BracketItem, cell: &mut Cell) -> Result<(), TokenFault> {
     if let Some(Piece::Tls(secure)) = cell.payload.last_mut() {
         secure.items.push((item.name.clone(), item.value.clone()));
         return Ok(());
     }
     let field = match (item.name.as_str(), &item.value) {
-        ("close", None) => Field::Close,
-        ("keep-alive", None) => Field::KeepAlive,
-        ("chunked", None) => Field::Chunked,
-        ("no-length", None) => Field::NoLength,
-        ("length", _) => Field::Length(number(item)?),
-        ("head", _) => Field::Head(number(item)?),
+        ("close", None) => FieldPiece::Close,
+        ("keep-alive", None) => FieldPiece::KeepAlive,
+        ("chunked", None) => FieldPiece::Chunked,
+        ("no-length", None) => FieldPiece::NoLength,
+        ("length", _) => FieldPiece::Length(number(item)?),
+        ("head", _) => FieldPiece::Head(number(item)?),
         ("http", Some(value)) => match value.as_slice() {
             [major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9'] => {
-                Field::Version(major - b'0', minor - b'0')
+                FieldPiece::Version(major - b'0', minor - b'0')
             }
             _ => {
                 return Err((
@@ -217,7 +214,7 @@ fn http_field(item: &Item, cell: &mut Cell) -> Result<(), Fault> {
                 ));
             }
         },
-        (name, Some(value)) => Field::Line(name.to_owned(), value.clone()),
+        (name, Some(value)) => FieldPiece::Line(name.to_owned(), value.clone()),
         (name, None) => {
             return Err((
                 item.at,
@@ -230,8 +227,8 @@ fn http_field(item: &Item, cell: &mut Cell) -> Result<(), Fault> {
     };
     match cell.payload.last_mut() {
         Some(Piece::Request { fields, .. } | Piece::Response { fields, .. }) => fields.push(field),
-        Some(Piece::H2(H2::Headers { fields, .. })) => match field {
-            Field::Line(name, value) => fields.push((name, value)),
+        Some(Piece::H2(H2Cell::Headers { fields, .. })) => match field {
+            FieldPiece::Line(name, value) => fields.push((name, value)),
             _ => {
                 return Err((
                     item.at,
@@ -250,7 +247,7 @@ fn http_field(item: &Item, cell: &mut Cell) -> Result<(), Fault> {
 }
 
 /// The value of an item, as text.
-pub(super) fn text(item: &Item) -> Result<&str, Fault> {
+pub(super) fn text(item: &BracketItem) -> Result<&str, TokenFault> {
     let value = item
         .value
         .as_deref()
@@ -259,7 +256,7 @@ pub(super) fn text(item: &Item) -> Result<&str, Fault> {
 }
 
 /// The value of an item, as a number.
-pub(super) fn number<T: FromStr>(item: &Item) -> Result<T, Fault> {
+pub(super) fn number<T: FromStr>(item: &BracketItem) -> Result<T, TokenFault> {
     text(item)?.parse().map_err(|_| {
         (
             item.at,

@@ -1,12 +1,12 @@
 //! Payload that was captured, in the words of the notation: heads in short, bodies as text or as a count.
 //!
 //! Words are used only where they stand for as many bytes as there were, so that all numbers stay right. What a head
-//! holds beside the fields that tell something about endings is filled up ([`Field::Head`]).
+//! holds beside the fields that tell something about endings is filled up ([`FieldPiece::Head`]).
 
 use super::fill::HOST;
 use super::fill::METHODS;
-use super::message::{Body, Field, Piece};
-use super::recorder::Reticence;
+use super::message::{BodyPiece, FieldPiece, Piece};
+use super::recorder::Redaction;
 
 /// Bytes that are shown as text; longer ones are counted.
 const MAX_QUOTED: usize = 120;
@@ -30,7 +30,7 @@ const ABOUT_CONNECTIONS: [&str; 7] = [
 const ABOUT_SPEAKERS: [&str; 3] = ["user-agent", "server", "via"];
 
 /// A segment's payload: `bytes` was captured of `length`.
-pub(super) fn pieces(bytes: &[u8], length: u32, reticence: Reticence) -> Vec<Piece> {
+pub(super) fn pieces(bytes: &[u8], length: u32, reticence: Redaction) -> Vec<Piece> {
     if length == 0 {
         return Vec::new();
     }
@@ -52,13 +52,13 @@ pub(super) fn pieces(bytes: &[u8], length: u32, reticence: Reticence) -> Vec<Pie
 }
 
 /// The payload as messages, if that is what it is from its first byte to its last.
-fn messages(mut bytes: &[u8], length: u32, reticence: Reticence) -> Option<Vec<Piece>> {
+fn messages(mut bytes: &[u8], length: u32, reticence: Redaction) -> Option<Vec<Piece>> {
     let mut rest = length as usize;
     let mut pieces = Vec::new();
     while rest > 0 {
         let head_len = memchr::memmem::find(bytes, b"\r\n\r\n")? + 4;
         let (head, after) = bytes.split_at(head_len);
-        let head = Head::read(head)?;
+        let head = HeadLines::read(head)?;
         let mut here = head.body_here(rest - head_len);
         if head.length.is_some() && !begins_message(after.get(here..).unwrap_or(&[])) {
             // Longer than announced.
@@ -66,11 +66,11 @@ fn messages(mut bytes: &[u8], length: u32, reticence: Reticence) -> Option<Vec<P
         }
         let captured = &after[..after.len().min(here)];
         let body = if here == 0 {
-            Body::None
+            BodyPiece::None
         } else if captured.len() == here && here <= MAX_QUOTED && !reticence.payload {
-            Body::Bytes(captured.to_vec())
+            BodyPiece::Bytes(captured.to_vec())
         } else {
-            Body::Filler(u32::try_from(here).ok()?)
+            BodyPiece::Filler(u32::try_from(here).ok()?)
         };
         pieces.push(head.word(body, head_len, reticence)?);
         rest -= head_len + here;
@@ -80,20 +80,20 @@ fn messages(mut bytes: &[u8], length: u32, reticence: Reticence) -> Option<Vec<P
 }
 
 /// A head, cut into its lines.
-struct Head<'a> {
-    start: Start<'a>,
+struct HeadLines<'a> {
+    start: StartLine<'a>,
     version: (u8, u8),
     fields: Vec<(&'a [u8], &'a [u8])>,
     length: Option<u64>,
     chunked: bool,
 }
 
-enum Start<'a> {
+enum StartLine<'a> {
     Request(&'static str, &'a [u8]),
     Response(u16),
 }
 
-impl<'a> Head<'a> {
+impl<'a> HeadLines<'a> {
     fn read(head: &'a [u8]) -> Option<Self> {
         let mut lines = head
             .split(|byte| *byte == b'\n')
@@ -124,34 +124,34 @@ impl<'a> Head<'a> {
             .length
             .map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         match (&self.start, self.chunked, announced) {
-            (Start::Response(100..=199 | 204 | 304), _, _) => 0,
+            (StartLine::Response(100..=199 | 204 | 304), _, _) => 0,
             (_, true, _) => rest,
             (_, false, Some(length)) => length.min(rest),
-            (Start::Request(..), false, None) => 0,
-            (Start::Response(_), false, None) => rest,
+            (StartLine::Request(..), false, None) => 0,
+            (StartLine::Response(_), false, None) => rest,
         }
     }
 
     /// The piece that stands for it, if there is one of the same size.
-    fn word(&self, body: Body, size: usize, reticence: Reticence) -> Option<Piece> {
+    fn word(&self, body: BodyPiece, size: usize, reticence: Redaction) -> Option<Piece> {
         let mut fields = Vec::new();
         if self.version != (1, 1) {
-            fields.push(Field::Version(self.version.0, self.version.1));
+            fields.push(FieldPiece::Version(self.version.0, self.version.1));
         }
         for (name, value) in &self.fields {
             fields.extend(field(name, value, &body, reticence));
         }
         if self.length.is_none() && !self.chunked {
-            fields.push(Field::NoLength);
+            fields.push(FieldPiece::NoLength);
         }
-        let build = |fields: Vec<Field>| match self.start {
-            Start::Request(method, target) => Piece::Request {
+        let build = |fields: Vec<FieldPiece>| match self.start {
+            StartLine::Request(method, target) => Piece::Request {
                 method,
                 target: shown_target(method, target, reticence),
                 body: body.clone(),
                 fields,
             },
-            Start::Response(status) => Piece::Response {
+            StartLine::Response(status) => Piece::Response {
                 status,
                 body: body.clone(),
                 fields,
@@ -159,19 +159,19 @@ impl<'a> Head<'a> {
         };
         let wanted = size
             + match &body {
-                Body::None => 0,
-                Body::Bytes(bytes) => bytes.len(),
-                Body::Filler(count) => *count as usize,
+                BodyPiece::None => 0,
+                BodyPiece::Bytes(bytes) => bytes.len(),
+                BodyPiece::Filler(count) => *count as usize,
             };
-        let spare = |field: &Field| *field != Field::NoLength;
-        let short: Vec<Field> = fields
+        let spare = |field: &FieldPiece| *field != FieldPiece::NoLength;
+        let short: Vec<FieldPiece> = fields
             .iter()
             .filter(|field| spare(field))
             .cloned()
             .collect();
-        let filled = |fields: &[Field]| {
+        let filled = |fields: &[FieldPiece]| {
             let mut fields = fields.to_vec();
-            fields.push(Field::Head(u32::try_from(size).unwrap_or(u32::MAX)));
+            fields.push(FieldPiece::Head(u32::try_from(size).unwrap_or(u32::MAX)));
             fields
         };
         let candidates = [
@@ -186,11 +186,11 @@ impl<'a> Head<'a> {
             build(short).write(&mut bytes);
             memchr::memmem::find(&bytes, b"Content-Length: ").is_some()
         };
-        let keeps = |fields: &[Field]| {
+        let keeps = |fields: &[FieldPiece]| {
             !adds_length
                 || self.length.is_some()
                 || self.chunked
-                || fields.contains(&Field::NoLength)
+                || fields.contains(&FieldPiece::NoLength)
         };
         candidates
             .into_iter()
@@ -209,7 +209,7 @@ fn begins_message(bytes: &[u8]) -> bool {
     line.is_some_and(|line| start_line(line).is_some())
 }
 
-fn start_line(line: &[u8]) -> Option<(Start<'_>, (u8, u8))> {
+fn start_line(line: &[u8]) -> Option<(StartLine<'_>, (u8, u8))> {
     let version = |text: &[u8]| match text {
         [
             b'H',
@@ -229,35 +229,37 @@ fn start_line(line: &[u8]) -> Option<(Start<'_>, (u8, u8))> {
         let status = std::str::from_utf8(second).ok()?.parse().ok()?;
         return (100..=999)
             .contains(&status)
-            .then_some((Start::Response(status), version));
+            .then_some((StartLine::Response(status), version));
     }
     let method = METHODS
         .into_iter()
         .find(|method| method.as_bytes() == first)?;
-    Some((Start::Request(method, second), version(words.next()?)?))
+    Some((StartLine::Request(method, second), version(words.next()?)?))
 }
 
 /// The word for a field line, if it is one that is shown.
-fn field(name: &[u8], value: &[u8], body: &Body, reticence: Reticence) -> Option<Field> {
+fn field(name: &[u8], value: &[u8], body: &BodyPiece, reticence: Redaction) -> Option<FieldPiece> {
     let name = std::str::from_utf8(name).ok()?;
     let lower = name.to_ascii_lowercase();
     let value = &value[..value.len().min(MAX_VALUE)];
-    let line = || Some(Field::Line(lower.clone(), value.to_vec()));
+    let line = || Some(FieldPiece::Line(lower.clone(), value.to_vec()));
     match lower.as_str() {
-        "connection" if value.eq_ignore_ascii_case(b"close") => Some(Field::Close),
-        "connection" if value.eq_ignore_ascii_case(b"keep-alive") => Some(Field::KeepAlive),
-        "transfer-encoding" if value.eq_ignore_ascii_case(b"chunked") && *body == Body::None => {
-            Some(Field::Chunked)
+        "connection" if value.eq_ignore_ascii_case(b"close") => Some(FieldPiece::Close),
+        "connection" if value.eq_ignore_ascii_case(b"keep-alive") => Some(FieldPiece::KeepAlive),
+        "transfer-encoding"
+            if value.eq_ignore_ascii_case(b"chunked") && *body == BodyPiece::None =>
+        {
+            Some(FieldPiece::Chunked)
         }
         "content-length" => {
             let length = std::str::from_utf8(value).ok()?.parse().ok()?;
             let sent = match body {
-                Body::None => None,
-                Body::Bytes(bytes) => Some(bytes.len() as u64),
-                Body::Filler(count) => Some(u64::from(*count)),
+                BodyPiece::None => None,
+                BodyPiece::Bytes(bytes) => Some(bytes.len() as u64),
+                BodyPiece::Filler(count) => Some(u64::from(*count)),
             };
             // Written by itself where it is that of the body.
-            (sent != Some(length)).then_some(Field::Length(length))
+            (sent != Some(length)).then_some(FieldPiece::Length(length))
         }
         // The host that is written by itself.
         "host" if value == HOST.as_bytes() => None,
@@ -268,7 +270,7 @@ fn field(name: &[u8], value: &[u8], body: &Body, reticence: Reticence) -> Option
     }
 }
 
-fn shown_target(method: &str, target: &[u8], reticence: Reticence) -> Vec<u8> {
+fn shown_target(method: &str, target: &[u8], reticence: Redaction) -> Vec<u8> {
     match (method, reticence.payload) {
         ("CONNECT", true) => b"a:443".to_vec(),
         (_, true) => b"/".to_vec(),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::tokens::{Placed, Token};
-use crate::protocol::dns::{self, Kind};
+use crate::protocol::dns::{self, RecordType};
 
 /// The number by which an answer finds its question.
 const ID: u16 = 1;
@@ -83,15 +83,21 @@ impl Dns {
     }
 
     /// The bytes; an answer repeats the question that was `asked` last.
-    pub(super) fn bytes(&self, asked: &mut Option<(String, Kind)>) -> Vec<u8> {
+    pub(super) fn bytes(&self, asked: &mut Option<(String, RecordType)>) -> Vec<u8> {
         match self {
             Self::Ask { name, six } => {
-                let kind = if *six { Kind::Aaaa } else { Kind::A };
+                let kind = if *six {
+                    RecordType::Aaaa
+                } else {
+                    RecordType::A
+                };
                 *asked = Some((name.clone(), kind));
                 dns::write(ID, name.as_bytes(), kind, None)
             }
             Self::Answer { code, address } => {
-                let (name, kind) = asked.clone().unwrap_or_else(|| ("a".to_owned(), Kind::A));
+                let (name, kind) = asked
+                    .clone()
+                    .unwrap_or_else(|| ("a".to_owned(), RecordType::A));
                 let addresses: Vec<_> = address.iter().copied().collect();
                 dns::write(ID, name.as_bytes(), kind, Some((*code, &addresses)))
             }

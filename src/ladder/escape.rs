@@ -42,9 +42,9 @@ fn write_char(char: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 /// Writes `bytes` as they are if they can stand as a word of the notation, else in quotation marks.
-pub(super) struct Word<'a>(pub &'a [u8]);
+pub(super) struct BareWord<'a>(pub &'a [u8]);
 
-impl fmt::Display for Word<'_> {
+impl fmt::Display for BareWord<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain =
             |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'[' | b']' | b'\\');

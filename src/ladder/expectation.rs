@@ -38,7 +38,7 @@ pub enum Claim {
     /// `protocol http/1`.
     Protocol(Protocol),
     /// `sent client missing 100`.
-    Sent(Who, Tally, u64),
+    Sent(Who, SentCounter, u64),
     /// `findings none`, `findings rule-a rule-b`; of the whole ladder.
     Findings(Vec<String>),
     /// `connections 2`; of the whole ladder.
@@ -48,7 +48,7 @@ pub enum Claim {
 /// A counter of what one side sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "named as in `Sent`")]
-pub enum Tally {
+pub enum SentCounter {
     Packets,
     Bytes,
     Retransmitted,
@@ -60,7 +60,7 @@ pub enum Tally {
 }
 
 /// A thing of the record that has a word.
-pub trait Found: Sized + Copy + PartialEq + 'static {
+pub trait RecordedFact: Sized + Copy + PartialEq + 'static {
     /// The words, one for each.
     const WORDS: &'static [(Self, &'static str)];
 
@@ -81,7 +81,7 @@ pub trait Found: Sized + Copy + PartialEq + 'static {
 
 macro_rules! words {
     ($type:ty, $($thing:expr => $word:expr),+ $(,)?) => {
-        impl Found for $type {
+        impl RecordedFact for $type {
             const WORDS: &'static [(Self, &'static str)] = &[$(($thing, $word)),+];
         }
     };
@@ -100,9 +100,9 @@ words!(Protocol, Protocol::Unknown => "unknown", Protocol::Http1 => "http/1", Pr
 words!(bool, true => "yes", false => "no");
 words!([bool; 2], [true, false] => "client", [false, true] => "server", [true, true] => "both",
     [false, false] => "none");
-words!(Tally, Tally::Packets => "packets", Tally::Bytes => "bytes", Tally::Retransmitted => "retransmitted",
-    Tally::Missing => "missing", Tally::Fins => "fins", Tally::Resets => "resets", Tally::KeepAlives => "keep-alives",
-    Tally::ZeroWindows => "zero-windows");
+words!(SentCounter, SentCounter::Packets => "packets", SentCounter::Bytes => "bytes", SentCounter::Retransmitted => "retransmitted",
+    SentCounter::Missing => "missing", SentCounter::Fins => "fins", SentCounter::Resets => "resets", SentCounter::KeepAlives => "keep-alives",
+    SentCounter::ZeroWindows => "zero-windows");
 
 /// Things that name themselves.
 macro_rules! named {
@@ -259,7 +259,7 @@ pub(super) fn claim(words: &[&str]) -> Result<Claim, (usize, String)> {
     }
 }
 
-fn known<T: Found>(words: &[&str], index: usize) -> Result<T, (usize, String)> {
+fn known<T: RecordedFact>(words: &[&str], index: usize) -> Result<T, (usize, String)> {
     let word = words.get(index).copied().unwrap_or("");
     T::from_word(word).ok_or_else(|| {
         let known: Vec<_> = T::WORDS.iter().map(|(_, name)| *name).collect();

@@ -9,13 +9,13 @@ use etherparse::{
 
 use super::dns::Dns;
 use super::notation::{Cell, Ladder, Sends, Title, by_title};
-use super::sequence::{Header, Numbers};
+use super::sequence::{RelativeNumbers, SequenceNumbers};
 use crate::analysis::connection::Who;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::{Endpoint, Flags};
 use crate::base::time::Timestamp;
 use crate::packet::capture::{Frame, LinkType};
-use crate::protocol::dns::Kind;
+use crate::protocol::dns::RecordType;
 
 /// When every ladder begins.
 const START: Timestamp = Timestamp::new(1_247_276_416, 0);
@@ -129,7 +129,7 @@ struct Wire {
     ends: [Endpoint; 2],
     ttl: [u8; 2],
     window: [u16; 2],
-    numbers: Numbers,
+    numbers: SequenceNumbers,
     /// The payload that `again` repeats.
     last: [Vec<u8>; 2],
     /// The IP packet that each side sent last.
@@ -137,7 +137,7 @@ struct Wire {
     /// The last IPv4 identification.
     id: [u16; 2],
     /// The name that was asked for last.
-    asked: Option<(String, Kind)>,
+    asked: Option<(String, RecordType)>,
 }
 
 impl Wire {
@@ -149,7 +149,10 @@ impl Wire {
             ends,
             ttl: [client, server].map(|side| side.ttl.unwrap_or(TTL)),
             window: [client, server].map(|side| side.window.unwrap_or(WINDOW)),
-            numbers: Numbers::new([client.isn.unwrap_or(ISN[0]), server.isn.unwrap_or(ISN[1])]),
+            numbers: SequenceNumbers::new([
+                client.isn.unwrap_or(ISN[0]),
+                server.isn.unwrap_or(ISN[1]),
+            ]),
             last: Default::default(),
             packets: Default::default(),
             id: [0x1000, 0x2000],
@@ -254,7 +257,7 @@ impl Wire {
     }
 
     /// Hosts count their packets; what no socket sends is not numbered (as Linux does).
-    fn identify(&mut self, who: Who, cell: &Cell, header: Header) -> u16 {
+    fn identify(&mut self, who: Who, cell: &Cell, header: RelativeNumbers) -> u16 {
         if let Some(id) = cell.deviations.id {
             return id;
         }
@@ -303,7 +306,13 @@ impl Wire {
         }
     }
 
-    fn tcp_header(&self, who: Who, cell: &Cell, header: Header, payload: &[u8]) -> TcpHeader {
+    fn tcp_header(
+        &self,
+        who: Who,
+        cell: &Cell,
+        header: RelativeNumbers,
+        payload: &[u8],
+    ) -> TcpHeader {
         let has = |flag| header.flags.has(flag);
         let usual = if header.stateless {
             0

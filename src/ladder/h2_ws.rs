@@ -9,7 +9,7 @@ use super::fill::METHODS;
 use std::fmt;
 use std::str::FromStr;
 
-use super::escape::{Quoted, Word};
+use super::escape::{BareWord, Quoted};
 use super::tokens::{Placed, Token};
 use crate::protocol::h2::PREFACE;
 use crate::protocol::h2::wire::{self, ACK, END_HEADERS, END_STREAM};
@@ -17,7 +17,7 @@ use crate::protocol::http::ErrorCode;
 
 /// A frame of HTTP/2, or the preface.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum H2 {
+pub enum H2Cell {
     /// The client connection preface (RFC 9113 §3.4).
     Preface,
     /// SETTINGS.
@@ -34,7 +34,7 @@ pub enum H2 {
         /// Its stream.
         stream: u32,
         /// What it begins, or ends.
-        head: H2Head,
+        head: H2HeadersKind,
         /// Further fields.
         fields: Vec<(String, Vec<u8>)>,
         /// END_STREAM.
@@ -81,7 +81,7 @@ pub enum H2 {
 
 /// What a HEADERS frame begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum H2Head {
+pub enum H2HeadersKind {
     /// A request.
     Request(&'static str, Vec<u8>),
     /// A response, interim ones too.
@@ -92,7 +92,7 @@ pub enum H2Head {
 
 /// A frame of a WebSocket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ws {
+pub struct WsCell {
     /// What it is.
     pub kind: WsKind,
     /// It has a mask, as a client's has (RFC 6455 §5.1).
@@ -112,7 +112,7 @@ pub enum WsKind {
     Close(Option<(u16, Vec<u8>)>),
 }
 
-impl H2 {
+impl H2Cell {
     /// Appends the bytes.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let number = |name: &str| {
@@ -145,16 +145,16 @@ impl H2 {
             } => {
                 let mut block = Vec::new();
                 match head {
-                    H2Head::Request(method, target) => {
+                    H2HeadersKind::Request(method, target) => {
                         wire::field(b":method", method.as_bytes(), &mut block);
                         wire::field(b":scheme", b"http", &mut block);
                         wire::field(b":path", target, &mut block);
                         wire::field(b":authority", HOST.as_bytes(), &mut block);
                     }
-                    H2Head::Response(status) => {
+                    H2HeadersKind::Response(status) => {
                         wire::field(b":status", status.to_string().as_bytes(), &mut block);
                     }
-                    H2Head::Trailers => {}
+                    H2HeadersKind::Trailers => {}
                 }
                 for (name, value) in fields {
                     wire::field(name.as_bytes(), value, &mut block);
@@ -191,7 +191,7 @@ impl H2 {
     }
 }
 
-impl Ws {
+impl WsCell {
     /// Appends the bytes.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let (opcode, payload) = match &self.kind {
@@ -222,12 +222,12 @@ impl Ws {
 }
 
 /// The words that follow, one at a time.
-pub(super) type Rest<'a> = std::slice::Iter<'a, Placed<'a>>;
+pub(super) type RemainingWords<'a> = std::slice::Iter<'a, Placed<'a>>;
 
 /// Reads what follows `h2`.
-pub(super) fn parse_h2(rest: &mut Rest<'_>) -> Result<H2, String> {
+pub(super) fn parse_h2(rest: &mut RemainingWords<'_>) -> Result<H2Cell, String> {
     Ok(match word(rest) {
-        Some("preface") => H2::Preface,
+        Some("preface") => H2Cell::Preface,
         Some("SETTINGS") => {
             let ack = take(rest, "ACK");
             let (mut max, mut window) = (None, None);
@@ -246,7 +246,7 @@ pub(super) fn parse_h2(rest: &mut Rest<'_>) -> Result<H2, String> {
                 );
                 rest.next();
             }
-            H2::Settings { ack, max, window }
+            H2Cell::Settings { ack, max, window }
         }
         Some("HEADERS") => {
             let stream = number(rest, "HEADERS takes a stream, as in h2 HEADERS 1 GET /")?;
@@ -256,41 +256,41 @@ pub(super) fn parse_h2(rest: &mut Rest<'_>) -> Result<H2, String> {
                         rest.next();
                         let target =
                             bytes(rest).ok_or_else(|| format!("{method} takes a target"))?;
-                        H2Head::Request(method, target)
+                        H2HeadersKind::Request(method, target)
                     } else if let Some(status) = status(name) {
                         rest.next();
-                        H2Head::Response(status)
+                        H2HeadersKind::Response(status)
                     } else {
-                        H2Head::Trailers
+                        H2HeadersKind::Trailers
                     }
                 }
-                _ => H2Head::Trailers,
+                _ => H2HeadersKind::Trailers,
             };
-            H2::Headers {
+            H2Cell::Headers {
                 stream,
                 head,
                 fields: Vec::new(),
                 end: take(rest, "END"),
             }
         }
-        Some("DATA") => H2::Data {
+        Some("DATA") => H2Cell::Data {
             stream: number(rest, "DATA takes a stream and a count")?,
             count: number(rest, "DATA takes a stream and a count")?,
             end: take(rest, "END"),
         },
-        Some("RST_STREAM") => H2::Reset {
+        Some("RST_STREAM") => H2Cell::Reset {
             stream: number(rest, "RST_STREAM takes a stream and a code")?,
             code: code(rest)?,
         },
-        Some("GOAWAY") => H2::Goaway {
+        Some("GOAWAY") => H2Cell::Goaway {
             last: number(rest, "GOAWAY takes a stream and a code")?,
             code: code(rest)?,
             debug: quoted(rest),
         },
-        Some("PING") => H2::Ping {
+        Some("PING") => H2Cell::Ping {
             ack: take(rest, "ACK"),
         },
-        Some("WINDOW_UPDATE") => H2::Window {
+        Some("WINDOW_UPDATE") => H2Cell::Window {
             stream: number(rest, "WINDOW_UPDATE takes a stream and a count")?,
             more: number(rest, "WINDOW_UPDATE takes a stream and a count")?,
         },
@@ -304,7 +304,7 @@ pub(super) fn parse_h2(rest: &mut Rest<'_>) -> Result<H2, String> {
 }
 
 /// Reads what follows `ws`.
-pub(super) fn parse_ws(rest: &mut Rest<'_>) -> Result<Ws, String> {
+pub(super) fn parse_ws(rest: &mut RemainingWords<'_>) -> Result<WsCell, String> {
     let kind = match word(rest) {
         Some("text") => WsKind::Text(number(rest, "ws text takes a count")?),
         Some("ping") => WsKind::Ping,
@@ -318,24 +318,24 @@ pub(super) fn parse_ws(rest: &mut Rest<'_>) -> Result<Ws, String> {
         },
         _ => return Err("ws takes text, ping, pong or close".to_owned()),
     };
-    Ok(Ws {
+    Ok(WsCell {
         kind,
         masked: false,
     })
 }
 
-fn peek<'a>(rest: &Rest<'a>) -> Option<&'a Token<'a>> {
+fn peek<'a>(rest: &RemainingWords<'a>) -> Option<&'a Token<'a>> {
     rest.clone().next().map(|(_, token)| token)
 }
 
-fn word<'a>(rest: &mut Rest<'a>) -> Option<&'a str> {
+fn word<'a>(rest: &mut RemainingWords<'a>) -> Option<&'a str> {
     match rest.next() {
         Some((_, Token::Word(word))) => Some(word),
         _ => None,
     }
 }
 
-fn take(rest: &mut Rest<'_>, wanted: &str) -> bool {
+fn take(rest: &mut RemainingWords<'_>, wanted: &str) -> bool {
     let found = matches!(peek(rest), Some(Token::Word(word)) if *word == wanted);
     if found {
         rest.next();
@@ -343,12 +343,12 @@ fn take(rest: &mut Rest<'_>, wanted: &str) -> bool {
     found
 }
 
-fn number<T: FromStr>(rest: &mut Rest<'_>, what: &str) -> Result<T, String> {
+fn number<T: FromStr>(rest: &mut RemainingWords<'_>, what: &str) -> Result<T, String> {
     let number = word(rest).and_then(|word| word.parse().ok());
     number.ok_or_else(|| what.to_owned())
 }
 
-fn bytes(rest: &mut Rest<'_>) -> Option<Vec<u8>> {
+fn bytes(rest: &mut RemainingWords<'_>) -> Option<Vec<u8>> {
     match rest.next() {
         Some((_, Token::Word(word))) => Some(word.as_bytes().to_vec()),
         Some((_, Token::String(bytes))) => Some(bytes.clone()),
@@ -356,7 +356,7 @@ fn bytes(rest: &mut Rest<'_>) -> Option<Vec<u8>> {
     }
 }
 
-fn quoted(rest: &mut Rest<'_>) -> Vec<u8> {
+fn quoted(rest: &mut RemainingWords<'_>) -> Vec<u8> {
     match peek(rest) {
         Some(Token::String(bytes)) => {
             rest.next();
@@ -372,7 +372,7 @@ fn status(word: &str) -> Option<u16> {
 }
 
 /// An error code by name or number.
-fn code(rest: &mut Rest<'_>) -> Result<u32, String> {
+fn code(rest: &mut RemainingWords<'_>) -> Result<u32, String> {
     let word = word(rest).unwrap_or_default();
     let named = ErrorCode::NAMES.iter().position(|name| *name == word);
     let code = named.and_then(|at| u32::try_from(at).ok());
@@ -381,9 +381,9 @@ fn code(rest: &mut Rest<'_>) -> Result<u32, String> {
 }
 
 /// The name, or the number.
-struct Code(u32);
+struct CodeWord(u32);
 
-impl fmt::Display for Code {
+impl fmt::Display for CodeWord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match ErrorCode(self.0).name() {
             Some(name) => f.write_str(name),
@@ -392,7 +392,7 @@ impl fmt::Display for Code {
     }
 }
 
-impl fmt::Display for H2 {
+impl fmt::Display for H2Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("h2 ")?;
         match self {
@@ -417,9 +417,11 @@ impl fmt::Display for H2 {
             } => {
                 write!(f, "HEADERS {stream}")?;
                 match head {
-                    H2Head::Request(method, target) => write!(f, " {method} {}", Word(target))?,
-                    H2Head::Response(status) => write!(f, " {status}")?,
-                    H2Head::Trailers => {}
+                    H2HeadersKind::Request(method, target) => {
+                        write!(f, " {method} {}", BareWord(target))?
+                    }
+                    H2HeadersKind::Response(status) => write!(f, " {status}")?,
+                    H2HeadersKind::Trailers => {}
                 }
                 if *end {
                     f.write_str(" END")?;
@@ -427,7 +429,7 @@ impl fmt::Display for H2 {
                 if !fields.is_empty() {
                     let fields: Vec<_> = fields
                         .iter()
-                        .map(|(name, value)| format!("{name}={}", Word(value)))
+                        .map(|(name, value)| format!("{name}={}", BareWord(value)))
                         .collect();
                     write!(f, " [{}]", fields.join(" "))?;
                 }
@@ -436,9 +438,9 @@ impl fmt::Display for H2 {
             Self::Data { stream, count, end } => {
                 write!(f, "DATA {stream} {count}{}", if *end { " END" } else { "" })
             }
-            Self::Reset { stream, code } => write!(f, "RST_STREAM {stream} {}", Code(*code)),
+            Self::Reset { stream, code } => write!(f, "RST_STREAM {stream} {}", CodeWord(*code)),
             Self::Goaway { last, code, debug } => {
-                write!(f, "GOAWAY {last} {}", Code(*code))?;
+                write!(f, "GOAWAY {last} {}", CodeWord(*code))?;
                 if !debug.is_empty() {
                     write!(f, " {}", Quoted(debug))?;
                 }
@@ -450,7 +452,7 @@ impl fmt::Display for H2 {
     }
 }
 
-impl fmt::Display for Ws {
+impl fmt::Display for WsCell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             WsKind::Text(count) => write!(f, "ws text {count}"),
@@ -470,14 +472,14 @@ impl fmt::Display for Ws {
 
 #[cfg(test)]
 mod tests {
-    use crate::ladder::{Line, parse};
+    use crate::ladder::{LadderLine, parse};
 
     /// The bytes of one line, and that it is written as it was read.
     #[track_caller]
     fn line(text: &str) -> Vec<u8> {
         let ladder = parse(text).expect("a ladder");
         assert_eq!(parse(&ladder.to_string()).as_ref(), Ok(&ladder));
-        let Line::Packet(packet) = &ladder.lines[0] else {
+        let LadderLine::Packet(packet) = &ladder.lines[0] else {
             panic!("no packet")
         };
         let arrow = if text.ends_with("-->") { " -->" } else { "" };

@@ -2,8 +2,8 @@
 
 use super::fill::FILLER;
 use super::fill::HOST;
-use super::h2_ws::{H2, Ws};
-use super::tls::Secure;
+use super::h2_ws::{H2Cell, WsCell};
+use super::tls::TlsCell;
 
 /// A part of a segment's payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,34 +15,34 @@ pub enum Piece {
         /// What is asked for.
         target: Vec<u8>,
         /// The body that is sent with it.
-        body: Body,
+        body: BodyPiece,
         /// What deviates.
-        fields: Vec<Field>,
+        fields: Vec<FieldPiece>,
     },
     /// A response.
     Response {
         /// 100 to 999.
         status: u16,
         /// The body that is sent with it.
-        body: Body,
+        body: BodyPiece,
         /// What deviates.
-        fields: Vec<Field>,
+        fields: Vec<FieldPiece>,
     },
     /// So many bytes of filler.
     Data(u32),
     /// These bytes.
     Raw(Vec<u8>),
     /// A message or record of TLS.
-    Tls(Secure),
+    Tls(TlsCell),
     /// A frame of HTTP/2.
-    H2(H2),
+    H2(H2Cell),
     /// A frame of a WebSocket.
-    Ws(Ws),
+    Ws(WsCell),
 }
 
 /// The body that is sent with a head.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Body {
+pub enum BodyPiece {
     /// None.
     #[default]
     None,
@@ -54,7 +54,7 @@ pub enum Body {
 
 /// What deviates in a message, in the order in which it is written into the head.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Field {
+pub enum FieldPiece {
     /// `Connection: close`.
     Close,
     /// `Connection: keep-alive`.
@@ -106,7 +106,13 @@ impl Piece {
     }
 }
 
-fn write_request(method: &str, target: &[u8], body: &Body, fields: &[Field], out: &mut Vec<u8>) {
+fn write_request(
+    method: &str,
+    target: &[u8],
+    body: &BodyPiece,
+    fields: &[FieldPiece],
+    out: &mut Vec<u8>,
+) {
     let start = out.len();
     let (major, minor) = version(fields);
     out.extend_from_slice(method.as_bytes());
@@ -121,11 +127,11 @@ fn write_request(method: &str, target: &[u8], body: &Body, fields: &[Field], out
         }
         out.extend_from_slice(b"\r\n");
     }
-    let announced = matches!(method, "POST" | "PUT" | "PATCH") || *body != Body::None;
+    let announced = matches!(method, "POST" | "PUT" | "PATCH") || *body != BodyPiece::None;
     write_rest(start, announced, body, fields, out);
 }
 
-fn write_response(status: u16, body: &Body, fields: &[Field], out: &mut Vec<u8>) {
+fn write_response(status: u16, body: &BodyPiece, fields: &[FieldPiece], out: &mut Vec<u8>) {
     let start = out.len();
     let (major, minor) = version(fields);
     let reason = reason(status);
@@ -136,7 +142,13 @@ fn write_response(status: u16, body: &Body, fields: &[Field], out: &mut Vec<u8>)
 }
 
 /// Fields, filling, the empty line and the body.
-fn write_rest(start: usize, announced: bool, body: &Body, fields: &[Field], out: &mut Vec<u8>) {
+fn write_rest(
+    start: usize,
+    announced: bool,
+    body: &BodyPiece,
+    fields: &[FieldPiece],
+    out: &mut Vec<u8>,
+) {
     let mut line = |name: &str, value: &[u8]| {
         out.extend_from_slice(name.as_bytes());
         out.extend_from_slice(b": ");
@@ -145,24 +157,24 @@ fn write_rest(start: usize, announced: bool, body: &Body, fields: &[Field], out:
     };
     for field in fields {
         match field {
-            Field::Close => line("Connection", b"close"),
-            Field::KeepAlive => line("Connection", b"keep-alive"),
-            Field::Chunked => line("Transfer-Encoding", b"chunked"),
-            Field::Length(count) => line("Content-Length", count.to_string().as_bytes()),
-            Field::Line(name, value) => line(name, value),
-            Field::NoLength | Field::Version(..) | Field::Head(_) => {}
+            FieldPiece::Close => line("Connection", b"close"),
+            FieldPiece::KeepAlive => line("Connection", b"keep-alive"),
+            FieldPiece::Chunked => line("Transfer-Encoding", b"chunked"),
+            FieldPiece::Length(count) => line("Content-Length", count.to_string().as_bytes()),
+            FieldPiece::Line(name, value) => line(name, value),
+            FieldPiece::NoLength | FieldPiece::Version(..) | FieldPiece::Head(_) => {}
         }
     }
     let framed = fields.iter().any(|field| {
-        matches!(field, Field::Length(_) | Field::NoLength | Field::Chunked)
-            || matches!(field, Field::Line(name, _) if name.eq_ignore_ascii_case("content-length")
+        matches!(field, FieldPiece::Length(_) | FieldPiece::NoLength | FieldPiece::Chunked)
+            || matches!(field, FieldPiece::Line(name, _) if name.eq_ignore_ascii_case("content-length")
                 || name.eq_ignore_ascii_case("transfer-encoding"))
     });
     if announced && !framed {
         line("Content-Length", body.len().to_string().as_bytes());
     }
     for field in fields {
-        if let Field::Head(size) = field {
+        if let FieldPiece::Head(size) = field {
             let so_far = out.len() - start + 2;
             let lacking = (*size as usize).saturating_sub(so_far);
             if let Some(value) = lacking.checked_sub(FILLING.len()) {
@@ -173,14 +185,14 @@ fn write_rest(start: usize, announced: bool, body: &Body, fields: &[Field], out:
         }
     }
     out.extend_from_slice(b"\r\n");
-    let chunked = fields.contains(&Field::Chunked) && *body != Body::None;
+    let chunked = fields.contains(&FieldPiece::Chunked) && *body != BodyPiece::None;
     if chunked && body.len() > 0 {
         out.extend_from_slice(format!("{:x}\r\n", body.len()).as_bytes());
     }
     match body {
-        Body::None => {}
-        Body::Bytes(bytes) => out.extend_from_slice(bytes),
-        Body::Filler(count) => fill(*count, out),
+        BodyPiece::None => {}
+        BodyPiece::Bytes(bytes) => out.extend_from_slice(bytes),
+        BodyPiece::Filler(count) => fill(*count, out),
     }
     if chunked {
         let end: &[u8] = if body.len() > 0 { b"\r\n0" } else { b"0" };
@@ -193,21 +205,21 @@ fn fill(count: u32, out: &mut Vec<u8>) {
     out.resize(out.len() + count as usize, FILLER);
 }
 
-fn version(fields: &[Field]) -> (u8, u8) {
+fn version(fields: &[FieldPiece]) -> (u8, u8) {
     let given = fields.iter().find_map(|field| match field {
-        Field::Version(major, minor) => Some((*major, *minor)),
+        FieldPiece::Version(major, minor) => Some((*major, *minor)),
         _ => None,
     });
     given.unwrap_or((1, 1))
 }
 
-fn names(fields: &[Field], name: &str) -> bool {
+fn names(fields: &[FieldPiece], name: &str) -> bool {
     fields
         .iter()
-        .any(|field| matches!(field, Field::Line(line, _) if line.eq_ignore_ascii_case(name)))
+        .any(|field| matches!(field, FieldPiece::Line(line, _) if line.eq_ignore_ascii_case(name)))
 }
 
-impl Body {
+impl BodyPiece {
     fn len(&self) -> usize {
         match self {
             Self::None => 0,
@@ -251,7 +263,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expect: &str) {
         let ladder = crate::ladder::parse(text).expect("a ladder");
-        let crate::ladder::Line::Packet(packet) = &ladder.lines[0] else {
+        let crate::ladder::LadderLine::Packet(packet) = &ladder.lines[0] else {
             panic!("no packet")
         };
         assert_eq!(String::from_utf8(packet.cell.bytes()).unwrap(), expect);
@@ -297,8 +309,8 @@ mod tests {
         for size in 60..80u32 {
             let piece = Piece::Response {
                 status: 200,
-                body: Body::None,
-                fields: vec![Field::Head(size)],
+                body: BodyPiece::None,
+                fields: vec![FieldPiece::Head(size)],
             };
             let mut bytes = Vec::new();
             piece.write(&mut bytes);

@@ -104,11 +104,13 @@ mod tls;
 mod tokens;
 
 pub use dns::Dns;
-pub use expectation::{Claim, Expectation, Found, Tally};
+pub use expectation::{Claim, Expectation, RecordedFact, SentCounter};
 pub use frames::{OwnedFrame, frames, to_pcap};
-pub use h2_ws::{H2, H2Head, Ws, WsKind};
-pub use message::{Body, Field, Piece};
-pub use notation::{Cell, Deviations, Ladder, Line, MAX_PAYLOAD, Packet, Sends, Title, TitleSide};
+pub use h2_ws::{H2Cell, H2HeadersKind, WsCell, WsKind};
+pub use message::{BodyPiece, FieldPiece, Piece};
+pub use notation::{
+    Cell, Deviations, Ladder, LadderLine, LadderSegment, MAX_PAYLOAD, Sends, Title, TitleSide,
+};
 pub use parse::{ParseError, parse};
-pub use recorder::{Recorder, Remarks, Reticence};
-pub use tls::{Secure, SecureWord};
+pub use recorder::{Recorder, RecorderNotes, Redaction};
+pub use tls::{TlsCell, TlsWord};

@@ -16,12 +16,12 @@ pub const MAX_PAYLOAD: u32 = 65_535 - 20 - 24;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ladder {
     /// Its lines; the index is the line number less one.
-    pub lines: Vec<Line>,
+    pub lines: Vec<LadderLine>,
 }
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum LadderLine {
     /// Nothing.
     Blank,
     /// Words for readers.
@@ -29,7 +29,7 @@ pub enum Line {
     /// Which connection the lines below belong to.
     Title(Title),
     /// A segment.
-    Packet(Packet),
+    Packet(LadderSegment),
     /// What must be found.
     Expect(Expectation),
 }
@@ -90,7 +90,7 @@ impl Default for Title {
 
 /// A segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Packet {
+pub struct LadderSegment {
     /// Since the beginning.
     pub time: Duration,
     /// Who sends it.
@@ -179,13 +179,13 @@ impl Cell {
 }
 
 /// The captions and what holds for the packets of each connection: every packet with its line and title.
-pub(super) fn by_title(ladder: &Ladder) -> (Vec<Title>, Vec<(usize, usize, &Packet)>) {
+pub(super) fn by_title(ladder: &Ladder) -> (Vec<Title>, Vec<(usize, usize, &LadderSegment)>) {
     let mut titles: Vec<Title> = Vec::new();
     let mut current = None;
     let mut packets = Vec::new();
     for (line, content) in ladder.lines.iter().enumerate() {
         match content {
-            Line::Title(title) => {
+            LadderLine::Title(title) => {
                 let ends = |title: &Title| title.sides.clone().map(|side| side.endpoint);
                 let known = titles.iter().position(|other| ends(other) == ends(title));
                 current = Some(known.unwrap_or_else(|| {
@@ -193,7 +193,7 @@ pub(super) fn by_title(ladder: &Ladder) -> (Vec<Title>, Vec<(usize, usize, &Pack
                     titles.len() - 1
                 }));
             }
-            Line::Packet(packet) => {
+            LadderLine::Packet(packet) => {
                 let title = *current.get_or_insert_with(|| {
                     titles.push(Title::default());
                     titles.len() - 1

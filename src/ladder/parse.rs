@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::cell::{number, parse_cell, text};
 use super::expectation::{self, Expectation};
 use super::message::Piece;
-use super::notation::{Ladder, Line, Packet, Title, TitleSide};
-use super::tokens::{ARROWS, Fault, Item, Placed, Token, tokens};
+use super::notation::{Ladder, LadderLine, LadderSegment, Title, TitleSide};
+use super::tokens::{ARROWS, BracketItem, Placed, Token, TokenFault, tokens};
 use crate::analysis::connection::Who;
 
 /// Between two lines where no time is given.
@@ -55,26 +55,26 @@ impl FromStr for Ladder {
     }
 }
 
-fn parse_line(line: &str, clock: &mut Option<Duration>) -> Result<Line, Fault> {
+fn parse_line(line: &str, clock: &mut Option<Duration>) -> Result<LadderLine, TokenFault> {
     let trimmed = line.trim();
     if trimmed.is_empty() {
-        return Ok(Line::Blank);
+        return Ok(LadderLine::Blank);
     }
     if let Some(comment) = trimmed.strip_prefix('#') {
-        return Ok(Line::Comment(comment.trim().to_owned()));
+        return Ok(LadderLine::Comment(comment.trim().to_owned()));
     }
     let indent = line.len() - line.trim_start().len();
     if let Some(claim) = trimmed.strip_prefix("=>") {
-        return parse_expectation(claim, indent + 2).map(Line::Expect);
+        return parse_expectation(claim, indent + 2).map(LadderLine::Expect);
     }
     let tokens = tokens(line)?;
     if matches!(tokens[0].1, Token::Word("client")) {
-        return parse_title(&tokens, line.len()).map(Line::Title);
+        return parse_title(&tokens, line.len()).map(LadderLine::Title);
     }
-    parse_packet(&tokens, line.len(), clock).map(Line::Packet)
+    parse_packet(&tokens, line.len(), clock).map(LadderLine::Packet)
 }
 
-fn parse_expectation(text: &str, at: usize) -> Result<Expectation, Fault> {
+fn parse_expectation(text: &str, at: usize) -> Result<Expectation, TokenFault> {
     let mut words = Vec::new();
     let mut places = Vec::new();
     let mut offset = 0;
@@ -100,11 +100,11 @@ fn parse_expectation(text: &str, at: usize) -> Result<Expectation, Fault> {
     Ok(Expectation { connection, claim })
 }
 
-fn parse_title(tokens: &[Placed<'_>], end: usize) -> Result<Title, Fault> {
+fn parse_title(tokens: &[Placed<'_>], end: usize) -> Result<Title, TokenFault> {
     let mut title = Title::default();
     let mut rest = tokens;
     for who in Who::BOTH {
-        let name = expectation::Found::word(who);
+        let name = expectation::RecordedFact::word(who);
         match rest.split_first() {
             Some(((_, Token::Word(word)), more)) if *word == name => rest = more,
             Some(((at, _), _)) => return Err((*at, format!("{name:?} must stand here"))),
@@ -153,7 +153,7 @@ fn endpoint(word: &str, usual: crate::base::net::Endpoint) -> Option<crate::base
     Some(crate::base::net::Endpoint { ip, port })
 }
 
-fn side_option(item: &Item, who: Who, title: &mut Title) -> Result<(), Fault> {
+fn side_option(item: &BracketItem, who: Who, title: &mut Title) -> Result<(), TokenFault> {
     let side: &mut TitleSide = &mut title.sides[who as usize];
     match (item.name.as_str(), who) {
         ("ttl", _) => side.ttl = Some(number(item)?),
@@ -185,7 +185,7 @@ fn parse_packet(
     tokens: &[Placed<'_>],
     end: usize,
     clock: &mut Option<Duration>,
-) -> Result<Packet, Fault> {
+) -> Result<LadderSegment, TokenFault> {
     let (remark, tokens) = match tokens {
         [before @ .., (_, Token::Remark(text))] if !before.is_empty() => {
             (Some((*text).to_owned()).filter(|it| !it.is_empty()), before)
@@ -248,7 +248,7 @@ fn parse_packet(
             frame.masked = from == Who::Client;
         }
     }
-    Ok(Packet {
+    Ok(LadderSegment {
         time: now,
         from,
         seen,
@@ -261,7 +261,7 @@ fn parse_packet(
 fn parse_states(
     tokens: &[Placed<'_>],
     end: usize,
-) -> Result<[crate::analysis::connection::Standing; 2], Fault> {
+) -> Result<[crate::analysis::connection::Standing; 2], TokenFault> {
     let words: Vec<_> = tokens
         .iter()
         .map(|(_, token)| match token {
@@ -320,7 +320,7 @@ pub(super) fn span(text: &str) -> Option<Duration> {
     }
 }
 
-fn bad_span(at: usize) -> Fault {
+fn bad_span(at: usize) -> TokenFault {
     (
         at,
         "a span is a number and one of us, ms, s, min, h".to_owned(),
@@ -378,7 +378,7 @@ mod tests {
             .lines
             .into_iter()
             .map(|line| match line {
-                Line::Packet(packet) => packet.time.as_micros(),
+                LadderLine::Packet(packet) => packet.time.as_micros(),
                 _ => 0,
             })
             .collect();

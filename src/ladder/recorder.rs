@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::describe;
 use super::expectation::{Claim, Expectation};
 use super::message::Piece;
-use super::notation::{Cell, Ladder, Line, Packet, Sends, Title, TitleSide};
-use super::sequence::{Header, Numbers};
+use super::notation::{Cell, Ladder, LadderLine, LadderSegment, Sends, Title, TitleSide};
+use super::sequence::{RelativeNumbers, SequenceNumbers};
 use crate::analysis::connection::{Connection, Standing, Who};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameNumber;
@@ -22,7 +22,7 @@ use crate::packet::decode::Segment;
 
 /// What is left out of a ladder that goes to strangers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reticence {
+pub struct Redaction {
     /// Addresses and ports, and the names of hosts.
     pub addresses: bool,
     /// Payload, targets, and the values of fields that do not concern the connection.
@@ -45,26 +45,26 @@ const TTL: u8 = 64;
 /// Draws a ladder, a segment at a time.
 #[derive(Debug)]
 pub struct Recorder {
-    reticence: Reticence,
+    reticence: Redaction,
     start: Option<(Timestamp, Endpoint)>,
     /// Sides in the order of [`FlowEnd`]; `A` stands for the client until the end is known.
-    numbers: Numbers,
+    numbers: SequenceNumbers,
     known: [bool; 2],
     ttl: [Option<u8>; 2],
-    lines: Vec<Line>,
-    run: Run,
-    remarks: Remarks,
+    lines: Vec<LadderLine>,
+    run: SegmentRun,
+    remarks: RecorderNotes,
 }
 
 /// What is to be said of segments, by frame and sender, where their payload does not say it itself.
-pub type Remarks = HashMap<(FrameNumber, Endpoint), String>;
+pub type RecorderNotes = HashMap<(FrameNumber, Endpoint), String>;
 
 /// Data and acknowledgements in a row.
 #[derive(Debug, Default)]
-struct Run {
+struct SegmentRun {
     /// Lines of it that were written.
     written: usize,
-    tail: VecDeque<Rung>,
+    tail: VecDeque<RecordedSegment>,
     last: Option<Duration>,
     folded: u64,
     bytes: [u64; 2],
@@ -72,7 +72,7 @@ struct Run {
 
 /// One segment, before its numbers are compared with those that go by themselves.
 #[derive(Debug)]
-struct Rung {
+struct RecordedSegment {
     time: Duration,
     from: FlowEnd,
     seq: Seq,
@@ -90,22 +90,22 @@ struct Rung {
 impl Recorder {
     /// Nothing recorded yet.
     #[must_use]
-    pub fn new(reticence: Reticence) -> Self {
+    pub fn new(reticence: Redaction) -> Self {
         Self {
             reticence,
             start: None,
-            numbers: Numbers::new([0; 2]),
+            numbers: SequenceNumbers::new([0; 2]),
             known: [false; 2],
             ttl: [None; 2],
             lines: Vec::new(),
-            run: Run::default(),
-            remarks: Remarks::new(),
+            run: SegmentRun::default(),
+            remarks: RecorderNotes::new(),
         }
     }
 
     /// The same, with what is to be said of segments.
     #[must_use]
-    pub fn remarking(mut self, remarks: Remarks) -> Self {
+    pub fn remarking(mut self, remarks: RecorderNotes) -> Self {
         self.remarks = remarks;
         self
     }
@@ -122,7 +122,7 @@ impl Recorder {
         let says_itself = !payload.iter().all(Piece::is_bytes);
         let remark = self.remarks.get(&(segment.frame, segment.source));
         let remark = remark.filter(|_| segment.length > 0 && !says_itself);
-        let rung = Rung {
+        let rung = RecordedSegment {
             // Captures are not always in order of time; ladders are.
             time: microseconds(segment.time.since(start)).max(before),
             from,
@@ -147,7 +147,7 @@ impl Recorder {
         let swapped = self.start.is_some_and(|(_, a)| a != connection.client);
         if swapped {
             for line in &mut self.lines {
-                if let Line::Packet(packet) = line {
+                if let LadderLine::Packet(packet) = line {
                     packet.from = packet.from.other();
                     if let Some(states) = &mut packet.states {
                         states.swap(0, 1);
@@ -158,9 +158,9 @@ impl Recorder {
         }
         let mut lines = Vec::with_capacity(self.lines.len() + 6);
         if connection.id > 0 {
-            lines.push(Line::Comment(format!("connection {}", connection.id)));
+            lines.push(LadderLine::Comment(format!("connection {}", connection.id)));
         }
-        lines.push(Line::Title(self.title(connection)));
+        lines.push(LadderLine::Title(self.title(connection)));
         lines.append(&mut self.lines);
         let teardown = &connection.teardown;
         let claims = [
@@ -170,7 +170,7 @@ impl Recorder {
             Claim::TimeWait(connection.time_wait.map(|mark| mark.is_some())),
         ];
         lines.extend(claims.map(|claim| {
-            Line::Expect(Expectation {
+            LadderLine::Expect(Expectation {
                 connection: None,
                 claim,
             })
@@ -195,7 +195,7 @@ impl Recorder {
     }
 
     /// Writes the line, or holds it back as a part of a long run.
-    fn take(&mut self, rung: Rung) {
+    fn take(&mut self, rung: RecordedSegment) {
         let full = self.lines.len() >= MAX_LINES;
         let pause = self
             .run
@@ -235,25 +235,25 @@ impl Recorder {
             let bytes = run.bytes[0] + run.bytes[1];
             let segments = grouped(run.folded);
             let text = format!("… {segments} segments, {} bytes", grouped(bytes));
-            self.lines.push(Line::Comment(text));
+            self.lines.push(LadderLine::Comment(text));
         }
         for rung in run.tail {
             self.write(rung);
         }
     }
 
-    fn write(&mut self, rung: Rung) {
+    fn write(&mut self, rung: RecordedSegment) {
         let who = place(rung.from);
         self.anchor(&rung);
         let cell = self.cell(&rung);
-        let header = Header {
+        let header = RelativeNumbers {
             seq: rung.seq,
             ack: rung.ack,
             flags: rung.flags,
             stateless: false,
         };
         self.numbers.commit(who, header, rung.length, true);
-        self.lines.push(Line::Packet(Packet {
+        self.lines.push(LadderLine::Packet(LadderSegment {
             time: rung.time,
             from: who,
             seen: true,
@@ -264,7 +264,7 @@ impl Recorder {
     }
 
     /// Fixes what numbers are relative to, once for each side.
-    fn anchor(&mut self, rung: &Rung) {
+    fn anchor(&mut self, rung: &RecordedSegment) {
         let has = |flag| rung.flags.has(flag);
         let me = rung.from.index();
         let other = rung.from.other().index();
@@ -287,7 +287,7 @@ impl Recorder {
     }
 
     /// The cell in the fewest words.
-    fn cell(&mut self, rung: &Rung) -> Cell {
+    fn cell(&mut self, rung: &RecordedSegment) -> Cell {
         let who = place(rung.from);
         let has = |flag| rung.flags.has(flag);
         let (syn, fin, rst, ack) = (
@@ -345,8 +345,13 @@ impl Recorder {
 impl Recorder {
     /// Finds how to say whether the segment carries ACK: by itself, by `ACK`, by `noack`. Of a SYN this decides besides
     /// whether it begins another connection, so the number counts too.
-    fn spell_ack(&mut self, who: Who, cell: &Cell, rung: &Rung) -> Option<(Cell, Header)> {
-        let mut best: Option<(bool, Cell, Numbers, Header)> = None;
+    fn spell_ack(
+        &mut self,
+        who: Who,
+        cell: &Cell,
+        rung: &RecordedSegment,
+    ) -> Option<(Cell, RelativeNumbers)> {
+        let mut best: Option<(bool, Cell, SequenceNumbers, RelativeNumbers)> = None;
         for (ack, no_ack) in [(false, false), (true, false), (false, true), (true, true)] {
             if ack && cell.sends != Sends::New {
                 continue;
@@ -371,7 +376,7 @@ impl Recorder {
     }
 }
 
-impl Rung {
+impl RecordedSegment {
     /// Nothing but data or an acknowledgement.
     fn is_plain(&self) -> bool {
         let control = Flags::SYN.with(Flags::FIN).with(Flags::RST);

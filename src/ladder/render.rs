@@ -3,10 +3,12 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use super::escape::{Quoted, Word};
-use super::expectation::Found;
-use super::message::{Body, Field, Piece};
-use super::notation::{Cell, Deviations, Ladder, Line, Packet, Sends, Title, TitleSide};
+use super::escape::{BareWord, Quoted};
+use super::expectation::RecordedFact;
+use super::message::{BodyPiece, FieldPiece, Piece};
+use super::notation::{
+    Cell, Deviations, Ladder, LadderLine, LadderSegment, Sends, Title, TitleSide,
+};
 use crate::analysis::connection::Who;
 
 /// Cells are set in columns up to this width; wider ones push what follows to the right.
@@ -19,9 +21,9 @@ const TIME: usize = 6;
 impl fmt::Display for Ladder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut widths = [NARROWEST_COLUMN; 2];
-        let mut clock = Clock::default();
+        let mut clock = TimeColumn::default();
         for line in &self.lines {
-            if let Line::Packet(packet) = line {
+            if let LadderLine::Packet(packet) = line {
                 let width = packet.cell.to_string().chars().count().min(WIDEST_COLUMN);
                 clock.fit(packet.time);
                 let column = &mut widths[packet.from as usize];
@@ -30,11 +32,11 @@ impl fmt::Display for Ladder {
         }
         for line in &self.lines {
             match line {
-                Line::Blank => {}
-                Line::Comment(text) => write!(f, "# {text}")?,
-                Line::Title(title) => write_title(title, clock.width, widths[0], f)?,
-                Line::Packet(packet) => write_packet(packet, clock, widths, f)?,
-                Line::Expect(expectation) => write!(f, " {expectation}")?,
+                LadderLine::Blank => {}
+                LadderLine::Comment(text) => write!(f, "# {text}")?,
+                LadderLine::Title(title) => write_title(title, clock.width, widths[0], f)?,
+                LadderLine::Packet(packet) => write_packet(packet, clock, widths, f)?,
+                LadderLine::Expect(expectation) => write!(f, " {expectation}")?,
             }
             f.write_char('\n')?;
         }
@@ -73,7 +75,7 @@ fn write_side(who: Who, side: &TitleSide, title: &Title, text: &mut String) -> f
         options.push(format!(
             "times={} every={}s",
             title.times,
-            Seconds(title.every)
+            DecimalSeconds(title.every)
         ));
     }
     if options.is_empty() {
@@ -83,8 +85,8 @@ fn write_side(who: Who, side: &TitleSide, title: &Title, text: &mut String) -> f
 }
 
 fn write_packet(
-    packet: &Packet,
-    clock: Clock,
+    packet: &LadderSegment,
+    clock: TimeColumn,
     widths: [usize; 2],
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
@@ -120,12 +122,12 @@ fn write_packet(
 
 /// How times are set below each other: all with as many places as one of them needs.
 #[derive(Clone, Copy)]
-struct Clock {
+struct TimeColumn {
     width: usize,
     places: usize,
 }
 
-impl Default for Clock {
+impl Default for TimeColumn {
     fn default() -> Self {
         Self {
             width: TIME,
@@ -134,7 +136,7 @@ impl Default for Clock {
     }
 }
 
-impl Clock {
+impl TimeColumn {
     fn fit(&mut self, time: Duration) {
         let nanos = time.subsec_nanos();
         let places = match (nanos % 1_000_000, nanos % 1000) {
@@ -154,9 +156,9 @@ impl Clock {
 }
 
 /// Decimal seconds with three to nine places.
-struct Seconds(Duration);
+struct DecimalSeconds(Duration);
 
-impl fmt::Display for Seconds {
+impl fmt::Display for DecimalSeconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = format!("{}.{:09}", self.0.as_secs(), self.0.subsec_nanos());
         let least = text.len() - 6;
@@ -230,7 +232,7 @@ impl fmt::Display for Piece {
                     return Ok(());
                 }
                 let items = secure.items.iter().map(|(name, value)| match value {
-                    Some(value) => format!("{name}={}", Word(value)),
+                    Some(value) => format!("{name}={}", BareWord(value)),
                     None => name.clone(),
                 });
                 return write!(f, " [{}]", items.collect::<Vec<_>>().join(" "));
@@ -243,7 +245,7 @@ impl fmt::Display for Piece {
                 body,
                 fields,
             } => {
-                write!(f, "{method} {}", Word(target))?;
+                write!(f, "{method} {}", BareWord(target))?;
                 (body, fields)
             }
             Self::Response {
@@ -256,19 +258,19 @@ impl fmt::Display for Piece {
             }
         };
         match body {
-            Body::None => {}
-            Body::Bytes(bytes) => write!(f, " {}", Quoted(bytes))?,
-            Body::Filler(count) => write!(f, " data {count}")?,
+            BodyPiece::None => {}
+            BodyPiece::Bytes(bytes) => write!(f, " {}", Quoted(bytes))?,
+            BodyPiece::Filler(count) => write!(f, " data {count}")?,
         }
         if fields.is_empty() {
             return Ok(());
         }
-        let fields: Vec<_> = fields.iter().map(Field::to_string).collect();
+        let fields: Vec<_> = fields.iter().map(FieldPiece::to_string).collect();
         write!(f, " [{}]", fields.join(" "))
     }
 }
 
-impl fmt::Display for Field {
+impl fmt::Display for FieldPiece {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Close => f.write_str("close"),
@@ -278,7 +280,7 @@ impl fmt::Display for Field {
             Self::Length(count) => write!(f, "length={count}"),
             Self::Head(size) => write!(f, "head={size}"),
             Self::Version(major, minor) => write!(f, "http={major}.{minor}"),
-            Self::Line(name, value) => write!(f, "{name}={}", Word(value)),
+            Self::Line(name, value) => write!(f, "{name}={}", BareWord(value)),
         }
     }
 }
@@ -328,23 +330,24 @@ mod tests {
         }
     }
 
-    fn field() -> impl Strategy<Value = Field> {
+    fn field() -> impl Strategy<Value = FieldPiece> {
         prop_oneof![
-            Just(Field::Close),
-            Just(Field::KeepAlive),
-            Just(Field::Chunked),
-            Just(Field::NoLength),
-            any::<u64>().prop_map(Field::Length),
-            any::<u32>().prop_map(|size| Field::Head(size % 2000)),
-            Just(Field::Version(1, 0)),
-            ("x-[a-z]{1,5}", any::<Vec<u8>>()).prop_map(|(name, value)| Field::Line(name, value)),
+            Just(FieldPiece::Close),
+            Just(FieldPiece::KeepAlive),
+            Just(FieldPiece::Chunked),
+            Just(FieldPiece::NoLength),
+            any::<u64>().prop_map(FieldPiece::Length),
+            any::<u32>().prop_map(|size| FieldPiece::Head(size % 2000)),
+            Just(FieldPiece::Version(1, 0)),
+            ("x-[a-z]{1,5}", any::<Vec<u8>>())
+                .prop_map(|(name, value)| FieldPiece::Line(name, value)),
         ]
     }
 
-    fn body() -> impl Strategy<Value = Body> {
+    fn body() -> impl Strategy<Value = BodyPiece> {
         prop_oneof![
-            any::<Vec<u8>>().prop_map(Body::Bytes),
-            (0..3000u32).prop_map(Body::Filler),
+            any::<Vec<u8>>().prop_map(BodyPiece::Bytes),
+            (0..3000u32).prop_map(BodyPiece::Filler),
         ]
     }
 
@@ -375,7 +378,7 @@ mod tests {
             if let (true, Some(Piece::Request { body, .. } | Piece::Response { body, .. })) =
                 (bare, pieces.last_mut())
             {
-                *body = Body::None;
+                *body = BodyPiece::None;
             }
             pieces
         })
@@ -438,7 +441,7 @@ mod tests {
         prop_oneof![3 => own, 1 => other, 1 => lookup]
     }
 
-    fn line() -> impl Strategy<Value = Line> {
+    fn line() -> impl Strategy<Value = LadderLine> {
         let standing = prop_oneof![
             Just(Standing::Unseen),
             Just(Standing::Midstream),
@@ -455,7 +458,7 @@ mod tests {
             remark,
         );
         let packet = parts.prop_map(|(time, client, seen, cell, states, remark)| {
-            Line::Packet(Packet {
+            LadderLine::Packet(LadderSegment {
                 time: Duration::from_nanos(u64::from(time)),
                 from: if client { Who::Client } else { Who::Server },
                 seen,
@@ -477,14 +480,14 @@ mod tests {
                     side.endpoint.port = port / 2;
                     (side.ttl, side.window, side.isn) = (ttl, window, isn);
                 }
-                Line::Title(title)
+                LadderLine::Title(title)
             },
         );
         prop_oneof![
             5 => packet,
             1 => title,
-            1 => Just(Line::Blank),
-            1 => "[a-z]{0,3}".prop_map(Line::Comment),
+            1 => Just(LadderLine::Blank),
+            1 => "[a-z]{0,3}".prop_map(LadderLine::Comment),
         ]
     }
 
@@ -493,7 +496,7 @@ mod tests {
         fn what_is_rendered_reads_back_the_same(mut lines in proptest::collection::vec(line(), 0..12)) {
             let mut clock = Duration::ZERO;
             for line in &mut lines {
-                if let Line::Packet(packet) = line {
+                if let LadderLine::Packet(packet) = line {
                     clock += packet.time;
                     packet.time = clock;
                 }

@@ -14,13 +14,13 @@ const NEXT_CONNECTION: u32 = 65_537;
 
 /// Both sides of a connection.
 #[derive(Clone, Debug)]
-pub(super) struct Numbers {
-    sides: [Side; 2],
+pub(super) struct SequenceNumbers {
+    sides: [SideNumbers; 2],
 }
 
 /// What one side has sent and been sent.
 #[derive(Clone, Debug)]
-struct Side {
+struct SideNumbers {
     isn: Seq,
     /// SND.NXT.
     next: Seq,
@@ -37,13 +37,13 @@ struct Side {
     held: Vec<(Seq, Seq)>,
     /// The end of a SYN for the next connection, while it still has the numbers of this one.
     pending: Option<Seq>,
-    heard: Option<Heard>,
-    last: Option<Taken>,
+    heard: Option<LastArrival>,
+    last: Option<LastSent>,
 }
 
 /// The last segment that arrived.
 #[derive(Clone, Copy, Debug)]
-struct Heard {
+struct LastArrival {
     ack: Option<Seq>,
     bare_syn: bool,
     end: Seq,
@@ -51,7 +51,7 @@ struct Heard {
 
 /// The last segment sent that took sequence numbers.
 #[derive(Clone, Copy, Debug)]
-struct Taken {
+struct LastSent {
     seq: Seq,
     syn: bool,
     fin: bool,
@@ -60,7 +60,7 @@ struct Taken {
 
 /// The numbers of one segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Header {
+pub(super) struct RelativeNumbers {
     pub(super) seq: Seq,
     pub(super) ack: Seq,
     pub(super) flags: Flags,
@@ -68,11 +68,11 @@ pub(super) struct Header {
     pub(super) stateless: bool,
 }
 
-impl Numbers {
+impl SequenceNumbers {
     /// Before the first segment.
     pub(super) fn new(isn: [u32; 2]) -> Self {
         Self {
-            sides: isn.map(|isn| Side {
+            sides: isn.map(|isn| SideNumbers {
                 isn: Seq(isn),
                 next: Seq(isn).add(1),
                 active: false,
@@ -115,7 +115,7 @@ impl Numbers {
     }
 
     /// The numbers of the next segment, which is sent and, unless lost, arrives.
-    pub(super) fn send(&mut self, who: Who, cell: &Cell, length: u32) -> Header {
+    pub(super) fn send(&mut self, who: Who, cell: &Cell, length: u32) -> RelativeNumbers {
         self.begin(who, cell);
         let header = self.plan(who, cell);
         let length = match cell.sends {
@@ -156,7 +156,7 @@ impl Numbers {
     }
 
     /// The numbers that the next segment has, by themselves or as the cell deviates.
-    pub(super) fn plan(&self, who: Who, cell: &Cell) -> Header {
+    pub(super) fn plan(&self, who: Who, cell: &Cell) -> RelativeNumbers {
         let side = &self.sides[who as usize];
         let peer = &self.sides[who.other() as usize];
         let deviations = &cell.deviations;
@@ -199,7 +199,7 @@ impl Numbers {
                 flags = flags.with(flag);
             }
         }
-        Header {
+        RelativeNumbers {
             seq: deviations
                 .seq
                 .map_or(usual_seq, |seq| placed(side.isn, seq)),
@@ -214,7 +214,7 @@ impl Numbers {
     }
 
     /// The segment is sent, and arrives if it does.
-    pub(super) fn commit(&mut self, who: Who, header: Header, length: u32, arrives: bool) {
+    pub(super) fn commit(&mut self, who: Who, header: RelativeNumbers, length: u32, arrives: bool) {
         let has = |flag| header.flags.has(flag);
         let syn = has(Flags::SYN);
         let fin = has(Flags::FIN);
@@ -230,7 +230,7 @@ impl Numbers {
                 side.next = end;
             }
             if end != header.seq {
-                side.last = Some(Taken {
+                side.last = Some(LastSent {
                     seq: header.seq,
                     syn,
                     fin,
@@ -249,12 +249,12 @@ impl Numbers {
     }
 }
 
-impl Side {
-    fn arrive(&mut self, header: Header, end: Seq, (isn, generation): (Seq, u32)) {
+impl SideNumbers {
+    fn arrive(&mut self, header: RelativeNumbers, end: Seq, (isn, generation): (Seq, u32)) {
         let acks = header.flags.has(Flags::ACK);
         let syn = header.flags.has(Flags::SYN);
         self.got_before = self.got;
-        self.heard = Some(Heard {
+        self.heard = Some(LastArrival {
             ack: acks.then_some(header.ack),
             bare_syn: syn && !acks,
             end,

@@ -6,16 +6,16 @@ use super::fill::FILLER;
 
 /// A part of a payload that is TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Secure {
+pub struct TlsCell {
     /// Which message or record.
-    pub word: SecureWord,
+    pub word: TlsWord,
     /// What is said of it: names, and values after `=`.
     pub items: Vec<(String, Option<Vec<u8>>)>,
 }
 
 /// The messages and records that have a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SecureWord {
+pub enum TlsWord {
     /// `[sni= version= alpn=]`, TLS 1.3 unless told otherwise.
     ClientHello,
     /// `[version=]`, TLS 1.2 unless told otherwise.
@@ -39,21 +39,21 @@ pub enum SecureWord {
 }
 
 /// The words without a number.
-const WORDS: [(&str, SecureWord); 8] = [
-    ("ClientHello", SecureWord::ClientHello),
-    ("ServerHello", SecureWord::ServerHello),
-    ("Certificate", SecureWord::Certificate),
-    ("CertificateRequest", SecureWord::CertificateRequest),
-    ("ServerHelloDone", SecureWord::ServerHelloDone),
-    ("KeyExchange", SecureWord::KeyExchange),
-    ("Finished", SecureWord::Finished),
-    ("close_notify", SecureWord::CloseNotify),
+const WORDS: [(&str, TlsWord); 8] = [
+    ("ClientHello", TlsWord::ClientHello),
+    ("ServerHello", TlsWord::ServerHello),
+    ("Certificate", TlsWord::Certificate),
+    ("CertificateRequest", TlsWord::CertificateRequest),
+    ("ServerHelloDone", TlsWord::ServerHelloDone),
+    ("KeyExchange", TlsWord::KeyExchange),
+    ("Finished", TlsWord::Finished),
+    ("close_notify", TlsWord::CloseNotify),
 ];
 
 /// No record holds more (RFC 8446 §5.1), tag included.
 const MAX_APP: u32 = (1 << 14) + 256;
 
-impl SecureWord {
+impl TlsWord {
     /// The word that is written so; `number` is what stands behind it.
     pub(super) fn of(word: &str, number: Option<&str>) -> Option<Result<Self, String>> {
         match word {
@@ -83,7 +83,7 @@ impl SecureWord {
     }
 }
 
-impl std::fmt::Display for SecureWord {
+impl std::fmt::Display for TlsWord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Alert(code) => write!(f, "alert {code}"),
@@ -96,7 +96,7 @@ impl std::fmt::Display for SecureWord {
     }
 }
 
-impl Secure {
+impl TlsCell {
     fn has(&self, name: &str) -> bool {
         self.items.iter().any(|(item, _)| item == name)
     }
@@ -120,28 +120,28 @@ impl Secure {
     /// Appends the bytes.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         match self.word {
-            SecureWord::ClientHello => handshake(1, &self.client_hello(), out),
-            SecureWord::ServerHello => handshake(2, &self.server_hello(), out),
-            SecureWord::Certificate => handshake(11, &self.certificates(), out),
-            SecureWord::CertificateRequest => handshake(13, &[1, 64, 0, 2, 4, 3, 0, 0], out),
-            SecureWord::ServerHelloDone => handshake(14, &[], out),
-            SecureWord::KeyExchange => handshake(16, &vector(1, &[FILLER; 65]), out),
-            SecureWord::Finished => {
+            TlsWord::ClientHello => handshake(1, &self.client_hello(), out),
+            TlsWord::ServerHello => handshake(2, &self.server_hello(), out),
+            TlsWord::Certificate => handshake(11, &self.certificates(), out),
+            TlsWord::CertificateRequest => handshake(13, &[1, 64, 0, 2, 4, 3, 0, 0], out),
+            TlsWord::ServerHelloDone => handshake(14, &[], out),
+            TlsWord::KeyExchange => handshake(16, &vector(1, &[FILLER; 65]), out),
+            TlsWord::Finished => {
                 record(20, &[1], out);
                 match self.version(0x303) {
                     0x304 => record(23, &[FILLER; 53], out),
                     _ => record(22, &[FILLER; 40], out),
                 }
             }
-            SecureWord::Alert(code) => {
+            TlsWord::Alert(code) => {
                 let level = if matches!(code, 0 | 90 | 100) { 1 } else { 2 };
                 record(21, &[level, code], out);
             }
-            SecureWord::CloseNotify => match self.version(0x303) {
+            TlsWord::CloseNotify => match self.version(0x303) {
                 0x304 => record(23, &[FILLER; 19], out),
                 _ => record(21, &[FILLER; 26], out),
             },
-            SecureWord::App(count) => record(23, &vec![FILLER; count as usize], out),
+            TlsWord::App(count) => record(23, &vec![FILLER; count as usize], out),
         }
     }
 

@@ -15,14 +15,14 @@ pub(super) enum Token<'a> {
     /// What stood between quotation marks.
     String(Vec<u8>),
     /// What stood between brackets: names, and values after `=`.
-    Bracket(Vec<Item>),
+    Bracket(Vec<BracketItem>),
     /// What stood behind a `#`.
     Remark(&'a str),
 }
 
 /// One name in brackets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Item {
+pub(super) struct BracketItem {
     pub(super) name: String,
     pub(super) value: Option<Vec<u8>>,
     pub(super) at: usize,
@@ -32,10 +32,10 @@ pub(super) struct Item {
 pub(super) type Placed<'a> = (usize, Token<'a>);
 
 /// What is wrong, and the byte offset where.
-pub(super) type Fault = (usize, String);
+pub(super) type TokenFault = (usize, String);
 
 /// Cuts a line.
-pub(super) fn tokens(line: &str) -> Result<Vec<Placed<'_>>, Fault> {
+pub(super) fn tokens(line: &str) -> Result<Vec<Placed<'_>>, TokenFault> {
     let mut tokens = Vec::new();
     let mut at = 0;
     while let Some(skip) = line[at..].find(|char: char| !char.is_whitespace()) {
@@ -61,12 +61,12 @@ pub(super) fn tokens(line: &str) -> Result<Vec<Placed<'_>>, Fault> {
     Ok(tokens)
 }
 
-fn string(text: &str, at: usize) -> Result<(Vec<u8>, usize), Fault> {
+fn string(text: &str, at: usize) -> Result<(Vec<u8>, usize), TokenFault> {
     unquote(text).map_err(|(offset, what)| (at + offset, what.to_owned()))
 }
 
 /// The items from behind the opening bracket; gives the offset behind the closing one.
-fn bracket(line: &str, mut at: usize) -> Result<(Vec<Item>, usize), Fault> {
+fn bracket(line: &str, mut at: usize) -> Result<(Vec<BracketItem>, usize), TokenFault> {
     let mut items = Vec::new();
     loop {
         let rest = &line[at..];
@@ -85,7 +85,7 @@ fn bracket(line: &str, mut at: usize) -> Result<(Vec<Item>, usize), Fault> {
             };
             return Err((at, what.to_owned()));
         }
-        let mut item = Item {
+        let mut item = BracketItem {
             name: name.to_owned(),
             value: None,
             at,

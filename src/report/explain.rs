@@ -5,7 +5,10 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::knowledge::{Code, Explanation, Family, Fit, Hints, Moment, Story, Trace, Why};
+use crate::knowledge::{
+    Code, EventGroup, EventTrace, Explanation, Family, LogLineHints, LogTime, MatchQuality,
+    MatchReason,
+};
 use crate::rules;
 
 /// Programs that are named for a story: enough to recognise one's own kind.
@@ -92,7 +95,7 @@ fn write_code(page: &mut String, code: &Code) -> fmt::Result {
     Ok(())
 }
 
-fn write_story(page: &mut String, story: &Story) -> fmt::Result {
+fn write_story(page: &mut String, story: &EventGroup) -> fmt::Result {
     let name = if story.rules.is_empty() {
         "(no rule)".to_owned()
     } else {
@@ -101,8 +104,8 @@ fn write_story(page: &mut String, story: &Story) -> fmt::Result {
     writeln!(page, "\n  {name}")?;
     for event in story.events.iter().take(EVENTS) {
         let seen = match event.trace() {
-            Trace::Packets => "",
-            Trace::Circumstance => " (shown by no packet)",
+            EventTrace::Packets => "",
+            EventTrace::Circumstance => " (shown by no packet)",
         };
         writeln!(page, "    {}: {}{seen}", event.side().name(), event.story())?;
     }
@@ -120,13 +123,13 @@ fn write_story(page: &mut String, story: &Story) -> fmt::Result {
         }
     }
     match story.why {
-        Why::Text(text, Fit::Part) => writeln!(page, "    part of \"{text}\""),
-        Why::Text(text, Fit::Alike) => writeln!(page, "    resembles \"{text}\""),
-        Why::Text(_, Fit::Whole) | Why::Code(_) => Ok(()),
+        MatchReason::Text(text, MatchQuality::Part) => writeln!(page, "    part of \"{text}\""),
+        MatchReason::Text(text, MatchQuality::Alike) => writeln!(page, "    resembles \"{text}\""),
+        MatchReason::Text(_, MatchQuality::Whole) | MatchReason::Code(_) => Ok(()),
     }
 }
 
-fn write_hints(page: &mut String, hints: &Hints) -> fmt::Result {
+fn write_hints(page: &mut String, hints: &LogLineHints) -> fmt::Result {
     if hints.is_empty() {
         return Ok(());
     }
@@ -140,7 +143,7 @@ fn write_hints(page: &mut String, hints: &Hints) -> fmt::Result {
     )
 }
 
-fn moment(moment: &Moment) -> String {
+fn moment(moment: &LogTime) -> String {
     let mut text = String::new();
     let (hour, minute, second) = moment.time;
     match (moment.year, moment.month_day) {

@@ -9,21 +9,21 @@ use std::io;
 
 use hashbrown::HashMap;
 
-use super::finding_order::{Chapter, chapters, ranges};
+use super::finding_order::{FindingSection, chapters, ranges};
 use super::ladder_figure::picture;
-use super::rich_text::{Line, Tone};
+use super::rich_text::{RichLine, TextTone};
 use super::view::View;
-use crate::analysis::connection::{Brief, Connection, Phase, Who};
+use crate::analysis::connection::{Connection, ConnectionSummary, Phase, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::format::{count, number};
 use crate::base::frame_ref::FrameRef;
 use crate::knowledge::product;
-use crate::protocol::http::{Exchange, Text};
+use crate::protocol::http::{Exchange, SharedText};
 use crate::report::snapshot::Snapshot;
 use crate::report::wording::connection::{self, story};
 use crate::report::wording::moment::span;
-use crate::rules::log_errors::{self, Told, filled};
+use crate::rules::log_errors::{self, PredictedText, filled};
 use crate::rules::{Finding, Severity};
 
 /// Ranges of connections named, and other hosts.
@@ -62,7 +62,7 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     if view.snapshot.findings.is_empty() {
         return Ok(());
     }
-    let teller = Teller {
+    let teller = FindingWriter {
         view,
         shown: RefCell::default(),
     };
@@ -80,7 +80,7 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     }
     for chapter in &harmless {
         let cause = chapter.cause();
-        let lead = Line::default()
+        let lead = RichLine::default()
             .strong(cause.summary.clone())
             .faint(format!("  [{}]", cause.rule));
         let ids = chapter.connections();
@@ -93,20 +93,25 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     Ok(())
 }
 
-struct Teller<'v, 'a> {
+struct FindingWriter<'v, 'a> {
     view: &'v View<'a>,
     /// Connections whose story, logs and picture are on the page.
     shown: RefCell<BTreeSet<u32>>,
 }
 
-impl Teller<'_, '_> {
-    fn chapter(&self, number: u32, chapter: &Chapter<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
+impl FindingWriter<'_, '_> {
+    fn chapter(
+        &self,
+        number: u32,
+        chapter: &FindingSection<'_>,
+        sheet: &mut dyn Sheet,
+    ) -> io::Result<()> {
         let ids = chapter.connections();
         let cause = chapter.cause();
         sheet.entry(&headline(number, chapter, ids.len()))?;
         sheet.detail("", &message(cause).into())?;
         for effect in chapter.parts.iter().skip(1) {
-            let line = Line::default()
+            let line = RichLine::default()
                 .plain("→ ")
                 .strong(times(effect))
                 .plain(format!(": {} ", message(effect)))
@@ -141,7 +146,7 @@ impl Teller<'_, '_> {
             _ => None,
         };
         if let Some(filter) = filter {
-            sheet.detail("Filter", &Line::default().code(filter))?;
+            sheet.detail("Filter", &RichLine::default().code(filter))?;
         }
         remedies(chapter, sheet)?;
         if let Some(connection) = first.filter(|_| new) {
@@ -151,7 +156,12 @@ impl Teller<'_, '_> {
     }
 
     /// Which servers and paths it touches, where it is more than one case.
-    fn places(&self, chapter: &Chapter<'_>, ids: &[u32], sheet: &mut dyn Sheet) -> io::Result<()> {
+    fn places(
+        &self,
+        chapter: &FindingSection<'_>,
+        ids: &[u32],
+        sheet: &mut dyn Sheet,
+    ) -> io::Result<()> {
         if !chapter.elsewhere.is_empty() {
             let between: Vec<String> = chapter.causes().map(between).collect();
             let mut told = between
@@ -257,7 +267,7 @@ impl Teller<'_, '_> {
         sheet.detail("Worst", &told.into())
     }
 
-    fn evidence(&self, chapter: &Chapter<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
+    fn evidence(&self, chapter: &FindingSection<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
         let mut named = BTreeSet::new();
         for (nth, part) in chapter.parts.iter().enumerate() {
             let most = if nth == 0 { usize::MAX } else { EFFECT_FRAMES };
@@ -281,7 +291,7 @@ impl Teller<'_, '_> {
     fn picture(
         &self,
         connection: &Connection,
-        chapter: &Chapter<'_>,
+        chapter: &FindingSection<'_>,
         sheet: &mut dyn Sheet,
     ) -> io::Result<()> {
         let drawn = &self.view.snapshot.drawn;
@@ -289,7 +299,7 @@ impl Teller<'_, '_> {
             if chapter.severity() < Severity::Warning {
                 return Ok(());
             }
-            let line = Line::default()
+            let line = RichLine::default()
                 .code(format!("hangup ladder FILE --connection {}", connection.id))
                 .plain(" draws it.");
             return sheet.detail("Ladder", &line);
@@ -301,14 +311,14 @@ impl Teller<'_, '_> {
 }
 
 /// `1. ERROR  4,812 × requests were answered by a RST  [reset-before-response]`.
-fn headline(place: u32, chapter: &Chapter<'_>, connections: usize) -> Line {
+fn headline(place: u32, chapter: &FindingSection<'_>, connections: usize) -> RichLine {
     let cause = chapter.cause();
     let times = if connections > 1 {
         format!("{} × ", number(connections as u64))
     } else {
         String::new()
     };
-    Line::default()
+    RichLine::default()
         .plain(format!("{place}. "))
         .with(
             tone(chapter.severity()),
@@ -356,7 +366,7 @@ fn between(finding: &Finding) -> String {
 }
 
 /// What a case cost somebody, in microseconds: the wait, or the time that connecting took.
-fn cost(brief: &Brief) -> u64 {
+fn cost(brief: &ConnectionSummary) -> u64 {
     match brief.phase {
         Phase::Connecting => {
             let lasted = brief.last.since(brief.first.time);
@@ -373,7 +383,7 @@ fn touched(connection: &Connection) -> Option<String> {
     let hit = exchanges.iter().find(|it| !it.is_complete());
     let exchange = hit.or_else(|| exchanges.last())?;
     let target = exchange.request.as_ref()?.target.as_ref()?;
-    let target = Text::as_bytes(target);
+    let target = SharedText::as_bytes(target);
     let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
     let method = Exchange::method(exchange).unwrap_or(b"?");
     Some(format!(
@@ -383,7 +393,7 @@ fn touched(connection: &Connection) -> Option<String> {
     ))
 }
 
-fn remedies(chapter: &Chapter<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
+fn remedies(chapter: &FindingSection<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     let mut told: Vec<&str> = Vec::new();
     let own = chapter.cause().remedies.iter();
     // What treats the effect alone is second best: its first point will do.
@@ -405,7 +415,7 @@ fn remedies(chapter: &Chapter<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
 }
 
 /// What stands in a log: a line if a header names the program, else the usual suspects.
-fn log(told: &[Told], connection: &Connection, who: Who) -> Vec<Line> {
+fn log(told: &[PredictedText], connection: &Connection, who: Who) -> Vec<RichLine> {
     let title = |name: &'static str| product(name).map_or(name, |it| it.title);
     let identified = told.iter().find(|it| it.identified_by.is_some());
     if let Some(one) = identified {
@@ -415,7 +425,7 @@ fn log(told: &[Told], connection: &Connection, who: Who) -> Vec<Line> {
             _ => "Via",
         });
         let program = format!("{} (named by {by})", title(one.stack));
-        let mut lines: Vec<Line> = vec![match one.text {
+        let mut lines: Vec<RichLine> = vec![match one.text {
             Some(text) => format!("{program}: “{}”", filled(text, connection, who)).into(),
             None => format!(
                 "{program} says nothing: {}.",
@@ -477,11 +487,11 @@ pub(super) fn logs_in_a_sentence(view: &View<'_>, connection: &Connection) -> St
     logs
 }
 
-const fn tone(severity: Severity) -> Tone {
+const fn tone(severity: Severity) -> TextTone {
     match severity {
-        Severity::Error => Tone::Error,
-        Severity::Warning => Tone::Warning,
-        Severity::Note => Tone::Note,
-        Severity::Benign => Tone::Good,
+        Severity::Error => TextTone::Error,
+        Severity::Warning => TextTone::Warning,
+        Severity::Note => TextTone::Note,
+        Severity::Benign => TextTone::Good,
     }
 }

@@ -7,7 +7,7 @@ use crate::base::certainty::Certainty;
 use crate::rules::{Finding, Severity};
 
 /// One story.
-pub(super) struct Chapter<'a> {
+pub(super) struct FindingSection<'a> {
     /// Cause first, then what follows from it, each step after the one it follows from.
     pub(super) parts: Vec<&'a Finding>,
     /// The same story between other hosts.
@@ -15,10 +15,10 @@ pub(super) struct Chapter<'a> {
 }
 
 /// What makes two stories the same.
-type Plot<'a> = Vec<(&'a str, Severity, Certainty, &'a str)>;
+type SectionKey<'a> = Vec<(&'a str, Severity, Certainty, &'a str)>;
 
 /// The stories, in the order of their worst findings. `findings` are numbered from 1, worst first.
-pub(super) fn chapters(findings: &[Finding]) -> Vec<Chapter<'_>> {
+pub(super) fn chapters(findings: &[Finding]) -> Vec<FindingSection<'_>> {
     let mut stories: Vec<Vec<&Finding>> = Vec::new();
     for finding in findings {
         if cause_of(finding, findings).is_none() {
@@ -29,8 +29,8 @@ pub(super) fn chapters(findings: &[Finding]) -> Vec<Chapter<'_>> {
     }
     let place = |parts: &[&Finding]| parts.iter().map(|it| it.id).min();
     stories.sort_by_key(|parts| place(parts));
-    let mut told: Vec<Chapter<'_>> = Vec::new();
-    let mut known: HashMap<Plot<'_>, usize, foldhash::fast::FixedState> = HashMap::default();
+    let mut told: Vec<FindingSection<'_>> = Vec::new();
+    let mut known: HashMap<SectionKey<'_>, usize, foldhash::fast::FixedState> = HashMap::default();
     for parts in stories {
         let plot = parts
             .iter()
@@ -43,7 +43,7 @@ pub(super) fn chapters(findings: &[Finding]) -> Vec<Chapter<'_>> {
             }
             hashbrown::hash_map::Entry::Vacant(free) => {
                 free.insert(told.len());
-                told.push(Chapter {
+                told.push(FindingSection {
                     parts,
                     elsewhere: Vec::new(),
                 });
@@ -69,7 +69,7 @@ fn follow<'a>(cause: &'a Finding, findings: &'a [Finding], parts: &mut Vec<&'a F
     }
 }
 
-impl<'a> Chapter<'a> {
+impl<'a> FindingSection<'a> {
     /// The cause, or the only finding.
     pub(super) fn cause(&self) -> &'a Finding {
         self.parts[0]

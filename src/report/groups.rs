@@ -14,7 +14,7 @@ use crate::rules::Severity;
 pub(super) const MOST: usize = 40;
 
 /// Connections with one story.
-pub(super) struct Group<'a> {
+pub(super) struct ConnectionGroup<'a> {
     pub(super) first: &'a Connection,
     /// All of them, in order.
     pub(super) ids: Vec<u32>,
@@ -23,7 +23,7 @@ pub(super) struct Group<'a> {
 
 /// What makes a story: how it ended, which rules name it, and between whom, as far as that leaves few enough groups.
 #[derive(PartialEq, Eq, Hash)]
-struct Story {
+struct ConnectionGroupKey {
     by: By,
     how: How,
     phase: Phase,
@@ -36,7 +36,7 @@ struct Story {
 }
 
 /// The connections to show, grouped: first what findings call worst, then what is most.
-pub(super) fn groups<'a>(view: &View<'a>) -> Vec<Group<'a>> {
+pub(super) fn groups<'a>(view: &View<'a>) -> Vec<ConnectionGroup<'a>> {
     let by_pair = grouped(view, true, true);
     if by_pair.len() <= MOST {
         return by_pair;
@@ -48,12 +48,13 @@ pub(super) fn groups<'a>(view: &View<'a>) -> Vec<Group<'a>> {
     grouped(view, false, false)
 }
 
-fn grouped<'a>(view: &View<'a>, by_client: bool, by_server: bool) -> Vec<Group<'a>> {
-    let mut places: HashMap<Story, usize, foldhash::fast::FixedState> = HashMap::default();
-    let mut groups: Vec<Group<'a>> = Vec::new();
+fn grouped<'a>(view: &View<'a>, by_client: bool, by_server: bool) -> Vec<ConnectionGroup<'a>> {
+    let mut places: HashMap<ConnectionGroupKey, usize, foldhash::fast::FixedState> =
+        HashMap::default();
+    let mut groups: Vec<ConnectionGroup<'a>> = Vec::new();
     for connection in view.shown() {
         let teardown = &connection.teardown;
-        let story = Story {
+        let story = ConnectionGroupKey {
             by: teardown.by,
             how: teardown.how,
             phase: teardown.phase,
@@ -67,7 +68,7 @@ fn grouped<'a>(view: &View<'a>, by_client: bool, by_server: bool) -> Vec<Group<'
         let place = *places.entry(story).or_insert(groups.len());
         match groups.get_mut(place) {
             Some(group) => group.ids.push(connection.id),
-            None => groups.push(Group {
+            None => groups.push(ConnectionGroup {
                 first: connection,
                 ids: vec![connection.id],
                 worst: view.findings(connection).map(|it| it.severity).max(),

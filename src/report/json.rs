@@ -11,7 +11,7 @@ mod row;
 mod search_result;
 mod tls;
 
-use row::{Pair, Time, millis, text};
+use row::{BothSides, JsonTime, millis, text};
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::rc::Rc;
@@ -26,14 +26,14 @@ use crate::base::frame_ref::FrameNumber;
 use crate::base::net::{Endpoint, Skip};
 use crate::knowledge::NamedBy;
 use crate::protocol::http::{
-    ConnectionOptions, Exchange, Fault, Message, Outcome, Progress, Version,
+    ConnectionOptions, Exchange, Fault, HttpVersion, Message, MessageProgress, Outcome,
 };
 use crate::report::json::search_result::{IgnoredRow, SearchRow};
 use crate::report::json::tls::TlsRow;
-use crate::report::snapshot::{Input, Summary};
+use crate::report::snapshot::{CaptureSummary, InputSummary};
 use crate::report::wording::terms;
 use crate::rules::Finding;
-use crate::rules::log_errors::{Told, filled};
+use crate::rules::log_errors::{PredictedText, filled};
 
 const SCHEMA: &str = "hangup-report/1";
 
@@ -41,7 +41,7 @@ const SCHEMA: &str = "hangup-report/1";
 pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let snapshot = view.snapshot;
     write!(out, "{{\"schema\":\"{SCHEMA}\",\n\"tool\":")?;
-    row(out, &Tool::OURS)?;
+    row(out, &ToolRow::OURS)?;
     write!(out, ",\n\"capture\":")?;
     row(out, &CaptureRow::new(&snapshot.summary))?;
     write!(out, ",\n\"search\":")?;
@@ -65,9 +65,9 @@ pub(super) fn write_lines(view: &View<'_>, out: &mut dyn Write) -> io::Result<()
     line(
         out,
         "capture",
-        &Head {
+        &ReportHead {
             schema: SCHEMA,
-            tool: Tool::OURS,
+            tool: ToolRow::OURS,
             capture: CaptureRow::new(&snapshot.summary),
         },
     )?;
@@ -109,32 +109,32 @@ fn row(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
 }
 
 fn line(out: &mut dyn Write, kind: &'static str, object: &impl Serialize) -> io::Result<()> {
-    row(out, &Line { kind, object })?;
+    row(out, &NdjsonLine { kind, object })?;
     writeln!(out)
 }
 
 #[derive(Serialize)]
-struct Line<'a, T: Serialize> {
+struct NdjsonLine<'a, T: Serialize> {
     kind: &'static str,
     #[serde(flatten)]
     object: &'a T,
 }
 
 #[derive(Serialize)]
-struct Head<'a> {
+struct ReportHead<'a> {
     schema: &'static str,
-    tool: Tool,
+    tool: ToolRow,
     #[serde(flatten)]
     capture: CaptureRow<'a>,
 }
 
 #[derive(Serialize)]
-struct Tool {
+struct ToolRow {
     name: &'static str,
     version: &'static str,
 }
 
-impl Tool {
+impl ToolRow {
     const OURS: Self = Self {
         name: "hangup",
         version: env!("CARGO_PKG_VERSION"),
@@ -144,11 +144,11 @@ impl Tool {
 #[derive(Serialize)]
 struct CaptureRow<'a> {
     files: Vec<FileRow<'a>>,
-    first: Option<Time>,
-    last: Option<Time>,
+    first: Option<JsonTime>,
+    last: Option<JsonTime>,
     packets: u64,
     segments: u64,
-    skipped: Skipped<'a>,
+    skipped: SkippedRow<'a>,
     dropped_by_kernel: Option<u64>,
     dropped_by_interface: Option<u64>,
     connections_let_go: u64,
@@ -178,15 +178,15 @@ struct LimitRow {
 }
 
 impl<'a> CaptureRow<'a> {
-    fn new(summary: &'a Summary) -> Self {
+    fn new(summary: &'a CaptureSummary) -> Self {
         let limits = summary.limits.iter();
         Self {
             files: summary.inputs.iter().map(FileRow::new).collect(),
-            first: summary.span.map(|(first, _)| Time(first)),
-            last: summary.span.map(|(_, last)| Time(last)),
+            first: summary.span.map(|(first, _)| JsonTime(first)),
+            last: summary.span.map(|(_, last)| JsonTime(last)),
             packets: summary.frames,
             segments: summary.segments,
-            skipped: Skipped(&summary.skipped),
+            skipped: SkippedRow(&summary.skipped),
             dropped_by_kernel: summary.lost.kernel,
             dropped_by_interface: summary.lost.interface,
             connections_let_go: summary.let_go,
@@ -202,7 +202,7 @@ impl<'a> CaptureRow<'a> {
 }
 
 impl<'a> FileRow<'a> {
-    fn new(input: &'a Input) -> Self {
+    fn new(input: &'a InputSummary) -> Self {
         Self {
             path: escape(input.path.as_bytes()),
             format: &input.format,
@@ -217,9 +217,9 @@ impl<'a> FileRow<'a> {
 }
 
 /// The reasons that occurred, and how often.
-struct Skipped<'a>(&'a [u64; Skip::ALL.len()]);
+struct SkippedRow<'a>(&'a [u64; Skip::ALL.len()]);
 
-impl Serialize for Skipped<'_> {
+impl Serialize for SkippedRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let counted = Skip::ALL.iter().zip(self.0);
         let counted = counted.filter(|(_, count)| **count > 0);
@@ -236,25 +236,25 @@ struct ConnectionRow<'a> {
     context: Option<Cow<'a, str>>,
     first_frame: u64,
     last_frame: u64,
-    first: Time,
-    last: Time,
+    first: JsonTime,
+    last: JsonTime,
     opening: &'static str,
     connect_ms: Option<f64>,
     syn_retries: u16,
     teardown: TeardownRow,
-    states: Pair<Option<&'static str>>,
+    states: BothSides<Option<&'static str>>,
     time_wait: Option<&'static str>,
     protocol: Option<&'static str>,
-    sent: Pair<SentRow>,
-    fin: Pair<Option<CloseRow>>,
-    reset: Pair<Option<CloseRow>>,
+    sent: BothSides<SentRow>,
+    fin: BothSides<Option<CloseRow>>,
+    reset: BothSides<Option<CloseRow>>,
     icmp: Option<IcmpRow>,
     predecessor_frame: Option<u64>,
     tls: Option<TlsRow<'a>>,
     exchanges: Vec<ExchangeRow<'a>>,
     h2: Option<layers::H2Row<'a>>,
     websocket: Option<layers::WebSocketRow<'a>>,
-    errors_seen: Pair<ErrorRows<'a>>,
+    errors_seen: BothSides<ErrorRows<'a>>,
     findings: &'a [u32],
 }
 
@@ -271,7 +271,7 @@ struct TeardownRow {
     reset: Option<&'static str>,
     phase: &'static str,
     frame: Option<u64>,
-    at: Option<Time>,
+    at: Option<JsonTime>,
     certainty: &'static str,
     orderly: bool,
 }
@@ -294,7 +294,7 @@ struct SentRow {
 #[derive(Serialize)]
 struct CloseRow {
     frame: u64,
-    at: Time,
+    at: JsonTime,
     sent: u64,
     received: u64,
     knew_fin: bool,
@@ -303,7 +303,7 @@ struct CloseRow {
 #[derive(Serialize)]
 struct IcmpRow {
     frame: u64,
-    at: Time,
+    at: JsonTime,
     reporter: std::net::IpAddr,
     r#type: u8,
     code: u8,
@@ -328,8 +328,8 @@ impl<'a> ConnectionRow<'a> {
             }),
             first_frame: connection.first.frame.0,
             last_frame: connection.last.frame.0,
-            first: Time(connection.first.time),
-            last: Time(connection.last.time),
+            first: JsonTime(connection.first.time),
+            last: JsonTime(connection.last.time),
             opening: terms::opening(connection.opening),
             connect_ms: connection.connect_time.map(millis),
             syn_retries: connection.syn_retries,
@@ -339,19 +339,19 @@ impl<'a> ConnectionRow<'a> {
                 reset: terms::reset(teardown.how),
                 phase: teardown.phase.name(),
                 frame: shown.then_some(teardown.frame.0),
-                at: shown.then_some(Time(teardown.at)),
+                at: shown.then_some(JsonTime(teardown.at)),
                 certainty: teardown.certainty.name(),
                 orderly: teardown.orderly,
             },
-            states: Pair::of(|who| terms::state(connection.states[who as usize])),
+            states: BothSides::of(|who| terms::state(connection.states[who as usize])),
             time_wait: terms::time_wait(connection),
             protocol: terms::protocol(connection.protocol),
-            sent: Pair::of(|who| SentRow::new(connection, who)),
-            fin: Pair::of(|who| connection.fin[who as usize].as_ref().map(CloseRow::new)),
-            reset: Pair::of(|who| connection.reset[who as usize].as_ref().map(CloseRow::new)),
+            sent: BothSides::of(|who| SentRow::new(connection, who)),
+            fin: BothSides::of(|who| connection.fin[who as usize].as_ref().map(CloseRow::new)),
+            reset: BothSides::of(|who| connection.reset[who as usize].as_ref().map(CloseRow::new)),
             icmp: connection.icmp.as_ref().map(|quote| IcmpRow {
                 frame: quote.frame.0,
-                at: Time(quote.time),
+                at: JsonTime(quote.time),
                 reporter: quote.reporter,
                 r#type: quote.icmp_type,
                 code: quote.icmp_code,
@@ -367,7 +367,7 @@ impl<'a> ConnectionRow<'a> {
                 .websocket
                 .as_deref()
                 .map(layers::WebSocketRow::new),
-            errors_seen: Pair::of(|who| ErrorRows {
+            errors_seen: BothSides::of(|who| ErrorRows {
                 told: view.told(connection, who),
                 connection,
                 who,
@@ -379,7 +379,7 @@ impl<'a> ConnectionRow<'a> {
 
 /// What one side's program will have in its log. The texts are the tables'; what fills them was escaped.
 struct ErrorRows<'a> {
-    told: Rc<[Told]>,
+    told: Rc<[PredictedText]>,
     connection: &'a Connection,
     who: Who,
 }
@@ -438,7 +438,7 @@ impl CloseRow {
     const fn new(event: &crate::analysis::connection::CloseEvent) -> Self {
         Self {
             frame: event.mark.frame.0,
-            at: Time(event.mark.time),
+            at: JsonTime(event.mark.time),
             sent: event.sent,
             received: event.received,
             knew_fin: event.knew_fin,
@@ -464,15 +464,15 @@ struct ExchangeRow<'a> {
     user_agent: Option<Cow<'a, str>>,
     server: Option<Cow<'a, str>>,
     interim: Vec<u16>,
-    connection_header: Messages<Option<OptionsRow>>,
+    connection_header: PerMessage<Option<OptionsRow>>,
     closes: Option<&'static str>,
-    faults: Messages<Vec<FaultRow<'a>>>,
+    faults: PerMessage<Vec<FaultRow<'a>>>,
     stream: Option<layers::StreamRow<'a>>,
 }
 
 /// Something of each message.
 #[derive(Serialize)]
-struct Messages<T> {
+struct PerMessage<T> {
     request: T,
     response: T,
 }
@@ -503,14 +503,14 @@ impl<'a> ExchangeRow<'a> {
         let rare = exchange.rare.as_deref();
         let versions = asked.into_iter().chain(answered);
         let versions = versions.map(|message| message.version);
-        let seen = answered.is_none_or(|message| message.progress != Progress::Unseen);
+        let seen = answered.is_none_or(|message| message.progress != MessageProgress::Unseen);
         Self {
             method: exchange.method().map(escape),
             target: request.and_then(|request| text(&request.target)),
             host: request.and_then(|request| text(&request.host)),
             version: versions
                 .into_iter()
-                .find(|version| *version != Version::UNKNOWN)
+                .find(|version| *version != HttpVersion::UNKNOWN)
                 .map(|version| version.to_string()),
             request_frame: asked.map(|message| message.first.frame.0),
             status: exchange.status(),
@@ -527,12 +527,12 @@ impl<'a> ExchangeRow<'a> {
             interim: rare.map_or_else(Vec::new, |rare| {
                 rare.interim.iter().map(|interim| interim.status).collect()
             }),
-            connection_header: Messages {
+            connection_header: PerMessage {
                 request: asked.map(|message| OptionsRow::new(message.connection)),
                 response: answered.map(|message| OptionsRow::new(message.connection)),
             },
             closes: exchange.closes().map(terms::close_sign),
-            faults: Messages {
+            faults: PerMessage {
                 request: exchange
                     .request_faults()
                     .iter()
@@ -591,7 +591,7 @@ struct FindingRow<'a> {
 #[derive(Serialize)]
 struct EvidenceRow<'a> {
     frame: u64,
-    at: Time,
+    at: JsonTime,
     note: Cow<'a, str>,
 }
 
@@ -612,7 +612,7 @@ impl<'a> FindingRow<'a> {
             evidence: evidence
                 .map(|evidence| EvidenceRow {
                     frame: evidence.mark.frame.0,
-                    at: Time(evidence.mark.time),
+                    at: JsonTime(evidence.mark.time),
                     note: harmless(&evidence.note),
                 })
                 .collect(),
@@ -633,8 +633,8 @@ struct SocketsRow {
     range: String,
     range_basis: &'static str,
     used_peak_percent: f64,
-    runs_out_at: Option<Time>,
-    peak_at: Option<Time>,
+    runs_out_at: Option<JsonTime>,
+    peak_at: Option<JsonTime>,
     used_peak: u64,
 }
 
@@ -651,8 +651,8 @@ impl SocketsRow {
             range: format!("{}-{}", sockets.range.0, sockets.range.1),
             range_basis: terms::basis(sockets.basis),
             used_peak_percent: (sockets.used_peak_percent() * 10.0).round() / 10.0,
-            runs_out_at: sockets.runs_out_at.map(Time),
-            peak_at: sockets.peak_at.map(Time),
+            runs_out_at: sockets.runs_out_at.map(JsonTime),
+            peak_at: sockets.peak_at.map(JsonTime),
             used_peak: sockets.used_peak,
         }
     }

@@ -9,7 +9,7 @@ use crate::analysis::connection::Who;
 use crate::base::escape::shortened;
 use crate::base::format::number;
 use crate::base::frame_ref::FrameRef;
-use crate::ladder::{Body, Ladder, Line, Packet, Piece, Sends};
+use crate::ladder::{BodyPiece, Ladder, LadderLine, LadderSegment, Piece, Sends};
 
 /// Lines that a picture has at most.
 const LINES: usize = 14;
@@ -25,12 +25,12 @@ const FRAME: usize = 14;
 
 /// The picture, a line each; `first` is the connection's first segment, `evidence` the marks to keep and to name.
 pub(super) fn picture(ladder: &Ladder, first: FrameRef, evidence: &[FrameRef]) -> Vec<String> {
-    let rungs: Vec<&Line> = ladder
+    let rungs: Vec<&LadderLine> = ladder
         .lines
         .iter()
-        .filter(|line| matches!(line, Line::Packet(_)) || is_fold(line))
+        .filter(|line| matches!(line, LadderLine::Packet(_)) || is_fold(line))
         .collect();
-    let at = |mark: &FrameRef, packet: &Packet| {
+    let at = |mark: &FrameRef, packet: &LadderSegment| {
         let after = mark.time.since(first.time);
         after.abs_diff(packet.time) < Duration::from_micros(1)
     };
@@ -38,11 +38,11 @@ pub(super) fn picture(ladder: &Ladder, first: FrameRef, evidence: &[FrameRef]) -
     let alone = |mark: &&FrameRef| {
         let same = rungs
             .iter()
-            .filter(|line| matches!(line, Line::Packet(packet) if at(mark, packet)));
+            .filter(|line| matches!(line, LadderLine::Packet(packet) if at(mark, packet)));
         same.count() == 1
     };
     let evidence: Vec<&FrameRef> = evidence.iter().filter(alone).collect();
-    let named = |packet: &Packet| evidence.iter().copied().find(|mark| at(mark, packet));
+    let named = |packet: &LadderSegment| evidence.iter().copied().find(|mark| at(mark, packet));
     let keeps = chosen(&rungs, |packet| named(packet).is_some());
     let mut lines = vec![format!(
         "{:>9}  {:<LEFT$}       {}",
@@ -59,7 +59,7 @@ pub(super) fn picture(ladder: &Ladder, first: FrameRef, evidence: &[FrameRef]) -
             left_out = 0;
         }
         match rung {
-            Line::Packet(packet) => lines.push(rung_of(packet, named(packet))),
+            LadderLine::Packet(packet) => lines.push(rung_of(packet, named(packet))),
             other => lines.push(gap(folded(other))),
         }
     }
@@ -71,7 +71,7 @@ pub(super) fn picture(ladder: &Ladder, first: FrameRef, evidence: &[FrameRef]) -
 
 /// Which lines of a long ladder are kept: the beginning, the end, what is named, then heads and what closes, the last ones
 /// first.
-fn chosen(rungs: &[&Line], named: impl Fn(&Packet) -> bool) -> Vec<bool> {
+fn chosen(rungs: &[&LadderLine], named: impl Fn(&LadderSegment) -> bool) -> Vec<bool> {
     let all = rungs.len();
     if all <= LINES {
         return vec![true; all];
@@ -80,7 +80,7 @@ fn chosen(rungs: &[&Line], named: impl Fn(&Packet) -> bool) -> Vec<bool> {
         .iter()
         .enumerate()
         .map(|(nth, rung)| {
-            let named = matches!(rung, Line::Packet(packet) if named(packet));
+            let named = matches!(rung, LadderLine::Packet(packet) if named(packet));
             nth < HEAD || named
         })
         .collect();
@@ -89,7 +89,7 @@ fn chosen(rungs: &[&Line], named: impl Fn(&Packet) -> bool) -> Vec<bool> {
     for tail in [true, false] {
         for nth in (0..all).rev() {
             let last = nth + TAIL >= all;
-            let says = matches!(rungs[nth], Line::Packet(packet) if tells(packet));
+            let says = matches!(rungs[nth], LadderLine::Packet(packet) if tells(packet));
             if kept < LINES && !keeps[nth] && (last == tail) && (tail || says) {
                 keeps[nth] = true;
                 kept += 1;
@@ -106,7 +106,7 @@ fn chosen(rungs: &[&Line], named: impl Fn(&Packet) -> bool) -> Vec<bool> {
 }
 
 /// Whether it is more than data and acknowledgements.
-fn tells(packet: &Packet) -> bool {
+fn tells(packet: &LadderSegment) -> bool {
     let cell = &packet.cell;
     let head = |piece: &Piece| matches!(piece, Piece::Request { .. } | Piece::Response { .. });
     let says = packet.remark.is_some() || cell.payload.iter().any(head);
@@ -114,14 +114,14 @@ fn tells(packet: &Packet) -> bool {
 }
 
 /// The recorder's note of a run that it folded: `… 12 segments …`.
-fn is_fold(line: &Line) -> bool {
-    matches!(line, Line::Comment(text) if text.starts_with(|it: char| it.is_ascii_digit() || it == '…'))
+fn is_fold(line: &LadderLine) -> bool {
+    matches!(line, LadderLine::Comment(text) if text.starts_with(|it: char| it.is_ascii_digit() || it == '…'))
 }
 
 /// How many segments a line stands for.
-fn folded(line: &Line) -> u64 {
+fn folded(line: &LadderLine) -> u64 {
     match line {
-        Line::Comment(text) => {
+        LadderLine::Comment(text) => {
             let digits: String = text
                 .chars()
                 .skip_while(|it| !it.is_ascii_digit())
@@ -139,7 +139,7 @@ fn gap(left_out: u64) -> String {
     format!("{:>9}  {} {packets} more", "…", number(left_out))
 }
 
-fn rung_of(packet: &Packet, named: Option<&FrameRef>) -> String {
+fn rung_of(packet: &LadderSegment, named: Option<&FrameRef>) -> String {
     let said = says(packet);
     let time = format!("{:.3}", packet.time.as_secs_f64());
     let (arrow, left, right) = match packet.from {
@@ -166,7 +166,7 @@ fn cut(text: &str, width: usize) -> String {
     }
 }
 
-fn says(packet: &Packet) -> String {
+fn says(packet: &LadderSegment) -> String {
     let cell = &packet.cell;
     let mut words: Vec<String> = Vec::new();
     match cell.sends {
@@ -208,10 +208,10 @@ fn payload(pieces: &[Piece]) -> Vec<String> {
 }
 
 fn piece(piece: &Piece) -> String {
-    let with = |head: String, body: &Body| match body {
-        Body::None => head,
-        Body::Bytes(bytes) => format!("{head} + {} bytes", bytes.len()),
-        Body::Filler(count) => format!("{head} + {count} bytes"),
+    let with = |head: String, body: &BodyPiece| match body {
+        BodyPiece::None => head,
+        BodyPiece::Bytes(bytes) => format!("{head} + {} bytes", bytes.len()),
+        BodyPiece::Filler(count) => format!("{head} + {count} bytes"),
     };
     match piece {
         Piece::Request {

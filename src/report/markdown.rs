@@ -2,22 +2,22 @@
 //!
 //! What could be taken for markup in a text is escaped; what is to be copied stands in back quotes.
 
-use super::rich_text::{Line, Table, Tone};
+use super::rich_text::{RichLine, RichTable, TextTone};
 use super::sheet::Sheet;
 use crate::base::escape::harmless;
 use std::io::{self, Write};
 
-pub(super) struct Markdown<'o> {
+pub(super) struct MarkdownSheet<'o> {
     out: &'o mut dyn Write,
 }
 
-impl<'o> Markdown<'o> {
+impl<'o> MarkdownSheet<'o> {
     pub(super) fn new(out: &'o mut dyn Write) -> Self {
         Self { out }
     }
 }
 
-fn marked(line: &Line) -> String {
+fn marked(line: &RichLine) -> String {
     let mut out = String::new();
     for (tone, text) in &line.0 {
         let text = harmless(text);
@@ -31,9 +31,13 @@ fn marked(line: &Line) -> String {
         }
         out += &text[..start];
         match tone {
-            Tone::Plain | Tone::Faint => out += &plain(words),
-            Tone::Code => out += &code(words),
-            Tone::Strong | Tone::Error | Tone::Warning | Tone::Note | Tone::Good => {
+            TextTone::Plain | TextTone::Faint => out += &plain(words),
+            TextTone::Code => out += &code(words),
+            TextTone::Strong
+            | TextTone::Error
+            | TextTone::Warning
+            | TextTone::Note
+            | TextTone::Good => {
                 out += &format!("**{}**", plain(words));
             }
         }
@@ -76,8 +80,8 @@ fn code(text: &str) -> String {
     format!("{fence}{space}{text}{space}{fence}")
 }
 
-impl Sheet for Markdown<'_> {
-    fn title(&mut self, line: &Line) -> io::Result<()> {
+impl Sheet for MarkdownSheet<'_> {
+    fn title(&mut self, line: &RichLine) -> io::Result<()> {
         writeln!(self.out, "# {}", marked(line).replace("**", ""))
     }
 
@@ -85,15 +89,15 @@ impl Sheet for Markdown<'_> {
         writeln!(self.out, "\n## {text}\n")
     }
 
-    fn paragraph(&mut self, line: &Line) -> io::Result<()> {
+    fn paragraph(&mut self, line: &RichLine) -> io::Result<()> {
         writeln!(self.out, "\n{}", marked(line))
     }
 
-    fn entry(&mut self, line: &Line) -> io::Result<()> {
+    fn entry(&mut self, line: &RichLine) -> io::Result<()> {
         writeln!(self.out, "\n### {}\n", marked(line).replace("**", ""))
     }
 
-    fn detail(&mut self, label: &'static str, line: &Line) -> io::Result<()> {
+    fn detail(&mut self, label: &'static str, line: &RichLine) -> io::Result<()> {
         if label.is_empty() {
             writeln!(self.out, "{}\n", marked(line))
         } else {
@@ -101,7 +105,7 @@ impl Sheet for Markdown<'_> {
         }
     }
 
-    fn item(&mut self, lead: &Line, body: &Line) -> io::Result<()> {
+    fn item(&mut self, lead: &RichLine, body: &RichLine) -> io::Result<()> {
         writeln!(self.out, "- {}\\\n  {}", marked(lead), marked(body))
     }
 
@@ -113,7 +117,7 @@ impl Sheet for Markdown<'_> {
         writeln!(self.out, "  ```\n")
     }
 
-    fn table(&mut self, table: &Table) -> io::Result<()> {
+    fn table(&mut self, table: &RichTable) -> io::Result<()> {
         let mut names = String::from("|");
         let mut rule = String::from("|");
         for (name, right) in &table.columns {
@@ -149,7 +153,7 @@ mod tests {
         }
         assert_eq!(code("a`b"), "``a`b``");
         assert_eq!(
-            marked(&Line::from("x ").strong("two ").plain("y")),
+            marked(&RichLine::from("x ").strong("two ").plain("y")),
             "x **two** y"
         );
     }

@@ -28,7 +28,7 @@ use std::io::{self, Write};
 
 pub use crate::report::wording::moment::Zone;
 pub use explain::explanation;
-pub use options::{Format, Options, Shown, shows_all};
+pub use options::{Format, ReportOptions, Shown, shows_all};
 pub use overview::overview;
 
 use crate::report::snapshot::Snapshot;
@@ -47,7 +47,7 @@ pub fn typical(snapshot: &Snapshot) -> Vec<u32> {
 pub fn write(
     snapshot: &Snapshot,
     format: Format,
-    options: &Options,
+    options: &ReportOptions,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let usual = if shows_all(format) {
@@ -57,8 +57,8 @@ pub fn write(
     };
     let view = View::new(snapshot, options, usual);
     match format {
-        Format::Text => page::write(&view, &mut text::Text::new(out, options.color)),
-        Format::Markdown => page::write(&view, &mut markdown::Markdown::new(out)),
+        Format::Text => page::write(&view, &mut text::TextSheet::new(out, options.color)),
+        Format::Markdown => page::write(&view, &mut markdown::MarkdownSheet::new(out)),
         Format::Json => json::write(&view, out),
         Format::Ndjson => json::write_lines(&view, out),
         Format::Csv => csv::write(&view, out),
@@ -73,17 +73,17 @@ mod tests {
     use crate::base::certainty::Certainty;
     use crate::base::net::Loss;
     use crate::report::snapshot::sample::{connection, endpoint, mark, snapshot};
-    use crate::report::snapshot::{Damage, LimitHit};
+    use crate::report::snapshot::{InputDamage, LimitHit};
     use crate::rules::{Evidence, Finding, Severity};
 
-    fn told(snapshot: &Snapshot, format: Format, options: &Options) -> String {
+    fn told(snapshot: &Snapshot, format: Format, options: &ReportOptions) -> String {
         let mut out = Vec::new();
         write(snapshot, format, options, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
     fn text(snapshot: &Snapshot) -> String {
-        told(snapshot, Format::Text, &Options::default())
+        told(snapshot, Format::Text, &ReportOptions::default())
     }
 
     fn reset() -> Connection {
@@ -146,7 +146,7 @@ mod tests {
             runs_out_at: Some(mark(0, 90_000).time),
             starved: None,
         }];
-        all.summary.inputs[0].damage = Some(Damage {
+        all.summary.inputs[0].damage = Some(InputDamage {
             offset: 123_456,
             reason: "a record of 4,294,967,295 bytes".to_owned(),
         });
@@ -165,13 +165,13 @@ mod tests {
     #[test]
     fn a_page_of_trouble() {
         insta::assert_snapshot!("text", text(&troubled()));
-        let markdown = told(&troubled(), Format::Markdown, &Options::default());
+        let markdown = told(&troubled(), Format::Markdown, &ReportOptions::default());
         insta::assert_snapshot!("markdown", markdown);
     }
 
     #[test]
     fn the_same_for_programs() {
-        let options = Options::default();
+        let options = ReportOptions::default();
         insta::assert_snapshot!("json", told(&troubled(), Format::Json, &options));
         insta::assert_snapshot!("csv", told(&troubled(), Format::Csv, &options));
     }
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn json_is_json_and_lines_are_its_rows() {
-        let options = Options::default();
+        let options = ReportOptions::default();
         let whole: serde_json::Value =
             serde_json::from_str(&told(&troubled(), Format::Json, &options)).unwrap();
         let lines = told(&troubled(), Format::Ndjson, &options);
@@ -236,9 +236,9 @@ mod tests {
             (Shown::Notable, vec![2, 3, 4]),
             (Shown::None, vec![]),
         ] {
-            let options = Options {
+            let options = ReportOptions {
                 connections: Some(shown),
-                ..Options::default()
+                ..ReportOptions::default()
             };
             let csv = told(&troubled(), Format::Csv, &options);
             let first = csv
@@ -254,9 +254,9 @@ mod tests {
     fn what_a_benign_finding_explains_is_not_notable() {
         let mut all = troubled();
         all.findings[0].severity = Severity::Benign;
-        let options = Options {
+        let options = ReportOptions {
             connections: Some(Shown::Notable),
-            ..Options::default()
+            ..ReportOptions::default()
         };
         assert_eq!(told(&all, Format::Csv, &options).lines().count(), 2);
     }
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn no_format_lets_a_terminal_obey() {
-        let options = Options::default();
+        let options = ReportOptions::default();
         for format in [
             Format::Text,
             Format::Json,
@@ -318,9 +318,9 @@ mod tests {
 
     #[test]
     fn colour_changes_nothing_else() {
-        let options = Options {
+        let options = ReportOptions {
             color: true,
-            ..Options::default()
+            ..ReportOptions::default()
         };
         let mut colored = told(&troubled(), Format::Text, &options);
         for code in ["0", "1", "2", "1;31", "33", "36", "32"] {
@@ -336,7 +336,7 @@ mod tests {
         let all = snapshot(vec![connection(); 300_000]);
         for format in [Format::Text, Format::Json, Format::Csv] {
             let begun = std::time::Instant::now();
-            let length = told(&all, format, &Options::default()).len();
+            let length = told(&all, format, &ReportOptions::default()).len();
             eprintln!("{format:?}: {length} bytes in {:?}", begun.elapsed());
         }
     }

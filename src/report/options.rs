@@ -30,7 +30,7 @@ pub enum Shown {
 
 /// How to report.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct ReportOptions {
     /// Which connections; `None`: as the format usually does (text and Markdown the notable ones, the others all).
     pub connections: Option<Shown>,
     /// Colour, for text.

@@ -11,8 +11,8 @@ use std::io;
 use hashbrown::HashMap;
 
 use super::finding_order::ranges;
-use super::groups::{Group, MOST, groups};
-use super::rich_text::{Line, Table, Tone};
+use super::groups::{ConnectionGroup, MOST, groups};
+use super::rich_text::{RichLine, RichTable, TextTone};
 use super::view::View;
 use super::{Shown, finding, search_result};
 use crate::analysis::connection::{Connection, How};
@@ -20,7 +20,7 @@ use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::escape::escape;
 use crate::base::format::{bytes, count, number};
 use crate::base::net::Skip;
-use crate::report::snapshot::Input;
+use crate::report::snapshot::InputSummary;
 use crate::report::wording::connection::{self, story};
 use crate::report::wording::moment::span;
 use crate::rules::Severity;
@@ -93,9 +93,9 @@ impl<'v, 'a> Page<'v, 'a> {
         page
     }
 
-    fn title(&self) -> Line {
+    fn title(&self) -> RichLine {
         let inputs = &self.view.snapshot.summary.inputs;
-        let line = Line::default().strong("hangup").plain(" on ");
+        let line = RichLine::default().strong("hangup").plain(" on ");
         match &inputs[..] {
             [] => line.plain("nothing"),
             [only] => line.code(escape(only.path.as_bytes())),
@@ -107,17 +107,17 @@ impl<'v, 'a> Page<'v, 'a> {
     }
 
     /// The whole in a line.
-    fn verdict(&self) -> Line {
+    fn verdict(&self) -> RichLine {
         let snapshot = self.view.snapshot;
         let ignored = snapshot.ignored.connections.len() as u64;
         let all = (snapshot.briefs.len() as u64).saturating_sub(ignored);
         if all == 0 && ignored > 0 {
-            return Line::default().strong("Every connection is left out.");
+            return RichLine::default().strong("Every connection is left out.");
         }
         if all == 0 {
             let summary = &snapshot.summary;
             let read = summary.inputs.iter().any(|input| input.packets > 0);
-            return Line::default().strong(match (summary.frames, summary.segments) {
+            return RichLine::default().strong(match (summary.frames, summary.segments) {
                 (0, _) if read => "No packet passes the filter.",
                 (0, _) => "There is no packet in this capture.",
                 (_, 0) => "There is no TCP in this capture.",
@@ -158,13 +158,13 @@ impl<'v, 'a> Page<'v, 'a> {
                     number(all)
                 ),
             };
-            return Line::default().with(Tone::Good, told).plain(open);
+            return RichLine::default().with(TextTone::Good, told).plain(open);
         }
-        let mut line = Line::default();
+        let mut line = RichLine::default();
         for (tone, found, one, many) in [
-            (Tone::Error, errors, "error", "errors"),
-            (Tone::Warning, warnings, "warning", "warnings"),
-            (Tone::Note, notes, "note", "notes"),
+            (TextTone::Error, errors, "error", "errors"),
+            (TextTone::Warning, warnings, "warning", "warnings"),
+            (TextTone::Note, notes, "note", "notes"),
         ] {
             if found > 0 {
                 let between = if line.0.is_empty() { "" } else { ", " };
@@ -211,7 +211,7 @@ impl<'v, 'a> Page<'v, 'a> {
                 let path = escape(input.path.as_bytes());
                 sheet.detail(
                     "Damaged",
-                    &Line::default().code(path).with(Tone::Warning, told),
+                    &RichLine::default().code(path).with(TextTone::Warning, told),
                 )?;
             }
         }
@@ -236,12 +236,12 @@ impl<'v, 'a> Page<'v, 'a> {
         }
         for limit in &summary.limits {
             let told = format!("{} {}", number(limit.count), limit.meaning);
-            sheet.detail("Limits", &Line::default().with(Tone::Warning, told))?;
+            sheet.detail("Limits", &RichLine::default().with(TextTone::Warning, told))?;
         }
         Ok(())
     }
 
-    fn packets(&self) -> Line {
+    fn packets(&self) -> RichLine {
         let summary = &self.view.snapshot.summary;
         let connections = self.view.snapshot.briefs.len() as u64;
         let mut told = match (summary.segments, connections) {
@@ -267,7 +267,7 @@ impl<'v, 'a> Page<'v, 'a> {
         told.into()
     }
 
-    fn losses(&self) -> Option<Line> {
+    fn losses(&self) -> Option<RichLine> {
         let lost = self.view.snapshot.summary.lost;
         let mut parts = Vec::new();
         for (lost, by) in [
@@ -284,7 +284,7 @@ impl<'v, 'a> Page<'v, 'a> {
                 bytes(self.missing)
             ));
         }
-        (!parts.is_empty()).then(|| Line::default().with(Tone::Warning, parts.join("; ")))
+        (!parts.is_empty()).then(|| RichLine::default().with(TextTone::Warning, parts.join("; ")))
     }
 
     /// What the user's list left out.
@@ -307,7 +307,7 @@ impl<'v, 'a> Page<'v, 'a> {
         if told.is_empty() {
             return Ok(());
         }
-        let line = Line::default()
+        let line = RichLine::default()
             .plain(format!("{} ignored by ", told.join(" and ")))
             .code(path)
             .plain(":");
@@ -318,7 +318,7 @@ impl<'v, 'a> Page<'v, 'a> {
             .filter(|it| it.connections + it.findings > 0);
         let matched: Vec<_> = matched.collect();
         for tally in matched.iter().take(IGNORED) {
-            let line = Line::default()
+            let line = RichLine::default()
                 .plain(format!(
                     "{} by line {}, ",
                     number(tally.connections + tally.findings),
@@ -359,7 +359,7 @@ impl<'v, 'a> Page<'v, 'a> {
         }
         let mut kinds: Vec<_> = kinds.into_iter().collect();
         kinds.sort_by_key(|(_, (count, first))| (std::cmp::Reverse(*count), *first));
-        let mut table = Table {
+        let mut table = RichTable {
             columns: vec![
                 ("Count", true),
                 ("Who", false),
@@ -372,9 +372,9 @@ impl<'v, 'a> Page<'v, 'a> {
         };
         for ((by, how, phase, orderly), (count, first)) in kinds {
             let order = match (how, orderly) {
-                (How::Open, _) => Line::default().faint("–"),
-                (_, true) => Line::default().with(Tone::Good, "yes"),
-                (_, false) => Line::default().with(Tone::Warning, "no"),
+                (How::Open, _) => RichLine::default().faint("–"),
+                (_, true) => RichLine::default().with(TextTone::Good, "yes"),
+                (_, false) => RichLine::default().with(TextTone::Warning, "no"),
             };
             table.rows.push(vec![
                 number(count).into(),
@@ -392,14 +392,14 @@ impl<'v, 'a> Page<'v, 'a> {
             let all = number((connections.len() - ignored.connections.len()) as u64);
             table
                 .rows
-                .push(vec![Line::default().strong(all), "in all".into()]);
+                .push(vec![RichLine::default().strong(all), "in all".into()]);
         }
         sheet.heading("How the connections ended")?;
         sheet.table(&table)?;
         let let_go = self.view.snapshot.summary.let_go;
         if let_go > 0 {
             let told = format!("{} more were counted and not kept.", number(let_go));
-            sheet.paragraph(&Line::default().with(Tone::Warning, told))?;
+            sheet.paragraph(&RichLine::default().with(TextTone::Warning, told))?;
         }
         Ok(())
     }
@@ -417,7 +417,7 @@ impl<'v, 'a> Page<'v, 'a> {
         }
         sheet.heading("Sockets that clients spend")?;
         for row in &rows {
-            let lead = Line::default().strong(format!("{} → {}", row.client, row.server));
+            let lead = RichLine::default().strong(format!("{} → {}", row.client, row.server));
             sheet.item(&lead, &spent(row).into())?;
         }
         for row in rows {
@@ -440,7 +440,7 @@ impl<'v, 'a> Page<'v, 'a> {
                     self.view.options.zone.full(at),
                     self.view.offset(at)
                 );
-                sheet.paragraph(&Line::default().with(Tone::Warning, told))?;
+                sheet.paragraph(&RichLine::default().with(TextTone::Warning, told))?;
             }
         }
         Ok(())
@@ -450,7 +450,7 @@ impl<'v, 'a> Page<'v, 'a> {
         if self.view.shows_all() {
             sheet.heading("Connections")?;
             for connection in self.view.shown() {
-                let body = Line::from(story(connection))
+                let body = RichLine::from(story(connection))
                     .plain(finding::logs_in_a_sentence(self.view, connection))
                     .plain(self.findings_of(connection));
                 sheet.item(&self.lead(connection), &body)?;
@@ -459,7 +459,7 @@ impl<'v, 'a> Page<'v, 'a> {
         }
         // Whoever did not ask for them sees those that no finding has told of.
         let asked = self.view.options.connections == Some(Shown::Notable);
-        let groups: Vec<Group<'_>> = groups(self.view)
+        let groups: Vec<ConnectionGroup<'_>> = groups(self.view)
             .into_iter()
             .filter(|group| asked || self.view.finding_numbers(group.first.id).is_empty())
             .collect();
@@ -472,7 +472,7 @@ impl<'v, 'a> Page<'v, 'a> {
             (false, None) => "Connections that no finding explains",
         })?;
         for group in groups.iter().take(MOST) {
-            let body = Line::from(story(group.first))
+            let body = RichLine::from(story(group.first))
                 .plain(finding::logs_in_a_sentence(self.view, group.first))
                 .plain(alike(group))
                 .plain(self.findings_of(group.first));
@@ -490,8 +490,8 @@ impl<'v, 'a> Page<'v, 'a> {
         Ok(())
     }
 
-    fn lead(&self, connection: &Connection) -> Line {
-        Line::default()
+    fn lead(&self, connection: &Connection) -> RichLine {
+        RichLine::default()
             .strong(format!("#{}", connection.id))
             .plain(format!("  {}  ", connection::route(connection)))
             .faint(self.view.at(connection.first.time))
@@ -507,20 +507,20 @@ impl<'v, 'a> Page<'v, 'a> {
     }
 }
 
-fn file(input: &Input) -> Line {
+fn file(input: &InputSummary) -> RichLine {
     let told = format!(
         ", {}, {}, {}",
         input.format,
         count(input.packets, "packet", "packets"),
         bytes(input.bytes)
     );
-    Line::default()
+    RichLine::default()
         .code(escape(input.path.as_bytes()))
         .plain(told)
 }
 
 /// ` The same story: #2, #3.`
-fn alike(group: &Group<'_>) -> String {
+fn alike(group: &ConnectionGroup<'_>) -> String {
     match group.ids.get(1..).unwrap_or_default() {
         [] => String::new(),
         rest if rest.len() <= MORE => format!(" The same story: {}.", ranges(rest, MORE)),

@@ -2,7 +2,7 @@
 
 /// What a piece of a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(super) enum TextTone {
     Plain,
     /// To be seen first.
     Strong,
@@ -18,10 +18,10 @@ pub(super) enum Tone {
 
 /// Pieces of text, each with its tone. No control bytes are in it: whatever came out of a packet was escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Line(pub(super) Vec<(Tone, String)>);
+pub(super) struct RichLine(pub(super) Vec<(TextTone, String)>);
 
-impl Line {
-    pub(super) fn with(mut self, tone: Tone, text: impl Into<String>) -> Self {
+impl RichLine {
+    pub(super) fn with(mut self, tone: TextTone, text: impl Into<String>) -> Self {
         let text = text.into();
         if !text.is_empty() {
             self.0.push((tone, text));
@@ -30,19 +30,19 @@ impl Line {
     }
 
     pub(super) fn plain(self, text: impl Into<String>) -> Self {
-        self.with(Tone::Plain, text)
+        self.with(TextTone::Plain, text)
     }
 
     pub(super) fn strong(self, text: impl Into<String>) -> Self {
-        self.with(Tone::Strong, text)
+        self.with(TextTone::Strong, text)
     }
 
     pub(super) fn faint(self, text: impl Into<String>) -> Self {
-        self.with(Tone::Faint, text)
+        self.with(TextTone::Faint, text)
     }
 
     pub(super) fn code(self, text: impl Into<String>) -> Self {
-        self.with(Tone::Code, text)
+        self.with(TextTone::Code, text)
     }
 
     /// Characters, which are columns for all but East Asian text.
@@ -51,13 +51,13 @@ impl Line {
     }
 }
 
-impl From<&str> for Line {
+impl From<&str> for RichLine {
     fn from(text: &str) -> Self {
         Self::default().plain(text)
     }
 }
 
-impl From<String> for Line {
+impl From<String> for RichLine {
     fn from(text: String) -> Self {
         Self::default().plain(text)
     }
@@ -65,8 +65,8 @@ impl From<String> for Line {
 
 /// A table; numbers stand on the right.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(super) struct RichTable {
     /// Each column's name, and whether it holds numbers.
     pub(super) columns: Vec<(&'static str, bool)>,
-    pub(super) rows: Vec<Vec<Line>>,
+    pub(super) rows: Vec<Vec<RichLine>>,
 }

@@ -5,13 +5,13 @@ use crate::base::format::capitalised;
 use std::io;
 
 use super::finding_order::ranges;
-use super::rich_text::{Line, Tone};
+use super::rich_text::{RichLine, TextTone};
 use super::view::View;
 use crate::base::escape::shortened;
 use crate::base::format::{count, number};
-use crate::knowledge::{Moment, Trace};
+use crate::knowledge::{EventTrace, LogTime};
 use crate::rules;
-use crate::rules::log_errors::{Clock, Grounds, Narrowed};
+use crate::rules::log_errors::{ClockReading, SearchBasis, SearchResult};
 
 /// Characters of the error that are repeated.
 const TEXT: usize = 160;
@@ -20,7 +20,11 @@ const RANGES: usize = 12;
 /// Events that are named where none was found.
 const EVENTS: usize = 6;
 
-pub(super) fn write(view: &View<'_>, narrowed: &Narrowed, sheet: &mut dyn Sheet) -> io::Result<()> {
+pub(super) fn write(
+    view: &View<'_>,
+    narrowed: &SearchResult,
+    sheet: &mut dyn Sheet,
+) -> io::Result<()> {
     let text = shortened(narrowed.text.as_bytes(), TEXT);
     sheet.paragraph(&format!("Asked for: “{text}”").into())?;
     sheet.paragraph(&verdict(view, narrowed))?;
@@ -33,7 +37,7 @@ pub(super) fn write(view: &View<'_>, narrowed: &Narrowed, sheet: &mut dyn Sheet)
     Ok(())
 }
 
-fn verdict(view: &View<'_>, narrowed: &Narrowed) -> Line {
+fn verdict(view: &View<'_>, narrowed: &SearchResult) -> RichLine {
     let all = view.snapshot.briefs.len() as u64;
     let of = match all {
         1 => "the one connection".to_owned(),
@@ -41,15 +45,15 @@ fn verdict(view: &View<'_>, narrowed: &Narrowed) -> Line {
     };
     let fits = narrowed.fits.len() as u64;
     if fits == 0 {
-        return Line::default().strong(match (narrowed.knows_the_error(), all) {
+        return RichLine::default().strong(match (narrowed.knows_the_error(), all) {
             (_, 0) => "There is no TCP connection in this capture.",
             (true, _) => "Nothing in this capture fits that error.",
             (false, _) => "The error is not known, and what the line names is not in this capture.",
         });
     }
-    let shifted = matches!(narrowed.located.time, Some((_, Clock::Shifted(_))));
+    let shifted = matches!(narrowed.located.time, Some((_, ClockReading::Shifted(_))));
     let hedge = match (narrowed.grounds, shifted) {
-        (Grounds::Ending, _) => "Possibly: ",
+        (SearchBasis::Ending, _) => "Possibly: ",
         (_, true) => "Likely: ",
         _ => "",
     };
@@ -70,38 +74,38 @@ fn verdict(view: &View<'_>, narrowed: &Narrowed) -> Line {
     };
     let told = format!("{told}{}", if told.ends_with('.') { "" } else { "." });
     let why = match narrowed.grounds {
-        Grounds::Story => "",
-        Grounds::OtherProgram => {
+        SearchBasis::Story => "",
+        SearchBasis::OtherProgram => {
             " What happened there fits; the headers name programs that are not known to say it so."
         }
-        Grounds::Ending => {
+        SearchBasis::Ending => {
             " Going by how they ended; what was under way cannot be read in this capture."
         }
-        Grounds::Finding if narrowed.off_the_wire() => {
+        SearchBasis::Finding if narrowed.off_the_wire() => {
             " The error itself leaves no packet; what leads to it is here."
         }
-        Grounds::Finding => " What was found there can lead to it.",
-        Grounds::Line if fits == 1 => {
+        SearchBasis::Finding => " What was found there can lead to it.",
+        SearchBasis::Line if fits == 1 => {
             " The error is not known here; this is the connection that the line names."
         }
-        Grounds::Line => {
+        SearchBasis::Line => {
             " The error is not known here; these are the connections that the line names."
         }
     };
-    Line::default().strong(told).plain(why)
+    RichLine::default().strong(told).plain(why)
 }
 
 /// What came of the line's addresses, ports and times.
-fn line_says(narrowed: &Narrowed) -> Vec<String> {
+fn line_says(narrowed: &SearchResult) -> Vec<String> {
     let located = &narrowed.located;
     let mut said = Vec::new();
     let mut found: Vec<String> = located.addresses.iter().map(ToString::to_string).collect();
     found.extend(located.ports.iter().map(|port| format!("port {port}")));
     if let Some((moment, clock)) = &located.time {
         found.push(match clock {
-            Clock::Told => format!("the time {}", time_of(moment)),
-            Clock::Utc => format!("the time {}, taken as UTC", time_of(moment)),
-            Clock::Shifted(seconds) => format!(
+            ClockReading::Told => format!("the time {}", time_of(moment)),
+            ClockReading::Utc => format!("the time {}, taken as UTC", time_of(moment)),
+            ClockReading::Shifted(seconds) => format!(
                 "the time {}, if that clock is {} UTC",
                 time_of(moment),
                 ahead(*seconds)
@@ -150,7 +154,7 @@ fn line_says(narrowed: &Narrowed) -> Vec<String> {
     said
 }
 
-fn time_of(moment: &Moment) -> String {
+fn time_of(moment: &LogTime) -> String {
     let (hour, minute, second) = moment.time;
     format!("{hour:02}:{minute:02}:{second:02}")
 }
@@ -169,7 +173,7 @@ fn ahead(seconds: i32) -> String {
     }
 }
 
-fn would_fit(narrowed: &Narrowed, sheet: &mut dyn Sheet) -> io::Result<()> {
+fn would_fit(narrowed: &SearchResult, sheet: &mut dyn Sheet) -> io::Result<()> {
     for code in &narrowed.codes {
         let told = format!("{} {}: {}", code.family.title(), code.code, code.meaning);
         sheet.detail("", &told.into())?;
@@ -183,14 +187,14 @@ fn would_fit(narrowed: &Narrowed, sheet: &mut dyn Sheet) -> io::Result<()> {
     sheet.paragraph(&"What would:".into())?;
     for event in narrowed.wanted.iter().take(EVENTS) {
         let seen = match event.trace() {
-            Trace::Packets => "",
-            Trace::Circumstance => " (no packet shows it)",
+            EventTrace::Packets => "",
+            EventTrace::Circumstance => " (no packet shows it)",
         };
-        let mut line = Line::default()
+        let mut line = RichLine::default()
             .plain("– ")
             .plain(format!("{}{seen}", event.story()));
         if let Some(rule) = event.rules().iter().find(|it| rules::rule(it).is_some()) {
-            line = line.with(Tone::Faint, format!(" [{rule}]"));
+            line = line.with(TextTone::Faint, format!(" [{rule}]"));
         }
         sheet.detail("", &line)?;
     }

@@ -1,6 +1,6 @@
 //! The page as plain text, of a width that mail and tickets bear; with colour for a terminal that wants it.
 
-use super::rich_text::{Line, Table, Tone};
+use super::rich_text::{RichLine, RichTable, TextTone};
 use super::sheet::Sheet;
 use crate::base::escape::harmless;
 use std::io::{self, Write};
@@ -14,14 +14,14 @@ const LABEL: usize = 11;
 /// Before the text of an item.
 const BODY: usize = 4;
 
-pub(super) struct Text<'o> {
+pub(super) struct TextSheet<'o> {
     out: &'o mut dyn Write,
     color: bool,
     /// The label that was shown last, while details follow each other.
     label: Option<&'static str>,
 }
 
-impl<'o> Text<'o> {
+impl<'o> TextSheet<'o> {
     pub(super) fn new(out: &'o mut dyn Write, color: bool) -> Self {
         Self {
             out,
@@ -32,14 +32,14 @@ impl<'o> Text<'o> {
 
     /// Writes a line that begins in column `at` after what stands there, and goes on at `indent` where it is too long.
     /// What is to be copied is never broken.
-    fn wrap(&mut self, line: &Line, mut at: usize, indent: usize) -> io::Result<()> {
+    fn wrap(&mut self, line: &RichLine, mut at: usize, indent: usize) -> io::Result<()> {
         // Blanks are owed until the next word stands on the same line.
         let mut owed = 0;
         let mut fresh = true;
         for (tone, text) in &line.0 {
             let text = harmless(text);
             let words: Vec<&str> = match tone {
-                Tone::Code => vec![&text],
+                TextTone::Code => vec![&text],
                 _ => text.split_inclusive(' ').collect(),
             };
             for word in words {
@@ -68,15 +68,15 @@ impl<'o> Text<'o> {
         writeln!(self.out)
     }
 
-    fn tone(&mut self, tone: Tone, text: &str) -> io::Result<()> {
+    fn tone(&mut self, tone: TextTone, text: &str) -> io::Result<()> {
         let code = match tone {
-            Tone::Plain | Tone::Code => "",
-            Tone::Strong => "1",
-            Tone::Faint => "2",
-            Tone::Error => "1;31",
-            Tone::Warning => "33",
-            Tone::Note => "36",
-            Tone::Good => "32",
+            TextTone::Plain | TextTone::Code => "",
+            TextTone::Strong => "1",
+            TextTone::Faint => "2",
+            TextTone::Error => "1;31",
+            TextTone::Warning => "33",
+            TextTone::Note => "36",
+            TextTone::Good => "32",
         };
         if self.color && !code.is_empty() && !text.is_empty() {
             write!(self.out, "\x1b[{code}m{text}\x1b[0m")
@@ -86,8 +86,8 @@ impl<'o> Text<'o> {
     }
 }
 
-impl Sheet for Text<'_> {
-    fn title(&mut self, line: &Line) -> io::Result<()> {
+impl Sheet for TextSheet<'_> {
+    fn title(&mut self, line: &RichLine) -> io::Result<()> {
         self.wrap(line, 0, 0)?;
         writeln!(self.out)
     }
@@ -95,16 +95,16 @@ impl Sheet for Text<'_> {
     fn heading(&mut self, text: &str) -> io::Result<()> {
         self.label = None;
         writeln!(self.out)?;
-        self.tone(Tone::Strong, text)?;
+        self.tone(TextTone::Strong, text)?;
         let rule = "-".repeat(text.chars().count());
         writeln!(self.out, "\n{rule}")
     }
 
-    fn paragraph(&mut self, line: &Line) -> io::Result<()> {
+    fn paragraph(&mut self, line: &RichLine) -> io::Result<()> {
         self.wrap(line, 0, 0)
     }
 
-    fn entry(&mut self, line: &Line) -> io::Result<()> {
+    fn entry(&mut self, line: &RichLine) -> io::Result<()> {
         // Apart from the entry before it, but not from its section's heading.
         if self.label.is_some() {
             writeln!(self.out)?;
@@ -113,7 +113,7 @@ impl Sheet for Text<'_> {
         self.wrap(line, 0, 3)
     }
 
-    fn detail(&mut self, label: &'static str, line: &Line) -> io::Result<()> {
+    fn detail(&mut self, label: &'static str, line: &RichLine) -> io::Result<()> {
         let shown = if self.label == Some(label) { "" } else { label };
         self.label = Some(label);
         if label.is_empty() {
@@ -122,18 +122,18 @@ impl Sheet for Text<'_> {
         }
         write!(self.out, "{:INDENT$}", "")?;
         // What is to be copied and too long begins further left, to stay on one line.
-        if let [(Tone::Code, text)] = &line.0[..]
+        if let [(TextTone::Code, text)] = &line.0[..]
             && INDENT + LABEL + text.chars().count() > WIDTH
         {
-            self.tone(Tone::Faint, shown)?;
+            self.tone(TextTone::Faint, shown)?;
             write!(self.out, "\n{:BODY$}", "")?;
             return self.wrap(line, BODY, BODY);
         }
-        self.tone(Tone::Faint, &format!("{shown:<LABEL$}"))?;
+        self.tone(TextTone::Faint, &format!("{shown:<LABEL$}"))?;
         self.wrap(line, INDENT + LABEL, INDENT + LABEL)
     }
 
-    fn item(&mut self, lead: &Line, body: &Line) -> io::Result<()> {
+    fn item(&mut self, lead: &RichLine, body: &RichLine) -> io::Result<()> {
         self.wrap(lead, 0, BODY)?;
         write!(self.out, "{:BODY$}", "")?;
         self.wrap(body, BODY, BODY)
@@ -142,7 +142,7 @@ impl Sheet for Text<'_> {
     fn figure(&mut self, label: &'static str, lines: &[String]) -> io::Result<()> {
         self.label = Some(label);
         write!(self.out, "{:INDENT$}", "")?;
-        self.tone(Tone::Faint, label)?;
+        self.tone(TextTone::Faint, label)?;
         writeln!(self.out)?;
         for line in lines {
             writeln!(self.out, "{:INDENT$}{}", "", harmless(line))?;
@@ -150,16 +150,16 @@ impl Sheet for Text<'_> {
         Ok(())
     }
 
-    fn table(&mut self, table: &Table) -> io::Result<()> {
+    fn table(&mut self, table: &RichTable) -> io::Result<()> {
         let header = table
             .columns
             .iter()
-            .map(|(name, _)| Line::default().faint(*name));
-        let header: Vec<Line> = header.collect();
+            .map(|(name, _)| RichLine::default().faint(*name));
+        let header: Vec<RichLine> = header.collect();
         let lines = || std::iter::once(&header).chain(&table.rows);
         let width = |column: usize| {
             let cells = lines().filter_map(|row| row.get(column));
-            cells.map(Line::width).max().unwrap_or(0)
+            cells.map(RichLine::width).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..table.columns.len()).map(width).collect();
         for row in lines() {

@@ -3,37 +3,37 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::{Options, Shown};
+use super::{ReportOptions, Shown};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::time::Timestamp;
-use crate::report::snapshot::{Naming, Snapshot};
+use crate::report::snapshot::{FindingsIndex, Snapshot};
 use crate::report::wording::moment;
 use crate::rules::Finding;
-use crate::rules::log_errors::{Predictor, Told};
+use crate::rules::log_errors::{PredictedText, Predictor};
 
 /// A snapshot through the eyes of one report.
 pub(super) struct View<'a> {
     pub(super) snapshot: &'a Snapshot,
-    pub(super) options: &'a Options,
+    pub(super) options: &'a ReportOptions,
     shown: Shown,
-    naming: Naming,
+    naming: FindingsIndex,
     predictor: RefCell<Predictor>,
 }
 
 impl<'a> View<'a> {
     /// `usual` is what the format shows if the reader did not say.
-    pub(super) fn new(snapshot: &'a Snapshot, options: &'a Options, usual: Shown) -> Self {
+    pub(super) fn new(snapshot: &'a Snapshot, options: &'a ReportOptions, usual: Shown) -> Self {
         Self {
             snapshot,
             options,
             shown: options.connections.unwrap_or(usual),
-            naming: Naming::new(snapshot),
+            naming: FindingsIndex::new(snapshot),
             predictor: RefCell::default(),
         }
     }
 
     /// What the program at one side of a connection will have in its log.
-    pub(super) fn told(&self, connection: &Connection, who: Who) -> Rc<[Told]> {
+    pub(super) fn told(&self, connection: &Connection, who: Who) -> Rc<[PredictedText]> {
         self.predictor.borrow_mut().told(connection, who)
     }
 

@@ -1,12 +1,12 @@
 //! What the capture could see: what it lost, cut off, and has twice.
 
-use crate::analysis::engine::Stats;
+use crate::analysis::engine::EngineStats;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Loss;
 
 /// What the capture could see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sight {
+pub struct CaptureQuality {
     /// Frames that it has.
     pub frames: u64,
     /// Segments among them.
@@ -23,10 +23,10 @@ pub struct Sight {
     pub dropped: u64,
 }
 
-impl Sight {
+impl CaptureQuality {
     /// From what was counted while reading.
     #[must_use]
-    pub fn new(stats: &Stats, lost: Loss) -> Self {
+    pub fn new(stats: &EngineStats, lost: Loss) -> Self {
         Self {
             frames: stats.frames,
             segments: stats.segments,

@@ -194,7 +194,7 @@ mod tests {
         }
         let names = proof.rules();
         let told = ladder.lines.iter().any(|line| {
-            matches!(line, crate::ladder::Line::Expect(it)
+            matches!(line, crate::ladder::LadderLine::Expect(it)
                 if matches!(it.claim, crate::ladder::Claim::Findings(_)))
         });
         let right = match (fires, told) {

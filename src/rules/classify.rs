@@ -13,11 +13,11 @@ use crate::analysis::connection::{
 };
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::http::{Exchange, Framing, Message, Progress, Protocol};
+use crate::protocol::http::{Exchange, Framing, Message, MessageProgress, Protocol};
 
 /// What a reading says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
+pub enum EndingKind {
     /// The server closed before a byte of a request had come.
     ClosedBeforeRequest,
     /// The server closed while a request was still coming, without an answer.
@@ -64,7 +64,7 @@ pub enum Reading {
 #[derive(Debug)]
 pub struct Ending<'a> {
     /// The story it tells.
-    pub reading: Reading,
+    pub reading: EndingKind,
     /// The exchange that suffered.
     pub exchange: Option<&'a Exchange>,
     /// The close that began it.
@@ -155,7 +155,7 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     let close = told.unwrap_or(close);
     if exchange.is_some_and(|exchange| {
         is_unreadable(exchange)
-            && !(reading == Reading::LeftMidResponse && goes_on(connection, exchange, &close))
+            && !(reading == EndingKind::LeftMidResponse && goes_on(connection, exchange, &close))
     }) {
         return None;
     }
@@ -217,7 +217,7 @@ pub(super) fn announced<'a>(
         .take_while(|other| !std::ptr::eq(*other, exchange));
     let last = before.last()?;
     response(last).filter(|answer| {
-        answer.progress == Progress::Complete
+        answer.progress == MessageProgress::Complete
             && answer.framing != Framing::UntilClose
             && last.closes().is_some()
     })
@@ -232,8 +232,8 @@ pub(super) fn request(exchange: &Exchange) -> Option<&Message> {
 fn is_unreadable(exchange: &Exchange) -> bool {
     let broken = |message: Option<&Message>| {
         message.is_some_and(|message| match message.progress {
-            Progress::Broken => true,
-            Progress::Unseen => !message.is_surely_short(),
+            MessageProgress::Broken => true,
+            MessageProgress::Unseen => !message.is_surely_short(),
             _ => false,
         })
     };
@@ -242,7 +242,7 @@ fn is_unreadable(exchange: &Exchange) -> bool {
         .as_ref()
         .is_some_and(|rare| rare.response_lost)
         || broken(response(exchange))
-        || request(exchange).is_some_and(|message| message.progress == Progress::Broken)
+        || request(exchange).is_some_and(|message| message.progress == MessageProgress::Broken)
 }
 
 /// The end of the connection can be an end of it: it is no stream that had ended by itself.
@@ -252,14 +252,14 @@ fn at_stake(exchange: &&Exchange) -> bool {
 
 /// Where the response ends was not captured, but the server went on with it after the client had gone.
 fn goes_on(connection: &Connection, exchange: &Exchange, close: &CloseEvent) -> bool {
-    response(exchange).is_some_and(|answer| answer.progress == Progress::Unseen)
+    response(exchange).is_some_and(|answer| answer.progress == MessageProgress::Unseen)
         && connection.last_data[Who::Server as usize] > close.mark
         && owns_reset(connection, Who::Client).is_some()
 }
 
-type Read<'a> = Option<(Reading, Option<&'a Exchange>)>;
+type EndingRead<'a> = Option<(EndingKind, Option<&'a Exchange>)>;
 
-fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
+fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'a> {
     let exchanges = &connection.exchanges;
     let is_reset = close.kind.is_some();
     let owing = || exchanges.iter().find(|exchange| !exchange.is_settled());
@@ -269,7 +269,7 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
             // Its end may have been sent after all, past what the server had when it closed.
             let exchange = exchanges.iter().filter(at_stake).find(|exchange| {
                 request(exchange).is_some_and(|message| {
-                    message.progress != Progress::Complete || message.end() > close.received
+                    message.progress != MessageProgress::Complete || message.end() > close.received
                 })
             })?;
             let quiet = request(exchange)
@@ -277,13 +277,13 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
                 .unwrap_or_default();
             let timeout = exchange.status() == Some(408);
             if (exchange.response.is_none() || timeout) && quiet >= STALLED {
-                return Some((Reading::StalledUpload, Some(exchange)));
+                return Some((EndingKind::StalledUpload, Some(exchange)));
             }
             if exchange.response.is_none() {
                 let reading = if is_reset {
-                    Reading::EarlyReset
+                    EndingKind::EarlyReset
                 } else {
-                    Reading::ClosedInRequest
+                    EndingKind::ClosedInRequest
                 };
                 return Some((reading, Some(exchange)));
             }
@@ -291,32 +291,32 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
             let reset = owns_reset(connection, Who::Server)?;
             let had_closed =
                 connection.fin[Who::Client as usize].is_some_and(|fin| fin.mark < reset.mark);
-            (!had_closed).then_some((Reading::EarlyReset, Some(exchange)))
+            (!had_closed).then_some((EndingKind::EarlyReset, Some(exchange)))
         }
         Phase::Waiting => {
             let exchange = exchanges
                 .iter()
                 .filter(at_stake)
                 .find(|exchange| exchange.request.is_some() && exchange.response.is_none())?;
-            let is_rubbish =
-                request(exchange).is_some_and(|message| message.progress == Progress::Broken);
+            let is_rubbish = request(exchange)
+                .is_some_and(|message| message.progress == MessageProgress::Broken);
             if is_reset && is_rubbish {
                 // What came after the last request was none, and was not read.
                 let last = exchanges.iter().rfind(|exchange| exchange.is_complete())?;
-                return Some((Reading::ResetAfterResponse, Some(last)));
+                return Some((EndingKind::ResetAfterResponse, Some(last)));
             }
             if is_reset && let Some(answer) = announced(connection, exchange) {
                 // What nobody read draws the RST, and that endangers the answer that was given.
                 let sent = &connection.sent[Who::Server as usize];
                 let last = exchanges.iter().rfind(|exchange| exchange.is_complete())?;
                 if sent.acknowledged < answer.end() {
-                    return Some((Reading::ResetAfterResponse, Some(last)));
+                    return Some((EndingKind::ResetAfterResponse, Some(last)));
                 }
             }
             let reading = if is_reset {
-                Reading::ResetBeforeResponse
+                EndingKind::ResetBeforeResponse
             } else {
-                Reading::ClosedBeforeResponse
+                EndingKind::ClosedBeforeResponse
             };
             Some((reading, Some(exchange)))
         }
@@ -324,13 +324,13 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
             let Some(exchange) = owing() else {
                 // All of it was sent, but the RST came before it had arrived.
                 let last = exchanges.last()?;
-                return is_reset.then_some((Reading::ResetAfterResponse, Some(last)));
+                return is_reset.then_some((EndingKind::ResetAfterResponse, Some(last)));
             };
             let framing = response(exchange)?.framing;
             let reading = match (is_reset, framing) {
-                (false, _) => Reading::CutShort,
-                (true, Framing::UntilClose) => Reading::EndUnknown,
-                (true, _) => Reading::ResetMidResponse,
+                (false, _) => EndingKind::CutShort,
+                (true, Framing::UntilClose) => EndingKind::EndUnknown,
+                (true, _) => EndingKind::ResetMidResponse,
             };
             Some((reading, Some(exchange)))
         }
@@ -339,7 +339,7 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
     }
 }
 
-fn before_request<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
+fn before_request<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'a> {
     if connection.opening != Opening::Handshake
         || connection.sent[Who::Server as usize].bytes > 0
         || close.received > 0
@@ -354,16 +354,16 @@ fn before_request<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a
     let asked = connection.sent[Who::Client as usize].bytes > 0;
     let exchange = connection.exchanges.first();
     let reading = match (close.kind, at_once, asked) {
-        (Some(_), true, _) => Reading::ResetAfterHandshake,
-        (Some(ResetKind::NoSocket), false, true) => Reading::ReuseOfForgotten,
-        (_, _, true) | (None, true, false) => Reading::ClosedBeforeRequest,
+        (Some(_), true, _) => EndingKind::ResetAfterHandshake,
+        (Some(ResetKind::NoSocket), false, true) => EndingKind::ReuseOfForgotten,
+        (_, _, true) | (None, true, false) => EndingKind::ClosedBeforeRequest,
         // An unused connection that somebody tires of.
         (_, false, false) => return None,
     };
     Some((reading, exchange))
 }
 
-fn after_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
+fn after_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'a> {
     let late = connection
         .exchanges
         .iter()
@@ -383,7 +383,7 @@ fn after_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> 
     let Some(late) = late else {
         let reset = owns_reset(connection, Who::Client);
         if close.kind.is_none() {
-            return reset.map(|_| (Reading::ClientResetAfter, Some(last)));
+            return reset.map(|_| (EndingKind::ClientResetAfter, Some(last)));
         }
         // The answer came before the request was complete, and the RST after it.
         let early = request(last).is_some_and(|message| {
@@ -391,9 +391,9 @@ fn after_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> 
                 && message.received() > 0
         });
         let reading = if early {
-            Reading::EarlyReset
+            EndingKind::EarlyReset
         } else {
-            Reading::ResetAfterResponse
+            EndingKind::ResetAfterResponse
         };
         return Some((reading, Some(last)));
     };
@@ -401,26 +401,26 @@ fn after_server<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> 
     if close.kind == Some(ResetKind::NoSocket) {
         // The server's FIN may be among what the capture lost.
         let lost = connection.sent[Who::Server as usize].missing > 0;
-        return (!lost).then_some((Reading::ReuseOfForgotten, Some(late)));
+        return (!lost).then_some((EndingKind::ReuseOfForgotten, Some(late)));
     }
     let known = connection.fin_acknowledged[Who::Server as usize].filter(|_| close.kind.is_none());
     let margin = (round_trip(connection) * 5).max(Duration::from_millis(50));
     let knew = known.is_some_and(|known| asked.time.since(known.time) > margin);
     let reading = if knew {
-        Reading::ReuseOfClosed
+        EndingKind::ReuseOfClosed
     } else {
-        Reading::Race
+        EndingKind::Race
     };
     Some((reading, Some(late)))
 }
 
-fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
+fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'a> {
     let exchanges = &connection.exchanges;
     let reset = owns_reset(connection, Who::Client);
     // What the client had not read when it closed does not count.
     let unread = |exchange: &&Exchange| {
         let answered = response(exchange).is_some_and(|answer| {
-            answer.progress == Progress::Complete && answer.end() <= close.received
+            answer.progress == MessageProgress::Complete && answer.end() <= close.received
         });
         !answered
     };
@@ -428,11 +428,11 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
         Phase::Request => {
             let exchange = exchanges.iter().filter(at_stake).find(|exchange| {
                 request(exchange)
-                    .is_some_and(|message| !matches!(message.progress, Progress::Complete))
+                    .is_some_and(|message| !matches!(message.progress, MessageProgress::Complete))
             })?;
             let answered =
                 response(exchange).is_some_and(|answer| answer.first.time <= close.mark.time);
-            (!answered).then_some((Reading::LeftMidUpload, Some(exchange)))
+            (!answered).then_some((EndingKind::LeftMidUpload, Some(exchange)))
         }
         Phase::Waiting => {
             let exchange = exchanges.iter().filter(at_stake).find(|exchange| {
@@ -445,14 +445,14 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
             let told = announced(connection, exchange);
             let reading = if told.is_some_and(|answer| answer.end() <= close.received) {
                 // It did not give up: it was told that there would be no answer.
-                Reading::ClosedBeforeResponse
+                EndingKind::ClosedBeforeResponse
             } else if close.kind.is_some() {
-                Reading::GaveUp
+                EndingKind::GaveUp
             } else if response(exchange).is_some() && reset.is_none() {
                 // Its kernel took the answer: the other direction was open.
-                Reading::HalfClose
+                EndingKind::HalfClose
             } else if waited > NO_WAIT.max(round_trip(connection)) {
-                Reading::GaveUp
+                EndingKind::GaveUp
             } else if response(exchange).is_some() {
                 return None;
             } else {
@@ -462,28 +462,28 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> Read<'a> {
                 if !soon {
                     return None;
                 }
-                Reading::HalfCloseTakenAsAbort
+                EndingKind::HalfCloseTakenAsAbort
             };
             Some((reading, Some(exchange)))
         }
         Phase::ResponseHead | Phase::ResponseBody => {
             let exchange = exchanges.iter().filter(at_stake).find(unread)?;
-            let complete = response(exchange)?.progress == Progress::Complete;
+            let complete = response(exchange)?.progress == MessageProgress::Complete;
             let reading = if close.kind.is_none() && complete && reset.is_none() {
-                Reading::HalfClose
+                EndingKind::HalfClose
             } else {
-                Reading::LeftMidResponse
+                EndingKind::LeftMidResponse
             };
             Some((reading, Some(exchange)))
         }
         Phase::Opaque => {
             let last = exchanges.last()?;
-            goes_on(connection, last, close).then_some((Reading::LeftMidResponse, Some(last)))
+            goes_on(connection, last, close).then_some((EndingKind::LeftMidResponse, Some(last)))
         }
         Phase::Between | Phase::After if close.kind.is_some() => {
             let last = exchanges.last()?;
             last.is_complete()
-                .then_some((Reading::ClientResetAfter, Some(last)))
+                .then_some((EndingKind::ClientResetAfter, Some(last)))
         }
         _ => None,
     }
@@ -501,7 +501,7 @@ mod tests {
     use super::super::ladder_check;
     use super::*;
 
-    fn read(text: &str) -> Option<Reading> {
+    fn read(text: &str) -> Option<EndingKind> {
         let proof = ladder_check::run(&text.parse().expect("a ladder"));
         ending(proof.connections.first()?).map(|ending| ending.reading)
     }
@@ -515,43 +515,43 @@ mod tests {
             (
                 OPEN,
                 "<-- FIN\nGET / -->\n<-- RST [noack]",
-                Some(Reading::ClosedBeforeRequest),
+                Some(EndingKind::ClosedBeforeRequest),
             ),
             (OPEN, "+9s <-- FIN\nFIN -->\n<-- ACK", None),
             (
                 OPEN,
                 "GET / -->\n<-- FIN",
-                Some(Reading::ClosedBeforeResponse),
+                Some(EndingKind::ClosedBeforeResponse),
             ),
             (
                 OPEN,
                 "GET / -->\n<-- ACK\n<-- RST",
-                Some(Reading::ResetBeforeResponse),
+                Some(EndingKind::ResetBeforeResponse),
             ),
             (
                 OPEN,
                 "GET / -->\n<-- 200 data 5 [length=9]\n<-- FIN",
-                Some(Reading::CutShort),
+                Some(EndingKind::CutShort),
             ),
             (
                 OPEN,
                 "GET / -->\n<-- 200 data 5 [length=9]\n<-- RST",
-                Some(Reading::ResetMidResponse),
+                Some(EndingKind::ResetMidResponse),
             ),
             (
                 OPEN,
                 "GET / -->\n<-- 200 data 5 [no-length]\n<-- RST",
-                Some(Reading::EndUnknown),
+                Some(EndingKind::EndUnknown),
             ),
             (
                 OPEN,
                 "GET / -->\n<-- 200 \"x\"\nACK -->\n<-- RST",
-                Some(Reading::ResetAfterResponse),
+                Some(EndingKind::ResetAfterResponse),
             ),
             (
                 OPEN,
                 "GET / -->\n<-- 200 \"x\"\nRST -->",
-                Some(Reading::ClientResetAfter),
+                Some(EndingKind::ClientResetAfter),
             ),
             (
                 OPEN,
@@ -561,22 +561,22 @@ mod tests {
             (
                 KEPT,
                 "<-- FIN\nGET /2 [crossed] -->\n<-- RST [noack]",
-                Some(Reading::Race),
+                Some(EndingKind::Race),
             ),
             (
                 KEPT,
                 "<-- FIN\nACK -->\n+1s GET /2 -->\n<-- RST [noack]",
-                Some(Reading::ReuseOfClosed),
+                Some(EndingKind::ReuseOfClosed),
             ),
             (
                 KEPT,
                 "+9s GET /2 -->\n<-- RST [noack]",
-                Some(Reading::ReuseOfForgotten),
+                Some(EndingKind::ReuseOfForgotten),
             ),
             (
                 KEPT,
                 "GET /2 -->\n<-- ACK\n+9s FIN -->",
-                Some(Reading::GaveUp),
+                Some(EndingKind::GaveUp),
             ),
             // Somebody else's RST, and the end of the capture, are not told here.
             (KEPT, "GET /2 -->\n<-- RST [ttl=9]", None),
@@ -592,7 +592,7 @@ mod tests {
         let text = format!(
             "{OPEN}\"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\nextra\" -->\n<-- 200 \"x\" [close]\nACK -->\n<-- RST"
         );
-        assert_eq!(read(&text), Some(Reading::ResetAfterResponse));
+        assert_eq!(read(&text), Some(EndingKind::ResetAfterResponse));
     }
 
     #[test]

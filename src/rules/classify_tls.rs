@@ -1,6 +1,6 @@
 //! Which one story a TLS connection tells that failed: whose fault, by which sign.
 //!
-//! In: the record of one connection. Out: a [`Failure`], the one reading that fits best. As with other endings, several rules
+//! In: the record of one connection. Out: a [`TlsFailureKind`], the one reading that fits best. As with other endings, several rules
 //! look at the same event, and this is what keeps them from telling it twice.
 
 use std::time::Duration;
@@ -10,11 +10,13 @@ use crate::analysis::connection::{By, Connection, How, Opening, Phase, Roles, Wh
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::tls::{Alert, ClientCertificate, Facts, Farewell, Flaw, Stage};
+use crate::protocol::tls::{
+    Alert, CertificateFlaw, ClientCertificate, CloseNotify, HandshakeStage, TlsFacts,
+};
 
 /// What a failure is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(super) enum TlsFailureKind {
     /// One side speaks TLS and the other does not.
     Plaintext,
     /// The server wanted a certificate of the client, and got none.
@@ -36,9 +38,9 @@ pub(super) enum Failure {
 }
 
 /// A failure, and what shows it.
-pub(super) struct Reading<'a> {
-    pub(super) failure: Failure,
-    pub(super) facts: &'a Facts,
+pub(super) struct TlsFailure<'a> {
+    pub(super) failure: TlsFailureKind,
+    pub(super) facts: &'a TlsFacts,
     /// Who gave up: the sender of the alert, or the closer.
     pub(super) by: Option<Who>,
     pub(super) at: FrameRef,
@@ -58,7 +60,7 @@ pub(super) const fn who(end: FlowEnd) -> Who {
 }
 
 /// The one reading of how the handshake failed; `None` if it did not, or nothing can be said.
-pub(super) fn failure(connection: &Connection) -> Option<Reading<'_>> {
+pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
     let facts = connection.tls.as_deref()?;
     // Of one side only, nothing can be said about what the other did not say.
     if connection.sent.iter().any(|sent| sent.packets == 0) {
@@ -83,7 +85,7 @@ pub(super) fn failure(connection: &Connection) -> Option<Reading<'_>> {
         }
     };
     let reading = |failure, by, at, alert, certainty| {
-        Some(Reading {
+        Some(TlsFailure {
             failure,
             facts,
             by,
@@ -93,11 +95,11 @@ pub(super) fn failure(connection: &Connection) -> Option<Reading<'_>> {
         })
     };
     if let (Some(plain), Some(_)) = (facts.plain, &facts.hello)
-        && facts.stage <= Stage::ClientHello
+        && facts.stage <= HandshakeStage::ClientHello
     {
         let at = connection.last_data[plain.index()];
         return reading(
-            Failure::Plaintext,
+            TlsFailureKind::Plaintext,
             Some(who(plain)),
             at,
             None,
@@ -126,7 +128,7 @@ pub(super) fn failure(connection: &Connection) -> Option<Reading<'_>> {
         let by = Some(who(called));
         let at = flow.farewell.mark().unwrap_or(close);
         return reading(
-            Failure::ClientCertificate,
+            TlsFailureKind::ClientCertificate,
             by,
             at,
             None,
@@ -138,8 +140,8 @@ pub(super) fn failure(connection: &Connection) -> Option<Reading<'_>> {
         return None;
     }
     match facts.stage {
-        Stage::Unseen => None,
-        Stage::Complete => {
+        HandshakeStage::Unseen => None,
+        HandshakeStage::Complete => {
             let own = facts.flows[facts.caller.index()];
             let finished = own.finished?;
             let at_once =
@@ -153,69 +155,86 @@ pub(super) fn failure(connection: &Connection) -> Option<Reading<'_>> {
             // their leave in order. That a probe calls an address, or a certificate that vouches for itself, is everyday life.
             let leaves = own.farewell.mark().is_some();
             let (failure, certainty) = match facts.flaw(connection.server.ip) {
-                Some(Flaw::Outdated) => (Failure::Date, Certainty::Likely),
-                Some(Flaw::OtherName) if leaves => (Failure::Name, Certainty::Likely),
-                _ => (Failure::LeftAfterHandshake, Certainty::Possible),
+                Some(CertificateFlaw::Outdated) => (TlsFailureKind::Date, Certainty::Likely),
+                Some(CertificateFlaw::OtherName) if leaves => {
+                    (TlsFailureKind::Name, Certainty::Likely)
+                }
+                _ => (TlsFailureKind::LeftAfterHandshake, Certainty::Possible),
             };
             reading(failure, closer, close, None, limit(certainty))
         }
         stage => {
             // What came and was not liked says why. Hardly any certificate is for an address: that this one is not says nothing
             // where nobody complains of it.
-            let fault = (stage >= Stage::ServerHello && closer == Some(who(facts.caller)))
+            let fault = (stage >= HandshakeStage::ServerHello && closer == Some(who(facts.caller)))
                 .then(|| facts.flaw(connection.server.ip))
                 .flatten()
-                .filter(|flaw| *flaw != Flaw::OtherAddress)
+                .filter(|flaw| *flaw != CertificateFlaw::OtherAddress)
                 .map(failing);
             // Of a handshake that was captured in part, its end may have been missed.
             let partly = facts.hello.as_ref().is_some_and(|(_, hello)| hello.cut);
             match fault {
-                None if partly && stage > Stage::ClientHello => None,
+                None if partly && stage > HandshakeStage::ClientHello => None,
                 Some(fault) => reading(fault, closer, close, None, limit(Certainty::Likely)),
-                None => reading(Failure::Cut, closer, close, None, limit(Certainty::Certain)),
+                None => reading(
+                    TlsFailureKind::Cut,
+                    closer,
+                    close,
+                    None,
+                    limit(Certainty::Certain),
+                ),
             }
         }
     }
 }
 
 /// The failure, if it is read so.
-pub(super) fn failure_as(connection: &Connection, wanted: Failure) -> Option<Reading<'_>> {
+pub(super) fn failure_as(
+    connection: &Connection,
+    wanted: TlsFailureKind,
+) -> Option<TlsFailure<'_>> {
     failure(connection).filter(|reading| reading.failure == wanted)
 }
 
-fn by_alert(connection: &Connection, facts: &Facts, alert: &Alert) -> (Failure, Certainty) {
+fn by_alert(
+    connection: &Connection,
+    facts: &TlsFacts,
+    alert: &Alert,
+) -> (TlsFailureKind, Certainty) {
     let from_caller = alert.from == facts.caller;
     let sure = |failure| (failure, Certainty::Certain);
     let Some(code) = alert.code() else {
-        return (Failure::Alert, Certainty::Likely);
+        return (TlsFailureKind::Alert, Certainty::Likely);
     };
     match code {
-        70 | 86 => sure(Failure::Version),
-        116 if !from_caller => sure(Failure::ClientCertificate),
+        70 | 86 => sure(TlsFailureKind::Version),
+        116 if !from_caller => sure(TlsFailureKind::ClientCertificate),
         40..=49 if !from_caller => match facts.client_certificate {
-            ClientCertificate::Missing(_, certainty) => (Failure::ClientCertificate, certainty),
-            _ => sure(Failure::Alert),
+            ClientCertificate::Missing(_, certainty) => {
+                (TlsFailureKind::ClientCertificate, certainty)
+            }
+            _ => sure(TlsFailureKind::Alert),
         },
-        45 if from_caller => sure(Failure::Date),
+        45 if from_caller => sure(TlsFailureKind::Date),
         42..=44 | 46 | 48 if from_caller => match flaw(connection, facts) {
             // `unknown_ca` says itself what it is about.
             Some(failure) if code != 48 => (failure, Certainty::Likely),
-            _ => sure(Failure::Rejected),
+            _ => sure(TlsFailureKind::Rejected),
         },
-        _ => sure(Failure::Alert),
+        _ => sure(TlsFailureKind::Alert),
     }
 }
 
 /// What is wrong with the certificate, as a reading.
-fn flaw(connection: &Connection, facts: &Facts) -> Option<Failure> {
+fn flaw(connection: &Connection, facts: &TlsFacts) -> Option<TlsFailureKind> {
     facts.flaw(connection.server.ip).map(failing)
 }
 
-const fn failing(flaw: Flaw) -> Failure {
+const fn failing(flaw: CertificateFlaw) -> TlsFailureKind {
     match flaw {
-        Flaw::Outdated => Failure::Date,
-        Flaw::OtherName | Flaw::OtherAddress => Failure::Name,
-        Flaw::SelfIssued => Failure::Rejected,
+        CertificateFlaw::Outdated => TlsFailureKind::Date,
+        CertificateFlaw::OtherName | CertificateFlaw::OtherAddress => TlsFailureKind::Name,
+        CertificateFlaw::SelfIssued => TlsFailureKind::Rejected,
     }
 }
 
@@ -231,8 +250,8 @@ pub(super) fn is_unanswered(connection: &Connection) -> bool {
 }
 
 /// Whether a side has said `close_notify`, as far as that can be told.
-pub(super) const fn said_goodbye(facts: &Facts, end: FlowEnd) -> bool {
-    matches!(facts.flows[end.index()].farewell, Farewell::Notify(..))
+pub(super) const fn said_goodbye(facts: &TlsFacts, end: FlowEnd) -> bool {
+    matches!(facts.flows[end.index()].farewell, CloseNotify::Notify(..))
 }
 
 #[cfg(test)]

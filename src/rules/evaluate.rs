@@ -1,6 +1,6 @@
 //! All rules over all connections; cases with the same story become one finding.
 
-use super::facts::Facts;
+use super::facts::RuleInput;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,10 +10,10 @@ use super::catalogue::CATALOGUE;
 use super::classify::{Ending, ending};
 use super::measure::number;
 use super::product_remedies::tailor;
-use super::rule::{Check, Found, Rule, Story, Verdict};
+use super::rule::{Check, Diagnosis, HostDiagnosis, Rule, Verdict};
 use super::wording::not_yet;
 use super::{Finding, Severity};
-use crate::analysis::connection::{Brief, Connection};
+use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::hosts::{Hosts, Sockets};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
@@ -23,7 +23,7 @@ use crate::protocol::dns::Lookups;
 use crate::rules::tls::tls_handshake_cut;
 
 /// What makes two cases the same story.
-type Same = (
+type CaseKey = (
     usize,
     Severity,
     Certainty,
@@ -35,7 +35,7 @@ type Same = (
 /// The same story on one or many connections.
 struct Cases {
     /// The first case.
-    story: Story,
+    story: Diagnosis,
     first: FrameNumber,
     connections: Vec<u32>,
 }
@@ -81,8 +81,8 @@ fn look(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) -> Ve
 
 /// Findings. Worst first, then by number of connections, then by first frame; numbered from 1.
 #[must_use]
-pub fn evaluate(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut all: BTreeMap<Same, Cases> = BTreeMap::new();
+pub fn evaluate(facts: &RuleInput<'_>) -> Vec<Finding> {
+    let mut all: BTreeMap<CaseKey, Cases> = BTreeMap::new();
     for connection in facts.connections {
         let ending = ending(connection);
         for (index, rule) in CATALOGUE.iter().enumerate() {
@@ -110,7 +110,7 @@ pub fn evaluate(facts: &Facts<'_>) -> Vec<Finding> {
     }
     collapse(&mut all);
     all.extend(evaluate_lines(facts));
-    let mut cases: Vec<(Same, Cases)> = all.into_iter().collect();
+    let mut cases: Vec<(CaseKey, Cases)> = all.into_iter().collect();
     cases.sort_by_key(|((rule, severity, ..), cases)| {
         (
             Reverse(*severity),
@@ -149,9 +149,9 @@ pub fn evaluate(facts: &Facts<'_>) -> Vec<Finding> {
 const MANY_SERVERS: usize = 20;
 
 /// One client that has the same story with very many servers is a scanner, a load generator or a proxy: it is told of once.
-fn collapse(all: &mut BTreeMap<Same, Cases>) {
-    type Source = (usize, Severity, Certainty, Option<IpAddr>);
-    let mut sources: BTreeMap<Source, Vec<Same>> = BTreeMap::new();
+fn collapse(all: &mut BTreeMap<CaseKey, Cases>) {
+    type CaseSource = (usize, Severity, Certainty, Option<IpAddr>);
+    let mut sources: BTreeMap<CaseSource, Vec<CaseKey>> = BTreeMap::new();
     for same in all.keys() {
         let (rule, severity, certainty, client, ..) = *same;
         let source = (rule, severity, certainty, client);
@@ -223,7 +223,7 @@ fn join(findings: &mut [Finding]) {
 
 /// What only many connections show. Each rule goes through the lines of all connections, which takes a while when there
 /// are many: two threads share the rules.
-fn evaluate_lines(facts: &Facts<'_>) -> BTreeMap<Same, Cases> {
+fn evaluate_lines(facts: &RuleInput<'_>) -> BTreeMap<CaseKey, Cases> {
     let hosts = Hosts::new(facts.briefs, facts.sockets, facts.end);
     let next = AtomicUsize::new(0);
     let work = || {
@@ -249,16 +249,16 @@ fn evaluate_lines(facts: &Facts<'_>) -> BTreeMap<Same, Cases> {
 }
 
 fn evaluate_hosts(
-    facts: &Facts<'_>,
+    facts: &RuleInput<'_>,
     hosts: &Hosts<'_>,
     (index, rule): (usize, &Rule),
-    all: &mut BTreeMap<Same, Cases>,
+    all: &mut BTreeMap<CaseKey, Cases>,
 ) {
     let found = match rule.check {
         Check::Hosts(check) => check(hosts),
         Check::All(check) => check(facts, hosts),
         Check::Capture(check) => match check(&facts.sight, hosts) {
-            Verdict::Found(story) => vec![Found {
+            Verdict::Found(story) => vec![HostDiagnosis {
                 story: *story,
                 client: None,
                 server: None,
@@ -281,9 +281,12 @@ fn evaluate_hosts(
     }
 }
 
-fn evaluate_sockets(connections: &[Brief], sockets: &[Sockets]) -> BTreeMap<Same, Cases> {
+fn evaluate_sockets(
+    connections: &[ConnectionSummary],
+    sockets: &[Sockets],
+) -> BTreeMap<CaseKey, Cases> {
     let mut all = BTreeMap::new();
-    let mut by_pair: BTreeMap<(IpAddr, Endpoint), Vec<&Brief>> = BTreeMap::new();
+    let mut by_pair: BTreeMap<(IpAddr, Endpoint), Vec<&ConnectionSummary>> = BTreeMap::new();
     for row in sockets {
         by_pair.entry((row.client, row.server)).or_default();
     }

@@ -18,7 +18,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::analysis::connection::Connection;
-use crate::protocol::http::Text;
+use crate::protocol::http::SharedText;
 use crate::rules::{self, Finding};
 
 /// Lines that are read: a longer list is a firewall, not a list of probes, and each is tried on every connection.
@@ -30,12 +30,12 @@ pub struct IgnoreList {
     /// Where it is from.
     pub path: String,
     /// Its lines, without comments.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<IgnoreEntry>,
 }
 
 /// A line of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Entry {
+pub struct IgnoreEntry {
     /// The number of the line.
     pub line: usize,
     /// As it was written.
@@ -51,7 +51,7 @@ pub struct Entry {
 
 /// What one line matched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tally {
+pub struct IgnoreTally {
     /// The line's number.
     pub line: usize,
     /// The line.
@@ -68,7 +68,7 @@ pub struct Ignored {
     /// The list's path; empty if there is none.
     pub path: String,
     /// Its lines, those that matched nothing too.
-    pub lines: Vec<Tally>,
+    pub lines: Vec<IgnoreTally>,
     /// The connections left out, in order.
     pub connections: Vec<u32>,
     /// Findings left out by their rule.
@@ -77,20 +77,20 @@ pub struct Ignored {
 
 /// A line that means nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadLine {
+pub struct IgnoreLineError {
     /// The number of the line.
     pub line: usize,
     /// What is wrong, and what may be written.
     pub reason: String,
 }
 
-impl fmt::Display for BadLine {
+impl fmt::Display for IgnoreLineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: {}", self.line, self.reason)
     }
 }
 
-impl std::error::Error for BadLine {}
+impl std::error::Error for IgnoreLineError {}
 
 /// An address and how many of its bits count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,11 +104,11 @@ impl IgnoreList {
     ///
     /// # Errors
     /// At the first line that means nothing.
-    pub fn parse(path: &str, text: &str) -> Result<Self, BadLine> {
+    pub fn parse(path: &str, text: &str) -> Result<Self, IgnoreLineError> {
         let mut entries = Vec::new();
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (line, written) in (1..).zip(text.lines()) {
-            let bad = |reason| BadLine { line, reason };
+            let bad = |reason| IgnoreLineError { line, reason };
             let words = words(written).map_err(bad)?;
             if words.is_empty() {
                 continue;
@@ -140,7 +140,7 @@ impl IgnoreList {
     }
 }
 
-impl Entry {
+impl IgnoreEntry {
     fn leaves_out(&self, connection: &Connection) -> bool {
         let requests = || {
             connection
@@ -191,7 +191,7 @@ impl Ignored {
     /// Nothing yet, of this list.
     #[must_use]
     pub fn by(list: &IgnoreList) -> Self {
-        let lines = list.entries.iter().map(|entry| Tally {
+        let lines = list.entries.iter().map(|entry| IgnoreTally {
             line: entry.line,
             text: entry.text.clone(),
             connections: 0,
@@ -212,8 +212,8 @@ impl Ignored {
     }
 }
 
-fn legible(text: &Option<Text>) -> Option<&str> {
-    text.as_ref().and_then(Text::as_str)
+fn legible(text: &Option<SharedText>) -> Option<&str> {
+    text.as_ref().and_then(SharedText::as_str)
 }
 
 /// Of `/a/b?c` and of `http://host/a/b?c` (RFC 9112 §3.2).
@@ -300,8 +300,8 @@ fn words(line: &str) -> Result<Vec<String>, String> {
     Ok(words)
 }
 
-fn entry(words: &[String]) -> Result<Entry, String> {
-    let mut entry = Entry::default();
+fn entry(words: &[String]) -> Result<IgnoreEntry, String> {
+    let mut entry = IgnoreEntry::default();
     let mut words = words.iter().map(String::as_str);
     while let Some(word) = words.next() {
         let mut value = || {

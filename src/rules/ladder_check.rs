@@ -7,19 +7,19 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Facts, Finding, Sight, evaluate};
-use crate::analysis::connection::{Brief, Connection, Standing, Who};
-use crate::analysis::engine::{Engine, Event, Sink, Stats};
+use super::{CaptureQuality, Finding, RuleInput, evaluate};
+use crate::analysis::connection::{Connection, ConnectionSummary, Standing, Who};
+use crate::analysis::engine::{Engine, EngineStats, Event, Sink};
 use crate::analysis::hosts;
 use crate::base::net::Loss;
 use crate::protocol::http::Outcome;
 
 use crate::base::time::Timestamp;
-use crate::ladder::{Claim, Expectation, Ladder, Line, OwnedFrame, Tally, frames};
+use crate::ladder::{Claim, Expectation, Ladder, LadderLine, OwnedFrame, SentCounter, frames};
 
 /// What was expected and is not so.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mismatch {
+pub struct LadderMismatch {
     /// The line of the ladder, from 1.
     pub line: usize,
     /// What it says.
@@ -28,7 +28,7 @@ pub struct Mismatch {
     pub got: String,
 }
 
-impl fmt::Display for Mismatch {
+impl fmt::Display for LadderMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { line, wanted, got } = self;
         write!(f, "line {line}: wanted {wanted}, got {got}")
@@ -37,16 +37,16 @@ impl fmt::Display for Mismatch {
 
 /// What became of a ladder.
 #[derive(Clone, Debug, Default)]
-pub struct Proof {
+pub struct LadderCheck {
     /// Its connections, numbered from 1 in order of first frame.
     pub connections: Vec<Connection>,
     /// What the rules find.
     pub findings: Vec<Finding>,
     /// Expectations that are not met, in order of lines.
-    pub mismatches: Vec<Mismatch>,
+    pub mismatches: Vec<LadderMismatch>,
 }
 
-impl Proof {
+impl LadderCheck {
     /// The names of the rules that found something, sorted, each once.
     #[must_use]
     pub fn rules(&self) -> Vec<&'static str> {
@@ -59,13 +59,13 @@ impl Proof {
 
 /// Runs a ladder.
 #[must_use]
-pub fn run(ladder: &Ladder) -> Proof {
+pub fn run(ladder: &Ladder) -> LadderCheck {
     let frames = frames(ladder);
     let mut engine = Engine::new();
-    let mut witness = Witness {
+    let mut witness = CheckSink {
         ladder,
         frames: &frames,
-        proof: Proof::default(),
+        proof: LadderCheck::default(),
         shown: vec![false; frames.len()],
     };
     for frame in &frames {
@@ -92,15 +92,15 @@ pub(super) fn told_by(rule: &super::Rule, ladder: &str) -> Option<String> {
 }
 
 /// Watches the engine.
-struct Witness<'a> {
+struct CheckSink<'a> {
     ladder: &'a Ladder,
     frames: &'a [OwnedFrame],
-    proof: Proof,
+    proof: LadderCheck,
     /// Of which frames the engine has shown the states.
     shown: Vec<bool>,
 }
 
-impl Sink for Witness<'_> {
+impl Sink for CheckSink<'_> {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Segment {
@@ -132,9 +132,9 @@ impl Sink for Witness<'_> {
     }
 }
 
-impl Witness<'_> {
+impl CheckSink<'_> {
     fn compare_states(&mut self, line: usize, got: [Standing; 2]) {
-        if let Some(Line::Packet(packet)) = self.ladder.lines.get(line - 1)
+        if let Some(LadderLine::Packet(packet)) = self.ladder.lines.get(line - 1)
             && let Some(wanted) = packet.states
             && wanted != got
         {
@@ -143,12 +143,14 @@ impl Witness<'_> {
     }
 
     fn mismatch(&mut self, line: usize, wanted: String, got: String) {
-        self.proof.mismatches.push(Mismatch { line, wanted, got });
+        self.proof
+            .mismatches
+            .push(LadderMismatch { line, wanted, got });
     }
 
-    fn judge(mut self, stats: &Stats, end: Timestamp) -> Proof {
+    fn judge(mut self, stats: &EngineStats, end: Timestamp) -> LadderCheck {
         for (frame, shown) in self.frames.iter().zip(self.shown.clone()) {
-            if let Some(Line::Packet(packet)) = self.ladder.lines.get(frame.line - 1)
+            if let Some(LadderLine::Packet(packet)) = self.ladder.lines.get(frame.line - 1)
                 && let (Some(wanted), false) = (packet.states, shown)
             {
                 self.mismatch(
@@ -163,24 +165,29 @@ impl Witness<'_> {
         for (connection, id) in connections.iter_mut().zip(1..) {
             connection.id = id;
         }
-        let settings = hosts::Settings {
+        let settings = hosts::HostSettings {
             time_wait: hosts::TIME_WAIT,
             range: None,
         };
-        let briefs: Vec<Brief> = self.proof.connections.iter().map(Brief::from).collect();
+        let briefs: Vec<ConnectionSummary> = self
+            .proof
+            .connections
+            .iter()
+            .map(ConnectionSummary::from)
+            .collect();
         let records = self.proof.connections.iter().cloned().map(Arc::new);
         let records: Vec<Arc<Connection>> = records.collect();
         let sockets = hosts::sockets(&briefs, &settings, end);
-        self.proof.findings = evaluate(&Facts {
+        self.proof.findings = evaluate(&RuleInput {
             connections: &records,
             briefs: &briefs,
             sockets: &sockets,
             lookups: &stats.lookups,
-            sight: Sight::new(stats, Loss::default()),
+            sight: CaptureQuality::new(stats, Loss::default()),
             end,
         });
         for (index, line) in self.ladder.lines.iter().enumerate() {
-            if let Line::Expect(expectation) = line
+            if let LadderLine::Expect(expectation) = line
                 && let Some(got) = differs(expectation, &self.proof)
             {
                 self.mismatch(index + 1, expectation.claim.to_string(), got);
@@ -196,7 +203,7 @@ fn states([client, server]: [Standing; 2]) -> String {
 }
 
 /// What is the case instead of what was expected; `None` if it is as expected.
-fn differs(expectation: &Expectation, proof: &Proof) -> Option<String> {
+fn differs(expectation: &Expectation, proof: &LadderCheck) -> Option<String> {
     let claim = &expectation.claim;
     match claim {
         Claim::Findings(wanted) => {
@@ -256,16 +263,16 @@ fn outcome(connection: &Connection, exchange: &crate::protocol::http::Exchange) 
     exchange.outcome(connection.teardown.ending())
 }
 
-fn sent(connection: &Connection, who: Who, tally: Tally) -> u64 {
+fn sent(connection: &Connection, who: Who, tally: SentCounter) -> u64 {
     let sent = &connection.sent[who as usize];
     match tally {
-        Tally::Packets => sent.packets,
-        Tally::Bytes => sent.bytes,
-        Tally::Retransmitted => sent.retransmitted.into(),
-        Tally::Missing => sent.missing,
-        Tally::Fins => sent.fins.into(),
-        Tally::Resets => sent.resets.into(),
-        Tally::KeepAlives => sent.keep_alives.into(),
-        Tally::ZeroWindows => sent.zero_windows.into(),
+        SentCounter::Packets => sent.packets,
+        SentCounter::Bytes => sent.bytes,
+        SentCounter::Retransmitted => sent.retransmitted.into(),
+        SentCounter::Missing => sent.missing,
+        SentCounter::Fins => sent.fins.into(),
+        SentCounter::Resets => sent.resets.into(),
+        SentCounter::KeepAlives => sent.keep_alives.into(),
+        SentCounter::ZeroWindows => sent.zero_windows.into(),
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Evidence, Found, Severity, Story};
-use crate::analysis::connection::Brief;
+use super::{Diagnosis, Evidence, HostDiagnosis, Severity};
+use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::format::{self, millis};
@@ -44,7 +44,7 @@ pub(super) fn shows(mark: FrameRef, note: impl Into<String>) -> Evidence {
 }
 
 /// How fast these connections came, per second, first to last. `None` for less than a second's worth.
-pub(super) fn rate(connections: &[&Brief]) -> Option<f64> {
+pub(super) fn rate(connections: &[&ConnectionSummary]) -> Option<f64> {
     let (first, last) = (connections.first()?, connections.last()?);
     let span = last.first.time.since(first.first.time).as_secs_f64();
     (connections.len() > 1 && span > 0.0).then(|| (connections.len() - 1) as f64 / span)
@@ -68,12 +68,16 @@ fn scanners(hosts: &Hosts<'_>) -> BTreeMap<IpAddr, usize> {
 }
 
 /// Findings of one client with very many servers become one that is worth no more than a note.
-pub(super) fn collapse_scans(hosts: &Hosts<'_>, all: Vec<Found>, what: &str) -> Vec<Found> {
+pub(super) fn collapse_scans(
+    hosts: &Hosts<'_>,
+    all: Vec<HostDiagnosis>,
+    what: &str,
+) -> Vec<HostDiagnosis> {
     if all.is_empty() {
         return all;
     }
     let scanners = scanners(hosts);
-    let mut by_client: BTreeMap<Option<IpAddr>, Vec<Found>> = BTreeMap::new();
+    let mut by_client: BTreeMap<Option<IpAddr>, Vec<HostDiagnosis>> = BTreeMap::new();
     for found in all {
         by_client.entry(found.client).or_default().push(found);
     }
@@ -88,8 +92,8 @@ pub(super) fn collapse_scans(hosts: &Hosts<'_>, all: Vec<Found>, what: &str) -> 
         connections.sort_unstable();
         let first = found.iter().map(|it| it.first).min().unwrap_or_default();
         let evidence = found.swap_remove(0).story.evidence;
-        kept.push(Found {
-            story: Story {
+        kept.push(HostDiagnosis {
+            story: Diagnosis {
                 severity: Severity::Note,
                 certainty: Certainty::Likely,
                 summary: format!("{what}, with {} addresses and ports tried by one client", number(*servers)),

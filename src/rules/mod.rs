@@ -34,11 +34,11 @@ mod waiting;
 mod wording;
 mod wording_tls;
 
-pub use capture_quality::Sight;
+pub use capture_quality::CaptureQuality;
 pub use catalogue::{CATALOGUE, alike, catalogue, explain, rule, to_markdown};
 pub use evaluate::{concerns, evaluate};
-pub use facts::Facts;
+pub use facts::RuleInput;
 pub use finding::{Evidence, Finding, Severity};
 pub use page::{Section, ladders};
 pub(crate) use response::body_overrun::uncaptured_excess;
-pub use rule::{Check, Found, Rule, Story, Verdict};
+pub use rule::{Check, Diagnosis, HostDiagnosis, Rule, Verdict};

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use super::Finding;
 use crate::analysis::connection::Connection;
 use crate::base::net::Endpoint;
-use crate::knowledge::{Product, Side, identify, settings};
-use crate::protocol::http::{FieldName, Text};
+use crate::knowledge::{LogSide, Product, identify, settings};
+use crate::protocol::http::{FieldName, SharedText};
 
 /// Connections of a finding, and of a server, that are asked for a name: if they disagree it shows early.
 const ASKED: usize = 256;
@@ -27,24 +27,27 @@ pub(super) fn tailor(findings: &mut [Finding], connections: &[Arc<Connection>]) 
         let server = the_one(own.iter().filter_map(|it| server(it)));
         // A server that said nothing here may have elsewhere.
         let server = server.or_else(|| finding.server.and_then(|it| elsewhere(it, connections)));
-        fit(finding, &Named { client, server });
+        fit(finding, &NamedProducts { client, server });
     }
 }
 
 /// Who speaks at each side.
-struct Named {
+struct NamedProducts {
     client: Option<&'static Product>,
     server: Option<&'static Product>,
 }
 
-fn fit(finding: &mut Finding, named: &Named) {
+fn fit(finding: &mut Finding, named: &NamedProducts) {
     for remedy in &mut finding.remedies {
         if let Some(trimmed) = without_others(remedy, named) {
             *remedy = trimmed;
         }
     }
     let mut first = Vec::new();
-    for (side, product) in [(Side::Server, named.server), (Side::Client, named.client)] {
+    for (side, product) in [
+        (LogSide::Server, named.server),
+        (LogSide::Client, named.client),
+    ] {
         let fitting = product.into_iter();
         let fitting = fitting.flat_map(|it| settings(finding.rule, side, it));
         first.extend(fitting.map(|it| it.remedy.to_owned()));
@@ -63,8 +66,8 @@ fn elsewhere(server_at: Endpoint, connections: &[Arc<Connection>]) -> Option<&'s
     the_one(same.take(ASKED).filter_map(|it| server(it)))
 }
 
-fn text(text: Option<&Text>) -> Option<&str> {
-    text.and_then(Text::as_str)
+fn text(text: Option<&SharedText>) -> Option<&str> {
+    text.and_then(SharedText::as_str)
 }
 
 fn client(connection: &Connection) -> Option<&'static Product> {
@@ -74,39 +77,39 @@ fn client(connection: &Connection) -> Option<&'static Product> {
             return None;
         }
         let agent = text(exchange.request.as_ref()?.user_agent.as_ref());
-        Some(identify(agent, None, None, Side::Client)?.product)
+        Some(identify(agent, None, None, LogSide::Client)?.product)
     })
 }
 
 fn server(connection: &Connection) -> Option<&'static Product> {
     connection.exchanges.iter().find_map(|exchange| {
         let name = text(exchange.response.as_ref()?.server.as_ref());
-        Some(identify(None, name, None, Side::Server)?.product)
+        Some(identify(None, name, None, LogSide::Server)?.product)
     })
 }
 
 /// How remedies name products, the longer before what they begin with; the side at which the setting is meant, and what it
 /// is for.
-const WORDS: &[(&str, Side, &[&str])] = &[
-    ("nginx's upstream", Side::Client, &["nginx", "openresty"]),
-    ("nginx", Side::Server, &["nginx", "openresty"]),
+const WORDS: &[(&str, LogSide, &[&str])] = &[
+    ("nginx's upstream", LogSide::Client, &["nginx", "openresty"]),
+    ("nginx", LogSide::Server, &["nginx", "openresty"]),
     (
         "Apache HttpClient",
-        Side::Client,
+        LogSide::Client,
         &["apache-httpclient-4", "apache-httpclient-5"],
     ),
-    ("Apache", Side::Server, &["apache"]),
-    ("ASP.NET", Side::Server, &["iis", "http.sys", "asp.net"]),
-    ("IIS", Side::Server, &["iis", "http.sys"]),
-    ("gunicorn", Side::Server, &["gunicorn"]),
-    ("Tomcat", Side::Server, &["tomcat"]),
-    ("HAProxy", Side::Server, &["haproxy"]),
-    ("Kestrel", Side::Server, &["kestrel"]),
-    ("Envoy", Side::Server, &["envoy"]),
-    ("ALB", Side::Server, &["aws-alb"]),
+    ("Apache", LogSide::Server, &["apache"]),
+    ("ASP.NET", LogSide::Server, &["iis", "http.sys", "asp.net"]),
+    ("IIS", LogSide::Server, &["iis", "http.sys"]),
+    ("gunicorn", LogSide::Server, &["gunicorn"]),
+    ("Tomcat", LogSide::Server, &["tomcat"]),
+    ("HAProxy", LogSide::Server, &["haproxy"]),
+    ("Kestrel", LogSide::Server, &["kestrel"]),
+    ("Envoy", LogSide::Server, &["envoy"]),
+    ("ALB", LogSide::Server, &["aws-alb"]),
     (
         ".NET",
-        Side::Client,
+        LogSide::Client,
         &[
             "dotnet-framework",
             "dotnet-httpclient",
@@ -115,15 +118,15 @@ const WORDS: &[(&str, Side, &[&str])] = &[
             "wcf",
         ],
     ),
-    ("Node `server", Side::Server, &["node-server"]),
+    ("Node `server", LogSide::Server, &["node-server"]),
     (
         "Node",
-        Side::Client,
+        LogSide::Client,
         &["node-http", "node-fetch", "undici", "axios", "node-fetch-2"],
     ),
     (
         "Python",
-        Side::Client,
+        LogSide::Client,
         &[
             "python-requests",
             "httpx",
@@ -132,13 +135,13 @@ const WORDS: &[(&str, Side, &[&str])] = &[
             "python-http.client",
         ],
     ),
-    ("Go ", Side::Client, &["go"]),
-    ("OkHttp", Side::Client, &["okhttp"]),
-    ("curl", Side::Client, &["curl", "php-curl", "guzzle"]),
+    ("Go ", LogSide::Client, &["go"]),
+    ("OkHttp", LogSide::Client, &["okhttp"]),
+    ("curl", LogSide::Client, &["curl", "php-curl", "guzzle"]),
 ];
 
 /// The remedy without the examples for products that are not there; `None` if it stays as it is.
-fn without_others(remedy: &str, named: &Named) -> Option<String> {
+fn without_others(remedy: &str, named: &NamedProducts) -> Option<String> {
     let open = remedy.find(" (")?;
     let inside = remedy.get(open + 2..)?;
     let close = inside.find(')')?;
@@ -157,8 +160,8 @@ fn without_others(remedy: &str, named: &Named) -> Option<String> {
         };
         let other = word.is_some_and(|(_, side, names)| {
             let product = match side {
-                Side::Client => named.client,
-                Side::Server => named.server,
+                LogSide::Client => named.client,
+                LogSide::Server => named.server,
             };
             product.is_some_and(|it| !names.contains(&it.name))
         });
@@ -184,8 +187,8 @@ mod tests {
     use crate::knowledge::{SETTINGS, product};
     use crate::rules::{CATALOGUE, rule};
 
-    fn named(client: &str, server: &str) -> Named {
-        Named {
+    fn named(client: &str, server: &str) -> NamedProducts {
+        NamedProducts {
             client: product(client),
             server: product(server),
         }

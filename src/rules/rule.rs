@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::classify::{Ending, Reading};
-use super::{Evidence, Facts, Severity, Sight};
-use crate::analysis::connection::{Brief, Connection};
+use super::classify::{Ending, EndingKind};
+use super::{CaptureQuality, Evidence, RuleInput, Severity};
+use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::hosts::{Hosts, Sockets};
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameNumber;
@@ -32,15 +32,18 @@ pub enum Check {
     Connection(fn(&Connection) -> Verdict),
     /// At the ending of one connection, where it is read as one of these. An ending has one reading, which is made once
     /// for all rules.
-    Ending(&'static [Reading], fn(&Connection, &Ending<'_>) -> Verdict),
+    Ending(
+        &'static [EndingKind],
+        fn(&Connection, &Ending<'_>) -> Verdict,
+    ),
     /// At the connections of many hosts.
-    Hosts(fn(&Hosts<'_>) -> Vec<Found>),
+    Hosts(fn(&Hosts<'_>) -> Vec<HostDiagnosis>),
     /// At everything: where names matter, which only whole records and lookups have.
-    All(fn(&Facts<'_>, &Hosts<'_>) -> Vec<Found>),
+    All(fn(&RuleInput<'_>, &Hosts<'_>) -> Vec<HostDiagnosis>),
     /// At the capture itself.
-    Capture(fn(&Sight, &Hosts<'_>) -> Verdict),
+    Capture(fn(&CaptureQuality, &Hosts<'_>) -> Verdict),
     /// At the sockets that one client spends on one server, and the connections they belong to.
-    Sockets(fn(&Sockets, &[&Brief]) -> Verdict),
+    Sockets(fn(&Sockets, &[&ConnectionSummary]) -> Verdict),
 }
 
 /// What a rule says.
@@ -51,7 +54,7 @@ pub enum Verdict {
     /// It cannot be told before the connection is over.
     NotYet,
     /// It is so.
-    Found(Box<Story>),
+    Found(Box<Diagnosis>),
 }
 
 impl Verdict {
@@ -66,7 +69,7 @@ impl Verdict {
 
 /// One case.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Story {
+pub struct Diagnosis {
     /// How bad it is.
     pub severity: Severity,
     /// How far the capture proves it.
@@ -83,9 +86,9 @@ pub struct Story {
 
 /// One case among many hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct HostDiagnosis {
     /// What it is.
-    pub story: Story,
+    pub story: Diagnosis,
     /// The client, if it is one.
     pub client: Option<IpAddr>,
     /// The server, if it is one.
@@ -96,9 +99,9 @@ pub struct Found {
     pub first: FrameNumber,
 }
 
-impl Found {
+impl HostDiagnosis {
     /// The story of these connections, which one client had with one server.
-    pub(super) fn of(story: Story, connections: &[&Brief]) -> Self {
+    pub(super) fn of(story: Diagnosis, connections: &[&ConnectionSummary]) -> Self {
         let first = connections.first();
         Self {
             story,

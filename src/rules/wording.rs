@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::classify::{Ending, request};
-use super::rule::{Rule, Story, Verdict};
+use super::rule::{Diagnosis, Rule, Verdict};
 use super::{Evidence, Severity};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
@@ -80,9 +80,9 @@ pub(super) fn close_word(ending: &Ending<'_>) -> &'static str {
 }
 
 /// A story that is being put together.
-pub(super) struct Telling {
+pub(super) struct DiagnosisBuilder {
     rule: &'static Rule,
-    story: Story,
+    story: Diagnosis,
 }
 
 /// Begins the story of a case.
@@ -92,10 +92,10 @@ pub(super) fn tell(
     certainty: Certainty,
     summary: &str,
     message: String,
-) -> Telling {
-    Telling {
+) -> DiagnosisBuilder {
+    DiagnosisBuilder {
         rule,
-        story: Story {
+        story: Diagnosis {
             severity,
             certainty,
             summary: summary.to_owned(),
@@ -106,7 +106,7 @@ pub(super) fn tell(
     }
 }
 
-impl Telling {
+impl DiagnosisBuilder {
     /// A frame and what it shows.
     pub(super) fn shows(mut self, mark: Option<FrameRef>, note: impl Into<String>) -> Self {
         if let Some(mark) = mark.filter(|mark| mark.frame.0 > 0) {
@@ -126,7 +126,7 @@ impl Telling {
     }
 
     /// Told, about no connection in particular.
-    pub(super) fn story(mut self) -> Story {
+    pub(super) fn story(mut self) -> Diagnosis {
         self.story.remedies = self.rule.remedies();
         self.story
     }

@@ -1,22 +1,22 @@
 //! How cases of TLS are told: names, alerts, and what the hidden part of a handshake lets one say.
 
 use super::Severity;
-use super::classify_tls::{Reading, failure, is_unanswered, said_goodbye};
+use super::classify_tls::{TlsFailure, failure, is_unanswered, said_goodbye};
 use super::rule::{Rule, Verdict};
 use super::wording::{not_yet, side, span, tell};
 use crate::analysis::connection::{Connection, How};
 use crate::base::certainty::Certainty;
 use crate::base::escape::escape;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::tls::{Alert, Facts, Stage};
+use crate::protocol::tls::{Alert, HandshakeStage, TlsFacts};
 
 /// Where the ClientHello was seen to its end.
-pub(super) fn hello(reading: &Reading<'_>) -> Option<FrameRef> {
+pub(super) fn hello(reading: &TlsFailure<'_>) -> Option<FrameRef> {
     reading.facts.hello.as_ref().map(|(at, _)| *at)
 }
 
 /// " for a.example", or nothing where no name was asked for.
-pub(super) fn named(facts: &Facts) -> String {
+pub(super) fn named(facts: &TlsFacts) -> String {
     match facts.sni() {
         Some(name) => format!(" for {}", escape(name.as_bytes())),
         None => String::new(),
@@ -32,12 +32,14 @@ pub(super) fn called(code: u8) -> String {
 }
 
 /// What ended the handshake.
-pub(super) fn sign(reading: &Reading<'_>, connection: &Connection) -> String {
+pub(super) fn sign(reading: &TlsFailure<'_>, connection: &Connection) -> String {
     let by = reading.by.map_or("one side", side);
     match reading.alert.map(Alert::code) {
         Some(Some(code)) => format!("alert from the {by}: {}", called(code)),
         Some(None) => format!("an alert from the {by}, hidden"),
-        None if reading.facts.stage >= Stage::Complete => format!("the {by} ends the connection"),
+        None if reading.facts.stage >= HandshakeStage::Complete => {
+            format!("the {by} ends the connection")
+        }
         None => match connection.teardown.how {
             How::Fin => format!("FIN from the {by}, without an alert"),
             _ => format!("RST from the {by}, without an alert"),
@@ -49,7 +51,7 @@ pub(super) fn sign(reading: &Reading<'_>, connection: &Connection) -> String {
 const MAX_TOLD: usize = 4;
 
 /// What the certificate says of itself, in sentences that follow others.
-pub(super) fn describe(facts: &Facts) -> String {
+pub(super) fn describe(facts: &TlsFacts) -> String {
     let Some((_, leaf)) = facts.leaf() else {
         return String::new();
     };

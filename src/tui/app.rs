@@ -24,19 +24,19 @@ use super::connection::ConnectionScreen;
 use super::connections::ConnectionsScreen;
 use super::findings::FindingsScreen;
 use super::help::HelpScreen;
-use super::keys::{self, Action, Key, Scope};
+use super::keys::{self, Action, KeyPress, Scope};
 use super::overview::OverviewScreen;
-use super::prompt::{Prompt, Typed};
+use super::prompt::{Prompt, PromptKey};
 use super::sockets::SocketsScreen;
 use super::story::StoryScreen;
-use super::text_layout::{Line, width};
+use super::text_layout::{StyledLine, width};
 use super::{
-    Answer, Cx, Digest, Effect, Glyphs, Look, Outcome, Question, Screen, Seek, Session, Tab, Tasks,
-    Tone,
+    Effect, Glyphs, KeyOutcome, Look, PromptInput, PromptQuestion, Screen, ScreenSubject, Tab,
+    Tasks, TextSeek, Tone, ViewContext, ViewModel,
 };
 use crate::base::format::{bytes, count, number};
 use crate::base::net::Endpoint;
-use crate::report::snapshot::{Progress, Stage};
+use crate::report::snapshot::{ReadProgress, ReadStage};
 use crate::report::wording::moment::span;
 use crate::rules::Severity;
 
@@ -52,7 +52,7 @@ const SMALLEST: (u16, u16) = (20, 5);
 const WHEEL: usize = 3;
 
 /// Where one is.
-enum Place {
+enum Location {
     Tab(Tab),
     On(Box<dyn Screen>),
 }
@@ -63,7 +63,7 @@ enum Typist {
     Screen,
 }
 
-struct Message {
+struct StatusMessage {
     tone: Tone,
     text: String,
     until: Duration,
@@ -71,24 +71,24 @@ struct Message {
 
 /// The application.
 pub struct App {
-    session: Session,
+    session: ScreenSubject,
     look: Look,
     tasks: Tasks,
-    newest: Arc<Digest>,
+    newest: Arc<ViewModel>,
     /// What is shown instead of the newest.
-    frozen: Option<Arc<Digest>>,
-    progress: Progress,
+    frozen: Option<Arc<ViewModel>>,
+    progress: ReadProgress,
     tabs: [Box<dyn Screen>; Tab::ALL.len()],
     /// Never empty.
-    stack: Vec<Place>,
+    stack: Vec<Location>,
     prompt: Option<(Prompt, Typist)>,
     needle: String,
-    message: Option<Message>,
+    message: Option<StatusMessage>,
     effects: Vec<Effect>,
     now: Duration,
     /// When quitting was asked for while packets still come.
     quit_asked: Option<Duration>,
-    rate: Rate,
+    rate: FrameRate,
     /// Findings that were there before, to tell what is new.
     known: HashSet<(&'static str, Option<IpAddr>, Option<Endpoint>)>,
     body: Rect,
@@ -98,7 +98,7 @@ pub struct App {
 }
 
 #[derive(Default)]
-struct Rate {
+struct FrameRate {
     at: Duration,
     frames: u64,
     per_second: f64,
@@ -107,28 +107,28 @@ struct Rate {
 impl App {
     /// Before anything is known.
     #[must_use]
-    pub fn new(session: Session, look: Look, tasks: Tasks) -> Self {
+    pub fn new(session: ScreenSubject, look: Look, tasks: Tasks) -> Self {
         Self {
             session,
             look,
             tasks,
             newest: Arc::default(),
             frozen: None,
-            progress: Progress::default(),
+            progress: ReadProgress::default(),
             tabs: [
                 Box::<OverviewScreen>::default(),
                 Box::<FindingsScreen>::default(),
                 Box::<ConnectionsScreen>::default(),
                 Box::<SocketsScreen>::default(),
             ],
-            stack: vec![Place::Tab(Tab::Overview)],
+            stack: vec![Location::Tab(Tab::Overview)],
             prompt: None,
             needle: String::new(),
             message: None,
             effects: Vec::new(),
             now: Duration::ZERO,
             quit_asked: None,
-            rate: Rate::default(),
+            rate: FrameRate::default(),
             known: HashSet::new(),
             body: Rect::default(),
             tab_columns: Vec::new(),
@@ -138,7 +138,7 @@ impl App {
     }
 
     /// A new state of affairs is there.
-    pub fn take(&mut self, digest: Arc<Digest>) {
+    pub fn take(&mut self, digest: Arc<ViewModel>) {
         self.announce(&digest);
         let old = std::mem::replace(&mut self.newest, digest);
         self.tasks.discard(old);
@@ -146,11 +146,11 @@ impl App {
     }
 
     /// How far the reading is.
-    pub fn report(&mut self, progress: Progress) {
+    pub fn report(&mut self, progress: ReadProgress) {
         if progress == self.progress {
             return;
         }
-        if let Stage::Failed(why) = &progress.stage {
+        if let ReadStage::Failed(why) = &progress.stage {
             self.warn(why.clone());
         }
         self.progress = progress;
@@ -167,7 +167,7 @@ impl App {
         let passed = now.saturating_sub(self.rate.at);
         if passed >= RATE && self.is_growing() {
             let more = self.progress.frames.saturating_sub(self.rate.frames);
-            self.rate = Rate {
+            self.rate = FrameRate {
                 at: now,
                 frames: self.progress.frames,
                 per_second: more as f64 / passed.as_secs_f64(),
@@ -212,7 +212,7 @@ impl App {
             Event::Paste(text) => {
                 if let Some((prompt, _)) = &mut self.prompt {
                     prompt.paste(text);
-                    self.typed(Typed::Changed);
+                    self.typed(PromptKey::Changed);
                 }
             }
             _ => {}
@@ -220,11 +220,14 @@ impl App {
     }
 
     fn is_growing(&self) -> bool {
-        matches!(self.progress.stage, Stage::Reading | Stage::Following)
+        matches!(
+            self.progress.stage,
+            ReadStage::Reading | ReadStage::Following
+        )
     }
 
     fn tell(&mut self, tone: Tone, text: String) {
-        self.message = Some(Message {
+        self.message = Some(StatusMessage {
             tone,
             text,
             until: self.now + MESSAGE,
@@ -233,8 +236,8 @@ impl App {
     }
 
     /// Tells of the worst finding that was not there before, while one watches something live.
-    fn announce(&mut self, digest: &Digest) {
-        let live = self.progress.stage == Stage::Following;
+    fn announce(&mut self, digest: &ViewModel) {
+        let live = self.progress.stage == ReadStage::Following;
         let mut news = None;
         for finding in digest.snapshot.findings.iter().rev() {
             let is_new = self
@@ -252,8 +255,8 @@ impl App {
     }
 
     /// Lets the screen on show do something with what it may look at.
-    fn with_screen<T>(&mut self, work: impl FnOnce(&mut dyn Screen, &Cx<'_>) -> T) -> T {
-        let cx = Cx {
+    fn with_screen<T>(&mut self, work: impl FnOnce(&mut dyn Screen, &ViewContext<'_>) -> T) -> T {
+        let cx = ViewContext {
             digest: self.frozen.as_ref().unwrap_or(&self.newest),
             progress: &self.progress,
             look: &self.look,
@@ -261,8 +264,8 @@ impl App {
             tasks: &self.tasks,
         };
         let screen = match self.stack.last_mut() {
-            Some(Place::On(screen)) => screen,
-            Some(Place::Tab(tab)) => &mut self.tabs[*tab as usize],
+            Some(Location::On(screen)) => screen,
+            Some(Location::Tab(tab)) => &mut self.tabs[*tab as usize],
             None => &mut self.tabs[0],
         };
         work(screen.as_mut(), &cx)
@@ -273,7 +276,7 @@ impl App {
     }
 
     fn key(&mut self, event: KeyEvent) {
-        let key = Key::of(event);
+        let key = KeyPress::of(event);
         if self.prompt.is_some() {
             let action = key.and_then(|key| keys::action(Scope::Line, key));
             self.edit(event, action == Some(Action::Complete));
@@ -293,15 +296,15 @@ impl App {
         };
         let typed = match (complete, &typist) {
             (false, _) => prompt.key(event),
-            (true, Typist::Search) => Typed::Nothing,
+            (true, Typist::Search) => PromptKey::Nothing,
             (true, Typist::Screen) => {
                 let (line, at) = (prompt.text.as_str(), prompt.at);
                 match self.with_screen(|screen, _| screen.complete(line, at)) {
                     Some(completed) => {
                         (prompt.text, prompt.at) = (completed.line, completed.at);
-                        Typed::Changed
+                        PromptKey::Changed
                     }
-                    None => Typed::Nothing,
+                    None => PromptKey::Nothing,
                 }
             }
         };
@@ -320,7 +323,7 @@ impl App {
         }
         let outcome = self.with_screen(|screen, cx| screen.act(action, cx));
         match (outcome, action) {
-            (Outcome::Ignored, action) => self.act_everywhere(action),
+            (KeyOutcome::Ignored, action) => self.act_everywhere(action),
             (outcome, _) => self.come_of(outcome),
         }
     }
@@ -335,7 +338,8 @@ impl App {
                 if scope == Scope::Page {
                     self.back();
                 } else {
-                    self.stack.push(Place::On(Box::new(HelpScreen::new(scope))));
+                    self.stack
+                        .push(Location::On(Box::new(HelpScreen::new(scope))));
                 }
             }
             Action::Tab(nth) => {
@@ -345,21 +349,21 @@ impl App {
             }
             Action::Freeze => self.freeze(),
             Action::Search => self.ask(
-                Question {
+                PromptQuestion {
                     label: "search",
                     text: String::new(),
                     hint: "text on this screen; n and N go on from there",
                 },
                 Typist::Search,
             ),
-            Action::SearchNext => self.seek(Seek::Next),
-            Action::SearchPrevious => self.seek(Seek::Previous),
+            Action::SearchNext => self.seek(TextSeek::Next),
+            Action::SearchPrevious => self.seek(TextSeek::Previous),
             Action::Light => self.look.theme = self.look.theme.turned(),
             Action::Worst => match self.newest.snapshot.findings.first() {
                 Some(_) => {
                     let digest = self.frozen.as_ref().unwrap_or(&self.newest);
                     let story = StoryScreen::new(digest, 0);
-                    self.come_of(Outcome::Open(Box::new(story)));
+                    self.come_of(KeyOutcome::Open(Box::new(story)));
                 }
                 None => self.tell(Tone::Plain, "nothing was found so far".to_owned()),
             },
@@ -367,24 +371,24 @@ impl App {
         }
     }
 
-    fn come_of(&mut self, outcome: Outcome) {
+    fn come_of(&mut self, outcome: KeyOutcome) {
         match outcome {
-            Outcome::Ignored | Outcome::Done => {}
-            Outcome::Open(screen) => self.stack.push(Place::On(screen)),
-            Outcome::Connection(id) => {
+            KeyOutcome::Ignored | KeyOutcome::Done => {}
+            KeyOutcome::Open(screen) => self.stack.push(Location::On(screen)),
+            KeyOutcome::Connection(id) => {
                 let screen = self.with_screen(|_, cx| ConnectionScreen::new(id, cx));
-                self.stack.push(Place::On(Box::new(screen)));
+                self.stack.push(Location::On(Box::new(screen)));
             }
-            Outcome::Go(tab) => self.go(tab),
-            Outcome::Invite(tab, wish) => {
+            KeyOutcome::Go(tab) => self.go(tab),
+            KeyOutcome::Invite(tab, wish) => {
                 self.go(tab);
                 self.with_screen(|screen, cx| screen.invite(&wish, cx));
             }
-            Outcome::Back => self.back(),
-            Outcome::Ask(question) => self.ask(question, Typist::Screen),
-            Outcome::Say(text) => self.tell(Tone::Good, text),
-            Outcome::Warn(text) => self.warn(text),
-            Outcome::Copy { what, text } => {
+            KeyOutcome::Back => self.back(),
+            KeyOutcome::Ask(question) => self.ask(question, Typist::Screen),
+            KeyOutcome::Say(text) => self.tell(Tone::Good, text),
+            KeyOutcome::Warn(text) => self.warn(text),
+            KeyOutcome::Copy { what, text } => {
                 self.effects.push(Effect::Copy(text));
                 self.tell(Tone::Good, format!("{what} is copied"));
             }
@@ -393,10 +397,10 @@ impl App {
 
     /// To a tab, and back from there to where one was. A tab that lies on the way back is gone back to.
     fn go(&mut self, tab: Tab) {
-        let is_it = |place: &Place| matches!(place, Place::Tab(it) if *it == tab);
+        let is_it = |place: &Location| matches!(place, Location::Tab(it) if *it == tab);
         match self.stack.iter().position(is_it) {
             Some(place) => self.stack.truncate(place + 1),
-            None => self.stack.push(Place::Tab(tab)),
+            None => self.stack.push(Location::Tab(tab)),
         }
     }
 
@@ -409,7 +413,7 @@ impl App {
     }
 
     fn quit(&mut self) {
-        let live = self.progress.stage == Stage::Following;
+        let live = self.progress.stage == ReadStage::Following;
         let again = self.quit_asked.is_some_and(|at| self.now <= at + TWICE);
         if live && !again {
             self.quit_asked = Some(self.now);
@@ -431,58 +435,59 @@ impl App {
         }
     }
 
-    fn ask(&mut self, question: Question, typist: Typist) {
+    fn ask(&mut self, question: PromptQuestion, typist: Typist) {
         let prompt = Prompt::new(question.label, question.text, question.hint);
         self.prompt = Some((prompt, typist));
         self.message = None;
-        self.typed(Typed::Changed);
+        self.typed(PromptKey::Changed);
     }
 
-    fn typed(&mut self, typed: Typed) {
+    fn typed(&mut self, typed: PromptKey) {
         let Some((mut prompt, typist)) = self.prompt.take() else {
             return;
         };
         match (&typist, typed) {
-            (_, Typed::Nothing) => {}
-            (Typist::Search, Typed::Changed) => {
+            (_, PromptKey::Nothing) => {}
+            (Typist::Search, PromptKey::Changed) => {
                 self.needle.clone_from(&prompt.text);
-                let missed = !prompt.text.is_empty() && !self.found(Seek::Here);
-                prompt.complaint = missed.then(|| super::Complaint {
+                let missed = !prompt.text.is_empty() && !self.found(TextSeek::Here);
+                prompt.complaint = missed.then(|| super::PromptError {
                     at: 0..prompt.text.len(),
                     message: "not on this screen".to_owned(),
                 });
             }
-            (Typist::Search, Typed::Given | Typed::Dropped) => return,
-            (Typist::Screen, Typed::Changed) => {
+            (Typist::Search, PromptKey::Given | PromptKey::Dropped) => return,
+            (Typist::Screen, PromptKey::Changed) => {
                 let text = prompt.text.clone();
                 prompt.complaint = self.with_screen(|screen, cx| {
-                    screen.answered(Answer::Typing(&text), cx);
+                    screen.answered(PromptInput::Typing(&text), cx);
                     screen.complaint()
                 });
             }
-            (Typist::Screen, Typed::Given) if prompt.complaint.is_some() => {}
-            (Typist::Screen, Typed::Given) => {
+            (Typist::Screen, PromptKey::Given) if prompt.complaint.is_some() => {}
+            (Typist::Screen, PromptKey::Given) => {
                 let text = prompt.text;
                 let outcome =
-                    self.with_screen(|screen, cx| screen.answered(Answer::Given(&text), cx));
+                    self.with_screen(|screen, cx| screen.answered(PromptInput::Given(&text), cx));
                 return self.come_of(outcome);
             }
-            (Typist::Screen, Typed::Dropped) => {
-                let outcome = self.with_screen(|screen, cx| screen.answered(Answer::Dropped, cx));
+            (Typist::Screen, PromptKey::Dropped) => {
+                let outcome =
+                    self.with_screen(|screen, cx| screen.answered(PromptInput::Dropped, cx));
                 return self.come_of(outcome);
             }
         }
         self.prompt = Some((prompt, typist));
     }
 
-    fn found(&mut self, seek: Seek) -> bool {
+    fn found(&mut self, seek: TextSeek) -> bool {
         let needle = std::mem::take(&mut self.needle);
         let found = self.with_screen(|screen, cx| screen.seek(&needle, seek, cx));
         self.needle = needle;
         found
     }
 
-    fn seek(&mut self, seek: Seek) {
+    fn seek(&mut self, seek: TextSeek) {
         if self.needle.is_empty() {
             self.tell(
                 Tone::Plain,
@@ -528,11 +533,11 @@ impl App {
         self.dirty = false;
         let area = frame.area();
         if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-            let line = Line::from("hangup: too small");
+            let line = StyledLine::from("hangup: too small");
             line.draw(&self.look, area, frame.buffer_mut());
             return;
         }
-        let rows = Rows::of(area);
+        let rows = RowBudget::of(area);
         self.body = rows.body;
         let body = rows.body;
         self.with_screen(|screen, cx| screen.lay(cx, body));
@@ -564,7 +569,7 @@ impl App {
             Some(_) => snapshot.summary.frames,
             None => self.progress.frames.max(snapshot.summary.frames),
         };
-        let mut line = Line::default()
+        let mut line = StyledLine::default()
             .strong("hangup")
             .plain("  ")
             .with(Tone::Code, &*self.session.name);
@@ -579,25 +584,24 @@ impl App {
     }
 
     /// What is going on, for the right of the first row.
-    fn state(&self) -> Line {
+    fn state(&self) -> StyledLine {
         if self.frozen.is_some() {
             let shown = self.frozen.as_ref();
             let shown = shown.map_or(0, |it| it.snapshot.summary.frames);
             let since = self.progress.frames.saturating_sub(shown);
             let text = format!("  {} since", count(since, "packet", "packets"));
-            return Line::of(Tone::Here, " FROZEN ").faint(text);
+            return StyledLine::of(Tone::Here, " FROZEN ").faint(text);
         }
         let turn = self.now.as_millis() / 250;
         let spinner = self.look.glyphs.spinner[(turn % 4) as usize];
         match &self.progress.stage {
-            Stage::Done => Line::default(),
-            Stage::Failed(_) => Line::of(Tone::Error, "broke off"),
-            Stage::Following => Line::of(Tone::Good, format!("{spinner} live")).plain(format!(
-                "  {} packets/s",
-                number(self.rate.per_second as u64)
-            )),
-            Stage::Reading => {
-                let line = Line::of(Tone::Note, format!("{spinner} reading"));
+            ReadStage::Done => StyledLine::default(),
+            ReadStage::Failed(_) => StyledLine::of(Tone::Error, "broke off"),
+            ReadStage::Following => StyledLine::of(Tone::Good, format!("{spinner} live")).plain(
+                format!("  {} packets/s", number(self.rate.per_second as u64)),
+            ),
+            ReadStage::Reading => {
+                let line = StyledLine::of(Tone::Note, format!("{spinner} reading"));
                 match self.progress.of {
                     Some(of) if of > 0 => line.plain(self.remaining(of)),
                     _ => line.plain(format!("  {}", bytes(self.progress.bytes))),
@@ -629,8 +633,8 @@ impl App {
         let digest = self.frozen.as_ref().unwrap_or(&self.newest);
         let snapshot = &digest.snapshot;
         let base = self.stack.iter().rev().find_map(|place| match place {
-            Place::Tab(tab) => Some(*tab),
-            Place::On(_) => None,
+            Location::Tab(tab) => Some(*tab),
+            Location::On(_) => None,
         });
         let narrow = area.width < 72;
         let mut x = area.x + 1;
@@ -643,7 +647,7 @@ impl App {
             };
             let here = base == Some(tab);
             let name = if here { Tone::Here } else { Tone::Plain };
-            let mut line = Line::of(
+            let mut line = StyledLine::of(
                 if here { Tone::Here } else { Tone::Key },
                 format!(" {}", nth + 1),
             );
@@ -675,7 +679,7 @@ impl App {
         let faint = self.look.theme.style(Tone::Faint);
         buffer.set_stringn(area.x, area.y, rule, usize::from(area.width), faint);
         let within = self.look.glyphs.within;
-        let cx = Cx {
+        let cx = ViewContext {
             digest: self.frozen.as_ref().unwrap_or(&self.newest),
             progress: &self.progress,
             look: &self.look,
@@ -683,11 +687,11 @@ impl App {
             tasks: &self.tasks,
         };
         // Tabs before the last one are where one was, not where one is.
-        let is_tab = |place: &Place| matches!(place, Place::Tab(_));
+        let is_tab = |place: &Location| matches!(place, Location::Tab(_));
         let from = self.stack.iter().rposition(is_tab).unwrap_or(0);
         let names = self.stack[from..].iter().map(|place| match place {
-            Place::Tab(tab) => tab.name().to_owned(),
-            Place::On(screen) => screen.name(&cx),
+            Location::Tab(tab) => tab.name().to_owned(),
+            Location::On(screen) => screen.name(&cx),
         });
         let mut names: Vec<String> = names.collect();
         // What is nearest counts most.
@@ -697,7 +701,7 @@ impl App {
         let Some((last, before)) = names.split_last() else {
             return;
         };
-        let mut line = Line::from(" ");
+        let mut line = StyledLine::from(" ");
         for name in before {
             line = line.faint(format!("{name} {within} "));
         }
@@ -716,20 +720,20 @@ impl App {
             return Some(prompt.draw(&self.look, area, buffer));
         }
         if let Some(message) = &self.message {
-            let line = Line::of(message.tone, message.text.clone());
+            let line = StyledLine::of(message.tone, message.text.clone());
             line.draw(&self.look, inset(area), buffer);
             return None;
         }
         let scope = self.scope();
-        let mut line = Line::default();
+        let mut line = StyledLine::default();
         let rows: Vec<_> = keys::rows(scope)
             .filter(|row| !row.hint.is_empty())
             .collect();
         // The way back, to help and out must be in sight; a screen's own keys fill the room before them.
         let (own, common): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.scope == scope);
-        let one = |row: &keys::Binding| {
+        let one = |row: &keys::KeyBinding| {
             let key = row.keys.first().map(|key| key.name()).unwrap_or_default();
-            Line::of(Tone::Key, key)
+            StyledLine::of(Tone::Key, key)
                 .plain(" ")
                 .faint(row.hint)
                 .plain("  ")
@@ -738,9 +742,9 @@ impl App {
         let common = common
             .into_iter()
             .filter(|row| !(at_start && row.action == Action::Back));
-        let common: Vec<Line> = common.map(one).collect();
+        let common: Vec<StyledLine> = common.map(one).collect();
         let mut room = usize::from(inset(area).width);
-        let reserved: usize = common.iter().map(Line::width).sum();
+        let reserved: usize = common.iter().map(StyledLine::width).sum();
         room = room.saturating_sub(reserved);
         for hint in own.into_iter().map(one) {
             if hint.width() <= room {
@@ -766,7 +770,7 @@ fn inset(area: Rect) -> Rect {
 }
 
 /// Which row is for what. What matters least goes first where there are few.
-struct Rows {
+struct RowBudget {
     header: Rect,
     tabs: Rect,
     path: Rect,
@@ -774,7 +778,7 @@ struct Rows {
     footer: Rect,
 }
 
-impl Rows {
+impl RowBudget {
     fn of(area: Rect) -> Self {
         let mut y = area.y;
         let mut take = |height: u16| {

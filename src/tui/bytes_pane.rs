@@ -5,10 +5,10 @@ use std::ops::Range;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::text_layout::{Line, Place, find, holds, scroll_bar, width};
-use super::{Action, Cx, Look, Seek, Tone};
+use super::text_layout::{ListPosition, StyledLine, find, holds, scroll_bar, width};
+use super::{Action, Look, TextSeek, Tone, ViewContext};
 use crate::analysis::connection::{Connection, Who};
-use crate::analysis::transcript::{Account, Said, Utterance};
+use crate::analysis::transcript::{ChunkContent, ConnectionTranscript, StreamChunk};
 use crate::base::escape::escape;
 use crate::base::format::{bytes, number};
 
@@ -23,7 +23,7 @@ pub(super) struct BytesPane {
     /// What each row shows: a part of the speech, and which of its bytes.
     rows: Vec<(u32, Range<u32>)>,
     made_for: Option<u16>,
-    place: Place,
+    place: ListPosition,
 }
 
 impl BytesPane {
@@ -32,7 +32,7 @@ impl BytesPane {
         self.made_for = None;
     }
 
-    pub(super) fn lay(&mut self, account: &Account, area: Rect) {
+    pub(super) fn lay(&mut self, account: &ConnectionTranscript, area: Rect) {
         let columns = area.width.saturating_sub(OFFSET + 2).max(8);
         if self.made_for != Some(columns) {
             self.made_for = Some(columns);
@@ -49,7 +49,12 @@ impl BytesPane {
         self.place.select(self.place.top + usize::from(row))
     }
 
-    pub(super) fn seek(&mut self, needle: &str, seek: Seek, account: &Account) -> bool {
+    pub(super) fn seek(
+        &mut self,
+        needle: &str,
+        seek: TextSeek,
+        account: &ConnectionTranscript,
+    ) -> bool {
         let speech = &account.transcript.speech;
         let found = find(self.rows.len(), self.place.selected, seek, |nth| {
             let (part, range) = &self.rows[nth];
@@ -60,7 +65,13 @@ impl BytesPane {
         found.is_some_and(|row| self.place.select(row))
     }
 
-    pub(super) fn draw(&self, cx: &Cx<'_>, account: &Account, area: Rect, buffer: &mut Buffer) {
+    pub(super) fn draw(
+        &self,
+        cx: &ViewContext<'_>,
+        account: &ConnectionTranscript,
+        area: Rect,
+        buffer: &mut Buffer,
+    ) {
         let look = cx.look;
         if self.rows.is_empty() {
             let room = Rect {
@@ -68,7 +79,7 @@ impl BytesPane {
                 width: area.width.saturating_sub(2),
                 ..area
             };
-            Line::default()
+            StyledLine::default()
                 .faint("neither side sent a byte of payload")
                 .draw(look, room, buffer);
         }
@@ -102,7 +113,7 @@ impl BytesPane {
 }
 
 fn draw_row(
-    utterance: &Utterance,
+    utterance: &StreamChunk,
     range: &Range<u32>,
     connection: &Connection,
     look: &Look,
@@ -114,33 +125,33 @@ fn draw_row(
         Who::Server => (Tone::Server, look.glyphs.arrow[0], "server"),
     };
     let at = utterance.offset.saturating_add(range.start.into());
-    let line = Line::of(tone, format!(" {sign} {at:>8} "));
+    let line = StyledLine::of(tone, format!(" {sign} {at:>8} "));
     let rule = look.glyphs.rule.repeat(2);
     let frame = number(utterance.at.frame.0);
     let line = match &utterance.said {
-        Said::Bytes(_) => line.with(Tone::Plain, text(utterance, range)),
-        Said::Cut(many) => line.faint(format!(
+        ChunkContent::Bytes(_) => line.with(Tone::Plain, text(utterance, range)),
+        ChunkContent::Cut(many) => line.faint(format!(
             "{rule} {} cut off by the snap length {rule}",
             bytes(*many)
         )),
-        Said::Missing(many) => line.with(
+        ChunkContent::Missing(many) => line.with(
             Tone::Warning,
             format!("{rule} {} never captured {rule}", bytes(*many)),
         ),
-        Said::Opened => Line::default().strong(format!(
+        ChunkContent::Opened => StyledLine::default().strong(format!(
             " {rule} opened: what was said in TLS, without its handshake {rule}"
         )),
-        Said::LeftOut => Line::default().faint(format!(
+        ChunkContent::LeftOut => StyledLine::default().faint(format!(
             "{rule} much more, of both sides, is not kept {rule}"
         )),
-        Said::End => {
+        ChunkContent::End => {
             let text = format!(
                 "{rule} FIN from the {name}, frame {frame}{} {rule}",
                 short(connection, utterance.from)
             );
             line.strong(text)
         }
-        Said::Reset => {
+        ChunkContent::Reset => {
             let text = format!(
                 "{rule} RST from the {name}, frame {frame}{} {rule}",
                 short(connection, utterance.from)
@@ -169,9 +180,9 @@ fn short(connection: &Connection, from: Who) -> String {
     }
 }
 
-fn text(utterance: &Utterance, range: &Range<u32>) -> String {
+fn text(utterance: &StreamChunk, range: &Range<u32>) -> String {
     match &utterance.said {
-        Said::Bytes(all) => {
+        ChunkContent::Bytes(all) => {
             let part = all
                 .get(range.start as usize..range.end as usize)
                 .unwrap_or_default();
@@ -191,11 +202,11 @@ fn text(utterance: &Utterance, range: &Range<u32>) -> String {
 }
 
 /// Cuts the speech into rows: at line ends, and where the room ends.
-fn rows(speech: &[Utterance], columns: usize) -> Vec<(u32, Range<u32>)> {
+fn rows(speech: &[StreamChunk], columns: usize) -> Vec<(u32, Range<u32>)> {
     let mut rows = Vec::new();
     for (nth, utterance) in speech.iter().enumerate() {
         let nth = u32::try_from(nth).unwrap_or(u32::MAX);
-        let Said::Bytes(all) = &utterance.said else {
+        let ChunkContent::Bytes(all) = &utterance.said else {
             rows.push((nth, 0..0));
             continue;
         };
@@ -257,12 +268,12 @@ mod tests {
     use super::*;
     use crate::base::frame_ref::FrameRef;
 
-    fn speech(bytes: &[u8]) -> Vec<Utterance> {
-        vec![Utterance {
+    fn speech(bytes: &[u8]) -> Vec<StreamChunk> {
+        vec![StreamChunk {
             from: Who::Client,
             at: FrameRef::default(),
             offset: 0,
-            said: Said::Bytes(bytes.to_vec()),
+            said: ChunkContent::Bytes(bytes.to_vec()),
         }]
     }
 

@@ -7,7 +7,7 @@ use super::{Look, Tone};
 
 /// One part of a bar.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Part {
+pub(super) struct BarPart {
     pub(super) count: u64,
     pub(super) tone: Tone,
     /// Its place among the fillings.
@@ -44,7 +44,7 @@ pub(super) fn shares(counts: &[u64], cells: u64) -> Vec<u64> {
 }
 
 /// A bar whose parts add up to its width.
-pub(super) fn bar(parts: &[Part], look: &Look, area: Rect, buffer: &mut Buffer) {
+pub(super) fn bar(parts: &[BarPart], look: &Look, area: Rect, buffer: &mut Buffer) {
     let counts: Vec<u64> = parts.iter().map(|part| part.count).collect();
     let mut x = area.x;
     for (part, cells) in parts.iter().zip(shares(&counts, u64::from(area.width))) {

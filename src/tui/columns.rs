@@ -1,9 +1,9 @@
 //! The columns of the connections table: what each shows of a connection, and which of them there is room for.
 
-use super::rows::By;
-use super::view_model::{Digest, Kind};
+use super::rows::SortKey;
+use super::view_model::{EndingClass, ViewModel};
 use super::{Look, Tone};
-use crate::analysis::connection::{Brief, By as Closer, How, ResetKind};
+use crate::analysis::connection::{By as Closer, ConnectionSummary, How, ResetKind};
 use crate::base::format::{bytes, millis, number};
 use crate::base::time::Timestamp;
 use crate::report::snapshot::Snapshot;
@@ -12,7 +12,7 @@ use crate::rules::{Finding, Severity};
 
 /// A column.
 pub(super) struct Column {
-    pub(super) by: By,
+    pub(super) by: SortKey,
     pub(super) name: &'static str,
     /// Numbers stand on the right.
     pub(super) right: bool,
@@ -26,21 +26,21 @@ pub(super) struct Column {
 
 /// All of them, from left to right.
 pub(super) static COLUMNS: [Column; 11] = [
-    column(By::Number, "#", true, 2, 9, 1),
-    column(By::Client, "client", false, 10, 30, 4),
-    column(By::Server, "server", false, 10, 30, 2),
-    column(By::Opened, "opened", true, 8, 12, 7),
-    column(By::Lasted, "lasted", true, 8, 12, 6),
-    column(By::Ended, "ended by", false, 10, 18, 0),
-    column(By::When, "when", false, 12, 24, 5),
-    column(By::Requests, "req", true, 3, 9, 8),
-    column(By::Status, "status", true, 6, 6, 9),
-    column(By::Bytes, "bytes", true, 8, 9, 10),
-    column(By::Finding, "finding", false, 16, 60, 3),
+    column(SortKey::Number, "#", true, 2, 9, 1),
+    column(SortKey::Client, "client", false, 10, 30, 4),
+    column(SortKey::Server, "server", false, 10, 30, 2),
+    column(SortKey::Opened, "opened", true, 8, 12, 7),
+    column(SortKey::Lasted, "lasted", true, 8, 12, 6),
+    column(SortKey::Ended, "ended by", false, 10, 18, 0),
+    column(SortKey::When, "when", false, 12, 24, 5),
+    column(SortKey::Requests, "req", true, 3, 9, 8),
+    column(SortKey::Status, "status", true, 6, 6, 9),
+    column(SortKey::Bytes, "bytes", true, 8, 9, 10),
+    column(SortKey::Finding, "finding", false, 16, 60, 3),
 ];
 
 const fn column(
-    by: By,
+    by: SortKey,
     name: &'static str,
     right: bool,
     least: usize,
@@ -59,7 +59,7 @@ const fn column(
 
 /// Which columns are shown, and how wide each is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Plan {
+pub(super) struct ColumnPlan {
     /// By place in [`COLUMNS`].
     pub(super) shown: Vec<(usize, usize)>,
 }
@@ -70,7 +70,7 @@ const FINDING: usize = 24;
 /// Blanks between columns.
 pub(super) const GAP: usize = 2;
 
-impl Plan {
+impl ColumnPlan {
     /// `wanted`: what the cells in sight would take, in the order of [`COLUMNS`].
     pub(super) fn new(room: usize, wanted: &[usize; COLUMNS.len()]) -> Self {
         let width = |at: usize| {
@@ -84,7 +84,7 @@ impl Plan {
         let mut left = room;
         let mut shown = Vec::new();
         for at in by_rank {
-            let finding = COLUMNS[at].by == By::Finding;
+            let finding = COLUMNS[at].by == SortKey::Finding;
             // The name of a rule that is cut can still be known; an address cannot.
             let wide = if finding {
                 width(at).min(FINDING)
@@ -98,7 +98,7 @@ impl Plan {
         }
         shown.sort_unstable();
         for (at, wide) in &mut shown {
-            if COLUMNS[*at].by == By::Finding {
+            if COLUMNS[*at].by == SortKey::Finding {
                 let more = width(*at).saturating_sub(*wide).min(left);
                 *wide += more;
             }
@@ -108,23 +108,28 @@ impl Plan {
 }
 
 /// The text of a cell and its tone.
-pub(super) fn cell(by: By, brief: &Brief, digest: &Digest, look: &Look) -> (Tone, String) {
+pub(super) fn cell(
+    by: SortKey,
+    brief: &ConnectionSummary,
+    digest: &ViewModel,
+    look: &Look,
+) -> (Tone, String) {
     let start = digest
         .snapshot
         .summary
         .span
         .map_or(brief.first.time, |(first, _)| first);
     match by {
-        By::Number => (Tone::Faint, brief.id.to_string()),
-        By::Client => (Tone::Client, brief.client.to_string()),
-        By::Server => (Tone::Server, brief.server.to_string()),
-        By::Opened => (Tone::Faint, seconds(brief.first.time, start)),
-        By::Lasted => (Tone::Plain, seconds(brief.last, brief.first.time)),
-        By::Ended => ended(brief),
-        By::When => (Tone::Plain, connection::when(brief.phase).to_owned()),
-        By::Requests => (Tone::Plain, number(brief.exchanges.into())),
-        By::Status if brief.status == 0 => (Tone::Faint, look.glyphs.dot.to_owned()),
-        By::Status => {
+        SortKey::Number => (Tone::Faint, brief.id.to_string()),
+        SortKey::Client => (Tone::Client, brief.client.to_string()),
+        SortKey::Server => (Tone::Server, brief.server.to_string()),
+        SortKey::Opened => (Tone::Faint, seconds(brief.first.time, start)),
+        SortKey::Lasted => (Tone::Plain, seconds(brief.last, brief.first.time)),
+        SortKey::Ended => ended(brief),
+        SortKey::When => (Tone::Plain, connection::when(brief.phase).to_owned()),
+        SortKey::Requests => (Tone::Plain, number(brief.exchanges.into())),
+        SortKey::Status if brief.status == 0 => (Tone::Faint, look.glyphs.dot.to_owned()),
+        SortKey::Status => {
             let tone = match brief.status {
                 500.. => Tone::Error,
                 400.. => Tone::Warning,
@@ -132,21 +137,21 @@ pub(super) fn cell(by: By, brief: &Brief, digest: &Digest, look: &Look) -> (Tone
             };
             (tone, brief.status.to_string())
         }
-        By::Bytes => (
+        SortKey::Bytes => (
             Tone::Plain,
             bytes(brief.bytes[0].saturating_add(brief.bytes[1])),
         ),
-        By::Finding => finding(brief, digest, look),
+        SortKey::Finding => finding(brief, digest, look),
     }
 }
 
 /// Who and how, in two words.
-fn ended(brief: &Brief) -> (Tone, String) {
-    let tone = match Kind::of(brief) {
-        Kind::InOrder => Tone::Good,
-        Kind::Open => Tone::Faint,
-        Kind::ClosedEarly | Kind::Silent => Tone::Warning,
-        Kind::Reset | Kind::NeverOpened => Tone::Error,
+fn ended(brief: &ConnectionSummary) -> (Tone, String) {
+    let tone = match EndingClass::of(brief) {
+        EndingClass::InOrder => Tone::Good,
+        EndingClass::Open => Tone::Faint,
+        EndingClass::ClosedEarly | EndingClass::Silent => Tone::Warning,
+        EndingClass::Reset | EndingClass::NeverOpened => Tone::Error,
     };
     let who = match brief.by {
         Closer::Client => "client",
@@ -165,7 +170,7 @@ fn ended(brief: &Brief) -> (Tone, String) {
     (tone, text)
 }
 
-fn finding(brief: &Brief, digest: &Digest, look: &Look) -> (Tone, String) {
+fn finding(brief: &ConnectionSummary, digest: &ViewModel, look: &Look) -> (Tone, String) {
     let numbers = digest.naming.numbers(brief.id);
     let Some(worst) = numbers
         .first()
@@ -184,7 +189,7 @@ fn finding(brief: &Brief, digest: &Digest, look: &Look) -> (Tone, String) {
 }
 
 /// The sign of the worst finding above benign, for the left edge where no column shows it.
-pub(super) fn worst(brief: &Brief, digest: &Digest) -> Option<Severity> {
+pub(super) fn worst(brief: &ConnectionSummary, digest: &ViewModel) -> Option<Severity> {
     let number = digest.naming.numbers(brief.id).first()?;
     by_number(&digest.snapshot, *number).map(|it| it.severity)
 }
@@ -215,7 +220,7 @@ mod tests {
     fn what_matters_most_stays_when_there_is_little_room() {
         let wanted = [3, 15, 11, 8, 8, 10, 20, 1, 3, 6, 30];
         let names = |room| -> Vec<_> {
-            let plan = Plan::new(room, &wanted);
+            let plan = ColumnPlan::new(room, &wanted);
             let used: usize = plan.shown.iter().map(|(_, wide)| wide + GAP).sum();
             assert!(used <= room + GAP, "{used} {room}");
             plan.shown.iter().map(|(at, _)| COLUMNS[*at].name).collect()

@@ -1,28 +1,28 @@
 //! What could stand in the filter line, and the one that Tab has put there.
 
-use super::Completed;
+use super::PromptCompletion;
 use crate::report::filter::{Completion, Offer, complete};
 
 /// The offers for a line; Tab takes the first, and then each next one.
 #[derive(Default)]
-pub(super) struct Offers {
-    taken: Option<Taken>,
+pub(super) struct Completions {
+    taken: Option<InsertedOffer>,
 }
 
 /// An offer that stands in the line.
-struct Taken {
+struct InsertedOffer {
     /// The line with it, and what was typed before.
     line: String,
     typed: (String, usize),
     nth: usize,
 }
 
-impl Offers {
+impl Completions {
     /// Completes the line at this byte, or puts the next offer in place of the one before.
-    pub(super) fn next(&mut self, line: &str, at: usize) -> Option<Completed> {
+    pub(super) fn next(&mut self, line: &str, at: usize) -> Option<PromptCompletion> {
         let again = self.taken.take().filter(|it| it.line == line);
         let (typed, at, nth) = match again {
-            Some(Taken {
+            Some(InsertedOffer {
                 typed: (text, at),
                 nth,
                 ..
@@ -37,20 +37,20 @@ impl Offers {
         line.replace_range(replaces, &word);
         // The only one is taken for good: what comes next is offered at once.
         if offers.len() > 1 {
-            self.taken = Some(Taken {
+            self.taken = Some(InsertedOffer {
                 line: line.clone(),
                 typed: (typed, at),
                 nth,
             });
         }
-        Some(Completed { line, at: end })
+        Some(PromptCompletion { line, at: end })
     }
 
     /// The offers for a line, and which one stands in it.
     pub(super) fn of(&self, line: &str) -> impl Iterator<Item = (String, bool)> {
         let taken = self.taken.as_ref().filter(|it| it.line == line);
         let found = match taken {
-            Some(Taken {
+            Some(InsertedOffer {
                 typed: (text, at), ..
             }) => complete(text, *at),
             None => complete(line, line.len()),
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn tab_goes_through_what_fits() {
-        let mut offers = Offers::default();
+        let mut offers = Completions::default();
         let first = offers.next("took:>1s ph", 11).unwrap();
         assert_eq!((first.line.as_str(), first.at), ("took:>1s phase:", 15));
         assert!(offers.next("how:zzz", 7).is_none());

@@ -19,12 +19,15 @@ use super::bytes_pane::BytesPane;
 use super::connections::open_finding;
 use super::keys::{Action, Scope};
 use super::ladder_pane::{LadderPane, proofs};
-use super::menu::{Item, Menu};
+use super::menu::{Menu, MenuItem};
 use super::segments_pane::SegmentsPane;
-use super::text_layout::{Line, Pager, Place, find, holds, scroll_bar};
-use super::{Answer, Cx, Fate, Outcome, Question, Screen, Seek, Task, Tone, verdict_pane};
+use super::text_layout::{ListPosition, Pager, StyledLine, find, holds, scroll_bar};
+use super::{
+    KeyOutcome, PromptInput, PromptQuestion, Screen, Task, TaskOutcome, TextSeek, Tone,
+    ViewContext, verdict_pane,
+};
 use crate::analysis::connection::Connection;
-use crate::analysis::transcript::Account;
+use crate::analysis::transcript::ConnectionTranscript;
 use crate::base::format::{count, number};
 use crate::base::time::Timestamp;
 use crate::protocol::http::{Exchange, Outcome as Became};
@@ -41,7 +44,7 @@ const SHARE: u32 = 36;
 
 /// The parts of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum ConnectionPane {
     Ladder,
     Verdict,
     Exchanges,
@@ -49,7 +52,7 @@ enum Part {
     Segments,
 }
 
-impl Part {
+impl ConnectionPane {
     const ALL: [Self; 5] = [
         Self::Ladder,
         Self::Verdict,
@@ -72,17 +75,17 @@ impl Part {
 /// One connection.
 pub(super) struct ConnectionScreen {
     id: u32,
-    part: Part,
-    account: Option<Arc<Account>>,
+    part: ConnectionPane,
+    account: Option<Arc<ConnectionTranscript>>,
     /// The last segment when the account was read: more may have come since.
     read_until: Option<Timestamp>,
-    under_way: Option<(Timestamp, Task<Result<Account, String>>)>,
+    under_way: Option<(Timestamp, Task<Result<ConnectionTranscript, String>>)>,
     failed: Option<String>,
     ladder: LadderPane,
     verdict: Pager,
     /// What the verdict was made of.
     told_of: Option<(u64, bool)>,
-    exchanges: Place,
+    exchanges: ListPosition,
     bytes: BytesPane,
     segments: SegmentsPane,
     menu: Menu,
@@ -91,14 +94,14 @@ pub(super) struct ConnectionScreen {
     note: Option<(Tone, String)>,
     wide: bool,
     height: u16,
-    tabs: Vec<(Part, u16, u16)>,
+    tabs: Vec<(ConnectionPane, u16, u16)>,
 }
 
 impl ConnectionScreen {
-    pub(super) fn new(id: u32, _cx: &Cx<'_>) -> Self {
+    pub(super) fn new(id: u32, _cx: &ViewContext<'_>) -> Self {
         Self {
             id,
-            part: Part::Ladder,
+            part: ConnectionPane::Ladder,
             account: None,
             read_until: None,
             under_way: None,
@@ -106,7 +109,7 @@ impl ConnectionScreen {
             ladder: LadderPane::default(),
             verdict: Pager::default(),
             told_of: None,
-            exchanges: Place::default(),
+            exchanges: ListPosition::default(),
             bytes: BytesPane::default(),
             segments: SegmentsPane::default(),
             menu: Menu::default(),
@@ -126,18 +129,18 @@ impl ConnectionScreen {
     }
 
     /// Takes what was read, and reads again when more has come.
-    fn load(&mut self, cx: &Cx<'_>) {
+    fn load(&mut self, cx: &ViewContext<'_>) {
         let brief = cx.snapshot().brief(self.id).copied();
         if let Some((until, task)) = &self.under_way {
             let until = *until;
             match task.take() {
-                Fate::UnderWay => return,
-                Fate::Done(Ok(account)) => self.take(account, until),
-                Fate::Done(Err(why)) => {
+                TaskOutcome::UnderWay => return,
+                TaskOutcome::Done(Ok(account)) => self.take(account, until),
+                TaskOutcome::Done(Err(why)) => {
                     self.failed = Some(why);
                     self.read_until = Some(until);
                 }
-                Fate::Gone => self.read_until = Some(until),
+                TaskOutcome::Gone => self.read_until = Some(until),
             }
             self.under_way = None;
         }
@@ -151,17 +154,17 @@ impl ConnectionScreen {
             .spawn(move |cancel| desk.account(&brief, &mut || !cancel.is_wanted()));
         // Where tasks are done at once, it is there already.
         match task.take() {
-            Fate::Done(Ok(account)) => self.take(account, brief.last),
-            Fate::Done(Err(why)) => {
+            TaskOutcome::Done(Ok(account)) => self.take(account, brief.last),
+            TaskOutcome::Done(Err(why)) => {
                 self.failed = Some(why);
                 self.read_until = Some(brief.last);
             }
-            Fate::UnderWay => self.under_way = Some((brief.last, task)),
-            Fate::Gone => self.read_until = Some(brief.last),
+            TaskOutcome::UnderWay => self.under_way = Some((brief.last, task)),
+            TaskOutcome::Gone => self.read_until = Some(brief.last),
         }
     }
 
-    fn take(&mut self, mut account: Account, until: Timestamp) {
+    fn take(&mut self, mut account: ConnectionTranscript, until: Timestamp) {
         account.connection.id = self.id;
         self.failed = None;
         self.read_until = Some(until);
@@ -173,9 +176,9 @@ impl ConnectionScreen {
 
     /// Which part has the keys: with the verdict beside it, the ladder is never alone.
     fn turn(&mut self, by: usize) {
-        let parts: Vec<Part> = Part::ALL
+        let parts: Vec<ConnectionPane> = ConnectionPane::ALL
             .into_iter()
-            .filter(|part| !self.wide || *part != Part::Verdict)
+            .filter(|part| !self.wide || *part != ConnectionPane::Verdict)
             .collect();
         let at = parts
             .iter()
@@ -184,33 +187,39 @@ impl ConnectionScreen {
         self.part = parts[(at + by) % parts.len()];
     }
 
-    fn copy(&mut self, cx: &Cx<'_>) -> Outcome {
+    fn copy(&mut self, cx: &ViewContext<'_>) -> KeyOutcome {
         let Some(record) = self.record(cx.snapshot()) else {
-            return Outcome::Say("its record is still being read".to_owned());
+            return KeyOutcome::Say("its record is still being read".to_owned());
         };
-        let mut items = vec![Item::new("Wireshark filter", connection::filter(record))];
+        let mut items = vec![MenuItem::new(
+            "Wireshark filter",
+            connection::filter(record),
+        )];
         if let Some(account) = &self.account {
-            items.push(Item::new("ladder", self.ladder.to_text(account, cx.look)));
+            items.push(MenuItem::new(
+                "ladder",
+                self.ladder.to_text(account, cx.look),
+            ));
         }
-        items.push(Item::new("what happened", connection::story(record)));
+        items.push(MenuItem::new("what happened", connection::story(record)));
         for finding in cx.digest.naming.findings(cx.snapshot(), self.id) {
-            items.push(Item::new(
+            items.push(MenuItem::new(
                 finding.rule,
                 verdict_pane::markdown(finding, record),
             ));
         }
         self.menu.open(items);
-        Outcome::Done
+        KeyOutcome::Done
     }
 
-    fn write(&mut self, path: PathBuf, cx: &Cx<'_>) -> Outcome {
+    fn write(&mut self, path: PathBuf, cx: &ViewContext<'_>) -> KeyOutcome {
         let Some(brief) = cx.snapshot().brief(self.id).copied() else {
-            return Outcome::Ignored;
+            return KeyOutcome::Ignored;
         };
         let desk = Arc::clone(&cx.session.desk);
         self.note = Some((Tone::Faint, format!("writing {}", path.display())));
         self.export = Some(cx.tasks.spawn(move |_| desk.write_frames(&[brief], &path)));
-        Outcome::Done
+        KeyOutcome::Done
     }
 
     fn left(&self, area: &Rect) -> (Rect, Option<Rect>) {
@@ -237,7 +246,7 @@ impl ConnectionScreen {
 }
 
 impl Screen for ConnectionScreen {
-    fn name(&self, cx: &Cx<'_>) -> String {
+    fn name(&self, cx: &ViewContext<'_>) -> String {
         match cx.snapshot().brief(self.id) {
             Some(brief) => format!(
                 "#{} {} {} {}",
@@ -254,12 +263,12 @@ impl Screen for ConnectionScreen {
         }
     }
 
-    fn lay(&mut self, cx: &Cx<'_>, body: Rect) {
+    fn lay(&mut self, cx: &ViewContext<'_>, body: Rect) {
         self.load(cx);
         self.wide = body.width >= SIDE_BY_SIDE;
         self.height = body.height;
-        if self.wide && self.part == Part::Verdict {
-            self.part = Part::Ladder;
+        if self.wide && self.part == ConnectionPane::Verdict {
+            self.part = ConnectionPane::Ladder;
         }
         let made = (cx.digest.version, self.account.is_some());
         if self.told_of != Some(made)
@@ -284,8 +293,8 @@ impl Screen for ConnectionScreen {
         }
         if let Some(task) = &self.export {
             match task.take() {
-                Fate::UnderWay => {}
-                Fate::Done(result) => {
+                TaskOutcome::UnderWay => {}
+                TaskOutcome::Done(result) => {
                     self.note = Some(match result {
                         Ok(frames) => (
                             Tone::Good,
@@ -295,13 +304,13 @@ impl Screen for ConnectionScreen {
                     });
                     self.export = None;
                 }
-                Fate::Gone => self.export = None,
+                TaskOutcome::Gone => self.export = None,
             }
         }
         let mut x = body.x + 1;
         self.tabs.clear();
-        for part in Part::ALL {
-            if self.wide && part == Part::Verdict {
+        for part in ConnectionPane::ALL {
+            if self.wide && part == ConnectionPane::Verdict {
                 continue;
             }
             let wide = u16::try_from(self.tab(part).len()).unwrap_or(0);
@@ -310,7 +319,7 @@ impl Screen for ConnectionScreen {
         }
     }
 
-    fn act(&mut self, action: Action, cx: &Cx<'_>) -> Outcome {
+    fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
         if self.export.is_none() {
             self.note = None;
         }
@@ -320,17 +329,17 @@ impl Screen for ConnectionScreen {
         match action {
             Action::Next => {
                 self.turn(1);
-                return Outcome::Done;
+                return KeyOutcome::Done;
             }
             Action::Previous => {
-                self.turn(Part::ALL.len() - 1 - usize::from(self.wide));
-                return Outcome::Done;
+                self.turn(ConnectionPane::ALL.len() - 1 - usize::from(self.wide));
+                return KeyOutcome::Done;
             }
             Action::Copy => return self.copy(cx),
             Action::Finding => return open_finding(self.id, cx),
             Action::Export => {
                 self.overwrite = None;
-                return Outcome::Ask(Question {
+                return KeyOutcome::Ask(PromptQuestion {
                     label: "write its packets to",
                     text: format!("connection-{}.pcapng", self.id),
                     hint: "a file that ends in .pcapng",
@@ -340,59 +349,59 @@ impl Screen for ConnectionScreen {
         }
         let Some(account) = self.account.clone() else {
             return match self.verdict.act(action) {
-                true => Outcome::Done,
-                false => Outcome::Ignored,
+                true => KeyOutcome::Done,
+                false => KeyOutcome::Ignored,
             };
         };
         let done = match self.part {
-            Part::Verdict => self.verdict.act(action),
-            Part::Ladder => self.ladder.act(action, &account),
-            Part::Bytes => self.bytes.act(action),
+            ConnectionPane::Verdict => self.verdict.act(action),
+            ConnectionPane::Ladder => self.ladder.act(action, &account),
+            ConnectionPane::Bytes => self.bytes.act(action),
             _ if action == Action::Connections => {
-                self.part = Part::Ladder;
+                self.part = ConnectionPane::Ladder;
                 self.ladder.act(action, &account)
             }
-            Part::Segments if action == Action::Open => {
+            ConnectionPane::Segments if action == Action::Open => {
                 if let Some(frame) = self.segments.frame(&account) {
                     self.ladder.show(frame, &account);
                 }
-                self.part = Part::Ladder;
+                self.part = ConnectionPane::Ladder;
                 true
             }
-            Part::Segments => self.segments.act(action),
-            Part::Exchanges if action == Action::Open => {
+            ConnectionPane::Segments => self.segments.act(action),
+            ConnectionPane::Exchanges if action == Action::Open => {
                 let exchange = account.connection.exchanges.get(self.exchanges.selected);
                 if let Some(frame) = exchange.and_then(first_frame) {
                     self.ladder.show(frame, &account);
-                    self.part = Part::Ladder;
+                    self.part = ConnectionPane::Ladder;
                 }
                 true
             }
-            Part::Exchanges => self.exchanges.act(action),
+            ConnectionPane::Exchanges => self.exchanges.act(action),
         };
         match done {
-            true => Outcome::Done,
-            false => Outcome::Ignored,
+            true => KeyOutcome::Done,
+            false => KeyOutcome::Ignored,
         }
     }
 
-    fn answered(&mut self, answer: Answer<'_>, cx: &Cx<'_>) -> Outcome {
-        let Answer::Given(text) = answer else {
-            return Outcome::Done;
+    fn answered(&mut self, answer: PromptInput<'_>, cx: &ViewContext<'_>) -> KeyOutcome {
+        let PromptInput::Given(text) = answer else {
+            return KeyOutcome::Done;
         };
         if let Some(path) = self.overwrite.take() {
             return match text {
                 "y" | "Y" | "yes" => self.write(path, cx),
-                _ => Outcome::Say("nothing was written".to_owned()),
+                _ => KeyOutcome::Say("nothing was written".to_owned()),
             };
         }
         let path = PathBuf::from(text.trim());
         if text.trim().is_empty() {
-            return Outcome::Done;
+            return KeyOutcome::Done;
         }
         if cx.session.desk.exists(&path) {
             self.overwrite = Some(path);
-            return Outcome::Ask(Question {
+            return KeyOutcome::Ask(PromptQuestion {
                 label: "it exists; overwrite it?",
                 text: String::new(),
                 hint: "y, or esc",
@@ -401,16 +410,16 @@ impl Screen for ConnectionScreen {
         self.write(path, cx)
     }
 
-    fn seek(&mut self, needle: &str, seek: Seek, _cx: &Cx<'_>) -> bool {
+    fn seek(&mut self, needle: &str, seek: TextSeek, _cx: &ViewContext<'_>) -> bool {
         let Some(account) = self.account.clone() else {
             return self.verdict.seek(needle, seek);
         };
         match self.part {
-            Part::Ladder => self.ladder.seek(needle, seek, &account),
-            Part::Verdict => self.verdict.seek(needle, seek),
-            Part::Bytes => self.bytes.seek(needle, seek, &account),
-            Part::Segments => self.segments.seek(needle, seek, &account),
-            Part::Exchanges => {
+            ConnectionPane::Ladder => self.ladder.seek(needle, seek, &account),
+            ConnectionPane::Verdict => self.verdict.seek(needle, seek),
+            ConnectionPane::Bytes => self.bytes.seek(needle, seek, &account),
+            ConnectionPane::Segments => self.segments.seek(needle, seek, &account),
+            ConnectionPane::Exchanges => {
                 let all = &account.connection.exchanges;
                 let found = find(all.len(), self.exchanges.selected, seek, |nth| {
                     holds(&request(&all[nth]), needle)
@@ -420,7 +429,7 @@ impl Screen for ConnectionScreen {
         }
     }
 
-    fn click(&mut self, column: u16, row: u16, _cx: &Cx<'_>) -> Outcome {
+    fn click(&mut self, column: u16, row: u16, _cx: &ViewContext<'_>) -> KeyOutcome {
         if let Some(outcome) = self.menu.click(row, self.height) {
             return outcome;
         }
@@ -432,26 +441,26 @@ impl Screen for ConnectionScreen {
             if let Some((part, ..)) = hit {
                 self.part = *part;
             }
-            return Outcome::Done;
+            return KeyOutcome::Done;
         }
         let row = row - 1;
         let done = match self.part {
-            Part::Ladder => self.ladder.click(row),
-            Part::Segments => self.segments.click(row),
-            Part::Bytes => self.bytes.click(row),
-            Part::Exchanges => {
+            ConnectionPane::Ladder => self.ladder.click(row),
+            ConnectionPane::Segments => self.segments.click(row),
+            ConnectionPane::Bytes => self.bytes.click(row),
+            ConnectionPane::Exchanges => {
                 let at = (self.exchanges.top + usize::from(row)).checked_sub(1);
                 at.is_some_and(|at| self.exchanges.select(at))
             }
-            Part::Verdict => false,
+            ConnectionPane::Verdict => false,
         };
         match done {
-            true => Outcome::Done,
-            false => Outcome::Ignored,
+            true => KeyOutcome::Done,
+            false => KeyOutcome::Ignored,
         }
     }
 
-    fn draw(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         let look = cx.look;
         for (part, from, to) in &self.tabs {
             let tone = if *part == self.part {
@@ -465,7 +474,7 @@ impl Screen for ConnectionScreen {
                 height: 1.min(area.height),
                 ..area
             };
-            Line::of(tone, self.tab(*part)).draw(look, room, buffer);
+            StyledLine::of(tone, self.tab(*part)).draw(look, room, buffer);
         }
         if let Some((tone, text)) = &self.note {
             let room = Rect {
@@ -473,7 +482,7 @@ impl Screen for ConnectionScreen {
                 width: area.width.saturating_sub(1),
                 ..area
             };
-            Line::of(*tone, format!(" {text}")).draw_right(look, room, buffer);
+            StyledLine::of(*tone, format!(" {text}")).draw_right(look, room, buffer);
         }
         let (left, right) = self.left(&area);
         if let Some(right) = right {
@@ -493,14 +502,18 @@ impl Screen for ConnectionScreen {
             self.verdict.draw(look, inner, buffer);
         }
         match (&self.account, self.part) {
-            (_, Part::Verdict) => self.verdict.draw(look, left, buffer),
-            (Some(account), Part::Ladder) => {
+            (_, ConnectionPane::Verdict) => self.verdict.draw(look, left, buffer),
+            (Some(account), ConnectionPane::Ladder) => {
                 let proofs = proofs(cx.digest.naming.findings(cx.snapshot(), self.id));
                 self.ladder.draw(cx, account, &proofs, left, buffer);
             }
-            (Some(account), Part::Bytes) => self.bytes.draw(cx, account, left, buffer),
-            (Some(account), Part::Segments) => self.segments.draw(cx, account, left, buffer),
-            (Some(account), Part::Exchanges) => self.draw_exchanges(cx, account, left, buffer),
+            (Some(account), ConnectionPane::Bytes) => self.bytes.draw(cx, account, left, buffer),
+            (Some(account), ConnectionPane::Segments) => {
+                self.segments.draw(cx, account, left, buffer)
+            }
+            (Some(account), ConnectionPane::Exchanges) => {
+                self.draw_exchanges(cx, account, left, buffer)
+            }
             (None, _) => self.draw_without(cx, left, buffer),
         }
         self.menu.draw(look, area, buffer);
@@ -508,10 +521,10 @@ impl Screen for ConnectionScreen {
 }
 
 impl ConnectionScreen {
-    fn tab(&self, part: Part) -> String {
+    fn tab(&self, part: ConnectionPane) -> String {
         let many = match (part, &self.account) {
-            (Part::Exchanges, Some(account)) => account.connection.exchanges.len(),
-            (Part::Segments, Some(account)) => account.transcript.steps.len(),
+            (ConnectionPane::Exchanges, Some(account)) => account.connection.exchanges.len(),
+            (ConnectionPane::Segments, Some(account)) => account.transcript.steps.len(),
             _ => 0,
         };
         match many {
@@ -521,10 +534,12 @@ impl ConnectionScreen {
     }
 
     /// The segments are not there: why, and what is known all the same.
-    fn draw_without(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+    fn draw_without(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         let line = match &self.failed {
-            Some(why) => Line::of(Tone::Warning, format!("its packets cannot be shown: {why}")),
-            None => Line::default().faint("reading its packets once more…"),
+            Some(why) => {
+                StyledLine::of(Tone::Warning, format!("its packets cannot be shown: {why}"))
+            }
+            None => StyledLine::default().faint("reading its packets once more…"),
         };
         let first = Rect {
             x: area.x + 1.min(area.width),
@@ -542,7 +557,13 @@ impl ConnectionScreen {
         }
     }
 
-    fn draw_exchanges(&self, cx: &Cx<'_>, account: &Account, area: Rect, buffer: &mut Buffer) {
+    fn draw_exchanges(
+        &self,
+        cx: &ViewContext<'_>,
+        account: &ConnectionTranscript,
+        area: Rect,
+        buffer: &mut Buffer,
+    ) {
         let look = cx.look;
         if area.is_empty() {
             return;
@@ -561,13 +582,13 @@ impl ConnectionScreen {
             "  {:>5}  {:<target$}  {:>6}  {:>18}  {:>10}  {}",
             "frame", asked, "status", "response", "waited", "became"
         );
-        Line::default().faint(head).draw(look, row(area.y), buffer);
+        StyledLine::default()
+            .faint(head)
+            .draw(look, row(area.y), buffer);
         if all.is_empty() && area.height > 1 {
-            Line::default().faint("  no request was seen on it").draw(
-                look,
-                row(area.y + 1),
-                buffer,
-            );
+            StyledLine::default()
+                .faint("  no request was seen on it")
+                .draw(look, row(area.y + 1), buffer);
         }
         let ending = account.connection.teardown.ending();
         for (y, nth) in (area.top() + 1..area.bottom()).zip(self.exchanges.top..) {
@@ -595,7 +616,7 @@ impl ConnectionScreen {
                 None => request(exchange),
             };
             let asked = crate::base::escape::shortened(asked.as_bytes(), target).into_owned();
-            let line = Line::default()
+            let line = StyledLine::default()
                 .faint(format!("  {frame:>5}  "))
                 .plain(format!(
                     "{asked:<target$}  {status:>6}  {got:>18}  {waited:>10}  "

@@ -15,19 +15,22 @@ use std::path::PathBuf;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::columns::{self, COLUMNS, Column, GAP, Plan};
-use super::completion::Offers;
+use super::columns::{self, COLUMNS, Column, ColumnPlan, GAP};
+use super::completion::Completions;
 use super::keys::{Action, Scope};
-use super::menu::{Item, Menu};
-use super::rows::{By, Listing, Wish};
+use super::menu::{Menu, MenuItem};
+use super::rows::{Listing, RowsWanted, SortKey};
 use super::story::StoryScreen;
-use super::text_layout::{Line, Paragraph, Place, scroll_bar, width};
-use super::text_search::Hunt;
-use super::view_model::{Digest, Kind};
-use super::{Answer, Complaint, Completed, Cx, Fate, Outcome, Question, Screen, Seek, Task, Tone};
-use crate::analysis::connection::Brief;
+use super::text_layout::{ListPosition, Paragraph, StyledLine, scroll_bar, width};
+use super::text_search::TextSearch;
+use super::view_model::{EndingClass, ViewModel};
+use super::{
+    KeyOutcome, PromptCompletion, PromptError, PromptInput, PromptQuestion, Screen, Task,
+    TaskOutcome, TextSeek, Tone, ViewContext,
+};
+use crate::analysis::connection::ConnectionSummary;
 use crate::base::format::{count, number};
-use crate::report::filter::Query;
+use crate::report::filter::Filter;
 use crate::report::wording::connection;
 
 /// Rows at the bottom that tell more about the one that is selected.
@@ -38,23 +41,23 @@ const SMALL: u16 = 12;
 /// All connections in a table.
 pub(super) struct ConnectionsScreen {
     listing: Listing,
-    wish: Wish,
+    wish: RowsWanted,
     /// The filter as it was typed.
     filter: String,
     /// What is being typed, and what held before.
-    typing: Option<(String, Query, String)>,
-    complaint: Option<Complaint>,
-    place: Place,
+    typing: Option<(String, Filter, String)>,
+    complaint: Option<PromptError>,
+    place: ListPosition,
     /// The connection that is selected: it stays so when others come or go.
     selected: Option<u32>,
     /// The last row was selected: new ones are followed.
     at_end: bool,
     marked: BTreeSet<u32>,
-    plan: Plan,
+    plan: ColumnPlan,
     menu: Menu,
-    hunt: Hunt,
-    offers: Offers,
-    asking: Asking,
+    hunt: TextSearch,
+    offers: Completions,
+    asking: PromptPurpose,
     export: Option<Task<Result<String, String>>>,
     /// What became of the last export, until the next key.
     note: Option<(Tone, String)>,
@@ -63,7 +66,7 @@ pub(super) struct ConnectionsScreen {
 
 /// What the line at the bottom is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Asking {
+enum PromptPurpose {
     #[default]
     Filter,
     Path,
@@ -74,23 +77,23 @@ impl Default for ConnectionsScreen {
     fn default() -> Self {
         Self {
             listing: Listing::default(),
-            wish: Wish {
-                query: Query::default(),
-                by: By::Number,
+            wish: RowsWanted {
+                query: Filter::default(),
+                by: SortKey::Number,
                 down: false,
             },
             filter: String::new(),
             typing: None,
             complaint: None,
-            place: Place::default(),
+            place: ListPosition::default(),
             selected: None,
             at_end: false,
             marked: BTreeSet::new(),
-            plan: Plan::default(),
+            plan: ColumnPlan::default(),
             menu: Menu::default(),
-            hunt: Hunt::default(),
-            offers: Offers::default(),
-            asking: Asking::Filter,
+            hunt: TextSearch::default(),
+            offers: Completions::default(),
+            asking: PromptPurpose::Filter,
             export: None,
             note: None,
             height: 0,
@@ -99,7 +102,7 @@ impl Default for ConnectionsScreen {
 }
 
 impl Screen for ConnectionsScreen {
-    fn name(&self, _cx: &Cx<'_>) -> String {
+    fn name(&self, _cx: &ViewContext<'_>) -> String {
         let listed = self.listing.rows.places.len() as u64;
         if self.wish.query.is_everything() {
             return "Connections".to_owned();
@@ -118,9 +121,9 @@ impl Screen for ConnectionsScreen {
         }
     }
 
-    fn lay(&mut self, cx: &Cx<'_>, body: Rect) {
+    fn lay(&mut self, cx: &ViewContext<'_>, body: Rect) {
         self.height = body.height;
-        self.at_end = self.wish.by == By::Number
+        self.at_end = self.wish.by == SortKey::Number
             && !self.listing.rows.places.is_empty()
             && self.place.selected + 1 == self.listing.rows.places.len()
             && cx.is_growing();
@@ -147,20 +150,20 @@ impl Screen for ConnectionsScreen {
         }
         if let Some(task) = &self.export {
             match task.take() {
-                Fate::UnderWay => {}
-                Fate::Done(result) => {
+                TaskOutcome::UnderWay => {}
+                TaskOutcome::Done(result) => {
                     self.note = Some(match result {
                         Ok(text) => (Tone::Good, text),
                         Err(text) => (Tone::Error, text),
                     });
                     self.export = None;
                 }
-                Fate::Gone => self.export = None,
+                TaskOutcome::Gone => self.export = None,
             }
         }
     }
 
-    fn act(&mut self, action: Action, cx: &Cx<'_>) -> Outcome {
+    fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
         if self.export.is_none() {
             self.note = None;
         }
@@ -169,18 +172,20 @@ impl Screen for ConnectionsScreen {
         }
         if self.place.act(action) {
             self.selected = self.listing.brief(self.place.selected).map(|it| it.id);
-            return Outcome::Done;
+            return KeyOutcome::Done;
         }
         match action {
-            Action::Open => self.selected.map_or(Outcome::Ignored, Outcome::Connection),
+            Action::Open => self
+                .selected
+                .map_or(KeyOutcome::Ignored, KeyOutcome::Connection),
             Action::Filter => {
-                self.asking = Asking::Filter;
+                self.asking = PromptPurpose::Filter;
                 self.typing = Some((
                     self.filter.clone(),
                     self.wish.query.clone(),
                     self.filter.clone(),
                 ));
-                Outcome::Ask(Question {
+                KeyOutcome::Ask(PromptQuestion {
                     label: "filter",
                     text: self.filter.clone(),
                     hint: "by:server how:reset took:>5s status:5xx rule:… or any text",
@@ -188,11 +193,11 @@ impl Screen for ConnectionsScreen {
             }
             Action::Sort => {
                 self.sort_next();
-                Outcome::Done
+                KeyOutcome::Done
             }
             Action::Reverse => {
                 self.wish.down = !self.wish.down;
-                Outcome::Done
+                KeyOutcome::Done
             }
             Action::Mark => {
                 if let Some(id) = self.selected
@@ -202,13 +207,13 @@ impl Screen for ConnectionsScreen {
                 }
                 self.place.act(Action::Down);
                 self.selected = self.listing.brief(self.place.selected).map(|it| it.id);
-                Outcome::Done
+                KeyOutcome::Done
             }
             Action::Finding => self.finding(cx),
             Action::Copy => self.copy(cx),
             Action::Export => {
-                self.asking = Asking::Path;
-                Outcome::Ask(Question {
+                self.asking = PromptPurpose::Path;
+                KeyOutcome::Ask(PromptQuestion {
                     label: "write to",
                     text: String::new(),
                     hint: match self.marked.is_empty() {
@@ -224,25 +229,25 @@ impl Screen for ConnectionsScreen {
             // What was narrowed down is widened first, then one goes back.
             Action::Back if !self.marked.is_empty() => {
                 self.marked.clear();
-                Outcome::Done
+                KeyOutcome::Done
             }
             Action::Back if !self.wish.query.is_everything() => {
-                self.set(Query::default(), String::new());
-                Outcome::Done
+                self.set(Filter::default(), String::new());
+                KeyOutcome::Done
             }
-            _ => Outcome::Ignored,
+            _ => KeyOutcome::Ignored,
         }
     }
 
-    fn answered(&mut self, answer: Answer<'_>, cx: &Cx<'_>) -> Outcome {
+    fn answered(&mut self, answer: PromptInput<'_>, cx: &ViewContext<'_>) -> KeyOutcome {
         match self.asking.clone() {
-            Asking::Filter => self.filtered(answer),
-            Asking::Path => match answer {
-                Answer::Given(path) if !path.trim().is_empty() => {
+            PromptPurpose::Filter => self.filtered(answer),
+            PromptPurpose::Path => match answer {
+                PromptInput::Given(path) if !path.trim().is_empty() => {
                     let path = PathBuf::from(path.trim());
                     if cx.session.desk.exists(&path) {
-                        self.asking = Asking::Overwrite(path);
-                        return Outcome::Ask(Question {
+                        self.asking = PromptPurpose::Overwrite(path);
+                        return KeyOutcome::Ask(PromptQuestion {
                             label: "it exists; overwrite it?",
                             text: String::new(),
                             hint: "y, or esc",
@@ -250,24 +255,24 @@ impl Screen for ConnectionsScreen {
                     }
                     self.write(path, cx)
                 }
-                _ => Outcome::Done,
+                _ => KeyOutcome::Done,
             },
-            Asking::Overwrite(path) => match answer {
-                Answer::Given("y" | "Y" | "yes") => self.write(path, cx),
-                Answer::Given(_) => Outcome::Say("nothing was written".to_owned()),
-                _ => Outcome::Done,
+            PromptPurpose::Overwrite(path) => match answer {
+                PromptInput::Given("y" | "Y" | "yes") => self.write(path, cx),
+                PromptInput::Given(_) => KeyOutcome::Say("nothing was written".to_owned()),
+                _ => KeyOutcome::Done,
             },
         }
     }
 
-    fn complaint(&self) -> Option<Complaint> {
+    fn complaint(&self) -> Option<PromptError> {
         match self.asking {
-            Asking::Filter => self.complaint.clone(),
+            PromptPurpose::Filter => self.complaint.clone(),
             _ => None,
         }
     }
 
-    fn seek(&mut self, needle: &str, seek: Seek, cx: &Cx<'_>) -> bool {
+    fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> bool {
         self.note = None;
         self.hunt.give_up(cx);
         let Some(digest) = self.listing.digest() else {
@@ -284,12 +289,12 @@ impl Screen for ConnectionsScreen {
         self.go_to_hit(seek)
     }
 
-    fn complete(&mut self, line: &str, at: usize) -> Option<Completed> {
+    fn complete(&mut self, line: &str, at: usize) -> Option<PromptCompletion> {
         self.offers.next(line, at)
     }
 
-    fn invite(&mut self, wish: &str, _cx: &Cx<'_>) {
-        if let Ok(query) = Query::parse(wish) {
+    fn invite(&mut self, wish: &str, _cx: &ViewContext<'_>) {
+        if let Ok(query) = Filter::parse(wish) {
             self.marked.clear();
             self.set(query, wish.to_owned());
             self.place.select(0);
@@ -297,7 +302,7 @@ impl Screen for ConnectionsScreen {
         }
     }
 
-    fn click(&mut self, column: u16, row: u16, _cx: &Cx<'_>) -> Outcome {
+    fn click(&mut self, column: u16, row: u16, _cx: &ViewContext<'_>) -> KeyOutcome {
         if let Some(outcome) = self.menu.click(row, self.height) {
             return outcome;
         }
@@ -305,21 +310,21 @@ impl Screen for ConnectionsScreen {
             if let Some(by) = self.column_at(column) {
                 self.sort_by(by);
             }
-            return Outcome::Done;
+            return KeyOutcome::Done;
         }
         let at = self.place.top + usize::from(row) - 1;
         let again = at == self.place.selected;
         if !self.place.select(at) {
-            return Outcome::Ignored;
+            return KeyOutcome::Ignored;
         }
         self.selected = self.listing.brief(at).map(|it| it.id);
         match (again, self.selected) {
-            (true, Some(id)) => Outcome::Connection(id),
-            _ => Outcome::Done,
+            (true, Some(id)) => KeyOutcome::Connection(id),
+            _ => KeyOutcome::Done,
         }
     }
 
-    fn draw(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         let table = table(area);
         self.draw_head(cx, table, buffer);
         let rows = Rect {
@@ -355,7 +360,7 @@ impl Screen for ConnectionsScreen {
                 ..area
             };
             match &self.typing {
-                Some((text, ..)) if self.asking == Asking::Filter => {
+                Some((text, ..)) if self.asking == PromptPurpose::Filter => {
                     self.draw_offers(text, cx, beside, buffer)
                 }
                 _ => self.draw_beside(cx, digest, beside, buffer),
@@ -375,7 +380,7 @@ fn table(body: Rect) -> Rect {
 }
 
 impl ConnectionsScreen {
-    fn go_to_hit(&mut self, seek: Seek) -> bool {
+    fn go_to_hit(&mut self, seek: TextSeek) -> bool {
         let rows = self.listing.rows.places.len();
         let found = super::text_layout::find(rows, self.place.selected, seek, |row| {
             let brief = self.listing.brief(row);
@@ -387,27 +392,27 @@ impl ConnectionsScreen {
         true
     }
 
-    fn set(&mut self, query: Query, filter: String) {
+    fn set(&mut self, query: Filter, filter: String) {
         self.wish.query = query;
         self.filter = filter;
         self.complaint = None;
     }
 
-    fn filtered(&mut self, answer: Answer<'_>) -> Outcome {
+    fn filtered(&mut self, answer: PromptInput<'_>) -> KeyOutcome {
         match answer {
-            Answer::Typing(text) | Answer::Given(text) => {
-                match Query::parse(text) {
+            PromptInput::Typing(text) | PromptInput::Given(text) => {
+                match Filter::parse(text) {
                     Ok(query) => self.set(query, text.trim().to_owned()),
                     Err(wrong) => {
                         // What stands before the word that is being typed holds already.
                         let before = text.get(..wrong.at.start).unwrap_or_default();
                         let before = before.rsplit_once(char::is_whitespace);
                         let before = before.map_or("", |(before, _)| before);
-                        if let Ok(query) = Query::parse(before) {
+                        if let Ok(query) = Filter::parse(before) {
                             self.set(query, before.trim().to_owned());
                         }
                         let meant = wrong.instead.map(|it| format!("did you mean {it}? "));
-                        self.complaint = Some(Complaint {
+                        self.complaint = Some(PromptError {
                             at: wrong.at,
                             message: meant.unwrap_or_default() + &wrong.message,
                         });
@@ -416,22 +421,22 @@ impl ConnectionsScreen {
                 if let Some((typed, ..)) = &mut self.typing {
                     text.clone_into(typed);
                 }
-                if matches!(answer, Answer::Given(_)) {
+                if matches!(answer, PromptInput::Given(_)) {
                     self.typing = None;
                 }
             }
-            Answer::Dropped => {
+            PromptInput::Dropped => {
                 if let Some((_, query, filter)) = self.typing.take() {
                     self.set(query, filter);
                 }
             }
         }
-        Outcome::Done
+        KeyOutcome::Done
     }
 
-    fn write(&mut self, path: PathBuf, cx: &Cx<'_>) -> Outcome {
+    fn write(&mut self, path: PathBuf, cx: &ViewContext<'_>) -> KeyOutcome {
         let Some(digest) = self.listing.digest().cloned() else {
-            return Outcome::Done;
+            return KeyOutcome::Done;
         };
         let desk = std::sync::Arc::clone(&cx.session.desk);
         let name = path.display().to_string();
@@ -439,7 +444,7 @@ impl ConnectionsScreen {
             .extension()
             .is_some_and(|it| it.eq_ignore_ascii_case("pcapng"));
         let task = if is_capture {
-            let briefs: Vec<Brief> = match self.marked.is_empty() {
+            let briefs: Vec<ConnectionSummary> = match self.marked.is_empty() {
                 true => (0..self.listing.rows.places.len())
                     .filter_map(|row| self.listing.brief(row).copied())
                     .collect(),
@@ -466,11 +471,11 @@ impl ConnectionsScreen {
         };
         self.export = Some(task);
         self.note = Some((Tone::Faint, "writing…".to_owned()));
-        Outcome::Done
+        KeyOutcome::Done
     }
 
     fn sort_next(&mut self) {
-        let shown: Vec<By> = self
+        let shown: Vec<SortKey> = self
             .plan
             .shown
             .iter()
@@ -484,7 +489,7 @@ impl ConnectionsScreen {
         }
     }
 
-    fn sort_by(&mut self, by: By) {
+    fn sort_by(&mut self, by: SortKey) {
         if self.wish.by == by {
             self.wish.down = !self.wish.down;
         } else {
@@ -493,7 +498,7 @@ impl ConnectionsScreen {
         }
     }
 
-    fn column_at(&self, at: u16) -> Option<By> {
+    fn column_at(&self, at: u16) -> Option<SortKey> {
         let mut from = EDGE;
         for (column, wide) in &self.plan.shown {
             if (from..from + wide + GAP).contains(&usize::from(at)) {
@@ -504,38 +509,38 @@ impl ConnectionsScreen {
         None
     }
 
-    fn finding(&self, cx: &Cx<'_>) -> Outcome {
+    fn finding(&self, cx: &ViewContext<'_>) -> KeyOutcome {
         let Some(id) = self.selected else {
-            return Outcome::Ignored;
+            return KeyOutcome::Ignored;
         };
         open_finding(id, cx)
     }
 
-    fn copy(&mut self, cx: &Cx<'_>) -> Outcome {
+    fn copy(&mut self, cx: &ViewContext<'_>) -> KeyOutcome {
         let Some(brief) = self.listing.brief(self.place.selected) else {
-            return Outcome::Ignored;
+            return KeyOutcome::Ignored;
         };
         let mut items = vec![
-            Item::new(
+            MenuItem::new(
                 "Wireshark filter",
                 connection::filter_between(brief.client, brief.server),
             ),
-            Item::new(
+            MenuItem::new(
                 "addresses",
                 format!("{} {} {}", brief.client, cx.look.glyphs.to, brief.server),
             ),
         ];
         if let Some(record) = cx.snapshot().connection(brief.id) {
-            items.push(Item::new("what happened", connection::story(record)));
+            items.push(MenuItem::new("what happened", connection::story(record)));
         }
         if !self.filter.is_empty() {
-            items.push(Item::new("this filter", self.filter.clone()));
+            items.push(MenuItem::new("this filter", self.filter.clone()));
         }
         self.menu.open(items);
-        Outcome::Done
+        KeyOutcome::Done
     }
 
-    fn planned(&self, cx: &Cx<'_>, body: Rect, height: usize) -> Plan {
+    fn planned(&self, cx: &ViewContext<'_>, body: Rect, height: usize) -> ColumnPlan {
         let mut wanted = [0; COLUMNS.len()];
         if let Some(digest) = self.listing.digest() {
             let rows = self.place.top..self.place.top + height;
@@ -547,10 +552,10 @@ impl ConnectionsScreen {
             }
         }
         // The scroll bar has a column of its own.
-        Plan::new(usize::from(body.width).saturating_sub(EDGE + 1), &wanted)
+        ColumnPlan::new(usize::from(body.width).saturating_sub(EDGE + 1), &wanted)
     }
 
-    fn draw_head(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+    fn draw_head(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         let mut x = area.x + EDGE as u16;
         for (at, wide) in &self.plan.shown {
             let column = &COLUMNS[*at];
@@ -568,9 +573,9 @@ impl ConnectionsScreen {
 
     fn draw_row(
         &self,
-        cx: &Cx<'_>,
-        digest: &Digest,
-        brief: &Brief,
+        cx: &ViewContext<'_>,
+        digest: &ViewModel,
+        brief: &ConnectionSummary,
         selected: bool,
         area: Rect,
         buffer: &mut Buffer,
@@ -592,7 +597,7 @@ impl ConnectionsScreen {
                 .plan
                 .shown
                 .iter()
-                .any(|(at, _)| COLUMNS[*at].by == By::Finding)
+                .any(|(at, _)| COLUMNS[*at].by == SortKey::Finding)
         {
             buffer.set_stringn(
                 area.x + 1,
@@ -617,7 +622,7 @@ impl ConnectionsScreen {
         }
     }
 
-    fn draw_nothing(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+    fn draw_nothing(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         let text = if self.listing.is_under_way() {
             "…"
         } else if self.wish.query.is_everything() {
@@ -630,11 +635,19 @@ impl ConnectionsScreen {
             width: area.width.saturating_sub(2),
             ..area
         };
-        Line::default().faint(text).draw(cx.look, room, buffer);
+        StyledLine::default()
+            .faint(text)
+            .draw(cx.look, room, buffer);
     }
 
     /// What happened to the one that is selected.
-    fn draw_beside(&self, cx: &Cx<'_>, digest: &Digest, area: Rect, buffer: &mut Buffer) {
+    fn draw_beside(
+        &self,
+        cx: &ViewContext<'_>,
+        digest: &ViewModel,
+        area: Rect,
+        buffer: &mut Buffer,
+    ) {
         if area.is_empty() {
             return;
         }
@@ -662,7 +675,7 @@ impl ConnectionsScreen {
             right.push("sorting".to_owned());
         }
         if let Some((tone, text)) = &self.note {
-            let line = Line::of(*tone, format!(" {text} "));
+            let line = StyledLine::of(*tone, format!(" {text} "));
             line.draw_right(
                 cx.look,
                 Rect {
@@ -673,7 +686,7 @@ impl ConnectionsScreen {
                 buffer,
             );
         } else if !right.is_empty() {
-            let line = Line::default().faint(format!(" {} ", right.join(", ")));
+            let line = StyledLine::default().faint(format!(" {} ", right.join(", ")));
             line.draw_right(
                 cx.look,
                 Rect {
@@ -687,7 +700,7 @@ impl ConnectionsScreen {
         if !self.wish.query.is_everything() {
             let listed = number(self.listing.rows.places.len() as u64);
             let all = number(digest.snapshot.briefs.len() as u64);
-            let line = Line::default()
+            let line = StyledLine::default()
                 .faint(format!(" {listed} of {all} are "))
                 .with(Tone::Code, self.filter.clone())
                 .plain(" ");
@@ -720,7 +733,7 @@ impl ConnectionsScreen {
     }
 
     /// What could be typed next.
-    fn draw_offers(&self, text: &str, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+    fn draw_offers(&self, text: &str, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         if area.is_empty() {
             return;
         }
@@ -733,8 +746,8 @@ impl ConnectionsScreen {
             cx.look.theme.style(Tone::Faint),
         );
         let listed = self.listing.rows.places.len() as u64;
-        let found =
-            Line::default().faint(format!(" {} ", count(listed, "connection", "connections")));
+        let found = StyledLine::default()
+            .faint(format!(" {} ", count(listed, "connection", "connections")));
         found.draw_right(
             cx.look,
             Rect {
@@ -744,7 +757,7 @@ impl ConnectionsScreen {
             },
             buffer,
         );
-        let mut line = Line::default();
+        let mut line = StyledLine::default();
         for (text, taken) in self.offers.of(text) {
             let tone = if taken { Tone::Here } else { Tone::Key };
             line = line.with(tone, text).plain("  ");
@@ -772,7 +785,7 @@ fn draw_cell(
     (tone, text): (Tone, String),
     x: &mut u16,
     area: Rect,
-    cx: &Cx<'_>,
+    cx: &ViewContext<'_>,
     buffer: &mut Buffer,
 ) {
     let room = Rect {
@@ -783,7 +796,7 @@ fn draw_cell(
             .min(area.right().saturating_sub(*x)),
         height: 1,
     };
-    let line = Line::of(tone, text);
+    let line = StyledLine::of(tone, text);
     match column.right {
         true => line.draw_right(cx.look, room, buffer),
         false => line.draw(cx.look, room, buffer),
@@ -792,10 +805,10 @@ fn draw_cell(
 }
 
 /// The end of a connection whose record was not kept.
-fn in_short(brief: &Brief) -> String {
-    let end = match Kind::of(brief) {
-        Kind::Open => return "Still open when the capture ends.".to_owned(),
-        Kind::InOrder => "Ended in order",
+fn in_short(brief: &ConnectionSummary) -> String {
+    let end = match EndingClass::of(brief) {
+        EndingClass::Open => return "Still open when the capture ends.".to_owned(),
+        EndingClass::InOrder => "Ended in order",
         kind => kind.name(),
     };
     format!(
@@ -807,10 +820,10 @@ fn in_short(brief: &Brief) -> String {
 }
 
 /// The worst finding that names a connection, as a screen.
-pub(super) fn open_finding(id: u32, cx: &Cx<'_>) -> Outcome {
+pub(super) fn open_finding(id: u32, cx: &ViewContext<'_>) -> KeyOutcome {
     let numbers = cx.digest.naming.numbers(id);
     let Some(worst) = numbers.first() else {
-        return Outcome::Say(format!("no finding names connection {id}"));
+        return KeyOutcome::Say(format!("no finding names connection {id}"));
     };
     let place = (*worst as usize).saturating_sub(1);
     let groups = &cx.digest.groups;
@@ -818,7 +831,7 @@ pub(super) fn open_finding(id: u32, cx: &Cx<'_>) -> Outcome {
         .iter()
         .position(|it| it.first == place || it.others.contains(&place));
     match group {
-        Some(group) => Outcome::Open(Box::new(StoryScreen::new(cx.digest, group))),
-        None => Outcome::Ignored,
+        Some(group) => KeyOutcome::Open(Box::new(StoryScreen::new(cx.digest, group))),
+        None => KeyOutcome::Ignored,
     }
 }

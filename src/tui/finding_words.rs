@@ -1,9 +1,9 @@
 //! What several screens say of a finding: its headline, its hosts, and where it leads.
 
 use super::help::HelpScreen;
-use super::text_layout::Line;
-use super::view_model::Group;
-use super::{Cx, Outcome, Tab, Tone};
+use super::text_layout::StyledLine;
+use super::view_model::FindingGroup;
+use super::{KeyOutcome, Tab, Tone, ViewContext};
 use crate::base::certainty::Certainty;
 use crate::base::format::{count, number};
 use crate::rules::{self, Finding};
@@ -12,8 +12,8 @@ use ratatui::layout::Rect;
 
 /// A finding in a row.
 pub(super) fn headline(
-    group: &Group,
-    cx: &Cx<'_>,
+    group: &FindingGroup,
+    cx: &ViewContext<'_>,
     area: Rect,
     selected: bool,
     buffer: &mut Buffer,
@@ -24,7 +24,7 @@ pub(super) fn headline(
     };
     let glyphs = &cx.look.glyphs;
     let cursor = if selected { glyphs.cursor } else { " " };
-    let mut line = Line::of(Tone::Key, cursor);
+    let mut line = StyledLine::of(Tone::Key, cursor);
     if group.cause.is_some() {
         line = line.faint(format!("{} ", glyphs.branch));
     }
@@ -35,7 +35,7 @@ pub(super) fn headline(
     );
     let weight = if selected { Tone::Strong } else { Tone::Plain };
     line = line.with(weight, subject(group, finding, cx));
-    let rule = Line::default().faint(format!("  {}", finding.rule));
+    let rule = StyledLine::default().faint(format!("  {}", finding.rule));
     let beside = line.width() + rule.width() <= usize::from(area.width);
     let room = if beside && area.width >= 100 {
         let taken = rule.draw_right(cx.look, area, buffer);
@@ -53,7 +53,7 @@ pub(super) fn headline(
 }
 
 /// `12 × responses say …`, or what it is about.
-pub(super) fn subject(group: &Group, finding: &Finding, cx: &Cx<'_>) -> String {
+pub(super) fn subject(group: &FindingGroup, finding: &Finding, cx: &ViewContext<'_>) -> String {
     match group.connections {
         0 | 1 => finding.summary.clone(),
         many => format!(
@@ -66,7 +66,7 @@ pub(super) fn subject(group: &Group, finding: &Finding, cx: &Cx<'_>) -> String {
 }
 
 /// `10.0.0.1 → 10.0.0.2:80, and 3 other pairs`.
-pub(super) fn hosts(group: &Group, cx: &Cx<'_>) -> String {
+pub(super) fn hosts(group: &FindingGroup, cx: &ViewContext<'_>) -> String {
     let Some(finding) = cx.snapshot().findings.get(group.first) else {
         return String::new();
     };
@@ -78,7 +78,7 @@ pub(super) fn hosts(group: &Group, cx: &Cx<'_>) -> String {
 }
 
 /// Between whom.
-pub(super) fn pair(finding: &Finding, cx: &Cx<'_>) -> String {
+pub(super) fn pair(finding: &Finding, cx: &ViewContext<'_>) -> String {
     let to = cx.look.glyphs.to;
     match (finding.client, finding.server) {
         (Some(client), Some(server)) => format!("{client} {to} {server}"),
@@ -90,22 +90,22 @@ pub(super) fn pair(finding: &Finding, cx: &Cx<'_>) -> String {
 }
 
 /// The connections that a group names.
-pub(super) fn connections(group: &Group, cx: &Cx<'_>) -> Outcome {
+pub(super) fn connections(group: &FindingGroup, cx: &ViewContext<'_>) -> KeyOutcome {
     let findings = &cx.snapshot().findings;
     match findings.get(group.first) {
         Some(finding) if group.connections == 1 => match finding.connections.first() {
-            Some(id) => Outcome::Connection(*id),
-            None => Outcome::Ignored,
+            Some(id) => KeyOutcome::Connection(*id),
+            None => KeyOutcome::Ignored,
         },
         Some(_) if group.connections > 1 => {
-            Outcome::Invite(Tab::Connections, these(group, findings))
+            KeyOutcome::Invite(Tab::Connections, these(group, findings))
         }
-        _ => Outcome::Say("it names no connection: it is about the whole".to_owned()),
+        _ => KeyOutcome::Say("it names no connection: it is about the whole".to_owned()),
     }
 }
 
 /// The filter for just the connections that a group names: by its rule, where no finding beside it has that in its name.
-pub(super) fn these(group: &Group, findings: &[Finding]) -> String {
+pub(super) fn these(group: &FindingGroup, findings: &[Finding]) -> String {
     let members = || std::iter::once(group.first).chain(group.others.iter().copied());
     let named: Vec<&Finding> = members().filter_map(|nth| findings.get(nth)).collect();
     let rule = named.first().map_or("", |it| it.rule);
@@ -118,11 +118,11 @@ pub(super) fn these(group: &Group, findings: &[Finding]) -> String {
 }
 
 /// The page of a group's rule.
-pub(super) fn rule(group: &Group, cx: &Cx<'_>) -> Outcome {
+pub(super) fn rule(group: &FindingGroup, cx: &ViewContext<'_>) -> KeyOutcome {
     let finding = cx.snapshot().findings.get(group.first);
     match finding.and_then(|it| rules::rule(it.rule)) {
-        Some(rule) => Outcome::Open(Box::new(HelpScreen::rule(rule))),
-        None => Outcome::Ignored,
+        Some(rule) => KeyOutcome::Open(Box::new(HelpScreen::rule(rule))),
+        None => KeyOutcome::Ignored,
     }
 }
 

@@ -9,9 +9,9 @@ use ratatui::layout::Rect;
 
 use super::keys::{Action, Scope};
 use super::story::{self, StoryScreen};
-use super::text_layout::{Line, Pager, Place, find, holds, scroll_bar};
-use super::view_model::Group;
-use super::{Cx, Outcome, Screen, Seek, Tone};
+use super::text_layout::{ListPosition, Pager, StyledLine, find, holds, scroll_bar};
+use super::view_model::FindingGroup;
+use super::{KeyOutcome, Screen, TextSeek, Tone, ViewContext};
 use crate::rules::Finding;
 
 /// Where a list alone and a list with a story under it part.
@@ -20,7 +20,7 @@ const TALL: u16 = 14;
 /// The list of findings.
 #[derive(Default)]
 pub(super) struct FindingsScreen {
-    place: Place,
+    place: ListPosition,
     /// The list's rows, and the columns.
     list: Rect,
     below: Option<Rect>,
@@ -37,20 +37,20 @@ type Identity = (
     Option<crate::base::net::Endpoint>,
 );
 
-fn identity(group: &Group, findings: &[Finding]) -> Option<Identity> {
+fn identity(group: &FindingGroup, findings: &[Finding]) -> Option<Identity> {
     let finding = findings.get(group.first)?;
     Some((finding.rule, finding.client, finding.server))
 }
 
 impl FindingsScreen {
-    fn hold(&mut self, cx: &Cx<'_>) {
+    fn hold(&mut self, cx: &ViewContext<'_>) {
         let group = cx.digest.groups.get(self.place.selected);
         self.held = group.and_then(|group| identity(group, &cx.snapshot().findings));
     }
 }
 
 impl Screen for FindingsScreen {
-    fn name(&self, _cx: &Cx<'_>) -> String {
+    fn name(&self, _cx: &ViewContext<'_>) -> String {
         "Findings".to_owned()
     }
 
@@ -58,7 +58,7 @@ impl Screen for FindingsScreen {
         Scope::Findings
     }
 
-    fn lay(&mut self, cx: &Cx<'_>, body: Rect) {
+    fn lay(&mut self, cx: &ViewContext<'_>, body: Rect) {
         let groups = &cx.digest.groups;
         let findings = &cx.snapshot().findings;
         if self
@@ -104,23 +104,23 @@ impl Screen for FindingsScreen {
         self.hold(cx);
     }
 
-    fn act(&mut self, action: Action, cx: &Cx<'_>) -> Outcome {
+    fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
         let nth = self.place.selected;
         let group = cx.digest.groups.get(nth);
         match (action, group) {
-            (Action::Open, Some(_)) => Outcome::Open(Box::new(StoryScreen::new(cx.digest, nth))),
+            (Action::Open, Some(_)) => KeyOutcome::Open(Box::new(StoryScreen::new(cx.digest, nth))),
             (Action::Connections, Some(group)) => connections(group, cx),
             (Action::Rule, Some(group)) => rule(group, cx),
             (Action::Copy, Some(group)) => story::copy(group, cx),
             _ if self.place.act(action) => {
                 self.hold(cx);
-                Outcome::Done
+                KeyOutcome::Done
             }
-            _ => Outcome::Ignored,
+            _ => KeyOutcome::Ignored,
         }
     }
 
-    fn seek(&mut self, needle: &str, seek: Seek, cx: &Cx<'_>) -> bool {
+    fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> bool {
         let findings = &cx.snapshot().findings;
         let groups = &cx.digest.groups;
         let found = find(groups.len(), self.place.selected, seek, |nth| {
@@ -136,20 +136,20 @@ impl Screen for FindingsScreen {
         found
     }
 
-    fn click(&mut self, _column: u16, row: u16, cx: &Cx<'_>) -> Outcome {
+    fn click(&mut self, _column: u16, row: u16, cx: &ViewContext<'_>) -> KeyOutcome {
         let nth = self.place.top + usize::from(row);
         if row >= self.list.height || nth >= cx.digest.groups.len() {
-            return Outcome::Ignored;
+            return KeyOutcome::Ignored;
         }
         if nth == self.place.selected {
             return self.act(Action::Open, cx);
         }
         self.place.select(nth);
         self.hold(cx);
-        Outcome::Done
+        KeyOutcome::Done
     }
 
-    fn draw(&self, cx: &Cx<'_>, _area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, cx: &ViewContext<'_>, _area: Rect, buffer: &mut Buffer) {
         let groups = &cx.digest.groups;
         if groups.is_empty() {
             let text = if cx.is_growing() {
@@ -157,7 +157,7 @@ impl Screen for FindingsScreen {
             } else {
                 " Nothing was found: no rule has anything to say about this capture."
             };
-            Line::from(text).draw(cx.look, self.list, buffer);
+            StyledLine::from(text).draw(cx.look, self.list, buffer);
             return;
         }
         let rows = groups.iter().enumerate().skip(self.place.top);

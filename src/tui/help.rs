@@ -5,9 +5,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::keys::{self, Action, Scope, TABLE};
-use super::text_layout::{Line, Pager, Paragraph};
-use super::view_model::Kind;
-use super::{Cx, Outcome, Screen, Seek, Tone};
+use super::text_layout::{Pager, Paragraph, StyledLine};
+use super::view_model::EndingClass;
+use super::{KeyOutcome, Screen, TextSeek, Tone, ViewContext};
 use crate::rules::Rule;
 
 /// Columns of the keys' names.
@@ -35,7 +35,7 @@ impl HelpScreen {
     /// The page of a rule.
     pub(super) fn rule(rule: &Rule) -> Self {
         let mut page = vec![
-            Paragraph::new(0, Line::default().strong(rule.name)),
+            Paragraph::new(0, StyledLine::default().strong(rule.name)),
             Paragraph::new(0, rule.summary),
         ];
         let mut fenced = false;
@@ -50,11 +50,11 @@ impl HelpScreen {
             match text.strip_prefix("# ") {
                 _ if fence => {}
                 _ if fenced => {
-                    page.push(Paragraph::new(2, Line::of(Tone::Code, text)).hanging(8));
+                    page.push(Paragraph::new(2, StyledLine::of(Tone::Code, text)).hanging(8));
                 }
                 Some(heading) => {
                     page.push(Paragraph::default());
-                    page.push(Paragraph::new(0, Line::of(Tone::Heading, heading)));
+                    page.push(Paragraph::new(0, StyledLine::of(Tone::Heading, heading)));
                 }
                 None if text.is_empty() => {}
                 None => match &mut open {
@@ -79,9 +79,9 @@ impl HelpScreen {
     }
 }
 
-fn page(from: Scope, cx: &Cx<'_>) -> Vec<Paragraph> {
+fn page(from: Scope, cx: &ViewContext<'_>) -> Vec<Paragraph> {
     let glyphs = &cx.look.glyphs;
-    let heading = |text: &str| Paragraph::new(0, Line::of(Tone::Heading, text));
+    let heading = |text: &str| Paragraph::new(0, StyledLine::of(Tone::Heading, text));
     let mut page = vec![
         heading("How to read this"),
         Paragraph::new(
@@ -92,7 +92,7 @@ fn page(from: Scope, cx: &Cx<'_>) -> Vec<Paragraph> {
         ),
         Paragraph::default(),
     ];
-    let mut marks = Line::default();
+    let mut marks = StyledLine::default();
     use crate::rules::Severity as S;
     for (severity, meaning) in [
         (S::Error, "something was lost"),
@@ -106,8 +106,8 @@ fn page(from: Scope, cx: &Cx<'_>) -> Vec<Paragraph> {
             .faint(format!(" {meaning}   "));
     }
     page.push(Paragraph::new(2, marks));
-    let mut kinds = Line::default();
-    for (kind, fill) in Kind::ALL.into_iter().zip(glyphs.fills) {
+    let mut kinds = StyledLine::default();
+    for (kind, fill) in EndingClass::ALL.into_iter().zip(glyphs.fills) {
         let sign = format!("{fill}{fill}");
         kinds = kinds.with(tone(kind), sign);
         let name = format!("\u{a0}{}", kind.name().replace(' ', "\u{a0}"));
@@ -127,7 +127,7 @@ fn page(from: Scope, cx: &Cx<'_>) -> Vec<Paragraph> {
         page.push(heading(scope.name()));
         for row in rows {
             let keys = format!("{:<KEYS$}", keys::names(row));
-            let line = Line::of(Tone::Key, keys).plain(row.help);
+            let line = StyledLine::of(Tone::Key, keys).plain(row.help);
             page.push(Paragraph::new(2, line).hanging(2 + KEYS as u16));
         }
     }
@@ -135,7 +135,7 @@ fn page(from: Scope, cx: &Cx<'_>) -> Vec<Paragraph> {
 }
 
 impl Screen for HelpScreen {
-    fn name(&self, _cx: &Cx<'_>) -> String {
+    fn name(&self, _cx: &ViewContext<'_>) -> String {
         self.name.clone()
     }
 
@@ -143,7 +143,7 @@ impl Screen for HelpScreen {
         Scope::Page
     }
 
-    fn lay(&mut self, cx: &Cx<'_>, body: Rect) {
+    fn lay(&mut self, cx: &ViewContext<'_>, body: Rect) {
         if let Some(from) = self.from.filter(|_| !self.ready) {
             self.pager = Pager::new(page(from, cx));
             self.ready = true;
@@ -151,19 +151,19 @@ impl Screen for HelpScreen {
         self.pager.lay(inside(body));
     }
 
-    fn act(&mut self, action: Action, _cx: &Cx<'_>) -> Outcome {
+    fn act(&mut self, action: Action, _cx: &ViewContext<'_>) -> KeyOutcome {
         if self.pager.act(action) {
-            Outcome::Done
+            KeyOutcome::Done
         } else {
-            Outcome::Ignored
+            KeyOutcome::Ignored
         }
     }
 
-    fn seek(&mut self, needle: &str, seek: Seek, _cx: &Cx<'_>) -> bool {
+    fn seek(&mut self, needle: &str, seek: TextSeek, _cx: &ViewContext<'_>) -> bool {
         self.pager.seek(needle, seek)
     }
 
-    fn draw(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         self.pager.draw(cx.look, inside(area), buffer);
     }
 }

@@ -137,30 +137,30 @@ impl Scope {
 
 /// A key, without what differs between terminals: shift is in the character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Key {
+pub struct KeyPress {
     code: KeyCode,
     control: bool,
 }
 
-const fn key(code: KeyCode) -> Key {
-    Key {
+const fn key(code: KeyCode) -> KeyPress {
+    KeyPress {
         code,
         control: false,
     }
 }
 
-const fn char(it: char) -> Key {
+const fn char(it: char) -> KeyPress {
     key(KeyCode::Char(it))
 }
 
-const fn control(it: char) -> Key {
-    Key {
+const fn control(it: char) -> KeyPress {
+    KeyPress {
         code: KeyCode::Char(it),
         control: true,
     }
 }
 
-impl Key {
+impl KeyPress {
     /// The key of an event; `None` with a modifier that the table does not know.
     #[must_use]
     pub fn of(event: KeyEvent) -> Option<Self> {
@@ -208,11 +208,11 @@ impl Key {
 
 /// A row of the table.
 #[derive(Debug)]
-pub struct Binding {
+pub struct KeyBinding {
     /// Where it holds.
     pub scope: Scope,
     /// The keys; the first one is shown in the footer.
-    pub keys: &'static [Key],
+    pub keys: &'static [KeyPress],
     /// What they do.
     pub action: Action,
     /// A word or two for the footer; empty: not there.
@@ -223,12 +223,12 @@ pub struct Binding {
 
 const fn row(
     scope: Scope,
-    keys: &'static [Key],
+    keys: &'static [KeyPress],
     action: Action,
     hint: &'static str,
     help: &'static str,
-) -> Binding {
-    Binding {
+) -> KeyBinding {
+    KeyBinding {
         scope,
         keys,
         action,
@@ -240,7 +240,7 @@ const fn row(
 /// The table. What stands earlier in a scope is earlier in the footer, and a scope's own rows stand before those that
 /// hold everywhere.
 #[rustfmt::skip]
-pub static TABLE: &[Binding] = &{
+pub static TABLE: &[KeyBinding] = &{
     use Action as A;
     use KeyCode as K;
     use Scope as S;
@@ -313,7 +313,7 @@ pub static TABLE: &[Binding] = &{
 };
 
 /// The rows that hold in a scope, its own first.
-pub fn rows(scope: Scope) -> impl Iterator<Item = &'static Binding> {
+pub fn rows(scope: Scope) -> impl Iterator<Item = &'static KeyBinding> {
     let own = TABLE.iter().filter(move |it| it.scope == scope);
     let common = TABLE.iter().filter(|it| it.scope == Scope::Everywhere);
     let common = common.filter(move |_| scope != Scope::Everywhere);
@@ -322,7 +322,7 @@ pub fn rows(scope: Scope) -> impl Iterator<Item = &'static Binding> {
 
 /// What a key does in a scope.
 #[must_use]
-pub fn action(scope: Scope, key: Key) -> Option<Action> {
+pub fn action(scope: Scope, key: KeyPress) -> Option<Action> {
     let mut rows = rows(scope);
     rows.find(|row| row.keys.contains(&key))
         .map(|row| row.action)
@@ -338,7 +338,7 @@ pub fn name(scope: Scope, action: Action) -> Option<String> {
 
 /// The names of a row's keys: `up k`.
 #[must_use]
-pub fn names(row: &Binding) -> String {
+pub fn names(row: &KeyBinding) -> String {
     let names: Vec<_> = row.keys.iter().map(|key| key.name()).collect();
     names.join(" ")
 }
@@ -397,8 +397,8 @@ mod tests {
     fn terminals_differ_and_keys_do_not() {
         let shifted = KeyEvent::new(KeyCode::Tab, KeyModifiers::SHIFT);
         let own = KeyEvent::new(KeyCode::BackTab, KeyModifiers::SHIFT);
-        assert_eq!(Key::of(shifted), Key::of(own));
+        assert_eq!(KeyPress::of(shifted), KeyPress::of(own));
         let alt = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT);
-        assert_eq!(Key::of(alt), None);
+        assert_eq!(KeyPress::of(alt), None);
     }
 }

@@ -12,15 +12,17 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::text_layout::{Line, Place, holds, scroll_bar, width};
-use super::{Action, Cx, Look, Seek, Tone};
+use super::text_layout::{ListPosition, StyledLine, holds, scroll_bar, width};
+use super::{Action, Look, TextSeek, Tone, ViewContext};
 use crate::analysis::connection::{Connection, Standing, State, Who};
-use crate::analysis::transcript::{Account, Kind, Rung, Rungs, Step, Tls};
+use crate::analysis::transcript::{
+    ConnectionTranscript, SegmentKind, TlsRecordHead, TranscriptRow, TranscriptRows, TranscriptStep,
+};
 use crate::base::format::{bytes, count, number};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Flags;
 use crate::report::wording::moment::span;
-use crate::report::wording::segment::{self, Discretion};
+use crate::report::wording::segment::{self, Detail};
 use crate::rules::{Finding, Severity};
 
 /// Columns of a state's name, the longest being `SYN-RECEIVED`.
@@ -42,17 +44,17 @@ const DETAIL: u16 = 2;
 /// Where one is on the ladder.
 #[derive(Default)]
 pub(super) struct LadderPane {
-    rungs: Rungs,
-    place: Place,
+    rungs: TranscriptRows,
+    place: ListPosition,
     whole: bool,
     made: bool,
 }
 
 /// A frame that findings rest on, and what it shows.
-pub(super) type Proof<'a> = (FrameNumber, Severity, &'a str);
+pub(super) type EvidenceLine<'a> = (FrameNumber, Severity, &'a str);
 
 /// What findings say about frames.
-pub(super) fn proofs<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Proof<'a>> {
+pub(super) fn proofs<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<EvidenceLine<'a>> {
     let each = findings.flat_map(|finding| {
         let evidence = finding.evidence.iter();
         evidence.map(|it| (it.mark.frame, finding.severity, it.note.as_str()))
@@ -62,9 +64,9 @@ pub(super) fn proofs<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Pro
 
 impl LadderPane {
     /// Other segments: the lines anew, the same place.
-    pub(super) fn take(&mut self, account: &Account) {
+    pub(super) fn take(&mut self, account: &ConnectionTranscript) {
         let first = !self.made;
-        self.rungs = Rungs::new(&account.transcript, &account.connection, self.whole);
+        self.rungs = TranscriptRows::new(&account.transcript, &account.connection, self.whole);
         self.place.lay(self.rungs.lines.len(), 1);
         self.made = true;
         if first && let Some(close) = self.rungs.close {
@@ -78,7 +80,7 @@ impl LadderPane {
         self.place.lay(self.rungs.lines.len(), usize::from(height));
     }
 
-    pub(super) fn act(&mut self, action: Action, account: &Account) -> bool {
+    pub(super) fn act(&mut self, action: Action, account: &ConnectionTranscript) -> bool {
         match action {
             Action::Connections => {
                 self.place.select(self.rungs.close.unwrap_or(0));
@@ -100,14 +102,14 @@ impl LadderPane {
     /// The step that is selected, of a run its first.
     fn step(&self) -> Option<usize> {
         match self.rungs.lines.get(self.place.selected)? {
-            Rung::Step(nth) => Some(*nth),
-            Rung::Run { first, .. } => Some(*first),
-            Rung::Pause(_) | Rung::LeftOut(_) => None,
+            TranscriptRow::Step(nth) => Some(*nth),
+            TranscriptRow::Run { first, .. } => Some(*first),
+            TranscriptRow::Pause(_) | TranscriptRow::LeftOut(_) => None,
         }
     }
 
     /// Goes to the line of a frame.
-    pub(super) fn show(&mut self, frame: FrameNumber, account: &Account) {
+    pub(super) fn show(&mut self, frame: FrameNumber, account: &ConnectionTranscript) {
         let step = account.transcript.step_of(frame);
         let line = step.and_then(|step| self.rungs.line_of(step));
         if let Some(line) = line {
@@ -120,11 +122,16 @@ impl LadderPane {
         at.is_some_and(|at| self.place.select(at))
     }
 
-    pub(super) fn seek(&mut self, needle: &str, seek: Seek, account: &Account) -> bool {
+    pub(super) fn seek(
+        &mut self,
+        needle: &str,
+        seek: TextSeek,
+        account: &ConnectionTranscript,
+    ) -> bool {
         let lines = &self.rungs.lines;
         let found = super::text_layout::find(lines.len(), self.place.selected, seek, |nth| {
             match lines[nth] {
-                Rung::Step(step) => account
+                TranscriptRow::Step(step) => account
                     .transcript
                     .steps
                     .get(step)
@@ -136,7 +143,7 @@ impl LadderPane {
     }
 
     /// The whole ladder as text.
-    pub(super) fn to_text(&self, account: &Account, look: &Look) -> String {
+    pub(super) fn to_text(&self, account: &ConnectionTranscript, look: &Look) -> String {
         let rows = u16::try_from(self.rungs.lines.len().min(MOST_ROWS)).unwrap_or(u16::MAX);
         let area = Rect::new(0, 0, TEXT_WIDTH, rows + 1 + DETAIL);
         let mut whole = Self {
@@ -157,9 +164,9 @@ impl LadderPane {
 
     pub(super) fn draw(
         &self,
-        cx: &Cx<'_>,
-        account: &Account,
-        proofs: &[Proof<'_>],
+        cx: &ViewContext<'_>,
+        account: &ConnectionTranscript,
+        proofs: &[EvidenceLine<'_>],
         area: Rect,
         buffer: &mut Buffer,
     ) {
@@ -200,13 +207,13 @@ impl LadderPane {
     /// Draws the lines that are in sight, and gives the part of the area where they are.
     fn draw_rows(
         &self,
-        proofs: &[Proof<'_>],
+        proofs: &[EvidenceLine<'_>],
         look: &Look,
-        account: &Account,
+        account: &ConnectionTranscript,
         area: Rect,
         buffer: &mut Buffer,
     ) -> Rect {
-        let columns = Columns::of(area);
+        let columns = LadderColumns::of(area);
         columns.draw_head(account, look, area, buffer);
         let rows = Rect {
             y: area.y + 1.min(area.height),
@@ -230,7 +237,7 @@ impl LadderPane {
                 ..rows
             };
             match rung {
-                Rung::Step(step) => {
+                TranscriptRow::Step(step) => {
                     let Some(one) = account.transcript.steps.get(*step) else {
                         continue;
                     };
@@ -243,7 +250,7 @@ impl LadderPane {
                         .map(|it| it.1)
                         .max();
                     let time = format!("{:.places$}", one.time.since(start).as_secs_f64());
-                    let drawing = Drawing {
+                    let drawing = LadderDrawing {
                         step: one,
                         before,
                         mark,
@@ -252,7 +259,7 @@ impl LadderPane {
                     };
                     columns.draw_step(&drawing, account, look, row, buffer);
                 }
-                Rung::Run {
+                TranscriptRow::Run {
                     first,
                     last,
                     bytes: [client, server],
@@ -270,12 +277,12 @@ impl LadderPane {
                     }
                     columns.draw_between(&text, ":", look, row, buffer);
                 }
-                Rung::Pause(pause) => {
+                TranscriptRow::Pause(pause) => {
                     let text = format!("{} of silence", pause_text(*pause));
                     let fill = look.glyphs.gaps[usize::from(*pause >= LONG)];
                     columns.draw_between(&text, fill, look, row, buffer);
                 }
-                Rung::LeftOut(many) => {
+                TranscriptRow::LeftOut(many) => {
                     let text = format!("{} not kept", count(*many, "segment", "segments"));
                     columns.draw_between(&text, look.glyphs.more, look, row, buffer);
                 }
@@ -287,8 +294,8 @@ impl LadderPane {
     /// Numbers of the selected segment, and what findings see in it.
     fn draw_detail(
         &self,
-        account: &Account,
-        proofs: &[Proof<'_>],
+        account: &ConnectionTranscript,
+        proofs: &[EvidenceLine<'_>],
         look: &Look,
         area: Rect,
         buffer: &mut Buffer,
@@ -310,7 +317,7 @@ impl LadderPane {
         } else {
             Tone::Server
         };
-        let mut line = Line::default()
+        let mut line = StyledLine::default()
             .faint("frame ")
             .strong(number(step.frame.0))
             .plain("  ");
@@ -327,25 +334,26 @@ impl LadderPane {
         line.draw(look, row(0), buffer);
         let mut shown = proofs.iter().filter(|it| it.0 == step.frame);
         let line = match shown.next() {
-            Some((_, severity, note)) => Line::of(
+            Some((_, severity, note)) => StyledLine::of(
                 (*severity).into(),
                 format!("{} {note}", look.glyphs.mark(*severity)),
             ),
             None => match step.kind {
-                Kind::Again => {
-                    Line::default().faint("sent before: the sender did not see it acknowledged")
-                }
-                Kind::Ahead(hole) => Line::default().faint(format!(
+                SegmentKind::Again => StyledLine::default()
+                    .faint("sent before: the sender did not see it acknowledged"),
+                SegmentKind::Ahead(hole) => StyledLine::default().faint(format!(
                     "{} before it are missing here: lost, late, or not captured",
                     bytes(hole)
                 )),
-                Kind::Fill => Line::default().faint("fills a hole"),
-                Kind::Probe => {
-                    Line::default().faint("keep-alive probe: is the other side still there?")
+                SegmentKind::Fill => StyledLine::default().faint("fills a hole"),
+                SegmentKind::Probe => {
+                    StyledLine::default().faint("keep-alive probe: is the other side still there?")
                 }
                 // In the ladder there may be no room for all of it.
-                Kind::New if step.length > 0 => Line::default().faint(said(step, account)),
-                Kind::Bare | Kind::New => Line::default(),
+                SegmentKind::New if step.length > 0 => {
+                    StyledLine::default().faint(said(step, account))
+                }
+                SegmentKind::Bare | SegmentKind::New => StyledLine::default(),
             },
         };
         if area.height > 1 {
@@ -355,7 +363,7 @@ impl LadderPane {
 }
 
 /// Whether a step is the one that ended the connection, in words.
-fn close_of(connection: &Connection, step: &Step) -> Option<&'static str> {
+fn close_of(connection: &Connection, step: &TranscriptStep) -> Option<&'static str> {
     let teardown = &connection.teardown;
     let closes = step.flags.has(Flags::FIN) || step.flags.has(Flags::RST);
     (teardown.frame == step.frame && closes).then_some("the end begins here")
@@ -393,12 +401,12 @@ pub(super) fn flags(flags: Flags) -> String {
 }
 
 /// What a segment says, in words: control bits, then HTTP or TLS, else how much.
-pub(super) fn said(step: &Step, account: &Account) -> String {
+pub(super) fn said(step: &TranscriptStep, account: &ConnectionTranscript) -> String {
     let has = |flag| step.flags.has(flag);
     let mut words = Vec::new();
     match step.kind {
-        Kind::Again => words.push("again:".to_owned()),
-        Kind::Probe => words.push("keep-alive probe".to_owned()),
+        SegmentKind::Again => words.push("again:".to_owned()),
+        SegmentKind::Probe => words.push("keep-alive probe".to_owned()),
         _ => {}
     }
     for (flag, name) in [
@@ -415,17 +423,17 @@ pub(super) fn said(step: &Step, account: &Account) -> String {
     }
     let remarks: Vec<_> = account.transcript.remarks(step).collect();
     let notes: Vec<_> = account.transcript.notes(step).collect();
-    let all = Discretion::default();
+    let all = Detail::default();
     let told = segment::words(&account.connection, step.from, &remarks, &notes, all);
     let bare = words.is_empty();
-    if !told.is_empty() && step.kind != Kind::Again {
+    if !told.is_empty() && step.kind != SegmentKind::Again {
         words.push(told.join("; "));
     } else if let Some(tls) = step.tls {
         words.push(format!("{}, {}", tls_words(tls), bytes(step.length.into())));
-    } else if step.length > 0 && step.kind != Kind::Probe {
+    } else if step.length > 0 && step.kind != SegmentKind::Probe {
         words.push(bytes(step.length.into()));
     }
-    if words.is_empty() || bare && step.length == 0 && step.kind == Kind::Bare {
+    if words.is_empty() || bare && step.length == 0 && step.kind == SegmentKind::Bare {
         words.push("ACK".to_owned());
     }
     if step.window == 0 && !has(Flags::RST) {
@@ -434,7 +442,7 @@ pub(super) fn said(step: &Step, account: &Account) -> String {
     let missing = step.missing[0].saturating_add(step.missing[1]);
     if missing > 0 {
         words.push(format!("({} never captured)", bytes(missing)));
-    } else if let Kind::Ahead(hole) = step.kind {
+    } else if let SegmentKind::Ahead(hole) = step.kind {
         words.push(format!("(after a hole of {})", bytes(hole)));
     }
     if step.captured < step.length {
@@ -444,7 +452,7 @@ pub(super) fn said(step: &Step, account: &Account) -> String {
 }
 
 /// RFC 8446 §5.1 and §4.
-fn tls_words(Tls(kind, message): Tls) -> &'static str {
+fn tls_words(TlsRecordHead(kind, message): TlsRecordHead) -> &'static str {
     match (kind, message) {
         (0x14, _) => "TLS change cipher spec",
         (0x15, _) => "TLS alert",
@@ -457,22 +465,22 @@ fn tls_words(Tls(kind, message): Tls) -> &'static str {
 }
 
 /// Where everything stands in a row.
-struct Columns {
+struct LadderColumns {
     time: u16,
     frame: Option<u16>,
     states: [u16; 2],
     lines: [u16; 2],
 }
 
-struct Drawing<'a> {
-    step: &'a Step,
-    before: Option<&'a Step>,
+struct LadderDrawing<'a> {
+    step: &'a TranscriptStep,
+    before: Option<&'a TranscriptStep>,
     mark: Option<Severity>,
     is_close: bool,
     time: String,
 }
 
-impl Columns {
+impl LadderColumns {
     fn of(area: Rect) -> Self {
         // Cursor, mark, then the time.
         let time = area.x + 2;
@@ -490,10 +498,16 @@ impl Columns {
         }
     }
 
-    fn draw_head(&self, account: &Account, look: &Look, area: Rect, buffer: &mut Buffer) {
+    fn draw_head(
+        &self,
+        account: &ConnectionTranscript,
+        look: &Look,
+        area: Rect,
+        buffer: &mut Buffer,
+    ) {
         let connection = &account.connection;
-        let client = Line::of(Tone::Client, format!("client {}", connection.client));
-        let server = Line::of(Tone::Server, format!("server {}", connection.server));
+        let client = StyledLine::of(Tone::Client, format!("client {}", connection.client));
+        let server = StyledLine::of(Tone::Server, format!("server {}", connection.server));
         let from = self.states[0].min(area.right());
         let room = Rect {
             x: from,
@@ -507,8 +521,8 @@ impl Columns {
 
     fn draw_step(
         &self,
-        drawing: &Drawing<'_>,
-        account: &Account,
+        drawing: &LadderDrawing<'_>,
+        account: &ConnectionTranscript,
         look: &Look,
         row: Rect,
         buffer: &mut Buffer,
@@ -571,8 +585,10 @@ impl Columns {
         ) {
             (true, true, _) => Tone::Error,
             (true, false, _) => Tone::Strong,
-            (_, _, Kind::Again | Kind::Ahead(_) | Kind::Probe) => Tone::Warning,
-            (_, _, Kind::Bare) if !ends => Tone::Faint,
+            (_, _, SegmentKind::Again | SegmentKind::Ahead(_) | SegmentKind::Probe) => {
+                Tone::Warning
+            }
+            (_, _, SegmentKind::Bare) if !ends => Tone::Faint,
             _ => Tone::Plain,
         };
         self.draw_arrow(step, &said, tone, from, room, look, row, buffer);
@@ -584,7 +600,7 @@ impl Columns {
     )]
     fn draw_arrow(
         &self,
-        step: &Step,
+        step: &TranscriptStep,
         said: &str,
         tone: Tone,
         from: u16,
@@ -594,7 +610,7 @@ impl Columns {
         buffer: &mut Buffer,
     ) {
         let [head_left, shaft, head_right] = look.glyphs.arrow;
-        let again = step.kind == Kind::Again;
+        let again = step.kind == SegmentKind::Again;
         let shaft = if again { look.glyphs.ceiling } else { shaft };
         let faint = look.theme.style(Tone::Faint);
         let body = usize::from(room.saturating_sub(1));
@@ -610,7 +626,7 @@ impl Columns {
         buffer.set_stringn(line_from, row.y, shaft.repeat(body), body, faint);
         let sign = if right { head_right } else { head_left };
         buffer.set_stringn(head, row.y, sign, 1, look.theme.style(tone));
-        let line = Line::of(tone, format!(" {} ", said.trim()));
+        let line = StyledLine::of(tone, format!(" {} ", said.trim()));
         let wide = line.width().min(body - 3);
         let x = match right {
             true => from + 2,
@@ -643,6 +659,6 @@ impl Columns {
             width: u16::try_from(room).unwrap_or(0),
             height: 1,
         };
-        Line::default().faint(line).draw(look, place, buffer);
+        StyledLine::default().faint(line).draw(look, place, buffer);
     }
 }

@@ -3,19 +3,19 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::text_layout::{Line, Place};
-use super::{Action, Look, Outcome, Tone};
+use super::text_layout::{ListPosition, StyledLine};
+use super::{Action, KeyOutcome, Look, Tone};
 
 /// Something that can be copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Item {
+pub(super) struct MenuItem {
     /// What it is, for the menu and the message: "Wireshark filter".
     pub(super) what: String,
     /// The text itself.
     pub(super) text: String,
 }
 
-impl Item {
+impl MenuItem {
     pub(super) fn new(what: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
             what: what.into(),
@@ -27,15 +27,15 @@ impl Item {
 /// The menu; closed while it has no items.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Menu {
-    items: Vec<Item>,
-    place: Place,
+    items: Vec<MenuItem>,
+    place: ListPosition,
 }
 
 impl Menu {
     /// Opens it.
-    pub(super) fn open(&mut self, items: Vec<Item>) {
+    pub(super) fn open(&mut self, items: Vec<MenuItem>) {
         self.items = items;
-        self.place = Place::default();
+        self.place = ListPosition::default();
         self.place.lay(self.items.len(), self.items.len());
     }
 
@@ -44,36 +44,36 @@ impl Menu {
     }
 
     /// What a key does while it is open; `None` while it is not.
-    pub(super) fn act(&mut self, action: Action) -> Option<Outcome> {
+    pub(super) fn act(&mut self, action: Action) -> Option<KeyOutcome> {
         if !self.is_open() || self.place.act(action) {
-            return self.is_open().then_some(Outcome::Done);
+            return self.is_open().then_some(KeyOutcome::Done);
         }
         Some(match action {
             // The same key twice takes the first.
             Action::Open | Action::Copy => self.take(),
             Action::Back => {
                 self.items.clear();
-                Outcome::Done
+                KeyOutcome::Done
             }
             Action::Quit | Action::Suspend | Action::Redraw | Action::Light => return None,
-            _ => Outcome::Done,
+            _ => KeyOutcome::Done,
         })
     }
 
-    fn take(&mut self) -> Outcome {
+    fn take(&mut self) -> KeyOutcome {
         let mut items = std::mem::take(&mut self.items);
         if self.place.selected >= items.len() {
-            return Outcome::Done;
+            return KeyOutcome::Done;
         }
         let item = items.swap_remove(self.place.selected);
-        Outcome::Copy {
+        KeyOutcome::Copy {
             what: item.what,
             text: item.text,
         }
     }
 
     /// A click in the screen's body, of so many rows.
-    pub(super) fn click(&mut self, row: u16, rows: u16) -> Option<Outcome> {
+    pub(super) fn click(&mut self, row: u16, rows: u16) -> Option<KeyOutcome> {
         if !self.is_open() {
             return None;
         }
@@ -83,7 +83,7 @@ impl Menu {
             Some(at) if self.place.select(at) => Some(self.take()),
             _ => {
                 self.items.clear();
-                Some(Outcome::Done)
+                Some(KeyOutcome::Done)
             }
         }
     }
@@ -108,7 +108,7 @@ impl Menu {
         let rule = look.glyphs.rule.repeat(usize::from(area.width));
         let faint = look.theme.style(Tone::Faint);
         buffer.set_stringn(area.x, area.y, rule, usize::from(area.width), faint);
-        let title = Line::of(Tone::Heading, " Copy ");
+        let title = StyledLine::of(Tone::Heading, " Copy ");
         title.draw(
             look,
             Rect {
@@ -127,7 +127,7 @@ impl Menu {
             let selected = nth == self.place.selected;
             let sign = if selected { look.glyphs.cursor } else { " " };
             let first = item.text.lines().next().unwrap_or_default().trim_start();
-            let line = Line::of(Tone::Key, sign)
+            let line = StyledLine::of(Tone::Key, sign)
                 .plain(format!(" {:<22} ", item.what))
                 .faint(first);
             line.draw(look, row, buffer);

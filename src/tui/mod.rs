@@ -1,6 +1,6 @@
 //! Floor 12: the terminal's screens, for files and live.
 //!
-//! In: [`Digest`]s, each one state of affairs with what screens reckon from it, and keys. Out: cells in a buffer, and
+//! In: [`ViewModel`]s, each one state of affairs with what screens reckon from it, and keys. Out: cells in a buffer, and
 //! [`Effect`]s that whoever owns the terminal carries out. No clock, no terminal, no file is touched here: `run` passes
 //! the time in and does what is asked, so that a test can press keys and read the screen.
 //!
@@ -50,18 +50,18 @@ use ratatui::layout::Rect;
 pub use app::App;
 pub use glyphs::Glyphs;
 pub use keys::{Action, Scope};
-pub use task::{Cancel, Fate, Task, Tasks};
+pub use task::{Cancel, Task, TaskOutcome, Tasks};
 pub use theme::{Depth, Theme, Tone};
-pub use view_model::Digest;
+pub use view_model::ViewModel;
 
-use crate::analysis::connection::Brief;
-use crate::analysis::transcript::Account;
-use crate::report::snapshot::{Progress, Snapshot};
+use crate::analysis::connection::ConnectionSummary;
+use crate::analysis::transcript::ConnectionTranscript;
+use crate::report::snapshot::{ReadProgress, Snapshot};
 use crate::report::wording::moment::Zone;
 
 /// What the screens are about, and whom they ask for what they cannot do themselves.
 #[derive(Clone)]
-pub struct Session {
+pub struct ScreenSubject {
     /// What is looked at, in a word or two: a file's name, an interface's.
     pub name: String,
     /// The zone that times are told in.
@@ -69,11 +69,11 @@ pub struct Session {
     /// How long the hosts keep a socket in TIME-WAIT.
     pub time_wait: Duration,
     /// Who does what reaches outside.
-    pub desk: Arc<dyn Desk>,
+    pub desk: Arc<dyn Host>,
 }
 
 /// What reaches outside, done by `run`. Called from [`Tasks`], never while a key waits.
-pub trait Desk: Send + Sync {
+pub trait Host: Send + Sync {
     /// Writes a report to a file; the format follows the file's name.
     ///
     /// # Errors
@@ -84,13 +84,17 @@ pub trait Desk: Send + Sync {
     ///
     /// # Errors
     /// A sentence for the user: why not, and what to do.
-    fn account(&self, of: &Brief, goes_on: &mut dyn FnMut() -> bool) -> Result<Account, String>;
+    fn account(
+        &self,
+        of: &ConnectionSummary,
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<ConnectionTranscript, String>;
 
     /// Writes the frames of these connections to a pcapng file, and says how many there were.
     ///
     /// # Errors
     /// A sentence for the user.
-    fn write_frames(&self, _of: &[Brief], _to: &Path) -> Result<u64, String> {
+    fn write_frames(&self, _of: &[ConnectionSummary], _to: &Path) -> Result<u64, String> {
         Err("the packets cannot be written from here".to_owned())
     }
 
@@ -111,20 +115,20 @@ pub struct Look {
 
 /// What every screen may look at.
 #[derive(Clone, Copy)]
-pub struct Cx<'a> {
+pub struct ViewContext<'a> {
     /// The state of affairs on show: the newest, or the one that was frozen.
-    pub digest: &'a Arc<Digest>,
+    pub digest: &'a Arc<ViewModel>,
     /// How far the reading is.
-    pub progress: &'a Progress,
+    pub progress: &'a ReadProgress,
     /// Colours and signs.
     pub look: &'a Look,
     /// What it is all about.
-    pub session: &'a Session,
+    pub session: &'a ScreenSubject,
     /// For work that takes its time.
     pub tasks: &'a Tasks,
 }
 
-impl Cx<'_> {
+impl ViewContext<'_> {
     /// The snapshot on show.
     #[must_use]
     pub fn snapshot(&self) -> &Snapshot {
@@ -134,8 +138,11 @@ impl Cx<'_> {
     /// Whether more is to come.
     #[must_use]
     pub fn is_growing(&self) -> bool {
-        use crate::report::snapshot::Stage;
-        matches!(self.progress.stage, Stage::Reading | Stage::Following)
+        use crate::report::snapshot::ReadStage;
+        matches!(
+            self.progress.stage,
+            ReadStage::Reading | ReadStage::Following
+        )
     }
 }
 
@@ -176,52 +183,52 @@ impl Tab {
 /// A screen: state, what keys do to it, and how it is drawn.
 pub trait Screen {
     /// Where one is, for the line at the top: `#41`.
-    fn name(&self, cx: &Cx<'_>) -> String;
+    fn name(&self, cx: &ViewContext<'_>) -> String;
 
     /// Which part of the key table holds here.
     fn scope(&self) -> Scope;
 
     /// Called before every drawing, with the data and the room there is: clamp the selection, scroll to it, take what
     /// tasks have finished, begin new ones.
-    fn lay(&mut self, cx: &Cx<'_>, body: Rect);
+    fn lay(&mut self, cx: &ViewContext<'_>, body: Rect);
 
     /// A key of the table was pressed. Motions come here too.
-    fn act(&mut self, action: Action, cx: &Cx<'_>) -> Outcome;
+    fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome;
 
-    /// The user types an answer to [`Outcome::Ask`]: every change, then the end.
-    fn answered(&mut self, _answer: Answer<'_>, _cx: &Cx<'_>) -> Outcome {
-        Outcome::Done
+    /// The user types an answer to [`KeyOutcome::Ask`]: every change, then the end.
+    fn answered(&mut self, _answer: PromptInput<'_>, _cx: &ViewContext<'_>) -> KeyOutcome {
+        KeyOutcome::Done
     }
 
     /// What could stand for a part of the answer; asked again of what was just completed, the next one that fits.
-    fn complete(&mut self, _line: &str, _at: usize) -> Option<Completed> {
+    fn complete(&mut self, _line: &str, _at: usize) -> Option<PromptCompletion> {
         None
     }
 
     /// What of the answer so far cannot be understood.
-    fn complaint(&self) -> Option<Complaint> {
+    fn complaint(&self) -> Option<PromptError> {
         None
     }
 
     /// Looks for text, from the selection on and around the end, and selects what it finds.
-    fn seek(&mut self, _needle: &str, _seek: Seek, _cx: &Cx<'_>) -> bool {
+    fn seek(&mut self, _needle: &str, _seek: TextSeek, _cx: &ViewContext<'_>) -> bool {
         false
     }
 
     /// Shows what another screen asks for, such as a filter; for tabs.
-    fn invite(&mut self, _wish: &str, _cx: &Cx<'_>) {}
+    fn invite(&mut self, _wish: &str, _cx: &ViewContext<'_>) {}
 
     /// A click; the place is relative to the body.
-    fn click(&mut self, _column: u16, _row: u16, _cx: &Cx<'_>) -> Outcome {
-        Outcome::Ignored
+    fn click(&mut self, _column: u16, _row: u16, _cx: &ViewContext<'_>) -> KeyOutcome {
+        KeyOutcome::Ignored
     }
 
     /// Draws it. Reads, decides nothing.
-    fn draw(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer);
+    fn draw(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer);
 }
 
 /// What came of a key.
-pub enum Outcome {
+pub enum KeyOutcome {
     /// It means nothing here.
     Ignored,
     /// Done: draw again.
@@ -237,7 +244,7 @@ pub enum Outcome {
     /// Goes back.
     Back,
     /// Asks for a line of text; it comes to [`Screen::answered`].
-    Ask(Question),
+    Ask(PromptQuestion),
     /// A message at the bottom that goes away by itself.
     Say(String),
     /// The same about something that did not work.
@@ -252,7 +259,7 @@ pub enum Outcome {
 }
 
 /// Something to be asked in a line at the bottom.
-pub struct Question {
+pub struct PromptQuestion {
     /// Before the line: `filter`.
     pub label: &'static str,
     /// What stands in it at first.
@@ -263,7 +270,7 @@ pub struct Question {
 
 /// What is being typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer<'a> {
+pub enum PromptInput<'a> {
     /// So far.
     Typing(&'a str),
     /// Enter was pressed.
@@ -274,7 +281,7 @@ pub enum Answer<'a> {
 
 /// A part of what is being typed, completed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Completed {
+pub struct PromptCompletion {
     /// The whole line.
     pub line: String,
     /// Bytes before the cursor.
@@ -283,7 +290,7 @@ pub struct Completed {
 
 /// Where to look for text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seek {
+pub enum TextSeek {
     /// From the selection on, itself included: while it is being typed.
     Here,
     /// After the selection.
@@ -294,7 +301,7 @@ pub enum Seek {
 
 /// A part of what is being typed that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Complaint {
+pub struct PromptError {
     /// Bytes of the text.
     pub at: std::ops::Range<usize>,
     /// What is wrong with it and what could stand there.

@@ -11,16 +11,16 @@ use super::theme::tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::chart::{self, Part};
+use super::chart::{self, BarPart};
 use super::keys::{Action, Scope};
 use super::story::StoryScreen;
-use super::text_layout::{LEGIBLE, Line, Paragraph, Place, Row, find, holds};
-use super::view_model::{Group, Kind};
-use super::{Cx, Outcome, Screen, Seek, Tone};
+use super::text_layout::{LEGIBLE, ListPosition, Paragraph, StyledLine, WrappedRow, find, holds};
+use super::view_model::{EndingClass, FindingGroup};
+use super::{KeyOutcome, Screen, TextSeek, Tone, ViewContext};
 use crate::base::escape::escape;
 use crate::base::format::{count, number};
 use crate::base::net::Skip;
-use crate::report::snapshot::Stage;
+use crate::report::snapshot::ReadStage;
 use crate::report::wording::moment::span;
 use crate::rules::Severity;
 
@@ -43,25 +43,25 @@ const HIGHEST: u16 = 3;
 /// The first screen.
 #[derive(Default)]
 pub(super) struct OverviewScreen {
-    place: Place,
+    place: ListPosition,
     /// Rows for findings, and of each chart.
     findings: u16,
     chart: u16,
     /// The selected finding's text, wrapped.
-    told: Vec<Row>,
+    told: Vec<WrappedRow>,
     /// What the capture is.
-    capture: Vec<Row>,
-    legend: Vec<Row>,
+    capture: Vec<WrappedRow>,
+    legend: Vec<WrappedRow>,
 }
 
 impl OverviewScreen {
-    fn selected<'a>(&self, cx: &Cx<'a>) -> Option<&'a Group> {
+    fn selected<'a>(&self, cx: &ViewContext<'a>) -> Option<&'a FindingGroup> {
         cx.digest.groups.get(self.place.selected)
     }
 }
 
 impl Screen for OverviewScreen {
-    fn name(&self, _cx: &Cx<'_>) -> String {
+    fn name(&self, _cx: &ViewContext<'_>) -> String {
         "Overview".to_owned()
     }
 
@@ -69,7 +69,7 @@ impl Screen for OverviewScreen {
         Scope::Overview
     }
 
-    fn lay(&mut self, cx: &Cx<'_>, body: Rect) {
+    fn lay(&mut self, cx: &ViewContext<'_>, body: Rect) {
         let body = inside(body);
         self.legend = Paragraph::new(0, legend(cx)).rows(body.width);
         self.capture = capture(cx)
@@ -97,18 +97,18 @@ impl Screen for OverviewScreen {
         self.place.lay(groups, rows);
     }
 
-    fn act(&mut self, action: Action, cx: &Cx<'_>) -> Outcome {
+    fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
         match action {
             Action::Open => match cx.digest.groups.len() {
-                0 => Outcome::Go(super::Tab::Connections),
-                _ => Outcome::Open(Box::new(StoryScreen::new(cx.digest, self.place.selected))),
+                0 => KeyOutcome::Go(super::Tab::Connections),
+                _ => KeyOutcome::Open(Box::new(StoryScreen::new(cx.digest, self.place.selected))),
             },
-            _ if self.place.act(action) => Outcome::Done,
-            _ => Outcome::Ignored,
+            _ if self.place.act(action) => KeyOutcome::Done,
+            _ => KeyOutcome::Ignored,
         }
     }
 
-    fn seek(&mut self, needle: &str, seek: Seek, cx: &Cx<'_>) -> bool {
+    fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> bool {
         let findings = &cx.snapshot().findings;
         let found = find(cx.digest.groups.len(), self.place.selected, seek, |nth| {
             let finding = findings.get(cx.digest.groups[nth].first);
@@ -117,10 +117,10 @@ impl Screen for OverviewScreen {
         found.is_some_and(|nth| self.place.select(nth))
     }
 
-    fn click(&mut self, _column: u16, row: u16, cx: &Cx<'_>) -> Outcome {
+    fn click(&mut self, _column: u16, row: u16, cx: &ViewContext<'_>) -> KeyOutcome {
         // Under the verdict and a row of air; the selected one has its text below it.
         let Some(row) = usize::from(row).checked_sub(2) else {
-            return Outcome::Ignored;
+            return KeyOutcome::Ignored;
         };
         let selected = self.place.selected - self.place.top;
         let nth = match row {
@@ -128,16 +128,16 @@ impl Screen for OverviewScreen {
             row => row.saturating_sub(self.told.len()).max(selected),
         };
         if row >= usize::from(self.findings) || self.place.top + nth >= cx.digest.groups.len() {
-            return Outcome::Ignored;
+            return KeyOutcome::Ignored;
         }
         if nth == selected {
             return self.act(Action::Open, cx);
         }
         self.place.select(self.place.top + nth);
-        Outcome::Done
+        KeyOutcome::Done
     }
 
-    fn draw(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         let mut left = inside(area);
         let mut take = |height: u16| {
             let height = height.min(left.height);
@@ -170,7 +170,7 @@ impl Screen for OverviewScreen {
 }
 
 impl OverviewScreen {
-    fn draw_findings(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+    fn draw_findings(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         let groups = &cx.digest.groups;
         if groups.is_empty() {
             nothing(cx).draw(cx.look, area, buffer);
@@ -201,7 +201,7 @@ impl OverviewScreen {
 }
 
 /// What is said under the selected finding: what happened, and the first thing to change.
-fn told(group: &Group, cx: &Cx<'_>, body: Rect) -> Vec<Row> {
+fn told(group: &FindingGroup, cx: &ViewContext<'_>, body: Rect) -> Vec<WrappedRow> {
     let columns = body.width.min(LEGIBLE);
     let (most, remedy) = if body.height >= TALL {
         (TOLD.1, REMEDY.1)
@@ -213,14 +213,14 @@ fn told(group: &Group, cx: &Cx<'_>, body: Rect) -> Vec<Row> {
     };
     let glyphs = &cx.look.glyphs;
     let message = format!("{}{}", hedge(finding.certainty), finding.message);
-    let mut rows = Paragraph::new(4, Line::default().faint(hosts(group, cx))).rows(columns);
+    let mut rows = Paragraph::new(4, StyledLine::default().faint(hosts(group, cx))).rows(columns);
     rows.truncate(1);
     let message = sentences(&message, columns, most);
     let mut more = Paragraph::new(4, message).rows(columns);
     shorten(&mut more, most, glyphs.more);
     rows.extend(more);
     if let Some(first) = finding.remedies.first() {
-        let line = Line::of(Tone::Good, "Remedy  ").plain(first.clone());
+        let line = StyledLine::of(Tone::Good, "Remedy  ").plain(first.clone());
         let mut change = Paragraph::new(4, line).hanging(12).rows(columns);
         shorten(&mut change, remedy, glyphs.more);
         rows.extend(change);
@@ -241,7 +241,7 @@ fn sentences(message: &str, columns: u16, most: usize) -> String {
 }
 
 /// Cuts to so many rows, with a sign that there is more.
-fn shorten(rows: &mut Vec<Row>, most: usize, sign: &str) {
+fn shorten(rows: &mut Vec<WrappedRow>, most: usize, sign: &str) {
     if rows.len() > most {
         rows.truncate(most);
         if let Some(last) = rows.last_mut() {
@@ -251,7 +251,7 @@ fn shorten(rows: &mut Vec<Row>, most: usize, sign: &str) {
     }
 }
 
-fn draw_rows(rows: &[Row], cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+fn draw_rows(rows: &[WrappedRow], cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
     for (row, y) in rows.iter().zip(area.top()..area.bottom()) {
         let indent = row.indent.min(area.width);
         let room = Rect {
@@ -265,10 +265,10 @@ fn draw_rows(rows: &[Row], cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
 }
 
 /// The whole in a line.
-fn verdict(cx: &Cx<'_>) -> Line {
+fn verdict(cx: &ViewContext<'_>) -> StyledLine {
     let digest = cx.digest;
     let all = cx.snapshot().briefs.len() as u64;
-    let mut line = Line::default();
+    let mut line = StyledLine::default();
     for (severity, one, many) in [
         (Severity::Error, "error", "errors"),
         (Severity::Warning, "warning", "warnings"),
@@ -285,7 +285,7 @@ fn verdict(cx: &Cx<'_>) -> Line {
         return line;
     }
     line.plain(
-        match (digest.disorderly, digest.kinds[Kind::Open as usize]) {
+        match (digest.disorderly, digest.kinds[EndingClass::Open as usize]) {
             (0, open) if open == all => {
                 format!("{} still open", count(all, "connection", "connections"))
             }
@@ -303,11 +303,11 @@ fn verdict(cx: &Cx<'_>) -> Line {
 }
 
 /// What stands where findings would.
-fn nothing(cx: &Cx<'_>) -> Line {
+fn nothing(cx: &ViewContext<'_>) -> StyledLine {
     let summary = &cx.snapshot().summary;
     match &cx.progress.stage {
-        Stage::Failed(why) => Line::of(Tone::Error, escape(why.as_bytes())),
-        Stage::Reading if summary.frames == 0 => Line::of(
+        ReadStage::Failed(why) => StyledLine::of(Tone::Error, escape(why.as_bytes())),
+        ReadStage::Reading if summary.frames == 0 => StyledLine::of(
             Tone::Note,
             format!(
                 "Reading: {} so far.",
@@ -315,21 +315,25 @@ fn nothing(cx: &Cx<'_>) -> Line {
             ),
         )
         .faint(" Findings appear here as soon as they stand."),
-        Stage::Following if summary.segments == 0 => {
-            Line::of(Tone::Note, "Waiting for the first TCP packet.")
+        ReadStage::Following if summary.segments == 0 => {
+            StyledLine::of(Tone::Note, "Waiting for the first TCP packet.")
         }
-        _ if summary.frames == 0 => Line::of(Tone::Warning, "There is no packet in this capture."),
-        _ if summary.segments == 0 => Line::of(Tone::Warning, "There is no TCP in this capture."),
+        _ if summary.frames == 0 => {
+            StyledLine::of(Tone::Warning, "There is no packet in this capture.")
+        }
+        _ if summary.segments == 0 => {
+            StyledLine::of(Tone::Warning, "There is no TCP in this capture.")
+        }
         _ if cx.digest.disorderly == 0 => {
             let mark = cx.look.glyphs.mark(Severity::Benign);
-            Line::of(Tone::Good, format!("{mark} Nothing is wrong."))
+            StyledLine::of(Tone::Good, format!("{mark} Nothing is wrong."))
         }
-        _ => Line::from("No rule has anything to say. ").faint("3 lists the connections."),
+        _ => StyledLine::from("No rule has anything to say. ").faint("3 lists the connections."),
     }
 }
 
 /// How far the reading is, as a bar in the third row, if its end is known.
-fn draw_progress(cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+fn draw_progress(cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
     let Some(of) = cx.progress.of.filter(|of| *of > 0 && cx.is_growing()) else {
         return;
     };
@@ -339,15 +343,18 @@ fn draw_progress(cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
         ..area
     };
     let done = cx.progress.bytes.min(of);
-    let part = |count, tone, fill| Part { count, tone, fill };
+    let part = |count, tone, fill| BarPart { count, tone, fill };
     let parts = [part(done, Tone::Note, 0), part(of - done, Tone::Faint, 5)];
     chart::bar(&parts, cx.look, row.intersection(area), buffer);
 }
 
-fn draw_bar(cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
-    let kinds = Kind::ALL.into_iter().zip(cx.digest.kinds).enumerate();
-    let parts: Vec<Part> = kinds
-        .map(|(fill, (kind, count))| Part {
+fn draw_bar(cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
+    let kinds = EndingClass::ALL
+        .into_iter()
+        .zip(cx.digest.kinds)
+        .enumerate();
+    let parts: Vec<BarPart> = kinds
+        .map(|(fill, (kind, count))| BarPart {
             count,
             tone: tone(kind),
             fill,
@@ -356,9 +363,9 @@ fn draw_bar(cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
     chart::bar(&parts, cx.look, area, buffer);
 }
 
-fn legend(cx: &Cx<'_>) -> Line {
-    let mut line = Line::default();
-    for ((kind, counted), fill) in Kind::ALL
+fn legend(cx: &ViewContext<'_>) -> StyledLine {
+    let mut line = StyledLine::default();
+    for ((kind, counted), fill) in EndingClass::ALL
         .into_iter()
         .zip(cx.digest.kinds)
         .zip(cx.look.glyphs.fills)
@@ -376,7 +383,7 @@ fn legend(cx: &Cx<'_>) -> Line {
 }
 
 /// One thing over time.
-struct Lane<'a> {
+struct TimeLane<'a> {
     name: &'static str,
     steps: &'a [u64],
     tone: Tone,
@@ -384,13 +391,13 @@ struct Lane<'a> {
     ceiling: Option<u64>,
 }
 
-fn lanes<'a>(cx: &Cx<'a>) -> Vec<Lane<'a>> {
+fn lanes<'a>(cx: &ViewContext<'a>) -> Vec<TimeLane<'a>> {
     let course = &cx.digest.course;
     let mut lanes = Vec::new();
     if course.opened.is_empty() || cx.snapshot().briefs.is_empty() {
         return lanes;
     }
-    let lane = |name, steps, tone| Lane {
+    let lane = |name, steps, tone| TimeLane {
         name,
         steps,
         tone,
@@ -401,7 +408,7 @@ fn lanes<'a>(cx: &Cx<'a>) -> Vec<Lane<'a>> {
     lanes.push(lane("RST", &course.reset, Tone::Error));
     if !course.time_wait.is_empty() {
         let row = cx.snapshot().sockets.first();
-        lanes.push(Lane {
+        lanes.push(TimeLane {
             name: "TIME-WAIT",
             steps: &course.time_wait,
             tone: Tone::Warning,
@@ -411,7 +418,7 @@ fn lanes<'a>(cx: &Cx<'a>) -> Vec<Lane<'a>> {
     lanes
 }
 
-impl Lane<'_> {
+impl TimeLane<'_> {
     /// Nothing is to be seen in it.
     fn is_flat(&self) -> bool {
         self.steps.iter().all(|it| *it == 0)
@@ -432,7 +439,7 @@ impl Lane<'_> {
         spread.take(columns).collect()
     }
 
-    fn draw(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         if area.is_empty() {
             return;
         }
@@ -448,7 +455,7 @@ impl Lane<'_> {
             width: LABEL.min(area.width),
             ..bottom
         };
-        Line::default()
+        StyledLine::default()
             .faint(self.name)
             .draw(cx.look, label, buffer);
         let ceiling = self.ceiling.unwrap_or(most);
@@ -469,7 +476,7 @@ impl Lane<'_> {
             width: area.right().saturating_sub(chart.right() + 1),
             ..bottom
         };
-        Line::default()
+        StyledLine::default()
             .faint(figures)
             .draw_right(cx.look, room, buffer);
     }
@@ -485,7 +492,7 @@ fn plot(area: Rect) -> Rect {
 }
 
 /// When the charts begin and end.
-fn draw_scale(cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+fn draw_scale(cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
     let Some((first, last)) = cx.snapshot().summary.span else {
         return;
     };
@@ -493,10 +500,10 @@ fn draw_scale(cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
     let chart = plot(area);
     let lasted = last.since(first);
     let from = zone.time_of_day(first);
-    let left = Line::default().faint(from);
+    let left = StyledLine::default().faint(from);
     let taken = left.draw(cx.look, chart, buffer);
-    let middle = Line::default().faint(span(lasted));
-    let right = Line::default().faint(zone.time_of_day(last));
+    let middle = StyledLine::default().faint(span(lasted));
+    let right = StyledLine::default().faint(zone.time_of_day(last));
     let ends = u16::try_from(right.width()).unwrap_or(0) + taken + 4;
     let wide = u16::try_from(middle.width()).unwrap_or(0);
     if chart.width > ends {
@@ -514,11 +521,11 @@ fn draw_scale(cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
 }
 
 /// What was captured, and what is missing from it.
-fn capture(cx: &Cx<'_>) -> Vec<Paragraph> {
+fn capture(cx: &ViewContext<'_>) -> Vec<Paragraph> {
     let summary = &cx.snapshot().summary;
     let mut told = Vec::new();
     let label = |label: &str, tone, text: String| {
-        let line = Line::default()
+        let line = StyledLine::default()
             .faint(format!("{label:<9}"))
             .with(tone, text);
         Paragraph::new(0, line).hanging(9)

@@ -4,8 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::{Position, Rect};
 
-use super::text_layout::{Line, Paragraph, width};
-use super::{Complaint, Look, Tone};
+use super::text_layout::{Paragraph, StyledLine, width};
+use super::{Look, PromptError, Tone};
 
 /// More than fits into any line is a slip of the mouse.
 const MAX_LENGTH: usize = 1024;
@@ -19,12 +19,12 @@ pub(super) struct Prompt {
     /// Bytes before the cursor.
     pub(super) at: usize,
     /// What of it cannot be understood.
-    pub(super) complaint: Option<Complaint>,
+    pub(super) complaint: Option<PromptError>,
 }
 
 /// What a key did to the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Typed {
+pub(super) enum PromptKey {
     Nothing,
     Changed,
     Given,
@@ -42,12 +42,12 @@ impl Prompt {
         }
     }
 
-    pub(super) fn key(&mut self, event: KeyEvent) -> Typed {
+    pub(super) fn key(&mut self, event: KeyEvent) -> PromptKey {
         let control = event.modifiers.contains(KeyModifiers::CONTROL);
         match event.code {
-            KeyCode::Enter => return Typed::Given,
-            KeyCode::Esc => return Typed::Dropped,
-            KeyCode::Char('c' | 'g') if control => return Typed::Dropped,
+            KeyCode::Enter => return PromptKey::Given,
+            KeyCode::Esc => return PromptKey::Dropped,
+            KeyCode::Char('c' | 'g') if control => return PromptKey::Dropped,
             KeyCode::Char('a') if control => self.at = 0,
             KeyCode::Char('e') if control => self.at = self.text.len(),
             KeyCode::Char('u') if control => {
@@ -62,7 +62,7 @@ impl Prompt {
                 self.at = from;
             }
             KeyCode::Char(char) if !control => self.insert(char),
-            KeyCode::Backspace if self.text.is_empty() => return Typed::Dropped,
+            KeyCode::Backspace if self.text.is_empty() => return PromptKey::Dropped,
             KeyCode::Backspace => {
                 self.at = self.before();
                 if self.at < self.text.len() {
@@ -79,10 +79,10 @@ impl Prompt {
             }
             KeyCode::Home => self.at = 0,
             KeyCode::End => self.at = self.text.len(),
-            _ => return Typed::Nothing,
+            _ => return PromptKey::Nothing,
         }
         // A motion changes nothing, but to be told again does no harm.
-        Typed::Changed
+        PromptKey::Changed
     }
 
     pub(super) fn paste(&mut self, text: &str) {
@@ -92,7 +92,7 @@ impl Prompt {
     }
 
     /// What does not fit beside the line is drawn above it.
-    fn fits_beside(&self, complaint: &Complaint, area: Rect) -> bool {
+    fn fits_beside(&self, complaint: &PromptError, area: Rect) -> bool {
         let line = self.label.len() + 3 + width(&self.text) + 2;
         line + width(&complaint.message) <= usize::from(area.width)
     }
@@ -105,7 +105,7 @@ impl Prompt {
         if self.fits_beside(complaint, line) {
             return;
         }
-        let text = Line::of(Tone::Error, complaint.message.clone());
+        let text = StyledLine::of(Tone::Error, complaint.message.clone());
         let rows = Paragraph::new(0, text).rows(above.width.saturating_sub(2));
         let height = u16::try_from(rows.len())
             .unwrap_or(u16::MAX)
@@ -208,7 +208,7 @@ mod tests {
         press(&mut prompt, KeyCode::Left);
         press(&mut prompt, KeyCode::Left);
         press(&mut prompt, KeyCode::Left);
-        assert_eq!(press(&mut prompt, KeyCode::Backspace), Typed::Changed);
+        assert_eq!(press(&mut prompt, KeyCode::Backspace), PromptKey::Changed);
         press(&mut prompt, KeyCode::Char('!'));
         assert_eq!(prompt.text, "gr!ße ");
         prompt.key(KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL));

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::view_model::{Digest, Kind};
-use super::{Cx, Fate, Task};
-use crate::analysis::connection::Brief;
+use super::view_model::{EndingClass, ViewModel};
+use super::{Task, TaskOutcome, ViewContext};
+use crate::analysis::connection::ConnectionSummary;
 use crate::base::net::Endpoint;
-use crate::report::filter::{Query, Sieve};
+use crate::report::filter::{Filter, FilterEvaluator};
 
 /// By what rows are sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum By {
+pub(super) enum SortKey {
     Number,
     Client,
     Server,
@@ -24,7 +24,7 @@ pub(super) enum By {
     Finding,
 }
 
-impl By {
+impl SortKey {
     #[cfg(test)]
     pub(super) const ALL: [Self; 11] = [
         Self::Number,
@@ -51,27 +51,27 @@ impl By {
 
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wish {
-    pub(super) query: Query,
-    pub(super) by: By,
+pub(super) struct RowsWanted {
+    pub(super) query: Filter,
+    pub(super) by: SortKey,
     pub(super) down: bool,
 }
 
 /// Rows for one snapshot and one wish.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Rows {
+pub(super) struct TableRows {
     /// Places among the snapshot's lines, in order.
     pub(super) places: Vec<u32>,
     /// Connections of which it cannot be told whether they are wanted.
     pub(super) unknown: u64,
 }
 
-impl Rows {
-    pub(super) fn new(digest: &Digest, wish: &Wish) -> Self {
+impl TableRows {
+    pub(super) fn new(digest: &ViewModel, wish: &RowsWanted) -> Self {
         let snapshot = &digest.snapshot;
-        let chosen = Sieve::new(&wish.query, snapshot, &digest.naming).chosen();
+        let chosen = FilterEvaluator::new(&wish.query, snapshot, &digest.naming).chosen();
         let mut places = chosen.rows;
-        if wish.by != By::Number {
+        if wish.by != SortKey::Number {
             let mut keyed: Vec<(Sorting, u32)> = places
                 .iter()
                 .filter_map(|place| {
@@ -99,20 +99,20 @@ impl Rows {
 
 type Sorting = (u128, u64);
 
-fn sorting(digest: &Digest, brief: &Brief, by: By) -> Sorting {
+fn sorting(digest: &ViewModel, brief: &ConnectionSummary, by: SortKey) -> Sorting {
     let one = |key: u64| (u128::from(key), 0);
     match by {
-        By::Number => one(brief.id.into()),
-        By::Client => endpoint(&brief.client),
-        By::Server => endpoint(&brief.server),
-        By::Opened => one(brief.first.time.as_nanos().cast_unsigned() ^ 1 << 63),
-        By::Lasted => (brief.last.since(brief.first.time).as_nanos(), 0),
-        By::Ended => (Kind::of(brief) as u128, brief.by as u64),
-        By::When => one(brief.phase as u64),
-        By::Requests => one(brief.exchanges.into()),
-        By::Status => one(brief.status.into()),
-        By::Bytes => one(brief.bytes[0].saturating_add(brief.bytes[1])),
-        By::Finding => {
+        SortKey::Number => one(brief.id.into()),
+        SortKey::Client => endpoint(&brief.client),
+        SortKey::Server => endpoint(&brief.server),
+        SortKey::Opened => one(brief.first.time.as_nanos().cast_unsigned() ^ 1 << 63),
+        SortKey::Lasted => (brief.last.since(brief.first.time).as_nanos(), 0),
+        SortKey::Ended => (EndingClass::of(brief) as u128, brief.by as u64),
+        SortKey::When => one(brief.phase as u64),
+        SortKey::Requests => one(brief.exchanges.into()),
+        SortKey::Status => one(brief.status.into()),
+        SortKey::Bytes => one(brief.bytes[0].saturating_add(brief.bytes[1])),
+        SortKey::Finding => {
             let numbers = digest.naming.numbers(brief.id);
             // The first is the worst, and the lower its number the worse.
             let worst = numbers
@@ -138,17 +138,17 @@ fn endpoint(end: &Endpoint) -> Sorting {
 }
 
 /// Rows, and what they are places in.
-type Ready = (Rows, Arc<Digest>);
+type ReadyRows = (TableRows, Arc<ViewModel>);
 
 /// The rows on show, and those that are being worked out.
 #[derive(Default)]
 pub(super) struct Listing {
-    pub(super) rows: Rows,
+    pub(super) rows: TableRows,
     /// For what the rows are; none before the first.
-    made_for: Option<(u64, Wish)>,
+    made_for: Option<(u64, RowsWanted)>,
     /// What they are places in.
-    digest: Option<Arc<Digest>>,
-    under_way: Option<(u64, Wish, Task<Ready>)>,
+    digest: Option<Arc<ViewModel>>,
+    under_way: Option<(u64, RowsWanted, Task<ReadyRows>)>,
 }
 
 /// Up to so many connections the rows are there before a thread would have begun.
@@ -156,22 +156,22 @@ const AT_ONCE: usize = 2000;
 
 impl Listing {
     /// Takes what is ready, and begins what is wanted. Gives true when the rows are other than before.
-    pub(super) fn lay(&mut self, cx: &Cx<'_>, wish: &Wish) -> bool {
+    pub(super) fn lay(&mut self, cx: &ViewContext<'_>, wish: &RowsWanted) -> bool {
         let mut changed = false;
         if let Some((version, made, task)) = &self.under_way {
             match task.take() {
-                Fate::UnderWay => {}
-                Fate::Done(ready) => {
+                TaskOutcome::UnderWay => {}
+                TaskOutcome::Done(ready) => {
                     self.made_for = Some((*version, made.clone()));
                     self.under_way = None;
                     self.put(ready, cx);
                     changed = true;
                 }
-                Fate::Gone => self.under_way = None,
+                TaskOutcome::Gone => self.under_way = None,
             }
         }
         let version = cx.digest.version;
-        let fits = |made: &(u64, Wish)| made.0 == version && made.1 == *wish;
+        let fits = |made: &(u64, RowsWanted)| made.0 == version && made.1 == *wish;
         if self.made_for.as_ref().is_some_and(fits) {
             self.give_up(cx);
             return changed;
@@ -185,14 +185,14 @@ impl Listing {
             return changed;
         }
         if cx.snapshot().briefs.len() <= AT_ONCE {
-            self.put((Rows::new(cx.digest, wish), Arc::clone(cx.digest)), cx);
+            self.put((TableRows::new(cx.digest, wish), Arc::clone(cx.digest)), cx);
             self.made_for = Some((version, wish.clone()));
             self.give_up(cx);
             return true;
         }
         let (digest, wanted) = (Arc::clone(cx.digest), wish.clone());
         let task = cx.tasks.spawn(move |_| {
-            let rows = Rows::new(&digest, &wanted);
+            let rows = TableRows::new(&digest, &wanted);
             (rows, digest)
         });
         self.give_up(cx);
@@ -201,24 +201,24 @@ impl Listing {
     }
 
     /// Takes rows; the old ones, which may be the last to hold an old state of affairs, are dropped beside.
-    fn put(&mut self, (rows, digest): Ready, cx: &Cx<'_>) {
+    fn put(&mut self, (rows, digest): ReadyRows, cx: &ViewContext<'_>) {
         let rows = std::mem::replace(&mut self.rows, rows);
         let digest = self.digest.replace(digest);
         cx.tasks.discard((rows, digest));
     }
 
-    fn give_up(&mut self, cx: &Cx<'_>) {
+    fn give_up(&mut self, cx: &ViewContext<'_>) {
         if let Some(old) = self.under_way.take() {
             cx.tasks.discard(old);
         }
     }
 
     /// Where tasks are done at once, their result is there already.
-    fn lay_inline(&mut self, wish: &Wish, cx: &Cx<'_>) -> bool {
+    fn lay_inline(&mut self, wish: &RowsWanted, cx: &ViewContext<'_>) -> bool {
         let Some((version, _, task)) = &self.under_way else {
             return false;
         };
-        let Fate::Done(ready) = task.take() else {
+        let TaskOutcome::Done(ready) = task.take() else {
             return false;
         };
         self.made_for = Some((*version, wish.clone()));
@@ -232,12 +232,12 @@ impl Listing {
     }
 
     /// The state of affairs that the rows are from: an older one, for a moment, while new rows are worked out.
-    pub(super) fn digest(&self) -> Option<&Arc<Digest>> {
+    pub(super) fn digest(&self) -> Option<&Arc<ViewModel>> {
         self.digest.as_ref()
     }
 
     /// The line of a row.
-    pub(super) fn brief(&self, row: usize) -> Option<&Brief> {
+    pub(super) fn brief(&self, row: usize) -> Option<&ConnectionSummary> {
         let place = *self.rows.places.get(row)?;
         self.digest.as_ref()?.snapshot.briefs.get(place as usize)
     }
@@ -263,16 +263,16 @@ mod tests {
         let mut many = vec![connection(); 4];
         many[1].client = endpoint(9, 1);
         many[2].last = mark(11, 9000);
-        let digest = Digest::new(Arc::new(snapshot(many)), 1, Duration::from_secs(60));
+        let digest = ViewModel::new(Arc::new(snapshot(many)), 1, Duration::from_secs(60));
         let order = |by, down| {
-            let query = Query::default();
-            Rows::new(&digest, &Wish { query, by, down }).places
+            let query = Filter::default();
+            TableRows::new(&digest, &RowsWanted { query, by, down }).places
         };
-        assert_eq!(order(By::Number, true), [3, 2, 1, 0]);
-        assert_eq!(order(By::Client, false), [0, 2, 3, 1]);
-        assert_eq!(order(By::Client, true), [1, 0, 2, 3]);
-        assert_eq!(order(By::Lasted, true), [2, 0, 1, 3]);
-        for by in By::ALL {
+        assert_eq!(order(SortKey::Number, true), [3, 2, 1, 0]);
+        assert_eq!(order(SortKey::Client, false), [0, 2, 3, 1]);
+        assert_eq!(order(SortKey::Client, true), [1, 0, 2, 3]);
+        assert_eq!(order(SortKey::Lasted, true), [2, 0, 1, 3]);
+        for by in SortKey::ALL {
             assert_eq!(order(by, false).len(), 4, "{by:?}");
         }
     }
@@ -284,13 +284,13 @@ mod tests {
         for (nth, connection) in many.iter_mut().enumerate() {
             connection.client.port = (nth as u16).wrapping_mul(7919);
         }
-        let digest = Digest::new(Arc::new(snapshot(many)), 1, Duration::from_secs(60));
-        for by in By::ALL {
+        let digest = ViewModel::new(Arc::new(snapshot(many)), 1, Duration::from_secs(60));
+        for by in SortKey::ALL {
             let begun = std::time::Instant::now();
-            let query = Query::default();
-            let rows = Rows::new(
+            let query = Filter::default();
+            let rows = TableRows::new(
                 &digest,
-                &Wish {
+                &RowsWanted {
                     query,
                     by,
                     down: true,

@@ -4,10 +4,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::ladder_pane::{flags, said};
-use super::text_layout::{Line, Place, find, holds, scroll_bar};
-use super::{Action, Cx, Seek, Tone};
+use super::text_layout::{ListPosition, StyledLine, find, holds, scroll_bar};
+use super::{Action, TextSeek, Tone, ViewContext};
 use crate::analysis::connection::Who;
-use crate::analysis::transcript::{Account, Kind, Step};
+use crate::analysis::transcript::{ConnectionTranscript, SegmentKind, TranscriptStep};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Flags;
 
@@ -17,11 +17,11 @@ const WIDE: u16 = 100;
 /// Where one is in the table.
 #[derive(Default)]
 pub(super) struct SegmentsPane {
-    place: Place,
+    place: ListPosition,
 }
 
 impl SegmentsPane {
-    pub(super) fn lay(&mut self, account: &Account, area: Rect) {
+    pub(super) fn lay(&mut self, account: &ConnectionTranscript, area: Rect) {
         let height = usize::from(area.height.saturating_sub(1));
         self.place.lay(account.transcript.steps.len(), height);
     }
@@ -31,7 +31,7 @@ impl SegmentsPane {
     }
 
     /// The frame that is selected.
-    pub(super) fn frame(&self, account: &Account) -> Option<FrameNumber> {
+    pub(super) fn frame(&self, account: &ConnectionTranscript) -> Option<FrameNumber> {
         account
             .transcript
             .steps
@@ -44,7 +44,12 @@ impl SegmentsPane {
         at.is_some_and(|at| self.place.select(at))
     }
 
-    pub(super) fn seek(&mut self, needle: &str, seek: Seek, account: &Account) -> bool {
+    pub(super) fn seek(
+        &mut self,
+        needle: &str,
+        seek: TextSeek,
+        account: &ConnectionTranscript,
+    ) -> bool {
         let steps = &account.transcript.steps;
         let found = find(steps.len(), self.place.selected, seek, |nth| {
             holds(&text(&steps[nth], account), needle)
@@ -52,7 +57,13 @@ impl SegmentsPane {
         found.is_some_and(|row| self.place.select(row))
     }
 
-    pub(super) fn draw(&self, cx: &Cx<'_>, account: &Account, area: Rect, buffer: &mut Buffer) {
+    pub(super) fn draw(
+        &self,
+        cx: &ViewContext<'_>,
+        account: &ConnectionTranscript,
+        area: Rect,
+        buffer: &mut Buffer,
+    ) {
         let look = cx.look;
         let wide = area.width >= WIDE;
         let mut head = format!(
@@ -72,7 +83,9 @@ impl SegmentsPane {
         if area.is_empty() {
             return;
         }
-        Line::default().faint(head).draw(look, row(area.y), buffer);
+        StyledLine::default()
+            .faint(head)
+            .draw(look, row(area.y), buffer);
         let start = account.connection.first.time;
         for (y, nth) in (area.top() + 1..area.bottom()).zip(self.place.top..) {
             let Some(step) = account.transcript.steps.get(nth) else {
@@ -84,9 +97,9 @@ impl SegmentsPane {
             };
             let odd = matches!(
                 step.kind,
-                Kind::Again | Kind::Ahead(_) | Kind::Fill | Kind::Probe
+                SegmentKind::Again | SegmentKind::Ahead(_) | SegmentKind::Fill | SegmentKind::Probe
             );
-            let mut line = Line::default()
+            let mut line = StyledLine::default()
                 .plain(format!(
                     "  {:>7} {:>10.6}  ",
                     step.frame.0,
@@ -152,7 +165,7 @@ fn short(flags: Flags) -> String {
         .collect()
 }
 
-fn text(step: &Step, account: &Account) -> String {
+fn text(step: &TranscriptStep, account: &ConnectionTranscript) -> String {
     format!(
         "{} {} {}",
         step.frame.0,

@@ -9,10 +9,10 @@ use ratatui::layout::Rect;
 
 use super::chart;
 use super::keys::{Action, Scope};
-use super::task::{Fate, Task};
-use super::text_layout::{Line, Place, find, holds, scroll_bar};
+use super::task::{Task, TaskOutcome};
+use super::text_layout::{ListPosition, StyledLine, find, holds, scroll_bar};
 use super::view_model;
-use super::{Cx, Outcome, Screen, Seek, Tab, Tone};
+use super::{KeyOutcome, Screen, Tab, TextSeek, Tone, ViewContext};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::format::number;
 use crate::base::net::Endpoint;
@@ -29,33 +29,33 @@ const FIGURES: [(&str, u16); 5] = [
     ("runs out", 10),
 ];
 
-type Pair = (IpAddr, Endpoint);
+type SocketPair = (IpAddr, Endpoint);
 
 /// The table of sockets.
 #[derive(Default)]
 pub(super) struct SocketsScreen {
-    place: Place,
-    held: Option<Pair>,
+    place: ListPosition,
+    held: Option<SocketPair>,
     table: Rect,
     chart: Option<Rect>,
     /// TIME-WAITs over time of the pair, in the state of affairs of that number.
-    course: Option<(Pair, u64, Vec<u64>)>,
-    asked: Option<(Pair, u64, Task<Vec<u64>>)>,
+    course: Option<(SocketPair, u64, Vec<u64>)>,
+    asked: Option<(SocketPair, u64, Task<Vec<u64>>)>,
 }
 
 impl SocketsScreen {
-    fn selected<'a>(&self, cx: &Cx<'a>) -> Option<&'a Sockets> {
+    fn selected<'a>(&self, cx: &ViewContext<'a>) -> Option<&'a Sockets> {
         cx.digest.snapshot.sockets.get(self.place.selected)
     }
 
-    fn hold(&mut self, cx: &Cx<'_>) {
+    fn hold(&mut self, cx: &ViewContext<'_>) {
         self.held = self.selected(cx).map(|row| (row.client, row.server));
     }
 
     /// The chart of what is selected, made beside the screen.
-    fn ask(&mut self, cx: &Cx<'_>) {
+    fn ask(&mut self, cx: &ViewContext<'_>) {
         if let Some((pair, version, task)) = &self.asked
-            && let Fate::Done(course) = task.take()
+            && let TaskOutcome::Done(course) = task.take()
         {
             self.course = Some((*pair, *version, course));
             self.asked = None;
@@ -80,7 +80,7 @@ impl SocketsScreen {
             .spawn(move |_| view_model::time_waits(&snapshot, &row, time_wait));
         self.asked = Some((wanted.0, wanted.1, task));
         if let Some((pair, version, task)) = &self.asked
-            && let Fate::Done(course) = task.take()
+            && let TaskOutcome::Done(course) = task.take()
         {
             self.course = Some((*pair, *version, course));
             self.asked = None;
@@ -89,7 +89,7 @@ impl SocketsScreen {
 }
 
 impl Screen for SocketsScreen {
-    fn name(&self, _cx: &Cx<'_>) -> String {
+    fn name(&self, _cx: &ViewContext<'_>) -> String {
         "Sockets".to_owned()
     }
 
@@ -97,7 +97,7 @@ impl Screen for SocketsScreen {
         Scope::Sockets
     }
 
-    fn lay(&mut self, cx: &Cx<'_>, body: Rect) {
+    fn lay(&mut self, cx: &ViewContext<'_>, body: Rect) {
         let rows = &cx.snapshot().sockets;
         if let Some(held) = self.held {
             let selected = rows.get(self.place.selected);
@@ -127,21 +127,21 @@ impl Screen for SocketsScreen {
         self.ask(cx);
     }
 
-    fn act(&mut self, action: Action, cx: &Cx<'_>) -> Outcome {
+    fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
         match (action, self.selected(cx)) {
             (Action::Open, Some(row)) => {
                 let wish = format!("client:{} server:{}", row.client, row.server);
-                Outcome::Invite(Tab::Connections, wish)
+                KeyOutcome::Invite(Tab::Connections, wish)
             }
             _ if self.place.act(action) => {
                 self.hold(cx);
-                Outcome::Done
+                KeyOutcome::Done
             }
-            _ => Outcome::Ignored,
+            _ => KeyOutcome::Ignored,
         }
     }
 
-    fn seek(&mut self, needle: &str, seek: Seek, cx: &Cx<'_>) -> bool {
+    fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> bool {
         let rows = &cx.snapshot().sockets;
         let found = find(rows.len(), self.place.selected, seek, |nth| {
             let row = &rows[nth];
@@ -152,27 +152,27 @@ impl Screen for SocketsScreen {
         found
     }
 
-    fn click(&mut self, _column: u16, row: u16, cx: &Cx<'_>) -> Outcome {
+    fn click(&mut self, _column: u16, row: u16, cx: &ViewContext<'_>) -> KeyOutcome {
         let Some(nth) = usize::from(row).checked_sub(1) else {
-            return Outcome::Ignored;
+            return KeyOutcome::Ignored;
         };
         let nth = self.place.top + nth;
         if row >= self.table.height || nth >= cx.snapshot().sockets.len() {
-            return Outcome::Ignored;
+            return KeyOutcome::Ignored;
         }
         if nth == self.place.selected {
             return self.act(Action::Open, cx);
         }
         self.place.select(nth);
         self.hold(cx);
-        Outcome::Done
+        KeyOutcome::Done
     }
 
-    fn draw(&self, cx: &Cx<'_>, _area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, cx: &ViewContext<'_>, _area: Rect, buffer: &mut Buffer) {
         let rows = &cx.snapshot().sockets;
         if rows.is_empty() {
             let text = " No connection was seen being opened, so no socket can be counted.";
-            Line::from(text).draw(cx.look, self.table, buffer);
+            StyledLine::from(text).draw(cx.look, self.table, buffer);
             return;
         }
         let row = |nth: u16| Rect {
@@ -181,10 +181,10 @@ impl Screen for SocketsScreen {
             width: self.table.width.saturating_sub(2),
             height: 1,
         };
-        let head = Line::default().faint("  client and server");
+        let head = StyledLine::default().faint("  client and server");
         draw_row(
             &head,
-            &FIGURES.map(|(name, _)| Line::default().faint(name)),
+            &FIGURES.map(|(name, _)| StyledLine::default().faint(name)),
             cx,
             row(0),
             buffer,
@@ -193,7 +193,7 @@ impl Screen for SocketsScreen {
         for ((nth, it), y) in shown.zip(1..self.table.height) {
             let selected = nth == self.place.selected;
             let cursor = if selected { cx.look.glyphs.cursor } else { " " };
-            let pair = Line::of(Tone::Key, format!("{cursor} "))
+            let pair = StyledLine::of(Tone::Key, format!("{cursor} "))
                 .with(Tone::Client, it.client.to_string())
                 .plain(format!(" {} ", cx.look.glyphs.to))
                 .with(Tone::Server, it.server.to_string());
@@ -214,7 +214,7 @@ impl Screen for SocketsScreen {
     }
 }
 
-fn figures(it: &Sockets, cx: &Cx<'_>) -> [Line; 5] {
+fn figures(it: &Sockets, cx: &ViewContext<'_>) -> [StyledLine; 5] {
     let percent = it.used_peak_percent();
     let known = it.basis != RangeBasis::Observed;
     let tone = match percent {
@@ -229,25 +229,31 @@ fn figures(it: &Sockets, cx: &Cx<'_>) -> [Line; 5] {
     };
     let end = cx.snapshot().summary.span.map(|(_, end)| end);
     let runs_out = match (it.runs_out_at, end) {
-        (Some(at), Some(end)) if at <= end => Line::of(Tone::Error, "ran out"),
+        (Some(at), Some(end)) if at <= end => StyledLine::of(Tone::Error, "ran out"),
         (Some(at), Some(end)) => {
             let left = span(std::time::Duration::from_secs(at.since(end).as_secs()));
-            Line::of(Tone::Warning, format!("in {}", left.replace(".000", "")))
+            StyledLine::of(Tone::Warning, format!("in {}", left.replace(".000", "")))
         }
-        _ => Line::default().faint("no"),
+        _ => StyledLine::default().faint("no"),
     };
     [
-        Line::from(number(it.connections)),
-        Line::from(number(it.time_wait_now)),
-        Line::from(number(it.time_wait_peak)),
-        Line::of(tone, share),
+        StyledLine::from(number(it.connections)),
+        StyledLine::from(number(it.time_wait_now)),
+        StyledLine::from(number(it.time_wait_peak)),
+        StyledLine::of(tone, share),
         runs_out,
     ]
 }
 
 /// The pair at the left, what does not fit of it cut; the figures at the right, the first ones dropped where there is
 /// no room.
-fn draw_row(pair: &Line, figures: &[Line; 5], cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+fn draw_row(
+    pair: &StyledLine,
+    figures: &[StyledLine; 5],
+    cx: &ViewContext<'_>,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     /// Columns that a pair should have.
     const PAIR: u16 = 34;
     let mut right = area.right();
@@ -271,7 +277,7 @@ fn draw_row(pair: &Line, figures: &[Line; 5], cx: &Cx<'_>, area: Rect, buffer: &
 }
 
 impl SocketsScreen {
-    fn draw_chart(&self, it: &Sockets, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+    fn draw_chart(&self, it: &Sockets, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         if area.height < 4 {
             return;
         }
@@ -282,7 +288,7 @@ impl SocketsScreen {
             RangeBasis::Default => "a system's default that fits",
             RangeBasis::Observed => "as seen; the real range may be larger",
         };
-        let heading = Line::of(Tone::Heading, "Client sockets in TIME-WAIT over time")
+        let heading = StyledLine::of(Tone::Heading, "Client sockets in TIME-WAIT over time")
             .faint(format!("  ports {low}-{high}, {basis}"));
         let line = |nth: u16| Rect {
             y: area.y + nth,
@@ -305,14 +311,14 @@ impl SocketsScreen {
                 height: 1,
                 ..area
             };
-            Line::default()
+            StyledLine::default()
                 .faint(text)
                 .draw_right(cx.look, room, buffer);
         };
         let mine = (it.client, it.server);
         let course = self.course.as_ref().filter(|(pair, ..)| *pair == mine);
         let Some((.., steps)) = course else {
-            Line::default()
+            StyledLine::default()
                 .faint("reckoning")
                 .draw(cx.look, line(1), buffer);
             return;
@@ -337,8 +343,8 @@ impl SocketsScreen {
                 width: plot.width,
                 height: 1,
             };
-            let right = Line::default().faint(zone.time_of_day(last));
-            Line::default()
+            let right = StyledLine::default().faint(zone.time_of_day(last));
+            StyledLine::default()
                 .faint(zone.time_of_day(first))
                 .draw(cx.look, room, buffer);
             right.draw_right(cx.look, room, buffer);

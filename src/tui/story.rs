@@ -9,9 +9,9 @@ use ratatui::layout::Rect;
 
 use super::finding_words::{self};
 use super::keys::{Action, Scope};
-use super::text_layout::{Line, Pager, Paragraph};
-use super::view_model::{Digest, Group};
-use super::{Cx, Outcome, Screen, Seek, Tone};
+use super::text_layout::{Pager, Paragraph, StyledLine};
+use super::view_model::{FindingGroup, ViewModel};
+use super::{KeyOutcome, Screen, TextSeek, Tone, ViewContext};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{count, number};
 use crate::report::wording::connection;
@@ -28,7 +28,7 @@ const SUSPECTS: usize = 2;
 
 /// Where a link leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Link {
+pub(super) enum StoryLink {
     Connection(u32),
     Group(usize),
     All,
@@ -42,11 +42,11 @@ pub(super) struct StoryScreen {
     /// Of which group and state of affairs the text is.
     told: Option<(usize, u64)>,
     pager: Pager,
-    links: Vec<Link>,
+    links: Vec<StoryLink>,
 }
 
 impl StoryScreen {
-    pub(super) fn new(digest: &Digest, group: usize) -> Self {
+    pub(super) fn new(digest: &ViewModel, group: usize) -> Self {
         Self {
             group,
             held: held(digest, group),
@@ -56,19 +56,21 @@ impl StoryScreen {
         }
     }
 
-    fn follow(&self, link: Option<usize>, cx: &Cx<'_>) -> Outcome {
+    fn follow(&self, link: Option<usize>, cx: &ViewContext<'_>) -> KeyOutcome {
         match link.and_then(|nth| self.links.get(nth)) {
-            Some(Link::Connection(id)) => Outcome::Connection(*id),
-            Some(Link::Group(group)) => Outcome::Open(Box::new(Self::new(cx.digest, *group))),
-            Some(Link::All) => match cx.digest.groups.get(self.group) {
+            Some(StoryLink::Connection(id)) => KeyOutcome::Connection(*id),
+            Some(StoryLink::Group(group)) => {
+                KeyOutcome::Open(Box::new(Self::new(cx.digest, *group)))
+            }
+            Some(StoryLink::All) => match cx.digest.groups.get(self.group) {
                 Some(group) => finding_words::connections(group, cx),
-                None => Outcome::Ignored,
+                None => KeyOutcome::Ignored,
             },
-            None => Outcome::Ignored,
+            None => KeyOutcome::Ignored,
         }
     }
 
-    fn turn(&mut self, forward: bool, cx: &Cx<'_>) -> Outcome {
+    fn turn(&mut self, forward: bool, cx: &ViewContext<'_>) -> KeyOutcome {
         let last = cx.digest.groups.len().saturating_sub(1);
         let next = if forward {
             (self.group + 1).min(last)
@@ -77,14 +79,14 @@ impl StoryScreen {
         };
         if next == self.group {
             let end = if forward { "last" } else { "first" };
-            return Outcome::Say(format!("this is the {end} finding"));
+            return KeyOutcome::Say(format!("this is the {end} finding"));
         }
         *self = Self::new(cx.digest, next);
-        Outcome::Done
+        KeyOutcome::Done
     }
 }
 
-fn held(digest: &Digest, group: usize) -> Option<(&'static str, String)> {
+fn held(digest: &ViewModel, group: usize) -> Option<(&'static str, String)> {
     let first = digest.groups.get(group)?.first;
     let finding = digest.snapshot.findings.get(first)?;
     Some((
@@ -94,7 +96,7 @@ fn held(digest: &Digest, group: usize) -> Option<(&'static str, String)> {
 }
 
 impl Screen for StoryScreen {
-    fn name(&self, cx: &Cx<'_>) -> String {
+    fn name(&self, cx: &ViewContext<'_>) -> String {
         let group = cx.digest.groups.get(self.group);
         let finding = group.and_then(|it| cx.snapshot().findings.get(it.first));
         let rule = finding.map_or("finding", |it| it.rule);
@@ -105,7 +107,7 @@ impl Screen for StoryScreen {
         Scope::Story
     }
 
-    fn lay(&mut self, cx: &Cx<'_>, body: Rect) {
+    fn lay(&mut self, cx: &ViewContext<'_>, body: Rect) {
         let of = (self.group, cx.digest.version);
         if self.told != Some(of) {
             let groups = 0..cx.digest.groups.len();
@@ -124,7 +126,7 @@ impl Screen for StoryScreen {
         self.pager.lay(inside(body));
     }
 
-    fn act(&mut self, action: Action, cx: &Cx<'_>) -> Outcome {
+    fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
         let group = cx.digest.groups.get(self.group);
         match (action, group) {
             (Action::Open, _) => self.follow(self.pager.marked(), cx),
@@ -133,40 +135,43 @@ impl Screen for StoryScreen {
             (Action::Right, _) => self.turn(true, cx),
             (Action::Left, _) => self.turn(false, cx),
             (Action::Copy, Some(group)) => copy(group, cx),
-            _ if self.pager.act(action) => Outcome::Done,
-            _ => Outcome::Ignored,
+            _ if self.pager.act(action) => KeyOutcome::Done,
+            _ => KeyOutcome::Ignored,
         }
     }
 
-    fn seek(&mut self, needle: &str, seek: Seek, _cx: &Cx<'_>) -> bool {
+    fn seek(&mut self, needle: &str, seek: TextSeek, _cx: &ViewContext<'_>) -> bool {
         self.pager.seek(needle, seek)
     }
 
-    fn click(&mut self, _column: u16, row: u16, cx: &Cx<'_>) -> Outcome {
+    fn click(&mut self, _column: u16, row: u16, cx: &ViewContext<'_>) -> KeyOutcome {
         let before = self.pager.marked();
         match self.pager.click(row) {
             Some(link) if Some(link) == before => self.follow(Some(link), cx),
-            Some(_) => Outcome::Done,
-            None => Outcome::Ignored,
+            Some(_) => KeyOutcome::Done,
+            None => KeyOutcome::Ignored,
         }
     }
 
-    fn draw(&self, cx: &Cx<'_>, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         self.pager.draw(cx.look, inside(area), buffer);
     }
 }
 
 /// The finding as Markdown, to be pasted elsewhere.
-pub(super) fn copy(group: &Group, cx: &Cx<'_>) -> Outcome {
-    Outcome::Copy {
+pub(super) fn copy(group: &FindingGroup, cx: &ViewContext<'_>) -> KeyOutcome {
+    KeyOutcome::Copy {
         what: "the finding, as Markdown,".to_owned(),
         text: markdown(group, cx),
     }
 }
 
 /// The story's text, and where its links lead.
-pub(super) fn paragraphs(group: &Group, cx: &Cx<'_>) -> (Vec<Paragraph>, Vec<Link>) {
-    let mut text = Text {
+pub(super) fn paragraphs(
+    group: &FindingGroup,
+    cx: &ViewContext<'_>,
+) -> (Vec<Paragraph>, Vec<StoryLink>) {
+    let mut text = StoryText {
         cx,
         page: Vec::new(),
         links: Vec::new(),
@@ -175,14 +180,14 @@ pub(super) fn paragraphs(group: &Group, cx: &Cx<'_>) -> (Vec<Paragraph>, Vec<Lin
     (text.page, text.links)
 }
 
-struct Text<'c, 'a> {
-    cx: &'c Cx<'a>,
+struct StoryText<'c, 'a> {
+    cx: &'c ViewContext<'a>,
     page: Vec<Paragraph>,
-    links: Vec<Link>,
+    links: Vec<StoryLink>,
 }
 
-impl Text<'_, '_> {
-    fn tell(&mut self, group: &Group) {
+impl StoryText<'_, '_> {
+    fn tell(&mut self, group: &FindingGroup) {
         let cx = self.cx;
         let findings = &cx.snapshot().findings;
         let Some(finding) = findings.get(group.first) else {
@@ -190,11 +195,12 @@ impl Text<'_, '_> {
         };
         let mark = cx.look.glyphs.mark(finding.severity);
         let severity = format!("{mark} {}  ", finding.severity.name());
-        let title = Line::of(finding.severity.into(), severity).strong(subject(group, finding, cx));
+        let title =
+            StyledLine::of(finding.severity.into(), severity).strong(subject(group, finding, cx));
         self.page.push(Paragraph::new(0, title).hanging(2));
         self.page.push(Paragraph::new(
             2,
-            Line::default().faint(finding_words::hosts(group, cx)),
+            StyledLine::default().faint(finding_words::hosts(group, cx)),
         ));
         let message = format!("{}{}", hedge(finding.certainty), finding.message);
         self.page.push(Paragraph::new(2, message));
@@ -206,7 +212,7 @@ impl Text<'_, '_> {
         if !finding.remedies.is_empty() {
             self.heading("What to change");
             for (nth, remedy) in (1..).zip(&finding.remedies) {
-                let line = Line::of(Tone::Good, format!("{nth}. ")).plain(remedy.clone());
+                let line = StyledLine::of(Tone::Good, format!("{nth}. ")).plain(remedy.clone());
                 self.page.push(Paragraph::new(2, line).hanging(5));
             }
         }
@@ -216,7 +222,7 @@ impl Text<'_, '_> {
         self.connections(group);
         if let Some(connection) = first {
             self.heading("In Wireshark");
-            let filter = Line::of(Tone::Code, connection::filter(connection));
+            let filter = StyledLine::of(Tone::Code, connection::filter(connection));
             self.page.push(Paragraph::new(2, filter).hanging(2));
         }
     }
@@ -224,7 +230,7 @@ impl Text<'_, '_> {
     fn heading(&mut self, text: &str) {
         self.page.push(Paragraph::default());
         self.page
-            .push(Paragraph::new(0, Line::of(Tone::Heading, text)));
+            .push(Paragraph::new(0, StyledLine::of(Tone::Heading, text)));
     }
 
     /// What both programs will have logged.
@@ -245,7 +251,7 @@ impl Text<'_, '_> {
                     break;
                 }
                 let label = if nth == 0 { side } else { "" };
-                let line = Line::of(tone, format!("{label:<8}"));
+                let line = StyledLine::of(tone, format!("{label:<8}"));
                 let program = match certain {
                     true => format!("{}: ", it.stack),
                     false => format!("if it is {}: ", it.stack),
@@ -264,7 +270,7 @@ impl Text<'_, '_> {
     }
 
     /// What it follows from, and what follows from it.
-    fn chain(&mut self, group: &Group) {
+    fn chain(&mut self, group: &FindingGroup) {
         let groups = &self.cx.digest.groups;
         let own = groups.iter().position(|it| it.first == group.first);
         if let Some(cause) = group.cause {
@@ -290,22 +296,22 @@ impl Text<'_, '_> {
             return;
         };
         let mark = self.cx.look.glyphs.mark(finding.severity);
-        let line = Line::of(finding.severity.into(), format!("{mark} "))
+        let line = StyledLine::of(finding.severity.into(), format!("{mark} "))
             .plain(subject(group, finding, self.cx));
-        let link = self.link(Link::Group(nth));
+        let link = self.link(StoryLink::Group(nth));
         self.page
             .push(Paragraph::new(2, line).hanging(4).link(link));
         if in_full {
             let message = format!("{}{}", hedge(finding.certainty), finding.message);
             self.page.push(Paragraph::new(4, message));
             if let Some(remedy) = finding.remedies.first() {
-                let line = Line::of(Tone::Good, "Remedy  ").plain(remedy.clone());
+                let line = StyledLine::of(Tone::Good, "Remedy  ").plain(remedy.clone());
                 self.page.push(Paragraph::new(4, line).hanging(12));
             }
         }
     }
 
-    fn link(&mut self, link: Link) -> usize {
+    fn link(&mut self, link: StoryLink) -> usize {
         self.links.push(link);
         self.links.len() - 1
     }
@@ -316,7 +322,7 @@ impl Text<'_, '_> {
         }
         self.heading("Evidence");
         for evidence in &finding.evidence {
-            let line = Line::default()
+            let line = StyledLine::default()
                 .strong(format!("frame {}", number(evidence.mark.frame.0)))
                 .faint(format!("  {}  ", self.offset(evidence.mark.time)))
                 .plain(evidence.note.clone());
@@ -325,7 +331,7 @@ impl Text<'_, '_> {
     }
 
     /// The same elsewhere.
-    fn places(&mut self, group: &Group) {
+    fn places(&mut self, group: &FindingGroup) {
         if group.others.is_empty() {
             return;
         }
@@ -336,18 +342,18 @@ impl Text<'_, '_> {
                 continue;
             };
             let named = finding.connections.len() as u64;
-            let line = Line::from(pair(finding, self.cx))
+            let line = StyledLine::from(pair(finding, self.cx))
                 .faint(format!("  {}", count(named, "connection", "connections")));
             self.page.push(Paragraph::new(2, line).hanging(4));
         }
         if let Some(more @ 1..) = group.others.len().checked_sub(PLACES) {
             let text = format!("and in {} more", count(more as u64, "place", "places"));
             self.page
-                .push(Paragraph::new(2, Line::default().faint(text)));
+                .push(Paragraph::new(2, StyledLine::default().faint(text)));
         }
     }
 
-    fn connections(&mut self, group: &Group) {
+    fn connections(&mut self, group: &FindingGroup) {
         let snapshot = self.cx.snapshot();
         let members = std::iter::once(&group.first).chain(&group.others);
         let ids = members
@@ -367,14 +373,14 @@ impl Text<'_, '_> {
             let Some(brief) = snapshot.briefs.get((*id as usize).saturating_sub(1)) else {
                 continue;
             };
-            let line = Line::default()
+            let line = StyledLine::default()
                 .strong(format!("#{id}"))
                 .plain("  ")
                 .with(Tone::Client, brief.client.to_string())
                 .plain(format!(" {to} "))
                 .with(Tone::Server, brief.server.to_string())
                 .faint(format!("  {}", self.offset(brief.first.time)));
-            let link = self.link(Link::Connection(*id));
+            let link = self.link(StoryLink::Connection(*id));
             self.page
                 .push(Paragraph::new(2, line).hanging(6).link(link));
             if let Some(connection) = snapshot.connection(*id) {
@@ -385,7 +391,7 @@ impl Text<'_, '_> {
         let more = group.connections.saturating_sub(ids.len() as u64);
         if more > 0 {
             let text = format!("and {} more: all of them in the table", number(more));
-            let link = self.link(Link::All);
+            let link = self.link(StoryLink::All);
             self.page.push(Paragraph::new(2, text).link(link));
         }
     }
@@ -397,7 +403,7 @@ impl Text<'_, '_> {
 }
 
 /// The story as Markdown, for a ticket.
-fn markdown(group: &Group, cx: &Cx<'_>) -> String {
+fn markdown(group: &FindingGroup, cx: &ViewContext<'_>) -> String {
     let (paragraphs, _) = paragraphs(group, cx);
     let mut page = String::new();
     for (nth, paragraph) in paragraphs.iter().enumerate() {

@@ -48,7 +48,7 @@ impl Tasks {
     ) -> Task<T> {
         let cancel = Cancel::default();
         let (send, result) = channel();
-        let done = Done {
+        let done = TaskGuard {
             under_way: Arc::clone(&self.under_way),
             finished: Arc::clone(&self.finished),
         };
@@ -90,12 +90,12 @@ impl Tasks {
 }
 
 /// Counts a piece as finished, also when it panics.
-struct Done {
+struct TaskGuard {
     under_way: Arc<AtomicUsize>,
     finished: Arc<AtomicUsize>,
 }
 
-impl Drop for Done {
+impl Drop for TaskGuard {
     fn drop(&mut self) {
         self.under_way.fetch_sub(1, Ordering::Relaxed);
         self.finished.fetch_add(1, Ordering::Release);
@@ -111,7 +111,7 @@ pub struct Task<T> {
 
 /// What became of a piece of work.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Fate<T> {
+pub enum TaskOutcome<T> {
     /// Not finished.
     UnderWay,
     /// Here it is; once.
@@ -122,11 +122,11 @@ pub enum Fate<T> {
 
 impl<T> Task<T> {
     /// Its result, if it is there.
-    pub fn take(&self) -> Fate<T> {
+    pub fn take(&self) -> TaskOutcome<T> {
         match self.result.try_recv() {
-            Ok(result) => Fate::Done(result),
-            Err(TryRecvError::Empty) => Fate::UnderWay,
-            Err(TryRecvError::Disconnected) => Fate::Gone,
+            Ok(result) => TaskOutcome::Done(result),
+            Err(TryRecvError::Empty) => TaskOutcome::UnderWay,
+            Err(TryRecvError::Disconnected) => TaskOutcome::Gone,
         }
     }
 }
@@ -146,8 +146,8 @@ mod tests {
         let tasks = Tasks::inline();
         let task = tasks.spawn(|_| 7);
         assert_eq!((tasks.under_way(), tasks.finished()), (0, 1));
-        assert_eq!(task.take(), Fate::Done(7));
-        assert_eq!(task.take(), Fate::Gone);
+        assert_eq!(task.take(), TaskOutcome::Done(7));
+        assert_eq!(task.take(), TaskOutcome::Gone);
         let tasks = Tasks::new();
         let (send, told) = channel();
         let task = tasks.spawn(move |cancel| {

@@ -8,7 +8,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Span;
 
-use super::{Action, Look, Seek, Tone};
+use super::{Action, Look, TextSeek, Tone};
 use crate::base::escape::harmless;
 
 /// Columns beyond which the eye does not find the next row any more.
@@ -16,9 +16,9 @@ pub(super) const LEGIBLE: u16 = 110;
 
 /// Pieces of text, each with its tone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Line(pub(super) Vec<(Tone, String)>);
+pub(super) struct StyledLine(pub(super) Vec<(Tone, String)>);
 
-impl Line {
+impl StyledLine {
     pub(super) fn of(tone: Tone, text: impl Into<String>) -> Self {
         Self::default().with(tone, text)
     }
@@ -93,13 +93,13 @@ impl Line {
     }
 }
 
-impl From<&str> for Line {
+impl From<&str> for StyledLine {
     fn from(text: &str) -> Self {
         Self::default().plain(text)
     }
 }
 
-impl From<String> for Line {
+impl From<String> for StyledLine {
     fn from(text: String) -> Self {
         Self::default().plain(text)
     }
@@ -115,13 +115,13 @@ pub(super) fn width(text: &str) -> usize {
 pub(super) struct Paragraph {
     pub(super) indent: u16,
     pub(super) hang: u16,
-    pub(super) line: Line,
+    pub(super) line: StyledLine,
     /// Stands for something that can be opened: its place among the page's links.
     pub(super) link: Option<usize>,
 }
 
 impl Paragraph {
-    pub(super) fn new(indent: u16, line: impl Into<Line>) -> Self {
+    pub(super) fn new(indent: u16, line: impl Into<StyledLine>) -> Self {
         Self {
             indent,
             hang: indent,
@@ -141,10 +141,10 @@ impl Paragraph {
     }
 
     /// Its rows in so many columns. Words are kept whole where they fit into a row.
-    pub(super) fn rows(&self, columns: u16) -> Vec<Row> {
-        let mut rows = vec![Row {
+    pub(super) fn rows(&self, columns: u16) -> Vec<WrappedRow> {
+        let mut rows = vec![WrappedRow {
             indent: self.indent,
-            line: Line::default(),
+            line: StyledLine::default(),
             link: self.link,
         }];
         let mut at = self.indent;
@@ -179,17 +179,17 @@ impl Paragraph {
         rows
     }
 
-    fn next_row(&self) -> Row {
-        Row {
+    fn next_row(&self) -> WrappedRow {
+        WrappedRow {
             indent: self.hang,
-            line: Line::default(),
+            line: StyledLine::default(),
             link: self.link,
         }
     }
 }
 
 /// Takes the blanks off the end of the last row: there may be no room for them.
-fn end(rows: &mut [Row]) {
+fn end(rows: &mut [WrappedRow]) {
     let Some(row) = rows.last_mut() else { return };
     while let Some((_, text)) = row.line.0.last_mut() {
         text.truncate(text.trim_end_matches(' ').len());
@@ -201,7 +201,7 @@ fn end(rows: &mut [Row]) {
 }
 
 /// What stands between two spaces, of whatever tones it is made.
-struct Word<'a> {
+struct StyledWord<'a> {
     pieces: Vec<(Tone, &'a str)>,
     wide: u16,
     /// Spaces behind it.
@@ -210,15 +210,15 @@ struct Word<'a> {
     tone: Tone,
 }
 
-fn words(line: &Line) -> Vec<Word<'_>> {
-    let mut words: Vec<Word<'_>> = Vec::new();
+fn words(line: &StyledLine) -> Vec<StyledWord<'_>> {
+    let mut words: Vec<StyledWord<'_>> = Vec::new();
     let mut open = false;
     for (tone, text) in &line.0 {
         for part in text.split_inclusive(' ') {
             let bare = part.trim_end_matches(' ');
             let spaces = u16::try_from(part.len() - bare.len()).unwrap_or(u16::MAX);
             if !open {
-                words.push(Word {
+                words.push(StyledWord {
                     pieces: Vec::new(),
                     wide: 0,
                     spaces: 0,
@@ -257,7 +257,7 @@ fn fitting(text: &str, columns: usize) -> usize {
     text.len()
 }
 
-fn push(rows: &mut [Row], tone: Tone, text: &str) {
+fn push(rows: &mut [WrappedRow], tone: Tone, text: &str) {
     let Some(row) = rows.last_mut() else { return };
     match row.line.0.last_mut() {
         Some((before, piece)) if *before == tone => piece.push_str(text),
@@ -268,13 +268,13 @@ fn push(rows: &mut [Row], tone: Tone, text: &str) {
 
 /// A row of a wrapped paragraph.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
+pub(super) struct WrappedRow {
     pub(super) indent: u16,
-    pub(super) line: Line,
+    pub(super) line: StyledLine,
     pub(super) link: Option<usize>,
 }
 
-impl Row {
+impl WrappedRow {
     pub(super) fn text(&self) -> String {
         self.line.0.iter().map(|(_, text)| text.as_str()).collect()
     }
@@ -285,7 +285,7 @@ impl Row {
 pub(super) struct Pager {
     paragraphs: Vec<Paragraph>,
     links: usize,
-    rows: Vec<Row>,
+    rows: Vec<WrappedRow>,
     /// For which width the rows were made.
     columns: u16,
     height: usize,
@@ -411,9 +411,9 @@ impl Pager {
         Some(link)
     }
 
-    pub(super) fn seek(&mut self, needle: &str, seek: Seek) -> bool {
+    pub(super) fn seek(&mut self, needle: &str, seek: TextSeek) -> bool {
         let from = self.found.unwrap_or(self.top);
-        let hit = |row: &Row| holds(&row.text(), needle);
+        let hit = |row: &WrappedRow| holds(&row.text(), needle);
         let found = find(self.rows.len(), from, seek, |nth| hit(&self.rows[nth]));
         self.found = found;
         if let Some(row) = found {
@@ -483,29 +483,29 @@ pub(super) fn holds(text: &str, needle: &str) -> bool {
 pub(super) fn find(
     rows: usize,
     from: usize,
-    seek: Seek,
+    seek: TextSeek,
     hit: impl Fn(usize) -> bool,
 ) -> Option<usize> {
     let from = from.min(rows.saturating_sub(1));
     (0..rows)
         .map(|step| match seek {
-            Seek::Here => (from + step) % rows,
-            Seek::Next => (from + 1 + step) % rows,
-            Seek::Previous => (from + 2 * rows - 1 - step) % rows,
+            TextSeek::Here => (from + step) % rows,
+            TextSeek::Next => (from + 1 + step) % rows,
+            TextSeek::Previous => (from + 2 * rows - 1 - step) % rows,
         })
         .find(|nth| hit(*nth))
 }
 
 /// A list that is longer than the screen: the row that is selected, and the one at the top.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Place {
+pub(super) struct ListPosition {
     pub(super) selected: usize,
     pub(super) top: usize,
     rows: usize,
     height: usize,
 }
 
-impl Place {
+impl ListPosition {
     /// In line with so many rows, of which `height` fit.
     pub(super) fn lay(&mut self, rows: usize, height: usize) {
         (self.rows, self.height) = (rows, height.max(1));
@@ -583,7 +583,7 @@ mod tests {
 
     #[test]
     fn a_word_of_two_tones_is_one_word() {
-        let line = Line::of(Tone::Strong, "one tw").plain("o three");
+        let line = StyledLine::of(Tone::Strong, "one tw").plain("o three");
         let rows = Paragraph::new(0, line).rows(5);
         let texts: Vec<_> = rows
             .iter()
@@ -594,7 +594,7 @@ mod tests {
 
     #[test]
     fn a_place_stays_within() {
-        let mut place = Place::default();
+        let mut place = ListPosition::default();
         place.lay(10, 3);
         place.act(Action::Last);
         assert_eq!((place.selected, place.top), (9, 7));
@@ -609,11 +609,11 @@ mod tests {
     #[test]
     fn searching_goes_around_the_end() {
         let hit = |nth| nth == 2 || nth == 5;
-        assert_eq!(find(8, 2, Seek::Here, hit), Some(2));
-        assert_eq!(find(8, 2, Seek::Next, hit), Some(5));
-        assert_eq!(find(8, 5, Seek::Next, hit), Some(2));
-        assert_eq!(find(8, 2, Seek::Previous, hit), Some(5));
-        assert_eq!(find(0, 0, Seek::Next, hit), None);
+        assert_eq!(find(8, 2, TextSeek::Here, hit), Some(2));
+        assert_eq!(find(8, 2, TextSeek::Next, hit), Some(5));
+        assert_eq!(find(8, 5, TextSeek::Next, hit), Some(2));
+        assert_eq!(find(8, 2, TextSeek::Previous, hit), Some(5));
+        assert_eq!(find(0, 0, TextSeek::Next, hit), None);
         assert!(holds("Keep-Alive", "keep") && !holds("keep-alive", "Keep"));
     }
 }

@@ -3,19 +3,19 @@
 
 use std::sync::Arc;
 
-use super::view_model::Digest;
-use super::{Cx, Fate, Seek, Task};
-use crate::report::filter::{Query, Sieve};
+use super::view_model::ViewModel;
+use super::{Task, TaskOutcome, TextSeek, ViewContext};
+use crate::report::filter::{Filter, FilterEvaluator};
 
 /// The hits of a text, or the search for them.
 #[derive(Default)]
-pub(super) struct Hunt {
-    hits: Option<Hits>,
-    under_way: Option<(Seek, Task<Hits>)>,
+pub(super) struct TextSearch {
+    hits: Option<SearchHits>,
+    under_way: Option<(TextSeek, Task<SearchHits>)>,
 }
 
 /// Connections in which a text is found.
-struct Hits {
+struct SearchHits {
     needle: String,
     /// Of the state of affairs that was searched.
     version: u64,
@@ -25,8 +25,8 @@ struct Hits {
     found: Vec<bool>,
 }
 
-impl Hits {
-    fn new(needle: String, digest: &Digest) -> Self {
+impl SearchHits {
+    fn new(needle: String, digest: &ViewModel) -> Self {
         let briefs = &digest.snapshot.briefs;
         let (first, last) = match (briefs.first(), briefs.last()) {
             (Some(first), Some(last)) => (first.id, last.id),
@@ -34,8 +34,8 @@ impl Hits {
         };
         let mut found = vec![false; last.saturating_sub(first) as usize + 1];
         let quoted = format!("\"{}\"", needle.replace('\\', "\\\\").replace('"', "\\\""));
-        if let Ok(query) = Query::parse(&quoted) {
-            let chosen = Sieve::new(&query, &digest.snapshot, &digest.naming).chosen();
+        if let Ok(query) = Filter::parse(&quoted) {
+            let chosen = FilterEvaluator::new(&query, &digest.snapshot, &digest.naming).chosen();
             for brief in chosen
                 .rows
                 .iter()
@@ -55,32 +55,38 @@ impl Hits {
     }
 }
 
-impl Hunt {
+impl TextSearch {
     /// Whether it is known already where this text is.
-    pub(super) fn is_ready(&self, needle: &str, digest: &Digest) -> bool {
+    pub(super) fn is_ready(&self, needle: &str, digest: &ViewModel) -> bool {
         let hits = self.hits.as_ref();
         hits.is_some_and(|it| it.needle == needle && it.version == digest.version)
     }
 
     /// Begins to look for it; then the selection is to go there.
-    pub(super) fn begin(&mut self, needle: &str, seek: Seek, digest: &Arc<Digest>, cx: &Cx<'_>) {
+    pub(super) fn begin(
+        &mut self,
+        needle: &str,
+        seek: TextSeek,
+        digest: &Arc<ViewModel>,
+        cx: &ViewContext<'_>,
+    ) {
         let (needle, digest) = (needle.to_owned(), Arc::clone(digest));
-        let task = cx.tasks.spawn(move |_| Hits::new(needle, &digest));
+        let task = cx.tasks.spawn(move |_| SearchHits::new(needle, &digest));
         self.under_way = Some((seek, task));
     }
 
     /// Where the selection is to go, once it is known what is found.
-    pub(super) fn take(&mut self) -> Option<Seek> {
+    pub(super) fn take(&mut self) -> Option<TextSeek> {
         let (seek, task) = self.under_way.as_ref()?;
         let seek = *seek;
         match task.take() {
-            Fate::UnderWay => None,
-            Fate::Done(hits) => {
+            TaskOutcome::UnderWay => None,
+            TaskOutcome::Done(hits) => {
                 self.hits = Some(hits);
                 self.under_way = None;
                 Some(seek)
             }
-            Fate::Gone => {
+            TaskOutcome::Gone => {
                 self.under_way = None;
                 None
             }
@@ -88,7 +94,7 @@ impl Hunt {
     }
 
     /// Nobody waits for it any more.
-    pub(super) fn give_up(&mut self, cx: &Cx<'_>) {
+    pub(super) fn give_up(&mut self, cx: &ViewContext<'_>) {
         if let Some(old) = self.under_way.take() {
             cx.tasks.discard(old);
         }
@@ -106,7 +112,7 @@ impl Hunt {
     /// Whether the text is in this connection's row.
     pub(super) fn is_hit(&self, id: u32) -> bool {
         let hits = self.hits.as_ref();
-        let at = |hits: &Hits| Some(id.checked_sub(hits.first)? as usize);
+        let at = |hits: &SearchHits| Some(id.checked_sub(hits.first)? as usize);
         hits.is_some_and(|hits| at(hits).and_then(|at| hits.found.get(at)) == Some(&true))
     }
 }

@@ -3,7 +3,7 @@
 //! The background stays the terminal's own. Hues are those of Okabe and Ito, which people with any kind of colour vision
 //! tell apart, darker where the background is light.
 
-use super::view_model::Kind;
+use super::view_model::EndingClass;
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::rules::Severity;
@@ -125,12 +125,12 @@ impl Theme {
 }
 
 /// What colour stands for a kind of ending.
-pub(super) const fn tone(kind: Kind) -> Tone {
+pub(super) const fn tone(kind: EndingClass) -> Tone {
     match kind {
-        Kind::InOrder => Tone::Good,
-        Kind::ClosedEarly | Kind::Silent => Tone::Warning,
-        Kind::Reset | Kind::NeverOpened => Tone::Error,
-        Kind::Open => Tone::Note,
+        EndingClass::InOrder => Tone::Good,
+        EndingClass::ClosedEarly | EndingClass::Silent => Tone::Warning,
+        EndingClass::Reset | EndingClass::NeverOpened => Tone::Error,
+        EndingClass::Open => Tone::Note,
     }
 }
 

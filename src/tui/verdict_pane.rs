@@ -2,13 +2,13 @@
 
 use super::Tone;
 use super::glyphs::Glyphs;
-use super::text_layout::{Line, Paragraph};
+use super::text_layout::{Paragraph, StyledLine};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{bytes, count, number};
 use crate::report::wording::moment::span;
 use crate::report::wording::{connection, terms, tls};
 use crate::rules::Finding;
-use crate::rules::log_errors::{self, Predictor, Told};
+use crate::rules::log_errors::{self, PredictedText, Predictor};
 
 /// Programs that are named for one side: who wants all of them reads the finding.
 const SUSPECTS: usize = 3;
@@ -21,7 +21,7 @@ pub(super) fn page(
 ) -> Vec<Paragraph> {
     let mut page = vec![Paragraph::new(
         0,
-        Line::default().strong(connection::story(connection)),
+        StyledLine::default().strong(connection::story(connection)),
     )];
     for finding in findings {
         page.push(Paragraph::default());
@@ -29,7 +29,7 @@ pub(super) fn page(
         let title = format!("{mark} {}", finding.rule);
         page.push(Paragraph::new(
             0,
-            Line::of(finding.severity.into(), title)
+            StyledLine::of(finding.severity.into(), title)
                 .faint(format!("  {}", finding.certainty.name())),
         ));
         // The message of a finding about many tells the first of them.
@@ -42,7 +42,7 @@ pub(super) fn page(
         page.push(Paragraph::new(2, text.clone()));
         if own {
             for evidence in &finding.evidence {
-                let line = Line::default()
+                let line = StyledLine::default()
                     .faint(format!("frame {}  ", number(evidence.mark.frame.0)))
                     .plain(evidence.note.clone());
                 page.push(Paragraph::new(2, line).hanging(6));
@@ -55,7 +55,9 @@ pub(super) fn page(
         heading("TLS", &mut page);
     }
     for (about, text) in secured {
-        let line = Line::default().faint(format!("{about:11}  ")).plain(text);
+        let line = StyledLine::default()
+            .faint(format!("{about:11}  "))
+            .plain(text);
         page.push(Paragraph::new(2, line).hanging(15));
     }
     heading("What was sent", &mut page);
@@ -84,7 +86,9 @@ pub(super) fn page(
         if let Some(state) = terms::state(connection.states[who as usize]) {
             text += &format!("; at the end in {state}");
         }
-        page.push(Paragraph::new(2, Line::of(tone, format!("{name}  ")).plain(text)).hanging(10));
+        page.push(
+            Paragraph::new(2, StyledLine::of(tone, format!("{name}  ")).plain(text)).hanging(10),
+        );
     }
     let mut text = format!("seen for {}", span(connection.lasted()));
     if let Some(handshake) = connection.connect_time {
@@ -98,14 +102,14 @@ pub(super) fn page(
     heading("In Wireshark", &mut page);
     page.push(Paragraph::new(
         2,
-        Line::of(Tone::Code, connection::filter(connection)),
+        StyledLine::of(Tone::Code, connection::filter(connection)),
     ));
     page
 }
 
 fn heading(text: &str, page: &mut Vec<Paragraph>) {
     page.push(Paragraph::default());
-    page.push(Paragraph::new(0, Line::of(Tone::Heading, text)));
+    page.push(Paragraph::new(0, StyledLine::of(Tone::Heading, text)));
 }
 
 fn logs(connection: &Connection, page: &mut Vec<Paragraph>) {
@@ -125,7 +129,7 @@ fn logs(connection: &Connection, page: &mut Vec<Paragraph>) {
         if told.is_empty() {
             page.push(Paragraph::new(
                 2,
-                Line::of(tone, format!("{name}  ")).faint("nothing: it met no fault"),
+                StyledLine::of(tone, format!("{name}  ")).faint("nothing: it met no fault"),
             ));
             continue;
         }
@@ -137,25 +141,28 @@ fn logs(connection: &Connection, page: &mut Vec<Paragraph>) {
         };
         for one in &told[..named] {
             page.push(
-                Paragraph::new(2, Line::of(tone, format!("{name}  ")).plain(logged(one)))
-                    .hanging(10),
+                Paragraph::new(
+                    2,
+                    StyledLine::of(tone, format!("{name}  ")).plain(logged(one)),
+                )
+                .hanging(10),
             );
         }
         if let Some(told) = system(who) {
             let told = format!("its system says {told}");
-            page.push(Paragraph::new(10, Line::default().plain(told)));
+            page.push(Paragraph::new(10, StyledLine::default().plain(told)));
         }
         if told.len() > named {
             let more = format!("{} other programs", number((told.len() - named) as u64));
             page.push(Paragraph::new(
                 10,
-                Line::default().faint(format!("and {more}: the finding lists them")),
+                StyledLine::default().faint(format!("and {more}: the finding lists them")),
             ));
         }
     }
 }
 
-fn logged(told: &Told) -> String {
+fn logged(told: &PredictedText) -> String {
     let mut text = format!("{}: ", told.stack);
     match told.text {
         Some(logged) => text += logged,

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::analysis::connection::{Brief, How, Opening};
+use crate::analysis::connection::{ConnectionSummary, How, Opening};
 use crate::analysis::hosts;
 use crate::base::time::Timestamp;
-use crate::report::snapshot::{Naming, Snapshot};
+use crate::report::snapshot::{FindingsIndex, Snapshot};
 use crate::rules::{Finding, Severity};
 
 /// Steps that time is cut into: more than a screen has columns.
@@ -14,7 +14,7 @@ const STEPS: usize = 512;
 
 /// How a connection ended, as far as a bar can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum EndingClass {
     InOrder,
     ClosedEarly,
     Reset,
@@ -23,7 +23,7 @@ pub(super) enum Kind {
     Open,
 }
 
-impl Kind {
+impl EndingClass {
     pub(super) const ALL: [Self; 6] = [
         Self::InOrder,
         Self::ClosedEarly,
@@ -33,7 +33,7 @@ impl Kind {
         Self::Open,
     ];
 
-    pub(super) fn of(brief: &Brief) -> Self {
+    pub(super) fn of(brief: &ConnectionSummary) -> Self {
         match (brief.opening, brief.how) {
             (_, How::Open) => Self::Open,
             (
@@ -61,7 +61,7 @@ impl Kind {
 
 /// How often something happened in each step of the capture's time.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Course {
+pub(super) struct EventHistogram {
     pub(super) opened: Vec<u64>,
     pub(super) closed: Vec<u64>,
     pub(super) reset: Vec<u64>,
@@ -72,7 +72,7 @@ pub(super) struct Course {
 
 /// Findings that say the same about different hosts.
 #[derive(Clone, Debug)]
-pub(super) struct Group {
+pub(super) struct FindingGroup {
     /// The first of them, by its place among the snapshot's findings.
     pub(super) first: usize,
     /// The others.
@@ -85,34 +85,34 @@ pub(super) struct Group {
 
 /// One state of affairs with what screens reckon from it.
 #[derive(Debug, Default)]
-pub struct Digest {
+pub struct ViewModel {
     /// The state of affairs.
     pub snapshot: Arc<Snapshot>,
     /// Which findings name each connection.
-    pub naming: Naming,
+    pub naming: FindingsIndex,
     /// Grows with every new one.
     pub version: u64,
     /// Connections of each kind.
-    pub(super) kinds: [u64; Kind::ALL.len()],
-    pub(super) course: Course,
+    pub(super) kinds: [u64; EndingClass::ALL.len()],
+    pub(super) course: EventHistogram,
     /// The findings, those that say the same together; consequences stand behind their cause.
-    pub(super) groups: Vec<Group>,
+    pub(super) groups: Vec<FindingGroup>,
     /// Connections that did not end in order, and had ended.
     pub(super) disorderly: u64,
 }
 
-impl Digest {
+impl ViewModel {
     /// Reckons it. Takes a moment: some milliseconds for each hundred thousand connections.
     #[must_use]
     pub fn new(snapshot: Arc<Snapshot>, version: u64, time_wait: Duration) -> Self {
-        let mut kinds = [0; Kind::ALL.len()];
+        let mut kinds = [0; EndingClass::ALL.len()];
         let mut disorderly = 0;
         for brief in &snapshot.briefs {
-            kinds[Kind::of(brief) as usize] += 1;
+            kinds[EndingClass::of(brief) as usize] += 1;
             disorderly += u64::from(brief.how != How::Open && !brief.orderly);
         }
         Self {
-            naming: Naming::new(&snapshot),
+            naming: FindingsIndex::new(&snapshot),
             version,
             kinds,
             course: course(&snapshot, time_wait),
@@ -129,12 +129,12 @@ impl Digest {
     }
 }
 
-fn course(snapshot: &Snapshot, time_wait: Duration) -> Course {
+fn course(snapshot: &Snapshot, time_wait: Duration) -> EventHistogram {
     let Some((first, last)) = snapshot.summary.span else {
-        return Course::default();
+        return EventHistogram::default();
     };
     let step = step(first, last);
-    let mut course = Course {
+    let mut course = EventHistogram {
         opened: vec![0; STEPS],
         closed: vec![0; STEPS],
         reset: vec![0; STEPS],
@@ -186,12 +186,12 @@ pub(super) fn time_waits(
 }
 
 /// The findings, worst first, those that say the same together. A consequence stands behind its cause.
-fn groups(findings: &[Finding]) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
+fn groups(findings: &[Finding]) -> Vec<FindingGroup> {
+    let mut groups: Vec<FindingGroup> = Vec::new();
     let mut place_of = vec![0; findings.len()];
     for (nth, finding) in findings.iter().enumerate() {
         let of = |it: &Finding| (it.rule, it.severity, it.certainty);
-        let same = |group: &Group| {
+        let same = |group: &FindingGroup| {
             let first = findings.get(group.first);
             first.is_some_and(|it| of(it) == of(finding) && it.summary == finding.summary)
         };
@@ -202,7 +202,7 @@ fn groups(findings: &[Finding]) -> Vec<Group> {
             place_of[nth] = place;
         } else {
             place_of[nth] = groups.len();
-            groups.push(Group {
+            groups.push(FindingGroup {
                 first: nth,
                 others: Vec::new(),
                 connections: named,
@@ -222,8 +222,8 @@ fn groups(findings: &[Finding]) -> Vec<Group> {
 }
 
 /// Puts each consequence behind its cause, and the places of causes right again.
-fn chained(groups: Vec<Group>) -> Vec<Group> {
-    fn follow(place: usize, groups: &[Group], taken: &mut [bool], order: &mut Vec<usize>) {
+fn chained(groups: Vec<FindingGroup>) -> Vec<FindingGroup> {
+    fn follow(place: usize, groups: &[FindingGroup], taken: &mut [bool], order: &mut Vec<usize>) {
         if std::mem::replace(&mut taken[place], true) {
             return;
         }
@@ -256,7 +256,7 @@ fn chained(groups: Vec<Group>) -> Vec<Group> {
     for (new, old) in order.iter().enumerate() {
         new_place[*old] = new;
     }
-    let mut rows: Vec<Group> = order.iter().map(|old| groups[*old].clone()).collect();
+    let mut rows: Vec<FindingGroup> = order.iter().map(|old| groups[*old].clone()).collect();
     for row in &mut rows {
         row.cause = row.cause.map(|old| new_place[old]);
     }
@@ -267,8 +267,8 @@ fn chained(groups: Vec<Group>) -> Vec<Group> {
 mod tests {
     use super::*;
 
-    fn group(first: usize, cause: Option<usize>) -> Group {
-        Group {
+    fn group(first: usize, cause: Option<usize>) -> FindingGroup {
+        FindingGroup {
             first,
             others: Vec::new(),
             connections: 1,

@@ -187,7 +187,7 @@ fn case_9_a_request_that_outlives_its_execution_limit() {
         let limits = story.reading.hosts().timers();
         let wait = limits
             .iter()
-            .find(|it| it.running == knowledge::Running::Wait)
+            .find(|it| it.running == knowledge::TimerPhase::Wait)
             .expect("a limit of waiting");
         assert_eq!((wait.who, wait.measured.count), (Who::Server, 3));
     }

@@ -8,7 +8,7 @@ use hangup::analysis::hosts::Sockets;
 use hangup::ladder::{frames, parse, to_pcap};
 use hangup::packet::capture::{OpenOptions, open};
 use hangup::report::Format;
-use hangup::rules::log_errors::{Predictor, Told};
+use hangup::rules::log_errors::{PredictedText, Predictor};
 use hangup::rules::{Finding, Severity};
 
 use crate::reading::{self, Reading};
@@ -110,7 +110,7 @@ impl Story {
 
     /// What the program at this side of a connection will have in its log.
     #[track_caller]
-    pub fn log(&self, number: usize, who: Who) -> Vec<Told> {
+    pub fn log(&self, number: usize, who: Who) -> Vec<PredictedText> {
         Predictor::default()
             .told(self.connection(number), who)
             .to_vec()

@@ -9,13 +9,13 @@ use std::io::{Cursor, Read};
 use std::time::Duration;
 
 use hangup::analysis::connection::Connection;
-use hangup::analysis::engine::{self, Settings, Stats};
+use hangup::analysis::engine::{self, EngineSettings, EngineStats};
 use hangup::analysis::hosts;
 use hangup::packet::capture::{self, Input, OpenOptions, Source};
 use hangup::protocol::http::Message;
-use hangup::protocol::tls::secrets::KeyRing;
+use hangup::protocol::tls::secrets::KeyStore;
 use hangup::report::snapshot;
-use hangup::report::snapshot::{Snapshot, Summary};
+use hangup::report::snapshot::{CaptureSummary, Snapshot};
 use hangup::report::{self, Format};
 use hangup::rules;
 
@@ -31,7 +31,7 @@ pub const FORMATS: [Format; 5] = [
 /// What a capture gave.
 pub struct Reading {
     pub snapshot: Snapshot,
-    pub stats: Stats,
+    pub stats: EngineStats,
 }
 
 /// The source that a stream of bytes is, if it is a capture at all.
@@ -52,7 +52,7 @@ pub fn analyse(source: Box<dyn Source>, threads: usize) -> Reading {
 
 /// As [`analyse`], and somebody knows which ports the clients' systems hand out.
 pub fn analyse_told(source: Box<dyn Source>, threads: usize, range: Option<(u16, u16)>) -> Reading {
-    analyse_with(source, threads, range, &KeyRing::default())
+    analyse_with(source, threads, range, &KeyStore::default())
 }
 
 /// As [`analyse_told`], and there are secrets that open what TLS hides.
@@ -60,36 +60,36 @@ pub fn analyse_with(
     mut source: Box<dyn Source>,
     threads: usize,
     range: Option<(u16, u16)>,
-    keys: &KeyRing,
+    keys: &KeyStore,
 ) -> Reading {
-    let mut settings = Settings::default();
+    let mut settings = EngineSettings::default();
     settings.keys = keys.clone();
     let analysis = engine::analyse(&mut *source, &settings, threads, &mut |_| ())
         .expect("an input that could be opened is read as far as it goes");
     let stats = analysis.stats;
     let end = stats.span.map(|(_, last)| last).unwrap_or_default();
     let time_wait = Duration::from_secs(60);
-    let settings = hosts::Settings { time_wait, range };
+    let settings = hosts::HostSettings { time_wait, range };
     let sockets = hosts::sockets(&analysis.briefs, &settings, end);
-    let findings = rules::evaluate(&rules::Facts {
+    let findings = rules::evaluate(&rules::RuleInput {
         connections: &analysis.connections,
         briefs: &analysis.briefs,
         sockets: &sockets,
         lookups: &stats.lookups,
-        sight: rules::Sight::new(&stats, source.lost()),
+        sight: rules::CaptureQuality::new(&stats, source.lost()),
         end,
     });
-    let inputs = source.files().iter().map(|file| snapshot::Input {
+    let inputs = source.files().iter().map(|file| snapshot::InputSummary {
         path: file.path.clone(),
         format: file.format.to_owned(),
         packets: file.packets,
         bytes: file.bytes,
-        damage: file.damage.as_ref().map(|damage| snapshot::Damage {
+        damage: file.damage.as_ref().map(|damage| snapshot::InputDamage {
             offset: damage.offset,
             reason: damage.reason.clone(),
         }),
     });
-    let summary = Summary {
+    let summary = CaptureSummary {
         inputs: inputs.collect(),
         span: stats.span,
         frames: stats.frames,
@@ -120,7 +120,7 @@ impl Reading {
         report::write(
             &self.snapshot,
             format,
-            &report::Options::default(),
+            &report::ReportOptions::default(),
             &mut out,
         )
         .expect("a vector takes everything");
@@ -162,7 +162,7 @@ impl Reading {
 }
 
 /// Every frame has one disposition.
-pub fn check_stats(stats: &Stats) {
+pub fn check_stats(stats: &EngineStats) {
     assert_eq!(
         stats.frames + stats.aggregated,
         stats.segments + stats.skipped.iter().sum::<u64>(),

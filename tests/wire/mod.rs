@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use hangup::analysis::connection::Connection;
-use hangup::analysis::engine::{Engine, Stats};
+use hangup::analysis::engine::{Engine, EngineStats};
 use hangup::base::frame_ref::FrameNumber;
 use hangup::base::net::Loss;
 use hangup::base::time::Timestamp;
@@ -99,7 +99,7 @@ impl Packet {
 }
 
 /// Runs frames through the engine on this thread.
-pub fn run(shots: &[Shot]) -> (Vec<Connection>, Stats) {
+pub fn run(shots: &[Shot]) -> (Vec<Connection>, EngineStats) {
     let mut engine = Engine::new();
     let mut connections = Vec::new();
     for (number, shot) in (1..).zip(shots) {

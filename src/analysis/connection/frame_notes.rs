@@ -10,11 +10,11 @@ use super::{Certainty, Connection, Who};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::{FrameNumber, FrameRef};
 use crate::protocol::http::{Exchange, Interim, Message, Party};
-use crate::protocol::tls::{ClientCertificate, Facts, Farewell};
+use crate::protocol::tls::{ClientCertificate, CloseNotify, TlsFacts};
 
 /// Something that happens in a frame. Numbers of exchanges are from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remark {
+pub enum FrameNote {
     /// A ClientHello.
     ClientHello,
     /// The server wants another ClientHello.
@@ -52,14 +52,14 @@ pub enum Remark {
 }
 
 /// The remarks on each frame, with who sent it.
-pub type Remarks = HashMap<FrameNumber, Vec<(Who, Remark)>>;
+pub type FrameNotes = HashMap<FrameNumber, Vec<(Who, FrameNote)>>;
 
 impl Connection {
     /// What is remarkable, by frame.
     #[must_use]
-    pub fn remarks(&self) -> Remarks {
-        let mut remarks = Remarks::new();
-        let mut add = |at: FrameRef, who: Who, remark: Remark| {
+    pub fn remarks(&self) -> FrameNotes {
+        let mut remarks = FrameNotes::new();
+        let mut add = |at: FrameRef, who: Who, remark: FrameNote| {
             remarks.entry(at.frame).or_default().push((who, remark));
         };
         if let Some(facts) = &self.tls {
@@ -71,21 +71,21 @@ impl Connection {
         for who in Who::BOTH {
             let h2 = self.h2.as_ref().map(|it| &it.halves[who as usize]);
             for (nth, goaway) in h2.iter().flat_map(|it| it.goaways.iter().enumerate()) {
-                add(goaway.at, who, Remark::Goaway(nth));
+                add(goaway.at, who, FrameNote::Goaway(nth));
             }
             let websocket = self.websocket.as_ref();
             let close = websocket.and_then(|it| it.halves[who as usize].close.as_ref());
             if let Some(close) = close {
-                add(close.at, who, Remark::Close);
+                add(close.at, who, FrameNote::Close);
             }
         }
         if let Some(facts) = &self.tls {
             for (nth, alert) in facts.alerts.iter().enumerate() {
-                add(alert.at, who(alert.from), Remark::Alert(nth));
+                add(alert.at, who(alert.from), FrameNote::Alert(nth));
             }
             for (end, flow) in FlowEnd::BOTH.into_iter().zip(&facts.flows) {
-                if let Farewell::Notify(at, certainty) = flow.farewell {
-                    add(at, who(end), Remark::CloseNotify(certainty));
+                if let CloseNotify::Notify(at, certainty) = flow.farewell {
+                    add(at, who(end), FrameNote::CloseNotify(certainty));
                 }
             }
         }
@@ -93,48 +93,48 @@ impl Connection {
     }
 }
 
-fn handshake(facts: &Facts, add: &mut impl FnMut(FrameRef, Who, Remark)) {
+fn handshake(facts: &TlsFacts, add: &mut impl FnMut(FrameRef, Who, FrameNote)) {
     let (caller, called) = (who(facts.caller), who(facts.caller.other()));
     if let Some((at, _)) = &facts.hello {
-        add(*at, caller, Remark::ClientHello);
+        add(*at, caller, FrameNote::ClientHello);
     }
     if let Some(at) = facts.retried {
-        add(at, called, Remark::HelloRetry);
+        add(at, called, FrameNote::HelloRetry);
     }
     if let Some((at, _)) = &facts.answer {
-        add(*at, called, Remark::ServerHello);
+        add(*at, called, FrameNote::ServerHello);
     }
     if let Some((at, _)) = &facts.certificates {
-        add(*at, called, Remark::Certificate);
+        add(*at, called, FrameNote::Certificate);
     }
     match facts.client_certificate {
         ClientCertificate::NotAsked => {}
-        ClientCertificate::Asked(at) => add(at, called, Remark::CertificateRequest),
+        ClientCertificate::Asked(at) => add(at, called, FrameNote::CertificateRequest),
         ClientCertificate::Missing(at, certainty) => {
-            add(at, caller, Remark::NoCertificate(certainty));
+            add(at, caller, FrameNote::NoCertificate(certainty));
         }
-        ClientCertificate::Sent(at) => add(at, caller, Remark::OwnCertificate),
+        ClientCertificate::Sent(at) => add(at, caller, FrameNote::OwnCertificate),
     }
 }
 
-fn of_exchange(nth: usize, exchange: &Exchange, add: &mut impl FnMut(FrameRef, Who, Remark)) {
+fn of_exchange(nth: usize, exchange: &Exchange, add: &mut impl FnMut(FrameRef, Who, FrameNote)) {
     if let Some(message) = exchange.request.as_ref().map(|it| &it.message) {
-        add(message.first, Who::Client, Remark::Request(nth));
+        add(message.first, Who::Client, FrameNote::Request(nth));
         if goes_on(message) {
-            add(message.last, Who::Client, Remark::RequestEnds(nth));
+            add(message.last, Who::Client, FrameNote::RequestEnds(nth));
         }
     }
     for interim in interim(exchange) {
         add(
             interim.at,
             Who::Server,
-            Remark::Interim(nth, interim.status),
+            FrameNote::Interim(nth, interim.status),
         );
     }
     if let Some(message) = exchange.response.as_ref().map(|it| &it.message) {
-        add(message.first, Who::Server, Remark::Response(nth));
+        add(message.first, Who::Server, FrameNote::Response(nth));
         if goes_on(message) {
-            add(message.last, Who::Server, Remark::ResponseEnds(nth));
+            add(message.last, Who::Server, FrameNote::ResponseEnds(nth));
         }
     }
     if let Some(reset) = exchange.stream.as_ref().and_then(|it| it.reset) {
@@ -142,7 +142,7 @@ fn of_exchange(nth: usize, exchange: &Exchange, add: &mut impl FnMut(FrameRef, W
             Party::Requester => Who::Client,
             Party::Responder => Who::Server,
         };
-        add(reset.at, by, Remark::StreamReset(nth));
+        add(reset.at, by, FrameNote::StreamReset(nth));
     }
 }
 

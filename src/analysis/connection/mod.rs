@@ -12,10 +12,12 @@ mod verdict;
 
 pub use crate::base::certainty::Certainty;
 pub use crate::protocol::http::Phase;
-pub use crate::protocol::tcp::{CloseEvent, Odd, OddKind, ResetKind, Signs, Standing, State};
-pub use frame_notes::{Remark, Remarks};
-pub use record::{Connection, Opening, Predecessor, Roles, Sent, Unanswered, Who};
-pub use summary::{Brief, Lost, Outcomes};
+pub use crate::protocol::tcp::{
+    CloseEvent, OddSegments, Oddity, ResetKind, ResetSigns, Standing, State,
+};
+pub use frame_notes::{FrameNote, FrameNotes};
+pub use record::{Connection, Opening, Predecessor, Roles, SentTotals, UnansweredSegments, Who};
+pub use summary::{ConnectionSummary, LostRequest, OutcomeSet};
 pub use teardown::{By, How, Teardown};
-pub use tracker::{Fit, Kept, Limits, Live, Remains};
-pub use verdict::Ended;
+pub use tracker::{ConnectionTracker, Evicted, HeldBytes, PredecessorState, SegmentMatch};
+pub use verdict::SettledBecause;

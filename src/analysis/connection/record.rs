@@ -10,7 +10,7 @@ use crate::base::time::Timestamp;
 use crate::protocol::annotations::Annotations;
 use crate::protocol::h2;
 use crate::protocol::http::{Exchange, Method, Protocol};
-use crate::protocol::tcp::{CloseEvent, Odd, Standing};
+use crate::protocol::tcp::{CloseEvent, OddSegments, Standing};
 use crate::protocol::tls;
 use crate::protocol::websocket;
 
@@ -78,7 +78,7 @@ impl Roles {
 
 /// What one side sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sent {
+pub struct SentTotals {
     /// Segments, repetitions included, frames seen twice counted once.
     pub packets: u64,
     /// Payload bytes without retransmissions: distinct sequence numbers seen.
@@ -103,7 +103,7 @@ pub struct Sent {
 
 /// What one side sent again and again at last, without an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Unanswered {
+pub struct UnansweredSegments {
     /// Repetitions and probes.
     pub count: u16,
     /// Keep-alive probes among them.
@@ -182,25 +182,25 @@ pub struct Connection {
     /// What was spoken.
     pub protocol: Protocol,
     /// What each side sent.
-    pub sent: [Sent; 2],
+    pub sent: [SentTotals; 2],
     /// The segment that carried each side's last new payload; frame 0 if there was none.
     pub last_data: [FrameRef; 2],
     /// What was asked and answered, in order of the requests.
     pub exchanges: Box<[Exchange]>,
     /// What is told of TLS, where it is spoken, inside a tunnel too.
-    pub tls: Option<Box<tls::Facts>>,
+    pub tls: Option<Box<tls::TlsFacts>>,
     /// What HTTP/2 said about the connection, if it was spoken.
-    pub h2: Option<Box<h2::Facts>>,
+    pub h2: Option<Box<h2::H2Facts>>,
     /// What a WebSocket said about its end, if it was one.
-    pub websocket: Option<Box<websocket::Facts>>,
+    pub websocket: Option<Box<websocket::WebSocketFacts>>,
     /// The ICMP error about it that decided something, else the first.
     pub icmp: Option<Box<Quote>>,
     /// Segments of each side with numbers that fit nothing.
     pub astray: [u32; 2],
     /// What contradicts the protocol in the segments of each side.
-    pub oddities: [Box<[Odd]>; 2],
+    pub oddities: [Box<[OddSegments]>; 2],
     /// What each side repeated or probed to the end without an answer, if one did so often.
-    pub unanswered: Option<Box<[Unanswered; 2]>>,
+    pub unanswered: Option<Box<[UnansweredSegments; 2]>>,
     /// The connection that used the same addresses and ports before.
     pub predecessor: Option<Predecessor>,
     /// What was read in which segment, where somebody looks at it at close range.

@@ -9,12 +9,14 @@ use super::{Certainty, Phase, Standing};
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint};
 use crate::base::time::Timestamp;
-use crate::protocol::http::{Exchange, Message, Method, Outcome, Progress, Protocol, Version};
-use crate::protocol::tls::Stage;
+use crate::protocol::http::{
+    Exchange, HttpVersion, Message, MessageProgress, Method, Outcome, Protocol,
+};
+use crate::protocol::tls::HandshakeStage;
 
 /// One line about one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Brief {
+pub struct ConnectionSummary {
     /// Its number: connections in order of first frame, from 1. 0 until it is given.
     pub id: u32,
     /// Its first segment.
@@ -67,12 +69,12 @@ pub struct Brief {
     pub connected_after: u32,
     /// What the last request asked for: a digest of method, host and target; of TLS, of the server's name. 0 if unknown.
     pub asked: u32,
-    /// The name that the first request was addressed to, without its port: a digest ([`Brief::digest_name`]); 0 if unknown.
+    /// The name that the first request was addressed to, without its port: a digest ([`ConnectionSummary::digest_name`]); 0 if unknown.
     pub name: u32,
     /// What the first and the last request asked for, and with how much of a body: digests; 0 if unknown.
     pub retried: [u32; 2],
     /// The last request got no whole answer, though the connection is over.
-    pub lost: Option<Lost>,
+    pub lost: Option<LostRequest>,
     /// Microseconds from the end of the last request to the first byte of its response, or to the close if that came first.
     pub waited: u32,
     /// Milliseconds of idleness before the close, after a complete response; 0 otherwise.
@@ -93,7 +95,7 @@ pub struct Brief {
     /// Payload that each side sent, repetitions not counted.
     pub bytes: [u64; 2],
     /// What became of its exchanges.
-    pub outcomes: Outcomes,
+    pub outcomes: OutcomeSet,
     /// How far the capture proves how it ended.
     pub certainty: Certainty,
     /// What the roles rest on.
@@ -114,22 +116,22 @@ pub struct Brief {
 
 /// A request that got no whole answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Lost {
+pub enum LostRequest {
     /// Its method promises that twice is as good as once (RFC 9110 §9.2.2), or the server did not have all of it.
     Harmless,
     /// The server had all of it, and may have acted on it.
     Had,
 }
 
-impl Brief {
-    /// The digest of a name, for [`Brief::name`].
+impl ConnectionSummary {
+    /// The digest of a name, for [`ConnectionSummary::name`].
     #[must_use]
     pub fn digest_name(name: &[u8]) -> u32 {
         fnv(name.iter().map(u8::to_ascii_lowercase))
     }
 }
 
-impl From<&Connection> for Brief {
+impl From<&Connection> for ConnectionSummary {
     fn from(connection: &Connection) -> Self {
         let client = Who::Client as usize;
         let last = connection.exchanges.last();
@@ -157,7 +159,8 @@ impl From<&Connection> for Brief {
             seen: connection.sent.map(|sent| sent.packets > 0),
             spoke: connection.sent.map(|sent| sent.bytes > 0),
             secured: connection.tls.as_deref().is_some_and(|facts| {
-                facts.stage == Stage::Complete && facts.flows.iter().all(|flow| flow.records > 0)
+                facts.stage == HandshakeStage::Complete
+                    && facts.flows.iter().all(|flow| flow.records > 0)
             }),
             missing: connection.sent.iter().any(|sent| sent.missing > 0),
             retransmitted: connection
@@ -180,7 +183,7 @@ impl From<&Connection> for Brief {
             reused_after: gaps(connection).max().map_or(0, millis),
             status: last.and_then(Exchange::status).unwrap_or(0),
             asked: last.map_or_else(|| asked_by_name(connection), digest),
-            name: connection.name().map_or(0, Brief::digest_name),
+            name: connection.name().map_or(0, ConnectionSummary::digest_name),
             retried: [connection.exchanges.first(), last].map(|it| it.map_or(0, digest_with_body)),
             lost: last.and_then(|last| lost(connection, last)),
             waited: last.map_or(0, |last| waited(connection, last)),
@@ -191,7 +194,7 @@ impl From<&Connection> for Brief {
             client_state: connection.states[client],
             server_state: connection.states[Who::Server as usize],
             bytes: connection.sent.map(|sent| sent.bytes),
-            outcomes: Outcomes::of(connection),
+            outcomes: OutcomeSet::of(connection),
             certainty: connection.teardown.certainty,
             roles: connection.roles,
             opening: connection.opening,
@@ -206,9 +209,9 @@ impl From<&Connection> for Brief {
 
 /// A set of outcomes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Outcomes(u8);
+pub struct OutcomeSet(u8);
 
-impl Outcomes {
+impl OutcomeSet {
     fn of(connection: &Connection) -> Self {
         let ending = connection.teardown.ending();
         let outcomes = connection
@@ -241,7 +244,7 @@ fn responses(connection: &Connection) -> impl Iterator<Item = &Message> {
 /// Whether the sender of this message would keep the connection (RFC 9112 §9.3).
 fn persists(message: &Message) -> bool {
     let options = message.connection;
-    options.close == 0 && (message.version >= Version::HTTP_11 || options.keep_alive > 0)
+    options.close == 0 && (message.version >= HttpVersion::HTTP_11 || options.keep_alive > 0)
 }
 
 /// How long each request came after the response before it.
@@ -328,7 +331,7 @@ fn digest_with_body(exchange: &Exchange) -> u32 {
     }
     let asked = digest(exchange);
     let body = request.message.received().to_be_bytes();
-    let whole = request.message.progress == Progress::Complete;
+    let whole = request.message.progress == MessageProgress::Complete;
     match (asked, whole) {
         (0, _) | (_, false) => 0,
         _ => fnv(asked
@@ -354,10 +357,10 @@ fn fnv(bytes: impl Iterator<Item = u8>) -> u32 {
 }
 
 /// What was lost with the last request, if it was.
-fn lost(connection: &Connection, last: &Exchange) -> Option<Lost> {
+fn lost(connection: &Connection, last: &Exchange) -> Option<LostRequest> {
     let request = last.request.as_ref()?;
     let over = !matches!(connection.teardown.how, How::Open);
-    let whole = request.message.progress == Progress::Complete;
+    let whole = request.message.progress == MessageProgress::Complete;
     if last.is_complete() || !over || !whole {
         return None;
     }
@@ -365,9 +368,9 @@ fn lost(connection: &Connection, last: &Exchange) -> Option<Lost> {
     // A tunnel that never came to be took no effect.
     let repeatable = request.method.is_idempotent() || request.method == Method::Connect;
     Some(if had && !repeatable {
-        Lost::Had
+        LostRequest::Had
     } else {
-        Lost::Harmless
+        LostRequest::Harmless
     })
 }
 
@@ -377,6 +380,10 @@ mod tests {
 
     #[test]
     fn a_million_briefs_fit_into_memory() {
-        assert!(size_of::<Brief>() <= 224, "{}", size_of::<Brief>());
+        assert!(
+            size_of::<ConnectionSummary>() <= 224,
+            "{}",
+            size_of::<ConnectionSummary>()
+        );
     }
 }

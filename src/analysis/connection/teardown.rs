@@ -3,7 +3,7 @@
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::{FrameNumber, FrameRef};
 use crate::base::time::Timestamp;
-use crate::protocol::http::{Ending, Phase};
+use crate::protocol::http::{ConnectionEnd, Phase};
 use crate::protocol::tcp::ResetKind;
 
 /// The side that began the close: the sender of the first FIN or RST in the order that acknowledgements prove.
@@ -60,13 +60,13 @@ impl Teardown {
     /// How the connection ended, as far as its exchanges care. When both began at once the server's close counts: the
     /// client's could not have been known to it. A silence is no ending that anybody chose.
     #[must_use]
-    pub const fn ending(&self) -> Ending {
+    pub const fn ending(&self) -> ConnectionEnd {
         match (self.by, self.how) {
-            (_, How::Open | How::Silence) | (By::Nobody, _) => Ending::Open,
-            (By::Client, _) if self.told.is_some() => Ending::ServerFin,
-            (By::Client, _) => Ending::ByClient,
-            (_, How::Reset(_)) => Ending::ServerReset,
-            (_, How::Fin) => Ending::ServerFin,
+            (_, How::Open | How::Silence) | (By::Nobody, _) => ConnectionEnd::Open,
+            (By::Client, _) if self.told.is_some() => ConnectionEnd::ServerFin,
+            (By::Client, _) => ConnectionEnd::ByClient,
+            (_, How::Reset(_)) => ConnectionEnd::ServerReset,
+            (_, How::Fin) => ConnectionEnd::ServerFin,
         }
     }
 }

@@ -5,19 +5,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::record::{Connection, Predecessor, Sent, Unanswered};
-use super::verdict::{self, Ended};
+use super::record::{Connection, Predecessor, SentTotals, UnansweredSegments};
+use super::verdict::{self, SettledBecause};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint, Flags, Quote, QuoteKind};
 use crate::packet::decode::Segment;
-use crate::protocol::http::{Protocol, Texts};
-use crate::protocol::layers::{Heard, Listening, Spoken};
-use crate::protocol::tcp::{CloseEvent, Pair, Reader, Received, Standing};
+use crate::protocol::http::{Protocol, TextInterner};
+use crate::protocol::layers::{LayerFacts, LayerOptions, ProtocolStack};
+use crate::protocol::tcp::{CloseEvent, EndpointPair, SegmentResult, Standing, StreamSink};
 
 /// What a segment is to a connection with the same addresses and ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fit {
+pub enum SegmentMatch {
     /// Part of it.
     Ours,
     /// The first of a new connection on the same addresses and ports.
@@ -28,7 +28,7 @@ pub enum Fit {
 
 /// What the bounds of one connection have let go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
+pub struct Evicted {
     /// Directions in which a hole was given up because too much was waiting behind it.
     pub holes: u64,
     /// Exchanges that were one too many.
@@ -39,15 +39,15 @@ pub struct Limits {
 
 /// What one connection keeps of what is said, to be bounded with all others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct HeldBytes {
     /// Bytes that wait for the end of what they are part of: a head, a handshake message, a record.
     pub waiting: usize,
     /// Exchanges.
     pub exchanges: usize,
 }
 
-impl Kept {
-    fn of(spoken: &Spoken) -> Self {
+impl HeldBytes {
+    fn of(spoken: &ProtocolStack) -> Self {
         Self {
             waiting: spoken.waiting_bytes(),
             exchanges: spoken.kept_exchanges(),
@@ -57,18 +57,18 @@ impl Kept {
 
 /// A connection that is not settled yet.
 #[derive(Clone, Debug)]
-pub struct Live {
+pub struct ConnectionTracker {
     /// The endpoints, in the order of [`FlowEnd`].
     pub(super) endpoints: [Endpoint; 2],
     pub(super) context: Context,
     pub(super) first: FrameRef,
     pub(super) last: FrameRef,
-    pub(super) pair: Pair,
-    pub(super) spoken: Option<Box<Spoken>>,
-    kept: Kept,
+    pub(super) pair: EndpointPair,
+    pub(super) spoken: Option<Box<ProtocolStack>>,
+    kept: HeldBytes,
     /// How often they were given up.
     unfinished: u32,
-    listening: Listening,
+    listening: LayerOptions,
     pub(super) icmp: Option<Box<Quote>>,
     pub(super) predecessor: Option<Predecessor>,
     /// The connection before it spoke, while this one was opened.
@@ -77,7 +77,7 @@ pub struct Live {
 
 /// What is remembered of a connection that is over, for the next one on its addresses and ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Remains {
+pub struct PredecessorState {
     /// Its last segment.
     pub last: FrameRef,
     endpoints: [Endpoint; 2],
@@ -85,7 +85,7 @@ pub struct Remains {
     over: bool,
 }
 
-impl Remains {
+impl PredecessorState {
     fn before(self, opener: Endpoint) -> Predecessor {
         let [a, b] = self.waits;
         Predecessor {
@@ -103,11 +103,11 @@ impl Remains {
 /// Repetitions and probes without an answer that are worth a record.
 const NOTED: u16 = 3;
 
-impl Live {
+impl ConnectionTracker {
     /// The connection that begins with `segment`. `predecessor` is the last sign of the one that had the same
     /// addresses and ports before.
     #[must_use]
-    pub fn new(segment: &Segment<'_>, predecessor: Option<Remains>) -> Self {
+    pub fn new(segment: &Segment<'_>, predecessor: Option<PredecessorState>) -> Self {
         let at = FrameRef {
             frame: segment.frame,
             time: segment.time,
@@ -117,11 +117,11 @@ impl Live {
             context: segment.context,
             first: at,
             last: at,
-            pair: Pair::new(),
+            pair: EndpointPair::new(),
             spoken: None,
-            kept: Kept::default(),
+            kept: HeldBytes::default(),
             unfinished: 0,
-            listening: Listening::default(),
+            listening: LayerOptions::default(),
             icmp: None,
             predecessor: predecessor.map(|remains| remains.before(segment.source)),
             challenge: None,
@@ -129,14 +129,14 @@ impl Live {
     }
 
     /// How it is listened to, from its first byte on.
-    pub fn listen(&mut self, listening: Listening) {
+    pub fn listen(&mut self, listening: LayerOptions) {
         self.listening = listening;
     }
 
     /// What is to be remembered of it.
     #[must_use]
-    pub fn remains(&self) -> Remains {
-        Remains {
+    pub fn remains(&self) -> PredecessorState {
+        PredecessorState {
             last: self.last,
             endpoints: self.endpoints,
             waits: FlowEnd::BOTH.map(|end| self.pair.peer(end).time_wait().is_some()),
@@ -193,8 +193,8 @@ impl Live {
 
     /// What its bounds have let go.
     #[must_use]
-    pub fn limits(&self) -> Limits {
-        Limits {
+    pub fn limits(&self) -> Evicted {
+        Evicted {
             holes: FlowEnd::BOTH
                 .iter()
                 .filter(|end| self.pair.peer(**end).stream().was_limited())
@@ -226,12 +226,12 @@ impl Live {
 
     /// What `segment`, sent by `from`, is to this connection. `before`: the predecessor, while it is still at hand.
     #[must_use]
-    pub fn fit(&self, from: FlowEnd, segment: &Segment<'_>, before: Option<&Self>) -> Fit {
+    pub fn fit(&self, from: FlowEnd, segment: &Segment<'_>, before: Option<&Self>) -> SegmentMatch {
         let sender = self.pair.peer(from);
         let receiver = self.pair.peer(from.other());
         if segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::RST) {
             if sender.syn().is_some() && sender.stream().seq(-1) == segment.seq {
-                return Fit::Ours;
+                return SegmentMatch::Ours;
             }
             if segment.flags.has(Flags::ACK) {
                 let answers = receiver.syn().is_none()
@@ -240,7 +240,11 @@ impl Live {
                 let fresh = sender.stream().is_anchored() && !answers
                     || sender.syn().is_some() && self.pair.is_closing()
                     || sender.proven() == Standing::Midstream;
-                return if fresh { Fit::Fresh } else { Fit::Ours };
+                return if fresh {
+                    SegmentMatch::Fresh
+                } else {
+                    SegmentMatch::Ours
+                };
             }
             // Its SYN was foretold by the acknowledgement in the peer's, which the capture has before it.
             let foretold = sender.stream().is_anchored()
@@ -251,14 +255,14 @@ impl Live {
                 && !receiver.answered_syn()
                 && !sender.stream().is_anchored();
             return if foretold || both_open {
-                Fit::Ours
+                SegmentMatch::Ours
             } else {
-                Fit::Fresh
+                SegmentMatch::Fresh
             };
         }
         match before {
-            Some(before) if self.is_of(before, from, segment) => Fit::Before,
-            _ => Fit::Ours,
+            Some(before) if self.is_of(before, from, segment) => SegmentMatch::Before,
+            _ => SegmentMatch::Ours,
         }
     }
 
@@ -267,7 +271,7 @@ impl Live {
     fn is_of(&self, before: &Self, from: FlowEnd, segment: &Segment<'_>) -> bool {
         let sender = self.pair.peer(from);
         let receiver = self.pair.peer(from.other());
-        let near = |offset: i64, stream: &crate::protocol::tcp::Stream| {
+        let near = |offset: i64, stream: &crate::protocol::tcp::ByteStream| {
             (offset - stream.send_next()).abs() <= i64::from(u16::MAX)
         };
         let fits_sender = sender.stream().is_anchored()
@@ -283,10 +287,15 @@ impl Live {
         old.is_anchored() && (old.offset(segment.seq) - old.send_next()).abs() <= 1 << 20
     }
 
-    /// Takes a segment that is [`Fit::Ours`].
-    pub fn segment(&mut self, from: FlowEnd, segment: &Segment<'_>, texts: &mut Texts) -> Received {
+    /// Takes a segment that is [`SegmentMatch::Ours`].
+    pub fn segment(
+        &mut self,
+        from: FlowEnd,
+        segment: &Segment<'_>,
+        texts: &mut TextInterner,
+    ) -> SegmentResult {
         let midway = self.midway();
-        let mut streams = Streams {
+        let mut streams = StreamReader {
             spoken: &mut self.spoken,
             kept: &mut self.kept,
             listening: &self.listening,
@@ -294,7 +303,7 @@ impl Live {
             texts,
         };
         let received = self.pair.segment(from, segment, &mut streams);
-        if received == Received::Taken {
+        if received == SegmentResult::Taken {
             self.last = FrameRef {
                 frame: segment.frame,
                 time: segment.time,
@@ -320,9 +329,9 @@ impl Live {
     }
 
     /// Gives up all holes, since too much waits in all.
-    pub fn give_up_holes(&mut self, texts: &mut Texts) {
+    pub fn give_up_holes(&mut self, texts: &mut TextInterner) {
         let midway = self.midway();
-        let mut streams = Streams {
+        let mut streams = StreamReader {
             spoken: &mut self.spoken,
             kept: &mut self.kept,
             listening: &self.listening,
@@ -334,7 +343,7 @@ impl Live {
 
     /// What it keeps of what was said.
     #[must_use]
-    pub const fn kept(&self) -> Kept {
+    pub const fn kept(&self) -> HeldBytes {
         self.kept
     }
 
@@ -342,15 +351,15 @@ impl Live {
     pub fn let_older_exchanges_go(&mut self) {
         if let Some(spoken) = &mut self.spoken {
             spoken.let_older_half_go();
-            self.kept = Kept::of(spoken);
+            self.kept = HeldBytes::of(spoken);
         }
     }
 
     /// Reads what waits as far as it goes, since too much waits in all.
-    pub fn give_up_waiting(&mut self, texts: &mut Texts) {
+    pub fn give_up_waiting(&mut self, texts: &mut TextInterner) {
         if let Some(spoken) = &mut self.spoken {
             spoken.give_up_waiting(texts);
-            self.kept = Kept::of(spoken);
+            self.kept = HeldBytes::of(spoken);
             self.unfinished = self.unfinished.saturating_add(1);
         }
     }
@@ -370,9 +379,9 @@ impl Live {
 
     /// The record, when nothing more can come. `ended` says why, and how long the capture went on.
     #[must_use]
-    pub fn settle(mut self, ended: Ended, texts: &mut Texts) -> Connection {
+    pub fn settle(mut self, ended: SettledBecause, texts: &mut TextInterner) -> Connection {
         let midway = self.midway();
-        let mut streams = Streams {
+        let mut streams = StreamReader {
             spoken: &mut self.spoken,
             kept: &mut self.kept,
             listening: &self.listening,
@@ -410,7 +419,7 @@ impl Live {
         let mut heard = self
             .spoken
             .take()
-            .map_or_else(Heard::default, |spoken| spoken.into_heard());
+            .map_or_else(LayerFacts::default, |spoken| spoken.into_heard());
         if verdict.client == FlowEnd::B {
             // The halves are put in the order of the roles.
             if let Some(h2) = &mut heard.h2 {
@@ -454,7 +463,7 @@ impl Live {
             protocol,
             sent: peers.map(|peer| {
                 let counts = peer.counts();
-                Sent {
+                SentTotals {
                     packets: counts.packets,
                     bytes: peer.stream().bytes(),
                     retransmitted: counts.retransmitted,
@@ -487,7 +496,7 @@ impl Live {
     }
 }
 
-fn unanswered(peers: [&crate::protocol::tcp::Peer; 2]) -> Option<Box<[Unanswered; 2]>> {
+fn unanswered(peers: [&crate::protocol::tcp::Peer; 2]) -> Option<Box<[UnansweredSegments; 2]>> {
     if peers.iter().all(|peer| peer.unanswered() < NOTED) {
         return None;
     }
@@ -495,7 +504,7 @@ fn unanswered(peers: [&crate::protocol::tcp::Peer; 2]) -> Option<Box<[Unanswered
     Some(Box::new([(client, server), (server, client)].map(
         |(peer, other)| {
             let flight = peer.flight();
-            Unanswered {
+            UnansweredSegments {
                 count: peer.unanswered(),
                 probes: flight.probes,
                 since: flight.since,
@@ -511,45 +520,45 @@ fn unanswered(peers: [&crate::protocol::tcp::Peer; 2]) -> Option<Box<[Unanswered
 }
 
 /// Payload bytes the peer has acknowledged, the FIN left out.
-pub(super) fn acknowledged(stream: &crate::protocol::tcp::Stream) -> u64 {
+pub(super) fn acknowledged(stream: &crate::protocol::tcp::ByteStream) -> u64 {
     let acked = stream.acknowledged();
     u64::try_from(stream.fin().map_or(acked, |fin| acked.min(fin))).unwrap_or(0)
 }
 
 /// Hands the streams on to what is spoken on them, which is created with the first byte.
-struct Streams<'a> {
-    spoken: &'a mut Option<Box<Spoken>>,
-    kept: &'a mut Kept,
-    listening: &'a Listening,
+struct StreamReader<'a> {
+    spoken: &'a mut Option<Box<ProtocolStack>>,
+    kept: &'a mut HeldBytes,
+    listening: &'a LayerOptions,
     /// Who is presumed to be the client where the capture began later than the connection.
     midway: Option<FlowEnd>,
-    texts: &'a mut Texts,
+    texts: &'a mut TextInterner,
 }
 
-impl Reader for Streams<'_> {
+impl StreamSink for StreamReader<'_> {
     #[inline]
     fn data(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], length: u32) {
         let (listening, midway) = (self.listening, self.midway);
         let spoken = self
             .spoken
-            .get_or_insert_with(|| Spoken::boxed(listening, midway));
+            .get_or_insert_with(|| ProtocolStack::boxed(listening, midway));
         spoken.data(from, at, bytes, length, self.texts);
-        *self.kept = Kept::of(spoken);
+        *self.kept = HeldBytes::of(spoken);
     }
 
     fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64) {
         let (listening, midway) = (self.listening, self.midway);
         let spoken = self
             .spoken
-            .get_or_insert_with(|| Spoken::boxed(listening, midway));
+            .get_or_insert_with(|| ProtocolStack::boxed(listening, midway));
         spoken.gap(from, at, length, self.texts);
-        *self.kept = Kept::of(spoken);
+        *self.kept = HeldBytes::of(spoken);
     }
 
     fn end(&mut self, from: FlowEnd, _at: FrameRef) {
         if let Some(spoken) = self.spoken {
             spoken.end(from, self.texts);
-            *self.kept = Kept::of(spoken);
+            *self.kept = HeldBytes::of(spoken);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::record::{Opening, Roles, Who};
 use super::teardown::{By, How, Teardown};
-use super::tracker::{Live, acknowledged};
+use super::tracker::{ConnectionTracker, acknowledged};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
@@ -19,7 +19,7 @@ use crate::protocol::tcp::{CloseEvent, Peer, ResetKind, Standing, State};
 
 /// Why a connection is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum SettledBecause {
     /// The capture ends at this time.
     Capture(Timestamp),
     /// The same addresses and ports were used for a new connection at this time.
@@ -28,7 +28,7 @@ pub enum Ended {
     Forgotten(Timestamp),
 }
 
-impl Ended {
+impl SettledBecause {
     pub(super) const fn time(self) -> Timestamp {
         match self {
             Self::Capture(time) | Self::Reused(time) | Self::Forgotten(time) => time,
@@ -45,7 +45,7 @@ const SILENT_FOR: Duration = Duration::from_millis(600);
 const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 
 /// The judgement.
-pub(super) struct Verdict {
+pub(super) struct TeardownVerdict {
     pub(super) client: FlowEnd,
     pub(super) roles: Roles,
     pub(super) opening: Opening,
@@ -53,7 +53,7 @@ pub(super) struct Verdict {
 }
 
 /// The first close, and whose it was.
-struct Close {
+struct FirstClose {
     by: Closer,
     event: CloseEvent,
     /// Whose address the FIN or RST carries.
@@ -67,7 +67,7 @@ enum Closer {
     Middlebox,
 }
 
-pub(super) fn judge(live: &Live, ended: Ended) -> Verdict {
+pub(super) fn judge(live: &ConnectionTracker, ended: SettledBecause) -> TeardownVerdict {
     let (client, roles) = roles(live);
     let opening = opening(live, client);
     let close = first_close(live, client);
@@ -76,7 +76,7 @@ pub(super) fn judge(live: &Live, ended: Ended) -> Verdict {
         None => open(live, client, opening, ended),
     };
     let certainty = certainty(live, roles, opening, &teardown, close.as_ref());
-    Verdict {
+    TeardownVerdict {
         client,
         roles,
         opening,
@@ -88,7 +88,7 @@ pub(super) fn judge(live: &Live, ended: Ended) -> Verdict {
 }
 
 /// Who is the client, and how that is known.
-fn roles(live: &Live) -> (FlowEnd, Roles) {
+fn roles(live: &ConnectionTracker) -> (FlowEnd, Roles) {
     for end in FlowEnd::BOTH {
         let peer = live.pair.peer(end);
         let other = live.pair.peer(end.other());
@@ -133,7 +133,7 @@ const fn service_rank(port: u16) -> u32 {
     }
 }
 
-fn opening(live: &Live, client: FlowEnd) -> Opening {
+fn opening(live: &ConnectionTracker, client: FlowEnd) -> Opening {
     let caller = live.pair.peer(client);
     let called = live.pair.peer(client.other());
     if caller.syn().is_none() && called.syn().is_none() {
@@ -186,7 +186,7 @@ fn own_close(peer: &Peer) -> Option<CloseEvent> {
     }
 }
 
-fn first_close(live: &Live, client: FlowEnd) -> Option<Close> {
+fn first_close(live: &ConnectionTracker, client: FlowEnd) -> Option<FirstClose> {
     let peers = FlowEnd::BOTH.map(|end| live.pair.peer(end));
     let own = peers.map(own_close);
     let forged = FlowEnd::BOTH
@@ -201,7 +201,7 @@ fn first_close(live: &Live, client: FlowEnd) -> Option<Close> {
     if let Some((end, event)) = forged
         && first_own.is_none_or(|mark| event.mark < mark)
     {
-        return Some(Close {
+        return Some(FirstClose {
             by: Closer::Middlebox,
             event,
             end,
@@ -214,7 +214,7 @@ fn first_close(live: &Live, client: FlowEnd) -> Option<Close> {
         (None, Some(_)) => (FlowEnd::B, Closer::End),
         (Some(a), Some(b)) => who_was_first(&a, &b, client),
     };
-    own[end.index()].map(|event| Close { by, event, end })
+    own[end.index()].map(|event| FirstClose { by, event, end })
 }
 
 /// Which of two closes came first; `Both` if they crossed on the way. Which of those the capture has first depends on where
@@ -258,7 +258,13 @@ fn role(end: FlowEnd, client: FlowEnd) -> Who {
     }
 }
 
-fn closed(live: &Live, client: FlowEnd, opening: Opening, close: &Close, ended: Ended) -> Teardown {
+fn closed(
+    live: &ConnectionTracker,
+    client: FlowEnd,
+    opening: Opening,
+    close: &FirstClose,
+    ended: SettledBecause,
+) -> Teardown {
     let by = match (close.by, role(close.end, client)) {
         (Closer::Both, _) => By::Both,
         (Closer::Middlebox, _) => By::Middlebox,
@@ -279,7 +285,7 @@ fn closed(live: &Live, client: FlowEnd, opening: Opening, close: &Close, ended: 
     }
 }
 
-fn phase(live: &Live, opening: Opening, close: &Close) -> Phase {
+fn phase(live: &ConnectionTracker, opening: Opening, close: &FirstClose) -> Phase {
     match opening {
         Opening::Handshake | Opening::Midstream => {}
         _ => return Phase::Connecting,
@@ -296,7 +302,13 @@ fn phase(live: &Live, opening: Opening, close: &Close) -> Phase {
     spoken_phase(live, opening, close.end, sent, received)
 }
 
-fn spoken_phase(live: &Live, opening: Opening, at: FlowEnd, sent: Reach, received: Reach) -> Phase {
+fn spoken_phase(
+    live: &ConnectionTracker,
+    opening: Opening,
+    at: FlowEnd,
+    sent: Reach,
+    received: Reach,
+) -> Phase {
     match &live.spoken {
         Some(spoken) if spoken.protocol() == Protocol::Unknown => {
             if opening == Opening::Handshake && spoken.exchanges().next().is_none() {
@@ -312,13 +324,18 @@ fn spoken_phase(live: &Live, opening: Opening, at: FlowEnd, sent: Reach, receive
 }
 
 /// No FIN and no RST: silence, or just the end of the capture.
-fn open(live: &Live, client: FlowEnd, opening: Opening, ended: Ended) -> Teardown {
+fn open(
+    live: &ConnectionTracker,
+    client: FlowEnd,
+    opening: Opening,
+    ended: SettledBecause,
+) -> Teardown {
     let end_of_view = ended.time();
     let silent = match opening {
         Opening::Unanswered | Opening::Unreachable | Opening::Refused | Opening::Rejected => {
             end_of_view.since(live.first.time) >= ANSWERED_WITHIN
                 || opening == Opening::Unreachable
-                || matches!(ended, Ended::Reused(_))
+                || matches!(ended, SettledBecause::Reused(_))
         }
         Opening::Handshake | Opening::Midstream => FlowEnd::BOTH.iter().any(|end| {
             let peer = live.pair.peer(*end);
@@ -365,13 +382,19 @@ fn open(live: &Live, client: FlowEnd, opening: Opening, ended: Ended) -> Teardow
 }
 
 /// Where the server had said under the keys that it was done, before the client closed.
-fn told(live: &Live, by: By, server: FlowEnd, close: &Close) -> Option<FrameRef> {
+fn told(live: &ConnectionTracker, by: By, server: FlowEnd, close: &FirstClose) -> Option<FrameRef> {
     let spoken = live.spoken.as_ref().filter(|_| by == By::Client)?;
     spoken.farewell(server, close.event.received)
 }
 
 /// Both sides' bytes all arrived, and nothing was owed.
-fn is_orderly(live: &Live, by: By, how: How, phase: Phase, ended: Ended) -> bool {
+fn is_orderly(
+    live: &ConnectionTracker,
+    by: By,
+    how: How,
+    phase: Phase,
+    ended: SettledBecause,
+) -> bool {
     let peers = FlowEnd::BOTH.map(|end| live.pair.peer(end));
     let nothing_owed = live
         .spoken
@@ -380,7 +403,7 @@ fn is_orderly(live: &Live, by: By, how: How, phase: Phase, ended: Ended) -> bool
     // What was sent in the last moment of the capture is presumed to arrive.
     let was_reset = peers.iter().any(|peer| effective_reset(peer).is_some());
     let cut_off = !was_reset
-        && matches!(ended, Ended::Capture(end) if end.since(live.last.time) < ANSWERED_WITHIN);
+        && matches!(ended, SettledBecause::Capture(end) if end.since(live.last.time) < ANSWERED_WITHIN);
     // A close owes the other one's.
     let both_closed = peers.iter().all(|peer| {
         peer.fin().is_some()
@@ -406,11 +429,11 @@ fn is_orderly(live: &Live, by: By, how: How, phase: Phase, ended: Ended) -> bool
 }
 
 fn certainty(
-    live: &Live,
+    live: &ConnectionTracker,
     roles: Roles,
     opening: Opening,
     teardown: &Teardown,
-    close: Option<&Close>,
+    close: Option<&FirstClose>,
 ) -> Certainty {
     let peers = FlowEnd::BOTH.map(|end| live.pair.peer(end));
     let one_sided = opening != Opening::Unanswered

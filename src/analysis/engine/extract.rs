@@ -10,9 +10,9 @@ use std::io;
 
 use hashbrown::HashMap;
 
-use super::Stats;
+use super::EngineStats;
 use super::reread::until;
-use crate::analysis::connection::Brief;
+use crate::analysis::connection::ConnectionSummary;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
 use crate::packet::capture::{Batch, CaptureError, Fill, Frame, Source};
@@ -37,7 +37,7 @@ pub enum ExtractError {
 /// When the source cannot be read, or `put` fails.
 pub fn extract(
     source: &mut dyn Source,
-    wanted: &[Brief],
+    wanted: &[ConnectionSummary],
     mut goes_on: impl FnMut() -> bool,
     mut put: impl FnMut(&Frame<'_>) -> io::Result<()>,
 ) -> Result<u64, ExtractError> {
@@ -49,7 +49,7 @@ pub fn extract(
     }
     let last = wanted.iter().map(until).max().unwrap_or(Timestamp::MIN);
     let mut decoder = Decoder::new();
-    let mut stats = Stats::default();
+    let mut stats = EngineStats::default();
     let mut batch = Batch::default();
     let mut count = 0;
     while goes_on() {

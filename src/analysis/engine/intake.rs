@@ -1,6 +1,6 @@
 //! From a frame to the partition that has its flow: decoded, counted, and looked at for look-ups of names.
 
-use super::stats::Stats;
+use super::stats::EngineStats;
 use crate::base::net::Skip;
 use crate::packet::capture::Frame;
 use crate::packet::decode::Decoded;
@@ -18,7 +18,7 @@ pub(super) const DNS: u16 = 53;
 #[inline]
 pub(super) fn decode(
     decoder: &mut Decoder,
-    stats: &mut Stats,
+    stats: &mut EngineStats,
     frame: &Frame<'_>,
     mut take: impl FnMut(&Decoded<'_>),
 ) {

@@ -21,29 +21,29 @@ use intake::{decode, key, partition};
 
 use crate::packet::capture::{CaptureError, Fill, Frame, Source};
 use crate::packet::decode::Decoder;
-use crate::protocol::tls::secrets::KeyRing;
+use crate::protocol::tls::secrets::KeyStore;
 
 use partition::Partition;
-use retention::{Harvest, Shelf};
+use retention::{Settled, SettledStore};
 
 pub use event::{Event, Sink};
 pub use extract::{ExtractError, extract};
 pub(crate) use intake::PARTITIONS;
-pub use numbering::Roll;
-pub use output::Analysis;
+pub use numbering::Numbering;
+pub use output::EngineOutput;
 pub use parallel::watched;
-pub use progress::{Glance, Next, Observer, Outlook};
-pub use reread::{CloseUp, Step, close_up};
+pub use progress::{EngineView, NextStep, Observer, PendingView};
+pub use reread::{RereadConnection, RereadSegment, close_up};
 pub use retention::{Keep, Stay};
-pub use settings::Settings;
-pub use stats::{Bound, Stats};
+pub use settings::EngineSettings;
+pub use stats::{EngineStats, LimitCount};
 
 /// The engine, a frame at a time.
 #[derive(Debug)]
 pub struct Engine {
     decoder: Decoder,
     partitions: Vec<Partition>,
-    stats: Stats,
+    stats: EngineStats,
 }
 
 impl Default for Engine {
@@ -59,9 +59,9 @@ impl Engine {
         Self {
             decoder: Decoder::new(),
             partitions: (0..PARTITIONS)
-                .map(|_| Partition::new(&KeyRing::default()))
+                .map(|_| Partition::new(&KeyStore::default()))
                 .collect(),
-            stats: Stats::default(),
+            stats: EngineStats::default(),
         }
     }
 
@@ -76,7 +76,7 @@ impl Engine {
 
     /// Settles everything; the capture is over.
     #[must_use]
-    pub fn finish<S: Sink + ?Sized>(mut self, sink: &mut S) -> Stats {
+    pub fn finish<S: Sink + ?Sized>(mut self, sink: &mut S) -> EngineStats {
         let end = self.stats.end();
         for partition in self.partitions {
             self.stats.add(partition.finish(end, sink));
@@ -92,10 +92,10 @@ impl Engine {
 /// When the source cannot be read.
 pub fn analyse(
     source: &mut dyn Source,
-    settings: &Settings,
+    settings: &EngineSettings,
     threads: usize,
     progress: &mut dyn FnMut(u64),
-) -> Result<Analysis, CaptureError> {
+) -> Result<EngineOutput, CaptureError> {
     if threads <= 1 {
         alone(source, settings, progress)
     } else {
@@ -105,13 +105,13 @@ pub fn analyse(
 
 fn alone(
     source: &mut dyn Source,
-    settings: &Settings,
+    settings: &EngineSettings,
     progress: &mut dyn FnMut(u64),
-) -> Result<Analysis, CaptureError> {
+) -> Result<EngineOutput, CaptureError> {
     let mut decoder = Decoder::new();
-    let mut stats = Stats::default();
-    let mut shares: Vec<(Partition, Shelf)> = (0..PARTITIONS)
-        .map(|_| (Partition::new(&settings.keys), Shelf::new(settings)))
+    let mut stats = EngineStats::default();
+    let mut shares: Vec<(Partition, SettledStore)> = (0..PARTITIONS)
+        .map(|_| (Partition::new(&settings.keys), SettledStore::new(settings)))
         .collect();
     let mut batch = crate::packet::capture::Batch::default();
     while source.fill(&mut batch)? != Fill::End {
@@ -131,5 +131,5 @@ fn alone(
         shelves.push(shelf);
     }
     stats.take_decoder(&decoder);
-    Ok(Analysis::join(shelves, stats))
+    Ok(EngineOutput::join(shelves, stats))
 }

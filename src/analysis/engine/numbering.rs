@@ -1,6 +1,6 @@
 //! The roll of connections of an analysis that is looked at while it goes on.
 //!
-//! In: what each [`Glance`] shows. Out: an [`Analysis`] of everything so far, in the order of the first frames. A connection
+//! In: what each [`EngineView`] shows. Out: an [`EngineOutput`] of everything so far, in the order of the first frames. A connection
 //! keeps its number from one call to the next, open or settled, since new ones always begin later; only where too many
 //! are let go before the end do numbers move up, as they must be dense.
 //!
@@ -9,8 +9,8 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::{Analysis, Glance, Stay};
-use crate::analysis::connection::{Brief, Connection};
+use super::{EngineOutput, EngineView, Stay};
+use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::{Context, Endpoint};
 
@@ -22,12 +22,12 @@ const MAX_EXCHANGES: usize = 200_000;
 
 /// Keeps the order and the numbers.
 #[derive(Debug)]
-pub struct Roll {
+pub struct Numbering {
     stay: Stay,
     max_kept: usize,
     max_exchanges: usize,
     /// Those that were open, in order.
-    open: Vec<(Key, u32)>,
+    open: Vec<(OrderKey, u32)>,
     /// The highest number given.
     last: u32,
     /// Connections that were forgotten, the oldest first.
@@ -35,9 +35,9 @@ pub struct Roll {
 }
 
 /// What the order goes by, and what tells a connection from all others: a frame may hold several segments.
-type Key = (FrameNumber, Endpoint, Endpoint, Context);
+type OrderKey = (FrameNumber, Endpoint, Endpoint, Context);
 
-impl Roll {
+impl Numbering {
     /// Nobody called yet.
     #[must_use]
     pub const fn new(stay: Stay) -> Self {
@@ -55,23 +55,23 @@ impl Roll {
     #[must_use]
     pub fn call(
         &mut self,
-        briefs: &[Brief],
+        briefs: &[ConnectionSummary],
         records: &[Arc<Connection>],
-        glance: Glance,
-    ) -> Analysis {
-        let Glance {
+        glance: EngineView,
+    ) -> EngineOutput {
+        let EngineView {
             settled,
             mut open,
             stats,
         } = glance;
-        let mut now_open: Vec<Key> = open.briefs.iter().map(of_brief).collect();
+        let mut now_open: Vec<OrderKey> = open.briefs.iter().map(of_brief).collect();
         now_open.sort_unstable();
         let mut fresh = settled;
         fresh.append(&mut open);
         fresh.briefs.sort_by_cached_key(of_brief);
         fresh.records.sort_by_cached_key(of_record);
 
-        let was_open = |key: &Key| self.open.binary_search_by(|(it, _)| it.cmp(key)).is_ok();
+        let was_open = |key: &OrderKey| self.open.binary_search_by(|(it, _)| it.cmp(key)).is_ok();
         let stayed = briefs.iter().filter(|it| !was_open(&of_brief(it))).copied();
         let mut briefs = merge(stayed, fresh.briefs, of_brief, briefs.len());
         let stayed = records.iter().filter(|it| !was_open(&of_record(it)));
@@ -91,10 +91,10 @@ impl Roll {
         if self.stay == Stay::Latest {
             self.forget(&mut briefs, &mut records, &now_open);
         }
-        let is_open = |brief: &&Brief| now_open.binary_search(&of_brief(brief)).is_ok();
+        let is_open = |brief: &&ConnectionSummary| now_open.binary_search(&of_brief(brief)).is_ok();
         let open = briefs.iter().filter(is_open);
         self.open = open.map(|brief| (of_brief(brief), brief.id)).collect();
-        let mut analysis = Analysis {
+        let mut analysis = EngineOutput {
             briefs,
             connections: records,
             stats,
@@ -103,7 +103,7 @@ impl Roll {
         analysis
     }
 
-    fn number(&mut self, briefs: &mut [Brief]) {
+    fn number(&mut self, briefs: &mut [ConnectionSummary]) {
         if self.stay == Stay::First {
             for (id, brief) in (1..).zip(briefs) {
                 brief.id = id;
@@ -125,9 +125,9 @@ impl Roll {
     /// Forgets the oldest that are settled, where there are too many: a tenth at once, so that it is seldom.
     fn forget(
         &mut self,
-        briefs: &mut Vec<Brief>,
+        briefs: &mut Vec<ConnectionSummary>,
         records: &mut Vec<Arc<Connection>>,
-        open: &[Key],
+        open: &[OrderKey],
     ) {
         let exchanges = |record: &Arc<Connection>| record.exchanges.len();
         let mut surplus = match briefs.len() > self.max_kept {
@@ -161,11 +161,11 @@ impl Roll {
     }
 }
 
-fn of_brief(brief: &Brief) -> Key {
+fn of_brief(brief: &ConnectionSummary) -> OrderKey {
     key(brief.first.frame, brief.client, brief.server, brief.context)
 }
 
-fn of_record(record: &Arc<Connection>) -> Key {
+fn of_record(record: &Arc<Connection>) -> OrderKey {
     let Connection {
         first,
         client,
@@ -177,7 +177,7 @@ fn of_record(record: &Arc<Connection>) -> Key {
 }
 
 /// Who is the client may only come to light later.
-fn key(frame: FrameNumber, client: Endpoint, server: Endpoint, context: Context) -> Key {
+fn key(frame: FrameNumber, client: Endpoint, server: Endpoint, context: Context) -> OrderKey {
     (frame, client.min(server), client.max(server), context)
 }
 
@@ -185,7 +185,7 @@ fn key(frame: FrameNumber, client: Endpoint, server: Endpoint, context: Context)
 fn merge<T>(
     before: impl Iterator<Item = T>,
     fresh: Vec<T>,
-    key: impl Fn(&T) -> Key,
+    key: impl Fn(&T) -> OrderKey,
     expected: usize,
 ) -> Vec<T> {
     let mut all = Vec::with_capacity(expected + fresh.len());
@@ -214,29 +214,32 @@ mod tests {
         connection
     }
 
-    fn glance(settled: &[u64], open: &[u64]) -> Glance {
+    fn glance(settled: &[u64], open: &[u64]) -> EngineView {
         let harvest = |frames: &[u64]| {
             let records: Vec<_> = frames.iter().map(|it| Arc::new(connection(*it))).collect();
-            super::super::Harvest {
-                briefs: records.iter().map(|it| Brief::from(&**it)).collect(),
+            super::super::Settled {
+                briefs: records
+                    .iter()
+                    .map(|it| ConnectionSummary::from(&**it))
+                    .collect(),
                 records,
             }
         };
-        Glance {
+        EngineView {
             settled: harvest(settled),
             open: harvest(open),
-            ..Glance::default()
+            ..EngineView::default()
         }
     }
 
-    fn numbers(analysis: &Analysis) -> Vec<(u64, u32)> {
+    fn numbers(analysis: &EngineOutput) -> Vec<(u64, u32)> {
         let briefs = analysis.briefs.iter();
         briefs.map(|it| (it.first.frame.0, it.id)).collect()
     }
 
     #[test]
     fn a_connection_keeps_its_number_when_it_is_settled() {
-        let mut roll = Roll::new(Stay::Latest);
+        let mut roll = Numbering::new(Stay::Latest);
         let first = roll.call(&[], &[], glance(&[20], &[10, 30]));
         assert_eq!(numbers(&first), [(10, 1), (20, 2), (30, 3)]);
         let next = roll.call(&first.briefs, &first.connections, glance(&[30], &[10, 40]));
@@ -247,7 +250,7 @@ mod tests {
 
     #[test]
     fn dense_numbers_move_up_when_one_is_let_go() {
-        let mut roll = Roll::new(Stay::First);
+        let mut roll = Numbering::new(Stay::First);
         let first = roll.call(&[], &[], glance(&[], &[10, 20, 30]));
         let next = roll.call(&first.briefs, &first.connections, glance(&[10, 30], &[]));
         assert_eq!(numbers(&next), [(10, 1), (30, 2)]);
@@ -256,11 +259,11 @@ mod tests {
 
     #[test]
     fn the_oldest_are_forgotten_and_what_is_open_stays() {
-        let mut roll = Roll {
+        let mut roll = Numbering {
             max_kept: 50,
-            ..Roll::new(Stay::Latest)
+            ..Numbering::new(Stay::Latest)
         };
-        let mut seen = Analysis::default();
+        let mut seen = EngineOutput::default();
         for round in 0..100 {
             let settled: Vec<u64> = (1..=7).map(|n| 10 + round * 10 + n).collect();
             seen = roll.call(&seen.briefs, &seen.connections, glance(&settled, &[1]));
@@ -278,9 +281,9 @@ mod tests {
 
     #[test]
     fn too_many_exchanges_push_the_oldest_out() {
-        let mut roll = Roll {
+        let mut roll = Numbering {
             max_exchanges: 20,
-            ..Roll::new(Stay::Latest)
+            ..Numbering::new(Stay::Latest)
         };
         let mut all = glance(&[1, 2, 3, 4, 5], &[]);
         for record in &mut all.settled.records {

@@ -1,23 +1,23 @@
 //! What the engine has of a whole input, put in order.
 
-use super::retention::Shelf;
-use super::stats::Stats;
-use crate::analysis::connection::{Brief, Connection};
+use super::retention::SettledStore;
+use super::stats::EngineStats;
+use crate::analysis::connection::{Connection, ConnectionSummary};
 use std::sync::Arc;
 
 /// All connections of an input.
 #[derive(Clone, Debug, Default)]
-pub struct Analysis {
+pub struct EngineOutput {
     /// One line of each, in order of first frame: number `n` is `briefs[n - 1]`.
-    pub briefs: Vec<Brief>,
+    pub briefs: Vec<ConnectionSummary>,
     /// The whole record of those that are wanted ([`Settings::keep`]), in the same order, with their numbers.
     pub connections: Vec<Arc<Connection>>,
     /// What became of the frames.
-    pub stats: Stats,
+    pub stats: EngineStats,
 }
 
-impl Analysis {
-    pub(super) fn join(mut shelves: Vec<Shelf>, mut stats: Stats) -> Self {
+impl EngineOutput {
+    pub(super) fn join(mut shelves: Vec<SettledStore>, mut stats: EngineStats) -> Self {
         stats.bounds.let_go += shelves.iter().map(|shelf| shelf.let_go).sum::<u64>();
         let mut briefs = Vec::new();
         let mut connections = Vec::new();
@@ -28,7 +28,7 @@ impl Analysis {
             stats.bounds.exchanges += shelf.exchanges_let_go;
         }
         drop(shelves);
-        briefs.sort_by_cached_key(|brief: &Brief| brief.first.frame);
+        briefs.sort_by_cached_key(|brief: &ConnectionSummary| brief.first.frame);
         connections.sort_by_cached_key(|connection: &Arc<Connection>| connection.first.frame);
         for (id, brief) in (1..).zip(&mut briefs) {
             brief.id = id;

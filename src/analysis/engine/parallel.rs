@@ -5,17 +5,17 @@
 //! extra bytes. Batches come back to be filled again.
 
 use super::intake::{PARTITIONS, decode, key, partition};
-use super::output::Analysis;
+use super::output::EngineOutput;
 use super::stats::NEVER;
 use crate::packet::decode::Decoded;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use super::partition::Partition;
-use super::progress::{Glance, Next, Observer, Outlook, Part};
-use super::retention::Shelf;
-use super::settings::Settings;
-use super::stats::Stats;
+use super::progress::{EngineView, NextStep, Observer, PartialView, PendingView};
+use super::retention::SettledStore;
+use super::settings::EngineSettings;
+use super::stats::EngineStats;
 use crate::base::net::Quote;
 use crate::base::time::Timestamp;
 use crate::packet::capture::{Batch, CaptureError, Fill, Source};
@@ -26,103 +26,103 @@ const IN_FLIGHT: usize = 6;
 
 /// Where a payload lies.
 #[derive(Clone, Copy)]
-enum Place {
+enum PayloadRef {
     Batch,
     Extra,
 }
 
-struct Parcel {
+struct SegmentRef {
     segment: Segment<'static>,
     start: u32,
     length: u32,
-    place: Place,
+    place: PayloadRef,
 }
 
-enum Item {
-    Parcel(Parcel),
+enum QuoteOrSegment {
+    Parcel(SegmentRef),
     Quote(Box<Quote>),
 }
 
 /// A batch, and what each follower has to do with it.
-struct Load {
+struct WorkBatch {
     batch: Batch,
     extra: Vec<u8>,
-    lists: Vec<Vec<Item>>,
+    lists: Vec<Vec<QuoteOrSegment>>,
 }
 
-enum Order {
-    Load(Arc<Load>),
+enum WorkerCommand {
+    Load(Arc<WorkBatch>),
     /// Show what there is; it is so late.
-    Show(Timestamp, Sender<Part>),
+    Show(Timestamp, Sender<PartialView>),
     Finish(Timestamp),
 }
 
 pub(super) fn analyse(
     source: &mut dyn Source,
-    settings: &Settings,
+    settings: &EngineSettings,
     threads: usize,
     progress: &mut dyn FnMut(u64),
-) -> Result<Analysis, CaptureError> {
-    let (shelves, stats, outcome) = work(source, settings, threads, &mut Unseen(progress));
-    outcome.map(|()| Analysis::join(shelves, stats))
+) -> Result<EngineOutput, CaptureError> {
+    let (shelves, stats, outcome) = work(source, settings, threads, &mut Unobserved(progress));
+    outcome.map(|()| EngineOutput::join(shelves, stats))
 }
 
 /// Reads a source to its end on this many threads, or until the observer has seen enough. Gives what there was after the
 /// last look, and the error if the source could not be read on.
 pub fn watched(
     source: &mut dyn Source,
-    settings: &Settings,
+    settings: &EngineSettings,
     threads: usize,
     observer: &mut dyn Observer,
-) -> (Glance, Result<(), CaptureError>) {
+) -> (EngineView, Result<(), CaptureError>) {
     let threads = threads.clamp(1, PARTITIONS);
     let (shelves, mut stats, outcome) = work(source, settings, threads, observer);
-    let mut settled = super::Harvest::default();
+    let mut settled = super::Settled::default();
     for mut shelf in shelves {
         stats.bounds.let_go += shelf.let_go;
         stats.bounds.exchanges += shelf.exchanges_let_go;
         settled.append(&mut shelf.clear());
     }
-    let glance = Glance {
+    let glance = EngineView {
         settled,
         stats,
-        ..Glance::default()
+        ..EngineView::default()
     };
     (glance, outcome)
 }
 
 /// Only wants to know how far it is.
-struct Unseen<'a>(&'a mut dyn FnMut(u64));
+struct Unobserved<'a>(&'a mut dyn FnMut(u64));
 
-impl Observer for Unseen<'_> {
-    fn next(&mut self, frames: u64, _: &dyn Source) -> Next {
+impl Observer for Unobserved<'_> {
+    fn next(&mut self, frames: u64, _: &dyn Source) -> NextStep {
         (self.0)(frames);
-        Next::GoOn
+        NextStep::GoOn
     }
 
-    fn look(&mut self, _: Outlook) {}
+    fn look(&mut self, _: PendingView) {}
 }
 
 fn work(
     source: &mut dyn Source,
-    settings: &Settings,
+    settings: &EngineSettings,
     threads: usize,
     observer: &mut dyn Observer,
-) -> (Vec<Shelf>, Stats, Result<(), CaptureError>) {
-    let (back, returned) = channel::<Arc<Load>>();
+) -> (Vec<SettledStore>, EngineStats, Result<(), CaptureError>) {
+    let (back, returned) = channel::<Arc<WorkBatch>>();
     std::thread::scope(|scope| {
         let mut orders = Vec::new();
         let mut followers = Vec::new();
         for worker in 0..threads {
-            let (order, inbox) = sync_channel::<Order>(IN_FLIGHT);
+            let (order, inbox) = sync_channel::<WorkerCommand>(IN_FLIGHT);
             let back = back.clone();
             orders.push(order);
             followers.push(scope.spawn(move || follow(worker, threads, settings, &inbox, &back)));
         }
         drop(back);
-        let mut lead = Lead {
+        let mut lead = ReadingThread {
             decoder: Decoder::new(),
-            stats: Stats::default(),
+            stats: EngineStats::default(),
             orders: &orders,
             returned: &returned,
             made: 0,
@@ -131,9 +131,9 @@ fn work(
         let end = lead.stats.end();
         for order in &orders {
             // A follower that is gone has panicked; joining it says so.
-            let _ = order.send(Order::Finish(end));
+            let _ = order.send(WorkerCommand::Finish(end));
         }
-        let Lead {
+        let ReadingThread {
             decoder, mut stats, ..
         } = lead;
         stats.take_decoder(&decoder);
@@ -154,15 +154,15 @@ fn work(
 }
 
 /// The thread that reads and decodes.
-struct Lead<'a> {
+struct ReadingThread<'a> {
     decoder: Decoder,
-    stats: Stats,
-    orders: &'a [SyncSender<Order>],
-    returned: &'a Receiver<Arc<Load>>,
+    stats: EngineStats,
+    orders: &'a [SyncSender<WorkerCommand>],
+    returned: &'a Receiver<Arc<WorkBatch>>,
     made: usize,
 }
 
-impl Lead<'_> {
+impl ReadingThread<'_> {
     fn run(
         &mut self,
         source: &mut dyn Source,
@@ -179,13 +179,13 @@ impl Lead<'_> {
             self.decode(&mut load);
             let load = Arc::new(load);
             for order in self.orders {
-                let _ = order.send(Order::Load(Arc::clone(&load)));
+                let _ = order.send(WorkerCommand::Load(Arc::clone(&load)));
             }
             match observer.next(self.stats.frames, source) {
-                Next::GoOn => {}
-                Next::Look => observer.look(self.show()),
-                Next::Stop if stopped => {}
-                Next::Stop => {
+                NextStep::GoOn => {}
+                NextStep::Look => observer.look(self.show()),
+                NextStep::Stop if stopped => {}
+                NextStep::Stop => {
                     stopped = true;
                     source.stop();
                 }
@@ -194,17 +194,17 @@ impl Lead<'_> {
     }
 
     /// Has every follower show what it has when it has done what it was sent so far.
-    fn show(&self) -> Outlook {
+    fn show(&self) -> PendingView {
         let (part, parts) = channel();
         for order in self.orders {
-            let _ = order.send(Order::Show(self.stats.end(), part.clone()));
+            let _ = order.send(WorkerCommand::Show(self.stats.end(), part.clone()));
         }
         let mut stats = self.stats.clone();
         stats.take_decoder(&self.decoder);
-        Outlook { parts, stats }
+        PendingView { parts, stats }
     }
 
-    fn empty_load(&mut self) -> Load {
+    fn empty_load(&mut self) -> WorkBatch {
         if self.made >= IN_FLIGHT {
             // Every follower sends it back; the last to let go of it hands it over.
             for load in self.returned {
@@ -216,22 +216,24 @@ impl Lead<'_> {
             }
         }
         self.made += 1;
-        Load {
+        WorkBatch {
             batch: Batch::default(),
             extra: Vec::new(),
             lists: self.orders.iter().map(|_| Vec::new()).collect(),
         }
     }
 
-    fn decode(&mut self, load: &mut Load) {
+    fn decode(&mut self, load: &mut WorkBatch) {
         let threads = load.lists.len();
         let (lists, extra, batch) = (&mut load.lists, &mut load.extra, &load.batch);
         for frame in batch.frames() {
             decode(&mut self.decoder, &mut self.stats, &frame, |decoded| {
                 let to = partition(&key(decoded)) % threads;
                 let item = match decoded {
-                    Decoded::Segment(segment) => Item::Parcel(pack(segment, batch, extra)),
-                    Decoded::Quote(quote) => Item::Quote(Box::new(*quote)),
+                    Decoded::Segment(segment) => {
+                        QuoteOrSegment::Parcel(pack(segment, batch, extra))
+                    }
+                    Decoded::Quote(quote) => QuoteOrSegment::Quote(Box::new(*quote)),
                 };
                 lists[to].push(item);
             });
@@ -239,16 +241,16 @@ impl Lead<'_> {
     }
 }
 
-fn pack(segment: &Segment<'_>, batch: &Batch, extra: &mut Vec<u8>) -> Parcel {
+fn pack(segment: &Segment<'_>, batch: &Batch, extra: &mut Vec<u8>) -> SegmentRef {
     let (place, start) = match batch.place_of(segment.payload) {
-        Some(start) => (Place::Batch, start),
+        Some(start) => (PayloadRef::Batch, start),
         None => {
             let start = extra.len() as u32;
             extra.extend_from_slice(segment.payload);
-            (Place::Extra, start)
+            (PayloadRef::Extra, start)
         }
     };
-    Parcel {
+    SegmentRef {
         segment: Segment {
             payload: &[],
             ..*segment
@@ -259,11 +261,11 @@ fn pack(segment: &Segment<'_>, batch: &Batch, extra: &mut Vec<u8>) -> Parcel {
     }
 }
 
-impl Parcel {
-    fn open<'a>(&self, load: &'a Load) -> Segment<'a> {
+impl SegmentRef {
+    fn open<'a>(&self, load: &'a WorkBatch) -> Segment<'a> {
         let bytes = match self.place {
-            Place::Batch => load.batch.bytes(),
-            Place::Extra => &load.extra,
+            PayloadRef::Batch => load.batch.bytes(),
+            PayloadRef::Extra => &load.extra,
         };
         let payload = bytes
             .get(self.start as usize..)
@@ -280,32 +282,32 @@ impl Parcel {
 fn follow(
     worker: usize,
     threads: usize,
-    settings: &Settings,
-    inbox: &Receiver<Order>,
-    back: &Sender<Arc<Load>>,
-) -> Vec<(Shelf, Stats)> {
+    settings: &EngineSettings,
+    inbox: &Receiver<WorkerCommand>,
+    back: &Sender<Arc<WorkBatch>>,
+) -> Vec<(SettledStore, EngineStats)> {
     // Partition p is the worker's if p % threads == worker; it stands at p / threads.
-    let mut shares: Vec<(Partition, Shelf)> = (worker..PARTITIONS)
+    let mut shares: Vec<(Partition, SettledStore)> = (worker..PARTITIONS)
         .step_by(threads)
-        .map(|_| (Partition::new(&settings.keys), Shelf::new(settings)))
+        .map(|_| (Partition::new(&settings.keys), SettledStore::new(settings)))
         .collect();
     let mut end = NEVER;
     for order in inbox {
         let load = match order {
-            Order::Load(load) => load,
-            Order::Show(now, to) => {
+            WorkerCommand::Load(load) => load,
+            WorkerCommand::Show(now, to) => {
                 let _ = to.send(show(&mut shares, now));
                 continue;
             }
-            Order::Finish(time) => {
+            WorkerCommand::Finish(time) => {
                 end = time;
                 break;
             }
         };
         for item in &load.lists[worker] {
             let decoded = match item {
-                Item::Parcel(parcel) => Decoded::Segment(parcel.open(&load)),
-                Item::Quote(quote) => Decoded::Quote(**quote),
+                QuoteOrSegment::Parcel(parcel) => Decoded::Segment(parcel.open(&load)),
+                QuoteOrSegment::Quote(quote) => Decoded::Quote(**quote),
             };
             let key = key(&decoded);
             let (part, shelf) = &mut shares[partition(&key) / threads];
@@ -322,8 +324,8 @@ fn follow(
         .collect()
 }
 
-fn show(shares: &mut [(Partition, Shelf)], now: Timestamp) -> Part {
-    let mut all = Part::default();
+fn show(shares: &mut [(Partition, SettledStore)], now: Timestamp) -> PartialView {
+    let mut all = PartialView::default();
     for (part, shelf) in shares {
         let mut beside = shelf.beside();
         all.stats.add(part.show(now, &mut beside));

@@ -8,20 +8,22 @@ use std::collections::VecDeque;
 
 use hashbrown::HashSet;
 
-use super::stats::Stats;
+use super::stats::EngineStats;
 use super::{Event, Sink};
-use crate::analysis::connection::{Ended, Fit, Kept, Live, Remains};
+use crate::analysis::connection::{
+    ConnectionTracker, HeldBytes, PredecessorState, SegmentMatch, SettledBecause,
+};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Flags, Quote};
 use crate::base::time::Timestamp;
 use crate::packet::decode::Segment;
-use crate::packet::flow::{FlowKey, Slot, Table};
+use crate::packet::flow::{FlowKey, FlowSlot, FlowTable};
 use crate::protocol::annotations::Annotator;
-use crate::protocol::http::Texts;
-use crate::protocol::layers::Listening;
-use crate::protocol::tcp::Received;
-use crate::protocol::tls::secrets::KeyRing;
+use crate::protocol::http::TextInterner;
+use crate::protocol::layers::LayerOptions;
+use crate::protocol::tcp::SegmentResult;
+use crate::protocol::tls::secrets::KeyStore;
 
 /// Connections that are followed at once, in one partition; 131 072 in all. About a kilobyte each, and a quarter of that
 /// while there is only a SYN: a flood of those is what fills the table.
@@ -49,34 +51,34 @@ const MAX_SPLIT: usize = 1024;
 
 /// A connection that is settled.
 #[derive(Clone, Copy, Debug)]
-struct Grave {
+struct ClosedTuple {
     /// [`FlowKey::share`]: two flows with the same one are taken for one here, at odds of 2⁻⁶⁴.
     share: u64,
-    remains: Remains,
+    remains: PredecessorState,
 }
 
 /// What the table has for addresses and ports.
 #[derive(Debug)]
-enum Place {
+enum TupleState {
     /// A SYN, and nothing since.
-    Embryo(Box<Embryo>),
-    Flow(Flow),
+    Embryo(Box<HalfOpen>),
+    Flow(TrackedFlow),
 }
 
 #[derive(Debug)]
-struct Embryo {
+struct HalfOpen {
     syn: Segment<'static>,
     share: u64,
-    predecessor: Option<Remains>,
+    predecessor: Option<PredecessorState>,
 }
 
-impl Embryo {
+impl HalfOpen {
     /// The connection that the SYN begins.
-    fn hatch(&self, listening: Listening, texts: &mut Texts) -> Flow {
-        let mut live = Box::new(Live::new(&self.syn, self.predecessor));
+    fn hatch(&self, listening: LayerOptions, texts: &mut TextInterner) -> TrackedFlow {
+        let mut live = Box::new(ConnectionTracker::new(&self.syn, self.predecessor));
         live.listen(listening);
         live.segment(FlowEnd::A, &self.syn, texts);
-        Flow {
+        TrackedFlow {
             live,
             share: self.share,
             before: None,
@@ -88,17 +90,17 @@ impl Embryo {
 
 /// One flow: the connection, and the one before it while it is not certain which of the two is spoken of.
 #[derive(Debug)]
-struct Flow {
-    live: Box<Live>,
+struct TrackedFlow {
+    live: Box<ConnectionTracker>,
     share: u64,
-    before: Option<Box<Live>>,
+    before: Option<Box<ConnectionTracker>>,
     /// It is in the queue of closed ones.
     queued: bool,
     /// The VLAN that each end's first segment came in.
     vlans: [Option<u16>; 2],
 }
 
-impl Flow {
+impl TrackedFlow {
     /// Whether what this end sends comes in another VLAN.
     fn is_elsewhere(&self, from: FlowEnd, vlan: u16) -> bool {
         self.vlans[from.index()].is_some_and(|own| own != vlan)
@@ -107,16 +109,16 @@ impl Flow {
 
 /// How connections are listened to.
 #[derive(Debug, Default)]
-struct Ears {
-    keys: KeyRing,
+struct TrackerOptions {
+    keys: KeyStore,
     /// What is read is taken down.
     closely: bool,
 }
 
-impl Ears {
+impl TrackerOptions {
     /// For the next connection.
-    fn listening(&self) -> Listening {
-        Listening {
+    fn listening(&self) -> LayerOptions {
+        LayerOptions {
             // Secrets, if there are any or more may come.
             keys: self.keys.is_of_use().then(|| self.keys.clone()),
             clerk: self.closely.then(Annotator::default),
@@ -126,26 +128,26 @@ impl Ears {
 
 #[derive(Debug, Default)]
 pub(super) struct Partition {
-    table: Table<Place>,
-    texts: Texts,
-    ears: Ears,
+    table: FlowTable<TupleState>,
+    texts: TextInterner,
+    ears: TrackerOptions,
     /// Bytes that wait behind holes.
     held: usize,
     /// What all connections keep of what is said.
-    kept: Kept,
+    kept: HeldBytes,
     /// Closed ones, in the order in which they closed, with their first segments to tell reuse.
-    closed: VecDeque<(Slot, FrameRef)>,
+    closed: VecDeque<(FlowSlot, FrameRef)>,
     /// Settled ones, by hash; empty until the first.
-    graves: Vec<Option<Grave>>,
+    graves: Vec<Option<ClosedTuple>>,
     /// Addresses and ports ([`FlowKey::share`]) that stand for several connections at once, in several VLANs.
     split: HashSet<u64, foldhash::fast::FixedState>,
-    stats: Stats,
+    stats: EngineStats,
 }
 
 impl Partition {
-    pub(super) fn new(keys: &KeyRing) -> Self {
+    pub(super) fn new(keys: &KeyStore) -> Self {
         Self {
-            ears: Ears {
+            ears: TrackerOptions {
                 keys: keys.clone(),
                 closely: false,
             },
@@ -177,16 +179,16 @@ impl Partition {
         let Some((slot, is_first)) = self.place(key, segment, sink) else {
             return;
         };
-        let Some(Place::Flow(flow)) = self.table.at(slot) else {
+        let Some(TupleState::Flow(flow)) = self.table.at(slot) else {
             return;
         };
         let from = flow.live.end_of(segment.source);
         let fit = if is_first {
-            Fit::Ours
+            SegmentMatch::Ours
         } else {
             flow.live.fit(from, segment, flow.before.as_deref())
         };
-        if fit == Fit::Fresh
+        if fit == SegmentMatch::Fresh
             && flow.is_elsewhere(from, segment.vlan)
             && !flow.live.is_over()
             && self.split.len() < MAX_SPLIT
@@ -196,13 +198,14 @@ impl Partition {
         }
         let mut settled = [None, None];
         let (live, from) = match (fit, &mut flow.before) {
-            (Fit::Before, Some(before)) => {
+            (SegmentMatch::Before, Some(before)) => {
                 flow.live.note_challenge(segment);
                 let from = before.end_of(segment.source);
                 (before, from)
             }
-            (Fit::Fresh, _) => {
-                let mut fresh = Box::new(Live::new(segment, Some(flow.live.remains())));
+            (SegmentMatch::Fresh, _) => {
+                let mut fresh =
+                    Box::new(ConnectionTracker::new(segment, Some(flow.live.remains())));
                 fresh.listen(self.ears.listening());
                 let old = std::mem::replace(&mut flow.live, fresh);
                 settled[0] = flow.before.take();
@@ -230,7 +233,7 @@ impl Partition {
         }
         let now = live.kept();
         if now != kept {
-            let others = Kept {
+            let others = HeldBytes {
                 waiting: self.kept.waiting.saturating_sub(kept.waiting),
                 exchanges: self.kept.exchanges.saturating_sub(kept.exchanges),
             };
@@ -241,16 +244,16 @@ impl Partition {
             if more && others.exchanges + now.exchanges > MAX_EXCHANGES {
                 live.let_older_exchanges_go();
             }
-            self.kept = Kept {
+            self.kept = HeldBytes {
                 waiting: others.waiting + live.kept().waiting,
                 exchanges: others.exchanges + live.kept().exchanges,
             };
         }
         match received {
-            Received::Taken => self.stats.segments += 1,
-            Received::Duplicate => self.stats.duplicate(segment),
+            SegmentResult::Taken => self.stats.segments += 1,
+            SegmentResult::Duplicate => self.stats.duplicate(segment),
         }
-        if received == Received::Taken && sink.wants_segments() {
+        if received == SegmentResult::Taken && sink.wants_segments() {
             sink.event(Event::Segment {
                 first: live.first(),
                 from,
@@ -268,7 +271,7 @@ impl Partition {
             self.closed.push_back((slot, flow.live.first()));
         }
         for old in settled.into_iter().flatten() {
-            self.settle(old, Ended::Reused(reused), sink);
+            self.settle(old, SettledBecause::Reused(reused), sink);
         }
         if over && self.closed.len() > MAX_AFTERLIFE {
             self.let_oldest_go(segment.time, sink);
@@ -283,7 +286,7 @@ impl Partition {
         key: &FlowKey,
         segment: &Segment<'_>,
         sink: &mut S,
-    ) -> Option<(Slot, bool)> {
+    ) -> Option<(FlowSlot, bool)> {
         let key = if self.split.contains(&key.share()) {
             self.key_in_vlan(key, segment)
         } else {
@@ -291,9 +294,9 @@ impl Partition {
         };
         if let Some(slot) = self.table.find(&key) {
             if let Some(place) = self.table.at(slot)
-                && let Place::Embryo(embryo) = place
+                && let TupleState::Embryo(embryo) = place
             {
-                *place = Place::Flow(embryo.hatch(self.ears.listening(), &mut self.texts));
+                *place = TupleState::Flow(embryo.hatch(self.ears.listening(), &mut self.texts));
             }
             return Some((slot, false));
         }
@@ -313,34 +316,34 @@ impl Partition {
                 payload: &[],
                 ..*segment
             };
-            let embryo = Embryo {
+            let embryo = HalfOpen {
                 syn,
                 share,
                 predecessor,
             };
-            self.table.insert(key, Place::Embryo(Box::new(embryo)));
+            self.table.insert(key, TupleState::Embryo(Box::new(embryo)));
             return None;
         }
-        let mut live = Box::new(Live::new(segment, predecessor));
+        let mut live = Box::new(ConnectionTracker::new(segment, predecessor));
         live.listen(self.ears.listening());
-        let flow = Flow {
+        let flow = TrackedFlow {
             live,
             share,
             before: None,
             queued: false,
             vlans: [None; 2],
         };
-        Some((self.table.insert(key, Place::Flow(flow)), true))
+        Some((self.table.insert(key, TupleState::Flow(flow)), true))
     }
 
     /// Of several connections with the same addresses and ports the first has them to itself, the others by VLAN.
     fn key_in_vlan(&mut self, key: &FlowKey, segment: &Segment<'_>) -> FlowKey {
         let first = self.table.find(key).and_then(|slot| self.table.at(slot));
         match first {
-            Some(Place::Flow(flow)) if !flow.vlans.contains(&Some(segment.vlan)) => {
+            Some(TupleState::Flow(flow)) if !flow.vlans.contains(&Some(segment.vlan)) => {
                 key.in_vlan(segment.vlan)
             }
-            Some(Place::Embryo(embryo)) if embryo.syn.vlan != segment.vlan => {
+            Some(TupleState::Embryo(embryo)) if embryo.syn.vlan != segment.vlan => {
                 key.in_vlan(segment.vlan)
             }
             _ => *key,
@@ -351,10 +354,10 @@ impl Partition {
         if let Some(slot) = self.table.find(key)
             && let Some(place) = self.table.at(slot)
         {
-            if let Place::Embryo(embryo) = place {
-                *place = Place::Flow(embryo.hatch(self.ears.listening(), &mut self.texts));
+            if let TupleState::Embryo(embryo) = place {
+                *place = TupleState::Flow(embryo.hatch(self.ears.listening(), &mut self.texts));
             }
-            if let Place::Flow(flow) = place {
+            if let TupleState::Flow(flow) = place {
                 flow.live.quote(quote);
             }
         }
@@ -365,7 +368,7 @@ impl Partition {
         let Some((slot, first)) = self.closed.pop_front() else {
             return;
         };
-        let Some(Place::Flow(flow)) = self.table.at(slot) else {
+        let Some(TupleState::Flow(flow)) = self.table.at(slot) else {
             return;
         };
         if flow.live.first() != first || !flow.queued {
@@ -375,20 +378,20 @@ impl Partition {
             flow.queued = false;
             return;
         }
-        if let Some(Place::Flow(flow)) = self.table.remove(slot) {
+        if let Some(TupleState::Flow(flow)) = self.table.remove(slot) {
             if self.graves.is_empty() {
                 self.graves.resize(GRAVES, None);
             }
-            self.graves[grave_place(flow.share)] = Some(Grave {
+            self.graves[grave_place(flow.share)] = Some(ClosedTuple {
                 share: flow.share,
                 remains: flow.live.remains(),
             });
-            self.settle_flow(flow, Ended::Forgotten(now), sink);
+            self.settle_flow(flow, SettledBecause::Forgotten(now), sink);
         }
     }
 
     /// What is left of the settled connection that had these addresses and ports, if it is remembered.
-    fn grave(&self, share: u64) -> Option<Remains> {
+    fn grave(&self, share: u64) -> Option<PredecessorState> {
         let grave = self.graves.get(grave_place(share))?.as_ref()?;
         (grave.share == share).then_some(grave.remains)
     }
@@ -400,35 +403,50 @@ impl Partition {
         if self.table.len() < MAX_LIVE {
             return;
         }
-        let is_cheap = |place: &Place| match place {
-            Place::Embryo(_) => true,
-            Place::Flow(flow) => flow.live.is_embryonic(),
+        let is_cheap = |place: &TupleState| match place {
+            TupleState::Embryo(_) => true,
+            TupleState::Flow(flow) => flow.live.is_embryonic(),
         };
         if let Some(slot) = self.table.candidate(is_cheap)
             && let Some(place) = self.table.remove(slot)
         {
             self.stats.bounds.forgotten += 1;
-            self.settle_place(place, Ended::Forgotten(now), sink);
+            self.settle_place(place, SettledBecause::Forgotten(now), sink);
         }
     }
 
-    fn settle_place<S: Sink + ?Sized>(&mut self, place: Place, ended: Ended, sink: &mut S) {
+    fn settle_place<S: Sink + ?Sized>(
+        &mut self,
+        place: TupleState,
+        ended: SettledBecause,
+        sink: &mut S,
+    ) {
         let flow = match place {
-            Place::Flow(flow) => flow,
-            Place::Embryo(embryo) => embryo.hatch(self.ears.listening(), &mut self.texts),
+            TupleState::Flow(flow) => flow,
+            TupleState::Embryo(embryo) => embryo.hatch(self.ears.listening(), &mut self.texts),
         };
         self.settle_flow(flow, ended, sink);
     }
 
-    fn settle_flow<S: Sink + ?Sized>(&mut self, flow: Flow, ended: Ended, sink: &mut S) {
+    fn settle_flow<S: Sink + ?Sized>(
+        &mut self,
+        flow: TrackedFlow,
+        ended: SettledBecause,
+        sink: &mut S,
+    ) {
         if let Some(before) = flow.before {
             let reused = flow.live.first().time;
-            self.settle(before, Ended::Reused(reused), sink);
+            self.settle(before, SettledBecause::Reused(reused), sink);
         }
         self.settle(flow.live, ended, sink);
     }
 
-    fn settle<S: Sink + ?Sized>(&mut self, live: Box<Live>, ended: Ended, sink: &mut S) {
+    fn settle<S: Sink + ?Sized>(
+        &mut self,
+        live: Box<ConnectionTracker>,
+        ended: SettledBecause,
+        sink: &mut S,
+    ) {
         let limits = live.limits();
         self.held = self.held.saturating_sub(live.held_bytes());
         let kept = live.kept();
@@ -441,10 +459,10 @@ impl Partition {
     }
 
     /// Shows what is open, as if the capture ended at `now`, and what was counted so far. Nothing is ended.
-    pub(super) fn show<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) -> Stats {
+    pub(super) fn show<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) -> EngineStats {
         let mut stats = self.stats.clone();
         let texts = &mut self.texts;
-        let mut settle = |live: &Live, ended, texts: &mut Texts| {
+        let mut settle = |live: &ConnectionTracker, ended, texts: &mut TextInterner| {
             let limits = live.limits();
             stats.bounds.holes += limits.holes;
             stats.bounds.unfinished += limits.unfinished;
@@ -453,15 +471,19 @@ impl Partition {
         };
         for place in self.table.values() {
             match place {
-                Place::Embryo(embryo) => {
+                TupleState::Embryo(embryo) => {
                     let flow = embryo.hatch(self.ears.listening(), texts);
-                    settle(&flow.live, Ended::Capture(now), texts);
+                    settle(&flow.live, SettledBecause::Capture(now), texts);
                 }
-                Place::Flow(flow) => {
+                TupleState::Flow(flow) => {
                     if let Some(before) = &flow.before {
-                        settle(before, Ended::Reused(flow.live.first().time), texts);
+                        settle(
+                            before,
+                            SettledBecause::Reused(flow.live.first().time),
+                            texts,
+                        );
                     }
-                    settle(&flow.live, Ended::Capture(now), texts);
+                    settle(&flow.live, SettledBecause::Capture(now), texts);
                 }
             }
         }
@@ -469,10 +491,10 @@ impl Partition {
     }
 
     /// Settles everything; the capture ends at `end`.
-    pub(super) fn finish<S: Sink + ?Sized>(mut self, end: Timestamp, sink: &mut S) -> Stats {
-        let places: Vec<Place> = self.table.drain().collect();
+    pub(super) fn finish<S: Sink + ?Sized>(mut self, end: Timestamp, sink: &mut S) -> EngineStats {
+        let places: Vec<TupleState> = self.table.drain().collect();
         for place in places {
-            self.settle_place(place, Ended::Capture(end), sink);
+            self.settle_place(place, SettledBecause::Capture(end), sink);
         }
         self.stats
     }
@@ -495,7 +517,7 @@ mod tests {
     use crate::base::frame_ref::FrameNumber;
     use crate::base::net::{Context, Endpoint};
     use crate::base::seq::Seq;
-    use crate::packet::decode::Options;
+    use crate::packet::decode::TcpOptions;
 
     const CLIENT: Endpoint = Endpoint {
         ip: std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)),
@@ -536,14 +558,14 @@ mod tests {
             flags,
             window: 1000,
             urgent: 0,
-            options: Options::default(),
+            options: TcpOptions::default(),
             length: 0,
             payload: &[],
         }
     }
 
-    fn run(segments: &[Segment<'_>]) -> (Vec<Connection>, Stats) {
-        let mut partition = Partition::new(&KeyRing::default());
+    fn run(segments: &[Segment<'_>]) -> (Vec<Connection>, EngineStats) {
+        let mut partition = Partition::new(&KeyStore::default());
         let mut connections = Vec::new();
         for segment in segments {
             let key = FlowKey::new(segment.source, segment.destination, segment.context);
@@ -625,7 +647,7 @@ mod tests {
         const EACH: usize = 3000;
         let request = b"GET / HTTP/1.1\r\n\r\n";
         let payload = request.repeat(EACH);
-        let mut partition = Partition::new(&KeyRing::default());
+        let mut partition = Partition::new(&KeyStore::default());
         let mut connections: Vec<Connection> = Vec::new();
         let (mut asked, mut frame) = (0, 0);
         for port in 0..6 {

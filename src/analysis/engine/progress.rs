@@ -2,17 +2,17 @@
 //! ended here. Nothing is ended by it: what is open is copied and the copy settled.
 //!
 //! Every part of the flows shows what it has at the same frame; the parts come from several threads, and whoever looks
-//! may wait for them on a thread of its own ([`Outlook::wait`]) while the analysis goes on.
+//! may wait for them on a thread of its own ([`PendingView::wait`]) while the analysis goes on.
 
 use std::sync::mpsc::Receiver;
 
-use super::Stats;
-use super::retention::Harvest;
+use super::EngineStats;
+use super::retention::Settled;
 use crate::packet::capture::Source;
 
 /// What is to be done next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum NextStep {
     /// Read on.
     GoOn,
     /// Look, and read on.
@@ -24,43 +24,43 @@ pub enum Next {
 /// Whoever watches an analysis.
 pub trait Observer {
     /// Asked between two batches; `frames` have been taken so far.
-    fn next(&mut self, frames: u64, source: &dyn Source) -> Next;
+    fn next(&mut self, frames: u64, source: &dyn Source) -> NextStep;
 
     /// The look that was asked for. To wait for it here would hold up the reading.
-    fn look(&mut self, outlook: Outlook);
+    fn look(&mut self, outlook: PendingView);
 }
 
 /// A look on its way.
 #[derive(Debug)]
-pub struct Outlook {
-    pub(super) parts: Receiver<Part>,
+pub struct PendingView {
+    pub(super) parts: Receiver<PartialView>,
     /// Of the thread that reads.
-    pub(super) stats: Stats,
+    pub(super) stats: EngineStats,
 }
 
 /// What one thread's share of the flows has to show.
 #[derive(Debug, Default)]
-pub(super) struct Part {
-    pub(super) settled: Harvest,
-    pub(super) open: Harvest,
-    pub(super) stats: Stats,
+pub(super) struct PartialView {
+    pub(super) settled: Settled,
+    pub(super) open: Settled,
+    pub(super) stats: EngineStats,
 }
 
 /// What there was at one frame. [`Roll`](super::Roll) puts it in order.
 #[derive(Debug, Default)]
-pub struct Glance {
-    pub(super) settled: Harvest,
-    pub(super) open: Harvest,
-    pub(super) stats: Stats,
+pub struct EngineView {
+    pub(super) settled: Settled,
+    pub(super) open: Settled,
+    pub(super) stats: EngineStats,
 }
 
-impl Outlook {
+impl PendingView {
     /// Waits until all parts have come.
     #[must_use]
-    pub fn wait(self) -> Glance {
-        let mut glance = Glance {
+    pub fn wait(self) -> EngineView {
+        let mut glance = EngineView {
             stats: self.stats,
-            ..Glance::default()
+            ..EngineView::default()
         };
         // It ends when every thread has sent what it had and let go of its end.
         for part in self.parts {
@@ -70,14 +70,14 @@ impl Outlook {
     }
 }
 
-impl Glance {
+impl EngineView {
     /// Frames taken until then.
     #[must_use]
     pub const fn frames(&self) -> u64 {
         self.stats.frames
     }
 
-    pub(super) fn add(&mut self, mut part: Part) {
+    pub(super) fn add(&mut self, mut part: PartialView) {
         self.settled.append(&mut part.settled);
         self.open.append(&mut part.open);
         self.stats.add(part.stats);

@@ -11,8 +11,8 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::partition::Partition;
-use super::{Event, Sink, Stats};
-use crate::analysis::connection::{Brief, Connection, How, State, Who};
+use super::{EngineStats, Event, Sink};
+use crate::analysis::connection::{Connection, ConnectionSummary, How, State, Who};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::time::Timestamp;
@@ -20,7 +20,7 @@ use crate::packet::capture::{Batch, CaptureError, Fill, Frame, LinkType, Source}
 use crate::packet::decode::{Decoder, Segment};
 use crate::packet::flow::FlowKey;
 use crate::protocol::tcp::Standing;
-use crate::protocol::tls::secrets::KeyRing;
+use crate::protocol::tls::secrets::KeyStore;
 
 /// Bytes of frames kept of the beginning, and as many of the end.
 const MAX_BYTES: usize = 32 << 20;
@@ -32,11 +32,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One connection, its segments and their frames.
 #[derive(Debug)]
-pub struct CloseUp {
+pub struct RereadConnection {
     /// The whole record, with the number it was asked for by.
     pub connection: Connection,
     /// Its segments in the order of capture.
-    pub steps: Vec<Step>,
+    pub steps: Vec<RereadSegment>,
     /// Segments that are not here because there were too many; they were after `steps[before_gap - 1]`.
     pub left_out: u64,
     /// Where among the steps those left out were.
@@ -47,7 +47,7 @@ pub struct CloseUp {
 
 /// One segment.
 #[derive(Debug)]
-pub struct Step {
+pub struct RereadSegment {
     /// Who sent it.
     pub from: Who,
     /// The states of client and server after it, presumed.
@@ -57,24 +57,24 @@ pub struct Step {
     length: u32,
     interface: u32,
     data: Box<[u8]>,
-    payload: Payload,
+    payload: PayloadPlace,
 }
 
 /// Where the payload is.
 #[derive(Debug)]
-enum Payload {
+enum PayloadPlace {
     Within(Range<usize>),
     /// It was put together from several frames.
     Apart(Box<[u8]>),
 }
 
-impl Step {
+impl RereadSegment {
     /// The segment, with what the capture kept of its payload.
     #[must_use]
     pub fn segment(&self) -> Segment<'_> {
         let payload = match &self.payload {
-            Payload::Within(range) => self.data.get(range.clone()).unwrap_or_default(),
-            Payload::Apart(bytes) => bytes,
+            PayloadPlace::Within(range) => self.data.get(range.clone()).unwrap_or_default(),
+            PayloadPlace::Apart(bytes) => bytes,
         };
         Segment {
             payload,
@@ -103,16 +103,16 @@ impl Step {
 /// When the source cannot be read.
 pub fn close_up(
     source: &mut dyn Source,
-    wanted: &Brief,
-    keys: &KeyRing,
+    wanted: &ConnectionSummary,
+    keys: &KeyStore,
     mut goes_on: impl FnMut() -> bool,
-) -> Result<Option<CloseUp>, CaptureError> {
+) -> Result<Option<RereadConnection>, CaptureError> {
     let flow = FlowKey::new(wanted.client, wanted.server, wanted.context);
     let until = until(wanted);
     let mut decoder = Decoder::new();
-    let mut stats = Stats::default();
+    let mut stats = EngineStats::default();
     let mut partition = Partition::new(keys).closely();
-    let mut found = Found::new(wanted.first, until);
+    let mut found = RereadSoFar::new(wanted.first, until);
     let mut batch = Batch::default();
     'reading: loop {
         match source.fill(&mut batch)? {
@@ -127,7 +127,7 @@ pub fn close_up(
             if frame.time > until && frame.number > wanted.first.frame {
                 break 'reading;
             }
-            let mut hand = Hand {
+            let mut hand = SegmentSink {
                 frame: &frame,
                 found: &mut found,
             };
@@ -147,7 +147,7 @@ pub fn close_up(
         length: 0,
         data: &[],
     };
-    let mut hand = Hand {
+    let mut hand = SegmentSink {
         frame: &nothing,
         found: &mut found,
     };
@@ -156,7 +156,7 @@ pub fn close_up(
 }
 
 /// Up to which moment frames may belong to a connection.
-pub(super) fn until(brief: &Brief) -> Timestamp {
+pub(super) fn until(brief: &ConnectionSummary) -> Timestamp {
     let closed = matches!(
         brief.client_state,
         Standing::In(State::Closed | State::TimeWait)
@@ -169,25 +169,25 @@ pub(super) fn until(brief: &Brief) -> Timestamp {
 }
 
 /// What was found so far.
-struct Found {
+struct RereadSoFar {
     wanted: FrameRef,
     until: Timestamp,
     /// The first segment of the connection that the steps are of.
     first: Option<FrameRef>,
     record: Option<Connection>,
-    beginning: Vec<(FlowEnd, Step)>,
-    end: VecDeque<(FlowEnd, Step)>,
+    beginning: Vec<(FlowEnd, RereadSegment)>,
+    end: VecDeque<(FlowEnd, RereadSegment)>,
     bytes: [usize; 2],
     left_out: u64,
 }
 
 /// A sink that knows which frame is being taken.
-struct Hand<'a> {
+struct SegmentSink<'a> {
     frame: &'a Frame<'a>,
-    found: &'a mut Found,
+    found: &'a mut RereadSoFar,
 }
 
-impl Sink for Hand<'_> {
+impl Sink for SegmentSink<'_> {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::Segment {
@@ -207,7 +207,7 @@ impl Sink for Hand<'_> {
     }
 }
 
-impl Found {
+impl RereadSoFar {
     const fn new(wanted: FrameRef, until: Timestamp) -> Self {
         Self {
             wanted,
@@ -244,7 +244,7 @@ impl Found {
                 };
             }
         }
-        let step = Step {
+        let step = RereadSegment {
             from: Who::Client,
             standings,
             segment: Segment {
@@ -283,7 +283,7 @@ impl Found {
         }
     }
 
-    fn finish(self, wanted: &Brief) -> Option<CloseUp> {
+    fn finish(self, wanted: &ConnectionSummary) -> Option<RereadConnection> {
         let mut connection = self.record?;
         connection.id = wanted.id;
         let before_gap = self.beginning.len();
@@ -304,7 +304,7 @@ impl Found {
             }
             step
         });
-        Some(CloseUp {
+        Some(RereadConnection {
             steps: steps.collect(),
             connection,
             left_out: self.left_out,
@@ -314,24 +314,24 @@ impl Found {
     }
 }
 
-impl Step {
+impl RereadSegment {
     fn weight(&self) -> usize {
         let apart = match &self.payload {
-            Payload::Within(_) => 0,
-            Payload::Apart(bytes) => bytes.len(),
+            PayloadPlace::Within(_) => 0,
+            PayloadPlace::Apart(bytes) => bytes.len(),
         };
         self.data.len() + apart
     }
 }
 
 /// Where in the frame a payload lies, else a copy of it.
-fn payload(frame: &[u8], payload: &[u8]) -> Payload {
+fn payload(frame: &[u8], payload: &[u8]) -> PayloadPlace {
     let start = (payload.as_ptr() as usize).checked_sub(frame.as_ptr() as usize);
     match start {
-        _ if payload.is_empty() => Payload::Within(0..0),
+        _ if payload.is_empty() => PayloadPlace::Within(0..0),
         Some(start) if start + payload.len() <= frame.len() => {
-            Payload::Within(start..start + payload.len())
+            PayloadPlace::Within(start..start + payload.len())
         }
-        _ => Payload::Apart(payload.into()),
+        _ => PayloadPlace::Apart(payload.into()),
     }
 }

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use super::{Event, Settings, Sink};
-use crate::analysis::connection::{Brief, Connection, Opening};
+use super::{EngineSettings, Event, Sink};
+use crate::analysis::connection::{Connection, ConnectionSummary, Opening};
 
 /// Connections of which a line is kept, on one shelf; sixteen times that in all: 327 680, two hundred bytes each.
 const MAX_BRIEFS: usize = 20_480;
@@ -52,12 +52,12 @@ pub enum Stay {
 
 /// Connections, a line of each and the whole record of some, in no order.
 #[derive(Debug, Default)]
-pub(super) struct Harvest {
-    pub(super) briefs: Vec<Brief>,
+pub(super) struct Settled {
+    pub(super) briefs: Vec<ConnectionSummary>,
     pub(super) records: Vec<Arc<Connection>>,
 }
 
-impl Harvest {
+impl Settled {
     pub(super) fn append(&mut self, other: &mut Self) {
         self.briefs.append(&mut other.briefs);
         self.records.append(&mut other.records);
@@ -66,10 +66,10 @@ impl Harvest {
 
 /// What one partition has settled.
 #[derive(Debug)]
-pub(super) struct Shelf {
+pub(super) struct SettledStore {
     keep: Keep,
     stay: Stay,
-    pub(super) harvest: Harvest,
+    pub(super) harvest: Settled,
     /// How much has been put here; what was taken off again counts while those that were first are to stay.
     briefs: usize,
     records: usize,
@@ -79,12 +79,12 @@ pub(super) struct Shelf {
     pub(super) exchanges_let_go: u64,
 }
 
-impl Shelf {
-    pub(super) fn new(settings: &Settings) -> Self {
+impl SettledStore {
+    pub(super) fn new(settings: &EngineSettings) -> Self {
         Self {
             keep: settings.keep.clone(),
             stay: settings.stay,
-            harvest: Harvest::default(),
+            harvest: Settled::default(),
             briefs: 0,
             records: 0,
             unanswered: 0,
@@ -95,7 +95,7 @@ impl Shelf {
     }
 
     /// Takes off what is here.
-    pub(super) fn clear(&mut self) -> Harvest {
+    pub(super) fn clear(&mut self) -> Settled {
         if self.stay == Stay::Latest {
             (self.briefs, self.records) = (0, 0);
             (self.unanswered, self.exchanges) = (0, 0);
@@ -107,13 +107,13 @@ impl Shelf {
     pub(super) fn beside(&self) -> Self {
         Self {
             keep: self.keep.clone(),
-            harvest: Harvest::default(),
+            harvest: Settled::default(),
             ..*self
         }
     }
 }
 
-impl Sink for Shelf {
+impl Sink for SettledStore {
     fn event(&mut self, event: Event<'_>) {
         if let Event::Settled(connection) = event {
             self.settled(*connection);
@@ -126,7 +126,9 @@ impl Sink for Shelf {
             return;
         }
         self.briefs += 1;
-        self.harvest.briefs.push(Brief::from(&connection));
+        self.harvest
+            .briefs
+            .push(ConnectionSummary::from(&connection));
         let wanted = match &self.keep {
             Keep::All => true,
             Keep::Only(wanted) => wanted(&connection),

@@ -7,7 +7,7 @@ use crate::protocol::dns::Lookups;
 
 /// A bound on what is kept, and how often it was hit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bound {
+pub struct LimitCount {
     /// Connections that were settled before their end to make room.
     pub forgotten: u64,
     /// Settled connections that were counted and not kept.
@@ -30,7 +30,7 @@ pub struct Bound {
 
 /// Every frame has one disposition: `frames + aggregated == segments + Σ skipped`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
+pub struct EngineStats {
     /// Frames taken.
     pub frames: u64,
     /// Frames that held a segment.
@@ -50,14 +50,14 @@ pub struct Stats {
     /// Until when nothing more came, where a source said so.
     pub idle: Option<Timestamp>,
     /// Which bounds were hit.
-    pub bounds: Bound,
+    pub bounds: LimitCount,
     /// Names that were looked up.
     pub lookups: Lookups,
     /// Names of tunnels, by number; 0 is none.
     pub contexts: Vec<String>,
 }
 
-impl Stats {
+impl EngineStats {
     pub(super) fn frame(&mut self, time: Timestamp) {
         self.frames += 1;
         self.span = Some(match self.span {

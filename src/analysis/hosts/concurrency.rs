@@ -1,8 +1,8 @@
 //! How many connections a client has open to a server at once, and for how long it is at that number: a limit shows by
 //! being kept.
 
-use super::Dealings;
-use crate::analysis::connection::Brief;
+use super::HostPair;
+use crate::analysis::connection::ConnectionSummary;
 use crate::base::time::Timestamp;
 
 /// Connections open at once.
@@ -19,7 +19,7 @@ pub struct Concurrency {
 impl Concurrency {
     /// Of these connections, each open from its first segment to its last; `None` of none.
     #[must_use]
-    pub fn of(connections: &[&Brief]) -> Option<Self> {
+    pub fn of(connections: &[&ConnectionSummary]) -> Option<Self> {
         let mut steps: Vec<(Timestamp, i32)> = Vec::with_capacity(connections.len() * 2);
         for it in connections {
             steps.push((it.first.time, 1));
@@ -50,7 +50,7 @@ impl Concurrency {
     }
 }
 
-impl Dealings<'_> {
+impl HostPair<'_> {
     /// Connections open at once, those that were never used left out.
     #[must_use]
     pub fn concurrency(&self) -> Option<Concurrency> {
@@ -75,9 +75,9 @@ mod tests {
             };
             let mut connection = sample::connection();
             (connection.first, connection.last) = (mark(*from), mark(*to));
-            Brief::from(&connection)
+            ConnectionSummary::from(&connection)
         };
-        let all: Vec<Brief> = spans.iter().map(brief).collect();
+        let all: Vec<ConnectionSummary> = spans.iter().map(brief).collect();
         Concurrency::of(&all.iter().collect::<Vec<_>>())
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::Sockets;
-use crate::analysis::connection::{Brief, Opening};
+use crate::analysis::connection::{ConnectionSummary, Opening};
 use crate::base::net::{Context, Endpoint};
 use crate::base::time::Timestamp;
 
@@ -19,18 +19,18 @@ const MAX_LOOK_AHEAD: usize = 64;
 #[derive(Debug)]
 pub struct Hosts<'a> {
     /// A line of each connection, in order of first frame.
-    pub connections: &'a [Brief],
+    pub connections: &'a [ConnectionSummary],
     /// Sockets by client and server.
     pub sockets: &'a [Sockets],
     /// When the capture ends.
     pub end: Timestamp,
-    pairs: Vec<Pair>,
-    halves: Halves,
+    pairs: Vec<PairIndex>,
+    halves: OneSided,
 }
 
 /// One client and one server, and the places of their connections.
 #[derive(Debug)]
-struct Pair {
+struct PairIndex {
     client: IpAddr,
     server: Endpoint,
     members: Vec<u32>,
@@ -38,25 +38,25 @@ struct Pair {
 
 /// One client and one server.
 #[derive(Clone, Debug)]
-pub struct Dealings<'a> {
+pub struct HostPair<'a> {
     /// The client.
     pub client: IpAddr,
     /// The server and its port.
     pub server: Endpoint,
     /// Their connections, in order of first frame.
-    pub connections: Vec<&'a Brief>,
+    pub connections: Vec<&'a ConnectionSummary>,
 }
 
 /// How many connections were seen from one side only, though the other spoke as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Halves {
+pub struct OneSided {
     /// Both sides were seen.
     pub whole: u32,
     /// One side only, and it went on as if it had heard the other.
     pub half: u32,
 }
 
-impl Halves {
+impl OneSided {
     /// The capture misses a direction where it matters: a silence in it proves nothing.
     #[must_use]
     pub const fn misses_a_side(self) -> bool {
@@ -67,15 +67,19 @@ impl Halves {
 impl<'a> Hosts<'a> {
     /// Puts connections together, which are in order of first frame.
     #[must_use]
-    pub fn new(connections: &'a [Brief], sockets: &'a [Sockets], end: Timestamp) -> Self {
+    pub fn new(
+        connections: &'a [ConnectionSummary],
+        sockets: &'a [Sockets],
+        end: Timestamp,
+    ) -> Self {
         let mut places: HashMap<(IpAddr, Endpoint, Context), usize, foldhash::fast::FixedState> =
             HashMap::default();
-        let mut pairs: Vec<Pair> = Vec::new();
-        let mut halves = Halves::default();
+        let mut pairs: Vec<PairIndex> = Vec::new();
+        let mut halves = OneSided::default();
         for (index, brief) in (0..).zip(connections) {
             let key = (brief.client.ip, brief.server, brief.context);
             let place = *places.entry(key).or_insert_with(|| {
-                pairs.push(Pair {
+                pairs.push(PairIndex {
                     client: brief.client.ip,
                     server: brief.server,
                     members: Vec::new(),
@@ -99,21 +103,21 @@ impl<'a> Hosts<'a> {
     }
 
     /// Each client with each server, in order of their first connections.
-    pub fn dealings(&self) -> impl Iterator<Item = Dealings<'a>> {
+    pub fn dealings(&self) -> impl Iterator<Item = HostPair<'a>> {
         self.pairs.iter().map(|pair| self.deal(pair))
     }
 
     /// Those with as many connections as that.
-    pub fn busy(&self, least: usize) -> impl Iterator<Item = Dealings<'a>> {
+    pub fn busy(&self, least: usize) -> impl Iterator<Item = HostPair<'a>> {
         let pairs = self.pairs.iter();
         pairs
             .filter(move |pair| pair.members.len() >= least)
             .map(|pair| self.deal(pair))
     }
 
-    fn deal(&self, pair: &Pair) -> Dealings<'a> {
+    fn deal(&self, pair: &PairIndex) -> HostPair<'a> {
         let all = self.connections;
-        Dealings {
+        HostPair {
             client: pair.client,
             server: pair.server,
             connections: pair.members.iter().map(|at| &all[*at as usize]).collect(),
@@ -123,7 +127,7 @@ impl<'a> Hosts<'a> {
     /// The connection that its client opened to the same port elsewhere, when this one was not to be had: by another
     /// address of the server, or the other version of IP (RFC 8305).
     #[must_use]
-    pub fn fallback(&self, failed: &Brief) -> Option<&'a Brief> {
+    pub fn fallback(&self, failed: &ConnectionSummary) -> Option<&'a ConnectionSummary> {
         let from = self
             .connections
             .partition_point(|it| it.first.frame <= failed.first.frame);
@@ -147,13 +151,13 @@ impl<'a> Hosts<'a> {
 
     /// How much of the connections the capture sees.
     #[must_use]
-    pub const fn halves(&self) -> Halves {
+    pub const fn halves(&self) -> OneSided {
         self.halves
     }
 }
 
 /// One side went on as if it had heard the other, whom the capture has not.
-fn is_half(brief: &Brief) -> bool {
+fn is_half(brief: &ConnectionSummary) -> bool {
     matches!(brief.opening, Opening::Handshake | Opening::Midstream)
         && (brief.spoke[0] || brief.spoke[1] || brief.opening == Opening::Handshake)
 }
@@ -165,7 +169,7 @@ mod tests {
 
     #[test]
     fn connections_are_put_together_by_client_and_server() {
-        let one = Brief::from(&sample::connection());
+        let one = ConnectionSummary::from(&sample::connection());
         let mut other = one;
         other.server.port = 81;
         let mut again = one;
@@ -179,12 +183,12 @@ mod tests {
 
     #[test]
     fn half_a_connection_is_one_that_goes_on_with_somebody_unseen() {
-        let whole = Brief::from(&sample::connection());
+        let whole = ConnectionSummary::from(&sample::connection());
         let mut half = whole;
         half.seen = [true, false];
         let mut unanswered = half;
         (unanswered.opening, unanswered.spoke) = (Opening::Unanswered, [false; 2]);
-        let halves = |all: &[Brief]| Hosts::new(all, &[], whole.last).halves();
+        let halves = |all: &[ConnectionSummary]| Hosts::new(all, &[], whole.last).halves();
         assert!(halves(&[half]).misses_a_side());
         assert!(!halves(&[half, whole, whole]).misses_a_side());
         assert!(!halves(&[unanswered]).misses_a_side());

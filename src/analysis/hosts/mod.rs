@@ -20,16 +20,16 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 pub use concurrency::Concurrency;
-pub use host_pairs::{Dealings, Halves, Hosts};
+pub use host_pairs::{HostPair, Hosts, OneSided};
 pub use measured::{Measured, Period};
-pub use periodic::{Beat, is_abandoned};
-pub use port_exhaustion::{Starved, starved};
+pub use periodic::{PeriodicRequest, is_abandoned};
+pub use port_exhaustion::{PortExhaustion, starved};
 pub use requests::RequestCounts;
-pub use retries::{Retries, Tried};
+pub use retries::{RetriedRequest, Retries};
 pub use sockets::{MAX_PAIRS, sockets};
-pub use time_series::{MAX_POINTS, Point, Series, client_series, host_series};
-pub use time_wait::{HostWaits, MAX_HOSTS, waits};
-pub use timers::Limit;
+pub use time_series::{MAX_POINTS, TimeSeries, TimeStep, client_series, host_series};
+pub use time_wait::{HostTimeWaits, MAX_HOSTS, waits};
+pub use timers::ObservedTimer;
 
 use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
@@ -39,7 +39,7 @@ pub const TIME_WAIT: Duration = Duration::from_secs(60);
 
 /// What a capture cannot show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct HostSettings {
     /// How long a socket stays in TIME-WAIT.
     pub time_wait: Duration,
     /// The ports that clients' systems hand out, lowest and highest, if somebody knows.
@@ -87,7 +87,7 @@ pub struct Sockets {
     /// When the range runs out if it goes on like this; `None` if it does not.
     pub runs_out_at: Option<Timestamp>,
     /// That it did run out, as the connections that were not opened show.
-    pub starved: Option<Starved>,
+    pub starved: Option<PortExhaustion>,
 }
 
 impl Sockets {

@@ -5,19 +5,19 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::measured::Period;
-use super::{Dealings, Hosts};
-use crate::analysis::connection::{Brief, By, How, Phase};
+use super::{HostPair, Hosts};
+use crate::analysis::connection::{By, ConnectionSummary, How, Phase};
 use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
 
 /// The same request at a steady period.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Beat {
+pub struct PeriodicRequest {
     /// Who asks.
     pub client: IpAddr,
     /// Who is asked.
     pub server: Endpoint,
-    /// What is asked for: a digest, as in [`Brief::asked`].
+    /// What is asked for: a digest, as in [`ConnectionSummary::asked`].
     pub asked: u32,
     /// How often.
     pub requests: usize,
@@ -39,18 +39,18 @@ const SHORTEST: Duration = Duration::from_secs(1);
 impl Hosts<'_> {
     /// Requests that come steadily, each on a connection of its own, in order of their first.
     #[must_use]
-    pub fn beats(&self) -> Vec<Beat> {
+    pub fn beats(&self) -> Vec<PeriodicRequest> {
         self.busy(REQUESTS).flat_map(|it| beats(&it)).collect()
     }
 }
 
-fn beats(dealings: &Dealings<'_>) -> Vec<Beat> {
-    let mut by_request: BTreeMap<u32, Vec<&Brief>> = BTreeMap::new();
+fn beats(dealings: &HostPair<'_>) -> Vec<PeriodicRequest> {
+    let mut by_request: BTreeMap<u32, Vec<&ConnectionSummary>> = BTreeMap::new();
     let single = dealings.connections.iter();
     for it in single.filter(|it| it.exchanges == 1 && it.asked != 0) {
         by_request.entry(it.asked).or_default().push(it);
     }
-    let mut found: Vec<Beat> = Vec::new();
+    let mut found: Vec<PeriodicRequest> = Vec::new();
     for (asked, cases) in by_request {
         if cases.len() < REQUESTS {
             continue;
@@ -58,7 +58,7 @@ fn beats(dealings: &Dealings<'_>) -> Vec<Beat> {
         let at: Vec<Timestamp> = cases.iter().map(|it| it.first.time).collect();
         let steady = Period::of(&at, JITTER).filter(|it| it.measured.median >= SHORTEST);
         let Some(period) = steady else { continue };
-        found.push(Beat {
+        found.push(PeriodicRequest {
             client: dealings.client,
             server: dealings.server,
             asked,
@@ -74,7 +74,7 @@ fn beats(dealings: &Dealings<'_>) -> Vec<Beat> {
 
 /// Its sender did not wait for the answer.
 #[must_use]
-pub fn is_abandoned(it: &Brief) -> bool {
+pub fn is_abandoned(it: &ConnectionSummary) -> bool {
     it.asked != 0
         && it.by == By::Client
         && it.phase == Phase::Waiting
@@ -87,7 +87,7 @@ mod tests {
     use crate::rules::ladder_check;
 
     /// A request for each of these times in seconds, that ends like this.
-    fn found(times: &[f64], end: &str) -> Vec<Beat> {
+    fn found(times: &[f64], end: &str) -> Vec<PeriodicRequest> {
         let mut text = String::new();
         for (port, at) in times.iter().enumerate() {
             text += &format!(
@@ -96,7 +96,11 @@ mod tests {
             );
         }
         let proof = ladder_check::run(&text.parse().expect("a ladder"));
-        let briefs: Vec<_> = proof.connections.iter().map(Brief::from).collect();
+        let briefs: Vec<_> = proof
+            .connections
+            .iter()
+            .map(ConnectionSummary::from)
+            .collect();
         let end = briefs.iter().map(|it| it.last).max().unwrap_or_default();
         Hosts::new(&briefs, &[], end).beats()
     }

@@ -2,7 +2,7 @@
 //!
 //! What it leaves is a saw-tooth. A client takes port after port until it has had every one of its range; then it falls
 //! silent, although nothing else has changed, and goes on only as fast as the TIME-WAITs of the first ones end, on just the
-//! ports that they set free. In: the connections of one client with one server. Out: [`Starved`], or nothing.
+//! ports that they set free. In: the connections of one client with one server. Out: [`PortExhaustion`], or nothing.
 //! A client that has done its work falls silent as well, but takes nothing up again when the TIME-WAITs end; one
 //! that works steadily comes round to its ports as well, but not slower than before.
 
@@ -11,12 +11,12 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::Measured;
-use crate::analysis::connection::Brief;
+use crate::analysis::connection::ConnectionSummary;
 use crate::base::time::Timestamp;
 
 /// A client that ran out of ports.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Starved {
+pub struct PortExhaustion {
     /// When it had used the last port of its range.
     pub since: Timestamp,
     /// How long it then opened nothing.
@@ -45,7 +45,10 @@ const ALIKE: f64 = 0.15;
 /// Whether this client ran out of ports towards this server. `connections` in order of first frame; `range` is what its system
 /// hands out, if that is known for certain.
 #[must_use]
-pub fn starved(connections: &[&Brief], range: Option<(u16, u16)>) -> Option<Starved> {
+pub fn starved(
+    connections: &[&ConnectionSummary],
+    range: Option<(u16, u16)>,
+) -> Option<PortExhaustion> {
     let mut waiting: HashMap<u16, Timestamp, foldhash::fast::FixedState> = HashMap::default();
     let mut pauses = Vec::new();
     let mut full = None;
@@ -78,7 +81,7 @@ pub fn starved(connections: &[&Brief], range: Option<(u16, u16)>) -> Option<Star
     let time_wait = Measured::cluster(pauses.clone(), ALIKE, Duration::ZERO)?;
     let alike = time_wait.count * 10 >= pauses.len() * 8;
     let long_enough = time_wait.median >= SHORTEST_WAIT;
-    (rate_after * COLLAPSE <= rate_before && alike && long_enough).then(|| Starved {
+    (rate_after * COLLAPSE <= rate_before && alike && long_enough).then(|| PortExhaustion {
         since,
         silence: after[0].first.time.since(since),
         rate_before,
@@ -87,7 +90,7 @@ pub fn starved(connections: &[&Brief], range: Option<(u16, u16)>) -> Option<Star
     })
 }
 
-fn bounds(connections: &[&Brief]) -> Option<(u16, u16)> {
+fn bounds(connections: &[&ConnectionSummary]) -> Option<(u16, u16)> {
     let ports = || connections.iter().map(|it| it.client.port);
     Some((ports().min()?, ports().max()?))
 }
@@ -102,7 +105,7 @@ mod tests {
     use crate::base::frame_ref::{FrameNumber, FrameRef};
     use crate::report::snapshot::sample;
 
-    fn connection(port: u16, millis: u64) -> Brief {
+    fn connection(port: u16, millis: u64) -> ConnectionSummary {
         let mark = |millis| FrameRef {
             frame: FrameNumber(1),
             time: Timestamp::default().after(Duration::from_millis(millis)),
@@ -111,15 +114,15 @@ mod tests {
         connection.client.port = port;
         (connection.first, connection.last) = (mark(millis), mark(millis + 5));
         connection.time_wait = [Some(mark(millis + 5)), None];
-        Brief::from(&connection)
+        ConnectionSummary::from(&connection)
     }
 
-    fn judge(all: &[Brief], range: Option<(u16, u16)>) -> Option<Starved> {
+    fn judge(all: &[ConnectionSummary], range: Option<(u16, u16)>) -> Option<PortExhaustion> {
         starved(&all.iter().collect::<Vec<_>>(), range)
     }
 
     /// 500 ports in five seconds, a minute's TIME-WAIT, and again as they come free.
-    fn saw_tooth(rounds: u64, wait: u64) -> Vec<Brief> {
+    fn saw_tooth(rounds: u64, wait: u64) -> Vec<ConnectionSummary> {
         let round = |n: u64| {
             (0..500).map(move |port| connection(40_000 + port as u16, n * wait + port * 10))
         };

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::{Dealings, Hosts};
-use crate::analysis::connection::{Brief, By, Phase};
+use super::{HostPair, Hosts};
+use crate::analysis::connection::{By, ConnectionSummary, Phase};
 use crate::base::net::Endpoint;
 
 /// Requests by connection, between one client and one server.
@@ -42,7 +42,7 @@ impl Hosts<'_> {
     }
 }
 
-fn counts(dealings: &Dealings<'_>) -> Option<RequestCounts> {
+fn counts(dealings: &HostPair<'_>) -> Option<RequestCounts> {
     let all = || dealings.connections.iter().copied();
     let mut each: Vec<u32> = all().map(|it| it.exchanges).filter(|it| *it > 0).collect();
     each.sort_unstable();
@@ -64,7 +64,7 @@ fn counts(dealings: &Dealings<'_>) -> Option<RequestCounts> {
 }
 
 /// The server closed right after a response, not because nothing came for long.
-fn by_count(it: &Brief) -> bool {
+fn by_count(it: &ConnectionSummary) -> bool {
     const SOON_MILLIS: u32 = 100;
     it.by == By::Server
         && matches!(it.phase, Phase::Between | Phase::After)
@@ -78,7 +78,11 @@ mod tests {
 
     fn table(ladder: &str) -> Vec<RequestCounts> {
         let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
-        let briefs: Vec<_> = proof.connections.iter().map(Brief::from).collect();
+        let briefs: Vec<_> = proof
+            .connections
+            .iter()
+            .map(ConnectionSummary::from)
+            .collect();
         let end = briefs.iter().map(|it| it.last).max().unwrap_or_default();
         Hosts::new(&briefs, &[], end).request_counts()
     }

@@ -6,13 +6,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Dealings, Hosts, Measured};
-use crate::analysis::connection::{Brief, How, Opening, Phase};
+use super::{HostPair, Hosts, Measured};
+use crate::analysis::connection::{ConnectionSummary, How, Opening, Phase};
 use crate::base::net::Endpoint;
 
 /// What was tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Tried {
+pub enum RetriedRequest {
     /// A connect that was refused, or not answered.
     Connect,
     /// A request that got no complete answer.
@@ -27,7 +27,7 @@ pub struct Retries {
     /// The server.
     pub server: Endpoint,
     /// What was tried again.
-    pub tried: Tried,
+    pub tried: RetriedRequest,
     /// How often it failed.
     pub failed: usize,
     /// How often that was tried again.
@@ -49,15 +49,15 @@ impl Hosts<'_> {
     /// All that was tried again, in order of clients and servers as they first met.
     #[must_use]
     pub fn retries(&self) -> Vec<Retries> {
-        let of = |dealings: Dealings<'_>| {
-            let both = [Tried::Connect, Tried::Request];
+        let of = |dealings: HostPair<'_>| {
+            let both = [RetriedRequest::Connect, RetriedRequest::Request];
             both.map(|tried| retries(&dealings, tried))
         };
         self.busy(2).flat_map(of).flatten().collect()
     }
 }
 
-fn retries(dealings: &Dealings<'_>, tried: Tried) -> Option<Retries> {
+fn retries(dealings: &HostPair<'_>, tried: RetriedRequest) -> Option<Retries> {
     let all = &dealings.connections;
     let (mut failed, mut rescued) = (0, 0);
     let (mut after, mut first) = (Vec::new(), None);
@@ -95,14 +95,14 @@ fn retries(dealings: &Dealings<'_>, tried: Tried) -> Option<Retries> {
     })
 }
 
-fn fails(it: &Brief, tried: Tried) -> bool {
+fn fails(it: &ConnectionSummary, tried: RetriedRequest) -> bool {
     match tried {
-        Tried::Connect => match it.opening {
+        RetriedRequest::Connect => match it.opening {
             Opening::Refused | Opening::Unreachable => true,
             Opening::Unanswered => it.how != How::Open,
             _ => false,
         },
-        Tried::Request => {
+        RetriedRequest::Request => {
             let owed = matches!(
                 it.phase,
                 Phase::Request | Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody
@@ -112,11 +112,11 @@ fn fails(it: &Brief, tried: Tried) -> bool {
     }
 }
 
-fn same(failed: &Brief, next: &Brief, tried: Tried) -> bool {
+fn same(failed: &ConnectionSummary, next: &ConnectionSummary, tried: RetriedRequest) -> bool {
     match tried {
-        Tried::Connect => true,
+        RetriedRequest::Connect => true,
         // A connection that goes on tells of its last request only.
-        Tried::Request => next.asked == failed.asked && next.exchanges == 1,
+        RetriedRequest::Request => next.asked == failed.asked && next.exchanges == 1,
     }
 }
 
@@ -127,7 +127,11 @@ mod tests {
 
     fn found(ladder: &str) -> Vec<Retries> {
         let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
-        let briefs: Vec<_> = proof.connections.iter().map(Brief::from).collect();
+        let briefs: Vec<_> = proof
+            .connections
+            .iter()
+            .map(ConnectionSummary::from)
+            .collect();
         let end = briefs.iter().map(|it| it.last).max().unwrap_or_default();
         Hosts::new(&briefs, &[], end).retries()
     }
@@ -148,7 +152,7 @@ mod tests {
         let [row] = &rows[..] else { panic!("{rows:?}") };
         assert_eq!(
             (row.tried, row.failed, row.again, row.rescued),
-            (Tried::Request, 2, 2, 1)
+            (RetriedRequest::Request, 2, 2, 1)
         );
         assert_eq!(row.first, (1, 2));
         assert!(
@@ -164,7 +168,7 @@ mod tests {
         let [row] = &rows[..] else { panic!("{rows:?}") };
         assert_eq!(
             (row.tried, row.failed, row.again, row.rescued),
-            (Tried::Connect, 4, 3, 0)
+            (RetriedRequest::Connect, 4, 3, 0)
         );
         assert!(row.after.median < Duration::from_millis(501), "{row:?}");
     }

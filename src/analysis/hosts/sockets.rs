@@ -12,8 +12,8 @@ use hashbrown::HashMap;
 
 use super::port_exhaustion::starved;
 use super::port_range::PortsSeen;
-use super::{RangeBasis, Settings, Sockets};
-use crate::analysis::connection::{Brief, Standing, State};
+use super::{HostSettings, RangeBasis, Sockets};
+use crate::analysis::connection::{ConnectionSummary, Standing, State};
 use crate::base::certainty::Certainty;
 use crate::base::net::{Context, Endpoint};
 use crate::base::time::Timestamp;
@@ -31,11 +31,15 @@ const LONG_ENOUGH: Duration = Duration::from_secs(1);
 /// The sockets of every client and server, most used first. The connections are in order of their first frames; `end`
 /// is when the capture ends.
 #[must_use]
-pub fn sockets(connections: &[Brief], settings: &Settings, end: Timestamp) -> Vec<Sockets> {
-    let mut ports: Map<IpAddr, PortsSeen> = Map::default();
-    let mut places: Map<(IpAddr, Endpoint, Context), u32> = Map::default();
-    let mut pairs: Vec<Uses<'_>> = Vec::new();
-    let mut latest: Map<(u32, u16), usize> = Map::default();
+pub fn sockets(
+    connections: &[ConnectionSummary],
+    settings: &HostSettings,
+    end: Timestamp,
+) -> Vec<Sockets> {
+    let mut ports: PortUseMap<IpAddr, PortsSeen> = PortUseMap::default();
+    let mut places: PortUseMap<(IpAddr, Endpoint, Context), u32> = PortUseMap::default();
+    let mut pairs: Vec<PortUses<'_>> = Vec::new();
+    let mut latest: PortUseMap<(u32, u16), usize> = PortUseMap::default();
     for connection in connections {
         let client = connection.client;
         let ttl = connection.client_ttl;
@@ -51,7 +55,7 @@ pub fn sockets(connections: &[Brief], settings: &Settings, end: Timestamp) -> Ve
         }
         let place = *places.entry(pair).or_insert(next);
         if place == next {
-            pairs.push(Uses::new(client.ip, connection.server));
+            pairs.push(PortUses::new(client.ip, connection.server));
         }
         let uses = &mut pairs[place as usize];
         uses.connections.push(connection);
@@ -60,7 +64,7 @@ pub fn sockets(connections: &[Brief], settings: &Settings, end: Timestamp) -> Ve
         if let Some(before) = latest.insert((place, client.port), uses.all.len()) {
             uses.all[before].cut(connection.first.time);
         }
-        uses.all.push(Use::new(connection, settings, end));
+        uses.all.push(PortUse::new(connection, settings, end));
     }
     let rows = pairs.iter().map(|uses| {
         let seen = ports.get(&uses.client).unwrap_or(&uses.ports);
@@ -76,18 +80,18 @@ pub fn sockets(connections: &[Brief], settings: &Settings, end: Timestamp) -> Ve
     rows
 }
 
-type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
+type PortUseMap<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 
 /// What one client used towards one server.
-struct Uses<'a> {
+struct PortUses<'a> {
     client: IpAddr,
     server: Endpoint,
     ports: PortsSeen,
-    all: Vec<Use>,
-    connections: Vec<&'a Brief>,
+    all: Vec<PortUse>,
+    connections: Vec<&'a ConnectionSummary>,
 }
 
-impl Uses<'_> {
+impl PortUses<'_> {
     const fn new(client: IpAddr, server: Endpoint) -> Self {
         Self {
             client,
@@ -101,14 +105,14 @@ impl Uses<'_> {
 
 /// One use of a client port.
 #[derive(Clone, Copy)]
-struct Use {
+struct PortUse {
     begins: Timestamp,
     ends: Timestamp,
     time_wait: Option<Timestamp>,
 }
 
-impl Use {
-    fn new(connection: &Brief, settings: &Settings, end: Timestamp) -> Self {
+impl PortUse {
+    fn new(connection: &ConnectionSummary, settings: &HostSettings, end: Timestamp) -> Self {
         let time_wait = connection.client_time_wait.map(|mark| mark.time);
         let standing = connection.client_state;
         let ends = match (time_wait, standing) {
@@ -135,14 +139,14 @@ impl Use {
 }
 
 fn row(
-    uses: &Uses<'_>,
+    uses: &PortUses<'_>,
     (range, basis): ((u16, u16), RangeBasis),
-    settings: &Settings,
+    settings: &HostSettings,
     end: Timestamp,
 ) -> Sockets {
     let size = u64::from(range.1.saturating_sub(range.0)) + 1;
     let all = || uses.all.iter();
-    let ports = Tide::of(
+    let ports = ConcurrentCount::of(
         all().map(|it| it.begins).collect(),
         all().map(|it| it.ends).collect(),
         size,
@@ -150,7 +154,7 @@ fn row(
     );
     let waiting = || all().filter_map(|it| Some((it.time_wait?, it.ends)));
     let entered: Vec<_> = waiting().map(|(since, _)| since).collect();
-    let time_waits = Tide::of(
+    let time_waits = ConcurrentCount::of(
         entered,
         waiting().map(|(_, ends)| ends).collect(),
         size,
@@ -182,14 +186,14 @@ fn row(
     }
 }
 
-fn rate(uses: &[Use]) -> Option<f64> {
+fn rate(uses: &[PortUse]) -> Option<f64> {
     let (first, last) = (uses.first()?, uses.last()?);
     let span = last.begins.since(first.begins).as_secs_f64();
     (span > 0.0).then(|| (uses.len() - 1) as f64 / span)
 }
 
 /// How many of something there were at once.
-struct Tide {
+struct ConcurrentCount {
     /// When each began, in order.
     begins: Vec<Timestamp>,
     now: u64,
@@ -199,7 +203,7 @@ struct Tide {
     full_at: Option<Timestamp>,
 }
 
-impl Tide {
+impl ConcurrentCount {
     /// Sweeps over beginnings and ends up to `end`. At one moment, ends come first. Both are nearly in order as they
     /// are given, which the stable sort makes good use of.
     fn of(mut begins: Vec<Timestamp>, mut ends: Vec<Timestamp>, size: u64, end: Timestamp) -> Self {
@@ -234,7 +238,7 @@ impl Tide {
 
 /// When the range will be used up, if sockets go on entering TIME-WAIT as steadily as they have, and faster than they
 /// leave it.
-fn runs_out(entered: &[Timestamp], size: u64, settings: &Settings) -> Option<Timestamp> {
+fn runs_out(entered: &[Timestamp], size: u64, settings: &HostSettings) -> Option<Timestamp> {
     let (first, last) = (*entered.first()?, *entered.last()?);
     let span = last.since(first);
     if entered.len() < ENOUGH || span < LONG_ENOUGH {
@@ -261,7 +265,7 @@ mod tests {
     const TIME_WAIT: Duration = Duration::from_secs(60);
 
     /// A connection from `port` that begins and ends after so many seconds, with or without a TIME-WAIT at the client.
-    fn connection(port: u16, begins: f64, ends: f64, time_wait: bool) -> Brief {
+    fn connection(port: u16, begins: f64, ends: f64, time_wait: bool) -> ConnectionSummary {
         let mark = |seconds: f64| FrameRef {
             frame: FrameNumber(1),
             time: Timestamp::default().after(Duration::from_secs_f64(seconds)),
@@ -277,15 +281,15 @@ mod tests {
         };
         connection.states = [Standing::In(state); 2];
         connection.time_wait = [time_wait.then(|| mark(ends)), None];
-        Brief::from(&connection)
+        ConnectionSummary::from(&connection)
     }
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::default().after(Duration::from_secs(seconds))
     }
 
-    fn only(connections: &[Brief], range: Option<(u16, u16)>, end: u64) -> Sockets {
-        let settings = Settings {
+    fn only(connections: &[ConnectionSummary], range: Option<(u16, u16)>, end: u64) -> Sockets {
+        let settings = HostSettings {
             time_wait: TIME_WAIT,
             range,
         };
@@ -391,7 +395,7 @@ mod tests {
             connection(40_000, 0.0, 1.0, true),
             connection(40_002, 0.0, 1.0, true),
         ];
-        let settings = Settings {
+        let settings = HostSettings {
             time_wait: TIME_WAIT,
             range: None,
         };

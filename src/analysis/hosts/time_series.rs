@@ -1,6 +1,6 @@
 //! TIME-WAITs and used ports over time, as a bounded number of points that can be drawn.
 //!
-//! In: the lines of connections, and how long a TIME-WAIT lasts. Out: a [`Series`] of one client towards one server, or
+//! In: the lines of connections, and how long a TIME-WAIT lasts. Out: a [`TimeSeries`] of one client towards one server, or
 //! of one host with everybody, as client and as server. A point tells the most at any moment of its step, so that no peak is
 //! lost however coarse the steps are. A TIME-WAIT ends when its time is over, or when a new connection takes its pair of ports
 //! (RFC 6191). A server's is reckoned from the last segment of its connection, which began it or began it anew (RFC 9293
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use crate::analysis::connection::Brief;
+use crate::analysis::connection::ConnectionSummary;
 use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
 
@@ -21,7 +21,7 @@ pub const MAX_POINTS: usize = 240;
 
 /// One step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Point {
+pub struct TimeStep {
     /// The most TIME-WAITs held at one moment.
     pub time_wait: u32,
     /// The most ports open or in TIME-WAIT at one moment.
@@ -32,18 +32,18 @@ pub struct Point {
 
 /// Steps of equal length.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Series {
+pub struct TimeSeries {
     /// When the first step begins.
     pub start: Timestamp,
     /// How long each is.
     pub step: Duration,
     /// The steps, at most [`MAX_POINTS`].
-    pub points: Vec<Point>,
+    pub points: Vec<TimeStep>,
     /// TIME-WAITs held when the last step ends.
     pub time_wait_now: u32,
 }
 
-impl Series {
+impl TimeSeries {
     /// The most TIME-WAITs at any moment.
     #[must_use]
     pub fn time_wait_peak(&self) -> u32 {
@@ -61,15 +61,15 @@ impl Series {
 /// What one client spent on one server.
 #[must_use]
 pub fn client_series(
-    connections: &[Brief],
+    connections: &[ConnectionSummary],
     (client, server): (IpAddr, Endpoint),
     time_wait: Duration,
     (start, end): (Timestamp, Timestamp),
-) -> Series {
+) -> TimeSeries {
     let own = connections
         .iter()
         .filter(|it| it.client.ip == client && it.server == server);
-    let uses = own.map(|it| Use {
+    let uses = own.map(|it| ConnectionSpan {
         of: it.client.port,
         first: it.first.time,
         last: it.last,
@@ -81,11 +81,11 @@ pub fn client_series(
 /// What one host held, in whichever role and with whomever.
 #[must_use]
 pub fn host_series(
-    connections: &[Brief],
+    connections: &[ConnectionSummary],
     host: IpAddr,
     time_wait: Duration,
     (start, end): (Timestamp, Timestamp),
-) -> Series {
+) -> TimeSeries {
     let own = connections
         .iter()
         .filter(|it| it.client.ip == host || it.server.ip == host);
@@ -95,7 +95,7 @@ pub fn host_series(
         } else {
             server_wait(it)
         };
-        Use {
+        ConnectionSpan {
             of: (it.client, it.server),
             first: it.first.time,
             last: it.last,
@@ -106,17 +106,17 @@ pub fn host_series(
 }
 
 /// Since when the client held a TIME-WAIT.
-pub(super) fn client_wait(brief: &Brief) -> Option<Timestamp> {
+pub(super) fn client_wait(brief: &ConnectionSummary) -> Option<Timestamp> {
     brief.client_time_wait.map(|mark| mark.time)
 }
 
 /// Since when the server did.
-pub(super) fn server_wait(brief: &Brief) -> Option<Timestamp> {
+pub(super) fn server_wait(brief: &ConnectionSummary) -> Option<Timestamp> {
     brief.server_time_wait.then_some(brief.last)
 }
 
 /// What one connection took.
-struct Use<K> {
+struct ConnectionSpan<K> {
     /// Its ports, and addresses where they differ: no two connections have the same at one time.
     of: K,
     first: Timestamp,
@@ -127,7 +127,7 @@ struct Use<K> {
 
 /// A beginning or an end.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Step {
+enum Edge {
     // At one moment, ends come first.
     WaitEnds,
     UseEnds,
@@ -137,19 +137,19 @@ enum Step {
 
 /// `uses` in order of their beginnings.
 fn sweep<K: Hash + Eq>(
-    uses: impl Iterator<Item = Use<K>>,
+    uses: impl Iterator<Item = ConnectionSpan<K>>,
     time_wait: Duration,
     (start, end): (Timestamp, Timestamp),
-) -> Series {
-    let mut steps: Vec<(Timestamp, Step)> = Vec::new();
+) -> TimeSeries {
+    let mut steps: Vec<(Timestamp, Edge)> = Vec::new();
     let mut waiting: HashMap<K, Timestamp, foldhash::fast::FixedState> = HashMap::default();
-    let close = |steps: &mut Vec<(Timestamp, Step)>, since: Timestamp, until: Timestamp| {
+    let close = |steps: &mut Vec<(Timestamp, Edge)>, since: Timestamp, until: Timestamp| {
         // An end sorts before a beginning at the same moment, and would not take it back.
         if since < until {
-            steps.push((since, Step::WaitBegins));
-            steps.push((until, Step::WaitEnds));
+            steps.push((since, Edge::WaitBegins));
+            steps.push((until, Edge::WaitEnds));
         }
-        steps.push((until, Step::UseEnds));
+        steps.push((until, Edge::UseEnds));
     };
     for it in uses {
         if let Some(since) = waiting.remove(&it.of) {
@@ -157,12 +157,12 @@ fn sweep<K: Hash + Eq>(
             let until = since.after(time_wait).min(it.first).max(since);
             close(&mut steps, since, until);
         }
-        steps.push((it.first, Step::UseBegins));
+        steps.push((it.first, Edge::UseBegins));
         match it.wait {
             Some(since) => drop(waiting.insert(it.of, since)),
             None => {
                 let over = it.last.max(it.first.after(Duration::from_nanos(1)));
-                steps.push((over, Step::UseEnds));
+                steps.push((over, Edge::UseEnds));
             }
         }
     }
@@ -173,7 +173,7 @@ fn sweep<K: Hash + Eq>(
     let step = step_of(end.since(start));
     let count = usize::try_from(end.since(start).as_nanos() / step.as_nanos().max(1))
         .map_or(MAX_POINTS, |it| (it + 1).min(MAX_POINTS));
-    let mut points = vec![Point::default(); count];
+    let mut points = vec![TimeStep::default(); count];
     let (mut waits, mut used) = (0u32, 0u32);
     let mut rest = steps.into_iter().peekable();
     for (number, point) in (1u32..).zip(&mut points) {
@@ -185,10 +185,10 @@ fn sweep<K: Hash + Eq>(
             rest.next_if(|(at, _)| if last { *at <= end } else { *at < until })
         {
             match what {
-                Step::WaitEnds => waits = waits.saturating_sub(1),
-                Step::UseEnds => used = used.saturating_sub(1),
-                Step::WaitBegins => waits += 1,
-                Step::UseBegins => {
+                Edge::WaitEnds => waits = waits.saturating_sub(1),
+                Edge::UseEnds => used = used.saturating_sub(1),
+                Edge::WaitBegins => waits += 1,
+                Edge::UseBegins => {
                     used += 1;
                     point.opened += 1;
                 }
@@ -197,7 +197,7 @@ fn sweep<K: Hash + Eq>(
             point.used = point.used.max(used);
         }
     }
-    Series {
+    TimeSeries {
         start,
         step,
         points,
@@ -233,7 +233,7 @@ mod tests {
 
     /// A connection by this port that begins and ends at these milliseconds; `holder` 0 is the client's TIME-WAIT, 1 the
     /// server's.
-    fn connection(port: u16, begins: u64, ends: u64, holder: usize) -> Brief {
+    fn connection(port: u16, begins: u64, ends: u64, holder: usize) -> ConnectionSummary {
         let mark = |millis| FrameRef {
             frame: FrameNumber(1),
             time: at(millis),
@@ -245,12 +245,12 @@ mod tests {
         if let Some(slot) = connection.time_wait.get_mut(holder) {
             *slot = Some(mark(ends));
         }
-        Brief::from(&connection)
+        ConnectionSummary::from(&connection)
     }
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn pair(brief: &Brief) -> (IpAddr, Endpoint) {
+    fn pair(brief: &ConnectionSummary) -> (IpAddr, Endpoint) {
         (brief.client.ip, brief.server)
     }
 
@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn nothing_is_a_flat_line() {
         let series = host_series(&[], pair(&connection(1, 0, 1, 0)).0, MINUTE, (at(5), at(5)));
-        assert_eq!(series.points, [Point::default()]);
+        assert_eq!(series.points, [TimeStep::default()]);
     }
 
     proptest! {

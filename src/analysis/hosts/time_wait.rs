@@ -9,7 +9,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::time_series::{client_wait, server_wait};
-use crate::analysis::connection::Brief;
+use crate::analysis::connection::ConnectionSummary;
 use crate::base::time::Timestamp;
 
 /// Hosts told apart; a flood has more addresses than anybody reads, and holds no TIME-WAIT.
@@ -17,7 +17,7 @@ pub const MAX_HOSTS: usize = 65_536;
 
 /// The TIME-WAITs of one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HostWaits {
+pub struct HostTimeWaits {
     /// Whose.
     pub host: IpAddr,
     /// How many it came to hold as the side that opened the connection.
@@ -34,7 +34,11 @@ pub struct HostWaits {
 
 /// Every host that held one, the most at once first.
 #[must_use]
-pub fn waits(connections: &[Brief], time_wait: Duration, end: Timestamp) -> Vec<HostWaits> {
+pub fn waits(
+    connections: &[ConnectionSummary],
+    time_wait: Duration,
+    end: Timestamp,
+) -> Vec<HostTimeWaits> {
     let mut hosts: HashMap<IpAddr, [Vec<Timestamp>; 2], foldhash::fast::FixedState> =
         HashMap::default();
     for brief in connections {
@@ -49,7 +53,7 @@ pub fn waits(connections: &[Brief], time_wait: Duration, end: Timestamp) -> Vec<
             }
         }
     }
-    let mut rows: Vec<HostWaits> = hosts
+    let mut rows: Vec<HostTimeWaits> = hosts
         .into_iter()
         .map(|(host, [as_client, as_server])| row(host, as_client, as_server, time_wait, end))
         .collect();
@@ -66,7 +70,7 @@ fn row(
     as_server: Vec<Timestamp>,
     time_wait: Duration,
     end: Timestamp,
-) -> HostWaits {
+) -> HostTimeWaits {
     let counts = [as_client.len() as u64, as_server.len() as u64];
     let mut begins = as_client;
     begins.extend(as_server);
@@ -85,7 +89,7 @@ fn row(
         .iter()
         .filter(|since| **since <= end && since.after(time_wait) > end)
         .count();
-    HostWaits {
+    HostTimeWaits {
         host,
         as_client: counts[0],
         as_server: counts[1],
@@ -104,9 +108,13 @@ mod tests {
 
     fn table(ladder: &str) -> Vec<(String, u64, u64, u64, u64)> {
         let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
-        let briefs: Vec<_> = proof.connections.iter().map(Brief::from).collect();
+        let briefs: Vec<_> = proof
+            .connections
+            .iter()
+            .map(ConnectionSummary::from)
+            .collect();
         let end = briefs.iter().map(|it| it.last).max().expect("connections");
-        let row = |it: HostWaits| {
+        let row = |it: HostTimeWaits| {
             (
                 it.host.to_string(),
                 it.as_client,

@@ -9,21 +9,21 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Hosts, Measured};
-use crate::analysis::connection::{Brief, By, How, Phase, ResetKind, Who};
+use crate::analysis::connection::{By, ConnectionSummary, How, Phase, ResetKind, Who};
 use crate::base::net::Endpoint;
-use crate::knowledge::{self, Running, timer_candidates};
+use crate::knowledge::{self, TimerPhase, timer_candidates};
 
 /// A time limit that was seen to act.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Limit {
+pub struct ObservedTimer {
     /// Whose it is: the server's towards all its clients, or one client's towards this server.
     pub who: Who,
     /// The client, of a client's limit.
     pub client: Option<IpAddr>,
     /// The server.
     pub server: Endpoint,
-    /// What went on meanwhile: [`Running::Idle`] or [`Running::Wait`].
-    pub running: Running,
+    /// What went on meanwhile: [`TimerPhase::Idle`] or [`TimerPhase::Wait`].
+    pub running: TimerPhase,
     /// How long: of those that have it in common.
     pub measured: Measured,
     /// Closes of that kind in all, the odd ones counted.
@@ -35,7 +35,7 @@ pub struct Limit {
 }
 
 /// Closes that show a timer: two may be alike by chance where a wait is what the work takes.
-const LEAST: [(Running, usize); 2] = [(Running::Idle, 2), (Running::Wait, 3)];
+const LEAST: [(TimerPhase, usize); 2] = [(TimerPhase::Idle, 2), (TimerPhase::Wait, 3)];
 /// Of the closes of that kind, the share that must have the time in common, in percent.
 const IN_COMMON: usize = 60;
 /// How near to each other times are that one timer makes.
@@ -50,8 +50,9 @@ const SHORTEST: Duration = Duration::from_millis(190);
 impl Hosts<'_> {
     /// The limits that were measured, in order of servers; a server's own before those of its clients.
     #[must_use]
-    pub fn timers(&self) -> Vec<Limit> {
-        let mut kinds: BTreeMap<(Endpoint, u8, Option<IpAddr>, u8), Vec<&Brief>> = BTreeMap::new();
+    pub fn timers(&self) -> Vec<ObservedTimer> {
+        let mut kinds: BTreeMap<(Endpoint, u8, Option<IpAddr>, u8), Vec<&ConnectionSummary>> =
+            BTreeMap::new();
         for brief in self.connections {
             let Some((who, running)) = kind(brief) else {
                 continue;
@@ -61,7 +62,7 @@ impl Hosts<'_> {
                 brief.server,
                 who as u8,
                 client,
-                u8::from(running == Running::Wait),
+                u8::from(running == TimerPhase::Wait),
             );
             kinds.entry(key).or_default().push(brief);
         }
@@ -70,20 +71,20 @@ impl Hosts<'_> {
             .filter_map(|((server, who, client, wait), closed)| {
                 let who = Who::BOTH[usize::from(who != Who::Client as u8)];
                 let running = if wait == 0 {
-                    Running::Idle
+                    TimerPhase::Idle
                 } else {
-                    Running::Wait
+                    TimerPhase::Wait
                 };
                 limit(who, client, server, running, &closed)
             });
-        let mut limits: Vec<Limit> = limits.collect();
+        let mut limits: Vec<ObservedTimer> = limits.collect();
         limits.sort_by_key(|it| (it.server, it.client));
         limits
     }
 }
 
 /// Whose limit this close may be.
-fn kind(brief: &Brief) -> Option<(Who, Running)> {
+fn kind(brief: &ConnectionSummary) -> Option<(Who, TimerPhase)> {
     let own = matches!(brief.how, How::Fin | How::Reset(ResetKind::Abort));
     let who = match brief.by {
         By::Client => Who::Client,
@@ -94,16 +95,16 @@ fn kind(brief: &Brief) -> Option<(Who, Running)> {
         return None;
     }
     let running = match brief.phase {
-        Phase::Between if brief.orderly && brief.exchanges > 0 => Running::Idle,
-        Phase::Waiting if brief.status == 0 => Running::Wait,
+        Phase::Between if brief.orderly && brief.exchanges > 0 => TimerPhase::Idle,
+        Phase::Waiting if brief.status == 0 => TimerPhase::Wait,
         _ => return None,
     };
     (time(brief, running) >= SHORTEST).then_some((who, running))
 }
 
-fn time(brief: &Brief, running: Running) -> Duration {
+fn time(brief: &ConnectionSummary, running: TimerPhase) -> Duration {
     match running {
-        Running::Idle => Duration::from_millis(brief.idle.into()),
+        TimerPhase::Idle => Duration::from_millis(brief.idle.into()),
         _ => Duration::from_micros(brief.waited.into()),
     }
 }
@@ -112,9 +113,9 @@ fn limit(
     who: Who,
     client: Option<IpAddr>,
     server: Endpoint,
-    running: Running,
-    closed: &[&Brief],
-) -> Option<Limit> {
+    running: TimerPhase,
+    closed: &[&ConnectionSummary],
+) -> Option<ObservedTimer> {
     let times = || {
         closed
             .iter()
@@ -126,13 +127,15 @@ fn limit(
         let group = Measured::cluster(times(), share, FLOOR)?;
         (group.count >= least && group.count * 100 >= closed.len() * IN_COMMON).then_some(group)
     })?;
-    let of = |it: &&&Brief| (measured.range.0..=measured.range.1).contains(&time(it, running));
+    let of = |it: &&&ConnectionSummary| {
+        (measured.range.0..=measured.range.1).contains(&time(it, running))
+    };
     let mut known = timer_candidates(measured.median.as_secs_f64(), running);
     known.retain(|timer| match who {
         Who::Client => matches!(timer.role, "client" | "proxy"),
         Who::Server => matches!(timer.role, "server" | "proxy" | "network"),
     });
-    Some(Limit {
+    Some(ObservedTimer {
         who,
         client,
         server,
@@ -149,9 +152,13 @@ mod tests {
     use super::*;
     use crate::rules::ladder_check;
 
-    fn limits(ladder: &str) -> Vec<Limit> {
+    fn limits(ladder: &str) -> Vec<ObservedTimer> {
         let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
-        let briefs: Vec<_> = proof.connections.iter().map(Brief::from).collect();
+        let briefs: Vec<_> = proof
+            .connections
+            .iter()
+            .map(ConnectionSummary::from)
+            .collect();
         let end = briefs.iter().map(|it| it.last).max().unwrap_or_default();
         Hosts::new(&briefs, &[], end).timers()
     }
@@ -181,7 +188,7 @@ mod tests {
                 IDLE,
                 [75_000, 75_030, 75_010, 31_000],
                 Who::Server,
-                Running::Idle,
+                TimerPhase::Idle,
                 75,
                 "nginx",
             ),
@@ -189,7 +196,7 @@ mod tests {
                 IDLE,
                 [5010, 5950, 5400, 5700],
                 Who::Server,
-                Running::Idle,
+                TimerPhase::Idle,
                 5,
                 "Node.js",
             ),
@@ -197,7 +204,7 @@ mod tests {
                 LEFT,
                 [90_000, 90_002, 90_001, 90_010],
                 Who::Client,
-                Running::Idle,
+                TimerPhase::Idle,
                 90,
                 "Go",
             ),
@@ -205,7 +212,7 @@ mod tests {
                 DIED,
                 [110_000, 110_400, 110_200, 110_100],
                 Who::Server,
-                Running::Wait,
+                TimerPhase::Wait,
                 110,
                 "ASP.NET",
             ),
@@ -213,7 +220,7 @@ mod tests {
                 GAVE_UP,
                 [100_000, 100_002, 100_001, 5_000],
                 Who::Client,
-                Running::Wait,
+                TimerPhase::Wait,
                 100,
                 ".NET",
             ),

@@ -15,35 +15,37 @@ mod streams;
 
 use std::collections::HashMap;
 
-pub use rows::{Rung, Rungs};
-pub use step::{Kind, Step, Tls};
-pub use streams::{Said, Utterance};
+pub use rows::{TranscriptRow, TranscriptRows};
+pub use step::{SegmentKind, TlsRecordHead, TranscriptStep};
+pub use streams::{ChunkContent, StreamChunk};
 
-use crate::analysis::connection::{Brief, Connection, Remark, Remarks, Standing, Who};
-use crate::analysis::engine::{self, CloseUp};
+use crate::analysis::connection::{
+    Connection, ConnectionSummary, FrameNote, FrameNotes, Standing, Who,
+};
+use crate::analysis::engine::{self, RereadConnection};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameNumber;
 use crate::packet::capture::Source;
 use crate::packet::decode::Segment;
 use crate::protocol::annotations::RecordKind;
-use crate::protocol::tls::secrets::KeyRing;
+use crate::protocol::tls::secrets::KeyStore;
 
-use step::Follower;
-use streams::Speech;
+use step::StreamFollower;
+use streams::StreamChunks;
 
 /// One segment of the connection: who sent it, what it was, and the states of client and server after it.
-pub type Taken<'a> = (Who, Segment<'a>, [Standing; 2]);
+pub type SegmentView<'a> = (Who, Segment<'a>, [Standing; 2]);
 
 /// One connection as it went.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript {
     /// Its segments.
-    pub steps: Vec<Step>,
+    pub steps: Vec<TranscriptStep>,
     /// What was said, both streams as they came; under keys that were opened, what was said in TLS.
-    pub speech: Vec<Utterance>,
+    pub speech: Vec<StreamChunk>,
     /// Segments that were left out, and the step before which that was.
     pub left_out: Option<(u64, usize)>,
-    remarks: Remarks,
+    remarks: FrameNotes,
     notes: HashMap<FrameNumber, Vec<(Who, RecordKind)>>,
 }
 
@@ -51,11 +53,11 @@ impl Transcript {
     /// Follows a connection once more. `left_out`: so many segments are not among those, and their place.
     pub fn new<'a>(
         connection: &Connection,
-        taken: impl IntoIterator<Item = Taken<'a>>,
+        taken: impl IntoIterator<Item = SegmentView<'a>>,
         left_out: Option<(u64, usize)>,
     ) -> Self {
-        let mut follower = Follower::default();
-        let mut speech = Speech::default();
+        let mut follower = StreamFollower::default();
+        let mut speech = StreamChunks::default();
         let mut steps = Vec::new();
         for (nth, (from, segment, standings)) in taken.into_iter().enumerate() {
             if let Some((count, place)) = left_out
@@ -80,7 +82,7 @@ impl Transcript {
     }
 
     /// What is remarkable in a step.
-    pub fn remarks(&self, step: &Step) -> impl Iterator<Item = Remark> {
+    pub fn remarks(&self, step: &TranscriptStep) -> impl Iterator<Item = FrameNote> {
         let all = self.remarks.get(&step.frame).map_or(&[][..], Vec::as_slice);
         let from = step.from;
         all.iter()
@@ -89,7 +91,7 @@ impl Transcript {
     }
 
     /// What was read in a step, in order, if somebody took it down.
-    pub fn notes(&self, step: &Step) -> impl Iterator<Item = RecordKind> {
+    pub fn notes(&self, step: &TranscriptStep) -> impl Iterator<Item = RecordKind> {
         let all = self.notes.get(&step.frame).map_or(&[][..], Vec::as_slice);
         let from = step.from;
         all.iter()
@@ -122,25 +124,25 @@ fn notes(connection: &Connection) -> HashMap<FrameNumber, Vec<(Who, RecordKind)>
 
 /// One connection with its record and how it went.
 #[derive(Clone, Debug)]
-pub struct Account {
+pub struct ConnectionTranscript {
     /// The whole record.
     pub connection: Connection,
     /// How it went.
     pub transcript: Transcript,
 }
 
-impl Account {
+impl ConnectionTranscript {
     /// Reads a connection's segments out of its input once more, as long as `goes_on`; `keys` open what TLS hides.
     ///
     /// # Errors
     /// When the input cannot be read any more, or the connection is not in it; a sentence for the user.
     pub fn read(
         source: &mut dyn Source,
-        wanted: &Brief,
-        keys: Option<&KeyRing>,
+        wanted: &ConnectionSummary,
+        keys: Option<&KeyStore>,
         goes_on: impl FnMut() -> bool,
     ) -> Result<Self, String> {
-        let none = KeyRing::default();
+        let none = KeyStore::default();
         let found = engine::close_up(source, wanted, keys.unwrap_or(&none), goes_on);
         let found = found.map_err(|error| error.to_string())?;
         let gone = || "its packets are not in the input any more".to_owned();
@@ -149,7 +151,7 @@ impl Account {
 
     /// What was read at close range, followed.
     #[must_use]
-    pub fn of(close: &CloseUp) -> Self {
+    pub fn of(close: &RereadConnection) -> Self {
         let taken = close.steps.iter();
         let taken = taken.map(|step| (step.from, step.segment(), step.standings));
         let left_out = Some((close.left_out, close.before_gap));
@@ -177,11 +179,11 @@ pub(crate) mod tests {
     pub(crate) fn of_frames<'f>(
         frames: impl Iterator<Item = Frame<'f>>,
     ) -> (Connection, Transcript) {
-        struct Both(
+        struct PairedStreams(
             Vec<Connection>,
             Vec<(FlowEnd, Segment<'static>, Vec<u8>, [Standing; 2])>,
         );
-        impl Sink for Both {
+        impl Sink for PairedStreams {
             fn event(&mut self, event: Event<'_>) {
                 match event {
                     Event::Segment {
@@ -204,7 +206,7 @@ pub(crate) mod tests {
                 true
             }
         }
-        let mut both = Both(Vec::new(), Vec::new());
+        let mut both = PairedStreams(Vec::new(), Vec::new());
         let mut engine = Engine::new();
         for frame in frames {
             engine.frame(&frame, &mut both);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Kind, Step, Transcript};
+use super::{SegmentKind, Transcript, TranscriptStep};
 use crate::analysis::connection::Connection;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Flags;
@@ -10,7 +10,7 @@ use crate::protocol::annotations::RecordKind;
 
 /// A line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rung {
+pub enum TranscriptRow {
     /// The step with this number.
     Step(usize),
     /// The steps from the first to the last in one line: data and acknowledgements, nothing lost.
@@ -32,9 +32,9 @@ pub enum Rung {
 
 /// All lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rungs {
+pub struct TranscriptRows {
     /// In order.
-    pub lines: Vec<Rung>,
+    pub lines: Vec<TranscriptRow>,
     /// The line of the segment that ended the connection.
     pub close: Option<usize>,
 }
@@ -49,7 +49,7 @@ const FOLD_LEAST: usize = 3;
 /// Beyond so many repetitions one tells as much as the next: they are folded as well.
 const MAX_AGAIN: usize = 200;
 
-impl Rungs {
+impl TranscriptRows {
     /// The lines of a transcript; with `whole` each segment has one.
     #[must_use]
     pub fn new(transcript: &Transcript, connection: &Connection, whole: bool) -> Self {
@@ -63,7 +63,7 @@ impl Rungs {
                 .map(|before| step.time.since(before.time))
                 .filter(|pause| *pause >= PAUSE);
             let gap = transcript.left_out.filter(|(_, place)| *place == nth);
-            again += usize::from(step.kind == Kind::Again);
+            again += usize::from(step.kind == SegmentKind::Again);
             let plain = !whole
                 && step.is_plain(before, again > MAX_AGAIN)
                 && !ends.contains(&step.frame)
@@ -73,10 +73,10 @@ impl Rungs {
                 rungs.fold(&transcript.steps, run.clone());
                 run = nth..nth;
             }
-            rungs.lines.extend(pause.map(Rung::Pause));
+            rungs.lines.extend(pause.map(TranscriptRow::Pause));
             rungs
                 .lines
-                .extend(gap.map(|(count, _)| Rung::LeftOut(count)));
+                .extend(gap.map(|(count, _)| TranscriptRow::LeftOut(count)));
             if plain {
                 run.end = nth + 1;
                 continue;
@@ -85,7 +85,7 @@ impl Rungs {
             if step.frame == connection.teardown.frame && rungs.close.is_none() {
                 rungs.close = Some(rungs.lines.len());
             }
-            rungs.lines.push(Rung::Step(nth));
+            rungs.lines.push(TranscriptRow::Step(nth));
         }
         rungs.fold(&transcript.steps, run);
         rungs
@@ -95,34 +95,36 @@ impl Rungs {
     #[must_use]
     pub fn line_of(&self, step: usize) -> Option<usize> {
         self.lines.iter().position(|rung| match rung {
-            Rung::Step(nth) => *nth == step,
-            Rung::Run { first, last, .. } => (*first..=*last).contains(&step),
-            Rung::Pause(_) | Rung::LeftOut(_) => false,
+            TranscriptRow::Step(nth) => *nth == step,
+            TranscriptRow::Run { first, last, .. } => (*first..=*last).contains(&step),
+            TranscriptRow::Pause(_) | TranscriptRow::LeftOut(_) => false,
         })
     }
 
     /// Adds a run of plain steps, its middle folded if it is long.
-    fn fold(&mut self, steps: &[Step], run: std::ops::Range<usize>) {
+    fn fold(&mut self, steps: &[TranscriptStep], run: std::ops::Range<usize>) {
         if run.len() < RUN_HEAD + RUN_TAIL + FOLD_LEAST {
-            self.lines.extend(run.map(Rung::Step));
+            self.lines.extend(run.map(TranscriptRow::Step));
             return;
         }
         let middle = run.start + RUN_HEAD..run.end - RUN_TAIL;
-        self.lines.extend((run.start..middle.start).map(Rung::Step));
+        self.lines
+            .extend((run.start..middle.start).map(TranscriptRow::Step));
         let mut bytes = [0u64; 2];
         let mut again = 0;
         for step in &steps[middle.clone()] {
             let side = &mut bytes[step.from as usize];
             *side = side.saturating_add(u64::from(step.length));
-            again += usize::from(step.kind == Kind::Again);
+            again += usize::from(step.kind == SegmentKind::Again);
         }
-        self.lines.push(Rung::Run {
+        self.lines.push(TranscriptRow::Run {
             first: middle.start,
             last: middle.end - 1,
             bytes,
             again,
         });
-        self.lines.extend((middle.end..run.end).map(Rung::Step));
+        self.lines
+            .extend((middle.end..run.end).map(TranscriptRow::Step));
     }
 }
 
@@ -150,7 +152,7 @@ const fn tells(what: RecordKind) -> bool {
     }
 }
 
-impl Step {
+impl TranscriptStep {
     /// Nothing but data or an acknowledgement, after which everything is as it was.
     fn is_plain(&self, before: Option<&Self>, again_too: bool) -> bool {
         let control = Flags::SYN.with(Flags::FIN).with(Flags::RST);
@@ -159,8 +161,11 @@ impl Step {
             && self.window > 0
             && before.is_some_and(|before| before.standings == self.standings)
             && match self.kind {
-                Kind::Bare | Kind::New => true,
-                Kind::Again | Kind::Ahead(_) | Kind::Fill | Kind::Probe => again_too,
+                SegmentKind::Bare | SegmentKind::New => true,
+                SegmentKind::Again
+                | SegmentKind::Ahead(_)
+                | SegmentKind::Fill
+                | SegmentKind::Probe => again_too,
             }
     }
 }
@@ -174,12 +179,12 @@ mod tests {
     /// One line each, short.
     fn drawn(picture: &str, whole: bool) -> String {
         let (connection, transcript) = followed(picture);
-        let rungs = Rungs::new(&transcript, &connection, whole);
+        let rungs = TranscriptRows::new(&transcript, &connection, whole);
         let mut text = String::new();
         for (nth, rung) in rungs.lines.iter().enumerate() {
             let close = if rungs.close == Some(nth) { " *" } else { "" };
             text += &match rung {
-                Rung::Step(nth) => {
+                TranscriptRow::Step(nth) => {
                     let step = &transcript.steps[*nth];
                     let arrow = if step.from == Who::Client { ">" } else { "<" };
                     let remarks: Vec<_> = transcript

@@ -3,7 +3,7 @@
 //! The streams are followed by the same code that followed them the first time ([`crate::protocol::tcp`]); what it made of a
 //! segment shows in what has changed.
 
-use super::streams::Speech;
+use super::streams::StreamChunks;
 use crate::analysis::connection::{Standing, Who};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::{FrameNumber, FrameRef};
@@ -11,11 +11,11 @@ use crate::base::net::Flags;
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
 use crate::packet::decode::Segment;
-use crate::protocol::tcp::Pair;
+use crate::protocol::tcp::EndpointPair;
 
 /// One segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct TranscriptStep {
     /// The frame it came in.
     pub frame: FrameNumber,
     /// When that was captured.
@@ -37,16 +37,16 @@ pub struct Step {
     /// The states of client and server after it, presumed where not proven.
     pub standings: [Standing; 2],
     /// What it was beside those before.
-    pub kind: Kind,
+    pub kind: SegmentKind,
     /// Bytes of each side that it proves were never captured.
     pub missing: [u64; 2],
     /// The TLS record that its payload begins with.
-    pub tls: Option<Tls>,
+    pub tls: Option<TlsRecordHead>,
 }
 
 /// What a segment was beside those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum SegmentKind {
     /// Nothing that takes sequence numbers: an acknowledgement, or a RST.
     Bare,
     /// What comes next.
@@ -63,18 +63,18 @@ pub enum Kind {
 
 /// The head of a TLS record: its content type, and the type of the handshake message in it if it is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tls(pub u8, pub u8);
+pub struct TlsRecordHead(pub u8, pub u8);
 
 /// Follows both streams.
 #[derive(Debug, Default)]
-pub(super) struct Follower {
-    pair: Pair,
-    sides: [Side; 2],
+pub(super) struct StreamFollower {
+    pair: EndpointPair,
+    sides: [SideStream; 2],
     last: FrameRef,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Side {
+struct SideStream {
     /// A number of this side, and how far it is from its SYN; none before the first.
     known: Option<(Seq, i64)>,
     /// The window scale of its SYN.
@@ -85,14 +85,14 @@ struct Side {
 /// Scales above this are taken as this (RFC 7323 §2.3).
 const MAX_SCALE: u8 = 14;
 
-impl Follower {
+impl StreamFollower {
     pub(super) fn step(
         &mut self,
         from: Who,
         segment: &Segment<'_>,
         standings: [Standing; 2],
-        speech: &mut Speech,
-    ) -> Step {
+        speech: &mut StreamChunks,
+    ) -> TranscriptStep {
         let at = FrameRef {
             frame: segment.frame,
             time: segment.time,
@@ -136,7 +136,7 @@ impl Follower {
         if has(Flags::FIN) {
             self.sides[me].fin = true;
         }
-        Step {
+        TranscriptStep {
             frame: segment.frame,
             time: segment.time,
             from,
@@ -154,20 +154,20 @@ impl Follower {
     }
 
     /// Segments were left out: nothing can be said about what comes next beside what was before.
-    pub(super) fn lose_track(&mut self, speech: &mut Speech) {
-        self.pair = Pair::new();
+    pub(super) fn lose_track(&mut self, speech: &mut StreamChunks) {
+        self.pair = EndpointPair::new();
         speech.left_out(self.last);
     }
 
     /// Nothing more comes.
-    pub(super) fn close(&mut self, speech: &mut Speech) {
+    pub(super) fn close(&mut self, speech: &mut StreamChunks) {
         self.pair.close(self.last, speech);
     }
 
-    fn seen(&self, from: Who) -> Seen {
+    fn seen(&self, from: Who) -> SeenBefore {
         let peer = self.pair.peer(end(from));
         let stream = peer.stream();
-        Seen {
+        SeenBefore {
             bytes: stream.bytes(),
             top: stream.top(),
             next: stream.send_next(),
@@ -176,51 +176,51 @@ impl Follower {
         }
     }
 
-    fn kind(&self, from: Who, segment: &Segment<'_>, before: Seen) -> Kind {
+    fn kind(&self, from: Who, segment: &Segment<'_>, before: SeenBefore) -> SegmentKind {
         let has = |flag| segment.flags.has(flag);
         let stream = self.pair.peer(end(from)).stream();
         if has(Flags::RST) {
-            return Kind::Bare;
+            return SegmentKind::Bare;
         }
         if has(Flags::SYN) {
             return if before.syns > 0 {
-                Kind::Again
+                SegmentKind::Again
             } else {
-                Kind::New
+                SegmentKind::New
             };
         }
         if segment.seq_len() == 0 || segment.length == 1 && stream.bytes() == before.bytes {
             let back =
                 before.anchored && before.next > 0 && stream.offset(segment.seq) == before.next - 1;
             return match (back, segment.seq_len()) {
-                (true, _) => Kind::Probe,
-                (false, 0) => Kind::Bare,
-                (false, _) => Kind::Again,
+                (true, _) => SegmentKind::Probe,
+                (false, 0) => SegmentKind::Bare,
+                (false, _) => SegmentKind::Again,
             };
         }
         let offset = stream.offset(segment.payload_seq());
         if segment.length == 0 {
             return if self.sides[from as usize].fin {
-                Kind::Again
+                SegmentKind::Again
             } else {
-                Kind::New
+                SegmentKind::New
             };
         }
         if before.anchored && stream.bytes() == before.bytes {
-            Kind::Again
+            SegmentKind::Again
         } else if before.anchored && offset > before.top {
-            Kind::Ahead(u64::try_from(offset - before.top).unwrap_or(0))
+            SegmentKind::Ahead(u64::try_from(offset - before.top).unwrap_or(0))
         } else if before.anchored && offset < before.top {
-            Kind::Fill
+            SegmentKind::Fill
         } else {
-            Kind::New
+            SegmentKind::New
         }
     }
 }
 
 /// What was seen of one side before a segment.
 #[derive(Clone, Copy)]
-struct Seen {
+struct SeenBefore {
     bytes: u64,
     top: i64,
     next: i64,
@@ -228,7 +228,7 @@ struct Seen {
     syns: u16,
 }
 
-impl Side {
+impl SideStream {
     /// How far `seq` is from the SYN, taken nearest to the number before.
     fn relative(&mut self, seq: Seq) -> i64 {
         let (last, place) = *self.known.get_or_insert((seq, 1));
@@ -246,9 +246,9 @@ pub(super) const fn end(who: Who) -> FlowEnd {
     }
 }
 
-fn tls(payload: &[u8]) -> Option<Tls> {
+fn tls(payload: &[u8]) -> Option<TlsRecordHead> {
     match payload {
-        [kind @ 0x14..=0x17, 3, _, _, _, message, ..] => Some(Tls(*kind, *message)),
+        [kind @ 0x14..=0x17, 3, _, _, _, message, ..] => Some(TlsRecordHead(*kind, *message)),
         _ => None,
     }
 }

@@ -6,11 +6,11 @@ use crate::analysis::connection::Who;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::annotations::Annotations;
-use crate::protocol::tcp::Reader;
+use crate::protocol::tcp::StreamSink;
 
 /// A part of what was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Utterance {
+pub struct StreamChunk {
     /// By whom.
     pub from: Who,
     /// The frame in which it came, of several the first.
@@ -18,12 +18,12 @@ pub struct Utterance {
     /// Bytes of this side before it, as far as they were kept track of.
     pub offset: u64,
     /// What it is.
-    pub said: Said,
+    pub said: ChunkContent,
 }
 
 /// What a part of a stream is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum ChunkContent {
     /// Bytes.
     Bytes(Vec<u8>),
     /// So many bytes that the snap length cut off.
@@ -49,9 +49,9 @@ const MAX_PART: usize = 4096;
 
 /// Takes down what is said.
 #[derive(Debug, Default)]
-pub(super) struct Speech {
-    beginning: Vec<Utterance>,
-    end: VecDeque<Utterance>,
+pub(super) struct StreamChunks {
+    beginning: Vec<StreamChunk>,
+    end: VecDeque<StreamChunk>,
     bytes: [usize; 2],
     said: [u64; 2],
     full: bool,
@@ -60,22 +60,22 @@ pub(super) struct Speech {
     pub(super) missing: [u64; 2],
 }
 
-impl Speech {
+impl StreamChunks {
     pub(super) fn reset(&mut self, from: Who, at: FrameRef) {
-        self.push(from, at, Said::Reset);
+        self.push(from, at, ChunkContent::Reset);
     }
 
     pub(super) fn left_out(&mut self, at: FrameRef) {
-        self.push(Who::Client, at, Said::LeftOut);
+        self.push(Who::Client, at, ChunkContent::LeftOut);
     }
 
-    pub(super) fn finish(self) -> Vec<Utterance> {
+    pub(super) fn finish(self) -> Vec<StreamChunk> {
         let mut all = self.beginning;
         if self.left_out
             && let Some(last) = all.last()
         {
-            let gap = Utterance {
-                said: Said::LeftOut,
+            let gap = StreamChunk {
+                said: ChunkContent::LeftOut,
                 ..last.clone()
             };
             all.push(gap);
@@ -84,9 +84,9 @@ impl Speech {
         all
     }
 
-    fn push(&mut self, from: Who, at: FrameRef, said: Said) {
+    fn push(&mut self, from: Who, at: FrameRef, said: ChunkContent) {
         let weight = said.weight();
-        let utterance = Utterance {
+        let utterance = StreamChunk {
             from,
             at,
             offset: self.said[from as usize],
@@ -117,31 +117,33 @@ impl Speech {
             None => self.beginning.last_mut()?,
         };
         match &mut last.said {
-            Said::Bytes(bytes) if last.from == from && bytes.len() < MAX_PART => Some(bytes),
+            ChunkContent::Bytes(bytes) if last.from == from && bytes.len() < MAX_PART => {
+                Some(bytes)
+            }
             _ => None,
         }
     }
 }
 
 /// The same with what was said under keys in the place of the records: FIN and RST stay where they were.
-pub(super) fn inside(outside: Vec<Utterance>, minutes: &Annotations) -> Vec<Utterance> {
+pub(super) fn inside(outside: Vec<StreamChunk>, minutes: &Annotations) -> Vec<StreamChunk> {
     let Some(first) = minutes.said.first() else {
         return outside;
     };
     let mut ends = outside
         .into_iter()
-        .filter(|it| matches!(it.said, Said::End | Said::Reset))
+        .filter(|it| matches!(it.said, ChunkContent::End | ChunkContent::Reset))
         .peekable();
     let mut offsets = [0_u64; 2];
-    let mut all = vec![Utterance {
+    let mut all = vec![StreamChunk {
         from: who(first.from),
         at: first.at,
         offset: 0,
-        said: Said::Opened,
+        said: ChunkContent::Opened,
     }];
-    let mut push = |from: Who, at: FrameRef, said: Said, length: u64| {
+    let mut push = |from: Who, at: FrameRef, said: ChunkContent, length: u64| {
         let offset = &mut offsets[from as usize];
-        let utterance = Utterance {
+        let utterance = StreamChunk {
             from,
             at,
             offset: *offset,
@@ -156,18 +158,23 @@ pub(super) fn inside(outside: Vec<Utterance>, minutes: &Annotations) -> Vec<Utte
         }
         let from = who(part.from);
         if part.after_gap {
-            push(from, part.at, Said::LeftOut, 0);
+            push(from, part.at, ChunkContent::LeftOut, 0);
         }
         for bytes in part.bytes.chunks(MAX_PART) {
             push(
                 from,
                 part.at,
-                Said::Bytes(bytes.to_vec()),
+                ChunkContent::Bytes(bytes.to_vec()),
                 bytes.len() as u64,
             );
         }
         if part.missing > 0 {
-            push(from, part.at, Said::Missing(part.missing), part.missing);
+            push(
+                from,
+                part.at,
+                ChunkContent::Missing(part.missing),
+                part.missing,
+            );
         }
     }
     for end in ends {
@@ -176,7 +183,7 @@ pub(super) fn inside(outside: Vec<Utterance>, minutes: &Annotations) -> Vec<Utte
     all
 }
 
-impl Said {
+impl ChunkContent {
     const fn weight(&self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
@@ -185,7 +192,7 @@ impl Said {
     }
 }
 
-impl Reader for Speech {
+impl StreamSink for StreamChunks {
     fn data(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], length: u32) {
         let who = who(from);
         for part in bytes.chunks(MAX_PART) {
@@ -195,26 +202,26 @@ impl Reader for Speech {
                     let end = usize::from(!self.end.is_empty());
                     self.bytes[end] += part.len();
                 }
-                None => self.push(who, at, Said::Bytes(part.to_vec())),
+                None => self.push(who, at, ChunkContent::Bytes(part.to_vec())),
             }
             self.said[who as usize] += part.len() as u64;
         }
         let cut = u64::from(length).saturating_sub(bytes.len() as u64);
         if cut > 0 {
-            self.push(who, at, Said::Cut(cut));
+            self.push(who, at, ChunkContent::Cut(cut));
             self.said[who as usize] += cut;
         }
     }
 
     fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64) {
         let who = who(from);
-        self.push(who, at, Said::Missing(length));
+        self.push(who, at, ChunkContent::Missing(length));
         self.said[who as usize] = self.said[who as usize].saturating_add(length);
         self.missing[who as usize] = self.missing[who as usize].saturating_add(length);
     }
 
     fn end(&mut self, from: FlowEnd, at: FrameRef) {
-        self.push(who(from), at, Said::End);
+        self.push(who(from), at, ChunkContent::End);
     }
 }
 
@@ -248,19 +255,26 @@ mod tests {
             .map(|it| (it.from, it.offset, &it.said))
             .collect();
         assert!(
-            matches!(said[0], (Who::Client, 0, Said::Bytes(bytes)) if bytes.starts_with(b"GET / "))
+            matches!(said[0], (Who::Client, 0, ChunkContent::Bytes(bytes)) if bytes.starts_with(b"GET / "))
         );
-        assert!(matches!(said[1], (Who::Server, 0, Said::Bytes(bytes)) if bytes.len() > 300));
-        assert!(matches!(said[2], (Who::Server, _, Said::Missing(100))));
-        assert!(matches!(said[3], (Who::Server, _, Said::Bytes(bytes)) if bytes == b"tail"));
-        assert!(matches!(said[4], (Who::Server, _, Said::End)));
-        assert!(matches!(said[5], (Who::Client, _, Said::Reset)));
+        assert!(
+            matches!(said[1], (Who::Server, 0, ChunkContent::Bytes(bytes)) if bytes.len() > 300)
+        );
+        assert!(matches!(
+            said[2],
+            (Who::Server, _, ChunkContent::Missing(100))
+        ));
+        assert!(
+            matches!(said[3], (Who::Server, _, ChunkContent::Bytes(bytes)) if bytes == b"tail")
+        );
+        assert!(matches!(said[4], (Who::Server, _, ChunkContent::End)));
+        assert!(matches!(said[5], (Who::Client, _, ChunkContent::Reset)));
         assert_eq!(said.len(), 6);
     }
 
     #[test]
     fn of_much_the_beginning_and_the_end_stay() {
-        let mut speech = Speech::default();
+        let mut speech = StreamChunks::default();
         let at = FrameRef::default();
         let megabyte = vec![b'x'; 1 << 20];
         speech.data(FlowEnd::A, at, b"first", 5);
@@ -271,9 +285,17 @@ mod tests {
         let all = speech.finish();
         let bytes: usize = all.iter().map(|it| it.said.weight()).sum();
         assert!(bytes <= 2 * MAX_BYTES + 2 * MAX_PART, "{bytes}");
-        assert_eq!(all[0].said, Said::Bytes(b"first".to_vec()));
-        assert_eq!(all[all.len() - 1].said, Said::Bytes(b"last".to_vec()));
-        assert_eq!(all.iter().filter(|it| it.said == Said::LeftOut).count(), 1);
+        assert_eq!(all[0].said, ChunkContent::Bytes(b"first".to_vec()));
+        assert_eq!(
+            all[all.len() - 1].said,
+            ChunkContent::Bytes(b"last".to_vec())
+        );
+        assert_eq!(
+            all.iter()
+                .filter(|it| it.said == ChunkContent::LeftOut)
+                .count(),
+            1
+        );
         assert_eq!(all[all.len() - 1].offset, 5);
     }
 }

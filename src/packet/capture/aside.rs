@@ -19,7 +19,7 @@ const ON_THE_WAY: usize = 4;
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// What one read gave.
-struct Delivery {
+struct ReadResult {
     fill: Result<Fill, CaptureError>,
     batch: Batch,
     files: Vec<FileSummary>,
@@ -27,8 +27,8 @@ struct Delivery {
 }
 
 /// The source, seen from where its frames are wanted.
-struct Aside {
-    deliveries: Receiver<Delivery>,
+struct ThreadedSource {
+    deliveries: Receiver<ReadResult>,
     empty: SyncSender<Batch>,
     files: Vec<FileSummary>,
     lost: Loss,
@@ -42,14 +42,14 @@ struct Aside {
 pub fn aside(
     open: impl FnOnce() -> Result<Box<dyn Source>, CaptureError> + Send + 'static,
 ) -> Box<dyn Source> {
-    let (deliver, deliveries) = sync_channel::<Delivery>(ON_THE_WAY);
+    let (deliver, deliveries) = sync_channel::<ReadResult>(ON_THE_WAY);
     let (empty, returned) = sync_channel::<Batch>(ON_THE_WAY + 2);
     thread::spawn(move || {
         let mut source = match open() {
             Ok(source) => source,
             Err(error) => {
                 // Who has gone does not want to know.
-                let _ = deliver.send(Delivery {
+                let _ = deliver.send(ReadResult {
                     fill: Err(error),
                     batch: Batch::default(),
                     files: Vec::new(),
@@ -62,7 +62,7 @@ pub fn aside(
             let mut batch = returned.try_recv().unwrap_or_default();
             let fill = source.fill(&mut batch);
             let last = !matches!(fill, Ok(Fill::Frames | Fill::Idle(_)));
-            let delivery = Delivery {
+            let delivery = ReadResult {
                 fill,
                 batch,
                 files: source.files().to_vec(),
@@ -73,7 +73,7 @@ pub fn aside(
             }
         }
     });
-    Box::new(Aside {
+    Box::new(ThreadedSource {
         deliveries,
         empty,
         files: Vec::new(),
@@ -83,7 +83,7 @@ pub fn aside(
     })
 }
 
-impl Source for Aside {
+impl Source for ThreadedSource {
     fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
         batch.clear();
         let patience = if self.stopped {

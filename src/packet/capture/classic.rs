@@ -14,8 +14,8 @@
 //! Left out on purpose: the record formats that share a magic number with another (Nokia's, and Kuznetzov's with
 //! the debugging fields). They can only be told apart by reading ahead and guessing.
 
-use super::frame::{LinkType, Slot};
-use super::record::{Buffer, Order, Pass, Then, longest};
+use super::frame::{FrameSlot, LinkType};
+use super::record::{Buffer, BufferPass, ByteOrder, PassEnd, longest};
 use super::summary::{FileSummary, Interface};
 use crate::base::time::Timestamp;
 
@@ -36,7 +36,7 @@ const MAX_FOUND: u32 = 256 << 10;
 /// A classic file in the middle of being read.
 #[derive(Debug)]
 pub(crate) struct Classic {
-    order: Order,
+    order: ByteOrder,
     /// As a number in the file's order.
     magic: u32,
     /// Nanoseconds in a unit of the second time field.
@@ -44,7 +44,7 @@ pub(crate) struct Classic {
     header: usize,
     /// Bytes of file header that are still to come.
     extra: usize,
-    lengths: Lengths,
+    lengths: LengthOrder,
     link: LinkType,
     interface: u32,
     longest: u32,
@@ -54,7 +54,7 @@ pub(crate) struct Classic {
 
 /// Which of the two lengths of a record comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lengths {
+enum LengthOrder {
     /// Captured, then original.
     InOrder,
     /// Original, then captured.
@@ -65,7 +65,7 @@ enum Lengths {
 
 /// What a record header says.
 #[derive(Clone, Copy)]
-struct Header {
+struct RecordHeader {
     seconds: u32,
     fraction: u32,
     captured: u32,
@@ -90,9 +90,9 @@ impl Classic {
         let u32_at = |at| order.u32_at(header, at).unwrap_or(0);
         let (major, minor) = (u16_at(4), u16_at(6));
         let lengths = match (major, minor) {
-            (2, 0..=2) | (543, _) => Lengths::Swapped,
-            (2, 3) => Lengths::Either,
-            (2, _) => Lengths::InOrder,
+            (2, 0..=2) | (543, _) => LengthOrder::Swapped,
+            (2, 3) => LengthOrder::Either,
+            (2, _) => LengthOrder::InOrder,
             _ => {
                 return Err(format!(
                     "pcap version {major}.{minor}; versions 2.0 to 2.4 are read. Try: editcap -F pcapng IN OUT"
@@ -131,23 +131,23 @@ impl Classic {
         buffer: Buffer<'_>,
         mut at: usize,
         summary: &mut FileSummary,
-    ) -> Pass {
+    ) -> BufferPass {
         let Buffer { bytes, slots, .. } = buffer;
         if self.extra > 0 {
             if bytes.len() - at < self.extra {
-                let then = Then::Needs(self.extra);
-                return Pass { at, then };
+                let then = PassEnd::Needs(self.extra);
+                return BufferPass { at, then };
             }
             at += std::mem::take(&mut self.extra);
         }
         let mut latest = self.latest;
         let then = loop {
             let Some(header) = self.header_at(bytes, at) else {
-                break Then::Needs(self.header);
+                break PassEnd::Needs(self.header);
             };
             if header.seconds == self.magic {
                 let Some(joined) = bytes.get(at..at + FILE_HEADER) else {
-                    break Then::Needs(FILE_HEADER);
+                    break PassEnd::Needs(FILE_HEADER);
                 };
                 summary.note_damage(
                     buffer.offset + at as u64,
@@ -159,7 +159,7 @@ impl Classic {
                 continue;
             }
             if header.captured > self.longest {
-                break Then::Damaged(format!(
+                break PassEnd::Damaged(format!(
                     "a record claims {} captured bytes; link type {} has at most {}",
                     header.captured, self.link.0, self.longest
                 ));
@@ -167,11 +167,11 @@ impl Classic {
             let start = at + self.header;
             let end = start + header.captured as usize;
             if end > bytes.len() {
-                break Then::Needs(end - at);
+                break PassEnd::Needs(end - at);
             }
             let nanos = i64::from(header.seconds) * 1_000_000_000
                 + i64::from(header.fraction) * i64::from(self.unit);
-            slots.push(Slot {
+            slots.push(FrameSlot {
                 time: Timestamp::from_nanos(nanos),
                 start: start as u32,
                 captured: header.captured,
@@ -184,49 +184,54 @@ impl Classic {
             at = end;
         };
         self.latest = latest;
-        Pass { at, then }
+        BufferPass { at, then }
     }
 
     /// Looks for a record from `at` on: [`PROOF`] plausible headers in a row, or as many as there are to the very
     /// end of the file.
-    pub(crate) fn search(&self, bytes: &[u8], mut at: usize, last: bool) -> Result<usize, Pass> {
+    pub(crate) fn search(
+        &self,
+        bytes: &[u8],
+        mut at: usize,
+        last: bool,
+    ) -> Result<usize, BufferPass> {
         while at + self.header <= bytes.len() {
             match self.proof(bytes, at, last) {
-                Proof::Given => return Ok(at),
-                Proof::Refuted => at += 1,
-                Proof::Needs(needs) => {
-                    let then = Then::Needs(needs);
-                    return Err(Pass { at, then });
+                RecordCheck::Given => return Ok(at),
+                RecordCheck::Refuted => at += 1,
+                RecordCheck::Needs(needs) => {
+                    let then = PassEnd::Needs(needs);
+                    return Err(BufferPass { at, then });
                 }
             }
         }
-        let then = Then::Needs(self.header);
-        Err(Pass { at, then })
+        let then = PassEnd::Needs(self.header);
+        Err(BufferPass { at, then })
     }
 
-    fn proof(&self, bytes: &[u8], from: usize, last: bool) -> Proof {
+    fn proof(&self, bytes: &[u8], from: usize, last: bool) -> RecordCheck {
         let mut at = from;
         let mut before = self.latest;
         for _ in 0..PROOF {
             if at == bytes.len() && last && at > from {
-                return Proof::Given;
+                return RecordCheck::Given;
             }
             let Some(header) = self.header_at(bytes, at) else {
-                return Proof::short(last, at - from + self.header);
+                return RecordCheck::short(last, at - from + self.header);
             };
             if !self.plausible(&header, before) {
-                return Proof::Refuted;
+                return RecordCheck::Refuted;
             }
             before = Some(header.seconds);
             at += self.header + header.captured as usize;
             if at > bytes.len() {
-                return Proof::short(last, at - from);
+                return RecordCheck::short(last, at - from);
             }
         }
-        Proof::Given
+        RecordCheck::Given
     }
 
-    fn plausible(&self, header: &Header, before: Option<u32>) -> bool {
+    fn plausible(&self, header: &RecordHeader, before: Option<u32>) -> bool {
         header.captured > 0
             && header.captured <= header.length
             && header.length <= MAX_FOUND
@@ -235,30 +240,30 @@ impl Classic {
     }
 
     #[inline]
-    fn header_at(&self, bytes: &[u8], at: usize) -> Option<Header> {
+    fn header_at(&self, bytes: &[u8], at: usize) -> Option<RecordHeader> {
         let whole = bytes.get(at..at + self.header)?;
         let numbers: &[u8; RECORD_HEADER] = whole.first_chunk()?;
         // One load of the whole; an array built byte by byte costs ten times as much.
         let all = match self.order {
-            Order::Little => u128::from_le_bytes(*numbers),
-            Order::Big => u128::from_be_bytes(*numbers),
+            ByteOrder::Little => u128::from_le_bytes(*numbers),
+            ByteOrder::Big => u128::from_be_bytes(*numbers),
         };
         let number = |n: usize| match self.order {
-            Order::Little => (all >> (32 * n)) as u32,
-            Order::Big => (all >> (32 * (3 - n))) as u32,
+            ByteOrder::Little => (all >> (32 * n)) as u32,
+            ByteOrder::Big => (all >> (32 * (3 - n))) as u32,
         };
         let (first, second) = (number(2), number(3));
         let swap = match self.lengths {
-            Lengths::InOrder => false,
-            Lengths::Swapped => true,
-            Lengths::Either => first > second,
+            LengthOrder::InOrder => false,
+            LengthOrder::Swapped => true,
+            LengthOrder::Either => first > second,
         };
         let (captured, length) = if swap {
             (second, first)
         } else {
             (first, second)
         };
-        Some(Header {
+        Some(RecordHeader {
             seconds: number(0),
             fraction: number(1),
             captured,
@@ -268,13 +273,13 @@ impl Classic {
 }
 
 /// Whether a record begins at a place.
-enum Proof {
+enum RecordCheck {
     Given,
     Refuted,
     Needs(usize),
 }
 
-impl Proof {
+impl RecordCheck {
     fn short(last: bool, needs: usize) -> Self {
         if last {
             Self::Refuted
@@ -285,17 +290,19 @@ impl Proof {
 }
 
 /// Byte order, nanoseconds in a unit, bytes in a record header, bytes of file header beyond the usual.
-fn variant(magic: [u8; 4]) -> Option<(Order, u32, usize, usize)> {
-    [Order::Little, Order::Big].into_iter().find_map(|order| {
-        let (unit, record, extra) = match order.u32(magic) {
-            0xa1b2_c3d4 => (1000, 16, 0),
-            0xa1b2_3c4d => (1, 16, 0),
-            // Kuznetzov: interface index, protocol, packet type and padding follow the lengths.
-            0xa1b2_cd34 => (1000, 24, 0),
-            // Ixia, hardware and software: the total size of all records follows the file header.
-            0x1c00_01ac | 0x1c00_01ab => (1, 16, 4),
-            _ => return None,
-        };
-        Some((order, unit, record, extra))
-    })
+fn variant(magic: [u8; 4]) -> Option<(ByteOrder, u32, usize, usize)> {
+    [ByteOrder::Little, ByteOrder::Big]
+        .into_iter()
+        .find_map(|order| {
+            let (unit, record, extra) = match order.u32(magic) {
+                0xa1b2_c3d4 => (1000, 16, 0),
+                0xa1b2_3c4d => (1, 16, 0),
+                // Kuznetzov: interface index, protocol, packet type and padding follow the lengths.
+                0xa1b2_cd34 => (1000, 24, 0),
+                // Ixia, hardware and software: the total size of all records follows the file header.
+                0x1c00_01ac | 0x1c00_01ab => (1, 16, 4),
+                _ => return None,
+            };
+            Some((order, unit, record, extra))
+        })
 }

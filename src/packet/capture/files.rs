@@ -14,7 +14,7 @@ use std::path::Path;
 
 use super::error::CaptureError;
 use super::filter;
-use super::frame::{Batch, Fill, Slot, Source};
+use super::frame::{Batch, Fill, FrameSlot, Source};
 use super::input::Input;
 use super::reader::FileReader;
 use super::summary::FileSummary;
@@ -64,9 +64,9 @@ pub fn read(
 /// All inputs.
 pub(crate) struct Files {
     /// Files whose first frame is still to come, the next one last.
-    waiting: Vec<Waiting>,
+    waiting: Vec<ClosedFile>,
     /// By index; those that have been reached and not ended.
-    open: Vec<Option<Open>>,
+    open: Vec<Option<OpenFile>>,
     /// When each open file that has frames in its batch has its next one.
     heads: BinaryHeap<Reverse<(Timestamp, usize)>>,
     /// Open files that have no frames in their batch.
@@ -79,14 +79,14 @@ pub(crate) struct Files {
 }
 
 /// A file that has been looked at and closed again.
-struct Waiting {
+struct ClosedFile {
     first: Timestamp,
     index: usize,
     input: Input,
 }
 
 /// A file in the middle of being read, and the frames that are next.
-struct Open {
+struct OpenFile {
     reader: FileReader,
     batch: Batch,
     at: usize,
@@ -123,7 +123,7 @@ impl Files {
             match input.again() {
                 Some(again) if !alone => {
                     let first = first_time(input, files.chunk)?;
-                    files.waiting.push(Waiting {
+                    files.waiting.push(ClosedFile {
                         first,
                         index,
                         input: again,
@@ -142,7 +142,7 @@ impl Files {
     fn begin(&mut self, index: usize, input: Input) -> Result<(), CaptureError> {
         let summary = &mut self.summaries[index];
         let reader = FileReader::open(input, self.chunk, summary, &mut self.next_interface)?;
-        self.open[index] = Some(Open {
+        self.open[index] = Some(OpenFile {
             reader,
             batch: Batch::default(),
             at: 0,
@@ -202,7 +202,7 @@ impl Files {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        let earlier = |slot: &Slot| bound.is_none_or(|bound| (slot.time, index) < bound);
+        let earlier = |slot: &FrameSlot| bound.is_none_or(|bound| (slot.time, index) < bound);
         let Some(file) = &mut self.open[index] else {
             return false;
         };
@@ -237,7 +237,7 @@ impl Files {
                 .last()
                 .map_or(0, |last| last.nth.saturating_add(1));
             let nth = next.saturating_add(between);
-            batch.push_slot(Slot { nth, ..*slot }, file.batch.data(slot));
+            batch.push_slot(FrameSlot { nth, ..*slot }, file.batch.data(slot));
             taken += 1;
             if batch.used >= self.chunk {
                 break;

@@ -28,7 +28,7 @@ pub struct Frame<'a> {
 
 /// Where a frame lies in its batch.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Slot {
+pub(crate) struct FrameSlot {
     pub(crate) time: Timestamp,
     pub(crate) start: u32,
     pub(crate) captured: u32,
@@ -49,7 +49,7 @@ pub struct Batch {
     pub(crate) bytes: Vec<u8>,
     /// How many of `bytes` are in use; [`Batch::push`] goes on from here.
     pub(crate) used: usize,
-    pub(crate) slots: Vec<Slot>,
+    pub(crate) slots: Vec<FrameSlot>,
     /// The number of the first frame; each slot says how far it is above.
     pub(crate) first: u64,
 }
@@ -79,7 +79,7 @@ impl Batch {
             self.first = frame.number.0;
         }
         let nth = frame.number.0.saturating_sub(self.first);
-        let slot = Slot {
+        let slot = FrameSlot {
             time: frame.time,
             start: 0,
             captured: 0,
@@ -98,7 +98,7 @@ impl Batch {
     }
 
     /// Adds `slot` with a copy of `data`, which may not bring the batch above 4 GiB: then it is cut to fit.
-    pub(crate) fn push_slot(&mut self, slot: Slot, data: &[u8]) {
+    pub(crate) fn push_slot(&mut self, slot: FrameSlot, data: &[u8]) {
         let start = self.used;
         let captured = data.len().min((u32::MAX as usize).saturating_sub(start));
         let end = start + captured;
@@ -107,7 +107,7 @@ impl Batch {
         }
         self.bytes[start..end].copy_from_slice(&data[..captured]);
         self.used = end;
-        self.slots.push(Slot {
+        self.slots.push(FrameSlot {
             start: start as u32,
             captured: captured as u32,
             ..slot
@@ -135,11 +135,11 @@ impl Batch {
     }
 
     /// The bytes of one slot.
-    pub(crate) fn data(&self, slot: &Slot) -> &[u8] {
+    pub(crate) fn data(&self, slot: &FrameSlot) -> &[u8] {
         &self.bytes[slot.start as usize..][..slot.captured as usize]
     }
 
-    fn frame(&self, slot: &Slot) -> Frame<'_> {
+    fn frame(&self, slot: &FrameSlot) -> Frame<'_> {
         Frame {
             number: FrameNumber(self.first + u64::from(slot.nth)),
             time: slot.time,

@@ -23,11 +23,11 @@ const SNIFFED: usize = 24;
 /// A stream of bytes to read a capture from.
 pub struct Input {
     name: String,
-    from: From,
+    from: ByteSource,
 }
 
 /// Where the bytes are.
-enum From {
+enum ByteSource {
     /// A regular file: opened when it is read, at no loss as often as it is read.
     File(PathBuf),
     /// Anything else can be read once.
@@ -71,7 +71,7 @@ impl Input {
     pub fn from_reader(name: impl Into<String>, reader: Box<dyn Read + Send>) -> Self {
         Self {
             name: name.into(),
-            from: From::Stream(reader),
+            from: ByteSource::Stream(reader),
         }
     }
 
@@ -98,8 +98,8 @@ impl Input {
         }
         let file = File::open(path).map_err(failed)?;
         let from = match metadata.is_file() {
-            true => From::File(path.to_owned()),
-            false => From::Stream(Box::new(file)),
+            true => ByteSource::File(path.to_owned()),
+            false => ByteSource::Stream(Box::new(file)),
         };
         let name = path.display().to_string();
         Ok(Self { name, from })
@@ -108,11 +108,11 @@ impl Input {
     /// The same input once more, if it can be read more than once.
     pub(crate) fn again(&self) -> Option<Self> {
         match &self.from {
-            From::File(path) => Some(Self {
+            ByteSource::File(path) => Some(Self {
                 name: self.name.clone(),
-                from: From::File(path.clone()),
+                from: ByteSource::File(path.clone()),
             }),
-            From::Stream(_) => None,
+            ByteSource::Stream(_) => None,
         }
     }
 
@@ -120,13 +120,13 @@ impl Input {
     pub(crate) fn sniff(self) -> Result<Opened, CaptureError> {
         let taken = Arc::new(AtomicU64::new(0));
         let (reader, patience): (Box<dyn Read + Send>, _) = match self.from {
-            From::Stream(reader) => (reader, Patience::HandOn),
-            From::File(path) => match File::open(&path) {
+            ByteSource::Stream(reader) => (reader, Patience::HandOn),
+            ByteSource::File(path) => match File::open(&path) {
                 Ok(file) => (Box::new(file), Patience::ReadOn),
                 Err(error) => return Err(CaptureError::Io { path, error }),
             },
         };
-        let mut raw = Counted {
+        let mut raw = CountedReader {
             reader,
             taken: Arc::clone(&taken),
         };
@@ -203,12 +203,12 @@ fn read_start(reader: &mut impl Read) -> (Vec<u8>, Option<io::Error>) {
 }
 
 /// Counts what passes.
-struct Counted {
+struct CountedReader {
     reader: Box<dyn Read + Send>,
     taken: Arc<AtomicU64>,
 }
 
-impl Read for Counted {
+impl Read for CountedReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(buffer)?;
         self.taken.fetch_add(read as u64, Ordering::Relaxed);

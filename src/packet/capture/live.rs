@@ -73,7 +73,7 @@ impl LiveOptions {
 
 /// An interface that can be named.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct NamedInterface {
     /// What to call it.
     pub name: String,
     /// What the system says of it.
@@ -92,12 +92,12 @@ pub struct Found {
 ///
 /// # Errors
 /// When the system does not tell.
-pub fn interfaces() -> Result<Vec<Found>, CaptureError> {
+pub fn interfaces() -> Result<Vec<NamedInterface>, CaptureError> {
     let devices = Device::list().map_err(|error| CaptureError::Live {
         interface: "interfaces".to_owned(),
         reason: error.to_string(),
     })?;
-    let found = devices.into_iter().map(|device| Found {
+    let found = devices.into_iter().map(|device| NamedInterface {
         is_up: device.flags.is_up(),
         is_running: device.flags.is_running(),
         is_loopback: device.flags.is_loopback(),
@@ -110,7 +110,7 @@ pub fn interfaces() -> Result<Vec<Found>, CaptureError> {
 
 /// The interface to capture on if none is named: the first that is up, has an address and leads elsewhere; else any.
 #[must_use]
-pub fn usual(interfaces: &[Found]) -> Option<&Found> {
+pub fn usual(interfaces: &[NamedInterface]) -> Option<&NamedInterface> {
     let mut elsewhere = interfaces
         .iter()
         .filter(|it| it.is_up && it.is_running && !it.is_loopback && !it.addresses.is_empty());
@@ -169,7 +169,7 @@ pub fn live(options: &LiveOptions) -> Result<Box<dyn Source>, CaptureError> {
         }],
         ..FileSummary::default()
     };
-    Ok(Box::new(Live {
+    Ok(Box::new(LiveSource {
         capture,
         link,
         clock: options.clock,
@@ -182,7 +182,7 @@ pub fn live(options: &LiveOptions) -> Result<Box<dyn Source>, CaptureError> {
     }))
 }
 
-struct Live {
+struct LiveSource {
     capture: Capture<Active>,
     link: LinkType,
     clock: fn() -> Timestamp,
@@ -197,7 +197,7 @@ struct Live {
     polled: Timestamp,
 }
 
-impl Live {
+impl LiveSource {
     fn count(&mut self, now: Timestamp) {
         self.polled = now;
         if let Ok(counts) = self.capture.stats() {
@@ -215,7 +215,7 @@ impl Live {
     }
 }
 
-impl Source for Live {
+impl Source for LiveSource {
     fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
         batch.clear();
         if self.ended {
@@ -344,8 +344,8 @@ fn refusal(interface: &str, error: &pcap::Error) -> CaptureError {
 mod tests {
     use super::*;
 
-    fn found(name: &str, is_up: bool, is_loopback: bool, address: bool) -> Found {
-        Found {
+    fn found(name: &str, is_up: bool, is_loopback: bool, address: bool) -> NamedInterface {
+        NamedInterface {
             name: name.to_owned(),
             description: None,
             addresses: address

@@ -33,8 +33,8 @@ pub use frame::{Batch, Fill, Frame, LinkType, Source};
 pub(crate) use growing::is_same;
 pub use input::Input;
 #[cfg(feature = "live")]
-pub use live::{Found, LiveOptions, interfaces, live, usual};
-pub use recent::{Memory, Recent};
+pub use live::{LiveOptions, NamedInterface, interfaces, live, usual};
+pub use recent::{Recent, RecentLimits};
 pub use recording::{Recording, Rotation, numbered};
-pub use summary::{Damage, FileSummary, Interface, Secrets};
+pub use summary::{Damage, FileSummary, Interface, SecretsBlock};
 pub use write::{PcapWriter, PcapngWriter};

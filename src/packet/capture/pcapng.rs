@@ -10,9 +10,9 @@
 //! every packet, and it takes the interface's time offset and the drop counters to be little-endian in either
 //! kind of section. The tests use it as a second opinion.
 
-use super::frame::{LinkType, Slot};
+use super::frame::{FrameSlot, LinkType};
 use super::pcapng_facts::{self, Counters};
-use super::record::{Buffer, Order, Pass, Then, longest};
+use super::record::{Buffer, BufferPass, ByteOrder, PassEnd, longest};
 use super::summary::FileSummary;
 use crate::base::time::Timestamp;
 
@@ -44,9 +44,9 @@ const MAX_INTERFACES: usize = 1 << 16;
 /// A pcapng file in the middle of being read.
 #[derive(Debug)]
 pub(crate) struct Pcapng {
-    order: Order,
+    order: ByteOrder,
     /// Of this section; packets name them by index.
-    interfaces: Vec<Described>,
+    interfaces: Vec<InterfaceTiming>,
     max_block: u32,
     /// For packets that carry no time of their own.
     latest: Timestamp,
@@ -57,7 +57,7 @@ pub(crate) struct Pcapng {
 
 /// What is needed of an interface to read its packets.
 #[derive(Clone, Copy, Debug)]
-struct Described {
+struct InterfaceTiming {
     number: u32,
     snap_length: u32,
     link: LinkType,
@@ -78,12 +78,12 @@ enum Ticks {
 impl Pcapng {
     /// Whether a file begins so; needs twelve bytes.
     pub(crate) fn knows(start: &[u8]) -> bool {
-        Order::Little.u32_at(start, 0) == Some(SECTION_HEADER) && section_order(start).is_some()
+        ByteOrder::Little.u32_at(start, 0) == Some(SECTION_HEADER) && section_order(start).is_some()
     }
 
     pub(crate) fn new() -> Self {
         Self {
-            order: Order::Little,
+            order: ByteOrder::Little,
             interfaces: Vec::new(),
             max_block: MAX_BLOCK,
             latest: Timestamp::default(),
@@ -99,12 +99,12 @@ impl Pcapng {
         mut at: usize,
         summary: &mut FileSummary,
         next_interface: &mut u32,
-    ) -> Pass {
+    ) -> BufferPass {
         let slots = buffer.slots;
         loop {
             let block = match self.block_at(buffer.bytes, at, self.max_block) {
                 Ok(block) => block,
-                Err(then) => return Pass { at, then },
+                Err(then) => return BufferPass { at, then },
             };
             let body = at + 8;
             let understood = match block.kind {
@@ -112,8 +112,9 @@ impl Pcapng {
                 OBSOLETE_PACKET => self.obsolete(block.body, body, slots, summary),
                 SIMPLE_PACKET => self.simple(block.body, body, slots),
                 SECTION_HEADER if unreadable(&block) => {
-                    let then = Then::Unreadable("a section of another version than 1.x".to_owned());
-                    return Pass { at, then };
+                    let then =
+                        PassEnd::Unreadable("a section of another version than 1.x".to_owned());
+                    return BufferPass { at, then };
                 }
                 _ => self.other(&block, summary, next_interface),
             };
@@ -126,7 +127,12 @@ impl Pcapng {
     }
 
     /// Looks for a block from `at` on: a known type, and the same believable length at both ends.
-    pub(crate) fn search(&self, bytes: &[u8], mut at: usize, last: bool) -> Result<usize, Pass> {
+    pub(crate) fn search(
+        &self,
+        bytes: &[u8],
+        mut at: usize,
+        last: bool,
+    ) -> Result<usize, BufferPass> {
         while at + FRAMING <= bytes.len() {
             // Blocks are padded to 32 bits (§3.1), but what was lost need not be.
             if !self.order.u32_at(bytes, at).is_some_and(known) {
@@ -135,29 +141,34 @@ impl Pcapng {
             }
             match self.block_at(bytes, at, MAX_FOUND) {
                 Ok(_) => return Ok(at),
-                Err(Then::Needs(needs)) if !last => {
-                    let then = Then::Needs(needs);
-                    return Err(Pass { at, then });
+                Err(PassEnd::Needs(needs)) if !last => {
+                    let then = PassEnd::Needs(needs);
+                    return Err(BufferPass { at, then });
                 }
                 Err(_) => at += 1,
             }
         }
-        let then = Then::Needs(FRAMING);
-        Err(Pass { at, then })
+        let then = PassEnd::Needs(FRAMING);
+        Err(BufferPass { at, then })
     }
 
     /// The block at `at`, if it is whole and its two lengths agree.
     #[inline]
-    fn block_at<'b>(&self, bytes: &'b [u8], at: usize, max: u32) -> Result<Block<'b>, Then> {
+    fn block_at<'b>(
+        &self,
+        bytes: &'b [u8],
+        at: usize,
+        max: u32,
+    ) -> Result<PcapngBlock<'b>, PassEnd> {
         let rest = bytes.get(at..).unwrap_or_default();
         let Some(&[a, b, c, d, e, f, g, h]) = rest.first_chunk() else {
-            return Err(Then::Needs(FRAMING));
+            return Err(PassEnd::Needs(FRAMING));
         };
         let mut order = self.order;
         // The same in either byte order, so that a section in the other one is recognised.
         if u32::from_le_bytes([a, b, c, d]) == SECTION_HEADER {
             if rest.len() < FRAMING {
-                return Err(Then::Needs(FRAMING));
+                return Err(PassEnd::Needs(FRAMING));
             }
             order = section_order(rest)
                 .ok_or_else(|| damaged("a section begins without its byte-order magic"))?;
@@ -176,7 +187,7 @@ impl Pcapng {
         }
         let total = total as usize;
         let Some(whole) = rest.get(..total) else {
-            return Err(Then::Needs(total));
+            return Err(PassEnd::Needs(total));
         };
         let body = &whole[8..total - 4];
         let again = order.u32_at(whole, total - 4);
@@ -186,7 +197,7 @@ impl Pcapng {
                 again.unwrap_or(0)
             )));
         }
-        Ok(Block { kind, order, body })
+        Ok(PcapngBlock { kind, order, body })
     }
 
     /// §4.3.
@@ -195,7 +206,7 @@ impl Pcapng {
         &mut self,
         body: &[u8],
         offset: usize,
-        slots: &mut Vec<Slot>,
+        slots: &mut Vec<FrameSlot>,
         summary: &mut FileSummary,
     ) -> Result<(), String> {
         let Some(numbers) = body.first_chunk::<20>() else {
@@ -206,7 +217,7 @@ impl Pcapng {
             self.order.u32([a, b, c, d])
         };
         let time = (u64::from(number(1)) << 32) | u64::from(number(2));
-        let packet = Packet {
+        let packet = PacketBlock {
             interface: number(0),
             ticks: time,
             captured: number(3),
@@ -220,7 +231,7 @@ impl Pcapng {
         &mut self,
         body: &[u8],
         offset: usize,
-        slots: &mut Vec<Slot>,
+        slots: &mut Vec<FrameSlot>,
         summary: &mut FileSummary,
     ) -> Result<(), String> {
         let Some(&numbers) = body.first_chunk::<20>() else {
@@ -228,7 +239,7 @@ impl Pcapng {
         };
         let u32_at = |at| self.order.u32_at(&numbers, at).unwrap_or(0);
         let u16_at = |at| self.order.u16_at(&numbers, at).unwrap_or(0);
-        let packet = Packet {
+        let packet = PacketBlock {
             interface: u32::from(u16_at(0)),
             ticks: (u64::from(u32_at(4)) << 32) | u64::from(u32_at(8)),
             captured: u32_at(12),
@@ -243,7 +254,12 @@ impl Pcapng {
     }
 
     /// §4.4: on the first interface, with no time; the time of the packet before keeps the clock where it is.
-    fn simple(&mut self, body: &[u8], offset: usize, slots: &mut Vec<Slot>) -> Result<(), String> {
+    fn simple(
+        &mut self,
+        body: &[u8],
+        offset: usize,
+        slots: &mut Vec<FrameSlot>,
+    ) -> Result<(), String> {
         let Some(length) = self.order.u32_at(body, 0) else {
             return Err("a packet block is too short for its own header".into());
         };
@@ -254,7 +270,7 @@ impl Pcapng {
         if interface.snap_length > 0 {
             captured = captured.min(interface.snap_length);
         }
-        slots.push(Slot {
+        slots.push(FrameSlot {
             time: self.latest,
             start: (offset + 4) as u32,
             captured,
@@ -269,10 +285,10 @@ impl Pcapng {
     #[inline]
     fn packet(
         &mut self,
-        packet: Packet,
+        packet: PacketBlock,
         rest: &[u8],
         start: usize,
-        slots: &mut Vec<Slot>,
+        slots: &mut Vec<FrameSlot>,
         summary: &mut FileSummary,
     ) -> Result<(), String> {
         let Some(interface) = self.interfaces.get(packet.interface as usize) else {
@@ -290,7 +306,7 @@ impl Pcapng {
             ));
         }
         let time = interface.time(packet.ticks);
-        slots.push(Slot {
+        slots.push(FrameSlot {
             time,
             start: start as u32,
             captured: packet.captured,
@@ -310,7 +326,7 @@ impl Pcapng {
 
     fn other(
         &mut self,
-        block: &Block<'_>,
+        block: &PcapngBlock<'_>,
         summary: &mut FileSummary,
         next_interface: &mut u32,
     ) -> Result<(), String> {
@@ -348,7 +364,11 @@ impl Pcapng {
     }
 
     /// §4.1. Interfaces are numbered anew in each section.
-    fn section(&mut self, block: &Block<'_>, summary: &mut FileSummary) -> Result<(), String> {
+    fn section(
+        &mut self,
+        block: &PcapngBlock<'_>,
+        summary: &mut FileSummary,
+    ) -> Result<(), String> {
         let order = block.order;
         let Some(options) = block.body.get(16..) else {
             return Err("a section header is too short".into());
@@ -363,7 +383,7 @@ impl Pcapng {
     /// §4.2.
     fn interface(
         &mut self,
-        block: &Block<'_>,
+        block: &PcapngBlock<'_>,
         summary: &mut FileSummary,
         next_interface: &mut u32,
     ) -> Result<(), String> {
@@ -377,7 +397,7 @@ impl Pcapng {
             return Err("an interface description is too short".into());
         };
         *next_interface = next_interface.saturating_add(1);
-        self.interfaces.push(Described {
+        self.interfaces.push(InterfaceTiming {
             number,
             snap_length: facts.interface.snap_length,
             link: facts.interface.link,
@@ -391,7 +411,7 @@ impl Pcapng {
     }
 }
 
-impl Described {
+impl InterfaceTiming {
     #[inline]
     fn time(&self, ticks: u64) -> Timestamp {
         let nanos = match self.ticks {
@@ -423,14 +443,14 @@ impl Ticks {
 }
 
 /// A block between its two lengths.
-struct Block<'b> {
+struct PcapngBlock<'b> {
     kind: u32,
-    order: Order,
+    order: ByteOrder,
     body: &'b [u8],
 }
 
 /// What the two packet blocks with a header say.
-struct Packet {
+struct PacketBlock {
     interface: u32,
     ticks: u64,
     captured: u32,
@@ -438,7 +458,7 @@ struct Packet {
 }
 
 /// §4.1: "if the major version number is not one that is known, the section must not be read".
-fn unreadable(section: &Block<'_>) -> bool {
+fn unreadable(section: &PcapngBlock<'_>) -> bool {
     section
         .order
         .u16_at(section.body, 4)
@@ -447,13 +467,13 @@ fn unreadable(section: &Block<'_>) -> bool {
 
 /// The number of the next packet above the batch's first, when there were `unseen` blocks before it.
 #[inline]
-fn next_nth(slots: &[Slot], unseen: &mut u32) -> u32 {
+fn next_nth(slots: &[FrameSlot], unseen: &mut u32) -> u32 {
     let next = slots.last().map_or(0, |slot| slot.nth.saturating_add(1));
     next.saturating_add(std::mem::take(unseen))
 }
 
-fn damaged(reason: impl Into<String>) -> Then {
-    Then::Damaged(reason.into())
+fn damaged(reason: impl Into<String>) -> PassEnd {
+    PassEnd::Damaged(reason.into())
 }
 
 fn known(kind: u32) -> bool {
@@ -474,8 +494,8 @@ fn known(kind: u32) -> bool {
 }
 
 /// The byte order of the section that begins here.
-fn section_order(start: &[u8]) -> Option<Order> {
-    [Order::Little, Order::Big]
+fn section_order(start: &[u8]) -> Option<ByteOrder> {
+    [ByteOrder::Little, ByteOrder::Big]
         .into_iter()
         .find(|order| order.u32_at(start, 8) == Some(BYTE_ORDER_MAGIC))
 }

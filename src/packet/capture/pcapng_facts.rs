@@ -8,7 +8,7 @@ use crate::base::net::Loss;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::frame::LinkType;
-use super::record::Order;
+use super::record::ByteOrder;
 use super::summary::{FileSummary, Interface, text};
 
 const COMMENT: u16 = 1;
@@ -61,7 +61,7 @@ impl Counters {
 /// §4.2. `None`: too short to say anything.
 pub(crate) fn interface(
     body: &[u8],
-    order: Order,
+    order: ByteOrder,
     number: u32,
     summary: &mut FileSummary,
 ) -> Option<InterfaceFacts> {
@@ -102,7 +102,7 @@ pub(crate) fn interface(
 /// §4.6.
 pub(crate) fn statistics(
     body: &[u8],
-    order: Order,
+    order: ByteOrder,
     number: u32,
     counters: &mut Counters,
     summary: &mut FileSummary,
@@ -122,7 +122,7 @@ pub(crate) fn statistics(
 }
 
 /// §4.5: records of an address and the names it has, then options.
-pub(crate) fn names(body: &[u8], order: Order, summary: &mut FileSummary) {
+pub(crate) fn names(body: &[u8], order: ByteOrder, summary: &mut FileSummary) {
     for (kind, value) in options(body, order) {
         let (address, names) = match kind {
             1 => match value.split_first_chunk::<4>() {
@@ -145,7 +145,7 @@ pub(crate) fn names(body: &[u8], order: Order, summary: &mut FileSummary) {
 }
 
 /// §4.7.
-pub(crate) fn secrets(body: &[u8], order: Order, summary: &mut FileSummary) {
+pub(crate) fn secrets(body: &[u8], order: ByteOrder, summary: &mut FileSummary) {
     let (Some(kind), Some(length)) = (order.u32_at(body, 0), order.u32_at(body, 4)) else {
         return;
     };
@@ -156,7 +156,7 @@ pub(crate) fn secrets(body: &[u8], order: Order, summary: &mut FileSummary) {
 /// §4.3: comments on a packet, and how many were dropped before it.
 pub(crate) fn packet_options(
     bytes: &[u8],
-    order: Order,
+    order: ByteOrder,
     counters: &mut Counters,
     summary: &mut FileSummary,
 ) {
@@ -174,7 +174,7 @@ pub(crate) fn packet_options(
 }
 
 /// Comments among any block's options (§3.5).
-pub(crate) fn comments(bytes: &[u8], order: Order, summary: &mut FileSummary) {
+pub(crate) fn comments(bytes: &[u8], order: ByteOrder, summary: &mut FileSummary) {
     options(bytes, order)
         .filter(|(code, _)| *code == COMMENT)
         .for_each(|(_, value)| summary.note_comment(value));
@@ -182,7 +182,7 @@ pub(crate) fn comments(bytes: &[u8], order: Order, summary: &mut FileSummary) {
 
 /// Options (§3.5), or the records of a name resolution block, which are alike: a code, a length, a value padded to
 /// 32 bits. Ends at the end mark, at the end of the block, or where a length leads beyond it.
-fn options(mut bytes: &[u8], order: Order) -> impl Iterator<Item = (u16, &[u8])> {
+fn options(mut bytes: &[u8], order: ByteOrder) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let code = order.u16_at(bytes, 0)?;
         let length = usize::from(order.u16_at(bytes, 2)?);

@@ -15,32 +15,32 @@ use super::foreign;
 use super::frame::Batch;
 use super::input::{Compression, Input, Opened, Patience};
 use super::pcapng::Pcapng;
-use super::record::{Buffer, Pass, Then};
+use super::record::{Buffer, BufferPass, PassEnd};
 use super::summary::FileSummary;
 
 /// A file in the middle of being read.
 pub(crate) struct FileReader {
     opened: Opened,
-    format: Format,
+    format: FileFormat,
     /// What was read but not yet scanned: less than a record, or a record and what it lies in.
     carried: Vec<u8>,
     /// Where `carried` begins, in bytes from the start of the (unpacked) file.
     offset: u64,
     /// Bytes to read at once.
     chunk: usize,
-    state: State,
+    state: ReaderState,
 }
 
 /// The two file formats.
 #[derive(Debug)]
-enum Format {
+enum FileFormat {
     Classic(Classic),
     Pcapng(Pcapng),
 }
 
 /// What is being done with the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum ReaderState {
     /// Record by record.
     Reading,
     /// After damage: the next record is being looked for; the number is the offset of the damage.
@@ -78,9 +78,9 @@ impl FileReader {
             *next_interface = next_interface.saturating_add(1);
             offset = FILE_HEADER as u64;
             start.clear();
-            Format::Classic(classic)
+            FileFormat::Classic(classic)
         } else if Pcapng::knows(&start) {
-            Format::Pcapng(Pcapng::new())
+            FileFormat::Pcapng(Pcapng::new())
         } else if let Some(error) = opened.failed {
             return Err(match opened.compression {
                 Compression::None => CaptureError::Io { path, error },
@@ -100,7 +100,7 @@ impl FileReader {
             carried: start,
             offset,
             chunk: chunk.max(1),
-            state: State::Reading,
+            state: ReaderState::Reading,
         })
     }
 
@@ -123,9 +123,9 @@ impl FileReader {
         make_room(&mut batch.bytes, room);
         batch.bytes[..filled].copy_from_slice(&self.carried);
         let mut at = 0;
-        while self.state != State::Ended {
+        while self.state != ReaderState::Ended {
             let needs = self.pass(batch, filled, &mut at, false, summary, next_interface);
-            if self.state == State::Ended || self.hands_on(batch, filled, room) {
+            if self.state == ReaderState::Ended || self.hands_on(batch, filled, room) {
                 break;
             }
             if batch.is_empty() && at > 0 {
@@ -149,7 +149,7 @@ impl FileReader {
                 Err(reason) => {
                     summary.note_damage(self.offset + filled as u64, reason);
                     self.pass(batch, filled, &mut at, true, summary, next_interface);
-                    self.state = State::Ended;
+                    self.state = ReaderState::Ended;
                 }
             }
         }
@@ -183,18 +183,18 @@ impl FileReader {
         let bytes = &batch.bytes[..filled];
         loop {
             let pass = match self.state {
-                State::Ended => return 0,
-                State::Searching(since) => match self.format.search(bytes, *at, last) {
+                ReaderState::Ended => return 0,
+                ReaderState::Searching(since) => match self.format.search(bytes, *at, last) {
                     Ok(found) => {
                         *at = found;
                         let found = self.offset + found as u64;
                         summary.passed_over += found.saturating_sub(since);
-                        self.state = State::Reading;
+                        self.state = ReaderState::Reading;
                         continue;
                     }
                     Err(pass) => pass,
                 },
-                State::Reading => {
+                ReaderState::Reading => {
                     let buffer = Buffer {
                         bytes,
                         offset: self.offset,
@@ -206,15 +206,15 @@ impl FileReader {
             *at = pass.at;
             let here = self.offset + pass.at as u64;
             match pass.then {
-                Then::Needs(needs) => return needs,
-                Then::Damaged(reason) => {
+                PassEnd::Needs(needs) => return needs,
+                PassEnd::Damaged(reason) => {
                     summary.note_damage(here, reason);
-                    self.state = State::Searching(here);
+                    self.state = ReaderState::Searching(here);
                     *at += 1;
                 }
-                Then::Unreadable(reason) => {
+                PassEnd::Unreadable(reason) => {
                     summary.note_damage(here, reason);
-                    self.state = State::Ended;
+                    self.state = ReaderState::Ended;
                 }
             }
         }
@@ -246,21 +246,21 @@ impl FileReader {
     fn end(&mut self, left: usize, needs: usize, at: usize, summary: &mut FileSummary) {
         let here = self.offset + at as u64;
         match self.state {
-            State::Searching(since) => {
+            ReaderState::Searching(since) => {
                 summary.passed_over += (here + left as u64).saturating_sub(since);
             }
-            State::Reading if left > 0 => {
+            ReaderState::Reading if left > 0 => {
                 let reason =
                     format!("the file ends within a record: {left} bytes of {needs} or more");
                 summary.note_damage(here, reason);
             }
             _ => {}
         }
-        self.state = State::Ended;
+        self.state = ReaderState::Ended;
     }
 }
 
-impl Format {
+impl FileFormat {
     fn name(&self, compression: Compression) -> &'static str {
         match (self, compression) {
             (Self::Classic(_), Compression::None) => "pcap",
@@ -280,14 +280,14 @@ impl Format {
         at: usize,
         summary: &mut FileSummary,
         next_interface: &mut u32,
-    ) -> Pass {
+    ) -> BufferPass {
         match self {
             Self::Classic(classic) => classic.scan(buffer, at, summary),
             Self::Pcapng(pcapng) => pcapng.scan(buffer, at, summary, next_interface),
         }
     }
 
-    fn search(&self, bytes: &[u8], at: usize, last: bool) -> Result<usize, Pass> {
+    fn search(&self, bytes: &[u8], at: usize, last: bool) -> Result<usize, BufferPass> {
         match self {
             Self::Classic(classic) => classic.search(bytes, at, last),
             Self::Pcapng(pcapng) => pcapng.search(bytes, at, last),

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::error::CaptureError;
-use super::frame::{Batch, Fill, Slot, Source};
+use super::frame::{Batch, Fill, FrameSlot, Source};
 use super::summary::FileSummary;
 use crate::base::time::Timestamp;
 
@@ -19,14 +19,14 @@ const CHUNK: usize = 256 << 10;
 
 /// How much is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory {
+pub struct RecentLimits {
     /// Bytes of frames.
     pub bytes: usize,
     /// Frames that are older than this are forgotten even if there is room.
     pub age: Option<Duration>,
 }
 
-impl Default for Memory {
+impl Default for RecentLimits {
     /// 64 MiB, whatever their age.
     fn default() -> Self {
         Self {
@@ -39,12 +39,12 @@ impl Default for Memory {
 /// The latest frames.
 #[derive(Debug)]
 pub struct Recent {
-    memory: Memory,
-    held: Mutex<Held>,
+    memory: RecentLimits,
+    held: Mutex<RecentFrames>,
 }
 
 #[derive(Debug, Default)]
-struct Held {
+struct RecentFrames {
     chunks: VecDeque<Arc<Batch>>,
     /// What is not full yet.
     filling: Batch,
@@ -55,7 +55,7 @@ struct Held {
 impl Recent {
     /// Nothing remembered yet.
     #[must_use]
-    pub fn new(memory: Memory) -> Arc<Self> {
+    pub fn new(memory: RecentLimits) -> Arc<Self> {
         Arc::new(Self {
             memory,
             held: Mutex::default(),
@@ -65,7 +65,7 @@ impl Recent {
     /// `source`, whose frames are remembered as they pass.
     #[must_use]
     pub fn of(self: &Arc<Self>, source: Box<dyn Source>) -> Box<dyn Source> {
-        Box::new(Remembered {
+        Box::new(RememberedSource {
             source,
             recent: Arc::clone(self),
         })
@@ -106,7 +106,7 @@ impl Recent {
                 held.filling.first = number;
             }
             let nth = (number - held.filling.first) as u32;
-            held.filling.push_slot(Slot { nth, ..*slot }, data);
+            held.filling.push_slot(FrameSlot { nth, ..*slot }, data);
         }
         while held.is_beyond(self.memory, latest) {
             let Some(gone) = held.chunks.pop_front() else {
@@ -117,13 +117,13 @@ impl Recent {
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn held(&self) -> MutexGuard<'_, RecentFrames> {
         // Whoever panicked here left whole chunks behind.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Held {
+impl RecentFrames {
     fn close(&mut self) {
         let full = std::mem::take(&mut self.filling);
         if !full.is_empty() {
@@ -132,7 +132,7 @@ impl Held {
         }
     }
 
-    fn is_beyond(&self, memory: Memory, latest: Timestamp) -> bool {
+    fn is_beyond(&self, memory: RecentLimits, latest: Timestamp) -> bool {
         let old = |age: Duration| {
             let oldest = self.chunks.front().and_then(|chunk| chunk.slots.last());
             oldest.is_some_and(|slot| latest.since(slot.time) > age)
@@ -151,12 +151,12 @@ fn copy(from: &Batch, to: &mut Batch) {
 }
 
 /// A source whose frames are remembered.
-struct Remembered {
+struct RememberedSource {
     source: Box<dyn Source>,
     recent: Arc<Recent>,
 }
 
-impl Source for Remembered {
+impl Source for RememberedSource {
     fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
         let fill = self.source.fill(batch)?;
         if fill == Fill::Frames {
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_latest_stay_with_their_numbers_and_the_rest_is_counted() {
-        let recent = Recent::new(Memory {
+        let recent = Recent::new(RecentLimits {
             bytes: 1 << 20,
             age: None,
         });
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn what_is_too_old_goes_although_there_is_room() {
-        let recent = Recent::new(Memory {
+        let recent = Recent::new(RecentLimits {
             bytes: 1 << 30,
             age: Some(Duration::from_secs(60)),
         });

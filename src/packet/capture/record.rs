@@ -1,16 +1,16 @@
 //! What the two file formats have in common: byte order, lengths that can be believed, and how a pass over a
 //! buffer ends.
 
-use super::frame::{LinkType, Slot};
+use super::frame::{FrameSlot, LinkType};
 
 /// The byte order of a file or section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum ByteOrder {
     Little,
     Big,
 }
 
-impl Order {
+impl ByteOrder {
     #[inline]
     pub(crate) fn u16(self, bytes: [u8; 2]) -> u16 {
         match self {
@@ -52,20 +52,20 @@ pub(crate) struct Buffer<'b> {
     pub(crate) bytes: &'b [u8],
     /// Where `bytes` begins in the file.
     pub(crate) offset: u64,
-    pub(crate) slots: &'b mut Vec<Slot>,
+    pub(crate) slots: &'b mut Vec<FrameSlot>,
 }
 
 /// How a pass over a buffer ended, and how far it came.
 #[derive(Debug)]
-pub(crate) struct Pass {
+pub(crate) struct BufferPass {
     /// Where the next record begins in the buffer.
     pub(crate) at: usize,
-    pub(crate) then: Then,
+    pub(crate) then: PassEnd,
 }
 
 /// Why a pass ended.
 #[derive(Debug)]
-pub(crate) enum Then {
+pub(crate) enum PassEnd {
     /// The next record needs this many bytes from `at`; there are fewer.
     Needs(usize),
     /// What stands at `at` cannot be a record.

@@ -41,24 +41,24 @@ impl Rotation {
 pub struct Recording {
     path: PathBuf,
     rotation: Rotation,
-    to: Option<Open>,
+    to: Option<OpenRecording>,
     number: u32,
     written: VecDeque<PathBuf>,
 }
 
-struct Open {
-    writer: PcapngWriter<Counted>,
+struct OpenRecording {
+    writer: PcapngWriter<CountedFile>,
     path: PathBuf,
     since: Option<Timestamp>,
 }
 
 /// A file that knows its size.
-struct Counted {
+struct CountedFile {
     to: BufWriter<File>,
     bytes: u64,
 }
 
-impl Write for Counted {
+impl Write for CountedFile {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let written = self.to.write(bytes)?;
         self.bytes += written as u64;
@@ -90,7 +90,7 @@ impl Recording {
     /// `source`, whose frames are written as they pass.
     #[must_use]
     pub fn of(self, source: Box<dyn Source>) -> Box<dyn Source> {
-        Box::new(Recorded {
+        Box::new(RecordedSource {
             source,
             recording: self,
         })
@@ -142,7 +142,7 @@ impl Recording {
     /// # Errors
     /// When writing fails.
     pub fn end(&mut self, lost: Loss) -> Result<(), CaptureError> {
-        let Some(Open {
+        let Some(OpenRecording {
             mut writer, path, ..
         }) = self.to.take()
         else {
@@ -162,7 +162,7 @@ impl Recording {
             false => self.path.clone(),
         };
         let writer = File::create_new(&path).and_then(|file| {
-            PcapngWriter::new(Counted {
+            PcapngWriter::new(CountedFile {
                 to: BufWriter::with_capacity(BUFFER, file),
                 bytes: 0,
             })
@@ -171,7 +171,7 @@ impl Recording {
             path: path.clone(),
             error,
         })?;
-        self.to = Some(Open {
+        self.to = Some(OpenRecording {
             writer,
             path: path.clone(),
             since: None,
@@ -201,12 +201,12 @@ pub fn numbered(path: &Path, number: u32) -> PathBuf {
 }
 
 /// A source whose frames are written.
-struct Recorded {
+struct RecordedSource {
     source: Box<dyn Source>,
     recording: Recording,
 }
 
-impl Source for Recorded {
+impl Source for RecordedSource {
     fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
         let fill = self.source.fill(batch)?;
         for frame in batch.frames() {

@@ -45,7 +45,7 @@ pub struct FileSummary {
     /// Addresses and the names that the capturing host gave them.
     pub names: Vec<(IpAddr, String)>,
     /// Decryption secrets that travel with the packets.
-    pub secrets: Vec<Secrets>,
+    pub secrets: Vec<SecretsBlock>,
     /// Comments, names, secrets and interfaces that were not kept because there were too many.
     pub left_out: u64,
     /// Frames the file says were lost.
@@ -80,7 +80,7 @@ pub struct Interface {
 
 /// A block of decryption secrets, not looked into on this floor.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secrets {
+pub struct SecretsBlock {
     /// What they are: `0x544c534b` is a TLS key log in the format of `SSLKEYLOGFILE`.
     pub kind: u32,
     /// The secrets.
@@ -122,7 +122,7 @@ impl FileSummary {
             return;
         }
         let bytes = bytes.to_vec();
-        self.secrets.push(Secrets { kind, bytes });
+        self.secrets.push(SecretsBlock { kind, bytes });
     }
 
     pub(crate) fn note_interface(&mut self, interface: Interface) {
@@ -134,7 +134,7 @@ impl FileSummary {
     }
 }
 
-impl std::fmt::Debug for Secrets {
+impl std::fmt::Debug for SecretsBlock {
     /// Says how much there is, not what: keys do not belong in logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Secrets({:#x}, {} bytes)", self.kind, self.bytes.len())

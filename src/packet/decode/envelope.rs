@@ -1,7 +1,7 @@
 //! Link types that put a header about the capture itself in front of the packet: which interface, which process,
 //! which rule. Each says what kind of frame follows.
 
-use super::walk::{Layer, Step, Walk};
+use super::walk::{Layer, Walk, WalkStep};
 use crate::base::net::Skip;
 use crate::packet::capture::LinkType;
 
@@ -9,17 +9,17 @@ const JUNIPER_MAGIC: [u8; 3] = [0x4d, 0x47, 0x43];
 
 impl<'a> Walk<'a, '_> {
     /// OpenBSD's enc: address family, SPI and flags in front of packets that IPsec has opened.
-    pub(super) fn bsd_encapsulation(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn bsd_encapsulation(&mut self) -> Result<WalkStep<'a>, Skip> {
         self.on(12, Layer::Ip)
     }
 
-    pub(super) fn pf_log(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn pf_log(&mut self) -> Result<WalkStep<'a>, Skip> {
         let length = usize::from(self.bytes.u8(0)?);
         self.on(length.next_multiple_of(4), Layer::Ip)
     }
 
     /// Juniper's header: magic, flags, extensions; then the layer that the link type names.
-    pub(super) fn juniper(&mut self, link: u16) -> Result<Step<'a>, Skip> {
+    pub(super) fn juniper(&mut self, link: u16) -> Result<WalkStep<'a>, Skip> {
         const HAS_EXTENSIONS: u8 = 0x80;
         const NO_LINK_LAYER: u8 = 0x02;
         let &[m0, m1, m2, flags] = self.bytes.head()?;
@@ -44,14 +44,14 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Per-packet information: fields about the capture, then a frame of another link type.
-    pub(super) fn ppi(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn ppi(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[_, _, l0, l1, t0, t1, t2, t3] = self.bytes.head()?;
         let length = usize::from(u16::from_le_bytes([l0, l1]));
         self.within(length, u32::from_le_bytes([t0, t1, t2, t3]))
     }
 
     /// Apple's PKTAP: process and interface, then a frame of another link type.
-    pub(super) fn pktap(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn pktap(&mut self) -> Result<WalkStep<'a>, Skip> {
         let header = self.bytes.head::<12>()?;
         let word = |at: usize| {
             header[at..]
@@ -62,7 +62,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// A frame of link type `inner` behind a header of `length` bytes.
-    fn within(&mut self, length: usize, inner: u32) -> Result<Step<'a>, Skip> {
+    fn within(&mut self, length: usize, inner: u32) -> Result<WalkStep<'a>, Skip> {
         // A header of no length would hold itself.
         if length < 8 {
             return Err(Skip::Malformed);
@@ -72,7 +72,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Endace's extensible record: the type says what follows the record header and its extensions.
-    pub(super) fn erf(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn erf(&mut self) -> Result<WalkStep<'a>, Skip> {
         let kind = self.bytes.u8(8)?;
         let mut header = 16;
         let mut extended = kind & 0x80 != 0;
@@ -89,7 +89,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Linux's netfilter log: fields of type, length, value, one of which is the packet.
-    pub(super) fn netfilter_log(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn netfilter_log(&mut self) -> Result<WalkStep<'a>, Skip> {
         const PAYLOAD: u16 = 9;
         self.bytes = self.bytes.after(4)?;
         loop {
@@ -113,7 +113,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Linux's "any" device, first version.
-    pub(super) fn linux_cooked(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn linux_cooked(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[_, packet, h0, h1, _, _, a, b, c, d, e, f, g, h, p0, p1] = self.bytes.head()?;
         self.digest(
             u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
@@ -123,7 +123,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// The second version, with the interface.
-    pub(super) fn linux_cooked_2(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn linux_cooked_2(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[
             p0,
             p1,
@@ -160,7 +160,7 @@ impl<'a> Walk<'a, '_> {
         header: usize,
         hardware: u16,
         protocol: [u8; 2],
-    ) -> Result<Step<'a>, Skip> {
+    ) -> Result<WalkStep<'a>, Skip> {
         match (hardware, u16::from_be_bytes(protocol)) {
             (824, _) => Err(Skip::NotIp),
             (803, _) => self.on(header, Layer::Link(LinkType(127))),

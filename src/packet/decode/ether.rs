@@ -4,7 +4,7 @@
 //! belong, and each direction has its own.
 
 use super::bytes::Bytes;
-use super::walk::{Layer, Step, Walk};
+use super::walk::{Layer, Walk, WalkStep};
 use crate::base::net::Skip;
 use etherparse::EtherType;
 
@@ -32,7 +32,7 @@ const MARVELL_TAG: u16 = 0xdada;
 
 impl<'a> Walk<'a, '_> {
     #[inline]
-    pub(super) fn ethernet(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn ethernet(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[a, b, c, d, e, f, g, h, i, j, k, l, t0, t1] = self.bytes.head()?;
         self.digest(
             u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
@@ -44,7 +44,7 @@ impl<'a> Walk<'a, '_> {
 
     /// What follows an EtherType.
     #[inline]
-    pub(super) fn ether_type(&mut self, kind: u16) -> Result<Step<'a>, Skip> {
+    pub(super) fn ether_type(&mut self, kind: u16) -> Result<WalkStep<'a>, Skip> {
         match EtherType(kind) {
             // The version rules: rewritten captures have one version under the other's EtherType.
             EtherType::IPV4 | EtherType::IPV6 => self.ip(),
@@ -57,20 +57,20 @@ impl<'a> Walk<'a, '_> {
 
     /// IEEE 802.1Q §9.6.
     #[inline]
-    fn vlan(&mut self) -> Result<Step<'a>, Skip> {
+    fn vlan(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[t0, t1, n0, n1] = self.bytes.head()?;
         self.path.vlan = u16::from_be_bytes([t0, t1]) & 0x0fff;
         self.on(4, Layer::EtherType(u16::from_be_bytes([n0, n1])))
     }
 
-    fn uncommon_ether_type(&mut self, kind: u16) -> Result<Step<'a>, Skip> {
+    fn uncommon_ether_type(&mut self, kind: u16) -> Result<WalkStep<'a>, Skip> {
         match kind {
             0..=MAX_802_3_LENGTH | JUMBO_LLC => self.llc(),
             VLAN_9200 | VLAN_9300 => self.vlan(),
             MPLS_UNICAST | MPLS_MULTICAST => self.mpls(),
             PPPOE_SESSION => self.pppoe(),
             PPP => self.ppp(),
-            TRANSPARENT_ETHERNET => Ok(Step::Next(Layer::Ethernet)),
+            TRANSPARENT_ETHERNET => Ok(WalkStep::Next(Layer::Ethernet)),
             // Provider backbone (IEEE 802.1Q §9.7): the service tag, then the customer's frame.
             BACKBONE_SERVICE_TAG => self.on(4, Layer::Ethernet),
             FABRIC_PATH => self.on(2, Layer::Ethernet),
@@ -84,19 +84,19 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// A tag of `length` bytes, then the next EtherType.
-    fn tag(&mut self, length: usize) -> Result<Step<'a>, Skip> {
+    fn tag(&mut self, length: usize) -> Result<WalkStep<'a>, Skip> {
         let kind = self.bytes.u16(length)?;
         self.on(length + 2, Layer::EtherType(kind))
     }
 
     /// RFC 6325 §3: the header, its options, then the inner frame.
-    fn trill(&mut self) -> Result<Step<'a>, Skip> {
+    fn trill(&mut self) -> Result<WalkStep<'a>, Skip> {
         let words = self.bytes.u16(0)? >> 6 & 0x1f;
         self.on(6 + usize::from(words) * 4, Layer::Ethernet)
     }
 
     /// IEEE 802.1AE §9: a frame that is only signed can be read, an encrypted one cannot.
-    fn macsec(&mut self) -> Result<Step<'a>, Skip> {
+    fn macsec(&mut self) -> Result<WalkStep<'a>, Skip> {
         const HAS_CHANNEL_ID: u8 = 0x20;
         const ENCRYPTED_OR_CHANGED: u8 = 0x0c;
         let control = self.bytes.u8(0)?;
@@ -107,7 +107,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// IEEE 802.2 with a protocol in it: SNAP (RFC 1042), IP by its own SAP, or ISO's identifiers (RFC 2684 §5.1).
-    pub(super) fn llc(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn llc(&mut self) -> Result<WalkStep<'a>, Skip> {
         match *self.bytes.head()? {
             [0xaa, 0xaa, 3] => self.on(3, Layer::Snap),
             [6, 6, 3] => self.on(3, Layer::Ip),
@@ -121,7 +121,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Organisation and protocol.
-    pub(super) fn snap(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn snap(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[a, b, c, p0, p1] = self.bytes.head()?;
         let protocol = u16::from_be_bytes([p0, p1]);
         match ([a, b, c], protocol) {
@@ -139,7 +139,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// RFC 2516 §4; only the session stage has this EtherType.
-    pub(super) fn pppoe(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn pppoe(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[version, code, _, _, l0, l1] = self.bytes.head()?;
         if version != 0x11 || code != 0 {
             return Err(Skip::NotIp);
@@ -153,7 +153,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// RFC 1661 §2 and RFC 1662 §3.1; address, control and the protocol's first byte may be compressed away.
-    pub(super) fn ppp(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn ppp(&mut self) -> Result<WalkStep<'a>, Skip> {
         if self.bytes.data.starts_with(&[0xff, 0x03]) {
             self.bytes = self.bytes.after(2)?;
         }
@@ -176,7 +176,7 @@ impl<'a> Walk<'a, '_> {
 
     /// RFC 3032. Nothing says what follows the last label: IP shows by its version and length, an Ethernet
     /// pseudowire (RFC 4448), with or without control word, by an EtherType in the right place.
-    pub(super) fn mpls(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn mpls(&mut self) -> Result<WalkStep<'a>, Skip> {
         loop {
             let &[_, _, bottom, _] = self.bytes.head()?;
             self.bytes = self.bytes.after(4)?;
@@ -185,16 +185,16 @@ impl<'a> Walk<'a, '_> {
             }
         }
         if looks_like_ip(self.bytes) {
-            return Ok(Step::Next(Layer::Ip));
+            return Ok(WalkStep::Next(Layer::Ip));
         }
         if self.bytes.u8(0)? >> 4 == 0 && looks_like_ethernet(self.bytes.after(4)?) {
             return self.on(4, Layer::Ethernet);
         }
         if looks_like_ethernet(self.bytes) {
-            return Ok(Step::Next(Layer::Ethernet));
+            return Ok(WalkStep::Next(Layer::Ethernet));
         }
         match self.bytes.u8(0)? >> 4 {
-            4 | 6 => Ok(Step::Next(Layer::Ip)),
+            4 | 6 => Ok(WalkStep::Next(Layer::Ip)),
             _ => Err(Skip::NotIp),
         }
     }

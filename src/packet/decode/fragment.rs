@@ -1,6 +1,6 @@
 //! Fragments of IP datagrams wait here for their siblings (RFC 791 §3.2, RFC 8200 §4.5).
 //!
-//! In: a [`Piece`]. Out: the whole datagram when the last piece came. Bounded in datagrams, in bytes, in pieces per
+//! In: a [`Fragment`]. Out: the whole datagram when the last piece came. Bounded in datagrams, in bytes, in pieces per
 //! datagram and in age on the packet clock; what falls out is counted. A piece that overlaps others without being a
 //! mere repetition lets the whole datagram fall (RFC 5722; hosts do so for IPv4 too), since two hosts could put
 //! such pieces together in two ways.
@@ -19,7 +19,7 @@ use hashbrown::HashMap;
 use crate::base::time::Timestamp;
 
 use super::bytes::Bytes;
-use super::walk::{Layer, Path};
+use super::walk::{Layer, PathSoFar};
 
 /// How many datagrams may wait. A busy tunnel with a small MTU has some hundreds under way.
 const MAX_DATAGRAMS: usize = 4096;
@@ -40,12 +40,12 @@ pub(super) struct DatagramKey {
     pub(super) source: IpAddr,
     pub(super) destination: IpAddr,
     pub(super) id: u32,
-    pub(super) train: Train,
+    pub(super) train: FragmentSender,
 }
 
 /// Who cut the datagram; each counts its identifiers apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Train {
+pub(super) enum FragmentSender {
     /// IPv4, whose identifiers are counted per protocol (RFC 791 §3.2).
     Ipv4(u8),
     Ipv6,
@@ -55,7 +55,7 @@ pub(super) enum Train {
 
 /// One fragment.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Piece<'a> {
+pub(super) struct Fragment<'a> {
     pub(super) key: DatagramKey,
     /// What the datagram begins with; the first piece's answer counts.
     pub(super) next: Layer,
@@ -63,18 +63,18 @@ pub(super) struct Piece<'a> {
     pub(super) offset: usize,
     pub(super) more: bool,
     pub(super) bytes: Bytes<'a>,
-    pub(super) path: Path,
+    pub(super) path: PathSoFar,
 }
 
 /// A datagram with all its pieces.
 #[derive(Debug)]
-pub(super) struct Whole {
+pub(super) struct WholeDatagram {
     /// The captured bytes from its start.
     pub(super) data: Vec<u8>,
     /// Its length on the wire.
     pub(super) length: usize,
     pub(super) next: Layer,
-    pub(super) path: Path,
+    pub(super) path: PathSoFar,
 }
 
 /// What became of fragments; each counts datagrams.
@@ -94,7 +94,7 @@ pub struct FragmentCounts {
 
 /// One datagram's pieces so far.
 #[derive(Debug)]
-struct Waiting {
+struct PartialDatagram {
     /// Start, end on the wire, end of what was captured; sorted, without overlap.
     pieces: Vec<(usize, usize, usize)>,
     data: Vec<u8>,
@@ -109,7 +109,7 @@ struct Waiting {
 /// All datagrams that wait.
 #[derive(Debug, Default)]
 pub(super) struct Fragments {
-    waiting: HashMap<DatagramKey, Waiting, foldhash::fast::RandomState>,
+    waiting: HashMap<DatagramKey, PartialDatagram, foldhash::fast::RandomState>,
     /// In order of arrival; datagrams that are whole stay in it until they reach the front.
     queue: VecDeque<(u64, DatagramKey)>,
     serial: u64,
@@ -119,7 +119,11 @@ pub(super) struct Fragments {
 
 impl Fragments {
     /// Takes a piece in; gives the datagram if it was the last one missing.
-    pub(super) fn insert(&mut self, piece: &Piece<'_>, now: Timestamp) -> Result<Whole, Skip> {
+    pub(super) fn insert(
+        &mut self,
+        piece: &Fragment<'_>,
+        now: Timestamp,
+    ) -> Result<WholeDatagram, Skip> {
         self.expire(now);
         let end = piece.offset.saturating_add(piece.bytes.wire);
         // RFC 8200 §4.5 and RFC 791 §3.2: all but the last are multiples of eight, none reaches past the end.
@@ -133,14 +137,17 @@ impl Fragments {
             self.enqueue(piece.key);
         }
         let serial = self.serial;
-        let entry = self.waiting.entry(piece.key).or_insert_with(|| Waiting {
-            pieces: Vec::new(),
-            data: Vec::new(),
-            length: None,
-            next: None,
-            since: now,
-            serial,
-        });
+        let entry = self
+            .waiting
+            .entry(piece.key)
+            .or_insert_with(|| PartialDatagram {
+                pieces: Vec::new(),
+                data: Vec::new(),
+                length: None,
+                next: None,
+                since: now,
+                serial,
+            });
         let before = entry.data.len();
         let outcome = entry.insert(piece, end);
         self.bytes = self.bytes + entry.data.len() - before;
@@ -188,7 +195,7 @@ impl Fragments {
             && self.queue.len() <= 2 * MAX_DATAGRAMS
     }
 
-    fn remove(&mut self, key: &DatagramKey) -> Option<Waiting> {
+    fn remove(&mut self, key: &DatagramKey) -> Option<PartialDatagram> {
         let waiting = self.waiting.remove(key)?;
         self.bytes -= waiting.data.len();
         Some(waiting)
@@ -251,8 +258,8 @@ enum Insert {
     TooMany,
 }
 
-impl Waiting {
-    fn insert(&mut self, piece: &Piece<'_>, end: usize) -> Insert {
+impl PartialDatagram {
+    fn insert(&mut self, piece: &Fragment<'_>, end: usize) -> Insert {
         let start = piece.offset;
         let at = self.pieces.partition_point(|&(_, other, _)| other <= start);
         if let Some(&(other_start, other_end, _)) = self.pieces.get(at)
@@ -306,14 +313,14 @@ impl Waiting {
         }) && reached == length
     }
 
-    fn into_whole(mut self, last: &Piece<'_>) -> Whole {
+    fn into_whole(mut self, last: &Fragment<'_>) -> WholeDatagram {
         let captured = self
             .pieces
             .iter()
             .find(|&&(_, end, captured)| captured < end)
             .map_or(self.data.len(), |&(_, _, captured)| captured);
         self.data.truncate(captured);
-        Whole {
+        WholeDatagram {
             data: self.data,
             length: self.length.unwrap_or(captured),
             next: self.next.unwrap_or(last.next),

@@ -14,7 +14,7 @@ use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice};
 use crate::base::seq::Seq;
 
 use super::bytes::Bytes;
-use super::walk::{Found, Step, Walk};
+use super::walk::{Walk, WalkEnd, WalkStep};
 
 /// Bytes in front of the quoted packet, in both versions.
 const HEADER: usize = 8;
@@ -22,7 +22,7 @@ const HEADER: usize = 8;
 const MAX_EXTENSIONS: usize = 8;
 
 impl<'a> Walk<'a, '_> {
-    pub(super) fn icmp_v4(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn icmp_v4(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[kind, code, _, _, _, _, high, low] = self.bytes.head::<HEADER>()?;
         let quote = match (kind, code) {
             (3, 4) => QuoteKind::TooBig,
@@ -38,7 +38,7 @@ impl<'a> Walk<'a, '_> {
         self.quote(quote, kind, code, mtu)
     }
 
-    pub(super) fn icmp_v6(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn icmp_v6(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[kind, code, _, _, m0, m1, m2, m3] = self.bytes.head::<HEADER>()?;
         let quote = match kind {
             1 => QuoteKind::Unreachable,
@@ -58,14 +58,14 @@ impl<'a> Walk<'a, '_> {
         icmp_type: u8,
         icmp_code: u8,
         mtu: Option<u32>,
-    ) -> Result<Step<'a>, Skip> {
+    ) -> Result<WalkStep<'a>, Skip> {
         let (source, destination, head) = quoted(self.bytes.after(HEADER)?)?;
         let &[s0, s1, d0, d1, q0, q1, q2, q3] = head.head()?;
         let endpoint = |ip, high, low| Endpoint {
             ip,
             port: u16::from_be_bytes([high, low]),
         };
-        Ok(Step::End(Found::Quote(Quote {
+        Ok(WalkStep::End(WalkEnd::Quote(Quote {
             frame: self.frame.number,
             time: self.frame.time,
             context: self.path.context,

@@ -7,14 +7,14 @@
 use crate::base::net::Skip;
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::fragment::{DatagramKey, Piece, Train};
-use super::walk::{Found, IpHead, Layer, Step, Walk};
+use super::fragment::{DatagramKey, Fragment, FragmentSender};
+use super::walk::{IpHead, Layer, Walk, WalkEnd, WalkStep};
 use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice};
 
 impl<'a> Walk<'a, '_> {
     /// IP of the version that its first four bits say.
     #[inline]
-    pub(super) fn ip(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn ip(&mut self) -> Result<WalkStep<'a>, Skip> {
         match self.bytes.u8(0)? >> 4 {
             4 => self.ipv4(),
             6 => self.ipv6(),
@@ -23,7 +23,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     #[inline]
-    pub(super) fn ipv4(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn ipv4(&mut self) -> Result<WalkStep<'a>, Skip> {
         let header = Ipv4HeaderSlice::from_slice(self.bytes.data).map_err(|error| {
             use etherparse::err::ipv4::HeaderSliceError::{Content, Len};
             match error {
@@ -48,17 +48,17 @@ impl<'a> Walk<'a, '_> {
         if header.is_fragmenting_payload() {
             return Ok(self.piece(
                 u32::from(header.identification()),
-                Train::Ipv4(protocol.0),
+                FragmentSender::Ipv4(protocol.0),
                 Layer::Protocol(protocol.0),
                 usize::from(header.fragments_offset().value()) * 8,
                 header.more_fragments(),
             ));
         }
-        Ok(Step::Next(Layer::Protocol(protocol.0)))
+        Ok(WalkStep::Next(Layer::Protocol(protocol.0)))
     }
 
     #[inline]
-    pub(super) fn ipv6(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn ipv6(&mut self) -> Result<WalkStep<'a>, Skip> {
         let header = Ipv6HeaderSlice::from_slice(self.bytes.data).map_err(|error| {
             use etherparse::err::ipv6::HeaderSliceError::{Content, Len};
             match error {
@@ -77,14 +77,14 @@ impl<'a> Walk<'a, '_> {
             ttl: header.hop_limit(),
             id: None,
         };
-        Ok(Step::Next(Layer::Protocol(header.next_header().0)))
+        Ok(WalkStep::Next(Layer::Protocol(header.next_header().0)))
     }
 
     /// What an IP header or an extension header says comes next.
     #[inline]
-    pub(super) fn protocol(&mut self, number: u8) -> Result<Step<'a>, Skip> {
+    pub(super) fn protocol(&mut self, number: u8) -> Result<WalkStep<'a>, Skip> {
         match IpNumber(number) {
-            IpNumber::TCP => Ok(Step::Next(Layer::Tcp)),
+            IpNumber::TCP => Ok(WalkStep::Next(Layer::Tcp)),
             IpNumber::IPV6_HEADER_HOP_BY_HOP
             | IpNumber::IPV6_DESTINATION_OPTIONS
             | IpNumber::MOBILITY_HEADER
@@ -109,7 +109,7 @@ impl<'a> Walk<'a, '_> {
 
     /// The routing header (RFC 8200 §4.4). While segments are left, the address in the IP header is a station on the
     /// way; TCP's pseudo-header, and with it the connection, knows the last one only (RFC 8200 §8.1).
-    fn routing(&mut self) -> Result<Step<'a>, Skip> {
+    fn routing(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[next, length, kind, left] = self.bytes.head()?;
         if left > 0 {
             let last = match kind {
@@ -130,28 +130,34 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// The fragment header (RFC 8200 §4.5); one that says "the whole" is passed over (RFC 6946).
-    fn ipv6_fragment(&mut self) -> Result<Step<'a>, Skip> {
+    fn ipv6_fragment(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[next, _, high, low, i0, i1, i2, i3] = self.bytes.head()?;
         let field = u16::from_be_bytes([high, low]);
         let (offset, more) = (usize::from(field & !7), field & 1 != 0);
         self.bytes = self.bytes.after(8)?;
         if offset == 0 && !more {
-            return Ok(Step::Next(Layer::Protocol(next)));
+            return Ok(WalkStep::Next(Layer::Protocol(next)));
         }
         let id = u32::from_be_bytes([i0, i1, i2, i3]);
-        Ok(self.piece(id, Train::Ipv6, Layer::Protocol(next), offset, more))
+        Ok(self.piece(
+            id,
+            FragmentSender::Ipv6,
+            Layer::Protocol(next),
+            offset,
+            more,
+        ))
     }
 
     /// The bytes at hand as one piece of something larger that goes on with `next`.
     pub(super) fn piece(
         &self,
         id: u32,
-        train: Train,
+        train: FragmentSender,
         next: Layer,
         offset: usize,
         more: bool,
-    ) -> Step<'a> {
-        Step::End(Found::Piece(Piece {
+    ) -> WalkStep<'a> {
+        WalkStep::End(WalkEnd::Piece(Fragment {
             key: DatagramKey {
                 context: self.path.context,
                 source: self.path.ip.source,

@@ -5,13 +5,13 @@
 //! Left out: link types that carry no IP (USB, Bluetooth, CAN, 802.15.4) and those that need a session to be read
 //! (raw serial lines).
 
-use super::walk::{Layer, Step, Walk};
+use super::walk::{Layer, Walk, WalkStep};
 use crate::base::net::Skip;
 use crate::packet::capture::LinkType;
 
 impl<'a> Walk<'a, '_> {
     #[inline]
-    pub(super) fn link(&mut self, link: LinkType) -> Result<Step<'a>, Skip> {
+    pub(super) fn link(&mut self, link: LinkType) -> Result<WalkStep<'a>, Skip> {
         match link.0 {
             1 => self.ethernet(),
             12 | 14 | 101 => self.ip(),
@@ -22,7 +22,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn uncommon_link(&mut self, link: u16) -> Result<Step<'a>, Skip> {
+    fn uncommon_link(&mut self, link: u16) -> Result<WalkStep<'a>, Skip> {
         match link {
             0 => self.null(),
             6 => self.token_ring(),
@@ -68,7 +68,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// A BSD address family in some byte order (NULL: the capturing host's, LOOP: the network's).
-    fn null(&mut self) -> Result<Step<'a>, Skip> {
+    fn null(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[a, b, c, d] = self.bytes.head()?;
         if (a, b) == (0xff, 0x03) {
             return self.ppp();
@@ -87,7 +87,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn token_ring(&mut self) -> Result<Step<'a>, Skip> {
+    fn token_ring(&mut self) -> Result<WalkStep<'a>, Skip> {
         let header = *self.bytes.head::<14>()?;
         if header[1] >> 6 != 1 {
             return Err(Skip::NotIp);
@@ -102,7 +102,7 @@ impl<'a> Walk<'a, '_> {
         self.on(14 + route, Layer::Llc)
     }
 
-    fn fddi(&mut self) -> Result<Step<'a>, Skip> {
+    fn fddi(&mut self) -> Result<WalkStep<'a>, Skip> {
         let header = *self.bytes.head::<13>()?;
         if header[0] & 0xc0 != 0x40 {
             return Err(Skip::NotIp);
@@ -111,27 +111,27 @@ impl<'a> Walk<'a, '_> {
         self.on(13, Layer::Llc)
     }
 
-    pub(super) fn ppp_or_hdlc(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn ppp_or_hdlc(&mut self) -> Result<WalkStep<'a>, Skip> {
         match self.bytes.u8(0)? {
             0x0f | 0x8f => self.cisco_hdlc(),
             _ => self.ppp(),
         }
     }
 
-    pub(super) fn cisco_hdlc(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn cisco_hdlc(&mut self) -> Result<WalkStep<'a>, Skip> {
         let kind = self.bytes.u16(2)?;
         self.on(4, Layer::EtherType(kind))
     }
 
     /// RFC 2684 (1483): LLC, or nothing at all in front of the packet.
-    fn atm_rfc1483(&mut self) -> Result<Step<'a>, Skip> {
+    fn atm_rfc1483(&mut self) -> Result<WalkStep<'a>, Skip> {
         match self.bytes.head()? {
             [0xaa, 0xaa, 3] | [0xfe, 0xfe, 3] => self.llc(),
             _ => self.ip(),
         }
     }
 
-    fn sun_atm(&mut self) -> Result<Step<'a>, Skip> {
+    fn sun_atm(&mut self) -> Result<WalkStep<'a>, Skip> {
         match self.bytes.u8(0)? & 0x0f {
             // LAN emulation: two bytes of its own, then the Ethernet frame.
             1 => self.on(6, Layer::Ethernet),
@@ -141,7 +141,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// RFC 2427: address of two to four bytes, then a network layer identifier, or an EtherType as Cisco has it.
-    pub(super) fn frame_relay(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn frame_relay(&mut self) -> Result<WalkStep<'a>, Skip> {
         let mut at = 1;
         while self.bytes.u8(at)? & 1 == 0 {
             at += 1;
@@ -167,7 +167,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// RFC 1201 on ARCNET as Linux captures it: addresses, an offset, the protocol, then the fragmentation header.
-    fn arcnet(&mut self) -> Result<Step<'a>, Skip> {
+    fn arcnet(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[_, _, _, _, protocol, split] = self.bytes.head()?;
         let header = match split {
             // An exception frame: padded so that no frame has a length that ARCNET cannot send.
@@ -182,18 +182,18 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn ip_over_1394(&mut self) -> Result<Step<'a>, Skip> {
+    fn ip_over_1394(&mut self) -> Result<WalkStep<'a>, Skip> {
         let kind = self.bytes.u16(16)?;
         self.on(18, Layer::EtherType(kind))
     }
 
-    fn ip_over_infiniband(&mut self) -> Result<Step<'a>, Skip> {
+    fn ip_over_infiniband(&mut self) -> Result<WalkStep<'a>, Skip> {
         let kind = self.bytes.u16(0)?;
         self.on(4, Layer::EtherType(kind))
     }
 
     /// A switch chip's tag between the addresses and the EtherType (Broadcom, Marvell).
-    fn switch_tag(&mut self, link: u16) -> Result<Step<'a>, Skip> {
+    fn switch_tag(&mut self, link: u16) -> Result<WalkStep<'a>, Skip> {
         let addresses = *self.bytes.head::<12>()?;
         self.digest_addresses(&addresses);
         // Marvell's extended tag stands behind an EtherType of its own.

@@ -33,11 +33,11 @@ use crate::packet::capture::Frame;
 
 use bytes::Bytes;
 use context::Contexts;
-use fragment::{Fragments, Whole};
-use walk::{Aside, Found, Layer, Rest, Walk};
+use fragment::{Fragments, WholeDatagram};
+use walk::{DatagramPlace, Layer, RestOfFrame, Walk, WalkEnd};
 
 pub use fragment::FragmentCounts;
-pub use segment::{Datagram, Decoded, Options, Segment, TimestampOption};
+pub use segment::{Datagram, Decoded, Segment, TcpOptions, TimestampOption};
 
 /// How many times a packet is reassembled or decompressed before its TCP header is found. Each tunnel may fragment
 /// once; compressed bytes can be made so that they unpack to themselves for ever.
@@ -51,9 +51,9 @@ pub struct Decoder {
     /// The datagram that the last frame completed: its segment borrows from here.
     whole: Vec<u8>,
     /// What of the last frame [`Decoder::decode_more`] can still read.
-    rest: Option<Rest>,
+    rest: Option<RestOfFrame>,
     /// Where in the last frame that was no segment a datagram lies that [`Decoder::datagram`] gives.
-    aside: Option<Aside>,
+    aside: Option<DatagramPlace>,
 }
 
 impl Decoder {
@@ -76,13 +76,13 @@ impl Decoder {
             self.aside = walk.aside;
         }
         match found? {
-            Found::Tcp => walk.segment(),
-            Found::Quote(quote) => Ok(Decoded::Quote(quote)),
-            Found::Piece(piece) => {
+            WalkEnd::Tcp => walk.segment(),
+            WalkEnd::Quote(quote) => Ok(Decoded::Quote(quote)),
+            WalkEnd::Piece(piece) => {
                 let whole = self.fragments.insert(&piece, frame.time)?;
                 self.decode_whole(frame, whole)
             }
-            Found::Unpacked(whole) => self.decode_whole(frame, whole),
+            WalkEnd::Unpacked(whole) => self.decode_whole(frame, whole),
         }
     }
 
@@ -130,7 +130,11 @@ impl Decoder {
     }
 
     #[cold]
-    fn decode_rest<'a>(&'a mut self, frame: &Frame<'a>, rest: Rest) -> Result<Decoded<'a>, Skip> {
+    fn decode_rest<'a>(
+        &'a mut self,
+        frame: &Frame<'a>,
+        rest: RestOfFrame,
+    ) -> Result<Decoded<'a>, Skip> {
         let tail = frame.data.get(rest.start..).ok_or(Skip::Malformed)?;
         let bytes = Bytes {
             data: tail.get(..rest.captured).ok_or(Skip::Malformed)?,
@@ -140,13 +144,13 @@ impl Decoder {
         let found = walk.run(Layer::Aggregate);
         self.rest = walk.rest;
         match found? {
-            Found::Tcp => walk.segment(),
-            Found::Quote(quote) => Ok(Decoded::Quote(quote)),
-            Found::Piece(piece) => {
+            WalkEnd::Tcp => walk.segment(),
+            WalkEnd::Quote(quote) => Ok(Decoded::Quote(quote)),
+            WalkEnd::Piece(piece) => {
                 let whole = self.fragments.insert(&piece, frame.time)?;
                 self.decode_whole(frame, whole)
             }
-            Found::Unpacked(whole) => self.decode_whole(frame, whole),
+            WalkEnd::Unpacked(whole) => self.decode_whole(frame, whole),
         }
     }
 
@@ -155,7 +159,7 @@ impl Decoder {
     fn decode_whole<'a>(
         &'a mut self,
         frame: &Frame<'a>,
-        mut whole: Whole,
+        mut whole: WholeDatagram,
     ) -> Result<Decoded<'a>, Skip> {
         for _ in 0..MAX_UNPACKINGS {
             let bytes = Bytes {
@@ -164,17 +168,21 @@ impl Decoder {
             };
             let mut walk = Walk::resumed(frame, bytes, whole.path, &mut self.contexts);
             match walk.run(whole.next)? {
-                Found::Piece(piece) => whole = self.fragments.insert(&piece, frame.time)?,
-                Found::Unpacked(inner) => whole = inner,
-                Found::Quote(quote) => return Ok(Decoded::Quote(quote)),
-                Found::Tcp => return self.keep_whole(frame, whole),
+                WalkEnd::Piece(piece) => whole = self.fragments.insert(&piece, frame.time)?,
+                WalkEnd::Unpacked(inner) => whole = inner,
+                WalkEnd::Quote(quote) => return Ok(Decoded::Quote(quote)),
+                WalkEnd::Tcp => return self.keep_whole(frame, whole),
             }
         }
         Err(Skip::Malformed)
     }
 
     /// Reads a datagram once more, now from where its bytes will stay: a loop must not borrow what it replaces.
-    fn keep_whole<'a>(&'a mut self, frame: &Frame<'a>, whole: Whole) -> Result<Decoded<'a>, Skip> {
+    fn keep_whole<'a>(
+        &'a mut self,
+        frame: &Frame<'a>,
+        whole: WholeDatagram,
+    ) -> Result<Decoded<'a>, Skip> {
         self.whole = whole.data;
         let bytes = Bytes {
             data: &self.whole,
@@ -182,9 +190,9 @@ impl Decoder {
         };
         let mut walk = Walk::resumed(frame, bytes, whole.path, &mut self.contexts);
         match walk.run(whole.next)? {
-            Found::Tcp => walk.segment(),
-            Found::Quote(quote) => Ok(Decoded::Quote(quote)),
-            Found::Piece(_) | Found::Unpacked(_) => Err(Skip::Malformed),
+            WalkEnd::Tcp => walk.segment(),
+            WalkEnd::Quote(quote) => Ok(Decoded::Quote(quote)),
+            WalkEnd::Piece(_) | WalkEnd::Unpacked(_) => Err(Skip::Malformed),
         }
     }
 }

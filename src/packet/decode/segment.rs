@@ -19,7 +19,7 @@ pub struct TimestampOption {
 
 /// The TCP options that tell something about endings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct TcpOptions {
     /// Maximum segment size (RFC 9293 §3.7.1).
     pub mss: Option<u16>,
     /// Window scale shift (RFC 7323 §2).
@@ -40,7 +40,7 @@ pub struct Options {
     pub malformed: bool,
 }
 
-impl Options {
+impl TcpOptions {
     /// The SACK blocks.
     #[must_use]
     pub fn sack_blocks(&self) -> &[(Seq, Seq)] {
@@ -82,7 +82,7 @@ pub struct Segment<'a> {
     /// Urgent pointer.
     pub urgent: u16,
     /// Options.
-    pub options: Options,
+    pub options: TcpOptions,
     /// Payload bytes it carried on the wire, by the IP header.
     pub length: u32,
     /// The part of the payload that was captured, from its start.

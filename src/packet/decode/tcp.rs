@@ -8,7 +8,7 @@ use crate::base::net::Skip;
 use crate::base::seq::Seq;
 
 use super::bytes::Bytes;
-use super::{Options, TimestampOption};
+use super::{TcpOptions, TimestampOption};
 
 /// Bytes of a header without options.
 pub(super) const FIXED_HEADER: usize = 20;
@@ -17,7 +17,7 @@ pub(super) const FIXED_HEADER: usize = 20;
 const UP_TO_WINDOW: usize = 16;
 
 /// The fields of a header that do not depend on what is around it.
-pub(super) struct Header<'a> {
+pub(super) struct TcpHeader<'a> {
     pub(super) source: u16,
     pub(super) destination: u16,
     pub(super) seq: Seq,
@@ -25,14 +25,14 @@ pub(super) struct Header<'a> {
     pub(super) flags: Flags,
     pub(super) window: u16,
     pub(super) urgent: u16,
-    pub(super) options: Options,
+    pub(super) options: TcpOptions,
     pub(super) length: u32,
     pub(super) payload: &'a [u8],
 }
 
 /// Reads what an IP packet carries as TCP.
 #[inline(always)]
-pub(super) fn header(packet: Bytes<'_>) -> Result<Header<'_>, Skip> {
+pub(super) fn header(packet: Bytes<'_>) -> Result<TcpHeader<'_>, Skip> {
     if packet.wire < FIXED_HEADER {
         return Err(Skip::Malformed);
     }
@@ -49,13 +49,13 @@ pub(super) fn header(packet: Bytes<'_>) -> Result<Header<'_>, Skip> {
     if header < FIXED_HEADER || header > packet.wire {
         return Err(Skip::Malformed);
     }
-    let mut options = Options::default();
+    let mut options = TcpOptions::default();
     if header > FIXED_HEADER {
         let captured = header.min(packet.data.len());
         let list = packet.data.get(FIXED_HEADER..captured).unwrap_or(&[]);
         read_options(list, captured < header, &mut options);
     }
-    Ok(Header {
+    Ok(TcpHeader {
         source: u16::from_be_bytes([fixed[0], fixed[1]]),
         destination: u16::from_be_bytes([fixed[2], fixed[3]]),
         seq: Seq(u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]])),
@@ -73,7 +73,7 @@ pub(super) fn header(packet: Bytes<'_>) -> Result<Header<'_>, Skip> {
 
 /// Reads the option list; `cut` says that the snap length took its end, so running out is nobody's fault.
 #[inline]
-fn read_options(list: &[u8], cut: bool, options: &mut Options) {
+fn read_options(list: &[u8], cut: bool, options: &mut TcpOptions) {
     options.any = true;
     // What nearly every segment carries: two NOPs to align, then the timestamps (RFC 7323 appendix A).
     if let &[1, 1, 8, 10, v0, v1, v2, v3, e0, e1, e2, e3] = list {
@@ -86,7 +86,7 @@ fn read_options(list: &[u8], cut: bool, options: &mut Options) {
     read_uncommon_options(list, cut, options);
 }
 
-fn read_uncommon_options(mut list: &[u8], cut: bool, options: &mut Options) {
+fn read_uncommon_options(mut list: &[u8], cut: bool, options: &mut TcpOptions) {
     while let Some((&kind, rest)) = list.split_first() {
         match kind {
             0 => return,
@@ -116,7 +116,7 @@ fn read_uncommon_options(mut list: &[u8], cut: bool, options: &mut Options) {
 }
 
 /// One option's value; `false` if its length is not one that its kind allows.
-fn read_option(kind: u8, value: &[u8], options: &mut Options) -> bool {
+fn read_option(kind: u8, value: &[u8], options: &mut TcpOptions) -> bool {
     match (kind, value) {
         (2, &[high, low]) => options.mss = Some(u16::from_be_bytes([high, low])),
         (3, &[shift]) => options.window_scale = Some(shift),
@@ -150,12 +150,12 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(list: &[u8], cut: bool, expect: Options) {
-        let mut options = Options::default();
+    fn check(list: &[u8], cut: bool, expect: TcpOptions) {
+        let mut options = TcpOptions::default();
         read_options(list, cut, &mut options);
         assert_eq!(
             options,
-            Options {
+            TcpOptions {
                 any: true,
                 ..expect
             }
@@ -169,12 +169,12 @@ mod tests {
                 2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 7, 0, 0, 0, 0, 1, 3, 3, 9,
             ],
             false,
-            Options {
+            TcpOptions {
                 mss: Some(1460),
                 window_scale: Some(9),
                 sack_permitted: true,
                 timestamps: Some(TimestampOption { value: 7, echo: 0 }),
-                ..Options::default()
+                ..TcpOptions::default()
             },
         );
     }
@@ -187,27 +187,27 @@ mod tests {
         check(
             &[1, 1, 5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4],
             false,
-            Options {
+            TcpOptions {
                 sack,
                 sack_count: 2,
-                ..Options::default()
+                ..TcpOptions::default()
             },
         );
         check(
             &[1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2],
             false,
-            Options {
+            TcpOptions {
                 timestamps: Some(TimestampOption { value: 1, echo: 2 }),
-                ..Options::default()
+                ..TcpOptions::default()
             },
         );
     }
 
     #[test]
     fn fast_open_in_both_spellings() {
-        let expect = Options {
+        let expect = TcpOptions {
             fast_open: true,
-            ..Options::default()
+            ..TcpOptions::default()
         };
         check(&[34, 2, 1, 1], false, expect);
         check(&[254, 4, 0xf9, 0x89], false, expect);
@@ -215,11 +215,11 @@ mod tests {
 
     #[test]
     fn a_broken_list_keeps_what_came_before() {
-        let mss = Options {
+        let mss = TcpOptions {
             mss: Some(536),
-            ..Options::default()
+            ..TcpOptions::default()
         };
-        let broken = Options {
+        let broken = TcpOptions {
             malformed: true,
             ..mss
         };

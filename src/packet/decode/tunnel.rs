@@ -8,8 +8,8 @@ use std::net::IpAddr;
 
 use super::bytes::Bytes;
 use super::ether::{TRANSPARENT_ETHERNET, looks_like_ethernet};
-use super::fragment::Whole;
-use super::walk::{Found, Layer, Step, Walk};
+use super::fragment::WholeDatagram;
+use super::walk::{Layer, Walk, WalkEnd, WalkStep};
 use etherparse::IpNumber;
 use flate2::{Decompress, FlushDecompress, Status};
 
@@ -23,7 +23,7 @@ const WCCP: u16 = 0x883e;
 
 impl<'a> Walk<'a, '_> {
     /// A protocol number that announces a packet in a packet.
-    pub(super) fn ip_tunnel(&mut self, number: u8) -> Result<Step<'a>, Skip> {
+    pub(super) fn ip_tunnel(&mut self, number: u8) -> Result<WalkStep<'a>, Skip> {
         /// IANA's numbers that etherparse has no name for.
         const L2TP: u8 = 115;
         const ETHERNET: u8 = 143;
@@ -48,7 +48,7 @@ impl<'a> Walk<'a, '_> {
             }
             IpNumber(ETHERNET) => {
                 self.enter("srv6", None);
-                Ok(Step::Next(Layer::Ethernet))
+                Ok(WalkStep::Next(Layer::Ethernet))
             }
             IpNumber(L2TP) => self.l2tp_v3(),
             _ => Err(Skip::NotTcp),
@@ -63,7 +63,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// RFC 2784 with key and sequence number (RFC 2890), and version 1, PPTP's (RFC 2637 §4.1).
-    fn gre(&mut self) -> Result<Step<'a>, Skip> {
+    fn gre(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[flags, version, p0, p1] = self.bytes.head()?;
         let (checksum, routing, key, sequence) =
             (flags & 0x80, flags & 0x40, flags & 0x20, flags & 0x10);
@@ -144,7 +144,7 @@ impl<'a> Walk<'a, '_> {
 
     /// RFC 3931 §4.1.1. Only the two ends know whether a cookie of 4 or 8 bytes and a sublayer of 4 follow; the
     /// Ethernet frame is where it shows.
-    pub(super) fn l2tp_v3(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn l2tp_v3(&mut self) -> Result<WalkStep<'a>, Skip> {
         if self.bytes.u32(0)? == 0 {
             return Err(Skip::NotTcp);
         }
@@ -158,7 +158,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// RFC 8300 §2.
-    pub(super) fn nsh(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn nsh(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[_, length, _, next] = self.bytes.head()?;
         let length = usize::from(length & 0x3f) * 4;
         if length < 8 {
@@ -169,7 +169,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// RFC 3173: the rest is compressed, nearly always with DEFLATE (RFC 2394).
-    fn ip_comp(&mut self) -> Result<Step<'a>, Skip> {
+    fn ip_comp(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[protocol, _, _, _] = self.bytes.head()?;
         let packed = self.bytes.after(4)?;
         let mut data = vec![0; MAX_INFLATED];
@@ -184,7 +184,7 @@ impl<'a> Walk<'a, '_> {
             Ok(_) if length > 0 && packed.wire > packed.data.len() => {}
             _ => return Err(Skip::NotTcp),
         }
-        Ok(Step::End(Found::Unpacked(Whole {
+        Ok(WalkStep::End(WalkEnd::Unpacked(WholeDatagram {
             data,
             length,
             next: Layer::Protocol(protocol),

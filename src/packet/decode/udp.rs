@@ -4,9 +4,9 @@
 //! a report about packets elsewhere, not a connection that can be followed.
 
 use super::ether::looks_like_ip;
-use super::fragment::Train;
+use super::fragment::FragmentSender;
 use super::tunnel::{carries_ethernet, nsh_next};
-use super::walk::{Aside, Layer, Step, Walk};
+use super::walk::{DatagramPlace, Layer, Walk, WalkStep};
 use crate::base::net::Endpoint;
 use crate::base::net::Skip;
 
@@ -15,7 +15,7 @@ const HEADER: usize = 8;
 const DNS: u16 = 53;
 
 impl<'a> Walk<'a, '_> {
-    pub(super) fn udp(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn udp(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[s0, s1, d0, d1, l0, l1, _, _] = self.bytes.head::<HEADER>()?;
         // What lies behind the end that UDP declares was not sent to the tunnel; zero is segmentation offload.
         let length = usize::from(u16::from_be_bytes([l0, l1]));
@@ -65,7 +65,7 @@ impl<'a> Walk<'a, '_> {
             return;
         };
         let ends = (self.path.ip.source, self.path.ip.destination);
-        self.aside = (start < frame.len()).then_some(Aside {
+        self.aside = (start < frame.len()).then_some(DatagramPlace {
             start,
             length: payload.data.len(),
             context: self.path.context,
@@ -81,7 +81,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// RFC 7348 §5; also with a group policy in the reserved bits.
-    fn vxlan(&mut self) -> Result<Step<'a>, Skip> {
+    fn vxlan(&mut self) -> Result<WalkStep<'a>, Skip> {
         let flags = self.bytes.u8(HEADER)?;
         if flags & 0x08 == 0 || !carries_ethernet(self.bytes, HEADER + 8) && flags & 0x77 != 0 {
             return Err(Skip::NotTcp);
@@ -92,7 +92,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// draft-ietf-nvo3-vxlan-gpe §3.
-    fn vxlan_gpe(&mut self) -> Result<Step<'a>, Skip> {
+    fn vxlan_gpe(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[_, _, _, _, _, _, _, _, flags, _, _, next] = self.bytes.head()?;
         if flags & 0x08 == 0 {
             return Err(Skip::NotTcp);
@@ -108,7 +108,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// RFC 8926 §3.4.
-    fn geneve(&mut self) -> Result<Step<'a>, Skip> {
+    fn geneve(&mut self) -> Result<WalkStep<'a>, Skip> {
         let version = self.bytes.u8(HEADER)?;
         if version >> 6 != 0 {
             return Err(Skip::NotTcp);
@@ -121,7 +121,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// 3GPP TS 29.281 §5.1. The tunnel identifiers of the two directions differ, so they name no path.
-    fn gtp_u(&mut self) -> Result<Step<'a>, Skip> {
+    fn gtp_u(&mut self) -> Result<WalkStep<'a>, Skip> {
         const USER_PACKET: u8 = 0xff;
         let flags = self.bytes.u8(HEADER)?;
         if flags >> 4 != 3 || self.bytes.u8(HEADER + 1)? != USER_PACKET {
@@ -146,7 +146,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// RFC 4380 §5.1.1: an authentication and an origin header may precede the IPv6 packet.
-    fn teredo(&mut self) -> Result<Step<'a>, Skip> {
+    fn teredo(&mut self) -> Result<WalkStep<'a>, Skip> {
         let mut header = HEADER;
         if self.bytes.u16(header)? == 1 {
             let lengths =
@@ -165,7 +165,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// RFC 2661 §3.1 and, with version 3, RFC 3931 §4.1.2. Each side numbers its own end of a session.
-    fn l2tp(&mut self) -> Result<Step<'a>, Skip> {
+    fn l2tp(&mut self) -> Result<WalkStep<'a>, Skip> {
         const CONTROL: u16 = 0x8000;
         const LENGTH: u16 = 0x4000;
         const SEQUENCE: u16 = 0x0800;
@@ -194,7 +194,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// RFC 5415 §4.3: access points send what they hear in 802.11 or Ethernet form.
-    fn capwap(&mut self) -> Result<Step<'a>, Skip> {
+    fn capwap(&mut self) -> Result<WalkStep<'a>, Skip> {
         const FRAGMENT: u8 = 0x80;
         const LAST: u8 = 0x40;
         let &[_, _, _, _, _, _, _, _, preamble, sizes, bits, flags] = self.bytes.head()?;
@@ -218,7 +218,7 @@ impl<'a> Walk<'a, '_> {
         self.bytes = self.bytes.after(header)?;
         Ok(self.piece(
             u32::from(id),
-            Train::Capwap,
+            FragmentSender::Capwap,
             inner,
             usize::from(offset),
             flags & LAST == 0,
@@ -226,7 +226,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// RFC 9300 §5.1.
-    fn lisp(&mut self) -> Result<Step<'a>, Skip> {
+    fn lisp(&mut self) -> Result<WalkStep<'a>, Skip> {
         if !looks_like_ip(self.bytes.after(HEADER + 8)?) {
             return Err(Skip::NotTcp);
         }
@@ -235,7 +235,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// TaZmen Sniffer Protocol, a mirror over UDP: version, kind, inner protocol, tagged fields.
-    fn tzsp(&mut self) -> Result<Step<'a>, Skip> {
+    fn tzsp(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[_, _, _, _, _, _, _, _, version, kind, p0, p1] = self.bytes.head()?;
         if version != 1 || kind > 1 {
             return Err(Skip::NotTcp);
@@ -257,7 +257,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// RFC 3948 §2: four zero bytes mark IKE; anything else is ESP.
-    fn nat_traversal(&mut self) -> Result<Step<'a>, Skip> {
+    fn nat_traversal(&mut self) -> Result<WalkStep<'a>, Skip> {
         match self.bytes.u32(HEADER) {
             Ok(0) | Err(_) => Err(Skip::NotTcp),
             Ok(_) => Err(Skip::Encrypted),

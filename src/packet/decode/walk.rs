@@ -15,7 +15,7 @@ use crate::packet::capture::{Frame, LinkType};
 
 use super::bytes::Bytes;
 use super::context::{Contexts, Tunnel};
-use super::fragment::{Piece, Whole};
+use super::fragment::{Fragment, WholeDatagram};
 use super::{Segment, tcp};
 
 /// How many layers a packet may have. Three tunnels in each other with VLANs and labels have about twenty; a frame
@@ -58,7 +58,7 @@ pub(super) struct IpHead {
 
 /// What was learned on the way to an IP packet; a reassembled datagram goes on with it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Path {
+pub(super) struct PathSoFar {
     pub(super) context: Context,
     pub(super) vlan: u16,
     pub(super) link_digest: u32,
@@ -67,16 +67,16 @@ pub(super) struct Path {
 
 /// What a frame holds behind the packet that was read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rest {
+pub(super) struct RestOfFrame {
     pub(super) start: usize,
     pub(super) captured: usize,
     pub(super) wire: usize,
-    pub(super) path: Path,
+    pub(super) path: PathSoFar,
 }
 
 /// A datagram that is no TCP and of use all the same.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Aside {
+pub(super) struct DatagramPlace {
     pub(super) start: usize,
     pub(super) length: usize,
     pub(super) context: Context,
@@ -86,28 +86,28 @@ pub(super) struct Aside {
 
 /// Where a walk ended well.
 #[derive(Debug)]
-pub(super) enum Found<'a> {
+pub(super) enum WalkEnd<'a> {
     /// A TCP header comes next: [`Walk::segment`] reads it.
     Tcp,
     Quote(Quote),
-    Piece(Piece<'a>),
+    Piece(Fragment<'a>),
     /// A packet that had to be unpacked into bytes of its own.
-    Unpacked(Whole),
+    Unpacked(WholeDatagram),
 }
 
 /// Either the next layer or the end.
-pub(super) enum Step<'a> {
+pub(super) enum WalkStep<'a> {
     Next(Layer),
-    End(Found<'a>),
+    End(WalkEnd<'a>),
 }
 
 /// One packet on its way.
 pub(super) struct Walk<'a, 'w> {
     pub(super) bytes: Bytes<'a>,
-    pub(super) path: Path,
+    pub(super) path: PathSoFar,
     pub(super) frame: &'w Frame<'w>,
-    pub(super) rest: Option<Rest>,
-    pub(super) aside: Option<Aside>,
+    pub(super) rest: Option<RestOfFrame>,
+    pub(super) aside: Option<DatagramPlace>,
     contexts: &'w mut Contexts,
 }
 
@@ -121,7 +121,7 @@ impl<'a, 'w> Walk<'a, 'w> {
                 data,
                 wire: (frame.length as usize).max(data.len()),
             },
-            path: Path {
+            path: PathSoFar {
                 context: Context(0),
                 vlan: 0,
                 link_digest: 0,
@@ -143,7 +143,7 @@ impl<'a, 'w> Walk<'a, 'w> {
     pub(super) fn resumed(
         frame: &'w Frame<'w>,
         bytes: Bytes<'a>,
-        path: Path,
+        path: PathSoFar,
         contexts: &'w mut Contexts,
     ) -> Self {
         Self {
@@ -158,7 +158,7 @@ impl<'a, 'w> Walk<'a, 'w> {
 
     /// Walks from `layer` to the end.
     #[inline]
-    pub(super) fn run(&mut self, mut layer: Layer) -> Result<Found<'a>, Skip> {
+    pub(super) fn run(&mut self, mut layer: Layer) -> Result<WalkEnd<'a>, Skip> {
         for _ in 0..MAX_LAYERS {
             let step = match layer {
                 Layer::Link(link) => self.link(link),
@@ -178,11 +178,11 @@ impl<'a, 'w> Walk<'a, 'w> {
                 Layer::Aggregate => self.aggregate(),
                 Layer::Ip => self.ip(),
                 Layer::Protocol(number) => self.protocol(number),
-                Layer::Tcp => return Ok(Found::Tcp),
+                Layer::Tcp => return Ok(WalkEnd::Tcp),
             };
             match step? {
-                Step::Next(next) => layer = next,
-                Step::End(found) => return Ok(found),
+                WalkStep::Next(next) => layer = next,
+                WalkStep::End(found) => return Ok(found),
             }
         }
         Err(Skip::Malformed)
@@ -190,9 +190,9 @@ impl<'a, 'w> Walk<'a, 'w> {
 
     /// Moves past `count` bytes and names what follows.
     #[inline]
-    pub(super) fn on(&mut self, count: usize, next: Layer) -> Result<Step<'a>, Skip> {
+    pub(super) fn on(&mut self, count: usize, next: Layer) -> Result<WalkStep<'a>, Skip> {
         self.bytes = self.bytes.after(count)?;
-        Ok(Step::Next(next))
+        Ok(WalkStep::Next(next))
     }
 
     /// Notes that what follows came through a tunnel between the addresses of the current IP header.

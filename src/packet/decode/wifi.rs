@@ -3,7 +3,7 @@
 //! Protected frames are [`Skip::Encrypted`] unless the card has already opened them, which the LLC header shows. The
 //! packets of an A-MSDU are read one by one ([`super::Decoder::decode_more`]); fragments of an MSDU are let go.
 use super::bytes::Bytes;
-use super::walk::{Layer, Rest, Step, Walk};
+use super::walk::{Layer, RestOfFrame, Walk, WalkStep};
 use crate::base::net::Skip;
 
 /// The start of the LLC header in front of every IP packet.
@@ -21,12 +21,12 @@ const SUBTYPE_QOS: u8 = 0x80;
 const QOS_AMSDU: u8 = 0x80;
 
 impl<'a> Walk<'a, '_> {
-    pub(super) fn radiotap(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn radiotap(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[_, _, low, high] = self.bytes.head()?;
         self.on(usize::from(u16::from_le_bytes([low, high])), Layer::Wifi)
     }
 
-    pub(super) fn prism(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn prism(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[a, b, c, _, l0, l1, l2, l3] = self.bytes.head()?;
         if [a, b, c] == AVS_MAGIC {
             return self.avs();
@@ -35,20 +35,20 @@ impl<'a> Walk<'a, '_> {
         self.on(length, Layer::Wifi)
     }
 
-    pub(super) fn avs(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn avs(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[_, _, _, _, l0, l1, l2, l3] = self.bytes.head()?;
         let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
         self.on(length, Layer::Wifi)
     }
 
-    pub(super) fn wifi(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn wifi(&mut self) -> Result<WalkStep<'a>, Skip> {
         let header = *self.bytes.head::<24>()?;
         self.data_frame(header[0], header[1], &header)
     }
 
     /// As tunnels to access points carry it: some send the two bytes of the frame control field swapped, which shows
     /// since version 0 and type "data" must come first.
-    pub(super) fn wifi_tunnelled(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn wifi_tunnelled(&mut self) -> Result<WalkStep<'a>, Skip> {
         let header = *self.bytes.head::<24>()?;
         if header[0] & 0x0f == 0x08 {
             self.data_frame(header[0], header[1], &header)
@@ -57,7 +57,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn data_frame(&mut self, kind: u8, flags: u8, header: &[u8; 24]) -> Result<Step<'a>, Skip> {
+    fn data_frame(&mut self, kind: u8, flags: u8, header: &[u8; 24]) -> Result<WalkStep<'a>, Skip> {
         // Version 0, type 2; subtypes with "no data" have none.
         if kind & 0x0f != 0x08 || kind & SUBTYPE_NO_DATA != 0 {
             return Err(Skip::NotIp);
@@ -90,13 +90,13 @@ impl<'a> Walk<'a, '_> {
 
     /// One subframe: addresses, length, packet, padding to four bytes (IEEE 802.11 §9.3.2.2). What follows it is
     /// noted as the rest.
-    pub(super) fn aggregate(&mut self) -> Result<Step<'a>, Skip> {
+    pub(super) fn aggregate(&mut self) -> Result<WalkStep<'a>, Skip> {
         let length = usize::from(self.bytes.u16(12)?);
         let next = self.bytes.after((14 + length).next_multiple_of(4));
         self.rest = next
             .ok()
             .filter(|rest| rest.data.len() > 14)
-            .map(|rest| Rest {
+            .map(|rest| RestOfFrame {
                 // Outer headers may have taken bytes off both ends, so only the address tells where it lies.
                 start: (rest.data.as_ptr() as usize)
                     .wrapping_sub(self.frame.data.as_ptr() as usize),

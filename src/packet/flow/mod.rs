@@ -4,4 +4,4 @@ mod key;
 mod table;
 
 pub use key::FlowKey;
-pub use table::{Slot, Table};
+pub use table::{FlowSlot, FlowTable};

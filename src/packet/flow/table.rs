@@ -7,10 +7,10 @@ use super::key::FlowKey;
 
 /// The place of a flow in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot(u32);
+pub struct FlowSlot(u32);
 
 #[derive(Debug)]
-struct Entry<T> {
+struct FlowEntry<T> {
     key: FlowKey,
     hash: u64,
     /// Used since the hand last came by.
@@ -20,15 +20,15 @@ struct Entry<T> {
 
 /// A table from [`FlowKey`] to `T`.
 #[derive(Debug)]
-pub struct Table<T> {
+pub struct FlowTable<T> {
     index: HashTable<u32>,
-    entries: Vec<Option<Entry<T>>>,
+    entries: Vec<Option<FlowEntry<T>>>,
     free: Vec<u32>,
     hand: usize,
     seed: u64,
 }
 
-impl<T> Table<T> {
+impl<T> FlowTable<T> {
     /// An empty table.
     #[must_use]
     pub fn new() -> Self {
@@ -57,7 +57,7 @@ impl<T> Table<T> {
 
     /// Where `key` is, if it is there; that counts as a use.
     #[inline]
-    pub fn find(&mut self, key: &FlowKey) -> Option<Slot> {
+    pub fn find(&mut self, key: &FlowKey) -> Option<FlowSlot> {
         let hash = key.hash(self.seed);
         let entries = &self.entries;
         let found = *self.index.find(hash, |place| {
@@ -68,13 +68,13 @@ impl<T> Table<T> {
         if let Some(entry) = &mut self.entries[found as usize] {
             entry.used = true;
         }
-        Some(Slot(found))
+        Some(FlowSlot(found))
     }
 
     /// Adds a flow that is not there yet.
-    pub fn insert(&mut self, key: FlowKey, value: T) -> Slot {
+    pub fn insert(&mut self, key: FlowKey, value: T) -> FlowSlot {
         let hash = key.hash(self.seed);
-        let entry = Some(Entry {
+        let entry = Some(FlowEntry {
             key,
             hash,
             used: true,
@@ -96,12 +96,12 @@ impl<T> Table<T> {
                 .as_ref()
                 .map_or(0, |entry| entry.hash)
         });
-        Slot(place)
+        FlowSlot(place)
     }
 
     /// What is kept of a flow.
     #[inline]
-    pub fn at(&mut self, slot: Slot) -> Option<&mut T> {
+    pub fn at(&mut self, slot: FlowSlot) -> Option<&mut T> {
         self.entries
             .get_mut(slot.0 as usize)?
             .as_mut()
@@ -109,7 +109,7 @@ impl<T> Table<T> {
     }
 
     /// Takes a flow out.
-    pub fn remove(&mut self, slot: Slot) -> Option<T> {
+    pub fn remove(&mut self, slot: FlowSlot) -> Option<T> {
         let entry = self.entries.get_mut(slot.0 as usize)?.take()?;
         if let Ok(found) = self.index.find_entry(entry.hash, |place| *place == slot.0) {
             found.remove();
@@ -120,7 +120,7 @@ impl<T> Table<T> {
 
     /// The next candidate for throwing out: the first that `is_cheap`, or that was not used since the hand last came
     /// by. `None` only if the table is empty.
-    pub fn candidate(&mut self, mut is_cheap: impl FnMut(&T) -> bool) -> Option<Slot> {
+    pub fn candidate(&mut self, mut is_cheap: impl FnMut(&T) -> bool) -> Option<FlowSlot> {
         if self.is_empty() {
             return None;
         }
@@ -128,7 +128,7 @@ impl<T> Table<T> {
             self.hand = (self.hand + 1) % self.entries.len();
             if let Some(entry) = &mut self.entries[self.hand] {
                 if !entry.used || is_cheap(&entry.value) {
-                    return Some(Slot(self.hand as u32));
+                    return Some(FlowSlot(self.hand as u32));
                 }
                 entry.used = false;
             }
@@ -148,7 +148,7 @@ impl<T> Table<T> {
     }
 }
 
-impl<T> Default for Table<T> {
+impl<T> Default for FlowTable<T> {
     fn default() -> Self {
         Self::new()
     }
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn what_is_put_in_is_found_and_taken_out() {
-        let mut table = Table::new();
+        let mut table = FlowTable::new();
         for port in 1000..2000 {
             table.insert(key(port), port);
         }
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn the_hand_spares_what_was_used() {
-        let mut table = Table::new();
+        let mut table = FlowTable::new();
         for port in 1..=8 {
             table.insert(key(port), port);
         }

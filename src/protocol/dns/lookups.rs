@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use super::message::{Kind, Message};
+use super::message::{DnsMessage, RecordType};
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint};
 use crate::packet::decode::{Datagram, Segment};
@@ -23,7 +23,7 @@ const MAX_IN_SEGMENT: usize = 16;
 
 /// What a host was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct LookupAnswer {
     /// When, and in which frame.
     pub at: FrameRef,
     /// How it went: 0 well, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED.
@@ -44,7 +44,7 @@ pub struct Lookup {
     /// The name, in lower case.
     pub name: Box<[u8]>,
     /// What was asked for.
-    pub kind: Kind,
+    pub kind: RecordType,
     /// When it was first asked.
     pub asked: FrameRef,
     /// When it was last asked.
@@ -52,17 +52,17 @@ pub struct Lookup {
     /// How often.
     pub tries: u32,
     /// The first answer, or a later one that went well.
-    pub answer: Option<Answer>,
+    pub answer: Option<LookupAnswer>,
 }
 
 /// What an answer is told by.
-type Key = (Endpoint, Endpoint, u16, Context);
+type AnswerKey = (Endpoint, Endpoint, u16, Context);
 
 /// All lookups of a capture.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lookups {
     all: Vec<Lookup>,
-    open: HashMap<Key, u32, foldhash::fast::FixedState>,
+    open: HashMap<AnswerKey, u32, foldhash::fast::FixedState>,
     /// By whom, and which address: the lookup that gave it last.
     addresses: HashMap<(IpAddr, IpAddr), u32, foldhash::fast::FixedState>,
     let_go: u64,
@@ -90,7 +90,7 @@ impl Lookups {
 
     /// Takes a datagram from or to port 53.
     pub fn datagram(&mut self, datagram: &Datagram<'_>) {
-        if let Some(message) = Message::read(datagram.payload) {
+        if let Some(message) = DnsMessage::read(datagram.payload) {
             let ends = (datagram.source, datagram.destination);
             self.take(&message, ends, datagram.context, datagram.mark);
         }
@@ -112,7 +112,7 @@ impl Lookups {
             let (Some(bytes), Some(after)) = (tail.get(..length), tail.get(length..)) else {
                 return;
             };
-            if let Some(message) = Message::read(bytes) {
+            if let Some(message) = DnsMessage::read(bytes) {
                 let ends = (segment.source, segment.destination);
                 self.take(&message, ends, segment.context, mark);
             }
@@ -122,7 +122,7 @@ impl Lookups {
 
     fn take(
         &mut self,
-        message: &Message,
+        message: &DnsMessage,
         (source, destination): (Endpoint, Endpoint),
         context: Context,
         at: FrameRef,
@@ -134,7 +134,7 @@ impl Lookups {
         }
     }
 
-    fn ask(&mut self, message: &Message, key: Key, at: FrameRef) {
+    fn ask(&mut self, message: &DnsMessage, key: AnswerKey, at: FrameRef) {
         if let Some(lookup) = self.opened(&key, message) {
             if at.time.since(lookup.last.time) > SEEN_TWICE {
                 lookup.tries = lookup.tries.saturating_add(1);
@@ -159,13 +159,13 @@ impl Lookups {
         });
     }
 
-    fn answer(&mut self, message: &Message, key: Key, at: FrameRef) {
+    fn answer(&mut self, message: &DnsMessage, key: AnswerKey, at: FrameRef) {
         let Some(lookup) = self.opened(&key, message) else {
             return;
         };
         // Some other server may do better than the first that said no.
         if lookup.answer.is_none_or(|before| before.code != 0) {
-            lookup.answer = Some(Answer {
+            lookup.answer = Some(LookupAnswer {
                 at,
                 code: message.code,
                 records: message.records,
@@ -184,7 +184,7 @@ impl Lookups {
     }
 
     /// The lookup that this message is part of.
-    fn opened(&mut self, key: &Key, message: &Message) -> Option<&mut Lookup> {
+    fn opened(&mut self, key: &AnswerKey, message: &DnsMessage) -> Option<&mut Lookup> {
         let index = *self.open.get(key)?;
         let lookup = self.all.get_mut(index as usize)?;
         (lookup.name == message.name && lookup.kind == message.kind).then_some(lookup)
@@ -223,7 +223,7 @@ mod tests {
             context: Context(0),
             source,
             destination,
-            payload: &write(7, b"shop.example", Kind::A, answer),
+            payload: &write(7, b"shop.example", RecordType::A, answer),
         });
     }
 

@@ -18,7 +18,7 @@ const HEADER: usize = 12;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum RecordType {
     /// An address of IPv4.
     A,
     /// An address of IPv6.
@@ -27,7 +27,7 @@ pub enum Kind {
     Other(u16),
 }
 
-impl Kind {
+impl RecordType {
     const fn from_number(number: u16) -> Self {
         match number {
             1 => Self::A,
@@ -47,7 +47,7 @@ impl Kind {
 
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
+pub struct DnsMessage {
     /// Chosen by who asks.
     pub id: u16,
     /// It answers.
@@ -59,14 +59,14 @@ pub struct Message {
     /// The name in question, in lower case, without the dot at its end; bytes, since it may hold any.
     pub name: Box<[u8]>,
     /// What is asked for.
-    pub kind: Kind,
+    pub kind: RecordType,
     /// Records in the answer.
     pub records: u16,
     /// The addresses among them, the first ones of many.
     pub addresses: Vec<IpAddr>,
 }
 
-impl Message {
+impl DnsMessage {
     /// Reads one. `None` if it is no query or answer with one question.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
@@ -77,7 +77,7 @@ impl Message {
             return None;
         }
         let (name, mut at) = read_name(bytes, HEADER)?;
-        let kind = Kind::from_number(number(at)?);
+        let kind = RecordType::from_number(number(at)?);
         at += 4;
         let records = number(6)?;
         let mut addresses = Vec::new();
@@ -166,7 +166,7 @@ fn skip_name(bytes: &[u8], mut at: usize) -> Option<usize> {
 
 /// The bytes of a query, or of an answer with this code and these addresses.
 #[must_use]
-pub fn write(id: u16, name: &[u8], kind: Kind, answer: Option<(u8, &[IpAddr])>) -> Vec<u8> {
+pub fn write(id: u16, name: &[u8], kind: RecordType, answer: Option<(u8, &[IpAddr])>) -> Vec<u8> {
     let (code, addresses) = answer.unwrap_or_default();
     let flags = match answer {
         // Recursion desired; and available, in an answer.
@@ -208,54 +208,55 @@ mod tests {
 
     #[test]
     fn a_question_and_its_answers() {
-        let asked = Message::read(&write(7, b"Shop.Example", Kind::A, None)).expect("it reads");
+        let asked =
+            DnsMessage::read(&write(7, b"Shop.Example", RecordType::A, None)).expect("it reads");
         assert_eq!(
             (asked.id, asked.is_answer, &*asked.name),
             (7, false, &b"shop.example"[..])
         );
         let addresses: [IpAddr; 2] = ["10.0.0.2".parse().unwrap(), "2001:db8::1".parse().unwrap()];
-        let told = write(7, b"shop.example", Kind::Aaaa, Some((0, &addresses)));
-        let told = Message::read(&told).expect("it reads");
+        let told = write(7, b"shop.example", RecordType::Aaaa, Some((0, &addresses)));
+        let told = DnsMessage::read(&told).expect("it reads");
         assert_eq!(
             (told.code, told.kind, &told.addresses[..]),
-            (0, Kind::Aaaa, &addresses[..])
+            (0, RecordType::Aaaa, &addresses[..])
         );
-        let none =
-            Message::read(&write(7, b"shop.example", Kind::A, Some((3, &[])))).expect("it reads");
+        let none = DnsMessage::read(&write(7, b"shop.example", RecordType::A, Some((3, &[]))))
+            .expect("it reads");
         assert_eq!((none.code, none.is_answer, none.records), (3, true, 0));
     }
 
     #[test]
     fn pointers_that_run_in_circles_end() {
-        let mut bytes = write(1, b"a", Kind::A, None);
+        let mut bytes = write(1, b"a", RecordType::A, None);
         bytes.splice(12..15, [0xc0, 12]);
-        assert_eq!(Message::read(&bytes), None);
+        assert_eq!(DnsMessage::read(&bytes), None);
     }
 
     #[test]
     fn updates_and_messages_without_a_question_are_left_alone() {
-        let mut update = write(1, b"a", Kind::A, None);
+        let mut update = write(1, b"a", RecordType::A, None);
         update[2] |= 5 << 3;
-        assert_eq!(Message::read(&update), None);
-        assert_eq!(Message::read(&[0; 12]), None);
+        assert_eq!(DnsMessage::read(&update), None);
+        assert_eq!(DnsMessage::read(&[0; 12]), None);
     }
 
     proptest! {
         #[test]
         fn any_bytes_can_be_read(bytes: Vec<u8>) {
-            let _ = Message::read(&bytes);
+            let _ = DnsMessage::read(&bytes);
         }
 
         /// Bytes that look like a message go deeper.
         #[test]
         fn any_damage_can_be_read(at in 0usize..80, byte: u8, cut in 0usize..80) {
             let address = "10.0.0.2".parse().unwrap();
-            let mut bytes = write(1, b"www.shop.example", Kind::A, Some((0, &[address, address])));
+            let mut bytes = write(1, b"www.shop.example", RecordType::A, Some((0, &[address, address])));
             if let Some(old) = bytes.get_mut(at) {
                 *old = byte;
             }
             bytes.truncate(bytes.len().saturating_sub(cut));
-            if let Some(message) = Message::read(&bytes) {
+            if let Some(message) = DnsMessage::read(&bytes) {
                 prop_assert!(message.name.len() <= MAX_NAME);
                 prop_assert!(message.addresses.len() <= MAX_ADDRESSES);
             }

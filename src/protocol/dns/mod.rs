@@ -7,5 +7,5 @@
 mod lookups;
 mod message;
 
-pub use lookups::{Answer, Lookup, Lookups};
-pub use message::{Kind, Message, write};
+pub use lookups::{Lookup, LookupAnswer, Lookups};
+pub use message::{DnsMessage, RecordType, write};

@@ -1,12 +1,12 @@
 //! Frames about the connection: SETTINGS, PING, GOAWAY, RST_STREAM and WINDOW_UPDATE (RFC 9113 §6), and what flow control
 //! holds up (§5.2).
 
-use super::conversation::Conversation;
-use super::facts::{Goaway, MAX_GOAWAYS, Settings, Stall};
+use super::conversation::H2Conversation;
+use super::facts::{AnnouncedSettings, Goaway, MAX_GOAWAYS, Stall};
 use super::frame::{flag, kind};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::http::{ErrorCode, Texts};
+use crate::protocol::http::{ErrorCode, TextInterner};
 
 /// Bytes kept of what a GOAWAY says.
 const MAX_DEBUG: usize = 256;
@@ -17,14 +17,14 @@ const INITIAL_WINDOW_SIZE: u16 = 4;
 const MAX_FRAME_SIZE: u16 = 5;
 const ENABLE_CONNECT_PROTOCOL: u16 = 8;
 
-impl Conversation {
+impl H2Conversation {
     /// All of a frame about the connection or about flow control is here, as far as it was captured.
     pub(super) fn notice(
         &mut self,
         from: FlowEnd,
         at: FrameRef,
         payload: &[u8],
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) {
         let header = self.lane(from).header;
         match header.kind {
@@ -53,7 +53,7 @@ impl Conversation {
         let half = &mut self.lane_mut(from).half;
         half.settings_at.get_or_insert(at);
         let before = half.settings.initial_window;
-        let settings: &mut Settings = &mut half.settings;
+        let settings: &mut AnnouncedSettings = &mut half.settings;
         for [k1, k0, rest @ ..] in payload.as_chunks::<6>().0 {
             let value = u32::from_be_bytes(*rest);
             match u16::from_be_bytes([*k1, *k0]) {
@@ -92,7 +92,7 @@ impl Conversation {
         }
     }
 
-    fn goaway(&mut self, from: FlowEnd, at: FrameRef, payload: &[u8], texts: &mut Texts) {
+    fn goaway(&mut self, from: FlowEnd, at: FrameRef, payload: &[u8], texts: &mut TextInterner) {
         let Some(([a, b, c, d, code @ ..], debug)) = payload.split_first_chunk::<8>() else {
             return;
         };

@@ -1,20 +1,20 @@
 //! What is spoken in HTTP/2 on one connection: the way of a byte.
 //!
-//! In: both directions' bytes in order. Out: exchanges, [`Facts`], phases. DATA is counted where it lies; control frames
+//! In: both directions' bytes in order. Out: exchanges, [`H2Facts`], phases. DATA is counted where it lies; control frames
 //! and header blocks are read in place when one slice holds them, and wait otherwise, within bounds.
 
 use std::collections::BTreeMap;
 
-use super::direction::{Lane, State};
-use super::facts::{Facts, FrameFault, FrameRule, MAX_FRAME_FAULTS, Mismatch};
-use super::frame::{HEADER, Header, PREFACE, kind};
+use super::direction::{H2Direction, H2ReadState};
+use super::facts::{FrameFault, H2Facts, H2FrameRule, MAX_FRAME_FAULTS, PrefaceMismatch};
+use super::frame::{H2FrameHeader, HEADER, PREFACE, kind};
 use super::header_block::MAX_BLOCK;
-use super::streams::Open;
+use super::streams::OpenStream;
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::annotations::{Annotator, RecordKind};
-use crate::protocol::http::{Exchange, Protocol, Text, Texts};
+use crate::protocol::http::{Exchange, Protocol, SharedText, TextInterner};
 
 /// Streams kept of one connection (about 8 MB); the oldest are let go, and counted. Somebody who opens and resets them
 /// without end makes as many as the numbers allow, 2³⁰.
@@ -26,33 +26,33 @@ const MAX_QUOTE: usize = 64;
 
 /// The HTTP/2 spoken on one TCP connection.
 #[derive(Clone, Debug)]
-pub struct Conversation {
-    pub(super) lanes: [Lane; 2],
+pub struct H2Conversation {
+    pub(super) lanes: [H2Direction; 2],
     pub(super) requester: FlowEnd,
     pub(super) exchanges: Vec<Exchange>,
     pub(super) let_go: u64,
-    pub(super) open: BTreeMap<u32, Open>,
+    pub(super) open: BTreeMap<u32, OpenStream>,
     /// The first stream whose beginning was seen.
     pub(super) first_begun: Option<u32>,
-    pub(super) facts: Facts,
+    pub(super) facts: H2Facts,
     /// Which direction has ended.
     pub(super) over: [bool; 2],
     /// Who takes down what is read.
     clerk: Option<Annotator>,
 }
 
-impl Conversation {
+impl H2Conversation {
     /// Begins with the preface of `requester`, the next byte of its direction. `offsets` are how many bytes each end had
     /// sent before.
     #[must_use]
     pub fn new(requester: FlowEnd, offsets: [u64; 2]) -> Self {
         let lanes = FlowEnd::BOTH.map(|end| {
             let state = if end == requester {
-                State::Preface { have: 0 }
+                H2ReadState::Preface { have: 0 }
             } else {
-                State::Header { have: 0 }
+                H2ReadState::Header { have: 0 }
             };
-            Lane::new(state, offsets[end.index()])
+            H2Direction::new(state, offsets[end.index()])
         });
         Self {
             lanes,
@@ -61,7 +61,7 @@ impl Conversation {
             let_go: 0,
             open: BTreeMap::new(),
             first_begun: None,
-            facts: Facts::default(),
+            facts: H2Facts::default(),
             over: [false; 2],
             clerk: None,
         }
@@ -81,7 +81,7 @@ impl Conversation {
         let mut conversation = Self::new(requester, offsets);
         conversation.facts.midway = true;
         for lane in &mut conversation.lanes {
-            lane.state = State::Lost;
+            lane.state = H2ReadState::Lost;
             lane.half.lost = true;
             lane.reader.lose();
         }
@@ -108,7 +108,7 @@ impl Conversation {
         at: FrameRef,
         bytes: &[u8],
         length: u32,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) {
         let mut rest = bytes;
         let mut begins = true;
@@ -126,19 +126,19 @@ impl Conversation {
     }
 
     /// The next `length` bytes of one direction were never captured.
-    pub fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut Texts) {
+    pub fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut TextInterner) {
         if length > 0 {
             self.pass_over(from, at, length, true, texts);
         }
     }
 
     /// The FIN of one direction, in order. No frame ends with it, but every stream does that the other side still reads.
-    pub fn end(&mut self, from: FlowEnd, _texts: &mut Texts) {
+    pub fn end(&mut self, from: FlowEnd, _texts: &mut TextInterner) {
         self.over[from.index()] = true;
     }
 
     /// The connection is over: the working memory is freed.
-    pub fn finish(&mut self, _texts: &mut Texts) {
+    pub fn finish(&mut self, _texts: &mut TextInterner) {
         self.finish_sockets();
         for lane in &mut self.lanes {
             lane.pending = Vec::new();
@@ -152,12 +152,12 @@ impl Conversation {
     /// Bytes of frames and header blocks that wait for their end, and of the tables that blocks are read with.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
-        self.lanes.iter().map(Lane::waiting_bytes).sum()
+        self.lanes.iter().map(H2Direction::waiting_bytes).sum()
     }
 
     /// Lets go what waits and the tables, since too much waits in all: fields are not read any more, frames are.
     pub fn give_up_waiting(&mut self) {
-        self.lanes.iter_mut().for_each(Lane::give_up_waiting);
+        self.lanes.iter_mut().for_each(H2Direction::give_up_waiting);
     }
 
     /// What is spoken.
@@ -180,7 +180,7 @@ impl Conversation {
 
     /// The streams, and what is about the connection, halves in order of the ends; when nothing else is wanted any more.
     #[must_use]
-    pub fn into_parts(mut self) -> (Vec<Exchange>, Facts) {
+    pub fn into_parts(mut self) -> (Vec<Exchange>, H2Facts) {
         self.facts.halves = self.lanes.map(|lane| lane.half);
         (self.exchanges, self.facts)
     }
@@ -191,7 +191,7 @@ impl Conversation {
         self.let_go
     }
 
-    pub(super) fn lane(&self, end: FlowEnd) -> &Lane {
+    pub(super) fn lane(&self, end: FlowEnd) -> &H2Direction {
         let [a, b] = &self.lanes;
         match end {
             FlowEnd::A => a,
@@ -199,7 +199,7 @@ impl Conversation {
         }
     }
 
-    pub(super) fn lane_mut(&mut self, end: FlowEnd) -> &mut Lane {
+    pub(super) fn lane_mut(&mut self, end: FlowEnd) -> &mut H2Direction {
         let [a, b] = &mut self.lanes;
         match end {
             FlowEnd::A => a,
@@ -208,7 +208,7 @@ impl Conversation {
     }
 
     /// Notes a frame that breaks the protocol.
-    pub(super) fn fault(&mut self, from: FlowEnd, rule: FrameRule, stream: u32, at: FrameRef) {
+    pub(super) fn fault(&mut self, from: FlowEnd, rule: H2FrameRule, stream: u32, at: FrameRef) {
         if self.facts.faults.len() < MAX_FRAME_FAULTS {
             self.facts.faults.push(FrameFault {
                 rule,
@@ -228,17 +228,17 @@ impl Conversation {
         at: FrameRef,
         bytes: &[u8],
         begins: bool,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) -> usize {
         match self.lane(from).state {
-            State::Preface { have } => self.preface(from, at, bytes, have),
-            State::Header { have } => self.header(from, at, bytes, have, texts),
-            State::Payload { left } => self.payload(from, at, bytes, left, texts),
-            State::Lost if begins && is_likely(bytes, self.lane(from).max_frame) => {
-                self.lane_mut(from).state = State::Header { have: 0 };
+            H2ReadState::Preface { have } => self.preface(from, at, bytes, have),
+            H2ReadState::Header { have } => self.header(from, at, bytes, have, texts),
+            H2ReadState::Payload { left } => self.payload(from, at, bytes, left, texts),
+            H2ReadState::Lost if begins && is_likely(bytes, self.lane(from).max_frame) => {
+                self.lane_mut(from).state = H2ReadState::Header { have: 0 };
                 self.header(from, at, bytes, 0, texts)
             }
-            State::Lost | State::Foreign => {
+            H2ReadState::Lost | H2ReadState::Foreign => {
                 self.lane_mut(from).advance(bytes.len() as u64);
                 bytes.len()
             }
@@ -258,9 +258,9 @@ impl Conversation {
         lane.advance(take as u64);
         let have = have + take;
         lane.state = if have == PREFACE.len() {
-            State::Header { have: 0 }
+            H2ReadState::Header { have: 0 }
         } else {
-            State::Preface { have }
+            H2ReadState::Preface { have }
         };
         take
     }
@@ -268,12 +268,12 @@ impl Conversation {
     fn mismatch(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8]) {
         let quote = bytes.get(..MAX_QUOTE).unwrap_or(bytes);
         let by_client = from == self.requester;
-        self.facts.mismatch.get_or_insert_with(|| Mismatch {
+        self.facts.mismatch.get_or_insert_with(|| PrefaceMismatch {
             at,
             by_client,
-            bytes: Text::new(quote),
+            bytes: SharedText::new(quote),
         });
-        self.lane_mut(from).state = State::Foreign;
+        self.lane_mut(from).state = H2ReadState::Foreign;
     }
 
     fn header(
@@ -282,7 +282,7 @@ impl Conversation {
         at: FrameRef,
         bytes: &[u8],
         have: usize,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) -> usize {
         let is_first = self.lane(from).half.frames == 0 && !self.lane(from).half.lost;
         // What a server says that does not speak HTTP/2 need not be nine bytes long.
@@ -307,10 +307,10 @@ impl Conversation {
         }
         lane.advance(take as u64);
         if have + take < HEADER {
-            lane.state = State::Header { have: have + take };
+            lane.state = H2ReadState::Header { have: have + take };
             return take;
         }
-        let header = Header::read(lane.header_bytes);
+        let header = H2FrameHeader::read(lane.header_bytes);
         let read = lane.header_bytes;
         if is_first && !header.is_likely(lane.max_frame) {
             let rest = bytes.get(take..).unwrap_or_default();
@@ -330,7 +330,7 @@ impl Conversation {
     }
 
     /// A frame header is here.
-    fn begin_frame(&mut self, from: FlowEnd, at: FrameRef, header: Header) {
+    fn begin_frame(&mut self, from: FlowEnd, at: FrameRef, header: H2FrameHeader) {
         if let Some(clerk) = &self.clerk {
             let what = RecordKind::H2 {
                 kind: header.kind,
@@ -342,7 +342,7 @@ impl Conversation {
         }
         let lane = self.lane_mut(from);
         lane.header = header;
-        lane.state = State::Payload {
+        lane.state = H2ReadState::Payload {
             left: header.length,
         };
         lane.is_cut = false;
@@ -354,18 +354,18 @@ impl Conversation {
         let in_block = lane.block.as_ref().map(|block| block.stream);
         // What was allowed before the capture is not known.
         if !header.fits(max) && !self.facts.midway {
-            self.fault(from, FrameRule::FrameSize, header.stream, at);
+            self.fault(from, H2FrameRule::FrameSize, header.stream, at);
         }
         match (in_block, header.kind) {
             (Some(stream), kind::CONTINUATION) if stream == header.stream => {}
             (Some(stream), _) => {
-                self.fault(from, FrameRule::HeaderBlockBroken, stream, at);
+                self.fault(from, H2FrameRule::HeaderBlockBroken, stream, at);
                 let lane = self.lane_mut(from);
                 lane.block = None;
                 lane.reader.lose();
             }
             (None, kind::CONTINUATION) => {
-                self.fault(from, FrameRule::LoneContinuation, header.stream, at);
+                self.fault(from, H2FrameRule::LoneContinuation, header.stream, at);
             }
             (None, _) => {}
         }
@@ -382,14 +382,14 @@ impl Conversation {
         at: FrameRef,
         bytes: &[u8],
         left: u32,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) -> usize {
         let take = (left as usize).min(bytes.len());
         let now = bytes.get(..take).unwrap_or_default();
         let left = left - take as u32;
         let lane = self.lane_mut(from);
         lane.advance(take as u64);
-        lane.state = State::Payload { left };
+        lane.state = H2ReadState::Payload { left };
         match lane.header.kind {
             kind::DATA => {
                 self.take_data(from, at, now, take as u32, false, texts);
@@ -400,7 +400,7 @@ impl Conversation {
             // Extensions are to be ignored (§5.5), and priorities tell nothing here.
             other if other > kind::CONTINUATION || other == kind::PRIORITY => {
                 if left == 0 {
-                    lane.state = State::Header { have: 0 };
+                    lane.state = H2ReadState::Header { have: 0 };
                 }
             }
             _ if left == 0 && lane.pending.is_empty() && !lane.is_cut => {
@@ -425,8 +425,8 @@ impl Conversation {
     }
 
     /// All of a frame is here, or has gone by. `payload` is that of a control frame, as far as it was captured.
-    fn end_frame(&mut self, from: FlowEnd, at: FrameRef, payload: &[u8], texts: &mut Texts) {
-        self.lane_mut(from).state = State::Header { have: 0 };
+    fn end_frame(&mut self, from: FlowEnd, at: FrameRef, payload: &[u8], texts: &mut TextInterner) {
+        self.lane_mut(from).state = H2ReadState::Header { have: 0 };
         match self.lane(from).header.kind {
             kind::DATA => self.end_data(from, at),
             kind::HEADERS | kind::PUSH_PROMISE | kind::CONTINUATION => {
@@ -443,16 +443,16 @@ impl Conversation {
         at: FrameRef,
         length: u64,
         lost: bool,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) {
         let mut length = length;
-        if let State::Payload { left } = self.lane(from).state {
+        if let H2ReadState::Payload { left } = self.lane(from).state {
             let take = u64::from(left).min(length) as u32;
             length -= u64::from(take);
             let lane = self.lane_mut(from);
             lane.advance(u64::from(take));
             lane.is_cut = true;
-            lane.state = State::Payload { left: left - take };
+            lane.state = H2ReadState::Payload { left: left - take };
             if lane.header.kind == kind::DATA {
                 self.take_data(from, at, &[], take, lost, texts);
             }
@@ -466,10 +466,10 @@ impl Conversation {
         }
         let lane = self.lane_mut(from);
         lane.advance(length);
-        if lane.state == State::Foreign {
+        if lane.state == H2ReadState::Foreign {
             return;
         }
-        lane.state = State::Lost;
+        lane.state = H2ReadState::Lost;
         lane.half.lost = true;
         lane.block = None;
         lane.reader.lose();
@@ -482,7 +482,7 @@ fn is_likely(bytes: &[u8], max: u32) -> bool {
     let mut rest = bytes;
     let mut seen = 0;
     while let Some(header) = rest.first_chunk() {
-        let header = Header::read(*header);
+        let header = H2FrameHeader::read(*header);
         if !header.is_likely(max) {
             return false;
         }

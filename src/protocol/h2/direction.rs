@@ -1,8 +1,8 @@
 //! One direction of HTTP/2: how far it is in which frame.
 
-use super::facts::Half;
-use super::frame::{HEADER, Header, USUAL_MAX_FRAME};
-use super::header_block::Reader;
+use super::facts::H2Half;
+use super::frame::{H2FrameHeader, HEADER, USUAL_MAX_FRAME};
+use super::header_block::BlockDecoder;
 use crate::base::frame_ref::FrameRef;
 
 /// Offsets stop here, so that sums of an offset and a length cannot overflow.
@@ -12,7 +12,7 @@ const FIRST_WINDOW: i64 = 65_535;
 
 /// What the next byte belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum H2ReadState {
     /// The client's preface, of which so many bytes were read.
     Preface { have: usize },
     /// A frame header, of which so many bytes were read.
@@ -27,7 +27,7 @@ pub(super) enum State {
 
 /// A header block in progress (§4.3).
 #[derive(Clone, Debug)]
-pub(super) struct Block {
+pub(super) struct PartialBlock {
     pub(super) stream: u32,
     pub(super) ends_stream: bool,
     /// It is a promise, no head of a stream (§6.6).
@@ -39,14 +39,14 @@ pub(super) struct Block {
 
 /// One direction.
 #[derive(Clone, Debug)]
-pub(super) struct Lane {
+pub(super) struct H2Direction {
     /// Bytes so far.
     pub(super) offset: u64,
-    pub(super) state: State,
+    pub(super) state: H2ReadState,
     /// The frame header so far.
     pub(super) header_bytes: [u8; HEADER],
     /// The frame whose payload is being read.
-    pub(super) header: Header,
+    pub(super) header: H2FrameHeader,
     /// Where that frame begins.
     pub(super) start: u64,
     pub(super) first: FrameRef,
@@ -56,35 +56,35 @@ pub(super) struct Lane {
     pub(super) pending: Vec<u8>,
     /// Bytes of this payload are missing.
     pub(super) is_cut: bool,
-    pub(super) block: Option<Box<Block>>,
-    pub(super) reader: Reader,
+    pub(super) block: Option<Box<PartialBlock>>,
+    pub(super) reader: BlockDecoder,
     /// The longest frame that the other side allows.
     pub(super) max_frame: u32,
     /// The highest stream that this side has opened.
     pub(super) last_stream: u32,
     /// What this side may still send on the connection.
     pub(super) window: i64,
-    pub(super) half: Half,
+    pub(super) half: H2Half,
 }
 
-impl Lane {
-    pub(super) fn new(state: State, offset: u64) -> Self {
+impl H2Direction {
+    pub(super) fn new(state: H2ReadState, offset: u64) -> Self {
         Self {
             offset: offset.min(MAX_OFFSET),
             state,
             header_bytes: [0; HEADER],
-            header: Header::default(),
+            header: H2FrameHeader::default(),
             start: 0,
             first: FrameRef::default(),
             data_left: None,
             pending: Vec::new(),
             is_cut: false,
             block: None,
-            reader: Reader::default(),
+            reader: BlockDecoder::default(),
             max_frame: USUAL_MAX_FRAME,
             last_stream: 0,
             window: FIRST_WINDOW,
-            half: Half::default(),
+            half: H2Half::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::http::{ErrorCode, Party, StreamReset, Text};
+use crate::protocol::http::{ErrorCode, Party, SharedText, StreamReset};
 use crate::protocol::websocket;
 
 /// GOAWAYs kept of one side; a graceful end has two (RFC 9113 §6.8).
@@ -13,15 +13,15 @@ pub const MAX_FRAME_FAULTS: usize = 8;
 
 /// What is known of the connection. The halves are in the order of the ends, in a record client first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct H2Facts {
     /// What each side sent.
-    pub halves: [Half; 2],
+    pub halves: [H2Half; 2],
     /// It began as HTTP/1.1 and was upgraded (RFC 7540 §3.2).
     pub upgraded: bool,
     /// It began before the capture did: what the sides announced is not known, nor are all fields.
     pub midway: bool,
     /// The other side does not speak HTTP/2, or the preface was wrong.
-    pub mismatch: Option<Mismatch>,
+    pub mismatch: Option<PrefaceMismatch>,
     /// Streams that the client opened.
     pub streams: u64,
     /// Streams that the server promised (§8.4).
@@ -37,7 +37,7 @@ pub struct Facts {
     /// Faults that are not in `faults`.
     pub more_faults: u64,
     /// WebSockets on streams of their own (RFC 8441), the first ones of many, in the order of their ends.
-    pub websockets: Vec<StreamSocket>,
+    pub websockets: Vec<StreamWebSocket>,
 }
 
 /// WebSockets kept of one connection; a browser opens a few.
@@ -45,16 +45,16 @@ pub const MAX_WEBSOCKETS: usize = 64;
 
 /// A WebSocket on a stream (RFC 8441).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamSocket {
+pub struct StreamWebSocket {
     /// The stream.
     pub stream: u32,
     /// What was said on it; the halves in the order of those of the connection.
-    pub said: websocket::Facts,
+    pub said: websocket::WebSocketFacts,
     /// Where it ended by itself; `None` where the connection ended first.
     pub ended: Option<FrameRef>,
 }
 
-impl Facts {
+impl H2Facts {
     /// Whether a side that resets a stream only passes on the error that a GOAWAY of the other has told it. In a record,
     /// where the client's half is first.
     #[must_use]
@@ -72,13 +72,13 @@ impl Facts {
 
 /// What one side sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Half {
+pub struct H2Half {
     /// Frames.
     pub frames: u64,
     /// Payload of DATA frames, padding left out.
     pub data: u64,
     /// What it announced; the usual values where it did not.
-    pub settings: Settings,
+    pub settings: AnnouncedSettings,
     /// Its first SETTINGS.
     pub settings_at: Option<FrameRef>,
     /// Its GOAWAYs, the first and the last ones.
@@ -86,7 +86,7 @@ pub struct Half {
     /// GOAWAYs that are not in `goaways`.
     pub more_goaways: u64,
     /// PINGs it sent, and their answers.
-    pub pings: Pings,
+    pub pings: H2Pings,
     /// RST_STREAMs it sent.
     pub resets: u64,
     /// How often flow control kept it from sending.
@@ -99,7 +99,7 @@ pub struct Half {
     pub last: Option<FrameRef>,
 }
 
-impl Half {
+impl H2Half {
     /// The GOAWAY that counts: the last one (§6.8).
     #[must_use]
     pub fn goaway(&self) -> Option<&Goaway> {
@@ -117,7 +117,7 @@ impl Half {
 
 /// What a side announced (§6.5.2), as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct AnnouncedSettings {
     /// SETTINGS_MAX_CONCURRENT_STREAMS; there is no limit unless one is announced.
     pub max_concurrent_streams: Option<u32>,
     /// SETTINGS_INITIAL_WINDOW_SIZE.
@@ -128,7 +128,7 @@ pub struct Settings {
     pub connect_protocol: bool,
 }
 
-impl Default for Settings {
+impl Default for AnnouncedSettings {
     fn default() -> Self {
         Self {
             max_concurrent_streams: None,
@@ -151,7 +151,7 @@ pub struct Goaway {
     /// Why.
     pub code: ErrorCode,
     /// What else it says, the first 256 bytes.
-    pub debug: Text,
+    pub debug: SharedText,
 }
 
 impl Goaway {
@@ -161,7 +161,7 @@ impl Goaway {
 
 /// PINGs of one side (§6.7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pings {
+pub struct H2Pings {
     /// Sent.
     pub sent: u64,
     /// Answered by the other side.
@@ -194,16 +194,16 @@ pub struct Stalls {
 
 /// One side does not speak HTTP/2 as the other expects.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mismatch {
+pub struct PrefaceMismatch {
     /// Where it was seen.
     pub at: FrameRef,
     /// The client's preface was wrong; else the server's first bytes were.
     pub by_client: bool,
     /// The bytes there, the first 64.
-    pub bytes: Text,
+    pub bytes: SharedText,
 }
 
-impl Mismatch {
+impl PrefaceMismatch {
     /// The server answered in HTTP/1.
     #[must_use]
     pub fn is_http1(&self) -> bool {
@@ -213,7 +213,7 @@ impl Mismatch {
 
 /// A rule of the protocol that a frame breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FrameRule {
+pub enum H2FrameRule {
     /// The length does not fit the kind, or is more than was allowed (§4.2).
     FrameSize,
     /// A frame on a stream it may not be on (§5.1.1, §6).
@@ -232,7 +232,7 @@ pub enum FrameRule {
     ForbiddenField,
 }
 
-impl FrameRule {
+impl H2FrameRule {
     /// The rule in words.
     #[must_use]
     pub const fn text(self) -> &'static str {
@@ -255,7 +255,7 @@ impl FrameRule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameFault {
     /// Which rule it breaks.
-    pub rule: FrameRule,
+    pub rule: H2FrameRule,
     /// Whether the client sent it.
     pub by_client: bool,
     /// Its stream.

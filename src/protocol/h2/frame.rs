@@ -32,7 +32,7 @@ pub(super) mod flag {
 
 /// A frame header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Header {
+pub(super) struct H2FrameHeader {
     /// Bytes of its payload.
     pub(super) length: u32,
     pub(super) kind: u8,
@@ -41,7 +41,7 @@ pub(super) struct Header {
     pub(super) stream: u32,
 }
 
-impl Header {
+impl H2FrameHeader {
     pub(super) const fn read(bytes: [u8; HEADER]) -> Self {
         let [l2, l1, l0, kind, flags, s3, s2, s1, s0] = bytes;
         Self {
@@ -99,7 +99,7 @@ impl Header {
 #[must_use]
 pub fn begins(bytes: &[u8]) -> bool {
     bytes.first_chunk().is_some_and(|header| {
-        let header = Header::read(*header);
+        let header = H2FrameHeader::read(*header);
         let first =
             header.kind == kind::SETTINGS && !header.has(flag::ACK) || header.kind == kind::GOAWAY;
         first && header.length < 1024 && header.is_likely(USUAL_MAX_FRAME)
@@ -112,8 +112,8 @@ mod tests {
 
     #[test]
     fn a_header_is_read() {
-        let header = Header::read([0, 1, 2, 1, 5, 0x80, 0, 0, 3]);
-        let wanted = Header {
+        let header = H2FrameHeader::read([0, 1, 2, 1, 5, 0x80, 0, 0, 3]);
+        let wanted = H2FrameHeader {
             length: 258,
             kind: kind::HEADERS,
             flags: 5,
@@ -132,7 +132,10 @@ mod tests {
             [0; 9],
             [0, 0, 3, 3, 0, 0, 0, 0, 1],
         ] {
-            assert!(!Header::read(bytes).is_likely(USUAL_MAX_FRAME), "{bytes:?}");
+            assert!(
+                !H2FrameHeader::read(bytes).is_likely(USUAL_MAX_FRAME),
+                "{bytes:?}"
+            );
         }
         assert!(begins(&[0, 0, 0, 4, 0, 0, 0, 0, 0]));
         assert!(begins(&[0, 0, 8, 7, 0, 0, 0, 0, 0, 1, 2, 3]));

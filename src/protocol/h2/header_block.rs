@@ -1,11 +1,11 @@
 //! Header blocks: HPACK (RFC 7541) read for the few fields that tell a story.
 //!
-//! Each direction has one [`Reader`], whose table holds what earlier blocks put there. A block of which a byte is missing,
+//! Each direction has one [`BlockDecoder`], whose table holds what earlier blocks put there. A block of which a byte is missing,
 //! or that is too long, leaves unknown entries in it. Entries are counted from the newest on (RFC 7541 §2.3.3), so those of
 //! later blocks are known all the same: after a loss the table is one of blanks, and what refers to a blank is left out.
 
-use super::hpack::{Part, Table};
-use crate::protocol::http::{Method, Text, Texts};
+use super::hpack::{DynamicTable, FieldPart};
+use crate::protocol::http::{Method, SharedText, TextInterner};
 
 /// Bytes of a header block that are waited for, as coded; what the most generous servers take.
 pub const MAX_BLOCK: usize = 64 << 10;
@@ -15,21 +15,21 @@ const MAX_DECODED: usize = 1 << 20;
 
 /// The fields of a block that are worth keeping.
 #[derive(Debug, Default)]
-pub(super) struct Fields {
+pub(super) struct KeptFields {
     pub(super) method: Option<Method>,
-    pub(super) method_name: Option<Text>,
-    pub(super) path: Option<Text>,
-    pub(super) authority: Option<Text>,
-    pub(super) host: Option<Text>,
-    pub(super) protocol: Option<Text>,
+    pub(super) method_name: Option<SharedText>,
+    pub(super) path: Option<SharedText>,
+    pub(super) authority: Option<SharedText>,
+    pub(super) host: Option<SharedText>,
+    pub(super) protocol: Option<SharedText>,
     pub(super) status: Option<u16>,
-    pub(super) user_agent: Option<Text>,
-    pub(super) server: Option<Text>,
+    pub(super) user_agent: Option<SharedText>,
+    pub(super) server: Option<SharedText>,
     pub(super) content_length: Option<u64>,
     pub(super) grpc_status: Option<u16>,
-    pub(super) grpc_message: Option<Text>,
+    pub(super) grpc_message: Option<SharedText>,
     pub(super) is_grpc: bool,
-    pub(super) forbidden: Option<Text>,
+    pub(super) forbidden: Option<SharedText>,
     /// More fields were there than were looked at.
     pub(super) is_cut: bool,
     /// Some fields are entries of the table that are not known.
@@ -38,22 +38,22 @@ pub(super) struct Fields {
 
 /// What became of a block.
 #[derive(Debug)]
-pub(super) enum Read {
+pub(super) enum BlockOutcome {
     /// It was read.
-    Fields(Box<Fields>),
+    Fields(Box<KeptFields>),
     /// It is not whole, or breaks the rules.
     Unknown,
 }
 
 /// The decoder of one direction.
 #[derive(Default)]
-pub(super) struct Reader {
-    table: Option<Box<Table>>,
+pub(super) struct BlockDecoder {
+    table: Option<Box<DynamicTable>>,
     is_lost: bool,
 }
 
 /// A copy is settled, never fed: it has no table.
-impl Clone for Reader {
+impl Clone for BlockDecoder {
     fn clone(&self) -> Self {
         Self {
             table: None,
@@ -62,7 +62,7 @@ impl Clone for Reader {
     }
 }
 
-impl std::fmt::Debug for Reader {
+impl std::fmt::Debug for BlockDecoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reader")
             .field("is_lost", &self.is_lost)
@@ -70,7 +70,7 @@ impl std::fmt::Debug for Reader {
     }
 }
 
-impl Reader {
+impl BlockDecoder {
     /// A block was lost: what it put into the table is not known.
     pub(super) fn lose(&mut self) {
         self.is_lost = true;
@@ -83,16 +83,16 @@ impl Reader {
     }
 
     /// Reads a whole block.
-    pub(super) fn read(&mut self, block: &[u8], texts: &mut Texts) -> Read {
+    pub(super) fn read(&mut self, block: &[u8], texts: &mut TextInterner) -> BlockOutcome {
         let is_lost = self.is_lost;
         let table = self.table.get_or_insert_with(|| {
             Box::new(if is_lost {
-                Table::after_loss()
+                DynamicTable::after_loss()
             } else {
-                Table::new()
+                DynamicTable::new()
             })
         });
-        let mut fields = Box::<Fields>::default();
+        let mut fields = Box::<KeptFields>::default();
         let mut seen = 0_usize;
         let read = table.read(block, texts, |name, value, texts| {
             let (long, wide) = (name.bytes().len(), value.bytes().len());
@@ -105,14 +105,14 @@ impl Reader {
         });
         if read.is_err() {
             self.lose();
-            return Read::Unknown;
+            return BlockOutcome::Unknown;
         }
-        Read::Fields(fields)
+        BlockOutcome::Fields(fields)
     }
 }
 
-impl Fields {
-    fn take(&mut self, name: Part<'_>, field: Part<'_>, texts: &mut Texts) {
+impl KeptFields {
+    fn take(&mut self, name: FieldPart<'_>, field: FieldPart<'_>, texts: &mut TextInterner) {
         if name.is_blank() || field.is_blank() {
             self.is_partial = true;
             return;
@@ -167,14 +167,14 @@ fn number(value: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn fields(blocks: &[&[u8]]) -> Option<Box<Fields>> {
-        let mut reader = Reader::default();
-        let mut texts = Texts::new();
+    fn fields(blocks: &[&[u8]]) -> Option<Box<KeptFields>> {
+        let mut reader = BlockDecoder::default();
+        let mut texts = TextInterner::new();
         let mut last = None;
         for block in blocks {
             last = match reader.read(block, &mut texts) {
-                Read::Fields(fields) => Some(fields),
-                Read::Unknown => None,
+                BlockOutcome::Fields(fields) => Some(fields),
+                BlockOutcome::Unknown => None,
             };
         }
         last
@@ -191,7 +191,10 @@ mod tests {
             assert_eq!(fields.method, Some(Method::Get));
             let authority = fields.authority.as_ref().expect("an authority");
             assert_eq!(authority.as_bytes(), b"www.example.com");
-            assert_eq!(fields.path.as_ref().map(Text::as_bytes), Some(&b"/"[..]));
+            assert_eq!(
+                fields.path.as_ref().map(SharedText::as_bytes),
+                Some(&b"/"[..])
+            );
         }
     }
 
@@ -199,17 +202,17 @@ mod tests {
     fn a_table_that_lacks_a_block_has_blanks() {
         // Of a connection that is seen from its beginning it is an error.
         assert!(fields(&[SECOND]).is_none());
-        let mut reader = Reader::default();
-        let mut texts = Texts::new();
+        let mut reader = BlockDecoder::default();
+        let mut texts = TextInterner::new();
         reader.lose();
         // `FIRST` was lost, is lost again between, and is there at last.
         for (block, whole) in [(SECOND, false), (FIRST, true), (SECOND, true)] {
-            let Read::Fields(fields) = reader.read(block, &mut texts) else {
+            let BlockOutcome::Fields(fields) = reader.read(block, &mut texts) else {
                 panic!("fields");
             };
             assert_eq!(fields.method, Some(Method::Get));
             assert_eq!(fields.is_partial, !whole);
-            let authority = fields.authority.as_ref().map(Text::as_bytes);
+            let authority = fields.authority.as_ref().map(SharedText::as_bytes);
             // What `SECOND` puts into the table lies before what `FIRST` does.
             assert_eq!(authority, whole.then_some(&b"www.example.com"[..]));
             assert!(fields.forbidden.is_none());
@@ -219,9 +222,15 @@ mod tests {
         let last = 61 + (64 << 10) / 32;
         let sevens = last - 127;
         let block = [0xff, 0x80 | (sevens & 0x7f) as u8, (sevens >> 7) as u8];
-        assert!(matches!(reader.read(&block, &mut texts), Read::Fields(_)));
+        assert!(matches!(
+            reader.read(&block, &mut texts),
+            BlockOutcome::Fields(_)
+        ));
         let beyond = [block[0], block[1] + 1, block[2]];
-        assert!(matches!(reader.read(&beyond, &mut texts), Read::Unknown));
+        assert!(matches!(
+            reader.read(&beyond, &mut texts),
+            BlockOutcome::Unknown
+        ));
     }
 
     #[test]

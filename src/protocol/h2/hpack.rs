@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use super::huffman;
-use crate::protocol::http::{Text, Texts};
+use crate::protocol::http::{SharedText, TextInterner};
 
 /// Bytes of the dynamic table; the largest that browsers and servers announce (§4.2).
 const MAX_TABLE: usize = 64 << 10;
@@ -25,16 +25,16 @@ pub(super) struct Malformed;
 
 /// A name or a value.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Part<'a> {
+pub(super) enum FieldPart<'a> {
     /// Bytes of the block, decoded.
     Bytes(&'a [u8]),
     /// The table has it.
-    Shared(&'a Text),
+    Shared(&'a SharedText),
     /// The table had it before a loss.
     Blank,
 }
 
-impl Part<'_> {
+impl FieldPart<'_> {
     pub(super) fn bytes(&self) -> &[u8] {
         match self {
             Self::Bytes(bytes) => bytes,
@@ -49,7 +49,7 @@ impl Part<'_> {
     }
 
     /// To be kept. Of what only this block holds, the beginning.
-    pub(super) fn text(&self, texts: &mut Texts) -> Text {
+    pub(super) fn text(&self, texts: &mut TextInterner) -> SharedText {
         match self {
             Self::Bytes(bytes) => texts.text(bytes.get(..MAX_KEPT).unwrap_or(bytes)),
             Self::Shared(text) => (*text).clone(),
@@ -60,34 +60,34 @@ impl Part<'_> {
 
 /// A name or a value in a table.
 #[derive(Clone, Debug)]
-enum Word {
+enum SharedBytes {
     Static(&'static [u8]),
-    Text(Text),
+    Text(SharedText),
     Blank,
 }
 
-impl Word {
-    fn part(&self) -> Part<'_> {
+impl SharedBytes {
+    fn part(&self) -> FieldPart<'_> {
         match self {
-            Self::Static(bytes) => Part::Bytes(bytes),
-            Self::Text(text) => Part::Shared(text),
-            Self::Blank => Part::Blank,
+            Self::Static(bytes) => FieldPart::Bytes(bytes),
+            Self::Text(text) => FieldPart::Shared(text),
+            Self::Blank => FieldPart::Blank,
         }
     }
 }
 
 /// What the blocks of one direction have put together.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct DynamicTable {
     /// Name and value, the newest first.
-    entries: VecDeque<(Word, Word)>,
+    entries: VecDeque<(SharedBytes, SharedBytes)>,
     size: usize,
     max: usize,
     /// Below these entries lie others, which are not known: blocks were lost, or were before the capture.
     is_lost: bool,
 }
 
-impl Table {
+impl DynamicTable {
     /// Empty, as at the beginning of a connection.
     pub(super) const fn new() -> Self {
         Self {
@@ -110,15 +110,15 @@ impl Table {
 
     /// Bytes it takes, about: what it holds, and its entries.
     pub(super) fn bytes(&self) -> usize {
-        self.size + self.entries.len() * size_of::<(Word, Word)>()
+        self.size + self.entries.len() * size_of::<(SharedBytes, SharedBytes)>()
     }
 
     /// Reads a whole block, and gives out its fields in order.
     pub(super) fn read(
         &mut self,
         block: &[u8],
-        texts: &mut Texts,
-        mut field: impl FnMut(Part<'_>, Part<'_>, &mut Texts),
+        texts: &mut TextInterner,
+        mut field: impl FnMut(FieldPart<'_>, FieldPart<'_>, &mut TextInterner),
     ) -> Result<(), Malformed> {
         let mut rest = block;
         let [mut name_room, mut value_room] = [Vec::new(), Vec::new()];
@@ -148,18 +148,18 @@ impl Table {
                     };
                     let name = match &known {
                         Some(name) => name.part(),
-                        None => Part::Bytes(string(&mut rest, &mut name_room)?),
+                        None => FieldPart::Bytes(string(&mut rest, &mut name_room)?),
                     };
                     let value = string(&mut rest, &mut value_room)?;
                     if !is_added {
-                        field(name, Part::Bytes(value), texts);
+                        field(name, FieldPart::Bytes(value), texts);
                         continue;
                     }
                     // Not cut: what refers to it later is to find all of it.
-                    let value = Word::Text(texts.text(value));
+                    let value = SharedBytes::Text(texts.text(value));
                     let name = match known {
                         Some(name) => name,
-                        None => Word::Text(texts.text(name.bytes())),
+                        None => SharedBytes::Text(texts.text(name.bytes())),
                     };
                     field(name.part(), value.part(), texts);
                     self.add(name, value);
@@ -170,23 +170,25 @@ impl Table {
     }
 
     /// What has this number: those of the static table come first (§2.3.3).
-    fn entry(&self, index: usize) -> Result<(Word, Word), Malformed> {
+    fn entry(&self, index: usize) -> Result<(SharedBytes, SharedBytes), Malformed> {
         let index = index.checked_sub(1).ok_or(Malformed)?;
         if let Some((name, value)) = STATIC.get(index) {
             return Ok((
-                Word::Static(name.as_bytes()),
-                Word::Static(value.as_bytes()),
+                SharedBytes::Static(name.as_bytes()),
+                SharedBytes::Static(value.as_bytes()),
             ));
         }
         let index = index - STATIC.len();
         match self.entries.get(index) {
             Some(entry) => Ok(entry.clone()),
-            None if self.is_lost && index < MAX_TABLE / ENTRY => Ok((Word::Blank, Word::Blank)),
+            None if self.is_lost && index < MAX_TABLE / ENTRY => {
+                Ok((SharedBytes::Blank, SharedBytes::Blank))
+            }
             None => Err(Malformed),
         }
     }
 
-    fn add(&mut self, name: Word, value: Word) {
+    fn add(&mut self, name: SharedBytes, value: SharedBytes) {
         self.size += weight(&name, &value);
         self.entries.push_front((name, value));
         self.evict();
@@ -202,7 +204,7 @@ impl Table {
     }
 }
 
-fn weight(name: &Word, value: &Word) -> usize {
+fn weight(name: &SharedBytes, value: &SharedBytes) -> usize {
     ENTRY + name.part().bytes().len() + value.part().bytes().len()
 }
 
@@ -315,11 +317,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    type Fields = Vec<(Vec<u8>, Vec<u8>)>;
+    type TableFields = Vec<(Vec<u8>, Vec<u8>)>;
 
-    fn read(table: &mut Table, block: &[u8]) -> Result<Fields, Malformed> {
+    fn read(table: &mut DynamicTable, block: &[u8]) -> Result<TableFields, Malformed> {
         let mut fields = Vec::new();
-        let read = table.read(block, &mut Texts::new(), |name, value, _| {
+        let read = table.read(block, &mut TextInterner::new(), |name, value, _| {
             fields.push((name.bytes().to_vec(), value.bytes().to_vec()));
         });
         read.map(|()| fields)
@@ -377,7 +379,7 @@ mod tests {
         fn blocks_are_read_as_another_decoder_reads_them(
             blocks in prop::collection::vec(prop::collection::vec(piece(), 0..12), 1..6),
         ) {
-            let mut own = Table::new();
+            let mut own = DynamicTable::new();
             let mut other = loona_hpack::Decoder::new();
             other.set_max_allowed_table_size(MAX_TABLE);
             for block in blocks {
@@ -403,11 +405,11 @@ mod tests {
 
     #[test]
     fn what_the_table_has_is_not_copied() {
-        let mut table = Table::new();
+        let mut table = DynamicTable::new();
         let mut block = vec![0x44, 0x7f, 0xa1, 0x1e];
         block.resize(block.len() + 4000, b'x');
         block.push(0xbe);
-        let mut texts = Texts::new();
+        let mut texts = TextInterner::new();
         let mut kept = Vec::new();
         let read = table.read(&block, &mut texts, |_, value, texts| {
             kept.push(value.text(texts));

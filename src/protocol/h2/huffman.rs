@@ -25,7 +25,7 @@ const MAX_PADDING: u32 = 7;
 
 /// The codes of one length.
 #[derive(Clone, Copy)]
-struct Row {
+struct CodeLength {
     /// The first of them.
     first: u64,
     /// After the last of them.
@@ -36,7 +36,7 @@ struct Row {
 
 /// The symbols, shorter codes first.
 const SYMBOLS: [u16; 257] = symbols();
-const ROWS: [Row; LONGEST + 1] = rows();
+const ROWS: [CodeLength; LONGEST + 1] = rows();
 
 const fn symbols() -> [u16; 257] {
     let mut symbols = [0; 257];
@@ -56,8 +56,8 @@ const fn symbols() -> [u16; 257] {
     symbols
 }
 
-const fn rows() -> [Row; LONGEST + 1] {
-    let none = Row {
+const fn rows() -> [CodeLength; LONGEST + 1] {
+    let none = CodeLength {
         first: 0,
         end: 0,
         place: 0,
@@ -75,7 +75,7 @@ const fn rows() -> [Row; LONGEST + 1] {
             symbol += 1;
         }
         let first = before.end << 1;
-        rows[length] = Row {
+        rows[length] = CodeLength {
             first,
             end: first + count,
             place: before.place + (before.end - before.first) as usize,

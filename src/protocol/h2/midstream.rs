@@ -4,7 +4,7 @@
 //! write frames whole, so that slices begin with one sooner or later; a slice within a long DATA frame tells nothing. Other
 //! protocols have lengths in front as well, but not kind, flags and stream to go with them (RFC 9113 §4.1, §6).
 
-use super::frame::{HEADER, Header, USUAL_MAX_FRAME, flag, kind};
+use super::frame::{H2FrameHeader, HEADER, USUAL_MAX_FRAME, flag, kind};
 
 /// Frames that tell enough where the last one goes on in the next slice.
 const ENOUGH: usize = 3;
@@ -15,7 +15,7 @@ const LAST_CODE: u32 = 0xd;
 
 /// Whose frames these are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sign {
+pub enum FrameSender {
     /// The client's: a request is among them.
     Requester,
     /// The server's: a response, or a promise.
@@ -26,21 +26,21 @@ pub enum Sign {
 
 /// Whether a slice of `length` bytes, of which these were captured, is HTTP/2 without its beginning, and whose.
 #[must_use]
-pub fn goes_on(bytes: &[u8], length: u32) -> Option<Sign> {
+pub fn goes_on(bytes: &[u8], length: u32) -> Option<FrameSender> {
     let mut rest = bytes;
     let mut left = length as usize;
     let mut seen = 0;
     let mut telling = false;
-    let mut sign = Sign::Either;
+    let mut sign = FrameSender::Either;
     while let Some(header) = rest.first_chunk() {
-        let header = Header::read(*header);
+        let header = H2FrameHeader::read(*header);
         let whole = HEADER + header.length as usize;
         let payload = rest.get(HEADER..whole.min(rest.len()))?;
         if !header.is_likely(USUAL_MAX_FRAME) || !fits(header, payload) {
             return None;
         }
         seen += 1;
-        if sign == Sign::Either {
+        if sign == FrameSender::Either {
             sign = whose(header, payload);
         }
         // Length and kind hold each other in these; anything may be DATA.
@@ -60,7 +60,7 @@ pub fn goes_on(bytes: &[u8], length: u32) -> Option<Sign> {
 }
 
 /// Whether a payload is one of its kind, as far as it was captured.
-fn fits(header: Header, payload: &[u8]) -> bool {
+fn fits(header: H2FrameHeader, payload: &[u8]) -> bool {
     let number = |bytes: &[u8]| bytes.first_chunk().copied().map(u32::from_be_bytes);
     match header.kind {
         kind::RST_STREAM => number(payload).is_none_or(|code| code <= LAST_CODE),
@@ -76,9 +76,9 @@ fn fits(header: Header, payload: &[u8]) -> bool {
 }
 
 /// Whose frame it is: pseudo-fields come first (§8.3), mostly out of the static table (RFC 7541 appendix A).
-fn whose(header: Header, payload: &[u8]) -> Sign {
+fn whose(header: H2FrameHeader, payload: &[u8]) -> FrameSender {
     match header.kind {
-        kind::PUSH_PROMISE => Sign::Responder,
+        kind::PUSH_PROMISE => FrameSender::Responder,
         kind::HEADERS => {
             let pad = usize::from(header.has(flag::PADDED));
             let priority = if header.has(flag::PRIORITY) { 5 } else { 0 };
@@ -87,12 +87,16 @@ fn whose(header: Header, payload: &[u8]) -> Sign {
             let first = block.iter().find(|byte| **byte & 0xe0 != 0x20);
             match first {
                 // :authority, :method, :path, :scheme; indexed, or with a new value.
-                Some(0x81..=0x87 | 0x41..=0x47 | 0x01..=0x07 | 0x11..=0x17) => Sign::Requester,
-                Some(0x88..=0x8e | 0x48..=0x4e | 0x08..=0x0e | 0x18..=0x1e) => Sign::Responder,
-                _ => Sign::Either,
+                Some(0x81..=0x87 | 0x41..=0x47 | 0x01..=0x07 | 0x11..=0x17) => {
+                    FrameSender::Requester
+                }
+                Some(0x88..=0x8e | 0x48..=0x4e | 0x08..=0x0e | 0x18..=0x1e) => {
+                    FrameSender::Responder
+                }
+                _ => FrameSender::Either,
             }
         }
-        _ => Sign::Either,
+        _ => FrameSender::Either,
     }
 }
 
@@ -106,7 +110,7 @@ mod tests {
     const BODY: &[u8] = b"\0\0\x02\0\x01\0\0\0\x07hi";
 
     #[track_caller]
-    fn check(frames: &[&[u8]], wanted: Option<Sign>) {
+    fn check(frames: &[&[u8]], wanted: Option<FrameSender>) {
         let bytes = frames.concat();
         assert_eq!(
             goes_on(&bytes, bytes.len() as u32),
@@ -118,13 +122,16 @@ mod tests {
 
     #[test]
     fn frames_to_the_end_of_a_slice_are_http2() {
-        check(&[GET], Some(Sign::Requester));
-        check(&[OK], Some(Sign::Responder));
-        check(&[PING], Some(Sign::Either));
-        check(&[PING, OK, BODY], Some(Sign::Responder));
-        check(&[BODY, OK], Some(Sign::Responder));
-        check(&[PING, PING, OK, BODY, &[0, 0]], Some(Sign::Responder));
-        check(&[PING, PING, OK, &BODY[..10]], Some(Sign::Responder));
+        check(&[GET], Some(FrameSender::Requester));
+        check(&[OK], Some(FrameSender::Responder));
+        check(&[PING], Some(FrameSender::Either));
+        check(&[PING, OK, BODY], Some(FrameSender::Responder));
+        check(&[BODY, OK], Some(FrameSender::Responder));
+        check(
+            &[PING, PING, OK, BODY, &[0, 0]],
+            Some(FrameSender::Responder),
+        );
+        check(&[PING, PING, OK, &BODY[..10]], Some(FrameSender::Responder));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Floor 5½: HTTP/2 (RFC 9113) on one connection: frames, streams, and what either end says about the connection.
 //!
-//! A [`Conversation`] takes both directions' streams in order (slices, gaps, the end), as that of [`crate::protocol::http`] does,
+//! A [`H2Conversation`] takes both directions' streams in order (slices, gaps, the end), as that of [`crate::protocol::http`] does,
 //! and keeps each stream of a request as an [`crate::protocol::http::Exchange`] with its own outcome, so that whoever reads
-//! exchanges reads these too. What is about the connection lies in [`Facts`]: SETTINGS, GOAWAY, PING, flow control, and
+//! exchanges reads these too. What is about the connection lies in [`H2Facts`]: SETTINGS, GOAWAY, PING, flow control, and
 //! frames that break the protocol.
 //!
 //! Read `conversation.rs` first: it is the way of a byte. `frame.rs` knows frame headers, `block.rs` header blocks,
@@ -30,11 +30,11 @@ mod tests;
 mod websockets;
 pub mod wire;
 
-pub use conversation::{Conversation, MAX_OPEN, MAX_STREAMS};
+pub use conversation::{H2Conversation, MAX_OPEN, MAX_STREAMS};
 pub use facts::{
-    Facts, FrameFault, FrameRule, Goaway, Half, MAX_FRAME_FAULTS, MAX_GOAWAYS, MAX_WEBSOCKETS,
-    Mismatch, Pings, Settings, Stall, Stalls, StreamSocket,
+    AnnouncedSettings, FrameFault, Goaway, H2Facts, H2FrameRule, H2Half, H2Pings, MAX_FRAME_FAULTS,
+    MAX_GOAWAYS, MAX_WEBSOCKETS, PrefaceMismatch, Stall, Stalls, StreamWebSocket,
 };
 pub use frame::{PREFACE, begins};
 pub use header_block::MAX_BLOCK;
-pub use midstream::{Sign, goes_on};
+pub use midstream::{FrameSender, goes_on};

@@ -1,10 +1,10 @@
 //! In which phase of which stream something happened, as one end saw it.
 
-use super::conversation::Conversation;
+use super::conversation::H2Conversation;
 use crate::base::flow_end::FlowEnd;
-use crate::protocol::http::{Exchange, Party, Phase, Reach, Sight, phase_of, see_request};
+use crate::protocol::http::{Exchange, MessageSeen, Party, Phase, Reach, phase_of, see_request};
 
-impl Conversation {
+impl H2Conversation {
     /// In which phase `closer` was when it had sent and received this much: the oldest stream that was not over decides.
     /// A GOAWAY announces the close (RFC 9113 §6.8).
     #[must_use]
@@ -22,7 +22,7 @@ impl Conversation {
             let begun = exchange.request.is_none()
                 || !matches!(
                     see_request(exchange.request.as_ref(), requests),
-                    Sight::Nothing
+                    MessageSeen::Nothing
                 );
             if !begun {
                 continue;

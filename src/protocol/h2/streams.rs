@@ -1,15 +1,15 @@
 //! What a frame means for its stream, and a stream for its exchange (RFC 9113 §5.1, §8).
 
-use super::conversation::{Conversation, MAX_OPEN, MAX_STREAMS};
-use super::direction::Block;
-use super::facts::FrameRule;
+use super::conversation::{H2Conversation, MAX_OPEN, MAX_STREAMS};
+use super::direction::PartialBlock;
+use super::facts::H2FrameRule;
 use super::frame::{flag, kind};
-use super::header_block::{Fields, MAX_BLOCK, Read};
+use super::header_block::{BlockOutcome, KeptFields, MAX_BLOCK};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{
-    ErrorCode, Exchange, Framing, Interim, Message, Method, Party, Progress, Request, Response,
-    Stream, StreamReset, Texts, Version,
+    ErrorCode, Exchange, Framing, H2Stream, HttpVersion, Interim, Message, MessageProgress, Method,
+    Party, Request, Response, StreamReset, TextInterner,
 };
 use crate::protocol::websocket;
 
@@ -20,7 +20,7 @@ const MAX_BEFORE: usize = 256;
 
 /// A stream that is open, or half closed.
 #[derive(Clone, Debug)]
-pub(super) struct Open {
+pub(super) struct OpenStream {
     /// Which exchange it is, counted from the first one of the connection.
     pub(super) exchange: u64,
     /// What each end may still send on it.
@@ -28,10 +28,10 @@ pub(super) struct Open {
     /// Each end has ended its direction.
     pub(super) ended: [bool; 2],
     /// What is spoken on it instead of HTTP (RFC 8441).
-    pub(super) socket: Option<Box<websocket::Conversation>>,
+    pub(super) socket: Option<Box<websocket::WebSocketConversation>>,
 }
 
-impl Conversation {
+impl H2Conversation {
     pub(super) fn party(&self, end: FlowEnd) -> Party {
         if end == self.requester {
             Party::Requester
@@ -86,7 +86,7 @@ impl Conversation {
         }
         let window =
             FlowEnd::BOTH.map(|end| i64::from(self.lane(end.other()).half.settings.initial_window));
-        let open = Open {
+        let open = OpenStream {
             exchange: number,
             window,
             ended: [false; 2],
@@ -107,7 +107,7 @@ impl Conversation {
 
     /// The request that asked for the upgrade is stream 1, and complete.
     pub(super) fn adopt(&mut self, mut exchange: Exchange) {
-        exchange.stream = Some(Box::new(Stream::new(1)));
+        exchange.stream = Some(Box::new(H2Stream::new(1)));
         if let Some(switch) = exchange.response.take() {
             let interim = Interim {
                 status: switch.status,
@@ -131,21 +131,21 @@ impl Conversation {
         let lane = self.lane(from);
         let (id, start) = (lane.header.stream, lane.start);
         if id == 0 {
-            return self.fault(from, FrameRule::StreamId, id, at);
+            return self.fault(from, H2FrameRule::StreamId, id, at);
         }
         let message = || {
             let mut message = Message::begun(at, start);
-            message.version = Version::HTTP_2;
+            message.version = HttpVersion::HTTP_2;
             message.framing = Framing::Streamed;
             message
         };
         match self.party(from) {
-            Party::Requester if id % 2 == 0 => self.fault(from, FrameRule::StreamId, id, at),
+            Party::Requester if id % 2 == 0 => self.fault(from, H2FrameRule::StreamId, id, at),
             Party::Requester if id > lane.last_stream => {
                 self.lane_mut(from).last_stream = id;
                 self.first_begun.get_or_insert(id);
                 self.facts.streams = self.facts.streams.saturating_add(1);
-                let mut stream = Stream::new(id);
+                let mut stream = H2Stream::new(id);
                 // It crossed a GOAWAY on the wire, or its sender did not heed it (§6.8).
                 let goaway = self.lane(from.other()).half.goaway();
                 stream.refused = goaway.filter(|it| id > it.last_stream).map(|it| it.at);
@@ -173,7 +173,7 @@ impl Conversation {
                     // Its request was not captured.
                     self.lane_mut(from.other()).last_stream = last.max(id);
                     let exchange = Exchange {
-                        stream: Some(Box::new(Stream::new(id))),
+                        stream: Some(Box::new(H2Stream::new(id))),
                         ..Exchange::default()
                     };
                     self.open(id, exchange);
@@ -200,7 +200,7 @@ impl Conversation {
         from: FlowEnd,
         at: FrameRef,
         payload: &[u8],
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) {
         let lane = self.lane_mut(from);
         let header = lane.header;
@@ -219,7 +219,7 @@ impl Conversation {
             block.is_broken |= is_cut;
             if block.bytes.len() + payload.len() > MAX_BLOCK {
                 if !std::mem::replace(&mut block.is_broken, true) {
-                    self.fault(from, FrameRule::BlockTooLong, header.stream, at);
+                    self.fault(from, H2FrameRule::BlockTooLong, header.stream, at);
                 }
             } else if !block.is_broken {
                 block.bytes.extend_from_slice(payload);
@@ -232,13 +232,13 @@ impl Conversation {
         let is_promise = header.kind == kind::PUSH_PROMISE;
         let fragment = strip(payload, header.flags, is_promise);
         if fragment.is_none() && !is_cut {
-            self.fault(from, FrameRule::Padding, header.stream, at);
+            self.fault(from, H2FrameRule::Padding, header.stream, at);
         }
         if is_promise {
             self.facts.promised = self.facts.promised.saturating_add(1);
         }
         let fragment_bytes = fragment.unwrap_or_default();
-        let mut block = Block {
+        let mut block = PartialBlock {
             stream: header.stream,
             ends_stream: !is_promise && header.has(flag::END_STREAM),
             is_promise,
@@ -257,9 +257,9 @@ impl Conversation {
         &mut self,
         from: FlowEnd,
         at: FrameRef,
-        block: &Block,
+        block: &PartialBlock,
         bytes: &[u8],
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) {
         let lane = self.lane_mut(from);
         let was_broken = lane.half.lost || lane.half.unread_blocks > 0;
@@ -267,21 +267,21 @@ impl Conversation {
             lane.reader.lose();
         }
         let read = lane.reader.read(bytes, texts);
-        if matches!(read, Read::Unknown) {
+        if matches!(read, BlockOutcome::Unknown) {
             lane.half.unread_blocks = lane.half.unread_blocks.saturating_add(1);
             if !was_broken && !block.is_broken {
-                self.fault(from, FrameRule::Compression, block.stream, at);
+                self.fault(from, H2FrameRule::Compression, block.stream, at);
             }
         }
         if block.is_promise {
             return;
         }
         let fields = match read {
-            Read::Fields(fields) => Some(fields),
-            Read::Unknown => None,
+            BlockOutcome::Fields(fields) => Some(fields),
+            BlockOutcome::Unknown => None,
         };
         if let Some(name) = fields.as_ref().and_then(|fields| fields.forbidden.clone()) {
-            self.fault(from, FrameRule::ForbiddenField, block.stream, at);
+            self.fault(from, H2FrameRule::ForbiddenField, block.stream, at);
             if let Some(stream) = self
                 .exchange_mut(block.stream)
                 .and_then(|exchange| exchange.stream.as_mut())
@@ -304,8 +304,8 @@ impl Conversation {
         &mut self,
         from: FlowEnd,
         at: FrameRef,
-        block: &Block,
-        fields: Option<Box<Fields>>,
+        block: &PartialBlock,
+        fields: Option<Box<KeptFields>>,
         offset: u64,
     ) {
         let Some(exchange) = self.exchange_mut(block.stream) else {
@@ -314,7 +314,7 @@ impl Conversation {
         let Some(request) = exchange.request.as_mut() else {
             return;
         };
-        if request.message.progress != Progress::Head {
+        if request.message.progress != MessageProgress::Head {
             // Trailers.
             return self.extend(from, block.stream, at, offset);
         }
@@ -339,7 +339,7 @@ impl Conversation {
         if request.method == Method::Connect {
             // It has no body: what follows is for the tunnel (§8.5).
             request.message.framing = Framing::Tunnel;
-            request.message.progress = Progress::Complete;
+            request.message.progress = MessageProgress::Complete;
             if request.target.is_none() {
                 request.target.clone_from(&request.host);
             }
@@ -366,8 +366,8 @@ impl Conversation {
         &mut self,
         from: FlowEnd,
         at: FrameRef,
-        block: &Block,
-        fields: Option<Box<Fields>>,
+        block: &PartialBlock,
+        fields: Option<Box<KeptFields>>,
         offset: u64,
     ) {
         let Some(exchange) = self.exchange_mut(block.stream) else {
@@ -378,7 +378,7 @@ impl Conversation {
         let Some(response) = exchange.response.as_mut() else {
             return;
         };
-        if response.message.progress != Progress::Head {
+        if response.message.progress != MessageProgress::Head {
             if let (Some(fields), Some(stream)) = (&fields, &mut exchange.stream) {
                 stream.grpc_status = fields.grpc_status;
                 stream.grpc_message.clone_from(&fields.grpc_message);
@@ -412,7 +412,7 @@ impl Conversation {
         // What follows is no body, but what is said in the tunnel (§8.5).
         if method == Some(Method::Connect) && matches!(status, 200..=299) {
             response.message.framing = Framing::Tunnel;
-            response.message.progress = Progress::Complete;
+            response.message.progress = MessageProgress::Complete;
         }
         response.status = status;
         let Some(stream) = &mut exchange.stream else {
@@ -441,7 +441,7 @@ impl Conversation {
         }
         lane.window = lane.window.saturating_sub(i64::from(header.length));
         if header.stream == 0 {
-            self.fault(from, FrameRule::StreamId, 0, at);
+            self.fault(from, H2FrameRule::StreamId, 0, at);
         }
         if let Some(open) = self.open.get_mut(&header.stream) {
             let window = &mut open.window[from.index()];
@@ -457,7 +457,7 @@ impl Conversation {
         bytes: &[u8],
         count: u32,
         lost: bool,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) {
         let lane = self.lane_mut(from);
         let header = lane.header;
@@ -472,7 +472,7 @@ impl Conversation {
                 bytes = bytes.get(1..).unwrap_or_default();
                 let left = header.length.saturating_sub(1).saturating_sub(pad);
                 if pad >= header.length {
-                    self.fault(from, FrameRule::Padding, header.stream, at);
+                    self.fault(from, H2FrameRule::Padding, header.stream, at);
                 }
                 left
             }
@@ -528,8 +528,8 @@ impl Conversation {
         message.last = at;
         message.body_wire = offset.saturating_sub(message.head_end());
         // Frames may have been lost in between, but not the end.
-        if message.progress == Progress::Unseen {
-            message.progress = Progress::Body;
+        if message.progress == MessageProgress::Unseen {
+            message.progress = MessageProgress::Body;
         }
         if party == Party::Requester
             && let Some(rare) = self
@@ -543,7 +543,7 @@ impl Conversation {
     /// END_STREAM (§5.1).
     fn end_side(&mut self, from: FlowEnd, stream: u32) {
         if let Some(message) = self.message_mut(from, stream) {
-            message.progress = Progress::Complete;
+            message.progress = MessageProgress::Complete;
         }
         let Some(open) = self.open.get_mut(&stream) else {
             return;
@@ -630,7 +630,7 @@ impl Conversation {
             };
             head.missing = head.missing.saturating_add(bytes);
             if let Some(message) = self.message_mut(from, id) {
-                message.progress = Progress::Unseen;
+                message.progress = MessageProgress::Unseen;
             }
         }
     }
@@ -642,7 +642,7 @@ fn head_done(message: &mut Message, at: FrameRef, offset: u64, ends_stream: bool
     // Where the block was broken off, DATA may have come before it is read.
     let whole = offset.saturating_sub(message.start);
     message.head_len = u32::try_from(whole.saturating_sub(message.body_wire)).unwrap_or(u32::MAX);
-    message.progress = Progress::Body;
+    message.progress = MessageProgress::Body;
     if ends_stream {
         message.framing = Framing::NoBody;
     }

@@ -9,28 +9,28 @@ use crate::base::flow_end::FlowEnd::{self, A, B};
 use crate::base::frame_ref::{FrameNumber, FrameRef};
 use crate::base::time::Timestamp;
 use crate::protocol::http::{
-    Ending, ErrorCode, Exchange, Outcome, Party, Phase, Progress, Reach, Texts,
+    ConnectionEnd, ErrorCode, Exchange, MessageProgress, Outcome, Party, Phase, Reach, TextInterner,
 };
 
-struct Talk {
-    heard: Conversation,
-    texts: Texts,
+struct H2Script {
+    heard: H2Conversation,
+    texts: TextInterner,
     said: [Reach; 2],
     line: u64,
     slice: usize,
 }
 
 /// After the preface and both SETTINGS.
-fn talk() -> Talk {
+fn talk() -> H2Script {
     sliced(usize::MAX)
 }
 
-fn sliced(slice: usize) -> Talk {
+fn sliced(slice: usize) -> H2Script {
     let mut preface = PREFACE.to_vec();
     frame(kind::SETTINGS, 0, 0, &[], &mut preface);
-    let talk = Talk {
-        heard: Conversation::new(A, [0, 0]),
-        texts: Texts::new(),
+    let talk = H2Script {
+        heard: H2Conversation::new(A, [0, 0]),
+        texts: TextInterner::new(),
         said: [Reach::default(); 2],
         line: 0,
         slice,
@@ -46,7 +46,7 @@ fn block(fields: &[(&str, &str)]) -> Vec<u8> {
     out
 }
 
-impl Talk {
+impl H2Script {
     fn mark(&mut self) -> FrameRef {
         self.line += 1;
         mark(self.line)
@@ -121,7 +121,7 @@ impl Talk {
         self
     }
 
-    fn told(mut self) -> (Vec<Exchange>, Facts) {
+    fn told(mut self) -> (Vec<Exchange>, H2Facts) {
         self.heard.finish(&mut self.texts);
         self.heard.into_parts()
     }
@@ -137,7 +137,7 @@ impl Talk {
                 .as_ref()
                 .map_or(0, |it| it.message.received());
             let outcome = exchange
-                .outcome(Ending::ServerFin)
+                .outcome(ConnectionEnd::ServerFin)
                 .map_or("unknown", Outcome::name);
             format!("{id} {status} {received} {outcome}")
         });
@@ -241,7 +241,7 @@ fn a_stream_ends_by_itself() {
         .iter()
         .map(|exchange| {
             let cut = exchange.cut_by().map(|reset| (reset.by, reset.code));
-            (cut, exchange.outcome(Ending::ServerFin))
+            (cut, exchange.outcome(ConnectionEnd::ServerFin))
         })
         .collect();
     let wanted = [
@@ -406,9 +406,9 @@ fn after_a_gap_frames_are_found_again_and_fields_that_need_no_lost_one() {
 
 #[test]
 fn what_began_before_the_capture_goes_on() {
-    let mut talk = Talk {
-        heard: Conversation::midway(A, [0, 0]),
-        texts: Texts::new(),
+    let mut talk = H2Script {
+        heard: H2Conversation::midway(A, [0, 0]),
+        texts: TextInterner::new(),
         said: [Reach::default(); 2],
         line: 0,
         slice: usize::MAX,
@@ -573,9 +573,9 @@ fn a_lost_end_leaves_no_claim() {
 
 #[test]
 fn who_does_not_speak_it_is_quoted() {
-    let talk = Talk {
-        heard: Conversation::new(A, [0, 0]),
-        texts: Texts::new(),
+    let talk = H2Script {
+        heard: H2Conversation::new(A, [0, 0]),
+        texts: TextInterner::new(),
         said: [Reach::default(); 2],
         line: 0,
         slice: usize::MAX,
@@ -631,26 +631,26 @@ fn pings_and_settings() {
 
 #[test]
 fn what_breaks_the_protocol_is_noted() {
-    let rules = |talk: Talk| -> Vec<_> {
+    let rules = |talk: H2Script| -> Vec<_> {
         let (_, facts) = talk.told();
         facts.faults.iter().map(|it| it.rule).collect()
     };
     let long = talk().frame(A, kind::DATA, 0, 1, &vec![0; 16_385]);
-    assert_eq!(rules(long), [FrameRule::FrameSize]);
+    assert_eq!(rules(long), [H2FrameRule::FrameSize]);
     assert_eq!(
         rules(talk().frame(A, kind::PING, 0, 0, &[0; 7])),
-        [FrameRule::FrameSize]
+        [H2FrameRule::FrameSize]
     );
     let lone = talk().frame(A, kind::CONTINUATION, flag::END_HEADERS, 1, &[]);
-    assert_eq!(rules(lone), [FrameRule::LoneContinuation]);
+    assert_eq!(rules(lone), [H2FrameRule::LoneContinuation]);
     let even = talk().frame(A, kind::HEADERS, flag::END_HEADERS, 2, &[0x82]);
-    assert_eq!(rules(even), [FrameRule::StreamId]);
+    assert_eq!(rules(even), [H2FrameRule::StreamId]);
     let broken = talk()
         .frame(A, kind::HEADERS, 0, 1, &[0x82])
         .send(A, 1, 1, 0);
-    assert_eq!(rules(broken), [FrameRule::HeaderBlockBroken]);
+    assert_eq!(rules(broken), [H2FrameRule::HeaderBlockBroken]);
     let coded = talk().frame(A, kind::HEADERS, flag::END_HEADERS, 1, &[0xff]);
-    assert_eq!(rules(coded), [FrameRule::Compression]);
+    assert_eq!(rules(coded), [H2FrameRule::Compression]);
     let padded = talk().frame(
         A,
         kind::HEADERS,
@@ -658,10 +658,10 @@ fn what_breaks_the_protocol_is_noted() {
         1,
         &[9, 0x82],
     );
-    assert_eq!(rules(padded), [FrameRule::Padding]);
+    assert_eq!(rules(padded), [H2FrameRule::Padding]);
     let named = block(&[(":method", "GET"), ("connection", "close")]);
     let named = talk().frame(A, kind::HEADERS, flag::END_HEADERS, 1, &named);
-    assert_eq!(rules(named), [FrameRule::ForbiddenField]);
+    assert_eq!(rules(named), [H2FrameRule::ForbiddenField]);
 }
 
 /// CVE-2024-27316 and its like: header blocks that never end.
@@ -678,7 +678,7 @@ fn a_flood_of_continuations_is_bounded() {
     assert!(kept.is_some_and(|kept| kept <= MAX_BLOCK));
     let (exchanges, facts) = talk.told();
     assert_eq!(exchanges.len(), 1);
-    assert_eq!(facts.faults[0].rule, FrameRule::BlockTooLong);
+    assert_eq!(facts.faults[0].rule, H2FrameRule::BlockTooLong);
 }
 
 /// CVE-2023-44487: streams opened and reset without end; and opened and never ended.
@@ -723,7 +723,7 @@ proptest! {
         for exchange in &exchanges {
             for message in exchange.response.iter().map(|it| &it.message) {
                 prop_assert!(message.start <= message.head_end() && message.end() <= said[1].bytes);
-                prop_assert!(message.progress != Progress::Broken);
+                prop_assert!(message.progress != MessageProgress::Broken);
             }
         }
     }

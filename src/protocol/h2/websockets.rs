@@ -3,19 +3,19 @@
 //! In: the DATA of streams that asked for one, as it comes. Out: what both sides said, and where it ended, in
 //! [`super::Facts::websockets`].
 
-use super::conversation::Conversation;
-use super::facts::{MAX_WEBSOCKETS, StreamSocket};
+use super::conversation::H2Conversation;
+use super::facts::{MAX_WEBSOCKETS, StreamWebSocket};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::http::Texts;
+use crate::protocol::http::TextInterner;
 use crate::protocol::websocket;
 
-impl Conversation {
+impl H2Conversation {
     /// This stream asks for a WebSocket.
     pub(super) fn open_socket(&mut self, stream: u32) {
         let requester = self.requester;
         if let Some(open) = self.open.get_mut(&stream) {
-            let socket = websocket::Conversation::new(requester, [0; 2]);
+            let socket = websocket::WebSocketConversation::new(requester, [0; 2]);
             open.socket = Some(Box::new(socket));
         }
     }
@@ -28,7 +28,7 @@ impl Conversation {
         (stream, count): (u32, u32),
         bytes: &[u8],
         lost: bool,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) {
         let Some(open) = self.open.get_mut(&stream) else {
             return;
@@ -52,7 +52,7 @@ impl Conversation {
         let Some(socket) = &mut open.socket else {
             return;
         };
-        socket.end(from, &mut Texts::new());
+        socket.end(from, &mut TextInterner::new());
         if open.ended == [true; 2] {
             self.close_socket(stream, Some(at));
             self.open.remove(&stream);
@@ -71,7 +71,7 @@ impl Conversation {
         if let Some(socket) = answered
             && self.facts.websockets.len() < MAX_WEBSOCKETS
         {
-            self.facts.websockets.push(StreamSocket {
+            self.facts.websockets.push(StreamWebSocket {
                 stream,
                 said: socket.into_facts(),
                 ended,

@@ -5,10 +5,10 @@
 //! right there, body bytes would have to be a strange accident. From the second one on it is taken for what it is. What is
 //! counted is what was seen since.
 
-use super::chunked::{Chunks, Step};
-use super::conversation::Conversation;
-use super::direction::State;
-use super::message::{Framing, Progress};
+use super::chunked::{ChunkStep, Chunks};
+use super::conversation::HttpConversation;
+use super::direction::HttpReadState;
+use super::message::{Framing, MessageProgress};
 use crate::base::flow_end::FlowEnd;
 
 /// Size lines at the places foretold that prove the chunks.
@@ -16,10 +16,10 @@ const PROOF: u8 = 2;
 /// Hexadecimal digits of a size that a program writes in one go.
 const DIGITS: usize = 8;
 
-impl Conversation {
+impl HttpConversation {
     /// A slice of what nobody understands: whether it goes on with chunks, so that the message can be followed again.
     pub(super) fn regain(&mut self, from: FlowEnd, bytes: &[u8], begins: bool) {
-        if self.lane(from).state != State::Lost || !self.may_be_chunked(from) {
+        if self.lane(from).state != HttpReadState::Lost || !self.may_be_chunked(from) {
             return;
         }
         let mut chunks = match self.lane_mut(from).guess.take() {
@@ -30,22 +30,22 @@ impl Conversation {
         let mut data = 0;
         let (used, step) = chunks.feed(bytes, &mut data);
         match step {
-            Step::More if chunks.sizes() >= PROOF => {
+            ChunkStep::More if chunks.sizes() >= PROOF => {
                 if let Some(message) = self.message_mut(from) {
                     message.framing = Framing::Chunked;
-                    message.progress = Progress::Body;
+                    message.progress = MessageProgress::Body;
                     message.amount = message.amount.saturating_add(data);
                 }
-                self.lane_mut(from).state = State::Chunks(chunks);
+                self.lane_mut(from).state = HttpReadState::Chunks(chunks);
             }
-            Step::More => self.lane_mut(from).guess = Some(Box::new(chunks)),
-            Step::Done if chunks.sizes() >= PROOF && used == bytes.len() => {
+            ChunkStep::More => self.lane_mut(from).guess = Some(Box::new(chunks)),
+            ChunkStep::Done if chunks.sizes() >= PROOF && used == bytes.len() => {
                 if let Some(message) = self.message_mut(from) {
                     message.framing = Framing::Chunked;
                 }
                 self.complete(from);
             }
-            Step::Done | Step::Fault(_) | Step::Broken(_) => {}
+            ChunkStep::Done | ChunkStep::Fault(_) | ChunkStep::Broken(_) => {}
         }
     }
 
@@ -61,7 +61,7 @@ impl Conversation {
 
     fn may_be_chunked(&self, from: FlowEnd) -> bool {
         self.message_of(from).is_some_and(|message| {
-            message.progress == Progress::Unseen
+            message.progress == MessageProgress::Unseen
                 && matches!(message.framing, Framing::Unknown | Framing::Chunked)
         })
     }
@@ -82,8 +82,8 @@ fn is_size_line(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::base::flow_end::FlowEnd::{A, B};
-    use crate::protocol::http::tests::script::{Talk, talk};
-    use crate::protocol::http::{Ending, Outcome};
+    use crate::protocol::http::tests::script::{HttpScript, talk};
+    use crate::protocol::http::{ConnectionEnd, Outcome};
 
     const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     const HEAD: &str = "HTTP/1.1 200 OK\r\nServer: x\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -93,21 +93,21 @@ mod tests {
     }
 
     /// A response whose head was cut, and what came after it.
-    fn cut(after: impl Fn(Talk) -> Talk) -> Talk {
+    fn cut(after: impl Fn(HttpScript) -> HttpScript) -> HttpScript {
         let first = format!("{HEAD}{}", chunk(300));
         after(talk().a(GET).cut(B, first, 40)).fin(B)
     }
 
     #[track_caller]
-    fn check(talk: Talk, expected: Option<Outcome>) {
+    fn check(talk: HttpScript, expected: Option<Outcome>) {
         let talk = talk.finish();
-        assert_eq!(talk.only().outcome(Ending::ServerFin), expected);
+        assert_eq!(talk.only().outcome(ConnectionEnd::ServerFin), expected);
     }
 
     #[test]
     fn chunks_at_the_places_foretold_are_followed_again() {
-        let two = |talk: Talk| talk.cut(B, chunk(500), 60).cut(B, chunk(700), 60);
-        let whole = |talk: Talk| talk.b(chunk(500)).b(chunk(700));
+        let two = |talk: HttpScript| talk.cut(B, chunk(500), 60).cut(B, chunk(700), 60);
+        let whole = |talk: HttpScript| talk.b(chunk(500)).b(chunk(700));
         check(cut(whole), Some(Outcome::CutShort));
         check(
             cut(|talk| whole(talk).b("0\r\n\r\n")),
@@ -119,7 +119,7 @@ mod tests {
         );
         // The end of a chunk was cut off with its line end: nobody knows.
         check(cut(two), None);
-        let split = |talk: Talk| {
+        let split = |talk: HttpScript| {
             let (begin, end) = (chunk(500), "\r\n");
             let begin = begin.strip_suffix(end).expect("its end");
             talk.cut(B, begin, 60).b(end).cut(B, chunk(700), 60)
@@ -149,6 +149,9 @@ mod tests {
         let talk = talk().cut(A, post, 30).a(chunk(50)).a(chunk(60));
         let message = talk.only().request.as_ref().map(|it| &it.message);
         let message = message.expect("a request");
-        assert_eq!((message.progress, message.received()), (Progress::Body, 60));
+        assert_eq!(
+            (message.progress, message.received()),
+            (MessageProgress::Body, 60)
+        );
     }
 }

@@ -13,7 +13,7 @@ const MAX_DIGITS: u32 = 15;
 
 /// Where in a chunked body the next byte lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum ChunkPart {
     /// In the digits of a size; so many were there.
     Size,
     /// After the digits, before the line end.
@@ -30,7 +30,7 @@ enum Part {
 
 /// What came of some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum ChunkStep {
     /// All taken, more is to come.
     More,
     /// The body ends after `used` bytes.
@@ -46,7 +46,7 @@ pub(super) enum Step {
 pub(super) struct Chunks {
     size: u64,
     count: u32,
-    part: Part,
+    part: ChunkPart,
     trailers: u16,
     sizes: u8,
 }
@@ -56,7 +56,7 @@ impl Chunks {
         Self {
             size: 0,
             count: 0,
-            part: Part::Size,
+            part: ChunkPart::Size,
             trailers: 0,
             sizes: 0,
         }
@@ -74,12 +74,12 @@ impl Chunks {
 
     /// What comes next is the size of a chunk: the one before, if there was one, is complete.
     pub(super) fn between(&self) -> bool {
-        self.part == Part::Size && self.count == 0
+        self.part == ChunkPart::Size && self.count == 0
     }
 
     /// Passes over `length` bytes that nobody captured, if all of them are chunk data. Adds them to `data`.
     pub(super) fn skip(&mut self, length: u64, data: &mut u64) -> bool {
-        if self.part != Part::Data || self.size < length {
+        if self.part != ChunkPart::Data || self.size < length {
             return false;
         }
         self.take_data(length, data);
@@ -90,37 +90,39 @@ impl Chunks {
         self.size -= length;
         *data = data.saturating_add(length);
         if self.size == 0 {
-            self.part = Part::DataCr;
+            self.part = ChunkPart::DataCr;
         }
     }
 
     /// Passes over bytes; adds the data among them to `data`. Tells how many were used and what came of them.
-    pub(super) fn feed(&mut self, bytes: &[u8], data: &mut u64) -> (usize, Step) {
+    pub(super) fn feed(&mut self, bytes: &[u8], data: &mut u64) -> (usize, ChunkStep) {
         let mut used = 0;
         while let Some(&byte) = bytes.get(used) {
             match self.part {
-                Part::Size => match (byte as char).to_digit(16) {
+                ChunkPart::Size => match (byte as char).to_digit(16) {
                     Some(_)
                         if self.count >= MAX_LINE
                             || (self.count >= MAX_DIGITS && self.size >> 56 != 0) =>
                     {
-                        return (used, Step::Broken(FaultRule::ChunkSize));
+                        return (used, ChunkStep::Broken(FaultRule::ChunkSize));
                     }
                     Some(digit) => {
                         self.size = self.size << 4 | u64::from(digit);
                         self.count += 1;
                     }
-                    None if self.count == 0 => return (used, Step::Broken(FaultRule::ChunkSize)),
+                    None if self.count == 0 => {
+                        return (used, ChunkStep::Broken(FaultRule::ChunkSize));
+                    }
                     None => {
-                        self.part = Part::Extension;
+                        self.part = ChunkPart::Extension;
                         self.count = 0;
                         if !matches!(byte, b';' | b' ' | b'\t' | b'\r' | b'\n') {
-                            return (used, Step::Broken(FaultRule::ChunkSize));
+                            return (used, ChunkStep::Broken(FaultRule::ChunkSize));
                         }
                         continue;
                     }
                 },
-                Part::Extension => {
+                ChunkPart::Extension => {
                     let rest = bytes.get(used..).unwrap_or_default();
                     let line = memchr(b'\n', rest);
                     let length = line.unwrap_or(rest.len());
@@ -128,7 +130,7 @@ impl Chunks {
                         .count
                         .saturating_add(u32::try_from(length).unwrap_or(u32::MAX));
                     if self.count > MAX_LINE {
-                        return (used, Step::Broken(FaultRule::ChunkSize));
+                        return (used, ChunkStep::Broken(FaultRule::ChunkSize));
                     }
                     used += length;
                     if line.is_none() {
@@ -137,31 +139,33 @@ impl Chunks {
                     self.count = 0;
                     self.sizes = self.sizes.saturating_add(1);
                     self.part = if self.size == 0 {
-                        Part::Trailer
+                        ChunkPart::Trailer
                     } else {
-                        Part::Data
+                        ChunkPart::Data
                     };
                 }
-                Part::Data => {
+                ChunkPart::Data => {
                     let take = self.size.min((bytes.len() - used) as u64);
                     self.take_data(take, data);
                     used += take as usize;
                     continue;
                 }
-                Part::DataCr if byte == b'\r' => self.part = Part::DataLf,
-                Part::DataCr if byte == b'\n' => {
+                ChunkPart::DataCr if byte == b'\r' => self.part = ChunkPart::DataLf,
+                ChunkPart::DataCr if byte == b'\n' => {
                     self.start_size();
-                    return (used + 1, Step::Fault(FaultRule::ChunkEnd));
+                    return (used + 1, ChunkStep::Fault(FaultRule::ChunkEnd));
                 }
-                Part::DataLf if byte == b'\n' => self.start_size(),
-                Part::DataCr | Part::DataLf => return (used, Step::Broken(FaultRule::ChunkEnd)),
-                Part::Trailer => {
+                ChunkPart::DataLf if byte == b'\n' => self.start_size(),
+                ChunkPart::DataCr | ChunkPart::DataLf => {
+                    return (used, ChunkStep::Broken(FaultRule::ChunkEnd));
+                }
+                ChunkPart::Trailer => {
                     self.count += 1;
                     if self.count > MAX_TRAILERS {
-                        return (used, Step::Broken(FaultRule::HeadTooLong));
+                        return (used, ChunkStep::Broken(FaultRule::HeadTooLong));
                     }
                     match byte {
-                        b'\n' if self.size == 0 => return (used + 1, Step::Done),
+                        b'\n' if self.size == 0 => return (used + 1, ChunkStep::Done),
                         b'\n' => {
                             self.size = 0;
                             self.trailers = self.trailers.saturating_add(1);
@@ -173,11 +177,11 @@ impl Chunks {
             }
             used += 1;
         }
-        (used, Step::More)
+        (used, ChunkStep::More)
     }
 
     fn start_size(&mut self) {
-        self.part = Part::Size;
+        self.part = ChunkPart::Size;
         self.size = 0;
         self.count = 0;
     }
@@ -189,21 +193,21 @@ mod tests {
 
     /// Bytes used, data counted, trailers, and how it ended.
     #[track_caller]
-    fn check(bytes: &[u8], expect: (usize, u64, u16, Step)) {
+    fn check(bytes: &[u8], expect: (usize, u64, u16, ChunkStep)) {
         for slice in 1..=bytes.len() {
             let mut chunks = Chunks::new();
             let (mut used, mut data) = (0, 0);
-            let mut last = Step::More;
+            let mut last = ChunkStep::More;
             'bytes: for piece in bytes.chunks(slice) {
                 let mut piece = piece;
                 while !piece.is_empty() {
                     let (taken, step) = chunks.feed(piece, &mut data);
                     used += taken;
                     piece = &piece[taken..];
-                    if step != Step::More {
+                    if step != ChunkStep::More {
                         last = step;
                     }
-                    if matches!(step, Step::Done | Step::Broken(_)) {
+                    if matches!(step, ChunkStep::Done | ChunkStep::Broken(_)) {
                         break 'bytes;
                     }
                 }
@@ -218,28 +222,43 @@ mod tests {
 
     #[test]
     fn bodies_end_where_they_end() {
-        check(b"0\r\n\r\n", (5, 0, 0, Step::Done));
-        check(b"5\r\nhello\r\n0\r\n\r\nnext", (15, 5, 0, Step::Done));
+        check(b"0\r\n\r\n", (5, 0, 0, ChunkStep::Done));
+        check(b"5\r\nhello\r\n0\r\n\r\nnext", (15, 5, 0, ChunkStep::Done));
         check(
             b"1;a=b\r\nx\r\n00;z\r\nA: b\r\nC: d\r\n\r\n",
-            (30, 1, 2, Step::Done),
+            (30, 1, 2, ChunkStep::Done),
         );
-        check(b"A \r\n0123456789\r\n0\r\n\r\n", (21, 10, 0, Step::Done));
-        check(b"1\nx\r\n0\n\n", (8, 1, 0, Step::Done));
-        check(b"5\r\nhel", (6, 3, 0, Step::More));
+        check(
+            b"A \r\n0123456789\r\n0\r\n\r\n",
+            (21, 10, 0, ChunkStep::Done),
+        );
+        check(b"1\nx\r\n0\n\n", (8, 1, 0, ChunkStep::Done));
+        check(b"5\r\nhel", (6, 3, 0, ChunkStep::More));
     }
 
     #[test]
     fn broken_bodies_say_where() {
-        check(b"1\r\nx\n0\r\n\r\n", (10, 1, 0, Step::Done));
-        check(b"1\r\nxy", (4, 1, 0, Step::Broken(FaultRule::ChunkEnd)));
-        check(b"1\r\nx\ry", (5, 1, 0, Step::Broken(FaultRule::ChunkEnd)));
-        check(b"zz\r\n", (0, 0, 0, Step::Broken(FaultRule::ChunkSize)));
-        check(b"1x\r\n", (1, 0, 0, Step::Broken(FaultRule::ChunkSize)));
-        check(b"\r\n", (0, 0, 0, Step::Broken(FaultRule::ChunkSize)));
+        check(b"1\r\nx\n0\r\n\r\n", (10, 1, 0, ChunkStep::Done));
+        check(
+            b"1\r\nxy",
+            (4, 1, 0, ChunkStep::Broken(FaultRule::ChunkEnd)),
+        );
+        check(
+            b"1\r\nx\ry",
+            (5, 1, 0, ChunkStep::Broken(FaultRule::ChunkEnd)),
+        );
+        check(
+            b"zz\r\n",
+            (0, 0, 0, ChunkStep::Broken(FaultRule::ChunkSize)),
+        );
+        check(
+            b"1x\r\n",
+            (1, 0, 0, ChunkStep::Broken(FaultRule::ChunkSize)),
+        );
+        check(b"\r\n", (0, 0, 0, ChunkStep::Broken(FaultRule::ChunkSize)));
         check(
             b"fffffffffffffffff\r\n",
-            (15, 0, 0, Step::Broken(FaultRule::ChunkSize)),
+            (15, 0, 0, ChunkStep::Broken(FaultRule::ChunkSize)),
         );
     }
 
@@ -251,7 +270,10 @@ mod tests {
         chunks.feed(b"5\r\nh", &mut data);
         assert!(!chunks.skip(5, &mut data));
         assert!(chunks.skip(4, &mut data));
-        assert_eq!(chunks.feed(b"\r\n0\r\n\r\n", &mut data), (7, Step::Done));
+        assert_eq!(
+            chunks.feed(b"\r\n0\r\n\r\n", &mut data),
+            (7, ChunkStep::Done)
+        );
         assert_eq!(data, 5);
     }
 }

@@ -1,16 +1,16 @@
 //! What is spoken on one connection: the way of a byte.
 //!
-//! Each direction is a [`Lane`] whose [`State`] says what the next byte belongs to. Bodies of known length are counted;
+//! Each direction is a [`HttpDirection`] whose [`HttpReadState`] says what the next byte belongs to. Bodies of known length are counted;
 //! heads that lie in one slice are read in place; others wait, bounded by [`MAX_HEAD`]. What begins a message is decided
 //! in `recognition.rs`; what a complete head means is in `reading.rs`. After a gap, after broken framing and in what is
 //! no HTTP at all, only a slice that begins with a proven start line is believed.
 
-use super::direction::{Cut, Lane, NONE, Pending, State};
+use super::direction::{HeadCut, HttpDirection, HttpReadState, NONE, PendingHead};
 use super::exchange::Exchange;
 use super::fault::FaultRule;
-use super::head::{self, Kind};
-use super::recognition::{Sight, is_hello, recognise, smells_like_request};
-use super::text::Texts;
+use super::head::{self, HeadKind};
+use super::recognition::{FirstBytes, is_hello, recognise, smells_like_request};
+use super::text::TextInterner;
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
@@ -44,8 +44,8 @@ pub enum Protocol {
 
 /// The HTTP spoken on one TCP connection.
 #[derive(Clone, Debug)]
-pub struct Conversation {
-    pub(super) lanes: [Lane; 2],
+pub struct HttpConversation {
+    pub(super) lanes: [HttpDirection; 2],
     pub(super) exchanges: Vec<Exchange>,
     pub(super) requester: Option<(FlowEnd, Certainty)>,
     pub(super) protocol: Protocol,
@@ -62,13 +62,13 @@ pub struct Conversation {
     pub(super) since: [u64; 2],
 }
 
-impl Default for Conversation {
+impl Default for HttpConversation {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Conversation {
+impl HttpConversation {
     /// Nothing said yet.
     #[must_use]
     pub const fn new() -> Self {
@@ -81,7 +81,7 @@ impl Conversation {
         let [a, b] = since;
         Self {
             since,
-            lanes: [Lane::new(a), Lane::new(b)],
+            lanes: [HttpDirection::new(a), HttpDirection::new(b)],
             exchanges: Vec::new(),
             requester: None,
             protocol: Protocol::Unknown,
@@ -96,7 +96,7 @@ impl Conversation {
     /// The next bytes of one direction, in order and without overlap. `bytes` is what was captured, `length` what was
     /// on the wire: the rest was cut off by the snap length.
     ///
-    /// Tells how many of the last bytes are not HTTP/1: what [`Conversation::protocol`] names begins before them, or
+    /// Tells how many of the last bytes are not HTTP/1: what [`HttpConversation::protocol`] names begins before them, or
     /// began earlier. They are not counted here, nor is what the snap length cut off after them.
     pub fn data(
         &mut self,
@@ -104,13 +104,13 @@ impl Conversation {
         at: FrameRef,
         bytes: &[u8],
         length: u32,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) -> usize {
         let mut rest = bytes;
         let mut begins = true;
         while !rest.is_empty() {
             let used = self.step(from, at, rest, begins, texts);
-            let foreign = matches!(self.lane(from).state, State::Foreign);
+            let foreign = matches!(self.lane(from).state, HttpReadState::Foreign);
             let used = used.clamp(usize::from(!foreign), rest.len());
             self.lane_mut(from).advance(used as u64);
             rest = rest.get(used..).unwrap_or_default();
@@ -127,26 +127,26 @@ impl Conversation {
     }
 
     /// The next `length` bytes of one direction were never captured.
-    pub fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut Texts) {
+    pub fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut TextInterner) {
         if length > 0 {
             self.pass_over(from, at, length, true, texts);
         }
     }
 
     /// The FIN of one direction, in order. It completes a body that is delimited by the close.
-    pub fn end(&mut self, from: FlowEnd, texts: &mut Texts) {
+    pub fn end(&mut self, from: FlowEnd, texts: &mut TextInterner) {
         match self.lane(from).state {
-            State::UntilClose => self.complete(from),
-            State::Head { .. } => self.give_up_head(from, Cut::Sender, texts),
+            HttpReadState::UntilClose => self.complete(from),
+            HttpReadState::Head { .. } => self.give_up_head(from, HeadCut::Sender, texts),
             _ => {}
         }
     }
 
     /// The connection is over: what waits for more bytes is read as far as it goes, and the working memory is freed.
-    pub fn finish(&mut self, texts: &mut Texts) {
+    pub fn finish(&mut self, texts: &mut TextInterner) {
         for end in FlowEnd::BOTH {
-            self.give_up_head(end, Cut::Sender, texts);
-            if let State::Chunks(chunks) = self.lane(end).state
+            self.give_up_head(end, HeadCut::Sender, texts);
+            if let HttpReadState::Chunks(chunks) = self.lane(end).state
                 && !chunks.between()
                 && let Some(rare) = self.rare_head(end)
             {
@@ -159,16 +159,16 @@ impl Conversation {
     /// Bytes of heads that wait for their end.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
-        let waiting = |lane: &Lane| lane.pending.as_ref().map_or(0, |it| it.bytes.len());
+        let waiting = |lane: &HttpDirection| lane.pending.as_ref().map_or(0, |it| it.bytes.len());
         self.lanes.iter().map(waiting).sum()
     }
 
     /// Reads the heads that wait as far as they go, since too much waits in all.
-    pub fn give_up_waiting(&mut self, texts: &mut Texts) {
+    pub fn give_up_waiting(&mut self, texts: &mut TextInterner) {
         for end in FlowEnd::BOTH {
             if let Some(pending) = &self.lane(end).pending {
                 let last = pending.last;
-                self.give_up_head(end, Cut::Capture, texts);
+                self.give_up_head(end, HeadCut::Capture, texts);
                 self.lose_sight(end, last, 0, false);
             }
         }
@@ -209,7 +209,7 @@ impl Conversation {
         self.let_go
     }
 
-    pub(super) fn lane(&self, end: FlowEnd) -> &Lane {
+    pub(super) fn lane(&self, end: FlowEnd) -> &HttpDirection {
         let [a, b] = &self.lanes;
         match end {
             FlowEnd::A => a,
@@ -217,7 +217,7 @@ impl Conversation {
         }
     }
 
-    pub(super) fn lane_mut(&mut self, end: FlowEnd) -> &mut Lane {
+    pub(super) fn lane_mut(&mut self, end: FlowEnd) -> &mut HttpDirection {
         let [a, b] = &mut self.lanes;
         match end {
             FlowEnd::A => a,
@@ -226,12 +226,12 @@ impl Conversation {
     }
 
     /// Whether this end is known to send requests, or responses.
-    pub(super) fn role(&self, end: FlowEnd) -> Option<Kind> {
+    pub(super) fn role(&self, end: FlowEnd) -> Option<HeadKind> {
         let (requester, _) = self.requester?;
         Some(if requester == end {
-            Kind::Request
+            HeadKind::Request
         } else {
-            Kind::Response
+            HeadKind::Response
         })
     }
 
@@ -248,10 +248,10 @@ impl Conversation {
         at: FrameRef,
         bytes: &[u8],
         begins: bool,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) -> usize {
         match self.lane(from).state {
-            State::Body { left } => {
+            HttpReadState::Body { left } => {
                 if begins && self.is_body_missing(from) && self.restarts(from, bytes) {
                     return self.boundary(from, at, bytes, texts);
                 }
@@ -259,41 +259,43 @@ impl Conversation {
                 self.take_body(from, at, take);
                 take as usize
             }
-            State::Chunks(chunks) => {
+            HttpReadState::Chunks(chunks) => {
                 if begins && self.is_body_missing(from) && self.restarts(from, bytes) {
                     return self.boundary(from, at, bytes, texts);
                 }
                 self.take_chunks(from, at, bytes, chunks)
             }
-            State::Boundary => self.boundary(from, at, bytes, texts),
-            State::Head { proven } => self.more_of_head(from, at, bytes, proven, texts),
-            State::UntilClose => {
+            HttpReadState::Boundary => self.boundary(from, at, bytes, texts),
+            HttpReadState::Head { proven } => self.more_of_head(from, at, bytes, proven, texts),
+            HttpReadState::UntilClose => {
                 self.extend(from, at, bytes.len() as u64, 0);
                 bytes.len()
             }
-            State::Held | State::Lost => {
+            HttpReadState::Held | HttpReadState::Lost => {
                 let sight = if begins {
                     recognise(bytes, 0)
                 } else {
-                    Sight::Nothing
+                    FirstBytes::Nothing
                 };
                 // After words in plain text, as with STARTTLS.
-                if sight == Sight::Tls && !self.is_http() && is_hello(bytes) {
+                if sight == FirstBytes::Tls && !self.is_http() && is_hello(bytes) {
                     return self.tls(from, bytes);
                 }
                 let kind = match sight {
-                    Sight::Request => Kind::Request,
-                    Sight::Response => Kind::Response,
+                    FirstBytes::Request => HeadKind::Request,
+                    FirstBytes::Response => HeadKind::Response,
                     // Perhaps the snap length cut it: where the role is known, a part is enough.
-                    Sight::NotYet if bytes.starts_with(b"HTTP/1.") && self.role(from).is_some() => {
-                        Kind::Response
+                    FirstBytes::NotYet
+                        if bytes.starts_with(b"HTTP/1.") && self.role(from).is_some() =>
+                    {
+                        HeadKind::Response
                     }
-                    Sight::NotYet
+                    FirstBytes::NotYet
                         if bytes.contains(&b' ')
                             && smells_like_request(bytes)
                             && self.role(from).is_some() =>
                     {
-                        Kind::Request
+                        HeadKind::Request
                     }
                     _ => {
                         self.extend(from, at, bytes.len() as u64, 0);
@@ -311,7 +313,7 @@ impl Conversation {
                 self.resume(from);
                 self.boundary(from, at, bytes, texts)
             }
-            State::Doubted => {
+            HttpReadState::Doubted => {
                 let lane = self.lane_mut(from);
                 match &mut lane.pending {
                     Some(pending) if pending.bytes.len() + bytes.len() <= MAX_DOUBTED => {
@@ -325,7 +327,7 @@ impl Conversation {
                 }
                 bytes.len()
             }
-            State::Foreign => 0,
+            HttpReadState::Foreign => 0,
         }
     }
 
@@ -336,12 +338,12 @@ impl Conversation {
         };
         match self.role(from) {
             // The final response came before the body: it may be withheld (RFC 9110 §10.1.1).
-            Some(Kind::Request) => exchange
+            Some(HeadKind::Request) => exchange
                 .rare
                 .as_ref()
                 .is_some_and(|rare| rare.body_withheld),
             // The request was not seen: it may have been a HEAD.
-            Some(Kind::Response) => {
+            Some(HeadKind::Response) => {
                 exchange.request.is_none()
                     && exchange
                         .response
@@ -355,16 +357,22 @@ impl Conversation {
     /// The body that was announced never came if another message begins here.
     fn restarts(&mut self, from: FlowEnd, bytes: &[u8]) -> bool {
         match (self.role(from), recognise(bytes, 0)) {
-            (Some(Kind::Request), Sight::Request) => {}
-            (Some(Kind::Response), Sight::Response) => self.complete_without_body(from),
+            (Some(HeadKind::Request), FirstBytes::Request) => {}
+            (Some(HeadKind::Response), FirstBytes::Response) => self.complete_without_body(from),
             _ => return false,
         }
-        self.lane_mut(from).state = State::Boundary;
+        self.lane_mut(from).state = HttpReadState::Boundary;
         true
     }
 
     /// At the beginning of a message.
-    fn boundary(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], texts: &mut Texts) -> usize {
+    fn boundary(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        bytes: &[u8],
+        texts: &mut TextInterner,
+    ) -> usize {
         // §2.2: a server ignores at least one empty line before the request line; some send one after a body.
         let blank = bytes
             .iter()
@@ -374,26 +382,28 @@ impl Conversation {
             return blank;
         }
         match self.sight(from, bytes, 0) {
-            Sight::NotYet => self.wait(from, at, bytes, 0, false),
-            Sight::LikeRequest if self.role(from).is_none() => {
+            FirstBytes::NotYet => self.wait(from, at, bytes, 0, false),
+            FirstBytes::LikeRequest if self.role(from).is_none() => {
                 let used = self.wait(from, at, bytes, 0, false);
-                self.lane_mut(from).state = State::Doubted;
+                self.lane_mut(from).state = HttpReadState::Doubted;
                 used
             }
-            Sight::Request | Sight::LikeRequest => self.head(from, Kind::Request, at, bytes, texts),
-            Sight::Response | Sight::LikeResponse => {
-                self.head(from, Kind::Response, at, bytes, texts)
+            FirstBytes::Request | FirstBytes::LikeRequest => {
+                self.head(from, HeadKind::Request, at, bytes, texts)
             }
-            Sight::Preface => {
+            FirstBytes::Response | FirstBytes::LikeResponse => {
+                self.head(from, HeadKind::Response, at, bytes, texts)
+            }
+            FirstBytes::Preface => {
                 self.requester = Some((from, Certainty::Certain));
                 self.hand_over(from, Protocol::Http2)
             }
-            Sight::Settings => {
+            FirstBytes::Settings => {
                 self.requester = Some((from.other(), Certainty::Certain));
                 self.hand_over(from, Protocol::Http2)
             }
-            Sight::Tls => self.tls(from, bytes),
-            Sight::Nothing => {
+            FirstBytes::Tls => self.tls(from, bytes),
+            FirstBytes::Nothing => {
                 self.no_message(from, at, bytes);
                 bytes.len()
             }
@@ -401,32 +411,34 @@ impl Conversation {
     }
 
     /// What `bytes` begin with, in the light of what this end is known to send.
-    fn sight(&mut self, from: FlowEnd, bytes: &[u8], scanned: usize) -> Sight {
+    fn sight(&mut self, from: FlowEnd, bytes: &[u8], scanned: usize) -> FirstBytes {
         let sight = recognise(bytes, scanned);
         let role = self.role(from);
         match sight {
             // A server that answers in TLS, or with a version alone, to a request in plain text breaks HTTP.
-            Sight::Tls if self.is_http() => Sight::Nothing,
-            Sight::Preface if role == Some(Kind::Response) || !self.exchanges.is_empty() => {
-                Sight::Nothing
+            FirstBytes::Tls if self.is_http() => FirstBytes::Nothing,
+            FirstBytes::Preface
+                if role == Some(HeadKind::Response) || !self.exchanges.is_empty() =>
+            {
+                FirstBytes::Nothing
             }
-            Sight::Settings
+            FirstBytes::Settings
                 if role.is_some() || self.lane(from).offset > self.since[from.index()] =>
             {
-                Sight::Nothing
+                FirstBytes::Nothing
             }
-            Sight::Request if role == Some(Kind::Response) => Sight::Nothing,
+            FirstBytes::Request if role == Some(HeadKind::Response) => FirstBytes::Nothing,
             // Of a response the first bytes are known.
-            Sight::NotYet
-                if role == Some(Kind::Response)
+            FirstBytes::NotYet
+                if role == Some(HeadKind::Response)
                     && !b"HTTP/".starts_with(bytes)
                     && !bytes.starts_with(b"HTTP/") =>
             {
-                Sight::Nothing
+                FirstBytes::Nothing
             }
-            Sight::Response if role == Some(Kind::Request) => Sight::Nothing,
-            Sight::LikeResponse if role != Some(Kind::Response) => Sight::Nothing,
-            Sight::LikeRequest if role == Some(Kind::Response) => Sight::Nothing,
+            FirstBytes::Response if role == Some(HeadKind::Request) => FirstBytes::Nothing,
+            FirstBytes::LikeResponse if role != Some(HeadKind::Response) => FirstBytes::Nothing,
+            FirstBytes::LikeRequest if role == Some(HeadKind::Response) => FirstBytes::Nothing,
             sight => sight,
         }
     }
@@ -441,8 +453,8 @@ impl Conversation {
         proven: bool,
     ) -> usize {
         let lane = self.lane_mut(from);
-        lane.state = State::Head { proven };
-        lane.pending = Some(Box::new(Pending {
+        lane.state = HttpReadState::Head { proven };
+        lane.pending = Some(Box::new(PendingHead {
             bytes: bytes.to_vec(),
             scanned,
             first,
@@ -455,10 +467,10 @@ impl Conversation {
     fn head(
         &mut self,
         from: FlowEnd,
-        kind: Kind,
+        kind: HeadKind,
         at: FrameRef,
         bytes: &[u8],
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) -> usize {
         let start = self.lane(from).offset;
         self.begin(from, kind, at, start);
@@ -485,7 +497,7 @@ impl Conversation {
         at: FrameRef,
         bytes: &[u8],
         proven: bool,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) -> usize {
         let Some(mut pending) = self.lane_mut(from).pending.take() else {
             self.lane_mut(from).lose();
@@ -501,22 +513,22 @@ impl Conversation {
         let mut proven = proven;
         if !proven {
             let kind = match self.sight(from, &pending.bytes, pending.scanned) {
-                Sight::NotYet => {
+                FirstBytes::NotYet => {
                     pending.scanned = pending.bytes.len();
                     self.lane_mut(from).pending = Some(pending);
                     return room;
                 }
-                Sight::LikeRequest if self.role(from).is_none() => {
+                FirstBytes::LikeRequest if self.role(from).is_none() => {
                     let lane = self.lane_mut(from);
                     lane.pending = Some(pending);
-                    lane.state = State::Doubted;
+                    lane.state = HttpReadState::Doubted;
                     return room;
                 }
-                Sight::Request | Sight::LikeRequest => Kind::Request,
-                Sight::Response | Sight::LikeResponse => Kind::Response,
-                sight @ (Sight::Preface | Sight::Tls) => {
+                FirstBytes::Request | FirstBytes::LikeRequest => HeadKind::Request,
+                FirstBytes::Response | FirstBytes::LikeResponse => HeadKind::Response,
+                sight @ (FirstBytes::Preface | FirstBytes::Tls) => {
                     let used = match sight {
-                        Sight::Tls => self.tls(from, &pending.bytes),
+                        FirstBytes::Tls => self.tls(from, &pending.bytes),
                         _ => {
                             self.requester = Some((from, Certainty::Certain));
                             self.hand_over(from, Protocol::Http2)
@@ -526,14 +538,14 @@ impl Conversation {
                     self.lane_mut(from).pending = Some(pending);
                     return used;
                 }
-                Sight::Settings | Sight::Nothing => {
+                FirstBytes::Settings | FirstBytes::Nothing => {
                     self.no_message_at(from, pending.first, at, &pending.bytes, start);
                     return room;
                 }
             };
             pending.scanned = 0;
             self.begin(from, kind, pending.first, start);
-            self.lane_mut(from).state = State::Head { proven: true };
+            self.lane_mut(from).state = HttpReadState::Head { proven: true };
             proven = true;
         }
         match head::end_of(&pending.bytes, &mut pending.scanned) {
@@ -544,7 +556,7 @@ impl Conversation {
             }
             None if pending.bytes.len() < MAX_HEAD => {
                 let lane = self.lane_mut(from);
-                lane.state = State::Head { proven };
+                lane.state = HttpReadState::Head { proven };
                 lane.pending = Some(pending);
                 room
             }
@@ -561,7 +573,7 @@ impl Conversation {
         at: FrameRef,
         head: &[u8],
         start: u64,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) {
         self.read_head(from, at, head, start, false, texts);
         self.fault(from, FaultRule::HeadTooLong, start, &[]);
@@ -575,10 +587,10 @@ impl Conversation {
         at: FrameRef,
         length: u64,
         lost: bool,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) {
         let mut left_over = length;
-        if let State::Body { left } = self.lane(from).state {
+        if let HttpReadState::Body { left } = self.lane(from).state {
             let take = left.min(length);
             self.missing(from, if lost { take } else { 0 });
             self.take_body(from, at, take);
@@ -589,27 +601,27 @@ impl Conversation {
             return;
         }
         match self.lane(from).state {
-            State::Body { .. } | State::Foreign | State::Held => {}
-            State::UntilClose => {
+            HttpReadState::Body { .. } | HttpReadState::Foreign | HttpReadState::Held => {}
+            HttpReadState::UntilClose => {
                 self.missing(from, if lost { left_over } else { 0 });
                 self.extend(from, at, left_over, 0);
             }
-            State::Chunks(mut chunks) => {
+            HttpReadState::Chunks(mut chunks) => {
                 let mut data = 0;
                 if chunks.skip(left_over, &mut data) {
                     self.missing(from, if lost { left_over } else { 0 });
                     self.extend(from, at, left_over, data);
-                    self.lane_mut(from).state = State::Chunks(chunks);
+                    self.lane_mut(from).state = HttpReadState::Chunks(chunks);
                 } else {
                     self.lose_sight(from, at, left_over, lost);
                 }
             }
-            State::Head { .. } | State::Doubted => {
-                self.give_up_head(from, Cut::Capture, texts);
+            HttpReadState::Head { .. } | HttpReadState::Doubted => {
+                self.give_up_head(from, HeadCut::Capture, texts);
                 self.lose_sight(from, at, left_over, lost);
             }
-            State::Boundary => {
-                if self.role(from) == Some(Kind::Response) {
+            HttpReadState::Boundary => {
+                if self.role(from) == Some(HeadKind::Response) {
                     self.doubt_responses();
                 }
                 let lane = self.lane_mut(from);
@@ -617,8 +629,8 @@ impl Conversation {
                 lane.lose();
                 self.judge();
             }
-            State::Lost => {
-                if self.role(from) == Some(Kind::Response) {
+            HttpReadState::Lost => {
+                if self.role(from) == Some(HeadKind::Response) {
                     self.doubt_responses();
                 }
                 self.extend(from, at, left_over, 0);
@@ -654,7 +666,7 @@ impl Conversation {
         self.protocol = Protocol::Http2;
         self.requester = Some((requester, certainty));
         for lane in &mut self.lanes {
-            lane.state = State::Foreign;
+            lane.state = HttpReadState::Foreign;
             lane.pending = None;
         }
     }
@@ -663,16 +675,16 @@ impl Conversation {
     /// text, which tells the client that it called the wrong port.
     fn hand_over(&mut self, from: FlowEnd, protocol: Protocol) -> usize {
         self.protocol = protocol;
-        self.lane_mut(from).state = State::Foreign;
+        self.lane_mut(from).state = HttpReadState::Foreign;
         0
     }
 
     /// Bytes at the beginning of what this direction was handed over to, which had waited here to be recognised, and
-    /// when the first of them was seen. They are not part of [`Conversation::heard`] any more.
+    /// when the first of them was seen. They are not part of [`HttpConversation::heard`] any more.
     #[must_use]
     pub fn take_waiting(&mut self, from: FlowEnd) -> Option<(FrameRef, Vec<u8>)> {
         let lane = self.lane_mut(from);
-        if !matches!(lane.state, State::Foreign) {
+        if !matches!(lane.state, HttpReadState::Foreign) {
             return None;
         }
         let pending = lane.pending.take()?;

@@ -10,13 +10,13 @@ const MAX_OFFSET: u64 = u64::MAX >> 1;
 
 /// What the next byte of a direction belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum HttpReadState {
     /// A message must begin here.
     Boundary,
-    /// A head that waits for more bytes; they are in [`Lane::pending`]. Unproven: perhaps it is none.
+    /// A head that waits for more bytes; they are in [`HttpDirection::pending`]. Unproven: perhaps it is none.
     Head { proven: bool },
     /// A known method and a line that is no request line: HTTP/0.9, malformed, or no HTTP at all. The answer tells. The
-    /// bytes are in [`Lane::pending`].
+    /// bytes are in [`HttpDirection::pending`].
     Doubted,
     /// A body of so many more bytes.
     Body { left: u64 },
@@ -34,7 +34,7 @@ pub(super) enum State {
 
 /// Why a head will never be complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(super) enum HeadCut {
     /// Its sender sent no more.
     Sender,
     /// The capture does not hold the rest.
@@ -43,7 +43,7 @@ pub(super) enum Cut {
 
 /// A head that waits for more bytes.
 #[derive(Clone, Debug)]
-pub(super) struct Pending {
+pub(super) struct PendingHead {
     pub(super) bytes: Vec<u8>,
     /// So many bytes were searched for the end of the head.
     pub(super) scanned: usize,
@@ -55,11 +55,11 @@ pub(super) struct Pending {
 
 /// One direction.
 #[derive(Clone, Debug)]
-pub(super) struct Lane {
+pub(super) struct HttpDirection {
     /// Payload bytes so far.
     pub(super) offset: u64,
-    pub(super) pending: Option<Box<Pending>>,
-    pub(super) state: State,
+    pub(super) pending: Option<Box<PendingHead>>,
+    pub(super) state: HttpReadState,
     /// The exchange whose message is being read; of the last one, when it was read.
     pub(super) exchange: u32,
     /// Chunks that may be those of a body that was lost sight of.
@@ -68,7 +68,7 @@ pub(super) struct Lane {
     pub(super) clean: bool,
 }
 
-impl Lane {
+impl HttpDirection {
     /// Begins at this offset.
     pub(super) const fn new(offset: u64) -> Self {
         Self {
@@ -78,7 +78,7 @@ impl Lane {
                 MAX_OFFSET
             },
             pending: None,
-            state: State::Boundary,
+            state: HttpReadState::Boundary,
             exchange: NONE,
             guess: None,
             clean: true,
@@ -97,7 +97,7 @@ impl Lane {
 
     /// From here on nobody knows.
     pub(super) fn lose(&mut self) {
-        self.state = State::Lost;
+        self.state = HttpReadState::Lost;
         self.clean = false;
         self.pending = None;
         self.guess = None;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::fault::Fault;
 use super::fields::{Field, FieldName};
-use super::message::{Message, Method, Progress};
-use super::stream::{Party, Stream};
-use super::text::Text;
+use super::message::{Message, MessageProgress, Method};
+use super::stream::{H2Stream, Party};
+use super::text::SharedText;
 use crate::base::frame_ref::FrameRef;
 
 /// A request.
@@ -15,11 +15,11 @@ pub struct Request {
     /// Where it lies, how it is framed, how far it came.
     pub message: Message,
     /// What is asked for, as it was sent; `None` if the start line was not seen to its end.
-    pub target: Option<Text>,
+    pub target: Option<SharedText>,
     /// The `Host` field.
-    pub host: Option<Text>,
+    pub host: Option<SharedText>,
     /// The `User-Agent` field.
-    pub user_agent: Option<Text>,
+    pub user_agent: Option<SharedText>,
     /// The method.
     pub method: Method,
 }
@@ -30,7 +30,7 @@ pub struct Response {
     /// Where it lies, how it is framed, how far it came.
     pub message: Message,
     /// The `Server` field.
-    pub server: Option<Text>,
+    pub server: Option<SharedText>,
     /// The status code; 0 if it was not legible or not there yet.
     pub status: u16,
 }
@@ -56,16 +56,16 @@ pub struct Exchange {
     /// The final response, from its first byte on.
     pub response: Option<Response>,
     /// What few exchanges have.
-    pub rare: Option<Box<Rare>>,
+    pub rare: Option<Box<RareParts>>,
     /// What a stream of HTTP/2 has.
-    pub stream: Option<Box<Stream>>,
+    pub stream: Option<Box<H2Stream>>,
 }
 
 /// What few exchanges have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rare {
+pub struct RareParts {
     /// The name of a [`Method::Other`].
-    pub method: Option<Text>,
+    pub method: Option<SharedText>,
     /// Of the request.
     pub request: RareHead,
     /// Of the response.
@@ -107,7 +107,7 @@ pub struct RareHead {
 
 /// How the connection ended, as far as an exchange cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Ending {
+pub enum ConnectionEnd {
     /// It did not, as far as the capture goes.
     Open,
     /// The client began: FIN or RST.
@@ -176,9 +176,9 @@ impl Exchange {
         let response = &self.response.as_ref()?.message;
         let missing = self.rare.as_ref().map_or(0, |rare| rare.request.missing);
         let seen = match request.progress {
-            Progress::Complete => true,
+            MessageProgress::Complete => true,
             // Cut by the snap length, but its bytes were there, and none came after the answer.
-            Progress::Unseen => missing == 0 && request.last.time <= response.first.time,
+            MessageProgress::Unseen => missing == 0 && request.last.time <= response.first.time,
             _ => false,
         };
         seen.then(|| response.first.time.since(request.last.time))
@@ -189,7 +189,7 @@ impl Exchange {
     pub fn request_head_end(&self) -> Option<FrameRef> {
         let message = &self.request.as_ref()?.message;
         let kept = self.rare.as_ref().and_then(|rare| rare.request.head_end);
-        (message.progress != Progress::Head).then_some(kept.unwrap_or(message.first))
+        (message.progress != MessageProgress::Head).then_some(kept.unwrap_or(message.first))
     }
 
     /// Where the head of the final response ended.
@@ -197,7 +197,7 @@ impl Exchange {
     pub fn response_head_end(&self) -> Option<FrameRef> {
         let message = &self.response.as_ref()?.message;
         let kept = self.rare.as_ref().and_then(|rare| rare.response.head_end);
-        (message.progress != Progress::Head).then_some(kept.unwrap_or(message.first))
+        (message.progress != MessageProgress::Head).then_some(kept.unwrap_or(message.first))
     }
 
     /// The kept lines of one field of the request, in order.
@@ -241,7 +241,10 @@ impl Exchange {
     pub fn is_complete(&self) -> bool {
         let withheld = self.rare.as_ref().is_some_and(|rare| rare.body_withheld);
         let owes = self.request.as_ref().is_some_and(|request| {
-            matches!(request.message.progress, Progress::Head | Progress::Body) && !withheld
+            matches!(
+                request.message.progress,
+                MessageProgress::Head | MessageProgress::Body
+            ) && !withheld
         });
         let response = self.response.as_ref();
         !owes && response.is_some_and(|response| response.message.is_complete())
@@ -249,7 +252,7 @@ impl Exchange {
 
     /// What became of it on a connection that ended so. `None` when the capture lost what would tell.
     #[must_use]
-    pub fn outcome(&self, ending: Ending) -> Option<Outcome> {
+    pub fn outcome(&self, ending: ConnectionEnd) -> Option<Outcome> {
         if self.is_complete() {
             return Some(if self.is_short() {
                 Outcome::CutShort
@@ -270,19 +273,21 @@ impl Exchange {
             return None;
         }
         let response = self.response.as_ref().map(|response| &response.message);
-        if response.is_some_and(|it| it.progress == Progress::Unseen && !it.is_surely_short()) {
+        if response
+            .is_some_and(|it| it.progress == MessageProgress::Unseen && !it.is_surely_short())
+        {
             return None;
         }
         Some(match ending {
-            Ending::Open => Outcome::Unfinished,
-            Ending::ByClient => Outcome::ClientLeft,
-            Ending::ServerReset => Outcome::Reset,
-            Ending::ServerFin if response.is_none() => Outcome::NoResponse,
-            Ending::ServerFin => Outcome::CutShort,
+            ConnectionEnd::Open => Outcome::Unfinished,
+            ConnectionEnd::ByClient => Outcome::ClientLeft,
+            ConnectionEnd::ServerReset => Outcome::Reset,
+            ConnectionEnd::ServerFin if response.is_none() => Outcome::NoResponse,
+            ConnectionEnd::ServerFin => Outcome::CutShort,
         })
     }
 
-    pub(crate) fn rare_mut(&mut self) -> &mut Rare {
+    pub(crate) fn rare_mut(&mut self) -> &mut RareParts {
         self.rare.get_or_insert_default()
     }
 }

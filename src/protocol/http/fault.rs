@@ -1,6 +1,6 @@
 //! What breaks the grammar of HTTP/1, noted where it was seen. Reading goes on wherever the framing is still certain.
 
-use super::text::Text;
+use super::text::SharedText;
 
 /// Faults kept of one message; the first ones tell the story, a hostile peer can make thousands.
 pub const MAX_FAULTS: usize = 8;
@@ -107,5 +107,5 @@ pub struct Fault {
     /// Where, counted in payload bytes from the first byte seen of this direction.
     pub offset: u64,
     /// The bytes there, the first 64 at most. Of credentials nothing is quoted.
-    pub bytes: Text,
+    pub bytes: SharedText,
 }

@@ -3,7 +3,7 @@
 //! Credentials are never kept: of `Authorization` and its siblings only the scheme.
 
 use super::message::ConnectionOptions;
-use super::text::{Text, Texts};
+use super::text::{SharedText, TextInterner};
 
 /// Field lines kept of one message.
 pub const MAX_FIELDS: usize = 32;
@@ -77,7 +77,7 @@ pub struct Field {
     /// Which field.
     pub name: FieldName,
     /// Its value without the white space around it; see [`FieldName`] for what is left out.
-    pub value: Text,
+    pub value: SharedText,
     /// There was more than is kept: a challenge, credentials, or too many bytes.
     pub more: bool,
     /// The credentials answer a challenge of NTLM or Negotiate, which holds for one connection only.
@@ -108,7 +108,7 @@ impl KeepAlive {
 
 /// What the `Content-Length` lines say (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Lengths {
+pub(super) enum ContentLengths {
     #[default]
     None,
     One(u64),
@@ -120,7 +120,7 @@ pub(super) enum Lengths {
 
 /// What the `Transfer-Encoding` lines say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Coding {
+pub(super) enum TransferCodings {
     /// None, or the obsolete `identity`.
     #[default]
     None,
@@ -144,11 +144,11 @@ pub(super) enum Upgrade {
 
 /// What the fields of one head say, gathered line by line.
 #[derive(Debug, Default)]
-pub(super) struct Facts<'a> {
+pub(super) struct FieldFacts<'a> {
     pub(super) connection: ConnectionOptions,
     pub(super) keep_alive: KeepAlive,
-    pub(super) lengths: Lengths,
-    pub(super) coding: Coding,
+    pub(super) lengths: ContentLengths,
+    pub(super) coding: TransferCodings,
     pub(super) upgrade: Upgrade,
     pub(super) expects_continue: bool,
     pub(super) host: Option<&'a [u8]>,
@@ -166,9 +166,9 @@ const CONNECTION: usize = 0;
 const CONTENT_LENGTH: usize = 1;
 const HOST: usize = 2;
 
-impl<'a> Facts<'a> {
+impl<'a> FieldFacts<'a> {
     /// Takes one field line, white space around the value gone.
-    pub(super) fn line(&mut self, name: &'a [u8], value: &'a [u8], texts: &mut Texts) {
+    pub(super) fn line(&mut self, name: &'a [u8], value: &'a [u8], texts: &mut TextInterner) {
         let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
         match name.len() {
             3 if is("via") => self.keep(FieldName::Via, value, texts),
@@ -230,7 +230,7 @@ impl<'a> Facts<'a> {
     }
 
     /// Keeps what says how the body is to be read.
-    pub(super) fn keep_media(&mut self, texts: &mut Texts) {
+    pub(super) fn keep_media(&mut self, texts: &mut TextInterner) {
         if let Some(value) = self.content_type.filter(|it| !is_endless(it)) {
             self.keep(FieldName::ContentType, value, texts);
         }
@@ -239,7 +239,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn connection(&mut self, value: &'a [u8], texts: &mut Texts) {
+    fn connection(&mut self, value: &'a [u8], texts: &mut TextInterner) {
         let options = &mut self.connection;
         options.lines = options.lines.saturating_add(1);
         let mut tokens = 0;
@@ -259,7 +259,7 @@ impl<'a> Facts<'a> {
         self.keep_from_second(CONNECTION, FieldName::Connection, value, unusual, texts);
     }
 
-    fn keep_alive(&mut self, value: &'a [u8], texts: &mut Texts) {
+    fn keep_alive(&mut self, value: &'a [u8], texts: &mut TextInterner) {
         let first = self.keep_alive == KeepAlive::default();
         let mut plain = first;
         for parameter in tokens_of(value) {
@@ -285,16 +285,18 @@ impl<'a> Facts<'a> {
     }
 
     /// A list in one line counts as several lines (RFC 9110 §8.6).
-    fn content_length(&mut self, value: &'a [u8], texts: &mut Texts) {
+    fn content_length(&mut self, value: &'a [u8], texts: &mut TextInterner) {
         let unusual = number(value).is_none();
         for item in value.split(|byte| *byte == b',') {
             self.lengths = match (self.lengths, number(item.trim_ascii())) {
-                (Lengths::Illegible, _) | (_, None) => Lengths::Illegible,
-                (Lengths::None, Some(number)) => Lengths::One(number),
-                (Lengths::One(one) | Lengths::Repeated(one), Some(number)) if one == number => {
-                    Lengths::Repeated(one)
+                (ContentLengths::Illegible, _) | (_, None) => ContentLengths::Illegible,
+                (ContentLengths::None, Some(number)) => ContentLengths::One(number),
+                (ContentLengths::One(one) | ContentLengths::Repeated(one), Some(number))
+                    if one == number =>
+                {
+                    ContentLengths::Repeated(one)
                 }
-                _ => Lengths::Differing,
+                _ => ContentLengths::Differing,
             };
         }
         self.keep_from_second(
@@ -306,23 +308,25 @@ impl<'a> Facts<'a> {
         );
     }
 
-    fn transfer_encoding(&mut self, value: &'a [u8], texts: &mut Texts) {
+    fn transfer_encoding(&mut self, value: &'a [u8], texts: &mut TextInterner) {
         for coding in tokens_of(value) {
             let chunked = coding.eq_ignore_ascii_case(b"chunked");
             self.coding = match self.coding {
-                Coding::None if chunked => Coding::Chunked,
-                Coding::Other if chunked => Coding::Chunked,
-                Coding::Chunked | Coding::ChunkedBadly => Coding::ChunkedBadly,
+                TransferCodings::None if chunked => TransferCodings::Chunked,
+                TransferCodings::Other if chunked => TransferCodings::Chunked,
+                TransferCodings::Chunked | TransferCodings::ChunkedBadly => {
+                    TransferCodings::ChunkedBadly
+                }
                 coded if coding.eq_ignore_ascii_case(b"identity") => coded,
-                _ => Coding::Other,
+                _ => TransferCodings::Other,
             };
         }
-        if !value.eq_ignore_ascii_case(b"chunked") || self.coding != Coding::Chunked {
+        if !value.eq_ignore_ascii_case(b"chunked") || self.coding != TransferCodings::Chunked {
             self.keep(FieldName::TransferEncoding, value, texts);
         }
     }
 
-    fn upgrade(&mut self, value: &'a [u8], texts: &mut Texts) {
+    fn upgrade(&mut self, value: &'a [u8], texts: &mut TextInterner) {
         for protocol in tokens_of(value) {
             let name = protocol
                 .split(|byte| *byte == b'/')
@@ -349,7 +353,7 @@ impl<'a> Facts<'a> {
         name: FieldName,
         value: &'a [u8],
         now: bool,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) {
         let Some(single) = self.single.get_mut(slot) else {
             return;
@@ -366,13 +370,13 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn keep(&mut self, name: FieldName, value: &[u8], texts: &mut Texts) {
+    fn keep(&mut self, name: FieldName, value: &[u8], texts: &mut TextInterner) {
         let short = value.get(..MAX_FIELD_VALUE).unwrap_or(value);
         self.push(name, short, short.len() < value.len(), false, texts);
     }
 
     /// Of credentials and challenges the scheme only.
-    fn keep_scheme(&mut self, name: FieldName, value: &[u8], texts: &mut Texts) {
+    fn keep_scheme(&mut self, name: FieldName, value: &[u8], texts: &mut TextInterner) {
         let end = value
             .iter()
             .position(|byte| !super::recognition::is_token(*byte));
@@ -391,7 +395,7 @@ impl<'a> Facts<'a> {
         value: &[u8],
         more: bool,
         answers: bool,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) {
         if self.kept.len() < MAX_FIELDS {
             let value = texts.text(value);
@@ -453,16 +457,16 @@ fn number(value: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn facts(lines: &[(&'static str, &'static str)]) -> Facts<'static> {
-        let mut facts = Facts::default();
-        let mut texts = Texts::new();
+    fn facts(lines: &[(&'static str, &'static str)]) -> FieldFacts<'static> {
+        let mut facts = FieldFacts::default();
+        let mut texts = TextInterner::new();
         for (name, value) in lines {
             facts.line(name.as_bytes(), value.as_bytes(), &mut texts);
         }
         facts
     }
 
-    fn kept(facts: &Facts<'_>) -> Vec<(FieldName, String)> {
+    fn kept(facts: &FieldFacts<'_>) -> Vec<(FieldName, String)> {
         let kept = facts.kept.iter();
         kept.map(|field| (field.name, field.value.as_str().unwrap_or("?").to_owned()))
             .collect()
@@ -495,19 +499,19 @@ mod tests {
 
     #[test]
     fn lengths_agree_or_differ() {
-        let cases: &[(&[&'static str], Lengths)] = &[
-            (&[], Lengths::None),
-            (&["0"], Lengths::One(0)),
-            (&["5", "5"], Lengths::Repeated(5)),
-            (&["5, 5"], Lengths::Repeated(5)),
-            (&["5", "6"], Lengths::Differing),
-            (&["5", "5", "6"], Lengths::Differing),
-            (&["+5"], Lengths::Illegible),
-            (&["-1"], Lengths::Illegible),
-            (&[""], Lengths::Illegible),
-            (&["5,"], Lengths::Illegible),
-            (&["18446744073709551615"], Lengths::One(u64::MAX)),
-            (&["18446744073709551616"], Lengths::Illegible),
+        let cases: &[(&[&'static str], ContentLengths)] = &[
+            (&[], ContentLengths::None),
+            (&["0"], ContentLengths::One(0)),
+            (&["5", "5"], ContentLengths::Repeated(5)),
+            (&["5, 5"], ContentLengths::Repeated(5)),
+            (&["5", "6"], ContentLengths::Differing),
+            (&["5", "5", "6"], ContentLengths::Differing),
+            (&["+5"], ContentLengths::Illegible),
+            (&["-1"], ContentLengths::Illegible),
+            (&[""], ContentLengths::Illegible),
+            (&["5,"], ContentLengths::Illegible),
+            (&["18446744073709551615"], ContentLengths::One(u64::MAX)),
+            (&["18446744073709551616"], ContentLengths::Illegible),
         ];
         for (values, lengths) in cases {
             let lines: Vec<_> = values
@@ -520,15 +524,15 @@ mod tests {
 
     #[test]
     fn codings() {
-        let cases: &[(&[&'static str], Coding)] = &[
-            (&["chunked"], Coding::Chunked),
-            (&["gzip, Chunked"], Coding::Chunked),
-            (&["gzip", "chunked"], Coding::Chunked),
-            (&["identity"], Coding::None),
-            (&["gzip"], Coding::Other),
-            (&["chunked, gzip"], Coding::ChunkedBadly),
-            (&["chunked", "chunked"], Coding::ChunkedBadly),
-            (&["xchunked"], Coding::Other),
+        let cases: &[(&[&'static str], TransferCodings)] = &[
+            (&["chunked"], TransferCodings::Chunked),
+            (&["gzip, Chunked"], TransferCodings::Chunked),
+            (&["gzip", "chunked"], TransferCodings::Chunked),
+            (&["identity"], TransferCodings::None),
+            (&["gzip"], TransferCodings::Other),
+            (&["chunked, gzip"], TransferCodings::ChunkedBadly),
+            (&["chunked", "chunked"], TransferCodings::ChunkedBadly),
+            (&["xchunked"], TransferCodings::Other),
         ];
         for (values, coding) in cases {
             let lines: Vec<_> = values

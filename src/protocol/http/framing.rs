@@ -1,19 +1,19 @@
 //! Where a body ends (RFC 9112 §6.3), from what the head says.
 
 use super::fault::FaultRule;
-use super::fields::{Coding, Facts, Lengths};
-use super::message::{Framing, Method, Version};
+use super::fields::{ContentLengths, FieldFacts, TransferCodings};
+use super::message::{Framing, HttpVersion, Method};
 
 /// How the end of a message is found, and what is wrong with how it says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Body {
+pub(super) struct BodyFraming {
     pub(super) framing: Framing,
     /// Announced bytes of [`Framing::Length`].
     pub(super) length: u64,
     pub(super) faults: [Option<FaultRule>; 3],
 }
 
-impl Body {
+impl BodyFraming {
     fn new(framing: Framing) -> Self {
         Self {
             framing,
@@ -31,27 +31,27 @@ impl Body {
 }
 
 /// The body of a request.
-pub(super) fn of_request(facts: &Facts<'_>, version: Version) -> Body {
+pub(super) fn of_request(facts: &FieldFacts<'_>, version: HttpVersion) -> BodyFraming {
     match announced(facts, version) {
         // §6.3, 4: the server cannot tell where such a request ends.
-        Some(body) if body.framing == Framing::UntilClose => Body {
+        Some(body) if body.framing == Framing::UntilClose => BodyFraming {
             framing: Framing::Unknown,
             ..body
         }
         .with(FaultRule::EncodingNotChunked),
         Some(body) => body,
         // §6.3, 7.
-        None => Body::new(Framing::NoBody),
+        None => BodyFraming::new(Framing::NoBody),
     }
 }
 
 /// The body of a response. `method` is that of its request, if it was seen.
 pub(super) fn of_response(
-    facts: &Facts<'_>,
-    version: Version,
+    facts: &FieldFacts<'_>,
+    version: HttpVersion,
     status: u16,
     method: Option<Method>,
-) -> Body {
+) -> BodyFraming {
     // §6.3, 2: "Any 2xx (Successful) response to a CONNECT request implies that the connection will become a tunnel".
     let connected = method == Some(Method::Connect) && (200..300).contains(&status);
     let bodiless = matches!(status, 100..=199 | 204);
@@ -61,9 +61,9 @@ pub(super) fn of_response(
         } else {
             Framing::NoBody
         };
-        let says_nothing = matches!(facts.lengths, Lengths::None | Lengths::One(0))
-            && facts.coding == Coding::None;
-        let body = Body::new(framing);
+        let says_nothing = matches!(facts.lengths, ContentLengths::None | ContentLengths::One(0))
+            && facts.coding == TransferCodings::None;
+        let body = BodyFraming::new(framing);
         return if says_nothing {
             body
         } else {
@@ -72,73 +72,79 @@ pub(super) fn of_response(
     }
     // §6.3, 1: what the head of these says is true of a body that is not sent.
     if method == Some(Method::Head) || status == 304 {
-        return Body::new(Framing::NoBody);
+        return BodyFraming::new(Framing::NoBody);
     }
     // §6.3, 8.
-    announced(facts, version).unwrap_or(Body::new(Framing::UntilClose))
+    announced(facts, version).unwrap_or(BodyFraming::new(Framing::UntilClose))
 }
 
 /// What `Transfer-Encoding` and `Content-Length` announce, if they do.
-fn announced(facts: &Facts<'_>, version: Version) -> Option<Body> {
+fn announced(facts: &FieldFacts<'_>, version: HttpVersion) -> Option<BodyFraming> {
     let coded = match facts.coding {
-        Coding::None => None,
-        Coding::Chunked => Some(Body::new(Framing::Chunked)),
+        TransferCodings::None => None,
+        TransferCodings::Chunked => Some(BodyFraming::new(Framing::Chunked)),
         // Chunks are there all the same, whatever is around them.
-        Coding::ChunkedBadly => Some(Body::new(Framing::Chunked).with(FaultRule::ChunkedNotLast)),
-        Coding::Other => Some(Body::new(Framing::UntilClose)),
+        TransferCodings::ChunkedBadly => {
+            Some(BodyFraming::new(Framing::Chunked).with(FaultRule::ChunkedNotLast))
+        }
+        TransferCodings::Other => Some(BodyFraming::new(Framing::UntilClose)),
     };
     if let Some(mut body) = coded {
         // §6.1: "Transfer-Encoding was added in HTTP/1.1."
-        if version < Version::HTTP_11 && version != Version::UNKNOWN {
+        if version < HttpVersion::HTTP_11 && version != HttpVersion::UNKNOWN {
             body = body.with(FaultRule::EncodingInOldVersion);
         }
         // §6.3, 3: Transfer-Encoding overrides the Content-Length.
-        if facts.lengths != Lengths::None {
+        if facts.lengths != ContentLengths::None {
             body = body.with(FaultRule::LengthAndEncoding);
         }
         return Some(body);
     }
     // §6.3, 5 and 6.
-    let length = |length| Body {
+    let length = |length| BodyFraming {
         length,
-        ..Body::new(Framing::Length)
+        ..BodyFraming::new(Framing::Length)
     };
     match facts.lengths {
-        Lengths::None => None,
-        Lengths::One(one) => Some(length(one)),
-        Lengths::Repeated(one) => Some(length(one).with(FaultRule::RepeatedLength)),
-        Lengths::Differing => Some(Body::new(Framing::Unknown).with(FaultRule::DifferingLengths)),
-        Lengths::Illegible => Some(Body::new(Framing::Unknown).with(FaultRule::ContentLength)),
+        ContentLengths::None => None,
+        ContentLengths::One(one) => Some(length(one)),
+        ContentLengths::Repeated(one) => Some(length(one).with(FaultRule::RepeatedLength)),
+        ContentLengths::Differing => {
+            Some(BodyFraming::new(Framing::Unknown).with(FaultRule::DifferingLengths))
+        }
+        ContentLengths::Illegible => {
+            Some(BodyFraming::new(Framing::Unknown).with(FaultRule::ContentLength))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::text::Texts;
+    use super::super::text::TextInterner;
     use super::*;
 
-    const V10: Version = Version::HTTP_10;
-    const V11: Version = Version::HTTP_11;
+    const V10: HttpVersion = HttpVersion::HTTP_10;
+    const V11: HttpVersion = HttpVersion::HTTP_11;
 
-    fn facts(lines: &'static [(&'static str, &'static str)]) -> Facts<'static> {
-        let mut facts = Facts::default();
+    fn facts(lines: &'static [(&'static str, &'static str)]) -> FieldFacts<'static> {
+        let mut facts = FieldFacts::default();
         for (name, value) in lines {
-            facts.line(name.as_bytes(), value.as_bytes(), &mut Texts::new());
+            facts.line(name.as_bytes(), value.as_bytes(), &mut TextInterner::new());
         }
         facts
     }
 
-    type Lines = &'static [(&'static str, &'static str)];
-    const NONE: Lines = &[];
-    const FIVE: Lines = &[("Content-Length", "5")];
-    const ZERO: Lines = &[("Content-Length", "0")];
-    const TWICE: Lines = &[("Content-Length", "5"), ("Content-Length", "5")];
-    const DIFFER: Lines = &[("Content-Length", "5"), ("Content-Length", "6")];
-    const WORDS: Lines = &[("Content-Length", "five")];
-    const CHUNKED: Lines = &[("Transfer-Encoding", "chunked")];
-    const GZIP: Lines = &[("Transfer-Encoding", "gzip")];
-    const BADLY: Lines = &[("Transfer-Encoding", "chunked, gzip")];
-    const BOTH: Lines = &[("Content-Length", "5"), ("Transfer-Encoding", "chunked")];
+    type FramingLines = &'static [(&'static str, &'static str)];
+    const NONE: FramingLines = &[];
+    const FIVE: FramingLines = &[("Content-Length", "5")];
+    const ZERO: FramingLines = &[("Content-Length", "0")];
+    const TWICE: FramingLines = &[("Content-Length", "5"), ("Content-Length", "5")];
+    const DIFFER: FramingLines = &[("Content-Length", "5"), ("Content-Length", "6")];
+    const WORDS: FramingLines = &[("Content-Length", "five")];
+    const CHUNKED: FramingLines = &[("Transfer-Encoding", "chunked")];
+    const GZIP: FramingLines = &[("Transfer-Encoding", "gzip")];
+    const BADLY: FramingLines = &[("Transfer-Encoding", "chunked, gzip")];
+    const BOTH: FramingLines = &[("Content-Length", "5"), ("Transfer-Encoding", "chunked")];
 
     #[test]
     fn requests() {
@@ -146,7 +152,7 @@ mod tests {
             ChunkedNotLast, ContentLength, DifferingLengths, EncodingInOldVersion,
             EncodingNotChunked, LengthAndEncoding, RepeatedLength,
         };
-        let cases: &[(Lines, Version, Framing, u64, &[FaultRule])] = &[
+        let cases: &[(FramingLines, HttpVersion, Framing, u64, &[FaultRule])] = &[
             (NONE, V11, Framing::NoBody, 0, &[]),
             (FIVE, V11, Framing::Length, 5, &[]),
             (FIVE, V10, Framing::Length, 5, &[]),
@@ -176,15 +182,15 @@ mod tests {
         let get = Some(Method::Get);
         let head = Some(Method::Head);
         let connect = Some(Method::Connect);
-        type Case = (
-            Lines,
+        type FramingCase = (
+            FramingLines,
             u16,
             Option<Method>,
             Framing,
             u64,
             &'static [FaultRule],
         );
-        let cases: &[Case] = &[
+        let cases: &[FramingCase] = &[
             (NONE, 200, get, Framing::UntilClose, 0, &[]),
             (NONE, 200, None, Framing::UntilClose, 0, &[]),
             (FIVE, 200, get, Framing::Length, 5, &[]),

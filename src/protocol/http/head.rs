@@ -9,17 +9,17 @@ use httparse::Header;
 use memchr::{memchr, memchr_iter};
 
 use super::fault::{Fault, FaultRule, MAX_FAULTS, MAX_QUOTE};
-use super::fields::Facts;
-use super::message::Version;
+use super::fields::FieldFacts;
+use super::message::HttpVersion;
 use super::recognition::is_token;
-use super::text::{Text, Texts};
+use super::text::{SharedText, TextInterner};
 
 /// Field lines that `httparse` gets room for; more are read line by line.
 const LINES: usize = 64;
 
 /// What a head is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum HeadKind {
     Request,
     Response,
 }
@@ -29,10 +29,10 @@ pub(super) enum Kind {
 pub(super) struct Head<'a> {
     pub(super) method: &'a [u8],
     pub(super) target: Option<&'a [u8]>,
-    pub(super) version: Option<Version>,
+    pub(super) version: Option<HttpVersion>,
     /// 0 if it is not legible.
     pub(super) status: u16,
-    pub(super) facts: Facts<'a>,
+    pub(super) facts: FieldFacts<'a>,
     pub(super) faults: Vec<Fault>,
     pub(super) more_faults: u32,
 }
@@ -58,7 +58,12 @@ pub(super) fn end_of(bytes: &[u8], scanned: &mut usize) -> Option<usize> {
 }
 
 /// Reads a complete head that begins at `offset` of its direction.
-pub(super) fn read<'a>(head: &'a [u8], kind: Kind, offset: u64, texts: &mut Texts) -> Head<'a> {
+pub(super) fn read<'a>(
+    head: &'a [u8],
+    kind: HeadKind,
+    offset: u64,
+    texts: &mut TextInterner,
+) -> Head<'a> {
     match strict(head, kind, texts) {
         Some(mut read) => {
             if has_bare_lf(head)
@@ -85,9 +90,9 @@ pub(super) fn read<'a>(head: &'a [u8], kind: Kind, offset: u64, texts: &mut Text
 /// Reads what is there of a head: complete lines, of the start line even a part, and who speaks.
 pub(super) fn read_part<'a>(
     head: &'a [u8],
-    kind: Kind,
+    kind: HeadKind,
     offset: u64,
-    texts: &mut Texts,
+    texts: &mut TextInterner,
 ) -> Head<'a> {
     let complete = head
         .iter()
@@ -106,12 +111,12 @@ pub(super) fn read_part<'a>(
         return read;
     }
     match kind {
-        Kind::Request => {
+        HeadKind::Request => {
             read.method = first;
             let target = words.next().filter(|_| words.peek().is_some());
             read.target = target;
         }
-        Kind::Response => {
+        HeadKind::Response => {
             read.version = version(first);
             let status = words.next().unwrap_or_default();
             if status.len() == 3 {
@@ -131,11 +136,11 @@ fn has_bare_lf(head: &[u8]) -> bool {
     bare != 0 || head.first() == Some(&b'\n')
 }
 
-fn strict<'a>(head: &'a [u8], kind: Kind, texts: &mut Texts) -> Option<Head<'a>> {
+fn strict<'a>(head: &'a [u8], kind: HeadKind, texts: &mut TextInterner) -> Option<Head<'a>> {
     let mut lines = [const { MaybeUninit::uninit() }; LINES];
     let mut read = Head::default();
     let used = match kind {
-        Kind::Request => {
+        HeadKind::Request => {
             let mut request = httparse::Request::new(&mut []);
             let httparse::Status::Complete(used) =
                 request.parse_with_uninit_headers(head, &mut lines).ok()?
@@ -144,11 +149,11 @@ fn strict<'a>(head: &'a [u8], kind: Kind, texts: &mut Texts) -> Option<Head<'a>>
             };
             read.method = request.method?.as_bytes();
             read.target = Some(request.path?.as_bytes());
-            read.version = request.version.map(|minor| Version::new(1, minor));
+            read.version = request.version.map(|minor| HttpVersion::new(1, minor));
             gather(request.headers, &mut read.facts, texts);
             used
         }
-        Kind::Response => {
+        HeadKind::Response => {
             let mut response = httparse::Response::new(&mut []);
             let config = httparse::ParserConfig::default();
             let parsed = config.parse_response_with_uninit_headers(&mut response, head, &mut lines);
@@ -156,7 +161,7 @@ fn strict<'a>(head: &'a [u8], kind: Kind, texts: &mut Texts) -> Option<Head<'a>>
                 return None;
             };
             read.status = response.code?;
-            read.version = response.version.map(|minor| Version::new(1, minor));
+            read.version = response.version.map(|minor| HttpVersion::new(1, minor));
             gather(response.headers, &mut read.facts, texts);
             used
         }
@@ -164,13 +169,13 @@ fn strict<'a>(head: &'a [u8], kind: Kind, texts: &mut Texts) -> Option<Head<'a>>
     (used == head.len()).then_some(read)
 }
 
-fn gather<'a>(lines: &[Header<'a>], facts: &mut Facts<'a>, texts: &mut Texts) {
+fn gather<'a>(lines: &[Header<'a>], facts: &mut FieldFacts<'a>, texts: &mut TextInterner) {
     for line in lines {
         facts.line(line.name.as_bytes(), line.value.trim_ascii(), texts);
     }
 }
 
-fn lenient<'a>(head: &'a [u8], kind: Kind, offset: u64, texts: &mut Texts) -> Head<'a> {
+fn lenient<'a>(head: &'a [u8], kind: HeadKind, offset: u64, texts: &mut TextInterner) -> Head<'a> {
     let mut read = Head::default();
     let mut at = 0;
     let mut first = true;
@@ -189,8 +194,8 @@ fn lenient<'a>(head: &'a [u8], kind: Kind, offset: u64, texts: &mut Texts) -> He
         let line = stripped.unwrap_or(line);
         if std::mem::replace(&mut first, false) {
             match kind {
-                Kind::Request => read.request_line(line, begins),
-                Kind::Response => read.status_line(line, begins),
+                HeadKind::Request => read.request_line(line, begins),
+                HeadKind::Response => read.status_line(line, begins),
             }
         } else if !line.is_empty() {
             read.field_line(line, begins, fields == 0, texts);
@@ -203,7 +208,7 @@ fn lenient<'a>(head: &'a [u8], kind: Kind, offset: u64, texts: &mut Texts) -> He
 impl<'a> Head<'a> {
     fn fault(&mut self, rule: FaultRule, offset: u64, bytes: &[u8]) {
         if self.faults.len() < MAX_FAULTS {
-            let bytes = Text::new(bytes.get(..MAX_QUOTE).unwrap_or(bytes));
+            let bytes = SharedText::new(bytes.get(..MAX_QUOTE).unwrap_or(bytes));
             self.faults.push(Fault {
                 rule,
                 offset,
@@ -228,7 +233,7 @@ impl<'a> Head<'a> {
         self.version = last.and_then(version);
         match (rest.first(), self.version) {
             (Some(b' '), Some(known)) => {
-                if !matches!(known, Version::HTTP_10 | Version::HTTP_11) {
+                if !matches!(known, HttpVersion::HTTP_10 | HttpVersion::HTTP_11) {
                     self.fault(FaultRule::Version, offset, line);
                 }
             }
@@ -266,7 +271,7 @@ impl<'a> Head<'a> {
         let mut words = line.splitn(3, |byte| *byte == b' ');
         self.version = words.next().and_then(version);
         match self.version {
-            Some(Version::HTTP_10 | Version::HTTP_11) => {}
+            Some(HttpVersion::HTTP_10 | HttpVersion::HTTP_11) => {}
             _ => self.fault(FaultRule::Version, offset, line),
         }
         match words.next().and_then(status_code) {
@@ -276,7 +281,13 @@ impl<'a> Head<'a> {
         self.value(b"", words.next().unwrap_or_default(), line, offset);
     }
 
-    fn field_line(&mut self, line: &'a [u8], offset: u64, is_first: bool, texts: &mut Texts) {
+    fn field_line(
+        &mut self,
+        line: &'a [u8],
+        offset: u64,
+        is_first: bool,
+        texts: &mut TextInterner,
+    ) {
         if matches!(line.first(), Some(b' ' | b'\t')) {
             // The value it goes on with is left as it was: none of the fields read here is ever that long.
             let rule = if is_first {
@@ -382,7 +393,7 @@ fn starts_message(line: &[u8]) -> bool {
     is_status || is_request
 }
 
-fn version(word: &[u8]) -> Option<Version> {
+fn version(word: &[u8]) -> Option<HttpVersion> {
     match word {
         [
             b'H',
@@ -393,7 +404,7 @@ fn version(word: &[u8]) -> Option<Version> {
             major @ b'0'..=b'9',
             b'.',
             minor @ b'0'..=b'9',
-        ] => Some(Version::new(major - b'0', minor - b'0')),
+        ] => Some(HttpVersion::new(major - b'0', minor - b'0')),
         _ => None,
     }
 }
@@ -415,10 +426,10 @@ mod tests {
     use super::*;
 
     /// A head, and what is wrong with it where.
-    type Case = (&'static [u8], &'static [(FaultRule, u64)]);
+    type HeadCase = (&'static [u8], &'static [(FaultRule, u64)]);
 
-    fn faults(head: &[u8], kind: Kind) -> Vec<(FaultRule, u64)> {
-        let read = read(head, kind, 1000, &mut Texts::new());
+    fn faults(head: &[u8], kind: HeadKind) -> Vec<(FaultRule, u64)> {
+        let read = read(head, kind, 1000, &mut TextInterner::new());
         read.faults
             .iter()
             .map(|fault| (fault.rule, fault.offset - 1000))
@@ -447,7 +458,7 @@ mod tests {
     #[test]
     fn faults_are_named_and_found() {
         use FaultRule::*;
-        let cases: &[Case] = &[
+        let cases: &[HeadCase] = &[
             (b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n", &[]),
             (b"HTTP/1.1 200\r\n\r\n", &[]),
             (b"HTTP/1.1 200 OK\nA: b\n\n", &[(BareLf, 15)]),
@@ -476,13 +487,13 @@ mod tests {
         ];
         for (head, expect) in cases {
             assert_eq!(
-                faults(head, Kind::Response),
+                faults(head, HeadKind::Response),
                 *expect,
                 "{}",
                 head.escape_ascii()
             );
         }
-        let cases: &[Case] = &[
+        let cases: &[HeadCase] = &[
             (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", &[]),
             (b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", &[(Target, 6)]),
             (b"GET  HTTP/1.1\r\n\r\n", &[(Target, 0)]),
@@ -492,7 +503,7 @@ mod tests {
         ];
         for (head, expect) in cases {
             assert_eq!(
-                faults(head, Kind::Request),
+                faults(head, HeadKind::Request),
                 *expect,
                 "{}",
                 head.escape_ascii()
@@ -503,7 +514,7 @@ mod tests {
     #[test]
     fn of_secrets_only_the_name_is_quoted() {
         let head = b"GET / HTTP/1.1\r\nAuthorization: Basic abc\x01def\r\nCookie : x=1\r\nSet-Cookie: y\n\r\n";
-        let read = read(head, Kind::Request, 0, &mut Texts::new());
+        let read = read(head, HeadKind::Request, 0, &mut TextInterner::new());
         let quotes: Vec<_> = read
             .faults
             .iter()
@@ -519,21 +530,26 @@ mod tests {
             head.extend_from_slice(b"no colon\r\n");
         }
         head.extend_from_slice(b"\r\n");
-        let read = read(&head, Kind::Request, 0, &mut Texts::new());
+        let read = read(&head, HeadKind::Request, 0, &mut TextInterner::new());
         assert_eq!((read.faults.len(), read.more_faults), (MAX_FAULTS, 92));
     }
 
     #[test]
     fn a_start_line_counts_as_far_as_it_goes() {
-        let mut texts = Texts::new();
-        let part = read_part(b"GET /index.html HTT", Kind::Request, 0, &mut texts);
+        let mut texts = TextInterner::new();
+        let part = read_part(b"GET /index.html HTT", HeadKind::Request, 0, &mut texts);
         assert_eq!(
             (part.method, part.target),
             (&b"GET"[..], Some(&b"/index.html"[..]))
         );
         let cut = |line: &str| {
             let head = format!("GET / HTTP/1.1\r\nHost: x\r\n{line}");
-            let read = read_part(head.as_bytes(), Kind::Request, 0, &mut Texts::new());
+            let read = read_part(
+                head.as_bytes(),
+                HeadKind::Request,
+                0,
+                &mut TextInterner::new(),
+            );
             read.facts
                 .user_agent
                 .map(|it| String::from_utf8_lossy(it).into_owned())
@@ -545,13 +561,16 @@ mod tests {
         assert_eq!(cut("User-Agent: node"), None, "it may go on as node-fetch");
         assert_eq!(cut("User-Agen"), None);
         assert_eq!(cut("X-User-Agent: curl/8"), None);
-        let part = read_part(b"GET /index.ht", Kind::Request, 0, &mut texts);
+        let part = read_part(b"GET /index.ht", HeadKind::Request, 0, &mut texts);
         assert_eq!((part.method, part.target), (&b"GET"[..], None));
-        let part = read_part(b"HTTP/1.1 404 Not", Kind::Response, 0, &mut texts);
-        assert_eq!((part.version, part.status), (Some(Version::HTTP_11), 404));
+        let part = read_part(b"HTTP/1.1 404 Not", HeadKind::Response, 0, &mut texts);
+        assert_eq!(
+            (part.version, part.status),
+            (Some(HttpVersion::HTTP_11), 404)
+        );
         let part = read_part(
             b"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Le",
-            Kind::Response,
+            HeadKind::Response,
             0,
             &mut texts,
         );
@@ -572,8 +591,8 @@ mod tests {
                 head.push_str(&format!("{name}:{value}{end}"));
             }
             head.push_str(end);
-            let kind = if request { Kind::Request } else { Kind::Response };
-            let mut texts = Texts::new();
+            let kind = if request { HeadKind::Request } else { HeadKind::Response };
+            let mut texts = TextInterner::new();
             if let Some(strict) = strict(head.as_bytes(), kind, &mut texts) {
                 let lenient = lenient(head.as_bytes(), kind, 0, &mut texts);
                 prop_assert!(lenient.faults.iter().all(|fault| lf && fault.rule == FaultRule::BareLf));
@@ -585,9 +604,9 @@ mod tests {
 
         #[test]
         fn no_bytes_panic(head: Vec<u8>, request: bool) {
-            let kind = if request { Kind::Request } else { Kind::Response };
-            read(&head, kind, u64::MAX - 10_000, &mut Texts::new());
-            read_part(&head, kind, 0, &mut Texts::new());
+            let kind = if request { HeadKind::Request } else { HeadKind::Response };
+            read(&head, kind, u64::MAX - 10_000, &mut TextInterner::new());
+            read_part(&head, kind, 0, &mut TextInterner::new());
         }
     }
 }

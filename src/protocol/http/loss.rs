@@ -1,26 +1,26 @@
 //! What is broken, and what was never captured. Two things that must not be taken for each other: a message cut by its
 //! sender is a finding, one cut by the capture is not.
 
-use super::conversation::{Conversation, Protocol};
-use super::direction::{Cut, NONE, State};
+use super::conversation::{HttpConversation, Protocol};
+use super::direction::{HeadCut, HttpReadState, NONE};
 use super::fault::{Fault, FaultRule, MAX_FAULTS, MAX_QUOTE};
-use super::head::Kind;
-use super::message::{Framing, Progress, Version};
+use super::head::HeadKind;
+use super::message::{Framing, HttpVersion, MessageProgress};
 use super::pairing::is_simple_request;
 use super::recognition::smells_like_request;
-use super::text::{Text, Texts};
+use super::text::{SharedText, TextInterner};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 
-impl Conversation {
+impl HttpConversation {
     /// Notes a fault of the message this direction is in.
     pub(super) fn fault(&mut self, from: FlowEnd, rule: FaultRule, offset: u64, bytes: &[u8]) {
         let Some(head) = self.rare_head(from) else {
             return;
         };
         if head.faults.len() < MAX_FAULTS {
-            let bytes = Text::new(bytes.get(..MAX_QUOTE).unwrap_or(bytes));
+            let bytes = SharedText::new(bytes.get(..MAX_QUOTE).unwrap_or(bytes));
             head.faults.push(Fault {
                 rule,
                 offset,
@@ -43,9 +43,9 @@ impl Conversation {
     /// Nobody can say where the message this direction is in ends.
     pub(super) fn break_off(&mut self, from: FlowEnd) {
         if let Some(message) = self.message_mut(from)
-            && message.progress != Progress::Complete
+            && message.progress != MessageProgress::Complete
         {
-            message.progress = Progress::Broken;
+            message.progress = MessageProgress::Broken;
         }
         self.lane_mut(from).lose();
     }
@@ -55,11 +55,11 @@ impl Conversation {
         self.missing(from, if lost { bytes } else { 0 });
         self.extend(from, at, bytes, 0);
         if let Some(message) = self.message_mut(from)
-            && message.progress != Progress::Complete
+            && message.progress != MessageProgress::Complete
         {
-            message.progress = Progress::Unseen;
+            message.progress = MessageProgress::Unseen;
         }
-        if self.role(from) == Some(Kind::Response) {
+        if self.role(from) == Some(HeadKind::Response) {
             self.doubtful = self.exchanges.len() as u32;
         }
         self.lane_mut(from).lose();
@@ -69,10 +69,10 @@ impl Conversation {
     /// A message is proven to begin after a stretch that nobody understood.
     pub(super) fn resume(&mut self, from: FlowEnd) {
         let lane = self.lane_mut(from);
-        lane.state = State::Boundary;
+        lane.state = HttpReadState::Boundary;
         let index = lane.exchange;
         // The response that was lost sight of is over, complete or not.
-        if self.role(from) == Some(Kind::Response) && index != NONE && index == self.awaiting {
+        if self.role(from) == Some(HeadKind::Response) && index != NONE && index == self.awaiting {
             let begun = self
                 .exchanges
                 .get(index as usize)
@@ -82,36 +82,36 @@ impl Conversation {
     }
 
     /// The head that waits will never be complete: it counts as far as it goes.
-    pub(super) fn give_up_head(&mut self, from: FlowEnd, by: Cut, texts: &mut Texts) {
+    pub(super) fn give_up_head(&mut self, from: FlowEnd, by: HeadCut, texts: &mut TextInterner) {
         let start = self.lane(from).pending_start();
         let state = self.lane(from).state;
         let (Some(start), Some(pending)) = (start, self.lane_mut(from).pending.take()) else {
             return;
         };
-        if state == (State::Head { proven: false }) {
+        if state == (HttpReadState::Head { proven: false }) {
             let role = self.role(from);
             match role {
                 None if smells_like_request(&pending.bytes) => {
-                    self.begin(from, Kind::Request, pending.first, start);
+                    self.begin(from, HeadKind::Request, pending.first, start);
                     self.requester = Some((from, Certainty::Likely));
                 }
-                Some(Kind::Request) if smells_like_request(&pending.bytes) => {
-                    self.begin(from, Kind::Request, pending.first, start);
+                Some(HeadKind::Request) if smells_like_request(&pending.bytes) => {
+                    self.begin(from, HeadKind::Request, pending.first, start);
                 }
-                Some(Kind::Response) if pending.bytes.starts_with(b"HTTP/") => {
-                    self.begin(from, Kind::Response, pending.first, start);
+                Some(HeadKind::Response) if pending.bytes.starts_with(b"HTTP/") => {
+                    self.begin(from, HeadKind::Response, pending.first, start);
                 }
                 Some(role) if self.lane(from).clean => self.begin(from, role, pending.first, start),
                 _ => return self.lane_mut(from).lose(),
             }
-        } else if state == State::Doubted {
+        } else if state == HttpReadState::Doubted {
             return self.lane_mut(from).lose();
         }
         self.read_head(from, pending.last, &pending.bytes, start, false, texts);
-        if by == Cut::Sender
+        if by == HeadCut::Sender
             && let Some(message) = self.message_mut(from)
         {
-            message.progress = Progress::Head;
+            message.progress = MessageProgress::Head;
             if let Some(rare) = self.rare_head(from) {
                 rare.head_cut = false;
             }
@@ -133,7 +133,7 @@ impl Conversation {
         start: u64,
     ) {
         let other = self.lane(from.other()).state;
-        if self.role(from).is_none() && other == State::Doubted {
+        if self.role(from).is_none() && other == HttpReadState::Doubted {
             let asked = self.lane(from.other()).pending.as_ref();
             if bytes.first() == Some(&b'<')
                 && asked.is_some_and(|asked| is_simple_request(&asked.bytes))
@@ -150,19 +150,19 @@ impl Conversation {
             .is_some_and(|exchange| exchange.response.is_none());
         let length = bytes.len() as u64;
         match self.role(from) {
-            Some(Kind::Request) if clean && !self.exchanges.is_empty() => {
-                self.begin(from, Kind::Request, first, start);
+            Some(HeadKind::Request) if clean && !self.exchanges.is_empty() => {
+                self.begin(from, HeadKind::Request, first, start);
                 self.fault(from, FaultRule::StartLine, start, bytes);
                 self.break_off(from);
                 self.extend(from, at, length, 0);
             }
-            Some(Kind::Response) if clean && awaited && peer_clean => {
-                self.begin(from, Kind::Response, first, start);
+            Some(HeadKind::Response) if clean && awaited && peer_clean => {
+                self.begin(from, HeadKind::Response, first, start);
                 self.fault(from, FaultRule::StartLine, start, bytes);
                 self.break_off(from);
                 self.extend(from, at, length, 0);
             }
-            Some(Kind::Response) if clean && !awaited && self.lane(from).exchange != NONE => {
+            Some(HeadKind::Response) if clean && !awaited && self.lane(from).exchange != NONE => {
                 self.fault(from, FaultRule::ExcessBytes, start, bytes);
                 self.lane_mut(from).lose();
             }
@@ -182,16 +182,16 @@ impl Conversation {
         length: u64,
         start: u64,
     ) {
-        self.begin(from, Kind::Response, first, start);
+        self.begin(from, HeadKind::Response, first, start);
         if let Some((_, certainty)) = &mut self.requester {
             *certainty = Certainty::Likely;
         }
         if let Some(message) = self.message_mut(from) {
-            message.version = Version::HTTP_09;
+            message.version = HttpVersion::HTTP_09;
             message.framing = Framing::UntilClose;
-            message.progress = Progress::Body;
+            message.progress = MessageProgress::Body;
         }
-        self.lane_mut(from).state = State::UntilClose;
+        self.lane_mut(from).state = HttpReadState::UntilClose;
         self.extend(from, at, length, 0);
     }
 
@@ -199,7 +199,7 @@ impl Conversation {
     /// looks like that at the very end of a slice is far-fetched.
     pub(super) fn is_last_chunk(&self, from: FlowEnd, bytes: &[u8]) -> bool {
         let lost = self.message_of(from).is_some_and(|message| {
-            message.framing == Framing::Chunked && message.progress == Progress::Unseen
+            message.framing == Framing::Chunked && message.progress == MessageProgress::Unseen
         });
         lost && (bytes == b"0\r\n\r\n" || bytes.ends_with(b"\r\n0\r\n\r\n"))
     }

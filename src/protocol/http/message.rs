@@ -9,9 +9,9 @@ use crate::base::frame_ref::FrameRef;
 
 /// The version of a message, `HTTP/major.minor`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version(u8);
+pub struct HttpVersion(u8);
 
-impl Version {
+impl HttpVersion {
     /// Not seen, or not legible.
     pub const UNKNOWN: Self = Self(0);
     /// A request without a version, and its answer without a head.
@@ -43,7 +43,7 @@ impl Version {
     }
 }
 
-impl fmt::Display for Version {
+impl fmt::Display for HttpVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.major(), self.minor()) {
             // RFC 9113 §3.1 gives it no second digit.
@@ -53,7 +53,7 @@ impl fmt::Display for Version {
     }
 }
 
-impl fmt::Debug for Version {
+impl fmt::Debug for HttpVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -143,7 +143,7 @@ pub enum Framing {
 
 /// How far a message came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Progress {
+pub enum MessageProgress {
     /// The head is not complete.
     Head,
     /// The head is complete, the body is not.
@@ -192,11 +192,11 @@ pub struct Message {
     /// The `Connection` lines.
     pub connection: ConnectionOptions,
     /// Version.
-    pub version: Version,
+    pub version: HttpVersion,
     /// How its end is found.
     pub framing: Framing,
     /// How far it came.
-    pub progress: Progress,
+    pub progress: MessageProgress,
 }
 
 impl Message {
@@ -210,9 +210,9 @@ impl Message {
             head_len: 0,
             keep_alive: KeepAlive::default(),
             connection: ConnectionOptions::default(),
-            version: Version::UNKNOWN,
+            version: HttpVersion::UNKNOWN,
             framing: Framing::Unknown,
-            progress: Progress::Head,
+            progress: MessageProgress::Head,
         }
     }
 
@@ -239,7 +239,7 @@ impl Message {
     }
 
     /// Body bytes that were sent: as framed, of chunked ones the data without its wrapping (too few where chunk sizes
-    /// were not captured; such a message is [`Progress::Unseen`] or has [`super::RareHead::missing`] bytes).
+    /// were not captured; such a message is [`MessageProgress::Unseen`] or has [`super::RareHead::missing`] bytes).
     #[must_use]
     pub const fn received(&self) -> u64 {
         match self.framing {
@@ -256,14 +256,14 @@ impl Message {
     pub const fn is_surely_short(&self) -> bool {
         matches!(
             (self.progress, self.framing),
-            (Progress::Unseen, Framing::Length)
+            (MessageProgress::Unseen, Framing::Length)
         ) && self.body_wire < self.amount
     }
 
     /// Whether all of it was sent, by its own framing.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
-        matches!(self.progress, Progress::Complete)
+        matches!(self.progress, MessageProgress::Complete)
     }
 }
 

@@ -1,26 +1,26 @@
 //! The way of a message that was proven to begin: its head, its body, its end, and what they mean for the exchange.
 
-use super::chunked::{Chunks, Step};
-use super::conversation::{Conversation, Protocol};
-use super::direction::State;
+use super::chunked::{ChunkStep, Chunks};
+use super::conversation::{HttpConversation, Protocol};
+use super::direction::HttpReadState;
 use super::exchange::{Interim, RareHead};
-use super::fields::{Facts, FieldName, Upgrade};
-use super::framing::{self, Body};
-use super::head::{self, Head, Kind};
-use super::message::{Framing, Message, Method, Progress, Version};
-use super::text::Texts;
+use super::fields::{FieldFacts, FieldName, Upgrade};
+use super::framing::{self, BodyFraming};
+use super::head::{self, Head, HeadKind};
+use super::message::{Framing, HttpVersion, Message, MessageProgress, Method};
+use super::text::TextInterner;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 
 /// Interim responses kept of one exchange; a server may send 102 or 103 as often as it likes.
 const MAX_INTERIM: usize = 8;
 
-impl Conversation {
+impl HttpConversation {
     pub(super) fn message_of(&self, from: FlowEnd) -> Option<&Message> {
         let exchange = self.exchange_of(from)?;
         match self.role(from)? {
-            Kind::Request => exchange.request.as_ref().map(|request| &request.message),
-            Kind::Response => exchange.response.as_ref().map(|response| &response.message),
+            HeadKind::Request => exchange.request.as_ref().map(|request| &request.message),
+            HeadKind::Response => exchange.response.as_ref().map(|response| &response.message),
         }
     }
 
@@ -29,11 +29,11 @@ impl Conversation {
         let index = self.lane(from).exchange as usize;
         let exchange = self.exchanges.get_mut(index)?;
         match role {
-            Kind::Request => exchange
+            HeadKind::Request => exchange
                 .request
                 .as_mut()
                 .map(|request| &mut request.message),
-            Kind::Response => exchange
+            HeadKind::Response => exchange
                 .response
                 .as_mut()
                 .map(|response| &mut response.message),
@@ -45,8 +45,8 @@ impl Conversation {
         let index = self.lane(from).exchange as usize;
         let rare = self.exchanges.get_mut(index)?.rare_mut();
         Some(match role {
-            Kind::Request => &mut rare.request,
-            Kind::Response => &mut rare.response,
+            HeadKind::Request => &mut rare.request,
+            HeadKind::Response => &mut rare.response,
         })
     }
 
@@ -58,7 +58,7 @@ impl Conversation {
         head: &[u8],
         start: u64,
         whole: bool,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) {
         let Some(role) = self.role(from) else { return };
         let read = if whole {
@@ -72,13 +72,13 @@ impl Conversation {
         };
         message.last = at;
         message.head_len = head.len() as u32;
-        message.version = read.version.unwrap_or(Version::UNKNOWN);
+        message.version = read.version.unwrap_or(HttpVersion::UNKNOWN);
         message.connection = read.facts.connection;
         message.keep_alive = read.facts.keep_alive;
         let split = message.first != at;
         match role {
-            Kind::Request => self.request_head(from, at, read, split, whole, texts),
-            Kind::Response => self.response_head(from, at, read, split, whole, texts),
+            HeadKind::Request => self.request_head(from, at, read, split, whole, texts),
+            HeadKind::Response => self.response_head(from, at, read, split, whole, texts),
         }
     }
 
@@ -89,7 +89,7 @@ impl Conversation {
         read: Head<'_>,
         split: bool,
         whole: bool,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) {
         let index = self.lane(from).exchange as usize;
         let Some(exchange) = self.exchanges.get_mut(index) else {
@@ -117,8 +117,8 @@ impl Conversation {
         let hold = method == Method::Connect || upgrade;
         self.keep(from, read, split.then_some(at));
         self.begin_body(from, body, whole);
-        if hold && self.lane(from).state == State::Boundary {
-            self.lane_mut(from).state = State::Held;
+        if hold && self.lane(from).state == HttpReadState::Boundary {
+            self.lane_mut(from).state = HttpReadState::Held;
         }
         if method == Method::Head {
             self.bare(from.other(), index as u32);
@@ -132,7 +132,7 @@ impl Conversation {
         mut read: Head<'_>,
         split: bool,
         whole: bool,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) {
         let index = self.lane(from).exchange as usize;
         let Some(exchange) = self.exchanges.get_mut(index) else {
@@ -167,7 +167,7 @@ impl Conversation {
                 self.keep(from, read, None);
             }
             let lane = self.lane_mut(from);
-            lane.state = State::Boundary;
+            lane.state = HttpReadState::Boundary;
             if !whole {
                 lane.lose();
             }
@@ -186,7 +186,7 @@ impl Conversation {
 
     /// What few messages have.
     fn keep(&mut self, from: FlowEnd, read: Head<'_>, head_end: Option<FrameRef>) {
-        let Facts { kept, more, .. } = read.facts;
+        let FieldFacts { kept, more, .. } = read.facts;
         if kept.is_empty() && read.faults.is_empty() && head_end.is_none() {
             return;
         }
@@ -201,7 +201,7 @@ impl Conversation {
     }
 
     /// The head is read; the body follows.
-    fn begin_body(&mut self, from: FlowEnd, body: Body, whole: bool) {
+    fn begin_body(&mut self, from: FlowEnd, body: BodyFraming, whole: bool) {
         let offset = self.message_mut(from).map_or(0, |message| message.start);
         for fault in body.faults.into_iter().flatten() {
             self.fault(from, fault, offset, &[]);
@@ -211,13 +211,13 @@ impl Conversation {
         };
         message.framing = body.framing;
         message.amount = body.length;
-        message.progress = Progress::Body;
+        message.progress = MessageProgress::Body;
         if !whole {
             // Without the rest of the head only what was said counts, not what was not.
             if !matches!(body.framing, Framing::Length | Framing::Chunked) {
                 message.framing = Framing::Unknown;
             }
-            message.progress = Progress::Unseen;
+            message.progress = MessageProgress::Unseen;
             if let Some(rare) = self.rare_head(from) {
                 rare.head_cut = true;
             }
@@ -227,9 +227,9 @@ impl Conversation {
         let state = match body.framing {
             Framing::NoBody | Framing::Tunnel => return self.complete(from),
             Framing::Length if body.length == 0 => return self.complete(from),
-            Framing::Length => State::Body { left: body.length },
-            Framing::Chunked => State::Chunks(Chunks::new()),
-            Framing::UntilClose => State::UntilClose,
+            Framing::Length => HttpReadState::Body { left: body.length },
+            Framing::Chunked => HttpReadState::Chunks(Chunks::new()),
+            Framing::UntilClose => HttpReadState::UntilClose,
             Framing::Unknown | Framing::Streamed => return self.break_off(from),
         };
         self.lane_mut(from).state = state;
@@ -249,7 +249,7 @@ impl Conversation {
                 _ => Protocol::Tunnel,
             };
             self.lanes.iter_mut().for_each(|lane| {
-                lane.state = State::Foreign;
+                lane.state = HttpReadState::Foreign;
                 lane.pending = None;
             });
             return;
@@ -260,9 +260,9 @@ impl Conversation {
             .message_mut(requester)
             .map_or(0, |message| message.end());
         let lane = self.lane_mut(requester);
-        if owner && lane.state == State::Held {
+        if owner && lane.state == HttpReadState::Held {
             if lane.offset == end {
-                lane.state = State::Boundary
+                lane.state = HttpReadState::Boundary
             } else {
                 lane.lose()
             }
@@ -273,7 +273,7 @@ impl Conversation {
     pub(super) fn take_body(&mut self, from: FlowEnd, at: FrameRef, bytes: u64) {
         self.extend(from, at, bytes, 0);
         let lane = self.lane_mut(from);
-        if let State::Body { left } = &mut lane.state {
+        if let HttpReadState::Body { left } = &mut lane.state {
             *left = left.saturating_sub(bytes);
             if *left == 0 {
                 self.complete(from);
@@ -291,7 +291,7 @@ impl Conversation {
         let mut data = 0;
         let (used, step) = chunks.feed(bytes, &mut data);
         self.extend(from, at, used as u64, data);
-        self.lane_mut(from).state = State::Chunks(chunks);
+        self.lane_mut(from).state = HttpReadState::Chunks(chunks);
         if chunks.trailers() > 0
             && let Some(rare) = self.rare_head(from)
         {
@@ -299,16 +299,16 @@ impl Conversation {
         }
         let offset = self.lane(from).offset.saturating_add(used as u64);
         match step {
-            Step::More => used,
-            Step::Done => {
+            ChunkStep::More => used,
+            ChunkStep::Done => {
                 self.complete(from);
                 used
             }
-            Step::Fault(rule) => {
+            ChunkStep::Fault(rule) => {
                 self.fault(from, rule, offset, &[]);
                 used
             }
-            Step::Broken(rule) => {
+            ChunkStep::Broken(rule) => {
                 let rest = bytes.get(used..).unwrap_or_default();
                 self.fault(from, rule, offset, rest);
                 self.break_off(from);
@@ -321,11 +321,11 @@ impl Conversation {
 
     /// So many more bytes belong to the message this direction is in; `data` of them are decoded chunk data.
     pub(super) fn extend(&mut self, from: FlowEnd, at: FrameRef, bytes: u64, data: u64) {
-        let is_request = self.role(from) == Some(Kind::Request);
+        let is_request = self.role(from) == Some(HeadKind::Request);
         let Some(message) = self.message_mut(from) else {
             return;
         };
-        if message.progress == Progress::Complete {
+        if message.progress == MessageProgress::Complete {
             return;
         }
         message.body_wire = message.body_wire.saturating_add(bytes);
@@ -349,10 +349,10 @@ impl Conversation {
     /// The message this direction is in ends here.
     pub(super) fn complete(&mut self, from: FlowEnd) {
         if let Some(message) = self.message_mut(from) {
-            message.progress = Progress::Complete;
+            message.progress = MessageProgress::Complete;
         }
-        self.lane_mut(from).state = State::Boundary;
-        if self.role(from) == Some(Kind::Response) {
+        self.lane_mut(from).state = HttpReadState::Boundary;
+        if self.role(from) == Some(HeadKind::Response) {
             let index = self.lane(from).exchange;
             self.awaiting = index.saturating_add(1);
             self.withhold(index);
@@ -373,7 +373,7 @@ impl Conversation {
     fn bare(&mut self, from: FlowEnd, index: u32) {
         let awaits = self.lane(from).exchange == index
             && self.message_of(from).is_some_and(|message| {
-                message.progress == Progress::Body && message.body_wire == 0
+                message.progress == MessageProgress::Body && message.body_wire == 0
             });
         if awaits {
             self.complete_without_body(from);
@@ -387,7 +387,7 @@ impl Conversation {
         };
         let expects = exchange.request_fields(FieldName::Expect).next().is_some();
         let nothing_sent = exchange.request.as_ref().is_some_and(|request| {
-            request.message.progress == Progress::Body && request.message.body_wire == 0
+            request.message.progress == MessageProgress::Body && request.message.body_wire == 0
         });
         if expects && nothing_sent {
             exchange.rare_mut().body_withheld = true;

@@ -1,8 +1,8 @@
 //! Floor 6: what was asked and answered on one connection.
 //!
-//! A [`Conversation`] takes both directions' streams in order, as the TCP floor hands them over (slices, gaps, the
+//! A [`HttpConversation`] takes both directions' streams in order, as the TCP floor hands them over (slices, gaps, the
 //! end), finds by content what is spoken on whatever port, and for HTTP/1.x keeps the [`Exchange`]s with their byte
-//! offsets, so that [`Conversation::phase_at`] can say what either end had seen at any moment.
+//! offsets, so that [`HttpConversation::phase_at`] can say what either end had seen at any moment.
 //!
 //! Read `conversation.rs` first: it is the way of a byte, `reading.rs` that of a message, `pairing.rs`
 //! its place in an exchange, `damage.rs` what becomes of it when bytes are broken or lost. `recognition.rs` says what proves a message, `head.rs` reads
@@ -34,13 +34,15 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use conversation::{Conversation, MAX_EXCHANGES, MAX_HEAD, Protocol};
-pub use exchange::{Ending, Exchange, Interim, Outcome, Rare, RareHead, Request, Response};
+pub use conversation::{HttpConversation, MAX_EXCHANGES, MAX_HEAD, Protocol};
+pub use exchange::{
+    ConnectionEnd, Exchange, Interim, Outcome, RareHead, RareParts, Request, Response,
+};
 pub use fault::{Fault, FaultRule, MAX_FAULTS};
 pub use fields::{Field, FieldName, KeepAlive, MAX_FIELD_VALUE, MAX_FIELDS};
-pub use message::{ConnectionOptions, Framing, Message, Method, Progress, Version};
+pub use message::{ConnectionOptions, Framing, HttpVersion, Message, MessageProgress, Method};
 pub use persistence::{CloseSign, Persistence};
+pub(crate) use phase::{MessageSeen, phase_of, see_request};
 pub use phase::{Phase, Reach};
-pub(crate) use phase::{Sight, phase_of, see_request};
-pub use stream::{ErrorCode, Party, Stream, StreamReset};
-pub use text::{Text, Texts};
+pub use stream::{ErrorCode, H2Stream, Party, StreamReset};
+pub use text::{SharedText, TextInterner};

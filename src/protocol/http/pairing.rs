@@ -3,25 +3,25 @@
 //! Responses come in the order of the requests (RFC 9112 §9.3.2). Where the capture has a gap this order alone does not
 //! tell: a response after lost ones belongs to the oldest request that began after the loss, if there is one.
 
-use super::conversation::{Conversation, MAX_EXCHANGES, Protocol};
-use super::direction::{NONE, State};
+use super::conversation::{HttpConversation, MAX_EXCHANGES, Protocol};
+use super::direction::{HttpReadState, NONE};
 use super::exchange::{Exchange, Request, Response};
-use super::head::{self, Kind};
-use super::message::{Framing, Message, Method, Version};
-use super::text::{Text, Texts};
+use super::head::{self, HeadKind};
+use super::message::{Framing, HttpVersion, Message, Method};
+use super::text::{SharedText, TextInterner};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 
-impl Conversation {
+impl HttpConversation {
     /// The exchange whose message this direction is in, or was in last.
     pub(super) fn exchange_of(&self, from: FlowEnd) -> Option<&Exchange> {
         self.exchanges.get(self.lane(from).exchange as usize)
     }
 
     /// A message is proven to begin at `start`.
-    pub(super) fn begin(&mut self, from: FlowEnd, kind: Kind, first: FrameRef, start: u64) {
-        let requester = if kind == Kind::Request {
+    pub(super) fn begin(&mut self, from: FlowEnd, kind: HeadKind, first: FrameRef, start: u64) {
+        let requester = if kind == HeadKind::Request {
             from
         } else {
             from.other()
@@ -29,7 +29,7 @@ impl Conversation {
         self.meet(requester);
         let message = Message::begun(first, start);
         match kind {
-            Kind::Request => {
+            HeadKind::Request => {
                 let request = Request {
                     message,
                     target: None,
@@ -43,7 +43,7 @@ impl Conversation {
                 };
                 self.lane_mut(from).exchange = self.push(exchange);
             }
-            Kind::Response => {
+            HeadKind::Response => {
                 self.begin_if_answered(requester);
                 let index = self.answered();
                 if let Some(exchange) = self.exchanges.get_mut(index as usize) {
@@ -66,18 +66,18 @@ impl Conversation {
         let next = self.exchanges.get(self.awaiting as usize);
         let lane = self.lane(requester);
         if next.is_some_and(|exchange| exchange.response.is_none())
-            || lane.state != (State::Head { proven: false })
+            || lane.state != (HttpReadState::Head { proven: false })
             || !self.is_beginning(requester)
         {
             return;
         }
         let start = lane.pending_start();
         let lane = self.lane_mut(requester);
-        lane.state = State::Head { proven: true };
+        lane.state = HttpReadState::Head { proven: true };
         if let (Some(start), Some(pending)) = (start, &mut lane.pending) {
             pending.scanned = 0;
             let first = pending.first;
-            self.begin(requester, Kind::Request, first, start);
+            self.begin(requester, HeadKind::Request, first, start);
         }
     }
 
@@ -124,7 +124,7 @@ impl Conversation {
         }
         self.protocol = Protocol::Http1;
         self.requester = Some((requester, Certainty::Certain));
-        if self.lane(requester).state == State::Doubted {
+        if self.lane(requester).state == HttpReadState::Doubted {
             self.doubted_request(requester);
         }
     }
@@ -135,12 +135,12 @@ impl Conversation {
         let (Some(start), Some(pending)) = (start, self.lane_mut(from).pending.take()) else {
             return;
         };
-        self.begin(from, Kind::Request, pending.first, start);
+        self.begin(from, HeadKind::Request, pending.first, start);
         let bytes = &pending.bytes;
         if is_simple_request(bytes) {
             if let Some(message) = self.message_mut(from) {
                 message.head_len = bytes.len() as u32;
-                message.version = Version::HTTP_09;
+                message.version = HttpVersion::HTTP_09;
                 message.framing = Framing::NoBody;
             }
             let index = self.lane(from).exchange as usize;
@@ -152,7 +152,7 @@ impl Conversation {
                 request.method = Method::Get;
                 request.target = bytes
                     .strip_prefix(b"GET ")
-                    .map(|target| Text::new(target.trim_ascii()));
+                    .map(|target| SharedText::new(target.trim_ascii()));
             }
             return self.complete(from);
         }
@@ -166,7 +166,7 @@ impl Conversation {
             head,
             start,
             end.is_some(),
-            &mut Texts::new(),
+            &mut TextInterner::new(),
         );
         if head.len() < bytes.len() {
             self.lane_mut(from).lose();

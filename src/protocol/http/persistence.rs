@@ -1,7 +1,7 @@
 //! What the messages of an exchange say about the connection after it (RFC 9112 §9.3).
 
 use super::exchange::Exchange;
-use super::message::{Framing, Message, Version};
+use super::message::{Framing, HttpVersion, Message};
 
 /// What a message says about the connection after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,13 +41,13 @@ impl Message {
     pub fn persistence(&self) -> Persistence {
         if self.connection.close > 0 {
             Persistence::Close
-        } else if self.version == Version::UNKNOWN || self.framing == Framing::Unknown {
+        } else if self.version == HttpVersion::UNKNOWN || self.framing == Framing::Unknown {
             Persistence::Unknown
         } else if self.framing == Framing::UntilClose {
             Persistence::CloseByFraming
         } else if self.connection.keep_alive > 0 {
             Persistence::KeepAlive
-        } else if self.version < Version::HTTP_11 {
+        } else if self.version < HttpVersion::HTTP_11 {
             Persistence::CloseByVersion
         } else {
             Persistence::KeepByVersion

@@ -71,13 +71,13 @@ impl Reach {
     }
 }
 
-use super::conversation::{Conversation, Protocol};
+use super::conversation::{HttpConversation, Protocol};
 use super::exchange::{Exchange, Request, Response};
-use super::message::{Framing, Progress};
+use super::message::{Framing, MessageProgress};
 use crate::base::flow_end::FlowEnd;
 
 /// What one end had seen of a message.
-pub(crate) enum Sight {
+pub(crate) enum MessageSeen {
     /// Not a byte.
     Nothing,
     /// Some of the head.
@@ -90,7 +90,7 @@ pub(crate) enum Sight {
     Unclear,
 }
 
-impl Conversation {
+impl HttpConversation {
     /// In which phase `closer` was when it had sent and received this much.
     ///
     /// Only message bytes below these offsets exist for it: a request that crosses the server's FIN on the wire is none.
@@ -122,10 +122,10 @@ impl Conversation {
         let seen = |exchange: &&Exchange| {
             !matches!(
                 see_request(exchange.request.as_ref(), requests),
-                Sight::Nothing
+                MessageSeen::Nothing
             ) || !matches!(
                 see_response(exchange.response.as_ref(), responses),
-                Sight::Nothing
+                MessageSeen::Nothing
             )
         };
         let waits = |end: FlowEnd, reach: Reach| {
@@ -185,62 +185,64 @@ impl Conversation {
 pub(crate) fn phase_of(exchange: &Exchange, requests: Reach, responses: Reach) -> Option<Phase> {
     let rare = exchange.rare.as_deref();
     let response = see_response(exchange.response.as_ref(), responses);
-    let answered = !matches!(response, Sight::Nothing);
+    let answered = !matches!(response, MessageSeen::Nothing);
     let withheld = rare.is_some_and(|rare| rare.body_withheld);
     match see_request(exchange.request.as_ref(), requests) {
-        Sight::Head => return Some(Phase::Request),
-        Sight::Body if !(withheld && answered) => return Some(Phase::Request),
+        MessageSeen::Head => return Some(Phase::Request),
+        MessageSeen::Body if !(withheld && answered) => return Some(Phase::Request),
         _ => {}
     }
     match response {
-        Sight::Nothing if rare.is_some_and(|rare| rare.response_lost) => Some(Phase::Opaque),
-        Sight::Nothing => Some(Phase::Waiting),
-        Sight::Head => Some(Phase::ResponseHead),
-        Sight::Body => Some(Phase::ResponseBody),
-        Sight::Unclear => Some(Phase::Opaque),
-        Sight::All => None,
+        MessageSeen::Nothing if rare.is_some_and(|rare| rare.response_lost) => Some(Phase::Opaque),
+        MessageSeen::Nothing => Some(Phase::Waiting),
+        MessageSeen::Head => Some(Phase::ResponseHead),
+        MessageSeen::Body => Some(Phase::ResponseBody),
+        MessageSeen::Unclear => Some(Phase::Opaque),
+        MessageSeen::All => None,
     }
 }
 
-pub(crate) fn see_request(request: Option<&Request>, reach: Reach) -> Sight {
+pub(crate) fn see_request(request: Option<&Request>, reach: Reach) -> MessageSeen {
     let Some(message) = request.map(|request| &request.message) else {
-        return Sight::Nothing;
+        return MessageSeen::Nothing;
     };
     match message.progress {
-        _ if reach.bytes <= message.start => Sight::Nothing,
-        Progress::Head => Sight::Head,
-        _ if reach.bytes < message.head_end() => Sight::Head,
+        _ if reach.bytes <= message.start => MessageSeen::Nothing,
+        MessageProgress::Head => MessageSeen::Head,
+        _ if reach.bytes < message.head_end() => MessageSeen::Head,
         // Where such a request ends cannot be told; that it was sent as far as it was captured can.
-        Progress::Complete | Progress::Broken | Progress::Unseen
+        MessageProgress::Complete | MessageProgress::Broken | MessageProgress::Unseen
             if reach.bytes >= message.end() =>
         {
-            Sight::All
+            MessageSeen::All
         }
-        _ => Sight::Body,
+        _ => MessageSeen::Body,
     }
 }
 
-fn see_response(response: Option<&Response>, reach: Reach) -> Sight {
+fn see_response(response: Option<&Response>, reach: Reach) -> MessageSeen {
     let Some(message) = response.map(|response| &response.message) else {
-        return Sight::Nothing;
+        return MessageSeen::Nothing;
     };
     match message.progress {
-        _ if reach.bytes <= message.start => Sight::Nothing,
-        Progress::Head => Sight::Head,
-        Progress::Broken if message.head_len == 0 => Sight::Head,
-        _ if reach.bytes < message.head_end() => Sight::Head,
-        Progress::Broken | Progress::Body => Sight::Body,
+        _ if reach.bytes <= message.start => MessageSeen::Nothing,
+        MessageProgress::Head => MessageSeen::Head,
+        MessageProgress::Broken if message.head_len == 0 => MessageSeen::Head,
+        _ if reach.bytes < message.head_end() => MessageSeen::Head,
+        MessageProgress::Broken | MessageProgress::Body => MessageSeen::Body,
         // There was more of it to come, wherever it ends.
-        Progress::Unseen if reach.bytes < message.end() => Sight::Body,
-        Progress::Unseen => match message.expected() {
+        MessageProgress::Unseen if reach.bytes < message.end() => MessageSeen::Body,
+        MessageProgress::Unseen => match message.expected() {
             // The head was cut, but it is shorter than what was seen beyond the announced body.
-            Some(expected) if message.body_wire >= expected => Sight::All,
-            Some(_) => Sight::Body,
-            None => Sight::Unclear,
+            Some(expected) if message.body_wire >= expected => MessageSeen::All,
+            Some(_) => MessageSeen::Body,
+            None => MessageSeen::Unclear,
         },
-        Progress::Complete if reach.bytes < message.end() => Sight::Body,
-        Progress::Complete if message.framing == Framing::UntilClose && !reach.fin => Sight::Body,
-        Progress::Complete => Sight::All,
+        MessageProgress::Complete if reach.bytes < message.end() => MessageSeen::Body,
+        MessageProgress::Complete if message.framing == Framing::UntilClose && !reach.fin => {
+            MessageSeen::Body
+        }
+        MessageProgress::Complete => MessageSeen::All,
     }
 }
 
@@ -248,7 +250,7 @@ fn see_response(response: Option<&Response>, reach: Reach) -> Sight {
 mod tests {
     use super::*;
     use crate::base::flow_end::FlowEnd::{A, B};
-    use crate::protocol::http::tests::script::{Talk, talk};
+    use crate::protocol::http::tests::script::{HttpScript, talk};
 
     const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     const OLD: &str = "GET / HTTP/1.0\r\n\r\n";
@@ -266,7 +268,7 @@ mod tests {
     const UPGRADE: &str = "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 
     #[track_caller]
-    fn check(talk: Talk, phase: Phase) {
+    fn check(talk: HttpScript, phase: Phase) {
         assert_eq!(
             (talk.phase(A), talk.phase(B)),
             (phase, phase),

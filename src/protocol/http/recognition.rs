@@ -21,7 +21,7 @@ const MAX_RECORD: usize = (1 << 14) + 2048;
 
 /// What the first bytes of a message, or of a direction, are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sight {
+pub(super) enum FirstBytes {
     /// Too few bytes to tell.
     NotYet,
     /// A request line.
@@ -43,14 +43,14 @@ pub(super) enum Sight {
 }
 
 /// What `bytes` begin with. `scanned` bytes are known to hold no line end.
-pub(super) fn recognise(bytes: &[u8], scanned: usize) -> Sight {
+pub(super) fn recognise(bytes: &[u8], scanned: usize) -> FirstBytes {
     match bytes.first() {
-        None => Sight::NotYet,
-        Some(0) if is_settings(bytes) => Sight::Settings,
+        None => FirstBytes::NotYet,
+        Some(0) if is_settings(bytes) => FirstBytes::Settings,
         Some(20..=23) => tls(bytes),
         Some(b'H') if is_prefix(bytes, b"HTTP/") => response(bytes, scanned),
         Some(byte) if is_token(*byte) => request(bytes, scanned),
-        Some(_) => Sight::Nothing,
+        Some(_) => FirstBytes::Nothing,
     }
 }
 
@@ -102,28 +102,28 @@ fn first_line(bytes: &[u8], scanned: usize) -> Option<&[u8]> {
     Some(line.strip_suffix(b"\r").unwrap_or(line))
 }
 
-fn response(bytes: &[u8], scanned: usize) -> Sight {
+fn response(bytes: &[u8], scanned: usize) -> FirstBytes {
     let shape = b"HTTP/0.0 000";
     let fits = bytes.iter().zip(shape).all(|(byte, like)| match like {
         b'0' => byte.is_ascii_digit(),
         _ => byte == like,
     });
     match bytes.get(shape.len()) {
-        Some(b' ' | b'\r' | b'\n') if fits => Sight::Response,
-        None if fits => Sight::NotYet,
+        Some(b' ' | b'\r' | b'\n') if fits => FirstBytes::Response,
+        None if fits => FirstBytes::NotYet,
         _ if first_line(bytes, scanned).is_some() || bytes.len() > MAX_START_LINE => {
-            Sight::LikeResponse
+            FirstBytes::LikeResponse
         }
-        _ => Sight::NotYet,
+        _ => FirstBytes::NotYet,
     }
 }
 
-fn request(bytes: &[u8], scanned: usize) -> Sight {
+fn request(bytes: &[u8], scanned: usize) -> FirstBytes {
     if is_prefix(bytes, PREFACE) {
         return if bytes.len() >= PREFACE.len() {
-            Sight::Preface
+            FirstBytes::Preface
         } else {
-            Sight::NotYet
+            FirstBytes::NotYet
         };
     }
     let method = bytes
@@ -133,15 +133,15 @@ fn request(bytes: &[u8], scanned: usize) -> Sight {
         .count();
     match bytes.get(method) {
         None if method < MAX_METHOD && !bytes.iter().any(u8::is_ascii_lowercase) => {
-            return Sight::NotYet;
+            return FirstBytes::NotYet;
         }
         Some(b' ') => {}
-        _ => return Sight::Nothing,
+        _ => return FirstBytes::Nothing,
     }
     let name = bytes.get(..method).unwrap_or_default();
     // Methods are case-sensitive, and nobody registered one in small letters; plain text begins with such words.
     if name.iter().any(u8::is_ascii_lowercase) {
-        return Sight::Nothing;
+        return FirstBytes::Nothing;
     }
     let known = KNOWN.contains(&name);
     let Some(line) = first_line(bytes, scanned) else {
@@ -151,17 +151,17 @@ fn request(bytes: &[u8], scanned: usize) -> Sight {
             .take(256)
             .all(|byte| !byte.is_ascii_control() || *byte == b'\r');
         return if text && bytes.len() <= MAX_START_LINE {
-            Sight::NotYet
+            FirstBytes::NotYet
         } else {
-            Sight::Nothing
+            FirstBytes::Nothing
         };
     };
     if ends_in_version(line) && line.len() > method + b" x HTTP/1.1".len() - 1 {
-        Sight::Request
+        FirstBytes::Request
     } else if known {
-        Sight::LikeRequest
+        FirstBytes::LikeRequest
     } else {
-        Sight::Nothing
+        FirstBytes::Nothing
     }
 }
 
@@ -176,11 +176,11 @@ pub(super) fn is_hello(bytes: &[u8]) -> bool {
     matches!(bytes, [22, 3, _, _, _, 1 | 2, ..])
 }
 
-fn tls(bytes: &[u8]) -> Sight {
+fn tls(bytes: &[u8]) -> FirstBytes {
     match bytes {
-        [_] | [_, 3] | [_, 3, 0..=4] | [_, 3, 0..=4, _] => Sight::NotYet,
+        [_] | [_, 3] | [_, 3, 0..=4] | [_, 3, 0..=4, _] => FirstBytes::NotYet,
         // The next byte says whose hello it is.
-        [22, 3, 0..=4, high, low] if (*high, *low) != (0, 0) => Sight::NotYet,
+        [22, 3, 0..=4, high, low] if (*high, *low) != (0, 0) => FirstBytes::NotYet,
         [kind, 3, 0..=4, high, low, ..] => {
             let length = usize::from(u16::from_be_bytes([*high, *low]));
             let fits = match kind {
@@ -188,9 +188,13 @@ fn tls(bytes: &[u8]) -> Sight {
                 21 => (2..=256).contains(&length),
                 _ => (1..=MAX_RECORD).contains(&length),
             };
-            if fits { Sight::Tls } else { Sight::Nothing }
+            if fits {
+                FirstBytes::Tls
+            } else {
+                FirstBytes::Nothing
+            }
         }
-        _ => Sight::Nothing,
+        _ => FirstBytes::Nothing,
     }
 }
 
@@ -200,43 +204,43 @@ mod tests {
 
     #[test]
     fn what_begins_a_message_and_what_does_not() {
-        let cases: &[(&[u8], Sight)] = &[
-            (b"GET / HTTP/1.1\r\n", Sight::Request),
-            (b"GET / HTTP/1.1\n", Sight::Request),
-            (b"M-SEARCH * HTTP/1.1\r\n", Sight::Request),
-            (b"GET http://a/ b HTTP/1.0\r\n", Sight::Request),
-            (b"CONNECT a:443 HTTP/1.1\r\nHost", Sight::Request),
-            (b"GET / HTTP/1.1", Sight::NotYet),
-            (b"G", Sight::NotYet),
-            (b"GET /\r\n", Sight::LikeRequest),
-            (b"GET HTTP/1.1\r\n", Sight::LikeRequest),
-            (b"GET / HTTP/1.1 \r\n", Sight::LikeRequest),
-            (b"HTTP/1.1 200 OK\r\n", Sight::Response),
-            (b"HTTP/1.0 404\r\n", Sight::Response),
-            (b"HTTP/1.1 200", Sight::NotYet),
-            (b"HTT", Sight::NotYet),
-            (b"HTTP/1.1 2000 OK\r\n", Sight::LikeResponse),
-            (b"HTTP/1.1 20 OK\r\n", Sight::LikeResponse),
-            (b"HTTPS 200 OK\r\n", Sight::Nothing),
-            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Sight::Preface),
-            (b"PRI * HT", Sight::NotYet),
-            (b"OPTIONS rtsp://a RTSP/1.0\r\n", Sight::LikeRequest),
-            (b"INVITE sip:a@b SIP/2.0\r\n", Sight::Nothing),
-            (b"SIP/2.0 200 OK\r\n", Sight::Nothing),
-            (b"RTSP/1.0 200 OK\r\n", Sight::Nothing),
-            (b"ICY 200 OK\r\n", Sight::Nothing),
-            (b"EHLO there\r\n", Sight::Nothing),
-            (b"rest of a body", Sight::Nothing),
-            (b"220 mail ESMTP\r\n", Sight::Nothing),
-            (b"SSH-2.0-x\r\n", Sight::Nothing),
-            (b"GET \x00\x01\x02", Sight::Nothing),
-            (b"\x16\x03\x01\x02\x00\x01", Sight::Tls),
-            (b"\x15\x03\x03\x00\x02\x02\x28", Sight::Tls),
-            (b"\x16\x03", Sight::NotYet),
-            (b"\x16\x05\x01\x02\x00\x01", Sight::Nothing),
-            (b"\x14\x03\x03\x00\x02", Sight::Nothing),
-            (b"\x00\x00", Sight::Nothing),
-            (b"<html>", Sight::Nothing),
+        let cases: &[(&[u8], FirstBytes)] = &[
+            (b"GET / HTTP/1.1\r\n", FirstBytes::Request),
+            (b"GET / HTTP/1.1\n", FirstBytes::Request),
+            (b"M-SEARCH * HTTP/1.1\r\n", FirstBytes::Request),
+            (b"GET http://a/ b HTTP/1.0\r\n", FirstBytes::Request),
+            (b"CONNECT a:443 HTTP/1.1\r\nHost", FirstBytes::Request),
+            (b"GET / HTTP/1.1", FirstBytes::NotYet),
+            (b"G", FirstBytes::NotYet),
+            (b"GET /\r\n", FirstBytes::LikeRequest),
+            (b"GET HTTP/1.1\r\n", FirstBytes::LikeRequest),
+            (b"GET / HTTP/1.1 \r\n", FirstBytes::LikeRequest),
+            (b"HTTP/1.1 200 OK\r\n", FirstBytes::Response),
+            (b"HTTP/1.0 404\r\n", FirstBytes::Response),
+            (b"HTTP/1.1 200", FirstBytes::NotYet),
+            (b"HTT", FirstBytes::NotYet),
+            (b"HTTP/1.1 2000 OK\r\n", FirstBytes::LikeResponse),
+            (b"HTTP/1.1 20 OK\r\n", FirstBytes::LikeResponse),
+            (b"HTTPS 200 OK\r\n", FirstBytes::Nothing),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", FirstBytes::Preface),
+            (b"PRI * HT", FirstBytes::NotYet),
+            (b"OPTIONS rtsp://a RTSP/1.0\r\n", FirstBytes::LikeRequest),
+            (b"INVITE sip:a@b SIP/2.0\r\n", FirstBytes::Nothing),
+            (b"SIP/2.0 200 OK\r\n", FirstBytes::Nothing),
+            (b"RTSP/1.0 200 OK\r\n", FirstBytes::Nothing),
+            (b"ICY 200 OK\r\n", FirstBytes::Nothing),
+            (b"EHLO there\r\n", FirstBytes::Nothing),
+            (b"rest of a body", FirstBytes::Nothing),
+            (b"220 mail ESMTP\r\n", FirstBytes::Nothing),
+            (b"SSH-2.0-x\r\n", FirstBytes::Nothing),
+            (b"GET \x00\x01\x02", FirstBytes::Nothing),
+            (b"\x16\x03\x01\x02\x00\x01", FirstBytes::Tls),
+            (b"\x15\x03\x03\x00\x02\x02\x28", FirstBytes::Tls),
+            (b"\x16\x03", FirstBytes::NotYet),
+            (b"\x16\x05\x01\x02\x00\x01", FirstBytes::Nothing),
+            (b"\x14\x03\x03\x00\x02", FirstBytes::Nothing),
+            (b"\x00\x00", FirstBytes::Nothing),
+            (b"<html>", FirstBytes::Nothing),
         ];
         for (bytes, sight) in cases {
             assert_eq!(recognise(bytes, 0), *sight, "{}", bytes.escape_ascii());
@@ -247,7 +251,7 @@ mod tests {
     fn endless_lines_are_not_waited_for() {
         let mut bytes = b"GET /".to_vec();
         bytes.resize(MAX_START_LINE + 1, b'x');
-        assert_eq!(recognise(&bytes, 0), Sight::Nothing);
-        assert_eq!(recognise(&bytes[..MAX_START_LINE], 0), Sight::NotYet);
+        assert_eq!(recognise(&bytes, 0), FirstBytes::Nothing);
+        assert_eq!(recognise(&bytes[..MAX_START_LINE], 0), FirstBytes::NotYet);
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::exchange::Exchange;
 use super::message::{Framing, Message};
-use super::text::Text;
+use super::text::SharedText;
 use crate::base::frame_ref::FrameRef;
 
 /// One of the two sides of an exchange, whoever opened the connection.
@@ -86,7 +86,7 @@ pub struct StreamReset {
 
 /// What an exchange of HTTP/2 has besides.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stream {
+pub struct H2Stream {
     /// Its number on the connection (§5.1.1).
     pub id: u32,
     /// How it was ended before its time, or after.
@@ -98,18 +98,18 @@ pub struct Stream {
     /// The status of gRPC in the trailers of the response; 0 is success.
     pub grpc_status: Option<u16>,
     /// The message beside it.
-    pub grpc_message: Option<Text>,
+    pub grpc_message: Option<SharedText>,
     /// The content type says gRPC.
     pub is_grpc: bool,
     /// A field that HTTP/2 forbids, as sent (§8.2.2), or a name in upper case (§8.2.1).
-    pub forbidden: Option<Text>,
+    pub forbidden: Option<SharedText>,
     /// A header block that could not be read: the capture lacks part of what it, or one before it, needs.
     pub is_unread: bool,
     /// It asks for a WebSocket on this stream (RFC 8441): what its DATA holds is no body.
     pub is_websocket: bool,
 }
 
-impl Stream {
+impl H2Stream {
     /// A stream of which nothing but its number is known.
     #[must_use]
     pub const fn new(id: u32) -> Self {
@@ -226,7 +226,7 @@ mod tests {
     fn a_stream_is_settled_by_its_own_end() {
         let mut exchange = Exchange::default();
         assert!(!exchange.is_settled());
-        let mut stream = Stream::new(1);
+        let mut stream = H2Stream::new(1);
         stream.refused = Some(FrameRef::default());
         assert!(stream.is_safe_to_retry());
         exchange.stream = Some(Box::new(stream));

@@ -1,7 +1,7 @@
 //! Strings that repeat from message to message, kept once: hosts, user agents, servers, targets.
 //!
-//! A [`Text`] is the bytes as they were sent; nothing is decoded and nothing is lost. Whoever prints it escapes it.
-//! [`Texts`] remembers the ones seen lately, one to a place; what falls on a taken place takes it over. Handles stay
+//! A [`SharedText`] is the bytes as they were sent; nothing is decoded and nothing is lost. Whoever prints it escapes it.
+//! [`TextInterner`] remembers the ones seen lately, one to a place; what falls on a taken place takes it over. Handles stay
 //! good: they own their bytes.
 
 use std::fmt;
@@ -17,9 +17,9 @@ const MAX_SHARED: usize = 1024;
 
 /// Bytes of a message, shared.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Text(Arc<[u8]>);
+pub struct SharedText(Arc<[u8]>);
 
-impl Text {
+impl SharedText {
     /// A copy of `bytes` that is shared with nobody yet.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
@@ -39,7 +39,7 @@ impl Text {
     }
 }
 
-impl fmt::Debug for Text {
+impl fmt::Debug for SharedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\"", self.0.escape_ascii())
     }
@@ -47,18 +47,18 @@ impl fmt::Debug for Text {
 
 /// The strings seen lately, each in the place that its hash gives it.
 #[derive(Debug, Default)]
-pub struct Texts {
-    places: Vec<Place>,
+pub struct TextInterner {
+    places: Vec<TextRef>,
     hasher: foldhash::fast::FixedState,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Place {
+struct TextRef {
     hash: u64,
-    text: Option<Text>,
+    text: Option<SharedText>,
 }
 
-impl Texts {
+impl TextInterner {
     /// Remembers nothing yet.
     #[must_use]
     pub fn new() -> Self {
@@ -66,22 +66,22 @@ impl Texts {
     }
 
     /// The text with these bytes, shared if it was seen lately.
-    pub fn text(&mut self, bytes: &[u8]) -> Text {
+    pub fn text(&mut self, bytes: &[u8]) -> SharedText {
         if bytes.len() > MAX_SHARED {
-            return Text::new(bytes);
+            return SharedText::new(bytes);
         }
         if self.places.is_empty() {
-            self.places.resize(PLACES, Place::default());
+            self.places.resize(PLACES, TextRef::default());
         }
         let hash = self.hasher.hash_one(bytes);
         let place = &mut self.places[hash as usize % PLACES];
         if place.hash != hash {
-            *place = Place { hash, text: None };
-            return Text::new(bytes);
+            *place = TextRef { hash, text: None };
+            return SharedText::new(bytes);
         }
         match &place.text {
             Some(text) if text.as_bytes() == bytes => text.clone(),
-            _ => place.text.insert(Text::new(bytes)).clone(),
+            _ => place.text.insert(SharedText::new(bytes)).clone(),
         }
     }
 }
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn equal_bytes_are_kept_once() {
-        let mut texts = Texts::new();
+        let mut texts = TextInterner::new();
         let first = texts.text(b"example.org");
         let one = texts.text(b"example.org");
         let two = texts.text(b"example.org");
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn strings_that_never_repeat_are_let_go() {
-        let mut texts = Texts::new();
+        let mut texts = TextInterner::new();
         for number in 0..10 * PLACES {
             let text = texts.text(format!("/{number}").as_bytes());
             assert_eq!(text.as_str(), Some(format!("/{number}").as_str()));
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn long_strings_are_not_remembered() {
-        let mut texts = Texts::new();
+        let mut texts = TextInterner::new();
         let long = vec![b'x'; MAX_SHARED + 1];
         assert_eq!(texts.text(&long).as_bytes(), long);
         assert!(texts.places.is_empty());

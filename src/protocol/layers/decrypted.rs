@@ -1,20 +1,20 @@
 //! What is said under the keys of TLS, where a key log opens them.
 //!
 //! In: both directions of one TLS connection, as its session gets them. Until the secrets are there, what comes waits, in
-//! order. Then each direction's records are gathered whole, opened by [`Opener`], and what they held is fed to a
-//! [`Spoken`] of its own. Of every record it is kept how much had been said when it ended, so that a place in the TCP
+//! order. Then each direction's records are gathered whole, opened by [`Decryptor`], and what they held is fed to a
+//! [`ProtocolStack`] of its own. Of every record it is kept how much had been said when it ended, so that a place in the TCP
 //! stream can be turned into one in what was said.
 //!
 //! A record with a hole in it cannot be opened and is a gap inside; its length is nearly known. Left out: TLS inside of
 //! TLS, and secrets for a connection whose hellos were not seen.
 
-use super::{Heard, Listening, Spoken};
+use super::{LayerFacts, LayerOptions, ProtocolStack};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::annotations::Annotator;
-use crate::protocol::http::Texts;
-use crate::protocol::tls::Session;
-use crate::protocol::tls::secrets::{Closed, EarlyData, KeyRing, Opener};
+use crate::protocol::http::TextInterner;
+use crate::protocol::tls::TlsSession;
+use crate::protocol::tls::secrets::{Decryptor, EarlyData, KeyStore, NotDecrypted};
 
 /// Bytes of records that are held for a secret that is not there yet: key logs are written while the handshake goes on.
 const MAX_HELD: usize = 256 << 10;
@@ -36,39 +36,39 @@ const APPLICATION_DATA: u8 = 23;
 
 /// TLS, and what it hides.
 #[derive(Clone, Debug)]
-pub(super) struct Secured {
-    pub(super) session: Session,
-    pub(super) opening: Opening,
+pub(super) struct DecryptedLayer {
+    pub(super) session: TlsSession,
+    pub(super) opening: DecryptState,
 }
 
 /// Whether what is hidden is read.
 #[derive(Clone, Debug)]
-pub(super) enum Opening {
+pub(super) enum DecryptState {
     /// Nobody has secrets.
     Hidden,
     /// There may be some.
-    Asked(Box<Asked>),
+    Asked(Box<PhaseQuestion>),
     /// Those there are do not open it.
-    Closed(Closed),
+    Closed(NotDecrypted),
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
-    ring: KeyRing,
+pub(super) struct PhaseQuestion {
+    ring: KeyStore,
     /// Who sent the ClientHello.
     caller: Option<FlowEnd>,
-    opener: Option<Opener>,
+    opener: Option<Decryptor>,
     /// What came before there was an opener, in order.
-    pieces: Vec<Piece>,
+    pieces: Vec<WaitingRecord>,
     /// Bytes of `pieces`, and what each takes itself.
     held: usize,
     /// Where the last of them was seen.
     last: FrameRef,
-    lanes: [Lane; 2],
+    lanes: [DecryptedDirection; 2],
     /// Early data: after how many bytes of the stream, where, and what was said. It is held back until it is known whether
     /// the server takes it: what it does not take was never asked.
     early: Vec<(u64, FrameRef, Box<[u8]>)>,
-    inner: Spoken,
+    inner: ProtocolStack,
     clerk: Option<Annotator>,
     /// Something was opened.
     opened: bool,
@@ -80,7 +80,7 @@ pub(super) struct Asked {
 
 /// What waits for a secret.
 #[derive(Clone, Debug)]
-enum Piece {
+enum WaitingRecord {
     /// Bytes, and how many are missing after them.
     Data(FlowEnd, FrameRef, Box<[u8]>, u64),
     /// A FIN.
@@ -89,13 +89,13 @@ enum Piece {
 
 /// One direction.
 #[derive(Clone, Debug, Default)]
-struct Lane {
+struct DecryptedDirection {
     /// Bytes of records that are not dealt with.
     waiting: Vec<u8>,
     /// Bytes of the stream before `waiting`.
     before: u64,
     /// Bytes of the record in progress that are still to be passed over, since it has a hole.
-    holed: Option<Holed>,
+    holed: Option<RecordWithHole>,
     /// Where records begin is not known.
     lost: bool,
     /// Bytes said inside, and before TLS began.
@@ -109,27 +109,27 @@ struct Lane {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Holed {
+struct RecordWithHole {
     kind: u8,
     length: u64,
     left: u64,
 }
 
-impl Secured {
+impl DecryptedLayer {
     /// TLS that begins at these offsets; what is said in it is counted from there.
-    pub(super) fn new(listening: &Listening, since: [u64; 2]) -> Self {
-        let lane = |said| Lane {
+    pub(super) fn new(listening: &LayerOptions, since: [u64; 2]) -> Self {
+        let lane = |said| DecryptedDirection {
             said,
             first: said,
-            ..Lane::default()
+            ..DecryptedDirection::default()
         };
         // Keys open one layer: there is no TLS inside of TLS.
-        let inside = Listening {
+        let inside = LayerOptions {
             keys: None,
             clerk: listening.clerk.clone(),
         };
         let opening = match &listening.keys {
-            Some(ring) => Opening::Asked(Box::new(Asked {
+            Some(ring) => DecryptState::Asked(Box::new(PhaseQuestion {
                 ring: ring.clone(),
                 caller: None,
                 opener: None,
@@ -138,16 +138,16 @@ impl Secured {
                 last: FrameRef::default(),
                 lanes: since.map(lane),
                 early: Vec::new(),
-                inner: Spoken::starting(since, inside),
+                inner: ProtocolStack::starting(since, inside),
                 clerk: listening.clerk.clone(),
                 opened: false,
                 any: false,
                 wrong: false,
             })),
-            None => Opening::Hidden,
+            None => DecryptState::Hidden,
         };
         Self {
-            session: Session::new().taken_down(listening.clerk.clone()),
+            session: TlsSession::new().taken_down(listening.clerk.clone()),
             opening,
         }
     }
@@ -158,44 +158,57 @@ impl Secured {
         at: FrameRef,
         bytes: &[u8],
         length: u32,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) {
         self.session.data(from, at, bytes, length);
         let cut = u64::from(length).saturating_sub(bytes.len() as u64);
         self.take(from, at, bytes, cut, texts);
     }
 
-    pub(super) fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut Texts) {
+    pub(super) fn gap(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        length: u64,
+        texts: &mut TextInterner,
+    ) {
         self.session.gap(from, at, length);
         self.take(from, at, &[], length, texts);
     }
 
     /// The FIN of one direction.
-    pub(super) fn end(&mut self, from: FlowEnd, texts: &mut Texts) {
-        if let Opening::Asked(asked) = &mut self.opening {
+    pub(super) fn end(&mut self, from: FlowEnd, texts: &mut TextInterner) {
+        if let DecryptState::Asked(asked) = &mut self.opening {
             match asked.opener {
                 Some(_) => asked.inner.end(from, texts),
-                None => asked.hold(Piece::End(from)),
+                None => asked.hold(WaitingRecord::End(from)),
             }
         }
     }
 
     /// Nothing more comes. What waits for its secret has it now or never.
-    pub(super) fn finish(&mut self, texts: &mut Texts) {
-        if let Opening::Asked(asked) = &self.opening
+    pub(super) fn finish(&mut self, texts: &mut TextInterner) {
+        if let DecryptState::Asked(asked) = &self.opening
             && asked.opener.is_none()
         {
             self.look(asked.last, true, texts);
         }
-        if let Opening::Asked(asked) = &mut self.opening {
+        if let DecryptState::Asked(asked) = &mut self.opening {
             asked.hand_early_on(&mut self.session, texts);
             asked.inner.finish(texts);
         }
     }
 
     /// The next bytes of one direction, and how many are missing after them.
-    fn take(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], missing: u64, texts: &mut Texts) {
-        let Opening::Asked(asked) = &mut self.opening else {
+    fn take(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        bytes: &[u8],
+        missing: u64,
+        texts: &mut TextInterner,
+    ) {
+        let DecryptState::Asked(asked) = &mut self.opening else {
             return;
         };
         if asked.opener.is_some() {
@@ -203,13 +216,13 @@ impl Secured {
             return;
         }
         asked.last = at;
-        asked.hold(Piece::Data(from, at, bytes.into(), missing));
+        asked.hold(WaitingRecord::Data(from, at, bytes.into(), missing));
         let may_come = asked.ring.is_growing() && asked.held <= MAX_HELD;
         // Without the hellos nothing can be opened.
         if asked.held > MAX_HELD && !may_come && self.session.agreed().is_none()
             || self.session.is_midstream()
         {
-            self.opening = Opening::Closed(Closed::NoSecret);
+            self.opening = DecryptState::Closed(NotDecrypted::NoSecret);
         } else {
             self.look(at, !may_come, texts);
         }
@@ -217,22 +230,22 @@ impl Secured {
 
     /// Looks for the secrets, once both hellos were read, and opens what has waited for them, in the order in which it
     /// came. `is_last`: more of them are not waited for.
-    fn look(&mut self, at: FrameRef, is_last: bool, texts: &mut Texts) {
-        let Opening::Asked(asked) = &mut self.opening else {
+    fn look(&mut self, at: FrameRef, is_last: bool, texts: &mut TextInterner) {
+        let DecryptState::Asked(asked) = &mut self.opening else {
             return;
         };
         let Some(agreed) = self.session.agreed() else {
             return;
         };
         let opener = match asked.ring.find(&agreed.client_random, at.frame) {
-            Some(secrets) if secrets.are_whole() || is_last => Opener::new(&agreed, &secrets),
-            None if is_last => Err(Closed::NoSecret),
+            Some(secrets) if secrets.are_whole() || is_last => Decryptor::new(&agreed, &secrets),
+            None if is_last => Err(NotDecrypted::NoSecret),
             _ => return,
         };
         match opener {
             Ok(opener) => asked.opener = Some(opener),
             Err(closed) => {
-                self.opening = Opening::Closed(closed);
+                self.opening = DecryptState::Closed(closed);
                 return;
             }
         }
@@ -240,10 +253,10 @@ impl Secured {
         asked.held = 0;
         for piece in std::mem::take(&mut asked.pieces) {
             match piece {
-                Piece::Data(from, at, bytes, missing) => {
+                WaitingRecord::Data(from, at, bytes, missing) => {
                     asked.take(from, at, &bytes, missing, &mut self.session, texts);
                 }
-                Piece::End(from) => asked.inner.end(from, texts),
+                WaitingRecord::End(from) => asked.inner.end(from, texts),
             }
         }
     }
@@ -251,44 +264,47 @@ impl Secured {
     /// Bytes that wait: of handshake messages, of records, and inside.
     pub(super) fn waiting_bytes(&self) -> usize {
         let records = match &self.opening {
-            Opening::Asked(asked) => asked.waiting_bytes(),
-            Opening::Hidden | Opening::Closed(_) => 0,
+            DecryptState::Asked(asked) => asked.waiting_bytes(),
+            DecryptState::Hidden | DecryptState::Closed(_) => 0,
         };
         self.session.waiting_bytes() + records
     }
 
     /// Reads what waits as far as it goes, since too much waits in all. What waits for a secret stays hidden.
-    pub(super) fn give_up_waiting(&mut self, texts: &mut Texts) {
+    pub(super) fn give_up_waiting(&mut self, texts: &mut TextInterner) {
         self.session.give_up_waiting();
-        if let Opening::Asked(asked) = &mut self.opening {
+        if let DecryptState::Asked(asked) = &mut self.opening {
             if asked.opener.is_none() {
-                self.opening = Opening::Closed(Closed::NoSecret);
+                self.opening = DecryptState::Closed(NotDecrypted::NoSecret);
                 return;
             }
-            asked.lanes.iter_mut().for_each(Lane::give_up_record);
+            asked
+                .lanes
+                .iter_mut()
+                .for_each(DecryptedDirection::give_up_record);
             asked.hand_early_on(&mut self.session, texts);
             asked.inner.give_up_waiting(texts);
         }
     }
 }
 
-impl Opening {
+impl DecryptState {
     /// What is said inside, once something was opened.
-    pub(super) fn heard(&self) -> Option<&Spoken> {
+    pub(super) fn heard(&self) -> Option<&ProtocolStack> {
         match self {
             Self::Asked(asked) if asked.any => Some(&asked.inner),
             _ => None,
         }
     }
 
-    pub(super) fn heard_mut(&mut self) -> Option<&mut Spoken> {
+    pub(super) fn heard_mut(&mut self) -> Option<&mut ProtocolStack> {
         match self {
             Self::Asked(asked) if asked.any => Some(&mut asked.inner),
             _ => None,
         }
     }
 
-    pub(super) fn into_heard(self) -> Option<Heard> {
+    pub(super) fn into_heard(self) -> Option<LayerFacts> {
         match self {
             Self::Asked(asked) if asked.any => Some(asked.inner.into_heard()),
             _ => None,
@@ -301,14 +317,14 @@ impl Opening {
     }
 
     /// Why it stays hidden, where there were secrets.
-    pub(super) fn closed(&self) -> Option<Closed> {
+    pub(super) fn closed(&self) -> Option<NotDecrypted> {
         match self {
             Self::Hidden => None,
             Self::Closed(closed) => Some(*closed),
             Self::Asked(asked) if asked.opened => None,
             Self::Asked(asked) => match asked.opener {
-                Some(_) => asked.wrong.then_some(Closed::WrongSecret),
-                None => Some(Closed::NoSecret),
+                Some(_) => asked.wrong.then_some(NotDecrypted::WrongSecret),
+                None => Some(NotDecrypted::NoSecret),
             },
         }
     }
@@ -333,13 +349,13 @@ impl Opening {
     }
 }
 
-impl Asked {
+impl PhaseQuestion {
     /// Keeps what cannot be opened yet.
-    fn hold(&mut self, piece: Piece) {
-        if let Piece::Data(_, _, bytes, _) = &piece {
+    fn hold(&mut self, piece: WaitingRecord) {
+        if let WaitingRecord::Data(_, _, bytes, _) = &piece {
             self.held += bytes.len();
         }
-        self.held += size_of::<Piece>();
+        self.held += size_of::<WaitingRecord>();
         self.pieces.push(piece);
     }
 
@@ -356,8 +372,8 @@ impl Asked {
         at: FrameRef,
         bytes: &[u8],
         missing: u64,
-        session: &mut Session,
-        texts: &mut Texts,
+        session: &mut TlsSession,
+        texts: &mut TextInterner,
     ) {
         self.lanes[from.index()].take(bytes);
         self.open(from, at, session, texts);
@@ -373,7 +389,13 @@ impl Asked {
     }
 
     /// Deals with the records of one direction that are there whole.
-    fn open(&mut self, from: FlowEnd, at: FrameRef, session: &mut Session, texts: &mut Texts) {
+    fn open(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        session: &mut TlsSession,
+        texts: &mut TextInterner,
+    ) {
         let side = self.side(from);
         let mut waiting = std::mem::take(&mut self.lanes[from.index()].waiting);
         let mut done = 0;
@@ -420,7 +442,7 @@ impl Asked {
                 Ok(_) => {}
                 Err(closed) => {
                     session.lost_inside(from);
-                    self.wrong |= closed == Closed::WrongSecret;
+                    self.wrong |= closed == NotDecrypted::WrongSecret;
                     if header[0] == APPLICATION_DATA && self.any {
                         let length = (whole as u64).saturating_sub(HEADER as u64 + ADDED);
                         self.gap(from, at, length, texts);
@@ -446,7 +468,7 @@ impl Asked {
     }
 
     /// The server takes the early data, or nothing will tell: it counts as said where it was sent.
-    fn hand_early_on(&mut self, session: &mut Session, texts: &mut Texts) {
+    fn hand_early_on(&mut self, session: &mut TlsSession, texts: &mut TextInterner) {
         let Some(caller) = self.caller else { return };
         for (outside, at, bytes) in std::mem::take(&mut self.early) {
             let length = bytes.len() as u64;
@@ -466,8 +488,8 @@ impl Asked {
         at: FrameRef,
         kind: u8,
         bytes: &[u8],
-        session: &mut Session,
-        texts: &mut Texts,
+        session: &mut TlsSession,
+        texts: &mut TextInterner,
     ) {
         match (kind, bytes) {
             (APPLICATION_DATA, []) => {}
@@ -500,7 +522,7 @@ impl Asked {
         }
     }
 
-    fn hole(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut Texts) {
+    fn hole(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut TextInterner) {
         let lane = &mut self.lanes[from.index()];
         let left = lane.holed.or_else(|| lane.begun());
         let begun = lane.waiting.len() as u64;
@@ -508,7 +530,7 @@ impl Asked {
         lane.waiting.clear();
         match left {
             Some(holed) if holed.left > length => {
-                lane.holed = Some(Holed {
+                lane.holed = Some(RecordWithHole {
                     left: holed.left - length,
                     ..holed
                 });
@@ -532,7 +554,7 @@ impl Asked {
     }
 
     /// So much of what was said is not there.
-    fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut Texts) {
+    fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut TextInterner) {
         if let Some(clerk) = &self.clerk {
             clerk.missing(from, at, length);
         }
@@ -541,7 +563,13 @@ impl Asked {
     }
 
     /// A record that has a hole is over.
-    fn pass_over(&mut self, from: FlowEnd, at: FrameRef, holed: Holed, texts: &mut Texts) {
+    fn pass_over(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        holed: RecordWithHole,
+        texts: &mut TextInterner,
+    ) {
         let side = self.side(from);
         if let Some(opener) = &mut self.opener {
             opener.skip(side, holed.kind);
@@ -556,7 +584,7 @@ impl Asked {
     }
 }
 
-impl Lane {
+impl DecryptedDirection {
     fn take(&mut self, bytes: &[u8]) {
         if self.lost {
             // A gap may have ended anywhere: the next slice that begins with a record header tells.
@@ -582,11 +610,11 @@ impl Lane {
     }
 
     /// The record in progress, and how much of it is still to come.
-    fn begun(&self) -> Option<Holed> {
+    fn begun(&self) -> Option<RecordWithHole> {
         let header: [u8; HEADER] = self.waiting.get(..HEADER)?.try_into().ok()?;
         let length = u64::from(u16::from_be_bytes([header[3], header[4]]));
         let there = (self.waiting.len() - HEADER) as u64;
-        Some(Holed {
+        Some(RecordWithHole {
             kind: header[0],
             length,
             left: length.checked_sub(there)?,

@@ -1,14 +1,14 @@
 //! Floor 6: what is spoken on one connection, layer upon layer.
 //!
 //! In: both directions' streams in order, as the TCP floor hands them over (slices, gaps, ends). Everything begins as a
-//! [`Conversation`], which finds by content what it is, on whatever port, and is the whole story of plain HTTP/1. What it
-//! does not speak it hands back, from the byte on where that begins; then a `Speaker` is put on top and has the rest:
+//! [`HttpConversation`], which finds by content what it is, on whatever port, and is the whole story of plain HTTP/1. What it
+//! does not speak it hands back, from the byte on where that begins; then a `Dissector` is put on top and has the rest:
 //! TLS, at once or after words in plain text (STARTTLS); HTTP/2 by its preface or an upgrade; WebSocket after a 101; after
-//! a CONNECT whatever is spoken in the tunnel, which is a [`Spoken`] of its own.
+//! a CONNECT whatever is spoken in the tunnel, which is a [`ProtocolStack`] of its own.
 //!
 //! Out: what the speakers found, and for every position in the TCP streams the phase that an end was in. A speaker counts
-//! from its own first byte; `Taken::since` says where in the TCP stream that lies. Of what TLS hides, once it is
-//! decrypted, a `Spoken` inside the TLS speaker will tell, which counts decrypted bytes.
+//! from its own first byte; `UpperLayer::since` says where in the TCP stream that lies. Of what TLS hides, once it is
+//! decrypted, a `ProtocolStack` inside the TLS speaker will tell, which counts decrypted bytes.
 //!
 //! Plain HTTP/1 pays for all this with one branch per slice.
 
@@ -17,21 +17,21 @@ use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::annotations::Annotator;
 use crate::protocol::h2;
-use crate::protocol::http::{Conversation, Exchange, Phase, Protocol, Reach, Texts};
+use crate::protocol::http::{Exchange, HttpConversation, Phase, Protocol, Reach, TextInterner};
 use crate::protocol::tls;
-use crate::protocol::tls::secrets::KeyRing;
+use crate::protocol::tls::secrets::KeyStore;
 use crate::protocol::websocket;
 
 mod decrypted;
 
-use decrypted::Secured;
+use decrypted::DecryptedLayer;
 
 /// What is spoken on one connection.
 #[derive(Clone, Debug, Default)]
-pub struct Spoken {
-    plain: Conversation,
-    taken: Option<Box<Taken>>,
-    listening: Listening,
+pub struct ProtocolStack {
+    plain: HttpConversation,
+    taken: Option<Box<UpperLayer>>,
+    listening: LayerOptions,
     /// Who is presumed to be the client of what began before the capture; `None` where it did not.
     midway: Option<FlowEnd>,
     /// In how many tunnels this is said.
@@ -40,9 +40,9 @@ pub struct Spoken {
 
 /// How a connection is listened to.
 #[derive(Clone, Debug, Default)]
-pub struct Listening {
+pub struct LayerOptions {
     /// What may open what TLS hides.
-    pub keys: Option<KeyRing>,
+    pub keys: Option<KeyStore>,
     /// Who takes down what is read. Its clones are one: it is for a connection that is not cloned.
     pub clerk: Option<Annotator>,
 }
@@ -52,16 +52,16 @@ const MAX_TUNNELS: u8 = 8;
 
 /// What took over from plain HTTP/1, and where.
 #[derive(Clone, Debug)]
-struct Taken {
+struct UpperLayer {
     /// Offset in each direction's stream of the speaker's first byte.
     since: [u64; 2],
-    owner: [Owner; 2],
-    speaker: Speaker,
+    owner: [NextBytes; 2],
+    speaker: Dissector,
 }
 
 /// Whose a direction's next bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
+enum NextBytes {
     /// Its first byte since the change will tell.
     Open,
     /// The speaker's.
@@ -72,34 +72,34 @@ enum Owner {
 
 /// What the speakers found, when nothing else is wanted any more. Halves are in the order of the ends.
 #[derive(Debug, Default)]
-pub struct Heard {
+pub struct LayerFacts {
     /// The exchanges in order of their requests.
     pub exchanges: Vec<Exchange>,
     /// What is told of TLS, here or inside a tunnel.
-    pub tls: Option<Box<tls::Facts>>,
+    pub tls: Option<Box<tls::TlsFacts>>,
     /// What HTTP/2 says about its connection.
-    pub h2: Option<Box<h2::Facts>>,
+    pub h2: Option<Box<h2::H2Facts>>,
     /// What a WebSocket says about its end.
-    pub websocket: Option<Box<websocket::Facts>>,
+    pub websocket: Option<Box<websocket::WebSocketFacts>>,
 }
 
 /// Who understands what comes after the change.
 #[derive(Clone, Debug)]
-enum Speaker {
-    Tls(Box<Secured>),
-    Http2(Box<h2::Conversation>),
-    WebSocket(Box<websocket::Conversation>),
+enum Dissector {
+    Tls(Box<DecryptedLayer>),
+    Http2(Box<h2::H2Conversation>),
+    WebSocket(Box<websocket::WebSocketConversation>),
     /// A tunnel through a proxy, and what is spoken in it.
-    Tunnel(Spoken),
+    Tunnel(ProtocolStack),
     /// A protocol that is only named.
     Unread,
 }
 
-impl Spoken {
+impl ProtocolStack {
     /// Nothing said yet. `midway`: it began before the capture, and who is presumed to be
     /// its client.
     #[must_use]
-    pub fn boxed(listening: &Listening, midway: Option<FlowEnd>) -> Box<Self> {
+    pub fn boxed(listening: &LayerOptions, midway: Option<FlowEnd>) -> Box<Self> {
         Box::new(Self {
             listening: listening.clone(),
             midway,
@@ -108,9 +108,9 @@ impl Spoken {
     }
 
     /// Nothing said yet, by offsets that begin here.
-    fn starting(since: [u64; 2], listening: Listening) -> Self {
+    fn starting(since: [u64; 2], listening: LayerOptions) -> Self {
         Self {
-            plain: Conversation::starting(since),
+            plain: HttpConversation::starting(since),
             listening,
             ..Self::default()
         }
@@ -140,17 +140,17 @@ impl Spoken {
         secured.opening.farewell(end, bytes)
     }
 
-    fn secured(&self) -> Option<(&Taken, &Secured)> {
+    fn secured(&self) -> Option<(&UpperLayer, &DecryptedLayer)> {
         let taken = self.taken.as_deref()?;
         match &taken.speaker {
-            Speaker::Tls(secured) => Some((taken, secured)),
+            Dissector::Tls(secured) => Some((taken, secured)),
             _ => None,
         }
     }
 
     fn tunnel(&self) -> Option<&Self> {
         match &self.taken.as_deref()?.speaker {
-            Speaker::Tunnel(inner) => Some(inner),
+            Dissector::Tunnel(inner) => Some(inner),
             _ => None,
         }
     }
@@ -171,7 +171,7 @@ impl Spoken {
         at: FrameRef,
         bytes: &[u8],
         length: u32,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) {
         if let Some(taken) = &mut self.taken
             && taken.takes(from, bytes)
@@ -197,10 +197,10 @@ impl Spoken {
     }
 
     /// The next `length` bytes of one direction were never captured.
-    pub fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut Texts) {
+    pub fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut TextInterner) {
         match &mut self.taken {
-            Some(taken) if taken.owner[from.index()] != Owner::Plain => {
-                taken.owner[from.index()] = Owner::Speaker;
+            Some(taken) if taken.owner[from.index()] != NextBytes::Plain => {
+                taken.owner[from.index()] = NextBytes::Speaker;
                 taken.gap(from, at, length, texts);
             }
             _ => self.plain.gap(from, at, length, texts),
@@ -208,29 +208,29 @@ impl Spoken {
     }
 
     /// The FIN of one direction, in order.
-    pub fn end(&mut self, from: FlowEnd, texts: &mut Texts) {
+    pub fn end(&mut self, from: FlowEnd, texts: &mut TextInterner) {
         self.plain.end(from, texts);
         if let Some(taken) = &mut self.taken {
             match &mut taken.speaker {
-                Speaker::Tunnel(inner) => inner.end(from, texts),
-                Speaker::Http2(h2) => h2.end(from, texts),
-                Speaker::WebSocket(websocket) => websocket.end(from, texts),
-                Speaker::Tls(secured) => secured.end(from, texts),
-                Speaker::Unread => {}
+                Dissector::Tunnel(inner) => inner.end(from, texts),
+                Dissector::Http2(h2) => h2.end(from, texts),
+                Dissector::WebSocket(websocket) => websocket.end(from, texts),
+                Dissector::Tls(secured) => secured.end(from, texts),
+                Dissector::Unread => {}
             }
         }
     }
 
     /// The connection is over: what waits for more bytes is read as far as it goes.
-    pub fn finish(&mut self, texts: &mut Texts) {
+    pub fn finish(&mut self, texts: &mut TextInterner) {
         self.plain.finish(texts);
         if let Some(taken) = &mut self.taken {
             match &mut taken.speaker {
-                Speaker::Tunnel(inner) => inner.finish(texts),
-                Speaker::Http2(h2) => h2.finish(texts),
-                Speaker::WebSocket(websocket) => websocket.finish(texts),
-                Speaker::Tls(secured) => secured.finish(texts),
-                Speaker::Unread => {}
+                Dissector::Tunnel(inner) => inner.finish(texts),
+                Dissector::Http2(h2) => h2.finish(texts),
+                Dissector::WebSocket(websocket) => websocket.finish(texts),
+                Dissector::Tls(secured) => secured.finish(texts),
+                Dissector::Unread => {}
             }
         }
     }
@@ -263,7 +263,7 @@ impl Spoken {
                 continue;
             }
             all.push(layer.plain.exchanges());
-            all.extend(layer.http2().map(h2::Conversation::exchanges));
+            all.extend(layer.http2().map(h2::H2Conversation::exchanges));
             match layer.tunnel() {
                 Some(inner) => layer = inner,
                 None => return all.into_iter().flatten(),
@@ -273,12 +273,12 @@ impl Spoken {
 
     /// All that was found, when nothing else is wanted any more.
     #[must_use]
-    pub fn into_heard(self) -> Heard {
+    pub fn into_heard(self) -> LayerFacts {
         match self.taken {
             Some(taken) => taken.into_heard(self.plain),
-            None => Heard {
+            None => LayerFacts {
                 exchanges: self.plain.into_exchanges(),
-                ..Heard::default()
+                ..LayerFacts::default()
             },
         }
     }
@@ -286,7 +286,7 @@ impl Spoken {
     /// Exchanges that were let go because there were too many.
     #[must_use]
     pub fn let_go(&self) -> u64 {
-        let streams = self.http2().map_or(0, h2::Conversation::let_go);
+        let streams = self.http2().map_or(0, h2::H2Conversation::let_go);
         let inside = self.opened().or(self.tunnel()).map_or(0, Self::let_go);
         self.plain.let_go().saturating_add(streams + inside)
     }
@@ -296,21 +296,21 @@ impl Spoken {
     pub fn waiting_bytes(&self) -> usize {
         let plain = self.plain.waiting_bytes();
         match self.taken.as_deref().map(|taken| &taken.speaker) {
-            Some(Speaker::Tls(secured)) => plain + secured.waiting_bytes(),
-            Some(Speaker::Http2(h2)) => plain + h2.waiting_bytes(),
-            Some(Speaker::Tunnel(inner)) => plain + inner.waiting_bytes(),
-            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => plain,
+            Some(Dissector::Tls(secured)) => plain + secured.waiting_bytes(),
+            Some(Dissector::Http2(h2)) => plain + h2.waiting_bytes(),
+            Some(Dissector::Tunnel(inner)) => plain + inner.waiting_bytes(),
+            Some(Dissector::WebSocket(_) | Dissector::Unread) | None => plain,
         }
     }
 
     /// Reads what waits as far as it goes, since too much waits in all.
-    pub fn give_up_waiting(&mut self, texts: &mut Texts) {
+    pub fn give_up_waiting(&mut self, texts: &mut TextInterner) {
         self.plain.give_up_waiting(texts);
         match self.taken.as_deref_mut().map(|taken| &mut taken.speaker) {
-            Some(Speaker::Tls(secured)) => secured.give_up_waiting(texts),
-            Some(Speaker::Http2(h2)) => h2.give_up_waiting(),
-            Some(Speaker::Tunnel(inner)) => inner.give_up_waiting(texts),
-            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => {}
+            Some(Dissector::Tls(secured)) => secured.give_up_waiting(texts),
+            Some(Dissector::Http2(h2)) => h2.give_up_waiting(),
+            Some(Dissector::Tunnel(inner)) => inner.give_up_waiting(texts),
+            Some(Dissector::WebSocket(_) | Dissector::Unread) | None => {}
         }
     }
 
@@ -319,12 +319,12 @@ impl Spoken {
     pub fn kept_exchanges(&self) -> usize {
         let plain = self.plain.exchanges().len();
         match self.taken.as_deref().map(|taken| &taken.speaker) {
-            Some(Speaker::Http2(h2)) => plain + h2.exchanges().len(),
-            Some(Speaker::Tunnel(inner)) => plain + inner.kept_exchanges(),
-            Some(Speaker::Tls(secured)) => {
+            Some(Dissector::Http2(h2)) => plain + h2.exchanges().len(),
+            Some(Dissector::Tunnel(inner)) => plain + inner.kept_exchanges(),
+            Some(Dissector::Tls(secured)) => {
                 plain + secured.opening.heard().map_or(0, Self::kept_exchanges)
             }
-            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => plain,
+            Some(Dissector::WebSocket(_) | Dissector::Unread) | None => plain,
         }
     }
 
@@ -333,20 +333,20 @@ impl Spoken {
         let half = |count: usize| count / 2;
         self.plain.let_oldest_go(half(self.plain.exchanges().len()));
         match self.taken.as_deref_mut().map(|taken| &mut taken.speaker) {
-            Some(Speaker::Http2(h2)) => h2.let_oldest_go(half(h2.exchanges().len())),
-            Some(Speaker::Tunnel(inner)) => inner.let_older_half_go(),
-            Some(Speaker::Tls(secured)) => {
+            Some(Dissector::Http2(h2)) => h2.let_oldest_go(half(h2.exchanges().len())),
+            Some(Dissector::Tunnel(inner)) => inner.let_older_half_go(),
+            Some(Dissector::Tls(secured)) => {
                 if let Some(inner) = secured.opening.heard_mut() {
                     inner.let_older_half_go();
                 }
             }
-            Some(Speaker::WebSocket(_) | Speaker::Unread) | None => {}
+            Some(Dissector::WebSocket(_) | Dissector::Unread) | None => {}
         }
     }
 
-    fn http2(&self) -> Option<&h2::Conversation> {
+    fn http2(&self) -> Option<&h2::H2Conversation> {
         match &self.taken.as_ref()?.speaker {
-            Speaker::Http2(h2) => Some(h2),
+            Dissector::Http2(h2) => Some(h2),
             _ => None,
         }
     }
@@ -356,10 +356,10 @@ impl Spoken {
     pub fn phase_at(&self, closer: FlowEnd, sent: Reach, received: Reach) -> Phase {
         match &self.taken {
             Some(taken) if sent.bytes > 0 || received.bytes > 0 => match &taken.speaker {
-                Speaker::Tls(secured) => taken.phase_of_tls(secured, closer, sent, received),
+                Dissector::Tls(secured) => taken.phase_of_tls(secured, closer, sent, received),
                 // Both count from the first byte of the connection.
-                Speaker::Http2(h2) => h2.phase_at(closer, sent, received),
-                Speaker::Tunnel(inner) => {
+                Dissector::Http2(h2) => h2.phase_at(closer, sent, received),
+                Dissector::Tunnel(inner) => {
                     let outside = self.plain.phase_at(closer, sent, received);
                     // What is under way inside tells more than that there is a tunnel.
                     let within = || match inner.phase_at(closer, sent, received) {
@@ -372,7 +372,7 @@ impl Spoken {
                     let tunnel = outside == Phase::Tunnel;
                     tunnel.then(within).flatten().unwrap_or(outside)
                 }
-                Speaker::WebSocket(_) | Speaker::Unread => {
+                Dissector::WebSocket(_) | Dissector::Unread => {
                     self.plain.phase_at(closer, sent, received)
                 }
             },
@@ -382,20 +382,20 @@ impl Spoken {
 
     /// HTTP/2 that began before the capture.
     #[cold]
-    fn go_on(&mut self, from: FlowEnd, likely: FlowEnd, sign: h2::Sign) {
+    fn go_on(&mut self, from: FlowEnd, likely: FlowEnd, sign: h2::FrameSender) {
         let (requester, certainty) = match sign {
-            h2::Sign::Requester => (from, Certainty::Likely),
-            h2::Sign::Responder => (from.other(), Certainty::Likely),
-            h2::Sign::Either => (likely, Certainty::Possible),
+            h2::FrameSender::Requester => (from, Certainty::Likely),
+            h2::FrameSender::Responder => (from.other(), Certainty::Likely),
+            h2::FrameSender::Either => (likely, Certainty::Possible),
         };
         self.plain.hand_over_midway(requester, certainty);
         let since = FlowEnd::BOTH.map(|end| self.plain.heard(end));
-        let h2 = h2::Conversation::midway(requester, since);
+        let h2 = h2::H2Conversation::midway(requester, since);
         let h2 = h2.taken_down(self.listening.clerk.clone());
-        self.taken = Some(Box::new(Taken {
+        self.taken = Some(Box::new(UpperLayer {
             since,
-            owner: [Owner::Speaker; 2],
-            speaker: Speaker::Http2(Box::new(h2)),
+            owner: [NextBytes::Speaker; 2],
+            speaker: Dissector::Http2(Box::new(h2)),
         }));
     }
 
@@ -407,7 +407,7 @@ impl Spoken {
         at: FrameRef,
         bytes: &[u8],
         length: u32,
-        texts: &mut Texts,
+        texts: &mut TextInterner,
     ) {
         let waited = self.plain.take_waiting(from);
         let heard = FlowEnd::BOTH.map(|end| self.plain.heard(end));
@@ -418,40 +418,44 @@ impl Spoken {
                 Protocol::Http2 => {
                     // What was agreed on by an upgrade begins with the request that asked for it.
                     let before = self.plain.take_exchanges();
-                    let h2 = h2::Conversation::new(asker, heard);
+                    let h2 = h2::H2Conversation::new(asker, heard);
                     let h2 = h2.taken_down(listening.clerk.clone());
                     let h2 = if before.is_empty() {
                         h2
                     } else {
                         h2.upgraded(before)
                     };
-                    (Speaker::Http2(Box::new(h2)), true)
+                    (Dissector::Http2(Box::new(h2)), true)
                 }
                 Protocol::Tls => (
-                    Speaker::Tls(Box::new(Secured::new(listening, heard))),
+                    Dissector::Tls(Box::new(DecryptedLayer::new(listening, heard))),
                     false,
                 ),
                 Protocol::Tunnel if self.depth < MAX_TUNNELS => {
                     let mut inner = Self::starting(heard, listening.clone());
                     inner.depth = self.depth + 1;
-                    (Speaker::Tunnel(inner), true)
+                    (Dissector::Tunnel(inner), true)
                 }
-                Protocol::Tunnel => (Speaker::Unread, true),
+                Protocol::Tunnel => (Dissector::Unread, true),
                 Protocol::WebSocket => {
-                    let websocket = websocket::Conversation::new(asker, heard);
+                    let websocket = websocket::WebSocketConversation::new(asker, heard);
                     let websocket = websocket.taken_down(listening.clerk.clone());
-                    (Speaker::WebSocket(Box::new(websocket)), true)
+                    (Dissector::WebSocket(Box::new(websocket)), true)
                 }
-                _ => (Speaker::Unread, false),
+                _ => (Dissector::Unread, false),
             };
-            let other = if both { Owner::Speaker } else { Owner::Open };
-            Box::new(Taken {
+            let other = if both {
+                NextBytes::Speaker
+            } else {
+                NextBytes::Open
+            };
+            Box::new(UpperLayer {
                 since: heard,
                 owner: [other; 2],
                 speaker,
             })
         });
-        taken.owner[from.index()] = Owner::Speaker;
+        taken.owner[from.index()] = NextBytes::Speaker;
         taken.since[from.index()] = heard[from.index()];
         if let Some((first, bytes)) = waited {
             taken.data(from, first, &bytes, bytes.len() as u32, texts);
@@ -460,20 +464,20 @@ impl Spoken {
     }
 }
 
-impl Taken {
+impl UpperLayer {
     /// What was found, with what was said in plain HTTP/1 before.
-    fn into_heard(self, plain: Conversation) -> Heard {
+    fn into_heard(self, plain: HttpConversation) -> LayerFacts {
         let exchanges = plain.into_exchanges();
-        let mut heard = Heard {
+        let mut heard = LayerFacts {
             exchanges,
-            ..Heard::default()
+            ..LayerFacts::default()
         };
         match self.speaker {
-            Speaker::Tls(secured) => {
+            Dissector::Tls(secured) => {
                 let plain = FlowEnd::BOTH
                     .into_iter()
-                    .find(|end| self.owner[end.index()] == Owner::Plain);
-                let Secured { session, opening } = *secured;
+                    .find(|end| self.owner[end.index()] == NextBytes::Plain);
+                let DecryptedLayer { session, opening } = *secured;
                 let mut facts = Box::new(session.into_facts());
                 facts.plain = plain;
                 facts.closed = opening.closed();
@@ -483,21 +487,21 @@ impl Taken {
                 }
                 heard.tls = Some(facts);
             }
-            Speaker::Http2(h2) => {
+            Dissector::Http2(h2) => {
                 let (streams, facts) = h2.into_parts();
                 heard.exchanges = streams;
                 heard.h2 = Some(Box::new(facts));
             }
-            Speaker::WebSocket(websocket) => {
+            Dissector::WebSocket(websocket) => {
                 heard.websocket = Some(Box::new(websocket.into_facts()));
             }
-            Speaker::Tunnel(inner) => {
+            Dissector::Tunnel(inner) => {
                 let inner = inner.into_heard();
                 let before = std::mem::take(&mut heard.exchanges);
                 heard = inner;
                 heard.exchanges.splice(0..0, before);
             }
-            Speaker::Unread => {}
+            Dissector::Unread => {}
         }
         heard
     }
@@ -505,36 +509,47 @@ impl Taken {
     /// Whether the next bytes of this direction are the speaker's.
     fn takes(&mut self, from: FlowEnd, bytes: &[u8]) -> bool {
         let owner = &mut self.owner[from.index()];
-        if *owner == Owner::Open {
+        if *owner == NextBytes::Open {
             let claims = match &self.speaker {
-                Speaker::Tls(secured) => secured.session.claims(bytes),
-                Speaker::Http2(_)
-                | Speaker::WebSocket(_)
-                | Speaker::Tunnel(_)
-                | Speaker::Unread => true,
+                Dissector::Tls(secured) => secured.session.claims(bytes),
+                Dissector::Http2(_)
+                | Dissector::WebSocket(_)
+                | Dissector::Tunnel(_)
+                | Dissector::Unread => true,
             };
-            *owner = if claims { Owner::Speaker } else { Owner::Plain };
+            *owner = if claims {
+                NextBytes::Speaker
+            } else {
+                NextBytes::Plain
+            };
         }
-        *owner == Owner::Speaker
+        *owner == NextBytes::Speaker
     }
 
-    fn data(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], length: u32, texts: &mut Texts) {
+    fn data(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        bytes: &[u8],
+        length: u32,
+        texts: &mut TextInterner,
+    ) {
         match &mut self.speaker {
-            Speaker::Tls(secured) => secured.data(from, at, bytes, length, texts),
-            Speaker::Http2(h2) => h2.data(from, at, bytes, length, texts),
-            Speaker::WebSocket(websocket) => websocket.data(from, at, bytes, length, texts),
-            Speaker::Tunnel(inner) => inner.data(from, at, bytes, length, texts),
-            Speaker::Unread => {}
+            Dissector::Tls(secured) => secured.data(from, at, bytes, length, texts),
+            Dissector::Http2(h2) => h2.data(from, at, bytes, length, texts),
+            Dissector::WebSocket(websocket) => websocket.data(from, at, bytes, length, texts),
+            Dissector::Tunnel(inner) => inner.data(from, at, bytes, length, texts),
+            Dissector::Unread => {}
         }
     }
 
-    fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut Texts) {
+    fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut TextInterner) {
         match &mut self.speaker {
-            Speaker::Tls(secured) => secured.gap(from, at, length, texts),
-            Speaker::Http2(h2) => h2.gap(from, at, length, texts),
-            Speaker::WebSocket(websocket) => websocket.gap(from, at, length, texts),
-            Speaker::Tunnel(inner) => inner.gap(from, at, length, texts),
-            Speaker::Unread => {}
+            Dissector::Tls(secured) => secured.gap(from, at, length, texts),
+            Dissector::Http2(h2) => h2.gap(from, at, length, texts),
+            Dissector::WebSocket(websocket) => websocket.gap(from, at, length, texts),
+            Dissector::Tunnel(inner) => inner.gap(from, at, length, texts),
+            Dissector::Unread => {}
         }
     }
 
@@ -545,7 +560,7 @@ impl Taken {
 
     fn phase_of_tls(
         &self,
-        secured: &Secured,
+        secured: &DecryptedLayer,
         closer: FlowEnd,
         sent: Reach,
         received: Reach,

@@ -5,29 +5,29 @@ use crate::base::flow_end::FlowEnd::{A, B};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
 
-struct Talk {
-    heard: Spoken,
-    texts: Texts,
+struct LayerScript {
+    heard: ProtocolStack,
+    texts: TextInterner,
     said: [Reach; 2],
     line: u64,
     slice: usize,
 }
 
-fn talk() -> Talk {
+fn talk() -> LayerScript {
     sliced(usize::MAX)
 }
 
-fn sliced(slice: usize) -> Talk {
-    Talk {
-        heard: Spoken::default(),
-        texts: Texts::new(),
+fn sliced(slice: usize) -> LayerScript {
+    LayerScript {
+        heard: ProtocolStack::default(),
+        texts: TextInterner::new(),
         said: [Reach::default(); 2],
         line: 0,
         slice,
     }
 }
 
-impl Talk {
+impl LayerScript {
     fn say(mut self, from: FlowEnd, bytes: impl AsRef<[u8]>) -> Self {
         let bytes = bytes.as_ref();
         self.line += 1;
@@ -213,7 +213,7 @@ fn http2_is_known_from_its_middle_on() {
     let ok = b"\0\0\x01\x01\x05\0\0\0\x07\x88";
     for (likely, client) in [(A, A), (B, A)] {
         let mut talk = talk();
-        talk.heard = *Spoken::boxed(&Listening::default(), Some(likely));
+        talk.heard = *ProtocolStack::boxed(&LayerOptions::default(), Some(likely));
         let talk = talk.a("the rest of a body").b(ok).a(ping);
         assert_eq!(talk.heard.protocol(), Protocol::Http2);
         let (requester, certainty) = talk.heard.requester().expect("a client");
@@ -225,7 +225,7 @@ fn http2_is_known_from_its_middle_on() {
     }
     // Whose a PING is the ports must say; and what the capture has from its beginning begins with a preface.
     let mut talk = talk();
-    talk.heard = *Spoken::boxed(&Listening::default(), Some(B));
+    talk.heard = *ProtocolStack::boxed(&LayerOptions::default(), Some(B));
     let talk = talk.a(ping);
     let presumed = Some((B, Certainty::Possible));
     assert_eq!(talk.heard.requester(), presumed);

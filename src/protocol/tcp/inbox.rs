@@ -4,7 +4,7 @@
 //! receiver's state follow from it; otherwise two sides that close at once cannot be told from one closing after the
 //! other. Until then the arrival waits here. Showing a state drains a copy: presumed.
 
-use super::state::{Input, Standing};
+use super::state::{Standing, StateInput};
 
 /// Arrivals that can be outstanding at once: SYN, acknowledgement of the SYN, of the FIN, FIN and RST, and one over.
 const ROOM: usize = 6;
@@ -12,7 +12,7 @@ const ROOM: usize = 6;
 /// Arrivals in the order in which they were sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Inbox {
-    arrivals: [Option<Input>; ROOM],
+    arrivals: [Option<StateInput>; ROOM],
 }
 
 impl Inbox {
@@ -23,7 +23,7 @@ impl Inbox {
     }
 
     /// Something was sent to this endpoint; what is there already is not queued twice.
-    pub fn push(&mut self, input: Input) {
+    pub fn push(&mut self, input: StateInput) {
         if self.arrivals.contains(&Some(input)) {
             return;
         }
@@ -37,26 +37,30 @@ impl Inbox {
     /// what takes no sequence number is proven by whatever comes after it. Returns the standing after it.
     pub fn prove(&mut self, standing: Standing, ack: i64, fin: Option<i64>) -> Standing {
         self.take_through(standing, |input| match input {
-            Input::ReceiveSyn | Input::ReceiveSynAck => ack >= 0,
-            Input::ReceiveFin => fin.is_some_and(|fin| ack > fin),
+            StateInput::ReceiveSyn | StateInput::ReceiveSynAck => ack >= 0,
+            StateInput::ReceiveFin => fin.is_some_and(|fin| ack > fin),
             _ => false,
         })
     }
 
     /// The endpoint did something that it can only do after `input` reached it.
-    pub fn prove_by_act(&mut self, standing: Standing, act: Input) -> Standing {
+    pub fn prove_by_act(&mut self, standing: Standing, act: StateInput) -> Standing {
         self.take_through(standing, |input| input == act)
     }
 
     /// Something did not reach the endpoint after all.
-    pub fn take_back(&mut self, input: Input) {
+    pub fn take_back(&mut self, input: StateInput) {
         if let Some(place) = self.arrivals.iter().position(|it| *it == Some(input)) {
             self.arrivals[place..].rotate_left(1);
             self.arrivals[ROOM - 1] = None;
         }
     }
 
-    fn take_through(&mut self, mut standing: Standing, proves: impl Fn(Input) -> bool) -> Standing {
+    fn take_through(
+        &mut self,
+        mut standing: Standing,
+        proves: impl Fn(StateInput) -> bool,
+    ) -> Standing {
         let Some(last) = self
             .arrivals
             .iter()

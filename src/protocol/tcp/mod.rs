@@ -14,9 +14,9 @@ mod state;
 mod stream;
 
 pub use inbox::Inbox;
-pub use oddity::{Odd, OddKind, Oddities};
-pub use pair::{Pair, Received};
-pub use peer::{CloseEvent, Counts, Flight, Peer};
-pub use reset::{ResetKind, Signs};
-pub use state::{Input, Standing, State, next};
-pub use stream::{Arrival, Reader, Stream};
+pub use oddity::{OddSegments, Oddities, Oddity};
+pub use pair::{EndpointPair, SegmentResult};
+pub use peer::{CloseEvent, Peer, SegmentCounts, Unacknowledged};
+pub use reset::{ResetKind, ResetSigns};
+pub use state::{Standing, State, StateInput, next};
+pub use stream::{Arrival, ByteStream, StreamSink};

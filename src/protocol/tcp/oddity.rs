@@ -10,7 +10,7 @@ const MAX_TEXT: usize = 80;
 
 /// What is odd about a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum OddKind {
+pub enum Oddity {
     /// SYN and FIN at once.
     SynFin,
     /// FIN without ACK: every segment after the first has an ACK (RFC 9293 §3.1).
@@ -27,9 +27,9 @@ pub enum OddKind {
 
 /// Segments of one kind from one sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Odd {
+pub struct OddSegments {
     /// What is odd.
-    pub kind: OddKind,
+    pub kind: Oddity,
     /// The first of them.
     pub first: FrameRef,
     /// How many.
@@ -44,16 +44,16 @@ pub struct Odd {
     clippy::box_collection,
     reason = "every peer has the word, and hardly any the list"
 )]
-pub struct Oddities(Option<Box<Vec<Odd>>>);
+pub struct Oddities(Option<Box<Vec<OddSegments>>>);
 
 impl Oddities {
     /// Counts one.
     #[cold]
-    pub(super) fn note(&mut self, kind: OddKind, at: FrameRef, text: &[u8]) {
+    pub(super) fn note(&mut self, kind: Oddity, at: FrameRef, text: &[u8]) {
         let all = self.0.get_or_insert_default();
         match all.iter_mut().find(|odd| odd.kind == kind) {
             Some(odd) => odd.count = odd.count.saturating_add(1),
-            None => all.push(Odd {
+            None => all.push(OddSegments {
                 kind,
                 first: at,
                 count: 1,
@@ -64,7 +64,7 @@ impl Oddities {
 
     /// All of them, in order of their first frames.
     #[must_use]
-    pub fn all(&self) -> &[Odd] {
+    pub fn all(&self) -> &[OddSegments] {
         self.0.as_deref().map_or(&[], Vec::as_slice)
     }
 }
@@ -78,18 +78,15 @@ mod tests {
         let mut oddities = Oddities::default();
         assert!(oddities.all().is_empty());
         for text in [&b"first"[..], b"second"] {
-            oddities.note(OddKind::ResetWithText, FrameRef::default(), text);
+            oddities.note(Oddity::ResetWithText, FrameRef::default(), text);
         }
-        oddities.note(OddKind::SynFin, FrameRef::default(), &[b'x'; 500]);
+        oddities.note(Oddity::SynFin, FrameRef::default(), &[b'x'; 500]);
         let lines: Vec<_> = oddities
             .all()
             .iter()
             .map(|odd| (odd.kind, odd.count, odd.text.len()))
             .collect();
-        let wanted = [
-            (OddKind::ResetWithText, 2, 5),
-            (OddKind::SynFin, 1, MAX_TEXT),
-        ];
+        let wanted = [(Oddity::ResetWithText, 2, 5), (Oddity::SynFin, 1, MAX_TEXT)];
         assert_eq!(lines, wanted);
     }
 }

@@ -2,13 +2,13 @@
 //!
 //! In: the segments of one connection in capture order. A segment from one end first proves what had reached that end
 //! (as far as its acknowledgement goes), then its own flags act, then what it implies for the other end is queued
-//! there. Causality comes from acknowledgement numbers, never from capture order. Payload goes on to the [`Reader`].
+//! there. Causality comes from acknowledgement numbers, never from capture order. Payload goes on to the [`StreamSink`].
 
-use super::oddity::OddKind;
+use super::oddity::Oddity;
 use super::peer::{CloseEvent, Peer};
-use super::reset::{self, ResetKind, Signs};
-use super::state::{Input, Standing, State};
-use super::stream::{Arrival, Reader};
+use super::reset::{self, ResetKind, ResetSigns};
+use super::state::{Standing, State, StateInput};
+use super::stream::{Arrival, StreamSink};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Flags;
@@ -17,7 +17,7 @@ use crate::packet::decode::Segment;
 
 /// What became of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Received {
+pub enum SegmentResult {
     /// It was taken.
     Taken,
     /// It is a second sighting of one that was taken; nothing was counted.
@@ -30,11 +30,11 @@ const REORDERED_WITHIN: std::time::Duration = std::time::Duration::from_millis(3
 
 /// Both endpoints of one connection.
 #[derive(Clone, Debug, Default)]
-pub struct Pair {
+pub struct EndpointPair {
     peers: [Peer; 2],
 }
 
-impl Pair {
+impl EndpointPair {
     /// Nothing seen yet.
     #[must_use]
     pub fn new() -> Self {
@@ -56,15 +56,15 @@ impl Pair {
     }
 
     /// Takes the next segment that `from` sent.
-    pub fn segment<R: Reader>(
+    pub fn segment<R: StreamSink>(
         &mut self,
         from: FlowEnd,
         segment: &Segment<'_>,
         reader: &mut R,
-    ) -> Received {
+    ) -> SegmentResult {
         let (sender, receiver) = self.both(from);
         if sender.sightings.is_second(segment, &sender.fingerprint) {
-            return Received::Duplicate;
+            return SegmentResult::Duplicate;
         }
         let at = FrameRef {
             frame: segment.frame,
@@ -77,7 +77,7 @@ impl Pair {
                 Self::take_ack(from, sender, receiver, segment, at, reader);
             }
             self.note_time_wait(at);
-            return Received::Taken;
+            return SegmentResult::Taken;
         }
         sender.packets += 1;
         sender.fingerprint.learn(segment);
@@ -92,7 +92,7 @@ impl Pair {
             if segment.length == 0 && !segment.flags.has(Flags::FIN) {
                 sender.challenge.get_or_insert(at);
             }
-            return Received::Taken;
+            return SegmentResult::Taken;
         } else {
             Self::take_midstream(sender, receiver, segment);
         }
@@ -112,7 +112,7 @@ impl Pair {
         {
             self.note_time_wait(at);
         }
-        Received::Taken
+        SegmentResult::Taken
     }
 
     /// Bytes that wait behind holes, of both ends.
@@ -123,7 +123,7 @@ impl Pair {
     }
 
     /// Gives up the holes of both ends.
-    pub fn give_up_holes<R: Reader>(&mut self, at: FrameRef, reader: &mut R) {
+    pub fn give_up_holes<R: StreamSink>(&mut self, at: FrameRef, reader: &mut R) {
         for end in FlowEnd::BOTH {
             self.peers[end.index()]
                 .stream
@@ -132,7 +132,7 @@ impl Pair {
     }
 
     /// Nothing more will come: holes become gaps, what is held is read.
-    pub fn close<R: Reader>(&mut self, at: FrameRef, reader: &mut R) {
+    pub fn close<R: StreamSink>(&mut self, at: FrameRef, reader: &mut R) {
         for end in FlowEnd::BOTH {
             self.peers[end.index()].stream.close(end, at, reader);
         }
@@ -141,7 +141,7 @@ impl Pair {
     fn take_syn(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>, at: FrameRef) {
         sender.syns = sender.syns.saturating_add(1);
         if segment.flags.has(Flags::FIN) {
-            sender.oddities.note(OddKind::SynFin, at, &[]);
+            sender.oddities.note(Oddity::SynFin, at, &[]);
         }
         let first = sender.syn.is_none();
         if first && !sender.stream.is_whole() && sender.stream.is_anchored() {
@@ -150,8 +150,8 @@ impl Pair {
             sender.fin = None;
             sender.fin_acknowledged = None;
             sender.proven = Standing::Unseen;
-            receiver.inbox.take_back(Input::ReceiveFin);
-            receiver.inbox.take_back(Input::ReceiveAckOfSyn);
+            receiver.inbox.take_back(StateInput::ReceiveFin);
+            receiver.inbox.take_back(StateInput::ReceiveAckOfSyn);
         } else if !first && sender.isn != Some(segment.seq) {
             sender.other_isn = Some(segment.seq);
         }
@@ -174,12 +174,12 @@ impl Pair {
                 receiver.proven = Standing::In(State::SynSent);
             }
             sender.proven = sender.inbox.prove(sender.proven, 0, None);
-            sender.proven = sender.proven.after(Input::SendSynAck);
-            receiver.inbox.push(Input::ReceiveSynAck);
+            sender.proven = sender.proven.after(StateInput::SendSynAck);
+            receiver.inbox.push(StateInput::ReceiveSynAck);
         } else {
-            sender.proven = sender.proven.after(Input::SendSyn);
+            sender.proven = sender.proven.after(StateInput::SendSyn);
             if receiver.proven == Standing::Unseen || receiver.syn.is_some() {
-                receiver.inbox.push(Input::ReceiveSyn);
+                receiver.inbox.push(StateInput::ReceiveSyn);
             }
         }
     }
@@ -210,7 +210,7 @@ impl Pair {
     }
 
     /// What the acknowledgement number proves and changes.
-    fn take_ack<R: Reader>(
+    fn take_ack<R: StreamSink>(
         from: FlowEnd,
         sender: &mut Peer,
         receiver: &mut Peer,
@@ -248,27 +248,27 @@ impl Pair {
                     // Only an open endpoint sends anything but SYN and RST.
                     sender.proven = sender
                         .inbox
-                        .prove_by_act(sender.proven, Input::ReceiveAckOfSyn);
+                        .prove_by_act(sender.proven, StateInput::ReceiveAckOfSyn);
                 }
             }
             if !segment.flags.has(Flags::SYN) && sender.first_ack.is_none() {
                 sender.first_ack = Some(at);
                 if receiver.syn.is_some() || receiver.proven == Standing::In(State::SynReceived) {
-                    receiver.inbox.push(Input::ReceiveAckOfSyn);
+                    receiver.inbox.push(StateInput::ReceiveAckOfSyn);
                 }
             }
             if let Some(fin) = receiver.stream.fin()
                 && ack > fin
                 && receiver.stream.acknowledged() <= fin
             {
-                receiver.inbox.push(Input::ReceiveAckOfFin);
+                receiver.inbox.push(StateInput::ReceiveAckOfFin);
                 receiver.fin_acknowledged.get_or_insert(at);
             }
         }
         receiver.stream.acknowledge(from.other(), at, ack, reader);
     }
 
-    fn take_payload<R: Reader>(
+    fn take_payload<R: StreamSink>(
         from: FlowEnd,
         sender: &mut Peer,
         receiver: &Peer,
@@ -305,7 +305,7 @@ impl Pair {
             && start + i64::from(segment.length) > fin
             && start <= fin + super::stream::MAX_LEAP
         {
-            sender.oddities.note(OddKind::DataAfterFin, at, &[]);
+            sender.oddities.note(Oddity::DataAfterFin, at, &[]);
         }
         let nothing_in_flight = sender.stream.acknowledged() >= start;
         let arrival = sender
@@ -346,7 +346,7 @@ impl Pair {
         }
     }
 
-    fn take_fin<R: Reader>(
+    fn take_fin<R: StreamSink>(
         from: FlowEnd,
         sender: &mut Peer,
         receiver: &mut Peer,
@@ -356,7 +356,7 @@ impl Pair {
     ) {
         sender.fins += 1;
         if !segment.flags.has(Flags::ACK) && !segment.flags.has(Flags::SYN) {
-            sender.oddities.note(OddKind::FinWithoutAck, at, &[]);
+            sender.oddities.note(Oddity::FinWithoutAck, at, &[]);
         }
         let offset = sender.stream.offset(segment.payload_seq()) + i64::from(segment.length);
         if sender.fin.is_some() {
@@ -369,14 +369,14 @@ impl Pair {
         sender.stream.finish(from, at, offset, reader);
         if sender.stream.fin().is_none() {
             if (offset - sender.stream.top()).abs() > super::stream::MAX_LEAP {
-                sender.oddities.note(OddKind::FinAstray, at, &[]);
+                sender.oddities.note(Oddity::FinAstray, at, &[]);
             }
             sender.astray = sender.astray.saturating_add(1);
             return;
         }
         sender.fin = Some(close_event(receiver, segment, at, offset, None));
-        sender.proven = sender.proven.after(Input::SendFin);
-        receiver.inbox.push(Input::ReceiveFin);
+        sender.proven = sender.proven.after(StateInput::SendFin);
+        receiver.inbox.push(StateInput::ReceiveFin);
     }
 
     fn take_reset(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>, at: FrameRef) {
@@ -385,10 +385,10 @@ impl Pair {
         if segment.length > 0 {
             sender
                 .oddities
-                .note(OddKind::ResetWithText, at, segment.payload);
+                .note(Oddity::ResetWithText, at, segment.payload);
         }
         if kind == ResetKind::Stale && reset::fits_nothing(segment, sender, receiver) {
-            sender.oddities.note(OddKind::ResetOutOfWindow, at, &[]);
+            sender.oddities.note(Oddity::ResetOutOfWindow, at, &[]);
         }
         sender.packets += 1;
         sender.resets += 1;
@@ -414,18 +414,21 @@ impl Pair {
         }
         match kind {
             ResetKind::Stale => {}
-            ResetKind::Foreign => receiver.inbox.push(Input::ReceiveRst),
+            ResetKind::Foreign => receiver.inbox.push(StateInput::ReceiveRst),
             ResetKind::Refusal | ResetKind::NoSocket | ResetKind::Abort => {
                 sender.fingerprint.learn(segment);
                 if sender.proven == Standing::Unseen && kind != ResetKind::Refusal {
                     sender.proven = Standing::Midstream;
                 }
-                sender.proven = sender.inbox.presume(sender.proven).after(Input::SendRst);
+                sender.proven = sender
+                    .inbox
+                    .presume(sender.proven)
+                    .after(StateInput::SendRst);
                 if sender.proven == Standing::Unseen {
                     sender.proven = Standing::In(State::Closed);
                 }
                 sender.inbox = super::Inbox::default();
-                receiver.inbox.push(Input::ReceiveRst);
+                receiver.inbox.push(StateInput::ReceiveRst);
             }
         }
     }
@@ -439,7 +442,7 @@ impl Pair {
             && start >= i64::try_from(event.sent).unwrap_or(i64::MAX)
             && !segment.flags.has(Flags::SYN)
         {
-            event.signs.add(Signs::GOES_ON, true);
+            event.signs.add(ResetSigns::GOES_ON, true);
         }
         if let Some(event) = &mut sender.reset
             && is_own(event)
@@ -463,7 +466,7 @@ impl Pair {
             && receiver.stream.top() > i64::try_from(event.sent).unwrap_or(i64::MAX)
         {
             event.kind = Some(ResetKind::Stale);
-            sender.inbox.take_back(Input::ReceiveRst);
+            sender.inbox.take_back(StateInput::ReceiveRst);
             for peer in [sender, receiver] {
                 if peer.proven == Standing::In(State::Closed) {
                     peer.proven = Standing::In(State::Established);
@@ -567,6 +570,6 @@ fn close_event(
         received: u64::try_from(fin.map_or(received, |fin| received.min(fin))).unwrap_or(0),
         knew_fin: fin.is_some_and(|fin| received > fin),
         kind,
-        signs: Signs::default(),
+        signs: ResetSigns::default(),
     }
 }

@@ -2,11 +2,11 @@
 
 use super::fingerprint::Fingerprint;
 use super::inbox::Inbox;
-use super::oddity::{Odd, Oddities};
-use super::reset::{ResetKind, Signs};
+use super::oddity::{OddSegments, Oddities};
+use super::reset::{ResetKind, ResetSigns};
 use super::sightings::Sightings;
 use super::state::Standing;
-use super::stream::Stream;
+use super::stream::ByteStream;
 use crate::base::frame_ref::FrameRef;
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
@@ -25,12 +25,12 @@ pub struct CloseEvent {
     /// The kind, of a RST.
     pub kind: Option<ResetKind>,
     /// By what a RST stands out from its sender's other segments.
-    pub signs: Signs,
+    pub signs: ResetSigns,
 }
 
 /// What is on its way and gets no answer, and what got through before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flight {
+pub struct Unacknowledged {
     /// When the first byte or probe of it was sent.
     pub since: FrameRef,
     /// When it was first repeated.
@@ -47,7 +47,7 @@ pub struct Flight {
     pub through: u32,
 }
 
-impl Flight {
+impl Unacknowledged {
     /// Something new is sent at `at` while nothing was on its way; `last` is when either side sent anything before.
     pub(super) fn begin(&mut self, at: FrameRef, last: Timestamp) {
         self.since = at;
@@ -76,7 +76,7 @@ pub struct Peer {
     /// What was sent to it and has not been proven to have arrived.
     pub(super) inbox: Inbox,
     /// What it sent.
-    pub(super) stream: Stream,
+    pub(super) stream: ByteStream,
     /// Its initial sequence number, if its SYN was seen.
     pub(super) isn: Option<Seq>,
     /// Its first SYN.
@@ -119,7 +119,7 @@ pub struct Peer {
     /// Consecutive repetitions that the peer has not answered.
     pub(super) unanswered: u16,
     /// What it sent last that was not a repetition, as long as it is not acknowledged.
-    pub(super) flight: Flight,
+    pub(super) flight: Unacknowledged,
     /// An acknowledgement with numbers of an older connection, sent instead of an answer to the peer's SYN.
     pub(super) challenge: Option<FrameRef>,
     pub(super) fins: u32,
@@ -147,7 +147,7 @@ impl Peer {
 
     /// What it sent, as bytes.
     #[must_use]
-    pub const fn stream(&self) -> &Stream {
+    pub const fn stream(&self) -> &ByteStream {
         &self.stream
     }
 
@@ -219,7 +219,7 @@ impl Peer {
 
     /// What gets no answer.
     #[must_use]
-    pub const fn flight(&self) -> Flight {
+    pub const fn flight(&self) -> Unacknowledged {
         self.flight
     }
 
@@ -237,14 +237,14 @@ impl Peer {
 
     /// What contradicts the protocol in its segments.
     #[must_use]
-    pub fn oddities(&self) -> &[Odd] {
+    pub fn oddities(&self) -> &[OddSegments] {
         self.oddities.all()
     }
 
     /// Counters: packets, retransmitted, FINs, RSTs, keep-alive probes, zero windows.
     #[must_use]
-    pub const fn counts(&self) -> Counts {
-        Counts {
+    pub const fn counts(&self) -> SegmentCounts {
+        SegmentCounts {
             packets: self.packets,
             retransmitted: self.retransmitted,
             fins: self.fins,
@@ -258,7 +258,7 @@ impl Peer {
 
 /// How many segments of which sort.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct SegmentCounts {
     /// Segments.
     pub packets: u64,
     /// Segments that repeat what was sent before.

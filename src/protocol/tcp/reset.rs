@@ -23,9 +23,9 @@ pub enum ResetKind {
 
 /// By what a RST stands out from all other segments of the host whose address it carries; a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Signs(u8);
+pub struct ResetSigns(u8);
 
-impl Signs {
+impl ResetSigns {
     /// Another time to live or hop limit: it began elsewhere.
     pub const DISTANCE: Self = Self(1);
     /// An IPv4 identification far from those of a host that counts.
@@ -55,13 +55,13 @@ impl Signs {
 }
 
 /// The signs that a RST bears by itself. `from` has not learned from it yet.
-pub(super) fn signs(segment: &Segment<'_>, from: &Peer) -> Signs {
-    let mut signs = Signs::default();
+pub(super) fn signs(segment: &Segment<'_>, from: &Peer) -> ResetSigns {
+    let mut signs = ResetSigns::default();
     let print = &from.fingerprint;
-    signs.add(Signs::DISTANCE, print.is_distant(segment));
-    signs.add(Signs::NUMBERING, print.is_misnumbered(segment));
+    signs.add(ResetSigns::DISTANCE, print.is_distant(segment));
+    signs.add(ResetSigns::NUMBERING, print.is_misnumbered(segment));
     let bare = segment.flags.has(Flags::ACK) && segment.options.timestamps.is_none();
-    signs.add(Signs::OPTIONS, bare && print.stamps());
+    signs.add(ResetSigns::OPTIONS, bare && print.stamps());
     signs
 }
 

@@ -75,7 +75,7 @@ impl fmt::Display for State {
 
 /// What happens to an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Input {
+pub enum StateInput {
     /// It sends a SYN without ACK: an active open.
     SendSyn,
     /// It sends SYN and ACK: it has received a SYN and answers it.
@@ -100,7 +100,7 @@ pub enum Input {
     TimeWaitOver,
 }
 
-impl Input {
+impl StateInput {
     /// All of them, in order.
     pub const ALL: [Self; 11] = [
         Self::SendSyn,
@@ -119,9 +119,9 @@ impl Input {
 
 /// The state after `input`; `None` where it changes nothing.
 #[must_use]
-pub const fn next(state: State, input: Input) -> Option<State> {
-    use Input as I;
+pub const fn next(state: State, input: StateInput) -> Option<State> {
     use State as S;
+    use StateInput as I;
     match (input, state) {
         // §3.10.1 OPEN call.
         (I::SendSyn, S::Closed | S::Listen) => Some(S::SynSent),
@@ -179,12 +179,14 @@ impl Standing {
 
     /// The standing after `input`.
     #[must_use]
-    pub fn after(self, input: Input) -> Self {
+    pub fn after(self, input: StateInput) -> Self {
         let from = match self {
             // Whoever opens was closed before; whoever does anything else was open.
             Self::Unseen => match input {
-                Input::SendSyn | Input::SendSynAck | Input::ReceiveSyn => State::Closed,
-                Input::ReceiveSynAck => State::SynSent,
+                StateInput::SendSyn | StateInput::SendSynAck | StateInput::ReceiveSyn => {
+                    State::Closed
+                }
+                StateInput::ReceiveSynAck => State::SynSent,
                 _ => State::Established,
             },
             Self::Midstream => State::Established,
@@ -217,7 +219,7 @@ mod tests {
     #[test]
     fn the_whole_matrix() {
         let mut table = String::new();
-        for input in Input::ALL {
+        for input in StateInput::ALL {
             writeln!(table, "{input:?}").unwrap();
             for state in State::ALL {
                 if let Some(to) = next(state, input) {
@@ -230,10 +232,10 @@ mod tests {
 
     #[test]
     fn nothing_leaves_closed_but_an_open() {
-        for input in Input::ALL {
+        for input in StateInput::ALL {
             let opens = matches!(
                 input,
-                Input::SendSyn | Input::SendSynAck | Input::ReceiveSyn
+                StateInput::SendSyn | StateInput::SendSynAck | StateInput::ReceiveSyn
             );
             assert_eq!(next(State::Closed, input).is_some(), opens, "{input:?}");
         }

@@ -1,6 +1,6 @@
 //! One direction's bytes, in order: reassembly by offsets, with what is missing kept as gaps.
 //!
-//! In: segments in capture order and the peer's acknowledgements. Out: slices in stream order to a [`Reader`]; gaps
+//! In: segments in capture order and the peer's acknowledgements. Out: slices in stream order to a [`StreamSink`]; gaps
 //! as lengths, never as bytes. In-order payload is handed on as a slice of the frame; only what lies beyond a hole is
 //! copied. A hole is a gap when the peer acknowledges past it, when a bound is hit, or at the end.
 //!
@@ -12,7 +12,7 @@ use crate::base::frame_ref::FrameRef;
 use crate::base::seq::Seq;
 
 /// Who reads the streams of both directions.
-pub trait Reader {
+pub trait StreamSink {
     /// The next `length` bytes; `bytes` are those of them that were captured, from the start.
     fn data(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], length: u32);
     /// The next `length` bytes were never captured.
@@ -34,14 +34,14 @@ pub(crate) const MAX_LEAP: i64 = 64 << 20;
 
 /// A piece that waits for the hole before it.
 #[derive(Clone, Debug)]
-struct Held {
+struct HeldSegment {
     start: i64,
     length: u32,
     at: FrameRef,
     bytes: Box<[u8]>,
 }
 
-impl Held {
+impl HeldSegment {
     fn end(&self) -> i64 {
         self.start + i64::from(self.length)
     }
@@ -64,7 +64,7 @@ pub enum Arrival {
 
 /// One direction.
 #[derive(Clone, Debug, Default)]
-pub struct Stream {
+pub struct ByteStream {
     base: Seq,
     anchored: bool,
     /// The base is the number after a SYN: offset 0 is the first byte ever sent.
@@ -80,18 +80,18 @@ pub struct Stream {
     /// Payload that is not part of the stream.
     beside: u64,
     missing: u64,
-    later: Option<Box<Later>>,
+    later: Option<Box<OutOfOrder>>,
 }
 
 /// What only streams with holes need.
 #[derive(Clone, Debug, Default)]
-struct Later {
-    held: Vec<Held>,
+struct OutOfOrder {
+    held: Vec<HeldSegment>,
     held_bytes: usize,
     gaps: Vec<(i64, i64)>,
 }
 
-impl Stream {
+impl ByteStream {
     /// Fixes offset 0 at `first`, once. `whole`: a SYN proves that nothing was sent before.
     pub fn anchor(&mut self, first: Seq, whole: bool) {
         if !self.anchored {
@@ -220,7 +220,7 @@ impl Stream {
     }
 
     /// Gives up all holes: too much waits behind those of other streams.
-    pub fn give_up_holes<R: Reader>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
+    pub fn give_up_holes<R: StreamSink>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
         while self.held_bytes() > 0 {
             self.limited = true;
             self.give_up_hole(from, at, reader);
@@ -228,7 +228,7 @@ impl Stream {
     }
 
     /// A payload of `length` bytes at `start`, of which `bytes` were captured.
-    pub fn data<R: Reader>(
+    pub fn data<R: StreamSink>(
         &mut self,
         from: FlowEnd,
         at: FrameRef,
@@ -248,7 +248,7 @@ impl Stream {
         self.data_out_of_order(from, at, start, bytes, length, reader)
     }
 
-    fn data_out_of_order<R: Reader>(
+    fn data_out_of_order<R: StreamSink>(
         &mut self,
         from: FlowEnd,
         at: FrameRef,
@@ -302,7 +302,7 @@ impl Stream {
     }
 
     /// Hands on a piece that begins at `next`, but for the parts that are already held. Whether any byte was new.
-    fn deliver_until_held<R: Reader>(
+    fn deliver_until_held<R: StreamSink>(
         &mut self,
         from: FlowEnd,
         at: FrameRef,
@@ -331,7 +331,7 @@ impl Stream {
     }
 
     /// Keeps a piece beyond a hole, without the parts already held. Whether any byte was new.
-    fn hold<R: Reader>(
+    fn hold<R: StreamSink>(
         &mut self,
         from: FlowEnd,
         at: FrameRef,
@@ -358,7 +358,7 @@ impl Stream {
                 later.held_bytes += captured.len();
                 later.held.insert(
                     index,
-                    Held {
+                    HeldSegment {
                         start: cursor,
                         length: take as u32,
                         at,
@@ -394,7 +394,7 @@ impl Stream {
     }
 
     /// Hands on the held pieces that have become the next.
-    fn release<R: Reader>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
+    fn release<R: StreamSink>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
         let Some(later) = &mut self.later else { return };
         let mut done = 0;
         for piece in &later.held {
@@ -419,7 +419,13 @@ impl Stream {
     }
 
     /// Takes everything up to `until` for lost by the capture.
-    fn declare_gap<R: Reader>(&mut self, from: FlowEnd, at: FrameRef, until: i64, reader: &mut R) {
+    fn declare_gap<R: StreamSink>(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        until: i64,
+        reader: &mut R,
+    ) {
         let length = until - self.next;
         if length <= 0 {
             return;
@@ -434,7 +440,7 @@ impl Stream {
         reader.gap(from, at, length as u64);
     }
 
-    fn give_up_hole<R: Reader>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
+    fn give_up_hole<R: StreamSink>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
         let first = self
             .later
             .as_ref()
@@ -475,7 +481,13 @@ impl Stream {
     }
 
     /// The sender's FIN stands at `offset`.
-    pub fn finish<R: Reader>(&mut self, from: FlowEnd, at: FrameRef, offset: i64, reader: &mut R) {
+    pub fn finish<R: StreamSink>(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        offset: i64,
+        reader: &mut R,
+    ) {
         if self.fin.is_none() && offset >= self.top && offset <= self.top.max(self.acked) + MAX_LEAP
         {
             self.fin = Some(offset);
@@ -483,7 +495,7 @@ impl Stream {
         self.end_if_done(from, at, reader);
     }
 
-    fn end_if_done<R: Reader>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
+    fn end_if_done<R: StreamSink>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
         if !self.ended && self.fin.is_some_and(|fin| self.next >= fin) {
             self.ended = true;
             reader.end(from, at);
@@ -491,7 +503,7 @@ impl Stream {
     }
 
     /// The peer acknowledges everything before `offset`.
-    pub fn acknowledge<R: Reader>(
+    pub fn acknowledge<R: StreamSink>(
         &mut self,
         from: FlowEnd,
         at: FrameRef,
@@ -528,7 +540,7 @@ impl Stream {
     }
 
     /// Nothing more will come: what is held is handed on, holes are gaps (uncounted as missing unless acknowledged).
-    pub fn close<R: Reader>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
+    pub fn close<R: StreamSink>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
         let missing = self.missing();
         while self
             .later

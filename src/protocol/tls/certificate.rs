@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
-use super::hello::Taking;
+use super::hello::ByteCursor;
 use crate::base::time::Timestamp;
 
 /// Certificates kept of one chain; real chains have two to four.
@@ -28,9 +28,9 @@ pub struct Certificate {
     /// It may sign others.
     pub is_authority: bool,
     /// Valid from.
-    pub from: Date,
+    pub from: CertificateDate,
     /// Valid until.
-    pub until: Date,
+    pub until: CertificateDate,
     /// The DNS names it is for (RFC 6125 §6.4: those of the subject count only where there are none).
     pub names: Vec<String>,
     /// The addresses it is for.
@@ -38,16 +38,16 @@ pub struct Certificate {
     /// It has more names than are kept.
     pub more_names: bool,
     /// Its key.
-    pub key: Key,
+    pub key: CertificateKey,
     /// The object identifier of the algorithm that it was signed with, or the name of a well-known one.
     pub signature: String,
 }
 
 /// A date that is written in a certificate, in seconds since 1970: it is nothing that happened on the packet clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Date(pub i64);
+pub struct CertificateDate(pub i64);
 
-impl Date {
+impl CertificateDate {
     /// As a moment that packet times can be compared with; saturates.
     #[must_use]
     pub const fn time(self) -> Timestamp {
@@ -57,7 +57,7 @@ impl Date {
 
 /// A public key's kind and size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
+pub enum CertificateKey {
     /// RSA with a modulus of so many bits.
     Rsa(usize),
     /// On an elliptic curve of so many bits.
@@ -66,7 +66,7 @@ pub enum Key {
     Other,
 }
 
-impl std::fmt::Display for Key {
+impl std::fmt::Display for CertificateKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Rsa(bits) => write!(f, "RSA {bits}"),
@@ -78,7 +78,7 @@ impl std::fmt::Display for Key {
 
 /// The certificates of a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Chain {
+pub(super) struct CertificateChain {
     /// How many it has, as far as they are counted.
     pub(super) sent: usize,
     /// Those that can be read, in order.
@@ -86,22 +86,24 @@ pub(super) struct Chain {
 }
 
 /// The certificates of a message up to TLS 1.2. `None` if it breaks off.
-pub(super) fn chain(body: &[u8]) -> Option<Chain> {
-    entries(Taking(Taking(body).vector(3)?), |_| Some(()))
+pub(super) fn chain(body: &[u8]) -> Option<CertificateChain> {
+    entries(ByteCursor(ByteCursor(body).vector(3)?), |_| Some(()))
 }
 
 /// The same of TLS 1.3, where a context stands before them and extensions behind each.
-pub(super) fn chain_13(body: &[u8]) -> Option<Chain> {
-    let mut body = Taking(body);
+pub(super) fn chain_13(body: &[u8]) -> Option<CertificateChain> {
+    let mut body = ByteCursor(body);
     body.vector(1)?;
-    entries(Taking(body.vector(3)?), |list| list.vector(2).map(|_| ()))
+    entries(ByteCursor(body.vector(3)?), |list| {
+        list.vector(2).map(|_| ())
+    })
 }
 
 fn entries<'a>(
-    mut list: Taking<'a>,
-    behind: impl Fn(&mut Taking<'a>) -> Option<()>,
-) -> Option<Chain> {
-    let mut chain = Chain::default();
+    mut list: ByteCursor<'a>,
+    behind: impl Fn(&mut ByteCursor<'a>) -> Option<()>,
+) -> Option<CertificateChain> {
+    let mut chain = CertificateChain::default();
     while !list.0.is_empty() && chain.sent < MAX_CERTIFICATES {
         chain.read.extend(read(list.vector(3)?));
         chain.sent += 1;
@@ -145,17 +147,17 @@ fn read(der: &[u8]) -> Option<Certificate> {
         );
     }
     let key = match certificate.public_key().parsed() {
-        Ok(PublicKey::RSA(key)) => Key::Rsa(key.key_size()),
-        Ok(PublicKey::EC(key)) => Key::Ec(key.key_size()),
-        _ => Key::Other,
+        Ok(PublicKey::RSA(key)) => CertificateKey::Rsa(key.key_size()),
+        Ok(PublicKey::EC(key)) => CertificateKey::Ec(key.key_size()),
+        _ => CertificateKey::Other,
     };
     Some(Certificate {
         subject: certificate.subject().to_string(),
         issuer: certificate.issuer().to_string(),
         self_issued: certificate.subject().as_raw() == certificate.issuer().as_raw(),
         is_authority,
-        from: Date(validity.not_before.timestamp()),
-        until: Date(validity.not_after.timestamp()),
+        from: CertificateDate(validity.not_before.timestamp()),
+        until: CertificateDate(validity.not_after.timestamp()),
         names,
         addresses,
         more_names,
@@ -249,7 +251,7 @@ mod tests {
     #[test]
     fn a_chain_that_breaks_off_is_none_and_rubbish_in_it_is_left_out() {
         let rubbish = |sent| {
-            Some(Chain {
+            Some(CertificateChain {
                 sent,
                 read: Vec::new(),
             })

@@ -4,24 +4,24 @@
 //! made them only likely.
 
 use super::certificate;
-use super::facts::{ClientCertificate, Flow};
-use super::hello::{Answer, ClientHello, encrypted_alpn};
+use super::facts::{ApplicationData, ClientCertificate};
+use super::hello::{ClientHello, ServerAnswer, encrypted_alpn};
 use super::record::{ALERT, APPLICATION_DATA, MAX_WAITING};
 use super::session::{
-    CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, SERVER_HELLO, Session, agreed,
+    CERTIFICATE, CERTIFICATE_REQUEST, CLIENT_HELLO, SERVER_HELLO, TlsSession, agreed,
 };
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::annotations::RecordKind;
-use crate::protocol::tls::secrets::Agreed;
+use crate::protocol::tls::secrets::NegotiatedParameters;
 
 const ENCRYPTED_EXTENSIONS: u8 = 8;
 const FINISHED: u8 = 20;
 
 /// What is known of one direction under the keys.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Inside {
+pub(super) struct EncryptedHandshake {
     /// Handshake messages that are not complete.
     waiting: Vec<u8>,
     /// Messages can no longer be told apart.
@@ -31,14 +31,14 @@ pub(super) struct Inside {
     /// Those of them that were opened.
     opened: u64,
     /// The application data among these.
-    pub(super) flow: Flow,
+    pub(super) flow: ApplicationData,
     /// Where the Finished was.
     pub(super) finished: Option<FrameRef>,
     /// A record stayed closed: what it held nobody knows.
     missed: bool,
 }
 
-impl Inside {
+impl EncryptedHandshake {
     /// Nothing of this direction is hidden any more.
     pub(super) const fn is_known(&self) -> bool {
         self.opened > 0 && self.opened >= self.hidden && !self.missed
@@ -58,11 +58,11 @@ impl Inside {
     }
 }
 
-impl Session {
+impl TlsSession {
     /// Whether secrets opened all that was hidden, in both directions.
     #[must_use]
     pub fn is_known(&self) -> bool {
-        self.inside.iter().all(Inside::is_known)
+        self.inside.iter().all(EncryptedHandshake::is_known)
     }
 
     /// A record was opened, and held so many bytes of this kind. What its length alone made likely is taken back.
@@ -124,7 +124,7 @@ impl Session {
     }
 
     /// What a renewed handshake agreed on, once.
-    pub fn take_renewed(&mut self) -> Option<Agreed> {
+    pub fn take_renewed(&mut self) -> Option<NegotiatedParameters> {
         self.renewed.take()
     }
 
@@ -135,7 +135,7 @@ impl Session {
                 let Some(client) = self.renewal.take() else {
                     return;
                 };
-                if let Some(Answer::Hello(server)) = Answer::read(body, Some(&client)) {
+                if let Some(ServerAnswer::Hello(server)) = ServerAnswer::read(body, Some(&client)) {
                     self.renewed = Some(agreed(&client, &server));
                 }
             }

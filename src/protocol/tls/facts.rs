@@ -4,16 +4,16 @@ use std::net::IpAddr;
 
 use super::alert::Alert;
 use super::certificate::Certificate;
-use super::hello::{ClientHello, ServerHello, Version};
+use super::hello::{ClientHello, ServerHello, TlsVersion};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::time::Timestamp;
-use crate::protocol::tls::secrets::Closed;
+use crate::protocol::tls::secrets::NotDecrypted;
 
 /// What is told of one TLS connection. [`FlowEnd::A`] and index 0 are the client of the connection once it is in a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct TlsFacts {
     /// Who sent the ClientHello; rarely the side that is called.
     pub caller: FlowEnd,
     /// What was offered, and where it was seen to its end. After a HelloRetryRequest, the first one.
@@ -29,15 +29,15 @@ pub struct Facts {
     /// Alerts that are no leave-taking, the first ones of many.
     pub alerts: Vec<Alert>,
     /// How far the handshake came.
-    pub stage: Stage,
+    pub stage: HandshakeStage,
     /// What each side said under the keys, and how it took its leave.
-    pub flows: [Flow; 2],
+    pub flows: [ApplicationData; 2],
     /// Who answered in plain text.
     pub plain: Option<FlowEnd>,
     /// Secrets opened what it hides.
     pub is_open: bool,
     /// Why they did not, where there were any at hand.
-    pub closed: Option<Closed>,
+    pub closed: Option<NotDecrypted>,
     /// Who said the last application data, and what the other side has said since the one before: `None` if nobody did.
     pub last_word: Option<FlowEnd>,
     /// Bytes of the records of application data that the caller has sent since the other side's last.
@@ -62,7 +62,7 @@ pub enum ClientCertificate {
 
 /// How far a handshake came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
+pub enum HandshakeStage {
     /// A record or a part of one.
     Begun,
     /// The ClientHello was sent.
@@ -79,7 +79,7 @@ pub enum Stage {
     Unseen,
 }
 
-impl Stage {
+impl HandshakeStage {
     /// The words in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -97,7 +97,7 @@ impl Stage {
 
 /// What one side said under the keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flow {
+pub struct ApplicationData {
     /// Records of application data.
     pub records: u64,
     /// Bytes in them, tags and padding included; without them where secrets opened all.
@@ -109,12 +109,12 @@ pub struct Flow {
     /// When it had finished its part of the handshake.
     pub finished: Option<FrameRef>,
     /// How it took its leave.
-    pub farewell: Farewell,
+    pub farewell: CloseNotify,
 }
 
 /// What is wrong with a certificate, as far as it shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Flaw {
+pub enum CertificateFlaw {
     /// It was outside its dates when it was sent.
     Outdated,
     /// It is for other names than the one that was asked for.
@@ -134,7 +134,7 @@ const SHORTEST_REQUEST: u64 = 27 + 17;
 
 /// How one side took its leave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Farewell {
+pub enum CloseNotify {
     /// Not a word.
     #[default]
     None,
@@ -144,7 +144,7 @@ pub enum Farewell {
     Notify(FrameRef, Certainty),
 }
 
-impl Farewell {
+impl CloseNotify {
     /// Where it was said.
     #[must_use]
     pub const fn mark(self) -> Option<FrameRef> {
@@ -155,11 +155,11 @@ impl Farewell {
     }
 }
 
-impl Facts {
+impl TlsFacts {
     /// Why secrets that were at hand did not open it, in a word.
     #[must_use]
     pub fn why_closed(&self) -> Option<&'static str> {
-        self.closed.map(Closed::name)
+        self.closed.map(NotDecrypted::name)
     }
 
     /// The same with the client of the connection as [`FlowEnd::A`].
@@ -179,7 +179,7 @@ impl Facts {
 
     /// The version that is spoken, once the server has chosen.
     #[must_use]
-    pub fn version(&self) -> Option<Version> {
+    pub fn version(&self) -> Option<TlsVersion> {
         self.answer.as_ref().map(|(_, answer)| answer.version)
     }
 
@@ -200,23 +200,23 @@ impl Facts {
 
     /// What is wrong with the certificate of a server at this address, as far as it shows.
     #[must_use]
-    pub fn flaw(&self, server: IpAddr) -> Option<Flaw> {
+    pub fn flaw(&self, server: IpAddr) -> Option<CertificateFlaw> {
         let (at, leaf) = self.leaf()?;
         if self.outdated().is_some() {
-            return Some(Flaw::Outdated);
+            return Some(CertificateFlaw::Outdated);
         }
         if self
             .sni()
             .is_some_and(|name| leaf.is_for(name) == Some(false))
         {
-            return Some(Flaw::OtherName);
+            return Some(CertificateFlaw::OtherName);
         }
         let alone = self
             .certificates
             .as_ref()
             .is_some_and(|(_, all)| all.len() == 1);
         if leaf.self_issued && alone && at.frame.0 > 0 {
-            return Some(Flaw::SelfIssued);
+            return Some(CertificateFlaw::SelfIssued);
         }
         // A client that calls an address sends no name (RFC 6066 §3).
         let nameless = self
@@ -224,7 +224,7 @@ impl Facts {
             .as_ref()
             .is_some_and(|(_, hello)| hello.sni.is_none() && !hello.cut);
         let other = leaf.is_for_address(server) == Some(false);
-        (nameless && other).then_some(Flaw::OtherAddress)
+        (nameless && other).then_some(CertificateFlaw::OtherAddress)
     }
 
     /// The certificate, if it was outside its dates when it was sent.
@@ -242,7 +242,7 @@ impl Facts {
         let asked = self.flows[self.caller.index()];
         let answered = self.flows[self.caller.other().index()];
         let in_time = asked.last.is_some_and(|last| last.time <= until);
-        if self.stage < Stage::Complete || !in_time {
+        if self.stage < HandshakeStage::Complete || !in_time {
             return false;
         }
         let hello = self.hello.as_ref().map(|(_, hello)| hello);
@@ -256,7 +256,7 @@ impl Facts {
             (Some(chosen), _) => chosen == b"h2",
             // TLS 1.3 hides what was chosen; before it, nothing is.
             (None, Some(hello)) => {
-                self.version() >= Some(Version::TLS_13)
+                self.version() >= Some(TlsVersion::TLS_13)
                     && hello.alpn.iter().any(|name| name == b"h2")
             }
             (None, None) => true,

@@ -25,9 +25,9 @@ const SUPPORTED_VERSIONS: u16 = 43;
 
 /// A protocol version, as on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version(pub u16);
+pub struct TlsVersion(pub u16);
 
-impl Version {
+impl TlsVersion {
     /// SSL 3.0.
     pub const SSL_3: Self = Self(0x300);
     /// TLS 1.2.
@@ -48,7 +48,7 @@ impl Version {
     }
 }
 
-impl fmt::Display for Version {
+impl fmt::Display for TlsVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             0x300 => f.write_str("SSL 3.0"),
@@ -67,7 +67,7 @@ pub struct ClientHello {
     /// The protocols it would speak inside, best first.
     pub alpn: Vec<Vec<u8>>,
     /// The versions it offers, those that are known, newest first.
-    pub versions: Vec<Version>,
+    pub versions: Vec<TlsVersion>,
     /// The cipher suites it offers, best first.
     pub ciphers: Vec<u16>,
     pub(super) random: [u8; 32],
@@ -82,7 +82,7 @@ pub struct ClientHello {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerHello {
     /// The version that is spoken.
-    pub version: Version,
+    pub version: TlsVersion,
     /// The cipher suite.
     pub cipher: u16,
     /// The protocol inside; in TLS 1.3 only secrets show it.
@@ -97,16 +97,16 @@ pub struct ServerHello {
 
 /// What a ServerHello message is.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum ServerAnswer {
     /// The server wants another ClientHello.
     Retry,
     Hello(ServerHello),
 }
 
 /// Bytes that are taken from the front.
-pub(super) struct Taking<'a>(pub(super) &'a [u8]);
+pub(super) struct ByteCursor<'a>(pub(super) &'a [u8]);
 
-impl<'a> Taking<'a> {
+impl<'a> ByteCursor<'a> {
     pub(super) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (head, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
@@ -143,24 +143,24 @@ impl ClientHello {
             cut: !whole,
             ..Self::default()
         };
-        let mut legacy = Version::default();
+        let mut legacy = TlsVersion::default();
         if hello.fields(body, &mut legacy).is_none() {
             hello.cut = true;
         }
         if hello.versions.is_empty() && legacy.is_known() {
             // Up to TLS 1.2 the highest one is named, and those below it are meant (RFC 5246 appendix E.1).
-            hello.versions = (Version::SSL_3.0..=legacy.0.min(Version::TLS_12.0))
+            hello.versions = (TlsVersion::SSL_3.0..=legacy.0.min(TlsVersion::TLS_12.0))
                 .rev()
                 .take(1)
-                .map(Version)
+                .map(TlsVersion)
                 .collect();
         }
         hello
     }
 
-    fn fields(&mut self, body: &[u8], legacy: &mut Version) -> Option<()> {
-        let mut rest = Taking(body);
-        *legacy = Version(rest.number(2)? as u16);
+    fn fields(&mut self, body: &[u8], legacy: &mut TlsVersion) -> Option<()> {
+        let mut rest = ByteCursor(body);
+        *legacy = TlsVersion(rest.number(2)? as u16);
         self.random = rest.take(32)?.try_into().ok()?;
         self.session_id = rest.vector(1)?.to_vec();
         self.ciphers = pairs(rest.cut_vector(2)?).collect();
@@ -168,7 +168,7 @@ impl ClientHello {
         if rest.0.is_empty() {
             return Some(());
         }
-        let mut extensions = Taking(rest.cut_vector(2)?);
+        let mut extensions = ByteCursor(rest.cut_vector(2)?);
         while !extensions.0.is_empty() {
             let kind = extensions.number(2)? as u16;
             let data = extensions.vector(2)?;
@@ -184,9 +184,9 @@ impl ClientHello {
             ENCRYPT_THEN_MAC => self.encrypt_then_mac = true,
             EXTENDED_MASTER_SECRET => self.extended_master_secret = true,
             SUPPORTED_VERSIONS => {
-                if let Some(list) = Taking(data).vector(1) {
+                if let Some(list) = ByteCursor(data).vector(1) {
                     self.versions = pairs(list)
-                        .map(Version)
+                        .map(TlsVersion)
                         .filter(|it| it.is_known())
                         .collect();
                     self.versions.sort_unstable_by(|a, b| b.cmp(a));
@@ -197,12 +197,12 @@ impl ClientHello {
     }
 }
 
-impl Answer {
+impl ServerAnswer {
     /// Reads the body of a ServerHello; `None` if it breaks off before the cipher suite.
     pub(super) fn read(body: &[u8], client: Option<&ClientHello>) -> Option<Self> {
-        let mut rest = Taking(body);
+        let mut rest = ByteCursor(body);
         let mut hello = ServerHello {
-            version: Version(rest.number(2)? as u16),
+            version: TlsVersion(rest.number(2)? as u16),
             random: rest.take(32)?.try_into().ok()?,
             ..ServerHello::default()
         };
@@ -218,7 +218,7 @@ impl Answer {
         let echoed = !hello.session_id.is_empty()
             && client.is_some_and(|client| client.session_id == hello.session_id);
         hello.extensions(&mut rest);
-        if hello.version < Version::TLS_13 {
+        if hello.version < TlsVersion::TLS_13 {
             hello.resumed = echoed;
         }
         Some(if retry {
@@ -230,13 +230,13 @@ impl Answer {
 }
 
 impl ServerHello {
-    fn extensions(&mut self, rest: &mut Taking<'_>) -> Option<()> {
-        let mut extensions = Taking(rest.cut_vector(2)?);
+    fn extensions(&mut self, rest: &mut ByteCursor<'_>) -> Option<()> {
+        let mut extensions = ByteCursor(rest.cut_vector(2)?);
         loop {
             let kind = extensions.number(2)? as u16;
             let data = extensions.vector(2)?;
             match kind {
-                SUPPORTED_VERSIONS => self.version = Version(Taking(data).number(2)? as u16),
+                SUPPORTED_VERSIONS => self.version = TlsVersion(ByteCursor(data).number(2)? as u16),
                 PRE_SHARED_KEY => self.resumed = true,
                 ALPN => self.alpn = protocols(data).into_iter().next(),
                 ENCRYPT_THEN_MAC => self.encrypt_then_mac = true,
@@ -249,7 +249,7 @@ impl ServerHello {
 
 /// The protocol that EncryptedExtensions (RFC 8446 §4.3.1) names, of the body of that message.
 pub(super) fn encrypted_alpn(body: &[u8]) -> Option<Vec<u8>> {
-    let mut extensions = Taking(Taking(body).vector(2)?);
+    let mut extensions = ByteCursor(ByteCursor(body).vector(2)?);
     loop {
         let kind = extensions.number(2)? as u16;
         let data = extensions.vector(2)?;
@@ -266,7 +266,7 @@ fn pairs(bytes: &[u8]) -> impl Iterator<Item = u16> {
 
 /// The first host name of the list (RFC 6066 §3).
 fn server_name(data: &[u8]) -> Option<Vec<u8>> {
-    let mut list = Taking(Taking(data).vector(2)?);
+    let mut list = ByteCursor(ByteCursor(data).vector(2)?);
     while !list.0.is_empty() {
         let kind = list.number(1)?;
         let name = list.vector(2)?;
@@ -278,7 +278,7 @@ fn server_name(data: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn protocols(data: &[u8]) -> Vec<Vec<u8>> {
-    let mut list = Taking(Taking(data).vector(2).unwrap_or_default());
+    let mut list = ByteCursor(ByteCursor(data).vector(2).unwrap_or_default());
     std::iter::from_fn(|| list.vector(1).map(<[u8]>::to_vec))
         .take(MAX_LIST)
         .collect()
@@ -323,11 +323,11 @@ mod tests {
         let hello = ClientHello::read(&full(), true);
         assert_eq!(hello.sni.as_deref(), Some(&b"a.example"[..]));
         assert_eq!(hello.alpn, [b"h2".to_vec(), b"http/1.1".to_vec()]);
-        assert_eq!(hello.versions, [Version::TLS_13, Version::TLS_12]);
+        assert_eq!(hello.versions, [TlsVersion::TLS_13, TlsVersion::TLS_12]);
         assert_eq!(hello.ciphers, [0x1301, 0xc02f]);
         assert!(!hello.cut);
         let old = ClientHello::read(&client(&[]), true);
-        assert_eq!(old.versions, [Version::TLS_12]);
+        assert_eq!(old.versions, [TlsVersion::TLS_12]);
     }
 
     #[test]
@@ -350,18 +350,21 @@ mod tests {
         let plain = body.clone();
         body.extend(vector(2, &extension(43, &[3, 4])));
         let client = ClientHello::read(&full(), true);
-        let Some(Answer::Hello(hello)) = Answer::read(&body, Some(&client)) else {
+        let Some(ServerAnswer::Hello(hello)) = ServerAnswer::read(&body, Some(&client)) else {
             panic!("a hello");
         };
-        assert_eq!((hello.version, hello.cipher), (Version::TLS_13, 0x1302));
+        assert_eq!((hello.version, hello.cipher), (TlsVersion::TLS_13, 0x1302));
         assert!(!hello.resumed, "the identifier is echoed for show");
-        let Some(Answer::Hello(old)) = Answer::read(&plain, Some(&client)) else {
+        let Some(ServerAnswer::Hello(old)) = ServerAnswer::read(&plain, Some(&client)) else {
             panic!("a hello");
         };
-        assert_eq!((old.version, old.resumed), (Version::TLS_12, true));
+        assert_eq!((old.version, old.resumed), (TlsVersion::TLS_12, true));
         body[2..34].copy_from_slice(&RETRY);
-        assert!(matches!(Answer::read(&body, None), Some(Answer::Retry)));
-        assert!(Answer::read(&body[..20], None).is_none());
+        assert!(matches!(
+            ServerAnswer::read(&body, None),
+            Some(ServerAnswer::Retry)
+        ));
+        assert!(ServerAnswer::read(&body[..20], None).is_none());
     }
 
     #[test]
@@ -370,7 +373,7 @@ mod tests {
         body.extend([9; 32]);
         body.extend([0x13, 2]);
         body.extend(vector(2, &extension(41, &[0, 0])));
-        let Some(Answer::Hello(hello)) = Answer::read(&body, None) else {
+        let Some(ServerAnswer::Hello(hello)) = ServerAnswer::read(&body, None) else {
             panic!("a hello");
         };
         assert_eq!((hello.cipher, hello.resumed), (0x1302, true));

@@ -1,6 +1,6 @@
 //! Floor 5: TLS on one connection, seen from outside: from SSL 3.0 to TLS 1.3, on any port.
 //!
-//! In: the TCP streams of both directions from the first record on. Out: [`Facts`]: what the handshake agreed on and how
+//! In: the TCP streams of both directions from the first record on. Out: [`TlsFacts`]: what the handshake agreed on and how
 //! far it came, the certificates that travelled in the clear, alerts with their senders, how much was said under the keys
 //! and how each side took its leave.
 //!
@@ -21,7 +21,9 @@ pub mod secrets;
 mod session;
 
 pub use alert::{Alert, name as alert_name};
-pub use certificate::{Certificate, Date, Key, MAX_CERTIFICATES};
-pub use facts::{ClientCertificate, Facts, Farewell, Flaw, Flow, Stage};
-pub use hello::{ClientHello, ServerHello, Version};
-pub use session::Session;
+pub use certificate::{Certificate, CertificateDate, CertificateKey, MAX_CERTIFICATES};
+pub use facts::{
+    ApplicationData, CertificateFlaw, ClientCertificate, CloseNotify, HandshakeStage, TlsFacts,
+};
+pub use hello::{ClientHello, ServerHello, TlsVersion};
+pub use session::TlsSession;

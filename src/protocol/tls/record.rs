@@ -1,6 +1,6 @@
 //! Cuts one direction into records (RFC 8446 §5.1, RFC 5246 §6.2.1).
 //!
-//! In: slices of the stream, and how much of it is missing. Out: a [`Ended`] for every record, and the handshake messages in
+//! In: slices of the stream, and how much of it is missing. Out: a [`EndedRecord`] for every record, and the handshake messages in
 //! the clear, gathered over records and segments. Everything else is passed over: what is hidden is counted, not kept.
 
 use crate::base::frame_ref::FrameRef;
@@ -26,14 +26,14 @@ const LEAST_CIPHERED_ALERT: u16 = 18;
 
 /// One direction.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lane {
+pub(super) struct RecordReader {
     /// Bytes so far.
     pub(super) offset: u64,
     /// Bytes of the record that are still to come.
     left: u32,
     header: [u8; 5],
     have: u8,
-    reading: Reading,
+    reading: RecordState,
     /// A gap may have ended anywhere: the next slice that begins with a record header tells.
     lost: bool,
     /// Some record has begun.
@@ -56,11 +56,11 @@ pub(super) struct Lane {
     alert: [u8; 2],
     alert_have: u8,
     /// The last record that ended.
-    pub(super) last: Option<Ended>,
+    pub(super) last: Option<EndedRecord>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Reading {
+enum RecordState {
     #[default]
     PassOver,
     Messages,
@@ -69,7 +69,7 @@ enum Reading {
 
 /// A record that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ended {
+pub(super) struct EndedRecord {
     pub(super) kind: u8,
     pub(super) length: u16,
     /// Where its last byte was seen.
@@ -80,15 +80,15 @@ pub(super) struct Ended {
     pub(super) in_handshake: bool,
 }
 
-impl Lane {
+impl RecordReader {
     /// Takes some of `bytes`, at least one, and tells how many, and which record ended with them.
-    pub(super) fn step(&mut self, bytes: &[u8], at: FrameRef) -> (usize, Option<Ended>) {
+    pub(super) fn step(&mut self, bytes: &[u8], at: FrameRef) -> (usize, Option<EndedRecord>) {
         if self.left > 0 {
             let take = (self.left as usize).min(bytes.len());
             match self.reading {
-                Reading::PassOver => {}
-                Reading::Messages => self.gather(bytes.get(..take).unwrap_or_default(), at),
-                Reading::Alert => {
+                RecordState::PassOver => {}
+                RecordState::Messages => self.gather(bytes.get(..take).unwrap_or_default(), at),
+                RecordState::Alert => {
                     for byte in bytes.iter().take(take) {
                         if let Some(slot) = self.alert.get_mut(usize::from(self.alert_have)) {
                             *slot = *byte;
@@ -137,10 +137,10 @@ impl Lane {
 
     /// Passes over bytes that were not captured. If they end inside the record in progress nothing is lost but what it
     /// held. Tells which record ended with them.
-    pub(super) fn skip(&mut self, length: u64, at: FrameRef) -> Option<Ended> {
+    pub(super) fn skip(&mut self, length: u64, at: FrameRef) -> Option<EndedRecord> {
         self.offset = self.offset.saturating_add(length);
         let within = u64::from(self.left).checked_sub(length);
-        if self.reading == Reading::Messages || within.is_none() {
+        if self.reading == RecordState::Messages || within.is_none() {
             self.deaf = true;
         }
         match within {
@@ -174,13 +174,13 @@ impl Lane {
         }
         self.left = u32::from(length);
         let first = !std::mem::replace(&mut self.any, true);
-        self.reading = Reading::PassOver;
+        self.reading = RecordState::PassOver;
         self.alert_have = 0;
         match kind {
             CHANGE_CIPHER_SPEC => self.ciphered = !self.retried,
             HANDSHAKE if self.ciphered => self.settles = true,
-            HANDSHAKE if !self.deaf => self.reading = Reading::Messages,
-            ALERT if length == 2 => self.reading = Reading::Alert,
+            HANDSHAKE if !self.deaf => self.reading = RecordState::Messages,
+            ALERT if length == 2 => self.reading = RecordState::Alert,
             APPLICATION_DATA if first => self.midstream = true,
             ALERT if first && length >= LEAST_CIPHERED_ALERT => self.midstream = true,
             APPLICATION_DATA => self.settles = length > HIDDEN_EMPTY_CERTIFICATE,
@@ -189,7 +189,7 @@ impl Lane {
         true
     }
 
-    fn record_ended(&mut self, at: FrameRef) -> Ended {
+    fn record_ended(&mut self, at: FrameRef) -> EndedRecord {
         let [kind, _, _, high, low] = self.header;
         let in_handshake = self.settled.is_none();
         if std::mem::take(&mut self.settles) && in_handshake {
@@ -198,8 +198,8 @@ impl Lane {
         }
         let [level, code] = self.alert;
         let clear =
-            self.reading == Reading::Alert && self.alert_have == 2 && (1..=2).contains(&level);
-        let ended = Ended {
+            self.reading == RecordState::Alert && self.alert_have == 2 && (1..=2).contains(&level);
+        let ended = EndedRecord {
             kind,
             length: u16::from_be_bytes([high, low]),
             at,
@@ -225,8 +225,8 @@ impl Lane {
     /// Gathers no more messages.
     pub(super) fn go_deaf(&mut self) {
         self.deaf = true;
-        if self.reading == Reading::Messages {
-            self.reading = Reading::PassOver;
+        if self.reading == RecordState::Messages {
+            self.reading = RecordState::PassOver;
         }
     }
 
@@ -251,7 +251,7 @@ mod tests {
         bytes
     }
 
-    fn feed(lane: &mut Lane, mut bytes: &[u8]) -> Vec<Ended> {
+    fn feed(lane: &mut RecordReader, mut bytes: &[u8]) -> Vec<EndedRecord> {
         let mut ended = Vec::new();
         lane.begin_slice();
         while !bytes.is_empty() {
@@ -270,7 +270,7 @@ mod tests {
             .flat_map(|(kind, length)| record(*kind, *length))
             .collect();
         for slice in 1..=stream.len() {
-            let mut lane = Lane::default();
+            let mut lane = RecordReader::default();
             let mut ended = 0;
             for piece in stream.chunks(slice) {
                 ended += feed(&mut lane, piece).len();
@@ -304,7 +304,7 @@ mod tests {
             (21, 2, false),
             (22, 64, false),
         ] {
-            let mut lane = Lane::default();
+            let mut lane = RecordReader::default();
             feed(&mut lane, &record(kind, length));
             assert_eq!(lane.midstream, before, "{kind} of {length}");
         }
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn records_are_found_again_after_a_loss() {
-        let mut lane = Lane::default();
+        let mut lane = RecordReader::default();
         feed(&mut lane, &record(22, 30)[..10]);
         assert_eq!(lane.skip(500, FrameRef::default()), None);
         assert!(!lane.is_at_boundary());

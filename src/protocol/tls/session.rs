@@ -1,19 +1,19 @@
 //! Both directions of one TLS connection: what the records say to each other.
 
 use super::alert::{Alert, CLOSE_NOTIFY};
-use super::certificate::{self, Certificate, Chain};
-use super::encrypted_handshake::Inside;
-use super::facts::{ClientCertificate, Facts, Farewell, Flow, Stage};
-use super::hello::{Answer, ClientHello, ServerHello, Version};
+use super::certificate::{self, Certificate, CertificateChain};
+use super::encrypted_handshake::EncryptedHandshake;
+use super::facts::{ApplicationData, ClientCertificate, CloseNotify, HandshakeStage, TlsFacts};
+use super::hello::{ClientHello, ServerAnswer, ServerHello, TlsVersion};
 use super::record::{
-    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, Ended, HANDSHAKE, HIDDEN_ALERT,
-    HIDDEN_EMPTY_CERTIFICATE, Lane,
+    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, EndedRecord, HANDSHAKE, HIDDEN_ALERT,
+    HIDDEN_EMPTY_CERTIFICATE, RecordReader,
 };
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::annotations::{Annotator, RecordKind};
-use crate::protocol::tls::secrets::Agreed;
+use crate::protocol::tls::secrets::NegotiatedParameters;
 
 /// Alerts kept of one connection; two end it, a hostile peer can send thousands.
 const MAX_ALERTS: usize = 8;
@@ -28,9 +28,9 @@ const SERVER_HELLO_DONE: u8 = 14;
 
 /// One TLS connection. Offsets count from the first byte of its first record, by direction.
 #[derive(Clone, Debug, Default)]
-pub struct Session {
-    lanes: [Lane; 2],
-    flows: [Flow; 2],
+pub struct TlsSession {
+    lanes: [RecordReader; 2],
+    flows: [ApplicationData; 2],
     pub(super) caller: Option<FlowEnd>,
     hello: Option<(FrameRef, ClientHello)>,
     pub(super) answer: Option<(FrameRef, ServerHello)>,
@@ -42,7 +42,7 @@ pub struct Session {
     server_done: bool,
     pub(super) alerts: Vec<Alert>,
     /// What secrets showed.
-    pub(super) inside: [Inside; 2],
+    pub(super) inside: [EncryptedHandshake; 2],
     last_word: Option<FlowEnd>,
     /// The same, as secrets showed it.
     pub(super) last_inside: Option<FlowEnd>,
@@ -55,12 +55,12 @@ pub struct Session {
     /// The hello of a client that renews the handshake.
     pub(super) renewal: Option<ClientHello>,
     /// What a renewed handshake agreed on.
-    pub(super) renewed: Option<Agreed>,
+    pub(super) renewed: Option<NegotiatedParameters>,
     /// Who takes down what is read.
     clerk: Option<Annotator>,
 }
 
-impl Session {
+impl TlsSession {
     /// Nothing said yet.
     #[must_use]
     pub fn new() -> Self {
@@ -118,7 +118,9 @@ impl Session {
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
         let clear = self.lanes.iter().map(|lane| lane.waiting.len());
-        clear.chain(self.inside.iter().map(Inside::waiting)).sum()
+        clear
+            .chain(self.inside.iter().map(EncryptedHandshake::waiting))
+            .sum()
     }
 
     /// Reads what waits as far as it goes, since too much waits in all.
@@ -153,7 +155,11 @@ impl Session {
             .iter()
             .any(|alert| alert.from == end && matches!(alert.code(), Some(40..=51 | 116)));
         let missing = matches!(self.client_certificate, ClientCertificate::Missing(..));
-        said || missing && matches!(self.farewell(end), Farewell::Notify(_, Certainty::Likely))
+        said || missing
+            && matches!(
+                self.farewell(end),
+                CloseNotify::Notify(_, Certainty::Likely)
+            )
     }
 
     /// Who sent the ClientHello.
@@ -164,7 +170,7 @@ impl Session {
 
     /// What the hellos agreed on, as far as keys are derived from it; `None` before both were read.
     #[must_use]
-    pub fn agreed(&self) -> Option<Agreed> {
+    pub fn agreed(&self) -> Option<NegotiatedParameters> {
         let (_, client) = self.hello.as_ref()?;
         let (_, server) = self.answer.as_ref()?;
         Some(agreed(client, server))
@@ -172,7 +178,7 @@ impl Session {
 
     /// What is told of it.
     #[must_use]
-    pub fn into_facts(mut self) -> Facts {
+    pub fn into_facts(mut self) -> TlsFacts {
         for end in FlowEnd::BOTH {
             self.messages(end, self.lanes[end.index()].since, false);
         }
@@ -186,13 +192,13 @@ impl Session {
             } else {
                 self.flows[end.index()]
             };
-            Flow {
+            ApplicationData {
                 farewell: self.farewell(end),
                 finished: inside.finished.or(settled),
                 ..flow
             }
         });
-        Facts {
+        TlsFacts {
             caller: self.caller.unwrap_or(FlowEnd::A),
             stage: self.stage(),
             only_tickets: self.is_13() && !self.not_only_tickets && !is_known,
@@ -223,7 +229,7 @@ impl Session {
 
     pub(super) fn is_13(&self) -> bool {
         let answer = self.answer.as_ref();
-        answer.is_some_and(|(_, answer)| answer.version >= Version::TLS_13)
+        answer.is_some_and(|(_, answer)| answer.version >= TlsVersion::TLS_13)
     }
 
     fn has_settled(&self, end: FlowEnd) -> bool {
@@ -231,7 +237,7 @@ impl Session {
     }
 
     /// A record has ended.
-    fn ended(&mut self, from: FlowEnd, record: Ended) {
+    fn ended(&mut self, from: FlowEnd, record: EndedRecord) {
         let hidden = match record.kind {
             APPLICATION_DATA => true,
             ALERT => record.alert.is_none(),
@@ -266,7 +272,7 @@ impl Session {
         }
     }
 
-    fn alert(&mut self, from: FlowEnd, record: Ended) {
+    fn alert(&mut self, from: FlowEnd, record: EndedRecord) {
         match record.alert {
             Some((_, CLOSE_NOTIFY)) => {
                 self.notified[from.index()].get_or_insert(record.at);
@@ -309,7 +315,7 @@ impl Session {
         }
     }
 
-    fn application(&mut self, from: FlowEnd, record: Ended) {
+    fn application(&mut self, from: FlowEnd, record: EndedRecord) {
         let is_caller = self.caller == Some(from);
         if self.is_13() && record.in_handshake {
             match record.length {
@@ -395,15 +401,15 @@ impl Session {
             SERVER_HELLO => {
                 self.caller.get_or_insert(from.other());
                 let client = self.hello.as_ref().map(|(_, hello)| hello);
-                match Answer::read(body, client) {
-                    Some(Answer::Retry) => {
+                match ServerAnswer::read(body, client) {
+                    Some(ServerAnswer::Retry) => {
                         self.retried.get_or_insert(at);
                         for lane in &mut self.lanes {
                             lane.retried = true;
                             lane.ciphered = false;
                         }
                     }
-                    Some(Answer::Hello(hello)) if self.answer.is_none() => {
+                    Some(ServerAnswer::Hello(hello)) if self.answer.is_none() => {
                         self.answer = Some((at, hello));
                     }
                     _ => {}
@@ -422,10 +428,17 @@ impl Session {
     }
 
     /// A Certificate message; `None` is one that breaks off.
-    pub(super) fn certificate(&mut self, from: FlowEnd, at: FrameRef, chain: Option<Chain>) {
+    pub(super) fn certificate(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        chain: Option<CertificateChain>,
+    ) {
         if self.caller == Some(from) {
             self.client_certificate = match chain {
-                Some(Chain { sent: 0, .. }) => ClientCertificate::Missing(at, Certainty::Certain),
+                Some(CertificateChain { sent: 0, .. }) => {
+                    ClientCertificate::Missing(at, Certainty::Certain)
+                }
                 _ => ClientCertificate::Sent(at),
             };
         } else if self.certificates.is_none() {
@@ -436,35 +449,35 @@ impl Session {
         }
     }
 
-    fn stage(&self) -> Stage {
+    fn stage(&self) -> HandshakeStage {
         let caller = self.caller.unwrap_or(FlowEnd::A);
         if self.is_midstream() {
-            return Stage::Unseen;
+            return HandshakeStage::Unseen;
         }
         match (self.has_settled(caller), self.has_settled(caller.other())) {
-            (true, true) => Stage::Complete,
-            (true, false) => Stage::ClientFinished,
-            (false, true) => Stage::ServerFlight,
-            (false, false) if self.server_done => Stage::ServerFlight,
-            (false, false) if self.answer.is_some() => Stage::ServerHello,
-            (false, false) if self.hello.is_some() => Stage::ClientHello,
-            (false, false) => Stage::Begun,
+            (true, true) => HandshakeStage::Complete,
+            (true, false) => HandshakeStage::ClientFinished,
+            (false, true) => HandshakeStage::ServerFlight,
+            (false, false) if self.server_done => HandshakeStage::ServerFlight,
+            (false, false) if self.answer.is_some() => HandshakeStage::ServerHello,
+            (false, false) if self.hello.is_some() => HandshakeStage::ClientHello,
+            (false, false) => HandshakeStage::Begun,
         }
     }
 
-    fn farewell(&self, end: FlowEnd) -> Farewell {
+    fn farewell(&self, end: FlowEnd) -> CloseNotify {
         if let Some(mark) = self.notified[end.index()] {
-            return Farewell::Notify(mark, Certainty::Certain);
+            return CloseNotify::Notify(mark, Certainty::Certain);
         }
         let lane = &self.lanes[end.index()];
         if !lane.is_at_boundary() {
-            return Farewell::Unclear;
+            return CloseNotify::Unclear;
         }
         if self.inside[end.index()].is_known() {
-            return Farewell::None;
+            return CloseNotify::None;
         }
         let Some(last) = lane.last else {
-            return Farewell::None;
+            return CloseNotify::None;
         };
         let settled = !last.in_handshake || self.is_midstream();
         let hidden = match last.kind {
@@ -476,16 +489,16 @@ impl Session {
             _ => false,
         };
         if settled && hidden {
-            Farewell::Notify(last.at, Certainty::Likely)
+            CloseNotify::Notify(last.at, Certainty::Likely)
         } else {
-            Farewell::None
+            CloseNotify::None
         }
     }
 }
 
 /// What two hellos agree on, as far as keys are derived from it.
-pub(super) fn agreed(client: &ClientHello, server: &ServerHello) -> Agreed {
-    Agreed {
+pub(super) fn agreed(client: &ClientHello, server: &ServerHello) -> NegotiatedParameters {
+    NegotiatedParameters {
         client_random: client.random,
         server_random: server.random,
         version: server.version.0,

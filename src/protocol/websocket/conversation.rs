@@ -1,19 +1,19 @@
 //! Frames of a WebSocket, counted; of Close, Ping and Pong what they say.
 
-use super::facts::{Close, Facts, FrameRule, Half};
-use super::frame::{CLOSE, Header, LONGEST, MAX_CONTROL, PING, PONG};
+use super::facts::{CloseFrame, WebSocketFacts, WebSocketFrameRule, WebSocketHalf};
+use super::frame::{CLOSE, LONGEST, MAX_CONTROL, PING, PONG, WebSocketFrameHeader};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::annotations::{Annotator, RecordKind};
-use crate::protocol::http::{Phase, Protocol, Text, Texts};
+use crate::protocol::http::{Phase, Protocol, SharedText, TextInterner};
 
 /// Offsets stop here.
 const MAX_OFFSET: u64 = u64::MAX >> 1;
 
 /// What the next byte belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum WebSocketReadState {
     /// A frame header.
     Header,
     /// A payload of so many more bytes.
@@ -24,42 +24,42 @@ enum State {
 
 /// One direction.
 #[derive(Clone, Debug)]
-struct Lane {
+struct WebSocketDirection {
     offset: u64,
-    state: State,
+    state: WebSocketReadState,
     /// The frame in progress.
-    header: Header,
+    header: WebSocketFrameHeader,
     start: u64,
     /// Bytes of a header, or the payload of a Close, that came in several slices.
     kept: [u8; MAX_CONTROL],
     have: usize,
     /// The payload of this frame is not all here.
     is_cut: bool,
-    half: Half,
+    half: WebSocketHalf,
 }
 
 /// The WebSocket spoken on one connection.
 #[derive(Clone, Debug)]
-pub struct Conversation {
-    lanes: [Lane; 2],
+pub struct WebSocketConversation {
+    lanes: [WebSocketDirection; 2],
     requester: FlowEnd,
     /// Who takes down what is read.
     clerk: Option<Annotator>,
 }
 
-impl Conversation {
+impl WebSocketConversation {
     /// Begins after the 101. `offsets` are how many bytes each end had sent before.
     #[must_use]
     pub fn new(requester: FlowEnd, offsets: [u64; 2]) -> Self {
-        let lane = |offset: u64| Lane {
+        let lane = |offset: u64| WebSocketDirection {
             offset: offset.min(MAX_OFFSET),
-            state: State::Header,
-            header: Header::default(),
+            state: WebSocketReadState::Header,
+            header: WebSocketFrameHeader::default(),
             start: 0,
             kept: [0; MAX_CONTROL],
             have: 0,
             is_cut: false,
-            half: Half::default(),
+            half: WebSocketHalf::default(),
         };
         Self {
             lanes: offsets.map(lane),
@@ -76,13 +76,13 @@ impl Conversation {
         at: FrameRef,
         bytes: &[u8],
         length: u32,
-        _texts: &mut Texts,
+        _texts: &mut TextInterner,
     ) {
         let masked = from == self.requester;
         let mut rest = bytes;
-        if self.lane(from).state == State::Lost && is_frame(bytes, length, masked) {
+        if self.lane(from).state == WebSocketReadState::Lost && is_frame(bytes, length, masked) {
             let lane = self.lane_mut(from);
-            lane.state = State::Header;
+            lane.state = WebSocketReadState::Header;
             lane.have = 0;
         }
         while !rest.is_empty() {
@@ -94,22 +94,22 @@ impl Conversation {
     }
 
     /// The next `length` bytes of one direction were never captured.
-    pub fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, _texts: &mut Texts) {
+    pub fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, _texts: &mut TextInterner) {
         self.pass_over(from, at, length);
     }
 
     /// The FIN of one direction, in order.
-    pub fn end(&mut self, from: FlowEnd, _texts: &mut Texts) {
+    pub fn end(&mut self, from: FlowEnd, _texts: &mut TextInterner) {
         let lane = self.lane_mut(from);
         lane.half.is_cut = match lane.state {
-            State::Header => lane.have > 0,
-            State::Payload { .. } => true,
-            State::Lost => false,
+            WebSocketReadState::Header => lane.have > 0,
+            WebSocketReadState::Payload { .. } => true,
+            WebSocketReadState::Lost => false,
         };
     }
 
     /// The connection is over. There is nothing to free.
-    pub fn finish(&mut self, texts: &mut Texts) {
+    pub fn finish(&mut self, texts: &mut TextInterner) {
         for end in FlowEnd::BOTH {
             self.end(end, texts);
         }
@@ -142,13 +142,13 @@ impl Conversation {
 
     /// What it said, halves in the order of the ends.
     #[must_use]
-    pub fn into_facts(self) -> Facts {
-        Facts {
+    pub fn into_facts(self) -> WebSocketFacts {
+        WebSocketFacts {
             halves: self.lanes.map(|lane| lane.half),
         }
     }
 
-    fn lane(&self, end: FlowEnd) -> &Lane {
+    fn lane(&self, end: FlowEnd) -> &WebSocketDirection {
         let [a, b] = &self.lanes;
         match end {
             FlowEnd::A => a,
@@ -156,7 +156,7 @@ impl Conversation {
         }
     }
 
-    fn lane_mut(&mut self, end: FlowEnd) -> &mut Lane {
+    fn lane_mut(&mut self, end: FlowEnd) -> &mut WebSocketDirection {
         let [a, b] = &mut self.lanes;
         match end {
             FlowEnd::A => a,
@@ -169,16 +169,16 @@ impl Conversation {
         let masked = from == self.requester;
         let lane = self.lane_mut(from);
         match lane.state {
-            State::Lost => {
+            WebSocketReadState::Lost => {
                 lane.advance(bytes.len() as u64);
                 bytes.len()
             }
-            State::Header => {
+            WebSocketReadState::Header => {
                 let room = LONGEST - lane.have.min(LONGEST);
                 let take = room.min(bytes.len());
                 lane.keep(bytes.get(..take).unwrap_or_default());
                 let known = lane.kept.get(..lane.have).unwrap_or_default();
-                let Some((header, size)) = Header::read(known) else {
+                let Some((header, size)) = WebSocketFrameHeader::read(known) else {
                     lane.advance(take as u64);
                     return take;
                 };
@@ -195,13 +195,13 @@ impl Conversation {
                 }
                 used
             }
-            State::Payload { left } => {
+            WebSocketReadState::Payload { left } => {
                 let take = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
                 let now = bytes.get(..take).unwrap_or_default();
                 let left = left - take as u64;
                 lane.advance(take as u64);
                 lane.half.bytes = lane.half.bytes.saturating_add(take as u64);
-                lane.state = State::Payload { left };
+                lane.state = WebSocketReadState::Payload { left };
                 if lane.header.opcode == CLOSE {
                     lane.keep(now);
                 }
@@ -218,7 +218,7 @@ impl Conversation {
     /// All of a frame has gone by; `payload` is that of a Close.
     fn end_frame(&mut self, from: FlowEnd, at: FrameRef, payload: &[u8]) {
         let lane = self.lane_mut(from);
-        lane.state = State::Header;
+        lane.state = WebSocketReadState::Header;
         lane.have = 0;
         let header = lane.header;
         match header.opcode {
@@ -248,13 +248,13 @@ impl Conversation {
     fn pass_over(&mut self, from: FlowEnd, at: FrameRef, length: u64) {
         let mut length = length;
         let lane = self.lane_mut(from);
-        if let State::Payload { left } = lane.state {
+        if let WebSocketReadState::Payload { left } = lane.state {
             let take = left.min(length);
             length -= take;
             lane.advance(take);
             lane.half.bytes = lane.half.bytes.saturating_add(take);
             lane.is_cut |= take > 0;
-            lane.state = State::Payload { left: left - take };
+            lane.state = WebSocketReadState::Payload { left: left - take };
             if left == take && take > 0 {
                 let kept = lane.kept;
                 let have = lane.have;
@@ -264,13 +264,13 @@ impl Conversation {
         if length > 0 {
             let lane = self.lane_mut(from);
             lane.advance(length);
-            lane.state = State::Lost;
+            lane.state = WebSocketReadState::Lost;
             lane.half.lost = true;
         }
     }
 }
 
-impl Lane {
+impl WebSocketDirection {
     fn advance(&mut self, bytes: u64) {
         self.offset = self.offset.saturating_add(bytes).min(MAX_OFFSET);
     }
@@ -285,23 +285,23 @@ impl Lane {
     }
 
     /// A frame header of `size` bytes ends at the offset.
-    fn begin(&mut self, header: Header, size: usize, masked: bool, at: FrameRef) {
+    fn begin(&mut self, header: WebSocketFrameHeader, size: usize, masked: bool, at: FrameRef) {
         self.header = header;
         self.start = self.offset.saturating_sub(size as u64);
         self.have = 0;
         self.is_cut = false;
-        self.state = State::Payload {
+        self.state = WebSocketReadState::Payload {
             left: header.length,
         };
         self.half.frames = self.half.frames.saturating_add(1);
         self.half.last = Some(at);
         let too_long = header.length > MAX_CONTROL as u64 || !header.fin;
         let fault = if header.mask.is_some() != masked {
-            Some(FrameRule::Mask)
+            Some(WebSocketFrameRule::Mask)
         } else if !header.is_defined() {
-            Some(FrameRule::Opcode)
+            Some(WebSocketFrameRule::Opcode)
         } else if header.is_control() && too_long {
-            Some(FrameRule::Control)
+            Some(WebSocketFrameRule::Control)
         } else {
             None
         };
@@ -311,7 +311,7 @@ impl Lane {
     }
 
     /// The Close that ends here (§5.5.1): two bytes of code, then the reason.
-    fn close(&self, payload: &[u8], at: FrameRef) -> Close {
+    fn close(&self, payload: &[u8], at: FrameRef) -> CloseFrame {
         let mask = self.header.mask.unwrap_or_default();
         let plain: Vec<u8> = payload
             .iter()
@@ -322,18 +322,18 @@ impl Lane {
             Some((code, reason)) => (Some(u16::from_be_bytes(*code)), reason),
             None => (None, &[][..]),
         };
-        Close {
+        CloseFrame {
             at,
             start: self.start,
             code,
-            reason: Text::new(reason),
+            reason: SharedText::new(reason),
         }
     }
 }
 
 /// Whether a slice is a frame and no more: after a loss nothing less is believed.
 fn is_frame(bytes: &[u8], length: u32, masked: bool) -> bool {
-    Header::read(bytes).is_some_and(|(header, size)| {
+    WebSocketFrameHeader::read(bytes).is_some_and(|(header, size)| {
         header.is_defined()
             && header.reserved & 3 == 0
             && header.mask.is_some() == masked
@@ -377,9 +377,9 @@ mod tests {
         bytes
     }
 
-    fn heard(said: &[(FlowEnd, Vec<u8>)], slice: usize) -> Facts {
-        let mut talk = Conversation::new(A, [10, 20]);
-        let mut texts = Texts::new();
+    fn heard(said: &[(FlowEnd, Vec<u8>)], slice: usize) -> WebSocketFacts {
+        let mut talk = WebSocketConversation::new(A, [10, 20]);
+        let mut texts = TextInterner::new();
         for ((from, bytes), line) in said.iter().zip(1..) {
             for piece in bytes.chunks(slice) {
                 talk.data(*from, mark(line), piece, piece.len() as u32, &mut texts);
@@ -441,8 +441,8 @@ mod tests {
 
     #[test]
     fn what_is_missing_ends_at_the_next_whole_frame() {
-        let mut talk = Conversation::new(A, [0, 0]);
-        let mut texts = Texts::new();
+        let mut talk = WebSocketConversation::new(A, [0, 0]);
+        let mut texts = TextInterner::new();
         talk.gap(B, mark(1), 50, &mut texts);
         talk.data(B, mark(2), b"\x81\x10rest", 6, &mut texts);
         let close = frame(CLOSE, b"\x03\xe8", false);
@@ -459,14 +459,17 @@ mod tests {
         cut.pop();
         let facts = heard(&[(B, cut), (A, frame(1, b"x", false))], 99);
         assert!(facts.halves[1].is_cut && !facts.halves[0].is_cut);
-        assert_eq!(facts.halves[0].fault, Some((FrameRule::Mask, mark(2))));
+        assert_eq!(
+            facts.halves[0].fault,
+            Some((WebSocketFrameRule::Mask, mark(2)))
+        );
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(said in proptest::collection::vec((any::<bool>(), any::<Vec<u8>>(), 0..300_u64), 0..8)) {
-            let mut talk = Conversation::new(A, [u64::MAX, 0]);
-            let mut texts = Texts::new();
+            let mut talk = WebSocketConversation::new(A, [u64::MAX, 0]);
+            let mut texts = TextInterner::new();
             for (client, bytes, gap) in said {
                 let from = if client { A } else { B };
                 talk.data(from, mark(1), &bytes, bytes.len() as u32, &mut texts);

@@ -1,16 +1,16 @@
 //! What a WebSocket says about its end.
 
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::http::Text;
+use crate::protocol::http::SharedText;
 
 /// What is known of the connection. The halves are in the order of the ends, in a record client first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct WebSocketFacts {
     /// What each side sent.
-    pub halves: [Half; 2],
+    pub halves: [WebSocketHalf; 2],
 }
 
-impl Facts {
+impl WebSocketFacts {
     /// No side sent a Close: an application is told 1006 (RFC 6455 §7.1.5).
     #[must_use]
     pub fn has_no_close(&self) -> bool {
@@ -26,7 +26,7 @@ impl Facts {
 
 /// What one side sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Half {
+pub struct WebSocketHalf {
     /// Frames.
     pub frames: u64,
     /// Frames that end a message.
@@ -34,13 +34,13 @@ pub struct Half {
     /// Payload, as framed.
     pub bytes: u64,
     /// Its Close, the first one.
-    pub close: Option<Close>,
+    pub close: Option<CloseFrame>,
     /// Its Pings.
-    pub pings: Pings,
+    pub pings: WebSocketPings,
     /// Its last frame.
     pub last: Option<FrameRef>,
     /// What broke the framing first.
-    pub fault: Option<(FrameRule, FrameRef)>,
+    pub fault: Option<(WebSocketFrameRule, FrameRef)>,
     /// It sent the beginning of a frame without its end.
     pub is_cut: bool,
     /// The capture lost frames of it.
@@ -49,7 +49,7 @@ pub struct Half {
 
 /// A Close frame (§5.5.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Close {
+pub struct CloseFrame {
     /// Where it was seen.
     pub at: FrameRef,
     /// Offset of its frame among the bytes of its sender.
@@ -57,10 +57,10 @@ pub struct Close {
     /// Why (§7.4); `None` if it does not say.
     pub code: Option<u16>,
     /// In its own words.
-    pub reason: Text,
+    pub reason: SharedText,
 }
 
-impl Close {
+impl CloseFrame {
     /// What the code means (§7.4.1 and the registry).
     #[must_use]
     pub const fn meaning(code: u16) -> Option<&'static str> {
@@ -84,7 +84,7 @@ impl Close {
 
 /// Pings of one side (§5.5.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pings {
+pub struct WebSocketPings {
     /// Sent.
     pub sent: u64,
     /// Pongs of the other side.
@@ -97,7 +97,7 @@ pub struct Pings {
 
 /// What breaks the framing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FrameRule {
+pub enum WebSocketFrameRule {
     /// A client's frame without a mask, or a server's with one (§5.1).
     Mask,
     /// An opcode that is not defined (§5.2).
@@ -106,7 +106,7 @@ pub enum FrameRule {
     Control,
 }
 
-impl FrameRule {
+impl WebSocketFrameRule {
     /// The rule in words.
     #[must_use]
     pub const fn text(self) -> &'static str {

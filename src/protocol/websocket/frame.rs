@@ -11,7 +11,7 @@ pub(super) const PONG: u8 = 10;
 
 /// A frame header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Header {
+pub(super) struct WebSocketFrameHeader {
     pub(super) opcode: u8,
     /// It ends a message.
     pub(super) fin: bool,
@@ -21,7 +21,7 @@ pub(super) struct Header {
     pub(super) length: u64,
 }
 
-impl Header {
+impl WebSocketFrameHeader {
     /// The header, when all of it is there: `None` asks for more bytes. With how many bytes it has.
     pub(super) fn read(bytes: &[u8]) -> Option<(Self, usize)> {
         let [first, second, rest @ ..] = bytes else {
@@ -68,7 +68,9 @@ mod tests {
 
     #[test]
     fn headers_of_all_lengths_are_read() {
-        let read = |bytes: &[u8]| Header::read(bytes).map(|(header, used)| (header.length, used));
+        let read = |bytes: &[u8]| {
+            WebSocketFrameHeader::read(bytes).map(|(header, used)| (header.length, used))
+        };
         assert_eq!(read(&[0x81]), None);
         assert_eq!(read(&[0x81, 5]), Some((5, 2)));
         assert_eq!(read(&[0x81, 0x85, 1, 2, 3]), None);

@@ -1,7 +1,7 @@
 //! Floor 5½: WebSocket (RFC 6455) after a 101: frames, Close, Ping and Pong.
 //!
-//! A [`Conversation`] takes both directions' streams in order from where the protocol was switched. Payload is passed over;
-//! only that of a Close is read, and for it alone the mask is undone. What comes out is [`Facts`]: who sent a Close with
+//! A [`WebSocketConversation`] takes both directions' streams in order from where the protocol was switched. Payload is passed over;
+//! only that of a Close is read, and for it alone the mask is undone. What comes out is [`WebSocketFacts`]: who sent a Close with
 //! which code and reason, which Pings had no Pong, when either side last spoke.
 //!
 //! Left out: messages and their text, extensions (a Close is never compressed, RFC 7692 §6.1), and WebSocket over HTTP/2
@@ -11,5 +11,5 @@ mod conversation;
 mod facts;
 mod frame;
 
-pub use conversation::Conversation;
-pub use facts::{Close, Facts, FrameRule, Half, Pings};
+pub use conversation::WebSocketConversation;
+pub use facts::{CloseFrame, WebSocketFacts, WebSocketFrameRule, WebSocketHalf, WebSocketPings};

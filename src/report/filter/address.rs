@@ -7,14 +7,14 @@ use crate::base::net::Endpoint;
 
 /// Addresses with a common beginning, and a port or any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct AddressTest {
     /// An address and how many of its bits count; `None` is any.
     pub(super) net: Option<(IpAddr, u8)>,
     /// `None` is any.
     pub(super) port: Option<u16>,
 }
 
-impl Place {
+impl AddressTest {
     /// Reads a place.
     pub(super) fn read(text: &str) -> Option<Self> {
         let (address, port) = split(text)?;
@@ -32,7 +32,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for AddressTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some((ip, bits)) = self.net {
             // Only with a port an IPv6 address needs its brackets.
@@ -121,7 +121,7 @@ mod tests {
             port: at.port(),
         };
         assert_eq!(
-            Place::read(place).unwrap().holds(&at),
+            AddressTest::read(place).unwrap().holds(&at),
             inside,
             "{place} {at}"
         );
@@ -159,7 +159,7 @@ mod tests {
             "a:80",
             "10.0.0.2:",
         ] {
-            assert_eq!(Place::read(text), None, "{text}");
+            assert_eq!(AddressTest::read(text), None, "{text}");
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) enum Unit {
 
 /// Which numbers are meant; both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bound {
+pub(super) enum AmountRange {
     Is(u64),
     Over(u64),
     AtLeast(u64),
@@ -46,7 +46,7 @@ const SIZES: [(&[&str], u64); 7] = [
     (&["gib"], 1 << 30),
 ];
 
-impl Bound {
+impl AmountRange {
     /// Whether this number is one of those.
     pub(super) const fn holds(self, number: u64) -> bool {
         match self {
@@ -205,13 +205,13 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, unit: Unit, bound: Bound) {
-        assert_eq!(Bound::read(text, unit), Ok(bound), "{text}");
+    fn check(text: &str, unit: Unit, bound: AmountRange) {
+        assert_eq!(AmountRange::read(text, unit), Ok(bound), "{text}");
     }
 
     #[test]
     fn bounds_are_read() {
-        use Bound::{AtLeast, AtMost, Between, Is, Over, Under};
+        use AmountRange::{AtLeast, AtMost, Between, Is, Over, Under};
         check("3", Unit::Plain, Is(3));
         check(">3", Unit::Plain, Over(3));
         check("2..5", Unit::Plain, Between(2, 5));
@@ -243,7 +243,7 @@ mod tests {
             ("0xx", Unit::Status),
             ("5xx", Unit::Plain),
         ] {
-            assert!(Bound::read(text, unit).is_err(), "{text}");
+            assert!(AmountRange::read(text, unit).is_err(), "{text}");
         }
     }
 }

@@ -4,56 +4,58 @@
 //! in), so that hundreds of thousands of rows are gone through while somebody types. Of connections whose whole record
 //! was not kept, what their requests said cannot be known: they are not chosen, and counted.
 
-use super::expr::Expr;
-use super::expr::Grade;
-use super::expr::Means;
+use super::expr::FilterExpr;
+use super::expr::FilterTest;
+use super::expr::HowTest;
 use super::expr::Measure;
-use super::expr::Part;
-use super::expr::Test;
+use super::expr::RequestPart;
+use super::expr::SeverityTest;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use super::Query;
-use crate::analysis::connection::{Brief, By, Connection, How, Phase, ResetKind, Standing, Who};
+use super::Filter;
+use crate::analysis::connection::{
+    By, Connection, ConnectionSummary, How, Phase, ResetKind, Standing, Who,
+};
 use crate::base::net::Endpoint;
-use crate::ladder::Found;
+use crate::ladder::RecordedFact;
 use crate::protocol::http::{Exchange, Protocol};
-use crate::report::snapshot::{Naming, Snapshot};
+use crate::report::snapshot::{FindingsIndex, Snapshot};
 use crate::rules::Finding;
 
 /// A query made ready for one snapshot.
 #[derive(Debug)]
-pub struct Sieve<'s> {
+pub struct FilterEvaluator<'s> {
     snapshot: &'s Snapshot,
-    naming: &'s Naming,
-    node: Option<Node>,
+    naming: &'s FindingsIndex,
+    node: Option<FilterNode>,
 }
 
 /// What came through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Chosen {
+pub struct FilterResult {
     /// Places in [`Snapshot::briefs`], in order.
     pub rows: Vec<u32>,
     /// Connections of which it cannot be told, because what their requests said was not kept.
     pub unknown: u64,
 }
 
-/// An [`Expr`] with everything looked up that can be.
+/// An [`FilterExpr`] with everything looked up that can be.
 #[derive(Debug)]
-enum Node {
-    All(Vec<Node>),
-    Any(Vec<Node>),
-    Not(Box<Node>),
-    Test(Test),
+enum FilterNode {
+    All(Vec<FilterNode>),
+    Any(Vec<FilterNode>),
+    Not(Box<FilterNode>),
+    Test(FilterTest),
     /// One of these findings names it, by number less one.
     Findings(Vec<bool>),
-    Said(Part, String),
-    Text(Box<Text>),
+    Said(RequestPart, String),
+    Text(Box<TextTest>),
 }
 
 /// A text that is looked for, and where it is found whatever the row.
 #[derive(Debug)]
-struct Text {
+struct TextTest {
     lower: String,
     /// It could be a part of an address or port.
     is_numeric: bool,
@@ -77,31 +79,31 @@ const MEANS: [How; 8] = [
 ];
 
 /// One connection, with what is known of it.
-struct Row<'s> {
-    brief: &'s Brief,
+struct FilterRow<'s> {
+    brief: &'s ConnectionSummary,
     record: Option<&'s Connection>,
     findings: &'s [u32],
 }
 
 /// Whether a row is meant; `None` if that cannot be known.
-type Told = Option<bool>;
+type Truth = Option<bool>;
 
-impl<'s> Sieve<'s> {
+impl<'s> FilterEvaluator<'s> {
     /// Makes a query ready. `naming` is that of the snapshot.
     #[must_use]
-    pub fn new(query: &Query, snapshot: &'s Snapshot, naming: &'s Naming) -> Self {
+    pub fn new(query: &Filter, snapshot: &'s Snapshot, naming: &'s FindingsIndex) -> Self {
         let node = query.expr.as_ref();
         Self {
             snapshot,
             naming,
-            node: node.map(|expr| Node::new(expr, &snapshot.findings)),
+            node: node.map(|expr| FilterNode::new(expr, &snapshot.findings)),
         }
     }
 
     /// The connections that are meant.
     #[must_use]
-    pub fn chosen(&self) -> Chosen {
-        let mut chosen = Chosen::default();
+    pub fn chosen(&self) -> FilterResult {
+        let mut chosen = FilterResult::default();
         let mut records = self.snapshot.connections.iter().peekable();
         let mut spelled = String::new();
         for (place, brief) in (0..).zip(&self.snapshot.briefs) {
@@ -109,7 +111,7 @@ impl<'s> Sieve<'s> {
             while let Some(next) = records.next_if(|next| next.id <= brief.id) {
                 record = (next.id == brief.id).then_some(next);
             }
-            let row = Row {
+            let row = FilterRow {
                 brief,
                 record,
                 findings: self.naming.numbers(brief.id),
@@ -128,29 +130,36 @@ impl<'s> Sieve<'s> {
     }
 }
 
-impl Node {
-    fn new(expr: &Expr, findings: &[Finding]) -> Self {
-        let each = |parts: &[Expr]| parts.iter().map(|part| Self::new(part, findings)).collect();
+impl FilterNode {
+    fn new(expr: &FilterExpr, findings: &[Finding]) -> Self {
+        let each =
+            |parts: &[FilterExpr]| parts.iter().map(|part| Self::new(part, findings)).collect();
         let those = |wanted: &dyn Fn(&Finding) -> bool| {
             Self::Findings(findings.iter().map(wanted).collect())
         };
         match expr {
-            Expr::All(parts) => Self::All(each(parts)),
-            Expr::Any(parts) => Self::Any(each(parts)),
-            Expr::Not(part) => Self::Not(Box::new(Self::new(part, findings))),
-            Expr::Test(test) => match test {
-                Test::Rule(name) => those(&|it| it.rule.contains(name.as_str())),
-                Test::Severity(Grade::Is(severity)) => those(&|it| it.severity == *severity),
-                Test::Severity(Grade::AtLeast(severity)) => those(&|it| it.severity >= *severity),
-                Test::Amount(Measure::Finding, bound) => those(&|it| bound.holds(it.id.into())),
-                Test::Said(part, text) => Self::Said(*part, text.to_lowercase()),
-                Test::Text(text) => Self::Text(Box::new(Text::new(text, findings))),
+            FilterExpr::All(parts) => Self::All(each(parts)),
+            FilterExpr::Any(parts) => Self::Any(each(parts)),
+            FilterExpr::Not(part) => Self::Not(Box::new(Self::new(part, findings))),
+            FilterExpr::Test(test) => match test {
+                FilterTest::Rule(name) => those(&|it| it.rule.contains(name.as_str())),
+                FilterTest::Severity(SeverityTest::Is(severity)) => {
+                    those(&|it| it.severity == *severity)
+                }
+                FilterTest::Severity(SeverityTest::AtLeast(severity)) => {
+                    those(&|it| it.severity >= *severity)
+                }
+                FilterTest::Amount(Measure::Finding, bound) => {
+                    those(&|it| bound.holds(it.id.into()))
+                }
+                FilterTest::Said(part, text) => Self::Said(*part, text.to_lowercase()),
+                FilterTest::Text(text) => Self::Text(Box::new(TextTest::new(text, findings))),
                 test => Self::Test(test.clone()),
             },
         }
     }
 
-    fn told(&self, row: &Row<'_>, spelled: &mut String) -> Told {
+    fn told(&self, row: &FilterRow<'_>, spelled: &mut String) -> Truth {
         match self {
             Self::All(parts) => {
                 let mut all = Some(true);
@@ -183,7 +192,7 @@ impl Node {
     }
 }
 
-fn names(row: &Row<'_>, wanted: &[bool]) -> bool {
+fn names(row: &FilterRow<'_>, wanted: &[bool]) -> bool {
     let mut places = row
         .findings
         .iter()
@@ -192,37 +201,37 @@ fn names(row: &Row<'_>, wanted: &[bool]) -> bool {
 }
 
 /// A test that the line of a connection answers.
-fn holds(test: &Test, row: &Row<'_>) -> bool {
+fn holds(test: &FilterTest, row: &FilterRow<'_>) -> bool {
     let brief = row.brief;
     let either = |who: &Option<Who>, holds: &dyn Fn(Who) -> bool| match who {
         Some(who) => holds(*who),
         None => Who::BOTH.into_iter().any(holds),
     };
     match test {
-        Test::By(by) => brief.by == *by,
-        Test::How(means) => match (means, brief.how) {
-            (Means::Fin, How::Fin)
-            | (Means::Reset, How::Reset(_))
-            | (Means::Silence, How::Silence)
-            | (Means::Open, How::Open) => true,
-            (Means::Kind(kind), How::Reset(was)) => *kind == was,
+        FilterTest::By(by) => brief.by == *by,
+        FilterTest::How(means) => match (means, brief.how) {
+            (HowTest::Fin, How::Fin)
+            | (HowTest::Reset, How::Reset(_))
+            | (HowTest::Silence, How::Silence)
+            | (HowTest::Open, How::Open) => true,
+            (HowTest::Kind(kind), How::Reset(was)) => *kind == was,
             _ => false,
         },
-        Test::Phase(phase) => brief.phase == *phase,
-        Test::Opening(opening) => brief.opening == *opening,
-        Test::Protocol(protocol) => brief.protocol == *protocol,
-        Test::Orderly(orderly) => brief.orderly == *orderly,
-        Test::Certainty(certainty) => brief.certainty == *certainty,
-        Test::State(who, state) => either(who, &|who| {
+        FilterTest::Phase(phase) => brief.phase == *phase,
+        FilterTest::Opening(opening) => brief.opening == *opening,
+        FilterTest::Protocol(protocol) => brief.protocol == *protocol,
+        FilterTest::Orderly(orderly) => brief.orderly == *orderly,
+        FilterTest::Certainty(certainty) => brief.certainty == *certainty,
+        FilterTest::State(who, state) => either(who, &|who| {
             let state = Standing::In(*state);
             match who {
                 Who::Client => brief.client_state == state,
                 Who::Server => brief.server_state == state,
             }
         }),
-        Test::Place(who, place) => either(who, &|who| place.holds(end(brief, who))),
-        Test::Outcome(outcome) => brief.outcomes.has(*outcome),
-        Test::Amount(measure, bound) => {
+        FilterTest::Place(who, place) => either(who, &|who| place.holds(end(brief, who))),
+        FilterTest::Outcome(outcome) => brief.outcomes.has(*outcome),
+        FilterTest::Amount(measure, bound) => {
             let millis = |millis: u32| u64::from(millis) * 1_000_000;
             let micros = |micros: u32| u64::from(micros) * 1000;
             match measure {
@@ -243,22 +252,25 @@ fn holds(test: &Test, row: &Row<'_>) -> bool {
                 Measure::Finding => false,
             }
         }
-        Test::Unnamed => row.findings.is_empty(),
+        FilterTest::Unnamed => row.findings.is_empty(),
         // Made into nodes of their own.
-        Test::Rule(_) | Test::Severity(_) | Test::Said(..) | Test::Text(_) => false,
+        FilterTest::Rule(_)
+        | FilterTest::Severity(_)
+        | FilterTest::Said(..)
+        | FilterTest::Text(_) => false,
     }
 }
 
-const fn end(brief: &Brief, who: Who) -> &Endpoint {
+const fn end(brief: &ConnectionSummary, who: Who) -> &Endpoint {
     match who {
         Who::Client => &brief.client,
         Who::Server => &brief.server,
     }
 }
 
-impl Row<'_> {
+impl FilterRow<'_> {
     /// Whether a request or its answer has this text in that part.
-    fn said(&self, part: Part, lower: &str) -> Told {
+    fn said(&self, part: RequestPart, lower: &str) -> Truth {
         if self.brief.exchanges == 0 {
             return Some(false);
         }
@@ -274,13 +286,13 @@ impl Row<'_> {
     }
 }
 
-fn spoken(exchange: &Exchange, part: Part) -> Option<&[u8]> {
+fn spoken(exchange: &Exchange, part: RequestPart) -> Option<&[u8]> {
     let request = exchange.request.as_ref()?;
     match part {
-        Part::Method => exchange.method(),
-        Part::Host => Some(request.host.as_ref()?.as_bytes()),
-        Part::Target => Some(request.target.as_ref()?.as_bytes()),
-        Part::Agent => Some(request.user_agent.as_ref()?.as_bytes()),
+        RequestPart::Method => exchange.method(),
+        RequestPart::Host => Some(request.host.as_ref()?.as_bytes()),
+        RequestPart::Target => Some(request.target.as_ref()?.as_bytes()),
+        RequestPart::Agent => Some(request.user_agent.as_ref()?.as_bytes()),
     }
 }
 
@@ -296,7 +308,7 @@ fn holds_text(text: &[u8], lower: &str) -> bool {
         .any(|part| part.eq_ignore_ascii_case(lower))
 }
 
-impl Text {
+impl TextTest {
     fn new(text: &str, findings: &[Finding]) -> Self {
         let lower = text.to_lowercase();
         let is_in = |word: &str| word.to_ascii_lowercase().contains(&lower);
@@ -321,7 +333,7 @@ impl Text {
         }
     }
 
-    fn told(&self, row: &Row<'_>, spelled: &mut String) -> Told {
+    fn told(&self, row: &FilterRow<'_>, spelled: &mut String) -> Truth {
         let brief = row.brief;
         let at = |found: &[bool], place: Option<usize>| {
             place.and_then(|it| found.get(it)).copied().unwrap_or(false)
@@ -350,7 +362,12 @@ impl Text {
         if found {
             return Some(true);
         }
-        let parts = [Part::Target, Part::Host, Part::Method, Part::Agent];
+        let parts = [
+            RequestPart::Target,
+            RequestPart::Host,
+            RequestPart::Method,
+            RequestPart::Agent,
+        ];
         let mut told = Some(false);
         for part in parts {
             match row.said(part, &self.lower) {
@@ -402,7 +419,7 @@ fn push_number(to: &mut String, number: u16) {
 mod tests {
     use super::*;
     use crate::base::certainty::Certainty;
-    use crate::protocol::http::Conversation;
+    use crate::protocol::http::HttpConversation;
     use crate::report::snapshot::sample::{connection, endpoint, mark, snapshot};
     use crate::rules::Severity;
 
@@ -438,9 +455,9 @@ mod tests {
     #[track_caller]
     fn check(line: &str, ids: &[u32]) {
         let all = some();
-        let naming = Naming::new(&all);
-        let query = Query::parse(line).unwrap();
-        let chosen = Sieve::new(&query, &all, &naming).chosen();
+        let naming = FindingsIndex::new(&all);
+        let query = Filter::parse(line).unwrap();
+        let chosen = FilterEvaluator::new(&query, &all, &naming).chosen();
         let found: Vec<_> = chosen.rows.iter().map(|row| row + 1).collect();
         assert_eq!(found, ids, "{line}");
     }
@@ -488,8 +505,8 @@ mod tests {
     /// A connection whose requests were kept, one whose were not, and one that made none.
     #[test]
     fn what_was_not_kept_is_not_known() {
-        let mut heard = Conversation::new();
-        let mut texts = crate::protocol::http::Texts::new();
+        let mut heard = HttpConversation::new();
+        let mut texts = crate::protocol::http::TextInterner::new();
         let request = b"GET /Login?x=1 HTTP/1.1\r\nHost: api.example\r\n\r\n";
         let from = crate::base::flow_end::FlowEnd::A;
         heard.data(from, mark(3, 5), request, request.len() as u32, &mut texts);
@@ -497,7 +514,7 @@ mod tests {
         kept.exchanges = heard.exchanges().to_vec().into();
         let mut all = snapshot(vec![kept.clone(), kept, connection()]);
         all.connections.remove(1);
-        let naming = Naming::new(&all);
+        let naming = FindingsIndex::new(&all);
         for (line, rows, unknown) in [
             ("host:API", &[0][..], 1),
             ("path:/login", &[0], 1),
@@ -506,8 +523,8 @@ mod tests {
             ("path:/login or id:2", &[0, 1], 0),
             ("method:post", &[], 1),
         ] {
-            let query = Query::parse(line).unwrap();
-            let chosen = Sieve::new(&query, &all, &naming).chosen();
+            let query = Filter::parse(line).unwrap();
+            let chosen = FilterEvaluator::new(&query, &all, &naming).chosen();
             assert_eq!(
                 (&chosen.rows[..], chosen.unknown),
                 (rows, unknown),
@@ -535,7 +552,7 @@ mod tests {
         }
         let all = snapshot(many);
         let begun = std::time::Instant::now();
-        let naming = Naming::new(&all);
+        let naming = FindingsIndex::new(&all);
         eprintln!("naming: {:?}", begun.elapsed());
         for line in [
             "",
@@ -545,9 +562,9 @@ mod tests {
             "client:10.0.0.0/8 -rule:race",
             "(by:client or phase:waiting) 443",
         ] {
-            let query = Query::parse(line).unwrap();
+            let query = Filter::parse(line).unwrap();
             let begun = std::time::Instant::now();
-            let chosen = Sieve::new(&query, &all, &naming).chosen();
+            let chosen = FilterEvaluator::new(&query, &all, &naming).chosen();
             eprintln!("{line:?}: {} in {:?}", chosen.rows.len(), begun.elapsed());
         }
     }

@@ -1,7 +1,7 @@
 //! What a filter means, once its words are read.
 
-use super::address::Place;
-use super::amount::{Bound, Unit};
+use super::address::AddressTest;
+use super::amount::{AmountRange, Unit};
 use crate::analysis::connection::{By, Opening, Phase, ResetKind, State, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::{Outcome, Protocol};
@@ -9,18 +9,18 @@ use crate::rules::Severity;
 
 /// How tests are joined. Never nested without need: no `All` in an `All`, no `Any` in an `Any`, none with fewer than two.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Expr {
-    All(Vec<Expr>),
-    Any(Vec<Expr>),
-    Not(Box<Expr>),
-    Test(Test),
+pub(super) enum FilterExpr {
+    All(Vec<FilterExpr>),
+    Any(Vec<FilterExpr>),
+    Not(Box<FilterExpr>),
+    Test(FilterTest),
 }
 
 /// What is asked of one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Test {
+pub(super) enum FilterTest {
     By(By),
-    How(Means),
+    How(HowTest),
     Phase(Phase),
     Opening(Opening),
     Protocol(Protocol),
@@ -29,23 +29,23 @@ pub(super) enum Test {
     /// Of either side, if neither is named.
     State(Option<Who>, State),
     /// Of either side, if neither is named.
-    Place(Option<Who>, Place),
+    Place(Option<Who>, AddressTest),
     Outcome(Outcome),
-    Amount(Measure, Bound),
+    Amount(Measure, AmountRange),
     /// A rule with this in its name.
     Rule(String),
-    Severity(Grade),
+    Severity(SeverityTest),
     /// No finding names it.
     Unnamed,
     /// A request's host, target, or program has this in it.
-    Said(Part, String),
+    Said(RequestPart, String),
     /// Anything that a row shows has this in it.
     Text(String),
 }
 
 /// By which means it ended, coarse or fine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Means {
+pub(super) enum HowTest {
     Fin,
     Reset,
     Kind(ResetKind),
@@ -55,7 +55,7 @@ pub(super) enum Means {
 
 /// How bad the findings that name it are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Grade {
+pub(super) enum SeverityTest {
     /// One is just so bad.
     Is(Severity),
     /// One is so bad or worse.
@@ -94,7 +94,7 @@ impl Measure {
 
 /// What a request said, in its own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum RequestPart {
     Host,
     Target,
     Method,

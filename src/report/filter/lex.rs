@@ -6,15 +6,15 @@ use super::keys::KEYS;
 
 /// A word of the line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Token<'t> {
-    pub(super) kind: Kind<'t>,
+pub(super) struct FilterToken<'t> {
+    pub(super) kind: FilterTokenKind<'t>,
     /// Its bytes in the line.
     pub(super) at: Range<usize>,
 }
 
 /// What a word is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind<'t> {
+pub(super) enum FilterTokenKind<'t> {
     Open,
     Close,
     Or,
@@ -23,7 +23,7 @@ pub(super) enum Kind<'t> {
     /// `key:` and what follows it up to the next blank.
     Keyed {
         key: &'t str,
-        values: Vec<Value>,
+        values: Vec<FilterValue>,
     },
     /// Any other word, or what stands in quotation marks.
     Text(String),
@@ -31,17 +31,17 @@ pub(super) enum Kind<'t> {
 
 /// One of the values behind a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Value {
+pub(super) struct FilterValue {
     pub(super) text: String,
     pub(super) at: Range<usize>,
 }
 
 /// A quotation mark without its fellow, by its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unclosed(pub(super) usize);
+pub(super) struct UnclosedQuote(pub(super) usize);
 
 /// The words of `line` in order.
-pub(super) fn tokens(line: &str) -> Result<Vec<Token<'_>>, Unclosed> {
+pub(super) fn tokens(line: &str) -> Result<Vec<FilterToken<'_>>, UnclosedQuote> {
     let mut lexer = Lexer { line, at: 0 };
     let mut tokens = Vec::new();
     while let Some(token) = lexer.token()? {
@@ -64,7 +64,7 @@ impl<'t> Lexer<'t> {
         self.rest().chars().next()
     }
 
-    fn token(&mut self) -> Result<Option<Token<'t>>, Unclosed> {
+    fn token(&mut self) -> Result<Option<FilterToken<'t>>, UnclosedQuote> {
         let blank = self.rest().len() - self.rest().trim_start().len();
         self.at += blank;
         let start = self.at;
@@ -72,44 +72,44 @@ impl<'t> Lexer<'t> {
             return Ok(None);
         };
         let kind = match first {
-            '(' => self.mark(Kind::Open),
-            ')' => self.mark(Kind::Close),
-            '-' | '!' => self.mark(Kind::Not),
-            '"' => Kind::Text(self.quoted()?),
+            '(' => self.mark(FilterTokenKind::Open),
+            ')' => self.mark(FilterTokenKind::Close),
+            '-' | '!' => self.mark(FilterTokenKind::Not),
+            '"' => FilterTokenKind::Text(self.quoted()?),
             _ => match key(self.rest()) {
                 Some(key) => {
                     self.at += key.len() + 1;
                     let values = self.values()?;
-                    Kind::Keyed { key, values }
+                    FilterTokenKind::Keyed { key, values }
                 }
                 None => self.word(),
             },
         };
-        Ok(Some(Token {
+        Ok(Some(FilterToken {
             kind,
             at: start..self.at,
         }))
     }
 
-    fn mark(&mut self, kind: Kind<'t>) -> Kind<'t> {
+    fn mark(&mut self, kind: FilterTokenKind<'t>) -> FilterTokenKind<'t> {
         self.at += 1;
         kind
     }
 
-    fn word(&mut self) -> Kind<'t> {
+    fn word(&mut self) -> FilterTokenKind<'t> {
         let rest = self.rest();
         let end = rest.find(ends_word).unwrap_or(rest.len());
         self.at += end;
         match &rest[..end] {
-            "or" | "OR" | "||" | "|" => Kind::Or,
-            "and" | "AND" | "&&" => Kind::And,
-            "not" | "NOT" => Kind::Not,
-            word => Kind::Text(word.to_owned()),
+            "or" | "OR" | "||" | "|" => FilterTokenKind::Or,
+            "and" | "AND" | "&&" => FilterTokenKind::And,
+            "not" | "NOT" => FilterTokenKind::Not,
+            word => FilterTokenKind::Text(word.to_owned()),
         }
     }
 
     /// What follows a key: values with commas between them.
-    fn values(&mut self) -> Result<Vec<Value>, Unclosed> {
+    fn values(&mut self) -> Result<Vec<FilterValue>, UnclosedQuote> {
         let mut values = Vec::new();
         loop {
             let start = self.at;
@@ -124,7 +124,7 @@ impl<'t> Lexer<'t> {
                     rest[..end].to_owned()
                 }
             };
-            values.push(Value {
+            values.push(FilterValue {
                 text,
                 at: start..self.at,
             });
@@ -136,7 +136,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// Behind a quotation mark up to the next one; `\` takes the character after it as it is.
-    fn quoted(&mut self) -> Result<String, Unclosed> {
+    fn quoted(&mut self) -> Result<String, UnclosedQuote> {
         let start = self.at;
         let mut text = String::new();
         let mut chars = self.rest().char_indices().skip(1);
@@ -153,7 +153,7 @@ impl<'t> Lexer<'t> {
                 char => text.push(char),
             }
         }
-        Err(Unclosed(start))
+        Err(UnclosedQuote(start))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Floor 11½: the words by which people choose connections.
 //!
 //! In: a line such as `by:server how:reset took:>5s (status:5xx or rule:keep-alive-race) -client:10.0.0.0/8 checkout`.
-//! Out: a [`Query`], or a [`Wrong`] that points at the word and says what would be right; and with a [`Sieve`] the
+//! Out: a [`Filter`], or a [`FilterError`] that points at the word and says what would be right; and with a [`FilterEvaluator`] the
 //! connections of a snapshot that it means.
 //!
 //! ```text
@@ -27,26 +27,26 @@ mod lex;
 mod parse;
 mod print;
 
-use expr::Expr;
+use expr::FilterExpr;
 
 pub use complete::{Completion, Offer, complete};
-pub use evaluate::{Chosen, Sieve};
-pub use keys::{KEYS, Key};
-pub use parse::Wrong;
+pub use evaluate::{FilterEvaluator, FilterResult};
+pub use keys::{FilterKey, KEYS};
+pub use parse::FilterError;
 
 /// Which connections are meant; by itself all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Query {
+pub struct Filter {
     /// `None` is everything.
-    expr: Option<Expr>,
+    expr: Option<FilterExpr>,
 }
 
-impl Query {
+impl Filter {
     /// Reads a line.
     ///
     /// # Errors
     /// When a word makes no sense; the error points at it.
-    pub fn parse(text: &str) -> Result<Self, Wrong> {
+    pub fn parse(text: &str) -> Result<Self, FilterError> {
         parse::parse(text)
     }
 

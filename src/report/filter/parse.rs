@@ -1,16 +1,16 @@
 //! Words become a query, or an error that points at one of them.
 
-use super::expr::Expr;
-use super::expr::Test;
+use super::expr::FilterExpr;
+use super::expr::FilterTest;
 use std::ops::Range;
 
-use super::Query;
+use super::Filter;
 use super::keys::KEYS;
-use super::lex::{self, Kind, Token, Unclosed, Value};
+use super::lex::{self, FilterToken, FilterTokenKind, FilterValue, UnclosedQuote};
 
 /// What makes no sense in a line, where, and what was likely meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wrong {
+pub struct FilterError {
     /// The word, as bytes of the line; empty where one is missing.
     pub at: Range<usize>,
     /// What is wrong with it.
@@ -22,8 +22,8 @@ pub struct Wrong {
 /// Brackets and negations in each other. Nobody types more, and a thousand would need as much stack.
 const MAX_DEPTH: usize = 64;
 
-pub(super) fn parse(line: &str) -> Result<Query, Wrong> {
-    let tokens = lex::tokens(line).map_err(|Unclosed(at)| Wrong {
+pub(super) fn parse(line: &str) -> Result<Filter, FilterError> {
+    let tokens = lex::tokens(line).map_err(|UnclosedQuote(at)| FilterError {
         at: at..line.len(),
         message: "the quotation mark is not closed".to_owned(),
         instead: None,
@@ -35,13 +35,13 @@ pub(super) fn parse(line: &str) -> Result<Query, Wrong> {
         depth: 0,
     };
     if tokens.is_empty() {
-        return Ok(Query::default());
+        return Ok(Filter::default());
     }
     let expr = parser.any()?;
     match parser.peek() {
-        None => Ok(Query { expr: Some(expr) }),
+        None => Ok(Filter { expr: Some(expr) }),
         // Only a bracket stops what goes on as long as it can.
-        Some(token) => Err(Wrong {
+        Some(token) => Err(FilterError {
             at: token.at.clone(),
             message: "nothing was opened that this bracket could close".to_owned(),
             instead: None,
@@ -50,47 +50,50 @@ pub(super) fn parse(line: &str) -> Result<Query, Wrong> {
 }
 
 struct Parser<'t> {
-    tokens: &'t [Token<'t>],
+    tokens: &'t [FilterToken<'t>],
     next: usize,
     end: usize,
     depth: usize,
 }
 
 impl<'t> Parser<'t> {
-    fn peek(&self) -> Option<&'t Token<'t>> {
+    fn peek(&self) -> Option<&'t FilterToken<'t>> {
         self.tokens.get(self.next)
     }
 
-    fn take(&mut self) -> Option<&'t Token<'t>> {
+    fn take(&mut self) -> Option<&'t FilterToken<'t>> {
         let token = self.tokens.get(self.next);
         self.next += 1;
         token
     }
 
-    fn any(&mut self) -> Result<Expr, Wrong> {
+    fn any(&mut self) -> Result<FilterExpr, FilterError> {
         let mut parts = vec![self.all()?];
-        while self.peek().is_some_and(|token| token.kind == Kind::Or) {
+        while self
+            .peek()
+            .is_some_and(|token| token.kind == FilterTokenKind::Or)
+        {
             self.next += 1;
             parts.push(self.all()?);
         }
-        Ok(Expr::any(parts))
+        Ok(FilterExpr::any(parts))
     }
 
-    fn all(&mut self) -> Result<Expr, Wrong> {
+    fn all(&mut self) -> Result<FilterExpr, FilterError> {
         let mut parts = Vec::new();
         loop {
             match self.peek().map(|token| &token.kind) {
-                None | Some(Kind::Or | Kind::Close) if !parts.is_empty() => {
-                    return Ok(Expr::all(parts));
+                None | Some(FilterTokenKind::Or | FilterTokenKind::Close) if !parts.is_empty() => {
+                    return Ok(FilterExpr::all(parts));
                 }
-                Some(Kind::And) if !parts.is_empty() => self.next += 1,
+                Some(FilterTokenKind::And) if !parts.is_empty() => self.next += 1,
                 _ => parts.push(self.one()?),
             }
         }
     }
 
-    fn one(&mut self) -> Result<Expr, Wrong> {
-        let missing = |at: Range<usize>| Wrong {
+    fn one(&mut self) -> Result<FilterExpr, FilterError> {
+        let missing = |at: Range<usize>| FilterError {
             at,
             message: "a test is missing here".to_owned(),
             instead: None,
@@ -99,35 +102,40 @@ impl<'t> Parser<'t> {
             return Err(missing(self.end..self.end));
         };
         match &token.kind {
-            Kind::Not | Kind::Open if self.depth >= MAX_DEPTH => Err(Wrong {
-                at: token.at.clone(),
-                message: "that is too deep".to_owned(),
-                instead: None,
-            }),
-            Kind::Not => {
+            FilterTokenKind::Not | FilterTokenKind::Open if self.depth >= MAX_DEPTH => {
+                Err(FilterError {
+                    at: token.at.clone(),
+                    message: "that is too deep".to_owned(),
+                    instead: None,
+                })
+            }
+            FilterTokenKind::Not => {
                 self.depth += 1;
                 let part = self.one()?;
                 self.depth -= 1;
-                Ok(Expr::Not(Box::new(part)))
+                Ok(FilterExpr::Not(Box::new(part)))
             }
-            Kind::Open => {
+            FilterTokenKind::Open => {
                 self.depth += 1;
                 let part = self.any()?;
                 self.depth -= 1;
                 match self.take() {
-                    Some(Token {
-                        kind: Kind::Close, ..
+                    Some(FilterToken {
+                        kind: FilterTokenKind::Close,
+                        ..
                     }) => Ok(part),
-                    _ => Err(Wrong {
+                    _ => Err(FilterError {
                         at: token.at.clone(),
                         message: "the bracket is not closed".to_owned(),
                         instead: None,
                     }),
                 }
             }
-            Kind::Close | Kind::Or | Kind::And => Err(missing(token.at.clone())),
-            Kind::Text(text) => Ok(Expr::Test(Test::Text(text.clone()))),
-            Kind::Keyed { key, values } => {
+            FilterTokenKind::Close | FilterTokenKind::Or | FilterTokenKind::And => {
+                Err(missing(token.at.clone()))
+            }
+            FilterTokenKind::Text(text) => Ok(FilterExpr::Test(FilterTest::Text(text.clone()))),
+            FilterTokenKind::Keyed { key, values } => {
                 let name = token.at.start..token.at.start + key.len();
                 keyed(key, name, values)
             }
@@ -135,11 +143,11 @@ impl<'t> Parser<'t> {
     }
 }
 
-fn keyed(name: &str, at: Range<usize>, values: &[Value]) -> Result<Expr, Wrong> {
+fn keyed(name: &str, at: Range<usize>, values: &[FilterValue]) -> Result<FilterExpr, FilterError> {
     let lower = name.to_ascii_lowercase();
     let Some(key) = KEYS.iter().find(|key| key.name == lower) else {
         let like = nearest(&lower, KEYS.iter().map(|key| key.name));
-        return Err(Wrong {
+        return Err(FilterError {
             at,
             message: format!(
                 "there is no key `{name}`; to look for the text, put it in quotation marks"
@@ -150,15 +158,15 @@ fn keyed(name: &str, at: Range<usize>, values: &[Value]) -> Result<Expr, Wrong> 
     let tests = values.iter().map(|value| {
         let test = key.test(&value.text).map_err(|message| {
             let like = nearest(&value.text.to_ascii_lowercase(), key.words().into_iter());
-            Wrong {
+            FilterError {
                 at: value.at.clone(),
                 message,
                 instead: like.map(str::to_owned),
             }
         });
-        test.map(Expr::Test)
+        test.map(FilterExpr::Test)
     });
-    Ok(Expr::any(tests.collect::<Result<_, _>>()?))
+    Ok(FilterExpr::any(tests.collect::<Result<_, _>>()?))
 }
 
 /// Letters in which a word may differ from what was meant.
@@ -180,7 +188,7 @@ fn nearest(word: &str, known: impl Iterator<Item = &'static str> + Clone) -> Opt
     })
 }
 
-impl Expr {
+impl FilterExpr {
     /// All of these; not to be empty.
     pub(super) fn all(parts: Vec<Self>) -> Self {
         let flat = parts.into_iter().flat_map(|part| match part {
@@ -215,21 +223,21 @@ mod tests {
     use super::*;
     use crate::analysis::connection::{By, Phase, ResetKind, State, Who};
     use crate::base::certainty::Certainty;
-    use crate::report::filter::address::Place;
-    use crate::report::filter::amount::{Bound, Unit};
-    use crate::report::filter::expr::{Grade, Means, Measure, Part};
+    use crate::report::filter::address::AddressTest;
+    use crate::report::filter::amount::{AmountRange, Unit};
+    use crate::report::filter::expr::{HowTest, Measure, RequestPart, SeverityTest};
     use crate::rules::Severity;
 
     #[track_caller]
     fn reads(line: &str, canonical: &str) {
-        let query = Query::parse(line).unwrap();
+        let query = Filter::parse(line).unwrap();
         assert_eq!(query.to_string(), canonical);
-        assert_eq!(Query::parse(canonical), Ok(query));
+        assert_eq!(Filter::parse(canonical), Ok(query));
     }
 
     #[track_caller]
     fn wrong(line: &str, word: &str, message: &str, instead: Option<&str>) {
-        let wrong = Query::parse(line).unwrap_err();
+        let wrong = Filter::parse(line).unwrap_err();
         assert_eq!(&line[wrong.at.clone()], word, "{wrong:?}");
         assert!(wrong.message.contains(message), "{}", wrong.message);
         assert_eq!(wrong.instead.as_deref(), instead);
@@ -317,14 +325,14 @@ mod tests {
         wrong("host:", "", "a text", None);
         let deep = "(".repeat(100);
         assert!(
-            Query::parse(&deep)
+            Filter::parse(&deep)
                 .unwrap_err()
                 .message
                 .contains("too deep")
         );
     }
 
-    fn test() -> impl Strategy<Value = Test> {
+    fn test() -> impl Strategy<Value = FilterTest> {
         let unit = prop_oneof![
             Just(Measure::Took),
             Just(Measure::Bytes),
@@ -332,13 +340,14 @@ mod tests {
             Just(Measure::Id)
         ];
         let bound = prop_oneof![
-            any::<u64>().prop_map(Bound::Over),
-            any::<u64>().prop_map(Bound::AtLeast),
-            any::<u64>().prop_map(Bound::Under),
-            any::<u64>().prop_map(Bound::AtMost),
-            any::<u64>().prop_map(Bound::Is),
-            any::<(u64, u64)>().prop_map(|(one, two)| Bound::Between(one.min(two), one.max(two))),
-            (1..9u64).prop_map(|hundred| Bound::Between(hundred * 100, hundred * 100 + 99)),
+            any::<u64>().prop_map(AmountRange::Over),
+            any::<u64>().prop_map(AmountRange::AtLeast),
+            any::<u64>().prop_map(AmountRange::Under),
+            any::<u64>().prop_map(AmountRange::AtMost),
+            any::<u64>().prop_map(AmountRange::Is),
+            any::<(u64, u64)>()
+                .prop_map(|(one, two)| AmountRange::Between(one.min(two), one.max(two))),
+            (1..9u64).prop_map(|hundred| AmountRange::Between(hundred * 100, hundred * 100 + 99)),
         ];
         let place = prop_oneof![
             any::<u16>().prop_map(|port| format!(":{port}")),
@@ -355,30 +364,34 @@ mod tests {
         ];
         let who = proptest::option::of(prop_oneof![Just(Who::Client), Just(Who::Server)]);
         prop_oneof![
-            Just(Test::By(By::Nobody)),
-            Just(Test::How(Means::Kind(ResetKind::NoSocket))),
-            Just(Test::Phase(Phase::ResponseBody)),
-            Just(Test::Orderly(false)),
-            Just(Test::Certainty(Certainty::Likely)),
-            (who.clone(), 0..11usize).prop_map(|(who, state)| Test::State(who, State::ALL[state])),
-            (who, place).prop_map(|(who, place)| Test::Place(who, Place::read(&place).unwrap())),
-            (unit, bound).prop_map(|(unit, bound)| Test::Amount(unit, bound)),
-            Just(Test::Rule("race".to_owned())),
-            Just(Test::Severity(Grade::AtLeast(Severity::Note))),
-            Just(Test::Unnamed),
-            "[ -~é]{1,6}".prop_map(|text| Test::Said(Part::Host, text)),
-            any::<String>().prop_map(Test::Text),
+            Just(FilterTest::By(By::Nobody)),
+            Just(FilterTest::How(HowTest::Kind(ResetKind::NoSocket))),
+            Just(FilterTest::Phase(Phase::ResponseBody)),
+            Just(FilterTest::Orderly(false)),
+            Just(FilterTest::Certainty(Certainty::Likely)),
+            (who.clone(), 0..11usize)
+                .prop_map(|(who, state)| FilterTest::State(who, State::ALL[state])),
+            (who, place).prop_map(|(who, place)| FilterTest::Place(
+                who,
+                AddressTest::read(&place).unwrap()
+            )),
+            (unit, bound).prop_map(|(unit, bound)| FilterTest::Amount(unit, bound)),
+            Just(FilterTest::Rule("race".to_owned())),
+            Just(FilterTest::Severity(SeverityTest::AtLeast(Severity::Note))),
+            Just(FilterTest::Unnamed),
+            "[ -~é]{1,6}".prop_map(|text| FilterTest::Said(RequestPart::Host, text)),
+            any::<String>().prop_map(FilterTest::Text),
         ]
     }
 
-    fn expr() -> impl Strategy<Value = Expr> {
+    fn expr() -> impl Strategy<Value = FilterExpr> {
         test()
-            .prop_map(Expr::Test)
+            .prop_map(FilterExpr::Test)
             .prop_recursive(4, 24, 4, |inner| {
                 prop_oneof![
-                    proptest::collection::vec(inner.clone(), 1..4).prop_map(Expr::all),
-                    proptest::collection::vec(inner.clone(), 1..4).prop_map(Expr::any),
-                    inner.prop_map(|part| Expr::Not(Box::new(part))),
+                    proptest::collection::vec(inner.clone(), 1..4).prop_map(FilterExpr::all),
+                    proptest::collection::vec(inner.clone(), 1..4).prop_map(FilterExpr::any),
+                    inner.prop_map(|part| FilterExpr::Not(Box::new(part))),
                 ]
             })
     }
@@ -386,16 +399,16 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_reads_back_the_same(expr in expr()) {
-            let query = Query { expr: Some(expr) };
+            let query = Filter { expr: Some(expr) };
             let text = query.to_string();
-            let back = Query::parse(&text);
+            let back = Filter::parse(&text);
             prop_assert_eq!(back, Ok(query), "{}", text);
         }
 
         #[test]
         fn no_line_makes_it_panic(line: String, likely in "[a-z:\"()., >=0-9-]{0,40}") {
             for line in [line, likely] {
-                if let Err(wrong) = Query::parse(&line) {
+                if let Err(wrong) = Filter::parse(&line) {
                     prop_assert!(line.get(wrong.at).is_some());
                 }
             }
@@ -405,8 +418,8 @@ mod tests {
     #[test]
     fn units_are_exact() {
         assert_eq!(
-            Bound::read("1.000000001s", Unit::Time),
-            Ok(Bound::AtLeast(1_000_000_001))
+            AmountRange::read("1.000000001s", Unit::Time),
+            Ok(AmountRange::AtLeast(1_000_000_001))
         );
     }
 }

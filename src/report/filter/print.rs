@@ -1,19 +1,19 @@
 //! A query becomes text that reads back to the same.
 
-use super::expr::Expr;
-use super::expr::Grade;
-use super::expr::Means;
+use super::expr::FilterExpr;
+use super::expr::FilterTest;
+use super::expr::HowTest;
 use super::expr::Measure;
-use super::expr::Part;
-use super::expr::Test;
+use super::expr::RequestPart;
+use super::expr::SeverityTest;
 use std::fmt;
 
-use super::Query;
+use super::Filter;
 use super::lex::{is_bare, is_bare_value};
 use crate::analysis::connection::Who;
-use crate::ladder::Found;
+use crate::ladder::RecordedFact;
 
-impl fmt::Display for Query {
+impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.expr {
             None => Ok(()),
@@ -22,7 +22,7 @@ impl fmt::Display for Query {
     }
 }
 
-impl fmt::Display for Expr {
+impl fmt::Display for FilterExpr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut join = |parts: &[Self], between: &str, bracket: fn(&Self) -> bool| {
             for (nth, part) in parts.iter().enumerate() {
@@ -48,7 +48,7 @@ impl fmt::Display for Expr {
     }
 }
 
-impl fmt::Display for Test {
+impl fmt::Display for FilterTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::By(by) => write!(f, "by:{}", by.word()),
@@ -70,8 +70,10 @@ impl fmt::Display for Test {
                 f.write_str("rule:")?;
                 write_text(name, is_bare_value(name), f)
             }
-            Self::Severity(Grade::Is(severity)) => write!(f, "severity:{}", severity.name()),
-            Self::Severity(Grade::AtLeast(severity)) => write!(f, "severity:>={}", severity.name()),
+            Self::Severity(SeverityTest::Is(severity)) => write!(f, "severity:{}", severity.name()),
+            Self::Severity(SeverityTest::AtLeast(severity)) => {
+                write!(f, "severity:>={}", severity.name())
+            }
             Self::Unnamed => f.write_str("severity:none"),
             Self::Said(part, text) => {
                 write!(f, "{}:", part.key())?;
@@ -97,7 +99,7 @@ const fn side(who: Option<Who>) -> &'static str {
     }
 }
 
-impl Means {
+impl HowTest {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Fin => "fin",
@@ -126,7 +128,7 @@ impl Measure {
     }
 }
 
-impl Part {
+impl RequestPart {
     pub(super) const fn key(self) -> &'static str {
         match self {
             Self::Host => "host",

@@ -4,25 +4,25 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::row::{Pair, Time, millis, text};
+use super::row::{BothSides, JsonTime, millis, text};
 use crate::analysis::connection::Who;
 use crate::base::escape::escape;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::h2;
-use crate::protocol::http::{ErrorCode, Party, Stream};
+use crate::protocol::http::{ErrorCode, H2Stream, Party};
 use crate::protocol::websocket;
 
 #[derive(Serialize)]
 struct MarkRow {
     frame: u64,
-    at: Time,
+    at: JsonTime,
 }
 
 impl MarkRow {
     const fn new(mark: FrameRef) -> Self {
         Self {
             frame: mark.frame.0,
-            at: Time(mark.time),
+            at: JsonTime(mark.time),
         }
     }
 }
@@ -47,11 +47,11 @@ struct ResetRow {
     code: u32,
     name: Option<&'static str>,
     frame: u64,
-    at: Time,
+    at: JsonTime,
 }
 
 impl<'a> StreamRow<'a> {
-    pub(super) fn new(stream: &'a Stream) -> Self {
+    pub(super) fn new(stream: &'a H2Stream) -> Self {
         Self {
             id: stream.id,
             reset: stream.reset.map(|reset| ResetRow {
@@ -62,7 +62,7 @@ impl<'a> StreamRow<'a> {
                 code: reset.code.0,
                 name: reset.code.name(),
                 frame: reset.at.frame.0,
-                at: Time(reset.at.time),
+                at: JsonTime(reset.at.time),
             }),
             refused_frame: stream.refused.map(|mark| mark.frame.0),
             safe_to_retry: stream.is_safe_to_retry(),
@@ -86,7 +86,7 @@ pub(super) struct H2Row<'a> {
     peak_open: u32,
     at_limit: u64,
     not_followed: u64,
-    sent: Pair<H2HalfRow<'a>>,
+    sent: BothSides<H2HalfRow<'a>>,
     faults: Vec<FrameFaultRow>,
     more_faults: u64,
     websockets: Vec<StreamSocketRow<'a>>,
@@ -140,7 +140,7 @@ struct GoawayRow<'a> {
     name: Option<&'static str>,
     debug: Cow<'a, str>,
     frame: u64,
-    at: Time,
+    at: JsonTime,
 }
 
 #[derive(Serialize)]
@@ -164,7 +164,7 @@ const fn side(by_client: bool) -> &'static str {
 }
 
 impl<'a> H2Row<'a> {
-    pub(super) fn new(facts: &'a h2::Facts) -> Self {
+    pub(super) fn new(facts: &'a h2::H2Facts) -> Self {
         Self {
             upgraded: facts.upgraded,
             midway: facts.midway,
@@ -178,7 +178,7 @@ impl<'a> H2Row<'a> {
             peak_open: facts.peak_open,
             at_limit: facts.at_limit,
             not_followed: facts.not_followed,
-            sent: Pair::of(|who| H2HalfRow::new(who_of(&facts.halves, who))),
+            sent: BothSides::of(|who| H2HalfRow::new(who_of(&facts.halves, who))),
             faults: facts
                 .faults
                 .iter()
@@ -212,7 +212,7 @@ fn who_of<T>(pair: &[T; 2], who: Who) -> &T {
 }
 
 impl<'a> H2HalfRow<'a> {
-    fn new(half: &'a h2::Half) -> Self {
+    fn new(half: &'a h2::H2Half) -> Self {
         let stall = half.stalls.worst;
         Self {
             frames: half.frames,
@@ -251,7 +251,7 @@ impl<'a> GoawayRow<'a> {
             name: goaway.code.name(),
             debug: escape(goaway.debug.as_bytes()),
             frame: goaway.at.frame.0,
-            at: Time(goaway.at.time),
+            at: JsonTime(goaway.at.time),
         }
     }
 }
@@ -259,7 +259,7 @@ impl<'a> GoawayRow<'a> {
 /// What a WebSocket says about its end.
 #[derive(Serialize)]
 pub(super) struct WebSocketRow<'a> {
-    sent: Pair<WebSocketHalfRow<'a>>,
+    sent: BothSides<WebSocketHalfRow<'a>>,
 }
 
 #[derive(Serialize)]
@@ -281,13 +281,13 @@ struct CloseFrameRow<'a> {
     meaning: Option<&'static str>,
     reason: Cow<'a, str>,
     frame: u64,
-    at: Time,
+    at: JsonTime,
 }
 
 impl<'a> WebSocketRow<'a> {
-    pub(super) fn new(facts: &'a websocket::Facts) -> Self {
+    pub(super) fn new(facts: &'a websocket::WebSocketFacts) -> Self {
         Self {
-            sent: Pair::of(|who| {
+            sent: BothSides::of(|who| {
                 let half = who_of(&facts.halves, who);
                 WebSocketHalfRow {
                     frames: half.frames,
@@ -295,10 +295,10 @@ impl<'a> WebSocketRow<'a> {
                     bytes: half.bytes,
                     close: half.close.as_ref().map(|close| CloseFrameRow {
                         code: close.code,
-                        meaning: close.code.and_then(websocket::Close::meaning),
+                        meaning: close.code.and_then(websocket::CloseFrame::meaning),
                         reason: escape(close.reason.as_bytes()),
                         frame: close.at.frame.0,
-                        at: Time(close.at.time),
+                        at: JsonTime(close.at.time),
                     }),
                     pings: PingsRow {
                         sent: half.pings.sent,

@@ -3,7 +3,7 @@
 use crate::analysis::connection::Who;
 use crate::base::escape::escape;
 use crate::base::time::Timestamp;
-use crate::protocol::http::Text;
+use crate::protocol::http::SharedText;
 use crate::report::wording::moment;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
@@ -11,12 +11,12 @@ use std::time::Duration;
 
 /// The two sides of something.
 #[derive(Serialize)]
-pub(super) struct Pair<T> {
+pub(super) struct BothSides<T> {
     client: T,
     server: T,
 }
 
-impl<T> Pair<T> {
+impl<T> BothSides<T> {
     pub(super) fn of(each: impl Fn(Who) -> T) -> Self {
         Self {
             client: each(Who::Client),
@@ -26,15 +26,15 @@ impl<T> Pair<T> {
 }
 
 /// A moment as RFC 3339 in UTC, with all nine digits.
-pub(super) struct Time(pub(super) Timestamp);
+pub(super) struct JsonTime(pub(super) Timestamp);
 
-impl Serialize for Time {
+impl Serialize for JsonTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&moment::rfc3339(self.0))
     }
 }
 
-pub(super) fn text(text: &Option<Text>) -> Option<Cow<'_, str>> {
+pub(super) fn text(text: &Option<SharedText>) -> Option<Cow<'_, str>> {
     text.as_ref().map(|text| escape(text.as_bytes()))
 }
 

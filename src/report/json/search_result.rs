@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::base::escape::escape;
 use crate::report::snapshot::Snapshot;
-use crate::rules::log_errors::{Clock, Grounds};
+use crate::rules::log_errors::{ClockReading, SearchBasis};
 
 /// The error that the report is narrowed to.
 #[derive(Serialize)]
@@ -37,35 +37,36 @@ impl<'a> SearchRow<'a> {
     pub(super) fn of(snapshot: &'a Snapshot) -> Option<Self> {
         let narrowed = snapshot.narrowed.as_ref()?;
         let clock = narrowed.located.time.map(|(_, clock)| clock);
-        let shifted = matches!(clock, Some(Clock::Shifted(_)));
-        let surely = narrowed.grounds == Grounds::Story || narrowed.grounds == Grounds::Line;
+        let shifted = matches!(clock, Some(ClockReading::Shifted(_)));
+        let surely =
+            narrowed.grounds == SearchBasis::Story || narrowed.grounds == SearchBasis::Line;
         Some(Self {
             error: escape(narrowed.text.as_bytes()),
             fits: &narrowed.fits,
             certainty: match (narrowed.grounds, surely && !shifted) {
-                (Grounds::Ending, _) => "possible",
+                (SearchBasis::Ending, _) => "possible",
                 (_, true) => "certain",
                 (_, false) => "likely",
             },
             grounds: match narrowed.grounds {
-                Grounds::Story => "story",
-                Grounds::OtherProgram => "other-program",
-                Grounds::Ending => "ending",
-                Grounds::Finding => "finding",
-                Grounds::Line => "line",
+                SearchBasis::Story => "story",
+                SearchBasis::OtherProgram => "other-program",
+                SearchBasis::Ending => "ending",
+                SearchBasis::Finding => "finding",
+                SearchBasis::Line => "line",
             },
             events: narrowed.wanted.iter().map(|it| it.name()).collect(),
             rules: &narrowed.rules,
             addresses: &narrowed.located.addresses,
             ports: &narrowed.located.ports,
             clock: clock.map(|clock| match clock {
-                Clock::Told => "told",
-                Clock::Utc => "utc",
-                Clock::Shifted(_) => "shifted",
+                ClockReading::Told => "told",
+                ClockReading::Utc => "utc",
+                ClockReading::Shifted(_) => "shifted",
             }),
             clock_ahead_seconds: match clock {
-                Some(Clock::Shifted(seconds)) => Some(seconds),
-                Some(Clock::Utc) => Some(0),
+                Some(ClockReading::Shifted(seconds)) => Some(seconds),
+                Some(ClockReading::Utc) => Some(0),
                 _ => None,
             },
             points_to: narrowed.pointed,

@@ -5,13 +5,15 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use super::row::{BothSides, JsonTime};
 use crate::analysis::connection::Who;
 use crate::base::certainty::Certainty;
 use crate::base::escape::escape;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
-use crate::protocol::tls::{Alert, Certificate, ClientCertificate, Facts, Farewell, alert_name};
-use crate::report::json::{Pair, Time};
+use crate::protocol::tls::{
+    Alert, Certificate, ClientCertificate, CloseNotify, TlsFacts, alert_name,
+};
 
 /// What is told of TLS on one connection.
 #[derive(Serialize)]
@@ -30,7 +32,7 @@ pub(super) struct TlsRow<'a> {
     plain: Option<&'static str>,
     decrypted: bool,
     not_decrypted: Option<&'static str>,
-    application: Pair<FlowRow>,
+    application: BothSides<FlowRow>,
     last_word: Option<&'static str>,
 }
 
@@ -46,8 +48,8 @@ struct OfferRow<'a> {
 struct CertificateRow<'a> {
     subject: Cow<'a, str>,
     issuer: Cow<'a, str>,
-    from: Time,
-    until: Time,
+    from: JsonTime,
+    until: JsonTime,
     names: Vec<Cow<'a, str>>,
     addresses: &'a [IpAddr],
     key: String,
@@ -94,7 +96,7 @@ fn frame(mark: FrameRef) -> u64 {
 }
 
 impl<'a> TlsRow<'a> {
-    pub(super) fn new(facts: &'a Facts) -> Self {
+    pub(super) fn new(facts: &'a TlsFacts) -> Self {
         let hello = facts.hello.as_ref();
         let answer = facts.answer.as_ref().map(|(_, answer)| answer);
         let sni = hello.and_then(|(_, hello)| hello.sni.as_deref());
@@ -130,7 +132,7 @@ impl<'a> TlsRow<'a> {
             plain: facts.plain.map(side),
             decrypted: facts.is_open,
             not_decrypted: facts.why_closed(),
-            application: Pair::of(|who| FlowRow::new(facts, who)),
+            application: BothSides::of(|who| FlowRow::new(facts, who)),
             last_word: facts.last_word.map(side),
         }
     }
@@ -142,8 +144,8 @@ impl<'a> CertificateRow<'a> {
         Self {
             subject: escape(certificate.subject.as_bytes()),
             issuer: escape(certificate.issuer.as_bytes()),
-            from: Time(certificate.from.time()),
-            until: Time(certificate.until.time()),
+            from: JsonTime(certificate.from.time()),
+            until: JsonTime(certificate.until.time()),
             names: names.map(|name| escape(name.as_bytes())).collect(),
             addresses: &certificate.addresses,
             key: certificate.key.to_string(),
@@ -175,7 +177,7 @@ impl AlertRow {
 }
 
 impl FlowRow {
-    fn new(facts: &Facts, who: Who) -> Self {
+    fn new(facts: &TlsFacts, who: Who) -> Self {
         let flow = &facts.flows[who as usize];
         Self {
             records: flow.records,
@@ -183,11 +185,11 @@ impl FlowRow {
             first_frame: flow.first.map(frame),
             last_frame: flow.last.map(frame),
             close_notify: match flow.farewell {
-                Farewell::Notify(at, certainty) => Some(NotifyRow {
+                CloseNotify::Notify(at, certainty) => Some(NotifyRow {
                     frame: frame(at),
                     certainty: certainty.name(),
                 }),
-                Farewell::None | Farewell::Unclear => None,
+                CloseNotify::None | CloseNotify::Unclear => None,
             },
         }
     }

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 
-use crate::analysis::connection::Brief;
-use crate::analysis::engine::CloseUp;
+use crate::analysis::connection::ConnectionSummary;
+use crate::analysis::engine::RereadConnection;
 
 /// An analysis that goes on.
-pub trait Running: Send + Sync {
+pub trait AnalysisControl: Send + Sync {
     /// Takes what the source still holds and ends; the [`Watch`](super::Watch) says when that is done.
     fn stop(&self);
 
@@ -19,21 +19,21 @@ pub trait Running: Send + Sync {
     fn notes(&self) -> Vec<String>;
 
     /// Has the input read again for the frames of one connection.
-    fn close_up(&self, of: &Brief) -> Lookup<CloseUp>;
+    fn close_up(&self, of: &ConnectionSummary) -> BackgroundResult<RereadConnection>;
 
     /// Has the frames of these connections written to a new pcapng file. What comes back is how many there were.
-    fn export(&self, of: &[Brief], to: &Path) -> Lookup<u64>;
+    fn export(&self, of: &[ConnectionSummary], to: &Path) -> BackgroundResult<u64>;
 }
 
 /// Something that is being looked up on a thread of its own. Dropping it gives it up.
 #[derive(Debug)]
-pub struct Lookup<T> {
+pub struct BackgroundResult<T> {
     given_up: Arc<AtomicBool>,
     coming: Receiver<Result<T, String>>,
     came: Option<Result<Arc<T>, String>>,
 }
 
-impl<T: Send + 'static> Lookup<T> {
+impl<T: Send + 'static> BackgroundResult<T> {
     /// Begins. `work` is told whether it is still wanted by the flag, which turns true when it is not.
     pub fn begin(work: impl FnOnce(&AtomicBool) -> Result<T, String> + Send + 'static) -> Self {
         let given_up = Arc::new(AtomicBool::new(false));
@@ -51,7 +51,7 @@ impl<T: Send + 'static> Lookup<T> {
     }
 }
 
-impl<T> Lookup<T> {
+impl<T> BackgroundResult<T> {
     /// What came of it, or why nothing did; `None` while it is not done.
     pub fn poll(&mut self) -> Option<&Result<Arc<T>, String>> {
         if self.came.is_none() {
@@ -67,7 +67,7 @@ impl<T> Lookup<T> {
     }
 }
 
-impl<T> Drop for Lookup<T> {
+impl<T> Drop for BackgroundResult<T> {
     fn drop(&mut self) {
         self.given_up.store(true, Ordering::Relaxed);
     }

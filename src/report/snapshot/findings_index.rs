@@ -8,13 +8,13 @@ use crate::rules::{Finding, Severity};
 ///
 /// Two flat rows: most captures have no more than a few findings, some name every connection.
 #[derive(Clone, Debug, Default)]
-pub struct Naming {
+pub struct FindingsIndex {
     /// Where the findings of connection `id` begin in `numbers`: at `starts[id]`, to `starts[id + 1]`.
     starts: Vec<u32>,
     numbers: Vec<u32>,
 }
 
-impl Naming {
+impl FindingsIndex {
     /// The index of `snapshot`.
     #[must_use]
     pub fn new(snapshot: &Snapshot) -> Self {

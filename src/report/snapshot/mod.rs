@@ -6,13 +6,13 @@ mod publish;
 #[cfg(test)]
 pub(crate) mod sample;
 
-pub use control::{Lookup, Running};
-pub use findings_index::Naming;
-pub use publish::{Progress, Stage, Watch};
+pub use control::{AnalysisControl, BackgroundResult};
+pub use findings_index::FindingsIndex;
+pub use publish::{ReadProgress, ReadStage, SnapshotWatch};
 
 use std::sync::Arc;
 
-use crate::analysis::connection::{Brief, Connection};
+use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::analysis::hosts::Sockets;
 use crate::base::net::Loss;
 use crate::base::net::Skip;
@@ -20,11 +20,11 @@ use crate::base::time::Timestamp;
 use crate::ladder::Ladder;
 use crate::rules::Finding;
 use crate::rules::ignore::Ignored;
-use crate::rules::log_errors::Narrowed;
+use crate::rules::log_errors::SearchResult;
 
 /// Where a file stopped making sense.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
+pub struct InputDamage {
     /// Bytes from the start of the (uncompressed) file.
     pub offset: u64,
     /// What is wrong there and what was done about it.
@@ -33,7 +33,7 @@ pub struct Damage {
 
 /// One input.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Input {
+pub struct InputSummary {
     /// As it was given.
     pub path: String,
     /// `pcap`, `pcapng`, `pcap+gzip` and so on.
@@ -43,7 +43,7 @@ pub struct Input {
     /// Bytes read from it, as stored.
     pub bytes: u64,
     /// Where it is damaged, if it is.
-    pub damage: Option<Damage>,
+    pub damage: Option<InputDamage>,
 }
 
 /// A bound that was hit: something was let go, and this says what.
@@ -59,9 +59,9 @@ pub struct LimitHit {
 
 /// What the whole input was.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
+pub struct CaptureSummary {
     /// The inputs in the order given.
-    pub inputs: Vec<Input>,
+    pub inputs: Vec<InputSummary>,
     /// Time of the earliest and of the latest frame.
     pub span: Option<(Timestamp, Timestamp)>,
     /// Frames read (after the filter, if there is one).
@@ -82,10 +82,10 @@ pub struct Summary {
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// What the whole input was.
-    pub summary: Summary,
+    pub summary: CaptureSummary,
     /// One line of each connection, in order of first frame and so of their numbers. The numbers are dense from 1, unless
     /// the oldest have been forgotten ([`Snapshot::brief`] finds one by its number).
-    pub briefs: Vec<Brief>,
+    pub briefs: Vec<ConnectionSummary>,
     /// The whole record of those that were wanted, in the same order; the others need no look.
     pub connections: Vec<Arc<Connection>>,
     /// Findings, worst first.
@@ -95,16 +95,16 @@ pub struct Snapshot {
     /// Names of the tunnels that [`crate::base::net::Context`] numbers; index 0 is none.
     pub contexts: Vec<String>,
     /// What was asked for, if the report is narrowed to an error: connections and findings are those that fit.
-    pub narrowed: Option<Narrowed>,
+    pub narrowed: Option<SearchResult>,
     /// What the user's list left out; connections and findings are the rest.
     pub ignored: Ignored,
     /// Typical cases, drawn.
-    pub drawn: Vec<Drawn>,
+    pub drawn: Vec<DrawnLadder>,
 }
 
 /// A connection as a ladder.
 #[derive(Clone, Debug)]
-pub struct Drawn {
+pub struct DrawnLadder {
     /// Its number.
     pub connection: u32,
     /// The picture.
@@ -114,7 +114,7 @@ pub struct Drawn {
 impl Snapshot {
     /// The line of connection `id`, if it is kept.
     #[must_use]
-    pub fn brief(&self, id: u32) -> Option<&Brief> {
+    pub fn brief(&self, id: u32) -> Option<&ConnectionSummary> {
         let dense = self.briefs.get((id as usize).wrapping_sub(1));
         dense.filter(|it| it.id == id).or_else(|| {
             let at = self.briefs.binary_search_by_key(&id, |it| it.id).ok()?;

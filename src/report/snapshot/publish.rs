@@ -10,7 +10,7 @@ use super::Snapshot;
 
 /// What the writer is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Stage {
+pub enum ReadStage {
     /// Reading a file towards its end.
     #[default]
     Reading,
@@ -24,9 +24,9 @@ pub enum Stage {
 
 /// How far the writer is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct ReadProgress {
     /// What it is about.
-    pub stage: Stage,
+    pub stage: ReadStage,
     /// Frames taken.
     pub frames: u64,
     /// Bytes taken from the input, as stored.
@@ -37,18 +37,18 @@ pub struct Progress {
 
 /// The place itself.
 #[derive(Debug, Default)]
-pub struct Watch {
-    held: Mutex<Held>,
+pub struct SnapshotWatch {
+    held: Mutex<WatchState>,
     version: AtomicU64,
 }
 
 #[derive(Debug, Default)]
-struct Held {
+struct WatchState {
     snapshot: Arc<Snapshot>,
-    progress: Progress,
+    progress: ReadProgress,
 }
 
-impl Watch {
+impl SnapshotWatch {
     /// Nothing seen yet.
     #[must_use]
     pub fn new() -> Self {
@@ -64,7 +64,7 @@ impl Watch {
     }
 
     /// The writer says how far it is.
-    pub fn report(&self, progress: Progress) {
+    pub fn report(&self, progress: ReadProgress) {
         self.held().progress = progress;
     }
 
@@ -82,11 +82,11 @@ impl Watch {
 
     /// How far the writer is.
     #[must_use]
-    pub fn progress(&self) -> Progress {
+    pub fn progress(&self) -> ReadProgress {
         self.held().progress.clone()
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn held(&self) -> MutexGuard<'_, WatchState> {
         // A writer that panicked leaves whole values behind: each is put in place in one step.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_reader_keeps_what_it_holds_and_sees_the_newest() {
-        let watch = Watch::new();
+        let watch = SnapshotWatch::new();
         let first = watch.snapshot();
         assert_eq!(watch.version(), 0);
         let mut next = Snapshot::default();
@@ -110,11 +110,11 @@ mod tests {
 
     #[test]
     fn progress_is_told_without_a_new_snapshot() {
-        let watch = Watch::new();
-        watch.report(Progress {
-            stage: Stage::Failed("gone".to_owned()),
+        let watch = SnapshotWatch::new();
+        watch.report(ReadProgress {
+            stage: ReadStage::Failed("gone".to_owned()),
             frames: 3,
-            ..Progress::default()
+            ..ReadProgress::default()
         });
         assert_eq!((watch.version(), watch.progress().frames), (0, 3));
     }

@@ -3,9 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use super::{Input, Snapshot, Summary};
+use super::{CaptureSummary, InputSummary, Snapshot};
 use crate::analysis::connection::{
-    Brief, By, CloseEvent, Connection, How, Opening, Phase, Roles, Sent, Standing, State, Teardown,
+    By, CloseEvent, Connection, ConnectionSummary, How, Opening, Phase, Roles, SentTotals,
+    Standing, State, Teardown,
 };
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::{FrameNumber, FrameRef};
@@ -41,13 +42,13 @@ pub(crate) fn connection() -> Connection {
             signs: Default::default(),
         })
     };
-    let sent = Sent {
+    let sent = SentTotals {
         packets: 5,
         bytes: 100,
         acknowledged: 100,
         fins: 1,
         ttl: 64,
-        ..Sent::default()
+        ..SentTotals::default()
     };
     Connection {
         id: 1,
@@ -105,8 +106,8 @@ pub(crate) fn snapshot(mut connections: Vec<Connection>) -> Snapshot {
     let mut skipped = [0; Skip::ALL.len()];
     skipped[Skip::NotTcp as usize] = 1;
     Snapshot {
-        summary: Summary {
-            inputs: vec![Input {
+        summary: CaptureSummary {
+            inputs: vec![InputSummary {
                 path: "made.pcap".to_owned(),
                 format: "pcap".to_owned(),
                 packets: frames.unwrap_or(0) + 1,
@@ -117,9 +118,9 @@ pub(crate) fn snapshot(mut connections: Vec<Connection>) -> Snapshot {
             frames: frames.unwrap_or(0) + 1,
             segments: frames.unwrap_or(0),
             skipped,
-            ..Summary::default()
+            ..CaptureSummary::default()
         },
-        briefs: connections.iter().map(Brief::from).collect(),
+        briefs: connections.iter().map(ConnectionSummary::from).collect(),
         connections: connections.into_iter().map(Arc::new).collect(),
         ..Snapshot::default()
     }

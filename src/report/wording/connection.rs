@@ -11,8 +11,8 @@ use crate::base::flow_end::FlowEnd;
 use crate::base::format::{bytes, count, number};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::{Endpoint, QuoteKind};
-use crate::protocol::http::{CloseSign, Ending, Exchange, Outcome, Protocol};
-use crate::protocol::tls::{Facts, Stage, alert_name};
+use crate::protocol::http::{CloseSign, ConnectionEnd, Exchange, Outcome, Protocol};
+use crate::protocol::tls::{HandshakeStage, TlsFacts, alert_name};
 
 /// Characters of a request target or host that a sentence bears.
 const TARGET: usize = 48;
@@ -226,13 +226,13 @@ fn handshake(connection: &Connection) -> String {
         return "in the TLS handshake".to_owned();
     };
     let place = match facts.stage {
-        Stage::Begun | Stage::Unseen => "",
-        Stage::ClientHello if facts.plain.is_some() => ", answered in plain text",
-        Stage::ClientHello => ", after the ClientHello",
-        Stage::ServerHello => ", after the server's hello",
-        Stage::ServerFlight => ", after the server's messages",
-        Stage::ClientFinished => ", after the client had finished its part",
-        Stage::Complete => ", which was complete",
+        HandshakeStage::Begun | HandshakeStage::Unseen => "",
+        HandshakeStage::ClientHello if facts.plain.is_some() => ", answered in plain text",
+        HandshakeStage::ClientHello => ", after the ClientHello",
+        HandshakeStage::ServerHello => ", after the server's hello",
+        HandshakeStage::ServerFlight => ", after the server's messages",
+        HandshakeStage::ClientFinished => ", after the client had finished its part",
+        HandshakeStage::Complete => ", which was complete",
     };
     let alert = match facts.fatal() {
         Some(alert) => {
@@ -262,7 +262,7 @@ fn under(connection: &Connection) -> String {
     format!("under {version}{}", wanted(facts))
 }
 
-fn wanted(facts: &Facts) -> String {
+fn wanted(facts: &TlsFacts) -> String {
     match facts.sni() {
         Some(name) => format!(" with {}", shortened(name.as_bytes(), TARGET)),
         None => String::new(),
@@ -364,7 +364,7 @@ pub fn asked(exchange: &Exchange) -> String {
 }
 
 /// What became of a request that was not answered in full; `None` if not even a byte of the response came.
-fn fate(exchange: &Exchange, outcome: Outcome, ending: Ending) -> Option<String> {
+fn fate(exchange: &Exchange, outcome: Outcome, ending: ConnectionEnd) -> Option<String> {
     let response = exchange.response.as_ref()?;
     let message = &response.message;
     if message.is_complete() {
@@ -381,7 +381,7 @@ fn fate(exchange: &Exchange, outcome: Outcome, ending: Ending) -> Option<String>
     };
     Some(match (outcome, ending) {
         (Outcome::Unfinished, _) => format!("had {got} so far"),
-        (_, Ending::ByClient) => format!("had got {got}"),
+        (_, ConnectionEnd::ByClient) => format!("had got {got}"),
         _ => format!("got {got}"),
     })
 }

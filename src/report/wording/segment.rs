@@ -3,7 +3,7 @@
 //! In: what the record remarks on a frame, and the notes that were taken of it, if somebody looks closely. Out: words without
 //! a control byte. Whether it was said in the clear or under keys makes no difference; secrets are never near.
 
-use crate::analysis::connection::{Connection, Remark, Who};
+use crate::analysis::connection::{Connection, FrameNote, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::format::{bytes, count};
@@ -21,7 +21,7 @@ const MOST: usize = 4;
 
 /// What may be told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Discretion {
+pub struct Detail {
     /// Not the names of hosts.
     pub names: bool,
     /// Not what is asked for, nor reasons.
@@ -33,9 +33,9 @@ pub struct Discretion {
 pub fn words(
     connection: &Connection,
     from: Who,
-    remarks: &[Remark],
+    remarks: &[FrameNote],
     notes: &[RecordKind],
-    discretion: Discretion,
+    discretion: Detail,
 ) -> Vec<String> {
     let mut words = Vec::new();
     let of_tls = handshake(connection, remarks, notes, discretion);
@@ -75,8 +75,8 @@ fn method(exchange: &Exchange) -> String {
     shortened(exchange.method().unwrap_or(b"?"), 16).into_owned()
 }
 
-const fn is_handshake(remark: Remark) -> bool {
-    use Remark as R;
+const fn is_handshake(remark: FrameNote) -> bool {
+    use FrameNote as R;
     matches!(
         remark,
         R::ClientHello
@@ -90,8 +90,8 @@ const fn is_handshake(remark: Remark) -> bool {
 }
 
 /// Whether it tells of a message of HTTP, so that frames need not be named one by one.
-const fn is_message(remark: Remark) -> bool {
-    use Remark as R;
+const fn is_message(remark: FrameNote) -> bool {
+    use FrameNote as R;
     matches!(
         remark,
         R::Request(_) | R::RequestEnds(_) | R::Interim(..) | R::Response(_) | R::ResponseEnds(_)
@@ -99,10 +99,10 @@ const fn is_message(remark: Remark) -> bool {
 }
 
 fn remarked(
-    remark: Remark,
+    remark: FrameNote,
     from: Who,
     connection: &Connection,
-    discretion: Discretion,
+    discretion: Detail,
 ) -> Option<String> {
     let of = |nth: usize| connection.exchanges.get(nth);
     let on = |nth: usize| {
@@ -110,7 +110,7 @@ fn remarked(
         id.map_or_else(String::new, |id| format!(", stream {id}"))
     };
     Some(match remark {
-        Remark::Request(nth) => {
+        FrameNote::Request(nth) => {
             let exchange = of(nth)?;
             let text = match discretion.payload {
                 true => method(exchange),
@@ -118,12 +118,12 @@ fn remarked(
             };
             text + &on(nth)
         }
-        Remark::RequestEnds(nth) => {
+        FrameNote::RequestEnds(nth) => {
             let message = &of(nth)?.request.as_ref()?.message;
             format!("{} of the request{}", how_far(message), on(nth))
         }
-        Remark::Interim(nth, status) => format!("{status}{}", on(nth)),
-        Remark::Response(nth) => {
+        FrameNote::Interim(nth, status) => format!("{status}{}", on(nth)),
+        FrameNote::Response(nth) => {
             let response = of(nth)?.response.as_ref()?;
             let status = match response.status {
                 0 => "a response".to_owned(),
@@ -138,15 +138,15 @@ fn remarked(
             };
             status + &far + &on(nth)
         }
-        Remark::ResponseEnds(nth) => {
+        FrameNote::ResponseEnds(nth) => {
             let message = &of(nth)?.response.as_ref()?.message;
             format!("{} of the response{}", how_far(message), on(nth))
         }
-        Remark::StreamReset(nth) => {
+        FrameNote::StreamReset(nth) => {
             let reset = of(nth)?.stream.as_ref()?.reset?;
             format!("RST_STREAM {}{}", reset.code, on(nth))
         }
-        Remark::Goaway(nth) => {
+        FrameNote::Goaway(nth) => {
             let half = &connection.h2.as_ref()?.halves[from as usize];
             let goaway = half.goaways.get(nth)?;
             let last = match goaway.last_stream {
@@ -155,7 +155,7 @@ fn remarked(
             };
             format!("GOAWAY {}, {last}", goaway.code)
         }
-        Remark::Close => {
+        FrameNote::Close => {
             let half = &connection.websocket.as_ref()?.halves[from as usize];
             let close = half.close.as_ref()?;
             let code = close.code.map_or_else(String::new, |it| format!(" {it}"));
@@ -165,15 +165,15 @@ fn remarked(
                 false => format!("Close{code} {}", shortened(reason, NAME)),
             }
         }
-        Remark::Alert(nth) => {
+        FrameNote::Alert(nth) => {
             let alert = connection.tls.as_ref()?.alerts.get(nth)?;
             match alert.code() {
                 Some(code) => alert_words(code),
                 None => "TLS alert, hidden".to_owned(),
             }
         }
-        Remark::CloseNotify(Certainty::Certain) => alert_words(0),
-        Remark::CloseNotify(_) => "TLS close_notify, likely".to_owned(),
+        FrameNote::CloseNotify(Certainty::Certain) => alert_words(0),
+        FrameNote::CloseNotify(_) => "TLS close_notify, likely".to_owned(),
         _ => return None,
     })
 }
@@ -189,11 +189,11 @@ fn alert_words(code: u8) -> String {
 /// The messages of a handshake: as noted, with what the record knows of them; else what the record knows.
 fn handshake(
     connection: &Connection,
-    remarks: &[Remark],
+    remarks: &[FrameNote],
     notes: &[RecordKind],
-    discretion: Discretion,
+    discretion: Detail,
 ) -> Vec<String> {
-    let known = |wanted: fn(Remark) -> bool| remarks.iter().copied().find(|it| wanted(*it));
+    let known = |wanted: fn(FrameNote) -> bool| remarks.iter().copied().find(|it| wanted(*it));
     // Nobody misses it beside messages.
     let alone = !notes
         .iter()
@@ -204,10 +204,10 @@ fn handshake(
             RecordKind::ChangeCipherSpec if alone => Some("ChangeCipherSpec".to_owned()),
             RecordKind::Handshake(kind) => {
                 let remark = match kind {
-                    1 => known(|it| it == Remark::ClientHello),
-                    2 => known(|it| matches!(it, Remark::ServerHello | Remark::HelloRetry)),
+                    1 => known(|it| it == FrameNote::ClientHello),
+                    2 => known(|it| matches!(it, FrameNote::ServerHello | FrameNote::HelloRetry)),
                     11 => known(|it| {
-                        use Remark::{Certificate, NoCertificate, OwnCertificate};
+                        use FrameNote::{Certificate, NoCertificate, OwnCertificate};
                         matches!(it, Certificate | NoCertificate(_) | OwnCertificate)
                     }),
                     _ => None,
@@ -221,7 +221,7 @@ fn handshake(
     // What lies in a record that stays closed is in no note.
     let guessed = remarks
         .iter()
-        .filter(|it| noted.is_empty() || matches!(it, Remark::NoCertificate(Certainty::Likely)));
+        .filter(|it| noted.is_empty() || matches!(it, FrameNote::NoCertificate(Certainty::Likely)));
     let guessed: Vec<String> = guessed
         .filter_map(|it| step(*it, connection, discretion))
         .collect();
@@ -245,33 +245,33 @@ fn times(words: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 /// One message that the record knows something of.
-fn step(remark: Remark, connection: &Connection, discretion: Discretion) -> Option<String> {
+fn step(remark: FrameNote, connection: &Connection, discretion: Detail) -> Option<String> {
     let facts = connection.tls.as_ref()?;
     let name = |bytes: &[u8]| match discretion.names {
         true => String::new(),
         false => format!(" for {}", shortened(bytes, NAME)),
     };
     Some(match remark {
-        Remark::ClientHello => {
+        FrameNote::ClientHello => {
             let sni = facts.hello.as_ref().and_then(|(_, it)| it.sni.as_deref());
             "ClientHello".to_owned() + &sni.map_or_else(String::new, name)
         }
-        Remark::HelloRetry => "HelloRetryRequest".to_owned(),
-        Remark::ServerHello => {
+        FrameNote::HelloRetry => "HelloRetryRequest".to_owned(),
+        FrameNote::ServerHello => {
             let version = facts.version().map(|it| it.to_string());
             let version = version.map_or_else(String::new, |it| {
                 format!(" {}", it.trim_start_matches("TLS "))
             });
             format!("ServerHello{version}")
         }
-        Remark::Certificate => {
+        FrameNote::Certificate => {
             let leaf = facts.leaf().and_then(|(_, leaf)| leaf.names.first());
             "Certificate".to_owned() + &leaf.map_or_else(String::new, |it| name(it.as_bytes()))
         }
-        Remark::CertificateRequest => "CertificateRequest".to_owned(),
-        Remark::NoCertificate(Certainty::Certain) => "Certificate: none".to_owned(),
-        Remark::NoCertificate(_) => "Certificate: none, likely".to_owned(),
-        Remark::OwnCertificate => "Certificate".to_owned(),
+        FrameNote::CertificateRequest => "CertificateRequest".to_owned(),
+        FrameNote::NoCertificate(Certainty::Certain) => "Certificate: none".to_owned(),
+        FrameNote::NoCertificate(_) => "Certificate: none, likely".to_owned(),
+        FrameNote::OwnCertificate => "Certificate".to_owned(),
         _ => return None,
     })
 }
@@ -301,12 +301,12 @@ fn message(kind: u8) -> String {
 }
 
 /// Frames of HTTP/2 and WebSockets that the record does not remark upon.
-fn frames(notes: &[RecordKind], remarks: &[Remark]) -> Vec<String> {
-    let any = |wanted: fn(Remark) -> bool| remarks.iter().any(|it| wanted(*it));
+fn frames(notes: &[RecordKind], remarks: &[FrameNote]) -> Vec<String> {
+    let any = |wanted: fn(FrameNote) -> bool| remarks.iter().any(|it| wanted(*it));
     let covered = any(is_message);
-    let reset = any(|it| matches!(it, Remark::StreamReset(_)));
-    let goaway = any(|it| matches!(it, Remark::Goaway(_)));
-    let close = any(|it| it == Remark::Close);
+    let reset = any(|it| matches!(it, FrameNote::StreamReset(_)));
+    let goaway = any(|it| matches!(it, FrameNote::Goaway(_)));
+    let close = any(|it| it == FrameNote::Close);
     let told = notes.iter().filter_map(|note| {
         Some(match note {
             RecordKind::H2 {

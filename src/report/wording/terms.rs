@@ -2,7 +2,7 @@
 
 use crate::analysis::connection::{By, Connection, How, Opening, ResetKind, Roles, Standing};
 use crate::analysis::hosts::RangeBasis;
-use crate::protocol::http::{CloseSign, Ending, Protocol};
+use crate::protocol::http::{CloseSign, ConnectionEnd, Protocol};
 
 /// Who began the close; `None` while nobody has.
 #[must_use]
@@ -119,6 +119,6 @@ pub fn time_wait(connection: &Connection) -> Option<&'static str> {
 
 /// How the connection ended, as far as its exchanges care.
 #[must_use]
-pub const fn ending(connection: &Connection) -> Ending {
+pub const fn ending(connection: &Connection) -> ConnectionEnd {
     connection.teardown.ending()
 }

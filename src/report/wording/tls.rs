@@ -4,8 +4,8 @@ use super::moment::Zone;
 use crate::analysis::connection::Connection;
 use crate::base::escape::shortened;
 use crate::protocol::http::Protocol;
-use crate::protocol::tls::secrets::Closed;
-use crate::protocol::tls::{Certificate, ClientCertificate, Facts};
+use crate::protocol::tls::secrets::NotDecrypted;
+use crate::protocol::tls::{Certificate, ClientCertificate, TlsFacts};
 
 /// Characters of a name that are shown.
 const NAME: usize = 60;
@@ -52,7 +52,7 @@ pub fn lines(connection: &Connection) -> Vec<(&'static str, String)> {
     lines
 }
 
-fn version(facts: &Facts) -> String {
+fn version(facts: &TlsFacts) -> String {
     let version = facts.version().map(|it| it.to_string());
     let mut text = version.unwrap_or_else(|| "not agreed on, or not seen".to_owned());
     if let Some(name) = facts.sni() {
@@ -68,7 +68,7 @@ fn version(facts: &Facts) -> String {
     text
 }
 
-fn inside(connection: &Connection, facts: &Facts) -> String {
+fn inside(connection: &Connection, facts: &TlsFacts) -> String {
     let spoken = match connection.protocol {
         Protocol::Http1 => "HTTP/1",
         Protocol::Http2 => "HTTP/2",
@@ -79,13 +79,13 @@ fn inside(connection: &Connection, facts: &Facts) -> String {
     match (facts.is_open, facts.closed) {
         (true, _) => format!("opened with its secrets: {spoken}"),
         (false, None) => "hidden; a key log would open it (--keylog)".to_owned(),
-        (false, Some(Closed::NoSecret)) => {
+        (false, Some(NotDecrypted::NoSecret)) => {
             "hidden: the key log has no secret of this connection".to_owned()
         }
-        (false, Some(Closed::WrongSecret)) => {
+        (false, Some(NotDecrypted::WrongSecret)) => {
             "hidden: the secret of this connection does not fit".to_owned()
         }
-        (false, Some(Closed::Unsupported)) => {
+        (false, Some(NotDecrypted::Unsupported)) => {
             "hidden: this version or cipher suite is not opened here".to_owned()
         }
     }

@@ -3,8 +3,8 @@
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::rules::measure::{number, shows};
-use crate::rules::rule::{Check, Story, Verdict, rule};
-use crate::rules::{Severity, Sight};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::{CaptureQuality, Severity};
 
 rule! {
     /// # What happened
@@ -52,11 +52,11 @@ rule! {
     "the capture kept only the first bytes of packets", Check::Capture(check)
 }
 
-fn check(sight: &Sight, _: &Hosts<'_>) -> Verdict {
+fn check(sight: &CaptureQuality, _: &Hosts<'_>) -> Verdict {
     let Some(first) = sight.first_cut else {
         return Verdict::Clear;
     };
-    Verdict::Found(Box::new(Story {
+    Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Certain,
         summary: "packets were cut".to_owned(),

@@ -3,8 +3,8 @@
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::rules::measure::{many, number, shows};
-use crate::rules::rule::{Check, Story, Verdict, rule};
-use crate::rules::{Severity, Sight};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::{CaptureQuality, Severity};
 
 rule! {
     /// # What happened
@@ -58,7 +58,7 @@ rule! {
     "the capture has not got all there was", Check::Capture(check)
 }
 
-fn check(sight: &Sight, hosts: &Hosts<'_>) -> Verdict {
+fn check(sight: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
     // Where a whole direction is missing, that is the finding.
     let holes = hosts
         .connections
@@ -90,7 +90,7 @@ fn check(sight: &Sight, hosts: &Hosts<'_>) -> Verdict {
             }
         ));
     }
-    Verdict::Found(Box::new(Story {
+    Verdict::Found(Box::new(Diagnosis {
         severity: if sight.dropped > 0 {
             Severity::Warning
         } else {
@@ -120,10 +120,10 @@ mod tests {
 
     #[test]
     fn drops_before_any_connection_weaken_nothing() {
-        let sight = Sight {
+        let sight = CaptureQuality {
             frames: 3,
             dropped: 5,
-            ..Sight::default()
+            ..CaptureQuality::default()
         };
         let hosts = Hosts::new(&[], &[], Default::default());
         assert!(matches!(check(&sight, &hosts), Verdict::Clear));

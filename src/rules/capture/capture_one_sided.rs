@@ -4,8 +4,8 @@ use crate::analysis::connection::Opening;
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::rules::measure::{number, shows};
-use crate::rules::rule::{Check, Story, Verdict, rule};
-use crate::rules::{Severity, Sight};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::{CaptureQuality, Severity};
 
 rule! {
     /// # What happened
@@ -55,7 +55,7 @@ rule! {
     "the capture sees one direction only", Check::Capture(check)
 }
 
-fn check(_: &Sight, hosts: &Hosts<'_>) -> Verdict {
+fn check(_: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
     let halves = hosts.halves();
     if !halves.misses_a_side() {
         return Verdict::Clear;
@@ -63,7 +63,7 @@ fn check(_: &Sight, hosts: &Hosts<'_>) -> Verdict {
     let first = hosts.connections.iter().find(|it| {
         it.seen != [true; 2] && matches!(it.opening, Opening::Handshake | Opening::Midstream)
     });
-    Verdict::Found(Box::new(Story {
+    Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Likely,
         summary: "one direction is missing".to_owned(),

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::analysis::connection::{Brief, By, How, Opening, Phase, ResetKind};
+use crate::analysis::connection::{By, ConnectionSummary, How, Opening, Phase, ResetKind};
 use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
 use crate::rules::Severity;
 use crate::rules::measure::{many, shows, span};
-use crate::rules::rule::{Check, Found, Story, rule};
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 
 rule! {
     /// # What happened
@@ -92,11 +92,11 @@ const STEP: u32 = 900_000;
 /// A RST that refuses a handshake after the fact comes this soon.
 const SOON: Duration = Duration::from_secs(1);
 
-fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     if hosts.halves().misses_a_side() {
         return Vec::new();
     }
-    let mut listeners: BTreeMap<Endpoint, Vec<&Brief>> = BTreeMap::new();
+    let mut listeners: BTreeMap<Endpoint, Vec<&ConnectionSummary>> = BTreeMap::new();
     for brief in hosts.connections.iter().filter(|it| waited(it)) {
         listeners.entry(brief.server).or_default().push(brief);
     }
@@ -119,7 +119,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
         // Where open connections repeat as well, the path loses segments.
         if served > 0 && lossy * 2 < burst.len() {
             let client = burst[0].client.ip;
-            let mut it = Found::of(story(&burst, served), &burst);
+            let mut it = HostDiagnosis::of(story(&burst, served), &burst);
             it.client = burst
                 .iter()
                 .all(|it| it.client.ip == client)
@@ -131,7 +131,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
 }
 
 /// A connect that the listener let wait.
-fn waited(it: &Brief) -> bool {
+fn waited(it: &ConnectionSummary) -> bool {
     match it.opening {
         Opening::Unanswered => it.syn_retries > 0,
         Opening::Handshake | Opening::Rejected => {
@@ -142,7 +142,7 @@ fn waited(it: &Brief) -> bool {
 }
 
 /// The first segment after the handshake met no socket (`tcp_abort_on_overflow`, a lost SYN cookie).
-fn refused_late(it: &Brief) -> bool {
+fn refused_late(it: &ConnectionSummary) -> bool {
     it.by == By::Server
         && it.how == How::Reset(ResetKind::NoSocket)
         && matches!(
@@ -154,7 +154,7 @@ fn refused_late(it: &Brief) -> bool {
 }
 
 /// The most suspects within the window.
-fn burst<'a>(suspects: &[&'a Brief]) -> Option<Vec<&'a Brief>> {
+fn burst<'a>(suspects: &[&'a ConnectionSummary]) -> Option<Vec<&'a ConnectionSummary>> {
     let mut best = 0..0;
     let mut low = 0;
     for high in 0..suspects.len() {
@@ -170,8 +170,8 @@ fn burst<'a>(suspects: &[&'a Brief]) -> Option<Vec<&'a Brief>> {
     (burst.len() >= SUSPECTS || refused >= REFUSED).then_some(burst)
 }
 
-fn story(burst: &[&Brief], served: usize) -> Story {
-    let count = |what: fn(&Brief) -> bool| burst.iter().filter(|it| what(it)).count();
+fn story(burst: &[&ConnectionSummary], served: usize) -> Diagnosis {
+    let count = |what: fn(&ConnectionSummary) -> bool| burst.iter().filter(|it| what(it)).count();
     let never = count(|it| it.opening == Opening::Unanswered);
     let reset = count(refused_late);
     let over = burst[burst.len() - 1].first.time.since(burst[0].first.time);
@@ -212,7 +212,7 @@ fn story(burst: &[&Brief], served: usize) -> Story {
     let mut evidence = vec![shows(burst[0].first, "the first SYN that had to wait")];
     let last = burst[burst.len() - 1];
     evidence.push(shows(last.first, "the last one"));
-    Story {
+    Diagnosis {
         severity: Severity::Error,
         certainty: if burst.len() >= SUSPECTS {
             Certainty::Likely

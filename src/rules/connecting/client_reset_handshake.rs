@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::analysis::connection::{Connection, Opening, ResetKind, Who};
 use crate::rules::Severity;
 use crate::rules::measure::{shows, span};
-use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 
 rule! {
     /// # What happened
@@ -97,7 +97,7 @@ fn check(connection: &Connection) -> Verdict {
             span(after)
         )
     };
-    Verdict::Found(Box::new(Story {
+    Verdict::Found(Box::new(Diagnosis {
         severity: if late {
             Severity::Warning
         } else {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{Brief, Opening};
+use crate::analysis::connection::{ConnectionSummary, Opening};
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measure::{collapse_scans, many, shows, span};
-use crate::rules::rule::{Check, Found, Story, rule};
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 
 rule! {
     /// # What happened
@@ -81,7 +81,7 @@ const LONG_ENOUGH: Duration = Duration::from_secs(3);
 /// An attempt whose last SYN is so near the end of the capture may still get its answer.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(900);
 
-fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     if hosts.halves().misses_a_side() {
         return Vec::new();
     }
@@ -103,17 +103,22 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
         if repetitions >= REPETITIONS && over >= LONG_ENOUGH && watched {
             let benign = silent.iter().all(|it| hosts.fallback(it).is_some());
             let story = story(&silent, over, answered, benign);
-            found.push(Found::of(story, &silent));
+            found.push(HostDiagnosis::of(story, &silent));
         }
     }
     collapse_scans(hosts, found, "connects got no answer")
 }
 
-fn is_silent(brief: &Brief) -> bool {
+fn is_silent(brief: &ConnectionSummary) -> bool {
     brief.opening == Opening::Unanswered && !brief.seen[1] && brief.syn_retries > 0
 }
 
-fn story(silent: &[&Brief], over: Duration, answered: usize, benign: bool) -> Story {
+fn story(
+    silent: &[&ConnectionSummary],
+    over: Duration,
+    answered: usize,
+    benign: bool,
+) -> Diagnosis {
     let syns: usize = silent
         .iter()
         .map(|it| usize::from(it.syn_retries) + 1)
@@ -152,7 +157,7 @@ fn story(silent: &[&Brief], over: Duration, answered: usize, benign: bool) -> St
             ));
         }
     }
-    Story {
+    Diagnosis {
         severity: if benign {
             Severity::Benign
         } else {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::analysis::connection::{Brief, Opening};
+use crate::analysis::connection::{ConnectionSummary, Opening};
 use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measure::{collapse_scans, many, number, shows, span};
-use crate::rules::rule::{Check, Found, Story, rule};
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 
 rule! {
     /// # What happened
@@ -63,25 +63,28 @@ rule! {
     "a connect was answered by a RST: nobody listens there", Check::Hosts(check)
 }
 
-fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
     let distances = distances(hosts);
     for dealings in hosts.dealings() {
         let mut refused = dealings.connections;
         refused.retain(|it| it.opening == Opening::Refused);
-        let (benign, lost): (Vec<&Brief>, Vec<&Brief>) = refused
+        let (benign, lost): (Vec<&ConnectionSummary>, Vec<&ConnectionSummary>) = refused
             .into_iter()
             .partition(|it| hosts.fallback(it).is_some());
-        let (foreign, lost): (Vec<&Brief>, Vec<&Brief>) =
+        let (foreign, lost): (Vec<&ConnectionSummary>, Vec<&ConnectionSummary>) =
             lost.into_iter().partition(|it| is_foreign(it, &distances));
         if !lost.is_empty() {
-            found.push(Found::of(story(&lost), &lost));
+            found.push(HostDiagnosis::of(story(&lost), &lost));
         }
         if !foreign.is_empty() {
-            found.push(Found::of(by_somebody_else(&foreign, &distances), &foreign));
+            found.push(HostDiagnosis::of(
+                by_somebody_else(&foreign, &distances),
+                &foreign,
+            ));
         }
         if !benign.is_empty() {
-            found.push(Found::of(fallback(&benign), &benign));
+            found.push(HostDiagnosis::of(fallback(&benign), &benign));
         }
     }
     collapse_scans(hosts, found, "connects were refused")
@@ -117,7 +120,7 @@ fn distances(hosts: &Hosts<'_>) -> Distances {
 }
 
 /// The RST came another way than the server's answers to other connects.
-fn is_foreign(refused: &Brief, distances: &Distances) -> bool {
+fn is_foreign(refused: &ConnectionSummary, distances: &Distances) -> bool {
     distances
         .get(&refused.server.ip)
         .is_some_and(|(low, high)| {
@@ -128,7 +131,7 @@ fn is_foreign(refused: &Brief, distances: &Distances) -> bool {
 }
 
 /// The server is there, and the RST is not its own.
-fn by_somebody_else(connections: &[&Brief], distances: &Distances) -> Story {
+fn by_somebody_else(connections: &[&ConnectionSummary], distances: &Distances) -> Diagnosis {
     let mut told = story(connections);
     if let Some(first) = connections.first() {
         let (low, high) = distances.get(&first.server.ip).copied().unwrap_or_default();
@@ -152,7 +155,7 @@ fn by_somebody_else(connections: &[&Brief], distances: &Distances) -> Story {
     told
 }
 
-fn times(connections: &[&Brief]) -> String {
+fn times(connections: &[&ConnectionSummary]) -> String {
     let after = connections
         .iter()
         .map(|it| it.close.time.since(it.first.time));
@@ -166,7 +169,7 @@ fn times(connections: &[&Brief]) -> String {
     })
 }
 
-fn story(connections: &[&Brief]) -> Story {
+fn story(connections: &[&ConnectionSummary]) -> Diagnosis {
     let retried = connections.iter().filter(|it| it.syn_retries > 0).count();
     let mut message = format!(
         "{} answered by a RST {} after the SYN. Nothing was sent, and nothing took effect.",
@@ -180,7 +183,7 @@ fn story(connections: &[&Brief]) -> Story {
         message
             .push_str(" The client tried again by itself, as Windows does for half a second each.");
     }
-    Story {
+    Diagnosis {
         severity: Severity::Error,
         certainty: Certainty::Certain,
         summary: "connects were refused".to_owned(),
@@ -190,8 +193,8 @@ fn story(connections: &[&Brief]) -> Story {
     }
 }
 
-fn fallback(connections: &[&Brief]) -> Story {
-    Story {
+fn fallback(connections: &[&ConnectionSummary]) -> Diagnosis {
+    Diagnosis {
         severity: Severity::Benign,
         certainty: Certainty::Certain,
         summary: "connects were refused, and another address answered".to_owned(),
@@ -207,7 +210,7 @@ fn fallback(connections: &[&Brief]) -> Story {
     }
 }
 
-fn evidence(connections: &[&Brief]) -> Vec<crate::rules::Evidence> {
+fn evidence(connections: &[&ConnectionSummary]) -> Vec<crate::rules::Evidence> {
     let first = connections.first().into_iter();
     first
         .flat_map(|it| {

@@ -1,11 +1,11 @@
 //! A connect was answered by an ICMP error.
 
-use crate::analysis::connection::{Brief, Opening};
+use crate::analysis::connection::{ConnectionSummary, Opening};
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measure::{collapse_scans, shows};
-use crate::rules::rule::{Check, Found, Story, rule};
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 
 rule! {
     /// # What happened
@@ -59,14 +59,14 @@ rule! {
     "a connect was answered by an ICMP error", Check::Hosts(check)
 }
 
-fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
     for dealings in hosts.dealings() {
         let mut all = dealings.connections;
         all.retain(|it| it.opening == Opening::Unreachable);
         if let Some(first) = all.first() {
             let benign = all.iter().all(|it| hosts.fallback(it).is_some());
-            found.push(Found::of(story(first, &all, benign), &all));
+            found.push(HostDiagnosis::of(story(first, &all, benign), &all));
         }
     }
     collapse_scans(hosts, found, "connects were answered by ICMP errors")
@@ -85,7 +85,7 @@ const fn meaning(version: u8, kind: u8, code: u8) -> &'static str {
     }
 }
 
-fn story(first: &Brief, all: &[&Brief], benign: bool) -> Story {
+fn story(first: &ConnectionSummary, all: &[&ConnectionSummary], benign: bool) -> Diagnosis {
     let version = if first.server.ip.is_ipv4() { 4 } else { 6 };
     let (who, kind, code) = first.icmp.unwrap_or((first.server.ip, 0, 0));
     let says = meaning(version, kind, code);
@@ -101,7 +101,7 @@ fn story(first: &Brief, all: &[&Brief], benign: bool) -> Story {
     if benign {
         message.push_str(" The client reached another address of the same port within a second.");
     }
-    Story {
+    Diagnosis {
         severity: if benign {
             Severity::Benign
         } else {

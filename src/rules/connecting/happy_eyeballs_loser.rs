@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{Brief, By, Opening};
+use crate::analysis::connection::{By, ConnectionSummary, Opening};
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measure::shows;
-use crate::rules::rule::{Check, Found, Story, rule};
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 
 rule! {
     /// # What happened
@@ -72,7 +72,7 @@ const APART: Duration = Duration::from_millis(350);
 /// How many neighbours are looked at: programs try a handful of addresses.
 const NEIGHBOURS: usize = 16;
 
-fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let all = hosts.connections;
     let mut found = Vec::new();
     for (index, loser) in all.iter().enumerate() {
@@ -86,13 +86,13 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
         let near = all[low..].iter().take(2 * NEIGHBOURS);
         let winner = near.into_iter().find(|winner| won(winner, loser));
         if let Some(winner) = winner {
-            found.push(Found::of(story(loser, winner), &[loser]));
+            found.push(HostDiagnosis::of(story(loser, winner), &[loser]));
         }
     }
     found
 }
 
-fn won(winner: &Brief, loser: &Brief) -> bool {
+fn won(winner: &ConnectionSummary, loser: &ConnectionSummary) -> bool {
     let apart = winner
         .first
         .time
@@ -106,8 +106,8 @@ fn won(winner: &Brief, loser: &Brief) -> bool {
         && apart <= APART
 }
 
-fn story(loser: &Brief, winner: &Brief) -> Story {
-    Story {
+fn story(loser: &ConnectionSummary, winner: &ConnectionSummary) -> Diagnosis {
+    Diagnosis {
         severity: Severity::Benign,
         certainty: Certainty::Likely,
         summary: "connections lost a race between two addresses".to_owned(),

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{Brief, By, How, Opening};
+use crate::analysis::connection::{By, ConnectionSummary, How, Opening};
 use crate::analysis::hosts::{Hosts, Measured, Period};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measure::{shows, span};
-use crate::rules::rule::{Check, Found, Story, rule};
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 
 rule! {
     /// # What happened
@@ -78,7 +78,7 @@ const JITTER: f64 = 0.1;
 /// Faster than this is load, not a probe.
 const SHORTEST: Duration = Duration::from_millis(200);
 
-fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
     for dealings in hosts.busy(HALF_OPEN) {
         let mut probes = dealings.connections;
@@ -92,13 +92,13 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
         let at: Vec<_> = probes.iter().map(|it| it.first.time).collect();
         let beat = Period::of(&at, JITTER).map(|it| it.measured);
         if let Some(beat) = beat.filter(|beat| beat.median >= SHORTEST) {
-            found.push(Found::of(story(&probes, beat), &probes));
+            found.push(HostDiagnosis::of(story(&probes, beat), &probes));
         }
     }
     found
 }
 
-fn is_probe(it: &Brief) -> bool {
+fn is_probe(it: &ConnectionSummary) -> bool {
     let closed = matches!(it.how, How::Fin | How::Reset(_)) && it.by == By::Client;
     let quick = it.close.time.since(it.first.time) <= QUICK;
     let silent =
@@ -108,7 +108,7 @@ fn is_probe(it: &Brief) -> bool {
     closed && quick && (silent || asks)
 }
 
-fn story(probes: &[&Brief], beat: Measured) -> Story {
+fn story(probes: &[&ConnectionSummary], beat: Measured) -> Diagnosis {
     let ends = match probes[0].how {
         How::Fin => "closed",
         _ => "reset",
@@ -118,7 +118,7 @@ fn story(probes: &[&Brief], beat: Measured) -> Story {
     } else {
         "without a byte"
     };
-    Story {
+    Diagnosis {
         severity: Severity::Benign,
         certainty: Certainty::Likely,
         summary: format!("probes, {ends} {what}, every {}", span(beat.median)),

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::analysis::connection::Brief;
+use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::time::Timestamp;
-use crate::protocol::dns::{Kind, Lookup};
+use crate::protocol::dns::{Lookup, RecordType};
 use crate::rules::measure::{many, shows, span};
-use crate::rules::rule::{Check, Found, Story, rule};
-use crate::rules::{Facts, Severity};
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::{RuleInput, Severity};
 
 rule! {
     /// # What happened
@@ -124,11 +124,11 @@ const SEARCH: Duration = Duration::from_secs(30);
 const A_SCAN: usize = 20;
 
 /// What became of one name, for one client.
-struct Name<'a> {
+struct LookedUpName<'a> {
     lookups: Vec<&'a Lookup>,
 }
 
-impl<'a> Name<'a> {
+impl<'a> LookedUpName<'a> {
     fn is_known(&self) -> bool {
         self.lookups
             .iter()
@@ -137,7 +137,11 @@ impl<'a> Name<'a> {
     }
 
     /// The lookup that tells most, and how it failed.
-    fn failure(&self, facts: &Facts<'_>, silence_tells: bool) -> Option<(&'a Lookup, Failure)> {
+    fn failure(
+        &self,
+        facts: &RuleInput<'_>,
+        silence_tells: bool,
+    ) -> Option<(&'a Lookup, LookupFailure)> {
         let told = |code: u8| {
             self.lookups
                 .iter()
@@ -145,9 +149,9 @@ impl<'a> Name<'a> {
                 .find(|it| it.answer.is_some_and(|answer| answer.code == code))
         };
         for (code, failure) in [
-            (3, Failure::NoSuchName),
-            (2, Failure::ServerFailed),
-            (5, Failure::Refused),
+            (3, LookupFailure::NoSuchName),
+            (2, LookupFailure::ServerFailed),
+            (5, LookupFailure::Refused),
         ] {
             if let Some(lookup) = told(code) {
                 return Some((lookup, failure));
@@ -160,30 +164,38 @@ impl<'a> Name<'a> {
         let kinds: BTreeSet<_> = self.lookups.iter().map(|it| it.kind).collect();
         let again = tries as usize > kinds.len();
         let over = facts.end.since(last) >= PATIENCE;
-        (silent && again && over && silence_tells)
-            .then(|| Some((*self.lookups.first()?, Failure::Silence { tries, last })))?
+        (silent && again && over && silence_tells).then(|| {
+            Some((
+                *self.lookups.first()?,
+                LookupFailure::Silence { tries, last },
+            ))
+        })?
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Failure {
+enum LookupFailure {
     NoSuchName,
     ServerFailed,
     Refused,
     Silence { tries: u32, last: Timestamp },
 }
 
-fn check(facts: &Facts<'_>, hosts: &Hosts<'_>) -> Vec<Found> {
+fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let lookups = facts.lookups.all();
     if lookups.is_empty() {
         return Vec::new();
     }
-    let mut names: BTreeMap<(IpAddr, &[u8]), Name<'_>> = BTreeMap::new();
+    let mut names: BTreeMap<(IpAddr, &[u8]), LookedUpName<'_>> = BTreeMap::new();
     for lookup in lookups {
-        if matches!(lookup.kind, Kind::A | Kind::Aaaa) && is_asked_by_programs(&lookup.name) {
-            let name = names.entry((lookup.client, &lookup.name)).or_insert(Name {
-                lookups: Vec::new(),
-            });
+        if matches!(lookup.kind, RecordType::A | RecordType::Aaaa)
+            && is_asked_by_programs(&lookup.name)
+        {
+            let name = names
+                .entry((lookup.client, &lookup.name))
+                .or_insert(LookedUpName {
+                    lookups: Vec::new(),
+                });
             name.lookups.push(lookup);
         }
     }
@@ -194,9 +206,9 @@ fn check(facts: &Facts<'_>, hosts: &Hosts<'_>) -> Vec<Found> {
         .iter()
         .map(|it| (it.client.ip, it.name))
         .collect();
-    let mut failed: BTreeMap<IpAddr, Vec<(&Lookup, Failure)>> = BTreeMap::new();
+    let mut failed: BTreeMap<IpAddr, Vec<(&Lookup, LookupFailure)>> = BTreeMap::new();
     for ((client, text), name) in &names {
-        if name.is_known() || reached.contains(&(*client, Brief::digest_name(text))) {
+        if name.is_known() || reached.contains(&(*client, ConnectionSummary::digest_name(text))) {
             continue;
         }
         let Some((lookup, failure)) = name.failure(facts, silence_tells) else {
@@ -227,12 +239,12 @@ fn is_expected(name: &[u8]) -> bool {
 
 /// Another form of this name was looked up in the same search: with a suffix, or without.
 fn is_search_try(
-    names: &BTreeMap<(IpAddr, &[u8]), Name<'_>>,
+    names: &BTreeMap<(IpAddr, &[u8]), LookedUpName<'_>>,
     client: IpAddr,
     text: &[u8],
     lookup: &Lookup,
 ) -> bool {
-    let near = |other: &Name<'_>| {
+    let near = |other: &LookedUpName<'_>| {
         other.lookups.iter().any(|it| {
             let (one, two) = (it.asked.time, lookup.asked.time);
             one.since(two) <= SEARCH && two.since(one) <= SEARCH
@@ -253,13 +265,13 @@ fn is_search_try(
     shorter || longer
 }
 
-fn tell_client(failed: Vec<(&Lookup, Failure)>) -> Vec<Found> {
+fn tell_client(failed: Vec<(&Lookup, LookupFailure)>) -> Vec<HostDiagnosis> {
     let mut all = Vec::new();
-    let mut silent: BTreeMap<IpAddr, Vec<(&Lookup, Failure)>> = BTreeMap::new();
+    let mut silent: BTreeMap<IpAddr, Vec<(&Lookup, LookupFailure)>> = BTreeMap::new();
     let mut told = Vec::new();
     for (lookup, failure) in failed {
         match failure {
-            Failure::Silence { .. } => silent
+            LookupFailure::Silence { .. } => silent
                 .entry(lookup.server.ip)
                 .or_default()
                 .push((lookup, failure)),
@@ -283,7 +295,7 @@ fn tell_client(failed: Vec<(&Lookup, Failure)>) -> Vec<Found> {
     all
 }
 
-fn tell_answers(failed: Vec<(&Lookup, Failure)>) -> Vec<Found> {
+fn tell_answers(failed: Vec<(&Lookup, LookupFailure)>) -> Vec<HostDiagnosis> {
     if failed.len() < A_SCAN {
         return failed
             .into_iter()
@@ -302,8 +314,8 @@ fn tell_answers(failed: Vec<(&Lookup, Failure)>) -> Vec<Found> {
     vec![found(first, told)]
 }
 
-fn found(lookup: &Lookup, story: Story) -> Found {
-    Found {
+fn found(lookup: &Lookup, story: Diagnosis) -> HostDiagnosis {
+    HostDiagnosis {
         story,
         client: Some(lookup.client),
         server: Some(lookup.server),
@@ -312,23 +324,23 @@ fn found(lookup: &Lookup, story: Story) -> Found {
     }
 }
 
-fn story(lookup: &Lookup, failure: Failure) -> Story {
+fn story(lookup: &Lookup, failure: LookupFailure) -> Diagnosis {
     let name = shortened(&lookup.name, 80);
     let (client, server) = (lookup.client, lookup.server.ip);
     let (what, note) = match failure {
-        Failure::NoSuchName => (
+        LookupFailure::NoSuchName => (
             format!("{server} said that there is no such name (NXDOMAIN)"),
             "NXDOMAIN: no such name",
         ),
-        Failure::ServerFailed => (
+        LookupFailure::ServerFailed => (
             format!("{server} said that it could not find out (SERVFAIL)"),
             "SERVFAIL: the name server failed",
         ),
-        Failure::Refused => (
+        LookupFailure::Refused => (
             format!("{server} would not say (REFUSED)"),
             "REFUSED: the name server does not answer this",
         ),
-        Failure::Silence { tries, last } => (
+        LookupFailure::Silence { tries, last } => (
             format!(
                 "{server} did not answer; it was asked {} in {}",
                 many(tries as usize, "time"),
@@ -337,14 +349,14 @@ fn story(lookup: &Lookup, failure: Failure) -> Story {
             "",
         ),
     };
-    let severity = if failure == Failure::NoSuchName && is_expected(&lookup.name) {
+    let severity = if failure == LookupFailure::NoSuchName && is_expected(&lookup.name) {
         Severity::Note
     } else {
         Severity::Error
     };
     let mut evidence = vec![shows(lookup.asked, format!("the question for {name}"))];
     evidence.extend(lookup.answer.map(|answer| shows(answer.at, note)));
-    Story {
+    Diagnosis {
         severity,
         certainty: Certainty::Likely,
         summary: "names were looked up in vain".to_owned(),
@@ -357,12 +369,12 @@ fn story(lookup: &Lookup, failure: Failure) -> Story {
 }
 
 /// The point of the page's remedy that fits; they stand there in this order.
-fn remedies(failure: Failure) -> Vec<String> {
+fn remedies(failure: LookupFailure) -> Vec<String> {
     let place = match failure {
-        Failure::NoSuchName => 0,
-        Failure::ServerFailed => 1,
-        Failure::Refused => 2,
-        Failure::Silence { .. } => 3,
+        LookupFailure::NoSuchName => 0,
+        LookupFailure::ServerFailed => 1,
+        LookupFailure::Refused => 2,
+        LookupFailure::Silence { .. } => 3,
     };
     RULE.remedies().into_iter().skip(place).take(1).collect()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::analysis::connection::{By, Connection, How, Opening, Phase};
 use crate::rules::Severity;
 use crate::rules::measure::{shows, span};
-use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 
 rule! {
     /// # What happened
@@ -83,7 +83,7 @@ fn check(connection: &Connection) -> Verdict {
         frame: teardown.frame,
         time: teardown.at,
     };
-    Verdict::Found(Box::new(Story {
+    Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Benign,
         certainty: teardown.certainty,
         summary: "connections were opened in advance and never used".to_owned(),

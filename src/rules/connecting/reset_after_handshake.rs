@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::analysis::connection::{Connection, Opening, ResetKind, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, Reading, request};
+use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{bytes, span, tell};
 
@@ -110,11 +110,11 @@ rule! {
     ///
     /// RFC 9293 §3.10.7 (reset processing); Linux `tcp(7)`, `tcp_abort_on_overflow`.
     pub(super) RULE: "reset-after-handshake", Severity::Warning,
-    "the server reset the connection as soon as it was open", Check::Ending(&[Reading::ResetAfterHandshake, Reading::ResetBeforeResponse], check)
+    "the server reset the connection as soon as it was open", Check::Ending(&[EndingKind::ResetAfterHandshake, EndingKind::ResetBeforeResponse], check)
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
-    if ending.reading == Reading::ResetBeforeResponse {
+    if ending.reading == EndingKind::ResetBeforeResponse {
         return at_first_use(connection, ending);
     }
     let close = ending.close.mark;

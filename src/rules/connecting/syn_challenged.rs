@@ -4,7 +4,7 @@ use crate::analysis::connection::{Connection, Opening};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measure::{shows, span};
-use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 
 rule! {
     /// # What happened
@@ -88,7 +88,7 @@ fn check(connection: &Connection) -> Verdict {
     );
     evidence.push(shows(connection.first, "SYN"));
     evidence.push(shows(challenge, "acknowledgement with the old numbers"));
-    Verdict::Found(Box::new(Story {
+    Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Warning,
         certainty: if opened {
             Certainty::Certain

@@ -2,7 +2,7 @@
 
 use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
 use crate::base::certainty::Certainty;
-use crate::protocol::http::{Exchange, Progress};
+use crate::protocol::http::{Exchange, MessageProgress};
 use crate::rules::Severity;
 use crate::rules::measure::number;
 use crate::rules::rule::{Check, Verdict, rule};
@@ -193,11 +193,11 @@ fn fate(exchange: &Exchange) -> String {
     let what = asked(Some(exchange));
     let how_far = match exchange.response.as_ref().map(|it| &it.message) {
         None => "without a byte of the response".to_owned(),
-        Some(message) if message.progress == Progress::Head => {
+        Some(message) if message.progress == MessageProgress::Head => {
             "in the middle of the response head".to_owned()
         }
         // Of frames that were not captured nobody knows how many there were.
-        Some(message) if message.progress == Progress::Unseen => {
+        Some(message) if message.progress == MessageProgress::Unseen => {
             format!("with {} body bytes at least", number(message.received()))
         }
         Some(message) => match exchange.response_expected() {

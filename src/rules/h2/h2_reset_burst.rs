@@ -77,7 +77,7 @@ const BY_CLIENT: usize = 100;
 const BY_SERVER: usize = 10;
 
 /// The most resets of one side within a second, if they are too many.
-pub(in crate::rules) struct Burst<'a> {
+pub(in crate::rules) struct ResetBurst<'a> {
     by: Party,
     count: usize,
     first: &'a Exchange,
@@ -85,21 +85,21 @@ pub(in crate::rules) struct Burst<'a> {
     last: FrameRef,
 }
 
-pub(in crate::rules) fn burst(connection: &Connection) -> Option<Burst<'_>> {
+pub(in crate::rules) fn burst(connection: &Connection) -> Option<ResetBurst<'_>> {
     connection.h2.as_ref()?;
     [(Party::Responder, BY_SERVER), (Party::Requester, BY_CLIENT)]
         .into_iter()
         .find_map(|(by, enough)| most(connection, by).filter(|burst| burst.count >= enough))
 }
 
-fn most(connection: &Connection, by: Party) -> Option<Burst<'_>> {
+fn most(connection: &Connection, by: Party) -> Option<ResetBurst<'_>> {
     let mut resets: Vec<(&Exchange, StreamReset)> = connection
         .exchanges
         .iter()
         .filter_map(|exchange| Some((exchange, exchange.cut_by().filter(|reset| reset.by == by)?)))
         .collect();
     resets.sort_by_key(|(_, reset)| reset.at);
-    let mut best: Option<Burst<'_>> = None;
+    let mut best: Option<ResetBurst<'_>> = None;
     let mut from = 0;
     for (to, (_, reset)) in resets.iter().enumerate() {
         while resets
@@ -112,7 +112,7 @@ fn most(connection: &Connection, by: Party) -> Option<Burst<'_>> {
         if best.as_ref().is_none_or(|burst| burst.count < count)
             && let Some((exchange, first)) = resets.get(from)
         {
-            best = Some(Burst {
+            best = Some(ResetBurst {
                 by,
                 count,
                 first: exchange,

@@ -2,7 +2,7 @@
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::escape::escape;
-use crate::protocol::websocket::Close;
+use crate::protocol::websocket::CloseFrame;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{side, tell};
@@ -83,7 +83,7 @@ fn check(connection: &Connection) -> Verdict {
     else {
         return Verdict::Clear;
     };
-    let meaning = Close::meaning(code).map_or_else(String::new, |it| format!(" ({it})"));
+    let meaning = CloseFrame::meaning(code).map_or_else(String::new, |it| format!(" ({it})"));
     let reason = match close.reason.as_bytes() {
         [] => String::new(),
         words => format!(", saying \"{}\"", escape(words)),

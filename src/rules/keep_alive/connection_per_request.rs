@@ -1,11 +1,11 @@
 //! A client opens a connection for each request, though both sides would keep it.
 
-use crate::analysis::connection::Brief;
+use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measure::{number, rate, shows};
-use crate::rules::rule::{Check, Found, Story, rule};
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 
 rule! {
     /// # What happened
@@ -66,7 +66,7 @@ const FAST: f64 = 20.0;
 /// Fewer are the opening of a pool.
 const LEAST: usize = 30;
 
-fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
     for dealings in hosts.busy(LEAST) {
         let served = dealings
@@ -84,14 +84,14 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
         });
         let rate = rate(&single).unwrap_or(0.0);
         if single.len() >= LEAST && single.len() * 10 >= served * 9 && rate > FAST {
-            found.push(Found::of(story(&single, rate), &single));
+            found.push(HostDiagnosis::of(story(&single, rate), &single));
         }
     }
     found
 }
 
-fn story(single: &[&Brief], rate: f64) -> Story {
-    Story {
+fn story(single: &[&ConnectionSummary], rate: f64) -> Diagnosis {
+    Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
         summary: "connections carried one request each, though both sides would have gone on"

@@ -3,7 +3,7 @@
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::{ConnectionOptions, Exchange, Message};
-use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::{Evidence, Severity};
 
 rule! {
@@ -113,7 +113,7 @@ fn repeats(exchange: &Exchange) -> Option<Who> {
     }
 }
 
-fn story(connection: &Connection, who: Who, exchange: &Exchange, count: u64) -> Story {
+fn story(connection: &Connection, who: Who, exchange: &Exchange, count: u64) -> Diagnosis {
     let (message, mark) = match who {
         Who::Server => (
             exchange.response.as_ref().map(|it| &it.message),
@@ -151,7 +151,7 @@ fn story(connection: &Connection, who: Who, exchange: &Exchange, count: u64) -> 
         1 => String::new(),
         more => format!(" ({more} such messages on this connection)"),
     };
-    Story {
+    Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Certain,
         summary: format!("{kind}s say `Connection: close` {times}"),

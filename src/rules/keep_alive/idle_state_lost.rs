@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{Connection, Opening, Unanswered, Who};
+use crate::analysis::connection::{Connection, Opening, UnansweredSegments, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measure::{shows, span};
-use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 
 rule! {
     /// # What happened
@@ -94,7 +94,7 @@ const REPETITIONS: u16 = 3;
 const LONG_ENOUGH: Duration = Duration::from_secs(1);
 
 /// Of one connection: the side that got no answer, and what it sent.
-pub(in crate::rules) fn silence(connection: &Connection) -> Option<(Who, &Unanswered)> {
+pub(in crate::rules) fn silence(connection: &Connection) -> Option<(Who, &UnansweredSegments)> {
     let unanswered = connection.unanswered.as_deref()?;
     if !matches!(connection.opening, Opening::Handshake | Opening::Midstream) {
         return None;
@@ -132,7 +132,7 @@ fn check(connection: &Connection) -> Verdict {
         it.count,
         span(it.until.time.since(it.since.time)),
     );
-    Verdict::Found(Box::new(Story {
+    Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Error,
         certainty: Certainty::Likely,
         summary: format!(

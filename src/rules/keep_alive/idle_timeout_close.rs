@@ -97,7 +97,7 @@ rule! {
 const AT_LEAST: Duration = Duration::from_millis(190);
 
 /// A connection that was closed while it was idle.
-pub(in crate::rules) struct Idle {
+pub(in crate::rules) struct IdleClose {
     pub(in crate::rules) who: Who,
     pub(in crate::rules) since: FrameRef,
     pub(in crate::rules) time: Duration,
@@ -108,7 +108,7 @@ pub(in crate::rules) struct Idle {
 }
 
 /// The pause that ended in this close, if nothing was owed and nothing was lost; whatever its length.
-pub(in crate::rules) fn pause(connection: &Connection) -> Option<Idle> {
+pub(in crate::rules) fn pause(connection: &Connection) -> Option<IdleClose> {
     let teardown = &connection.teardown;
     if teardown.phase != Phase::Between {
         return None;
@@ -123,7 +123,7 @@ pub(in crate::rules) fn pause(connection: &Connection) -> Option<Idle> {
         return None;
     }
     let answer = response(last)?;
-    Some(Idle {
+    Some(IdleClose {
         who,
         since: answer.last,
         time: teardown.at.since(answer.last.time),
@@ -133,7 +133,7 @@ pub(in crate::rules) fn pause(connection: &Connection) -> Option<Idle> {
 }
 
 /// The same inside TLS, where `close_notify` says that nothing was owed: likely, as everything that is hidden.
-fn hidden_pause(connection: &Connection) -> Option<Idle> {
+fn hidden_pause(connection: &Connection) -> Option<IdleClose> {
     let facts = connection.tls.as_deref()?;
     let server = Who::Server as usize;
     let closed = matches!(
@@ -144,7 +144,7 @@ fn hidden_pause(connection: &Connection) -> Option<Idle> {
     let said = facts.flows[server].farewell.mark().is_some();
     let answered = facts.last_word == Some(FlowEnd::B) && !facts.only_tickets;
     let opaque = connection.teardown.phase == Phase::Opaque;
-    (opaque && closed && said && answered && facts.caller == FlowEnd::A).then(|| Idle {
+    (opaque && closed && said && answered && facts.caller == FlowEnd::A).then(|| IdleClose {
         who: Who::Server,
         since,
         time: connection.teardown.at.since(since.time),
@@ -154,7 +154,7 @@ fn hidden_pause(connection: &Connection) -> Option<Idle> {
 }
 
 /// The same, if its time is somebody's setting.
-pub(in crate::rules) fn idle(connection: &Connection) -> Option<Idle> {
+pub(in crate::rules) fn idle(connection: &Connection) -> Option<IdleClose> {
     let pause = pause(connection).or_else(|| hidden_pause(connection))?;
     if pause.time < AT_LEAST || super::keep_alive_promise_broken::broken(connection).is_some() {
         return None;
@@ -172,7 +172,7 @@ pub(in crate::rules) fn idle(connection: &Connection) -> Option<Idle> {
         let millis = timers::is_round_in_short(pause.time)?;
         format!("{millis} ms is a round number")
     };
-    Some(Idle { reason, ..pause })
+    Some(IdleClose { reason, ..pause })
 }
 
 fn check(connection: &Connection) -> Verdict {

@@ -3,7 +3,7 @@
 use crate::analysis::connection::Connection;
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, Reading, request, response};
+use crate::rules::classify::{Ending, EndingKind, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::timers;
 use crate::rules::wording::{again, asked, close_word, span, tell};
@@ -98,7 +98,7 @@ rule! {
     ///
     /// RFC 9112 §9.3.1 (retrying requests), §9.5 (timeouts: "a client or server can close at any time"), §9.6; RFC 9110 §9.2.2.
     pub(super) RULE: "keep-alive-race", Severity::Error,
-    "a request crossed the server's close of an idle connection", Check::Ending(&[Reading::Race], check)
+    "a request crossed the server's close of an idle connection", Check::Ending(&[EndingKind::Race], check)
 }
 
 /// The exchange before this one.

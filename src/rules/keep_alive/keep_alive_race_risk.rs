@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{Brief, By, How, Phase};
-use crate::analysis::hosts::{Dealings, Hosts, Measured};
+use crate::analysis::connection::{By, ConnectionSummary, How, Phase};
+use crate::analysis::hosts::{HostPair, Hosts, Measured};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::Protocol;
 use crate::rules::Severity;
 use crate::rules::measure::{shows, span};
-use crate::rules::rule::{Check, Found, Story, rule};
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 
 rule! {
     /// # What happened
@@ -99,16 +99,16 @@ const NEAR: f64 = 0.8;
 /// Shorter timers are no idle timers.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     hosts
         .busy(CLOSES)
         .filter_map(|dealings| risk(&dealings))
         .collect()
 }
 
-fn risk(dealings: &Dealings<'_>) -> Option<Found> {
-    let idle = |it: &Brief| Duration::from_millis(it.idle.into());
-    let closed: Vec<&Brief> = dealings
+fn risk(dealings: &HostPair<'_>) -> Option<HostDiagnosis> {
+    let idle = |it: &ConnectionSummary| Duration::from_millis(it.idle.into());
+    let closed: Vec<&ConnectionSummary> = dealings
         .connections
         .iter()
         .copied()
@@ -125,22 +125,26 @@ fn risk(dealings: &Dealings<'_>) -> Option<Found> {
     if timer.count < CLOSES || timer.count * 10 < closed.len() * 8 {
         return None;
     }
-    let reused = |it: &&&Brief| {
+    let reused = |it: &&&ConnectionSummary| {
         let after = Duration::from_millis(it.reused_after.into());
         after >= timer.median.mul_f64(NEAR) && after <= timer.range.1
     };
-    let daring: Vec<&Brief> = dealings
+    let daring: Vec<&ConnectionSummary> = dealings
         .connections
         .iter()
         .filter(reused)
         .copied()
         .collect();
-    (!daring.is_empty()).then(|| Found::of(story(&closed, &daring, timer), &daring))
+    (!daring.is_empty()).then(|| HostDiagnosis::of(story(&closed, &daring, timer), &daring))
 }
 
-fn story(closed: &[&Brief], daring: &[&Brief], timer: Measured) -> Story {
+fn story(
+    closed: &[&ConnectionSummary],
+    daring: &[&ConnectionSummary],
+    timer: Measured,
+) -> Diagnosis {
     let longest = daring.iter().map(|it| it.reused_after).max().unwrap_or(0);
-    Story {
+    Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
         summary: format!(

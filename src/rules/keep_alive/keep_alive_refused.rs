@@ -1,11 +1,11 @@
 //! The client asks for its connections to be kept, and the server refuses on every response.
 
-use crate::analysis::connection::Brief;
+use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measure::{number, rate, shows};
-use crate::rules::rule::{Check, Found, Story, rule};
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 
 rule! {
     /// # What happened
@@ -63,7 +63,7 @@ rule! {
 /// Responses from which on it is a setting and not a moment.
 const LEAST: usize = 20;
 
-fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
     for dealings in hosts.busy(LEAST + 1) {
         let answered = dealings.connections.iter().filter(|it| it.status != 0);
@@ -77,19 +77,19 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
             }
         }
         if refused.len() > LEAST && kept == 0 {
-            found.push(Found::of(story(&refused), &refused));
+            found.push(HostDiagnosis::of(story(&refused), &refused));
         }
     }
     found
 }
 
-fn story(refused: &[&Brief]) -> Story {
+fn story(refused: &[&ConnectionSummary]) -> Diagnosis {
     let mut statuses: Vec<u16> = refused.iter().map(|it| it.status).collect();
     statuses.sort_unstable();
     statuses.dedup();
     let statuses: Vec<_> = statuses.iter().take(5).map(u16::to_string).collect();
     let pace = rate(refused).map_or_else(String::new, |rate| format!(" ({rate:.1} a second)"));
-    Story {
+    Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Certain,
         summary: "every response says `Connection: close`, though the client would go on"

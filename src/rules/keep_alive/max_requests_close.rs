@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::connection::{Brief, By, How, Phase};
+use crate::analysis::connection::{By, ConnectionSummary, How, Phase};
 use crate::analysis::hosts::Sockets;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
@@ -86,8 +86,8 @@ const AT_LEAST: u32 = 10;
 /// Connections that show the same number.
 const ENOUGH: usize = 3;
 
-fn check(_: &Sockets, connections: &[&Brief]) -> Verdict {
-    let mut numbers: BTreeMap<u32, Vec<&Brief>> = BTreeMap::new();
+fn check(_: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
+    let mut numbers: BTreeMap<u32, Vec<&ConnectionSummary>> = BTreeMap::new();
     let mut closed = 0usize;
     for brief in connections {
         let by_server = brief.by == By::Server

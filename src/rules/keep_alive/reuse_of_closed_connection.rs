@@ -3,7 +3,7 @@
 use super::keep_alive_race::idle_until_close;
 use crate::analysis::connection::{Connection, Who};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, Reading, request};
+use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{again, asked, span, tell};
 
@@ -78,7 +78,7 @@ rule! {
     ///
     /// RFC 9112 §9.5 (clients should watch for the close of idle connections), §9.3.1 (retrying).
     pub(super) RULE: "reuse-of-closed-connection", Severity::Error,
-    "a request was sent on a connection that was known to be closed", Check::Ending(&[Reading::ReuseOfClosed], check)
+    "a request was sent on a connection that was known to be closed", Check::Ending(&[EndingKind::ReuseOfClosed], check)
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {

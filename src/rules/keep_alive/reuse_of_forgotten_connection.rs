@@ -4,7 +4,7 @@ use super::keep_alive_race::idle_until_close;
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, Reading, request};
+use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::timers;
 use crate::rules::wording::{again, asked, span, tell};
@@ -93,7 +93,7 @@ rule! {
     ///
     /// RFC 9293 §3.5.1 (half-open connections), §3.10.7.1; RFC 5382 REQ-5 (how long a NAT should remember); RFC 9112 §9.3.1.
     pub(super) RULE: "reuse-of-forgotten-connection", Severity::Error,
-    "a request met a host that knew nothing of the connection", Check::Ending(&[Reading::ReuseOfForgotten], check)
+    "a request met a host that knew nothing of the connection", Check::Ending(&[EndingKind::ReuseOfForgotten], check)
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {

@@ -11,8 +11,10 @@ use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Quote;
 use crate::knowledge::WireEvent;
-use crate::protocol::http::{Exchange, FieldName, Framing, Message, Method, Progress, Protocol};
-use crate::protocol::tls::{ClientCertificate, Facts, Flaw, Stage};
+use crate::protocol::http::{
+    Exchange, FieldName, Framing, Message, MessageProgress, Method, Protocol,
+};
+use crate::protocol::tls::{CertificateFlaw, ClientCertificate, HandshakeStage, TlsFacts};
 use crate::rules;
 
 /// Nobody sets a time limit below this; a client that leaves sooner did not wait in vain.
@@ -32,7 +34,7 @@ pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
         return tls(connection).into_iter().map(|it| vec![it]).collect();
     }
     // An alert says more than what became of the request, which the client had sent before it read it.
-    let alert = connection.tls.as_deref().and_then(Facts::fatal);
+    let alert = connection.tls.as_deref().and_then(TlsFacts::fatal);
     if alert.is_some() {
         let told = tls(connection);
         if !told.is_empty() {
@@ -68,7 +70,7 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
                 .websocket
                 .as_ref()
                 .is_none_or(|websocket| websocket.has_no_close());
-            if no_close && matches!(met(connection), Met::Fin | Met::Reset) {
+            if no_close && matches!(met(connection), ClientEvent::Fin | ClientEvent::Reset) {
                 events.push(WireEvent::WebsocketCut);
             }
         }
@@ -118,7 +120,7 @@ fn unreachable(quote: &Quote) -> WireEvent {
 
 /// What ended the connection for the client.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Met {
+pub(super) enum ClientEvent {
     /// The server's FIN, first of all.
     Fin,
     /// A RST from the server, or in its name.
@@ -131,23 +133,23 @@ pub(super) enum Met {
     Open,
 }
 
-fn met(connection: &Connection) -> Met {
+fn met(connection: &Connection) -> ClientEvent {
     let teardown = &connection.teardown;
     let server = Who::Server as usize;
     let effective = |event: &CloseEvent| event.kind != Some(ResetKind::Stale);
     let reset = connection.reset[server].filter(effective);
     let first = match (connection.fin[server], reset) {
-        (Some(fin), Some(reset)) if reset.mark < fin.mark => Met::Reset,
-        (Some(_), _) => Met::Fin,
-        (None, Some(_)) => Met::Reset,
-        (None, None) => Met::Silence,
+        (Some(fin), Some(reset)) if reset.mark < fin.mark => ClientEvent::Reset,
+        (Some(_), _) => ClientEvent::Fin,
+        (None, Some(_)) => ClientEvent::Reset,
+        (None, None) => ClientEvent::Silence,
     };
     match (teardown.by, teardown.how) {
-        (_, How::Open) => Met::Open,
-        (_, How::Silence) => Met::Silence,
+        (_, How::Open) => ClientEvent::Open,
+        (_, How::Silence) => ClientEvent::Silence,
         // Under the keys the server had ended first, and the client read that.
-        (By::Client, _) if teardown.told.is_some() => Met::Fin,
-        (By::Client | By::Both, _) => Met::Left,
+        (By::Client, _) if teardown.told.is_some() => ClientEvent::Fin,
+        (By::Client | By::Both, _) => ClientEvent::Left,
         _ => first,
     }
 }
@@ -159,15 +161,16 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
     let Some(facts) = connection.tls.as_deref() else {
         return Vec::new();
     };
-    if facts.plain.is_some() && facts.stage <= Stage::ClientHello {
+    if facts.plain.is_some() && facts.stage <= HandshakeStage::ClientHello {
         return vec![E::TlsPlaintextAnswer];
     }
     let server = &facts.flows[FlowEnd::B.index()];
     let met = met(connection);
     let no_certificate = matches!(facts.client_certificate, ClientCertificate::Missing(..));
     // What the server says to a client that has gone is not why it went.
-    let too_late =
-        |from| from == FlowEnd::B && connection.teardown.by == By::Client && met == Met::Left;
+    let too_late = |from| {
+        from == FlowEnd::B && connection.teardown.by == By::Client && met == ClientEvent::Left
+    };
     if let Some(alert) = facts.fatal().filter(|it| {
         let in_time = it.at.frame <= connection.teardown.frame || !too_late(it.from);
         in_time && (it.in_handshake || it.said.is_some())
@@ -187,18 +190,18 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
     }
     let answer = connection.sent[Who::Server as usize].bytes;
     match met {
-        Met::Open | Met::Silence => Vec::new(),
-        Met::Left | Met::Fin if no_certificate && server.records == 0 => {
+        ClientEvent::Open | ClientEvent::Silence => Vec::new(),
+        ClientEvent::Left | ClientEvent::Fin if no_certificate && server.records == 0 => {
             vec![E::TlsClientCertRequired]
         }
-        _ if facts.stage < Stage::Complete => match met {
-            Met::Fin if answer == 0 => vec![E::TlsFinAfterHello],
-            Met::Reset => vec![E::TlsRstAfterHello],
-            Met::Left if answer == 0 => vec![E::TlsHandshakeSilent],
+        _ if facts.stage < HandshakeStage::Complete => match met {
+            ClientEvent::Fin if answer == 0 => vec![E::TlsFinAfterHello],
+            ClientEvent::Reset => vec![E::TlsRstAfterHello],
+            ClientEvent::Left if answer == 0 => vec![E::TlsHandshakeSilent],
             // It had the server's messages and did not like them; a server that has sent its own and closes is told so.
             _ => refused(connection, facts),
         },
-        Met::Left if left_unused(connection, facts) => {
+        ClientEvent::Left if left_unused(connection, facts) => {
             // Some check the name only when everything else is done.
             match facts.flaw(connection.server.ip) {
                 Some(_) => refused(connection, facts),
@@ -209,9 +212,9 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
                 ],
             }
         }
-        Met::Left => Vec::new(),
+        ClientEvent::Left => Vec::new(),
         _ if facts.is_unanswered(connection.teardown.at) => vec![match met {
-            Met::Reset => E::TlsRstBeforeResponse,
+            ClientEvent::Reset => E::TlsRstBeforeResponse,
             _ if server.farewell.mark().is_some() => E::TlsNotifyBeforeResponse,
             _ => E::TlsFinBeforeResponse,
         }],
@@ -220,18 +223,18 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
 }
 
 /// Why the client refuses a certificate, as far as it shows.
-fn refused(connection: &Connection, facts: &Facts) -> Vec<WireEvent> {
+fn refused(connection: &Connection, facts: &TlsFacts) -> Vec<WireEvent> {
     use WireEvent as E;
     match facts.flaw(connection.server.ip) {
-        Some(Flaw::Outdated) => vec![E::TlsCertExpired],
-        Some(Flaw::OtherName) => vec![E::TlsCertNameMismatch],
+        Some(CertificateFlaw::Outdated) => vec![E::TlsCertExpired],
+        Some(CertificateFlaw::OtherName) => vec![E::TlsCertNameMismatch],
         // Hardly any certificate is for an address.
-        Some(Flaw::OtherAddress) => vec![
+        Some(CertificateFlaw::OtherAddress) => vec![
             E::TlsCertNameMismatch,
             E::TlsCertUntrusted,
             E::TlsCertExpired,
         ],
-        Some(Flaw::SelfIssued) => vec![E::TlsCertUntrusted],
+        Some(CertificateFlaw::SelfIssued) => vec![E::TlsCertUntrusted],
         None => vec![
             E::TlsCertUntrusted,
             E::TlsCertNameMismatch,
@@ -241,7 +244,7 @@ fn refused(connection: &Connection, facts: &Facts) -> Vec<WireEvent> {
 }
 
 /// Whether the client closed as soon as the handshake was done, with nothing said.
-fn left_unused(connection: &Connection, facts: &Facts) -> bool {
+fn left_unused(connection: &Connection, facts: &TlsFacts) -> bool {
     let own = &facts.flows[FlowEnd::A.index()];
     let at_once = own
         .finished
@@ -277,13 +280,13 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     // A reader that overlooked what was broken waits for an end that does not come.
     let waited = connection.teardown.at.since(last_byte(connection).time);
     let misread = events.iter().any(|it| http_faults::hides_the_end(*it));
-    if broken && owed.is_none() && met == Met::Left && misread && waited >= SHORTEST_LIMIT {
+    if broken && owed.is_none() && met == ClientEvent::Left && misread && waited >= SHORTEST_LIMIT {
         events.push(WireEvent::BodyStalled);
     }
     for exchange in exchanges {
         events.extend(unfit_for_soap(exchange));
     }
-    if met == Met::Silence {
+    if met == ClientEvent::Silence {
         events.extend(silence(connection, owed));
     }
 }
@@ -291,7 +294,7 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
 /// A response that came, but not as the XML that a call of SOAP is answered with: compressed, or of another kind.
 fn unfit_for_soap(exchange: &Exchange) -> Vec<WireEvent> {
     let answered = exchange.response.as_ref().filter(|it| {
-        let empty = it.message.progress == Progress::Body && it.message.received() == 0;
+        let empty = it.message.progress == MessageProgress::Body && it.message.received() == 0;
         matches!(it.status, 200..=299) && !empty
     });
     if answered.is_none() || !calls_by_soap(exchange) {
@@ -323,7 +326,7 @@ fn last_byte(connection: &Connection) -> FrameRef {
 }
 
 /// The exchange that was not over when the connection ended for the client. What came after it had left came too late.
-fn owed_at(connection: &Connection, met: Met) -> Option<usize> {
+fn owed_at(connection: &Connection, met: ClientEvent) -> Option<usize> {
     let exchanges = &connection.exchanges;
     let under_way = matches!(
         connection.teardown.phase,
@@ -331,7 +334,7 @@ fn owed_at(connection: &Connection, met: Met) -> Option<usize> {
     );
     let incomplete = exchanges.iter().position(|it| !it.is_complete());
     match incomplete {
-        None if met == Met::Left && under_way && !half_closed(connection) => {
+        None if met == ClientEvent::Left && under_way && !half_closed(connection) => {
             exchanges.len().checked_sub(1)
         }
         at => at,
@@ -354,8 +357,8 @@ fn silence(connection: &Connection, owed: Option<usize>) -> Option<WireEvent> {
     }
     let exchange = connection.exchanges.get(owed?)?;
     match exchange.response.as_ref().map(|it| it.message.progress) {
-        None | Some(Progress::Head) => Some(WireEvent::ServerSilent),
-        Some(Progress::Body) => Some(WireEvent::BodyStalled),
+        None | Some(MessageProgress::Head) => Some(WireEvent::ServerSilent),
+        Some(MessageProgress::Body) => Some(WireEvent::BodyStalled),
         Some(_) => None,
     }
 }
@@ -377,18 +380,18 @@ fn answered(exchange: &Exchange) -> Option<WireEvent> {
 }
 
 /// Nothing was asked.
-fn unasked(connection: &Connection, met: Met) -> Option<WireEvent> {
+fn unasked(connection: &Connection, met: ClientEvent) -> Option<WireEvent> {
     let silent = connection.sent.iter().all(|sent| sent.bytes == 0);
     let fresh = silent && connection.teardown.at.since(connection.first.time) < IDLE;
     match met {
-        Met::Fin if fresh => Some(WireEvent::FinAfterAccept),
-        Met::Reset if fresh => Some(WireEvent::RstAfterAccept),
+        ClientEvent::Fin if fresh => Some(WireEvent::FinAfterAccept),
+        ClientEvent::Reset if fresh => Some(WireEvent::RstAfterAccept),
         _ => None,
     }
 }
 
 /// What came instead of the rest of an exchange.
-fn cut_off(connection: &Connection, at: usize, met: Met) -> Vec<WireEvent> {
+fn cut_off(connection: &Connection, at: usize, met: ClientEvent) -> Vec<WireEvent> {
     let Some(exchange) = connection.exchanges.get(at) else {
         return Vec::new();
     };
@@ -396,36 +399,38 @@ fn cut_off(connection: &Connection, at: usize, met: Met) -> Vec<WireEvent> {
     let Some(request) = exchange.request.as_ref().filter(|_| !lost) else {
         return Vec::new();
     };
-    let sent = !matches!(request.message.progress, Progress::Head | Progress::Body)
-        || withholds(exchange, &request.message);
+    let sent = !matches!(
+        request.message.progress,
+        MessageProgress::Head | MessageProgress::Body
+    ) || withholds(exchange, &request.message);
     let event = match (&exchange.response, met) {
-        (_, Met::Open | Met::Silence) => return Vec::new(),
-        (response, Met::Left) => {
+        (_, ClientEvent::Open | ClientEvent::Silence) => return Vec::new(),
+        (response, ClientEvent::Left) => {
             return left(
                 connection,
                 &request.message,
                 response.as_ref().map(|it| &it.message),
             );
         }
-        (Some(response), Met::Reset) if response.message.is_complete() => {
+        (Some(response), ClientEvent::Reset) if response.message.is_complete() => {
             WireEvent::EarlyResponseThenRst
         }
-        (Some(response), how) => match cut(&response.message, exchange, how == Met::Fin) {
+        (Some(response), how) => match cut(&response.message, exchange, how == ClientEvent::Fin) {
             Some(event) => event,
             None => return Vec::new(),
         },
-        (None, Met::Fin) if request.method == Method::Connect => WireEvent::ProxyFin,
-        (None, Met::Reset) if request.method == Method::Connect => WireEvent::ProxyRst,
+        (None, ClientEvent::Fin) if request.method == Method::Connect => WireEvent::ProxyFin,
+        (None, ClientEvent::Reset) if request.method == Method::Connect => WireEvent::ProxyRst,
         (None, met) if at > 0 => {
             let repeatable = request.method.is_idempotent();
             return reused(connection, &request.message, met, repeatable);
         }
-        (None, Met::Fin) => match connection.teardown.phase {
+        (None, ClientEvent::Fin) => match connection.teardown.phase {
             _ if !sent => WireEvent::FinWhileSending,
             Phase::BeforeRequest => WireEvent::FinAfterAccept,
             _ => WireEvent::FinBeforeResponse,
         },
-        (None, Met::Reset) => match connection.teardown.phase {
+        (None, ClientEvent::Reset) => match connection.teardown.phase {
             _ if !sent => WireEvent::RstWhileSending,
             Phase::BeforeRequest => WireEvent::RstAfterAccept,
             _ => WireEvent::RstBeforeResponse,
@@ -436,7 +441,7 @@ fn cut_off(connection: &Connection, at: usize, met: Met) -> Vec<WireEvent> {
 
 /// Whether the client keeps the body back until it is told to go on (RFC 9110 §10.1.1): it reads, and does not send.
 fn withholds(exchange: &Exchange, request: &Message) -> bool {
-    request.progress == Progress::Body
+    request.progress == MessageProgress::Body
         && request.received() == 0
         && exchange.request_fields(FieldName::Expect).next().is_some()
         && exchange
@@ -449,11 +454,11 @@ fn withholds(exchange: &Exchange, request: &Message) -> bool {
 fn reused(
     connection: &Connection,
     request: &Message,
-    met: Met,
+    met: ClientEvent,
     repeatable: bool,
 ) -> Vec<WireEvent> {
     let mut events = Vec::new();
-    if met == Met::Reset {
+    if met == ClientEvent::Reset {
         events.push(WireEvent::RaceRst);
     } else {
         let round_trip = connection.connect_time.unwrap_or(USUAL_ROUND_TRIP);
@@ -478,23 +483,23 @@ fn reused(
 fn cut(response: &Message, exchange: &Exchange, fin: bool) -> Option<WireEvent> {
     use WireEvent as E;
     Some(match (response.progress, response.framing, fin) {
-        (Progress::Head, _, true) if exchange.status().is_none() => E::FinInStatusLine,
-        (Progress::Head, _, true) => E::FinInHeaders,
-        (Progress::Head, _, false) => E::RstInHeaders,
-        (Progress::Unseen, Framing::Length, true) if response.is_surely_short() => {
+        (MessageProgress::Head, _, true) if exchange.status().is_none() => E::FinInStatusLine,
+        (MessageProgress::Head, _, true) => E::FinInHeaders,
+        (MessageProgress::Head, _, false) => E::RstInHeaders,
+        (MessageProgress::Unseen, Framing::Length, true) if response.is_surely_short() => {
             E::FinInBodyLength
         }
-        (Progress::Unseen, Framing::Length, false) if response.is_surely_short() => {
+        (MessageProgress::Unseen, Framing::Length, false) if response.is_surely_short() => {
             E::RstInBodyLength
         }
-        (Progress::Body, Framing::Length, true) => E::FinInBodyLength,
-        (Progress::Body, Framing::Length, false) => E::RstInBodyLength,
-        (Progress::Body, Framing::Chunked, true) if within_chunk(exchange) => E::FinInChunk,
-        (Progress::Body, Framing::Chunked, true) => E::FinBetweenChunks,
-        (Progress::Body, Framing::Chunked, false) => E::RstInChunk,
-        (Progress::Body, Framing::UntilClose, false) => E::RstInBodyUntilClose,
+        (MessageProgress::Body, Framing::Length, true) => E::FinInBodyLength,
+        (MessageProgress::Body, Framing::Length, false) => E::RstInBodyLength,
+        (MessageProgress::Body, Framing::Chunked, true) if within_chunk(exchange) => E::FinInChunk,
+        (MessageProgress::Body, Framing::Chunked, true) => E::FinBetweenChunks,
+        (MessageProgress::Body, Framing::Chunked, false) => E::RstInChunk,
+        (MessageProgress::Body, Framing::UntilClose, false) => E::RstInBodyUntilClose,
         // How such a body ends nobody can tell, but a RST is no end.
-        (Progress::Broken, _, false) => E::RstInBodyLength,
+        (MessageProgress::Broken, _, false) => E::RstInBodyLength,
         _ => return None,
     })
 }
@@ -513,7 +518,9 @@ fn left(connection: &Connection, request: &Message, response: Option<&Message>) 
     let mut events = Vec::new();
     match response.map(|it| it.progress) {
         // The snap length or a loss hides how far it came.
-        Some(Progress::Unseen) if response.is_none_or(|it| !it.is_surely_short()) => return events,
+        Some(MessageProgress::Unseen) if response.is_none_or(|it| !it.is_surely_short()) => {
+            return events;
+        }
         // The server spoke, and no reader takes that for a response.
         None if server.bytes > 0
             && server.missing == 0
@@ -529,7 +536,7 @@ fn left(connection: &Connection, request: &Message, response: Option<&Message>) 
     let waited = teardown.at.since(since.time);
     if waited >= SHORTEST_LIMIT {
         events.push(match response.map(|it| it.progress) {
-            None | Some(Progress::Head) => WireEvent::ServerSilent,
+            None | Some(MessageProgress::Head) => WireEvent::ServerSilent,
             Some(_) => WireEvent::BodyStalled,
         });
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::client::Met;
+use super::client::ClientEvent;
 use crate::analysis::connection::{Connection, Who};
 use crate::knowledge::WireEvent;
 use crate::protocol::http::{ErrorCode, Exchange, Party};
@@ -11,12 +11,12 @@ use crate::protocol::http::{ErrorCode, Exchange, Party};
 const WAITED: Duration = Duration::from_secs(1);
 
 /// What befell it, in the order it was met.
-pub(super) fn events(connection: &Connection, met: Met, events: &mut Vec<WireEvent>) {
+pub(super) fn events(connection: &Connection, met: ClientEvent, events: &mut Vec<WireEvent>) {
     let Some(h2) = &connection.h2 else {
         return;
     };
     let server = &h2.halves[Who::Server as usize];
-    let ended = matches!(met, Met::Fin | Met::Reset);
+    let ended = matches!(met, ClientEvent::Fin | ClientEvent::Reset);
     let not_spoken = h2.mismatch.as_ref().is_some_and(|it| !it.by_client);
     if not_spoken || ended && server.frames == 0 && !server.lost {
         events.push(WireEvent::H2NoSettings);
@@ -41,11 +41,13 @@ pub(super) fn events(connection: &Connection, met: Met, events: &mut Vec<WireEve
     match (lost, server.goaway()) {
         (Some(_), Some(_)) if ended => events.push(WireEvent::H2Goaway),
         (_, Some(_)) if refused || given_up => events.push(WireEvent::H2Goaway),
-        (Some(_), None) if met == Met::Fin => events.push(WireEvent::H2Fin),
-        (Some(exchange), None) if met == Met::Reset => events.push(match exchange.response {
-            None => WireEvent::RstBeforeResponse,
-            Some(_) => WireEvent::RstInBodyLength,
-        }),
+        (Some(_), None) if met == ClientEvent::Fin => events.push(WireEvent::H2Fin),
+        (Some(exchange), None) if met == ClientEvent::Reset => {
+            events.push(match exchange.response {
+                None => WireEvent::RstBeforeResponse,
+                Some(_) => WireEvent::RstInBodyLength,
+            })
+        }
         _ => {}
     }
 }

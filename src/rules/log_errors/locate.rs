@@ -8,9 +8,9 @@ use std::net::IpAddr;
 use jiff::civil;
 use jiff::tz::TimeZone;
 
-use crate::analysis::connection::Brief;
+use crate::analysis::connection::ConnectionSummary;
 use crate::base::time::Timestamp;
-use crate::knowledge::{Hints, Moment};
+use crate::knowledge::{LogLineHints, LogTime};
 
 const SECOND: i64 = 1_000_000_000;
 const HALF_HOUR: i64 = 1800 * SECOND;
@@ -29,7 +29,7 @@ const DAYS: i64 = 31;
 
 /// How a time in the line was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clock {
+pub enum ClockReading {
     /// It names its zone.
     Told,
     /// It names none and fits as UTC.
@@ -40,13 +40,13 @@ pub enum Clock {
 
 /// What a line says about which connection, held against a capture.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Located {
+pub struct LocatedConnections {
     /// Addresses of the line that are on the chosen connections.
     pub addresses: Vec<IpAddr>,
     /// Ports of the line that are on the chosen connections.
     pub ports: Vec<u16>,
     /// The time of the line that fits, and how it was read.
-    pub time: Option<(Moment, Clock)>,
+    pub time: Option<(LogTime, ClockReading)>,
     /// Addresses that are on none of the connections in question.
     pub strange_addresses: Vec<IpAddr>,
     /// Ports that are on none of them.
@@ -55,7 +55,7 @@ pub struct Located {
     pub strange_time: bool,
 }
 
-impl Located {
+impl LocatedConnections {
     /// Whether anything in the line was found on a connection.
     #[must_use]
     pub fn says_which(&self) -> bool {
@@ -65,14 +65,14 @@ impl Located {
 
 /// Narrows `among` (numbers of connections, in order) by what the hints say.
 pub(super) fn locate(
-    hints: &Hints,
+    hints: &LogLineHints,
     among: &[u32],
-    briefs: &[Brief],
+    briefs: &[ConnectionSummary],
     span: Option<(Timestamp, Timestamp)>,
-) -> (Vec<u32>, Located) {
-    let mut located = Located::default();
+) -> (Vec<u32>, LocatedConnections) {
+    let mut located = LocatedConnections::default();
     let of = |id: &u32| briefs.get((*id as usize).checked_sub(1)?);
-    let mut chosen: Vec<&Brief> = among.iter().filter_map(of).collect();
+    let mut chosen: Vec<&ConnectionSummary> = among.iter().filter_map(of).collect();
     chosen = most(chosen, |it| {
         let ends = [it.client.ip, it.server.ip];
         ends.iter()
@@ -119,7 +119,10 @@ pub(super) fn locate(
 }
 
 /// Those that score most, or all if none scores.
-fn most(all: Vec<&Brief>, score: impl Fn(&Brief) -> usize) -> Vec<&Brief> {
+fn most(
+    all: Vec<&ConnectionSummary>,
+    score: impl Fn(&ConnectionSummary) -> usize,
+) -> Vec<&ConnectionSummary> {
     let best = all.iter().map(|it| score(it)).max().unwrap_or(0);
     let mut all = all;
     if best > 0 {
@@ -130,15 +133,15 @@ fn most(all: Vec<&Brief>, score: impl Fn(&Brief) -> usize) -> Vec<&Brief> {
 
 /// The connections that ended, or were there, at one of the times.
 fn at_a_time<'b>(
-    times: &[Moment],
-    among: &[&'b Brief],
+    times: &[LogTime],
+    among: &[&'b ConnectionSummary],
     span: Option<(Timestamp, Timestamp)>,
-) -> Option<(Moment, Clock, Vec<&'b Brief>)> {
+) -> Option<(LogTime, ClockReading, Vec<&'b ConnectionSummary>)> {
     let span = span?;
     for moment in times {
         let clock = match moment.offset {
-            Some(_) => Clock::Told,
-            None => Clock::Utc,
+            Some(_) => ClockReading::Told,
+            None => ClockReading::Utc,
         };
         let then = nearest(&readings(moment, 0, span), among, false);
         if !then.is_empty() {
@@ -154,7 +157,7 @@ fn at_a_time<'b>(
             let then = nearest(&readings(moment, *halves, span), among, true);
             if !then.is_empty() {
                 let seconds = i32::try_from(halves * 1800).unwrap_or(0);
-                return Some((*moment, Clock::Shifted(seconds), then));
+                return Some((*moment, ClockReading::Shifted(seconds), then));
             }
         }
     }
@@ -162,7 +165,7 @@ fn at_a_time<'b>(
 }
 
 /// The moments that a time may be, in nanoseconds, if its clock is so many half hours ahead of UTC.
-fn readings(moment: &Moment, halves: i64, (first, last): (Timestamp, Timestamp)) -> Vec<i64> {
+fn readings(moment: &LogTime, halves: i64, (first, last): (Timestamp, Timestamp)) -> Vec<i64> {
     let (hour, minute, second) = moment.time;
     let ahead = moment
         .offset
@@ -202,8 +205,12 @@ fn year_of(at: Timestamp) -> i16 {
 
 /// Of those that were there at one of the moments, the ones for which it was nearest to how they ended. `strictly`: they
 /// must have ended then.
-fn nearest<'b>(moments: &[i64], among: &[&'b Brief], strictly: bool) -> Vec<&'b Brief> {
-    let distance = |it: &Brief| {
+fn nearest<'b>(
+    moments: &[i64],
+    among: &[&'b ConnectionSummary],
+    strictly: bool,
+) -> Vec<&'b ConnectionSummary> {
+    let distance = |it: &ConnectionSummary| {
         let close = it.close.time.as_nanos();
         let (first, last) = (it.first.time.as_nanos(), it.last.as_nanos());
         let near = |moment: &i64| {
@@ -225,7 +232,7 @@ fn nearest<'b>(moments: &[i64], among: &[&'b Brief], strictly: bool) -> Vec<&'b 
         };
         moments.iter().filter_map(near).min()
     };
-    let near: Vec<(i64, &Brief)> = among
+    let near: Vec<(i64, &ConnectionSummary)> = among
         .iter()
         .filter_map(|it| Some((distance(it)?, *it)))
         .collect();
@@ -244,7 +251,7 @@ mod tests {
     use crate::report::snapshot::sample::{connection, endpoint, mark};
 
     /// Three connections that end at 01:40:16, 01:40:56 and 02:10:16 on 2009-07-11, on ports 1001 to 1003.
-    fn three() -> Vec<Brief> {
+    fn three() -> Vec<ConnectionSummary> {
         let ends = [0u64, 40_000, 1_800_000];
         let all = ends.into_iter().zip(1..).map(|(millis, id)| {
             let mut one: Connection = connection();
@@ -253,13 +260,13 @@ mod tests {
             one.first = mark(u64::from(id) * 10, millis);
             one.last = mark(u64::from(id) * 10 + 9, millis + 60);
             one.teardown.at = mark(0, millis + 41).time;
-            Brief::from(&one)
+            ConnectionSummary::from(&one)
         });
         all.collect()
     }
 
     #[track_caller]
-    fn finds(line: &str, ids: &[u32], clock: Option<Clock>) -> Located {
+    fn finds(line: &str, ids: &[u32], clock: Option<ClockReading>) -> LocatedConnections {
         let briefs = three();
         let span = Some((mark(0, 0).time, mark(0, 1_800_060).time));
         let (found, located) = locate(&hints_in(line), &[1, 2, 3], &briefs, span);
@@ -270,18 +277,38 @@ mod tests {
 
     #[test]
     fn times_in_every_zone() {
-        finds("2009-07-11T01:40:56Z x", &[2], Some(Clock::Told));
-        finds("2009-07-11T03:40:56+02:00 x", &[2], Some(Clock::Told));
-        finds("2009-07-11 01:40:57,100 ERROR x", &[2], Some(Clock::Utc));
-        finds("Jul 11 01:40:16 host x", &[1], Some(Clock::Utc));
-        finds("02:10:17 x", &[3], Some(Clock::Utc));
-        finds("2009-07-11 03:40:56 x", &[2], Some(Clock::Shifted(7200)));
-        finds("2009-07-10 20:40:57 x", &[2], Some(Clock::Shifted(-18_000)));
-        finds("2009-07-11 07:10:56 x", &[2], Some(Clock::Shifted(19_800)));
+        finds("2009-07-11T01:40:56Z x", &[2], Some(ClockReading::Told));
+        finds(
+            "2009-07-11T03:40:56+02:00 x",
+            &[2],
+            Some(ClockReading::Told),
+        );
+        finds(
+            "2009-07-11 01:40:57,100 ERROR x",
+            &[2],
+            Some(ClockReading::Utc),
+        );
+        finds("Jul 11 01:40:16 host x", &[1], Some(ClockReading::Utc));
+        finds("02:10:17 x", &[3], Some(ClockReading::Utc));
+        finds(
+            "2009-07-11 03:40:56 x",
+            &[2],
+            Some(ClockReading::Shifted(7200)),
+        );
+        finds(
+            "2009-07-10 20:40:57 x",
+            &[2],
+            Some(ClockReading::Shifted(-18_000)),
+        );
+        finds(
+            "2009-07-11 07:10:56 x",
+            &[2],
+            Some(ClockReading::Shifted(19_800)),
+        );
         finds(
             "[11/Jul/2009:10:40:56 x",
             &[2],
-            Some(Clock::Shifted(32_400)),
+            Some(ClockReading::Shifted(32_400)),
         );
     }
 

@@ -23,22 +23,22 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub use locate::{Clock, Located};
+pub use locate::{ClockReading, LocatedConnections};
 pub use placeholders::filled;
-pub use search::{Grounds, Narrowed, Search};
+pub use search::{ErrorSearch, SearchBasis, SearchResult};
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::analysis::connection::{Connection, Who};
-use crate::knowledge::{NamedBy, Prediction, Side, Speaker, WireEvent, texts_of};
-use program::Voice;
+use crate::knowledge::{KnownProgram, LogSide, NamedBy, Prediction, WireEvent, texts_of};
+use program::Program;
 
 pub use socket::{SocketOutcome, socket, system};
 
 /// What one program will have in its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct PredictedText {
     /// The program.
     pub stack: &'static str,
     /// Others that say the same; only of suspects.
@@ -62,32 +62,32 @@ const SUSPECTS: usize = 8;
 
 /// What is asked of the tables.
 #[derive(PartialEq, Eq, Hash)]
-struct Question {
+struct TextQuery {
     stories: Vec<Vec<WireEvent>>,
-    side: Side,
-    voice: Voice,
+    side: LogSide,
+    voice: Program,
 }
 
 /// Predicts, and remembers what it predicted.
 #[derive(Default)]
 pub struct Predictor {
-    kept: HashMap<Question, Rc<[Told]>>,
+    kept: HashMap<TextQuery, Rc<[PredictedText]>>,
 }
 
 impl Predictor {
     /// What the program at this side of the connection will have in its log, likeliest first; empty if nothing befell it.
-    pub fn told(&mut self, connection: &Connection, who: Who) -> Rc<[Told]> {
+    pub fn told(&mut self, connection: &Connection, who: Who) -> Rc<[PredictedText]> {
         let stories = stories(connection, who);
         if stories.is_empty() {
             return Rc::default();
         }
-        let question = Question {
+        let question = TextQuery {
             stories,
             side: match who {
-                Who::Client => Side::Client,
-                Who::Server => Side::Server,
+                Who::Client => LogSide::Client,
+                Who::Server => LogSide::Server,
             },
-            voice: Voice::of(connection, who),
+            voice: Program::of(connection, who),
         };
         if let Some(told) = self.kept.get(&question) {
             return Rc::clone(told);
@@ -101,8 +101,8 @@ impl Predictor {
     }
 }
 
-impl Question {
-    fn answer(&self) -> Rc<[Told]> {
+impl TextQuery {
+    fn answer(&self) -> Rc<[PredictedText]> {
         let by = self.voice.named_by();
         let own = self
             .stories
@@ -118,7 +118,7 @@ impl Question {
             .map(|events| texts_of(events, self.side, self.voice.speaker()).into_iter())
             .collect();
         let most = if by.is_some() { usize::MAX } else { SUSPECTS };
-        let mut told: Vec<Told> = Vec::new();
+        let mut told: Vec<PredictedText> = Vec::new();
         // In turns, as one story is nearly as likely as the next.
         loop {
             let turn: Vec<_> = each.iter_mut().filter_map(Iterator::next).collect();
@@ -126,29 +126,32 @@ impl Question {
                 break;
             }
             for prediction in turn {
-                let one = Told::new(prediction, by);
+                let one = PredictedText::new(prediction, by);
                 if told.len() < most && !told.contains(&one) {
                     told.push(one);
                 }
             }
         }
-        told.extend(self.inside().map(|it| Told::new(it, None)));
+        told.extend(self.inside().map(|it| PredictedText::new(it, None)));
         told.into()
     }
 
     /// What the framework inside a named server writes, beside the server's own log.
     fn inside(&self) -> Option<Prediction> {
-        let framework = self.voice.inside().filter(|_| self.side == Side::Server)?;
+        let framework = self
+            .voice
+            .inside()
+            .filter(|_| self.side == LogSide::Server)?;
         let mut stories = self.stories.iter();
         let texts = |events: &Vec<WireEvent>| {
-            let told = texts_of(events, self.side, Speaker::Known(&framework));
+            let told = texts_of(events, self.side, KnownProgram::Known(&framework));
             told.into_iter().find(|it| it.text.is_some())
         };
         stories.find_map(texts)
     }
 }
 
-impl Told {
+impl PredictedText {
     fn new(prediction: Prediction, by: Option<NamedBy>) -> Self {
         let also = prediction.also.iter();
         Self {

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use crate::analysis::connection::{CloseEvent, Connection, How, Who};
 use crate::base::escape::shortened;
 use crate::base::net::Endpoint;
-use crate::protocol::http::{Exchange, Progress, Protocol, Text};
+use crate::protocol::http::{Exchange, MessageProgress, Protocol, SharedText};
 
 /// Characters of a name or target out of a packet.
 const NAME: usize = 120;
@@ -20,7 +20,7 @@ const UNGROUPED: u64 = 1000;
 
 /// What a blank stands for.
 #[derive(Clone, Copy, Debug)]
-enum Blank {
+enum Placeholder {
     /// `Host`, without its port.
     Host,
     /// `Host` with the port.
@@ -50,57 +50,61 @@ enum Blank {
 }
 
 /// What stands before a blank, what follows it, and what it is. `^` is the beginning of the text.
-const BLANKS: &[(&str, &str, Blank)] = &[
-    ("^", " \"…\": ", Blank::Method),
-    ("… \"", "\": ", Blank::Url),
-    ("url='", "'", Blank::Url),
-    ("request to ", " failed, reason", Blank::Url),
-    ("sending request for url (", ")", Blank::Url),
-    ("file_get_contents(", "): ", Blank::Url),
-    ("with url: ", " (Caused", Blank::Target),
-    ("dial tcp ", ": ", Blank::Server),
-    ("read tcp ", "->", Blank::Own),
-    ("write tcp ", "->", Blank::Own),
-    ("readfrom tcp ", "->", Blank::Own),
-    ("->", ":", Blank::Other),
-    ("Pool(host='", "'", Blank::Host),
-    ("Connection(host='", "'", Blank::Host),
-    ("', port=", ")", Blank::Port),
-    ("'Connection to ", " timed out", Blank::Host),
-    ("connect ECONNREFUSED ", "", Blank::PlainServer),
-    ("connect EHOSTUNREACH ", "", Blank::PlainServer),
-    ("connect ENETUNREACH ", "", Blank::PlainServer),
-    ("connect ETIMEDOUT ", "", Blank::PlainServer),
-    ("Connect call failed (", ")", Blank::Tuple),
-    ("peeraddr=", " state=", Blank::Server),
-    ("hostAddress=/", " cipherSuite", Blank::Server),
-    ("on Connection{", ", proxy=DIRECT", Blank::HostPort),
-    ("^", " failed to respond", Blank::HostPort),
-    ("refused (…:", ")", Blank::Port),
-    ("refused it. (…:", ")", Blank::Port),
-    ("Failed to connect to ", " port ", Blank::Host),
-    (" port ", " after ", Blank::Port),
+const BLANKS: &[(&str, &str, Placeholder)] = &[
+    ("^", " \"…\": ", Placeholder::Method),
+    ("… \"", "\": ", Placeholder::Url),
+    ("url='", "'", Placeholder::Url),
+    ("request to ", " failed, reason", Placeholder::Url),
+    ("sending request for url (", ")", Placeholder::Url),
+    ("file_get_contents(", "): ", Placeholder::Url),
+    ("with url: ", " (Caused", Placeholder::Target),
+    ("dial tcp ", ": ", Placeholder::Server),
+    ("read tcp ", "->", Placeholder::Own),
+    ("write tcp ", "->", Placeholder::Own),
+    ("readfrom tcp ", "->", Placeholder::Own),
+    ("->", ":", Placeholder::Other),
+    ("Pool(host='", "'", Placeholder::Host),
+    ("Connection(host='", "'", Placeholder::Host),
+    ("', port=", ")", Placeholder::Port),
+    ("'Connection to ", " timed out", Placeholder::Host),
+    ("connect ECONNREFUSED ", "", Placeholder::PlainServer),
+    ("connect EHOSTUNREACH ", "", Placeholder::PlainServer),
+    ("connect ENETUNREACH ", "", Placeholder::PlainServer),
+    ("connect ETIMEDOUT ", "", Placeholder::PlainServer),
+    ("Connect call failed (", ")", Placeholder::Tuple),
+    ("peeraddr=", " state=", Placeholder::Server),
+    ("hostAddress=/", " cipherSuite", Placeholder::Server),
+    ("on Connection{", ", proxy=DIRECT", Placeholder::HostPort),
+    ("^", " failed to respond", Placeholder::HostPort),
+    ("refused (…:", ")", Placeholder::Port),
+    ("refused it. (…:", ")", Placeholder::Port),
+    ("Failed to connect to ", " port ", Placeholder::Host),
+    (" port ", " after ", Placeholder::Port),
     (
         "transfer closed with ",
         " bytes remaining",
-        Blank::Remaining,
+        Placeholder::Remaining,
     ),
-    ("IncompleteRead(", " bytes read", Blank::Received),
-    (" bytes read, ", " more expected", Blank::Remaining),
-    ("(received ", " bytes, expected", Blank::Received),
-    (" bytes, expected ", ")", Blank::Expected),
-    ("(received ", " of … bytes)", Blank::Received),
-    ("(received … of ", " bytes)", Blank::Expected),
-    ("with at least ", " additional bytes", Blank::Remaining),
+    ("IncompleteRead(", " bytes read", Placeholder::Received),
+    (" bytes read, ", " more expected", Placeholder::Remaining),
+    ("(received ", " bytes, expected", Placeholder::Received),
+    (" bytes, expected ", ")", Placeholder::Expected),
+    ("(received ", " of … bytes)", Placeholder::Received),
+    ("(received … of ", " bytes)", Placeholder::Expected),
+    (
+        "with at least ",
+        " additional bytes",
+        Placeholder::Remaining,
+    ),
     (
         "fixed content-length: ",
         ", bytes received",
-        Blank::Expected,
+        Placeholder::Expected,
     ),
-    (", bytes received: ", "", Blank::Received),
-    ("(expected: ", "; received", Blank::ExpectedGrouped),
-    ("; received: ", ")", Blank::ReceivedGrouped),
-    ("Connection closed at byte ", ".", Blank::Received),
+    (", bytes received: ", "", Placeholder::Received),
+    ("(expected: ", "; received", Placeholder::ExpectedGrouped),
+    ("; received: ", ")", Placeholder::ReceivedGrouped),
+    ("Connection closed at byte ", ".", Placeholder::Received),
 ];
 
 /// The text with what the connection shows in its blanks; `who` speaks.
@@ -132,7 +136,7 @@ pub fn filled(text: &'static str, connection: &Connection, who: Who) -> Cow<'sta
     Cow::Owned(told)
 }
 
-fn fill(blank: Blank, connection: &Connection, who: Who) -> Option<String> {
+fn fill(blank: Placeholder, connection: &Connection, who: Who) -> Option<String> {
     let server = connection.server;
     let exchange = || {
         let exchanges = &connection.exchanges;
@@ -146,28 +150,28 @@ fn fill(blank: Blank, connection: &Connection, who: Who) -> Option<String> {
         Who::Server => (connection.server, connection.client),
     };
     match blank {
-        Blank::Port => Some(server.port.to_string()),
-        Blank::Server => Some(socket(server)),
-        Blank::PlainServer => Some(format!("{}:{}", server.ip, server.port)),
-        Blank::Tuple => server
+        Placeholder::Port => Some(server.port.to_string()),
+        Placeholder::Server => Some(socket(server)),
+        Placeholder::PlainServer => Some(format!("{}:{}", server.ip, server.port)),
+        Placeholder::Tuple => server
             .ip
             .is_ipv4()
             .then(|| format!("'{}', {}", server.ip, server.port)),
-        Blank::Own => Some(socket(own)),
-        Blank::Other => Some(socket(other)),
-        Blank::Host => Some(host(exchange()?)?.0),
-        Blank::HostPort => {
+        Placeholder::Own => Some(socket(own)),
+        Placeholder::Other => Some(socket(other)),
+        Placeholder::Host => Some(host(exchange()?)?.0),
+        Placeholder::HostPort => {
             let (name, port) = host(exchange()?)?;
             Some(format!("{name}:{}", port.unwrap_or(server.port)))
         }
-        Blank::Method => {
+        Placeholder::Method => {
             let name = std::str::from_utf8(exchange()?.method()?).ok()?;
             let (first, rest) = name.split_at_checked(1)?;
             let word = name.bytes().all(|it| it.is_ascii_uppercase());
             word.then(|| format!("{first}{}", rest.to_ascii_lowercase()))
         }
-        Blank::Target => target(exchange()?),
-        Blank::Url => {
+        Placeholder::Target => target(exchange()?),
+        Placeholder::Url => {
             let exchange = exchange().filter(|_| connection.protocol == Protocol::Http1)?;
             let authority = bytes(&exchange.request.as_ref()?.host)?;
             let authority = shortened(authority, NAME);
@@ -178,17 +182,17 @@ fn fill(blank: Blank, connection: &Connection, who: Who) -> Option<String> {
             };
             Some(format!("{scheme}://{authority}{}", target(exchange)?))
         }
-        Blank::Expected => Some(counts(connection)?.0.to_string()),
-        Blank::Received => Some(counts(connection)?.1.to_string()),
-        Blank::Remaining => {
+        Placeholder::Expected => Some(counts(connection)?.0.to_string()),
+        Placeholder::Received => Some(counts(connection)?.1.to_string()),
+        Placeholder::Remaining => {
             let (expected, received) = counts(connection)?;
             Some(expected.saturating_sub(received).to_string())
         }
-        Blank::ExpectedGrouped => {
+        Placeholder::ExpectedGrouped => {
             let (expected, _) = counts(connection)?;
             (expected < UNGROUPED).then(|| expected.to_string())
         }
-        Blank::ReceivedGrouped => {
+        Placeholder::ReceivedGrouped => {
             let (_, received) = counts(connection)?;
             (received < UNGROUPED).then(|| received.to_string())
         }
@@ -200,9 +204,9 @@ fn socket(endpoint: Endpoint) -> String {
     SocketAddr::new(endpoint.ip, endpoint.port).to_string()
 }
 
-fn bytes(text: &Option<Text>) -> Option<&[u8]> {
+fn bytes(text: &Option<SharedText>) -> Option<&[u8]> {
     text.as_ref()
-        .map(Text::as_bytes)
+        .map(SharedText::as_bytes)
         .filter(|it| !it.is_empty())
 }
 
@@ -240,7 +244,7 @@ fn counts(connection: &Connection) -> Option<(u64, u64)> {
     let exchange = connection.exchanges.iter().find(|it| !it.is_complete())?;
     let message = &exchange.response.as_ref()?.message;
     // Where the head was cut, nobody knows where the body begins.
-    let counted = clean && message.progress != Progress::Unseen;
+    let counted = clean && message.progress != MessageProgress::Unseen;
     let expected = message.expected().filter(|_| counted)?;
     Some((expected, message.received()))
 }

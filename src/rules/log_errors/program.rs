@@ -3,14 +3,14 @@
 use std::hash::{Hash, Hasher};
 
 use crate::analysis::connection::{Connection, Who};
-use crate::knowledge::{NamedBy, Product, Side, Speaker, Stack, identify, inside};
-use crate::protocol::http::{Exchange, FieldName, Progress, Text};
+use crate::knowledge::{KnownProgram, LogSide, NamedBy, NamedProduct, Product, identify, inside};
+use crate::protocol::http::{Exchange, FieldName, MessageProgress, SharedText};
 
 /// Who speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Voice {
+pub(super) enum Program {
     /// A header names it.
-    Known(Stack),
+    Known(NamedProduct),
     /// Its messages were seen and carry no such header.
     Nameless,
     /// It calls by SOAP, and no header that was seen names it.
@@ -19,7 +19,7 @@ pub(super) enum Voice {
     Unheard,
 }
 
-impl Hash for Voice {
+impl Hash for Program {
     fn hash<H: Hasher>(&self, state: &mut H) {
         std::mem::discriminant(self).hash(state);
         if let Self::Known(stack) = self {
@@ -30,7 +30,7 @@ impl Hash for Voice {
     }
 }
 
-impl Voice {
+impl Program {
     /// Whoever has this role in the connection.
     pub(super) fn of(connection: &Connection, who: Who) -> Self {
         let mut voice = Self::Unheard;
@@ -48,12 +48,12 @@ impl Voice {
         voice
     }
 
-    pub(super) fn speaker(&self) -> Speaker<'_> {
+    pub(super) fn speaker(&self) -> KnownProgram<'_> {
         match self {
-            Self::Known(stack) => Speaker::Known(stack),
-            Self::Nameless => Speaker::Nameless,
-            Self::Soap => Speaker::Soap,
-            Self::Unheard => Speaker::Unheard,
+            Self::Known(stack) => KnownProgram::Known(stack),
+            Self::Nameless => KnownProgram::Nameless,
+            Self::Soap => KnownProgram::Soap,
+            Self::Unheard => KnownProgram::Unheard,
         }
     }
 
@@ -66,9 +66,9 @@ impl Voice {
     }
 
     /// The framework that likely runs inside the server that speaks.
-    pub(super) fn inside(&self) -> Option<Stack> {
+    pub(super) fn inside(&self) -> Option<NamedProduct> {
         match self {
-            Self::Known(stack) => Some(Stack {
+            Self::Known(stack) => Some(NamedProduct {
                 product: inside(stack.product)?,
                 version: None,
                 by: stack.by,
@@ -85,18 +85,18 @@ impl Voice {
     }
 }
 
-fn client(exchange: &Exchange) -> Voice {
+fn client(exchange: &Exchange) -> Program {
     let Some(request) = &exchange.request else {
-        return Voice::Unheard;
+        return Program::Unheard;
     };
     // A proxy hands on its client's `User-Agent`, but it is the proxy that meets what befalls this connection.
     if exchange.request_fields(FieldName::Via).next().is_some() {
-        return Voice::Unheard;
+        return Program::Unheard;
     }
     match text(&request.user_agent) {
-        Some(agent) => identify(Some(agent), None, None, Side::Client).into(),
-        None if request.user_agent.is_none() && calls_by_soap(exchange) => Voice::Soap,
-        None if request.user_agent.is_some() || request.target.is_none() => Voice::Unheard,
+        Some(agent) => identify(Some(agent), None, None, LogSide::Client).into(),
+        None if request.user_agent.is_none() && calls_by_soap(exchange) => Program::Soap,
+        None if request.user_agent.is_some() || request.target.is_none() => Program::Unheard,
         None => whole_head(request.message.progress, exchange, |rare| {
             rare.request.head_cut
         }),
@@ -109,9 +109,9 @@ pub(super) fn calls_by_soap(exchange: &Exchange) -> bool {
     actions.next().is_some()
 }
 
-fn server(exchange: &Exchange) -> Voice {
+fn server(exchange: &Exchange) -> Program {
     let Some(response) = &exchange.response else {
-        return Voice::Unheard;
+        return Program::Unheard;
     };
     let mut via = exchange.response_fields(FieldName::Via);
     let via = via.next().and_then(|field| field.value.as_str());
@@ -121,31 +121,31 @@ fn server(exchange: &Exchange) -> Voice {
             Some(_) => whole_head(response.message.progress, exchange, |rare| {
                 rare.response.head_cut
             }),
-            None => Voice::Unheard,
+            None => Program::Unheard,
         };
     }
-    identify(None, server, via, Side::Server).into()
+    identify(None, server, via, LogSide::Server).into()
 }
 
 /// A head that was read to its end and names nobody.
 fn whole_head(
-    progress: Progress,
+    progress: MessageProgress,
     exchange: &Exchange,
-    cut: fn(&crate::protocol::http::Rare) -> bool,
-) -> Voice {
+    cut: fn(&crate::protocol::http::RareParts) -> bool,
+) -> Program {
     let cut = exchange.rare.as_deref().is_some_and(cut);
     match progress {
-        Progress::Body | Progress::Complete if !cut => Voice::Nameless,
-        _ => Voice::Unheard,
+        MessageProgress::Body | MessageProgress::Complete if !cut => Program::Nameless,
+        _ => Program::Unheard,
     }
 }
 
-fn text(text: &Option<Text>) -> Option<&str> {
-    text.as_ref().and_then(Text::as_str)
+fn text(text: &Option<SharedText>) -> Option<&str> {
+    text.as_ref().and_then(SharedText::as_str)
 }
 
-impl From<Option<Stack>> for Voice {
-    fn from(stack: Option<Stack>) -> Self {
+impl From<Option<NamedProduct>> for Program {
+    fn from(stack: Option<NamedProduct>) -> Self {
         stack.map_or(Self::Unheard, Self::Known)
     }
 }

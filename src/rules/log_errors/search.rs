@@ -1,19 +1,20 @@
 //! From an error text or a pasted log line to the connections whose story fits it.
 //!
-//! What comes in is the text, and later the capture's connections and findings; what goes out is [`Narrowed`]: the
+//! What comes in is the text, and later the capture's connections and findings; what goes out is [`SearchResult`]: the
 //! numbers of the connections, and what that rests on. First the error: what may have happened on the wire is compared
 //! with what each side of a connection met, and with the program that a header names. Then the line: addresses, ports
 //! and times in it single out the very connection, in `place`.
 
 use std::sync::Arc;
 
-use super::locate::{Located, locate};
-use super::program::Voice;
+use super::locate::{LocatedConnections, locate};
+use super::program::Program;
 use super::stories;
-use crate::analysis::connection::{Brief, By, Connection, How, Phase, Who};
+use crate::analysis::connection::{By, Connection, ConnectionSummary, How, Phase, Who};
 use crate::base::time::Timestamp;
 use crate::knowledge::{
-    Code, Hints, Match, Product, Role, Side, Trace, Why, WireEvent, codes_in, hints_in, match_error,
+    Code, EventMatch, EventTrace, LogLineHints, LogSide, MatchReason, Product, Role, WireEvent,
+    codes_in, hints_in, match_error,
 };
 use crate::rules::{Finding, Severity};
 
@@ -25,16 +26,16 @@ const HIDDEN: usize = 20;
 
 /// What is looked for.
 #[derive(Clone, Debug)]
-pub struct Search {
+pub struct ErrorSearch {
     text: String,
-    wanted: Vec<Match>,
+    wanted: Vec<EventMatch>,
     codes: Vec<&'static Code>,
-    hints: Hints,
+    hints: LogLineHints,
 }
 
 /// How well a connection's story fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Fit {
+enum StoryFit {
     /// Its end could be this, but what was under way cannot be read.
     Hidden,
     /// It met the same, but a header names a program that says something else.
@@ -45,7 +46,7 @@ enum Fit {
 
 /// What the choice of connections rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grounds {
+pub enum SearchBasis {
     /// What one side met, and the program that a header names or leaves open.
     Story,
     /// What one side met; the headers name other programs than those that are known to say so.
@@ -60,7 +61,7 @@ pub enum Grounds {
 
 /// A report narrowed to what fits an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Narrowed {
+pub struct SearchResult {
     /// The error as it was given.
     pub text: String,
     /// What it may be on the wire, likeliest first.
@@ -72,16 +73,16 @@ pub struct Narrowed {
     /// The connections that fit, in order; empty if none does.
     pub fits: Vec<u32>,
     /// What that rests on.
-    pub grounds: Grounds,
+    pub grounds: SearchBasis,
     /// How many fitted the error before the line's address, port and time were looked at.
     pub before: usize,
     /// What the line says about which connection, held against the capture.
-    pub located: Located,
+    pub located: LocatedConnections,
     /// The connection that the line points to although its story does not fit, if there is one.
     pub pointed: Option<u32>,
 }
 
-impl Search {
+impl ErrorSearch {
     /// What a text asks for; `None` if nothing is known of it and it names no time, address or port.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
@@ -89,7 +90,7 @@ impl Search {
         let codes = codes_in(text);
         let mut wanted = match_error(text);
         // Where words are known, a code beside them (the errno in a sentence) says less than they do.
-        let worded = |it: &Match| !it.products.is_empty();
+        let worded = |it: &EventMatch| !it.products.is_empty();
         if wanted.iter().any(worded) {
             wanted.retain(worded);
         }
@@ -117,14 +118,14 @@ impl Search {
         self.fit(connection).is_some() || named()
     }
 
-    fn fit(&self, connection: &Connection) -> Option<Fit> {
+    fn fit(&self, connection: &Connection) -> Option<StoryFit> {
         let mut best = None;
         for who in Who::BOTH {
             let met = stories(connection, who);
             if met.is_empty() {
                 continue;
             }
-            let voice = Voice::of(connection, who);
+            let voice = Program::of(connection, who);
             for one in &self.wanted {
                 if met
                     .iter()
@@ -133,23 +134,25 @@ impl Search {
                 {
                     let within = voice.inside().is_some_and(|it| may_say(one, it.product));
                     let fit = match voice.product() {
-                        Some(product) if !within && !may_say(one, product) => Fit::OtherProgram,
-                        _ => Fit::Story,
+                        Some(product) if !within && !may_say(one, product) => {
+                            StoryFit::OtherProgram
+                        }
+                        _ => StoryFit::Story,
                     };
                     best = best.max(Some(fit));
                 }
             }
         }
         best.or_else(|| {
-            let could = |one: &Match| could_be(connection, one.what);
-            self.wanted.iter().any(could).then_some(Fit::Hidden)
+            let could = |one: &EventMatch| could_be(connection, one.what);
+            self.wanted.iter().any(could).then_some(StoryFit::Hidden)
         })
     }
 
     /// The rules whose findings stand for the error where no story can: it leaves no packet, or the codes name them.
     fn circumstances(&self) -> impl Iterator<Item = &'static str> {
         let events = self.wanted.iter();
-        let events = events.filter(|it| it.what.trace() == Trace::Circumstance);
+        let events = events.filter(|it| it.what.trace() == EventTrace::Circumstance);
         let codes = self.codes.iter().filter(|code| code.events.is_empty());
         let of_events = events.flat_map(|it| it.rules.iter().copied());
         of_events.chain(codes.flat_map(|it| it.rules.iter().copied()))
@@ -166,11 +169,11 @@ impl Search {
     #[must_use]
     pub fn narrow(
         &self,
-        briefs: &[Brief],
+        briefs: &[ConnectionSummary],
         whole: &[Arc<Connection>],
         findings: &[Finding],
         span: Option<(Timestamp, Timestamp)>,
-    ) -> Narrowed {
+    ) -> SearchResult {
         let (mut fits, grounds) = self.by_error(whole, findings);
         if self.wanted.is_empty() && self.codes.is_empty() {
             fits = briefs.iter().map(|it| it.id).collect();
@@ -178,10 +181,10 @@ impl Search {
         let before = fits.len();
         let (mut fits, mut located) = locate(&self.hints, &fits, briefs, span);
         let mut pointed = None;
-        if grounds == Grounds::Line && !located.says_which() {
+        if grounds == SearchBasis::Line && !located.says_which() {
             fits.clear();
         }
-        if fits.is_empty() && grounds != Grounds::Line {
+        if fits.is_empty() && grounds != SearchBasis::Line {
             let all: Vec<u32> = briefs.iter().map(|it| it.id).collect();
             let (named, of_all) = locate(&self.hints, &all, briefs, span);
             if let [only] = named[..]
@@ -198,7 +201,7 @@ impl Search {
                 rules.push(rule);
             }
         }
-        Narrowed {
+        SearchResult {
             text: self.text.clone(),
             wanted: self.wanted.iter().map(|it| it.what).collect(),
             rules,
@@ -211,15 +214,15 @@ impl Search {
         }
     }
 
-    fn by_error(&self, whole: &[Arc<Connection>], findings: &[Finding]) -> (Vec<u32>, Grounds) {
+    fn by_error(&self, whole: &[Arc<Connection>], findings: &[Finding]) -> (Vec<u32>, SearchBasis) {
         if self.wanted.is_empty() && self.codes.is_empty() {
-            return (Vec::new(), Grounds::Line);
+            return (Vec::new(), SearchBasis::Line);
         }
-        let fitting: Vec<(u32, Fit)> = whole
+        let fitting: Vec<(u32, StoryFit)> = whole
             .iter()
             .filter_map(|it| Some((it.id, self.fit(it)?)))
             .collect();
-        let of = |least: Fit| {
+        let of = |least: StoryFit| {
             let fitting = fitting.iter().filter(move |(_, fit)| *fit >= least);
             fitting.map(|(id, _)| *id).collect::<Vec<u32>>()
         };
@@ -231,26 +234,26 @@ impl Search {
                 .collect();
             ids.into_iter().collect::<Vec<u32>>()
         };
-        let story = of(Fit::Story);
+        let story = of(StoryFit::Story);
         let around = found(&self.circumstances().collect::<Vec<_>>());
         match (story.is_empty(), around.is_empty()) {
-            (false, _) => (story, Grounds::Story),
-            (true, false) => (around, Grounds::Finding),
+            (false, _) => (story, SearchBasis::Story),
+            (true, false) => (around, SearchBasis::Finding),
             (true, true) => {
-                let other = of(Fit::OtherProgram);
+                let other = of(StoryFit::OtherProgram);
                 if other.is_empty() {
                     let found = found(&self.telling().collect::<Vec<_>>());
                     if !found.is_empty() {
-                        return (found, Grounds::Finding);
+                        return (found, SearchBasis::Finding);
                     }
-                    let mut hidden = of(Fit::Hidden);
+                    let mut hidden = of(StoryFit::Hidden);
                     // Of very many that closed like others do, none is told from the rest, unless the line does.
                     if hidden.len() > HIDDEN && self.hints.is_empty() {
                         hidden.clear();
                     }
-                    return (hidden, Grounds::Ending);
+                    return (hidden, SearchBasis::Ending);
                 }
-                (other, Grounds::OtherProgram)
+                (other, SearchBasis::OtherProgram)
             }
         }
     }
@@ -271,7 +274,7 @@ fn stands_for(happened: WireEvent, wanted: WireEvent) -> bool {
 /// Whether the server's close may be this, seen by a client whose exchanges nobody else can read.
 fn could_be(connection: &Connection, wanted: WireEvent) -> bool {
     let teardown = &connection.teardown;
-    if teardown.phase != Phase::Opaque || wanted.side() != Side::Client {
+    if teardown.phase != Phase::Opaque || wanted.side() != LogSide::Client {
         return false;
     }
     let says = |word: &str| wanted.name().split('-').any(|it| it == word);
@@ -284,15 +287,15 @@ fn could_be(connection: &Connection, wanted: WireEvent) -> bool {
 
 /// Whether this program may have said it. A proxy hands on its client's `User-Agent`, so a header cannot speak against
 /// one; and a code is anybody's.
-fn may_say(one: &Match, product: &'static Product) -> bool {
+fn may_say(one: &EventMatch, product: &'static Product) -> bool {
     let proxy = one.products.iter().any(|it| it.role == Role::Proxy);
-    matches!(one.why, Why::Code(_))
+    matches!(one.why, MatchReason::Code(_))
         || proxy
         || one.products.is_empty()
         || one.products.contains(&product)
 }
 
-impl Narrowed {
+impl SearchResult {
     /// Whether the error is known at all.
     #[must_use]
     pub fn knows_the_error(&self) -> bool {
@@ -303,6 +306,6 @@ impl Narrowed {
     #[must_use]
     pub fn off_the_wire(&self) -> bool {
         let mut events = self.wanted.iter();
-        !self.wanted.is_empty() && events.all(|it| it.trace() == Trace::Circumstance)
+        !self.wanted.is_empty() && events.all(|it| it.trace() == EventTrace::Circumstance)
     }
 }

@@ -6,8 +6,8 @@ use super::http_faults;
 use crate::analysis::connection::{By, Connection, How, Opening, Phase, ResetKind, Who};
 use crate::base::flow_end::FlowEnd;
 use crate::knowledge::WireEvent;
-use crate::protocol::http::{Exchange, Framing, Progress, Protocol};
-use crate::protocol::tls::Stage;
+use crate::protocol::http::{Exchange, Framing, MessageProgress, Protocol};
+use crate::protocol::tls::HandshakeStage;
 
 /// Time limits of servers for one request are whole seconds and more; what fails sooner fails for another reason.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(5);
@@ -50,7 +50,7 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
 
 fn tls(connection: &Connection) -> Option<WireEvent> {
     let facts = connection.tls.as_deref()?;
-    if facts.plain == Some(FlowEnd::B) && facts.stage <= Stage::ClientHello {
+    if facts.plain == Some(FlowEnd::B) && facts.stage <= HandshakeStage::ClientHello {
         return Some(WireEvent::TlsToPlain);
     }
     if let Some(alert) = facts.fatal() {
@@ -64,30 +64,30 @@ fn tls(connection: &Connection) -> Option<WireEvent> {
             _ => None,
         };
     }
-    if facts.stage >= Stage::Complete {
+    if facts.stage >= HandshakeStage::Complete {
         return None;
     }
     match leaving(connection)? {
-        Leaving::Fin => Some(WireEvent::TlsClientFinInHandshake),
-        Leaving::Reset => Some(WireEvent::TlsClientRstInHandshake),
+        ClientDeparture::Fin => Some(WireEvent::TlsClientFinInHandshake),
+        ClientDeparture::Reset => Some(WireEvent::TlsClientRstInHandshake),
     }
 }
 
 /// How the client left.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Leaving {
+enum ClientDeparture {
     Fin,
     Reset,
 }
 
 /// `None` if it did not leave first.
-fn leaving(connection: &Connection) -> Option<Leaving> {
+fn leaving(connection: &Connection) -> Option<ClientDeparture> {
     let forged = connection.reset[Who::Client as usize]
         .is_some_and(|event| event.kind == Some(ResetKind::Foreign));
     match (connection.teardown.by, connection.teardown.how) {
-        (By::Client, How::Fin) => Some(Leaving::Fin),
-        (By::Client, How::Reset(_)) => Some(Leaving::Reset),
-        (By::Middlebox, _) if forged => Some(Leaving::Reset),
+        (By::Client, How::Fin) => Some(ClientDeparture::Fin),
+        (By::Client, How::Reset(_)) => Some(ClientDeparture::Reset),
+        (By::Middlebox, _) if forged => Some(ClientDeparture::Reset),
         _ => None,
     }
 }
@@ -120,9 +120,13 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
 }
 
 /// The client left first: at which point, as far as the server had come.
-fn left(connection: &Connection, leaving: Leaving, owed: Option<&Exchange>) -> Option<WireEvent> {
+fn left(
+    connection: &Connection,
+    leaving: ClientDeparture,
+    owed: Option<&Exchange>,
+) -> Option<WireEvent> {
     use WireEvent as E;
-    let reset = leaving == Leaving::Reset;
+    let reset = leaving == ClientDeparture::Reset;
     let choose = |on_fin: E, on_reset: E| if reset { on_reset } else { on_fin };
     let Some(exchange) = owed else {
         let unused = connection.exchanges.is_empty() && connection.sent[0].bytes == 0;
@@ -132,14 +136,16 @@ fn left(connection: &Connection, leaving: Leaving, owed: Option<&Exchange>) -> O
     let request = &exchange.request.as_ref()?.message;
     let response = exchange.response.as_ref().map(|it| it.message.progress);
     Some(match (request.progress, response) {
-        (Progress::Head, _) => choose(E::ClientFinInRequestHead, E::ClientRstInRequestHead),
-        (Progress::Body, _) if request.framing == Framing::Chunked && !reset => {
+        (MessageProgress::Head, _) => choose(E::ClientFinInRequestHead, E::ClientRstInRequestHead),
+        (MessageProgress::Body, _) if request.framing == Framing::Chunked && !reset => {
             E::ClientFinInRequestChunk
         }
-        (Progress::Body, _) => choose(E::ClientFinInRequestBody, E::ClientRstInRequestBody),
-        (Progress::Complete, None) => choose(E::ClientFinWhileWaiting, E::ClientRstWhileWaiting),
+        (MessageProgress::Body, _) => choose(E::ClientFinInRequestBody, E::ClientRstInRequestBody),
+        (MessageProgress::Complete, None) => {
+            choose(E::ClientFinWhileWaiting, E::ClientRstWhileWaiting)
+        }
         // What broke by itself was not cut short.
-        (Progress::Complete, Some(Progress::Head | Progress::Body)) => {
+        (MessageProgress::Complete, Some(MessageProgress::Head | MessageProgress::Body)) => {
             choose(E::ClientFinInResponse, E::ClientRstInResponse)
         }
         _ => return None,
@@ -158,7 +164,7 @@ fn gave_up(connection: &Connection, owed: Option<&Exchange>, events: &mut Vec<Wi
     let waited = teardown.at.since(request.last.time);
     match teardown.phase {
         Phase::Request if waited >= STALLED => events.push(match request.progress {
-            Progress::Head => WireEvent::RequestHeadStalled,
+            MessageProgress::Head => WireEvent::RequestHeadStalled,
             _ => WireEvent::RequestBodyStalled,
         }),
         Phase::Waiting => {

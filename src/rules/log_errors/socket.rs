@@ -7,7 +7,7 @@
 
 use crate::analysis::connection::{By, Connection, How, Opening, ResetKind, Who};
 use crate::knowledge::{
-    AfterReset, SocketError, Stage, System, Unread, after_icmp_unreachable,
+    AfterReset, ConnectionStage, SocketError, System, UnreadData, after_icmp_unreachable,
     after_icmpv6_unreachable, after_reset, after_silence,
 };
 
@@ -21,7 +21,7 @@ pub struct SocketOutcome {
     /// Writing; `None` where nothing was ever connected.
     pub write: Option<SocketError>,
     /// What becomes of data that had arrived and was not yet read.
-    pub unread: Unread,
+    pub unread: UnreadData,
 }
 
 impl SocketOutcome {
@@ -48,7 +48,7 @@ impl SocketOutcome {
         let mut told = format!("{}{number}", error.name(self.system));
         if self.read.is_none() {
             told += " on writing; reading gives what had arrived, and then its end";
-        } else if self.write.is_some() && self.unread == Unread::MayBeLost {
+        } else if self.write.is_some() && self.unread == UnreadData::MayBeLost {
             told += "; what had arrived and was not read may be lost";
         }
         Some(told)
@@ -80,7 +80,7 @@ pub fn socket(connection: &Connection, who: Who, system: System) -> Option<Socke
             system,
             read: Some(error),
             write: None,
-            unread: Unread::Kept,
+            unread: UnreadData::Kept,
         })
     };
     match connection.opening {
@@ -88,7 +88,7 @@ pub fn socket(connection: &Connection, who: Who, system: System) -> Option<Socke
         // Before the handshake is over the server's program knows of nothing.
         _ if who == Who::Server => return None,
         Opening::Refused => {
-            let after = after_reset(Stage::SynSent, system);
+            let after = after_reset(ConnectionStage::SynSent, system);
             return after.read.and_then(failed);
         }
         Opening::Unreachable => {
@@ -101,7 +101,7 @@ pub fn socket(connection: &Connection, who: Who, system: System) -> Option<Socke
         }
         Opening::Unanswered | Opening::Rejected => {
             let to_the_end = connection.syn_retries > GIVEN_UP;
-            return to_the_end.then(|| failed(after_silence(Stage::SynSent, system)))?;
+            return to_the_end.then(|| failed(after_silence(ConnectionStage::SynSent, system)))?;
         }
     }
     let (own, other) = (who as usize, who.other() as usize);
@@ -113,8 +113,8 @@ pub fn socket(connection: &Connection, who: Who, system: System) -> Option<Socke
             return None;
         }
         let stage = match before(connection.fin[other]) {
-            true => Stage::FinReceived,
-            false => Stage::Open,
+            true => ConnectionStage::FinReceived,
+            false => ConnectionStage::Open,
         };
         let AfterReset {
             read,
@@ -130,9 +130,9 @@ pub fn socket(connection: &Connection, who: Who, system: System) -> Option<Socke
     }
     silent(connection, who).then(|| SocketOutcome {
         system,
-        read: Some(after_silence(Stage::Open, system)),
-        write: Some(after_silence(Stage::Open, system)),
-        unread: Unread::Kept,
+        read: Some(after_silence(ConnectionStage::Open, system)),
+        write: Some(after_silence(ConnectionStage::Open, system)),
+        unread: UnreadData::Kept,
     })
 }
 

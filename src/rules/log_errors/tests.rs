@@ -137,13 +137,13 @@ fn a_proxy_does_not_speak_with_its_clients_voice() {
 
 #[test]
 fn several_stories_share_the_suspects() {
-    let question = Question {
+    let question = TextQuery {
         stories: vec![
             vec![WireEvent::TlsCertUntrusted],
             vec![WireEvent::TlsCertExpired],
         ],
-        side: Side::Client,
-        voice: Voice::Unheard,
+        side: LogSide::Client,
+        voice: Program::Unheard,
     };
     let told = question.answer();
     assert_eq!(told.len(), SUSPECTS);

@@ -6,7 +6,7 @@ use crate::analysis::connection::{Connection, Opening};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measure::{shows, span};
-use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 
 rule! {
     /// # What happened
@@ -95,7 +95,7 @@ fn check(connection: &Connection) -> Verdict {
     if !before.waits[0] || gap >= TIME_WAIT || connection.opening != Opening::Handshake {
         return Verdict::Clear;
     }
-    Verdict::Found(Box::new(Story {
+    Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
         summary: "ports were used again while the client held their TIME-WAIT".to_owned(),

@@ -1,10 +1,10 @@
 //! A client has most of its ephemeral ports towards one server open or in TIME-WAIT.
 
-use crate::analysis::connection::{Brief, By};
+use crate::analysis::connection::{By, ConnectionSummary};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::certainty::Certainty;
 use crate::rules::measure::number;
-use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::{Evidence, Severity};
 
 rule! {
@@ -100,7 +100,7 @@ const ERROR_PERCENT: f64 = 85.0;
 /// A range that was guessed from the ports seen looks full by its making; below this many ports nothing is said.
 const LEAST_OBSERVED: u64 = 1000;
 
-fn check(sockets: &Sockets, connections: &[&Brief]) -> Verdict {
+fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
     let percent = sockets.used_peak_percent();
     if percent < WARNING_PERCENT {
         return Verdict::Clear;
@@ -111,7 +111,7 @@ fn check(sockets: &Sockets, connections: &[&Brief]) -> Verdict {
     Verdict::Found(Box::new(story(sockets, connections, percent)))
 }
 
-fn story(sockets: &Sockets, connections: &[&Brief], percent: f64) -> Story {
+fn story(sockets: &Sockets, connections: &[&ConnectionSummary], percent: f64) -> Diagnosis {
     let (low, high) = sockets.range;
     let basis = match sockets.basis {
         RangeBasis::Told => "as told",
@@ -135,7 +135,8 @@ fn story(sockets: &Sockets, connections: &[&Brief], percent: f64) -> Story {
             false => " Then no port was left.".to_owned(),
         });
     }
-    let count = |what: fn(&Brief) -> bool| connections.iter().filter(|it| what(it)).count();
+    let count =
+        |what: fn(&ConnectionSummary) -> bool| connections.iter().filter(|it| what(it)).count();
     let by_client = count(|connection| connection.by == By::Client);
     let single = count(|connection| connection.exchanges == 1);
     let refused = count(|connection| connection.server_says_close);
@@ -158,7 +159,7 @@ fn story(sockets: &Sockets, connections: &[&Brief], percent: f64) -> Story {
                 .to_owned(),
         );
     }
-    Story {
+    Diagnosis {
         severity: if percent >= ERROR_PERCENT {
             Severity::Error
         } else {
@@ -177,7 +178,7 @@ fn story(sockets: &Sockets, connections: &[&Brief], percent: f64) -> Story {
 }
 
 /// The first connection, and the last that began before the worst moment.
-fn evidence(sockets: &Sockets, connections: &[&Brief]) -> Vec<Evidence> {
+fn evidence(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Vec<Evidence> {
     let first = connections.iter().min_by_key(|connection| connection.first);
     let last = connections
         .iter()
@@ -187,7 +188,7 @@ fn evidence(sockets: &Sockets, connections: &[&Brief]) -> Vec<Evidence> {
                 .is_none_or(|peak| connection.first.time <= peak)
         })
         .max_by_key(|connection| connection.first);
-    let note = |connection: &&Brief, what: &str| Evidence {
+    let note = |connection: &&ConnectionSummary, what: &str| Evidence {
         mark: connection.first,
         note: format!("{what}, from port {}", connection.client.port),
     };

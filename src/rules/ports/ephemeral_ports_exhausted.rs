@@ -1,10 +1,10 @@
 //! A client has used every port of its range, and then fell silent.
 
-use crate::analysis::connection::Brief;
-use crate::analysis::hosts::{RangeBasis, Sockets, Starved};
+use crate::analysis::connection::ConnectionSummary;
+use crate::analysis::hosts::{PortExhaustion, RangeBasis, Sockets};
 use crate::base::certainty::Certainty;
 use crate::rules::measure::{number, shows, span};
-use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::{Evidence, Severity};
 
 rule! {
@@ -116,7 +116,7 @@ const FULL: f64 = 95.0;
 /// Ports of an observed range that are filled so densely by no accident.
 const LEAST: usize = 100;
 
-fn check(sockets: &Sockets, connections: &[&Brief]) -> Verdict {
+fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
     let full = match sockets.basis {
         RangeBasis::Told => sockets.used_peak_percent() >= FULL,
         _ if sockets.used_peak_percent() >= FULL && sockets.basis == RangeBasis::Default => true,
@@ -143,7 +143,7 @@ fn check(sockets: &Sockets, connections: &[&Brief]) -> Verdict {
          can. {} connections in all.",
         number(connections.len()),
     ));
-    Verdict::Found(Box::new(Story {
+    Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Error,
         certainty: match sockets.basis {
             _ if sockets.starved.is_some() => Certainty::Likely,
@@ -158,7 +158,7 @@ fn check(sockets: &Sockets, connections: &[&Brief]) -> Verdict {
 }
 
 /// The saw-tooth: silence when the last port is gone, then no more connections than TIME-WAITs end.
-fn collapsed(starved: &Starved, (low, high): (u16, u16)) -> String {
+fn collapsed(starved: &PortExhaustion, (low, high): (u16, u16)) -> String {
     format!(
         "The client took the ports {low}-{high} one after the other, {:.0} a second, until it had had every one of them. Then it \
          opened nothing for {}, and after that {:.0} a second in the mean, each from a port that had been out of use for {} \
@@ -173,9 +173,10 @@ fn collapsed(starved: &Starved, (low, high): (u16, u16)) -> String {
     )
 }
 
-fn evidence(sockets: &Sockets, connections: &[&Brief]) -> Vec<Evidence> {
-    let from =
-        |it: &Brief, what: &str| shows(it.first, format!("{what}, from port {}", it.client.port));
+fn evidence(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Vec<Evidence> {
+    let from = |it: &ConnectionSummary, what: &str| {
+        shows(it.first, format!("{what}, from port {}", it.client.port))
+    };
     let mut evidence = Vec::new();
     evidence.extend(connections.first().map(|it| from(it, "the first")));
     if let Some(starved) = &sockets.starved {
@@ -195,13 +196,13 @@ fn evidence(sockets: &Sockets, connections: &[&Brief]) -> Vec<Evidence> {
 
 /// Whether the ports came round: they fell back to a lower part of a range which they then filled. Ports that only count
 /// upwards fill what they pass, and prove no end.
-fn wraps(sockets: &Sockets, connections: &[&Brief]) -> bool {
+fn wraps(sockets: &Sockets, connections: &[&ConnectionSummary]) -> bool {
     let (low, high) = (sockets.ports_low, sockets.ports_high);
     let width = usize::from(high - low) + 1;
     if width < LEAST || (sockets.used_peak as f64) < width as f64 * FULL / 100.0 {
         return false;
     }
-    let back = |pair: &[&Brief]| {
+    let back = |pair: &[&ConnectionSummary]| {
         let (before, after) = (pair[0].client.port, pair[1].client.port);
         before > after && usize::from(before - after) * 2 > width
     };

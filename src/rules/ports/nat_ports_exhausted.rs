@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::{Brief, Opening};
-use crate::analysis::hosts::{Dealings, Hosts};
+use crate::analysis::connection::{ConnectionSummary, Opening};
+use crate::analysis::hosts::{HostPair, Hosts};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measure::{number, shows};
-use crate::rules::rule::{Check, Found, Story, rule};
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 
 rule! {
     /// # What happened
@@ -101,7 +101,7 @@ const HELD: Duration = Duration::from_secs(240);
 /// Connects without an answer.
 const LOST: usize = 3;
 
-fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     if hosts.halves().misses_a_side() {
         return Vec::new();
     }
@@ -111,9 +111,9 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
         .collect()
 }
 
-fn exhausted(hosts: &Hosts<'_>, dealings: &Dealings<'_>) -> Option<Found> {
+fn exhausted(hosts: &Hosts<'_>, dealings: &HostPair<'_>) -> Option<HostDiagnosis> {
     let silent = dealings.connections.iter().copied();
-    let silent: Vec<&Brief> = silent
+    let silent: Vec<&ConnectionSummary> = silent
         .filter(|it| it.opening == Opening::Unanswered && it.syn_retries > 0)
         .collect();
     let first = *silent.first().filter(|_| silent.len() >= LOST)?;
@@ -124,12 +124,12 @@ fn exhausted(hosts: &Hosts<'_>, dealings: &Dealings<'_>) -> Option<Found> {
             && it.last.after(HELD) >= first.first.time
     });
     let held = held.count();
-    let meanwhile = |it: &&Brief| {
+    let meanwhile = |it: &&ConnectionSummary| {
         it.opening == Opening::Handshake
             && it.first >= first.first
             && it.first.time <= last.last.max(last.close.time)
     };
-    let meanwhile: Vec<&Brief> = hosts.connections.iter().filter(meanwhile).collect();
+    let meanwhile: Vec<&ConnectionSummary> = hosts.connections.iter().filter(meanwhile).collect();
     let others_fine = meanwhile
         .iter()
         .any(|it| it.client.ip == dealings.client && it.server != dealings.server);
@@ -153,10 +153,10 @@ fn exhausted(hosts: &Hosts<'_>, dealings: &Dealings<'_>) -> Option<Found> {
         .count();
     // Where most connects are still answered, a queue is full and not a pool.
     (held >= POOL && others_fine && still_served < silent.len())
-        .then(|| Found::of(story(&silent, held, server_fine), &silent))
+        .then(|| HostDiagnosis::of(story(&silent, held, server_fine), &silent))
 }
 
-fn story(silent: &[&Brief], held: usize, server_fine: bool) -> Story {
+fn story(silent: &[&ConnectionSummary], held: usize, server_fine: bool) -> Diagnosis {
     let mut message = format!(
         "{} connects got no answer after {} connections to the same server that a translator would still hold ports for, \
          while the client's connects to other servers were answered.",
@@ -167,7 +167,7 @@ fn story(silent: &[&Brief], held: usize, server_fine: bool) -> Story {
         message.push_str(" The server answered other clients at that time.");
     }
     message.push_str(" What the client sends looks the same when the server is overloaded; the translator's metrics settle it.");
-    Story {
+    Diagnosis {
         severity: Severity::Error,
         certainty: Certainty::Possible,
         summary: "connects got no answer after very many to the same server".to_owned(),

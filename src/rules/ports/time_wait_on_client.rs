@@ -1,11 +1,11 @@
 //! The client closes most of its connections first, and collects their TIME-WAITs.
 
-use crate::analysis::connection::{Brief, By};
+use crate::analysis::connection::{By, ConnectionSummary};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measure::{number, rate, shows};
-use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 
 rule! {
     /// # What happened
@@ -69,7 +69,7 @@ const SHARE: f64 = 0.25;
 /// Fewer are no pattern.
 const LEAST: u64 = 50;
 
-fn check(sockets: &Sockets, connections: &[&Brief]) -> Verdict {
+fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
     if sockets.time_wait_peak < LEAST {
         return Verdict::Clear;
     }
@@ -126,7 +126,7 @@ fn check(sockets: &Sockets, connections: &[&Brief]) -> Verdict {
                 .map(|mark| shows(mark, "its TIME-WAIT begins")),
         );
     }
-    Verdict::Found(Box::new(Story {
+    Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Certain,
         summary: "connections were closed by the client first, which holds their TIME-WAITs"

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::connection::Brief;
+use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
 use crate::rules::Severity;
 use crate::rules::measure::{number, shows};
-use crate::rules::rule::{Check, Found, Story, rule};
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 
 rule! {
     /// # What happened
@@ -69,8 +69,8 @@ const LEAST: usize = 200;
 /// How long Linux holds a TIME-WAIT.
 const TIME_WAIT: f64 = 60.0;
 
-fn check(hosts: &Hosts<'_>) -> Vec<Found> {
-    let mut servers: BTreeMap<Endpoint, Vec<&Brief>> = BTreeMap::new();
+fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
+    let mut servers: BTreeMap<Endpoint, Vec<&ConnectionSummary>> = BTreeMap::new();
     for brief in hosts.connections.iter().filter(|it| it.server_time_wait) {
         servers.entry(brief.server).or_default().push(brief);
     }
@@ -93,7 +93,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
             continue;
         }
         let client = connections[0].client.ip;
-        let mut it = Found::of(story(&connections, all, rate), &connections);
+        let mut it = HostDiagnosis::of(story(&connections, all, rate), &connections);
         it.client = connections
             .iter()
             .all(|it| it.client.ip == client)
@@ -103,10 +103,10 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
     found
 }
 
-fn story(connections: &[&Brief], all: usize, rate: f64) -> Story {
+fn story(connections: &[&ConnectionSummary], all: usize, rate: f64) -> Diagnosis {
     let single = connections.iter().filter(|it| it.exchanges <= 1).count();
     let says = connections.iter().filter(|it| it.server_says_close).count();
-    Story {
+    Diagnosis {
         severity: Severity::Note,
         certainty: Certainty::Certain,
         summary: "connections were closed by the server first, which holds their TIME-WAITs"

@@ -6,7 +6,7 @@ use crate::analysis::connection::{Connection, Opening};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measure::{shows, span};
-use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 
 rule! {
     /// # What happened
@@ -133,7 +133,7 @@ fn check(connection: &Connection) -> Verdict {
             .challenge
             .map(|mark| shows(mark, "acknowledgement with the old numbers")),
     );
-    Verdict::Found(Box::new(Story {
+    Verdict::Found(Box::new(Diagnosis {
         severity: if time.is_some_and(|time| time < NOTICED) {
             Severity::Warning
         } else {

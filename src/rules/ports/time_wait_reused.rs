@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::analysis::connection::Brief;
+use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measure::{number, shows, span};
-use crate::rules::rule::{Check, Found, Story, rule};
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 
 rule! {
     /// # What happened
@@ -68,25 +68,25 @@ rule! {
 /// The longest TIME-WAIT in use (RFC 9293 §3.4.2, Windows).
 const TIME_WAIT: Duration = Duration::from_secs(240);
 
-fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
     for dealings in hosts.busy(2) {
         let mut again = dealings.connections;
         again.retain(|it| gap(it).is_some_and(|gap| gap < TIME_WAIT));
         let gaps = again.iter().filter_map(|it| gap(it));
         if let Some(gaps) = Measured::of(gaps.collect()) {
-            found.push(Found::of(story(&again, gaps), &again));
+            found.push(HostDiagnosis::of(story(&again, gaps), &again));
         }
     }
     found
 }
 
-fn gap(it: &Brief) -> Option<Duration> {
+fn gap(it: &ConnectionSummary) -> Option<Duration> {
     it.gave_way_after
         .map(|millis| Duration::from_millis(millis.into()))
 }
 
-fn story(again: &[&Brief], gaps: Measured) -> Story {
+fn story(again: &[&ConnectionSummary], gaps: Measured) -> Diagnosis {
     let after = match gaps.count {
         1 => format!(
             "The port was used again {} after its last connection",
@@ -99,7 +99,7 @@ fn story(again: &[&Brief], gaps: Measured) -> Story {
             span(gaps.range.1)
         ),
     };
-    Story {
+    Diagnosis {
         severity: Severity::Note,
         certainty: if gaps.range.1 < TIME_WAIT / 4 {
             Certainty::Certain

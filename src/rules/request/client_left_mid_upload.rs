@@ -1,9 +1,9 @@
 //! The client left before its request was complete.
 
 use crate::analysis::connection::{Connection, Who};
-use crate::protocol::http::{Framing, Progress};
+use crate::protocol::http::{Framing, MessageProgress};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, Reading, request, response};
+use crate::rules::classify::{Ending, EndingKind, request, response};
 use crate::rules::measure::number;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{asked, close_word, span, tell};
@@ -86,7 +86,7 @@ rule! {
     ///
     /// RFC 9112 §8 (incomplete messages); RFC 9110 §15.5.9 (408).
     pub(super) RULE: "client-left-mid-upload", Severity::Warning,
-    "the client left, or stopped, before its request was complete", Check::Ending(&[Reading::LeftMidUpload, Reading::StalledUpload], check)
+    "the client left, or stopped, before its request was complete", Check::Ending(&[EndingKind::LeftMidUpload, EndingKind::StalledUpload], check)
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
@@ -99,7 +99,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let close = ending.close.mark;
     let word = close_word(ending);
     let far = match (message.progress, message.framing) {
-        (Progress::Head, _) => "in the middle of its head".to_owned(),
+        (MessageProgress::Head, _) => "in the middle of its head".to_owned(),
         (_, Framing::Length) => format!(
             "after {} of {} body bytes",
             number(message.received()),
@@ -112,7 +112,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     };
     let what = asked(Some(exchange));
     let quiet = span(close.time.since(message.last.time));
-    let stalled = ending.reading == Reading::StalledUpload;
+    let stalled = ending.reading == EndingKind::StalledUpload;
     let told = if stalled {
         format!(
             "The client stopped in the middle of its {what}, {far}, and sent nothing for {quiet}; then the server closed with \

@@ -3,7 +3,7 @@
 use crate::analysis::connection::{Connection, Who};
 use crate::protocol::http::Framing;
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, Reading, request};
+use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::measure::number;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{asked, bytes, close_word, span, tell};
@@ -87,7 +87,7 @@ rule! {
     ///
     /// RFC 9112 §9.6 (tear-down); RFC 9293 §3.10.7.1 (data to a closed socket draws a RST).
     pub(super) RULE: "closed-before-request", Severity::Error,
-    "the server closed the connection before it had a whole request", Check::Ending(&[Reading::ClosedBeforeRequest, Reading::ClosedInRequest], check)
+    "the server closed the connection before it had a whole request", Check::Ending(&[EndingKind::ClosedBeforeRequest, EndingKind::ClosedInRequest], check)
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
@@ -97,7 +97,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let what = asked(ending.exchange);
     let begun = ending.exchange.and_then(request);
     let (severity, message) = match ending.reading {
-        Reading::ClosedInRequest => {
+        EndingKind::ClosedInRequest => {
             let of = match begun {
                 Some(message) if message.framing == Framing::Length => format!(
                     "{} of {} body bytes had come",

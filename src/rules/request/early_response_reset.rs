@@ -3,7 +3,7 @@
 use crate::analysis::connection::{Connection, Who};
 use crate::protocol::http::{Framing, Message};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, Reading, owns_reset, request, response};
+use crate::rules::classify::{Ending, EndingKind, owns_reset, request, response};
 use crate::rules::measure::number;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{asked, span, tell};
@@ -91,7 +91,7 @@ rule! {
     /// RFC 9112 §9.6 (tear-down); RFC 9293 §3.6.1 (SHLD-3: unread data is answered by a RST); RFC 2525 §2.17; RFC 9110
     /// §10.1.1 (`Expect`).
     pub(super) RULE: "early-response-reset", Severity::Error,
-    "the server reset the connection while the request was still being sent", Check::Ending(&[Reading::EarlyReset], check)
+    "the server reset the connection while the request was still being sent", Check::Ending(&[EndingKind::EarlyReset], check)
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::analysis::connection::{Brief, Lost};
-use crate::analysis::hosts::{Dealings, Hosts};
+use crate::analysis::connection::{ConnectionSummary, LostRequest};
+use crate::analysis::hosts::{HostPair, Hosts};
 use crate::base::certainty::Certainty;
 use crate::rules::measure::{many, shows, span};
-use crate::rules::rule::{Check, Found, Story, rule};
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 use crate::rules::{Evidence, Severity};
 
 rule! {
@@ -120,15 +120,15 @@ const SOON: Duration = Duration::from_secs(5);
 const MAX_LOOK_AHEAD: usize = 64;
 
 /// A connection that lost its last request, and the one that began with the same.
-type Pair<'a> = (&'a Brief, &'a Brief);
+type RetryPair<'a> = (&'a ConnectionSummary, &'a ConnectionSummary);
 
-fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
     for dealings in hosts.busy(2) {
         let pairs = retried(&dealings);
         for (lost, severity) in [
-            (Lost::Had, Severity::Warning),
-            (Lost::Harmless, Severity::Note),
+            (LostRequest::Had, Severity::Warning),
+            (LostRequest::Harmless, Severity::Note),
         ] {
             let own: Vec<_> = pairs
                 .iter()
@@ -143,7 +143,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
     found
 }
 
-fn retried<'a>(dealings: &Dealings<'a>) -> Vec<Pair<'a>> {
+fn retried<'a>(dealings: &HostPair<'a>) -> Vec<RetryPair<'a>> {
     let all = &dealings.connections;
     let mut taken = BTreeSet::new();
     let mut pairs = Vec::new();
@@ -166,17 +166,18 @@ fn retried<'a>(dealings: &Dealings<'a>) -> Vec<Pair<'a>> {
     pairs
 }
 
-fn tell(pairs: &[Pair<'_>], lost: Lost, severity: Severity) -> Option<Found> {
+fn tell(pairs: &[RetryPair<'_>], lost: LostRequest, severity: Severity) -> Option<HostDiagnosis> {
     let (first, second) = *pairs.first()?;
-    let mut connections: Vec<&Brief> = pairs.iter().flat_map(|(a, b)| [*a, *b]).collect();
+    let mut connections: Vec<&ConnectionSummary> =
+        pairs.iter().flat_map(|(a, b)| [*a, *b]).collect();
     connections.sort_by_key(|it| it.id);
     connections.dedup_by_key(|it| it.id);
     let what = match lost {
-        Lost::Had => {
+        LostRequest::Had => {
             "The server had all of it, and its method does not promise that twice is as good as once: it may have taken effect \
              twice."
         }
-        Lost::Harmless => {
+        LostRequest::Harmless => {
             "No harm in that: its method allows it, or the server had not received all of it."
         }
     };
@@ -204,7 +205,7 @@ fn tell(pairs: &[Pair<'_>], lost: Lost, severity: Severity) -> Option<Found> {
             "the connection that begins with the same request",
         ),
     ];
-    let story = Story {
+    let story = Diagnosis {
         severity,
         certainty: Certainty::Likely,
         summary: "lost requests were sent again on another connection".to_owned(),
@@ -212,7 +213,7 @@ fn tell(pairs: &[Pair<'_>], lost: Lost, severity: Severity) -> Option<Found> {
         evidence,
         remedies: RULE.remedies(),
     };
-    Some(Found::of(story, &connections))
+    Some(HostDiagnosis::of(story, &connections))
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! The client left in the middle of the response.
 
 use crate::analysis::connection::{Connection, Who};
-use crate::protocol::http::{ErrorCode, Exchange, Framing, Message, Progress};
+use crate::protocol::http::{ErrorCode, Exchange, Framing, Message, MessageProgress};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, Reading, response};
+use crate::rules::classify::{Ending, EndingKind, response};
 use crate::rules::measure::number;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::timers;
@@ -90,7 +90,7 @@ rule! {
     ///
     /// RFC 9112 §8 (incomplete messages), §9.6; RFC 9293 §3.6.1 (unread data is answered by a RST).
     pub(super) RULE: "client-left-mid-response", Severity::Warning,
-    "the client closed the connection before the response was complete", Check::Ending(&[Reading::LeftMidResponse], check)
+    "the client closed the connection before the response was complete", Check::Ending(&[EndingKind::LeftMidResponse], check)
 }
 
 /// How much of a message had reached the client when it left.
@@ -108,18 +108,18 @@ fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> String
     }
     let got = acknowledged.saturating_sub(message.head_end());
     match (message.progress, message.framing) {
-        (Progress::Head, _) => "the head was not complete".to_owned(),
+        (MessageProgress::Head, _) => "the head was not complete".to_owned(),
         (progress, Framing::Length) => format!(
             "it had {}{} of {} body bytes",
             // Where the body began was cut off with the head.
             match progress {
-                Progress::Unseen => "at most ",
+                MessageProgress::Unseen => "at most ",
                 _ => "",
             },
             number(got),
             number(message.expected().unwrap_or(0))
         ),
-        (Progress::Unseen, _) => format!(
+        (MessageProgress::Unseen, _) => format!(
             "it had {} of what the capture does not show the end of",
             bytes(got)
         ),
@@ -174,7 +174,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let severity = match (message.framing, message.progress) {
         _ if endless => Severity::Note,
         (Framing::UntilClose, _) => Severity::Note,
-        (_, Progress::Unseen) if !message.is_surely_short() => Severity::Note,
+        (_, MessageProgress::Unseen) if !message.is_surely_short() => Severity::Note,
         _ => Severity::Warning,
     };
     tell(

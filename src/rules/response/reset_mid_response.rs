@@ -3,7 +3,7 @@
 use super::response_cut_short::how_far;
 use crate::analysis::connection::{Connection, Who};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, Reading, response};
+use crate::rules::classify::{Ending, EndingKind, response};
 use crate::rules::measure::number;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{asked, span, tell};
@@ -87,7 +87,7 @@ rule! {
     ///
     /// RFC 9112 §8 (incomplete messages); RFC 9293 §3.5.2 and §3.10.7 (reset generation and processing).
     pub(super) RULE: "reset-mid-response", Severity::Error,
-    "the server reset the connection before its response was complete", Check::Ending(&[Reading::ResetMidResponse], check)
+    "the server reset the connection before its response was complete", Check::Ending(&[EndingKind::ResetMidResponse], check)
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {

@@ -1,9 +1,9 @@
 //! The server closed in order before its response was complete.
 
 use crate::analysis::connection::Connection;
-use crate::protocol::http::{Exchange, Framing, Message, Progress};
+use crate::protocol::http::{Exchange, Framing, Message, MessageProgress};
 use crate::rules::Severity;
-use crate::rules::classify::{Reading, ending, last_word, response};
+use crate::rules::classify::{EndingKind, ending, last_word, response};
 use crate::rules::measure::number;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{asked, bytes, not_yet, span, tell};
@@ -147,7 +147,7 @@ pub(in crate::rules) fn how_far(exchange: &Exchange, message: &Message) -> Strin
         _ => ("", ""),
     };
     match (message.progress, message.framing) {
-        (Progress::Head, _) => "its head was not complete".to_owned(),
+        (MessageProgress::Head, _) => "its head was not complete".to_owned(),
         (_, Framing::Length | Framing::Streamed) if exchange.response_expected().is_some() => {
             let expected = exchange.response_expected().unwrap_or(0);
             let received = message.received();
@@ -187,7 +187,7 @@ fn stream(connection: &Connection, exchange: &Exchange, message: &Message) -> Ve
 }
 
 fn check(connection: &Connection) -> Verdict {
-    let read = ending(connection).filter(|it| it.reading == Reading::CutShort);
+    let read = ending(connection).filter(|it| it.reading == EndingKind::CutShort);
     let Some(ending) = &read else {
         let short = connection.exchanges.iter().find(|it| it.is_short());
         return short

@@ -2,7 +2,7 @@
 
 use crate::analysis::connection::Connection;
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, Reading, response};
+use crate::rules::classify::{Ending, EndingKind, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{asked, bytes, span, tell};
 
@@ -69,7 +69,7 @@ rule! {
     ///
     /// RFC 9112 §6.3 (message body length, item 8), §8 (incomplete messages), §9.8 (TLS closure).
     pub(super) RULE: "response-end-unknown", Severity::Warning,
-    "a body that lasts until the close was ended by a RST", Check::Ending(&[Reading::EndUnknown], check)
+    "a body that lasts until the close was ended by a RST", Check::Ending(&[EndingKind::EndUnknown], check)
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use crate::analysis::connection::{Brief, Opening};
+use crate::analysis::connection::{ConnectionSummary, Opening};
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
 use crate::rules::Severity;
 use crate::rules::measure::shows;
-use crate::rules::rule::{Check, Found, Story, rule};
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 
 rule! {
     /// # What happened
@@ -67,9 +67,12 @@ rule! {
 /// An answer comes within the client's patience.
 const SOON: Duration = Duration::from_secs(10);
 
-fn check(hosts: &Hosts<'_>) -> Vec<Found> {
-    let stray = |it: &&Brief| it.opening == Opening::Rejected && it.syn_acks > 0 && !it.client_syn;
-    let mut strays: HashMap<Endpoint, &Brief, foldhash::fast::FixedState> = HashMap::default();
+fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
+    let stray = |it: &&ConnectionSummary| {
+        it.opening == Opening::Rejected && it.syn_acks > 0 && !it.client_syn
+    };
+    let mut strays: HashMap<Endpoint, &ConnectionSummary, foldhash::fast::FixedState> =
+        HashMap::default();
     for it in hosts.connections.iter().filter(stray) {
         strays.entry(it.client).or_insert(it);
     }
@@ -87,7 +90,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
         let soon = answer.first.time >= asked.first.time
             && answer.first.time.since(asked.first.time) <= SOON;
         if answer.server != asked.server && soon {
-            let mut it = Found::of(story(asked, answer), &[asked]);
+            let mut it = HostDiagnosis::of(story(asked, answer), &[asked]);
             it.connections.push(answer.id);
             it.connections.sort_unstable();
             found.push(it);
@@ -96,8 +99,8 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
     found
 }
 
-fn story(asked: &Brief, answer: &Brief) -> Story {
-    Story {
+fn story(asked: &ConnectionSummary, answer: &ConnectionSummary) -> Diagnosis {
+    Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
         summary: "SYNs were answered from another address".to_owned(),

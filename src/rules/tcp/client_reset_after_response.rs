@@ -2,7 +2,7 @@
 
 use crate::analysis::connection::{Connection, Who};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, Reading, owns_reset, response};
+use crate::rules::classify::{Ending, EndingKind, owns_reset, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{span, tell};
 
@@ -63,7 +63,7 @@ rule! {
     ///
     /// RFC 9112 §6.3 (message body length), §9.6; RFC 9293 §3.6.1.
     pub(super) RULE: "client-reset-after-response", Severity::Benign,
-    "the client reset the connection after it had the complete response", Check::Ending(&[Reading::ClientResetAfter], check)
+    "the client reset the connection after it had the complete response", Check::Ending(&[EndingKind::ClientResetAfter], check)
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {

@@ -2,7 +2,7 @@
 
 use crate::analysis::connection::Connection;
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, Reading, request, response};
+use crate::rules::classify::{Ending, EndingKind, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{asked, span, tell};
 
@@ -71,7 +71,7 @@ rule! {
     ///
     /// RFC 9293 §3.6 (half-closed connections); RFC 9112 §9.6.
     pub(super) RULE: "half-close", Severity::Benign,
-    "the client closed its direction after the request and read the answer", Check::Ending(&[Reading::HalfClose], check)
+    "the client closed its direction after the request and read the answer", Check::Ending(&[EndingKind::HalfClose], check)
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {

@@ -4,7 +4,7 @@ use crate::analysis::connection::{Connection, Opening, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measure::{shows, span};
-use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 
 rule! {
     /// # What happened
@@ -120,7 +120,7 @@ fn check(connection: &Connection) -> Verdict {
         shows(it.until, "the last probe"),
     ];
     evidence.extend(reset.map(|reset| shows(reset.mark, "given up")));
-    Verdict::Found(Box::new(Story {
+    Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Error,
         certainty: Certainty::Likely,
         summary: "keep-alive probes got no answer".to_owned(),

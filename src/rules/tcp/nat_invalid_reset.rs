@@ -6,7 +6,7 @@ use crate::analysis::connection::{By, Connection, How, Phase, ResetKind, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measure::shows;
-use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 
 rule! {
     /// # What happened
@@ -86,7 +86,7 @@ fn check(connection: &Connection) -> Verdict {
     if reset.mark.time.since(response.message.last.time) > RECENT {
         return Verdict::Clear;
     }
-    Verdict::Found(Box::new(Story {
+    Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Error,
         certainty: Certainty::Possible,
         summary: "transfers were reset by a node that does not know them".to_owned(),

@@ -1,10 +1,10 @@
 //! Small segments come through and large ones do not.
 
-use crate::analysis::connection::{Connection, Opening, Unanswered, Who};
+use crate::analysis::connection::{Connection, Opening, UnansweredSegments, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measure::{number, shows, span};
-use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 
 rule! {
     /// # What happened
@@ -100,7 +100,7 @@ pub(in crate::rules) fn is_one(connection: &Connection) -> bool {
     find(connection).is_some()
 }
 
-fn find(connection: &Connection) -> Option<(Who, &Unanswered)> {
+fn find(connection: &Connection) -> Option<(Who, &UnansweredSegments)> {
     let unanswered = connection.unanswered.as_deref()?;
     if connection.opening != Opening::Handshake
         || connection.sent.iter().any(|sent| sent.packets == 0)
@@ -143,7 +143,7 @@ fn check(connection: &Connection) -> Verdict {
             quote.reporter
         ));
     }
-    Verdict::Found(Box::new(Story {
+    Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Error,
         certainty: Certainty::Likely,
         summary: "large segments do not come through".to_owned(),

@@ -2,7 +2,7 @@
 
 use crate::analysis::connection::{Connection, Who};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, Reading, response, round_trip};
+use crate::rules::classify::{Ending, EndingKind, response, round_trip};
 use crate::rules::measure::number;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{span, tell};
@@ -80,7 +80,7 @@ rule! {
     ///
     /// RFC 9112 §9.6 (tear-down); RFC 9293 §3.10.7; RFC 2525 §2.17.
     pub(super) RULE: "reset-after-response", Severity::Error,
-    "the server reset the connection after a complete response", Check::Ending(&[Reading::ResetAfterResponse], check)
+    "the server reset the connection after a complete response", Check::Ending(&[EndingKind::ResetAfterResponse], check)
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {

@@ -1,10 +1,10 @@
 //! A RST that is not the work of the host whose address it carries.
 
-use crate::analysis::connection::{CloseEvent, Connection, ResetKind, Signs, Who};
+use crate::analysis::connection::{CloseEvent, Connection, ResetKind, ResetSigns, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measure::{shows, span};
-use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 
 rule! {
     /// # What happened
@@ -118,7 +118,7 @@ fn check(connection: &Connection) -> Verdict {
     }
 }
 
-fn story(connection: &Connection, who: Who, event: CloseEvent) -> Story {
+fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
     let name = match who {
         Who::Client => "client",
         Who::Server => "server",
@@ -127,18 +127,21 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Story {
     let mut why = Vec::new();
     for (sign, text) in [
         (
-            Signs::DISTANCE,
+            ResetSigns::DISTANCE,
             "its time to live differs from that of all other segments of that side",
         ),
         (
-            Signs::NUMBERING,
+            ResetSigns::NUMBERING,
             "its IP identification is far from that side's count",
         ),
         (
-            Signs::OPTIONS,
+            ResetSigns::OPTIONS,
             "it lacks the timestamps that all others of that side have",
         ),
-        (Signs::GOES_ON, "that side goes on as if it had not sent it"),
+        (
+            ResetSigns::GOES_ON,
+            "that side goes on as if it had not sent it",
+        ),
     ] {
         if signs.has(sign) {
             why.push(text);
@@ -149,7 +152,7 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Story {
     }
     // One sign may have another cause: a changed route, a load balancer that answers for a host.
     let (severity, certainty) = match signs.count() {
-        0 | 1 if signs.has(Signs::GOES_ON) => (Severity::Error, Certainty::Likely),
+        0 | 1 if signs.has(ResetSigns::GOES_ON) => (Severity::Error, Certainty::Likely),
         0 | 1 => (Severity::Warning, Certainty::Possible),
         _ => (Severity::Error, Certainty::Likely),
     };
@@ -166,7 +169,7 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Story {
         message.push_str(&format!(" It came {} after the request.", span(after)));
     }
     message.push_str(" A capture on the other side of the suspected box would prove it.");
-    Story {
+    Diagnosis {
         severity,
         certainty,
         summary: "connections were reset by a box on the way".to_owned(),

@@ -6,7 +6,7 @@ use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::keep_alive::idle_state_lost::{IDLE, silence};
 use crate::rules::measure::{number, shows, span};
-use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 
 rule! {
     /// # What happened
@@ -99,7 +99,7 @@ fn check(connection: &Connection) -> Verdict {
     };
     // Whoever has closed and left wants no more; at most the sender's socket lingers.
     let left = connection.fin[who.other() as usize].is_some_and(|fin| fin.mark <= it.again);
-    Verdict::Found(Box::new(Story {
+    Verdict::Found(Box::new(Diagnosis {
         severity: if left {
             Severity::Warning
         } else {

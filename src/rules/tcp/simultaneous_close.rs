@@ -3,7 +3,7 @@
 use crate::analysis::connection::{By, Connection, How};
 use crate::rules::Severity;
 use crate::rules::measure::shows;
-use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 
 rule! {
     /// # What happened
@@ -64,7 +64,7 @@ fn check(connection: &Connection) -> Verdict {
     let [Some(client), Some(server)] = connection.fin else {
         return Verdict::Clear;
     };
-    Verdict::Found(Box::new(Story {
+    Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Note,
         certainty: connection.teardown.certainty,
         summary: "connections were closed by both sides at once".to_owned(),

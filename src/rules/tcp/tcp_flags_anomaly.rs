@@ -1,6 +1,6 @@
 //! A segment contradicts TCP: its control bits or its numbers cannot be what they are.
 
-use crate::analysis::connection::{Connection, Odd, OddKind, Who};
+use crate::analysis::connection::{Connection, OddSegments, Oddity, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::escape;
 use crate::rules::Severity;
@@ -97,39 +97,39 @@ rule! {
 }
 
 /// How bad it is, what it is, and what a RST's text says.
-fn told(who: Who, odd: &Odd) -> (Severity, Certainty, String) {
+fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, String) {
     let side = side(who);
     let (severity, certainty, what) = match odd.kind {
-        OddKind::SynFin => (
+        Oddity::SynFin => (
             Severity::Warning,
             Certainty::Certain,
             format!("The {side} sent SYN and FIN in one segment: it opens and closes at once"),
         ),
-        OddKind::FinWithoutAck => (
+        Oddity::FinWithoutAck => (
             Severity::Warning,
             Certainty::Certain,
             format!("The {side} sent a FIN without ACK, which every segment after the first has"),
         ),
-        OddKind::DataAfterFin => (
+        Oddity::DataAfterFin => (
             Severity::Warning,
             Certainty::Likely,
             format!(
                 "The {side} sent new bytes behind its own FIN, which had said that there were no more"
             ),
         ),
-        OddKind::FinAstray => (
+        Oddity::FinAstray => (
             Severity::Warning,
             Certainty::Likely,
             format!("The {side} sent a FIN with a sequence number far from everything it had sent"),
         ),
-        OddKind::ResetOutOfWindow => (
+        Oddity::ResetOutOfWindow => (
             Severity::Note,
             Certainty::Likely,
             format!(
                 "A RST in the name of the {side} lies outside what its peer takes, so it has no effect but an acknowledgement"
             ),
         ),
-        OddKind::ResetWithText => (
+        Oddity::ResetWithText => (
             Severity::Note,
             Certainty::Certain,
             format!(

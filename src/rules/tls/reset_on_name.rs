@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::analysis::connection::{Brief, Connection, How, Opening, Phase};
+use crate::analysis::connection::{Connection, ConnectionSummary, How, Opening, Phase};
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::net::Endpoint;
 use crate::rules::measure::{many, shows};
-use crate::rules::rule::{Check, Found, Story, rule};
-use crate::rules::{Facts, Severity};
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::{RuleInput, Severity};
 
 rule! {
     /// # What happened
@@ -159,13 +159,13 @@ const ENOUGH: usize = 2;
 
 /// What connections to one server with one name came to.
 #[derive(Default)]
-struct Fate<'a> {
-    cut: Vec<&'a Brief>,
+struct NameOutcome<'a> {
+    cut: Vec<&'a ConnectionSummary>,
     others: usize,
 }
 
-fn check(facts: &Facts<'_>, hosts: &Hosts<'_>) -> Vec<Found> {
-    let mut servers: BTreeMap<Endpoint, BTreeMap<u32, Fate<'_>>> = BTreeMap::new();
+fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
+    let mut servers: BTreeMap<Endpoint, BTreeMap<u32, NameOutcome<'_>>> = BTreeMap::new();
     for brief in hosts.connections {
         if brief.name != 0 && brief.opening == Opening::Handshake {
             let fate = servers
@@ -197,7 +197,7 @@ fn check(facts: &Facts<'_>, hosts: &Hosts<'_>) -> Vec<Found> {
 }
 
 /// Ended with its first request, at once or in silence, and the server said nothing.
-fn is_cut(brief: &Brief) -> bool {
+fn is_cut(brief: &ConnectionSummary) -> bool {
     let trip = Duration::from_micros(brief.connected_after.into());
     let at_once = Duration::from_micros(brief.waited.into()) <= trip + AT_ONCE;
     let ended = match brief.how {
@@ -209,7 +209,7 @@ fn is_cut(brief: &Brief) -> bool {
     brief.spoke == [true, false] && once && !brief.missing && ended
 }
 
-fn tell(facts: &Facts<'_>, cut: &[&Brief], served: usize) -> Option<Found> {
+fn tell(facts: &RuleInput<'_>, cut: &[&ConnectionSummary], served: usize) -> Option<HostDiagnosis> {
     let first = cut.first()?;
     let whole = |it: &&std::sync::Arc<Connection>| it.first.frame == first.first.frame;
     let connection = facts.connections.iter().find(whole)?;
@@ -217,7 +217,7 @@ fn tell(facts: &Facts<'_>, cut: &[&Brief], served: usize) -> Option<Found> {
     let hello = connection.tls.as_ref().and_then(|tls| tls.hello.as_ref());
     let request = || connection.exchanges.first()?.request_head_end();
     let asked = hello.map(|(mark, _)| *mark).or_else(request)?;
-    let story = Story {
+    let story = Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
         summary: format!(
@@ -239,7 +239,7 @@ fn tell(facts: &Facts<'_>, cut: &[&Brief], served: usize) -> Option<Found> {
         ],
         remedies: RULE.remedies(),
     };
-    let mut found = Found::of(story, cut);
+    let mut found = HostDiagnosis::of(story, cut);
     if cut.iter().any(|it| it.client.ip != first.client.ip) {
         found.client = None;
     }

@@ -3,7 +3,7 @@
 use crate::analysis::connection::Connection;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
-use crate::rules::classify_tls::{Failure, failure, failure_as};
+use crate::rules::classify_tls::{TlsFailureKind, failure, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{not_yet, tell};
 use crate::rules::wording_tls::describe;
@@ -71,7 +71,7 @@ rule! {
 }
 
 fn check(connection: &Connection) -> Verdict {
-    let failed = failure_as(connection, Failure::Date);
+    let failed = failure_as(connection, TlsFailureKind::Date);
     let Some(facts) = connection.tls.as_deref() else {
         return not_yet(connection);
     };

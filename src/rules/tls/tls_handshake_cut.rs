@@ -5,12 +5,12 @@ use crate::rules::wording_tls::hello;
 use crate::rules::wording_tls::named;
 use std::time::Duration;
 
-use crate::analysis::connection::{Brief, By, Connection, How, Who};
+use crate::analysis::connection::{By, Connection, ConnectionSummary, How, Who};
 use crate::base::certainty::Certainty;
-use crate::protocol::tls::{Flaw, Stage};
+use crate::protocol::tls::{CertificateFlaw, HandshakeStage};
 use crate::rules::Severity;
-use crate::rules::classify_tls::{Failure, Reading, failure, who};
-use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::classify_tls::{TlsFailure, TlsFailureKind, failure, who};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::wording::{not_yet, side, span, tell};
 
 rule! {
@@ -88,8 +88,8 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     };
     let left = match reading.failure {
-        Failure::Cut => false,
-        Failure::LeftAfterHandshake => true,
+        TlsFailureKind::Cut => false,
+        TlsFailureKind::LeftAfterHandshake => true,
         _ => return not_yet(connection),
     };
     let asked = named(reading.facts);
@@ -105,12 +105,14 @@ fn check(connection: &Connection) -> Verdict {
         _ => "reset the connection",
     };
     let place = match reading.facts.stage {
-        Stage::Begun | Stage::Unseen => "before the ClientHello was whole",
-        Stage::ClientHello => "after the ClientHello, which had no answer",
-        Stage::ServerHello => "after the server's hello",
-        Stage::ServerFlight => "after the server's messages",
-        Stage::ClientFinished => "after the client had finished its part",
-        Stage::Complete => "as soon as the handshake was complete, without a word under the keys",
+        HandshakeStage::Begun | HandshakeStage::Unseen => "before the ClientHello was whole",
+        HandshakeStage::ClientHello => "after the ClientHello, which had no answer",
+        HandshakeStage::ServerHello => "after the server's hello",
+        HandshakeStage::ServerFlight => "after the server's messages",
+        HandshakeStage::ClientFinished => "after the client had finished its part",
+        HandshakeStage::Complete => {
+            "as soon as the handshake was complete, without a word under the keys"
+        }
     };
     let since = connection
         .last_data
@@ -120,7 +122,7 @@ fn check(connection: &Connection) -> Verdict {
         .unwrap_or_default();
     let waited = span(reading.at.time.since(since.time));
     let (severity, hint) = if left {
-        let other = reading.facts.flaw(connection.server.ip) == Some(Flaw::OtherAddress);
+        let other = reading.facts.flaw(connection.server.ip) == Some(CertificateFlaw::OtherAddress);
         let hint = if other {
             " It sent no name, as one does that calls an address, and the certificate is not for that address: a client \
              that checks it only then leaves so, and so does a probe."
@@ -154,7 +156,11 @@ fn check(connection: &Connection) -> Verdict {
 
 /// A client opens several connections at once, goes to work on the first that is ready and closes the others, wherever
 /// they are (Go and undici do, for HTTP/2). Where another one of the same two hosts serves at that time, nobody was refused.
-pub(in crate::rules) fn temper(story: &mut Story, connection: &Connection, all: &[Brief]) {
+pub(in crate::rules) fn temper(
+    story: &mut Diagnosis,
+    connection: &Connection,
+    all: &[ConnectionSummary],
+) {
     let own = &connection.teardown;
     let left = own.by == By::Client && own.how == How::Fin && story.severity > Severity::Note;
     let spoke = connection.sent[Who::Server as usize].bytes > 0;
@@ -191,7 +197,7 @@ const NEIGHBOURS: usize = 256;
 
 /// The client was content with the server: it wrote under the keys without waiting for its Finished (RFC 7918), and then
 /// closed in order.
-fn went_on(connection: &Connection, reading: &Reading<'_>) -> bool {
+fn went_on(connection: &Connection, reading: &TlsFailure<'_>) -> bool {
     let caller = reading.facts.caller;
     let own = reading.facts.flows[caller.index()];
     connection.teardown.how == How::Fin

@@ -2,9 +2,9 @@
 
 use crate::analysis::connection::Connection;
 use crate::base::escape::escape;
-use crate::protocol::tls::Stage;
+use crate::protocol::tls::HandshakeStage;
 use crate::rules::Severity;
-use crate::rules::classify_tls::{Failure, failure_as};
+use crate::rules::classify_tls::{TlsFailureKind, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{not_yet, tell};
 use crate::rules::wording_tls::describe;
@@ -103,7 +103,7 @@ rule! {
 }
 
 fn check(connection: &Connection) -> Verdict {
-    let Some(reading) = failure_as(connection, Failure::Name) else {
+    let Some(reading) = failure_as(connection, TlsFailureKind::Name) else {
         return not_yet(connection);
     };
     let what = describe(reading.facts);
@@ -115,7 +115,9 @@ fn check(connection: &Connection) -> Verdict {
         ),
     };
     let left = match reading.facts.stage {
-        Stage::Complete => " The client left as soon as the handshake was over, without a word.",
+        HandshakeStage::Complete => {
+            " The client left as soon as the handshake was over, without a word."
+        }
         _ => "",
     };
     let message = format!("{wanted}, and the certificate is for others.{what}{left}");

@@ -6,7 +6,7 @@ use crate::analysis::connection::{By, Connection, How, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::{Exchange, Framing, Outcome, Protocol};
 use crate::protocol::tcp::ResetKind;
-use crate::protocol::tls::{Farewell, Stage};
+use crate::protocol::tls::{CloseNotify, HandshakeStage};
 use crate::rules::Severity;
 use crate::rules::classify_tls::{failure, is_unanswered};
 use crate::rules::rule::{Check, Verdict, rule};
@@ -113,7 +113,7 @@ fn check(connection: &Connection) -> Verdict {
         }
         _ => None,
     };
-    let (Some((close, word)), Farewell::None) = (close, facts.flows[server].farewell) else {
+    let (Some((close, word)), CloseNotify::None) = (close, facts.flows[server].farewell) else {
         return not_yet(connection);
     };
     // Whoever has said goodbye takes no harm from a RST.
@@ -123,7 +123,7 @@ fn check(connection: &Connection) -> Verdict {
     }
     // What was missed may have been the very record; what was not answered at all is a story of its own.
     if connection.sent[server].missing > 0
-        || facts.stage < Stage::Complete
+        || facts.stage < HandshakeStage::Complete
         || facts.flows[server].records == 0
         || failure(connection).is_some()
         || is_unanswered(connection)

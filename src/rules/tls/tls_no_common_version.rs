@@ -2,7 +2,7 @@
 
 use crate::analysis::connection::Connection;
 use crate::rules::Severity;
-use crate::rules::classify_tls::{Failure, failure_as};
+use crate::rules::classify_tls::{TlsFailureKind, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{not_yet, side, tell};
 use crate::rules::wording_tls::hello;
@@ -62,7 +62,7 @@ rule! {
 }
 
 fn check(connection: &Connection) -> Verdict {
-    let Some(reading) = failure_as(connection, Failure::Version) else {
+    let Some(reading) = failure_as(connection, TlsFailureKind::Version) else {
         return not_yet(connection);
     };
     let asked = named(reading.facts);

@@ -5,7 +5,7 @@ use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
-use crate::rules::classify_tls::{Failure, failure_as};
+use crate::rules::classify_tls::{TlsFailureKind, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{asked, not_yet, side, tell};
 use crate::rules::wording_tls::hello;
@@ -79,7 +79,7 @@ rule! {
 }
 
 fn check(connection: &Connection) -> Verdict {
-    if let Some(reading) = failure_as(connection, Failure::Plaintext) {
+    if let Some(reading) = failure_as(connection, TlsFailureKind::Plaintext) {
         let answer = connection.exchanges.first().and_then(|it| it.status());
         let answer = answer.map_or_else(
             || "in plain text".to_owned(),

@@ -2,7 +2,7 @@
 
 use crate::analysis::connection::{By, Connection, ResetKind, Who};
 use crate::base::certainty::Certainty;
-use crate::protocol::tls::Stage;
+use crate::protocol::tls::HandshakeStage;
 use crate::rules::Severity;
 use crate::rules::classify_tls::failure;
 use crate::rules::rule::{Check, Verdict, rule};
@@ -68,7 +68,7 @@ fn check(connection: &Connection) -> Verdict {
     let Some(facts) = connection.tls.as_deref() else {
         return not_yet(connection);
     };
-    if facts.stage < Stage::Complete || failure(connection).is_some() {
+    if facts.stage < HandshakeStage::Complete || failure(connection).is_some() {
         return not_yet(connection);
     }
     let first = |who| match connection.teardown.by {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::analysis::connection::{Connection, Who};
 use crate::protocol::http::{ErrorCode, Party};
 use crate::rules::Severity;
-use crate::rules::classify::{Reading, ending, request, response};
+use crate::rules::classify::{EndingKind, ending, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::timers;
 use crate::rules::wording::{asked, close_word, not_yet, span, tell, waited};
@@ -102,7 +102,7 @@ rule! {
 }
 
 fn check(connection: &Connection) -> Verdict {
-    let read = ending(connection).filter(|it| it.reading == Reading::GaveUp);
+    let read = ending(connection).filter(|it| it.reading == EndingKind::GaveUp);
     let Some(ending) = &read else {
         return cancelled(connection).unwrap_or_else(|| not_yet(connection));
     };

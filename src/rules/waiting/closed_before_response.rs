@@ -3,7 +3,7 @@
 use crate::analysis::connection::{By, Connection, How};
 use crate::protocol::http::{Exchange, Message};
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, Reading, announced, ending, last_word, request};
+use crate::rules::classify::{Ending, EndingKind, announced, ending, last_word, request};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::timers;
 use crate::rules::wording::{again, asked, count, not_yet, span, tell, waited};
@@ -153,7 +153,7 @@ rule! {
 }
 
 fn check(connection: &Connection) -> Verdict {
-    let read = ending(connection).filter(|it| it.reading == Reading::ClosedBeforeResponse);
+    let read = ending(connection).filter(|it| it.reading == EndingKind::ClosedBeforeResponse);
     let Some(ending) = &read else {
         let fin = matches!(
             (connection.teardown.by, connection.teardown.how),

@@ -1,12 +1,12 @@
 //! A client has never more than so many connections, and requests wait for one of them.
 
-use crate::analysis::connection::{Brief, By, Phase};
-use crate::analysis::hosts::{Concurrency, Dealings, Hosts};
+use crate::analysis::connection::{By, ConnectionSummary, Phase};
+use crate::analysis::hosts::{Concurrency, HostPair, Hosts};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::Protocol;
 use crate::rules::Severity;
 use crate::rules::measure::{number, shows};
-use crate::rules::rule::{Check, Found, Story, rule};
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 
 rule! {
     /// # What happened
@@ -105,15 +105,15 @@ const MOST: usize = 32;
 /// Over less than this nobody waits long.
 const LONG_ENOUGH: f64 = 2.0;
 
-fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     hosts
         .busy(2)
         .filter_map(|dealings| queue(&dealings))
         .collect()
 }
 
-fn queue(dealings: &Dealings<'_>) -> Option<Found> {
-    let used: Vec<&Brief> = dealings
+fn queue(dealings: &HostPair<'_>) -> Option<HostDiagnosis> {
+    let used: Vec<&ConnectionSummary> = dealings
         .connections
         .iter()
         .copied()
@@ -140,10 +140,13 @@ fn queue(dealings: &Dealings<'_>) -> Option<Found> {
         .iter()
         .filter(|it| it.by == By::Client && it.phase == Phase::Waiting)
         .count();
-    Some(Found::of(story(&used, limit, requests, gave_up), &used))
+    Some(HostDiagnosis::of(
+        story(&used, limit, requests, gave_up),
+        &used,
+    ))
 }
 
-fn story(used: &[&Brief], limit: usize, requests: u32, gave_up: usize) -> Story {
+fn story(used: &[&ConnectionSummary], limit: usize, requests: u32, gave_up: usize) -> Diagnosis {
     let typical = match limit {
         2 => " Two is the limit of .NET Framework outside ASP.NET.",
         6 => " Six is what browsers allow.",
@@ -160,7 +163,7 @@ fn story(used: &[&Brief], limit: usize, requests: u32, gave_up: usize) -> Story 
             number(gave_up)
         ));
     }
-    Story {
+    Diagnosis {
         severity: if gave_up > 0 {
             Severity::Warning
         } else {

@@ -3,7 +3,7 @@
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
-use crate::rules::classify::{Ending, Reading, request};
+use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{asked, span, tell};
 
@@ -70,7 +70,7 @@ rule! {
     ///
     /// RFC 9293 §3.6 (half-closed connections); RFC 9112 §9.6.
     pub(super) RULE: "half-close-taken-as-abort", Severity::Error,
-    "the server took the client's half-close for its departure", Check::Ending(&[Reading::HalfCloseTakenAsAbort], check)
+    "the server took the client's half-close for its departure", Check::Ending(&[EndingKind::HalfCloseTakenAsAbort], check)
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {

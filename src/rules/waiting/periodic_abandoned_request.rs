@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use std::collections::BTreeMap;
 
-use crate::analysis::connection::Brief;
+use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::{Hosts, Measured, Period, is_abandoned};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::measure::{number, shows, span};
-use crate::rules::rule::{Check, Found, Story, rule};
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 
 rule! {
     /// # What happened
@@ -93,10 +93,10 @@ const AT_ONCE: Duration = Duration::from_millis(50);
 /// A faster period is load.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-fn check(hosts: &Hosts<'_>) -> Vec<Found> {
+fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
     for dealings in hosts.busy(REQUESTS) {
-        let mut by_request: BTreeMap<u32, Vec<&Brief>> = BTreeMap::new();
+        let mut by_request: BTreeMap<u32, Vec<&ConnectionSummary>> = BTreeMap::new();
         for it in dealings.connections.iter().filter(|it| is_abandoned(it)) {
             by_request.entry(it.asked).or_default().push(it);
         }
@@ -114,7 +114,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
             };
             let same = waited.spread() <= SHARE || waited.range.1 <= AT_ONCE;
             if beat.measured.median >= SHORTEST && same {
-                found.push(Found::of(story(&cases, beat, waited), &cases));
+                found.push(HostDiagnosis::of(story(&cases, beat, waited), &cases));
             }
         }
     }
@@ -128,7 +128,7 @@ const fn is_loopback(ip: IpAddr) -> bool {
     }
 }
 
-fn story(cases: &[&Brief], period: Period, waited: Measured) -> Story {
+fn story(cases: &[&ConnectionSummary], period: Period, waited: Measured) -> Diagnosis {
     let beat = period.measured;
     let mut message = format!(
         "The same request came {} times, every {} (from {} to {}), and the client left {} after it each time, without an \
@@ -150,7 +150,7 @@ fn story(cases: &[&Brief], period: Period, waited: Measured) -> Story {
     if is_loopback(cases[0].client.ip) {
         message.push_str(" It comes from the server's own host.");
     }
-    Story {
+    Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
         summary: format!("a request was abandoned every {}", span(beat.median)),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::Exchange;
-use crate::rules::classify::{Reading, announced, ending};
-use crate::rules::rule::{Check, Story, Verdict, rule};
+use crate::rules::classify::{EndingKind, announced, ending};
+use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::wording::{not_yet, span};
 use crate::rules::{Evidence, Severity};
 
@@ -119,7 +119,7 @@ const LIMITS: [(Duration, &str); 1] = [(
 )];
 
 fn check(connection: &Connection) -> Verdict {
-    let read = ending(connection).filter(|it| it.reading == Reading::ResetBeforeResponse);
+    let read = ending(connection).filter(|it| it.reading == EndingKind::ResetBeforeResponse);
     let Some(ending) = &read else {
         let reset = matches!(
             (connection.teardown.by, connection.teardown.how),
@@ -141,7 +141,7 @@ fn check(connection: &Connection) -> Verdict {
     Verdict::Found(Box::new(story(connection, kind, exchange, more)))
 }
 
-fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: usize) -> Story {
+fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: usize) -> Diagnosis {
     let teardown = &connection.teardown;
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
     let certainty = if missing {
@@ -209,7 +209,7 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
         mark,
         note: "RST from the server, 0 bytes of the response sent".to_owned(),
     }));
-    Story {
+    Diagnosis {
         severity: if announced {
             Severity::Warning
         } else {

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::analysis::connection::{Brief, By, How, Phase, ResetKind};
+use crate::analysis::connection::{By, ConnectionSummary, How, Phase, ResetKind};
 use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
 use crate::rules::Severity;
 use crate::rules::measure::{shows, span};
-use crate::rules::rule::{Check, Found, Story, rule};
+use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 
 rule! {
     /// # What happened
@@ -85,8 +85,8 @@ const KNOWN: [(u64, &str); 6] = [
     (230, "Azure App Service"),
 ];
 
-fn check(hosts: &Hosts<'_>) -> Vec<Found> {
-    let mut servers: BTreeMap<Endpoint, Vec<&Brief>> = BTreeMap::new();
+fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
+    let mut servers: BTreeMap<Endpoint, Vec<&ConnectionSummary>> = BTreeMap::new();
     for it in hosts.connections.iter().filter(|it| gave_up(it)) {
         servers.entry(it.server).or_default().push(it);
     }
@@ -100,10 +100,10 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
         if limit.count < REQUESTS && !said {
             continue;
         }
-        let within = |it: &&&Brief| (limit.range.0..=limit.range.1).contains(&wait(it));
-        let cases: Vec<&Brief> = ended.iter().filter(within).copied().collect();
+        let within = |it: &&&ConnectionSummary| (limit.range.0..=limit.range.1).contains(&wait(it));
+        let cases: Vec<&ConnectionSummary> = ended.iter().filter(within).copied().collect();
         let client = cases[0].client.ip;
-        let mut it = Found::of(story(&cases, limit), &cases);
+        let mut it = HostDiagnosis::of(story(&cases, limit), &cases);
         it.client = cases
             .iter()
             .all(|it| it.client.ip == client)
@@ -113,11 +113,11 @@ fn check(hosts: &Hosts<'_>) -> Vec<Found> {
     found
 }
 
-fn wait(it: &Brief) -> Duration {
+fn wait(it: &ConnectionSummary) -> Duration {
     Duration::from_micros(it.waited.into())
 }
 
-fn gave_up(it: &Brief) -> bool {
+fn gave_up(it: &ConnectionSummary) -> bool {
     let own = matches!(
         it.how,
         How::Fin | How::Reset(ResetKind::Abort | ResetKind::NoSocket)
@@ -129,7 +129,7 @@ fn gave_up(it: &Brief) -> bool {
     it.exchanges > 0 && (closed || failed) && !it.missing && wait(it) >= SHORTEST
 }
 
-fn story(cases: &[&Brief], limit: Measured) -> Story {
+fn story(cases: &[&ConnectionSummary], limit: Measured) -> Diagnosis {
     let near = |seconds: u64| {
         let known = Duration::from_secs(seconds);
         limit.median.abs_diff(known) <= known.mul_f64(SHARE).max(FLOOR)
@@ -168,7 +168,7 @@ fn story(cases: &[&Brief], limit: Measured) -> Story {
         message.push_str(&format!(" That is the limit of {}.", known.join("; of ")));
     }
     let slow_client = statuses.iter().all(|status| *status == 408) && !statuses.is_empty();
-    Story {
+    Diagnosis {
         severity: if slow_client {
             Severity::Warning
         } else {

@@ -2,10 +2,10 @@
 
 #![no_main]
 
-use hangup::protocol::http::Texts;
+use hangup::protocol::http::TextInterner;
 use hangup::base::frame_ref::{FrameNumber, FrameRef};
 use hangup::base::flow_end::FlowEnd;
-use hangup::protocol::layers::Spoken;
+use hangup::protocol::layers::ProtocolStack;
 use hangup::base::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
@@ -30,8 +30,8 @@ fuzz_target!(|data: &[u8]| {
         frame: FrameNumber(1),
         time: Timestamp::new(1_700_000_000, 0),
     };
-    let mut texts = Texts::new();
-    let mut spoken = Spoken::default();
+    let mut texts = TextInterner::new();
+    let mut spoken = ProtocolStack::default();
     spoken.data(FlowEnd::B, at, &stream, stream.len() as u32, &mut texts);
     spoken.finish(&mut texts);
     let facts = spoken.into_heard().tls.expect("it begins like TLS");

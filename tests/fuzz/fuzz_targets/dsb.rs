@@ -3,7 +3,7 @@
 #![no_main]
 
 use hangup::packet::capture::{Batch, Fill};
-use hangup::protocol::tls::secrets::KeyRing;
+use hangup::protocol::tls::secrets::KeyStore;
 use hangup::base::frame_ref::FrameNumber;
 use libfuzzer_sys::fuzz_target;
 
@@ -31,11 +31,11 @@ fn run(data: &[u8]) {
     }
 }
 
-fn secrets(data: &[u8]) -> Option<KeyRing> {
+fn secrets(data: &[u8]) -> Option<KeyStore> {
     let mut source = reading::source(std::io::Cursor::new(data.to_vec()))?;
     let mut batch = Batch::default();
     while source.fill(&mut batch).expect("it was opened") != Fill::End {}
-    let ring = KeyRing::default();
+    let ring = KeyStore::default();
     for secrets in source.files().iter().flat_map(|file| &file.secrets) {
         if secrets.kind == TLS_KEY_LOG {
             ring.read(&secrets.bytes, FrameNumber(0));

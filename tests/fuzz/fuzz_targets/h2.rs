@@ -2,16 +2,16 @@
 
 #![no_main]
 
-use hangup::protocol::h2::{Conversation, PREFACE};
-use hangup::protocol::http::{Reach, Texts};
+use hangup::protocol::h2::{H2Conversation, PREFACE};
+use hangup::protocol::http::{Reach, TextInterner};
 use hangup::base::frame_ref::{FrameNumber, FrameRef};
 use hangup::base::flow_end::FlowEnd;
 use hangup::base::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let mut conversation = Conversation::new(FlowEnd::A, [0, 0]);
-    let mut texts = Texts::new();
+    let mut conversation = H2Conversation::new(FlowEnd::A, [0, 0]);
+    let mut texts = TextInterner::new();
     let mut said = [PREFACE.len() as u64, 0];
     let mut line = 0;
     let mut mark = || {

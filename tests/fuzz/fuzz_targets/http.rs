@@ -3,15 +3,15 @@
 #![no_main]
 
 use hangup::protocol::http::Reach;
-use hangup::protocol::http::{Conversation, Texts};
+use hangup::protocol::http::{HttpConversation, TextInterner};
 use hangup::base::frame_ref::{FrameNumber, FrameRef};
 use hangup::base::flow_end::FlowEnd;
 use hangup::base::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let mut conversation = Conversation::new();
-    let mut texts = Texts::new();
+    let mut conversation = HttpConversation::new();
+    let mut texts = TextInterner::new();
     let mut said = [0_u64; 2];
     let mut rest = data;
     let mut line = 0;

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use hangup::protocol::tls::secrets::{KeyLine, KeyRing};
+use hangup::protocol::tls::secrets::{KeyLogLine, KeyStore};
 use hangup::base::frame_ref::FrameNumber;
 use libfuzzer_sys::fuzz_target;
 
@@ -16,10 +16,10 @@ fn run(data: &[u8]) {
         return;
     };
     let size = 1 + usize::from(size) + 64 * usize::from(more);
-    let whole = KeyRing::default();
+    let whole = KeyStore::default();
     whole.read(text, FrameNumber(1));
     whole.end(FrameNumber(1));
-    let in_pieces = KeyRing::default();
+    let in_pieces = KeyStore::default();
     for piece in text.chunks(size) {
         in_pieces.read(piece, FrameNumber(1));
     }
@@ -27,7 +27,7 @@ fn run(data: &[u8]) {
     assert_eq!(whole.counts(), in_pieces.counts());
     assert_eq!(whole.is_empty(), whole.counts().secrets == 0);
     for line in text.split(|byte| *byte == b'\n') {
-        let Ok(line) = KeyLine::parse(line) else {
+        let Ok(line) = KeyLogLine::parse(line) else {
             continue;
         };
         let found = [&whole, &in_pieces].map(|ring| {

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use hangup::ladder::{Line, parse};
+use hangup::ladder::{LadderLine, parse};
 use hangup::rules::ladder_check;
 use libfuzzer_sys::fuzz_target;
 
@@ -15,11 +15,11 @@ fuzz_target!(|text: &str| {
     let again = parse(&written).unwrap_or_else(|error| panic!("{error}\n{written}"));
     assert_eq!(again, ladder, "{written}");
     let times = ladder.lines.iter().map(|line| match line {
-        Line::Title(title) => usize::from(title.times),
+        LadderLine::Title(title) => usize::from(title.times),
         _ => 1,
     });
     if times.max().unwrap_or(1) * ladder.lines.len() <= ENOUGH {
-        let proof = proof::run(&ladder);
+        let proof = ladder_check::run(&ladder);
         for (number, connection) in (1..).zip(&proof.connections) {
             assert_eq!(connection.id, number);
         }

@@ -3,10 +3,10 @@
 
 #![no_main]
 
-use hangup::protocol::tls::secrets::KeyRing;
+use hangup::protocol::tls::secrets::KeyStore;
 use hangup::base::frame_ref::FrameNumber;
 use hangup::base::flow_end::FlowEnd;
-use hangup::protocol::layers::{Listening, Spoken};
+use hangup::protocol::layers::{LayerOptions, ProtocolStack};
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../shared/memory.rs"]
@@ -85,17 +85,17 @@ fn run(data: &[u8]) {
     }
     let known_at = usize::from(late >> 1);
     let hear = |seed, late: bool| {
-        let ring = KeyRing::default();
+        let ring = KeyStore::default();
         if !late {
             ring.read(suite.key_log().as_bytes(), FrameNumber(0));
         } else {
             ring.set_growing(true);
         }
-        let listening = Listening {
+        let listening = LayerOptions {
             keys: Some(ring.clone()),
             clerk: None,
         };
-        let spoken = *Spoken::boxed(&listening, None);
+        let spoken = *ProtocolStack::boxed(&listening, None);
         turns::hear(spoken, &turns, seed, |line| {
             if late && line == known_at {
                 ring.read(suite.key_log().as_bytes(), FrameNumber(0));

@@ -5,7 +5,7 @@
 
 use hangup::protocol::http::Message;
 use hangup::base::flow_end::FlowEnd;
-use hangup::protocol::layers::{Heard, Spoken};
+use hangup::protocol::layers::{LayerFacts, ProtocolStack};
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../shared/memory.rs"]
@@ -18,16 +18,16 @@ fuzz_target!(|data: &[u8]| memory::bounded(data.len(), || run(data)));
 fn run(data: &[u8]) {
     let turns = turns::turns(data);
     let said = turns::said(&turns);
-    let whole = turns::hear(Spoken::default(), &turns, 0, |_| ());
+    let whole = turns::hear(ProtocolStack::default(), &turns, 0, |_| ());
     check(&whole, said);
-    let in_pieces = turns::hear(Spoken::default(), &turns, 1 + data.len() as u64, |_| ());
+    let in_pieces = turns::hear(ProtocolStack::default(), &turns, 1 + data.len() as u64, |_| ());
     check(&in_pieces, said);
     if turns::are_whole(&turns) && is_plain(&whole, said) {
         assert_eq!(whole.exchanges, in_pieces.exchanges);
     }
 }
 
-fn messages(heard: &Heard) -> impl Iterator<Item = &Message> {
+fn messages(heard: &LayerFacts) -> impl Iterator<Item = &Message> {
     heard.exchanges.iter().flat_map(|exchange| {
         let request = exchange.request.as_ref().map(|it| &it.message);
         let response = exchange.response.as_ref().map(|it| &it.message);
@@ -35,7 +35,7 @@ fn messages(heard: &Heard) -> impl Iterator<Item = &Message> {
     })
 }
 
-fn check(heard: &Heard, said: [u64; 2]) {
+fn check(heard: &LayerFacts, said: [u64; 2]) {
     for message in messages(heard) {
         assert!(message.start <= message.head_end() && message.head_end() <= message.end());
         assert!(
@@ -64,7 +64,7 @@ fn check(heard: &Heard, said: [u64; 2]) {
 }
 
 /// Whether all that was said are messages of HTTP/1, one after the other and complete.
-fn is_plain(heard: &Heard, said: [u64; 2]) -> bool {
+fn is_plain(heard: &LayerFacts, said: [u64; 2]) -> bool {
     let mut ends = [0; 2];
     let goes_on = |end: &mut u64, from: u64, to: u64| {
         let fits = *end == from;

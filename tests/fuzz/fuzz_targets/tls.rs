@@ -3,16 +3,16 @@
 
 #![no_main]
 
-use hangup::protocol::http::{Reach, Texts};
+use hangup::protocol::http::{Reach, TextInterner};
 use hangup::base::frame_ref::{FrameNumber, FrameRef};
 use hangup::base::flow_end::FlowEnd;
-use hangup::protocol::layers::Spoken;
+use hangup::protocol::layers::ProtocolStack;
 use hangup::base::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let mut spoken = Spoken::default();
-    let mut texts = Texts::new();
+    let mut spoken = ProtocolStack::default();
+    let mut texts = TextInterner::new();
     let mut said = [0_u64; 2];
     let mut rest = data;
     let mut line = 0;

@@ -2,15 +2,15 @@
 
 #![no_main]
 
-use hangup::protocol::http::Texts;
+use hangup::protocol::http::TextInterner;
 use hangup::base::frame_ref::FrameRef;
 use hangup::base::flow_end::FlowEnd;
-use hangup::protocol::websocket::Conversation;
+use hangup::protocol::websocket::WebSocketConversation;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let mut conversation = Conversation::new(FlowEnd::A, [0, 0]);
-    let mut texts = Texts::new();
+    let mut conversation = WebSocketConversation::new(FlowEnd::A, [0, 0]);
+    let mut texts = TextInterner::new();
     let mut rest = data;
     // The first two bytes of each turn say who, what and how much.
     while let Some((&[what, amount], tail)) = rest.split_first_chunk::<2>() {

@@ -2,10 +2,10 @@
 
 #![allow(dead_code, reason = "every target uses a part of it")]
 
-use hangup::protocol::http::{Reach, Texts};
+use hangup::protocol::http::{Reach, TextInterner};
 use hangup::base::frame_ref::{FrameNumber, FrameRef};
 use hangup::base::flow_end::FlowEnd;
-use hangup::protocol::layers::{Heard, Spoken};
+use hangup::protocol::layers::{LayerFacts, ProtocolStack};
 use hangup::base::time::Timestamp;
 
 /// One step of a conversation.
@@ -70,8 +70,8 @@ pub fn mark(line: usize) -> FrameRef {
 }
 
 /// Has it all heard, in pieces that `seed` chooses; 0 leaves the turns as they are. `before` each turn something may happen.
-pub fn hear(mut spoken: Spoken, turns: &[Turn], seed: u64, mut before: impl FnMut(usize)) -> Heard {
-    let mut texts = Texts::new();
+pub fn hear(mut spoken: ProtocolStack, turns: &[Turn], seed: u64, mut before: impl FnMut(usize)) -> LayerFacts {
+    let mut texts = TextInterner::new();
     let mut seed = seed;
     for (line, turn) in turns.iter().enumerate() {
         before(line);

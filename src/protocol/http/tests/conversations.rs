@@ -4,22 +4,22 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::script::{Talk, talk};
+use super::script::{HttpScript, talk};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd::{self, A, B};
-use crate::protocol::http::conversation::{Conversation, MAX_EXCHANGES, MAX_HEAD, Protocol};
+use crate::protocol::http::conversation::{HttpConversation, MAX_EXCHANGES, MAX_HEAD, Protocol};
 use crate::protocol::http::exchange::Exchange;
-use crate::protocol::http::exchange::{Ending, Outcome};
+use crate::protocol::http::exchange::{ConnectionEnd, Outcome};
 use crate::protocol::http::fault::FaultRule;
 use crate::protocol::http::fields::FieldName;
-use crate::protocol::http::message::{Framing, Method, Progress};
+use crate::protocol::http::message::{Framing, MessageProgress, Method};
 use crate::protocol::http::persistence::CloseSign;
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 
 #[track_caller]
-fn check(talk: &Talk, expect: &[&str]) {
+fn check(talk: &HttpScript, expect: &[&str]) {
     assert_eq!(talk.summary(), expect, "{:#?}", talk.heard);
 }
 
@@ -32,7 +32,7 @@ fn an_ordinary_exchange() {
     let exchange = talk.only();
     let request = exchange.request.as_ref().expect("it was said");
     let response = exchange.response.as_ref().expect("it was said");
-    let text = |text: &Option<crate::protocol::http::Text>| {
+    let text = |text: &Option<crate::protocol::http::SharedText>| {
         text.as_ref()
             .and_then(|text| text.as_str().map(str::to_owned))
     };
@@ -63,9 +63,9 @@ fn an_ordinary_exchange() {
 #[test]
 fn small_when_idle_and_small_when_not() {
     assert!(
-        size_of::<Conversation>() <= 300,
+        size_of::<HttpConversation>() <= 300,
         "{}",
-        size_of::<Conversation>()
+        size_of::<HttpConversation>()
     );
     assert!(size_of::<Exchange>() <= 240, "{}", size_of::<Exchange>());
     let talk = talk().a(GET).b(OK);
@@ -322,11 +322,14 @@ fn gaps() {
     check(&chunked, &["GET / 200 complete", "GET / 200 complete"]);
     let lost = talk().a(GET).b(chunk).gap(B, 0x401).a(GET).b(OK);
     check(&lost, &["GET / 200 incomplete", "GET / 200 complete"]);
-    assert_eq!(lost.heard.exchanges()[0].outcome(Ending::ServerFin), None);
+    assert_eq!(
+        lost.heard.exchanges()[0].outcome(ConnectionEnd::ServerFin),
+        None
+    );
     let response = talk().a(GET).gap(B, 100).a(GET).b(OK);
     check(&response, &["GET / - incomplete", "GET / 200 complete"]);
     assert_eq!(
-        response.heard.exchanges()[0].outcome(Ending::ServerFin),
+        response.heard.exchanges()[0].outcome(ConnectionEnd::ServerFin),
         None
     );
     let request = talk().gap(A, 100).b(OK).a(GET).b(OK);
@@ -372,7 +375,7 @@ fn a_head_cut_by_the_snap_length_counts_as_far_as_it_goes() {
 
 #[test]
 fn malformed_messages_are_told() {
-    let rules = |talk: &Talk| -> Vec<FaultRule> {
+    let rules = |talk: &HttpScript| -> Vec<FaultRule> {
         let exchanges = talk.heard.exchanges().iter();
         exchanges
             .flat_map(|exchange| {
@@ -407,7 +410,7 @@ fn malformed_messages_are_told() {
         .b("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
     assert_eq!(rules(&chunk), [FaultRule::ChunkSize]);
     assert_eq!(
-        chunk.only().outcome(Ending::ServerFin),
+        chunk.only().outcome(ConnectionEnd::ServerFin),
         Some(Outcome::CutShort)
     );
     let both = talk()
@@ -427,37 +430,40 @@ fn malformed_messages_are_told() {
 
 #[test]
 fn outcomes() {
-    let ended = |talk: Talk, ending| talk.finish().only().outcome(ending);
+    let ended = |talk: HttpScript, ending| talk.finish().only().outcome(ending);
     assert_eq!(
-        ended(talk().a(GET).b(OK), Ending::ServerReset),
+        ended(talk().a(GET).b(OK), ConnectionEnd::ServerReset),
         Some(Outcome::Complete)
     );
     assert_eq!(
-        ended(talk().a(GET), Ending::ServerFin),
+        ended(talk().a(GET), ConnectionEnd::ServerFin),
         Some(Outcome::NoResponse)
     );
     assert_eq!(
-        ended(talk().a(GET), Ending::ServerReset),
+        ended(talk().a(GET), ConnectionEnd::ServerReset),
         Some(Outcome::Reset)
     );
     assert_eq!(
-        ended(talk().a(GET), Ending::ByClient),
+        ended(talk().a(GET), ConnectionEnd::ByClient),
         Some(Outcome::ClientLeft)
     );
     assert_eq!(
-        ended(talk().a(GET), Ending::Open),
+        ended(talk().a(GET), ConnectionEnd::Open),
         Some(Outcome::Unfinished)
     );
     assert_eq!(
-        ended(talk().a(GET).b(&OK[..20]), Ending::ServerFin),
+        ended(talk().a(GET).b(&OK[..20]), ConnectionEnd::ServerFin),
         Some(Outcome::CutShort)
     );
     assert_eq!(
-        ended(talk().a(GET).b(&OK[..OK.len() - 1]), Ending::ServerFin),
+        ended(
+            talk().a(GET).b(&OK[..OK.len() - 1]),
+            ConnectionEnd::ServerFin
+        ),
         Some(Outcome::CutShort)
     );
     assert_eq!(
-        ended(talk().a("GET / HT"), Ending::ByClient),
+        ended(talk().a("GET / HT"), ConnectionEnd::ByClient),
         Some(Outcome::ClientLeft)
     );
 }
@@ -471,7 +477,7 @@ fn a_head_without_end_is_read_as_far_as_it_goes() {
     let request = talk.only().request.as_ref().expect("it was begun");
     assert_eq!(
         (request.method, request.message.progress),
-        (Method::Get, Progress::Head)
+        (Method::Get, MessageProgress::Head)
     );
     assert_eq!(
         request.host.as_ref().and_then(|host| host.as_str()),

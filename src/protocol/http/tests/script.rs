@@ -3,24 +3,24 @@
 use crate::base::flow_end::FlowEnd::{self, A, B};
 use crate::base::frame_ref::{FrameNumber, FrameRef};
 use crate::base::time::Timestamp;
-use crate::protocol::http::conversation::Conversation;
+use crate::protocol::http::conversation::HttpConversation;
 use crate::protocol::http::exchange::Exchange;
 use crate::protocol::http::phase::{Phase, Reach};
-use crate::protocol::http::text::Texts;
+use crate::protocol::http::text::TextInterner;
 
-pub(in crate::protocol::http) struct Talk {
-    pub(in crate::protocol::http) heard: Conversation,
-    pub(in crate::protocol::http) texts: Texts,
+pub(in crate::protocol::http) struct HttpScript {
+    pub(in crate::protocol::http) heard: HttpConversation,
+    pub(in crate::protocol::http) texts: TextInterner,
     said: [Reach; 2],
     line: u64,
     slice: usize,
     timeless: bool,
 }
 
-pub(in crate::protocol::http) fn talk() -> Talk {
-    Talk {
-        heard: Conversation::new(),
-        texts: Texts::new(),
+pub(in crate::protocol::http) fn talk() -> HttpScript {
+    HttpScript {
+        heard: HttpConversation::new(),
+        texts: TextInterner::new(),
         said: [Reach::default(); 2],
         line: 0,
         slice: usize::MAX,
@@ -28,7 +28,7 @@ pub(in crate::protocol::http) fn talk() -> Talk {
     }
 }
 
-impl Talk {
+impl HttpScript {
     /// Everything is said in slices of this size, and all at one time.
     pub(in crate::protocol::http) fn sliced(mut self, slice: usize) -> Self {
         self.slice = slice;

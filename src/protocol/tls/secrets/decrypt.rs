@@ -6,15 +6,15 @@
 
 use std::ops::Range;
 
-use super::cipher_suite::{Bulk, Suite};
+use super::cipher_suite::{CipherSuite, RecordCipher};
 use super::key_log::Secret;
-use super::key_schedule::{Hash, expand_label, prf};
-use super::key_store::Secrets;
-use super::record_protection::{Era, HEADER, Keys, Protection, iv_length};
+use super::key_schedule::{HashAlgorithm, expand_label, prf};
+use super::key_store::ConnectionSecrets;
+use super::record_protection::{HEADER, RecordFormat, RecordProtection, TrafficKeys, iv_length};
 
 /// What the hellos agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Agreed {
+pub struct NegotiatedParameters {
     /// The client's random.
     pub client_random: [u8; 32],
     /// The server's random.
@@ -29,7 +29,7 @@ pub struct Agreed {
 
 /// Why a record stays closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closed {
+pub enum NotDecrypted {
     /// No secret is known for this part of the connection.
     NoSecret,
     /// The secret that is known does not fit: the record is not authentic under it.
@@ -38,7 +38,7 @@ pub enum Closed {
     Unsupported,
 }
 
-impl Closed {
+impl NotDecrypted {
     /// The word in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -64,7 +64,7 @@ pub enum EarlyData {
 
 /// What a record protected.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plain {
+pub struct Plaintext {
     /// The content type: 20 change_cipher_spec, 21 alert, 22 handshake, 23 application data.
     pub kind: u8,
     /// It was under the keys of early data.
@@ -77,21 +77,21 @@ pub struct Plain {
 
 /// Opens the records of one connection.
 #[derive(Clone, Debug)]
-pub struct Opener {
-    suite: Suite,
-    era: Era,
+pub struct Decryptor {
+    suite: CipherSuite,
+    era: RecordFormat,
     /// The client's and the server's.
-    sides: [Side; 2],
+    sides: [DirectionKeys; 2],
 }
 
 #[derive(Clone, Debug, Default)]
-struct Side {
+struct DirectionKeys {
     /// Under which keys the next record is; `None` while it is in the clear.
-    now: Option<Stage>,
+    now: Option<KeyStage>,
     /// What comes after the keys of now, next first.
-    later: Vec<Stage>,
+    later: Vec<KeyStage>,
     sequence: u64,
-    steps: Steps,
+    steps: HandshakeMessages,
     /// Records were lost: nobody knows how many.
     lost: bool,
     /// Records in a row that stayed closed.
@@ -101,15 +101,15 @@ struct Side {
 }
 
 #[derive(Clone, Debug)]
-struct Stage {
-    kind: StageKind,
-    protection: Option<Protection>,
+struct KeyStage {
+    kind: KeyStageKind,
+    protection: Option<RecordProtection>,
     /// TLS 1.3: what the next keys are made of.
     secret: Option<Secret>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum StageKind {
+enum KeyStageKind {
     /// Up to TLS 1.2: all that is protected.
     Whole,
     Early,
@@ -126,29 +126,32 @@ const CHANGE_CIPHER_SPEC: u8 = 20;
 const HANDSHAKE: u8 = 22;
 const APPLICATION_DATA: u8 = 23;
 
-impl Opener {
+impl Decryptor {
     /// The records of a connection that agreed on this.
     ///
     /// # Errors
     /// When nothing of it can ever be opened.
-    pub fn new(agreed: &Agreed, secrets: &Secrets) -> Result<Self, Closed> {
-        let suite = Suite::from_id(agreed.suite).ok_or(Closed::Unsupported)?;
+    pub fn new(
+        agreed: &NegotiatedParameters,
+        secrets: &ConnectionSecrets,
+    ) -> Result<Self, NotDecrypted> {
+        let suite = CipherSuite::from_id(agreed.suite).ok_or(NotDecrypted::Unsupported)?;
         let era = match agreed.version {
-            0x0301 => Era::Chained,
-            0x0302 | 0x0303 => Era::Explicit,
-            0x0304 => Era::Modern,
-            _ => return Err(Closed::Unsupported),
+            0x0301 => RecordFormat::Chained,
+            0x0302 | 0x0303 => RecordFormat::Explicit,
+            0x0304 => RecordFormat::Modern,
+            _ => return Err(NotDecrypted::Unsupported),
         };
         let sides = match era {
-            Era::Modern => modern(suite, secrets)?,
-            Era::Chained | Era::Explicit => classic(agreed, suite, era, secrets)?,
+            RecordFormat::Modern => modern(suite, secrets)?,
+            RecordFormat::Chained | RecordFormat::Explicit => classic(agreed, suite, era, secrets)?,
         };
         Ok(Self { suite, era, sides })
     }
 
     /// The sides agreed on new keys under the old ones (RFC 5246 §7.4.1.2): each goes over to its own with its next
     /// ChangeCipherSpec.
-    pub fn renew(&mut self, agreed: &Agreed, secrets: &Secrets) {
+    pub fn renew(&mut self, agreed: &NegotiatedParameters, secrets: &ConnectionSecrets) {
         let Ok(new) = Self::new(agreed, secrets) else {
             return;
         };
@@ -166,21 +169,21 @@ impl Opener {
             return;
         };
         match (self.era, kind) {
-            (Era::Modern, APPLICATION_DATA) => side.sequence += 1,
-            (Era::Modern, _) => {}
+            (RecordFormat::Modern, APPLICATION_DATA) => side.sequence += 1,
+            (RecordFormat::Modern, _) => {}
             (_, CHANGE_CIPHER_SPEC) => side.change_cipher_spec(),
             _ if side.now.is_some() => side.sequence += 1,
             _ => {}
         }
         // In the handshake it may have been the last message under these keys.
-        side.steps = Steps::default();
+        side.steps = HandshakeMessages::default();
     }
 
     /// Records of this side were lost, nobody knows how many.
     pub fn lose(&mut self, side: usize) {
         if let Some(side) = self.sides.get_mut(side) {
             side.lost = true;
-            side.steps = Steps::default();
+            side.steps = HandshakeMessages::default();
         }
     }
 
@@ -194,19 +197,19 @@ impl Opener {
         side: usize,
         header: [u8; HEADER],
         record: &mut [u8],
-    ) -> Result<Plain, Closed> {
+    ) -> Result<Plaintext, NotDecrypted> {
         let kind = header[0];
-        let whole = Plain {
+        let whole = Plaintext {
             kind,
             early: false,
             place: 0..record.len(),
             hidden: false,
         };
-        let side = self.sides.get_mut(side).ok_or(Closed::NoSecret)?;
+        let side = self.sides.get_mut(side).ok_or(NotDecrypted::NoSecret)?;
         match self.era {
-            Era::Modern if kind != APPLICATION_DATA => return Ok(whole),
-            Era::Modern => {}
-            Era::Chained | Era::Explicit => {
+            RecordFormat::Modern if kind != APPLICATION_DATA => return Ok(whole),
+            RecordFormat::Modern => {}
+            RecordFormat::Chained | RecordFormat::Explicit => {
                 if kind == CHANGE_CIPHER_SPEC {
                     side.change_cipher_spec();
                     return Ok(whole);
@@ -218,8 +221,8 @@ impl Opener {
             }
         }
         let place = side.open(header, record)?;
-        if self.era != Era::Modern {
-            return Ok(Plain {
+        if self.era != RecordFormat::Modern {
+            return Ok(Plaintext {
                 kind,
                 early: false,
                 place,
@@ -232,13 +235,13 @@ impl Opener {
         let last = text
             .iter()
             .rposition(|byte| *byte != 0)
-            .ok_or(Closed::WrongSecret)?;
+            .ok_or(NotDecrypted::WrongSecret)?;
         let kind = text.get(last).copied().unwrap_or(0);
         let place = place.start..place.start + last;
         if kind == HANDSHAKE {
             side.read_along(self.suite, record.get(place.clone()).unwrap_or_default());
         }
-        Ok(Plain {
+        Ok(Plaintext {
             kind,
             early,
             place,
@@ -257,11 +260,11 @@ impl Opener {
     }
 }
 
-impl Side {
+impl DirectionKeys {
     fn is_early(&self) -> bool {
         self.now
             .as_ref()
-            .is_some_and(|stage| stage.kind == StageKind::Early)
+            .is_some_and(|stage| stage.kind == KeyStageKind::Early)
     }
 
     fn change_cipher_spec(&mut self) {
@@ -276,13 +279,17 @@ impl Side {
         }
     }
 
-    fn open(&mut self, header: [u8; HEADER], record: &mut [u8]) -> Result<Range<usize>, Closed> {
+    fn open(
+        &mut self,
+        header: [u8; HEADER],
+        record: &mut [u8],
+    ) -> Result<Range<usize>, NotDecrypted> {
         let searches = self.lost && self.misses < MAX_MISSES;
         let ahead = if searches { MAX_LOST } else { 0 };
         // A failed attempt leaves nothing of the record: where another may follow, there is a copy.
         let others = ahead > 0 || !self.later.is_empty();
         let copy = others.then(|| record.to_vec());
-        let mut attempt = |stage: &mut Stage, first: u64| {
+        let mut attempt = |stage: &mut KeyStage, first: u64| {
             let protection = stage.protection.as_mut()?;
             (first..=first.saturating_add(ahead)).find_map(|sequence| {
                 let place = protection.open(sequence, header, record);
@@ -303,7 +310,7 @@ impl Side {
                     self.early_data = EarlyData::Refused;
                 }
                 self.now = self.later.drain(..=place).next_back();
-                self.steps = Steps::default();
+                self.steps = HandshakeMessages::default();
                 found = Some(opened);
             }
         }
@@ -317,64 +324,64 @@ impl Side {
             None => {
                 self.sequence = self.sequence.saturating_add(1);
                 self.misses = self.misses.saturating_add(1);
-                let known = |stage: &Stage| stage.protection.is_some();
+                let known = |stage: &KeyStage| stage.protection.is_some();
                 Err(match self.now.as_ref().is_some_and(known) {
-                    true => Closed::WrongSecret,
-                    false => Closed::NoSecret,
+                    true => NotDecrypted::WrongSecret,
+                    false => NotDecrypted::NoSecret,
                 })
             }
         }
     }
 
     /// Handshake messages under protection: which of them change the keys.
-    fn read_along(&mut self, suite: Suite, bytes: &[u8]) {
+    fn read_along(&mut self, suite: CipherSuite, bytes: &[u8]) {
         let mut rest = bytes;
         while let Some(message) = self.steps.next(&mut rest) {
             let kind = self.now.as_ref().map(|stage| stage.kind);
             match (message, kind) {
-                (Steps::END_OF_EARLY_DATA, Some(StageKind::Early)) => {
+                (HandshakeMessages::END_OF_EARLY_DATA, Some(KeyStageKind::Early)) => {
                     self.early_data = EarlyData::Taken;
                     self.advance();
                 }
-                (Steps::ENCRYPTED_EXTENSIONS, Some(StageKind::Handshake)) => {
+                (HandshakeMessages::ENCRYPTED_EXTENSIONS, Some(KeyStageKind::Handshake)) => {
                     self.early_data = self.steps.early_data();
                 }
-                (Steps::FINISHED, Some(StageKind::Handshake)) => self.advance(),
-                (Steps::KEY_UPDATE, Some(StageKind::Traffic)) => self.update(suite),
+                (HandshakeMessages::FINISHED, Some(KeyStageKind::Handshake)) => self.advance(),
+                (HandshakeMessages::KEY_UPDATE, Some(KeyStageKind::Traffic)) => self.update(suite),
                 _ => {}
             }
         }
     }
 
     /// The next generation of keys (RFC 8446 §7.2).
-    fn update(&mut self, suite: Suite) {
+    fn update(&mut self, suite: CipherSuite) {
         let Some(stage) = &mut self.now else { return };
         let next = stage.secret.as_ref().and_then(|secret| {
             let mut next = vec![0; secret.bytes().len()];
             expand_label(suite.hash, secret.bytes(), b"traffic upd", &mut next)?;
             Some(Secret::from(next))
         });
-        *stage = Stage::modern(StageKind::Traffic, suite, next);
+        *stage = KeyStage::modern(KeyStageKind::Traffic, suite, next);
         self.sequence = 0;
     }
 }
 
-impl Stage {
+impl KeyStage {
     /// The keys that a secret of TLS 1.3 gives (RFC 8446 §7.3).
-    fn modern(kind: StageKind, suite: Suite, secret: Option<Secret>) -> Self {
+    fn modern(kind: KeyStageKind, suite: CipherSuite, secret: Option<Secret>) -> Self {
         let protection = secret.as_ref().and_then(|secret| {
             let mut key = [0; 32];
             let key = key.get_mut(..suite.key)?;
             expand_label(suite.hash, secret.bytes(), b"key", key)?;
             let mut iv = [0; 12];
             expand_label(suite.hash, secret.bytes(), b"iv", &mut iv)?;
-            let keys = Keys {
+            let keys = TrafficKeys {
                 key,
                 iv: &iv,
                 mac: &[],
                 encrypt_then_mac: false,
             };
-            Protection::new(suite, Era::Modern, &keys)
+            RecordProtection::new(suite, RecordFormat::Modern, &keys)
         });
         Self {
             kind,
@@ -384,9 +391,12 @@ impl Stage {
     }
 }
 
-fn modern(suite: Suite, secrets: &Secrets) -> Result<[Side; 2], Closed> {
-    if matches!(suite.bulk, Bulk::Cbc(_)) {
-        return Err(Closed::Unsupported);
+fn modern(
+    suite: CipherSuite,
+    secrets: &ConnectionSecrets,
+) -> Result<[DirectionKeys; 2], NotDecrypted> {
+    if matches!(suite.bulk, RecordCipher::Cbc(_)) {
+        return Err(NotDecrypted::Unsupported);
     }
     let nothing = secrets
         .handshake
@@ -394,41 +404,41 @@ fn modern(suite: Suite, secrets: &Secrets) -> Result<[Side; 2], Closed> {
         .chain(&secrets.traffic)
         .all(Option::is_none);
     if nothing {
-        return Err(Closed::NoSecret);
+        return Err(NotDecrypted::NoSecret);
     }
     Ok([0, 1].map(|index| {
         let early = secrets.early.clone().filter(|_| index == 0);
         let mut stages = Vec::with_capacity(3);
         if early.is_some() {
-            stages.push(Stage::modern(StageKind::Early, suite, early));
+            stages.push(KeyStage::modern(KeyStageKind::Early, suite, early));
         }
         let handshake = secrets.handshake.get(index).cloned().flatten();
-        stages.push(Stage::modern(StageKind::Handshake, suite, handshake));
+        stages.push(KeyStage::modern(KeyStageKind::Handshake, suite, handshake));
         let traffic = secrets.traffic.get(index).cloned().flatten();
-        stages.push(Stage::modern(StageKind::Traffic, suite, traffic));
+        stages.push(KeyStage::modern(KeyStageKind::Traffic, suite, traffic));
         let now = stages.remove(0);
-        Side {
+        DirectionKeys {
             now: Some(now),
             later: stages,
-            ..Side::default()
+            ..DirectionKeys::default()
         }
     }))
 }
 
 fn classic(
-    agreed: &Agreed,
-    suite: Suite,
-    era: Era,
-    secrets: &Secrets,
-) -> Result<[Side; 2], Closed> {
-    let master = secrets.master.as_ref().ok_or(Closed::NoSecret)?;
+    agreed: &NegotiatedParameters,
+    suite: CipherSuite,
+    era: RecordFormat,
+    secrets: &ConnectionSecrets,
+) -> Result<[DirectionKeys; 2], NotDecrypted> {
+    let master = secrets.master.as_ref().ok_or(NotDecrypted::NoSecret)?;
     let hash = if agreed.version >= 0x0303 {
         suite.hash
     } else {
-        Hash::Md5Sha1
+        HashAlgorithm::Md5Sha1
     };
     let mac = match suite.bulk {
-        Bulk::Cbc(mac) => mac.length(),
+        RecordCipher::Cbc(mac) => mac.length(),
         _ => 0,
     };
     let iv = iv_length(suite.bulk, era);
@@ -436,7 +446,7 @@ fn classic(
     let mut block = [0; 192];
     let block = block
         .get_mut(..2 * (mac + suite.key + iv))
-        .ok_or(Closed::Unsupported)?;
+        .ok_or(NotDecrypted::Unsupported)?;
     let randoms: [&[u8]; 2] = [&agreed.server_random, &agreed.client_random];
     prf(hash, master.bytes(), b"key expansion", &randoms, block);
     // Of each kind the client's, then the server's (RFC 5246 §6.3).
@@ -447,22 +457,22 @@ fn classic(
         rest = after;
         Some([client, server])
     };
-    let cut = || Closed::Unsupported;
+    let cut = || NotDecrypted::Unsupported;
     let macs = pair(mac).ok_or_else(cut)?;
     let keys = pair(suite.key).ok_or_else(cut)?;
     let ivs = pair(iv).ok_or_else(cut)?;
-    let mut sides = [Side::default(), Side::default()];
+    let mut sides = [DirectionKeys::default(), DirectionKeys::default()];
     let all = macs.into_iter().zip(keys).zip(ivs);
     for (side, ((mac, key), iv)) in sides.iter_mut().zip(all) {
-        let keys = Keys {
+        let keys = TrafficKeys {
             key,
             iv,
             mac,
             encrypt_then_mac: agreed.encrypt_then_mac,
         };
-        let protection = Protection::new(suite, era, &keys).ok_or_else(cut)?;
-        side.later.push(Stage {
-            kind: StageKind::Whole,
+        let protection = RecordProtection::new(suite, era, &keys).ok_or_else(cut)?;
+        side.later.push(KeyStage {
+            kind: KeyStageKind::Whole,
             protection: Some(protection),
             secret: None,
         });
@@ -472,7 +482,7 @@ fn classic(
 
 /// Finds where handshake messages end, whatever records they lie in.
 #[derive(Clone, Debug, Default)]
-struct Steps {
+struct HandshakeMessages {
     header: [u8; 4],
     have: usize,
     left: usize,
@@ -485,7 +495,7 @@ const MAX_EXTENSIONS: usize = 4096;
 /// The extension by which a server takes early data (RFC 8446 §4.2.10).
 const EARLY_DATA: [u8; 2] = [0, 42];
 
-impl Steps {
+impl HandshakeMessages {
     const ENCRYPTED_EXTENSIONS: u8 = 8;
     const END_OF_EARLY_DATA: u8 = 5;
     const FINISHED: u8 = 20;
@@ -525,7 +535,7 @@ impl Steps {
     }
 }
 
-impl Steps {
+impl HandshakeMessages {
     /// What EncryptedExtensions say of early data (RFC 8446 §4.3.1).
     fn early_data(&self) -> EarlyData {
         let mut rest = self.extensions.get(2..).unwrap_or_default();

@@ -27,7 +27,7 @@ impl fmt::Debug for Secret {
 
 /// What a secret is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Label {
+pub enum SecretLabel {
     /// The master secret, up to TLS 1.2.
     Master,
     /// What a client may send before the server has answered (TLS 1.3, 0-RTT).
@@ -44,18 +44,18 @@ pub enum Label {
 
 /// One line: whose secret, what for, and the secret itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyLine {
+pub struct KeyLogLine {
     /// The random of the client's hello, which names the connection.
     pub client_random: [u8; 32],
     /// What it is for.
-    pub label: Label,
+    pub label: SecretLabel,
     /// The secret.
     pub secret: Secret,
 }
 
 /// Why a line holds no secret that is of use here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LineError {
+pub enum KeyLogLineError {
     /// A comment, or nothing.
     Empty,
     /// A kind of secret that opens no record: exporters, Encrypted Client Hello, kinds of the future.
@@ -69,43 +69,43 @@ const LONGEST: usize = 48;
 /// The shortest: one output of SHA-256.
 const SHORTEST: usize = 32;
 
-impl KeyLine {
+impl KeyLogLine {
     /// Reads a line, with or without its end.
     ///
     /// # Errors
     /// When there is nothing in it that opens records.
-    pub fn parse(line: &[u8]) -> Result<Self, LineError> {
+    pub fn parse(line: &[u8]) -> Result<Self, KeyLogLineError> {
         let line = line.trim_ascii();
         if line.is_empty() || line.starts_with(b"#") {
-            return Err(LineError::Empty);
+            return Err(KeyLogLineError::Empty);
         }
         let mut words = line
             .split(u8::is_ascii_whitespace)
             .filter(|word| !word.is_empty());
-        let mut word = || words.next().ok_or(LineError::Malformed);
+        let mut word = || words.next().ok_or(KeyLogLineError::Malformed);
         let label = match word()? {
-            b"CLIENT_RANDOM" => Label::Master,
-            b"CLIENT_EARLY_TRAFFIC_SECRET" => Label::ClientEarly,
-            b"CLIENT_HANDSHAKE_TRAFFIC_SECRET" => Label::ClientHandshake,
-            b"SERVER_HANDSHAKE_TRAFFIC_SECRET" => Label::ServerHandshake,
-            b"CLIENT_TRAFFIC_SECRET_0" => Label::ClientTraffic,
-            b"SERVER_TRAFFIC_SECRET_0" => Label::ServerTraffic,
+            b"CLIENT_RANDOM" => SecretLabel::Master,
+            b"CLIENT_EARLY_TRAFFIC_SECRET" => SecretLabel::ClientEarly,
+            b"CLIENT_HANDSHAKE_TRAFFIC_SECRET" => SecretLabel::ClientHandshake,
+            b"SERVER_HANDSHAKE_TRAFFIC_SECRET" => SecretLabel::ServerHandshake,
+            b"CLIENT_TRAFFIC_SECRET_0" => SecretLabel::ClientTraffic,
+            b"SERVER_TRAFFIC_SECRET_0" => SecretLabel::ServerTraffic,
             kind if kind.iter().all(|byte| is_of_a_label(*byte)) => {
-                return Err(LineError::OtherKind);
+                return Err(KeyLogLineError::OtherKind);
             }
-            _ => return Err(LineError::Malformed),
+            _ => return Err(KeyLogLineError::Malformed),
         };
         let random = hexadecimal(word()?)?;
         let secret = hexadecimal(word()?)?;
         let fits = match label {
-            Label::Master => secret.len() == LONGEST,
+            SecretLabel::Master => secret.len() == LONGEST,
             _ => secret.len() == SHORTEST || secret.len() == LONGEST,
         };
         if !fits || word().is_ok() {
-            return Err(LineError::Malformed);
+            return Err(KeyLogLineError::Malformed);
         }
         Ok(Self {
-            client_random: random.try_into().map_err(|_| LineError::Malformed)?,
+            client_random: random.try_into().map_err(|_| KeyLogLineError::Malformed)?,
             label,
             secret: secret.into(),
         })
@@ -116,20 +116,20 @@ fn is_of_a_label(byte: u8) -> bool {
     byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'
 }
 
-fn hexadecimal(word: &[u8]) -> Result<Vec<u8>, LineError> {
+fn hexadecimal(word: &[u8]) -> Result<Vec<u8>, KeyLogLineError> {
     if !word.len().is_multiple_of(2) || word.len() > 2 * LONGEST {
-        return Err(LineError::Malformed);
+        return Err(KeyLogLineError::Malformed);
     }
     let digit = |byte: &u8| {
         char::from(*byte)
             .to_digit(16)
             .and_then(|digit| u8::try_from(digit).ok())
-            .ok_or(LineError::Malformed)
+            .ok_or(KeyLogLineError::Malformed)
     };
     word.chunks_exact(2)
         .map(|pair| match pair {
             [high, low] => Ok(digit(high)? << 4 | digit(low)?),
-            _ => Err(LineError::Malformed),
+            _ => Err(KeyLogLineError::Malformed),
         })
         .collect()
 }
@@ -143,46 +143,52 @@ mod tests {
         let random = "ab".repeat(32);
         let long = "0F".repeat(48);
         let short = "0f".repeat(32);
-        let table: [(String, Result<Label, LineError>); 12] = [
-            (format!("CLIENT_RANDOM {random} {long}"), Ok(Label::Master)),
+        let table: [(String, Result<SecretLabel, KeyLogLineError>); 12] = [
+            (
+                format!("CLIENT_RANDOM {random} {long}"),
+                Ok(SecretLabel::Master),
+            ),
             (
                 format!("  CLIENT_RANDOM\t{random}  {long}\r\n"),
-                Ok(Label::Master),
+                Ok(SecretLabel::Master),
             ),
             (
                 format!("SERVER_TRAFFIC_SECRET_0 {random} {short}"),
-                Ok(Label::ServerTraffic),
+                Ok(SecretLabel::ServerTraffic),
             ),
             (
                 format!("CLIENT_EARLY_TRAFFIC_SECRET {random} {long}"),
-                Ok(Label::ClientEarly),
+                Ok(SecretLabel::ClientEarly),
             ),
-            ("# made by hand".to_owned(), Err(LineError::Empty)),
-            (String::new(), Err(LineError::Empty)),
+            ("# made by hand".to_owned(), Err(KeyLogLineError::Empty)),
+            (String::new(), Err(KeyLogLineError::Empty)),
             (
                 format!("EXPORTER_SECRET {random} {short}"),
-                Err(LineError::OtherKind),
+                Err(KeyLogLineError::OtherKind),
             ),
             (
                 format!("CLIENT_RANDOM {random} {short}"),
-                Err(LineError::Malformed),
+                Err(KeyLogLineError::Malformed),
             ),
-            (format!("CLIENT_RANDOM {random}"), Err(LineError::Malformed)),
+            (
+                format!("CLIENT_RANDOM {random}"),
+                Err(KeyLogLineError::Malformed),
+            ),
             (
                 format!("CLIENT_RANDOM {random} {long} 00"),
-                Err(LineError::Malformed),
+                Err(KeyLogLineError::Malformed),
             ),
             (
                 format!("CLIENT_RANDOM {} {long}", "xy".repeat(32)),
-                Err(LineError::Malformed),
+                Err(KeyLogLineError::Malformed),
             ),
             (
                 format!("CLIENT_RANDOM {} {long}", "ab".repeat(31)),
-                Err(LineError::Malformed),
+                Err(KeyLogLineError::Malformed),
             ),
         ];
         for (line, wanted) in table {
-            let read = KeyLine::parse(line.as_bytes()).map(|read| read.label);
+            let read = KeyLogLine::parse(line.as_bytes()).map(|read| read.label);
             assert_eq!(read, wanted, "{line}");
         }
     }
@@ -190,7 +196,7 @@ mod tests {
     #[test]
     fn secrets_are_not_shown() {
         let line = format!("CLIENT_RANDOM {} {}", "ab".repeat(32), "77".repeat(48));
-        let read = KeyLine::parse(line.as_bytes()).expect("a good line");
+        let read = KeyLogLine::parse(line.as_bytes()).expect("a good line");
         let shown = format!("{:?}", read.secret);
         assert_eq!(shown, "Secret");
     }

@@ -9,7 +9,7 @@ use sha2::{Sha256, Sha384};
 
 /// The hash that secrets are stretched with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hash {
+pub(super) enum HashAlgorithm {
     /// MD5 and SHA-1 together, before TLS 1.2.
     Md5Sha1,
     Sha256,
@@ -17,17 +17,23 @@ pub(super) enum Hash {
 }
 
 /// `PRF(secret, label, seed)`, as many bytes as `out` has room for.
-pub(super) fn prf(hash: Hash, secret: &[u8], label: &[u8], seed: &[&[u8]], out: &mut [u8]) {
+pub(super) fn prf(
+    hash: HashAlgorithm,
+    secret: &[u8],
+    label: &[u8],
+    seed: &[&[u8]],
+    out: &mut [u8],
+) {
     match hash {
-        Hash::Md5Sha1 => {
+        HashAlgorithm::Md5Sha1 => {
             let half = secret.len().div_ceil(2);
             let one = secret.get(..half).unwrap_or_default();
             let other = secret.get(secret.len() - half..).unwrap_or_default();
             stretch::<Hmac<Md5>>(one, label, seed, out, false);
             stretch::<Hmac<Sha1>>(other, label, seed, out, true);
         }
-        Hash::Sha256 => stretch::<Hmac<Sha256>>(secret, label, seed, out, false),
-        Hash::Sha384 => stretch::<Hmac<Sha384>>(secret, label, seed, out, false),
+        HashAlgorithm::Sha256 => stretch::<Hmac<Sha256>>(secret, label, seed, out, false),
+        HashAlgorithm::Sha384 => stretch::<Hmac<Sha384>>(secret, label, seed, out, false),
     }
 }
 
@@ -70,21 +76,26 @@ pub(super) fn keyed<M: KeyInit>(secret: &[u8]) -> M {
 
 /// `HKDF-Expand-Label(secret, label, "", length of out)`. Without effect if the secret is shorter than the hash, which a
 /// checked key line rules out for the right suite.
-pub(super) fn expand_label(hash: Hash, secret: &[u8], label: &[u8], out: &mut [u8]) -> Option<()> {
+pub(super) fn expand_label(
+    hash: HashAlgorithm,
+    secret: &[u8],
+    label: &[u8],
+    out: &mut [u8],
+) -> Option<()> {
     let length = u16::try_from(out.len()).ok()?;
     let prefix = b"tls13 ";
     let lengths = [u8::try_from(prefix.len() + label.len()).ok()?];
     let info: [&[u8]; 5] = [&length.to_be_bytes(), &lengths, prefix, label, &[0]];
     match hash {
-        Hash::Sha256 => Hkdf::<Sha256>::from_prk(secret)
+        HashAlgorithm::Sha256 => Hkdf::<Sha256>::from_prk(secret)
             .ok()?
             .expand_multi_info(&info, out)
             .ok(),
-        Hash::Sha384 => Hkdf::<Sha384>::from_prk(secret)
+        HashAlgorithm::Sha384 => Hkdf::<Sha384>::from_prk(secret)
             .ok()?
             .expand_multi_info(&info, out)
             .ok(),
-        Hash::Md5Sha1 => None,
+        HashAlgorithm::Md5Sha1 => None,
     }
 }
 
@@ -106,7 +117,13 @@ mod tests {
         let mut out = [0; 100];
         let secret = bytes("9bbe436ba940f017b17652849a71db35");
         let seed = bytes("a0ba9f936cda311827a6f796ffd5198c");
-        prf(Hash::Sha256, &secret, b"test label", &[&seed], &mut out);
+        prf(
+            HashAlgorithm::Sha256,
+            &secret,
+            b"test label",
+            &[&seed],
+            &mut out,
+        );
         let wanted = bytes(
             "e3f229ba727be17b8d122620557cd453c2aab21d07c3d495329b52d4e61edb5a6b301791e90d35c9c9a46b4e14baf9af0fa0\
              22f7077def17abfd3797c0564bab4fbc91666e9def9b97fce34f796789baa48082d122ee42c5a72e5a5110fff70187347b66",
@@ -119,13 +136,13 @@ mod tests {
     fn the_labels_of_tls_1_3() {
         let secret = bytes("b67b7d690cc16c4e75e54213cb2d37b4e9c912bcded9105d42befd59d391ad38");
         let mut key = [0; 16];
-        expand_label(Hash::Sha256, &secret, b"key", &mut key).expect("long enough");
+        expand_label(HashAlgorithm::Sha256, &secret, b"key", &mut key).expect("long enough");
         assert_eq!(key[..], bytes("3fce516009c21727d0f2e4e86ee403bc")[..]);
         let mut iv = [0; 12];
-        expand_label(Hash::Sha256, &secret, b"iv", &mut iv).expect("long enough");
+        expand_label(HashAlgorithm::Sha256, &secret, b"iv", &mut iv).expect("long enough");
         assert_eq!(iv[..], bytes("5d313eb2671276ee13000b30")[..]);
         assert_eq!(
-            expand_label(Hash::Sha384, &secret, b"iv", &mut iv),
+            expand_label(HashAlgorithm::Sha384, &secret, b"iv", &mut iv),
             None,
             "too short"
         );

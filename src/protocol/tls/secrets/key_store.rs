@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use hashbrown::HashMap;
 
-use super::key_log::{KeyLine, Label, LineError, Secret};
+use super::key_log::{KeyLogLine, KeyLogLineError, Secret, SecretLabel};
 use crate::base::frame_ref::FrameNumber;
 
 /// Connections whose secrets are kept; a key log that many months wrote may have more. Half a kilobyte each at most.
@@ -12,7 +12,7 @@ pub const MAX_SESSIONS: usize = 1 << 18;
 
 /// The secrets of one connection, as far as they are known.
 #[derive(Clone, Debug, Default)]
-pub struct Secrets {
+pub struct ConnectionSecrets {
     pub(super) master: Option<Secret>,
     pub(super) early: Option<Secret>,
     /// Of the client, of the server.
@@ -21,7 +21,7 @@ pub struct Secrets {
     pub(super) traffic: [Option<Secret>; 2],
 }
 
-impl Secrets {
+impl ConnectionSecrets {
     /// Whether they open a connection from the handshake on, in both directions.
     #[must_use]
     pub fn are_whole(&self) -> bool {
@@ -29,20 +29,20 @@ impl Secrets {
         self.master.is_some() || both(&self.handshake) && both(&self.traffic)
     }
 
-    fn put(&mut self, label: Label, secret: Secret) {
+    fn put(&mut self, label: SecretLabel, secret: Secret) {
         let place = match label {
-            Label::Master => &mut self.master,
-            Label::ClientEarly => &mut self.early,
-            Label::ClientHandshake => &mut self.handshake[0],
-            Label::ServerHandshake => &mut self.handshake[1],
-            Label::ClientTraffic => &mut self.traffic[0],
-            Label::ServerTraffic => &mut self.traffic[1],
+            SecretLabel::Master => &mut self.master,
+            SecretLabel::ClientEarly => &mut self.early,
+            SecretLabel::ClientHandshake => &mut self.handshake[0],
+            SecretLabel::ServerHandshake => &mut self.handshake[1],
+            SecretLabel::ClientTraffic => &mut self.traffic[0],
+            SecretLabel::ServerTraffic => &mut self.traffic[1],
         };
         *place = Some(secret);
     }
 
     /// The secrets of a line, and which.
-    fn of(line: KeyLine) -> Self {
+    fn of(line: KeyLogLine) -> Self {
         let mut secrets = Self::default();
         secrets.put(line.label, line.secret);
         secrets
@@ -77,23 +77,23 @@ impl Secrets {
 
 /// The secrets of many connections. Clones are the same ring: whoever reads more key lines adds to all.
 #[derive(Clone, Debug, Default)]
-pub struct KeyRing(Arc<RwLock<Ring>>);
+pub struct KeyStore(Arc<RwLock<StoredSecrets>>);
 
 #[derive(Debug, Default)]
-struct Ring {
+struct StoredSecrets {
     /// By client random: what became known at which frame, in order.
-    sessions: HashMap<[u8; 32], Vec<(FrameNumber, Secrets)>, foldhash::fast::RandomState>,
+    sessions: HashMap<[u8; 32], Vec<(FrameNumber, ConnectionSecrets)>, foldhash::fast::RandomState>,
     /// The start of a line whose end has not been written yet.
     rest: Vec<u8>,
     /// The line that goes on was too long: what is still to come of it is no line.
     passes_over: bool,
-    counts: Counts,
+    counts: KeyStoreCounts,
     grows: bool,
 }
 
 /// What a ring was given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct KeyStoreCounts {
     /// Secrets that can open records.
     pub secrets: u64,
     /// Lines that are neither comments nor of any known form.
@@ -107,7 +107,7 @@ const MAX_TIMES: usize = 8;
 /// The longest line that is waited for.
 const MAX_LINE: usize = 4096;
 
-impl KeyRing {
+impl KeyStore {
     /// Takes a piece of a key log, in order. `since`: from which frame on it may be used; a file of its own is known from
     /// the first on, secrets inside a capture from where they lie. A line that is not complete waits for its end.
     pub fn read(&self, text: &[u8], since: FrameNumber) {
@@ -156,10 +156,10 @@ impl KeyRing {
 
     /// What is known of the connection with this client random at `frame`.
     #[must_use]
-    pub fn find(&self, client_random: &[u8; 32], frame: FrameNumber) -> Option<Secrets> {
+    pub fn find(&self, client_random: &[u8; 32], frame: FrameNumber) -> Option<ConnectionSecrets> {
         let ring = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let known = ring.sessions.get(client_random)?;
-        let mut found: Option<Secrets> = None;
+        let mut found: Option<ConnectionSecrets> = None;
         for (_, secrets) in known.iter().filter(|(since, _)| *since <= frame) {
             found.get_or_insert_default().add(secrets.clone());
         }
@@ -182,14 +182,14 @@ impl KeyRing {
 
     /// What it was given.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> KeyStoreCounts {
         self.0.read().unwrap_or_else(PoisonError::into_inner).counts
     }
 }
 
-impl Ring {
+impl StoredSecrets {
     fn line(&mut self, line: &[u8], since: FrameNumber) {
-        match KeyLine::parse(line) {
+        match KeyLogLine::parse(line) {
             Ok(line) => {
                 if self.sessions.len() >= MAX_SESSIONS
                     && !self.sessions.contains_key(&line.client_random)
@@ -200,15 +200,15 @@ impl Ring {
                 self.counts.secrets += 1;
                 let known = self.sessions.entry(line.client_random).or_default();
                 let full = known.len() >= MAX_TIMES;
-                let secrets = Secrets::of(line);
+                let secrets = ConnectionSecrets::of(line);
                 match known.last_mut() {
                     Some((last, own)) if *last == since => own.add(secrets),
                     _ if full => self.counts.let_go += 1,
                     _ => known.push((since, secrets)),
                 }
             }
-            Err(LineError::Malformed) => self.counts.malformed += 1,
-            Err(LineError::Empty | LineError::OtherKind) => {}
+            Err(KeyLogLineError::Malformed) => self.counts.malformed += 1,
+            Err(KeyLogLineError::Empty | KeyLogLineError::OtherKind) => {}
         }
     }
 }
@@ -226,7 +226,7 @@ mod tests {
     fn pieces_of_lines_are_put_together() {
         let text = line(1, "CLIENT_RANDOM") + &line(2, "CLIENT_TRAFFIC_SECRET_0");
         for size in [1, 3, 50, text.len()] {
-            let ring = KeyRing::default();
+            let ring = KeyStore::default();
             for piece in text.as_bytes().chunks(size) {
                 ring.read(piece, FrameNumber(0));
             }
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_known_from_its_frame_on() {
-        let ring = KeyRing::default();
+        let ring = KeyStore::default();
         ring.read(line(1, "CLIENT_RANDOM").as_bytes(), FrameNumber(10));
         assert!(ring.find(&[1; 32], FrameNumber(9)).is_none());
         assert!(ring.find(&[1; 32], FrameNumber(10)).is_some());
@@ -257,7 +257,7 @@ mod tests {
         text.extend(line(1, "CLIENT_RANDOM").into_bytes());
         text.extend(b"CLIENT_RANDOM 12\n");
         for size in [1, MAX_LINE, 3 * MAX_LINE, text.len()] {
-            let ring = KeyRing::default();
+            let ring = KeyStore::default();
             for piece in text.chunks(size) {
                 ring.read(piece, FrameNumber(0));
             }

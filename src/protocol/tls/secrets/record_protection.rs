@@ -11,7 +11,7 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha384};
 use std::ops::Range;
 
-use super::cipher_suite::{Bulk, MacHash, Suite};
+use super::cipher_suite::{CipherSuite, MacHash, RecordCipher};
 use super::key_schedule::keyed;
 
 type Ccm16<C> = Ccm<C, U16, U12>;
@@ -28,7 +28,7 @@ pub(super) const HEADER: usize = 5;
 
 /// How the nonce of a record and what is authenticated beside it are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Era {
+pub(super) enum RecordFormat {
     /// TLS 1.0: in CBC mode a record goes on where the one before ended (RFC 2246 §6.2.3.2).
     Chained,
     /// TLS 1.1 and 1.2.
@@ -39,7 +39,7 @@ pub(super) enum Era {
 
 /// The primitive, with its key.
 #[derive(Clone)]
-enum Cipher {
+enum Primitive {
     Gcm128(Box<Aes128Gcm>),
     Gcm256(Box<Aes256Gcm>),
     Ccm128(Box<Ccm16<aes::Aes128>>),
@@ -62,23 +62,23 @@ struct Cbc {
 
 /// Record protection under one key.
 #[derive(Clone)]
-pub(super) struct Protection {
-    cipher: Cipher,
-    era: Era,
+pub(super) struct RecordProtection {
+    cipher: Primitive,
+    era: RecordFormat,
     /// The nonce's fixed part; all of it where it is mixed with the sequence number.
     iv: [u8; NONCE],
-    bulk: Bulk,
+    bulk: RecordCipher,
 }
 
 /// Keys as the key schedule gives them.
-pub(super) struct Keys<'a> {
+pub(super) struct TrafficKeys<'a> {
     pub(super) key: &'a [u8],
     pub(super) iv: &'a [u8],
     pub(super) mac: &'a [u8],
     pub(super) encrypt_then_mac: bool,
 }
 
-impl std::fmt::Debug for Protection {
+impl std::fmt::Debug for RecordProtection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Protection")
             .field("era", &self.era)
@@ -88,31 +88,43 @@ impl std::fmt::Debug for Protection {
 }
 
 /// Bytes of the IV that the key schedule has to give.
-pub(super) const fn iv_length(bulk: Bulk, era: Era) -> usize {
+pub(super) const fn iv_length(bulk: RecordCipher, era: RecordFormat) -> usize {
     match (bulk, era) {
-        (Bulk::Cbc(_), Era::Chained) => BLOCK,
-        (Bulk::Cbc(_), _) => 0,
-        (Bulk::ChaCha20Poly1305, _) | (_, Era::Modern) => NONCE,
+        (RecordCipher::Cbc(_), RecordFormat::Chained) => BLOCK,
+        (RecordCipher::Cbc(_), _) => 0,
+        (RecordCipher::ChaCha20Poly1305, _) | (_, RecordFormat::Modern) => NONCE,
         _ => NONCE - EXPLICIT,
     }
 }
 
-impl Protection {
+impl RecordProtection {
     /// `None` if the lengths do not fit the suite.
-    pub(super) fn new(suite: Suite, era: Era, keys: &Keys<'_>) -> Option<Self> {
+    pub(super) fn new(
+        suite: CipherSuite,
+        era: RecordFormat,
+        keys: &TrafficKeys<'_>,
+    ) -> Option<Self> {
         let key = keys.key;
         let whole = suite.key == 32;
         let cipher = match suite.bulk {
-            Bulk::Gcm if whole => Cipher::Gcm256(Box::new(KeyInit::new_from_slice(key).ok()?)),
-            Bulk::Gcm => Cipher::Gcm128(Box::new(KeyInit::new_from_slice(key).ok()?)),
-            Bulk::Ccm if whole => Cipher::Ccm256(Box::new(KeyInit::new_from_slice(key).ok()?)),
-            Bulk::Ccm => Cipher::Ccm128(Box::new(KeyInit::new_from_slice(key).ok()?)),
-            Bulk::Ccm8 if whole => {
-                Cipher::Ccm256Short(Box::new(KeyInit::new_from_slice(key).ok()?))
+            RecordCipher::Gcm if whole => {
+                Primitive::Gcm256(Box::new(KeyInit::new_from_slice(key).ok()?))
             }
-            Bulk::Ccm8 => Cipher::Ccm128Short(Box::new(KeyInit::new_from_slice(key).ok()?)),
-            Bulk::ChaCha20Poly1305 => Cipher::ChaCha(Box::new(KeyInit::new_from_slice(key).ok()?)),
-            Bulk::Cbc(mac) => Cipher::Cbc(Box::new(Cbc {
+            RecordCipher::Gcm => Primitive::Gcm128(Box::new(KeyInit::new_from_slice(key).ok()?)),
+            RecordCipher::Ccm if whole => {
+                Primitive::Ccm256(Box::new(KeyInit::new_from_slice(key).ok()?))
+            }
+            RecordCipher::Ccm => Primitive::Ccm128(Box::new(KeyInit::new_from_slice(key).ok()?)),
+            RecordCipher::Ccm8 if whole => {
+                Primitive::Ccm256Short(Box::new(KeyInit::new_from_slice(key).ok()?))
+            }
+            RecordCipher::Ccm8 => {
+                Primitive::Ccm128Short(Box::new(KeyInit::new_from_slice(key).ok()?))
+            }
+            RecordCipher::ChaCha20Poly1305 => {
+                Primitive::ChaCha(Box::new(KeyInit::new_from_slice(key).ok()?))
+            }
+            RecordCipher::Cbc(mac) => Primitive::Cbc(Box::new(Cbc {
                 key: key.into(),
                 mac,
                 mac_key: keys.mac.into(),
@@ -121,11 +133,11 @@ impl Protection {
                     .iv
                     .try_into()
                     .ok()
-                    .or((era != Era::Chained).then_some([0; BLOCK]))?,
+                    .or((era != RecordFormat::Chained).then_some([0; BLOCK]))?,
             })),
         };
         let mut iv = [0; NONCE];
-        if !matches!(suite.bulk, Bulk::Cbc(_)) {
+        if !matches!(suite.bulk, RecordCipher::Cbc(_)) {
             iv.get_mut(..keys.iv.len())?.copy_from_slice(keys.iv);
         }
         Some(Self {
@@ -144,15 +156,15 @@ impl Protection {
         header: [u8; HEADER],
         record: &mut [u8],
     ) -> Option<Range<usize>> {
-        if let Cipher::Cbc(cbc) = &mut self.cipher {
+        if let Primitive::Cbc(cbc) = &mut self.cipher {
             return cbc.open(self.era, sequence, header, record);
         }
         let tag = match self.bulk {
-            Bulk::Ccm8 => 8,
+            RecordCipher::Ccm8 => 8,
             _ => 16,
         };
         let explicit = match (self.bulk, self.era) {
-            (Bulk::ChaCha20Poly1305, _) | (_, Era::Modern) => 0,
+            (RecordCipher::ChaCha20Poly1305, _) | (_, RecordFormat::Modern) => 0,
             _ => EXPLICIT,
         };
         let length = record.len().checked_sub(explicit + tag)?;
@@ -169,20 +181,20 @@ impl Protection {
         }
         let classic = associated(sequence, header, length);
         let beside: &[u8] = match self.era {
-            Era::Modern => &header,
-            Era::Chained | Era::Explicit => &classic,
+            RecordFormat::Modern => &header,
+            RecordFormat::Chained | RecordFormat::Explicit => &classic,
         };
         let body = record.get_mut(explicit..)?;
         let (text, tag) = body.split_at_mut_checked(length)?;
         match &self.cipher {
-            Cipher::Gcm128(cipher) => open(&**cipher, &nonce, beside, text, tag),
-            Cipher::Gcm256(cipher) => open(&**cipher, &nonce, beside, text, tag),
-            Cipher::Ccm128(cipher) => open(&**cipher, &nonce, beside, text, tag),
-            Cipher::Ccm256(cipher) => open(&**cipher, &nonce, beside, text, tag),
-            Cipher::Ccm128Short(cipher) => open(&**cipher, &nonce, beside, text, tag),
-            Cipher::Ccm256Short(cipher) => open(&**cipher, &nonce, beside, text, tag),
-            Cipher::ChaCha(cipher) => open(&**cipher, &nonce, beside, text, tag),
-            Cipher::Cbc(_) => None,
+            Primitive::Gcm128(cipher) => open(&**cipher, &nonce, beside, text, tag),
+            Primitive::Gcm256(cipher) => open(&**cipher, &nonce, beside, text, tag),
+            Primitive::Ccm128(cipher) => open(&**cipher, &nonce, beside, text, tag),
+            Primitive::Ccm256(cipher) => open(&**cipher, &nonce, beside, text, tag),
+            Primitive::Ccm128Short(cipher) => open(&**cipher, &nonce, beside, text, tag),
+            Primitive::Ccm256Short(cipher) => open(&**cipher, &nonce, beside, text, tag),
+            Primitive::ChaCha(cipher) => open(&**cipher, &nonce, beside, text, tag),
+            Primitive::Cbc(_) => None,
         }?;
         Some(explicit..explicit + length)
     }
@@ -217,7 +229,7 @@ fn associated(sequence: u64, header: [u8; HEADER], length: usize) -> [u8; 13] {
 impl Cbc {
     fn open(
         &mut self,
-        era: Era,
+        era: RecordFormat,
         sequence: u64,
         header: [u8; HEADER],
         record: &mut [u8],
@@ -232,15 +244,19 @@ impl Cbc {
         } else {
             record.len()
         };
-        let begins = if era == Era::Chained { 0 } else { BLOCK };
+        let begins = if era == RecordFormat::Chained {
+            0
+        } else {
+            BLOCK
+        };
         let text = record.get_mut(..sealed)?;
         let (iv, text) = text.split_at_mut_checked(begins)?;
         if text.is_empty() || !text.len().is_multiple_of(BLOCK) {
             return None;
         }
         let iv = match era {
-            Era::Chained => self.chain,
-            Era::Explicit | Era::Modern => (&*iv).try_into().ok()?,
+            RecordFormat::Chained => self.chain,
+            RecordFormat::Explicit | RecordFormat::Modern => (&*iv).try_into().ok()?,
         };
         let chain: [u8; BLOCK] = text.last_chunk().copied()?;
         decrypt(&self.key, &iv, text)?;

@@ -4,10 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::frame_ref::FrameNumber;
-use crate::protocol::tls::secrets::{KeyRing, Secrets};
+use crate::protocol::tls::secrets::{ConnectionSecrets, KeyStore};
 
-fn secrets() -> Secrets {
-    let ring = KeyRing::default();
+fn secrets() -> ConnectionSecrets {
+    let ring = KeyStore::default();
     let random = "07".repeat(32);
     for (label, length) in [
         ("CLIENT_RANDOM", 48),
@@ -23,8 +23,8 @@ fn secrets() -> Secrets {
     ring.find(&[7; 32], FrameNumber(1)).expect("they are there")
 }
 
-fn agreed(version: u16, suite: u16) -> Agreed {
-    Agreed {
+fn agreed(version: u16, suite: u16) -> NegotiatedParameters {
+    NegotiatedParameters {
         client_random: [7; 32],
         server_random: [8; 32],
         version,
@@ -50,15 +50,23 @@ const PAIRS: [(u16, u16); 11] = [
 
 #[test]
 fn what_cannot_be_opened_is_said() {
-    let none = Secrets::default();
+    let none = ConnectionSecrets::default();
     let table = [
-        (agreed(0x0303, 0xc02f), &none, Closed::NoSecret),
-        (agreed(0x0304, 0x1301), &none, Closed::NoSecret),
-        (agreed(0x0303, 0x0005), &secrets(), Closed::Unsupported),
-        (agreed(0x0300, 0x002f), &secrets(), Closed::Unsupported),
+        (agreed(0x0303, 0xc02f), &none, NotDecrypted::NoSecret),
+        (agreed(0x0304, 0x1301), &none, NotDecrypted::NoSecret),
+        (
+            agreed(0x0303, 0x0005),
+            &secrets(),
+            NotDecrypted::Unsupported,
+        ),
+        (
+            agreed(0x0300, 0x002f),
+            &secrets(),
+            NotDecrypted::Unsupported,
+        ),
     ];
     for (agreed, secrets, wanted) in table {
-        let got = Opener::new(&agreed, secrets).map(|_| ()).unwrap_err();
+        let got = Decryptor::new(&agreed, secrets).map(|_| ()).unwrap_err();
         assert_eq!(got, wanted, "{agreed:?}");
     }
 }
@@ -66,7 +74,7 @@ fn what_cannot_be_opened_is_said() {
 #[test]
 fn a_record_of_other_keys_stays_closed() {
     for (version, suite) in PAIRS {
-        let mut opener = Opener::new(&agreed(version, suite), &secrets()).expect("known");
+        let mut opener = Decryptor::new(&agreed(version, suite), &secrets()).expect("known");
         let header = [APPLICATION_DATA, 3, 3, 0, 64];
         for side in [0, 1] {
             if version < 0x0304 {
@@ -74,7 +82,11 @@ fn a_record_of_other_keys_stays_closed() {
                 assert_eq!(clear.map(|plain| plain.kind), Ok(CHANGE_CIPHER_SPEC));
             }
             let opened = opener.open(side, header, &mut [0x33; 64]);
-            assert_eq!(opened, Err(Closed::WrongSecret), "{version:#x} {suite:#x}");
+            assert_eq!(
+                opened,
+                Err(NotDecrypted::WrongSecret),
+                "{version:#x} {suite:#x}"
+            );
         }
     }
 }
@@ -89,7 +101,7 @@ proptest! {
         ),
     ) {
         let (version, suite) = PAIRS[pair];
-        let mut opener = Opener::new(&agreed(version, suite), &secrets()).expect("known");
+        let mut opener = Decryptor::new(&agreed(version, suite), &secrets()).expect("known");
         for (side, kind, mut bytes, lost) in records {
             if lost {
                 opener.lose(side);
@@ -116,13 +128,16 @@ fn encrypted_extensions_tell_of_early_data() {
             extensions.len() as u8,
         ];
         message.extend_from_slice(extensions);
-        let mut steps = Steps::default();
+        let mut steps = HandshakeMessages::default();
         // In whatever pieces it comes.
         let (first, second) = message.split_at(message.len() / 2);
         let mut rest = first;
         assert_eq!(steps.next(&mut rest), None);
         let mut rest = second;
-        assert_eq!(steps.next(&mut rest), Some(Steps::ENCRYPTED_EXTENSIONS));
+        assert_eq!(
+            steps.next(&mut rest),
+            Some(HandshakeMessages::ENCRYPTED_EXTENSIONS)
+        );
         steps.early_data()
     };
     assert_eq!(told(&[]), EarlyData::Refused);
