@@ -23,7 +23,7 @@ fn run(bytes: &[u8], threads: usize) -> usize {
         &mut |_| (),
     )
     .expect("it can be read");
-    analysis.briefs.len()
+    analysis.summaries.len()
 }
 
 /// The frames of one capture again and again, each time from other client ports.

@@ -130,7 +130,7 @@ fn pictures_look_into_tls() {
 /// A ladder that is drawn says behind its lines what was said under keys, and reads back; to strangers it says less.
 #[test]
 fn ladders_look_into_tls() {
-    let remarks = |capture: &str, arguments: &[&str]| {
+    let frame_notes = |capture: &str, arguments: &[&str]| {
         let text = printed("ladder", capture, arguments);
         assert_eq!(
             text.parse::<hangup::ladder::Ladder>()
@@ -139,18 +139,20 @@ fn ladders_look_into_tls() {
             text
         );
         let lines = text.lines().filter(|it| !it.starts_with('#'));
-        let lines =
-            lines.filter_map(|it| it.split_once("  # ").map(|(_, remark)| remark.to_owned()));
+        let lines = lines.filter_map(|it| {
+            it.split_once("  # ")
+                .map(|(_, frame_note)| frame_note.to_owned())
+        });
         lines.collect::<Vec<_>>().join("\n")
     };
     insta::assert_snapshot!(
         "ladder-h2",
-        remarks("h2-goaway-mid-stream.pcapng", &["--connection", "1"])
+        frame_notes("h2-goaway-mid-stream.pcapng", &["--connection", "1"])
     );
     let capture = "tls-client-certificate-missing.pcapng";
-    insta::assert_snapshot!("ladder-alert", remarks(capture, &["--connection", "2"]));
+    insta::assert_snapshot!("ladder-alert", frame_notes(capture, &["--connection", "2"]));
     let hidden = ["--connection", "2", "--hide-addresses", "--hide-payload"];
-    insta::assert_snapshot!("ladder-alert-hidden", remarks(capture, &hidden));
+    insta::assert_snapshot!("ladder-alert-hidden", frame_notes(capture, &hidden));
 }
 
 #[test]
@@ -347,17 +349,17 @@ fn talk(suite: Suite) -> Vec<Step> {
 
 /// What was heard when the secrets came to be known before the step with this number.
 fn hear(suite: Suite, steps: &[Step], known_at: usize) -> LayerFacts {
-    let ring = KeyStore::default();
-    ring.set_growing(true);
-    let listening = LayerOptions {
-        keys: Some(ring.clone()),
-        clerk: None,
+    let key_store = KeyStore::default();
+    key_store.set_growing(true);
+    let layer_options = LayerOptions {
+        keys: Some(key_store.clone()),
+        annotator: None,
     };
-    let mut spoken = ProtocolStack::boxed(&listening, None);
+    let mut stack = ProtocolStack::boxed(&layer_options, None);
     let mut texts = TextInterner::new();
     for (number, step) in steps.iter().enumerate() {
         if number == known_at {
-            ring.read(suite.key_log().as_bytes(), FrameNumber(0));
+            key_store.read(suite.key_log().as_bytes(), FrameNumber(0));
         }
         let at = FrameRef {
             frame: FrameNumber(1 + number as u64),
@@ -365,16 +367,16 @@ fn hear(suite: Suite, steps: &[Step], known_at: usize) -> LayerFacts {
         };
         match step {
             Says(from, bytes) => {
-                spoken.data(*from, at, bytes, bytes.len() as u32, &mut texts);
+                stack.data(*from, at, bytes, bytes.len() as u32, &mut texts);
             }
-            Lacks(from, length) => spoken.gap(*from, at, *length as u64, &mut texts),
+            Lacks(from, length) => stack.gap(*from, at, *length as u64, &mut texts),
         }
     }
     if known_at >= steps.len() {
-        ring.read(suite.key_log().as_bytes(), FrameNumber(0));
+        key_store.read(suite.key_log().as_bytes(), FrameNumber(0));
     }
-    spoken.finish(&mut texts);
-    spoken.into_heard()
+    stack.finish(&mut texts);
+    stack.into_layer_facts()
 }
 
 #[test]
@@ -385,9 +387,9 @@ fn secrets_that_come_late_open_what_has_waited_in_its_order() {
         assert_eq!(wanted.exchanges.len(), 1);
         assert!(wanted.exchanges[0].is_complete());
         for known_at in 1..=steps.len() {
-            let heard = hear(suite, &steps, known_at);
-            assert_eq!(heard.exchanges, wanted.exchanges, "{known_at}");
-            assert_eq!(heard.tls, wanted.tls, "{known_at}");
+            let layer_facts = hear(suite, &steps, known_at);
+            assert_eq!(layer_facts.exchanges, wanted.exchanges, "{known_at}");
+            assert_eq!(layer_facts.tls, wanted.tls, "{known_at}");
         }
     }
 }
@@ -401,9 +403,9 @@ fn a_change_of_keys_that_was_not_captured_is_told_by_what_follows() {
                 steps[lost] = Lacks(*from, bytes.len());
             }
         }
-        let heard = hear(suite, &steps, 0);
-        assert_eq!(heard.exchanges.len(), 1);
-        assert!(heard.exchanges[0].is_complete());
+        let layer_facts = hear(suite, &steps, 0);
+        assert_eq!(layer_facts.exchanges.len(), 1);
+        assert!(layer_facts.exchanges[0].is_complete());
     }
 }
 
@@ -434,8 +436,8 @@ fn records_are_found_again_after_some_that_were_not_captured() {
                 client.seal(23, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0),
             ));
         }
-        let heard = hear(suite, &steps, 0);
-        assert_eq!(heard.exchanges.len() > 90, is_found, "{lost}");
+        let layer_facts = hear(suite, &steps, 0);
+        assert_eq!(layer_facts.exchanges.len() > 90, is_found, "{lost}");
     }
 }
 
@@ -445,6 +447,6 @@ fn an_alert_in_the_clear_is_told_once() {
     let mut steps = talk(suite);
     steps.truncate(2);
     steps.push(Says(A, seal::record(21, &[2, 48])));
-    let heard = hear(suite, &steps, 0);
-    assert_eq!(heard.tls.map(|facts| facts.alerts.len()), Some(1));
+    let layer_facts = hear(suite, &steps, 0);
+    assert_eq!(layer_facts.tls.map(|facts| facts.alerts.len()), Some(1));
 }

@@ -14,25 +14,31 @@ use hangup::protocol::tls::secrets::KeyStore;
 
 /// Looks after each batch, and waits for what it sees.
 struct Everywhere {
-    roll: Numbering,
+    numbering: Numbering,
     seen: EngineOutput,
     looks: u32,
 }
 
 impl Everywhere {
-    fn call(&mut self, glance: engine::EngineView) {
+    fn call(&mut self, view: engine::EngineView) {
         let before = &self.seen;
-        let next = self.roll.call(&before.briefs, &before.connections, glance);
-        let numbers: HashMap<_, _> = next.briefs.iter().map(name).collect();
-        for brief in &before.briefs {
-            let (key, id) = name(brief);
-            assert_eq!(numbers.get(&key), Some(&id), "{brief:?} is another one now");
+        let next = self
+            .numbering
+            .call(&before.summaries, &before.connections, view);
+        let numbers: HashMap<_, _> = next.summaries.iter().map(name).collect();
+        for summary in &before.summaries {
+            let (key, id) = name(summary);
+            assert_eq!(
+                numbers.get(&key),
+                Some(&id),
+                "{summary:?} is another one now"
+            );
         }
-        let ids = next.briefs.iter().map(|it| it.id);
-        assert!(ids.eq(1..=next.briefs.len() as u32), "numbers are dense");
+        let ids = next.summaries.iter().map(|it| it.id);
+        assert!(ids.eq(1..=next.summaries.len() as u32), "numbers are dense");
         for record in &next.connections {
-            let brief = &next.briefs[record.id as usize - 1];
-            assert_eq!(brief.first, record.first);
+            let summary = &next.summaries[record.id as usize - 1];
+            assert_eq!(summary.first, record.first);
         }
         assert!(next.stats.frames >= before.stats.frames);
         self.seen = next;
@@ -40,15 +46,15 @@ impl Everywhere {
 }
 
 /// What stays the same of a connection.
-fn name(brief: &ConnectionSummary) -> (impl std::hash::Hash + Eq + use<>, u32) {
-    let ends = [brief.client, brief.server];
+fn name(summary: &ConnectionSummary) -> (impl std::hash::Hash + Eq + use<>, u32) {
+    let ends = [summary.client, summary.server];
     let key = (
-        brief.first.frame,
+        summary.first.frame,
         ends[0].min(ends[1]),
         ends[0].max(ends[1]),
-        brief.context,
+        summary.context,
     );
-    (key, brief.id)
+    (key, summary.id)
 }
 
 impl Observer for Everywhere {
@@ -56,9 +62,9 @@ impl Observer for Everywhere {
         NextStep::Look
     }
 
-    fn look(&mut self, outlook: PendingView) {
+    fn look(&mut self, pending_view: PendingView) {
         self.looks += 1;
-        self.call(outlook.wait());
+        self.call(pending_view.wait());
     }
 }
 
@@ -77,7 +83,7 @@ fn looks_change_nothing() {
             let at_once = shots.len() / 7 + 1;
             let mut source = wire::InMemory::new(shots.clone(), at_once);
             let mut eyes = Everywhere {
-                roll: Numbering::new(Stay::First),
+                numbering: Numbering::new(Stay::First),
                 seen: EngineOutput::default(),
                 looks: 0,
             };
@@ -98,13 +104,14 @@ fn a_connection_read_again_is_the_one_that_was_found() {
         let settings = EngineSettings::default();
         let analysis = engine::analyse(&mut *open(), &settings, 1, &mut |_| ()).unwrap();
         // Every one of small captures, some of large ones.
-        let step = analysis.briefs.len() / 20 + 1;
-        for brief in analysis.briefs.iter().step_by(step) {
+        let step = analysis.summaries.len() / 20 + 1;
+        for summary in analysis.summaries.iter().step_by(step) {
             let found =
-                engine::close_up(&mut *open(), brief, &KeyStore::default(), || true).unwrap();
-            let found = found.unwrap_or_else(|| panic!("{}: {brief:?}", path.display()));
-            let record = &analysis.connections[brief.id as usize - 1];
-            let what = format!("{}: connection {}", path.display(), brief.id);
+                engine::reread_connection(&mut *open(), summary, &KeyStore::default(), || true)
+                    .unwrap();
+            let found = found.unwrap_or_else(|| panic!("{}: {summary:?}", path.display()));
+            let record = &analysis.connections[summary.id as usize - 1];
+            let what = format!("{}: connection {}", path.display(), summary.id);
             assert_eq!(found.connection.teardown, record.teardown, "{what}");
             assert_eq!(found.connection.sent, record.sent, "{what}");
             let packets: u64 = record.sent.iter().map(|sent| sent.packets).sum();
@@ -113,7 +120,7 @@ fn a_connection_read_again_is_the_one_that_was_found() {
                 |it: &hangup::analysis::connection::Connection| format!("{:?}", it.exchanges);
             assert_eq!(exchanges(&found.connection), exchanges(record), "{what}");
             let first = found.steps.first().unwrap();
-            assert_eq!(first.segment().frame, brief.first.frame, "{what}");
+            assert_eq!(first.segment().frame, summary.first.frame, "{what}");
             // Of a host that never showed, the record presumes nothing.
             if record.sent.iter().all(|sent| sent.packets > 0) {
                 let last = found.steps.last().unwrap();
@@ -129,9 +136,9 @@ fn a_look_that_is_given_up_finds_nothing() {
     let open = || open(&[path], &OpenOptions::default()).unwrap();
     let settings = EngineSettings::default();
     let analysis = engine::analyse(&mut *open(), &settings, 1, &mut |_| ()).unwrap();
-    let found = engine::close_up(
+    let found = engine::reread_connection(
         &mut *open(),
-        &analysis.briefs[0],
+        &analysis.summaries[0],
         &KeyStore::default(),
         || false,
     )
@@ -145,11 +152,11 @@ fn the_frames_of_a_connection_are_a_capture_of_their_own() {
     let open = || open(&[path], &OpenOptions::default()).unwrap();
     let settings = EngineSettings::default();
     let analysis = engine::analyse(&mut *open(), &settings, 1, &mut |_| ()).unwrap();
-    let brief = &analysis.briefs[0];
+    let summary = &analysis.summaries[0];
     let mut shots = Vec::new();
     let count = engine::extract(
         &mut *open(),
-        &[*brief],
+        &[*summary],
         || true,
         |frame| {
             shots.push(frame.data.to_vec());

@@ -65,7 +65,7 @@ impl Host for Reader {
 /// The application on a terminal of cells.
 struct Shown {
     app: App,
-    desk: Arc<Reader>,
+    host: Arc<Reader>,
     terminal: Terminal<TestBackend>,
 }
 
@@ -75,12 +75,12 @@ impl Shown {
     }
 
     fn of(name: &str, size: (u16, u16), glyphs: Glyphs) -> Self {
-        let desk = Arc::new(Reader(format!("captures/{name}"), Mutex::default()));
+        let host = Arc::new(Reader(format!("captures/{name}"), Mutex::default()));
         let session = ScreenSubject {
             name: name.to_owned(),
             zone: Zone::UTC,
             time_wait: TIME_WAIT,
-            desk: Arc::clone(&desk) as Arc<dyn Host>,
+            host: Arc::clone(&host) as Arc<dyn Host>,
         };
         let look = Look {
             theme: Theme {
@@ -91,7 +91,7 @@ impl Shown {
         };
         Self {
             app: App::new(session, look, Tasks::inline()),
-            desk,
+            host,
             terminal: Terminal::new(TestBackend::new(size.0, size.1)).unwrap(),
         }
     }
@@ -105,13 +105,13 @@ impl Shown {
 
     fn take(&mut self, snapshot: Arc<Snapshot>, version: u64, stage: ReadStage) {
         let frames = snapshot.summary.frames;
-        let digest = ViewModel::new(snapshot, version, TIME_WAIT);
+        let model = ViewModel::new(snapshot, version, TIME_WAIT);
         self.app.report(ReadProgress {
             stage,
             frames,
             ..ReadProgress::default()
         });
-        self.app.take(Arc::new(digest));
+        self.app.take(Arc::new(model));
     }
 
     /// Presses keys, given by their names: `2 down enter`.
@@ -571,7 +571,7 @@ fn what_is_there_is_written_over_when_that_is_wanted() {
             let asked = shown.type_in("there.pcapng").press("enter").screen();
             assert!(asked.contains("overwrite it?"), "{asked}");
             shown.type_in(answer).press("enter").screen();
-            let to = shown.desk.1.lock().unwrap().clone();
+            let to = shown.host.1.lock().unwrap().clone();
             let wanted: &[PathBuf] = &[PathBuf::from("there.pcapng")];
             assert_eq!(to, if written { wanted } else { &[] }, "{begin} {answer}");
         }

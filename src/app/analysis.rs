@@ -69,7 +69,7 @@ impl ReportSelection {
         };
         EngineSettings {
             keep,
-            keys: self.keys.ring().clone(),
+            keys: self.keys.key_store().clone(),
             ..EngineSettings::default()
         }
     }
@@ -92,19 +92,19 @@ impl ReportSelection {
 
 /// Reads the captures. `whole`: every connection's record is wanted, not just those of notable ones.
 pub(super) fn read(asked: &cli::ReadArgs, whole: bool) -> Result<JudgedReading> {
-    let wish = ReportSelection::of(&asked.judging, whole, Presence::Required)?;
+    let wanted = ReportSelection::of(&asked.judging, whole, Presence::Required)?;
     let options = OpenOptions {
         filter: asked.filter.clone(),
     };
     let source = capture::open(&asked.files, &options)?;
-    let mut source = wish.keyed(source, false);
+    let mut source = wanted.keyed(source, false);
     let mut progress = ProgressLine::new();
-    let settings = wish.settings();
-    let analysis = engine::analyse(&mut *source, &settings, wish.threads(), &mut |frames| {
+    let settings = wanted.settings();
+    let analysis = engine::analyse(&mut *source, &settings, wanted.threads(), &mut |frames| {
         progress.at(frames);
     })?;
     drop(progress);
-    Ok(judge(analysis, source.files(), source.lost(), &wish))
+    Ok(judge(analysis, source.files(), source.lost(), &wanted))
 }
 
 /// What an analysis means: the sockets, the findings, and what was read.
@@ -112,7 +112,7 @@ pub(super) fn judge(
     mut analysis: EngineOutput,
     files: &[FileSummary],
     lost: Loss,
-    wish: &ReportSelection,
+    wanted: &ReportSelection,
 ) -> JudgedReading {
     let ReportSelection {
         asked,
@@ -120,11 +120,11 @@ pub(super) fn judge(
         left_out,
         whole,
         ..
-    } = wish;
-    let mut ignored = left_out.settle(*whole, &analysis.briefs, &mut analysis.connections);
+    } = wanted;
+    let mut ignored = left_out.settle(*whole, &analysis.summaries, &mut analysis.connections);
     let end = analysis.stats.end();
     let sockets = hosts::sockets(
-        &analysis.briefs,
+        &analysis.summaries,
         &hosts::HostSettings {
             time_wait: Duration::from_secs(asked.time_wait.into()),
             range: asked.ephemeral_ports,
@@ -134,7 +134,7 @@ pub(super) fn judge(
     let evaluate = |connections: &[Arc<Connection>]| {
         rules::evaluate(&rules::RuleInput {
             connections,
-            briefs: &analysis.briefs,
+            summaries: &analysis.summaries,
             sockets: &sockets,
             lookups: &analysis.stats.lookups,
             sight: rules::CaptureQuality::new(&analysis.stats, lost),
@@ -145,7 +145,7 @@ pub(super) fn judge(
     let mut connections = std::mem::take(&mut analysis.connections);
     let narrowed = search.as_ref().map(|search| {
         let span = analysis.stats.span;
-        let narrowed = search.narrow(&analysis.briefs, &connections, &found, span);
+        let narrowed = search.narrow(&analysis.summaries, &connections, &found, span);
         let shown =
             |id: u32| narrowed.fits.binary_search(&id).is_ok() || narrowed.pointed == Some(id);
         connections.retain(|it| shown(it.id));
@@ -158,7 +158,7 @@ pub(super) fn judge(
     let (findings, worst) = select(found, asked);
     let mut summary = summary(files, lost, &analysis.stats);
     let counted: u64 = sockets.iter().map(|row| row.connections).sum();
-    let beyond = (analysis.briefs.len() as u64).saturating_sub(counted);
+    let beyond = (analysis.summaries.len() as u64).saturating_sub(counted);
     if beyond > 0 {
         summary.limits.push(LimitHit {
             name: "socket-pairs",
@@ -169,7 +169,7 @@ pub(super) fn judge(
     JudgedReading {
         snapshot: Snapshot {
             summary,
-            briefs: analysis.briefs,
+            summaries: analysis.summaries,
             connections,
             findings,
             sockets,

@@ -26,7 +26,7 @@ const ALWAYS: FrameNumber = FrameNumber(0);
 pub(super) struct KeyLogs {
     /// Each read to the end it had; clones go on from the same place.
     logs: Arc<Mutex<Vec<KeyLog>>>,
-    ring: KeyStore,
+    key_store: KeyStore,
     absent: Vec<PathBuf>,
 }
 
@@ -45,14 +45,14 @@ impl KeyLogs {
     /// # Errors
     /// When one that is required cannot be read, or there is not a single secret in what one holds.
     pub(super) fn read(paths: &[PathBuf], presence: Presence) -> Result<Self> {
-        let ring = KeyStore::default();
+        let key_store = KeyStore::default();
         let mut logs = Vec::new();
         let mut absent = Vec::new();
         for path in paths {
             let name = path.display();
-            let before = ring.counts();
+            let before = key_store.counts();
             let mut log = KeyLog::new(path);
-            match log.more(&ring) {
+            match log.more(&key_store) {
                 Ok(()) => {}
                 Err(error)
                     if error.kind() == ErrorKind::NotFound && presence == Presence::Awaited =>
@@ -65,9 +65,9 @@ impl KeyLogs {
                 }
             }
             if presence == Presence::Required {
-                log.end(&ring);
+                log.end(&key_store);
             }
-            let after = ring.counts();
+            let after = key_store.counts();
             if after.secrets == before.secrets && after.malformed > before.malformed {
                 bail!(
                     "{name}: is no key log: there is not a line `LABEL CLIENT-RANDOM SECRET` in it; programs write one where \
@@ -78,14 +78,14 @@ impl KeyLogs {
         }
         Ok(Self {
             logs: Arc::new(Mutex::new(logs)),
-            ring,
+            key_store,
             absent,
         })
     }
 
     /// What they fill.
-    pub(super) fn ring(&self) -> &KeyStore {
-        &self.ring
+    pub(super) fn key_store(&self) -> &KeyStore {
+        &self.key_store
     }
 
     /// Those that were not there yet.
@@ -101,10 +101,10 @@ impl KeyLogs {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .is_empty();
-        self.ring.set_growing(grows && any);
+        self.key_store.set_growing(grows && any);
         Box::new(KeyedSource {
             source,
-            ring: self.ring.clone(),
+            key_store: self.key_store.clone(),
             logs: Some(logs).filter(|_| grows && any),
             seen: Vec::new(),
             frames: ALWAYS,
@@ -134,7 +134,7 @@ impl KeyLog {
     }
 
     /// Reads on to the end there is now, of the file that has the name now.
-    fn more(&mut self, ring: &KeyStore) -> std::io::Result<()> {
+    fn more(&mut self, key_store: &KeyStore) -> std::io::Result<()> {
         // One that was taken away may be written to all the same, by who has it open.
         let now = std::fs::metadata(&self.path);
         let other = match (&self.file, &now) {
@@ -144,17 +144,17 @@ impl KeyLog {
         };
         if other {
             if self.file.is_some() {
-                self.rest_of_file(ring)?;
-                self.end(ring);
+                self.rest_of_file(key_store)?;
+                self.end(key_store);
                 self.file = None;
             }
             self.file = Some(File::open(&self.path)?);
             self.read = 0;
         }
-        self.rest_of_file(ring)
+        self.rest_of_file(key_store)
     }
 
-    fn rest_of_file(&mut self, ring: &KeyStore) -> std::io::Result<()> {
+    fn rest_of_file(&mut self, key_store: &KeyStore) -> std::io::Result<()> {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
@@ -185,22 +185,22 @@ impl KeyLog {
             } else {
                 end
             };
-            ring.read(self.rest.get(..end).unwrap_or_default(), ALWAYS);
+            key_store.read(self.rest.get(..end).unwrap_or_default(), ALWAYS);
             self.rest.drain(..end);
         }
     }
 
     /// The last line has no end, and none will come.
-    fn end(&mut self, ring: &KeyStore) {
-        ring.read(&std::mem::take(&mut self.rest), ALWAYS);
-        ring.end(ALWAYS);
+    fn end(&mut self, key_store: &KeyStore) {
+        key_store.read(&std::mem::take(&mut self.rest), ALWAYS);
+        key_store.end(ALWAYS);
     }
 }
 
 /// A source and the secrets beside it.
 struct KeyedSource {
     source: Box<dyn Source>,
-    ring: KeyStore,
+    key_store: KeyStore,
     /// Those that are still being written.
     logs: Option<Arc<Mutex<Vec<KeyLog>>>>,
     /// Blocks of secrets that were looked at, of each file.
@@ -220,7 +220,7 @@ impl Source for KeyedSource {
                 .iter_mut()
             {
                 // A log that cannot be read has no secrets; what is hidden stays so, and the report says it.
-                let _ = log.more(&self.ring);
+                let _ = log.more(&self.key_store);
             }
         }
         let files = self.source.files();
@@ -228,8 +228,8 @@ impl Source for KeyedSource {
         for (file, seen) in files.iter().zip(&mut self.seen) {
             for secrets in file.secrets.iter().skip(*seen) {
                 if secrets.kind == TLS_KEY_LOG {
-                    self.ring.read(&secrets.bytes, self.frames);
-                    self.ring.end(self.frames);
+                    self.key_store.read(&secrets.bytes, self.frames);
+                    self.key_store.end(self.frames);
                 }
             }
             *seen = file.secrets.len();

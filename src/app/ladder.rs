@@ -119,18 +119,18 @@ fn recorder(connection: &Connection, reticence: Redaction) -> Recorder {
         payload: reticence.payload,
     };
     let ends = [connection.client, connection.server];
-    let mut remarks = RecorderNotes::new();
-    for (frame, all) in connection.remarks() {
+    let mut frame_notes = RecorderNotes::new();
+    for (frame, all) in connection.frame_notes() {
         for who in Who::BOTH {
             let own = all.iter().filter(|(from, _)| *from == who);
-            let own: Vec<_> = own.map(|(_, remark)| *remark).collect();
+            let own: Vec<_> = own.map(|(_, frame_note)| *frame_note).collect();
             let words = segment::words(connection, who, &own, &[], discretion);
             if !words.is_empty() {
-                remarks.insert((frame, ends[who as usize]), words.join("; "));
+                frame_notes.insert((frame, ends[who as usize]), words.join("; "));
             }
         }
     }
-    recorder.remarking(remarks)
+    recorder.remarking(frame_notes)
 }
 
 /// Draws several connections of all that go by.
@@ -176,7 +176,7 @@ impl Sink for LadderRecorders<'_, '_> {
 fn find(asked: &cli::LadderArgs, options: &OpenOptions) -> Result<Connection> {
     let keys = KeyLogs::read(&asked.keylog, Presence::Required)?;
     let settings = EngineSettings {
-        keys: keys.ring().clone(),
+        keys: keys.key_store().clone(),
         ..EngineSettings::default()
     };
     let mut source = keys.beside(capture::open(&asked.files, options)?, false);

@@ -118,7 +118,7 @@ pub(super) fn interfaces() -> Result<ExitCode> {
         .unwrap_or(0);
     let mut text = String::new();
     for it in &all {
-        let mark = if Some(&it.name) == usual.as_ref() {
+        let frame_ref = if Some(&it.name) == usual.as_ref() {
             '*'
         } else {
             ' '
@@ -135,7 +135,7 @@ pub(super) fn interfaces() -> Result<ExitCode> {
             told += &format!("{apart}({})", escape(description.as_bytes()));
         }
         let name = escape(it.name.as_bytes());
-        let line = format!("{mark} {name:width$}  {state:10}  {told}");
+        let line = format!("{frame_ref} {name:width$}  {state:10}  {told}");
         text += line.trim_end();
         text.push('\n');
     }

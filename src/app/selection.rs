@@ -91,7 +91,7 @@ impl LeftOut {
     pub(super) fn settle(
         &self,
         whole: bool,
-        briefs: &[ConnectionSummary],
+        summaries: &[ConnectionSummary],
         connections: &mut Vec<Arc<Connection>>,
     ) -> Ignored {
         let Some(list) = &self.list else {
@@ -102,10 +102,10 @@ impl LeftOut {
             connections.retain(|it| !self.takes(it));
         }
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        for brief in briefs {
-            let place = (brief.first.frame, brief.client, brief.server);
+        for summary in summaries {
+            let place = (summary.first.frame, summary.client, summary.server);
             if let Some(line) = places.get(&place) {
-                ignored.connections.push(brief.id);
+                ignored.connections.push(summary.id);
                 if let Some(tally) = ignored.lines.get_mut(*line) {
                     tally.connections += 1;
                 }

@@ -117,7 +117,7 @@ impl Session {
             true => Presence::Awaited,
             false => Presence::Required,
         };
-        let wish = ReportSelection::of(&asked.judging, whole, key_logs)?;
+        let wanted = ReportSelection::of(&asked.judging, whole, key_logs)?;
         let options = OpenOptions {
             filter: asked.filter.clone(),
         };
@@ -132,7 +132,7 @@ impl Session {
             .map(|path| size(path).map(|it| it.len()))
             .collect();
         let files = Reopen::Files(asked.files.clone(), options.clone());
-        let mut settings = wish.settings();
+        let mut settings = wanted.settings();
         let (source, of, again) = match sizes {
             Some(sizes) if !asked.follow => {
                 let source = capture::open(&asked.files, &options)?;
@@ -165,7 +165,7 @@ impl Session {
             settings,
             flight: None,
         };
-        Ok(Self::begin(plan, wish))
+        Ok(Self::begin(plan, wanted))
     }
 
     /// Begins to read an interface, or anything else that has no end; `recent` is what remembers its frames.
@@ -175,8 +175,8 @@ impl Session {
         flight: Option<FlightRecorder>,
         asked: &cli::JudgingArgs,
     ) -> Result<Self> {
-        let wish = ReportSelection::of(asked, false, Presence::Awaited)?;
-        let mut settings = wish.settings();
+        let wanted = ReportSelection::of(asked, false, Presence::Awaited)?;
+        let mut settings = wanted.settings();
         settings.stay = Stay::Latest;
         let plan = SessionPlan {
             source,
@@ -185,10 +185,10 @@ impl Session {
             settings,
             flight,
         };
-        Ok(Self::begin(plan, wish))
+        Ok(Self::begin(plan, wanted))
     }
 
-    fn begin(plan: SessionPlan, wish: ReportSelection) -> Self {
+    fn begin(plan: SessionPlan, wanted: ReportSelection) -> Self {
         let SessionPlan {
             source,
             of,
@@ -196,8 +196,8 @@ impl Session {
             settings,
             flight,
         } = plan;
-        let source = wish.keyed(source, of.is_none());
-        let absent = wish.absent_key_logs().iter();
+        let source = wanted.keyed(source, of.is_none());
+        let absent = wanted.absent_key_logs().iter();
         let notes = absent.map(|path| {
             let name = path.display();
             format!(
@@ -229,8 +229,8 @@ impl Session {
             watch: Arc::clone(&watch),
             control: Arc::clone(&control),
             pace: Arc::clone(&pace),
-            roll: Numbering::new(settings.stay),
-            wish: wish.clone(),
+            numbering: Numbering::new(settings.stay),
+            wanted: wanted.clone(),
             flight,
             recorded: HashSet::new(),
             awaits: None,
@@ -249,7 +249,7 @@ impl Session {
             lost: Loss::default(),
         };
         let threads = vec![
-            thread::spawn(move || lead.read(source, &settings, wish.threads())),
+            thread::spawn(move || lead.read(source, &settings, wanted.threads())),
             thread::spawn(move || publisher.publish(&said)),
         ];
         Self {
@@ -316,12 +316,12 @@ impl AnalysisControl for SharedControl {
         self.control_notes().clone()
     }
 
-    fn close_up(&self, of: &ConnectionSummary) -> BackgroundResult<RereadConnection> {
+    fn reread_connection(&self, of: &ConnectionSummary) -> BackgroundResult<RereadConnection> {
         let (again, keys, of) = (self.again.clone(), self.keys.clone(), *of);
         BackgroundResult::begin(move |given_up| {
             let mut source = again.open()?;
             let goes_on = || !given_up.load(Ordering::Relaxed);
-            let found = engine::close_up(&mut *source, &of, &keys, goes_on);
+            let found = engine::reread_connection(&mut *source, &of, &keys, goes_on);
             let found = found.map_err(|error| error.to_string())?;
             found.ok_or_else(|| "its packets are not remembered any more".to_owned())
         })
@@ -409,16 +409,16 @@ impl SessionReader {
             lead: self,
             next: Instant::now() + FIRST,
         };
-        let (glance, outcome) = engine::watched(&mut *source, settings, threads, &mut eye);
+        let (view, outcome) = engine::watched(&mut *source, settings, threads, &mut eye);
         let mut lead = eye.lead;
         lead.progress.stage = match outcome {
             Ok(()) => ReadStage::Done,
             Err(error) => ReadStage::Failed(error.to_string()),
         };
-        lead.progress.frames = glance.frames();
+        lead.progress.frames = view.frames();
         lead.progress.bytes = source.files().iter().map(|file| file.bytes).sum();
         let word = PublisherMessage {
-            what: PublishedView::Last(Box::new(glance), Box::new(lead.progress)),
+            what: PublishedView::Last(Box::new(view), Box::new(lead.progress)),
             files: source.files().to_vec(),
             lost: source.lost(),
         };
@@ -465,10 +465,10 @@ impl Observer for SessionObserver {
         NextStep::Look
     }
 
-    fn look(&mut self, outlook: PendingView) {
+    fn look(&mut self, pending_view: PendingView) {
         self.lead.pace.busy.store(true, Ordering::Release);
         let word = PublisherMessage {
-            what: PublishedView::Look(Box::new(outlook)),
+            what: PublishedView::Look(Box::new(pending_view)),
             files: std::mem::take(&mut self.lead.files),
             lost: self.lead.lost,
         };
@@ -481,8 +481,8 @@ struct Publisher {
     watch: Arc<SnapshotWatch>,
     control: Arc<SharedControl>,
     pace: Arc<ViewPace>,
-    wish: ReportSelection,
-    roll: Numbering,
+    wanted: ReportSelection,
+    numbering: Numbering,
     flight: Option<FlightRecorder>,
     /// What the flight recorder has been woken by.
     recorded: HashSet<(&'static str, Option<IpAddr>, Option<Endpoint>)>,
@@ -501,16 +501,16 @@ impl Publisher {
         for word in said {
             let PublisherMessage { what, files, lost } = word;
             match what {
-                PublishedView::Look(outlook) => {
+                PublishedView::Look(pending_view) => {
                     let begun = Instant::now();
-                    self.judge(outlook.wait(), &files, lost);
+                    self.judge(pending_view.wait(), &files, lost);
                     self.record(false);
                     let took = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
                     self.pace.took.store(took, Ordering::Relaxed);
                     self.pace.busy.store(false, Ordering::Release);
                 }
-                PublishedView::Last(glance, progress) => {
-                    self.judge(*glance, &files, lost);
+                PublishedView::Last(view, progress) => {
+                    self.judge(*view, &files, lost);
                     self.record(true);
                     self.watch.report(*progress);
                     return;
@@ -522,12 +522,14 @@ impl Publisher {
         self.watch.report(progress);
     }
 
-    fn judge(&mut self, glance: EngineView, files: &[FileSummary], lost: Loss) {
+    fn judge(&mut self, view: EngineView, files: &[FileSummary], lost: Loss) {
         let before = self.watch.snapshot();
-        let analysis = self.roll.call(&before.briefs, &before.connections, glance);
+        let analysis = self
+            .numbering
+            .call(&before.summaries, &before.connections, view);
         self.now = analysis.stats.end();
         drop(before);
-        let reading = analysis::judge(analysis, files, lost, &self.wish);
+        let reading = analysis::judge(analysis, files, lost, &self.wanted);
         *self
             .control
             .worst

@@ -32,14 +32,14 @@ const LAST: Duration = Duration::from_secs(5);
 pub(super) fn on_files(asked: &cli::ReadArgs, screen: &cli::ScreenArgs) -> Result<ExitCode> {
     // What cannot be opened is said before the screens are there.
     let reading = Session::of_files(asked)?;
-    let desk = ScreenHost {
+    let host = ScreenHost {
         keys: reading.keys(),
         packets: Box::new(reading.packets()),
         inputs: asked.files.clone(),
         zone: zone(&asked.judging),
     };
     let worst = reading.worst();
-    show(reading, name(&asked.files), desk, &asked.judging, screen)?;
+    show(reading, name(&asked.files), host, &asked.judging, screen)?;
     Ok(code(&asked.judging, worst()))
 }
 
@@ -50,7 +50,7 @@ pub(super) fn on_interface(
     interface: &str,
     asked: &cli::LiveArgs,
 ) -> Result<ExitCode> {
-    let desk = ScreenHost {
+    let host = ScreenHost {
         keys: reading.keys(),
         packets: Box::new(reading.packets()),
         inputs: asked.write.iter().cloned().collect(),
@@ -65,7 +65,7 @@ pub(super) fn on_interface(
     }
     let (watch, running, worst) = (reading.watch(), reading.running(), reading.worst());
     let name = escape(interface.as_bytes()).into_owned();
-    show(reading, name, desk, &asked.judging, &asked.screen)?;
+    show(reading, name, host, &asked.judging, &asked.screen)?;
     // What was seen would be gone with the screens.
     let options = output::options(&asked.judging, true);
     output::write_report(&watch.snapshot(), report::Format::Text, &options, None)?;
@@ -89,7 +89,7 @@ fn code(judging: &cli::JudgingArgs, worst: Option<Severity>) -> ExitCode {
 fn show(
     reading: Session,
     name: String,
-    desk: ScreenHost,
+    host: ScreenHost,
     judging: &cli::JudgingArgs,
     screen: &cli::ScreenArgs,
 ) -> Result<()> {
@@ -100,7 +100,7 @@ fn show(
         name,
         zone: zone(judging),
         time_wait: Duration::from_secs(judging.time_wait.into()),
-        desk: Arc::new(desk),
+        host: Arc::new(host),
     };
     let look = tui_loop::look(screen, judging.color);
     let end = {

@@ -58,12 +58,12 @@ pub(super) fn show(
     let mut held = TerminalGuard::take(mouse).context("this terminal cannot be drawn on")?;
     let begun = Instant::now();
     loop {
-        pulse.beats.fetch_add(1, Ordering::Relaxed);
+        pulse.periodic_requests.fetch_add(1, Ordering::Relaxed);
         if signals.leave.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if let Some(digest) = digests.newest() {
-            app.take(digest);
+        if let Some(model) = digests.newest() {
+            app.take(model);
         }
         app.report(watch.progress());
         app.tick(begun.elapsed());
@@ -80,7 +80,7 @@ pub(super) fn show(
                 Effect::Quit => return Ok(()),
                 Effect::Suspend => {
                     held.suspend()?;
-                    pulse.beats.fetch_add(1, Ordering::Relaxed);
+                    pulse.periodic_requests.fetch_add(1, Ordering::Relaxed);
                 }
                 Effect::Copy(text) => {
                     if let Err(why) = held.copy(&text) {
@@ -191,10 +191,10 @@ impl ViewModelWorker {
                     continue;
                 }
                 seen = version;
-                let digest = ViewModel::new(watch.snapshot(), version, time_wait);
-                let digest = Some(Arc::new(digest));
+                let model = ViewModel::new(watch.snapshot(), version, time_wait);
+                let model = Some(Arc::new(model));
                 let mut place = put.lock().unwrap_or_else(PoisonError::into_inner);
-                let old = std::mem::replace(&mut *place, digest);
+                let old = std::mem::replace(&mut *place, model);
                 // One that nobody took is dropped when nobody can wait for it.
                 drop(place);
                 drop(old);
@@ -240,17 +240,17 @@ impl SignalFlags {
 
 /// Ends the program when its loop cannot: where the terminal itself is gone, waiting for a key may never come to an end.
 struct Watchdog {
-    beats: Arc<AtomicU64>,
+    periodic_requests: Arc<AtomicU64>,
     over: Arc<AtomicBool>,
 }
 
 impl Watchdog {
     fn begin(signals: &SignalFlags, end: impl FnOnce() + Send + 'static) -> Self {
-        let (beats, over) = (
+        let (periodic_requests, over) = (
             Arc::new(AtomicU64::new(0)),
             Arc::new(AtomicBool::new(false)),
         );
-        let (heart, done) = (Arc::clone(&beats), Arc::clone(&over));
+        let (heart, done) = (Arc::clone(&periodic_requests), Arc::clone(&over));
         let told = Arc::clone(&signals.leave);
         thread::spawn(move || {
             let mut before = u64::MAX;
@@ -270,7 +270,10 @@ impl Watchdog {
             end();
             std::process::exit(i32::from(FAILED))
         });
-        Self { beats, over }
+        Self {
+            periodic_requests,
+            over,
+        }
     }
 }
 

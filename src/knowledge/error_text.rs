@@ -200,9 +200,9 @@ const SUSPECTS: usize = 8;
 pub fn texts<'a>(
     event: WireEvent,
     side: LogSide,
-    speaker: impl Into<KnownProgram<'a>>,
+    dissector: impl Into<KnownProgram<'a>>,
 ) -> Vec<Prediction> {
-    texts_of(&[event], side, speaker)
+    texts_of(&[event], side, dissector)
 }
 
 /// The same where a connection met several events, in their order: a program that takes the first without an error
@@ -211,9 +211,9 @@ pub fn texts<'a>(
 pub fn texts_of<'a>(
     events: &[WireEvent],
     side: LogSide,
-    speaker: impl Into<KnownProgram<'a>>,
+    dissector: impl Into<KnownProgram<'a>>,
 ) -> Vec<Prediction> {
-    match speaker.into() {
+    match dissector.into() {
         KnownProgram::Known(stack) => known(events, side, stack),
         KnownProgram::Nameless => {
             suspects(events, side, |product| !product.named, SoapSuspects::Last)
@@ -525,8 +525,8 @@ mod tests {
     #[test]
     fn suspects_are_eight_at_most_and_differ() {
         for event in WireEvent::ALL {
-            for speaker in [KnownProgram::Unheard, KnownProgram::Nameless] {
-                let told = texts(*event, event.side(), speaker);
+            for dissector in [KnownProgram::Unheard, KnownProgram::Nameless] {
+                let told = texts(*event, event.side(), dissector);
                 assert!(told.len() <= SUSPECTS);
                 for (index, one) in told.iter().enumerate() {
                     assert!(one.text.is_some() && !one.identified);

@@ -102,7 +102,7 @@ pub struct LadderSegment {
     /// What both sides are after it.
     pub states: Option<[Standing; 2]>,
     /// Words for readers behind it, such as what was said under keys.
-    pub remark: Option<String>,
+    pub frame_note: Option<String>,
 }
 
 /// How a cell relates to those before it.

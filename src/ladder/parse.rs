@@ -186,7 +186,7 @@ fn parse_packet(
     end: usize,
     clock: &mut Option<Duration>,
 ) -> Result<LadderSegment, TokenFault> {
-    let (remark, tokens) = match tokens {
+    let (frame_note, tokens) = match tokens {
         [before @ .., (_, Token::Remark(text))] if !before.is_empty() => {
             (Some((*text).to_owned()).filter(|it| !it.is_empty()), before)
         }
@@ -254,7 +254,7 @@ fn parse_packet(
         seen,
         cell,
         states,
-        remark,
+        frame_note,
     })
 }
 

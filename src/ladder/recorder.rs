@@ -53,7 +53,7 @@ pub struct Recorder {
     ttl: [Option<u8>; 2],
     lines: Vec<LadderLine>,
     run: SegmentRun,
-    remarks: RecorderNotes,
+    frame_notes: RecorderNotes,
 }
 
 /// What is to be said of segments, by frame and sender, where their payload does not say it itself.
@@ -84,7 +84,7 @@ struct RecordedSegment {
     captured: u32,
     payload: Vec<Piece>,
     standings: [Standing; 2],
-    remark: Option<String>,
+    frame_note: Option<String>,
 }
 
 impl Recorder {
@@ -99,14 +99,14 @@ impl Recorder {
             ttl: [None; 2],
             lines: Vec::new(),
             run: SegmentRun::default(),
-            remarks: RecorderNotes::new(),
+            frame_notes: RecorderNotes::new(),
         }
     }
 
     /// The same, with what is to be said of segments.
     #[must_use]
-    pub fn remarking(mut self, remarks: RecorderNotes) -> Self {
-        self.remarks = remarks;
+    pub fn remarking(mut self, frame_notes: RecorderNotes) -> Self {
+        self.frame_notes = frame_notes;
         self
     }
 
@@ -120,9 +120,9 @@ impl Recorder {
         let before = self.run.last.unwrap_or_default();
         let payload = describe::pieces(segment.payload, segment.length, self.reticence);
         let says_itself = !payload.iter().all(Piece::is_bytes);
-        let remark = self.remarks.get(&(segment.frame, segment.source));
-        let remark = remark.filter(|_| segment.length > 0 && !says_itself);
-        let rung = RecordedSegment {
+        let frame_note = self.frame_notes.get(&(segment.frame, segment.source));
+        let frame_note = frame_note.filter(|_| segment.length > 0 && !says_itself);
+        let row = RecordedSegment {
             // Captures are not always in order of time; ladders are.
             time: microseconds(segment.time.since(start)).max(before),
             from,
@@ -135,9 +135,9 @@ impl Recorder {
             captured: u32::try_from(segment.payload.len()).unwrap_or(u32::MAX),
             payload,
             standings,
-            remark: remark.cloned(),
+            frame_note: frame_note.cloned(),
         };
-        self.take(rung);
+        self.take(row);
     }
 
     /// The ladder, with what was judged as its expectations.
@@ -167,7 +167,7 @@ impl Recorder {
             Claim::Teardown(teardown.by, teardown.how, Some(teardown.phase)),
             Claim::Opening(connection.opening),
             Claim::States(connection.states),
-            Claim::TimeWait(connection.time_wait.map(|mark| mark.is_some())),
+            Claim::TimeWait(connection.time_wait.map(|frame_ref| frame_ref.is_some())),
         ];
         lines.extend(claims.map(|claim| {
             LadderLine::Expect(Expectation {
@@ -195,36 +195,36 @@ impl Recorder {
     }
 
     /// Writes the line, or holds it back as a part of a long run.
-    fn take(&mut self, rung: RecordedSegment) {
+    fn take(&mut self, row: RecordedSegment) {
         let full = self.lines.len() >= MAX_LINES;
         let pause = self
             .run
             .last
-            .is_some_and(|last| rung.time.saturating_sub(last) >= PAUSE);
-        if !full && (pause || !rung.is_plain()) {
+            .is_some_and(|last| row.time.saturating_sub(last) >= PAUSE);
+        if !full && (pause || !row.is_plain()) {
             self.end_run();
         }
-        self.run.last = Some(rung.time);
-        if !full && (!rung.is_plain() || self.run.written < RUN_HEAD) {
-            self.run.written = if rung.is_plain() {
+        self.run.last = Some(row.time);
+        if !full && (!row.is_plain() || self.run.written < RUN_HEAD) {
+            self.run.written = if row.is_plain() {
                 self.run.written + 1
             } else {
                 0
             };
-            self.write(rung);
+            self.write(row);
             return;
         }
-        self.run.tail.push_back(rung);
+        self.run.tail.push_back(row);
         let room = if full { LAST_LINES } else { RUN_TAIL };
         let slack = if self.run.folded == 0 { FOLD_LEAST } else { 1 };
         if self.run.tail.len() < room + slack {
             return;
         }
         while self.run.tail.len() > room
-            && let Some(rung) = self.run.tail.pop_front()
+            && let Some(row) = self.run.tail.pop_front()
         {
             self.run.folded += 1;
-            self.run.bytes[rung.from.index()] += u64::from(rung.length);
+            self.run.bytes[row.from.index()] += u64::from(row.length);
         }
     }
 
@@ -237,70 +237,70 @@ impl Recorder {
             let text = format!("… {segments} segments, {} bytes", grouped(bytes));
             self.lines.push(LadderLine::Comment(text));
         }
-        for rung in run.tail {
-            self.write(rung);
+        for row in run.tail {
+            self.write(row);
         }
     }
 
-    fn write(&mut self, rung: RecordedSegment) {
-        let who = place(rung.from);
-        self.anchor(&rung);
-        let cell = self.cell(&rung);
+    fn write(&mut self, row: RecordedSegment) {
+        let who = place(row.from);
+        self.anchor(&row);
+        let cell = self.cell(&row);
         let header = RelativeNumbers {
-            seq: rung.seq,
-            ack: rung.ack,
-            flags: rung.flags,
+            seq: row.seq,
+            ack: row.ack,
+            flags: row.flags,
             stateless: false,
         };
-        self.numbers.commit(who, header, rung.length, true);
+        self.numbers.commit(who, header, row.length, true);
         self.lines.push(LadderLine::Packet(LadderSegment {
-            time: rung.time,
+            time: row.time,
             from: who,
             seen: true,
             cell,
-            states: Some(rung.standings),
-            remark: rung.remark,
+            states: Some(row.standings),
+            frame_note: row.frame_note,
         }));
     }
 
     /// Fixes what numbers are relative to, once for each side.
-    fn anchor(&mut self, rung: &RecordedSegment) {
-        let has = |flag| rung.flags.has(flag);
-        let me = rung.from.index();
-        let other = rung.from.other().index();
+    fn anchor(&mut self, row: &RecordedSegment) {
+        let has = |flag| row.flags.has(flag);
+        let me = row.from.index();
+        let other = row.from.other().index();
         if has(Flags::ACK) && !self.known[other] {
             self.known[other] = true;
             self.numbers
-                .anchor(place(rung.from.other()), rung.ack.back(1));
+                .anchor(place(row.from.other()), row.ack.back(1));
         }
-        let refusal = has(Flags::RST) && rung.seq == Seq(0);
+        let refusal = has(Flags::RST) && row.seq == Seq(0);
         if !self.known[me] && !refusal {
             self.known[me] = true;
             let isn = if has(Flags::SYN) {
-                rung.seq
+                row.seq
             } else {
-                rung.seq.back(1)
+                row.seq.back(1)
             };
-            self.numbers.anchor(place(rung.from), isn);
+            self.numbers.anchor(place(row.from), isn);
         }
-        self.ttl[me].get_or_insert(rung.ttl);
+        self.ttl[me].get_or_insert(row.ttl);
     }
 
     /// The cell in the fewest words.
-    fn cell(&mut self, rung: &RecordedSegment) -> Cell {
-        let who = place(rung.from);
-        let has = |flag| rung.flags.has(flag);
+    fn cell(&mut self, row: &RecordedSegment) -> Cell {
+        let who = place(row.from);
+        let has = |flag| row.flags.has(flag);
         let (syn, fin, rst, ack) = (
             has(Flags::SYN),
             has(Flags::FIN),
             has(Flags::RST),
             has(Flags::ACK),
         );
-        let repeats = self.numbers.repeated(who) == Some((rung.seq, rung.length, syn, fin));
-        let bare = rung.length == 0 && !syn && !fin && !rst;
+        let repeats = self.numbers.repeated(who) == Some((row.seq, row.length, syn, fin));
+        let bare = row.length == 0 && !syn && !fin && !rst;
         let sends = if repeats && !rst && !bare {
             Sends::Again
-        } else if bare && self.numbers.is_probe(who, rung.seq) {
+        } else if bare && self.numbers.is_probe(who, row.seq) {
             Sends::Probe
         } else {
             Sends::New
@@ -315,28 +315,28 @@ impl Recorder {
             fin,
             rst,
             ack: bare,
-            payload: rung.payload.clone(),
+            payload: row.payload.clone(),
             ..Cell::default()
         };
         let spelled = match sends {
             Sends::New => None,
-            Sends::Again | Sends::Probe => self.spell_ack(who, &short, rung),
+            Sends::Again | Sends::Probe => self.spell_ack(who, &short, row),
         };
-        let spelled = spelled.or_else(|| self.spell_ack(who, &long, rung));
+        let spelled = spelled.or_else(|| self.spell_ack(who, &long, row));
         let (mut cell, plan) = spelled.expect("ACK can be written out or denied");
-        if plan.seq != rung.seq {
-            cell.deviations.seq = Some(self.numbers.relative(who, rung.seq));
+        if plan.seq != row.seq {
+            cell.deviations.seq = Some(self.numbers.relative(who, row.seq));
         }
-        if ack && plan.ack != rung.ack {
-            cell.deviations.ack = Some(self.numbers.relative(who.other(), rung.ack));
+        if ack && plan.ack != row.ack {
+            cell.deviations.ack = Some(self.numbers.relative(who.other(), row.ack));
         }
-        let usual = self.ttl[rung.from.index()];
-        cell.deviations.ttl = Some(rung.ttl).filter(|ttl| Some(*ttl) != usual);
-        if plan.stateless != (rung.window == 0) {
-            cell.deviations.window = Some(rung.window);
+        let usual = self.ttl[row.from.index()];
+        cell.deviations.ttl = Some(row.ttl).filter(|ttl| Some(*ttl) != usual);
+        if plan.stateless != (row.window == 0) {
+            cell.deviations.window = Some(row.window);
         }
-        if rung.captured < rung.length {
-            cell.deviations.cut = Some(rung.captured);
+        if row.captured < row.length {
+            cell.deviations.cut = Some(row.captured);
         }
         cell
     }
@@ -349,7 +349,7 @@ impl Recorder {
         &mut self,
         who: Who,
         cell: &Cell,
-        rung: &RecordedSegment,
+        row: &RecordedSegment,
     ) -> Option<(Cell, RelativeNumbers)> {
         let mut best: Option<(bool, Cell, SequenceNumbers, RelativeNumbers)> = None;
         for (ack, no_ack) in [(false, false), (true, false), (false, true), (true, true)] {
@@ -362,10 +362,10 @@ impl Recorder {
             let mut numbers = self.numbers.clone();
             numbers.begin(who, &cell);
             let plan = numbers.plan(who, &cell);
-            if plan.flags.has(Flags::ACK) != rung.flags.has(Flags::ACK) {
+            if plan.flags.has(Flags::ACK) != row.flags.has(Flags::ACK) {
                 continue;
             }
-            let fits = !cell.syn || plan.seq == rung.seq;
+            let fits = !cell.syn || plan.seq == row.seq;
             if best.as_ref().is_none_or(|(fitted, ..)| fits && !fitted) {
                 best = Some((fits, cell, numbers, plan));
             }
@@ -382,7 +382,7 @@ impl RecordedSegment {
         let control = Flags::SYN.with(Flags::FIN).with(Flags::RST);
         self.flags.0 & control.0 == 0
             && self.window != 0
-            && self.remark.is_none()
+            && self.frame_note.is_none()
             && !self
                 .payload
                 .iter()

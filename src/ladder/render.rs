@@ -114,7 +114,7 @@ fn write_packet(
         }
     }
     f.write_str(line.trim_end())?;
-    match &packet.remark {
+    match &packet.frame_note {
         Some(text) => write!(f, "  # {text}"),
         None => Ok(()),
     }
@@ -448,23 +448,23 @@ mod tests {
             (0..11usize).prop_map(|index| Standing::In(State::ALL[index])),
         ];
         let states = proptest::option::of([standing.clone(), standing]);
-        let remark = proptest::option::of("[a-z#\"\\[>|-][a-z\"\\[ =:#>|-]{0,9}[a-z#\"\\[>|-]");
+        let frame_note = proptest::option::of("[a-z#\"\\[>|-][a-z\"\\[ =:#>|-]{0,9}[a-z#\"\\[>|-]");
         let parts = (
             any::<u32>(),
             any::<bool>(),
             any::<bool>(),
             cell(),
             states,
-            remark,
+            frame_note,
         );
-        let packet = parts.prop_map(|(time, client, seen, cell, states, remark)| {
+        let packet = parts.prop_map(|(time, client, seen, cell, states, frame_note)| {
             LadderLine::Packet(LadderSegment {
                 time: Duration::from_nanos(u64::from(time)),
                 from: if client { Who::Client } else { Who::Server },
                 seen,
                 cell,
                 states: states.filter(|_| seen),
-                remark,
+                frame_note,
             })
         });
         let side = any::<(u16, Option<u8>, Option<u16>, Option<u32>)>();

@@ -37,7 +37,7 @@ struct SideNumbers {
     held: Vec<(Seq, Seq)>,
     /// The end of a SYN for the next connection, while it still has the numbers of this one.
     pending: Option<Seq>,
-    heard: Option<LastArrival>,
+    layer_facts: Option<LastArrival>,
     last: Option<LastSent>,
 }
 
@@ -82,7 +82,7 @@ impl SequenceNumbers {
                 got_generation: 0,
                 held: Vec::new(),
                 pending: None,
-                heard: None,
+                layer_facts: None,
                 last: None,
             }),
         }
@@ -163,9 +163,9 @@ impl SequenceNumbers {
         let last = side.last.filter(|_| cell.sends == Sends::Again);
         let syn = cell.syn || last.is_some_and(|last| last.syn);
         let fin = cell.fin || last.is_some_and(|last| last.fin);
-        let heard = side.heard;
+        let layer_facts = side.layer_facts;
         let closed = !side.active || side.generation < peer.generation;
-        let answers_syn = heard.is_some_and(|heard| heard.bare_syn) && closed;
+        let answers_syn = layer_facts.is_some_and(|layer_facts| layer_facts.bare_syn) && closed;
         let refusal = cell.rst && answers_syn && !deviations.no_ack;
         let stateless = refusal || cell.rst && deviations.no_ack;
         let opens = syn && side.got.is_none();
@@ -174,7 +174,9 @@ impl SequenceNumbers {
             (_, Some(last)) => last.seq,
             (Sends::Probe, _) => side.next.back(1),
             _ if refusal => Seq(0),
-            _ if stateless => heard.and_then(|heard| heard.ack).unwrap_or(side.next),
+            _ if stateless => layer_facts
+                .and_then(|layer_facts| layer_facts.ack)
+                .unwrap_or(side.next),
             _ if syn => side.isn,
             _ => side.next,
         };
@@ -183,8 +185,8 @@ impl SequenceNumbers {
         } else {
             side.got
         };
-        let usual_ack = match heard {
-            Some(heard) if refusal => heard.end,
+        let usual_ack = match layer_facts {
+            Some(layer_facts) if refusal => layer_facts.end,
             _ => got.unwrap_or(peer.isn.add(1)),
         };
         let placed = |isn: Seq, relative: i64| isn.add(relative as u32);
@@ -254,7 +256,7 @@ impl SideNumbers {
         let acks = header.flags.has(Flags::ACK);
         let syn = header.flags.has(Flags::SYN);
         self.got_before = self.got;
-        self.heard = Some(LastArrival {
+        self.layer_facts = Some(LastArrival {
             ack: acks.then_some(header.ack),
             bare_syn: syn && !acks,
             end,

@@ -126,7 +126,7 @@ impl Annotator {
 
     /// What was taken down so far.
     #[must_use]
-    pub fn minutes(&self) -> Annotations {
+    pub fn annotations(&self) -> Annotations {
         let mut draft = self.draft();
         let (notes, _) = std::mem::take(&mut draft.notes).into_parts();
         let (mut said, gap) = std::mem::take(&mut draft.said).into_parts();
@@ -207,31 +207,33 @@ mod tests {
 
     #[test]
     fn of_very_much_the_beginning_and_the_end_stay() {
-        let clerk = Annotator::default();
+        let annotator = Annotator::default();
         let at = FrameRef::default();
         for nth in 0..3 * MAX_NOTES as u64 {
-            clerk.clone().note(FlowEnd::A, at, RecordKind::Data(nth));
+            annotator
+                .clone()
+                .note(FlowEnd::A, at, RecordKind::Data(nth));
         }
-        clerk.said(FlowEnd::A, at, b"first");
+        annotator.said(FlowEnd::A, at, b"first");
         for _ in 0..5 {
-            clerk.said(FlowEnd::B, at, &vec![b'x'; MAX_BYTES / 2]);
+            annotator.said(FlowEnd::B, at, &vec![b'x'; MAX_BYTES / 2]);
         }
-        clerk.said(FlowEnd::B, at, b"last");
-        let minutes = clerk.minutes().seen_from(FlowEnd::B);
-        assert_eq!(minutes.notes.len(), 2 * MAX_NOTES);
-        assert_eq!(minutes.notes[0].what, RecordKind::Data(0));
-        assert_eq!(minutes.notes[0].from, FlowEnd::B);
-        let last = minutes.notes.last().expect("notes");
+        annotator.said(FlowEnd::B, at, b"last");
+        let annotations = annotator.annotations().seen_from(FlowEnd::B);
+        assert_eq!(annotations.notes.len(), 2 * MAX_NOTES);
+        assert_eq!(annotations.notes[0].what, RecordKind::Data(0));
+        assert_eq!(annotations.notes[0].from, FlowEnd::B);
+        let last = annotations.notes.last().expect("notes");
         assert_eq!(last.what, RecordKind::Data(3 * MAX_NOTES as u64 - 1));
-        let [first, .., end] = &minutes.said[..] else {
+        let [first, .., end] = &annotations.said[..] else {
             panic!("parts");
         };
         assert_eq!(
             (&first.bytes[..], &end.bytes[..]),
             (&b"first"[..], &b"last"[..])
         );
-        assert_eq!(minutes.said.iter().filter(|it| it.after_gap).count(), 1);
-        let bytes: usize = minutes.said.iter().map(|it| it.bytes.len()).sum();
+        assert_eq!(annotations.said.iter().filter(|it| it.after_gap).count(), 1);
+        let bytes: usize = annotations.said.iter().map(|it| it.bytes.len()).sum();
         assert!(bytes <= 2 * MAX_BYTES, "{bytes}");
     }
 }

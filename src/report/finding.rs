@@ -241,8 +241,8 @@ impl FindingWriter<'_, '_> {
         if ids.len() < 2 || cause.severity < Severity::Warning {
             return Ok(());
         }
-        let briefs = &self.view.snapshot.briefs;
-        let of = |id: &u32| briefs.get((*id as usize).checked_sub(1)?);
+        let summaries = &self.view.snapshot.summaries;
+        let of = |id: &u32| summaries.get((*id as usize).checked_sub(1)?);
         let Some(first) = cause.connections.first().and_then(of) else {
             return Ok(());
         };
@@ -273,13 +273,13 @@ impl FindingWriter<'_, '_> {
             let most = if nth == 0 { usize::MAX } else { EFFECT_FRAMES };
             for evidence in part.evidence.iter().take(most) {
                 // One frame can show both the cause and what follows; once is enough.
-                if !named.insert(evidence.mark.frame) && nth > 0 {
+                if !named.insert(evidence.frame_ref.frame) && nth > 0 {
                     continue;
                 }
                 let told = format!(
                     "frame {}, {}: {}",
-                    number(evidence.mark.frame.0),
-                    self.view.at(evidence.mark.time),
+                    number(evidence.frame_ref.frame.0),
+                    self.view.at(evidence.frame_ref.time),
                     evidence.note
                 );
                 sheet.detail("Evidence", &told.into())?;
@@ -305,8 +305,11 @@ impl FindingWriter<'_, '_> {
             return sheet.detail("Ladder", &line);
         };
         let evidence = chapter.parts.iter().flat_map(|it| &it.evidence);
-        let marks: Vec<FrameRef> = evidence.map(|it| it.mark).collect();
-        sheet.figure("Ladder", &picture(&drawn.ladder, connection.first, &marks))
+        let frame_refs: Vec<FrameRef> = evidence.map(|it| it.frame_ref).collect();
+        sheet.figure(
+            "Ladder",
+            &picture(&drawn.ladder, connection.first, &frame_refs),
+        )
     }
 }
 
@@ -366,13 +369,15 @@ fn between(finding: &Finding) -> String {
 }
 
 /// What a case cost somebody, in microseconds: the wait, or the time that connecting took.
-fn cost(brief: &ConnectionSummary) -> u64 {
-    match brief.phase {
+fn cost(connection_summary: &ConnectionSummary) -> u64 {
+    match connection_summary.phase {
         Phase::Connecting => {
-            let lasted = brief.last.since(brief.first.time);
+            let lasted = connection_summary.last.since(connection_summary.first.time);
             u64::try_from(lasted.as_micros()).unwrap_or(u64::MAX)
         }
-        Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody => brief.waited.into(),
+        Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody => {
+            connection_summary.waited.into()
+        }
         _ => 0,
     }
 }

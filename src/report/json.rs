@@ -437,8 +437,8 @@ impl SentRow {
 impl CloseRow {
     const fn new(event: &crate::analysis::connection::CloseEvent) -> Self {
         Self {
-            frame: event.mark.frame.0,
-            at: JsonTime(event.mark.time),
+            frame: event.frame_ref.frame.0,
+            at: JsonTime(event.frame_ref.time),
             sent: event.sent,
             received: event.received,
             knew_fin: event.knew_fin,
@@ -611,8 +611,8 @@ impl<'a> FindingRow<'a> {
             message: harmless(&finding.message),
             evidence: evidence
                 .map(|evidence| EvidenceRow {
-                    frame: evidence.mark.frame.0,
-                    at: JsonTime(evidence.mark.time),
+                    frame: evidence.frame_ref.frame.0,
+                    at: JsonTime(evidence.frame_ref.time),
                     note: harmless(&evidence.note),
                 })
                 .collect(),

@@ -25,40 +25,45 @@ const FRAME: usize = 14;
 
 /// The picture, a line each; `first` is the connection's first segment, `evidence` the marks to keep and to name.
 pub(super) fn picture(ladder: &Ladder, first: FrameRef, evidence: &[FrameRef]) -> Vec<String> {
-    let rungs: Vec<&LadderLine> = ladder
+    let rows: Vec<&LadderLine> = ladder
         .lines
         .iter()
         .filter(|line| matches!(line, LadderLine::Packet(_)) || is_fold(line))
         .collect();
-    let at = |mark: &FrameRef, packet: &LadderSegment| {
-        let after = mark.time.since(first.time);
+    let at = |frame_ref: &FrameRef, packet: &LadderSegment| {
+        let after = frame_ref.time.since(first.time);
         after.abs_diff(packet.time) < Duration::from_micros(1)
     };
     // Of several packets at the same moment it cannot be told which is meant.
-    let alone = |mark: &&FrameRef| {
-        let same = rungs
+    let alone = |frame_ref: &&FrameRef| {
+        let same = rows
             .iter()
-            .filter(|line| matches!(line, LadderLine::Packet(packet) if at(mark, packet)));
+            .filter(|line| matches!(line, LadderLine::Packet(packet) if at(frame_ref, packet)));
         same.count() == 1
     };
     let evidence: Vec<&FrameRef> = evidence.iter().filter(alone).collect();
-    let named = |packet: &LadderSegment| evidence.iter().copied().find(|mark| at(mark, packet));
-    let keeps = chosen(&rungs, |packet| named(packet).is_some());
+    let named = |packet: &LadderSegment| {
+        evidence
+            .iter()
+            .copied()
+            .find(|frame_ref| at(frame_ref, packet))
+    };
+    let keeps = chosen(&rows, |packet| named(packet).is_some());
     let mut lines = vec![format!(
         "{:>9}  {:<LEFT$}       {}",
         "seconds", "client", "server"
     )];
     let mut left_out = 0u64;
-    for (rung, keep) in rungs.iter().zip(keeps) {
+    for (row, keep) in rows.iter().zip(keeps) {
         if !keep {
-            left_out += folded(rung);
+            left_out += folded(row);
             continue;
         }
         if left_out > 0 {
             lines.push(gap(left_out));
             left_out = 0;
         }
-        match rung {
+        match row {
             LadderLine::Packet(packet) => lines.push(rung_of(packet, named(packet))),
             other => lines.push(gap(folded(other))),
         }
@@ -71,16 +76,16 @@ pub(super) fn picture(ladder: &Ladder, first: FrameRef, evidence: &[FrameRef]) -
 
 /// Which lines of a long ladder are kept: the beginning, the end, what is named, then heads and what closes, the last ones
 /// first.
-fn chosen(rungs: &[&LadderLine], named: impl Fn(&LadderSegment) -> bool) -> Vec<bool> {
-    let all = rungs.len();
+fn chosen(rows: &[&LadderLine], named: impl Fn(&LadderSegment) -> bool) -> Vec<bool> {
+    let all = rows.len();
     if all <= LINES {
         return vec![true; all];
     }
-    let mut keeps: Vec<bool> = rungs
+    let mut keeps: Vec<bool> = rows
         .iter()
         .enumerate()
-        .map(|(nth, rung)| {
-            let named = matches!(rung, LadderLine::Packet(packet) if named(packet));
+        .map(|(nth, row)| {
+            let named = matches!(row, LadderLine::Packet(packet) if named(packet));
             nth < HEAD || named
         })
         .collect();
@@ -89,7 +94,7 @@ fn chosen(rungs: &[&LadderLine], named: impl Fn(&LadderSegment) -> bool) -> Vec<
     for tail in [true, false] {
         for nth in (0..all).rev() {
             let last = nth + TAIL >= all;
-            let says = matches!(rungs[nth], LadderLine::Packet(packet) if tells(packet));
+            let says = matches!(rows[nth], LadderLine::Packet(packet) if tells(packet));
             if kept < LINES && !keeps[nth] && (last == tail) && (tail || says) {
                 keeps[nth] = true;
                 kept += 1;
@@ -98,7 +103,7 @@ fn chosen(rungs: &[&LadderLine], named: impl Fn(&LadderSegment) -> bool) -> Vec<
     }
     // A gap of one line takes the place of that line.
     for nth in 1..all.saturating_sub(1) {
-        if keeps[nth - 1] && keeps[nth + 1] && folded(rungs[nth]) == 1 {
+        if keeps[nth - 1] && keeps[nth + 1] && folded(rows[nth]) == 1 {
             keeps[nth] = true;
         }
     }
@@ -109,7 +114,7 @@ fn chosen(rungs: &[&LadderLine], named: impl Fn(&LadderSegment) -> bool) -> Vec<
 fn tells(packet: &LadderSegment) -> bool {
     let cell = &packet.cell;
     let head = |piece: &Piece| matches!(piece, Piece::Request { .. } | Piece::Response { .. });
-    let says = packet.remark.is_some() || cell.payload.iter().any(head);
+    let says = packet.frame_note.is_some() || cell.payload.iter().any(head);
     cell.syn || cell.fin || cell.rst || says
 }
 
@@ -148,8 +153,8 @@ fn rung_of(packet: &LadderSegment, named: Option<&FrameRef>) -> String {
         Who::Server if named.is_none() => ("<--", String::new(), cut(&said, RIGHT + FRAME)),
         Who::Server => ("<--", String::new(), cut(&said, RIGHT)),
     };
-    let frame = named.map_or(String::new(), |mark| {
-        format!("frame {}", number(mark.frame.0))
+    let frame = named.map_or(String::new(), |frame_ref| {
+        format!("frame {}", number(frame_ref.frame.0))
     });
     let line = format!("{time:>9}  {left:<LEFT$}  {arrow}  {right:<RIGHT$}  {frame}");
     line.trim_end().to_owned()
@@ -177,7 +182,7 @@ fn says(packet: &LadderSegment) -> String {
     if cell.syn {
         words.push("SYN".to_owned());
     }
-    match &packet.remark {
+    match &packet.frame_note {
         // There is little room, and what it is of TLS says its name.
         Some(text) => words.push(text.strip_prefix("TLS ").unwrap_or(text).to_owned()),
         None => words.extend(payload(&cell.payload)),
@@ -232,7 +237,7 @@ fn piece(piece: &Piece) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::snapshot::sample::mark;
+    use crate::report::snapshot::sample::frame_ref;
 
     const RACE: &str = "
         0.000 SYN -->
@@ -245,7 +250,7 @@ mod tests {
     #[test]
     fn a_short_one_is_shown_whole_and_its_evidence_named() {
         let ladder: Ladder = RACE.parse().expect("a ladder");
-        let lines = picture(&ladder, mark(1, 0), &[mark(9, 41)]).join("\n");
+        let lines = picture(&ladder, frame_ref(1, 0), &[frame_ref(9, 41)]).join("\n");
         insta::assert_snapshot!(lines, @r"
           seconds  client                         server
             0.000  SYN                       -->
@@ -265,7 +270,7 @@ mod tests {
         }
         text += "\n0.200 <-- RST";
         let ladder: Ladder = text.parse().expect("a ladder");
-        let lines = picture(&ladder, mark(1, 0), &[mark(44, 120)]);
+        let lines = picture(&ladder, frame_ref(1, 0), &[frame_ref(44, 120)]);
         assert!(lines.len() <= LINES + 6, "{lines:#?}");
         assert!(lines.iter().any(|it| it.contains("frame 44")), "{lines:#?}");
         assert!(

@@ -72,7 +72,7 @@ mod tests {
     use crate::analysis::hosts::{RangeBasis, Sockets};
     use crate::base::certainty::Certainty;
     use crate::base::net::Loss;
-    use crate::report::snapshot::sample::{connection, endpoint, mark, snapshot};
+    use crate::report::snapshot::sample::{connection, endpoint, frame_ref, snapshot};
     use crate::report::snapshot::{InputDamage, LimitHit};
     use crate::rules::{Evidence, Finding, Severity};
 
@@ -105,8 +105,8 @@ mod tests {
         let mut open = connection();
         open.teardown.by = By::Nobody;
         open.teardown.how = How::Open;
-        open.first = mark(12, 86_400_000);
-        open.last = mark(13, 86_400_100);
+        open.first = frame_ref(12, 86_400_000);
+        open.last = frame_ref(13, 86_400_100);
         let mut all = snapshot(vec![connection(), reset(), reset(), refused, open]);
         all.findings = vec![Finding {
             id: 1,
@@ -122,7 +122,7 @@ mod tests {
                       response. Its log says \u{1b}[31m why."
                 .to_owned(),
             evidence: vec![Evidence {
-                mark: mark(9, 41),
+                frame_ref: frame_ref(9, 41),
                 note: "RST from the server, 0 bytes of the response sent".to_owned(),
             }],
             remedies: vec![
@@ -136,15 +136,15 @@ mod tests {
             connections: 15_210,
             time_wait_now: 15_007,
             time_wait_peak: 15_007,
-            peak_at: Some(mark(11, 60).time),
+            peak_at: Some(frame_ref(11, 60).time),
             used_peak: 15_210,
             ports_low: 49_160,
             ports_high: 65_535,
             range: (49_152, 65_535),
             basis: RangeBasis::Default,
             rate: None,
-            runs_out_at: Some(mark(0, 90_000).time),
-            starved: None,
+            runs_out_at: Some(frame_ref(0, 90_000).time),
+            port_exhaustion: None,
         }];
         all.summary.inputs[0].damage = Some(InputDamage {
             offset: 123_456,

@@ -77,13 +77,13 @@ impl<'v, 'a> Page<'v, 'a> {
             missing: 0,
         };
         let ignored = &view.snapshot.ignored;
-        for brief in &view.snapshot.briefs {
-            if ignored.leaves_out(brief.id) {
+        for connection_summary in &view.snapshot.summaries {
+            if ignored.leaves_out(connection_summary.id) {
                 continue;
             }
-            let open = brief.how == How::Open;
+            let open = connection_summary.how == How::Open;
             page.open += u64::from(open);
-            page.disorderly += u64::from(!open && !brief.orderly);
+            page.disorderly += u64::from(!open && !connection_summary.orderly);
         }
         for connection in &view.snapshot.connections {
             page.notable += u64::from(view.is_notable(connection));
@@ -110,7 +110,7 @@ impl<'v, 'a> Page<'v, 'a> {
     fn verdict(&self) -> RichLine {
         let snapshot = self.view.snapshot;
         let ignored = snapshot.ignored.connections.len() as u64;
-        let all = (snapshot.briefs.len() as u64).saturating_sub(ignored);
+        let all = (snapshot.summaries.len() as u64).saturating_sub(ignored);
         if all == 0 && ignored > 0 {
             return RichLine::default().strong("Every connection is left out.");
         }
@@ -243,7 +243,7 @@ impl<'v, 'a> Page<'v, 'a> {
 
     fn packets(&self) -> RichLine {
         let summary = &self.view.snapshot.summary;
-        let connections = self.view.snapshot.briefs.len() as u64;
+        let connections = self.view.snapshot.summaries.len() as u64;
         let mut told = match (summary.segments, connections) {
             (0, _) => count(summary.frames, "packet", "packets"),
             (segments, connections) if segments == summary.frames => format!(
@@ -338,7 +338,7 @@ impl<'v, 'a> Page<'v, 'a> {
     }
 
     fn endings(&self, sheet: &mut dyn Sheet) -> io::Result<()> {
-        let connections = &self.view.snapshot.briefs;
+        let connections = &self.view.snapshot.summaries;
         if connections.is_empty() {
             return Ok(());
         }

@@ -38,7 +38,7 @@ pub(super) fn write(
 }
 
 fn verdict(view: &View<'_>, narrowed: &SearchResult) -> RichLine {
-    let all = view.snapshot.briefs.len() as u64;
+    let all = view.snapshot.summaries.len() as u64;
     let of = match all {
         1 => "the one connection".to_owned(),
         all => format!("{} connections", number(all)),

@@ -140,8 +140,8 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     let told = teardown
         .told
         .filter(|_| owes(teardown.phase))
-        .map(|mark| CloseEvent {
-            mark,
+        .map(|frame_ref| CloseEvent {
+            frame_ref,
             sent: close.received,
             received: close.sent,
             kind: None,
@@ -253,7 +253,7 @@ fn at_stake(exchange: &&Exchange) -> bool {
 /// Where the response ends was not captured, but the server went on with it after the client had gone.
 fn goes_on(connection: &Connection, exchange: &Exchange, close: &CloseEvent) -> bool {
     response(exchange).is_some_and(|answer| answer.progress == MessageProgress::Unseen)
-        && connection.last_data[Who::Server as usize] > close.mark
+        && connection.last_data[Who::Server as usize] > close.frame_ref
         && owns_reset(connection, Who::Client).is_some()
 }
 
@@ -273,7 +273,7 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
                 })
             })?;
             let quiet = request(exchange)
-                .map(|message| close.mark.time.since(message.last.time))
+                .map(|message| close.frame_ref.time.since(message.last.time))
                 .unwrap_or_default();
             let timeout = exchange.status() == Some(408);
             if (exchange.response.is_none() || timeout) && quiet >= STALLED {
@@ -289,8 +289,8 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
             }
             // A client that has stopped and closed has had its answer.
             let reset = owns_reset(connection, Who::Server)?;
-            let had_closed =
-                connection.fin[Who::Client as usize].is_some_and(|fin| fin.mark < reset.mark);
+            let had_closed = connection.fin[Who::Client as usize]
+                .is_some_and(|fin| fin.frame_ref < reset.frame_ref);
             (!had_closed).then_some((EndingKind::EarlyReset, Some(exchange)))
         }
         Phase::Waiting => {
@@ -350,7 +350,7 @@ fn before_request<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingR
         .first
         .time
         .after(connection.connect_time.unwrap_or_default());
-    let at_once = close.mark.time.since(opened) <= AT_ONCE;
+    let at_once = close.frame_ref.time.since(opened) <= AT_ONCE;
     let asked = connection.sent[Who::Client as usize].bytes > 0;
     let exchange = connection.exchanges.first();
     let reading = match (close.kind, at_once, asked) {
@@ -431,7 +431,7 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
                     .is_some_and(|message| !matches!(message.progress, MessageProgress::Complete))
             })?;
             let answered =
-                response(exchange).is_some_and(|answer| answer.first.time <= close.mark.time);
+                response(exchange).is_some_and(|answer| answer.first.time <= close.frame_ref.time);
             (!answered).then_some((EndingKind::LeftMidUpload, Some(exchange)))
         }
         Phase::Waiting => {
@@ -440,7 +440,7 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
                     && response(exchange).is_none_or(|answer| answer.start >= close.received)
             })?;
             let waited = request(exchange)
-                .map(|message| close.mark.time.since(message.last.time))
+                .map(|message| close.frame_ref.time.since(message.last.time))
                 .unwrap_or_default();
             let told = announced(connection, exchange);
             let reading = if told.is_some_and(|answer| answer.end() <= close.received) {
@@ -457,8 +457,8 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
                 return None;
             } else {
                 let told = closed_by(connection, Who::Server)?;
-                let soon =
-                    told.time.since(close.mark.time) <= TOLD_WITHIN.max(round_trip(connection) * 2);
+                let soon = told.time.since(close.frame_ref.time)
+                    <= TOLD_WITHIN.max(round_trip(connection) * 2);
                 if !soon {
                     return None;
                 }
@@ -491,8 +491,8 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
 
 /// When one side closed.
 fn closed_by(connection: &Connection, who: Who) -> Option<FrameRef> {
-    let fin = connection.fin[who as usize].map(|event| event.mark);
-    let reset = owns_reset(connection, who).map(|event| event.mark);
+    let fin = connection.fin[who as usize].map(|event| event.frame_ref);
+    let reset = owns_reset(connection, who).map(|event| event.frame_ref);
     fin.into_iter().chain(reset).min()
 }
 
@@ -601,11 +601,13 @@ mod tests {
         let proof = ladder_check::run(&text.parse().expect("a ladder"));
         let connection = &proof.connections[0];
         let [client, server] = connection.fin_acknowledged;
-        let fin = connection.fin[Who::Server as usize].expect("sent").mark;
+        let fin = connection.fin[Who::Server as usize]
+            .expect("sent")
+            .frame_ref;
         let known = server.expect("it was acknowledged");
         assert_eq!((client, known.time.since(fin.time).as_millis()), (None, 40));
         assert_eq!(connection.until.since(known.time).as_secs(), 9);
-        let tops = connection.last_data.map(|mark| mark.frame.0);
+        let tops = connection.last_data.map(|frame_ref| frame_ref.frame.0);
         assert_eq!(tops, [3, 4], "the request and the response");
     }
 }

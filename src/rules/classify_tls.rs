@@ -123,10 +123,10 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
     let flow = facts.flows[called.index()];
     if let ClientCertificate::Missing(..) = facts.client_certificate
         && flow.records == 0
-        && (closer == Some(who(called)) || flow.farewell.mark().is_some())
+        && (closer == Some(who(called)) || flow.farewell.frame_ref().is_some())
     {
         let by = Some(who(called));
-        let at = flow.farewell.mark().unwrap_or(close);
+        let at = flow.farewell.frame_ref().unwrap_or(close);
         return reading(
             TlsFailureKind::ClientCertificate,
             by,
@@ -153,7 +153,7 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
             }
             // What is wrong whoever calls says why. Some clients compare names when the handshake is over, and then take
             // their leave in order. That a probe calls an address, or a certificate that vouches for itself, is everyday life.
-            let leaves = own.farewell.mark().is_some();
+            let leaves = own.farewell.frame_ref().is_some();
             let (failure, certainty) = match facts.flaw(connection.server.ip) {
                 Some(CertificateFlaw::Outdated) => (TlsFailureKind::Date, Certainty::Likely),
                 Some(CertificateFlaw::OtherName) if leaves => {

@@ -88,7 +88,7 @@ pub fn evaluate(facts: &RuleInput<'_>) -> Vec<Finding> {
         for (index, rule) in CATALOGUE.iter().enumerate() {
             if let Verdict::Found(mut story) = look(rule, connection, ending.as_ref()) {
                 if rule.name == tls_handshake_cut::RULE.name {
-                    tls_handshake_cut::temper(&mut story, connection, facts.briefs);
+                    tls_handshake_cut::temper(&mut story, connection, facts.summaries);
                 }
                 let same = (
                     index,
@@ -224,7 +224,7 @@ fn join(findings: &mut [Finding]) {
 /// What only many connections show. Each rule goes through the lines of all connections, which takes a while when there
 /// are many: two threads share the rules.
 fn evaluate_lines(facts: &RuleInput<'_>) -> BTreeMap<CaseKey, Cases> {
-    let hosts = Hosts::new(facts.briefs, facts.sockets, facts.end);
+    let hosts = Hosts::new(facts.summaries, facts.sockets, facts.end);
     let next = AtomicUsize::new(0);
     let work = || {
         let mut found = BTreeMap::new();
@@ -238,7 +238,7 @@ fn evaluate_lines(facts: &RuleInput<'_>) -> BTreeMap<CaseKey, Cases> {
     };
     std::thread::scope(|scope| {
         let other = scope.spawn(work);
-        let mut found = evaluate_sockets(facts.briefs, facts.sockets);
+        let mut found = evaluate_sockets(facts.summaries, facts.sockets);
         found.extend(work());
         match other.join() {
             Ok(others) => found.extend(others),

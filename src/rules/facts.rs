@@ -14,7 +14,7 @@ pub struct RuleInput<'a> {
     /// numbers.
     pub connections: &'a [Arc<Connection>],
     /// A line of each connection.
-    pub briefs: &'a [ConnectionSummary],
+    pub summaries: &'a [ConnectionSummary],
     /// Sockets by client and server.
     pub sockets: &'a [Sockets],
     /// Names that were looked up.

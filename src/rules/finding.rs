@@ -35,7 +35,7 @@ impl Severity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
     /// The frame.
-    pub mark: FrameRef,
+    pub frame_ref: FrameRef,
     /// What it shows.
     pub note: String,
 }

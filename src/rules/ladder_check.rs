@@ -169,7 +169,7 @@ impl CheckSink<'_> {
             time_wait: hosts::TIME_WAIT,
             range: None,
         };
-        let briefs: Vec<ConnectionSummary> = self
+        let summaries: Vec<ConnectionSummary> = self
             .proof
             .connections
             .iter()
@@ -177,10 +177,10 @@ impl CheckSink<'_> {
             .collect();
         let records = self.proof.connections.iter().cloned().map(Arc::new);
         let records: Vec<Arc<Connection>> = records.collect();
-        let sockets = hosts::sockets(&briefs, &settings, end);
+        let sockets = hosts::sockets(&summaries, &settings, end);
         self.proof.findings = evaluate(&RuleInput {
             connections: &records,
-            briefs: &briefs,
+            summaries: &summaries,
             sockets: &sockets,
             lookups: &stats.lookups,
             sight: CaptureQuality::new(stats, Loss::default()),
@@ -244,7 +244,9 @@ fn found(claim: &Claim, connection: &Connection) -> Option<Claim> {
             Claim::Teardown(teardown.by, teardown.how, phase.map(|_| teardown.phase))
         }
         Claim::Opening(_) => Claim::Opening(connection.opening),
-        Claim::TimeWait(_) => Claim::TimeWait(connection.time_wait.map(|mark| mark.is_some())),
+        Claim::TimeWait(_) => {
+            Claim::TimeWait(connection.time_wait.map(|frame_ref| frame_ref.is_some()))
+        }
         Claim::States(_) => Claim::States(connection.states),
         Claim::Exchanges(_) => Claim::Exchanges(connection.exchanges.len()),
         Claim::Outcome(number, _) => {

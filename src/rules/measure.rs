@@ -36,9 +36,9 @@ pub(super) fn number(count: impl TryInto<u64>) -> String {
 }
 
 /// A frame and what it shows.
-pub(super) fn shows(mark: FrameRef, note: impl Into<String>) -> Evidence {
+pub(super) fn shows(frame_ref: FrameRef, note: impl Into<String>) -> Evidence {
     Evidence {
-        mark,
+        frame_ref,
         note: note.into(),
     }
 }
@@ -56,10 +56,10 @@ const A_SCAN: usize = 20;
 /// The clients that try very many servers and use few.
 fn scanners(hosts: &Hosts<'_>) -> BTreeMap<IpAddr, usize> {
     let mut tried: BTreeMap<IpAddr, (usize, usize)> = BTreeMap::new();
-    for dealings in hosts.dealings() {
-        let (all, used) = tried.entry(dealings.client).or_default();
+    for host_pairs in hosts.host_pairs() {
+        let (all, used) = tried.entry(host_pairs.client).or_default();
         *all += 1;
-        *used += usize::from(dealings.connections.iter().any(|it| it.spoke[0]));
+        *used += usize::from(host_pairs.connections.iter().any(|it| it.spoke[0]));
     }
     let scans = tried
         .into_iter()

@@ -108,10 +108,10 @@ pub(super) fn tell(
 
 impl DiagnosisBuilder {
     /// A frame and what it shows.
-    pub(super) fn shows(mut self, mark: Option<FrameRef>, note: impl Into<String>) -> Self {
-        if let Some(mark) = mark.filter(|mark| mark.frame.0 > 0) {
+    pub(super) fn shows(mut self, frame_ref: Option<FrameRef>, note: impl Into<String>) -> Self {
+        if let Some(frame_ref) = frame_ref.filter(|frame_ref| frame_ref.frame.0 > 0) {
             let note = note.into();
-            self.story.evidence.push(Evidence { mark, note });
+            self.story.evidence.push(Evidence { frame_ref, note });
         }
         self
     }

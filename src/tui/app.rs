@@ -138,9 +138,9 @@ impl App {
     }
 
     /// A new state of affairs is there.
-    pub fn take(&mut self, digest: Arc<ViewModel>) {
-        self.announce(&digest);
-        let old = std::mem::replace(&mut self.newest, digest);
+    pub fn take(&mut self, model: Arc<ViewModel>) {
+        self.announce(&model);
+        let old = std::mem::replace(&mut self.newest, model);
         self.tasks.discard(old);
         self.dirty = true;
     }
@@ -236,10 +236,10 @@ impl App {
     }
 
     /// Tells of the worst finding that was not there before, while one watches something live.
-    fn announce(&mut self, digest: &ViewModel) {
+    fn announce(&mut self, model: &ViewModel) {
         let live = self.progress.stage == ReadStage::Following;
         let mut news = None;
-        for finding in digest.snapshot.findings.iter().rev() {
+        for finding in model.snapshot.findings.iter().rev() {
             let is_new = self
                 .known
                 .insert((finding.rule, finding.client, finding.server));
@@ -248,8 +248,8 @@ impl App {
             }
         }
         if let Some((severity, summary)) = news.filter(|_| live) {
-            let mark = self.look.glyphs.mark(severity);
-            let text = format!("{mark} new: {summary} (! reads the worst)");
+            let frame_ref = self.look.glyphs.frame_ref(severity);
+            let text = format!("{frame_ref} new: {summary} (! reads the worst)");
             self.tell(severity.into(), text);
         }
     }
@@ -257,7 +257,7 @@ impl App {
     /// Lets the screen on show do something with what it may look at.
     fn with_screen<T>(&mut self, work: impl FnOnce(&mut dyn Screen, &ViewContext<'_>) -> T) -> T {
         let cx = ViewContext {
-            digest: self.frozen.as_ref().unwrap_or(&self.newest),
+            model: self.frozen.as_ref().unwrap_or(&self.newest),
             progress: &self.progress,
             look: &self.look,
             session: &self.session,
@@ -361,8 +361,8 @@ impl App {
             Action::Light => self.look.theme = self.look.theme.turned(),
             Action::Worst => match self.newest.snapshot.findings.first() {
                 Some(_) => {
-                    let digest = self.frozen.as_ref().unwrap_or(&self.newest);
-                    let story = StoryScreen::new(digest, 0);
+                    let model = self.frozen.as_ref().unwrap_or(&self.newest);
+                    let story = StoryScreen::new(model, 0);
                     self.come_of(KeyOutcome::Open(Box::new(story)));
                 }
                 None => self.tell(Tone::Plain, "nothing was found so far".to_owned()),
@@ -380,9 +380,9 @@ impl App {
                 self.stack.push(Location::On(Box::new(screen)));
             }
             KeyOutcome::Go(tab) => self.go(tab),
-            KeyOutcome::Invite(tab, wish) => {
+            KeyOutcome::Invite(tab, wanted) => {
                 self.go(tab);
-                self.with_screen(|screen, cx| screen.invite(&wish, cx));
+                self.with_screen(|screen, cx| screen.invite(&wanted, cx));
             }
             KeyOutcome::Back => self.back(),
             KeyOutcome::Ask(question) => self.ask(question, Typist::Screen),
@@ -630,8 +630,8 @@ impl App {
         if area.is_empty() {
             return;
         }
-        let digest = self.frozen.as_ref().unwrap_or(&self.newest);
-        let snapshot = &digest.snapshot;
+        let model = self.frozen.as_ref().unwrap_or(&self.newest);
+        let snapshot = &model.snapshot;
         let base = self.stack.iter().rev().find_map(|place| match place {
             Location::Tab(tab) => Some(*tab),
             Location::On(_) => None,
@@ -642,7 +642,7 @@ impl App {
             let counted = match tab {
                 Tab::Overview => 0,
                 Tab::Findings => snapshot.findings.len() as u64,
-                Tab::Connections => snapshot.briefs.len() as u64,
+                Tab::Connections => snapshot.summaries.len() as u64,
                 Tab::Sockets => snapshot.sockets.len() as u64,
             };
             let here = base == Some(tab);
@@ -680,7 +680,7 @@ impl App {
         buffer.set_stringn(area.x, area.y, rule, usize::from(area.width), faint);
         let within = self.look.glyphs.within;
         let cx = ViewContext {
-            digest: self.frozen.as_ref().unwrap_or(&self.newest),
+            model: self.frozen.as_ref().unwrap_or(&self.newest),
             progress: &self.progress,
             look: &self.look,
             session: &self.session,

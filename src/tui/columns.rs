@@ -110,57 +110,65 @@ impl ColumnPlan {
 /// The text of a cell and its tone.
 pub(super) fn cell(
     by: SortKey,
-    brief: &ConnectionSummary,
-    digest: &ViewModel,
+    connection_summary: &ConnectionSummary,
+    model: &ViewModel,
     look: &Look,
 ) -> (Tone, String) {
-    let start = digest
+    let start = model
         .snapshot
         .summary
         .span
-        .map_or(brief.first.time, |(first, _)| first);
+        .map_or(connection_summary.first.time, |(first, _)| first);
     match by {
-        SortKey::Number => (Tone::Faint, brief.id.to_string()),
-        SortKey::Client => (Tone::Client, brief.client.to_string()),
-        SortKey::Server => (Tone::Server, brief.server.to_string()),
-        SortKey::Opened => (Tone::Faint, seconds(brief.first.time, start)),
-        SortKey::Lasted => (Tone::Plain, seconds(brief.last, brief.first.time)),
-        SortKey::Ended => ended(brief),
-        SortKey::When => (Tone::Plain, connection::when(brief.phase).to_owned()),
-        SortKey::Requests => (Tone::Plain, number(brief.exchanges.into())),
-        SortKey::Status if brief.status == 0 => (Tone::Faint, look.glyphs.dot.to_owned()),
+        SortKey::Number => (Tone::Faint, connection_summary.id.to_string()),
+        SortKey::Client => (Tone::Client, connection_summary.client.to_string()),
+        SortKey::Server => (Tone::Server, connection_summary.server.to_string()),
+        SortKey::Opened => (Tone::Faint, seconds(connection_summary.first.time, start)),
+        SortKey::Lasted => (
+            Tone::Plain,
+            seconds(connection_summary.last, connection_summary.first.time),
+        ),
+        SortKey::Ended => ended(connection_summary),
+        SortKey::When => (
+            Tone::Plain,
+            connection::when(connection_summary.phase).to_owned(),
+        ),
+        SortKey::Requests => (Tone::Plain, number(connection_summary.exchanges.into())),
+        SortKey::Status if connection_summary.status == 0 => {
+            (Tone::Faint, look.glyphs.dot.to_owned())
+        }
         SortKey::Status => {
-            let tone = match brief.status {
+            let tone = match connection_summary.status {
                 500.. => Tone::Error,
                 400.. => Tone::Warning,
                 _ => Tone::Plain,
             };
-            (tone, brief.status.to_string())
+            (tone, connection_summary.status.to_string())
         }
         SortKey::Bytes => (
             Tone::Plain,
-            bytes(brief.bytes[0].saturating_add(brief.bytes[1])),
+            bytes(connection_summary.bytes[0].saturating_add(connection_summary.bytes[1])),
         ),
-        SortKey::Finding => finding(brief, digest, look),
+        SortKey::Finding => finding(connection_summary, model, look),
     }
 }
 
 /// Who and how, in two words.
-fn ended(brief: &ConnectionSummary) -> (Tone, String) {
-    let tone = match EndingClass::of(brief) {
+fn ended(connection_summary: &ConnectionSummary) -> (Tone, String) {
+    let tone = match EndingClass::of(connection_summary) {
         EndingClass::InOrder => Tone::Good,
         EndingClass::Open => Tone::Faint,
         EndingClass::ClosedEarly | EndingClass::Silent => Tone::Warning,
         EndingClass::Reset | EndingClass::NeverOpened => Tone::Error,
     };
-    let who = match brief.by {
+    let who = match connection_summary.by {
         Closer::Client => "client",
         Closer::Server => "server",
         Closer::Both => "both",
         Closer::Middlebox => "box",
         Closer::Nobody => "nobody",
     };
-    let text = match brief.how {
+    let text = match connection_summary.how {
         How::Fin => format!("{who} FIN"),
         How::Reset(ResetKind::Refusal) => format!("{who} refused"),
         How::Reset(_) => format!("{who} RST"),
@@ -170,11 +178,15 @@ fn ended(brief: &ConnectionSummary) -> (Tone, String) {
     (tone, text)
 }
 
-fn finding(brief: &ConnectionSummary, digest: &ViewModel, look: &Look) -> (Tone, String) {
-    let numbers = digest.naming.numbers(brief.id);
+fn finding(
+    connection_summary: &ConnectionSummary,
+    model: &ViewModel,
+    look: &Look,
+) -> (Tone, String) {
+    let numbers = model.naming.numbers(connection_summary.id);
     let Some(worst) = numbers
         .first()
-        .and_then(|it| by_number(&digest.snapshot, *it))
+        .and_then(|it| by_number(&model.snapshot, *it))
     else {
         return (Tone::Faint, String::new());
     };
@@ -184,14 +196,18 @@ fn finding(brief: &ConnectionSummary, digest: &ViewModel, look: &Look) -> (Tone,
     };
     (
         worst.severity.into(),
-        format!("{} {}{more}", look.glyphs.mark(worst.severity), worst.rule),
+        format!(
+            "{} {}{more}",
+            look.glyphs.frame_ref(worst.severity),
+            worst.rule
+        ),
     )
 }
 
 /// The sign of the worst finding above benign, for the left edge where no column shows it.
-pub(super) fn worst(brief: &ConnectionSummary, digest: &ViewModel) -> Option<Severity> {
-    let number = digest.naming.numbers(brief.id).first()?;
-    by_number(&digest.snapshot, *number).map(|it| it.severity)
+pub(super) fn worst(connection_summary: &ConnectionSummary, model: &ViewModel) -> Option<Severity> {
+    let number = model.naming.numbers(connection_summary.id).first()?;
+    by_number(&model.snapshot, *number).map(|it| it.severity)
 }
 
 /// The finding with a number.

@@ -130,7 +130,7 @@ impl ConnectionScreen {
 
     /// Takes what was read, and reads again when more has come.
     fn load(&mut self, cx: &ViewContext<'_>) {
-        let brief = cx.snapshot().brief(self.id).copied();
+        let summary = cx.snapshot().connection_summary(self.id).copied();
         if let Some((until, task)) = &self.under_way {
             let until = *until;
             match task.take() {
@@ -144,23 +144,23 @@ impl ConnectionScreen {
             }
             self.under_way = None;
         }
-        let Some(brief) = brief else { return };
-        if self.read_until == Some(brief.last) {
+        let Some(summary) = summary else { return };
+        if self.read_until == Some(summary.last) {
             return;
         }
-        let desk = Arc::clone(&cx.session.desk);
+        let host = Arc::clone(&cx.session.host);
         let task = cx
             .tasks
-            .spawn(move |cancel| desk.account(&brief, &mut || !cancel.is_wanted()));
+            .spawn(move |cancel| host.account(&summary, &mut || !cancel.is_wanted()));
         // Where tasks are done at once, it is there already.
         match task.take() {
-            TaskOutcome::Done(Ok(account)) => self.take(account, brief.last),
+            TaskOutcome::Done(Ok(account)) => self.take(account, summary.last),
             TaskOutcome::Done(Err(why)) => {
                 self.failed = Some(why);
-                self.read_until = Some(brief.last);
+                self.read_until = Some(summary.last);
             }
-            TaskOutcome::UnderWay => self.under_way = Some((brief.last, task)),
-            TaskOutcome::Gone => self.read_until = Some(brief.last),
+            TaskOutcome::UnderWay => self.under_way = Some((summary.last, task)),
+            TaskOutcome::Gone => self.read_until = Some(summary.last),
         }
     }
 
@@ -202,7 +202,7 @@ impl ConnectionScreen {
             ));
         }
         items.push(MenuItem::new("what happened", connection::story(record)));
-        for finding in cx.digest.naming.findings(cx.snapshot(), self.id) {
+        for finding in cx.model.naming.findings(cx.snapshot(), self.id) {
             items.push(MenuItem::new(
                 finding.rule,
                 verdict_pane::markdown(finding, record),
@@ -213,12 +213,15 @@ impl ConnectionScreen {
     }
 
     fn write(&mut self, path: PathBuf, cx: &ViewContext<'_>) -> KeyOutcome {
-        let Some(brief) = cx.snapshot().brief(self.id).copied() else {
+        let Some(summary) = cx.snapshot().connection_summary(self.id).copied() else {
             return KeyOutcome::Ignored;
         };
-        let desk = Arc::clone(&cx.session.desk);
+        let host = Arc::clone(&cx.session.host);
         self.note = Some((Tone::Faint, format!("writing {}", path.display())));
-        self.export = Some(cx.tasks.spawn(move |_| desk.write_frames(&[brief], &path)));
+        self.export = Some(
+            cx.tasks
+                .spawn(move |_| host.write_frames(&[summary], &path)),
+        );
         KeyOutcome::Done
     }
 
@@ -247,10 +250,10 @@ impl ConnectionScreen {
 
 impl Screen for ConnectionScreen {
     fn name(&self, cx: &ViewContext<'_>) -> String {
-        match cx.snapshot().brief(self.id) {
-            Some(brief) => format!(
+        match cx.snapshot().connection_summary(self.id) {
+            Some(summary) => format!(
                 "#{} {} {} {}",
-                self.id, brief.client, cx.look.glyphs.to, brief.server
+                self.id, summary.client, cx.look.glyphs.to, summary.server
             ),
             None => format!("#{}", self.id),
         }
@@ -270,12 +273,12 @@ impl Screen for ConnectionScreen {
         if self.wide && self.part == ConnectionPane::Verdict {
             self.part = ConnectionPane::Ladder;
         }
-        let made = (cx.digest.version, self.account.is_some());
+        let made = (cx.model.version, self.account.is_some());
         if self.told_of != Some(made)
             && let Some(record) = self.record(cx.snapshot())
         {
             let findings: Vec<&Finding> =
-                cx.digest.naming.findings(cx.snapshot(), self.id).collect();
+                cx.model.naming.findings(cx.snapshot(), self.id).collect();
             let page = verdict_pane::page(record, &findings, &cx.look.glyphs);
             self.verdict.replace(page);
             self.told_of = Some(made);
@@ -399,7 +402,7 @@ impl Screen for ConnectionScreen {
         if text.trim().is_empty() {
             return KeyOutcome::Done;
         }
-        if cx.session.desk.exists(&path) {
+        if cx.session.host.exists(&path) {
             self.overwrite = Some(path);
             return KeyOutcome::Ask(PromptQuestion {
                 label: "it exists; overwrite it?",
@@ -504,7 +507,7 @@ impl Screen for ConnectionScreen {
         match (&self.account, self.part) {
             (_, ConnectionPane::Verdict) => self.verdict.draw(look, left, buffer),
             (Some(account), ConnectionPane::Ladder) => {
-                let proofs = proofs(cx.digest.naming.findings(cx.snapshot(), self.id));
+                let proofs = proofs(cx.model.naming.findings(cx.snapshot(), self.id));
                 self.ladder.draw(cx, account, &proofs, left, buffer);
             }
             (Some(account), ConnectionPane::Bytes) => self.bytes.draw(cx, account, left, buffer),

@@ -41,7 +41,7 @@ const SMALL: u16 = 12;
 /// All connections in a table.
 pub(super) struct ConnectionsScreen {
     listing: Listing,
-    wish: RowsWanted,
+    rows_wanted: RowsWanted,
     /// The filter as it was typed.
     filter: String,
     /// What is being typed, and what held before.
@@ -77,7 +77,7 @@ impl Default for ConnectionsScreen {
     fn default() -> Self {
         Self {
             listing: Listing::default(),
-            wish: RowsWanted {
+            rows_wanted: RowsWanted {
                 query: Filter::default(),
                 by: SortKey::Number,
                 down: false,
@@ -104,13 +104,13 @@ impl Default for ConnectionsScreen {
 impl Screen for ConnectionsScreen {
     fn name(&self, _cx: &ViewContext<'_>) -> String {
         let listed = self.listing.rows.places.len() as u64;
-        if self.wish.query.is_everything() {
+        if self.rows_wanted.query.is_everything() {
             return "Connections".to_owned();
         }
         format!(
             "Connections: {} of them {}",
             number(listed),
-            self.wish.query
+            self.rows_wanted.query
         )
     }
 
@@ -123,11 +123,11 @@ impl Screen for ConnectionsScreen {
 
     fn lay(&mut self, cx: &ViewContext<'_>, body: Rect) {
         self.height = body.height;
-        self.at_end = self.wish.by == SortKey::Number
+        self.at_end = self.rows_wanted.by == SortKey::Number
             && !self.listing.rows.places.is_empty()
             && self.place.selected + 1 == self.listing.rows.places.len()
             && cx.is_growing();
-        let changed = self.listing.lay(cx, &self.wish);
+        let changed = self.listing.lay(cx, &self.rows_wanted);
         let rows = self.listing.rows.places.len();
         let height = usize::from(table(body).height.saturating_sub(1));
         self.place.lay(rows, height);
@@ -140,7 +140,7 @@ impl Screen for ConnectionsScreen {
             };
             self.place.select(row.unwrap_or(0));
         }
-        self.selected = self.listing.brief(self.place.selected).map(|it| it.id);
+        self.selected = self.listing.summary(self.place.selected).map(|it| it.id);
         self.plan = self.planned(cx, body, height);
         if let Some(seek) = self.hunt.take()
             && !self.go_to_hit(seek)
@@ -171,7 +171,7 @@ impl Screen for ConnectionsScreen {
             return outcome;
         }
         if self.place.act(action) {
-            self.selected = self.listing.brief(self.place.selected).map(|it| it.id);
+            self.selected = self.listing.summary(self.place.selected).map(|it| it.id);
             return KeyOutcome::Done;
         }
         match action {
@@ -182,7 +182,7 @@ impl Screen for ConnectionsScreen {
                 self.asking = PromptPurpose::Filter;
                 self.typing = Some((
                     self.filter.clone(),
-                    self.wish.query.clone(),
+                    self.rows_wanted.query.clone(),
                     self.filter.clone(),
                 ));
                 KeyOutcome::Ask(PromptQuestion {
@@ -196,7 +196,7 @@ impl Screen for ConnectionsScreen {
                 KeyOutcome::Done
             }
             Action::Reverse => {
-                self.wish.down = !self.wish.down;
+                self.rows_wanted.down = !self.rows_wanted.down;
                 KeyOutcome::Done
             }
             Action::Mark => {
@@ -206,7 +206,7 @@ impl Screen for ConnectionsScreen {
                     self.marked.insert(id);
                 }
                 self.place.act(Action::Down);
-                self.selected = self.listing.brief(self.place.selected).map(|it| it.id);
+                self.selected = self.listing.summary(self.place.selected).map(|it| it.id);
                 KeyOutcome::Done
             }
             Action::Finding => self.finding(cx),
@@ -231,7 +231,7 @@ impl Screen for ConnectionsScreen {
                 self.marked.clear();
                 KeyOutcome::Done
             }
-            Action::Back if !self.wish.query.is_everything() => {
+            Action::Back if !self.rows_wanted.query.is_everything() => {
                 self.set(Filter::default(), String::new());
                 KeyOutcome::Done
             }
@@ -245,7 +245,7 @@ impl Screen for ConnectionsScreen {
             PromptPurpose::Path => match answer {
                 PromptInput::Given(path) if !path.trim().is_empty() => {
                     let path = PathBuf::from(path.trim());
-                    if cx.session.desk.exists(&path) {
+                    if cx.session.host.exists(&path) {
                         self.asking = PromptPurpose::Overwrite(path);
                         return KeyOutcome::Ask(PromptQuestion {
                             label: "it exists; overwrite it?",
@@ -275,11 +275,11 @@ impl Screen for ConnectionsScreen {
     fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> bool {
         self.note = None;
         self.hunt.give_up(cx);
-        let Some(digest) = self.listing.digest() else {
+        let Some(model) = self.listing.model() else {
             return false;
         };
-        if !self.hunt.is_ready(needle, digest) {
-            self.hunt.begin(needle, seek, digest, cx);
+        if !self.hunt.is_ready(needle, model) {
+            self.hunt.begin(needle, seek, model, cx);
             match self.hunt.take() {
                 // It is told when it is known.
                 None => return true,
@@ -293,10 +293,10 @@ impl Screen for ConnectionsScreen {
         self.offers.next(line, at)
     }
 
-    fn invite(&mut self, wish: &str, _cx: &ViewContext<'_>) {
-        if let Ok(query) = Filter::parse(wish) {
+    fn invite(&mut self, rows_wanted: &str, _cx: &ViewContext<'_>) {
+        if let Ok(query) = Filter::parse(rows_wanted) {
             self.marked.clear();
-            self.set(query, wish.to_owned());
+            self.set(query, rows_wanted.to_owned());
             self.place.select(0);
             self.selected = None;
         }
@@ -317,7 +317,7 @@ impl Screen for ConnectionsScreen {
         if !self.place.select(at) {
             return KeyOutcome::Ignored;
         }
-        self.selected = self.listing.brief(at).map(|it| it.id);
+        self.selected = self.listing.summary(at).map(|it| it.id);
         match (again, self.selected) {
             (true, Some(id)) => KeyOutcome::Connection(id),
             _ => KeyOutcome::Done,
@@ -335,9 +335,9 @@ impl Screen for ConnectionsScreen {
         if self.listing.rows.places.is_empty() {
             self.draw_nothing(cx, rows, buffer);
         }
-        if let Some(digest) = self.listing.digest() {
+        if let Some(model) = self.listing.model() {
             for (y, row) in (rows.top()..rows.bottom()).zip(self.place.top..) {
-                let Some(brief) = self.listing.brief(row) else {
+                let Some(summary) = self.listing.summary(row) else {
                     break;
                 };
                 let room = Rect {
@@ -345,7 +345,7 @@ impl Screen for ConnectionsScreen {
                     height: 1,
                     ..rows
                 };
-                self.draw_row(cx, digest, brief, row == self.place.selected, room, buffer);
+                self.draw_row(cx, model, summary, row == self.place.selected, room, buffer);
             }
             scroll_bar(
                 self.listing.rows.places.len(),
@@ -363,7 +363,7 @@ impl Screen for ConnectionsScreen {
                 Some((text, ..)) if self.asking == PromptPurpose::Filter => {
                     self.draw_offers(text, cx, beside, buffer)
                 }
-                _ => self.draw_beside(cx, digest, beside, buffer),
+                _ => self.draw_beside(cx, model, beside, buffer),
             }
         }
         self.menu.draw(cx.look, area, buffer);
@@ -383,17 +383,17 @@ impl ConnectionsScreen {
     fn go_to_hit(&mut self, seek: TextSeek) -> bool {
         let rows = self.listing.rows.places.len();
         let found = super::text_layout::find(rows, self.place.selected, seek, |row| {
-            let brief = self.listing.brief(row);
-            brief.is_some_and(|brief| self.hunt.is_hit(brief.id))
+            let summary = self.listing.summary(row);
+            summary.is_some_and(|summary| self.hunt.is_hit(summary.id))
         });
         let Some(row) = found else { return false };
         self.place.select(row);
-        self.selected = self.listing.brief(row).map(|it| it.id);
+        self.selected = self.listing.summary(row).map(|it| it.id);
         true
     }
 
     fn set(&mut self, query: Filter, filter: String) {
-        self.wish.query = query;
+        self.rows_wanted.query = query;
         self.filter = filter;
         self.complaint = None;
     }
@@ -435,28 +435,28 @@ impl ConnectionsScreen {
     }
 
     fn write(&mut self, path: PathBuf, cx: &ViewContext<'_>) -> KeyOutcome {
-        let Some(digest) = self.listing.digest().cloned() else {
+        let Some(model) = self.listing.model().cloned() else {
             return KeyOutcome::Done;
         };
-        let desk = std::sync::Arc::clone(&cx.session.desk);
+        let host = std::sync::Arc::clone(&cx.session.host);
         let name = path.display().to_string();
         let is_capture = path
             .extension()
             .is_some_and(|it| it.eq_ignore_ascii_case("pcapng"));
         let task = if is_capture {
-            let briefs: Vec<ConnectionSummary> = match self.marked.is_empty() {
+            let summaries: Vec<ConnectionSummary> = match self.marked.is_empty() {
                 true => (0..self.listing.rows.places.len())
-                    .filter_map(|row| self.listing.brief(row).copied())
+                    .filter_map(|row| self.listing.summary(row).copied())
                     .collect(),
                 false => self
                     .marked
                     .iter()
-                    .filter_map(|id| digest.snapshot.brief(*id).copied())
+                    .filter_map(|id| model.snapshot.connection_summary(*id).copied())
                     .collect(),
             };
-            let connections = briefs.len() as u64;
+            let connections = summaries.len() as u64;
             cx.tasks.spawn(move |_| {
-                let frames = desk.write_frames(&briefs, &path)?;
+                let frames = host.write_frames(&summaries, &path)?;
                 let of = count(connections, "connection", "connections");
                 Ok(format!(
                     "{} of {of} written to {name}",
@@ -465,7 +465,7 @@ impl ConnectionsScreen {
             })
         } else {
             cx.tasks.spawn(move |_| {
-                desk.write_report(&digest.snapshot, &path)?;
+                host.write_report(&model.snapshot, &path)?;
                 Ok(format!("the report is written to {name}"))
             })
         };
@@ -481,20 +481,20 @@ impl ConnectionsScreen {
             .iter()
             .map(|(at, _)| COLUMNS[*at].by)
             .collect();
-        let at = shown.iter().position(|by| *by == self.wish.by);
+        let at = shown.iter().position(|by| *by == self.rows_wanted.by);
         let next = at.map_or(0, |at| (at + 1) % shown.len().max(1));
         if let Some(by) = shown.get(next) {
-            self.wish.by = *by;
-            self.wish.down = by.begins_with_most();
+            self.rows_wanted.by = *by;
+            self.rows_wanted.down = by.begins_with_most();
         }
     }
 
     fn sort_by(&mut self, by: SortKey) {
-        if self.wish.by == by {
-            self.wish.down = !self.wish.down;
+        if self.rows_wanted.by == by {
+            self.rows_wanted.down = !self.rows_wanted.down;
         } else {
-            self.wish.by = by;
-            self.wish.down = by.begins_with_most();
+            self.rows_wanted.by = by;
+            self.rows_wanted.down = by.begins_with_most();
         }
     }
 
@@ -517,20 +517,23 @@ impl ConnectionsScreen {
     }
 
     fn copy(&mut self, cx: &ViewContext<'_>) -> KeyOutcome {
-        let Some(brief) = self.listing.brief(self.place.selected) else {
+        let Some(summary) = self.listing.summary(self.place.selected) else {
             return KeyOutcome::Ignored;
         };
         let mut items = vec![
             MenuItem::new(
                 "Wireshark filter",
-                connection::filter_between(brief.client, brief.server),
+                connection::filter_between(summary.client, summary.server),
             ),
             MenuItem::new(
                 "addresses",
-                format!("{} {} {}", brief.client, cx.look.glyphs.to, brief.server),
+                format!(
+                    "{} {} {}",
+                    summary.client, cx.look.glyphs.to, summary.server
+                ),
             ),
         ];
-        if let Some(record) = cx.snapshot().connection(brief.id) {
+        if let Some(record) = cx.snapshot().connection(summary.id) {
             items.push(MenuItem::new("what happened", connection::story(record)));
         }
         if !self.filter.is_empty() {
@@ -542,11 +545,11 @@ impl ConnectionsScreen {
 
     fn planned(&self, cx: &ViewContext<'_>, body: Rect, height: usize) -> ColumnPlan {
         let mut wanted = [0; COLUMNS.len()];
-        if let Some(digest) = self.listing.digest() {
+        if let Some(model) = self.listing.model() {
             let rows = self.place.top..self.place.top + height;
-            for brief in rows.filter_map(|row| self.listing.brief(row)) {
+            for summary in rows.filter_map(|row| self.listing.summary(row)) {
                 for (wanted, column) in wanted.iter_mut().zip(&COLUMNS) {
-                    let (_, text) = columns::cell(column.by, brief, digest, cx.look);
+                    let (_, text) = columns::cell(column.by, summary, model, cx.look);
                     *wanted = (*wanted).max(width(&text));
                 }
             }
@@ -559,9 +562,9 @@ impl ConnectionsScreen {
         let mut x = area.x + EDGE as u16;
         for (at, wide) in &self.plan.shown {
             let column = &COLUMNS[*at];
-            let sorted = column.by == self.wish.by;
+            let sorted = column.by == self.rows_wanted.by;
             let sign = if sorted {
-                cx.look.glyphs.sorted[usize::from(self.wish.down)]
+                cx.look.glyphs.sorted[usize::from(self.rows_wanted.down)]
             } else {
                 ""
             };
@@ -574,8 +577,8 @@ impl ConnectionsScreen {
     fn draw_row(
         &self,
         cx: &ViewContext<'_>,
-        digest: &ViewModel,
-        brief: &ConnectionSummary,
+        model: &ViewModel,
+        summary: &ConnectionSummary,
         selected: bool,
         area: Rect,
         buffer: &mut Buffer,
@@ -590,9 +593,9 @@ impl ConnectionsScreen {
                 cx.look.theme.style(Tone::Key),
             );
         }
-        if self.marked.contains(&brief.id) {
+        if self.marked.contains(&summary.id) {
             buffer.set_stringn(area.x + 1, area.y, "*", 1, cx.look.theme.style(Tone::Key));
-        } else if let Some(severity) = columns::worst(brief, digest)
+        } else if let Some(severity) = columns::worst(summary, model)
             && !self
                 .plan
                 .shown
@@ -602,7 +605,7 @@ impl ConnectionsScreen {
             buffer.set_stringn(
                 area.x + 1,
                 area.y,
-                glyphs.mark(severity),
+                glyphs.frame_ref(severity),
                 1,
                 cx.look.theme.style(severity.into()),
             );
@@ -610,7 +613,7 @@ impl ConnectionsScreen {
         let mut x = area.x + EDGE as u16;
         for (at, wide) in &self.plan.shown {
             let column = &COLUMNS[*at];
-            let cell = columns::cell(column.by, brief, digest, cx.look);
+            let cell = columns::cell(column.by, summary, model, cx.look);
             draw_cell(column, *wide, cell, &mut x, area, cx, buffer);
         }
         if selected {
@@ -625,7 +628,7 @@ impl ConnectionsScreen {
     fn draw_nothing(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         let text = if self.listing.is_under_way() {
             "…"
-        } else if self.wish.query.is_everything() {
+        } else if self.rows_wanted.query.is_everything() {
             "no connection so far"
         } else {
             "no connection is like this; esc shows all of them"
@@ -644,7 +647,7 @@ impl ConnectionsScreen {
     fn draw_beside(
         &self,
         cx: &ViewContext<'_>,
-        digest: &ViewModel,
+        model: &ViewModel,
         area: Rect,
         buffer: &mut Buffer,
     ) {
@@ -697,9 +700,9 @@ impl ConnectionsScreen {
                 buffer,
             );
         }
-        if !self.wish.query.is_everything() {
+        if !self.rows_wanted.query.is_everything() {
             let listed = number(self.listing.rows.places.len() as u64);
-            let all = number(digest.snapshot.briefs.len() as u64);
+            let all = number(model.snapshot.summaries.len() as u64);
             let line = StyledLine::default()
                 .faint(format!(" {listed} of {all} are "))
                 .with(Tone::Code, self.filter.clone())
@@ -712,12 +715,12 @@ impl ConnectionsScreen {
             };
             line.draw(cx.look, room, buffer);
         }
-        let Some(brief) = self.listing.brief(self.place.selected) else {
+        let Some(summary) = self.listing.summary(self.place.selected) else {
             return;
         };
-        let told = match digest.snapshot.connection(brief.id) {
+        let told = match model.snapshot.connection(summary.id) {
             Some(record) => connection::story(record),
-            None => in_short(brief),
+            None => in_short(summary),
         };
         let paragraph = Paragraph::new(0, told);
         let rows = paragraph.rows(area.width.saturating_sub(2));
@@ -805,33 +808,33 @@ fn draw_cell(
 }
 
 /// The end of a connection whose record was not kept.
-fn in_short(brief: &ConnectionSummary) -> String {
-    let end = match EndingClass::of(brief) {
+fn in_short(summary: &ConnectionSummary) -> String {
+    let end = match EndingClass::of(summary) {
         EndingClass::Open => return "Still open when the capture ends.".to_owned(),
         EndingClass::InOrder => "Ended in order",
         kind => kind.name(),
     };
     format!(
         "{end}: {}, {}, {}. Enter shows it, segment by segment.",
-        connection::who(brief.by),
-        connection::how(brief.how),
-        connection::when(brief.phase)
+        connection::who(summary.by),
+        connection::how(summary.how),
+        connection::when(summary.phase)
     )
 }
 
 /// The worst finding that names a connection, as a screen.
 pub(super) fn open_finding(id: u32, cx: &ViewContext<'_>) -> KeyOutcome {
-    let numbers = cx.digest.naming.numbers(id);
+    let numbers = cx.model.naming.numbers(id);
     let Some(worst) = numbers.first() else {
         return KeyOutcome::Say(format!("no finding names connection {id}"));
     };
     let place = (*worst as usize).saturating_sub(1);
-    let groups = &cx.digest.groups;
+    let groups = &cx.model.groups;
     let group = groups
         .iter()
         .position(|it| it.first == place || it.others.contains(&place));
     match group {
-        Some(group) => KeyOutcome::Open(Box::new(StoryScreen::new(cx.digest, group))),
+        Some(group) => KeyOutcome::Open(Box::new(StoryScreen::new(cx.model, group))),
         None => KeyOutcome::Ignored,
     }
 }

@@ -44,7 +44,7 @@ fn identity(group: &FindingGroup, findings: &[Finding]) -> Option<Identity> {
 
 impl FindingsScreen {
     fn hold(&mut self, cx: &ViewContext<'_>) {
-        let group = cx.digest.groups.get(self.place.selected);
+        let group = cx.model.groups.get(self.place.selected);
         self.held = group.and_then(|group| identity(group, &cx.snapshot().findings));
     }
 }
@@ -59,11 +59,11 @@ impl Screen for FindingsScreen {
     }
 
     fn lay(&mut self, cx: &ViewContext<'_>, body: Rect) {
-        let groups = &cx.digest.groups;
+        let groups = &cx.model.groups;
         let findings = &cx.snapshot().findings;
         if self
             .told
-            .is_some_and(|(_, version)| version != cx.digest.version)
+            .is_some_and(|(_, version)| version != cx.model.version)
             && let Some(held) = &self.held
         {
             let held = Some(*held);
@@ -90,7 +90,7 @@ impl Screen for FindingsScreen {
             height: body.height - list - 1,
         });
         self.place.lay(groups.len(), usize::from(list));
-        let of = (self.place.selected, cx.digest.version);
+        let of = (self.place.selected, cx.model.version);
         if self.told != Some(of) {
             self.told = Some(of);
             self.story = match groups.get(self.place.selected) {
@@ -106,9 +106,9 @@ impl Screen for FindingsScreen {
 
     fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
         let nth = self.place.selected;
-        let group = cx.digest.groups.get(nth);
+        let group = cx.model.groups.get(nth);
         match (action, group) {
-            (Action::Open, Some(_)) => KeyOutcome::Open(Box::new(StoryScreen::new(cx.digest, nth))),
+            (Action::Open, Some(_)) => KeyOutcome::Open(Box::new(StoryScreen::new(cx.model, nth))),
             (Action::Connections, Some(group)) => connections(group, cx),
             (Action::Rule, Some(group)) => rule(group, cx),
             (Action::Copy, Some(group)) => story::copy(group, cx),
@@ -122,7 +122,7 @@ impl Screen for FindingsScreen {
 
     fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> bool {
         let findings = &cx.snapshot().findings;
-        let groups = &cx.digest.groups;
+        let groups = &cx.model.groups;
         let found = find(groups.len(), self.place.selected, seek, |nth| {
             let finding = findings.get(groups[nth].first);
             finding.is_some_and(|it| {
@@ -138,7 +138,7 @@ impl Screen for FindingsScreen {
 
     fn click(&mut self, _column: u16, row: u16, cx: &ViewContext<'_>) -> KeyOutcome {
         let nth = self.place.top + usize::from(row);
-        if row >= self.list.height || nth >= cx.digest.groups.len() {
+        if row >= self.list.height || nth >= cx.model.groups.len() {
             return KeyOutcome::Ignored;
         }
         if nth == self.place.selected {
@@ -150,7 +150,7 @@ impl Screen for FindingsScreen {
     }
 
     fn draw(&self, cx: &ViewContext<'_>, _area: Rect, buffer: &mut Buffer) {
-        let groups = &cx.digest.groups;
+        let groups = &cx.model.groups;
         if groups.is_empty() {
             let text = if cx.is_growing() {
                 " Nothing was found so far."

@@ -92,7 +92,7 @@ fn page(from: Scope, cx: &ViewContext<'_>) -> Vec<Paragraph> {
         ),
         Paragraph::default(),
     ];
-    let mut marks = StyledLine::default();
+    let mut frame_refs = StyledLine::default();
     use crate::rules::Severity as S;
     for (severity, meaning) in [
         (S::Error, "something was lost"),
@@ -100,12 +100,12 @@ fn page(from: Scope, cx: &ViewContext<'_>) -> Vec<Paragraph> {
         (S::Note, "worth knowing"),
         (S::Benign, "harmless"),
     ] {
-        let mark = format!("{} {}", glyphs.mark(severity), severity.name());
-        marks = marks
-            .with(severity.into(), mark)
+        let frame_ref = format!("{} {}", glyphs.frame_ref(severity), severity.name());
+        frame_refs = frame_refs
+            .with(severity.into(), frame_ref)
             .faint(format!(" {meaning}   "));
     }
-    page.push(Paragraph::new(2, marks));
+    page.push(Paragraph::new(2, frame_refs));
     let mut kinds = StyledLine::default();
     for (kind, fill) in EndingClass::ALL.into_iter().zip(glyphs.fills) {
         let sign = format!("{fill}{fill}");

@@ -44,7 +44,7 @@ const DETAIL: u16 = 2;
 /// Where one is on the ladder.
 #[derive(Default)]
 pub(super) struct LadderPane {
-    rungs: TranscriptRows,
+    segment_rows: TranscriptRows,
     place: ListPosition,
     whole: bool,
     made: bool,
@@ -57,7 +57,7 @@ pub(super) type EvidenceLine<'a> = (FrameNumber, Severity, &'a str);
 pub(super) fn proofs<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<EvidenceLine<'a>> {
     let each = findings.flat_map(|finding| {
         let evidence = finding.evidence.iter();
-        evidence.map(|it| (it.mark.frame, finding.severity, it.note.as_str()))
+        evidence.map(|it| (it.frame_ref.frame, finding.severity, it.note.as_str()))
     });
     each.collect()
 }
@@ -66,10 +66,11 @@ impl LadderPane {
     /// Other segments: the lines anew, the same place.
     pub(super) fn take(&mut self, account: &ConnectionTranscript) {
         let first = !self.made;
-        self.rungs = TranscriptRows::new(&account.transcript, &account.connection, self.whole);
-        self.place.lay(self.rungs.lines.len(), 1);
+        self.segment_rows =
+            TranscriptRows::new(&account.transcript, &account.connection, self.whole);
+        self.place.lay(self.segment_rows.lines.len(), 1);
         self.made = true;
-        if first && let Some(close) = self.rungs.close {
+        if first && let Some(close) = self.segment_rows.close {
             // What everybody comes for.
             self.place.select(close);
         }
@@ -77,13 +78,14 @@ impl LadderPane {
 
     pub(super) fn lay(&mut self, area: Rect) {
         let height = area.height.saturating_sub(1 + DETAIL);
-        self.place.lay(self.rungs.lines.len(), usize::from(height));
+        self.place
+            .lay(self.segment_rows.lines.len(), usize::from(height));
     }
 
     pub(super) fn act(&mut self, action: Action, account: &ConnectionTranscript) -> bool {
         match action {
             Action::Connections => {
-                self.place.select(self.rungs.close.unwrap_or(0));
+                self.place.select(self.segment_rows.close.unwrap_or(0));
                 true
             }
             Action::Open => {
@@ -91,7 +93,7 @@ impl LadderPane {
                 let step = self.step();
                 self.whole = !self.whole;
                 self.take(account);
-                let line = step.and_then(|step| self.rungs.line_of(step));
+                let line = step.and_then(|step| self.segment_rows.line_of(step));
                 self.place.select(line.unwrap_or(0));
                 true
             }
@@ -101,7 +103,7 @@ impl LadderPane {
 
     /// The step that is selected, of a run its first.
     fn step(&self) -> Option<usize> {
-        match self.rungs.lines.get(self.place.selected)? {
+        match self.segment_rows.lines.get(self.place.selected)? {
             TranscriptRow::Step(nth) => Some(*nth),
             TranscriptRow::Run { first, .. } => Some(*first),
             TranscriptRow::Pause(_) | TranscriptRow::LeftOut(_) => None,
@@ -111,7 +113,7 @@ impl LadderPane {
     /// Goes to the line of a frame.
     pub(super) fn show(&mut self, frame: FrameNumber, account: &ConnectionTranscript) {
         let step = account.transcript.step_of(frame);
-        let line = step.and_then(|step| self.rungs.line_of(step));
+        let line = step.and_then(|step| self.segment_rows.line_of(step));
         if let Some(line) = line {
             self.place.select(line);
         }
@@ -128,7 +130,7 @@ impl LadderPane {
         seek: TextSeek,
         account: &ConnectionTranscript,
     ) -> bool {
-        let lines = &self.rungs.lines;
+        let lines = &self.segment_rows.lines;
         let found = super::text_layout::find(lines.len(), self.place.selected, seek, |nth| {
             match lines[nth] {
                 TranscriptRow::Step(step) => account
@@ -144,13 +146,15 @@ impl LadderPane {
 
     /// The whole ladder as text.
     pub(super) fn to_text(&self, account: &ConnectionTranscript, look: &Look) -> String {
-        let rows = u16::try_from(self.rungs.lines.len().min(MOST_ROWS)).unwrap_or(u16::MAX);
+        let rows = u16::try_from(self.segment_rows.lines.len().min(MOST_ROWS)).unwrap_or(u16::MAX);
         let area = Rect::new(0, 0, TEXT_WIDTH, rows + 1 + DETAIL);
         let mut whole = Self {
-            rungs: self.rungs.clone(),
+            segment_rows: self.segment_rows.clone(),
             ..Self::default()
         };
-        whole.place.lay(self.rungs.lines.len(), usize::from(rows));
+        whole
+            .place
+            .lay(self.segment_rows.lines.len(), usize::from(rows));
         let mut buffer = Buffer::empty(area);
         whole.draw_rows(&[], look, account, area, &mut buffer);
         let lines = (0..=rows).map(|y| {
@@ -175,7 +179,7 @@ impl LadderPane {
         let selected = self.place.selected.checked_sub(self.place.top);
         if let Some(y) = selected.and_then(|it| u16::try_from(it).ok())
             && y < rows.height
-            && !self.rungs.lines.is_empty()
+            && !self.segment_rows.lines.is_empty()
         {
             let row = Rect {
                 y: rows.y + y,
@@ -195,7 +199,13 @@ impl LadderPane {
                 look.theme.style(Tone::Key),
             );
         }
-        scroll_bar(self.rungs.lines.len(), self.place.top, look, rows, buffer);
+        scroll_bar(
+            self.segment_rows.lines.len(),
+            self.place.top,
+            look,
+            rows,
+            buffer,
+        );
         let detail = Rect {
             y: rows.bottom(),
             height: area.bottom() - rows.bottom(),
@@ -228,7 +238,7 @@ impl LadderPane {
             3
         };
         for (y, nth) in (rows.top()..rows.bottom()).zip(self.place.top..) {
-            let Some(rung) = self.rungs.lines.get(nth) else {
+            let Some(segment_row) = self.segment_rows.lines.get(nth) else {
                 break;
             };
             let row = Rect {
@@ -236,7 +246,7 @@ impl LadderPane {
                 height: 1,
                 ..rows
             };
-            match rung {
+            match segment_row {
                 TranscriptRow::Step(step) => {
                     let Some(one) = account.transcript.steps.get(*step) else {
                         continue;
@@ -244,7 +254,7 @@ impl LadderPane {
                     let before = step
                         .checked_sub(1)
                         .and_then(|it| account.transcript.steps.get(it));
-                    let mark = proofs
+                    let frame_ref = proofs
                         .iter()
                         .filter(|it| it.0 == one.frame)
                         .map(|it| it.1)
@@ -253,8 +263,8 @@ impl LadderPane {
                     let drawing = LadderDrawing {
                         step: one,
                         before,
-                        mark,
-                        is_close: self.rungs.close == Some(nth),
+                        frame_ref,
+                        is_close: self.segment_rows.close == Some(nth),
                         time,
                     };
                     columns.draw_step(&drawing, account, look, row, buffer);
@@ -336,7 +346,7 @@ impl LadderPane {
         let line = match shown.next() {
             Some((_, severity, note)) => StyledLine::of(
                 (*severity).into(),
-                format!("{} {note}", look.glyphs.mark(*severity)),
+                format!("{} {note}", look.glyphs.frame_ref(*severity)),
             ),
             None => match step.kind {
                 SegmentKind::Again => StyledLine::default()
@@ -421,10 +431,10 @@ pub(super) fn said(step: &TranscriptStep, account: &ConnectionTranscript) -> Str
     if has(Flags::SYN) && has(Flags::ACK) {
         words.push("ACK".to_owned());
     }
-    let remarks: Vec<_> = account.transcript.remarks(step).collect();
+    let frame_notes: Vec<_> = account.transcript.frame_notes(step).collect();
     let notes: Vec<_> = account.transcript.notes(step).collect();
     let all = Detail::default();
-    let told = segment::words(&account.connection, step.from, &remarks, &notes, all);
+    let told = segment::words(&account.connection, step.from, &frame_notes, &notes, all);
     let bare = words.is_empty();
     if !told.is_empty() && step.kind != SegmentKind::Again {
         words.push(told.join("; "));
@@ -475,7 +485,7 @@ struct LadderColumns {
 struct LadderDrawing<'a> {
     step: &'a TranscriptStep,
     before: Option<&'a TranscriptStep>,
-    mark: Option<Severity>,
+    frame_ref: Option<Severity>,
     is_close: bool,
     time: String,
 }
@@ -535,8 +545,13 @@ impl LadderColumns {
                 buffer.set_stringn(x, y, text, usize::from(room.min(right - x)), style(tone));
             }
         };
-        if let Some(severity) = drawing.mark {
-            put(row.x + 1, 1, look.glyphs.mark(severity), severity.into());
+        if let Some(severity) = drawing.frame_ref {
+            put(
+                row.x + 1,
+                1,
+                look.glyphs.frame_ref(severity),
+                severity.into(),
+            );
         }
         put(
             self.time,

@@ -69,7 +69,7 @@ pub struct ScreenSubject {
     /// How long the hosts keep a socket in TIME-WAIT.
     pub time_wait: Duration,
     /// Who does what reaches outside.
-    pub desk: Arc<dyn Host>,
+    pub host: Arc<dyn Host>,
 }
 
 /// What reaches outside, done by `run`. Called from [`Tasks`], never while a key waits.
@@ -117,7 +117,7 @@ pub struct Look {
 #[derive(Clone, Copy)]
 pub struct ViewContext<'a> {
     /// The state of affairs on show: the newest, or the one that was frozen.
-    pub digest: &'a Arc<ViewModel>,
+    pub model: &'a Arc<ViewModel>,
     /// How far the reading is.
     pub progress: &'a ReadProgress,
     /// Colours and signs.
@@ -132,7 +132,7 @@ impl ViewContext<'_> {
     /// The snapshot on show.
     #[must_use]
     pub fn snapshot(&self) -> &Snapshot {
-        &self.digest.snapshot
+        &self.model.snapshot
     }
 
     /// Whether more is to come.

@@ -56,7 +56,7 @@ pub(super) struct OverviewScreen {
 
 impl OverviewScreen {
     fn selected<'a>(&self, cx: &ViewContext<'a>) -> Option<&'a FindingGroup> {
-        cx.digest.groups.get(self.place.selected)
+        cx.model.groups.get(self.place.selected)
     }
 }
 
@@ -76,13 +76,13 @@ impl Screen for OverviewScreen {
             .iter()
             .flat_map(|it| it.rows(body.width))
             .collect();
-        let groups = cx.digest.groups.len();
+        let groups = cx.model.groups.len();
         self.place.selected = self.place.selected.min(groups.saturating_sub(1));
         self.told = self
             .selected(cx)
             .map_or_else(Vec::new, |group| told(group, cx, body));
         // Verdict, air, findings, air, bar with legend, air, time line, capture.
-        let charts = lanes(cx).len() as u16;
+        let charts = directions(cx).len() as u16;
         let rest = 6 + self.legend.len() as u16 + self.capture.len() as u16;
         let least = if cx.is_growing() { 3 } else { 1 };
         let wanted = (groups + self.told.len()).clamp(least, usize::from(body.height).max(least));
@@ -90,7 +90,10 @@ impl Screen for OverviewScreen {
         let room = body.height.saturating_sub(rest + charts);
         self.findings = wanted.min(room.max(4)).max(1);
         let left = room.saturating_sub(self.findings);
-        let high = lanes(cx).iter().filter(|lane| !lane.is_flat()).count() as u16;
+        let high = directions(cx)
+            .iter()
+            .filter(|direction| !direction.is_flat())
+            .count() as u16;
         self.chart = (1 + left / high.max(1)).min(HIGHEST);
         let told = self.told.len();
         let rows = usize::from(self.findings).saturating_sub(told).max(1);
@@ -99,9 +102,9 @@ impl Screen for OverviewScreen {
 
     fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
         match action {
-            Action::Open => match cx.digest.groups.len() {
+            Action::Open => match cx.model.groups.len() {
                 0 => KeyOutcome::Go(super::Tab::Connections),
-                _ => KeyOutcome::Open(Box::new(StoryScreen::new(cx.digest, self.place.selected))),
+                _ => KeyOutcome::Open(Box::new(StoryScreen::new(cx.model, self.place.selected))),
             },
             _ if self.place.act(action) => KeyOutcome::Done,
             _ => KeyOutcome::Ignored,
@@ -110,8 +113,8 @@ impl Screen for OverviewScreen {
 
     fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> bool {
         let findings = &cx.snapshot().findings;
-        let found = find(cx.digest.groups.len(), self.place.selected, seek, |nth| {
-            let finding = findings.get(cx.digest.groups[nth].first);
+        let found = find(cx.model.groups.len(), self.place.selected, seek, |nth| {
+            let finding = findings.get(cx.model.groups[nth].first);
             finding.is_some_and(|it| holds(&it.summary, needle) || holds(it.rule, needle))
         });
         found.is_some_and(|nth| self.place.select(nth))
@@ -127,7 +130,7 @@ impl Screen for OverviewScreen {
             row if row <= selected => row,
             row => row.saturating_sub(self.told.len()).max(selected),
         };
-        if row >= usize::from(self.findings) || self.place.top + nth >= cx.digest.groups.len() {
+        if row >= usize::from(self.findings) || self.place.top + nth >= cx.model.groups.len() {
             return KeyOutcome::Ignored;
         }
         if nth == selected {
@@ -153,13 +156,13 @@ impl Screen for OverviewScreen {
         draw_bar(cx, take(1), buffer);
         draw_rows(&self.legend, cx, take(self.legend.len() as u16), buffer);
         take(1);
-        let lanes = lanes(cx);
-        if !lanes.is_empty() {
+        let directions = directions(cx);
+        if !directions.is_empty() {
             draw_scale(cx, take(1), buffer);
         }
-        for lane in &lanes {
-            let height = if lane.is_flat() { 1 } else { self.chart };
-            lane.draw(cx, take(height), buffer);
+        for direction in &directions {
+            let height = if direction.is_flat() { 1 } else { self.chart };
+            direction.draw(cx, take(height), buffer);
         }
         if left.height > self.capture.len() as u16 {
             left.y += 1;
@@ -171,7 +174,7 @@ impl Screen for OverviewScreen {
 
 impl OverviewScreen {
     fn draw_findings(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
-        let groups = &cx.digest.groups;
+        let groups = &cx.model.groups;
         if groups.is_empty() {
             nothing(cx).draw(cx.look, area, buffer);
             draw_progress(cx, area, buffer);
@@ -266,18 +269,18 @@ fn draw_rows(rows: &[WrappedRow], cx: &ViewContext<'_>, area: Rect, buffer: &mut
 
 /// The whole in a line.
 fn verdict(cx: &ViewContext<'_>) -> StyledLine {
-    let digest = cx.digest;
-    let all = cx.snapshot().briefs.len() as u64;
+    let model = cx.model;
+    let all = cx.snapshot().summaries.len() as u64;
     let mut line = StyledLine::default();
     for (severity, one, many) in [
         (Severity::Error, "error", "errors"),
         (Severity::Warning, "warning", "warnings"),
         (Severity::Note, "note", "notes"),
     ] {
-        let found = digest.count(severity);
+        let found = model.count(severity);
         if found > 0 {
-            let mark = cx.look.glyphs.mark(severity);
-            let text = format!("{mark} {}   ", count(found, one, many));
+            let frame_ref = cx.look.glyphs.frame_ref(severity);
+            let text = format!("{frame_ref} {}   ", count(found, one, many));
             line = line.with(severity.into(), text);
         }
     }
@@ -285,7 +288,7 @@ fn verdict(cx: &ViewContext<'_>) -> StyledLine {
         return line;
     }
     line.plain(
-        match (digest.disorderly, digest.kinds[EndingClass::Open as usize]) {
+        match (model.disorderly, model.kinds[EndingClass::Open as usize]) {
             (0, open) if open == all => {
                 format!("{} still open", count(all, "connection", "connections"))
             }
@@ -324,9 +327,9 @@ fn nothing(cx: &ViewContext<'_>) -> StyledLine {
         _ if summary.segments == 0 => {
             StyledLine::of(Tone::Warning, "There is no TCP in this capture.")
         }
-        _ if cx.digest.disorderly == 0 => {
-            let mark = cx.look.glyphs.mark(Severity::Benign);
-            StyledLine::of(Tone::Good, format!("{mark} Nothing is wrong."))
+        _ if cx.model.disorderly == 0 => {
+            let frame_ref = cx.look.glyphs.frame_ref(Severity::Benign);
+            StyledLine::of(Tone::Good, format!("{frame_ref} Nothing is wrong."))
         }
         _ => StyledLine::from("No rule has anything to say. ").faint("3 lists the connections."),
     }
@@ -349,10 +352,7 @@ fn draw_progress(cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
 }
 
 fn draw_bar(cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
-    let kinds = EndingClass::ALL
-        .into_iter()
-        .zip(cx.digest.kinds)
-        .enumerate();
+    let kinds = EndingClass::ALL.into_iter().zip(cx.model.kinds).enumerate();
     let parts: Vec<BarPart> = kinds
         .map(|(fill, (kind, count))| BarPart {
             count,
@@ -367,7 +367,7 @@ fn legend(cx: &ViewContext<'_>) -> StyledLine {
     let mut line = StyledLine::default();
     for ((kind, counted), fill) in EndingClass::ALL
         .into_iter()
-        .zip(cx.digest.kinds)
+        .zip(cx.model.kinds)
         .zip(cx.look.glyphs.fills)
     {
         if counted > 0 {
@@ -391,31 +391,31 @@ struct TimeLane<'a> {
     ceiling: Option<u64>,
 }
 
-fn lanes<'a>(cx: &ViewContext<'a>) -> Vec<TimeLane<'a>> {
-    let course = &cx.digest.course;
-    let mut lanes = Vec::new();
-    if course.opened.is_empty() || cx.snapshot().briefs.is_empty() {
-        return lanes;
+fn directions<'a>(cx: &ViewContext<'a>) -> Vec<TimeLane<'a>> {
+    let course = &cx.model.course;
+    let mut directions = Vec::new();
+    if course.opened.is_empty() || cx.snapshot().summaries.is_empty() {
+        return directions;
     }
-    let lane = |name, steps, tone| TimeLane {
+    let direction = |name, steps, tone| TimeLane {
         name,
         steps,
         tone,
         ceiling: None,
     };
-    lanes.push(lane("opened", &course.opened, Tone::Note));
-    lanes.push(lane("FIN", &course.closed, Tone::Good));
-    lanes.push(lane("RST", &course.reset, Tone::Error));
+    directions.push(direction("opened", &course.opened, Tone::Note));
+    directions.push(direction("FIN", &course.closed, Tone::Good));
+    directions.push(direction("RST", &course.reset, Tone::Error));
     if !course.time_wait.is_empty() {
         let row = cx.snapshot().sockets.first();
-        lanes.push(TimeLane {
+        directions.push(TimeLane {
             name: "TIME-WAIT",
             steps: &course.time_wait,
             tone: Tone::Warning,
             ceiling: row.map(crate::analysis::hosts::Sockets::range_size),
         });
     }
-    lanes
+    directions
 }
 
 impl TimeLane<'_> {

@@ -67,27 +67,27 @@ pub(super) struct TableRows {
 }
 
 impl TableRows {
-    pub(super) fn new(digest: &ViewModel, wish: &RowsWanted) -> Self {
-        let snapshot = &digest.snapshot;
-        let chosen = FilterEvaluator::new(&wish.query, snapshot, &digest.naming).chosen();
+    pub(super) fn new(model: &ViewModel, rows_wanted: &RowsWanted) -> Self {
+        let snapshot = &model.snapshot;
+        let chosen = FilterEvaluator::new(&rows_wanted.query, snapshot, &model.naming).chosen();
         let mut places = chosen.rows;
-        if wish.by != SortKey::Number {
+        if rows_wanted.by != SortKey::Number {
             let mut keyed: Vec<(Sorting, u32)> = places
                 .iter()
                 .filter_map(|place| {
-                    let brief = snapshot.briefs.get(*place as usize)?;
-                    Some((sorting(digest, brief, wish.by), *place))
+                    let summary = snapshot.summaries.get(*place as usize)?;
+                    Some((sorting(model, summary, rows_wanted.by), *place))
                 })
                 .collect();
             // What is equal stays in the order of its first frame, whichever way round.
-            match wish.down {
+            match rows_wanted.down {
                 true => {
                     keyed.sort_unstable_by(|one, two| two.0.cmp(&one.0).then(one.1.cmp(&two.1)))
                 }
                 false => keyed.sort_unstable(),
             }
             places = keyed.into_iter().map(|(_, place)| place).collect();
-        } else if wish.down {
+        } else if rows_wanted.down {
             places.reverse();
         }
         Self {
@@ -99,25 +99,25 @@ impl TableRows {
 
 type Sorting = (u128, u64);
 
-fn sorting(digest: &ViewModel, brief: &ConnectionSummary, by: SortKey) -> Sorting {
+fn sorting(model: &ViewModel, summary: &ConnectionSummary, by: SortKey) -> Sorting {
     let one = |key: u64| (u128::from(key), 0);
     match by {
-        SortKey::Number => one(brief.id.into()),
-        SortKey::Client => endpoint(&brief.client),
-        SortKey::Server => endpoint(&brief.server),
-        SortKey::Opened => one(brief.first.time.as_nanos().cast_unsigned() ^ 1 << 63),
-        SortKey::Lasted => (brief.last.since(brief.first.time).as_nanos(), 0),
-        SortKey::Ended => (EndingClass::of(brief) as u128, brief.by as u64),
-        SortKey::When => one(brief.phase as u64),
-        SortKey::Requests => one(brief.exchanges.into()),
-        SortKey::Status => one(brief.status.into()),
-        SortKey::Bytes => one(brief.bytes[0].saturating_add(brief.bytes[1])),
+        SortKey::Number => one(summary.id.into()),
+        SortKey::Client => endpoint(&summary.client),
+        SortKey::Server => endpoint(&summary.server),
+        SortKey::Opened => one(summary.first.time.as_nanos().cast_unsigned() ^ 1 << 63),
+        SortKey::Lasted => (summary.last.since(summary.first.time).as_nanos(), 0),
+        SortKey::Ended => (EndingClass::of(summary) as u128, summary.by as u64),
+        SortKey::When => one(summary.phase as u64),
+        SortKey::Requests => one(summary.exchanges.into()),
+        SortKey::Status => one(summary.status.into()),
+        SortKey::Bytes => one(summary.bytes[0].saturating_add(summary.bytes[1])),
         SortKey::Finding => {
-            let numbers = digest.naming.numbers(brief.id);
+            let numbers = model.naming.numbers(summary.id);
             // The first is the worst, and the lower its number the worse.
             let worst = numbers
                 .first()
-                .and_then(|it| digest.snapshot.findings.get((*it as usize).checked_sub(1)?));
+                .and_then(|it| model.snapshot.findings.get((*it as usize).checked_sub(1)?));
             match worst {
                 None => (0, 0),
                 Some(finding) => (
@@ -147,7 +147,7 @@ pub(super) struct Listing {
     /// For what the rows are; none before the first.
     made_for: Option<(u64, RowsWanted)>,
     /// What they are places in.
-    digest: Option<Arc<ViewModel>>,
+    model: Option<Arc<ViewModel>>,
     under_way: Option<(u64, RowsWanted, Task<ReadyRows>)>,
 }
 
@@ -156,7 +156,7 @@ const AT_ONCE: usize = 2000;
 
 impl Listing {
     /// Takes what is ready, and begins what is wanted. Gives true when the rows are other than before.
-    pub(super) fn lay(&mut self, cx: &ViewContext<'_>, wish: &RowsWanted) -> bool {
+    pub(super) fn lay(&mut self, cx: &ViewContext<'_>, rows_wanted: &RowsWanted) -> bool {
         let mut changed = false;
         if let Some((version, made, task)) = &self.under_way {
             match task.take() {
@@ -170,8 +170,8 @@ impl Listing {
                 TaskOutcome::Gone => self.under_way = None,
             }
         }
-        let version = cx.digest.version;
-        let fits = |made: &(u64, RowsWanted)| made.0 == version && made.1 == *wish;
+        let version = cx.model.version;
+        let fits = |made: &(u64, RowsWanted)| made.0 == version && made.1 == *rows_wanted;
         if self.made_for.as_ref().is_some_and(fits) {
             self.give_up(cx);
             return changed;
@@ -180,31 +180,34 @@ impl Listing {
         let waits = self
             .under_way
             .as_ref()
-            .is_some_and(|(_, made, _)| made == wish);
+            .is_some_and(|(_, made, _)| made == rows_wanted);
         if waits {
             return changed;
         }
-        if cx.snapshot().briefs.len() <= AT_ONCE {
-            self.put((TableRows::new(cx.digest, wish), Arc::clone(cx.digest)), cx);
-            self.made_for = Some((version, wish.clone()));
+        if cx.snapshot().summaries.len() <= AT_ONCE {
+            self.put(
+                (TableRows::new(cx.model, rows_wanted), Arc::clone(cx.model)),
+                cx,
+            );
+            self.made_for = Some((version, rows_wanted.clone()));
             self.give_up(cx);
             return true;
         }
-        let (digest, wanted) = (Arc::clone(cx.digest), wish.clone());
+        let (model, wanted) = (Arc::clone(cx.model), rows_wanted.clone());
         let task = cx.tasks.spawn(move |_| {
-            let rows = TableRows::new(&digest, &wanted);
-            (rows, digest)
+            let rows = TableRows::new(&model, &wanted);
+            (rows, model)
         });
         self.give_up(cx);
-        self.under_way = Some((version, wish.clone(), task));
-        changed || self.lay_inline(wish, cx)
+        self.under_way = Some((version, rows_wanted.clone(), task));
+        changed || self.lay_inline(rows_wanted, cx)
     }
 
     /// Takes rows; the old ones, which may be the last to hold an old state of affairs, are dropped beside.
-    fn put(&mut self, (rows, digest): ReadyRows, cx: &ViewContext<'_>) {
+    fn put(&mut self, (rows, model): ReadyRows, cx: &ViewContext<'_>) {
         let rows = std::mem::replace(&mut self.rows, rows);
-        let digest = self.digest.replace(digest);
-        cx.tasks.discard((rows, digest));
+        let model = self.model.replace(model);
+        cx.tasks.discard((rows, model));
     }
 
     fn give_up(&mut self, cx: &ViewContext<'_>) {
@@ -214,14 +217,14 @@ impl Listing {
     }
 
     /// Where tasks are done at once, their result is there already.
-    fn lay_inline(&mut self, wish: &RowsWanted, cx: &ViewContext<'_>) -> bool {
+    fn lay_inline(&mut self, rows_wanted: &RowsWanted, cx: &ViewContext<'_>) -> bool {
         let Some((version, _, task)) = &self.under_way else {
             return false;
         };
         let TaskOutcome::Done(ready) = task.take() else {
             return false;
         };
-        self.made_for = Some((*version, wish.clone()));
+        self.made_for = Some((*version, rows_wanted.clone()));
         self.under_way = None;
         self.put(ready, cx);
         true
@@ -232,20 +235,20 @@ impl Listing {
     }
 
     /// The state of affairs that the rows are from: an older one, for a moment, while new rows are worked out.
-    pub(super) fn digest(&self) -> Option<&Arc<ViewModel>> {
-        self.digest.as_ref()
+    pub(super) fn model(&self) -> Option<&Arc<ViewModel>> {
+        self.model.as_ref()
     }
 
     /// The line of a row.
-    pub(super) fn brief(&self, row: usize) -> Option<&ConnectionSummary> {
+    pub(super) fn summary(&self, row: usize) -> Option<&ConnectionSummary> {
         let place = *self.rows.places.get(row)?;
-        self.digest.as_ref()?.snapshot.briefs.get(place as usize)
+        self.model.as_ref()?.snapshot.summaries.get(place as usize)
     }
 
     /// The row of a connection.
     pub(super) fn row_of(&self, id: u32) -> Option<usize> {
-        let briefs = &self.digest.as_ref()?.snapshot.briefs;
-        let place = briefs.binary_search_by_key(&id, |it| it.id).ok()?;
+        let summaries = &self.model.as_ref()?.snapshot.summaries;
+        let place = summaries.binary_search_by_key(&id, |it| it.id).ok()?;
         let place = u32::try_from(place).ok()?;
         self.rows.places.iter().position(|it| *it == place)
     }
@@ -256,17 +259,17 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::report::snapshot::sample::{connection, endpoint, mark, snapshot};
+    use crate::report::snapshot::sample::{connection, endpoint, frame_ref, snapshot};
 
     #[test]
     fn what_is_equal_keeps_its_order_either_way() {
         let mut many = vec![connection(); 4];
         many[1].client = endpoint(9, 1);
-        many[2].last = mark(11, 9000);
-        let digest = ViewModel::new(Arc::new(snapshot(many)), 1, Duration::from_secs(60));
+        many[2].last = frame_ref(11, 9000);
+        let model = ViewModel::new(Arc::new(snapshot(many)), 1, Duration::from_secs(60));
         let order = |by, down| {
             let query = Filter::default();
-            TableRows::new(&digest, &RowsWanted { query, by, down }).places
+            TableRows::new(&model, &RowsWanted { query, by, down }).places
         };
         assert_eq!(order(SortKey::Number, true), [3, 2, 1, 0]);
         assert_eq!(order(SortKey::Client, false), [0, 2, 3, 1]);
@@ -284,12 +287,12 @@ mod tests {
         for (nth, connection) in many.iter_mut().enumerate() {
             connection.client.port = (nth as u16).wrapping_mul(7919);
         }
-        let digest = ViewModel::new(Arc::new(snapshot(many)), 1, Duration::from_secs(60));
+        let model = ViewModel::new(Arc::new(snapshot(many)), 1, Duration::from_secs(60));
         for by in SortKey::ALL {
             let begun = std::time::Instant::now();
             let query = Filter::default();
             let rows = TableRows::new(
-                &digest,
+                &model,
                 &RowsWanted {
                     query,
                     by,

@@ -45,7 +45,7 @@ pub(super) struct SocketsScreen {
 
 impl SocketsScreen {
     fn selected<'a>(&self, cx: &ViewContext<'a>) -> Option<&'a Sockets> {
-        cx.digest.snapshot.sockets.get(self.place.selected)
+        cx.model.snapshot.sockets.get(self.place.selected)
     }
 
     fn hold(&mut self, cx: &ViewContext<'_>) {
@@ -61,7 +61,7 @@ impl SocketsScreen {
             self.asked = None;
         }
         let Some(row) = self.selected(cx) else { return };
-        let wanted = ((row.client, row.server), cx.digest.version);
+        let wanted = ((row.client, row.server), cx.model.version);
         let has = self
             .course
             .as_ref()
@@ -73,7 +73,7 @@ impl SocketsScreen {
         if has == Some(wanted) || waits == Some(wanted) {
             return;
         }
-        let (snapshot, row) = (Arc::clone(&cx.digest.snapshot), row.clone());
+        let (snapshot, row) = (Arc::clone(&cx.model.snapshot), row.clone());
         let time_wait = cx.session.time_wait;
         let task = cx
             .tasks
@@ -130,8 +130,8 @@ impl Screen for SocketsScreen {
     fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
         match (action, self.selected(cx)) {
             (Action::Open, Some(row)) => {
-                let wish = format!("client:{} server:{}", row.client, row.server);
-                KeyOutcome::Invite(Tab::Connections, wish)
+                let rows_wanted = format!("client:{} server:{}", row.client, row.server);
+                KeyOutcome::Invite(Tab::Connections, rows_wanted)
             }
             _ if self.place.act(action) => {
                 self.hold(cx);

@@ -46,10 +46,10 @@ pub(super) struct StoryScreen {
 }
 
 impl StoryScreen {
-    pub(super) fn new(digest: &ViewModel, group: usize) -> Self {
+    pub(super) fn new(model: &ViewModel, group: usize) -> Self {
         Self {
             group,
-            held: held(digest, group),
+            held: held(model, group),
             told: None,
             pager: Pager::default(),
             links: Vec::new(),
@@ -60,9 +60,9 @@ impl StoryScreen {
         match link.and_then(|nth| self.links.get(nth)) {
             Some(StoryLink::Connection(id)) => KeyOutcome::Connection(*id),
             Some(StoryLink::Group(group)) => {
-                KeyOutcome::Open(Box::new(Self::new(cx.digest, *group)))
+                KeyOutcome::Open(Box::new(Self::new(cx.model, *group)))
             }
-            Some(StoryLink::All) => match cx.digest.groups.get(self.group) {
+            Some(StoryLink::All) => match cx.model.groups.get(self.group) {
                 Some(group) => finding_words::connections(group, cx),
                 None => KeyOutcome::Ignored,
             },
@@ -71,7 +71,7 @@ impl StoryScreen {
     }
 
     fn turn(&mut self, forward: bool, cx: &ViewContext<'_>) -> KeyOutcome {
-        let last = cx.digest.groups.len().saturating_sub(1);
+        let last = cx.model.groups.len().saturating_sub(1);
         let next = if forward {
             (self.group + 1).min(last)
         } else {
@@ -81,14 +81,14 @@ impl StoryScreen {
             let end = if forward { "last" } else { "first" };
             return KeyOutcome::Say(format!("this is the {end} finding"));
         }
-        *self = Self::new(cx.digest, next);
+        *self = Self::new(cx.model, next);
         KeyOutcome::Done
     }
 }
 
-fn held(digest: &ViewModel, group: usize) -> Option<(&'static str, String)> {
-    let first = digest.groups.get(group)?.first;
-    let finding = digest.snapshot.findings.get(first)?;
+fn held(model: &ViewModel, group: usize) -> Option<(&'static str, String)> {
+    let first = model.groups.get(group)?.first;
+    let finding = model.snapshot.findings.get(first)?;
     Some((
         finding.rule,
         format!("{:?}{:?}", finding.client, finding.server),
@@ -97,10 +97,10 @@ fn held(digest: &ViewModel, group: usize) -> Option<(&'static str, String)> {
 
 impl Screen for StoryScreen {
     fn name(&self, cx: &ViewContext<'_>) -> String {
-        let group = cx.digest.groups.get(self.group);
+        let group = cx.model.groups.get(self.group);
         let finding = group.and_then(|it| cx.snapshot().findings.get(it.first));
         let rule = finding.map_or("finding", |it| it.rule);
-        format!("{rule} ({} of {})", self.group + 1, cx.digest.groups.len())
+        format!("{rule} ({} of {})", self.group + 1, cx.model.groups.len())
     }
 
     fn scope(&self) -> Scope {
@@ -108,15 +108,15 @@ impl Screen for StoryScreen {
     }
 
     fn lay(&mut self, cx: &ViewContext<'_>, body: Rect) {
-        let of = (self.group, cx.digest.version);
+        let of = (self.group, cx.model.version);
         if self.told != Some(of) {
-            let groups = 0..cx.digest.groups.len();
+            let groups = 0..cx.model.groups.len();
             let again = groups
                 .into_iter()
-                .find(|nth| self.held.is_some() && held(cx.digest, *nth) == self.held);
+                .find(|nth| self.held.is_some() && held(cx.model, *nth) == self.held);
             self.group = again.unwrap_or(self.group);
-            self.told = Some((self.group, cx.digest.version));
-            let (paragraphs, links) = match cx.digest.groups.get(self.group) {
+            self.told = Some((self.group, cx.model.version));
+            let (paragraphs, links) = match cx.model.groups.get(self.group) {
                 Some(group) => paragraphs(group, cx),
                 None => (vec![Paragraph::new(0, "This finding is gone.")], Vec::new()),
             };
@@ -127,7 +127,7 @@ impl Screen for StoryScreen {
     }
 
     fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome {
-        let group = cx.digest.groups.get(self.group);
+        let group = cx.model.groups.get(self.group);
         match (action, group) {
             (Action::Open, _) => self.follow(self.pager.marked(), cx),
             (Action::Connections, Some(group)) => finding_words::connections(group, cx),
@@ -193,8 +193,8 @@ impl StoryText<'_, '_> {
         let Some(finding) = findings.get(group.first) else {
             return;
         };
-        let mark = cx.look.glyphs.mark(finding.severity);
-        let severity = format!("{mark} {}  ", finding.severity.name());
+        let frame_ref = cx.look.glyphs.frame_ref(finding.severity);
+        let severity = format!("{frame_ref} {}  ", finding.severity.name());
         let title =
             StyledLine::of(finding.severity.into(), severity).strong(subject(group, finding, cx));
         self.page.push(Paragraph::new(0, title).hanging(2));
@@ -271,7 +271,7 @@ impl StoryText<'_, '_> {
 
     /// What it follows from, and what follows from it.
     fn chain(&mut self, group: &FindingGroup) {
-        let groups = &self.cx.digest.groups;
+        let groups = &self.cx.model.groups;
         let own = groups.iter().position(|it| it.first == group.first);
         if let Some(cause) = group.cause {
             self.heading("It follows from");
@@ -289,14 +289,14 @@ impl StoryText<'_, '_> {
     }
 
     fn other(&mut self, nth: usize, in_full: bool) {
-        let Some(group) = self.cx.digest.groups.get(nth) else {
+        let Some(group) = self.cx.model.groups.get(nth) else {
             return;
         };
         let Some(finding) = self.cx.snapshot().findings.get(group.first) else {
             return;
         };
-        let mark = self.cx.look.glyphs.mark(finding.severity);
-        let line = StyledLine::of(finding.severity.into(), format!("{mark} "))
+        let frame_ref = self.cx.look.glyphs.frame_ref(finding.severity);
+        let line = StyledLine::of(finding.severity.into(), format!("{frame_ref} "))
             .plain(subject(group, finding, self.cx));
         let link = self.link(StoryLink::Group(nth));
         self.page
@@ -323,8 +323,8 @@ impl StoryText<'_, '_> {
         self.heading("Evidence");
         for evidence in &finding.evidence {
             let line = StyledLine::default()
-                .strong(format!("frame {}", number(evidence.mark.frame.0)))
-                .faint(format!("  {}  ", self.offset(evidence.mark.time)))
+                .strong(format!("frame {}", number(evidence.frame_ref.frame.0)))
+                .faint(format!("  {}  ", self.offset(evidence.frame_ref.time)))
                 .plain(evidence.note.clone());
             self.page.push(Paragraph::new(2, line).hanging(6));
         }
@@ -370,16 +370,17 @@ impl StoryText<'_, '_> {
         });
         let to = self.cx.look.glyphs.to;
         for id in &ids {
-            let Some(brief) = snapshot.briefs.get((*id as usize).saturating_sub(1)) else {
+            let Some(connection_summary) = snapshot.summaries.get((*id as usize).saturating_sub(1))
+            else {
                 continue;
             };
             let line = StyledLine::default()
                 .strong(format!("#{id}"))
                 .plain("  ")
-                .with(Tone::Client, brief.client.to_string())
+                .with(Tone::Client, connection_summary.client.to_string())
                 .plain(format!(" {to} "))
-                .with(Tone::Server, brief.server.to_string())
-                .faint(format!("  {}", self.offset(brief.first.time)));
+                .with(Tone::Server, connection_summary.server.to_string())
+                .faint(format!("  {}", self.offset(connection_summary.first.time)));
             let link = self.link(StoryLink::Connection(*id));
             self.page
                 .push(Paragraph::new(2, line).hanging(6).link(link));

@@ -26,29 +26,29 @@ struct SearchHits {
 }
 
 impl SearchHits {
-    fn new(needle: String, digest: &ViewModel) -> Self {
-        let briefs = &digest.snapshot.briefs;
-        let (first, last) = match (briefs.first(), briefs.last()) {
+    fn new(needle: String, model: &ViewModel) -> Self {
+        let summaries = &model.snapshot.summaries;
+        let (first, last) = match (summaries.first(), summaries.last()) {
             (Some(first), Some(last)) => (first.id, last.id),
             _ => (0, 0),
         };
         let mut found = vec![false; last.saturating_sub(first) as usize + 1];
         let quoted = format!("\"{}\"", needle.replace('\\', "\\\\").replace('"', "\\\""));
         if let Ok(query) = Filter::parse(&quoted) {
-            let chosen = FilterEvaluator::new(&query, &digest.snapshot, &digest.naming).chosen();
-            for brief in chosen
+            let chosen = FilterEvaluator::new(&query, &model.snapshot, &model.naming).chosen();
+            for summary in chosen
                 .rows
                 .iter()
-                .filter_map(|row| briefs.get(*row as usize))
+                .filter_map(|row| summaries.get(*row as usize))
             {
-                if let Some(it) = found.get_mut(brief.id.saturating_sub(first) as usize) {
+                if let Some(it) = found.get_mut(summary.id.saturating_sub(first) as usize) {
                     *it = true;
                 }
             }
         }
         Self {
             needle,
-            version: digest.version,
+            version: model.version,
             first,
             found,
         }
@@ -57,9 +57,9 @@ impl SearchHits {
 
 impl TextSearch {
     /// Whether it is known already where this text is.
-    pub(super) fn is_ready(&self, needle: &str, digest: &ViewModel) -> bool {
+    pub(super) fn is_ready(&self, needle: &str, model: &ViewModel) -> bool {
         let hits = self.hits.as_ref();
-        hits.is_some_and(|it| it.needle == needle && it.version == digest.version)
+        hits.is_some_and(|it| it.needle == needle && it.version == model.version)
     }
 
     /// Begins to look for it; then the selection is to go there.
@@ -67,11 +67,11 @@ impl TextSearch {
         &mut self,
         needle: &str,
         seek: TextSeek,
-        digest: &Arc<ViewModel>,
+        model: &Arc<ViewModel>,
         cx: &ViewContext<'_>,
     ) {
-        let (needle, digest) = (needle.to_owned(), Arc::clone(digest));
-        let task = cx.tasks.spawn(move |_| SearchHits::new(needle, &digest));
+        let (needle, model) = (needle.to_owned(), Arc::clone(model));
+        let task = cx.tasks.spawn(move |_| SearchHits::new(needle, &model));
         self.under_way = Some((seek, task));
     }
 

@@ -25,8 +25,8 @@ pub(super) fn page(
     )];
     for finding in findings {
         page.push(Paragraph::default());
-        let mark = glyphs.mark(finding.severity);
-        let title = format!("{mark} {}", finding.rule);
+        let frame_ref = glyphs.frame_ref(finding.severity);
+        let title = format!("{frame_ref} {}", finding.rule);
         page.push(Paragraph::new(
             0,
             StyledLine::of(finding.severity.into(), title)
@@ -43,18 +43,18 @@ pub(super) fn page(
         if own {
             for evidence in &finding.evidence {
                 let line = StyledLine::default()
-                    .faint(format!("frame {}  ", number(evidence.mark.frame.0)))
+                    .faint(format!("frame {}  ", number(evidence.frame_ref.frame.0)))
                     .plain(evidence.note.clone());
                 page.push(Paragraph::new(2, line).hanging(6));
             }
         }
     }
     logs(connection, &mut page);
-    let secured = tls::lines(connection);
-    if !secured.is_empty() {
+    let decrypted_layer = tls::lines(connection);
+    if !decrypted_layer.is_empty() {
         heading("TLS", &mut page);
     }
-    for (about, text) in secured {
+    for (about, text) in decrypted_layer {
         let line = StyledLine::default()
             .faint(format!("{about:11}  "))
             .plain(text);
@@ -196,7 +196,10 @@ pub(super) fn markdown(finding: &Finding, connection: &Connection) -> String {
     );
     text += "\nEvidence:\n\n";
     for evidence in &finding.evidence {
-        text += &format!("- frame {}: {}\n", evidence.mark.frame.0, evidence.note);
+        text += &format!(
+            "- frame {}: {}\n",
+            evidence.frame_ref.frame.0, evidence.note
+        );
     }
     text += "\nRemedy:\n\n";
     for remedy in &finding.remedies {

@@ -33,14 +33,14 @@ impl EndingClass {
         Self::Open,
     ];
 
-    pub(super) fn of(brief: &ConnectionSummary) -> Self {
-        match (brief.opening, brief.how) {
+    pub(super) fn of(connection_summary: &ConnectionSummary) -> Self {
+        match (connection_summary.opening, connection_summary.how) {
             (_, How::Open) => Self::Open,
             (
                 Opening::Refused | Opening::Unreachable | Opening::Unanswered | Opening::Rejected,
                 _,
             ) => Self::NeverOpened,
-            _ if brief.orderly => Self::InOrder,
+            _ if connection_summary.orderly => Self::InOrder,
             (_, How::Fin) => Self::ClosedEarly,
             (_, How::Reset(_)) => Self::Reset,
             (_, How::Silence) => Self::Silent,
@@ -107,9 +107,10 @@ impl ViewModel {
     pub fn new(snapshot: Arc<Snapshot>, version: u64, time_wait: Duration) -> Self {
         let mut kinds = [0; EndingClass::ALL.len()];
         let mut disorderly = 0;
-        for brief in &snapshot.briefs {
-            kinds[EndingClass::of(brief) as usize] += 1;
-            disorderly += u64::from(brief.how != How::Open && !brief.orderly);
+        for connection_summary in &snapshot.summaries {
+            kinds[EndingClass::of(connection_summary) as usize] += 1;
+            disorderly +=
+                u64::from(connection_summary.how != How::Open && !connection_summary.orderly);
         }
         Self {
             naming: FindingsIndex::new(&snapshot),
@@ -144,13 +145,13 @@ fn course(snapshot: &Snapshot, time_wait: Duration) -> EventHistogram {
         let nanos = at.since(first).as_nanos();
         usize::try_from(nanos / step.as_nanos().max(1)).map_or(STEPS - 1, |it| it.min(STEPS - 1))
     };
-    for brief in &snapshot.briefs {
-        if brief.opening != Opening::Midstream {
-            course.opened[place(brief.first.time)] += 1;
+    for connection_summary in &snapshot.summaries {
+        if connection_summary.opening != Opening::Midstream {
+            course.opened[place(connection_summary.first.time)] += 1;
         }
-        match brief.how {
-            How::Reset(_) => course.reset[place(brief.close.time)] += 1,
-            How::Fin => course.closed[place(brief.close.time)] += 1,
+        match connection_summary.how {
+            How::Reset(_) => course.reset[place(connection_summary.close.time)] += 1,
+            How::Fin => course.closed[place(connection_summary.close.time)] += 1,
             How::Silence | How::Open => {}
         }
     }
@@ -180,7 +181,7 @@ pub(super) fn time_waits(
         return Vec::new();
     };
     let pair = (row.client, row.server);
-    let series = hosts::client_series(&snapshot.briefs, pair, time_wait, span);
+    let series = hosts::client_series(&snapshot.summaries, pair, time_wait, span);
     let points = series.points.iter();
     points.map(|it| u64::from(it.time_wait)).collect()
 }

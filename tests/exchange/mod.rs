@@ -193,8 +193,8 @@ impl<'a> Play<'a> {
             } + turn.thinks[0] * MS;
             let times = say(&turn.request, begin, 0, 0, &mut says);
             free[0] = times.1 + MS / 2;
-            let heard = if turn.early { times.0 } else { times.1 } + delay;
-            let begin = free[1].max(heard) + turn.thinks[1] * MS + MS / 3;
+            let layer_facts = if turn.early { times.0 } else { times.1 } + delay;
+            let begin = free[1].max(layer_facts) + turn.thinks[1] * MS + MS / 3;
             let first = asked
                 + if turn.early {
                     1

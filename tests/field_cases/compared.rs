@@ -155,7 +155,7 @@ fn case_13_the_next_generation_keeps_the_connection() {
         story
             .reading
             .snapshot
-            .briefs
+            .summaries
             .iter()
             .map(|it| it.exchanges)
             .sum::<u32>()

@@ -219,9 +219,9 @@ fn case_11_a_request_that_is_abandoned_at_a_fixed_period() {
         ],
         &["idle timeout", "OnDemand", "ignore it in the logger"],
     );
-    let beats = story.reading.hosts().beats();
-    let [beat] = &beats[..] else {
-        panic!("one period: {beats:?}")
+    let periodic_requests = story.reading.hosts().periodic_requests();
+    let [beat] = &periodic_requests[..] else {
+        panic!("one period: {periodic_requests:?}")
     };
     let minutes = beat.period.measured.median.as_secs_f64() / 60.0;
     assert!((20.8..21.2).contains(&minutes), "{beat:?}");
@@ -303,7 +303,7 @@ fn case_12_ports_that_a_client_spends_on_calls_of_their_own() {
         .since(row.peak_at.expect("a peak"))
         .as_secs_f64();
     assert!((4.0..4.3).contains(&left), "{left}");
-    let connections = &story.reading.snapshot.briefs;
+    let connections = &story.reading.snapshot.summaries;
     assert!(
         connections
             .iter()

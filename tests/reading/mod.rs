@@ -70,10 +70,10 @@ pub fn analyse_with(
     let end = stats.span.map(|(_, last)| last).unwrap_or_default();
     let time_wait = Duration::from_secs(60);
     let settings = hosts::HostSettings { time_wait, range };
-    let sockets = hosts::sockets(&analysis.briefs, &settings, end);
+    let sockets = hosts::sockets(&analysis.summaries, &settings, end);
     let findings = rules::evaluate(&rules::RuleInput {
         connections: &analysis.connections,
-        briefs: &analysis.briefs,
+        summaries: &analysis.summaries,
         sockets: &sockets,
         lookups: &stats.lookups,
         sight: rules::CaptureQuality::new(&stats, source.lost()),
@@ -102,7 +102,7 @@ pub fn analyse_with(
     Reading {
         snapshot: Snapshot {
             summary,
-            briefs: analysis.briefs,
+            summaries: analysis.summaries,
             connections: analysis.connections,
             findings,
             sockets,
@@ -130,7 +130,7 @@ impl Reading {
     /// What only many connections show.
     pub fn hosts(&self) -> hosts::Hosts<'_> {
         let end = self.stats.span.map(|(_, last)| last).unwrap_or_default();
-        hosts::Hosts::new(&self.snapshot.briefs, &self.snapshot.sockets, end)
+        hosts::Hosts::new(&self.snapshot.summaries, &self.snapshot.sockets, end)
     }
 
     /// Panics unless everything holds that holds of every reading, whatever the bytes were.

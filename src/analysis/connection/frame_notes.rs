@@ -57,10 +57,13 @@ pub type FrameNotes = HashMap<FrameNumber, Vec<(Who, FrameNote)>>;
 impl Connection {
     /// What is remarkable, by frame.
     #[must_use]
-    pub fn remarks(&self) -> FrameNotes {
-        let mut remarks = FrameNotes::new();
-        let mut add = |at: FrameRef, who: Who, remark: FrameNote| {
-            remarks.entry(at.frame).or_default().push((who, remark));
+    pub fn frame_notes(&self) -> FrameNotes {
+        let mut frame_notes = FrameNotes::new();
+        let mut add = |at: FrameRef, who: Who, frame_note: FrameNote| {
+            frame_notes
+                .entry(at.frame)
+                .or_default()
+                .push((who, frame_note));
         };
         if let Some(facts) = &self.tls {
             handshake(facts, &mut add);
@@ -89,7 +92,7 @@ impl Connection {
                 }
             }
         }
-        remarks
+        frame_notes
     }
 }
 

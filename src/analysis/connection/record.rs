@@ -115,7 +115,7 @@ pub struct UnansweredSegments {
     /// When it was last sent.
     pub until: FrameRef,
     /// When the peer last sent anything; the default if it never did.
-    pub heard: FrameRef,
+    pub layer_facts: FrameRef,
     /// How long neither side had sent anything before.
     pub idle: Duration,
     /// Payload of the segment that was repeated.
@@ -204,7 +204,7 @@ pub struct Connection {
     /// The connection that used the same addresses and ports before.
     pub predecessor: Option<Predecessor>,
     /// What was read in which segment, where somebody looks at it at close range.
-    pub minutes: Option<Arc<Annotations>>,
+    pub annotations: Option<Arc<Annotations>>,
 }
 
 impl Connection {

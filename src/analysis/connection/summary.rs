@@ -50,7 +50,7 @@ pub struct ConnectionSummary {
     /// The capture lost bytes of it.
     pub missing: bool,
     /// Inside TLS both sides have said something.
-    pub secured: bool,
+    pub decrypted_layer: bool,
     /// Payload was sent more than once.
     pub retransmitted: bool,
     /// Who says by ICMP that it cannot be reached, with type and code.
@@ -158,7 +158,7 @@ impl From<&Connection> for ConnectionSummary {
             server_time_wait: connection.time_wait[Who::Server as usize].is_some(),
             seen: connection.sent.map(|sent| sent.packets > 0),
             spoke: connection.sent.map(|sent| sent.bytes > 0),
-            secured: connection.tls.as_deref().is_some_and(|facts| {
+            decrypted_layer: connection.tls.as_deref().is_some_and(|facts| {
                 facts.stage == HandshakeStage::Complete
                     && facts.flows.iter().all(|flow| flow.records > 0)
             }),
@@ -182,7 +182,7 @@ impl From<&Connection> for ConnectionSummary {
                 .unwrap_or(u16::MAX),
             reused_after: gaps(connection).max().map_or(0, millis),
             status: last.and_then(Exchange::status).unwrap_or(0),
-            asked: last.map_or_else(|| asked_by_name(connection), digest),
+            asked: last.map_or_else(|| asked_by_name(connection), model),
             name: connection.name().map_or(0, ConnectionSummary::digest_name),
             retried: [connection.exchanges.first(), last].map(|it| it.map_or(0, digest_with_body)),
             lost: last.and_then(|last| lost(connection, last)),
@@ -295,7 +295,7 @@ fn idle(connection: &Connection, last: &Exchange) -> u32 {
 }
 
 /// Equal requests have equal digests (FNV-1a), on every machine.
-fn digest(exchange: &Exchange) -> u32 {
+fn model(exchange: &Exchange) -> u32 {
     let Some(request) = &exchange.request else {
         return 0;
     };
@@ -329,7 +329,7 @@ fn digest_with_body(exchange: &Exchange) -> u32 {
     if agent.starts_with(b"grpc-") {
         return 0;
     }
-    let asked = digest(exchange);
+    let asked = model(exchange);
     let body = request.message.received().to_be_bytes();
     let whole = request.message.progress == MessageProgress::Complete;
     match (asked, whole) {

@@ -47,10 +47,10 @@ pub struct HeldBytes {
 }
 
 impl HeldBytes {
-    fn of(spoken: &ProtocolStack) -> Self {
+    fn of(stack: &ProtocolStack) -> Self {
         Self {
-            waiting: spoken.waiting_bytes(),
-            exchanges: spoken.kept_exchanges(),
+            waiting: stack.waiting_bytes(),
+            exchanges: stack.kept_exchanges(),
         }
     }
 }
@@ -64,11 +64,11 @@ pub struct ConnectionTracker {
     pub(super) first: FrameRef,
     pub(super) last: FrameRef,
     pub(super) pair: EndpointPair,
-    pub(super) spoken: Option<Box<ProtocolStack>>,
+    pub(super) stack: Option<Box<ProtocolStack>>,
     kept: HeldBytes,
     /// How often they were given up.
     unfinished: u32,
-    listening: LayerOptions,
+    layer_options: LayerOptions,
     pub(super) icmp: Option<Box<Quote>>,
     pub(super) predecessor: Option<Predecessor>,
     /// The connection before it spoke, while this one was opened.
@@ -86,11 +86,11 @@ pub struct PredecessorState {
 }
 
 impl PredecessorState {
-    fn before(self, opener: Endpoint) -> Predecessor {
+    fn before(self, decryptor: Endpoint) -> Predecessor {
         let [a, b] = self.waits;
         Predecessor {
             last: self.last,
-            waits: if self.endpoints[0] == opener {
+            waits: if self.endpoints[0] == decryptor {
                 [a, b]
             } else {
                 [b, a]
@@ -118,24 +118,25 @@ impl ConnectionTracker {
             first: at,
             last: at,
             pair: EndpointPair::new(),
-            spoken: None,
+            stack: None,
             kept: HeldBytes::default(),
             unfinished: 0,
-            listening: LayerOptions::default(),
+            layer_options: LayerOptions::default(),
             icmp: None,
-            predecessor: predecessor.map(|remains| remains.before(segment.source)),
+            predecessor: predecessor
+                .map(|predecessor_state| predecessor_state.before(segment.source)),
             challenge: None,
         }
     }
 
     /// How it is listened to, from its first byte on.
-    pub fn listen(&mut self, listening: LayerOptions) {
-        self.listening = listening;
+    pub fn listen(&mut self, layer_options: LayerOptions) {
+        self.layer_options = layer_options;
     }
 
     /// What is to be remembered of it.
     #[must_use]
-    pub fn remains(&self) -> PredecessorState {
+    pub fn predecessor_state(&self) -> PredecessorState {
         PredecessorState {
             last: self.last,
             endpoints: self.endpoints,
@@ -199,7 +200,7 @@ impl ConnectionTracker {
                 .iter()
                 .filter(|end| self.pair.peer(**end).stream().was_limited())
                 .count() as u64,
-            exchanges: self.spoken.as_ref().map_or(0, |spoken| spoken.let_go()),
+            exchanges: self.stack.as_ref().map_or(0, |stack| stack.let_go()),
             unfinished: self.unfinished.into(),
         }
     }
@@ -207,7 +208,7 @@ impl ConnectionTracker {
     /// Only a SYN was seen, and no answer: the cheapest thing to forget.
     #[must_use]
     pub fn is_embryonic(&self) -> bool {
-        self.spoken.is_none()
+        self.stack.is_none()
             && FlowEnd::BOTH
                 .iter()
                 .any(|end| self.pair.peer(*end).counts().packets == 0)
@@ -296,9 +297,9 @@ impl ConnectionTracker {
     ) -> SegmentResult {
         let midway = self.midway();
         let mut streams = StreamReader {
-            spoken: &mut self.spoken,
+            stack: &mut self.stack,
             kept: &mut self.kept,
-            listening: &self.listening,
+            layer_options: &self.layer_options,
             midway,
             texts,
         };
@@ -319,7 +320,7 @@ impl ConnectionTracker {
                 .iter()
                 .all(|end| self.pair.peer(*end).syn().is_none())
         };
-        (self.spoken.is_none() && unseen()).then(|| verdict::likely_client(self.endpoints))
+        (self.stack.is_none() && unseen()).then(|| verdict::likely_client(self.endpoints))
     }
 
     /// Bytes that wait behind holes.
@@ -332,9 +333,9 @@ impl ConnectionTracker {
     pub fn give_up_holes(&mut self, texts: &mut TextInterner) {
         let midway = self.midway();
         let mut streams = StreamReader {
-            spoken: &mut self.spoken,
+            stack: &mut self.stack,
             kept: &mut self.kept,
-            listening: &self.listening,
+            layer_options: &self.layer_options,
             midway,
             texts,
         };
@@ -349,17 +350,17 @@ impl ConnectionTracker {
 
     /// Lets the older half of its exchanges go, since too many are kept in all.
     pub fn let_older_exchanges_go(&mut self) {
-        if let Some(spoken) = &mut self.spoken {
-            spoken.let_older_half_go();
-            self.kept = HeldBytes::of(spoken);
+        if let Some(stack) = &mut self.stack {
+            stack.let_older_half_go();
+            self.kept = HeldBytes::of(stack);
         }
     }
 
     /// Reads what waits as far as it goes, since too much waits in all.
     pub fn give_up_waiting(&mut self, texts: &mut TextInterner) {
-        if let Some(spoken) = &mut self.spoken {
-            spoken.give_up_waiting(texts);
-            self.kept = HeldBytes::of(spoken);
+        if let Some(stack) = &mut self.stack {
+            stack.give_up_waiting(texts);
+            self.kept = HeldBytes::of(stack);
             self.unfinished = self.unfinished.saturating_add(1);
         }
     }
@@ -382,15 +383,15 @@ impl ConnectionTracker {
     pub fn settle(mut self, ended: SettledBecause, texts: &mut TextInterner) -> Connection {
         let midway = self.midway();
         let mut streams = StreamReader {
-            spoken: &mut self.spoken,
+            stack: &mut self.stack,
             kept: &mut self.kept,
-            listening: &self.listening,
+            layer_options: &self.layer_options,
             midway,
             texts,
         };
         self.pair.close(self.last, &mut streams);
-        if let Some(spoken) = &mut self.spoken {
-            spoken.finish(texts);
+        if let Some(stack) = &mut self.stack {
+            stack.finish(texts);
         }
         let verdict = verdict::judge(&self, ended);
         let ends = match verdict.client {
@@ -399,12 +400,12 @@ impl ConnectionTracker {
         };
         let peers = ends.map(|end| self.pair.peer(end));
         let protocol = self
-            .spoken
+            .stack
             .as_ref()
-            .map_or(Protocol::Unknown, |spoken| spoken.protocol());
+            .map_or(Protocol::Unknown, |stack| stack.protocol());
         // What was read under keys is counted in bytes of what was said, and so is how far either side was.
-        let inside = |end: FlowEnd, bytes: u64| match &self.spoken {
-            Some(spoken) => spoken.inside(end, bytes),
+        let inside = |end: FlowEnd, bytes: u64| match &self.stack {
+            Some(stack) => stack.inside(end, bytes),
             None => bytes,
         };
         let close = |end: FlowEnd, event: Option<CloseEvent>| {
@@ -416,19 +417,19 @@ impl ConnectionTracker {
         };
         let fin = ends.map(|end| close(end, self.pair.peer(end).fin()));
         let reset = ends.map(|end| close(end, self.pair.peer(end).reset()));
-        let mut heard = self
-            .spoken
+        let mut layer_facts = self
+            .stack
             .take()
-            .map_or_else(LayerFacts::default, |spoken| spoken.into_heard());
+            .map_or_else(LayerFacts::default, |stack| stack.into_layer_facts());
         if verdict.client == FlowEnd::B {
             // The halves are put in the order of the roles.
-            if let Some(h2) = &mut heard.h2 {
+            if let Some(h2) = &mut layer_facts.h2 {
                 h2.halves.reverse();
                 for socket in &mut h2.websockets {
                     socket.said.halves.reverse();
                 }
             }
-            if let Some(websocket) = &mut heard.websocket {
+            if let Some(websocket) = &mut layer_facts.websocket {
                 websocket.halves.reverse();
             }
         }
@@ -477,21 +478,21 @@ impl ConnectionTracker {
                 }
             }),
             last_data: peers.map(|peer| peer.top_time()),
-            exchanges: heard.exchanges.into_boxed_slice(),
-            tls: heard
+            exchanges: layer_facts.exchanges.into_boxed_slice(),
+            tls: layer_facts
                 .tls
                 .map(|facts| Box::new(facts.seen_from(verdict.client))),
-            h2: heard.h2,
-            websocket: heard.websocket,
+            h2: layer_facts.h2,
+            websocket: layer_facts.websocket,
             icmp: self.icmp,
             oddities: peers.map(|peer| peer.oddities().into()),
             astray: peers.map(|peer| peer.astray()),
             unanswered: unanswered(peers),
             predecessor: self.predecessor,
-            minutes: self
-                .listening
-                .clerk
-                .map(|clerk| Arc::new(clerk.minutes().seen_from(verdict.client))),
+            annotations: self
+                .layer_options
+                .annotator
+                .map(|annotator| Arc::new(annotator.annotations().seen_from(verdict.client))),
         }
     }
 }
@@ -510,7 +511,7 @@ fn unanswered(peers: [&crate::protocol::tcp::Peer; 2]) -> Option<Box<[Unanswered
                 since: flight.since,
                 again: flight.again,
                 until: peer.last_sent(),
-                heard: other.last_sent(),
+                layer_facts: other.last_sent(),
                 idle: Duration::from_millis(flight.idle.into()),
                 length: flight.repeated,
                 through: flight.through,
@@ -527,9 +528,9 @@ pub(super) fn acknowledged(stream: &crate::protocol::tcp::ByteStream) -> u64 {
 
 /// Hands the streams on to what is spoken on them, which is created with the first byte.
 struct StreamReader<'a> {
-    spoken: &'a mut Option<Box<ProtocolStack>>,
+    stack: &'a mut Option<Box<ProtocolStack>>,
     kept: &'a mut HeldBytes,
-    listening: &'a LayerOptions,
+    layer_options: &'a LayerOptions,
     /// Who is presumed to be the client where the capture began later than the connection.
     midway: Option<FlowEnd>,
     texts: &'a mut TextInterner,
@@ -538,27 +539,27 @@ struct StreamReader<'a> {
 impl StreamSink for StreamReader<'_> {
     #[inline]
     fn data(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], length: u32) {
-        let (listening, midway) = (self.listening, self.midway);
-        let spoken = self
-            .spoken
-            .get_or_insert_with(|| ProtocolStack::boxed(listening, midway));
-        spoken.data(from, at, bytes, length, self.texts);
-        *self.kept = HeldBytes::of(spoken);
+        let (layer_options, midway) = (self.layer_options, self.midway);
+        let stack = self
+            .stack
+            .get_or_insert_with(|| ProtocolStack::boxed(layer_options, midway));
+        stack.data(from, at, bytes, length, self.texts);
+        *self.kept = HeldBytes::of(stack);
     }
 
     fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64) {
-        let (listening, midway) = (self.listening, self.midway);
-        let spoken = self
-            .spoken
-            .get_or_insert_with(|| ProtocolStack::boxed(listening, midway));
-        spoken.gap(from, at, length, self.texts);
-        *self.kept = HeldBytes::of(spoken);
+        let (layer_options, midway) = (self.layer_options, self.midway);
+        let stack = self
+            .stack
+            .get_or_insert_with(|| ProtocolStack::boxed(layer_options, midway));
+        stack.gap(from, at, length, self.texts);
+        *self.kept = HeldBytes::of(stack);
     }
 
     fn end(&mut self, from: FlowEnd, _at: FrameRef) {
-        if let Some(spoken) = self.spoken {
-            spoken.end(from, self.texts);
-            *self.kept = HeldBytes::of(spoken);
+        if let Some(stack) = self.stack {
+            stack.end(from, self.texts);
+            *self.kept = HeldBytes::of(stack);
         }
     }
 }

@@ -106,7 +106,7 @@ fn roles(live: &ConnectionTracker) -> (FlowEnd, Roles) {
         return (end, Roles::Handshake);
     }
     if let Some((end, Certainty::Certain | Certainty::Likely)) =
-        live.spoken.as_ref().and_then(|spoken| spoken.requester())
+        live.stack.as_ref().and_then(|stack| stack.requester())
     {
         return (end, Roles::Http);
     }
@@ -181,7 +181,11 @@ fn effective_reset(peer: &Peer) -> Option<CloseEvent> {
 fn own_close(peer: &Peer) -> Option<CloseEvent> {
     let reset = effective_reset(peer).filter(|event| event.kind != Some(ResetKind::Foreign));
     match (peer.fin(), reset) {
-        (Some(fin), Some(reset)) => Some(if fin.mark <= reset.mark { fin } else { reset }),
+        (Some(fin), Some(reset)) => Some(if fin.frame_ref <= reset.frame_ref {
+            fin
+        } else {
+            reset
+        }),
         (fin, reset) => fin.or(reset),
     }
 }
@@ -196,10 +200,10 @@ fn first_close(live: &ConnectionTracker, client: FlowEnd) -> Option<FirstClose> 
                 .filter(|event| event.kind == Some(ResetKind::Foreign))
                 .map(|event| (end, event))
         })
-        .min_by_key(|(_, event)| event.mark);
-    let first_own = own.iter().flatten().map(|event| event.mark).min();
+        .min_by_key(|(_, event)| event.frame_ref);
+    let first_own = own.iter().flatten().map(|event| event.frame_ref).min();
     if let Some((end, event)) = forged
-        && first_own.is_none_or(|mark| event.mark < mark)
+        && first_own.is_none_or(|frame_ref| event.frame_ref < frame_ref)
     {
         return Some(FirstClose {
             by: Closer::Middlebox,
@@ -240,7 +244,7 @@ fn who_was_first(a: &CloseEvent, b: &CloseEvent, client: FlowEnd) -> (FlowEnd, C
         // Whoever has received a RST has no socket left to give up.
         (Some(ResetKind::Abort), Some(ResetKind::Abort)) => (client, Closer::Both),
         (Some(_), Some(_)) => (
-            if a.mark <= b.mark {
+            if a.frame_ref <= b.frame_ref {
                 FlowEnd::A
             } else {
                 FlowEnd::B
@@ -277,8 +281,8 @@ fn closed(
         by,
         how,
         phase,
-        frame: close.event.mark.frame,
-        at: close.event.mark.time,
+        frame: close.event.frame_ref.frame,
+        at: close.event.frame_ref.time,
         certainty: Certainty::Certain,
         orderly: is_orderly(live, by, how, phase, ended),
         told: told(live, by, client.other(), close),
@@ -309,15 +313,15 @@ fn spoken_phase(
     sent: Reach,
     received: Reach,
 ) -> Phase {
-    match &live.spoken {
-        Some(spoken) if spoken.protocol() == Protocol::Unknown => {
-            if opening == Opening::Handshake && spoken.exchanges().next().is_none() {
-                spoken.phase_at(at, sent, received)
+    match &live.stack {
+        Some(stack) if stack.protocol() == Protocol::Unknown => {
+            if opening == Opening::Handshake && stack.exchanges().next().is_none() {
+                stack.phase_at(at, sent, received)
             } else {
                 Phase::Opaque
             }
         }
-        Some(spoken) => spoken.phase_at(at, sent, received),
+        Some(stack) => stack.phase_at(at, sent, received),
         None if opening == Opening::Handshake => Phase::BeforeRequest,
         None => Phase::Opaque,
     }
@@ -383,8 +387,8 @@ fn open(
 
 /// Where the server had said under the keys that it was done, before the client closed.
 fn told(live: &ConnectionTracker, by: By, server: FlowEnd, close: &FirstClose) -> Option<FrameRef> {
-    let spoken = live.spoken.as_ref().filter(|_| by == By::Client)?;
-    spoken.farewell(server, close.event.received)
+    let stack = live.stack.as_ref().filter(|_| by == By::Client)?;
+    stack.farewell(server, close.event.received)
 }
 
 /// Both sides' bytes all arrived, and nothing was owed.
@@ -397,9 +401,9 @@ fn is_orderly(
 ) -> bool {
     let peers = FlowEnd::BOTH.map(|end| live.pair.peer(end));
     let nothing_owed = live
-        .spoken
+        .stack
         .as_ref()
-        .is_none_or(|spoken| spoken.exchanges().all(|exchange| exchange.is_settled()));
+        .is_none_or(|stack| stack.exchanges().all(|exchange| exchange.is_settled()));
     // What was sent in the last moment of the capture is presumed to arrive.
     let was_reset = peers.iter().any(|peer| effective_reset(peer).is_some());
     let cut_off = !was_reset

@@ -42,9 +42,9 @@ pub fn extract(
     mut put: impl FnMut(&Frame<'_>) -> io::Result<()>,
 ) -> Result<u64, ExtractError> {
     let mut spans: HashMap<u64, Vec<(FrameNumber, Timestamp)>> = HashMap::new();
-    for brief in wanted {
-        let flow = FlowKey::new(brief.client, brief.server, brief.context);
-        let span = (brief.first.frame, until(brief));
+    for summary in wanted {
+        let flow = FlowKey::new(summary.client, summary.server, summary.context);
+        let span = (summary.first.frame, until(summary));
         spans.entry(flow.share()).or_default().push(span);
     }
     let last = wanted.iter().map(until).max().unwrap_or(Timestamp::MIN);

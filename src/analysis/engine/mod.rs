@@ -33,7 +33,7 @@ pub use numbering::Numbering;
 pub use output::EngineOutput;
 pub use parallel::watched;
 pub use progress::{EngineView, NextStep, Observer, PendingView};
-pub use reread::{RereadConnection, RereadSegment, close_up};
+pub use reread::{RereadConnection, RereadSegment, reread_connection};
 pub use retention::{Keep, Stay};
 pub use settings::EngineSettings;
 pub use stats::{EngineStats, LimitCount};
@@ -118,18 +118,18 @@ fn alone(
         for frame in batch.frames() {
             decode(&mut decoder, &mut stats, &frame, |decoded| {
                 let key = key(decoded);
-                let (part, shelf) = &mut shares[partition(&key)];
-                part.take(&key, decoded, shelf);
+                let (part, store) = &mut shares[partition(&key)];
+                part.take(&key, decoded, store);
             });
         }
         progress(stats.frames);
     }
     let end = stats.end();
-    let mut shelves = Vec::new();
-    for (part, mut shelf) in shares {
-        stats.add(part.finish(end, &mut shelf));
-        shelves.push(shelf);
+    let mut stores = Vec::new();
+    for (part, mut store) in shares {
+        stats.add(part.finish(end, &mut store));
+        stores.push(store);
     }
     stats.take_decoder(&decoder);
-    Ok(EngineOutput::join(shelves, stats))
+    Ok(EngineOutput::join(stores, stats))
 }

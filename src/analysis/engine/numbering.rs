@@ -55,47 +55,53 @@ impl Numbering {
     #[must_use]
     pub fn call(
         &mut self,
-        briefs: &[ConnectionSummary],
+        summaries: &[ConnectionSummary],
         records: &[Arc<Connection>],
-        glance: EngineView,
+        view: EngineView,
     ) -> EngineOutput {
         let EngineView {
             settled,
             mut open,
             stats,
-        } = glance;
-        let mut now_open: Vec<OrderKey> = open.briefs.iter().map(of_brief).collect();
+        } = view;
+        let mut now_open: Vec<OrderKey> = open.summaries.iter().map(of_brief).collect();
         now_open.sort_unstable();
         let mut fresh = settled;
         fresh.append(&mut open);
-        fresh.briefs.sort_by_cached_key(of_brief);
+        fresh.summaries.sort_by_cached_key(of_brief);
         fresh.records.sort_by_cached_key(of_record);
 
         let was_open = |key: &OrderKey| self.open.binary_search_by(|(it, _)| it.cmp(key)).is_ok();
-        let stayed = briefs.iter().filter(|it| !was_open(&of_brief(it))).copied();
-        let mut briefs = merge(stayed, fresh.briefs, of_brief, briefs.len());
+        let stayed = summaries
+            .iter()
+            .filter(|it| !was_open(&of_brief(it)))
+            .copied();
+        let mut summaries = merge(stayed, fresh.summaries, of_brief, summaries.len());
         let stayed = records.iter().filter(|it| !was_open(&of_record(it)));
         let stayed = stayed.map(Arc::clone);
         let mut records = merge(stayed, fresh.records, of_record, records.len());
 
-        self.number(&mut briefs);
-        let mut numbered = briefs.iter();
+        self.number(&mut summaries);
+        let mut numbered = summaries.iter();
         for record in &mut records {
             let key = of_record(record);
-            let own = numbered.find(|brief| of_brief(brief) >= key);
-            let id = own.map_or(0, |brief| brief.id);
+            let own = numbered.find(|summary| of_brief(summary) >= key);
+            let id = own.map_or(0, |summary| summary.id);
             if record.id != id {
                 Arc::make_mut(record).id = id;
             }
         }
         if self.stay == Stay::Latest {
-            self.forget(&mut briefs, &mut records, &now_open);
+            self.forget(&mut summaries, &mut records, &now_open);
         }
-        let is_open = |brief: &&ConnectionSummary| now_open.binary_search(&of_brief(brief)).is_ok();
-        let open = briefs.iter().filter(is_open);
-        self.open = open.map(|brief| (of_brief(brief), brief.id)).collect();
+        let is_open =
+            |summary: &&ConnectionSummary| now_open.binary_search(&of_brief(summary)).is_ok();
+        let open = summaries.iter().filter(is_open);
+        self.open = open
+            .map(|summary| (of_brief(summary), summary.id))
+            .collect();
         let mut analysis = EngineOutput {
-            briefs,
+            summaries,
             connections: records,
             stats,
         };
@@ -103,16 +109,16 @@ impl Numbering {
         analysis
     }
 
-    fn number(&mut self, briefs: &mut [ConnectionSummary]) {
+    fn number(&mut self, summaries: &mut [ConnectionSummary]) {
         if self.stay == Stay::First {
-            for (id, brief) in (1..).zip(briefs) {
-                brief.id = id;
+            for (id, summary) in (1..).zip(summaries) {
+                summary.id = id;
             }
             return;
         }
-        for brief in briefs.iter_mut().filter(|brief| brief.id == 0) {
-            let key = of_brief(brief);
-            brief.id = match self.open.binary_search_by(|(it, _)| it.cmp(&key)) {
+        for summary in summaries.iter_mut().filter(|summary| summary.id == 0) {
+            let key = of_brief(summary);
+            summary.id = match self.open.binary_search_by(|(it, _)| it.cmp(&key)) {
                 Ok(at) => self.open[at].1,
                 Err(_) => {
                     self.last = self.last.saturating_add(1);
@@ -125,13 +131,13 @@ impl Numbering {
     /// Forgets the oldest that are settled, where there are too many: a tenth at once, so that it is seldom.
     fn forget(
         &mut self,
-        briefs: &mut Vec<ConnectionSummary>,
+        summaries: &mut Vec<ConnectionSummary>,
         records: &mut Vec<Arc<Connection>>,
         open: &[OrderKey],
     ) {
         let exchanges = |record: &Arc<Connection>| record.exchanges.len();
-        let mut surplus = match briefs.len() > self.max_kept {
-            true => briefs.len() - self.max_kept / 10 * 9,
+        let mut surplus = match summaries.len() > self.max_kept {
+            true => summaries.len() - self.max_kept / 10 * 9,
             false => 0,
         };
         let mut too_many = records.iter().map(exchanges).sum::<usize>();
@@ -144,16 +150,16 @@ impl Numbering {
         }
         let mut weights = records.iter().map(|it| (it.id, exchanges(it))).peekable();
         let mut gone = Vec::new();
-        briefs.retain(|brief| {
-            let weight = weights.next_if(|(id, _)| *id == brief.id);
+        summaries.retain(|summary| {
+            let weight = weights.next_if(|(id, _)| *id == summary.id);
             let weight = weight.map_or(0, |(_, weight)| weight);
             let enough = surplus == 0 && too_many == 0;
-            if enough || open.binary_search(&of_brief(brief)).is_ok() {
+            if enough || open.binary_search(&of_brief(summary)).is_ok() {
                 return true;
             }
             surplus = surplus.saturating_sub(1);
             too_many = too_many.saturating_sub(weight);
-            gone.push(brief.id);
+            gone.push(summary.id);
             false
         });
         self.shed += gone.len() as u64;
@@ -161,8 +167,13 @@ impl Numbering {
     }
 }
 
-fn of_brief(brief: &ConnectionSummary) -> OrderKey {
-    key(brief.first.frame, brief.client, brief.server, brief.context)
+fn of_brief(summary: &ConnectionSummary) -> OrderKey {
+    key(
+        summary.first.frame,
+        summary.client,
+        summary.server,
+        summary.context,
+    )
 }
 
 fn of_record(record: &Arc<Connection>) -> OrderKey {
@@ -209,16 +220,16 @@ mod tests {
     fn connection(frame: u64) -> Connection {
         let mut connection = sample::connection();
         connection.id = 0;
-        connection.first = sample::mark(frame, frame);
+        connection.first = sample::frame_ref(frame, frame);
         connection.client.port = (frame % 60_000) as u16;
         connection
     }
 
-    fn glance(settled: &[u64], open: &[u64]) -> EngineView {
-        let harvest = |frames: &[u64]| {
+    fn view(settled: &[u64], open: &[u64]) -> EngineView {
+        let settled_connections = |frames: &[u64]| {
             let records: Vec<_> = frames.iter().map(|it| Arc::new(connection(*it))).collect();
             super::super::Settled {
-                briefs: records
+                summaries: records
                     .iter()
                     .map(|it| ConnectionSummary::from(&**it))
                     .collect(),
@@ -226,23 +237,23 @@ mod tests {
             }
         };
         EngineView {
-            settled: harvest(settled),
-            open: harvest(open),
+            settled: settled_connections(settled),
+            open: settled_connections(open),
             ..EngineView::default()
         }
     }
 
     fn numbers(analysis: &EngineOutput) -> Vec<(u64, u32)> {
-        let briefs = analysis.briefs.iter();
-        briefs.map(|it| (it.first.frame.0, it.id)).collect()
+        let summaries = analysis.summaries.iter();
+        summaries.map(|it| (it.first.frame.0, it.id)).collect()
     }
 
     #[test]
     fn a_connection_keeps_its_number_when_it_is_settled() {
-        let mut roll = Numbering::new(Stay::Latest);
-        let first = roll.call(&[], &[], glance(&[20], &[10, 30]));
+        let mut numbering = Numbering::new(Stay::Latest);
+        let first = numbering.call(&[], &[], view(&[20], &[10, 30]));
         assert_eq!(numbers(&first), [(10, 1), (20, 2), (30, 3)]);
-        let next = roll.call(&first.briefs, &first.connections, glance(&[30], &[10, 40]));
+        let next = numbering.call(&first.summaries, &first.connections, view(&[30], &[10, 40]));
         assert_eq!(numbers(&next), [(10, 1), (20, 2), (30, 3), (40, 4)]);
         let ids: Vec<u32> = next.connections.iter().map(|it| it.id).collect();
         assert_eq!(ids, [1, 2, 3, 4]);
@@ -250,47 +261,47 @@ mod tests {
 
     #[test]
     fn dense_numbers_move_up_when_one_is_let_go() {
-        let mut roll = Numbering::new(Stay::First);
-        let first = roll.call(&[], &[], glance(&[], &[10, 20, 30]));
-        let next = roll.call(&first.briefs, &first.connections, glance(&[10, 30], &[]));
+        let mut numbering = Numbering::new(Stay::First);
+        let first = numbering.call(&[], &[], view(&[], &[10, 20, 30]));
+        let next = numbering.call(&first.summaries, &first.connections, view(&[10, 30], &[]));
         assert_eq!(numbers(&next), [(10, 1), (30, 2)]);
         assert_eq!(next.connections[1].id, 2);
     }
 
     #[test]
     fn the_oldest_are_forgotten_and_what_is_open_stays() {
-        let mut roll = Numbering {
+        let mut numbering = Numbering {
             max_kept: 50,
             ..Numbering::new(Stay::Latest)
         };
         let mut seen = EngineOutput::default();
         for round in 0..100 {
             let settled: Vec<u64> = (1..=7).map(|n| 10 + round * 10 + n).collect();
-            seen = roll.call(&seen.briefs, &seen.connections, glance(&settled, &[1]));
-            assert!(seen.briefs.len() <= 50, "{}", seen.briefs.len());
+            seen = numbering.call(&seen.summaries, &seen.connections, view(&settled, &[1]));
+            assert!(seen.summaries.len() <= 50, "{}", seen.summaries.len());
             assert_eq!(numbers(&seen)[0], (1, 1), "the open one");
-            assert!(seen.briefs.is_sorted_by_key(|it| it.id));
-            let briefs: Vec<u32> = seen.briefs.iter().map(|it| it.id).collect();
+            assert!(seen.summaries.is_sorted_by_key(|it| it.id));
+            let summaries: Vec<u32> = seen.summaries.iter().map(|it| it.id).collect();
             let records: Vec<u32> = seen.connections.iter().map(|it| it.id).collect();
-            assert_eq!(briefs, records);
+            assert_eq!(summaries, records);
         }
-        let kept = seen.briefs.len() as u64;
+        let kept = seen.summaries.len() as u64;
         assert_eq!(kept + seen.stats.bounds.shed, 701);
         assert_eq!(numbers(&seen).last(), Some(&(1007, 701)));
     }
 
     #[test]
     fn too_many_exchanges_push_the_oldest_out() {
-        let mut roll = Numbering {
+        let mut numbering = Numbering {
             max_exchanges: 20,
             ..Numbering::new(Stay::Latest)
         };
-        let mut all = glance(&[1, 2, 3, 4, 5], &[]);
+        let mut all = view(&[1, 2, 3, 4, 5], &[]);
         for record in &mut all.settled.records {
             let six = vec![crate::protocol::http::Exchange::default(); 6];
             Arc::make_mut(record).exchanges = six.into_boxed_slice();
         }
-        let seen = roll.call(&[], &[], all);
+        let seen = numbering.call(&[], &[], all);
         // Thirty are twelve more than nine tenths of twenty: two connections' worth.
         assert_eq!(numbers(&seen), [(3, 3), (4, 4), (5, 5)]);
         assert_eq!(seen.stats.bounds.shed, 2);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub struct EngineOutput {
     /// One line of each, in order of first frame: number `n` is `briefs[n - 1]`.
-    pub briefs: Vec<ConnectionSummary>,
+    pub summaries: Vec<ConnectionSummary>,
     /// The whole record of those that are wanted ([`Settings::keep`]), in the same order, with their numbers.
     pub connections: Vec<Arc<Connection>>,
     /// What became of the frames.
@@ -17,29 +17,29 @@ pub struct EngineOutput {
 }
 
 impl EngineOutput {
-    pub(super) fn join(mut shelves: Vec<SettledStore>, mut stats: EngineStats) -> Self {
-        stats.bounds.let_go += shelves.iter().map(|shelf| shelf.let_go).sum::<u64>();
-        let mut briefs = Vec::new();
+    pub(super) fn join(mut stores: Vec<SettledStore>, mut stats: EngineStats) -> Self {
+        stats.bounds.let_go += stores.iter().map(|store| store.let_go).sum::<u64>();
+        let mut summaries = Vec::new();
         let mut connections = Vec::new();
         // One shelf after the other is emptied, so that nothing large is there twice; what is sorted then is the keys.
-        for shelf in &mut shelves {
-            briefs.append(&mut shelf.harvest.briefs);
-            connections.append(&mut shelf.harvest.records);
-            stats.bounds.exchanges += shelf.exchanges_let_go;
+        for store in &mut stores {
+            summaries.append(&mut store.settled_connections.summaries);
+            connections.append(&mut store.settled_connections.records);
+            stats.bounds.exchanges += store.exchanges_let_go;
         }
-        drop(shelves);
-        briefs.sort_by_cached_key(|brief: &ConnectionSummary| brief.first.frame);
+        drop(stores);
+        summaries.sort_by_cached_key(|summary: &ConnectionSummary| summary.first.frame);
         connections.sort_by_cached_key(|connection: &Arc<Connection>| connection.first.frame);
-        for (id, brief) in (1..).zip(&mut briefs) {
-            brief.id = id;
+        for (id, summary) in (1..).zip(&mut summaries) {
+            summary.id = id;
         }
-        let mut numbered = briefs.iter();
+        let mut numbered = summaries.iter();
         for connection in &mut connections {
-            let own = numbered.find(|brief| brief.first.frame >= connection.first.frame);
-            Arc::make_mut(connection).id = own.map_or(0, |brief| brief.id);
+            let own = numbered.find(|summary| summary.first.frame >= connection.first.frame);
+            Arc::make_mut(connection).id = own.map_or(0, |summary| summary.id);
         }
         Self {
-            briefs,
+            summaries,
             connections,
             stats,
         }

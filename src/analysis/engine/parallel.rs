@@ -63,8 +63,8 @@ pub(super) fn analyse(
     threads: usize,
     progress: &mut dyn FnMut(u64),
 ) -> Result<EngineOutput, CaptureError> {
-    let (shelves, stats, outcome) = work(source, settings, threads, &mut Unobserved(progress));
-    outcome.map(|()| EngineOutput::join(shelves, stats))
+    let (stores, stats, outcome) = work(source, settings, threads, &mut Unobserved(progress));
+    outcome.map(|()| EngineOutput::join(stores, stats))
 }
 
 /// Reads a source to its end on this many threads, or until the observer has seen enough. Gives what there was after the
@@ -76,19 +76,19 @@ pub fn watched(
     observer: &mut dyn Observer,
 ) -> (EngineView, Result<(), CaptureError>) {
     let threads = threads.clamp(1, PARTITIONS);
-    let (shelves, mut stats, outcome) = work(source, settings, threads, observer);
+    let (stores, mut stats, outcome) = work(source, settings, threads, observer);
     let mut settled = super::Settled::default();
-    for mut shelf in shelves {
-        stats.bounds.let_go += shelf.let_go;
-        stats.bounds.exchanges += shelf.exchanges_let_go;
-        settled.append(&mut shelf.clear());
+    for mut store in stores {
+        stats.bounds.let_go += store.let_go;
+        stats.bounds.exchanges += store.exchanges_let_go;
+        settled.append(&mut store.clear());
     }
-    let glance = EngineView {
+    let view = EngineView {
         settled,
         stats,
         ..EngineView::default()
     };
-    (glance, outcome)
+    (view, outcome)
 }
 
 /// Only wants to know how far it is.
@@ -137,19 +137,19 @@ fn work(
             decoder, mut stats, ..
         } = lead;
         stats.take_decoder(&decoder);
-        let mut shelves = Vec::new();
+        let mut stores = Vec::new();
         for follower in followers {
             match follower.join() {
                 Ok(theirs) => {
-                    for (shelf, sums) in theirs {
-                        shelves.push(shelf);
+                    for (store, sums) in theirs {
+                        stores.push(store);
                         stats.add(sums);
                     }
                 }
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        (shelves, stats, outcome)
+        (stores, stats, outcome)
     })
 }
 
@@ -310,29 +310,29 @@ fn follow(
                 QuoteOrSegment::Quote(quote) => Decoded::Quote(**quote),
             };
             let key = key(&decoded);
-            let (part, shelf) = &mut shares[partition(&key) / threads];
-            part.take(&key, &decoded, shelf);
+            let (part, store) = &mut shares[partition(&key) / threads];
+            part.take(&key, &decoded, store);
         }
         let _ = back.send(load);
     }
     shares
         .into_iter()
-        .map(|(part, mut shelf)| {
-            let sums = part.finish(end, &mut shelf);
-            (shelf, sums)
+        .map(|(part, mut store)| {
+            let sums = part.finish(end, &mut store);
+            (store, sums)
         })
         .collect()
 }
 
 fn show(shares: &mut [(Partition, SettledStore)], now: Timestamp) -> PartialView {
     let mut all = PartialView::default();
-    for (part, shelf) in shares {
-        let mut beside = shelf.beside();
+    for (part, store) in shares {
+        let mut beside = store.beside();
         all.stats.add(part.show(now, &mut beside));
         all.stats.bounds.let_go += beside.let_go;
         all.stats.bounds.exchanges += beside.exchanges_let_go;
-        all.open.append(&mut beside.harvest);
-        all.settled.append(&mut shelf.clear());
+        all.open.append(&mut beside.settled_connections);
+        all.settled.append(&mut store.clear());
     }
     all
 }

@@ -54,7 +54,7 @@ const MAX_SPLIT: usize = 1024;
 struct ClosedTuple {
     /// [`FlowKey::share`]: two flows with the same one are taken for one here, at odds of 2⁻⁶⁴.
     share: u64,
-    remains: PredecessorState,
+    predecessor_state: PredecessorState,
 }
 
 /// What the table has for addresses and ports.
@@ -74,9 +74,9 @@ struct HalfOpen {
 
 impl HalfOpen {
     /// The connection that the SYN begins.
-    fn hatch(&self, listening: LayerOptions, texts: &mut TextInterner) -> TrackedFlow {
+    fn promote(&self, layer_options: LayerOptions, texts: &mut TextInterner) -> TrackedFlow {
         let mut live = Box::new(ConnectionTracker::new(&self.syn, self.predecessor));
-        live.listen(listening);
+        live.listen(layer_options);
         live.segment(FlowEnd::A, &self.syn, texts);
         TrackedFlow {
             live,
@@ -117,11 +117,11 @@ struct TrackerOptions {
 
 impl TrackerOptions {
     /// For the next connection.
-    fn listening(&self) -> LayerOptions {
+    fn layer_options(&self) -> LayerOptions {
         LayerOptions {
             // Secrets, if there are any or more may come.
             keys: self.keys.is_of_use().then(|| self.keys.clone()),
-            clerk: self.closely.then(Annotator::default),
+            annotator: self.closely.then(Annotator::default),
         }
     }
 }
@@ -130,7 +130,7 @@ impl TrackerOptions {
 pub(super) struct Partition {
     table: FlowTable<TupleState>,
     texts: TextInterner,
-    ears: TrackerOptions,
+    tracker_options: TrackerOptions,
     /// Bytes that wait behind holes.
     held: usize,
     /// What all connections keep of what is said.
@@ -147,7 +147,7 @@ pub(super) struct Partition {
 impl Partition {
     pub(super) fn new(keys: &KeyStore) -> Self {
         Self {
-            ears: TrackerOptions {
+            tracker_options: TrackerOptions {
                 keys: keys.clone(),
                 closely: false,
             },
@@ -157,7 +157,7 @@ impl Partition {
 
     /// The same for the eyes of somebody who looks closely: what is read is taken down.
     pub(super) fn closely(mut self) -> Self {
-        self.ears.closely = true;
+        self.tracker_options.closely = true;
         self
     }
 
@@ -204,9 +204,11 @@ impl Partition {
                 (before, from)
             }
             (SegmentMatch::Fresh, _) => {
-                let mut fresh =
-                    Box::new(ConnectionTracker::new(segment, Some(flow.live.remains())));
-                fresh.listen(self.ears.listening());
+                let mut fresh = Box::new(ConnectionTracker::new(
+                    segment,
+                    Some(flow.live.predecessor_state()),
+                ));
+                fresh.listen(self.tracker_options.layer_options());
                 let old = std::mem::replace(&mut flow.live, fresh);
                 settled[0] = flow.before.take();
                 if old.is_over() {
@@ -294,13 +296,15 @@ impl Partition {
         };
         if let Some(slot) = self.table.find(&key) {
             if let Some(place) = self.table.at(slot)
-                && let TupleState::Embryo(embryo) = place
+                && let TupleState::Embryo(half_open) = place
             {
-                *place = TupleState::Flow(embryo.hatch(self.ears.listening(), &mut self.texts));
+                *place = TupleState::Flow(
+                    half_open.promote(self.tracker_options.layer_options(), &mut self.texts),
+                );
             }
             return Some((slot, false));
         }
-        let predecessor = self.grave(key.share());
+        let predecessor = self.closed_tuple(key.share());
         if predecessor.is_some() && !opens(segment) {
             self.stats.segments += 1;
             self.stats.bounds.stragglers += 1;
@@ -316,16 +320,17 @@ impl Partition {
                 payload: &[],
                 ..*segment
             };
-            let embryo = HalfOpen {
+            let half_open = HalfOpen {
                 syn,
                 share,
                 predecessor,
             };
-            self.table.insert(key, TupleState::Embryo(Box::new(embryo)));
+            self.table
+                .insert(key, TupleState::Embryo(Box::new(half_open)));
             return None;
         }
         let mut live = Box::new(ConnectionTracker::new(segment, predecessor));
-        live.listen(self.ears.listening());
+        live.listen(self.tracker_options.layer_options());
         let flow = TrackedFlow {
             live,
             share,
@@ -343,7 +348,7 @@ impl Partition {
             Some(TupleState::Flow(flow)) if !flow.vlans.contains(&Some(segment.vlan)) => {
                 key.in_vlan(segment.vlan)
             }
-            Some(TupleState::Embryo(embryo)) if embryo.syn.vlan != segment.vlan => {
+            Some(TupleState::Embryo(half_open)) if half_open.syn.vlan != segment.vlan => {
                 key.in_vlan(segment.vlan)
             }
             _ => *key,
@@ -354,8 +359,10 @@ impl Partition {
         if let Some(slot) = self.table.find(key)
             && let Some(place) = self.table.at(slot)
         {
-            if let TupleState::Embryo(embryo) = place {
-                *place = TupleState::Flow(embryo.hatch(self.ears.listening(), &mut self.texts));
+            if let TupleState::Embryo(half_open) = place {
+                *place = TupleState::Flow(
+                    half_open.promote(self.tracker_options.layer_options(), &mut self.texts),
+                );
             }
             if let TupleState::Flow(flow) = place {
                 flow.live.quote(quote);
@@ -384,16 +391,16 @@ impl Partition {
             }
             self.graves[grave_place(flow.share)] = Some(ClosedTuple {
                 share: flow.share,
-                remains: flow.live.remains(),
+                predecessor_state: flow.live.predecessor_state(),
             });
             self.settle_flow(flow, SettledBecause::Forgotten(now), sink);
         }
     }
 
     /// What is left of the settled connection that had these addresses and ports, if it is remembered.
-    fn grave(&self, share: u64) -> Option<PredecessorState> {
-        let grave = self.graves.get(grave_place(share))?.as_ref()?;
-        (grave.share == share).then_some(grave.remains)
+    fn closed_tuple(&self, share: u64) -> Option<PredecessorState> {
+        let closed_tuple = self.graves.get(grave_place(share))?.as_ref()?;
+        (closed_tuple.share == share).then_some(closed_tuple.predecessor_state)
     }
 
     fn make_room<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) {
@@ -423,7 +430,9 @@ impl Partition {
     ) {
         let flow = match place {
             TupleState::Flow(flow) => flow,
-            TupleState::Embryo(embryo) => embryo.hatch(self.ears.listening(), &mut self.texts),
+            TupleState::Embryo(half_open) => {
+                half_open.promote(self.tracker_options.layer_options(), &mut self.texts)
+            }
         };
         self.settle_flow(flow, ended, sink);
     }
@@ -471,8 +480,8 @@ impl Partition {
         };
         for place in self.table.values() {
             match place {
-                TupleState::Embryo(embryo) => {
-                    let flow = embryo.hatch(self.ears.listening(), texts);
+                TupleState::Embryo(half_open) => {
+                    let flow = half_open.promote(self.tracker_options.layer_options(), texts);
                     settle(&flow.live, SettledBecause::Capture(now), texts);
                 }
                 TupleState::Flow(flow) => {

@@ -27,7 +27,7 @@ pub trait Observer {
     fn next(&mut self, frames: u64, source: &dyn Source) -> NextStep;
 
     /// The look that was asked for. To wait for it here would hold up the reading.
-    fn look(&mut self, outlook: PendingView);
+    fn look(&mut self, pending_view: PendingView);
 }
 
 /// A look on its way.
@@ -58,15 +58,15 @@ impl PendingView {
     /// Waits until all parts have come.
     #[must_use]
     pub fn wait(self) -> EngineView {
-        let mut glance = EngineView {
+        let mut view = EngineView {
             stats: self.stats,
             ..EngineView::default()
         };
         // It ends when every thread has sent what it had and let go of its end.
         for part in self.parts {
-            glance.add(part);
+            view.add(part);
         }
-        glance
+        view
     }
 }
 

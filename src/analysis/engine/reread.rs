@@ -101,7 +101,7 @@ impl RereadSegment {
 ///
 /// # Errors
 /// When the source cannot be read.
-pub fn close_up(
+pub fn reread_connection(
     source: &mut dyn Source,
     wanted: &ConnectionSummary,
     keys: &KeyStore,
@@ -156,13 +156,13 @@ pub fn close_up(
 }
 
 /// Up to which moment frames may belong to a connection.
-pub(super) fn until(brief: &ConnectionSummary) -> Timestamp {
+pub(super) fn until(summary: &ConnectionSummary) -> Timestamp {
     let closed = matches!(
-        brief.client_state,
+        summary.client_state,
         Standing::In(State::Closed | State::TimeWait)
     );
-    match brief.how {
-        How::Fin | How::Reset(_) if closed => brief.last.after(PATIENCE),
+    match summary.how {
+        How::Fin | How::Reset(_) if closed => summary.last.after(PATIENCE),
         // Only the end of the input shows that nothing came any more.
         _ => Timestamp::from_nanos(i64::MAX),
     }

@@ -53,13 +53,13 @@ pub enum Stay {
 /// Connections, a line of each and the whole record of some, in no order.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
-    pub(super) briefs: Vec<ConnectionSummary>,
+    pub(super) summaries: Vec<ConnectionSummary>,
     pub(super) records: Vec<Arc<Connection>>,
 }
 
 impl Settled {
     pub(super) fn append(&mut self, other: &mut Self) {
-        self.briefs.append(&mut other.briefs);
+        self.summaries.append(&mut other.summaries);
         self.records.append(&mut other.records);
     }
 }
@@ -69,9 +69,9 @@ impl Settled {
 pub(super) struct SettledStore {
     keep: Keep,
     stay: Stay,
-    pub(super) harvest: Settled,
+    pub(super) settled_connections: Settled,
     /// How much has been put here; what was taken off again counts while those that were first are to stay.
-    briefs: usize,
+    summaries: usize,
     records: usize,
     unanswered: usize,
     exchanges: usize,
@@ -84,8 +84,8 @@ impl SettledStore {
         Self {
             keep: settings.keep.clone(),
             stay: settings.stay,
-            harvest: Settled::default(),
-            briefs: 0,
+            settled_connections: Settled::default(),
+            summaries: 0,
             records: 0,
             unanswered: 0,
             exchanges: 0,
@@ -97,17 +97,17 @@ impl SettledStore {
     /// Takes off what is here.
     pub(super) fn clear(&mut self) -> Settled {
         if self.stay == Stay::Latest {
-            (self.briefs, self.records) = (0, 0);
+            (self.summaries, self.records) = (0, 0);
             (self.unanswered, self.exchanges) = (0, 0);
         }
-        std::mem::take(&mut self.harvest)
+        std::mem::take(&mut self.settled_connections)
     }
 
     /// What the shelf would take in, beside what it has: another with the same wishes and nothing on it.
     pub(super) fn beside(&self) -> Self {
         Self {
             keep: self.keep.clone(),
-            harvest: Settled::default(),
+            settled_connections: Settled::default(),
             ..*self
         }
     }
@@ -121,13 +121,13 @@ impl Sink for SettledStore {
     }
 
     fn settled(&mut self, mut connection: Connection) {
-        if self.briefs >= MAX_BRIEFS {
+        if self.summaries >= MAX_BRIEFS {
             self.let_go += 1;
             return;
         }
-        self.briefs += 1;
-        self.harvest
-            .briefs
+        self.summaries += 1;
+        self.settled_connections
+            .summaries
             .push(ConnectionSummary::from(&connection));
         let wanted = match &self.keep {
             Keep::All => true,
@@ -153,7 +153,7 @@ impl Sink for SettledStore {
                 self.exchanges += exchanges;
             }
             self.records += 1;
-            self.harvest.records.push(Arc::new(connection));
+            self.settled_connections.records.push(Arc::new(connection));
         }
     }
 }

@@ -68,16 +68,16 @@ mod tests {
     use crate::report::snapshot::sample;
 
     fn open(spans: &[(u64, u64)]) -> Option<Concurrency> {
-        let brief = |(from, to): &(u64, u64)| {
-            let mark = |seconds| FrameRef {
+        let summary = |(from, to): &(u64, u64)| {
+            let frame_ref = |seconds| FrameRef {
                 frame: FrameNumber(1),
                 time: Timestamp::default().after(Duration::from_secs(seconds)),
             };
             let mut connection = sample::connection();
-            (connection.first, connection.last) = (mark(*from), mark(*to));
+            (connection.first, connection.last) = (frame_ref(*from), frame_ref(*to));
             ConnectionSummary::from(&connection)
         };
-        let all: Vec<ConnectionSummary> = spans.iter().map(brief).collect();
+        let all: Vec<ConnectionSummary> = spans.iter().map(summary).collect();
         Concurrency::of(&all.iter().collect::<Vec<_>>())
     }
 

@@ -76,20 +76,20 @@ impl<'a> Hosts<'a> {
             HashMap::default();
         let mut pairs: Vec<PairIndex> = Vec::new();
         let mut halves = OneSided::default();
-        for (index, brief) in (0..).zip(connections) {
-            let key = (brief.client.ip, brief.server, brief.context);
+        for (index, summary) in (0..).zip(connections) {
+            let key = (summary.client.ip, summary.server, summary.context);
             let place = *places.entry(key).or_insert_with(|| {
                 pairs.push(PairIndex {
-                    client: brief.client.ip,
-                    server: brief.server,
+                    client: summary.client.ip,
+                    server: summary.server,
                     members: Vec::new(),
                 });
                 pairs.len() - 1
             });
             pairs[place].members.push(index);
-            match brief.seen {
+            match summary.seen {
                 [true, true] => halves.whole += 1,
-                _ if is_half(brief) => halves.half += 1,
+                _ if is_half(summary) => halves.half += 1,
                 _ => {}
             }
         }
@@ -103,7 +103,7 @@ impl<'a> Hosts<'a> {
     }
 
     /// Each client with each server, in order of their first connections.
-    pub fn dealings(&self) -> impl Iterator<Item = HostPair<'a>> {
+    pub fn host_pairs(&self) -> impl Iterator<Item = HostPair<'a>> {
         self.pairs.iter().map(|pair| self.deal(pair))
     }
 
@@ -157,9 +157,9 @@ impl<'a> Hosts<'a> {
 }
 
 /// One side went on as if it had heard the other, whom the capture has not.
-fn is_half(brief: &ConnectionSummary) -> bool {
-    matches!(brief.opening, Opening::Handshake | Opening::Midstream)
-        && (brief.spoke[0] || brief.spoke[1] || brief.opening == Opening::Handshake)
+fn is_half(summary: &ConnectionSummary) -> bool {
+    matches!(summary.opening, Opening::Handshake | Opening::Midstream)
+        && (summary.spoke[0] || summary.spoke[1] || summary.opening == Opening::Handshake)
 }
 
 #[cfg(test)]
@@ -176,7 +176,7 @@ mod tests {
         again.client.port = 7;
         let all = [one, other, again];
         let hosts = Hosts::new(&all, &[], one.last);
-        let counts: Vec<_> = hosts.dealings().map(|it| it.connections.len()).collect();
+        let counts: Vec<_> = hosts.host_pairs().map(|it| it.connections.len()).collect();
         assert_eq!(counts, [2, 1]);
         assert_eq!(hosts.busy(2).count(), 1);
     }

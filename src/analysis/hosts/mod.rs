@@ -23,7 +23,7 @@ pub use concurrency::Concurrency;
 pub use host_pairs::{HostPair, Hosts, OneSided};
 pub use measured::{Measured, Period};
 pub use periodic::{PeriodicRequest, is_abandoned};
-pub use port_exhaustion::{PortExhaustion, starved};
+pub use port_exhaustion::{PortExhaustion, port_exhaustion};
 pub use requests::RequestCounts;
 pub use retries::{RetriedRequest, Retries};
 pub use sockets::{MAX_PAIRS, sockets};
@@ -87,7 +87,7 @@ pub struct Sockets {
     /// When the range runs out if it goes on like this; `None` if it does not.
     pub runs_out_at: Option<Timestamp>,
     /// That it did run out, as the connections that were not opened show.
-    pub starved: Option<PortExhaustion>,
+    pub port_exhaustion: Option<PortExhaustion>,
 }
 
 impl Sockets {

@@ -39,14 +39,16 @@ const SHORTEST: Duration = Duration::from_secs(1);
 impl Hosts<'_> {
     /// Requests that come steadily, each on a connection of its own, in order of their first.
     #[must_use]
-    pub fn beats(&self) -> Vec<PeriodicRequest> {
-        self.busy(REQUESTS).flat_map(|it| beats(&it)).collect()
+    pub fn periodic_requests(&self) -> Vec<PeriodicRequest> {
+        self.busy(REQUESTS)
+            .flat_map(|it| periodic_requests(&it))
+            .collect()
     }
 }
 
-fn beats(dealings: &HostPair<'_>) -> Vec<PeriodicRequest> {
+fn periodic_requests(host_pairs: &HostPair<'_>) -> Vec<PeriodicRequest> {
     let mut by_request: BTreeMap<u32, Vec<&ConnectionSummary>> = BTreeMap::new();
-    let single = dealings.connections.iter();
+    let single = host_pairs.connections.iter();
     for it in single.filter(|it| it.exchanges == 1 && it.asked != 0) {
         by_request.entry(it.asked).or_default().push(it);
     }
@@ -59,8 +61,8 @@ fn beats(dealings: &HostPair<'_>) -> Vec<PeriodicRequest> {
         let steady = Period::of(&at, JITTER).filter(|it| it.measured.median >= SHORTEST);
         let Some(period) = steady else { continue };
         found.push(PeriodicRequest {
-            client: dealings.client,
-            server: dealings.server,
+            client: host_pairs.client,
+            server: host_pairs.server,
             asked,
             requests: cases.len(),
             abandoned: cases.iter().filter(|it| is_abandoned(it)).count(),
@@ -96,13 +98,13 @@ mod tests {
             );
         }
         let proof = ladder_check::run(&text.parse().expect("a ladder"));
-        let briefs: Vec<_> = proof
+        let summaries: Vec<_> = proof
             .connections
             .iter()
             .map(ConnectionSummary::from)
             .collect();
-        let end = briefs.iter().map(|it| it.last).max().unwrap_or_default();
-        Hosts::new(&briefs, &[], end).beats()
+        let end = summaries.iter().map(|it| it.last).max().unwrap_or_default();
+        Hosts::new(&summaries, &[], end).periodic_requests()
     }
 
     const ANSWERED: &str = "<-- 200 \"up\"\nFIN -->\n<-- FIN\nACK -->";

@@ -45,7 +45,7 @@ const ALIKE: f64 = 0.15;
 /// Whether this client ran out of ports towards this server. `connections` in order of first frame; `range` is what its system
 /// hands out, if that is known for certain.
 #[must_use]
-pub fn starved(
+pub fn port_exhaustion(
     connections: &[&ConnectionSummary],
     range: Option<(u16, u16)>,
 ) -> Option<PortExhaustion> {
@@ -56,7 +56,9 @@ pub fn starved(
     let wanted = (usize::from(high.saturating_sub(low)) + 1) as f64 * COVER;
     for (index, it) in connections.iter().enumerate() {
         let port = it.client.port;
-        let closed = it.client_time_wait.map_or(it.last, |mark| mark.time);
+        let closed = it
+            .client_time_wait
+            .map_or(it.last, |frame_ref| frame_ref.time);
         if let Some(before) = waiting.insert(port, closed) {
             pauses.push(it.first.time.since(before));
             // A first connection has none before it on its port.
@@ -106,19 +108,19 @@ mod tests {
     use crate::report::snapshot::sample;
 
     fn connection(port: u16, millis: u64) -> ConnectionSummary {
-        let mark = |millis| FrameRef {
+        let frame_ref = |millis| FrameRef {
             frame: FrameNumber(1),
             time: Timestamp::default().after(Duration::from_millis(millis)),
         };
         let mut connection = sample::connection();
         connection.client.port = port;
-        (connection.first, connection.last) = (mark(millis), mark(millis + 5));
-        connection.time_wait = [Some(mark(millis + 5)), None];
+        (connection.first, connection.last) = (frame_ref(millis), frame_ref(millis + 5));
+        connection.time_wait = [Some(frame_ref(millis + 5)), None];
         ConnectionSummary::from(&connection)
     }
 
     fn judge(all: &[ConnectionSummary], range: Option<(u16, u16)>) -> Option<PortExhaustion> {
-        starved(&all.iter().collect::<Vec<_>>(), range)
+        port_exhaustion(&all.iter().collect::<Vec<_>>(), range)
     }
 
     /// 500 ports in five seconds, a minute's TIME-WAIT, and again as they come free.

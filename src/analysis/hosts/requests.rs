@@ -38,12 +38,12 @@ impl Hosts<'_> {
     /// Of each client with each server that it asked something, in order of their first connections.
     #[must_use]
     pub fn request_counts(&self) -> Vec<RequestCounts> {
-        self.dealings().filter_map(|it| counts(&it)).collect()
+        self.host_pairs().filter_map(|it| counts(&it)).collect()
     }
 }
 
-fn counts(dealings: &HostPair<'_>) -> Option<RequestCounts> {
-    let all = || dealings.connections.iter().copied();
+fn counts(host_pairs: &HostPair<'_>) -> Option<RequestCounts> {
+    let all = || host_pairs.connections.iter().copied();
     let mut each: Vec<u32> = all().map(|it| it.exchanges).filter(|it| *it > 0).collect();
     each.sort_unstable();
     let most = *each.last()?;
@@ -51,8 +51,8 @@ fn counts(dealings: &HostPair<'_>) -> Option<RequestCounts> {
         .filter(|it| it.exchanges == most && by_count(it))
         .count();
     Some(RequestCounts {
-        client: dealings.client,
-        server: dealings.server,
+        client: host_pairs.client,
+        server: host_pairs.server,
         connections: each.len(),
         unused: all().filter(|it| it.exchanges == 0 && !it.spoke[0]).count(),
         requests: each.iter().map(|it| u64::from(*it)).sum(),
@@ -78,13 +78,13 @@ mod tests {
 
     fn table(ladder: &str) -> Vec<RequestCounts> {
         let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
-        let briefs: Vec<_> = proof
+        let summaries: Vec<_> = proof
             .connections
             .iter()
             .map(ConnectionSummary::from)
             .collect();
-        let end = briefs.iter().map(|it| it.last).max().unwrap_or_default();
-        Hosts::new(&briefs, &[], end).request_counts()
+        let end = summaries.iter().map(|it| it.last).max().unwrap_or_default();
+        Hosts::new(&summaries, &[], end).request_counts()
     }
 
     fn calls(number: usize) -> String {

@@ -49,16 +49,16 @@ impl Hosts<'_> {
     /// All that was tried again, in order of clients and servers as they first met.
     #[must_use]
     pub fn retries(&self) -> Vec<Retries> {
-        let of = |dealings: HostPair<'_>| {
+        let of = |host_pairs: HostPair<'_>| {
             let both = [RetriedRequest::Connect, RetriedRequest::Request];
-            both.map(|tried| retries(&dealings, tried))
+            both.map(|tried| retries(&host_pairs, tried))
         };
         self.busy(2).flat_map(of).flatten().collect()
     }
 }
 
-fn retries(dealings: &HostPair<'_>, tried: RetriedRequest) -> Option<Retries> {
-    let all = &dealings.connections;
+fn retries(host_pairs: &HostPair<'_>, tried: RetriedRequest) -> Option<Retries> {
+    let all = &host_pairs.connections;
     let (mut failed, mut rescued) = (0, 0);
     let (mut after, mut first) = (Vec::new(), None);
     // A connection answers for one failure: the one just before it.
@@ -84,8 +84,8 @@ fn retries(dealings: &HostPair<'_>, tried: RetriedRequest) -> Option<Retries> {
         first.get_or_insert((it.id, retry.id));
     }
     Some(Retries {
-        client: dealings.client,
-        server: dealings.server,
+        client: host_pairs.client,
+        server: host_pairs.server,
         tried,
         failed,
         again: after.len(),
@@ -127,13 +127,13 @@ mod tests {
 
     fn found(ladder: &str) -> Vec<Retries> {
         let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
-        let briefs: Vec<_> = proof
+        let summaries: Vec<_> = proof
             .connections
             .iter()
             .map(ConnectionSummary::from)
             .collect();
-        let end = briefs.iter().map(|it| it.last).max().unwrap_or_default();
-        Hosts::new(&briefs, &[], end).retries()
+        let end = summaries.iter().map(|it| it.last).max().unwrap_or_default();
+        Hosts::new(&summaries, &[], end).retries()
     }
 
     fn call(port: u16, at: &str, target: &str, end: &str) -> String {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use super::port_exhaustion::starved;
+use super::port_exhaustion::port_exhaustion;
 use super::port_range::PortsSeen;
 use super::{HostSettings, RangeBasis, Sockets};
 use crate::analysis::connection::{ConnectionSummary, Standing, State};
@@ -113,7 +113,7 @@ struct PortUse {
 
 impl PortUse {
     fn new(connection: &ConnectionSummary, settings: &HostSettings, end: Timestamp) -> Self {
-        let time_wait = connection.client_time_wait.map(|mark| mark.time);
+        let time_wait = connection.client_time_wait.map(|frame_ref| frame_ref.time);
         let standing = connection.client_state;
         let ends = match (time_wait, standing) {
             (Some(since), _) => since.after(settings.time_wait),
@@ -182,7 +182,7 @@ fn row(
         basis,
         rate: rate(&uses.all),
         runs_out_at,
-        starved: starved(&uses.connections, settings.range),
+        port_exhaustion: port_exhaustion(&uses.connections, settings.range),
     }
 }
 
@@ -266,21 +266,21 @@ mod tests {
 
     /// A connection from `port` that begins and ends after so many seconds, with or without a TIME-WAIT at the client.
     fn connection(port: u16, begins: f64, ends: f64, time_wait: bool) -> ConnectionSummary {
-        let mark = |seconds: f64| FrameRef {
+        let frame_ref = |seconds: f64| FrameRef {
             frame: FrameNumber(1),
             time: Timestamp::default().after(Duration::from_secs_f64(seconds)),
         };
         let mut connection = sample::connection();
         connection.client.port = port;
-        connection.first = mark(begins);
-        connection.last = mark(ends);
+        connection.first = frame_ref(begins);
+        connection.last = frame_ref(ends);
         let state = if time_wait {
             State::TimeWait
         } else {
             State::Closed
         };
         connection.states = [Standing::In(state); 2];
-        connection.time_wait = [time_wait.then(|| mark(ends)), None];
+        connection.time_wait = [time_wait.then(|| frame_ref(ends)), None];
         ConnectionSummary::from(&connection)
     }
 

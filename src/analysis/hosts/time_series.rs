@@ -106,13 +106,13 @@ pub fn host_series(
 }
 
 /// Since when the client held a TIME-WAIT.
-pub(super) fn client_wait(brief: &ConnectionSummary) -> Option<Timestamp> {
-    brief.client_time_wait.map(|mark| mark.time)
+pub(super) fn client_wait(summary: &ConnectionSummary) -> Option<Timestamp> {
+    summary.client_time_wait.map(|frame_ref| frame_ref.time)
 }
 
 /// Since when the server did.
-pub(super) fn server_wait(brief: &ConnectionSummary) -> Option<Timestamp> {
-    brief.server_time_wait.then_some(brief.last)
+pub(super) fn server_wait(summary: &ConnectionSummary) -> Option<Timestamp> {
+    summary.server_time_wait.then_some(summary.last)
 }
 
 /// What one connection took.
@@ -234,24 +234,24 @@ mod tests {
     /// A connection by this port that begins and ends at these milliseconds; `holder` 0 is the client's TIME-WAIT, 1 the
     /// server's.
     fn connection(port: u16, begins: u64, ends: u64, holder: usize) -> ConnectionSummary {
-        let mark = |millis| FrameRef {
+        let frame_ref = |millis| FrameRef {
             frame: FrameNumber(1),
             time: at(millis),
         };
         let mut connection = sample::connection();
         connection.client.port = port;
-        (connection.first, connection.last) = (mark(begins), mark(ends));
+        (connection.first, connection.last) = (frame_ref(begins), frame_ref(ends));
         connection.time_wait = [None; 2];
         if let Some(slot) = connection.time_wait.get_mut(holder) {
-            *slot = Some(mark(ends));
+            *slot = Some(frame_ref(ends));
         }
         ConnectionSummary::from(&connection)
     }
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn pair(brief: &ConnectionSummary) -> (IpAddr, Endpoint) {
-        (brief.client.ip, brief.server)
+    fn pair(summary: &ConnectionSummary) -> (IpAddr, Endpoint) {
+        (summary.client.ip, summary.server)
     }
 
     #[test]

@@ -41,10 +41,10 @@ pub fn waits(
 ) -> Vec<HostTimeWaits> {
     let mut hosts: HashMap<IpAddr, [Vec<Timestamp>; 2], foldhash::fast::FixedState> =
         HashMap::default();
-    for brief in connections {
+    for summary in connections {
         let held = [
-            (brief.client.ip, client_wait(brief)),
-            (brief.server.ip, server_wait(brief)),
+            (summary.client.ip, client_wait(summary)),
+            (summary.server.ip, server_wait(summary)),
         ];
         for (role, (host, since)) in held.into_iter().enumerate() {
             let Some(since) = since else { continue };
@@ -108,12 +108,16 @@ mod tests {
 
     fn table(ladder: &str) -> Vec<(String, u64, u64, u64, u64)> {
         let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
-        let briefs: Vec<_> = proof
+        let summaries: Vec<_> = proof
             .connections
             .iter()
             .map(ConnectionSummary::from)
             .collect();
-        let end = briefs.iter().map(|it| it.last).max().expect("connections");
+        let end = summaries
+            .iter()
+            .map(|it| it.last)
+            .max()
+            .expect("connections");
         let row = |it: HostTimeWaits| {
             (
                 it.host.to_string(),
@@ -123,7 +127,10 @@ mod tests {
                 it.peak,
             )
         };
-        waits(&briefs, MINUTE, end).into_iter().map(row).collect()
+        waits(&summaries, MINUTE, end)
+            .into_iter()
+            .map(row)
+            .collect()
     }
 
     #[test]

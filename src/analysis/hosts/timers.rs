@@ -53,18 +53,18 @@ impl Hosts<'_> {
     pub fn timers(&self) -> Vec<ObservedTimer> {
         let mut kinds: BTreeMap<(Endpoint, u8, Option<IpAddr>, u8), Vec<&ConnectionSummary>> =
             BTreeMap::new();
-        for brief in self.connections {
-            let Some((who, running)) = kind(brief) else {
+        for summary in self.connections {
+            let Some((who, running)) = kind(summary) else {
                 continue;
             };
-            let client = (who == Who::Client).then_some(brief.client.ip);
+            let client = (who == Who::Client).then_some(summary.client.ip);
             let key = (
-                brief.server,
+                summary.server,
                 who as u8,
                 client,
                 u8::from(running == TimerPhase::Wait),
             );
-            kinds.entry(key).or_default().push(brief);
+            kinds.entry(key).or_default().push(summary);
         }
         let limits = kinds
             .into_iter()
@@ -84,28 +84,28 @@ impl Hosts<'_> {
 }
 
 /// Whose limit this close may be.
-fn kind(brief: &ConnectionSummary) -> Option<(Who, TimerPhase)> {
-    let own = matches!(brief.how, How::Fin | How::Reset(ResetKind::Abort));
-    let who = match brief.by {
+fn kind(summary: &ConnectionSummary) -> Option<(Who, TimerPhase)> {
+    let own = matches!(summary.how, How::Fin | How::Reset(ResetKind::Abort));
+    let who = match summary.by {
         By::Client => Who::Client,
         By::Server => Who::Server,
         _ => return None,
     };
-    if !own || brief.missing {
+    if !own || summary.missing {
         return None;
     }
-    let running = match brief.phase {
-        Phase::Between if brief.orderly && brief.exchanges > 0 => TimerPhase::Idle,
-        Phase::Waiting if brief.status == 0 => TimerPhase::Wait,
+    let running = match summary.phase {
+        Phase::Between if summary.orderly && summary.exchanges > 0 => TimerPhase::Idle,
+        Phase::Waiting if summary.status == 0 => TimerPhase::Wait,
         _ => return None,
     };
-    (time(brief, running) >= SHORTEST).then_some((who, running))
+    (time(summary, running) >= SHORTEST).then_some((who, running))
 }
 
-fn time(brief: &ConnectionSummary, running: TimerPhase) -> Duration {
+fn time(summary: &ConnectionSummary, running: TimerPhase) -> Duration {
     match running {
-        TimerPhase::Idle => Duration::from_millis(brief.idle.into()),
-        _ => Duration::from_micros(brief.waited.into()),
+        TimerPhase::Idle => Duration::from_millis(summary.idle.into()),
+        _ => Duration::from_micros(summary.waited.into()),
     }
 }
 
@@ -154,13 +154,13 @@ mod tests {
 
     fn limits(ladder: &str) -> Vec<ObservedTimer> {
         let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
-        let briefs: Vec<_> = proof
+        let summaries: Vec<_> = proof
             .connections
             .iter()
             .map(ConnectionSummary::from)
             .collect();
-        let end = briefs.iter().map(|it| it.last).max().unwrap_or_default();
-        Hosts::new(&briefs, &[], end).timers()
+        let end = summaries.iter().map(|it| it.last).max().unwrap_or_default();
+        Hosts::new(&summaries, &[], end).timers()
     }
 
     /// A connection for each of these times in milliseconds, with `{}` in place of them.

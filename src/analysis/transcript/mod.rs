@@ -45,7 +45,7 @@ pub struct Transcript {
     pub speech: Vec<StreamChunk>,
     /// Segments that were left out, and the step before which that was.
     pub left_out: Option<(u64, usize)>,
-    remarks: FrameNotes,
+    frame_notes: FrameNotes,
     notes: HashMap<FrameNumber, Vec<(Who, RecordKind)>>,
 }
 
@@ -71,23 +71,26 @@ impl Transcript {
         follower.close(&mut speech);
         Self {
             steps,
-            speech: match &connection.minutes {
-                Some(minutes) => streams::inside(speech.finish(), minutes),
+            speech: match &connection.annotations {
+                Some(annotations) => streams::inside(speech.finish(), annotations),
                 None => speech.finish(),
             },
             left_out: left_out.filter(|(count, _)| *count > 0),
-            remarks: connection.remarks(),
+            frame_notes: connection.frame_notes(),
             notes: notes(connection),
         }
     }
 
     /// What is remarkable in a step.
-    pub fn remarks(&self, step: &TranscriptStep) -> impl Iterator<Item = FrameNote> {
-        let all = self.remarks.get(&step.frame).map_or(&[][..], Vec::as_slice);
+    pub fn frame_notes(&self, step: &TranscriptStep) -> impl Iterator<Item = FrameNote> {
+        let all = self
+            .frame_notes
+            .get(&step.frame)
+            .map_or(&[][..], Vec::as_slice);
         let from = step.from;
         all.iter()
             .filter(move |(who, _)| *who == from)
-            .map(|(_, remark)| *remark)
+            .map(|(_, frame_note)| *frame_note)
     }
 
     /// What was read in a step, in order, if somebody took it down.
@@ -108,8 +111,8 @@ impl Transcript {
 
 fn notes(connection: &Connection) -> HashMap<FrameNumber, Vec<(Who, RecordKind)>> {
     let mut notes: HashMap<FrameNumber, Vec<_>> = HashMap::new();
-    let minutes = connection.minutes.as_ref();
-    for note in minutes.iter().flat_map(|it| &it.notes) {
+    let annotations = connection.annotations.as_ref();
+    for note in annotations.iter().flat_map(|it| &it.notes) {
         let from = match note.from {
             FlowEnd::A => Who::Client,
             FlowEnd::B => Who::Server,
@@ -143,7 +146,7 @@ impl ConnectionTranscript {
         goes_on: impl FnMut() -> bool,
     ) -> Result<Self, String> {
         let none = KeyStore::default();
-        let found = engine::close_up(source, wanted, keys.unwrap_or(&none), goes_on);
+        let found = engine::reread_connection(source, wanted, keys.unwrap_or(&none), goes_on);
         let found = found.map_err(|error| error.to_string())?;
         let gone = || "its packets are not in the input any more".to_owned();
         found.as_ref().map(Self::of).ok_or_else(gone)

@@ -53,7 +53,7 @@ impl TranscriptRows {
     /// The lines of a transcript; with `whole` each segment has one.
     #[must_use]
     pub fn new(transcript: &Transcript, connection: &Connection, whole: bool) -> Self {
-        let mut rungs = Self::default();
+        let mut rows = Self::default();
         let mut run = 0..0;
         let mut again = 0;
         let ends = ends(connection);
@@ -67,34 +67,33 @@ impl TranscriptRows {
             let plain = !whole
                 && step.is_plain(before, again > MAX_AGAIN)
                 && !ends.contains(&step.frame)
-                && transcript.remarks(step).next().is_none()
+                && transcript.frame_notes(step).next().is_none()
                 && !transcript.notes(step).any(tells);
             if pause.is_some() || gap.is_some() || !plain {
-                rungs.fold(&transcript.steps, run.clone());
+                rows.fold(&transcript.steps, run.clone());
                 run = nth..nth;
             }
-            rungs.lines.extend(pause.map(TranscriptRow::Pause));
-            rungs
-                .lines
+            rows.lines.extend(pause.map(TranscriptRow::Pause));
+            rows.lines
                 .extend(gap.map(|(count, _)| TranscriptRow::LeftOut(count)));
             if plain {
                 run.end = nth + 1;
                 continue;
             }
             run = nth + 1..nth + 1;
-            if step.frame == connection.teardown.frame && rungs.close.is_none() {
-                rungs.close = Some(rungs.lines.len());
+            if step.frame == connection.teardown.frame && rows.close.is_none() {
+                rows.close = Some(rows.lines.len());
             }
-            rungs.lines.push(TranscriptRow::Step(nth));
+            rows.lines.push(TranscriptRow::Step(nth));
         }
-        rungs.fold(&transcript.steps, run);
-        rungs
+        rows.fold(&transcript.steps, run);
+        rows
     }
 
     /// The line that shows a step.
     #[must_use]
     pub fn line_of(&self, step: usize) -> Option<usize> {
-        self.lines.iter().position(|rung| match rung {
+        self.lines.iter().position(|row| match row {
             TranscriptRow::Step(nth) => *nth == step,
             TranscriptRow::Run { first, last, .. } => (*first..=*last).contains(&step),
             TranscriptRow::Pause(_) | TranscriptRow::LeftOut(_) => false,
@@ -132,13 +131,13 @@ impl TranscriptRows {
 fn ends(connection: &Connection) -> Vec<FrameNumber> {
     let mut frames = vec![connection.teardown.frame];
     let closes = connection.fin.iter().chain(&connection.reset);
-    frames.extend(closes.flatten().map(|close| close.mark.frame));
+    frames.extend(closes.flatten().map(|close| close.frame_ref.frame));
     frames.extend(
         connection
             .fin_acknowledged
             .iter()
             .flatten()
-            .map(|mark| mark.frame),
+            .map(|frame_ref| frame_ref.frame),
     );
     frames
 }
@@ -179,16 +178,16 @@ mod tests {
     /// One line each, short.
     fn drawn(picture: &str, whole: bool) -> String {
         let (connection, transcript) = followed(picture);
-        let rungs = TranscriptRows::new(&transcript, &connection, whole);
+        let rows = TranscriptRows::new(&transcript, &connection, whole);
         let mut text = String::new();
-        for (nth, rung) in rungs.lines.iter().enumerate() {
-            let close = if rungs.close == Some(nth) { " *" } else { "" };
-            text += &match rung {
+        for (nth, row) in rows.lines.iter().enumerate() {
+            let close = if rows.close == Some(nth) { " *" } else { "" };
+            text += &match row {
                 TranscriptRow::Step(nth) => {
                     let step = &transcript.steps[*nth];
                     let arrow = if step.from == Who::Client { ">" } else { "<" };
-                    let remarks: Vec<_> = transcript
-                        .remarks(step)
+                    let frame_notes: Vec<_> = transcript
+                        .frame_notes(step)
                         .map(|it| format!(" {it:?}"))
                         .collect();
                     format!(
@@ -202,10 +201,10 @@ mod tests {
                         } else {
                             format!(" missing {:?}", step.missing)
                         },
-                        remarks.concat(),
+                        frame_notes.concat(),
                     )
                 }
-                rung => format!("{rung:?}"),
+                row => format!("{row:?}"),
             };
             text += close;
             text += "\n";

@@ -126,8 +126,8 @@ impl StreamChunks {
 }
 
 /// The same with what was said under keys in the place of the records: FIN and RST stay where they were.
-pub(super) fn inside(outside: Vec<StreamChunk>, minutes: &Annotations) -> Vec<StreamChunk> {
-    let Some(first) = minutes.said.first() else {
+pub(super) fn inside(outside: Vec<StreamChunk>, annotations: &Annotations) -> Vec<StreamChunk> {
+    let Some(first) = annotations.said.first() else {
         return outside;
     };
     let mut ends = outside
@@ -152,7 +152,7 @@ pub(super) fn inside(outside: Vec<StreamChunk>, minutes: &Annotations) -> Vec<St
         *offset = offset.saturating_add(length);
         all.push(utterance);
     };
-    for part in &minutes.said {
+    for part in &annotations.said {
         while let Some(end) = ends.next_if(|it| it.at < part.at) {
             push(end.from, end.at, end.said, 0);
         }

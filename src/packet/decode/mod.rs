@@ -99,7 +99,7 @@ impl Decoder {
     pub fn datagram<'a>(&mut self, frame: &Frame<'a>) -> Option<Datagram<'a>> {
         let aside = self.aside.take()?;
         Some(Datagram {
-            mark: FrameRef {
+            frame_ref: FrameRef {
                 frame: frame.number,
                 time: frame.time,
             },

@@ -115,7 +115,7 @@ impl Segment<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Datagram<'a> {
     /// Its frame.
-    pub mark: FrameRef,
+    pub frame_ref: FrameRef,
     /// The tunnel it came through.
     pub context: Context,
     /// Sender.

@@ -207,7 +207,7 @@ impl<'a, 'w> Walk<'a, 'w> {
 
     /// Folds link-layer addresses or a packet type into the digest.
     #[inline]
-    pub(super) fn digest(&mut self, high: u64, low: u64) {
+    pub(super) fn model(&mut self, high: u64, low: u64) {
         // Two odd constants out of the golden ratio and the square root of three: any would do, it need only spread.
         let mixed = (high ^ u64::from(self.path.link_digest))
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)

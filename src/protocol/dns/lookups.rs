@@ -92,14 +92,14 @@ impl Lookups {
     pub fn datagram(&mut self, datagram: &Datagram<'_>) {
         if let Some(message) = DnsMessage::read(datagram.payload) {
             let ends = (datagram.source, datagram.destination);
-            self.take(&message, ends, datagram.context, datagram.mark);
+            self.take(&message, ends, datagram.context, datagram.frame_ref);
         }
     }
 
     /// Takes a segment from or to port 53: a message begins with its length (RFC 1035 §4.2.2). One that is spread over
     /// several segments is left out.
     pub fn segment(&mut self, segment: &Segment<'_>) {
-        let mark = FrameRef {
+        let frame_ref = FrameRef {
             frame: segment.frame,
             time: segment.time,
         };
@@ -114,7 +114,7 @@ impl Lookups {
             };
             if let Some(message) = DnsMessage::read(bytes) {
                 let ends = (segment.source, segment.destination);
-                self.take(&message, ends, segment.context, mark);
+                self.take(&message, ends, segment.context, frame_ref);
             }
             rest = after;
         }
@@ -216,7 +216,7 @@ mod tests {
             Some(_) => (server, client),
         };
         lookups.datagram(&Datagram {
-            mark: FrameRef {
+            frame_ref: FrameRef {
                 frame: FrameNumber(frame),
                 time: Timestamp::default().after(Duration::from_millis(millis)),
             },

@@ -26,13 +26,13 @@ impl H2Conversation {
         payload: &[u8],
         texts: &mut TextInterner,
     ) {
-        let header = self.lane(from).header;
+        let header = self.direction(from).header;
         match header.kind {
             kind::SETTINGS if !header.has(flag::ACK) => self.settings(from, at, payload),
             kind::PING => self.ping(from, at, header.has(flag::ACK)),
             kind::GOAWAY => self.goaway(from, at, payload, texts),
             kind::RST_STREAM => {
-                let half = &mut self.lane_mut(from).half;
+                let half = &mut self.direction_mut(from).half;
                 half.resets = half.resets.saturating_add(1);
                 if let Some(code) = payload.first_chunk() {
                     let code = ErrorCode(u32::from_be_bytes(*code));
@@ -50,7 +50,7 @@ impl H2Conversation {
     }
 
     fn settings(&mut self, from: FlowEnd, at: FrameRef, payload: &[u8]) {
-        let half = &mut self.lane_mut(from).half;
+        let half = &mut self.direction_mut(from).half;
         half.settings_at.get_or_insert(at);
         let before = half.settings.initial_window;
         let settings: &mut AnnouncedSettings = &mut half.settings;
@@ -65,7 +65,7 @@ impl H2Conversation {
             }
         }
         let settings = *settings;
-        let other = self.lane_mut(from.other());
+        let other = self.direction_mut(from.other());
         // Until it is acknowledged the old limit may be used: the larger one counts.
         other.max_frame = other.max_frame.max(settings.max_frame);
         let change = i64::from(settings.initial_window) - i64::from(before);
@@ -80,13 +80,13 @@ impl H2Conversation {
 
     fn ping(&mut self, from: FlowEnd, at: FrameRef, is_answer: bool) {
         if is_answer {
-            let pings = &mut self.lane_mut(from.other()).half.pings;
+            let pings = &mut self.direction_mut(from.other()).half.pings;
             pings.answered = pings.answered.saturating_add(1);
             if pings.answered >= pings.sent {
                 pings.unanswered = None;
             }
         } else {
-            let pings = &mut self.lane_mut(from).half.pings;
+            let pings = &mut self.direction_mut(from).half.pings;
             pings.sent = pings.sent.saturating_add(1);
             pings.unanswered.get_or_insert(at);
         }
@@ -99,12 +99,12 @@ impl H2Conversation {
         let last_stream = u32::from_be_bytes([a & 0x7f, *b, *c, *d]);
         let goaway = Goaway {
             at,
-            start: self.lane(from).start,
+            start: self.direction(from).start,
             last_stream,
             code: ErrorCode(u32::from_be_bytes(*code)),
             debug: texts.text(debug.get(..MAX_DEBUG).unwrap_or(debug)),
         };
-        let half = &mut self.lane_mut(from).half;
+        let half = &mut self.direction_mut(from).half;
         if half.goaways.len() >= MAX_GOAWAYS {
             half.goaways.pop();
             half.more_goaways = half.more_goaways.saturating_add(1);
@@ -119,7 +119,7 @@ impl H2Conversation {
     fn window(&mut self, from: FlowEnd, at: FrameRef, stream: u32, more: i64) {
         let sender = from.other();
         let now = if stream == 0 {
-            let window = &mut self.lane_mut(sender).window;
+            let window = &mut self.direction_mut(sender).window;
             *window = window.saturating_add(more);
             *window
         } else {
@@ -130,7 +130,7 @@ impl H2Conversation {
             *window = window.saturating_add(more);
             *window
         };
-        let stalls = &mut self.lane_mut(sender).half.stalls;
+        let stalls = &mut self.direction_mut(sender).half.stalls;
         if let Some(stall) = &mut stalls.worst
             && now > 0
             && stall.stream == stream
@@ -143,18 +143,18 @@ impl H2Conversation {
 
     /// After DATA that did not end its stream: may more be sent?
     pub(super) fn look_at_windows(&mut self, from: FlowEnd, stream: u32, at: FrameRef) {
-        let lane = self.lane(from);
+        let direction = self.direction(from);
         // Without all frames of both sides the windows are not known.
-        if lane.half.lost || self.lane(from.other()).half.lost {
+        if direction.half.lost || self.direction(from.other()).half.lost {
             return;
         }
         let own = self.open.get(&stream).map(|open| open.window[from.index()]);
         let blocked = match own {
             Some(window) if window <= 0 => stream,
-            Some(_) if lane.window <= 0 => 0,
+            Some(_) if direction.window <= 0 => 0,
             _ => return,
         };
-        let stalls = &mut self.lane_mut(from).half.stalls;
+        let stalls = &mut self.direction_mut(from).half.stalls;
         stalls.count = stalls.count.saturating_add(1);
         let fresh = Stall {
             stream: blocked,

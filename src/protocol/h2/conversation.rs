@@ -27,7 +27,7 @@ const MAX_QUOTE: usize = 64;
 /// The HTTP/2 spoken on one TCP connection.
 #[derive(Clone, Debug)]
 pub struct H2Conversation {
-    pub(super) lanes: [H2Direction; 2],
+    pub(super) directions: [H2Direction; 2],
     pub(super) requester: FlowEnd,
     pub(super) exchanges: Vec<Exchange>,
     pub(super) let_go: u64,
@@ -38,7 +38,7 @@ pub struct H2Conversation {
     /// Which direction has ended.
     pub(super) over: [bool; 2],
     /// Who takes down what is read.
-    clerk: Option<Annotator>,
+    annotator: Option<Annotator>,
 }
 
 impl H2Conversation {
@@ -46,7 +46,7 @@ impl H2Conversation {
     /// sent before.
     #[must_use]
     pub fn new(requester: FlowEnd, offsets: [u64; 2]) -> Self {
-        let lanes = FlowEnd::BOTH.map(|end| {
+        let directions = FlowEnd::BOTH.map(|end| {
             let state = if end == requester {
                 H2ReadState::Preface { have: 0 }
             } else {
@@ -55,7 +55,7 @@ impl H2Conversation {
             H2Direction::new(state, offsets[end.index()])
         });
         Self {
-            lanes,
+            directions,
             requester,
             exchanges: Vec::new(),
             let_go: 0,
@@ -63,14 +63,14 @@ impl H2Conversation {
             first_begun: None,
             facts: H2Facts::default(),
             over: [false; 2],
-            clerk: None,
+            annotator: None,
         }
     }
 
     /// The same, with its frames taken down.
     #[must_use]
-    pub fn taken_down(mut self, clerk: Option<Annotator>) -> Self {
-        self.clerk = clerk;
+    pub fn taken_down(mut self, annotator: Option<Annotator>) -> Self {
+        self.annotator = annotator;
         self
     }
 
@@ -80,10 +80,10 @@ impl H2Conversation {
     pub fn midway(requester: FlowEnd, offsets: [u64; 2]) -> Self {
         let mut conversation = Self::new(requester, offsets);
         conversation.facts.midway = true;
-        for lane in &mut conversation.lanes {
-            lane.state = H2ReadState::Lost;
-            lane.half.lost = true;
-            lane.reader.lose();
+        for direction in &mut conversation.directions {
+            direction.state = H2ReadState::Lost;
+            direction.half.lost = true;
+            direction.reader.lose();
         }
         conversation
     }
@@ -140,10 +140,10 @@ impl H2Conversation {
     /// The connection is over: the working memory is freed.
     pub fn finish(&mut self, _texts: &mut TextInterner) {
         self.finish_sockets();
-        for lane in &mut self.lanes {
-            lane.pending = Vec::new();
-            lane.block = None;
-            lane.reader.lose();
+        for direction in &mut self.directions {
+            direction.pending = Vec::new();
+            direction.block = None;
+            direction.reader.lose();
         }
         self.open.clear();
         self.exchanges.shrink_to_fit();
@@ -152,12 +152,14 @@ impl H2Conversation {
     /// Bytes of frames and header blocks that wait for their end, and of the tables that blocks are read with.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
-        self.lanes.iter().map(H2Direction::waiting_bytes).sum()
+        self.directions.iter().map(H2Direction::waiting_bytes).sum()
     }
 
     /// Lets go what waits and the tables, since too much waits in all: fields are not read any more, frames are.
     pub fn give_up_waiting(&mut self) {
-        self.lanes.iter_mut().for_each(H2Direction::give_up_waiting);
+        self.directions
+            .iter_mut()
+            .for_each(H2Direction::give_up_waiting);
     }
 
     /// What is spoken.
@@ -181,7 +183,7 @@ impl H2Conversation {
     /// The streams, and what is about the connection, halves in order of the ends; when nothing else is wanted any more.
     #[must_use]
     pub fn into_parts(mut self) -> (Vec<Exchange>, H2Facts) {
-        self.facts.halves = self.lanes.map(|lane| lane.half);
+        self.facts.halves = self.directions.map(|direction| direction.half);
         (self.exchanges, self.facts)
     }
 
@@ -191,16 +193,16 @@ impl H2Conversation {
         self.let_go
     }
 
-    pub(super) fn lane(&self, end: FlowEnd) -> &H2Direction {
-        let [a, b] = &self.lanes;
+    pub(super) fn direction(&self, end: FlowEnd) -> &H2Direction {
+        let [a, b] = &self.directions;
         match end {
             FlowEnd::A => a,
             FlowEnd::B => b,
         }
     }
 
-    pub(super) fn lane_mut(&mut self, end: FlowEnd) -> &mut H2Direction {
-        let [a, b] = &mut self.lanes;
+    pub(super) fn direction_mut(&mut self, end: FlowEnd) -> &mut H2Direction {
+        let [a, b] = &mut self.directions;
         match end {
             FlowEnd::A => a,
             FlowEnd::B => b,
@@ -230,16 +232,16 @@ impl H2Conversation {
         begins: bool,
         texts: &mut TextInterner,
     ) -> usize {
-        match self.lane(from).state {
+        match self.direction(from).state {
             H2ReadState::Preface { have } => self.preface(from, at, bytes, have),
             H2ReadState::Header { have } => self.header(from, at, bytes, have, texts),
             H2ReadState::Payload { left } => self.payload(from, at, bytes, left, texts),
-            H2ReadState::Lost if begins && is_likely(bytes, self.lane(from).max_frame) => {
-                self.lane_mut(from).state = H2ReadState::Header { have: 0 };
+            H2ReadState::Lost if begins && is_likely(bytes, self.direction(from).max_frame) => {
+                self.direction_mut(from).state = H2ReadState::Header { have: 0 };
                 self.header(from, at, bytes, 0, texts)
             }
             H2ReadState::Lost | H2ReadState::Foreign => {
-                self.lane_mut(from).advance(bytes.len() as u64);
+                self.direction_mut(from).advance(bytes.len() as u64);
                 bytes.len()
             }
         }
@@ -251,13 +253,13 @@ impl H2Conversation {
         let same = bytes.get(..take) == wanted.get(..take);
         if !same {
             self.mismatch(from, at, bytes);
-            self.lane_mut(from).advance(bytes.len() as u64);
+            self.direction_mut(from).advance(bytes.len() as u64);
             return bytes.len();
         }
-        let lane = self.lane_mut(from);
-        lane.advance(take as u64);
+        let direction = self.direction_mut(from);
+        direction.advance(take as u64);
         let have = have + take;
-        lane.state = if have == PREFACE.len() {
+        direction.state = if have == PREFACE.len() {
             H2ReadState::Header { have: 0 }
         } else {
             H2ReadState::Preface { have }
@@ -273,7 +275,7 @@ impl H2Conversation {
             by_client,
             bytes: SharedText::new(quote),
         });
-        self.lane_mut(from).state = H2ReadState::Foreign;
+        self.direction_mut(from).state = H2ReadState::Foreign;
     }
 
     fn header(
@@ -284,20 +286,20 @@ impl H2Conversation {
         have: usize,
         texts: &mut TextInterner,
     ) -> usize {
-        let is_first = self.lane(from).half.frames == 0 && !self.lane(from).half.lost;
+        let is_first = self.direction(from).half.frames == 0 && !self.direction(from).half.lost;
         // What a server says that does not speak HTTP/2 need not be nine bytes long.
         if is_first && have == 0 && from != self.requester && bytes.starts_with(b"HTTP/") {
             self.mismatch(from, at, bytes);
-            self.lane_mut(from).advance(bytes.len() as u64);
+            self.direction_mut(from).advance(bytes.len() as u64);
             return bytes.len();
         }
-        let lane = self.lane_mut(from);
+        let direction = self.direction_mut(from);
         if have == 0 {
-            lane.start = lane.offset;
-            lane.first = at;
+            direction.start = direction.offset;
+            direction.first = at;
         }
         let take = (HEADER - have.min(HEADER)).min(bytes.len());
-        for (slot, byte) in lane
+        for (slot, byte) in direction
             .header_bytes
             .iter_mut()
             .skip(have)
@@ -305,14 +307,14 @@ impl H2Conversation {
         {
             *slot = *byte;
         }
-        lane.advance(take as u64);
+        direction.advance(take as u64);
         if have + take < HEADER {
-            lane.state = H2ReadState::Header { have: have + take };
+            direction.state = H2ReadState::Header { have: have + take };
             return take;
         }
-        let header = H2FrameHeader::read(lane.header_bytes);
-        let read = lane.header_bytes;
-        if is_first && !header.is_likely(lane.max_frame) {
+        let header = H2FrameHeader::read(direction.header_bytes);
+        let read = direction.header_bytes;
+        if is_first && !header.is_likely(direction.max_frame) {
             let rest = bytes.get(take..).unwrap_or_default();
             let quote: Vec<u8> = read
                 .iter()
@@ -331,27 +333,27 @@ impl H2Conversation {
 
     /// A frame header is here.
     fn begin_frame(&mut self, from: FlowEnd, at: FrameRef, header: H2FrameHeader) {
-        if let Some(clerk) = &self.clerk {
+        if let Some(annotator) = &self.annotator {
             let what = RecordKind::H2 {
                 kind: header.kind,
                 flags: header.flags,
                 stream: header.stream,
                 length: header.length,
             };
-            clerk.note(from, at, what);
+            annotator.note(from, at, what);
         }
-        let lane = self.lane_mut(from);
-        lane.header = header;
-        lane.state = H2ReadState::Payload {
+        let direction = self.direction_mut(from);
+        direction.header = header;
+        direction.state = H2ReadState::Payload {
             left: header.length,
         };
-        lane.is_cut = false;
-        lane.pending.clear();
-        lane.data_left = None;
-        lane.half.frames = lane.half.frames.saturating_add(1);
-        lane.half.last = Some(at);
-        let max = lane.max_frame;
-        let in_block = lane.block.as_ref().map(|block| block.stream);
+        direction.is_cut = false;
+        direction.pending.clear();
+        direction.data_left = None;
+        direction.half.frames = direction.half.frames.saturating_add(1);
+        direction.half.last = Some(at);
+        let max = direction.max_frame;
+        let in_block = direction.block.as_ref().map(|block| block.stream);
         // What was allowed before the capture is not known.
         if !header.fits(max) && !self.facts.midway {
             self.fault(from, H2FrameRule::FrameSize, header.stream, at);
@@ -360,9 +362,9 @@ impl H2Conversation {
             (Some(stream), kind::CONTINUATION) if stream == header.stream => {}
             (Some(stream), _) => {
                 self.fault(from, H2FrameRule::HeaderBlockBroken, stream, at);
-                let lane = self.lane_mut(from);
-                lane.block = None;
-                lane.reader.lose();
+                let direction = self.direction_mut(from);
+                direction.block = None;
+                direction.reader.lose();
             }
             (None, kind::CONTINUATION) => {
                 self.fault(from, H2FrameRule::LoneContinuation, header.stream, at);
@@ -387,10 +389,10 @@ impl H2Conversation {
         let take = (left as usize).min(bytes.len());
         let now = bytes.get(..take).unwrap_or_default();
         let left = left - take as u32;
-        let lane = self.lane_mut(from);
-        lane.advance(take as u64);
-        lane.state = H2ReadState::Payload { left };
-        match lane.header.kind {
+        let direction = self.direction_mut(from);
+        direction.advance(take as u64);
+        direction.state = H2ReadState::Payload { left };
+        match direction.header.kind {
             kind::DATA => {
                 self.take_data(from, at, now, take as u32, false, texts);
                 if left == 0 {
@@ -400,23 +402,24 @@ impl H2Conversation {
             // Extensions are to be ignored (§5.5), and priorities tell nothing here.
             other if other > kind::CONTINUATION || other == kind::PRIORITY => {
                 if left == 0 {
-                    lane.state = H2ReadState::Header { have: 0 };
+                    direction.state = H2ReadState::Header { have: 0 };
                 }
             }
-            _ if left == 0 && lane.pending.is_empty() && !lane.is_cut => {
+            _ if left == 0 && direction.pending.is_empty() && !direction.is_cut => {
                 self.end_frame(from, at, now, texts);
             }
             _ => {
                 // What comes after a hole in it is not where it seems to be.
-                let room = match lane.is_cut {
+                let room = match direction.is_cut {
                     true => 0,
-                    false => MAX_BLOCK.saturating_sub(lane.pending.len()),
+                    false => MAX_BLOCK.saturating_sub(direction.pending.len()),
                 };
-                lane.is_cut |= room < now.len();
-                lane.pending
+                direction.is_cut |= room < now.len();
+                direction
+                    .pending
                     .extend_from_slice(now.get(..room).unwrap_or(now));
                 if left == 0 {
-                    let pending = std::mem::take(&mut self.lane_mut(from).pending);
+                    let pending = std::mem::take(&mut self.direction_mut(from).pending);
                     self.end_frame(from, at, &pending, texts);
                 }
             }
@@ -426,8 +429,8 @@ impl H2Conversation {
 
     /// All of a frame is here, or has gone by. `payload` is that of a control frame, as far as it was captured.
     fn end_frame(&mut self, from: FlowEnd, at: FrameRef, payload: &[u8], texts: &mut TextInterner) {
-        self.lane_mut(from).state = H2ReadState::Header { have: 0 };
-        match self.lane(from).header.kind {
+        self.direction_mut(from).state = H2ReadState::Header { have: 0 };
+        match self.direction(from).header.kind {
             kind::DATA => self.end_data(from, at),
             kind::HEADERS | kind::PUSH_PROMISE | kind::CONTINUATION => {
                 self.fragment(from, at, payload, texts);
@@ -446,33 +449,33 @@ impl H2Conversation {
         texts: &mut TextInterner,
     ) {
         let mut length = length;
-        if let H2ReadState::Payload { left } = self.lane(from).state {
+        if let H2ReadState::Payload { left } = self.direction(from).state {
             let take = u64::from(left).min(length) as u32;
             length -= u64::from(take);
-            let lane = self.lane_mut(from);
-            lane.advance(u64::from(take));
-            lane.is_cut = true;
-            lane.state = H2ReadState::Payload { left: left - take };
-            if lane.header.kind == kind::DATA {
+            let direction = self.direction_mut(from);
+            direction.advance(u64::from(take));
+            direction.is_cut = true;
+            direction.state = H2ReadState::Payload { left: left - take };
+            if direction.header.kind == kind::DATA {
                 self.take_data(from, at, &[], take, lost, texts);
             }
             if take == left {
-                let pending = std::mem::take(&mut self.lane_mut(from).pending);
+                let pending = std::mem::take(&mut self.direction_mut(from).pending);
                 self.end_frame(from, at, &pending, texts);
             }
         }
         if length == 0 {
             return;
         }
-        let lane = self.lane_mut(from);
-        lane.advance(length);
-        if lane.state == H2ReadState::Foreign {
+        let direction = self.direction_mut(from);
+        direction.advance(length);
+        if direction.state == H2ReadState::Foreign {
             return;
         }
-        lane.state = H2ReadState::Lost;
-        lane.half.lost = true;
-        lane.block = None;
-        lane.reader.lose();
+        direction.state = H2ReadState::Lost;
+        direction.half.lost = true;
+        direction.block = None;
+        direction.reader.lose();
         self.doubt(from, length);
     }
 }

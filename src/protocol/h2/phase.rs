@@ -36,14 +36,14 @@ impl H2Conversation {
             }
         }
         let announced = FlowEnd::BOTH.iter().any(|end| {
-            let half = &self.lane(*end).half;
+            let half = &self.direction(*end).half;
             let first = half.goaways.first();
             first.is_some_and(|goaway| goaway.start < reach_of(*end).bytes)
         });
         match any {
             _ if announced => Phase::After,
             true => Phase::Between,
-            false if self.lane(self.requester).half.lost => Phase::Opaque,
+            false if self.direction(self.requester).half.lost => Phase::Opaque,
             false => Phase::BeforeRequest,
         }
     }
@@ -61,7 +61,7 @@ impl H2Conversation {
             reset.start < reach.bytes
         });
         let refused = stream.refused.is_some_and(|at| {
-            let half = &self.lane(self.requester.other()).half;
+            let half = &self.direction(self.requester.other()).half;
             let mut goaways = half.goaways.iter();
             goaways.any(|goaway| goaway.at == at && goaway.start < responses.bytes)
         });

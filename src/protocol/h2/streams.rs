@@ -84,8 +84,8 @@ impl H2Conversation {
             self.facts.not_followed = self.facts.not_followed.saturating_add(1);
             return;
         }
-        let window =
-            FlowEnd::BOTH.map(|end| i64::from(self.lane(end.other()).half.settings.initial_window));
+        let window = FlowEnd::BOTH
+            .map(|end| i64::from(self.direction(end.other()).half.settings.initial_window));
         let open = OpenStream {
             exchange: number,
             window,
@@ -96,7 +96,7 @@ impl H2Conversation {
         let count = u32::try_from(self.open.len()).unwrap_or(u32::MAX);
         self.facts.peak_open = self.facts.peak_open.max(count);
         let limit = self
-            .lane(self.requester.other())
+            .direction(self.requester.other())
             .half
             .settings
             .max_concurrent_streams;
@@ -119,7 +119,7 @@ impl H2Conversation {
         }
         self.facts.streams = 1;
         let requester = self.requester;
-        self.lane_mut(requester).last_stream = 1;
+        self.direction_mut(requester).last_stream = 1;
         self.open(1, exchange);
         if let Some(open) = self.open.get_mut(&1) {
             open.ended[requester.index()] = true;
@@ -128,8 +128,8 @@ impl H2Conversation {
 
     /// A HEADERS frame begins.
     pub(super) fn begin_head(&mut self, from: FlowEnd, at: FrameRef) {
-        let lane = self.lane(from);
-        let (id, start) = (lane.header.stream, lane.start);
+        let direction = self.direction(from);
+        let (id, start) = (direction.header.stream, direction.start);
         if id == 0 {
             return self.fault(from, H2FrameRule::StreamId, id, at);
         }
@@ -141,13 +141,13 @@ impl H2Conversation {
         };
         match self.party(from) {
             Party::Requester if id % 2 == 0 => self.fault(from, H2FrameRule::StreamId, id, at),
-            Party::Requester if id > lane.last_stream => {
-                self.lane_mut(from).last_stream = id;
+            Party::Requester if id > direction.last_stream => {
+                self.direction_mut(from).last_stream = id;
                 self.first_begun.get_or_insert(id);
                 self.facts.streams = self.facts.streams.saturating_add(1);
                 let mut stream = H2Stream::new(id);
                 // It crossed a GOAWAY on the wire, or its sender did not heed it (§6.8).
-                let goaway = self.lane(from.other()).half.goaway();
+                let goaway = self.direction(from.other()).half.goaway();
                 stream.refused = goaway.filter(|it| id > it.last_stream).map(|it| it.at);
                 let request = Request {
                     message: message(),
@@ -165,13 +165,13 @@ impl H2Conversation {
             }
             Party::Requester => {}
             Party::Responder => {
-                let last = self.lane(from.other()).last_stream;
+                let last = self.direction(from.other()).last_stream;
                 // Requests from before the capture are answered in any order.
                 let before = self.facts.midway && self.is_before(id);
                 let is_new = !self.open.contains_key(&id) && id % 2 == 1 && (id > last || before);
-                if is_new && self.lane(from.other()).half.lost {
+                if is_new && self.direction(from.other()).half.lost {
                     // Its request was not captured.
-                    self.lane_mut(from.other()).last_stream = last.max(id);
+                    self.direction_mut(from.other()).last_stream = last.max(id);
                     let exchange = Exchange {
                         stream: Some(Box::new(H2Stream::new(id))),
                         ..Exchange::default()
@@ -202,18 +202,18 @@ impl H2Conversation {
         payload: &[u8],
         texts: &mut TextInterner,
     ) {
-        let lane = self.lane_mut(from);
-        let header = lane.header;
-        let is_cut = lane.is_cut;
+        let direction = self.direction_mut(from);
+        let header = direction.header;
+        let is_cut = direction.is_cut;
         let ends_block = header.has(flag::END_HEADERS);
         if header.kind == kind::CONTINUATION {
-            let Some(block) = lane
+            let Some(block) = direction
                 .block
                 .as_mut()
                 .filter(|block| block.stream == header.stream)
             else {
                 // Of what block it was is not known, but it changed the table.
-                lane.reader.lose();
+                direction.reader.lose();
                 return;
             };
             block.is_broken |= is_cut;
@@ -224,7 +224,7 @@ impl H2Conversation {
             } else if !block.is_broken {
                 block.bytes.extend_from_slice(payload);
             }
-            if ends_block && let Some(block) = self.lane_mut(from).block.take() {
+            if ends_block && let Some(block) = self.direction_mut(from).block.take() {
                 self.whole_block(from, at, &block, &block.bytes, texts);
             }
             return;
@@ -249,7 +249,7 @@ impl H2Conversation {
             return self.whole_block(from, at, &block, fragment_bytes, texts);
         }
         block.bytes.extend_from_slice(fragment_bytes);
-        self.lane_mut(from).block = Some(Box::new(block));
+        self.direction_mut(from).block = Some(Box::new(block));
     }
 
     /// A header block is complete.
@@ -261,14 +261,14 @@ impl H2Conversation {
         bytes: &[u8],
         texts: &mut TextInterner,
     ) {
-        let lane = self.lane_mut(from);
-        let was_broken = lane.half.lost || lane.half.unread_blocks > 0;
+        let direction = self.direction_mut(from);
+        let was_broken = direction.half.lost || direction.half.unread_blocks > 0;
         if block.is_broken {
-            lane.reader.lose();
+            direction.reader.lose();
         }
-        let read = lane.reader.read(bytes, texts);
+        let read = direction.reader.read(bytes, texts);
         if matches!(read, BlockOutcome::Unknown) {
-            lane.half.unread_blocks = lane.half.unread_blocks.saturating_add(1);
+            direction.half.unread_blocks = direction.half.unread_blocks.saturating_add(1);
             if !was_broken && !block.is_broken {
                 self.fault(from, H2FrameRule::Compression, block.stream, at);
             }
@@ -289,7 +289,7 @@ impl H2Conversation {
                 stream.forbidden.get_or_insert(name);
             }
         }
-        let offset = self.lane(from).offset;
+        let offset = self.direction(from).offset;
         match self.party(from) {
             Party::Requester => self.request_head(from, at, block, fields, offset),
             Party::Responder => self.response_head(from, at, block, fields, offset),
@@ -434,12 +434,12 @@ impl H2Conversation {
 
     /// A DATA frame begins.
     pub(super) fn begin_data(&mut self, from: FlowEnd, at: FrameRef) {
-        let lane = self.lane_mut(from);
-        let header = lane.header;
+        let direction = self.direction_mut(from);
+        let header = direction.header;
         if !header.has(flag::PADDED) {
-            lane.data_left = Some(header.length);
+            direction.data_left = Some(header.length);
         }
-        lane.window = lane.window.saturating_sub(i64::from(header.length));
+        direction.window = direction.window.saturating_sub(i64::from(header.length));
         if header.stream == 0 {
             self.fault(from, H2FrameRule::StreamId, 0, at);
         }
@@ -459,11 +459,11 @@ impl H2Conversation {
         lost: bool,
         texts: &mut TextInterner,
     ) {
-        let lane = self.lane_mut(from);
-        let header = lane.header;
+        let direction = self.direction_mut(from);
+        let header = direction.header;
         let mut count = count;
         let mut bytes = bytes;
-        let before = match lane.data_left {
+        let before = match direction.data_left {
             Some(left) => left,
             None => {
                 // The first byte says how long the padding is (§6.1).
@@ -478,10 +478,10 @@ impl H2Conversation {
             }
         };
         let data = before.min(count);
-        let lane = self.lane_mut(from);
-        lane.data_left = Some(before - data);
-        lane.half.data = lane.half.data.saturating_add(u64::from(data));
-        let offset = lane.offset;
+        let direction = self.direction_mut(from);
+        direction.data_left = Some(before - data);
+        direction.half.data = direction.half.data.saturating_add(u64::from(data));
+        let offset = direction.offset;
         let party = self.party(from);
         self.take_socket(from, at, (header.stream, data), bytes, lost, texts);
         let Some(exchange) = self.exchange_mut(header.stream) else {
@@ -505,8 +505,8 @@ impl H2Conversation {
 
     /// All of a DATA frame is here.
     pub(super) fn end_data(&mut self, from: FlowEnd, at: FrameRef) {
-        let lane = self.lane(from);
-        let (header, offset) = (lane.header, lane.offset);
+        let direction = self.direction(from);
+        let (header, offset) = (direction.header, direction.offset);
         self.extend(from, header.stream, at, offset);
         if header.has(flag::END_STREAM) {
             self.end_side(from, header.stream);
@@ -557,7 +557,7 @@ impl H2Conversation {
     /// RST_STREAM (§6.4).
     pub(super) fn reset_stream(&mut self, from: FlowEnd, at: FrameRef, id: u32, code: ErrorCode) {
         let by = self.party(from);
-        let start = self.lane(from).start;
+        let start = self.direction(from).start;
         // A client that clears up after the server has closed ends nothing any more.
         if by == Party::Requester && self.over[from.other().index()] {
             return;

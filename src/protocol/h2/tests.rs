@@ -13,7 +13,7 @@ use crate::protocol::http::{
 };
 
 struct H2Script {
-    heard: H2Conversation,
+    layer_facts: H2Conversation,
     texts: TextInterner,
     said: [Reach; 2],
     line: u64,
@@ -29,7 +29,7 @@ fn sliced(slice: usize) -> H2Script {
     let mut preface = PREFACE.to_vec();
     frame(kind::SETTINGS, 0, 0, &[], &mut preface);
     let talk = H2Script {
-        heard: H2Conversation::new(A, [0, 0]),
+        layer_facts: H2Conversation::new(A, [0, 0]),
         texts: TextInterner::new(),
         said: [Reach::default(); 2],
         line: 0,
@@ -47,15 +47,15 @@ fn block(fields: &[(&str, &str)]) -> Vec<u8> {
 }
 
 impl H2Script {
-    fn mark(&mut self) -> FrameRef {
+    fn frame_ref(&mut self) -> FrameRef {
         self.line += 1;
-        mark(self.line)
+        frame_ref(self.line)
     }
 
     fn say(mut self, from: FlowEnd, bytes: impl AsRef<[u8]>) -> Self {
-        let at = self.mark();
+        let at = self.frame_ref();
         for slice in bytes.as_ref().chunks(self.slice) {
-            self.heard
+            self.layer_facts
                 .data(from, at, slice, slice.len() as u32, &mut self.texts);
         }
         self.said[from.index()].bytes += bytes.as_ref().len() as u64;
@@ -100,8 +100,8 @@ impl H2Script {
     }
 
     fn gap(mut self, from: FlowEnd, length: u64) -> Self {
-        let at = self.mark();
-        self.heard.gap(from, at, length, &mut self.texts);
+        let at = self.frame_ref();
+        self.layer_facts.gap(from, at, length, &mut self.texts);
         self.said[from.index()].bytes += length;
         self
     }
@@ -112,18 +112,18 @@ impl H2Script {
         for end in FlowEnd::BOTH {
             let (sent, received) = (self.said[end.index()], self.said[end.other().index()]);
             assert_eq!(
-                self.heard.phase_at(end, sent, received),
+                self.layer_facts.phase_at(end, sent, received),
                 phase,
                 "{:#?}",
-                self.heard
+                self.layer_facts
             );
         }
         self
     }
 
     fn told(mut self) -> (Vec<Exchange>, H2Facts) {
-        self.heard.finish(&mut self.texts);
-        self.heard.into_parts()
+        self.layer_facts.finish(&mut self.texts);
+        self.layer_facts.into_parts()
     }
 
     /// Each stream: number, status, bytes received, outcome if the server closes now.
@@ -145,7 +145,7 @@ impl H2Script {
     }
 }
 
-fn mark(line: u64) -> FrameRef {
+fn frame_ref(line: u64) -> FrameRef {
     FrameRef {
         frame: FrameNumber(line),
         time: Timestamp::from_nanos(line as i64 * 1_000_000),
@@ -295,7 +295,7 @@ fn goaway_says_what_may_be_sent_again() {
         .iter()
         .map(|it| it.stream.as_ref().and_then(|it| it.refused))
         .collect();
-    assert_eq!(refused, [None, Some(mark(5)), Some(mark(5))]);
+    assert_eq!(refused, [None, Some(frame_ref(5)), Some(frame_ref(5))]);
     let goaway = facts.halves[1].goaway().expect("a GOAWAY");
     assert_eq!(
         (goaway.last_stream, goaway.code),
@@ -407,7 +407,7 @@ fn after_a_gap_frames_are_found_again_and_fields_that_need_no_lost_one() {
 #[test]
 fn what_began_before_the_capture_goes_on() {
     let mut talk = H2Script {
-        heard: H2Conversation::midway(A, [0, 0]),
+        layer_facts: H2Conversation::midway(A, [0, 0]),
         texts: TextInterner::new(),
         said: [Reach::default(); 2],
         line: 0,
@@ -478,7 +478,7 @@ fn a_hole_in_a_frame_about_the_connection_hides_what_it_says() {
         .gap(B, 8)
         .say(B, &goaway[17..])
         .say(B, window);
-    let (_, facts) = talk.heard.into_parts();
+    let (_, facts) = talk.layer_facts.into_parts();
     assert!(facts.halves[B.index()].goaways.is_empty());
     assert!(!facts.halves[B.index()].lost);
 }
@@ -574,7 +574,7 @@ fn a_lost_end_leaves_no_claim() {
 #[test]
 fn who_does_not_speak_it_is_quoted() {
     let talk = H2Script {
-        heard: H2Conversation::new(A, [0, 0]),
+        layer_facts: H2Conversation::new(A, [0, 0]),
         texts: TextInterner::new(),
         said: [Reach::default(); 2],
         line: 0,
@@ -585,7 +585,7 @@ fn who_does_not_speak_it_is_quoted() {
         .say(B, "HTTP/1.1 400 Bad Request\r\n\r\n")
         .told();
     let mismatch = facts.mismatch.expect("a mismatch");
-    assert!(mismatch.is_http1() && !mismatch.by_client && mismatch.at == mark(2));
+    assert!(mismatch.is_http1() && !mismatch.by_client && mismatch.at == frame_ref(2));
 }
 
 #[test]
@@ -603,8 +603,11 @@ fn flow_control_that_holds_up_is_told() {
     let (_, facts) = talk.told();
     let stalls = facts.halves[1].stalls;
     let stall = stalls.worst.expect("a stall");
-    assert_eq!((stalls.count, stall.stream, stall.since), (1, 1, mark(8)));
-    assert_eq!(stall.until, Some(mark(10)));
+    assert_eq!(
+        (stalls.count, stall.stream, stall.since),
+        (1, 1, frame_ref(8))
+    );
+    assert_eq!(stall.until, Some(frame_ref(10)));
     assert_eq!(facts.halves[0].stalls.count, 0);
 }
 
@@ -624,7 +627,7 @@ fn pings_and_settings() {
     assert_eq!(server.settings.initial_window, 9);
     assert_eq!(
         (server.pings.unanswered, client.pings.unanswered),
-        (None, Some(mark(6)))
+        (None, Some(frame_ref(6)))
     );
     assert_eq!((facts.at_limit, facts.peak_open), (1, 2));
 }
@@ -671,7 +674,7 @@ fn a_flood_of_continuations_is_bounded() {
     for _ in 0..500 {
         talk = talk.frame(A, kind::CONTINUATION, 0, 1, &[0; 1000]);
     }
-    let kept = talk.heard.lanes[0]
+    let kept = talk.layer_facts.directions[0]
         .block
         .as_ref()
         .map(|block| block.bytes.len());
@@ -692,8 +695,8 @@ fn streams_without_end_are_bounded() {
                 talk = talk.reset(A, 2 * id + 1, 8);
             }
         }
-        let let_go = talk.heard.let_go();
-        assert!(let_go > 0 && talk.heard.open.len() <= MAX_OPEN);
+        let let_go = talk.layer_facts.let_go();
+        assert!(let_go > 0 && talk.layer_facts.open.len() <= MAX_OPEN);
         let (exchanges, facts) = talk.told();
         assert_eq!(exchanges.len() as u64 + let_go, facts.streams);
         assert_eq!(facts.not_followed > 0, !resets);
@@ -715,7 +718,7 @@ proptest! {
                 talk = talk.gap(from, gap);
             }
             for end in FlowEnd::BOTH {
-                let _ = talk.heard.phase_at(end, talk.said[end.index()], talk.said[end.other().index()]);
+                let _ = talk.layer_facts.phase_at(end, talk.said[end.index()], talk.said[end.other().index()]);
             }
         }
         let said = talk.said;

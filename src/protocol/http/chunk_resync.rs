@@ -19,10 +19,10 @@ const DIGITS: usize = 8;
 impl HttpConversation {
     /// A slice of what nobody understands: whether it goes on with chunks, so that the message can be followed again.
     pub(super) fn regain(&mut self, from: FlowEnd, bytes: &[u8], begins: bool) {
-        if self.lane(from).state != HttpReadState::Lost || !self.may_be_chunked(from) {
+        if self.direction(from).state != HttpReadState::Lost || !self.may_be_chunked(from) {
             return;
         }
-        let mut chunks = match self.lane_mut(from).guess.take() {
+        let mut chunks = match self.direction_mut(from).guess.take() {
             Some(chunks) => *chunks,
             None if begins && is_size_line(bytes) => Chunks::new(),
             None => return,
@@ -36,9 +36,9 @@ impl HttpConversation {
                     message.progress = MessageProgress::Body;
                     message.amount = message.amount.saturating_add(data);
                 }
-                self.lane_mut(from).state = HttpReadState::Chunks(chunks);
+                self.direction_mut(from).state = HttpReadState::Chunks(chunks);
             }
-            ChunkStep::More => self.lane_mut(from).guess = Some(Box::new(chunks)),
+            ChunkStep::More => self.direction_mut(from).guess = Some(Box::new(chunks)),
             ChunkStep::Done if chunks.sizes() >= PROOF && used == bytes.len() => {
                 if let Some(message) = self.message_mut(from) {
                     message.framing = Framing::Chunked;
@@ -51,11 +51,11 @@ impl HttpConversation {
 
     /// Bytes of what nobody understands that were cut off: the guess goes on if they lie within its chunk.
     pub(super) fn guess_over(&mut self, from: FlowEnd, length: u64) {
-        let lane = self.lane_mut(from);
-        if let Some(chunks) = &mut lane.guess
+        let direction = self.direction_mut(from);
+        if let Some(chunks) = &mut direction.guess
             && !chunks.skip(length, &mut 0)
         {
-            lane.guess = None;
+            direction.guess = None;
         }
     }
 

@@ -45,7 +45,7 @@ pub enum Protocol {
 /// The HTTP spoken on one TCP connection.
 #[derive(Clone, Debug)]
 pub struct HttpConversation {
-    pub(super) lanes: [HttpDirection; 2],
+    pub(super) directions: [HttpDirection; 2],
     pub(super) exchanges: Vec<Exchange>,
     pub(super) requester: Option<(FlowEnd, Certainty)>,
     pub(super) protocol: Protocol,
@@ -81,7 +81,7 @@ impl HttpConversation {
         let [a, b] = since;
         Self {
             since,
-            lanes: [HttpDirection::new(a), HttpDirection::new(b)],
+            directions: [HttpDirection::new(a), HttpDirection::new(b)],
             exchanges: Vec::new(),
             requester: None,
             protocol: Protocol::Unknown,
@@ -110,9 +110,9 @@ impl HttpConversation {
         let mut begins = true;
         while !rest.is_empty() {
             let used = self.step(from, at, rest, begins, texts);
-            let foreign = matches!(self.lane(from).state, HttpReadState::Foreign);
+            let foreign = matches!(self.direction(from).state, HttpReadState::Foreign);
             let used = used.clamp(usize::from(!foreign), rest.len());
-            self.lane_mut(from).advance(used as u64);
+            self.direction_mut(from).advance(used as u64);
             rest = rest.get(used..).unwrap_or_default();
             if foreign && !rest.is_empty() {
                 return rest.len();
@@ -135,7 +135,7 @@ impl HttpConversation {
 
     /// The FIN of one direction, in order. It completes a body that is delimited by the close.
     pub fn end(&mut self, from: FlowEnd, texts: &mut TextInterner) {
-        match self.lane(from).state {
+        match self.direction(from).state {
             HttpReadState::UntilClose => self.complete(from),
             HttpReadState::Head { .. } => self.give_up_head(from, HeadCut::Sender, texts),
             _ => {}
@@ -146,7 +146,7 @@ impl HttpConversation {
     pub fn finish(&mut self, texts: &mut TextInterner) {
         for end in FlowEnd::BOTH {
             self.give_up_head(end, HeadCut::Sender, texts);
-            if let HttpReadState::Chunks(chunks) = self.lane(end).state
+            if let HttpReadState::Chunks(chunks) = self.direction(end).state
                 && !chunks.between()
                 && let Some(rare) = self.rare_head(end)
             {
@@ -159,14 +159,15 @@ impl HttpConversation {
     /// Bytes of heads that wait for their end.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
-        let waiting = |lane: &HttpDirection| lane.pending.as_ref().map_or(0, |it| it.bytes.len());
-        self.lanes.iter().map(waiting).sum()
+        let waiting =
+            |direction: &HttpDirection| direction.pending.as_ref().map_or(0, |it| it.bytes.len());
+        self.directions.iter().map(waiting).sum()
     }
 
     /// Reads the heads that wait as far as they go, since too much waits in all.
     pub fn give_up_waiting(&mut self, texts: &mut TextInterner) {
         for end in FlowEnd::BOTH {
-            if let Some(pending) = &self.lane(end).pending {
+            if let Some(pending) = &self.direction(end).pending {
                 let last = pending.last;
                 self.give_up_head(end, HeadCut::Capture, texts);
                 self.lose_sight(end, last, 0, false);
@@ -209,16 +210,16 @@ impl HttpConversation {
         self.let_go
     }
 
-    pub(super) fn lane(&self, end: FlowEnd) -> &HttpDirection {
-        let [a, b] = &self.lanes;
+    pub(super) fn direction(&self, end: FlowEnd) -> &HttpDirection {
+        let [a, b] = &self.directions;
         match end {
             FlowEnd::A => a,
             FlowEnd::B => b,
         }
     }
 
-    pub(super) fn lane_mut(&mut self, end: FlowEnd) -> &mut HttpDirection {
-        let [a, b] = &mut self.lanes;
+    pub(super) fn direction_mut(&mut self, end: FlowEnd) -> &mut HttpDirection {
+        let [a, b] = &mut self.directions;
         match end {
             FlowEnd::A => a,
             FlowEnd::B => b,
@@ -250,7 +251,7 @@ impl HttpConversation {
         begins: bool,
         texts: &mut TextInterner,
     ) -> usize {
-        match self.lane(from).state {
+        match self.direction(from).state {
             HttpReadState::Body { left } => {
                 if begins && self.is_body_missing(from) && self.restarts(from, bytes) {
                     return self.boundary(from, at, bytes, texts);
@@ -314,14 +315,14 @@ impl HttpConversation {
                 self.boundary(from, at, bytes, texts)
             }
             HttpReadState::Doubted => {
-                let lane = self.lane_mut(from);
-                match &mut lane.pending {
+                let direction = self.direction_mut(from);
+                match &mut direction.pending {
                     Some(pending) if pending.bytes.len() + bytes.len() <= MAX_DOUBTED => {
                         pending.bytes.extend_from_slice(bytes);
                         pending.last = at;
                     }
                     _ => {
-                        lane.lose();
+                        direction.lose();
                         self.judge();
                     }
                 }
@@ -361,7 +362,7 @@ impl HttpConversation {
             (Some(HeadKind::Response), FirstBytes::Response) => self.complete_without_body(from),
             _ => return false,
         }
-        self.lane_mut(from).state = HttpReadState::Boundary;
+        self.direction_mut(from).state = HttpReadState::Boundary;
         true
     }
 
@@ -385,7 +386,7 @@ impl HttpConversation {
             FirstBytes::NotYet => self.wait(from, at, bytes, 0, false),
             FirstBytes::LikeRequest if self.role(from).is_none() => {
                 let used = self.wait(from, at, bytes, 0, false);
-                self.lane_mut(from).state = HttpReadState::Doubted;
+                self.direction_mut(from).state = HttpReadState::Doubted;
                 used
             }
             FirstBytes::Request | FirstBytes::LikeRequest => {
@@ -423,7 +424,7 @@ impl HttpConversation {
                 FirstBytes::Nothing
             }
             FirstBytes::Settings
-                if role.is_some() || self.lane(from).offset > self.since[from.index()] =>
+                if role.is_some() || self.direction(from).offset > self.since[from.index()] =>
             {
                 FirstBytes::Nothing
             }
@@ -452,9 +453,9 @@ impl HttpConversation {
         scanned: usize,
         proven: bool,
     ) -> usize {
-        let lane = self.lane_mut(from);
-        lane.state = HttpReadState::Head { proven };
-        lane.pending = Some(Box::new(PendingHead {
+        let direction = self.direction_mut(from);
+        direction.state = HttpReadState::Head { proven };
+        direction.pending = Some(Box::new(PendingHead {
             bytes: bytes.to_vec(),
             scanned,
             first,
@@ -472,7 +473,7 @@ impl HttpConversation {
         bytes: &[u8],
         texts: &mut TextInterner,
     ) -> usize {
-        let start = self.lane(from).offset;
+        let start = self.direction(from).offset;
         self.begin(from, kind, at, start);
         let mut scanned = 0;
         match head::end_of(bytes, &mut scanned) {
@@ -499,8 +500,8 @@ impl HttpConversation {
         proven: bool,
         texts: &mut TextInterner,
     ) -> usize {
-        let Some(mut pending) = self.lane_mut(from).pending.take() else {
-            self.lane_mut(from).lose();
+        let Some(mut pending) = self.direction_mut(from).pending.take() else {
+            self.direction_mut(from).lose();
             return bytes.len();
         };
         let before = pending.bytes.len();
@@ -509,19 +510,19 @@ impl HttpConversation {
         pending
             .bytes
             .extend_from_slice(bytes.get(..room).unwrap_or_default());
-        let start = self.lane(from).offset.saturating_sub(before as u64);
+        let start = self.direction(from).offset.saturating_sub(before as u64);
         let mut proven = proven;
         if !proven {
             let kind = match self.sight(from, &pending.bytes, pending.scanned) {
                 FirstBytes::NotYet => {
                     pending.scanned = pending.bytes.len();
-                    self.lane_mut(from).pending = Some(pending);
+                    self.direction_mut(from).pending = Some(pending);
                     return room;
                 }
                 FirstBytes::LikeRequest if self.role(from).is_none() => {
-                    let lane = self.lane_mut(from);
-                    lane.pending = Some(pending);
-                    lane.state = HttpReadState::Doubted;
+                    let direction = self.direction_mut(from);
+                    direction.pending = Some(pending);
+                    direction.state = HttpReadState::Doubted;
                     return room;
                 }
                 FirstBytes::Request | FirstBytes::LikeRequest => HeadKind::Request,
@@ -535,7 +536,7 @@ impl HttpConversation {
                         }
                     };
                     pending.bytes.truncate(before);
-                    self.lane_mut(from).pending = Some(pending);
+                    self.direction_mut(from).pending = Some(pending);
                     return used;
                 }
                 FirstBytes::Settings | FirstBytes::Nothing => {
@@ -545,7 +546,7 @@ impl HttpConversation {
             };
             pending.scanned = 0;
             self.begin(from, kind, pending.first, start);
-            self.lane_mut(from).state = HttpReadState::Head { proven: true };
+            self.direction_mut(from).state = HttpReadState::Head { proven: true };
             proven = true;
         }
         match head::end_of(&pending.bytes, &mut pending.scanned) {
@@ -555,9 +556,9 @@ impl HttpConversation {
                 end.saturating_sub(before)
             }
             None if pending.bytes.len() < MAX_HEAD => {
-                let lane = self.lane_mut(from);
-                lane.state = HttpReadState::Head { proven };
-                lane.pending = Some(pending);
+                let direction = self.direction_mut(from);
+                direction.state = HttpReadState::Head { proven };
+                direction.pending = Some(pending);
                 room
             }
             None => {
@@ -590,17 +591,17 @@ impl HttpConversation {
         texts: &mut TextInterner,
     ) {
         let mut left_over = length;
-        if let HttpReadState::Body { left } = self.lane(from).state {
+        if let HttpReadState::Body { left } = self.direction(from).state {
             let take = left.min(length);
             self.missing(from, if lost { take } else { 0 });
             self.take_body(from, at, take);
-            self.lane_mut(from).advance(take);
+            self.direction_mut(from).advance(take);
             left_over = length - take;
         }
         if left_over == 0 {
             return;
         }
-        match self.lane(from).state {
+        match self.direction(from).state {
             HttpReadState::Body { .. } | HttpReadState::Foreign | HttpReadState::Held => {}
             HttpReadState::UntilClose => {
                 self.missing(from, if lost { left_over } else { 0 });
@@ -611,7 +612,7 @@ impl HttpConversation {
                 if chunks.skip(left_over, &mut data) {
                     self.missing(from, if lost { left_over } else { 0 });
                     self.extend(from, at, left_over, data);
-                    self.lane_mut(from).state = HttpReadState::Chunks(chunks);
+                    self.direction_mut(from).state = HttpReadState::Chunks(chunks);
                 } else {
                     self.lose_sight(from, at, left_over, lost);
                 }
@@ -624,9 +625,9 @@ impl HttpConversation {
                 if self.role(from) == Some(HeadKind::Response) {
                     self.doubt_responses();
                 }
-                let lane = self.lane_mut(from);
-                lane.exchange = NONE;
-                lane.lose();
+                let direction = self.direction_mut(from);
+                direction.exchange = NONE;
+                direction.lose();
                 self.judge();
             }
             HttpReadState::Lost => {
@@ -635,13 +636,13 @@ impl HttpConversation {
                 }
                 self.extend(from, at, left_over, 0);
                 if lost {
-                    self.lane_mut(from).guess = None;
+                    self.direction_mut(from).guess = None;
                 } else {
                     self.guess_over(from, left_over);
                 }
             }
         }
-        self.lane_mut(from).advance(left_over);
+        self.direction_mut(from).advance(left_over);
     }
 
     /// TLS records begin here.
@@ -665,9 +666,9 @@ impl HttpConversation {
     pub fn hand_over_midway(&mut self, requester: FlowEnd, certainty: Certainty) {
         self.protocol = Protocol::Http2;
         self.requester = Some((requester, certainty));
-        for lane in &mut self.lanes {
-            lane.state = HttpReadState::Foreign;
-            lane.pending = None;
+        for direction in &mut self.directions {
+            direction.state = HttpReadState::Foreign;
+            direction.pending = None;
         }
     }
 
@@ -675,7 +676,7 @@ impl HttpConversation {
     /// text, which tells the client that it called the wrong port.
     fn hand_over(&mut self, from: FlowEnd, protocol: Protocol) -> usize {
         self.protocol = protocol;
-        self.lane_mut(from).state = HttpReadState::Foreign;
+        self.direction_mut(from).state = HttpReadState::Foreign;
         0
     }
 
@@ -683,19 +684,19 @@ impl HttpConversation {
     /// when the first of them was seen. They are not part of [`HttpConversation::heard`] any more.
     #[must_use]
     pub fn take_waiting(&mut self, from: FlowEnd) -> Option<(FrameRef, Vec<u8>)> {
-        let lane = self.lane_mut(from);
-        if !matches!(lane.state, HttpReadState::Foreign) {
+        let direction = self.direction_mut(from);
+        if !matches!(direction.state, HttpReadState::Foreign) {
             return None;
         }
-        let pending = lane.pending.take()?;
-        lane.offset = lane.offset.saturating_sub(pending.bytes.len() as u64);
+        let pending = direction.pending.take()?;
+        direction.offset = direction.offset.saturating_sub(pending.bytes.len() as u64);
         Some((pending.first, pending.bytes))
     }
 
     /// Payload bytes of one direction that were taken.
     #[must_use]
-    pub fn heard(&self, from: FlowEnd) -> u64 {
-        self.lane(from).offset
+    pub fn layer_facts(&self, from: FlowEnd) -> u64 {
+        self.direction(from).offset
     }
 
     /// Says whether it is something else that is spoken, when nothing is proven.
@@ -707,7 +708,7 @@ impl HttpConversation {
 
     /// Whether what waits in a direction begins like a request.
     pub(super) fn is_beginning(&self, end: FlowEnd) -> bool {
-        let pending = self.lane(end).pending.as_ref();
+        let pending = self.direction(end).pending.as_ref();
         pending.is_some_and(|pending| smells_like_request(&pending.bytes))
     }
 }

@@ -47,7 +47,7 @@ impl HttpConversation {
         {
             message.progress = MessageProgress::Broken;
         }
-        self.lane_mut(from).lose();
+        self.direction_mut(from).lose();
     }
 
     /// The capture lost what would tell where the message this direction is in ends.
@@ -62,15 +62,15 @@ impl HttpConversation {
         if self.role(from) == Some(HeadKind::Response) {
             self.doubtful = self.exchanges.len() as u32;
         }
-        self.lane_mut(from).lose();
+        self.direction_mut(from).lose();
         self.judge();
     }
 
     /// A message is proven to begin after a stretch that nobody understood.
     pub(super) fn resume(&mut self, from: FlowEnd) {
-        let lane = self.lane_mut(from);
-        lane.state = HttpReadState::Boundary;
-        let index = lane.exchange;
+        let direction = self.direction_mut(from);
+        direction.state = HttpReadState::Boundary;
+        let index = direction.exchange;
         // The response that was lost sight of is over, complete or not.
         if self.role(from) == Some(HeadKind::Response) && index != NONE && index == self.awaiting {
             let begun = self
@@ -83,9 +83,9 @@ impl HttpConversation {
 
     /// The head that waits will never be complete: it counts as far as it goes.
     pub(super) fn give_up_head(&mut self, from: FlowEnd, by: HeadCut, texts: &mut TextInterner) {
-        let start = self.lane(from).pending_start();
-        let state = self.lane(from).state;
-        let (Some(start), Some(pending)) = (start, self.lane_mut(from).pending.take()) else {
+        let start = self.direction(from).pending_start();
+        let state = self.direction(from).state;
+        let (Some(start), Some(pending)) = (start, self.direction_mut(from).pending.take()) else {
             return;
         };
         if state == (HttpReadState::Head { proven: false }) {
@@ -101,11 +101,13 @@ impl HttpConversation {
                 Some(HeadKind::Response) if pending.bytes.starts_with(b"HTTP/") => {
                     self.begin(from, HeadKind::Response, pending.first, start);
                 }
-                Some(role) if self.lane(from).clean => self.begin(from, role, pending.first, start),
-                _ => return self.lane_mut(from).lose(),
+                Some(role) if self.direction(from).clean => {
+                    self.begin(from, role, pending.first, start)
+                }
+                _ => return self.direction_mut(from).lose(),
             }
         } else if state == HttpReadState::Doubted {
-            return self.lane_mut(from).lose();
+            return self.direction_mut(from).lose();
         }
         self.read_head(from, pending.last, &pending.bytes, start, false, texts);
         if by == HeadCut::Sender
@@ -120,7 +122,7 @@ impl HttpConversation {
 
     /// What begins here is no message.
     pub(super) fn no_message(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8]) {
-        let start = self.lane(from).offset;
+        let start = self.direction(from).offset;
         self.no_message_at(from, at, at, bytes, start);
     }
 
@@ -132,18 +134,18 @@ impl HttpConversation {
         bytes: &[u8],
         start: u64,
     ) {
-        let other = self.lane(from.other()).state;
+        let other = self.direction(from.other()).state;
         if self.role(from).is_none() && other == HttpReadState::Doubted {
-            let asked = self.lane(from.other()).pending.as_ref();
+            let asked = self.direction(from.other()).pending.as_ref();
             if bytes.first() == Some(&b'<')
                 && asked.is_some_and(|asked| is_simple_request(&asked.bytes))
             {
                 return self.simple_response(from, first, at, bytes.len() as u64, start);
             }
-            self.lane_mut(from.other()).lose();
+            self.direction_mut(from.other()).lose();
         }
-        let peer_clean = self.lane(from.other()).clean;
-        let clean = self.lane(from).clean && self.protocol == Protocol::Http1;
+        let peer_clean = self.direction(from.other()).clean;
+        let clean = self.direction(from).clean && self.protocol == Protocol::Http1;
         let awaited = self
             .exchanges
             .get(self.awaiting as usize)
@@ -162,12 +164,14 @@ impl HttpConversation {
                 self.break_off(from);
                 self.extend(from, at, length, 0);
             }
-            Some(HeadKind::Response) if clean && !awaited && self.lane(from).exchange != NONE => {
+            Some(HeadKind::Response)
+                if clean && !awaited && self.direction(from).exchange != NONE =>
+            {
                 self.fault(from, FaultRule::ExcessBytes, start, bytes);
-                self.lane_mut(from).lose();
+                self.direction_mut(from).lose();
             }
             _ => {
-                self.lane_mut(from).lose();
+                self.direction_mut(from).lose();
                 self.judge();
             }
         }
@@ -191,7 +195,7 @@ impl HttpConversation {
             message.framing = Framing::UntilClose;
             message.progress = MessageProgress::Body;
         }
-        self.lane_mut(from).state = HttpReadState::UntilClose;
+        self.direction_mut(from).state = HttpReadState::UntilClose;
         self.extend(from, at, length, 0);
     }
 

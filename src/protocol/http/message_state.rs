@@ -26,7 +26,7 @@ impl HttpConversation {
 
     pub(super) fn message_mut(&mut self, from: FlowEnd) -> Option<&mut Message> {
         let role = self.role(from)?;
-        let index = self.lane(from).exchange as usize;
+        let index = self.direction(from).exchange as usize;
         let exchange = self.exchanges.get_mut(index)?;
         match role {
             HeadKind::Request => exchange
@@ -42,7 +42,7 @@ impl HttpConversation {
 
     pub(super) fn rare_head(&mut self, from: FlowEnd) -> Option<&mut RareHead> {
         let role = self.role(from)?;
-        let index = self.lane(from).exchange as usize;
+        let index = self.direction(from).exchange as usize;
         let rare = self.exchanges.get_mut(index)?.rare_mut();
         Some(match role {
             HeadKind::Request => &mut rare.request,
@@ -67,7 +67,7 @@ impl HttpConversation {
             head::read_part(head, role, start, texts)
         };
         let Some(message) = self.message_mut(from) else {
-            self.lane_mut(from).lose();
+            self.direction_mut(from).lose();
             return;
         };
         message.last = at;
@@ -91,7 +91,7 @@ impl HttpConversation {
         whole: bool,
         texts: &mut TextInterner,
     ) {
-        let index = self.lane(from).exchange as usize;
+        let index = self.direction(from).exchange as usize;
         let Some(exchange) = self.exchanges.get_mut(index) else {
             return;
         };
@@ -117,8 +117,8 @@ impl HttpConversation {
         let hold = method == Method::Connect || upgrade;
         self.keep(from, read, split.then_some(at));
         self.begin_body(from, body, whole);
-        if hold && self.lane(from).state == HttpReadState::Boundary {
-            self.lane_mut(from).state = HttpReadState::Held;
+        if hold && self.direction(from).state == HttpReadState::Boundary {
+            self.direction_mut(from).state = HttpReadState::Held;
         }
         if method == Method::Head {
             self.bare(from.other(), index as u32);
@@ -134,7 +134,7 @@ impl HttpConversation {
         whole: bool,
         texts: &mut TextInterner,
     ) {
-        let index = self.lane(from).exchange as usize;
+        let index = self.direction(from).exchange as usize;
         let Some(exchange) = self.exchanges.get_mut(index) else {
             return;
         };
@@ -166,10 +166,10 @@ impl HttpConversation {
             if !read.faults.is_empty() {
                 self.keep(from, read, None);
             }
-            let lane = self.lane_mut(from);
-            lane.state = HttpReadState::Boundary;
+            let direction = self.direction_mut(from);
+            direction.state = HttpReadState::Boundary;
             if !whole {
-                lane.lose();
+                direction.lose();
             }
             return;
         }
@@ -221,7 +221,7 @@ impl HttpConversation {
             if let Some(rare) = self.rare_head(from) {
                 rare.head_cut = true;
             }
-            self.lane_mut(from).lose();
+            self.direction_mut(from).lose();
             return;
         }
         let state = match body.framing {
@@ -232,7 +232,7 @@ impl HttpConversation {
             Framing::UntilClose => HttpReadState::UntilClose,
             Framing::Unknown | Framing::Streamed => return self.break_off(from),
         };
-        self.lane_mut(from).state = state;
+        self.direction_mut(from).state = state;
     }
 
     /// A final response is known: a request lane that was held goes on, or becomes another protocol with this one.
@@ -248,23 +248,23 @@ impl HttpConversation {
                 (101, Upgrade::H2c) => Protocol::Http2,
                 _ => Protocol::Tunnel,
             };
-            self.lanes.iter_mut().for_each(|lane| {
-                lane.state = HttpReadState::Foreign;
-                lane.pending = None;
+            self.directions.iter_mut().for_each(|direction| {
+                direction.state = HttpReadState::Foreign;
+                direction.pending = None;
             });
             return;
         }
         // What was sent in the meantime was for the other protocol; it is not read again.
-        let owner = self.lane(from).exchange == self.lane(requester).exchange;
+        let owner = self.direction(from).exchange == self.direction(requester).exchange;
         let end = self
             .message_mut(requester)
             .map_or(0, |message| message.end());
-        let lane = self.lane_mut(requester);
-        if owner && lane.state == HttpReadState::Held {
-            if lane.offset == end {
-                lane.state = HttpReadState::Boundary
+        let direction = self.direction_mut(requester);
+        if owner && direction.state == HttpReadState::Held {
+            if direction.offset == end {
+                direction.state = HttpReadState::Boundary
             } else {
-                lane.lose()
+                direction.lose()
             }
         }
     }
@@ -272,8 +272,8 @@ impl HttpConversation {
     /// Body bytes of a message of known length.
     pub(super) fn take_body(&mut self, from: FlowEnd, at: FrameRef, bytes: u64) {
         self.extend(from, at, bytes, 0);
-        let lane = self.lane_mut(from);
-        if let HttpReadState::Body { left } = &mut lane.state {
+        let direction = self.direction_mut(from);
+        if let HttpReadState::Body { left } = &mut direction.state {
             *left = left.saturating_sub(bytes);
             if *left == 0 {
                 self.complete(from);
@@ -291,13 +291,13 @@ impl HttpConversation {
         let mut data = 0;
         let (used, step) = chunks.feed(bytes, &mut data);
         self.extend(from, at, used as u64, data);
-        self.lane_mut(from).state = HttpReadState::Chunks(chunks);
+        self.direction_mut(from).state = HttpReadState::Chunks(chunks);
         if chunks.trailers() > 0
             && let Some(rare) = self.rare_head(from)
         {
             rare.trailers = u32::from(chunks.trailers());
         }
-        let offset = self.lane(from).offset.saturating_add(used as u64);
+        let offset = self.direction(from).offset.saturating_add(used as u64);
         match step {
             ChunkStep::More => used,
             ChunkStep::Done => {
@@ -334,7 +334,7 @@ impl HttpConversation {
         }
         message.last = at;
         if is_request && bytes > 0 {
-            let index = self.lane(from).exchange as usize;
+            let index = self.direction(from).exchange as usize;
             if let Some(rare) = self
                 .exchanges
                 .get_mut(index)
@@ -351,9 +351,9 @@ impl HttpConversation {
         if let Some(message) = self.message_mut(from) {
             message.progress = MessageProgress::Complete;
         }
-        self.lane_mut(from).state = HttpReadState::Boundary;
+        self.direction_mut(from).state = HttpReadState::Boundary;
         if self.role(from) == Some(HeadKind::Response) {
-            let index = self.lane(from).exchange;
+            let index = self.direction(from).exchange;
             self.awaiting = index.saturating_add(1);
             self.withhold(index);
         }
@@ -371,7 +371,7 @@ impl HttpConversation {
 
     /// What this exchange's request turns out to be, a HEAD, has a response without a body; it may have come early.
     fn bare(&mut self, from: FlowEnd, index: u32) {
-        let awaits = self.lane(from).exchange == index
+        let awaits = self.direction(from).exchange == index
             && self.message_of(from).is_some_and(|message| {
                 message.progress == MessageProgress::Body && message.body_wire == 0
             });

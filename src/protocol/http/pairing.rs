@@ -16,7 +16,7 @@ use crate::base::frame_ref::FrameRef;
 impl HttpConversation {
     /// The exchange whose message this direction is in, or was in last.
     pub(super) fn exchange_of(&self, from: FlowEnd) -> Option<&Exchange> {
-        self.exchanges.get(self.lane(from).exchange as usize)
+        self.exchanges.get(self.direction(from).exchange as usize)
     }
 
     /// A message is proven to begin at `start`.
@@ -41,7 +41,7 @@ impl HttpConversation {
                     request: Some(request),
                     ..Exchange::default()
                 };
-                self.lane_mut(from).exchange = self.push(exchange);
+                self.direction_mut(from).exchange = self.push(exchange);
             }
             HeadKind::Response => {
                 self.begin_if_answered(requester);
@@ -56,7 +56,7 @@ impl HttpConversation {
                         status: 0,
                     });
                 }
-                self.lane_mut(from).exchange = index;
+                self.direction_mut(from).exchange = index;
             }
         }
     }
@@ -64,17 +64,17 @@ impl HttpConversation {
     /// A response came before the request line was whole, and no other request waits for one: it is this one's.
     fn begin_if_answered(&mut self, requester: FlowEnd) {
         let next = self.exchanges.get(self.awaiting as usize);
-        let lane = self.lane(requester);
+        let direction = self.direction(requester);
         if next.is_some_and(|exchange| exchange.response.is_none())
-            || lane.state != (HttpReadState::Head { proven: false })
+            || direction.state != (HttpReadState::Head { proven: false })
             || !self.is_beginning(requester)
         {
             return;
         }
-        let start = lane.pending_start();
-        let lane = self.lane_mut(requester);
-        lane.state = HttpReadState::Head { proven: true };
-        if let (Some(start), Some(pending)) = (start, &mut lane.pending) {
+        let start = direction.pending_start();
+        let direction = self.direction_mut(requester);
+        direction.state = HttpReadState::Head { proven: true };
+        if let (Some(start), Some(pending)) = (start, &mut direction.pending) {
             pending.scanned = 0;
             let first = pending.first;
             self.begin(requester, HeadKind::Request, first, start);
@@ -124,15 +124,15 @@ impl HttpConversation {
         }
         self.protocol = Protocol::Http1;
         self.requester = Some((requester, Certainty::Certain));
-        if self.lane(requester).state == HttpReadState::Doubted {
+        if self.direction(requester).state == HttpReadState::Doubted {
             self.doubted_request(requester);
         }
     }
 
     /// What was no request line turned out to be taken for a request, as what came back shows.
     fn doubted_request(&mut self, from: FlowEnd) {
-        let start = self.lane(from).pending_start();
-        let (Some(start), Some(pending)) = (start, self.lane_mut(from).pending.take()) else {
+        let start = self.direction(from).pending_start();
+        let (Some(start), Some(pending)) = (start, self.direction_mut(from).pending.take()) else {
             return;
         };
         self.begin(from, HeadKind::Request, pending.first, start);
@@ -143,7 +143,7 @@ impl HttpConversation {
                 message.version = HttpVersion::HTTP_09;
                 message.framing = Framing::NoBody;
             }
-            let index = self.lane(from).exchange as usize;
+            let index = self.direction(from).exchange as usize;
             if let Some(request) = self
                 .exchanges
                 .get_mut(index)
@@ -169,7 +169,7 @@ impl HttpConversation {
             &mut TextInterner::new(),
         );
         if head.len() < bytes.len() {
-            self.lane_mut(from).lose();
+            self.direction_mut(from).lose();
             self.extend(from, pending.last, (bytes.len() - head.len()) as u64, 0);
         } else if end.is_none() {
             self.break_off(from);
@@ -184,10 +184,17 @@ impl HttpConversation {
         self.awaiting = self.awaiting.saturating_sub(old as u32);
         self.doubtful = self.doubtful.saturating_sub(old as u32);
         self.marked = self.marked.saturating_sub(old as u32);
-        for lane in &mut self.lanes {
-            lane.exchange = lane.exchange.checked_sub(old as u32).map_or(NONE, |index| {
-                if lane.exchange == NONE { NONE } else { index }
-            });
+        for direction in &mut self.directions {
+            direction.exchange = direction
+                .exchange
+                .checked_sub(old as u32)
+                .map_or(NONE, |index| {
+                    if direction.exchange == NONE {
+                        NONE
+                    } else {
+                        index
+                    }
+                });
         }
     }
 

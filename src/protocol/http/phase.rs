@@ -129,7 +129,7 @@ impl HttpConversation {
             )
         };
         let waits = |end: FlowEnd, reach: Reach| {
-            let start = self.lane(end).pending_start();
+            let start = self.direction(end).pending_start();
             start.is_some_and(|start| reach.bytes > start)
         };
         let mut begun = self.exchanges.iter().filter(seen).peekable();
@@ -177,7 +177,7 @@ impl HttpConversation {
 
     /// Whether bytes of the requester that are part of no exchange were seen before the first one.
     fn is_midstream(&self, requester: FlowEnd, requests: Reach) -> bool {
-        !self.lane(requester).clean && requests.bytes > self.since[requester.index()]
+        !self.direction(requester).clean && requests.bytes > self.since[requester.index()]
     }
 }
 
@@ -273,14 +273,14 @@ mod tests {
             (talk.phase(A), talk.phase(B)),
             (phase, phase),
             "{:#?}",
-            talk.heard
+            talk.layer_facts
         );
         let talk = talk.finish();
         assert_eq!(
             (talk.phase(A), talk.phase(B)),
             (phase, phase),
             "finished: {:#?}",
-            talk.heard
+            talk.layer_facts
         );
     }
 
@@ -379,7 +379,7 @@ mod tests {
         let talk = talk().a(GET).b(OK).b("hi").a(GET);
         let requests = GET.len() as u64;
         let responses = OK.len() as u64 + 2;
-        let phase = |end, sent, received| talk.heard.phase_at(end, sent, received);
+        let phase = |end, sent, received| talk.layer_facts.phase_at(end, sent, received);
         assert_eq!(
             phase(B, Reach::with_fin(responses), Reach::bytes(requests)),
             Phase::Between
@@ -423,7 +423,10 @@ mod tests {
     fn without_the_fin_an_open_body_is_not_complete() {
         let talk = talk().a(GET).b(OPEN).b("hi").fin(B);
         let (requests, responses) = (GET.len() as u64, OPEN.len() as u64 + 2);
-        let phase = |received| talk.heard.phase_at(A, Reach::bytes(requests), received);
+        let phase = |received| {
+            talk.layer_facts
+                .phase_at(A, Reach::bytes(requests), received)
+        };
         assert_eq!(phase(Reach::bytes(responses)), Phase::ResponseBody);
         assert_eq!(phase(Reach::with_fin(responses)), Phase::After);
     }
@@ -455,7 +458,7 @@ mod tests {
         let more = talk().a(GET).b(CHUNKED).gap(B, 10).b("x");
         let (requests, responses) = (GET.len() as u64, CHUNKED.len() as u64 + 10);
         let phase = |received| {
-            more.heard
+            more.layer_facts
                 .phase_at(A, Reach::bytes(requests), Reach::bytes(received))
         };
         assert_eq!(

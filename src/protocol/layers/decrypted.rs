@@ -54,22 +54,22 @@ pub(super) enum DecryptState {
 
 #[derive(Clone, Debug)]
 pub(super) struct PhaseQuestion {
-    ring: KeyStore,
+    key_store: KeyStore,
     /// Who sent the ClientHello.
     caller: Option<FlowEnd>,
-    opener: Option<Decryptor>,
+    decryptor: Option<Decryptor>,
     /// What came before there was an opener, in order.
     pieces: Vec<WaitingRecord>,
     /// Bytes of `pieces`, and what each takes itself.
     held: usize,
     /// Where the last of them was seen.
     last: FrameRef,
-    lanes: [DecryptedDirection; 2],
+    directions: [DecryptedDirection; 2],
     /// Early data: after how many bytes of the stream, where, and what was said. It is held back until it is known whether
     /// the server takes it: what it does not take was never asked.
     early: Vec<(u64, FrameRef, Box<[u8]>)>,
     inner: ProtocolStack,
-    clerk: Option<Annotator>,
+    annotator: Option<Annotator>,
     /// Something was opened.
     opened: bool,
     /// Something was said inside.
@@ -117,8 +117,8 @@ struct RecordWithHole {
 
 impl DecryptedLayer {
     /// TLS that begins at these offsets; what is said in it is counted from there.
-    pub(super) fn new(listening: &LayerOptions, since: [u64; 2]) -> Self {
-        let lane = |said| DecryptedDirection {
+    pub(super) fn new(layer_options: &LayerOptions, since: [u64; 2]) -> Self {
+        let direction = |said| DecryptedDirection {
             said,
             first: said,
             ..DecryptedDirection::default()
@@ -126,20 +126,20 @@ impl DecryptedLayer {
         // Keys open one layer: there is no TLS inside of TLS.
         let inside = LayerOptions {
             keys: None,
-            clerk: listening.clerk.clone(),
+            annotator: layer_options.annotator.clone(),
         };
-        let opening = match &listening.keys {
-            Some(ring) => DecryptState::Asked(Box::new(PhaseQuestion {
-                ring: ring.clone(),
+        let opening = match &layer_options.keys {
+            Some(key_store) => DecryptState::Asked(Box::new(PhaseQuestion {
+                key_store: key_store.clone(),
                 caller: None,
-                opener: None,
+                decryptor: None,
                 pieces: Vec::new(),
                 held: 0,
                 last: FrameRef::default(),
-                lanes: since.map(lane),
+                directions: since.map(direction),
                 early: Vec::new(),
                 inner: ProtocolStack::starting(since, inside),
-                clerk: listening.clerk.clone(),
+                annotator: layer_options.annotator.clone(),
                 opened: false,
                 any: false,
                 wrong: false,
@@ -147,7 +147,7 @@ impl DecryptedLayer {
             None => DecryptState::Hidden,
         };
         Self {
-            session: TlsSession::new().taken_down(listening.clerk.clone()),
+            session: TlsSession::new().taken_down(layer_options.annotator.clone()),
             opening,
         }
     }
@@ -179,7 +179,7 @@ impl DecryptedLayer {
     /// The FIN of one direction.
     pub(super) fn end(&mut self, from: FlowEnd, texts: &mut TextInterner) {
         if let DecryptState::Asked(asked) = &mut self.opening {
-            match asked.opener {
+            match asked.decryptor {
                 Some(_) => asked.inner.end(from, texts),
                 None => asked.hold(WaitingRecord::End(from)),
             }
@@ -189,7 +189,7 @@ impl DecryptedLayer {
     /// Nothing more comes. What waits for its secret has it now or never.
     pub(super) fn finish(&mut self, texts: &mut TextInterner) {
         if let DecryptState::Asked(asked) = &self.opening
-            && asked.opener.is_none()
+            && asked.decryptor.is_none()
         {
             self.look(asked.last, true, texts);
         }
@@ -211,13 +211,13 @@ impl DecryptedLayer {
         let DecryptState::Asked(asked) = &mut self.opening else {
             return;
         };
-        if asked.opener.is_some() {
+        if asked.decryptor.is_some() {
             asked.take(from, at, bytes, missing, &mut self.session, texts);
             return;
         }
         asked.last = at;
         asked.hold(WaitingRecord::Data(from, at, bytes.into(), missing));
-        let may_come = asked.ring.is_growing() && asked.held <= MAX_HELD;
+        let may_come = asked.key_store.is_growing() && asked.held <= MAX_HELD;
         // Without the hellos nothing can be opened.
         if asked.held > MAX_HELD && !may_come && self.session.agreed().is_none()
             || self.session.is_midstream()
@@ -237,13 +237,13 @@ impl DecryptedLayer {
         let Some(agreed) = self.session.agreed() else {
             return;
         };
-        let opener = match asked.ring.find(&agreed.client_random, at.frame) {
+        let decryptor = match asked.key_store.find(&agreed.client_random, at.frame) {
             Some(secrets) if secrets.are_whole() || is_last => Decryptor::new(&agreed, &secrets),
             None if is_last => Err(NotDecrypted::NoSecret),
             _ => return,
         };
-        match opener {
-            Ok(opener) => asked.opener = Some(opener),
+        match decryptor {
+            Ok(decryptor) => asked.decryptor = Some(decryptor),
             Err(closed) => {
                 self.opening = DecryptState::Closed(closed);
                 return;
@@ -274,12 +274,12 @@ impl DecryptedLayer {
     pub(super) fn give_up_waiting(&mut self, texts: &mut TextInterner) {
         self.session.give_up_waiting();
         if let DecryptState::Asked(asked) = &mut self.opening {
-            if asked.opener.is_none() {
+            if asked.decryptor.is_none() {
                 self.opening = DecryptState::Closed(NotDecrypted::NoSecret);
                 return;
             }
             asked
-                .lanes
+                .directions
                 .iter_mut()
                 .for_each(DecryptedDirection::give_up_record);
             asked.hand_early_on(&mut self.session, texts);
@@ -290,23 +290,23 @@ impl DecryptedLayer {
 
 impl DecryptState {
     /// What is said inside, once something was opened.
-    pub(super) fn heard(&self) -> Option<&ProtocolStack> {
+    pub(super) fn layer_facts(&self) -> Option<&ProtocolStack> {
         match self {
             Self::Asked(asked) if asked.any => Some(&asked.inner),
             _ => None,
         }
     }
 
-    pub(super) fn heard_mut(&mut self) -> Option<&mut ProtocolStack> {
+    pub(super) fn layer_facts_mut(&mut self) -> Option<&mut ProtocolStack> {
         match self {
             Self::Asked(asked) if asked.any => Some(&mut asked.inner),
             _ => None,
         }
     }
 
-    pub(super) fn into_heard(self) -> Option<LayerFacts> {
+    pub(super) fn into_layer_facts(self) -> Option<LayerFacts> {
         match self {
-            Self::Asked(asked) if asked.any => Some(asked.inner.into_heard()),
+            Self::Asked(asked) if asked.any => Some(asked.inner.into_layer_facts()),
             _ => None,
         }
     }
@@ -322,7 +322,7 @@ impl DecryptState {
             Self::Hidden => None,
             Self::Closed(closed) => Some(*closed),
             Self::Asked(asked) if asked.opened => None,
-            Self::Asked(asked) => match asked.opener {
+            Self::Asked(asked) => match asked.decryptor {
                 Some(_) => asked.wrong.then_some(NotDecrypted::WrongSecret),
                 None => Some(NotDecrypted::NoSecret),
             },
@@ -332,11 +332,11 @@ impl DecryptState {
     /// How much had been said when so many bytes of this direction were there.
     pub(super) fn place(&self, end: FlowEnd, bytes: u64) -> u64 {
         let Self::Asked(asked) = self else { return 0 };
-        let lane = &asked.lanes[end.index()];
-        let places = &lane.places;
+        let direction = &asked.directions[end.index()];
+        let places = &direction.places;
         let after = places.partition_point(|(outside, _)| *outside <= bytes);
         let last = after.checked_sub(1).and_then(|at| places.get(at));
-        last.map_or(lane.first, |(_, said)| *said)
+        last.map_or(direction.first, |(_, said)| *said)
     }
 
     /// Where `close_notify` was said, if it was among so many bytes of this direction.
@@ -344,7 +344,7 @@ impl DecryptState {
         let Self::Asked(asked) = self else {
             return None;
         };
-        let (outside, at) = asked.lanes[end.index()].farewell?;
+        let (outside, at) = asked.directions[end.index()].farewell?;
         (outside <= bytes).then_some(at)
     }
 }
@@ -361,7 +361,11 @@ impl PhaseQuestion {
 
     /// Bytes that wait.
     fn waiting_bytes(&self) -> usize {
-        let records: usize = self.lanes.iter().map(|lane| lane.waiting.len()).sum();
+        let records: usize = self
+            .directions
+            .iter()
+            .map(|direction| direction.waiting.len())
+            .sum();
         self.held + records + self.early_bytes() + self.inner.waiting_bytes()
     }
 
@@ -375,7 +379,7 @@ impl PhaseQuestion {
         session: &mut TlsSession,
         texts: &mut TextInterner,
     ) {
-        self.lanes[from.index()].take(bytes);
+        self.directions[from.index()].take(bytes);
         self.open(from, at, session, texts);
         if missing > 0 {
             self.hand_early_on(session, texts);
@@ -397,28 +401,28 @@ impl PhaseQuestion {
         texts: &mut TextInterner,
     ) {
         let side = self.side(from);
-        let mut waiting = std::mem::take(&mut self.lanes[from.index()].waiting);
+        let mut waiting = std::mem::take(&mut self.directions[from.index()].waiting);
         let mut done = 0;
         while let Some((header, whole)) = record(&waiting, done) {
-            let lane = &mut self.lanes[from.index()];
-            let Some(opener) = &mut self.opener else {
+            let direction = &mut self.directions[from.index()];
+            let Some(decryptor) = &mut self.decryptor else {
                 break;
             };
             if header == [0; HEADER] {
-                lane.before += waiting.len() as u64;
-                lane.lost = true;
-                opener.lose(side);
+                direction.before += waiting.len() as u64;
+                direction.lost = true;
+                decryptor.lose(side);
                 return;
             }
             let Some(record) = waiting.get_mut(done + HEADER..done + whole) else {
                 break;
             };
             done += whole;
-            let outside = lane.before + done as u64;
-            match opener.open(side, header, record) {
+            let outside = direction.before + done as u64;
+            match decryptor.open(side, header, record) {
                 Ok(plain) if plain.hidden => {
                     let bytes = record.get(plain.place).unwrap_or_default();
-                    let fate = opener.early_data();
+                    let fate = decryptor.early_data();
                     self.opened = true;
                     if self.keeps_early(plain.early, fate, plain.kind) {
                         if fate == EarlyData::Undecided {
@@ -433,8 +437,8 @@ impl PhaseQuestion {
                         session.opened(from, at, plain.kind, bytes.len() as u64);
                         self.read(from, at, plain.kind, bytes, session, texts);
                         if matches!((plain.kind, bytes), (ALERT, [_, CLOSE_NOTIFY])) {
-                            let lane = &mut self.lanes[from.index()];
-                            lane.farewell.get_or_insert((outside, at));
+                            let direction = &mut self.directions[from.index()];
+                            direction.farewell.get_or_insert((outside, at));
                         }
                     }
                 }
@@ -449,11 +453,11 @@ impl PhaseQuestion {
                     }
                 }
             }
-            self.lanes[from.index()].note(outside);
+            self.directions[from.index()].note(outside);
         }
-        let lane = &mut self.lanes[from.index()];
-        lane.waiting = waiting;
-        lane.drop_first(done);
+        let direction = &mut self.directions[from.index()];
+        direction.waiting = waiting;
+        direction.drop_first(done);
     }
 
     /// Whether a record is early data that is not to be read, or not yet.
@@ -474,7 +478,7 @@ impl PhaseQuestion {
             let length = bytes.len() as u64;
             session.opened(caller, at, APPLICATION_DATA, length);
             self.read(caller, at, APPLICATION_DATA, &bytes, session, texts);
-            let places = self.lanes[caller.index()].places.iter_mut();
+            let places = self.directions[caller.index()].places.iter_mut();
             for place in places.filter(|place| place.0 >= outside) {
                 place.1 += length;
             }
@@ -496,11 +500,11 @@ impl PhaseQuestion {
             (APPLICATION_DATA, bytes) => {
                 self.any = true;
                 let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-                if let Some(clerk) = &self.clerk {
-                    clerk.said(from, at, bytes);
+                if let Some(annotator) = &self.annotator {
+                    annotator.said(from, at, bytes);
                 }
                 self.inner.data(from, at, bytes, length, texts);
-                self.lanes[from.index()].said += u64::from(length);
+                self.directions[from.index()].said += u64::from(length);
             }
             (ALERT, [level, code]) => {
                 session.alert_inside(from, at, (*level, *code));
@@ -512,10 +516,10 @@ impl PhaseQuestion {
             (HANDSHAKE, bytes) => {
                 session.handshake_inside(from, at, bytes);
                 if let Some(agreed) = session.take_renewed()
-                    && let Some(secrets) = self.ring.find(&agreed.client_random, at.frame)
-                    && let Some(opener) = &mut self.opener
+                    && let Some(secrets) = self.key_store.find(&agreed.client_random, at.frame)
+                    && let Some(decryptor) = &mut self.decryptor
                 {
-                    opener.renew(&agreed, &secrets);
+                    decryptor.renew(&agreed, &secrets);
                 }
             }
             _ => {}
@@ -523,28 +527,28 @@ impl PhaseQuestion {
     }
 
     fn hole(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut TextInterner) {
-        let lane = &mut self.lanes[from.index()];
-        let left = lane.holed.or_else(|| lane.begun());
-        let begun = lane.waiting.len() as u64;
-        lane.before += begun + length;
-        lane.waiting.clear();
+        let direction = &mut self.directions[from.index()];
+        let left = direction.holed.or_else(|| direction.begun());
+        let begun = direction.waiting.len() as u64;
+        direction.before += begun + length;
+        direction.waiting.clear();
         match left {
             Some(holed) if holed.left > length => {
-                lane.holed = Some(RecordWithHole {
+                direction.holed = Some(RecordWithHole {
                     left: holed.left - length,
                     ..holed
                 });
             }
             Some(holed) if holed.left == length => {
-                lane.holed = None;
+                direction.holed = None;
                 self.pass_over(from, at, holed, texts);
             }
             _ => {
-                lane.lost = true;
-                lane.holed = None;
+                direction.lost = true;
+                direction.holed = None;
                 let side = self.side(from);
-                if let Some(opener) = &mut self.opener {
-                    opener.lose(side);
+                if let Some(decryptor) = &mut self.decryptor {
+                    decryptor.lose(side);
                 }
                 if self.any {
                     self.gap(from, at, length, texts);
@@ -555,11 +559,11 @@ impl PhaseQuestion {
 
     /// So much of what was said is not there.
     fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut TextInterner) {
-        if let Some(clerk) = &self.clerk {
-            clerk.missing(from, at, length);
+        if let Some(annotator) = &self.annotator {
+            annotator.missing(from, at, length);
         }
         self.inner.gap(from, at, length, texts);
-        self.lanes[from.index()].said += length;
+        self.directions[from.index()].said += length;
     }
 
     /// A record that has a hole is over.
@@ -571,16 +575,16 @@ impl PhaseQuestion {
         texts: &mut TextInterner,
     ) {
         let side = self.side(from);
-        if let Some(opener) = &mut self.opener {
-            opener.skip(side, holed.kind);
+        if let Some(decryptor) = &mut self.decryptor {
+            decryptor.skip(side, holed.kind);
         }
         if holed.kind == APPLICATION_DATA && self.any {
             let length = holed.length.saturating_sub(ADDED);
             self.gap(from, at, length, texts);
         }
-        let lane = &mut self.lanes[from.index()];
-        let outside = lane.before;
-        lane.note(outside);
+        let direction = &mut self.directions[from.index()];
+        let outside = direction.before;
+        direction.note(outside);
     }
 }
 

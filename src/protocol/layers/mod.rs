@@ -31,7 +31,7 @@ use decrypted::DecryptedLayer;
 pub struct ProtocolStack {
     plain: HttpConversation,
     taken: Option<Box<UpperLayer>>,
-    listening: LayerOptions,
+    layer_options: LayerOptions,
     /// Who is presumed to be the client of what began before the capture; `None` where it did not.
     midway: Option<FlowEnd>,
     /// In how many tunnels this is said.
@@ -44,7 +44,7 @@ pub struct LayerOptions {
     /// What may open what TLS hides.
     pub keys: Option<KeyStore>,
     /// Who takes down what is read. Its clones are one: it is for a connection that is not cloned.
-    pub clerk: Option<Annotator>,
+    pub annotator: Option<Annotator>,
 }
 
 /// Tunnels in tunnels that are looked into: a chain of proxies has two or three. Each is a layer that every byte goes through.
@@ -56,7 +56,7 @@ struct UpperLayer {
     /// Offset in each direction's stream of the speaker's first byte.
     since: [u64; 2],
     owner: [NextBytes; 2],
-    speaker: Dissector,
+    dissector: Dissector,
 }
 
 /// Whose a direction's next bytes are.
@@ -99,19 +99,19 @@ impl ProtocolStack {
     /// Nothing said yet. `midway`: it began before the capture, and who is presumed to be
     /// its client.
     #[must_use]
-    pub fn boxed(listening: &LayerOptions, midway: Option<FlowEnd>) -> Box<Self> {
+    pub fn boxed(layer_options: &LayerOptions, midway: Option<FlowEnd>) -> Box<Self> {
         Box::new(Self {
-            listening: listening.clone(),
+            layer_options: layer_options.clone(),
             midway,
             ..Self::default()
         })
     }
 
     /// Nothing said yet, by offsets that begin here.
-    fn starting(since: [u64; 2], listening: LayerOptions) -> Self {
+    fn starting(since: [u64; 2], layer_options: LayerOptions) -> Self {
         Self {
             plain: HttpConversation::starting(since),
-            listening,
+            layer_options,
             ..Self::default()
         }
     }
@@ -122,9 +122,9 @@ impl ProtocolStack {
         if let Some(inner) = self.tunnel() {
             return inner.inside(end, bytes);
         }
-        match self.secured() {
-            Some((taken, secured)) => match secured.opening.heard() {
-                Some(_) => secured
+        match self.decrypted_layer() {
+            Some((taken, decrypted_layer)) => match decrypted_layer.opening.layer_facts() {
+                Some(_) => decrypted_layer
                     .opening
                     .place(end, bytes.saturating_sub(taken.since[end.index()])),
                 None => bytes,
@@ -135,21 +135,21 @@ impl ProtocolStack {
 
     /// Where this side said `close_notify`, if it was read and is among its first so many bytes.
     pub fn farewell(&self, end: FlowEnd, bytes: u64) -> Option<FrameRef> {
-        let (taken, secured) = self.secured()?;
+        let (taken, decrypted_layer) = self.decrypted_layer()?;
         let bytes = bytes.checked_sub(taken.since[end.index()])?;
-        secured.opening.farewell(end, bytes)
+        decrypted_layer.opening.farewell(end, bytes)
     }
 
-    fn secured(&self) -> Option<(&UpperLayer, &DecryptedLayer)> {
+    fn decrypted_layer(&self) -> Option<(&UpperLayer, &DecryptedLayer)> {
         let taken = self.taken.as_deref()?;
-        match &taken.speaker {
-            Dissector::Tls(secured) => Some((taken, secured)),
+        match &taken.dissector {
+            Dissector::Tls(decrypted_layer) => Some((taken, decrypted_layer)),
             _ => None,
         }
     }
 
     fn tunnel(&self) -> Option<&Self> {
-        match &self.taken.as_deref()?.speaker {
+        match &self.taken.as_deref()?.dissector {
             Dissector::Tunnel(inner) => Some(inner),
             _ => None,
         }
@@ -157,8 +157,8 @@ impl ProtocolStack {
 
     /// What is said under the keys, if it could be read.
     fn opened(&self) -> Option<&Self> {
-        let (_, secured) = self.secured()?;
-        let inner = secured.opening.heard()?;
+        let (_, decrypted_layer) = self.decrypted_layer()?;
+        let inner = decrypted_layer.opening.layer_facts()?;
         (inner.protocol() != Protocol::Unknown).then_some(inner)
     }
 
@@ -211,11 +211,11 @@ impl ProtocolStack {
     pub fn end(&mut self, from: FlowEnd, texts: &mut TextInterner) {
         self.plain.end(from, texts);
         if let Some(taken) = &mut self.taken {
-            match &mut taken.speaker {
+            match &mut taken.dissector {
                 Dissector::Tunnel(inner) => inner.end(from, texts),
                 Dissector::Http2(h2) => h2.end(from, texts),
                 Dissector::WebSocket(websocket) => websocket.end(from, texts),
-                Dissector::Tls(secured) => secured.end(from, texts),
+                Dissector::Tls(decrypted_layer) => decrypted_layer.end(from, texts),
                 Dissector::Unread => {}
             }
         }
@@ -225,11 +225,11 @@ impl ProtocolStack {
     pub fn finish(&mut self, texts: &mut TextInterner) {
         self.plain.finish(texts);
         if let Some(taken) = &mut self.taken {
-            match &mut taken.speaker {
+            match &mut taken.dissector {
                 Dissector::Tunnel(inner) => inner.finish(texts),
                 Dissector::Http2(h2) => h2.finish(texts),
                 Dissector::WebSocket(websocket) => websocket.finish(texts),
-                Dissector::Tls(secured) => secured.finish(texts),
+                Dissector::Tls(decrypted_layer) => decrypted_layer.finish(texts),
                 Dissector::Unread => {}
             }
         }
@@ -273,9 +273,9 @@ impl ProtocolStack {
 
     /// All that was found, when nothing else is wanted any more.
     #[must_use]
-    pub fn into_heard(self) -> LayerFacts {
+    pub fn into_layer_facts(self) -> LayerFacts {
         match self.taken {
-            Some(taken) => taken.into_heard(self.plain),
+            Some(taken) => taken.into_layer_facts(self.plain),
             None => LayerFacts {
                 exchanges: self.plain.into_exchanges(),
                 ..LayerFacts::default()
@@ -295,8 +295,8 @@ impl ProtocolStack {
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
         let plain = self.plain.waiting_bytes();
-        match self.taken.as_deref().map(|taken| &taken.speaker) {
-            Some(Dissector::Tls(secured)) => plain + secured.waiting_bytes(),
+        match self.taken.as_deref().map(|taken| &taken.dissector) {
+            Some(Dissector::Tls(decrypted_layer)) => plain + decrypted_layer.waiting_bytes(),
             Some(Dissector::Http2(h2)) => plain + h2.waiting_bytes(),
             Some(Dissector::Tunnel(inner)) => plain + inner.waiting_bytes(),
             Some(Dissector::WebSocket(_) | Dissector::Unread) | None => plain,
@@ -306,8 +306,8 @@ impl ProtocolStack {
     /// Reads what waits as far as it goes, since too much waits in all.
     pub fn give_up_waiting(&mut self, texts: &mut TextInterner) {
         self.plain.give_up_waiting(texts);
-        match self.taken.as_deref_mut().map(|taken| &mut taken.speaker) {
-            Some(Dissector::Tls(secured)) => secured.give_up_waiting(texts),
+        match self.taken.as_deref_mut().map(|taken| &mut taken.dissector) {
+            Some(Dissector::Tls(decrypted_layer)) => decrypted_layer.give_up_waiting(texts),
             Some(Dissector::Http2(h2)) => h2.give_up_waiting(),
             Some(Dissector::Tunnel(inner)) => inner.give_up_waiting(texts),
             Some(Dissector::WebSocket(_) | Dissector::Unread) | None => {}
@@ -318,11 +318,15 @@ impl ProtocolStack {
     #[must_use]
     pub fn kept_exchanges(&self) -> usize {
         let plain = self.plain.exchanges().len();
-        match self.taken.as_deref().map(|taken| &taken.speaker) {
+        match self.taken.as_deref().map(|taken| &taken.dissector) {
             Some(Dissector::Http2(h2)) => plain + h2.exchanges().len(),
             Some(Dissector::Tunnel(inner)) => plain + inner.kept_exchanges(),
-            Some(Dissector::Tls(secured)) => {
-                plain + secured.opening.heard().map_or(0, Self::kept_exchanges)
+            Some(Dissector::Tls(decrypted_layer)) => {
+                plain
+                    + decrypted_layer
+                        .opening
+                        .layer_facts()
+                        .map_or(0, Self::kept_exchanges)
             }
             Some(Dissector::WebSocket(_) | Dissector::Unread) | None => plain,
         }
@@ -332,11 +336,11 @@ impl ProtocolStack {
     pub fn let_older_half_go(&mut self) {
         let half = |count: usize| count / 2;
         self.plain.let_oldest_go(half(self.plain.exchanges().len()));
-        match self.taken.as_deref_mut().map(|taken| &mut taken.speaker) {
+        match self.taken.as_deref_mut().map(|taken| &mut taken.dissector) {
             Some(Dissector::Http2(h2)) => h2.let_oldest_go(half(h2.exchanges().len())),
             Some(Dissector::Tunnel(inner)) => inner.let_older_half_go(),
-            Some(Dissector::Tls(secured)) => {
-                if let Some(inner) = secured.opening.heard_mut() {
+            Some(Dissector::Tls(decrypted_layer)) => {
+                if let Some(inner) = decrypted_layer.opening.layer_facts_mut() {
                     inner.let_older_half_go();
                 }
             }
@@ -345,7 +349,7 @@ impl ProtocolStack {
     }
 
     fn http2(&self) -> Option<&h2::H2Conversation> {
-        match &self.taken.as_ref()?.speaker {
+        match &self.taken.as_ref()?.dissector {
             Dissector::Http2(h2) => Some(h2),
             _ => None,
         }
@@ -355,8 +359,10 @@ impl ProtocolStack {
     #[must_use]
     pub fn phase_at(&self, closer: FlowEnd, sent: Reach, received: Reach) -> Phase {
         match &self.taken {
-            Some(taken) if sent.bytes > 0 || received.bytes > 0 => match &taken.speaker {
-                Dissector::Tls(secured) => taken.phase_of_tls(secured, closer, sent, received),
+            Some(taken) if sent.bytes > 0 || received.bytes > 0 => match &taken.dissector {
+                Dissector::Tls(decrypted_layer) => {
+                    taken.phase_of_tls(decrypted_layer, closer, sent, received)
+                }
                 // Both count from the first byte of the connection.
                 Dissector::Http2(h2) => h2.phase_at(closer, sent, received),
                 Dissector::Tunnel(inner) => {
@@ -389,13 +395,13 @@ impl ProtocolStack {
             h2::FrameSender::Either => (likely, Certainty::Possible),
         };
         self.plain.hand_over_midway(requester, certainty);
-        let since = FlowEnd::BOTH.map(|end| self.plain.heard(end));
+        let since = FlowEnd::BOTH.map(|end| self.plain.layer_facts(end));
         let h2 = h2::H2Conversation::midway(requester, since);
-        let h2 = h2.taken_down(self.listening.clerk.clone());
+        let h2 = h2.taken_down(self.layer_options.annotator.clone());
         self.taken = Some(Box::new(UpperLayer {
             since,
             owner: [NextBytes::Speaker; 2],
-            speaker: Dissector::Http2(Box::new(h2)),
+            dissector: Dissector::Http2(Box::new(h2)),
         }));
     }
 
@@ -410,16 +416,16 @@ impl ProtocolStack {
         texts: &mut TextInterner,
     ) {
         let waited = self.plain.take_waiting(from);
-        let heard = FlowEnd::BOTH.map(|end| self.plain.heard(end));
+        let layer_facts = FlowEnd::BOTH.map(|end| self.plain.layer_facts(end));
         let asker = self.plain.requester().map_or(from, |(end, _)| end);
-        let listening = &self.listening;
+        let layer_options = &self.layer_options;
         let taken = self.taken.get_or_insert_with(|| {
-            let (speaker, both) = match self.plain.protocol() {
+            let (dissector, both) = match self.plain.protocol() {
                 Protocol::Http2 => {
                     // What was agreed on by an upgrade begins with the request that asked for it.
                     let before = self.plain.take_exchanges();
-                    let h2 = h2::H2Conversation::new(asker, heard);
-                    let h2 = h2.taken_down(listening.clerk.clone());
+                    let h2 = h2::H2Conversation::new(asker, layer_facts);
+                    let h2 = h2.taken_down(layer_options.annotator.clone());
                     let h2 = if before.is_empty() {
                         h2
                     } else {
@@ -428,18 +434,18 @@ impl ProtocolStack {
                     (Dissector::Http2(Box::new(h2)), true)
                 }
                 Protocol::Tls => (
-                    Dissector::Tls(Box::new(DecryptedLayer::new(listening, heard))),
+                    Dissector::Tls(Box::new(DecryptedLayer::new(layer_options, layer_facts))),
                     false,
                 ),
                 Protocol::Tunnel if self.depth < MAX_TUNNELS => {
-                    let mut inner = Self::starting(heard, listening.clone());
+                    let mut inner = Self::starting(layer_facts, layer_options.clone());
                     inner.depth = self.depth + 1;
                     (Dissector::Tunnel(inner), true)
                 }
                 Protocol::Tunnel => (Dissector::Unread, true),
                 Protocol::WebSocket => {
-                    let websocket = websocket::WebSocketConversation::new(asker, heard);
-                    let websocket = websocket.taken_down(listening.clerk.clone());
+                    let websocket = websocket::WebSocketConversation::new(asker, layer_facts);
+                    let websocket = websocket.taken_down(layer_options.annotator.clone());
                     (Dissector::WebSocket(Box::new(websocket)), true)
                 }
                 _ => (Dissector::Unread, false),
@@ -450,13 +456,13 @@ impl ProtocolStack {
                 NextBytes::Open
             };
             Box::new(UpperLayer {
-                since: heard,
+                since: layer_facts,
                 owner: [other; 2],
-                speaker,
+                dissector,
             })
         });
         taken.owner[from.index()] = NextBytes::Speaker;
-        taken.since[from.index()] = heard[from.index()];
+        taken.since[from.index()] = layer_facts[from.index()];
         if let Some((first, bytes)) = waited {
             taken.data(from, first, &bytes, bytes.len() as u32, texts);
         }
@@ -466,52 +472,52 @@ impl ProtocolStack {
 
 impl UpperLayer {
     /// What was found, with what was said in plain HTTP/1 before.
-    fn into_heard(self, plain: HttpConversation) -> LayerFacts {
+    fn into_layer_facts(self, plain: HttpConversation) -> LayerFacts {
         let exchanges = plain.into_exchanges();
-        let mut heard = LayerFacts {
+        let mut layer_facts = LayerFacts {
             exchanges,
             ..LayerFacts::default()
         };
-        match self.speaker {
-            Dissector::Tls(secured) => {
+        match self.dissector {
+            Dissector::Tls(decrypted_layer) => {
                 let plain = FlowEnd::BOTH
                     .into_iter()
                     .find(|end| self.owner[end.index()] == NextBytes::Plain);
-                let DecryptedLayer { session, opening } = *secured;
+                let DecryptedLayer { session, opening } = *decrypted_layer;
                 let mut facts = Box::new(session.into_facts());
                 facts.plain = plain;
                 facts.closed = opening.closed();
                 facts.is_open = opening.is_open();
-                if let Some(inner) = opening.into_heard() {
-                    heard = inner;
+                if let Some(inner) = opening.into_layer_facts() {
+                    layer_facts = inner;
                 }
-                heard.tls = Some(facts);
+                layer_facts.tls = Some(facts);
             }
             Dissector::Http2(h2) => {
                 let (streams, facts) = h2.into_parts();
-                heard.exchanges = streams;
-                heard.h2 = Some(Box::new(facts));
+                layer_facts.exchanges = streams;
+                layer_facts.h2 = Some(Box::new(facts));
             }
             Dissector::WebSocket(websocket) => {
-                heard.websocket = Some(Box::new(websocket.into_facts()));
+                layer_facts.websocket = Some(Box::new(websocket.into_facts()));
             }
             Dissector::Tunnel(inner) => {
-                let inner = inner.into_heard();
-                let before = std::mem::take(&mut heard.exchanges);
-                heard = inner;
-                heard.exchanges.splice(0..0, before);
+                let inner = inner.into_layer_facts();
+                let before = std::mem::take(&mut layer_facts.exchanges);
+                layer_facts = inner;
+                layer_facts.exchanges.splice(0..0, before);
             }
             Dissector::Unread => {}
         }
-        heard
+        layer_facts
     }
 
     /// Whether the next bytes of this direction are the speaker's.
     fn takes(&mut self, from: FlowEnd, bytes: &[u8]) -> bool {
         let owner = &mut self.owner[from.index()];
         if *owner == NextBytes::Open {
-            let claims = match &self.speaker {
-                Dissector::Tls(secured) => secured.session.claims(bytes),
+            let claims = match &self.dissector {
+                Dissector::Tls(decrypted_layer) => decrypted_layer.session.claims(bytes),
                 Dissector::Http2(_)
                 | Dissector::WebSocket(_)
                 | Dissector::Tunnel(_)
@@ -534,8 +540,8 @@ impl UpperLayer {
         length: u32,
         texts: &mut TextInterner,
     ) {
-        match &mut self.speaker {
-            Dissector::Tls(secured) => secured.data(from, at, bytes, length, texts),
+        match &mut self.dissector {
+            Dissector::Tls(decrypted_layer) => decrypted_layer.data(from, at, bytes, length, texts),
             Dissector::Http2(h2) => h2.data(from, at, bytes, length, texts),
             Dissector::WebSocket(websocket) => websocket.data(from, at, bytes, length, texts),
             Dissector::Tunnel(inner) => inner.data(from, at, bytes, length, texts),
@@ -544,8 +550,8 @@ impl UpperLayer {
     }
 
     fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut TextInterner) {
-        match &mut self.speaker {
-            Dissector::Tls(secured) => secured.gap(from, at, length, texts),
+        match &mut self.dissector {
+            Dissector::Tls(decrypted_layer) => decrypted_layer.gap(from, at, length, texts),
             Dissector::Http2(h2) => h2.gap(from, at, length, texts),
             Dissector::WebSocket(websocket) => websocket.gap(from, at, length, texts),
             Dissector::Tunnel(inner) => inner.gap(from, at, length, texts),
@@ -560,12 +566,12 @@ impl UpperLayer {
 
     fn phase_of_tls(
         &self,
-        secured: &DecryptedLayer,
+        decrypted_layer: &DecryptedLayer,
         closer: FlowEnd,
         sent: Reach,
         received: Reach,
     ) -> Phase {
-        let session = &secured.session;
+        let session = &decrypted_layer.session;
         let (mine, theirs) = (
             self.inside(closer, sent),
             self.inside(closer.other(), received),
@@ -575,7 +581,7 @@ impl UpperLayer {
         if !settled || session.has_refused(closer) {
             return Phase::TlsHandshake;
         }
-        let inner = secured.opening.heard();
+        let inner = decrypted_layer.opening.layer_facts();
         let Some(inner) = inner.filter(|inner| inner.protocol() != Protocol::Unknown) else {
             // All that was hidden was opened, and it was not a word.
             let silent = inner.is_none() && session.is_known();
@@ -586,9 +592,9 @@ impl UpperLayer {
             };
         };
         let place = |end: FlowEnd, bytes: u64, outside: Reach| Reach {
-            bytes: secured.opening.place(end, bytes),
+            bytes: decrypted_layer.opening.place(end, bytes),
             // Under the keys it is close_notify that ends a direction (RFC 8446 §6.1).
-            fin: outside.fin || secured.opening.farewell(end, bytes).is_some(),
+            fin: outside.fin || decrypted_layer.opening.farewell(end, bytes).is_some(),
         };
         inner.phase_at(
             closer,

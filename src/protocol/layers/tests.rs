@@ -6,7 +6,7 @@ use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
 
 struct LayerScript {
-    heard: ProtocolStack,
+    layer_facts: ProtocolStack,
     texts: TextInterner,
     said: [Reach; 2],
     line: u64,
@@ -19,7 +19,7 @@ fn talk() -> LayerScript {
 
 fn sliced(slice: usize) -> LayerScript {
     LayerScript {
-        heard: ProtocolStack::default(),
+        layer_facts: ProtocolStack::default(),
         texts: TextInterner::new(),
         said: [Reach::default(); 2],
         line: 0,
@@ -36,7 +36,7 @@ impl LayerScript {
             time: Timestamp::from_nanos(self.line as i64 * 1_000_000),
         };
         for slice in bytes.chunks(self.slice) {
-            self.heard
+            self.layer_facts
                 .data(from, at, slice, slice.len() as u32, &mut self.texts);
         }
         self.said[from.index()].bytes += bytes.len() as u64;
@@ -54,13 +54,13 @@ impl LayerScript {
     fn phase(&self, closer: FlowEnd) -> Phase {
         let [a, b] = self.said;
         let (sent, received) = if closer == A { (a, b) } else { (b, a) };
-        self.heard.phase_at(closer, sent, received)
+        self.layer_facts.phase_at(closer, sent, received)
     }
 
     #[track_caller]
     fn check(mut self, phase: Phase) -> Self {
         assert_eq!((self.phase(A), self.phase(B)), (phase, phase));
-        self.heard.finish(&mut self.texts);
+        self.layer_facts.finish(&mut self.texts);
         assert_eq!((self.phase(A), self.phase(B)), (phase, phase), "finished");
         self
     }
@@ -92,11 +92,11 @@ fn tls_is_a_handshake_and_then_opaque() {
             .check(Phase::Opaque);
         hello().a(record(21, 2)).check(Phase::TlsHandshake);
         let talk = hello();
-        assert_eq!(talk.heard.protocol(), Protocol::Tls);
+        assert_eq!(talk.layer_facts.protocol(), Protocol::Tls);
     }
     talk().b(record(23, 900)).check(Phase::Opaque);
     let both = talk().a(record(22, 200)).b(record(22, 90));
-    assert_eq!(both.heard.requester().map(|(end, _)| end), Some(A));
+    assert_eq!(both.layer_facts.requester().map(|(end, _)| end), Some(A));
 }
 
 #[test]
@@ -105,8 +105,8 @@ fn an_answer_in_plain_text_is_read() {
         let answer = "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno";
         let talk = sliced(slice).a(record(22, 200)).b(answer);
         let talk = talk.check(Phase::TlsHandshake);
-        assert_eq!(talk.heard.protocol(), Protocol::Tls);
-        let statuses: Vec<_> = talk.heard.exchanges().map(Exchange::status).collect();
+        assert_eq!(talk.layer_facts.protocol(), Protocol::Tls);
+        let statuses: Vec<_> = talk.layer_facts.exchanges().map(Exchange::status).collect();
         assert_eq!(statuses, [Some(400)]);
     }
 }
@@ -121,7 +121,7 @@ fn tls_begins_after_words_in_plain_text() {
         .b("220 go\r\n");
     assert_eq!(talk.phase(A), Phase::Opaque);
     let talk = talk.a(record(22, 200)).check(Phase::TlsHandshake);
-    assert_eq!(talk.heard.protocol(), Protocol::Tls);
+    assert_eq!(talk.layer_facts.protocol(), Protocol::Tls);
     let talk = talk.b(record(22, 90)).b(record(23, 900));
     let talk = talk.a(record(20, 1)).a(record(23, 53));
     talk.check(Phase::Opaque);
@@ -136,8 +136,8 @@ fn a_tunnel_is_a_tunnel_whatever_is_in_it() {
         .a(record(22, 200))
         .b(record(22, 90));
     let talk = talk.check(Phase::Tunnel);
-    assert_eq!(talk.heard.protocol(), Protocol::Tunnel);
-    assert_eq!(talk.heard.exchanges().count(), 1);
+    assert_eq!(talk.layer_facts.protocol(), Protocol::Tunnel);
+    assert_eq!(talk.layer_facts.exchanges().count(), 1);
 }
 
 #[test]
@@ -157,9 +157,9 @@ fn what_is_said_in_a_tunnel_is_read() {
             .b(&answer[..answer.len() - 1])
             .check(Phase::ResponseBody);
         let talk = open().a(get).b(answer).check(Phase::Tunnel);
-        assert_eq!(talk.heard.protocol(), Protocol::Tunnel);
-        let heard = talk.heard.into_heard();
-        let statuses: Vec<_> = heard.exchanges.iter().map(Exchange::status).collect();
+        assert_eq!(talk.layer_facts.protocol(), Protocol::Tunnel);
+        let layer_facts = talk.layer_facts.into_layer_facts();
+        let statuses: Vec<_> = layer_facts.exchanges.iter().map(Exchange::status).collect();
         assert_eq!(statuses, [Some(200), Some(200)], "slices of {slice}");
     }
 }
@@ -176,18 +176,18 @@ fn http2_and_a_websocket_in_a_tunnel_are_told_as_such() {
     // GET / of the static table.
     let get = b"\0\0\x03\x01\x05\0\0\0\x01\x82\x84\x86";
     let talk = open().a(preface).b(settings).a(get).check(Phase::Waiting);
-    assert_eq!(talk.heard.protocol(), Protocol::Http2);
-    let heard = talk.heard.into_heard();
-    assert!(heard.h2.is_some());
-    assert_eq!(heard.exchanges.len(), 2);
+    assert_eq!(talk.layer_facts.protocol(), Protocol::Http2);
+    let layer_facts = talk.layer_facts.into_layer_facts();
+    assert!(layer_facts.h2.is_some());
+    assert_eq!(layer_facts.exchanges.len(), 2);
     let upgrade =
         "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
     let switch = "HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
     let talk = open().a(upgrade).b(switch).b(b"\x88\x02\x03\xe9");
     let talk = talk.check(Phase::Tunnel);
-    assert_eq!(talk.heard.protocol(), Protocol::WebSocket);
-    let heard = talk.heard.into_heard();
-    let facts = heard.websocket.expect("a WebSocket");
+    assert_eq!(talk.layer_facts.protocol(), Protocol::WebSocket);
+    let layer_facts = talk.layer_facts.into_layer_facts();
+    let facts = layer_facts.websocket.expect("a WebSocket");
     let code = facts.halves[1].close.as_ref().and_then(|close| close.code);
     assert_eq!(code, Some(1001));
 }
@@ -201,10 +201,13 @@ fn tunnels_in_tunnels_are_followed_to_some_depth() {
             .a("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n")
             .b("HTTP/1.1 200 OK\r\n\r\n");
     }
-    talk.heard.finish(&mut talk.texts);
-    assert_eq!(talk.heard.protocol(), Protocol::Tunnel);
+    talk.layer_facts.finish(&mut talk.texts);
+    assert_eq!(talk.layer_facts.protocol(), Protocol::Tunnel);
     let looked_into = usize::from(MAX_TUNNELS) + 1;
-    assert_eq!(talk.heard.into_heard().exchanges.len(), looked_into);
+    assert_eq!(
+        talk.layer_facts.into_layer_facts().exchanges.len(),
+        looked_into
+    );
 }
 
 #[test]
@@ -213,21 +216,24 @@ fn http2_is_known_from_its_middle_on() {
     let ok = b"\0\0\x01\x01\x05\0\0\0\x07\x88";
     for (likely, client) in [(A, A), (B, A)] {
         let mut talk = talk();
-        talk.heard = *ProtocolStack::boxed(&LayerOptions::default(), Some(likely));
+        talk.layer_facts = *ProtocolStack::boxed(&LayerOptions::default(), Some(likely));
         let talk = talk.a("the rest of a body").b(ok).a(ping);
-        assert_eq!(talk.heard.protocol(), Protocol::Http2);
-        let (requester, certainty) = talk.heard.requester().expect("a client");
+        assert_eq!(talk.layer_facts.protocol(), Protocol::Http2);
+        let (requester, certainty) = talk.layer_facts.requester().expect("a client");
         assert_eq!((requester, certainty), (client, Certainty::Likely));
-        let heard = talk.heard.into_heard();
-        let facts = heard.h2.expect("HTTP/2");
+        let layer_facts = talk.layer_facts.into_layer_facts();
+        let facts = layer_facts.h2.expect("HTTP/2");
         assert_eq!((facts.midway, facts.halves[0].frames), (true, 1));
-        assert_eq!(heard.exchanges.len(), 1);
+        assert_eq!(layer_facts.exchanges.len(), 1);
     }
     // Whose a PING is the ports must say; and what the capture has from its beginning begins with a preface.
     let mut talk = talk();
-    talk.heard = *ProtocolStack::boxed(&LayerOptions::default(), Some(B));
+    talk.layer_facts = *ProtocolStack::boxed(&LayerOptions::default(), Some(B));
     let talk = talk.a(ping);
     let presumed = Some((B, Certainty::Possible));
-    assert_eq!(talk.heard.requester(), presumed);
-    assert_eq!(self::talk().a(ping).heard.protocol(), Protocol::Opaque);
+    assert_eq!(talk.layer_facts.requester(), presumed);
+    assert_eq!(
+        self::talk().a(ping).layer_facts.protocol(),
+        Protocol::Opaque
+    );
 }

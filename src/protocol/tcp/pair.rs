@@ -565,7 +565,7 @@ fn close_event(
     let received = claimed.unwrap_or(0).max(receiver.stream.acknowledged());
     let fin = receiver.stream.fin();
     CloseEvent {
-        mark: at,
+        frame_ref: at,
         sent: u64::try_from(offset).unwrap_or(0),
         received: u64::try_from(fin.map_or(received, |fin| received.min(fin))).unwrap_or(0),
         knew_fin: fin.is_some_and(|fin| received > fin),

@@ -15,7 +15,7 @@ use crate::base::time::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CloseEvent {
     /// The frame.
-    pub mark: FrameRef,
+    pub frame_ref: FrameRef,
     /// Payload offset in its own stream at which it stands.
     pub sent: u64,
     /// Payload offset in the peer's stream up to which its sender had received.

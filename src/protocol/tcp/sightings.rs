@@ -28,11 +28,11 @@ pub struct Sightings {
 impl Sightings {
     /// Whether `segment` is one that was seen already; remembers it otherwise.
     pub fn is_second(&mut self, segment: &Segment<'_>, host: &Fingerprint) -> bool {
-        let digest = digest(segment);
+        let model = model(segment);
         let now = (segment.time.as_nanos() / 1000) as u32;
         let place = place(segment);
         for index in 0..ROOM {
-            if self.digests[index] != digest {
+            if self.digests[index] != model {
                 continue;
             }
             let apart = now.wrapping_sub(self.times[index]);
@@ -47,7 +47,7 @@ impl Sightings {
             }
         }
         let cursor = usize::from(self.cursor) % ROOM;
-        self.digests[cursor] = digest;
+        self.digests[cursor] = model;
         self.places[cursor] = place;
         self.times[cursor] = now;
         self.cursor = self.cursor.wrapping_add(1) % ROOM as u8;
@@ -56,7 +56,7 @@ impl Sightings {
 }
 
 /// What stays the same when a packet is seen twice: all but time to live and the link layer.
-fn digest(segment: &Segment<'_>) -> u32 {
+fn model(segment: &Segment<'_>) -> u32 {
     const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
     let times = segment.options.timestamps.unwrap_or_default();
     let words = [

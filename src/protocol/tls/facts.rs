@@ -147,9 +147,9 @@ pub enum CloseNotify {
 impl CloseNotify {
     /// Where it was said.
     #[must_use]
-    pub const fn mark(self) -> Option<FrameRef> {
+    pub const fn frame_ref(self) -> Option<FrameRef> {
         match self {
-            Self::Notify(mark, _) => Some(mark),
+            Self::Notify(frame_ref, _) => Some(frame_ref),
             Self::None | Self::Unclear => None,
         }
     }
@@ -272,7 +272,7 @@ impl TlsFacts {
     /// The certificate of the side that was called.
     #[must_use]
     pub fn leaf(&self) -> Option<(FrameRef, &Certificate)> {
-        let (mark, chain) = self.certificates.as_ref()?;
-        Some((*mark, chain.first()?))
+        let (frame_ref, chain) = self.certificates.as_ref()?;
+        Some((*frame_ref, chain.first()?))
     }
 }

@@ -251,11 +251,11 @@ mod tests {
         bytes
     }
 
-    fn feed(lane: &mut RecordReader, mut bytes: &[u8]) -> Vec<EndedRecord> {
+    fn feed(direction: &mut RecordReader, mut bytes: &[u8]) -> Vec<EndedRecord> {
         let mut ended = Vec::new();
-        lane.begin_slice();
+        direction.begin_slice();
         while !bytes.is_empty() {
-            let (used, end) = lane.step(bytes, FrameRef::default());
+            let (used, end) = direction.step(bytes, FrameRef::default());
             bytes = &bytes[used..];
             ended.extend(end);
         }
@@ -270,14 +270,18 @@ mod tests {
             .flat_map(|(kind, length)| record(*kind, *length))
             .collect();
         for slice in 1..=stream.len() {
-            let mut lane = RecordReader::default();
+            let mut direction = RecordReader::default();
             let mut ended = 0;
             for piece in stream.chunks(slice) {
-                ended += feed(&mut lane, piece).len();
+                ended += feed(&mut direction, piece).len();
             }
             assert_eq!(ended, records.len(), "in slices of {slice}");
-            assert_eq!(lane.settled.map(|it| it.0), settled, "in slices of {slice}");
-            assert!(lane.is_at_boundary());
+            assert_eq!(
+                direction.settled.map(|it| it.0),
+                settled,
+                "in slices of {slice}"
+            );
+            assert!(direction.is_at_boundary());
         }
     }
 
@@ -304,24 +308,24 @@ mod tests {
             (21, 2, false),
             (22, 64, false),
         ] {
-            let mut lane = RecordReader::default();
-            feed(&mut lane, &record(kind, length));
-            assert_eq!(lane.midstream, before, "{kind} of {length}");
+            let mut direction = RecordReader::default();
+            feed(&mut direction, &record(kind, length));
+            assert_eq!(direction.midstream, before, "{kind} of {length}");
         }
     }
 
     #[test]
     fn records_are_found_again_after_a_loss() {
-        let mut lane = RecordReader::default();
-        feed(&mut lane, &record(22, 30)[..10]);
-        assert_eq!(lane.skip(500, FrameRef::default()), None);
-        assert!(!lane.is_at_boundary());
-        assert_eq!(feed(&mut lane, b"rest of a record").len(), 0);
-        assert_eq!(feed(&mut lane, &record(23, 100)).len(), 1);
+        let mut direction = RecordReader::default();
+        feed(&mut direction, &record(22, 30)[..10]);
+        assert_eq!(direction.skip(500, FrameRef::default()), None);
+        assert!(!direction.is_at_boundary());
+        assert_eq!(feed(&mut direction, b"rest of a record").len(), 0);
+        assert_eq!(feed(&mut direction, &record(23, 100)).len(), 1);
         // A gap within one record loses nothing else.
         let long = record(23, 100);
-        feed(&mut lane, &long[..50]);
-        assert_eq!(lane.skip(20, FrameRef::default()), None);
-        assert_eq!(feed(&mut lane, &long[70..]).len(), 1);
+        feed(&mut direction, &long[..50]);
+        assert_eq!(direction.skip(20, FrameRef::default()), None);
+        assert_eq!(feed(&mut direction, &long[70..]).len(), 1);
     }
 }

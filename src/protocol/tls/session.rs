@@ -29,7 +29,7 @@ const SERVER_HELLO_DONE: u8 = 14;
 /// One TLS connection. Offsets count from the first byte of its first record, by direction.
 #[derive(Clone, Debug, Default)]
 pub struct TlsSession {
-    lanes: [RecordReader; 2],
+    directions: [RecordReader; 2],
     flows: [ApplicationData; 2],
     pub(super) caller: Option<FlowEnd>,
     hello: Option<(FrameRef, ClientHello)>,
@@ -57,7 +57,7 @@ pub struct TlsSession {
     /// What a renewed handshake agreed on.
     pub(super) renewed: Option<NegotiatedParameters>,
     /// Who takes down what is read.
-    clerk: Option<Annotator>,
+    annotator: Option<Annotator>,
 }
 
 impl TlsSession {
@@ -69,15 +69,15 @@ impl TlsSession {
 
     /// The same, with what is read taken down.
     #[must_use]
-    pub fn taken_down(mut self, clerk: Option<Annotator>) -> Self {
-        self.clerk = clerk;
+    pub fn taken_down(mut self, annotator: Option<Annotator>) -> Self {
+        self.annotator = annotator;
         self
     }
 
     /// Takes something down.
     pub fn note(&self, from: FlowEnd, at: FrameRef, what: RecordKind) {
-        if let Some(clerk) = &self.clerk {
-            clerk.note(from, at, what);
+        if let Some(annotator) = &self.annotator {
+            annotator.note(from, at, what);
         }
     }
 
@@ -90,9 +90,9 @@ impl TlsSession {
     /// The next bytes of one direction. `bytes` is what was captured of `length`.
     pub fn data(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], length: u32) {
         let mut rest = bytes;
-        self.lanes[from.index()].begin_slice();
+        self.directions[from.index()].begin_slice();
         while !rest.is_empty() {
-            let (used, ended) = self.lanes[from.index()].step(rest, at);
+            let (used, ended) = self.directions[from.index()].step(rest, at);
             if let Some(ended) = ended {
                 self.ended(from, ended);
             }
@@ -107,7 +107,7 @@ impl TlsSession {
         if length == 0 {
             return;
         }
-        let ended = self.lanes[from.index()].skip(length, at);
+        let ended = self.directions[from.index()].skip(length, at);
         self.messages(from, at, false);
         if let Some(ended) = ended {
             self.ended(from, ended);
@@ -117,7 +117,10 @@ impl TlsSession {
     /// Bytes of handshake messages that wait for their end.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
-        let clear = self.lanes.iter().map(|lane| lane.waiting.len());
+        let clear = self
+            .directions
+            .iter()
+            .map(|direction| direction.waiting.len());
         clear
             .chain(self.inside.iter().map(EncryptedHandshake::waiting))
             .sum()
@@ -126,10 +129,10 @@ impl TlsSession {
     /// Reads what waits as far as it goes, since too much waits in all.
     pub fn give_up_waiting(&mut self) {
         for end in FlowEnd::BOTH {
-            let lane = &mut self.lanes[end.index()];
-            if !lane.waiting.is_empty() {
-                lane.go_deaf();
-                self.messages(end, self.lanes[end.index()].since, false);
+            let direction = &mut self.directions[end.index()];
+            if !direction.waiting.is_empty() {
+                direction.go_deaf();
+                self.messages(end, self.directions[end.index()].since, false);
             }
             self.inside[end.index()].give_up();
         }
@@ -138,7 +141,7 @@ impl TlsSession {
     /// Whether this end had finished its part of the handshake when it had sent so many bytes.
     #[must_use]
     pub fn is_settled(&self, end: FlowEnd, sent: u64) -> bool {
-        self.is_midstream() || sent >= self.lanes[end.index()].settled_at()
+        self.is_midstream() || sent >= self.directions[end.index()].settled_at()
     }
 
     /// Whether this end, which was called, refused the other's part of a TLS 1.3 handshake: its own was sent before, but it
@@ -180,13 +183,15 @@ impl TlsSession {
     #[must_use]
     pub fn into_facts(mut self) -> TlsFacts {
         for end in FlowEnd::BOTH {
-            self.messages(end, self.lanes[end.index()].since, false);
+            self.messages(end, self.directions[end.index()].since, false);
         }
         // Session tickets and the like are records too; what was opened tells them from application data.
         let is_known = self.is_known();
         let flows = FlowEnd::BOTH.map(|end| {
             let inside = &self.inside[end.index()];
-            let settled = self.lanes[end.index()].settled.map(|(_, mark)| mark);
+            let settled = self.directions[end.index()]
+                .settled
+                .map(|(_, frame_ref)| frame_ref);
             let flow = if is_known {
                 inside.flow
             } else {
@@ -224,7 +229,7 @@ impl TlsSession {
     /// The handshake was before the capture.
     #[must_use]
     pub fn is_midstream(&self) -> bool {
-        self.lanes.iter().any(|lane| lane.midstream)
+        self.directions.iter().any(|direction| direction.midstream)
     }
 
     pub(super) fn is_13(&self) -> bool {
@@ -233,7 +238,7 @@ impl TlsSession {
     }
 
     fn has_settled(&self, end: FlowEnd) -> bool {
-        self.lanes[end.index()].settled.is_some() || self.is_midstream()
+        self.directions[end.index()].settled.is_some() || self.is_midstream()
     }
 
     /// A record has ended.
@@ -243,8 +248,8 @@ impl TlsSession {
             ALERT => record.alert.is_none(),
             _ => false,
         };
-        if self.clerk.is_some() {
-            let ciphered = record.kind == HANDSHAKE && self.lanes[from.index()].ciphered;
+        if self.annotator.is_some() {
+            let ciphered = record.kind == HANDSHAKE && self.directions[from.index()].ciphered;
             match (record.kind, record.alert) {
                 (CHANGE_CIPHER_SPEC, _) => self.note(from, record.at, RecordKind::ChangeCipherSpec),
                 (ALERT, Some((level, code))) => {
@@ -359,11 +364,11 @@ impl TlsSession {
 
     /// Reads the handshake messages that wait in one direction; with what `more` cannot come, the last one as far as it goes.
     fn messages(&mut self, from: FlowEnd, at: FrameRef, more: bool) {
-        let lane = &mut self.lanes[from.index()];
-        if lane.waiting.is_empty() {
+        let direction = &mut self.directions[from.index()];
+        if direction.waiting.is_empty() {
             return;
         }
-        let mut bytes = std::mem::take(&mut lane.waiting);
+        let mut bytes = std::mem::take(&mut direction.waiting);
         let mut rest = bytes.as_slice();
         while let [kind, high, middle, low, after @ ..] = rest {
             let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
@@ -385,7 +390,7 @@ impl TlsSession {
         if more && left > 0 {
             // A message may come in very many records: what waits is not to be copied with each of them.
             bytes.drain(..bytes.len() - left);
-            self.lanes[from.index()].waiting = bytes;
+            self.directions[from.index()].waiting = bytes;
         }
     }
 
@@ -404,9 +409,9 @@ impl TlsSession {
                 match ServerAnswer::read(body, client) {
                     Some(ServerAnswer::Retry) => {
                         self.retried.get_or_insert(at);
-                        for lane in &mut self.lanes {
-                            lane.retried = true;
-                            lane.ciphered = false;
+                        for direction in &mut self.directions {
+                            direction.retried = true;
+                            direction.ciphered = false;
                         }
                     }
                     Some(ServerAnswer::Hello(hello)) if self.answer.is_none() => {
@@ -466,17 +471,17 @@ impl TlsSession {
     }
 
     fn farewell(&self, end: FlowEnd) -> CloseNotify {
-        if let Some(mark) = self.notified[end.index()] {
-            return CloseNotify::Notify(mark, Certainty::Certain);
+        if let Some(frame_ref) = self.notified[end.index()] {
+            return CloseNotify::Notify(frame_ref, Certainty::Certain);
         }
-        let lane = &self.lanes[end.index()];
-        if !lane.is_at_boundary() {
+        let direction = &self.directions[end.index()];
+        if !direction.is_at_boundary() {
             return CloseNotify::Unclear;
         }
         if self.inside[end.index()].is_known() {
             return CloseNotify::None;
         }
-        let Some(last) = lane.last else {
+        let Some(last) = direction.last else {
             return CloseNotify::None;
         };
         let settled = !last.in_handshake || self.is_midstream();

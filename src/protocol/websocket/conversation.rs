@@ -41,17 +41,17 @@ struct WebSocketDirection {
 /// The WebSocket spoken on one connection.
 #[derive(Clone, Debug)]
 pub struct WebSocketConversation {
-    lanes: [WebSocketDirection; 2],
+    directions: [WebSocketDirection; 2],
     requester: FlowEnd,
     /// Who takes down what is read.
-    clerk: Option<Annotator>,
+    annotator: Option<Annotator>,
 }
 
 impl WebSocketConversation {
     /// Begins after the 101. `offsets` are how many bytes each end had sent before.
     #[must_use]
     pub fn new(requester: FlowEnd, offsets: [u64; 2]) -> Self {
-        let lane = |offset: u64| WebSocketDirection {
+        let direction = |offset: u64| WebSocketDirection {
             offset: offset.min(MAX_OFFSET),
             state: WebSocketReadState::Header,
             header: WebSocketFrameHeader::default(),
@@ -62,9 +62,9 @@ impl WebSocketConversation {
             half: WebSocketHalf::default(),
         };
         Self {
-            lanes: offsets.map(lane),
+            directions: offsets.map(direction),
             requester,
-            clerk: None,
+            annotator: None,
         }
     }
 
@@ -80,10 +80,11 @@ impl WebSocketConversation {
     ) {
         let masked = from == self.requester;
         let mut rest = bytes;
-        if self.lane(from).state == WebSocketReadState::Lost && is_frame(bytes, length, masked) {
-            let lane = self.lane_mut(from);
-            lane.state = WebSocketReadState::Header;
-            lane.have = 0;
+        if self.direction(from).state == WebSocketReadState::Lost && is_frame(bytes, length, masked)
+        {
+            let direction = self.direction_mut(from);
+            direction.state = WebSocketReadState::Header;
+            direction.have = 0;
         }
         while !rest.is_empty() {
             let used = self.step(from, at, rest).clamp(1, rest.len());
@@ -100,9 +101,9 @@ impl WebSocketConversation {
 
     /// The FIN of one direction, in order.
     pub fn end(&mut self, from: FlowEnd, _texts: &mut TextInterner) {
-        let lane = self.lane_mut(from);
-        lane.half.is_cut = match lane.state {
-            WebSocketReadState::Header => lane.have > 0,
+        let direction = self.direction_mut(from);
+        direction.half.is_cut = match direction.state {
+            WebSocketReadState::Header => direction.have > 0,
             WebSocketReadState::Payload { .. } => true,
             WebSocketReadState::Lost => false,
         };
@@ -117,8 +118,8 @@ impl WebSocketConversation {
 
     /// The same, with its frames taken down.
     #[must_use]
-    pub fn taken_down(mut self, clerk: Option<Annotator>) -> Self {
-        self.clerk = clerk;
+    pub fn taken_down(mut self, annotator: Option<Annotator>) -> Self {
+        self.annotator = annotator;
         self
     }
 
@@ -144,20 +145,20 @@ impl WebSocketConversation {
     #[must_use]
     pub fn into_facts(self) -> WebSocketFacts {
         WebSocketFacts {
-            halves: self.lanes.map(|lane| lane.half),
+            halves: self.directions.map(|direction| direction.half),
         }
     }
 
-    fn lane(&self, end: FlowEnd) -> &WebSocketDirection {
-        let [a, b] = &self.lanes;
+    fn direction(&self, end: FlowEnd) -> &WebSocketDirection {
+        let [a, b] = &self.directions;
         match end {
             FlowEnd::A => a,
             FlowEnd::B => b,
         }
     }
 
-    fn lane_mut(&mut self, end: FlowEnd) -> &mut WebSocketDirection {
-        let [a, b] = &mut self.lanes;
+    fn direction_mut(&mut self, end: FlowEnd) -> &mut WebSocketDirection {
+        let [a, b] = &mut self.directions;
         match end {
             FlowEnd::A => a,
             FlowEnd::B => b,
@@ -167,28 +168,28 @@ impl WebSocketConversation {
     /// Takes some of `bytes`, at least one, and tells how many.
     fn step(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8]) -> usize {
         let masked = from == self.requester;
-        let lane = self.lane_mut(from);
-        match lane.state {
+        let direction = self.direction_mut(from);
+        match direction.state {
             WebSocketReadState::Lost => {
-                lane.advance(bytes.len() as u64);
+                direction.advance(bytes.len() as u64);
                 bytes.len()
             }
             WebSocketReadState::Header => {
-                let room = LONGEST - lane.have.min(LONGEST);
+                let room = LONGEST - direction.have.min(LONGEST);
                 let take = room.min(bytes.len());
-                lane.keep(bytes.get(..take).unwrap_or_default());
-                let known = lane.kept.get(..lane.have).unwrap_or_default();
+                direction.keep(bytes.get(..take).unwrap_or_default());
+                let known = direction.kept.get(..direction.have).unwrap_or_default();
                 let Some((header, size)) = WebSocketFrameHeader::read(known) else {
-                    lane.advance(take as u64);
+                    direction.advance(take as u64);
                     return take;
                 };
                 // What was kept beyond the header is payload, and is read as such.
-                let before = lane.have - take;
+                let before = direction.have - take;
                 let used = size.saturating_sub(before);
-                lane.advance(used as u64);
-                lane.begin(header, size, masked, at);
-                if let Some(clerk) = &self.clerk {
-                    clerk.note(from, at, RecordKind::Ws(header.opcode, header.length));
+                direction.advance(used as u64);
+                direction.begin(header, size, masked, at);
+                if let Some(annotator) = &self.annotator {
+                    annotator.note(from, at, RecordKind::Ws(header.opcode, header.length));
                 }
                 if header.length == 0 {
                     self.end_frame(from, at, &[]);
@@ -199,15 +200,15 @@ impl WebSocketConversation {
                 let take = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
                 let now = bytes.get(..take).unwrap_or_default();
                 let left = left - take as u64;
-                lane.advance(take as u64);
-                lane.half.bytes = lane.half.bytes.saturating_add(take as u64);
-                lane.state = WebSocketReadState::Payload { left };
-                if lane.header.opcode == CLOSE {
-                    lane.keep(now);
+                direction.advance(take as u64);
+                direction.half.bytes = direction.half.bytes.saturating_add(take as u64);
+                direction.state = WebSocketReadState::Payload { left };
+                if direction.header.opcode == CLOSE {
+                    direction.keep(now);
                 }
                 if left == 0 {
-                    let kept = lane.kept;
-                    let have = lane.have;
+                    let kept = direction.kept;
+                    let have = direction.have;
                     self.end_frame(from, at, kept.get(..have).unwrap_or_default());
                 }
                 take
@@ -217,29 +218,29 @@ impl WebSocketConversation {
 
     /// All of a frame has gone by; `payload` is that of a Close.
     fn end_frame(&mut self, from: FlowEnd, at: FrameRef, payload: &[u8]) {
-        let lane = self.lane_mut(from);
-        lane.state = WebSocketReadState::Header;
-        lane.have = 0;
-        let header = lane.header;
+        let direction = self.direction_mut(from);
+        direction.state = WebSocketReadState::Header;
+        direction.have = 0;
+        let header = direction.header;
         match header.opcode {
             CLOSE => {
-                let close = lane.close(payload, at);
-                lane.half.close.get_or_insert(close);
+                let close = direction.close(payload, at);
+                direction.half.close.get_or_insert(close);
             }
             PING => {
-                let pings = &mut lane.half.pings;
+                let pings = &mut direction.half.pings;
                 pings.sent = pings.sent.saturating_add(1);
                 pings.unanswered.get_or_insert(at);
                 pings.last = Some(at);
             }
             PONG => {
-                let pings = &mut self.lane_mut(from.other()).half.pings;
+                let pings = &mut self.direction_mut(from.other()).half.pings;
                 // One that was not asked for is allowed (§5.5.3).
                 if pings.unanswered.take().is_some() {
                     pings.answered = pings.answered.saturating_add(1);
                 }
             }
-            _ if header.fin => lane.half.messages = lane.half.messages.saturating_add(1),
+            _ if header.fin => direction.half.messages = direction.half.messages.saturating_add(1),
             _ => {}
         }
     }
@@ -247,25 +248,25 @@ impl WebSocketConversation {
     /// Bytes that were cut off or never captured.
     fn pass_over(&mut self, from: FlowEnd, at: FrameRef, length: u64) {
         let mut length = length;
-        let lane = self.lane_mut(from);
-        if let WebSocketReadState::Payload { left } = lane.state {
+        let direction = self.direction_mut(from);
+        if let WebSocketReadState::Payload { left } = direction.state {
             let take = left.min(length);
             length -= take;
-            lane.advance(take);
-            lane.half.bytes = lane.half.bytes.saturating_add(take);
-            lane.is_cut |= take > 0;
-            lane.state = WebSocketReadState::Payload { left: left - take };
+            direction.advance(take);
+            direction.half.bytes = direction.half.bytes.saturating_add(take);
+            direction.is_cut |= take > 0;
+            direction.state = WebSocketReadState::Payload { left: left - take };
             if left == take && take > 0 {
-                let kept = lane.kept;
-                let have = lane.have;
+                let kept = direction.kept;
+                let have = direction.have;
                 self.end_frame(from, at, kept.get(..have).unwrap_or_default());
             }
         }
         if length > 0 {
-            let lane = self.lane_mut(from);
-            lane.advance(length);
-            lane.state = WebSocketReadState::Lost;
-            lane.half.lost = true;
+            let direction = self.direction_mut(from);
+            direction.advance(length);
+            direction.state = WebSocketReadState::Lost;
+            direction.half.lost = true;
         }
     }
 }
@@ -350,7 +351,7 @@ mod tests {
     use crate::base::frame_ref::FrameNumber;
     use crate::base::time::Timestamp;
 
-    fn mark(line: u64) -> FrameRef {
+    fn frame_ref(line: u64) -> FrameRef {
         FrameRef {
             frame: FrameNumber(line),
             time: Timestamp::from_nanos(line as i64 * 1_000_000),
@@ -377,12 +378,18 @@ mod tests {
         bytes
     }
 
-    fn heard(said: &[(FlowEnd, Vec<u8>)], slice: usize) -> WebSocketFacts {
+    fn layer_facts(said: &[(FlowEnd, Vec<u8>)], slice: usize) -> WebSocketFacts {
         let mut talk = WebSocketConversation::new(A, [10, 20]);
         let mut texts = TextInterner::new();
         for ((from, bytes), line) in said.iter().zip(1..) {
             for piece in bytes.chunks(slice) {
-                talk.data(*from, mark(line), piece, piece.len() as u32, &mut texts);
+                talk.data(
+                    *from,
+                    frame_ref(line),
+                    piece,
+                    piece.len() as u32,
+                    &mut texts,
+                );
             }
         }
         talk.finish(&mut texts);
@@ -398,13 +405,13 @@ mod tests {
             (A, frame(CLOSE, b"\x03\xe9bye", true)),
         ];
         for slice in 1..20 {
-            let facts = heard(&said, slice);
+            let facts = layer_facts(&said, slice);
             let [client, server] = &facts.halves;
             for (half, line) in [(server, 3), (client, 4)] {
                 let close = half.close.as_ref().expect("a Close");
                 assert_eq!(
                     (close.code, close.at),
-                    (Some(1001), mark(line)),
+                    (Some(1001), frame_ref(line)),
                     "slices of {slice}"
                 );
                 assert_eq!(close.reason.as_bytes(), b"bye");
@@ -421,7 +428,7 @@ mod tests {
 
     #[test]
     fn pings_want_pongs() {
-        let facts = heard(
+        let facts = layer_facts(
             &[
                 (B, frame(PING, b"1", false)),
                 (A, frame(PONG, b"1", true)),
@@ -434,7 +441,7 @@ mod tests {
         assert_eq!((pings.sent, pings.answered), (3, 1));
         assert_eq!(
             (pings.unanswered, pings.last),
-            (Some(mark(3)), Some(mark(4)))
+            (Some(frame_ref(3)), Some(frame_ref(4)))
         );
         assert!(facts.has_no_close());
     }
@@ -443,10 +450,10 @@ mod tests {
     fn what_is_missing_ends_at_the_next_whole_frame() {
         let mut talk = WebSocketConversation::new(A, [0, 0]);
         let mut texts = TextInterner::new();
-        talk.gap(B, mark(1), 50, &mut texts);
-        talk.data(B, mark(2), b"\x81\x10rest", 6, &mut texts);
+        talk.gap(B, frame_ref(1), 50, &mut texts);
+        talk.data(B, frame_ref(2), b"\x81\x10rest", 6, &mut texts);
         let close = frame(CLOSE, b"\x03\xe8", false);
-        talk.data(B, mark(3), &close, close.len() as u32, &mut texts);
+        talk.data(B, frame_ref(3), &close, close.len() as u32, &mut texts);
         let facts = talk.into_facts();
         let half = &facts.halves[1];
         assert!(half.lost);
@@ -457,11 +464,11 @@ mod tests {
     fn a_frame_cut_short_and_one_without_its_mask() {
         let mut cut = frame(1, b"hello", false);
         cut.pop();
-        let facts = heard(&[(B, cut), (A, frame(1, b"x", false))], 99);
+        let facts = layer_facts(&[(B, cut), (A, frame(1, b"x", false))], 99);
         assert!(facts.halves[1].is_cut && !facts.halves[0].is_cut);
         assert_eq!(
             facts.halves[0].fault,
-            Some((WebSocketFrameRule::Mask, mark(2)))
+            Some((WebSocketFrameRule::Mask, frame_ref(2)))
         );
     }
 
@@ -472,9 +479,9 @@ mod tests {
             let mut texts = TextInterner::new();
             for (client, bytes, gap) in said {
                 let from = if client { A } else { B };
-                talk.data(from, mark(1), &bytes, bytes.len() as u32, &mut texts);
+                talk.data(from, frame_ref(1), &bytes, bytes.len() as u32, &mut texts);
                 if gap < 100 {
-                    talk.gap(from, mark(2), gap, &mut texts);
+                    talk.gap(from, frame_ref(2), gap, &mut texts);
                 }
             }
             talk.finish(&mut texts);

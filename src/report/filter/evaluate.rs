@@ -80,7 +80,7 @@ const MEANS: [How; 8] = [
 
 /// One connection, with what is known of it.
 struct FilterRow<'s> {
-    brief: &'s ConnectionSummary,
+    connection_summary: &'s ConnectionSummary,
     record: Option<&'s Connection>,
     findings: &'s [u32],
 }
@@ -106,15 +106,15 @@ impl<'s> FilterEvaluator<'s> {
         let mut chosen = FilterResult::default();
         let mut records = self.snapshot.connections.iter().peekable();
         let mut spelled = String::new();
-        for (place, brief) in (0..).zip(&self.snapshot.briefs) {
+        for (place, connection_summary) in (0..).zip(&self.snapshot.summaries) {
             let mut record: Option<&Connection> = None;
-            while let Some(next) = records.next_if(|next| next.id <= brief.id) {
-                record = (next.id == brief.id).then_some(next);
+            while let Some(next) = records.next_if(|next| next.id <= connection_summary.id) {
+                record = (next.id == connection_summary.id).then_some(next);
             }
             let row = FilterRow {
-                brief,
+                connection_summary,
                 record,
-                findings: self.naming.numbers(brief.id),
+                findings: self.naming.numbers(connection_summary.id),
             };
             let told = match &self.node {
                 None => Some(true),
@@ -202,14 +202,14 @@ fn names(row: &FilterRow<'_>, wanted: &[bool]) -> bool {
 
 /// A test that the line of a connection answers.
 fn holds(test: &FilterTest, row: &FilterRow<'_>) -> bool {
-    let brief = row.brief;
+    let connection_summary = row.connection_summary;
     let either = |who: &Option<Who>, holds: &dyn Fn(Who) -> bool| match who {
         Some(who) => holds(*who),
         None => Who::BOTH.into_iter().any(holds),
     };
     match test {
-        FilterTest::By(by) => brief.by == *by,
-        FilterTest::How(means) => match (means, brief.how) {
+        FilterTest::By(by) => connection_summary.by == *by,
+        FilterTest::How(means) => match (means, connection_summary.how) {
             (HowTest::Fin, How::Fin)
             | (HowTest::Reset, How::Reset(_))
             | (HowTest::Silence, How::Silence)
@@ -217,38 +217,52 @@ fn holds(test: &FilterTest, row: &FilterRow<'_>) -> bool {
             (HowTest::Kind(kind), How::Reset(was)) => *kind == was,
             _ => false,
         },
-        FilterTest::Phase(phase) => brief.phase == *phase,
-        FilterTest::Opening(opening) => brief.opening == *opening,
-        FilterTest::Protocol(protocol) => brief.protocol == *protocol,
-        FilterTest::Orderly(orderly) => brief.orderly == *orderly,
-        FilterTest::Certainty(certainty) => brief.certainty == *certainty,
+        FilterTest::Phase(phase) => connection_summary.phase == *phase,
+        FilterTest::Opening(opening) => connection_summary.opening == *opening,
+        FilterTest::Protocol(protocol) => connection_summary.protocol == *protocol,
+        FilterTest::Orderly(orderly) => connection_summary.orderly == *orderly,
+        FilterTest::Certainty(certainty) => connection_summary.certainty == *certainty,
         FilterTest::State(who, state) => either(who, &|who| {
             let state = Standing::In(*state);
             match who {
-                Who::Client => brief.client_state == state,
-                Who::Server => brief.server_state == state,
+                Who::Client => connection_summary.client_state == state,
+                Who::Server => connection_summary.server_state == state,
             }
         }),
-        FilterTest::Place(who, place) => either(who, &|who| place.holds(end(brief, who))),
-        FilterTest::Outcome(outcome) => brief.outcomes.has(*outcome),
+        FilterTest::Place(who, place) => {
+            either(who, &|who| place.holds(end(connection_summary, who)))
+        }
+        FilterTest::Outcome(outcome) => connection_summary.outcomes.has(*outcome),
         FilterTest::Amount(measure, bound) => {
             let millis = |millis: u32| u64::from(millis) * 1_000_000;
             let micros = |micros: u32| u64::from(micros) * 1000;
             match measure {
-                Measure::Id => bound.holds(brief.id.into()),
-                Measure::Frame => (*bound).meets(brief.first.frame.0, brief.close.frame.0),
-                Measure::Port => [brief.client, brief.server]
+                Measure::Id => bound.holds(connection_summary.id.into()),
+                Measure::Frame => (*bound).meets(
+                    connection_summary.first.frame.0,
+                    connection_summary.close.frame.0,
+                ),
+                Measure::Port => [connection_summary.client, connection_summary.server]
                     .iter()
                     .any(|end| bound.holds(end.port.into())),
-                Measure::Status => brief.status != 0 && bound.holds(brief.status.into()),
-                Measure::Requests => bound.holds(brief.exchanges.into()),
-                Measure::Bytes => bound.holds(brief.bytes[0].saturating_add(brief.bytes[1])),
+                Measure::Status => {
+                    connection_summary.status != 0 && bound.holds(connection_summary.status.into())
+                }
+                Measure::Requests => bound.holds(connection_summary.exchanges.into()),
+                Measure::Bytes => bound
+                    .holds(connection_summary.bytes[0].saturating_add(connection_summary.bytes[1])),
                 Measure::Took => {
-                    let nanos = brief.last.since(brief.first.time).as_nanos();
+                    let nanos = connection_summary
+                        .last
+                        .since(connection_summary.first.time)
+                        .as_nanos();
                     bound.holds(u64::try_from(nanos).unwrap_or(u64::MAX))
                 }
-                Measure::Waited => brief.exchanges > 0 && bound.holds(micros(brief.waited)),
-                Measure::Idle => bound.holds(millis(brief.idle)),
+                Measure::Waited => {
+                    connection_summary.exchanges > 0
+                        && bound.holds(micros(connection_summary.waited))
+                }
+                Measure::Idle => bound.holds(millis(connection_summary.idle)),
                 Measure::Finding => false,
             }
         }
@@ -261,17 +275,17 @@ fn holds(test: &FilterTest, row: &FilterRow<'_>) -> bool {
     }
 }
 
-const fn end(brief: &ConnectionSummary, who: Who) -> &Endpoint {
+const fn end(connection_summary: &ConnectionSummary, who: Who) -> &Endpoint {
     match who {
-        Who::Client => &brief.client,
-        Who::Server => &brief.server,
+        Who::Client => &connection_summary.client,
+        Who::Server => &connection_summary.server,
     }
 }
 
 impl FilterRow<'_> {
     /// Whether a request or its answer has this text in that part.
     fn said(&self, part: RequestPart, lower: &str) -> Truth {
-        if self.brief.exchanges == 0 {
+        if self.connection_summary.exchanges == 0 {
             return Some(false);
         }
         let mut exchanges = self
@@ -281,12 +295,12 @@ impl FilterRow<'_> {
             .iter();
         Some(
             exchanges
-                .any(|exchange| spoken(exchange, part).is_some_and(|said| holds_text(said, lower))),
+                .any(|exchange| stack(exchange, part).is_some_and(|said| holds_text(said, lower))),
         )
     }
 }
 
-fn spoken(exchange: &Exchange, part: RequestPart) -> Option<&[u8]> {
+fn stack(exchange: &Exchange, part: RequestPart) -> Option<&[u8]> {
     let request = exchange.request.as_ref()?;
     match part {
         RequestPart::Method => exchange.method(),
@@ -334,29 +348,31 @@ impl TextTest {
     }
 
     fn told(&self, row: &FilterRow<'_>, spelled: &mut String) -> Truth {
-        let brief = row.brief;
+        let connection_summary = row.connection_summary;
         let at = |found: &[bool], place: Option<usize>| {
             place.and_then(|it| found.get(it)).copied().unwrap_or(false)
         };
         let found = at(
             &self.by,
-            By::WORDS.iter().position(|(by, _)| *by == brief.by),
-        ) || at(&self.how, MEANS.iter().position(|how| *how == brief.how))
-            || at(
-                &self.phase,
-                Phase::WORDS
-                    .iter()
-                    .position(|(phase, _)| *phase == brief.phase),
-            )
-            || at(
-                &self.protocol,
-                Protocol::WORDS
-                    .iter()
-                    .position(|(it, _)| *it == brief.protocol),
-            )
-            || names(row, &self.findings)
+            By::WORDS
+                .iter()
+                .position(|(by, _)| *by == connection_summary.by),
+        ) || at(
+            &self.how,
+            MEANS.iter().position(|how| *how == connection_summary.how),
+        ) || at(
+            &self.phase,
+            Phase::WORDS
+                .iter()
+                .position(|(phase, _)| *phase == connection_summary.phase),
+        ) || at(
+            &self.protocol,
+            Protocol::WORDS
+                .iter()
+                .position(|(it, _)| *it == connection_summary.protocol),
+        ) || names(row, &self.findings)
             || self.is_numeric
-                && [brief.client, brief.server]
+                && [connection_summary.client, connection_summary.server]
                     .iter()
                     .any(|end| self.is_in_endpoint(end, spelled));
         if found {
@@ -420,7 +436,7 @@ mod tests {
     use super::*;
     use crate::base::certainty::Certainty;
     use crate::protocol::http::HttpConversation;
-    use crate::report::snapshot::sample::{connection, endpoint, mark, snapshot};
+    use crate::report::snapshot::sample::{connection, endpoint, frame_ref, snapshot};
     use crate::rules::Severity;
 
     fn some() -> Snapshot {
@@ -429,7 +445,7 @@ mod tests {
         reset.teardown.how = How::Reset(ResetKind::Abort);
         reset.teardown.phase = Phase::Waiting;
         reset.teardown.orderly = false;
-        reset.last = mark(11, 7000);
+        reset.last = frame_ref(11, 7000);
         reset.client = endpoint(7, 1234);
         let mut likely = connection();
         likely.teardown.certainty = Certainty::Likely;
@@ -505,13 +521,19 @@ mod tests {
     /// A connection whose requests were kept, one whose were not, and one that made none.
     #[test]
     fn what_was_not_kept_is_not_known() {
-        let mut heard = HttpConversation::new();
+        let mut layer_facts = HttpConversation::new();
         let mut texts = crate::protocol::http::TextInterner::new();
         let request = b"GET /Login?x=1 HTTP/1.1\r\nHost: api.example\r\n\r\n";
         let from = crate::base::flow_end::FlowEnd::A;
-        heard.data(from, mark(3, 5), request, request.len() as u32, &mut texts);
+        layer_facts.data(
+            from,
+            frame_ref(3, 5),
+            request,
+            request.len() as u32,
+            &mut texts,
+        );
         let mut kept = connection();
-        kept.exchanges = heard.exchanges().to_vec().into();
+        kept.exchanges = layer_facts.exchanges().to_vec().into();
         let mut all = snapshot(vec![kept.clone(), kept, connection()]);
         all.connections.remove(1);
         let naming = FindingsIndex::new(&all);

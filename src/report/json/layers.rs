@@ -19,10 +19,10 @@ struct MarkRow {
 }
 
 impl MarkRow {
-    const fn new(mark: FrameRef) -> Self {
+    const fn new(frame_ref: FrameRef) -> Self {
         Self {
-            frame: mark.frame.0,
-            at: JsonTime(mark.time),
+            frame: frame_ref.frame.0,
+            at: JsonTime(frame_ref.time),
         }
     }
 }
@@ -64,7 +64,7 @@ impl<'a> StreamRow<'a> {
                 frame: reset.at.frame.0,
                 at: JsonTime(reset.at.time),
             }),
-            refused_frame: stream.refused.map(|mark| mark.frame.0),
+            refused_frame: stream.refused.map(|frame_ref| frame_ref.frame.0),
             safe_to_retry: stream.is_safe_to_retry(),
             grpc_status: stream.grpc_status,
             grpc_message: text(&stream.grpc_message),
@@ -195,7 +195,7 @@ impl<'a> H2Row<'a> {
                 .iter()
                 .map(|socket| StreamSocketRow {
                     stream: socket.stream,
-                    ended_frame: socket.ended.map(|mark| mark.frame.0),
+                    ended_frame: socket.ended.map(|frame_ref| frame_ref.frame.0),
                     said: WebSocketRow::new(&socket.said),
                 })
                 .collect(),
@@ -220,7 +220,7 @@ impl<'a> H2HalfRow<'a> {
             max_concurrent_streams: half.settings.max_concurrent_streams,
             initial_window: half.settings.initial_window,
             max_frame: half.settings.max_frame,
-            settings_frame: half.settings_at.map(|mark| mark.frame.0),
+            settings_frame: half.settings_at.map(|frame_ref| frame_ref.frame.0),
             goaways: half.goaways.iter().map(GoawayRow::new).collect(),
             more_goaways: half.more_goaways,
             resets: half.resets,
@@ -305,7 +305,7 @@ impl<'a> WebSocketRow<'a> {
                         answered: half.pings.answered,
                         unanswered: half.pings.unanswered.map(MarkRow::new),
                     },
-                    last_frame: half.last.map(|mark| mark.frame.0),
+                    last_frame: half.last.map(|frame_ref| frame_ref.frame.0),
                     fault: half.fault.map(|(rule, _)| rule.text()),
                     cut: half.is_cut,
                     lost: half.lost,

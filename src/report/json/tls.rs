@@ -91,8 +91,8 @@ const fn side(end: FlowEnd) -> &'static str {
     }
 }
 
-fn frame(mark: FrameRef) -> u64 {
-    mark.frame.0
+fn frame(frame_ref: FrameRef) -> u64 {
+    frame_ref.frame.0
 }
 
 impl<'a> TlsRow<'a> {

@@ -19,7 +19,7 @@ pub trait AnalysisControl: Send + Sync {
     fn notes(&self) -> Vec<String>;
 
     /// Has the input read again for the frames of one connection.
-    fn close_up(&self, of: &ConnectionSummary) -> BackgroundResult<RereadConnection>;
+    fn reread_connection(&self, of: &ConnectionSummary) -> BackgroundResult<RereadConnection>;
 
     /// Has the frames of these connections written to a new pcapng file. What comes back is how many there were.
     fn export(&self, of: &[ConnectionSummary], to: &Path) -> BackgroundResult<u64>;

@@ -19,7 +19,7 @@ impl FindingsIndex {
     #[must_use]
     pub fn new(snapshot: &Snapshot) -> Self {
         // Of a capture that goes on the first connections may be gone: numbers go beyond the count.
-        let last = snapshot.briefs.last().map_or(0, |it| it.id as usize);
+        let last = snapshot.summaries.last().map_or(0, |it| it.id as usize);
         let mut starts = vec![0u32; last + 2];
         let named = || {
             let findings = snapshot.findings.iter();

@@ -85,7 +85,7 @@ pub struct Snapshot {
     pub summary: CaptureSummary,
     /// One line of each connection, in order of first frame and so of their numbers. The numbers are dense from 1, unless
     /// the oldest have been forgotten ([`Snapshot::brief`] finds one by its number).
-    pub briefs: Vec<ConnectionSummary>,
+    pub summaries: Vec<ConnectionSummary>,
     /// The whole record of those that were wanted, in the same order; the others need no look.
     pub connections: Vec<Arc<Connection>>,
     /// Findings, worst first.
@@ -114,11 +114,11 @@ pub struct DrawnLadder {
 impl Snapshot {
     /// The line of connection `id`, if it is kept.
     #[must_use]
-    pub fn brief(&self, id: u32) -> Option<&ConnectionSummary> {
-        let dense = self.briefs.get((id as usize).wrapping_sub(1));
+    pub fn connection_summary(&self, id: u32) -> Option<&ConnectionSummary> {
+        let dense = self.summaries.get((id as usize).wrapping_sub(1));
         dense.filter(|it| it.id == id).or_else(|| {
-            let at = self.briefs.binary_search_by_key(&id, |it| it.id).ok()?;
-            self.briefs.get(at)
+            let at = self.summaries.binary_search_by_key(&id, |it| it.id).ok()?;
+            self.summaries.get(at)
         })
     }
 

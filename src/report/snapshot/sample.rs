@@ -15,7 +15,7 @@ use crate::base::time::Timestamp;
 use crate::protocol::http::Protocol;
 
 /// 2009-07-11 01:40:16 UTC and so many milliseconds.
-pub(crate) fn mark(frame: u64, millis: u64) -> FrameRef {
+pub(crate) fn frame_ref(frame: u64, millis: u64) -> FrameRef {
     let start = Timestamp::new(1_247_276_416, 0);
     FrameRef {
         frame: FrameNumber(frame),
@@ -34,7 +34,7 @@ pub(crate) fn endpoint(last: u8, port: u16) -> Endpoint {
 pub(crate) fn connection() -> Connection {
     let fin = |frame, millis| {
         Some(CloseEvent {
-            mark: mark(frame, millis),
+            frame_ref: frame_ref(frame, millis),
             sent: 100,
             received: 200,
             knew_fin: frame == 10,
@@ -56,9 +56,9 @@ pub(crate) fn connection() -> Connection {
         server: endpoint(2, 80),
         roles: Roles::Handshake,
         context: Context(0),
-        first: mark(1, 0),
-        last: mark(11, 60),
-        until: mark(11, 60).time,
+        first: frame_ref(1, 0),
+        last: frame_ref(11, 60),
+        until: frame_ref(11, 60).time,
         opening: Opening::Handshake,
         connect_time: Some(std::time::Duration::from_millis(10)),
         syn_retries: 0,
@@ -67,15 +67,15 @@ pub(crate) fn connection() -> Connection {
             how: How::Fin,
             phase: Phase::Opaque,
             frame: FrameNumber(9),
-            at: mark(9, 41).time,
+            at: frame_ref(9, 41).time,
             certainty: Certainty::Certain,
             orderly: true,
             told: None,
         },
         states: [Standing::In(State::Closed), Standing::In(State::TimeWait)],
-        time_wait: [None, Some(mark(11, 60))],
+        time_wait: [None, Some(frame_ref(11, 60))],
         fin: [fin(10, 50), fin(9, 41)],
-        fin_acknowledged: [Some(mark(11, 60)), Some(mark(10, 50))],
+        fin_acknowledged: [Some(frame_ref(11, 60)), Some(frame_ref(10, 50))],
         reset: [None, None],
         protocol: Protocol::Opaque,
         h2: None,
@@ -87,12 +87,12 @@ pub(crate) fn connection() -> Connection {
         challenge: None,
         syn_acks: 1,
         client_syn: true,
-        last_data: [mark(6, 20), mark(7, 30)],
+        last_data: [frame_ref(6, 20), frame_ref(7, 30)],
         exchanges: Box::default(),
         tls: None,
         icmp: None,
         predecessor: None,
-        minutes: None,
+        annotations: None,
     }
 }
 
@@ -114,13 +114,13 @@ pub(crate) fn snapshot(mut connections: Vec<Connection>) -> Snapshot {
                 bytes: 4096,
                 damage: None,
             }],
-            span: last.map(|last| (mark(1, 0).time, last)),
+            span: last.map(|last| (frame_ref(1, 0).time, last)),
             frames: frames.unwrap_or(0) + 1,
             segments: frames.unwrap_or(0),
             skipped,
             ..CaptureSummary::default()
         },
-        briefs: connections.iter().map(ConnectionSummary::from).collect(),
+        summaries: connections.iter().map(ConnectionSummary::from).collect(),
         connections: connections.into_iter().map(Arc::new).collect(),
         ..Snapshot::default()
     }

@@ -208,13 +208,13 @@ fn phase(connection: &Connection) -> String {
                 return "with no data seen".to_owned();
             }
             let (client, server) = (bytes(client), bytes(server));
-            let spoken = match connection.protocol {
+            let stack = match connection.protocol {
                 Protocol::Tls => under(connection),
                 Protocol::Http2 => "in HTTP/2".to_owned(),
                 Protocol::Http1 => "in HTTP that could not be followed so far".to_owned(),
                 _ => "in what is not HTTP".to_owned(),
             };
-            return format!("after {client} from the client and {server} from the server {spoken}");
+            return format!("after {client} from the client and {server} from the server {stack}");
         }
     };
     clause.to_owned()

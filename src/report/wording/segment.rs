@@ -28,24 +28,24 @@ pub struct Detail {
     pub payload: bool,
 }
 
-/// The words for a segment that `from` sent: what `remarks` are made on it, and the `notes` that were taken of it.
+/// The words for a segment that `from` sent: what `frame_notes` are made on it, and the `notes` that were taken of it.
 #[must_use]
 pub fn words(
     connection: &Connection,
     from: Who,
-    remarks: &[FrameNote],
+    frame_notes: &[FrameNote],
     notes: &[RecordKind],
     discretion: Detail,
 ) -> Vec<String> {
     let mut words = Vec::new();
-    let of_tls = handshake(connection, remarks, notes, discretion);
+    let of_tls = handshake(connection, frame_notes, notes, discretion);
     if !of_tls.is_empty() {
         words.push(format!("TLS {}", of_tls.join(", ")));
     }
-    let said = remarks.iter().filter(|it| !is_handshake(**it));
+    let said = frame_notes.iter().filter(|it| !is_handshake(**it));
     let said = said.filter_map(|it| remarked(*it, from, connection, discretion));
     words.extend(said);
-    words.extend(frames(notes, remarks));
+    words.extend(frames(notes, frame_notes));
     if words.is_empty() {
         words.extend(records(notes));
     }
@@ -75,10 +75,10 @@ fn method(exchange: &Exchange) -> String {
     shortened(exchange.method().unwrap_or(b"?"), 16).into_owned()
 }
 
-const fn is_handshake(remark: FrameNote) -> bool {
+const fn is_handshake(frame_note: FrameNote) -> bool {
     use FrameNote as R;
     matches!(
-        remark,
+        frame_note,
         R::ClientHello
             | R::HelloRetry
             | R::ServerHello
@@ -90,16 +90,16 @@ const fn is_handshake(remark: FrameNote) -> bool {
 }
 
 /// Whether it tells of a message of HTTP, so that frames need not be named one by one.
-const fn is_message(remark: FrameNote) -> bool {
+const fn is_message(frame_note: FrameNote) -> bool {
     use FrameNote as R;
     matches!(
-        remark,
+        frame_note,
         R::Request(_) | R::RequestEnds(_) | R::Interim(..) | R::Response(_) | R::ResponseEnds(_)
     )
 }
 
 fn remarked(
-    remark: FrameNote,
+    frame_note: FrameNote,
     from: Who,
     connection: &Connection,
     discretion: Detail,
@@ -109,7 +109,7 @@ fn remarked(
         let id = of(nth).and_then(Exchange::stream_id);
         id.map_or_else(String::new, |id| format!(", stream {id}"))
     };
-    Some(match remark {
+    Some(match frame_note {
         FrameNote::Request(nth) => {
             let exchange = of(nth)?;
             let text = match discretion.payload {
@@ -189,11 +189,11 @@ fn alert_words(code: u8) -> String {
 /// The messages of a handshake: as noted, with what the record knows of them; else what the record knows.
 fn handshake(
     connection: &Connection,
-    remarks: &[FrameNote],
+    frame_notes: &[FrameNote],
     notes: &[RecordKind],
     discretion: Detail,
 ) -> Vec<String> {
-    let known = |wanted: fn(FrameNote) -> bool| remarks.iter().copied().find(|it| wanted(*it));
+    let known = |wanted: fn(FrameNote) -> bool| frame_notes.iter().copied().find(|it| wanted(*it));
     // Nobody misses it beside messages.
     let alone = !notes
         .iter()
@@ -203,7 +203,7 @@ fn handshake(
         .filter_map(|it| match it {
             RecordKind::ChangeCipherSpec if alone => Some("ChangeCipherSpec".to_owned()),
             RecordKind::Handshake(kind) => {
-                let remark = match kind {
+                let frame_note = match kind {
                     1 => known(|it| it == FrameNote::ClientHello),
                     2 => known(|it| matches!(it, FrameNote::ServerHello | FrameNote::HelloRetry)),
                     11 => known(|it| {
@@ -212,14 +212,14 @@ fn handshake(
                     }),
                     _ => None,
                 };
-                let told = remark.and_then(|it| step(it, connection, discretion));
+                let told = frame_note.and_then(|it| step(it, connection, discretion));
                 Some(told.unwrap_or_else(|| message(*kind)))
             }
             _ => None,
         })
         .collect();
     // What lies in a record that stays closed is in no note.
-    let guessed = remarks
+    let guessed = frame_notes
         .iter()
         .filter(|it| noted.is_empty() || matches!(it, FrameNote::NoCertificate(Certainty::Likely)));
     let guessed: Vec<String> = guessed
@@ -245,13 +245,13 @@ fn times(words: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 /// One message that the record knows something of.
-fn step(remark: FrameNote, connection: &Connection, discretion: Detail) -> Option<String> {
+fn step(frame_note: FrameNote, connection: &Connection, discretion: Detail) -> Option<String> {
     let facts = connection.tls.as_ref()?;
     let name = |bytes: &[u8]| match discretion.names {
         true => String::new(),
         false => format!(" for {}", shortened(bytes, NAME)),
     };
-    Some(match remark {
+    Some(match frame_note {
         FrameNote::ClientHello => {
             let sni = facts.hello.as_ref().and_then(|(_, it)| it.sni.as_deref());
             "ClientHello".to_owned() + &sni.map_or_else(String::new, name)
@@ -301,8 +301,8 @@ fn message(kind: u8) -> String {
 }
 
 /// Frames of HTTP/2 and WebSockets that the record does not remark upon.
-fn frames(notes: &[RecordKind], remarks: &[FrameNote]) -> Vec<String> {
-    let any = |wanted: fn(FrameNote) -> bool| remarks.iter().any(|it| wanted(*it));
+fn frames(notes: &[RecordKind], frame_notes: &[FrameNote]) -> Vec<String> {
+    let any = |wanted: fn(FrameNote) -> bool| frame_notes.iter().any(|it| wanted(*it));
     let covered = any(is_message);
     let reset = any(|it| matches!(it, FrameNote::StreamReset(_)));
     let goaway = any(|it| matches!(it, FrameNote::Goaway(_)));

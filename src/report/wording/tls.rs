@@ -69,7 +69,7 @@ fn version(facts: &TlsFacts) -> String {
 }
 
 fn inside(connection: &Connection, facts: &TlsFacts) -> String {
-    let spoken = match connection.protocol {
+    let stack = match connection.protocol {
         Protocol::Http1 => "HTTP/1",
         Protocol::Http2 => "HTTP/2",
         Protocol::WebSocket => "a WebSocket",
@@ -77,7 +77,7 @@ fn inside(connection: &Connection, facts: &TlsFacts) -> String {
         _ => "it is no HTTP",
     };
     match (facts.is_open, facts.closed) {
-        (true, _) => format!("opened with its secrets: {spoken}"),
+        (true, _) => format!("opened with its secrets: {stack}"),
         (false, None) => "hidden; a key log would open it (--keylog)".to_owned(),
         (false, Some(NotDecrypted::NoSecret)) => {
             "hidden: the key log has no secret of this connection".to_owned()

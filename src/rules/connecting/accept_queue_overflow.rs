@@ -97,8 +97,11 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
         return Vec::new();
     }
     let mut listeners: BTreeMap<Endpoint, Vec<&ConnectionSummary>> = BTreeMap::new();
-    for brief in hosts.connections.iter().filter(|it| waited(it)) {
-        listeners.entry(brief.server).or_default().push(brief);
+    for connection_summary in hosts.connections.iter().filter(|it| waited(it)) {
+        listeners
+            .entry(connection_summary.server)
+            .or_default()
+            .push(connection_summary);
     }
     let mut found = Vec::new();
     for (server, suspects) in listeners {

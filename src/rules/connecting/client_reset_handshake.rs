@@ -82,7 +82,7 @@ fn check(connection: &Connection) -> Verdict {
     {
         return Verdict::Clear;
     }
-    let after = reset.mark.time.since(connection.first.time);
+    let after = reset.frame_ref.time.since(connection.first.time);
     let late = after >= LATE;
     let message = if late {
         format!(
@@ -109,7 +109,7 @@ fn check(connection: &Connection) -> Verdict {
         evidence: vec![
             shows(connection.first, "SYN"),
             shows(
-                reset.mark,
+                reset.frame_ref,
                 "RST from the client instead of the last leg of the handshake",
             ),
         ],

@@ -86,9 +86,13 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
         return Vec::new();
     }
     let mut found = Vec::new();
-    for dealings in hosts.dealings() {
-        let answered = dealings.connections.iter().filter(|it| it.seen[1]).count();
-        let mut silent = dealings.connections;
+    for host_pairs in hosts.host_pairs() {
+        let answered = host_pairs
+            .connections
+            .iter()
+            .filter(|it| it.seen[1])
+            .count();
+        let mut silent = host_pairs.connections;
         silent.retain(|it| is_silent(it));
         let repetitions: u32 = silent.iter().map(|it| u32::from(it.syn_retries)).sum();
         let (Some(first), Some(last)) = (silent.first(), silent.iter().map(|it| it.last).max())
@@ -109,8 +113,10 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     collapse_scans(hosts, found, "connects got no answer")
 }
 
-fn is_silent(brief: &ConnectionSummary) -> bool {
-    brief.opening == Opening::Unanswered && !brief.seen[1] && brief.syn_retries > 0
+fn is_silent(connection_summary: &ConnectionSummary) -> bool {
+    connection_summary.opening == Opening::Unanswered
+        && !connection_summary.seen[1]
+        && connection_summary.syn_retries > 0
 }
 
 fn story(

@@ -66,8 +66,8 @@ rule! {
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
     let distances = distances(hosts);
-    for dealings in hosts.dealings() {
-        let mut refused = dealings.connections;
+    for host_pairs in hosts.host_pairs() {
+        let mut refused = host_pairs.connections;
         refused.retain(|it| it.opening == Opening::Refused);
         let (benign, lost): (Vec<&ConnectionSummary>, Vec<&ConnectionSummary>) = refused
             .into_iter()

@@ -61,8 +61,8 @@ rule! {
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
-    for dealings in hosts.dealings() {
-        let mut all = dealings.connections;
+    for host_pairs in hosts.host_pairs() {
+        let mut all = host_pairs.connections;
         all.retain(|it| it.opening == Opening::Unreachable);
         if let Some(first) = all.first() {
             let benign = all.iter().all(|it| hosts.fallback(it).is_some());

@@ -80,8 +80,8 @@ const SHORTEST: Duration = Duration::from_millis(200);
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
-    for dealings in hosts.busy(HALF_OPEN) {
-        let mut probes = dealings.connections;
+    for host_pairs in hosts.busy(HALF_OPEN) {
+        let mut probes = host_pairs.connections;
         let all = probes.len();
         probes.retain(|it| is_probe(it));
         let half_open =

@@ -199,8 +199,8 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
             name.lookups.push(lookup);
         }
     }
-    let heard = lookups.iter().any(|it| it.answer.is_some());
-    let silence_tells = heard || !hosts.halves().misses_a_side();
+    let layer_facts = lookups.iter().any(|it| it.answer.is_some());
+    let silence_tells = layer_facts || !hosts.halves().misses_a_side();
     let reached: BTreeSet<(IpAddr, u32)> = hosts
         .connections
         .iter()

@@ -79,7 +79,7 @@ fn check(connection: &Connection) -> Verdict {
     if lasted < KEPT {
         return Verdict::Clear;
     }
-    let mark = crate::base::frame_ref::FrameRef {
+    let frame_ref = crate::base::frame_ref::FrameRef {
         frame: teardown.frame,
         time: teardown.at,
     };
@@ -93,7 +93,7 @@ fn check(connection: &Connection) -> Verdict {
         ),
         evidence: vec![
             shows(connection.first, "SYN"),
-            shows(mark, format!("FIN from the {who}")),
+            shows(frame_ref, format!("FIN from the {who}")),
         ],
         remedies: RULE.remedies(),
     }))

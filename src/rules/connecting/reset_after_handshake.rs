@@ -117,7 +117,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     if ending.reading == EndingKind::ResetBeforeResponse {
         return at_first_use(connection, ending);
     }
-    let close = ending.close.mark;
+    let close = ending.close.frame_ref;
     let opened = connection
         .first
         .time
@@ -154,7 +154,7 @@ const UNREAD: Duration = Duration::from_millis(5);
 
 /// The first request drew the RST so soon that it may not have been read.
 fn at_first_use(connection: &Connection, ending: &Ending<'_>) -> Verdict {
-    let close = ending.close.mark;
+    let close = ending.close.frame_ref;
     let opened = connection
         .first
         .time

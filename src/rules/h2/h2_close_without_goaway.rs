@@ -152,7 +152,7 @@ fn check(connection: &Connection) -> Verdict {
     };
     let silent = server
         .last
-        .map(|last| close.mark.time.since(last.time))
+        .map(|last| close.frame_ref.time.since(last.time))
         .map(|time| format!("Its last frame began {} before.", span(time)));
     // Where frames were not captured, the end of the stream or a GOAWAY may have been among them.
     let unsure = server.lost || connection.sent.iter().any(|sent| sent.missing > 0);
@@ -181,7 +181,7 @@ fn check(connection: &Connection) -> Verdict {
     )
     .shows(server.last, "the last frame of the server begins")
     .shows(
-        Some(close.mark),
+        Some(close.frame_ref),
         format!("{word} from the server, without GOAWAY"),
     )
     .about(connection)

@@ -157,7 +157,7 @@ fn check(connection: &Connection) -> Verdict {
     .shows(
         connection.fin[Who::Server as usize]
             .or(connection.reset[Who::Server as usize])
-            .map(|event| event.mark),
+            .map(|event| event.frame_ref),
         "the server closes",
     )
     .about(connection)

@@ -135,7 +135,7 @@ fn check(connection: &Connection) -> Verdict {
     } else {
         connection.teardown.certainty
     };
-    let mark = crate::base::frame_ref::FrameRef {
+    let frame_ref = crate::base::frame_ref::FrameRef {
         frame: connection.teardown.frame,
         time: closed,
     };
@@ -158,7 +158,7 @@ fn check(connection: &Connection) -> Verdict {
         "the 101 that begins the WebSocket",
     )
     .shows(last, "the last frame")
-    .shows(Some(mark), format!("{word} without a Close frame"))
+    .shows(Some(frame_ref), format!("{word} without a Close frame"))
     .about(connection)
 }
 
@@ -181,7 +181,7 @@ fn on_streams(connection: &Connection) -> Verdict {
         time: connection.teardown.at,
     };
     let (end, how) = match first.ended {
-        Some(mark) => (mark, "its stream ended"),
+        Some(frame_ref) => (frame_ref, "its stream ended"),
         None => (close, "the connection ended"),
     };
     let last = first.said.last();

@@ -123,6 +123,6 @@ fn check(connection: &Connection) -> Verdict {
         Some(pause.since),
         "the response is complete, without `Connection: close`",
     )
-    .shows(close.map(|event| event.mark), "FIN from the server")
+    .shows(close.map(|event| event.frame_ref), "FIN from the server")
     .about(connection)
 }

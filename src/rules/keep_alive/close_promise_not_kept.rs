@@ -108,11 +108,11 @@ fn check(connection: &Connection) -> Verdict {
     };
     let server = &connection.sent[Who::Server as usize];
     let closed = |who: Who| {
-        let fin = connection.fin[who as usize].map(|event| event.mark);
-        let reset = connection.reset[who as usize].map(|event| event.mark);
+        let fin = connection.fin[who as usize].map(|event| event.frame_ref);
+        let reset = connection.reset[who as usize].map(|event| event.frame_ref);
         fin.into_iter().chain(reset).min()
     };
-    let open_until = |who: Who| closed(who).map_or(connection.until, |mark| mark.time);
+    let open_until = |who: Who| closed(who).map_or(connection.until, |frame_ref| frame_ref.time);
     let open = open_until(Who::Server).since(answer.last.time);
     let until_client = open_until(Who::Client).since(answer.last.time);
     // What was still on its way, or what the capture lost, may have held the FIN back or be it.

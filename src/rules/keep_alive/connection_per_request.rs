@@ -68,13 +68,13 @@ const LEAST: usize = 30;
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
-    for dealings in hosts.busy(LEAST) {
-        let served = dealings
+    for host_pairs in hosts.busy(LEAST) {
+        let served = host_pairs
             .connections
             .iter()
             .filter(|it| it.exchanges > 0)
             .count();
-        let mut single = dealings.connections;
+        let mut single = host_pairs.connections;
         single.retain(|it| {
             it.exchanges == 1
                 && it.client_persists

@@ -101,7 +101,7 @@ fn check(connection: &Connection) -> Verdict {
     let Some((severity, who, exchange)) = first(connection) else {
         return not_yet(connection);
     };
-    let (which, mark) = match who {
+    let (which, frame_ref) = match who {
         Who::Client => (asked(Some(exchange)), exchange.request_head_end()),
         Who::Server => (
             format!("response to the {}", asked(Some(exchange))),
@@ -129,6 +129,6 @@ fn check(connection: &Connection) -> Verdict {
         "messages say both `close` and `keep-alive`",
         format!("The {which} has {what}. {next}"),
     )
-    .shows(mark, what)
+    .shows(frame_ref, what)
     .about(connection)
 }

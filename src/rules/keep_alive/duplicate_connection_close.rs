@@ -114,7 +114,7 @@ fn repeats(exchange: &Exchange) -> Option<Who> {
 }
 
 fn story(connection: &Connection, who: Who, exchange: &Exchange, count: u64) -> Diagnosis {
-    let (message, mark) = match who {
+    let (message, frame_ref) = match who {
         Who::Server => (
             exchange.response.as_ref().map(|it| &it.message),
             exchange.response_head_end(),
@@ -160,10 +160,10 @@ fn story(connection: &Connection, who: Who, exchange: &Exchange, count: u64) -> 
              lost, but two places add the field, and the connection serves one exchange only.{price}"
         ),
         // Of a head that breaks off there is no end: what was seen of it shows the lines.
-        evidence: mark
+        evidence: frame_ref
             .or(message.map(|message| message.last))
-            .map(|mark| Evidence {
-                mark,
+            .map(|frame_ref| Evidence {
+                frame_ref,
                 note: format!("{kind} with `close` {times} among its Connection options, {place}"),
             })
             .into_iter()

@@ -109,9 +109,9 @@ pub(in crate::rules) fn silence(connection: &Connection) -> Option<(Who, &Unansw
         let last = connection.last.time.max(it.until.time);
         let reset = connection.reset[who.other() as usize];
         // What a peer says after this began is an answer of sorts.
-        let silent = it.heard.time <= it.again.time
-            && reset.is_none_or(|reset| reset.mark.time < it.again.time);
-        let over = last.since(it.heard.time);
+        let silent = it.layer_facts.time <= it.again.time
+            && reset.is_none_or(|reset| reset.frame_ref.time < it.again.time);
+        let over = last.since(it.layer_facts.time);
         (data >= REPETITIONS && it.length > 0 && silent && over >= LONG_ENOUGH).then_some((who, it))
     })
 }
@@ -141,7 +141,7 @@ fn check(connection: &Connection) -> Verdict {
         ),
         message,
         evidence: vec![
-            shows(it.heard, "the last segment from the other side"),
+            shows(it.layer_facts, "the last segment from the other side"),
             shows(
                 it.since,
                 format!("sent by the {name} after {} of idleness", span(it.idle)),

@@ -141,7 +141,7 @@ fn hidden_pause(connection: &Connection) -> Option<IdleClose> {
         (By::Server, How::Fin)
     );
     let since = facts.flows[server].last?;
-    let said = facts.flows[server].farewell.mark().is_some();
+    let said = facts.flows[server].farewell.frame_ref().is_some();
     let answered = facts.last_word == Some(FlowEnd::B) && !facts.only_tickets;
     let opaque = connection.teardown.phase == Phase::Opaque;
     (opaque && closed && said && answered && facts.caller == FlowEnd::A).then(|| IdleClose {
@@ -202,7 +202,7 @@ fn check(connection: &Connection) -> Verdict {
     )
     .shows(Some(idle.since), "the last response is complete")
     .shows(
-        close.map(|event| event.mark),
+        close.map(|event| event.frame_ref),
         format!("{word} from the {who}"),
     )
     .about(connection)

@@ -119,6 +119,6 @@ fn check(connection: &Connection) -> Verdict {
         message,
     )
     .shows(Some(pause.since), "the last response is complete")
-    .shows(close.map(|event| event.mark), "the server closes")
+    .shows(close.map(|event| event.frame_ref), "the server closes")
     .about(connection)
 }

@@ -120,14 +120,14 @@ pub(in crate::rules) fn idle_until_close(
 ) -> Option<std::time::Duration> {
     let previous = before(connection, ending.exchange?)?;
     let last = response(previous)?.last;
-    Some(ending.close.mark.time.since(last.time))
+    Some(ending.close.frame_ref.time.since(last.time))
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some(sent) = ending.exchange.and_then(request) else {
         return Verdict::Clear;
     };
-    let close = ending.close.mark;
+    let close = ending.close.frame_ref;
     let word = close_word(ending);
     let what = asked(ending.exchange);
     let order = if sent.first.time >= close.time {

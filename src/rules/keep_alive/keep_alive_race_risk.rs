@@ -102,13 +102,13 @@ const SHORTEST: Duration = Duration::from_secs(1);
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     hosts
         .busy(CLOSES)
-        .filter_map(|dealings| risk(&dealings))
+        .filter_map(|host_pairs| risk(&host_pairs))
         .collect()
 }
 
-fn risk(dealings: &HostPair<'_>) -> Option<HostDiagnosis> {
+fn risk(host_pairs: &HostPair<'_>) -> Option<HostDiagnosis> {
     let idle = |it: &ConnectionSummary| Duration::from_millis(it.idle.into());
-    let closed: Vec<&ConnectionSummary> = dealings
+    let closed: Vec<&ConnectionSummary> = host_pairs
         .connections
         .iter()
         .copied()
@@ -129,7 +129,7 @@ fn risk(dealings: &HostPair<'_>) -> Option<HostDiagnosis> {
         let after = Duration::from_millis(it.reused_after.into());
         after >= timer.median.mul_f64(NEAR) && after <= timer.range.1
     };
-    let daring: Vec<&ConnectionSummary> = dealings
+    let daring: Vec<&ConnectionSummary> = host_pairs
         .connections
         .iter()
         .filter(reused)

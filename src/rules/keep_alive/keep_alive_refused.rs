@@ -65,8 +65,8 @@ const LEAST: usize = 20;
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
-    for dealings in hosts.busy(LEAST + 1) {
-        let answered = dealings.connections.iter().filter(|it| it.status != 0);
+    for host_pairs in hosts.busy(LEAST + 1) {
+        let answered = host_pairs.connections.iter().filter(|it| it.status != 0);
         let (mut refused, mut kept) = (Vec::new(), 0);
         for it in answered {
             let refuses = it.server_says_close && !it.server_persists;

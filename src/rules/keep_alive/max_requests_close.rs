@@ -89,13 +89,13 @@ const ENOUGH: usize = 3;
 fn check(_: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
     let mut numbers: BTreeMap<u32, Vec<&ConnectionSummary>> = BTreeMap::new();
     let mut closed = 0usize;
-    for brief in connections {
-        let by_server = brief.by == By::Server
-            && brief.how == How::Fin
-            && matches!(brief.phase, Phase::Between | Phase::After);
-        if by_server && brief.exchanges >= AT_LEAST {
+    for summary in connections {
+        let by_server = summary.by == By::Server
+            && summary.how == How::Fin
+            && matches!(summary.phase, Phase::Between | Phase::After);
+        if by_server && summary.exchanges >= AT_LEAST {
             closed += 1;
-            numbers.entry(brief.exchanges).or_default().push(brief);
+            numbers.entry(summary.exchanges).or_default().push(summary);
         }
     }
     let Some((limit, list)) = numbers.into_iter().max_by_key(|(_, list)| list.len()) else {
@@ -115,7 +115,7 @@ fn check(_: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
         "The server closed {} after exactly {limit} requests each.{whose}",
         count(list.len() as u64, "connection", "connections")
     );
-    let first = list.first().map(|brief| brief.first);
+    let first = list.first().map(|summary| summary.first);
     let story = tell(
         &RULE,
         Severity::Note,

@@ -86,7 +86,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         return Verdict::Clear;
     };
     let known = connection.fin_acknowledged[Who::Server as usize];
-    let knew = known.map(|mark| span(sent.first.time.since(mark.time)));
+    let knew = known.map(|frame_ref| span(sent.first.time.since(frame_ref.time)));
     let what = asked(ending.exchange);
     let idle = idle_until_close(connection, ending).map(|idle| {
         format!(
@@ -107,7 +107,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         message,
     )
     .adds(idle)
-    .shows(Some(ending.close.mark), "FIN from the server")
+    .shows(Some(ending.close.frame_ref), "FIN from the server")
     .shows(known, "the client acknowledges the FIN")
     .shows(Some(sent.first), format!("the {what} is sent all the same"))
     .about(connection)

@@ -100,7 +100,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some(sent) = ending.exchange.and_then(request) else {
         return Verdict::Clear;
     };
-    let close = ending.close.mark;
+    let close = ending.close.frame_ref;
     let what = asked(ending.exchange);
     let idle = idle_until_close(connection, ending)
         .unwrap_or_else(|| sent.first.time.since(connection.first.time));

@@ -43,7 +43,10 @@ pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
     }
     let mut events = events(connection);
     if let Some(facts) = &connection.tls {
-        let notified = facts.flows[FlowEnd::B.index()].farewell.mark().is_some();
+        let notified = facts.flows[FlowEnd::B.index()]
+            .farewell
+            .frame_ref()
+            .is_some();
         for event in &mut events {
             *event = event.under_keys(notified);
         }
@@ -139,7 +142,7 @@ fn met(connection: &Connection) -> ClientEvent {
     let effective = |event: &CloseEvent| event.kind != Some(ResetKind::Stale);
     let reset = connection.reset[server].filter(effective);
     let first = match (connection.fin[server], reset) {
-        (Some(fin), Some(reset)) if reset.mark < fin.mark => ClientEvent::Reset,
+        (Some(fin), Some(reset)) if reset.frame_ref < fin.frame_ref => ClientEvent::Reset,
         (Some(_), _) => ClientEvent::Fin,
         (None, Some(_)) => ClientEvent::Reset,
         (None, None) => ClientEvent::Silence,
@@ -215,7 +218,7 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
         ClientEvent::Left => Vec::new(),
         _ if facts.is_unanswered(connection.teardown.at) => vec![match met {
             ClientEvent::Reset => E::TlsRstBeforeResponse,
-            _ if server.farewell.mark().is_some() => E::TlsNotifyBeforeResponse,
+            _ if server.farewell.frame_ref().is_some() => E::TlsNotifyBeforeResponse,
             _ => E::TlsFinBeforeResponse,
         }],
         _ => Vec::new(),
@@ -462,7 +465,7 @@ fn reused(
         events.push(WireEvent::RaceRst);
     } else {
         let round_trip = connection.connect_time.unwrap_or(USUAL_ROUND_TRIP);
-        let fin = connection.fin[Who::Server as usize].map(|fin| fin.mark);
+        let fin = connection.fin[Who::Server as usize].map(|fin| fin.frame_ref);
         let late = fin.is_some_and(|fin| request.first.time.since(fin.time) > round_trip);
         // The FIN lay in the client's socket before it wrote. One that looks for it would not have written here: what
         // it says then, it says of a race.

@@ -67,11 +67,11 @@ impl LocatedConnections {
 pub(super) fn locate(
     hints: &LogLineHints,
     among: &[u32],
-    briefs: &[ConnectionSummary],
+    summaries: &[ConnectionSummary],
     span: Option<(Timestamp, Timestamp)>,
 ) -> (Vec<u32>, LocatedConnections) {
     let mut located = LocatedConnections::default();
-    let of = |id: &u32| briefs.get((*id as usize).checked_sub(1)?);
+    let of = |id: &u32| summaries.get((*id as usize).checked_sub(1)?);
     let mut chosen: Vec<&ConnectionSummary> = among.iter().filter_map(of).collect();
     chosen = most(chosen, |it| {
         let ends = [it.client.ip, it.server.ip];
@@ -248,7 +248,7 @@ mod tests {
     use super::*;
     use crate::analysis::connection::Connection;
     use crate::knowledge::hints_in;
-    use crate::report::snapshot::sample::{connection, endpoint, mark};
+    use crate::report::snapshot::sample::{connection, endpoint, frame_ref};
 
     /// Three connections that end at 01:40:16, 01:40:56 and 02:10:16 on 2009-07-11, on ports 1001 to 1003.
     fn three() -> Vec<ConnectionSummary> {
@@ -257,9 +257,9 @@ mod tests {
             let mut one: Connection = connection();
             one.id = id;
             one.client = endpoint(1, 1000 + u16::try_from(id).unwrap());
-            one.first = mark(u64::from(id) * 10, millis);
-            one.last = mark(u64::from(id) * 10 + 9, millis + 60);
-            one.teardown.at = mark(0, millis + 41).time;
+            one.first = frame_ref(u64::from(id) * 10, millis);
+            one.last = frame_ref(u64::from(id) * 10 + 9, millis + 60);
+            one.teardown.at = frame_ref(0, millis + 41).time;
             ConnectionSummary::from(&one)
         });
         all.collect()
@@ -267,9 +267,9 @@ mod tests {
 
     #[track_caller]
     fn finds(line: &str, ids: &[u32], clock: Option<ClockReading>) -> LocatedConnections {
-        let briefs = three();
-        let span = Some((mark(0, 0).time, mark(0, 1_800_060).time));
-        let (found, located) = locate(&hints_in(line), &[1, 2, 3], &briefs, span);
+        let summaries = three();
+        let span = Some((frame_ref(0, 0).time, frame_ref(0, 1_800_060).time));
+        let (found, located) = locate(&hints_in(line), &[1, 2, 3], &summaries, span);
         assert_eq!(found, ids, "{line}");
         assert_eq!(located.time.map(|it| it.1), clock, "{line}");
         located

@@ -115,7 +115,7 @@ impl TextQuery {
         }
         let stories = self.stories.iter();
         let mut each: Vec<_> = stories
-            .map(|events| texts_of(events, self.side, self.voice.speaker()).into_iter())
+            .map(|events| texts_of(events, self.side, self.voice.dissector()).into_iter())
             .collect();
         let most = if by.is_some() { usize::MAX } else { SUSPECTS };
         let mut told: Vec<PredictedText> = Vec::new();

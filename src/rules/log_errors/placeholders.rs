@@ -237,7 +237,7 @@ fn counts(connection: &Connection) -> Option<(u64, u64)> {
     let lossless = connection.sent.iter().all(|it| it.missing == 0);
     // A RST that answers the client's own close comes when it has read the end.
     let left = connection.fin[Who::Client as usize];
-    let answers = |reset: CloseEvent| left.is_some_and(|left| left.mark < reset.mark);
+    let answers = |reset: CloseEvent| left.is_some_and(|left| left.frame_ref < reset.frame_ref);
     let clean = connection.teardown.how == How::Fin
         && connection.reset[Who::Server as usize].is_none_or(answers)
         && lossless;

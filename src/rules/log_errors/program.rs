@@ -35,20 +35,20 @@ impl Program {
     pub(super) fn of(connection: &Connection, who: Who) -> Self {
         let mut voice = Self::Unheard;
         for exchange in &connection.exchanges {
-            let heard = match who {
+            let layer_facts = match who {
                 Who::Client => client(exchange),
                 Who::Server => server(exchange),
             };
-            match heard {
-                Self::Known(_) => return heard,
-                Self::Nameless | Self::Soap => voice = heard,
+            match layer_facts {
+                Self::Known(_) => return layer_facts,
+                Self::Nameless | Self::Soap => voice = layer_facts,
                 Self::Unheard => {}
             }
         }
         voice
     }
 
-    pub(super) fn speaker(&self) -> KnownProgram<'_> {
+    pub(super) fn dissector(&self) -> KnownProgram<'_> {
         match self {
             Self::Known(stack) => KnownProgram::Known(stack),
             Self::Nameless => KnownProgram::Nameless,

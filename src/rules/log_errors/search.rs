@@ -169,24 +169,24 @@ impl ErrorSearch {
     #[must_use]
     pub fn narrow(
         &self,
-        briefs: &[ConnectionSummary],
+        summaries: &[ConnectionSummary],
         whole: &[Arc<Connection>],
         findings: &[Finding],
         span: Option<(Timestamp, Timestamp)>,
     ) -> SearchResult {
         let (mut fits, grounds) = self.by_error(whole, findings);
         if self.wanted.is_empty() && self.codes.is_empty() {
-            fits = briefs.iter().map(|it| it.id).collect();
+            fits = summaries.iter().map(|it| it.id).collect();
         }
         let before = fits.len();
-        let (mut fits, mut located) = locate(&self.hints, &fits, briefs, span);
+        let (mut fits, mut located) = locate(&self.hints, &fits, summaries, span);
         let mut pointed = None;
         if grounds == SearchBasis::Line && !located.says_which() {
             fits.clear();
         }
         if fits.is_empty() && grounds != SearchBasis::Line {
-            let all: Vec<u32> = briefs.iter().map(|it| it.id).collect();
-            let (named, of_all) = locate(&self.hints, &all, briefs, span);
+            let all: Vec<u32> = summaries.iter().map(|it| it.id).collect();
+            let (named, of_all) = locate(&self.hints, &all, summaries, span);
             if let [only] = named[..]
                 && of_all.says_which()
             {

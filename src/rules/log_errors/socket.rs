@@ -107,7 +107,7 @@ pub fn socket(connection: &Connection, who: Who, system: System) -> Option<Socke
     let (own, other) = (who as usize, who.other() as usize);
     if let Some(reset) = connection.reset[other].filter(|it| it.kind != Some(ResetKind::Stale)) {
         let before = |it: Option<crate::analysis::connection::CloseEvent>| {
-            it.is_some_and(|it| it.mark <= reset.mark)
+            it.is_some_and(|it| it.frame_ref <= reset.frame_ref)
         };
         if before(connection.reset[own]) || before(connection.fin[own]) {
             return None;

@@ -189,7 +189,7 @@ fn evidence(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Vec<Eviden
         })
         .max_by_key(|connection| connection.first);
     let note = |connection: &&ConnectionSummary, what: &str| Evidence {
-        mark: connection.first,
+        frame_ref: connection.first,
         note: format!("{what}, from port {}", connection.client.port),
     };
     let mut evidence = Vec::new();
@@ -198,11 +198,11 @@ fn evidence(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Vec<Eviden
         last.map(|connection| note(connection, "the last one before the most ports were spent")),
     );
     let waiting = last.and_then(|connection| connection.client_time_wait);
-    evidence.extend(waiting.map(|mark| Evidence {
-        mark,
+    evidence.extend(waiting.map(|frame_ref| Evidence {
+        frame_ref,
         note: "its TIME-WAIT begins at the client".to_owned(),
     }));
-    evidence.dedup_by_key(|evidence| evidence.mark);
+    evidence.dedup_by_key(|evidence| evidence.frame_ref);
     evidence
 }
 
@@ -227,7 +227,7 @@ mod tests {
             basis,
             rate: None,
             runs_out_at: None,
-            starved: None,
+            port_exhaustion: None,
         }
     }
 

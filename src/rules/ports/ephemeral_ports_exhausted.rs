@@ -123,15 +123,15 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
         _ => wraps(sockets, connections),
     };
     let full = full && sockets.time_wait_peak * 2 >= sockets.used_peak;
-    if !full && sockets.starved.is_none() {
+    if !full && sockets.port_exhaustion.is_none() {
         return Verdict::Clear;
     }
     let (low, high) = match sockets.basis {
         RangeBasis::Told => sockets.range,
         _ => (sockets.ports_low, sockets.ports_high),
     };
-    let mut message = match &sockets.starved {
-        Some(starved) => collapsed(starved, (low, high)),
+    let mut message = match &sockets.port_exhaustion {
+        Some(port_exhaustion) => collapsed(port_exhaustion, (low, high)),
         None => format!(
             "{} of the ports {low}-{high} were open or in TIME-WAIT at once, {} of them in TIME-WAIT.",
             number(sockets.used_peak),
@@ -146,7 +146,7 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Error,
         certainty: match sockets.basis {
-            _ if sockets.starved.is_some() => Certainty::Likely,
+            _ if sockets.port_exhaustion.is_some() => Certainty::Likely,
             RangeBasis::Told => Certainty::Likely,
             _ => Certainty::Possible,
         },
@@ -158,18 +158,18 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
 }
 
 /// The saw-tooth: silence when the last port is gone, then no more connections than TIME-WAITs end.
-fn collapsed(starved: &PortExhaustion, (low, high): (u16, u16)) -> String {
+fn collapsed(port_exhaustion: &PortExhaustion, (low, high): (u16, u16)) -> String {
     format!(
         "The client took the ports {low}-{high} one after the other, {:.0} a second, until it had had every one of them. Then it \
          opened nothing for {}, and after that {:.0} a second in the mean, each from a port that had been out of use for {} \
          ({} times, from {} to {}): it goes on only as fast as its TIME-WAITs end.",
-        starved.rate_before,
-        span(starved.silence),
-        starved.rate_after,
-        span(starved.time_wait.median),
-        number(starved.time_wait.count),
-        span(starved.time_wait.range.0),
-        span(starved.time_wait.range.1),
+        port_exhaustion.rate_before,
+        span(port_exhaustion.silence),
+        port_exhaustion.rate_after,
+        span(port_exhaustion.time_wait.median),
+        number(port_exhaustion.time_wait.count),
+        span(port_exhaustion.time_wait.range.0),
+        span(port_exhaustion.time_wait.range.1),
     )
 }
 
@@ -179,8 +179,8 @@ fn evidence(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Vec<Eviden
     };
     let mut evidence = Vec::new();
     evidence.extend(connections.first().map(|it| from(it, "the first")));
-    if let Some(starved) = &sockets.starved {
-        let place = connections.partition_point(|it| it.first.time <= starved.since);
+    if let Some(port_exhaustion) = &sockets.port_exhaustion {
+        let place = connections.partition_point(|it| it.first.time <= port_exhaustion.since);
         let last = place.checked_sub(1).and_then(|it| connections.get(it));
         evidence.extend(last.map(|it| from(it, "the last before the silence")));
         evidence.extend(
@@ -190,7 +190,7 @@ fn evidence(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Vec<Eviden
         );
     }
     evidence.extend(connections.last().map(|it| from(it, "the last")));
-    evidence.dedup_by_key(|it| it.mark);
+    evidence.dedup_by_key(|it| it.frame_ref);
     evidence
 }
 

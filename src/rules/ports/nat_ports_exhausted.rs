@@ -107,18 +107,18 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     }
     hosts
         .busy(POOL)
-        .filter_map(|dealings| exhausted(hosts, &dealings))
+        .filter_map(|host_pairs| exhausted(hosts, &host_pairs))
         .collect()
 }
 
-fn exhausted(hosts: &Hosts<'_>, dealings: &HostPair<'_>) -> Option<HostDiagnosis> {
-    let silent = dealings.connections.iter().copied();
+fn exhausted(hosts: &Hosts<'_>, host_pairs: &HostPair<'_>) -> Option<HostDiagnosis> {
+    let silent = host_pairs.connections.iter().copied();
     let silent: Vec<&ConnectionSummary> = silent
         .filter(|it| it.opening == Opening::Unanswered && it.syn_retries > 0)
         .collect();
     let first = *silent.first().filter(|_| silent.len() >= LOST)?;
     let last = silent[silent.len() - 1];
-    let held = dealings.connections.iter().filter(|it| {
+    let held = host_pairs.connections.iter().filter(|it| {
         it.opening == Opening::Handshake
             && it.first < first.first
             && it.last.after(HELD) >= first.first.time
@@ -132,16 +132,16 @@ fn exhausted(hosts: &Hosts<'_>, dealings: &HostPair<'_>) -> Option<HostDiagnosis
     let meanwhile: Vec<&ConnectionSummary> = hosts.connections.iter().filter(meanwhile).collect();
     let others_fine = meanwhile
         .iter()
-        .any(|it| it.client.ip == dealings.client && it.server != dealings.server);
+        .any(|it| it.client.ip == host_pairs.client && it.server != host_pairs.server);
     let server_fine = meanwhile
         .iter()
-        .any(|it| it.client.ip != dealings.client && it.server == dealings.server);
+        .any(|it| it.client.ip != host_pairs.client && it.server == host_pairs.server);
     // Where nobody else gets an answer either, the server is at fault.
     let server_silent = hosts.connections.iter().any(|it| {
         it.opening == Opening::Unanswered
             && it.syn_retries > 0
-            && it.client.ip != dealings.client
-            && it.server == dealings.server
+            && it.client.ip != host_pairs.client
+            && it.server == host_pairs.server
             && it.last >= first.first.time
     });
     if server_silent && !server_fine {
@@ -149,7 +149,7 @@ fn exhausted(hosts: &Hosts<'_>, dealings: &HostPair<'_>) -> Option<HostDiagnosis
     }
     let still_served = meanwhile
         .iter()
-        .filter(|it| it.client.ip == dealings.client && it.server == dealings.server)
+        .filter(|it| it.client.ip == host_pairs.client && it.server == host_pairs.server)
         .count();
     // Where most connects are still answered, a queue is full and not a pool.
     (held >= POOL && others_fine && still_served < silent.len())

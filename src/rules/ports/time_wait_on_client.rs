@@ -123,7 +123,7 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
         evidence.push(shows(one.close, "the client closes first"));
         evidence.extend(
             one.client_time_wait
-                .map(|mark| shows(mark, "its TIME-WAIT begins")),
+                .map(|frame_ref| shows(frame_ref, "its TIME-WAIT begins")),
         );
     }
     Verdict::Found(Box::new(Diagnosis {

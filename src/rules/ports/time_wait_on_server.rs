@@ -71,8 +71,11 @@ const TIME_WAIT: f64 = 60.0;
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut servers: BTreeMap<Endpoint, Vec<&ConnectionSummary>> = BTreeMap::new();
-    for brief in hosts.connections.iter().filter(|it| it.server_time_wait) {
-        servers.entry(brief.server).or_default().push(brief);
+    for connection_summary in hosts.connections.iter().filter(|it| it.server_time_wait) {
+        servers
+            .entry(connection_summary.server)
+            .or_default()
+            .push(connection_summary);
     }
     let mut found = Vec::new();
     for (server, connections) in servers {

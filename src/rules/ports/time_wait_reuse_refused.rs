@@ -131,7 +131,7 @@ fn check(connection: &Connection) -> Verdict {
     evidence.extend(
         connection
             .challenge
-            .map(|mark| shows(mark, "acknowledgement with the old numbers")),
+            .map(|frame_ref| shows(frame_ref, "acknowledgement with the old numbers")),
     );
     Verdict::Found(Box::new(Diagnosis {
         severity: if time.is_some_and(|time| time < NOTICED) {

@@ -70,8 +70,8 @@ const TIME_WAIT: Duration = Duration::from_secs(240);
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
-    for dealings in hosts.busy(2) {
-        let mut again = dealings.connections;
+    for host_pairs in hosts.busy(2) {
+        let mut again = host_pairs.connections;
         again.retain(|it| gap(it).is_some_and(|gap| gap < TIME_WAIT));
         let gaps = again.iter().filter_map(|it| gap(it));
         if let Some(gaps) = Measured::of(gaps.collect()) {

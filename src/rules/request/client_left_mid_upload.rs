@@ -96,7 +96,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some(message) = request(exchange) else {
         return Verdict::Clear;
     };
-    let close = ending.close.mark;
+    let close = ending.close.frame_ref;
     let word = close_word(ending);
     let far = match (message.progress, message.framing) {
         (MessageProgress::Head, _) => "in the middle of its head".to_owned(),

@@ -91,7 +91,7 @@ rule! {
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
-    let close = ending.close.mark;
+    let close = ending.close.frame_ref;
     let word = close_word(ending);
     let sent = connection.sent[Who::Client as usize].bytes;
     let what = asked(ending.exchange);

@@ -107,7 +107,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
                 status.map_or_else(|| "a response".to_owned(), |status| status.to_string());
             format!(
                 "The server answered {status} before the {what} was complete and reset the connection {} later, {far}.",
-                span(reset.mark.time.since(answer.first.time)),
+                span(reset.frame_ref.time.since(answer.first.time)),
             )
         }
         (None, _) => format!(
@@ -135,7 +135,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         format!("the {what} begins"),
     )
     .shows(answer.map(|message| message.first), "the response begins")
-    .shows(Some(reset.mark), "RST from the server")
+    .shows(Some(reset.frame_ref), "RST from the server")
     .about(connection)
 }
 

@@ -124,8 +124,8 @@ type RetryPair<'a> = (&'a ConnectionSummary, &'a ConnectionSummary);
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
-    for dealings in hosts.busy(2) {
-        let pairs = retried(&dealings);
+    for host_pairs in hosts.busy(2) {
+        let pairs = retried(&host_pairs);
         for (lost, severity) in [
             (LostRequest::Had, Severity::Warning),
             (LostRequest::Harmless, Severity::Note),
@@ -143,8 +143,8 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     found
 }
 
-fn retried<'a>(dealings: &HostPair<'a>) -> Vec<RetryPair<'a>> {
-    let all = &dealings.connections;
+fn retried<'a>(host_pairs: &HostPair<'a>) -> Vec<RetryPair<'a>> {
+    let all = &host_pairs.connections;
     let mut taken = BTreeSet::new();
     let mut pairs = Vec::new();
     for first in all.iter().copied().filter(|it| it.lost.is_some()) {

@@ -137,7 +137,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     else {
         return Verdict::Clear;
     };
-    let close = ending.close.mark;
+    let close = ending.close.frame_ref;
     // Whom the server told with GOAWAY that something is wrong is not the one who gave up.
     let told_off = connection.h2.as_ref().is_some_and(|h2| {
         let goaway = h2.halves[Who::Server as usize].goaway();

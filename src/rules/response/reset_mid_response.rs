@@ -97,7 +97,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     else {
         return Verdict::Clear;
     };
-    let close = ending.close.mark;
+    let close = ending.close.frame_ref;
     let told = format!(
         "The server reset before its response to the {} was complete: {}. The RST came {} after the last of them.",
         asked(ending.exchange),

@@ -91,7 +91,7 @@ fn check(connection: &Connection) -> Verdict {
         return Verdict::Clear;
     };
     let late = |exchange: &&Exchange| {
-        response(exchange).is_some_and(|answer| answer.first > closed.mark)
+        response(exchange).is_some_and(|answer| answer.first > closed.frame_ref)
             && exchange.request.is_some()
     };
     let Some(exchange) = connection.exchanges.iter().find(late) else {
@@ -101,18 +101,20 @@ fn check(connection: &Connection) -> Verdict {
         return Verdict::Clear;
     };
     // An answer that was on the way when the client closed is the client's story alone.
-    if answer.first.time.since(closed.mark.time) < crate::rules::classify::round_trip(connection) {
+    if answer.first.time.since(closed.frame_ref.time)
+        < crate::rules::classify::round_trip(connection)
+    {
         return Verdict::Clear;
     }
     // One that stands before the server's FIN and was captured after it had been sent before, and was lost.
-    if connection.fin[Who::Server as usize].is_some_and(|fin| fin.mark < answer.first) {
+    if connection.fin[Who::Server as usize].is_some_and(|fin| fin.frame_ref < answer.first) {
         return Verdict::Clear;
     }
     let what = asked(Some(exchange));
     let message = format!(
         "The client closed {} after its {what}; {} later the server began to answer, and {} of the response went to nobody.",
-        span(closed.mark.time.since(sent.last.time)),
-        span(answer.first.time.since(closed.mark.time)),
+        span(closed.frame_ref.time.since(sent.last.time)),
+        span(answer.first.time.since(closed.frame_ref.time)),
         bytes(answer.end().saturating_sub(answer.start)),
     );
     tell(
@@ -122,10 +124,10 @@ fn check(connection: &Connection) -> Verdict {
         "the server answered clients that had left",
         message,
     )
-    .shows(Some(closed.mark), "the client closes")
+    .shows(Some(closed.frame_ref), "the client closes")
     .shows(Some(answer.first), "the server begins to answer")
     .shows(
-        (refused.mark != closed.mark).then_some(refused.mark),
+        (refused.frame_ref != closed.frame_ref).then_some(refused.frame_ref),
         "RST from the client: there is no socket any more",
     )
     .about(connection)

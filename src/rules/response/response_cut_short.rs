@@ -200,7 +200,7 @@ fn check(connection: &Connection) -> Verdict {
     else {
         return Verdict::Clear;
     };
-    let close = ending.close.mark;
+    let close = ending.close.frame_ref;
     let word = last_word(connection);
     let status = match exchange.status() {
         Some(status) => format!("response {status}"),

@@ -76,7 +76,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some(message) = ending.exchange.and_then(response) else {
         return Verdict::Clear;
     };
-    let close = ending.close.mark;
+    let close = ending.close.frame_ref;
     let told = format!(
         "The response to the {} announces no length, and the server ended it with a RST, {} after the last of {}. \
          Whether that was all cannot be told.",

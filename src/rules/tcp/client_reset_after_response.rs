@@ -75,7 +75,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     };
     let told = format!(
         "The client reset the connection {} after the last byte of a complete response. Nothing was lost.",
-        span(reset.mark.time.since(message.last.time))
+        span(reset.frame_ref.time.since(message.last.time))
     );
     tell(
         &RULE,
@@ -85,6 +85,6 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         told,
     )
     .shows(Some(message.last), "the response is complete")
-    .shows(Some(reset.mark), "RST from the client")
+    .shows(Some(reset.frame_ref), "RST from the client")
     .about(connection)
 }

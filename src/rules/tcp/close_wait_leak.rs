@@ -128,7 +128,7 @@ fn check(connection: &Connection) -> Verdict {
             &format!("the {leaker} never closed"),
             message,
         )
-        .shows(Some(fin.mark), format!("FIN from the {closer}"))
+        .shows(Some(fin.frame_ref), format!("FIN from the {closer}"))
         .shows(
             Some(known),
             format!("the {leaker} acknowledges the FIN, and says nothing more"),

@@ -107,11 +107,11 @@ fn check(connection: &Connection) -> Verdict {
             continue;
         };
         let sent = &connection.sent[this];
-        let heard = connection.fin_acknowledged[this].is_some()
+        let layer_facts = connection.fin_acknowledged[this].is_some()
             || connection.reset[other].is_some()
-            || connection.fin[other].is_some_and(|event| event.mark > fin.mark);
+            || connection.fin[other].is_some_and(|event| event.frame_ref > fin.frame_ref);
         if sent.fins < ENOUGH
-            || heard
+            || layer_facts
             || sent.acknowledged < fin.sent
             || connection.sent[other].packets == 0
             || connection.sent[other].missing > 0
@@ -122,7 +122,7 @@ fn check(connection: &Connection) -> Verdict {
         let message = format!(
             "The {name} sent its FIN {} times within {}, and the {} never acknowledged it.",
             sent.fins,
-            span(connection.last.time.since(fin.mark.time)),
+            span(connection.last.time.since(fin.frame_ref.time)),
             side(who.other()),
         );
         return tell(
@@ -132,7 +132,7 @@ fn check(connection: &Connection) -> Verdict {
             "FINs were never acknowledged",
             message,
         )
-        .shows(Some(fin.mark), format!("FIN from the {name}"))
+        .shows(Some(fin.frame_ref), format!("FIN from the {name}"))
         .shows(Some(connection.last), "the last segment of the connection")
         .about(connection);
     }

@@ -77,7 +77,7 @@ rule! {
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let answer = ending.exchange.and_then(response);
     let sent = ending.exchange.and_then(request);
-    let close = ending.close.mark;
+    let close = ending.close.frame_ref;
     let later = answer.map(|answer| span(answer.last.time.since(close.time)));
     let message = format!(
         "The client sent its FIN {} after the last byte of the {}; the response was complete {} later and was taken.",

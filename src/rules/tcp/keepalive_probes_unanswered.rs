@@ -92,8 +92,8 @@ fn check(connection: &Connection) -> Verdict {
     let found = Who::BOTH.into_iter().find_map(|who| {
         let it = unanswered[who as usize];
         let other = connection.reset[who.other() as usize];
-        let silent =
-            it.heard.time <= it.since.time && other.is_none_or(|reset| reset.mark < it.since);
+        let silent = it.layer_facts.time <= it.since.time
+            && other.is_none_or(|reset| reset.frame_ref < it.since);
         (it.probes >= PROBES && it.probes == it.count && silent).then_some((who, it))
     });
     let Some((who, it)) = found else {
@@ -104,10 +104,10 @@ fn check(connection: &Connection) -> Verdict {
         Who::Server => "server",
     };
     let between = it.until.time.since(it.since.time) / u32::from(it.probes - 1).max(1);
-    let reset = connection.reset[who as usize].filter(|reset| reset.mark >= it.until);
+    let reset = connection.reset[who as usize].filter(|reset| reset.frame_ref >= it.until);
     let mut message = format!(
         "After {} of idleness the {name} sent {} keep-alive probes, {} apart, and none was answered.",
-        span(it.since.time.since(it.heard.time)),
+        span(it.since.time.since(it.layer_facts.time)),
         it.probes,
         span(between),
     );
@@ -115,11 +115,11 @@ fn check(connection: &Connection) -> Verdict {
         message.push_str(" Then it gave the connection up with a RST.");
     }
     let mut evidence = vec![
-        shows(it.heard, "the last segment from the other side"),
+        shows(it.layer_facts, "the last segment from the other side"),
         shows(it.since, "the first probe"),
         shows(it.until, "the last probe"),
     ];
-    evidence.extend(reset.map(|reset| shows(reset.mark, "given up")));
+    evidence.extend(reset.map(|reset| shows(reset.frame_ref, "given up")));
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Error,
         certainty: Certainty::Likely,

@@ -83,7 +83,7 @@ fn check(connection: &Connection) -> Verdict {
     let (Some(reset), Some(response)) = (connection.reset[Who::Client as usize], response) else {
         return Verdict::Clear;
     };
-    if reset.mark.time.since(response.message.last.time) > RECENT {
+    if reset.frame_ref.time.since(response.message.last.time) > RECENT {
         return Verdict::Clear;
     }
     Verdict::Found(Box::new(Diagnosis {
@@ -101,7 +101,7 @@ fn check(connection: &Connection) -> Verdict {
                 response.message.last,
                 "the last of the response that was in order",
             ),
-            shows(reset.mark, "RST without ACK from the client's address"),
+            shows(reset.frame_ref, "RST without ACK from the client's address"),
         ],
         remedies: RULE.remedies(),
     }))

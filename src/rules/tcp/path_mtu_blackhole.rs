@@ -110,7 +110,7 @@ fn find(connection: &Connection) -> Option<(Who, &UnansweredSegments)> {
     Who::BOTH.into_iter().find_map(|who| {
         let it = &unanswered[who as usize];
         // A peer that is heard of after the first try is there.
-        let alive = it.heard.time > it.again.time;
+        let alive = it.layer_facts.time > it.again.time;
         let stuck = it.count >= REPETITIONS && it.probes == 0;
         (stuck && alive && it.length >= LARGE && it.through < LARGE.min(it.length))
             .then_some((who, it))
@@ -157,7 +157,7 @@ fn check(connection: &Connection) -> Verdict {
                 ),
             ),
             shows(
-                it.heard,
+                it.layer_facts,
                 "the other side is there, and does not acknowledge it",
             ),
             shows(it.until, "for the last time"),

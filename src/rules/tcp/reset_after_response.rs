@@ -87,7 +87,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let Some(message) = ending.exchange.and_then(response) else {
         return Verdict::Clear;
     };
-    let close = ending.close.mark;
+    let close = ending.close.frame_ref;
     let after = close.time.since(message.last.time);
     let sent = &connection.sent[Who::Server as usize];
     let unacknowledged = message.end().saturating_sub(sent.acknowledged);

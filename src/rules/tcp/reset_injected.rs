@@ -110,7 +110,7 @@ fn check(connection: &Connection) -> Verdict {
                 .fin
                 .iter()
                 .flatten()
-                .all(|fin| fin.mark > event.mark) =>
+                .all(|fin| fin.frame_ref > event.frame_ref) =>
         {
             Verdict::Found(Box::new(story(connection, who, event)))
         }
@@ -164,8 +164,8 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
         .exchanges
         .last()
         .and_then(|it| it.request.as_ref());
-    if let Some(request) = last.filter(|it| it.message.last.time <= event.mark.time) {
-        let after = event.mark.time.since(request.message.last.time);
+    if let Some(request) = last.filter(|it| it.message.last.time <= event.frame_ref.time) {
+        let after = event.frame_ref.time.since(request.message.last.time);
         message.push_str(&format!(" It came {} after the request.", span(after)));
     }
     message.push_str(" A capture on the other side of the suspected box would prove it.");
@@ -174,7 +174,7 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
         certainty,
         summary: "connections were reset by a box on the way".to_owned(),
         message,
-        evidence: vec![shows(event.mark, format!("RST in the {name}'s name"))],
+        evidence: vec![shows(event.frame_ref, format!("RST in the {name}'s name"))],
         remedies: RULE.remedies(),
     }
 }

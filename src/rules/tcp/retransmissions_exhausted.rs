@@ -98,7 +98,7 @@ fn check(connection: &Connection) -> Verdict {
         Certainty::Possible
     };
     // Whoever has closed and left wants no more; at most the sender's socket lingers.
-    let left = connection.fin[who.other() as usize].is_some_and(|fin| fin.mark <= it.again);
+    let left = connection.fin[who.other() as usize].is_some_and(|fin| fin.frame_ref <= it.again);
     Verdict::Found(Box::new(Diagnosis {
         severity: if left {
             Severity::Warning
@@ -113,10 +113,10 @@ fn check(connection: &Connection) -> Verdict {
             number(it.length),
             it.count,
             span(over),
-            span(it.until.time.since(it.heard.time)),
+            span(it.until.time.since(it.layer_facts.time)),
         ),
         evidence: vec![
-            shows(it.heard, "the last segment from the other side"),
+            shows(it.layer_facts, "the last segment from the other side"),
             shows(it.again, "repeated for the first time"),
             shows(it.until, "sent for the last time"),
         ],

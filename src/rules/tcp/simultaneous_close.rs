@@ -70,8 +70,8 @@ fn check(connection: &Connection) -> Verdict {
         summary: "connections were closed by both sides at once".to_owned(),
         message: "Neither side had the other's FIN when it sent its own: they crossed. Both hold a TIME-WAIT.".to_owned(),
         evidence: vec![
-            shows(client.mark, "FIN from the client, which does not acknowledge the server's"),
-            shows(server.mark, "FIN from the server, which does not acknowledge the client's"),
+            shows(client.frame_ref, "FIN from the client, which does not acknowledge the server's"),
+            shows(server.frame_ref, "FIN from the server, which does not acknowledge the client's"),
         ],
         remedies: RULE.remedies(),
     }))

@@ -166,15 +166,15 @@ struct NameOutcome<'a> {
 
 fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut servers: BTreeMap<Endpoint, BTreeMap<u32, NameOutcome<'_>>> = BTreeMap::new();
-    for brief in hosts.connections {
-        if brief.name != 0 && brief.opening == Opening::Handshake {
+    for connection_summary in hosts.connections {
+        if connection_summary.name != 0 && connection_summary.opening == Opening::Handshake {
             let fate = servers
-                .entry(brief.server)
+                .entry(connection_summary.server)
                 .or_default()
-                .entry(brief.name)
+                .entry(connection_summary.name)
                 .or_default();
-            if is_cut(brief) {
-                fate.cut.push(brief);
+            if is_cut(connection_summary) {
+                fate.cut.push(connection_summary);
             } else {
                 fate.others += 1;
             }
@@ -197,16 +197,16 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
 }
 
 /// Ended with its first request, at once or in silence, and the server said nothing.
-fn is_cut(brief: &ConnectionSummary) -> bool {
-    let trip = Duration::from_micros(brief.connected_after.into());
-    let at_once = Duration::from_micros(brief.waited.into()) <= trip + AT_ONCE;
-    let ended = match brief.how {
+fn is_cut(connection_summary: &ConnectionSummary) -> bool {
+    let trip = Duration::from_micros(connection_summary.connected_after.into());
+    let at_once = Duration::from_micros(connection_summary.waited.into()) <= trip + AT_ONCE;
+    let ended = match connection_summary.how {
         How::Reset(_) => at_once,
         How::Silence => true,
         How::Fin | How::Open => false,
     };
-    let once = brief.exchanges == 1 || brief.phase == Phase::TlsHandshake;
-    brief.spoke == [true, false] && once && !brief.missing && ended
+    let once = connection_summary.exchanges == 1 || connection_summary.phase == Phase::TlsHandshake;
+    connection_summary.spoke == [true, false] && once && !connection_summary.missing && ended
 }
 
 fn tell(facts: &RuleInput<'_>, cut: &[&ConnectionSummary], served: usize) -> Option<HostDiagnosis> {
@@ -216,7 +216,7 @@ fn tell(facts: &RuleInput<'_>, cut: &[&ConnectionSummary], served: usize) -> Opt
     let name = shortened(connection.name()?, 80);
     let hello = connection.tls.as_ref().and_then(|tls| tls.hello.as_ref());
     let request = || connection.exchanges.first()?.request_head_end();
-    let asked = hello.map(|(mark, _)| *mark).or_else(request)?;
+    let asked = hello.map(|(frame_ref, _)| *frame_ref).or_else(request)?;
     let story = Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,

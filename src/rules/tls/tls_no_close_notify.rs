@@ -106,10 +106,10 @@ fn check(connection: &Connection) -> Verdict {
     };
     let server = Who::Server as usize;
     let close = match (connection.teardown.by, connection.teardown.how) {
-        (By::Server, How::Fin) => connection.fin[server].map(|fin| (fin.mark, "FIN")),
+        (By::Server, How::Fin) => connection.fin[server].map(|fin| (fin.frame_ref, "FIN")),
         // What can be read under the keys is told as what it is.
         (By::Server, How::Reset(ResetKind::Abort)) if connection.protocol == Protocol::Tls => {
-            connection.reset[server].map(|reset| (reset.mark, "RST"))
+            connection.reset[server].map(|reset| (reset.frame_ref, "RST"))
         }
         _ => None,
     };
@@ -117,7 +117,7 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     };
     // Whoever has said goodbye takes no harm from a RST.
-    let left = facts.flows[Who::Client as usize].farewell.mark();
+    let left = facts.flows[Who::Client as usize].farewell.frame_ref();
     if word == "RST" && left.is_some_and(|left| left < close) {
         return Verdict::Clear;
     }

@@ -101,7 +101,7 @@ fn check(connection: &Connection) -> Verdict {
         .shows(Some(reading.at), "an answer that is no TLS")
         .about(connection);
     }
-    let Some((exchange, mark)) = answered_by_alert(connection) else {
+    let Some((exchange, frame_ref)) = answered_by_alert(connection) else {
         return not_yet(connection);
     };
     let message = format!(
@@ -119,7 +119,7 @@ fn check(connection: &Connection) -> Verdict {
         exchange.request.as_ref().map(|it| it.message.first),
         "a request in plain text",
     )
-    .shows(Some(mark), "a TLS alert")
+    .shows(Some(frame_ref), "a TLS alert")
     .about(connection)
 }
 

@@ -82,8 +82,8 @@ fn check(connection: &Connection) -> Verdict {
         .filter(|who| first(*who))
         .find_map(|who| {
             let fin = connection.fin[who as usize]?;
-            let said = facts.flows[who as usize].farewell.mark()?;
-            (said <= fin.mark).then_some((who, said, fin.mark))
+            let said = facts.flows[who as usize].farewell.frame_ref()?;
+            (said <= fin.frame_ref).then_some((who, said, fin.frame_ref))
         });
     let Some((who, said, fin)) = gone else {
         return not_yet(connection);
@@ -91,7 +91,7 @@ fn check(connection: &Connection) -> Verdict {
     let reset = Who::BOTH.into_iter().find_map(|who| {
         let event = connection.reset[who as usize]?;
         let own = matches!(event.kind, Some(ResetKind::Abort | ResetKind::NoSocket));
-        (own && event.mark > fin).then_some((who, event.mark))
+        (own && event.frame_ref > fin).then_some((who, event.frame_ref))
     });
     let Some((by, reset)) = reset else {
         return not_yet(connection);

@@ -109,7 +109,7 @@ fn check(connection: &Connection) -> Verdict {
     let Some(exchange) = ending.exchange else {
         return Verdict::Clear;
     };
-    let close = ending.close.mark;
+    let close = ending.close.frame_ref;
     let word = close_word(ending);
     let what = asked(Some(exchange));
     let time = waited(Some(exchange), close);

@@ -169,7 +169,7 @@ fn check(connection: &Connection) -> Verdict {
     {
         return announced_story(connection, ending, exchange, answer);
     }
-    let close = ending.close.mark;
+    let close = ending.close.frame_ref;
     let what = asked(ending.exchange);
     let time = waited(ending.exchange, close);
     let unanswered = connection
@@ -239,7 +239,7 @@ fn announced_story(
             "pipelined request got no answer",
             "pipelined requests got no answer"
         ),
-        span(ending.close.mark.time.since(answer.last.time)),
+        span(ending.close.frame_ref.time.since(answer.last.time)),
     );
     tell(
         &RULE,
@@ -256,7 +256,7 @@ fn announced_story(
         Some(answer.last),
         "the response before it announces the close, and is complete",
     )
-    .shows(Some(ending.close.mark), format!("the {who} closes"))
+    .shows(Some(ending.close.frame_ref), format!("the {who} closes"))
     .about(connection)
     .keeps(|remedy| remedy.contains("pipelined"))
 }

@@ -108,12 +108,12 @@ const LONG_ENOUGH: f64 = 2.0;
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     hosts
         .busy(2)
-        .filter_map(|dealings| queue(&dealings))
+        .filter_map(|host_pairs| queue(&host_pairs))
         .collect()
 }
 
-fn queue(dealings: &HostPair<'_>) -> Option<HostDiagnosis> {
-    let used: Vec<&ConnectionSummary> = dealings
+fn queue(host_pairs: &HostPair<'_>) -> Option<HostDiagnosis> {
+    let used: Vec<&ConnectionSummary> = host_pairs
         .connections
         .iter()
         .copied()

@@ -74,11 +74,11 @@ rule! {
 }
 
 fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
-    let close = ending.close.mark;
+    let close = ending.close.frame_ref;
     let sent = ending.exchange.and_then(request);
     let answer = connection.fin[Who::Server as usize]
         .or(connection.reset[Who::Server as usize])
-        .map(|event| event.mark);
+        .map(|event| event.frame_ref);
     let message = format!(
         "The client's FIN came {} after the last byte of its {}, and the server closed {} later without a byte of the \
          response. If the client was still reading, its request was dropped.",
@@ -89,7 +89,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         asked(ending.exchange),
         span(
             answer
-                .map(|mark| mark.time.since(close.time))
+                .map(|frame_ref| frame_ref.time.since(close.time))
                 .unwrap_or_default()
         ),
     );

@@ -95,9 +95,9 @@ const SHORTEST: Duration = Duration::from_secs(1);
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut found = Vec::new();
-    for dealings in hosts.busy(REQUESTS) {
+    for host_pairs in hosts.busy(REQUESTS) {
         let mut by_request: BTreeMap<u32, Vec<&ConnectionSummary>> = BTreeMap::new();
-        for it in dealings.connections.iter().filter(|it| is_abandoned(it)) {
+        for it in host_pairs.connections.iter().filter(|it| is_abandoned(it)) {
             by_request.entry(it.asked).or_default().push(it);
         }
         for (_, cases) in by_request {
@@ -140,12 +140,12 @@ fn story(cases: &[&ConnectionSummary], period: Period, waited: Measured) -> Diag
         span(waited.median),
     );
     if period.missed > 0 {
-        let beats = if period.missed == 1 {
+        let periodic_requests = if period.missed == 1 {
             "beat was"
         } else {
             "beats were"
         };
-        message.push_str(&format!(" {} {beats} missed.", period.missed));
+        message.push_str(&format!(" {} {periodic_requests} missed.", period.missed));
     }
     if is_loopback(cases[0].client.ip) {
         message.push_str(" It comes from the server's own host.");

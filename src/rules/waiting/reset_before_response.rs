@@ -200,13 +200,13 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
         );
     }
     let mut evidence = Vec::new();
-    evidence.extend(request.map(|mark| Evidence {
-        mark,
+    evidence.extend(request.map(|frame_ref| Evidence {
+        frame_ref,
         note: format!("the {asked} request is complete"),
     }));
-    let reset = connection.reset[Who::Server as usize].map(|event| event.mark);
-    evidence.extend(reset.map(|mark| Evidence {
-        mark,
+    let reset = connection.reset[Who::Server as usize].map(|event| event.frame_ref);
+    evidence.extend(reset.map(|frame_ref| Evidence {
+        frame_ref,
         note: "RST from the server, 0 bytes of the response sent".to_owned(),
     }));
     Diagnosis {
@@ -247,7 +247,7 @@ mod tests {
             thirty.message
         );
         assert_eq!(thirty.evidence.len(), 2);
-        assert_eq!(thirty.evidence[1].mark.frame.0, 5);
+        assert_eq!(thirty.evidence[1].frame_ref.frame.0, 5);
         let soon = finding(&format!("{OPEN}POST / \"x\" -->\n+40ms <-- RST")).expect("found");
         assert!(
             !soon.message.contains("gunicorn") && soon.message.contains("blindly"),

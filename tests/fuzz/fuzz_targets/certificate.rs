@@ -31,10 +31,10 @@ fuzz_target!(|data: &[u8]| {
         time: Timestamp::new(1_700_000_000, 0),
     };
     let mut texts = TextInterner::new();
-    let mut spoken = ProtocolStack::default();
-    spoken.data(FlowEnd::B, at, &stream, stream.len() as u32, &mut texts);
-    spoken.finish(&mut texts);
-    let facts = spoken.into_heard().tls.expect("it begins like TLS");
+    let mut stack = ProtocolStack::default();
+    stack.data(FlowEnd::B, at, &stream, stream.len() as u32, &mut texts);
+    stack.finish(&mut texts);
+    let facts = stack.into_layer_facts().tls.expect("it begins like TLS");
     let (_, chain) = facts.certificates.as_ref().expect("the message is whole");
     for certificate in chain {
         let _ = certificate.is_for("a.example");

@@ -2,8 +2,10 @@
 
 #![no_main]
 
-use hangup::packet::capture::{Frame, FrameNumber, LinkType};
-use hangup::packet::decode::{Decoded, Decoder, Skip};
+use hangup::base::frame_ref::FrameNumber;
+use hangup::base::net::Skip;
+use hangup::packet::capture::{Frame, LinkType};
+use hangup::packet::decode::{Decoded, Decoder};
 use hangup::base::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
 

@@ -35,12 +35,12 @@ fn secrets(data: &[u8]) -> Option<KeyStore> {
     let mut source = reading::source(std::io::Cursor::new(data.to_vec()))?;
     let mut batch = Batch::default();
     while source.fill(&mut batch).expect("it was opened") != Fill::End {}
-    let ring = KeyStore::default();
+    let key_store = KeyStore::default();
     for secrets in source.files().iter().flat_map(|file| &file.secrets) {
         if secrets.kind == TLS_KEY_LOG {
-            ring.read(&secrets.bytes, FrameNumber(0));
-            ring.end(FrameNumber(0));
+            key_store.read(&secrets.bytes, FrameNumber(0));
+            key_store.end(FrameNumber(0));
         }
     }
-    Some(ring)
+    Some(key_store)
 }

@@ -14,18 +14,18 @@ fuzz_target!(|data: &[u8]| {
     let mut texts = TextInterner::new();
     let mut said = [PREFACE.len() as u64, 0];
     let mut line = 0;
-    let mut mark = || {
+    let mut frame_ref = || {
         line += 1;
         FrameRef {
             frame: FrameNumber(line),
             time: Timestamp::from_nanos(line as i64 * 1_000_000),
         }
     };
-    conversation.data(FlowEnd::A, mark(), PREFACE, PREFACE.len() as u32, &mut texts);
+    conversation.data(FlowEnd::A, frame_ref(), PREFACE, PREFACE.len() as u32, &mut texts);
     let mut rest = data;
     // The first two bytes of each turn say who, what and how much.
     while let Some((&[what, amount], tail)) = rest.split_first_chunk::<2>() {
-        let at = mark();
+        let at = frame_ref();
         let from = if what & 1 == 0 { FlowEnd::A } else { FlowEnd::B };
         let size = usize::from(amount) << (what >> 1 & 3);
         rest = tail;

@@ -30,9 +30,9 @@ fn run(data: &[u8]) {
         let Ok(line) = KeyLogLine::parse(line) else {
             continue;
         };
-        let found = [&whole, &in_pieces].map(|ring| {
-            let found = ring.find(&line.client_random, FrameNumber(1));
-            assert!(ring.find(&line.client_random, FrameNumber(0)).is_none());
+        let found = [&whole, &in_pieces].map(|key_store| {
+            let found = key_store.find(&line.client_random, FrameNumber(1));
+            assert!(key_store.find(&line.client_random, FrameNumber(0)).is_none());
             found.map(|secrets| secrets.are_whole())
         });
         assert_eq!(found[0], found[1]);

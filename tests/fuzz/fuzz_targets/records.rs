@@ -85,21 +85,21 @@ fn run(data: &[u8]) {
     }
     let known_at = usize::from(late >> 1);
     let hear = |seed, late: bool| {
-        let ring = KeyStore::default();
+        let key_store = KeyStore::default();
         if !late {
-            ring.read(suite.key_log().as_bytes(), FrameNumber(0));
+            key_store.read(suite.key_log().as_bytes(), FrameNumber(0));
         } else {
-            ring.set_growing(true);
+            key_store.set_growing(true);
         }
-        let listening = LayerOptions {
-            keys: Some(ring.clone()),
-            clerk: None,
+        let layer_options = LayerOptions {
+            keys: Some(key_store.clone()),
+            annotator: None,
         };
-        let spoken = *ProtocolStack::boxed(&listening, None);
-        turns::hear(spoken, &turns, seed, |line| {
+        let stack = *ProtocolStack::boxed(&layer_options, None);
+        turns::hear(stack, &turns, seed, |line| {
             if late && line == known_at {
-                ring.read(suite.key_log().as_bytes(), FrameNumber(0));
-                ring.set_growing(false);
+                key_store.read(suite.key_log().as_bytes(), FrameNumber(0));
+                key_store.set_growing(false);
             }
         })
     };

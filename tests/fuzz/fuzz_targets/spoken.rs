@@ -27,26 +27,26 @@ fn run(data: &[u8]) {
     }
 }
 
-fn messages(heard: &LayerFacts) -> impl Iterator<Item = &Message> {
-    heard.exchanges.iter().flat_map(|exchange| {
+fn messages(layer_facts: &LayerFacts) -> impl Iterator<Item = &Message> {
+    layer_facts.exchanges.iter().flat_map(|exchange| {
         let request = exchange.request.as_ref().map(|it| &it.message);
         let response = exchange.response.as_ref().map(|it| &it.message);
         request.into_iter().chain(response)
     })
 }
 
-fn check(heard: &LayerFacts, said: [u64; 2]) {
-    for message in messages(heard) {
+fn check(layer_facts: &LayerFacts, said: [u64; 2]) {
+    for message in messages(layer_facts) {
         assert!(message.start <= message.head_end() && message.head_end() <= message.end());
         assert!(
             message.end() <= said[0].max(said[1]),
             "{message:?} of {said:?}"
         );
     }
-    for exchange in &heard.exchanges {
+    for exchange in &layer_facts.exchanges {
         let _ = (exchange.method(), exchange.status(), exchange.waited());
     }
-    if let Some(facts) = &heard.tls {
+    if let Some(facts) = &layer_facts.tls {
         let told = facts.clone().seen_from(FlowEnd::B).seen_from(FlowEnd::B);
         assert_eq!(**facts, told, "turned twice is as before");
         let _ = (
@@ -56,7 +56,7 @@ fn check(heard: &LayerFacts, said: [u64; 2]) {
             facts.version(),
         );
     }
-    if let Some(facts) = &heard.websocket {
+    if let Some(facts) = &layer_facts.websocket {
         for half in &facts.halves {
             assert!(half.messages <= half.frames);
         }
@@ -64,14 +64,14 @@ fn check(heard: &LayerFacts, said: [u64; 2]) {
 }
 
 /// Whether all that was said are messages of HTTP/1, one after the other and complete.
-fn is_plain(heard: &LayerFacts, said: [u64; 2]) -> bool {
+fn is_plain(layer_facts: &LayerFacts, said: [u64; 2]) -> bool {
     let mut ends = [0; 2];
     let goes_on = |end: &mut u64, from: u64, to: u64| {
         let fits = *end == from;
         *end = to;
         fits
     };
-    let plain = heard.exchanges.iter().all(|exchange| {
+    let plain = layer_facts.exchanges.iter().all(|exchange| {
         let (Some(request), Some(response)) = (&exchange.request, &exchange.response) else {
             return false;
         };
@@ -89,6 +89,6 @@ fn is_plain(heard: &LayerFacts, said: [u64; 2]) -> bool {
             && interim.iter().all(|it| goes_on(answered, it.start, it.end))
             && goes_on(answered, response.message.start, response.message.end())
     });
-    let others = heard.tls.is_some() || heard.h2.is_some() || heard.websocket.is_some();
+    let others = layer_facts.tls.is_some() || layer_facts.h2.is_some() || layer_facts.websocket.is_some();
     plain && !others && (ends == said || ends == [said[1], said[0]])
 }

@@ -11,7 +11,7 @@ use hangup::base::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let mut spoken = ProtocolStack::default();
+    let mut stack = ProtocolStack::default();
     let mut texts = TextInterner::new();
     let mut said = [0_u64; 2];
     let mut rest = data;
@@ -29,10 +29,10 @@ fuzz_target!(|data: &[u8]| {
         match what >> 3 & 7 {
             0 => {
                 let length = 1 + size as u64;
-                spoken.gap(from, at, length, &mut texts);
+                stack.gap(from, at, length, &mut texts);
                 said[from.index()] += length;
             }
-            1 => spoken.end(from, &mut texts),
+            1 => stack.end(from, &mut texts),
             how => {
                 let (bytes, next) = tail.split_at(size.min(tail.len()));
                 rest = next;
@@ -59,23 +59,23 @@ fuzz_target!(|data: &[u8]| {
                 };
                 for part in slice.chunks(piece) {
                     let length = part.len() as u32 + cut;
-                    spoken.data(from, at, part, length, &mut texts);
+                    stack.data(from, at, part, length, &mut texts);
                     said[from.index()] += u64::from(length);
                 }
             }
         }
     }
-    spoken.finish(&mut texts);
+    stack.finish(&mut texts);
     for closer in FlowEnd::BOTH {
         for share in [0, 1, 2, 4] {
             let reach = |end: FlowEnd| Reach {
                 bytes: said[end.index()].checked_div(share).unwrap_or(0),
                 fin: share == 1,
             };
-            let _ = spoken.phase_at(closer, reach(closer), reach(closer.other()));
+            let _ = stack.phase_at(closer, reach(closer), reach(closer.other()));
         }
     }
-    let Some(facts) = spoken.into_heard().tls else {
+    let Some(facts) = stack.into_layer_facts().tls else {
         return;
     };
     let told = facts.clone().seen_from(FlowEnd::B).seen_from(FlowEnd::B);

@@ -62,7 +62,7 @@ pub fn said(turns: &[Turn]) -> [u64; 2] {
     said
 }
 
-pub fn mark(line: usize) -> FrameRef {
+pub fn frame_ref(line: usize) -> FrameRef {
     FrameRef {
         frame: FrameNumber(1 + line as u64),
         time: Timestamp::from_nanos(1 + line as i64 * 1_000_000),
@@ -70,14 +70,14 @@ pub fn mark(line: usize) -> FrameRef {
 }
 
 /// Has it all heard, in pieces that `seed` chooses; 0 leaves the turns as they are. `before` each turn something may happen.
-pub fn hear(mut spoken: ProtocolStack, turns: &[Turn], seed: u64, mut before: impl FnMut(usize)) -> LayerFacts {
+pub fn hear(mut stack: ProtocolStack, turns: &[Turn], seed: u64, mut before: impl FnMut(usize)) -> LayerFacts {
     let mut texts = TextInterner::new();
     let mut seed = seed;
     for (line, turn) in turns.iter().enumerate() {
         before(line);
         match turn {
-            Turn::Gap(from, length) => spoken.gap(*from, mark(line), *length, &mut texts),
-            Turn::Over(from) => spoken.end(*from, &mut texts),
+            Turn::Gap(from, length) => stack.gap(*from, frame_ref(line), *length, &mut texts),
+            Turn::Over(from) => stack.end(*from, &mut texts),
             Turn::Said(from, bytes, cut) => {
                 let mut rest = bytes.as_slice();
                 while !rest.is_empty() {
@@ -88,9 +88,9 @@ pub fn hear(mut spoken: ProtocolStack, turns: &[Turn], seed: u64, mut before: im
                     let (piece, after) = rest.split_at(piece.min(rest.len()));
                     rest = after;
                     let cut = if rest.is_empty() { *cut } else { 0 };
-                    spoken.data(
+                    stack.data(
                         *from,
-                        mark(line),
+                        frame_ref(line),
                         piece,
                         piece.len() as u32 + cut,
                         &mut texts,
@@ -99,7 +99,7 @@ pub fn hear(mut spoken: ProtocolStack, turns: &[Turn], seed: u64, mut before: im
             }
         }
     }
-    spoken.finish(&mut texts);
+    stack.finish(&mut texts);
     let said = said(turns);
     for closer in FlowEnd::BOTH {
         for share in [0, 1, 2, 4] {
@@ -107,17 +107,17 @@ pub fn hear(mut spoken: ProtocolStack, turns: &[Turn], seed: u64, mut before: im
                 bytes: said[end.index()].checked_div(share).unwrap_or(0),
                 fin: share == 1,
             };
-            let _ = spoken.phase_at(closer, reach(closer), reach(closer.other()));
-            let _ = spoken.inside(closer, reach(closer).bytes);
+            let _ = stack.phase_at(closer, reach(closer), reach(closer.other()));
+            let _ = stack.inside(closer, reach(closer).bytes);
         }
     }
     let _ = (
-        spoken.protocol(),
-        spoken.requester(),
-        spoken.let_go(),
-        spoken.waiting_bytes(),
+        stack.protocol(),
+        stack.requester(),
+        stack.let_go(),
+        stack.waiting_bytes(),
     );
-    spoken.into_heard()
+    stack.into_layer_facts()
 }
 
 fn next(seed: &mut u64) -> u64 {

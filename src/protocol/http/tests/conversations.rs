@@ -20,7 +20,7 @@ const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 
 #[track_caller]
 fn check(talk: &HttpScript, expect: &[&str]) {
-    assert_eq!(talk.summary(), expect, "{:#?}", talk.heard);
+    assert_eq!(talk.summary(), expect, "{:#?}", talk.layer_facts);
 }
 
 #[test]
@@ -56,8 +56,8 @@ fn an_ordinary_exchange() {
     assert_eq!(exchange.waited(), Some(Duration::from_millis(1)));
     assert_eq!(exchange.closes(), None);
     assert!(exchange.rare.is_none());
-    assert_eq!(talk.heard.requester(), Some((A, Certainty::Certain)));
-    assert_eq!(talk.heard.protocol(), Protocol::Http1);
+    assert_eq!(talk.layer_facts.requester(), Some((A, Certainty::Certain)));
+    assert_eq!(talk.layer_facts.protocol(), Protocol::Http1);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn small_when_idle_and_small_when_not() {
     );
     assert!(size_of::<Exchange>() <= 240, "{}", size_of::<Exchange>());
     let talk = talk().a(GET).b(OK);
-    assert_eq!(talk.heard.exchanges.capacity(), 1);
+    assert_eq!(talk.layer_facts.exchanges.capacity(), 1);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn messages_are_framed_by_the_book() {
             "PURGE http://a/ 200 complete",
         ],
     );
-    let exchanges = talk.heard.exchanges();
+    let exchanges = talk.layer_facts.exchanges();
     let response = |index: usize| {
         &exchanges[index]
             .response
@@ -193,7 +193,7 @@ fn other_protocols_take_over() {
     let upgrade = "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
     let switch = "HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
     assert_eq!(
-        talk().a(upgrade).b(switch).heard.protocol(),
+        talk().a(upgrade).b(switch).layer_facts.protocol(),
         Protocol::WebSocket
     );
     let tunnel = talk()
@@ -201,18 +201,18 @@ fn other_protocols_take_over() {
         .b("HTTP/1.1 200 Fine\r\n\r\n")
         .a(GET)
         .b(OK);
-    assert_eq!(tunnel.heard.protocol(), Protocol::Tunnel);
+    assert_eq!(tunnel.layer_facts.protocol(), Protocol::Tunnel);
     check(&tunnel, &["CONNECT a:1 200 complete"]);
     let refused = talk().a(upgrade).b(OK).a(GET).b(OK);
     check(&refused, &["GET /ws 200 complete", "GET / 200 complete"]);
     let preface = talk().a("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    assert_eq!(preface.heard.protocol(), Protocol::Http2);
-    assert_eq!(preface.sliced(1).heard.protocol(), Protocol::Http2);
+    assert_eq!(preface.layer_facts.protocol(), Protocol::Http2);
+    assert_eq!(preface.sliced(1).layer_facts.protocol(), Protocol::Http2);
     assert_eq!(
         talk()
             .sliced(3)
             .a("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-            .heard
+            .layer_facts
             .protocol(),
         Protocol::Http2
     );
@@ -226,8 +226,8 @@ fn an_answer_in_plain_text_settles_who_asks() {
         .a("HTTP/1.1 400 No\r\nContent-Length: x\r\n\r\n")
         .a(hello);
     check(&talk, &["- - 400 incomplete"]);
-    assert_eq!(talk.heard.requester(), Some((B, Certainty::Certain)));
-    assert_eq!(talk.heard.protocol(), Protocol::Tls);
+    assert_eq!(talk.layer_facts.requester(), Some((B, Certainty::Certain)));
+    assert_eq!(talk.layer_facts.protocol(), Protocol::Tls);
 }
 
 #[test]
@@ -242,7 +242,10 @@ fn what_is_not_http_is_not_made_http() {
         for slice in 1..9 {
             let talk = talk().sliced(slice).a(line).b("SIP/2.0 200 OK\r\n\r\n");
             assert_eq!(
-                (talk.heard.protocol(), talk.heard.exchanges().len()),
+                (
+                    talk.layer_facts.protocol(),
+                    talk.layer_facts.exchanges().len()
+                ),
                 (Protocol::Opaque, 0),
                 "{line}"
             );
@@ -254,13 +257,13 @@ fn what_is_not_http_is_not_made_http() {
 fn the_oldest_http_has_no_version() {
     let talk = talk().a("GET /index.html\r\n").b("<html>hi</html>").fin(B);
     check(&talk, &["GET /index.html - complete"]);
-    assert_eq!(talk.heard.requester(), Some((A, Certainty::Likely)));
+    assert_eq!(talk.layer_facts.requester(), Some((A, Certainty::Likely)));
     let modern = super::script::talk()
         .a("GET /\r\n")
         .b("HTTP/1.0 400 No\r\nContent-Length: 0\r\n\r\n");
     check(&modern, &["GET / 400 complete"]);
     let memcached = super::script::talk().a("GET /\r\n").b("ERROR\r\n");
-    assert_eq!(memcached.heard.protocol(), Protocol::Opaque);
+    assert_eq!(memcached.layer_facts.protocol(), Protocol::Opaque);
 }
 
 #[test]
@@ -281,8 +284,8 @@ fn a_malformed_first_request_is_one_if_it_is_answered_as_one() {
                 .sliced(slice)
                 .a(request)
                 .b("530 what?\r\n");
-            assert_eq!(other.heard.exchanges().len(), 0, "{request}");
-            assert_eq!(other.heard.protocol(), Protocol::Opaque);
+            assert_eq!(other.layer_facts.exchanges().len(), 0, "{request}");
+            assert_eq!(other.layer_facts.protocol(), Protocol::Opaque);
         }
     }
 }
@@ -293,7 +296,10 @@ fn mid_stream_the_next_proven_message_counts() {
     check(&talk, &["GET / 200 complete"]);
     let unasked = super::script::talk().b("rest").b(OK).a(GET).b(OK);
     check(&unasked, &["- - 200 complete", "GET / 200 complete"]);
-    assert_eq!(unasked.heard.requester(), Some((A, Certainty::Certain)));
+    assert_eq!(
+        unasked.layer_facts.requester(),
+        Some((A, Certainty::Certain))
+    );
 }
 
 #[test]
@@ -323,13 +329,13 @@ fn gaps() {
     let lost = talk().a(GET).b(chunk).gap(B, 0x401).a(GET).b(OK);
     check(&lost, &["GET / 200 incomplete", "GET / 200 complete"]);
     assert_eq!(
-        lost.heard.exchanges()[0].outcome(ConnectionEnd::ServerFin),
+        lost.layer_facts.exchanges()[0].outcome(ConnectionEnd::ServerFin),
         None
     );
     let response = talk().a(GET).gap(B, 100).a(GET).b(OK);
     check(&response, &["GET / - incomplete", "GET / 200 complete"]);
     assert_eq!(
-        response.heard.exchanges()[0].outcome(ConnectionEnd::ServerFin),
+        response.layer_facts.exchanges()[0].outcome(ConnectionEnd::ServerFin),
         None
     );
     let request = talk().gap(A, 100).b(OK).a(GET).b(OK);
@@ -351,16 +357,16 @@ fn a_head_cut_by_the_snap_length_counts_as_far_as_it_goes() {
         .cut(A, GET, 8)
         .cut(B, OK, 30);
     assert_eq!(
-        talk.heard
+        talk.layer_facts
             .exchanges()
             .iter()
             .map(|exchange| exchange.status())
             .collect::<Vec<_>>(),
         [Some(200), Some(200)]
     );
-    assert_eq!(talk.heard.exchanges()[0].method(), Some(&b"GET"[..]));
+    assert_eq!(talk.layer_facts.exchanges()[0].method(), Some(&b"GET"[..]));
     assert_eq!(
-        talk.heard.exchanges()[0].waited(),
+        talk.layer_facts.exchanges()[0].waited(),
         Some(Duration::from_millis(1))
     );
     check(&talk, &["GET / 200 incomplete", "GET / 200 incomplete"]);
@@ -376,7 +382,7 @@ fn a_head_cut_by_the_snap_length_counts_as_far_as_it_goes() {
 #[test]
 fn malformed_messages_are_told() {
     let rules = |talk: &HttpScript| -> Vec<FaultRule> {
-        let exchanges = talk.heard.exchanges().iter();
+        let exchanges = talk.layer_facts.exchanges().iter();
         exchanges
             .flat_map(|exchange| {
                 exchange
@@ -424,7 +430,7 @@ fn malformed_messages_are_told() {
             rules(&long),
             [FaultRule::BareLf, FaultRule::HeadTooLong][1..]
         );
-        assert!(long.heard.lanes[0].pending.is_none());
+        assert!(long.layer_facts.directions[0].pending.is_none());
     }
 }
 
@@ -488,16 +494,21 @@ fn a_head_without_end_is_read_as_far_as_it_goes() {
 #[test]
 fn exchanges_are_bounded() {
     let mut talk = talk();
-    let at = talk.mark();
+    let at = talk.frame_ref();
     for _ in 0..MAX_EXCHANGES + 10 {
-        talk.heard
+        talk.layer_facts
             .data(A, at, GET.as_bytes(), GET.len() as u32, &mut talk.texts);
-        talk.heard
+        talk.layer_facts
             .data(B, at, OK.as_bytes(), OK.len() as u32, &mut talk.texts);
     }
-    assert_eq!(talk.heard.let_go(), MAX_EXCHANGES as u64 / 4);
-    assert!(talk.heard.exchanges().len() <= MAX_EXCHANGES);
-    assert!(talk.heard.exchanges().iter().all(Exchange::is_complete));
+    assert_eq!(talk.layer_facts.let_go(), MAX_EXCHANGES as u64 / 4);
+    assert!(talk.layer_facts.exchanges().len() <= MAX_EXCHANGES);
+    assert!(
+        talk.layer_facts
+            .exchanges()
+            .iter()
+            .all(Exchange::is_complete)
+    );
 }
 
 /// What one end says next, well-formed.
@@ -550,9 +561,9 @@ proptest! {
             talk.finish()
         };
         let (whole, sliced) = (run(usize::MAX), run(slice));
-        prop_assert_eq!(whole.heard.exchanges(), sliced.heard.exchanges());
-        prop_assert_eq!(whole.heard.exchanges().len(), exchanges.len());
-        prop_assert!(whole.heard.exchanges().iter().all(Exchange::is_complete));
+        prop_assert_eq!(whole.layer_facts.exchanges(), sliced.layer_facts.exchanges());
+        prop_assert_eq!(whole.layer_facts.exchanges().len(), exchanges.len());
+        prop_assert!(whole.layer_facts.exchanges().iter().all(Exchange::is_complete));
     }
 
     #[test]
@@ -584,7 +595,7 @@ proptest! {
             }
         }
         let talk = talk.finish();
-        prop_assert!(talk.heard.lanes.iter().all(|lane| lane.pending.is_none()));
+        prop_assert!(talk.layer_facts.directions.iter().all(|direction| direction.pending.is_none()));
     }
 
     #[test]
@@ -641,19 +652,19 @@ proptest! {
             talk.phase(B);
         }
         let talk = talk.finish();
-        let requester = talk.heard.requester().map(|(end, _)| end);
+        let requester = talk.layer_facts.requester().map(|(end, _)| end);
         for end in FlowEnd::BOTH {
             let mut before = 0;
-            for exchange in talk.heard.exchanges() {
+            for exchange in talk.layer_facts.exchanges() {
                 let message = match requester == Some(end) {
                     true => exchange.request.as_ref().map(|request| &request.message),
                     false => exchange.response.as_ref().map(|response| &response.message),
                 };
                 let Some(message) = message else { continue };
-                prop_assert!(before <= message.start, "{:#?}", talk.heard);
+                prop_assert!(before <= message.start, "{:#?}", talk.layer_facts);
                 before = message.end();
             }
-            prop_assert!(before <= talk.heard.lane(end).offset, "{:#?}", talk.heard);
+            prop_assert!(before <= talk.layer_facts.direction(end).offset, "{:#?}", talk.layer_facts);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::protocol::http::phase::{Phase, Reach};
 use crate::protocol::http::text::TextInterner;
 
 pub(in crate::protocol::http) struct HttpScript {
-    pub(in crate::protocol::http) heard: HttpConversation,
+    pub(in crate::protocol::http) layer_facts: HttpConversation,
     pub(in crate::protocol::http) texts: TextInterner,
     said: [Reach; 2],
     line: u64,
@@ -19,7 +19,7 @@ pub(in crate::protocol::http) struct HttpScript {
 
 pub(in crate::protocol::http) fn talk() -> HttpScript {
     HttpScript {
-        heard: HttpConversation::new(),
+        layer_facts: HttpConversation::new(),
         texts: TextInterner::new(),
         said: [Reach::default(); 2],
         line: 0,
@@ -36,7 +36,7 @@ impl HttpScript {
         self
     }
 
-    pub(in crate::protocol::http) fn mark(&mut self) -> FrameRef {
+    pub(in crate::protocol::http) fn frame_ref(&mut self) -> FrameRef {
         self.line += u64::from(!self.timeless);
         FrameRef {
             frame: FrameNumber(self.line),
@@ -46,9 +46,9 @@ impl HttpScript {
 
     pub(in crate::protocol::http) fn say(mut self, from: FlowEnd, bytes: impl AsRef<[u8]>) -> Self {
         let bytes = bytes.as_ref();
-        let at = self.mark();
+        let at = self.frame_ref();
         for slice in bytes.chunks(self.slice) {
-            self.heard
+            self.layer_facts
                 .data(from, at, slice, slice.len() as u32, &mut self.texts);
         }
         let said = &mut self.said[from.index()].bytes;
@@ -72,9 +72,9 @@ impl HttpScript {
         kept: usize,
     ) -> Self {
         let bytes = bytes.as_ref();
-        let at = self.mark();
+        let at = self.frame_ref();
         let kept = &bytes[..kept.min(bytes.len())];
-        self.heard
+        self.layer_facts
             .data(from, at, kept, bytes.len() as u32, &mut self.texts);
         let said = &mut self.said[from.index()].bytes;
         *said = said.saturating_add(bytes.len() as u64);
@@ -82,28 +82,28 @@ impl HttpScript {
     }
 
     pub(in crate::protocol::http) fn gap(mut self, from: FlowEnd, length: u64) -> Self {
-        let at = self.mark();
-        self.heard.gap(from, at, length, &mut self.texts);
+        let at = self.frame_ref();
+        self.layer_facts.gap(from, at, length, &mut self.texts);
         let said = &mut self.said[from.index()].bytes;
         *said = said.saturating_add(length);
         self
     }
 
     pub(in crate::protocol::http) fn fin(mut self, from: FlowEnd) -> Self {
-        self.mark();
-        self.heard.end(from, &mut self.texts);
+        self.frame_ref();
+        self.layer_facts.end(from, &mut self.texts);
         self.said[from.index()].fin = true;
         self
     }
 
     pub(in crate::protocol::http) fn finish(mut self) -> Self {
-        self.heard.finish(&mut self.texts);
+        self.layer_facts.finish(&mut self.texts);
         self
     }
 
     /// The phase of an end that has sent and received everything said so far.
     pub(in crate::protocol::http) fn phase(&self, closer: FlowEnd) -> Phase {
-        self.heard.phase_at(
+        self.layer_facts.phase_at(
             closer,
             self.said[closer.index()],
             self.said[closer.other().index()],
@@ -113,17 +113,17 @@ impl HttpScript {
     #[track_caller]
     pub(in crate::protocol::http) fn only(&self) -> &Exchange {
         assert_eq!(
-            self.heard.exchanges().len(),
+            self.layer_facts.exchanges().len(),
             1,
             "{:#?}",
-            self.heard.exchanges()
+            self.layer_facts.exchanges()
         );
-        &self.heard.exchanges()[0]
+        &self.layer_facts.exchanges()[0]
     }
 
     /// Method, target, status and completeness of each exchange.
     pub(in crate::protocol::http) fn summary(&self) -> Vec<String> {
-        let exchanges = self.heard.exchanges().iter();
+        let exchanges = self.layer_facts.exchanges().iter();
         exchanges
             .map(|exchange| {
                 let method = exchange.method().unwrap_or(b"-").escape_ascii().to_string();

@@ -111,36 +111,36 @@ impl KeyStore {
     /// Takes a piece of a key log, in order. `since`: from which frame on it may be used; a file of its own is known from
     /// the first on, secrets inside a capture from where they lie. A line that is not complete waits for its end.
     pub fn read(&self, text: &[u8], since: FrameNumber) {
-        let mut ring = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut key_store = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let mut pieces = text.split_inclusive(|byte| *byte == b'\n').peekable();
         while let Some(piece) = pieces.next() {
             let is_whole = piece.ends_with(b"\n") || pieces.peek().is_some();
-            if ring.passes_over || ring.rest.len() + piece.len() > MAX_LINE {
-                ring.rest.clear();
-                ring.counts.malformed += u64::from(!ring.passes_over);
-                ring.passes_over = !is_whole;
+            if key_store.passes_over || key_store.rest.len() + piece.len() > MAX_LINE {
+                key_store.rest.clear();
+                key_store.counts.malformed += u64::from(!key_store.passes_over);
+                key_store.passes_over = !is_whole;
                 continue;
             }
             if !is_whole {
-                ring.rest.extend_from_slice(piece);
+                key_store.rest.extend_from_slice(piece);
                 return;
             }
-            if ring.rest.is_empty() {
-                ring.line(piece, since);
+            if key_store.rest.is_empty() {
+                key_store.line(piece, since);
             } else {
-                let mut line = std::mem::take(&mut ring.rest);
+                let mut line = std::mem::take(&mut key_store.rest);
                 line.extend_from_slice(piece);
-                ring.line(&line, since);
+                key_store.line(&line, since);
             }
         }
     }
 
     /// The last line has no end, and none will come.
     pub fn end(&self, since: FrameNumber) {
-        let mut ring = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let line = std::mem::take(&mut ring.rest);
-        ring.passes_over = false;
-        ring.line(&line, since);
+        let mut key_store = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let line = std::mem::take(&mut key_store.rest);
+        key_store.passes_over = false;
+        key_store.line(&line, since);
     }
 
     /// More may come while connections already speak: whoever lacks a secret may wait a little.
@@ -157,8 +157,8 @@ impl KeyStore {
     /// What is known of the connection with this client random at `frame`.
     #[must_use]
     pub fn find(&self, client_random: &[u8; 32], frame: FrameNumber) -> Option<ConnectionSecrets> {
-        let ring = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let known = ring.sessions.get(client_random)?;
+        let key_store = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let known = key_store.sessions.get(client_random)?;
         let mut found: Option<ConnectionSecrets> = None;
         for (_, secrets) in known.iter().filter(|(since, _)| *since <= frame) {
             found.get_or_insert_default().add(secrets.clone());
@@ -169,15 +169,15 @@ impl KeyStore {
     /// Whether it holds secrets, or may come to hold some.
     #[must_use]
     pub fn is_of_use(&self) -> bool {
-        let ring = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        ring.grows || !ring.sessions.is_empty()
+        let key_store = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        key_store.grows || !key_store.sessions.is_empty()
     }
 
     /// Whether it holds nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let ring = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        ring.sessions.is_empty()
+        let key_store = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        key_store.sessions.is_empty()
     }
 
     /// What it was given.
@@ -226,28 +226,29 @@ mod tests {
     fn pieces_of_lines_are_put_together() {
         let text = line(1, "CLIENT_RANDOM") + &line(2, "CLIENT_TRAFFIC_SECRET_0");
         for size in [1, 3, 50, text.len()] {
-            let ring = KeyStore::default();
+            let key_store = KeyStore::default();
             for piece in text.as_bytes().chunks(size) {
-                ring.read(piece, FrameNumber(0));
+                key_store.read(piece, FrameNumber(0));
             }
-            ring.read(&line(3, "CLIENT_RANDOM").as_bytes()[..175], FrameNumber(0));
-            assert!(ring.find(&[3; 32], FrameNumber(1)).is_none());
-            ring.end(FrameNumber(0));
-            assert_eq!(ring.counts().secrets, 3, "{size}");
+            key_store.read(&line(3, "CLIENT_RANDOM").as_bytes()[..175], FrameNumber(0));
+            assert!(key_store.find(&[3; 32], FrameNumber(1)).is_none());
+            key_store.end(FrameNumber(0));
+            assert_eq!(key_store.counts().secrets, 3, "{size}");
             assert!(
-                ring.find(&[1; 32], FrameNumber(1))
+                key_store
+                    .find(&[1; 32], FrameNumber(1))
                     .is_some_and(|it| it.master.is_some())
             );
-            assert!(ring.find(&[3; 32], FrameNumber(1)).is_some());
+            assert!(key_store.find(&[3; 32], FrameNumber(1)).is_some());
         }
     }
 
     #[test]
     fn a_secret_is_known_from_its_frame_on() {
-        let ring = KeyStore::default();
-        ring.read(line(1, "CLIENT_RANDOM").as_bytes(), FrameNumber(10));
-        assert!(ring.find(&[1; 32], FrameNumber(9)).is_none());
-        assert!(ring.find(&[1; 32], FrameNumber(10)).is_some());
+        let key_store = KeyStore::default();
+        key_store.read(line(1, "CLIENT_RANDOM").as_bytes(), FrameNumber(10));
+        assert!(key_store.find(&[1; 32], FrameNumber(9)).is_none());
+        assert!(key_store.find(&[1; 32], FrameNumber(10)).is_some());
     }
 
     #[test]
@@ -257,13 +258,13 @@ mod tests {
         text.extend(line(1, "CLIENT_RANDOM").into_bytes());
         text.extend(b"CLIENT_RANDOM 12\n");
         for size in [1, MAX_LINE, 3 * MAX_LINE, text.len()] {
-            let ring = KeyStore::default();
+            let key_store = KeyStore::default();
             for piece in text.chunks(size) {
-                ring.read(piece, FrameNumber(0));
+                key_store.read(piece, FrameNumber(0));
             }
-            ring.end(FrameNumber(0));
-            assert!(ring.is_empty());
-            assert_eq!(ring.counts().malformed, 2, "{size}");
+            key_store.end(FrameNumber(0));
+            assert!(key_store.is_empty());
+            assert_eq!(key_store.counts().malformed, 2, "{size}");
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::base::frame_ref::FrameNumber;
 use crate::protocol::tls::secrets::{ConnectionSecrets, KeyStore};
 
 fn secrets() -> ConnectionSecrets {
-    let ring = KeyStore::default();
+    let key_store = KeyStore::default();
     let random = "07".repeat(32);
     for (label, length) in [
         ("CLIENT_RANDOM", 48),
@@ -18,9 +18,11 @@ fn secrets() -> ConnectionSecrets {
         ("SERVER_TRAFFIC_SECRET_0", 32),
     ] {
         let line = format!("{label} {random} {}\n", "5a".repeat(length));
-        ring.read(line.as_bytes(), FrameNumber(0));
+        key_store.read(line.as_bytes(), FrameNumber(0));
     }
-    ring.find(&[7; 32], FrameNumber(1)).expect("they are there")
+    key_store
+        .find(&[7; 32], FrameNumber(1))
+        .expect("they are there")
 }
 
 fn agreed(version: u16, suite: u16) -> NegotiatedParameters {
@@ -74,14 +76,14 @@ fn what_cannot_be_opened_is_said() {
 #[test]
 fn a_record_of_other_keys_stays_closed() {
     for (version, suite) in PAIRS {
-        let mut opener = Decryptor::new(&agreed(version, suite), &secrets()).expect("known");
+        let mut decryptor = Decryptor::new(&agreed(version, suite), &secrets()).expect("known");
         let header = [APPLICATION_DATA, 3, 3, 0, 64];
         for side in [0, 1] {
             if version < 0x0304 {
-                let clear = opener.open(side, [CHANGE_CIPHER_SPEC, 3, 3, 0, 1], &mut [1]);
+                let clear = decryptor.open(side, [CHANGE_CIPHER_SPEC, 3, 3, 0, 1], &mut [1]);
                 assert_eq!(clear.map(|plain| plain.kind), Ok(CHANGE_CIPHER_SPEC));
             }
-            let opened = opener.open(side, header, &mut [0x33; 64]);
+            let opened = decryptor.open(side, header, &mut [0x33; 64]);
             assert_eq!(
                 opened,
                 Err(NotDecrypted::WrongSecret),
@@ -101,15 +103,15 @@ proptest! {
         ),
     ) {
         let (version, suite) = PAIRS[pair];
-        let mut opener = Decryptor::new(&agreed(version, suite), &secrets()).expect("known");
+        let mut decryptor = Decryptor::new(&agreed(version, suite), &secrets()).expect("known");
         for (side, kind, mut bytes, lost) in records {
             if lost {
-                opener.lose(side);
+                decryptor.lose(side);
             } else if bytes.len() == 7 {
-                opener.skip(side, kind);
+                decryptor.skip(side, kind);
             }
             let length = bytes.len() as u8;
-            if let Ok(plain) = opener.open(side, [kind, 3, 3, 0, length], &mut bytes) {
+            if let Ok(plain) = decryptor.open(side, [kind, 3, 3, 0, length], &mut bytes) {
                 prop_assert!(plain.place.end <= bytes.len());
             }
         }
