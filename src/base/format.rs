@@ -5,8 +5,8 @@ use std::time::Duration;
 
 /// A number with its thousands apart: `15,210`.
 #[must_use]
-pub fn number(number: u64) -> String {
-    let digits = number.to_string();
+pub fn number(number: impl TryInto<u64>) -> String {
+    let digits = number.try_into().unwrap_or(u64::MAX).to_string();
     let mut out = String::with_capacity(digits.len() + 6);
     for (nth, digit) in digits.chars().enumerate() {
         if nth > 0 && (digits.len() - nth).is_multiple_of(3) {
@@ -34,12 +34,52 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
-/// A time below a second: `41.2 ms`, `0.4 ms`, `under 0.1 ms`.
+/// `1,701 bytes`: to the byte, where a reader compares it with a length that was announced.
 #[must_use]
-pub fn millis(time: Duration) -> String {
-    match time.as_micros() {
-        0..=49 => "under 0.1 ms".to_owned(),
-        _ => format!("{:.1} ms", time.as_secs_f64() * 1e3),
+pub fn exact_bytes(number: u64) -> String {
+    count(number, "byte", "bytes")
+}
+
+/// `1 connection`, `2 connections`: of what only takes an `s`.
+#[must_use]
+pub fn counted(number: usize, what: &str) -> String {
+    count(number as u64, what, &format!("{what}s"))
+}
+
+/// A duration as it is told everywhere: `under 0.1 ms`, `41.2 ms`, `1.23 s`, `65.0 s`, `21 min`, `2 h 1 min`, `2 d 7 h`,
+/// `1,095 days`.
+/// As many digits as a reader compares with a setting, and seconds as long as settings are in seconds.
+#[must_use]
+pub fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds, time.as_micros()) {
+        (0, 0..=49) => return "under 0.1 ms".to_owned(),
+        (0, _) => return format!("{:.1} ms", time.as_secs_f64() * 1e3),
+        (1..=9, _) => return format!("{:.2} s", time.as_secs_f64()),
+        (10..=999, _) => return format!("{:.1} s", time.as_secs_f64()),
+        _ => {}
+    }
+    let seconds = time.as_secs_f64().round() as u64;
+    let (large, unit, small, part) = match seconds {
+        0..=7199 => (seconds / 60, "min", seconds % 60, "s"),
+        7200..=172_799 => (seconds / 3600, "h", seconds / 60 % 60, "min"),
+        172_800..=604_799 => (seconds / 86_400, "d", seconds / 3600 % 24, "h"),
+        _ => return count(seconds / 86_400, "day", "days"),
+    };
+    match small {
+        0 => format!("{large} {unit}"),
+        _ => format!("{large} {unit} {small} {part}"),
+    }
+}
+
+/// A moment after the start of a capture, to find it there: `+0.041 s`; to the microsecond where `whole`, the length of the
+/// capture, is short.
+#[must_use]
+pub fn offset(after: Duration, whole: Duration) -> String {
+    let seconds = after.as_secs_f64();
+    match whole < Duration::from_secs(1) {
+        true => format!("+{seconds:.6} s"),
+        false => format!("+{seconds:.3} s"),
     }
 }
 
@@ -68,14 +108,8 @@ mod tests {
         assert_eq!(number(u64::MAX), "18,446,744,073,709,551,615");
         assert_eq!(count(1, "packet", "packets"), "1 packet");
         assert_eq!(count(0, "packet", "packets"), "0 packets");
-        for (given, text) in [
-            (0, "under 0.1 ms"),
-            (49, "under 0.1 ms"),
-            (50, "0.1 ms"),
-            (41_230, "41.2 ms"),
-        ] {
-            assert_eq!(millis(Duration::from_micros(given)), text);
-        }
+        assert_eq!(counted(1, "request"), "1 request");
+        assert_eq!(exact_bytes(1701), "1,701 bytes");
         for (given, text) in [
             (999, "999 B"),
             (4096, "4.1 kB"),
@@ -84,5 +118,32 @@ mod tests {
         ] {
             assert_eq!(bytes(given), text);
         }
+    }
+
+    #[test]
+    fn durations_are_told_in_one_way() {
+        for (micros, text) in [
+            (0, "under 0.1 ms"),
+            (49, "under 0.1 ms"),
+            (50, "0.1 ms"),
+            (41_230, "41.2 ms"),
+            (1_234_000, "1.23 s"),
+            (65_040_000, "65.0 s"),
+            (912_040_000, "912.0 s"),
+            (1_259_990_000, "21 min"),
+            (1_262_000_000, "21 min 2 s"),
+            (7_260_000_000, "2 h 1 min"),
+            (200_000_000_000, "2 d 7 h"),
+            (94_608_000_000_000, "1,095 days"),
+        ] {
+            assert_eq!(duration(Duration::from_micros(micros)), text);
+        }
+    }
+
+    #[test]
+    fn offsets_have_more_places_in_a_short_capture() {
+        let after = Duration::from_micros(41_230);
+        assert_eq!(offset(after, Duration::from_secs(2)), "+0.041 s");
+        assert_eq!(offset(after, Duration::from_millis(90)), "+0.041230 s");
     }
 }

@@ -29,5 +29,5 @@ pub use socket_error::{
     AfterReset, ConnectionStage, SocketError, System, UnreadData, after_icmp_unreachable,
     after_icmpv6_unreachable, after_reset, after_silence,
 };
-pub use timer::{TIMERS, Timer, TimerPhase, timer_candidates};
+pub use timer::{DefaultTime, TIMERS, Timer, TimerPhase, default_time, timer_candidates};
 pub use wire_event::{EventTrace, LogSide, WireEvent};

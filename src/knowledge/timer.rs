@@ -2,9 +2,12 @@
 //!
 //! `timers.tsv` has one row per default; several products share a value, so a time has candidates, never a culprit.
 
+use std::fmt;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use super::table;
+use super::wire_event::LogSide;
 
 /// What goes on while a timer runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +75,66 @@ pub struct Timer {
     pub basis: &'static str,
     /// Where this is from.
     pub source: &'static str,
+}
+
+impl Timer {
+    /// Whether this timer may be why a connection was closed from this side. What stands between closes towards either; the
+    /// network forgets on a server's behalf.
+    #[must_use]
+    pub fn closes_from(&self, side: LogSide) -> bool {
+        match side {
+            LogSide::Client => matches!(self.role, "client" | "proxy"),
+            LogSide::Server => matches!(self.role, "server" | "proxy" | "network"),
+        }
+    }
+}
+
+/// A length of time that is the default of some products.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DefaultTime {
+    /// How long, in seconds.
+    pub seconds: f64,
+    /// The products, by name, each once.
+    pub products: Vec<&'static str>,
+}
+
+impl fmt::Display for DefaultTime {
+    /// `65 s is the default of Node.js http server (newer) and Puma`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} s is the default of ", self.seconds)?;
+        let (named, more) = match self.products.len() {
+            0..=MOST_NAMED => (&self.products[..], 0),
+            all => (&self.products[..MOST_NAMED - 1], all - (MOST_NAMED - 1)),
+        };
+        for (nth, product) in named.iter().enumerate() {
+            match (nth, nth + 1 == named.len() && more == 0) {
+                (0, _) => {}
+                (_, true) => f.write_str(" and ")?,
+                (_, false) => f.write_str(", ")?,
+            }
+            f.write_str(product)?;
+        }
+        match more {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+/// Products named one by one.
+const MOST_NAMED: usize = 5;
+
+/// The default that a measured time is nearest to, of those that close from this side, with all products that share it.
+#[must_use]
+pub fn default_time(time: Duration, running: TimerPhase, side: LogSide) -> Option<DefaultTime> {
+    let mut candidates = timer_candidates(time.as_secs_f64(), running);
+    candidates.retain(|timer| timer.closes_from(side));
+    let seconds = candidates.first()?.seconds;
+    let same = candidates.iter().filter(|it| it.seconds == seconds);
+    let mut products: Vec<_> = same.map(|it| it.product).collect();
+    products.sort_unstable();
+    products.dedup();
+    Some(DefaultTime { seconds, products })
 }
 
 /// All timers.
@@ -162,6 +225,24 @@ mod tests {
         names(30.02, TimerPhase::Wait, "gunicorn", true);
         assert!(timer_candidates(f64::NAN, TimerPhase::Idle).is_empty());
         assert!(timer_candidates(-1.0, TimerPhase::Idle).is_empty());
+    }
+
+    #[test]
+    fn all_that_share_a_default_are_named() {
+        let told = |seconds: f64, running, side| {
+            let time = Duration::from_secs_f64(seconds);
+            default_time(time, running, side).map(|it| it.to_string())
+        };
+        assert_eq!(
+            told(65.02, TimerPhase::Idle, LogSide::Server).as_deref(),
+            Some("65 s is the default of Node.js http server (newer) and Puma")
+        );
+        assert_eq!(
+            told(90.0, TimerPhase::Idle, LogSide::Client).as_deref(),
+            Some("90 s is the default of Go http.Transport and reqwest, hyper-util")
+        );
+        assert_eq!(told(90.0, TimerPhase::Idle, LogSide::Server), None);
+        assert_eq!(told(17.0, TimerPhase::Wait, LogSide::Server), None);
     }
 
     #[test]

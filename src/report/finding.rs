@@ -16,13 +16,13 @@ use super::view::View;
 use crate::analysis::connection::{Connection, ConnectionSummary, Phase, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
+use crate::base::format::duration;
 use crate::base::format::{count, number};
 use crate::base::frame_ref::FrameRef;
 use crate::knowledge::product;
 use crate::protocol::http::{Exchange, SharedText};
 use crate::report::snapshot::Snapshot;
 use crate::report::wording::connection::{self, story};
-use crate::report::wording::moment::span;
 use crate::rules::log_errors::{self, PredictedText, filled};
 use crate::rules::{Finding, Severity};
 
@@ -262,7 +262,7 @@ impl FindingWriter<'_, '_> {
             worst.id,
             worst.client,
             worst.server,
-            span(micros)
+            duration(micros)
         );
         sheet.detail("Worst", &told.into())
     }

@@ -18,11 +18,11 @@ use super::{Shown, finding, search_result};
 use crate::analysis::connection::{Connection, How};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::escape::escape;
+use crate::base::format::duration;
 use crate::base::format::{bytes, count, number};
 use crate::base::net::Skip;
 use crate::report::snapshot::InputSummary;
 use crate::report::wording::connection::{self, story};
-use crate::report::wording::moment::span;
 use crate::rules::Severity;
 
 /// Files named one by one.
@@ -226,7 +226,7 @@ impl<'v, 'a> Page<'v, 'a> {
             let told = format!(
                 "{} to {until}, {}",
                 zone.full(first),
-                span(last.since(first))
+                duration(last.since(first))
             );
             sheet.detail("Time", &told.into())?;
         }

@@ -1,6 +1,7 @@
 //! All rules over all connections; cases with the same story become one finding.
 
 use super::facts::RuleInput;
+use crate::base::format::number;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -8,7 +9,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::catalogue::CATALOGUE;
 use super::classify::{Ending, ending};
-use super::measure::number;
 use super::product_remedies::tailor;
 use super::rule::{Check, Diagnosis, HostDiagnosis, Rule, Verdict};
 use super::wording::not_yet;

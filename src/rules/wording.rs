@@ -5,30 +5,10 @@ use std::time::Duration;
 use super::classify::{Ending, request};
 use super::rule::{Diagnosis, Rule, Verdict};
 use super::{Evidence, Severity};
-use crate::analysis::connection::{Connection, Who};
+use crate::analysis::connection::{Connection, ConnectionSummary, Who};
 use crate::base::certainty::Certainty;
-use crate::base::format::{self, millis};
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::Exchange;
-
-/// Two significant places are what a reader compares with a setting.
-pub(super) fn span(time: Duration) -> String {
-    match time.as_millis() {
-        millis if millis >= 10_000 => format!("{:.1} s", time.as_secs_f64()),
-        millis if millis >= 1000 => format!("{:.2} s", time.as_secs_f64()),
-        _ => millis(time),
-    }
-}
-
-/// So many of something.
-pub(super) fn count(number: u64, one: &str, many: &str) -> String {
-    format::count(number, one, many)
-}
-
-/// So many bytes.
-pub(super) fn bytes(number: u64) -> String {
-    count(number, "byte", "bytes")
-}
 
 /// "GET", or "" if the method was not seen.
 pub(super) fn method(exchange: Option<&Exchange>) -> String {
@@ -157,4 +137,19 @@ pub(super) fn not_yet(connection: &Connection) -> Verdict {
         (By::Nobody, How::Open) => Verdict::NotYet,
         _ => Verdict::Clear,
     }
+}
+
+/// A frame and what it shows.
+pub(super) fn shows(frame_ref: FrameRef, note: impl Into<String>) -> Evidence {
+    Evidence {
+        frame_ref,
+        note: note.into(),
+    }
+}
+
+/// How fast these connections came, per second, first to last. `None` for less than a second's worth.
+pub(super) fn rate(connections: &[&ConnectionSummary]) -> Option<f64> {
+    let (first, last) = (connections.first()?, connections.last()?);
+    let span = last.first.time.since(first.first.time).as_secs_f64();
+    (connections.len() > 1 && span > 0.0).then(|| (connections.len() - 1) as f64 / span)
 }

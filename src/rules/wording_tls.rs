@@ -3,10 +3,11 @@
 use super::Severity;
 use super::classify_tls::{TlsFailure, failure, is_unanswered, said_goodbye};
 use super::rule::{Rule, Verdict};
-use super::wording::{not_yet, side, span, tell};
+use super::wording::{not_yet, side, tell};
 use crate::analysis::connection::{Connection, How};
 use crate::base::certainty::Certainty;
 use crate::base::escape::escape;
+use crate::base::format::duration;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::tls::{Alert, HandshakeStage, TlsFacts};
 
@@ -101,7 +102,7 @@ pub(super) fn hidden_request(rule: &'static Rule, connection: &Connection, what:
         frame: connection.teardown.frame,
         time: connection.teardown.at,
     };
-    let waited = span(close.time.since(asked.time));
+    let waited = duration(close.time.since(asked.time));
     let notify = if said_goodbye(facts, facts.caller.other()) {
         " It said close_notify before."
     } else {

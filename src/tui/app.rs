@@ -34,10 +34,10 @@ use super::{
     Effect, Glyphs, KeyOutcome, Look, PromptInput, PromptQuestion, Screen, ScreenSubject, Tab,
     Tasks, TextSeek, Tone, ViewContext, ViewModel,
 };
+use crate::base::format::duration;
 use crate::base::format::{bytes, count, number};
 use crate::base::net::Endpoint;
 use crate::report::snapshot::{ReadProgress, ReadStage};
-use crate::report::wording::moment::span;
 use crate::rules::Severity;
 
 /// How long a message stays.
@@ -248,8 +248,8 @@ impl App {
             }
         }
         if let Some((severity, summary)) = news.filter(|_| live) {
-            let frame_ref = self.look.glyphs.frame_ref(severity);
-            let text = format!("{frame_ref} new: {summary} (! reads the worst)");
+            let sign = self.look.glyphs.sign(severity);
+            let text = format!("{sign} new: {summary} (! reads the worst)");
             self.tell(severity.into(), text);
         }
     }
@@ -619,7 +619,7 @@ impl App {
             let left = self.now.as_secs_f64() * (1.0 - share) / share;
             text += &format!(
                 ", {} left",
-                span(Duration::from_secs(left.ceil() as u64)).replace(".000", "")
+                duration(Duration::from_secs(left.ceil() as u64)).replace(".000", "")
             );
         }
         text

@@ -190,12 +190,12 @@ fn text(utterance: &StreamChunk, range: &Range<u32>) -> String {
             let bare = part
                 .strip_suffix(b"\r\n")
                 .or_else(|| part.strip_suffix(b"\n"));
-            let frame_ref = match (bare, part.ends_with(b"\r\n")) {
+            let end = match (bare, part.ends_with(b"\r\n")) {
                 (None, _) => "",
                 (Some(_), true) => "\\r\\n",
                 (Some(_), false) => "\\n",
             };
-            format!("{}{frame_ref}", escape(bare.unwrap_or(part)))
+            format!("{}{end}", escape(bare.unwrap_or(part)))
         }
         _ => String::new(),
     }

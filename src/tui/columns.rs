@@ -1,10 +1,12 @@
 //! The columns of the connections table: what each shows of a connection, and which of them there is room for.
 
+use std::time::Duration;
+
 use super::rows::SortKey;
 use super::view_model::{EndingClass, ViewModel};
 use super::{Look, Tone};
 use crate::analysis::connection::{By as Closer, ConnectionSummary, How, ResetKind};
-use crate::base::format::{bytes, millis, number};
+use crate::base::format::{bytes, duration, number};
 use crate::base::time::Timestamp;
 use crate::report::snapshot::Snapshot;
 use crate::report::wording::connection;
@@ -123,17 +125,17 @@ pub(super) fn cell(
         SortKey::Number => (Tone::Faint, connection_summary.id.to_string()),
         SortKey::Client => (Tone::Client, connection_summary.client.to_string()),
         SortKey::Server => (Tone::Server, connection_summary.server.to_string()),
-        SortKey::Opened => (Tone::Faint, seconds(connection_summary.first.time, start)),
+        SortKey::Opened => (Tone::Faint, elapsed(connection_summary.first.time, start)),
         SortKey::Lasted => (
             Tone::Plain,
-            seconds(connection_summary.last, connection_summary.first.time),
+            elapsed(connection_summary.last, connection_summary.first.time),
         ),
         SortKey::Ended => ended(connection_summary),
         SortKey::When => (
             Tone::Plain,
             connection::when(connection_summary.phase).to_owned(),
         ),
-        SortKey::Requests => (Tone::Plain, number(connection_summary.exchanges.into())),
+        SortKey::Requests => (Tone::Plain, number(connection_summary.exchanges)),
         SortKey::Status if connection_summary.status == 0 => {
             (Tone::Faint, look.glyphs.dot.to_owned())
         }
@@ -196,11 +198,7 @@ fn finding(
     };
     (
         worst.severity.into(),
-        format!(
-            "{} {}{more}",
-            look.glyphs.frame_ref(worst.severity),
-            worst.rule
-        ),
+        format!("{} {}{more}", look.glyphs.sign(worst.severity), worst.rule),
     )
 }
 
@@ -215,16 +213,11 @@ pub(super) fn by_number(snapshot: &Snapshot, number: u32) -> Option<&Finding> {
     snapshot.findings.get((number as usize).checked_sub(1)?)
 }
 
-/// A span with as many places as tell something: `41.2 ms`, `1.234 s`, `12.3 s`, `4,711 s`.
-pub(super) fn seconds(at: Timestamp, since: Timestamp) -> String {
-    let span = at.since(since);
-    let seconds = span.as_secs();
-    match seconds {
-        0 if span.as_micros() == 0 => "0 s".to_owned(),
-        0 => millis(span),
-        1..10 => format!("{:.3} s", span.as_secs_f64()),
-        10..1000 => format!("{:.1} s", span.as_secs_f64()),
-        _ => format!("{} s", number(seconds)),
+/// From one moment to another, briefly where it is nothing.
+pub(super) fn elapsed(at: Timestamp, since: Timestamp) -> String {
+    match at.since(since) {
+        Duration::ZERO => "0 s".to_owned(),
+        time => duration(time),
     }
 }
 

@@ -28,12 +28,12 @@ use super::{
 };
 use crate::analysis::connection::Connection;
 use crate::analysis::transcript::ConnectionTranscript;
+use crate::base::format::duration;
 use crate::base::format::{count, number};
 use crate::base::time::Timestamp;
 use crate::protocol::http::{Exchange, Outcome as Became};
 use crate::report::snapshot::Snapshot;
 use crate::report::wording::connection;
-use crate::report::wording::moment::span;
 use crate::report::wording::segment::{how_far, request};
 use crate::rules::Finding;
 
@@ -606,7 +606,7 @@ impl ConnectionScreen {
                 .response
                 .as_ref()
                 .map_or_else(String::new, |it| how_far(&it.message));
-            let waited = exchange.waited().map_or_else(String::new, span);
+            let waited = exchange.waited().map_or_else(String::new, duration);
             let became = exchange.outcome(ending);
             let tone = match became {
                 Some(Became::Complete) => Tone::Good,

@@ -605,7 +605,7 @@ impl ConnectionsScreen {
             buffer.set_stringn(
                 area.x + 1,
                 area.y,
-                glyphs.frame_ref(severity),
+                glyphs.sign(severity),
                 1,
                 cx.look.theme.style(severity.into()),
             );

@@ -31,7 +31,7 @@ pub(super) fn headline(
     let severity = finding.severity;
     line = line.with(
         severity.into(),
-        format!("{} {:<8}", glyphs.frame_ref(severity), severity.name()),
+        format!("{} {:<8}", glyphs.sign(severity), severity.name()),
     );
     let weight = if selected { Tone::Strong } else { Tone::Plain };
     line = line.with(weight, subject(group, finding, cx));

@@ -10,7 +10,7 @@ pub struct Glyphs {
     /// Fillings of a bar's parts, told apart without colour.
     pub fills: [&'static str; 6],
     /// Severities, worst first.
-    pub frame_refs: [&'static str; 4],
+    pub signs: [&'static str; 4],
     /// Before the selected row.
     pub cursor: &'static str,
     /// From one to the other.
@@ -48,7 +48,7 @@ impl Glyphs {
     pub const UNICODE: Self = Self {
         levels: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
         fills: ["█", "▓", "▒", "░", "▚", "·"],
-        frame_refs: ["✖", "▲", "●", "✓"],
+        signs: ["✖", "▲", "●", "✓"],
         cursor: "▌",
         to: "→",
         within: "›",
@@ -70,7 +70,7 @@ impl Glyphs {
     pub const ASCII: Self = Self {
         levels: [".", ".", ":", ":", "+", "+", "#", "#"],
         fills: ["#", "=", "x", "-", "%", "."],
-        frame_refs: ["X", "!", "i", "v"],
+        signs: ["X", "!", "i", "v"],
         cursor: ">",
         to: "->",
         within: ">",
@@ -108,12 +108,12 @@ impl Glyphs {
 
     /// The sign of a severity.
     #[must_use]
-    pub const fn frame_ref(&self, severity: Severity) -> &'static str {
+    pub const fn sign(&self, severity: Severity) -> &'static str {
         match severity {
-            Severity::Error => self.frame_refs[0],
-            Severity::Warning => self.frame_refs[1],
-            Severity::Note => self.frame_refs[2],
-            Severity::Benign => self.frame_refs[3],
+            Severity::Error => self.signs[0],
+            Severity::Warning => self.signs[1],
+            Severity::Note => self.signs[2],
+            Severity::Benign => self.signs[3],
         }
     }
 }

@@ -92,7 +92,7 @@ fn page(from: Scope, cx: &ViewContext<'_>) -> Vec<Paragraph> {
         ),
         Paragraph::default(),
     ];
-    let mut frame_refs = StyledLine::default();
+    let mut signs = StyledLine::default();
     use crate::rules::Severity as S;
     for (severity, meaning) in [
         (S::Error, "something was lost"),
@@ -100,12 +100,12 @@ fn page(from: Scope, cx: &ViewContext<'_>) -> Vec<Paragraph> {
         (S::Note, "worth knowing"),
         (S::Benign, "harmless"),
     ] {
-        let frame_ref = format!("{} {}", glyphs.frame_ref(severity), severity.name());
-        frame_refs = frame_refs
-            .with(severity.into(), frame_ref)
+        let sign = format!("{} {}", glyphs.sign(severity), severity.name());
+        signs = signs
+            .with(severity.into(), sign)
             .faint(format!(" {meaning}   "));
     }
-    page.push(Paragraph::new(2, frame_refs));
+    page.push(Paragraph::new(2, signs));
     let mut kinds = StyledLine::default();
     for (kind, fill) in EndingClass::ALL.into_iter().zip(glyphs.fills) {
         let sign = format!("{fill}{fill}");

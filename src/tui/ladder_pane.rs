@@ -18,10 +18,10 @@ use crate::analysis::connection::{Connection, Standing, State, Who};
 use crate::analysis::transcript::{
     ConnectionTranscript, SegmentKind, TlsRecordHead, TranscriptRow, TranscriptRows, TranscriptStep,
 };
+use crate::base::format::duration;
 use crate::base::format::{bytes, count, number};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Flags;
-use crate::report::wording::moment::span;
 use crate::report::wording::segment::{self, Detail};
 use crate::rules::{Finding, Severity};
 
@@ -254,7 +254,7 @@ impl LadderPane {
                     let before = step
                         .checked_sub(1)
                         .and_then(|it| account.transcript.steps.get(it));
-                    let frame_ref = proofs
+                    let sign = proofs
                         .iter()
                         .filter(|it| it.0 == one.frame)
                         .map(|it| it.1)
@@ -263,7 +263,7 @@ impl LadderPane {
                     let drawing = LadderDrawing {
                         step: one,
                         before,
-                        frame_ref,
+                        sign,
                         is_close: self.segment_rows.close == Some(nth),
                         time,
                     };
@@ -288,7 +288,7 @@ impl LadderPane {
                     columns.draw_between(&text, ":", look, row, buffer);
                 }
                 TranscriptRow::Pause(pause) => {
-                    let text = format!("{} of silence", pause_text(*pause));
+                    let text = format!("{} of silence", duration(*pause));
                     let fill = look.glyphs.gaps[usize::from(*pause >= LONG)];
                     columns.draw_between(&text, fill, look, row, buffer);
                 }
@@ -346,7 +346,7 @@ impl LadderPane {
         let line = match shown.next() {
             Some((_, severity, note)) => StyledLine::of(
                 (*severity).into(),
-                format!("{} {note}", look.glyphs.frame_ref(*severity)),
+                format!("{} {note}", look.glyphs.sign(*severity)),
             ),
             None => match step.kind {
                 SegmentKind::Again => StyledLine::default()
@@ -377,14 +377,6 @@ fn close_of(connection: &Connection, step: &TranscriptStep) -> Option<&'static s
     let teardown = &connection.teardown;
     let closes = step.flags.has(Flags::FIN) || step.flags.has(Flags::RST);
     (teardown.frame == step.frame && closes).then_some("the end begins here")
-}
-
-/// `5.0 s`, `2 min 3 s`.
-fn pause_text(pause: Duration) -> String {
-    match pause.as_secs() {
-        0..120 => format!("{:.1} s", pause.as_secs_f64()),
-        _ => span(pause),
-    }
 }
 
 /// `SYN, ACK`.
@@ -485,7 +477,7 @@ struct LadderColumns {
 struct LadderDrawing<'a> {
     step: &'a TranscriptStep,
     before: Option<&'a TranscriptStep>,
-    frame_ref: Option<Severity>,
+    sign: Option<Severity>,
     is_close: bool,
     time: String,
 }
@@ -545,13 +537,8 @@ impl LadderColumns {
                 buffer.set_stringn(x, y, text, usize::from(room.min(right - x)), style(tone));
             }
         };
-        if let Some(severity) = drawing.frame_ref {
-            put(
-                row.x + 1,
-                1,
-                look.glyphs.frame_ref(severity),
-                severity.into(),
-            );
+        if let Some(severity) = drawing.sign {
+            put(row.x + 1, 1, look.glyphs.sign(severity), severity.into());
         }
         put(
             self.time,

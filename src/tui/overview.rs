@@ -18,10 +18,10 @@ use super::text_layout::{LEGIBLE, ListPosition, Paragraph, StyledLine, WrappedRo
 use super::view_model::{EndingClass, FindingGroup};
 use super::{KeyOutcome, Screen, TextSeek, Tone, ViewContext};
 use crate::base::escape::escape;
+use crate::base::format::duration;
 use crate::base::format::{count, number};
 use crate::base::net::Skip;
 use crate::report::snapshot::ReadStage;
-use crate::report::wording::moment::span;
 use crate::rules::Severity;
 
 /// Columns before a chart.
@@ -279,8 +279,8 @@ fn verdict(cx: &ViewContext<'_>) -> StyledLine {
     ] {
         let found = model.count(severity);
         if found > 0 {
-            let frame_ref = cx.look.glyphs.frame_ref(severity);
-            let text = format!("{frame_ref} {}   ", count(found, one, many));
+            let sign = cx.look.glyphs.sign(severity);
+            let text = format!("{sign} {}   ", count(found, one, many));
             line = line.with(severity.into(), text);
         }
     }
@@ -328,8 +328,8 @@ fn nothing(cx: &ViewContext<'_>) -> StyledLine {
             StyledLine::of(Tone::Warning, "There is no TCP in this capture.")
         }
         _ if cx.model.disorderly == 0 => {
-            let frame_ref = cx.look.glyphs.frame_ref(Severity::Benign);
-            StyledLine::of(Tone::Good, format!("{frame_ref} Nothing is wrong."))
+            let sign = cx.look.glyphs.sign(Severity::Benign);
+            StyledLine::of(Tone::Good, format!("{sign} Nothing is wrong."))
         }
         _ => StyledLine::from("No rule has anything to say. ").faint("3 lists the connections."),
     }
@@ -469,7 +469,7 @@ impl TimeLane<'_> {
         }
         let figures = match self.ceiling {
             Some(top) => format!("{} of {}", number(most), number(top)),
-            None => number(self.steps.iter().sum()),
+            None => number(self.steps.iter().sum::<u64>()),
         };
         let room = Rect {
             x: chart.right() + 1,
@@ -502,7 +502,7 @@ fn draw_scale(cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
     let from = zone.time_of_day(first);
     let left = StyledLine::default().faint(from);
     let taken = left.draw(cx.look, chart, buffer);
-    let middle = StyledLine::default().faint(span(lasted));
+    let middle = StyledLine::default().faint(duration(lasted));
     let right = StyledLine::default().faint(zone.time_of_day(last));
     let ends = u16::try_from(right.width()).unwrap_or(0) + taken + 4;
     let wide = u16::try_from(middle.width()).unwrap_or(0);

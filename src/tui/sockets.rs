@@ -14,9 +14,9 @@ use super::text_layout::{ListPosition, StyledLine, find, holds, scroll_bar};
 use super::view_model;
 use super::{KeyOutcome, Screen, Tab, TextSeek, Tone, ViewContext};
 use crate::analysis::hosts::{RangeBasis, Sockets};
+use crate::base::format::duration;
 use crate::base::format::number;
 use crate::base::net::Endpoint;
-use crate::report::wording::moment::span;
 
 /// Rows of the chart, with its heading and scale, where there is room for it.
 const CHART: u16 = 9;
@@ -231,7 +231,7 @@ fn figures(it: &Sockets, cx: &ViewContext<'_>) -> [StyledLine; 5] {
     let runs_out = match (it.runs_out_at, end) {
         (Some(at), Some(end)) if at <= end => StyledLine::of(Tone::Error, "ran out"),
         (Some(at), Some(end)) => {
-            let left = span(std::time::Duration::from_secs(at.since(end).as_secs()));
+            let left = duration(std::time::Duration::from_secs(at.since(end).as_secs()));
             StyledLine::of(Tone::Warning, format!("in {}", left.replace(".000", "")))
         }
         _ => StyledLine::default().faint("no"),

@@ -193,8 +193,8 @@ impl StoryText<'_, '_> {
         let Some(finding) = findings.get(group.first) else {
             return;
         };
-        let frame_ref = cx.look.glyphs.frame_ref(finding.severity);
-        let severity = format!("{frame_ref} {}  ", finding.severity.name());
+        let sign = cx.look.glyphs.sign(finding.severity);
+        let severity = format!("{sign} {}  ", finding.severity.name());
         let title =
             StyledLine::of(finding.severity.into(), severity).strong(subject(group, finding, cx));
         self.page.push(Paragraph::new(0, title).hanging(2));
@@ -295,8 +295,8 @@ impl StoryText<'_, '_> {
         let Some(finding) = self.cx.snapshot().findings.get(group.first) else {
             return;
         };
-        let frame_ref = self.cx.look.glyphs.frame_ref(finding.severity);
-        let line = StyledLine::of(finding.severity.into(), format!("{frame_ref} "))
+        let sign = self.cx.look.glyphs.sign(finding.severity);
+        let line = StyledLine::of(finding.severity.into(), format!("{sign} "))
             .plain(subject(group, finding, self.cx));
         let link = self.link(StoryLink::Group(nth));
         self.page

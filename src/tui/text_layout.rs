@@ -362,7 +362,7 @@ impl Pager {
                     Action::Next => 1,
                     _ => self.links.saturating_sub(1),
                 };
-                self.frame_ref(self.marked + step);
+                self.mark(self.marked + step);
                 self.top
             }
             _ => return false,
@@ -376,7 +376,7 @@ impl Pager {
         rows.is_none_or(|rows| rows.start >= self.top && rows.end <= self.top + self.height)
     }
 
-    fn frame_ref(&mut self, link: usize) {
+    fn mark(&mut self, link: usize) {
         if self.links == 0 {
             return;
         }

@@ -4,8 +4,8 @@ use super::Tone;
 use super::glyphs::Glyphs;
 use super::text_layout::{Paragraph, StyledLine};
 use crate::analysis::connection::{Connection, Who};
+use crate::base::format::duration;
 use crate::base::format::{bytes, count, number};
-use crate::report::wording::moment::span;
 use crate::report::wording::{connection, terms, tls};
 use crate::rules::Finding;
 use crate::rules::log_errors::{self, PredictedText, Predictor};
@@ -25,8 +25,8 @@ pub(super) fn page(
     )];
     for finding in findings {
         page.push(Paragraph::default());
-        let frame_ref = glyphs.frame_ref(finding.severity);
-        let title = format!("{frame_ref} {}", finding.rule);
+        let sign = glyphs.sign(finding.severity);
+        let title = format!("{sign} {}", finding.rule);
         page.push(Paragraph::new(
             0,
             StyledLine::of(finding.severity.into(), title)
@@ -90,9 +90,9 @@ pub(super) fn page(
             Paragraph::new(2, StyledLine::of(tone, format!("{name}  ")).plain(text)).hanging(10),
         );
     }
-    let mut text = format!("seen for {}", span(connection.lasted()));
+    let mut text = format!("seen for {}", duration(connection.lasted()));
     if let Some(handshake) = connection.connect_time {
-        text += &format!(", handshake {}", span(handshake));
+        text += &format!(", handshake {}", duration(handshake));
     }
     text += &format!(
         ", certainty of the verdict: {}",

@@ -213,7 +213,7 @@ fn case_11_a_request_that_is_abandoned_at_a_fixed_period() {
         Severity::Warning,
         &[
             "came 8 times",
-            "every 21.0 min",
+            "every 21 min",
             "3 beats were missed",
             "It comes from the server's own host",
         ],

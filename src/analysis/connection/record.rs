@@ -7,6 +7,7 @@ use super::{Certainty, Teardown};
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint, Quote};
 use crate::base::time::Timestamp;
+use crate::knowledge::LogSide;
 use crate::protocol::annotations::Annotations;
 use crate::protocol::h2;
 use crate::protocol::http::{Exchange, Method, Protocol};
@@ -50,6 +51,15 @@ impl Who {
         match self {
             Self::Client => Self::Server,
             Self::Server => Self::Client,
+        }
+    }
+
+    /// The log of the program at this side.
+    #[must_use]
+    pub const fn log_side(self) -> LogSide {
+        match self {
+            Self::Client => LogSide::Client,
+            Self::Server => LogSide::Server,
         }
     }
 }

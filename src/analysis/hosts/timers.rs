@@ -131,10 +131,7 @@ fn limit(
         (measured.range.0..=measured.range.1).contains(&time(it, running))
     };
     let mut known = timer_candidates(measured.median.as_secs_f64(), running);
-    known.retain(|timer| match who {
-        Who::Client => matches!(timer.role, "client" | "proxy"),
-        Who::Server => matches!(timer.role, "server" | "proxy" | "network"),
-    });
+    known.retain(|timer| timer.closes_from(who.log_side()));
     Some(ObservedTimer {
         who,
         client,

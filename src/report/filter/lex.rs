@@ -72,9 +72,9 @@ impl<'t> Lexer<'t> {
             return Ok(None);
         };
         let kind = match first {
-            '(' => self.frame_ref(FilterTokenKind::Open),
-            ')' => self.frame_ref(FilterTokenKind::Close),
-            '-' | '!' => self.frame_ref(FilterTokenKind::Not),
+            '(' => self.mark(FilterTokenKind::Open),
+            ')' => self.mark(FilterTokenKind::Close),
+            '-' | '!' => self.mark(FilterTokenKind::Not),
             '"' => FilterTokenKind::Text(self.quoted()?),
             _ => match key(self.rest()) {
                 Some(key) => {
@@ -91,7 +91,7 @@ impl<'t> Lexer<'t> {
         }))
     }
 
-    fn frame_ref(&mut self, kind: FilterTokenKind<'t>) -> FilterTokenKind<'t> {
+    fn mark(&mut self, kind: FilterTokenKind<'t>) -> FilterTokenKind<'t> {
         self.at += 1;
         kind
     }

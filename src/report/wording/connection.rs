@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::moment::span;
 use super::terms;
 use crate::analysis::connection::{By, Connection, How, Opening, Phase, ResetKind, Roles};
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::flow_end::FlowEnd;
+use crate::base::format::duration;
 use crate::base::format::{bytes, count, number};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::{Endpoint, QuoteKind};
@@ -106,7 +106,7 @@ const fn actor(by: By) -> &'static str {
 fn ending(connection: &Connection) -> String {
     let teardown = &connection.teardown;
     let actor = actor(teardown.by);
-    let into = span(teardown.at.since(connection.first.time));
+    let into = duration(teardown.at.since(connection.first.time));
     let at = if teardown.frame == FrameNumber(0) {
         format!("{into} in")
     } else {
@@ -121,7 +121,7 @@ fn ending(connection: &Connection) -> String {
                 "No answer to the SYN (frame {}), sent {} in {}",
                 number(connection.first.frame.0),
                 count(tries, "time", "times"),
-                span(connection.lasted())
+                duration(connection.lasted())
             )
         }
         (Opening::Refused, How::Reset(_)) => {
@@ -148,7 +148,7 @@ fn ending(connection: &Connection) -> String {
         ),
         (_, How::Open) => format!(
             "Still open when the capture ends, {} in, {phase}",
-            span(connection.lasted())
+            duration(connection.lasted())
         ),
     }
 }
@@ -438,17 +438,17 @@ mod tests {
     fn endings_are_told_in_one_sentence() {
         check(
             |_| {},
-            "The server closed with FIN (frame 9) 0.041 s in, after 100 B from the client and 100 B from the server \
+            "The server closed with FIN (frame 9) 41.0 ms in, after 100 B from the client and 100 B from the server \
              in what is not HTTP.",
         );
         check(
             |connection| connection.protocol = Protocol::Http1,
-            "The server closed with FIN (frame 9) 0.041 s in, after 100 B from the client and 100 B from the server \
+            "The server closed with FIN (frame 9) 41.0 ms in, after 100 B from the client and 100 B from the server \
              in HTTP that could not be followed so far.",
         );
         check(
             |it| it.teardown.phase = Phase::Between,
-            "The server closed with FIN (frame 9) 0.041 s in, with nothing under way.",
+            "The server closed with FIN (frame 9) 41.0 ms in, with nothing under way.",
         );
         check(
             |it| {
@@ -457,7 +457,7 @@ mod tests {
                 it.teardown.phase = Phase::Waiting;
                 it.teardown.certainty = Certainty::Likely;
             },
-            "Likely: the client aborted with RST (frame 9) 0.041 s in, while the response was awaited.",
+            "Likely: the client aborted with RST (frame 9) 41.0 ms in, while the response was awaited.",
         );
         check(
             |it| {
@@ -465,7 +465,7 @@ mod tests {
                 it.teardown.how = How::Reset(ResetKind::Refusal);
                 it.teardown.phase = Phase::Connecting;
             },
-            "The server refused the connection with RST (frame 9) 0.041 s in.",
+            "The server refused the connection with RST (frame 9) 41.0 ms in.",
         );
         check(
             |it| {
@@ -475,7 +475,7 @@ mod tests {
                 it.teardown.how = How::Silence;
                 it.sent[0].missing = 1200;
             },
-            "No answer to the SYN (frame 1), sent 4 times in 0.060 s. The capture lacks 1.2 kB that were acknowledged.",
+            "No answer to the SYN (frame 1), sent 4 times in 60.0 ms. The capture lacks 1.2 kB that were acknowledged.",
         );
         check(
             |it| {
@@ -484,7 +484,7 @@ mod tests {
                 it.teardown.phase = Phase::ResponseBody;
                 it.roles = Roles::Ports;
             },
-            "Still open when the capture ends, 0.060 s in, in the middle of the response body. Which side is the client \
+            "Still open when the capture ends, 60.0 ms in, in the middle of the response body. Which side is the client \
              is judged by the ports.",
         );
         check(
@@ -493,7 +493,7 @@ mod tests {
                 it.teardown.how = How::Silence;
                 it.teardown.phase = Phase::Waiting;
             },
-            "One side stopped answering; the last sign of life is frame 9, 0.041 s in, while the response was awaited.",
+            "One side stopped answering; the last sign of life is frame 9, 41.0 ms in, while the response was awaited.",
         );
     }
 

@@ -1,10 +1,10 @@
 //! Moments and spans as readers want them: UTC, or the reader's own zone, and seconds from the start.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use crate::base::format;
 use crate::base::time::Timestamp;
 
 /// The zone that moments are told in.
@@ -60,31 +60,10 @@ pub fn rfc3339(at: Timestamp) -> String {
     out
 }
 
-/// A span in seconds to the millisecond, `0.041 s`; finer where that would read as nothing, in minutes, hours and days
-/// where it is long.
-#[must_use]
-pub fn span(span: Duration) -> String {
-    let seconds = span.as_secs();
-    let micros = span.as_micros();
-    match (seconds, micros) {
-        (0, 0) => "0 s".to_owned(),
-        (0, 1..=999) => format!("{:.3} ms", micros as f64 / 1e3),
-        (0..=119, _) => format!("{:.3} s", span.as_secs_f64()),
-        (120..=7199, _) => format!("{} min {} s", seconds / 60, seconds % 60),
-        (7200..=172_799, _) => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
-        _ => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
-    }
-}
-
-/// Seconds after the start of a capture, `+0.041 s`; to the microsecond where the whole capture is short.
+/// Seconds after the start of a capture that ends at `end`, as `format::offset` tells it.
 #[must_use]
 pub fn offset(at: Timestamp, start: Timestamp, end: Timestamp) -> String {
-    let seconds = at.since(start).as_secs_f64();
-    if end.since(start) < Duration::from_secs(1) {
-        format!("+{seconds:.6} s")
-    } else {
-        format!("+{seconds:.3} s")
-    }
+    format::offset(at.since(start), end.since(start))
 }
 
 fn moment(at: Timestamp) -> jiff::Timestamp {
@@ -110,21 +89,5 @@ mod tests {
     fn the_ends_of_the_range_can_be_told() {
         assert!(rfc3339(Timestamp::MIN).starts_with("1677-09-21T"));
         assert!(rfc3339(Timestamp::from_nanos(i64::MAX)).starts_with("2262-04-11T"));
-    }
-
-    #[test]
-    fn spans_are_told_as_people_tell_them() {
-        for (millis, text) in [
-            (0, "0 s"),
-            (41, "0.041 s"),
-            (119_999, "119.999 s"),
-            (120_000, "2 min 0 s"),
-            (7_260_000, "2 h 1 min"),
-            (200_000_000, "2 d 7 h"),
-        ] {
-            assert_eq!(span(Duration::from_millis(millis)), text);
-        }
-        assert_eq!(span(Duration::from_micros(85)), "0.085 ms");
-        assert_eq!(span(Duration::from_nanos(85)), "0 s");
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::rules::measure::{many, number, shows};
+use crate::base::format::{counted, number};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::wording::shows;
 use crate::rules::{CaptureQuality, Severity};
 
 rule! {
@@ -86,7 +87,7 @@ fn check(sight: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
             "{} bytes that were acknowledged and never seen",
             match count {
                 1 => "1 connection has".to_owned(),
-                more => format!("{} have", many(more, "connection")),
+                more => format!("{} have", counted(more, "connection")),
             }
         ));
     }

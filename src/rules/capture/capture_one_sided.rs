@@ -3,8 +3,9 @@
 use crate::analysis::connection::Opening;
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::rules::measure::{number, shows};
+use crate::base::format::number;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::wording::shows;
 use crate::rules::{CaptureQuality, Severity};
 
 rule! {

@@ -1,5 +1,6 @@
 //! A listener answers some and ignores others at the same time.
 
+use crate::base::format::{counted, duration};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
 use crate::rules::Severity;
-use crate::rules::measure::{many, shows, span};
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
@@ -187,9 +188,9 @@ fn story(burst: &[&ConnectionSummary], served: usize) -> Diagnosis {
     );
     let mut message = format!(
         "Within {} {} had to wait at a listener that served {} around the same time:",
-        span(over),
-        many(burst.len(), "connect"),
-        many(served, "other"),
+        duration(over),
+        counted(burst.len(), "connect"),
+        counted(served, "other"),
     );
     let mut parts = Vec::new();
     if never > 0 {

@@ -1,11 +1,12 @@
 //! The client reset a connection that the server had just accepted.
 
+use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Opening, ResetKind, Who};
 use crate::rules::Severity;
-use crate::rules::measure::{shows, span};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
@@ -88,13 +89,13 @@ fn check(connection: &Connection) -> Verdict {
         format!(
             "The client's host answered the SYN-ACK with a RST, {} after the first SYN: whoever wanted the connection had \
              given up before.",
-            span(after)
+            duration(after)
         )
     } else {
         format!(
             "The client's host answered the SYN-ACK with a RST {} after its SYN, as half-open probes and scans do. No byte \
              was exchanged.",
-            span(after)
+            duration(after)
         )
     };
     Verdict::Found(Box::new(Diagnosis {

@@ -1,13 +1,15 @@
 //! A SYN was sent again and again, and nobody answered.
 
+use crate::base::format::{counted, duration};
 use std::time::Duration;
 
 use crate::analysis::connection::{ConnectionSummary, Opening};
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
-use crate::rules::measure::{collapse_scans, many, shows, span};
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::scans::collapse_scans;
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
@@ -137,20 +139,20 @@ fn story(
     let mut message = match silent.len() {
         1 => format!(
             "The client sent its SYN {syns} times over {} and got no answer.",
-            span(over)
+            duration(over)
         ),
         more => format!(
             "{} sent {syns} SYNs over {} and got no answer; the longest tried for {}.",
-            many(more, "connect"),
-            span(over),
-            span(longest)
+            counted(more, "connect"),
+            duration(over),
+            duration(longest)
         ),
     };
     if answered > 0 {
         message.push_str(&format!(
             " {} between the two got one, so the address is right and the way is open: think of a full accept queue, a limit \
              on connections, or an address translator out of ports.",
-            many(answered, "other connection")
+            counted(answered, "other connection")
         ));
     }
     let mut evidence = Vec::new();

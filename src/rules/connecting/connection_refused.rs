@@ -1,5 +1,6 @@
 //! A connect was answered by a RST.
 
+use crate::base::format::{counted, duration, number};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -7,8 +8,9 @@ use crate::analysis::connection::{ConnectionSummary, Opening};
 use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
-use crate::rules::measure::{collapse_scans, many, number, shows, span};
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::scans::collapse_scans;
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
@@ -160,10 +162,10 @@ fn times(connections: &[&ConnectionSummary]) -> String {
         .iter()
         .map(|it| it.close.time.since(it.first.time));
     Measured::of(after.collect()).map_or_else(String::new, |after| match after.count {
-        1 => span(after.median),
+        1 => duration(after.median),
         _ => format!(
             "{} (the middle of {})",
-            span(after.median),
+            duration(after.median),
             number(after.count)
         ),
     })
@@ -175,7 +177,7 @@ fn story(connections: &[&ConnectionSummary]) -> Diagnosis {
         "{} answered by a RST {} after the SYN. Nothing was sent, and nothing took effect.",
         match connections.len() {
             1 => "The connect was".to_owned(),
-            more => format!("{} were", many(more, "connect")),
+            more => format!("{} were", counted(more, "connect")),
         },
         times(connections),
     );

@@ -4,8 +4,9 @@ use crate::analysis::connection::{ConnectionSummary, Opening};
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
-use crate::rules::measure::{collapse_scans, shows};
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::scans::collapse_scans;
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened

@@ -1,13 +1,14 @@
 //! Somebody opens and closes a connection at a fixed period, to see whether that works.
 
+use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{By, ConnectionSummary, How, Opening};
 use crate::analysis::hosts::{Hosts, Measured, Period};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
-use crate::rules::measure::{shows, span};
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
@@ -121,13 +122,13 @@ fn story(probes: &[&ConnectionSummary], beat: Measured) -> Diagnosis {
     Diagnosis {
         severity: Severity::Benign,
         certainty: Certainty::Likely,
-        summary: format!("probes, {ends} {what}, every {}", span(beat.median)),
+        summary: format!("probes, {ends} {what}, every {}", duration(beat.median)),
         message: format!(
             "{} connections were opened every {} (between {} and {}) and {ends} {what}: a health check.",
             probes.len(),
-            span(beat.median),
-            span(beat.range.0),
-            span(beat.range.1),
+            duration(beat.median),
+            duration(beat.range.0),
+            duration(beat.range.1),
         ),
         evidence: vec![
             shows(probes[0].first, "the first"),

@@ -1,5 +1,6 @@
 //! A name was looked up, and there was no address to be had.
 
+use crate::base::format::{counted, duration};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,8 +11,8 @@ use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::time::Timestamp;
 use crate::protocol::dns::{Lookup, RecordType};
-use crate::rules::measure::{many, shows, span};
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::wording::shows;
 use crate::rules::{RuleInput, Severity};
 
 rule! {
@@ -286,7 +287,7 @@ fn tell_client(failed: Vec<(&Lookup, LookupFailure)>) -> Vec<HostDiagnosis> {
         if names.len() > 1 {
             one.message.push_str(&format!(
                 " So it went with {}.",
-                many(names.len() - 1, "other name")
+                counted(names.len() - 1, "other name")
             ));
         }
         all.push(found(first, one));
@@ -308,7 +309,7 @@ fn tell_answers(failed: Vec<(&Lookup, LookupFailure)>) -> Vec<HostDiagnosis> {
     told.summary = "very many names were looked up in vain by one client".to_owned();
     told.message = format!(
         "{} were looked up in vain by one client, which is how a scanner works, or a server that looks up names for others. The first: {}",
-        many(failed.len(), "name"),
+        counted(failed.len(), "name"),
         told.message
     );
     vec![found(first, told)]
@@ -343,8 +344,8 @@ fn story(lookup: &Lookup, failure: LookupFailure) -> Diagnosis {
         LookupFailure::Silence { tries, last } => (
             format!(
                 "{server} did not answer; it was asked {} in {}",
-                many(tries as usize, "time"),
-                span(last.since(lookup.asked.time))
+                counted(tries as usize, "time"),
+                duration(last.since(lookup.asked.time))
             ),
             "",
         ),

@@ -1,11 +1,12 @@
 //! A connection was opened in advance and never used.
 
+use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{By, Connection, How, Opening, Phase};
 use crate::rules::Severity;
-use crate::rules::measure::{shows, span};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
@@ -89,7 +90,7 @@ fn check(connection: &Connection) -> Verdict {
         summary: "connections were opened in advance and never used".to_owned(),
         message: format!(
             "Not a byte was sent; the {who} closed the connection after {}.",
-            span(lasted)
+            duration(lasted)
         ),
         evidence: vec![
             shows(connection.first, "SYN"),

@@ -1,5 +1,6 @@
 //! A proxy refused to pass a request on.
 
+use crate::base::format::{duration, exact_bytes};
 use std::time::Duration;
 
 use crate::analysis::connection::{By, Connection, How, Phase, ResetKind};
@@ -8,7 +9,7 @@ use crate::protocol::http::{Exchange, FieldName, Method};
 use crate::rules::Severity;
 use crate::rules::classify::response;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{bytes, not_yet, span, tell};
+use crate::rules::wording::{not_yet, tell};
 
 rule! {
     /// # What happened
@@ -241,7 +242,10 @@ fn tunnel_closed(connection: &Connection) -> Option<Verdict> {
     let what = if passed == 0 {
         "before anything was sent through it".to_owned()
     } else {
-        format!("after {} from the client and none back", bytes(passed))
+        format!(
+            "after {} from the client and none back",
+            exact_bytes(passed)
+        )
     };
     let close = crate::base::frame_ref::FrameRef {
         frame: teardown.frame,
@@ -257,7 +261,7 @@ fn tunnel_closed(connection: &Connection) -> Option<Verdict> {
             format!(
                 "The proxy agreed to a tunnel to {host} and closed it {} later, {what}: it, or the host behind it, would not have \
                  it after all.",
-                span(after)
+                duration(after)
             ),
         )
         .shows(Some(agreed.last), "the proxy agrees to the tunnel")

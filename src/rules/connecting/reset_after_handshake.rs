@@ -1,5 +1,6 @@
 //! The server reset a connection as soon as it was open.
 
+use crate::base::format::{duration, exact_bytes};
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Opening, ResetKind, Who};
@@ -7,7 +8,7 @@ use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{bytes, span, tell};
+use crate::rules::wording::tell;
 
 rule! {
     /// # What happened
@@ -125,14 +126,17 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let sent = connection.sent[Who::Client as usize].bytes;
     let asked = match sent {
         0 => "before anything was sent".to_owned(),
-        sent => format!("with {} from the client on the way or unread", bytes(sent)),
+        sent => format!(
+            "with {} from the client on the way or unread",
+            exact_bytes(sent)
+        ),
     };
     let no_socket = (ending.close.kind == Some(ResetKind::NoSocket)).then(|| {
         "The RST says that there was no socket: the server's kernel had already let the connection go.".to_owned()
     });
     let message = format!(
         "The server reset the connection {} after the handshake, {asked}. It did not send a byte.",
-        span(close.time.since(opened)),
+        duration(close.time.since(opened)),
     );
     tell(
         &RULE,
@@ -178,8 +182,8 @@ fn at_first_use(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             "The server reset the connection {} after the handshake and {} after the first request, without a byte: it may \
              have closed the connection without reading the request. The server's log, or a trace of its system calls, \
              would settle it.",
-            span(close.time.since(opened)),
-            span(close.time.since(asked.last.time)),
+            duration(close.time.since(opened)),
+            duration(close.time.since(asked.last.time)),
         ),
     )
     .shows(Some(asked.last), "the first request is complete")

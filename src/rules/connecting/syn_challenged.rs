@@ -2,9 +2,10 @@
 
 use crate::analysis::connection::{Connection, Opening};
 use crate::base::certainty::Certainty;
+use crate::base::format::duration;
 use crate::rules::Severity;
-use crate::rules::measure::{shows, span};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
@@ -70,13 +71,13 @@ fn check(connection: &Connection) -> Verdict {
     }
     let opened = connection.opening == Opening::Handshake;
     let outcome = match connection.connect_time {
-        Some(time) if opened => format!("The connection was open {} after the first SYN.", span(time)),
+        Some(time) if opened => format!("The connection was open {} after the first SYN.", duration(time)),
         _ => "The connection was not opened: the challenge or its RST may have been dropped on the way.".to_owned(),
     };
     let before = match connection.predecessor {
         Some(before) => format!(
             "last heard of {} before",
-            span(connection.first.time.since(before.last.time))
+            duration(connection.first.time.since(before.last.time))
         ),
         None => "from before the capture".to_owned(),
     };

@@ -2,11 +2,11 @@
 
 use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
 use crate::base::certainty::Certainty;
+use crate::base::format::{duration, number};
 use crate::protocol::http::{Exchange, MessageProgress};
 use crate::rules::Severity;
-use crate::rules::measure::number;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, not_yet, span, tell};
+use crate::rules::wording::{asked, not_yet, tell};
 
 rule! {
     /// # What happened
@@ -153,7 +153,7 @@ fn check(connection: &Connection) -> Verdict {
     let silent = server
         .last
         .map(|last| close.frame_ref.time.since(last.time))
-        .map(|time| format!("Its last frame began {} before.", span(time)));
+        .map(|time| format!("Its last frame began {} before.", duration(time)));
     // Where frames were not captured, the end of the stream or a GOAWAY may have been among them.
     let unsure = server.lost || connection.sent.iter().any(|sent| sent.missing > 0);
     let hidden = unsure.then(|| {

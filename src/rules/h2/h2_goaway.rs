@@ -2,11 +2,12 @@
 
 use crate::analysis::connection::{Connection, How, Who};
 use crate::base::escape::escape;
+use crate::base::format::count;
 use crate::protocol::h2::Goaway;
 use crate::protocol::http::{ErrorCode, Exchange};
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{count, side, tell};
+use crate::rules::wording::{side, tell};
 
 rule! {
     /// # What happened

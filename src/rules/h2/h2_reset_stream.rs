@@ -2,11 +2,12 @@
 
 use super::h2_reset_burst::burst;
 use crate::analysis::connection::{Connection, Who};
+use crate::base::format::duration;
 use crate::protocol::h2::Stall;
 use crate::protocol::http::{ErrorCode, Exchange, Party, StreamReset};
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{again, asked, span, tell, waited};
+use crate::rules::wording::{again, asked, tell, waited};
 
 rule! {
     /// # What happened
@@ -134,7 +135,7 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
     let when = match &exchange.request {
         Some(_) => format!(
             "{} after the last byte of its {}",
-            span(waited(Some(exchange), reset.at)),
+            duration(waited(Some(exchange), reset.at)),
             asked(Some(exchange))
         ),
         None => "whose request the capture does not have".to_owned(),
@@ -153,7 +154,7 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
         format!(
             "Flow control had kept it from sending for {} by then: the other side gave it no more room, as one does that \
              does not read.",
-            span(reset.at.time.since(stall.since.time))
+            duration(reset.at.time.since(stall.since.time))
         )
     });
     let more = (more > 0).then(|| format!("{more} more streams on this connection ended so."));

@@ -1,13 +1,14 @@
 //! A WebSocket that ended without a Close frame.
 
+use crate::base::format::{count, duration};
 use std::time::Duration;
 
 use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
+use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::timers;
-use crate::rules::wording::{count, not_yet, side, span, tell};
+use crate::rules::wording::{not_yet, side, tell};
 
 rule! {
     /// # What happened
@@ -102,12 +103,16 @@ fn check(connection: &Connection) -> Verdict {
         "{name} closed the WebSocket with a {word} and no Close frame was sent by either side: its application is told 1006."
     );
     if let Some(idle) = idle {
-        told.push_str(&format!(" The last frame came {} before.", span(idle)));
+        told.push_str(&format!(" The last frame came {} before.", duration(idle)));
     }
+    let closer = match who {
+        By::Client => Who::Client,
+        By::Server | By::Both | By::Middlebox | By::Nobody => Who::Server,
+    };
     let silence = idle.filter(|idle| *idle >= AT_LEAST);
     let timer = silence.and_then(|idle| {
-        timers::wait(idle).or_else(|| {
-            let seconds = timers::is_round(idle)?;
+        measured_time::wait(idle, closer).or_else(|| {
+            let seconds = measured_time::is_round(idle)?;
             Some(format!(
                 "{seconds} s is a round number: an idle timer that was set."
             ))
@@ -188,7 +193,7 @@ fn on_streams(connection: &Connection) -> Verdict {
     let ago = last.map(|last| {
         format!(
             " The last frame came {} before.",
-            span(end.time.since(last.time))
+            duration(end.time.since(last.time))
         )
     });
     let more = (more > 0).then(|| {

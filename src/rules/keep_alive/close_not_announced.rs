@@ -1,5 +1,6 @@
 //! The server closed right after a response that had not said so.
 
+use crate::base::format::duration;
 use std::time::Duration;
 
 use super::idle_timeout_close::{idle, pause};
@@ -8,7 +9,7 @@ use crate::analysis::connection::{Connection, How, Who};
 use crate::protocol::http::Protocol;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{not_yet, span, tell};
+use crate::rules::wording::{not_yet, tell};
 
 rule! {
     /// # What happened
@@ -110,7 +111,7 @@ fn check(connection: &Connection) -> Verdict {
     let count = connection.exchanges.len();
     let message = format!(
         "The server closed {} after response number {count} on this connection, which had not announced it.",
-        span(pause.time)
+        duration(pause.time)
     );
     tell(
         &RULE,

@@ -1,5 +1,6 @@
 //! The close was announced, and did not come.
 
+use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Who};
@@ -8,7 +9,7 @@ use crate::protocol::http::CloseSign;
 use crate::rules::Severity;
 use crate::rules::classify::response;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{not_yet, span, tell};
+use crate::rules::wording::{not_yet, tell};
 
 rule! {
     /// # What happened
@@ -133,7 +134,7 @@ fn check(connection: &Connection) -> Verdict {
     };
     let message = format!(
         "{sign} `Connection: close`, but the server left the connection open for {} after it, {end}.",
-        span(open.min(until_client))
+        duration(open.min(until_client))
     );
     tell(
         &RULE,

@@ -1,12 +1,13 @@
 //! After a time of idleness nobody answered any more.
 
+use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Opening, UnansweredSegments, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
-use crate::rules::measure::{shows, span};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
@@ -128,23 +129,23 @@ fn check(connection: &Connection) -> Verdict {
         "After {} of idleness the {name} sent something, repeated it {} times over {}, and got no answer of any kind. \
          Something on the way has forgotten the connection, or the other host is gone; whether new connections work tells \
          the two apart.",
-        span(it.idle),
+        duration(it.idle),
         it.count,
-        span(it.until.time.since(it.since.time)),
+        duration(it.until.time.since(it.since.time)),
     );
     Verdict::Found(Box::new(Diagnosis {
         severity: Severity::Error,
         certainty: Certainty::Likely,
         summary: format!(
             "connections got no answer any more after {} of idleness",
-            span(it.idle)
+            duration(it.idle)
         ),
         message,
         evidence: vec![
             shows(it.layer_facts, "the last segment from the other side"),
             shows(
                 it.since,
-                format!("sent by the {name} after {} of idleness", span(it.idle)),
+                format!("sent by the {name} after {} of idleness", duration(it.idle)),
             ),
             shows(it.until, "sent for the last time"),
         ],

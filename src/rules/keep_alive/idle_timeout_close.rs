@@ -1,5 +1,6 @@
 //! An idle connection was closed after a time that is somebody's setting.
 
+use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{By, Connection, How, Phase, ResetKind, Who};
@@ -8,9 +9,9 @@ use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::rules::Severity;
 use crate::rules::classify::{request, response};
+use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::timers;
-use crate::rules::wording::{not_yet, side, span, tell};
+use crate::rules::wording::{not_yet, side, tell};
 
 rule! {
     /// # What happened
@@ -161,15 +162,15 @@ pub(in crate::rules) fn idle(connection: &Connection) -> Option<IdleClose> {
     }
     let promised = pause
         .promised
-        .filter(|seconds| timers::fires(u64::from(*seconds), pause.time));
+        .filter(|seconds| measured_time::fires(u64::from(*seconds), pause.time));
     let reason = if let Some(seconds) = promised {
         format!("the server had announced `Keep-Alive: timeout={seconds}`")
-    } else if let Some((seconds, whose)) = timers::idle(pause.time) {
-        format!("{seconds} s is the default of {whose}")
-    } else if let Some(seconds) = timers::is_round(pause.time) {
+    } else if let Some(default) = measured_time::idle(pause.time, pause.who) {
+        default.to_string()
+    } else if let Some(seconds) = measured_time::is_round(pause.time) {
         format!("{seconds} s is a round number")
     } else {
-        let millis = timers::is_round_in_short(pause.time)?;
+        let millis = measured_time::is_round_in_short(pause.time)?;
         format!("{millis} ms is a round number")
     };
     Some(IdleClose { reason, ..pause })
@@ -190,7 +191,7 @@ fn check(connection: &Connection) -> Verdict {
     };
     let message = format!(
         "The {who} closed with a {word} after {} without a request; {}.",
-        span(idle.time),
+        duration(idle.time),
         idle.reason
     );
     tell(

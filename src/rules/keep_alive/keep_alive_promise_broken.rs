@@ -1,5 +1,6 @@
 //! The server closed an idle connection sooner than it had promised.
 
+use crate::base::format::duration;
 use std::time::Duration;
 
 use super::idle_timeout_close::pause;
@@ -7,7 +8,7 @@ use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{not_yet, span, tell};
+use crate::rules::wording::{not_yet, tell};
 
 rule! {
     /// # What happened
@@ -108,7 +109,7 @@ fn check(connection: &Connection) -> Verdict {
     };
     let message = format!(
         "The server announced `Keep-Alive: timeout={promised}` and closed after {} without a request.",
-        span(pause.time)
+        duration(pause.time)
     );
     let close = connection.fin[Who::Server as usize].or(connection.reset[Who::Server as usize]);
     tell(

@@ -1,12 +1,13 @@
 //! A request and the server's close crossed on an idle connection.
 
-use crate::analysis::connection::Connection;
+use crate::analysis::connection::{Connection, Who};
+use crate::base::format::duration;
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request, response};
+use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::timers;
-use crate::rules::wording::{again, asked, close_word, span, tell};
+use crate::rules::wording::{again, asked, close_word, tell};
 
 rule! {
     /// # What happened
@@ -131,15 +132,15 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let word = close_word(ending);
     let what = asked(ending.exchange);
     let order = if sent.first.time >= close.time {
-        format!("{} after", span(sent.first.time.since(close.time)))
+        format!("{} after", duration(sent.first.time.since(close.time)))
     } else {
-        format!("{} before", span(close.time.since(sent.first.time)))
+        format!("{} before", duration(close.time.since(sent.first.time)))
     };
     let idle = idle_until_close(connection, ending);
     let after = idle.map_or_else(String::new, |idle| {
         format!(
             " The connection had been idle for {} when the server closed it.",
-            span(idle)
+            duration(idle)
         )
     });
     let message = format!(
@@ -147,8 +148,8 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         again(ending.exchange)
     );
     let whose = idle
-        .and_then(timers::idle)
-        .map(|(seconds, whose)| format!("An idle limit of {seconds} s is the default of {whose}."));
+        .and_then(|idle| measured_time::idle(idle, Who::Server))
+        .map(|default| format!("An idle limit of {default}."));
     tell(
         &RULE,
         Severity::Error,

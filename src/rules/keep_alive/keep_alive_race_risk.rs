@@ -1,5 +1,6 @@
 //! A client uses connections again that the server is just about to close.
 
+use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{By, ConnectionSummary, How, Phase};
@@ -7,8 +8,8 @@ use crate::analysis::hosts::{HostPair, Hosts, Measured};
 use crate::base::certainty::Certainty;
 use crate::protocol::http::Protocol;
 use crate::rules::Severity;
-use crate::rules::measure::{shows, span};
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
@@ -149,17 +150,17 @@ fn story(
         certainty: Certainty::Likely,
         summary: format!(
             "connections were used again shortly before the server's timer of {}",
-            span(timer.median)
+            duration(timer.median)
         ),
         message: format!(
             "The server closes connections that were idle for {} ({} closes, from {} to {}); the client used {} of its \
              connections again after up to {}, so close to that that a request may cross the FIN.",
-            span(timer.median),
+            duration(timer.median),
             timer.count,
-            span(timer.range.0),
-            span(timer.range.1),
+            duration(timer.range.0),
+            duration(timer.range.1),
             daring.len(),
-            span(Duration::from_millis(longest.into())),
+            duration(Duration::from_millis(longest.into())),
         ),
         evidence: vec![
             shows(closed[0].close, "the server closes an idle connection"),

@@ -1,5 +1,6 @@
 //! A server closes after so many requests on one connection.
 
+use crate::base::format::count;
 use std::collections::BTreeMap;
 
 use crate::analysis::connection::{By, ConnectionSummary, How, Phase};
@@ -7,7 +8,7 @@ use crate::analysis::hosts::Sockets;
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{count, tell};
+use crate::rules::wording::tell;
 
 rule! {
     /// # What happened

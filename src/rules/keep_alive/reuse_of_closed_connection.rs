@@ -2,10 +2,11 @@
 
 use super::keep_alive_race::idle_until_close;
 use crate::analysis::connection::{Connection, Who};
+use crate::base::format::duration;
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{again, asked, span, tell};
+use crate::rules::wording::{again, asked, tell};
 
 rule! {
     /// # What happened
@@ -86,12 +87,12 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         return Verdict::Clear;
     };
     let known = connection.fin_acknowledged[Who::Server as usize];
-    let knew = known.map(|frame_ref| span(sent.first.time.since(frame_ref.time)));
+    let knew = known.map(|frame_ref| duration(sent.first.time.since(frame_ref.time)));
     let what = asked(ending.exchange);
     let idle = idle_until_close(connection, ending).map(|idle| {
         format!(
             "The server had closed it after {} without a request.",
-            span(idle)
+            duration(idle)
         )
     });
     let message = format!(

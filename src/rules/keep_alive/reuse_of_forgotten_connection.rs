@@ -3,11 +3,12 @@
 use super::keep_alive_race::idle_until_close;
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
+use crate::base::format::duration;
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request};
+use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::timers;
-use crate::rules::wording::{again, asked, span, tell};
+use crate::rules::wording::{again, asked, tell};
 
 rule! {
     /// # What happened
@@ -107,12 +108,11 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let message = format!(
         "After {} without a word the client sent a {what}; a RST without a socket behind it answered {} later. No FIN of the \
          server was ever seen. {}",
-        span(idle),
-        span(close.time.since(sent.first.time)),
+        duration(idle),
+        duration(close.time.since(sent.first.time)),
         again(ending.exchange)
     );
-    let whose = timers::idle(idle)
-        .map(|(seconds, whose)| format!("{seconds} s is the idle limit of {whose}."));
+    let whose = measured_time::idle(idle, Who::Server).map(|default| format!("{default}."));
     let resets = connection.sent[Who::Server as usize].missing > 0;
     tell(
         &RULE,

@@ -83,10 +83,7 @@ impl Predictor {
         }
         let question = TextQuery {
             stories,
-            side: match who {
-                Who::Client => LogSide::Client,
-                Who::Server => LogSide::Server,
-            },
+            side: who.log_side(),
             voice: Program::of(connection, who),
         };
         if let Some(told) = self.kept.get(&question) {

@@ -1,12 +1,13 @@
 //! A client used a port again while it should itself have been waiting.
 
+use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Opening};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
-use crate::rules::measure::{shows, span};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
@@ -101,7 +102,7 @@ fn check(connection: &Connection) -> Verdict {
         summary: "ports were used again while the client held their TIME-WAIT".to_owned(),
         message: format!(
             "The client used the port again {} after a connection that it had closed first itself.",
-            span(gap)
+            duration(gap)
         ),
         evidence: vec![
             shows(before.last, "the last of the old connection"),

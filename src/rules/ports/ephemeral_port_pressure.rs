@@ -3,7 +3,7 @@
 use crate::analysis::connection::{By, ConnectionSummary};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::certainty::Certainty;
-use crate::rules::measure::number;
+use crate::base::format::number;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::{Evidence, Severity};
 

@@ -3,8 +3,9 @@
 use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::{PortExhaustion, RangeBasis, Sockets};
 use crate::base::certainty::Certainty;
-use crate::rules::measure::{number, shows, span};
+use crate::base::format::{duration, number};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::wording::shows;
 use crate::rules::{Evidence, Severity};
 
 rule! {
@@ -164,12 +165,12 @@ fn collapsed(port_exhaustion: &PortExhaustion, (low, high): (u16, u16)) -> Strin
          opened nothing for {}, and after that {:.0} a second in the mean, each from a port that had been out of use for {} \
          ({} times, from {} to {}): it goes on only as fast as its TIME-WAITs end.",
         port_exhaustion.rate_before,
-        span(port_exhaustion.silence),
+        duration(port_exhaustion.silence),
         port_exhaustion.rate_after,
-        span(port_exhaustion.time_wait.median),
+        duration(port_exhaustion.time_wait.median),
         number(port_exhaustion.time_wait.count),
-        span(port_exhaustion.time_wait.range.0),
-        span(port_exhaustion.time_wait.range.1),
+        duration(port_exhaustion.time_wait.range.0),
+        duration(port_exhaustion.time_wait.range.1),
     )
 }
 

@@ -1,13 +1,14 @@
 //! Connects to one server get no answer once very many were made, while others work.
 
+use crate::base::format::number;
 use std::time::Duration;
 
 use crate::analysis::connection::{ConnectionSummary, Opening};
 use crate::analysis::hosts::{HostPair, Hosts};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
-use crate::rules::measure::{number, shows};
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened

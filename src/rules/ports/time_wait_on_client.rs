@@ -3,9 +3,10 @@
 use crate::analysis::connection::{By, ConnectionSummary};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::certainty::Certainty;
+use crate::base::format::number;
 use crate::rules::Severity;
-use crate::rules::measure::{number, rate, shows};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::wording::{rate, shows};
 
 rule! {
     /// # What happened

@@ -1,5 +1,6 @@
 //! The server closes most connections first, at a high rate.
 
+use crate::base::format::number;
 use std::collections::BTreeMap;
 
 use crate::analysis::connection::ConnectionSummary;
@@ -7,8 +8,8 @@ use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
 use crate::rules::Severity;
-use crate::rules::measure::{number, shows};
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened

@@ -1,12 +1,13 @@
 //! A SYN met a TIME-WAIT that would not give way.
 
+use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Opening};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
-use crate::rules::measure::{shows, span};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
@@ -118,10 +119,10 @@ fn check(connection: &Connection) -> Verdict {
     let time = connection.connect_time.filter(|_| opened);
     let mut message = format!(
         "The last connection on these addresses and ports ended {} before; the server {how}.",
-        span(gap)
+        duration(gap)
     );
     match time {
-        Some(time) => message.push_str(&format!(" The connect took {}.", span(time))),
+        Some(time) => message.push_str(&format!(" The connect took {}.", duration(time))),
         None => message.push_str(" The connection was not opened."),
     }
     let mut evidence = vec![

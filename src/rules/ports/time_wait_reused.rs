@@ -1,13 +1,14 @@
 //! A port was used again while the server still held the TIME-WAIT of its last connection.
 
+use crate::base::format::{duration, number};
 use std::time::Duration;
 
 use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
-use crate::rules::measure::{number, shows, span};
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
@@ -90,13 +91,13 @@ fn story(again: &[&ConnectionSummary], gaps: Measured) -> Diagnosis {
     let after = match gaps.count {
         1 => format!(
             "The port was used again {} after its last connection",
-            span(gaps.median)
+            duration(gaps.median)
         ),
         count => format!(
             "Ports were used again {} times, {} to {} after their last connections",
             number(count),
-            span(gaps.range.0),
-            span(gaps.range.1)
+            duration(gaps.range.0),
+            duration(gaps.range.1)
         ),
     };
     Diagnosis {

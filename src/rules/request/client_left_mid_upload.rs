@@ -1,12 +1,12 @@
 //! The client left before its request was complete.
 
 use crate::analysis::connection::{Connection, Who};
+use crate::base::format::{duration, number};
 use crate::protocol::http::{Framing, MessageProgress};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request, response};
-use crate::rules::measure::number;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, close_word, span, tell};
+use crate::rules::wording::{asked, close_word, tell};
 
 rule! {
     /// # What happened
@@ -111,7 +111,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         ),
     };
     let what = asked(Some(exchange));
-    let quiet = span(close.time.since(message.last.time));
+    let quiet = duration(close.time.since(message.last.time));
     let stalled = ending.reading == EndingKind::StalledUpload;
     let told = if stalled {
         format!(
@@ -135,7 +135,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
                 true => format!("The server answered {status} before it closed."),
                 false => format!(
                     "The server answered {status} {} later.",
-                    span(answer.first.time.since(close.time))
+                    duration(answer.first.time.since(close.time))
                 ),
             });
     let by = if stalled { "server" } else { "client" };

@@ -1,12 +1,12 @@
 //! The server closed before it had a whole request.
 
 use crate::analysis::connection::{Connection, Who};
+use crate::base::format::{duration, exact_bytes, number};
 use crate::protocol::http::Framing;
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request};
-use crate::rules::measure::number;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, bytes, close_word, span, tell};
+use crate::rules::wording::{asked, close_word, tell};
 
 rule! {
     /// # What happened
@@ -104,9 +104,9 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
                     number(message.received()),
                     number(message.expected().unwrap_or(0))
                 ),
-                _ => format!("{} of it had come", bytes(ending.close.received)),
+                _ => format!("{} of it had come", exact_bytes(ending.close.received)),
             };
-            let idle = begun.map(|message| span(close.time.since(message.last.time)));
+            let idle = begun.map(|message| duration(close.time.since(message.last.time)));
             let idle = idle.unwrap_or_default();
             (
                 Severity::Error,
@@ -118,13 +118,13 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         }
         _ => {
             let opened = connection.connect_time.unwrap_or_default();
-            let after = span(close.time.since(connection.first.time.after(opened)));
+            let after = duration(close.time.since(connection.first.time.after(opened)));
             let (severity, rest) = if sent > 0 {
                 (
                     Severity::Error,
                     format!(
                         "The {} that the client then sent met a closed socket.",
-                        bytes(sent)
+                        exact_bytes(sent)
                     ),
                 )
             } else {

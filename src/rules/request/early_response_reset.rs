@@ -1,12 +1,12 @@
 //! The server reset while the request was still being sent, with or without an answer.
 
 use crate::analysis::connection::{Connection, Who};
+use crate::base::format::{duration, number};
 use crate::protocol::http::{Framing, Message};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, owns_reset, request, response};
-use crate::rules::measure::number;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, span, tell};
+use crate::rules::wording::{asked, tell};
 
 rule! {
     /// # What happened
@@ -107,7 +107,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
                 status.map_or_else(|| "a response".to_owned(), |status| status.to_string());
             format!(
                 "The server answered {status} before the {what} was complete and reset the connection {} later, {far}.",
-                span(reset.frame_ref.time.since(answer.first.time)),
+                duration(reset.frame_ref.time.since(answer.first.time)),
             )
         }
         (None, _) => format!(

@@ -1,5 +1,6 @@
 //! The client waited for `100 Continue`, and it did not come.
 
+use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Who};
@@ -8,7 +9,7 @@ use crate::protocol::http::{Exchange, FieldName};
 use crate::rules::Severity;
 use crate::rules::classify::response;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, not_yet, span, tell};
+use crate::rules::wording::{asked, not_yet, tell};
 
 rule! {
     /// # What happened
@@ -113,7 +114,7 @@ fn check(connection: &Connection) -> Verdict {
         "The client announced the body of its {} with `Expect: 100-continue`, waited {} for a `100 Continue` that did not \
          come, and sent the body all the same.",
         asked(Some(exchange)),
-        span(body.time.since(head.time)),
+        duration(body.time.since(head.time)),
     );
     let more = (more > 0).then(|| format!("{more} more on this connection waited as well."));
     tell(

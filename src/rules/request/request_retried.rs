@@ -1,13 +1,14 @@
 //! A request whose answer was lost was sent again on another connection.
 
+use crate::base::format::{counted, duration};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::analysis::connection::{ConnectionSummary, LostRequest};
 use crate::analysis::hosts::{HostPair, Hosts};
 use crate::base::certainty::Certainty;
-use crate::rules::measure::{many, shows, span};
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::wording::shows;
 use crate::rules::{Evidence, Severity};
 
 rule! {
@@ -185,13 +186,16 @@ fn tell(pairs: &[RetryPair<'_>], lost: LostRequest, severity: Severity) -> Optio
         "{} lost, and sent again on another connection{}. {what} That the bodies are the same is concluded from their lengths.",
         match pairs.len() {
             1 => "A request was".to_owned(),
-            more => format!("{} were", many(more, "request")),
+            more => format!("{} were", counted(more, "request")),
         },
         match pairs.len() {
-            1 => format!(" {} later", span(second.first.time.since(first.close.time))),
+            1 => format!(
+                " {} later",
+                duration(second.first.time.since(first.close.time))
+            ),
             _ => format!(
                 ", the first {} later",
-                span(second.first.time.since(first.close.time))
+                duration(second.first.time.since(first.close.time))
             ),
         },
     );

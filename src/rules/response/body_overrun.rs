@@ -3,10 +3,10 @@
 use super::malformed_response::{message_of, quote, worst};
 use crate::analysis::connection::{Connection, Opening, Who};
 use crate::base::certainty::Certainty;
+use crate::base::format::number;
 use crate::protocol::http::{FaultRule, Framing, Protocol};
 use crate::rules::Severity;
 use crate::rules::classify::response;
-use crate::rules::measure::number;
 use crate::rules::rule::{Check, Verdict, rule};
 use crate::rules::wording::{asked, not_yet, tell};
 

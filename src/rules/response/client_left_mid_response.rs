@@ -1,13 +1,13 @@
 //! The client left in the middle of the response.
 
 use crate::analysis::connection::{Connection, Who};
+use crate::base::format::{duration, exact_bytes, number};
 use crate::protocol::http::{ErrorCode, Exchange, Framing, Message, MessageProgress};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, response};
-use crate::rules::measure::number;
+use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::timers;
-use crate::rules::wording::{asked, bytes, close_word, span, tell};
+use crate::rules::wording::{asked, close_word, tell};
 
 rule! {
     /// # What happened
@@ -97,7 +97,7 @@ rule! {
 fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> String {
     if exchange.stream.is_some() {
         // Between the bytes of its body there are frames, and other streams.
-        let got = bytes(message.received());
+        let got = exact_bytes(message.received());
         return match exchange.response_expected() {
             Some(expected) => format!(
                 "{} of {expected} body bytes had been sent",
@@ -121,11 +121,11 @@ fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> String
         ),
         (MessageProgress::Unseen, _) => format!(
             "it had {} of what the capture does not show the end of",
-            bytes(got)
+            exact_bytes(got)
         ),
         _ => format!(
             "it had {} of a body without an announced length",
-            bytes(got)
+            exact_bytes(got)
         ),
     }
 }
@@ -151,18 +151,18 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let quiet = close.time.since(message.last.time);
     let told = format!(
         "The client closed with a {word} {} after the response to its {} had begun; {}.",
-        span(time),
+        duration(time),
         asked(ending.exchange),
         received(exchange, message, ending.close.received),
     );
     let stalled = (message.last < close && quiet.as_secs() >= 1).then(|| {
-        let round = match timers::is_round(quiet) {
+        let round = match measured_time::is_round(quiet) {
             Some(seconds) => format!(", and {seconds} s is a round number: a timeout that was set"),
             None => String::new(),
         };
         format!(
             "The server had sent nothing for {} before{round}.",
-            span(quiet)
+            duration(quiet)
         )
     });
     // Whoever reads a stream without an end can only leave it.

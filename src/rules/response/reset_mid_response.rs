@@ -2,11 +2,11 @@
 
 use super::response_cut_short::how_far;
 use crate::analysis::connection::{Connection, Who};
+use crate::base::format::{duration, number};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, response};
-use crate::rules::measure::number;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, span, tell};
+use crate::rules::wording::{asked, tell};
 
 rule! {
     /// # What happened
@@ -102,7 +102,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "The server reset before its response to the {} was complete: {}. The RST came {} after the last of them.",
         asked(ending.exchange),
         how_far(exchange, message),
-        span(close.time.since(message.last.time)),
+        duration(close.time.since(message.last.time)),
     );
     let unacknowledged = message
         .end()

@@ -1,11 +1,12 @@
 //! The server answered a client that was no longer there.
 
 use crate::analysis::connection::{By, Connection, How, Phase, Who};
+use crate::base::format::{duration, exact_bytes};
 use crate::protocol::http::Exchange;
 use crate::rules::Severity;
 use crate::rules::classify::{owns_reset, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, bytes, not_yet, span, tell};
+use crate::rules::wording::{asked, not_yet, tell};
 
 rule! {
     /// # What happened
@@ -113,9 +114,9 @@ fn check(connection: &Connection) -> Verdict {
     let what = asked(Some(exchange));
     let message = format!(
         "The client closed {} after its {what}; {} later the server began to answer, and {} of the response went to nobody.",
-        span(closed.frame_ref.time.since(sent.last.time)),
-        span(answer.first.time.since(closed.frame_ref.time)),
-        bytes(answer.end().saturating_sub(answer.start)),
+        duration(closed.frame_ref.time.since(sent.last.time)),
+        duration(answer.first.time.since(closed.frame_ref.time)),
+        exact_bytes(answer.end().saturating_sub(answer.start)),
     );
     tell(
         &RULE,

@@ -1,12 +1,12 @@
 //! The server closed in order before its response was complete.
 
 use crate::analysis::connection::Connection;
+use crate::base::format::{duration, exact_bytes, number};
 use crate::protocol::http::{Exchange, Framing, Message, MessageProgress};
 use crate::rules::Severity;
 use crate::rules::classify::{EndingKind, ending, last_word, response};
-use crate::rules::measure::number;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, bytes, not_yet, span, tell};
+use crate::rules::wording::{asked, not_yet, tell};
 
 rule! {
     /// # What happened
@@ -160,9 +160,12 @@ pub(in crate::rules) fn how_far(exchange: &Exchange, message: &Message) -> Strin
         }
         (_, Framing::Chunked) => format!(
             "{at_least}{} of chunked data had been sent, and no last chunk",
-            bytes(message.received())
+            exact_bytes(message.received())
         ),
-        _ => format!("{} of the body had been sent", bytes(message.received())),
+        _ => format!(
+            "{} of the body had been sent",
+            exact_bytes(message.received())
+        ),
     }
 }
 
@@ -211,8 +214,8 @@ fn check(connection: &Connection) -> Verdict {
          after the response began.",
         asked(ending.exchange),
         how_far(exchange, message),
-        span(close.time.since(message.last.time)),
-        span(close.time.since(message.first.time)),
+        duration(close.time.since(message.last.time)),
+        duration(close.time.since(message.first.time)),
     );
     tell(
         &RULE,

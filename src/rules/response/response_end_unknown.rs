@@ -1,10 +1,11 @@
 //! A body whose end only the close can tell was ended by a RST.
 
 use crate::analysis::connection::Connection;
+use crate::base::format::{duration, exact_bytes};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, response};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, bytes, span, tell};
+use crate::rules::wording::{asked, tell};
 
 rule! {
     /// # What happened
@@ -81,8 +82,8 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         "The response to the {} announces no length, and the server ended it with a RST, {} after the last of {}. \
          Whether that was all cannot be told.",
         asked(ending.exchange),
-        span(close.time.since(message.last.time)),
-        bytes(message.received()),
+        duration(close.time.since(message.last.time)),
+        exact_bytes(message.received()),
     );
     tell(
         &RULE,

@@ -1,10 +1,11 @@
 //! The client reset after it had everything: harmless.
 
 use crate::analysis::connection::{Connection, Who};
+use crate::base::format::duration;
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, owns_reset, response};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{span, tell};
+use crate::rules::wording::tell;
 
 rule! {
     /// # What happened
@@ -75,7 +76,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     };
     let told = format!(
         "The client reset the connection {} after the last byte of a complete response. Nothing was lost.",
-        span(reset.frame_ref.time.since(message.last.time))
+        duration(reset.frame_ref.time.since(message.last.time))
     );
     tell(
         &RULE,

@@ -1,12 +1,13 @@
 //! One side closed, and the other never did.
 
+use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, How, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{not_yet, side, span, tell};
+use crate::rules::wording::{not_yet, side, tell};
 
 rule! {
     /// # What happened
@@ -115,7 +116,7 @@ fn check(connection: &Connection) -> Verdict {
         let message = format!(
             "The {closer} closed; the {leaker}'s system acknowledged that, but its program did not close for {}, as long as \
              the capture shows. The socket is left in CLOSE-WAIT.",
-            span(open)
+            duration(open)
         );
         return tell(
             &RULE,

@@ -1,9 +1,10 @@
 //! A FIN was repeated and never acknowledged.
 
 use crate::analysis::connection::{Connection, How, Who};
+use crate::base::format::duration;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{not_yet, side, span, tell};
+use crate::rules::wording::{not_yet, side, tell};
 
 rule! {
     /// # What happened
@@ -122,7 +123,7 @@ fn check(connection: &Connection) -> Verdict {
         let message = format!(
             "The {name} sent its FIN {} times within {}, and the {} never acknowledged it.",
             sent.fins,
-            span(connection.last.time.since(fin.frame_ref.time)),
+            duration(connection.last.time.since(fin.frame_ref.time)),
             side(who.other()),
         );
         return tell(

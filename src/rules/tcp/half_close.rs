@@ -1,10 +1,11 @@
 //! The client closed its direction and still got its answer.
 
 use crate::analysis::connection::Connection;
+use crate::base::format::duration;
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request, response};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, span, tell};
+use crate::rules::wording::{asked, tell};
 
 rule! {
     /// # What happened
@@ -78,10 +79,10 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let answer = ending.exchange.and_then(response);
     let sent = ending.exchange.and_then(request);
     let close = ending.close.frame_ref;
-    let later = answer.map(|answer| span(answer.last.time.since(close.time)));
+    let later = answer.map(|answer| duration(answer.last.time.since(close.time)));
     let message = format!(
         "The client sent its FIN {} after the last byte of the {}; the response was complete {} later and was taken.",
-        span(
+        duration(
             sent.map(|sent| close.time.since(sent.last.time))
                 .unwrap_or_default()
         ),

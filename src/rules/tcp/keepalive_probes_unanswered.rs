@@ -2,9 +2,10 @@
 
 use crate::analysis::connection::{Connection, Opening, Who};
 use crate::base::certainty::Certainty;
+use crate::base::format::duration;
 use crate::rules::Severity;
-use crate::rules::measure::{shows, span};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
@@ -107,9 +108,9 @@ fn check(connection: &Connection) -> Verdict {
     let reset = connection.reset[who as usize].filter(|reset| reset.frame_ref >= it.until);
     let mut message = format!(
         "After {} of idleness the {name} sent {} keep-alive probes, {} apart, and none was answered.",
-        span(it.since.time.since(it.layer_facts.time)),
+        duration(it.since.time.since(it.layer_facts.time)),
         it.probes,
-        span(between),
+        duration(between),
     );
     if reset.is_some() {
         message.push_str(" Then it gave the connection up with a RST.");

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::analysis::connection::{By, Connection, How, Phase, ResetKind, Who};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
-use crate::rules::measure::shows;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened

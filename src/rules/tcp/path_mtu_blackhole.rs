@@ -2,9 +2,10 @@
 
 use crate::analysis::connection::{Connection, Opening, UnansweredSegments, Who};
 use crate::base::certainty::Certainty;
+use crate::base::format::{duration, number};
 use crate::rules::Severity;
-use crate::rules::measure::{number, shows, span};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
@@ -134,7 +135,7 @@ fn check(connection: &Connection) -> Verdict {
          had {}. The other side was there all the while.",
         number(it.length),
         u32::from(it.count) + 1,
-        span(it.until.time.since(it.since.time)),
+        duration(it.until.time.since(it.since.time)),
         number(it.through),
     );
     if let Some(quote) = told {

@@ -1,11 +1,11 @@
 //! The server reset after its response was complete.
 
 use crate::analysis::connection::{Connection, Who};
+use crate::base::format::{duration, number};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, response, round_trip};
-use crate::rules::measure::number;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{span, tell};
+use crate::rules::wording::tell;
 
 rule! {
     /// # What happened
@@ -112,7 +112,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     };
     let told = format!(
         "The server ended the connection with a RST {} after the last byte of a complete response. {rest}",
-        span(after)
+        duration(after)
     );
     tell(
         &RULE,

@@ -2,9 +2,10 @@
 
 use crate::analysis::connection::{CloseEvent, Connection, ResetKind, ResetSigns, Who};
 use crate::base::certainty::Certainty;
+use crate::base::format::duration;
 use crate::rules::Severity;
-use crate::rules::measure::{shows, span};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
@@ -166,7 +167,7 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
         .and_then(|it| it.request.as_ref());
     if let Some(request) = last.filter(|it| it.message.last.time <= event.frame_ref.time) {
         let after = event.frame_ref.time.since(request.message.last.time);
-        message.push_str(&format!(" It came {} after the request.", span(after)));
+        message.push_str(&format!(" It came {} after the request.", duration(after)));
     }
     message.push_str(" A capture on the other side of the suspected box would prove it.");
     Diagnosis {

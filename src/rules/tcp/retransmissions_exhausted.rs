@@ -3,10 +3,11 @@
 use super::path_mtu_blackhole;
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
+use crate::base::format::{duration, number};
 use crate::rules::Severity;
 use crate::rules::keep_alive::idle_state_lost::{IDLE, silence};
-use crate::rules::measure::{number, shows, span};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
@@ -112,8 +113,8 @@ fn check(connection: &Connection) -> Verdict {
              not answer.",
             number(it.length),
             it.count,
-            span(over),
-            span(it.until.time.since(it.layer_facts.time)),
+            duration(over),
+            duration(it.until.time.since(it.layer_facts.time)),
         ),
         evidence: vec![
             shows(it.layer_facts, "the last segment from the other side"),

@@ -2,8 +2,8 @@
 
 use crate::analysis::connection::{By, Connection, How};
 use crate::rules::Severity;
-use crate::rules::measure::shows;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened

@@ -3,9 +3,10 @@
 use crate::analysis::connection::{Connection, OddSegments, Oddity, Who};
 use crate::base::certainty::Certainty;
 use crate::base::escape::escape;
+use crate::base::format::count;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{count, side, tell};
+use crate::rules::wording::{side, tell};
 
 rule! {
     /// # What happened

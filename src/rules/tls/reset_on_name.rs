@@ -1,5 +1,6 @@
 //! Connections to one server are cut for one name, and go on for others.
 
+use crate::base::format::counted;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::escape::shortened;
 use crate::base::net::Endpoint;
-use crate::rules::measure::{many, shows};
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::wording::shows;
 use crate::rules::{RuleInput, Severity};
 
 rule! {
@@ -231,7 +232,7 @@ fn tell(facts: &RuleInput<'_>, cut: &[&ConnectionSummary], served: usize) -> Opt
                 more => format!("All {more} connections"),
             },
             first.server,
-            many(served, "connection"),
+            counted(served, "connection"),
         ),
         evidence: vec![
             shows(asked, format!("the name {name} goes by")),

@@ -2,6 +2,7 @@
 
 use crate::analysis::connection::Connection;
 use crate::base::certainty::Certainty;
+use crate::base::format::duration;
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailureKind, failure, failure_as};
 use crate::rules::rule::{Check, Verdict, rule};
@@ -83,10 +84,13 @@ fn check(connection: &Connection) -> Verdict {
         Some((at, leaf)) if leaf.until.time() < at.time => {
             format!(
                 "It had expired {} before.",
-                span(at.time.since(leaf.until.time()))
+                duration(at.time.since(leaf.until.time()))
             )
         }
-        Some((at, leaf)) => format!("It begins {} later.", span(leaf.from.time().since(at.time))),
+        Some((at, leaf)) => format!(
+            "It begins {} later.",
+            duration(leaf.from.time().since(at.time))
+        ),
         None => "Its dates are hidden.".to_owned(),
     };
     let asked = named(facts);
@@ -115,14 +119,6 @@ fn check(connection: &Connection) -> Verdict {
             .shows(Some(reading.at), sign(reading, connection));
     }
     telling.about(connection)
-}
-
-/// Days where it is days.
-fn span(time: std::time::Duration) -> String {
-    match time.as_secs() / 86_400 {
-        0 => crate::rules::wording::span(time),
-        days => crate::rules::wording::count(days, "day", "days"),
-    }
 }
 
 #[cfg(test)]

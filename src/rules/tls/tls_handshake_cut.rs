@@ -1,5 +1,6 @@
 //! A connection that ended within the TLS handshake, and nobody said why.
 
+use crate::base::format::duration;
 use crate::rules::wording_tls::describe;
 use crate::rules::wording_tls::hello;
 use crate::rules::wording_tls::named;
@@ -11,7 +12,7 @@ use crate::protocol::tls::{CertificateFlaw, HandshakeStage};
 use crate::rules::Severity;
 use crate::rules::classify_tls::{TlsFailure, TlsFailureKind, failure, who};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::wording::{not_yet, side, span, tell};
+use crate::rules::wording::{not_yet, side, tell};
 
 rule! {
     /// # What happened
@@ -120,7 +121,7 @@ fn check(connection: &Connection) -> Verdict {
         .max()
         .copied()
         .unwrap_or_default();
-    let waited = span(reading.at.time.since(since.time));
+    let waited = duration(reading.at.time.since(since.time));
     let (severity, hint) = if left {
         let other = reading.facts.flaw(connection.server.ip) == Some(CertificateFlaw::OtherAddress);
         let hint = if other {

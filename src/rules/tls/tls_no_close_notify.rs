@@ -1,5 +1,6 @@
 //! The server closed without `close_notify`.
 
+use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{By, Connection, How, Who};
@@ -10,7 +11,7 @@ use crate::protocol::tls::{CloseNotify, HandshakeStage};
 use crate::rules::Severity;
 use crate::rules::classify_tls::{failure, is_unanswered};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{not_yet, span, tell};
+use crate::rules::wording::{not_yet, tell};
 
 rule! {
     /// # What happened
@@ -139,7 +140,7 @@ fn check(connection: &Connection) -> Verdict {
     };
     let message = format!(
         "The server sent its {word} {} after its last application data, and no close_notify before it. {told}",
-        span(close.time.since(since.time))
+        duration(close.time.since(since.time))
     );
     let at_once = close.time.since(since.time) < UNDER_WAY;
     let severity = match word {

@@ -1,14 +1,15 @@
 //! The client closed while it waited for the answer.
 
+use crate::base::format::duration;
 use std::time::Duration;
 
 use crate::analysis::connection::{Connection, Who};
 use crate::protocol::http::{ErrorCode, Party};
 use crate::rules::Severity;
 use crate::rules::classify::{EndingKind, ending, request, response};
+use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::timers;
-use crate::rules::wording::{asked, close_word, not_yet, span, tell, waited};
+use crate::rules::wording::{asked, close_word, not_yet, tell, waited};
 
 rule! {
     /// # What happened
@@ -122,20 +123,20 @@ fn check(connection: &Connection) -> Verdict {
     };
     let message = format!(
         "The client closed with a {word} {} after the last byte of its {what}, without a byte of the response. {server}",
-        span(time),
+        duration(time),
     );
-    let round = timers::is_round(time)
+    let round = measured_time::is_round(time)
         .map(|seconds| format!("{seconds} s is a round number: a timeout that was set."));
     let late = response(exchange).map(|answer| {
         format!(
             "The response came {} later, to nobody.",
-            span(answer.first.time.since(close.time))
+            duration(answer.first.time.since(close.time))
         )
     });
     let usual = usual(connection).map(|usual| {
         format!(
             "The other requests on this connection were answered within {}.",
-            span(usual)
+            duration(usual)
         )
     });
     tell(
@@ -146,7 +147,7 @@ fn check(connection: &Connection) -> Verdict {
         message,
     )
     .adds(round)
-    .adds(timers::wait(time))
+    .adds(measured_time::wait(time, Who::Client))
     .adds(late)
     .adds(usual)
     .shows(
@@ -180,9 +181,9 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
     let told = format!(
         "The client cancelled stream {} {} after the last byte of its {what}, without a byte of the response.",
         exchange.stream_id().unwrap_or(0),
-        span(time),
+        duration(time),
     );
-    let round = timers::is_round(time)
+    let round = measured_time::is_round(time)
         .map(|seconds| format!("{seconds} s is a round number: a timeout that was set."));
     let severity = if round.is_some() {
         Severity::Error
@@ -199,7 +200,7 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
             told,
         )
         .adds(round)
-        .adds(timers::wait(time))
+        .adds(measured_time::wait(time, Who::Client))
         .adds(more)
         .shows(
             request(exchange).map(|message| message.last),

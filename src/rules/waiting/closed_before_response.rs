@@ -1,12 +1,13 @@
 //! A request arrived whole, and the server closed in order without a byte of the response.
 
-use crate::analysis::connection::{By, Connection, How};
+use crate::analysis::connection::{By, Connection, How, Who};
+use crate::base::format::{count, duration};
 use crate::protocol::http::{Exchange, Message};
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, announced, ending, last_word, request};
+use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::timers;
-use crate::rules::wording::{again, asked, count, not_yet, span, tell, waited};
+use crate::rules::wording::{again, asked, not_yet, tell, waited};
 use crate::rules::wording_tls::hidden_request;
 
 rule! {
@@ -186,7 +187,7 @@ fn check(connection: &Connection) -> Verdict {
     let message = format!(
         "The server had the whole {what} and closed the connection {} after its last byte, without a byte of the \
          response. {}",
-        span(time),
+        duration(time),
         again(ending.exchange)
     );
     tell(
@@ -197,7 +198,7 @@ fn check(connection: &Connection) -> Verdict {
         message,
     )
     .adds(more)
-    .adds(timers::wait(time))
+    .adds(measured_time::wait(time, Who::Server))
     .shows(
         ending
             .exchange
@@ -239,7 +240,7 @@ fn announced_story(
             "pipelined request got no answer",
             "pipelined requests got no answer"
         ),
-        span(ending.close.frame_ref.time.since(answer.last.time)),
+        duration(ending.close.frame_ref.time.since(answer.last.time)),
     );
     tell(
         &RULE,

@@ -3,10 +3,11 @@
 use crate::analysis::connection::{By, ConnectionSummary, Phase};
 use crate::analysis::hosts::{Concurrency, HostPair, Hosts};
 use crate::base::certainty::Certainty;
+use crate::base::format::number;
 use crate::protocol::http::Protocol;
 use crate::rules::Severity;
-use crate::rules::measure::{number, shows};
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened

@@ -1,12 +1,13 @@
 //! A gateway answered 504: the server behind it was too slow.
 
-use crate::analysis::connection::Connection;
+use crate::analysis::connection::{Connection, Who};
+use crate::base::format::duration;
 use crate::rules::Severity;
 use crate::rules::classify::{request, response};
 use crate::rules::connecting::proxy_refused::is_proxied;
+use crate::rules::measured_time;
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::timers;
-use crate::rules::wording::{asked, not_yet, span, tell};
+use crate::rules::wording::{asked, not_yet, tell};
 
 rule! {
     /// # What happened
@@ -76,7 +77,7 @@ fn check(connection: &Connection) -> Verdict {
     let message = format!(
         "A gateway answered 504 to the {} after {}: it gave up waiting for the server behind it.",
         asked(Some(exchange)),
-        span(time)
+        duration(time)
     );
     let more = late.count();
     let more = (more > 0).then(|| format!("{more} more on this connection got the same answer."));
@@ -87,7 +88,7 @@ fn check(connection: &Connection) -> Verdict {
         "a gateway answered 504",
         message,
     )
-    .adds(timers::wait(time))
+    .adds(measured_time::wait(time, Who::Server))
     .adds(more)
     .shows(
         request(exchange).map(|message| message.last),

@@ -2,10 +2,11 @@
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
+use crate::base::format::duration;
 use crate::rules::Severity;
 use crate::rules::classify::{Ending, EndingKind, request};
 use crate::rules::rule::{Check, Verdict, rule};
-use crate::rules::wording::{asked, span, tell};
+use crate::rules::wording::{asked, tell};
 
 rule! {
     /// # What happened
@@ -82,12 +83,12 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let message = format!(
         "The client's FIN came {} after the last byte of its {}, and the server closed {} later without a byte of the \
          response. If the client was still reading, its request was dropped.",
-        span(
+        duration(
             sent.map(|sent| close.time.since(sent.last.time))
                 .unwrap_or_default()
         ),
         asked(ending.exchange),
-        span(
+        duration(
             answer
                 .map(|frame_ref| frame_ref.time.since(close.time))
                 .unwrap_or_default()

@@ -1,5 +1,6 @@
 //! The same request comes at a fixed period, and its sender never waits for the answer.
 
+use crate::base::format::{duration, number};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::{Hosts, Measured, Period, is_abandoned};
 use crate::base::certainty::Certainty;
 use crate::rules::Severity;
-use crate::rules::measure::{number, shows, span};
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
@@ -134,10 +135,10 @@ fn story(cases: &[&ConnectionSummary], period: Period, waited: Measured) -> Diag
         "The same request came {} times, every {} (from {} to {}), and the client left {} after it each time, without an \
          answer.",
         number(cases.len()),
-        span(beat.median),
-        span(beat.range.0),
-        span(beat.range.1),
-        span(waited.median),
+        duration(beat.median),
+        duration(beat.range.0),
+        duration(beat.range.1),
+        duration(waited.median),
     );
     if period.missed > 0 {
         let periodic_requests = if period.missed == 1 {
@@ -153,7 +154,7 @@ fn story(cases: &[&ConnectionSummary], period: Period, waited: Measured) -> Diag
     Diagnosis {
         severity: Severity::Warning,
         certainty: Certainty::Likely,
-        summary: format!("a request was abandoned every {}", span(beat.median)),
+        summary: format!("a request was abandoned every {}", duration(beat.median)),
         message,
         evidence: vec![
             shows(cases[0].first, "the first"),

@@ -1,5 +1,6 @@
 //! A request arrived whole, and the server reset the connection instead of answering.
 
+use crate::base::format::duration;
 use crate::rules::wording_tls::hidden_request;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use crate::base::certainty::Certainty;
 use crate::protocol::http::Exchange;
 use crate::rules::classify::{EndingKind, announced, ending};
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
-use crate::rules::wording::{not_yet, span};
+use crate::rules::wording::not_yet;
 use crate::rules::{Evidence, Severity};
 
 rule! {
@@ -167,7 +168,7 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
     let mut message = format!(
         "The server had the whole {asked} request and reset the connection {} after its last byte, without a byte of \
          the response",
-        span(waited)
+        duration(waited)
     );
     if kind == ResetKind::NoSocket {
         message

@@ -1,5 +1,6 @@
 //! A server gives requests up after the same time each.
 
+use crate::base::format::duration;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
 use crate::rules::Severity;
-use crate::rules::measure::{shows, span};
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
+use crate::rules::wording::shows;
 
 rule! {
     /// # What happened
@@ -155,9 +156,9 @@ fn story(cases: &[&ConnectionSummary], limit: Measured) -> Diagnosis {
     };
     let mut message = format!(
         "{count} {how} after {} (from {} to {}).",
-        span(limit.median),
-        span(limit.range.0),
-        span(limit.range.1),
+        duration(limit.median),
+        duration(limit.range.0),
+        duration(limit.range.1),
     );
     if how.starts_with("ended") {
         message = message
@@ -179,12 +180,12 @@ fn story(cases: &[&ConnectionSummary], limit: Measured) -> Diagnosis {
         } else {
             Certainty::Possible
         },
-        summary: format!("requests were given up after {}", span(limit.median)),
+        summary: format!("requests were given up after {}", duration(limit.median)),
         message,
         evidence: cases
             .iter()
             .take(3)
-            .map(|it| shows(it.close, format!("after {}", span(wait(it)))))
+            .map(|it| shows(it.close, format!("after {}", duration(wait(it)))))
             .collect(),
         remedies: RULE.remedies(),
     }

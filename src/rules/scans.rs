@@ -1,54 +1,12 @@
-//! Numbers as rules write them.
+//! Clients that try very many servers, which are reported once.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Duration;
 
-use super::{Diagnosis, Evidence, HostDiagnosis, Severity};
-use crate::analysis::connection::ConnectionSummary;
+use super::{Diagnosis, HostDiagnosis, Severity};
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
-use crate::base::format::{self, millis};
-use crate::base::frame_ref::FrameRef;
-
-/// Two or three significant places are what a reader compares with a setting.
-pub(super) fn span(time: Duration) -> String {
-    match time.as_millis() {
-        millis if millis >= 600_000 => format!("{:.1} min", time.as_secs_f64() / 60.0),
-        millis if millis >= 10_000 => format!("{:.1} s", time.as_secs_f64()),
-        millis if millis >= 1000 => format!("{:.2} s", time.as_secs_f64()),
-        _ => millis(time),
-    }
-}
-
-/// "1 connection", "2 connections".
-pub(super) fn many(count: usize, what: &str) -> String {
-    format!(
-        "{} {what}{}",
-        number(count),
-        if count == 1 { "" } else { "s" }
-    )
-}
-
-/// A number with its thousands apart.
-pub(super) fn number(count: impl TryInto<u64>) -> String {
-    format::number(count.try_into().unwrap_or(u64::MAX))
-}
-
-/// A frame and what it shows.
-pub(super) fn shows(frame_ref: FrameRef, note: impl Into<String>) -> Evidence {
-    Evidence {
-        frame_ref,
-        note: note.into(),
-    }
-}
-
-/// How fast these connections came, per second, first to last. `None` for less than a second's worth.
-pub(super) fn rate(connections: &[&ConnectionSummary]) -> Option<f64> {
-    let (first, last) = (connections.first()?, connections.last()?);
-    let span = last.first.time.since(first.first.time).as_secs_f64();
-    (connections.len() > 1 && span > 0.0).then(|| (connections.len() - 1) as f64 / span)
-}
+use crate::base::format::number;
 
 /// Addresses and ports from which on one client that fails with most of them is looking for something, and is told of once.
 const A_SCAN: usize = 20;

@@ -1,0 +1,75 @@
+//! What a measured time is compared with: defaults of products, which `knowledge` has, announced limits, and round numbers.
+//! A match is a hint, never a proof.
+
+use std::time::Duration;
+
+use crate::analysis::connection::Who;
+use crate::knowledge::{DefaultTime, TimerPhase, default_time};
+
+/// Timers that are looked at once in a while fire late, never early.
+const LATE: Duration = Duration::from_millis(1050);
+const EARLY: Duration = Duration::from_millis(50);
+
+/// Whose default it is that an idle connection was closed from this side after this time.
+pub(super) fn idle(time: Duration, who: Who) -> Option<DefaultTime> {
+    default_time(time, TimerPhase::Idle, who.log_side())
+}
+
+/// Whose default it is that this side waited so long for an answer, or for giving one, as a sentence.
+pub(super) fn wait(time: Duration, who: Who) -> Option<String> {
+    default_time(time, TimerPhase::Wait, who.log_side()).map(|it| format!("{it}."))
+}
+
+/// A round number of seconds is somebody's setting; timers fire a little late.
+pub(super) fn is_round(time: Duration) -> Option<u64> {
+    let seconds = (time + EARLY).as_secs();
+    let off = (time + EARLY).subsec_millis();
+    (seconds >= 2 && off <= 150).then_some(seconds)
+}
+
+/// The same for times of some tenths of a second, to within some milliseconds.
+pub(super) fn is_round_in_short(time: Duration) -> Option<u128> {
+    let millis = time.as_millis();
+    ((100..2000).contains(&millis) && millis % 100 <= 5).then_some(millis - millis % 100)
+}
+
+/// Whether a timer of so many seconds would have fired after this time.
+pub(super) fn fires(seconds: u64, time: Duration) -> bool {
+    let limit = Duration::from_secs(seconds);
+    time + EARLY >= limit && time <= limit + LATE.min(limit / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timers_fire_late_but_not_early() {
+        for (millis, fired) in [
+            (5000, true),
+            (6010, true),
+            (4960, true),
+            (4900, false),
+            (7000, false),
+        ] {
+            assert_eq!(fires(5, Duration::from_millis(millis)), fired, "{millis}");
+        }
+    }
+
+    #[test]
+    fn round_numbers() {
+        let round = |millis| is_round(Duration::from_millis(millis));
+        assert_eq!(round(3001), Some(3));
+        assert_eq!(round(2990), Some(3));
+        assert_eq!(round(93_660), None);
+        assert_eq!(round(2500), None);
+        assert_eq!(round(20), None);
+        assert_eq!(round(1020), None);
+        let short = |millis| is_round_in_short(Duration::from_millis(millis));
+        assert_eq!(short(401), Some(400));
+        assert_eq!(short(1002), Some(1000));
+        assert_eq!(short(1020), None);
+        assert_eq!(short(50), None);
+        assert_eq!(round(30_090), Some(30));
+    }
+}
