@@ -1,18 +1,18 @@
 //! How sure a claim is. Nothing is claimed that the capture does not show.
 
-/// How sure a claim is, surest first.
+/// How sure a claim is, in descending order of certainty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Certainty {
     /// The captured bytes prove it.
     Certain,
-    /// Another reading exists, but it is far-fetched.
+    /// Another explanation exists, but it is far-fetched.
     Likely,
-    /// One of several readings.
+    /// One of several plausible explanations.
     Possible,
 }
 
 impl Certainty {
-    /// The word in reports.
+    /// The name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

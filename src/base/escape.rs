@@ -1,15 +1,17 @@
-//! Text out of packets and files, made harmless: the one way in which foreign bytes reach a reader.
+//! Escaping of untrusted text: the only way bytes from packets and files reach a terminal or a report.
 //!
-//! In come bytes of unknown origin, out goes text that no terminal obeys, that hides nothing and that gives the bytes
-//! back. Printable UTF-8 stays as it is. `\` becomes `\\`; a control byte or a byte that is no UTF-8 becomes `\xNN`;
-//! a character that is invisible or turns the direction of writing becomes `\u{…}`.
-//! Left out on purpose: what a format needs on top (JSON's quotes, Markdown's pipes) is that format's business.
+//! The input is bytes of unknown origin. The output is text that triggers no terminal control sequence, hides nothing,
+//! and can be turned back into the original bytes. Printable UTF-8 stays as it is. `\` becomes `\\`; a control byte or
+//! a byte that is not valid UTF-8 becomes `\xNN`; a character that is invisible or changes the writing direction
+//! becomes `\u{…}`. Escaping that an output format needs on top (JSON's quotes, Markdown's pipes) is deliberately left
+//! to that format.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Characters above ASCII that are not shown for what they are, in ascending ranges: C1 controls, formatting and
-/// direction controls (Unicode category Cf), fillers, variation selectors, separators of lines, non-characters.
+/// Characters above ASCII that are escaped because they do not show as themselves, in ascending ranges: C1 controls,
+/// formatting and direction controls (Unicode category Cf), fillers, variation selectors, line separators,
+/// non-characters.
 const HIDDEN: [(u32, u32); 37] = [
     (0x80, 0x9f),
     (0xad, 0xad),
@@ -50,7 +52,7 @@ const HIDDEN: [(u32, u32); 37] = [
     (0xe0000, 0x10_ffff),
 ];
 
-/// `bytes` as text, borrowed where nothing had to change.
+/// Escapes `bytes`; borrows them if nothing has to change.
 #[must_use]
 pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
@@ -59,7 +61,7 @@ pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// The same for text that is this program's own but may quote what was escaped already: `\\` stays one.
+/// Like [`escape`], for text of this program's own that may quote text already escaped: a backslash is not doubled.
 #[must_use]
 pub fn harmless(text: &str) -> Cow<'_, str> {
     let stays = |char: char| char == '\\' || is_plain(char);
@@ -77,7 +79,7 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// At most `width` characters of [`escape`]; what is longer loses its end to a `…`.
+/// At most `width` characters of [`escape`]; longer text is cut and ends in `…`.
 #[must_use]
 pub fn shortened(bytes: &[u8], width: usize) -> Cow<'_, str> {
     let text = escape(bytes);
@@ -134,7 +136,7 @@ mod tests {
 
     use super::*;
 
-    /// The bytes that `text` stands for.
+    /// The inverse of [`escape`].
     fn unescape(text: &str) -> Vec<u8> {
         let mut out = Vec::new();
         let mut rest = text;

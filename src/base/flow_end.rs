@@ -1,16 +1,16 @@
-//! The two ends of a flow before anyone knows which is the client.
+//! The two ends of a flow, named before it is known which one is the client.
 
-/// One end of a flow: `A` sent the first segment that was seen.
+/// One end of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FlowEnd {
     /// The sender of the first segment seen.
     A,
-    /// The other one.
+    /// The other end.
     B,
 }
 
 impl FlowEnd {
-    /// Both, in order of [`FlowEnd::index`].
+    /// Both ends, in the order of [`FlowEnd::index`].
     pub const BOTH: [Self; 2] = [Self::A, Self::B];
 
     /// The other end.

@@ -1,9 +1,9 @@
-//! Floor 0: numbers as people read them: thousands apart, counted things in the right number, bytes in powers of 1000,
-//! and short times with as many places as a capture's clock is worth.
+//! Numbers formatted for readers: thousands separators, singular and plural, bytes in powers of 1000, and short
+//! durations with as many decimals as a capture's clock justifies.
 
 use std::time::Duration;
 
-/// A number with its thousands apart: `15,210`.
+/// A number with thousands separators: `15,210`.
 #[must_use]
 pub fn number(number: impl TryInto<u64>) -> String {
     let digits = number.try_into().unwrap_or(u64::MAX).to_string();
@@ -17,13 +17,13 @@ pub fn number(number: impl TryInto<u64>) -> String {
     out
 }
 
-/// `1 packet`, `2 packets`.
+/// A count with its noun in singular or plural: `1 packet`, `2 packets`.
 #[must_use]
 pub fn count(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if count == 1 { one } else { many })
 }
 
-/// `4.1 kB`, powers of 1000.
+/// A number of bytes in powers of 1000: `4.1 kB`.
 #[must_use]
 pub fn bytes(count: u64) -> String {
     match count {
@@ -83,7 +83,7 @@ pub fn offset(after: Duration, whole: Duration) -> String {
     }
 }
 
-/// A sentence that begins with a capital letter, as it may stand by itself.
+/// The sentence with its first letter in upper case (ASCII only).
 #[must_use]
 pub fn capitalised(sentence: &str) -> String {
     let mut chars = sentence.chars();

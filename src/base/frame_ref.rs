@@ -1,15 +1,15 @@
-//! Where and when something happened in the input.
+//! References to frames of the input.
 
 use crate::base::time::Timestamp;
 
-/// A frame's number in the whole input, from 1, as Wireshark counts when the same files are merged.
+/// A frame's number in the whole input, counted from 1, as Wireshark numbers frames when the same files are merged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FrameNumber(pub u64);
 
-/// A frame and its time: what every claim can be held against.
+/// A frame and its capture time. Every claim names one, so that it can be checked against the capture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FrameRef {
-    /// The frame.
+    /// The frame's number.
     pub frame: FrameNumber,
     /// When it was captured.
     pub time: Timestamp,

@@ -1,6 +1,6 @@
-//! Words and numbers that every room uses: time, sequence numbers, ends of a flow, certainty, escaping, formatting.
+//! Types and functions that every room uses: time, sequence numbers, flow ends, certainty, escaping, formatting.
 //!
-//! Nothing here knows what a packet is.
+//! Nothing here depends on packet formats.
 
 pub mod certainty;
 pub mod escape;

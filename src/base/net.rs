@@ -1,4 +1,5 @@
-//! Addresses, TCP's control bits, and what is known of frames that gave no segment: what rooms far above the decoder name.
+//! Addresses, TCP flags, ICMP quotes, and the reasons why frames yield no segment: types of the decoder that rooms far
+//! above it also use.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -17,7 +18,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// All zero; stands where nothing is known yet.
+    /// All zero: a placeholder while nothing is known.
     pub const UNSPECIFIED: Self = Self {
         ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         port: 0,
@@ -31,9 +32,9 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// The world in which the addresses hold: the tunnel a packet came through. Two connections with equal addresses in
-/// different tunnels are two. `0` is no tunnel; other numbers are given by the decoder in order of appearance and
-/// name a path of tunnels (see the decoder).
+/// The address space in which the addresses are valid: the tunnel a packet came through. Two connections with equal
+/// addresses in different tunnels are distinct. `0` means no tunnel; the decoder assigns other numbers in order of
+/// appearance, each of which stands for a path of nested tunnels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Context(pub u32);
 
@@ -65,25 +66,25 @@ impl Flags {
         self.0 & other.0 == other.0
     }
 
-    /// Both sets of bits.
+    /// The union of both sets of bits.
     #[must_use]
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 }
 
-/// An ICMP error that quotes the head of a TCP segment.
+/// An ICMP error that quotes the header of a TCP segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quote {
     /// The frame of the ICMP message.
     pub frame: FrameNumber,
     /// When it was captured.
     pub time: Timestamp,
-    /// The tunnel it came through.
+    /// The tunnel the message came through.
     pub context: Context,
-    /// Who sent the error: the device that speaks.
+    /// The sender of the error, such as a router.
     pub reporter: IpAddr,
-    /// What it says.
+    /// What the error means.
     pub kind: QuoteKind,
     /// ICMP or ICMPv6 type.
     pub icmp_type: u8,
@@ -95,14 +96,14 @@ pub struct Quote {
     pub destination: Endpoint,
     /// Sequence number of the quoted segment.
     pub seq: Seq,
-    /// Next-hop MTU where the message gives one.
+    /// Next-hop MTU, if the message gives one.
     pub mtu: Option<u32>,
 }
 
-/// What an ICMP error says, RFC 792, RFC 1122 §3.2.2.1, RFC 4443 §3.
+/// What an ICMP error means (RFC 792, RFC 1122 §3.2.2.1, RFC 4443 §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum QuoteKind {
-    /// Network, host or port unreachable, or forbidden by an administrator.
+    /// Network, host or port unreachable, or administratively prohibited.
     Unreachable,
     /// Fragmentation needed, packet too big.
     TooBig,
@@ -112,24 +113,24 @@ pub enum QuoteKind {
     Other,
 }
 
-/// The reason, counted; [`Skip::name`] is its name in reports.
+/// Why a frame yielded no segment. Every reason is counted; [`Skip::name`] is its name in reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Skip {
     /// No IP inside: ARP, STP, LLDP, management frames.
     NotIp,
     /// IP, but neither TCP nor an ICMP error about TCP.
     NotTcp,
-    /// An ICMP error that quotes a TCP segment; it was handed to that connection.
+    /// An ICMP error that quotes a TCP segment; it was passed on to that segment's connection.
     IcmpError,
-    /// A fragment whose siblings were waited for; the frame that completed the datagram counts as the segment.
+    /// A fragment held for reassembly; the frame that completed the datagram counts as the segment.
     Fragment,
-    /// A fragment that was let go: its siblings never came, the train was too long, or it overlapped.
+    /// A fragment that was dropped: the rest never came, there were too many pieces, or it overlapped another.
     FragmentDropped,
-    /// Cut by the snap length or short of itself before the TCP header was complete.
+    /// Cut off before the end of the TCP header, by the snap length or because the packet is too short.
     Cut,
     /// The bytes contradict themselves: lengths, versions, header sizes.
     Malformed,
-    /// A link-layer header type that is not read.
+    /// A link-layer header type that is not supported.
     LinkType,
     /// Encrypted below TCP: ESP, protected 802.11 frames.
     Encrypted,
@@ -138,7 +139,7 @@ pub enum Skip {
 }
 
 impl Skip {
-    /// All of them, in order.
+    /// All reasons, in order.
     pub const ALL: [Self; 10] = [
         Self::NotIp,
         Self::NotTcp,
@@ -170,17 +171,17 @@ impl Skip {
     }
 }
 
-/// What the source knows of frames that were never kept. `None`: it cannot know.
+/// What the source knows about frames that were never captured. `None`: the source cannot know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Loss {
-    /// Dropped by the kernel for want of buffer, as the capture itself reports (pcapng statistics, libpcap).
+    /// Dropped by the kernel for lack of buffer space, as the capture itself reports (pcapng statistics, libpcap).
     pub kernel: Option<u64>,
     /// Dropped by the interface or its driver.
     pub interface: Option<u64>,
 }
 
 impl Loss {
-    /// What two sources lost together.
+    /// The sum of two sources' losses.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let sum = |a: Option<u64>, b: Option<u64>| match (a, b) {

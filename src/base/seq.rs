@@ -1,14 +1,14 @@
 //! Sequence numbers: the only wrapping arithmetic of the program (RFC 9293 §3.4).
 //!
-//! A [`Seq`] has no order and no subtraction operator on purpose: in a space that wraps, "less than" is a question
-//! about two numbers at most 2³¹ − 1 apart, and it is asked by name.
+//! A [`Seq`] deliberately has no `Ord` and no subtraction operator. In a space that wraps, "less than" is defined only
+//! for two numbers at most 2³¹ − 1 apart, so comparisons are named methods.
 
 /// A 32-bit TCP sequence or acknowledgement number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Seq(pub u32);
 
 impl Seq {
-    /// The number `count` further on.
+    /// The number `count` after this one.
     #[must_use]
     pub const fn add(self, count: u32) -> Self {
         Self(self.0.wrapping_add(count))
@@ -20,7 +20,8 @@ impl Seq {
         Self(self.0.wrapping_sub(count))
     }
 
-    /// How far this number lies after `base`; negative if before. Meaningful within ±2³¹.
+    /// The signed distance from `base` to this number; negative if this number comes before `base`. Meaningful within
+    /// ±2³¹.
     #[must_use]
     pub const fn from(self, base: Self) -> i32 {
         self.0.wrapping_sub(base.0) as i32

@@ -1,27 +1,27 @@
-//! Moments and spans on the packet clock.
+//! Timestamps and durations on the packet clock.
 //!
-//! The only clock below `run` is the time stamp of the latest packet. A [`Timestamp`] counts nanoseconds since
-//! 1970-01-01T00:00:00Z, as captures do; a span between two of them is a [`std::time::Duration`].
-//! Formatting for readers (UTC or their own zone) belongs to `report`.
+//! Below `app`, the only clock is the timestamp of the latest packet. A [`Timestamp`] counts nanoseconds since
+//! 1970-01-01T00:00:00Z, as captures do; a difference between two of them is a [`std::time::Duration`]. Formatting for
+//! readers (UTC or their own time zone) belongs to `report`.
 
 use std::time::Duration;
 
-/// A moment on the packet clock: nanoseconds since the Unix epoch, signed, so that damaged captures with times
-/// before 1970 stay comparable. Covers the years 1677 to 2262.
+/// A point in time on the packet clock: nanoseconds since the Unix epoch. It is signed, so that the times of damaged
+/// captures before 1970 stay comparable. Covers the years 1677 to 2262.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The earliest moment that can be written.
+    /// The earliest representable time.
     pub const MIN: Self = Self(i64::MIN);
 
-    /// The moment `nanos` nanoseconds after the epoch.
+    /// The time `nanos` nanoseconds after the epoch.
     #[must_use]
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
     }
 
-    /// The moment `seconds` and `nanos` after the epoch; saturates at the ends of the range.
+    /// The time `seconds` and `nanos` after the epoch; saturates at the ends of the range.
     #[must_use]
     pub const fn new(seconds: i64, nanos: u32) -> Self {
         Self(
@@ -37,14 +37,15 @@ impl Timestamp {
         self.0
     }
 
-    /// The span from `earlier` to this moment; zero if it lies before `earlier` (captures are not always in order).
+    /// The duration from `earlier` to this time; zero if this time lies before `earlier` (captures are not always in
+    /// order).
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         let span = self.0.saturating_sub(earlier.0);
         Duration::from_nanos(if span > 0 { span as u64 } else { 0 })
     }
 
-    /// The moment `span` later; saturates.
+    /// The time `span` later; saturates.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
         let nanos = i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
