@@ -1,4 +1,4 @@
-//! From paths to a [`Snapshot`]: opens the captures, has them analysed, and joins what every floor found.
+//! From paths to a [`Snapshot`]: opens the captures, analyses them, and combines the results of every layer.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -20,27 +20,28 @@ use crate::report::snapshot::{CaptureSummary, InputDamage, InputSummary, LimitHi
 use crate::rules::log_errors::ErrorSearch;
 use crate::rules::{self, Finding, Severity};
 
-/// What a reading gives.
+/// The result of an analysis run.
 pub(super) struct JudgedReading {
     pub(super) snapshot: Snapshot,
-    /// The worst of what was found and not ignored, whether it is shown or not.
+    /// The worst severity of all findings that are not ignored, whether they are shown or not.
     pub(super) worst: Option<Severity>,
 }
 
-/// What the user wants to be told about, and what not, made ready.
+/// What the user wants in the report and what not, resolved from the command line.
 #[derive(Clone)]
 pub(super) struct ReportSelection {
     asked: cli::JudgingArgs,
     search: Option<Arc<ErrorSearch>>,
     left_out: LeftOut,
     keys: KeyLogs,
-    /// Every connection's record is wanted, not just those of notable ones.
+    /// Keep every connection's record, not only those of notable connections.
     whole: bool,
 }
 
 impl ReportSelection {
     /// # Errors
-    /// When a rule is asked for that does not exist, or an error that nobody knows, or a list that cannot be read.
+    /// If a named rule does not exist, the text of `--error` is not a known error, or a file (ignore list, key log)
+    /// cannot be read.
     pub(super) fn of(asked: &cli::JudgingArgs, whole: bool, key_logs: Presence) -> Result<Self> {
         check_rules(asked)?;
         Ok(Self {
@@ -52,7 +53,7 @@ impl ReportSelection {
         })
     }
 
-    /// What the engine is to keep.
+    /// The engine's settings, including which connections' records it keeps.
     pub(super) fn settings(&self) -> EngineSettings {
         let keep = if self.whole {
             Keep::All
@@ -74,12 +75,13 @@ impl ReportSelection {
         }
     }
 
-    /// Key logs that are not there yet.
+    /// Key logs that do not exist yet.
     pub(super) fn absent_key_logs(&self) -> &[PathBuf] {
         self.keys.absent()
     }
 
-    /// The source, with the secrets that are beside it or in it; `grows`: more may be written while it is read.
+    /// The source, supplemented with the TLS secrets from the key logs and from the capture itself. `grows`: more
+    /// secrets may be written while it is read.
     pub(super) fn keyed(&self, source: Box<dyn Source>, grows: bool) -> Box<dyn Source> {
         self.keys.beside(source, grows)
     }
@@ -90,7 +92,7 @@ impl ReportSelection {
     }
 }
 
-/// Reads the captures. `whole`: every connection's record is wanted, not just those of notable ones.
+/// Reads and analyses the captures. `whole`: keep every connection's record, not only those of notable connections.
 pub(super) fn read(asked: &cli::ReadArgs, whole: bool) -> Result<JudgedReading> {
     let wanted = ReportSelection::of(&asked.judging, whole, Presence::Required)?;
     let options = OpenOptions {
@@ -107,7 +109,7 @@ pub(super) fn read(asked: &cli::ReadArgs, whole: bool) -> Result<JudgedReading> 
     Ok(judge(analysis, source.files(), source.lost(), &wanted))
 }
 
-/// What an analysis means: the sockets, the findings, and what was read.
+/// Turns the engine's output into a snapshot: sockets, findings, and a summary of the input.
 pub(super) fn judge(
     mut analysis: EngineOutput,
     files: &[FileSummary],
@@ -149,7 +151,7 @@ pub(super) fn judge(
         let shown =
             |id: u32| narrowed.fits.binary_search(&id).is_ok() || narrowed.pointed == Some(id);
         connections.retain(|it| shown(it.id));
-        // Found anew, so that what is shown as an example is one of these.
+        // Evaluate again, so that the examples in findings come from the connections that are shown.
         found = evaluate(&connections);
         found.retain(|it| it.connections.iter().any(|id| shown(*id)));
         narrowed
@@ -182,7 +184,7 @@ pub(super) fn judge(
     }
 }
 
-/// A rule that does not exist is a typing error: to go on would hide what it was meant to show.
+/// Fails if a rule does not exist. That is a typing error; continuing would hide what the user wants to see.
 pub(super) fn check_rules(asked: &cli::JudgingArgs) -> Result<()> {
     for name in asked.rule.iter().chain(&asked.ignore) {
         if rules::rule(name).is_none() {
@@ -192,7 +194,7 @@ pub(super) fn check_rules(asked: &cli::JudgingArgs) -> Result<()> {
     Ok(())
 }
 
-/// The findings that are wanted, numbered anew, and the worst before the mild ones were left out.
+/// Selects the wanted findings and renumbers them. Also returns the worst severity before `--min-severity` was applied.
 fn select(found: Vec<Finding>, asked: &cli::JudgingArgs) -> (Vec<Finding>, Option<Severity>) {
     let named = |names: &[String], finding: &Finding| names.iter().any(|name| name == finding.rule);
     let mut findings = found;
@@ -246,7 +248,7 @@ fn summary(files: &[FileSummary], lost: Loss, stats: &EngineStats) -> CaptureSum
     }
 }
 
-/// The bounds that were hit, each with what it cost.
+/// The limits that were hit, each with its consequence.
 fn limits(stats: &EngineStats) -> Vec<LimitHit> {
     let bounds = &stats.bounds;
     let all = [

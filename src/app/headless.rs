@@ -1,7 +1,7 @@
-//! A running analysis told on standard output: findings as they come, and the report at the end.
+//! A running analysis reported on standard output: findings as they come, and the report at the end.
 //!
-//! A finding is told when two looks in a row have it: what one look sees on a connection that is still open may be taken
-//! back by its next packet.
+//! A finding is printed when two snapshots in a row contain it: a finding on a connection that is still open may be
+//! withdrawn when its next packet arrives.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -22,19 +22,20 @@ use crate::report;
 use crate::report::snapshot::{ReadStage, Snapshot};
 use crate::rules::Finding;
 
-/// Between two looks at what has been published.
+/// The interval at which new snapshots are looked for.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What ends it, beside the input.
+/// What ends the analysis, in addition to the end of the input.
 pub(super) struct Until {
-    /// This much time.
+    /// A maximum duration.
     duration: Option<Duration>,
-    /// A signal.
+    /// Set by a signal.
     signalled: Arc<AtomicBool>,
 }
 
 impl Until {
-    /// The input is over, or there is a signal, from now on: whoever is told that it goes on may end it at once.
+    /// Ends with the input or on a signal. Signals are caught from this call on, so that a user who has just been told
+    /// that the capture runs can end it at once.
     pub(super) fn signal() -> Self {
         Self {
             duration: None,
@@ -42,13 +43,13 @@ impl Until {
         }
     }
 
-    /// Or this much time has passed.
+    /// Also ends after `duration`.
     pub(super) fn or_after(self, duration: Option<Duration>) -> Self {
         Self { duration, ..self }
     }
 }
 
-/// Tells what is found until it is over, then writes the report.
+/// Prints findings until the analysis ends, then writes the report.
 pub(super) fn follow(
     session: Session,
     until: &Until,
@@ -65,7 +66,7 @@ pub(super) fn follow(
             running.stop();
             stopped = true;
         }
-        // In this order, so that what was published before the end is not missed.
+        // Read the stage before the snapshot, so that nothing published before the end is missed.
         let stage = watch.progress().stage;
         let told = teller.tell(watch.version(), &watch.snapshot());
         let told = told.and_then(|()| {
@@ -76,7 +77,7 @@ pub(super) fn follow(
             Ok(())
         });
         if let Err(error) = told {
-            // Nobody reads any more: the packets are still to be kept in order.
+            // Standard output is closed. Recorded packets must still be written to the end.
             running.stop();
             session.wait();
             return Err(error.into());
@@ -110,12 +111,12 @@ pub(super) fn follow(
     })
 }
 
-/// Turns true at Ctrl-C or when the program is told to end; a second time ends it at once.
+/// A flag set by SIGINT (Ctrl-C) or SIGTERM; a second signal ends the program at once.
 fn signals() -> Arc<AtomicBool> {
     let signalled = Arc::new(AtomicBool::new(false));
     #[cfg(feature = "live")]
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        // Where a signal cannot be caught it ends the program, as ever.
+        // If a signal cannot be caught, it keeps its default effect and ends the program.
         let again = Arc::clone(&signalled);
         let _ = signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, again);
         let _ = signal_hook::flag::register(signal, Arc::clone(&signalled));

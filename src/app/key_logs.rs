@@ -1,4 +1,5 @@
-//! Key logs: read before the capture, with it, and as they grow beside it.
+//! TLS key logs (`SSLKEYLOGFILE`) and secrets inside captures: read before the capture, and further as they grow while
+//! it is read.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Seek as _};
@@ -12,30 +13,30 @@ use crate::base::net::Loss;
 use crate::packet::capture::{Batch, CaptureError, FileSummary, Fill, Source, is_same};
 use crate::protocol::tls::secrets::KeyStore;
 
-/// A block of secrets of a pcapng file that is a key log: `TLSK`.
+/// The secrets type of a pcapng Decryption Secrets Block that holds a TLS key log: `TLSK`.
 const TLS_KEY_LOG: u32 = 0x544c_534b;
-/// Read from a key log at once.
+/// Bytes read from a key log at once.
 const PIECE: usize = 64 << 10;
-/// The longest line that is waited for; the longest there is has 300 bytes.
+/// The longest line whose end is awaited, in bytes; the longest valid line has 300 bytes.
 const MAX_LINE: usize = 4096;
-/// Known before the first frame.
+/// Secrets known before the first frame.
 const ALWAYS: FrameNumber = FrameNumber(0);
 
-/// Key logs, and the ring that they fill.
+/// The key logs, and the key store that they fill.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeyLogs {
-    /// Each read to the end it had; clones go on from the same place.
+    /// Each has been read to its end at that time; clones share the position.
     logs: Arc<Mutex<Vec<KeyLog>>>,
     key_store: KeyStore,
     absent: Vec<PathBuf>,
 }
 
-/// Whether a key log must be there from the beginning.
+/// Whether a key log must exist from the beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
-    /// What has an end is read with what is known.
+    /// For input that has an end: it is read once, with the secrets known then.
     Required,
-    /// What goes on may be before its log, which the first program that writes it creates.
+    /// For input that grows: the log may not exist yet, since the first program that writes it creates it.
     Awaited,
 }
 
@@ -43,7 +44,7 @@ impl KeyLogs {
     /// Reads what the logs hold so far.
     ///
     /// # Errors
-    /// When one that is required cannot be read, or there is not a single secret in what one holds.
+    /// If a required log cannot be read, or a log has malformed lines and not a single secret.
     pub(super) fn read(paths: &[PathBuf], presence: Presence) -> Result<Self> {
         let key_store = KeyStore::default();
         let mut logs = Vec::new();
@@ -83,18 +84,18 @@ impl KeyLogs {
         })
     }
 
-    /// What they fill.
+    /// The key store that the logs fill.
     pub(super) fn key_store(&self) -> &KeyStore {
         &self.key_store
     }
 
-    /// Those that were not there yet.
+    /// The logs that did not exist yet.
     pub(super) fn absent(&self) -> &[PathBuf] {
         &self.absent
     }
 
-    /// The same source; secrets that travel in it are put on the ring before its frames are looked at. `grows`: the logs are
-    /// still being written.
+    /// Wraps the source: secrets inside the capture go into the key store before the frames of their batch are
+    /// analysed. `grows`: the logs are still being written.
     pub(super) fn beside(&self, source: Box<dyn Source>, grows: bool) -> Box<dyn Source> {
         let logs = Arc::clone(&self.logs);
         let any = !logs
@@ -112,14 +113,14 @@ impl KeyLogs {
     }
 }
 
-/// A key log that may still be written, cut short, taken away, or begun anew.
+/// A key log that may still be written to, truncated, removed, or replaced by a new file.
 #[derive(Debug)]
 struct KeyLog {
     path: PathBuf,
     file: Option<File>,
-    /// Bytes of it that were read.
+    /// Bytes read so far.
     read: u64,
-    /// A line whose end is not there yet. Each log has its own: programs write to several at a time.
+    /// An incomplete last line. Each log has its own, because several may be written to at the same time.
     rest: Vec<u8>,
 }
 
@@ -133,9 +134,9 @@ impl KeyLog {
         }
     }
 
-    /// Reads on to the end there is now, of the file that has the name now.
+    /// Reads up to the present end of the file that has the path now.
     fn more(&mut self, key_store: &KeyStore) -> std::io::Result<()> {
-        // One that was taken away may be written to all the same, by who has it open.
+        // A removed file may still be written to by a program that has it open, so it is read on.
         let now = std::fs::metadata(&self.path);
         let other = match (&self.file, &now) {
             (Some(file), Ok(now)) => !is_same(&file.metadata()?, now),
@@ -160,7 +161,7 @@ impl KeyLog {
         };
         let now = file.metadata()?.len();
         if now < self.read {
-            // Cut short: what stands there now is new.
+            // Truncated: its present content is new.
             file.rewind()?;
             self.read = 0;
             self.rest.clear();
@@ -178,7 +179,8 @@ impl KeyLog {
             self.rest
                 .extend_from_slice(piece.get(..length).unwrap_or_default());
             let end = self.rest.iter().rposition(|byte| *byte == b'\n');
-            // No line is as long as the ring waits for: it counts what is.
+            // The key store accepts no line longer than this. Pass an overlong one on unfinished; the key store counts
+            // it as malformed.
             let end = end.map_or(0, |at| at + 1);
             let end = if end == 0 && self.rest.len() > MAX_LINE {
                 self.rest.len()
@@ -190,20 +192,20 @@ impl KeyLog {
         }
     }
 
-    /// The last line has no end, and none will come.
+    /// Ends the log: its last line may lack a line break.
     fn end(&mut self, key_store: &KeyStore) {
         key_store.read(&std::mem::take(&mut self.rest), ALWAYS);
         key_store.end(ALWAYS);
     }
 }
 
-/// A source and the secrets beside it.
+/// A source with the secrets from key logs and from its own blocks.
 struct KeyedSource {
     source: Box<dyn Source>,
     key_store: KeyStore,
-    /// Those that are still being written.
+    /// The logs that are still being written.
     logs: Option<Arc<Mutex<Vec<KeyLog>>>>,
-    /// Blocks of secrets that were looked at, of each file.
+    /// Number of secrets blocks already processed, by file.
     seen: Vec<usize>,
     /// The last frame before this batch.
     frames: FrameNumber,
@@ -212,14 +214,15 @@ struct KeyedSource {
 impl Source for KeyedSource {
     fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
         let fill = self.source.fill(batch)?;
-        // After the frames: a program has its secrets before it says anything under them, and writes them down by then.
+        // Read the logs after the frames: a program has its secrets before it sends anything encrypted with them, and
+        // has logged them by then.
         if let Some(logs) = &self.logs {
             for log in logs
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .iter_mut()
             {
-                // A log that cannot be read has no secrets; what is hidden stays so, and the report says it.
+                // A log that cannot be read yields no secrets; its connections stay encrypted, and the report says so.
                 let _ = log.more(&self.key_store);
             }
         }

@@ -1,10 +1,11 @@
-//! Connections as ladders: a first reading numbers the connections, a second one draws those that are wanted.
+//! Connections drawn as ladders: a first pass over the input numbers the connections, a second one draws the wanted
+//! ones.
 //!
-//! For one that is asked for, the second reading is as thorough as the first. The typical cases of a report need less: only
-//! their own frames are looked at, and reading ends with the last of them. So a report on a large capture takes hardly
-//! longer. A pipe cannot be read twice: its report has no pictures.
+//! For `hangup ladder` the second pass is as thorough as the first. The typical cases in a report need less: only their
+//! own frames are analysed, and reading stops after the last of them, so a report on a large capture takes hardly
+//! longer. A pipe cannot be read twice: its report has no ladders.
 //!
-//! What was said under keys is known from the first reading; the second one opens nothing.
+//! What the first pass decrypted comes from the connection's record; the second pass decrypts nothing.
 
 use std::path::Path;
 
@@ -54,11 +55,11 @@ pub(super) fn ladder(asked: &cli::LadderArgs) -> Result<String> {
     Ok(painter.recorder.finish(&wanted).to_string())
 }
 
-/// Frames that are read again for pictures, at most: a quarter of a second's work. A typical case that comes later has no
-/// picture; `hangup ladder` draws it.
+/// The maximum number of frames reread for the ladders of a report: a quarter of a second's work. A typical case that
+/// ends later has no ladder in the report; `hangup ladder` draws it.
 const PICTURED: u64 = 200_000;
 
-/// Draws the typical cases of a report, as far as the input can be read again.
+/// Draws the ladders of a report's typical cases, if the input can be read again.
 pub(super) fn pictures(asked: &cli::ReadArgs, snapshot: &Snapshot) -> Vec<DrawnLadder> {
     let again = |path: &Path| path.metadata().is_ok_and(|it| it.is_file());
     if !asked.files.iter().all(|it| again(it)) {
@@ -75,7 +76,7 @@ pub(super) fn pictures(asked: &cli::ReadArgs, snapshot: &Snapshot) -> Vec<DrawnL
     let Some(last) = last else {
         return Vec::new();
     };
-    // Whoever takes a file away meanwhile gets a report without pictures.
+    // If a file was removed in the meantime, the report has no ladders.
     let options = OpenOptions {
         filter: asked.filter.clone(),
     };
@@ -106,7 +107,7 @@ pub(super) fn pictures(asked: &cli::ReadArgs, snapshot: &Snapshot) -> Vec<DrawnL
     drawn.collect()
 }
 
-/// A recorder that says of segments what their bytes do not say: what is under keys, and frames.
+/// A recorder that labels segments with what their bytes do not show: decrypted data and HTTP/2 or WebSocket frames.
 fn recorder(connection: &Connection, reticence: Redaction) -> Recorder {
     let recorder = Recorder::new(reticence);
     let is_plain =
@@ -133,13 +134,13 @@ fn recorder(connection: &Connection, reticence: Redaction) -> Recorder {
     recorder.remarking(frame_notes)
 }
 
-/// Draws several connections of all that go by.
+/// Draws several connections from the event stream of all.
 struct LadderRecorders<'g, 'c> {
     wanted: &'g mut Vec<(&'c Connection, Recorder)>,
 }
 
 impl LadderRecorders<'_, '_> {
-    /// Whether one of them was under way at this frame.
+    /// Whether one of the wanted connections spans this frame.
     fn spans(&self, frame: FrameNumber) -> bool {
         let mut wanted = self.wanted.iter();
         wanted.any(|(it, _)| it.first.frame <= frame && frame <= it.last.frame)
@@ -172,7 +173,7 @@ impl Sink for LadderRecorders<'_, '_> {
     }
 }
 
-/// The record of the connection with the number that was asked for.
+/// The record of the connection with the requested number.
 fn find(asked: &cli::LadderArgs, options: &OpenOptions) -> Result<Connection> {
     let keys = KeyLogs::read(&asked.keylog, Presence::Required)?;
     let settings = EngineSettings {
@@ -199,7 +200,7 @@ fn find(asked: &cli::LadderArgs, options: &OpenOptions) -> Result<Connection> {
     }
 }
 
-/// Draws one connection of all that go by.
+/// Draws one connection from the event stream of all.
 struct LadderRecorder<'c> {
     recorder: Recorder,
     wanted: &'c Connection,
@@ -216,7 +217,7 @@ impl Sink for LadderRecorder<'_> {
         else {
             return;
         };
-        // A frame may hold several segments, so its number alone is not enough.
+        // A frame may hold several segments, so its number alone does not identify the segment.
         let ends = [segment.source, segment.destination];
         let wanted = [self.wanted.client, self.wanted.server];
         let same = ends == wanted || ends == [wanted[1], wanted[0]];

@@ -1,4 +1,5 @@
-//! `hangup live` and `hangup interfaces`: an interface is opened, privileges are given up, and the analysis is shown or told.
+//! `hangup live` and `hangup interfaces`: opens an interface, drops privileges, and shows the analysis on screens or
+//! prints it.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ use crate::packet::capture::{
     self, CaptureError, LiveOptions, Recent, RecentLimits, Recording, Rotation,
 };
 
-/// What the flight recorder's files are called unless `-w` says otherwise.
+/// The name of the flight recorder's files unless `-w` gives one.
 const FLIGHT: &str = "hangup.pcapng";
 
 pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
@@ -73,7 +74,7 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
         return tui::on_interface(session, &interface, asked);
     }
     let until = Until::signal().or_after(asked.duration);
-    // Who has closed standard error wants to hear nothing.
+    // If standard error is closed, the message has no reader.
     let _ = writeln!(
         io::stderr(),
         "hangup: capturing on {}; Ctrl-C ends it",
@@ -82,13 +83,13 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
     headless::follow(session, &until, &asked.judging)
 }
 
-/// What time it is; packets are stamped by the same clock.
+/// The wall-clock time; captured packets are stamped by the same clock.
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     Timestamp::default().after(since.unwrap_or(Duration::ZERO))
 }
 
-/// Says how to get what is missing.
+/// Adds to a permission error how to get the permission.
 fn way_out(error: CaptureError) -> anyhow::Error {
     match error {
         CaptureError::NotPermitted { interface } => anyhow!(
@@ -142,7 +143,7 @@ pub(super) fn interfaces() -> Result<ExitCode> {
     if usual.is_some() {
         text += "\n* is what `hangup live` takes if no interface is named.\n";
     }
-    // The right is asked for where it is needed: by opening one.
+    // The only reliable test of the permission is to open an interface.
     let tried = usual.or_else(|| all.first().map(|it| it.name.clone()));
     let denied = tried.and_then(|name| capture::live(&LiveOptions::new(name, now)).err());
     match denied {

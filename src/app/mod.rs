@@ -1,7 +1,7 @@
-//! The program: what was typed, and what it means.
+//! The program: the command line and what it does.
 //!
-//! [`cli`] is the command line as it was typed and touches nothing. [`run`] does what it says: it wires the rooms, and with its
-//! helpers here is alone in looking at clocks, terminals and the environment.
+//! [`cli`] declares the command line and has no side effects. [`run`] carries it out: it connects the other rooms. It
+//! and its helpers here are the only code that uses clocks, terminals and the environment.
 
 mod analysis;
 pub mod cli;

@@ -1,4 +1,4 @@
-//! What the commands put out: reports, to a file or to standard output, and exit statuses.
+//! Output of the commands: reports, to a file or to standard output, and exit statuses.
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -11,10 +11,10 @@ use super::cli;
 use crate::report::snapshot::Snapshot;
 use crate::report::{self, Shown, Zone};
 
-/// A finding was as bad as `--fail-on`.
+/// Exit status: a finding was at least as severe as `--fail-on`.
 pub(super) const FOUND: u8 = 1;
 
-/// The work could not be done.
+/// Exit status: the command failed.
 pub(super) const FAILED: u8 = 2;
 
 pub(super) fn print(text: impl AsRef<[u8]>) -> Result<ExitCode> {
@@ -24,7 +24,7 @@ pub(super) fn print(text: impl AsRef<[u8]>) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// How a report is to look.
+/// The report's options: colour, time zone and the like.
 pub(super) fn options(asked: &cli::JudgingArgs, to_stdout: bool) -> report::ReportOptions {
     report::ReportOptions {
         connections: asked.connections.map(|shown| match shown {
@@ -62,7 +62,7 @@ pub(super) fn write_report(
     Ok(())
 }
 
-/// The format that a file's name asks for.
+/// The format that a file's extension stands for.
 pub(super) fn format_of(path: &Path) -> Option<cli::FormatArg> {
     Some(match path.extension()?.to_str()? {
         "txt" => cli::FormatArg::Text,
@@ -74,7 +74,7 @@ pub(super) fn format_of(path: &Path) -> Option<cli::FormatArg> {
     })
 }
 
-/// Captures are evidence: a report never takes the place of one that it is made from.
+/// Fails if `output` is one of the inputs. Captures are evidence; a report must not overwrite one.
 pub(super) fn spare_the_inputs(inputs: &[PathBuf], output: &Path) -> Result<()> {
     let Ok(output) = output.canonicalize() else {
         return Ok(());
@@ -90,7 +90,7 @@ pub(super) fn spare_the_inputs(inputs: &[PathBuf], output: &Path) -> Result<()> 
     Ok(())
 }
 
-/// `NO_COLOR` counts when it is not empty (<https://no-color.org>); what is typed counts more.
+/// `NO_COLOR` counts if it is not empty (<https://no-color.org>); the command line takes precedence.
 fn wants_color(when: cli::ColorArg, to_stdout: bool) -> bool {
     match when {
         cli::ColorArg::Always => true,

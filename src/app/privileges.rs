@@ -1,20 +1,20 @@
-//! Giving up what is not needed, once an interface is open and before the first packet is looked at.
+//! Drops privileges that are not needed, once an interface is open and before the first packet is parsed.
 //!
-//! Capabilities and Landlock belong to a thread and pass on to those it begins, so this comes before any. What a kernel does
-//! not know is left; nothing here makes the capture fail. Landlock also makes sure that nothing can be won back by running
-//! another program (no-new-privs).
+//! Capabilities and Landlock apply to a thread and are inherited by threads that it starts, so this runs before any
+//! other thread exists. What a kernel does not support is skipped; no failure here ends the capture. Landlock also sets
+//! no-new-privs, so that privileges cannot be regained by executing another program.
 
 use std::path::Path;
 
-/// Gives up every privilege but that of writing files here and where `writes` points.
+/// Drops every privilege except writing files in the working directory and in the directory of `writes`.
 #[cfg(target_os = "linux")]
 pub(super) fn give_up(writes: Option<&Path>) {
     drop_capabilities();
-    // Without Landlock in the kernel, capabilities are all there is to give up.
+    // Without Landlock in the kernel, only capabilities can be dropped.
     let _ = confine(writes);
 }
 
-/// Elsewhere there is nothing to give up.
+/// Other systems: nothing to drop.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn give_up(_: Option<&Path>) {}
 
@@ -23,13 +23,14 @@ fn drop_capabilities() {
     use caps::{CapSet, Capability, CapsHashSet};
 
     let held = caps::read(None, CapSet::Effective).unwrap_or_default();
-    // Root writes into other people's directories by this one. A file that was given CAP_NET_RAW alone has none.
+    // Root needs CAP_DAC_OVERRIDE to write into other users' directories. A program with only CAP_NET_RAW does not have
+    // it.
     let writes = held.contains(&Capability::CAP_DAC_OVERRIDE);
     let kept: CapsHashSet = writes
         .then_some(Capability::CAP_DAC_OVERRIDE)
         .into_iter()
         .collect();
-    // The bounding set goes first: to take from it is itself a privilege.
+    // The bounding set goes first: removing from it needs a privilege itself (CAP_SETPCAP).
     for capability in caps::all() {
         let _ = caps::drop(None, CapSet::Bounding, capability);
     }
@@ -56,7 +57,7 @@ fn confine(writes: Option<&Path>) -> Result<(), landlock::RulesetError> {
             rules = rules.add_rule(PathBeneath::new(folder, to_write))?;
         }
     }
-    // The screen, and whoever reports into nothing.
+    // The terminal, `/dev/null`, and already open descriptors.
     for path in ["/dev/tty", "/dev/pts", "/dev/null", "/proc/self/fd"] {
         if let Ok(device) = PathFd::new(path) {
             rules = rules.add_rule(PathBeneath::new(device, AccessFs::WriteFile))?;

@@ -1,14 +1,14 @@
-//! A line on standard error while the work takes its time.
+//! A progress line on standard error during long analysis runs.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-/// Work that takes less is not worth a line.
+/// Runs shorter than this show no line.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Between two changes of the line.
+/// The minimum interval between two updates of the line.
 const PACE: Duration = Duration::from_millis(100);
 
-/// How far the reading is, told only to a terminal.
+/// The progress line; shown only if standard error is a terminal.
 pub(super) struct ProgressLine {
     told: bool,
     begun: Instant,
@@ -24,7 +24,7 @@ impl ProgressLine {
         }
     }
 
-    /// `frames` have been read.
+    /// Reports that `frames` frames have been read.
     pub(super) fn at(&mut self, frames: u64) {
         if !self.told {
             return;
@@ -33,7 +33,7 @@ impl ProgressLine {
         if passed >= self.next {
             self.next = passed + PACE;
             let millions = frames as f64 / 1e6;
-            // Who has closed standard error wants to hear nothing.
+            // If standard error is closed, the line has no reader.
             let _ = write!(
                 io::stderr(),
                 "\r{millions:.1} million packets, {:.0} s \x1b[K",
@@ -44,7 +44,7 @@ impl ProgressLine {
 }
 
 impl Drop for ProgressLine {
-    /// Takes the line away again.
+    /// Erases the line.
     fn drop(&mut self) {
         if self.told && self.next > PATIENCE {
             let _ = write!(io::stderr(), "\r\x1b[K");

@@ -1,7 +1,8 @@
-//! What the user's wish means: wires the floors, and is alone in looking at clocks, terminals and the environment.
+//! Carries out the command line: connects the rooms; with its helpers it is the only code that uses clocks, terminals
+//! and the environment.
 //!
-//! A closed pipe is success: whoever reads has seen enough. Every other failure is one message on standard error that
-//! names the input and the way out, and exit status 2.
+//! A closed pipe counts as success: the reader has seen enough. Every other failure is one message on standard error
+//! that names the input and what to do about it, and exit status 2.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -24,7 +25,7 @@ use crate::knowledge;
 use crate::report;
 use crate::rules;
 
-/// Does what was asked and says how it went.
+/// Runs the command and returns its exit status.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
@@ -51,12 +52,12 @@ pub fn run(cli: Cli) -> ExitCode {
             let mut message = escape(error.to_string().as_bytes()).into_owned();
             for cause in error.chain().skip(1) {
                 let cause = escape(cause.to_string().as_bytes()).into_owned();
-                // Some errors tell their cause themselves.
+                // Some errors already include their cause in their message.
                 if !message.contains(&cause) {
                     message += &format!(": {cause}");
                 }
             }
-            // With standard error closed, the exit status is all there is to say.
+            // If standard error is closed, the exit status is the only report.
             let _ = writeln!(io::stderr(), "hangup: {message}");
             ExitCode::from(FAILED)
         }
@@ -150,7 +151,8 @@ fn explain(asked: &cli::ExplainArgs) -> Result<ExitCode> {
     if let Some(page) = rules::explain(name) {
         return print(page);
     }
-    // One word with hyphens is a rule's name, with slips in it; words with blanks between them are a text first.
+    // One word with hyphens is most likely a misspelt rule name; words separated by spaces are first taken as an error
+    // text.
     let alike = rules::alike(name);
     let page = || report::explanation(&knowledge::explain(name));
     let meant = alike.filter(|_| name.contains('-') && !name.contains(' '));

@@ -1,7 +1,7 @@
-//! What the user asks to be told about, and what not: the error to look for, and the list of what is left out.
+//! What the user wants in the report and what not: the error to look for, and the ignore list.
 //!
-//! A `.hangupignore` in the working directory is used without being asked for, as such files are; whatever it leaves out
-//! is counted in the report. It is short, so it is read whole.
+//! A `.hangupignore` in the working directory is used automatically, as is usual for such files; the report counts
+//! whatever it leaves out. It is short, so it is read whole.
 
 use std::collections::HashMap;
 use std::fs;
@@ -19,10 +19,10 @@ use crate::rules::Finding;
 use crate::rules::ignore::{IgnoreList, Ignored};
 use crate::rules::log_errors::ErrorSearch;
 
-/// What is looked for where no file is named.
+/// The ignore list that is used if the command line names none.
 const USUAL_LIST: &str = ".hangupignore";
 
-/// What `--error` asks for.
+/// The search that `--error` requests.
 pub(super) fn search(asked: &cli::JudgingArgs) -> Result<Option<Arc<ErrorSearch>>> {
     let Some(text) = &asked.error else {
         return Ok(None);
@@ -36,7 +36,7 @@ pub(super) fn search(asked: &cli::JudgingArgs) -> Result<Option<Arc<ErrorSearch>
     }
 }
 
-/// The list that applies.
+/// The ignore list that applies, if any.
 pub(super) fn ignore_list(asked: &cli::JudgingArgs) -> Result<Option<Arc<IgnoreList>>> {
     let (path, told) = match &asked.ignore_file {
         Some(path) => (path.as_path(), true),
@@ -56,14 +56,14 @@ pub(super) fn ignore_list(asked: &cli::JudgingArgs) -> Result<Option<Arc<IgnoreL
     Ok(Some(Arc::new(list)))
 }
 
-/// A connection before it has a number: where it began, and between whom.
+/// A connection before it has a number: its first frame, its client and its server.
 type UnnumberedConnection = (FrameNumber, Endpoint, Endpoint);
 
-/// What a list leaves out, gathered while connections settle.
+/// The connections an ignore list leaves out, collected while connections settle.
 #[derive(Clone)]
 pub(super) struct LeftOut {
     list: Option<Arc<IgnoreList>>,
-    /// The connections, each with the place of its line in the list.
+    /// The connections left out, each with the index of its line in the list.
     places: Arc<Mutex<HashMap<UnnumberedConnection, usize>>>,
 }
 
@@ -75,7 +75,7 @@ impl LeftOut {
         }
     }
 
-    /// Whether the list leaves a connection out; it is remembered.
+    /// Whether the list leaves a connection out. Records the connection if so.
     pub(super) fn takes(&self, connection: &Connection) -> bool {
         let line = self.list.as_ref().and_then(|it| it.matches(connection));
         let Some(line) = line else {
@@ -87,7 +87,8 @@ impl LeftOut {
         true
     }
 
-    /// When all are settled: takes the left out from the records, and says what was left out. `whole`: all are there.
+    /// Once all connections are settled: removes those left out from the records and returns what was left out.
+    /// `whole`: `connections` holds every record, so they have not been filtered yet.
     pub(super) fn settle(
         &self,
         whole: bool,
@@ -114,7 +115,7 @@ impl LeftOut {
         ignored
     }
 
-    /// Takes out the findings that lines name, and those that are only about connections left out.
+    /// Removes the findings that lines of the list name, and those that concern only connections left out.
     pub(super) fn silence(&self, found: &mut Vec<Finding>, ignored: &mut Ignored) {
         let Some(list) = &self.list else {
             return;

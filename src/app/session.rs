@@ -1,8 +1,9 @@
-//! An analysis on its own threads, which publishes what it has while it goes on.
+//! An analysis on its own threads that publishes snapshots while it runs.
 //!
-//! In: what is to be read. Out: a [`SnapshotWatch`] that readers look at, and [`AnalysisControl`], by which they stop it or have a
-//! connection read again. One thread reads and decodes, the crew follows, and one more judges and publishes: a look is
-//! taken as often as leaves nine tenths of the time for the reading.
+//! The input is a list of files or a live source. The output is a [`SnapshotWatch`], from which readers take snapshots,
+//! and an [`AnalysisControl`], with which they stop the analysis or reread a connection. One thread reads and decodes,
+//! worker threads analyse, and one more evaluates the rules and publishes. Intermediate snapshots are taken only so
+//! often that nine tenths of the time are left for reading.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -38,19 +39,19 @@ use crate::report::snapshot::{
 };
 use crate::rules::Severity;
 
-/// When the first look is taken: a small file is done by then.
+/// When the first intermediate snapshot is taken. Small files are finished by then.
 const FIRST: Duration = Duration::from_millis(60);
-/// The least time from one publication to the next look.
+/// The minimum time from one publication to the next snapshot.
 const LEAST: Duration = Duration::from_millis(100);
-/// So many times what a publication took passes before the next look.
+/// The time to the next snapshot, as a multiple of the time the last publication took.
 const REST: u32 = 9;
-/// The most, while something is followed: who watches waits for it.
+/// The maximum time to the next snapshot while the input is followed, because a user may be waiting for it.
 const MOST: Duration = Duration::from_secs(2);
-/// The least time between two looks when no frame has come, and only the clock has moved.
+/// The minimum extra wait between two snapshots if no frame has arrived and only the clock has advanced.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// Findings that are known to have been told or recorded; of more, only those that still stand are remembered, so that one
-/// that comes back after days is told again.
+/// The maximum number of findings remembered as printed or recorded. Above it, only those still in the snapshot are
+/// remembered, so that one that recurs after days is printed again.
 pub(super) const MAX_REMEMBERED: usize = 50_000;
 
 /// A running analysis.
@@ -60,39 +61,40 @@ pub struct Session {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// What is shared with those who may stop it or ask.
+/// State shared with readers that may stop the analysis or start background work.
 struct SharedControl {
     stop: AtomicBool,
     again: Reopen,
-    /// What opens TLS, as it was opened the first time.
+    /// The secrets, so that rereading decrypts what the first pass decrypted.
     keys: KeyStore,
     notes: Mutex<Vec<String>>,
-    /// The worst of the latest findings, whether they are shown or not.
+    /// The worst severity of the latest findings, whether they are shown or not.
     worst: Mutex<Option<Severity>>,
 }
 
-/// How the input is read once more.
+/// How the input is read again.
 #[derive(Clone)]
 enum Reopen {
     /// From the files.
     Files(Vec<PathBuf>, OpenOptions),
-    /// From memory, as far as that goes.
+    /// From the frames kept in memory.
     Recent(Arc<Recent>),
 }
 
-/// A flight recorder: what is remembered is written down when something is found.
+/// The flight recorder: writes the remembered frames to a file when a finding appears.
 pub(super) struct FlightRecorder {
-    /// What a finding has to be.
+    /// The minimum severity of a finding that triggers it.
     pub(super) severity: Severity,
-    /// What the files are called, but for their numbers.
+    /// The path of the files; a number is added to the name of each.
     pub(super) path: PathBuf,
-    /// What is remembered.
+    /// The remembered frames.
     pub(super) recent: Arc<Recent>,
-    /// For how long: two findings within that time are in one file.
+    /// How long frames are remembered. Files, except the last, are written at least half of this time apart, so findings
+    /// that come close together share one.
     pub(super) age: Duration,
 }
 
-/// What there is to read, and how it is to be treated.
+/// What to read, and how.
 struct SessionPlan {
     source: Box<dyn Source>,
     of: Option<u64>,
@@ -102,15 +104,15 @@ struct SessionPlan {
 }
 
 impl Session {
-    /// Begins to read files or pipes.
+    /// Starts to read files or pipes.
     ///
     /// # Errors
-    /// When one cannot be read, or a rule is asked for that does not exist.
+    /// If an input cannot be read, or a named rule does not exist.
     pub fn of_files(asked: &cli::ReadArgs) -> Result<Self> {
         Self::reading(asked, false)
     }
 
-    /// The same; `whole`: every connection's record is wanted, not just those of notable ones.
+    /// Like [`Session::of_files`]; `whole`: keep every connection's record, not only those of notable connections.
     pub(super) fn reading(asked: &cli::ReadArgs, whole: bool) -> Result<Self> {
         let has_end = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|it| it.is_file());
         let key_logs = match asked.follow || !asked.files.iter().all(has_end) {
@@ -122,7 +124,7 @@ impl Session {
             filter: asked.filter.clone(),
         };
         for path in asked.files.iter().filter(|it| it.as_os_str() != "-") {
-            // What is not there is told at once, not by whoever reads it later.
+            // Report a missing file now, not on the thread that reads it later.
             std::fs::metadata(path).with_context(|| path.display().to_string())?;
         }
         let size = |path: &PathBuf| std::fs::metadata(path).ok().filter(|it| it.is_file());
@@ -138,7 +140,7 @@ impl Session {
                 let source = capture::open(&asked.files, &options)?;
                 (source, Some(sizes.iter().sum()), files)
             }
-            // What has an end that is not known yet; a file can be read again, a pipe cannot.
+            // Input of unknown length. A file can be read again, a pipe cannot.
             sizes => {
                 settings.stay = Stay::Latest;
                 let (paths, follow) = (asked.files.clone(), asked.follow);
@@ -168,7 +170,7 @@ impl Session {
         Ok(Self::begin(plan, wanted))
     }
 
-    /// Begins to read an interface, or anything else that has no end; `recent` is what remembers its frames.
+    /// Starts to read an interface, or another source that has no end; `recent` remembers its frames.
     pub(super) fn following(
         source: Box<dyn Source>,
         recent: Arc<Recent>,
@@ -259,24 +261,24 @@ impl Session {
         }
     }
 
-    /// Where what it has is seen.
+    /// The snapshots and the progress of this analysis.
     #[must_use]
     pub fn watch(&self) -> Arc<SnapshotWatch> {
         Arc::clone(&self.watch)
     }
 
-    /// By which it is stopped, and connections are read again.
+    /// The control to stop the analysis and to reread connections.
     #[must_use]
     pub fn running(&self) -> Arc<dyn AnalysisControl> {
         Arc::clone(&self.control) as Arc<dyn AnalysisControl>
     }
 
-    /// What opens TLS in them.
+    /// The store of the secrets that decrypt TLS in this input.
     pub(super) fn keys(&self) -> KeyStore {
         self.control.keys.clone()
     }
 
-    /// How its packets are read once more.
+    /// A function that opens the input again.
     pub(super) fn packets(
         &self,
     ) -> impl Fn() -> Result<Box<dyn Source>, String> + Send + Sync + use<> {
@@ -284,13 +286,16 @@ impl Session {
         move || again.open()
     }
 
-    /// Tells the worst of the latest findings, whether they are shown or not.
+    /// A function that returns the worst severity of the latest findings, whether they are shown or not.
     pub(super) fn worst(&self) -> impl Fn() -> Option<Severity> + use<> {
         let control = Arc::clone(&self.control);
         move || *control.worst.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the end: of the input, or what [`AnalysisControl::stop`] leaves of it.
+    /// Waits until the analysis has ended: with its input, or after [`AnalysisControl::stop`].
+    ///
+    /// # Panics
+    /// If a thread of the analysis panicked; its panic is resumed.
     pub fn wait(self) {
         for thread in self.threads {
             if let Err(panic) = thread.join() {
@@ -302,7 +307,7 @@ impl Session {
 
 impl SharedControl {
     fn control_notes(&self) -> MutexGuard<'_, Vec<String>> {
-        // A note is put in place in one step.
+        // A poisoned lock is safe to use: each note is added in one step.
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -344,7 +349,7 @@ pub(super) fn export(
     to: &Path,
     goes_on: impl FnMut() -> bool,
 ) -> Result<u64, ExtractError> {
-    // Never over something that is there: it may be the capture itself.
+    // Never overwrite an existing file: it may be the capture itself.
     let file = File::create_new(to)?;
     let mut writer = PcapngWriter::new(BufWriter::with_capacity(1 << 16, file))?;
     let count = engine::extract(source, of, goes_on, |frame| writer.frame(frame))?;
@@ -363,16 +368,16 @@ impl Reopen {
     }
 }
 
-/// When the next look may be taken.
+/// When the next intermediate snapshot may be taken.
 #[derive(Default)]
 struct ViewPace {
-    /// A look is on its way.
+    /// A snapshot has been requested and is not published yet.
     busy: AtomicBool,
-    /// Nanoseconds the last publication took.
+    /// Duration of the last publication in nanoseconds.
     took: AtomicU64,
 }
 
-/// What is said to whoever publishes.
+/// A message from the reader to the publisher.
 struct PublisherMessage {
     what: PublishedView,
     files: Vec<FileSummary>,
@@ -384,20 +389,20 @@ enum PublishedView {
     Last(Box<EngineView>, Box<ReadProgress>),
 }
 
-/// The thread that reads.
+/// The state of the thread that reads.
 struct SessionReader {
     watch: Arc<SnapshotWatch>,
     control: Arc<SharedControl>,
     pace: Arc<ViewPace>,
     say: Sender<PublisherMessage>,
     progress: ReadProgress,
-    /// How many frames there were at the last look.
+    /// The number of frames at the last snapshot.
     looked_at: u64,
     files: Vec<FileSummary>,
     lost: Loss,
 }
 
-/// What [`SessionReader`] needs between two batches.
+/// The engine's observer: called between two batches on behalf of [`SessionReader`].
 struct SessionObserver {
     lead: SessionReader,
     next: Instant,
@@ -422,13 +427,13 @@ impl SessionReader {
             files: source.files().to_vec(),
             lost: source.lost(),
         };
-        // If the publisher is gone it has panicked; joining it says so.
+        // If the receiver is gone, the publisher has panicked; joining its thread reports that.
         let _ = lead.say.send(word);
     }
 }
 
 impl SessionReader {
-    /// How long after a publication that took so long the next look is.
+    /// The wait before the next snapshot, after a publication that took `took`.
     fn rest(&self, took: Duration) -> Duration {
         let rest = took.saturating_mul(REST).max(LEAST);
         match self.progress.stage {
@@ -476,7 +481,7 @@ impl Observer for SessionObserver {
     }
 }
 
-/// The thread that judges and publishes.
+/// The thread that evaluates the rules and publishes.
 struct Publisher {
     watch: Arc<SnapshotWatch>,
     control: Arc<SharedControl>,
@@ -484,15 +489,15 @@ struct Publisher {
     wanted: ReportSelection,
     numbering: Numbering,
     flight: Option<FlightRecorder>,
-    /// What the flight recorder has been woken by.
+    /// Findings that have triggered the flight recorder.
     recorded: HashSet<(&'static str, Option<IpAddr>, Option<Endpoint>)>,
-    /// What it is to write a file for.
+    /// The rule for whose finding a file is to be written.
     awaits: Option<&'static str>,
-    /// How many files it has written.
+    /// Number of files written.
     files: u32,
-    /// When the next may be written: what happens until then is still remembered by then.
+    /// The earliest time of the next file. Frames that arrive until then are still remembered at that time.
     next: Timestamp,
-    /// How late it is.
+    /// The time of the latest snapshot on the packet clock.
     now: Timestamp,
 }
 
@@ -538,7 +543,8 @@ impl Publisher {
         self.watch.publish(Arc::new(reading.snapshot));
     }
 
-    /// Writes down what is remembered, if something new is bad enough; at the last opportunity without waiting for more.
+    /// Writes the remembered frames to a file if a new finding is severe enough. If `last`, does so without waiting for
+    /// later frames.
     fn record(&mut self, last: bool) {
         let Some(flight) = &self.flight else {
             return;

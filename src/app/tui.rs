@@ -1,4 +1,4 @@
-//! The screens over files: reads beside them, and does for them what reaches outside.
+//! The interactive screens: starts the analysis behind them and implements what they need from outside.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
@@ -25,12 +25,12 @@ use crate::report::{self, Zone};
 use crate::rules::Severity;
 use crate::tui::{self, Host};
 
-/// What is recorded must be written to its end before the program goes; no disk takes longer.
+/// How long the program waits at exit for recorded packets to be written; no disk takes longer.
 const LAST: Duration = Duration::from_secs(5);
 
-/// Opens the screens at once, and fills them while the captures are read.
+/// Opens the screens at once and fills them while the captures are read.
 pub(super) fn on_files(asked: &cli::ReadArgs, screen: &cli::ScreenArgs) -> Result<ExitCode> {
-    // What cannot be opened is said before the screens are there.
+    // Report a file that cannot be opened before the screens appear.
     let reading = Session::of_files(asked)?;
     let host = ScreenHost {
         keys: reading.keys(),
@@ -43,7 +43,7 @@ pub(super) fn on_files(asked: &cli::ReadArgs, screen: &cli::ScreenArgs) -> Resul
     Ok(code(&asked.judging, worst()))
 }
 
-/// Shows what comes in by an interface, for so long at most.
+/// Shows live packets of an interface, for at most the requested duration.
 #[cfg(feature = "live")]
 pub(super) fn on_interface(
     reading: Session,
@@ -66,13 +66,13 @@ pub(super) fn on_interface(
     let (watch, running, worst) = (reading.watch(), reading.running(), reading.worst());
     let name = escape(interface.as_bytes()).into_owned();
     show(reading, name, host, &asked.judging, &asked.screen)?;
-    // What was seen would be gone with the screens.
+    // Print the report, because the screens leave nothing on the terminal.
     let options = output::options(&asked.judging, true);
     output::write_report(&watch.snapshot(), report::Format::Text, &options, None)?;
     let kept = asked.write.iter().filter(|_| asked.keep.is_none());
     let kept = kept.map(|path| format!("the packets are in {}", path.display()));
     for note in running.notes().into_iter().chain(kept) {
-        // Who has closed standard error wants to hear nothing.
+        // If standard error is closed, the message has no reader.
         let _ = writeln!(io::stderr(), "hangup: {}", escape(note.as_bytes()));
     }
     Ok(code(&asked.judging, worst()))
@@ -112,17 +112,17 @@ fn show(
     shown
 }
 
-/// Ends the reading, and waits until what is recorded is written.
+/// Stops the analysis and waits until recorded packets are written.
 fn end(running: &dyn AnalysisControl, watch: &SnapshotWatch) {
     running.stop();
     let until = Instant::now() + LAST;
-    // A file that is left half read holds nothing back; what is followed may be recorded.
+    // Only followed input may be recorded. Reading of a file can be abandoned at any point.
     while watch.progress().stage == ReadStage::Following && Instant::now() < until {
         thread::sleep(Duration::from_millis(10));
     }
 }
 
-/// What the screens are about, in a word or two.
+/// The title of the screens, in a word or two.
 fn name(files: &[PathBuf]) -> String {
     let name = |path: &Path| {
         let last = path.file_name().unwrap_or(path.as_os_str());
@@ -144,12 +144,12 @@ fn zone(judging: &cli::JudgingArgs) -> Zone {
     }
 }
 
-/// What the screens ask for.
+/// The host of the screens: what they need from outside.
 struct ScreenHost {
-    /// What opens TLS.
+    /// The secrets that decrypt TLS.
     keys: KeyStore,
     packets: Box<dyn Fn() -> Result<Box<dyn Source>, String> + Send + Sync>,
-    /// Captures that nothing may be written over.
+    /// Captures, which must not be overwritten.
     inputs: Vec<PathBuf>,
     zone: Zone,
 }

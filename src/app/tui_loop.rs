@@ -1,8 +1,9 @@
-//! The terminal: taken over, given back whatever happens, and between the two the loop that passes events and time to
-//! the screens and draws what they say.
+//! The terminal and the event loop: takes over the terminal, passes events and time to the screens, draws them, and
+//! restores the terminal in every case.
 //!
-//! What was there before is restored when the screens are left, on a panic before its message is printed, on SIGTERM,
-//! SIGHUP and SIGINT, and while the program is stopped as a job. What takes time is done beside this thread.
+//! The terminal's content is restored when the user leaves the screens, on a panic before its message is printed, on
+//! SIGTERM, SIGHUP and SIGINT, and while the program is stopped by job control. Work that takes long runs on other
+//! threads.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -31,19 +32,19 @@ use super::{cli, session};
 use crate::report::snapshot::{ReadProgress, ReadStage, SnapshotWatch};
 use crate::tui::{App, Depth, Effect, Glyphs, Look, ScreenSubject, Tasks, Theme, ViewModel};
 
-/// Between two looks for news while there may be some: half of what a key may wait at most.
+/// How often the loop looks for news while there may be some: half of the longest time a key may have to wait.
 const PACE: Duration = Duration::from_millis(25);
-/// The same while nothing can happen by itself.
+/// The same while nothing changes by itself.
 const CALM: Duration = Duration::from_millis(250);
-/// For the loop to end by itself once it was told, or to show that it is alive.
+/// How long the loop may take to end after a signal, or to show that it is alive.
 const PATIENCE: Duration = Duration::from_millis(400);
-/// The most that terminals take by OSC 52, before it is encoded: xterm's limit.
+/// The maximum text length that terminals accept by OSC 52, before base64: xterm's limit.
 const CLIPBOARD: usize = 74_994;
 
 type TerminalWriter = BufWriter<io::Stdout>;
 
-/// Shows the screens until the user leaves. `watch` is written to by whoever reads the packets. If the terminal itself
-/// goes, the program ends, and `end` is called before.
+/// Shows the screens until the user leaves. The thread that reads the packets writes to `watch`. If the terminal itself
+/// disappears, calls `end` and exits the process.
 pub(super) fn show(
     session: ScreenSubject,
     look: Look,
@@ -99,7 +100,7 @@ pub(super) fn show(
         );
         let pace = if growing || app.is_busy() { PACE } else { CALM };
         if event::poll(pace)? {
-            // What has piled up is dealt with before it is drawn.
+            // Process all pending events before the next draw.
             loop {
                 let event = event::read()?;
                 provoke(&event);
@@ -112,7 +113,7 @@ pub(super) fn show(
     }
 }
 
-/// For the test that a panic leaves the terminal as it was: in builds for tests, and when the environment asks for it.
+/// Panics on F12 in debug builds if the environment asks for it: for the test that a panic restores the terminal.
 fn provoke(event: &event::Event) {
     if cfg!(debug_assertions) && std::env::var_os("HANGUP_PROVOKE_PANIC").is_some() {
         let wanted = event::KeyCode::F(12);
@@ -123,7 +124,7 @@ fn provoke(event: &event::Event) {
     }
 }
 
-/// What the environment and the user say about how to draw.
+/// The screens' colours and glyphs, from the environment and the command line.
 pub(super) fn look(asked: &cli::ScreenArgs, color: cli::ColorArg) -> Look {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let term = variable("TERM").unwrap_or_default();
@@ -138,7 +139,7 @@ pub(super) fn look(asked: &cli::ScreenArgs, color: cli::ColorArg) -> Look {
         (false, true) => Depth::Indexed,
         (false, false) => Depth::Sixteen,
     };
-    // `15;0`: colours of text and background, as rxvt, Konsole and others set it. 7 and 15 are white.
+    // `15;0`: text and background colour, as rxvt, Konsole and others set it. 7 and 15 are white.
     let background = variable("COLORFGBG");
     let background = background.and_then(|it| it.rsplit(';').next()?.parse::<u8>().ok());
     let light = match asked.theme {
@@ -146,7 +147,7 @@ pub(super) fn look(asked: &cli::ScreenArgs, color: cli::ColorArg) -> Look {
         cli::ThemeArg::Light => true,
         cli::ThemeArg::Dark => false,
     };
-    // The first of these that is set decides (POSIX, 8.2).
+    // The first of these that is set takes precedence (POSIX, 8.2).
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
         .into_iter()
         .find_map(variable);
@@ -166,12 +167,12 @@ pub(super) fn look(asked: &cli::ScreenArgs, color: cli::ColorArg) -> Look {
 /// Whether there is a terminal to draw on.
 pub(super) fn is_there() -> bool {
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-    // Keys come from the terminal itself where standard input is a capture.
+    // If standard input is a capture, keys are read from the terminal device.
     let keys = io::stdin().is_terminal() || std::fs::File::open("/dev/tty").is_ok();
     io::stdout().is_terminal() && keys && !dumb
 }
 
-/// Reckons a digest of every new snapshot.
+/// Computes the view model of every new snapshot.
 struct ViewModelWorker {
     newest: Arc<Mutex<Option<Arc<ViewModel>>>>,
     over: Arc<AtomicBool>,
@@ -195,7 +196,7 @@ impl ViewModelWorker {
                 let model = Some(Arc::new(model));
                 let mut place = put.lock().unwrap_or_else(PoisonError::into_inner);
                 let old = std::mem::replace(&mut *place, model);
-                // One that nobody took is dropped when nobody can wait for it.
+                // Drop a model that was never taken after the lock is released, so that the loop does not wait for it.
                 drop(place);
                 drop(old);
             }
@@ -215,7 +216,7 @@ impl Drop for ViewModelWorker {
     }
 }
 
-/// What signals have said.
+/// Flags that signal handlers set.
 struct SignalFlags {
     leave: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
@@ -238,7 +239,7 @@ impl SignalFlags {
     }
 }
 
-/// Ends the program when its loop cannot: where the terminal itself is gone, waiting for a key may never come to an end.
+/// Ends the program if its loop cannot: once the terminal is gone, waiting for a key may never return.
 struct Watchdog {
     periodic_requests: Arc<AtomicU64>,
     over: Arc<AtomicBool>,
@@ -260,7 +261,7 @@ impl Watchdog {
                     return;
                 }
                 let now = heart.load(Ordering::Relaxed);
-                // One that is drawing a while on a busy machine is alive; without a terminal nothing can be drawn.
+                // A loop that draws for a while on a busy machine is alive; without a terminal it cannot draw.
                 if now == before && (told.load(Ordering::Relaxed) || is_gone()) {
                     break;
                 }
@@ -283,17 +284,17 @@ impl Drop for Watchdog {
     }
 }
 
-/// Whether the terminal is gone: a descriptor of one that was hung up is none any more.
+/// Whether the terminal is gone: after a hang-up, its descriptor no longer counts as a terminal.
 fn is_gone() -> bool {
     !io::stdout().is_terminal()
 }
 
-/// Whether the terminal is ours at the moment.
+/// Whether the program controls the terminal at present.
 static TAKEN: AtomicBool = AtomicBool::new(false);
-/// What threads said when they panicked while the screens were up: said once they are gone.
+/// Panic messages of other threads while the screens were shown; printed after the screens are left.
 static SAID: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
-/// The terminal, as long as it is ours.
+/// The terminal while the program controls it.
 struct TerminalGuard {
     terminal: Terminal<CrosstermBackend<TerminalWriter>>,
     mouse: bool,
@@ -304,7 +305,7 @@ impl TerminalGuard {
         guard_panics(thread::current().id());
         let out = BufWriter::with_capacity(1 << 16, io::stdout());
         enter(mouse)?;
-        // From here on, dropping gives it back.
+        // From here on, dropping the guard restores the terminal.
         let terminal = Terminal::new(CrosstermBackend::new(out));
         match terminal {
             Ok(terminal) => Ok(Self { terminal, mouse }),
@@ -316,7 +317,7 @@ impl TerminalGuard {
     }
 
     fn draw(&mut self, app: &mut App) -> io::Result<()> {
-        // Terminals that know it show the frame at once; the others ignore it.
+        // Terminals that support synchronized updates show the frame at once; others ignore the sequence.
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         self.terminal.draw(|frame| app.draw(frame))?;
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
@@ -329,7 +330,7 @@ impl TerminalGuard {
         self.terminal.clear()
     }
 
-    /// By OSC 52, which reaches the user's own machine over ssh; what is too long for it goes to a file.
+    /// Copies by OSC 52, which reaches the user's own machine over ssh; text that is too long is written to a file.
     fn copy(&mut self, text: &str) -> Result<(), String> {
         if text.len() > CLIPBOARD {
             let path = std::env::temp_dir().join("hangup-copied.txt");
@@ -374,12 +375,12 @@ fn enter(mouse: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives the terminal back, once.
+/// Restores the terminal if the program controls it.
 fn leave() {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;
     }
-    // Whatever fails here, the rest must be tried all the same.
+    // Try each step even if one fails.
     let mut out = io::stdout();
     let _ = execute!(out, EndSynchronizedUpdate);
     let _ = execute!(out, DisableMouseCapture, DisableBracketedPaste);
@@ -387,7 +388,8 @@ fn leave() {
     let _ = disable_raw_mode();
 }
 
-/// A panic gives the terminal back before its message. One beside the screens is told when they are gone.
+/// Installs a panic hook that restores the terminal before the message is printed. Panics of threads other than
+/// `screens` are printed after the screens are left.
 fn guard_panics(screens: ThreadId) {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
@@ -403,7 +405,7 @@ fn guard_panics(screens: ThreadId) {
     }));
 }
 
-/// Says so if whoever reads the packets broke off without a word.
+/// Reports a failure to the screens if the analysis panics.
 pub(super) fn mind(reading: session::Session, watch: Arc<SnapshotWatch>) {
     thread::spawn(move || {
         let broke = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reading.wait()));
@@ -420,7 +422,7 @@ pub(super) fn mind(reading: session::Session, watch: Arc<SnapshotWatch>) {
     });
 }
 
-/// RFC 4648 §4.
+/// Base64, RFC 4648 §4.
 fn base64(bytes: &[u8]) -> String {
     const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
