@@ -1,7 +1,7 @@
-//! Bytes in, segments out.
+//! From captured bytes to TCP segments.
 //!
-//! [`capture`] gives frames with their times, from files, pipes and interfaces, and alone can fail; [`decode`] makes of a
-//! frame a TCP segment, or the counted reason why there is none in it; [`flow`] says whose it is.
+//! [`capture`] reads timestamped frames from files, pipes and interfaces; only it can fail. [`decode`] turns a frame
+//! into a TCP segment, or into a counted reason why it holds none. [`flow`] finds the flow that a segment belongs to.
 
 pub mod capture;
 pub mod decode;

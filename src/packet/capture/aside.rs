@@ -1,7 +1,8 @@
-//! A source that is read on a thread of its own, so that whoever wants its frames never waits for long.
+//! A source read on its own thread, so that the consumer of its frames never blocks for long.
 //!
-//! For pipes: one may have nothing for minutes, while what came before is to be looked at. A thread that waits in a read
-//! cannot be called back; when it is no longer wanted it is left behind, and ends with its pipe or with the program.
+//! It is meant for pipes: a pipe may deliver nothing for minutes while earlier frames are to be analysed. A thread
+//! blocked in a read cannot be cancelled; when it is no longer needed it is abandoned, and ends with its pipe or with
+//! the program.
 
 use crate::base::net::Loss;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -13,12 +14,12 @@ use super::frame::{Batch, Fill, Source};
 use super::summary::FileSummary;
 use crate::base::time::Timestamp;
 
-/// Batches on their way: enough that neither side waits for the other in a stream that flows.
+/// Batches in transit: enough that neither thread waits for the other while data flows.
 const ON_THE_WAY: usize = 4;
-/// How long to wait before saying that there is nothing.
+/// How long to wait before reporting [`Fill::Idle`].
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// What one read gave.
+/// The result of one read.
 struct ReadResult {
     fill: Result<Fill, CaptureError>,
     batch: Batch,
@@ -26,7 +27,7 @@ struct ReadResult {
     lost: Loss,
 }
 
-/// The source, seen from where its frames are wanted.
+/// The consumer's end of the source.
 struct ThreadedSource {
     deliveries: Receiver<ReadResult>,
     empty: SyncSender<Batch>,
@@ -36,8 +37,8 @@ struct ThreadedSource {
     stopped: bool,
 }
 
-/// A source that is opened and read on a thread of its own: even the first bytes may be long in coming. Says [`Fill::Idle`]
-/// while there is nothing, with the time of the last frame.
+/// Opens and reads a source on its own thread, since even the first bytes may take long to arrive. Returns
+/// [`Fill::Idle`] with the time of the last frame while there is nothing to read.
 #[must_use]
 pub fn aside(
     open: impl FnOnce() -> Result<Box<dyn Source>, CaptureError> + Send + 'static,
@@ -48,7 +49,7 @@ pub fn aside(
         let mut source = match open() {
             Ok(source) => source,
             Err(error) => {
-                // Who has gone does not want to know.
+                // If the consumer is gone, the error has no reader.
                 let _ = deliver.send(ReadResult {
                     fill: Err(error),
                     batch: Batch::default(),
@@ -98,7 +99,7 @@ impl Source for ThreadedSource {
             Err(RecvTimeoutError::Disconnected) => return Ok(Fill::End),
         };
         let taken = std::mem::replace(batch, delivery.batch);
-        // With enough of them on their way, one is let go.
+        // If enough empty batches are queued for reuse, drop this one.
         let _ = self.empty.try_send(taken);
         self.files = delivery.files;
         self.lost = delivery.lost;

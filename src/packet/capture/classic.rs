@@ -1,69 +1,69 @@
-//! The classic capture format: a header of 24 bytes, then records, each with a header of 16 bytes or more.
+//! The classic capture format (pcap): a header of 24 bytes, then records, each with a header of 16 bytes or more.
 //!
-//! Comes in: a buffer with some of the file's bytes. Goes out: a slot for each whole record in it. The format is
-//! draft-ietf-opsawg-pcap; its variants are those that libpcap and Wireshark read: either byte order, microseconds
-//! or nanoseconds, Alexey Kuznetzov's records with 24 bytes of header (some Red Hat releases), the two of Ixia's
-//! testers, and the lengths the wrong way round that tcpdump wrote before version 2.3 and DG/UX ever since.
+//! The input is a buffer with part of the file's bytes; the output is a slot for each complete record in it. The format
+//! is draft-ietf-opsawg-pcap. Supported variants are those that libpcap and Wireshark read: either byte order,
+//! microseconds or nanoseconds, Alexey Kuznetzov's records with 24 bytes of header (some Red Hat releases), the two
+//! formats of Ixia's testers, and the swapped lengths that tcpdump wrote before version 2.3 and DG/UX ever since.
 //!
-//! The record header is read straight from the buffer rather than with pcap-parser, which knows neither lengths the
-//! wrong way round nor Kuznetzov's records in big-endian files nor Ixia's. Its speed is the same (`cargo bench`).
+//! The record header is parsed directly from the buffer rather than with pcap-parser, which supports neither swapped
+//! lengths, nor Kuznetzov's records in big-endian files, nor Ixia's formats. Both have the same speed (`cargo bench`).
 //!
-//! Files of one kind that were joined end to end are read as one. Taken for a record, the second header would set the
+//! Files of one kind that were concatenated are read as one. Parsed as a record, the second file header would set the
 //! clock to the year 2055, its magic number.
 //!
-//! Left out on purpose: the record formats that share a magic number with another (Nokia's, and Kuznetzov's with
-//! the debugging fields). They can only be told apart by reading ahead and guessing.
+//! Deliberately not supported: record formats that share a magic number with another (Nokia's, and Kuznetzov's with the
+//! debugging fields). Distinguishing them requires reading ahead and guessing.
 
 use super::frame::{FrameSlot, LinkType};
 use super::record::{Buffer, BufferPass, ByteOrder, PassEnd, longest};
 use super::summary::{FileSummary, Interface};
 use crate::base::time::Timestamp;
 
-/// Bytes of the file header.
+/// Length of the file header in bytes.
 pub(crate) const FILE_HEADER: usize = 24;
-/// Bytes of a record header that every variant has.
+/// Length in bytes of the part of a record header that every variant has.
 const RECORD_HEADER: usize = 16;
-/// Plausible headers in a row before a record is believed again after damage. One false header among random bytes
-/// is about one in 2^40; three are beyond any file's size.
+/// Number of plausible headers in a row required to resynchronise after damage. One false header among random bytes has
+/// a probability of about one in 2^40; three are beyond any file's size.
 const PROOF: usize = 3;
-/// Neighbouring records' seconds differ by no more than this when a record is looked for after damage.
+/// Maximum difference in seconds between neighbouring records when resynchronising after damage.
 const NEIGHBOURS: u32 = 24 * 60 * 60;
 
-/// The longest frame that is looked for after damage, so that a false header cannot make the search wait for what
-/// the longest link type would allow.
+/// The longest frame accepted when resynchronising after damage, so that a false header cannot make the search wait for
+/// as many bytes as the longest link type allows.
 const MAX_FOUND: u32 = 256 << 10;
 
-/// A classic file in the middle of being read.
+/// The state of reading a classic file.
 #[derive(Debug)]
 pub(crate) struct Classic {
     order: ByteOrder,
-    /// As a number in the file's order.
+    /// The magic number in the file's byte order.
     magic: u32,
-    /// Nanoseconds in a unit of the second time field.
+    /// Nanoseconds per unit of the second time field.
     unit: u32,
     header: usize,
-    /// Bytes of file header that are still to come.
+    /// Bytes of the file header not yet read.
     extra: usize,
     lengths: LengthOrder,
     link: LinkType,
     interface: u32,
     longest: u32,
-    /// Seconds of the last record, to know one again after damage.
+    /// Seconds of the last record, to recognise records after damage.
     latest: Option<u32>,
 }
 
-/// Which of the two lengths of a record comes first.
+/// The order of the two lengths in a record header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LengthOrder {
-    /// Captured, then original.
+    /// Captured length, then original length.
     InOrder,
-    /// Original, then captured.
+    /// Original length, then captured length.
     Swapped,
-    /// Version 2.3 has files of both kinds; the captured length is the smaller.
+    /// Version 2.3 was written both ways; the captured length is the smaller one.
     Either,
 }
 
-/// What a record header says.
+/// The fields of a record header.
 #[derive(Clone, Copy)]
 struct RecordHeader {
     seconds: u32,
@@ -73,12 +73,12 @@ struct RecordHeader {
 }
 
 impl Classic {
-    /// Whether these are the first bytes of such a file.
+    /// Whether `magic` is the magic number of a supported classic file.
     pub(crate) fn knows(magic: [u8; 4]) -> bool {
         variant(magic).is_some()
     }
 
-    /// Reads the file header.
+    /// Parses the file header.
     pub(crate) fn new(
         header: &[u8; FILE_HEADER],
         interface: u32,
@@ -101,7 +101,8 @@ impl Classic {
         };
         let field = u32_at(20);
         let link = LinkType(field as u16);
-        // The upper bits: 4 for the length of the frame check sequence in units of 16 bits, 1 that it is known.
+        // The upper bits: 4 for the length of the frame check sequence in units of 16 bits, 1 that says the length is
+        // known.
         let fcs = (field & 0x0400_0000 != 0).then_some((field >> 28) as u8 * 2);
         summary.note_interface(Interface {
             number: interface,
@@ -125,7 +126,7 @@ impl Classic {
         })
     }
 
-    /// Finds the records in the buffer from `at` on.
+    /// Finds the records in the buffer, starting at `at`.
     pub(crate) fn scan(
         &mut self,
         buffer: Buffer<'_>,
@@ -187,8 +188,8 @@ impl Classic {
         BufferPass { at, then }
     }
 
-    /// Looks for a record from `at` on: [`PROOF`] plausible headers in a row, or as many as there are to the very
-    /// end of the file.
+    /// Searches for a record, starting at `at`: [`PROOF`] plausible headers in a row, or as many as fit before the end
+    /// of the file.
     pub(crate) fn search(
         &self,
         bytes: &[u8],
@@ -243,7 +244,7 @@ impl Classic {
     fn header_at(&self, bytes: &[u8], at: usize) -> Option<RecordHeader> {
         let whole = bytes.get(at..at + self.header)?;
         let numbers: &[u8; RECORD_HEADER] = whole.first_chunk()?;
-        // One load of the whole; an array built byte by byte costs ten times as much.
+        // One load of all 16 bytes; an array built byte by byte takes ten times as long.
         let all = match self.order {
             ByteOrder::Little => u128::from_le_bytes(*numbers),
             ByteOrder::Big => u128::from_be_bytes(*numbers),
@@ -272,7 +273,7 @@ impl Classic {
     }
 }
 
-/// Whether a record begins at a place.
+/// Whether a record starts at a position.
 enum RecordCheck {
     Given,
     Refuted,
@@ -289,7 +290,7 @@ impl RecordCheck {
     }
 }
 
-/// Byte order, nanoseconds in a unit, bytes in a record header, bytes of file header beyond the usual.
+/// Byte order, nanoseconds per unit, bytes in a record header, and bytes of file header beyond the usual 24.
 fn variant(magic: [u8; 4]) -> Option<(ByteOrder, u32, usize, usize)> {
     [ByteOrder::Little, ByteOrder::Big]
         .into_iter()

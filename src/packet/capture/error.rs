@@ -1,48 +1,48 @@
-//! What can go wrong before there is a frame.
+//! Errors of opening and reading captures.
 
 use std::path::PathBuf;
 
-/// Why an input cannot be read. Each message names the input and a way out.
+/// Why an input cannot be read. Each message names the input and what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaptureError {
-    /// The operating system refused.
+    /// The operating system reported an error.
     #[error("{}: {error}", path.display())]
     Io {
-        /// The input, `-` for standard input.
+        /// The path of the input, `-` for standard input.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         #[source]
         error: std::io::Error,
     },
-    /// The first bytes are not those of a capture.
+    /// The first bytes do not belong to a supported capture format.
     #[error("{}: not a packet capture: {reason}", path.display())]
     NotACapture {
-        /// The input, `-` for standard input.
+        /// The path of the input, `-` for standard input.
         path: PathBuf,
-        /// What was found instead and what is read.
+        /// What was found instead, and which formats are supported.
         reason: String,
     },
-    /// An interface cannot be captured on.
+    /// Capturing on an interface failed.
     #[error("{interface}: {reason}")]
     Live {
-        /// The interface.
+        /// The name of the interface.
         interface: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// This program may not capture.
+    /// The program lacks the permission to capture.
     #[error("{interface}: capturing is not permitted")]
     NotPermitted {
-        /// The interface.
+        /// The name of the interface.
         interface: String,
     },
     /// The BPF filter does not compile, or this build has no libpcap to compile it.
     #[error("filter {filter:?}: {reason}")]
     Filter {
-        /// What was typed.
+        /// The expression as typed.
         filter: String,
-        /// What libpcap said.
+        /// libpcap's message.
         reason: String,
     },
 }

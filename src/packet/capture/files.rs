@@ -1,11 +1,11 @@
-//! Files and pipes as one [`Source`]: a single timeline, however many there are.
+//! Files and pipes merged into one [`Source`] with a single timeline.
 //!
-//! Comes in: inputs. Goes out: their frames in the order of their times, those of one file in the order of the
-//! file, and of two at the same moment the one from the file named first. Numbers and interfaces count over all.
+//! Frames come out in order of their times. Frames of one file keep the order of the file; of two frames with the same
+//! time, the one from the file named first comes first. Frame numbers and interface numbers count over all inputs.
 //!
-//! A file is opened when the timeline reaches its first frame and closed at its end, so a thousand files of a
-//! rotated set need no more than those that overlap. While only one is open, its batches are handed on as they are;
-//! where files overlap, runs of frames are copied, each run as long as no other file has an earlier frame.
+//! A file is opened when the timeline reaches its first frame and closed at its end, so a rotated set of a thousand
+//! files needs no more open files than overlap. While only one file is open, its batches are passed on unchanged. Where
+//! files overlap, runs of frames are copied, each up to the point where another file has an earlier frame.
 
 use crate::base::net::Loss;
 use std::cmp::Reverse;
@@ -20,24 +20,24 @@ use super::reader::FileReader;
 use super::summary::FileSummary;
 use crate::base::time::Timestamp;
 
-/// Bytes read at once from a single input, and so what a batch holds. Large enough that a system call is nothing
-/// beside it, small enough that the frames are still in the cache when they are analysed.
+/// Bytes read at once from a single input, and thus the size of a batch. Large enough that the cost of a system call is
+/// negligible, small enough that the frames are still in the cache when they are analysed.
 const CHUNK: usize = 1 << 20;
-/// The same for each of several inputs, which may all have to be open.
+/// The same for each of several inputs, all of which may have to be open at once.
 const CHUNK_OF_SEVERAL: usize = 256 << 10;
 
-/// How to read.
+/// Options for reading.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct OpenOptions {
-    /// Only frames that this BPF expression matches are given out. They keep the numbers of the unfiltered input.
+    /// A BPF expression: only frames that match it are returned. They keep their numbers in the unfiltered input.
     pub filter: Option<String>,
 }
 
-/// Opens captures, one or several, `-` being standard input. Several are one timeline.
+/// Opens one or several captures as one timeline; `-` is standard input.
 ///
 /// # Errors
-/// When a path cannot be read or is no capture, or the filter does not compile. Each message names the way out.
+/// If a path cannot be read or is not a capture, or the filter does not compile. Each message says what to do about it.
 pub fn open(
     paths: &[impl AsRef<Path>],
     options: &OpenOptions,
@@ -46,10 +46,10 @@ pub fn open(
     read(inputs, options)
 }
 
-/// As [`open`], with inputs that need not be files.
+/// Like [`open`], for inputs that need not be files.
 ///
 /// # Errors
-/// As [`open`].
+/// Like [`open`].
 pub fn read(
     inputs: impl IntoIterator<Item = Result<Input, CaptureError>>,
     options: &OpenOptions,
@@ -61,15 +61,15 @@ pub fn read(
     }
 }
 
-/// All inputs.
+/// All inputs, merged.
 pub(crate) struct Files {
-    /// Files whose first frame is still to come, the next one last.
+    /// Files whose first frame has not been reached, the next one last.
     waiting: Vec<ClosedFile>,
-    /// By index; those that have been reached and not ended.
+    /// Indexed by input; files that have been reached and have not ended.
     open: Vec<Option<OpenFile>>,
-    /// When each open file that has frames in its batch has its next one.
+    /// The time of the next frame of each open file that has frames in its batch.
     heads: BinaryHeap<Reverse<(Timestamp, usize)>>,
-    /// Open files that have no frames in their batch.
+    /// Open files with no frames left in their batch.
     drained: Vec<usize>,
     summaries: Vec<FileSummary>,
     next_interface: u32,
@@ -78,14 +78,14 @@ pub(crate) struct Files {
     stopped: bool,
 }
 
-/// A file that has been looked at and closed again.
+/// A file that has been probed and closed again.
 struct ClosedFile {
     first: Timestamp,
     index: usize,
     input: Input,
 }
 
-/// A file in the middle of being read, and the frames that are next.
+/// An open file and its next frames.
 struct OpenFile {
     reader: FileReader,
     batch: Batch,
@@ -93,7 +93,7 @@ struct OpenFile {
 }
 
 impl Files {
-    /// Looks at every input, so that what cannot be read is known at once. `chunk`, if given, is how many bytes to
+    /// Probes every input, so that unreadable ones are reported at once. `chunk`, if given, is the number of bytes to
     /// read at once.
     pub(crate) fn open(
         inputs: impl IntoIterator<Item = Result<Input, CaptureError>>,
@@ -138,7 +138,7 @@ impl Files {
         Ok(files)
     }
 
-    /// Opens an input; its frames come with the next [`Files::load`].
+    /// Opens an input; its frames are read by the next [`Files::load`].
     fn begin(&mut self, index: usize, input: Input) -> Result<(), CaptureError> {
         let summary = &mut self.summaries[index];
         let reader = FileReader::open(input, self.chunk, summary, &mut self.next_interface)?;
@@ -151,7 +151,8 @@ impl Files {
         Ok(())
     }
 
-    /// Sees to it that every open file has frames and a head, and that every file is open whose time has come.
+    /// Ensures that every open file has frames and an entry in `heads`, and that every file is open that the timeline
+    /// has reached.
     fn load(&mut self) -> Result<(), CaptureError> {
         self.refill();
         while let Some(next) = self.waiting.pop() {
@@ -166,7 +167,7 @@ impl Files {
         Ok(())
     }
 
-    /// Gives each drained file frames and a head, or closes it.
+    /// Refills each drained file and updates `heads`, or closes the file.
     fn refill(&mut self) {
         for index in self.drained.drain(..) {
             let Some(file) = &mut self.open[index] else {
@@ -183,7 +184,7 @@ impl Files {
         }
     }
 
-    /// The only file that has anything left, if there is only one and it is drained.
+    /// The only file with anything left, if there is exactly one and it is drained.
     fn lone(&self) -> Option<usize> {
         match self.drained[..] {
             [index] if self.heads.is_empty() && self.waiting.is_empty() => Some(index),
@@ -191,7 +192,7 @@ impl Files {
         }
     }
 
-    /// Moves the next run of frames into `batch`. Whether the batch is full.
+    /// Moves the next run of frames into `batch`. Returns whether the batch is full.
     fn run(&mut self, batch: &mut Batch) -> bool {
         let Some(Reverse((_, index))) = self.heads.pop() else {
             return true;
@@ -207,7 +208,7 @@ impl Files {
             return false;
         };
         let rest = &file.batch.slots[file.at..];
-        // The head itself goes first whatever the bound: it is the least there is.
+        // The first frame is taken regardless of the bound: it is the smallest of all.
         let run = 1 + rest.iter().skip(1).take_while(|slot| earlier(slot)).count();
         if run == rest.len() && batch.is_empty() {
             std::mem::swap(batch, &mut file.batch);
@@ -225,7 +226,7 @@ impl Files {
             return true;
         }
         let mut taken = 0;
-        // Numbers between two frames of a file that no frame has stay between them.
+        // Numbers without a frame (blocks that Wireshark counts as packets) stay gaps between the frames of the file.
         let mut before = file.at.checked_sub(1).map(|at| file.batch.slots[at].nth);
         for slot in &rest[..run] {
             let between = before.map_or(slot.nth, |before| {
@@ -252,7 +253,7 @@ impl Files {
         batch.used >= self.chunk
     }
 
-    /// Whether going on means to wait for a pipe that has nothing yet.
+    /// Whether the next step may block on a pipe that has no data yet.
     fn would_wait(&self) -> bool {
         self.drained.iter().any(|index| {
             let file = self.open[*index].as_ref();
@@ -305,10 +306,10 @@ impl Source for Files {
     }
 }
 
-/// The time of an input's first frame; the earliest moment for one without frames, so that it is done with first.
+/// The time of an input's first frame; the earliest time for an input without frames, so that it is handled first.
 fn first_time(input: Input, chunk: usize) -> Result<Timestamp, CaptureError> {
     let (mut summary, mut interfaces) = (FileSummary::default(), 0);
-    // Only the first frame is wanted.
+    // Only the first frame is needed.
     let chunk = chunk.min(64 << 10);
     let mut reader = FileReader::open(input, chunk, &mut summary, &mut interfaces)?;
     let mut batch = Batch::default();

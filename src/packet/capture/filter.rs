@@ -1,15 +1,15 @@
-//! `--filter`: the frames that a BPF expression matches, with the numbers they have in the whole input.
+//! `--filter`: frames that match a BPF expression, with the numbers they have in the whole input.
 //!
-//! libpcap compiles the expression, once for each link type that comes along, since the same expression is another
-//! program on each. Without the feature `live` there is no libpcap, and the answer is an error that says what to do.
+//! libpcap compiles the expression once for each link type that occurs, because the resulting program depends on the
+//! link type. Without the feature `live` there is no libpcap, and the result is an error that says what to do.
 //!
-//! One difference from tcpdump: `len`, `less` and `greater` compare the captured length, not the length on the
-//! wire. The two differ only for frames that the snap length has cut.
+//! One difference from tcpdump: `len`, `less` and `greater` compare the captured length, not the length on the wire.
+//! The two differ only for frames cut by the snap length.
 
 use super::error::CaptureError;
 use super::frame::Source;
 
-/// `inner` without the frames that `expression` does not match.
+/// Without libpcap: always an error.
 #[cfg(not(feature = "live"))]
 pub(crate) fn filtered(
     inner: Box<dyn Source>,
@@ -39,20 +39,20 @@ mod bpf {
     const ETHERNET: LinkType = LinkType(1);
     const RAW: LinkType = LinkType(101);
 
-    /// A source and what is wanted of it.
+    /// A source and the filter applied to it.
     struct Filtered {
         inner: Box<dyn Source>,
         expression: String,
-        /// One for each link type met so far: a handful at most.
+        /// One program for each link type met so far: a handful at most.
         programs: Vec<(LinkType, BpfProgram)>,
     }
 
-    /// `inner` without the frames that `expression` does not match.
+    /// A source that yields the frames of `inner` that match `expression`.
     pub(crate) fn filtered(
         inner: Box<dyn Source>,
         expression: &str,
     ) -> Result<Box<dyn Source>, CaptureError> {
-        // Most mistakes are mistakes on every link type, and are best told before anything is read.
+        // Most mistakes are mistakes on every link type and are best reported before anything is read.
         if let Err(error) = compile(expression, ETHERNET)
             && compile(expression, RAW).is_err()
         {
@@ -118,7 +118,7 @@ mod bpf {
         program.map_err(|error| complaint(expression, link, &error))
     }
 
-    /// What is wrong with an expression, and at which word as far as that can be told.
+    /// The error for an invalid expression, with the offending word if it can be determined.
     pub(crate) fn complaint(expression: &str, link: LinkType, error: &pcap::Error) -> CaptureError {
         let said = error.to_string();
         let said = said.trim_start_matches("libpcap error: ");
@@ -132,8 +132,8 @@ mod bpf {
         }
     }
 
-    /// The first word after which no way of going on makes sense. libpcap does not say where it gave up; so this asks it
-    /// for ever longer beginnings, each with some ways to complete it.
+    /// The first word after which the expression cannot be completed. libpcap does not report where parsing failed, so
+    /// this compiles ever longer prefixes, each with several possible completions.
     fn wrong_word(expression: &str, link: LinkType) -> Option<(usize, String)> {
         const WAYS: [&str; 9] = [
             "",
@@ -164,12 +164,12 @@ mod bpf {
         None
     }
 
-    /// What libpcap calls a link type on this system. Files have numbers that are the same everywhere; a few of
-    /// libpcap's own were taken before, and differently by each system.
+    /// libpcap's number for a link type on this system (DLT). Numbers in files are the same everywhere; a few of
+    /// libpcap's numbers were assigned earlier and differ between systems.
     fn dlt(link: LinkType) -> i32 {
         const DLT_RAW: i32 = if cfg!(target_os = "openbsd") { 14 } else { 12 };
         match link.0 {
-            // Raw IP: the registered number, and those that systems wrote before there was one.
+            // Raw IP: the registered number, and those that systems wrote before it was registered.
             101 | 12 | 14 => DLT_RAW,
             100 => 11, // RFC 1483 ATM
             102 => {

@@ -1,8 +1,8 @@
-//! What a file is that is not a capture, and what to do about it.
+//! Recognises files that are not supported captures, and says what to do about them.
 
 use super::input::Compression;
 
-/// Formats that people try, by their first bytes, with the way out.
+/// Formats that users try to open, by their first bytes, with what to do instead.
 const FOREIGN: &[(&[u8], &str)] = &[
     (
         b"snoop\0\0\0",
@@ -55,7 +55,7 @@ const FOREIGN: &[(&[u8], &str)] = &[
     (b"\x7fELF", "this is a program"),
 ];
 
-/// Why these first bytes are no capture, and the way out.
+/// Why these first bytes are not a capture, and what to do about it.
 pub(crate) fn reason(start: &[u8], compression: Compression) -> String {
     const READ: &str = "pcap and pcapng are read, plain or packed with gzip, zstd or lz4";
     if start.is_empty() {

@@ -1,4 +1,4 @@
-//! What every source gives: frames with their time, link type and both lengths, many to a buffer.
+//! The output of every source: frames with their time, link type, captured length and original length, in batches.
 
 use super::summary::FileSummary;
 use crate::base::frame_ref::FrameNumber;
@@ -12,21 +12,21 @@ pub struct LinkType(pub u16);
 /// One frame as captured.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
-    /// Its number in the input.
+    /// Its number in the whole input, from 1.
     pub number: FrameNumber,
     /// When it was captured.
     pub time: Timestamp,
-    /// What the first byte of `data` is the start of.
+    /// The type of the header at the start of `data`.
     pub link: LinkType,
-    /// The interface it was seen on: an index over all interfaces of the input, in order of appearance.
+    /// The interface it was captured on: an index over all interfaces of the input, in order of appearance.
     pub interface: u32,
-    /// Bytes it had on the wire; at least `data.len()` unless the file is wrong about it.
+    /// Length on the wire in bytes; at least `data.len()` unless the file is wrong.
     pub length: u32,
-    /// The bytes that were kept (the snap length may have cut it).
+    /// The captured bytes, which the snap length may have cut.
     pub data: &'a [u8],
 }
 
-/// Where a frame lies in its batch.
+/// The position of a frame in its batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FrameSlot {
     pub(crate) time: Timestamp,
@@ -34,34 +34,35 @@ pub(crate) struct FrameSlot {
     pub(crate) captured: u32,
     pub(crate) length: u32,
     pub(crate) interface: u32,
-    /// How far its number is above the batch's first: its index, unless numbers in between have no frame (a filter took
-    /// it out, or it is a block that Wireshark counts among the packets). Rises.
+    /// The offset of its number from the number of the batch's first frame. Equals its index unless numbers in between
+    /// have no frame (a filter removed it, or the number belongs to a block that Wireshark counts as a packet).
+    /// Increasing.
     pub(crate) nth: u32,
     pub(crate) link: LinkType,
 }
 
-/// Many frames in one buffer, to be filled again and again.
+/// Many frames in one buffer that is refilled repeatedly.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// The bytes that the slots point into; may hold more than the frames (record headers lie between them). Its
-    /// length is the room that has been made, and only grows: clearing a mebibyte anew for each fill would cost
-    /// as much as a third of reading it.
+    /// The bytes that the slots point into; may hold more than the frames (record headers lie between them). Its length
+    /// is the allocated room and only grows: zeroing a mebibyte anew for each fill would cost as much as a third of the
+    /// time to read it.
     pub(crate) bytes: Vec<u8>,
-    /// How many of `bytes` are in use; [`Batch::push`] goes on from here.
+    /// Number of `bytes` in use; [`Batch::push`] appends from here.
     pub(crate) used: usize,
     pub(crate) slots: Vec<FrameSlot>,
-    /// The number of the first frame; each slot says how far it is above.
+    /// The number of the first frame; slots store offsets from it.
     pub(crate) first: u64,
 }
 
 impl Batch {
-    /// How many frames it holds.
+    /// Number of frames.
     #[must_use]
     pub fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Whether it holds no frame.
+    /// Whether it holds no frames.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
@@ -72,8 +73,8 @@ impl Batch {
         self.slots.iter().map(|slot| self.frame(slot))
     }
 
-    /// Adds a copy of a frame, for sources that have frames one at a time. Numbers must not fall within a batch,
-    /// nor span more than `u32::MAX`.
+    /// Appends a copy of a frame, for sources that produce frames one at a time. Numbers must not decrease within a
+    /// batch, nor span more than `u32::MAX`.
     pub fn push(&mut self, frame: Frame<'_>) {
         if self.slots.is_empty() {
             self.first = frame.number.0;
@@ -91,13 +92,13 @@ impl Batch {
         self.push_slot(slot, frame.data);
     }
 
-    /// Forgets the frames, keeps the room.
+    /// Removes the frames and keeps the allocated memory.
     pub fn clear(&mut self) {
         self.slots.clear();
         self.used = 0;
     }
 
-    /// Adds `slot` with a copy of `data`, which may not bring the batch above 4 GiB: then it is cut to fit.
+    /// Appends `slot` with a copy of `data`. Data that would make the batch larger than 4 GiB is cut.
     pub(crate) fn push_slot(&mut self, slot: FrameSlot, data: &[u8]) {
         let start = self.used;
         let captured = data.len().min((u32::MAX as usize).saturating_sub(start));
@@ -114,7 +115,7 @@ impl Batch {
         });
     }
 
-    /// Takes out the frames that `keep` does not want. The others keep their numbers.
+    /// Removes the frames for which `keep` returns false. The others keep their numbers.
     #[cfg(feature = "live")]
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Frame<'_>) -> bool) {
         let mut slots = std::mem::take(&mut self.slots);
@@ -122,12 +123,12 @@ impl Batch {
         self.slots = slots;
     }
 
-    /// All its bytes, those between the frames included.
+    /// All bytes in use, including those between frames.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes[..self.used.min(self.bytes.len())]
     }
 
-    /// Where `part` begins in [`Batch::bytes`], if it lies in there.
+    /// The offset of `part` in [`Batch::bytes`], if it lies within.
     pub(crate) fn place_of(&self, part: &[u8]) -> Option<u32> {
         let start = (part.as_ptr() as usize).checked_sub(self.bytes.as_ptr() as usize)?;
         let inside = start + part.len() <= self.bytes().len();
@@ -151,35 +152,35 @@ impl Batch {
     }
 }
 
-/// What [`Source::fill`] did.
+/// The result of [`Source::fill`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fill {
     /// The batch holds at least one frame.
     Frames,
-    /// A live source had nothing; the clock stands here.
+    /// A live source had no frames; the value is its current time.
     Idle(Timestamp),
-    /// There is nothing more.
+    /// The input has ended.
     End,
 }
 
-/// Something that frames come out of, in time order as far as the input is.
+/// A source of frames, in time order as far as the input is.
 pub trait Source: Send {
     /// Clears `batch` and fills it with the next frames.
     ///
     /// # Errors
-    /// When the input cannot be read at all. Damage inside a file is no error: it is noted, and reading goes on as
-    /// far as it can.
+    /// If the input cannot be read at all. Damage inside a file is not an error: it is noted in the summary, and
+    /// reading continues as far as possible.
     fn fill(&mut self, batch: &mut Batch) -> Result<Fill, super::CaptureError>;
 
-    /// No more is wanted than what it holds already: those frames, then [`Fill::End`]. What is still in a file is not
-    /// held.
+    /// Stops the source: it returns the frames it already holds, then [`Fill::End`]. Unread content of a file does not
+    /// count as held.
     fn stop(&mut self);
 
     /// Frames known to be lost so far.
     fn lost(&self) -> Loss;
 
-    /// What is known of each file read, in the order they were given; complete after [`Fill::End`]. Empty for a
-    /// source that reads no file.
+    /// The summaries of the files read, in the order given; complete after [`Fill::End`]. Empty for a source that reads
+    /// no file.
     fn files(&self) -> &[FileSummary] {
         &[]
     }

@@ -1,7 +1,7 @@
-//! A file that is still being written, read as a stream that has no end yet.
+//! A file that is still being written, read as a stream whose end is not known yet.
 //!
-//! At the end of what there is, it waits for more. When the file is cut short, or its name now stands for another file (a
-//! rotated log), what was read is complete, and the reason is told as an error, which the summary keeps as damage.
+//! At the end of the present content, the reader waits for more. If the file is truncated, or its path now refers to
+//! another file (a rotated log), the stream ends with an error that gives the reason; the summary keeps it as damage.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -12,10 +12,10 @@ use std::time::Duration;
 use super::error::CaptureError;
 use super::input::Input;
 
-/// Between two looks at a file that has nothing new.
+/// The interval between two checks of a file that has not grown.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The file.
+/// The file being followed.
 struct Growing {
     path: PathBuf,
     file: File,
@@ -23,10 +23,10 @@ struct Growing {
 }
 
 impl Input {
-    /// A file that grows: its end is never the end. A pipe is read as always.
+    /// Opens a file that grows: reaching its end does not end the input. A pipe is read as by [`Input::open`].
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it cannot be read.
     pub fn growing(path: &Path) -> Result<Self, CaptureError> {
         let input = Self::open(path)?;
         if input.again().is_none() {
@@ -65,7 +65,7 @@ impl Read for Growing {
             if own.len() > self.read {
                 continue;
             }
-            // For a moment, while it is being replaced, there may be none.
+            // While the file is being replaced, the path may not exist for a moment.
             if std::fs::metadata(&self.path).is_ok_and(|now| !is_same(&own, &now)) {
                 return Err(io::Error::other(
                     "another file has taken its place while it was being followed; to read that one, begin again",
@@ -76,14 +76,14 @@ impl Read for Growing {
     }
 }
 
-/// Whether a name still means the same file.
+/// Whether both are metadata of the same file.
 #[cfg(unix)]
 pub(crate) fn is_same(one: &Metadata, other: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// Elsewhere a file that is open cannot be replaced, and one that is begun anew is known by being shorter.
+/// On other systems an open file cannot be replaced, and a truncated one is recognised by its length.
 #[cfg(not(unix))]
 pub(crate) fn is_same(_: &Metadata, _: &Metadata) -> bool {
     true

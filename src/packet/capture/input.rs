@@ -1,9 +1,10 @@
-//! Bytes from a file, a pipe or memory, unpacked if they are compressed.
+//! Bytes from a file, a pipe or memory, decompressed if necessary.
 //!
-//! gzip, zstd and LZ4 frames are recognised by their magic numbers, whatever the file is called, and unpacked as a
-//! stream: however much a small file unpacks to, only the decoder's window and one buffer are in memory. Several
-//! members or frames one after another are one stream (RFC 1952 §2.2, RFC 8878 §3).
-//! Left out on purpose: a compressed file inside a compressed file.
+//! gzip, zstd and LZ4 frames are recognised by their magic numbers, regardless of the file's name, and decompressed as
+//! a stream. However much a small file expands to, only the decoder's window and one buffer are in memory. Several
+//! concatenated members or frames form one stream (RFC 1952 §2.2, RFC 8878 §3).
+//!
+//! Deliberately not supported: a compressed file inside a compressed file.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -15,9 +16,9 @@ use super::error::CaptureError;
 
 /// Compressed bytes read at once.
 const COMPRESSED_CHUNK: usize = 256 << 10;
-/// The largest zstd window that is accepted, 2^27 bytes: what zstd itself accepts unless told otherwise.
+/// The largest zstd window accepted, 2^27 bytes: the default limit of zstd itself.
 const ZSTD_WINDOW_LOG: u32 = 27;
-/// The longest magic number looked at before a format is settled on.
+/// Number of bytes needed to recognise any supported format.
 const SNIFFED: usize = 24;
 
 /// A stream of bytes to read a capture from.
@@ -26,24 +27,24 @@ pub struct Input {
     from: ByteSource,
 }
 
-/// Where the bytes are.
+/// Where the bytes come from.
 enum ByteSource {
-    /// A regular file: opened when it is read, at no loss as often as it is read.
+    /// A regular file: opened when it is read, and can be read repeatedly.
     File(PathBuf),
-    /// Anything else can be read once.
+    /// Anything else, which can be read only once.
     Stream(Box<dyn Read + Send>),
 }
 
-/// What a short read means.
+/// How to treat a short read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Patience {
-    /// More is there: the next read gives it at once.
+    /// More data is available: the next read returns it at once.
     ReadOn,
-    /// More may take its time; what is there is to be handed on.
+    /// More data may take a while: pass on what has been read.
     HandOn,
 }
 
-/// How a stream is compressed.
+/// The compression of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Compression {
     None,
@@ -52,22 +53,22 @@ pub(crate) enum Compression {
     Lz4,
 }
 
-/// An input whose first bytes have been looked at.
+/// An opened input whose first bytes have been examined.
 pub(crate) struct Opened {
     pub(crate) name: String,
     pub(crate) compression: Compression,
     pub(crate) reader: Box<dyn Read + Send>,
     pub(crate) patience: Patience,
-    /// Bytes taken from the underlying stream.
+    /// Number of bytes read from the underlying stream.
     pub(crate) taken: Arc<AtomicU64>,
-    /// The first bytes, unpacked, already read from `reader`: fewer than asked for only if there are no more.
+    /// The first bytes, decompressed, already read from `reader`; fewer than [`SNIFFED`] only if there are no more.
     pub(crate) start: Vec<u8>,
-    /// Why there are no more, if that was not simply the end.
+    /// The error that ended `start`, if it was not simply the end of the stream.
     pub(crate) failed: Option<io::Error>,
 }
 
 impl Input {
-    /// Reads from `reader`, such as bytes in memory. `name` is for messages and reports.
+    /// Reads from `reader`, such as bytes in memory. `name` is used in messages and reports.
     pub fn from_reader(name: impl Into<String>, reader: Box<dyn Read + Send>) -> Self {
         Self {
             name: name.into(),
@@ -78,7 +79,7 @@ impl Input {
     /// Opens a file, a named pipe, or standard input if the path is `-`.
     ///
     /// # Errors
-    /// When it does not exist, may not be read, or is a directory.
+    /// If it does not exist, cannot be read, or is a directory.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
         if path == Path::new("-") {
             return Ok(Self::from_reader("-", Box::new(io::stdin())));
@@ -87,7 +88,7 @@ impl Input {
             path: path.to_owned(),
             error,
         };
-        // Asked before opening: to open a named pipe waits for its writer.
+        // Query metadata before opening, because opening a named pipe waits for its writer.
         let metadata = std::fs::metadata(path).map_err(failed)?;
         if metadata.is_dir() {
             return Err(CaptureError::NotACapture {
@@ -105,7 +106,7 @@ impl Input {
         Ok(Self { name, from })
     }
 
-    /// The same input once more, if it can be read more than once.
+    /// The same input for another pass, if it can be read more than once.
     pub(crate) fn again(&self) -> Option<Self> {
         match &self.from {
             ByteSource::File(path) => Some(Self {
@@ -116,7 +117,7 @@ impl Input {
         }
     }
 
-    /// Looks at the first bytes and puts a decoder in front if they need one.
+    /// Examines the first bytes and inserts a decoder if they are compressed.
     pub(crate) fn sniff(self) -> Result<Opened, CaptureError> {
         let taken = Arc::new(AtomicU64::new(0));
         let (reader, patience): (Box<dyn Read + Send>, _) = match self.from {
@@ -160,7 +161,7 @@ impl Compression {
     fn of(start: &[u8]) -> Self {
         match *start {
             [0x1f, 0x8b, ..] => Self::Gzip,
-            // A zstd frame, or the skippable frame that parallel compressors begin with.
+            // A zstd frame, or the skippable frame that parallel compressors write first.
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
             [0x04, 0x22, 0x4d, 0x18, ..] => Self::Lz4,
             _ => Self::None,
@@ -183,7 +184,7 @@ impl Compression {
     }
 }
 
-/// As many first bytes as settle every format, fewer at the end of the stream or where it fails.
+/// Reads the first [`SNIFFED`] bytes, or fewer if the stream ends or fails before.
 fn read_start(reader: &mut impl Read) -> (Vec<u8>, Option<io::Error>) {
     let mut start = vec![0; SNIFFED];
     let mut have = 0;
@@ -202,7 +203,7 @@ fn read_start(reader: &mut impl Read) -> (Vec<u8>, Option<io::Error>) {
     (start, None)
 }
 
-/// Counts what passes.
+/// Counts the bytes read through it.
 struct CountedReader {
     reader: Box<dyn Read + Send>,
     taken: Arc<AtomicU64>,
@@ -216,13 +217,13 @@ impl Read for CountedReader {
     }
 }
 
-/// LZ4 frames one after another. The decoder stops after each.
+/// Concatenated LZ4 frames. The decoder stops after each.
 struct Lz4Frames<R: BufRead>(lz4_flex::frame::FrameDecoder<R>);
 
 impl<R: BufRead> Read for Lz4Frames<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            // Each turn takes at least a mark of four bytes from the stream, so this ends.
+            // Each iteration consumes at least a four-byte end mark from the stream, so the loop terminates.
             let read = self.0.read(buffer)?;
             if read > 0 || buffer.is_empty() || self.0.get_mut().fill_buf()?.is_empty() {
                 return Ok(read);
@@ -231,7 +232,7 @@ impl<R: BufRead> Read for Lz4Frames<R> {
     }
 }
 
-/// A decoder that could not be made.
+/// Stands in for a decoder that could not be created; its first read returns the error.
 struct Failing(Option<io::Error>);
 
 impl Read for Failing {

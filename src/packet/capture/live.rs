@@ -1,10 +1,10 @@
-//! Frames from a network interface, by libpcap.
+//! Frames from a network interface, captured by libpcap.
 //!
-//! Comes in: what the kernel has captured. Goes out: batches, each as much as came in a moment, and word that there is
-//! nothing while there is nothing. When it is stopped, everything that was captured up to that moment is still given out:
-//! the last segments of a connection are what is looked for here. What the kernel dropped for want of room is counted.
+//! The source returns batches, each with the frames of a short period, and [`Fill::Idle`] while there are none. After a
+//! stop, everything captured up to that moment is still returned, because the last segments of a connection are what
+//! this program looks for. Frames that the kernel dropped for lack of buffer space are counted.
 //!
-//! An interface that goes away ends the capture as the end of a file does, with a note of it.
+//! An interface that disappears ends the capture like the end of a file, with a note in the summary.
 
 use crate::base::net::Loss;
 use std::thread;
@@ -19,43 +19,43 @@ use super::summary::{FileSummary, Interface};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
 
-/// How long the kernel may gather frames before it hands them over.
+/// How long the kernel may buffer frames before it delivers them.
 const GATHER: Duration = Duration::from_millis(100);
-/// How long to wait where there is nothing. libpcap itself waits for the next frame for ever on Linux, whatever it is told,
-/// so it is asked without waiting; the room in the kernel is for what comes meanwhile.
+/// How long to sleep when there are no frames. On Linux, libpcap blocks indefinitely for the next frame whatever its
+/// timeout, so it is polled in non-blocking mode; the kernel buffer holds what arrives meanwhile.
 const WAIT: Duration = Duration::from_millis(5);
-/// Waits after which it is said that there is nothing.
+/// Number of sleeps before [`Fill::Idle`] is returned.
 const WAITS: u32 = 10;
-/// Frames after which a batch is handed on, whatever comes still.
+/// Maximum number of frames in a batch.
 const FULL: usize = 2048;
-/// So many waits without a frame show after [`Source::stop`] that there is none left: the kernel may have begun to gather
-/// just before, and then closes what it gathers twice that much later at the most.
+/// Number of sleeps without a frame after [`Source::stop`] that prove that none is left: the kernel may have started a
+/// buffer block just before the stop, and it delivers a block after at most twice [`GATHER`].
 const LAST_WAITS: u32 = 40;
 
 /// What to capture, and how.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LiveOptions {
-    /// The interface's name; `any` is all of them at once on Linux.
+    /// The interface's name; on Linux, `any` means all interfaces at once.
     pub interface: String,
     /// A BPF expression that frames must match; empty for all.
     pub filter: String,
-    /// Bytes kept of a frame.
+    /// Snap length: bytes kept of each frame.
     pub snap_length: u32,
-    /// Bytes of room in the kernel.
+    /// Size of the kernel buffer in bytes.
     pub buffer: u32,
-    /// Also frames that are not for this host.
+    /// Promiscuous mode: also capture frames that are not addressed to this host.
     pub promiscuous: bool,
-    /// Each frame at once: less to wait for, more to do.
+    /// Immediate mode: deliver each frame at once. Lower latency at a higher cost.
     pub immediate: bool,
-    /// Ends after so many.
+    /// Ends the capture after this many frames.
     pub packets: Option<u64>,
-    /// Tells what time it is.
+    /// Returns the wall-clock time.
     pub clock: fn() -> Timestamp,
 }
 
 impl LiveOptions {
-    /// Everything on `interface`, by a clock.
+    /// Options to capture everything on `interface`. `clock` returns the wall-clock time.
     #[must_use]
     pub fn new(interface: impl Into<String>, clock: fn() -> Timestamp) -> Self {
         Self {
@@ -71,27 +71,27 @@ impl LiveOptions {
     }
 }
 
-/// An interface that can be named.
+/// An interface of this system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedInterface {
-    /// What to call it.
+    /// The name to capture by.
     pub name: String,
-    /// What the system says of it.
+    /// The system's description.
     pub description: Option<String>,
     /// Its addresses.
     pub addresses: Vec<std::net::IpAddr>,
-    /// It is up and can carry packets.
+    /// It is administratively up.
     pub is_up: bool,
-    /// It has a carrier, as far as is known.
+    /// The system reports a carrier.
     pub is_running: bool,
-    /// It leads back to this host.
+    /// It is a loopback interface.
     pub is_loopback: bool,
 }
 
-/// The interfaces there are, those first that libpcap thinks of first.
+/// The interfaces of this system, in libpcap's order of preference.
 ///
 /// # Errors
-/// When the system does not tell.
+/// If the system does not list them.
 pub fn interfaces() -> Result<Vec<NamedInterface>, CaptureError> {
     let devices = Device::list().map_err(|error| CaptureError::Live {
         interface: "interfaces".to_owned(),
@@ -108,7 +108,8 @@ pub fn interfaces() -> Result<Vec<NamedInterface>, CaptureError> {
     Ok(found.collect())
 }
 
-/// The interface to capture on if none is named: the first that is up, has an address and leads elsewhere; else any.
+/// The interface to capture on if none is named: the first that is up, has a carrier and an address and is no loopback;
+/// otherwise `any`, or else the first of all.
 #[must_use]
 pub fn usual(interfaces: &[NamedInterface]) -> Option<&NamedInterface> {
     let mut elsewhere = interfaces
@@ -121,10 +122,10 @@ pub fn usual(interfaces: &[NamedInterface]) -> Option<&NamedInterface> {
         .or(interfaces.first())
 }
 
-/// Begins to capture.
+/// Starts to capture.
 ///
 /// # Errors
-/// When there is no such interface, when this program may not, or when the filter does not compile.
+/// If the interface does not exist, the program may not capture, or the filter does not compile.
 pub fn live(options: &LiveOptions) -> Result<Box<dyn Source>, CaptureError> {
     let name = &options.interface;
     let failed = |error: pcap::Error| refusal(name, &error);
@@ -134,7 +135,7 @@ pub fn live(options: &LiveOptions) -> Result<Box<dyn Source>, CaptureError> {
         .map_err(failed)?
         .snaplen(size(options.snap_length))
         .buffer_size(size(options.buffer))
-        // All interfaces at once cannot be promiscuous, and libpcap would refuse.
+        // The `any` interface cannot be promiscuous; libpcap would refuse.
         .promisc(options.promiscuous && name != "any")
         .immediate_mode(options.immediate)
         .timeout(gather)
@@ -188,12 +189,12 @@ struct LiveSource {
     clock: fn() -> Timestamp,
     summary: [FileSummary; 1],
     next: u64,
-    /// The number of the last one that is wanted.
+    /// The number of the last frame wanted.
     last: u64,
-    /// When it was stopped.
+    /// When [`Source::stop`] was called.
     stopped: Option<Timestamp>,
     ended: bool,
-    /// When the counters were last looked at.
+    /// When the drop counters were last read.
     polled: Timestamp,
 }
 
@@ -232,7 +233,7 @@ impl Source for LiveSource {
                         reason = "the field is shorter on some systems"
                     )]
                     let seconds = i64::from(stamp.tv_sec);
-                    // With nanoseconds asked for, they stand in the field for microseconds.
+                    // With nanosecond precision, libpcap stores nanoseconds in the field for microseconds.
                     let nanos = u32::try_from(stamp.tv_usec).unwrap_or(0);
                     let time = Timestamp::new(seconds, nanos);
                     if self.stopped.is_some_and(|at| time > at) {
@@ -309,7 +310,7 @@ impl Source for LiveSource {
     }
 }
 
-/// What files call a link type that libpcap calls by a number of this system's.
+/// The registered link type for one of libpcap's system-specific numbers (DLT).
 fn registered(link: LinkType) -> LinkType {
     match link.0 {
         12 | 14 => LinkType(101), // raw IP
@@ -317,7 +318,7 @@ fn registered(link: LinkType) -> LinkType {
     }
 }
 
-/// Why an interface cannot be opened. libpcap tells by its words only.
+/// The error for an interface that cannot be opened. libpcap reports the reason only as text.
 fn refusal(interface: &str, error: &pcap::Error) -> CaptureError {
     let interface = interface.to_owned();
     let said = error.to_string();

@@ -1,7 +1,7 @@
-//! Floor 1: frames from files, pipes and interfaces. The only floor that can fail.
+//! Frames from files, pipes and interfaces. The only layer that can fail.
 //!
-//! A [`Source`] fills [`Batch`]es: many frames in one buffer, so that the floors above borrow and never copy, and
-//! whole batches can cross to another thread. [`open`] reads files and pipes, one or several as one timeline.
+//! A [`Source`] fills [`Batch`]es: many frames in one buffer, so that the layers above borrow and never copy, and whole
+//! batches can move to another thread. [`open`] reads one or several files and pipes as one timeline.
 
 mod aside;
 mod classic;

@@ -1,14 +1,14 @@
 //! The pcapng format: sections of blocks, each block with its length at both ends.
 //!
-//! Comes in: a buffer with some of the file's bytes. Goes out: a slot for each whole packet block in it, and what
-//! the other blocks say goes to the [`FileSummary`]. The format is draft-ietf-opsawg-pcapng; section numbers below
-//! are that document's. All three packet blocks are read, the obsolete one too; several sections, in either byte
-//! order; several interfaces, each with its own clock. Custom blocks, journal entries and unknown blocks are
-//! passed over, as §3.1 wants; but Wireshark lists the first two among the packets, so each takes up a number.
+//! The input is a buffer with part of the file's bytes. The output is a slot for each complete packet block in it; the
+//! contents of other blocks go to the [`FileSummary`]. The format is draft-ietf-opsawg-pcapng; section numbers below
+//! refer to it. Supported are all three packet blocks, including the obsolete one; several sections, in either byte
+//! order; and several interfaces, each with its own clock. Custom blocks, journal entries and unknown blocks are
+//! skipped, as §3.1 requires; but Wireshark counts the first two as packets, so each takes up a frame number.
 //!
-//! The blocks are read straight from the buffer rather than with pcap-parser: that makes a list of the options of
-//! every packet, and it takes the interface's time offset and the drop counters to be little-endian in either
-//! kind of section. The tests use it as a second opinion.
+//! The blocks are parsed directly from the buffer rather than with pcap-parser: that builds a list of the options of
+//! every packet, and it takes the interface's time offset and the drop counters to be little-endian in either kind of
+//! section. The tests use it as a second opinion.
 
 use super::frame::{FrameSlot, LinkType};
 use super::pcapng_facts::{self, Counters};
@@ -29,54 +29,55 @@ const DECRYPTION_SECRETS: u32 = 10;
 const CUSTOM: u32 = 0x0BAD;
 const CUSTOM_NOT_COPIED: u32 = 0x4000_0BAD;
 
-/// A block's type and its length at both ends.
+/// Bytes of a block's type and its two lengths.
 const FRAMING: usize = 12;
-/// The longest block believed, as in libpcap, unless an interface's frames may be longer.
+/// The longest block accepted, as in libpcap, unless an interface's frames may be longer.
 const MAX_BLOCK: u32 = 16 << 20;
-/// What a block may hold beside its frame, as in libpcap: framing, lengths, options.
+/// The maximum number of bytes in a block in addition to its frame, as in libpcap: framing, lengths, options.
 const MAX_BESIDE: u32 = 128 << 10;
-/// The longest block believed when one is looked for after damage: twice the longest usual frame. A longer one is
-/// lost, but a false length cannot make the search wait for megabytes.
+/// The longest block accepted when resynchronising after damage: twice the longest usual frame. A longer one is lost,
+/// but a false length cannot make the search wait for megabytes.
 const MAX_FOUND: u32 = 512 << 10;
-/// Interfaces in a section. A description costs 20 bytes in the file and 32 in memory; this bounds the latter.
+/// The maximum number of interfaces in a section. A description takes 20 bytes in the file and 32 in memory; this
+/// bounds the latter.
 const MAX_INTERFACES: usize = 1 << 16;
 
-/// A pcapng file in the middle of being read.
+/// The state of reading a pcapng file.
 #[derive(Debug)]
 pub(crate) struct Pcapng {
     order: ByteOrder,
-    /// Of this section; packets name them by index.
+    /// The interfaces of this section; packets refer to them by index.
     interfaces: Vec<InterfaceTiming>,
     max_block: u32,
-    /// For packets that carry no time of their own.
+    /// The time of the last packet, for packets without a time of their own.
     latest: Timestamp,
-    /// Blocks since the last packet that are none and yet have a number in Wireshark.
+    /// Number of blocks since the last packet that are not packets but have a number in Wireshark.
     unseen: u32,
     counters: Counters,
 }
 
-/// What is needed of an interface to read its packets.
+/// The properties of an interface that are needed to read its packets.
 #[derive(Clone, Copy, Debug)]
 struct InterfaceTiming {
     number: u32,
     snap_length: u32,
     link: LinkType,
     ticks: Ticks,
-    /// Nanoseconds to add (§4.2, `if_tsoffset`).
+    /// Nanoseconds to add to each timestamp (§4.2, `if_tsoffset`).
     offset: i64,
 }
 
-/// How a count of ticks becomes nanoseconds (§4.2, `if_tsresol`).
+/// The conversion from ticks to nanoseconds (§4.2, `if_tsresol`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ticks {
     Multiply(u64),
     Divide(u64),
-    /// 2^-n seconds.
+    /// A tick is 2^-n seconds.
     Shift(u32),
 }
 
 impl Pcapng {
-    /// Whether a file begins so; needs twelve bytes.
+    /// Whether a file with these first bytes is pcapng; needs twelve bytes.
     pub(crate) fn knows(start: &[u8]) -> bool {
         ByteOrder::Little.u32_at(start, 0) == Some(SECTION_HEADER) && section_order(start).is_some()
     }
@@ -92,7 +93,7 @@ impl Pcapng {
         }
     }
 
-    /// Finds the packets in the buffer from `at` on. `next_interface` numbers the interfaces over all inputs.
+    /// Finds the packets in the buffer, starting at `at`. `next_interface` numbers the interfaces over all inputs.
     pub(crate) fn scan(
         &mut self,
         buffer: Buffer<'_>,
@@ -118,7 +119,7 @@ impl Pcapng {
                 }
                 _ => self.other(&block, summary, next_interface),
             };
-            // The lengths around the block are right, so the next one begins where they say.
+            // The block's two lengths agree, so the next block starts where they say.
             if let Err(reason) = understood {
                 summary.note_damage(buffer.offset + at as u64, reason);
             }
@@ -126,7 +127,7 @@ impl Pcapng {
         }
     }
 
-    /// Looks for a block from `at` on: a known type, and the same believable length at both ends.
+    /// Searches for a block, starting at `at`: a known type, and the same plausible length at both ends.
     pub(crate) fn search(
         &self,
         bytes: &[u8],
@@ -134,7 +135,7 @@ impl Pcapng {
         last: bool,
     ) -> Result<usize, BufferPass> {
         while at + FRAMING <= bytes.len() {
-            // Blocks are padded to 32 bits (§3.1), but what was lost need not be.
+            // Blocks are padded to 32 bits (§3.1), but the number of bytes lost need not be a multiple of four.
             if !self.order.u32_at(bytes, at).is_some_and(known) {
                 at += 1;
                 continue;
@@ -152,7 +153,7 @@ impl Pcapng {
         Err(BufferPass { at, then })
     }
 
-    /// The block at `at`, if it is whole and its two lengths agree.
+    /// The block at `at`, if it is complete and its two lengths agree.
     #[inline]
     fn block_at<'b>(
         &self,
@@ -165,7 +166,7 @@ impl Pcapng {
             return Err(PassEnd::Needs(FRAMING));
         };
         let mut order = self.order;
-        // The same in either byte order, so that a section in the other one is recognised.
+        // This type is a palindrome, so it also announces a section in the other byte order.
         if u32::from_le_bytes([a, b, c, d]) == SECTION_HEADER {
             if rest.len() < FRAMING {
                 return Err(PassEnd::Needs(FRAMING));
@@ -200,7 +201,7 @@ impl Pcapng {
         Ok(PcapngBlock { kind, order, body })
     }
 
-    /// §4.3.
+    /// Enhanced packet block, §4.3.
     #[inline]
     fn enhanced(
         &mut self,
@@ -226,7 +227,8 @@ impl Pcapng {
         self.packet(packet, &body[20..], offset + 20, slots, summary)
     }
 
-    /// Appendix A: as the enhanced one, with a smaller interface number and its own drop counter.
+    /// Obsolete packet block, appendix A: like the enhanced one, with a shorter interface number and its own drop
+    /// counter.
     fn obsolete(
         &mut self,
         body: &[u8],
@@ -245,7 +247,7 @@ impl Pcapng {
             captured: u32_at(12),
             length: u32_at(16),
         };
-        // 0xffff: not known.
+        // 0xffff means unknown.
         let dropped = u16_at(2);
         if dropped != u16::MAX {
             self.counters.between(u64::from(dropped), summary);
@@ -253,7 +255,8 @@ impl Pcapng {
         self.packet(packet, &body[20..], offset + 20, slots, summary)
     }
 
-    /// §4.4: on the first interface, with no time; the time of the packet before keeps the clock where it is.
+    /// Simple packet block, §4.4: on the first interface, without a time. It gets the time of the packet before it, so
+    /// the clock does not move.
     fn simple(
         &mut self,
         body: &[u8],
@@ -363,7 +366,7 @@ impl Pcapng {
         }
     }
 
-    /// §4.1. Interfaces are numbered anew in each section.
+    /// Section header block, §4.1. Interface numbers restart in each section.
     fn section(
         &mut self,
         block: &PcapngBlock<'_>,
@@ -380,7 +383,7 @@ impl Pcapng {
         Ok(())
     }
 
-    /// §4.2.
+    /// Interface description block, §4.2.
     fn interface(
         &mut self,
         block: &PcapngBlock<'_>,
@@ -428,7 +431,7 @@ impl InterfaceTiming {
 }
 
 impl Ticks {
-    /// What `if_tsresol` says: the highest bit set, a negative power of two, else of ten.
+    /// Parses `if_tsresol`: a negative power of two if the highest bit is set, otherwise of ten.
     fn of(resolution: u8) -> Self {
         let exponent = u32::from(resolution & 0x7f);
         if resolution & 0x80 != 0 {
@@ -436,20 +439,20 @@ impl Ticks {
         }
         match exponent {
             0..=9 => Self::Multiply(10_u64.pow(9 - exponent)),
-            // Beyond 10^-28 seconds all that 64 bits can count is less than a nanosecond.
+            // Above an exponent of 28, everything that 64 bits can count is less than a nanosecond.
             _ => Self::Divide(10_u64.checked_pow(exponent - 9).unwrap_or(u64::MAX)),
         }
     }
 }
 
-/// A block between its two lengths.
+/// A block's content between its two lengths.
 struct PcapngBlock<'b> {
     kind: u32,
     order: ByteOrder,
     body: &'b [u8],
 }
 
-/// What the two packet blocks with a header say.
+/// The header fields that the enhanced and the obsolete packet block share.
 struct PacketBlock {
     interface: u32,
     ticks: u64,
@@ -465,7 +468,7 @@ fn unreadable(section: &PcapngBlock<'_>) -> bool {
         .is_some_and(|major| major != 1)
 }
 
-/// The number of the next packet above the batch's first, when there were `unseen` blocks before it.
+/// The next packet's offset from the batch's first number; `unseen` numbered blocks precede it.
 #[inline]
 fn next_nth(slots: &[FrameSlot], unseen: &mut u32) -> u32 {
     let next = slots.last().map_or(0, |slot| slot.nth.saturating_add(1));
@@ -493,7 +496,7 @@ fn known(kind: u32) -> bool {
     )
 }
 
-/// The byte order of the section that begins here.
+/// The byte order of the section that starts here.
 fn section_order(start: &[u8]) -> Option<ByteOrder> {
     [ByteOrder::Little, ByteOrder::Big]
         .into_iter()

@@ -1,8 +1,8 @@
-//! What pcapng blocks say beside packets: interfaces, drop counters, names, secrets, comments.
+//! The contents of pcapng blocks other than packets: interfaces, drop counters, names, secrets, comments.
 //!
-//! Comes in: a block's body, between its two lengths. Goes out: facts into the [`FileSummary`]. Section numbers
-//! are those of draft-ietf-opsawg-pcapng. A block that is malformed inside gives what can be read of it: its
-//! length was right, so the file goes on.
+//! The input is a block's body, between its two lengths; the output goes to the [`FileSummary`]. Section numbers refer
+//! to draft-ietf-opsawg-pcapng. Of a block whose body is malformed, everything up to the error is used: its length was
+//! right, so reading continues.
 
 use crate::base::net::Loss;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -13,30 +13,29 @@ use super::summary::{FileSummary, Interface, text};
 
 const COMMENT: u16 = 1;
 
-/// An interface, and the seconds to add to its time stamps.
+/// An interface, and the seconds to add to its timestamps.
 pub(crate) struct InterfaceFacts {
     pub(crate) interface: Interface,
     pub(crate) offset: i64,
 }
 
-/// Packets that the file says were dropped.
+/// Drops that the file reports.
 ///
-/// Statistics (§4.6) count from the start of the capture, so the latest of an interface holds; packets may also
-/// carry how many were dropped just before them, which are added up. Where a file has both, the same drops are
-/// meant, and the statistics hold. Beware of what is counted where: dumpcap writes the kernel's drops as the
-/// interface's.
+/// Statistics (§4.6) count from the start of the capture, so the latest of an interface is valid. Packets may also
+/// carry the number of drops just before them; these are added up. If a file has both, they count the same drops, and
+/// the statistics take precedence. Note that tools differ: dumpcap writes the kernel's drops as the interface's.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    /// By interface number.
+    /// The latest statistics by interface number.
     latest: Vec<(u32, Loss)>,
     between: Option<u64>,
 }
 
 impl Counters {
-    /// Interfaces whose statistics are kept; those of further ones are not added up.
+    /// Maximum number of interfaces whose statistics are kept; those of others are not added.
     const MAX: usize = 1024;
 
-    /// Notes drops between a packet and the one before.
+    /// Adds packets dropped between a packet and the one before.
     pub(crate) fn between(&mut self, dropped: u64, summary: &mut FileSummary) {
         self.between = Some(self.between.unwrap_or(0).saturating_add(dropped));
         self.publish(summary);
@@ -58,7 +57,7 @@ impl Counters {
     }
 }
 
-/// §4.2. `None`: too short to say anything.
+/// Interface description, §4.2. `None` if the body is too short.
 pub(crate) fn interface(
     body: &[u8],
     order: ByteOrder,
@@ -83,7 +82,7 @@ pub(crate) fn interface(
             (2, _) => facts.interface.name = Some(text(value)),
             (3, _) => description = Some(text(value)),
             (9, &[resolution, ..]) => facts.interface.resolution = resolution,
-            // In bits; the document's own example has 4, so a small value is taken to be bytes.
+            // In bits; but the document's own example has 4, so values below 8 are taken as bytes.
             (13, &[length, ..]) => {
                 facts.interface.fcs = Some(if length >= 8 { length / 8 } else { length });
             }
@@ -99,7 +98,7 @@ pub(crate) fn interface(
     Some(facts)
 }
 
-/// §4.6.
+/// Interface statistics, §4.6.
 pub(crate) fn statistics(
     body: &[u8],
     order: ByteOrder,
@@ -121,7 +120,7 @@ pub(crate) fn statistics(
     counters.publish(summary);
 }
 
-/// §4.5: records of an address and the names it has, then options.
+/// Name resolution, §4.5: records of an address and its names, then options.
 pub(crate) fn names(body: &[u8], order: ByteOrder, summary: &mut FileSummary) {
     for (kind, value) in options(body, order) {
         let (address, names) = match kind {
@@ -144,7 +143,7 @@ pub(crate) fn names(body: &[u8], order: ByteOrder, summary: &mut FileSummary) {
     }
 }
 
-/// §4.7.
+/// Decryption secrets, §4.7.
 pub(crate) fn secrets(body: &[u8], order: ByteOrder, summary: &mut FileSummary) {
     let (Some(kind), Some(length)) = (order.u32_at(body, 0), order.u32_at(body, 4)) else {
         return;
@@ -153,7 +152,7 @@ pub(crate) fn secrets(body: &[u8], order: ByteOrder, summary: &mut FileSummary) 
     summary.note_secrets(kind, &bytes[..bytes.len().min(length as usize)]);
 }
 
-/// §4.3: comments on a packet, and how many were dropped before it.
+/// Options of an enhanced packet block, §4.3: comments, and the number of packets dropped before it.
 pub(crate) fn packet_options(
     bytes: &[u8],
     order: ByteOrder,
@@ -173,15 +172,16 @@ pub(crate) fn packet_options(
     }
 }
 
-/// Comments among any block's options (§3.5).
+/// Comments among the options of any block (§3.5).
 pub(crate) fn comments(bytes: &[u8], order: ByteOrder, summary: &mut FileSummary) {
     options(bytes, order)
         .filter(|(code, _)| *code == COMMENT)
         .for_each(|(_, value)| summary.note_comment(value));
 }
 
-/// Options (§3.5), or the records of a name resolution block, which are alike: a code, a length, a value padded to
-/// 32 bits. Ends at the end mark, at the end of the block, or where a length leads beyond it.
+/// Iterates over options (§3.5), or over the records of a name resolution block, which have the same layout: a code, a
+/// length, a value padded to 32 bits. Stops at the end marker, at the end of the block, or where a length exceeds the
+/// block.
 fn options(mut bytes: &[u8], order: ByteOrder) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let code = order.u16_at(bytes, 0)?;

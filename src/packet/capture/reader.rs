@@ -1,9 +1,9 @@
-//! One capture file, from its first byte to its last whole record.
+//! Reads one capture file, from its first byte to its last complete record.
 //!
-//! Comes in: an [`Input`]. Goes out: batches, each one read's worth of the file with slots that point into it. No
-//! frame is copied, but for the one that lies across the end of a batch: what there is of it is carried over to
-//! the start of the next. What the file gets wrong is noted in its summary, with the offset, and reading goes on
-//! at the next record that can be proven, or ends there.
+//! The input is an [`Input`]; the output is batches, each holding the bytes of about one read with slots that point
+//! into them. Frames are not copied, except one that crosses the end of a batch: its first part is carried over to the
+//! start of the next. Errors in the file are noted in its summary, with the offset; reading continues at the next
+//! record that can be verified, or ends.
 
 use std::io::{ErrorKind, Read};
 use std::path::PathBuf;
@@ -18,13 +18,13 @@ use super::pcapng::Pcapng;
 use super::record::{Buffer, BufferPass, PassEnd};
 use super::summary::FileSummary;
 
-/// A file in the middle of being read.
+/// The state of reading a file.
 pub(crate) struct FileReader {
     opened: Opened,
     format: FileFormat,
-    /// What was read but not yet scanned: less than a record, or a record and what it lies in.
+    /// Bytes read but not yet scanned: less than one record, or one record with what follows it.
     carried: Vec<u8>,
-    /// Where `carried` begins, in bytes from the start of the (unpacked) file.
+    /// The offset of `carried` from the start of the (decompressed) file.
     offset: u64,
     /// Bytes to read at once.
     chunk: usize,
@@ -38,19 +38,19 @@ enum FileFormat {
     Pcapng(Pcapng),
 }
 
-/// What is being done with the bytes.
+/// What the reader does with the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ReaderState {
     /// Record by record.
     Reading,
-    /// After damage: the next record is being looked for; the number is the offset of the damage.
+    /// Searching for the next record after damage; the value is the offset of the damage.
     Searching(u64),
-    /// There is nothing more to come.
+    /// There is nothing left to read.
     Ended,
 }
 
 impl FileReader {
-    /// Settles on a format by the first bytes. `chunk` is how many bytes to read at once.
+    /// Determines the format from the first bytes. `chunk` is the number of bytes to read at once.
     pub(crate) fn open(
         input: Input,
         chunk: usize,
@@ -104,13 +104,13 @@ impl FileReader {
         })
     }
 
-    /// Whether a read may have to wait for bytes to come.
+    /// Whether a read may block until data arrives.
     pub(crate) fn is_a_stream(&self) -> bool {
         self.opened.patience == Patience::HandOn
     }
 
-    /// Fills `batch` with the next frames: of a regular file about a chunk, of a stream what has come. No frames: the
-    /// file has ended. The batch's first number is left to the caller.
+    /// Fills `batch` with the next frames: about a chunk of a regular file, or what has arrived from a stream. No
+    /// frames means that the file has ended. The caller sets the batch's first number.
     pub(crate) fn fill(
         &mut self,
         batch: &mut Batch,
@@ -135,8 +135,8 @@ impl FileReader {
                 at = 0;
             }
             if filled == room {
-                // A record larger than the room. Its claim is within bounds, and yet room is only made as it
-                // comes true.
+                // The record is larger than the room. Its length is within bounds, but the room grows only as the bytes
+                // arrive.
                 room = (filled * 2).min(at + needs).max(filled + 1);
                 make_room(&mut batch.bytes, room);
             }
@@ -161,16 +161,16 @@ impl FileReader {
         summary.bytes = self.opened.taken.load(Ordering::Relaxed);
     }
 
-    /// Whether the batch is full enough to be handed on.
+    /// Whether the batch is full enough to be returned.
     fn hands_on(&self, batch: &Batch, filled: usize, room: usize) -> bool {
         if batch.is_empty() {
             return false;
         }
-        // A decoder gives less than it is asked for; three quarters are enough not to call it again.
+        // A decoder returns less than requested; at three quarters it is not called again.
         self.opened.patience == Patience::HandOn || room - filled < self.chunk / 4 + 1
     }
 
-    /// Scans `batch.bytes[*at..filled]` as far as it goes. Returns how many bytes the next record needs.
+    /// Scans `batch.bytes[*at..filled]` as far as possible. Returns the number of bytes the next record needs.
     fn pass(
         &mut self,
         batch: &mut Batch,
@@ -220,7 +220,7 @@ impl FileReader {
         }
     }
 
-    /// Reads once. An error is a reason to stop, not a failure: what came before stands.
+    /// Reads once. An error ends the input without failing it: what was read before remains valid.
     fn read(&mut self, room: &mut [u8]) -> Result<usize, String> {
         if let Some(error) = self.opened.failed.take() {
             return Err(self.why(&error));
@@ -242,7 +242,7 @@ impl FileReader {
         }
     }
 
-    /// Notes what is left of a record when there is nothing more.
+    /// Notes an incomplete record at the end of the input.
     fn end(&mut self, left: usize, needs: usize, at: usize, summary: &mut FileSummary) {
         let here = self.offset + at as u64;
         match self.state {
@@ -295,7 +295,7 @@ impl FileFormat {
     }
 }
 
-/// Makes `bytes` at least `room` long; gives back what one huge record once needed.
+/// Makes `bytes` at least `room` long; frees the memory that a single huge record required.
 fn make_room(bytes: &mut Vec<u8>, room: usize) {
     if bytes.len() > room.saturating_mul(4) {
         bytes.truncate(room);

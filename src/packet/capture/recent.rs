@@ -1,8 +1,8 @@
-//! The latest frames of a source that cannot be read again: for a look at one connection, and to be written down when
-//! something has gone wrong (a flight recorder).
+//! The latest frames of a source that cannot be read again: for rereading one connection, and for writing them to a
+//! file when a finding appears (flight recorder).
 //!
-//! Bounded by bytes, and by time if asked; what is forgotten is counted. Readers get what there is at the moment and
-//! hold up nobody.
+//! Bounded by bytes and, optionally, by age; evicted frames are counted. A reader gets a view of the present content
+//! and blocks nobody.
 
 use crate::base::net::Loss;
 use std::collections::VecDeque;
@@ -14,20 +14,20 @@ use super::frame::{Batch, Fill, FrameSlot, Source};
 use super::summary::FileSummary;
 use crate::base::time::Timestamp;
 
-/// Frames that are forgotten together: small beside what is kept, so that the bounds are met closely.
+/// Frames are evicted in chunks of this many bytes: small relative to the total, so that the bounds are met closely.
 const CHUNK: usize = 256 << 10;
 
-/// How much is remembered.
+/// The bounds of what is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecentLimits {
-    /// Bytes of frames.
+    /// Maximum total size of the frames in bytes.
     pub bytes: usize,
-    /// Frames that are older than this are forgotten even if there is room.
+    /// Maximum age of frames; older ones are evicted even if there is room.
     pub age: Option<Duration>,
 }
 
 impl Default for RecentLimits {
-    /// 64 MiB, whatever their age.
+    /// 64 MiB, of any age.
     fn default() -> Self {
         Self {
             bytes: 64 << 20,
@@ -36,7 +36,7 @@ impl Default for RecentLimits {
     }
 }
 
-/// The latest frames.
+/// A bounded memory of the latest frames.
 #[derive(Debug)]
 pub struct Recent {
     memory: RecentLimits,
@@ -46,14 +46,14 @@ pub struct Recent {
 #[derive(Debug, Default)]
 struct RecentFrames {
     chunks: VecDeque<Arc<Batch>>,
-    /// What is not full yet.
+    /// The chunk that is not full yet.
     filling: Batch,
     bytes: usize,
     forgotten: u64,
 }
 
 impl Recent {
-    /// Nothing remembered yet.
+    /// Creates an empty memory.
     #[must_use]
     pub fn new(memory: RecentLimits) -> Arc<Self> {
         Arc::new(Self {
@@ -62,7 +62,7 @@ impl Recent {
         })
     }
 
-    /// `source`, whose frames are remembered as they pass.
+    /// A source that passes on the frames of `source` and remembers them.
     #[must_use]
     pub fn of(self: &Arc<Self>, source: Box<dyn Source>) -> Box<dyn Source> {
         Box::new(RememberedSource {
@@ -71,13 +71,13 @@ impl Recent {
         })
     }
 
-    /// Frames that came by and are not remembered any more.
+    /// Number of frames evicted so far.
     #[must_use]
     pub fn forgotten(&self) -> u64 {
         self.held().forgotten
     }
 
-    /// What is remembered now, as a source. Frames have the numbers they had.
+    /// A source that replays the frames remembered now. Frames keep their numbers.
     #[must_use]
     pub fn source(&self) -> Box<dyn Source> {
         let held = self.held();
@@ -118,7 +118,7 @@ impl Recent {
     }
 
     fn held(&self) -> MutexGuard<'_, RecentFrames> {
-        // Whoever panicked here left whole chunks behind.
+        // A thread that panicked here left only complete chunks.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -141,7 +141,7 @@ impl RecentFrames {
     }
 }
 
-/// Copies the frames of a batch, and nothing that lies between them.
+/// Copies the frames of a batch without the bytes between them.
 fn copy(from: &Batch, to: &mut Batch) {
     to.clear();
     to.first = from.first;
@@ -178,7 +178,7 @@ impl Source for RememberedSource {
     }
 }
 
-/// What was remembered at one moment.
+/// A view of what was remembered at one moment.
 struct Replay {
     chunks: VecDeque<Arc<Batch>>,
 }
@@ -208,7 +208,7 @@ mod tests {
     use crate::base::frame_ref::FrameNumber;
     use crate::packet::capture::{Frame, LinkType};
 
-    /// A frame a second, of so many bytes.
+    /// One frame per second, each of `bytes` bytes.
     fn batch(numbers: std::ops::Range<u64>, bytes: usize) -> Batch {
         let mut batch = Batch::default();
         for number in numbers {
@@ -262,7 +262,7 @@ mod tests {
             recent.take(&batch(begin..begin + 10, 50_000));
         }
         let kept = numbers(&recent);
-        // A chunk holds five of them.
+        // A chunk holds five frames.
         assert!((60..=66).contains(&kept.len()), "{}", kept.len());
     }
 }

@@ -1,5 +1,4 @@
-//! What the two file formats have in common: byte order, lengths that can be believed, and how a pass over a
-//! buffer ends.
+//! What both file formats share: byte order, plausible lengths, and the result of a pass over a buffer.
 
 use super::frame::{FrameSlot, LinkType};
 
@@ -34,31 +33,31 @@ impl ByteOrder {
         }
     }
 
-    /// The number at `at`, if the bytes reach that far.
+    /// The 32-bit number at offset `at`, if `bytes` is long enough.
     #[inline]
     pub(crate) fn u32_at(self, bytes: &[u8], at: usize) -> Option<u32> {
         Some(self.u32(*bytes.get(at..)?.first_chunk()?))
     }
 
-    /// The number at `at`, if the bytes reach that far.
+    /// The 16-bit number at offset `at`, if `bytes` is long enough.
     #[inline]
     pub(crate) fn u16_at(self, bytes: &[u8], at: usize) -> Option<u16> {
         Some(self.u16(*bytes.get(at..)?.first_chunk()?))
     }
 }
 
-/// Some of a file's bytes, and where their records are noted.
+/// Part of a file's bytes, and the slots of the records found in it.
 pub(crate) struct Buffer<'b> {
     pub(crate) bytes: &'b [u8],
-    /// Where `bytes` begins in the file.
+    /// The offset of `bytes` in the file.
     pub(crate) offset: u64,
     pub(crate) slots: &'b mut Vec<FrameSlot>,
 }
 
-/// How a pass over a buffer ended, and how far it came.
+/// The result of a pass over a buffer.
 #[derive(Debug)]
 pub(crate) struct BufferPass {
-    /// Where the next record begins in the buffer.
+    /// The offset of the next record in the buffer.
     pub(crate) at: usize,
     pub(crate) then: PassEnd,
 }
@@ -66,17 +65,17 @@ pub(crate) struct BufferPass {
 /// Why a pass ended.
 #[derive(Debug)]
 pub(crate) enum PassEnd {
-    /// The next record needs this many bytes from `at`; there are fewer.
+    /// The next record needs this many bytes from `at`, and fewer are available.
     Needs(usize),
-    /// What stands at `at` cannot be a record.
+    /// The bytes at `at` cannot be a record.
     Damaged(String),
-    /// As `Damaged`, and nothing after it can be read.
+    /// Like `Damaged`, and nothing after it can be read.
     Unreadable(String),
 }
 
-/// The longest frame that is believed, as in libpcap: 256 KiB, the largest snap length that captures are made
-/// with; but D-Bus messages may have 128 MiB, EBHSCR frames 8 MiB and USB transfers 1 MiB. No larger claim is
-/// ever allocated for, and each is allocated for only as its bytes arrive.
+/// The longest frame accepted, as in libpcap: 256 KiB, the largest snap length that captures are made with; but D-Bus
+/// messages may have 128 MiB, EBHSCR frames 8 MiB and USB transfers 1 MiB. Memory is allocated only as the bytes of a
+/// frame arrive, and never for a larger length.
 pub(crate) const fn longest(link: LinkType) -> u32 {
     match link.0 {
         231 => 128 << 20,

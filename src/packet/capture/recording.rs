@@ -1,8 +1,8 @@
-//! Frames written down as they pass: one pcapng file, or a set of files that are begun anew by size or time, of which the
-//! latest stay.
+//! Writes frames to disk as they pass: to one pcapng file, or to a set of files rotated by size or time, of which only
+//! the latest are kept.
 //!
-//! Nothing that is there is written over: captures are evidence. A file whose writing fails ends the capture with an error,
-//! since what was asked for is not being done.
+//! Existing files are never overwritten, because captures are evidence. A write error ends the capture with an error,
+//! since the requested recording is incomplete.
 
 use crate::base::net::Loss;
 use std::collections::VecDeque;
@@ -17,17 +17,17 @@ use super::summary::FileSummary;
 use super::write::PcapngWriter;
 use crate::base::time::Timestamp;
 
-/// Bytes gathered for one write.
+/// Size of the write buffer in bytes.
 const BUFFER: usize = 256 << 10;
 
-/// When a file is full.
+/// When to start a new file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rotation {
-    /// Bytes after which the next file is begun.
+    /// Bytes after which the next file is started.
     pub size: Option<u64>,
-    /// Time on the packet clock after which the next file is begun.
+    /// Time on the packet clock after which the next file is started.
     pub time: Option<Duration>,
-    /// Files that stay; older ones are deleted.
+    /// Number of files kept; older ones are deleted.
     pub files: Option<usize>,
 }
 
@@ -37,7 +37,7 @@ impl Rotation {
     }
 }
 
-/// Where frames are written.
+/// A recording in progress.
 pub struct Recording {
     path: PathBuf,
     rotation: Rotation,
@@ -52,7 +52,7 @@ struct OpenRecording {
     since: Option<Timestamp>,
 }
 
-/// A file that knows its size.
+/// A file that counts the bytes written to it.
 struct CountedFile {
     to: BufWriter<File>,
     bytes: u64,
@@ -71,10 +71,10 @@ impl Write for CountedFile {
 }
 
 impl Recording {
-    /// Begins the (first) file.
+    /// Creates the (first) file.
     ///
     /// # Errors
-    /// When it is there already or cannot be made.
+    /// If it exists already or cannot be created.
     pub fn begin(path: &Path, rotation: Rotation) -> Result<Self, CaptureError> {
         let mut recording = Self {
             path: path.to_owned(),
@@ -87,7 +87,7 @@ impl Recording {
         Ok(recording)
     }
 
-    /// `source`, whose frames are written as they pass.
+    /// A source that passes on the frames of `source` and records them.
     #[must_use]
     pub fn of(self, source: Box<dyn Source>) -> Box<dyn Source> {
         Box::new(RecordedSource {
@@ -99,7 +99,7 @@ impl Recording {
     /// Writes one frame.
     ///
     /// # Errors
-    /// When writing fails.
+    /// If writing fails.
     pub fn frame(&mut self, frame: &Frame<'_>) -> Result<(), CaptureError> {
         let full = self.to.as_ref().is_some_and(|open| {
             let large = self.rotation.size;
@@ -123,10 +123,10 @@ impl Recording {
         })
     }
 
-    /// Puts what is gathered on its way to the disk.
+    /// Flushes buffered frames to the file.
     ///
     /// # Errors
-    /// When writing fails.
+    /// If writing fails.
     pub fn flush(&mut self) -> Result<(), CaptureError> {
         let Some(open) = &mut self.to else {
             return Ok(());
@@ -137,10 +137,10 @@ impl Recording {
         })
     }
 
-    /// Ends the file, with what was lost.
+    /// Finishes the file and records the losses.
     ///
     /// # Errors
-    /// When writing fails.
+    /// If writing fails.
     pub fn end(&mut self, lost: Loss) -> Result<(), CaptureError> {
         let Some(OpenRecording {
             mut writer, path, ..
@@ -183,7 +183,7 @@ impl Recording {
             .is_some_and(|files| self.written.len() > files.max(1))
         {
             if let Some(old) = self.written.pop_front() {
-                // One that somebody has taken away is gone as well.
+                // Ignore the error: the file may have been removed already.
                 let _ = std::fs::remove_file(old);
             }
         }
@@ -200,7 +200,7 @@ pub fn numbered(path: &Path, number: u32) -> PathBuf {
     path.with_file_name(format!("{stem}-{number:05}{dot}{extension}"))
 }
 
-/// A source whose frames are written.
+/// A source whose frames are recorded.
 struct RecordedSource {
     source: Box<dyn Source>,
     recording: Recording,
@@ -214,7 +214,7 @@ impl Source for RecordedSource {
         }
         match fill {
             Fill::Frames => {}
-            // Whoever watches the file sees what there is.
+            // Flush while idle, so that a program that reads the file sees all frames so far.
             Fill::Idle(_) => self.recording.flush()?,
             Fill::End => self.recording.end(self.source.lost())?,
         }

@@ -1,4 +1,4 @@
-//! The floor as a whole: files made in memory, read back in every way a file can come.
+//! Tests of the whole layer: files built in memory and read back through every kind of input.
 
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Loss;
@@ -64,7 +64,7 @@ fn read_whole(bytes: &[u8]) -> (Vec<Seen>, FileSummary) {
     read_in_chunks(bytes, 1 << 20).expect("this is a capture")
 }
 
-/// Numbers in one byte order, one after another.
+/// Builds a file from numbers in one byte order.
 struct Bytes {
     big: bool,
     bytes: Vec<u8>,
@@ -159,7 +159,7 @@ impl Bytes {
     }
 }
 
-/// A classic capture of `count` frames, a millisecond apart, from `from` milliseconds on.
+/// A classic capture of `count` frames, `step` milliseconds apart, starting at `from` milliseconds.
 fn milliseconds(from: u32, count: u32, step: u32) -> Vec<u8> {
     let mut file = Bytes::new(false).classic(0xa1b2_c3d4, (2, 4), 1);
     for n in 0..count {
@@ -191,7 +191,7 @@ fn noise(count: u32) -> Vec<u8> {
     file.bytes
 }
 
-/// A pcapng file with everything in it.
+/// A pcapng file with every kind of block.
 fn everything(big: bool) -> Vec<u8> {
     let ticks = SECOND as u64 * 1_000_000;
     let mut file = Bytes::new(big)
@@ -211,7 +211,7 @@ fn everything(big: bool) -> Vec<u8> {
         })
         .packet(0, ticks, b"abc")
         .packet(1, NANOS as u64 + 7, b"defgh")
-        // Simple, and the obsolete block with a drop.
+        // A simple packet block, and the obsolete block with a drop.
         .block(3, |b| b.u32(6).padded(b"simple"))
         .block(2, |b| {
             let b = b
@@ -221,7 +221,7 @@ fn everything(big: bool) -> Vec<u8> {
                 .u32(ticks as u32 + 1);
             b.u32(3).u32(1500).padded(b"old")
         })
-        // A packet with a comment, names, statistics, secrets, and what is passed over.
+        // A packet with a comment, names, statistics, secrets, and blocks that are skipped.
         .block(6, |b| {
             let b = b
                 .u32(0)
@@ -248,7 +248,7 @@ fn everything(big: bool) -> Vec<u8> {
         .block(10, |b| b.u32(0x544c_534b).u32(5).padded(b"keys!"))
         .block(0x0BAD, |b| b.u32(32473).u32(1))
         .block(0x7777, |b| b.u64(1));
-    // A second section, in the other byte order, whose interfaces begin again.
+    // A second section in the other byte order, whose interface numbers restart.
     file.big = !big;
     file = file
         .section()
@@ -271,7 +271,7 @@ fn check_everything(big: bool) {
             (3, 0, 1, 100 * 1_000_000_000 + 7, b"simple"),
             (4, 0, 1, 1000, b"old"),
             (5, 0, 1, 2000, b"ij"),
-            // Wireshark counts the custom block.
+            // Wireshark counts the custom block as a packet.
             (7, 2, 113, 500_000_000, b"binary"),
         ]
     );
@@ -297,7 +297,7 @@ fn check_everything(big: bool) {
         (summary.secrets[0].kind, &summary.secrets[0].bytes[..]),
         (0x544c_534b, &b"keys!"[..])
     );
-    // The statistics hold, not the drop of the obsolete block.
+    // The statistics take precedence over the obsolete block's drop counter.
     assert_eq!(
         summary.lost,
         Loss {
@@ -315,7 +315,7 @@ fn pcapng_is_read_in_either_byte_order() {
 
 #[test]
 fn every_classic_variant_is_read() {
-    // Magic number, version, link field, what stands between header and data, fraction, its nanoseconds, FCS.
+    // Magic number, version, link field, bytes between header and data, fraction, its nanoseconds, FCS.
     let variants = [
         (0xa1b2_c3d4, (2, 4), 1, 0, 5, 5000, None),
         (0xa1b2_3c4d, (2, 4), 101, 0, 5, 5, None),
@@ -522,7 +522,7 @@ fn memory_follows_the_bytes_not_the_claim() {
 
 #[test]
 fn reading_goes_on_after_damage() {
-    // A record in the middle whose length is wrong, and a hole of rubbish.
+    // A record in the middle with a wrong length, and a run of garbage bytes.
     let mut file = milliseconds(0, 20, 1);
     let (whole, _) = read_whole(&file);
     let record = |n: usize| 24 + (0..n).map(|n| 16 + 40 + n % 20).sum::<usize>();
@@ -637,7 +637,7 @@ fn compressed_files_are_unpacked_in_one_piece_or_several() {
     assert!(error.contains("unpacks to nothing"), "{error}");
 }
 
-/// Gives bytes as a pipe would, a few at a time.
+/// Delivers bytes as a pipe does, a few at a time.
 struct Pipe {
     bytes: io::Cursor<Vec<u8>>,
     few: usize,
@@ -675,7 +675,7 @@ fn check_merged(files: &[Vec<u8>], chunk: usize) {
             .map(move |seen| (index, seen))
             .collect::<Vec<_>>()
     };
-    // Each file's frames in its own order, always the least head next, by time and then by file.
+    // Each file's frames in their own order; the smallest head is next, by time and then by file.
     let mut queues: Vec<_> = files
         .iter()
         .enumerate()
@@ -719,7 +719,7 @@ fn check_merged(files: &[Vec<u8>], chunk: usize) {
     }
 }
 
-/// A folder that goes when it is dropped.
+/// A directory that is deleted on drop.
 struct Folder(std::path::PathBuf);
 
 impl Drop for Folder {
@@ -747,7 +747,7 @@ fn tempfile(files: &[Vec<u8>]) -> Folder {
 #[test]
 fn several_files_are_one_timeline() {
     for chunk in [100, 5000, 1 << 20] {
-        // Rotated, named out of order; overlapping; the same moments; one without frames.
+        // Rotated files named out of order; overlapping files; equal times; one file without frames.
         check_merged(
             &[
                 milliseconds(200, 100, 1),
@@ -798,7 +798,7 @@ fn numbers_without_a_frame_stay_between_the_frames() {
         let mut next = 0;
         for n in (0..20).flat_map(|n| [n, n]).chain(0..20) {
             next += 1 + n % 3;
-            // The block at each file's end counts nowhere: no frame comes after it.
+            // The block at each file's end takes no number: no frame follows it.
             expected.push(next);
         }
         assert_eq!(numbers, expected);
@@ -913,7 +913,7 @@ fn what_is_written_can_be_read_back() {
             .unwrap();
     }
     let (again, summary) = read_whole(&pcapng.finish().unwrap());
-    // The number of the custom block is not written.
+    // The custom block is not written, so its number is not used.
     let numbered = (1..).zip(&seen).map(|(number, seen)| Seen {
         number,
         ..seen.clone()
@@ -949,7 +949,7 @@ fn frame(seen: &Seen) -> Frame<'_> {
     }
 }
 
-/// The same file, read by pcap-parser: a second opinion on lengths and bytes.
+/// Reads the same file with pcap-parser, as a second opinion on lengths and bytes.
 #[test]
 fn pcap_parser_agrees() {
     use pcap_parser::traits::PcapNGPacketBlock;

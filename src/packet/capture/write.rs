@@ -1,9 +1,9 @@
-//! Captures for other programs: pcapng, and the classic format for those that read nothing else, both with
-//! nanoseconds.
+//! Writes captures for other programs: pcapng, and the classic format for programs that support nothing else, both with
+//! nanosecond times.
 //!
-//! Comes in: frames. Goes out: bytes to any writer, little-endian. Written by hand rather than with pcap-parser's
-//! serializer, which makes two vectors for each block and wants another crate; this is two headers and one block.
-//! Times before 1970 are written as 1970: neither format has any.
+//! Frames go to any writer, little-endian. This is written by hand rather than with pcap-parser's serializer, which
+//! allocates two vectors for each block and needs another crate; it takes two headers and one block. Times before 1970
+//! are written as 1970: neither format can represent them.
 
 use crate::base::net::Loss;
 use std::io::{self, Write};
@@ -13,26 +13,26 @@ use super::pcapng::{
     BYTE_ORDER_MAGIC, ENHANCED_PACKET, INTERFACE_DESCRIPTION, INTERFACE_STATISTICS, SECTION_HEADER,
 };
 
-/// The option that holds a comment (draft-ietf-opsawg-pcapng §3.5).
+/// The code of the comment option (draft-ietf-opsawg-pcapng §3.5).
 const COMMENT: u16 = 1;
-/// The longest value of an option whose padded length still fits its 16 bits.
+/// The longest option value whose padded length still fits in 16 bits.
 const MAX_OPTION: usize = 0xFFFC;
 
-/// Writes pcapng. Interfaces are described as their first frames come.
+/// Writes pcapng. Each interface is described before its first frame.
 #[derive(Debug)]
 pub struct PcapngWriter<W> {
     to: W,
-    /// In the order of their descriptions: what the frames call them, and what they begin with.
+    /// The interface and link type of each description, in the order written.
     interfaces: Vec<(u32, LinkType)>,
-    /// The block being put together.
+    /// The block being assembled.
     block: Vec<u8>,
 }
 
 impl<W: Write> PcapngWriter<W> {
-    /// Begins a file.
+    /// Starts a file.
     ///
     /// # Errors
-    /// When writing fails.
+    /// If writing fails.
     pub fn new(to: W) -> io::Result<Self> {
         let mut writer = Self {
             to,
@@ -41,7 +41,7 @@ impl<W: Write> PcapngWriter<W> {
         };
         writer.number(BYTE_ORDER_MAGIC);
         writer.number(1); // version 1.0
-        writer.block.extend_from_slice(&[0xff; 8]); // section length: not known
+        writer.block.extend_from_slice(&[0xff; 8]); // section length: unknown
         writer.option(4, concat!("hangup ", env!("CARGO_PKG_VERSION")).as_bytes());
         writer.option(0, &[]);
         writer.finish_block(SECTION_HEADER)?;
@@ -51,15 +51,16 @@ impl<W: Write> PcapngWriter<W> {
     /// Writes a frame.
     ///
     /// # Errors
-    /// When writing fails.
+    /// If writing fails.
     pub fn frame(&mut self, frame: &Frame<'_>) -> io::Result<()> {
         self.commented(frame, "")
     }
 
-    /// Writes a frame with a comment, which Wireshark shows with it. An empty one is left out, a long one cut.
+    /// Writes a frame with a comment, which Wireshark shows with the frame. An empty comment is omitted, a long one
+    /// cut.
     ///
     /// # Errors
-    /// When writing fails.
+    /// If writing fails.
     pub fn commented(&mut self, frame: &Frame<'_>, comment: &str) -> io::Result<()> {
         let interface = self.interface(frame)?;
         let ticks = u64::try_from(frame.time.as_nanos()).unwrap_or(0);
@@ -81,16 +82,16 @@ impl<W: Write> PcapngWriter<W> {
         self.finish_block(ENHANCED_PACKET)
     }
 
-    /// Says what was never captured, on the first interface: the counters have one each, and who captures has one.
+    /// Writes the loss counters for the first interface: they are per interface, and a live capture has only one.
     ///
     /// # Errors
-    /// When writing fails.
+    /// If writing fails.
     pub fn lost(&mut self, lost: Loss) -> io::Result<()> {
         if self.interfaces.is_empty() || lost == Loss::default() {
             return Ok(());
         }
         self.number(0);
-        self.block.extend_from_slice(&[0; 8]); // when, not told
+        self.block.extend_from_slice(&[0; 8]); // timestamp: unknown
         for (code, count) in [(5, lost.interface), (7, lost.kernel)] {
             if let Some(count) = count {
                 self.option(code, &count.to_le_bytes());
@@ -100,29 +101,29 @@ impl<W: Write> PcapngWriter<W> {
         self.finish_block(INTERFACE_STATISTICS)
     }
 
-    /// What it writes to.
+    /// The underlying writer.
     pub const fn inner(&self) -> &W {
         &self.to
     }
 
-    /// Flushes.
+    /// Flushes the underlying writer.
     ///
     /// # Errors
-    /// When writing fails.
+    /// If writing fails.
     pub fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
     }
 
-    /// Flushes, and gives the writer back.
+    /// Flushes and returns the underlying writer.
     ///
     /// # Errors
-    /// When writing fails.
+    /// If writing fails.
     pub fn finish(mut self) -> io::Result<W> {
         self.to.flush()?;
         Ok(self.to)
     }
 
-    /// The file's index of a frame's interface, which is described if it is new.
+    /// The file's index of a frame's interface; writes its description if it is new.
     fn interface(&mut self, frame: &Frame<'_>) -> io::Result<u32> {
         let wanted = (frame.interface, frame.link);
         if let Some(index) = self.interfaces.iter().position(|known| *known == wanted) {
@@ -153,7 +154,7 @@ impl<W: Write> PcapngWriter<W> {
         self.block.resize(self.block.len().next_multiple_of(4), 0);
     }
 
-    /// Writes the block between its type and lengths.
+    /// Writes the assembled block with its type and lengths.
     fn finish_block(&mut self, kind: u32) -> io::Result<()> {
         let length = u32::try_from(self.block.len() + 12).map_err(io::Error::other)?;
         self.to.write_all(&kind.to_le_bytes())?;
@@ -173,10 +174,10 @@ pub struct PcapWriter<W> {
 }
 
 impl<W: Write> PcapWriter<W> {
-    /// Begins a file of frames that begin with `link`.
+    /// Starts a file of frames of link type `link`.
     ///
     /// # Errors
-    /// When writing fails.
+    /// If writing fails.
     pub fn new(mut to: W, link: LinkType) -> io::Result<Self> {
         // Magic number for nanoseconds, version 2.4, two unused fields, snap length, link type.
         let numbers = [
@@ -196,7 +197,7 @@ impl<W: Write> PcapWriter<W> {
     /// Writes a frame.
     ///
     /// # Errors
-    /// When writing fails, or the frame is of another link type, which this format cannot say.
+    /// If writing fails, or the frame has another link type, which this format cannot represent.
     pub fn frame(&mut self, frame: &Frame<'_>) -> io::Result<()> {
         if frame.link != self.link {
             let (wrong, right) = (frame.link.0, self.link.0);
@@ -217,10 +218,10 @@ impl<W: Write> PcapWriter<W> {
         self.to.write_all(frame.data)
     }
 
-    /// Flushes, and gives the writer back.
+    /// Flushes and returns the underlying writer.
     ///
     /// # Errors
-    /// When writing fails.
+    /// If writing fails.
     pub fn finish(mut self) -> io::Result<W> {
         self.to.flush()?;
         Ok(self.to)

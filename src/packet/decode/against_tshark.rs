@@ -1,6 +1,7 @@
-//! Every third-party capture, counted against tshark's view of it: TCP headers that are not merely quoted.
+//! Compares, for every third-party capture, the number of segments with tshark's: TCP headers that are not merely
+//! quoted.
 //!
-//! Runs when `HANGUP_SHARED` names the directory that has them.
+//! Runs if `HANGUP_SHARED` names the directory that holds the captures.
 
 use super::Decoded;
 use crate::base::net::Skip;
@@ -9,13 +10,13 @@ use std::path::{Path, PathBuf};
 use super::Decoder;
 use crate::packet::capture::{Batch, Fill, OpenOptions, open};
 
-/// Files where the counts differ, frames here minus frames there, and why that is right.
+/// Files where the counts differ, our frames minus tshark's, and why the difference is right.
 const DIFFERENT: [(&str, i64); 9] = [
-    // EtherPeek's file format is not read.
+    // EtherPeek's file format is not supported.
     ("tcptrace/http.epeek7.gz", -33),
     // "Headers" that claim more options than there are bytes; tshark counts a frame once it has seen the ports.
     ("suricata-verify/transform-base64-7296/input.pcap", -2),
-    // First fragments whose siblings are not there: the header of a datagram that no host ever got.
+    // First fragments without the rest: the header of a datagram that no host ever reassembled.
     ("tcpdump/bgp-bgp_capabilities_print-oobr-2.pcap", -1),
     ("tcpdump/bgp_pmsi_tunnel-oobr.pcap", -1),
     ("tcpdump/rpki-rtr-oobr.pcap", -1),
@@ -24,7 +25,7 @@ const DIFFERENT: [(&str, i64); 9] = [
         "pcapflowlab/parsing/geneve/06_geneve_invalid_version.pcap",
         -1,
     ),
-    // Damaged files: tshark stops at the damage, the capture floor finds records behind it.
+    // Damaged files: tshark stops at the damage, the capture layer finds records behind it.
     (
         "suricata-verify/bug-1450-04/tls_DER-incomplete-header.pcap",
         7,
@@ -71,7 +72,7 @@ fn is_segment(decoded: Result<Decoded<'_>, Skip>) -> bool {
     matches!(decoded, Ok(Decoded::Segment(_)))
 }
 
-/// Segments in a file.
+/// Number of segments in a file.
 fn count(path: &Path) -> i64 {
     let mut source = match open(&[path], &OpenOptions::default()) {
         Ok(source) => source,

@@ -1,8 +1,8 @@
-//! Names for the tunnels a packet came through, one small number for each path of them.
+//! Assigns a small number to each path of tunnels that a packet came through.
 //!
-//! A path is the path around it, the kind of tunnel, its identifier if both directions share one (a VNI, a GRE key;
-//! not a GTP TEID, which each side chooses for itself) and the two endpoints in sorted order, so that both directions
-//! of a connection come to the same number.
+//! A path consists of the path around it, the kind of tunnel, its identifier if both directions share one (a VNI, a GRE
+//! key; not a GTP TEID, which each side chooses for itself) and the two endpoints in sorted order, so that both
+//! directions of a connection get the same number.
 
 use crate::base::net::Context;
 use std::fmt::Write as _;
@@ -10,11 +10,12 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
-/// How many paths of tunnels are told apart. A radio network has some thousands of them; each costs about 200 bytes,
-/// so that a capture made to exhaust this takes 13 MB.
+/// Maximum number of distinct tunnel paths. A radio network has some thousands; each costs about 200 bytes, so a
+/// capture crafted to exhaust the limit takes 13 MB.
 pub(super) const MAX_CONTEXTS: usize = 65_536;
 
-/// Where packets go whose path is one too many. They are still read, but no longer told apart by tunnel.
+/// The context of packets whose path exceeds [`MAX_CONTEXTS`]. They are still decoded, but no longer told apart by
+/// tunnel.
 const OVERFLOW: Context = Context(u32::MAX);
 
 /// One step of a path.
@@ -26,19 +27,19 @@ pub(super) struct Tunnel {
     pub(super) ends: (IpAddr, IpAddr),
 }
 
-/// All paths met so far.
+/// All paths seen so far.
 #[derive(Debug, Default)]
 pub(super) struct Contexts {
     numbers: HashMap<Tunnel, Context, foldhash::fast::RandomState>,
     names: Vec<String>,
-    /// The last answer: the next packet mostly asks the same.
+    /// The last result: the next packet usually has the same path.
     last: Option<(Tunnel, Context)>,
-    /// Look-ups that found the table full.
+    /// Number of lookups that found the table full.
     pub(super) overflowed: u64,
 }
 
 impl Contexts {
-    /// The number of a path, given at its first packet.
+    /// The number of a path, assigned at its first packet.
     pub(super) fn number(&mut self, mut tunnel: Tunnel) -> Context {
         let (a, b) = tunnel.ends;
         if b < a {
@@ -61,7 +62,7 @@ impl Contexts {
         context
     }
 
-    /// The name of a path, outermost tunnel first; `None` for no tunnel.
+    /// The description of a path, outermost tunnel first; `None` for no tunnel.
     pub(super) fn name(&self, context: Context) -> Option<&str> {
         if context == OVERFLOW {
             return Some("one of too many tunnels");

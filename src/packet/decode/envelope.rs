@@ -1,5 +1,5 @@
-//! Link types that put a header about the capture itself in front of the packet: which interface, which process,
-//! which rule. Each says what kind of frame follows.
+//! Link types that put a header about the capture itself in front of the packet: the interface, the process, the
+//! firewall rule. Each such header states the type of the frame that follows.
 
 use super::walk::{Layer, Walk, WalkStep};
 use crate::base::net::Skip;
@@ -8,7 +8,7 @@ use crate::packet::capture::LinkType;
 const JUNIPER_MAGIC: [u8; 3] = [0x4d, 0x47, 0x43];
 
 impl<'a> Walk<'a, '_> {
-    /// OpenBSD's enc: address family, SPI and flags in front of packets that IPsec has opened.
+    /// OpenBSD's enc: address family, SPI and flags in front of packets that IPsec has decrypted.
     pub(super) fn bsd_encapsulation(&mut self) -> Result<WalkStep<'a>, Skip> {
         self.on(12, Layer::Ip)
     }
@@ -43,7 +43,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// Per-packet information: fields about the capture, then a frame of another link type.
+    /// Per-Packet Information (PPI): fields about the capture, then a frame of another link type.
     pub(super) fn ppi(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[_, _, l0, l1, t0, t1, t2, t3] = self.bytes.head()?;
         let length = usize::from(u16::from_le_bytes([l0, l1]));
@@ -63,7 +63,7 @@ impl<'a> Walk<'a, '_> {
 
     /// A frame of link type `inner` behind a header of `length` bytes.
     fn within(&mut self, length: usize, inner: u32) -> Result<WalkStep<'a>, Skip> {
-        // A header of no length would hold itself.
+        // A shorter header would make the frame contain itself.
         if length < 8 {
             return Err(Skip::Malformed);
         }
@@ -71,7 +71,7 @@ impl<'a> Walk<'a, '_> {
         self.on(length, Layer::Link(LinkType(inner)))
     }
 
-    /// Endace's extensible record: the type says what follows the record header and its extensions.
+    /// Endace's extensible record format (ERF): the type determines what follows the record header and its extensions.
     pub(super) fn erf(&mut self) -> Result<WalkStep<'a>, Skip> {
         let kind = self.bytes.u8(8)?;
         let mut header = 16;
@@ -88,13 +88,14 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// Linux's netfilter log: fields of type, length, value, one of which is the packet.
+    /// Linux's netfilter log: type-length-value fields, one of which is the packet.
     pub(super) fn netfilter_log(&mut self) -> Result<WalkStep<'a>, Skip> {
         const PAYLOAD: u16 = 9;
         self.bytes = self.bytes.after(4)?;
         loop {
             let &[l0, l1, t0, t1] = self.bytes.head()?;
-            // Fields are in the byte order of the host that captured; a length is small, so it shows which.
+            // Fields are in the byte order of the capturing host. Lengths are small, so a length reveals the byte
+            // order.
             let little = u16::from_le_bytes([l0, l1]);
             let (length, kind) = if l0 != 0 && usize::from(little) <= self.bytes.wire {
                 (little, u16::from_le_bytes([t0, t1]))
@@ -112,7 +113,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// Linux's "any" device, first version.
+    /// Linux's "any" device, version 1 (SLL).
     pub(super) fn linux_cooked(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[_, packet, h0, h1, _, _, a, b, c, d, e, f, g, h, p0, p1] = self.bytes.head()?;
         self.model(
@@ -122,7 +123,7 @@ impl<'a> Walk<'a, '_> {
         self.cooked(16, u16::from_be_bytes([h0, h1]), [p0, p1])
     }
 
-    /// The second version, with the interface.
+    /// Version 2 (SLL2), with the interface.
     pub(super) fn linux_cooked_2(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[
             p0,
@@ -154,7 +155,7 @@ impl<'a> Walk<'a, '_> {
         self.cooked(20, u16::from_be_bytes([h0, h1]), [p0, p1])
     }
 
-    /// What follows a cooked header, by the device's ARPHRD type and the protocol.
+    /// The layer after a cooked header, by the device's ARPHRD type and the protocol.
     fn cooked(
         &mut self,
         header: usize,

@@ -1,17 +1,17 @@
-//! Ethernet and what an EtherType announces: tags of VLANs, providers and switches, labels, LLC, IP.
+//! Ethernet and what EtherTypes announce: VLAN, provider and switch tags, MPLS labels, LLC, IP.
 //!
-//! Tags and labels are no tunnels here: an MPLS label says where a packet goes, not to which world its addresses
-//! belong, and each direction has its own.
+//! Tags and labels are not tunnels here: an MPLS label says where a packet goes, not which address space its addresses
+//! belong to, and each direction has its own.
 
 use super::bytes::Bytes;
 use super::walk::{Layer, Walk, WalkStep};
 use crate::base::net::Skip;
 use etherparse::EtherType;
 
-/// The highest value of the two bytes behind the addresses that is a length (IEEE 802.3 §3.2.6).
+/// The highest value of the two bytes after the addresses that is a length (IEEE 802.3 §3.2.6).
 const MAX_802_3_LENGTH: u16 = 1500;
 
-/// Two more numbers that switches give to outer VLAN tags.
+/// Two nonstandard EtherTypes that switches use for outer VLAN tags.
 const VLAN_9200: u16 = 0x9200;
 const VLAN_9300: u16 = 0x9300;
 const MPLS_UNICAST: u16 = 0x8847;
@@ -42,11 +42,11 @@ impl<'a> Walk<'a, '_> {
         self.ether_type(u16::from_be_bytes([t0, t1]))
     }
 
-    /// What follows an EtherType.
+    /// The layer that an EtherType announces.
     #[inline]
     pub(super) fn ether_type(&mut self, kind: u16) -> Result<WalkStep<'a>, Skip> {
         match EtherType(kind) {
-            // The version rules: rewritten captures have one version under the other's EtherType.
+            // The version field takes precedence: rewritten captures have one version under the other's EtherType.
             EtherType::IPV4 | EtherType::IPV6 => self.ip(),
             EtherType::VLAN_TAGGED_FRAME
             | EtherType::PROVIDER_BRIDGING
@@ -71,7 +71,7 @@ impl<'a> Walk<'a, '_> {
             PPPOE_SESSION => self.pppoe(),
             PPP => self.ppp(),
             TRANSPARENT_ETHERNET => Ok(WalkStep::Next(Layer::Ethernet)),
-            // Provider backbone (IEEE 802.1Q §9.7): the service tag, then the customer's frame.
+            // Provider backbone bridge (IEEE 802.1Q §9.7): the service tag, then the customer's frame.
             BACKBONE_SERVICE_TAG => self.on(4, Layer::Ethernet),
             FABRIC_PATH => self.on(2, Layer::Ethernet),
             CISCO_METADATA | E_TAG | MARVELL_TAG => self.tag(6),
@@ -95,7 +95,7 @@ impl<'a> Walk<'a, '_> {
         self.on(6 + usize::from(words) * 4, Layer::Ethernet)
     }
 
-    /// IEEE 802.1AE §9: a frame that is only signed can be read, an encrypted one cannot.
+    /// IEEE 802.1AE §9: a frame with integrity protection only can be read, an encrypted one cannot.
     fn macsec(&mut self) -> Result<WalkStep<'a>, Skip> {
         const HAS_CHANNEL_ID: u8 = 0x20;
         const ENCRYPTED_OR_CHANGED: u8 = 0x0c;
@@ -106,7 +106,8 @@ impl<'a> Walk<'a, '_> {
         self.tag(if control & HAS_CHANNEL_ID != 0 { 14 } else { 6 })
     }
 
-    /// IEEE 802.2 with a protocol in it: SNAP (RFC 1042), IP by its own SAP, or ISO's identifiers (RFC 2684 §5.1).
+    /// IEEE 802.2 LLC that identifies a protocol: SNAP (RFC 1042), IP by its own SAP, or ISO's identifiers (RFC 2684
+    /// §5.1).
     pub(super) fn llc(&mut self) -> Result<WalkStep<'a>, Skip> {
         match *self.bytes.head()? {
             [0xaa, 0xaa, 3] => self.on(3, Layer::Snap),
@@ -120,7 +121,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// Organisation and protocol.
+    /// SNAP: organisation code and protocol.
     pub(super) fn snap(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[a, b, c, p0, p1] = self.bytes.head()?;
         let protocol = u16::from_be_bytes([p0, p1]);
@@ -138,7 +139,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// RFC 2516 §4; only the session stage has this EtherType.
+    /// PPPoE, RFC 2516 §4; only the session stage has this EtherType.
     pub(super) fn pppoe(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[version, code, _, _, l0, l1] = self.bytes.head()?;
         if version != 0x11 || code != 0 {
@@ -152,7 +153,8 @@ impl<'a> Walk<'a, '_> {
         self.ppp()
     }
 
-    /// RFC 1661 §2 and RFC 1662 §3.1; address, control and the protocol's first byte may be compressed away.
+    /// PPP, RFC 1661 §2 and RFC 1662 §3.1; address, control and the protocol's first byte may be omitted by
+    /// compression.
     pub(super) fn ppp(&mut self) -> Result<WalkStep<'a>, Skip> {
         if self.bytes.data.starts_with(&[0xff, 0x03]) {
             self.bytes = self.bytes.after(2)?;
@@ -168,14 +170,14 @@ impl<'a> Walk<'a, '_> {
             0x0281 | 0x0283 => self.on(length, Layer::Mpls),
             // Bridged Ethernet: flags and MAC type (RFC 3518 §4.2).
             0x0031 if self.bytes.u8(length + 1)? == 1 => self.on(length + 2, Layer::Ethernet),
-            // Encryption control's frames, and Microsoft's, which come as compressed ones.
+            // Frames of the Encryption Control Protocol, and Microsoft's, which are sent as compressed frames.
             0x0053 | 0x0055 | 0x00fd => Err(Skip::Encrypted),
             _ => Err(Skip::NotIp),
         }
     }
 
-    /// RFC 3032. Nothing says what follows the last label: IP shows by its version and length, an Ethernet
-    /// pseudowire (RFC 4448), with or without control word, by an EtherType in the right place.
+    /// MPLS, RFC 3032. No field says what follows the last label: IP is recognised by its version and length, an
+    /// Ethernet pseudowire (RFC 4448), with or without control word, by an EtherType in the right place.
     pub(super) fn mpls(&mut self) -> Result<WalkStep<'a>, Skip> {
         loop {
             let &[_, _, bottom, _] = self.bytes.head()?;
@@ -200,7 +202,7 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
-/// Whether an IP header stands here whose length is possible.
+/// Whether `bytes` start with an IP header with a possible length.
 pub(super) fn looks_like_ip(bytes: Bytes<'_>) -> bool {
     match bytes.data {
         [0x45..=0x4f, _, l0, l1, ..] => {
@@ -216,7 +218,7 @@ pub(super) fn looks_like_ip(bytes: Bytes<'_>) -> bool {
     }
 }
 
-/// Whether an Ethernet header stands here that carries IP, perhaps behind one VLAN tag.
+/// Whether `bytes` start with an Ethernet header that announces IP, with at most one VLAN tag in between.
 pub(super) fn looks_like_ethernet(bytes: Bytes<'_>) -> bool {
     let behind = |at: usize| match bytes.u16(at) {
         Ok(0x0800) => bytes.u8(at + 2).is_ok_and(|byte| byte >> 4 == 4),

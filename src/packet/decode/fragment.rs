@@ -1,12 +1,12 @@
-//! Fragments of IP datagrams wait here for their siblings (RFC 791 §3.2, RFC 8200 §4.5).
+//! Reassembly of fragmented IP datagrams (RFC 791 §3.2, RFC 8200 §4.5).
 //!
-//! In: a [`Fragment`]. Out: the whole datagram when the last piece came. Bounded in datagrams, in bytes, in pieces per
-//! datagram and in age on the packet clock; what falls out is counted. A piece that overlaps others without being a
-//! mere repetition lets the whole datagram fall (RFC 5722; hosts do so for IPv4 too), since two hosts could put
-//! such pieces together in two ways.
+//! The input is a [`Fragment`]; the output is the whole datagram once its last piece has arrived. Bounded in datagrams,
+//! in bytes, in pieces per datagram and in age on the packet clock; dropped datagrams are counted. A piece that
+//! overlaps others without being an exact repetition causes the whole datagram to be dropped (RFC 5722; hosts do so for
+//! IPv4 too), since two hosts could reassemble such pieces differently.
 //!
-//! A piece that the snap length cut leaves a hole: the datagram has its full length, and its captured part ends at
-//! the hole.
+//! A piece cut by the snap length leaves a hole: the datagram has its full length, and its captured part ends at the
+//! hole.
 
 use crate::base::net::Context;
 use crate::base::net::Skip;
@@ -21,19 +21,19 @@ use crate::base::time::Timestamp;
 use super::bytes::Bytes;
 use super::walk::{Layer, PathSoFar};
 
-/// How many datagrams may wait. A busy tunnel with a small MTU has some hundreds under way.
+/// Maximum number of incomplete datagrams. A busy tunnel with a small MTU has some hundreds at a time.
 const MAX_DATAGRAMS: usize = 4096;
-/// How many bytes may wait in all: the 4 MB that Linux allows (net.ipv4.ipfrag_high_thresh), fourfold, since a
-/// capture point sees many hosts.
+/// Maximum total bytes of incomplete datagrams: four times the 4 MB that Linux allows (net.ipv4.ipfrag_high_thresh),
+/// since a capture point sees many hosts.
 const MAX_BYTES: usize = 16 << 20;
-/// How many pieces a datagram may have: 64 KB in pieces of the smallest IPv4 MTU (68, RFC 791) would be 1366.
+/// Maximum number of pieces per datagram: 64 KB in pieces of the smallest IPv4 MTU (68, RFC 791) would be 1366.
 const MAX_PIECES: usize = 1400;
-/// The longest datagram IP can fragment.
+/// The longest datagram that IP can fragment, in bytes.
 const MAX_DATAGRAM: usize = 65_535;
-/// How long a datagram waits: 60 s by RFC 8200 §4.5, which is the longest any host waits.
+/// Maximum age of an incomplete datagram: 60 s by RFC 8200 §4.5, the longest that any host waits.
 const MAX_AGE: Duration = Duration::from_secs(60);
 
-/// What pieces of one datagram have in common.
+/// Identifies the datagram that a fragment belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct DatagramKey {
     pub(super) context: Context,
@@ -43,13 +43,13 @@ pub(super) struct DatagramKey {
     pub(super) train: FragmentSender,
 }
 
-/// Who cut the datagram; each counts its identifiers apart.
+/// The protocol that fragmented the datagram; each has its own identifier space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum FragmentSender {
-    /// IPv4, whose identifiers are counted per protocol (RFC 791 §3.2).
+    /// IPv4, whose identifiers are unique per protocol (RFC 791 §3.2).
     Ipv4(u8),
     Ipv6,
-    /// RFC 5415 §3.4.
+    /// CAPWAP, RFC 5415 §3.4.
     Capwap,
 }
 
@@ -57,16 +57,16 @@ pub(super) enum FragmentSender {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fragment<'a> {
     pub(super) key: DatagramKey,
-    /// What the datagram begins with; the first piece's answer counts.
+    /// The layer at the start of the datagram; the first piece's value is used.
     pub(super) next: Layer,
-    /// Where it lies in the datagram, in bytes.
+    /// Its offset in the datagram, in bytes.
     pub(super) offset: usize,
     pub(super) more: bool,
     pub(super) bytes: Bytes<'a>,
     pub(super) path: PathSoFar,
 }
 
-/// A datagram with all its pieces.
+/// A reassembled datagram.
 #[derive(Debug)]
 pub(super) struct WholeDatagram {
     /// The captured bytes from its start.
@@ -77,40 +77,40 @@ pub(super) struct WholeDatagram {
     pub(super) path: PathSoFar,
 }
 
-/// What became of fragments; each counts datagrams.
+/// Results of reassembly. All but `stranded` count datagrams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FragmentCounts {
-    /// Fragments that wait now, or that were part of a datagram let go before it was whole.
+    /// Fragments held now, or part of a datagram that was dropped before it was complete.
     pub stranded: u64,
-    /// Datagrams put together.
+    /// Datagrams reassembled.
     pub whole: u64,
-    /// Datagrams let go because their siblings did not come within a minute.
+    /// Datagrams dropped because they were not complete within a minute.
     pub expired: u64,
-    /// Datagrams let go because their pieces overlapped or contradicted each other.
+    /// Datagrams dropped because their pieces overlapped or contradicted each other.
     pub overlapping: u64,
-    /// Datagrams let go because too many of them, too many bytes or too many pieces waited.
+    /// Datagrams dropped because a limit on datagrams, bytes or pieces was reached.
     pub limited: u64,
 }
 
-/// One datagram's pieces so far.
+/// The pieces of one datagram so far.
 #[derive(Debug)]
 struct PartialDatagram {
     /// Start, end on the wire, end of what was captured; sorted, without overlap.
     pieces: Vec<(usize, usize, usize)>,
     data: Vec<u8>,
-    /// The whole length, once the last piece is known.
+    /// The total length, once the last piece is known.
     length: Option<usize>,
-    /// What the first piece says it begins with.
+    /// The layer at the start of the datagram, from its first piece.
     next: Option<Layer>,
     since: Timestamp,
     serial: u64,
 }
 
-/// All datagrams that wait.
+/// All incomplete datagrams.
 #[derive(Debug, Default)]
 pub(super) struct Fragments {
     waiting: HashMap<DatagramKey, PartialDatagram, foldhash::fast::RandomState>,
-    /// In order of arrival; datagrams that are whole stay in it until they reach the front.
+    /// In order of arrival; datagrams that are complete stay in the queue until they reach its front.
     queue: VecDeque<(u64, DatagramKey)>,
     serial: u64,
     bytes: usize,
@@ -118,7 +118,11 @@ pub(super) struct Fragments {
 }
 
 impl Fragments {
-    /// Takes a piece in; gives the datagram if it was the last one missing.
+    /// Adds a piece. Returns the datagram if the piece completes it.
+    ///
+    /// # Errors
+    /// [`Skip::Fragment`] while pieces are missing, [`Skip::FragmentDropped`] or [`Skip::Malformed`] if the piece is
+    /// discarded.
     pub(super) fn insert(
         &mut self,
         piece: &Fragment<'_>,
@@ -126,7 +130,8 @@ impl Fragments {
     ) -> Result<WholeDatagram, Skip> {
         self.expire(now);
         let end = piece.offset.saturating_add(piece.bytes.wire);
-        // RFC 8200 §4.5 and RFC 791 §3.2: all but the last are multiples of eight, none reaches past the end.
+        // RFC 8200 §4.5 and RFC 791 §3.2: all but the last are multiples of eight, none extends past the maximum
+        // length.
         if end > MAX_DATAGRAM
             || piece.bytes.wire == 0
             || (piece.more && !piece.bytes.wire.is_multiple_of(8))
@@ -181,7 +186,7 @@ impl Fragments {
         Ok(waiting.into_whole(piece))
     }
 
-    /// Whether the books agree with what is held, and both with the limits.
+    /// Whether the byte count matches the data held, and both respect the limits.
     #[cfg(test)]
     pub(super) fn sizes_fit(&self) -> bool {
         let held: usize = self
@@ -201,7 +206,7 @@ impl Fragments {
         Some(waiting)
     }
 
-    /// Makes room for one more datagram and puts it last.
+    /// Makes room for one more datagram and appends it to the queue.
     fn enqueue(&mut self, key: DatagramKey) {
         if self.waiting.len() >= MAX_DATAGRAMS {
             self.drop_oldest();
@@ -218,7 +223,7 @@ impl Fragments {
         self.queue.push_back((self.serial, key));
     }
 
-    /// Lets datagrams go that have waited for [`MAX_AGE`].
+    /// Drops datagrams that are older than [`MAX_AGE`].
     fn expire(&mut self, now: Timestamp) {
         while let Some((serial, key)) = self.queue.front() {
             match self.waiting.get(key) {

@@ -1,7 +1,7 @@
-//! ICMP errors that quote the head of a TCP segment (RFC 792, RFC 1122 §3.2.2, RFC 4443 §3).
+//! ICMP errors that quote the header of a TCP segment (RFC 792, RFC 1122 §3.2.2, RFC 4443 §3).
 //!
-//! A router must quote eight bytes behind the IP header (RFC 792): both ports and the sequence number, enough to find
-//! the connection. Anything else of ICMP is no TCP.
+//! A router must quote eight bytes after the IP header (RFC 792): both ports and the sequence number, enough to find
+//! the connection. All other ICMP messages are [`Skip::NotTcp`].
 
 use crate::base::net::Endpoint;
 use crate::base::net::Quote;
@@ -16,9 +16,9 @@ use crate::base::seq::Seq;
 use super::bytes::Bytes;
 use super::walk::{Walk, WalkEnd, WalkStep};
 
-/// Bytes in front of the quoted packet, in both versions.
+/// Length in bytes of the ICMP header in front of the quoted packet, in both versions.
 const HEADER: usize = 8;
-/// How many extension headers of a quoted packet are passed over.
+/// Maximum number of extension headers skipped in a quoted packet.
 const MAX_EXTENSIONS: usize = 8;
 
 impl<'a> Walk<'a, '_> {
@@ -32,7 +32,7 @@ impl<'a> Walk<'a, '_> {
             (4 | 5 | 12, _) => QuoteKind::Other,
             _ => return Err(Skip::NotTcp),
         };
-        // RFC 1191 §4; routers older than that leave it zero.
+        // RFC 1191 §4; older routers leave it zero.
         let mtu = u32::from(u16::from_be_bytes([high, low]));
         let mtu = (quote == QuoteKind::TooBig && mtu > 0).then_some(mtu);
         self.quote(quote, kind, code, mtu)
@@ -81,7 +81,7 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
-/// The addresses of a quoted packet and the start of its TCP header.
+/// The addresses of a quoted packet and the bytes of its TCP header.
 fn quoted(packet: Bytes<'_>) -> Result<(IpAddr, IpAddr, Bytes<'_>), Skip> {
     if packet.u8(0)? >> 4 == 4 {
         let header = Ipv4HeaderSlice::from_slice(packet.data).map_err(|_| Skip::Cut)?;

@@ -1,8 +1,8 @@
-//! IPv4 (RFC 791) and IPv6 (RFC 8200): addresses, lengths, extension headers, and which fragments wait.
+//! IPv4 (RFC 791) and IPv6 (RFC 8200): addresses, lengths, extension headers, and fragments.
 //!
-//! The length in the header rules: padding behind it is dropped, and bytes that the snap length cut still count.
-//! A length of zero comes from captures in front of segmentation offload (IPv4) or BIG TCP (IPv6, RFC 2675); then
-//! the packet is as long as the frame says. Header checksums are not looked at.
+//! The length in the header is authoritative: padding after the packet is dropped, and bytes cut by the snap length
+//! still count. A length of zero comes from captures taken before segmentation offload (IPv4) or from BIG TCP (IPv6,
+//! RFC 2675); then the packet is as long as the frame says. Header checksums are not verified.
 
 use crate::base::net::Skip;
 use std::net::{IpAddr, Ipv6Addr};
@@ -12,7 +12,7 @@ use super::walk::{IpHead, Layer, Walk, WalkEnd, WalkStep};
 use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6HeaderSlice};
 
 impl<'a> Walk<'a, '_> {
-    /// IP of the version that its first four bits say.
+    /// IP of either version, determined by the first four bits.
     #[inline]
     pub(super) fn ip(&mut self) -> Result<WalkStep<'a>, Skip> {
         match self.bytes.u8(0)? >> 4 {
@@ -80,7 +80,7 @@ impl<'a> Walk<'a, '_> {
         Ok(WalkStep::Next(Layer::Protocol(header.next_header().0)))
     }
 
-    /// What an IP header or an extension header says comes next.
+    /// The layer that a protocol number in an IP header or an extension header announces.
     #[inline]
     pub(super) fn protocol(&mut self, number: u8) -> Result<WalkStep<'a>, Skip> {
         match IpNumber(number) {
@@ -107,13 +107,13 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// The routing header (RFC 8200 §4.4). While segments are left, the address in the IP header is a station on the
-    /// way; TCP's pseudo-header, and with it the connection, knows the last one only (RFC 8200 §8.1).
+    /// The routing header (RFC 8200 §4.4). While segments are left, the destination in the IP header is an intermediate
+    /// node; TCP's pseudo-header, and thus the connection, uses the final one (RFC 8200 §8.1).
     fn routing(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[next, length, kind, left] = self.bytes.head()?;
         if left > 0 {
             let last = match kind {
-                // Source route (RFC 5095 forbids it, captures have it) and Mobile IPv6 (RFC 6275 §6.4).
+                // Source route (forbidden by RFC 5095, but found in captures) and Mobile IPv6 (RFC 6275 §6.4).
                 0 | 2 => usize::from(length).checked_sub(2).map(|at| 8 + at * 8),
                 // Segment routing lists the last segment first (RFC 8754 §2).
                 4 => Some(8),
@@ -129,7 +129,7 @@ impl<'a> Walk<'a, '_> {
         self.on(8 + usize::from(length) * 8, Layer::Protocol(next))
     }
 
-    /// The fragment header (RFC 8200 §4.5); one that says "the whole" is passed over (RFC 6946).
+    /// The fragment header (RFC 8200 §4.5). One on an unfragmented packet ("atomic fragment") is skipped (RFC 6946).
     fn ipv6_fragment(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[next, _, high, low, i0, i1, i2, i3] = self.bytes.head()?;
         let field = u16::from_be_bytes([high, low]);
@@ -148,7 +148,7 @@ impl<'a> Walk<'a, '_> {
         ))
     }
 
-    /// The bytes at hand as one piece of something larger that goes on with `next`.
+    /// The remaining bytes as one fragment of a datagram that continues with layer `next`.
     pub(super) fn piece(
         &self,
         id: u32,

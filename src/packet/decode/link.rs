@@ -1,9 +1,9 @@
-//! Link-layer header types: what the first byte of a frame is the start of, by LINKTYPE number
-//! (<https://www.tcpdump.org/linktypes.html>, where each layout is written down).
+//! Link-layer header types: the layer at the start of a frame, by LINKTYPE number
+//! (<https://www.tcpdump.org/linktypes.html>, which documents each layout).
 //!
-//! A trailing frame check sequence needs no care anywhere: the IP header says where the packet ends.
-//! Left out: link types that carry no IP (USB, Bluetooth, CAN, 802.15.4) and those that need a session to be read
-//! (raw serial lines).
+//! A trailing frame check sequence needs no handling: the IP header says where the packet ends. Not supported: link
+//! types that carry no IP (USB, Bluetooth, CAN, 802.15.4) and those that cannot be parsed without state (raw serial
+//! lines).
 
 use super::walk::{Layer, Walk, WalkStep};
 use crate::base::net::Skip;
@@ -45,7 +45,7 @@ impl<'a> Walk<'a, '_> {
             129 => self.arcnet(),
             138 => self.ip_over_1394(),
             163 => self.avs(),
-            // A byte for the direction in front.
+            // Preceded by one byte for the direction.
             166 | 204 => self.on(1, Layer::Ppp),
             205 => self.on(1, Layer::CiscoHdlc),
             206 => self.on(1, Layer::FrameRelay),
@@ -55,7 +55,8 @@ impl<'a> Walk<'a, '_> {
             219 => self.mpls(),
             226 => self.on(24, Layer::Ip),
             239 => self.netfilter_log(),
-            // Hilscher netANALYZER puts four bytes, an EPON and an Ethernet mPacket a preamble in front.
+            // Preceded by four bytes from Hilscher netANALYZER, or by the preamble of an EPON frame or an Ethernet
+            // mPacket.
             240 => self.on(4, Layer::Ethernet),
             259 | 274 => self.on(8, Layer::Ethernet),
             242 => self.ip_over_infiniband(),
@@ -67,20 +68,20 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// A BSD address family in some byte order (NULL: the capturing host's, LOOP: the network's).
+    /// A BSD address family, in the capturing host's byte order (NULL) or in network order (LOOP).
     fn null(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[a, b, c, d] = self.bytes.head()?;
         if (a, b) == (0xff, 0x03) {
             return self.ppp();
         }
-        // Either end may be the low one; the high half says so by being zero.
+        // Either byte order is possible; the half that is zero is the high one.
         let family = match (a, b, c, d) {
             (0, 0, high, low) => u16::from_be_bytes([high, low]),
             (low, high, 0, 0) => u16::from_be_bytes([high, low]),
             _ => return Err(Skip::NotIp),
         };
         match family {
-            // Families differ: Linux has IPv6 as 10, NetBSD and OpenBSD 24, Solaris 26, FreeBSD 28, Darwin 30.
+            // IPv6 differs by system: Linux 10, NetBSD and OpenBSD 24, Solaris 26, FreeBSD 28, Darwin 30.
             2 | 10 | 24 | 26 | 28 | 30 => self.on(4, Layer::Ip),
             1501.. => self.on(4, Layer::EtherType(family)),
             _ => Err(Skip::NotIp),
@@ -93,7 +94,7 @@ impl<'a> Walk<'a, '_> {
             return Err(Skip::NotIp);
         }
         self.digest_addresses(&header[2..]);
-        // The top bit of the source address announces source routing; its first byte has the length.
+        // The top bit of the source address announces a source route; the route's first byte holds its length.
         let route = if header[8] & 0x80 != 0 {
             usize::from(self.bytes.u8(14)? & 0x1f)
         } else {
@@ -123,7 +124,7 @@ impl<'a> Walk<'a, '_> {
         self.on(4, Layer::EtherType(kind))
     }
 
-    /// RFC 2684 (1483): LLC, or nothing at all in front of the packet.
+    /// RFC 2684 (1483): LLC encapsulation, or the packet without any header.
     fn atm_rfc1483(&mut self) -> Result<WalkStep<'a>, Skip> {
         match self.bytes.head()? {
             [0xaa, 0xaa, 3] | [0xfe, 0xfe, 3] => self.llc(),
@@ -133,14 +134,15 @@ impl<'a> Walk<'a, '_> {
 
     fn sun_atm(&mut self) -> Result<WalkStep<'a>, Skip> {
         match self.bytes.u8(0)? & 0x0f {
-            // LAN emulation: two bytes of its own, then the Ethernet frame.
+            // LAN emulation: two bytes of header, then the Ethernet frame.
             1 => self.on(6, Layer::Ethernet),
             2 => self.on(4, Layer::Llc),
             _ => Err(Skip::NotIp),
         }
     }
 
-    /// RFC 2427: address of two to four bytes, then a network layer identifier, or an EtherType as Cisco has it.
+    /// Frame Relay, RFC 2427: an address of two to four bytes, then a network layer protocol identifier, or an
+    /// EtherType in Cisco's variant.
     pub(super) fn frame_relay(&mut self) -> Result<WalkStep<'a>, Skip> {
         let mut at = 1;
         while self.bytes.u8(at)? & 1 == 0 {
@@ -170,7 +172,7 @@ impl<'a> Walk<'a, '_> {
     fn arcnet(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[_, _, _, _, protocol, split] = self.bytes.head()?;
         let header = match split {
-            // An exception frame: padded so that no frame has a length that ARCNET cannot send.
+            // An exception frame: padded to avoid lengths that ARCNET cannot send.
             0xff => 12,
             0 => 8,
             _ => return Err(Skip::FragmentDropped),
@@ -196,13 +198,13 @@ impl<'a> Walk<'a, '_> {
     fn switch_tag(&mut self, link: u16) -> Result<WalkStep<'a>, Skip> {
         let addresses = *self.bytes.head::<12>()?;
         self.digest_addresses(&addresses);
-        // Marvell's extended tag stands behind an EtherType of its own.
+        // Marvell's extended tag is preceded by an EtherType of its own.
         let tag = if link == 285 { 8 } else { 4 };
         let kind = self.bytes.u16(12 + tag)?;
         self.on(14 + tag, Layer::EtherType(kind))
     }
 
-    /// Folds destination and source addresses, 12 bytes, into the digest.
+    /// Mixes the destination and source addresses, 12 bytes, into the link digest.
     pub(super) fn digest_addresses(&mut self, addresses: &[u8]) {
         if let Some(&[a, b, c, d, e, f, g, h, i, j, k, l]) = addresses.first_chunk() {
             self.model(

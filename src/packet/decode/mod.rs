@@ -1,5 +1,6 @@
-//! Floor 2: a frame becomes a [`Segment`], or the counted reason why not. Pure but for fragments waiting for their
-//! siblings and for the names of tunnels; never fails, never panics on bytes.
+//! Turns a frame into a [`Segment`], or into the counted reason why it holds none. The only state is incomplete
+//! fragmented datagrams and the numbers of tunnels. Decoding never panics on bytes, and every frame has a defined
+//! result.
 //!
 //! ```text
 //! frame ─► link ─► ether ─► ip ─────────────► tcp ─► Segment
@@ -8,8 +9,8 @@
 //!                    └─ tunnel ◄────────────┘
 //! ```
 //!
-//! The lengths of IP headers rule: padding is no payload, bytes cut by the snap length still count. Checksums are
-//! ignored, since offload makes captures full of wrong ones.
+//! The lengths in IP headers are authoritative: padding is not payload, and bytes cut by the snap length still count.
+//! Checksums are ignored, because with checksum offload captures are full of wrong ones.
 
 mod bytes;
 mod context;
@@ -39,34 +40,34 @@ use walk::{DatagramPlace, Layer, RestOfFrame, Walk, WalkEnd};
 pub use fragment::FragmentCounts;
 pub use segment::{Datagram, Decoded, Segment, TcpOptions, TimestampOption};
 
-/// How many times a packet is reassembled or decompressed before its TCP header is found. Each tunnel may fragment
-/// once; compressed bytes can be made so that they unpack to themselves for ever.
+/// How many times a packet may be reassembled or decompressed before its TCP header is found. Each tunnel may fragment
+/// once; compressed bytes can be crafted to decompress to themselves forever.
 const MAX_UNPACKINGS: usize = 4;
 
-/// Turns frames into segments; keeps what waits between frames.
+/// Turns frames into segments; keeps the state that spans frames.
 #[derive(Debug, Default)]
 pub struct Decoder {
     contexts: Contexts,
     fragments: Fragments,
-    /// The datagram that the last frame completed: its segment borrows from here.
+    /// The datagram that the last frame completed; its segment borrows from here.
     whole: Vec<u8>,
-    /// What of the last frame [`Decoder::decode_more`] can still read.
+    /// The part of the last frame that [`Decoder::decode_more`] can still read.
     rest: Option<RestOfFrame>,
-    /// Where in the last frame that was no segment a datagram lies that [`Decoder::datagram`] gives.
+    /// The position of a DNS datagram in the last frame, if that was not TCP; for [`Decoder::datagram`].
     aside: Option<DatagramPlace>,
 }
 
 impl Decoder {
-    /// A decoder that has seen nothing yet.
+    /// A decoder without any state.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Reads one frame. The payload lies in the frame; that of a reassembled datagram lies in the decoder.
+    /// Decodes one frame. The payload borrows from the frame, or from the decoder if the datagram was reassembled.
     ///
     /// # Errors
-    /// The reason why there is no segment in it.
+    /// The reason why the frame yields no segment.
     #[inline]
     pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Decoded<'a>, Skip> {
         let mut walk = Walk::new(frame, frame.data, &mut self.contexts);
@@ -86,16 +87,16 @@ impl Decoder {
         }
     }
 
-    /// The next segment of a frame that carries several packets: an 802.11 aggregate (A-MSDU). To be asked after
-    /// [`Decoder::decode`] of the same frame, until it gives `None`, which it nearly always does at once. The frame's
-    /// disposition is what `decode` said; these are segments beyond the count of frames.
+    /// The next segment of a frame that carries several packets: an 802.11 aggregate (A-MSDU). Call it after
+    /// [`Decoder::decode`] of the same frame until it returns `None`, which it usually does at once. The frame's
+    /// disposition is the result of `decode`; segments returned here are in addition to the count of frames.
     #[inline]
     pub fn decode_more<'a>(&'a mut self, frame: &Frame<'a>) -> Option<Result<Decoded<'a>, Skip>> {
         let rest = self.rest.take()?;
         Some(self.decode_rest(frame, rest))
     }
 
-    /// The datagram of DNS in a frame of which [`Decoder::decode`] has just said that it holds no TCP.
+    /// The DNS datagram in a frame, if [`Decoder::decode`] has just found that the frame holds no TCP.
     pub fn datagram<'a>(&mut self, frame: &Frame<'a>) -> Option<Datagram<'a>> {
         let aside = self.aside.take()?;
         Some(Datagram {
@@ -110,20 +111,20 @@ impl Decoder {
         })
     }
 
-    /// The name of a tunnel path, such as `vxlan 42 10.0.0.1 - 10.0.0.2`; the endpoints stand in sorted order, since
-    /// both directions share it. `None` for [`Context`] 0: no tunnel.
+    /// The description of a tunnel path, such as `vxlan 42 10.0.0.1 - 10.0.0.2`; the endpoints are in sorted order,
+    /// since both directions share the path. `None` for [`Context`] 0: no tunnel.
     #[must_use]
     pub fn context_name(&self, context: Context) -> Option<&str> {
         self.contexts.name(context)
     }
 
-    /// What became of fragments.
+    /// The results of fragment reassembly.
     #[must_use]
     pub fn fragment_counts(&self) -> FragmentCounts {
         self.fragments.counts
     }
 
-    /// Packets whose tunnel path was one too many to be told apart from others.
+    /// Number of packets whose tunnel path exceeded the limit of distinct paths.
     #[must_use]
     pub fn contexts_overflowed(&self) -> u64 {
         self.contexts.overflowed
@@ -154,8 +155,8 @@ impl Decoder {
         }
     }
 
-    /// Goes on with a datagram that is whole. What it carries may itself be a fragment of another one, inside a
-    /// tunnel, or packed once more: hence the turns.
+    /// Decodes a reassembled datagram. Its content may itself be a fragment of another datagram, inside a tunnel, or
+    /// compressed again: hence the loop.
     fn decode_whole<'a>(
         &'a mut self,
         frame: &Frame<'a>,
@@ -177,7 +178,7 @@ impl Decoder {
         Err(Skip::Malformed)
     }
 
-    /// Reads a datagram once more, now from where its bytes will stay: a loop must not borrow what it replaces.
+    /// Decodes a datagram again from its final place in the decoder: a loop cannot borrow from what it replaces.
     fn keep_whole<'a>(
         &'a mut self,
         frame: &Frame<'a>,

@@ -1,4 +1,4 @@
-//! What decoding gives: one TCP segment, every length taken from the IP header.
+//! The output of decoding: a TCP segment, with all lengths taken from the IP header.
 
 use crate::base::frame_ref::FrameNumber;
 use crate::base::frame_ref::FrameRef;
@@ -11,13 +11,13 @@ use crate::base::time::Timestamp;
 /// TSval and TSecr (RFC 7323 §3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TimestampOption {
-    /// The sender's clock.
+    /// TSval: the sender's clock.
     pub value: u32,
-    /// The peer's clock as last seen by the sender.
+    /// TSecr: the peer's clock as last received by the sender.
     pub echo: u32,
 }
 
-/// The TCP options that tell something about endings.
+/// The TCP options that help to explain how a connection ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TcpOptions {
     /// Maximum segment size (RFC 9293 §3.7.1).
@@ -30,18 +30,18 @@ pub struct TcpOptions {
     pub timestamps: Option<TimestampOption>,
     /// SACK blocks (RFC 2018 §3; the first may be a D-SACK, RFC 2883), `sack_count` of them.
     pub sack: [(Seq, Seq); 4],
-    /// How many of `sack` are filled.
+    /// Number of valid entries in `sack`.
     pub sack_count: u8,
-    /// A TCP Fast Open cookie or request for one (RFC 7413).
+    /// A TCP Fast Open cookie or a request for one (RFC 7413).
     pub fast_open: bool,
-    /// Any option at all, the ones not listed here included (a reset by the kernel has none, or timestamps).
+    /// Whether there is any option, including those not listed here (a reset by the kernel has none, or timestamps).
     pub any: bool,
-    /// The option list breaks its own grammar; what came before the break is kept.
+    /// The option list is malformed; options before the error are kept.
     pub malformed: bool,
 }
 
 impl TcpOptions {
-    /// The SACK blocks.
+    /// The valid SACK blocks.
     #[must_use]
     pub fn sack_blocks(&self) -> &[(Seq, Seq)] {
         &self.sack[..usize::from(self.sack_count).min(4)]
@@ -51,17 +51,17 @@ impl TcpOptions {
 /// One TCP segment.
 #[derive(Clone, Copy, Debug)]
 pub struct Segment<'a> {
-    /// The frame it came in (of a fragmented datagram: the frame that completed it).
+    /// The frame that carried it (of a fragmented datagram: the frame that completed it).
     pub frame: FrameNumber,
     /// When that frame was captured.
     pub time: Timestamp,
-    /// Which interface saw it.
+    /// The interface it was captured on.
     pub interface: u32,
     /// The tunnel it came through.
     pub context: Context,
-    /// The innermost VLAN identifier, 0 if none. Not part of a connection's identity unless it must be.
+    /// The innermost VLAN identifier, 0 if none. Part of a connection's identity only where it has to be.
     pub vlan: u16,
-    /// A digest of the link-layer addresses and packet type; tells two sightings of one packet apart. 0 if none.
+    /// A digest of the link-layer addresses and packet type; distinguishes two captures of one packet. 0 if none.
     pub link_digest: u32,
     /// Sender.
     pub source: Endpoint,
@@ -73,7 +73,7 @@ pub struct Segment<'a> {
     pub ip_id: Option<u16>,
     /// Sequence number.
     pub seq: Seq,
-    /// Acknowledgement number; means nothing without [`Flags::ACK`].
+    /// Acknowledgement number; valid only with [`Flags::ACK`].
     pub ack: Seq,
     /// Control bits.
     pub flags: Flags,
@@ -81,16 +81,16 @@ pub struct Segment<'a> {
     pub window: u16,
     /// Urgent pointer.
     pub urgent: u16,
-    /// Options.
+    /// TCP options.
     pub options: TcpOptions,
-    /// Payload bytes it carried on the wire, by the IP header.
+    /// Payload length on the wire in bytes, according to the IP header.
     pub length: u32,
-    /// The part of the payload that was captured, from its start.
+    /// The captured part of the payload, from its start.
     pub payload: &'a [u8],
 }
 
 impl Segment<'_> {
-    /// Sequence space it occupies: payload, SYN and FIN (RFC 9293 §3.4, SEG.LEN).
+    /// Length in sequence space: payload, SYN and FIN (RFC 9293 §3.4, SEG.LEN).
     #[must_use]
     pub const fn seq_len(&self) -> u32 {
         self.length
@@ -98,23 +98,23 @@ impl Segment<'_> {
             .wrapping_add(self.flags.has(Flags::FIN) as u32)
     }
 
-    /// The number after its last (RFC 9293 §3.4).
+    /// The sequence number after its last (RFC 9293 §3.4).
     #[must_use]
     pub const fn seq_end(&self) -> Seq {
         self.seq.add(self.seq_len())
     }
 
-    /// Where its payload begins: after the SYN, if it has one.
+    /// The sequence number of the first payload byte: after the SYN, if there is one.
     #[must_use]
     pub const fn payload_seq(&self) -> Seq {
         self.seq.add(self.flags.has(Flags::SYN) as u32)
     }
 }
 
-/// A datagram of UDP to or from the port of DNS.
+/// A UDP datagram to or from the DNS port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Datagram<'a> {
-    /// Its frame.
+    /// The frame that carried it.
     pub frame_ref: FrameRef,
     /// The tunnel it came through.
     pub context: Context,
@@ -122,15 +122,15 @@ pub struct Datagram<'a> {
     pub source: Endpoint,
     /// Receiver.
     pub destination: Endpoint,
-    /// What of it was captured.
+    /// The captured part of its payload.
     pub payload: &'a [u8],
 }
 
-/// What a frame that is about TCP holds.
+/// The content of a frame that concerns TCP.
 #[derive(Clone, Copy, Debug)]
 pub enum Decoded<'a> {
-    /// A segment.
+    /// A TCP segment.
     Segment(Segment<'a>),
-    /// An ICMP error that quotes one; its frame counts as [`Skip::IcmpError`].
+    /// An ICMP error that quotes a segment; its frame counts as [`Skip::IcmpError`].
     Quote(Quote),
 }

@@ -1,7 +1,7 @@
 //! The TCP header and its options (RFC 9293 §3.1, RFC 7323, RFC 2018, RFC 7413).
 //!
-//! The fixed part must be there up to the window; options may be cut and keep what came before the cut. Checksums are not
-//! looked at: network cards fill them in after the capture has seen the packet.
+//! The fixed part must be captured up to the window; if options are cut, those before the cut are kept. Checksums are
+//! not verified: network cards fill them in after the capture has seen the packet.
 
 use crate::base::net::Flags;
 use crate::base::net::Skip;
@@ -10,13 +10,13 @@ use crate::base::seq::Seq;
 use super::bytes::Bytes;
 use super::{TcpOptions, TimestampOption};
 
-/// Bytes of a header without options.
+/// Length in bytes of a header without options.
 pub(super) const FIXED_HEADER: usize = 20;
 
-/// Bytes up to and with the window field.
+/// Bytes up to and including the window field.
 const UP_TO_WINDOW: usize = 16;
 
-/// The fields of a header that do not depend on what is around it.
+/// The header fields that do not depend on the surrounding layers.
 pub(super) struct TcpHeader<'a> {
     pub(super) source: u16,
     pub(super) destination: u16,
@@ -30,7 +30,7 @@ pub(super) struct TcpHeader<'a> {
     pub(super) payload: &'a [u8],
 }
 
-/// Reads what an IP packet carries as TCP.
+/// Parses the TCP header at the start of an IP packet's payload.
 #[inline(always)]
 pub(super) fn header(packet: Bytes<'_>) -> Result<TcpHeader<'_>, Skip> {
     if packet.wire < FIXED_HEADER {
@@ -40,7 +40,7 @@ pub(super) fn header(packet: Bytes<'_>) -> Result<TcpHeader<'_>, Skip> {
     let fixed: &[u8; FIXED_HEADER] = match packet.head() {
         Ok(fixed) => fixed,
         Err(_) => {
-            // Up to the window is enough; the checksum and the urgent pointer behind it are read as zero.
+            // The fields up to the window are enough; the checksum and the urgent pointer after it read as zero.
             patched[..UP_TO_WINDOW].copy_from_slice(packet.head::<UP_TO_WINDOW>()?);
             &patched
         }
@@ -71,11 +71,11 @@ pub(super) fn header(packet: Bytes<'_>) -> Result<TcpHeader<'_>, Skip> {
     })
 }
 
-/// Reads the option list; `cut` says that the snap length took its end, so running out is nobody's fault.
+/// Parses the option list. If `cut`, the snap length removed its end, so a truncated option does not make it malformed.
 #[inline]
 fn read_options(list: &[u8], cut: bool, options: &mut TcpOptions) {
     options.any = true;
-    // What nearly every segment carries: two NOPs to align, then the timestamps (RFC 7323 appendix A).
+    // The options of nearly every segment: two NOPs for alignment, then the timestamps (RFC 7323 appendix A).
     if let &[1, 1, 8, 10, v0, v1, v2, v3, e0, e1, e2, e3] = list {
         options.timestamps = Some(TimestampOption {
             value: u32::from_be_bytes([v0, v1, v2, v3]),
@@ -115,7 +115,7 @@ fn read_uncommon_options(mut list: &[u8], cut: bool, options: &mut TcpOptions) {
     }
 }
 
-/// One option's value; `false` if its length is not one that its kind allows.
+/// Parses one option's value; returns `false` if the length is invalid for its kind.
 fn read_option(kind: u8, value: &[u8], options: &mut TcpOptions) -> bool {
     match (kind, value) {
         (2, &[high, low]) => options.mss = Some(u16::from_be_bytes([high, low])),
@@ -137,7 +137,7 @@ fn read_option(kind: u8, value: &[u8], options: &mut TcpOptions) -> bool {
             });
         }
         (34, _) => options.fast_open = true,
-        // The experimental kinds with the magic number that Fast Open had before RFC 7413 gave it a kind.
+        // The experimental kinds with the magic number that Fast Open used before RFC 7413 assigned it a kind.
         (253 | 254, &[0xf9, 0x89, ..]) => options.fast_open = true,
         (2..=5 | 8, _) => return false,
         _ => {}

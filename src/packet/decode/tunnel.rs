@@ -1,7 +1,7 @@
-//! Packets in packets directly over IP: GRE and what rides on it, L2TPv3, EtherIP, IPComp, service headers.
+//! Tunnels directly over IP: GRE and its payloads, L2TPv3, EtherIP, IPComp, service headers.
 //!
-//! Each tunnel that gives its packets a world of their own enters a [`super::Context`]; a header that only marks or
-//! guards (AH, IPComp, NSH) does not.
+//! Each tunnel that gives its packets their own address space enters a [`super::Context`]; a header that only marks or
+//! protects a packet (AH, IPComp, NSH) does not.
 
 use crate::base::net::Skip;
 use std::net::IpAddr;
@@ -13,7 +13,7 @@ use super::walk::{Layer, Walk, WalkEnd, WalkStep};
 use etherparse::IpNumber;
 use flate2::{Decompress, FlushDecompress, Status};
 
-/// The longest packet that decompression may give: the longest that IP can carry.
+/// Maximum length of a decompressed packet in bytes: the longest that IP can carry.
 const MAX_INFLATED: usize = 65_535;
 
 const ERSPAN_1_2: u16 = 0x88be;
@@ -22,9 +22,9 @@ const MIKROTIK_EOIP: u16 = 0x6400;
 const WCCP: u16 = 0x883e;
 
 impl<'a> Walk<'a, '_> {
-    /// A protocol number that announces a packet in a packet.
+    /// The layer for a protocol number that announces a tunnel.
     pub(super) fn ip_tunnel(&mut self, number: u8) -> Result<WalkStep<'a>, Skip> {
-        /// IANA's numbers that etherparse has no name for.
+        /// IANA numbers that etherparse has no name for.
         const L2TP: u8 = 115;
         const ETHERNET: u8 = 143;
         match IpNumber(number) {
@@ -62,13 +62,13 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// RFC 2784 with key and sequence number (RFC 2890), and version 1, PPTP's (RFC 2637 §4.1).
+    /// GRE: RFC 2784 with key and sequence number (RFC 2890), and version 1 as used by PPTP (RFC 2637 §4.1).
     fn gre(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[flags, version, p0, p1] = self.bytes.head()?;
         let (checksum, routing, key, sequence) =
             (flags & 0x80, flags & 0x40, flags & 0x20, flags & 0x10);
         let mut header = 4;
-        // A source route (RFC 1701) has not been sent for decades.
+        // Source routes (RFC 1701) have not been sent for decades.
         if routing != 0 {
             return Err(Skip::NotTcp);
         }
@@ -90,8 +90,8 @@ impl<'a> Walk<'a, '_> {
                 self.on(8, Layer::Ethernet)
             }
             (1, _) => {
-                // Each direction has its own call identifier, so it names no path. Without a sequence number the
-                // packet is an acknowledgement alone.
+                // Each direction has its own call identifier, so it does not identify a path. Without a sequence number
+                // the packet is only an acknowledgement.
                 if sequence == 0 {
                     return Err(Skip::NotTcp);
                 }
@@ -101,7 +101,7 @@ impl<'a> Walk<'a, '_> {
             }
             (0, ERSPAN_1_2) => {
                 self.enter("erspan", None);
-                // Type I has neither sequence number nor header.
+                // Type I has neither a sequence number nor a header.
                 let erspan = if sequence != 0 { 8 } else { 0 };
                 self.on(header + erspan, Layer::Ethernet)
             }
@@ -115,7 +115,7 @@ impl<'a> Walk<'a, '_> {
                 };
                 self.on(header + 12 + subheader, inner)
             }
-            // NVGRE (RFC 7637 §3.2): the low byte of the key tells flows apart, not networks.
+            // NVGRE (RFC 7637 §3.2): the low byte of the key identifies a flow, not a network.
             (0, TRANSPARENT_ETHERNET) => {
                 self.enter("gre", id.map(|key| key >> 8));
                 self.on(header, Layer::Ethernet)
@@ -129,7 +129,7 @@ impl<'a> Walk<'a, '_> {
                 };
                 self.on(header + redirect, Layer::Ip)
             }
-            // Aruba's access points number their radios from here.
+            // Aruba's access points number their radios starting here.
             (0, 0x8200..=0x83ff | 0x9000..=0x90ff) => {
                 self.enter("gre", id);
                 self.on(header, Layer::WifiTunnelled)
@@ -142,8 +142,8 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// RFC 3931 §4.1.1. Only the two ends know whether a cookie of 4 or 8 bytes and a sublayer of 4 follow; the
-    /// Ethernet frame is where it shows.
+    /// L2TPv3, RFC 3931 §4.1.1. Only the two ends know whether a cookie of 4 or 8 bytes and a sublayer of 4 follow; the
+    /// position where an Ethernet frame is recognised decides.
     pub(super) fn l2tp_v3(&mut self) -> Result<WalkStep<'a>, Skip> {
         if self.bytes.u32(0)? == 0 {
             return Err(Skip::NotTcp);
@@ -157,7 +157,7 @@ impl<'a> Walk<'a, '_> {
         Err(Skip::NotTcp)
     }
 
-    /// RFC 8300 §2.
+    /// Network Service Header, RFC 8300 §2.
     pub(super) fn nsh(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[_, length, _, next] = self.bytes.head()?;
         let length = usize::from(length & 0x3f) * 4;
@@ -168,7 +168,7 @@ impl<'a> Walk<'a, '_> {
         self.on(length, next)
     }
 
-    /// RFC 3173: the rest is compressed, nearly always with DEFLATE (RFC 2394).
+    /// IPComp, RFC 3173: the rest is compressed, nearly always with DEFLATE (RFC 2394).
     fn ip_comp(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[protocol, _, _, _] = self.bytes.head()?;
         let packed = self.bytes.after(4)?;
@@ -177,8 +177,8 @@ impl<'a> Walk<'a, '_> {
         let status = inflate.decompress(packed.data, &mut data, FlushDecompress::Finish);
         let length = usize::try_from(inflate.total_out()).unwrap_or(0);
         data.truncate(length);
-        // Compressed bytes that were cut leave a beginning, but nobody knows how long the whole was; the IP header
-        // inside says it, if there is one.
+        // Truncated compressed data yields the beginning of the packet, but not its full length; the IP header inside
+        // states it, if there is one.
         match status {
             Ok(Status::StreamEnd) => {}
             Ok(_) if length > 0 && packed.wire > packed.data.len() => {}
@@ -193,7 +193,7 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
-/// What NSH and VXLAN-GPE call by these numbers (RFC 8300 §2.2).
+/// The layer for a next-protocol number of NSH and VXLAN-GPE (RFC 8300 §2.2).
 pub(super) fn nsh_next(number: u8) -> Result<Layer, Skip> {
     match number {
         1 | 2 => Ok(Layer::Ip),
@@ -204,7 +204,7 @@ pub(super) fn nsh_next(number: u8) -> Result<Layer, Skip> {
     }
 }
 
-/// Whether `bytes` can be read as an Ethernet frame that carries IP; used where a port alone proves nothing.
+/// Whether an Ethernet frame that carries IP follows `header` bytes; used where a port alone proves nothing.
 pub(super) fn carries_ethernet(bytes: Bytes<'_>, header: usize) -> bool {
     bytes.after(header).is_ok_and(looks_like_ethernet)
 }

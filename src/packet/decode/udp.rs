@@ -1,7 +1,8 @@
-//! Tunnels over UDP, by their registered ports: VXLAN, VXLAN-GPE, GENEVE, GTP-U, Teredo, L2TP, CAPWAP, MPLS, LISP, TZSP.
+//! Tunnels over UDP, by their registered ports: VXLAN, VXLAN-GPE, GENEVE, GTP-U, Teredo, L2TP, CAPWAP, MPLS, LISP,
+//! TZSP.
 //!
-//! A port is a hint, so each header must also be possible. Sampled headers (sFlow) are left out on purpose: they are
-//! a report about packets elsewhere, not a connection that can be followed.
+//! A port is only a hint, so each header must also be plausible. Sampled headers (sFlow) are deliberately not decoded:
+//! they report on packets elsewhere and do not form a connection that can be followed.
 
 use super::ether::looks_like_ip;
 use super::fragment::FragmentSender;
@@ -11,13 +12,13 @@ use crate::base::net::Endpoint;
 use crate::base::net::Skip;
 
 const HEADER: usize = 8;
-/// The port of DNS.
+/// The UDP port of DNS.
 const DNS: u16 = 53;
 
 impl<'a> Walk<'a, '_> {
     pub(super) fn udp(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[s0, s1, d0, d1, l0, l1, _, _] = self.bytes.head::<HEADER>()?;
-        // What lies behind the end that UDP declares was not sent to the tunnel; zero is segmentation offload.
+        // Bytes beyond the UDP length do not belong to the datagram; a length of zero means segmentation offload.
         let length = usize::from(u16::from_be_bytes([l0, l1]));
         if (HEADER..self.bytes.wire).contains(&length) {
             self.bytes = self.bytes.of_length(length);
@@ -35,7 +36,7 @@ impl<'a> Walk<'a, '_> {
             37008 => return self.tzsp(),
             _ => {}
         }
-        // The tunnels above spread their flows over source ports; those below may answer from their own.
+        // The tunnels above vary the source port per flow; those below may answer from their registered port.
         for port in [destination, source] {
             match port {
                 2152 => return self.gtp_u(),
@@ -53,7 +54,7 @@ impl<'a> Walk<'a, '_> {
         Err(Skip::NotTcp)
     }
 
-    /// Remembers where the payload lies in the frame. One that was put together from fragments lies elsewhere.
+    /// Records the position of the payload in the frame. A reassembled datagram lies elsewhere and is not recorded.
     #[cold]
     fn note_aside(&mut self, source: u16, destination: u16) {
         let frame = self.frame.data;
@@ -80,7 +81,7 @@ impl<'a> Walk<'a, '_> {
         });
     }
 
-    /// RFC 7348 §5; also with a group policy in the reserved bits.
+    /// VXLAN, RFC 7348 §5; also with a group policy in the reserved bits.
     fn vxlan(&mut self) -> Result<WalkStep<'a>, Skip> {
         let flags = self.bytes.u8(HEADER)?;
         if flags & 0x08 == 0 || !carries_ethernet(self.bytes, HEADER + 8) && flags & 0x77 != 0 {
@@ -91,7 +92,7 @@ impl<'a> Walk<'a, '_> {
         self.on(HEADER + 8, Layer::Ethernet)
     }
 
-    /// draft-ietf-nvo3-vxlan-gpe §3.
+    /// VXLAN-GPE, draft-ietf-nvo3-vxlan-gpe §3.
     fn vxlan_gpe(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[_, _, _, _, _, _, _, _, flags, _, _, next] = self.bytes.head()?;
         if flags & 0x08 == 0 {
@@ -107,7 +108,7 @@ impl<'a> Walk<'a, '_> {
         self.on(HEADER + 8, next)
     }
 
-    /// RFC 8926 §3.4.
+    /// GENEVE, RFC 8926 §3.4.
     fn geneve(&mut self) -> Result<WalkStep<'a>, Skip> {
         let version = self.bytes.u8(HEADER)?;
         if version >> 6 != 0 {
@@ -120,7 +121,7 @@ impl<'a> Walk<'a, '_> {
         self.on(HEADER + 8 + options, Layer::EtherType(protocol))
     }
 
-    /// 3GPP TS 29.281 §5.1. The tunnel identifiers of the two directions differ, so they name no path.
+    /// GTP-U, 3GPP TS 29.281 §5.1. The tunnel identifiers of the two directions differ, so they do not identify a path.
     fn gtp_u(&mut self) -> Result<WalkStep<'a>, Skip> {
         const USER_PACKET: u8 = 0xff;
         let flags = self.bytes.u8(HEADER)?;
@@ -145,7 +146,7 @@ impl<'a> Walk<'a, '_> {
         self.on(header, Layer::Ip)
     }
 
-    /// RFC 4380 §5.1.1: an authentication and an origin header may precede the IPv6 packet.
+    /// Teredo, RFC 4380 §5.1.1: an authentication and an origin header may precede the IPv6 packet.
     fn teredo(&mut self) -> Result<WalkStep<'a>, Skip> {
         let mut header = HEADER;
         if self.bytes.u16(header)? == 1 {
@@ -164,7 +165,7 @@ impl<'a> Walk<'a, '_> {
         self.on(header, Layer::Ip)
     }
 
-    /// RFC 2661 §3.1 and, with version 3, RFC 3931 §4.1.2. Each side numbers its own end of a session.
+    /// L2TP, RFC 2661 §3.1 and, with version 3, RFC 3931 §4.1.2. Each side numbers its own end of a session.
     fn l2tp(&mut self) -> Result<WalkStep<'a>, Skip> {
         const CONTROL: u16 = 0x8000;
         const LENGTH: u16 = 0x4000;
@@ -193,7 +194,7 @@ impl<'a> Walk<'a, '_> {
         self.on(header, Layer::Ppp)
     }
 
-    /// RFC 5415 §4.3: access points send what they hear in 802.11 or Ethernet form.
+    /// CAPWAP, RFC 5415 §4.3: access points forward client frames in 802.11 or Ethernet form.
     fn capwap(&mut self) -> Result<WalkStep<'a>, Skip> {
         const FRAGMENT: u8 = 0x80;
         const LAST: u8 = 0x40;
@@ -225,7 +226,7 @@ impl<'a> Walk<'a, '_> {
         ))
     }
 
-    /// RFC 9300 §5.1.
+    /// LISP, RFC 9300 §5.1.
     fn lisp(&mut self) -> Result<WalkStep<'a>, Skip> {
         if !looks_like_ip(self.bytes.after(HEADER + 8)?) {
             return Err(Skip::NotTcp);
@@ -256,7 +257,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// RFC 3948 §2: four zero bytes mark IKE; anything else is ESP.
+    /// UDP-encapsulated ESP, RFC 3948 §2: four zero bytes mark IKE; anything else is ESP.
     fn nat_traversal(&mut self) -> Result<WalkStep<'a>, Skip> {
         match self.bytes.u32(HEADER) {
             Ok(0) | Err(_) => Err(Skip::NotTcp),

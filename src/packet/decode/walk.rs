@@ -1,8 +1,8 @@
-//! The walk from the first byte of a frame to its TCP header, layer by layer.
+//! Walks a frame from its first byte to its TCP header, layer by layer.
 //!
-//! Each layer looks at its own header, moves [`Walk::bytes`] past it and names the next [`Layer`]; the loop in
-//! [`Walk::run`] is the only place that goes on. What a layer learns on the way (VLAN, tunnel, addresses) stays in
-//! the walk. The layers themselves are in the files beside this one, each an `impl Walk`.
+//! Each layer parses its own header, advances [`Walk::bytes`] past it and names the next [`Layer`]; only the loop in
+//! [`Walk::run`] continues with it. Facts from layers on the way (VLAN, tunnel, addresses) are kept in the walk. The
+//! layers themselves are in the other files of this module, each an `impl Walk`.
 
 use super::Decoded;
 use crate::base::net::Context;
@@ -18,11 +18,11 @@ use super::context::{Contexts, Tunnel};
 use super::fragment::{Fragment, WholeDatagram};
 use super::{Segment, tcp};
 
-/// How many layers a packet may have. Three tunnels in each other with VLANs and labels have about twenty; a frame
-/// with more was made to keep us busy.
+/// Maximum number of layers in a packet. Three nested tunnels with VLANs and labels have about twenty; a frame with
+/// more was crafted to waste time.
 const MAX_LAYERS: usize = 48;
 
-/// What the bytes at hand are to be read as.
+/// The layer to parse next.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Layer {
     Link(LinkType),
@@ -42,12 +42,12 @@ pub(super) enum Layer {
     /// A subframe of an A-MSDU.
     Aggregate,
     Ip,
-    /// What an IP header calls by this protocol number.
+    /// The layer that an IP header announces with this protocol number.
     Protocol(u8),
     Tcp,
 }
 
-/// What of the IP header belongs to a segment.
+/// The fields of the IP header that a segment needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct IpHead {
     pub(super) source: IpAddr,
@@ -56,7 +56,7 @@ pub(super) struct IpHead {
     pub(super) id: Option<u16>,
 }
 
-/// What was learned on the way to an IP packet; a reassembled datagram goes on with it.
+/// The facts collected on the way to an IP packet; a reassembled datagram continues with them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PathSoFar {
     pub(super) context: Context,
@@ -65,7 +65,7 @@ pub(super) struct PathSoFar {
     pub(super) ip: IpHead,
 }
 
-/// What a frame holds behind the packet that was read.
+/// The rest of a frame after the packet that was decoded.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RestOfFrame {
     pub(super) start: usize,
@@ -74,7 +74,7 @@ pub(super) struct RestOfFrame {
     pub(super) path: PathSoFar,
 }
 
-/// A datagram that is no TCP and of use all the same.
+/// The position of a datagram that is not TCP but still useful: DNS.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DatagramPlace {
     pub(super) start: usize,
@@ -84,24 +84,24 @@ pub(super) struct DatagramPlace {
     pub(super) destination: Endpoint,
 }
 
-/// Where a walk ended well.
+/// The successful end of a walk.
 #[derive(Debug)]
 pub(super) enum WalkEnd<'a> {
-    /// A TCP header comes next: [`Walk::segment`] reads it.
+    /// A TCP header comes next; [`Walk::segment`] parses it.
     Tcp,
     Quote(Quote),
     Piece(Fragment<'a>),
-    /// A packet that had to be unpacked into bytes of its own.
+    /// A decompressed packet, held in its own buffer.
     Unpacked(WholeDatagram),
 }
 
-/// Either the next layer or the end.
+/// The result of one layer: the next layer, or the end of the walk.
 pub(super) enum WalkStep<'a> {
     Next(Layer),
     End(WalkEnd<'a>),
 }
 
-/// One packet on its way.
+/// One packet being decoded.
 pub(super) struct Walk<'a, 'w> {
     pub(super) bytes: Bytes<'a>,
     pub(super) path: PathSoFar,
@@ -112,7 +112,7 @@ pub(super) struct Walk<'a, 'w> {
 }
 
 impl<'a, 'w> Walk<'a, 'w> {
-    /// Begins at the first byte of `frame`.
+    /// Starts at the first byte of `frame`.
     #[inline]
     pub(super) fn new(frame: &'w Frame<'w>, data: &'a [u8], contexts: &'w mut Contexts) -> Self {
         let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -139,7 +139,7 @@ impl<'a, 'w> Walk<'a, 'w> {
         }
     }
 
-    /// Goes on with a datagram whose fragments are all there.
+    /// Continues with a reassembled datagram or the rest of an aggregate.
     pub(super) fn resumed(
         frame: &'w Frame<'w>,
         bytes: Bytes<'a>,
@@ -188,14 +188,14 @@ impl<'a, 'w> Walk<'a, 'w> {
         Err(Skip::Malformed)
     }
 
-    /// Moves past `count` bytes and names what follows.
+    /// Advances past `count` bytes and returns the next layer.
     #[inline]
     pub(super) fn on(&mut self, count: usize, next: Layer) -> Result<WalkStep<'a>, Skip> {
         self.bytes = self.bytes.after(count)?;
         Ok(WalkStep::Next(next))
     }
 
-    /// Notes that what follows came through a tunnel between the addresses of the current IP header.
+    /// Records that the following layers came through a tunnel between the addresses of the current IP header.
     pub(super) fn enter(&mut self, kind: &'static str, id: Option<u32>) {
         self.path.context = self.contexts.number(Tunnel {
             around: self.path.context,
@@ -205,10 +205,11 @@ impl<'a, 'w> Walk<'a, 'w> {
         });
     }
 
-    /// Folds link-layer addresses or a packet type into the digest.
+    /// Mixes link-layer addresses or a packet type into the link digest.
     #[inline]
     pub(super) fn model(&mut self, high: u64, low: u64) {
-        // Two odd constants out of the golden ratio and the square root of three: any would do, it need only spread.
+        // Two odd constants from the golden ratio and the square root of three. Any would do; they only have to spread
+        // the bits.
         let mixed = (high ^ u64::from(self.path.link_digest))
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)
             .rotate_left(29)
@@ -216,8 +217,8 @@ impl<'a, 'w> Walk<'a, 'w> {
         self.path.link_digest = ((mixed >> 32) ^ mixed) as u32 | 1;
     }
 
-    /// The segment whose header is next. It is constructed as the answer that leaves this floor: moving it through
-    /// other results on the way costs more than finding it.
+    /// Parses the segment whose header is next. The result is constructed in its final type, because moving a segment
+    /// through intermediate results costs more than parsing it.
     #[inline(always)]
     pub(super) fn segment(&self) -> Result<Decoded<'a>, Skip> {
         let header = tcp::header(self.bytes)?;

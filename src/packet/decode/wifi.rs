@@ -1,14 +1,14 @@
 //! IEEE 802.11 data frames and the headers that capture cards put in front of them.
 //!
-//! Protected frames are [`Skip::Encrypted`] unless the card has already opened them, which the LLC header shows. The
-//! packets of an A-MSDU are read one by one ([`super::Decoder::decode_more`]); fragments of an MSDU are let go.
+//! Protected frames are [`Skip::Encrypted`] unless the card has already decrypted them, which the LLC header shows. The
+//! packets of an A-MSDU are decoded one by one ([`super::Decoder::decode_more`]); fragments of an MSDU are dropped.
 use super::bytes::Bytes;
 use super::walk::{Layer, RestOfFrame, Walk, WalkStep};
 use crate::base::net::Skip;
 
 /// The start of the LLC header in front of every IP packet.
 const SNAP: [u8; 3] = [0xaa, 0xaa, 3];
-/// Both a prism and an AVS header may stand behind link type 119; AVS begins with this.
+/// Link type 119 may hold a prism or an AVS header; AVS starts with these bytes.
 const AVS_MAGIC: [u8; 3] = [0x80, 0x21, 0x10];
 
 const TO_DS: u8 = 0x01;
@@ -46,8 +46,8 @@ impl<'a> Walk<'a, '_> {
         self.data_frame(header[0], header[1], &header)
     }
 
-    /// As tunnels to access points carry it: some send the two bytes of the frame control field swapped, which shows
-    /// since version 0 and type "data" must come first.
+    /// 802.11 as carried by tunnels to access points: some swap the two bytes of the frame control field, which is
+    /// recognisable because version 0 and type "data" must come first.
     pub(super) fn wifi_tunnelled(&mut self) -> Result<WalkStep<'a>, Skip> {
         let header = *self.bytes.head::<24>()?;
         if header[0] & 0x0f == 0x08 {
@@ -58,7 +58,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn data_frame(&mut self, kind: u8, flags: u8, header: &[u8; 24]) -> Result<WalkStep<'a>, Skip> {
-        // Version 0, type 2; subtypes with "no data" have none.
+        // Version 0, type 2 (data); "no data" subtypes carry no packet.
         if kind & 0x0f != 0x08 || kind & SUBTYPE_NO_DATA != 0 {
             return Err(Skip::NotIp);
         }
@@ -78,7 +78,7 @@ impl<'a> Walk<'a, '_> {
         if flags & PROTECTED != 0 && !opened {
             return Err(Skip::Encrypted);
         }
-        // A fragment number other than zero would be a later piece, but some tunnels put other things there.
+        // A fragment number other than zero would mean a later piece, but some tunnels store other values there.
         if flags & MORE_FRAGMENTS != 0 || (header[22] & 0x0f != 0 && !opened) {
             return Err(Skip::FragmentDropped);
         }
@@ -88,8 +88,8 @@ impl<'a> Walk<'a, '_> {
         self.on(llc, Layer::Llc)
     }
 
-    /// One subframe: addresses, length, packet, padding to four bytes (IEEE 802.11 §9.3.2.2). What follows it is
-    /// noted as the rest.
+    /// One A-MSDU subframe: addresses, length, packet, padding to four bytes (IEEE 802.11 §9.3.2.2). The bytes after it
+    /// are recorded as the rest.
     pub(super) fn aggregate(&mut self) -> Result<WalkStep<'a>, Skip> {
         let length = usize::from(self.bytes.u16(12)?);
         let next = self.bytes.after((14 + length).next_multiple_of(4));
@@ -97,7 +97,7 @@ impl<'a> Walk<'a, '_> {
             .ok()
             .filter(|rest| rest.data.len() > 14)
             .map(|rest| RestOfFrame {
-                // Outer headers may have taken bytes off both ends, so only the address tells where it lies.
+                // Outer layers may have removed bytes at both ends, so the offset is computed from the addresses.
                 start: (rest.data.as_ptr() as usize)
                     .wrapping_sub(self.frame.data.as_ptr() as usize),
                 captured: rest.data.len(),
@@ -108,7 +108,7 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
-/// Where the body begins: some cards pad the header to four bytes, which shows by where the LLC header is.
+/// The offset of the body: some cards pad the header to four bytes, which the position of the LLC header shows.
 fn body(bytes: Bytes<'_>, length: usize, aggregate: bool) -> usize {
     let padded = length.next_multiple_of(4);
     let inner = if aggregate { 14 } else { 0 };

@@ -1,7 +1,8 @@
-//! What makes two segments the same flow: both endpoints, in either direction, and the tunnel.
+//! The identity of a flow: both endpoints, regardless of direction, and the tunnel.
 //!
-//! The VLAN is part of it only where it must be: the two directions of one connection may travel in different ones, but
-//! where a second connection opens beside a live one, with the same addresses and ports and in another VLAN, they are two.
+//! The VLAN is part of the identity only where it has to be. The two directions of one connection may use different
+//! VLANs. But if a second connection with the same addresses and ports opens in another VLAN while the first is live,
+//! the VLAN tells them apart.
 
 use std::net::IpAddr;
 
@@ -13,16 +14,16 @@ pub struct FlowKey {
     low: Endpoint,
     high: Endpoint,
     context: Context,
-    /// Of flows that must be told apart by it.
+    /// The VLAN, for flows that only the VLAN tells apart.
     vlan: Option<u16>,
-    /// Made once: it is asked for by whoever shares out the work and by the table.
+    /// Computed once: both the distribution over partitions and the table use it.
     share: u64,
 }
 
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl FlowKey {
-    /// The flow of what goes from one endpoint to the other.
+    /// The flow of segments between two endpoints, in either direction.
     #[must_use]
     pub fn new(source: Endpoint, destination: Endpoint, context: Context) -> Self {
         let (low, high) = if is_ordered(&source, &destination) {
@@ -41,7 +42,7 @@ impl FlowKey {
         }
     }
 
-    /// The same endpoints in a VLAN of their own.
+    /// The same flow restricted to one VLAN.
     #[must_use]
     pub const fn in_vlan(self, vlan: u16) -> Self {
         Self {
@@ -51,21 +52,21 @@ impl FlowKey {
         }
     }
 
-    /// A number that is the same on every run and every machine: work is shared out by it, and the output must not
-    /// depend on how.
+    /// A hash that is the same in every run and on every machine. Work is distributed by it, and the output must not
+    /// depend on the distribution.
     #[must_use]
     pub const fn share(&self) -> u64 {
         self.share
     }
 
-    /// A hash for a table; `seed` keeps the buckets from being foretold.
+    /// The hash for a table; `seed` makes bucket collisions unpredictable.
     #[must_use]
     pub const fn hash(&self, seed: u64) -> u64 {
         mix(self.share ^ seed)
     }
 }
 
-/// As `a <= b`, without the general comparison of addresses in the ordinary case.
+/// The same as `a <= b`, but faster for IPv4 because it avoids the general comparison of addresses.
 fn is_ordered(a: &Endpoint, b: &Endpoint) -> bool {
     match (a.ip, b.ip) {
         (IpAddr::V4(x), IpAddr::V4(y)) => (u32::from(x), a.port) <= (u32::from(y), b.port),

@@ -1,4 +1,4 @@
-//! Floor 3: which connection a segment is of. A bounded table from addresses and ports to whatever is kept of them.
+//! Assigns segments to flows: a bounded table from addresses and ports to per-flow state.
 
 mod key;
 mod table;

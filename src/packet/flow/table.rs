@@ -1,11 +1,11 @@
-//! A bounded table of flows. What is thrown out when it is full is for the caller to choose, from the candidates that
-//! a hand going round offers (second chance): flows that were idle since it last came by.
+//! A table of flows for a caller that bounds its size. When it is full, the caller chooses which flow to evict among
+//! candidates from a clock hand (second chance): flows that were idle since the hand last passed.
 
 use hashbrown::HashTable;
 
 use super::key::FlowKey;
 
-/// The place of a flow in the table.
+/// The index of a flow in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlowSlot(u32);
 
@@ -13,7 +13,7 @@ pub struct FlowSlot(u32);
 struct FlowEntry<T> {
     key: FlowKey,
     hash: u64,
-    /// Used since the hand last came by.
+    /// Whether the flow was used since the hand last passed.
     used: bool,
     value: T,
 }
@@ -38,24 +38,24 @@ impl<T> FlowTable<T> {
             entries: Vec::new(),
             free: Vec::new(),
             hand: 0,
-            // Only which bucket a flow falls into depends on it, never what comes out.
+            // The seed only determines bucket placement, never the output.
             seed: foldhash::fast::RandomState::default().hash_one(0_u8),
         }
     }
 
-    /// How many flows it holds.
+    /// Number of flows in the table.
     #[must_use]
     pub fn len(&self) -> usize {
         self.index.len()
     }
 
-    /// Whether it holds none.
+    /// Whether the table is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()
     }
 
-    /// Where `key` is, if it is there; that counts as a use.
+    /// The slot of `key`, if present. Counts as a use.
     #[inline]
     pub fn find(&mut self, key: &FlowKey) -> Option<FlowSlot> {
         let hash = key.hash(self.seed);
@@ -71,7 +71,7 @@ impl<T> FlowTable<T> {
         Some(FlowSlot(found))
     }
 
-    /// Adds a flow that is not there yet.
+    /// Adds a flow. `key` must not be in the table yet.
     pub fn insert(&mut self, key: FlowKey, value: T) -> FlowSlot {
         let hash = key.hash(self.seed);
         let entry = Some(FlowEntry {
@@ -99,7 +99,7 @@ impl<T> FlowTable<T> {
         FlowSlot(place)
     }
 
-    /// What is kept of a flow.
+    /// The value of a flow.
     #[inline]
     pub fn at(&mut self, slot: FlowSlot) -> Option<&mut T> {
         self.entries
@@ -108,7 +108,7 @@ impl<T> FlowTable<T> {
             .map(|entry| &mut entry.value)
     }
 
-    /// Takes a flow out.
+    /// Removes a flow and returns its value.
     pub fn remove(&mut self, slot: FlowSlot) -> Option<T> {
         let entry = self.entries.get_mut(slot.0 as usize)?.take()?;
         if let Ok(found) = self.index.find_entry(entry.hash, |place| *place == slot.0) {
@@ -118,8 +118,8 @@ impl<T> FlowTable<T> {
         Some(entry.value)
     }
 
-    /// The next candidate for throwing out: the first that `is_cheap`, or that was not used since the hand last came
-    /// by. `None` only if the table is empty.
+    /// The next candidate for eviction: the first flow that `is_cheap`, or that was not used since the hand last
+    /// passed. `None` only if the table is empty.
     pub fn candidate(&mut self, mut is_cheap: impl FnMut(&T) -> bool) -> Option<FlowSlot> {
         if self.is_empty() {
             return None;
@@ -135,12 +135,12 @@ impl<T> FlowTable<T> {
         }
     }
 
-    /// Everything, in the order of places.
+    /// All values, in slot order.
     pub fn values(&self) -> impl Iterator<Item = &T> {
         self.entries.iter().flatten().map(|entry| &entry.value)
     }
 
-    /// Takes everything out, in the order of places.
+    /// Removes and returns all values, in slot order.
     pub fn drain(&mut self) -> impl Iterator<Item = T> + '_ {
         self.index.clear();
         self.free.clear();
@@ -193,7 +193,7 @@ mod tests {
         for port in 1..=8 {
             table.insert(key(port), port);
         }
-        // The first round only takes the marks away.
+        // The first round only clears the `used` flags.
         let slot = table.candidate(|_| false).unwrap();
         let first = table.remove(slot).unwrap();
         for port in (1..=8).filter(|port| *port != first && *port != 5) {

@@ -1,4 +1,4 @@
-//! Damaged frames and bytes out of chance: nothing panics, and a cut changes nothing of what is left.
+//! Damaged frames and random bytes: nothing panics, and a cut does not change what is left.
 
 use super::segment::Decoded;
 use crate::base::net::Skip;
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::fragments::fragments;
 use super::*;
 
-/// All link types below this are tried; the highest that is read is 285.
+/// All link types below this are tried; the highest supported one is 285.
 const LINKS: u16 = 300;
 
 fn any_frame() -> impl Strategy<Value = (u16, Vec<u8>)> {
@@ -74,7 +74,7 @@ fn any_frame() -> impl Strategy<Value = (u16, Vec<u8>)> {
         })
 }
 
-/// What must hold for any answer: the payload lies within what was claimed.
+/// Holds for every result: the payload lies within the stated length.
 fn sane(decoder: &mut Decoder, frame: &Frame<'_>) {
     if let Ok(Decoded::Segment(segment)) = decoder.decode(frame) {
         assert!(segment.payload.len() <= segment.length as usize);

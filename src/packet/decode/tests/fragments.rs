@@ -1,10 +1,10 @@
-//! Datagrams in pieces: put together, contradicting, late and too many.
+//! Fragmented datagrams: reassembled, contradictory, late and too many.
 
 use super::segment::Decoded;
 use super::*;
 use crate::base::net::Skip;
 
-/// Cuts an IPv4 packet at multiples of eight bytes behind its header.
+/// Fragments an IPv4 packet at multiples of eight bytes after its header.
 pub(super) fn fragments(packet: &[u8], id: u16, cuts: &[usize]) -> Vec<Vec<u8>> {
     let (header, body) = packet.split_at(20);
     let ends = cuts.iter().copied().chain([body.len()]);
@@ -153,7 +153,7 @@ fn a_flood_of_fragments_is_bounded() {
         "{:?}",
         decoder.fragment_counts()
     );
-    // Far offsets take room up to them.
+    // A piece with a large offset allocates memory up to it.
     for number in 0..2_000u32 {
         piece[12..16].copy_from_slice(&number.to_be_bytes());
         piece[6..8].copy_from_slice(&[0x3f, 0xf0]);

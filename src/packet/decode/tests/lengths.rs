@@ -1,4 +1,4 @@
-//! What the lengths in headers and the snap length make of a packet; extension headers on the way.
+//! Lengths in headers, cuts by the snap length, and IPv6 extension headers.
 
 use super::segment::Decoded;
 use super::*;
@@ -14,7 +14,7 @@ fn padding_is_no_payload_and_cut_bytes_count() {
         panic!("a cut payload is still a segment");
     };
     assert_eq!((segment.length, segment.payload), (5, &b"he"[..]));
-    // In the options: what is there stays. Behind the window: enough. Before it: not.
+    // Cut in the options: those before the cut are kept. Cut after the window: enough. Cut before it: not enough.
     let Ok(Decoded::Segment(segment)) = decoder.decode(&frame(101, &packet[..20 + 24])) else {
         panic!("cut options are still a segment");
     };

@@ -223,7 +223,7 @@ fn wifi_frames() {
     aggregate.extend(vec![0; padding]);
     aggregate.extend(second);
     check("the first of an A-MSDU", 105, &aggregate);
-    // The same inside of a tunnel, behind which the outer frame is padded.
+    // The same inside a tunnel whose outer frame is padded.
     let tunnelled = outer(47, &join(&[&[0, 0, 0x82, 0x10], &aggregate]));
     let tunnelled = ether(0x0800, &join(&[&tunnelled, &[0; 9]]));
     for (link, data) in [(105, &aggregate), (1, &tunnelled)] {

@@ -1,5 +1,5 @@
-//! Whole frames: for each link type and tunnel one frame and the segment it must give; then frames that are cut,
-//! padded, fragmented, damaged or made of chance. Here are the parts they are built of.
+//! Tests with whole frames: for each link type and tunnel one frame and the segment it must yield; then frames that are
+//! cut, padded, fragmented, damaged or random. This file builds the parts of frames.
 
 mod chance;
 mod fragments;
@@ -73,7 +73,7 @@ fn udp(port: u16, rest: &[u8]) -> Vec<u8> {
     )
 }
 
-/// A data frame of 802.11 with its LLC header: `kind` and `flags` are the frame control field.
+/// An 802.11 data frame with its LLC header: `kind` and `flags` are the frame control field.
 fn wifi(kind: u8, flags: u8, extra: usize, rest: &[u8]) -> Vec<u8> {
     let header = join(&[&[kind, flags, 0, 0], &[1; 6], &[2; 6], &[3; 6], &[0, 0]]);
     join(&[&header, &vec![0; extra], &snap(0x0800), rest])
@@ -94,7 +94,7 @@ fn frame(link: u16, data: &[u8]) -> Frame<'_> {
     }
 }
 
-/// Decodes a frame that must hold the one segment all frames here are built around; gives tunnel name and VLAN.
+/// Decodes a frame that must hold the one segment that all tests use; returns tunnel description and VLAN.
 #[track_caller]
 fn check(name: &str, link: u16, data: &[u8]) -> (Option<String>, u16) {
     let mut decoder = Decoder::new();

@@ -1,4 +1,4 @@
-//! The digest of the link layer, and ICMP errors that quote a segment.
+//! The link-layer digest, and ICMP errors that quote a segment.
 
 use super::segment::Decoded;
 use super::*;
