@@ -1,4 +1,4 @@
-//! The application: which screen one is on, what keys do that mean the same everywhere, and the frame around it all.
+//! The application: the screen stack, the keys that act the same on every screen, and the frame around the screen.
 //!
 //! ```text
 //!  hangup  short.pcap  3,012,345 packets, 300,000 connections              45 %, 3 s left
@@ -40,24 +40,24 @@ use crate::base::net::Endpoint;
 use crate::report::snapshot::{ReadProgress, ReadStage};
 use crate::rules::Severity;
 
-/// How long a message stays.
+/// How long a status message stays on screen.
 const MESSAGE: Duration = Duration::from_secs(6);
-/// How soon a second press must follow.
+/// While following a live capture, `q` must be pressed a second time within this time to quit.
 const TWICE: Duration = Duration::from_secs(4);
-/// Between two looks at how fast packets come.
+/// Interval at which the packet rate is recomputed.
 const RATE: Duration = Duration::from_secs(1);
 /// Columns and rows below which nothing can be shown.
 const SMALLEST: (u16, u16) = (20, 5);
-/// Rows that a turn of the wheel moves.
+/// Rows that one step of the mouse wheel scrolls.
 const WHEEL: usize = 3;
 
-/// Where one is.
+/// An entry of the screen stack.
 enum Location {
     Tab(Tab),
     On(Box<dyn Screen>),
 }
 
-/// Who gets what is typed.
+/// Who receives the text that is typed at the bottom line.
 enum Typist {
     Search,
     Screen,
@@ -69,27 +69,27 @@ struct StatusMessage {
     until: Duration,
 }
 
-/// The application.
+/// The application: owns the screens, and turns terminal events into state, cells and [`Effect`]s.
 pub struct App {
     session: ScreenSubject,
     look: Look,
     tasks: Tasks,
     newest: Arc<ViewModel>,
-    /// What is shown instead of the newest.
+    /// The view model shown instead of the newest one while the display is frozen.
     frozen: Option<Arc<ViewModel>>,
     progress: ReadProgress,
     tabs: [Box<dyn Screen>; Tab::ALL.len()],
-    /// Never empty.
+    /// The screens from the first one to the current one. Never empty.
     stack: Vec<Location>,
     prompt: Option<(Prompt, Typist)>,
     needle: String,
     message: Option<StatusMessage>,
     effects: Vec<Effect>,
     now: Duration,
-    /// When quitting was asked for while packets still come.
+    /// When quitting was first requested while packets still arrive.
     quit_asked: Option<Duration>,
     rate: FrameRate,
-    /// Findings that were there before, to tell what is new.
+    /// The findings already seen, so that [`Self::announce`] reports only new ones.
     known: HashSet<(&'static str, Option<IpAddr>, Option<Endpoint>)>,
     body: Rect,
     tab_columns: Vec<(Tab, u16, u16)>,
@@ -105,7 +105,7 @@ struct FrameRate {
 }
 
 impl App {
-    /// Before anything is known.
+    /// Starts on the overview with an empty view model.
     #[must_use]
     pub fn new(session: ScreenSubject, look: Look, tasks: Tasks) -> Self {
         Self {
@@ -137,7 +137,7 @@ impl App {
         }
     }
 
-    /// A new state of affairs is there.
+    /// Takes over a new view model.
     pub fn take(&mut self, model: Arc<ViewModel>) {
         self.announce(&model);
         let old = std::mem::replace(&mut self.newest, model);
@@ -145,7 +145,7 @@ impl App {
         self.dirty = true;
     }
 
-    /// How far the reading is.
+    /// Takes over new progress of the analysis run; a failed run becomes a message.
     pub fn report(&mut self, progress: ReadProgress) {
         if progress == self.progress {
             return;
@@ -157,7 +157,7 @@ impl App {
         self.dirty = true;
     }
 
-    /// Time has passed: so much since the beginning.
+    /// Advances the time; `now` is the time since the program started.
     pub fn tick(&mut self, now: Duration) {
         self.now = now;
         if self.message.as_ref().is_some_and(|it| it.until <= now) {
@@ -181,29 +181,29 @@ impl App {
         }
     }
 
-    /// Whether anything has changed since the last drawing.
+    /// Whether anything has changed since the last call of [`Self::draw`].
     #[must_use]
     pub fn wants_drawing(&self) -> bool {
         self.dirty
     }
 
-    /// Whether something may change by itself before long: a message goes away, a piece of work is finished.
+    /// Whether the display may change soon without an event: a message expires or a task finishes.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         self.message.is_some() || self.tasks.under_way() > 0
     }
 
-    /// What the owner of the terminal is to do, once.
+    /// Takes what the owner of the terminal has to do; each effect is returned once.
     pub fn effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
     }
 
-    /// A message from outside, such as that something could not be copied.
+    /// Shows a warning from outside, such as a failed copy to the clipboard.
     pub fn warn(&mut self, text: impl Into<String>) {
         self.tell(Tone::Warning, text.into());
     }
 
-    /// Something happened at the terminal.
+    /// Handles a terminal event.
     pub fn event(&mut self, event: &Event) {
         self.dirty = true;
         match event {
@@ -235,7 +235,7 @@ impl App {
         self.dirty = true;
     }
 
-    /// Tells of the worst finding that was not there before, while one watches something live.
+    /// While following a live capture, shows a message for the worst finding that is new in `model`.
     fn announce(&mut self, model: &ViewModel) {
         let live = self.progress.stage == ReadStage::Following;
         let mut news = None;
@@ -254,7 +254,7 @@ impl App {
         }
     }
 
-    /// Lets the screen on show do something with what it may look at.
+    /// Runs `work` with the current screen and its context.
     fn with_screen<T>(&mut self, work: impl FnOnce(&mut dyn Screen, &ViewContext<'_>) -> T) -> T {
         let cx = ViewContext {
             model: self.frozen.as_ref().unwrap_or(&self.newest),
@@ -289,7 +289,7 @@ impl App {
         }
     }
 
-    /// A key while something is being typed.
+    /// Handles a key while the prompt is open.
     fn edit(&mut self, event: KeyEvent, complete: bool) {
         let Some((mut prompt, typist)) = self.prompt.take() else {
             return;
@@ -313,7 +313,7 @@ impl App {
     }
 
     fn act(&mut self, action: Action) {
-        // A message was read when the next key is pressed.
+        // The next key press dismisses a message, except an error.
         if self
             .message
             .as_ref()
@@ -395,7 +395,8 @@ impl App {
         }
     }
 
-    /// To a tab, and back from there to where one was. A tab that lies on the way back is gone back to.
+    /// Switches to a tab. If the tab is already on the stack, everything above it is popped; else it is pushed, and
+    /// `esc` returns to where the user was.
     fn go(&mut self, tab: Tab) {
         let is_it = |place: &Location| matches!(place, Location::Tab(it) if *it == tab);
         match self.stack.iter().position(is_it) {
@@ -528,7 +529,7 @@ impl App {
         }
     }
 
-    /// Draws everything.
+    /// Draws the whole frame.
     pub fn draw(&mut self, frame: &mut Frame<'_>) {
         self.dirty = false;
         let area = frame.area();
@@ -583,7 +584,7 @@ impl App {
         line.draw(&self.look, room, buffer);
     }
 
-    /// What is going on, for the right of the first row.
+    /// The run's state for the right end of the first row: live, reading with progress, frozen, or failed.
     fn state(&self) -> StyledLine {
         if self.frozen.is_some() {
             let shown = self.frozen.as_ref();
@@ -614,7 +615,7 @@ impl App {
     fn remaining(&self, of: u64) -> String {
         let share = (self.progress.bytes as f64 / of as f64).min(1.0);
         let mut text = format!("  {:.0} %", share * 100.0);
-        // The first moments say little about the rest.
+        // Too early, the remaining time cannot be estimated.
         if share > 0.02 && self.now >= Duration::from_secs(1) {
             let left = self.now.as_secs_f64() * (1.0 - share) / share;
             text += &format!(
@@ -686,7 +687,7 @@ impl App {
             session: &self.session,
             tasks: &self.tasks,
         };
-        // Tabs before the last one are where one was, not where one is.
+        // The path starts at the topmost tab; the tabs below it are history.
         let is_tab = |place: &Location| matches!(place, Location::Tab(_));
         let from = self.stack.iter().rposition(is_tab).unwrap_or(0);
         let names = self.stack[from..].iter().map(|place| match place {
@@ -694,7 +695,7 @@ impl App {
             Location::On(screen) => screen.name(&cx),
         });
         let mut names: Vec<String> = names.collect();
-        // What is nearest counts most.
+        // In a narrow terminal, drop the outermost names first.
         while names.len() > 1 && width(&names.join(" › ")) + 6 > usize::from(area.width) {
             names.remove(0);
         }
@@ -714,7 +715,7 @@ impl App {
         line.draw(&self.look, room, buffer);
     }
 
-    /// Draws it; the place of the cursor, if something is being typed.
+    /// Draws the last row. Returns the cursor position if the prompt is open.
     fn draw_footer(&mut self, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         if let Some((prompt, _)) = &self.prompt {
             return Some(prompt.draw(&self.look, area, buffer));
@@ -729,7 +730,7 @@ impl App {
         let rows: Vec<_> = keys::rows(scope)
             .filter(|row| !row.hint.is_empty())
             .collect();
-        // The way back, to help and out must be in sight; a screen's own keys fill the room before them.
+        // The common keys (back, help, quit) must stay visible; the screen's own keys get the columns that are left.
         let (own, common): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.scope == scope);
         let one = |row: &keys::KeyBinding| {
             let key = row.keys.first().map(|key| key.name()).unwrap_or_default();
@@ -760,7 +761,7 @@ impl App {
     }
 }
 
-/// A column of air at both sides.
+/// `area` without one blank column at each side.
 fn inset(area: Rect) -> Rect {
     Rect {
         x: area.x + 1,
@@ -769,7 +770,7 @@ fn inset(area: Rect) -> Rect {
     }
 }
 
-/// Which row is for what. What matters least goes first where there are few.
+/// Assigns each row of the terminal. In a low terminal the least important rows are omitted first.
 struct RowBudget {
     header: Rect,
     tabs: Rect,

@@ -1,4 +1,4 @@
-//! The bytes of both streams in order, escaped, and where they end: the FIN, the RST, what was never captured.
+//! The bytes of both streams in order, escaped, with the FIN, the RST and what was never captured.
 
 use std::ops::Range;
 
@@ -12,22 +12,22 @@ use crate::analysis::transcript::{ChunkContent, ConnectionTranscript, StreamChun
 use crate::base::escape::escape;
 use crate::base::format::{bytes, number};
 
-/// Columns of the offset at the left, with the sign of the sender.
+/// Columns at the left for the offset and the sender's symbol.
 const OFFSET: u16 = 12;
-/// Columns that a byte takes when it is escaped.
+/// Columns of an escaped byte.
 const ESCAPED: usize = 4;
 
-/// Where one is in the streams.
+/// The rows of both streams, and the selected one.
 #[derive(Default)]
 pub(super) struct BytesPane {
-    /// What each row shows: a part of the speech, and which of its bytes.
+    /// What each row shows: index of a chunk, and a range of its bytes.
     rows: Vec<(u32, Range<u32>)>,
     made_for: Option<u16>,
     place: ListPosition,
 }
 
 impl BytesPane {
-    /// Other streams: the rows anew.
+    /// Invalidates the rows after the streams have changed.
     pub(super) fn take(&mut self) {
         self.made_for = None;
     }
@@ -162,7 +162,7 @@ fn draw_row(
     line.draw(look, row, buffer);
 }
 
-/// `: 659 bytes short here`, if the last message of this side was announced to be longer.
+/// `: 659 bytes short here`, if the last message from this side is shorter than its declared length.
 fn short(connection: &Connection, from: Who) -> String {
     let last = connection.exchanges.last();
     let message = match from {
@@ -186,7 +186,7 @@ fn text(utterance: &StreamChunk, range: &Range<u32>) -> String {
             let part = all
                 .get(range.start as usize..range.end as usize)
                 .unwrap_or_default();
-            // The end of a line is where the row ends.
+            // A line end can only stand at the end of a row.
             let bare = part
                 .strip_suffix(b"\r\n")
                 .or_else(|| part.strip_suffix(b"\n"));
@@ -201,7 +201,7 @@ fn text(utterance: &StreamChunk, range: &Range<u32>) -> String {
     }
 }
 
-/// Cuts the speech into rows: at line ends, and where the room ends.
+/// Splits the chunks into rows: at line ends, and at the width of the pane.
 fn rows(speech: &[StreamChunk], columns: usize) -> Vec<(u32, Range<u32>)> {
     let mut rows = Vec::new();
     for (nth, utterance) in speech.iter().enumerate() {
@@ -213,7 +213,7 @@ fn rows(speech: &[StreamChunk], columns: usize) -> Vec<(u32, Range<u32>)> {
         let (mut from, mut at, mut used) = (0, 0, 0);
         while at < all.len() {
             let (taken, wide) = character(&all[at..]);
-            // The mark of a line end may stand in the last columns.
+            // The escaped line end may use the last columns.
             if used + wide > columns.saturating_sub(ESCAPED) && at > from {
                 rows.push((nth, place(from)..place(at)));
                 (from, used) = (at, 0);
@@ -232,7 +232,7 @@ fn rows(speech: &[StreamChunk], columns: usize) -> Vec<(u32, Range<u32>)> {
     rows
 }
 
-/// Parts of the speech are some kilobytes at most.
+/// A chunk is some kilobytes at most, so its offsets fit.
 fn place(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }

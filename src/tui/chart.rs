@@ -1,20 +1,21 @@
-//! Bars and columns out of blocks.
+//! Bars and column charts made of block characters.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{Look, Tone};
 
-/// One part of a bar.
+/// One segment of a bar.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BarPart {
     pub(super) count: u64,
     pub(super) tone: Tone,
-    /// Its place among the fillings.
+    /// Index of its pattern in [`super::Glyphs::fills`].
     pub(super) fill: usize,
 }
 
-/// Shares out `cells` so that they add up, and so that nothing that is there disappears as long as there is room.
+/// Divides `cells` in proportion to `counts`. The shares add up to `cells`, and every non-zero count gets a cell as
+/// long as there are enough.
 pub(super) fn shares(counts: &[u64], cells: u64) -> Vec<u64> {
     let total: u64 = counts.iter().sum();
     if total == 0 {
@@ -30,7 +31,7 @@ pub(super) fn shares(counts: &[u64], cells: u64) -> Vec<u64> {
             *share = (*share).max(1);
         }
     }
-    // What is missing or too much, the largest bear best.
+    // The rounding difference goes to the largest share.
     let largest = (0..counts.len())
         .max_by_key(|nth| counts[*nth])
         .unwrap_or(0);
@@ -43,7 +44,7 @@ pub(super) fn shares(counts: &[u64], cells: u64) -> Vec<u64> {
     shares
 }
 
-/// A bar whose parts add up to its width.
+/// Draws a bar whose parts add up to the width of `area`.
 pub(super) fn bar(parts: &[BarPart], look: &Look, area: Rect, buffer: &mut Buffer) {
     let counts: Vec<u64> = parts.iter().map(|part| part.count).collect();
     let mut x = area.x;
@@ -60,7 +61,7 @@ pub(super) fn bar(parts: &[BarPart], look: &Look, area: Rect, buffer: &mut Buffe
     }
 }
 
-/// Fits so many steps of time into so many columns: the sum of what falls into each, or the highest.
+/// Resamples a time series to `columns` values: each is the sum of the steps in it, or their maximum if `highest`.
 pub(super) fn fit(values: &[u64], columns: usize, highest: bool) -> Vec<u64> {
     if values.is_empty() || columns == 0 {
         return Vec::new();
@@ -79,7 +80,8 @@ pub(super) fn fit(values: &[u64], columns: usize, highest: bool) -> Vec<u64> {
         .collect()
 }
 
-/// Columns up to `ceiling` at the top of `area`. What is not nothing is at least an eighth of a cell high.
+/// Draws a column chart; `ceiling` is the value at the top of `area`. A non-zero value is at least an eighth of a cell
+/// high.
 pub(super) fn columns(
     values: &[u64],
     ceiling: u64,

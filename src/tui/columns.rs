@@ -1,4 +1,4 @@
-//! The columns of the connections table: what each shows of a connection, and which of them there is room for.
+//! The columns of the connections table: what each shows of a connection, and which of them fit.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use crate::report::snapshot::Snapshot;
 use crate::report::wording::connection;
 use crate::rules::{Finding, Severity};
 
-/// A column.
+/// A column of the connections table.
 pub(super) struct Column {
     pub(super) by: SortKey,
     pub(super) name: &'static str,
-    /// Numbers stand on the right.
+    /// Right-aligned, as numbers are.
     pub(super) right: bool,
-    /// Columns that it needs at least.
+    /// Minimum width.
     least: usize,
-    /// And at most.
+    /// Maximum width.
     most: usize,
-    /// What goes last when there is little room.
+    /// Priority when the table is narrow: the column with the highest rank is dropped first.
     rank: u8,
 }
 
-/// All of them, from left to right.
+/// All columns, from left to right.
 pub(super) static COLUMNS: [Column; 11] = [
     column(SortKey::Number, "#", true, 2, 9, 1),
     column(SortKey::Client, "client", false, 10, 30, 4),
@@ -62,18 +62,19 @@ const fn column(
 /// Which columns are shown, and how wide each is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ColumnPlan {
-    /// By place in [`COLUMNS`].
+    /// Pairs of an index into [`COLUMNS`] and a width.
     pub(super) shown: Vec<(usize, usize)>,
 }
 
-/// Columns in which most rules' names fit; longer ones are shown whole if there is room to spare.
+/// Width in which most rule names fit; a longer one is shown whole if there is space left.
 const FINDING: usize = 24;
 
 /// Blanks between columns.
 pub(super) const GAP: usize = 2;
 
 impl ColumnPlan {
-    /// `wanted`: what the cells in sight would take, in the order of [`COLUMNS`].
+    /// Chooses columns for a table `room` wide. `wanted` is the width that the visible cells need, in the order of
+    /// [`COLUMNS`].
     pub(super) fn new(room: usize, wanted: &[usize; COLUMNS.len()]) -> Self {
         let width = |at: usize| {
             let column = &COLUMNS[at];
@@ -87,7 +88,7 @@ impl ColumnPlan {
         let mut shown = Vec::new();
         for at in by_rank {
             let finding = COLUMNS[at].by == SortKey::Finding;
-            // The name of a rule that is cut can still be known; an address cannot.
+            // A truncated rule name is still recognizable; a truncated address is not.
             let wide = if finding {
                 width(at).min(FINDING)
             } else {
@@ -155,7 +156,7 @@ pub(super) fn cell(
     }
 }
 
-/// Who and how, in two words.
+/// Who ended the connection, and how: `client FIN`.
 fn ended(connection_summary: &ConnectionSummary) -> (Tone, String) {
     let tone = match EndingClass::of(connection_summary) {
         EndingClass::InOrder => Tone::Good,
@@ -202,13 +203,13 @@ fn finding(
     )
 }
 
-/// The sign of the worst finding above benign, for the left edge where no column shows it.
+/// Severity of the worst finding that names the connection, for the left edge where no column shows it.
 pub(super) fn worst(connection_summary: &ConnectionSummary, model: &ViewModel) -> Option<Severity> {
     let number = model.naming.numbers(connection_summary.id).first()?;
     by_number(&model.snapshot, *number).map(|it| it.severity)
 }
 
-/// The finding with a number.
+/// The finding with a number; numbers start at 1.
 pub(super) fn by_number(snapshot: &Snapshot, number: u32) -> Option<&Finding> {
     snapshot.findings.get((number as usize).checked_sub(1)?)
 }

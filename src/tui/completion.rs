@@ -1,24 +1,24 @@
-//! What could stand in the filter line, and the one that Tab has put there.
+//! Completions of the filter line, and the one that Tab has inserted.
 
 use super::PromptCompletion;
 use crate::report::filter::{Completion, Offer, complete};
 
-/// The offers for a line; Tab takes the first, and then each next one.
+/// The completions of a line. Tab inserts the first; each further Tab replaces it with the next.
 #[derive(Default)]
 pub(super) struct Completions {
     taken: Option<InsertedOffer>,
 }
 
-/// An offer that stands in the line.
+/// A completion that was inserted into the line.
 struct InsertedOffer {
-    /// The line with it, and what was typed before.
+    /// The line after the insertion; `typed` is what the user typed before it.
     line: String,
     typed: (String, usize),
     nth: usize,
 }
 
 impl Completions {
-    /// Completes the line at this byte, or puts the next offer in place of the one before.
+    /// Completes the line at byte `at`, or replaces the completion inserted last with the next one.
     pub(super) fn next(&mut self, line: &str, at: usize) -> Option<PromptCompletion> {
         let again = self.taken.take().filter(|it| it.line == line);
         let (typed, at, nth) = match again {
@@ -35,7 +35,7 @@ impl Completions {
         let word = spelled(&offers[nth]);
         let end = replaces.start + word.len();
         line.replace_range(replaces, &word);
-        // The only one is taken for good: what comes next is offered at once.
+        // A single candidate is final: the next Tab completes what follows it.
         if offers.len() > 1 {
             self.taken = Some(InsertedOffer {
                 line: line.clone(),
@@ -46,7 +46,7 @@ impl Completions {
         Some(PromptCompletion { line, at: end })
     }
 
-    /// The offers for a line, and which one stands in it.
+    /// The completions of a line, each with whether it is the inserted one.
     pub(super) fn of(&self, line: &str) -> impl Iterator<Item = (String, bool)> {
         let taken = self.taken.as_ref().filter(|it| it.line == line);
         let found = match taken {
@@ -82,7 +82,7 @@ mod tests {
         assert!(two.line.starts_with("by:") && two.line.len() > 3);
         let shown: Vec<_> = offers.of(&two.line).collect();
         assert!(shown.len() > 1 && shown[1].1, "{shown:?}");
-        // Round to the first.
+        // Wraps around to the first.
         let mut line = two;
         for _ in 2..=shown.len() {
             line = offers.next(&line.line, line.at).unwrap();

@@ -1,4 +1,4 @@
-//! One connection: the ladder, what is known of it in words, its exchanges, its bytes, its segments.
+//! The screen of one connection: ladder, verdict, exchanges, bytes, segments.
 //!
 //! ```text
 //!  Ladder  Verdict  Exchanges 3  Bytes  Segments 24
@@ -7,7 +7,7 @@
 //! └────────────────────────────────────┘└ is room ─────┘
 //! ```
 //!
-//! Its segments are read from the input once more, beside the screen; until they are there the verdict is shown.
+//! The segments are reread from the input in a task; until they arrive the screen shows the verdict.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,12 +37,12 @@ use crate::report::wording::connection;
 use crate::report::wording::segment::{how_far, request};
 use crate::rules::Finding;
 
-/// From this width on the verdict stands beside the other tabs.
+/// From this width on the verdict is drawn next to the other panes.
 const SIDE_BY_SIDE: u16 = 130;
-/// Its width then, in hundredths.
+/// Width of the verdict in that layout, in percent.
 const SHARE: u32 = 36;
 
-/// The parts of the screen.
+/// The panes of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ConnectionPane {
     Ladder,
@@ -72,18 +72,18 @@ impl ConnectionPane {
     }
 }
 
-/// One connection.
+/// The screen of one connection.
 pub(super) struct ConnectionScreen {
     id: u32,
     part: ConnectionPane,
     account: Option<Arc<ConnectionTranscript>>,
-    /// The last segment when the account was read: more may have come since.
+    /// Time of the last segment when the account was read; the connection may have grown since.
     read_until: Option<Timestamp>,
     under_way: Option<(Timestamp, Task<Result<ConnectionTranscript, String>>)>,
     failed: Option<String>,
     ladder: LadderPane,
     verdict: Pager,
-    /// What the verdict was made of.
+    /// What the verdict was rendered from.
     told_of: Option<(u64, bool)>,
     exchanges: ListPosition,
     bytes: BytesPane,
@@ -122,13 +122,13 @@ impl ConnectionScreen {
         }
     }
 
-    /// The record: the one that came with the segments, else the snapshot's.
+    /// The connection's record: the one that came with the segments, else the snapshot's.
     fn record<'a>(&'a self, snapshot: &'a Snapshot) -> Option<&'a Connection> {
         let own = self.account.as_deref().map(|it| &it.connection);
         own.or_else(|| snapshot.connection(self.id))
     }
 
-    /// Takes what was read, and reads again when more has come.
+    /// Takes the result of rereading, and rereads when the connection has grown.
     fn load(&mut self, cx: &ViewContext<'_>) {
         let summary = cx.snapshot().connection_summary(self.id).copied();
         if let Some((until, task)) = &self.under_way {
@@ -152,7 +152,7 @@ impl ConnectionScreen {
         let task = cx
             .tasks
             .spawn(move |cancel| host.account(&summary, &mut || !cancel.is_wanted()));
-        // Where tasks are done at once, it is there already.
+        // Inline tasks have finished already.
         match task.take() {
             TaskOutcome::Done(Ok(account)) => self.take(account, summary.last),
             TaskOutcome::Done(Err(why)) => {
@@ -174,7 +174,7 @@ impl ConnectionScreen {
         self.told_of = None;
     }
 
-    /// Which part has the keys: with the verdict beside it, the ladder is never alone.
+    /// Moves the focus to another pane. While the verdict is next to the others, it takes no focus of its own.
     fn turn(&mut self, by: usize) {
         let parts: Vec<ConnectionPane> = ConnectionPane::ALL
             .into_iter()
@@ -536,7 +536,7 @@ impl ConnectionScreen {
         }
     }
 
-    /// The segments are not there: why, and what is known all the same.
+    /// Draws the reason why there are no segments, and the verdict.
     fn draw_without(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         let line = match &self.failed {
             Some(why) => {

@@ -1,4 +1,4 @@
-//! All connections in a table: sorted by any column, narrowed down by words, some marked.
+//! The table of all connections: sorted by any column, filtered, some of them marked.
 //!
 //! ```text
 //!     #  client           server         ended by    finding
@@ -7,7 +7,7 @@
 //!  The server aborted with RST (frame 9) 0.041 s in, without a byte of the response; ...
 //! ```
 //!
-//! What is listed and in which order is worked out in [`super::rows`], which columns there are in [`super::columns`].
+//! [`super::rows`] computes the rows and their order, [`super::columns`] chooses the columns.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -33,24 +33,24 @@ use crate::base::format::{count, number};
 use crate::report::filter::Filter;
 use crate::report::wording::connection;
 
-/// Rows at the bottom that tell more about the one that is selected.
+/// Rows at the bottom with details of the selected connection.
 const BESIDE: u16 = 4;
-/// Rows of the screen below which those are left out.
+/// Height of the screen below which those rows are omitted.
 const SMALL: u16 = 12;
 
-/// All connections in a table.
+/// The table of all connections.
 pub(super) struct ConnectionsScreen {
     listing: Listing,
     rows_wanted: RowsWanted,
-    /// The filter as it was typed.
+    /// The text of the current filter.
     filter: String,
-    /// What is being typed, and what held before.
+    /// The filter being typed, and the filter and its text from before.
     typing: Option<(String, Filter, String)>,
     complaint: Option<PromptError>,
     place: ListPosition,
-    /// The connection that is selected: it stays so when others come or go.
+    /// The selected connection; it stays selected when others appear or disappear.
     selected: Option<u32>,
-    /// The last row was selected: new ones are followed.
+    /// The last row is selected, so the selection follows new connections.
     at_end: bool,
     marked: BTreeSet<u32>,
     plan: ColumnPlan,
@@ -59,12 +59,12 @@ pub(super) struct ConnectionsScreen {
     offers: Completions,
     asking: PromptPurpose,
     export: Option<Task<Result<String, String>>>,
-    /// What became of the last export, until the next key.
+    /// Result of the last export, shown until the next key.
     note: Option<(Tone, String)>,
     height: u16,
 }
 
-/// What the line at the bottom is asked for.
+/// What the prompt asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum PromptPurpose {
     #[default]
@@ -226,7 +226,7 @@ impl Screen for ConnectionsScreen {
                     },
                 })
             }
-            // What was narrowed down is widened first, then one goes back.
+            // `esc` first clears the marks, then the filter, and only then goes back.
             Action::Back if !self.marked.is_empty() => {
                 self.marked.clear();
                 KeyOutcome::Done
@@ -281,7 +281,7 @@ impl Screen for ConnectionsScreen {
         if !self.hunt.is_ready(needle, model) {
             self.hunt.begin(needle, seek, model, cx);
             match self.hunt.take() {
-                // It is told when it is known.
+                // Still searching; the result is reported when it arrives.
                 None => return true,
                 Some(_) => return self.go_to_hit(seek),
             }
@@ -370,7 +370,7 @@ impl Screen for ConnectionsScreen {
     }
 }
 
-/// The part of the body that is the table.
+/// The part of the body that the table occupies.
 fn table(body: Rect) -> Rect {
     let beside = if body.height >= SMALL { BESIDE } else { 0 };
     Rect {
@@ -404,7 +404,7 @@ impl ConnectionsScreen {
                 match Filter::parse(text) {
                     Ok(query) => self.set(query, text.trim().to_owned()),
                     Err(wrong) => {
-                        // What stands before the word that is being typed holds already.
+                        // The words before the one being typed already apply.
                         let before = text.get(..wrong.at.start).unwrap_or_default();
                         let before = before.rsplit_once(char::is_whitespace);
                         let before = before.map_or("", |(before, _)| before);
@@ -554,7 +554,7 @@ impl ConnectionsScreen {
                 }
             }
         }
-        // The scroll bar has a column of its own.
+        // One column is reserved for the scroll bar.
         ColumnPlan::new(usize::from(body.width).saturating_sub(EDGE + 1), &wanted)
     }
 
@@ -643,7 +643,7 @@ impl ConnectionsScreen {
             .draw(cx.look, room, buffer);
     }
 
-    /// What happened to the one that is selected.
+    /// Draws details of the selected connection.
     fn draw_beside(
         &self,
         cx: &ViewContext<'_>,
@@ -735,7 +735,7 @@ impl ConnectionsScreen {
         }
     }
 
-    /// What could be typed next.
+    /// Draws the completions of the filter line.
     fn draw_offers(&self, text: &str, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         if area.is_empty() {
             return;
@@ -779,7 +779,7 @@ impl ConnectionsScreen {
     }
 }
 
-/// Cursor, mark, and a blank.
+/// Columns for the cursor, the mark, and a blank.
 const EDGE: usize = 3;
 
 fn draw_cell(
@@ -807,7 +807,7 @@ fn draw_cell(
     *x = x.saturating_add(u16::try_from(wide + GAP).unwrap_or(0));
 }
 
-/// The end of a connection whose record was not kept.
+/// One sentence about a connection whose record was not kept.
 fn in_short(summary: &ConnectionSummary) -> String {
     let end = match EndingClass::of(summary) {
         EndingClass::Open => return "Still open when the capture ends.".to_owned(),
@@ -822,7 +822,7 @@ fn in_short(summary: &ConnectionSummary) -> String {
     )
 }
 
-/// The worst finding that names a connection, as a screen.
+/// Opens the worst finding that names a connection.
 pub(super) fn open_finding(id: u32, cx: &ViewContext<'_>) -> KeyOutcome {
     let numbers = cx.model.naming.numbers(id);
     let Some(worst) = numbers.first() else {

@@ -1,4 +1,4 @@
-//! What several screens say of a finding: its headline, its hosts, and where it leads.
+//! What several screens show of a finding: its headline, its hosts, and the screens it leads to.
 
 use super::help::HelpScreen;
 use super::text_layout::StyledLine;
@@ -10,7 +10,7 @@ use crate::rules::{self, Finding};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// A finding in a row.
+/// Draws a finding in one row.
 pub(super) fn headline(
     group: &FindingGroup,
     cx: &ViewContext<'_>,
@@ -52,7 +52,7 @@ pub(super) fn headline(
     }
 }
 
-/// `12 × responses say …`, or what it is about.
+/// The headline's text; a group of several findings starts with their number: `12 × responses say …`.
 pub(super) fn subject(group: &FindingGroup, finding: &Finding, cx: &ViewContext<'_>) -> String {
     match group.connections {
         0 | 1 => finding.summary.clone(),
@@ -65,7 +65,7 @@ pub(super) fn subject(group: &FindingGroup, finding: &Finding, cx: &ViewContext<
     }
 }
 
-/// `10.0.0.1 → 10.0.0.2:80, and 3 other pairs`.
+/// The group's hosts: `10.0.0.1 → 10.0.0.2:80, and 3 other pairs`.
 pub(super) fn hosts(group: &FindingGroup, cx: &ViewContext<'_>) -> String {
     let Some(finding) = cx.snapshot().findings.get(group.first) else {
         return String::new();
@@ -77,7 +77,7 @@ pub(super) fn hosts(group: &FindingGroup, cx: &ViewContext<'_>) -> String {
     }
 }
 
-/// Between whom.
+/// The client and the server that a finding is about.
 pub(super) fn pair(finding: &Finding, cx: &ViewContext<'_>) -> String {
     let to = cx.look.glyphs.to;
     match (finding.client, finding.server) {
@@ -89,7 +89,7 @@ pub(super) fn pair(finding: &Finding, cx: &ViewContext<'_>) -> String {
     }
 }
 
-/// The connections that a group names.
+/// Opens the connections that a group names.
 pub(super) fn connections(group: &FindingGroup, cx: &ViewContext<'_>) -> KeyOutcome {
     let findings = &cx.snapshot().findings;
     match findings.get(group.first) {
@@ -104,7 +104,8 @@ pub(super) fn connections(group: &FindingGroup, cx: &ViewContext<'_>) -> KeyOutc
     }
 }
 
-/// The filter for just the connections that a group names: by its rule, where no finding beside it has that in its name.
+/// The filter for exactly the connections that a group names: by rule if no other finding's rule name contains this
+/// one's, else by finding numbers.
 pub(super) fn these(group: &FindingGroup, findings: &[Finding]) -> String {
     let members = || std::iter::once(group.first).chain(group.others.iter().copied());
     let named: Vec<&Finding> = members().filter_map(|nth| findings.get(nth)).collect();
@@ -117,7 +118,7 @@ pub(super) fn these(group: &FindingGroup, findings: &[Finding]) -> String {
     format!("finding:{}", numbers.join(","))
 }
 
-/// The page of a group's rule.
+/// Opens the page of a group's rule.
 pub(super) fn rule(group: &FindingGroup, cx: &ViewContext<'_>) -> KeyOutcome {
     let finding = cx.snapshot().findings.get(group.first);
     match finding.and_then(|it| rules::rule(it.rule)) {
@@ -126,7 +127,7 @@ pub(super) fn rule(group: &FindingGroup, cx: &ViewContext<'_>) -> KeyOutcome {
     }
 }
 
-/// How sure it is.
+/// The finding's certainty as a prefix of its message.
 pub(super) const fn hedge(certainty: Certainty) -> &'static str {
     match certainty {
         Certainty::Certain => "",

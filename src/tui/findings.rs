@@ -1,5 +1,5 @@
-//! The findings, worst first: those that say the same about different hosts in one row, consequences under their cause,
-//! and below the list what the selected one says.
+//! The list of findings, worst first. Findings with the same summary about different hosts share one row, consequences
+//! follow their cause, and the selected finding is shown in full below the list.
 
 use super::finding_words::headline;
 use super::finding_words::hosts;
@@ -14,20 +14,20 @@ use super::view_model::FindingGroup;
 use super::{KeyOutcome, Screen, TextSeek, Tone, ViewContext};
 use crate::rules::Finding;
 
-/// Where a list alone and a list with a story under it part.
+/// From this height on the selected finding is shown below the list.
 const TALL: u16 = 14;
 
 /// The list of findings.
 #[derive(Default)]
 pub(super) struct FindingsScreen {
     place: ListPosition,
-    /// The list's rows, and the columns.
+    /// The area of the list.
     list: Rect,
     below: Option<Rect>,
     story: Pager,
-    /// For which group and state of affairs the story was told.
+    /// The group and view model version from which the text below was made.
     told: Option<(usize, u64)>,
-    /// What is selected, whatever row it moves to.
+    /// Identity of the selected group, which keeps it selected when it moves to another row.
     held: Option<Identity>,
 }
 

@@ -1,50 +1,50 @@
-//! The signs that screens are drawn with: Unicode, or ASCII for terminals and fonts that have no more.
+//! The symbols that screens are drawn with: Unicode, or ASCII for terminals and fonts without it.
 
 use crate::rules::Severity;
 
-/// A set of signs. Every sign is one column wide, but `to` in ASCII.
+/// A set of symbols. Every symbol is one column wide, except `to` in ASCII.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Glyphs {
-    /// Eighths of a cell from below, the lowest first.
+    /// Block heights in eighths of a cell, lowest first.
     pub levels: [&'static str; 8],
-    /// Fillings of a bar's parts, told apart without colour.
+    /// Patterns for the parts of a bar, distinguishable without colour.
     pub fills: [&'static str; 6],
     /// Severities, worst first.
     pub signs: [&'static str; 4],
     /// Before the selected row.
     pub cursor: &'static str,
-    /// From one to the other.
+    /// Between source and destination.
     pub to: &'static str,
-    /// Between parts of a path.
+    /// Between the parts of a path.
     pub within: &'static str,
-    /// Between things on one line.
+    /// Between items on one line.
     pub dot: &'static str,
-    /// What was cut off.
+    /// Where text was truncated.
     pub more: &'static str,
-    /// A level line.
+    /// A horizontal line.
     pub rule: &'static str,
     /// A limit drawn across a chart.
     pub ceiling: &'static str,
-    /// Silence between two segments: short, long.
+    /// A pause between two segments: short, long.
     pub gaps: [&'static str; 2],
-    /// What hangs on the row above.
+    /// Attaches a row to the one above.
     pub branch: &'static str,
     /// Scroll bar: track, thumb.
     pub scroll: [&'static str; 2],
-    /// A lifeline.
+    /// A lifeline of the ladder.
     pub line: &'static str,
-    /// Arrow heads and shaft: left, shaft, right.
+    /// An arrow's parts: left head, shaft, right head.
     pub arrow: [&'static str; 3],
-    /// Sorted upwards, downwards.
+    /// Sorted ascending, descending.
     pub sorted: [&'static str; 2],
-    /// Something is going on.
+    /// Frames of the activity indicator.
     pub spinner: [&'static str; 4],
-    /// Times.
+    /// Multiplication sign, after a count.
     pub times: &'static str,
 }
 
 impl Glyphs {
-    /// For terminals that speak UTF-8. Box drawing and block elements only: fonts for terminals have those.
+    /// For UTF-8 terminals. Box drawing and block elements only: terminal fonts have those.
     pub const UNICODE: Self = Self {
         levels: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
         fills: ["█", "▓", "▒", "░", "▚", "·"],
@@ -66,7 +66,7 @@ impl Glyphs {
         times: "×",
     };
 
-    /// For the others.
+    /// For other terminals.
     pub const ASCII: Self = Self {
         levels: [".", ".", ":", ":", "+", "+", "#", "#"],
         fills: ["#", "=", "x", "-", "%", "."],
@@ -88,7 +88,7 @@ impl Glyphs {
         times: "x",
     };
 
-    /// What stands in place of a sign that is not ASCII, in a text that came from elsewhere; one column wide.
+    /// ASCII replacement, one column wide, for a non-ASCII character of a text from elsewhere.
     #[must_use]
     pub fn plain(sign: &str) -> &'static str {
         match sign {
@@ -106,7 +106,7 @@ impl Glyphs {
         }
     }
 
-    /// The sign of a severity.
+    /// The symbol of a severity.
     #[must_use]
     pub const fn sign(&self, severity: Severity) -> &'static str {
         match severity {

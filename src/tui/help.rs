@@ -10,13 +10,13 @@ use super::view_model::EndingClass;
 use super::{KeyOutcome, Screen, TextSeek, Tone, ViewContext};
 use crate::rules::Rule;
 
-/// Columns of the keys' names.
+/// Width of the column of key names.
 const KEYS: usize = 20;
 
-/// A page that is only read.
+/// A text page without a selection.
 pub(super) struct HelpScreen {
     name: String,
-    /// Where one came from: its keys come first. `None` for a page that is no help.
+    /// The scope whose keys the help lists first; `None` for a page that is not the help.
     from: Option<Scope>,
     pager: Pager,
     ready: bool,

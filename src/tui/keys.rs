@@ -1,109 +1,109 @@
-//! The keys: one table. Dispatch, the footer, the help screen and the README are made from it.
+//! The key table. Dispatch, the footer, the help screen and the README are generated from it.
 
 use std::fmt::Write as _;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// What a key does. A screen gives it its meaning.
+/// What a key does. Each screen decides what the action means there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// Leaves the program.
+    /// Quits the program.
     Quit,
-    /// Stops as a job.
+    /// Suspends the program as a job.
     Suspend,
-    /// Draws everything anew.
+    /// Redraws the whole screen.
     Redraw,
-    /// Goes back to where one came from.
+    /// Goes back to the previous screen.
     Back,
     /// Opens the help.
     Help,
-    /// Goes to a tab, by its place.
+    /// Switches to a tab, by its index.
     Tab(u8),
-    /// A row up.
+    /// One row up.
     Up,
-    /// A row down.
+    /// One row down.
     Down,
-    /// A screenful up.
+    /// One screenful up.
     PageUp,
-    /// A screenful down.
+    /// One screenful down.
     PageDown,
     /// To the first row.
     First,
     /// To the last row.
     Last,
-    /// To the left, or to the part before.
+    /// To the left, or to the previous part.
     Left,
-    /// To the right, or to the part after.
+    /// To the right, or to the next part.
     Right,
     /// To the next part of a screen, or the next link.
     Next,
-    /// To the one before.
+    /// To the previous one.
     Previous,
-    /// Opens what is selected.
+    /// Opens the selected item.
     Open,
-    /// Freezes what is shown, or follows again.
+    /// Freezes the display, or follows again.
     Freeze,
-    /// Looks for text.
+    /// Searches for text.
     Search,
-    /// To the next place found.
+    /// To the next hit.
     SearchNext,
-    /// To the one before.
+    /// To the previous hit.
     SearchPrevious,
-    /// Turns between dark and light.
+    /// Switches between dark and light background.
     Light,
-    /// Copies.
+    /// Copies the usual text.
     Copy,
-    /// Copies the other thing there is to copy.
+    /// Copies the alternative text.
     CopyMore,
     /// Writes to a file.
     Export,
-    /// Narrows down.
+    /// Edits the filter.
     Filter,
     /// Sorts by the next column.
     Sort,
-    /// Turns the order round.
+    /// Reverses the order.
     Reverse,
-    /// The page of the rule.
+    /// Opens the page of the rule.
     Rule,
-    /// All connections that a finding names.
+    /// Lists all connections that a finding names.
     Connections,
-    /// The worst finding, wherever one is.
+    /// Opens the worst finding, from any screen.
     Worst,
-    /// The worst finding about what is selected.
+    /// Opens the worst finding about the selected item.
     Finding,
-    /// Marks a row, or takes the mark away.
+    /// Marks a row, or removes its mark.
     Mark,
-    /// Completes the word that is being typed.
+    /// Completes the word being typed.
     Complete,
 }
 
-/// Where a row of the table holds.
+/// Where a binding applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// On every screen.
     Everywhere,
-    /// On the first screen.
+    /// On the overview.
     Overview,
     /// In the list of findings.
     Findings,
-    /// In a finding's story.
+    /// On the screen of one finding.
     Story,
     /// In the table of connections.
     Connections,
-    /// On one connection.
+    /// On the screen of one connection.
     Connection,
     /// In the table of sockets.
     Sockets,
-    /// On pages that are only read.
+    /// On text pages: the help and the rules' pages.
     Page,
     /// In a menu.
     Menu,
-    /// In a line that is typed into.
+    /// In the prompt.
     Line,
 }
 
 impl Scope {
-    /// All, in the order of the help screen.
+    /// All scopes, in the order of the help screen.
     pub const ALL: [Self; 10] = [
         Self::Everywhere,
         Self::Overview,
@@ -117,7 +117,7 @@ impl Scope {
         Self::Line,
     ];
 
-    /// Its heading.
+    /// The heading in the help.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -135,7 +135,7 @@ impl Scope {
     }
 }
 
-/// A key, without what differs between terminals: shift is in the character.
+/// A key, normalized across terminals: shift is contained in the character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyPress {
     code: KeyCode,
@@ -161,12 +161,12 @@ const fn control(it: char) -> KeyPress {
 }
 
 impl KeyPress {
-    /// The key of an event; `None` with a modifier that the table does not know.
+    /// The key of an event; `None` with a modifier that the table does not use.
     #[must_use]
     pub fn of(event: KeyEvent) -> Option<Self> {
         let known = KeyModifiers::CONTROL | KeyModifiers::SHIFT;
         let code = match event.code {
-            // Some terminals send it so, others as a key of its own.
+            // Some terminals send Shift+Tab this way, others as a key of its own.
             KeyCode::Tab if event.modifiers.contains(KeyModifiers::SHIFT) => KeyCode::BackTab,
             code => code,
         };
@@ -176,7 +176,7 @@ impl KeyPress {
         })
     }
 
-    /// As it is printed: `esc`, `pgdn`, `^z`, `/`.
+    /// The printed name: `esc`, `pgdn`, `^z`, `/`.
     #[must_use]
     pub fn name(self) -> String {
         let name = match self.code {
@@ -209,13 +209,13 @@ impl KeyPress {
 /// A row of the table.
 #[derive(Debug)]
 pub struct KeyBinding {
-    /// Where it holds.
+    /// Where it applies.
     pub scope: Scope,
-    /// The keys; the first one is shown in the footer.
+    /// The keys; the footer shows the first one.
     pub keys: &'static [KeyPress],
     /// What they do.
     pub action: Action,
-    /// A word or two for the footer; empty: not there.
+    /// A word or two for the footer; empty: not shown there.
     pub hint: &'static str,
     /// A line for the help screen.
     pub help: &'static str,
@@ -237,8 +237,8 @@ const fn row(
     }
 }
 
-/// The table. What stands earlier in a scope is earlier in the footer, and a scope's own rows stand before those that
-/// hold everywhere.
+/// The table. Within a scope, the footer lists the rows in this order; a scope's own rows come before those that apply
+/// everywhere.
 #[rustfmt::skip]
 pub static TABLE: &[KeyBinding] = &{
     use Action as A;
@@ -312,7 +312,7 @@ pub static TABLE: &[KeyBinding] = &{
     ]
 };
 
-/// The rows that hold in a scope, its own first.
+/// The rows that apply in a scope, its own first.
 pub fn rows(scope: Scope) -> impl Iterator<Item = &'static KeyBinding> {
     let own = TABLE.iter().filter(move |it| it.scope == scope);
     let common = TABLE.iter().filter(|it| it.scope == Scope::Everywhere);
@@ -320,7 +320,7 @@ pub fn rows(scope: Scope) -> impl Iterator<Item = &'static KeyBinding> {
     own.chain(common)
 }
 
-/// What a key does in a scope.
+/// The action of a key in a scope.
 #[must_use]
 pub fn action(scope: Scope, key: KeyPress) -> Option<Action> {
     let mut rows = rows(scope);

@@ -1,4 +1,4 @@
-//! The ladder: both lifelines, an arrow for each segment, the states of RFC 9293 beside it where they change.
+//! The ladder: both lifelines, an arrow for each segment, and the states of RFC 9293 next to it where they change.
 //!
 //! ```text
 //!    0.000  SYN-SENT     │── SYN ─────────────────────▶│
@@ -25,23 +25,23 @@ use crate::base::net::Flags;
 use crate::report::wording::segment::{self, Detail};
 use crate::rules::{Finding, Severity};
 
-/// Columns of a state's name, the longest being `SYN-RECEIVED`.
+/// Width of a state's name, the longest being `SYN-RECEIVED`.
 const STATE: u16 = 12;
-/// Columns of the time at the left.
+/// Width of the time at the left.
 const TIME: u16 = 9;
-/// Columns of a frame number, where there is room for it.
+/// Width of a frame number.
 const FRAME: u16 = 8;
-/// From this width on there is.
+/// Pane width from which on frame numbers are shown.
 const WIDE: u16 = 92;
-/// From here on a pause is drawn as a long one: people have waited for longer, and timers begin to run out.
+/// From this length on a pause is drawn as a long one: users notice it, and timers begin to expire.
 const LONG: Duration = Duration::from_secs(10);
-/// Lines of a ladder that is copied, and their width.
+/// Limit of rows in a copied ladder; `TEXT_WIDTH` is its width.
 const MOST_ROWS: usize = 2000;
 const TEXT_WIDTH: u16 = 100;
-/// Rows under the ladder for what is known of the selected segment.
+/// Rows under the ladder with details of the selected segment.
 const DETAIL: u16 = 2;
 
-/// Where one is on the ladder.
+/// The ladder's rows, and the selected one.
 #[derive(Default)]
 pub(super) struct LadderPane {
     segment_rows: TranscriptRows,
@@ -50,10 +50,10 @@ pub(super) struct LadderPane {
     made: bool,
 }
 
-/// A frame that findings rest on, and what it shows.
+/// A frame that a finding cites as evidence, the finding's severity, and what the frame shows.
 pub(super) type EvidenceLine<'a> = (FrameNumber, Severity, &'a str);
 
-/// What findings say about frames.
+/// The evidence of all findings.
 pub(super) fn proofs<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<EvidenceLine<'a>> {
     let each = findings.flat_map(|finding| {
         let evidence = finding.evidence.iter();
@@ -63,7 +63,7 @@ pub(super) fn proofs<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Evi
 }
 
 impl LadderPane {
-    /// Other segments: the lines anew, the same place.
+    /// Rebuilds the rows for new segments and keeps the position.
     pub(super) fn take(&mut self, account: &ConnectionTranscript) {
         let first = !self.made;
         self.segment_rows =
@@ -71,7 +71,7 @@ impl LadderPane {
         self.place.lay(self.segment_rows.lines.len(), 1);
         self.made = true;
         if first && let Some(close) = self.segment_rows.close {
-            // What everybody comes for.
+            // The first time, select the close: it is what users look for.
             self.place.select(close);
         }
     }
@@ -89,7 +89,7 @@ impl LadderPane {
                 true
             }
             Action::Open => {
-                // The first segment of a run, or the step itself.
+                // Keep the selected step; of a folded run, its first segment.
                 let step = self.step();
                 self.whole = !self.whole;
                 self.take(account);
@@ -101,7 +101,7 @@ impl LadderPane {
         }
     }
 
-    /// The step that is selected, of a run its first.
+    /// Index of the selected step; of a folded run, its first.
     fn step(&self) -> Option<usize> {
         match self.segment_rows.lines.get(self.place.selected)? {
             TranscriptRow::Step(nth) => Some(*nth),
@@ -110,7 +110,7 @@ impl LadderPane {
         }
     }
 
-    /// Goes to the line of a frame.
+    /// Selects the row of a frame.
     pub(super) fn show(&mut self, frame: FrameNumber, account: &ConnectionTranscript) {
         let step = account.transcript.step_of(frame);
         let line = step.and_then(|step| self.segment_rows.line_of(step));
@@ -214,7 +214,7 @@ impl LadderPane {
         self.draw_detail(account, proofs, look, detail, buffer);
     }
 
-    /// Draws the lines that are in sight, and gives the part of the area where they are.
+    /// Draws the visible rows and returns the area that they occupy.
     fn draw_rows(
         &self,
         proofs: &[EvidenceLine<'_>],
@@ -231,7 +231,7 @@ impl LadderPane {
             ..area
         };
         let start = account.connection.first.time;
-        // Of what is over in a moment, milliseconds tell nothing.
+        // For a connection shorter than 10 s, milliseconds are too coarse.
         let places = if account.connection.lasted() < Duration::from_secs(10) {
             6
         } else {
@@ -301,7 +301,7 @@ impl LadderPane {
         rows
     }
 
-    /// Numbers of the selected segment, and what findings see in it.
+    /// Draws the selected segment's numbers, and the evidence it gives.
     fn draw_detail(
         &self,
         account: &ConnectionTranscript,
@@ -359,7 +359,7 @@ impl LadderPane {
                 SegmentKind::Probe => {
                     StyledLine::default().faint("keep-alive probe: is the other side still there?")
                 }
-                // In the ladder there may be no room for all of it.
+                // The row in the ladder may have truncated it.
                 SegmentKind::New if step.length > 0 => {
                     StyledLine::default().faint(said(step, account))
                 }
@@ -372,7 +372,7 @@ impl LadderPane {
     }
 }
 
-/// Whether a step is the one that ended the connection, in words.
+/// The text for the step that ended the connection.
 fn close_of(connection: &Connection, step: &TranscriptStep) -> Option<&'static str> {
     let teardown = &connection.teardown;
     let closes = step.flags.has(Flags::FIN) || step.flags.has(Flags::RST);
@@ -402,7 +402,7 @@ pub(super) fn flags(flags: Flags) -> String {
     }
 }
 
-/// What a segment says, in words: control bits, then HTTP or TLS, else how much.
+/// Describes a segment: control bits, then HTTP or TLS, else the payload length.
 pub(super) fn said(step: &TranscriptStep, account: &ConnectionTranscript) -> String {
     let has = |flag| step.flags.has(flag);
     let mut words = Vec::new();
@@ -453,7 +453,7 @@ pub(super) fn said(step: &TranscriptStep, account: &ConnectionTranscript) -> Str
     words.join(" ")
 }
 
-/// RFC 8446 §5.1 and §4.
+/// Record and handshake types of RFC 8446 §5.1 and §4.
 fn tls_words(TlsRecordHead(kind, message): TlsRecordHead) -> &'static str {
     match (kind, message) {
         (0x14, _) => "TLS change cipher spec",
@@ -466,7 +466,7 @@ fn tls_words(TlsRecordHead(kind, message): TlsRecordHead) -> &'static str {
     }
 }
 
-/// Where everything stands in a row.
+/// The column of each part of a row.
 struct LadderColumns {
     time: u16,
     frame: Option<u16>,
@@ -484,7 +484,7 @@ struct LadderDrawing<'a> {
 
 impl LadderColumns {
     fn of(area: Rect) -> Self {
-        // Cursor, mark, then the time.
+        // Cursor, severity symbol, then the time.
         let time = area.x + 2;
         let frame = (area.width >= WIDE).then_some(time + TIME + 1);
         let narrow = area.width < 60;
@@ -643,7 +643,7 @@ impl LadderColumns {
         line.draw(look, place, buffer);
     }
 
-    /// A line between the lifelines that is no segment.
+    /// Draws a row between the lifelines that is not a segment, such as a pause.
     fn draw_between(&self, text: &str, fill: &str, look: &Look, row: Rect, buffer: &mut Buffer) {
         for (at, tone) in self.lines.iter().zip([Tone::Client, Tone::Server]) {
             if *at < row.right() {

@@ -1,4 +1,4 @@
-//! A small menu over the bottom of a screen: a few things to copy, the usual one first.
+//! A small menu over the bottom of a screen: a few texts to copy, the usual one first.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -6,10 +6,10 @@ use ratatui::layout::Rect;
 use super::text_layout::{ListPosition, StyledLine};
 use super::{Action, KeyOutcome, Look, Tone};
 
-/// Something that can be copied.
+/// A text that can be copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct MenuItem {
-    /// What it is, for the menu and the message: "Wireshark filter".
+    /// Its name in the menu and in the message: "Wireshark filter".
     pub(super) what: String,
     /// The text itself.
     pub(super) text: String,
@@ -24,7 +24,7 @@ impl MenuItem {
     }
 }
 
-/// The menu; closed while it has no items.
+/// The menu; it is closed while it has no items.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Menu {
     items: Vec<MenuItem>,
@@ -32,7 +32,7 @@ pub(super) struct Menu {
 }
 
 impl Menu {
-    /// Opens it.
+    /// Opens the menu with these items.
     pub(super) fn open(&mut self, items: Vec<MenuItem>) {
         self.items = items;
         self.place = ListPosition::default();
@@ -43,13 +43,13 @@ impl Menu {
         !self.items.is_empty()
     }
 
-    /// What a key does while it is open; `None` while it is not.
+    /// Handles an action while the menu is open; `None` while it is closed.
     pub(super) fn act(&mut self, action: Action) -> Option<KeyOutcome> {
         if !self.is_open() || self.place.act(action) {
             return self.is_open().then_some(KeyOutcome::Done);
         }
         Some(match action {
-            // The same key twice takes the first.
+            // Pressing the copy key twice takes the first item.
             Action::Open | Action::Copy => self.take(),
             Action::Back => {
                 self.items.clear();
@@ -72,7 +72,7 @@ impl Menu {
         }
     }
 
-    /// A click in the screen's body, of so many rows.
+    /// Handles a click; `rows` is the height of the screen's body.
     pub(super) fn click(&mut self, row: u16, rows: u16) -> Option<KeyOutcome> {
         if !self.is_open() {
             return None;

@@ -1,17 +1,18 @@
-//! Floor 12: the terminal's screens, for files and live.
+//! The terminal's screens, for capture files and live captures.
 //!
-//! In: [`ViewModel`]s, each one state of affairs with what screens reckon from it, and keys. Out: cells in a buffer, and
-//! [`Effect`]s that whoever owns the terminal carries out. No clock, no terminal, no file is touched here: `run` passes
-//! the time in and does what is asked, so that a test can press keys and read the screen.
+//! In: [`ViewModel`]s, each a snapshot with what the screens compute from it, and keys. Out: cells in a buffer, and
+//! [`Effect`]s that the owner of the terminal carries out. Nothing here touches the clock, the terminal or a file:
+//! `run` passes the time in and carries out the effects, so a test can press keys and read the screen.
 //!
 //! # How a screen is made
 //!
-//! One file per screen, which is a [`Screen`]: its state, [`Screen::act`] for what a key means, [`Screen::lay`] to bring
-//! the state in line with new data and a new size, and [`Screen::draw`], which only reads and decides nothing. Which key
-//! means what is said in one place, [`keys`]: dispatch, footer, help and README are made from it. What takes longer than
-//! a screenful of work goes to [`Tasks`]. Screens stand on a stack: `esc` always goes back to where one came from.
+//! One file per screen, which implements [`Screen`]: its state; [`Screen::act`] for what a key means; [`Screen::lay`],
+//! which adapts the state to new data and a new size; and [`Screen::draw`], which only reads the state and decides
+//! nothing. The meaning of every key is defined in one place, [`keys`]: dispatch, footer, help and README are
+//! generated from it. Work that takes longer than one screenful goes to [`Tasks`]. Screens form a stack: `esc` always
+//! returns to the previous one.
 //!
-//! Left out on purpose: whatever would make a screen differ between a file and an interface.
+//! Left out on purpose: anything that would make a screen differ between a file and an interface.
 
 mod app;
 mod bytes_pane;
@@ -59,72 +60,73 @@ use crate::analysis::transcript::ConnectionTranscript;
 use crate::report::snapshot::{ReadProgress, Snapshot};
 use crate::report::wording::moment::Zone;
 
-/// What the screens are about, and whom they ask for what they cannot do themselves.
+/// What the screens show, and the host that does what they cannot do themselves.
 #[derive(Clone)]
 pub struct ScreenSubject {
-    /// What is looked at, in a word or two: a file's name, an interface's.
+    /// A short name of the input: a file's name, an interface's.
     pub name: String,
-    /// The zone that times are told in.
+    /// The time zone in which times are printed.
     pub zone: Zone,
     /// How long the hosts keep a socket in TIME-WAIT.
     pub time_wait: Duration,
-    /// Who does what reaches outside.
+    /// Does everything that reaches outside the screens.
     pub host: Arc<dyn Host>,
 }
 
-/// What reaches outside, done by `run`. Called from [`Tasks`], never while a key waits.
+/// File access and rereading, implemented by `run`. Called from [`Tasks`], never while a key waits.
 pub trait Host: Send + Sync {
-    /// Writes a report to a file; the format follows the file's name.
+    /// Writes a report to a file; the file name's extension selects the format.
     ///
     /// # Errors
-    /// A sentence for the user.
+    /// A message for the user.
     fn write_report(&self, snapshot: &Snapshot, to: &Path) -> Result<(), String>;
 
-    /// One connection with all its segments, as long as `goes_on`, if its packets are still to be had.
+    /// Rereads one connection with all its segments, if its packets are still available. `goes_on` is polled; once it
+    /// returns false the rereading stops.
     ///
     /// # Errors
-    /// A sentence for the user: why not, and what to do.
+    /// A message for the user: why it is not possible, and what to do.
     fn account(
         &self,
         of: &ConnectionSummary,
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<ConnectionTranscript, String>;
 
-    /// Writes the frames of these connections to a pcapng file, and says how many there were.
+    /// Writes the frames of these connections to a pcapng file and returns how many there were.
     ///
     /// # Errors
-    /// A sentence for the user.
+    /// A message for the user.
     fn write_frames(&self, _of: &[ConnectionSummary], _to: &Path) -> Result<u64, String> {
         Err("the packets cannot be written from here".to_owned())
     }
 
-    /// Whether something would be overwritten.
+    /// Whether a file exists that would be overwritten.
     fn exists(&self, _path: &Path) -> bool {
         false
     }
 }
 
-/// How it is drawn.
+/// How the screens are drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
     /// Colours.
     pub theme: Theme,
-    /// Signs.
+    /// Symbols.
     pub glyphs: Glyphs,
 }
 
-/// What every screen may look at.
+/// What every screen can read.
 #[derive(Clone, Copy)]
 pub struct ViewContext<'a> {
-    /// The state of affairs on show: the newest, or the one that was frozen.
+    /// The view model on show: the newest, or the frozen one.
     pub model: &'a Arc<ViewModel>,
-    /// How far the reading is.
+    /// Progress of the analysis run.
     pub progress: &'a ReadProgress,
-    /// Colours and signs.
+    /// Colours and symbols.
     pub look: &'a Look,
-    /// What it is all about.
+    /// The input, the time zone and the host.
     pub session: &'a ScreenSubject,
-    /// For work that takes its time.
+    /// Starts work that takes longer than a key may wait.
     pub tasks: &'a Tasks,
 }
 
@@ -135,7 +137,7 @@ impl ViewContext<'_> {
         &self.model.snapshot
     }
 
-    /// Whether more is to come.
+    /// Whether more packets are still to be read or captured.
     #[must_use]
     pub fn is_growing(&self) -> bool {
         use crate::report::snapshot::ReadStage;
@@ -146,7 +148,7 @@ impl ViewContext<'_> {
     }
 }
 
-/// The screens that a number key leads to; each keeps its state while one is elsewhere.
+/// The screens that a number key leads to. Each keeps its state while another screen is on show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tab {
     /// `1`
@@ -160,7 +162,7 @@ pub enum Tab {
 }
 
 impl Tab {
-    /// All, in order of their keys.
+    /// All tabs, in the order of their keys.
     pub const ALL: [Self; 4] = [
         Self::Overview,
         Self::Findings,
@@ -168,7 +170,7 @@ impl Tab {
         Self::Sockets,
     ];
 
-    /// Its name.
+    /// The name in the tab bar.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -180,140 +182,142 @@ impl Tab {
     }
 }
 
-/// A screen: state, what keys do to it, and how it is drawn.
+/// A screen: its state, what keys do to it, and how it is drawn.
 pub trait Screen {
-    /// Where one is, for the line at the top: `#41`.
+    /// The screen's name in the path at the top: `#41`.
     fn name(&self, cx: &ViewContext<'_>) -> String;
 
-    /// Which part of the key table holds here.
+    /// The part of the key table that applies here.
     fn scope(&self) -> Scope;
 
-    /// Called before every drawing, with the data and the room there is: clamp the selection, scroll to it, take what
-    /// tasks have finished, begin new ones.
+    /// Called before every drawing, with the data and the area available: clamps the selection, scrolls to it, takes
+    /// the results of finished tasks, starts new ones.
     fn lay(&mut self, cx: &ViewContext<'_>, body: Rect);
 
-    /// A key of the table was pressed. Motions come here too.
+    /// Handles an action of the key table, including cursor motions.
     fn act(&mut self, action: Action, cx: &ViewContext<'_>) -> KeyOutcome;
 
-    /// The user types an answer to [`KeyOutcome::Ask`]: every change, then the end.
+    /// Handles the answer to [`KeyOutcome::Ask`]: called for every change, then once for the end.
     fn answered(&mut self, _answer: PromptInput<'_>, _cx: &ViewContext<'_>) -> KeyOutcome {
         KeyOutcome::Done
     }
 
-    /// What could stand for a part of the answer; asked again of what was just completed, the next one that fits.
+    /// Completes the answer at byte `at` of `line`. Called again on what it just completed, it returns the next
+    /// candidate.
     fn complete(&mut self, _line: &str, _at: usize) -> Option<PromptCompletion> {
         None
     }
 
-    /// What of the answer so far cannot be understood.
+    /// The part of the answer so far that cannot be parsed.
     fn complaint(&self) -> Option<PromptError> {
         None
     }
 
-    /// Looks for text, from the selection on and around the end, and selects what it finds.
+    /// Searches for text from the selection on, wrapping around the end, and selects the hit. Returns whether there is
+    /// one.
     fn seek(&mut self, _needle: &str, _seek: TextSeek, _cx: &ViewContext<'_>) -> bool {
         false
     }
 
-    /// Shows what another screen asks for, such as a filter; for tabs.
+    /// Shows what another screen asks for, such as a filter. Only called on tabs.
     fn invite(&mut self, _wish: &str, _cx: &ViewContext<'_>) {}
 
-    /// A click; the place is relative to the body.
+    /// Handles a mouse click; the position is relative to the body.
     fn click(&mut self, _column: u16, _row: u16, _cx: &ViewContext<'_>) -> KeyOutcome {
         KeyOutcome::Ignored
     }
 
-    /// Draws it. Reads, decides nothing.
+    /// Draws the screen. Reads the state, changes nothing.
     fn draw(&self, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer);
 }
 
-/// What came of a key.
+/// The result of a key or a click.
 pub enum KeyOutcome {
-    /// It means nothing here.
+    /// The key has no meaning here.
     Ignored,
-    /// Done: draw again.
+    /// Handled: draw again.
     Done,
-    /// Opens a screen on top of this one.
+    /// Push a screen onto the stack.
     Open(Box<dyn Screen>),
-    /// Opens a connection by its number.
+    /// Open the connection with this number.
     Connection(u32),
-    /// Goes to a tab.
+    /// Switch to a tab.
     Go(Tab),
-    /// Goes to a tab and tells it what to show.
+    /// Switch to a tab and pass it what to show, such as a filter.
     Invite(Tab, String),
-    /// Goes back.
+    /// Go back to the previous screen.
     Back,
-    /// Asks for a line of text; it comes to [`Screen::answered`].
+    /// Ask for a line of text; the answer goes to [`Screen::answered`].
     Ask(PromptQuestion),
-    /// A message at the bottom that goes away by itself.
+    /// Show a status message; it disappears by itself.
     Say(String),
-    /// The same about something that did not work.
+    /// The same for something that failed.
     Warn(String),
-    /// Puts text where other programs can paste it. `what` is for the message: "the filter".
+    /// Put text on the clipboard. `what` names it in the message: "the filter".
     Copy {
-        /// What it is.
+        /// What is copied.
         what: String,
         /// The text itself.
         text: String,
     },
 }
 
-/// Something to be asked in a line at the bottom.
+/// A question for the prompt at the bottom line.
 pub struct PromptQuestion {
-    /// Before the line: `filter`.
+    /// The label before the line: `filter`.
     pub label: &'static str,
-    /// What stands in it at first.
+    /// The initial text.
     pub text: String,
-    /// What to say while it is empty.
+    /// Shown while the line is empty.
     pub hint: &'static str,
 }
 
-/// What is being typed.
+/// The state of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PromptInput<'a> {
-    /// So far.
+    /// The text so far.
     Typing(&'a str),
     /// Enter was pressed.
     Given(&'a str),
-    /// It was given up: leave things as they were before.
+    /// The prompt was cancelled: restore the previous state.
     Dropped,
 }
 
-/// A part of what is being typed, completed.
+/// A completion of what is being typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PromptCompletion {
-    /// The whole line.
+    /// The whole line after the completion.
     pub line: String,
-    /// Bytes before the cursor.
+    /// Cursor position, in bytes.
     pub at: usize,
 }
 
-/// Where to look for text.
+/// The direction of a text search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextSeek {
-    /// From the selection on, itself included: while it is being typed.
+    /// From the selection on, including it: while the text is being typed.
     Here,
     /// After the selection.
     Next,
-    /// Before it.
+    /// Before the selection.
     Previous,
 }
 
-/// A part of what is being typed that cannot be understood.
+/// A part of what is being typed that cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PromptError {
-    /// Bytes of the text.
+    /// Byte range in the text.
     pub at: std::ops::Range<usize>,
-    /// What is wrong with it and what could stand there.
+    /// What is wrong, and what is valid there.
     pub message: String,
 }
 
-/// What the owner of the terminal is to do.
+/// Something the owner of the terminal has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Leave.
+    /// Quit the program.
     Quit,
-    /// Stop as a job does, and come back later.
+    /// Suspend the program as a job (SIGTSTP).
     Suspend,
     /// Put text on the clipboard.
     Copy(String),

@@ -1,8 +1,8 @@
-//! The first screen: the worst finding with its remedy, how all connections ended, what happened when, and what the
-//! capture is.
+//! The overview: the worst finding with its remedy, how the connections ended, events over time, and facts about the
+//! capture.
 //!
-//! From top to bottom in the order of what somebody with a fault wants to know. Where rows are few the findings keep
-//! theirs, and the charts get low.
+//! The parts are in the order in which a user investigates a fault. In a low terminal the findings keep their rows and
+//! the charts shrink.
 
 use super::finding_words::headline;
 use super::finding_words::hedge;
@@ -24,32 +24,32 @@ use crate::base::net::Skip;
 use crate::report::snapshot::ReadStage;
 use crate::rules::Severity;
 
-/// Columns before a chart.
+/// Columns to the left of a chart.
 const LABEL: u16 = 11;
-/// Columns behind a chart.
+/// Columns to the right of a chart.
 const FIGURES: u16 = 18;
-/// Rows of the message and of the remedy under the selected finding, on a plain terminal and on a tall one.
+/// Limits of rows for the message and for the remedy of the selected finding, in a low and in a tall terminal.
 const TOLD: (usize, usize) = (3, 6);
 const REMEDY: (usize, usize) = (2, 4);
-/// Rows from which on a terminal is tall.
+/// Height from which on a terminal is tall.
 const TALL: u16 = 32;
-/// Fewer events than this are shown each where it was.
+/// With fewer events than this, each is drawn at its own position.
 const FEW: usize = 16;
-/// Columns that share a value at most.
+/// Limit of columns that share one value.
 const WIDEST: usize = 8;
-/// The highest chart that still reads as a line of time.
+/// The highest useful chart.
 const HIGHEST: u16 = 3;
 
-/// The first screen.
+/// The overview.
 #[derive(Default)]
 pub(super) struct OverviewScreen {
     place: ListPosition,
-    /// Rows for findings, and of each chart.
+    /// Rows for findings; `charts` are the rows of each chart.
     findings: u16,
     chart: u16,
     /// The selected finding's text, wrapped.
     told: Vec<WrappedRow>,
-    /// What the capture is.
+    /// The facts about the capture, wrapped.
     capture: Vec<WrappedRow>,
     legend: Vec<WrappedRow>,
 }
@@ -81,7 +81,7 @@ impl Screen for OverviewScreen {
         self.told = self
             .selected(cx)
             .map_or_else(Vec::new, |group| told(group, cx, body));
-        // Verdict, air, findings, air, bar with legend, air, time line, capture.
+        // Rows: verdict, blank, findings, blank, bar with legend, blank, time line, capture.
         let charts = directions(cx).len() as u16;
         let rest = 6 + self.legend.len() as u16 + self.capture.len() as u16;
         let least = if cx.is_growing() { 3 } else { 1 };
@@ -121,7 +121,7 @@ impl Screen for OverviewScreen {
     }
 
     fn click(&mut self, _column: u16, row: u16, cx: &ViewContext<'_>) -> KeyOutcome {
-        // Under the verdict and a row of air; the selected one has its text below it.
+        // The findings start below the verdict and a blank row; the selected one has its text below it.
         let Some(row) = usize::from(row).checked_sub(2) else {
             return KeyOutcome::Ignored;
         };
@@ -203,7 +203,7 @@ impl OverviewScreen {
     }
 }
 
-/// What is said under the selected finding: what happened, and the first thing to change.
+/// The text below the selected finding: what happened, and the first remedy.
 fn told(group: &FindingGroup, cx: &ViewContext<'_>, body: Rect) -> Vec<WrappedRow> {
     let columns = body.width.min(LEGIBLE);
     let (most, remedy) = if body.height >= TALL {
@@ -231,7 +231,7 @@ fn told(group: &FindingGroup, cx: &ViewContext<'_>, body: Rect) -> Vec<WrappedRo
     rows
 }
 
-/// As many whole sentences as there are rows for; the first one in any case.
+/// As many whole sentences as fit into `most` rows, but at least the first.
 fn sentences(message: &str, columns: u16, most: usize) -> String {
     let ends = message.match_indices(". ").map(|(at, _)| at + 1);
     let ends: Vec<usize> = ends.chain([message.len()]).collect();
@@ -243,7 +243,7 @@ fn sentences(message: &str, columns: u16, most: usize) -> String {
     end.map_or_else(String::new, |end| message[..*end].to_owned())
 }
 
-/// Cuts to so many rows, with a sign that there is more.
+/// Truncates to `most` rows and appends `sign` if anything was cut.
 fn shorten(rows: &mut Vec<WrappedRow>, most: usize, sign: &str) {
     if rows.len() > most {
         rows.truncate(most);
@@ -267,7 +267,7 @@ fn draw_rows(rows: &[WrappedRow], cx: &ViewContext<'_>, area: Rect, buffer: &mut
     }
 }
 
-/// The whole in a line.
+/// The summary of all connections in one line.
 fn verdict(cx: &ViewContext<'_>) -> StyledLine {
     let model = cx.model;
     let all = cx.snapshot().summaries.len() as u64;
@@ -305,7 +305,7 @@ fn verdict(cx: &ViewContext<'_>) -> StyledLine {
     )
 }
 
-/// What stands where findings would.
+/// Text for an empty list of findings.
 fn nothing(cx: &ViewContext<'_>) -> StyledLine {
     let summary = &cx.snapshot().summary;
     match &cx.progress.stage {
@@ -335,7 +335,7 @@ fn nothing(cx: &ViewContext<'_>) -> StyledLine {
     }
 }
 
-/// How far the reading is, as a bar in the third row, if its end is known.
+/// Draws the progress of the analysis run as a bar in the third row, if the input's size is known.
 fn draw_progress(cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
     let Some(of) = cx.progress.of.filter(|of| *of > 0 && cx.is_growing()) else {
         return;
@@ -371,7 +371,7 @@ fn legend(cx: &ViewContext<'_>) -> StyledLine {
         .zip(cx.look.glyphs.fills)
     {
         if counted > 0 {
-            // A name is not torn apart where the row ends.
+            // Non-breaking spaces keep a name in one row.
             let name = kind.name().replace(' ', "\u{a0}");
             line = line.with(tone(kind), format!("{fill}{fill}\u{a0}"));
             line = line
@@ -382,12 +382,12 @@ fn legend(cx: &ViewContext<'_>) -> StyledLine {
     line
 }
 
-/// One thing over time.
+/// One quantity over time, drawn as a row of the time line.
 struct TimeLane<'a> {
     name: &'static str,
     steps: &'a [u64],
     tone: Tone,
-    /// The top of the chart means this; without one, the most there was.
+    /// The value at the top of the chart; `None` for the highest value that occurs.
     ceiling: Option<u64>,
 }
 
@@ -419,13 +419,13 @@ fn directions<'a>(cx: &ViewContext<'a>) -> Vec<TimeLane<'a>> {
 }
 
 impl TimeLane<'_> {
-    /// Nothing is to be seen in it.
+    /// Whether all values are zero.
     fn is_flat(&self) -> bool {
         self.steps.iter().all(|it| *it == 0)
     }
 
-    /// As many values as there are columns. Where little happened, several columns share a value: a row of single
-    /// strokes tells nothing about how fast they come.
+    /// One value per column. If there are few events, several columns share a value: a row of isolated strokes does
+    /// not show their rate.
     fn values(&self, columns: usize) -> Vec<u64> {
         let total: u64 = self.steps.iter().sum();
         let shared = match (self.ceiling, usize::try_from(total)) {
@@ -482,7 +482,7 @@ impl TimeLane<'_> {
     }
 }
 
-/// The part of a lane that is the chart.
+/// The part of the row that is the chart.
 fn plot(area: Rect) -> Rect {
     Rect {
         x: area.x + LABEL.min(area.width),
@@ -491,7 +491,7 @@ fn plot(area: Rect) -> Rect {
     }
 }
 
-/// When the charts begin and end.
+/// Draws when the charts begin and end.
 fn draw_scale(cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
     let Some((first, last)) = cx.snapshot().summary.span else {
         return;

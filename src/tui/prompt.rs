@@ -7,18 +7,18 @@ use ratatui::layout::{Position, Rect};
 use super::text_layout::{Paragraph, StyledLine, width};
 use super::{Look, PromptError, Tone};
 
-/// More than fits into any line is a slip of the mouse.
+/// Limit in bytes; more is an accidental paste.
 const MAX_LENGTH: usize = 1024;
 
-/// The line.
+/// The line, its label, and the cursor.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Prompt {
     pub(super) label: &'static str,
     pub(super) hint: &'static str,
     pub(super) text: String,
-    /// Bytes before the cursor.
+    /// Cursor position, in bytes.
     pub(super) at: usize,
-    /// What of it cannot be understood.
+    /// The part of the text that cannot be parsed.
     pub(super) complaint: Option<PromptError>,
 }
 
@@ -81,7 +81,7 @@ impl Prompt {
             KeyCode::End => self.at = self.text.len(),
             _ => return PromptKey::Nothing,
         }
-        // A motion changes nothing, but to be told again does no harm.
+        // A cursor motion changes no text, but reporting it as a change is harmless.
         PromptKey::Changed
     }
 
@@ -91,13 +91,13 @@ impl Prompt {
         }
     }
 
-    /// What does not fit beside the line is drawn above it.
+    /// Whether the complaint fits to the right of the line; otherwise it is drawn above it.
     fn fits_beside(&self, complaint: &PromptError, area: Rect) -> bool {
         let line = self.label.len() + 3 + width(&self.text) + 2;
         line + width(&complaint.message) <= usize::from(area.width)
     }
 
-    /// The complaint, over the last rows of what is above the line, if there is no room for it beside the line.
+    /// Draws the complaint over the last rows above the line if it does not fit to the right of the line.
     pub(super) fn draw_above(&self, look: &Look, line: Rect, above: Rect, buffer: &mut Buffer) {
         let Some(complaint) = &self.complaint else {
             return;
@@ -142,7 +142,7 @@ impl Prompt {
         before.map_or(0, |(at, _)| at)
     }
 
-    /// Draws it and says where the cursor is.
+    /// Draws the line and returns the cursor position.
     pub(super) fn draw(&self, look: &Look, area: Rect, buffer: &mut Buffer) -> Position {
         let style = |tone| look.theme.style(tone);
         let label = format!(" {}: ", self.label);
@@ -154,7 +154,7 @@ impl Prompt {
             style(Tone::Key),
         );
         let room = usize::from(area.right() - x);
-        // Where the text is longer than the room, what is before the cursor counts.
+        // If the text is longer than the line, scroll so that the text before the cursor is visible.
         let mut from = 0;
         while width(&self.text[from..self.at]) + 1 > room && from < self.at {
             from += self.text[from..].chars().next().map_or(1, char::len_utf8);

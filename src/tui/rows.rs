@@ -1,4 +1,5 @@
-//! Which connections are listed, and in which order: worked out beside the screen, for hundreds of thousands of them.
+//! Which connections the table lists, and in which order. Computed in a task, for hundreds of thousands of
+//! connections.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use crate::analysis::connection::ConnectionSummary;
 use crate::base::net::Endpoint;
 use crate::report::filter::{Filter, FilterEvaluator};
 
-/// By what rows are sorted.
+/// The sort key of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum SortKey {
     Number,
@@ -40,7 +41,7 @@ impl SortKey {
         Self::Finding,
     ];
 
-    /// Whether the largest are the ones that people look for.
+    /// Whether the first press sorts in descending order, because the largest values are of interest.
     pub(super) const fn begins_with_most(self) -> bool {
         matches!(
             self,
@@ -49,7 +50,7 @@ impl SortKey {
     }
 }
 
-/// What is wanted.
+/// The filter and the order that the user has chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RowsWanted {
     pub(super) query: Filter,
@@ -57,12 +58,12 @@ pub(super) struct RowsWanted {
     pub(super) down: bool,
 }
 
-/// Rows for one snapshot and one wish.
+/// The rows for one snapshot and one filter and order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TableRows {
-    /// Places among the snapshot's lines, in order.
+    /// Indices into the snapshot's connection summaries, in display order.
     pub(super) places: Vec<u32>,
-    /// Connections of which it cannot be told whether they are wanted.
+    /// Connections for which the filter cannot be decided.
     pub(super) unknown: u64,
 }
 
@@ -79,7 +80,7 @@ impl TableRows {
                     Some((sorting(model, summary, rows_wanted.by), *place))
                 })
                 .collect();
-            // What is equal stays in the order of its first frame, whichever way round.
+            // Equal keys stay in the order of their first frame, ascending or descending.
             match rows_wanted.down {
                 true => {
                     keyed.sort_unstable_by(|one, two| two.0.cmp(&one.0).then(one.1.cmp(&two.1)))
@@ -114,7 +115,7 @@ fn sorting(model: &ViewModel, summary: &ConnectionSummary, by: SortKey) -> Sorti
         SortKey::Bytes => one(summary.bytes[0].saturating_add(summary.bytes[1])),
         SortKey::Finding => {
             let numbers = model.naming.numbers(summary.id);
-            // The first is the worst, and the lower its number the worse.
+            // The first number is the worst finding's; a lower number is a worse finding.
             let worst = numbers
                 .first()
                 .and_then(|it| model.snapshot.findings.get((*it as usize).checked_sub(1)?));
@@ -137,25 +138,25 @@ fn endpoint(end: &Endpoint) -> Sorting {
     (ip, end.port.into())
 }
 
-/// Rows, and what they are places in.
+/// Rows, and the view model that they index into.
 type ReadyRows = (TableRows, Arc<ViewModel>);
 
-/// The rows on show, and those that are being worked out.
+/// The rows on show, and those being computed.
 #[derive(Default)]
 pub(super) struct Listing {
     pub(super) rows: TableRows,
-    /// For what the rows are; none before the first.
+    /// The version and the request that the rows were made for; `None` before the first.
     made_for: Option<(u64, RowsWanted)>,
-    /// What they are places in.
+    /// The view model that the rows index into.
     model: Option<Arc<ViewModel>>,
     under_way: Option<(u64, RowsWanted, Task<ReadyRows>)>,
 }
 
-/// Up to so many connections the rows are there before a thread would have begun.
+/// Up to this many connections, the rows are computed at once: faster than starting a thread.
 const AT_ONCE: usize = 2000;
 
 impl Listing {
-    /// Takes what is ready, and begins what is wanted. Gives true when the rows are other than before.
+    /// Takes finished rows and starts computing those requested. Returns whether the rows have changed.
     pub(super) fn lay(&mut self, cx: &ViewContext<'_>, rows_wanted: &RowsWanted) -> bool {
         let mut changed = false;
         if let Some((version, made, task)) = &self.under_way {
@@ -176,7 +177,7 @@ impl Listing {
             self.give_up(cx);
             return changed;
         }
-        // What is begun for an older state of affairs may finish: else nothing ever would while much comes in.
+        // Let a task for an older view model finish; otherwise none would ever finish while new models keep arriving.
         let waits = self
             .under_way
             .as_ref()
@@ -203,7 +204,7 @@ impl Listing {
         changed || self.lay_inline(rows_wanted, cx)
     }
 
-    /// Takes rows; the old ones, which may be the last to hold an old state of affairs, are dropped beside.
+    /// Replaces the rows. A task drops the old ones, which may hold the last reference to an old view model.
     fn put(&mut self, (rows, model): ReadyRows, cx: &ViewContext<'_>) {
         let rows = std::mem::replace(&mut self.rows, rows);
         let model = self.model.replace(model);
@@ -216,7 +217,7 @@ impl Listing {
         }
     }
 
-    /// Where tasks are done at once, their result is there already.
+    /// Takes the result of an inline task, which has finished already.
     fn lay_inline(&mut self, rows_wanted: &RowsWanted, cx: &ViewContext<'_>) -> bool {
         let Some((version, _, task)) = &self.under_way else {
             return false;
@@ -234,12 +235,12 @@ impl Listing {
         self.under_way.is_some()
     }
 
-    /// The state of affairs that the rows are from: an older one, for a moment, while new rows are worked out.
+    /// The view model that the rows belong to: an older one while new rows are being computed.
     pub(super) fn model(&self) -> Option<&Arc<ViewModel>> {
         self.model.as_ref()
     }
 
-    /// The line of a row.
+    /// The connection summary in a row.
     pub(super) fn summary(&self, row: usize) -> Option<&ConnectionSummary> {
         let place = *self.rows.places.get(row)?;
         self.model.as_ref()?.snapshot.summaries.get(place as usize)

@@ -1,4 +1,4 @@
-//! Every segment in a table, none folded.
+//! Every segment in a table, without folding.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -11,10 +11,10 @@ use crate::analysis::transcript::{ConnectionTranscript, SegmentKind, TranscriptS
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Flags;
 
-/// From this width on there is room for the window.
+/// From this width on there is space for the receive window.
 const WIDE: u16 = 100;
 
-/// Where one is in the table.
+/// The table's position.
 #[derive(Default)]
 pub(super) struct SegmentsPane {
     place: ListPosition,
@@ -30,7 +30,7 @@ impl SegmentsPane {
         self.place.act(action)
     }
 
-    /// The frame that is selected.
+    /// The selected frame.
     pub(super) fn frame(&self, account: &ConnectionTranscript) -> Option<FrameNumber> {
         account
             .transcript
@@ -146,7 +146,7 @@ impl SegmentsPane {
     }
 }
 
-/// The bits as letters in wire order, `.` for ACK, as tcpdump has them.
+/// The flags as letters in wire order, `.` for ACK, as tcpdump prints them.
 fn short(flags: Flags) -> String {
     let letters = [
         (Flags::SYN, 'S'),

@@ -1,5 +1,5 @@
-//! The sockets that clients spend: ports and TIME-WAITs towards each server now and at the worst, when the range runs
-//! out, and a chart of the selected row under the range as its ceiling.
+//! The table of sockets: ports and TIME-WAITs of each client towards each server, now and at the peak, when the port
+//! range runs out, and a chart of the selected row with the range as its ceiling.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,9 +18,9 @@ use crate::base::format::duration;
 use crate::base::format::number;
 use crate::base::net::Endpoint;
 
-/// Rows of the chart, with its heading and scale, where there is room for it.
+/// Rows of the chart with its heading and scale.
 const CHART: u16 = 9;
-/// Columns of the figures behind the pair.
+/// Headings and widths of the columns behind the pair.
 const FIGURES: [(&str, u16); 5] = [
     ("opened", 9),
     ("TW now", 8),
@@ -38,7 +38,7 @@ pub(super) struct SocketsScreen {
     held: Option<SocketPair>,
     table: Rect,
     chart: Option<Rect>,
-    /// TIME-WAITs over time of the pair, in the state of affairs of that number.
+    /// TIME-WAIT sockets of the pair over time, computed from the view model of this version.
     course: Option<(SocketPair, u64, Vec<u64>)>,
     asked: Option<(SocketPair, u64, Task<Vec<u64>>)>,
 }
@@ -52,7 +52,7 @@ impl SocketsScreen {
         self.held = self.selected(cx).map(|row| (row.client, row.server));
     }
 
-    /// The chart of what is selected, made beside the screen.
+    /// Takes the selected row's chart, or starts a task that computes it.
     fn ask(&mut self, cx: &ViewContext<'_>) {
         if let Some((pair, version, task)) = &self.asked
             && let TaskOutcome::Done(course) = task.take()
@@ -245,8 +245,8 @@ fn figures(it: &Sockets, cx: &ViewContext<'_>) -> [StyledLine; 5] {
     ]
 }
 
-/// The pair at the left, what does not fit of it cut; the figures at the right, the first ones dropped where there is
-/// no room.
+/// Draws one row: the pair at the left, truncated if necessary; the figures at the right, dropped from the left if
+/// they do not fit.
 fn draw_row(
     pair: &StyledLine,
     figures: &[StyledLine; 5],
@@ -254,7 +254,7 @@ fn draw_row(
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    /// Columns that a pair should have.
+    /// Minimum width of the pair.
     const PAIR: u16 = 34;
     let mut right = area.right();
     for ((_, wide), figure) in FIGURES.iter().zip(figures).rev() {
@@ -325,7 +325,7 @@ impl SocketsScreen {
         };
         let values = chart::fit(steps, usize::from(plot.width), true);
         let most = values.iter().copied().max().unwrap_or(0);
-        // Where the range is far away, what there is would be a flat line: its own height is shown then, and said.
+        // Far below the range, the chart would be flat: scale it to its own maximum and say so.
         let near = it.basis != RangeBasis::Observed && most.saturating_mul(10) >= top;
         let scale = if near { top } else { most.max(1) };
         if near {

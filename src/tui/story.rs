@@ -1,5 +1,5 @@
-//! A finding's story: what happened, what each side logged, what to change, what it follows from and what follows from
-//! it, the frames that prove it, and the connections.
+//! The screen of one finding: what happened, what each side logged, what to change, its cause and consequences, the
+//! evidence frames, and the connections.
 
 use super::finding_words::hedge;
 use super::finding_words::pair;
@@ -19,14 +19,14 @@ use crate::report::wording::moment::offset;
 use crate::rules::Finding;
 use crate::rules::log_errors::Predictor;
 
-/// Connections told one by one.
+/// Limit of connections listed one by one.
 const CONNECTIONS: usize = 12;
-/// Places told one by one.
+/// Limit of places listed one by one.
 const PLACES: usize = 12;
-/// Programs suspected of a log line.
+/// Limit of candidate programs for a log line.
 const SUSPECTS: usize = 2;
 
-/// Where a link leads.
+/// The target of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StoryLink {
     Connection(u32),
@@ -34,12 +34,12 @@ pub(super) enum StoryLink {
     All,
 }
 
-/// A finding's story.
+/// The screen of one finding.
 pub(super) struct StoryScreen {
     group: usize,
-    /// Of the finding, to find it again when others come in front of it.
+    /// Identity of the finding, to find it again when others are inserted before it.
     held: Option<(&'static str, String)>,
-    /// Of which group and state of affairs the text is.
+    /// The group and view model version from which the text was made.
     told: Option<(usize, u64)>,
     pager: Pager,
     links: Vec<StoryLink>,
@@ -158,7 +158,7 @@ impl Screen for StoryScreen {
     }
 }
 
-/// The finding as Markdown, to be pasted elsewhere.
+/// Copies the finding as Markdown.
 pub(super) fn copy(group: &FindingGroup, cx: &ViewContext<'_>) -> KeyOutcome {
     KeyOutcome::Copy {
         what: "the finding, as Markdown,".to_owned(),
@@ -166,7 +166,7 @@ pub(super) fn copy(group: &FindingGroup, cx: &ViewContext<'_>) -> KeyOutcome {
     }
 }
 
-/// The story's text, and where its links lead.
+/// The page's text, and the targets of its links.
 pub(super) fn paragraphs(
     group: &FindingGroup,
     cx: &ViewContext<'_>,
@@ -233,7 +233,7 @@ impl StoryText<'_, '_> {
             .push(Paragraph::new(0, StyledLine::of(Tone::Heading, text)));
     }
 
-    /// What both programs will have logged.
+    /// The log lines predicted for both programs.
     fn logs(&mut self, connection: &Connection) {
         let mut predictor = Predictor::default();
         let mut begun = false;
@@ -269,7 +269,7 @@ impl StoryText<'_, '_> {
         }
     }
 
-    /// What it follows from, and what follows from it.
+    /// The cause and the consequences of the finding.
     fn chain(&mut self, group: &FindingGroup) {
         let groups = &self.cx.model.groups;
         let own = groups.iter().position(|it| it.first == group.first);
@@ -330,7 +330,7 @@ impl StoryText<'_, '_> {
         }
     }
 
-    /// The same elsewhere.
+    /// The group's other findings: the same fault at other hosts.
     fn places(&mut self, group: &FindingGroup) {
         if group.others.is_empty() {
             return;
@@ -403,7 +403,7 @@ impl StoryText<'_, '_> {
     }
 }
 
-/// The story as Markdown, for a ticket.
+/// The page as Markdown, for a ticket.
 fn markdown(group: &FindingGroup, cx: &ViewContext<'_>) -> String {
     let (paragraphs, _) = paragraphs(group, cx);
     let mut page = String::new();

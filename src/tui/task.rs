@@ -1,38 +1,38 @@
-//! Work beside the screens: a thread for each piece, so that no key waits for it.
+//! Background work for the screens: one thread per task, so that no key waits for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-/// Tells a piece of work that nobody wants it any more.
+/// Tells a task that its result is no longer wanted.
 #[derive(Clone, Debug, Default)]
 pub struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
-    /// Whether to stop: worth asking every few thousand steps.
+    /// Whether the task should stop. Poll it every few thousand steps.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Where pieces of work are begun.
+/// Starts tasks and counts them.
 #[derive(Debug, Default)]
 pub struct Tasks {
-    /// Do it at once: what a test wants.
+    /// Run each task inside [`Tasks::spawn`], for tests.
     inline: bool,
     under_way: Arc<AtomicUsize>,
     finished: Arc<AtomicUsize>,
 }
 
 impl Tasks {
-    /// Every piece in a thread of its own.
+    /// Runs every task in a thread of its own.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Every piece at once, while the caller waits.
+    /// Runs every task at once, on the caller's thread.
     #[must_use]
     pub fn inline() -> Self {
         Self {
@@ -41,7 +41,7 @@ impl Tasks {
         }
     }
 
-    /// Begins a piece of work.
+    /// Starts a task.
     pub fn spawn<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Cancel) -> T + Send + 'static,
@@ -55,7 +55,7 @@ impl Tasks {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let told = cancel.clone();
         let work = move || {
-            // Whoever gave the work up does not listen any more.
+            // The receiver is gone if the task was cancelled.
             let _ = send.send(work(&told));
             drop(done);
         };
@@ -67,7 +67,8 @@ impl Tasks {
         Task { cancel, result }
     }
 
-    /// Drops something large, which takes its time. It must not be waited for, nor be news when it is done.
+    /// Drops a large value in a thread of its own. It is not counted: nobody waits for it, and its end is no reason to
+    /// draw.
     pub fn discard<T: Send + 'static>(&self, what: T) {
         if self.inline {
             drop(what);
@@ -76,20 +77,20 @@ impl Tasks {
         }
     }
 
-    /// How many pieces were finished so far: a new number is a reason to draw.
+    /// How many tasks have finished so far: a new number is a reason to draw.
     #[must_use]
     pub fn finished(&self) -> usize {
         self.finished.load(Ordering::Acquire)
     }
 
-    /// How many pieces are not finished.
+    /// How many tasks have not finished.
     #[must_use]
     pub fn under_way(&self) -> usize {
         self.under_way.load(Ordering::Relaxed)
     }
 }
 
-/// Counts a piece as finished, also when it panics.
+/// Counts a task as finished, even if it panics.
 struct TaskGuard {
     under_way: Arc<AtomicUsize>,
     finished: Arc<AtomicUsize>,
@@ -102,26 +103,26 @@ impl Drop for TaskGuard {
     }
 }
 
-/// A piece of work under way. Dropping it gives the work up.
+/// A task under way. Dropping it cancels the task.
 #[derive(Debug)]
 pub struct Task<T> {
     cancel: Cancel,
     result: Receiver<T>,
 }
 
-/// What became of a piece of work.
+/// The state of a task.
 #[derive(Debug, PartialEq, Eq)]
 pub enum TaskOutcome<T> {
     /// Not finished.
     UnderWay,
-    /// Here it is; once.
+    /// The result; returned once.
     Done(T),
-    /// It broke off, or its result was taken before.
+    /// The task panicked, or its result was taken before.
     Gone,
 }
 
 impl<T> Task<T> {
-    /// Its result, if it is there.
+    /// Takes the result if the task has finished.
     pub fn take(&self) -> TaskOutcome<T> {
         match self.result.try_recv() {
             Ok(result) => TaskOutcome::Done(result),

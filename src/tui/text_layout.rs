@@ -1,6 +1,6 @@
-//! Text that is wrapped to the room there is: paragraphs of words with a tone, some of them links, and a place in it.
+//! Wrapped text: paragraphs of words with a tone, some of them links, and a scroll position.
 //!
-//! Columns are counted as the terminal counts them, wide characters as two.
+//! Widths are in terminal columns; a wide character takes two.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use ratatui::text::Span;
 use super::{Action, Look, TextSeek, Tone};
 use crate::base::escape::harmless;
 
-/// Columns beyond which the eye does not find the next row any more.
+/// Width limit for running text: in longer rows the eye loses the next one.
 pub(super) const LEGIBLE: u16 = 110;
 
 /// Pieces of text, each with its tone.
@@ -23,7 +23,7 @@ impl StyledLine {
         Self::default().with(tone, text)
     }
 
-    /// Foreign text was escaped where it was taken in; what a terminal would obey is taken out here all the same.
+    /// Appends text. Foreign text was escaped when it was taken in; control characters are removed here all the same.
     pub(super) fn with(mut self, tone: Tone, text: impl Into<String>) -> Self {
         let text = text.into();
         if !text.is_empty() {
@@ -44,13 +44,13 @@ impl StyledLine {
         self.with(Tone::Faint, text)
     }
 
-    /// Columns.
+    /// Width in columns.
     pub(super) fn width(&self) -> usize {
         self.0.iter().map(|(_, text)| width(text)).sum()
     }
 
-    /// Draws it from the left of `area` in its first row, cut at the right with a sign that it was. Gives the columns
-    /// that it took.
+    /// Draws the line into the first row of `area`, left-aligned; a symbol marks a cut at the right. Returns the
+    /// columns used.
     pub(super) fn draw(&self, look: &Look, area: Rect, buffer: &mut Buffer) -> u16 {
         if area.is_empty() {
             return 0;
@@ -79,7 +79,7 @@ impl StyledLine {
         column - area.x
     }
 
-    /// The same, its end at the right of `area`.
+    /// The same, right-aligned.
     pub(super) fn draw_right(&self, look: &Look, area: Rect, buffer: &mut Buffer) -> u16 {
         let wide = u16::try_from(self.width())
             .unwrap_or(u16::MAX)
@@ -110,13 +110,13 @@ pub(super) fn width(text: &str) -> usize {
     Span::raw(text).width()
 }
 
-/// A paragraph: its first row begins at `indent`, the others at `hang`.
+/// A paragraph: its first row is indented by `indent`, the others by `hang`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Paragraph {
     pub(super) indent: u16,
     pub(super) hang: u16,
     pub(super) line: StyledLine,
-    /// Stands for something that can be opened: its place among the page's links.
+    /// Index of the link that the paragraph represents.
     pub(super) link: Option<usize>,
 }
 
@@ -140,7 +140,7 @@ impl Paragraph {
         self
     }
 
-    /// Its rows in so many columns. Words are kept whole where they fit into a row.
+    /// Wraps the paragraph. Words stay whole if they fit into a row.
     pub(super) fn rows(&self, columns: u16) -> Vec<WrappedRow> {
         let mut rows = vec![WrappedRow {
             indent: self.indent,
@@ -156,7 +156,7 @@ impl Paragraph {
                 at = self.hang;
             }
             for (tone, mut rest) in word.pieces {
-                // What is longer than a row goes on in the next.
+                // A word longer than a row continues in the next.
                 let mut wide = columns_of(rest);
                 while wide > columns.saturating_sub(at) && at < columns {
                     let fits = fitting(rest, usize::from(columns - at));
@@ -188,7 +188,7 @@ impl Paragraph {
     }
 }
 
-/// Takes the blanks off the end of the last row: there may be no room for them.
+/// Removes trailing blanks from the last row: there may be no space for them.
 fn end(rows: &mut [WrappedRow]) {
     let Some(row) = rows.last_mut() else { return };
     while let Some((_, text)) = row.line.0.last_mut() {
@@ -200,13 +200,13 @@ fn end(rows: &mut [WrappedRow]) {
     }
 }
 
-/// What stands between two spaces, of whatever tones it is made.
+/// The text between two spaces, in any number of tones.
 struct StyledWord<'a> {
     pieces: Vec<(Tone, &'a str)>,
     wide: u16,
-    /// Spaces behind it.
+    /// Spaces after the word.
     spaces: u16,
-    /// Their tone.
+    /// Tone of those spaces.
     tone: Tone,
 }
 
@@ -243,7 +243,7 @@ fn columns_of(text: &str) -> u16 {
     u16::try_from(width(text)).unwrap_or(u16::MAX)
 }
 
-/// Bytes of `text` that fit into so many columns.
+/// Bytes of `text` that fit into `columns`.
 fn fitting(text: &str, columns: usize) -> usize {
     let mut taken = 0;
     for (at, char) in text.char_indices() {
@@ -280,18 +280,18 @@ impl WrappedRow {
     }
 }
 
-/// A page that is longer than the screen, and where one is in it.
+/// A text longer than the screen, with a scroll position and a marked link.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pager {
     paragraphs: Vec<Paragraph>,
     links: usize,
     rows: Vec<WrappedRow>,
-    /// For which width the rows were made.
+    /// The width that the rows were wrapped for.
     columns: u16,
     height: usize,
     top: usize,
     marked: usize,
-    /// The row that a search found.
+    /// The row that the last search found.
     found: Option<usize>,
 }
 
@@ -305,7 +305,7 @@ impl Pager {
         }
     }
 
-    /// Other text in the same place.
+    /// Replaces the text and keeps the position.
     pub(super) fn replace(&mut self, paragraphs: Vec<Paragraph>) {
         let new = Self::new(paragraphs);
         let marked = self.marked.min(new.links.saturating_sub(1));
@@ -317,13 +317,13 @@ impl Pager {
         };
     }
 
-    /// The link that is marked.
+    /// Index of the marked link.
     pub(super) fn marked(&self) -> Option<usize> {
         (self.links > 0).then_some(self.marked)
     }
 
     pub(super) fn lay(&mut self, area: Rect) {
-        // A column for the scroll bar, and one of air before it.
+        // One column for the scroll bar, and a blank one before it.
         let columns = area.width.saturating_sub(2).clamp(1, LEGIBLE);
         if columns != self.columns {
             let before = self.rows.len();
@@ -333,7 +333,7 @@ impl Pager {
                 .iter()
                 .flat_map(|it| it.rows(columns))
                 .collect();
-            // About the same place in text that is wrapped anew.
+            // Rewrapped text keeps about the same position.
             let top = (self.top * self.rows.len()).checked_div(before);
             self.top = top.unwrap_or(self.top);
         }
@@ -345,7 +345,7 @@ impl Pager {
         self.rows.len().saturating_sub(self.height)
     }
 
-    /// Whether it was a motion.
+    /// Handles a cursor motion; returns false for any other action.
     pub(super) fn act(&mut self, action: Action) -> bool {
         let page = self.height.saturating_sub(2).max(1);
         self.top = match action {
@@ -357,7 +357,7 @@ impl Pager {
             Action::Last => self.rows.len(),
             Action::Next | Action::Previous => {
                 let step = match action {
-                    // What is marked and out of sight is come back to first.
+                    // If the marked link is out of sight, return to it first.
                     _ if !self.is_in_sight() => 0,
                     Action::Next => 1,
                     _ => self.links.saturating_sub(1),
@@ -450,7 +450,7 @@ impl Pager {
     }
 }
 
-/// How far down one is, at the right edge; nothing where everything is in sight.
+/// Draws the scroll position at the right edge; nothing if everything is visible.
 pub(super) fn scroll_bar(rows: usize, top: usize, look: &Look, area: Rect, buffer: &mut Buffer) {
     let height = usize::from(area.height);
     if rows <= height || area.is_empty() {
@@ -467,7 +467,7 @@ pub(super) fn scroll_bar(rows: usize, top: usize, look: &Look, area: Rect, buffe
     }
 }
 
-/// Whether a text holds another, capitals or not unless there are some in what is looked for.
+/// Whether a text contains another. Case-insensitive unless `needle` contains a capital.
 pub(super) fn holds(text: &str, needle: &str) -> bool {
     if needle.is_empty() {
         return false;
@@ -479,7 +479,7 @@ pub(super) fn holds(text: &str, needle: &str) -> bool {
     }
 }
 
-/// The next of so many rows that `hit` knows, from `from` on and around the end.
+/// The next of `rows` for which `hit` returns true, from `from` on, wrapping around the end.
 pub(super) fn find(
     rows: usize,
     from: usize,
@@ -496,7 +496,7 @@ pub(super) fn find(
         .find(|nth| hit(*nth))
 }
 
-/// A list that is longer than the screen: the row that is selected, and the one at the top.
+/// The position in a list longer than the screen: the selected row, and the row at the top.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ListPosition {
     pub(super) selected: usize,
@@ -506,7 +506,7 @@ pub(super) struct ListPosition {
 }
 
 impl ListPosition {
-    /// In line with so many rows, of which `height` fit.
+    /// Adapts the position to the number of rows, of which `height` fit.
     pub(super) fn lay(&mut self, rows: usize, height: usize) {
         (self.rows, self.height) = (rows, height.max(1));
         self.selected = self.selected.min(rows.saturating_sub(1));
@@ -519,7 +519,7 @@ impl ListPosition {
             .min(rows.saturating_sub(self.height));
     }
 
-    /// Whether it was a motion.
+    /// Handles a cursor motion; returns false for any other action.
     pub(super) fn act(&mut self, action: Action) -> bool {
         let page = self.height.saturating_sub(1).max(1);
         self.selected = match action {
@@ -535,7 +535,7 @@ impl ListPosition {
         true
     }
 
-    /// Selects a row and says whether there is one.
+    /// Selects a row and returns whether there is one.
     pub(super) fn select(&mut self, row: usize) -> bool {
         let there = row < self.rows;
         if there {

@@ -1,5 +1,4 @@
-//! A text looked for in all connections, beside the screen: for hundreds of thousands of them that takes longer than a key
-//! may wait.
+//! Text search over all connections, in a task: for hundreds of thousands of them it takes longer than a key may wait.
 
 use std::sync::Arc;
 
@@ -7,21 +6,21 @@ use super::view_model::ViewModel;
 use super::{Task, TaskOutcome, TextSeek, ViewContext};
 use crate::report::filter::{Filter, FilterEvaluator};
 
-/// The hits of a text, or the search for them.
+/// The hits of the last search, and the search under way.
 #[derive(Default)]
 pub(super) struct TextSearch {
     hits: Option<SearchHits>,
     under_way: Option<(TextSeek, Task<SearchHits>)>,
 }
 
-/// Connections in which a text is found.
+/// The connections whose row contains a text.
 struct SearchHits {
     needle: String,
-    /// Of the state of affairs that was searched.
+    /// The version of the view model that was searched.
     version: u64,
     /// The number of the first connection.
     first: u32,
-    /// Of each from there on.
+    /// Whether each connection from there on is a hit.
     found: Vec<bool>,
 }
 
@@ -56,13 +55,13 @@ impl SearchHits {
 }
 
 impl TextSearch {
-    /// Whether it is known already where this text is.
+    /// Whether the hits of this text are known for this view model.
     pub(super) fn is_ready(&self, needle: &str, model: &ViewModel) -> bool {
         let hits = self.hits.as_ref();
         hits.is_some_and(|it| it.needle == needle && it.version == model.version)
     }
 
-    /// Begins to look for it; then the selection is to go there.
+    /// Starts a search; the selection moves to the hit when it has finished.
     pub(super) fn begin(
         &mut self,
         needle: &str,
@@ -75,7 +74,7 @@ impl TextSearch {
         self.under_way = Some((seek, task));
     }
 
-    /// Where the selection is to go, once it is known what is found.
+    /// The direction in which to move the selection, once the search has finished.
     pub(super) fn take(&mut self) -> Option<TextSeek> {
         let (seek, task) = self.under_way.as_ref()?;
         let seek = *seek;
@@ -93,7 +92,7 @@ impl TextSearch {
         }
     }
 
-    /// Nobody waits for it any more.
+    /// Cancels the search.
     pub(super) fn give_up(&mut self, cx: &ViewContext<'_>) {
         if let Some(old) = self.under_way.take() {
             cx.tasks.discard(old);
@@ -104,7 +103,7 @@ impl TextSearch {
         self.under_way.is_some()
     }
 
-    /// What was looked for last.
+    /// The text searched for last.
     pub(super) fn needle(&self) -> &str {
         self.hits.as_ref().map_or("", |it| it.needle.as_str())
     }

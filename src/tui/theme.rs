@@ -1,7 +1,7 @@
-//! What is drawn in which colour. Hue is never the only sign: each tone that matters has a shape or a word beside it.
+//! The colours. Hue is never the only sign: each tone that matters also has a symbol or a word.
 //!
-//! The background stays the terminal's own. Hues are those of Okabe and Ito, which people with any kind of colour vision
-//! tell apart, darker where the background is light.
+//! The background stays the terminal's own. The hues are those of Okabe and Ito, which people with any kind of colour
+//! vision can tell apart, darker on a light background.
 
 use super::view_model::EndingClass;
 use ratatui::style::{Color, Modifier, Style};
@@ -11,39 +11,39 @@ use crate::rules::Severity;
 /// How many colours the terminal has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// None are wanted, or there are none: weight and reverse video only.
+    /// None available or none wanted: weight and reverse video only.
     Mono,
-    /// The sixteen whose hue the user chose.
+    /// The sixteen whose hues the user's theme defines.
     Sixteen,
-    /// 256, whose hue is known.
+    /// 256, whose hues are known.
     Indexed,
 }
 
-/// The colours.
+/// A colour scheme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Theme {
-    /// How many there are.
+    /// How many colours there are.
     pub depth: Depth,
-    /// The background is light.
+    /// Whether the background is light.
     pub light: bool,
 }
 
-/// What a piece of text is.
+/// The role of a piece of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tone {
     /// Ordinary text.
     Plain,
-    /// To be seen first.
+    /// Emphasized.
     Strong,
-    /// Of less weight.
+    /// De-emphasized.
     Faint,
     /// A heading.
     Heading,
     /// A key to press.
     Key,
-    /// To be copied as it stands.
+    /// To be copied as it is.
     Code,
-    /// A request, connection or byte was lost.
+    /// A request, a connection or a byte was lost.
     Error,
     /// Something will be lost, or is wrong.
     Warning,
@@ -51,13 +51,13 @@ pub enum Tone {
     Note,
     /// In order.
     Good,
-    /// The client's.
+    /// From or about the client.
     Client,
-    /// The server's.
+    /// From or about the server.
     Server,
-    /// The row that is selected.
+    /// The selected row.
     Selected,
-    /// Where one is.
+    /// The current tab or location.
     Here,
 }
 
@@ -102,7 +102,7 @@ impl Theme {
         }
     }
 
-    /// The same with the light of the background the other way round.
+    /// The same for the opposite background.
     #[must_use]
     pub const fn turned(self) -> Self {
         Self {
@@ -124,7 +124,7 @@ impl Theme {
     }
 }
 
-/// What colour stands for a kind of ending.
+/// The tone of a kind of ending.
 pub(super) const fn tone(kind: EndingClass) -> Tone {
     match kind {
         EndingClass::InOrder => Tone::Good,

@@ -1,4 +1,5 @@
-//! What is known of one connection, in words: how it ended, what was found, what both logs will say, what was sent.
+//! The diagnosis of one connection in words: how it ended, the findings, what both logs will contain, what was
+//! exchanged.
 
 use super::Tone;
 use super::glyphs::Glyphs;
@@ -10,7 +11,7 @@ use crate::report::wording::{connection, terms, tls};
 use crate::rules::Finding;
 use crate::rules::log_errors::{self, PredictedText, Predictor};
 
-/// Programs that are named for one side: who wants all of them reads the finding.
+/// Limit of programs named for one side; the finding's own page has all of them.
 const SUSPECTS: usize = 3;
 
 /// The page.
@@ -32,7 +33,7 @@ pub(super) fn page(
             StyledLine::of(finding.severity.into(), title)
                 .faint(format!("  {}", finding.certainty.name())),
         ));
-        // The message of a finding about many tells the first of them.
+        // The message of a finding about many connections describes the first of them.
         let own = finding.connections.first() == Some(&connection.id);
         let text = if own {
             &finding.message

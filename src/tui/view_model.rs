@@ -1,4 +1,4 @@
-//! One state of affairs with what screens reckon from it, made beside them so that no key waits for it.
+//! A snapshot with what the screens compute from it, made in a thread of its own so that no key waits for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use crate::base::time::Timestamp;
 use crate::report::snapshot::{FindingsIndex, Snapshot};
 use crate::rules::{Finding, Severity};
 
-/// Steps that time is cut into: more than a screen has columns.
+/// Steps that the capture's time is divided into: more than a screen has columns.
 const STEPS: usize = 512;
 
-/// How a connection ended, as far as a bar can tell.
+/// How a connection ended, in the classes that the bar chart distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum EndingClass {
     InOrder,
@@ -59,50 +59,50 @@ impl EndingClass {
     }
 }
 
-/// How often something happened in each step of the capture's time.
+/// How many events happened in each step of the capture's time.
 #[derive(Clone, Debug, Default)]
 pub(super) struct EventHistogram {
     pub(super) opened: Vec<u64>,
     pub(super) closed: Vec<u64>,
     pub(super) reset: Vec<u64>,
-    /// Sockets in TIME-WAIT at the client that holds most of its ports, towards one server: the first row of the
-    /// snapshot's sockets.
+    /// TIME-WAIT sockets in the snapshot's first socket row: the client that has used most of its ports, towards one
+    /// server.
     pub(super) time_wait: Vec<u64>,
 }
 
-/// Findings that say the same about different hosts.
+/// Findings with the same summary about different hosts.
 #[derive(Clone, Debug)]
 pub(super) struct FindingGroup {
-    /// The first of them, by its place among the snapshot's findings.
+    /// Index of the first one in the snapshot's findings.
     pub(super) first: usize,
-    /// The others.
+    /// Indices of the others.
     pub(super) others: Vec<usize>,
-    /// Connections that they name, all together.
+    /// Total of the connections that they name.
     pub(super) connections: u64,
-    /// The group that it follows from, by its place.
+    /// Index of the group that is its cause.
     pub(super) cause: Option<usize>,
 }
 
-/// One state of affairs with what screens reckon from it.
+/// A snapshot with what the screens compute from it.
 #[derive(Debug, Default)]
 pub struct ViewModel {
-    /// The state of affairs.
+    /// The snapshot.
     pub snapshot: Arc<Snapshot>,
     /// Which findings name each connection.
     pub naming: FindingsIndex,
-    /// Grows with every new one.
+    /// Grows with every new view model.
     pub version: u64,
-    /// Connections of each kind.
+    /// Number of connections of each class.
     pub(super) kinds: [u64; EndingClass::ALL.len()],
     pub(super) course: EventHistogram,
-    /// The findings, those that say the same together; consequences stand behind their cause.
+    /// The findings, grouped by summary; consequences follow their cause.
     pub(super) groups: Vec<FindingGroup>,
-    /// Connections that did not end in order, and had ended.
+    /// Connections that have ended, but not in order.
     pub(super) disorderly: u64,
 }
 
 impl ViewModel {
-    /// Reckons it. Takes a moment: some milliseconds for each hundred thousand connections.
+    /// Computes the view model: some milliseconds per hundred thousand connections.
     #[must_use]
     pub fn new(snapshot: Arc<Snapshot>, version: u64, time_wait: Duration) -> Self {
         let mut kinds = [0; EndingClass::ALL.len()];
@@ -123,7 +123,7 @@ impl ViewModel {
         }
     }
 
-    /// Findings of a severity.
+    /// Number of findings of a severity.
     pub(super) fn count(&self, severity: Severity) -> u64 {
         let findings = self.snapshot.findings.iter();
         findings.filter(|it| it.severity == severity).count() as u64
@@ -165,13 +165,13 @@ fn course(snapshot: &Snapshot, time_wait: Duration) -> EventHistogram {
     course
 }
 
-/// How long a step is.
+/// Length of a step.
 fn step(first: Timestamp, last: Timestamp) -> Duration {
     let whole = last.since(first).max(Duration::from_micros(STEPS as u64));
     whole / STEPS as u32 + Duration::from_nanos(1)
 }
 
-/// Sockets in TIME-WAIT over the capture's time: of one client towards one server.
+/// Sockets in TIME-WAIT over the capture's time, of one client towards one server.
 pub(super) fn time_waits(
     snapshot: &Snapshot,
     row: &hosts::Sockets,
@@ -186,7 +186,7 @@ pub(super) fn time_waits(
     points.map(|it| u64::from(it.time_wait)).collect()
 }
 
-/// The findings, worst first, those that say the same together. A consequence stands behind its cause.
+/// Groups the findings that share rule, severity, certainty and summary, worst first. A consequence follows its cause.
 fn groups(findings: &[Finding]) -> Vec<FindingGroup> {
     let mut groups: Vec<FindingGroup> = Vec::new();
     let mut place_of = vec![0; findings.len()];
@@ -222,7 +222,7 @@ fn groups(findings: &[Finding]) -> Vec<FindingGroup> {
     chained(groups)
 }
 
-/// Puts each consequence behind its cause, and the places of causes right again.
+/// Puts each consequence after its cause, and updates the indices of causes.
 fn chained(groups: Vec<FindingGroup>) -> Vec<FindingGroup> {
     fn follow(place: usize, groups: &[FindingGroup], taken: &mut [bool], order: &mut Vec<usize>) {
         if std::mem::replace(&mut taken[place], true) {
@@ -235,14 +235,14 @@ fn chained(groups: Vec<FindingGroup>) -> Vec<FindingGroup> {
             }
         }
     }
-    /// Beyond this many stories nobody looks for their order.
+    /// Above this number the order is not computed: nobody reads that many groups.
     const MOST: usize = 2000;
     if groups.len() > MOST {
         return groups;
     }
     let mut order = Vec::with_capacity(groups.len());
     let mut taken = vec![false; groups.len()];
-    // The worst of a chain says where the chain stands; its root is told first.
+    // The worst finding of a chain determines the chain's place; the root comes first.
     for place in 0..groups.len() {
         let mut root = place;
         for _ in 0..groups.len() {
@@ -285,7 +285,7 @@ mod tests {
         let firsts: Vec<_> = rows.iter().map(|row| row.first).collect();
         assert_eq!(firsts, [2, 0, 1]);
         assert_eq!(rows[1].cause, Some(0));
-        // A circle would be a fault elsewhere, and must not stop anything here.
+        // A cycle would be a bug elsewhere and must not cause an endless loop here.
         assert_eq!(order(vec![group(0, Some(1)), group(1, Some(0))]).len(), 2);
     }
 }
