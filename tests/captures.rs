@@ -1,4 +1,4 @@
-//! Real captures, and what is known of them from elsewhere: from the programs that were captured, and from those who
+//! Real captures, compared with facts known from other sources: from the captured programs, and from the people who
 //! recorded them.
 
 mod reading;
@@ -18,7 +18,7 @@ fn analyse(path: &Path, range: Option<(u16, u16)>) -> Reading {
     reading
 }
 
-/// `by how reset phase`, as reports have the words.
+/// `by how reset phase`, in the words that reports use.
 fn told(connection: &Connection) -> [String; 4] {
     let teardown = &connection.teardown;
     let by = match teardown.by {
@@ -34,7 +34,7 @@ fn told(connection: &Connection) -> [String; 4] {
     [by, how, reset, teardown.phase.word()].map(str::to_owned)
 }
 
-/// The words of the table `captures/expected.tsv`.
+/// A row of the table `captures/expected.tsv`.
 struct Row<'a> {
     file: &'a str,
     connection: &'a str,
@@ -165,8 +165,8 @@ fn every_capture_tells_what_its_recorder_expects() {
     assert!(misses.is_empty(), "{}", misses.join("\n"));
 }
 
-/// What two programs did on one connection, known from what their system calls returned: the capture, the connection, by
-/// whom it may be, how, in which phase it may be. `*` is anything.
+/// What two programs did on one connection, known from the results of their system calls: the capture, the connection
+/// number, who may have closed it, how, and in which phase. `*` matches anything.
 type Known = (
     &'static str,
     usize,
@@ -206,7 +206,7 @@ const BASICS: &[Known] = &[
     ("twreuse_ts", 2, &["server"], "fin -", &["*"]),
     ("twreuse_nots", 1, &["server"], "fin -", &["*"]),
     ("twreuse_nots", 2, &["server"], "fin -", &["*"]),
-    // A little earlier is not much: the FINs may have crossed.
+    // The close may be reported slightly earlier: the FINs may have crossed.
     (
         "simclose",
         1,
@@ -218,7 +218,7 @@ const BASICS: &[Known] = &[
     ("100cont", 1, &["server"], "fin -", &["after"]),
 ];
 
-/// The folder of captures that are not in the repository, if there is one.
+/// The folder of captures outside the repository; `None` if `HANGUP_SHARED` is not set.
 fn shared() -> Option<PathBuf> {
     let shared = std::env::var_os("HANGUP_SHARED").map(PathBuf::from);
     if shared.is_none() {

@@ -1,5 +1,5 @@
-//! Keeps the documents in step with the program: what is made from it is compared, what is shown to be typed is tried.
-//! With `HANGUP_REWRITE=1` the made parts are written anew.
+//! Keeps the documents in step with the program: generated parts are compared, and commands shown to the user are run
+//! through the parser. With `HANGUP_REWRITE=1` the generated parts are rewritten.
 
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
@@ -48,7 +48,7 @@ fn output(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The lines of every fenced block of this language.
+/// The contents of every fenced block of this language.
 fn blocks(page: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}");
     let mut blocks = Vec::new();
@@ -70,7 +70,7 @@ fn rules_are_what_explain_says() {
     in_step("docs/rules.md", &hangup::rules::to_markdown());
 }
 
-/// A picture is the block after `<!-- picture: ARGUMENTS -->`: what the program prints for them.
+/// The block after `<!-- picture: ARGUMENTS -->` must equal what the program prints for these arguments.
 #[test]
 fn the_readme_shows_what_the_program_prints() {
     let page = fs::read_to_string("README.md").unwrap();
@@ -109,7 +109,7 @@ fn the_readme_shows_what_the_program_prints() {
     in_step("README.md", &made);
 }
 
-/// What a test of the screens has seen.
+/// A screen recorded as a snapshot by `tests/screens.rs`.
 fn snapshot(name: &str) -> String {
     let file = fs::read_to_string(format!("tests/snapshots/screens__{name}.snap")).unwrap();
     let (_, screen) = file
@@ -125,7 +125,7 @@ fn key_table() -> String {
     hangup::tui::keys::to_markdown()
 }
 
-/// Without the screens there is no table to compare with.
+/// Without the screens there is no key table to compare with.
 #[cfg(not(feature = "ui"))]
 fn key_table() -> String {
     let page = fs::read_to_string("README.md").unwrap();
@@ -134,7 +134,7 @@ fn key_table() -> String {
     rows.map(|row| format!("{row}\n")).collect()
 }
 
-/// Every `hangup …` line shown to be typed is understood, and the files it names are there.
+/// Every `hangup …` command line in the documents parses, and the files it names exist.
 #[test]
 fn the_commands_of_the_documents_exist() {
     let mut tried = 0;
@@ -147,7 +147,7 @@ fn the_commands_of_the_documents_exist() {
                 None if line.starts_with("hangup ") => line.to_owned(),
                 None => continue,
             };
-            // Up to a pipe or a redirection, which are the shell's.
+            // Stop at a pipe or a redirection: the rest belongs to the shell.
             let words = words(&typed);
             let words = words
                 .iter()
@@ -170,7 +170,7 @@ fn the_commands_of_the_documents_exist() {
     assert!(tried >= 5, "only {tried} commands were found");
 }
 
-/// As a shell splits, as far as the documents need it.
+/// Splits words as a shell does, as far as the documents need it.
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quoted = false;

@@ -1,8 +1,8 @@
-//! Holds the code to the rooms of `docs/architecture.md`.
+//! Checks the code against the layers of `docs/architecture.md`.
 //!
-//! A room uses the rooms above it in the table, but for those that its row forbids; where a row lists floors, each folder of
-//! that room uses those named before it. And in no folder do more than two files import each other in a circle. Paths are
-//! read as text, from `use` declarations and from the code; comments and test modules are left out.
+//! A room may use the rooms above it in the table, except those that its row forbids. If a row lists floors, each
+//! folder of that room may use those named before it. In no folder may more than two files import each other in a
+//! cycle. Paths are parsed from the text of `use` declarations and of the code; comments and test modules are ignored.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
@@ -10,23 +10,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A module's path from the top of the crate.
+/// A module's path from the root of the crate.
 type Module = Vec<String>;
 
-/// What each module takes from which others.
+/// Which names each module uses from which other modules.
 type Uses<'a> = BTreeMap<&'a [String], BTreeMap<Module, BTreeSet<String>>>;
 
 /// One row of the table.
 #[derive(Debug)]
 struct Room {
     name: String,
-    /// Its folders, lowest first; empty where they have no order.
+    /// Its folders, lowest layer first; empty if they are not ordered.
     floors: Vec<String>,
-    /// Rooms above it that it must not use all the same.
+    /// Rooms above it that it must not use nevertheless.
     never: Vec<String>,
 }
 
-/// The words in backticks of a cell.
+/// The words in backticks in a cell.
 fn names(cell: &str) -> Vec<String> {
     let quoted = cell.split('`').skip(1).step_by(2);
     quoted.map(str::to_owned).collect()
@@ -54,7 +54,7 @@ fn table() -> Vec<Room> {
     rooms.collect()
 }
 
-/// Whether what lies in one module may use what lies in another.
+/// Whether code in one module may use code in another.
 fn allows(table: &[Room], user: &[String], used: &[String]) -> Result<(), String> {
     let place = |path: &[String]| {
         let room = path.first().map_or("", String::as_str);
@@ -69,7 +69,7 @@ fn allows(table: &[Room], user: &[String], used: &[String]) -> Result<(), String
     if room.never.contains(other) {
         return Err(format!("{} must never use {other}", room.name));
     }
-    // A room's own face hands on what all its floors have.
+    // A room's own `mod.rs` re-exports what its folders define.
     let (Some(floor), Some(below)) = (user.get(1), used.get(1)) else {
         return Ok(());
     };
@@ -89,13 +89,13 @@ fn allows(table: &[Room], user: &[String], used: &[String]) -> Result<(), String
 struct Source {
     path: PathBuf,
     code: String,
-    /// What it hands on under a name of its own (`pub use`): the name, and where it is from.
+    /// Re-exports (`pub use`): the name, and the path it comes from.
     handed_on: BTreeMap<String, Module>,
     /// Compiled for tests only.
     for_tests: bool,
 }
 
-/// The code, file by file.
+/// The source files by module.
 struct House {
     files: BTreeMap<Module, Source>,
 }
@@ -121,14 +121,14 @@ fn module_of(path: &Path) -> Module {
     names
 }
 
-/// A module below another.
+/// The path of a module's child.
 fn below(module: &[String], name: &str) -> Module {
     let mut path = module.to_vec();
     path.push(name.to_owned());
     path
 }
 
-/// The code of a file without its test module and comments, and the modules that are compiled for tests only.
+/// The code of a file without its test module and comments, and its modules that are compiled for tests only.
 fn code(text: &str) -> (String, Vec<String>) {
     let mut code = String::new();
     let mut for_tests = Vec::new();
@@ -149,7 +149,7 @@ fn code(text: &str) -> (String, Vec<String>) {
     (code, for_tests)
 }
 
-/// The `use` declarations of a piece of code: whether each hands its names on, and its tree of names.
+/// The `use` declarations in a piece of code: whether each is a re-export, and its tree of names.
 fn declarations(code: &str) -> Vec<(bool, String)> {
     let mut found = Vec::new();
     let mut rest = code;
@@ -165,7 +165,7 @@ fn declarations(code: &str) -> Vec<(bool, String)> {
     found
 }
 
-/// `a::{b, c::{d, e}}` is `a::b`, `a::c::d`, `a::c::e`.
+/// Expands a tree: `a::{b, c::{d, e}}` gives `a::b`, `a::c::d`, `a::c::e`.
 fn paths_in(tree: &str) -> Vec<Module> {
     let split = |path: &str| -> Module {
         let names = path.split(" as ").next().unwrap_or_default().split("::");
@@ -202,7 +202,7 @@ fn paths_in(tree: &str) -> Vec<Module> {
     paths
 }
 
-/// Paths in code that begin with `crate`, `super` or `self`, or with the name of a module beside it.
+/// Paths in code that begin with `crate`, `super` or `self`, or with the name of a sibling module.
 fn paths_in_code(code: &str, beside: impl Fn(&str) -> bool) -> Vec<Module> {
     let words = code.split(|it: char| !(it.is_alphanumeric() || "_:$".contains(it)));
     let paths = words.filter(|word| word.contains("::") && !word.contains('$'));
@@ -253,7 +253,7 @@ impl House {
         house
     }
 
-    /// A path as it is written in a module, from the top of the crate; `None` if it leads out of it.
+    /// Resolves a path written in a module to a path from the root of the crate; `None` if it leads outside.
     fn absolute(&self, module: &[String], path: &[String]) -> Option<Module> {
         let up = path.iter().take_while(|it| *it == "super").count();
         match path[0].as_str() {
@@ -267,7 +267,7 @@ impl House {
         }
     }
 
-    /// The module in which that is written to which a path leads.
+    /// The module that defines the item a path leads to.
     fn home(&self, path: &[String]) -> Option<Module> {
         let mut stems = (0..=path.len()).rev().map(|length| &path[..length]);
         let module = stems.find(|it| self.files.contains_key(*it))?;
@@ -281,7 +281,7 @@ impl House {
         }
     }
 
-    /// What each module takes from which others; what it only hands on is not counted.
+    /// Which names each module uses from which other modules; re-exports are not counted.
     fn uses(&self) -> Uses<'_> {
         let mut uses = Uses::new();
         for (module, source) in self.files.iter().filter(|(_, it)| !it.for_tests) {
@@ -310,7 +310,7 @@ impl House {
     }
 }
 
-/// Groups of modules of which each reaches each other.
+/// Groups of modules in which each reaches every other.
 fn circles(uses: &Uses<'_>) -> BTreeSet<Vec<Module>> {
     let reached = |from: &[String]| {
         let mut seen = BTreeSet::new();

@@ -1,7 +1,7 @@
-//! The program while packets still come: from an interface, for real and with a real server and client, from a pipe, and
-//! from a file that grows.
+//! The program while packets still arrive: from an interface, with a real server and client, from a pipe, and from a
+//! file that grows.
 //!
-//! Capturing needs a right that not every machine gives: where it is missing, the tests that need it say so and pass.
+//! Capturing needs a privilege that not every machine grants: without it, the tests that need it print so and pass.
 
 #![cfg(all(feature = "cli", feature = "live", unix))]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
@@ -15,7 +15,7 @@ use std::thread;
 
 const RESET: &str = "captures/reset-before-response.pcap";
 
-/// A folder of its own, empty.
+/// An empty folder of the test's own.
 fn folder(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);
@@ -44,7 +44,7 @@ impl Running {
         Self { child, out, err }
     }
 
-    /// Captures, from when this returns. `None`: it may not.
+    /// Starts a capture; it is running when this returns. `None` if capturing is not permitted.
     fn live(arguments: &[&str]) -> Option<Self> {
         let all = [&["live", "--headless"], arguments].concat();
         let mut running = Self::begin(&all, Stdio::null());
@@ -58,7 +58,7 @@ impl Running {
         Some(running)
     }
 
-    /// The next line of standard output that has this in it.
+    /// The next line of standard output that contains this.
     fn line(&mut self, with: &str) -> String {
         let mut all = String::new();
         loop {
@@ -78,7 +78,7 @@ impl Running {
         assert!(kill.success());
     }
 
-    /// What it says until it ends.
+    /// Standard output, standard error and exit status after the program has ended.
     fn end(mut self) -> (String, String, i32) {
         let (mut out, mut err) = (String::new(), String::new());
         self.out.read_to_string(&mut out).unwrap();
@@ -98,7 +98,7 @@ fn report(path: &Path) -> String {
     String::from_utf8(stdout).unwrap()
 }
 
-/// The number after this name in a report in JSON.
+/// The number with this name in a JSON report.
 fn number(json: &str, name: &str) -> u64 {
     let (_, after) = json.split_once(&format!("\"{name}\":")).unwrap();
     let digits: String = after
@@ -111,7 +111,7 @@ fn number(json: &str, name: &str) -> u64 {
         .unwrap_or_else(|_| panic!("{name}: {after:.20}"))
 }
 
-/// A server on loopback; `serve` has each of its connections.
+/// A server on loopback; `serve` handles each of its connections.
 fn server(serve: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -123,8 +123,8 @@ fn server(serve: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
     address
 }
 
-/// Takes the connection and resets it when a request has come: what is closed with unread data is reset
-/// (RFC 9293 §3.10.4, RFC 1122 §4.2.2.13).
+/// Resets the connection after a request has arrived: closing a socket with unread data sends a RST (RFC 9293 §3.10.4,
+/// RFC 1122 §4.2.2.13).
 fn resets(stream: TcpStream) {
     stream.peek(&mut [0]).unwrap();
 }
@@ -137,7 +137,7 @@ fn answers(mut stream: TcpStream, bytes: usize) {
     stream.write_all(&vec![b'x'; bytes]).unwrap();
 }
 
-/// One request, and what came back, if it did.
+/// Sends one request; returns the bytes of the response.
 fn ask(server: SocketAddr) -> std::io::Result<usize> {
     let mut stream = TcpStream::connect(server)?;
     write!(stream, "GET / HTTP/1.1\r\nHost: test\r\n\r\n")?;
@@ -166,7 +166,7 @@ fn the_last_reset_is_not_lost_at_the_end() {
     }
 }
 
-/// Every thread has given up what it does not need by the time the first packet comes.
+/// Every thread has dropped the privileges it does not need by the time the first packet arrives.
 #[cfg(target_os = "linux")]
 #[test]
 fn privileges_are_given_up() {
@@ -176,7 +176,7 @@ fn privileges_are_given_up() {
     let tasks = fs::read_dir(format!("/proc/{}/task", running.child.id())).unwrap();
     let mut threads = 0;
     for task in tasks {
-        // A thread may be over by now.
+        // A thread may have ended by now.
         let Ok(status) = fs::read_to_string(task.unwrap().path().join("status")) else {
             continue;
         };
@@ -209,7 +209,7 @@ fn so_many_packets_are_enough() {
     assert_eq!(status, 0, "{err}");
     let json = report(&out);
     assert_eq!(number(&json, "packets"), 7);
-    // The pseudo-interface has a link type of its own, which is read as any other.
+    // The pseudo-interface `any` has a link type of its own, which is decoded like any other.
     assert_eq!(number(&json, "segments"), 7);
 }
 
@@ -291,7 +291,7 @@ fn what_the_kernel_dropped_is_told() {
     let Some(running) = Running::live(&arguments) else {
         return;
     };
-    // While it stands still, the room in the kernel runs full.
+    // While the program is stopped, the kernel's buffer fills.
     running.signal("-STOP");
     for _ in 0..20 {
         ask(server).unwrap();
@@ -305,7 +305,7 @@ fn what_the_kernel_dropped_is_told() {
     assert!(kept > 0, "the file says so too");
 }
 
-/// A TLS server for one connection after another, by OpenSSL. `None`: that is not there.
+/// A TLS server by OpenSSL that serves one connection after another. `begin` returns `None` without OpenSSL.
 struct Secure {
     child: Child,
     address: SocketAddr,
@@ -334,12 +334,12 @@ impl Secure {
         let accepts =
             lines.find_map(|line| Some(line.unwrap().strip_prefix("ACCEPT ")?.to_owned()));
         let address = accepts.unwrap().parse().unwrap();
-        // Whoever closes this pipe ends the server.
+        // Closing this pipe would end the server.
         thread::spawn(move || lines.for_each(drop));
         Some(Self { child, address })
     }
 
-    /// Asks it with a bare line feed, which only somebody who reads under the keys can see.
+    /// Sends a request with bare line feeds, which can only be detected in decrypted data.
     fn ask(&self, version: &str, key_log: &Path) {
         let mut client = Command::new("openssl")
             .args([
@@ -373,7 +373,8 @@ impl Drop for Secure {
     }
 }
 
-/// A key log need not be there when the capture begins, may be cut short, taken away and begun anew, and may come late.
+/// A key log may be missing when the capture starts, may be truncated, may be removed and recreated, and may arrive
+/// late.
 #[test]
 fn a_key_log_is_followed_whatever_becomes_of_it() {
     let folder = folder("keyed");
@@ -397,14 +398,14 @@ fn a_key_log_is_followed_whatever_becomes_of_it() {
     };
     absent.ask("-tls1_3", &log);
     opened(absent);
-    // What stands in it then is shorter than what was there.
+    // After the truncation the log is shorter than it was.
     File::create(&log).unwrap();
     cut.ask("-tls1_2", &log);
     opened(cut);
     fs::remove_file(&log).unwrap();
     anew.ask("-tls1_3", &log);
     opened(anew);
-    // A program that writes what it knows when all is over.
+    // A program that writes its secrets only when the connection is over.
     let other = folder.join("other.log");
     late.ask("-tls1_2", &other);
     let mut file = OpenOptions::new().append(true).open(&log).unwrap();
@@ -485,7 +486,7 @@ fn a_file_is_followed_as_it_grows_until_it_is_cut_short() {
     File::create(&path).unwrap();
     let (told, err, status) = running.end();
     assert_eq!(status, 0, "{err}");
-    // Where the lines are broken depends on how long the path is.
+    // Where lines are wrapped depends on the length of the path.
     let words: Vec<&str> = told.split_whitespace().collect();
     assert!(
         words

@@ -1,5 +1,5 @@
-//! Captures that nobody would send: damaged, cut, repeated, shuffled, or made to cost memory. Nothing panics, every
-//! frame is accounted for, and what is kept stays within its bounds.
+//! Captures that no real network produces: damaged, truncated, repeated, shuffled, or crafted to cost memory. Nothing
+//! panics, every frame is counted, and memory stays within its bounds.
 
 mod cases;
 mod reading;
@@ -15,35 +15,35 @@ use hangup::base::time::Timestamp;
 use hangup::protocol::tcp::{ByteStream, StreamSink};
 use wire::{InMemory, Shot, captures, load, to_pcap};
 
-/// What may wait beyond a hole, by the constants of `src/tcp/stream.rs`.
+/// Limit of bytes held beyond a gap, from the constants of `src/protocol/tcp/stream.rs`.
 const MAX_HELD_BYTES: usize = 1 << 20;
-/// The longest segment that can wait.
+/// The longest segment that can be held.
 const SEGMENT: usize = 65_535;
 
-/// One thing that happens to the frames of a capture.
+/// A modification of a capture's frames.
 #[derive(Clone, Debug)]
 enum Harm {
-    /// A bit of a frame flips.
+    /// Flips a bit of a frame.
     Flip(usize, usize, u8),
-    /// A frame loses its end.
+    /// Truncates a frame.
     Cut(usize, usize),
-    /// A frame comes again, later.
+    /// Repeats a frame at a later place.
     Repeat(usize, usize),
-    /// Two frames change places, and their times with them or not.
+    /// Swaps two frames, with or without their times.
     Swap(usize, usize, bool),
-    /// A frame is not there.
+    /// Removes a frame.
     Lose(usize),
-    /// A frame says that it is of another kind.
+    /// Changes a frame's link type.
     Relabel(usize, u16),
-    /// A frame says another time.
+    /// Changes a frame's time.
     Retime(usize, i64),
-    /// Some bytes of a frame are others.
+    /// Overwrites some bytes of a frame.
     Overwrite(usize, usize, Vec<u8>),
 }
 
 fn harm() -> impl Strategy<Value = Harm> {
     let frame = any::<usize>;
-    // Most of what matters lies in the headers.
+    // Most of the interesting bytes are in the headers.
     let place = || prop_oneof![3 => 0..100_usize, 1 => any::<usize>()];
     let links = prop::sample::select(vec![0, 1, 12, 101, 105, 113, 127, 228, 276, 9, 50, 192]);
     prop_oneof![
@@ -105,7 +105,7 @@ fn suffer(shots: &mut Vec<Shot>, harm: &Harm) {
     }
 }
 
-/// The captures that are small enough to be read some hundred times.
+/// The captures small enough to be read some hundred times.
 fn small_captures() -> Vec<Vec<Shot>> {
     let all = captures();
     let loaded: Vec<Vec<Shot>> = all.iter().map(|path| load(path)).collect();
@@ -208,7 +208,7 @@ proptest! {
     }
 }
 
-/// Counts what a stream hands on, and keeps nothing.
+/// Counts what a stream delivers, and keeps nothing.
 #[derive(Default)]
 struct Counter {
     given: u64,
@@ -231,7 +231,7 @@ impl StreamSink for Counter {
     }
 }
 
-/// A stream of which the first byte is never sent.
+/// A stream whose first byte is never sent.
 fn with_a_hole(pieces: impl Iterator<Item = (i64, usize)>) -> (ByteStream, Counter) {
     let payload = vec![b'x'; SEGMENT];
     let mut stream = ByteStream::default();
@@ -264,7 +264,7 @@ fn a_stream_with_a_hole_keeps_a_megabyte_at_most() {
 
 #[test]
 fn one_byte_before_each_hole_does_not_make_room_for_more() {
-    // Each time the bound bites, what waits first is a single byte.
+    // Each time the bound is hit, the first piece held is a single byte.
     let bytes = (0..1000).map(|number| (1 + number * 2, 1));
     let segments = (0..300).map(|number| (10_000 + number * 65_536, SEGMENT));
     let (stream, _) = with_a_hole(bytes.chain(segments));

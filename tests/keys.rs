@@ -1,4 +1,4 @@
-//! What is said under the keys of TLS: the captures that have a key log beside them, or secrets inside.
+//! Decrypted TLS: captures with a key log next to them, or with secrets inside.
 
 mod seal;
 
@@ -19,7 +19,7 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("captures")
 }
 
-/// The JSON report, and everything it printed.
+/// The JSON report, and everything the program printed.
 fn report(file: &str, key_log: Option<&str>) -> (Value, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hangup"));
     command.args(["report", "-f", "json"]);
@@ -68,7 +68,7 @@ fn what_was_said_is_judged_as_in_the_clear() {
     assert!(misses.is_empty(), "{misses:#?}");
 }
 
-/// What the program prints about a capture, with the key log beside it.
+/// What the program prints about a capture, given the key log next to it.
 fn printed(command: &str, capture: &str, arguments: &[&str]) -> String {
     let path = folder().join(capture);
     let output = Command::new(env!("CARGO_BIN_EXE_hangup"))
@@ -110,7 +110,7 @@ fn secrets_never_reach_a_report() {
     }
 }
 
-/// The picture of the typical case in a report says what was said under keys.
+/// The ladder of the typical connection in a report shows decrypted data.
 #[test]
 fn pictures_look_into_tls() {
     let picture = |capture: &str| {
@@ -127,7 +127,8 @@ fn pictures_look_into_tls() {
     );
 }
 
-/// A ladder that is drawn says behind its lines what was said under keys, and reads back; to strangers it says less.
+/// A drawn ladder annotates its rows with decrypted data and parses back; with payload and addresses hidden it shows
+/// less.
 #[test]
 fn ladders_look_into_tls() {
     let frame_notes = |capture: &str, arguments: &[&str]| {
@@ -165,7 +166,7 @@ fn keys_of_other_connections_open_nothing_and_the_report_says_so() {
     }
 }
 
-/// Nor does that of a log before another one.
+/// This also holds for a log that is followed by another one.
 #[test]
 fn the_last_line_of_a_key_log_needs_no_end() {
     let name = folder().join("tls12.keylog");
@@ -191,7 +192,7 @@ fn the_last_line_of_a_key_log_needs_no_end() {
     }
 }
 
-/// A certificate that travelled under keys: who it is about, whether it was valid, whether it is for the name that was asked for.
+/// An encrypted certificate: its subject, its validity, and whether it matches the requested name.
 #[test]
 fn certificates_of_tls_1_3_are_read_under_keys() {
     for (name, id, valid, named) in [
@@ -217,7 +218,7 @@ fn certificates_of_tls_1_3_are_read_under_keys() {
     }
 }
 
-/// What is opened is told once: the alert, the protocol that was chosen, and what was application data.
+/// Decrypted data is reported once: the alert, the negotiated protocol, and which records were application data.
 #[test]
 fn what_the_outside_made_likely_is_certain_under_keys() {
     let (report, _) = report(
@@ -229,7 +230,7 @@ fn what_the_outside_made_likely_is_certain_under_keys() {
     let told: Vec<_> = alerts.iter().map(|it| (&it["by"], &it["code"])).collect();
     assert_eq!(told, [(&"server".into(), &116.into())]);
     assert_eq!(report["findings"][0]["certainty"], "certain");
-    // Of the records that the server sent after the handshake none was application data.
+    // After the handshake the server sent no application data record.
     assert_eq!(tls["application"]["server"]["records"], 0);
 
     let (report, _) = self::report(
@@ -247,8 +248,8 @@ fn what_the_outside_made_likely_is_certain_under_keys() {
     assert_eq!(report["connections"][0]["tls"]["alpn"], "h2");
 }
 
-/// A body that lasts until the close ends with the close_notify (RFC 9112 §9.8): the client may be the first to send a FIN, and the
-/// server's need not be there.
+/// A body delimited by the close ends with the close_notify (RFC 9112 §9.8): the client may send its FIN first, and
+/// the server's FIN need not be captured.
 #[test]
 fn a_close_notify_completes_what_it_ends() {
     let unfinished = "not (src host 10.77.0.1 and tcp[tcpflags] & tcp-fin != 0)";
@@ -275,7 +276,8 @@ fn a_close_notify_completes_what_it_ends() {
     }
 }
 
-/// Every finding of a capture that is certain without its key log is there with it, and no worse known.
+/// Every finding that is certain without the key log is also reported with it, and a connection with a likely finding
+/// still has one.
 #[test]
 fn keys_make_nothing_worse() {
     let mut folders = vec![folder()];
@@ -312,7 +314,7 @@ fn keys_make_nothing_worse() {
             compared += 1;
             let told = opened.iter().any(|it| it.0 == id);
             let same = opened.iter().any(|it| it.0 == id && it.1 == rule);
-            // The certificate that was refused may show what for.
+            // The rejected certificate may lead to a more specific finding.
             let same = same || told && rule == "tls-certificate-rejected";
             if certainty == "certain" && !same || !told && certainty == "likely" {
                 misses.push(format!("{}: {id:?} {rule} {certainty}", log.display()));
@@ -323,16 +325,16 @@ fn keys_make_nothing_worse() {
     assert!(misses.is_empty(), "{misses:#?}");
 }
 
-/// A step of a conversation under known secrets.
+/// A step of a connection with known secrets.
 enum Step {
     Says(FlowEnd, Vec<u8>),
-    /// So many bytes were not captured.
+    /// This many bytes were not captured.
     Lacks(FlowEnd, usize),
 }
 
 use Step::{Lacks, Says};
 
-/// A handshake, a request and its answer.
+/// A handshake, a request and its response.
 fn talk(suite: Suite) -> Vec<Step> {
     let mut client = Sealer::new(suite, 0);
     let mut server = Sealer::new(suite, 1);
@@ -347,7 +349,7 @@ fn talk(suite: Suite) -> Vec<Step> {
     ]
 }
 
-/// What was heard when the secrets came to be known before the step with this number.
+/// The layer facts if the secrets arrive before the step with this number.
 fn hear(suite: Suite, steps: &[Step], known_at: usize) -> LayerFacts {
     let key_store = KeyStore::default();
     key_store.set_growing(true);
@@ -409,7 +411,7 @@ fn a_change_of_keys_that_was_not_captured_is_told_by_what_follows() {
     }
 }
 
-/// So many records may be missing, and no more: what comes after them stays hidden.
+/// A limited number of records may be missing; after a longer gap nothing is decrypted.
 #[test]
 fn records_are_found_again_after_some_that_were_not_captured() {
     for (lost, is_found) in [(1, true), (60, true), (70, false)] {
@@ -427,7 +429,7 @@ fn records_are_found_again_after_some_that_were_not_captured() {
             ),
         ];
         let hidden: Vec<u8> = (0..lost).flat_map(|_| client.seal(23, b"x", 0)).collect();
-        // The hole does not end where a record does, as nobody knows.
+        // The gap does not end at a record boundary; the decryptor has to find it.
         steps.push(Lacks(A, hidden.len() - 3));
         steps.push(Says(A, hidden[hidden.len() - 3..].to_vec()));
         for _ in 0..100 {

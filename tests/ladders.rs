@@ -1,5 +1,5 @@
-//! The stories in `tests/ladders/` are the truth about endings: each ladder in them is run and held against the
-//! program. Then each is drawn again from its own frames, and must be the same exchange.
+//! The ladders in `tests/ladders/` are the reference for how connections end: each one is run and compared with the
+//! program. Each is then drawn from its own frames, and must give the same exchange.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use hangup::packet::decode::{Decoded, Decoder};
 use hangup::rules::{ladder_check, ladders};
 use proptest::prelude::*;
 
-/// Every ladder: where it stands, and its text.
+/// Every ladder: its file and line, and its text.
 fn stories() -> Vec<(PathBuf, usize, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ladders");
     let mut files: Vec<_> = std::fs::read_dir(folder)
@@ -80,7 +80,7 @@ fn every_story_is_told_as_written() {
     assert!(faults.is_empty(), "\n{faults}");
 }
 
-/// Draws every connection that goes by.
+/// Draws every connection.
 #[derive(Default)]
 struct Painter {
     reticence: Redaction,
@@ -113,7 +113,7 @@ impl Sink for Painter {
     }
 }
 
-/// What a capture of these frames shows, whatever the initial numbers were.
+/// What a capture of these frames shows, independent of the initial sequence numbers.
 fn wire<'a>(frames: impl Iterator<Item = &'a OwnedFrame>) -> Vec<String> {
     let mut decoder = Decoder::new();
     let mut bases: BTreeMap<_, u32> = BTreeMap::new();
@@ -135,7 +135,7 @@ fn wire<'a>(frames: impl Iterator<Item = &'a OwnedFrame>) -> Vec<String> {
                 .or_insert(segment.ack.0.wrapping_sub(1));
             segment.ack.0.wrapping_sub(base)
         });
-        // That of a refusal is relative to nothing.
+        // A refusal's sequence number is not relative to an initial one.
         let base = bases.get(&segment.source).filter(|_| !refusal);
         let seq = base.map(|base| segment.seq.0.wrapping_sub(*base));
         shown.push(format!(
@@ -166,7 +166,7 @@ impl Painter {
         painter
     }
 
-    /// The ladders in order of first frame, each with its frames and what was judged.
+    /// The ladders in the order of their first frames, each with its frames and its connection.
     fn paintings(mut self) -> Vec<(Ladder, Vec<FrameNumber>, Connection)> {
         self.connections
             .sort_by_key(|connection| connection.first.frame);
@@ -228,7 +228,7 @@ fn pretty(place: &str, text: &str, wanted: &[String], got: &[String]) {
     }
 }
 
-/// What either side may say at any time; nobody keeps to the rules.
+/// What either side may send at any time; the sequence need not be valid TCP.
 const WORDS: [&str; 14] = [
     "ACK",
     "data 5",
@@ -247,13 +247,13 @@ const WORDS: [&str; 14] = [
 ];
 
 proptest! {
-    /// Whatever is said: the numbers of a drawn ladder are those of the capture.
+    /// Whatever is sent, the numbers of a drawn ladder are those of the capture.
     #[test]
     fn any_exchange_can_be_drawn(said in proptest::collection::vec((any::<bool>(), any::<bool>(), 0..WORDS.len()), 1..20)) {
         let mut text = "SYN -->\n<-- SYN\nACK -->\n".to_owned();
         for (client, seen, word) in said {
             let word = WORDS[word];
-            // A refusal of a SYN that was not captured has a number that is relative to nothing.
+            // A refusal of a SYN that was not captured has a number that is not relative to anything.
             let line = match (client, seen || word == "SYN") {
                 (true, true) => format!("+9ms {word} -->"),
                 (true, false) => format!("+9ms {word} ~~>"),
@@ -278,7 +278,7 @@ proptest! {
     }
 }
 
-/// The only connection of this ladder, drawn.
+/// Draws the only connection of this ladder.
 fn draw(text: &str, reticence: Redaction) -> String {
     let ladder = parse(text).expect("a ladder");
     let paintings = Painter::watch(&frames(&ladder), reticence).paintings();
@@ -296,7 +296,7 @@ fn long_runs_are_folded() {
         "{drawn}"
     );
     assert!(drawn.lines().count() < 20, "{drawn}");
-    // What follows the fold bears its numbers, so that the rest is right.
+    // The segment after the fold states its numbers, so that the rest is correct.
     assert!(drawn.contains("data 1000 [seq=1233045]"), "{drawn}");
     assert!(drawn.contains("ACK [ack=1234045]"), "{drawn}");
 }
@@ -348,7 +348,7 @@ fn bytes_that_a_screen_would_obey_are_spelled_out() {
     );
 }
 
-/// Real captures have what no story thinks of: each connection drawn is a ladder that reads back.
+/// Real captures contain what no ladder foresees: each connection, once drawn, parses back.
 #[test]
 fn captured_connections_can_be_drawn() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");

@@ -1,7 +1,7 @@
-//! Captures made to cost memory or to speak to the terminal: what is kept stays within its bounds, what was let go is
-//! said, and nothing that came from the network is obeyed by a screen.
+//! Captures crafted to use memory or to control the terminal: memory stays within its bounds, what was evicted is
+//! reported, and a terminal executes nothing that came from the network.
 //!
-//! The program runs with as little memory as each test says, so that a bound that does not hold ends it.
+//! The program runs with the address space that each test states, so that a bound that does not hold ends it.
 
 #![cfg(feature = "cli")]
 
@@ -14,10 +14,10 @@ use std::process::{Command, Output, Stdio};
 use hangup::base::time::Timestamp;
 use wire::{ACK, Packet, SYN, Shot, pcap_header, pcap_record};
 
-/// Address space in KiB, of which a quarter or so is the program itself and what its libraries reserve.
+/// Address space in KiB; about a quarter of it is the program itself and what its libraries reserve.
 const LITTLE: u32 = 600_000;
 
-/// Runs the program on what `write` writes to it, with `kib` of address space where the system can limit that.
+/// Runs the program on what `write` produces, with `kib` of address space if the system can limit that.
 fn run(arguments: &str, kib: u32, write: impl FnOnce(&mut dyn Write) + Send) -> Output {
     let program = env!("CARGO_BIN_EXE_hangup");
     let limit = if cfg!(target_os = "linux") {
@@ -35,7 +35,7 @@ fn run(arguments: &str, kib: u32, write: impl FnOnce(&mut dyn Write) + Send) -> 
         .expect("a shell");
     let mut input = child.stdin.take().expect("it is piped");
     let output = std::thread::scope(|scope| {
-        // The program may end before it has read everything; its status says what came of it.
+        // The program may end before it has read everything; its exit status decides.
         scope.spawn(move || {
             let mut input = std::io::BufWriter::with_capacity(1 << 20, &mut input);
             write(&mut input);
@@ -52,7 +52,7 @@ fn run(arguments: &str, kib: u32, write: impl FnOnce(&mut dyn Write) + Send) -> 
     output
 }
 
-/// What the report says of the capture.
+/// The report's facts about the capture.
 fn report(kib: u32, write: impl FnOnce(&mut dyn Write) + Send) -> serde_json::Value {
     let arguments = "report -f ndjson --connections none --threads 1 -";
     first_line(&run(arguments, kib, write))
@@ -82,7 +82,7 @@ fn packet(client: u32, flags: u8, seq: u32, payload: &[u8]) -> Packet {
     }
 }
 
-/// Writes a file of packets as they are made.
+/// Writes a capture file of packets generated on the fly.
 fn write_packets(out: &mut dyn Write, packets: impl Iterator<Item = Packet>) {
     write_shots(out, packets.map(|packet| packet.shot()));
 }
@@ -108,7 +108,7 @@ fn a_flood_of_syns_is_counted_and_let_go() {
     });
     assert_eq!(report["segments"], SYNS);
     let open = u64::from(SYNS) - limit(&report, "open-connections");
-    // Sixteen parts of 8192, each of which overflows.
+    // Sixteen partitions of 8192, each of which overflows.
     assert_eq!(open, 16 * 8192);
 }
 
@@ -119,7 +119,7 @@ fn fragments_without_end_are_let_go() {
         let fragment = |number: u32| {
             let mut shot = packet(number >> 16, ACK, 0, &[b'x'; 1396]).shot();
             shot.time = Timestamp::from_nanos(i64::from(number));
-            // Its identification, and that more are to come.
+            // The IP identification, and the More Fragments flag.
             shot.data[18..20].copy_from_slice(&(number as u16).to_be_bytes());
             shot.data[20] = 0x20;
             shot
@@ -131,7 +131,7 @@ fn fragments_without_end_are_let_go() {
     assert!(limit(&report, "fragments") > u64::from(FRAGMENTS) / 2);
 }
 
-/// A frame of HTTP/2.
+/// An HTTP/2 frame.
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let [_, length @ ..] = (payload.len() as u32).to_be_bytes();
     let mut frame = length.to_vec();
@@ -141,7 +141,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// What a client of HTTP/2 says first.
+/// The HTTP/2 client preface.
 fn preface() -> Vec<u8> {
     [
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
@@ -172,7 +172,7 @@ fn what_never_ends_is_not_waited_for_without_end() {
         frame(9, 0, 1, &piece[..12_000]),
     ]
     .concat();
-    // A hello of 100 000 bytes.
+    // A ClientHello that claims 100 000 bytes.
     let handshake = [&[1, 1, 0x86, 0xa0], &piece[..]].concat();
     let handshake = [
         record(22, &handshake),
@@ -181,7 +181,7 @@ fn what_never_ends_is_not_waited_for_without_end() {
         record(22, &piece[..12_000]),
     ]
     .concat();
-    // Secrets may open it once the server has answered.
+    // These records may become decryptable once the server has answered, so they are held.
     let hidden = [
         record(22, &[1, 0, 0, 0]),
         record(23, &piece).repeat(3),
@@ -200,7 +200,8 @@ fn what_never_ends_is_not_waited_for_without_end() {
     });
     let report = first_line(&output);
     assert_eq!(report["segments"], 2 * CONNECTIONS);
-    // Sixteen parts of 16 MB, of 60 KB each; a hello is kept twice, for whoever reads it and for whoever may open what follows.
+    // Sixteen partitions of 16 MB, in units of 60 KB; a hello is held twice: by the handshake parser, and by the
+    // decryptor that may need it for what follows.
     let waited = 16 * (16 << 20) / ((3 * 60_000 + 120_000) / 4);
     let given_up = limit(&report, "unfinished");
     assert!(
@@ -209,11 +210,12 @@ fn what_never_ends_is_not_waited_for_without_end() {
     );
 }
 
-/// Three bytes put an entry into a table that takes fifty times as much.
+/// Three bytes on the wire add an entry to a table that uses fifty times as much memory.
 #[test]
 fn tables_of_header_fields_have_a_common_bound() {
     const CONNECTIONS: u32 = 10_000;
-    // The table may have 65 536 bytes; an entry without a name; and then many that have as short a value as each other.
+    // A table size of 65 536 bytes; an entry with a literal name; then many entries that index it, each with a
+    // one-byte value.
     let mut block = vec![0x3f, 0xe1, 0xff, 0x03, 0x40, 1, b'a', 1, b'b'];
     for number in 0..1900_u32 {
         block.extend([0x7e, 1, number as u8]);
@@ -277,7 +279,8 @@ fn no_claim_of_a_length_is_believed() {
 
 #[test]
 fn what_comes_from_the_network_is_never_obeyed() {
-    // Clears the screen, sets the title, rings, answers back, hides, turns the writing around, breaks the line.
+    // Clears the screen, sets the title, rings the bell, answers back, hides text, reverses the writing direction,
+    // breaks the line.
     let evil = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}\u{200b}\r\u{8}\u{0}|`<script>";
     let mut request = format!("GET /{evil} HTTP/1.1\r\nHost: ").into_bytes();
     request.extend(evil.replace('\r', "").bytes());

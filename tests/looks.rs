@@ -1,5 +1,5 @@
-//! To look at an analysis while it goes on changes nothing: what comes out at the end is what comes out without a look, and
-//! numbers stay what they were. And a connection read again on its own is the one that was found.
+//! An intermediate view of a running analysis changes nothing: the final result equals that of a run without views,
+//! and connections keep their numbers. A connection reread on its own equals the one in the result.
 
 mod wire;
 
@@ -12,7 +12,7 @@ use hangup::analysis::engine::{
 use hangup::packet::capture::{OpenOptions, Source, open};
 use hangup::protocol::tls::secrets::KeyStore;
 
-/// Looks after each batch, and waits for what it sees.
+/// Requests a view after each batch, and waits for it.
 struct Everywhere {
     numbering: Numbering,
     seen: EngineOutput,
@@ -45,7 +45,7 @@ impl Everywhere {
     }
 }
 
-/// What stays the same of a connection.
+/// The part of a connection summary that never changes, and its number.
 fn name(summary: &ConnectionSummary) -> (impl std::hash::Hash + Eq + use<>, u32) {
     let ends = [summary.client, summary.server];
     let key = (
@@ -103,7 +103,7 @@ fn a_connection_read_again_is_the_one_that_was_found() {
         let open = || open(&[&path], &OpenOptions::default()).unwrap();
         let settings = EngineSettings::default();
         let analysis = engine::analyse(&mut *open(), &settings, 1, &mut |_| ()).unwrap();
-        // Every one of small captures, some of large ones.
+        // Every connection of a small capture, some of a large one.
         let step = analysis.summaries.len() / 20 + 1;
         for summary in analysis.summaries.iter().step_by(step) {
             let found =
@@ -121,7 +121,7 @@ fn a_connection_read_again_is_the_one_that_was_found() {
             assert_eq!(exchanges(&found.connection), exchanges(record), "{what}");
             let first = found.steps.first().unwrap();
             assert_eq!(first.segment().frame, summary.first.frame, "{what}");
-            // Of a host that never showed, the record presumes nothing.
+            // If one side sent nothing, the record assumes no state for it.
             if record.sent.iter().all(|sent| sent.packets > 0) {
                 let last = found.steps.last().unwrap();
                 assert_eq!(last.standings, record.states, "{what}");

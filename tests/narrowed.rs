@@ -1,4 +1,4 @@
-//! A report narrowed to an error, and one with what the user wants left out.
+//! A report narrowed to an error, and one without what the user excludes.
 
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]

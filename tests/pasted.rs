@@ -1,11 +1,11 @@
-//! Log lines as people paste them: with what stands around them, cut, wrapped, misspelt. Each leads to its rule.
+//! Log lines as people paste them: with surrounding text, truncated, wrapped, misspelt. Each leads to its rule.
 
 use hangup::knowledge::{explain, match_error};
 
-/// How many stories a reader looks at before giving up.
+/// How many suggestions a reader looks at before giving up.
 const LOOKED_AT: usize = 3;
 
-/// A pasted text, and a rule that the first stories must name.
+/// A pasted text, and a rule that one of the first suggestions must name.
 const PASTED: &[(&str, &str)] = &[
     // Node.
     (
@@ -270,13 +270,13 @@ fn each_leads_to_its_rule() {
     );
 }
 
-/// The same in capitals, within a sentence, and with a letter swapped in its longest word.
+/// The same texts in a sentence, and with two letters swapped in their longest word.
 #[test]
 fn surroundings_and_slips_change_little() {
     let mut lost = Vec::new();
     let mut tried = 0;
     for (text, rule) in PASTED {
-        // A code alone has no words to mend, and case means something in it.
+        // A bare code has no words to correct, and its case is significant.
         let line = text.lines().last().unwrap_or_default();
         for mangled in [
             format!("hi all, since friday we see this in prod: >>> {text} <<< any idea? thx"),
@@ -300,7 +300,7 @@ fn surroundings_and_slips_change_little() {
             }
         }
     }
-    // One in twenty may be lost: of short texts the swapped word was all.
+    // One in twenty may fail: in a short text the misspelt word was the only clue.
     assert!(
         lost.len() * 20 <= tried,
         "{} of {tried}:\n{}",
@@ -309,7 +309,7 @@ fn surroundings_and_slips_change_little() {
     );
 }
 
-/// Two letters in the middle of the longest word change places.
+/// Swaps two letters in the middle of the longest word.
 fn swapped(line: &str) -> String {
     let words = line
         .split(' ')

@@ -1,4 +1,4 @@
-//! The program from outside: exit statuses, messages, where the output goes.
+//! The program from outside: exit statuses, messages, and where the output goes.
 
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
@@ -25,7 +25,7 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// A place for files that goes away with the test's temporary directory.
+/// A path for a file in the test's temporary directory.
 fn place(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     fs::create_dir_all(&folder).unwrap();
@@ -142,7 +142,7 @@ fn a_capture_cut_short_is_no_failure() {
 
 #[test]
 fn a_closed_pipe_is_success() {
-    // More than a pipe holds.
+    // More than a pipe buffers.
     let many = vec![RESET; 400];
     let arguments: Vec<_> = ["report", "-f", "ndjson"].into_iter().chain(many).collect();
     let mut child = program(&arguments)

@@ -1,5 +1,5 @@
-//! What holds of every capture: the order of what is seen, the numbers in it and the way it is read do not change
-//! the story.
+//! Invariants of every capture: the point of capture, the sequence numbers in it and the way it is read do not change
+//! the diagnosis.
 
 mod cases;
 mod exchange;
@@ -18,7 +18,7 @@ use hangup::protocol::http::ConnectionEnd;
 use hangup::report::Format;
 use wire::{InMemory, Packet, Shot, captures, drain, load, run, run_packets, to_pcap};
 
-/// What was said and what became of it, without frames and times.
+/// The messages and the outcome, without frames and times.
 fn story(connection: &Connection) -> String {
     let teardown = &connection.teardown;
     let mut story = format!(
@@ -41,7 +41,7 @@ fn story(connection: &Connection) -> String {
     story + &talk(connection)
 }
 
-/// What was asked and answered.
+/// The requests and responses.
 fn talk(connection: &Connection) -> String {
     let mut talk = format!("\n{:?}", connection.protocol);
     for exchange in &connection.exchanges {
@@ -99,8 +99,8 @@ proptest! {
     }
 }
 
-/// What holds of the exchange of packets `packets` must hold when each payload comes in other parts. Every part after
-/// the first comes a nanosecond later, with the same acknowledgement; a FIN stays with the last.
+/// What holds for `packets` must hold when each payload is split differently. Every part after the first follows a
+/// nanosecond later, with the same acknowledgement; a FIN stays with the last.
 fn in_parts(packets: &[Packet], places: &[usize]) -> Vec<Packet> {
     let mut all = Vec::new();
     let mut id = 1;
@@ -136,7 +136,7 @@ fn in_parts(packets: &[Packet], places: &[usize]) -> Vec<Packet> {
     all
 }
 
-/// Neighbours that carry the bytes of one side, with the same acknowledgement, in one segment.
+/// Joins adjacent segments of one side with the same acknowledgement.
 fn joined(packets: &[Packet]) -> Vec<Packet> {
     let mut all: Vec<Packet> = Vec::new();
     for packet in packets {
@@ -156,7 +156,7 @@ fn joined(packets: &[Packet]) -> Vec<Packet> {
     all
 }
 
-/// Adds constants to the numbers of both sides.
+/// Adds constants to the sequence numbers of both sides.
 fn renumbered(packets: &[Packet], [client, server]: [u32; 2]) -> Vec<Packet> {
     let shifted = |packet: &Packet| {
         let (mine, theirs) = match packet.from_client {
@@ -173,7 +173,7 @@ fn renumbered(packets: &[Packet], [client, server]: [u32; 2]) -> Vec<Packet> {
     packets.iter().map(shifted).collect()
 }
 
-/// Records with every time moved back by so much. No time (0) stays none.
+/// Records with every time moved back by `nanos`. An absent time (0) stays absent.
 fn moved_back(connections: &[Connection], nanos: i64) -> String {
     let text = format!("{connections:#?}");
     let mut moved = String::new();
@@ -253,7 +253,7 @@ fn every_byte_by_itself_changes_nothing() {
         .unwrap();
 }
 
-/// A forged close or a full listing is the same whoever reads it with how many threads, and in batches of any size.
+/// The report is the same for any number of threads and any batch size.
 fn same_on_any_number_of_threads(shots: &[Shot]) {
     let report = |threads, at_once| {
         let source = InMemory::new(shots.to_vec(), at_once);
@@ -275,7 +275,7 @@ fn any_number_of_threads_gives_the_same_report_on_real_captures() {
         same_on_any_number_of_threads(&shots);
         all.extend(shots);
     }
-    // All of them at once, as one timeline.
+    // All captures at once, as one timeline.
     all.sort_by_key(|shot| shot.time);
     same_on_any_number_of_threads(&all);
 }
@@ -284,7 +284,7 @@ fn any_number_of_threads_gives_the_same_report_on_real_captures() {
 fn mix(scripts: &[exchange::Script], apart: i64) -> Vec<Shot> {
     let mut packets = Vec::new();
     for (number, script) in (0..).zip(scripts) {
-        // A third of them use the addresses and ports of another again.
+        // A third of them reuse another one's addresses and ports.
         let client = 1 + number - number % 3 / 2;
         for packet in seen_at(&play(script), 100 * i64::from(number % 2)) {
             let time = 1 + packet.time + apart * i64::from(number);
@@ -314,7 +314,7 @@ proptest! {
         scripts in prop::collection::vec(script(), 1..12), places in prop::collection::vec(0..5_usize, 1..50),
     ) {
         let mut shots = mix(&scripts, 1_000_000);
-        // Two frames of the same moment come in the order of their files.
+        // Make times unique: frames with the same time would be ordered by file.
         for (number, shot) in (0..).zip(&mut shots) {
             shot.time = Timestamp::from_nanos(shot.time.as_nanos() * 1000 + number);
         }
@@ -336,12 +336,12 @@ proptest! {
             shots.iter().map(|shot| Shot { interface: 0, ..shot.clone() }).collect()
         };
         prop_assert_eq!(strip(&merged), strip(&shots));
-        // No more than this: frames of several files come from several interfaces, and two like packets that were seen
-        // on two interfaces are one packet.
+        // No further comparison: frames from several files come from several interfaces, and two equal packets seen on
+        // two interfaces count as one packet.
     }
 }
 
-/// A folder of this process and thread.
+/// A folder for this process and thread.
 fn tempfolder() -> std::path::PathBuf {
     let name = format!(
         "hangup-{}-{:?}",
@@ -353,7 +353,7 @@ fn tempfolder() -> std::path::PathBuf {
     folder
 }
 
-/// Gives a few bytes at a time.
+/// Returns a few bytes per read.
 struct Sips {
     bytes: Vec<u8>,
     at: usize,
@@ -388,7 +388,7 @@ fn a_stream_in_sips_of_any_size_gives_the_same_frames() {
     }
 }
 
-/// Where the TCP header of a frame begins, by its payload.
+/// Offset of the TCP header in a frame, found backwards from its payload.
 fn tcp_header(
     frame: &hangup::packet::capture::Frame<'_>,
     segment: &hangup::packet::decode::Segment<'_>,
@@ -405,7 +405,7 @@ fn tcp_header(
     })
 }
 
-/// Adds to the numbers of each endpoint something of its own, in real frames.
+/// Adds a constant per endpoint to the sequence numbers in real frames.
 fn renumber_frames(shots: &[Shot], seed: u32) -> (Vec<Shot>, usize) {
     use hangup::base::net::{Endpoint, Flags};
     use hangup::packet::decode::{Decoded, Decoder};
@@ -488,8 +488,8 @@ fn real_captures_with_other_numbers_and_times_tell_the_same() {
     }
 }
 
-/// The server tires of waiting and says so, while the first request is on its way (RFC 9110 §15.5.9): what came first
-/// depends on the point of capture, who closed when does not. (Which of the two belong together does.)
+/// The server times out and sends a 408 while the first request is under way (RFC 9110 §15.5.9). Which one came first
+/// depends on the point of capture; who closed, and when, does not. (The pairing of the two does.)
 #[test]
 fn an_answer_that_crosses_its_request_is_judged_alike_everywhere() {
     let answer = b"HTTP/1.1 408 X\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";

@@ -1,5 +1,5 @@
-//! The screens as a whole: captures are read, keys are pressed, and what stands on the screen is compared, at the size of
-//! a plain terminal and of a large one.
+//! The screens as a whole: captures are analysed, keys are pressed, and the screen is compared with a snapshot, at the
+//! sizes of a small and of a large terminal.
 
 #![cfg(feature = "ui")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
@@ -28,8 +28,8 @@ const TIME_WAIT: Duration = Duration::from_secs(60);
 const SMALL: (u16, u16) = (80, 24);
 const LARGE: (u16, u16) = (160, 50);
 
-/// Reads captures again, with the key log that may lie beside them, and notes what would be written; nothing else outside is
-/// reached by these tests.
+/// Rereads captures, with the key log that may lie next to them, and records what would be written. These tests touch
+/// nothing else outside.
 struct Reader(String, Mutex<Vec<PathBuf>>);
 
 impl Host for Reader {
@@ -62,7 +62,7 @@ impl Host for Reader {
     }
 }
 
-/// The application on a terminal of cells.
+/// The application on a test terminal.
 struct Shown {
     app: App,
     host: Arc<Reader>,
@@ -114,7 +114,7 @@ impl Shown {
         self.app.take(Arc::new(model));
     }
 
-    /// Presses keys, given by their names: `2 down enter`.
+    /// Presses keys given by their names: `2 down enter`.
     fn press(&mut self, keys: &str) -> &mut Self {
         for name in keys.split_whitespace() {
             let code = match name {
@@ -131,7 +131,7 @@ impl Shown {
                 "backspace" => KeyCode::Backspace,
                 char => KeyCode::Char(char.chars().next().unwrap()),
             };
-            // Between two keys there is a drawing, as a user would have it.
+            // Draw between two keys, as in real use.
             self.screen();
             let event = KeyEvent::new(code, KeyModifiers::NONE);
             self.app.event(&Event::Key(event));
@@ -172,7 +172,7 @@ fn read(name: &str) -> Arc<Snapshot> {
     watch.snapshot()
 }
 
-/// Every screen of a capture at both sizes.
+/// Compares a screen of a capture at both sizes.
 #[track_caller]
 fn check(name: &str, capture: &str, keys: &str) {
     for (size, of) in [(SMALL, "small"), (LARGE, "large")] {
@@ -202,7 +202,7 @@ fn the_findings() {
     check("findings", "streamed-transfers.pcap.gz", "2 down");
 }
 
-/// Under keys a ladder says what was said, as in the clear: handshake, requests, streams, alerts.
+/// With secrets, a ladder shows the decrypted data as it would unencrypted data: handshake, requests, streams, alerts.
 #[test]
 fn ladders_under_keys() {
     check("ladder-keyed", "tls13.pcap", "3 enter");
@@ -214,7 +214,7 @@ fn ladders_under_keys() {
     );
 }
 
-/// The other panes: what the key log gave away about TLS, streams as exchanges, and what was said.
+/// The other panes with secrets: TLS facts, streams as exchanges, and the decrypted bytes.
 #[test]
 fn panes_under_keys() {
     for (name, capture, keys) in [
@@ -272,7 +272,7 @@ fn before_anything_is_read() {
     });
     shown.app.tick(Duration::from_secs(9));
     insta::assert_snapshot!("loading", shown.screen());
-    // Every key may be pressed before there is anything.
+    // Every key may be pressed before there is any data.
     shown.press("2 enter c w 3 enter 4 enter down pgdn end ? esc ! n N space 1 tab");
     shown.screen();
 }
@@ -304,7 +304,7 @@ fn back_goes_back_to_where_one_was() {
     assert_eq!(shown.press("esc").screen(), findings);
     assert_eq!(shown.press("4 esc").screen(), findings);
     assert_eq!(shown.press("backspace").screen(), overview);
-    // A tab that lies on the way back is gone back to, so that nobody goes in circles.
+    // A tab that is already on the stack is returned to, so that the stack does not grow.
     assert_eq!(shown.press("2 4 1").screen(), overview);
     let start = shown.press("esc").screen();
     assert!(start.contains("q quits"), "{start}");
@@ -359,7 +359,7 @@ fn any_size_can_be_drawn() {
         }));
         shown.screen();
     }
-    // A window that is made smaller and larger again while it is open.
+    // A window that is made smaller and larger again while the program runs.
     let mut shown = Shown::capture("keep-alive-race.pcapng", LARGE);
     let before = shown.press("2 enter").screen();
     for size in [(20, 5), (5, 2), LARGE] {
@@ -387,7 +387,7 @@ fn what_is_live_is_announced_and_can_be_frozen() {
     );
     let followed = shown.press("space").screen();
     assert!(followed.contains("1 error"), "{followed}");
-    // While packets come, one slip of a finger does not end it.
+    // While packets arrive, a single `q` does not quit.
     shown.press("q");
     assert_eq!(shown.app.effects(), []);
     shown.press("q");
@@ -456,7 +456,7 @@ fn connections_are_narrowed_down_while_one_types() {
     shown.press("enter");
     let few = shown.screen();
     assert!(few.contains("of 60 are by:client took:>43ms"), "{few}");
-    // What was typed is given up, then what was filtered.
+    // `esc` first discards what was typed, then the filter.
     shown.press("f").type_in(" server");
     assert_eq!(shown.press("esc").screen(), few);
     assert_eq!(shown.press("esc").screen(), all);
@@ -545,7 +545,8 @@ fn a_finding_is_copied_and_its_connections_are_listed() {
             "{keys}: {effects:?}"
         );
     }
-    // Two findings of one rule, about different hosts, with different words: the first one's connections and no others.
+    // Two findings of one rule, about different hosts, with different messages: list the first one's connections and
+    // no others.
     let mut shown = Shown::nothing_yet(SMALL, Glyphs::UNICODE);
     let mut all = Snapshot::clone(&read("streamed-transfers.pcap.gz"));
     all.findings.truncate(1);

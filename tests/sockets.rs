@@ -1,6 +1,7 @@
-//! What both systems told their programs, as their kernels recorded it, against what is reckoned from the capture.
+//! The socket errors that both systems returned to their programs, as recorded from the kernels, compared with those
+//! computed from the capture.
 //!
-//! Reads the recordings under `$HANGUP_SHARED/captures/lab`; without it there is nothing to do.
+//! Reads the recordings under `$HANGUP_SHARED/captures/lab`; without it the test does nothing.
 
 mod reading;
 
@@ -62,7 +63,8 @@ fn the_system_says_what_the_kernels_recorded() {
                 let got = got.map(|it| it.name(System::Linux));
                 let errors = row["socket_errors"][name].as_array();
                 let mut recorded = errors.into_iter().flatten().filter_map(Value::as_str);
-                // A soft error is recorded without a number: what connect then returns, the recording does not say.
+                // A soft error is recorded without a number: the recording does not contain what connect() then
+                // returns.
                 let soft = recorded.clone().next() == Some("0");
                 let wanted = recorded.find(|it| *it != "0");
                 if soft && wanted.is_none() {
@@ -93,7 +95,8 @@ fn the_system_says_what_the_kernels_recorded() {
     for miss in &misses {
         eprintln!("  {miss}");
     }
-    // A RST that a box sends to the other end, past the capture, is not in it; nor is a limit that a program sets for itself.
+    // Not in the capture: a RST that a middlebox sends to the other side beyond the point of capture, and a timeout
+    // that a program sets for itself.
     assert!(right * 100 >= all * 88);
     assert_eq!(invented, 0, "{misses:#?}");
 }

@@ -1,9 +1,9 @@
-//! The table of symptoms (what each program was seen to say for each wire event), walked through: for each event a ladder of
-//! it, with the program's own `User-Agent` in the request, goes through the whole analysis, and the predicted text must be
-//! the one in the table. So it is the models that are held against the table, not the program's tables alone.
+//! Checks the table of symptoms (the texts observed for each program and wire event). For each event, a ladder with
+//! the program's own `User-Agent` in the request runs through the whole analysis, and the predicted text must be the
+//! one in the table. This compares the whole model with the table, not only the program's own tables.
 //!
-//! Reads `$HANGUP_SHARED/symptoms.json`; without it there is nothing to do. What cannot be told from TCP and HTTP in the
-//! clear (TLS, HTTP/2, names that cannot be resolved, ports that ran out) is left out.
+//! Reads `$HANGUP_SHARED/symptoms.json`; without it the test does nothing. Left out: what cannot be seen in
+//! unencrypted TCP and HTTP (TLS, HTTP/2, names that do not resolve, exhausted ports).
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,12 +14,12 @@ use hangup::rules::log_errors::{PredictedText, Predictor};
 use serde_json::Value;
 
 const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
-/// A call that is answered, and kept.
+/// A request that is answered, with the connection kept open.
 const SERVED: &str = "GET /1 [UA] -->\n<-- 200 \"one\"\nACK -->\n+5s ";
-/// The server closes after what it said, and the client after it.
+/// The server closes after its response, and the client after it.
 const CLOSED: &str = "\n+1ms <-- FIN\nACK -->\n+1ms FIN -->\n<-- ACK";
 
-/// Wire events by their name in the table, and the ladder of each; `UA` stands for the program's field.
+/// Wire events by their name in the table, and a ladder for each; `UA` stands for the program's `User-Agent`.
 const EVENTS: &[(&str, &str)] = &[
     (
         "server_silent_client_timeout",
@@ -233,7 +233,7 @@ const EVENTS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Events before the first request, in which nobody says who it is.
+/// Events before the first request, when no header identifies the program.
 const CONNECTING: &[(&str, &str)] = &[
     ("syn_rst_refused", "SYN -->\n<-- RST"),
     (
@@ -262,8 +262,8 @@ const CONNECTING: &[(&str, &str)] = &[
     ),
 ];
 
-/// The same for programs that did not fail: they noticed an idle close in time and opened another connection, or took what
-/// others do not.
+/// The same for programs that did not fail: they noticed an idle close in time and opened another connection, or
+/// accepted what others reject.
 const POLITE: &[(&str, &str)] = &[
     ("keepalive_idle", "SERVED<-- FIN\nFIN -->\n<-- ACK"),
     (
@@ -272,7 +272,7 @@ const POLITE: &[(&str, &str)] = &[
     ),
 ];
 
-/// Programs by their name in the table: ours, and the `User-Agent` that they send unless told otherwise.
+/// Programs by their name in the table: the name used here, and the default `User-Agent`.
 const STACKS: &[(&str, &str, Option<&str>)] = &[
     ("curl", "curl", Some("curl/VERSION")),
     ("go net/http (client)", "go", Some("Go-http-client/1.1")),
@@ -342,7 +342,7 @@ const STACKS: &[(&str, &str, Option<&str>)] = &[
     ("Mono HttpWebRequest", "mono-webrequest", None),
 ];
 
-/// What the client's log holds after this ladder.
+/// The log lines predicted for the client of this ladder.
 fn told(ladder: &str) -> Vec<PredictedText> {
     let proof = ladder_check::run(
         &ladder
@@ -365,7 +365,7 @@ fn drawn(event: &str, agent: Option<&str>) -> String {
     )
 }
 
-/// A text that the pattern of a row means, its variable parts short.
+/// A text that matches the pattern of a row, with short variable parts.
 fn sample(pattern: &str, is_regex: bool) -> String {
     if !is_regex {
         return pattern.to_owned();
@@ -386,7 +386,7 @@ fn sample(pattern: &str, is_regex: bool) -> String {
     ] {
         text = text.replace(part, sample);
     }
-    // Of alternatives the first.
+    // Of alternatives, take the first.
     let mut out = String::new();
     let mut rest = text.chars().peekable();
     let mut skipping = false;
@@ -408,7 +408,7 @@ fn sample(pattern: &str, is_regex: bool) -> String {
     out
 }
 
-/// Whether the predicted text, its variable parts as `…`, is within this one.
+/// Whether the predicted text, with `…` for its variable parts, occurs in this one.
 fn fits(predicted: &str, text: &str) -> bool {
     let (predicted, text) = (predicted.to_lowercase(), text.to_lowercase());
     let mut rest = text.as_str();
@@ -458,7 +458,7 @@ fn rows() -> Option<Vec<Row>> {
     )
 }
 
-/// The version that the header of this row's program gives.
+/// The version in the `User-Agent` of this row's program.
 fn version(row: &Row) -> &'static str {
     match (row.stack.as_str(), row.versions.as_str()) {
         ("curl", it) if it.starts_with('8') => "8.5.0",
@@ -470,7 +470,7 @@ fn version(row: &Row) -> &'static str {
     }
 }
 
-/// Whether the prediction is what the row says; a row without a message is its type.
+/// Whether the prediction agrees with the row; for a row without a message, its error type is compared.
 fn is_right(told: &[&PredictedText], row: &Row) -> bool {
     match &row.text {
         None => told.is_empty() || told.iter().any(|it| it.text.is_none()),

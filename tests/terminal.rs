@@ -1,5 +1,5 @@
-//! The program on a real terminal: a pseudo-terminal made by `script`. Keys go in, and whatever way out is taken, the
-//! terminal is as it was before.
+//! The program on a real terminal: a pseudo-terminal created by `script`. Keys are sent, and however the program ends,
+//! the terminal's settings are restored.
 
 #![cfg(all(feature = "ui", target_os = "linux"))]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
@@ -9,20 +9,20 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 const RACE: &str = "captures/keep-alive-race.pcapng";
-/// Leaving the screen that programs draw on, and showing the cursor.
+/// Leaves the alternate screen; `CURSOR` shows the cursor.
 const LEFT: &str = "\x1b[?1049l";
 const CURSOR: &str = "\x1b[?25h";
 
-/// The program under `script`, between two looks at the terminal's settings.
+/// The program under `script`, with the terminal's settings recorded before and after.
 struct Run {
     child: Child,
     seen: String,
-    /// Before and after.
+    /// Files with the settings before and after.
     settings: [PathBuf; 2],
 }
 
 impl Run {
-    /// `None` where there is no `script`.
+    /// Starts the program; `None` if there is no `script`.
     fn begin(name: &str, before: &str) -> Option<Self> {
         if Command::new("script").arg("--version").output().is_err() {
             eprintln!("skipped: there is no `script` to make a pseudo-terminal with");
@@ -59,7 +59,7 @@ impl Run {
         })
     }
 
-    /// Reads on until the terminal has been sent this. What never comes ends with the program, as a failure.
+    /// Reads until the terminal has received this text. Panics if the program ends first.
     fn wait_for(&mut self, text: &str) {
         let from = self.seen.len();
         let out = self.child.stdout.as_mut().unwrap();

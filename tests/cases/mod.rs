@@ -1,14 +1,14 @@
-//! How many cases a property is tried with.
+//! The number of cases per property.
 //!
-//! Where a case is dear there are fewer than proptest would try, where it is cheap more. `PROPTEST_CASES`, which
-//! stands for the usual 256, moves all of them alike: `PROPTEST_CASES=5120` tries everything twenty times as often.
+//! A property with expensive cases runs fewer of them than proptest's default, one with cheap cases more.
+//! `PROPTEST_CASES` scales all of them relative to the usual 256: `PROPTEST_CASES=5120` runs twenty times as many.
 
 use proptest::prelude::ProptestConfig;
 
-/// As many as proptest tries where nothing else is said.
+/// The default of proptest.
 const USUAL: u64 = 256;
 
-/// So many cases, unless the environment asks for more or fewer.
+/// Configures `count` cases, scaled by the environment variable.
 pub fn cases(count: u32) -> ProptestConfig {
     let asked = ProptestConfig::default();
     let cases = u64::from(count) * u64::from(asked.cases) / USUAL;

@@ -1,9 +1,9 @@
-//! Two hosts with a path between them: what they would really send, and what a capture at any point of the path holds.
+//! Two hosts with a path between them: the packets they send, and what a capture at any point of the path contains.
 //!
-//! In: a [`Script`], which says who says what and how long everybody thinks. Out: packets with the time at which each
-//! was sent. A host acknowledges only what has reached it, answers a FIN at once, falls silent after a RST, and
-//! answers with a RST whatever comes to a socket that is gone (RFC 9293 §3.10.7.1). Nothing is lost on the path: what
-//! is captured at one point of it is captured at every other, in another order.
+//! In: a [`Script`], which states who sends what and after which delays. Out: packets with the time at which each was
+//! sent. A host acknowledges only what has reached it, answers a FIN at once, sends nothing more after a RST, and
+//! answers with a RST whatever reaches a socket that no longer exists (RFC 9293 §3.10.7.1). The path loses nothing:
+//! what is captured at one point is captured at every other, in a different order.
 
 #![allow(dead_code, reason = "every test uses a part of it")]
 
@@ -17,7 +17,7 @@ use super::wire::{ACK, FIN, Packet, RST, SYN};
 /// Nanoseconds in a millisecond.
 const MS: i64 = 1_000_000;
 
-/// A message: its head and body, and after which of its bytes it is parted into segments.
+/// A message: head and body, and the offsets at which it is split into segments.
 #[derive(Clone)]
 pub struct Said {
     pub bytes: Vec<u8>,
@@ -30,73 +30,73 @@ impl fmt::Debug for Said {
     }
 }
 
-/// A request and its answer.
+/// A request and its response.
 #[derive(Clone, Debug)]
 pub struct Turn {
     pub request: Said,
     pub response: Said,
-    /// The answer begins when the first segment of the request is there, not the last.
+    /// The response begins after the first segment of the request has arrived, not the last.
     pub early: bool,
-    /// The request follows the one before without waiting for the answer.
+    /// The request follows the previous one without waiting for the response.
     pub pipelined: bool,
-    /// Milliseconds that client and server think.
+    /// Milliseconds that the client and the server wait before they send.
     pub thinks: [i64; 2],
 }
 
-/// What the other side does about a close.
+/// How the other side reacts to a close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// Stops saying anything and closes.
+    /// Stops sending and closes.
     Close,
-    /// Says what it has to say, then closes.
+    /// Sends the rest, then closes.
     FinishAndClose,
-    /// Says what it has to say and never closes.
+    /// Sends the rest and never closes.
     Stay,
 }
 
-/// One connection.
+/// The script of one connection.
 #[derive(Clone, Debug)]
 pub struct Script {
     pub turns: Vec<Turn>,
-    /// One way, in milliseconds.
+    /// One-way delay, in milliseconds.
     pub delay: i64,
-    /// After how many of the segments that carry data the connection is closed.
+    /// After how many of the segments with payload the connection is closed.
     pub close_after: usize,
-    /// How long after that, in milliseconds.
+    /// Delay of the close after that segment, in milliseconds.
     pub close_gap: i64,
     pub by_client: bool,
     pub by_reset: bool,
-    /// How long after the closer the other side closes of its own accord, in milliseconds.
+    /// Delay after which the other side also closes independently, in milliseconds.
     pub also: Option<i64>,
-    /// The closer's socket is gone: data that comes after its FIN is answered with a RST.
+    /// The closer's socket no longer exists: data that arrives after its FIN is answered with a RST.
     pub gone: bool,
     pub then: Then,
-    /// Every segment of data is acknowledged by itself, at once.
+    /// Every segment with payload is acknowledged separately and at once.
     pub eager_acks: bool,
     pub isn: [u32; 2],
 }
 
-/// A packet, and who sent it when. `Packet::time` is set by [`seen_at`].
+/// A packet, and when it was sent. [`seen_at`] sets `Packet::time`.
 #[derive(Clone, Debug)]
 pub struct Flight {
     pub sent: i64,
     pub packet: Packet,
 }
 
-/// What a run of the script was like.
+/// The packets of a script that was played.
 #[derive(Clone, Debug, Default)]
 pub struct Played {
     pub flights: Vec<Flight>,
     pub delay: i64,
 }
 
-/// When who says what, and how many bytes of the other side must be there before.
+/// When, by which host, what is sent, and how many bytes must have arrived from the other side before.
 type Say = (i64, usize, Vec<u8>, u32);
 
-/// What happens at a host.
+/// An event at a host.
 #[derive(Clone, Debug)]
 enum Happening {
-    /// The bytes, and how many bytes of the other side must be there before.
+    /// The bytes to send, and how many bytes must have arrived from the other side before.
     Say(Vec<u8>, u32),
     Close {
         reset: bool,
@@ -110,15 +110,15 @@ enum Happening {
 struct Host {
     next: u32,
     got: u32,
-    /// Bytes of payload.
+    /// Payload bytes received.
     received: u32,
     id: u16,
     said_fin: bool,
-    /// No socket any more.
+    /// The socket no longer exists.
     dead: bool,
 }
 
-/// Plays a script.
+/// Runs a script.
 pub fn play(script: &Script) -> Played {
     let mut play = Play::new(script);
     while let Some(((at, _), (host, happening))) = play.agenda.pop_first() {
@@ -130,7 +130,7 @@ pub fn play(script: &Script) -> Played {
     }
 }
 
-/// What a capture holds at a point of the path: 0 is the client, 100 the server.
+/// The packets in a capture at a point of the path: 0 is the client, 100 the server.
 pub fn seen_at(played: &Played, point: i64) -> Vec<Packet> {
     let mut packets: Vec<Packet> = played
         .flights
@@ -177,7 +177,7 @@ impl<'a> Play<'a> {
         play
     }
 
-    /// When everything is said, as far as nobody closes before.
+    /// Schedules everything to be sent, as if nobody closed earlier.
     fn plan(&mut self, start: i64) {
         let script = self.script;
         let delay = script.delay * MS;
@@ -214,7 +214,7 @@ impl<'a> Play<'a> {
             .and_then(|index| says.get(index.min(says.len().saturating_sub(1))));
         let close = last.map_or(start, |(at, ..)| *at) + script.close_gap * MS + MS / 7;
         for (at, host, bytes, needs) in says {
-            // The closer has nothing more to say; the other may, until it hears of it.
+            // The closer sends nothing more; the other side may, until the close reaches it.
             if host != closer || at < close {
                 self.at(at, host, Happening::Say(bytes, needs));
             }
@@ -262,7 +262,7 @@ impl<'a> Play<'a> {
     }
 
     fn fly(&mut self, at: i64, host: usize, packet: Packet) {
-        // The path keeps the order, and no two packets leave at the same moment.
+        // The path preserves the order, and no two packets leave at the same time.
         let last = self.flights.last().map_or(at - 1, |flight| flight.sent);
         let at = at.max(last + 1);
         self.at(
@@ -279,7 +279,7 @@ impl<'a> Play<'a> {
             Happening::Arrives(packet) => self.arrives(at, host, &packet),
             _ if me.dead => {}
             Happening::Say(..) if me.said_fin => {}
-            // Nobody answers what was never asked.
+            // A response is not sent before its request has arrived.
             Happening::Say(_, needs) if me.received < needs => {}
             Happening::Say(bytes, _) => self.send(at, host, ACK, bytes),
             Happening::Acknowledge => self.send(at, host, ACK, Vec::new()),
@@ -305,7 +305,7 @@ impl<'a> Play<'a> {
         let closer = host == usize::from(!script.by_client);
         let gone = me.dead || script.gone && closer && me.said_fin && !packet.payload.is_empty();
         if gone {
-            // No ACK, at the number that the segment acknowledged.
+            // A RST without ACK, at the sequence number that the segment acknowledged (RFC 9293 §3.10.7.1).
             me.dead = true;
             let answer = Packet {
                 from_client: host == 0,
@@ -353,7 +353,7 @@ impl<'a> Play<'a> {
     }
 }
 
-/// Says a message in its parts; when the first and the last of them were sent.
+/// Schedules a message in its parts. Returns when the first and the last part are sent.
 fn say(said: &Said, begin: i64, host: usize, needs: u32, says: &mut Vec<Say>) -> (i64, i64) {
     let mut at = begin;
     for part in parts(&said.bytes, &said.parts) {
@@ -363,7 +363,7 @@ fn say(said: &Said, begin: i64, host: usize, needs: u32, says: &mut Vec<Say>) ->
     (begin, at - MS / 10)
 }
 
-/// Parts bytes at places, of which every one is taken modulo the length.
+/// Splits bytes at `places`, each taken modulo the length.
 pub fn parts<'a>(bytes: &'a [u8], places: &[usize]) -> Vec<&'a [u8]> {
     let mut cuts: Vec<usize> = places.iter().map(|place| place % bytes.len()).collect();
     cuts.extend([0, bytes.len()]);
@@ -411,7 +411,7 @@ fn response() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
-/// Adds a body to a head: 0 none, 1 by length, 2 chunked, 3 until the end (of a response).
+/// Adds a body to a head: 0 none, 1 with Content-Length, 2 chunked, 3 until the close (responses only).
 fn framed(head: &mut String, framing: usize, body: Vec<u8>) -> Vec<u8> {
     match framing {
         1 => *head += &format!("Content-Length: {}\r\n\r\n", body.len()),
@@ -476,14 +476,14 @@ fn turn() -> impl Strategy<Value = Turn> {
         })
 }
 
-/// Nothing follows a body that only the close ends.
+/// Whether the response's body is ended only by the close, so that no exchange can follow.
 fn is_open_ended(turn: &Turn) -> bool {
     let has = |what: &[u8]| turn.response.bytes.windows(what.len()).any(|it| it == what);
     let is_framed = has(b"Content-Length") || has(b"chunked") || has(b" 204 ") || has(b" 304 ");
     !is_framed && !turn.request.bytes.starts_with(b"HEAD")
 }
 
-/// Any script.
+/// Generates any script.
 pub fn script() -> impl Strategy<Value = Script> {
     let then = prop_oneof![
         Just(Then::Close),

@@ -1,5 +1,5 @@
-//! Case 13: the client of case 12 works against another server, and with keep-alive off. Two captures beside each
-//! other show exactly why.
+//! Case 13: the client of case 12 works against another server, and with keep-alive off. Comparing two captures shows
+//! exactly why.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::story::{DOTNET, Story};
 
-/// The calls of case 12, with the response and the order of the FINs that a server makes of them.
+/// The calls of case 12, with a given response and a given order of the FINs.
 fn calls(asks: &str, answers: &str, closes: &str) -> Story {
     Story::drawn(&format!(
         "client :49152 [times=200 every=5ms ttl=128] server\n\
@@ -16,7 +16,8 @@ fn calls(asks: &str, answers: &str, closes: &str) -> Story {
     ))
 }
 
-/// What the report says of every connection, without what differs in every capture: times, frames, ports, counts.
+/// What the report states about every connection, without the values that differ in every capture: times, frames,
+/// ports, counts.
 fn said(story: &Story) -> BTreeMap<String, BTreeSet<String>> {
     const OF_EVERY_CAPTURE: [&str; 11] = [
         "id", "_ms", "frame", "at", "first", "last", "port", "findings", "bytes", "received",
@@ -62,7 +63,7 @@ fn flatten(path: &str, value: &Value, all: &mut BTreeMap<String, BTreeSet<String
     }
 }
 
-/// Where the two differ: `path: these | those`.
+/// The differences between two reports: `path: these | those`.
 fn differences(one: &Story, other: &Story) -> Vec<String> {
     let (one, other) = (said(one), said(other));
     let paths: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
@@ -92,7 +93,7 @@ const SERVER_FIRST: &str = "<-- FIN\nFIN -->\n<-- ACK";
 #[test]
 fn case_13_the_order_of_the_fins_and_the_duplicate_header_are_the_difference() {
     let bad = calls("keep-alive", IIS_6, CLIENT_FIRST);
-    // The same server with keep-alive off: it says so once, and closes first.
+    // The same server with keep-alive off: it announces that once, and closes first.
     let off = calls(
         "keep-alive",
         "connection=close server=Microsoft-IIS/6.0",
@@ -122,7 +123,7 @@ fn case_13_the_order_of_the_fins_and_the_duplicate_header_are_the_difference() {
         .filter(|it| !bad.rules().contains(it))
         .collect();
     assert_eq!(new, ["time-wait-on-server"]);
-    // Nobody's port is at stake where the server holds the TIME-WAITs.
+    // If the server holds the TIME-WAITs, the client's ports are not at risk.
     assert_eq!(
         (bad.sockets().time_wait_peak, off.sockets().time_wait_peak),
         (200, 0)

@@ -1,4 +1,4 @@
-//! Cases 1 and 5: the client does not come so far as to ask.
+//! Cases 1 and 5: the client fails before it can send a request.
 
 use hangup::analysis::connection::{Phase, Who};
 use hangup::rules::{self, Severity};
@@ -22,7 +22,8 @@ fn case_1_a_syn_that_is_not_answered() {
         story.log(1, Who::Server).is_empty(),
         "no program heard of it"
     );
-    // Nobody names itself before the first request; of .NET Framework the tables hold the text for the whole wait.
+    // No header names the client before the first request; the tables hold .NET Framework's text for the full connect
+    // timeout.
     let given_up = Story::drawn(
         "SYN -->\n+1s again -->\n+2s again -->\n+4s again -->\n+8s again -->\n+16s again -->\n+32s again -->",
     );
@@ -87,7 +88,7 @@ fn case_1_a_host_that_cannot_be_reached() {
     );
 }
 
-/// Case 1: a proxy refuses to connect.
+/// Case 1: a proxy refuses the CONNECT.
 #[test]
 fn case_1_a_proxy_that_refuses() {
     for (status, said, severity) in [
@@ -110,7 +111,8 @@ fn case_1_a_proxy_that_refuses() {
     }
 }
 
-/// Case 5: `Could not establish secure channel for SSL/TLS`. The handshake is in the clear as far as the certificate.
+/// Case 5: `Could not establish secure channel for SSL/TLS`. The handshake is unencrypted up to and including the
+/// certificate.
 #[test]
 fn case_5_a_certificate_that_the_client_does_not_take() {
     let story = Story::captured("tls-unknown-authority.pcapng");
@@ -122,7 +124,7 @@ fn case_5_a_certificate_that_the_client_does_not_take() {
             .any(|it| it.text.is_some_and(|text| text.contains(part)))
     };
     assert!(says("certificate"), "{log:#?}");
-    // Which of a handshake's faults it was, the rules about TLS tell.
+    // The TLS rules report which fault the handshake had.
     if rules::rule("tls-certificate-rejected").is_some() {
         let told = story.loud();
         assert!(told.iter().any(|it| it.starts_with("tls-")), "{told:?}");

@@ -1,4 +1,4 @@
-//! Cases 6 (its queue), 7, 9, 11 and 12: what only many connections show, with the numbers that were measured.
+//! Cases 6 (its queue), 7, 9, 11 and 12: what only many connections together show, with the measured numbers.
 
 use std::fmt::Write as _;
 
@@ -10,12 +10,13 @@ use hangup::rules::Severity;
 
 use crate::story::{DOTNET, Story};
 
-/// Times in milliseconds as a ladder writes them.
+/// Milliseconds in a ladder's time format.
 fn at(millis: u64) -> String {
     format!("{}.{:03}", millis / 1000, millis % 1000)
 }
 
-/// Case 6: only two connections to a host are allowed, both are busy, and a third request waits in vain for one of them.
+/// Case 6: the client allows two connections to a host, both are busy, and a third request waits in vain for one of
+/// them.
 #[test]
 fn case_6_requests_that_wait_for_one_of_two_connections() {
     let mut text =
@@ -27,7 +28,7 @@ fn case_6_requests_that_wait_for_one_of_two_connections() {
         )
         .unwrap();
     }
-    // The next one is given up: of the client's time most went by in the queue.
+    // The client gives up the next request: most of its timeout passed in the queue.
     writeln!(
         text,
         "+1ms GET /6 [{DOTNET}] -->\n+1ms <-- ACK\n+2s FIN -->\n+1ms <-- ACK"
@@ -50,7 +51,8 @@ fn case_6_requests_that_wait_for_one_of_two_connections() {
     );
 }
 
-/// Case 7: errors that come and go, of a capture of both: the server's timer, and a request that crosses it.
+/// Case 7: intermittent errors, in a capture of their cause: the server's idle timer, and a request that crosses its
+/// FIN.
 #[test]
 fn case_7_a_pooled_connection_that_is_reused_as_it_is_closed() {
     let story = Story::captured("keep-alive-race.pcapng");
@@ -85,7 +87,8 @@ fn case_7_a_pooled_connection_that_is_reused_as_it_is_closed() {
     );
 }
 
-/// Case 7: of many connections, the server's timer as a measured value, and how near to it the client dares to go.
+/// Case 7: over many connections, the server's timer as a measured value, and how close to it the client reuses
+/// connections.
 #[test]
 fn case_7_both_limits_are_measured() {
     let mut text = String::new();
@@ -99,9 +102,9 @@ fn case_7_both_limits_are_measured() {
         )
         .unwrap();
         match number {
-            // One is used again 1.2 s before the server's timer, with success, and then rests for good.
+            // One connection is reused successfully 1.2 s before the server's timer expires, and then stays idle.
             4 => writeln!(text, "+118800ms GET /2 -->\n+20ms <-- 200 \"two\"\n+1ms ACK -->\n+{}ms <-- FIN\n+1ms FIN -->\n+1ms <-- ACK", 120_000 + off).unwrap(),
-            // One loses.
+            // One request crosses the server's FIN.
             3 => writeln!(text, "+{}ms <-- FIN\n+1ms POST /2 \"x\" [{DOTNET} crossed] -->\n+1ms <-- RST [noack]", 120_000 + off).unwrap(),
             _ => writeln!(text, "+{}ms <-- FIN\n+1ms FIN -->\n+1ms <-- ACK", 120_000 + off).unwrap(),
         }
@@ -151,7 +154,7 @@ fn case_7_both_limits_are_measured() {
     );
 }
 
-/// Case 9: requests that die at 90 or 110 s, the execution limit of two generations of ASP.NET.
+/// Case 9: requests that fail after 90 or 110 s, the execution limits of two generations of ASP.NET.
 #[test]
 fn case_9_a_request_that_outlives_its_execution_limit() {
     for (limit, said) in [
@@ -193,7 +196,8 @@ fn case_9_a_request_that_outlives_its_execution_limit() {
     }
 }
 
-/// Case 11: the same request over loopback every 21 minutes, whose sender does not wait; beats are missed and jitter.
+/// Case 11: the same request over loopback every 21 minutes; its sender does not wait for the response, some beats are
+/// missed, and the period jitters.
 #[test]
 fn case_11_a_request_that_is_abandoned_at_a_fixed_period() {
     let mut text = String::new();
@@ -230,7 +234,7 @@ fn case_11_a_request_that_is_abandoned_at_a_fixed_period() {
         (8, 3, 8),
         "{beat:?}"
     );
-    // The error itself is of another request, which crosses no socket.
+    // The error itself belongs to another request, which uses no socket.
     let page = report::explanation(&knowledge::explain("The error code is 0x80070032"))
         .expect("it is known");
     let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -243,7 +247,8 @@ fn case_11_a_request_that_is_abandoned_at_a_fixed_period() {
     }
 }
 
-/// Case 12: 15 000 calls, a port each; the responses say `Connection: close` twice, and the client closes first.
+/// Case 12: 15 000 calls, each on a port of its own; the responses contain `Connection: close` twice, and the client
+/// closes first.
 #[test]
 fn case_12_ports_that_a_client_spends_on_calls_of_their_own() {
     let captured = Story::captured("streamed-transfers.pcap.gz");
@@ -296,7 +301,7 @@ fn case_12_ports_that_a_client_spends_on_calls_of_their_own() {
         (333.0..334.0).contains(&row.rate.expect("a rate")),
         "{row:?}"
     );
-    // 1 384 ports are left, at 333 a second.
+    // 1 384 ports are left, at 333 per second.
     let left = row
         .runs_out_at
         .expect("it runs out")
@@ -309,7 +314,7 @@ fn case_12_ports_that_a_client_spends_on_calls_of_their_own() {
             .iter()
             .all(|it| it.by == By::Client && it.client_time_wait.is_some())
     );
-    // One story, cause first.
+    // One chain of findings, cause first.
     let chain = [
         "duplicate-connection-close",
         "keep-alive-refused",

@@ -1,4 +1,4 @@
-//! Cases 2 to 4, 6, 8 and 10: what one connection shows.
+//! Cases 2 to 4, 6, 8 and 10: what a single connection shows.
 
 use hangup::analysis::connection::Who;
 use hangup::rules::Severity;
@@ -7,7 +7,8 @@ use crate::story::{DOTNET, DOTNET_1, Story};
 
 const OPEN: &str = "SYN -->\n<-- SYN\nACK -->\n";
 
-/// Case 2: `An unexpected error occurred on a receive`. The request is there in full, the server ends it.
+/// Case 2: `An unexpected error occurred on a receive`. The request arrived in full, and the server ends the
+/// connection.
 #[test]
 fn case_2_a_request_that_is_answered_by_an_end() {
     let story = Story::captured("reset-before-response.pcap");
@@ -21,7 +22,7 @@ fn case_2_a_request_that_is_answered_by_an_end() {
         &["server's log"],
     );
     assert_eq!(story.loud(), ["reset-before-response"]);
-    // The generations of .NET have their own words for FIN and RST.
+    // The generations of .NET have different texts for FIN and RST.
     let receive =
         "The underlying connection was closed: An unexpected error occurred on a receive.";
     let unexpectedly =
@@ -153,7 +154,7 @@ fn case_4_a_response_that_breaks_the_grammar() {
             );
         }
     }
-    // The first generation has one sentence for all of it.
+    // The first generation has a single text for all violations.
     let story = Story::drawn(&format!(
         "{OPEN}GET / [{DOTNET_1}] -->\n<-- \"HTP/1.1 200 OK\\r\\n\\r\\n\"\nACK -->\nFIN -->\n<-- FIN\nACK -->"
     ));
@@ -165,7 +166,7 @@ fn case_4_a_response_that_breaks_the_grammar() {
     );
 }
 
-/// Case 6: `The operation has timed-out`, the client's limit.
+/// Case 6: `The operation has timed-out`, the client's timeout.
 #[test]
 fn case_6_a_client_that_gives_up_after_its_limit() {
     let story = Story::captured("client-timeout.pcap");
@@ -209,7 +210,7 @@ fn case_6_a_client_that_gives_up_after_its_limit() {
     }
 }
 
-/// Case 8: a login that begins anew again and again.
+/// Case 8: a login that restarts again and again.
 #[test]
 fn case_8_a_handshake_of_ntlm_that_is_closed_between_its_legs() {
     let legs = |number: u32| {
@@ -232,7 +233,7 @@ fn case_8_a_handshake_of_ntlm_that_is_closed_between_its_legs() {
         story.finding("auth-broken-by-close").connections,
         [1, 2, 3, 4]
     );
-    // Where keep-alive is on, the same legs are a login.
+    // With keep-alive on, the same legs form a successful login.
     let fine = Story::drawn(&format!(
         "{OPEN}GET / [authorization=\"NTLM TlRMTVNTUAABAAAA\"] -->\n\
          <-- 401 \"no\" [www-authenticate=\"NTLM TlRMTVNTUAACAAAA\"]\n\

@@ -1,4 +1,4 @@
-//! From a capture, real or drawn, to its whole story: what the program says of it, in the words of its reports.
+//! From a capture, real or drawn, to its whole diagnosis, in the words of the program's reports.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,23 +13,23 @@ use hangup::rules::{Finding, Severity};
 
 use crate::reading::{self, Reading};
 
-/// The client that .NET Framework's SOAP proxies say they are, with the version of its runtime.
+/// The `User-Agent` of .NET Framework's SOAP proxies, with the version of its runtime.
 pub const DOTNET: &str = r#"user-agent="Mozilla/4.0 (compatible; MSIE 6.0; MS Web Services Client Protocol 2.0.50727.8762)""#;
-/// The same of the first generation, whose texts differ.
+/// The same for the first generation, whose error texts differ.
 pub const DOTNET_1: &str = r#"user-agent="Mozilla/4.0 (compatible; MSIE 6.0; MS Web Services Client Protocol 1.1.4322.573)""#;
 
-/// One capture and all that is said of it.
+/// One analysed capture.
 pub struct Story {
     pub reading: Reading,
 }
 
 impl Story {
-    /// Of a capture under `captures/`.
+    /// Analyses a capture under `captures/`.
     pub fn captured(name: &str) -> Self {
         Self::told(name, None)
     }
 
-    /// The same, and somebody knows the range of the client's ports.
+    /// The same, with a known range of client ports.
     pub fn told(name: &str, range: Option<(u16, u16)>) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("captures")
@@ -40,7 +40,7 @@ impl Story {
         Self { reading }
     }
 
-    /// Of the frames that a ladder is drawn of, as the file that they would make.
+    /// Analyses the frames of a ladder, written to a capture file.
     pub fn drawn(ladder: &str) -> Self {
         let ladder = parse(ladder).unwrap_or_else(|error| panic!("{error:?} in\n{ladder}"));
         let file = to_pcap(&frames(&ladder));
@@ -48,7 +48,7 @@ impl Story {
         Self { reading }
     }
 
-    /// The finding of this rule; panics with what there is instead.
+    /// The only finding of this rule. Panics with the rules that did find something.
     #[track_caller]
     pub fn finding(&self, rule: &str) -> &Finding {
         let mut own = self
@@ -63,7 +63,7 @@ impl Story {
         }
     }
 
-    /// The finding says each of this in its message, and in its remedies what to do.
+    /// Checks that the finding's message and remedies contain each of these parts.
     #[track_caller]
     pub fn says(&self, rule: &str, severity: Severity, message: &[&str], remedy: &[&str]) {
         let finding = self.finding(rule);
@@ -81,12 +81,12 @@ impl Story {
         }
     }
 
-    /// The rules that found something above a note, sorted, each once.
+    /// The rules with a finding above a note, sorted and deduplicated.
     pub fn loud(&self) -> Vec<&'static str> {
         self.rules_from(Severity::Warning)
     }
 
-    /// All rules that found something, sorted, each once.
+    /// All rules with a finding, sorted and deduplicated.
     pub fn rules(&self) -> Vec<&'static str> {
         self.rules_from(Severity::Benign)
     }
@@ -108,7 +108,7 @@ impl Story {
         &self.reading.snapshot.connections[number - 1]
     }
 
-    /// What the program at this side of a connection will have in its log.
+    /// The log lines predicted for the program at this side of a connection.
     #[track_caller]
     pub fn log(&self, number: usize, who: Who) -> Vec<PredictedText> {
         Predictor::default()
@@ -116,7 +116,7 @@ impl Story {
             .to_vec()
     }
 
-    /// The first text of the log, and whether a header names the program: `curl*: text`.
+    /// The first predicted log line; `*` if a header identifies the program: `curl*: text`.
     #[track_caller]
     pub fn first_line(&self, number: usize, who: Who) -> String {
         let log = self.log(number, who);
@@ -129,7 +129,7 @@ impl Story {
         line
     }
 
-    /// The sockets that the only client spends on the only server.
+    /// The socket row of the only client and the only server.
     #[track_caller]
     pub fn sockets(&self) -> &Sockets {
         let [row] = &self.reading.snapshot.sockets[..] else {
@@ -138,7 +138,7 @@ impl Story {
         row
     }
 
-    /// The report that a user reads, on one line, so that a sentence can be looked for.
+    /// The text report joined into one line, so that sentences can be searched for.
     pub fn report(&self) -> String {
         let text = self.reading.report(Format::Text);
         text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -1,7 +1,7 @@
-//! From the bytes of a capture to everything a reader may see, and what holds of every reading.
+//! Analyses the bytes of a capture, and checks the invariants of every analysis.
 //!
-//! Shared by the tests and by the fuzz targets, so that both mean the same by "nothing is wrong". Bytes come in,
-//! a [`Reading`] goes out; [`Reading::check`] panics with the first thing that does not hold.
+//! Shared by the tests and the fuzz targets, so that both check the same invariants. Bytes in, a [`Reading`] out;
+//! [`Reading::check`] panics at the first violation.
 
 #![allow(dead_code, reason = "every test uses a part of it")]
 
@@ -19,7 +19,7 @@ use hangup::report::snapshot::{CaptureSummary, Snapshot};
 use hangup::report::{self, Format};
 use hangup::rules;
 
-/// Every format there is.
+/// Every report format.
 pub const FORMATS: [Format; 5] = [
     Format::Text,
     Format::Json,
@@ -28,34 +28,34 @@ pub const FORMATS: [Format; 5] = [
     Format::Csv,
 ];
 
-/// What a capture gave.
+/// The result of analysing a capture.
 pub struct Reading {
     pub snapshot: Snapshot,
     pub stats: EngineStats,
 }
 
-/// The source that a stream of bytes is, if it is a capture at all.
+/// Opens bytes as a source; `None` if they are not a capture.
 pub fn source(bytes: impl Read + Send + 'static) -> Option<Box<dyn Source>> {
     let input = Input::from_reader("bytes", Box::new(bytes));
     capture::read([Ok(input)], &OpenOptions::default()).ok()
 }
 
-/// Reads the bytes of a capture; `None` if they are none.
+/// Analyses the bytes of a capture; `None` if they are not one.
 pub fn read(bytes: &[u8], threads: usize) -> Option<Reading> {
     Some(analyse(source(Cursor::new(bytes.to_vec()))?, threads))
 }
 
-/// Reads a source to its end.
+/// Analyses a source to its end.
 pub fn analyse(source: Box<dyn Source>, threads: usize) -> Reading {
     analyse_told(source, threads, None)
 }
 
-/// As [`analyse`], and somebody knows which ports the clients' systems hand out.
+/// Like [`analyse`], with a known ephemeral port range of the clients.
 pub fn analyse_told(source: Box<dyn Source>, threads: usize, range: Option<(u16, u16)>) -> Reading {
     analyse_with(source, threads, range, &KeyStore::default())
 }
 
-/// As [`analyse_told`], and there are secrets that open what TLS hides.
+/// Like [`analyse_told`], with secrets that decrypt TLS.
 pub fn analyse_with(
     mut source: Box<dyn Source>,
     threads: usize,
@@ -127,13 +127,13 @@ impl Reading {
         String::from_utf8(out).expect("a report is text")
     }
 
-    /// What only many connections show.
+    /// The facts that only many connections together show.
     pub fn hosts(&self) -> hosts::Hosts<'_> {
         let end = self.stats.span.map(|(_, last)| last).unwrap_or_default();
         hosts::Hosts::new(&self.snapshot.summaries, &self.snapshot.sockets, end)
     }
 
-    /// Panics unless everything holds that holds of every reading, whatever the bytes were.
+    /// Panics unless the invariants of every analysis hold, whatever the input was.
     pub fn check(&self) {
         check_stats(&self.stats);
         let connections = &self.snapshot.connections;
@@ -161,7 +161,7 @@ impl Reading {
     }
 }
 
-/// Every frame has one disposition.
+/// Every frame is counted exactly once.
 pub fn check_stats(stats: &EngineStats) {
     assert_eq!(
         stats.frames + stats.aggregated,
@@ -175,7 +175,7 @@ fn check_connection(connection: &Connection) {
     assert!(connection.first.frame.0 >= 1, "{connection:?}");
     let mut before: [u64; 2] = [0; 2];
     for exchange in &connection.exchanges {
-        // Streams are answered in any order (RFC 9113 §5).
+        // HTTP/2 streams are answered in any order (RFC 9113 §5).
         if exchange.stream.is_some() {
             before[1] = 0;
         }

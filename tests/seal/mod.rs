@@ -1,4 +1,4 @@
-//! The other half of `hangup::protocol::tls::secrets`: records that are authentic, under secrets that everybody knows.
+//! The counterpart of `hangup::protocol::tls::secrets`: encrypts authentic records under fixed, known secrets.
 //!
 //! Shared by the tests and by the fuzz targets.
 
@@ -17,7 +17,7 @@ const CLIENT_RANDOM: [u8; 32] = [7; 32];
 const SERVER_RANDOM: [u8; 32] = [8; 32];
 const MASTER: [u8; 48] = [9; 48];
 
-/// What is agreed on.
+/// The negotiated cipher suite.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Suite {
     /// TLS 1.3, AES-128-GCM.
@@ -28,7 +28,7 @@ pub enum Suite {
     Gcm,
     /// TLS 1.2, AES-128-CBC with SHA-1.
     Cbc,
-    /// The same, authenticated after it is encrypted.
+    /// The same with encrypt-then-MAC (RFC 7366).
     CbcThenMac,
 }
 
@@ -115,7 +115,7 @@ fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     [&[kind][..], &length, body].concat()
 }
 
-/// Seals what one side sends.
+/// Encrypts the records of one side.
 pub struct Sealer {
     suite: Suite,
     /// 0 the client, 1 the server.
@@ -185,7 +185,7 @@ impl Sealer {
         }
     }
 
-    /// The end of this side's part of the handshake.
+    /// Completes this side's part of the handshake.
     pub fn finish(&mut self) -> Vec<u8> {
         let change = record(20, &[1]);
         let finished = self.seal(22, &message(20, &[0; 32]), 0);
@@ -196,7 +196,7 @@ impl Sealer {
         [change, finished].concat()
     }
 
-    /// A KeyUpdate, and what follows from it (RFC 8446 §7.2).
+    /// A KeyUpdate, and the next generation of traffic keys (RFC 8446 §7.2).
     pub fn update(&mut self) -> Vec<u8> {
         let record = self.seal(22, &message(24, &[0]), 0);
         if self.suite.is_modern() {
@@ -208,7 +208,7 @@ impl Sealer {
         record
     }
 
-    /// A record that is authentic, but for padding that may be none.
+    /// An authentic record; `odd` selects its padding, which may be invalid.
     pub fn seal(&mut self, kind: u8, plain: &[u8], odd: u8) -> Vec<u8> {
         let plain = &plain[..plain.len().min(1 << 14)];
         let sequence = self.sequence.to_be_bytes();
@@ -249,7 +249,7 @@ impl Sealer {
                     text.extend(self.mac(sequence, kind, plain));
                 }
                 let padding = 15 - text.len() % 16 + 16 * usize::from(odd >> 4);
-                // The last byte may claim any length.
+                // The last byte may claim any padding length.
                 let claim = if odd & 15 == 15 { odd } else { padding as u8 };
                 text.resize(text.len() + padding + 1, claim);
                 let mut body = vec![5; 16];
@@ -287,7 +287,7 @@ fn aead<C: KeyInit + AeadInOut>(
     tag.expect("short enough").to_vec()
 }
 
-/// The IV is sixteen fives.
+/// Encrypts with an IV of sixteen fives.
 fn cbc(key: &[u8], mut text: Vec<u8>) -> Vec<u8> {
     let mut mode =
         cbc::Encryptor::<aes::Aes128>::new_from_slices(key, &[5; 16]).expect("their lengths");

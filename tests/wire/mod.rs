@@ -1,6 +1,6 @@
-//! Packets for the tests: captures as lists of frames, whatever they came from, and as files again.
+//! Packets for the tests: captures as lists of frames, whatever their source, and as files.
 //!
-//! Left out: everything that the tests can take from real captures instead.
+//! Left out: everything that the tests can take from real captures.
 
 #![allow(dead_code, reason = "every test uses a part of it")]
 
@@ -21,7 +21,7 @@ pub const SYN: u8 = 0x02;
 pub const RST: u8 = 0x04;
 pub const ACK: u8 = 0x10;
 
-/// A frame with its bytes; its number is its place.
+/// A frame with its bytes; its number is its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shot {
     pub time: Timestamp,
@@ -31,11 +31,11 @@ pub struct Shot {
     pub data: Vec<u8>,
 }
 
-/// A TCP segment to be sent.
+/// A TCP segment to send.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Packet {
     pub from_client: bool,
-    /// The client's address is 10.0.0.0 plus this, its port 40000.
+    /// The client's address is 10.0.0.0 plus this; its port is 40000.
     pub client: u32,
     pub time: i64,
     pub seq: u32,
@@ -46,7 +46,7 @@ pub struct Packet {
 }
 
 impl fmt::Debug for Packet {
-    /// A line, as in a ladder.
+    /// One line, as in a ladder.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let arrow = if self.from_client { "-->" } else { "<--" };
         let millis = self.time as f64 / 1e6;
@@ -62,7 +62,7 @@ impl fmt::Debug for Packet {
 }
 
 impl Packet {
-    /// Ethernet, IPv4, TCP.
+    /// The segment in an Ethernet frame with an IPv4 header.
     pub fn shot(&self) -> Shot {
         let mut data = Vec::with_capacity(54 + self.payload.len());
         let (from, to) = if self.from_client { (1, 2) } else { (2, 1) };
@@ -98,7 +98,7 @@ impl Packet {
     }
 }
 
-/// Runs frames through the engine on this thread.
+/// Runs frames through the engine on the current thread.
 pub fn run(shots: &[Shot]) -> (Vec<Connection>, EngineStats) {
     let mut engine = Engine::new();
     let mut connections = Vec::new();
@@ -110,7 +110,7 @@ pub fn run(shots: &[Shot]) -> (Vec<Connection>, EngineStats) {
     (connections, stats)
 }
 
-/// Runs packets.
+/// Runs packets through the engine.
 pub fn run_packets(packets: &[Packet]) -> Vec<Connection> {
     let shots: Vec<Shot> = packets.iter().map(Packet::shot).collect();
     run(&shots).0
@@ -138,13 +138,13 @@ pub fn to_pcap(shots: &[Shot]) -> Vec<u8> {
     file
 }
 
-/// The 24 bytes at the head of a file.
+/// The 24-byte file header.
 pub fn pcap_header(link: u16) -> Vec<u8> {
     let words = [0xa1b2_3c4d, 0x0004_0002, 0, 0, 262_144, u32::from(link)];
     words.into_iter().flat_map(u32::to_le_bytes).collect()
 }
 
-/// Appends one record.
+/// Appends one packet record.
 pub fn pcap_record(shot: &Shot, out: &mut Vec<u8>) {
     let nanos = shot.time.as_nanos().max(0);
     let words = [
@@ -157,7 +157,7 @@ pub fn pcap_record(shot: &Shot, out: &mut Vec<u8>) {
     out.extend(&shot.data);
 }
 
-/// Frames in memory as a source that gives so many at a time.
+/// Frames in memory as a source that returns a limited number at a time.
 pub struct InMemory {
     pub shots: Vec<Shot>,
     pub at: usize,
@@ -196,7 +196,7 @@ impl Source for InMemory {
     }
 }
 
-/// The captures of the repository, in order of their names.
+/// The captures of the repository, sorted by name.
 pub fn captures() -> Vec<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("captures");
     let entries = std::fs::read_dir(&folder).expect("the repository holds captures");
@@ -215,7 +215,7 @@ pub fn load(path: &std::path::Path) -> Vec<Shot> {
     drain(&mut *source)
 }
 
-/// All frames that a source gives.
+/// All frames of a source.
 pub fn drain(source: &mut dyn Source) -> Vec<Shot> {
     let mut batch = Batch::default();
     let mut shots = Vec::new();

@@ -1,4 +1,4 @@
-//! The file readers: any bytes, plain or compressed. What comes out may not depend on how the bytes come in.
+//! The file readers: any bytes, plain or compressed. The result must not depend on the sizes of the reads.
 
 #![no_main]
 
@@ -12,9 +12,9 @@ mod reading;
 
 fuzz_target!(|data: &[u8]| {
     let whole = frames(data, usize::MAX);
-    // Where a read may end matters near the heads of records, however long the file is.
+    // Where a read ends matters near record headers, so about a hundred reads suffice however long the file is.
     let in_sips = frames(data, 7 + data.len() / 100);
-    // How much a decoder gives before it comes upon damage depends on how much it is asked for at once.
+    // How much a decompressor returns before it meets damage depends on how much is requested at once.
     let is_packed = data.starts_with(&[0x1f, 0x8b])
         || data.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
         || data.get(1..4) == Some(&[0x2a, 0x4d, 0x18])
@@ -27,7 +27,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 type Row = (u64, i64, u16, u32, Vec<u8>);
-/// All frames, and where the file is damaged.
+/// All frames, and the offset of damage in the file.
 type Frames = (Vec<Row>, Option<u64>);
 
 fn frames(data: &[u8], at_once: usize) -> Option<Frames> {
@@ -56,7 +56,7 @@ fn frames(data: &[u8], at_once: usize) -> Option<Frames> {
     Some((rows, file.damage.as_ref().map(|damage| damage.offset)))
 }
 
-/// Gives a few bytes at a time.
+/// Returns a few bytes per read.
 struct Sips(Vec<u8>, usize, usize);
 
 impl Read for Sips {

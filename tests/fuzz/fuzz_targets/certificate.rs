@@ -1,4 +1,5 @@
-//! A server's certificates, whole, in the handshake they belong to: whatever the bytes of one certificate are.
+//! A complete Certificate message of a server, in records of a handshake; the bytes of its one certificate are
+//! arbitrary.
 
 #![no_main]
 

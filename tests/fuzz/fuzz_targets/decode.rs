@@ -1,4 +1,4 @@
-//! Decoding: frames of any link type and any bytes, several through one decoder, so that fragments meet.
+//! Decoding: frames of any link type with any bytes, several through one decoder so that fragments are reassembled.
 
 #![no_main]
 
@@ -9,7 +9,7 @@ use hangup::packet::decode::{Decoded, Decoder};
 use hangup::base::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
-/// How a frame begins here: link type, bytes kept, bytes cut off.
+/// Header of each frame in the input: link type, bytes kept, bytes cut off.
 const HEADER: usize = 5;
 
 fuzz_target!(|data: &[u8]| {

@@ -1,4 +1,4 @@
-//! The whole way, with secrets: the bytes of a file in, the secrets in it on the ring, every report out.
+//! The whole program, with secrets: a capture file in, its secrets in the key store, every report out.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The whole way: the bytes of a file in, every report out.
+//! The whole program: a capture file in, every report out.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! HTTP/2: both directions say anything, in slices of any size, with gaps and bytes that were cut off.
+//! HTTP/2: arbitrary bytes in both directions, in slices of any size, with gaps and truncated segments.
 
 #![no_main]
 
@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
     };
     conversation.data(FlowEnd::A, frame_ref(), PREFACE, PREFACE.len() as u32, &mut texts);
     let mut rest = data;
-    // The first two bytes of each turn say who, what and how much.
+    // The first two bytes of each turn give direction, kind and length.
     while let Some((&[what, amount], tail)) = rest.split_first_chunk::<2>() {
         let at = frame_ref();
         let from = if what & 1 == 0 { FlowEnd::A } else { FlowEnd::B };

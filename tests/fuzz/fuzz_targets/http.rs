@@ -1,4 +1,4 @@
-//! A conversation: both directions say anything, in slices of any size, with gaps and bytes that were cut off.
+//! HTTP/1: arbitrary bytes in both directions, in slices of any size, with gaps and truncated segments.
 
 #![no_main]
 
@@ -15,7 +15,7 @@ fuzz_target!(|data: &[u8]| {
     let mut said = [0_u64; 2];
     let mut rest = data;
     let mut line = 0;
-    // The first two bytes of each turn say who, what and how much.
+    // The first two bytes of each turn give direction, kind and length.
     while let Some((&[what, amount], tail)) = rest.split_first_chunk::<2>() {
         line += 1;
         let at = FrameRef {
@@ -35,7 +35,7 @@ fuzz_target!(|data: &[u8]| {
             how => {
                 let (bytes, next) = tail.split_at(size.min(tail.len()));
                 rest = next;
-                // Some of it may have been cut off.
+                // Some of the bytes may have been truncated by the snap length.
                 let length = bytes.len() as u32 + if how == 2 { 100 } else { 0 };
                 if length > 0 {
                     conversation.data(from, at, bytes, length, &mut texts);

@@ -1,4 +1,4 @@
-//! Key logs: any text, read in pieces of any size. What is known in the end does not depend on where it was cut.
+//! Key logs: any text, read in pieces of any size. The secrets found must not depend on where the text is cut.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The ladder: what can be read can be written and read again, and can be run.
+//! The ladder: what parses can be written, parsed again, and run.
 
 #![no_main]
 
@@ -6,7 +6,7 @@ use hangup::ladder::{LadderLine, parse};
 use hangup::rules::ladder_check;
 use libfuzzer_sys::fuzz_target;
 
-/// Frames that a ladder may make here: `[times=60000]` takes its time and shows nothing new.
+/// Limit of frames that a ladder may produce here: `[times=60000]` takes long and covers nothing new.
 const ENOUGH: usize = 2000;
 
 fuzz_target!(|text: &str| {

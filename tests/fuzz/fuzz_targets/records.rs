@@ -1,5 +1,5 @@
-//! TLS whose secrets are known: what the records protect is the fuzzer's, so that it gets behind the authentication, and
-//! so are some records as they travel. What is whole is read the same wherever it is cut.
+//! TLS with known secrets: the fuzzer's bytes are the protected content, so that they pass authentication; some are
+//! records as on the wire. If nothing is missing, the result must not depend on how the bytes are cut.
 
 #![no_main]
 
@@ -19,7 +19,7 @@ mod turns;
 use seal::{Sealer, Suite};
 use turns::Turn;
 
-/// What waits for its secrets in any case.
+/// Amount of data that may wait for its secrets in any case.
 const LITTLE: u64 = 64 << 10;
 
 fuzz_target!(|data: &[u8]| memory::bounded(data.len(), || run(data)));
@@ -39,7 +39,7 @@ fn run(data: &[u8]) {
     }
     let mut is_whole = true;
     let mut rest = rest;
-    // The first three bytes of each turn say who, what, how much, and of which kind.
+    // The first three bytes of each turn give direction and kind, length, and content type.
     while let Some((&[what, amount, kind], tail)) = rest.split_first_chunk::<3>() {
         let from = if what & 1 == 0 { FlowEnd::A } else { FlowEnd::B };
         let size = usize::from(amount) << (what >> 1 & 3);
@@ -58,14 +58,14 @@ fn run(data: &[u8]) {
         rest = next;
         let mut records = Vec::new();
         match how {
-            // As it travels: bytes that are authentic under no key, or no record.
+            // As on the wire: bytes that no key authenticates, or that are not a record.
             2 => {
                 is_whole = false;
                 records.extend_from_slice(bytes);
             }
             7 if kind & 1 == 0 => records = sealer.update(),
             7 => records = seal::record(20 + (kind >> 1 & 3), bytes),
-            // Mostly what is said, some of it alerts and handshake messages.
+            // Mostly application data, some alerts and handshake messages.
             3 => records = sealer.seal(23, bytes, kind),
             4 => records = sealer.seal(20 + (kind & 3), bytes, kind >> 2),
             5 => {

@@ -1,5 +1,5 @@
-//! Whatever is spoken, from the first byte on, by content: HTTP/1, TLS, HTTP/2 by preface or upgrade, WebSocket, tunnels.
-//! What is whole and understood to the last byte is understood the same wherever it is cut.
+//! Any protocol, detected from the first bytes: HTTP/1, TLS, HTTP/2 by preface or upgrade, WebSocket, tunnels. If
+//! nothing is missing and everything is parsed, the result must not depend on how the bytes are cut.
 
 #![no_main]
 
@@ -63,7 +63,7 @@ fn check(layer_facts: &LayerFacts, said: [u64; 2]) {
     }
 }
 
-/// Whether all that was said are messages of HTTP/1, one after the other and complete.
+/// Whether all bytes sent are complete HTTP/1 messages, one after the other.
 fn is_plain(layer_facts: &LayerFacts, said: [u64; 2]) -> bool {
     let mut ends = [0; 2];
     let goes_on = |end: &mut u64, from: u64, to: u64| {

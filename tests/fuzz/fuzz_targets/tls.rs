@@ -1,4 +1,4 @@
-//! Whatever is spoken: both directions say anything, in slices of any size, with gaps and bytes that were cut off. Much of
+//! Any protocol: arbitrary bytes in both directions, in slices of any size, with gaps and truncated segments. Much of
 //! it is TLS: a turn can put a record header or a handshake header in front of its bytes.
 
 #![no_main]
@@ -16,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
     let mut said = [0_u64; 2];
     let mut rest = data;
     let mut line = 0;
-    // The first three bytes of each turn say who, what, how much, and of which kind.
+    // The first three bytes of each turn give direction and kind, length, and content type.
     while let Some((&[what, amount, kind], tail)) = rest.split_first_chunk::<3>() {
         line += 1;
         let at = FrameRef {
@@ -50,7 +50,7 @@ fuzz_target!(|data: &[u8]| {
                     }
                 }
                 slice.extend_from_slice(bytes);
-                // Some of it may have been cut off, and some come in small pieces.
+                // Some bytes may have been truncated by the snap length, and some arrive in small pieces.
                 let cut = if how == 2 { 100 } else { 0 };
                 let piece = if how == 7 {
                     1 + usize::from(kind >> 5)

@@ -1,4 +1,4 @@
-//! A WebSocket: both directions say anything, in slices of any size, with gaps and bytes that were cut off.
+//! WebSocket: arbitrary bytes in both directions, in slices of any size, with gaps and truncated segments.
 
 #![no_main]
 
@@ -12,7 +12,7 @@ fuzz_target!(|data: &[u8]| {
     let mut conversation = WebSocketConversation::new(FlowEnd::A, [0, 0]);
     let mut texts = TextInterner::new();
     let mut rest = data;
-    // The first two bytes of each turn say who, what and how much.
+    // The first two bytes of each turn give direction, kind and length.
     while let Some((&[what, amount], tail)) = rest.split_first_chunk::<2>() {
         let from = if what & 1 == 0 { FlowEnd::A } else { FlowEnd::B };
         let size = usize::from(amount) << (what >> 1 & 3);

@@ -1,11 +1,11 @@
-//! What an execution may cost in memory: a share of its input, and some to begin with. More than that breaks it off.
+//! The memory limit of one execution: a constant plus a multiple of its input. Exceeding it panics.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// For whatever the input: tables, buffers of decoders.
+/// Allowance independent of the input: tables, buffers of decompressors.
 const BASE: usize = 24 << 20;
-/// For each byte of it.
+/// Allowance per byte of input.
 const EACH: usize = 1024;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
@@ -24,7 +24,7 @@ fn grow(by: usize) {
     }
 }
 
-// SAFETY: the system's allocator does the work; here is only counted.
+// SAFETY: the system's allocator does the work; this one only counts.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         grow(layout.size());
@@ -48,7 +48,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Runs with as much memory as an input of so many bytes may cost.
+/// Runs `run` with the memory that an input of this many bytes may use.
 pub fn bounded<T>(bytes: usize, run: impl FnOnce() -> T) -> T {
     MOST.store(LIVE.load(Relaxed) + BASE + EACH * bytes, Relaxed);
     let result = run();

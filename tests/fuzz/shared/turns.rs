@@ -1,4 +1,4 @@
-//! What two speakers say, out of the bytes of a fuzzer, and the same cut at other places.
+//! Turns two fuzzed byte streams into calls of the protocol stack, optionally cut at other places.
 
 #![allow(dead_code, reason = "every target uses a part of it")]
 
@@ -8,18 +8,18 @@ use hangup::base::flow_end::FlowEnd;
 use hangup::protocol::layers::{LayerFacts, ProtocolStack};
 use hangup::base::time::Timestamp;
 
-/// One step of a conversation.
+/// One step of a two-way exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// Bytes, and how many more the snap length cut off.
+    /// Payload bytes, and how many more the snap length cut off.
     Said(FlowEnd, Vec<u8>, u32),
     /// Bytes that were never captured.
     Gap(FlowEnd, u64),
-    /// The FIN.
+    /// A FIN.
     Over(FlowEnd),
 }
 
-/// Reads turns: two bytes say who, what and how much, then come the bytes.
+/// Parses turns: two bytes give direction, kind and length; the payload follows.
 pub fn turns(data: &[u8]) -> Vec<Turn> {
     let mut turns = Vec::new();
     let mut rest = data;
@@ -47,7 +47,7 @@ pub fn are_whole(turns: &[Turn]) -> bool {
     turns.iter().all(whole)
 }
 
-/// Bytes that each end has said.
+/// Bytes that each end has sent.
 pub fn said(turns: &[Turn]) -> [u64; 2] {
     let mut said = [0; 2];
     for turn in turns {
@@ -69,7 +69,8 @@ pub fn frame_ref(line: usize) -> FrameRef {
     }
 }
 
-/// Has it all heard, in pieces that `seed` chooses; 0 leaves the turns as they are. `before` each turn something may happen.
+/// Passes the turns to the protocol stack, in pieces that `seed` chooses; 0 passes each turn whole. Calls `before`
+/// with the index of each turn.
 pub fn hear(mut stack: ProtocolStack, turns: &[Turn], seed: u64, mut before: impl FnMut(usize)) -> LayerFacts {
     let mut texts = TextInterner::new();
     let mut seed = seed;
