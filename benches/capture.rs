@@ -1,4 +1,4 @@
-//! What a frame costs to read, beside copying its bytes: `cargo bench --bench capture`.
+//! The cost of reading a frame, compared with copying its bytes: `cargo bench --bench capture`.
 
 use std::io::Cursor;
 use std::sync::{Arc, LazyLock};
@@ -12,7 +12,7 @@ use hangup::packet::capture::{
 };
 
 const FRAMES: u64 = 200_000;
-/// As many bytes as frames of short connections have on average.
+/// The average length of a frame in short connections.
 const LENGTH: usize = 198;
 
 /// A file in memory, shared by all runs.
@@ -54,7 +54,7 @@ fn frames(mut each: impl FnMut(&Frame<'_>)) {
     let mut data = [0; LENGTH];
     let mut state = 1_u64;
     for number in 0..FRAMES {
-        // A few bytes that change, as headers do.
+        // Vary a few bytes, as headers do.
         for field in data.chunks_mut(8).step_by(3) {
             state = state
                 .wrapping_mul(6_364_136_223_846_793_005)
@@ -72,7 +72,7 @@ fn frames(mut each: impl FnMut(&Frame<'_>)) {
     }
 }
 
-/// Reads `files` as one timeline and touches nothing of the frames.
+/// Reads `files` as one timeline without touching the frames' contents.
 fn run(bencher: Bencher<'_, '_>, files: &[&Bytes], filter: Option<&str>) {
     let mut options = OpenOptions::default();
     options.filter = filter.map(str::to_owned);
@@ -96,7 +96,7 @@ fn run(bencher: Bencher<'_, '_>, files: &[&Bytes], filter: Option<&str>) {
         });
 }
 
-/// What all the others are measured against: the bytes of the file, copied a mebibyte at a time.
+/// The baseline of all others: copies the file's bytes a mebibyte at a time.
 #[divan::bench]
 fn copy_only(bencher: Bencher<'_, '_>) {
     let mut to = vec![0; 1 << 20];
@@ -131,7 +131,7 @@ fn pcap_gzip(bencher: Bencher<'_, '_>) {
     run(bencher, &[&GZIP], None);
 }
 
-/// The worst that merging can meet: every frame comes from another file than the one before.
+/// The worst case of merging: every frame comes from a different file than the one before.
 #[divan::bench]
 fn two_interleaved(bencher: Bencher<'_, '_>) {
     run(bencher, &[&PCAP, &PCAPNG], None);
@@ -143,7 +143,7 @@ fn filtered(bencher: Bencher<'_, '_>) {
     run(bencher, &[&PCAP], Some("tcp port 80"));
 }
 
-/// pcap-parser in the place of our own reading: a mebibyte copied at a time, a block made of each record.
+/// pcap-parser instead of our own reader: copies a mebibyte at a time and parses each record into a block.
 #[divan::bench]
 fn pcap_parser_pcap(bencher: Bencher<'_, '_>) {
     parsed(bencher, &PCAP.0, 24, |bytes| {
@@ -163,7 +163,7 @@ fn pcap_parser_pcapng(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// `parse` says how many bytes are left after a record, if there is a whole one.
+/// `parse` returns how many bytes follow a record, if the record is complete.
 fn parsed(
     bencher: Bencher<'_, '_>,
     file: &[u8],

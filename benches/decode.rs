@@ -1,4 +1,4 @@
-//! What one frame costs from its first byte to a segment.
+//! The cost of decoding one frame, from its first byte to a segment.
 
 use divan::counter::ItemsCount;
 use etherparse::{PacketBuilder, TcpOptionElement};
@@ -7,14 +7,14 @@ use hangup::base::time::Timestamp;
 use hangup::packet::capture::{Frame, LinkType};
 use hangup::packet::decode::{Decoded, Decoder};
 
-/// Few enough to stay in the cache: what is measured is the work, not the memory.
+/// Few enough to stay in the cache, so that the work is measured and not the memory.
 const FRAMES: usize = 100;
 
 fn main() {
     divan::main();
 }
 
-/// Frames as they come in a trace: full segments and bare acknowledgements with timestamps.
+/// Frames as in a real trace: full segments and bare acknowledgements with timestamps.
 fn frames(vlan: bool, v6: bool) -> Vec<Vec<u8>> {
     (0..FRAMES as u32)
         .map(|number| {
@@ -91,7 +91,7 @@ fn ethernet_ipv6(bencher: divan::Bencher<'_, '_>) {
     decode_all(bencher, &frames(false, true));
 }
 
-/// The same frames through etherparse's slicing of everything it knows, to see what choosing layers is worth.
+/// The same frames through etherparse, which slices every layer it knows: shows what decoding selected layers saves.
 #[divan::bench]
 fn etherparse_lax_slicing(bencher: divan::Bencher<'_, '_>) {
     let data = frames(false, false);

@@ -1,5 +1,5 @@
-//! Whole files from the first byte to the last verdict, on one and on two threads: the captures of the repository, and
-//! one of them many times over with other ports.
+//! Whole files from the first byte to the last verdict, on one and on two threads: the repository's captures, and one
+//! of them repeated many times with other ports.
 
 use std::fs;
 use std::io::Cursor;
@@ -26,7 +26,7 @@ fn run(bytes: &[u8], threads: usize) -> usize {
     analysis.summaries.len()
 }
 
-/// The frames of one capture again and again, each time from other client ports.
+/// Repeats the frames of one capture, each time with other client ports.
 fn many(path: &str, times: u16) -> Vec<u8> {
     let bytes = fs::read(path).expect("the capture is there");
     let (header, records) = bytes.split_at(24);
@@ -40,7 +40,7 @@ fn many(path: &str, times: u16) -> Vec<u8> {
         {
             let (record, after) = rest.split_at(16 + captured as usize);
             let mut record = record.to_vec();
-            // Ethernet, IPv4 without options: the ports stand at 34 and 36; the client's is the higher.
+            // Ethernet, IPv4 without options: the ports are at offsets 34 and 36; the client's is the higher one.
             let port = |at: usize| u16::from_be_bytes([record[16 + at], record[17 + at]]);
             let at = if port(34) > port(36) { 34 } else { 36 };
             let moved = port(at).wrapping_add(turn) | 0x4000;

@@ -1,4 +1,4 @@
-//! What it costs to find a flow: among few, as many as a cache holds, and many.
+//! The cost of a flow lookup: among few flows, as many as a cache holds, and many.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -1,4 +1,4 @@
-//! What HTTP costs: a small exchange, a large body that is only counted, a chunked body.
+//! The cost of HTTP: a small exchange, a large body that is only counted, a chunked body.
 
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
@@ -20,7 +20,7 @@ fn main() {
     divan::main();
 }
 
-/// Exchanges on one connection after the other, a hundred on each.
+/// Exchanges on one connection after another, a hundred on each.
 #[divan::bench]
 fn small_exchanges(bencher: Bencher<'_, '_>) {
     bencher
@@ -36,7 +36,7 @@ fn small_exchanges(bencher: Bencher<'_, '_>) {
         });
 }
 
-/// A connection for each exchange.
+/// One connection per exchange.
 #[divan::bench]
 fn one_exchange_per_connection(bencher: Bencher<'_, '_>) {
     bencher
@@ -53,7 +53,7 @@ fn one_exchange_per_connection(bencher: Bencher<'_, '_>) {
         });
 }
 
-/// 1000 segments of a body whose length is known.
+/// 1000 segments of a body with a known length.
 #[divan::bench]
 fn counted_body(bencher: Bencher<'_, '_>) {
     let head = format!(
@@ -79,7 +79,7 @@ fn chunked_body(bencher: Bencher<'_, '_>) {
     );
 }
 
-/// 1000 segments of something that is no HTTP.
+/// 1000 segments of a protocol other than HTTP.
 #[divan::bench]
 fn opaque(bencher: Bencher<'_, '_>) {
     body(bencher, "\x00\x01\x02\x03", &vec![b'A'; 1000 * SEGMENT]);

@@ -1,5 +1,5 @@
-//! What a segment costs both endpoints' states and streams: bulk in order, with every tenth segment late, and whole
-//! short connections.
+//! The cost of a segment for both endpoints' states and streams: bulk data in order, with every tenth segment late,
+//! and whole short connections.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -17,7 +17,7 @@ fn main() {
     divan::main();
 }
 
-/// Counts what it is given.
+/// Counts the bytes it receives.
 struct Count(u64);
 
 impl StreamSink for Count {
@@ -57,7 +57,7 @@ fn segment(number: u64, flags: Flags, seq: u32, ack: u32, length: u32) -> Segmen
     }
 }
 
-/// A thousand full segments, each acknowledged; every `late`th comes after the one behind it.
+/// A thousand full segments, each acknowledged; every `late`th arrives after its successor.
 fn bulk(late: usize) -> Vec<(FlowEnd, Segment<'static>)> {
     let mut data: Vec<_> = (0..1000_u32)
         .map(|n| segment(u64::from(n) * 2, Flags::ACK, 1 + n * 1448, 1, 1448))
