@@ -6,34 +6,34 @@ use crate::base::frame_ref::FrameRef;
 /// An alert that one side sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alert {
-    /// Who sent it. In the record of a connection [`FlowEnd::A`] is its client.
+    /// Who sent it. In a finished connection [`FlowEnd::A`] is its client.
     pub from: FlowEnd,
     /// The segment in which its record ended.
     pub at: FrameRef,
-    /// Level and description; `None` where they are hidden under the keys.
+    /// Level and description; `None` if they are encrypted.
     pub said: Option<(u8, u8)>,
-    /// Its sender had not finished its part of the handshake.
+    /// It was sent before both sides had finished the handshake.
     pub in_handshake: bool,
 }
 
-/// `close_notify`: the sender has no more to say (RFC 8446 §6.1).
+/// `close_notify`: the sender has no more data (RFC 8446 §6.1).
 pub(super) const CLOSE_NOTIFY: u8 = 0;
 /// `user_canceled`, a warning that a `close_notify` follows.
 const USER_CANCELED: u8 = 90;
 /// `no_renegotiation`, a warning (RFC 5246 §7.2.2).
 const NO_RENEGOTIATION: u8 = 100;
-/// `unrecognized_name`, which some servers send as a warning and go on (RFC 6066 §3).
+/// `unrecognized_name`, which some servers send as a warning and then continue (RFC 6066 §3).
 const UNRECOGNIZED_NAME: u8 = 112;
 
 impl Alert {
-    /// The description, where it is in the clear.
+    /// The description, if it is known.
     #[must_use]
     pub fn code(&self) -> Option<u8> {
         self.said.map(|(_, code)| code)
     }
 
-    /// Whether it ends the connection as a failure. In TLS 1.3 the level says nothing: all but two descriptions are fatal
-    /// (RFC 8446 §6). `None` where it is hidden.
+    /// Whether it ends the connection as a failure. In TLS 1.3 the level means nothing: all but two descriptions are
+    /// fatal (RFC 8446 §6). `None` if it is encrypted.
     #[must_use]
     pub fn is_fatal(&self) -> Option<bool> {
         let (level, code) = self.said?;
@@ -45,7 +45,7 @@ impl Alert {
     }
 }
 
-/// The name of a description, as the RFCs spell it; `None` for one that is not registered.
+/// The name of a description, as the RFCs spell it; `None` if it is not registered.
 #[must_use]
 pub const fn name(code: u8) -> Option<&'static str> {
     Some(match code {
@@ -108,7 +108,7 @@ mod tests {
             (Some((1, 90)), Some(false)),
             (Some((1, 112)), Some(false)),
             (Some((2, 112)), Some(true)),
-            // TLS 1.3 says warning and means it not.
+            // TLS 1.3 ignores the level: this is fatal despite the warning.
             (Some((1, 70)), Some(true)),
             (None, None),
         ] {

@@ -1,7 +1,7 @@
-//! Certificates as they travelled (RFC 5280): in the clear up to TLS 1.2, later under keys.
+//! Certificates as sent (RFC 5280): in the clear up to TLS 1.2, encrypted in TLS 1.3.
 //!
-//! In: the body of a Certificate message (RFC 5246 §7.4.2, RFC 8446 §4.4.2). Out: of each certificate, in the order sent, what its holder's
-//! peers check: names, dates, issuer, key. No signature is verified: the capture holds no trust store.
+//! In: the body of a Certificate message (RFC 5246 §7.4.2, RFC 8446 §4.4.2). Out: for each certificate, in the order
+//! sent, what peers check: names, dates, issuer, key. No signature is verified: the capture holds no trust store.
 
 use std::net::IpAddr;
 
@@ -13,42 +13,42 @@ use crate::base::time::Timestamp;
 
 /// Certificates kept of one chain; real chains have two to four.
 pub const MAX_CERTIFICATES: usize = 8;
-/// Names kept of one certificate: enough for every name but those of the largest hosters, which are told as cut.
+/// Names kept of one certificate. Only those of the largest hosters have more; they are reported as cut.
 const MAX_NAMES: usize = 256;
 
 /// One certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
-    /// Whom it is about, as text.
+    /// The subject, as text.
     pub subject: String,
-    /// Who vouches for it.
+    /// The issuer, as text.
     pub issuer: String,
-    /// It names itself as its issuer.
+    /// Subject and issuer are the same.
     pub self_issued: bool,
-    /// It may sign others.
+    /// It may sign other certificates (`cA` of its basic constraints).
     pub is_authority: bool,
     /// Valid from.
     pub from: CertificateDate,
     /// Valid until.
     pub until: CertificateDate,
-    /// The DNS names it is for (RFC 6125 §6.4: those of the subject count only where there are none).
+    /// The DNS names it is for. The common name of the subject counts only where there are no others (RFC 6125 §6.4).
     pub names: Vec<String>,
-    /// The addresses it is for.
+    /// The IP addresses it is for.
     pub addresses: Vec<IpAddr>,
     /// It has more names than are kept.
     pub more_names: bool,
     /// Its key.
     pub key: CertificateKey,
-    /// The object identifier of the algorithm that it was signed with, or the name of a well-known one.
+    /// The signature algorithm: the name of a well-known one, else its object identifier.
     pub signature: String,
 }
 
-/// A date that is written in a certificate, in seconds since 1970: it is nothing that happened on the packet clock.
+/// A date in a certificate, in seconds since 1970. It is no time on the packet clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CertificateDate(pub i64);
 
 impl CertificateDate {
-    /// As a moment that packet times can be compared with; saturates.
+    /// The same as a time that packet times can be compared with; saturates.
     #[must_use]
     pub const fn time(self) -> Timestamp {
         Timestamp::new(self.0, 0)
@@ -58,11 +58,11 @@ impl CertificateDate {
 /// A public key's kind and size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateKey {
-    /// RSA with a modulus of so many bits.
+    /// RSA; the bits of the modulus.
     Rsa(usize),
     /// On an elliptic curve of so many bits.
     Ec(usize),
-    /// Something else.
+    /// Any other kind.
     Other,
 }
 
@@ -79,18 +79,18 @@ impl std::fmt::Display for CertificateKey {
 /// The certificates of a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct CertificateChain {
-    /// How many it has, as far as they are counted.
+    /// How many there are, counted up to [`MAX_CERTIFICATES`].
     pub(super) sent: usize,
-    /// Those that can be read, in order.
+    /// Those that could be parsed, in order.
     pub(super) read: Vec<Certificate>,
 }
 
-/// The certificates of a message up to TLS 1.2. `None` if it breaks off.
+/// The certificates of a message up to TLS 1.2. `None` if the message breaks off.
 pub(super) fn chain(body: &[u8]) -> Option<CertificateChain> {
     entries(ByteCursor(ByteCursor(body).vector(3)?), |_| Some(()))
 }
 
-/// The same of TLS 1.3, where a context stands before them and extensions behind each.
+/// The same for TLS 1.3, which puts a context before the list and extensions behind each certificate.
 pub(super) fn chain_13(body: &[u8]) -> Option<CertificateChain> {
     let mut body = ByteCursor(body);
     body.vector(1)?;
@@ -193,8 +193,8 @@ fn signature(oid: &str) -> String {
 }
 
 impl Certificate {
-    /// Whether it is for this host: a name or an address, as a client asks for it. A `*` stands for the whole leftmost
-    /// label and no more (RFC 6125 §6.4.3). `None` if not all of its names are known.
+    /// Whether it is for this host: a name, or an address as text. A `*` stands for the whole leftmost label and no
+    /// more (RFC 6125 §6.4.3). `None` if no name fits and not all of its names were kept.
     #[must_use]
     pub fn is_for(&self, host: &str) -> Option<bool> {
         let host = host.trim_end_matches('.');
@@ -205,14 +205,14 @@ impl Certificate {
         (found || !self.more_names).then_some(found)
     }
 
-    /// Whether it is for this address. `None` if not all of its names are known.
+    /// Whether it is for this address. `None` if none fits and not all of its names were kept.
     #[must_use]
     pub fn is_for_address(&self, address: IpAddr) -> Option<bool> {
         let found = self.addresses.contains(&address);
         (found || !self.more_names).then_some(found)
     }
 
-    /// Whether it was valid then.
+    /// Whether `time` lies within its dates.
     #[must_use]
     pub fn is_valid_at(&self, time: Timestamp) -> bool {
         self.from.time() <= time && time <= self.until.time()

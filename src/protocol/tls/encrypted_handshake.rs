@@ -1,7 +1,7 @@
-//! What secrets show of a handshake: of TLS 1.3 all but the hellos travels under keys (RFC 8446 §4.3, §4.4, §4.6).
+//! What decrypted records show of a handshake: TLS 1.3 encrypts all but the hellos (RFC 8446 §4.3, §4.4, §4.6).
 //!
-//! In: the contents of records that were opened. Out: the same facts as from messages in the clear, certain where the outside
-//! made them only likely.
+//! In: the contents of decrypted records. Out: the same facts as from messages in the clear, certain where record
+//! headers alone made them only likely.
 
 use super::certificate;
 use super::facts::{ApplicationData, ClientCertificate};
@@ -19,37 +19,37 @@ use crate::protocol::tls::secrets::NegotiatedParameters;
 const ENCRYPTED_EXTENSIONS: u8 = 8;
 const FINISHED: u8 = 20;
 
-/// What is known of one direction under the keys.
+/// One direction's handshake messages and application data in decrypted records.
 #[derive(Clone, Debug, Default)]
 pub(super) struct EncryptedHandshake {
-    /// Handshake messages that are not complete.
+    /// An incomplete handshake message.
     waiting: Vec<u8>,
-    /// Messages can no longer be told apart.
+    /// Message boundaries are lost: no more messages are parsed.
     deaf: bool,
-    /// Records under keys that went by.
+    /// Encrypted records seen.
     pub(super) hidden: u64,
-    /// Those of them that were opened.
+    /// How many of them were decrypted.
     opened: u64,
-    /// The application data among these.
+    /// The application data in those.
     pub(super) flow: ApplicationData,
     /// Where the Finished was.
     pub(super) finished: Option<FrameRef>,
-    /// A record stayed closed: what it held nobody knows.
+    /// A record is missing or was not decrypted: its content is unknown.
     missed: bool,
 }
 
 impl EncryptedHandshake {
-    /// Nothing of this direction is hidden any more.
+    /// Whether every encrypted record of this direction was decrypted.
     pub(super) const fn is_known(&self) -> bool {
         self.opened > 0 && self.opened >= self.hidden && !self.missed
     }
 
-    /// Bytes of messages that are waited for.
+    /// Bytes of the incomplete message.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Messages are waited for no longer.
+    /// Discards an incomplete message, and parses no more if there was one.
     pub(super) fn give_up(&mut self) {
         if !self.waiting.is_empty() {
             self.deaf = true;
@@ -59,13 +59,14 @@ impl EncryptedHandshake {
 }
 
 impl TlsSession {
-    /// Whether secrets opened all that was hidden, in both directions.
+    /// Whether secrets decrypted every encrypted record, in both directions.
     #[must_use]
     pub fn is_known(&self) -> bool {
         self.inside.iter().all(EncryptedHandshake::is_known)
     }
 
-    /// A record was opened, and held so many bytes of this kind. What its length alone made likely is taken back.
+    /// Takes note of a decrypted record: its content type and the bytes of its content. Takes back what its length
+    /// alone made likely.
     pub fn opened(&mut self, from: FlowEnd, at: FrameRef, kind: u8, bytes: u64) {
         let inside = &mut self.inside[from.index()];
         inside.opened = inside.opened.saturating_add(1);
@@ -88,8 +89,9 @@ impl TlsSession {
         }
     }
 
-    /// The handshake messages in a record that was opened; they may go on in the next one. Up to TLS 1.2 they are the Finished,
-    /// and those that renew the handshake (RFC 5246 §7.4.1.2), which changes the keys and nothing else that is told.
+    /// Parses the handshake messages in a decrypted record; the last may continue in the next record. Up to TLS 1.2
+    /// they are the Finished and the messages of a renegotiation (RFC 5246 §7.4.1.2), which changes the keys and
+    /// nothing else that is reported.
     pub fn handshake_inside(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8]) {
         let inside = &mut self.inside[from.index()];
         if inside.deaf {
@@ -118,12 +120,12 @@ impl TlsSession {
             rest = next;
         }
         let left = rest.len();
-        // A message may come in very many records: what waits is not to be copied with each of them.
+        // A message may come in very many records: do not copy the incomplete part with each of them.
         waiting.drain(..length - left);
         self.inside[from.index()].waiting = waiting;
     }
 
-    /// What a renewed handshake agreed on, once.
+    /// Takes out what a renegotiation agreed on.
     pub fn take_renewed(&mut self) -> Option<NegotiatedParameters> {
         self.renewed.take()
     }
@@ -158,7 +160,7 @@ impl TlsSession {
         }
     }
 
-    /// A record under keys is missing or stays closed: of a message that had begun the rest will never be told apart.
+    /// An encrypted record is missing or was not decrypted: the message in progress cannot be completed.
     pub fn lost_inside(&mut self, from: FlowEnd) {
         let inside = &mut self.inside[from.index()];
         inside.waiting = Vec::new();

@@ -1,4 +1,4 @@
-//! What is told of one TLS connection.
+//! What is known of one TLS connection.
 
 use std::net::IpAddr;
 
@@ -11,76 +11,76 @@ use crate::base::frame_ref::FrameRef;
 use crate::base::time::Timestamp;
 use crate::protocol::tls::secrets::NotDecrypted;
 
-/// What is told of one TLS connection. [`FlowEnd::A`] and index 0 are the client of the connection once it is in a record.
+/// What is known of one TLS connection. In a finished connection, [`FlowEnd::A`] and index 0 are its client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFacts {
-    /// Who sent the ClientHello; rarely the side that is called.
+    /// Who sent the ClientHello: the TLS client. Rarely the side that accepted the TCP connection.
     pub caller: FlowEnd,
-    /// What was offered, and where it was seen to its end. After a HelloRetryRequest, the first one.
+    /// The ClientHello, and the frame it ended in. After a HelloRetryRequest, the first one.
     pub hello: Option<(FrameRef, ClientHello)>,
-    /// What was chosen, and where.
+    /// The ServerHello, and where it was seen.
     pub answer: Option<(FrameRef, ServerHello)>,
-    /// The server wanted another ClientHello.
+    /// A HelloRetryRequest: the server wanted another ClientHello.
     pub retried: Option<FrameRef>,
-    /// The certificates of the side that was called, as sent, and where.
+    /// The certificates of the TLS server in the order sent, and where.
     pub certificates: Option<(FrameRef, Vec<Certificate>)>,
-    /// Whether the caller was asked for a certificate, and what it sent.
+    /// Whether the server requested a certificate of the client, and what the client sent.
     pub client_certificate: ClientCertificate,
-    /// Alerts that are no leave-taking, the first ones of many.
+    /// Alerts other than `close_notify`, the first ones of many.
     pub alerts: Vec<Alert>,
     /// How far the handshake came.
     pub stage: HandshakeStage,
-    /// What each side said under the keys, and how it took its leave.
+    /// The application data of each side, and whether it sent `close_notify`.
     pub flows: [ApplicationData; 2],
-    /// Who answered in plain text.
+    /// The side that answered in plain text.
     pub plain: Option<FlowEnd>,
-    /// Secrets opened what it hides.
+    /// Secrets decrypted some of its records.
     pub is_open: bool,
-    /// Why they did not, where there were any at hand.
+    /// Why nothing was decrypted although there were secrets.
     pub closed: Option<NotDecrypted>,
-    /// Who said the last application data, and what the other side has said since the one before: `None` if nobody did.
+    /// Who sent the last record of application data; `None` if there was none.
     pub last_word: Option<FlowEnd>,
-    /// Bytes of the records of application data that the caller has sent since the other side's last.
+    /// Bytes of the application data records that the TLS client has sent since the server's last one.
     pub last_words: u64,
-    /// Of TLS 1.3, all that the called side has said may have been session tickets (RFC 8446 §4.6.1), which are no answer.
+    /// TLS 1.3: all that the server has sent may be session tickets (RFC 8446 §4.6.1), which answer no request.
     pub only_tickets: bool,
 }
 
-/// Whether a certificate was asked of the caller.
+/// Whether the server requested a certificate of the client, and the client's answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientCertificate {
-    /// Not that the capture shows.
+    /// No request was captured.
     #[default]
     NotAsked,
-    /// Asked, and no answer was seen.
+    /// It was requested, and no answer was seen.
     Asked(FrameRef),
-    /// None was sent, when asked.
+    /// It was requested, and the client sent none.
     Missing(FrameRef, Certainty),
-    /// One was sent.
+    /// The client sent one.
     Sent(FrameRef),
 }
 
 /// How far a handshake came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HandshakeStage {
-    /// A record or a part of one.
+    /// A record, or part of one, was seen.
     Begun,
     /// The ClientHello was sent.
     ClientHello,
     /// The server answered with its hello.
     ServerHello,
-    /// The server has sent all of its part, as far as can be seen.
+    /// As far as can be seen, the server has sent its whole part.
     ServerFlight,
     /// The client has finished.
     ClientFinished,
     /// Both have finished.
     Complete,
-    /// It was before the capture.
+    /// The handshake was before the capture.
     Unseen,
 }
 
 impl HandshakeStage {
-    /// The words in reports.
+    /// Its name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -95,57 +95,57 @@ impl HandshakeStage {
     }
 }
 
-/// What one side said under the keys.
+/// The application data of one side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ApplicationData {
     /// Records of application data.
     pub records: u64,
-    /// Bytes in them, tags and padding included; without them where secrets opened all.
+    /// Bytes in them. Tags and padding count unless secrets decrypted every record.
     pub bytes: u64,
     /// The first of them.
     pub first: Option<FrameRef>,
     /// The last of them.
     pub last: Option<FrameRef>,
-    /// When it had finished its part of the handshake.
+    /// When it had sent all of its part of the handshake.
     pub finished: Option<FrameRef>,
-    /// How it took its leave.
+    /// Whether it sent `close_notify`.
     pub farewell: CloseNotify,
 }
 
-/// What is wrong with a certificate, as far as it shows.
+/// What is wrong with a certificate, as far as the capture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CertificateFlaw {
     /// It was outside its dates when it was sent.
     Outdated,
-    /// It is for other names than the one that was asked for.
+    /// It is for other names than the one in the SNI.
     OtherName,
-    /// Nobody vouches for it but itself.
+    /// It names itself as issuer and was sent alone: nobody else vouches for it.
     SelfIssued,
-    /// No name was asked for, as with an address, and it is not for the address that was called.
+    /// The client sent no SNI, as with an address, and the certificate is not for the server's address.
     OtherAddress,
 }
 
-/// Clocks that were never set say 1970; certificates are not judged by them.
+/// 2000-01-01. A clock that was never set shows 1970: certificates are not judged by it.
 const CLOCK_IS_SET: Timestamp = Timestamp::new(946_684_800, 0);
 
-/// The record of the shortest request on a connection that has served before: `GET / HTTP/1.1`, `Host` of one letter, and
-/// what TLS 1.3 adds, which is the least (RFC 8446 §5.2).
+/// Record length of the shortest request on a connection that has served one before: `GET / HTTP/1.1`, a `Host` of one
+/// letter, and what TLS 1.3 adds, which is the least of all versions (RFC 8446 §5.2).
 const SHORTEST_REQUEST: u64 = 27 + 17;
 
-/// How one side took its leave.
+/// Whether one side sent `close_notify`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CloseNotify {
-    /// Not a word.
+    /// It did not.
     #[default]
     None,
-    /// The capture lost what would tell.
+    /// The capture lacks the records that would show it.
     Unclear,
-    /// `close_notify`: certain in the clear, likely by kind and length of the record.
+    /// It did: certain if in the clear or decrypted, likely if inferred from type and length of the record.
     Notify(FrameRef, Certainty),
 }
 
 impl CloseNotify {
-    /// Where it was said.
+    /// Where it was sent.
     #[must_use]
     pub const fn frame_ref(self) -> Option<FrameRef> {
         match self {
@@ -156,7 +156,7 @@ impl CloseNotify {
 }
 
 impl TlsFacts {
-    /// Why secrets that were at hand did not open it, in a word.
+    /// Why nothing was decrypted although there were secrets: the name in reports.
     #[must_use]
     pub fn why_closed(&self) -> Option<&'static str> {
         self.closed.map(NotDecrypted::name)
@@ -177,20 +177,20 @@ impl TlsFacts {
         self
     }
 
-    /// The version that is spoken, once the server has chosen.
+    /// The version in use, once the server has chosen.
     #[must_use]
     pub fn version(&self) -> Option<TlsVersion> {
         self.answer.as_ref().map(|(_, answer)| answer.version)
     }
 
-    /// The name of the server that the caller wants, if it is text.
+    /// The server name (SNI) that the client asks for, if it is UTF-8.
     #[must_use]
     pub fn sni(&self) -> Option<&str> {
         let (_, hello) = self.hello.as_ref()?;
         std::str::from_utf8(hello.sni.as_deref()?).ok()
     }
 
-    /// The first alert that ends the connection, or may: its code can be hidden.
+    /// The first alert that ends the connection, or may: its code can be encrypted.
     #[must_use]
     pub fn fatal(&self) -> Option<&Alert> {
         self.alerts
@@ -198,7 +198,7 @@ impl TlsFacts {
             .find(|alert| alert.is_fatal() != Some(false))
     }
 
-    /// What is wrong with the certificate of a server at this address, as far as it shows.
+    /// What is wrong with the certificate of a server at this address, as far as the capture shows.
     #[must_use]
     pub fn flaw(&self, server: IpAddr) -> Option<CertificateFlaw> {
         let (at, leaf) = self.leaf()?;
@@ -218,7 +218,7 @@ impl TlsFacts {
         if leaf.self_issued && alone && at.frame.0 > 0 {
             return Some(CertificateFlaw::SelfIssued);
         }
-        // A client that calls an address sends no name (RFC 6066 §3).
+        // A client that connects to an address sends no SNI (RFC 6066 §3).
         let nameless = self
             .hello
             .as_ref()
@@ -234,9 +234,9 @@ impl TlsFacts {
             .filter(|(at, leaf)| at.time > CLOCK_IS_SET && !leaf.is_valid_at(at.time))
     }
 
-    /// Whether a request inside was not answered until then, as far as the outside shows: the last word is the caller's,
-    /// or the other side has never said a word, session tickets left out. Where HTTP/2 may be spoken the last word means
-    /// nothing: acknowledgements and window updates are records too.
+    /// Whether a request was still unanswered at `until`, as far as record headers show: the last application data is
+    /// the client's, or the server has sent none, session tickets left out. Where HTTP/2 may be in use, the last sender
+    /// means nothing: acknowledgements and window updates are records too.
     #[must_use]
     pub fn is_unanswered(&self, until: Timestamp) -> bool {
         let asked = self.flows[self.caller.index()];
@@ -251,25 +251,25 @@ impl TlsFacts {
             .as_ref()
             .and_then(|(_, answer)| answer.alpn.as_deref());
         let multiplexed = match (chosen, hello) {
-            // What was offered was not captured to its end.
+            // The list of offered protocols was not captured to its end.
             (None, Some(hello)) if hello.cut => true,
             (Some(chosen), _) => chosen == b"h2",
-            // TLS 1.3 hides what was chosen; before it, nothing is.
+            // TLS 1.3 encrypts the choice. Before it the choice is visible: there was none.
             (None, Some(hello)) => {
                 self.version() >= Some(TlsVersion::TLS_13)
                     && hello.alpn.iter().any(|name| name == b"h2")
             }
             (None, None) => true,
         };
-        // One record alone may be an answer as well.
+        // A single record may be an answer as well.
         let tickets = self.only_tickets && answered.records >= 2;
         let silent = answered.records == 0 || tickets;
-        // What is too short for a request is none: the Close of a WebSocket, say.
+        // A record that is too short for a request is none: the Close of a WebSocket, for example.
         let asks = self.last_word == Some(self.caller) && self.last_words >= SHORTEST_REQUEST;
         silent || asks && !multiplexed
     }
 
-    /// The certificate of the side that was called.
+    /// The certificate of the TLS server itself: the first of its chain.
     #[must_use]
     pub fn leaf(&self) -> Option<(FrameRef, &Certificate)> {
         let (frame_ref, chain) = self.certificates.as_ref()?;

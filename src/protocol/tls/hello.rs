@@ -1,12 +1,12 @@
-//! The hellos (RFC 8446 §4.1, RFC 5246 §7.4.1), read as far as they go.
+//! The hellos (RFC 8446 §4.1, RFC 5246 §7.4.1), parsed as far as they were captured.
 //!
-//! In: the body of a handshake message, or the part of it that was captured. Out: what it says. A field that is not
-//! legible ends the reading; what was read before it stays. Read by hand rather than by a parser crate because those
-//! refuse a message that is cut by the snap length, and because half a hello still names the server.
+//! In: the body of a handshake message, or the captured part of it. Out: its fields. Parsing stops at the first field
+//! that is not legible, and keeps the fields before it. It is written by hand because parser crates refuse a message
+//! that is cut by the snap length, and because half a hello still names the server.
 
 use std::fmt;
 
-/// Names and lists kept of a hello are no longer than this; a server name has at most 255 bytes (RFC 6066 §3).
+/// Most bytes kept of a server name, which has at most 255 (RFC 6066 §3).
 const MAX_NAME: usize = 255;
 /// Cipher suites, protocols and versions kept of each list; browsers send about twenty suites, scanners hundreds.
 const MAX_LIST: usize = 64;
@@ -35,14 +35,14 @@ impl TlsVersion {
     /// TLS 1.3.
     pub const TLS_13: Self = Self(0x304);
 
-    /// Whether it is one that this program knows: drafts and the values that keep servers tolerant (RFC 8701) are not.
+    /// Whether this program knows it. Drafts and GREASE values (RFC 8701) are not known.
     #[must_use]
     pub const fn is_known(self) -> bool {
         matches!(self.0, 0x300..=0x304)
     }
 
-    /// A draft of TLS 1.3 whose ServerHello names it in front and has neither session identifier nor compression method:
-    /// those before draft 22, which made it look like that of TLS 1.2.
+    /// A draft of TLS 1.3 before 22: its ServerHello has the version in front, and neither session identifier nor
+    /// compression method. Draft 22 made it look like that of TLS 1.2.
     const fn is_early_draft(self) -> bool {
         matches!(self.0, 0x304 | 0x7f00..=0x7f15)
     }
@@ -62,11 +62,11 @@ impl fmt::Display for TlsVersion {
 /// What a client offers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientHello {
-    /// The server it wants, as sent.
+    /// The server name it asks for (SNI), as sent.
     pub sni: Option<Vec<u8>>,
-    /// The protocols it would speak inside, best first.
+    /// The application protocols it offers (ALPN), best first.
     pub alpn: Vec<Vec<u8>>,
-    /// The versions it offers, those that are known, newest first.
+    /// The versions it offers that are known, newest first.
     pub versions: Vec<TlsVersion>,
     /// The cipher suites it offers, best first.
     pub ciphers: Vec<u16>,
@@ -74,20 +74,20 @@ pub struct ClientHello {
     pub(super) session_id: Vec<u8>,
     pub(super) encrypt_then_mac: bool,
     pub(super) extended_master_secret: bool,
-    /// The capture holds only part of it.
+    /// Only part of it was captured or is legible.
     pub cut: bool,
 }
 
 /// What a server chose.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerHello {
-    /// The version that is spoken.
+    /// The chosen version.
     pub version: TlsVersion,
     /// The cipher suite.
     pub cipher: u16,
-    /// The protocol inside; in TLS 1.3 only secrets show it.
+    /// The application protocol (ALPN); in TLS 1.3 known only where secrets decrypt it.
     pub alpn: Option<Vec<u8>>,
-    /// A session of an earlier connection goes on.
+    /// It resumes the session of an earlier connection.
     pub resumed: bool,
     pub(super) random: [u8; 32],
     pub(super) session_id: Vec<u8>,
@@ -95,7 +95,7 @@ pub struct ServerHello {
     pub(super) extended_master_secret: bool,
 }
 
-/// What a ServerHello message is.
+/// What a ServerHello message can be.
 #[derive(Debug)]
 pub(super) enum ServerAnswer {
     /// The server wants another ClientHello.
@@ -103,7 +103,7 @@ pub(super) enum ServerAnswer {
     Hello(ServerHello),
 }
 
-/// Bytes that are taken from the front.
+/// Reads from the front of a slice.
 pub(super) struct ByteCursor<'a>(pub(super) &'a [u8]);
 
 impl<'a> ByteCursor<'a> {
@@ -113,7 +113,7 @@ impl<'a> ByteCursor<'a> {
         Some(head)
     }
 
-    /// A number of up to three bytes.
+    /// A big-endian number of up to three bytes.
     pub(super) fn number(&mut self, bytes: usize) -> Option<usize> {
         let bytes = self.take(bytes)?;
         Some(
@@ -123,13 +123,13 @@ impl<'a> ByteCursor<'a> {
         )
     }
 
-    /// What has its length before it.
+    /// A vector: its length, and as many bytes.
     pub(super) fn vector(&mut self, length_bytes: usize) -> Option<&'a [u8]> {
         let length = self.number(length_bytes)?;
         self.take(length)
     }
 
-    /// What has its length before it, or as much of it as there is.
+    /// A vector, or as much of it as there is.
     fn cut_vector(&mut self, length_bytes: usize) -> Option<&'a [u8]> {
         let length = self.number(length_bytes)?;
         self.take(length.min(self.0.len()))
@@ -137,7 +137,7 @@ impl<'a> ByteCursor<'a> {
 }
 
 impl ClientHello {
-    /// Reads the body of a ClientHello. `whole`: all of it was captured.
+    /// Parses the body of a ClientHello. `whole`: all of it was captured.
     pub(super) fn read(body: &[u8], whole: bool) -> Self {
         let mut hello = Self {
             cut: !whole,
@@ -148,7 +148,7 @@ impl ClientHello {
             hello.cut = true;
         }
         if hello.versions.is_empty() && legacy.is_known() {
-            // Up to TLS 1.2 the highest one is named, and those below it are meant (RFC 5246 appendix E.1).
+            // Up to TLS 1.2 a client names its highest version, and offers those below as well (RFC 5246 appendix E.1).
             hello.versions = (TlsVersion::SSL_3.0..=legacy.0.min(TlsVersion::TLS_12.0))
                 .rev()
                 .take(1)
@@ -198,7 +198,7 @@ impl ClientHello {
 }
 
 impl ServerAnswer {
-    /// Reads the body of a ServerHello; `None` if it breaks off before the cipher suite.
+    /// Parses the body of a ServerHello; `None` if it breaks off before the cipher suite.
     pub(super) fn read(body: &[u8], client: Option<&ClientHello>) -> Option<Self> {
         let mut rest = ByteCursor(body);
         let mut hello = ServerHello {
@@ -247,7 +247,7 @@ impl ServerHello {
     }
 }
 
-/// The protocol that EncryptedExtensions (RFC 8446 §4.3.1) names, of the body of that message.
+/// The protocol that EncryptedExtensions name (RFC 8446 §4.3.1). `body` is the body of that message.
 pub(super) fn encrypted_alpn(body: &[u8]) -> Option<Vec<u8>> {
     let mut extensions = ByteCursor(ByteCursor(body).vector(2)?);
     loop {

@@ -1,13 +1,14 @@
-//! Floor 5: TLS on one connection, seen from outside: from SSL 3.0 to TLS 1.3, on any port.
+//! TLS on one connection, also without secrets: from SSL 3.0 to TLS 1.3, on any port.
 //!
-//! In: the TCP streams of both directions from the first record on. Out: [`TlsFacts`]: what the handshake agreed on and how
-//! far it came, the certificates that travelled in the clear, alerts with their senders, how much was said under the keys
-//! and how each side took its leave.
+//! In: the TCP streams of both directions from the first record on. Out: [`TlsFacts`]: what the handshake agreed on and
+//! how far it came, the certificates sent in the clear, alerts with their senders, how much application data each side
+//! sent, and whether it sent `close_notify`.
 //!
-//! Read `record.rs` first: it cuts a stream into records (RFC 8446 §5.1) and keeps no more of them than handshake messages
-//! in the clear. `hello.rs` and `certificate.rs` read those, `alert.rs` has the codes, `session.rs` puts both directions
-//! together, and `facts.rs` is what is told. What is hidden is inferred from kind and length of records alone, and said to
-//! be likely; where `spoken` opens records with secrets, `inside.rs` reads what of the handshake was in them.
+//! Read `record.rs` first: it splits a stream into records (RFC 8446 §5.1) and keeps of them only handshake messages in
+//! the clear. `hello.rs` and `certificate.rs` parse those, `alert.rs` has the alert codes, `session.rs` puts both
+//! directions together, and `facts.rs` defines the result. What is encrypted is inferred from type and length of
+//! records alone, and reported as likely. Where [`secrets`] decrypt records, `encrypted_handshake.rs` parses the
+//! handshake messages in them.
 //!
 //! Left out: verifying signatures and chains (the capture does not hold the trust store), DTLS, SSL 2.0.
 

@@ -1,15 +1,17 @@
-//! Cuts one direction into records (RFC 8446 §5.1, RFC 5246 §6.2.1).
+//! Splits one direction into records (RFC 8446 §5.1, RFC 5246 §6.2.1).
 //!
-//! In: slices of the stream, and how much of it is missing. Out: a [`EndedRecord`] for every record, and the handshake messages in
-//! the clear, gathered over records and segments. Everything else is passed over: what is hidden is counted, not kept.
+//! In: slices of the stream, and the lengths of gaps. Out: an [`EndedRecord`] for every record, and the handshake
+//! messages in the clear, collected across records and segments. Everything else is skipped: encrypted data is counted,
+//! not kept.
 
 use crate::base::frame_ref::FrameRef;
 
-/// Record payload: 2^14 and room for expansion (RFC 5246 §6.2.3; RFC 8446 §5.2 has less).
+/// Most bytes of record payload: 2^14 and room for expansion (RFC 5246 §6.2.3; RFC 8446 §5.2 has less).
 pub(super) const MAX_RECORD: usize = (1 << 14) + 2048;
-/// Bytes of handshake messages that are waited for: certificate chains have 3 to 8 KB; OpenSSL takes 100 KB at most.
+/// Most bytes of unparsed handshake messages that are kept: certificate chains have 3 to 8 KB; OpenSSL takes 100 KB at
+/// most.
 pub(super) const MAX_WAITING: usize = 100 << 10;
-/// No position.
+/// The offset that is never reached.
 pub(super) const NEVER: u64 = u64::MAX;
 
 pub(super) const CHANGE_CIPHER_SPEC: u8 = 20;
@@ -19,38 +21,39 @@ pub(super) const APPLICATION_DATA: u8 = 23;
 
 /// An encrypted TLS 1.3 alert without padding: two bytes, the content type and a 16-byte tag (RFC 8446 §5.2).
 pub(super) const HIDDEN_ALERT: u16 = 19;
-/// A TLS 1.3 Certificate message that holds none: eight bytes, the content type and the tag. A Finished is longer.
+/// An encrypted TLS 1.3 Certificate message without certificates: eight bytes, the content type and the tag. A Finished
+/// is longer.
 pub(super) const HIDDEN_EMPTY_CERTIFICATE: u16 = 25;
-/// An encrypted alert of TLS 1.2 and before is no shorter: two bytes and the shortest MAC or tag with what it needs.
+/// An encrypted alert up to TLS 1.2 is no shorter: two bytes, and the shortest MAC or tag with what it needs.
 const LEAST_CIPHERED_ALERT: u16 = 18;
 
-/// One direction.
+/// The records of one direction.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RecordReader {
-    /// Bytes so far.
+    /// Bytes so far, from the first record on.
     pub(super) offset: u64,
-    /// Bytes of the record that are still to come.
+    /// Bytes of the current record that are still to come.
     left: u32,
     header: [u8; 5],
     have: u8,
     reading: RecordState,
-    /// A gap may have ended anywhere: the next slice that begins with a record header tells.
+    /// A gap may have ended anywhere. Reading resumes at the next slice that begins with a record header.
     lost: bool,
-    /// Some record has begun.
+    /// A record header was seen.
     any: bool,
-    /// The first record that was seen is application data or an alert under keys: the handshake was before the capture.
+    /// The first record seen is application data or an encrypted alert: the handshake was before the capture.
     pub(super) midstream: bool,
-    /// What follows is under keys (≤ TLS 1.2).
+    /// A ChangeCipherSpec was seen: later records are encrypted (up to TLS 1.2).
     pub(super) ciphered: bool,
-    /// A HelloRetryRequest was seen: a ChangeCipherSpec changes nothing (RFC 8446 appendix D.4).
+    /// A HelloRetryRequest was seen: a ChangeCipherSpec changes no keys (RFC 8446 appendix D.4).
     pub(super) retried: bool,
-    /// Handshake messages that are not complete.
+    /// Handshake messages that are not parsed yet.
     pub(super) waiting: Vec<u8>,
     /// Where the first byte of `waiting` was seen.
     pub(super) since: FrameRef,
-    /// Messages can no longer be told apart.
+    /// Message boundaries are lost: no more messages are collected.
     deaf: bool,
-    /// Offset after the first record under the new keys, and where it was seen.
+    /// Offset after the first record under the negotiated keys, and where it was seen.
     pub(super) settled: Option<(u64, FrameRef)>,
     settles: bool,
     alert: [u8; 2],
@@ -76,12 +79,12 @@ pub(super) struct EndedRecord {
     pub(super) at: FrameRef,
     /// Level and description of an alert in the clear.
     pub(super) alert: Option<(u8, u8)>,
-    /// This is the record that settled the direction, or it came before that.
+    /// It is the first record under the negotiated keys, or came before that one.
     pub(super) in_handshake: bool,
 }
 
 impl RecordReader {
-    /// Takes some of `bytes`, at least one, and tells how many, and which record ended with them.
+    /// Consumes at least one byte of `bytes`. Returns how many, and the record that ended with them.
     pub(super) fn step(&mut self, bytes: &[u8], at: FrameRef) -> (usize, Option<EndedRecord>) {
         if self.left > 0 {
             let take = (self.left as usize).min(bytes.len());
@@ -126,7 +129,7 @@ impl RecordReader {
         (take, ended)
     }
 
-    /// A slice begins. After a loss it is the place where records are looked for again.
+    /// Begins a slice. After a loss, records are looked for again here.
     pub(super) fn begin_slice(&mut self) {
         if self.lost {
             self.lost = false;
@@ -135,8 +138,8 @@ impl RecordReader {
         }
     }
 
-    /// Passes over bytes that were not captured. If they end inside the record in progress nothing is lost but what it
-    /// held. Tells which record ended with them.
+    /// Skips bytes that were not captured. If they end inside the current record, only part of its content is lost.
+    /// Returns the record that ended with them.
     pub(super) fn skip(&mut self, length: u64, at: FrameRef) -> Option<EndedRecord> {
         self.offset = self.offset.saturating_add(length);
         let within = u64::from(self.left).checked_sub(length);
@@ -165,7 +168,7 @@ impl RecordReader {
         self.have = 0;
     }
 
-    /// A record header is complete. False if it is none.
+    /// Parses a complete record header. Returns false if it is not one.
     fn record_begins(&mut self) -> bool {
         let [kind, major, _, high, low] = self.header;
         let length = u16::from_be_bytes([high, low]);
@@ -222,7 +225,7 @@ impl RecordReader {
         self.waiting.extend_from_slice(bytes);
     }
 
-    /// Gathers no more messages.
+    /// Collects no more handshake messages.
     pub(super) fn go_deaf(&mut self) {
         self.deaf = true;
         if self.reading == RecordState::Messages {
@@ -230,12 +233,12 @@ impl RecordReader {
         }
     }
 
-    /// Offset after which this direction is under the keys that were agreed on.
+    /// Offset after the first record under the negotiated keys; [`NEVER`] while there is none.
     pub(super) fn settled_at(&self) -> u64 {
         self.settled.map_or(NEVER, |(offset, _)| offset)
     }
 
-    /// Everything so far lies in records that were seen to their end.
+    /// Whether everything so far lies in records that were seen to their end.
     pub(super) fn is_at_boundary(&self) -> bool {
         !self.lost && self.left == 0 && self.have == 0
     }
@@ -262,7 +265,7 @@ mod tests {
         ended
     }
 
-    /// Where the direction settles, whatever the slices.
+    /// Checks after how many bytes the direction settles, whatever the size of the slices.
     #[track_caller]
     fn check(records: &[(u8, usize)], settled: Option<u64>) {
         let stream: Vec<u8> = records

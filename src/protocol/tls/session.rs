@@ -1,4 +1,4 @@
-//! Both directions of one TLS connection: what the records say to each other.
+//! One TLS connection: the records of both directions, put together.
 
 use super::alert::{Alert, CLOSE_NOTIFY};
 use super::certificate::{self, Certificate, CertificateChain};
@@ -15,7 +15,7 @@ use crate::base::frame_ref::FrameRef;
 use crate::protocol::annotations::{Annotator, RecordKind};
 use crate::protocol::tls::secrets::NegotiatedParameters;
 
-/// Alerts kept of one connection; two end it, a hostile peer can send thousands.
+/// Alerts kept of one connection. Two end it; a hostile peer can send thousands.
 const MAX_ALERTS: usize = 8;
 /// Session tickets that servers send at once: OpenSSL two, others up to four.
 const MAX_TICKETS: u64 = 4;
@@ -26,7 +26,7 @@ pub(super) const CERTIFICATE: u8 = 11;
 pub(super) const CERTIFICATE_REQUEST: u8 = 13;
 const SERVER_HELLO_DONE: u8 = 14;
 
-/// One TLS connection. Offsets count from the first byte of its first record, by direction.
+/// One TLS connection. Offsets of a direction count from the first byte of its first record.
 #[derive(Clone, Debug, Default)]
 pub struct TlsSession {
     directions: [RecordReader; 2],
@@ -37,51 +37,51 @@ pub struct TlsSession {
     retried: Option<FrameRef>,
     certificates: Option<(FrameRef, Vec<Certificate>)>,
     pub(super) client_certificate: ClientCertificate,
-    /// Whether it was asked for, as far as that was seen.
+    /// Whether the server requested it, as far as was seen; restores `client_certificate` after a wrong guess.
     pub(super) asked: ClientCertificate,
     server_done: bool,
     pub(super) alerts: Vec<Alert>,
-    /// What secrets showed.
+    /// What decrypted records show, by direction.
     pub(super) inside: [EncryptedHandshake; 2],
     last_word: Option<FlowEnd>,
-    /// The same, as secrets showed it.
+    /// The same, from decrypted records.
     pub(super) last_inside: Option<FlowEnd>,
-    /// Bytes of the records that the caller has sent since the other side's last.
+    /// Bytes of the application data records that the client has sent since the server's last one.
     last_words: u64,
-    /// Length of every record of application data that the called side has sent, while they are all the same.
+    /// Length of every application data record of the server, as long as all are the same.
     ticket: Option<u16>,
     not_only_tickets: bool,
     notified: [Option<FrameRef>; 2],
-    /// The hello of a client that renews the handshake.
+    /// The ClientHello of a renegotiation.
     pub(super) renewal: Option<ClientHello>,
-    /// What a renewed handshake agreed on.
+    /// What a renegotiation agreed on.
     pub(super) renewed: Option<NegotiatedParameters>,
-    /// Who takes down what is read.
+    /// Records what is read; `None` where annotations are not wanted.
     annotator: Option<Annotator>,
 }
 
 impl TlsSession {
-    /// Nothing said yet.
+    /// A connection without any records yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same, with what is read taken down.
+    /// The same, with an annotator that records what is read.
     #[must_use]
     pub fn taken_down(mut self, annotator: Option<Annotator>) -> Self {
         self.annotator = annotator;
         self
     }
 
-    /// Takes something down.
+    /// Records an annotation.
     pub fn note(&self, from: FlowEnd, at: FrameRef, what: RecordKind) {
         if let Some(annotator) = &self.annotator {
             annotator.note(from, at, what);
         }
     }
 
-    /// Whether the first bytes of a direction can belong to TLS.
+    /// Whether the next bytes of a direction can be TLS.
     #[must_use]
     pub fn claims(&self, bytes: &[u8]) -> bool {
         self.is_midstream() || matches!(bytes, [20..=24] | [20..=24, 3, ..])
@@ -114,7 +114,7 @@ impl TlsSession {
         }
     }
 
-    /// Bytes of handshake messages that wait for their end.
+    /// Bytes of incomplete handshake messages.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
         let clear = self
@@ -126,7 +126,7 @@ impl TlsSession {
             .sum()
     }
 
-    /// Reads what waits as far as it goes, since too much waits in all.
+    /// Parses incomplete messages as far as they go, and drops them, since too much waits in total.
     pub fn give_up_waiting(&mut self) {
         for end in FlowEnd::BOTH {
             let direction = &mut self.directions[end.index()];
@@ -138,15 +138,15 @@ impl TlsSession {
         }
     }
 
-    /// Whether this end had finished its part of the handshake when it had sent so many bytes.
+    /// Whether this end had finished its part of the handshake when it had sent `sent` bytes.
     #[must_use]
     pub fn is_settled(&self, end: FlowEnd, sent: u64) -> bool {
         self.is_midstream() || sent >= self.directions[end.index()].settled_at()
     }
 
-    /// Whether this end, which was called, refused the other's part of a TLS 1.3 handshake: its own was sent before, but it
-    /// took nothing for done (RFC 8446 §4.4.4), and has said nothing under the keys but why. Without keys that is an alert
-    /// of unknown code to a client that had no certificate.
+    /// Whether this end, the TLS server, refused the client's part of a TLS 1.3 handshake: its own part was sent
+    /// before, but it did not accept the handshake as complete (RFC 8446 §4.4.4), and has sent nothing encrypted since
+    /// but the reason. Without secrets that is an alert of unknown code to a client that had no certificate.
     #[must_use]
     pub fn has_refused(&self, end: FlowEnd) -> bool {
         let called = self.caller == Some(end.other());
@@ -171,7 +171,7 @@ impl TlsSession {
         self.caller
     }
 
-    /// What the hellos agreed on, as far as keys are derived from it; `None` before both were read.
+    /// What the hellos agreed on, as far as keys are derived from it; `None` until both were parsed.
     #[must_use]
     pub fn agreed(&self) -> Option<NegotiatedParameters> {
         let (_, client) = self.hello.as_ref()?;
@@ -179,13 +179,13 @@ impl TlsSession {
         Some(agreed(client, server))
     }
 
-    /// What is told of it.
+    /// What is known of the connection.
     #[must_use]
     pub fn into_facts(mut self) -> TlsFacts {
         for end in FlowEnd::BOTH {
             self.messages(end, self.directions[end.index()].since, false);
         }
-        // Session tickets and the like are records too; what was opened tells them from application data.
+        // Session tickets and the like are records too; decryption distinguishes them from application data.
         let is_known = self.is_known();
         let flows = FlowEnd::BOTH.map(|end| {
             let inside = &self.inside[end.index()];
@@ -283,19 +283,19 @@ impl TlsSession {
                 self.notified[from.index()].get_or_insert(record.at);
             }
             Some(said) => self.note_alert(from, record.at, Some(said)),
-            // Hidden under the keys: told by what came after it.
+            // Encrypted: what comes after it shows whether it was `close_notify`.
             None => {}
         }
     }
 
-    /// An alert under the keys was read (level, description): what was only likely is certain.
+    /// A decrypted alert (level, description): what was only likely is now certain.
     pub fn alert_inside(&mut self, from: FlowEnd, at: FrameRef, said: (u8, u8)) {
         self.note(from, at, RecordKind::Alert(said.0, said.1));
         match said {
             (_, CLOSE_NOTIFY) => {
                 self.notified[from.index()].get_or_insert(at);
             }
-            // It was noted by its length, or not at all.
+            // Its record length may have led to a note before.
             said => {
                 let noted = self
                     .alerts
@@ -333,13 +333,13 @@ impl TlsSession {
             }
             return;
         }
-        // The server's part of a TLS 1.3 handshake is hidden in application data too; it is over when the client's is.
+        // The server's part of a TLS 1.3 handshake is in application data records too. It is over when the client's is.
         let other = self.caller.map_or(from, FlowEnd::other);
         if self.is_13() && !is_caller && !self.has_settled(other.other()) {
             return;
         }
-        // So small a record is rather an alert; which one is told by what comes after it.
-        // Where the version was not seen, it is so too.
+        // So short a record is more likely an alert; what comes after it shows which. The same holds where the version
+        // was not seen.
         if (self.is_13() || self.answer.is_none()) && record.length == HIDDEN_ALERT {
             return;
         }
@@ -362,7 +362,8 @@ impl TlsSession {
         flow.last = Some(record.at);
     }
 
-    /// Reads the handshake messages that wait in one direction; with what `more` cannot come, the last one as far as it goes.
+    /// Parses the handshake messages that wait in one direction. Without `more` to come, the last one is parsed as far
+    /// as it goes.
     fn messages(&mut self, from: FlowEnd, at: FrameRef, more: bool) {
         let direction = &mut self.directions[from.index()];
         if direction.waiting.is_empty() {
@@ -388,7 +389,7 @@ impl TlsSession {
         }
         let left = rest.len();
         if more && left > 0 {
-            // A message may come in very many records: what waits is not to be copied with each of them.
+            // A message may come in very many records: do not copy the incomplete part with each of them.
             bytes.drain(..bytes.len() - left);
             self.directions[from.index()].waiting = bytes;
         }
@@ -432,7 +433,7 @@ impl TlsSession {
         self.client_certificate = self.asked;
     }
 
-    /// A Certificate message; `None` is one that breaks off.
+    /// A Certificate message; `None` if it breaks off.
     pub(super) fn certificate(
         &mut self,
         from: FlowEnd,
@@ -487,7 +488,7 @@ impl TlsSession {
         let settled = !last.in_handshake || self.is_midstream();
         let hidden = match last.kind {
             ALERT => last.length > 2,
-            // Where the version was not seen, so short a record is still rather an alert than anything else.
+            // Where the version was not seen, so short a record is still more likely an alert than anything else.
             APPLICATION_DATA => {
                 last.length == HIDDEN_ALERT && (self.is_13() || self.answer.is_none())
             }

@@ -1,4 +1,4 @@
-//! Cipher suites that can be opened (IANA, "TLS Cipher Suites").
+//! Cipher suites whose records can be decrypted (IANA, "TLS Cipher Suites").
 
 use super::key_schedule::HashAlgorithm;
 
@@ -15,7 +15,7 @@ pub(super) enum RecordCipher {
     ChaCha20Poly1305,
 }
 
-/// What a MAC is made with.
+/// The hash of a record MAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MacHash {
     Sha1,
@@ -33,18 +33,18 @@ impl MacHash {
     }
 }
 
-/// A cipher suite, as far as opening records goes.
+/// A cipher suite, as far as decryption goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CipherSuite {
     pub(super) bulk: RecordCipher,
     /// Bytes of the key.
     pub(super) key: usize,
-    /// Of TLS 1.2 and 1.3; versions before have their own.
+    /// The hash of the key schedule in TLS 1.2 and 1.3; earlier versions have their own.
     pub(super) hash: HashAlgorithm,
 }
 
 impl CipherSuite {
-    /// The suite with this number; `None` if it cannot be opened.
+    /// The suite with this number; `None` if its records cannot be decrypted.
     #[must_use]
     pub const fn from_id(id: u16) -> Option<Self> {
         use RecordCipher::{Ccm, Ccm8, ChaCha20Poly1305, Gcm};

@@ -1,8 +1,8 @@
-//! Opens the records of one connection, both directions, from the hellos on.
+//! Decrypts the records of one connection, both directions, from the hellos on.
 //!
-//! In: every record in order, as it was sent, and what the hellos agreed on. Out: what was protected. In TLS 1.3 the
-//! opener reads along as far as it must: after a Finished, an EndOfEarlyData or a KeyUpdate the sender goes on under
-//! other keys (RFC 8446 §4.5, §4.6.3, §7).
+//! In: every record in order, as it was sent, and what the hellos agreed on. Out: the plaintext. In TLS 1.3 the
+//! decryptor parses handshake messages as far as it must: after a Finished, an EndOfEarlyData or a KeyUpdate the sender
+//! continues under other keys (RFC 8446 §4.5, §4.6.3, §7).
 
 use std::ops::Range;
 
@@ -23,23 +23,23 @@ pub struct NegotiatedParameters {
     pub version: u16,
     /// The cipher suite that was chosen.
     pub suite: u16,
-    /// Both want records authenticated after they are encrypted (RFC 7366).
+    /// Both sides want encrypt-then-MAC (RFC 7366).
     pub encrypt_then_mac: bool,
 }
 
-/// Why a record stays closed.
+/// Why a record was not decrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotDecrypted {
     /// No secret is known for this part of the connection.
     NoSecret,
-    /// The secret that is known does not fit: the record is not authentic under it.
+    /// The known secret does not fit: the record is not authentic under it.
     WrongSecret,
-    /// A version or cipher suite that is not opened here.
+    /// A version or cipher suite that is not supported.
     Unsupported,
 }
 
 impl NotDecrypted {
-    /// The word in reports.
+    /// Its name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -53,29 +53,29 @@ impl NotDecrypted {
 /// What became of early data (RFC 8446 §4.2.10).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EarlyData {
-    /// Nothing has told yet.
+    /// Not known yet.
     #[default]
     Undecided,
-    /// The server takes it.
+    /// The server accepts it.
     Taken,
-    /// The server does not: it was never processed, and what matters of it the client sends again.
+    /// The server rejects it: it never processes it, and the client sends what matters of it again.
     Refused,
 }
 
-/// What a record protected.
+/// The content of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plaintext {
     /// The content type: 20 change_cipher_spec, 21 alert, 22 handshake, 23 application data.
     pub kind: u8,
-    /// It was under the keys of early data.
+    /// It was encrypted under the keys of early data.
     pub early: bool,
-    /// Where it lies in the record that was given.
+    /// Its range in the record that was passed in.
     pub place: Range<usize>,
-    /// It was under keys; else it is as it was given.
+    /// It was encrypted; otherwise the record was in the clear and is unchanged.
     pub hidden: bool,
 }
 
-/// Opens the records of one connection.
+/// Decrypts the records of one connection.
 #[derive(Clone, Debug)]
 pub struct Decryptor {
     suite: CipherSuite,
@@ -86,15 +86,15 @@ pub struct Decryptor {
 
 #[derive(Clone, Debug, Default)]
 struct DirectionKeys {
-    /// Under which keys the next record is; `None` while it is in the clear.
+    /// The keys of the next record; `None` while records are in the clear.
     now: Option<KeyStage>,
-    /// What comes after the keys of now, next first.
+    /// The keys after those, next first.
     later: Vec<KeyStage>,
     sequence: u64,
     steps: HandshakeMessages,
-    /// Records were lost: nobody knows how many.
+    /// An unknown number of records was lost.
     lost: bool,
-    /// Records in a row that stayed closed.
+    /// Records in a row that were not decrypted.
     misses: u32,
     /// What this side shows of the fate of early data.
     early_data: EarlyData,
@@ -104,22 +104,22 @@ struct DirectionKeys {
 struct KeyStage {
     kind: KeyStageKind,
     protection: Option<RecordProtection>,
-    /// TLS 1.3: what the next keys are made of.
+    /// TLS 1.3: the secret from which the next keys are derived.
     secret: Option<Secret>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum KeyStageKind {
-    /// Up to TLS 1.2: all that is protected.
+    /// Up to TLS 1.2: all encrypted records.
     Whole,
     Early,
     Handshake,
     Traffic,
 }
 
-/// How many records may be lost in a row for the ones after to be opened.
+/// Most records that may be lost in a row if those after them are to be decrypted.
 const MAX_LOST: u64 = 64;
-/// For how many records in a row that is tried, since each costs as much as so many records.
+/// For how many records in a row this is tried: each of them costs as much as [`MAX_LOST`] records.
 const MAX_MISSES: u32 = 32;
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
@@ -127,10 +127,10 @@ const HANDSHAKE: u8 = 22;
 const APPLICATION_DATA: u8 = 23;
 
 impl Decryptor {
-    /// The records of a connection that agreed on this.
+    /// A decryptor for a connection that agreed on this.
     ///
     /// # Errors
-    /// When nothing of it can ever be opened.
+    /// If no record of it can ever be decrypted.
     pub fn new(
         agreed: &NegotiatedParameters,
         secrets: &ConnectionSecrets,
@@ -149,8 +149,7 @@ impl Decryptor {
         Ok(Self { suite, era, sides })
     }
 
-    /// The sides agreed on new keys under the old ones (RFC 5246 §7.4.1.2): each goes over to its own with its next
-    /// ChangeCipherSpec.
+    /// The sides renegotiated (RFC 5246 §7.4.1.2): each switches to its new keys with its next ChangeCipherSpec.
     pub fn renew(&mut self, agreed: &NegotiatedParameters, secrets: &ConnectionSecrets) {
         let Ok(new) = Self::new(agreed, secrets) else {
             return;
@@ -163,7 +162,7 @@ impl Decryptor {
         }
     }
 
-    /// A record of this side (0 the client, 1 the server) is not there whole, but its place in the order is known.
+    /// A record of this side (0 the client, 1 the server) is incomplete, but its place in the order is known.
     pub fn skip(&mut self, side: usize, kind: u8) {
         let Some(side) = self.sides.get_mut(side) else {
             return;
@@ -175,11 +174,11 @@ impl Decryptor {
             _ if side.now.is_some() => side.sequence += 1,
             _ => {}
         }
-        // In the handshake it may have been the last message under these keys.
+        // During the handshake it may have been the last message under these keys.
         side.steps = HandshakeMessages::default();
     }
 
-    /// Records of this side were lost, nobody knows how many.
+    /// An unknown number of records of this side was lost.
     pub fn lose(&mut self, side: usize) {
         if let Some(side) = self.sides.get_mut(side) {
             side.lost = true;
@@ -187,11 +186,11 @@ impl Decryptor {
         }
     }
 
-    /// Opens the next record of this side (0 the client, 1 the server), in place and without its header. A record in the
-    /// clear is given back as it is.
+    /// Decrypts the next record of this side (0 the client, 1 the server), in place and without its header. A record in
+    /// the clear is left as it is.
     ///
     /// # Errors
-    /// When it stays closed.
+    /// If the record cannot be decrypted.
     pub fn open(
         &mut self,
         side: usize,
@@ -214,7 +213,7 @@ impl Decryptor {
                     side.change_cipher_spec();
                     return Ok(whole);
                 }
-                // Application data is never in the clear: where the change was not captured, it tells.
+                // Application data is never in the clear: it shows that a ChangeCipherSpec was not captured.
                 if side.now.is_none() && kind != APPLICATION_DATA {
                     return Ok(whole);
                 }
@@ -249,8 +248,8 @@ impl Decryptor {
         })
     }
 
-    /// What became of the client's early data. The server's EncryptedExtensions tell; where they cannot be read, the
-    /// client's next step does.
+    /// What became of the client's early data. The server's EncryptedExtensions state it; where they cannot be read,
+    /// the client's next step shows it.
     #[must_use]
     pub fn early_data(&self) -> EarlyData {
         match self.sides.each_ref().map(|side| side.early_data) {
@@ -286,7 +285,7 @@ impl DirectionKeys {
     ) -> Result<Range<usize>, NotDecrypted> {
         let searches = self.lost && self.misses < MAX_MISSES;
         let ahead = if searches { MAX_LOST } else { 0 };
-        // A failed attempt leaves nothing of the record: where another may follow, there is a copy.
+        // A failed attempt destroys the record: keep a copy where another attempt may follow.
         let others = ahead > 0 || !self.later.is_empty();
         let copy = others.then(|| record.to_vec());
         let mut attempt = |stage: &mut KeyStage, first: u64| {
@@ -302,7 +301,8 @@ impl DirectionKeys {
         let own = self.now.as_mut();
         let mut found = own.and_then(|stage| attempt(stage, self.sequence));
         if found.is_none() {
-            // Early data that was refused, a handshake that was not captured to its end: it has gone on to other keys.
+            // Early data was rejected, or the handshake was not captured to its end: the sender has moved on to later
+            // keys.
             let mut places = self.later.iter_mut().enumerate();
             let next = places.find_map(|(place, stage)| Some((place, attempt(stage, 0)?)));
             if let Some((place, opened)) = next {
@@ -333,7 +333,7 @@ impl DirectionKeys {
         }
     }
 
-    /// Handshake messages under protection: which of them change the keys.
+    /// Watches decrypted handshake messages for those that change the keys.
     fn read_along(&mut self, suite: CipherSuite, bytes: &[u8]) {
         let mut rest = bytes;
         while let Some(message) = self.steps.next(&mut rest) {
@@ -353,7 +353,7 @@ impl DirectionKeys {
         }
     }
 
-    /// The next generation of keys (RFC 8446 §7.2).
+    /// Derives the next generation of keys (RFC 8446 §7.2).
     fn update(&mut self, suite: CipherSuite) {
         let Some(stage) = &mut self.now else { return };
         let next = stage.secret.as_ref().and_then(|secret| {
@@ -367,7 +367,7 @@ impl DirectionKeys {
 }
 
 impl KeyStage {
-    /// The keys that a secret of TLS 1.3 gives (RFC 8446 §7.3).
+    /// The keys derived from a secret of TLS 1.3 (RFC 8446 §7.3).
     fn modern(kind: KeyStageKind, suite: CipherSuite, secret: Option<Secret>) -> Self {
         let protection = secret.as_ref().and_then(|secret| {
             let mut key = [0; 32];
@@ -442,14 +442,14 @@ fn classic(
         _ => 0,
     };
     let iv = iv_length(suite.bulk, era);
-    // The largest: two MAC keys of 48, two keys of 32, two IVs of 16 bytes.
+    // The largest key block: two MAC keys of 48, two keys of 32, two IVs of 16 bytes.
     let mut block = [0; 192];
     let block = block
         .get_mut(..2 * (mac + suite.key + iv))
         .ok_or(NotDecrypted::Unsupported)?;
     let randoms: [&[u8]; 2] = [&agreed.server_random, &agreed.client_random];
     prf(hash, master.bytes(), b"key expansion", &randoms, block);
-    // Of each kind the client's, then the server's (RFC 5246 §6.3).
+    // For each kind the client's comes first, then the server's (RFC 5246 §6.3).
     let mut rest = &*block;
     let mut pair = |length: usize| {
         let (client, after) = rest.split_at_checked(length)?;
@@ -480,19 +480,19 @@ fn classic(
     Ok(sides)
 }
 
-/// Finds where handshake messages end, whatever records they lie in.
+/// Finds where handshake messages end, however they are split into records.
 #[derive(Clone, Debug, Default)]
 struct HandshakeMessages {
     header: [u8; 4],
     have: usize,
     left: usize,
-    /// The last EncryptedExtensions.
+    /// Body of the last EncryptedExtensions.
     extensions: Vec<u8>,
 }
 
 /// Bytes kept of EncryptedExtensions; they have a few dozen.
 const MAX_EXTENSIONS: usize = 4096;
-/// The extension by which a server takes early data (RFC 8446 §4.2.10).
+/// The extension by which a server accepts early data (RFC 8446 §4.2.10).
 const EARLY_DATA: [u8; 2] = [0, 42];
 
 impl HandshakeMessages {
@@ -501,7 +501,7 @@ impl HandshakeMessages {
     const FINISHED: u8 = 20;
     const KEY_UPDATE: u8 = 24;
 
-    /// The type of the next message that ends in `bytes`, which are used up as far.
+    /// The type of the next message that ends in `bytes`; consumes them up to there.
     fn next(&mut self, bytes: &mut &[u8]) -> Option<u8> {
         loop {
             if self.have < self.header.len() {
@@ -536,7 +536,7 @@ impl HandshakeMessages {
 }
 
 impl HandshakeMessages {
-    /// What EncryptedExtensions say of early data (RFC 8446 §4.3.1).
+    /// What EncryptedExtensions state about early data (RFC 8446 §4.3.1).
     fn early_data(&self) -> EarlyData {
         let mut rest = self.extensions.get(2..).unwrap_or_default();
         while let [first, second, high, low, after @ ..] = rest {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A secret. It is never shown.
+/// A secret. It is never printed: `Debug` shows only its type.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<[u8]>);
 
@@ -30,7 +30,7 @@ impl fmt::Debug for Secret {
 pub enum SecretLabel {
     /// The master secret, up to TLS 1.2.
     Master,
-    /// What a client may send before the server has answered (TLS 1.3, 0-RTT).
+    /// The client's early data, sent before the server has answered (TLS 1.3, 0-RTT).
     ClientEarly,
     /// The client's part of the handshake (TLS 1.3).
     ClientHandshake,
@@ -42,10 +42,10 @@ pub enum SecretLabel {
     ServerTraffic,
 }
 
-/// One line: whose secret, what for, and the secret itself.
+/// One line: which connection, what for, and the secret itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyLogLine {
-    /// The random of the client's hello, which names the connection.
+    /// The random of the ClientHello, which identifies the connection.
     pub client_random: [u8; 32],
     /// What it is for.
     pub label: SecretLabel,
@@ -53,27 +53,27 @@ pub struct KeyLogLine {
     pub secret: Secret,
 }
 
-/// Why a line holds no secret that is of use here.
+/// Why a line holds no usable secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyLogLineError {
-    /// A comment, or nothing.
+    /// A comment, or an empty line.
     Empty,
-    /// A kind of secret that opens no record: exporters, Encrypted Client Hello, kinds of the future.
+    /// A kind of secret that decrypts no record: exporters, Encrypted Client Hello, future kinds.
     OtherKind,
-    /// Not of the form `LABEL HEX HEX`, or a length that cannot be.
+    /// Not of the form `LABEL HEX HEX`, or of an impossible length.
     Malformed,
 }
 
-/// The longest secret: one output of SHA-384. A master secret has 48 bytes as well.
+/// The longest secret: one output of SHA-384. A master secret has 48 bytes, too.
 const LONGEST: usize = 48;
 /// The shortest: one output of SHA-256.
 const SHORTEST: usize = 32;
 
 impl KeyLogLine {
-    /// Reads a line, with or without its end.
+    /// Parses a line, with or without its line ending.
     ///
     /// # Errors
-    /// When there is nothing in it that opens records.
+    /// If it holds no secret that decrypts records.
     pub fn parse(line: &[u8]) -> Result<Self, KeyLogLineError> {
         let line = line.trim_ascii();
         if line.is_empty() || line.starts_with(b"#") {

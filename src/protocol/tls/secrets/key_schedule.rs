@@ -1,4 +1,4 @@
-//! From secrets to keys: the PRF of TLS 1.0 to 1.2 (RFC 2246 §5, RFC 5246 §5), HKDF-Expand-Label of TLS 1.3
+//! Derives keys from secrets: the PRF of TLS 1.0 to 1.2 (RFC 2246 §5, RFC 5246 §5), HKDF-Expand-Label of TLS 1.3
 //! (RFC 8446 §7.1).
 
 use hkdf::Hkdf;
@@ -7,7 +7,7 @@ use md5::Md5;
 use sha1::Sha1;
 use sha2::{Sha256, Sha384};
 
-/// The hash that secrets are stretched with.
+/// The hash of the PRF or of HKDF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HashAlgorithm {
     /// MD5 and SHA-1 together, before TLS 1.2.
@@ -16,7 +16,7 @@ pub(super) enum HashAlgorithm {
     Sha384,
 }
 
-/// `PRF(secret, label, seed)`, as many bytes as `out` has room for.
+/// Fills `out` with `PRF(secret, label, seed)`.
 pub(super) fn prf(
     hash: HashAlgorithm,
     secret: &[u8],
@@ -37,7 +37,7 @@ pub(super) fn prf(
     }
 }
 
-/// `P_hash` (RFC 5246 §5), put into `out` or mixed with what is there.
+/// `P_hash` (RFC 5246 §5): fills `out`, or XORs into it if `mix`.
 fn stretch<M: Mac + KeyInit + Clone>(
     secret: &[u8],
     label: &[u8],
@@ -69,13 +69,13 @@ fn stretch<M: Mac + KeyInit + Clone>(
     }
 }
 
-/// A HMAC with its key.
+/// An HMAC with its key.
 pub(super) fn keyed<M: KeyInit>(secret: &[u8]) -> M {
     M::new_from_slice(secret).expect("HMAC takes keys of any length")
 }
 
-/// `HKDF-Expand-Label(secret, label, "", length of out)`. Without effect if the secret is shorter than the hash, which a
-/// checked key line rules out for the right suite.
+/// `HKDF-Expand-Label(secret, label, "", length of out)`. Leaves `out` alone and returns `None` if the secret is
+/// shorter than the hash, which a checked key log line rules out for the right suite.
 pub(super) fn expand_label(
     hash: HashAlgorithm,
     secret: &[u8],

@@ -1,4 +1,4 @@
-//! The secrets of many connections, found by the random of the client's hello.
+//! The secrets of many connections, by the random of the ClientHello.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -7,22 +7,23 @@ use hashbrown::HashMap;
 use super::key_log::{KeyLogLine, KeyLogLineError, Secret, SecretLabel};
 use crate::base::frame_ref::FrameNumber;
 
-/// Connections whose secrets are kept; a key log that many months wrote may have more. Half a kilobyte each at most.
+/// Connections whose secrets are kept. A key log written over many months may have more. Each takes half a kilobyte at
+/// most.
 pub const MAX_SESSIONS: usize = 1 << 18;
 
-/// The secrets of one connection, as far as they are known.
+/// The known secrets of one connection.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionSecrets {
     pub(super) master: Option<Secret>,
     pub(super) early: Option<Secret>,
-    /// Of the client, of the server.
+    /// The client's and the server's.
     pub(super) handshake: [Option<Secret>; 2],
-    /// Of the client, of the server.
+    /// The client's and the server's.
     pub(super) traffic: [Option<Secret>; 2],
 }
 
 impl ConnectionSecrets {
-    /// Whether they open a connection from the handshake on, in both directions.
+    /// Whether they decrypt a connection from the handshake on, in both directions.
     #[must_use]
     pub fn are_whole(&self) -> bool {
         let both = |pair: &[Option<Secret>; 2]| pair.iter().all(Option::is_some);
@@ -41,7 +42,7 @@ impl ConnectionSecrets {
         *place = Some(secret);
     }
 
-    /// The secrets of a line, and which.
+    /// The secret of one line, all others unknown.
     fn of(line: KeyLogLine) -> Self {
         let mut secrets = Self::default();
         secrets.put(line.label, line.secret);
@@ -75,41 +76,42 @@ impl ConnectionSecrets {
     }
 }
 
-/// The secrets of many connections. Clones are the same ring: whoever reads more key lines adds to all.
+/// The secrets of many connections. Clones share one store: a key log line added to one is found in all.
 #[derive(Clone, Debug, Default)]
 pub struct KeyStore(Arc<RwLock<StoredSecrets>>);
 
 #[derive(Debug, Default)]
 struct StoredSecrets {
-    /// By client random: what became known at which frame, in order.
+    /// By client random: which secrets are known from which frame on, in order.
     sessions: HashMap<[u8; 32], Vec<(FrameNumber, ConnectionSecrets)>, foldhash::fast::RandomState>,
-    /// The start of a line whose end has not been written yet.
+    /// The start of an incomplete line.
     rest: Vec<u8>,
-    /// The line that goes on was too long: what is still to come of it is no line.
+    /// The current line was too long: the rest of it is skipped.
     passes_over: bool,
     counts: KeyStoreCounts,
     grows: bool,
 }
 
-/// What a ring was given.
+/// Counts of what a key store was given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyStoreCounts {
-    /// Secrets that can open records.
+    /// Secrets that can decrypt records.
     pub secrets: u64,
-    /// Lines that are neither comments nor of any known form.
+    /// Lines that are neither comments nor of a known form.
     pub malformed: u64,
-    /// Secrets of connections beyond the number that is kept.
+    /// Secrets discarded because of [`MAX_SESSIONS`], or because those of one connection lie in too many places.
     pub let_go: u64,
 }
 
-/// How often secrets of one connection may turn up in a capture. It has six, and each is written once.
+/// In how many places of a capture the secrets of one connection may lie. It has six, and each is written once.
 const MAX_TIMES: usize = 8;
-/// The longest line that is waited for.
+/// The longest line that is accepted, in bytes.
 const MAX_LINE: usize = 4096;
 
 impl KeyStore {
-    /// Takes a piece of a key log, in order. `since`: from which frame on it may be used; a file of its own is known from
-    /// the first on, secrets inside a capture from where they lie. A line that is not complete waits for its end.
+    /// Reads a piece of a key log; pieces come in order. `since` is the frame from which on its secrets may be used: 0
+    /// for a separate file, the position in the capture for secrets inside it. An incomplete line is kept until its end
+    /// comes.
     pub fn read(&self, text: &[u8], since: FrameNumber) {
         let mut key_store = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let mut pieces = text.split_inclusive(|byte| *byte == b'\n').peekable();
@@ -135,7 +137,7 @@ impl KeyStore {
         }
     }
 
-    /// The last line has no end, and none will come.
+    /// Ends the key log: a last line without a line ending is complete.
     pub fn end(&self, since: FrameNumber) {
         let mut key_store = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let line = std::mem::take(&mut key_store.rest);
@@ -143,18 +145,19 @@ impl KeyStore {
         key_store.line(&line, since);
     }
 
-    /// More may come while connections already speak: whoever lacks a secret may wait a little.
+    /// Sets whether more secrets may come while connections are already running: a connection without its secret may
+    /// then wait a little.
     pub fn set_growing(&self, grows: bool) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).grows = grows;
     }
 
-    /// Whether more may come.
+    /// Whether more secrets may come.
     #[must_use]
     pub fn is_growing(&self) -> bool {
         self.0.read().unwrap_or_else(PoisonError::into_inner).grows
     }
 
-    /// What is known of the connection with this client random at `frame`.
+    /// The secrets of the connection with this client random that are known at `frame`.
     #[must_use]
     pub fn find(&self, client_random: &[u8; 32], frame: FrameNumber) -> Option<ConnectionSecrets> {
         let key_store = self.0.read().unwrap_or_else(PoisonError::into_inner);
@@ -173,14 +176,14 @@ impl KeyStore {
         key_store.grows || !key_store.sessions.is_empty()
     }
 
-    /// Whether it holds nothing.
+    /// Whether it holds no secrets.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let key_store = self.0.read().unwrap_or_else(PoisonError::into_inner);
         key_store.sessions.is_empty()
     }
 
-    /// What it was given.
+    /// Counts of what it was given.
     #[must_use]
     pub fn counts(&self) -> KeyStoreCounts {
         self.0.read().unwrap_or_else(PoisonError::into_inner).counts
@@ -254,7 +257,7 @@ mod tests {
     #[test]
     fn what_is_no_line_is_counted() {
         let mut text = vec![b'x'; 3 * MAX_LINE];
-        // The end of a line that is too long is none, wherever the log was cut for reading.
+        // The end of a line that is too long is no line of its own, wherever the log was split.
         text.extend(line(1, "CLIENT_RANDOM").into_bytes());
         text.extend(b"CLIENT_RANDOM 12\n");
         for size in [1, MAX_LINE, 3 * MAX_LINE, text.len()] {

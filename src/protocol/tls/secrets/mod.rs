@@ -1,13 +1,13 @@
-//! Floor 4½: the secrets of TLS connections, and what they open.
+//! The secrets of TLS connections, and the decryption of their records.
 //!
-//! A [`KeyStore`] holds what programs wrote to their key logs (`SSLKEYLOGFILE`) or a capture brought along (pcapng
-//! decryption secrets). An [`Decryptor`] takes the secrets of one connection and what its hellos agreed on, and turns
-//! protected records back into what was protected: TLS 1.0 to 1.2 (RFC 2246, 4346, 5246; AES-CBC with and without
-//! encrypt-then-MAC, AES-GCM, AES-CCM, ChaCha20-Poly1305) and TLS 1.3 (RFC 8446; early data, key updates).
+//! A [`KeyStore`] holds what programs wrote to their key logs (`SSLKEYLOGFILE`) or a capture contains (pcapng
+//! decryption secrets). A [`Decryptor`] takes the secrets of one connection and what its hellos agreed on, and decrypts
+//! its records: TLS 1.0 to 1.2 (RFC 2246, 4346, 5246; AES-CBC with and without encrypt-then-MAC, AES-GCM, AES-CCM,
+//! ChaCha20-Poly1305) and TLS 1.3 (RFC 8446; early data, key updates).
 //!
-//! Every record is authenticated: a wrong key is noticed, and opens nothing. The primitives are those of the RustCrypto
-//! crates. Left out: suites that hardly anybody speaks any more (RC4, 3DES, Camellia), and private keys of servers. Secrets
-//! have no way out of here: they are not printed, not even for debugging.
+//! Every record is authenticated: a wrong key is noticed, and decrypts nothing. The primitives are those of the
+//! RustCrypto crates. Left out: suites that are hardly in use any more (RC4, 3DES, Camellia), and private keys of
+//! servers. Secrets never leave this module: they are not printed, not even by `Debug`.
 
 mod cipher_suite;
 mod decrypt;

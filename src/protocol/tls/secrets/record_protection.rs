@@ -1,4 +1,4 @@
-//! One direction's record protection under one key: what was protected, and whether it is authentic.
+//! Record protection of one direction under one key: decrypts records and checks that they are authentic.
 
 use aes::cipher::{BlockModeDecrypt, KeyIvInit};
 use aes_gcm::aead::{AeadInOut, KeyInit, Nonce, Tag};
@@ -21,15 +21,15 @@ type CcmShort<C> = Ccm<C, U8, U12>;
 const BLOCK: usize = 16;
 /// Bytes of a nonce of every AEAD here.
 const NONCE: usize = 12;
-/// The part of a nonce that travels with each record (RFC 5288 §3).
+/// Bytes of the nonce that each record carries (RFC 5288 §3).
 const EXPLICIT: usize = 8;
-/// A record's header.
+/// Bytes of a record header.
 pub(super) const HEADER: usize = 5;
 
-/// How the nonce of a record and what is authenticated beside it are made.
+/// How a record's nonce and its additional authenticated data are formed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RecordFormat {
-    /// TLS 1.0: in CBC mode a record goes on where the one before ended (RFC 2246 §6.2.3.2).
+    /// TLS 1.0: in CBC mode the last block of a record is the IV of the next (RFC 2246 §6.2.3.2).
     Chained,
     /// TLS 1.1 and 1.2.
     Explicit,
@@ -37,7 +37,7 @@ pub(super) enum RecordFormat {
     Modern,
 }
 
-/// The primitive, with its key.
+/// The cipher, with its key.
 #[derive(Clone)]
 enum Primitive {
     Gcm128(Box<Aes128Gcm>),
@@ -56,7 +56,7 @@ struct Cbc {
     mac: MacHash,
     mac_key: Box<[u8]>,
     encrypt_then_mac: bool,
-    /// The last block before, in TLS 1.0.
+    /// TLS 1.0: the last ciphertext block of the record before.
     chain: [u8; BLOCK],
 }
 
@@ -65,12 +65,12 @@ struct Cbc {
 pub(super) struct RecordProtection {
     cipher: Primitive,
     era: RecordFormat,
-    /// The nonce's fixed part; all of it where it is mixed with the sequence number.
+    /// The fixed part of the nonce; all of it where it is XORed with the sequence number.
     iv: [u8; NONCE],
     bulk: RecordCipher,
 }
 
-/// Keys as the key schedule gives them.
+/// Keys as the key schedule derives them.
 pub(super) struct TrafficKeys<'a> {
     pub(super) key: &'a [u8],
     pub(super) iv: &'a [u8],
@@ -87,7 +87,7 @@ impl std::fmt::Debug for RecordProtection {
     }
 }
 
-/// Bytes of the IV that the key schedule has to give.
+/// Bytes of the IV that the key schedule has to derive.
 pub(super) const fn iv_length(bulk: RecordCipher, era: RecordFormat) -> usize {
     match (bulk, era) {
         (RecordCipher::Cbc(_), RecordFormat::Chained) => BLOCK,
@@ -148,8 +148,8 @@ impl RecordProtection {
         })
     }
 
-    /// Opens a record in place, `header` left out of it. The place of what was protected, the content type of TLS 1.3
-    /// still behind it; `None` if it is not authentic.
+    /// Decrypts `record`, without its `header`, in place. Returns the range of the content, in TLS 1.3 with the content
+    /// type still behind it; `None` if the record is not authentic.
     pub(super) fn open(
         &mut self,
         sequence: u64,
@@ -214,8 +214,8 @@ fn open<C: AeadInOut>(
         .ok()
 }
 
-/// What is authenticated beside a record up to TLS 1.2: its number, type and version, and the length of what it protects
-/// (RFC 5246 §6.2.3.3).
+/// The additional authenticated data of a record up to TLS 1.2: sequence number, type and version, and the length of
+/// the content (RFC 5246 §6.2.3.3).
 fn associated(sequence: u64, header: [u8; HEADER], length: usize) -> [u8; 13] {
     let mut all = [0; 13];
     let [kind, major, minor, ..] = header;
@@ -236,7 +236,7 @@ impl Cbc {
     ) -> Option<Range<usize>> {
         let tag = self.mac.length();
         let sealed = if self.encrypt_then_mac {
-            // The MAC is over what is encrypted, its IV too (RFC 7366 §3).
+            // The MAC covers the ciphertext, including its IV (RFC 7366 §3).
             let sealed = record.len().checked_sub(tag)?;
             let (text, mac) = record.split_at_checked(sealed)?;
             self.is_authentic(&associated(sequence, header, sealed), text, mac)?;
@@ -260,7 +260,7 @@ impl Cbc {
         };
         let chain: [u8; BLOCK] = text.last_chunk().copied()?;
         decrypt(&self.key, &iv, text)?;
-        // All of the padding has its own length as value, as has the byte that gives it (RFC 5246 §6.2.3.2).
+        // Every byte of the padding, and the length byte after it, holds the length of the padding (RFC 5246 §6.2.3.2).
         let padding = *text.last()?;
         let length = text.len().checked_sub(usize::from(padding) + 1)?;
         if text.get(length..)?.iter().any(|byte| *byte != padding) {

@@ -1,4 +1,5 @@
-//! What is no record of these keys stays closed, and nothing panics. That real ones open is shown by captures.
+//! Records of other keys are not decrypted, and nothing panics. That real records are decrypted is tested with
+//! captures.
 
 use proptest::prelude::*;
 
@@ -131,7 +132,7 @@ fn encrypted_extensions_tell_of_early_data() {
         ];
         message.extend_from_slice(extensions);
         let mut steps = HandshakeMessages::default();
-        // In whatever pieces it comes.
+        // In two pieces.
         let (first, second) = message.split_at(message.len() / 2);
         let mut rest = first;
         assert_eq!(steps.next(&mut rest), None);
