@@ -1,5 +1,5 @@
-//! Frames about the connection: SETTINGS, PING, GOAWAY, RST_STREAM and WINDOW_UPDATE (RFC 9113 §6), and what flow control
-//! holds up (§5.2).
+//! Frames about the connection: SETTINGS, PING, GOAWAY, RST_STREAM and WINDOW_UPDATE (RFC 9113 §6), and the stalls of
+//! flow control (§5.2).
 
 use super::conversation::H2Conversation;
 use super::facts::{AnnouncedSettings, Goaway, MAX_GOAWAYS, Stall};
@@ -8,7 +8,7 @@ use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{ErrorCode, TextInterner};
 
-/// Bytes kept of what a GOAWAY says.
+/// Bytes kept of a GOAWAY's debug data.
 const MAX_DEBUG: usize = 256;
 
 /// The settings that matter (§6.5.2, RFC 8441 §3).
@@ -18,7 +18,7 @@ const MAX_FRAME_SIZE: u16 = 5;
 const ENABLE_CONNECT_PROTOCOL: u16 = 8;
 
 impl H2Conversation {
-    /// All of a frame about the connection or about flow control is here, as far as it was captured.
+    /// A frame about the connection or flow control is over; `payload` is what was captured of it.
     pub(super) fn notice(
         &mut self,
         from: FlowEnd,
@@ -66,11 +66,11 @@ impl H2Conversation {
         }
         let settings = *settings;
         let other = self.direction_mut(from.other());
-        // Until it is acknowledged the old limit may be used: the larger one counts.
+        // Until the setting is acknowledged the old limit may be used: the larger one counts.
         other.max_frame = other.max_frame.max(settings.max_frame);
         let change = i64::from(settings.initial_window) - i64::from(before);
         if change != 0 {
-            // §6.9.2: the windows of all streams change by as much.
+            // §6.9.2: the windows of all streams change by the difference.
             for open in self.open.values_mut() {
                 let window = &mut open.window[from.other().index()];
                 *window = window.saturating_add(change);
@@ -115,7 +115,7 @@ impl H2Conversation {
         }
     }
 
-    /// More may be sent by the other side.
+    /// A WINDOW_UPDATE of `from`: the other side may send more.
     fn window(&mut self, from: FlowEnd, at: FrameRef, stream: u32, more: i64) {
         let sender = from.other();
         let now = if stream == 0 {
@@ -141,10 +141,10 @@ impl H2Conversation {
         }
     }
 
-    /// After DATA that did not end its stream: may more be sent?
+    /// After DATA that did not end its stream: checks whether flow control now blocks the sender.
     pub(super) fn look_at_windows(&mut self, from: FlowEnd, stream: u32, at: FrameRef) {
         let direction = self.direction(from);
-        // Without all frames of both sides the windows are not known.
+        // The windows are known only if all frames of both sides were captured.
         if direction.half.lost || self.direction(from.other()).half.lost {
             return;
         }
@@ -161,7 +161,8 @@ impl H2Conversation {
             since: at,
             until: None,
         };
-        // The worst is the one that lasts; of those that ended, the longest is kept as a time, the last as a place.
+        // `worst` is the stall that lasts. Of those that ended, `longest` keeps the longest duration, `worst` the
+        // latest stall.
         match &stalls.worst {
             Some(worst) if worst.until.is_none() => {}
             _ => stalls.worst = Some(fresh),

@@ -1,7 +1,7 @@
-//! What is spoken in HTTP/2 on one connection: the way of a byte.
+//! The HTTP/2 parser of one connection: the way of a byte through it.
 //!
-//! In: both directions' bytes in order. Out: exchanges, [`H2Facts`], phases. DATA is counted where it lies; control frames
-//! and header blocks are read in place when one slice holds them, and wait otherwise, within bounds.
+//! In: both directions' bytes in order. Out: exchanges, [`H2Facts`], phases. DATA is counted in place. Control frames
+//! and header blocks are parsed in place when one slice holds them; otherwise they are buffered, within bounds.
 
 use std::collections::BTreeMap;
 
@@ -16,15 +16,15 @@ use crate::base::frame_ref::FrameRef;
 use crate::protocol::annotations::{Annotator, RecordKind};
 use crate::protocol::http::{Exchange, Protocol, SharedText, TextInterner};
 
-/// Streams kept of one connection (about 8 MB); the oldest are let go, and counted. Somebody who opens and resets them
-/// without end makes as many as the numbers allow, 2³⁰.
+/// Streams kept of one connection (about 8 MB). Beyond that the oldest are evicted, and counted: a peer that opens and
+/// resets streams without end makes as many as there are numbers, 2³⁰.
 pub const MAX_STREAMS: usize = 16_384;
 /// Streams followed at a time; servers rarely allow more than a few hundred.
 pub const MAX_OPEN: usize = 4096;
-/// Bytes quoted of what is no HTTP/2.
+/// Bytes quoted of what is not HTTP/2.
 const MAX_QUOTE: usize = 64;
 
-/// The HTTP/2 spoken on one TCP connection.
+/// The HTTP/2 parser of one TCP connection.
 #[derive(Clone, Debug)]
 pub struct H2Conversation {
     pub(super) directions: [H2Direction; 2],
@@ -35,15 +35,15 @@ pub struct H2Conversation {
     /// The first stream whose beginning was seen.
     pub(super) first_begun: Option<u32>,
     pub(super) facts: H2Facts,
-    /// Which direction has ended.
+    /// Whether each direction has ended.
     pub(super) over: [bool; 2],
-    /// Who takes down what is read.
+    /// Records what is read; `None` where annotations are not wanted.
     annotator: Option<Annotator>,
 }
 
 impl H2Conversation {
-    /// Begins with the preface of `requester`, the next byte of its direction. `offsets` are how many bytes each end had
-    /// sent before.
+    /// Begins with the preface of `requester`, the next byte of its direction. `offsets` are the numbers of bytes that
+    /// each end had sent before.
     #[must_use]
     pub fn new(requester: FlowEnd, offsets: [u64; 2]) -> Self {
         let directions = FlowEnd::BOTH.map(|end| {
@@ -67,15 +67,15 @@ impl H2Conversation {
         }
     }
 
-    /// The same, with its frames taken down.
+    /// The same, with an annotator that records the frames.
     #[must_use]
     pub fn taken_down(mut self, annotator: Option<Annotator>) -> Self {
         self.annotator = annotator;
         self
     }
 
-    /// One that began before the capture did, or whose beginning is missing. Who is the client is told by content, or
-    /// presumed.
+    /// A connection that began before the capture, or whose beginning is missing. `requester` is the client, by content
+    /// or presumed.
     #[must_use]
     pub fn midway(requester: FlowEnd, offsets: [u64; 2]) -> Self {
         let mut conversation = Self::new(requester, offsets);
@@ -88,7 +88,7 @@ impl H2Conversation {
         conversation
     }
 
-    /// The same after a 101 to `h2c`: the last of the exchanges before is the request that asked for it, which is
+    /// The same after a 101 to `h2c`: the last exchange in `before` is the request that asked for the upgrade, which is
     /// stream 1 (RFC 7540 §3.2).
     #[must_use]
     pub fn upgraded(mut self, before: Vec<Exchange>) -> Self {
@@ -132,12 +132,12 @@ impl H2Conversation {
         }
     }
 
-    /// The FIN of one direction, in order. No frame ends with it, but every stream does that the other side still reads.
+    /// The FIN of one direction, in order. It ends no frame, but every stream that the other side still reads.
     pub fn end(&mut self, from: FlowEnd, _texts: &mut TextInterner) {
         self.over[from.index()] = true;
     }
 
-    /// The connection is over: the working memory is freed.
+    /// The connection is over: frees the buffers.
     pub fn finish(&mut self, _texts: &mut TextInterner) {
         self.finish_sockets();
         for direction in &mut self.directions {
@@ -149,20 +149,21 @@ impl H2Conversation {
         self.exchanges.shrink_to_fit();
     }
 
-    /// Bytes of frames and header blocks that wait for their end, and of the tables that blocks are read with.
+    /// Bytes of incomplete frames and header blocks, and of the tables that blocks are decoded with.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
         self.directions.iter().map(H2Direction::waiting_bytes).sum()
     }
 
-    /// Lets go what waits and the tables, since too much waits in all: fields are not read any more, frames are.
+    /// Drops incomplete frames and the tables, since too much waits in total: from then on fields are not decoded, but
+    /// frames are read.
     pub fn give_up_waiting(&mut self) {
         self.directions
             .iter_mut()
             .for_each(H2Direction::give_up_waiting);
     }
 
-    /// What is spoken.
+    /// The protocol.
     #[must_use]
     pub const fn protocol(&self) -> Protocol {
         Protocol::Http2
@@ -174,20 +175,20 @@ impl H2Conversation {
         Some((self.requester, Certainty::Certain))
     }
 
-    /// The streams of requests, in order of their beginning.
+    /// The request streams, in the order in which they began.
     #[must_use]
     pub fn exchanges(&self) -> &[Exchange] {
         &self.exchanges
     }
 
-    /// The streams, and what is about the connection, halves in order of the ends; when nothing else is wanted any more.
+    /// The streams, and what is about the connection, with halves in the order of the flow ends.
     #[must_use]
     pub fn into_parts(mut self) -> (Vec<Exchange>, H2Facts) {
         self.facts.halves = self.directions.map(|direction| direction.half);
         (self.exchanges, self.facts)
     }
 
-    /// Streams that were let go because there were more than [`MAX_STREAMS`]; the oldest ones.
+    /// Streams that were evicted: the oldest, beyond [`MAX_STREAMS`] or to save memory.
     #[must_use]
     pub const fn let_go(&self) -> u64 {
         self.let_go
@@ -223,7 +224,7 @@ impl H2Conversation {
         }
     }
 
-    /// Takes some of `bytes`, at least one, and tells how many. `begins`: they begin a slice.
+    /// Consumes at least one byte of `bytes` and returns how many. `begins`: they begin a slice.
     fn step(
         &mut self,
         from: FlowEnd,
@@ -287,7 +288,7 @@ impl H2Conversation {
         texts: &mut TextInterner,
     ) -> usize {
         let is_first = self.direction(from).half.frames == 0 && !self.direction(from).half.lost;
-        // What a server says that does not speak HTTP/2 need not be nine bytes long.
+        // The answer of a server that does not use HTTP/2 need not be nine bytes long.
         if is_first && have == 0 && from != self.requester && bytes.starts_with(b"HTTP/") {
             self.mismatch(from, at, bytes);
             self.direction_mut(from).advance(bytes.len() as u64);
@@ -331,7 +332,7 @@ impl H2Conversation {
         take
     }
 
-    /// A frame header is here.
+    /// A frame header is complete.
     fn begin_frame(&mut self, from: FlowEnd, at: FrameRef, header: H2FrameHeader) {
         if let Some(annotator) = &self.annotator {
             let what = RecordKind::H2 {
@@ -354,7 +355,7 @@ impl H2Conversation {
         direction.half.last = Some(at);
         let max = direction.max_frame;
         let in_block = direction.block.as_ref().map(|block| block.stream);
-        // What was allowed before the capture is not known.
+        // The limit that was announced before the capture is not known.
         if !header.fits(max) && !self.facts.midway {
             self.fault(from, H2FrameRule::FrameSize, header.stream, at);
         }
@@ -399,7 +400,7 @@ impl H2Conversation {
                     self.end_frame(from, at, &[], texts);
                 }
             }
-            // Extensions are to be ignored (§5.5), and priorities tell nothing here.
+            // Extensions are to be ignored (§5.5), and priorities show nothing here.
             other if other > kind::CONTINUATION || other == kind::PRIORITY => {
                 if left == 0 {
                     direction.state = H2ReadState::Header { have: 0 };
@@ -409,7 +410,7 @@ impl H2Conversation {
                 self.end_frame(from, at, now, texts);
             }
             _ => {
-                // What comes after a hole in it is not where it seems to be.
+                // Bytes after a hole are not at their place in the payload.
                 let room = match direction.is_cut {
                     true => 0,
                     false => MAX_BLOCK.saturating_sub(direction.pending.len()),
@@ -427,7 +428,7 @@ impl H2Conversation {
         take
     }
 
-    /// All of a frame is here, or has gone by. `payload` is that of a control frame, as far as it was captured.
+    /// A frame is over: read to its end, or skipped. `payload` is that of a control frame, as far as it was captured.
     fn end_frame(&mut self, from: FlowEnd, at: FrameRef, payload: &[u8], texts: &mut TextInterner) {
         self.direction_mut(from).state = H2ReadState::Header { have: 0 };
         match self.direction(from).header.kind {
@@ -480,7 +481,8 @@ impl H2Conversation {
     }
 }
 
-/// Whether a slice begins with a frame: a likely header, and another one behind its payload if the slice has it.
+/// Whether a slice begins with a frame: a likely header, and another one after its payload if the slice reaches that
+/// far.
 fn is_likely(bytes: &[u8], max: u32) -> bool {
     let mut rest = bytes;
     let mut seen = 0;
@@ -496,6 +498,6 @@ fn is_likely(bytes: &[u8], max: u32) -> bool {
             _ => return true,
         }
     }
-    // The rest is too short to tell.
+    // The rest is too short for a header.
     seen > 0
 }

@@ -1,4 +1,4 @@
-//! One direction of HTTP/2: how far it is in which frame.
+//! The state of one direction of HTTP/2: which frame is being read, and how far.
 
 use super::facts::H2Half;
 use super::frame::{H2FrameHeader, HEADER, USUAL_MAX_FRAME};
@@ -7,21 +7,21 @@ use crate::base::frame_ref::FrameRef;
 
 /// Offsets stop here, so that sums of an offset and a length cannot overflow.
 const MAX_OFFSET: u64 = u64::MAX >> 1;
-/// What a side may send on the connection before the other gives more (RFC 9113 §6.9.2).
+/// Bytes a side may send on the connection before the first WINDOW_UPDATE (RFC 9113 §6.9.2).
 const FIRST_WINDOW: i64 = 65_535;
 
 /// What the next byte belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum H2ReadState {
-    /// The client's preface, of which so many bytes were read.
+    /// The client's preface, of which `have` bytes were read.
     Preface { have: usize },
-    /// A frame header, of which so many bytes were read.
+    /// A frame header, of which `have` bytes were read.
     Header { have: usize },
-    /// A payload of so many more bytes.
+    /// A payload, of which `left` bytes are to come.
     Payload { left: u32 },
-    /// Nobody knows. The next slice that begins with a likely frame ends it.
+    /// Unknown, until a slice begins with a likely frame.
     Lost,
-    /// No HTTP/2.
+    /// Not HTTP/2.
     Foreign,
 }
 
@@ -30,27 +30,28 @@ pub(super) enum H2ReadState {
 pub(super) struct PartialBlock {
     pub(super) stream: u32,
     pub(super) ends_stream: bool,
-    /// It is a promise, no head of a stream (§6.6).
+    /// It belongs to a PUSH_PROMISE (§6.6), and is no head of its stream.
     pub(super) is_promise: bool,
     pub(super) bytes: Vec<u8>,
     /// Part of it is missing or too long: it cannot be decoded.
     pub(super) is_broken: bool,
 }
 
-/// One direction.
+/// One direction of a connection.
 #[derive(Clone, Debug)]
 pub(super) struct H2Direction {
-    /// Bytes so far.
+    /// Bytes of this direction so far, with those from before HTTP/2 began.
     pub(super) offset: u64,
     pub(super) state: H2ReadState,
     /// The frame header so far.
     pub(super) header_bytes: [u8; HEADER],
     /// The frame whose payload is being read.
     pub(super) header: H2FrameHeader,
-    /// Where that frame begins.
+    /// Offset of that frame.
     pub(super) start: u64,
     pub(super) first: FrameRef,
-    /// Bytes of a DATA frame that are neither padding nor its length; `None` until the length of the padding is known.
+    /// Bytes of the current DATA frame still to come, without padding and its length; `None` until the length of the
+    /// padding is known.
     pub(super) data_left: Option<u32>,
     /// The payload of a control frame that came in several slices.
     pub(super) pending: Vec<u8>,
@@ -88,13 +89,13 @@ impl H2Direction {
         }
     }
 
-    /// Bytes kept for what is still to come.
+    /// Bytes kept of incomplete frames and blocks, and of the table.
     pub(super) fn waiting_bytes(&self) -> usize {
         let block = self.block.as_ref().map_or(0, |block| block.bytes.len());
         self.pending.len() + block + self.reader.waiting_bytes()
     }
 
-    /// Keeps nothing of it, so that blocks cannot be read any more.
+    /// Drops all of these, so that header blocks cannot be decoded any more.
     pub(super) fn give_up_waiting(&mut self) {
         self.is_cut |= !self.pending.is_empty();
         self.pending = Vec::new();

@@ -1,4 +1,4 @@
-//! What HTTP/2 says about its connection: the part of the record that is about no single stream.
+//! What the frames of an HTTP/2 connection state about the connection, rather than about a single stream.
 
 use std::time::Duration;
 
@@ -8,35 +8,36 @@ use crate::protocol::websocket;
 
 /// GOAWAYs kept of one side; a graceful end has two (RFC 9113 §6.8).
 pub const MAX_GOAWAYS: usize = 4;
-/// Frames that break the protocol, kept of one connection; the first ones tell the story.
+/// Frames that break the protocol, kept of one connection; the first ones explain the rest.
 pub const MAX_FRAME_FAULTS: usize = 8;
 
-/// What is known of the connection. The halves are in the order of the ends, in a record client first.
+/// What is known of the connection. The halves are in the order of the flow ends; in a finished connection the client
+/// is first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct H2Facts {
     /// What each side sent.
     pub halves: [H2Half; 2],
     /// It began as HTTP/1.1 and was upgraded (RFC 7540 §3.2).
     pub upgraded: bool,
-    /// It began before the capture did: what the sides announced is not known, nor are all fields.
+    /// It began before the capture: the settings of both sides are unknown, and so are some fields.
     pub midway: bool,
-    /// The other side does not speak HTTP/2, or the preface was wrong.
+    /// One side does not use HTTP/2, or sent a wrong preface.
     pub mismatch: Option<PrefaceMismatch>,
     /// Streams that the client opened.
     pub streams: u64,
     /// Streams that the server promised (§8.4).
     pub promised: u64,
-    /// The most that were open at a time.
+    /// The most streams that were open at a time.
     pub peak_open: u32,
     /// Streams that took the last place of what SETTINGS_MAX_CONCURRENT_STREAMS allows.
     pub at_limit: u64,
-    /// Streams one too many to be followed: they are exchanges without an end.
+    /// Streams beyond the number that is followed: they are exchanges without an end.
     pub not_followed: u64,
     /// Frames that break the protocol, the first ones of many.
     pub faults: Vec<FrameFault>,
     /// Faults that are not in `faults`.
     pub more_faults: u64,
-    /// WebSockets on streams of their own (RFC 8441), the first ones of many, in the order of their ends.
+    /// WebSockets on streams of their own (RFC 8441), the first ones of many, in the order in which they ended.
     pub websockets: Vec<StreamWebSocket>,
 }
 
@@ -48,15 +49,15 @@ pub const MAX_WEBSOCKETS: usize = 64;
 pub struct StreamWebSocket {
     /// The stream.
     pub stream: u32,
-    /// What was said on it; the halves in the order of those of the connection.
+    /// What was sent on it; the halves in the order of those of the connection.
     pub said: websocket::WebSocketFacts,
-    /// Where it ended by itself; `None` where the connection ended first.
+    /// Where the stream itself ended; `None` where the connection ended first.
     pub ended: Option<FrameRef>,
 }
 
 impl H2Facts {
-    /// Whether a side that resets a stream only passes on the error that a GOAWAY of the other has told it. In a record,
-    /// where the client's half is first.
+    /// Whether a side that resets a stream only passes on the error of the other side's GOAWAY. Only for a finished
+    /// connection, where the client's half is first.
     #[must_use]
     pub fn passes_on(&self, reset: StreamReset) -> bool {
         let [client, server] = &self.halves;
@@ -77,7 +78,7 @@ pub struct H2Half {
     pub frames: u64,
     /// Payload of DATA frames, padding left out.
     pub data: u64,
-    /// What it announced; the usual values where it did not.
+    /// The settings it announced, and the defaults of the others.
     pub settings: AnnouncedSettings,
     /// Its first SETTINGS.
     pub settings_at: Option<FrameRef>,
@@ -91,7 +92,7 @@ pub struct H2Half {
     pub resets: u64,
     /// How often flow control kept it from sending.
     pub stalls: Stalls,
-    /// Header blocks of it that could not be read.
+    /// Header blocks of it that could not be decoded.
     pub unread_blocks: u64,
     /// The capture lost frames of it.
     pub lost: bool,
@@ -106,7 +107,7 @@ impl H2Half {
         self.goaways.last()
     }
 
-    /// The first GOAWAY that tells an error; one in order may follow it.
+    /// The first GOAWAY with an error; one without an error may follow it.
     #[must_use]
     pub fn complaint(&self) -> Option<&Goaway> {
         self.goaways
@@ -115,7 +116,7 @@ impl H2Half {
     }
 }
 
-/// What a side announced (§6.5.2), as far as it matters here.
+/// The settings a side announced (§6.5.2), as far as they matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AnnouncedSettings {
     /// SETTINGS_MAX_CONCURRENT_STREAMS; there is no limit unless one is announced.
@@ -144,18 +145,18 @@ impl Default for AnnouncedSettings {
 pub struct Goaway {
     /// Where it was seen.
     pub at: FrameRef,
-    /// Offset of its frame among the bytes of its sender.
+    /// Offset of its frame in the stream of its sender.
     pub start: u64,
-    /// The last stream that may have been processed.
+    /// The last stream that the sender may have processed.
     pub last_stream: u32,
     /// Why.
     pub code: ErrorCode,
-    /// What else it says, the first 256 bytes.
+    /// Its debug data, the first 256 bytes.
     pub debug: SharedText,
 }
 
 impl Goaway {
-    /// The number that says "no new streams, please" before the real one follows (§6.8).
+    /// The last stream of a GOAWAY that only asks for no new streams; the real one follows (§6.8).
     pub const NOT_YET: u32 = 0x7fff_ffff;
 }
 
@@ -166,7 +167,7 @@ pub struct H2Pings {
     pub sent: u64,
     /// Answered by the other side.
     pub answered: u64,
-    /// The oldest one that was not.
+    /// The oldest one without an answer.
     pub unanswered: Option<FrameRef>,
 }
 
@@ -175,31 +176,31 @@ pub struct H2Pings {
 pub struct Stall {
     /// The stream whose window was used up; 0 for that of the connection.
     pub stream: u32,
-    /// When it was.
+    /// When it was used up.
     pub since: FrameRef,
-    /// When the other side gave more; `None` if it never did.
+    /// When the other side opened the window again; `None` if it never did.
     pub until: Option<FrameRef>,
 }
 
-/// All such times of one side.
+/// All stalls of one side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stalls {
     /// How many.
     pub count: u64,
     /// The longest that ended.
     pub longest: Duration,
-    /// The one it was, or the one that lasts.
+    /// The stall that lasts, or else the last one.
     pub worst: Option<Stall>,
 }
 
-/// One side does not speak HTTP/2 as the other expects.
+/// One side does not use HTTP/2 as the other expects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrefaceMismatch {
     /// Where it was seen.
     pub at: FrameRef,
-    /// The client's preface was wrong; else the server's first bytes were.
+    /// The client's preface was wrong; otherwise it was the server's first bytes.
     pub by_client: bool,
-    /// The bytes there, the first 64.
+    /// The bytes seen instead, the first 64.
     pub bytes: SharedText,
 }
 
@@ -214,7 +215,7 @@ impl PrefaceMismatch {
 /// A rule of the protocol that a frame breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum H2FrameRule {
-    /// The length does not fit the kind, or is more than was allowed (§4.2).
+    /// A length that does not fit the frame type, or exceeds the allowed one (§4.2).
     FrameSize,
     /// A frame on a stream it may not be on (§5.1.1, §6).
     StreamId,

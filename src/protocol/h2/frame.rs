@@ -1,13 +1,13 @@
-//! The nine bytes in front of every frame (RFC 9113 §4.1), and what makes them believable.
+//! Frame headers: the nine bytes at the start of every frame (RFC 9113 §4.1), and what makes them likely.
 
 /// The client connection preface (§3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Bytes of a frame header.
 pub(super) const HEADER: usize = 9;
-/// The payload a receiver takes if it says nothing else (§6.5.2).
+/// The longest payload that a receiver takes by default (§6.5.2).
 pub(super) const USUAL_MAX_FRAME: u32 = 16_384;
 
-/// The kinds of frames (§6), by their numbers.
+/// Frame types (§6).
 pub(super) mod kind {
     pub const DATA: u8 = 0;
     pub const HEADERS: u8 = 1;
@@ -21,7 +21,7 @@ pub(super) mod kind {
     pub const CONTINUATION: u8 = 9;
 }
 
-/// Flags of frames (§6).
+/// Frame flags (§6).
 pub(super) mod flag {
     pub const END_STREAM: u8 = 0x1;
     pub const ACK: u8 = 0x1;
@@ -37,7 +37,7 @@ pub(super) struct H2FrameHeader {
     pub(super) length: u32,
     pub(super) kind: u8,
     pub(super) flags: u8,
-    /// 0 is the connection.
+    /// 0 for the connection.
     pub(super) stream: u32,
 }
 
@@ -57,7 +57,7 @@ impl H2FrameHeader {
         self.flags & flag != 0
     }
 
-    /// Whether its length fits its kind (§6): what does not is a FRAME_SIZE_ERROR.
+    /// Whether its length fits its type (§6); otherwise it is a FRAME_SIZE_ERROR.
     pub(super) const fn fits(self, max: u32) -> bool {
         let length = self.length;
         length <= max
@@ -72,8 +72,8 @@ impl H2FrameHeader {
             }
     }
 
-    /// Whether such a header is likely where frames were lost sight of: of a known kind, with a length and a stream that
-    /// fit it, and no flags that it has no meaning for.
+    /// Whether such a header is likely where frame boundaries were lost: of a known type, with a length and a stream
+    /// that fit it, and no flags that the type does not define.
     pub(super) const fn is_likely(self, max: u32) -> bool {
         let known_flags = match self.kind {
             kind::DATA => flag::END_STREAM | flag::PADDED,
@@ -95,7 +95,7 @@ impl H2FrameHeader {
     }
 }
 
-/// Whether these bytes begin like the first frame of a connection: SETTINGS, or a GOAWAY of somebody who refuses (§3.4).
+/// Whether these bytes begin like the first frame of a connection: SETTINGS, or a GOAWAY that refuses it (§3.4).
 #[must_use]
 pub fn begins(bytes: &[u8]) -> bool {
     bytes.first_chunk().is_some_and(|header| {

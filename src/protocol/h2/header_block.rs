@@ -1,16 +1,17 @@
-//! Header blocks: HPACK (RFC 7541) read for the few fields that tell a story.
+//! Header blocks: HPACK (RFC 7541), decoded for the few fields that explain what happened.
 //!
-//! Each direction has one [`BlockDecoder`], whose table holds what earlier blocks put there. A block of which a byte is missing,
-//! or that is too long, leaves unknown entries in it. Entries are counted from the newest on (RFC 7541 §2.3.3), so those of
-//! later blocks are known all the same: after a loss the table is one of blanks, and what refers to a blank is left out.
+//! Each direction has one [`BlockDecoder`], whose table holds what earlier blocks put there. A block that misses a
+//! byte, or is too long, leaves unknown entries in it. Entries are counted from the newest on (RFC 7541 §2.3.3), so
+//! those of later blocks are known all the same: after a loss the table is full of blanks, and a field that refers to a
+//! blank is left out.
 
 use super::hpack::{DynamicTable, FieldPart};
 use crate::protocol::http::{Method, SharedText, TextInterner};
 
-/// Bytes of a header block that are waited for, as coded; what the most generous servers take.
+/// Most bytes kept of an incomplete header block, as encoded; the most generous servers take as many.
 pub const MAX_BLOCK: usize = 64 << 10;
-/// Bytes of decoded fields that are looked at in one block. Indexed fields cost a byte each, so that a short block can
-/// repeat a long field thousands of times (RFC 7541 §7.3); what comes after this many is decoded for the table only.
+/// Bytes of decoded fields that are examined in one block. Indexed fields cost a byte each, so that a short block can
+/// repeat a long field thousands of times (RFC 7541 §7.3). What exceeds this is decoded for the table only.
 const MAX_DECODED: usize = 1 << 20;
 
 /// The fields of a block that are worth keeping.
@@ -30,29 +31,29 @@ pub(super) struct KeptFields {
     pub(super) grpc_message: Option<SharedText>,
     pub(super) is_grpc: bool,
     pub(super) forbidden: Option<SharedText>,
-    /// More fields were there than were looked at.
+    /// The block has more fields than were examined.
     pub(super) is_cut: bool,
-    /// Some fields are entries of the table that are not known.
+    /// Some fields refer to unknown entries of the table.
     pub(super) is_partial: bool,
 }
 
-/// What became of a block.
+/// The result of decoding a block.
 #[derive(Debug)]
 pub(super) enum BlockOutcome {
-    /// It was read.
+    /// It was decoded.
     Fields(Box<KeptFields>),
-    /// It is not whole, or breaks the rules.
+    /// It is incomplete or malformed.
     Unknown,
 }
 
-/// The decoder of one direction.
+/// The header block decoder of one direction.
 #[derive(Default)]
 pub(super) struct BlockDecoder {
     table: Option<Box<DynamicTable>>,
     is_lost: bool,
 }
 
-/// A copy is settled, never fed: it has no table.
+/// A copy is final and gets no more blocks: it has no table.
 impl Clone for BlockDecoder {
     fn clone(&self) -> Self {
         Self {
@@ -71,7 +72,7 @@ impl std::fmt::Debug for BlockDecoder {
 }
 
 impl BlockDecoder {
-    /// A block was lost: what it put into the table is not known.
+    /// A block was lost: its changes to the table are unknown.
     pub(super) fn lose(&mut self) {
         self.is_lost = true;
         self.table = None;
@@ -82,7 +83,7 @@ impl BlockDecoder {
         self.table.as_ref().map_or(0, |table| table.bytes())
     }
 
-    /// Reads a whole block.
+    /// Decodes a complete block.
     pub(super) fn read(&mut self, block: &[u8], texts: &mut TextInterner) -> BlockOutcome {
         let is_lost = self.is_lost;
         let table = self.table.get_or_insert_with(|| {
@@ -145,7 +146,7 @@ impl KeptFields {
     }
 }
 
-/// RFC 9113 §8.2.1: names are in lower case; §8.2.2: what is about the connection has no place in a stream.
+/// RFC 9113 §8.2.1: names are in lower case; §8.2.2: connection-specific fields are forbidden.
 fn is_forbidden(name: &[u8], value: &[u8]) -> bool {
     match name {
         b"connection" | b"proxy-connection" | b"keep-alive" | b"transfer-encoding" | b"upgrade" => {
@@ -200,12 +201,12 @@ mod tests {
 
     #[test]
     fn a_table_that_lacks_a_block_has_blanks() {
-        // Of a connection that is seen from its beginning it is an error.
+        // Where the connection was seen from its beginning, that is an error.
         assert!(fields(&[SECOND]).is_none());
         let mut reader = BlockDecoder::default();
         let mut texts = TextInterner::new();
         reader.lose();
-        // `FIRST` was lost, is lost again between, and is there at last.
+        // `FIRST` is missing before the first `SECOND`, and there before the second one.
         for (block, whole) in [(SECOND, false), (FIRST, true), (SECOND, true)] {
             let BlockOutcome::Fields(fields) = reader.read(block, &mut texts) else {
                 panic!("fields");
@@ -213,7 +214,7 @@ mod tests {
             assert_eq!(fields.method, Some(Method::Get));
             assert_eq!(fields.is_partial, !whole);
             let authority = fields.authority.as_ref().map(SharedText::as_bytes);
-            // What `SECOND` puts into the table lies before what `FIRST` does.
+            // What `SECOND` adds to the table is newer than what `FIRST` adds.
             assert_eq!(authority, whole.then_some(&b"www.example.com"[..]));
             assert!(fields.forbidden.is_none());
         }

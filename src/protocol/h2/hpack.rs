@@ -1,25 +1,25 @@
-//! The tables of HPACK (RFC 7541): header blocks in, fields out.
+//! HPACK (RFC 7541): decodes header blocks into fields.
 //!
-//! What the dynamic table holds is shared, never copied, so that a short block that names a long field thousands of times
-//! costs no more memory than that field (§7.3). Written by hand because the decoders that others offer copy what they look
-//! up, build the Huffman code anew for every string, and do not say how much they hold. Blocks are read leniently: an
-//! update of the table's size may stand anywhere.
+//! What the dynamic table holds is shared, never copied, so that a short block that names a long field thousands of
+//! times costs no more memory than that field (§7.3). Written by hand because other decoders copy what they look up,
+//! build the Huffman code anew for every string, and do not report how much memory they hold. Decoding is lenient: a
+//! dynamic table size update may stand anywhere.
 
 use std::collections::VecDeque;
 
 use super::huffman;
 use crate::protocol::http::{SharedText, TextInterner};
 
-/// Bytes of the dynamic table; the largest that browsers and servers announce (§4.2).
+/// Most bytes of the dynamic table; the largest that browsers and servers announce (§4.2).
 const MAX_TABLE: usize = 64 << 10;
-/// What the table may hold before anybody says otherwise (RFC 9113 §6.5.2).
+/// Bytes of the dynamic table by default (RFC 9113 §6.5.2).
 const USUAL_TABLE: usize = 4096;
-/// What an entry counts for beside its bytes (§4.1).
+/// What an entry counts for in addition to its bytes (§4.1).
 const ENTRY: usize = 32;
-/// Bytes kept of a name or value that is in no table.
+/// Bytes kept of a name or value that is not in a table.
 const MAX_KEPT: usize = 8 << 10;
 
-/// A block that is none.
+/// A malformed block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
 
@@ -28,9 +28,9 @@ pub(super) struct Malformed;
 pub(super) enum FieldPart<'a> {
     /// Bytes of the block, decoded.
     Bytes(&'a [u8]),
-    /// The table has it.
+    /// An entry of the dynamic table.
     Shared(&'a SharedText),
-    /// The table had it before a loss.
+    /// An entry that is unknown after a loss.
     Blank,
 }
 
@@ -43,12 +43,12 @@ impl FieldPart<'_> {
         }
     }
 
-    /// Whether it is not known.
+    /// Whether it is unknown.
     pub(super) const fn is_blank(&self) -> bool {
         matches!(self, Self::Blank)
     }
 
-    /// To be kept. Of what only this block holds, the beginning.
+    /// A copy to keep. Of bytes that only this block holds, at most [`MAX_KEPT`].
     pub(super) fn text(&self, texts: &mut TextInterner) -> SharedText {
         match self {
             Self::Bytes(bytes) => texts.text(bytes.get(..MAX_KEPT).unwrap_or(bytes)),
@@ -76,19 +76,19 @@ impl SharedBytes {
     }
 }
 
-/// What the blocks of one direction have put together.
+/// The dynamic table of one direction.
 #[derive(Debug)]
 pub(super) struct DynamicTable {
     /// Name and value, the newest first.
     entries: VecDeque<(SharedBytes, SharedBytes)>,
     size: usize,
     max: usize,
-    /// Below these entries lie others, which are not known: blocks were lost, or were before the capture.
+    /// Older entries exist that are not known: blocks were lost, or were before the capture.
     is_lost: bool,
 }
 
 impl DynamicTable {
-    /// Empty, as at the beginning of a connection.
+    /// An empty table, as at the beginning of a connection.
     pub(super) const fn new() -> Self {
         Self {
             entries: VecDeque::new(),
@@ -98,8 +98,8 @@ impl DynamicTable {
         }
     }
 
-    /// After blocks that are not known. Entries are counted from the newest on (§2.3.3), so that those to come have their
-    /// numbers all the same; how large the table may be was perhaps said before, so it is as large as may be.
+    /// A table after unknown blocks. Entries are counted from the newest on (§2.3.3), so that later ones have the right
+    /// numbers all the same. Its size may have been changed before, so the largest one is assumed.
     pub(super) fn after_loss() -> Self {
         Self {
             max: MAX_TABLE,
@@ -108,12 +108,12 @@ impl DynamicTable {
         }
     }
 
-    /// Bytes it takes, about: what it holds, and its entries.
+    /// Bytes it takes, about: its content and its entries.
     pub(super) fn bytes(&self) -> usize {
         self.size + self.entries.len() * size_of::<(SharedBytes, SharedBytes)>()
     }
 
-    /// Reads a whole block, and gives out its fields in order.
+    /// Decodes a complete block and passes its fields to `field` in order.
     pub(super) fn read(
         &mut self,
         block: &[u8],
@@ -138,7 +138,7 @@ impl DynamicTable {
                     self.max = max;
                     self.evict();
                 }
-                // Literal, to be put into the table (§6.2.1) or not (§6.2.2, §6.2.3).
+                // Literal, with incremental indexing (§6.2.1) or without (§6.2.2, §6.2.3).
                 first => {
                     let is_added = first & 0x40 != 0;
                     let index = number(&mut rest, if is_added { 6 } else { 4 })?;
@@ -155,7 +155,7 @@ impl DynamicTable {
                         field(name, FieldPart::Bytes(value), texts);
                         continue;
                     }
-                    // Not cut: what refers to it later is to find all of it.
+                    // Not cut: later references are to find all of it.
                     let value = SharedBytes::Text(texts.text(value));
                     let name = match known {
                         Some(name) => name,
@@ -169,7 +169,7 @@ impl DynamicTable {
         Ok(())
     }
 
-    /// What has this number: those of the static table come first (§2.3.3).
+    /// The entry with this number: those of the static table come first (§2.3.3).
     fn entry(&self, index: usize) -> Result<(SharedBytes, SharedBytes), Malformed> {
         let index = index.checked_sub(1).ok_or(Malformed)?;
         if let Some((name, value)) = STATIC.get(index) {
@@ -194,7 +194,7 @@ impl DynamicTable {
         self.evict();
     }
 
-    /// Lets the oldest go while there is too much (§4.3).
+    /// Evicts the oldest entries while the table is too large (§4.3).
     fn evict(&mut self) {
         while self.size > self.max
             && let Some((name, value)) = self.entries.pop_back()
@@ -208,7 +208,7 @@ fn weight(name: &SharedBytes, value: &SharedBytes) -> usize {
     ENTRY + name.part().bytes().len() + value.part().bytes().len()
 }
 
-/// An integer with a prefix of so many bits (§5.1), up to 2²⁸: nothing here is longer.
+/// An integer with a prefix of `bits` bits (§5.1), up to 2²⁸: nothing here is longer.
 fn number(rest: &mut &[u8], bits: u32) -> Result<usize, Malformed> {
     let mut next = || {
         let (first, after) = rest.split_first().ok_or(Malformed)?;
@@ -230,7 +230,7 @@ fn number(rest: &mut &[u8], bits: u32) -> Result<usize, Malformed> {
     Err(Malformed)
 }
 
-/// A string (§5.2), decoded into `room` if it is coded.
+/// A string (§5.2), decoded into `room` if it is Huffman-coded.
 fn string<'room, 'block: 'room>(
     rest: &mut &'block [u8],
     room: &'room mut Vec<u8>,
@@ -344,7 +344,7 @@ mod tests {
         }
     }
 
-    /// A field, or an update of the table's size, in one of the forms there are.
+    /// A field, or a dynamic table size update, in one of the possible forms.
     fn piece() -> impl Strategy<Value = Vec<u8>> {
         let text = || {
             let coded = prop::sample::select(vec![
@@ -374,7 +374,7 @@ mod tests {
     }
 
     proptest! {
-        /// Another decoder reads the same out of any blocks.
+        /// Another decoder decodes any blocks to the same fields.
         #[test]
         fn blocks_are_read_as_another_decoder_reads_them(
             blocks in prop::collection::vec(prop::collection::vec(piece(), 0..12), 1..6),

@@ -1,10 +1,10 @@
 //! The Huffman code of header strings (RFC 7541 §5.2 and appendix B).
 //!
-//! In: a coded string. Out: its bytes, put behind what is there. The code is canonical: codes of one length are
-//! consecutive numbers in the order of their symbols, and follow on those of the length before. So the lengths alone
-//! say what the code is, and a code is known by the first length at which it is smaller than the end of its row.
+//! In: a coded string. Out: its bytes, appended to a buffer. The code is canonical: codes of one length are consecutive
+//! numbers in the order of their symbols, and continue those of the length before. So the lengths alone define the
+//! code, and the length of a code is the first at which it is smaller than the end of its row.
 
-/// How many bits each byte has, and last the end-of-string symbol, which is never sent whole.
+/// Bits of the code of each byte, and last of the end-of-string symbol, which is never sent whole.
 const LENGTHS: [u8; 257] = [
     13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 30, 28,
     28, 28, 28, 28, 28, 28, 28, 28, 6, 10, 10, 12, 13, 6, 8, 11, 10, 10, 8, 11, 8, 6, 6, 6, 5, 5,
@@ -26,9 +26,9 @@ const MAX_PADDING: u32 = 7;
 /// The codes of one length.
 #[derive(Clone, Copy)]
 struct CodeLength {
-    /// The first of them.
+    /// The first code.
     first: u64,
-    /// After the last of them.
+    /// The number after the last code.
     end: u64,
     /// Where the symbols of this length begin in [`SYMBOLS`].
     place: usize,
@@ -85,7 +85,7 @@ const fn rows() -> [CodeLength; LONGEST + 1] {
     rows
 }
 
-/// Puts what is coded behind `out`. `None` if it is no such string; then `out` has a part of it.
+/// Appends the decoded bytes to `out`. `None` if `coded` is malformed; then `out` holds part of them.
 pub(super) fn decode(coded: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let mut input = coded.iter();
     // The next bits, from the highest on.

@@ -1,19 +1,20 @@
-//! What makes HTTP/2 of bytes without their beginning: frames, one behind the other, to the end of a slice.
+//! Recognizes HTTP/2 whose beginning was not captured: frames, one after the other, to the end of a slice.
 //!
-//! In: one slice as it was sent. Out: whether it can hardly be anything else, and whose it is, as far as it shows. Senders
-//! write frames whole, so that slices begin with one sooner or later; a slice within a long DATA frame tells nothing. Other
-//! protocols have lengths in front as well, but not kind, flags and stream to go with them (RFC 9113 §4.1, §6).
+//! In: one slice as it was sent. Out: whether it can hardly be anything else, and which side sent it, as far as it
+//! shows. Senders write frames whole, so that sooner or later a slice begins with one; a slice within a long DATA frame
+//! shows nothing. Other protocols begin with lengths as well, but not with a type, flags and stream that match
+//! (RFC 9113 §4.1, §6).
 
 use super::frame::{H2FrameHeader, HEADER, USUAL_MAX_FRAME, flag, kind};
 
-/// Frames that tell enough where the last one goes on in the next slice.
+/// Frames that suffice if the last one continues in the next slice.
 const ENOUGH: usize = 3;
-/// Frames looked at in one slice.
+/// Frames examined in one slice.
 const MAX_LOOKED_AT: usize = 16;
 /// Error codes that are registered (§7); senders use no others.
 const LAST_CODE: u32 = 0xd;
 
-/// Whose frames these are.
+/// Which side sent these frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameSender {
     /// The client's: a request is among them.
@@ -24,7 +25,8 @@ pub enum FrameSender {
     Either,
 }
 
-/// Whether a slice of `length` bytes, of which these were captured, is HTTP/2 without its beginning, and whose.
+/// Whether a slice of `length` bytes, of which `bytes` were captured, is HTTP/2 without its beginning, and which side
+/// sent it.
 #[must_use]
 pub fn goes_on(bytes: &[u8], length: u32) -> Option<FrameSender> {
     let mut rest = bytes;
@@ -43,7 +45,7 @@ pub fn goes_on(bytes: &[u8], length: u32) -> Option<FrameSender> {
         if sign == FrameSender::Either {
             sign = whose(header, payload);
         }
-        // Length and kind hold each other in these; anything may be DATA.
+        // In other types length and type confirm each other; anything may be DATA.
         telling |= header.kind != kind::DATA;
         match left.checked_sub(whole) {
             Some(0) => return telling.then_some(sign),
@@ -55,11 +57,11 @@ pub fn goes_on(bytes: &[u8], length: u32) -> Option<FrameSender> {
         }
         rest = rest.get(whole..).unwrap_or_default();
     }
-    // Cut off by the snap length, or a header in two slices.
+    // Cut off by the snap length, or within a header that continues in the next slice.
     (telling && seen >= ENOUGH).then_some(sign)
 }
 
-/// Whether a payload is one of its kind, as far as it was captured.
+/// Whether a payload fits its frame type, as far as it was captured.
 fn fits(header: H2FrameHeader, payload: &[u8]) -> bool {
     let number = |bytes: &[u8]| bytes.first_chunk().copied().map(u32::from_be_bytes);
     match header.kind {
@@ -75,7 +77,7 @@ fn fits(header: H2FrameHeader, payload: &[u8]) -> bool {
     }
 }
 
-/// Whose frame it is: pseudo-fields come first (§8.3), mostly out of the static table (RFC 7541 appendix A).
+/// Which side sent a frame: pseudo-header fields come first (§8.3), mostly from the static table (RFC 7541 appendix A).
 fn whose(header: H2FrameHeader, payload: &[u8]) -> FrameSender {
     match header.kind {
         kind::PUSH_PROMISE => FrameSender::Responder,
@@ -83,7 +85,7 @@ fn whose(header: H2FrameHeader, payload: &[u8]) -> FrameSender {
             let pad = usize::from(header.has(flag::PADDED));
             let priority = if header.has(flag::PRIORITY) { 5 } else { 0 };
             let block = payload.get(pad + priority..).unwrap_or_default();
-            // New sizes of the table may stand in front.
+            // Dynamic table size updates may come first.
             let first = block.iter().find(|byte| **byte & 0xe0 != 0x20);
             match first {
                 // :authority, :method, :path, :scheme; indexed, or with a new value.

@@ -1,18 +1,20 @@
-//! Floor 5½: HTTP/2 (RFC 9113) on one connection: frames, streams, and what either end says about the connection.
+//! HTTP/2 (RFC 9113) on one connection: frames, streams, and what either end states about the connection.
 //!
-//! A [`H2Conversation`] takes both directions' streams in order (slices, gaps, the end), as that of [`crate::protocol::http`] does,
-//! and keeps each stream of a request as an [`crate::protocol::http::Exchange`] with its own outcome, so that whoever reads
-//! exchanges reads these too. What is about the connection lies in [`H2Facts`]: SETTINGS, GOAWAY, PING, flow control, and
-//! frames that break the protocol.
+//! A [`H2Conversation`] takes both directions' streams in order (slices, gaps, the end), like that of
+//! [`crate::protocol::http`], and keeps each request stream as an [`crate::protocol::http::Exchange`] with its own
+//! outcome, so that code that reads exchanges reads these too. What is about the connection lies in [`H2Facts`]:
+//! SETTINGS, GOAWAY, PING, flow control, and frames that break the protocol.
 //!
-//! Read `conversation.rs` first: it is the way of a byte. `frame.rs` knows frame headers, `block.rs` header blocks,
-//! `hpack.rs` and `huffman.rs` how they are packed, `streams.rs` what a frame means for its stream, `notices.rs` what one means for the connection, `facts.rs` is what is
-//! kept, `phase.rs` judges.
+//! Read `conversation.rs` first: it follows a byte through the parser. `direction.rs` has the state of one direction,
+//! `frame.rs` parses frame headers, `header_block.rs` header blocks, `hpack.rs` and `huffman.rs` their encoding.
+//! `streams.rs` applies a frame to its stream, `control_frames.rs` one to the connection, and `websockets.rs` reads
+//! WebSockets in streams. `facts.rs` defines the result, `phase.rs` finds the phase of a close, and `wire.rs` writes
+//! frames.
 //!
-//! Where bytes are missing, entries of HPACK's table are lost and with them the fields that refer to them; frames and
-//! streams are found again at the next slice that begins with a likely frame. A connection whose beginning is missing is
-//! known by such frames (`midway.rs`) and read as after a loss. Left out: what was pushed (§8.4) is counted only,
-//! priorities and extensions.
+//! Where bytes are missing, entries of HPACK's table are lost, and with them the fields that refer to them. Frames and
+//! streams are found again at the next slice that begins with a likely frame. A connection whose beginning is missing
+//! is recognized by such frames (`midstream.rs`) and read as after a loss. Left out: pushed streams (§8.4), which are
+//! only counted, priorities and extensions.
 
 mod control_frames;
 mod conversation;

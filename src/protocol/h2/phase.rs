@@ -1,11 +1,11 @@
-//! In which phase of which stream something happened, as one end saw it.
+//! The phase of a stream at which something happened, as one end saw it.
 
 use super::conversation::H2Conversation;
 use crate::base::flow_end::FlowEnd;
 use crate::protocol::http::{Exchange, MessageSeen, Party, Phase, Reach, phase_of, see_request};
 
 impl H2Conversation {
-    /// In which phase `closer` was when it had sent and received this much: the oldest stream that was not over decides.
+    /// The phase `closer` was in when it had sent and received this much: the oldest stream that was not over decides.
     /// A GOAWAY announces the close (RFC 9113 §6.8).
     #[must_use]
     pub fn phase_at(&self, closer: FlowEnd, sent: Reach, received: Reach) -> Phase {
@@ -48,7 +48,7 @@ impl H2Conversation {
         }
     }
 
-    /// Whether the stream had ended by itself, as far as was seen.
+    /// Whether the stream had been reset or refused, as far as was seen.
     fn is_over(&self, exchange: &Exchange, requests: Reach, responses: Reach) -> bool {
         let Some(stream) = &exchange.stream else {
             return false;

@@ -15,19 +15,19 @@ use crate::protocol::websocket;
 
 /// Interim responses kept of one stream.
 const MAX_INTERIM: usize = 8;
-/// Streams among which one from before the capture is looked for; servers rarely allow more at a time.
+/// Streams among which one from before the capture is searched; servers rarely allow more at a time.
 const MAX_BEFORE: usize = 256;
 
 /// A stream that is open, or half closed.
 #[derive(Clone, Debug)]
 pub(super) struct OpenStream {
-    /// Which exchange it is, counted from the first one of the connection.
+    /// The number of its exchange, counted from the first one of the connection.
     pub(super) exchange: u64,
-    /// What each end may still send on it.
+    /// How many bytes each end may still send on it.
     pub(super) window: [i64; 2],
-    /// Each end has ended its direction.
+    /// Whether each end has ended its direction.
     pub(super) ended: [bool; 2],
-    /// What is spoken on it instead of HTTP (RFC 8441).
+    /// The WebSocket that uses it instead of HTTP (RFC 8441).
     pub(super) socket: Option<Box<websocket::WebSocketConversation>>,
 }
 
@@ -57,7 +57,7 @@ impl H2Conversation {
         }
     }
 
-    /// Lets so many streams go, the oldest first.
+    /// Evicts the oldest `old` streams.
     pub fn let_oldest_go(&mut self, old: usize) {
         let old = old.min(self.exchanges.len());
         self.exchanges.drain(..old);
@@ -66,14 +66,15 @@ impl H2Conversation {
         self.open.retain(|_, open| open.exchange >= first);
     }
 
-    /// Whether this stream began before the first one whose beginning was seen, and was not met lately.
+    /// Whether this stream began before the first one whose beginning was seen, and is not among the latest
+    /// [`MAX_BEFORE`].
     fn is_before(&self, id: u32) -> bool {
         let lately = self.exchanges.iter().rev().take(MAX_BEFORE);
         let mut seen = lately.filter_map(|it| it.stream.as_ref());
         self.first_begun.is_none_or(|first| id < first) && !seen.any(|stream| stream.id == id)
     }
 
-    /// Keeps an exchange; the stream is followed if there is room.
+    /// Keeps an exchange; follows its stream if there is room.
     fn open(&mut self, id: u32, exchange: Exchange) {
         if self.exchanges.len() >= MAX_STREAMS {
             self.let_oldest_go(MAX_STREAMS / 4);
@@ -146,7 +147,7 @@ impl H2Conversation {
                 self.first_begun.get_or_insert(id);
                 self.facts.streams = self.facts.streams.saturating_add(1);
                 let mut stream = H2Stream::new(id);
-                // It crossed a GOAWAY on the wire, or its sender did not heed it (§6.8).
+                // It crossed a GOAWAY on the wire, or its sender ignored one (§6.8).
                 let goaway = self.direction(from.other()).half.goaway();
                 stream.refused = goaway.filter(|it| id > it.last_stream).map(|it| it.at);
                 let request = Request {
@@ -166,7 +167,7 @@ impl H2Conversation {
             Party::Requester => {}
             Party::Responder => {
                 let last = self.direction(from.other()).last_stream;
-                // Requests from before the capture are answered in any order.
+                // Requests from before the capture may be answered in any order.
                 let before = self.facts.midway && self.is_before(id);
                 let is_new = !self.open.contains_key(&id) && id % 2 == 1 && (id > last || before);
                 if is_new && self.direction(from.other()).half.lost {
@@ -194,7 +195,7 @@ impl H2Conversation {
         }
     }
 
-    /// All of a HEADERS, PUSH_PROMISE or CONTINUATION frame is here.
+    /// A HEADERS, PUSH_PROMISE or CONTINUATION frame is over.
     pub(super) fn fragment(
         &mut self,
         from: FlowEnd,
@@ -212,7 +213,7 @@ impl H2Conversation {
                 .as_mut()
                 .filter(|block| block.stream == header.stream)
             else {
-                // Of what block it was is not known, but it changed the table.
+                // Its block is unknown, but it changed the table.
                 direction.reader.lose();
                 return;
             };
@@ -337,7 +338,7 @@ impl H2Conversation {
         request.host = fields.authority.or(fields.host);
         request.user_agent = fields.user_agent;
         if request.method == Method::Connect {
-            // It has no body: what follows is for the tunnel (§8.5).
+            // It has no body: what follows belongs to the tunnel (§8.5).
             request.message.framing = Framing::Tunnel;
             request.message.progress = MessageProgress::Complete;
             if request.target.is_none() {
@@ -409,7 +410,7 @@ impl H2Conversation {
         if has_no_body || matches!(status, 204 | 304) {
             response.message.framing = Framing::NoBody;
         }
-        // What follows is no body, but what is said in the tunnel (§8.5).
+        // What follows is no body, but the data of the tunnel (§8.5).
         if method == Some(Method::Connect) && matches!(status, 200..=299) {
             response.message.framing = Framing::Tunnel;
             response.message.progress = MessageProgress::Complete;
@@ -449,7 +450,7 @@ impl H2Conversation {
         }
     }
 
-    /// So many bytes of a DATA frame, of which these were captured.
+    /// `count` bytes of a DATA frame, of which `bytes` were captured.
     pub(super) fn take_data(
         &mut self,
         from: FlowEnd,
@@ -466,7 +467,7 @@ impl H2Conversation {
         let before = match direction.data_left {
             Some(left) => left,
             None => {
-                // The first byte says how long the padding is (§6.1).
+                // The first byte is the length of the padding (§6.1).
                 count = count.saturating_sub(1);
                 let pad = u32::from(bytes.first().copied().unwrap_or(0));
                 bytes = bytes.get(1..).unwrap_or_default();
@@ -503,7 +504,7 @@ impl H2Conversation {
         self.extend(from, header.stream, at, offset);
     }
 
-    /// All of a DATA frame is here.
+    /// A DATA frame is over.
     pub(super) fn end_data(&mut self, from: FlowEnd, at: FrameRef) {
         let direction = self.direction(from);
         let (header, offset) = (direction.header, direction.offset);
@@ -527,7 +528,7 @@ impl H2Conversation {
         }
         message.last = at;
         message.body_wire = offset.saturating_sub(message.head_end());
-        // Frames may have been lost in between, but not the end.
+        // Frames may be missing in between, but the end of the message was not among them.
         if message.progress == MessageProgress::Unseen {
             message.progress = MessageProgress::Body;
         }
@@ -540,7 +541,7 @@ impl H2Conversation {
         }
     }
 
-    /// END_STREAM (§5.1).
+    /// END_STREAM (§5.1): this end sends no more on the stream.
     fn end_side(&mut self, from: FlowEnd, stream: u32) {
         if let Some(message) = self.message_mut(from, stream) {
             message.progress = MessageProgress::Complete;
@@ -558,7 +559,7 @@ impl H2Conversation {
     pub(super) fn reset_stream(&mut self, from: FlowEnd, at: FrameRef, id: u32, code: ErrorCode) {
         let by = self.party(from);
         let start = self.direction(from).start;
-        // A client that clears up after the server has closed ends nothing any more.
+        // A client that cleans up after the server has closed ends no stream any more.
         if by == Party::Requester && self.over[from.other().index()] {
             return;
         }
@@ -567,7 +568,7 @@ impl H2Conversation {
                 .response
                 .as_ref()
                 .is_some_and(|response| response.message.is_complete());
-            // The answer is complete and the rest of the request is not wanted (§8.1).
+            // The answer is complete, and the server does not want the rest of the request (§8.1).
             if answered && by == Party::Responder {
                 exchange.rare_mut().body_withheld = true;
             }
@@ -584,7 +585,7 @@ impl H2Conversation {
         self.open.remove(&id);
     }
 
-    /// GOAWAY of the server: what it has not processed it never will (§6.8).
+    /// GOAWAY of the server: what it has not processed, it never will (§6.8).
     pub(super) fn refuse_above(&mut self, last: u32, at: FrameRef) {
         let above: Vec<u32> = self
             .open
@@ -602,7 +603,7 @@ impl H2Conversation {
         }
     }
 
-    /// Frames of this end were lost: what it was sending may have gone on, or ended.
+    /// Frames of this end were lost: its messages may have continued, or ended.
     pub(super) fn doubt(&mut self, from: FlowEnd, bytes: u64) {
         let party = self.party(from);
         let ids: Vec<u32> = self
@@ -612,7 +613,7 @@ impl H2Conversation {
             .map(|(id, _)| *id)
             .collect();
         for id in ids {
-            // What is lost of a tunnel is no part of a message.
+            // What is lost of a tunnel is not part of a message.
             let tunnel = self
                 .message_mut(from, id)
                 .is_some_and(|message| message.framing == Framing::Tunnel);
@@ -636,10 +637,10 @@ impl H2Conversation {
     }
 }
 
-/// The head of a message is here.
+/// The head of a message is complete.
 fn head_done(message: &mut Message, at: FrameRef, offset: u64, ends_stream: bool) {
     message.last = at;
-    // Where the block was broken off, DATA may have come before it is read.
+    // If DATA interrupted the header block, it came before the head was complete.
     let whole = offset.saturating_sub(message.start);
     message.head_len = u32::try_from(whole.saturating_sub(message.body_wire)).unwrap_or(u32::MAX);
     message.progress = MessageProgress::Body;
@@ -648,7 +649,8 @@ fn head_done(message: &mut Message, at: FrameRef, offset: u64, ends_stream: bool
     }
 }
 
-/// What of the payload of HEADERS or PUSH_PROMISE is the block: without padding, priority and promised stream (§6.2, §6.6).
+/// The header block in the payload of HEADERS or PUSH_PROMISE: without padding, priority and promised stream (§6.2,
+/// §6.6). `None` if the payload is too short.
 fn strip(payload: &[u8], flags: u8, is_promise: bool) -> Option<&[u8]> {
     let mut rest = payload;
     let mut pad = 0;

@@ -1,4 +1,4 @@
-//! Conversations in HTTP/2, said frame by frame. The time of a line is its number in milliseconds.
+//! HTTP/2 connections, written frame by frame. The time of a line is its number in milliseconds.
 
 use proptest::prelude::*;
 
@@ -106,7 +106,7 @@ impl H2Script {
         self
     }
 
-    /// The phase of an end that has sent and received everything said so far.
+    /// The phase of an end that has sent and received everything written so far.
     #[track_caller]
     fn in_phase(self, phase: Phase) -> Self {
         for end in FlowEnd::BOTH {
@@ -268,7 +268,7 @@ fn a_stream_ends_by_itself() {
     assert_eq!(facts.halves.map(|half| half.resets), [1, 2]);
 }
 
-/// RFC 9113 §8.1: a server may answer, and then say that the rest of the request is not wanted.
+/// RFC 9113 §8.1: a server may answer, and then state that it does not want the rest of the request.
 #[test]
 fn an_answer_before_the_end_of_the_request_is_complete() {
     let post = block(&[(":method", "POST"), (":path", "/")]);
@@ -418,7 +418,7 @@ fn what_began_before_the_capture_goes_on() {
         .in_phase(Phase::Opaque)
         .get(9, "/")
         .in_phase(Phase::Waiting)
-        // Of a request before, its end; of another one, the answer.
+        // The end of an answer to a request from before; and the answer to another one.
         .send(B, 7, 3, flag::END_STREAM)
         .ok(5, "0")
         .send(B, 5, 0, flag::END_STREAM)
@@ -439,7 +439,7 @@ fn what_began_before_the_capture_goes_on() {
     assert!(facts.midway && facts.faults.is_empty() && facts.mismatch.is_none());
 }
 
-/// DATA breaks off a block, and another block follows: the message is no longer than what was sent.
+/// DATA interrupts a header block, and another block follows: the message is no longer than what was sent.
 #[test]
 fn a_message_ends_where_its_last_frame_ends() {
     let fields = block(&[(":status", "200")]);
@@ -460,7 +460,7 @@ fn a_message_ends_where_its_last_frame_ends() {
     assert_eq!(response.map(|message| message.end()), Some(said));
 }
 
-/// What is left of a frame is not read as if it were its beginning.
+/// The rest of a frame is not read as if it were its beginning.
 #[test]
 fn a_hole_in_a_frame_about_the_connection_hides_what_it_says() {
     let mut window = Vec::new();

@@ -1,7 +1,7 @@
-//! WebSockets on streams (RFC 8441): a CONNECT with `:protocol`, and frames in DATA.
+//! WebSockets on streams (RFC 8441): a CONNECT with `:protocol`, and WebSocket frames in DATA.
 //!
-//! In: the DATA of streams that asked for one, as it comes. Out: what both sides said, and where it ended, in
-//! [`super::Facts::websockets`].
+//! In: the DATA of streams that asked for a WebSocket, as it comes. Out: what both sides sent, and where it ended, in
+//! [`super::H2Facts::websockets`].
 
 use super::conversation::H2Conversation;
 use super::facts::{MAX_WEBSOCKETS, StreamWebSocket};
@@ -20,7 +20,7 @@ impl H2Conversation {
         }
     }
 
-    /// DATA of a stream: so many bytes, of which these were captured. `lost`: the capture lacks them.
+    /// `count` bytes of DATA of a stream, of which `bytes` were captured. `lost`: the capture lacks them.
     pub(super) fn take_socket(
         &mut self,
         from: FlowEnd,
@@ -59,7 +59,7 @@ impl H2Conversation {
         }
     }
 
-    /// Keeps what was said on a stream that is over.
+    /// Keeps the facts of a WebSocket whose stream is over, if it was accepted.
     pub(super) fn close_socket(&mut self, stream: u32, ended: Option<FrameRef>) {
         let Some(open) = self.open.get_mut(&stream) else {
             return;
@@ -79,7 +79,7 @@ impl H2Conversation {
         }
     }
 
-    /// The connection is over, and with it all that is open.
+    /// The connection is over, and with it every open WebSocket.
     pub(super) fn finish_sockets(&mut self) {
         let open = self.open.iter().filter(|(_, open)| open.socket.is_some());
         let streams: Vec<u32> = open.map(|(stream, _)| *stream).collect();

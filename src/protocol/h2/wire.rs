@@ -1,10 +1,10 @@
-//! Frames written: what ladders and tests say in HTTP/2.
+//! Writes frames, for ladders and tests.
 //!
-//! Fields are literals that no table remembers (RFC 7541 §6.2.2), so that each block stands for itself.
+//! Fields are literals without indexing (RFC 7541 §6.2.2), so that each block can be decoded on its own.
 
 use super::frame::{flag, kind};
 
-/// The kinds that have a name in ladders, and their numbers (RFC 9113 §6).
+/// The frame types that have a name in ladders, and their numbers (RFC 9113 §6).
 pub const KINDS: [(&str, u8); 9] = [
     ("DATA", kind::DATA),
     ("HEADERS", kind::HEADERS),
@@ -19,9 +19,9 @@ pub const KINDS: [(&str, u8); 9] = [
 
 /// END_STREAM and ACK are the same bit.
 pub const END_STREAM: u8 = flag::END_STREAM;
-/// The answer to SETTINGS or PING.
+/// Marks the answer to SETTINGS or PING.
 pub const ACK: u8 = flag::ACK;
-/// The block ends with this frame.
+/// The header block ends with this frame.
 pub const END_HEADERS: u8 = flag::END_HEADERS;
 
 /// Appends a frame.
@@ -33,7 +33,7 @@ pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8], out: &mut Vec<u8>
     out.extend_from_slice(payload);
 }
 
-/// Appends a field of a header block.
+/// Appends a field to a header block.
 pub fn field(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.push(0);
     for string in [name, value] {
