@@ -1,4 +1,4 @@
-//! Frames of a WebSocket, counted; of Close, Ping and Pong what they say.
+//! The WebSocket parser of one connection: counts frames, and reads Close, Ping and Pong.
 
 use super::facts::{CloseFrame, WebSocketFacts, WebSocketFrameRule, WebSocketHalf};
 use super::frame::{CLOSE, LONGEST, MAX_CONTROL, PING, PONG, WebSocketFrameHeader};
@@ -16,9 +16,9 @@ const MAX_OFFSET: u64 = u64::MAX >> 1;
 enum WebSocketReadState {
     /// A frame header.
     Header,
-    /// A payload of so many more bytes.
+    /// A payload, of which `left` bytes are to come.
     Payload { left: u64 },
-    /// Nobody knows, until a slice is a frame and no more.
+    /// Unknown, until a slice is one frame and nothing else.
     Lost,
 }
 
@@ -33,17 +33,17 @@ struct WebSocketDirection {
     /// Bytes of a header, or the payload of a Close, that came in several slices.
     kept: [u8; MAX_CONTROL],
     have: usize,
-    /// The payload of this frame is not all here.
+    /// Part of this frame's payload was not captured.
     is_cut: bool,
     half: WebSocketHalf,
 }
 
-/// The WebSocket spoken on one connection.
+/// The WebSocket parser of one connection.
 #[derive(Clone, Debug)]
 pub struct WebSocketConversation {
     directions: [WebSocketDirection; 2],
     requester: FlowEnd,
-    /// Who takes down what is read.
+    /// Records what is read; `None` where annotations are not wanted.
     annotator: Option<Annotator>,
 }
 
@@ -109,39 +109,39 @@ impl WebSocketConversation {
         };
     }
 
-    /// The connection is over. There is nothing to free.
+    /// The connection is over. There are no buffers to free.
     pub fn finish(&mut self, texts: &mut TextInterner) {
         for end in FlowEnd::BOTH {
             self.end(end, texts);
         }
     }
 
-    /// The same, with its frames taken down.
+    /// The same, with an annotator that records the frames.
     #[must_use]
     pub fn taken_down(mut self, annotator: Option<Annotator>) -> Self {
         self.annotator = annotator;
         self
     }
 
-    /// What is spoken.
+    /// The protocol.
     #[must_use]
     pub const fn protocol(&self) -> Protocol {
         Protocol::WebSocket
     }
 
-    /// Who is the client, by the request that asked for it.
+    /// The client: the side whose request asked for the WebSocket.
     #[must_use]
     pub const fn requester(&self) -> Option<(FlowEnd, Certainty)> {
         Some((self.requester, Certainty::Certain))
     }
 
-    /// After the 101 there is one phase.
+    /// The phase; after the 101 there is only one.
     #[must_use]
     pub const fn phase(&self) -> Phase {
         Phase::Tunnel
     }
 
-    /// What it said, halves in the order of the ends.
+    /// What both sides sent, halves in the order of the flow ends.
     #[must_use]
     pub fn into_facts(self) -> WebSocketFacts {
         WebSocketFacts {
@@ -165,7 +165,7 @@ impl WebSocketConversation {
         }
     }
 
-    /// Takes some of `bytes`, at least one, and tells how many.
+    /// Consumes at least one byte of `bytes` and returns how many.
     fn step(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8]) -> usize {
         let masked = from == self.requester;
         let direction = self.direction_mut(from);
@@ -183,7 +183,7 @@ impl WebSocketConversation {
                     direction.advance(take as u64);
                     return take;
                 };
-                // What was kept beyond the header is payload, and is read as such.
+                // Bytes kept beyond the header are payload, and are read again as such.
                 let before = direction.have - take;
                 let used = size.saturating_sub(before);
                 direction.advance(used as u64);
@@ -216,7 +216,7 @@ impl WebSocketConversation {
         }
     }
 
-    /// All of a frame has gone by; `payload` is that of a Close.
+    /// A frame is over; `payload` is that of a Close.
     fn end_frame(&mut self, from: FlowEnd, at: FrameRef, payload: &[u8]) {
         let direction = self.direction_mut(from);
         direction.state = WebSocketReadState::Header;
@@ -235,7 +235,7 @@ impl WebSocketConversation {
             }
             PONG => {
                 let pings = &mut self.direction_mut(from.other()).half.pings;
-                // One that was not asked for is allowed (§5.5.3).
+                // An unsolicited Pong is allowed (§5.5.3).
                 if pings.unanswered.take().is_some() {
                     pings.answered = pings.answered.saturating_add(1);
                 }
@@ -245,7 +245,7 @@ impl WebSocketConversation {
         }
     }
 
-    /// Bytes that were cut off or never captured.
+    /// Skips bytes that were cut off or never captured.
     fn pass_over(&mut self, from: FlowEnd, at: FrameRef, length: u64) {
         let mut length = length;
         let direction = self.direction_mut(from);
@@ -311,7 +311,7 @@ impl WebSocketDirection {
         }
     }
 
-    /// The Close that ends here (§5.5.1): two bytes of code, then the reason.
+    /// Parses the Close that ends here (§5.5.1): two bytes of code, then the reason.
     fn close(&self, payload: &[u8], at: FrameRef) -> CloseFrame {
         let mask = self.header.mask.unwrap_or_default();
         let plain: Vec<u8> = payload
@@ -332,7 +332,7 @@ impl WebSocketDirection {
     }
 }
 
-/// Whether a slice is a frame and no more: after a loss nothing less is believed.
+/// Whether a slice is one frame and nothing else: after a loss, nothing less is accepted as a frame.
 fn is_frame(bytes: &[u8], length: u32, masked: bool) -> bool {
     WebSocketFrameHeader::read(bytes).is_some_and(|(header, size)| {
         header.is_defined()

@@ -1,9 +1,10 @@
-//! What a WebSocket says about its end.
+//! What the frames of a WebSocket show about its end.
 
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::SharedText;
 
-/// What is known of the connection. The halves are in the order of the ends, in a record client first.
+/// What is known of the connection. The halves are in the order of the flow ends; in a finished connection the client
+/// is first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WebSocketFacts {
     /// What each side sent.
@@ -11,7 +12,7 @@ pub struct WebSocketFacts {
 }
 
 impl WebSocketFacts {
-    /// No side sent a Close: an application is told 1006 (RFC 6455 §7.1.5).
+    /// Whether no side sent a Close: applications then see 1006 (RFC 6455 §7.1.5).
     #[must_use]
     pub fn has_no_close(&self) -> bool {
         self.halves.iter().all(|half| half.close.is_none())
@@ -31,7 +32,7 @@ pub struct WebSocketHalf {
     pub frames: u64,
     /// Frames that end a message.
     pub messages: u64,
-    /// Payload, as framed.
+    /// Bytes of payload, as framed.
     pub bytes: u64,
     /// Its Close, the first one.
     pub close: Option<CloseFrame>,
@@ -39,9 +40,9 @@ pub struct WebSocketHalf {
     pub pings: WebSocketPings,
     /// Its last frame.
     pub last: Option<FrameRef>,
-    /// What broke the framing first.
+    /// The first frame that broke the framing, and how.
     pub fault: Option<(WebSocketFrameRule, FrameRef)>,
-    /// It sent the beginning of a frame without its end.
+    /// Its last frame is incomplete.
     pub is_cut: bool,
     /// The capture lost frames of it.
     pub lost: bool,
@@ -52,11 +53,11 @@ pub struct WebSocketHalf {
 pub struct CloseFrame {
     /// Where it was seen.
     pub at: FrameRef,
-    /// Offset of its frame among the bytes of its sender.
+    /// Offset of its frame in the stream of its sender.
     pub start: u64,
-    /// Why (§7.4); `None` if it does not say.
+    /// The status code (§7.4); `None` if it has none.
     pub code: Option<u16>,
-    /// In its own words.
+    /// The reason, as sent.
     pub reason: SharedText,
 }
 
@@ -87,7 +88,7 @@ impl CloseFrame {
 pub struct WebSocketPings {
     /// Sent.
     pub sent: u64,
-    /// Pongs of the other side.
+    /// Pongs of the other side that answered one or more of them.
     pub answered: u64,
     /// The oldest one since the other side's last Pong.
     pub unanswered: Option<FrameRef>,
@@ -95,7 +96,7 @@ pub struct WebSocketPings {
     pub last: Option<FrameRef>,
 }
 
-/// What breaks the framing.
+/// A framing rule that a frame breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WebSocketFrameRule {
     /// A client's frame without a mask, or a server's with one (§5.1).

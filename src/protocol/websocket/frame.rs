@@ -2,7 +2,7 @@
 
 /// Bytes of the longest header.
 pub(super) const LONGEST: usize = 14;
-/// Payload of a control frame at most (§5.5).
+/// Most bytes of payload in a control frame (§5.5).
 pub(super) const MAX_CONTROL: usize = 125;
 
 pub(super) const CLOSE: u8 = 8;
@@ -22,7 +22,7 @@ pub(super) struct WebSocketFrameHeader {
 }
 
 impl WebSocketFrameHeader {
-    /// The header, when all of it is there: `None` asks for more bytes. With how many bytes it has.
+    /// Parses a header and returns its size in bytes; `None` if it is incomplete.
     pub(super) fn read(bytes: &[u8]) -> Option<(Self, usize)> {
         let [first, second, rest @ ..] = bytes else {
             return None;
