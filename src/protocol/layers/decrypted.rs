@@ -1,12 +1,12 @@
-//! What is said under the keys of TLS, where a key log opens them.
+//! The decrypted data of TLS, where a key log has the secrets.
 //!
-//! In: both directions of one TLS connection, as its session gets them. Until the secrets are there, what comes waits, in
-//! order. Then each direction's records are gathered whole, opened by [`Decryptor`], and what they held is fed to a
-//! [`ProtocolStack`] of its own. Of every record it is kept how much had been said when it ended, so that a place in the TCP
-//! stream can be turned into one in what was said.
+//! In: both directions of one TLS connection, as its session gets them. Until the secrets are available, the data waits
+//! in order. Then each direction's records are reassembled and decrypted by [`Decryptor`], and their content is fed to
+//! a [`ProtocolStack`] of its own. For every record, the number of decrypted bytes up to its end is kept, so that an
+//! offset in the TCP stream can be turned into one in the decrypted data.
 //!
-//! A record with a hole in it cannot be opened and is a gap inside; its length is nearly known. Left out: TLS inside of
-//! TLS, and secrets for a connection whose hellos were not seen.
+//! A record with a hole in it cannot be decrypted and is a gap in the decrypted data, of about its length. Left out:
+//! TLS inside of TLS, and secrets for a connection whose hellos were not seen.
 
 use super::{LayerFacts, LayerOptions, ProtocolStack};
 use crate::base::flow_end::FlowEnd;
@@ -16,39 +16,40 @@ use crate::protocol::http::TextInterner;
 use crate::protocol::tls::TlsSession;
 use crate::protocol::tls::secrets::{Decryptor, EarlyData, KeyStore, NotDecrypted};
 
-/// Bytes of records that are held for a secret that is not there yet: key logs are written while the handshake goes on.
+/// Most bytes that wait for a secret that is not known yet: key logs are written while the handshake is under way.
 const MAX_HELD: usize = 256 << 10;
-/// Places kept of one direction; of more, every other one is let go, and places between are those of the record before.
+/// Offsets kept of one direction. Beyond that, every other one is dropped; an offset between two is that of the record
+/// before.
 const MAX_PLACES: usize = 1 << 16;
-/// Record payload: 2^14 and room for expansion (RFC 5246 §6.2.3; RFC 8446 §5.2 has less).
+/// Most bytes of record payload: 2^14 and room for expansion (RFC 5246 §6.2.3; RFC 8446 §5.2 has less).
 const MAX_RECORD: usize = (1 << 14) + 2048;
-/// Records of early data that wait for their fate; servers take 16 KB of it, one or two records.
+/// Most records of early data that wait until the server accepts or rejects it; servers take 16 KB, one or two records.
 const MAX_EARLY: usize = 64;
 const HEADER: usize = 5;
-/// What protection adds to a record, about: nonce, tag, content type.
+/// Bytes that protection adds to a record, about: nonce, tag, content type.
 const ADDED: u64 = 24;
 
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
-/// The description of the alert that takes leave (RFC 8446 §6.1).
+/// The description of the alert that closes a direction (RFC 8446 §6.1).
 const CLOSE_NOTIFY: u8 = 0;
 const APPLICATION_DATA: u8 = 23;
 
-/// TLS, and what it hides.
+/// TLS, and its decrypted data.
 #[derive(Clone, Debug)]
 pub(super) struct DecryptedLayer {
     pub(super) session: TlsSession,
     pub(super) opening: DecryptState,
 }
 
-/// Whether what is hidden is read.
+/// Whether encrypted data is decrypted.
 #[derive(Clone, Debug)]
 pub(super) enum DecryptState {
-    /// Nobody has secrets.
+    /// There is no key store.
     Hidden,
-    /// There may be some.
+    /// There is a key store: it may have, or come to have, the secrets.
     Asked(Box<PhaseQuestion>),
-    /// Those there are do not open it.
+    /// Nothing is decrypted, and nothing will be.
     Closed(NotDecrypted),
 }
 
@@ -58,27 +59,27 @@ pub(super) struct PhaseQuestion {
     /// Who sent the ClientHello.
     caller: Option<FlowEnd>,
     decryptor: Option<Decryptor>,
-    /// What came before there was an opener, in order.
+    /// What came before there was a decryptor, in order.
     pieces: Vec<WaitingRecord>,
-    /// Bytes of `pieces`, and what each takes itself.
+    /// Bytes of `pieces`, and of their own size.
     held: usize,
     /// Where the last of them was seen.
     last: FrameRef,
     directions: [DecryptedDirection; 2],
-    /// Early data: after how many bytes of the stream, where, and what was said. It is held back until it is known whether
-    /// the server takes it: what it does not take was never asked.
+    /// Early data: the offset after its record, where it was seen, and its content. It is held back until it is known
+    /// whether the server accepts it: what it rejects counts as never sent.
     early: Vec<(u64, FrameRef, Box<[u8]>)>,
     inner: ProtocolStack,
     annotator: Option<Annotator>,
-    /// Something was opened.
+    /// A record was decrypted.
     opened: bool,
-    /// Something was said inside.
+    /// There is decrypted application data.
     any: bool,
     /// A record was not authentic under its secret.
     wrong: bool,
 }
 
-/// What waits for a secret.
+/// Data that waits for a secret.
 #[derive(Clone, Debug)]
 enum WaitingRecord {
     /// Bytes, and how many are missing after them.
@@ -87,24 +88,24 @@ enum WaitingRecord {
     End(FlowEnd),
 }
 
-/// One direction.
+/// The records of one direction.
 #[derive(Clone, Debug, Default)]
 struct DecryptedDirection {
-    /// Bytes of records that are not dealt with.
+    /// Bytes of records that are not processed yet.
     waiting: Vec<u8>,
-    /// Bytes of the stream before `waiting`.
+    /// Offset of `waiting` in the stream.
     before: u64,
-    /// Bytes of the record in progress that are still to be passed over, since it has a hole.
+    /// The current record, which has a hole: the rest of it is to be skipped.
     holed: Option<RecordWithHole>,
-    /// Where records begin is not known.
+    /// Record boundaries are lost.
     lost: bool,
-    /// Bytes said inside, and before TLS began.
+    /// Bytes of decrypted data, and of those before TLS began.
     said: u64,
-    /// Those before TLS began.
+    /// Bytes before TLS began.
     first: u64,
-    /// After how many bytes of the stream how many had been said.
+    /// Pairs of an offset in the stream and the value of `said` there, one for each record.
     places: Vec<(u64, u64)>,
-    /// After how many bytes of the stream `close_notify` had been said, and where.
+    /// Offset in the stream after `close_notify`, and where it was seen.
     farewell: Option<(u64, FrameRef)>,
 }
 
@@ -116,14 +117,14 @@ struct RecordWithHole {
 }
 
 impl DecryptedLayer {
-    /// TLS that begins at these offsets; what is said in it is counted from there.
+    /// TLS that begins at these offsets; decrypted data is counted from there.
     pub(super) fn new(layer_options: &LayerOptions, since: [u64; 2]) -> Self {
         let direction = |said| DecryptedDirection {
             said,
             first: said,
             ..DecryptedDirection::default()
         };
-        // Keys open one layer: there is no TLS inside of TLS.
+        // Secrets decrypt one layer: TLS inside of TLS is not supported.
         let inside = LayerOptions {
             keys: None,
             annotator: layer_options.annotator.clone(),
@@ -186,7 +187,7 @@ impl DecryptedLayer {
         }
     }
 
-    /// Nothing more comes. What waits for its secret has it now or never.
+    /// Nothing more comes. Data that waits for its secret gets it now or never.
     pub(super) fn finish(&mut self, texts: &mut TextInterner) {
         if let DecryptState::Asked(asked) = &self.opening
             && asked.decryptor.is_none()
@@ -218,7 +219,7 @@ impl DecryptedLayer {
         asked.last = at;
         asked.hold(WaitingRecord::Data(from, at, bytes.into(), missing));
         let may_come = asked.key_store.is_growing() && asked.held <= MAX_HELD;
-        // Without the hellos nothing can be opened.
+        // Without the hellos nothing can be decrypted.
         if asked.held > MAX_HELD && !may_come && self.session.agreed().is_none()
             || self.session.is_midstream()
         {
@@ -228,8 +229,8 @@ impl DecryptedLayer {
         }
     }
 
-    /// Looks for the secrets, once both hellos were read, and opens what has waited for them, in the order in which it
-    /// came. `is_last`: more of them are not waited for.
+    /// Looks for the secrets once both hellos were parsed, and decrypts what has waited for them, in the order in which
+    /// it came. `is_last`: do not wait for more secrets.
     fn look(&mut self, at: FrameRef, is_last: bool, texts: &mut TextInterner) {
         let DecryptState::Asked(asked) = &mut self.opening else {
             return;
@@ -261,7 +262,7 @@ impl DecryptedLayer {
         }
     }
 
-    /// Bytes that wait: of handshake messages, of records, and inside.
+    /// Bytes that wait: of handshake messages, of records, and in the decrypted data.
     pub(super) fn waiting_bytes(&self) -> usize {
         let records = match &self.opening {
             DecryptState::Asked(asked) => asked.waiting_bytes(),
@@ -270,7 +271,8 @@ impl DecryptedLayer {
         self.session.waiting_bytes() + records
     }
 
-    /// Reads what waits as far as it goes, since too much waits in all. What waits for a secret stays hidden.
+    /// Parses incomplete messages as far as they go and drops them, since too much waits in total. What waits for a
+    /// secret is not decrypted any more.
     pub(super) fn give_up_waiting(&mut self, texts: &mut TextInterner) {
         self.session.give_up_waiting();
         if let DecryptState::Asked(asked) = &mut self.opening {
@@ -289,7 +291,7 @@ impl DecryptedLayer {
 }
 
 impl DecryptState {
-    /// What is said inside, once something was opened.
+    /// The stack of the decrypted data, once there is any.
     pub(super) fn layer_facts(&self) -> Option<&ProtocolStack> {
         match self {
             Self::Asked(asked) if asked.any => Some(&asked.inner),
@@ -311,12 +313,12 @@ impl DecryptState {
         }
     }
 
-    /// Whether secrets opened something.
+    /// Whether any record was decrypted.
     pub(super) fn is_open(&self) -> bool {
         matches!(self, Self::Asked(asked) if asked.opened)
     }
 
-    /// Why it stays hidden, where there were secrets.
+    /// Why nothing was decrypted, where there was a key store.
     pub(super) fn closed(&self) -> Option<NotDecrypted> {
         match self {
             Self::Hidden => None,
@@ -329,7 +331,7 @@ impl DecryptState {
         }
     }
 
-    /// How much had been said when so many bytes of this direction were there.
+    /// How many bytes were decrypted when the first `bytes` bytes of this direction had arrived.
     pub(super) fn place(&self, end: FlowEnd, bytes: u64) -> u64 {
         let Self::Asked(asked) = self else { return 0 };
         let direction = &asked.directions[end.index()];
@@ -339,7 +341,7 @@ impl DecryptState {
         last.map_or(direction.first, |(_, said)| *said)
     }
 
-    /// Where `close_notify` was said, if it was among so many bytes of this direction.
+    /// Where `close_notify` was seen, if it is among the first `bytes` bytes of this direction.
     pub(super) fn farewell(&self, end: FlowEnd, bytes: u64) -> Option<FrameRef> {
         let Self::Asked(asked) = self else {
             return None;
@@ -350,7 +352,7 @@ impl DecryptState {
 }
 
 impl PhaseQuestion {
-    /// Keeps what cannot be opened yet.
+    /// Keeps what cannot be decrypted yet.
     fn hold(&mut self, piece: WaitingRecord) {
         if let WaitingRecord::Data(_, _, bytes, _) = &piece {
             self.held += bytes.len();
@@ -369,7 +371,7 @@ impl PhaseQuestion {
         self.held + records + self.early_bytes() + self.inner.waiting_bytes()
     }
 
-    /// The next bytes of one direction, and how many are missing after them; the secrets are here.
+    /// The next bytes of one direction, and how many are missing after them; the secrets are available.
     fn take(
         &mut self,
         from: FlowEnd,
@@ -387,12 +389,12 @@ impl PhaseQuestion {
         }
     }
 
-    /// The opener's number of the side that sends: 0 is the caller.
+    /// The decryptor's number of the side that sends: 0 is the TLS client.
     fn side(&self, from: FlowEnd) -> usize {
         usize::from(self.caller.is_some_and(|caller| caller != from))
     }
 
-    /// Deals with the records of one direction that are there whole.
+    /// Decrypts the complete records of one direction.
     fn open(
         &mut self,
         from: FlowEnd,
@@ -442,7 +444,7 @@ impl PhaseQuestion {
                         }
                     }
                 }
-                // In the clear, and read by the session.
+                // In the clear, and parsed by the session.
                 Ok(_) => {}
                 Err(closed) => {
                     session.lost_inside(from);
@@ -471,7 +473,8 @@ impl PhaseQuestion {
         self.early.iter().map(|(_, _, bytes)| bytes.len()).sum()
     }
 
-    /// The server takes the early data, or nothing will tell: it counts as said where it was sent.
+    /// The server accepts the early data, or nothing will show whether it does: it counts as sent where its records
+    /// are.
     fn hand_early_on(&mut self, session: &mut TlsSession, texts: &mut TextInterner) {
         let Some(caller) = self.caller else { return };
         for (outside, at, bytes) in std::mem::take(&mut self.early) {
@@ -485,7 +488,7 @@ impl PhaseQuestion {
         }
     }
 
-    /// What a record held that was opened.
+    /// Parses the content of a decrypted record.
     fn read(
         &mut self,
         from: FlowEnd,
@@ -509,7 +512,7 @@ impl PhaseQuestion {
             (ALERT, [level, code]) => {
                 session.alert_inside(from, at, (*level, *code));
                 if *code == CLOSE_NOTIFY {
-                    // The end of what is said: a body that lasts until the close is complete.
+                    // It ends the decrypted data: a body that lasts until the close is complete.
                     self.inner.end(from, texts);
                 }
             }
@@ -557,7 +560,7 @@ impl PhaseQuestion {
         }
     }
 
-    /// So much of what was said is not there.
+    /// `length` bytes of decrypted data are missing.
     fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut TextInterner) {
         if let Some(annotator) = &self.annotator {
             annotator.missing(from, at, length);
@@ -591,7 +594,7 @@ impl PhaseQuestion {
 impl DecryptedDirection {
     fn take(&mut self, bytes: &[u8]) {
         if self.lost {
-            // A gap may have ended anywhere: the next slice that begins with a record header tells.
+            // A gap may have ended anywhere. Reading resumes at the next slice that begins with a record header.
             let header = matches!(bytes, [20..=23, 3, 0..=4, ..]);
             if !header {
                 self.before += bytes.len() as u64;
@@ -625,7 +628,7 @@ impl DecryptedDirection {
         })
     }
 
-    /// The record in progress is passed over, as one with a hole.
+    /// Skips the record in progress, like one with a hole.
     fn give_up_record(&mut self) {
         if let Some(begun) = self.begun().filter(|begun| begun.left > 0) {
             self.holed = Some(begun);
@@ -651,8 +654,8 @@ impl DecryptedDirection {
     }
 }
 
-/// The header and the whole length of the record that begins at `at`, if it is all there. A header of zeros: what is there
-/// is no record.
+/// The header and the total length of the record that begins at `at`, if it is complete. A header of zeros means that
+/// what is there is not a record.
 fn record(waiting: &[u8], at: usize) -> Option<([u8; HEADER], usize)> {
     let rest = waiting.get(at..)?;
     let header: [u8; HEADER] = rest.get(..HEADER)?.try_into().ok()?;

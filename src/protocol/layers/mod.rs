@@ -1,14 +1,14 @@
-//! Floor 6: what is spoken on one connection, layer upon layer.
+//! The protocol stack of one connection: which protocol is in use, layer upon layer.
 //!
-//! In: both directions' streams in order, as the TCP floor hands them over (slices, gaps, ends). Everything begins as a
-//! [`HttpConversation`], which finds by content what it is, on whatever port, and is the whole story of plain HTTP/1. What it
-//! does not speak it hands back, from the byte on where that begins; then a `Dissector` is put on top and has the rest:
-//! TLS, at once or after words in plain text (STARTTLS); HTTP/2 by its preface or an upgrade; WebSocket after a 101; after
-//! a CONNECT whatever is spoken in the tunnel, which is a [`ProtocolStack`] of its own.
+//! In: both directions' streams in order, as TCP reassembly hands them over (slices, gaps, ends). Every connection
+//! begins as an [`HttpConversation`], which detects the protocol by content, on any port, and handles plain HTTP/1
+//! alone. The first byte it does not understand, and all after it, goes to a `Dissector` on top: TLS, at once or after
+//! plain text (STARTTLS); HTTP/2 by its preface or an upgrade; WebSocket after a 101; and after a CONNECT whatever is
+//! in the tunnel, which is a [`ProtocolStack`] of its own.
 //!
-//! Out: what the speakers found, and for every position in the TCP streams the phase that an end was in. A speaker counts
-//! from its own first byte; `UpperLayer::since` says where in the TCP stream that lies. Of what TLS hides, once it is
-//! decrypted, a `ProtocolStack` inside the TLS speaker will tell, which counts decrypted bytes.
+//! Out: what the dissectors found, and for every position in the TCP streams the phase that an end was in. A dissector
+//! counts from its own first byte; `UpperLayer::since` is the offset of that byte in the TCP stream. The decrypted data
+//! of TLS goes to a `ProtocolStack` inside the TLS dissector, which counts decrypted bytes.
 //!
 //! Plain HTTP/1 pays for all this with one branch per slice.
 
@@ -26,78 +26,78 @@ mod decrypted;
 
 use decrypted::DecryptedLayer;
 
-/// What is spoken on one connection.
+/// The protocols on one connection.
 #[derive(Clone, Debug, Default)]
 pub struct ProtocolStack {
     plain: HttpConversation,
     taken: Option<Box<UpperLayer>>,
     layer_options: LayerOptions,
-    /// Who is presumed to be the client of what began before the capture; `None` where it did not.
+    /// The presumed client of a connection that began before the capture; `None` if it did not.
     midway: Option<FlowEnd>,
-    /// In how many tunnels this is said.
+    /// How many tunnels this is inside of.
     depth: u8,
 }
 
-/// How a connection is listened to.
+/// Options for parsing a connection.
 #[derive(Clone, Debug, Default)]
 pub struct LayerOptions {
-    /// What may open what TLS hides.
+    /// Secrets that may decrypt TLS.
     pub keys: Option<KeyStore>,
-    /// Who takes down what is read. Its clones are one: it is for a connection that is not cloned.
+    /// Records what is read. Its clones share their annotations: do not clone the connection it is for.
     pub annotator: Option<Annotator>,
 }
 
-/// Tunnels in tunnels that are looked into: a chain of proxies has two or three. Each is a layer that every byte goes through.
+/// Most tunnels in tunnels that are parsed: a chain of proxies has two or three. Each is a layer that every byte
+/// passes.
 const MAX_TUNNELS: u8 = 8;
 
-/// What took over from plain HTTP/1, and where.
+/// The dissector that took over from plain HTTP/1, and where.
 #[derive(Clone, Debug)]
 struct UpperLayer {
-    /// Offset in each direction's stream of the speaker's first byte.
+    /// Offset of the dissector's first byte in each direction's stream.
     since: [u64; 2],
     owner: [NextBytes; 2],
     dissector: Dissector,
 }
 
-/// Whose a direction's next bytes are.
+/// Which parser gets a direction's next bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum NextBytes {
-    /// Its first byte since the change will tell.
+    /// Not decided: the first byte after the change decides.
     Open,
-    /// The speaker's.
+    /// The dissector.
     Speaker,
-    /// This direction goes on in plain text: the answer of a server that does not speak this protocol.
+    /// The plain text parser: the server does not use the dissector's protocol and answers in plain text.
     Plain,
 }
 
-/// What the speakers found, when nothing else is wanted any more. Halves are in the order of the ends.
+/// What all layers found, once the connection is over. Halves are in the order of the flow ends.
 #[derive(Debug, Default)]
 pub struct LayerFacts {
     /// The exchanges in order of their requests.
     pub exchanges: Vec<Exchange>,
-    /// What is told of TLS, here or inside a tunnel.
+    /// What is known of TLS, on the connection or inside a tunnel.
     pub tls: Option<Box<tls::TlsFacts>>,
-    /// What HTTP/2 says about its connection.
+    /// What HTTP/2 states about its connection.
     pub h2: Option<Box<h2::H2Facts>>,
-    /// What a WebSocket says about its end.
+    /// What a WebSocket shows about its end.
     pub websocket: Option<Box<websocket::WebSocketFacts>>,
 }
 
-/// Who understands what comes after the change.
+/// The parser of what comes after plain HTTP/1.
 #[derive(Clone, Debug)]
 enum Dissector {
     Tls(Box<DecryptedLayer>),
     Http2(Box<h2::H2Conversation>),
     WebSocket(Box<websocket::WebSocketConversation>),
-    /// A tunnel through a proxy, and what is spoken in it.
+    /// A tunnel through a proxy, and the protocols in it.
     Tunnel(ProtocolStack),
-    /// A protocol that is only named.
+    /// A protocol that is named but not parsed.
     Unread,
 }
 
 impl ProtocolStack {
-    /// Nothing said yet. `midway`: it began before the capture, and who is presumed to be
-    /// its client.
+    /// A stack without any data yet. `midway`: the presumed client of a connection that began before the capture.
     #[must_use]
     pub fn boxed(layer_options: &LayerOptions, midway: Option<FlowEnd>) -> Box<Self> {
         Box::new(Self {
@@ -107,7 +107,7 @@ impl ProtocolStack {
         })
     }
 
-    /// Nothing said yet, by offsets that begin here.
+    /// A stack without any data yet, whose offsets begin at `since`.
     fn starting(since: [u64; 2], layer_options: LayerOptions) -> Self {
         Self {
             plain: HttpConversation::starting(since),
@@ -116,7 +116,8 @@ impl ProtocolStack {
         }
     }
 
-    /// How much was said in so many bytes of this end's TCP stream, where what is said is read under keys; else as many.
+    /// How many decrypted bytes are in the first `bytes` bytes of this end's TCP stream, if they are decrypted;
+    /// otherwise `bytes`.
     #[must_use]
     pub fn inside(&self, end: FlowEnd, bytes: u64) -> u64 {
         if let Some(inner) = self.tunnel() {
@@ -133,7 +134,7 @@ impl ProtocolStack {
         }
     }
 
-    /// Where this side said `close_notify`, if it was read and is among its first so many bytes.
+    /// Where this side sent `close_notify`, if it was decrypted and is among its first `bytes` bytes.
     pub fn farewell(&self, end: FlowEnd, bytes: u64) -> Option<FrameRef> {
         let (taken, decrypted_layer) = self.decrypted_layer()?;
         let bytes = bytes.checked_sub(taken.since[end.index()])?;
@@ -155,15 +156,15 @@ impl ProtocolStack {
         }
     }
 
-    /// What is said under the keys, if it could be read.
+    /// The stack of the decrypted data, if there is any and its protocol is known.
     fn opened(&self) -> Option<&Self> {
         let (_, decrypted_layer) = self.decrypted_layer()?;
         let inner = decrypted_layer.opening.layer_facts()?;
         (inner.protocol() != Protocol::Unknown).then_some(inner)
     }
 
-    /// The next bytes of one direction, in order and without overlap. `bytes` is what was captured, `length` what was on
-    /// the wire: the rest was cut off by the snap length.
+    /// The next bytes of one direction, in order and without overlap. `bytes` is what was captured, `length` what was
+    /// on the wire: the rest was cut off by the snap length.
     #[inline]
     pub fn data(
         &mut self,
@@ -221,7 +222,7 @@ impl ProtocolStack {
         }
     }
 
-    /// The connection is over: what waits for more bytes is read as far as it goes.
+    /// The connection is over: incomplete messages are parsed as far as they go.
     pub fn finish(&mut self, texts: &mut TextInterner) {
         self.plain.finish(texts);
         if let Some(taken) = &mut self.taken {
@@ -235,10 +236,10 @@ impl ProtocolStack {
         }
     }
 
-    /// What is spoken, or was agreed on.
+    /// The protocol in use, or agreed on.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
-        // A tunnel is named by what is spoken in it only where that has rules of its own.
+        // A tunnel is named after its content only where that has rules of its own.
         let within = self.tunnel().map(Self::protocol);
         match (self.opened(), within) {
             (Some(inner), _) => inner.protocol(),
@@ -247,13 +248,13 @@ impl ProtocolStack {
         }
     }
 
-    /// Who asks, by content.
+    /// The client, by content.
     #[must_use]
     pub const fn requester(&self) -> Option<(FlowEnd, Certainty)> {
         self.plain.requester()
     }
 
-    /// The exchanges in order of their requests; what was said in a tunnel comes after the CONNECT.
+    /// The exchanges in order of their requests; those in a tunnel come after the CONNECT.
     pub fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
         let mut layer = self;
         let mut all = Vec::new();
@@ -271,7 +272,7 @@ impl ProtocolStack {
         }
     }
 
-    /// All that was found, when nothing else is wanted any more.
+    /// All facts; the connection is over.
     #[must_use]
     pub fn into_layer_facts(self) -> LayerFacts {
         match self.taken {
@@ -283,7 +284,7 @@ impl ProtocolStack {
         }
     }
 
-    /// Exchanges that were let go because there were too many.
+    /// Exchanges that were evicted because there were too many.
     #[must_use]
     pub fn let_go(&self) -> u64 {
         let streams = self.http2().map_or(0, h2::H2Conversation::let_go);
@@ -291,7 +292,7 @@ impl ProtocolStack {
         self.plain.let_go().saturating_add(streams + inside)
     }
 
-    /// Bytes that wait for the end of what they are part of: heads, handshake messages, header blocks, records under keys.
+    /// Bytes of incomplete messages: heads, handshake messages, header blocks, encrypted records.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
         let plain = self.plain.waiting_bytes();
@@ -303,7 +304,7 @@ impl ProtocolStack {
         }
     }
 
-    /// Reads what waits as far as it goes, since too much waits in all.
+    /// Parses incomplete messages as far as they go and drops them, since too much waits in total.
     pub fn give_up_waiting(&mut self, texts: &mut TextInterner) {
         self.plain.give_up_waiting(texts);
         match self.taken.as_deref_mut().map(|taken| &mut taken.dissector) {
@@ -332,7 +333,7 @@ impl ProtocolStack {
         }
     }
 
-    /// Lets the older half of the exchanges go, since too many are kept in all.
+    /// Evicts the older half of the exchanges, since too many are kept in total.
     pub fn let_older_half_go(&mut self) {
         let half = |count: usize| count / 2;
         self.plain.let_oldest_go(half(self.plain.exchanges().len()));
@@ -355,7 +356,7 @@ impl ProtocolStack {
         }
     }
 
-    /// In which phase `closer` was when it had sent and received this much of the TCP streams.
+    /// The phase `closer` was in when it had sent and received this much of the TCP streams.
     #[must_use]
     pub fn phase_at(&self, closer: FlowEnd, sent: Reach, received: Reach) -> Phase {
         match &self.taken {
@@ -367,7 +368,7 @@ impl ProtocolStack {
                 Dissector::Http2(h2) => h2.phase_at(closer, sent, received),
                 Dissector::Tunnel(inner) => {
                     let outside = self.plain.phase_at(closer, sent, received);
-                    // What is under way inside tells more than that there is a tunnel.
+                    // An exchange in progress inside is more specific than the tunnel.
                     let within = || match inner.phase_at(closer, sent, received) {
                         phase @ (Phase::Request
                         | Phase::Waiting
@@ -386,7 +387,7 @@ impl ProtocolStack {
         }
     }
 
-    /// HTTP/2 that began before the capture.
+    /// Takes over HTTP/2 that began before the capture.
     #[cold]
     fn go_on(&mut self, from: FlowEnd, likely: FlowEnd, sign: h2::FrameSender) {
         let (requester, certainty) = match sign {
@@ -405,7 +406,7 @@ impl ProtocolStack {
         }));
     }
 
-    /// The rest is no HTTP/1: whoever understands it has it from here on.
+    /// The rest is not HTTP/1: the dissector of the protocol that was found gets it from here on.
     #[cold]
     fn hand_on(
         &mut self,
@@ -422,7 +423,7 @@ impl ProtocolStack {
         let taken = self.taken.get_or_insert_with(|| {
             let (dissector, both) = match self.plain.protocol() {
                 Protocol::Http2 => {
-                    // What was agreed on by an upgrade begins with the request that asked for it.
+                    // After an upgrade, HTTP/2 begins with the request that asked for it.
                     let before = self.plain.take_exchanges();
                     let h2 = h2::H2Conversation::new(asker, layer_facts);
                     let h2 = h2.taken_down(layer_options.annotator.clone());
@@ -471,7 +472,7 @@ impl ProtocolStack {
 }
 
 impl UpperLayer {
-    /// What was found, with what was said in plain HTTP/1 before.
+    /// The facts of all layers, and the exchanges in plain HTTP/1 before.
     fn into_layer_facts(self, plain: HttpConversation) -> LayerFacts {
         let exchanges = plain.into_exchanges();
         let mut layer_facts = LayerFacts {
@@ -512,7 +513,7 @@ impl UpperLayer {
         layer_facts
     }
 
-    /// Whether the next bytes of this direction are the speaker's.
+    /// Whether the next bytes of this direction go to the dissector.
     fn takes(&mut self, from: FlowEnd, bytes: &[u8]) -> bool {
         let owner = &mut self.owner[from.index()];
         if *owner == NextBytes::Open {
@@ -559,7 +560,7 @@ impl UpperLayer {
         }
     }
 
-    /// A reach in the TCP stream of one direction, counted from the speaker's first byte.
+    /// A position in the TCP stream of one direction, counted from the dissector's first byte.
     fn inside(&self, end: FlowEnd, reach: Reach) -> u64 {
         reach.bytes.saturating_sub(self.since[end.index()])
     }
@@ -583,7 +584,7 @@ impl UpperLayer {
         }
         let inner = decrypted_layer.opening.layer_facts();
         let Some(inner) = inner.filter(|inner| inner.protocol() != Protocol::Unknown) else {
-            // All that was hidden was opened, and it was not a word.
+            // Every encrypted record was decrypted, and none held application data.
             let silent = inner.is_none() && session.is_known();
             return if silent {
                 Phase::BeforeRequest
@@ -593,7 +594,7 @@ impl UpperLayer {
         };
         let place = |end: FlowEnd, bytes: u64, outside: Reach| Reach {
             bytes: decrypted_layer.opening.place(end, bytes),
-            // Under the keys it is close_notify that ends a direction (RFC 8446 §6.1).
+            // Inside TLS, close_notify ends a direction (RFC 8446 §6.1).
             fin: outside.fin || decrypted_layer.opening.farewell(end, bytes).is_some(),
         };
         inner.phase_at(

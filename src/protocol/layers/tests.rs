@@ -1,4 +1,4 @@
-//! Who has which byte, whatever the slices.
+//! Which parser gets which byte, whatever the slices.
 
 use super::*;
 use crate::base::flow_end::FlowEnd::{A, B};
@@ -192,7 +192,7 @@ fn http2_and_a_websocket_in_a_tunnel_are_told_as_such() {
     assert_eq!(code, Some(1001));
 }
 
-/// A proxy behind a proxy behind a proxy: every layer costs whoever looks into it.
+/// A proxy behind a proxy behind a proxy: every layer that is parsed has a cost.
 #[test]
 fn tunnels_in_tunnels_are_followed_to_some_depth() {
     let mut talk = talk();
@@ -226,7 +226,8 @@ fn http2_is_known_from_its_middle_on() {
         assert_eq!((facts.midway, facts.halves[0].frames), (true, 1));
         assert_eq!(layer_facts.exchanges.len(), 1);
     }
-    // Whose a PING is the ports must say; and what the capture has from its beginning begins with a preface.
+    // A PING may be sent by either side, so the ports decide; and a connection captured from its start begins with a
+    // preface.
     let mut talk = talk();
     talk.layer_facts = *ProtocolStack::boxed(&LayerOptions::default(), Some(B));
     let talk = talk.a(ping);
