@@ -1,7 +1,8 @@
-//! One connection's record, and what only many of them show.
+//! The analysis: from frames to settled connections, and findings that need more than one connection.
 //!
-//! [`connection`] makes of what the protocols found one record, with its verdict; [`engine`] takes frames and settles
-//! connections; [`hosts`] looks across them; [`transcript`] goes through one again, segment by segment.
+//! [`connection`] builds the record of one connection, with its verdict, from what the protocols parsed. [`engine`]
+//! takes frames and settles connections. [`hosts`] compares connections with each other. [`transcript`] lists one
+//! connection segment by segment.
 
 pub mod connection;
 pub mod engine;

@@ -1,8 +1,9 @@
-//! What the record of a connection says of its segments: where requests and responses begin and end, where TLS is opened, fails
-//! and takes leave, where streams and connections are given up.
+//! What the record of a connection states about its segments: where requests and responses begin and end, where TLS
+//! handshakes, fails and sends `close_notify`, where streams and connections are reset or closed.
 //!
-//! In: a [`Connection`]. Out: for each frame what is remarkable in it, in an order in which it can be told. Under keys it is the
-//! same as in the clear, since the record is. What is not in the record is in [`crate::protocol::annotations`], of one connection.
+//! In: a [`Connection`]. Out: the notes on each frame, in an order fit for display. Encrypted and plain traffic give
+//! the same notes, because the record does not differ. [`crate::protocol::annotations`] holds what is not in the
+//! record, for one connection only.
 
 use std::collections::HashMap;
 
@@ -12,50 +13,50 @@ use crate::base::frame_ref::{FrameNumber, FrameRef};
 use crate::protocol::http::{Exchange, Interim, Message, Party};
 use crate::protocol::tls::{ClientCertificate, CloseNotify, TlsFacts};
 
-/// Something that happens in a frame. Numbers of exchanges are from 0.
+/// Something that happens in a frame. Indexes of exchanges start at 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameNote {
     /// A ClientHello.
     ClientHello,
-    /// The server wants another ClientHello.
+    /// A HelloRetryRequest: the server requires another ClientHello.
     HelloRetry,
     /// A ServerHello.
     ServerHello,
-    /// The server's certificates.
+    /// The server's Certificate message.
     Certificate,
-    /// The server asks for a certificate of the client.
+    /// The server's CertificateRequest.
     CertificateRequest,
-    /// The client has none to send.
+    /// The client sends an empty Certificate message: it has none.
     NoCertificate(Certainty),
-    /// The client's certificate.
+    /// The client's Certificate message with a certificate.
     OwnCertificate,
     /// A request begins, and may end in the same frame.
     Request(usize),
-    /// The last byte of the request that was seen.
+    /// The last captured byte of the request, if in a later frame than its first.
     RequestEnds(usize),
-    /// A response before the final one, with its status.
+    /// An interim (1xx) response, with its status.
     Interim(usize, u16),
     /// The final response begins, and may end in the same frame.
     Response(usize),
-    /// The last byte of the response that was seen.
+    /// The last captured byte of the response, if in a later frame than its first.
     ResponseEnds(usize),
     /// The stream of this exchange is reset (RFC 9113 §6.4).
     StreamReset(usize),
-    /// This GOAWAY of its sender (RFC 9113 §6.8).
+    /// A GOAWAY, by its index among those of its sender (RFC 9113 §6.8).
     Goaway(usize),
-    /// The Close of a WebSocket (RFC 6455 §5.5.1).
+    /// A WebSocket Close frame (RFC 6455 §5.5.1).
     Close,
-    /// This alert of the connection.
+    /// A TLS alert, by its index among the connection's.
     Alert(usize),
-    /// The alert that takes leave.
+    /// The `close_notify` alert.
     CloseNotify(Certainty),
 }
 
-/// The remarks on each frame, with who sent it.
+/// The notes on each frame, with the sender.
 pub type FrameNotes = HashMap<FrameNumber, Vec<(Who, FrameNote)>>;
 
 impl Connection {
-    /// What is remarkable, by frame.
+    /// Collects the notes, by frame.
     #[must_use]
     pub fn frame_notes(&self) -> FrameNotes {
         let mut frame_notes = FrameNotes::new();
@@ -157,7 +158,7 @@ fn interim(exchange: &Exchange) -> &[Interim] {
     exchange.rare.as_ref().map_or(&[], |rare| &rare.interim)
 }
 
-/// Which side an end is, in a record.
+/// The side of a flow end in a settled record, where `A` is the client.
 const fn who(end: FlowEnd) -> Who {
     match end {
         FlowEnd::A => Who::Client,

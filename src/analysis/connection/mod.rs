@@ -1,4 +1,4 @@
-//! Floor 7: one connection's whole story, and its [`Teardown`]: who, how, when.
+//! One connection from its first segment to its settled record, with its [`Teardown`]: who closed it, how and when.
 //!
 //! [`Connection`] is the settled record that rules, reports and screens read. It is compact: a capture may hold
 //! hundreds of thousands.

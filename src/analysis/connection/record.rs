@@ -37,7 +37,7 @@ pub enum Opening {
 pub enum Who {
     /// The side that opened the connection.
     Client,
-    /// The side that was called.
+    /// The side that accepted it.
     Server,
 }
 
@@ -64,19 +64,19 @@ impl Who {
     }
 }
 
-/// What the roles rest on.
+/// The evidence for which side is the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Roles {
     /// The SYN or SYN-ACK was captured.
     Handshake,
-    /// Requests came from the client.
+    /// The client sent requests.
     Http,
-    /// The lower or well-known port is taken for the server's.
+    /// Ports only: the lower or well-known port is taken for the server's.
     Ports,
 }
 
 impl Roles {
-    /// How far this proves who is the client.
+    /// How sure the roles are on this evidence.
     #[must_use]
     pub const fn certainty(self) -> Certainty {
         match self {
@@ -86,16 +86,16 @@ impl Roles {
     }
 }
 
-/// What one side sent.
+/// Totals of what one side sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SentTotals {
-    /// Segments, repetitions included, frames seen twice counted once.
+    /// Segments, retransmissions included; a frame captured twice counts once.
     pub packets: u64,
     /// Payload bytes without retransmissions: distinct sequence numbers seen.
     pub bytes: u64,
-    /// Segments that repeat what was sent before.
+    /// Segments that repeat data already sent.
     pub retransmitted: u32,
-    /// Payload that the peer acknowledged and the capture never saw.
+    /// Payload bytes that the peer acknowledged and the capture does not have.
     pub missing: u64,
     /// Segments with FIN.
     pub fins: u32,
@@ -103,22 +103,22 @@ pub struct SentTotals {
     pub resets: u32,
     /// Keep-alive probes (0 or 1 byte before the next sequence number, RFC 9293 §3.8.4).
     pub keep_alives: u32,
-    /// Times the window was announced as zero after it was not.
+    /// Times the announced window went from nonzero to zero.
     pub zero_windows: u32,
     /// Payload bytes that the peer acknowledged.
     pub acknowledged: u64,
-    /// Time to live or hop limit of the first segment.
+    /// Time to live (IPv4) or hop limit (IPv6) of the first segment.
     pub ttl: u8,
 }
 
-/// What one side sent again and again at last, without an answer.
+/// Segments that one side kept repeating at the end of the connection, without an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UnansweredSegments {
-    /// Repetitions and probes.
+    /// Retransmissions and probes.
     pub count: u16,
     /// Keep-alive probes among them.
     pub probes: u16,
-    /// When the oldest of it was first sent.
+    /// When the oldest repeated segment was first sent.
     pub since: FrameRef,
     /// When it was first repeated.
     pub again: FrameRef,
@@ -126,100 +126,101 @@ pub struct UnansweredSegments {
     pub until: FrameRef,
     /// When the peer last sent anything; the default if it never did.
     pub layer_facts: FrameRef,
-    /// How long neither side had sent anything before.
+    /// How long both sides were idle before.
     pub idle: Duration,
     /// Payload of the segment that was repeated.
     pub length: u32,
-    /// The largest payload that had come through before.
+    /// The largest payload of a segment that had arrived before.
     pub through: u32,
 }
 
-/// The connection before, on the same addresses and ports.
+/// The previous connection on the same addresses and ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Predecessor {
     /// Its last segment.
     pub last: FrameRef,
-    /// Whether the side that opens the new connection, and the side that is called, held a TIME-WAIT from it.
+    /// Whether each side held a TIME-WAIT from it: first the side that opens the new connection, then the side that
+    /// accepts it.
     pub waits: [bool; 2],
-    /// Both sides had closed, as far as could be seen.
+    /// Both sides had closed it, as far as the capture shows.
     pub over: bool,
 }
 
 /// One settled connection. Pairs are in the order client, server ([`Who`]).
 #[derive(Clone, Debug)]
 pub struct Connection {
-    /// Its number: connections in order of first frame, from 1. 0 until the ledger has given it.
+    /// Its number: connections in order of first frame, from 1. 0 until the numbering has assigned it.
     pub id: u32,
-    /// Who opened it.
+    /// The side that opened it.
     pub client: Endpoint,
-    /// Who was called.
+    /// The side that accepted it.
     pub server: Endpoint,
-    /// What the roles rest on.
+    /// The evidence for the roles.
     pub roles: Roles,
-    /// The tunnel it runs in.
+    /// The tunnel it is carried in.
     pub context: Context,
     /// Its first segment.
     pub first: FrameRef,
     /// Its last segment.
     pub last: FrameRef,
-    /// Until when it was watched: the end of the capture, or when its addresses and ports began anew.
+    /// Until when it was observed: the end of the capture, or the reuse of its addresses and ports.
     pub until: Timestamp,
     /// How it began.
     pub opening: Opening,
     /// From the client's first SYN to the segment that completed the handshake, if both were seen.
     pub connect_time: Option<Duration>,
-    /// How often the SYN was sent again.
+    /// Number of retransmissions of the SYN.
     pub syn_retries: u16,
-    /// SYN-ACKs, repetitions included.
+    /// Number of SYN-ACKs, retransmissions included.
     pub syn_acks: u16,
-    /// The client's SYN was seen.
+    /// Whether the client's SYN was captured.
     pub client_syn: bool,
-    /// An acknowledgement with the numbers of an older connection, sent instead of an answer to the SYN (RFC 5961 §4,
-    /// RFC 9293 §3.5.1).
+    /// An acknowledgement with the sequence numbers of an older connection, sent instead of an answer to the SYN (RFC
+    /// 5961 §4, RFC 9293 §3.5.1).
     pub challenge: Option<FrameRef>,
-    /// Who ended it, how and when.
+    /// Who closed it, how and when.
     pub teardown: Teardown,
     /// The state of each endpoint after its last segment, presumed where not proven.
     pub states: [Standing; 2],
-    /// Whether each side has held a TIME-WAIT, and since when.
+    /// Since when each side has held a TIME-WAIT, if it has.
     pub time_wait: [Option<FrameRef>; 2],
     /// Each side's first FIN.
     pub fin: [Option<CloseEvent>; 2],
     /// The other side's first segment that acknowledged each side's FIN.
     pub fin_acknowledged: [Option<FrameRef>; 2],
-    /// Each side's first RST that had an effect, or its first of all.
+    /// Each side's first RST that had an effect; if none had, its first RST.
     pub reset: [Option<CloseEvent>; 2],
-    /// What was spoken.
+    /// The application protocol.
     pub protocol: Protocol,
     /// What each side sent.
     pub sent: [SentTotals; 2],
     /// The segment that carried each side's last new payload; frame 0 if there was none.
     pub last_data: [FrameRef; 2],
-    /// What was asked and answered, in order of the requests.
+    /// Requests and responses, in order of the requests.
     pub exchanges: Box<[Exchange]>,
-    /// What is told of TLS, where it is spoken, inside a tunnel too.
+    /// TLS facts, if TLS is used, inside a tunnel too.
     pub tls: Option<Box<tls::TlsFacts>>,
-    /// What HTTP/2 said about the connection, if it was spoken.
+    /// HTTP/2 facts about the connection, if it is HTTP/2.
     pub h2: Option<Box<h2::H2Facts>>,
-    /// What a WebSocket said about its end, if it was one.
+    /// WebSocket facts about its close, if it is a WebSocket.
     pub websocket: Option<Box<websocket::WebSocketFacts>>,
-    /// The ICMP error about it that decided something, else the first.
+    /// The ICMP error about the connection that decided the verdict, else the first.
     pub icmp: Option<Box<Quote>>,
-    /// Segments of each side with numbers that fit nothing.
+    /// Segments of each side whose sequence numbers fit no part of the connection.
     pub astray: [u32; 2],
-    /// What contradicts the protocol in the segments of each side.
+    /// Protocol violations in the segments of each side.
     pub oddities: [Box<[OddSegments]>; 2],
-    /// What each side repeated or probed to the end without an answer, if one did so often.
+    /// What each side repeated or probed at the end without an answer, if either did so often enough to be recorded.
     pub unanswered: Option<Box<[UnansweredSegments; 2]>>,
     /// The connection that used the same addresses and ports before.
     pub predecessor: Option<Predecessor>,
-    /// What was read in which segment, where somebody looks at it at close range.
+    /// What was read in each segment; only when this connection is reread for display.
     pub annotations: Option<Arc<Annotations>>,
 }
 
 impl Connection {
-    /// The name that the connection was opened for, without a port: that of the first `CONNECT`, of the ClientHello, or of the
-    /// first request's `Host` field.
+    /// The name that the connection was opened for, without a port: that of the first `CONNECT`, else of the first
+    /// request's `Host` field, else of the ClientHello's server name.
     #[must_use]
     pub fn name(&self) -> Option<&[u8]> {
         let hello = self.tls.as_ref().and_then(|tls| tls.hello.as_ref());
@@ -241,7 +242,7 @@ impl Connection {
         (!name.is_empty()).then_some(name)
     }
 
-    /// How long it was seen.
+    /// The time from its first to its last segment.
     #[must_use]
     pub fn lasted(&self) -> Duration {
         self.last.time.since(self.first.time)

@@ -1,4 +1,4 @@
-//! One line about one connection: what is kept of all of them, where the whole record is not wanted.
+//! The summary of one connection: kept for every connection, where the whole record would be too large.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,117 +14,120 @@ use crate::protocol::http::{
 };
 use crate::protocol::tls::HandshakeStage;
 
-/// One line about one connection.
+/// The summary of one connection, of fixed size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionSummary {
-    /// Its number: connections in order of first frame, from 1. 0 until it is given.
+    /// Its number: connections in order of first frame, from 1. 0 until assigned.
     pub id: u32,
     /// Its first segment.
     pub first: FrameRef,
-    /// When its last segment came.
+    /// Time of its last segment.
     pub last: Timestamp,
-    /// The frame that shows how it ended; of a silence or an open connection, the last one.
+    /// The frame that shows how it ended; if it fell silent or is open, the last one.
     pub close: FrameRef,
     /// Since when the client held a TIME-WAIT, if it did.
     pub client_time_wait: Option<FrameRef>,
-    /// Who opened it.
+    /// The side that opened it.
     pub client: Endpoint,
-    /// Who was called.
+    /// The side that accepted it.
     pub server: Endpoint,
-    /// The tunnel it runs in.
+    /// The tunnel it is carried in.
     pub context: Context,
-    /// Exchanges on it.
+    /// Number of exchanges.
     pub exchanges: u32,
-    /// A response said `Connection: close`.
+    /// A response carried `Connection: close`.
     pub server_says_close: bool,
-    /// A response without `Connection: close`, or with `keep-alive` in HTTP/1.0: the server would go on.
+    /// A response was persistent: HTTP/1.1 without `Connection: close`, or HTTP/1.0 with `keep-alive`.
     pub server_persists: bool,
-    /// Each request asked for the connection to be kept.
+    /// Every request asked for a persistent connection.
     pub client_persists: bool,
     /// The server held a TIME-WAIT.
     pub server_time_wait: bool,
-    /// Segments of each side were seen.
+    /// Whether a segment of each side was captured.
     pub seen: [bool; 2],
-    /// Payload of each side was seen.
+    /// Whether payload of each side was captured.
     pub spoke: [bool; 2],
-    /// The capture lost bytes of it.
+    /// Bytes of the connection are missing from the capture.
     pub missing: bool,
-    /// Inside TLS both sides have said something.
+    /// The TLS handshake is complete, and both sides have sent application data.
     pub decrypted_layer: bool,
-    /// Payload was sent more than once.
+    /// Payload was retransmitted.
     pub retransmitted: bool,
-    /// Who says by ICMP that it cannot be reached, with type and code.
+    /// The sender of an ICMP error about the connection, with type and code.
     pub icmp: Option<(IpAddr, u8, u8)>,
-    /// How often the SYN was sent again.
+    /// Number of retransmissions of the SYN.
     pub syn_retries: u8,
-    /// The client's SYN was seen.
+    /// The client's SYN was captured.
     pub client_syn: bool,
-    /// SYN-ACKs, repetitions included.
+    /// Number of SYN-ACKs, retransmissions included.
     pub syn_acks: u8,
-    /// Requests that began within a moment of the response before.
+    /// Requests that began within 10 ms of the end of the response before.
     pub prompt: u16,
     /// Status code of the last response; 0 if there was none.
     pub status: u16,
     /// Microseconds from the SYN to the end of the handshake; 0 if unknown.
     pub connected_after: u32,
-    /// What the last request asked for: a digest of method, host and target; of TLS, of the server's name. 0 if unknown.
+    /// What the last request asked for: a hash of method, host and target; without a request, of the TLS server name. 0
+    /// if unknown.
     pub asked: u32,
-    /// The name that the first request was addressed to, without its port: a digest ([`ConnectionSummary::digest_name`]); 0 if unknown.
+    /// A hash of the name that the connection was opened for, without its port ([`ConnectionSummary::digest_name`]); 0
+    /// if unknown.
     pub name: u32,
-    /// What the first and the last request asked for, and with how much of a body: digests; 0 if unknown.
+    /// Hashes of the first and the last request, each with the length of its body and its `User-Agent`; 0 if unknown.
     pub retried: [u32; 2],
-    /// The last request got no whole answer, though the connection is over.
+    /// Set if the last request got no complete response, though the connection is over.
     pub lost: Option<LostRequest>,
-    /// Microseconds from the end of the last request to the first byte of its response, or to the close if that came first.
+    /// Microseconds from the end of the last request to the first byte of its response, or to the close if that came
+    /// first.
     pub waited: u32,
-    /// Milliseconds of idleness before the close, after a complete response; 0 otherwise.
+    /// Milliseconds of idle time before the close, after a complete response; 0 otherwise.
     pub idle: u32,
-    /// The longest idleness, in milliseconds, after which the client used the connection again.
+    /// The longest idle time, in milliseconds, after which the client used the connection again.
     pub reused_after: u32,
-    /// Milliseconds since the connection before on these addresses and ports, whose TIME-WAIT the server held and which
-    /// gave way; `None` if it did not, or there was none.
+    /// Milliseconds since the last segment of the previous connection on these addresses and ports, if the server held
+    /// a TIME-WAIT from it and still accepted this one; `None` otherwise.
     pub gave_way_after: Option<u32>,
-    /// Time to live or hop limit of the client's first segment.
+    /// Time to live (IPv4) or hop limit (IPv6) of the client's first segment.
     pub client_ttl: u8,
-    /// Time to live or hop limit of the server's first segment.
+    /// Time to live (IPv4) or hop limit (IPv6) of the server's first segment.
     pub server_ttl: u8,
     /// The client's state after its last segment.
     pub client_state: Standing,
     /// The server's state after its last segment.
     pub server_state: Standing,
-    /// Payload that each side sent, repetitions not counted.
+    /// Payload bytes that each side sent, retransmissions not counted.
     pub bytes: [u64; 2],
-    /// What became of its exchanges.
+    /// The outcomes of its exchanges.
     pub outcomes: OutcomeSet,
-    /// How far the capture proves how it ended.
+    /// How sure the verdict is.
     pub certainty: Certainty,
-    /// What the roles rest on.
+    /// The evidence for the roles.
     pub roles: Roles,
     /// How it began.
     pub opening: Opening,
-    /// Who ended it.
+    /// Who closed it first.
     pub by: By,
-    /// By which means.
+    /// By which means it was closed.
     pub how: How,
-    /// When.
+    /// The phase in which it was closed.
     pub phase: Phase,
-    /// Both sides' bytes all arrived, and nothing was owed.
+    /// All bytes of both sides arrived, and no exchange was left unfinished.
     pub orderly: bool,
-    /// What was spoken.
+    /// The application protocol.
     pub protocol: Protocol,
 }
 
-/// A request that got no whole answer.
+/// A last request without a complete response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LostRequest {
-    /// Its method promises that twice is as good as once (RFC 9110 §9.2.2), or the server did not have all of it.
+    /// A retry is safe: its method is idempotent (RFC 9110 §9.2.2), or the server did not have all of it.
     Harmless,
     /// The server had all of it, and may have acted on it.
     Had,
 }
 
 impl ConnectionSummary {
-    /// The digest of a name, for [`ConnectionSummary::name`].
+    /// The hash of a name, as in [`ConnectionSummary::name`]. Letter case is ignored.
     #[must_use]
     pub fn digest_name(name: &[u8]) -> u32 {
         fnv(name.iter().map(u8::to_ascii_lowercase))
@@ -207,7 +210,7 @@ impl From<&Connection> for ConnectionSummary {
     }
 }
 
-/// A set of outcomes.
+/// A set of [`Outcome`]s.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutcomeSet(u8);
 
@@ -221,14 +224,15 @@ impl OutcomeSet {
         Self(outcomes.fold(0, |set, outcome| set | 1 << outcome as u8))
     }
 
-    /// Whether it is among them.
+    /// Whether the set contains `outcome`.
     #[must_use]
     pub const fn has(self, outcome: Outcome) -> bool {
         self.0 & 1 << outcome as u8 != 0
     }
 }
 
-/// A request that follows a response so soon was waiting for it: round trips between neighbours, and a scheduler's turn.
+/// A request that follows a response this soon was waiting for it: the time covers round trips between nearby hosts and
+/// a scheduler's delay.
 const PROMPT: Duration = Duration::from_millis(10);
 
 fn requests(connection: &Connection) -> impl Iterator<Item = &Message> {
@@ -241,13 +245,13 @@ fn responses(connection: &Connection) -> impl Iterator<Item = &Message> {
     exchanges.filter_map(|exchange| Some(&exchange.response.as_ref()?.message))
 }
 
-/// Whether the sender of this message would keep the connection (RFC 9112 §9.3).
+/// Whether the sender of this message would keep the connection open (RFC 9112 §9.3).
 fn persists(message: &Message) -> bool {
     let options = message.connection;
     options.close == 0 && (message.version >= HttpVersion::HTTP_11 || options.keep_alive > 0)
 }
 
-/// How long each request came after the response before it.
+/// The time from the end of each response to the next request.
 fn gaps(connection: &Connection) -> impl Iterator<Item = Duration> {
     connection.exchanges.windows(2).filter_map(|pair| {
         let before = pair[0].response.as_ref()?.message.last;
@@ -264,20 +268,21 @@ fn millis(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
-/// How long after its predecessor it was opened, past the server's TIME-WAIT.
+/// Milliseconds since the predecessor's last segment, if the server held a TIME-WAIT from it and still accepted the
+/// connection.
 fn gave_way(connection: &Connection) -> Option<u32> {
     let before = connection.predecessor.filter(|before| before.waits[1])?;
     let opened = connection.opening == Opening::Handshake && connection.challenge.is_none();
     opened.then(|| millis(connection.first.time.since(before.last.time)))
 }
 
-/// Of the last exchange: until the answer began, or until the close if it had not by then.
+/// Microseconds from the last request to the start of its response, or to the close if none had started by then.
 fn waited(connection: &Connection, last: &Exchange) -> u32 {
     let left = connection.teardown.by == By::Client && connection.teardown.phase == Phase::Waiting;
     match (&last.request, &last.response) {
-        // An answer to nobody was not waited for.
+        // A response that came after the client left was not waited for.
         (Some(request), Some(response)) if !left => {
-            // A request that was never complete was waited for.
+            // A request without an end was still waited on: count from its last byte.
             let since = response.message.first.time.since(request.message.last.time);
             micros(last.waited().unwrap_or(since))
         }
@@ -294,7 +299,7 @@ fn idle(connection: &Connection, last: &Exchange) -> u32 {
     }
 }
 
-/// Equal requests have equal digests (FNV-1a), on every machine.
+/// A hash of method, host and target (FNV-1a): equal requests have equal hashes on every machine.
 fn model(exchange: &Exchange) -> u32 {
     let Some(request) = &exchange.request else {
         return 0;
@@ -317,13 +322,13 @@ fn model(exchange: &Exchange) -> u32 {
         .copied())
 }
 
-/// The digest of a request together with the length of its body and the program that sent it: another program's call of
-/// the same method is no retry of this one.
+/// The hash of a request with the length of its body and the program that sent it: the same method called by another
+/// program is no retry of this request.
 fn digest_with_body(exchange: &Exchange) -> u32 {
     let Some(request) = exchange.request.as_ref() else {
         return 0;
     };
-    // A call of gRPC is told apart by its message alone (its target is a method, and lengths are mostly the same).
+    // Only its message sets a gRPC call apart: its target is a method, and most calls are equally long.
     let agent = request.user_agent.as_ref();
     let agent = agent.map_or(&[][..], |agent| agent.as_bytes());
     if agent.starts_with(b"grpc-") {
@@ -342,7 +347,7 @@ fn digest_with_body(exchange: &Exchange) -> u32 {
     }
 }
 
-/// The server's name in the ClientHello, as a digest.
+/// The hash of the server name in the ClientHello.
 fn asked_by_name(connection: &Connection) -> u32 {
     let hello = connection.tls.as_ref().and_then(|tls| tls.hello.as_ref());
     let name = hello.and_then(|(_, hello)| hello.sni.as_deref());
@@ -356,7 +361,7 @@ fn fnv(bytes: impl Iterator<Item = u8>) -> u32 {
     hash.max(1)
 }
 
-/// What was lost with the last request, if it was.
+/// Whether and how the last request was lost.
 fn lost(connection: &Connection, last: &Exchange) -> Option<LostRequest> {
     let request = last.request.as_ref()?;
     let over = !matches!(connection.teardown.how, How::Open);
@@ -365,7 +370,7 @@ fn lost(connection: &Connection, last: &Exchange) -> Option<LostRequest> {
         return None;
     }
     let had = connection.sent[Who::Client as usize].acknowledged >= request.message.end();
-    // A tunnel that never came to be took no effect.
+    // A tunnel that was never set up had no effect.
     let repeatable = request.method.is_idempotent() || request.method == Method::Connect;
     Some(if had && !repeatable {
         LostRequest::Had

@@ -1,4 +1,4 @@
-//! Who hung up, how and when: the words of every verdict.
+//! Who closed a connection, how and when: the parts of every verdict.
 
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::{FrameNumber, FrameRef};
@@ -11,13 +11,13 @@ use crate::protocol::tcp::ResetKind;
 pub enum By {
     /// The side that opened the connection.
     Client,
-    /// The side that was called.
+    /// The side that accepted it.
     Server,
     /// Neither had the other's FIN or RST when it sent its own.
     Both,
-    /// A box between them: the RST is not the work of the host whose address it carries.
+    /// A middlebox: it sent the RST in the name of one side, or the ICMP error that decided the verdict.
     Middlebox,
-    /// Nobody has.
+    /// No side: the connection was not closed.
     Nobody,
 }
 
@@ -39,26 +39,26 @@ pub enum How {
 pub struct Teardown {
     /// Who began the close.
     pub by: By,
-    /// By which means.
+    /// By which means it was closed.
     pub how: How,
-    /// In which phase.
+    /// The phase in which it was closed.
     pub phase: Phase,
-    /// The frame that shows it; of a silence or an open connection, the last one. 0 if there is none.
+    /// The frame that shows it; if the connection fell silent or is open, the last one. 0 if there is none.
     pub frame: FrameNumber,
     /// When that frame was captured.
     pub at: Timestamp,
-    /// How far the capture proves it.
+    /// How sure the verdict is.
     pub certainty: Certainty,
-    /// Both sides' bytes all arrived and nothing was owed.
+    /// All bytes of both sides arrived, and no exchange was left unfinished.
     pub orderly: bool,
-    /// Where the server had said `close_notify`, of a client that had read it before it closed: under the keys the server
-    /// was the first to end (RFC 8446 §6.1), and what it owed then the client waited for no longer.
+    /// The server's `close_notify`, if the client had received it before it closed: within TLS the server closed first
+    /// (RFC 8446 §6.1), so the client no longer waited for a response.
     pub told: Option<FrameRef>,
 }
 
 impl Teardown {
-    /// How the connection ended, as far as its exchanges care. When both began at once the server's close counts: the
-    /// client's could not have been known to it. A silence is no ending that anybody chose.
+    /// The end of the connection as its exchanges see it. If both sides closed at once the server's close counts,
+    /// because it could not have known of the client's. A silence counts as no close, because nobody chose it.
     #[must_use]
     pub const fn ending(&self) -> ConnectionEnd {
         match (self.by, self.how) {

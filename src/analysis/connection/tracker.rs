@@ -1,4 +1,4 @@
-//! A connection while its segments still come.
+//! A connection that still receives segments.
 //!
 //! In: its segments in capture order, and ICMP errors about it. Out: the settled [`Connection`].
 
@@ -15,34 +15,34 @@ use crate::protocol::http::{Protocol, TextInterner};
 use crate::protocol::layers::{LayerFacts, LayerOptions, ProtocolStack};
 use crate::protocol::tcp::{CloseEvent, EndpointPair, SegmentResult, Standing, StreamSink};
 
-/// What a segment is to a connection with the same addresses and ports.
+/// How a segment relates to a connection with the same addresses and ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SegmentMatch {
-    /// Part of it.
+    /// It belongs to the connection.
     Ours,
-    /// The first of a new connection on the same addresses and ports.
+    /// It begins a new connection on the same addresses and ports.
     Fresh,
-    /// Part of the connection before it, whose numbers it bears.
+    /// It belongs to the previous connection, whose sequence numbers it carries.
     Before,
 }
 
-/// What the bounds of one connection have let go.
+/// What the limits of one connection discarded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Evicted {
-    /// Directions in which a hole was given up because too much was waiting behind it.
+    /// Directions in which a hole was skipped because too much data waited behind it.
     pub holes: u64,
-    /// Exchanges that were one too many.
+    /// Exchanges evicted because the connection had too many.
     pub exchanges: u64,
-    /// How often what waited for its end was given up because too much was waiting in all.
+    /// How often unfinished elements were cut short, because the total of waiting bytes was too large.
     pub unfinished: u64,
 }
 
-/// What one connection keeps of what is said, to be bounded with all others.
+/// What one connection holds of its streams. The engine limits the total over all connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HeldBytes {
-    /// Bytes that wait for the end of what they are part of: a head, a handshake message, a record.
+    /// Bytes that wait for the end of their head, handshake message or record.
     pub waiting: usize,
-    /// Exchanges.
+    /// Exchanges held.
     pub exchanges: usize,
 }
 
@@ -66,16 +66,16 @@ pub struct ConnectionTracker {
     pub(super) pair: EndpointPair,
     pub(super) stack: Option<Box<ProtocolStack>>,
     kept: HeldBytes,
-    /// How often they were given up.
+    /// How often unfinished elements were cut short.
     unfinished: u32,
     layer_options: LayerOptions,
     pub(super) icmp: Option<Box<Quote>>,
     pub(super) predecessor: Option<Predecessor>,
-    /// The connection before it spoke, while this one was opened.
+    /// An acknowledgement of the previous connection, sent while this one was opened.
     pub(super) challenge: Option<FrameRef>,
 }
 
-/// What is remembered of a connection that is over, for the next one on its addresses and ports.
+/// What is kept of a finished connection for the next one on its addresses and ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PredecessorState {
     /// Its last segment.
@@ -100,12 +100,12 @@ impl PredecessorState {
     }
 }
 
-/// Repetitions and probes without an answer that are worth a record.
+/// Unanswered retransmissions and probes from which on they are recorded.
 const NOTED: u16 = 3;
 
 impl ConnectionTracker {
-    /// The connection that begins with `segment`. `predecessor` is the last sign of the one that had the same
-    /// addresses and ports before.
+    /// Creates the connection that begins with `segment`. `predecessor` is the last known state of the previous
+    /// connection on the same addresses and ports.
     #[must_use]
     pub fn new(segment: &Segment<'_>, predecessor: Option<PredecessorState>) -> Self {
         let at = FrameRef {
@@ -129,12 +129,12 @@ impl ConnectionTracker {
         }
     }
 
-    /// How it is listened to, from its first byte on.
+    /// Sets how its streams are parsed; call it before the first payload byte.
     pub fn listen(&mut self, layer_options: LayerOptions) {
         self.layer_options = layer_options;
     }
 
-    /// What is to be remembered of it.
+    /// The state to keep of it for the next connection on its addresses and ports.
     #[must_use]
     pub fn predecessor_state(&self) -> PredecessorState {
         PredecessorState {
@@ -145,7 +145,8 @@ impl ConnectionTracker {
         }
     }
 
-    /// The side that is called answers this connection's SYN in the name of the one before.
+    /// Records a bare ACK by which the accepting side answers this connection's SYN with the previous connection's
+    /// numbers.
     pub fn note_challenge(&mut self, segment: &Segment<'_>) {
         let bare = segment.flags.has(Flags::ACK)
             && segment.length == 0
@@ -158,7 +159,7 @@ impl ConnectionTracker {
         }
     }
 
-    /// Which end sent a segment from `source`. A host that talks to its own socket is `A` either way.
+    /// The end that sent a segment from `source`. For a socket connected to itself it is always `A`.
     #[must_use]
     pub fn end_of(&self, source: Endpoint) -> FlowEnd {
         if self.endpoints[0] == source {
@@ -180,19 +181,19 @@ impl ConnectionTracker {
         self.last
     }
 
-    /// Both endpoints' states, presumed.
+    /// The state of each endpoint, presumed where not proven.
     #[must_use]
     pub fn standings(&self) -> [Standing; 2] {
         FlowEnd::BOTH.map(|end| self.pair.peer(end).presumed())
     }
 
-    /// Both ends have closed, as far as can be told.
+    /// Both ends have closed, as far as the capture shows.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.pair.is_over()
     }
 
-    /// What its bounds have let go.
+    /// What its limits discarded.
     #[must_use]
     pub fn limits(&self) -> Evicted {
         Evicted {
@@ -205,7 +206,7 @@ impl ConnectionTracker {
         }
     }
 
-    /// Only a SYN was seen, and no answer: the cheapest thing to forget.
+    /// A half-open connection: only a SYN was seen, without an answer. The cheapest connection to evict.
     #[must_use]
     pub fn is_embryonic(&self) -> bool {
         self.stack.is_none()
@@ -214,7 +215,7 @@ impl ConnectionTracker {
                 .any(|end| self.pair.peer(*end).counts().packets == 0)
     }
 
-    /// The handshake is done, or the capture began after it: whatever comes now is this connection's.
+    /// The handshake is complete, or the capture began after it: every later segment belongs to this connection.
     #[must_use]
     pub fn is_established(&self) -> bool {
         FlowEnd::BOTH
@@ -225,7 +226,7 @@ impl ConnectionTracker {
                 .any(|end| self.pair.peer(*end).proven() == Standing::Midstream)
     }
 
-    /// What `segment`, sent by `from`, is to this connection. `before`: the predecessor, while it is still at hand.
+    /// How `segment`, sent by `from`, relates to this connection. `before` is the predecessor, while it is available.
     #[must_use]
     pub fn fit(&self, from: FlowEnd, segment: &Segment<'_>, before: Option<&Self>) -> SegmentMatch {
         let sender = self.pair.peer(from);
@@ -247,7 +248,7 @@ impl ConnectionTracker {
                     SegmentMatch::Ours
                 };
             }
-            // Its SYN was foretold by the acknowledgement in the peer's, which the capture has before it.
+            // The peer's acknowledgement of this SYN comes earlier in the capture than the SYN itself.
             let foretold = sender.stream().is_anchored()
                 && sender.stream().is_whole()
                 && sender.stream().seq(-1) == segment.seq;
@@ -267,8 +268,8 @@ impl ConnectionTracker {
         }
     }
 
-    /// Whether `segment` bears the numbers of `before` and not of this connection, which is being opened (RFC 5961 §4:
-    /// a SYN on a live connection draws an acknowledgement with its old numbers, and that draws a RST).
+    /// Whether `segment` carries the numbers of `before` and not of this connection, which is being opened (RFC 5961
+    /// §4: a SYN on a live connection elicits an acknowledgement with its old numbers, which in turn elicits a RST).
     fn is_of(&self, before: &Self, from: FlowEnd, segment: &Segment<'_>) -> bool {
         let sender = self.pair.peer(from);
         let receiver = self.pair.peer(from.other());
@@ -288,7 +289,7 @@ impl ConnectionTracker {
         old.is_anchored() && (old.offset(segment.seq) - old.send_next()).abs() <= 1 << 20
     }
 
-    /// Takes a segment that is [`SegmentMatch::Ours`].
+    /// Processes a segment that is [`SegmentMatch::Ours`].
     pub fn segment(
         &mut self,
         from: FlowEnd,
@@ -313,7 +314,7 @@ impl ConnectionTracker {
         received
     }
 
-    /// Who is presumed to be the client, where the capture began later than the connection; asked before the first byte.
+    /// The presumed client where the capture began after the connection; evaluated before the first payload byte.
     fn midway(&self) -> Option<FlowEnd> {
         let unseen = || {
             FlowEnd::BOTH
@@ -329,7 +330,7 @@ impl ConnectionTracker {
         self.pair.held_bytes()
     }
 
-    /// Gives up all holes, since too much waits in all.
+    /// Skips all holes, because the total of waiting bytes is too large.
     pub fn give_up_holes(&mut self, texts: &mut TextInterner) {
         let midway = self.midway();
         let mut streams = StreamReader {
@@ -342,13 +343,13 @@ impl ConnectionTracker {
         self.pair.give_up_holes(self.last, &mut streams);
     }
 
-    /// What it keeps of what was said.
+    /// What it holds of its streams.
     #[must_use]
     pub const fn kept(&self) -> HeldBytes {
         self.kept
     }
 
-    /// Lets the older half of its exchanges go, since too many are kept in all.
+    /// Evicts the older half of its exchanges, because the total of exchanges is too large.
     pub fn let_older_exchanges_go(&mut self) {
         if let Some(stack) = &mut self.stack {
             stack.let_older_half_go();
@@ -356,7 +357,7 @@ impl ConnectionTracker {
         }
     }
 
-    /// Reads what waits as far as it goes, since too much waits in all.
+    /// Parses waiting bytes as far as possible and drops the rest, because the total of waiting bytes is too large.
     pub fn give_up_waiting(&mut self, texts: &mut TextInterner) {
         if let Some(stack) = &mut self.stack {
             stack.give_up_waiting(texts);
@@ -365,7 +366,7 @@ impl ConnectionTracker {
         }
     }
 
-    /// An ICMP error about a segment of this connection. One that says it cannot be reached outweighs others.
+    /// Records an ICMP error about a segment of this connection. One that reports it unreachable replaces any other.
     pub fn quote(&mut self, quote: &Quote) {
         let outweighs = match &self.icmp {
             None => true,
@@ -378,7 +379,7 @@ impl ConnectionTracker {
         }
     }
 
-    /// The record, when nothing more can come. `ended` says why, and how long the capture went on.
+    /// Builds the record, when nothing more can come. `ended` says why, and until when the connection was observed.
     #[must_use]
     pub fn settle(mut self, ended: SettledBecause, texts: &mut TextInterner) -> Connection {
         let midway = self.midway();
@@ -403,7 +404,7 @@ impl ConnectionTracker {
             .stack
             .as_ref()
             .map_or(Protocol::Unknown, |stack| stack.protocol());
-        // What was read under keys is counted in bytes of what was said, and so is how far either side was.
+        // Decrypted data is counted in plaintext bytes, so the reach of each close is converted to plaintext bytes too.
         let inside = |end: FlowEnd, bytes: u64| match &self.stack {
             Some(stack) => stack.inside(end, bytes),
             None => bytes,
@@ -422,7 +423,7 @@ impl ConnectionTracker {
             .take()
             .map_or_else(LayerFacts::default, |stack| stack.into_layer_facts());
         if verdict.client == FlowEnd::B {
-            // The halves are put in the order of the roles.
+            // Puts the halves in the order client, server.
             if let Some(h2) = &mut layer_facts.h2 {
                 h2.halves.reverse();
                 for socket in &mut h2.websockets {
@@ -452,7 +453,7 @@ impl ConnectionTracker {
             client_syn: client_syn.is_some(),
             challenge: self.challenge.or_else(|| peers[1].challenge()),
             teardown: verdict.teardown,
-            // Of a host that never showed, nothing is presumed.
+            // Nothing is presumed of a host that sent no segment.
             states: peers.map(|peer| match peer.counts().packets {
                 0 => Standing::Unseen,
                 _ => peer.presumed(),
@@ -520,18 +521,18 @@ fn unanswered(peers: [&crate::protocol::tcp::Peer; 2]) -> Option<Box<[Unanswered
     )))
 }
 
-/// Payload bytes the peer has acknowledged, the FIN left out.
+/// Payload bytes that the peer has acknowledged, without the FIN.
 pub(super) fn acknowledged(stream: &crate::protocol::tcp::ByteStream) -> u64 {
     let acked = stream.acknowledged();
     u64::try_from(stream.fin().map_or(acked, |fin| acked.min(fin))).unwrap_or(0)
 }
 
-/// Hands the streams on to what is spoken on them, which is created with the first byte.
+/// Passes the streams on to the protocol stack, which is created at the first byte.
 struct StreamReader<'a> {
     stack: &'a mut Option<Box<ProtocolStack>>,
     kept: &'a mut HeldBytes,
     layer_options: &'a LayerOptions,
-    /// Who is presumed to be the client where the capture began later than the connection.
+    /// The presumed client where the capture began after the connection.
     midway: Option<FlowEnd>,
     texts: &'a mut TextInterner,
 }

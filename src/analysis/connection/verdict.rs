@@ -1,8 +1,8 @@
-//! Who, how and when: the judgement on one connection.
+//! Who closed one connection, how and when.
 //!
-//! Who began is a question of knowledge, not of capture order: a side that had the other's FIN when it sent its own
-//! came second, wherever the capture stood. Acknowledgement numbers tell. A RST acknowledges nothing and is not
-//! acknowledged; a RST of a host that has no socket (any more) shows that it had closed before.
+//! Who closed first is a question of knowledge, not of capture order: a side that had the other's FIN when it sent its
+//! own came second, wherever the capture was taken. Acknowledgement numbers show this. A RST acknowledges nothing and
+//! is not acknowledged; a RST from a host that has no socket (any more) shows that it had closed before.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub enum SettledBecause {
     Capture(Timestamp),
     /// The same addresses and ports were used for a new connection at this time.
     Reused(Timestamp),
-    /// It was let go to make room.
+    /// It was evicted to make room.
     Forgotten(Timestamp),
 }
 
@@ -36,15 +36,15 @@ impl SettledBecause {
     }
 }
 
-/// Repetitions or probes without an answer that make a silence, and not just the end of the capture.
+/// Unanswered retransmissions or probes that make a silence, and not just the end of the capture.
 const SILENCE_AFTER: u16 = 3;
-/// How long a side must have been silent besides: more than the shortest retransmission timers, three times over.
+/// How long a side must also have been silent: three times the shortest retransmission timers.
 const SILENT_FOR: Duration = Duration::from_millis(600);
-/// A SYN that was sent this long before the end of the capture should have had its answer (RFC 6298 §2.1: the first
+/// A SYN sent this long before the end of the capture should have been answered (RFC 6298 §2.1: the first
 /// retransmission comes after one second).
 const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 
-/// The judgement.
+/// The roles, the opening and the teardown of a connection.
 pub(super) struct TeardownVerdict {
     pub(super) client: FlowEnd,
     pub(super) roles: Roles,
@@ -52,11 +52,11 @@ pub(super) struct TeardownVerdict {
     pub(super) teardown: Teardown,
 }
 
-/// The first close, and whose it was.
+/// The first close, and who sent it.
 struct FirstClose {
     by: Closer,
     event: CloseEvent,
-    /// Whose address the FIN or RST carries.
+    /// The end whose address the FIN or RST carries.
     end: FlowEnd,
 }
 
@@ -87,7 +87,7 @@ pub(super) fn judge(live: &ConnectionTracker, ended: SettledBecause) -> Teardown
     }
 }
 
-/// Who is the client, and how that is known.
+/// Determines the client, and on what evidence.
 fn roles(live: &ConnectionTracker) -> (FlowEnd, Roles) {
     for end in FlowEnd::BOTH {
         let peer = live.pair.peer(end);
@@ -113,7 +113,7 @@ fn roles(live: &ConnectionTracker) -> (FlowEnd, Roles) {
     (likely_client(live.endpoints), Roles::Ports)
 }
 
-/// Who is the client, by the ports alone.
+/// The presumed client, by the ports alone.
 pub(super) fn likely_client(endpoints: [Endpoint; 2]) -> FlowEnd {
     let [a, b] = endpoints.map(|endpoint| endpoint.port);
     if service_rank(a) < service_rank(b) {
@@ -123,7 +123,7 @@ pub(super) fn likely_client(endpoints: [Endpoint; 2]) -> FlowEnd {
     }
 }
 
-/// The lower, the more likely a port is the one that was called: system ports (RFC 6335 §6), then ports below every
+/// The lower the rank, the more likely the port is the server's: system ports (RFC 6335 §6), then ports below every
 /// system's ephemeral range, then by number.
 const fn service_rank(port: u16) -> u32 {
     match port {
@@ -152,7 +152,7 @@ fn opening(live: &ConnectionTracker, client: FlowEnd) -> Opening {
             .icmp
             .as_ref()
             .is_some_and(|quote| quote.kind != crate::base::net::QuoteKind::TooBig);
-        // A client that goes on has had its answer, whether or not the capture has.
+        // A client that goes on has received an answer, whether or not it was captured.
         if caller.first_ack().is_some() || spoke(called) {
             return Opening::Handshake;
         }
@@ -171,13 +171,13 @@ fn opening(live: &ConnectionTracker, client: FlowEnd) -> Opening {
     Opening::Rejected
 }
 
-/// The RST of one end that counts: stale ones do not.
+/// The first RST of one end, unless it is stale.
 fn effective_reset(peer: &Peer) -> Option<CloseEvent> {
     peer.reset()
         .filter(|event| event.kind != Some(ResetKind::Stale))
 }
 
-/// What an end did first to close: its FIN or its own RST.
+/// How an end closed first: by its FIN or by a RST of its own.
 fn own_close(peer: &Peer) -> Option<CloseEvent> {
     let reset = effective_reset(peer).filter(|event| event.kind != Some(ResetKind::Foreign));
     match (peer.fin(), reset) {
@@ -221,8 +221,8 @@ fn first_close(live: &ConnectionTracker, client: FlowEnd) -> Option<FirstClose> 
     own[end.index()].map(|event| FirstClose { by, event, end })
 }
 
-/// Which of two closes came first; `Both` if they crossed on the way. Which of those the capture has first depends on where
-/// it stood, so the client's is told: what was owed, was owed to it.
+/// Which of two closes came first; `Both` if they crossed in flight. Which of two crossing closes is captured first
+/// depends on the capture point, so the client's is reported: the outstanding response was owed to it.
 fn who_was_first(a: &CloseEvent, b: &CloseEvent, client: FlowEnd) -> (FlowEnd, Closer) {
     if a.knew_fin != b.knew_fin {
         return (
@@ -238,10 +238,10 @@ fn who_was_first(a: &CloseEvent, b: &CloseEvent, client: FlowEnd) -> (FlowEnd, C
     }
     match (a.kind, b.kind) {
         (None, None) => (client, Closer::Both),
-        // Of a FIN and a RST that crossed, the FIN.
+        // Of a FIN and a RST that crossed, the FIN is reported.
         (None, Some(_)) => (FlowEnd::A, Closer::Both),
         (Some(_), None) => (FlowEnd::B, Closer::Both),
-        // Whoever has received a RST has no socket left to give up.
+        // A side that has received a RST has no socket left to abort.
         (Some(ResetKind::Abort), Some(ResetKind::Abort)) => (client, Closer::Both),
         (Some(_), Some(_)) => (
             if a.frame_ref <= b.frame_ref {
@@ -327,7 +327,7 @@ fn spoken_phase(
     }
 }
 
-/// No FIN and no RST: silence, or just the end of the capture.
+/// The verdict without a FIN or RST: a silence, or just the end of the capture.
 fn open(
     live: &ConnectionTracker,
     client: FlowEnd,
@@ -385,13 +385,13 @@ fn open(
     }
 }
 
-/// Where the server had said under the keys that it was done, before the client closed.
+/// The server's `close_notify`, if the client had received it before it closed.
 fn told(live: &ConnectionTracker, by: By, server: FlowEnd, close: &FirstClose) -> Option<FrameRef> {
     let stack = live.stack.as_ref().filter(|_| by == By::Client)?;
     stack.farewell(server, close.event.received)
 }
 
-/// Both sides' bytes all arrived, and nothing was owed.
+/// All bytes of both sides arrived, and no exchange was left unfinished.
 fn is_orderly(
     live: &ConnectionTracker,
     by: By,
@@ -404,11 +404,11 @@ fn is_orderly(
         .stack
         .as_ref()
         .is_none_or(|stack| stack.exchanges().all(|exchange| exchange.is_settled()));
-    // What was sent in the last moment of the capture is presumed to arrive.
+    // What was sent in the last moment of the capture is presumed to have arrived.
     let was_reset = peers.iter().any(|peer| effective_reset(peer).is_some());
     let cut_off = !was_reset
         && matches!(ended, SettledBecause::Capture(end) if end.since(live.last.time) < ANSWERED_WITHIN);
-    // A close owes the other one's.
+    // A close must be answered by the other side's close.
     let both_closed = peers.iter().all(|peer| {
         peer.fin().is_some()
             || matches!(

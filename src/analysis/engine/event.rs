@@ -1,4 +1,4 @@
-//! What the engine says of a capture while it reads, and where it says it.
+//! The events that the engine emits while it reads, and the sink that receives them.
 
 use crate::analysis::connection::Connection;
 use crate::base::flow_end::FlowEnd;
@@ -6,41 +6,43 @@ use crate::base::frame_ref::FrameRef;
 use crate::packet::decode::Segment;
 use crate::protocol::tcp::Standing;
 
-/// What the engine says.
+/// What the engine reports.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A segment was taken. Only for sinks that ask for it.
+    /// A segment was processed. Only for sinks whose [`Sink::wants_segments`] is true.
     Segment {
         /// The first segment of its connection.
         first: FrameRef,
-        /// Who sent it.
+        /// The sender.
         from: FlowEnd,
         /// The segment.
         segment: &'a Segment<'a>,
         /// Both ends' states after it, presumed, in the order of [`FlowEnd`].
         standings: [Standing; 2],
     },
-    /// Nothing more can come of a connection.
+    /// A connection is settled: nothing more can come of it.
     Settled(Box<Connection>),
 }
 
-/// Where events go.
+/// The receiver of events.
 pub trait Sink {
-    /// Takes an event.
+    /// Receives an event.
     fn event(&mut self, event: Event<'_>);
 
-    /// Takes a settled connection; by itself as an event. For sinks that take very many and keep few.
+    /// Receives a settled connection; the default passes it on as a boxed event. Override it in sinks that receive many
+    /// connections and keep few.
     fn settled(&mut self, connection: Connection) {
         self.event(Event::Settled(Box::new(connection)));
     }
 
-    /// Whether it wants [`Event::Segment`]; most do not, and it costs.
+    /// Whether the sink wants [`Event::Segment`]. The default is `false`, because most sinks do not, and the events
+    /// cost time.
     fn wants_segments(&self) -> bool {
         false
     }
 }
 
-/// Connections only.
+/// Collects the settled connections only.
 impl Sink for Vec<Connection> {
     fn event(&mut self, event: Event<'_>) {
         if let Event::Settled(connection) = event {

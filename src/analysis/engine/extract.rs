@@ -1,8 +1,8 @@
-//! The frames of some connections out of an input, for a capture of their own.
+//! Extracts the frames of some connections from an input, for a capture of their own.
 //!
-//! A frame belongs to a connection by its addresses and ports, between the connection's first frame and a moment after its
-//! last, so ICMP errors about it and late segments come along. Left out on purpose: all but the last fragment of a datagram
-//! in fragments, which only show whose they are when it is too late.
+//! A frame belongs to a connection by its addresses and ports, from the connection's first frame until a moment after
+//! its last, so that ICMP errors about it and late segments are included. Of a fragmented datagram only the last
+//! fragment is extracted, deliberately: the earlier ones are assigned to a connection only when it is too late.
 
 use super::intake::decode;
 use super::intake::key;
@@ -19,19 +19,19 @@ use crate::packet::capture::{Batch, CaptureError, Fill, Frame, Source};
 use crate::packet::decode::Decoder;
 use crate::packet::flow::FlowKey;
 
-/// Why frames cannot be taken out.
+/// Why frames cannot be extracted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExtractError {
-    /// They cannot be read.
+    /// The source cannot be read.
     #[error(transparent)]
     Capture(#[from] CaptureError),
-    /// They cannot be put where they should go.
+    /// The frames cannot be written.
     #[error(transparent)]
     Write(#[from] io::Error),
 }
 
-/// Hands on the frames of the `wanted` connections in order, while `goes_on`. Returns how many there were.
+/// Passes the frames of the `wanted` connections to `put` in order, while `goes_on` returns true. Returns their number.
 ///
 /// # Errors
 /// When the source cannot be read, or `put` fails.
@@ -74,7 +74,7 @@ pub fn extract(
                 count += 1;
             }
         }
-        // Files are in order of time but for trifles, which `until` makes good.
+        // Files are in order of time except for small deviations, which `until` allows for.
         if batch.frames().all(|frame| frame.time > last) {
             break;
         }

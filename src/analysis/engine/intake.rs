@@ -1,4 +1,4 @@
-//! From a frame to the partition that has its flow: decoded, counted, and looked at for look-ups of names.
+//! From a frame to the partition that has its flow: decodes and counts the frame, and parses DNS.
 
 use super::stats::EngineStats;
 use crate::base::net::Skip;
@@ -7,14 +7,14 @@ use crate::packet::decode::Decoded;
 use crate::packet::decode::Decoder;
 use crate::packet::flow::FlowKey;
 
-/// How many parts the flows are shared out over. Fixed, so that bounds bite at the same place on any machine; as many
-/// as the most threads that can share the work.
+/// The number of partitions that flows are distributed over. It is fixed, so that limits take effect at the same place
+/// on any machine, and equals the largest number of threads that can share the work.
 pub(crate) const PARTITIONS: usize = 16;
 
 /// The port of DNS.
 pub(super) const DNS: u16 = 53;
 
-/// Reads one frame, counts it, and hands on what it holds.
+/// Decodes one frame, counts it, and passes what it holds to `take`.
 #[inline]
 pub(super) fn decode(
     decoder: &mut Decoder,

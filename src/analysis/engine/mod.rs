@@ -1,8 +1,8 @@
-//! Floor 8: frames in, events out. Names the floors below it; nothing else does.
+//! The engine: frames in, events out. It uses the layers below, and they do not know of it.
 //!
-//! One pass, and it cannot fail. Flows are shared out over a fixed number of partitions by a hash of their
-//! addresses and ports, and partitions over threads: what comes out is the same to the byte on any number of threads, because the
-//! partitions are the same and their order is put right by frame numbers.
+//! It makes one pass and cannot fail. Flows are distributed over a fixed number of partitions by a hash of their
+//! addresses and ports, and partitions over threads. The output is the same to the byte on any number of threads,
+//! because the partitions are the same and their results are sorted by frame number.
 
 mod event;
 mod extract;
@@ -38,7 +38,7 @@ pub use retention::{Keep, Stay};
 pub use settings::EngineSettings;
 pub use stats::{EngineStats, LimitCount};
 
-/// The engine, a frame at a time.
+/// The engine, fed one frame at a time.
 #[derive(Debug)]
 pub struct Engine {
     decoder: Decoder,
@@ -53,7 +53,7 @@ impl Default for Engine {
 }
 
 impl Engine {
-    /// An engine that has seen nothing.
+    /// Creates an engine without any state.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -65,7 +65,7 @@ impl Engine {
         }
     }
 
-    /// Takes the next frame.
+    /// Processes the next frame.
     pub fn frame<S: Sink + ?Sized>(&mut self, frame: &Frame<'_>, sink: &mut S) {
         let partitions = &mut self.partitions;
         decode(&mut self.decoder, &mut self.stats, frame, |decoded| {
@@ -74,7 +74,7 @@ impl Engine {
         });
     }
 
-    /// Settles everything; the capture is over.
+    /// Settles all connections; the capture is over.
     #[must_use]
     pub fn finish<S: Sink + ?Sized>(mut self, sink: &mut S) -> EngineStats {
         let end = self.stats.end();
@@ -86,7 +86,8 @@ impl Engine {
     }
 }
 
-/// Reads a source to its end, on this many threads. `progress` is called now and then with the number of frames so far.
+/// Reads a source to its end, on `threads` threads. `progress` is called after each batch with the number of frames so
+/// far.
 ///
 /// # Errors
 /// When the source cannot be read.

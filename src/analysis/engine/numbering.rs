@@ -1,10 +1,11 @@
-//! The roll of connections of an analysis that is looked at while it goes on.
+//! The order and numbers of connections in an analysis that is viewed while it runs.
 //!
-//! In: what each [`EngineView`] shows. Out: an [`EngineOutput`] of everything so far, in the order of the first frames. A connection
-//! keeps its number from one call to the next, open or settled, since new ones always begin later; only where too many
-//! are let go before the end do numbers move up, as they must be dense.
+//! In: each [`EngineView`]. Out: an [`EngineOutput`] of everything so far, in order of the first frames. A connection
+//! keeps its number from one call to the next, open or settled, because new ones always begin later. Only under
+//! [`Stay::First`] numbers can move up: they must be dense, and the limits may drop an open connection when it is
+//! settled.
 //!
-//! What was there before is not kept here a second time: the caller has it in what it published last.
+//! Earlier output is not stored here a second time: the caller passes back what it published last.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -14,31 +15,31 @@ use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::{Context, Endpoint};
 
-/// Connections that are kept of an input that may go on for ever, a line of two hundred bytes each: some minutes of a
-/// busy server, and quick to walk through for every new look.
+/// Connections kept of an input without an end, with a summary of two hundred bytes each: some minutes of a busy
+/// server, and quick to walk through for every new view.
 const MAX_KEPT: usize = 200_000;
-/// Exchanges that are kept with them, a third of a kilobyte each.
+/// Exchanges kept with them, a third of a kilobyte each.
 const MAX_EXCHANGES: usize = 200_000;
 
-/// Keeps the order and the numbers.
+/// Keeps connections in order and assigns their numbers.
 #[derive(Debug)]
 pub struct Numbering {
     stay: Stay,
     max_kept: usize,
     max_exchanges: usize,
-    /// Those that were open, in order.
+    /// The connections that were open at the last call, in order, with their numbers.
     open: Vec<(OrderKey, u32)>,
-    /// The highest number given.
+    /// The highest number assigned.
     last: u32,
-    /// Connections that were forgotten, the oldest first.
+    /// Connections evicted so far, the oldest first.
     shed: u64,
 }
 
-/// What the order goes by, and what tells a connection from all others: a frame may hold several segments.
+/// The sort key, unique to each connection: one frame may hold several segments.
 type OrderKey = (FrameNumber, Endpoint, Endpoint, Context);
 
 impl Numbering {
-    /// Nobody called yet.
+    /// Creates a numbering without connections.
     #[must_use]
     pub const fn new(stay: Stay) -> Self {
         Self {
@@ -51,7 +52,7 @@ impl Numbering {
         }
     }
 
-    /// Everything so far: what the last call gave, and what has come to light since.
+    /// Everything so far: merges the output of the last call (`summaries`, `records`) with the new `view`.
     #[must_use]
     pub fn call(
         &mut self,
@@ -128,7 +129,8 @@ impl Numbering {
         }
     }
 
-    /// Forgets the oldest that are settled, where there are too many: a tenth at once, so that it is seldom.
+    /// Evicts the oldest settled connections if there are too many, down to nine tenths of the limit, so that it
+    /// happens seldom.
     fn forget(
         &mut self,
         summaries: &mut Vec<ConnectionSummary>,
@@ -187,12 +189,12 @@ fn of_record(record: &Arc<Connection>) -> OrderKey {
     key(first.frame, client, server, context)
 }
 
-/// Who is the client may only come to light later.
+/// The endpoints are sorted, because the roles of client and server may only be found out later.
 fn key(frame: FrameNumber, client: Endpoint, server: Endpoint, context: Context) -> OrderKey {
     (frame, client.min(server), client.max(server), context)
 }
 
-/// Two runs in order become one.
+/// Merges two sorted sequences.
 fn merge<T>(
     before: impl Iterator<Item = T>,
     fresh: Vec<T>,
@@ -216,7 +218,7 @@ mod tests {
     use super::*;
     use crate::report::snapshot::sample;
 
-    /// A connection whose first frame has this number.
+    /// A connection that begins in this frame.
     fn connection(frame: u64) -> Connection {
         let mut connection = sample::connection();
         connection.id = 0;

@@ -1,4 +1,4 @@
-//! What the engine has of a whole input, put in order.
+//! The engine's output for a whole input, sorted and numbered.
 
 use super::retention::SettledStore;
 use super::stats::EngineStats;
@@ -8,11 +8,12 @@ use std::sync::Arc;
 /// All connections of an input.
 #[derive(Clone, Debug, Default)]
 pub struct EngineOutput {
-    /// One line of each, in order of first frame: number `n` is `briefs[n - 1]`.
+    /// The summary of each, in order of first frame: number `n` is `summaries[n - 1]`.
     pub summaries: Vec<ConnectionSummary>,
-    /// The whole record of those that are wanted ([`Settings::keep`]), in the same order, with their numbers.
+    /// The whole record of those that [`EngineSettings::keep`](super::EngineSettings::keep) selects, in the same order,
+    /// with their numbers.
     pub connections: Vec<Arc<Connection>>,
-    /// What became of the frames.
+    /// The disposition of the frames, and which limits were hit.
     pub stats: EngineStats,
 }
 
@@ -21,7 +22,8 @@ impl EngineOutput {
         stats.bounds.let_go += stores.iter().map(|store| store.let_go).sum::<u64>();
         let mut summaries = Vec::new();
         let mut connections = Vec::new();
-        // One shelf after the other is emptied, so that nothing large is there twice; what is sorted then is the keys.
+        // The stores are emptied one after another, so that nothing large exists twice; the sort then works on cached
+        // keys.
         for store in &mut stores {
             summaries.append(&mut store.settled_connections.summaries);
             connections.append(&mut store.settled_connections.records);

@@ -1,8 +1,9 @@
-//! The engine on several threads: one reads and decodes, the others each follow a share of the partitions.
+//! The engine on several threads: a reading thread reads and decodes, and each worker processes its share of the
+//! partitions.
 //!
-//! A batch goes to all of them as one; each gets its own list of parcels: segments whose payload is named by its place
-//! in the batch, so that nothing is copied. What a reassembled datagram held is copied to the end of the batch's own
-//! extra bytes. Batches come back to be filled again.
+//! A batch goes to all workers at once. Each has its own list of segment references, which give the payload's place in
+//! the batch, so that nothing is copied. Payloads of reassembled datagrams are copied to the batch's extra bytes.
+//! Batches are returned to be filled again.
 
 use super::intake::{PARTITIONS, decode, key, partition};
 use super::output::EngineOutput;
@@ -21,10 +22,10 @@ use crate::base::time::Timestamp;
 use crate::packet::capture::{Batch, CaptureError, Fill, Source};
 use crate::packet::decode::{Decoder, Segment};
 
-/// Batches on their way at once: enough that nobody waits for long, few enough that they stay in the cache.
+/// Batches in flight: enough that no thread waits for long, few enough that they stay in the cache.
 const IN_FLIGHT: usize = 6;
 
-/// Where a payload lies.
+/// The buffer that holds a payload.
 #[derive(Clone, Copy)]
 enum PayloadRef {
     Batch,
@@ -43,7 +44,7 @@ enum QuoteOrSegment {
     Quote(Box<Quote>),
 }
 
-/// A batch, and what each follower has to do with it.
+/// A batch, and the work list of each worker.
 struct WorkBatch {
     batch: Batch,
     extra: Vec<u8>,
@@ -52,7 +53,7 @@ struct WorkBatch {
 
 enum WorkerCommand {
     Load(Arc<WorkBatch>),
-    /// Show what there is; it is so late.
+    /// Send a view of the current state, as of this time.
     Show(Timestamp, Sender<PartialView>),
     Finish(Timestamp),
 }
@@ -67,8 +68,8 @@ pub(super) fn analyse(
     outcome.map(|()| EngineOutput::join(stores, stats))
 }
 
-/// Reads a source to its end on this many threads, or until the observer has seen enough. Gives what there was after the
-/// last look, and the error if the source could not be read on.
+/// Reads a source to its end, or until the observer stops it, on `threads` threads. Returns what was settled after the
+/// last view, and the error if the source could not be read further.
 pub fn watched(
     source: &mut dyn Source,
     settings: &EngineSettings,
@@ -91,7 +92,7 @@ pub fn watched(
     (view, outcome)
 }
 
-/// Only wants to know how far it is.
+/// An observer that only reports progress.
 struct Unobserved<'a>(&'a mut dyn FnMut(u64));
 
 impl Observer for Unobserved<'_> {
@@ -130,7 +131,7 @@ fn work(
         let outcome = lead.run(source, observer);
         let end = lead.stats.end();
         for order in &orders {
-            // A follower that is gone has panicked; joining it says so.
+            // A closed channel means that the worker has panicked; joining it reports that.
             let _ = order.send(WorkerCommand::Finish(end));
         }
         let ReadingThread {
@@ -153,7 +154,7 @@ fn work(
     })
 }
 
-/// The thread that reads and decodes.
+/// The reading thread: it reads and decodes.
 struct ReadingThread<'a> {
     decoder: Decoder,
     stats: EngineStats,
@@ -193,7 +194,7 @@ impl ReadingThread<'_> {
         }
     }
 
-    /// Has every follower show what it has when it has done what it was sent so far.
+    /// Requests a view from every worker, as of the batches sent to it so far.
     fn show(&self) -> PendingView {
         let (part, parts) = channel();
         for order in self.orders {
@@ -206,7 +207,7 @@ impl ReadingThread<'_> {
 
     fn empty_load(&mut self) -> WorkBatch {
         if self.made >= IN_FLIGHT {
-            // Every follower sends it back; the last to let go of it hands it over.
+            // Every worker sends the batch back; the one to drop the last other reference makes it reusable.
             for load in self.returned {
                 if let Ok(mut load) = Arc::try_unwrap(load) {
                     load.extra.clear();
@@ -278,7 +279,7 @@ impl SegmentRef {
     }
 }
 
-/// The thread that follows a share of the flows.
+/// A worker: processes its share of the flows.
 fn follow(
     worker: usize,
     threads: usize,
@@ -286,7 +287,7 @@ fn follow(
     inbox: &Receiver<WorkerCommand>,
     back: &Sender<Arc<WorkBatch>>,
 ) -> Vec<(SettledStore, EngineStats)> {
-    // Partition p is the worker's if p % threads == worker; it stands at p / threads.
+    // Partition p belongs to the worker if p % threads == worker; its index here is p / threads.
     let mut shares: Vec<(Partition, SettledStore)> = (worker..PARTITIONS)
         .step_by(threads)
         .map(|_| (Partition::new(&settings.keys), SettledStore::new(settings)))

@@ -1,7 +1,8 @@
-//! One part of the flows: the table, what is closed and still listened to, and the bounds.
+//! One partition of the flows: the flow table, the closed connections that are still tracked, and the limits.
 //!
-//! A closed connection stays: late FINs, data and RSTs are the evidence. A new SYN on its addresses and ports settles
-//! it (RFC 6191), as does the want of room. While a SYN on a live connection has not been answered, both are at hand.
+//! A closed connection stays tracked, because late FINs, data and RSTs are evidence. It is settled by a new SYN on its
+//! addresses and ports (RFC 6191), or when room is needed. While a SYN on a live connection has not been answered, both
+//! connections are tracked.
 
 use crate::packet::decode::Decoded;
 use std::collections::VecDeque;
@@ -25,42 +26,44 @@ use crate::protocol::layers::LayerOptions;
 use crate::protocol::tcp::SegmentResult;
 use crate::protocol::tls::secrets::KeyStore;
 
-/// Connections that are followed at once, in one partition; 131 072 in all. About a kilobyte each, and a quarter of that
-/// while there is only a SYN: a flood of those is what fills the table.
+/// Connections tracked at once, in one partition; 131 072 in all. Each takes about a kilobyte, and a quarter of that
+/// while there is only a SYN: a flood of SYNs is what fills the table.
 const MAX_LIVE: usize = 8192;
-/// Closed connections that are still listened to, in one partition; 256 in all. What comes late comes within a round trip
-/// or two, so this is too few only where hundreds close in each of them; and few enough that they are still in the cache
-/// when they are settled, which takes a third off the cost of a short connection.
+/// Closed connections that are still tracked, in one partition; 256 in all. Late segments come within a round trip or
+/// two, so this is too few only where hundreds of connections close in that time. It is also few enough that they are
+/// still in the cache when they are settled, which takes a third off the cost of a short connection.
 const MAX_AFTERLIFE: usize = 16;
-/// Settled connections whose addresses and ports are remembered, in one partition, so that a straggler is known as one
-/// and not taken for the middle of a new connection. Each has the place that its hash gives it, until another takes it.
+/// Settled connections whose addresses and ports are kept, in one partition, so that a late segment is not taken for
+/// the middle of a new connection. The hash of each determines its slot; a later connection with the same slot
+/// overwrites it.
 const GRAVES: usize = 1024;
 
-/// Bytes that wait behind holes, of all connections of one partition: a hundred megabytes in all. A single stream may hold
-/// one ([`crate::protocol::tcp`] bounds it); dozens do so at once only where the capture has lost much.
+/// Bytes that wait behind holes, of all connections of one partition: a hundred megabytes in all. A single stream may
+/// hold one megabyte ([`crate::protocol::tcp`] limits it); dozens do so at once only where the capture has lost much.
 const MAX_HELD: usize = 6 << 20;
-/// Bytes that wait for the end of what they are part of (heads, handshake messages, header blocks and their tables, records),
-/// of all connections of one partition: a quarter of a gigabyte in all. A single connection may hold 64 KB or so in either
-/// direction; a few thousand connections with full tables of HTTP/2 are within it, a flood of endless heads is not.
+/// Bytes that wait for the end of their element (heads, handshake messages, header blocks and their tables, records),
+/// of all connections of one partition: a quarter of a gigabyte in all. A single connection may hold 64 KB or so in
+/// either direction. A few thousand connections with full HTTP/2 tables stay within it; a flood of endless heads does
+/// not.
 const MAX_WAITING: usize = 16 << 20;
-/// Exchanges of connections that are not settled, in one partition; four million in all, a gigabyte or so. A frame of ten
-/// bytes can begin one.
+/// Exchanges of connections that are not settled, in one partition; four million in all, a gigabyte or so. A frame of
+/// ten bytes can begin one.
 const MAX_EXCHANGES: usize = 1 << 18;
-/// Addresses and ports that can stand for several connections in several VLANs, in one partition.
+/// Tuples of addresses and ports that are used by several connections in several VLANs, in one partition.
 const MAX_SPLIT: usize = 1024;
 
-/// A connection that is settled.
+/// A settled connection, as kept for late segments and for its successor.
 #[derive(Clone, Copy, Debug)]
 struct ClosedTuple {
-    /// [`FlowKey::share`]: two flows with the same one are taken for one here, at odds of 2⁻⁶⁴.
+    /// [`FlowKey::share`]: two flows with the same value are not distinguished here, at odds of 2⁻⁶⁴.
     share: u64,
     predecessor_state: PredecessorState,
 }
 
-/// What the table has for addresses and ports.
+/// The table's entry for a tuple of addresses and ports.
 #[derive(Debug)]
 enum TupleState {
-    /// A SYN, and nothing since.
+    /// A SYN only.
     Embryo(Box<HalfOpen>),
     Flow(TrackedFlow),
 }
@@ -73,7 +76,7 @@ struct HalfOpen {
 }
 
 impl HalfOpen {
-    /// The connection that the SYN begins.
+    /// Turns it into the connection that the SYN begins.
     fn promote(&self, layer_options: LayerOptions, texts: &mut TextInterner) -> TrackedFlow {
         let mut live = Box::new(ConnectionTracker::new(&self.syn, self.predecessor));
         live.listen(layer_options);
@@ -88,38 +91,38 @@ impl HalfOpen {
     }
 }
 
-/// One flow: the connection, and the one before it while it is not certain which of the two is spoken of.
+/// One flow: the connection, and the one before it while segments may still belong to either.
 #[derive(Debug)]
 struct TrackedFlow {
     live: Box<ConnectionTracker>,
     share: u64,
     before: Option<Box<ConnectionTracker>>,
-    /// It is in the queue of closed ones.
+    /// It is in the queue of closed connections.
     queued: bool,
-    /// The VLAN that each end's first segment came in.
+    /// The VLAN of each end's first segment.
     vlans: [Option<u16>; 2],
 }
 
 impl TrackedFlow {
-    /// Whether what this end sends comes in another VLAN.
+    /// Whether a segment of this end in `vlan` is in another VLAN than its first one.
     fn is_elsewhere(&self, from: FlowEnd, vlan: u16) -> bool {
         self.vlans[from.index()].is_some_and(|own| own != vlan)
     }
 }
 
-/// How connections are listened to.
+/// How connections are parsed.
 #[derive(Debug, Default)]
 struct TrackerOptions {
     keys: KeyStore,
-    /// What is read is taken down.
+    /// Whether to record annotations.
     closely: bool,
 }
 
 impl TrackerOptions {
-    /// For the next connection.
+    /// The options for the next connection.
     fn layer_options(&self) -> LayerOptions {
         LayerOptions {
-            // Secrets, if there are any or more may come.
+            // Pass the key store on only if it has secrets, or more may come.
             keys: self.keys.is_of_use().then(|| self.keys.clone()),
             annotator: self.closely.then(Annotator::default),
         }
@@ -133,13 +136,13 @@ pub(super) struct Partition {
     tracker_options: TrackerOptions,
     /// Bytes that wait behind holes.
     held: usize,
-    /// What all connections keep of what is said.
+    /// What all connections hold of their streams.
     kept: HeldBytes,
-    /// Closed ones, in the order in which they closed, with their first segments to tell reuse.
+    /// Closed connections in the order of their closes, each with its first segment to detect reuse of the slot.
     closed: VecDeque<(FlowSlot, FrameRef)>,
-    /// Settled ones, by hash; empty until the first.
+    /// Settled connections, by hash; empty until the first.
     graves: Vec<Option<ClosedTuple>>,
-    /// Addresses and ports ([`FlowKey::share`]) that stand for several connections at once, in several VLANs.
+    /// Tuples of addresses and ports ([`FlowKey::share`]) that several connections use at once, in several VLANs.
     split: HashSet<u64, foldhash::fast::FixedState>,
     stats: EngineStats,
 }
@@ -155,13 +158,13 @@ impl Partition {
         }
     }
 
-    /// The same for the eyes of somebody who looks closely: what is read is taken down.
+    /// Enables annotations, for rereading one connection.
     pub(super) fn closely(mut self) -> Self {
         self.tracker_options.closely = true;
         self
     }
 
-    /// What one frame held.
+    /// Processes what one frame held.
     #[inline]
     pub(super) fn take<S: Sink + ?Sized>(
         &mut self,
@@ -229,7 +232,7 @@ impl Partition {
         let received = live.segment(from, segment, &mut self.texts);
         self.held = (self.held + live.held_bytes()).saturating_sub(held);
         if self.held > MAX_HELD && live.held_bytes() > 0 {
-            // Only what grows is cut: the others wait for what may still come.
+            // Only the growing connection is cut: the others keep waiting for what may still come.
             self.held -= live.held_bytes();
             live.give_up_holes(&mut self.texts);
         }
@@ -280,8 +283,8 @@ impl Partition {
         }
     }
 
-    /// Where the flow of a segment is, and whether it has just been made; `None` if nothing more is to be done: the segment
-    /// is a straggler of a settled connection, or a SYN that waits for what follows.
+    /// The slot of the flow of a segment, and whether it was just created. `None` if the segment is done with: it is a
+    /// late segment of a settled connection, or a SYN that waits for what follows.
     #[inline]
     fn place<S: Sink + ?Sized>(
         &mut self,
@@ -341,7 +344,8 @@ impl Partition {
         Some((self.table.insert(key, TupleState::Flow(flow)), true))
     }
 
-    /// Of several connections with the same addresses and ports the first has them to itself, the others by VLAN.
+    /// Where several connections share addresses and ports, the first keeps the plain key and the others get one with
+    /// their VLAN.
     fn key_in_vlan(&mut self, key: &FlowKey, segment: &Segment<'_>) -> FlowKey {
         let first = self.table.find(key).and_then(|slot| self.table.at(slot));
         match first {
@@ -370,7 +374,7 @@ impl Partition {
         }
     }
 
-    /// The connection that closed longest ago is settled, if it is still that one and still closed.
+    /// Settles the connection that closed longest ago, if its slot still holds it and it is still closed.
     fn let_oldest_go<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) {
         let Some((slot, first)) = self.closed.pop_front() else {
             return;
@@ -397,7 +401,7 @@ impl Partition {
         }
     }
 
-    /// What is left of the settled connection that had these addresses and ports, if it is remembered.
+    /// The state of the settled connection that had these addresses and ports, if it is kept.
     fn closed_tuple(&self, share: u64) -> Option<PredecessorState> {
         let closed_tuple = self.graves.get(grave_place(share))?.as_ref()?;
         (closed_tuple.share == share).then_some(closed_tuple.predecessor_state)
@@ -467,7 +471,8 @@ impl Partition {
         sink.settled(live.settle(ended, &mut self.texts));
     }
 
-    /// Shows what is open, as if the capture ended at `now`, and what was counted so far. Nothing is ended.
+    /// Emits what is open, as if the capture ended at `now`, and returns the counts so far. The tracked state does not
+    /// change.
     pub(super) fn show<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) -> EngineStats {
         let mut stats = self.stats.clone();
         let texts = &mut self.texts;
@@ -499,7 +504,7 @@ impl Partition {
         stats
     }
 
-    /// Settles everything; the capture ends at `end`.
+    /// Settles all connections; the capture ends at `end`.
     pub(super) fn finish<S: Sink + ?Sized>(mut self, end: Timestamp, sink: &mut S) -> EngineStats {
         let places: Vec<TupleState> = self.table.drain().collect();
         for place in places {
@@ -509,12 +514,12 @@ impl Partition {
     }
 }
 
-/// Whether a segment can be the first of a connection on addresses and ports whose last one is over.
+/// Whether a segment can begin a connection on addresses and ports whose last connection is over.
 fn opens(segment: &Segment<'_>) -> bool {
     segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::RST)
 }
 
-/// The low bits of a share are the same throughout a partition.
+/// The high bits, because the low bits of a share are the same throughout a partition.
 const fn grave_place(share: u64) -> usize {
     (share >> 32) as usize % GRAVES
 }
@@ -537,7 +542,7 @@ mod tests {
         port: 80,
     };
 
-    /// A segment from the client, or to it, a millisecond after the one with the number before.
+    /// A segment from the client, or to it, at `frame` milliseconds.
     fn segment(
         frame: u64,
         from_client: bool,
@@ -625,7 +630,7 @@ mod tests {
             segment(6, true, 0, ACK, 102, 202),
         ];
         let first = segments.clone();
-        // As many more as it takes to have the first settled.
+        // Enough further connections that the first is settled.
         for number in 0..=MAX_AFTERLIFE as u64 {
             for (step, mut again) in first.iter().copied().enumerate() {
                 let port = 41_000 + number as u16;
@@ -650,7 +655,7 @@ mod tests {
         assert_eq!(stats.segments, segments.len() as u64);
     }
 
-    /// Thousands of requests in every segment, and no answer, on connections that never end.
+    /// Connections that never end, with thousands of requests in every segment and no response.
     #[test]
     fn exchanges_have_a_bound_that_all_connections_share() {
         const EACH: usize = 3000;

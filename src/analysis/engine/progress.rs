@@ -1,8 +1,8 @@
-//! A look at an analysis while it goes on: what has been settled since the last look, and what is open, as if the capture
-//! ended here. Nothing is ended by it: what is open is copied and the copy settled.
+//! A view of an analysis while it runs: what was settled since the last view, and what is open, as if the capture ended
+//! here. Taking a view changes nothing: open connections are copied, and the copies are settled.
 //!
-//! Every part of the flows shows what it has at the same frame; the parts come from several threads, and whoever looks
-//! may wait for them on a thread of its own ([`PendingView::wait`]) while the analysis goes on.
+//! Every partition reports its state at the same frame. The parts come from several threads; the caller may wait for
+//! them on a thread of its own ([`PendingView::wait`]) while the analysis goes on.
 
 use std::sync::mpsc::Receiver;
 
@@ -10,35 +10,36 @@ use super::EngineStats;
 use super::retention::Settled;
 use crate::packet::capture::Source;
 
-/// What is to be done next.
+/// What the engine does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextStep {
     /// Read on.
     GoOn,
-    /// Look, and read on.
+    /// Take a view, and read on.
     Look,
-    /// Take what the source still holds, and end.
+    /// Process what the source still holds, and end.
     Stop,
 }
 
-/// Whoever watches an analysis.
+/// Observes an analysis and controls it.
 pub trait Observer {
-    /// Asked between two batches; `frames` have been taken so far.
+    /// Called between two batches; `frames` have been processed so far.
     fn next(&mut self, frames: u64, source: &dyn Source) -> NextStep;
 
-    /// The look that was asked for. To wait for it here would hold up the reading.
+    /// Receives the view that was requested by [`NextStep::Look`]. Waiting for it here would hold up the reading
+    /// thread.
     fn look(&mut self, pending_view: PendingView);
 }
 
-/// A look on its way.
+/// A view whose parts are still to come.
 #[derive(Debug)]
 pub struct PendingView {
     pub(super) parts: Receiver<PartialView>,
-    /// Of the thread that reads.
+    /// Statistics of the reading thread.
     pub(super) stats: EngineStats,
 }
 
-/// What one thread's share of the flows has to show.
+/// The view of one worker's share of the flows.
 #[derive(Debug, Default)]
 pub(super) struct PartialView {
     pub(super) settled: Settled,
@@ -46,7 +47,7 @@ pub(super) struct PartialView {
     pub(super) stats: EngineStats,
 }
 
-/// What there was at one frame. [`Roll`](super::Roll) puts it in order.
+/// The state at one frame, unsorted. [`Numbering`](super::Numbering) sorts and numbers it.
 #[derive(Debug, Default)]
 pub struct EngineView {
     pub(super) settled: Settled,
@@ -62,7 +63,7 @@ impl PendingView {
             stats: self.stats,
             ..EngineView::default()
         };
-        // It ends when every thread has sent what it had and let go of its end.
+        // The loop ends when every worker has sent its part and dropped its sender.
         for part in self.parts {
             view.add(part);
         }
@@ -71,7 +72,7 @@ impl PendingView {
 }
 
 impl EngineView {
-    /// Frames taken until then.
+    /// Frames processed until then.
     #[must_use]
     pub const fn frames(&self) -> u64 {
         self.stats.frames

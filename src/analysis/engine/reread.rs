@@ -1,8 +1,8 @@
-//! One connection at close range: its whole record, and each of its segments with the frame it came in.
+//! Rereads one connection: its whole record, and each of its segments with the frame that carried it.
 //!
-//! In: the input once more, from its beginning. Every frame is decoded, so that tunnels and fragments come out as the first
-//! time, and only those of the connection are followed. What is kept is bounded: of a connection with very much the
-//! beginning and the end stay, since that is where connections are opened and ended.
+//! In: the input once more, from its beginning. Every frame is decoded, so that tunnels and fragments come out as the
+//! first time; only frames of the connection are processed further. The memory is bounded: of a very large connection
+//! the beginning and the end are kept, because that is where it is opened and closed.
 
 use super::intake::decode;
 use super::intake::key;
@@ -22,33 +22,33 @@ use crate::packet::flow::FlowKey;
 use crate::protocol::tcp::Standing;
 use crate::protocol::tls::secrets::KeyStore;
 
-/// Bytes of frames kept of the beginning, and as many of the end.
+/// Bytes of frames kept of the beginning, and the same of the end.
 const MAX_BYTES: usize = 32 << 20;
-/// Segments kept of the beginning, and as many of the end: more than anybody reads, a third of a kilobyte each.
+/// Segments kept of the beginning, and the same of the end: more than anybody reads, a third of a kilobyte each.
 const MAX_STEPS: usize = 100_000;
-/// Seconds after its end that a connection that was closed is still looked for: what comes late comes within these, and a
-/// capture is out of order by less.
+/// How long after its last segment frames of a closed connection are still looked for: late segments come within this
+/// time, and a capture is out of order by less.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One connection, its segments and their frames.
 #[derive(Debug)]
 pub struct RereadConnection {
-    /// The whole record, with the number it was asked for by.
+    /// The whole record, with the number of the summary it was requested by.
     pub connection: Connection,
-    /// Its segments in the order of capture.
+    /// Its segments in capture order.
     pub steps: Vec<RereadSegment>,
-    /// Segments that are not here because there were too many; they were after `steps[before_gap - 1]`.
+    /// Segments discarded because there were too many; they followed `steps[before_gap - 1]`.
     pub left_out: u64,
-    /// Where among the steps those left out were.
+    /// The index among the steps where the discarded segments were.
     pub before_gap: usize,
-    /// Its beginning is not in the input any more; what is told here is of the rest.
+    /// The input no longer has its beginning; the record covers the rest.
     pub begins_late: bool,
 }
 
 /// One segment.
 #[derive(Debug)]
 pub struct RereadSegment {
-    /// Who sent it.
+    /// The sender.
     pub from: Who,
     /// The states of client and server after it, presumed.
     pub standings: [Standing; 2],
@@ -64,12 +64,12 @@ pub struct RereadSegment {
 #[derive(Debug)]
 enum PayloadPlace {
     Within(Range<usize>),
-    /// It was put together from several frames.
+    /// A copy: the payload was reassembled from several frames.
     Apart(Box<[u8]>),
 }
 
 impl RereadSegment {
-    /// The segment, with what the capture kept of its payload.
+    /// The segment, with the captured part of its payload.
     #[must_use]
     pub fn segment(&self) -> Segment<'_> {
         let payload = match &self.payload {
@@ -82,7 +82,7 @@ impl RereadSegment {
         }
     }
 
-    /// The frame that it came in; of a datagram in fragments, the last of them.
+    /// The frame that carried it; of a fragmented datagram, the last fragment's.
     #[must_use]
     pub fn frame(&self) -> Frame<'_> {
         Frame {
@@ -96,8 +96,8 @@ impl RereadSegment {
     }
 }
 
-/// Reads `source` as far as it takes, with what may open TLS; what is read is taken down ([`Connection::minutes`]). `None`: the
-/// connection is not in there, or `goes_on` said no before it was found.
+/// Reads `source` as far as needed, with the secrets in `keys`, and records annotations ([`Connection::annotations`]).
+/// Returns `None` if the connection is not in the source, or if `goes_on` returned false before it was complete.
 ///
 /// # Errors
 /// When the source cannot be read.
@@ -155,7 +155,7 @@ pub fn reread_connection(
     Ok(found.finish(wanted))
 }
 
-/// Up to which moment frames may belong to a connection.
+/// The time up to which frames may belong to a connection.
 pub(super) fn until(summary: &ConnectionSummary) -> Timestamp {
     let closed = matches!(
         summary.client_state,
@@ -163,7 +163,7 @@ pub(super) fn until(summary: &ConnectionSummary) -> Timestamp {
     );
     match summary.how {
         How::Fin | How::Reset(_) if closed => summary.last.after(PATIENCE),
-        // Only the end of the input shows that nothing came any more.
+        // Only the end of the input shows that nothing more came.
         _ => Timestamp::from_nanos(i64::MAX),
     }
 }
@@ -172,7 +172,7 @@ pub(super) fn until(summary: &ConnectionSummary) -> Timestamp {
 struct RereadSoFar {
     wanted: FrameRef,
     until: Timestamp,
-    /// The first segment of the connection that the steps are of.
+    /// The first segment of the connection that the steps belong to.
     first: Option<FrameRef>,
     record: Option<Connection>,
     beginning: Vec<(FlowEnd, RereadSegment)>,
@@ -181,7 +181,7 @@ struct RereadSoFar {
     left_out: u64,
 }
 
-/// A sink that knows which frame is being taken.
+/// A sink that knows the frame being processed.
 struct SegmentSink<'a> {
     frame: &'a Frame<'a>,
     found: &'a mut RereadSoFar,
@@ -229,11 +229,11 @@ impl RereadSoFar {
         standings: [Standing; 2],
         frame: &Frame<'_>,
     ) {
-        // The one that holds the wanted frame: the last to begin at it or before. Alone, a connection may have begun
-        // earlier than where others had pushed it out of memory.
+        // The connection that holds the wanted frame is the last one to begin at that frame or before. In this reread
+        // it may begin earlier than the first time, when other connections had caused it to be evicted.
         match self.first {
             Some(before) if before == first => {}
-            // What begins later is another, unless the beginning has been forgotten.
+            // A connection that begins later is another one, unless the source no longer has the beginning.
             Some(_) if first.frame > self.wanted.frame => return,
             Some(before) if before.frame > first.frame => return,
             _ if first.time > self.until => return,
@@ -324,7 +324,7 @@ impl RereadSegment {
     }
 }
 
-/// Where in the frame a payload lies, else a copy of it.
+/// The place of a payload in its frame, else a copy of it.
 fn payload(frame: &[u8], payload: &[u8]) -> PayloadPlace {
     let start = (payload.as_ptr() as usize).checked_sub(frame.as_ptr() as usize);
     match start {

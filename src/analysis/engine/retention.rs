@@ -1,32 +1,32 @@
-//! Where settled connections end up: one line of each, and the whole record of those that are wanted.
+//! The store of settled connections: a summary of each, and the whole record of those that are wanted.
 //!
-//! Each partition has its own shelf, so that its bounds bite at the same place on any number of threads.
+//! Each partition has a store of its own, so that limits take effect at the same place on any number of threads.
 
 use std::sync::Arc;
 
 use super::{EngineSettings, Event, Sink};
 use crate::analysis::connection::{Connection, ConnectionSummary, Opening};
 
-/// Connections of which a line is kept, on one shelf; sixteen times that in all: 327 680, two hundred bytes each.
+/// Connections whose summary is kept, in one store; sixteen times that in all: 327 680, two hundred bytes each.
 const MAX_BRIEFS: usize = 20_480;
-/// Connections whose whole record is kept, on one shelf; sixteen times that in all: 327 680, half a kilobyte each,
+/// Connections whose whole record is kept, in one store; sixteen times that in all: 327 680, half a kilobyte each,
 /// exchanges not counted.
 const MAX_RECORDS: usize = 20_480;
 
-/// Whole records of connections that never got an answer, on one shelf; 65 536 in all. One tells as much as the next, and
-/// only floods and scans have more; the line of each is kept as that of any other.
+/// Whole records of connections that never got an answer, in one store; 65 536 in all. They are all alike, and only
+/// floods and scans have more; their summaries are kept like any other.
 const MAX_UNANSWERED: usize = 4096;
-/// Exchanges that are kept with them, on one shelf; a million in all, a third of a kilobyte each. Connections beyond keep
-/// their verdict and lose their exchanges.
+/// Exchanges kept with the records, in one store; a million in all, a third of a kilobyte each. Connections beyond this
+/// limit keep their verdict and lose their exchanges.
 const MAX_EXCHANGES: usize = 65_536;
 
-/// Which settled connections are wanted whole.
+/// Which settled connections are kept with their whole record.
 #[derive(Clone, Default)]
 pub enum Keep {
     /// All of them.
     #[default]
     All,
-    /// Those of which this is true.
+    /// Those for which this returns true.
     Only(Arc<dyn Fn(&Connection) -> bool + Send + Sync>),
 }
 
@@ -39,18 +39,18 @@ impl std::fmt::Debug for Keep {
     }
 }
 
-/// Which connections stay when there are too many.
+/// Which connections are kept when there are too many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stay {
-    /// Those that were settled first: for an input that has an end.
+    /// The first to be settled: for an input that has an end.
     #[default]
     First,
-    /// The latest: for one that may go on for ever. What has been taken off a shelf leaves room there; whoever takes it
-    /// has to forget.
+    /// The latest: for an input that may go on for ever. Taking connections out of a store makes room in it again, so
+    /// the caller has to evict.
     Latest,
 }
 
-/// Connections, a line of each and the whole record of some, in no order.
+/// Settled connections, unsorted: a summary of each and the whole record of some.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     pub(super) summaries: Vec<ConnectionSummary>,
@@ -64,13 +64,14 @@ impl Settled {
     }
 }
 
-/// What one partition has settled.
+/// The settled connections of one partition.
 #[derive(Debug)]
 pub(super) struct SettledStore {
     keep: Keep,
     stay: Stay,
     pub(super) settled_connections: Settled,
-    /// How much has been put here; what was taken off again counts while those that were first are to stay.
+    /// How many summaries were stored. Under [`Stay::First`] this includes those taken out again; so do the counts
+    /// below.
     summaries: usize,
     records: usize,
     unanswered: usize,
@@ -94,7 +95,7 @@ impl SettledStore {
         }
     }
 
-    /// Takes off what is here.
+    /// Takes the stored connections out.
     pub(super) fn clear(&mut self) -> Settled {
         if self.stay == Stay::Latest {
             (self.summaries, self.records) = (0, 0);
@@ -103,7 +104,7 @@ impl SettledStore {
         std::mem::take(&mut self.settled_connections)
     }
 
-    /// What the shelf would take in, beside what it has: another with the same wishes and nothing on it.
+    /// An empty store with the same settings and counts: what it accepts is what this one would accept next.
     pub(super) fn beside(&self) -> Self {
         Self {
             keep: self.keep.clone(),

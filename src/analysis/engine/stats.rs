@@ -1,59 +1,60 @@
-//! What became of the frames, and which bounds were hit.
+//! The disposition of the frames, and which limits were hit.
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Skip;
 use crate::base::time::Timestamp;
 use crate::packet::decode::{Decoder, Segment};
 use crate::protocol::dns::Lookups;
 
-/// A bound on what is kept, and how often it was hit.
+/// How often each limit on what is kept was hit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LimitCount {
-    /// Connections that were settled before their end to make room.
+    /// Connections settled before their end to make room.
     pub forgotten: u64,
-    /// Settled connections that were counted and not kept.
+    /// Settled connections that were counted and not kept, or not with their record.
     pub let_go: u64,
-    /// Settled connections that were kept and then forgotten, the oldest first, for newer ones.
+    /// Settled connections that were kept and later evicted, the oldest first, to make room for newer ones.
     pub shed: u64,
-    /// Segments that came so long after the end of their connection that it was settled already.
+    /// Segments that came after their closed connection had been settled.
     pub stragglers: u64,
-    /// Holes given up because too much was waiting behind them.
+    /// Holes skipped because too much data waited behind them.
     pub holes: u64,
-    /// How often heads, handshake messages, header blocks or records were given up because too much was waiting for its end.
+    /// How often unfinished heads, handshake messages, header blocks or records were cut short, because too much waited
+    /// for its end.
     pub unfinished: u64,
-    /// Exchanges let go on connections with too many.
+    /// Exchanges evicted on connections with too many.
     pub exchanges: u64,
-    /// Fragments let go.
+    /// Fragments discarded.
     pub fragments: u64,
-    /// Packets whose tunnel could not be told from others.
+    /// Packets whose tunnel was not distinguished from others, because there were too many.
     pub tunnels: u64,
 }
 
-/// Every frame has one disposition: `frames + aggregated == segments + Σ skipped`.
+/// Counts of frames and segments. Every frame has one disposition: `frames + aggregated == segments + Σ skipped`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EngineStats {
-    /// Frames taken.
+    /// Frames read.
     pub frames: u64,
-    /// Frames that held a segment.
+    /// Segments processed.
     pub segments: u64,
     /// Segments beyond the first of their frame (802.11 aggregates).
     pub aggregated: u64,
-    /// Frames that did not, in the order of [`Skip::ALL`].
+    /// Frames without one, by reason, in the order of [`Skip::ALL`].
     pub skipped: [u64; Skip::ALL.len()],
-    /// Segments of which the capture kept less than there was.
+    /// Segments whose payload the capture cut short.
     pub cut: u64,
-    /// The first of them.
+    /// The first segment cut short.
     pub first_cut: Option<FrameRef>,
-    /// The first frame that was captured twice, by its second sighting.
+    /// The first frame that was captured twice, by its second occurrence.
     pub first_duplicate: Option<FrameRef>,
     /// Times of the earliest and the latest frame.
     pub span: Option<(Timestamp, Timestamp)>,
-    /// Until when nothing more came, where a source said so.
+    /// The time until which the source reported that nothing more came.
     pub idle: Option<Timestamp>,
-    /// Which bounds were hit.
+    /// How often each limit was hit.
     pub bounds: LimitCount,
-    /// Names that were looked up.
+    /// The DNS lookups of the capture.
     pub lookups: Lookups,
-    /// Names of tunnels, by number; 0 is none.
+    /// Names of tunnels, by number; number 0 is no tunnel.
     pub contexts: Vec<String>,
 }
 
@@ -85,7 +86,7 @@ impl EngineStats {
         });
     }
 
-    /// Nothing has come, and the clock stands at `now`.
+    /// Records that the source is idle at `now`.
     pub(super) fn nothing(&mut self, now: Timestamp) {
         if self.span.is_some() {
             self.idle = Some(self.idle.map_or(now, |before| before.max(now)));
@@ -96,7 +97,7 @@ impl EngineStats {
         self.skipped[skip as usize] += 1;
     }
 
-    /// The moment up to which there was something to see.
+    /// The time up to which the input was observed.
     #[must_use]
     pub fn end(&self) -> Timestamp {
         let last = self.span.map_or(NEVER, |(_, last)| last);
@@ -133,5 +134,5 @@ impl EngineStats {
     }
 }
 
-/// The end of a capture of which nothing was seen.
+/// The end of a capture without any frame.
 pub(super) const NEVER: Timestamp = Timestamp::from_nanos(0);

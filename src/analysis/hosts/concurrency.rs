@@ -1,23 +1,23 @@
-//! How many connections a client has open to a server at once, and for how long it is at that number: a limit shows by
-//! being kept.
+//! How many connections a client has open to a server at once, and for how long that number is at its maximum: a
+//! connection limit shows as a number that is reached and held.
 
 use super::HostPair;
 use crate::analysis::connection::ConnectionSummary;
 use crate::base::time::Timestamp;
 
-/// Connections open at once.
+/// Connections open at the same time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Concurrency {
-    /// The most.
+    /// The maximum.
     pub most: usize,
-    /// The share of the time, from the first to the last, in which there were as many.
+    /// The share of the time, from the first segment to the last, at the maximum; 0 to 1.
     pub at_most: f64,
-    /// How long that time was, in seconds.
+    /// Length of that time in seconds.
     pub seconds: f64,
 }
 
 impl Concurrency {
-    /// Of these connections, each open from its first segment to its last; `None` of none.
+    /// The concurrency of these connections, each open from its first segment to its last; `None` if there are none.
     #[must_use]
     pub fn of(connections: &[&ConnectionSummary]) -> Option<Self> {
         let mut steps: Vec<(Timestamp, i32)> = Vec::with_capacity(connections.len() * 2);
@@ -33,7 +33,7 @@ impl Concurrency {
             now += step;
             now
         });
-        // One that lasts a moment is open, too.
+        // A connection of a single moment counts as open, too.
         let most = most.max()?.max(1);
         let (mut now, mut there, mut since) = (0, 0.0, begin);
         for (at, step) in steps {
@@ -51,7 +51,7 @@ impl Concurrency {
 }
 
 impl HostPair<'_> {
-    /// Connections open at once, those that were never used left out.
+    /// The concurrency of these connections, without those that carried no exchange.
     #[must_use]
     pub fn concurrency(&self) -> Option<Concurrency> {
         let used = self.connections.iter().filter(|it| it.exchanges > 0);

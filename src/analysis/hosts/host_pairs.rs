@@ -1,4 +1,4 @@
-//! The connections of each client with each server, and how much of them the capture sees.
+//! The connections of each client with each server, and how much of them the capture contains.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,15 +10,15 @@ use crate::analysis::connection::{ConnectionSummary, Opening};
 use crate::base::net::{Context, Endpoint};
 use crate::base::time::Timestamp;
 
-/// A program that has another address to try does so at once.
+/// A program with another address to try does so at once.
 const FALLS_BACK_WITHIN: Duration = Duration::from_secs(1);
-/// Connections that are looked at for one that failed, so that a flood of failures costs no square of its number.
+/// Connections examined for each failed one, so that a flood of failures does not cost quadratic time.
 const MAX_LOOK_AHEAD: usize = 64;
 
-/// What only many connections show.
+/// Evidence that takes many connections.
 #[derive(Debug)]
 pub struct Hosts<'a> {
-    /// A line of each connection, in order of first frame.
+    /// The summary of each connection, in order of first frame.
     pub connections: &'a [ConnectionSummary],
     /// Sockets by client and server.
     pub sockets: &'a [Sockets],
@@ -28,7 +28,7 @@ pub struct Hosts<'a> {
     halves: OneSided,
 }
 
-/// One client and one server, and the places of their connections.
+/// One client and one server, and the indexes of their connections.
 #[derive(Debug)]
 struct PairIndex {
     client: IpAddr,
@@ -47,17 +47,17 @@ pub struct HostPair<'a> {
     pub connections: Vec<&'a ConnectionSummary>,
 }
 
-/// How many connections were seen from one side only, though the other spoke as well.
+/// How many connections were captured from one side only although both sides took part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OneSided {
-    /// Both sides were seen.
+    /// Connections of which both sides were captured.
     pub whole: u32,
-    /// One side only, and it went on as if it had heard the other.
+    /// Connections of which one side was captured that continued as if the other had answered.
     pub half: u32,
 }
 
 impl OneSided {
-    /// The capture misses a direction where it matters: a silence in it proves nothing.
+    /// One-sided connections are at least as many as whole ones: a silence in this capture proves nothing.
     #[must_use]
     pub const fn misses_a_side(self) -> bool {
         self.half > 0 && self.half >= self.whole
@@ -65,7 +65,7 @@ impl OneSided {
 }
 
 impl<'a> Hosts<'a> {
-    /// Puts connections together, which are in order of first frame.
+    /// Groups the connections, which must be in order of first frame.
     #[must_use]
     pub fn new(
         connections: &'a [ConnectionSummary],
@@ -107,7 +107,7 @@ impl<'a> Hosts<'a> {
         self.pairs.iter().map(|pair| self.deal(pair))
     }
 
-    /// Those with as many connections as that.
+    /// The pairs with at least `least` connections.
     pub fn busy(&self, least: usize) -> impl Iterator<Item = HostPair<'a>> {
         let pairs = self.pairs.iter();
         pairs
@@ -124,8 +124,8 @@ impl<'a> Hosts<'a> {
         }
     }
 
-    /// The connection that its client opened to the same port elsewhere, when this one was not to be had: by another
-    /// address of the server, or the other version of IP (RFC 8305).
+    /// The connection that the client opened to the same port of another address when this one failed: another address
+    /// of the server, or the other IP version (RFC 8305).
     #[must_use]
     pub fn fallback(&self, failed: &ConnectionSummary) -> Option<&'a ConnectionSummary> {
         let from = self
@@ -149,14 +149,14 @@ impl<'a> Hosts<'a> {
             })
     }
 
-    /// How much of the connections the capture sees.
+    /// How many connections the capture has from one side only.
     #[must_use]
     pub const fn halves(&self) -> OneSided {
         self.halves
     }
 }
 
-/// One side went on as if it had heard the other, whom the capture has not.
+/// One side continued as if the other had answered, but the answers are not in the capture.
 fn is_half(summary: &ConnectionSummary) -> bool {
     matches!(summary.opening, Opening::Handshake | Opening::Midstream)
         && (summary.spoke[0] || summary.spoke[1] || summary.opening == Opening::Handshake)

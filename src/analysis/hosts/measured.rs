@@ -1,22 +1,22 @@
-//! A time that was measured several times: how many, the middle one, and how far they lie apart.
+//! A time that was measured several times: the count, the median and the range.
 
 use std::time::Duration;
 
 use crate::base::time::Timestamp;
 
-/// What measurements of the same thing have in common.
+/// Statistics over measurements of the same thing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measured {
-    /// How many there are.
+    /// The number of measurements.
     pub count: usize,
-    /// The middle one.
+    /// The median.
     pub median: Duration,
-    /// The shortest and the longest.
+    /// The minimum and the maximum.
     pub range: (Duration, Duration),
 }
 
 impl Measured {
-    /// Of these times, if there are any.
+    /// The statistics over these times; `None` if there are none.
     #[must_use]
     pub fn of(mut times: Vec<Duration>) -> Option<Self> {
         times.sort_unstable();
@@ -28,7 +28,8 @@ impl Measured {
         })
     }
 
-    /// The densest group among these times: the most that lie within `share` of their middle, `floor` at the least.
+    /// The densest group among these times: the most that lie within `share` of their middle, or within `floor` if that
+    /// is more.
     #[must_use]
     pub fn cluster(mut times: Vec<Duration>, share: f64, floor: Duration) -> Option<Self> {
         times.sort_unstable();
@@ -47,7 +48,7 @@ impl Measured {
         Self::of(times.get(best)?.to_vec())
     }
 
-    /// How far the outermost lie apart, as a share of the middle one.
+    /// The width of the range as a fraction of the median.
     #[must_use]
     pub fn spread(&self) -> f64 {
         let apart = self.range.1.saturating_sub(self.range.0);
@@ -55,23 +56,23 @@ impl Measured {
     }
 }
 
-/// Something that happens again and again at the same distance in time.
+/// An event that repeats at a steady interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Period {
-    /// The distance from beat to beat, where none was missed.
+    /// The interval from event to event, where none was missed.
     pub measured: Measured,
-    /// How far a beat came early or late, in the middle.
+    /// The median deviation of an event from its expected time.
     pub jitter: Duration,
-    /// Beats that should have come and did not.
+    /// Events that were expected and did not occur.
     pub missed: u32,
 }
 
-/// Beats that may be missed one after the other.
+/// The most consecutive events that may be missed.
 const MOST_MISSED: f64 = 9.0;
 
 impl Period {
-    /// The period of what happened at these times, in order, if it has one. A beat may be missed, and each may come by
-    /// `share` of the period early or late, but most lie one period after the one before.
+    /// The period of events at these times, in order, if they have one. Events may be missed, and each may be early or
+    /// late by `share` of the period, but most follow their predecessor by one period.
     #[must_use]
     pub fn of(at: &[Timestamp], share: f64) -> Option<Self> {
         let gaps: Vec<Duration> = at.windows(2).map(|pair| pair[1].since(pair[0])).collect();
@@ -80,7 +81,7 @@ impl Period {
         let (mut off, mut missed) = (Vec::new(), 0.0);
         for gap in &gaps {
             let beats = gap.as_secs_f64() / one;
-            // Missed beats: as many periods more, each with its own jitter.
+            // A gap with missed events spans several periods, each with its own jitter.
             let whole = beats.round();
             if (1.0..=MOST_MISSED + 1.0).contains(&whole)
                 && (beats - whole).abs() <= 2.0 * share * whole

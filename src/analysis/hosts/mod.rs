@@ -1,7 +1,7 @@
-//! Floor 8: what only many connections show: the sockets that one client spends on one server and the TIME-WAITs of every
-//! host, over time; their connections put together; limits, periods and retries as measured values.
+//! Evidence from many connections: the sockets that a client uses towards a server and the TIME-WAITs of every host,
+//! over time; connections grouped by host pair; timers, periods and retries as measured values.
 //!
-//! In: a line of each connection. Out: tables and measured values, each reckoned when it is asked for.
+//! In: the summary of each connection. Out: tables and measured values, each computed on request.
 
 mod concurrency;
 mod host_pairs;
@@ -34,22 +34,23 @@ pub use timers::ObservedTimer;
 use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
 
-/// How long a TIME-WAIT lasts unless somebody knows better: Linux. The RFC says 2 MSL = 4 minutes (RFC 9293 §3.4.2).
+/// The assumed length of a TIME-WAIT unless the user sets another: that of Linux. The RFC says 2 MSL = 4 minutes (RFC
+/// 9293 §3.4.2).
 pub const TIME_WAIT: Duration = Duration::from_secs(60);
 
-/// What a capture cannot show.
+/// Facts that a capture cannot show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostSettings {
     /// How long a socket stays in TIME-WAIT.
     pub time_wait: Duration,
-    /// The ports that clients' systems hand out, lowest and highest, if somebody knows.
+    /// The range of ephemeral ports of the clients' systems, lowest and highest, if the user knows it.
     pub range: Option<(u16, u16)>,
 }
 
-/// What the range of ephemeral ports rests on.
+/// The evidence for the range of ephemeral ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RangeBasis {
-    /// The user said so.
+    /// The user stated it.
     Told,
     /// The ports seen fit no known default; their lowest and highest are taken.
     Observed,
@@ -57,47 +58,47 @@ pub enum RangeBasis {
     Default,
 }
 
-/// The sockets of one client towards one server.
+/// The sockets that one client uses towards one server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sockets {
     /// The client.
     pub client: IpAddr,
     /// The server and its port.
     pub server: Endpoint,
-    /// Connections seen.
+    /// Number of connections.
     pub connections: u64,
-    /// Client sockets in TIME-WAIT when the capture ends, by the modelled duration.
+    /// Client sockets in TIME-WAIT when the capture ends, by the assumed duration.
     pub time_wait_now: u64,
-    /// The most at any time.
+    /// The most client sockets in TIME-WAIT at once.
     pub time_wait_peak: u64,
-    /// When that was.
+    /// When that maximum was reached.
     pub peak_at: Option<Timestamp>,
-    /// The most ports open or in TIME-WAIT at the client at any time.
+    /// The most client ports open or in TIME-WAIT at once.
     pub used_peak: u64,
     /// Lowest client port seen.
     pub ports_low: u16,
     /// Highest client port seen.
     pub ports_high: u16,
-    /// The range that the client's system hands out.
+    /// The range of ephemeral ports of the client's system.
     pub range: (u16, u16),
-    /// What `range` rests on.
+    /// The evidence for `range`.
     pub basis: RangeBasis,
-    /// Connections a second, from the first to the last; `None` of fewer than two moments.
+    /// Connections per second, from the first to the last; `None` if they do not begin at two different times.
     pub rate: Option<f64>,
-    /// When the range runs out if it goes on like this; `None` if it does not.
+    /// When the range runs out if connections continue at this rate; `None` if it does not.
     pub runs_out_at: Option<Timestamp>,
-    /// That it did run out, as the connections that were not opened show.
+    /// Evidence that the range did run out.
     pub port_exhaustion: Option<PortExhaustion>,
 }
 
 impl Sockets {
-    /// How many ports the range has.
+    /// The number of ports in the range.
     #[must_use]
     pub fn range_size(&self) -> u64 {
         u64::from(self.range.1.saturating_sub(self.range.0)) + 1
     }
 
-    /// The share of the range that was in use at the worst moment, in percent.
+    /// The maximum share of the range in use, in percent.
     #[must_use]
     pub fn used_peak_percent(&self) -> f64 {
         self.used_peak as f64 * 100.0 / self.range_size() as f64

@@ -1,4 +1,5 @@
-//! Requests that come at a steady period: probes, monitors, warm-ups. Some wait for the answer, some leave at once.
+//! Requests at a steady period: health probes, monitoring, warm-ups. Some clients wait for the response, some close at
+//! once.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,18 +11,18 @@ use crate::analysis::connection::{By, ConnectionSummary, How, Phase};
 use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
 
-/// The same request at a steady period.
+/// The same request, repeated at a steady period.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PeriodicRequest {
-    /// Who asks.
+    /// The client.
     pub client: IpAddr,
-    /// Who is asked.
+    /// The server and its port.
     pub server: Endpoint,
-    /// What is asked for: a digest, as in [`ConnectionSummary::asked`].
+    /// What is requested: a hash, as in [`ConnectionSummary::asked`].
     pub asked: u32,
-    /// How often.
+    /// Number of requests.
     pub requests: usize,
-    /// How many of them were given up before an answer.
+    /// How many of them the client abandoned before a response.
     pub abandoned: usize,
     /// The period.
     pub period: Period,
@@ -29,15 +30,15 @@ pub struct PeriodicRequest {
     pub connections: Vec<u32>,
 }
 
-/// Requests that make a period: three can be alike by chance, and a person may do so.
+/// The fewest requests that make a period: three can be evenly spaced by chance, or be sent by a person.
 const REQUESTS: usize = 4;
-/// How far a beat may come early or late, as a share of the period.
+/// How early or late a request may be, as a share of the period.
 pub(super) const JITTER: f64 = 0.1;
-/// A faster period is load.
+/// A shorter period is ordinary load.
 const SHORTEST: Duration = Duration::from_secs(1);
 
 impl Hosts<'_> {
-    /// Requests that come steadily, each on a connection of its own, in order of their first.
+    /// Requests that repeat steadily, each on a connection of its own, by first connection within each host pair.
     #[must_use]
     pub fn periodic_requests(&self) -> Vec<PeriodicRequest> {
         self.busy(REQUESTS)
@@ -74,7 +75,7 @@ fn periodic_requests(host_pairs: &HostPair<'_>) -> Vec<PeriodicRequest> {
     found
 }
 
-/// Its sender did not wait for the answer.
+/// Whether its client closed without waiting for the response.
 #[must_use]
 pub fn is_abandoned(it: &ConnectionSummary) -> bool {
     it.asked != 0
@@ -88,7 +89,7 @@ mod tests {
     use super::*;
     use crate::rules::ladder_check;
 
-    /// A request for each of these times in seconds, that ends like this.
+    /// Runs one connection with a request at each of these times in seconds, closed with `end`.
     fn found(times: &[f64], end: &str) -> Vec<PeriodicRequest> {
         let mut text = String::new();
         for (port, at) in times.iter().enumerate() {

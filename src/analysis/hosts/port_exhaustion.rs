@@ -1,10 +1,10 @@
-//! Ports that ran out, though no packet says so: a connect that fails for want of a port sends nothing.
+//! Port exhaustion, detected from what is missing: a connect that fails for lack of a port sends no packet.
 //!
-//! What it leaves is a saw-tooth. A client takes port after port until it has had every one of its range; then it falls
-//! silent, although nothing else has changed, and goes on only as fast as the TIME-WAITs of the first ones end, on just the
-//! ports that they set free. In: the connections of one client with one server. Out: [`PortExhaustion`], or nothing.
-//! A client that has done its work falls silent as well, but takes nothing up again when the TIME-WAITs end; one
-//! that works steadily comes round to its ports as well, but not slower than before.
+//! It leaves a saw-tooth. A client takes port after port until it has used every port of its range. Then it is silent,
+//! although nothing else has changed, and continues only as fast as the TIME-WAITs of the first ports end, on exactly
+//! the ports that become free. In: the connections of one client with one server. Out: [`PortExhaustion`], or nothing.
+//! A client that has finished its work is silent as well, but does not resume when the TIME-WAITs end; one that works
+//! steadily reuses its ports as well, but not more slowly than before.
 
 use std::time::Duration;
 
@@ -17,33 +17,35 @@ use crate::base::time::Timestamp;
 /// A client that ran out of ports.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PortExhaustion {
-    /// When it had used the last port of its range.
+    /// When it took the last port of its range.
     pub since: Timestamp,
-    /// How long it then opened nothing.
+    /// How long it then opened no connection.
     pub silence: Duration,
-    /// Connections a second until then.
+    /// Connections per second until then.
     pub rate_before: f64,
-    /// Connections a second from then on, the silence counted.
+    /// Connections per second from then on, the silence included.
     pub rate_after: f64,
-    /// How long a port was out of use after its connection was closed: its TIME-WAIT, as measured.
+    /// The time from the close of a connection to the reuse of its port: the TIME-WAIT, as measured.
     pub time_wait: Measured,
 }
 
 /// Fewer ports are a pool, not a range.
 const LEAST_PORTS: usize = 100;
-/// Share of the ports between the lowest and the highest that must have been used: systems that pick at random leave some out.
+/// Share of the ports between the lowest and the highest that must have been used: systems that pick at random leave
+/// some out.
 const COVER: f64 = 0.95;
-/// Connections after the silence that show the rate at which it goes on.
+/// Connections after the silence that are needed to measure the new rate.
 const LEAST_AFTER: usize = 10;
-/// From this on the rate has collapsed, and not merely wavered.
+/// The factor from which on a lower rate is a collapse and no fluctuation.
 const COLLAPSE: f64 = 2.0;
-/// The shortest TIME-WAIT that any system can be told to have (Windows `TcpTimedWaitDelay`).
+/// The shortest TIME-WAIT that can be configured on any system (Windows `TcpTimedWaitDelay`).
 const SHORTEST_WAIT: Duration = Duration::from_secs(30);
-/// Ports come free one after the other and are taken as they come: the pauses of each port are alike.
+/// Relative width within which the reuse intervals of the ports must lie: ports become free one after another and are
+/// taken at once.
 const ALIKE: f64 = 0.15;
 
-/// Whether this client ran out of ports towards this server. `connections` in order of first frame; `range` is what its system
-/// hands out, if that is known for certain.
+/// Detects that this client ran out of ports towards this server. `connections` are in order of first frame; `range` is
+/// the client's range of ephemeral ports, if known for certain.
 #[must_use]
 pub fn port_exhaustion(
     connections: &[&ConnectionSummary],
@@ -61,14 +63,14 @@ pub fn port_exhaustion(
             .map_or(it.last, |frame_ref| frame_ref.time);
         if let Some(before) = waiting.insert(port, closed) {
             pauses.push(it.first.time.since(before));
-            // A first connection has none before it on its port.
+            // The first connection on a port has no predecessor.
             full.get_or_insert(index.saturating_sub(1));
         }
     }
     if waiting.len() < LEAST_PORTS || (waiting.len() as f64) < wanted {
         return None;
     }
-    // The last port was taken just before the first one was taken again.
+    // The last port was taken just before the first reuse.
     let full = full?;
     let (before, after) = connections.split_at_checked(full + 1)?;
     let taken_before = before.len() as f64 >= wanted;
@@ -123,7 +125,7 @@ mod tests {
         port_exhaustion(&all.iter().collect::<Vec<_>>(), range)
     }
 
-    /// 500 ports in five seconds, a minute's TIME-WAIT, and again as they come free.
+    /// 500 ports in five seconds, then a TIME-WAIT, then the same ports again as they become free.
     fn saw_tooth(rounds: u64, wait: u64) -> Vec<ConnectionSummary> {
         let round = |n: u64| {
             (0..500).map(move |port| connection(40_000 + port as u16, n * wait + port * 10))
@@ -144,7 +146,7 @@ mod tests {
 
     #[test]
     fn ports_at_random_that_run_out_are_one_too() {
-        // 487 of 500 in an order that jumps about, and back in the order in which they come free.
+        // 487 of 500 ports in a pseudo-random order, then again in the order in which they become free.
         let port = |n: u64| 40_000 + (n * 211 % 500) as u16;
         let round = |start: u64| (0..487).map(move |n| connection(port(n), start + n * 10));
         let all: Vec<_> = round(0).chain(round(60_100)).collect();
@@ -166,7 +168,7 @@ mod tests {
 
     #[test]
     fn steady_work_comes_round_to_its_ports_as_well() {
-        // 500 ports, 7 a second: each port is used again after 71 s, and none was ever missing.
+        // 500 ports, 7 connections a second: each port is reused after 71 s, and none was ever unavailable.
         let all: Vec<_> = (0..3000u64)
             .map(|n| connection(40_000 + (n % 500) as u16, n * 142))
             .collect();
@@ -184,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_pause_of_any_length_is_no_saw_tooth_when_ports_are_left() {
-        // Half an hour later the same client works again, from other ports.
+        // Half an hour later the same client continues, on other ports.
         let all: Vec<_> = (0..300u64)
             .map(|n| {
                 connection(

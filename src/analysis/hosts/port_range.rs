@@ -1,4 +1,4 @@
-//! Which ports a client's system hands out: told, recognised, or no more than observed.
+//! The range of ephemeral ports of a client's system: stated by the user, recognized, or merely observed.
 
 use super::RangeBasis;
 use crate::knowledge::port_ranges;
@@ -10,11 +10,11 @@ const DYNAMIC: (u16, u16) = (49_152, 65_535);
 /// Windows to Server 2003, old BSDs.
 const OLD_WINDOWS: (u16, u16) = (1025, 5000);
 
-/// Ports of one client that are enough to go by their pattern: five that could lie anywhere in Linux's range all lie
-/// in the part it shares with the other one in 1 of 77 cases.
+/// The fewest ports of one client from which its allocation pattern is judged: of five ports anywhere in Linux's range,
+/// all five lie in the part it shares with the other range in 1 of 77 cases.
 const PATTERN: u32 = 5;
 
-/// What is seen of one client's ports.
+/// What the capture shows of one client's ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PortsSeen {
     low: u16,
@@ -41,13 +41,13 @@ impl PortsSeen {
         self.highest_ttl = self.highest_ttl.max(ttl);
     }
 
-    /// The lowest and the highest.
+    /// The lowest and the highest port.
     pub(super) const fn bounds(&self) -> (u16, u16) {
         (self.low, self.high)
     }
 
-    /// The range and what it rests on. Where two defaults fit, the pattern decides: Linux connects from even ports as
-    /// long as there are some (`inet_hash_connect`), and only Windows starts at a hop limit above 64.
+    /// The range and the evidence for it. Where two defaults fit, the pattern decides: Linux connects from even ports
+    /// as long as some are free (`inet_hash_connect`), and only Windows starts at a hop limit above 64.
     pub(super) fn range(&self, told: Option<(u16, u16)>) -> ((u16, u16), RangeBasis) {
         if let Some(range) = told {
             return (range, RangeBasis::Told);
@@ -67,7 +67,8 @@ impl PortsSeen {
         (range, RangeBasis::Default)
     }
 
-    /// The default of a rarer system. They are so wide that much fits into them: the ports seen have to spread over most of it.
+    /// The default of a rarer system. These ranges are so wide that much fits into them, so the ports must spread over
+    /// most of the range.
     fn rarer(&self) -> Option<(u16, u16)> {
         let width = |(low, high): (u16, u16)| high.saturating_sub(low);
         let ranges = port_ranges().iter().map(|it| (it.low, it.high));

@@ -1,4 +1,4 @@
-//! How many requests the connections of a client with a server carried.
+//! How many requests the connections between a client and a server carried.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use super::{HostPair, Hosts};
 use crate::analysis::connection::{By, ConnectionSummary, Phase};
 use crate::base::net::Endpoint;
 
-/// Requests by connection, between one client and one server.
+/// Requests per connection, between one client and one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestCounts {
     /// The client.
@@ -17,25 +17,26 @@ pub struct RequestCounts {
     pub connections: usize,
     /// Connections that were opened and carried none.
     pub unused: usize,
-    /// Requests in all.
+    /// Total number of requests.
     pub requests: u64,
-    /// Connections that carried a single one.
+    /// Connections that carried exactly one.
     pub single: usize,
-    /// Requests of the connection in the middle.
+    /// The median number of requests per connection.
     pub median: u32,
-    /// Requests of the one that carried most.
+    /// The maximum number of requests on a connection.
     pub most: u32,
-    /// After how many requests the server closes, if it keeps count: none carried more, and several ended at just that.
+    /// The number of requests after which the server closes, if it has such a limit: no connection carried more, and
+    /// several ended at exactly that number.
     pub cap: Option<u32>,
 }
 
-/// Connections that ended at the same number before that number is a limit.
+/// Connections that must end at the same number for it to be a limit.
 const ENOUGH: usize = 3;
-/// The smallest limit: fewer requests are the same number by chance.
+/// The smallest limit: smaller numbers are equal by chance.
 const LEAST_CAP: u32 = 5;
 
 impl Hosts<'_> {
-    /// Of each client with each server that it asked something, in order of their first connections.
+    /// The counts of each client and server with a request, in order of their first connections.
     #[must_use]
     pub fn request_counts(&self) -> Vec<RequestCounts> {
         self.host_pairs().filter_map(|it| counts(&it)).collect()
@@ -63,7 +64,7 @@ fn counts(host_pairs: &HostPair<'_>) -> Option<RequestCounts> {
     })
 }
 
-/// The server closed right after a response, not because nothing came for long.
+/// The server closed right after a response, not after an idle time.
 fn by_count(it: &ConnectionSummary) -> bool {
     const SOON_MILLIS: u32 = 100;
     it.by == By::Server

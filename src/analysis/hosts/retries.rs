@@ -1,7 +1,8 @@
-//! What a client does when it fails: the same request again, or the same connect again, and how soon.
+//! What a client does after a failure: whether it repeats the request or the connect, and how soon.
 //!
-//! A retry is a request with the same method, host and target as one that got no answer, on a later connection, soon after the
-//! failure. That it is the same request no packet proves; that a client repeats itself after each failure does.
+//! A retry is a request with the same method, host and target as one that got no response, on a later connection, soon
+//! after the failure. No packet proves that it is the same request; that a client repeats itself after each failure
+//! does.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,43 +11,43 @@ use super::{HostPair, Hosts, Measured};
 use crate::analysis::connection::{ConnectionSummary, How, Opening, Phase};
 use crate::base::net::Endpoint;
 
-/// What was tried again.
+/// What was retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RetriedRequest {
-    /// A connect that was refused, or not answered.
+    /// A connect that was refused or not answered.
     Connect,
-    /// A request that got no complete answer.
+    /// A request that got no complete response.
     Request,
 }
 
-/// Retries of one client with one server.
+/// Retries of one client towards one server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Retries {
     /// The client.
     pub client: IpAddr,
     /// The server.
     pub server: Endpoint,
-    /// What was tried again.
+    /// What was retried.
     pub tried: RetriedRequest,
-    /// How often it failed.
+    /// Number of failures.
     pub failed: usize,
-    /// How often that was tried again.
+    /// How many of them were retried.
     pub again: usize,
-    /// How often the next try was the last one needed.
+    /// How many retries succeeded.
     pub rescued: usize,
-    /// How long after the failure.
+    /// The time from the failure to the retry.
     pub after: Measured,
-    /// The first failure and its retry, by number.
+    /// The first failure and its retry, by connection number.
     pub first: (u32, u32),
 }
 
 /// What comes later is another request, or a person.
 const SOON: Duration = Duration::from_secs(60);
-/// Connections after a failure among which its retry is looked for, so that many failures cost no square of their number.
+/// Connections after a failure that are searched for its retry, so that many failures do not cost quadratic time.
 const LOOK_AHEAD: usize = 32;
 
 impl Hosts<'_> {
-    /// All that was tried again, in order of clients and servers as they first met.
+    /// All retries, in order of the first connection of each client and server.
     #[must_use]
     pub fn retries(&self) -> Vec<Retries> {
         let of = |host_pairs: HostPair<'_>| {
@@ -61,7 +62,7 @@ fn retries(host_pairs: &HostPair<'_>, tried: RetriedRequest) -> Option<Retries> 
     let all = &host_pairs.connections;
     let (mut failed, mut rescued) = (0, 0);
     let (mut after, mut first) = (Vec::new(), None);
-    // A connection answers for one failure: the one just before it.
+    // A connection is the retry of one failure only.
     let mut taken = vec![false; all.len()];
     for (index, it) in all.iter().enumerate() {
         if !fails(it, tried) {
@@ -115,7 +116,7 @@ fn fails(it: &ConnectionSummary, tried: RetriedRequest) -> bool {
 fn same(failed: &ConnectionSummary, next: &ConnectionSummary, tried: RetriedRequest) -> bool {
     match tried {
         RetriedRequest::Connect => true,
-        // A connection that goes on tells of its last request only.
+        // The summary of a connection with more exchanges describes its last request only.
         RetriedRequest::Request => next.asked == failed.asked && next.exchanges == 1,
     }
 }

@@ -1,9 +1,11 @@
-//! What one client spends on one server: open sockets, sockets in TIME-WAIT, and the ports that both take away.
+//! The sockets that one client uses towards one server: open sockets, sockets in TIME-WAIT, and the ports that both
+//! occupy.
 //!
-//! A client's port is taken from its first segment until the connection is closed there, and where the client holds a
-//! TIME-WAIT (RFC 9293 §3.6.1) until that is over: after the modelled time, or when the same addresses and ports are
-//! used again (RFC 6191). One pass over the connections, and a sweep over the beginnings and ends.
-//! Left out on purpose: what a capture of this length cannot show, such as sockets in TIME-WAIT from before it began.
+//! A client's port is occupied from its first segment until the connection is closed there. If the client holds a
+//! TIME-WAIT (RFC 9293 §3.6.1), it is occupied until that ends: after the assumed time, or when the same addresses and
+//! ports are used again (RFC 6191). The implementation is one pass over the connections, and a sweep over the
+//! beginnings and ends. Left out deliberately: what the capture cannot show, such as sockets in TIME-WAIT from before
+//! it began.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -18,18 +20,18 @@ use crate::base::certainty::Certainty;
 use crate::base::net::{Context, Endpoint};
 use crate::base::time::Timestamp;
 
-/// Clients and servers told apart. Whoever spends sockets worth a look does so early and often; what comes after is a
-/// scan or a flood, a socket each.
+/// Pairs of client and server that are distinguished. A client with many sockets uses them early and often; the pairs
+/// beyond this limit are a scan or a flood, with a socket each.
 pub const MAX_PAIRS: usize = 65_536;
-/// Connections from which on a rate is one.
+/// The fewest connections from which a rate is extrapolated.
 const ENOUGH: usize = 50;
-/// What a use lasts at least: a refused connection may be a single segment, and its port was in use all the same.
+/// The shortest duration of a use: a refused connection may be a single segment, and still occupied its port.
 const MOMENT: Duration = Duration::from_nanos(1);
 /// The shortest time over which a rate is extrapolated.
 const LONG_ENOUGH: Duration = Duration::from_secs(1);
 
-/// The sockets of every client and server, most used first. The connections are in order of their first frames; `end`
-/// is when the capture ends.
+/// The sockets of every client and server, most used first. The connections must be in order of first frame; `end` is
+/// when the capture ends.
 #[must_use]
 pub fn sockets(
     connections: &[ConnectionSummary],
@@ -60,7 +62,7 @@ pub fn sockets(
         let uses = &mut pairs[place as usize];
         uses.connections.push(connection);
         uses.ports.note(client.port, ttl);
-        // A port that is used again was free for the moment between.
+        // A port that is reused was free just before.
         if let Some(before) = latest.insert((place, client.port), uses.all.len()) {
             uses.all[before].cut(connection.first.time);
         }
@@ -82,7 +84,7 @@ pub fn sockets(
 
 type PortUseMap<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 
-/// What one client used towards one server.
+/// The port uses of one client towards one server.
 struct PortUses<'a> {
     client: IpAddr,
     server: Endpoint,
@@ -117,7 +119,7 @@ impl PortUse {
         let standing = connection.client_state;
         let ends = match (time_wait, standing) {
             (Some(since), _) => since.after(settings.time_wait),
-            // Nobody can see when a client stops trying; it spoke last then.
+            // The capture does not show when a client stops retrying; its last segment is taken for the end.
             (None, Standing::Unseen | Standing::In(State::Closed | State::SynSent)) => {
                 connection.last
             }
@@ -131,7 +133,7 @@ impl PortUse {
         }
     }
 
-    /// Ends at `at`, unless it has ended before.
+    /// Ends the use at `at`, unless it has ended before.
     fn cut(&mut self, at: Timestamp) {
         self.ends = self.ends.min(at).max(self.begins.after(MOMENT));
         self.time_wait = self.time_wait.filter(|since| *since < self.ends);
@@ -160,7 +162,7 @@ fn row(
         size,
         end,
     );
-    // What was merely observed cannot run out: nobody knows where it ends.
+    // An observed range cannot run out, because its bounds are not known.
     let runs_out_at = match basis {
         RangeBasis::Observed => None,
         RangeBasis::Told | RangeBasis::Default => ports
@@ -192,20 +194,20 @@ fn rate(uses: &[PortUse]) -> Option<f64> {
     (span > 0.0).then(|| (uses.len() - 1) as f64 / span)
 }
 
-/// How many of something there were at once.
+/// How many uses overlap in time.
 struct ConcurrentCount {
     /// When each began, in order.
     begins: Vec<Timestamp>,
     now: u64,
     peak: u64,
     peak_at: Option<Timestamp>,
-    /// When there were first as many as there can be.
+    /// When the count first reached the size of the range.
     full_at: Option<Timestamp>,
 }
 
 impl ConcurrentCount {
-    /// Sweeps over beginnings and ends up to `end`. At one moment, ends come first. Both are nearly in order as they
-    /// are given, which the stable sort makes good use of.
+    /// Sweeps over beginnings and ends up to `end`. At equal times, ends come first. Both lists are nearly sorted
+    /// already, which the stable sort exploits.
     fn of(mut begins: Vec<Timestamp>, mut ends: Vec<Timestamp>, size: u64, end: Timestamp) -> Self {
         begins.sort();
         ends.sort();
@@ -236,8 +238,8 @@ impl ConcurrentCount {
     }
 }
 
-/// When the range will be used up, if sockets go on entering TIME-WAIT as steadily as they have, and faster than they
-/// leave it.
+/// When the range will be used up, if sockets continue to enter TIME-WAIT as steadily as they have, and faster than
+/// they leave it.
 fn runs_out(entered: &[Timestamp], size: u64, settings: &HostSettings) -> Option<Timestamp> {
     let (first, last) = (*entered.first()?, *entered.last()?);
     let span = last.since(first);
@@ -264,7 +266,7 @@ mod tests {
 
     const TIME_WAIT: Duration = Duration::from_secs(60);
 
-    /// A connection from `port` that begins and ends after so many seconds, with or without a TIME-WAIT at the client.
+    /// A connection from `port` with these times in seconds, with or without a TIME-WAIT at the client.
     fn connection(port: u16, begins: f64, ends: f64, time_wait: bool) -> ConnectionSummary {
         let frame_ref = |seconds: f64| FrameRef {
             frame: FrameNumber(1),
@@ -405,7 +407,7 @@ mod tests {
         assert!(sockets(&[], &settings, at(2)).is_empty());
     }
 
-    /// Three hundred thousand connections are a page of work, not a pause.
+    /// Measures the time for three hundred thousand connections.
     #[test]
     #[ignore = "measures; run with --release"]
     fn many_connections_take_no_time() {

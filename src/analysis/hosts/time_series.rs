@@ -1,10 +1,10 @@
-//! TIME-WAITs and used ports over time, as a bounded number of points that can be drawn.
+//! TIME-WAITs and used ports over time, as a bounded number of points to draw.
 //!
-//! In: the lines of connections, and how long a TIME-WAIT lasts. Out: a [`TimeSeries`] of one client towards one server, or
-//! of one host with everybody, as client and as server. A point tells the most at any moment of its step, so that no peak is
-//! lost however coarse the steps are. A TIME-WAIT ends when its time is over, or when a new connection takes its pair of ports
-//! (RFC 6191). A server's is reckoned from the last segment of its connection, which began it or began it anew (RFC 9293
-//! §3.10.7.4).
+//! In: the connection summaries, and how long a TIME-WAIT lasts. Out: a [`TimeSeries`] of one client towards one
+//! server, or of one host with all others, as client and as server. A point holds the maximum within its step, so that
+//! no peak is lost however coarse the steps are. A TIME-WAIT ends when its time is over, or when a new connection takes
+//! its pair of ports (RFC 6191). A server's TIME-WAIT is counted from the last segment of its connection, which started
+//! or restarted it (RFC 9293 §3.10.7.4).
 
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -16,26 +16,26 @@ use crate::analysis::connection::ConnectionSummary;
 use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
 
-/// Points of a series: as many as a wide terminal has columns.
+/// The most points of a series: as many as a wide terminal has columns.
 pub const MAX_POINTS: usize = 240;
 
-/// One step.
+/// One step of a series.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimeStep {
-    /// The most TIME-WAITs held at one moment.
+    /// The most TIME-WAITs held at once.
     pub time_wait: u32,
-    /// The most ports open or in TIME-WAIT at one moment.
+    /// The most ports open or in TIME-WAIT at once.
     pub used: u32,
-    /// Connections that were opened.
+    /// Connections opened.
     pub opened: u32,
 }
 
-/// Steps of equal length.
+/// A series of steps of equal length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimeSeries {
     /// When the first step begins.
     pub start: Timestamp,
-    /// How long each is.
+    /// The length of each step.
     pub step: Duration,
     /// The steps, at most [`MAX_POINTS`].
     pub points: Vec<TimeStep>,
@@ -44,13 +44,13 @@ pub struct TimeSeries {
 }
 
 impl TimeSeries {
-    /// The most TIME-WAITs at any moment.
+    /// The most TIME-WAITs held at once.
     #[must_use]
     pub fn time_wait_peak(&self) -> u32 {
         self.points.iter().map(|it| it.time_wait).max().unwrap_or(0)
     }
 
-    /// When a step begins.
+    /// When step `step` begins.
     #[must_use]
     pub fn at(&self, step: usize) -> Timestamp {
         let steps = u32::try_from(step).unwrap_or(u32::MAX);
@@ -58,7 +58,7 @@ impl TimeSeries {
     }
 }
 
-/// What one client spent on one server.
+/// The series of one client towards one server.
 #[must_use]
 pub fn client_series(
     connections: &[ConnectionSummary],
@@ -78,7 +78,7 @@ pub fn client_series(
     sweep(uses, time_wait, (start, end))
 }
 
-/// What one host held, in whichever role and with whomever.
+/// The series of one host, in either role and with all others.
 #[must_use]
 pub fn host_series(
     connections: &[ConnectionSummary],
@@ -105,19 +105,19 @@ pub fn host_series(
     sweep(uses, time_wait, (start, end))
 }
 
-/// Since when the client held a TIME-WAIT.
+/// When the client's TIME-WAIT began.
 pub(super) fn client_wait(summary: &ConnectionSummary) -> Option<Timestamp> {
     summary.client_time_wait.map(|frame_ref| frame_ref.time)
 }
 
-/// Since when the server did.
+/// When the server's TIME-WAIT began.
 pub(super) fn server_wait(summary: &ConnectionSummary) -> Option<Timestamp> {
     summary.server_time_wait.then_some(summary.last)
 }
 
-/// What one connection took.
+/// The time that one connection occupies its ports.
 struct ConnectionSpan<K> {
-    /// Its ports, and addresses where they differ: no two connections have the same at one time.
+    /// Its ports, and addresses where they differ: no two connections share them at one time.
     of: K,
     first: Timestamp,
     last: Timestamp,
@@ -125,17 +125,17 @@ struct ConnectionSpan<K> {
     wait: Option<Timestamp>,
 }
 
-/// A beginning or an end.
+/// The beginning or end of a use or a TIME-WAIT.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Edge {
-    // At one moment, ends come first.
+    // At equal times, ends come first.
     WaitEnds,
     UseEnds,
     UseBegins,
     WaitBegins,
 }
 
-/// `uses` in order of their beginnings.
+/// Computes the series; `uses` must be in order of their beginnings.
 fn sweep<K: Hash + Eq>(
     uses: impl Iterator<Item = ConnectionSpan<K>>,
     time_wait: Duration,
@@ -144,7 +144,7 @@ fn sweep<K: Hash + Eq>(
     let mut steps: Vec<(Timestamp, Edge)> = Vec::new();
     let mut waiting: HashMap<K, Timestamp, foldhash::fast::FixedState> = HashMap::default();
     let close = |steps: &mut Vec<(Timestamp, Edge)>, since: Timestamp, until: Timestamp| {
-        // An end sorts before a beginning at the same moment, and would not take it back.
+        // An end sorts before a beginning at the same time, and would not cancel it.
         if since < until {
             steps.push((since, Edge::WaitBegins));
             steps.push((until, Edge::WaitEnds));
@@ -153,7 +153,7 @@ fn sweep<K: Hash + Eq>(
     };
     for it in uses {
         if let Some(since) = waiting.remove(&it.of) {
-            // A use that overlaps the one before on the same ports cannot be told apart from its end.
+            // If two uses of the same ports overlap, the first is taken to end where the second begins.
             let until = since.after(time_wait).min(it.first).max(since);
             close(&mut steps, since, until);
         }
@@ -179,7 +179,7 @@ fn sweep<K: Hash + Eq>(
     for (number, point) in (1u32..).zip(&mut points) {
         let last = number as usize == count;
         let until = start.after(step.saturating_mul(number));
-        // What holds at the beginning of the step holds within it.
+        // What holds when the step begins holds within it.
         (point.time_wait, point.used) = (waits, used);
         while let Some((_, what)) =
             rest.next_if(|(at, _)| if last { *at <= end } else { *at < until })
@@ -205,7 +205,7 @@ fn sweep<K: Hash + Eq>(
     }
 }
 
-/// The shortest step of a readable length (1, 2 or 5 of a power of ten) of which no more than [`MAX_POINTS`] are needed.
+/// The shortest step of a readable length (1, 2 or 5 times a power of ten) that needs at most [`MAX_POINTS`] points.
 fn step_of(span: Duration) -> Duration {
     let mut unit = Duration::from_micros(1);
     loop {
@@ -231,8 +231,8 @@ mod tests {
         Timestamp::default().after(Duration::from_millis(millis))
     }
 
-    /// A connection by this port that begins and ends at these milliseconds; `holder` 0 is the client's TIME-WAIT, 1 the
-    /// server's.
+    /// A connection from this port with these times in milliseconds; `holder` 0 gives the client a TIME-WAIT, 1 the
+    /// server.
     fn connection(port: u16, begins: u64, ends: u64, holder: usize) -> ConnectionSummary {
         let frame_ref = |millis| FrameRef {
             frame: FrameNumber(1),
@@ -348,7 +348,7 @@ mod tests {
             let all: Vec<_> = (1..).zip(&uses).map(|(port, (begins, lasts))| connection(port, *begins, begins + lasts, 0)).collect();
             let series = client_series(&all, pair(&all[0]), MINUTE, (at(0), at(end)));
             prop_assert!(series.points.len() <= MAX_POINTS && !series.points.is_empty());
-            // Counted anew at the moment each begins.
+            // Counted independently at the moment each begins.
             let held = |moment: Timestamp| all.iter().filter_map(client_wait)
                 .filter(|since| *since <= moment && moment < since.after(MINUTE)).count();
             let moments = all.iter().filter_map(client_wait).filter(|since| *since <= at(end));

@@ -1,7 +1,7 @@
-//! TIME-WAITs by host: who holds them, as client and as server, how many now and how many at the worst moment.
+//! TIME-WAITs by host: who holds them, as client and as server, how many now and how many at most.
 //!
-//! A client pays for each with a port towards that server, a server with some memory; the difference is the whole matter
-//! (RFC 9293 §3.4.2).
+//! Each costs a client a port towards that server, and a server only some memory; this difference is what matters (RFC
+//! 9293 §3.4.2).
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,27 +12,27 @@ use super::time_series::{client_wait, server_wait};
 use crate::analysis::connection::ConnectionSummary;
 use crate::base::time::Timestamp;
 
-/// Hosts told apart; a flood has more addresses than anybody reads, and holds no TIME-WAIT.
+/// Hosts that are distinguished; a flood has more addresses than anybody reads, and holds no TIME-WAIT.
 pub const MAX_HOSTS: usize = 65_536;
 
 /// The TIME-WAITs of one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostTimeWaits {
-    /// Whose.
+    /// The host.
     pub host: IpAddr,
-    /// How many it came to hold as the side that opened the connection.
+    /// TIME-WAITs entered as the side that opened the connection.
     pub as_client: u64,
-    /// How many as the side that was called.
+    /// TIME-WAITs entered as the side that accepted it.
     pub as_server: u64,
-    /// Held at once when the capture ends.
+    /// Held when the capture ends.
     pub now: u64,
     /// The most held at once.
     pub peak: u64,
-    /// When that was.
+    /// When that maximum was reached.
     pub peak_at: Timestamp,
 }
 
-/// Every host that held one, the most at once first.
+/// Every host that held a TIME-WAIT, sorted by the most held at once, descending.
 #[must_use]
 pub fn waits(
     connections: &[ConnectionSummary],
@@ -75,7 +75,7 @@ fn row(
     let mut begins = as_client;
     begins.extend(as_server);
     begins.sort_unstable();
-    // All last equally long, so they end in the order in which they begin.
+    // All have the same duration, so they end in the order in which they begin.
     let (mut over, mut peak, mut peak_at) = (0, 0, Timestamp::default());
     for (at, since) in begins.iter().enumerate() {
         while begins[over].after(time_wait) <= *since {

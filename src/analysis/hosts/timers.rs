@@ -1,8 +1,8 @@
-//! Time limits as measured values: after how long idle connections are closed and waiting is given up, by whom, how often
-//! that was seen, how far the measurements lie apart, and whose defaults have that length.
+//! Timeouts as measured values: after how long idle connections are closed and waiting requests abandoned, by which
+//! side, how often that was observed, how far the measurements spread, and which products have such a default.
 //!
-//! A timer is what many closes have in common. Closes after times that have nothing in common give no timer, and one close
-//! gives none either, though it may be after a known time: the rules say that of the one connection.
+//! A timer is what many closes have in common. Closes after unrelated times give no timer. A single close gives none
+//! either, even after a well-known time: the rules report that for the one connection.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,42 +13,42 @@ use crate::analysis::connection::{By, ConnectionSummary, How, Phase, ResetKind, 
 use crate::base::net::Endpoint;
 use crate::knowledge::{self, TimerPhase, timer_candidates};
 
-/// A time limit that was seen to act.
+/// A timeout that was observed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObservedTimer {
     /// Whose it is: the server's towards all its clients, or one client's towards this server.
     pub who: Who,
-    /// The client, of a client's limit.
+    /// The client, of a client's timeout.
     pub client: Option<IpAddr>,
     /// The server.
     pub server: Endpoint,
-    /// What went on meanwhile: [`TimerPhase::Idle`] or [`TimerPhase::Wait`].
+    /// What the timer measures: [`TimerPhase::Idle`] or [`TimerPhase::Wait`].
     pub running: TimerPhase,
-    /// How long: of those that have it in common.
+    /// Its length, over the closes that have it in common.
     pub measured: Measured,
-    /// Closes of that kind in all, the odd ones counted.
+    /// All closes of that kind, outliers included.
     pub closes: usize,
-    /// Whose defaults have that length, the nearest first. Several share one: candidates, no culprit.
+    /// Products with a default of that length, the nearest first. Several share one length: these are candidates only.
     pub known: Vec<&'static knowledge::Timer>,
-    /// The connections that were closed by it, by number.
+    /// The connections closed by it, by number.
     pub connections: Vec<u32>,
 }
 
-/// Closes that show a timer: two may be alike by chance where a wait is what the work takes.
+/// The fewest closes that show a timer: two waits may be equal by chance if the work takes that long.
 const LEAST: [(TimerPhase, usize); 2] = [(TimerPhase::Idle, 2), (TimerPhase::Wait, 3)];
-/// Of the closes of that kind, the share that must have the time in common, in percent.
+/// Percentage of the closes of that kind that must have the time in common.
 const IN_COMMON: usize = 60;
-/// How near to each other times are that one timer makes.
+/// How close to each other the times of one timer are, as a share.
 const SHARE: f64 = 0.02;
-/// The same of timers that are looked at once a second (Node), or less often the longer they are.
+/// The same for timers that are checked once a second (Node), or less often the longer they are.
 const COARSE: f64 = 0.1;
-/// Scheduling, and the way of the packet.
+/// The absolute tolerance for scheduling and transmission.
 const FLOOR: Duration = Duration::from_millis(50);
-/// Shorter pauses are no idleness, and shorter waits no limit.
+/// Shorter pauses do not count as idle, and shorter waits not as a timeout.
 const SHORTEST: Duration = Duration::from_millis(190);
 
 impl Hosts<'_> {
-    /// The limits that were measured, in order of servers; a server's own before those of its clients.
+    /// The observed timeouts, in order of servers; a server's own before those of its clients.
     #[must_use]
     pub fn timers(&self) -> Vec<ObservedTimer> {
         let mut kinds: BTreeMap<(Endpoint, u8, Option<IpAddr>, u8), Vec<&ConnectionSummary>> =
@@ -83,7 +83,7 @@ impl Hosts<'_> {
     }
 }
 
-/// Whose limit this close may be.
+/// The side and timer that may have caused this close.
 fn kind(summary: &ConnectionSummary) -> Option<(Who, TimerPhase)> {
     let own = matches!(summary.how, How::Fin | How::Reset(ResetKind::Abort));
     let who = match summary.by {
@@ -160,7 +160,7 @@ mod tests {
         Hosts::new(&summaries, &[], end).timers()
     }
 
-    /// A connection for each of these times in milliseconds, with `{}` in place of them.
+    /// One connection for each of these times in milliseconds, which replace `{}` in `lines`.
     fn each(times: &[u64], lines: &str) -> String {
         let one = |(port, time): (usize, &u64)| {
             let lines = lines.replace("{}", &time.to_string());

@@ -1,13 +1,13 @@
-//! Floor 9: one connection as it went, segment by segment, made ready to be looked at.
+//! One connection, segment by segment, prepared for display.
 //!
-//! In: the connection's record and its segments in the order of capture, with the states after each. Out: a
-//! [`Transcript`]: every segment with relative numbers and what it was beside those before (`step`); the bytes of both
-//! streams in order, with what was never captured (`speech`), under keys what was said in TLS; what is remarkable in which frame
-//! and what else was read there; and `rungs`,
-//! the lines of a ladder in which runs of data are folded and pauses have lines of their own.
+//! In: the connection's record and its segments in capture order, with the states after each. Out: a [`Transcript`]:
+//! every segment with relative numbers and its relation to the segments before it (`step`); the bytes of both streams
+//! in order, with gaps where bytes were never captured, and decrypted data in place of TLS records (`streams`); the
+//! notes on each frame and what else was read in it; and the rows of a ladder, in which runs of data are folded and
+//! pauses have rows of their own (`rows`).
 //!
-//! Sequence numbers are those of RFC 9293 §3.4, relative to the SYN as Wireshark shows them. Words and colours are left to
-//! whoever draws.
+//! Sequence numbers are those of RFC 9293 §3.4, relative to the SYN as Wireshark shows them. Wording and colours are
+//! left to the caller.
 
 mod rows;
 mod step;
@@ -33,24 +33,25 @@ use crate::protocol::tls::secrets::KeyStore;
 use step::StreamFollower;
 use streams::StreamChunks;
 
-/// One segment of the connection: who sent it, what it was, and the states of client and server after it.
+/// One segment of the connection: the sender, the segment, and the states of client and server after it.
 pub type SegmentView<'a> = (Who, Segment<'a>, [Standing; 2]);
 
-/// One connection as it went.
+/// The segments and streams of one connection.
 #[derive(Clone, Debug, Default)]
 pub struct Transcript {
     /// Its segments.
     pub steps: Vec<TranscriptStep>,
-    /// What was said, both streams as they came; under keys that were opened, what was said in TLS.
+    /// Both streams, in order of arrival; decrypted data where TLS records were decrypted.
     pub speech: Vec<StreamChunk>,
-    /// Segments that were left out, and the step before which that was.
+    /// The number of segments left out, and the index of the step they precede.
     pub left_out: Option<(u64, usize)>,
     frame_notes: FrameNotes,
     notes: HashMap<FrameNumber, Vec<(Who, RecordKind)>>,
 }
 
 impl Transcript {
-    /// Follows a connection once more. `left_out`: so many segments are not among those, and their place.
+    /// Processes the segments of a connection again. `left_out` is the number of segments that are missing from
+    /// `taken`, and the index where they belong.
     pub fn new<'a>(
         connection: &Connection,
         taken: impl IntoIterator<Item = SegmentView<'a>>,
@@ -81,7 +82,7 @@ impl Transcript {
         }
     }
 
-    /// What is remarkable in a step.
+    /// The frame notes on a step.
     pub fn frame_notes(&self, step: &TranscriptStep) -> impl Iterator<Item = FrameNote> {
         let all = self
             .frame_notes
@@ -93,7 +94,7 @@ impl Transcript {
             .map(|(_, frame_note)| *frame_note)
     }
 
-    /// What was read in a step, in order, if somebody took it down.
+    /// What was read in a step, in order, if annotations were recorded.
     pub fn notes(&self, step: &TranscriptStep) -> impl Iterator<Item = RecordKind> {
         let all = self.notes.get(&step.frame).map_or(&[][..], Vec::as_slice);
         let from = step.from;
@@ -102,7 +103,7 @@ impl Transcript {
             .map(|(_, what)| *what)
     }
 
-    /// The step of a frame.
+    /// The index of the step with this frame.
     #[must_use]
     pub fn step_of(&self, frame: FrameNumber) -> Option<usize> {
         self.steps.iter().position(|step| step.frame == frame)
@@ -125,20 +126,20 @@ fn notes(connection: &Connection) -> HashMap<FrameNumber, Vec<(Who, RecordKind)>
     notes
 }
 
-/// One connection with its record and how it went.
+/// One connection: its record and its transcript.
 #[derive(Clone, Debug)]
 pub struct ConnectionTranscript {
     /// The whole record.
     pub connection: Connection,
-    /// How it went.
+    /// Its segments and streams.
     pub transcript: Transcript,
 }
 
 impl ConnectionTranscript {
-    /// Reads a connection's segments out of its input once more, as long as `goes_on`; `keys` open what TLS hides.
+    /// Rereads a connection's segments from its input, while `goes_on` returns true. TLS is decrypted with `keys`.
     ///
     /// # Errors
-    /// When the input cannot be read any more, or the connection is not in it; a sentence for the user.
+    /// When the input cannot be read any more, or no longer holds the connection; a sentence for the user.
     pub fn read(
         source: &mut dyn Source,
         wanted: &ConnectionSummary,
@@ -152,7 +153,7 @@ impl ConnectionTranscript {
         found.as_ref().map(Self::of).ok_or_else(gone)
     }
 
-    /// What was read at close range, followed.
+    /// The transcript of a reread connection.
     #[must_use]
     pub fn of(close: &RereadConnection) -> Self {
         let taken = close.steps.iter();
@@ -172,7 +173,7 @@ pub(crate) mod tests {
     use crate::ladder;
     use crate::packet::capture::Frame;
 
-    /// The first connection of a ladder, followed.
+    /// The record and transcript of a ladder's first connection.
     pub(crate) fn followed(picture: &str) -> (Connection, Transcript) {
         let ladder = ladder::parse(picture).unwrap();
         let frames = ladder::frames(&ladder);

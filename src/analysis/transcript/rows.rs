@@ -1,4 +1,4 @@
-//! The lines of the ladder: every segment that tells something, runs of others in one line, pauses in lines of their own.
+//! The rows of the ladder: one for each significant segment, one for each run of others, and one for each pause.
 
 use std::time::Duration;
 
@@ -8,49 +8,49 @@ use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Flags;
 use crate::protocol::annotations::RecordKind;
 
-/// A line.
+/// A row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TranscriptRow {
-    /// The step with this number.
+    /// The step with this index.
     Step(usize),
-    /// The steps from the first to the last in one line: data and acknowledgements, nothing lost.
+    /// The steps from `first` to `last` in one row: data and acknowledgements without loss.
     Run {
-        /// The first.
+        /// Index of the first step.
         first: usize,
-        /// The last.
+        /// Index of the last step.
         last: usize,
-        /// Payload of each side.
+        /// Payload bytes of each side.
         bytes: [u64; 2],
-        /// Repetitions among them.
+        /// Retransmissions among them.
         again: usize,
     },
-    /// Nothing happened for so long.
+    /// Nothing was sent for this long.
     Pause(Duration),
-    /// So many segments were not kept.
+    /// This many segments are not in the transcript.
     LeftOut(u64),
 }
 
-/// All lines.
+/// All rows of a transcript.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TranscriptRows {
-    /// In order.
+    /// The rows in order.
     pub lines: Vec<TranscriptRow>,
-    /// The line of the segment that ended the connection.
+    /// The index of the row with the segment that closed the connection.
     pub close: Option<usize>,
 }
 
-/// A pause from here on is worth a line: people wait for it, and so do timers.
+/// The shortest pause with a row of its own: people notice it, and timers have this length.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Lines of a run that are shown before the others are folded, and after.
+/// Rows of a run shown before the folded part; [`RUN_TAIL`] after it.
 const RUN_HEAD: usize = 2;
 const RUN_TAIL: usize = 1;
-/// Fewer steps than this are not worth folding.
+/// Fewer steps than this are not folded.
 const FOLD_LEAST: usize = 3;
-/// Beyond so many repetitions one tells as much as the next: they are folded as well.
+/// Retransmissions beyond this number are folded as well, because they add nothing.
 const MAX_AGAIN: usize = 200;
 
 impl TranscriptRows {
-    /// The lines of a transcript; with `whole` each segment has one.
+    /// The rows of a transcript; if `whole`, each segment has its own row.
     #[must_use]
     pub fn new(transcript: &Transcript, connection: &Connection, whole: bool) -> Self {
         let mut rows = Self::default();
@@ -90,7 +90,7 @@ impl TranscriptRows {
         rows
     }
 
-    /// The line that shows a step.
+    /// The index of the row that shows a step.
     #[must_use]
     pub fn line_of(&self, step: usize) -> Option<usize> {
         self.lines.iter().position(|row| match row {
@@ -100,7 +100,7 @@ impl TranscriptRows {
         })
     }
 
-    /// Adds a run of plain steps, its middle folded if it is long.
+    /// Adds a run of plain steps, and folds its middle if it is long.
     fn fold(&mut self, steps: &[TranscriptStep], run: std::ops::Range<usize>) {
         if run.len() < RUN_HEAD + RUN_TAIL + FOLD_LEAST {
             self.lines.extend(run.map(TranscriptRow::Step));
@@ -127,7 +127,7 @@ impl TranscriptRows {
     }
 }
 
-/// Frames that show how the connection ended: never folded.
+/// The frames that show how the connection ended, which are never folded.
 fn ends(connection: &Connection) -> Vec<FrameNumber> {
     let mut frames = vec![connection.teardown.frame];
     let closes = connection.fin.iter().chain(&connection.reset);
@@ -142,7 +142,7 @@ fn ends(connection: &Connection) -> Vec<FrameNumber> {
     frames
 }
 
-/// Whether it is worth a line of its own: what opens or ends a layer.
+/// Whether a record has a row of its own: those that begin or end a layer do.
 const fn tells(what: RecordKind) -> bool {
     match what {
         RecordKind::Handshake(_) | RecordKind::Alert(..) => true,
@@ -152,7 +152,7 @@ const fn tells(what: RecordKind) -> bool {
 }
 
 impl TranscriptStep {
-    /// Nothing but data or an acknowledgement, after which everything is as it was.
+    /// Data or an acknowledgement only, without a change of state.
     fn is_plain(&self, before: Option<&Self>, again_too: bool) -> bool {
         let control = Flags::SYN.with(Flags::FIN).with(Flags::RST);
         self.flags.0 & control.0 == 0
@@ -175,7 +175,7 @@ mod tests {
     use crate::analysis::connection::Who;
     use crate::analysis::transcript::tests::followed;
 
-    /// One line each, short.
+    /// One short line per row.
     fn drawn(picture: &str, whole: bool) -> String {
         let (connection, transcript) = followed(picture);
         let rows = TranscriptRows::new(&transcript, &connection, whole);

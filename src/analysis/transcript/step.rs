@@ -1,7 +1,7 @@
-//! What a segment was beside those before it: new, a repetition, beyond a hole, a probe.
+//! The relation of a segment to those before it: new data, a retransmission, data beyond a hole, a probe.
 //!
-//! The streams are followed by the same code that followed them the first time ([`crate::protocol::tcp`]); what it made of a
-//! segment shows in what has changed.
+//! The streams are reassembled by the same code as in the first analysis ([`crate::protocol::tcp`]); the kind of a
+//! segment follows from what it changes there.
 
 use super::streams::StreamChunks;
 use crate::analysis::connection::{Standing, Who};
@@ -13,59 +13,60 @@ use crate::base::time::Timestamp;
 use crate::packet::decode::Segment;
 use crate::protocol::tcp::EndpointPair;
 
-/// One segment.
+/// One segment of a transcript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TranscriptStep {
-    /// The frame it came in.
+    /// The frame that carried it.
     pub frame: FrameNumber,
-    /// When that was captured.
+    /// When the frame was captured.
     pub time: Timestamp,
-    /// Who sent it.
+    /// The sender.
     pub from: Who,
     /// Its control bits.
     pub flags: Flags,
     /// Its sequence number, relative to its sender's SYN.
     pub seq: i64,
-    /// What it acknowledges, relative to the other's SYN.
+    /// Its acknowledgement number, relative to the other side's SYN; `None` without ACK.
     pub ack: Option<i64>,
     /// Payload bytes.
     pub length: u32,
-    /// How many of them were captured.
+    /// How many payload bytes were captured.
     pub captured: u32,
     /// The window it announces in bytes, scaled if the scale was seen (RFC 7323 §2).
     pub window: u64,
     /// The states of client and server after it, presumed where not proven.
     pub standings: [Standing; 2],
-    /// What it was beside those before.
+    /// Its relation to the segments before it.
     pub kind: SegmentKind,
-    /// Bytes of each side that it proves were never captured.
+    /// Bytes of each side that this segment proves were never captured.
     pub missing: [u64; 2],
     /// The TLS record that its payload begins with.
     pub tls: Option<TlsRecordHead>,
 }
 
-/// What a segment was beside those before it.
+/// The relation of a segment to those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SegmentKind {
-    /// Nothing that takes sequence numbers: an acknowledgement, or a RST.
+    /// It occupies no sequence numbers: an acknowledgement, or a RST.
     Bare,
-    /// What comes next.
+    /// It continues the stream.
     New,
-    /// Beyond a hole of so many bytes.
+    /// It lies beyond a hole of this many bytes.
     Ahead(u64),
-    /// Something that fills a hole.
+    /// It fills a hole.
     Fill,
-    /// What had been sent before.
+    /// A retransmission.
     Again,
     /// A keep-alive probe (RFC 9293 §3.8.4).
     Probe,
 }
 
-/// The head of a TLS record: its content type, and the type of the handshake message in it if it is one.
+/// The start of a TLS record: its content type, and the byte after the record header, which is the message type of a
+/// handshake record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TlsRecordHead(pub u8, pub u8);
 
-/// Follows both streams.
+/// Reassembles both streams again.
 #[derive(Debug, Default)]
 pub(super) struct StreamFollower {
     pair: EndpointPair,
@@ -75,14 +76,14 @@ pub(super) struct StreamFollower {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct SideStream {
-    /// A number of this side, and how far it is from its SYN; none before the first.
+    /// The last sequence number of this side, and its distance from the SYN; `None` before the first.
     known: Option<(Seq, i64)>,
     /// The window scale of its SYN.
     scale: u8,
     fin: bool,
 }
 
-/// Scales above this are taken as this (RFC 7323 §2.3).
+/// Larger window scales are taken as this (RFC 7323 §2.3).
 const MAX_SCALE: u8 = 14;
 
 impl StreamFollower {
@@ -100,7 +101,7 @@ impl StreamFollower {
         self.last = at;
         let has = |flag| segment.flags.has(flag);
         let (me, other) = (from as usize, from.other() as usize);
-        // A refusal has no number of its own.
+        // The RST that refuses a connection has sequence number 0, which is not relative to anything.
         let own = !(has(Flags::RST) && segment.seq == Seq(0));
         if own && self.sides[me].known.is_none() {
             self.sides[me].known = Some((segment.seq, i64::from(!has(Flags::SYN))));
@@ -127,7 +128,7 @@ impl StreamFollower {
 
         let before = self.seen(from);
         let missing = speech.missing;
-        // A second sighting was told from the others already.
+        // Ignore the result: duplicate frames have been sorted out before.
         let _ = self.pair.segment(end(from), segment, speech);
         let kind = self.kind(from, segment, before);
         if has(Flags::RST) {
@@ -153,13 +154,13 @@ impl StreamFollower {
         }
     }
 
-    /// Segments were left out: nothing can be said about what comes next beside what was before.
+    /// Restarts the reassembly after segments that were left out: the next segment has no known predecessor.
     pub(super) fn lose_track(&mut self, speech: &mut StreamChunks) {
         self.pair = EndpointPair::new();
         speech.left_out(self.last);
     }
 
-    /// Nothing more comes.
+    /// Ends the streams.
     pub(super) fn close(&mut self, speech: &mut StreamChunks) {
         self.pair.close(self.last, speech);
     }
@@ -218,7 +219,7 @@ impl StreamFollower {
     }
 }
 
-/// What was seen of one side before a segment.
+/// The state of one side before a segment.
 #[derive(Clone, Copy)]
 struct SeenBefore {
     bytes: u64,
@@ -229,7 +230,7 @@ struct SeenBefore {
 }
 
 impl SideStream {
-    /// How far `seq` is from the SYN, taken nearest to the number before.
+    /// The distance of `seq` from the SYN, taken nearest to the previous number.
     fn relative(&mut self, seq: Seq) -> i64 {
         let (last, place) = *self.known.get_or_insert((seq, 1));
         let place = place.saturating_add(i64::from(seq.from(last)));
@@ -238,7 +239,7 @@ impl SideStream {
     }
 }
 
-/// The client stands for the end that spoke first.
+/// The client is end `A` here.
 pub(super) const fn end(who: Who) -> FlowEnd {
     match who {
         Who::Client => FlowEnd::A,

@@ -1,4 +1,4 @@
-//! What both sides said, in order, as far as it was captured; bounded.
+//! The captured bytes of both streams in order, bounded in memory.
 
 use std::collections::VecDeque;
 
@@ -8,46 +8,46 @@ use crate::base::frame_ref::FrameRef;
 use crate::protocol::annotations::Annotations;
 use crate::protocol::tcp::StreamSink;
 
-/// A part of what was said.
+/// A part of one side's stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamChunk {
-    /// By whom.
+    /// The sender.
     pub from: Who,
-    /// The frame in which it came, of several the first.
+    /// The frame that carried it; the first, if several did.
     pub at: FrameRef,
-    /// Bytes of this side before it, as far as they were kept track of.
+    /// Stream bytes of this side before it, as far as they were counted.
     pub offset: u64,
-    /// What it is.
+    /// Its content.
     pub said: ChunkContent,
 }
 
-/// What a part of a stream is.
+/// The content of a stream chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChunkContent {
     /// Bytes.
     Bytes(Vec<u8>),
-    /// So many bytes that the snap length cut off.
+    /// This many bytes were cut off by the snapshot length.
     Cut(u64),
-    /// So many bytes that were never captured.
+    /// This many bytes were never captured.
     Missing(u64),
     /// The FIN: nothing more comes from this side.
     End,
     /// A RST.
     Reset,
-    /// What follows was said under keys, and is opened.
+    /// Decrypted data follows.
     Opened,
-    /// Much that is not kept, of both sides.
+    /// Data of both sides was discarded here.
     LeftOut,
 }
 
-/// Bytes kept of the beginning, and as many of the end: hundreds of screens each.
+/// Bytes kept of the beginning, and the same of the end: hundreds of screens each.
 const MAX_BYTES: usize = 1 << 20;
-/// Parts kept of the beginning, and as many of the end.
+/// Chunks kept of the beginning, and the same of the end.
 const MAX_PARTS: usize = 20_000;
-/// Bytes in one part: a reader turns to the part that is on the screen, and shows that alone.
+/// Bytes in one chunk: a viewer renders only the chunks on the screen.
 const MAX_PART: usize = 4096;
 
-/// Takes down what is said.
+/// Collects the chunks of both streams.
 #[derive(Debug, Default)]
 pub(super) struct StreamChunks {
     beginning: Vec<StreamChunk>,
@@ -109,7 +109,7 @@ impl StreamChunks {
         }
     }
 
-    /// The part that bytes of this side can be added to.
+    /// The chunk to which bytes of this side can be appended.
     fn open_part(&mut self, from: Who) -> Option<&mut Vec<u8>> {
         let last = match self.end.back_mut() {
             Some(last) => last,
@@ -125,7 +125,7 @@ impl StreamChunks {
     }
 }
 
-/// The same with what was said under keys in the place of the records: FIN and RST stay where they were.
+/// Replaces the TLS records by decrypted data. FIN and RST keep their places.
 pub(super) fn inside(outside: Vec<StreamChunk>, annotations: &Annotations) -> Vec<StreamChunk> {
     let Some(first) = annotations.said.first() else {
         return outside;
