@@ -1,4 +1,4 @@
-//! The words of a cell become what one side says.
+//! Parses the words of a cell into what one side sends.
 
 use super::fill::METHODS;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use super::notation::{Cell, Deviations, MAX_PAYLOAD, Sends};
 use super::tls::{TlsCell, TlsWord};
 use super::tokens::{BracketItem, Placed, Token, TokenFault};
 
-/// Reads what one side says; `end` is where it would stand.
+/// Parses what one side sends; `end` is the offset to report if there is nothing.
 pub(super) fn parse_cell(tokens: &[Placed<'_>], end: usize) -> Result<Cell, TokenFault> {
     let mut cell = Cell::default();
     let mut rest = tokens.iter();
@@ -102,7 +102,7 @@ pub(super) fn parse_cell(tokens: &[Placed<'_>], end: usize) -> Result<Cell, Toke
     Ok(cell)
 }
 
-/// The body of the message that was read last, if it has none yet.
+/// The body of the last message, if it has none yet.
 fn unfilled(cell: &mut Cell) -> Option<&mut BodyPiece> {
     match cell.payload.last_mut()? {
         Piece::Request { body, .. } | Piece::Response { body, .. } if *body == BodyPiece::None => {

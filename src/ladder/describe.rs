@@ -1,22 +1,23 @@
-//! Payload that was captured, in the words of the notation: heads in short, bodies as text or as a count.
+//! Captured payload in the words of the notation: heads abbreviated, bodies as text or as a byte count.
 //!
-//! Words are used only where they stand for as many bytes as there were, so that all numbers stay right. What a head
-//! holds beside the fields that tell something about endings is filled up ([`FieldPiece::Head`]).
+//! A word is used only if it expands to exactly as many bytes as were captured, so that all sequence numbers stay
+//! right. Fields that say nothing about closing the connection are left out, and the head is padded to its size
+//! ([`FieldPiece::Head`]).
 
 use super::fill::HOST;
 use super::fill::METHODS;
 use super::message::{BodyPiece, FieldPiece, Piece};
 use super::recorder::Redaction;
 
-/// Bytes that are shown as text; longer ones are counted.
+/// Longest body or payload shown as text; longer ones are shown as a byte count.
 const MAX_QUOTED: usize = 120;
-/// Bytes of a value or target that are shown.
+/// Bytes of a value or target that are shown; the rest is cut off.
 const MAX_VALUE: usize = 160;
 
-/// The head of a TLS record and the type of the handshake message in it: what is left of longer ones.
+/// The TLS record header and one byte more, the message type of a handshake record: what is shown of long records.
 const TLS_HEAD: usize = 6;
 
-/// Fields that say something about the connection; shown always.
+/// Fields about the connection; always shown.
 const ABOUT_CONNECTIONS: [&str; 7] = [
     "connection",
     "keep-alive",
@@ -26,10 +27,10 @@ const ABOUT_CONNECTIONS: [&str; 7] = [
     "expect",
     "upgrade",
 ];
-/// Fields that say who speaks; not shown where payload is left out.
+/// Fields that name the sender's software; not shown if payload is redacted.
 const ABOUT_SPEAKERS: [&str; 3] = ["user-agent", "server", "via"];
 
-/// A segment's payload: `bytes` was captured of `length`.
+/// The pieces of a segment's payload, of which `bytes` were captured and `length` sent.
 pub(super) fn pieces(bytes: &[u8], length: u32, reticence: Redaction) -> Vec<Piece> {
     if length == 0 {
         return Vec::new();
@@ -51,7 +52,7 @@ pub(super) fn pieces(bytes: &[u8], length: u32, reticence: Redaction) -> Vec<Pie
     }
 }
 
-/// The payload as messages, if that is what it is from its first byte to its last.
+/// The payload as HTTP/1 messages, if it consists of nothing else.
 fn messages(mut bytes: &[u8], length: u32, reticence: Redaction) -> Option<Vec<Piece>> {
     let mut rest = length as usize;
     let mut pieces = Vec::new();
@@ -61,7 +62,7 @@ fn messages(mut bytes: &[u8], length: u32, reticence: Redaction) -> Option<Vec<P
         let head = HeadLines::read(head)?;
         let mut here = head.body_here(rest - head_len);
         if head.length.is_some() && !begins_message(after.get(here..).unwrap_or(&[])) {
-            // Longer than announced.
+            // The body is longer than announced.
             here = rest - head_len;
         }
         let captured = &after[..after.len().min(here)];
@@ -118,7 +119,7 @@ impl<'a> HeadLines<'a> {
         Some(read)
     }
 
-    /// How much of what follows in the same segment is this message's body.
+    /// How many of the `rest` bytes that follow in the same segment are this message's body.
     fn body_here(&self, rest: usize) -> usize {
         let announced = self
             .length
@@ -132,7 +133,7 @@ impl<'a> HeadLines<'a> {
         }
     }
 
-    /// The piece that stands for it, if there is one of the same size.
+    /// The piece that stands for this message, if there is one of the same size.
     fn word(&self, body: BodyPiece, size: usize, reticence: Redaction) -> Option<Piece> {
         let mut fields = Vec::new();
         if self.version != (1, 1) {
@@ -180,7 +181,7 @@ impl<'a> HeadLines<'a> {
             filled(&short),
             filled(&fields),
         ];
-        // Without `no-length` only where no length is written by itself either.
+        // `no-length` may be left out only where the writer adds no `Content-Length` of its own.
         let adds_length = {
             let mut bytes = Vec::new();
             build(short).write(&mut bytes);
@@ -237,7 +238,7 @@ fn start_line(line: &[u8]) -> Option<(StartLine<'_>, (u8, u8))> {
     Some((StartLine::Request(method, second), version(words.next()?)?))
 }
 
-/// The word for a field line, if it is one that is shown.
+/// The piece for a field line, if the field is shown.
 fn field(name: &[u8], value: &[u8], body: &BodyPiece, reticence: Redaction) -> Option<FieldPiece> {
     let name = std::str::from_utf8(name).ok()?;
     let lower = name.to_ascii_lowercase();
@@ -258,10 +259,10 @@ fn field(name: &[u8], value: &[u8], body: &BodyPiece, reticence: Redaction) -> O
                 BodyPiece::Bytes(bytes) => Some(bytes.len() as u64),
                 BodyPiece::Filler(count) => Some(u64::from(*count)),
             };
-            // Written by itself where it is that of the body.
+            // The writer adds the length by itself if it is that of the body.
             (sent != Some(length)).then_some(FieldPiece::Length(length))
         }
-        // The host that is written by itself.
+        // The host that the writer adds by itself.
         "host" if value == HOST.as_bytes() => None,
         "host" if !reticence.addresses && !reticence.payload => line(),
         known if ABOUT_CONNECTIONS.contains(&known) => line(),

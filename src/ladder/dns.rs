@@ -1,4 +1,4 @@
-//! Lookups of names in a ladder: `lookup shop.example`, and what the other side says to it.
+//! DNS lookups in a ladder: `lookup shop.example`, and the other side's answer.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,29 +6,29 @@ use std::net::IpAddr;
 use super::tokens::{Placed, Token};
 use crate::protocol::dns::{self, RecordType};
 
-/// The number by which an answer finds its question.
+/// The message ID, which is the same in every query and answer.
 const ID: u16 = 1;
 
-/// A message of DNS, over UDP.
+/// A DNS message over UDP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dns {
-    /// `lookup shop.example`, `lookup shop.example aaaa`.
+    /// A query: `lookup shop.example`, `lookup shop.example aaaa`.
     Ask {
         /// The name.
         name: String,
-        /// An address of IPv6 is asked for, not of IPv4.
+        /// Whether an AAAA record is queried; else an A record.
         six: bool,
     },
-    /// An answer to the last question: `address 10.0.0.2`, `nxdomain`, `servfail`, `refused`, `no-data`.
+    /// An answer to the last query: `address 10.0.0.2`, `nxdomain`, `servfail`, `refused`, `no-data`.
     Answer {
-        /// The code in it.
+        /// The response code.
         code: u8,
-        /// The address in it.
+        /// The address, if the answer has one.
         address: Option<IpAddr>,
     },
 }
 
-/// The words of answers without an address, and their codes (RFC 1035 §4.1.1).
+/// The words for answers without an address, and their response codes (RFC 1035 §4.1.1).
 const CODES: [(&str, u8); 4] = [
     ("no-data", 0),
     ("servfail", 2),
@@ -37,7 +37,7 @@ const CODES: [(&str, u8); 4] = [
 ];
 
 impl Dns {
-    /// Reads `word` and what belongs to it; `None` if it is no lookup.
+    /// Parses `word` and what belongs to it; `None` if it is not a DNS word.
     pub(super) fn parse<'a>(
         word: &str,
         rest: &mut std::slice::Iter<'a, Placed<'a>>,
@@ -82,7 +82,7 @@ impl Dns {
         }
     }
 
-    /// The bytes; an answer repeats the question that was `asked` last.
+    /// The bytes of the message; an answer repeats the question that was `asked` last.
     pub(super) fn bytes(&self, asked: &mut Option<(String, RecordType)>) -> Vec<u8> {
         match self {
             Self::Ask { name, six } => {

@@ -1,9 +1,9 @@
-//! Bytes as text between quotation marks, safe to show on any screen, and back.
+//! Bytes as quoted text that is safe to print on any terminal, and back.
 
 use std::fmt::{self, Write as _};
 
-/// Writes `bytes` in quotation marks: `\r \n \t \" \\` and `\xNN`; what is not ASCII stays if it is UTF-8 and can be
-/// printed.
+/// Writes `bytes` in quotation marks with the escapes `\r \n \t \" \\` and `\xNN`. Characters outside ASCII are kept if
+/// they are valid UTF-8 and printable.
 pub(super) struct Quoted<'a>(pub &'a [u8]);
 
 impl fmt::Display for Quoted<'_> {
@@ -29,7 +29,8 @@ fn write_char(char: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         '"' => f.write_str("\\\""),
         '\\' => f.write_str("\\\\"),
         ' '..='~' => f.write_char(char),
-        // The library's own escape knows what cannot be printed: controls, formats, what is unassigned.
+        // The standard library's escape covers what is not printable: controls, format characters, unassigned code
+        // points.
         _ if !char.is_ascii() && char.escape_debug().count() == 1 => f.write_char(char),
         _ => {
             let mut buffer = [0; 4];
@@ -41,7 +42,7 @@ fn write_char(char: char, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// Writes `bytes` as they are if they can stand as a word of the notation, else in quotation marks.
+/// Writes `bytes` unquoted if they can be a word of the notation, else in quotation marks.
 pub(super) struct BareWord<'a>(pub &'a [u8]);
 
 impl fmt::Display for BareWord<'_> {
@@ -67,8 +68,8 @@ impl fmt::Display for BareWord<'_> {
     }
 }
 
-/// Reads what stands between quotation marks, from behind the first; gives the bytes and how much of `text` it took,
-/// the closing mark included.
+/// Parses quoted text from after the opening quotation mark. Returns the bytes and how much of `text` they took,
+/// including the closing mark.
 pub(super) fn unquote(text: &str) -> Result<(Vec<u8>, usize), (usize, &'static str)> {
     let mut bytes = Vec::new();
     let mut chars = text.char_indices();

@@ -1,4 +1,4 @@
-//! What a ladder claims about its connections, word by word as in the report.
+//! The claims of a ladder about its connections, in the words of the report.
 
 use std::fmt;
 
@@ -7,19 +7,19 @@ use crate::analysis::connection::{
 };
 use crate::protocol::http::{Outcome, Protocol};
 
-/// `=> …`.
+/// One claim: `=> …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expectation {
-    /// The connection that is meant, by order of first frame from 1; `None` where there is one only.
+    /// The connection it is about, by order of first frame from 1; `None` if there is only one.
     pub connection: Option<u32>,
     /// What is claimed.
     pub claim: Claim,
 }
 
-/// What is claimed.
+/// A claim, with its notation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// `teardown server fin after`; without a phase any will do.
+    /// `teardown server fin after`; without a phase, any phase fits.
     Teardown(By, How, Option<Phase>),
     /// `opening handshake`.
     Opening(Opening),
@@ -29,7 +29,7 @@ pub enum Claim {
     States([Standing; 2]),
     /// `exchanges 2`.
     Exchanges(usize),
-    /// `outcome 1 complete`, by number from 1; `unknown` where the capture lost what would tell.
+    /// `outcome 1 complete`, by number from 1; `unknown` if the capture lost the bytes that decide it.
     Outcome(usize, Option<Outcome>),
     /// `orderly yes`.
     Orderly(bool),
@@ -39,9 +39,9 @@ pub enum Claim {
     Protocol(Protocol),
     /// `sent client missing 100`.
     Sent(Who, SentCounter, u64),
-    /// `findings none`, `findings rule-a rule-b`; of the whole ladder.
+    /// `findings none`, `findings rule-a rule-b`; about the whole ladder.
     Findings(Vec<String>),
-    /// `connections 2`; of the whole ladder.
+    /// `connections 2`; about the whole ladder.
     Connections(usize),
 }
 
@@ -59,19 +59,19 @@ pub enum SentCounter {
     ZeroWindows,
 }
 
-/// A thing of the record that has a word.
+/// A value of the connection's record that has words in the notation.
 pub trait RecordedFact: Sized + Copy + PartialEq + 'static {
-    /// The words, one for each.
+    /// Each value and its word.
     const WORDS: &'static [(Self, &'static str)];
 
-    /// What the word means.
+    /// The value of a word.
     #[must_use]
     fn from_word(word: &str) -> Option<Self> {
         let known = Self::WORDS.iter().find(|(_, name)| *name == word);
         known.map(|(thing, _)| *thing)
     }
 
-    /// Its word.
+    /// The word of this value; `?` if it has none.
     #[must_use]
     fn word(self) -> &'static str {
         let known = Self::WORDS.iter().find(|(thing, _)| *thing == self);
@@ -104,7 +104,7 @@ words!(SentCounter, SentCounter::Packets => "packets", SentCounter::Bytes => "by
     SentCounter::Missing => "missing", SentCounter::Fins => "fins", SentCounter::Resets => "resets", SentCounter::KeepAlives => "keep-alives",
     SentCounter::ZeroWindows => "zero-windows");
 
-/// Things that name themselves.
+/// Implements [`RecordedFact`] for values whose word is their `name()`.
 macro_rules! named {
     ($type:ty, $($thing:expr),+ $(,)?) => { words!($type, $($thing => $thing.name()),+); };
 }
@@ -195,7 +195,7 @@ impl fmt::Display for Claim {
     }
 }
 
-/// Reads what stands behind `=>`. The fault comes with the index of the word it is about.
+/// Parses what follows `=>`. An error carries the index of the word that caused it.
 pub(super) fn claim(words: &[&str]) -> Result<Claim, (usize, String)> {
     let word = |index: usize| words.get(index).copied().unwrap_or("");
     let end = |index: usize, claim: Claim| match words.get(index) {
@@ -273,7 +273,7 @@ fn number<T: std::str::FromStr>(words: &[&str], index: usize) -> Result<T, (usiz
         .map_err(|_| (index, format!("{word:?} is no number")))
 }
 
-/// `STATE | STATE` from `index` on.
+/// Parses `STATE | STATE` from `index` on.
 pub(super) fn states(words: &[&str], index: usize) -> Result<[Standing; 2], (usize, String)> {
     let word = |index: usize| words.get(index).copied().unwrap_or("");
     let state = |index: usize| {

@@ -1,4 +1,4 @@
-//! A ladder becomes real frames: Ethernet, IPv4 or IPv6, TCP, with right lengths and checksums.
+//! Builds real frames from a ladder: Ethernet, IPv4 or IPv6, TCP, with correct lengths and checksums.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,15 +17,15 @@ use crate::base::time::Timestamp;
 use crate::packet::capture::{Frame, LinkType};
 use crate::protocol::dns::RecordType;
 
-/// When every ladder begins.
+/// The start time of every ladder.
 const START: Timestamp = Timestamp::new(1_247_276_416, 0);
 /// The link type of Ethernet.
 const ETHERNET: LinkType = LinkType(1);
-/// Bytes in front of the IP header.
+/// Length of the Ethernet header.
 const ETHERNET_HEADER: usize = 14;
-/// Who says that something cannot be reached.
+/// The sender of ICMP errors that do not come from the host itself.
 const ROUTER: std::net::Ipv4Addr = std::net::Ipv4Addr::new(10, 0, 0, 254);
-/// What a title does not say.
+/// The defaults where a title states none.
 const TTL: u8 = 64;
 const WINDOW: u16 = 64_240;
 const ISN: [u32; 2] = [1_000_000, 5_000_000];
@@ -34,24 +34,24 @@ const MSS: u16 = 1460;
 /// A frame with its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnedFrame {
-    /// From 1.
+    /// The frame number, from 1.
     pub number: FrameNumber,
     /// When it was captured.
     pub time: Timestamp,
-    /// Bytes it had on the wire.
+    /// Length on the wire.
     pub length: u32,
-    /// The bytes that were kept.
+    /// The captured bytes.
     pub bytes: Vec<u8>,
-    /// The line that it stands for, from 1.
+    /// The line of the ladder that it comes from, counted from 1.
     pub line: usize,
-    /// Who sent it.
+    /// The sender.
     pub from: Who,
     /// The client's address.
     pub client: Endpoint,
 }
 
 impl OwnedFrame {
-    /// As a source would give it.
+    /// The frame as a source returns it.
     #[must_use]
     pub fn frame(&self) -> Frame<'_> {
         Frame {
@@ -65,7 +65,7 @@ impl OwnedFrame {
     }
 }
 
-/// The frames that the capture holds, in order of time.
+/// The captured frames of a ladder, in order of time.
 #[must_use]
 pub fn frames(ladder: &Ladder) -> Vec<OwnedFrame> {
     let (titles, packets) = by_title(ladder);
@@ -90,7 +90,7 @@ pub fn frames(ladder: &Ladder) -> Vec<OwnedFrame> {
             }
         }
     }
-    // Lines stay in order within a moment; copies of a connection come one after the other.
+    // At equal times, lines keep their order; copies of a connection follow one another.
     frames.sort_by_key(|frame| (frame.time, frame.line));
     for (number, frame) in (1..).zip(&mut frames) {
         frame.number = FrameNumber(number);
@@ -98,7 +98,7 @@ pub fn frames(ladder: &Ladder) -> Vec<OwnedFrame> {
     frames
 }
 
-/// A capture file (pcap with nanoseconds, in the order of bytes of this format's inventors' machines: little-endian).
+/// Writes a capture file (pcap with nanoseconds, little-endian).
 #[must_use]
 pub fn to_pcap(frames: &[OwnedFrame]) -> Vec<u8> {
     let mut file = Vec::new();
@@ -124,7 +124,7 @@ pub fn to_pcap(frames: &[OwnedFrame]) -> Vec<u8> {
     file
 }
 
-/// One connection on its way to become frames.
+/// One connection while its frames are built.
 struct Wire {
     ends: [Endpoint; 2],
     ttl: [u8; 2],
@@ -136,7 +136,7 @@ struct Wire {
     packets: [Vec<u8>; 2],
     /// The last IPv4 identification.
     id: [u16; 2],
-    /// The name that was asked for last.
+    /// The name that was queried last.
     asked: Option<(String, RecordType)>,
 }
 
@@ -205,7 +205,7 @@ impl Wire {
         (bytes, length)
     }
 
-    /// A datagram of UDP with a message of DNS.
+    /// A UDP datagram with a DNS message.
     fn datagram(&mut self, who: Who, lookup: &Dns) -> Vec<u8> {
         let payload = lookup.bytes(&mut self.asked);
         let [source, destination] = [who, who.other()].map(|who| self.ends[who as usize].port);
@@ -219,7 +219,8 @@ impl Wire {
         bytes
     }
 
-    /// An ICMP error about the other side's last packet: from the host itself if it has no such port, else from a router.
+    /// An ICMP error about the other side's last packet: from the host itself if it has no such port (code 3), else
+    /// from a router.
     fn unreachable(&self, who: Who, code: u8) -> Vec<u8> {
         let quoted = &self.packets[who.other() as usize];
         let from = |host: IpAddr, router: IpAddr| if code == 3 { host } else { router };
@@ -256,7 +257,7 @@ impl Wire {
         bytes
     }
 
-    /// Hosts count their packets; what no socket sends is not numbered (as Linux does).
+    /// Hosts count their packets; packets that no socket sends have identification 0 (as on Linux).
     fn identify(&mut self, who: Who, cell: &Cell, header: RelativeNumbers) -> u16 {
         if let Some(id) = cell.deviations.id {
             return id;
@@ -339,7 +340,7 @@ impl Wire {
     }
 }
 
-/// Locally administered addresses, one for each side.
+/// A locally administered MAC address for each side.
 fn mac(who: Who) -> [u8; 6] {
     [2, 0, 0, 0, 0, who as u8 + 1]
 }
@@ -352,7 +353,7 @@ mod tests {
     use crate::ladder::parse;
     use crate::packet::decode::{Decoded, Decoder};
 
-    /// Every frame decoded: who, flags, relative numbers, length.
+    /// One line per decoded frame: direction, flags, relative numbers, length.
     fn wire(text: &str) -> String {
         let frames = frames(&parse(text).expect("a ladder"));
         let mut decoder = Decoder::new();
@@ -454,7 +455,7 @@ mod tests {
         -> S. seq 0 ack 1 len 0
         <- S. seq 0 ack 1 len 0
         ");
-        // A SYN on a live connection draws an acknowledgement with the old numbers (RFC 9293 §3.5.1, RFC 5961 §4).
+        // A SYN on a live connection elicits an acknowledgement with the old numbers (RFC 9293 §3.5.1, RFC 5961 §4).
         insta::assert_snapshot!(wire(
             "SYN --> \n <-- SYN \n data 9 --> \n <-- ACK \n SYN --> \n <-- ACK \n RST [noack] --> \n again --> \n <-- SYN \n ACK -->"
         ), @r"

@@ -1,7 +1,7 @@
-//! What is said in HTTP/2 and over a WebSocket, in words: `h2 HEADERS 1 GET / END`, `ws close 1001 "bye"`.
+//! HTTP/2 and WebSocket frames in words: `h2 HEADERS 1 GET / END`, `ws close 1001 "bye"`.
 //!
-//! The words are those of RFC 9113 §6 and RFC 6455 §5.5; `END` is END_STREAM. Every header block stands for itself (no
-//! table), every frame of a client's WebSocket is masked with zeros.
+//! The words are those of RFC 9113 §6 and RFC 6455 §5.5; `END` is END_STREAM. Header blocks do not use the dynamic
+//! table, so each can be decoded alone. Every frame of a WebSocket client is masked with zeros.
 
 use super::fill::FILLER;
 use super::fill::HOST;
@@ -15,36 +15,36 @@ use crate::protocol::h2::PREFACE;
 use crate::protocol::h2::wire::{self, ACK, END_HEADERS, END_STREAM};
 use crate::protocol::http::ErrorCode;
 
-/// A frame of HTTP/2, or the preface.
+/// An HTTP/2 frame, or the preface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum H2Cell {
     /// The client connection preface (RFC 9113 §3.4).
     Preface,
     /// SETTINGS.
     Settings {
-        /// It acknowledges the other side's.
+        /// It acknowledges the other side's SETTINGS.
         ack: bool,
         /// SETTINGS_MAX_CONCURRENT_STREAMS.
         max: Option<u32>,
         /// SETTINGS_INITIAL_WINDOW_SIZE.
         window: Option<u32>,
     },
-    /// HEADERS, with all of its block.
+    /// HEADERS, with its whole field block.
     Headers {
         /// Its stream.
         stream: u32,
-        /// What it begins, or ends.
+        /// The kind of message it belongs to.
         head: H2HeadersKind,
         /// Further fields.
         fields: Vec<(String, Vec<u8>)>,
         /// END_STREAM.
         end: bool,
     },
-    /// DATA: so many bytes of filler.
+    /// DATA: this many bytes of filler.
     Data {
         /// Its stream.
         stream: u32,
-        /// Bytes.
+        /// Payload length in bytes.
         count: u32,
         /// END_STREAM.
         end: bool,
@@ -53,62 +53,62 @@ pub enum H2Cell {
     Reset {
         /// Its stream.
         stream: u32,
-        /// Why.
+        /// The error code.
         code: u32,
     },
     /// GOAWAY.
     Goaway {
         /// The last stream that may have been processed.
         last: u32,
-        /// Why.
+        /// The error code.
         code: u32,
-        /// What else it says.
+        /// Additional debug data.
         debug: Vec<u8>,
     },
     /// PING.
     Ping {
-        /// It answers one.
+        /// It answers a PING.
         ack: bool,
     },
     /// WINDOW_UPDATE.
     Window {
         /// Its stream; 0 is the connection.
         stream: u32,
-        /// Bytes more.
+        /// The window size increment in bytes.
         more: u32,
     },
 }
 
-/// What a HEADERS frame begins.
+/// What a HEADERS frame carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum H2HeadersKind {
-    /// A request.
+    /// A request: method and target.
     Request(&'static str, Vec<u8>),
-    /// A response, interim ones too.
+    /// A response, also an interim one, with its status.
     Response(u16),
-    /// Neither: fields after a body.
+    /// Trailer fields.
     Trailers,
 }
 
-/// A frame of a WebSocket.
+/// A WebSocket frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WsCell {
-    /// What it is.
+    /// The kind of frame.
     pub kind: WsKind,
-    /// It has a mask, as a client's has (RFC 6455 §5.1).
+    /// Whether it is masked, as a client's frames are (RFC 6455 §5.1).
     pub masked: bool,
 }
 
-/// What a frame of a WebSocket is.
+/// The kind of a WebSocket frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WsKind {
-    /// A text message: so many bytes of filler.
+    /// A text message: this many bytes of filler.
     Text(u32),
     /// A Ping.
     Ping,
     /// A Pong.
     Pong,
-    /// A Close, with code and reason or without.
+    /// A Close, with or without code and reason.
     Close(Option<(u16, Vec<u8>)>),
 }
 
@@ -221,10 +221,10 @@ impl WsCell {
     }
 }
 
-/// The words that follow, one at a time.
+/// The remaining tokens of the cell.
 pub(super) type RemainingWords<'a> = std::slice::Iter<'a, Placed<'a>>;
 
-/// Reads what follows `h2`.
+/// Parses what follows `h2`.
 pub(super) fn parse_h2(rest: &mut RemainingWords<'_>) -> Result<H2Cell, String> {
     Ok(match word(rest) {
         Some("preface") => H2Cell::Preface,
@@ -303,7 +303,7 @@ pub(super) fn parse_h2(rest: &mut RemainingWords<'_>) -> Result<H2Cell, String> 
     })
 }
 
-/// Reads what follows `ws`.
+/// Parses what follows `ws`.
 pub(super) fn parse_ws(rest: &mut RemainingWords<'_>) -> Result<WsCell, String> {
     let kind = match word(rest) {
         Some("text") => WsKind::Text(number(rest, "ws text takes a count")?),
@@ -371,7 +371,7 @@ fn status(word: &str) -> Option<u16> {
     ((100..=999).contains(&status) && word.len() == 3).then_some(status)
 }
 
-/// An error code by name or number.
+/// Parses an error code, by name or number.
 fn code(rest: &mut RemainingWords<'_>) -> Result<u32, String> {
     let word = word(rest).unwrap_or_default();
     let named = ErrorCode::NAMES.iter().position(|name| *name == word);
@@ -380,7 +380,7 @@ fn code(rest: &mut RemainingWords<'_>) -> Result<u32, String> {
         .ok_or_else(|| format!("{word:?} is no error code, such as CANCEL or 8"))
 }
 
-/// The name, or the number.
+/// Writes the name of an error code, or its number if it has no name.
 struct CodeWord(u32);
 
 impl fmt::Display for CodeWord {
@@ -474,7 +474,7 @@ impl fmt::Display for WsCell {
 mod tests {
     use crate::ladder::{LadderLine, parse};
 
-    /// The bytes of one line, and that it is written as it was read.
+    /// Parses one line, asserts that it is rendered as it was written, and returns its bytes.
     #[track_caller]
     fn line(text: &str) -> Vec<u8> {
         let ladder = parse(text).expect("a ladder");

@@ -1,4 +1,4 @@
-//! What a cell's payload is made of, and the bytes it stands for.
+//! The pieces of a cell's payload, and the bytes they stand for.
 
 use super::fill::FILLER;
 use super::fill::HOST;
@@ -12,72 +12,72 @@ pub enum Piece {
     Request {
         /// One of `METHODS`.
         method: &'static str,
-        /// What is asked for.
+        /// The request target.
         target: Vec<u8>,
-        /// The body that is sent with it.
+        /// The body sent in the same segment.
         body: BodyPiece,
-        /// What deviates.
+        /// Deviations from the default head.
         fields: Vec<FieldPiece>,
     },
     /// A response.
     Response {
         /// 100 to 999.
         status: u16,
-        /// The body that is sent with it.
+        /// The body sent in the same segment.
         body: BodyPiece,
-        /// What deviates.
+        /// Deviations from the default head.
         fields: Vec<FieldPiece>,
     },
-    /// So many bytes of filler.
+    /// This many bytes of filler.
     Data(u32),
     /// These bytes.
     Raw(Vec<u8>),
-    /// A message or record of TLS.
+    /// A TLS message or record.
     Tls(TlsCell),
-    /// A frame of HTTP/2.
+    /// An HTTP/2 frame.
     H2(H2Cell),
-    /// A frame of a WebSocket.
+    /// A WebSocket frame.
     Ws(WsCell),
 }
 
-/// The body that is sent with a head.
+/// The body sent together with a head.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum BodyPiece {
-    /// None.
+    /// No body.
     #[default]
     None,
     /// These bytes.
     Bytes(Vec<u8>),
-    /// So many bytes of filler.
+    /// This many bytes of filler.
     Filler(u32),
 }
 
-/// What deviates in a message, in the order in which it is written into the head.
+/// A deviation from the default head, in the order in which it is written into the head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FieldPiece {
     /// `Connection: close`.
     Close,
     /// `Connection: keep-alive`.
     KeepAlive,
-    /// `Transfer-Encoding: chunked`; a body becomes one chunk and the last one.
+    /// `Transfer-Encoding: chunked`; a body is sent as one chunk and the last chunk.
     Chunked,
-    /// `Content-Length`, whatever the body is.
+    /// `Content-Length`, whatever the length of the body.
     Length(u64),
     /// No `Content-Length`.
     NoLength,
     /// The version, `HTTP/1.0`.
     Version(u8, u8),
-    /// The head has this many bytes.
+    /// The head is padded to this many bytes.
     Head(u32),
     /// Any field line.
     Line(String, Vec<u8>),
 }
 
-/// The field that fills a head up to its size: name, colon and line end without a value.
+/// The field that pads a head to its size: name, colon and line end without a value.
 const FILLING: &[u8] = b"X:\r\n";
 
 impl Piece {
-    /// Whether it is bytes that say nothing by themselves.
+    /// Whether it is plain bytes, without a message or frame word.
     #[must_use]
     pub const fn is_bytes(&self) -> bool {
         matches!(self, Self::Data(_) | Self::Raw(_))
@@ -141,7 +141,7 @@ fn write_response(status: u16, body: &BodyPiece, fields: &[FieldPiece], out: &mu
     write_rest(start, announced, body, fields, out);
 }
 
-/// Fields, filling, the empty line and the body.
+/// Writes fields, padding, the empty line and the body.
 fn write_rest(
     start: usize,
     announced: bool,
@@ -229,7 +229,7 @@ impl BodyPiece {
     }
 }
 
-/// The reason phrases of RFC 9110 §15 that stories use; any other status goes without.
+/// The reason phrases of RFC 9110 §15 that ladders use; any other status has none.
 fn reason(status: u16) -> &'static str {
     match status {
         100 => "Continue",

@@ -1,4 +1,4 @@
-//! What a ladder is, line by line. Pairs are in the order client, server.
+//! The data model of a ladder, line by line. Pairs are in the order client, server.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -9,28 +9,28 @@ use super::message::Piece;
 use crate::analysis::connection::{Standing, Who};
 use crate::base::net::Endpoint;
 
-/// Payload that fits into one segment: what the length field of IPv4 leaves beside the headers we write.
+/// The largest payload of a segment: what the length field of IPv4 leaves after the headers that are written.
 pub const MAX_PAYLOAD: u32 = 65_535 - 20 - 24;
 
-/// A picture of an exchange.
+/// A time-sequence diagram of connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ladder {
-    /// Its lines; the index is the line number less one.
+    /// Its lines; the index is the line number minus one.
     pub lines: Vec<LadderLine>,
 }
 
-/// One line.
+/// One line of a ladder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LadderLine {
-    /// Nothing.
+    /// An empty line.
     Blank,
-    /// Words for readers.
+    /// A comment.
     Comment(String),
-    /// Which connection the lines below belong to.
+    /// A title: the connection that the lines below it belong to.
     Title(Title),
     /// A segment.
     Packet(LadderSegment),
-    /// What must be found.
+    /// An expectation about the analysis.
     Expect(Expectation),
 }
 
@@ -39,13 +39,13 @@ pub enum LadderLine {
 pub struct Title {
     /// Client and server.
     pub sides: [TitleSide; 2],
-    /// How many such connections there are.
+    /// How many copies of the connection there are.
     pub times: u16,
-    /// How far apart they begin.
+    /// The time between the starts of two copies.
     pub every: Duration,
 }
 
-/// One side of a connection, and what holds for all its segments.
+/// One side of a connection, and the settings for all its segments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TitleSide {
     /// Its address.
@@ -59,7 +59,7 @@ pub struct TitleSide {
 }
 
 impl TitleSide {
-    /// What is meant where nothing is said.
+    /// The defaults for what a title leaves out.
     #[must_use]
     pub const fn usual(who: Who) -> Self {
         let (host, port) = match who {
@@ -91,54 +91,54 @@ impl Default for Title {
 /// A segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LadderSegment {
-    /// Since the beginning.
+    /// The time since the beginning of the ladder.
     pub time: Duration,
-    /// Who sends it.
+    /// The sender.
     pub from: Who,
-    /// Whether the capture holds it.
+    /// Whether it is in the capture.
     pub seen: bool,
-    /// What is sent.
+    /// What it sends.
     pub cell: Cell,
-    /// What both sides are after it.
+    /// The asserted states of both sides after it.
     pub states: Option<[Standing; 2]>,
-    /// Words for readers behind it, such as what was said under keys.
+    /// A remark for the reader, such as a summary of the decrypted data.
     pub frame_note: Option<String>,
 }
 
-/// How a cell relates to those before it.
+/// Whether a cell sends something new or refers to what was sent before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sends {
-    /// Something of its own.
+    /// Bits and payload of its own.
     #[default]
     New,
-    /// The sender's last segment that took sequence numbers.
+    /// The sender's last segment that occupied sequence numbers, retransmitted.
     Again,
     /// A keep-alive probe.
     Probe,
 }
 
-/// What one side says.
+/// What one side sends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cell {
-    /// How it relates to what was sent before; only [`Sends::New`] has bits and payload of its own.
+    /// Whether it is new; only [`Sends::New`] has bits and payload of its own.
     pub sends: Sends,
-    /// Synchronize.
+    /// The SYN bit.
     pub syn: bool,
-    /// No more from the sender.
+    /// The FIN bit.
     pub fin: bool,
-    /// Reset.
+    /// The RST bit.
     pub rst: bool,
-    /// ACK was written out.
+    /// Whether `ACK` is written explicitly.
     pub ack: bool,
-    /// Payload, in order.
+    /// The payload, in order.
     pub payload: Vec<Piece>,
-    /// Instead of a segment, a lookup of a name; stands alone.
+    /// A DNS message instead of a segment; excludes everything else.
     pub lookup: Option<Dns>,
-    /// What does not go by itself.
+    /// Deviations from the defaults.
     pub deviations: Deviations,
 }
 
-/// What does not go by itself in a segment.
+/// Deviations of a segment from its defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deviations {
     /// Relative sequence number.
@@ -155,14 +155,14 @@ pub struct Deviations {
     pub id: Option<u16>,
     /// Initial sequence number, of a SYN.
     pub isn: Option<u32>,
-    /// Payload bytes that were captured.
+    /// Payload bytes that were captured; the rest is cut off.
     pub cut: Option<u32>,
-    /// It never arrived.
+    /// It was captured but never arrived.
     pub lost: bool,
-    /// It crossed the line above from the other side: it does not acknowledge that yet.
+    /// It crossed the line above from the other side, and does not acknowledge that yet.
     pub crossed: bool,
-    /// Instead of the segment an ICMP error goes to the other side: its last segment cannot be delivered, with this
-    /// code (RFC 792: 0 network, 1 host, 3 port, 4 too big, 13 forbidden).
+    /// An ICMP error to the other side instead of a segment: the other side's last segment cannot be delivered, with
+    /// this code (RFC 792: 0 network, 1 host, 3 port, 4 too big, 13 forbidden).
     pub unreachable: Option<u8>,
 }
 
@@ -178,7 +178,7 @@ impl Cell {
     }
 }
 
-/// The captions and what holds for the packets of each connection: every packet with its line and title.
+/// The titles, and every packet with its line index and the index of its title.
 pub(super) fn by_title(ladder: &Ladder) -> (Vec<Title>, Vec<(usize, usize, &LadderSegment)>) {
     let mut titles: Vec<Title> = Vec::new();
     let mut current = None;

@@ -1,4 +1,4 @@
-//! Text becomes a [`Ladder`], or an error that says where and what would be right.
+//! Parses text into a [`Ladder`]. Errors state the place and what would be valid.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -11,28 +11,28 @@ use super::notation::{Ladder, LadderLine, LadderSegment, Title, TitleSide};
 use super::tokens::{ARROWS, BracketItem, Placed, Token, TokenFault, tokens};
 use crate::analysis::connection::Who;
 
-/// Between two lines where no time is given.
+/// The time between two lines where none is given.
 const TICK: Duration = Duration::from_millis(1);
 
-/// Thirty years; keeps every time within what captures can write.
+/// The latest time, about thirty years, which every capture format can represent.
 const LATEST: Duration = Duration::from_secs(999_999_999);
 
-/// Where a text stops being a ladder, and why.
+/// A syntax error in a ladder, and its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {what}")]
 pub struct ParseError {
-    /// From 1.
+    /// Line number, from 1.
     pub line: usize,
-    /// In characters, from 1.
+    /// Column in characters, from 1.
     pub column: usize,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and what would be valid.
     pub what: String,
 }
 
-/// Reads a ladder.
+/// Parses a ladder.
 ///
 /// # Errors
-/// When a line is none of the notation, with its place.
+/// When a line does not follow the notation; the error states the place.
 pub fn parse(text: &str) -> Result<Ladder, ParseError> {
     let mut lines = Vec::new();
     let mut clock = None;
@@ -294,7 +294,7 @@ fn time(word: &str, clock: Option<Duration>) -> Result<Duration, String> {
     }
 }
 
-/// Decimal seconds, up to nine places.
+/// Parses decimal seconds with up to nine decimal places.
 fn seconds(word: &str) -> Option<Duration> {
     let (whole, part) = word.split_once('.').unwrap_or((word, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -305,7 +305,7 @@ fn seconds(word: &str) -> Option<Duration> {
     Some(Duration::new(whole.parse().ok()?, nanos))
 }
 
-/// A span with its unit.
+/// Parses a duration with its unit.
 pub(super) fn span(text: &str) -> Option<Duration> {
     let at = text.find(|char: char| char.is_ascii_alphabetic())?;
     let (count, unit) = text.split_at(at);

@@ -1,8 +1,8 @@
-//! A connection that was captured becomes a ladder.
+//! Draws a ladder from a captured connection.
 //!
-//! In: its segments in capture order with the states after each, and at the end its record. Out: a [`Ladder`] with
-//! relative times and relative numbers, the latter only where they do not go by themselves. Long runs of data are
-//! folded into a comment; memory is bounded by that, whatever the length of the connection.
+//! In: its segments in capture order with the states after each, and finally its record. Out: a [`Ladder`] with
+//! relative times and relative numbers; numbers are written only where they differ from the computed ones. Long runs of
+//! data are folded into a comment, which also bounds the memory, whatever the length of the connection.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -20,34 +20,34 @@ use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
 use crate::packet::decode::Segment;
 
-/// What is left out of a ladder that goes to strangers.
+/// What is redacted in a ladder that is passed on to others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Redaction {
-    /// Addresses and ports, and the names of hosts.
+    /// Addresses, ports and host names.
     pub addresses: bool,
     /// Payload, targets, and the values of fields that do not concern the connection.
     pub payload: bool,
 }
 
-/// Lines kept before a run of data is folded, and after it.
+/// Rows kept before a run of data is folded; [`RUN_TAIL`] rows are kept after it.
 const RUN_HEAD: usize = 3;
 const RUN_TAIL: usize = 2;
-/// Fewer lines than this are not worth folding.
+/// Runs with fewer rows than this to fold are not folded.
 const FOLD_LEAST: usize = 5;
-/// A pause in a run is worth seeing: nothing is folded across it.
+/// A pause from which on a run is split, so that the pause stays visible.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Nobody reads more lines than this; beyond, only the last ones are kept.
+/// The most lines of a ladder, more than anybody reads; beyond this only the last [`LAST_LINES`] are kept.
 const MAX_LINES: usize = 5000;
 const LAST_LINES: usize = 50;
-/// What a title does not say.
+/// The default where a title states none.
 const TTL: u8 = 64;
 
-/// Draws a ladder, a segment at a time.
+/// Draws a ladder, one segment at a time.
 #[derive(Debug)]
 pub struct Recorder {
     reticence: Redaction,
     start: Option<(Timestamp, Endpoint)>,
-    /// Sides in the order of [`FlowEnd`]; `A` stands for the client until the end is known.
+    /// In the order of [`FlowEnd`]; `A` is taken for the client until the record is known.
     numbers: SequenceNumbers,
     known: [bool; 2],
     ttl: [Option<u8>; 2],
@@ -56,13 +56,13 @@ pub struct Recorder {
     frame_notes: RecorderNotes,
 }
 
-/// What is to be said of segments, by frame and sender, where their payload does not say it itself.
+/// Notes on segments, by frame and sender, for payload that is shown as bytes only.
 pub type RecorderNotes = HashMap<(FrameNumber, Endpoint), String>;
 
-/// Data and acknowledgements in a row.
+/// Consecutive segments with data and acknowledgements only.
 #[derive(Debug, Default)]
 struct SegmentRun {
-    /// Lines of it that were written.
+    /// Rows of the run already written.
     written: usize,
     tail: VecDeque<RecordedSegment>,
     last: Option<Duration>,
@@ -70,7 +70,7 @@ struct SegmentRun {
     bytes: [u64; 2],
 }
 
-/// One segment, before its numbers are compared with those that go by themselves.
+/// One segment, before its numbers are compared with the computed ones.
 #[derive(Debug)]
 struct RecordedSegment {
     time: Duration,
@@ -88,7 +88,7 @@ struct RecordedSegment {
 }
 
 impl Recorder {
-    /// Nothing recorded yet.
+    /// Creates a recorder without segments.
     #[must_use]
     pub fn new(reticence: Redaction) -> Self {
         Self {
@@ -103,14 +103,14 @@ impl Recorder {
         }
     }
 
-    /// The same, with what is to be said of segments.
+    /// Sets the notes on segments.
     #[must_use]
     pub fn remarking(mut self, frame_notes: RecorderNotes) -> Self {
         self.frame_notes = frame_notes;
         self
     }
 
-    /// Takes the connection's next segment, and both ends' presumed states after it in the order of [`FlowEnd`].
+    /// Adds the connection's next segment, and the presumed states of both ends after it in the order of [`FlowEnd`].
     pub fn segment(&mut self, from: FlowEnd, segment: &Segment<'_>, standings: [Standing; 2]) {
         let a = match from {
             FlowEnd::A => segment.source,
@@ -123,7 +123,7 @@ impl Recorder {
         let frame_note = self.frame_notes.get(&(segment.frame, segment.source));
         let frame_note = frame_note.filter(|_| segment.length > 0 && !says_itself);
         let row = RecordedSegment {
-            // Captures are not always in order of time; ladders are.
+            // Captures are not always in order of time; ladders must be.
             time: microseconds(segment.time.since(start)).max(before),
             from,
             seq: segment.seq,
@@ -140,7 +140,7 @@ impl Recorder {
         self.take(row);
     }
 
-    /// The ladder, with what was judged as its expectations.
+    /// Finishes the ladder, with the verdict as its expectations.
     #[must_use]
     pub fn finish(mut self, connection: &Connection) -> Ladder {
         self.end_run();
@@ -194,7 +194,7 @@ impl Recorder {
         }
     }
 
-    /// Writes the line, or holds it back as a part of a long run.
+    /// Writes the row, or holds it back as part of a long run.
     fn take(&mut self, row: RecordedSegment) {
         let full = self.lines.len() >= MAX_LINES;
         let pause = self
@@ -263,7 +263,7 @@ impl Recorder {
         }));
     }
 
-    /// Fixes what numbers are relative to, once for each side.
+    /// Fixes the initial sequence number of each side, once.
     fn anchor(&mut self, row: &RecordedSegment) {
         let has = |flag| row.flags.has(flag);
         let me = row.from.index();
@@ -286,7 +286,7 @@ impl Recorder {
         self.ttl[me].get_or_insert(row.ttl);
     }
 
-    /// The cell in the fewest words.
+    /// The shortest cell that describes the segment.
     fn cell(&mut self, row: &RecordedSegment) -> Cell {
         let who = place(row.from);
         let has = |flag| row.flags.has(flag);
@@ -343,8 +343,8 @@ impl Recorder {
 }
 
 impl Recorder {
-    /// Finds how to say whether the segment carries ACK: by itself, by `ACK`, by `noack`. Of a SYN this decides besides
-    /// whether it begins another connection, so the number counts too.
+    /// Finds the shortest way to state whether the segment carries ACK: by default, with `ACK`, or with `noack`. For a
+    /// SYN this also decides whether it begins another connection, so the sequence number is taken into account.
     fn spell_ack(
         &mut self,
         who: Who,
@@ -377,7 +377,7 @@ impl Recorder {
 }
 
 impl RecordedSegment {
-    /// Nothing but data or an acknowledgement.
+    /// Data or an acknowledgement only.
     fn is_plain(&self) -> bool {
         let control = Flags::SYN.with(Flags::FIN).with(Flags::RST);
         self.flags.0 & control.0 == 0
@@ -390,12 +390,12 @@ impl RecordedSegment {
     }
 }
 
-/// Nanoseconds are the capture's, not the network's: nobody reads them.
+/// Rounds down to microseconds: nanoseconds reflect the capture rather than the network.
 const fn microseconds(time: Duration) -> Duration {
     Duration::new(time.as_secs(), time.subsec_micros() * 1000)
 }
 
-/// `A` stands on the left until the end.
+/// `A` is drawn on the left until the record is known.
 const fn place(end: FlowEnd) -> Who {
     match end {
         FlowEnd::A => Who::Client,
@@ -403,7 +403,7 @@ const fn place(end: FlowEnd) -> Who {
     }
 }
 
-/// `1 175 776`.
+/// Groups digits by three: `1 175 776`.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! A [`Ladder`] becomes text that [`super::parse`] reads back to the same.
+//! Renders a [`Ladder`] as text, which [`super::parse`] reads back unchanged.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -11,11 +11,11 @@ use super::notation::{
 };
 use crate::analysis::connection::Who;
 
-/// Cells are set in columns up to this width; wider ones push what follows to the right.
+/// The widest column that cells are aligned in; wider cells push what follows to the right.
 const WIDEST_COLUMN: usize = 36;
-/// And not narrower than this.
+/// The narrowest column.
 const NARROWEST_COLUMN: usize = 16;
-/// Times are at least this wide.
+/// The narrowest time column.
 const TIME: usize = 6;
 
 impl fmt::Display for Ladder {
@@ -120,7 +120,7 @@ fn write_packet(
     }
 }
 
-/// How times are set below each other: all with as many places as one of them needs.
+/// The alignment of times: all have as many decimal places as the most precise one.
 #[derive(Clone, Copy)]
 struct TimeColumn {
     width: usize,
@@ -155,7 +155,7 @@ impl TimeColumn {
     }
 }
 
-/// Decimal seconds with three to nine places.
+/// Decimal seconds with three to nine decimal places.
 struct DecimalSeconds(Duration);
 
 impl fmt::Display for DecimalSeconds {
@@ -180,7 +180,7 @@ impl fmt::Display for Cell {
         if self.syn {
             words.push("SYN".to_owned());
         }
-        // Behind a frame of HTTP/2 it would be the flag of SETTINGS or PING.
+        // After an HTTP/2 frame, `ACK` would be read as the flag of SETTINGS or PING.
         let ack_first = self.ack && matches!(self.payload.last(), Some(Piece::H2(_)));
         if ack_first {
             words.push("ACK".to_owned());
@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(parse(&ladder.to_string()).unwrap(), ladder);
     }
 
-    /// ACK behind a frame of HTTP/2 would be a flag of that frame.
+    /// After an HTTP/2 frame, `ACK` would be a flag of that frame.
     #[test]
     fn acknowledgements_and_flags_of_frames_are_told_apart() {
         for text in [
@@ -351,7 +351,7 @@ mod tests {
         ]
     }
 
-    /// A message without a body last, or none at all: what follows it would be read as its body.
+    /// A message without a body only as the last piece: what follows it would be read as its body.
     fn pieces() -> impl Strategy<Value = Vec<Piece>> {
         let fields = || proptest::collection::vec(field(), 0..4);
         let request = (0..9usize, any::<Vec<u8>>(), body(), fields()).prop_map(

@@ -1,41 +1,41 @@
-//! The numbers that advance by themselves: what each side would send next and has been sent.
+//! Sequence and acknowledgement numbers that advance by themselves: what each side sends next and has received.
 //!
-//! Used both ways: to give the segments of a ladder their numbers, and to find out which numbers of a captured
-//! segment need not be written down.
+//! Used in both directions: to number the segments of a ladder, and to find the numbers of a captured segment that need
+//! not be written down.
 
 use super::notation::{Cell, Sends};
 use crate::analysis::connection::Who;
 use crate::base::net::Flags;
 use crate::base::seq::Seq;
 
-/// From the last number of a connection to the first of the next on the same ports: beyond any window (RFC 6191 §2
-/// asks only for a larger one).
+/// Distance from the last number of a connection to the initial one of the next on the same ports: larger than any
+/// unscaled window (RFC 6191 §2 only requires a larger number).
 const NEXT_CONNECTION: u32 = 65_537;
 
-/// Both sides of a connection.
+/// The numbers of both sides of a connection.
 #[derive(Clone, Debug)]
 pub(super) struct SequenceNumbers {
     sides: [SideNumbers; 2],
 }
 
-/// What one side has sent and been sent.
+/// What one side has sent and received.
 #[derive(Clone, Debug)]
 struct SideNumbers {
     isn: Seq,
     /// SND.NXT.
     next: Seq,
-    /// It has sent something but RSTs.
+    /// It has sent a segment other than a RST.
     active: bool,
     /// How many connections it has begun on these ports.
     generation: u32,
     /// RCV.NXT.
     got: Option<Seq>,
-    /// What it was before the last segment arrived.
+    /// RCV.NXT before the last segment arrived.
     got_before: Option<Seq>,
     got_generation: u32,
-    /// What arrived beyond a hole.
+    /// Sequence ranges that arrived beyond a hole.
     held: Vec<(Seq, Seq)>,
-    /// The end of a SYN for the next connection, while it still has the numbers of this one.
+    /// The end of a SYN for the next connection, while this side still has the numbers of the current one.
     pending: Option<Seq>,
     layer_facts: Option<LastArrival>,
     last: Option<LastSent>,
@@ -49,7 +49,7 @@ struct LastArrival {
     end: Seq,
 }
 
-/// The last segment sent that took sequence numbers.
+/// The last segment sent that occupied sequence numbers.
 #[derive(Clone, Copy, Debug)]
 struct LastSent {
     seq: Seq,
@@ -58,18 +58,18 @@ struct LastSent {
     length: u32,
 }
 
-/// The numbers of one segment.
+/// The numbers and flags of one segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RelativeNumbers {
     pub(super) seq: Seq,
     pub(super) ack: Seq,
     pub(super) flags: Flags,
-    /// It answers for no socket: no window, no identification.
+    /// It is sent without a socket: no window, no identification.
     pub(super) stateless: bool,
 }
 
 impl SequenceNumbers {
-    /// Before the first segment.
+    /// The state before the first segment.
     pub(super) fn new(isn: [u32; 2]) -> Self {
         Self {
             sides: isn.map(|isn| SideNumbers {
@@ -88,12 +88,12 @@ impl SequenceNumbers {
         }
     }
 
-    /// `seq` as it is written: relative to the initial number of `who`.
+    /// `seq` as it is written: relative to the initial sequence number of `who`.
     pub(super) fn relative(&self, who: Who, seq: Seq) -> i64 {
         i64::from(seq.from(self.sides[who as usize].isn))
     }
 
-    /// Fixes what the numbers of `who` are relative to, before it has sent anything.
+    /// Sets the initial sequence number of `who`, before it has sent anything.
     pub(super) fn anchor(&mut self, who: Who, isn: Seq) {
         let side = &mut self.sides[who as usize];
         if !side.active {
@@ -102,13 +102,13 @@ impl SequenceNumbers {
         }
     }
 
-    /// Whether `seq` is that of a keep-alive probe.
+    /// Whether a segment with `seq` is a keep-alive probe.
     pub(super) fn is_probe(&self, who: Who, seq: Seq) -> bool {
         let side = &self.sides[who as usize];
         side.active && seq == side.next.back(1)
     }
 
-    /// The segment that `again` would send: number, payload, SYN, FIN.
+    /// The segment that `again` repeats: sequence number, payload length, SYN, FIN.
     pub(super) fn repeated(&self, who: Who) -> Option<(Seq, u32, bool, bool)> {
         let last = self.sides[who as usize].last?;
         Some((last.seq, last.length, last.syn, last.fin))
@@ -127,7 +127,7 @@ impl SequenceNumbers {
         header
     }
 
-    /// A SYN may begin another connection on the same ports.
+    /// Begins another connection on the same ports if the cell's SYN does so.
     pub(super) fn begin(&mut self, who: Who, cell: &Cell) {
         if !cell.syn || cell.sends != Sends::New {
             return;
@@ -155,7 +155,7 @@ impl SequenceNumbers {
         side.next = side.isn;
     }
 
-    /// The numbers that the next segment has, by themselves or as the cell deviates.
+    /// The numbers of the next segment: computed, or as the cell deviates.
     pub(super) fn plan(&self, who: Who, cell: &Cell) -> RelativeNumbers {
         let side = &self.sides[who as usize];
         let peer = &self.sides[who.other() as usize];
@@ -215,7 +215,7 @@ impl SequenceNumbers {
         }
     }
 
-    /// The segment is sent, and arrives if it does.
+    /// Records that the segment is sent and, if `arrives`, received.
     pub(super) fn commit(&mut self, who: Who, header: RelativeNumbers, length: u32, arrives: bool) {
         let has = |flag| header.flags.has(flag);
         let syn = has(Flags::SYN);
@@ -239,7 +239,7 @@ impl SequenceNumbers {
                     length,
                 });
             }
-            // Whoever acknowledges more than the ladder shows has it.
+            // An acknowledgement beyond what the ladder shows means that its sender has received that data.
             if has(Flags::ACK) && side.got.is_none_or(|got| header.ack.after(got)) {
                 side.receive_up_to(header.ack);
             }
@@ -286,7 +286,7 @@ impl SideNumbers {
         }
     }
 
-    /// Everything before `end` is there, and what was held behind it.
+    /// Everything before `end` has arrived; advances over held ranges, too.
     fn receive_up_to(&mut self, mut end: Seq) {
         while let Some(index) = self
             .held

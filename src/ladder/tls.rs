@@ -1,44 +1,44 @@
-//! The words of TLS, and the bytes they stand for: hellos, certificates, alerts and what is hidden.
+//! The words for TLS, and the bytes they stand for: hellos, certificates, alerts and encrypted records.
 //!
-//! Hidden records hold filler: only their kind and length tell anything, to whoever has no keys. Certificates are real
-//! enough to be read, and signed by nobody.
+//! Encrypted records hold filler: without secrets, only their type and length are visible. Certificates are complete
+//! enough to be parsed, and have no valid signature.
 use super::fill::FILLER;
 
-/// A part of a payload that is TLS.
+/// A TLS piece of a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsCell {
-    /// Which message or record.
+    /// The message or record.
     pub word: TlsWord,
-    /// What is said of it: names, and values after `=`.
+    /// Its items: names, with values after `=`.
     pub items: Vec<(String, Option<Vec<u8>>)>,
 }
 
-/// The messages and records that have a word.
+/// The messages and records that have words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsWord {
-    /// `[sni= version= alpn=]`, TLS 1.3 unless told otherwise.
+    /// `[sni= version= alpn=]`, TLS 1.3 by default.
     ClientHello,
-    /// `[version=]`, TLS 1.2 unless told otherwise.
+    /// `[version=]`, TLS 1.2 by default.
     ServerHello,
     /// `[name= expired early self-signed none]`.
     Certificate,
-    /// The server wants the client's.
+    /// The server requests a client certificate.
     CertificateRequest,
-    /// The server's part is over (≤ TLS 1.2).
+    /// The end of the server's flight (≤ TLS 1.2).
     ServerHelloDone,
-    /// The client's part of the key exchange (≤ TLS 1.2).
+    /// ClientKeyExchange (≤ TLS 1.2).
     KeyExchange,
-    /// ChangeCipherSpec and Finished; `[version=1.3]` as there.
+    /// ChangeCipherSpec and an encrypted Finished; `[version=1.3]` for that of TLS 1.3.
     Finished,
-    /// In the clear, by its code.
+    /// An alert in the clear, by its code.
     Alert(u8),
-    /// Hidden; `[version=1.3]` as there.
+    /// An encrypted `close_notify`; `[version=1.3]` for that of TLS 1.3.
     CloseNotify,
-    /// A record of application data with so many bytes in it.
+    /// A record of application data with this payload length in bytes.
     App(u32),
 }
 
-/// The words without a number.
+/// The words that take no number.
 const WORDS: [(&str, TlsWord); 8] = [
     ("ClientHello", TlsWord::ClientHello),
     ("ServerHello", TlsWord::ServerHello),
@@ -50,11 +50,11 @@ const WORDS: [(&str, TlsWord); 8] = [
     ("close_notify", TlsWord::CloseNotify),
 ];
 
-/// No record holds more (RFC 8446 §5.1), tag included.
+/// The largest payload of a record (RFC 8446 §5.1), including the tag.
 const MAX_APP: u32 = (1 << 14) + 256;
 
 impl TlsWord {
-    /// The word that is written so; `number` is what stands behind it.
+    /// The TLS word written as `word`; `number` is the token that follows.
     pub(super) fn of(word: &str, number: Option<&str>) -> Option<Result<Self, String>> {
         match word {
             "alert" => Some(
@@ -77,7 +77,7 @@ impl TlsWord {
         }
     }
 
-    /// Whether a number stands behind the word.
+    /// Whether a number follows the word.
     pub(super) fn takes_number(word: &str) -> bool {
         matches!(word, "alert" | "app")
     }
@@ -193,7 +193,7 @@ impl TlsCell {
         vector(3, &vector(3, &self.certificate()))
     }
 
-    /// A certificate in DER (RFC 5280 §4.1). Ladders begin in July 2009.
+    /// A certificate in DER (RFC 5280 §4.1). Its validity is relative to July 2009, when ladders begin.
     fn certificate(&self) -> Vec<u8> {
         let name = self.value("name").unwrap_or(b"a");
         let (from, until): (&[u8], &[u8]) = if self.has("expired") {
@@ -231,7 +231,7 @@ impl TlsCell {
     }
 }
 
-/// A name that is nothing but a common name.
+/// A distinguished name that consists of a common name only.
 fn distinguished(name: &[u8]) -> Vec<u8> {
     let common = [der(6, &[0x55, 4, 3]), der(0x0c, name)].concat();
     der(0x30, &der(0x31, &der(0x30, &common)))

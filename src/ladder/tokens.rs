@@ -1,26 +1,26 @@
-//! A line cut into words, quoted strings, brackets, and a remark behind them, each with its column.
+//! Splits a line into words, quoted strings, brackets and a trailing remark, each with its offset.
 
 use std::net::SocketAddr;
 
 use super::escape::unquote;
 
-/// The four arrows: seen and missing, from the client and from the server.
+/// The four arrows: captured and missing, from the client and from the server.
 pub(super) const ARROWS: [&str; 4] = ["-->", "<--", "~~>", "<~~"];
 
-/// What a line is made of.
+/// A token of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token<'a> {
-    /// Anything between spaces.
+    /// A word, delimited by spaces.
     Word(&'a str),
-    /// What stood between quotation marks.
+    /// The content of quotation marks.
     String(Vec<u8>),
-    /// What stood between brackets: names, and values after `=`.
+    /// The content of brackets: names, with values after `=`.
     Bracket(Vec<BracketItem>),
-    /// What stood behind a `#`.
+    /// The text after a `#`.
     Remark(&'a str),
 }
 
-/// One name in brackets.
+/// One item in brackets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BracketItem {
     pub(super) name: String,
@@ -34,7 +34,7 @@ pub(super) type Placed<'a> = (usize, Token<'a>);
 /// What is wrong, and the byte offset where.
 pub(super) type TokenFault = (usize, String);
 
-/// Cuts a line.
+/// Splits a line into tokens.
 pub(super) fn tokens(line: &str) -> Result<Vec<Placed<'_>>, TokenFault> {
     let mut tokens = Vec::new();
     let mut at = 0;
@@ -65,7 +65,7 @@ fn string(text: &str, at: usize) -> Result<(Vec<u8>, usize), TokenFault> {
     unquote(text).map_err(|(offset, what)| (at + offset, what.to_owned()))
 }
 
-/// The items from behind the opening bracket; gives the offset behind the closing one.
+/// Parses the items after an opening bracket; returns the offset after the closing one.
 fn bracket(line: &str, mut at: usize) -> Result<(Vec<BracketItem>, usize), TokenFault> {
     let mut items = Vec::new();
     loop {
