@@ -1,21 +1,22 @@
-//! Codes that systems, proxies and protocols use for an ending, and where in a text they are to be taken for codes.
+//! Error codes that systems, proxies and protocols write for a connection's end, and the recognition of codes in a
+//! text.
 //!
-//! `codes.tsv` has one row per code. `SD` and `52` mean something only where a log writes them, so every family says in
-//! which company its codes count; alone, a text of one word is always looked up.
+//! `codes.tsv` has one row per code. `SD` or `52` is a code only where a log would write one, so each family names the
+//! words that must precede its codes. A text that is a single word is always looked up.
 
 use std::sync::LazyLock;
 
 use super::table::{self, field};
 use super::wire_event::WireEvent;
 
-/// Whose code it is.
+/// The system, program or protocol that defines a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
-    /// An error of a system call: names, and the numbers of Linux and Windows Sockets.
+    /// An error of a system call: names, and the numbers of Linux and of Windows Sockets.
     Errno,
-    /// An error of Windows, also as the low half of a HRESULT.
+    /// A Windows error, also as the low half of an HRESULT.
     Win32,
-    /// HAProxy's termination state, its first two letters.
+    /// HAProxy's termination state: its first two letters.
     Haproxy,
     /// Envoy's response flags.
     Envoy,
@@ -28,7 +29,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// The name for people.
+    /// The family's name as shown to the user.
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
@@ -59,21 +60,21 @@ impl Family {
 /// One code.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Code {
-    /// Whose.
+    /// The code's family.
     pub family: Family,
-    /// As it is written.
+    /// The code as logs write it.
     pub code: &'static str,
-    /// Other ways to write it.
+    /// Other spellings, separated by blanks.
     pub aliases: &'static str,
-    /// What it says.
+    /// What the code means.
     pub meaning: &'static str,
-    /// What on the wire it stands for, likeliest first.
+    /// The wire events it stands for, likeliest first.
     pub events: Vec<WireEvent>,
-    /// Rules beyond those of the events.
+    /// Rules in addition to those of the events.
     pub rules: Vec<&'static str>,
-    /// What else is to say.
+    /// A further remark.
     pub note: Option<&'static str>,
-    /// Where this is from.
+    /// The source of this row.
     pub source: &'static str,
 }
 
@@ -100,7 +101,7 @@ pub static CODES: LazyLock<Vec<Code>> = LazyLock::new(|| {
 /// `HRESULT_FROM_WIN32`: severity error, facility 7.
 const HRESULT_WIN32: u32 = 0x8007_0000;
 
-/// The codes in a text, in its order, each once.
+/// The codes in a text, in order of appearance, without repetitions.
 #[must_use]
 pub fn codes_in(text: &str) -> Vec<&'static Code> {
     let words: Vec<&str> = words(text).collect();
@@ -117,7 +118,8 @@ pub fn codes_in(text: &str) -> Vec<&'static Code> {
     found
 }
 
-/// Words, cut where logs cut: `curl: (52)` and `errno=-104` have their number apart, `0x800704CD` and `sD--` are whole.
+/// Words, split where logs split them: `curl: (52)` and `errno=-104` yield their numbers alone, `0x800704CD` and `sD--`
+/// stay whole.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|it: char| !(it.is_ascii_alphanumeric() || matches!(it, '_' | '-')))
         .map(|it| {
@@ -128,7 +130,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
         .filter(|it| !it.is_empty())
 }
 
-/// What stands before a word.
+/// The two words before a word.
 #[derive(Clone, Copy)]
 struct WordBefore<'a> {
     last: &'a str,
@@ -169,7 +171,7 @@ fn is(code: &Code, word: &str, before: WordBefore<'_>, alone: bool) -> bool {
     };
     match code.family {
         Family::Errno => {
-            // Five digits are Windows Sockets' own; fewer need company.
+            // Five digits are certainly Windows Sockets; shorter numbers need a word before them that announces a code.
             let numbered = alone
                 || word.len() == 5
                 || before.is_one_of(&["errno", "error", "code", "failed", "ErrorCode"]);
@@ -185,7 +187,8 @@ fn is(code: &Code, word: &str, before: WordBefore<'_>, alone: bool) -> bool {
             named() || number.is_some_and(|it| code.code == it) || numbered && spelled()
         }
         Family::Haproxy => {
-            // Case matters: SD is the server's doing, sD its silence. In a log the state has four characters.
+            // Case matters: `SD` means that the server aborted, `sD` that it timed out. In a log the state has four
+            // characters.
             let state = word.len() == 4
                 && word.starts_with(code.code)
                 && word.ends_with(|it: char| it == '-' || it.is_ascii_uppercase());
@@ -200,7 +203,7 @@ fn is(code: &Code, word: &str, before: WordBefore<'_>, alone: bool) -> bool {
         }
         Family::Status => {
             let cued = before.is_one_of(&["status", "http", "code", "elb_status_code"])
-                || before.last == "1" && before.last_but_one == "HTTP" // HTTP/1.1" 499, cut at the dot
+                || before.last == "1" && before.last_but_one == "HTTP" // `HTTP/1.1" 499`, split at the dot
                 || before.last == "1" && before.last_but_one == "1";
             (alone || cued) && code.code == word
         }
@@ -223,7 +226,7 @@ fn alone_number(word: &str) -> bool {
     word.bytes().all(|it| it.is_ascii_digit())
 }
 
-/// The Windows error in a HRESULT, as `0x800704CD` or as the signed decimal that some logs print.
+/// The Windows error in an HRESULT, written as `0x800704CD` or as the signed decimal that some logs print.
 fn win32_of_hresult(word: &str) -> Option<String> {
     let value = match word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")) {
         Some(hex) => u32::from_str_radix(hex, 16).ok()?,

@@ -1,7 +1,7 @@
-//! What each program says when something befalls it, and what it keeps to itself.
+//! The error text each program prints for each wire event, and the events that a program does not report.
 //!
-//! `error_texts.tsv` has one row per text of a product, with the events it stands for, the versions it was read from or seen
-//! at, and its source. Variable parts are `…`. A row without text is a program that swallows the fault.
+//! `error_texts.tsv` has one row per text of a product: the events it stands for, the versions in which it was read or
+//! seen, and its source. Variable parts are `…`. A row without a text is a program that swallows the fault.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -10,14 +10,14 @@ use super::product::{NamedProduct, PRODUCTS, Product, Role, product};
 use super::table::{self, field};
 use super::wire_event::{LogSide, WireEvent};
 
-/// Where a text is known from.
+/// How a text is known, best evidence first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Basis {
-    /// The program was run under this fault and printed it.
+    /// The program was run under this fault and printed the text.
     Seen,
-    /// It stands in the program's source.
+    /// The text is in the program's source code.
     Source,
-    /// Its makers document it.
+    /// The vendor or project documents it.
     Documented,
     /// Users report it.
     Reported,
@@ -28,29 +28,29 @@ pub enum Basis {
 /// One text of one product.
 #[derive(Debug)]
 pub struct ErrorText {
-    /// Whose log it is in.
+    /// The side in whose log the text appears.
     pub side: LogSide,
-    /// What prints it.
+    /// The program that prints it.
     pub product: &'static Product,
-    /// The versions this is known of.
+    /// The versions for which it is known.
     pub versions: &'static str,
-    /// What it stands for.
+    /// The wire events it stands for.
     pub events: Vec<WireEvent>,
-    /// The type of the exception, or the kind of log.
+    /// The exception type, or the kind of log.
     pub kind: Option<&'static str>,
     /// The text; `None` where the fault is swallowed.
     pub text: Option<&'static str>,
-    /// Its code.
+    /// The error code printed with it.
     pub code: Option<&'static str>,
-    /// The innermost cause that is printed with it.
+    /// The innermost cause printed with it.
     pub cause: Option<&'static str>,
-    /// What else is to say.
+    /// A further remark.
     pub note: Option<&'static str>,
-    /// Where this is from.
+    /// The source of this row.
     pub source: &'static str,
-    /// What that is worth.
+    /// How good that source is.
     pub basis: Basis,
-    /// It is of old versions only: another text is known of later ones.
+    /// Only old versions print this: another text is known for later ones.
     pub superseded: bool,
 }
 
@@ -60,7 +60,7 @@ static SOURCES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
         .collect()
 });
 
-/// The source with this number, as the tables give it.
+/// The source with this number, as listed in the tables.
 pub(super) fn source(number: &str) -> &'static str {
     let index = number
         .parse::<usize>()
@@ -94,7 +94,7 @@ pub static FACTS: LazyLock<Vec<ErrorText>> = LazyLock::new(|| {
     facts
 });
 
-/// The facts of a product about an event, the best founded first.
+/// The texts of a product for an event, best evidence first.
 type ErrorTextIndex = HashMap<(LogSide, &'static str, WireEvent), Vec<&'static ErrorText>>;
 
 static INDEX: LazyLock<ErrorTextIndex> = LazyLock::new(|| {
@@ -151,16 +151,16 @@ fn fact(row: [&'static str; 11]) -> Option<ErrorText> {
     })
 }
 
-/// Who speaks at the side in question, as far as the capture tells.
+/// What the capture shows of the program on one side.
 #[derive(Clone, Copy, Debug)]
 pub enum KnownProgram<'a> {
     /// A header names it.
     Known(&'a NamedProduct),
-    /// Its messages were seen and carry no such header.
+    /// Its messages were captured and carry no such header.
     Nameless,
-    /// The same, and they are calls of SOAP.
+    /// The same, and they are SOAP calls.
     Soap,
-    /// None of its messages could be read, or the header names nothing that is known.
+    /// None of its messages could be parsed, or the header names no known product.
     Unheard,
 }
 
@@ -170,32 +170,32 @@ impl<'a> From<Option<&'a NamedProduct>> for KnownProgram<'a> {
     }
 }
 
-/// What one program says about an event.
+/// The text that one program prints for an event.
 #[derive(Clone, Debug)]
 pub struct Prediction {
-    /// Which program.
+    /// The program.
     pub product: &'static Product,
-    /// Others that say the same; only of suspects.
+    /// Other programs with the same text; only for suspects.
     pub also: Vec<&'static Product>,
-    /// The type of the exception, or the kind of log.
+    /// The exception type, or the kind of log.
     pub kind: Option<&'static str>,
-    /// The text, variable parts as `…`; `None` where it swallows the fault.
+    /// The text, variable parts as `…`; `None` where the program swallows the fault.
     pub text: Option<&'static str>,
-    /// The cause printed with it.
+    /// The cause printed with the text.
     pub cause: Option<&'static str>,
-    /// What else is to say, always there when there is no text.
+    /// A further remark; always present when there is no text.
     pub note: Option<&'static str>,
     /// A header named the program.
     pub identified: bool,
-    /// Where this is from.
+    /// The source of this row.
     pub source: &'static str,
 }
 
-/// Suspects to name where no header says who speaks. More would be guessing.
+/// Upper bound of suspects where no header names the program. More would be guessing.
 const SUSPECTS: usize = 8;
 
-/// What stands in the log of `side` after `event`: a known program's own texts, else the usual suspects', likeliest
-/// first, at most eight.
+/// The texts in the log of `side` after `event`: a known program's own texts, otherwise those of the usual suspects,
+/// likeliest first, eight at most.
 #[must_use]
 pub fn texts<'a>(
     event: WireEvent,
@@ -205,8 +205,8 @@ pub fn texts<'a>(
     texts_of(&[event], side, dissector)
 }
 
-/// The same where a connection met several events, in their order: a program that takes the first without an error
-/// reports the next. (A response with a bad length goes unnoticed by some clients; they run into their time limit.)
+/// The same for a connection that met several events, in their order: a program that does not report the first reports
+/// the next. (Some clients do not notice a response with a bad length and run into their time limit instead.)
 #[must_use]
 pub fn texts_of<'a>(
     events: &[WireEvent],
@@ -238,7 +238,7 @@ fn known(events: &[WireEvent], side: LogSide, stack: &NamedProduct) -> Vec<Predi
 /// Products whose calls carry `SOAPAction` and no `User-Agent`, the likeliest first.
 const SOAP: [&str; 2] = ["wcf", "mono-wcf"];
 
-/// Where those stand among the suspects.
+/// Where the SOAP products are placed among the suspects.
 #[derive(Clone, Copy)]
 enum SoapSuspects {
     First,
@@ -276,7 +276,7 @@ fn suspects(
     products.sort_by_key(|it| (soap.place(it), it.rank));
     let mut told: Vec<Prediction> = Vec::new();
     for product in products {
-        // One text each: the one seen, or best founded.
+        // One text per product: one that was seen, or the one with the best evidence.
         let facts = facts_of(events, side, product, None);
         let Some((fact, text)) = facts.iter().find_map(|it| Some((*it, it.text?))) else {
             continue;
@@ -295,7 +295,7 @@ fn suspects(
             None => told.push(prediction(fact, false)),
         }
     }
-    // One that was shortened may say what another says.
+    // Shortening can make a text equal to another's.
     let mut apart: Vec<Prediction> = Vec::with_capacity(told.len());
     for one in told {
         match apart.iter_mut().find(|it| it.text == one.text) {
@@ -310,9 +310,9 @@ fn suspects(
     apart
 }
 
-/// Words that a text needs to stand for a longer one that holds it: fewer would say too little.
+/// A text stands for a longer one that contains it if it has this many words; fewer would be too unspecific.
 const TELLING_WORDS: usize = 5;
-/// What a system says of an error (`strerror`): with little around them these words tell as much as the whole.
+/// `strerror` texts: with few words around them they say as much as the whole text.
 const SYSTEM_WORDS: [&str; 6] = [
     "Broken pipe",
     "Connection refused",
@@ -321,7 +321,7 @@ const SYSTEM_WORDS: [&str; 6] = [
     "Network is unreachable",
     "No route to host",
 ];
-/// With so many words more at most, `failed: Connection refused.` says no more than `Connection refused`.
+/// Number of extra words up to which `failed: Connection refused.` counts as the same text as `Connection refused`.
 const SPARE_WORDS: usize = 3;
 
 fn holds(long: &str, short: &str) -> bool {
@@ -333,8 +333,8 @@ fn holds(long: &str, short: &str) -> bool {
     long == short || long.contains(short) && tells()
 }
 
-/// The rows of a product for the first of the events that it reports, each standing for those [like](WireEvent::like)
-/// it; where it reports none, the rows that say that it swallows the last.
+/// The rows of a product for the first of the events that it reports, including those of events [like](WireEvent::like)
+/// it. If it reports none of them: the rows saying that it swallows the last.
 fn facts_of(
     events: &[WireEvent],
     side: LogSide,
@@ -342,7 +342,7 @@ fn facts_of(
     version: Option<&str>,
 ) -> Vec<&'static ErrorText> {
     let mut swallowed = Vec::new();
-    // Who waited until it gave up met no end of the stream, and says nothing of one.
+    // A client that gave up waiting never met the end of the stream and does not report one.
     let waited = events.contains(&WireEvent::BodyStalled);
     for event in events {
         let facts = facts_of_one(*event, side, product, version);
@@ -359,7 +359,8 @@ fn facts_of(
     swallowed
 }
 
-/// Whether these are the texts of a body that a FIN cut short: a program that overlooks a fault says so once the FIN is there.
+/// Whether these are the texts for a body that a FIN cut short: a program that overlooks a fault prints them once the
+/// FIN arrives.
 fn of_an_end(
     facts: &[&ErrorText],
     side: LogSide,
@@ -412,8 +413,8 @@ fn prediction(fact: &ErrorText, identified: bool) -> Prediction {
     }
 }
 
-/// Whether versions written as a range (`8.x`, `5+`, `2.0-4.8`, `7.x-8.x`) leave room for `version`. The versions a text
-/// was seen at exclude nothing: it is likely older than they are, and lives on.
+/// Whether a version range (`8.x`, `5+`, `2.0-4.8`, `7.x-8.x`) admits `version`. A list of versions in which a text was
+/// seen excludes nothing: the text probably predates them and survives them.
 fn covers(versions: &str, version: Option<&str>) -> bool {
     let Some(major) = version.and_then(leading_number) else {
         return true;

@@ -1,7 +1,7 @@
-//! From an error text, a code or a pasted log line to the wire and the rules: what `hangup explain TEXT` says.
+//! From an error text, a code or a pasted log line to wire events and rules: the content of `hangup explain TEXT`.
 //!
-//! Exact codes come first, known texts second. What is found is told by wire event; events that the same rule flags
-//! first are told together.
+//! Exact codes rank before known texts. Matches are grouped by wire event; events with the same first rule form one
+//! group.
 
 use super::code::{Code, codes_in};
 use super::fuzzy_match::{FuzzyMatch, MatchQuality, resembling};
@@ -9,34 +9,34 @@ use super::log_line::{LogLineHints, head, hints_in};
 use super::product::Product;
 use super::wire_event::{EventTrace, WireEvent};
 
-/// Why an event is thought of.
+/// Why an event matched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MatchReason {
-    /// The text holds its code.
+    /// The text contains this code.
     Code(&'static Code),
-    /// A program says so: the known text, and how well it fits.
+    /// A program prints a text like it: the known text, and how well it matches.
     Text(&'static str, MatchQuality),
 }
 
-/// A wire event that may be behind the text.
+/// A wire event that the text may stand for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventMatch {
     /// The event.
     pub what: WireEvent,
-    /// The rules that flag it, the most telling first.
+    /// The rules that flag it, most specific first.
     pub rules: Vec<&'static str>,
-    /// The programs that say the text at this event; none when a code led here.
+    /// The programs that print the text for this event; empty when the match is by code.
     pub products: Vec<&'static Product>,
     /// From 0 to 100: 100 for a code or a whole text.
     pub score: u8,
-    /// Why.
+    /// What matched.
     pub why: MatchReason,
 }
 
-/// What is read of a pasted text.
+/// Bytes of a pasted text that are read.
 const BYTES: usize = 16 * 1024;
 
-/// Events that are thought of first where a text fits many: the ones that break programs most.
+/// Events ranked first among those with equal scores: the ones that most often break programs.
 const COMMON: &[WireEvent] = &[
     WireEvent::RaceFin,
     WireEvent::RaceRst,
@@ -52,7 +52,7 @@ const COMMON: &[WireEvent] = &[
     WireEvent::ClientRstInResponse,
 ];
 
-/// The wire events that a text may stand for, the likeliest first.
+/// The wire events that a text may stand for, likeliest first.
 #[must_use]
 pub fn match_error(text: &str) -> Vec<EventMatch> {
     let text = head(text, BYTES);
@@ -68,7 +68,7 @@ fn matches(codes: &[&'static Code], found: &[FuzzyMatch]) -> Vec<EventMatch> {
             if let Some(known) = matches.iter_mut().find(|it| it.what == *event) {
                 known.score = known.score.max(score);
             } else {
-                // Further rules of the code go with its likeliest event.
+                // The code's own rules go with its likeliest event.
                 let more: &[&str] = if index == 0 { &code.rules } else { &[] };
                 let mut rules = event.rules().to_vec();
                 rules.extend(more.iter().filter(|rule| !event.rules().contains(rule)));
@@ -138,25 +138,25 @@ fn text_score(found: &FuzzyMatch, heaviest: f32) -> u8 {
     }
 }
 
-/// What a text of old versions is thought of less.
+/// Score deducted for a text of old versions.
 const OLD: u8 = 5;
 
-/// Events told together: the same rule flags them first.
+/// Events shown together because they have the same first rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventGroup {
-    /// The rules, the most telling first.
+    /// The rules, most specific first.
     pub rules: Vec<&'static str>,
     /// What happens on the wire, likeliest first.
     pub events: Vec<WireEvent>,
-    /// Who says the text then.
+    /// The programs that then print the text.
     pub products: Vec<&'static Product>,
     /// The best score among the events.
     pub score: u8,
-    /// Why the best is thought of.
+    /// Why the best of them matched.
     pub why: MatchReason,
 }
 
-/// Stories that are told: more would not help to choose.
+/// Upper bound of groups shown: more would not help to choose.
 const STORIES: usize = 8;
 
 /// What is known about a text.
@@ -166,9 +166,9 @@ pub struct Explanation {
     pub codes: Vec<&'static Code>,
     /// What may have happened, likeliest first.
     pub stories: Vec<EventGroup>,
-    /// Stories left out.
+    /// Number of groups left out.
     pub more: usize,
-    /// Which connection it was about.
+    /// The times, addresses and ports in the text, which identify the connection.
     pub hints: LogLineHints,
 }
 
@@ -179,7 +179,7 @@ impl Explanation {
         self.codes.is_empty() && self.stories.is_empty()
     }
 
-    /// Every event in question leaves no packet of its own.
+    /// Whether none of the events in question leaves a packet of its own.
     #[must_use]
     pub fn off_the_wire(&self) -> bool {
         let mut events = self
@@ -214,7 +214,7 @@ pub fn explain(text: &str) -> Explanation {
             }),
         }
     }
-    // Rules that a code names and no event of it.
+    // Rules of a code that has no events.
     for code in &codes {
         for rule in &code.rules {
             if code.events.is_empty() && !stories.iter().any(|it| it.rules.contains(rule)) {
@@ -259,7 +259,7 @@ mod tests {
 
     use super::*;
 
-    /// The rules of the first stories hold these.
+    /// Checks that the rules of the first groups include these.
     #[track_caller]
     fn leads(text: &str, rules: &[&str]) {
         let told = explain(text);
@@ -275,7 +275,7 @@ mod tests {
         }
     }
 
-    /// The first story's rule is this.
+    /// Checks that the first group's first rule is this one.
     #[track_caller]
     fn first(text: &str, rule: &str) {
         let told = explain(text);
@@ -447,7 +447,7 @@ mod tests {
             start.elapsed(),
             long.len()
         );
-        // Generous: tests run unoptimised and beside others.
+        // Generous: tests run unoptimised and in parallel with others.
         assert!(one.as_millis() < 100, "{one:?}");
     }
 

@@ -1,13 +1,14 @@
-//! Finds the known texts that a pasted one resembles.
+//! Finds the known error texts that a pasted text resembles.
 //!
-//! A text is a row of words: letters only, lower case; numbers, addresses, quotes and punctuation fall away, and so do
-//! the variable parts of a known text. A known text is found when its words stand in the pasted line in their order, or
-//! when the pasted words stand in it: rare words count for more (their weight is the logarithm of how few texts have
-//! them). A word that no known text has is put right first if a known one is a letter or two away.
+//! A text is a sequence of words: letters only, in lower case. Numbers, addresses, quotes and punctuation are dropped,
+//! and so are the variable parts of a known text. A known text matches when its words occur in the pasted line in the
+//! same order, or when the pasted words occur in it. Rare words count for more: a word's weight is the logarithm of how
+//! few texts contain it. A word that no known text contains is first corrected, if a known word is within one or two
+//! letters of it.
 //!
 //! Why words and `strsim` rather than trigrams: texts differ by single words that matter ("on a send", "on a receive"),
-//! which trigrams blur; an edit distance on whole texts would cost a thousand long comparisons, on unknown words alone
-//! it costs a few short ones.
+//! and trigrams blur those. An edit distance over whole texts would cost a thousand long comparisons; over unknown
+//! words alone it costs a few short ones.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -15,19 +16,19 @@ use std::sync::LazyLock;
 
 use super::error_text::{ErrorText, FACTS};
 
-/// How well a known text fits.
+/// How well a known text matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MatchQuality {
-    /// Its words are there, but for a few.
+    /// Most of its words occur.
     Alike,
     /// The pasted words are a part of it.
     Part,
-    /// All its words are there, in their order.
+    /// All its words occur, in order.
     Whole,
 }
 
 impl MatchQuality {
-    /// What the words in common are worth: a whole short text says more than pieces of a long one.
+    /// Factor for the weight of the common words: a whole short text is better evidence than pieces of a long one.
     const fn worth(self) -> f32 {
         match self {
             Self::Whole => 1.0,
@@ -37,16 +38,16 @@ impl MatchQuality {
     }
 }
 
-/// A fact that the pasted text resembles.
+/// A known text that the pasted text resembles.
 #[derive(Clone, Debug)]
 pub struct FuzzyMatch {
-    /// Which.
+    /// The row of the table.
     pub fact: &'static ErrorText,
-    /// The text of it that fits: its own, its cause's or its type's.
+    /// The part of it that matches: its text, its cause or its type.
     pub text: &'static str,
-    /// How well.
+    /// How well it matches.
     pub fit: MatchQuality,
-    /// The weight of the words in common, by what the fit is worth.
+    /// The weight of the common words, times the factor for `fit`.
     pub weight: f32,
 }
 
@@ -62,38 +63,38 @@ struct Phrase {
 /// A line of the pasted text.
 struct PastedLine {
     words: Vec<PhraseWord>,
-    /// Words that no known text has.
+    /// Number of words that occur in no known text.
     unknown: usize,
 }
 
 struct PhraseIndex {
     words: HashMap<&'static str, PhraseWord>,
     weights: Vec<f32>,
-    /// For each word the phrases that have it.
+    /// For each word, the phrases that contain it.
     having: Vec<Vec<u16>>,
     phrases: Vec<Phrase>,
 }
 
-/// A type that stands for more texts than this (`IOException`) says nothing by itself.
+/// A type that occurs in more rows than this (`IOException`) is not matched by itself.
 const FACTS_OF_A_TYPE: usize = 16;
-/// Words of a line that are looked at. The longest known text has about forty.
+/// Words of a line that are compared. The longest known text has about forty.
 const LINE_WORDS: usize = 96;
-/// Lines that are looked at: an error and its causes stand at the top of a trace.
+/// Lines that are compared: an error and its causes are at the top of a trace.
 const LINES: usize = 48;
-/// Unknown words that are put right: a line with more of them is no misspelt text.
+/// Unknown words that are corrected: a line with more of them is not a misspelt known text.
 const CORRECTIONS: usize = 8;
-/// Letters of a word that may be two.
+/// Letters from which on an unknown word is tried as two words.
 const LEAST_OF_TWO: usize = 6;
-/// The share of a known text that has to be there.
+/// Share of a known text, by weight, that has to occur.
 const ENOUGH: f32 = 0.7;
-/// What a text of this weight or less says would fit anything: one common word.
+/// Least weight of a match: a lighter one, such as a single common word, would match anything.
 const TELLING: f32 = 2.0;
-/// A word of this weight says enough by itself: one text in ninety has it.
+/// Weight from which on a single word matches by itself: one text in ninety contains it.
 const TELLING_WORD: f32 = 4.5;
 
 static LEXICON: LazyLock<PhraseIndex> = LazyLock::new(PhraseIndex::of_facts);
 
-/// The known texts that resemble a line of `text`, the best first.
+/// The known texts that resemble a line of `text`, best first.
 #[must_use]
 pub(super) fn resembling(text: &str) -> Vec<FuzzyMatch> {
     let lexicon = &*LEXICON;
@@ -111,7 +112,7 @@ pub(super) fn resembling(text: &str) -> Vec<FuzzyMatch> {
     let heaviest = best.values().map(|it| it.1).fold(0.0, f32::max);
     let mut found: Vec<FuzzyMatch> = Vec::new();
     for (phrase, (fit, weight)) in best {
-        // A whole text counts even where a longer one holds it; the rest only next to the best.
+        // A whole text counts even where a longer one contains it; other matches only if nearly as good as the best.
         let near =
             weight >= heaviest * 0.85 || fit == MatchQuality::Whole && weight >= heaviest * 0.6;
         if !near {
@@ -141,20 +142,19 @@ pub(super) fn resembling(text: &str) -> Vec<FuzzyMatch> {
     found
 }
 
-/// The name of a type without its package; types of several words (`DEBUG log`) have none.
+/// The name of a type without its package; empty for types of several words (`DEBUG log`).
 fn last_name(kind: &'static str) -> &'static str {
     let name = kind.rsplit('.').next().unwrap_or(kind);
     let is_type = name.len() > 8 && name.bytes().all(|it| it.is_ascii_alphanumeric());
     if is_type { name } else { "" }
 }
 
-/// Whether a text is nothing but a proxy's code (`SD--`, `UC`), which case tells from others: those are looked up as
-/// codes.
+/// Whether a text is only a proxy's code (`SD--`, `UC`). Those depend on case and are looked up as codes.
 fn is_code(text: &str) -> bool {
     text.ends_with("--") || text.len() == 2
 }
 
-/// A line of a stack trace that says where, not what: Java, .NET, Node, Python, Ruby, Go.
+/// A line of a stack trace that gives a place and no error: Java, .NET, Node, Python, Ruby, Go.
 fn is_frame(line: &str) -> bool {
     let line = line.trim();
     let called = line
@@ -208,10 +208,10 @@ impl PhraseIndex {
         lexicon
     }
 
-    /// The number of a word, given when it is new.
+    /// The number of a word; a new word gets the next one.
     fn word(&mut self, word: &'static str) -> PhraseWord {
         let lower: &'static str = if word.bytes().any(|it| it.is_ascii_uppercase()) {
-            // A few thousand short words, once in the life of the program.
+            // Leaks a few thousand short words, once per process.
             Box::leak(word.to_ascii_lowercase().into_boxed_str())
         } else {
             word
@@ -249,7 +249,7 @@ impl PhraseIndex {
         }
     }
 
-    /// The known words of a line; unknown ones are put right or left out.
+    /// The known words of a line; unknown words are corrected or left out.
     fn read(&self, line: &str, corrections: &mut usize) -> PastedLine {
         let mut words = Vec::new();
         let mut unknown = 0;
@@ -285,7 +285,7 @@ impl PhraseIndex {
         let known = |part: &str| self.words.get(part).copied();
         (2..wrong.len() - 1).find_map(|at| {
             let (one, two) = wrong.split_at_checked(at)?;
-            // Two short ones make many a word by chance.
+            // Two short words concatenate to many unrelated words by chance.
             let long = one.len().max(two.len()) * 2 >= LEAST_OF_TWO + 2;
             Some([known(one)?, known(two)?]).filter(|_| long)
         })
@@ -295,13 +295,13 @@ impl PhraseIndex {
         let allowed = if wrong.len() >= 8 { 2 } else { 1 };
         let (first, last) = (wrong.bytes().next(), wrong.bytes().next_back());
         let candidates = self.words.iter().filter(|(word, _)| {
-            // A slip rarely hits both ends of a word.
+            // A typo rarely affects both the first and the last letter.
             word.len().abs_diff(wrong.len()) <= allowed
                 && (word.bytes().next() == first || word.bytes().next_back() == last)
         });
         candidates
             .map(|(word, number)| {
-                // Of words equally near, the commoner one is meant.
+                // Of equally near words the more common one is meant.
                 let common = self.having.get(usize::from(*number)).map_or(0, Vec::len);
                 (
                     strsim::osa_distance(word, wrong),
@@ -319,9 +319,9 @@ impl PhraseIndex {
         self.weights.get(usize::from(word)).copied().unwrap_or(0.0)
     }
 
-    /// The phrases that a line of words resembles.
+    /// The phrases that a line resembles: index, quality and weight.
     fn phrases_like(&self, line: &PastedLine) -> Vec<(usize, MatchQuality, f32)> {
-        // A part of a text is one only when little else stands in the line.
+        // A partial match counts only when the line holds little else.
         let mostly_known = line.unknown <= line.words.len();
         let line = &line.words[..];
         let alone = line.first().filter(|_| line.len() == 1);
@@ -330,7 +330,7 @@ impl PhraseIndex {
         if asked < TELLING {
             return Vec::new();
         }
-        // What a phrase and the line have in common at most, order aside: most phrases fall out here.
+        // Upper bound of the common weight, ignoring order: this excludes most phrases cheaply.
         let mut common = vec![0.0_f32; self.phrases.len()];
         let mut seen: Vec<PhraseWord> = line.to_vec();
         seen.sort_unstable();
@@ -366,7 +366,7 @@ impl PhraseIndex {
         like
     }
 
-    /// The weight of the heaviest row of words that both have in the same order.
+    /// The weight of the heaviest common subsequence of words.
     fn in_order(&self, phrase: &[PhraseWord], line: &[PhraseWord]) -> f32 {
         let mut row = vec![0.0_f32; line.len() + 1];
         for word in phrase {
@@ -388,7 +388,7 @@ impl PhraseIndex {
     }
 }
 
-/// The words of a text: they begin with a letter and are no hexadecimal numbers; `_` and digits may follow.
+/// The words of a text: they begin with a letter and are not hexadecimal numbers; `_` and digits may follow.
 fn spelled(text: &str) -> impl Iterator<Item = &str> {
     text.split(|it: char| !(it.is_ascii_alphanumeric() || it == '_'))
         .filter(|word| word.starts_with(|it: char| it.is_ascii_alphabetic()))

@@ -1,20 +1,20 @@
-//! What a pasted log line says about *which* connection: times, addresses and ports.
+//! The times, addresses and ports in a pasted log line, which identify the connection it is about.
 //!
-//! Only what is written is taken: a time without a zone keeps none, a date without a year keeps none.
+//! Nothing is added: a time written without a zone has none, a date written without a year has none.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// What helps to find the very connection.
+/// Hints that identify a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogLineHints {
-    /// Times, in their order.
+    /// Times, in order of appearance.
     pub times: Vec<LogTime>,
-    /// Addresses, in their order, each once.
+    /// Addresses, in order of appearance, without repetitions.
     pub addresses: Vec<IpAddr>,
-    /// Ports, in their order, each once.
+    /// Ports, in order of appearance, without repetitions.
     pub ports: Vec<u16>,
 }
 
@@ -35,13 +35,13 @@ pub struct LogTime {
     pub month_day: Option<(i8, i8)>,
     /// Hour, minute, second.
     pub time: (i8, i8, i8),
-    /// The part of the second.
+    /// The fraction of the second, in nanoseconds.
     pub nanoseconds: i32,
     /// Seconds east of UTC, if written.
     pub offset: Option<i32>,
 }
 
-/// A log line is short; of more, the beginning is read.
+/// Bytes that are read. A log line is short; of a longer text only the beginning is read.
 const BYTES: usize = 16 * 1024;
 /// Hints of one kind that are kept: a line has a few.
 const KEPT: usize = 16;
@@ -67,7 +67,7 @@ pub fn hints_in(text: &str) -> LogLineHints {
     hints
 }
 
-/// The beginning of a text, cut between characters.
+/// The beginning of a text, at most `bytes` long, cut at a character boundary.
 pub(super) fn head(text: &str, bytes: usize) -> &str {
     let mut end = text.len().min(bytes);
     while !text.is_char_boundary(end) {
@@ -76,7 +76,7 @@ pub(super) fn head(text: &str, bytes: usize) -> &str {
     text.get(..end).unwrap_or(text)
 }
 
-/// Takes one hint from the beginning of `text`; gives how long it is.
+/// Takes one hint from the beginning of `text` and returns its length.
 fn take(text: &str, hints: &mut LogLineHints) -> Option<usize> {
     if let Some((moment, length)) = moment(text) {
         keep(&mut hints.times, moment);
@@ -133,7 +133,7 @@ impl Scan<'_> {
         i8::try_from(month + 1).ok()
     }
 
-    /// `19:01:02`, and what may follow: `.123456`, `,123`.
+    /// `19:01:02`, optionally followed by `.123456` or `,123`.
     fn clock(&mut self) -> Option<((i8, i8, i8), i32)> {
         let hour = self.digits::<2>()?;
         self.one_of(b":")?;
@@ -225,7 +225,7 @@ fn common_log(scan: &mut Scan<'_>) -> Option<LogTime> {
     )
 }
 
-/// `Nov 20 19:01:02` (RFC 3164 §4.1.2), the day padded by a blank.
+/// `Nov 20 19:01:02` (RFC 3164 §4.1.2), the day padded with a blank.
 fn syslog(scan: &mut Scan<'_>) -> Option<LogTime> {
     let month = scan.month()?;
     scan.one_of(b" ")?;
@@ -256,7 +256,7 @@ fn clock_alone(scan: &mut Scan<'_>) -> Option<LogTime> {
     })
 }
 
-/// Seconds since 1970, from 2001 on, with or without a part of a second; thirteen digits are milliseconds.
+/// Seconds since 1970, from 2001 on, with or without a fraction; thirteen digits are milliseconds.
 fn epoch(scan: &mut Scan<'_>) -> Option<LogTime> {
     let seconds = i64::from(scan.digits::<9>()?) * 10 + i64::from(scan.digits::<1>()?);
     let mut nanoseconds = 0;
@@ -309,7 +309,7 @@ fn moment_of(
     })
 }
 
-/// An address, with a port where one follows, and how long both are.
+/// An address, with the port if one follows, and the length of both.
 fn address(text: &str) -> Option<(IpAddr, Option<u16>, usize)> {
     if let Some(rest) = text.strip_prefix('[') {
         let end = rest.find(']')?;
@@ -338,7 +338,7 @@ fn address(text: &str) -> Option<(IpAddr, Option<u16>, usize)> {
             port.map_or(four.len(), |it| it.1),
         ));
     }
-    // Node writes ::1 port 8080 like this.
+    // Node writes `::1` port 8080 like this.
     if let Some((port, length)) = word.strip_prefix("::1:").and_then(number) {
         return Some((
             Ipv6Addr::LOCALHOST.into(),
@@ -351,7 +351,7 @@ fn address(text: &str) -> Option<(IpAddr, Option<u16>, usize)> {
     Some((address.into(), None, six.len()))
 }
 
-/// The port in `:8080` (or Windows' and BSD's `.8080`, or `', 8080)` of Python), and where it ends.
+/// The port in `:8080` (or `.8080` on Windows and the BSDs, or `', 8080)` in Python), and where it ends.
 fn port_after(text: &str, at: usize) -> Option<(u16, usize)> {
     let rest = text.get(at..)?;
     let separator = [":", "', ", "\", ", ", port "]

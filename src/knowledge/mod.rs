@@ -1,8 +1,8 @@
-//! Floor 7½: facts as data. What programs say when the wire does something to them, default timers, port ranges, the
-//! settings that help, and the codes of proxies and systems; and the way from a pasted error text back to the wire.
+//! Facts as data: the error texts that programs print for wire events, default timers, port ranges, helpful settings,
+//! and the codes of proxies and systems; and the way back from a pasted error text to the wire.
 //!
-//! Uses no other floor. The tables lie beside the code as tab-separated text, are part of the program, and are read once,
-//! when first asked. Every row names its source.
+//! Uses no other room. The tables are tab-separated files next to the code; they are compiled into the program and
+//! parsed once, on first use. Every row names its source.
 
 mod code;
 mod error_text;

@@ -1,4 +1,4 @@
-//! The ports that systems hand out for outgoing connections, unless told otherwise.
+//! The port ranges that systems use for outgoing connections by default.
 
 use std::sync::LazyLock;
 
@@ -7,13 +7,13 @@ use super::table;
 /// A system's ephemeral ports (RFC 6056 §2).
 #[derive(Debug, PartialEq, Eq)]
 pub struct PortRange {
-    /// Which system.
+    /// The system.
     pub system: &'static str,
     /// The lowest port.
     pub low: u16,
     /// The highest port.
     pub high: u16,
-    /// Where this is from.
+    /// The source of this row.
     pub source: &'static str,
 }
 
@@ -31,7 +31,7 @@ static RANGES: LazyLock<Vec<PortRange>> = LazyLock::new(|| {
         .collect()
 });
 
-/// All ranges, the commonest system first.
+/// All ranges, the most common system first.
 #[must_use]
 pub fn port_ranges() -> &'static [PortRange] {
     &RANGES

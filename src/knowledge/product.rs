@@ -1,7 +1,7 @@
-//! Which software speaks: the products of the tables, and how the headers `User-Agent`, `Server` and `Via` name them.
+//! The products of the tables, and how the headers `User-Agent`, `Server` and `Via` identify them.
 //!
-//! Only what a header says is taken for known. What sends no such header (Node's `http`, .NET, `reqwest`, PHP's streams)
-//! stays unknown here, and the suspects of [`texts`](super::texts) take its place.
+//! A product is known only if a header names it. One that sends no such header (Node's `http`, .NET, `reqwest`, PHP's
+//! streams) stays unknown here, and the suspects of [`texts`](super::texts) take its place.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -14,24 +14,24 @@ use super::wire_event::LogSide;
 pub struct Product {
     /// The name in reports and tables.
     pub name: &'static str,
-    /// The name for people.
+    /// The name shown to the user.
     pub title: &'static str,
-    /// What it is.
+    /// Its role in HTTP.
     pub role: Role,
-    /// It names itself in a header unless told otherwise.
+    /// Whether it names itself in a header by default.
     pub named: bool,
-    /// How common it is among its like; 1 is the most common. An estimate, to order suspects by.
+    /// Rank among products of its role by how common it is; 1 is the most common. An estimate, used to order suspects.
     pub rank: u8,
 }
 
-/// What a product is.
+/// The role of a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It asks.
+    /// Sends requests.
     Client,
-    /// It answers.
+    /// Answers requests.
     Server,
-    /// Both.
+    /// Does both.
     Proxy,
 }
 
@@ -58,8 +58,8 @@ pub fn product(name: &str) -> Option<&'static Product> {
     PRODUCTS.iter().find(|product| product.name == name)
 }
 
-/// The framework that most often runs inside a server and writes a log of its own, beside the server's: its texts are a
-/// suspicion, as the header names the server alone.
+/// The framework that most often runs inside a server and writes a log in addition to the server's. Its texts are only
+/// a suspicion: the header names the server alone.
 #[must_use]
 pub fn inside(server: &Product) -> Option<&'static Product> {
     match server.name {
@@ -68,7 +68,7 @@ pub fn inside(server: &Product) -> Option<&'static Product> {
     }
 }
 
-/// The header that named a stack.
+/// The header that identified a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NamedBy {
     /// `User-Agent` of a request.
@@ -80,7 +80,7 @@ pub enum NamedBy {
 }
 
 impl NamedBy {
-    /// The word in reports.
+    /// The header's name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -94,11 +94,11 @@ impl NamedBy {
 /// A product that named itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedProduct {
-    /// Which.
+    /// The product.
     pub product: &'static Product,
-    /// Its version, as far as the header gives one.
+    /// Its version, if the header gives one.
     pub version: Option<String>,
-    /// How it is known.
+    /// The header that identified it.
     pub by: NamedBy,
 }
 
@@ -112,7 +112,8 @@ impl fmt::Display for NamedProduct {
     }
 }
 
-/// Where in the field a token has to stand: `Java/17` leads the field of `HttpURLConnection`, elsewhere it is a remark.
+/// Where in the field a token has to be: `Java/17` at the start of the field is `HttpURLConnection`, elsewhere it is a
+/// comment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum TokenPosition {
     First,
@@ -120,8 +121,8 @@ enum TokenPosition {
 }
 use TokenPosition::{Anywhere, First};
 
-/// A product token of `User-Agent` (lower case) and the product it means; the first that fits wins, so what wraps
-/// something else stands before what it wraps.
+/// A product token of `User-Agent` (lower case) and the product it identifies. The first match wins, so a product
+/// precedes those it wraps.
 const USER_AGENTS: &[(&str, TokenPosition, &str)] = &[
     ("python-requests", First, "python-requests"),
     ("python-urllib3", First, "python-requests"),
@@ -147,7 +148,7 @@ const USER_AGENTS: &[(&str, TokenPosition, &str)] = &[
     ("curl", First, "curl"),
     ("ruby", First, "ruby"),
     ("php", First, "php-stream"),
-    // SOAP proxies of .NET Framework, with the version of its runtime.
+    // SOAP proxies of the .NET Framework, with the version of its runtime.
     (
         "ms web services client protocol",
         Anywhere,
@@ -194,9 +195,9 @@ const SERVERS: &[(&str, TokenPosition, &str)] = &[
     ("lighttpd", Anywhere, "lighttpd"),
 ];
 
-/// Names the stack at one side of a connection, by what its messages say. `Server` is asked before `Via`: the server
-/// that answers is the one at the other end; a `Via` without a `Server` names a proxy that answered itself or left the
-/// field out.
+/// Identifies the product on one side of a connection from the headers of its messages. `Server` has priority over
+/// `Via`: it names the server that answers at the other end. A `Via` without a `Server` names a proxy that answered by
+/// itself or removed the field.
 #[must_use]
 pub fn identify(
     user_agent: Option<&str>,
@@ -218,10 +219,10 @@ fn from_user_agent(value: &str) -> Option<NamedProduct> {
         .get(..17)
         .filter(|it| it.eq_ignore_ascii_case("apache-httpclient"))
     {
-        // `Apache-HttpClient/5.2.1 (Java/17.0.15)`; the two majors are two products.
+        // `Apache-HttpClient/5.2.1 (Java/17.0.15)`; its two major versions are two products.
         Some(_) => {
             let rest = value.get(17..)?;
-            // Broken off before the number that matters.
+            // Truncated before the number that matters.
             if rest == "/" {
                 return None;
             }
@@ -241,7 +242,7 @@ fn from_user_agent(value: &str) -> Option<NamedProduct> {
         None => from(value, USER_AGENTS, NamedBy::UserAgent)?,
     };
     if stack.product.name == "httpx" && stack.version.as_deref() == Some("0") {
-        stack.version = None; // cut short by the snap length
+        stack.version = None; // truncated by the snap length
     }
     Some(stack)
 }
@@ -259,7 +260,7 @@ fn from(value: &str, names: &[(&str, TokenPosition, &str)], by: NamedBy) -> Opti
     None
 }
 
-/// What follows `token` where it stands as a word of its own: `node` is not in `node-fetch`.
+/// The text after `token` where that is a whole word: `node` does not match `node-fetch`.
 fn after_token<'a>(value: &'a str, token: &str, place: TokenPosition) -> Option<&'a str> {
     let bytes = value.as_bytes();
     let word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');

@@ -1,5 +1,5 @@
-//! Which setting of which product a fault calls for: `settings.tsv`, a row for a product, the rules it helps with, and the
-//! side at which the product speaks.
+//! The product settings that help against a fault: `settings.tsv`, with the product, the rules it helps with, and the
+//! side on which the product runs, in each row.
 
 use std::sync::LazyLock;
 
@@ -12,13 +12,13 @@ use super::wire_event::LogSide;
 pub struct Setting {
     /// The rules whose findings call for it.
     pub rules: Vec<&'static str>,
-    /// Where the product has to speak.
+    /// The side on which the product runs.
     pub side: LogSide,
-    /// The products that have it.
+    /// The products that have this setting.
     pub products: Vec<&'static Product>,
-    /// A sentence or two, the product first.
+    /// A sentence or two, the product's name first.
     pub remedy: &'static str,
-    /// Where this is from.
+    /// The source of this row.
     pub source: &'static str,
 }
 
@@ -38,7 +38,7 @@ pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
         .collect()
 });
 
-/// What to change in this product at this side, when this rule has found something.
+/// The settings of this product on this side that help with a finding of this rule.
 pub fn settings(
     rule: &str,
     side: LogSide,

@@ -1,7 +1,9 @@
-//! What the kernel tells a program about the wire: pure functions, the part of every error text that is not the program's.
+//! The socket errors a kernel returns for what happens on the wire: pure functions for the part of an error text that
+//! does not depend on the program.
 //!
-//! RFC 9293 §3.10.7 says what a segment does to a connection; which error a call then gives is the system's own affair.
-//! Linux as measured; Windows and the BSDs as documented, and where they may lose what Linux keeps, that is said.
+//! RFC 9293 §3.10.7 defines what a segment does to a connection; which error a call then returns is up to the system.
+//! Linux is as measured; Windows and the BSDs are as documented, and it is stated where they may lose data that Linux
+//! keeps.
 
 /// The system a program runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,7 +14,7 @@ pub enum System {
     Windows,
     /// macOS and the BSDs.
     Bsd,
-    /// Not known.
+    /// Unknown.
     Unknown,
 }
 
@@ -21,11 +23,11 @@ pub enum System {
 pub enum SocketError {
     /// The SYN was refused.
     Refused,
-    /// The peer reset.
+    /// The peer sent a RST.
     Reset,
-    /// The own side is closed, or the peer reset after its FIN.
+    /// This side is closed, or the peer sent a RST after its FIN.
     Pipe,
-    /// Windows: the own system gave the connection up.
+    /// Windows: the local system aborted the connection.
     Aborted,
     /// No answer.
     TimedOut,
@@ -38,7 +40,7 @@ pub enum SocketError {
 }
 
 impl SocketError {
-    /// The name, as the system at hand writes it.
+    /// The error's name on the given system.
     #[must_use]
     pub const fn name(self, system: System) -> &'static str {
         match (self, system) {
@@ -46,7 +48,7 @@ impl SocketError {
             (Self::Refused, _) => "ECONNREFUSED",
             (Self::Reset, System::Windows) => "WSAECONNRESET",
             (Self::Reset, _) => "ECONNRESET",
-            // Windows knows no EPIPE: the same write gives 10053.
+            // Windows has no `EPIPE`: the same write returns 10053.
             (Self::Pipe | Self::Aborted, System::Windows) => "WSAECONNABORTED",
             (Self::Pipe, _) => "EPIPE",
             (Self::Aborted, _) => "ECONNABORTED",
@@ -61,7 +63,7 @@ impl SocketError {
         }
     }
 
-    /// The number, where the system is known.
+    /// The error's number, where the system is known.
     #[must_use]
     pub const fn number(self, system: System) -> Option<u32> {
         let (linux, windows, bsd) = match self {
@@ -83,18 +85,18 @@ impl SocketError {
     }
 }
 
-/// How far a connection is when the RST arrives, seen from the one who gets it.
+/// How far a connection has come when the RST arrives, as seen by its receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ConnectionStage {
     /// SYN-SENT.
     SynSent,
-    /// The peer's FIN has been received, and the own one not been sent: CLOSE-WAIT.
+    /// The peer's FIN has been received and no FIN sent: CLOSE-WAIT.
     FinReceived,
-    /// Any other state of a connection that stands.
+    /// Any other state of an established connection.
     Open,
 }
 
-/// What happens to data that had arrived and was not yet read.
+/// What happens to data that has arrived and was not yet read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UnreadData {
     /// The program can still read it.
@@ -103,19 +105,19 @@ pub enum UnreadData {
     MayBeLost,
 }
 
-/// What a program gets once a RST has arrived.
+/// What a program's calls return once a RST has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AfterReset {
-    /// Reading: an error, or `None` for an orderly end.
+    /// The result of a read: an error, or `None` for an orderly end.
     pub read: Option<SocketError>,
-    /// Writing.
+    /// The result of a write.
     pub write: SocketError,
-    /// What was queued.
+    /// What happens to received data that was not yet read.
     pub unread: UnreadData,
 }
 
-/// A RST arrives (RFC 9293 §3.10.7.3 for SYN-SENT, §3.10.7.4 for the rest). Each error is given once; then reading ends
-/// and writing gives [`SocketError::Pipe`].
+/// The calls after a RST (RFC 9293 §3.10.7.3 for SYN-SENT, §3.10.7.4 for the rest). Each error is returned once; then
+/// reads return the end of the stream and writes [`SocketError::Pipe`].
 #[must_use]
 pub const fn after_reset(stage: ConnectionStage, system: System) -> AfterReset {
     let unread = match system {
@@ -142,7 +144,8 @@ pub const fn after_reset(stage: ConnectionStage, system: System) -> AfterReset {
     }
 }
 
-/// ICMP answers a SYN (RFC 1122 §4.2.3.9; RFC 5461 §2): `type 3` of version 4. An open connection is not ended by it.
+/// The error of a SYN answered by ICMP (RFC 1122 §4.2.3.9; RFC 5461 §2): the code of an ICMPv4 message of type 3. ICMP
+/// does not end an open connection.
 #[must_use]
 pub const fn after_icmp_unreachable(code: u8) -> SocketError {
     match code {
@@ -153,7 +156,7 @@ pub const fn after_icmp_unreachable(code: u8) -> SocketError {
     }
 }
 
-/// The same for version 6, `type 1` (RFC 4443 §3.1).
+/// The same for ICMPv6, type 1 (RFC 4443 §3.1).
 #[must_use]
 pub const fn after_icmpv6_unreachable(code: u8) -> SocketError {
     match code {
@@ -163,11 +166,12 @@ pub const fn after_icmpv6_unreachable(code: u8) -> SocketError {
     }
 }
 
-/// Nothing is acknowledged any more, until the system gives up: retransmissions or keep-alive probes are used up.
+/// The error when nothing is acknowledged any more and the system gives up: retransmissions or keep-alive probes are
+/// exhausted.
 #[must_use]
 pub const fn after_silence(stage: ConnectionStage, system: System) -> SocketError {
     match (stage, system) {
-        // Windows calls the end of a connection that stood its own abort.
+        // Windows reports the loss of an established connection as its own abort.
         (ConnectionStage::Open | ConnectionStage::FinReceived, System::Windows) => {
             SocketError::Aborted
         }

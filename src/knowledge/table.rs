@@ -1,9 +1,9 @@
-//! Tab-separated tables: one fact a line, the first line names the columns, an empty field means nothing is known.
+//! Tab-separated tables: one fact per line, the first line names the columns, an empty field means unknown.
 //!
-//! The tables are part of the program, so a malformed one is a fault of the build, found by the tests; at run time a row
-//! too short is passed over.
+//! The tables are compiled into the program, so a malformed one is a build error that the tests find. At run time a row
+//! with too few fields is skipped.
 
-/// The rows of a table with `N` columns, its head left out.
+/// The rows of a table with `N` columns, without its header line.
 pub(super) fn rows<const N: usize>(text: &'static str) -> impl Iterator<Item = [&'static str; N]> {
     text.lines().skip(1).filter_map(row)
 }
@@ -22,7 +22,7 @@ pub(super) fn field(text: &'static str) -> Option<&'static str> {
     (!text.is_empty()).then_some(text)
 }
 
-/// The tables as they lie in the source, for tests that hold every line against its head.
+/// Checks a table as it is in the source: every line against the header line.
 #[cfg(test)]
 pub(super) fn well_formed<const N: usize>(text: &'static str) {
     for (index, line) in text.lines().enumerate() {

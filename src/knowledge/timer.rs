@@ -1,6 +1,7 @@
-//! Default timers, and which of them a measured time may come from.
+//! Default timers, and which of them can explain a measured time.
 //!
-//! `timers.tsv` has one row per default; several products share a value, so a time has candidates, never a culprit.
+//! `timers.tsv` has one row per default. Several products share a value, so a time has candidates, never a proven
+//! cause.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -9,32 +10,32 @@ use std::time::Duration;
 use super::table;
 use super::wire_event::LogSide;
 
-/// What goes on while a timer runs.
+/// What the connection does while a timer runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TimerPhase {
     /// Connecting.
     Connect,
     /// A TLS handshake.
     Tls,
-    /// The request is awaited or still incomplete.
+    /// The server waits for a request or for the rest of one.
     Request,
-    /// The response is awaited.
+    /// The client waits for the response.
     Wait,
     /// The response is being sent.
     Response,
-    /// Nothing: every exchange is complete.
+    /// Nothing is outstanding: every exchange is complete.
     Idle,
-    /// A side has closed and waits for the other: lingering, CLOSE-WAIT.
+    /// One side has closed and waits for the other: lingering, CLOSE-WAIT.
     Between,
     /// Until the first TCP keep-alive probe.
     KeepAlive,
-    /// From probe to probe.
+    /// The interval between keep-alive probes.
     Probe,
     /// Retransmission without an answer.
     Retransmit,
     /// TIME-WAIT.
     TimeWait,
-    /// FIN-WAIT-2 of a socket that no process holds.
+    /// FIN-WAIT-2 of a socket that no process holds any more.
     FinWait2,
 }
 
@@ -61,19 +62,19 @@ impl TimerPhase {
 /// A default of a product.
 #[derive(Debug, PartialEq)]
 pub struct Timer {
-    /// Whose.
+    /// The product.
     pub product: &'static str,
-    /// What sets it.
+    /// The name of the setting.
     pub setting: &'static str,
-    /// How long.
+    /// The default, in seconds.
     pub seconds: f64,
-    /// Meanwhile.
+    /// What the connection does while it runs.
     pub running: TimerPhase,
     /// `client`, `server`, `proxy`, `network` or `system`.
     pub role: &'static str,
     /// `source-code`, `documented`, `seen-in-thread` or `presumed`.
     pub basis: &'static str,
-    /// Where this is from.
+    /// The source of this row.
     pub source: &'static str,
 }
 
@@ -154,14 +155,14 @@ pub static TIMERS: LazyLock<Vec<Timer>> = LazyLock::new(|| {
         .collect()
 });
 
-/// A timer fires this much off at least: scheduling and the way of the packet.
+/// Least deviation of a timer in seconds: scheduling, and the packet's way to the capture point.
 const SLACK_SECONDS: f64 = 0.05;
-/// And this share of a long one.
+/// Deviation of a long timer, as a share of it.
 const SLACK_SHARE: f64 = 0.01;
-/// Node's timers run in a list that is looked through once a second: its idle close comes up to this much late.
+/// Node checks its timers once a second: its idle close comes up to this much late.
 const NODE_LATE_SECONDS: f64 = 1.0;
 
-/// The timers that a measured time may come from, the nearest first.
+/// The timers that can explain a measured time, nearest first.
 #[must_use]
 pub fn timer_candidates(seconds: f64, running: TimerPhase) -> Vec<&'static Timer> {
     let mut found: Vec<_> = TIMERS

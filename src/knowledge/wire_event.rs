@@ -1,23 +1,22 @@
-//! What the wire can present to an application, as the application meets it: the vocabulary that joins a capture to an
-//! error text.
+//! Wire events: what an application can meet on the wire. They connect captures to error texts.
 //!
-//! An event is named from the side of the one who suffers it: a client that waits and gets a FIN, a server whose client
-//! resets. A proxy has no events of its own on the wire: towards its backend it is a client, towards its client a server.
-//! The few events that no packet shows are here too, so that `explain` can say so.
+//! An event is named from the side of the application that meets it: a client that waits and gets a FIN, a server whose
+//! client resets. A proxy has no events of its own: towards its backend it is a client, towards its client a server.
+//! The few events that no packet shows are included, so that `explain` can say so.
 
 use std::fmt;
 
-/// Whose log it is.
+/// The side whose application writes the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LogSide {
-    /// The one that opened the connection; a proxy towards its backend.
+    /// The side that opened the connection; a proxy towards its backend.
     Client,
-    /// The one that was called; a proxy towards its client.
+    /// The side that accepted the connection; a proxy towards its client.
     Server,
 }
 
 impl LogSide {
-    /// The word in tables and reports.
+    /// The word used in tables and reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -27,7 +26,7 @@ impl LogSide {
     }
 }
 
-/// What of an event a capture holds.
+/// What a capture shows of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EventTrace {
     /// Its own packets.
@@ -38,23 +37,23 @@ pub enum EventTrace {
 
 macro_rules! events {
     ($($side:ident $trace:ident $variant:ident $name:literal $story:literal [$($rule:literal)*])*) => {
-        /// A wire event. The names are the ones in the tables.
+        /// A wire event, named as in the tables.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum WireEvent {
             $(#[doc = $story] $variant,)*
         }
 
         impl WireEvent {
-            /// All, in the order of a connection's life, the client's first.
+            /// All events, in the order of a connection's life, the client's first.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
-            /// The name in tables.
+            /// The name used in tables.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name),* }
             }
 
-            /// Who suffers it.
+            /// The side that meets it.
             #[must_use]
             pub const fn side(self) -> LogSide {
                 match self { $(Self::$variant => LogSide::$side),* }
@@ -66,13 +65,13 @@ macro_rules! events {
                 match self { $(Self::$variant => EventTrace::$trace),* }
             }
 
-            /// What happens, in a line.
+            /// What happens, in one line.
             #[must_use]
             pub const fn story(self) -> &'static str {
                 match self { $(Self::$variant => $story),* }
             }
 
-            /// The rules that flag it, the most telling first.
+            /// The rules that flag it, most specific first.
             #[must_use]
             pub const fn rules(self) -> &'static [&'static str] {
                 match self { $(Self::$variant => &[$($rule),*]),* }
@@ -138,7 +137,7 @@ events! {
     Client Packets Idle408FinPost "idle-408-fin-post" "the server sends 408 on an idle connection and closes; a request that must not be repeated follows" ["unsolicited-response" "idle-timeout-close"]
     Client Circumstance IdleStateDropped "idle-state-dropped" "a device in between forgets an idle connection without a packet" ["idle-state-lost" "reuse-of-forgotten-connection"]
 
-    // A response that is no HTTP.
+    // A response that is not HTTP.
     Client Packets BadStatusLine "bad-status-line" "what comes is not a status line" ["malformed-response"]
     Client Packets Http09Response "http09-response" "a body comes without any head" ["malformed-response"]
     Client Packets BadStatusCode "bad-status-code" "the status is not three digits" ["malformed-response"]
@@ -210,7 +209,7 @@ events! {
     Client Circumstance ProxyOwnAnswer "proxy-own-answer" "the proxy answers without asking a backend" []
     Client Packets ProxyKill "proxy-kill" "the proxy is told to end the connection" ["reset-mid-response" "response-cut-short"]
 
-    // The server's side: the client leaves.
+    // The server's side: the client closes.
     Server Packets ClientFinBeforeRequest "client-fin-before-request" "the client connects and closes without a request" ["preconnect-unused" "health-probe"]
     Server Packets ClientRstBeforeRequest "client-rst-before-request" "the client connects and resets without a request" ["health-probe" "client-reset-handshake"]
     Server Packets ClientFinWhileWaiting "client-fin-while-waiting" "the client closes while it waits for the response" ["client-gave-up-waiting" "response-after-client-left" "half-close-taken-as-abort"]
@@ -227,7 +226,7 @@ events! {
     Server Packets RequestBodyStalled "request-body-stalled" "the request's body does not come to its end in time" ["client-left-mid-upload" "path-mtu-blackhole"]
     Server Packets IdleClose "idle-close" "the server closes an idle connection" ["idle-timeout-close"]
 
-    // The server's side: a request that is none.
+    // The server's side: malformed requests.
     Server Packets RequestBadLine "request-bad-line" "what comes is not a request line" ["malformed-request"]
     Server Packets RequestBadHeader "request-bad-header" "a header of the request breaks the grammar" ["malformed-request"]
     Server Packets RequestBadLength "request-bad-length" "the request's Content-Length is no number" ["malformed-request" "ambiguous-message-length"]
@@ -249,7 +248,7 @@ events! {
     Server Packets TlsClientFinInHandshake "tls-client-fin-in-handshake" "the client closes within the TLS handshake" ["tls-handshake-cut" "health-probe"]
     Server Packets TlsClientRstInHandshake "tls-client-rst-in-handshake" "the client resets within the TLS handshake" ["tls-handshake-cut" "health-probe"]
 
-    // The server fails by itself.
+    // The server fails for reasons of its own.
     Server Packets ServerTimeLimit "server-time-limit" "the server's own limit for a request is reached" ["server-time-limit" "reset-before-response" "closed-before-response"]
     Server Packets ServerWorkerLost "server-worker-lost" "the process that had the request is gone" ["reset-before-response" "closed-before-response"]
     Server Packets ServerAbortsResponse "server-aborts-response" "the program fails while it sends the response" ["response-cut-short" "reset-mid-response"]
@@ -259,8 +258,8 @@ events! {
 }
 
 impl WireEvent {
-    /// The same for a request that must not be repeated by itself (RFC 9110 §9.2.2): clients that retry a GET in
-    /// silence report it.
+    /// The same event for a request that must not be retried automatically (RFC 9110 §9.2.2): clients that silently
+    /// retry a GET report this one.
     #[must_use]
     pub const fn for_unsafe_method(self) -> Self {
         match self {
@@ -272,8 +271,8 @@ impl WireEvent {
         }
     }
 
-    /// The same under the keys of TLS, where some libraries tell it differently: OpenSSL as Python has it makes an end of a
-    /// RST. `notified`: the server had said `close_notify` before, so that its end is one in order.
+    /// The same event inside TLS, where some libraries report it differently: OpenSSL in Python reports a RST as the
+    /// end of the stream. `notified`: the server had sent `close_notify` before, so the end is an orderly one.
     #[must_use]
     pub const fn under_keys(self, notified: bool) -> Self {
         match self {
@@ -290,8 +289,8 @@ impl WireEvent {
         }
     }
 
-    /// The event whose texts hold for this one where a stack has none of its own: the same thing happens to the
-    /// application, at a place that few programs tell apart.
+    /// The event whose texts apply where a product has none for this one: the application meets the same thing, at a
+    /// point that few programs distinguish.
     #[must_use]
     pub const fn like(self) -> Option<Self> {
         Some(match self {
@@ -380,7 +379,7 @@ mod tests {
                 let inside = event.under_keys(notified);
                 assert_eq!(inside.under_keys(notified), inside, "{event}");
                 assert_eq!(inside.side(), event.side(), "{event}");
-                // Whoever has no text for it has that of the same in the clear, or of one like it.
+                // An event without a text uses that of the same event outside TLS, or of one like it.
                 let like = std::iter::successors(inside.like(), |it| it.like());
                 let known = [*event].into_iter().chain(event.like());
                 assert!(
