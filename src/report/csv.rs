@@ -1,6 +1,7 @@
-//! A row for every connection, for spreadsheets and `join` (RFC 4180 with a header line, lines ended as on Unix).
+//! The CSV report: one row per connection, for spreadsheets and `join` (RFC 4180 with a header line, lines end in LF).
 //!
-//! Left out on purpose: single exchanges and findings' texts; JSON has them. So nothing out of a packet gets here.
+//! Deliberately without single exchanges and the texts of findings, which JSON has. So no bytes from packets appear
+//! here.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -106,7 +107,7 @@ fn cells(connection: &Connection, rules: String) -> [Cow<'static, str>; COLUMNS.
     ]
 }
 
-/// One line. No cell needs quotes: all are numbers, addresses, times and words of this program.
+/// Writes one line. No cell needs quoting: all are numbers, addresses, times and words of this program.
 fn record<const N: usize>(out: &mut dyn Write, cells: [Cow<'_, str>; N]) -> io::Result<()> {
     writeln!(out, "{}", cells.join(","))
 }

@@ -1,7 +1,7 @@
-//! What is known about an error text or a code, as plain text: the codes, the stories the wire may hold, and what in the
-//! text says which connection it was.
+//! What is known about an error text or a code, as plain text: the codes, the possible events on the wire, and the
+//! hints in the text at a connection.
 //!
-//! Times, addresses and ports are read out of what the user typed and written anew; nothing else of it is repeated.
+//! Times, addresses and ports are parsed from the user's text and formatted anew; nothing else of it is repeated.
 
 use std::fmt::{self, Write as _};
 
@@ -11,9 +11,9 @@ use crate::knowledge::{
 };
 use crate::rules;
 
-/// Programs that are named for a story: enough to recognise one's own kind.
+/// Programs named per group of events: enough to recognise one's own.
 const PROGRAMS: usize = 6;
-/// Events that are told of a story.
+/// Events listed per group.
 const EVENTS: usize = 4;
 
 /// The page; `None` when nothing is known.
@@ -229,7 +229,7 @@ mod tests {
         let line = "2025/11/20 19:01:02 [error] 31#31: *7 connect() failed (111: Connection refused) while connecting to \
                     upstream, client: 10.0.0.1, server: _, upstream: \"http://10.0.0.2:9000/\"";
         let page = explanation(&explain(line)).expect("something is known");
-        // What follows depends on which rules there are.
+        // The rest depends on which rules exist.
         let page = page.split("\n`hangup").next().unwrap_or("");
         insta::assert_snapshot!(page, @r"
         system error ECONNREFUSED (WSAECONNREFUSED, 111, 10061): the SYN was answered by a RST

@@ -1,5 +1,5 @@
-//! A story of the page: one headline, what happened, what both logs say, the frames that prove it, what to change, and a
-//! picture of the typical case.
+//! One section of the page: headline, sequence of events, what both logs say, the frames that prove it, the remedy, and
+//! a ladder of the typical case.
 
 use super::sheet::Sheet;
 use crate::base::format::capitalised;
@@ -26,24 +26,24 @@ use crate::report::wording::connection::{self, story};
 use crate::rules::log_errors::{self, PredictedText, filled};
 use crate::rules::{Finding, Severity};
 
-/// Ranges of connections named, and other hosts.
+/// Number ranges of connections, and other hosts, that are listed.
 const MORE: usize = 8;
-/// Microseconds below which no wait is called the worst.
+/// Microseconds below which no wait is shown as the worst.
 const WORTH_TELLING: u64 = 100_000;
-/// Frames named of what follows from a cause.
+/// Frames listed for each effect of a cause.
 const EFFECT_FRAMES: usize = 2;
-/// Suspects named for a side that no header names.
+/// Suspects listed for a side that no header names.
 const SUSPECTS: usize = 3;
-/// Paths and servers named.
+/// Paths and servers listed.
 const PLACES: usize = 4;
-/// Records looked at for the paths that a story touches: the paths of ten thousand are those of the first few thousand.
+/// Connections examined for affected paths: those of ten thousand are those of the first few thousand.
 const LOOKED_AT: usize = 4096;
-/// Characters of a path.
+/// Characters of a path that are shown.
 const PATH: usize = 40;
-/// Pictures on a page: after so many, they are asked for one by one.
+/// Ladders on a page; the rest are available one by one.
 const PICTURES: usize = 6;
 
-/// The connections of which a page has pictures, if it can have them.
+/// The connections whose ladders the page shows, if the snapshot has them.
 #[must_use]
 pub(super) fn typical(snapshot: &Snapshot) -> Vec<u32> {
     let mut ids: Vec<u32> = Vec::new();
@@ -57,7 +57,7 @@ pub(super) fn typical(snapshot: &Snapshot) -> Vec<u32> {
     ids
 }
 
-/// Puts all stories on a sheet.
+/// Writes all sections to a sheet.
 pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     if view.snapshot.findings.is_empty() {
         return Ok(());
@@ -95,7 +95,7 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
 
 struct FindingWriter<'v, 'a> {
     view: &'v View<'a>,
-    /// Connections whose story, logs and picture are on the page.
+    /// Connections whose sentence, logs and ladder are already on the page.
     shown: RefCell<BTreeSet<u32>>,
 }
 
@@ -155,7 +155,7 @@ impl FindingWriter<'_, '_> {
         Ok(())
     }
 
-    /// Which servers and paths it touches, where it is more than one case.
+    /// The affected servers and paths, where there is more than one case.
     fn places(
         &self,
         chapter: &FindingSection<'_>,
@@ -208,7 +208,7 @@ impl FindingWriter<'_, '_> {
         sheet.detail("Requests", &format!("{}{more}", named.join(", ")).into())
     }
 
-    /// The first case, in a sentence, and the numbers of the others.
+    /// The first case in a sentence, and the numbers of the others.
     fn case(
         &self,
         connection: &Connection,
@@ -272,7 +272,7 @@ impl FindingWriter<'_, '_> {
         for (nth, part) in chapter.parts.iter().enumerate() {
             let most = if nth == 0 { usize::MAX } else { EFFECT_FRAMES };
             for evidence in part.evidence.iter().take(most) {
-                // One frame can show both the cause and what follows; once is enough.
+                // One frame can show both the cause and its effect; it is listed once.
                 if !named.insert(evidence.frame_ref.frame) && nth > 0 {
                     continue;
                 }
@@ -368,7 +368,7 @@ fn between(finding: &Finding) -> String {
     told
 }
 
-/// What a case cost somebody, in microseconds: the wait, or the time that connecting took.
+/// What a case cost the user, in microseconds: the wait, or the time that connecting took.
 fn cost(connection_summary: &ConnectionSummary) -> u64 {
     match connection_summary.phase {
         Phase::Connecting => {
@@ -382,7 +382,7 @@ fn cost(connection_summary: &ConnectionSummary) -> u64 {
     }
 }
 
-/// `GET /path` of the request that something befell, else of the last.
+/// `GET /path` of the affected request, otherwise of the last.
 fn touched(connection: &Connection) -> Option<String> {
     let exchanges = &connection.exchanges;
     let hit = exchanges.iter().find(|it| !it.is_complete());
@@ -401,7 +401,7 @@ fn touched(connection: &Connection) -> Option<String> {
 fn remedies(chapter: &FindingSection<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     let mut told: Vec<&str> = Vec::new();
     let own = chapter.cause().remedies.iter();
-    // What treats the effect alone is second best: its first point will do.
+    // A remedy for the effect alone is second best: only the first is listed.
     let effects = chapter.parts.iter().skip(1);
     let others = effects.filter_map(|it| it.remedies.first());
     for remedy in own.chain(others) {
@@ -419,7 +419,7 @@ fn remedies(chapter: &FindingSection<'_>, sheet: &mut dyn Sheet) -> io::Result<(
     Ok(())
 }
 
-/// What stands in a log: a line if a header names the program, else the usual suspects.
+/// The lines in a log: one line if a header names the program, otherwise those of the usual suspects.
 fn log(told: &[PredictedText], connection: &Connection, who: Who) -> Vec<RichLine> {
     let title = |name: &'static str| product(name).map_or(name, |it| it.title);
     let identified = told.iter().find(|it| it.identified_by.is_some());
@@ -440,7 +440,7 @@ fn log(told: &[PredictedText], connection: &Connection, who: Who) -> Vec<RichLin
             )
             .into(),
         }];
-        // A framework that runs inside a named server has its own log.
+        // A framework inside a named server has its own log.
         let inside = told.iter().filter(|it| it.identified_by.is_none());
         lines.extend(inside.filter_map(|it| {
             let text = filled(it.text?, connection, who);
@@ -458,7 +458,7 @@ fn log(told: &[PredictedText], connection: &Connection, who: Who) -> Vec<RichLin
         .collect()
 }
 
-/// What each side's system tells its program, whatever that makes of it.
+/// The socket errors that each side's system returns, whatever the program makes of them.
 fn systems(connection: &Connection) -> Vec<String> {
     let sides = [(Who::Client, "client"), (Who::Server, "server")];
     let told = sides.into_iter().filter_map(|(who, side)| {
@@ -468,7 +468,7 @@ fn systems(connection: &Connection) -> Vec<String> {
     told.collect()
 }
 
-/// The same in a sentence: the named program's text, or the likeliest suspect's.
+/// The same in a sentence: the text of the named program, or of the likeliest suspect.
 pub(super) fn logs_in_a_sentence(view: &View<'_>, connection: &Connection) -> String {
     let mut logs = String::new();
     for (who, side) in [(Who::Client, "client"), (Who::Server, "server")] {

@@ -1,23 +1,23 @@
-//! Findings as they are told: those that follow from each other as one story, cause first; the same story of other hosts
-//! together with it.
+//! The order of findings on the page: a finding and its effects form one section, cause first; equal sections of other
+//! hosts are merged into it.
 
 use hashbrown::HashMap;
 
 use crate::base::certainty::Certainty;
 use crate::rules::{Finding, Severity};
 
-/// One story.
+/// One section of the page.
 pub(super) struct FindingSection<'a> {
-    /// Cause first, then what follows from it, each step after the one it follows from.
+    /// The cause first, then its effects, each after the one it follows from.
     pub(super) parts: Vec<&'a Finding>,
-    /// The same story between other hosts.
+    /// The same findings between other hosts.
     pub(super) elsewhere: Vec<Vec<&'a Finding>>,
 }
 
-/// What makes two stories the same.
+/// What makes two sections equal.
 type SectionKey<'a> = Vec<(&'a str, Severity, Certainty, &'a str)>;
 
-/// The stories, in the order of their worst findings. `findings` are numbered from 1, worst first.
+/// The sections, in the order of their worst findings. `findings` are numbered from 1, worst first.
 pub(super) fn chapters(findings: &[Finding]) -> Vec<FindingSection<'_>> {
     let mut stories: Vec<Vec<&Finding>> = Vec::new();
     for finding in findings {
@@ -53,7 +53,7 @@ pub(super) fn chapters(findings: &[Finding]) -> Vec<FindingSection<'_>> {
     told
 }
 
-/// The finding that this one follows from, if it is there. A cause is never its own effect.
+/// The finding that this one follows from, if present. A cause is never its own effect.
 fn cause_of<'a>(finding: &Finding, findings: &'a [Finding]) -> Option<&'a Finding> {
     let id = finding.caused_by.filter(|id| *id != finding.id)?;
     findings.get((id as usize).checked_sub(1)?)
@@ -75,19 +75,19 @@ impl<'a> FindingSection<'a> {
         self.parts[0]
     }
 
-    /// How bad the story is.
+    /// The severity of the cause.
     pub(super) fn severity(&self) -> Severity {
         let severities = self.parts.iter().map(|it| it.severity);
         severities.max().unwrap_or(Severity::Benign)
     }
 
-    /// The cause here and elsewhere.
+    /// The cause, here and between other hosts.
     pub(super) fn causes(&self) -> impl Iterator<Item = &'a Finding> {
         let elsewhere = self.elsewhere.iter().filter_map(|it| it.first().copied());
         self.parts.first().copied().into_iter().chain(elsewhere)
     }
 
-    /// The connections that the cause concerns, here and elsewhere, in order.
+    /// The connections of the cause, here and between other hosts, ascending.
     pub(super) fn connections(&self) -> Vec<u32> {
         let mut all: Vec<u32> = self
             .causes()
@@ -99,7 +99,7 @@ impl<'a> FindingSection<'a> {
     }
 }
 
-/// Numbers as ranges, `#2, #5–#9`; `most` ranges, and how many numbers are left out.
+/// Numbers as ranges, `#2, #5–#9`: `most` ranges, then how many numbers are left out.
 pub(super) fn ranges(ids: &[u32], most: usize) -> String {
     let mut told = String::new();
     let mut written = 0;

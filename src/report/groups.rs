@@ -1,4 +1,4 @@
-//! Connections that tell the same story, told once.
+//! Groups of connections that ended in the same way, each shown once.
 
 use std::net::IpAddr;
 
@@ -10,18 +10,19 @@ use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
 use crate::rules::Severity;
 
-/// Stories on a page. Whoever reads more than two screens of them wants a filter or another format.
+/// Groups on a page. For more than two screens of them, a filter or another format is the better tool.
 pub(super) const MOST: usize = 40;
 
-/// Connections with one story.
+/// Connections that ended in the same way.
 pub(super) struct ConnectionGroup<'a> {
     pub(super) first: &'a Connection,
-    /// All of them, in order.
+    /// All their numbers, ascending.
     pub(super) ids: Vec<u32>,
     worst: Option<Severity>,
 }
 
-/// What makes a story: how it ended, which rules name it, and between whom, as far as that leaves few enough groups.
+/// What makes connections a group: how they ended, which rules name them, and the hosts, as far as that leaves few
+/// enough groups.
 #[derive(PartialEq, Eq, Hash)]
 struct ConnectionGroupKey {
     by: By,
@@ -35,7 +36,7 @@ struct ConnectionGroupKey {
     server: Option<Endpoint>,
 }
 
-/// The connections to show, grouped: first what findings call worst, then what is most.
+/// The connections to show, in groups: worst findings first, then the largest groups.
 pub(super) fn groups<'a>(view: &View<'a>) -> Vec<ConnectionGroup<'a>> {
     let by_pair = grouped(view, true, true);
     if by_pair.len() <= MOST {

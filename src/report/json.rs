@@ -1,10 +1,9 @@
-//! The machine-readable report: schema `hangup-report/1`, as one JSON object or as an object a line.
+//! The machine-readable report: schema `hangup-report/1`, as one JSON object or as one object per line.
 //!
-//! What comes in is a [`Snapshot`](crate::report::snapshot::Snapshot); what goes out is written row by row, so that a report on hundreds of thousands of
-//! connections costs no more memory than one row. The field names are a promise: scripts depend on them; fields may
-//! be added, and what is unknown is `null`, never left out. Text from packets passes through
-//! [`escape`]. Analysis types are not `Serialize` on purpose: a rename there must not
-//! change the schema.
+//! In: a [`Snapshot`](crate::report::snapshot::Snapshot). Out: JSON written row by row, so that a report on hundreds of
+//! thousands of connections needs no more memory than one row. The field names are stable, since scripts depend on
+//! them; fields may be added, and an unknown value is `null`, never left out. Text from packets passes through
+//! [`escape`]. Analysis types are deliberately not `Serialize`: a rename there must not change the schema.
 
 mod layers;
 mod row;
@@ -37,7 +36,7 @@ use crate::rules::log_errors::{PredictedText, filled};
 
 const SCHEMA: &str = "hangup-report/1";
 
-/// Writes one JSON object. Its rows stand on a line each, so that two reports can be compared line by line.
+/// Writes one JSON object. Each row is on a line of its own, so that two reports can be compared line by line.
 pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let snapshot = view.snapshot;
     write!(out, "{{\"schema\":\"{SCHEMA}\",\n\"tool\":")?;
@@ -59,7 +58,7 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "}}")
 }
 
-/// Writes the same objects a line each, every one with its `kind`.
+/// Writes the same objects one per line, each with its `kind`.
 pub(super) fn write_lines(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let snapshot = view.snapshot;
     line(
@@ -216,7 +215,7 @@ impl<'a> FileRow<'a> {
     }
 }
 
-/// The reasons that occurred, and how often.
+/// The skip reasons that occurred, with their counts.
 struct SkippedRow<'a>(&'a [u64; Skip::ALL.len()]);
 
 impl Serialize for SkippedRow<'_> {
@@ -377,7 +376,7 @@ impl<'a> ConnectionRow<'a> {
     }
 }
 
-/// What one side's program will have in its log. The texts are the tables'; what fills them was escaped.
+/// The log lines expected from one side's program. The texts are from the tables; the values filled in are escaped.
 struct ErrorRows<'a> {
     told: Rc<[PredictedText]>,
     connection: &'a Connection,
@@ -470,14 +469,14 @@ struct ExchangeRow<'a> {
     stream: Option<layers::StreamRow<'a>>,
 }
 
-/// Something of each message.
+/// A value for each message of an exchange.
 #[derive(Serialize)]
 struct PerMessage<T> {
     request: T,
     response: T,
 }
 
-/// The `Connection` field lines of a message, counted.
+/// The `Connection` field lines of a message, with their counts.
 #[derive(Serialize)]
 struct OptionsRow {
     lines: u8,
@@ -517,7 +516,7 @@ impl<'a> ExchangeRow<'a> {
             response_frame: answered.map(|message| message.first.frame.0),
             outcome: outcome.map(Outcome::name),
             expected: exchange.response_expected(),
-            // Of a response that never came it is known that nothing was received, unless the capture lost it.
+            // If a response never came, nothing was received, unless the capture lost it.
             received: (outcome.is_some() && seen).then(|| answered.map_or(0, Message::received)),
             waited_ms: exchange.waited().map(millis),
             request_last_frame: asked.map(|message| message.last.frame.0),

@@ -1,7 +1,7 @@
-//! A small ladder of a typical case: who sent what, in the width of a page.
+//! A short ladder of a typical case, fitted to the width of a page.
 //!
-//! What comes in is the [`Ladder`] that was drawn of the connection; what goes out are lines. A long one keeps its
-//! beginning, its end and what the evidence names; states, numbers and fields are left to `hangup ladder`.
+//! In: the [`Ladder`] of the connection. Out: lines. Of a long ladder it keeps the beginning, the end and the evidence;
+//! states, numbers and fields are left to `hangup ladder`.
 
 use std::time::Duration;
 
@@ -11,19 +11,20 @@ use crate::base::format::number;
 use crate::base::frame_ref::FrameRef;
 use crate::ladder::{BodyPiece, Ladder, LadderLine, LadderSegment, Piece, Sends};
 
-/// Lines that a picture has at most.
+/// Upper bound of rows.
 const LINES: usize = 14;
-/// Lines that are kept of its beginning, and of its end.
+/// Rows kept at the beginning, and at the end.
 const HEAD: usize = 3;
 const TAIL: usize = 5;
-/// Columns for what the client says.
+/// Columns for the client's segments.
 const LEFT: usize = 24;
-/// Columns for what the server says.
+/// Columns for the server's segments.
 const RIGHT: usize = 20;
-/// Columns for the frame that is named.
+/// Columns for the frame number.
 const FRAME: usize = 14;
 
-/// The picture, a line each; `first` is the connection's first segment, `evidence` the marks to keep and to name.
+/// The ladder, line by line; `first` is the connection's first segment, `evidence` the frame references to keep and to
+/// label.
 pub(super) fn picture(ladder: &Ladder, first: FrameRef, evidence: &[FrameRef]) -> Vec<String> {
     let rows: Vec<&LadderLine> = ladder
         .lines
@@ -34,7 +35,7 @@ pub(super) fn picture(ladder: &Ladder, first: FrameRef, evidence: &[FrameRef]) -
         let after = frame_ref.time.since(first.time);
         after.abs_diff(packet.time) < Duration::from_micros(1)
     };
-    // Of several packets at the same moment it cannot be told which is meant.
+    // Of several packets with the same timestamp it is unknown which is meant.
     let alone = |frame_ref: &&FrameRef| {
         let same = rows
             .iter()
@@ -74,8 +75,8 @@ pub(super) fn picture(ladder: &Ladder, first: FrameRef, evidence: &[FrameRef]) -
     lines
 }
 
-/// Which lines of a long ladder are kept: the beginning, the end, what is named, then heads and what closes, the last ones
-/// first.
+/// Which rows of a long ladder are kept: the beginning, the end, the labelled ones, then message heads and closing
+/// segments, the last ones first.
 fn chosen(rows: &[&LadderLine], named: impl Fn(&LadderSegment) -> bool) -> Vec<bool> {
     let all = rows.len();
     if all <= LINES {
@@ -89,7 +90,7 @@ fn chosen(rows: &[&LadderLine], named: impl Fn(&LadderSegment) -> bool) -> Vec<b
             nth < HEAD || named
         })
         .collect();
-    // Names are few, but nothing here says so.
+    // Labelled rows are few, but nothing here bounds them.
     let mut kept = keeps.iter().filter(|keep| **keep).count();
     for tail in [true, false] {
         for nth in (0..all).rev() {
@@ -101,7 +102,7 @@ fn chosen(rows: &[&LadderLine], named: impl Fn(&LadderSegment) -> bool) -> Vec<b
             }
         }
     }
-    // A gap of one line takes the place of that line.
+    // A gap of one row would take as much space as the row.
     for nth in 1..all.saturating_sub(1) {
         if keeps[nth - 1] && keeps[nth + 1] && folded(rows[nth]) == 1 {
             keeps[nth] = true;
@@ -110,7 +111,7 @@ fn chosen(rows: &[&LadderLine], named: impl Fn(&LadderSegment) -> bool) -> Vec<b
     keeps
 }
 
-/// Whether it is more than data and acknowledgements.
+/// Whether a segment is more than data or an acknowledgement.
 fn tells(packet: &LadderSegment) -> bool {
     let cell = &packet.cell;
     let head = |piece: &Piece| matches!(piece, Piece::Request { .. } | Piece::Response { .. });
@@ -118,12 +119,12 @@ fn tells(packet: &LadderSegment) -> bool {
     cell.syn || cell.fin || cell.rst || says
 }
 
-/// The recorder's note of a run that it folded: `… 12 segments …`.
+/// The comment for a run of segments that was folded when the ladder was recorded: `… 12 segments …`.
 fn is_fold(line: &LadderLine) -> bool {
     matches!(line, LadderLine::Comment(text) if text.starts_with(|it: char| it.is_ascii_digit() || it == '…'))
 }
 
-/// How many segments a line stands for.
+/// The number of segments that a row stands for.
 fn folded(line: &LadderLine) -> u64 {
     match line {
         LadderLine::Comment(text) => {
@@ -149,7 +150,7 @@ fn rung_of(packet: &LadderSegment, named: Option<&FrameRef>) -> String {
     let time = format!("{:.3}", packet.time.as_secs_f64());
     let (arrow, left, right) = match packet.from {
         Who::Client => ("-->", cut(&said, LEFT), String::new()),
-        // Where no frame is named beside it there is room for more.
+        // Without a frame label next to it, there is room for more.
         Who::Server if named.is_none() => ("<--", String::new(), cut(&said, RIGHT + FRAME)),
         Who::Server => ("<--", String::new(), cut(&said, RIGHT)),
     };
@@ -183,7 +184,7 @@ fn says(packet: &LadderSegment) -> String {
         words.push("SYN".to_owned());
     }
     match &packet.frame_note {
-        // There is little room, and what it is of TLS says its name.
+        // Space is short, and the message's name implies TLS.
         Some(text) => words.push(text.strip_prefix("TLS ").unwrap_or(text).to_owned()),
         None => words.extend(payload(&cell.payload)),
     }
@@ -198,7 +199,7 @@ fn says(packet: &LadderSegment) -> String {
     words.join(" ")
 }
 
-/// What is sent; bytes that say nothing are counted together.
+/// The payload sent; anonymous bytes are summed up.
 fn payload(pieces: &[Piece]) -> Vec<String> {
     if !pieces.is_empty() && pieces.iter().all(Piece::is_bytes) {
         let count = |piece: &Piece| match piece {

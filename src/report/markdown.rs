@@ -1,6 +1,6 @@
-//! The page as Markdown, for tickets (CommonMark, with the tables of GitHub's).
+//! The page as Markdown, for tickets (CommonMark, with GitHub's tables).
 //!
-//! What could be taken for markup in a text is escaped; what is to be copied stands in back quotes.
+//! Characters that would be taken for markup are escaped; text to be copied is in back quotes.
 
 use super::rich_text::{RichLine, RichTable, TextTone};
 use super::sheet::Sheet;
@@ -21,7 +21,7 @@ fn marked(line: &RichLine) -> String {
     let mut out = String::new();
     for (tone, text) in &line.0 {
         let text = harmless(text);
-        // Marks must touch the words they mark (CommonMark §6.2).
+        // Emphasis marks must touch the words they mark (CommonMark §6.2).
         let words = text.trim();
         let start = text.len() - text.trim_start().len();
         let end = text.trim_end().len();
@@ -46,8 +46,8 @@ fn marked(line: &RichLine) -> String {
     out
 }
 
-/// With a backslash before everything that is markup in the middle of a line (§2.4). Pairs of back quotes stay: our own
-/// texts use them.
+/// Escapes with a backslash whatever is markup within a line (CommonMark §2.4). Pairs of back quotes stay: this
+/// program's own texts use them.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     let paired = text.matches('`').count().is_multiple_of(2);
@@ -68,7 +68,7 @@ fn plain(text: &str) -> String {
     out
 }
 
-/// In as many back quotes as the text needs (§6.1).
+/// Encloses in as many back quotes as the text requires (CommonMark §6.1).
 fn code(text: &str) -> String {
     let longest = text.split(|char| char != '`').map(str::len).max();
     let fence = "`".repeat(longest.unwrap_or(0) + 1);

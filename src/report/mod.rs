@@ -1,8 +1,8 @@
-//! Floor 13: reports. A [`Snapshot`] goes in, text in one of the formats goes out.
+//! Reports: a [`Snapshot`] goes in, text in one of the formats comes out.
 //!
-//! `page.rs` decides what a reader is told and in which order, `story.rs` tells one connection in a sentence; `text.rs`
-//! and `markdown.rs` are two ways to put the same page on paper. `json.rs` and `csv.rs` are for programs. All text from
-//! packets passes through [`crate::base::escape`]. Output depends on nothing but the snapshot and the options.
+//! `page.rs` decides on the contents of the page and their order, `wording/connection.rs` puts one connection into a
+//! sentence; `text.rs` and `markdown.rs` render the same page. `json.rs` and `csv.rs` are for programs. All text from
+//! packets passes through [`crate::base::escape`]. The output depends only on the snapshot and the options.
 
 mod csv;
 mod explain;
@@ -34,7 +34,7 @@ pub use overview::overview;
 use crate::report::snapshot::Snapshot;
 use view::View;
 
-/// The connections of which a page shows a picture, if the snapshot has it ([`Snapshot::drawn`]).
+/// The connections whose ladders a page shows, if the snapshot has them ([`Snapshot::drawn`]).
 #[must_use]
 pub fn typical(snapshot: &Snapshot) -> Vec<u32> {
     finding::typical(snapshot)
@@ -43,7 +43,8 @@ pub fn typical(snapshot: &Snapshot) -> Vec<u32> {
 /// Writes a report.
 ///
 /// # Errors
-/// When `out` cannot be written to.
+///
+/// If writing to `out` fails.
 pub fn write(
     snapshot: &Snapshot,
     format: Format,
@@ -94,7 +95,7 @@ mod tests {
         connection
     }
 
-    /// Everything that a page can hold, once.
+    /// A snapshot with every kind of content a page can have.
     fn troubled() -> Snapshot {
         let mut refused = connection();
         refused.opening = Opening::Refused;
@@ -329,7 +330,7 @@ mod tests {
         assert_eq!(colored, text(&troubled()));
     }
 
-    /// A report on very many connections is written in less time than they take to be read.
+    /// A report on very many connections takes less time to write than the capture takes to read.
     #[test]
     #[ignore = "measures; run with --release"]
     fn many_rows_take_no_time() {

@@ -1,19 +1,19 @@
-//! How to report: in which format, and which connections.
+//! Report options: the format, and which connections to show.
 
 use super::wording::moment::Zone;
 
-/// A format.
+/// An output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// For people.
+    /// Plain text, for people.
     Text,
     /// One object, schema `hangup-report/1`.
     Json,
-    /// The same objects, one a line.
+    /// The same objects, one per line.
     Ndjson,
-    /// For tickets.
+    /// Markdown, for tickets.
     Markdown,
-    /// One row a connection.
+    /// One row per connection.
     Csv,
 }
 
@@ -22,24 +22,24 @@ pub enum Format {
 pub enum Shown {
     /// Every one.
     All,
-    /// The ones that did not end in order, or that a finding above benign names.
+    /// Those that did not end in order, or that a finding above benign names.
     Notable,
     /// None.
     None,
 }
 
-/// How to report.
+/// The options of a report.
 #[derive(Clone, Debug, Default)]
 pub struct ReportOptions {
-    /// Which connections; `None`: as the format usually does (text and Markdown the notable ones, the others all).
+    /// Which connections; `None` is the format's default (text and Markdown the notable ones, the others all).
     pub connections: Option<Shown>,
     /// Colour, for text.
     pub color: bool,
-    /// The zone for people; machines always get UTC.
+    /// The time zone for people; machine-readable formats always use UTC.
     pub zone: Zone,
 }
 
-/// Whether a format shows every connection if it is not told which: those for machines do, a page does not.
+/// Whether a format shows every connection by default: machine-readable formats do, a page does not.
 #[must_use]
 pub const fn shows_all(format: Format) -> bool {
     match format {

@@ -1,13 +1,14 @@
-//! What `hangup explain` says when it is asked nothing: what can be asked, and which kinds of errors and codes are known.
+//! The output of `hangup explain` without arguments: what can be explained, and which kinds of errors and codes are
+//! known.
 
 use std::fmt::Write as _;
 
 use crate::knowledge::{CODES, FACTS, Family, PRODUCTS, Role};
 
-/// Columns.
+/// Columns of the page.
 const WIDTH: usize = 80;
 
-/// Families of errors as people have them in a log, and what they mean on the wire.
+/// Families of errors as they appear in logs, and their meaning on the wire.
 const FAMILIES: &[(&str, &str)] = &[
     (
         "connection refused · ECONNREFUSED · 10061",

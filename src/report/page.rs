@@ -1,8 +1,9 @@
-//! The page that people read: what is told, and in which order.
+//! The page for people: its contents and their order.
 //!
 //! First the verdict on the whole, then what was captured (and what is missing from it), then what is wrong and how to
-//! change it (`chapter.rs`), then how all connections ended, and at last the ones that no finding explains, each in a
-//! sentence. It stays a page however large the capture is. [`Sheet`] is what a format must be able to put on paper.
+//! change it (`finding.rs`), then how all connections ended, and last those that no finding explains, each in a
+//! sentence. Its length is bounded however large the capture is. [`Sheet`] is the interface that a text format
+//! implements.
 
 use super::sheet::Sheet;
 use crate::base::format::capitalised;
@@ -25,16 +26,16 @@ use crate::report::snapshot::InputSummary;
 use crate::report::wording::connection::{self, story};
 use crate::rules::Severity;
 
-/// Files named one by one.
+/// Input files listed one by one.
 const FILES: usize = 12;
-/// Ranges of numbers of further connections given.
+/// Number ranges of further connections listed.
 const MORE: usize = 8;
-/// Lines of an ignore list whose matches are told one by one.
+/// Lines of an ignore list whose matches are listed one by one.
 const IGNORED: usize = 8;
 /// Rows of the sockets table.
 const SOCKETS: usize = 12;
 
-/// Puts the page on a sheet.
+/// Writes the page to a sheet.
 pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     let page = Page::new(view);
     sheet.title(&page.title())?;
@@ -47,7 +48,7 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     sheet.heading("The capture")?;
     page.capture(sheet)?;
     finding::write(view, sheet)?;
-    // Of what was asked for the rest would say nothing.
+    // In a report narrowed to an error, the overall statistics would be misleading.
     if view.snapshot.narrowed.is_none() {
         page.endings(sheet)?;
         page.sockets(sheet)?;
@@ -57,13 +58,13 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
 
 struct Page<'v, 'a> {
     view: &'v View<'a>,
-    /// Connections that ended without order.
+    /// Connections that did not end in order.
     disorderly: u64,
     /// Connections that had not ended.
     open: u64,
-    /// Connections that deserve a look.
+    /// Connections worth examining.
     notable: u64,
-    /// Payload that was acknowledged and is not in the capture.
+    /// Bytes of payload that were acknowledged but not captured.
     missing: u64,
 }
 
@@ -106,7 +107,7 @@ impl<'v, 'a> Page<'v, 'a> {
         }
     }
 
-    /// The whole in a line.
+    /// The verdict on the whole capture in one line.
     fn verdict(&self) -> RichLine {
         let snapshot = self.view.snapshot;
         let ignored = snapshot.ignored.connections.len() as u64;
@@ -287,7 +288,7 @@ impl<'v, 'a> Page<'v, 'a> {
         (!parts.is_empty()).then(|| RichLine::default().with(TextTone::Warning, parts.join("; ")))
     }
 
-    /// What the user's list left out.
+    /// What the user's ignore list left out.
     fn ignored(&self, sheet: &mut dyn Sheet) -> io::Result<()> {
         let ignored = &self.view.snapshot.ignored;
         let path = escape(ignored.path.as_bytes());
@@ -457,7 +458,7 @@ impl<'v, 'a> Page<'v, 'a> {
             }
             return Ok(());
         }
-        // Whoever did not ask for them sees those that no finding has told of.
+        // By default only the connections that no finding has described.
         let asked = self.view.options.connections == Some(Shown::Notable);
         let groups: Vec<ConnectionGroup<'_>> = groups(self.view)
             .into_iter()
@@ -532,7 +533,7 @@ fn alike(group: &ConnectionGroup<'_>) -> String {
     }
 }
 
-/// What the sockets of one client towards one server come to.
+/// The socket usage of one client towards one server.
 fn spent(row: &Sockets) -> String {
     let (low, high) = row.range;
     let ports = match row.basis {
@@ -551,7 +552,7 @@ fn spent(row: &Sockets) -> String {
     )
 }
 
-/// Whether a row is worth the reader's time: a tenth of the range in use, or sockets by the thousand.
+/// Whether a row is worth showing: a tenth of the range in use, or sockets by the thousand.
 fn says_something(row: &Sockets) -> bool {
     let scarce = row.basis != RangeBasis::Observed && row.used_peak_percent() >= 10.0;
     scarce || row.runs_out_at.is_some() || row.time_wait_peak >= 1000

@@ -1,14 +1,14 @@
-//! A line for people: words with a tone, which a format shows in its own way or not at all.
+//! Lines of styled text: pieces with a tone that each format renders in its own way, or ignores.
 
-/// What a piece of a line is.
+/// The style of a piece of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TextTone {
     Plain,
-    /// To be seen first.
+    /// Stands out.
     Strong,
-    /// Of less weight.
+    /// Recedes.
     Faint,
-    /// To be copied as it stands.
+    /// To be copied as it is.
     Code,
     Error,
     Warning,
@@ -16,7 +16,7 @@ pub(super) enum TextTone {
     Good,
 }
 
-/// Pieces of text, each with its tone. No control bytes are in it: whatever came out of a packet was escaped.
+/// Pieces of text, each with its tone. They contain no control bytes: all text from packets was escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RichLine(pub(super) Vec<(TextTone, String)>);
 
@@ -45,7 +45,7 @@ impl RichLine {
         self.with(TextTone::Code, text)
     }
 
-    /// Characters, which are columns for all but East Asian text.
+    /// Width in characters, which equals columns for all but East Asian text.
     pub(super) fn width(&self) -> usize {
         self.0.iter().map(|(_, text)| text.chars().count()).sum()
     }
@@ -63,7 +63,7 @@ impl From<String> for RichLine {
     }
 }
 
-/// A table; numbers stand on the right.
+/// A table; numbers are aligned to the right.
 #[derive(Debug, Default)]
 pub(super) struct RichTable {
     /// Each column's name, and whether it holds numbers.

@@ -1,4 +1,4 @@
-//! The answer to "which connections fit this error?", at the head of a page.
+//! The result of a search for an error, at the top of a page: which connections match it.
 
 use super::sheet::Sheet;
 use crate::base::format::capitalised;
@@ -15,9 +15,9 @@ use crate::rules::log_errors::{ClockReading, SearchBasis, SearchResult};
 
 /// Characters of the error that are repeated.
 const TEXT: usize = 160;
-/// Ranges of connections that are named.
+/// Number ranges of connections listed.
 const RANGES: usize = 12;
-/// Events that are named where none was found.
+/// Events listed if no connection matches.
 const EVENTS: usize = 6;
 
 pub(super) fn write(
@@ -95,7 +95,7 @@ fn verdict(view: &View<'_>, narrowed: &SearchResult) -> RichLine {
     RichLine::default().strong(told).plain(why)
 }
 
-/// What came of the line's addresses, ports and times.
+/// How the line's addresses, ports and times were used.
 fn line_says(narrowed: &SearchResult) -> Vec<String> {
     let located = &narrowed.located;
     let mut said = Vec::new();

@@ -1,23 +1,23 @@
-//! The page as plain text, of a width that mail and tickets bear; with colour for a terminal that wants it.
+//! The page as plain text of 80 columns, for mail and tickets; in colour for a terminal that supports it.
 
 use super::rich_text::{RichLine, RichTable, TextTone};
 use super::sheet::Sheet;
 use crate::base::escape::harmless;
 use std::io::{self, Write};
 
-/// Columns.
+/// Columns of the page.
 const WIDTH: usize = 80;
-/// Before details, and between a label and its text.
+/// Columns before details, and between a label and its text.
 const INDENT: usize = 2;
-/// Of labels.
+/// Columns of labels.
 const LABEL: usize = 11;
-/// Before the text of an item.
+/// Columns before the text of an item.
 const BODY: usize = 4;
 
 pub(super) struct TextSheet<'o> {
     out: &'o mut dyn Write,
     color: bool,
-    /// The label that was shown last, while details follow each other.
+    /// The last label shown, while details follow each other.
     label: Option<&'static str>,
 }
 
@@ -30,10 +30,9 @@ impl<'o> TextSheet<'o> {
         }
     }
 
-    /// Writes a line that begins in column `at` after what stands there, and goes on at `indent` where it is too long.
-    /// What is to be copied is never broken.
+    /// Writes a line that begins in column `at` and wraps to column `indent`. Text to be copied is never broken.
     fn wrap(&mut self, line: &RichLine, mut at: usize, indent: usize) -> io::Result<()> {
-        // Blanks are owed until the next word stands on the same line.
+        // Blanks are held back until the next word follows on the same line.
         let mut owed = 0;
         let mut fresh = true;
         for (tone, text) in &line.0 {
@@ -105,7 +104,7 @@ impl Sheet for TextSheet<'_> {
     }
 
     fn entry(&mut self, line: &RichLine) -> io::Result<()> {
-        // Apart from the entry before it, but not from its section's heading.
+        // A blank line separates entries, but not the first from its heading.
         if self.label.is_some() {
             writeln!(self.out)?;
         }
@@ -121,7 +120,7 @@ impl Sheet for TextSheet<'_> {
             return self.wrap(line, INDENT, INDENT);
         }
         write!(self.out, "{:INDENT$}", "")?;
-        // What is to be copied and too long begins further left, to stay on one line.
+        // Text to be copied that is too long starts further left, to stay on one line.
         if let [(TextTone::Code, text)] = &line.0[..]
             && INDENT + LABEL + text.chars().count() > WIDTH
         {

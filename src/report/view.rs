@@ -1,4 +1,4 @@
-//! What one report shows of a snapshot: which connections, and which findings name each.
+//! The part of a snapshot that one report shows: which connections, and which findings name each.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use crate::report::wording::moment;
 use crate::rules::Finding;
 use crate::rules::log_errors::{PredictedText, Predictor};
 
-/// A snapshot through the eyes of one report.
+/// A snapshot as seen by one report.
 pub(super) struct View<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) options: &'a ReportOptions,
@@ -21,7 +21,7 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// `usual` is what the format shows if the reader did not say.
+    /// `usual` is the format's default for which connections to show.
     pub(super) fn new(snapshot: &'a Snapshot, options: &'a ReportOptions, usual: Shown) -> Self {
         Self {
             snapshot,
@@ -32,7 +32,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What the program at one side of a connection will have in its log.
+    /// The log lines expected from the program on one side of a connection.
     pub(super) fn told(&self, connection: &Connection, who: Who) -> Rc<[PredictedText]> {
         self.predictor.borrow_mut().told(connection, who)
     }
@@ -48,18 +48,19 @@ impl<'a> View<'a> {
         connections.filter(move |connection| all || self.is_notable(connection))
     }
 
-    /// Whether every connection is to be shown.
+    /// Whether every connection is shown.
     pub(super) fn shows_all(&self) -> bool {
         self.shown == Shown::All
     }
 
-    /// Whether a connection deserves a look.
+    /// Whether a connection is worth examining.
     pub(super) fn is_notable(&self, connection: &Connection) -> bool {
-        // What was asked for is worth a look.
+        // Whatever matches a search is worth examining.
         self.snapshot.narrowed.is_some() || self.naming.is_notable(self.snapshot, connection)
     }
 
-    /// `01:40:16.041 (+0.041 s)`: the time of day, with the date unless it is the capture's first, and since its start.
+    /// `01:40:16.041 (+0.041 s)`: the time of day, with the date unless it is that of the capture's start, and the
+    /// offset from the start.
     pub(super) fn at(&self, at: Timestamp) -> String {
         format!("{} {}", self.time(at), self.offset(at))
     }
@@ -86,7 +87,7 @@ impl<'a> View<'a> {
         self.naming.findings(self.snapshot, connection.id)
     }
 
-    /// Their numbers.
+    /// The numbers of those findings.
     pub(super) fn finding_numbers(&self, id: u32) -> &[u32] {
         self.naming.numbers(id)
     }

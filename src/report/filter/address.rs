@@ -1,21 +1,21 @@
-//! Where: `10.0.0.2`, `10.0.0.2:80`, `:80`, `10.0.0.0/8`, `2001:db8::/32`, `[::1]:443`.
+//! Address tests: `10.0.0.2`, `10.0.0.2:80`, `:80`, `10.0.0.0/8`, `2001:db8::/32`, `[::1]:443`.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use crate::base::net::Endpoint;
 
-/// Addresses with a common beginning, and a port or any.
+/// A network, a port, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AddressTest {
-    /// An address and how many of its bits count; `None` is any.
+    /// An address and the length of its prefix in bits; `None` matches any.
     pub(super) net: Option<(IpAddr, u8)>,
-    /// `None` is any.
+    /// `None` matches any.
     pub(super) port: Option<u16>,
 }
 
 impl AddressTest {
-    /// Reads a place.
+    /// Parses an address test; `None` if the text is not one.
     pub(super) fn read(text: &str) -> Option<Self> {
         let (address, port) = split(text)?;
         let net = match address {
@@ -25,7 +25,7 @@ impl AddressTest {
         (net.is_some() || port.is_some()).then_some(Self { net, port })
     }
 
-    /// Whether the endpoint is there.
+    /// Whether the endpoint matches.
     pub(super) fn holds(&self, at: &Endpoint) -> bool {
         self.port.is_none_or(|port| port == at.port)
             && self.net.is_none_or(|(net, bits)| within(at.ip, net, bits))
@@ -35,7 +35,7 @@ impl AddressTest {
 impl fmt::Display for AddressTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some((ip, bits)) = self.net {
-            // Only with a port an IPv6 address needs its brackets.
+            // An IPv6 address needs brackets only with a port.
             match (ip, self.port) {
                 (IpAddr::V6(ip), Some(_)) => write!(f, "[{ip}")?,
                 (ip, _) => write!(f, "{ip}")?,
@@ -51,7 +51,8 @@ impl fmt::Display for AddressTest {
     }
 }
 
-/// Address and port. `10.0.0.0/8:80` and `[2001:db8::/32]:80` have both; without brackets an IPv6 address has no port.
+/// Splits address and port. `10.0.0.0/8:80` and `[2001:db8::/32]:80` have both; without brackets an IPv6 address has no
+/// port.
 fn split(text: &str) -> Option<(&str, Option<u16>)> {
     if let Some(rest) = text.strip_prefix('[') {
         let (address, rest) = rest.split_once(']')?;
@@ -91,7 +92,7 @@ fn within(ip: IpAddr, net: IpAddr, bits: u8) -> bool {
     }
 }
 
-/// The address with all bits behind the first `bits` cleared.
+/// The address with all bits after the first `bits` cleared.
 fn masked(ip: IpAddr, bits: u8) -> IpAddr {
     match ip {
         IpAddr::V4(ip) => {

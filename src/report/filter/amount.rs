@@ -2,20 +2,20 @@
 
 use std::fmt;
 
-/// What a number counts.
+/// The unit of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
-    /// Nothing in particular.
+    /// None.
     Plain,
     /// Nanoseconds.
     Time,
     /// Bytes.
     Bytes,
-    /// A status code, of which `5xx` is a hundred.
+    /// A status code; `5xx` is a range of a hundred.
     Status,
 }
 
-/// Which numbers are meant; both ends included.
+/// A range of numbers, both bounds included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AmountRange {
     Is(u64),
@@ -26,7 +26,7 @@ pub(super) enum AmountRange {
     Between(u64, u64),
 }
 
-/// Units from small to large; times in nanoseconds. The first name of each is the one that is written.
+/// Units from small to large; times in nanoseconds. The first name of each is the one that is printed.
 const TIMES: [(&[&str], u64); 7] = [
     (&["ns"], 1),
     (&["us", "µs"], 1_000),
@@ -47,7 +47,7 @@ const SIZES: [(&[&str], u64); 7] = [
 ];
 
 impl AmountRange {
-    /// Whether this number is one of those.
+    /// Whether the range contains this number.
     pub(super) const fn holds(self, number: u64) -> bool {
         match self {
             Self::Is(bound) => number == bound,
@@ -59,7 +59,7 @@ impl AmountRange {
         }
     }
 
-    /// Whether a number from `low` to `high` is one of those.
+    /// Whether the range overlaps `low` to `high`.
     pub(super) const fn meets(self, low: u64, high: u64) -> bool {
         match self {
             Self::Is(bound) => low <= bound && bound <= high,
@@ -71,7 +71,7 @@ impl AmountRange {
         }
     }
 
-    /// Reads a bound; the error says what would be one.
+    /// Parses a range; the error names a valid one.
     pub(super) fn read(text: &str, unit: Unit) -> Result<Self, &'static str> {
         let wrong = example(unit);
         let read = |text: &str| number(text, unit).ok_or(wrong);
@@ -100,13 +100,13 @@ impl AmountRange {
         }
         let number = read(text)?;
         Ok(match unit {
-            // Nothing lasts just five seconds.
+            // No time or byte count is ever exactly the number typed.
             Unit::Time | Unit::Bytes => Self::AtLeast(number),
             Unit::Plain | Unit::Status => Self::Is(number),
         })
     }
 
-    /// Writes it so that it reads back the same.
+    /// Prints the range so that it parses back to the same.
     pub(super) fn write(self, unit: Unit, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let measured = matches!(unit, Unit::Time | Unit::Bytes);
         let (sign, one) = match self {
@@ -188,7 +188,7 @@ fn scale(units: &[(&[&str], u64)], name: &str, without: u64) -> Option<u64> {
     unit.map(|(_, scale)| *scale)
 }
 
-/// In the largest unit that takes it whole.
+/// Prints a number in the largest unit that divides it.
 fn write_number(number: u64, unit: Unit, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let units: &[(&[&str], u64)] = match unit {
         Unit::Plain | Unit::Status => return write!(f, "{number}"),

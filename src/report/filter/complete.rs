@@ -1,30 +1,30 @@
-//! What could stand where somebody is typing: keys, and the values of a key.
+//! Completions at the cursor of a filter line: keys, and the values of a key.
 
 use std::ops::Range;
 
 use super::keys::KEYS;
 
-/// What could be put in place of the word at the cursor.
+/// The completions for the word at the cursor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Completion {
-    /// The bytes of the line that it would take the place of.
+    /// The byte range of the line that a completion replaces.
     pub replaces: Range<usize>,
-    /// The words, likeliest first.
+    /// The completions, likeliest first.
     pub offers: Vec<Offer>,
 }
 
-/// A word to choose.
+/// One completion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// What would be typed.
+    /// The text to insert.
     pub text: &'static str,
     /// What it means; may be empty.
     pub help: &'static str,
-    /// A key: its colon and a value come next.
+    /// Whether it is a key, to be followed by a colon and a value.
     pub is_key: bool,
 }
 
-/// What could stand at this byte of the line.
+/// The completions at this byte of the line.
 #[must_use]
 pub fn complete(line: &str, cursor: usize) -> Completion {
     let Some(before) = line.get(..cursor.min(line.len())) else {
@@ -56,7 +56,7 @@ pub fn complete(line: &str, cursor: usize) -> Completion {
     }
 }
 
-/// Those that begin with it, then those that have it elsewhere; none where it stands complete already.
+/// The words that begin with the text typed, then those that contain it; none if the text is already a complete word.
 fn matching(
     typed: &str,
     known: impl Iterator<Item = (&'static str, &'static str)>,

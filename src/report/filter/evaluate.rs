@@ -1,8 +1,8 @@
-//! A query held against a snapshot: which of its connections are meant.
+//! Evaluates a filter over a snapshot: which of its connections match.
 //!
-//! What does not change from row to row is worked out first (which findings a name means, which words a text is found
-//! in), so that hundreds of thousands of rows are gone through while somebody types. Of connections whose whole record
-//! was not kept, what their requests said cannot be known: they are not chosen, and counted.
+//! What does not depend on the row is computed first (which findings a name matches, which fixed words contain a text),
+//! so that hundreds of thousands of rows can be filtered while the user types. Where the full record of a connection
+//! was not kept, tests on its requests are undecidable: such connections are not selected, and counted.
 
 use super::expr::FilterExpr;
 use super::expr::FilterTest;
@@ -23,7 +23,7 @@ use crate::protocol::http::{Exchange, Protocol};
 use crate::report::snapshot::{FindingsIndex, Snapshot};
 use crate::rules::Finding;
 
-/// A query made ready for one snapshot.
+/// A filter prepared for one snapshot.
 #[derive(Debug)]
 pub struct FilterEvaluator<'s> {
     snapshot: &'s Snapshot,
@@ -31,33 +31,33 @@ pub struct FilterEvaluator<'s> {
     node: Option<FilterNode>,
 }
 
-/// What came through.
+/// The result of a filter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FilterResult {
-    /// Places in [`Snapshot::briefs`], in order.
+    /// Indexes into [`Snapshot::summaries`], ascending.
     pub rows: Vec<u32>,
-    /// Connections of which it cannot be told, because what their requests said was not kept.
+    /// Connections for which the filter is undecidable, because their requests were not kept.
     pub unknown: u64,
 }
 
-/// An [`FilterExpr`] with everything looked up that can be.
+/// A [`FilterExpr`] with everything resolved that does not depend on the row.
 #[derive(Debug)]
 enum FilterNode {
     All(Vec<FilterNode>),
     Any(Vec<FilterNode>),
     Not(Box<FilterNode>),
     Test(FilterTest),
-    /// One of these findings names it, by number less one.
+    /// Whether one of these findings names it; indexed by the finding's number less one.
     Findings(Vec<bool>),
     Said(RequestPart, String),
     Text(Box<TextTest>),
 }
 
-/// A text that is looked for, and where it is found whatever the row.
+/// A text to search for, and the fixed words that contain it.
 #[derive(Debug)]
 struct TextTest {
     lower: String,
-    /// It could be a part of an address or port.
+    /// Whether it could be a part of an address or port.
     is_numeric: bool,
     findings: Vec<bool>,
     by: [bool; By::WORDS.len()],
@@ -78,18 +78,18 @@ const MEANS: [How; 8] = [
     How::Open,
 ];
 
-/// One connection, with what is known of it.
+/// One connection and the data known about it.
 struct FilterRow<'s> {
     connection_summary: &'s ConnectionSummary,
     record: Option<&'s Connection>,
     findings: &'s [u32],
 }
 
-/// Whether a row is meant; `None` if that cannot be known.
+/// Whether a row matches; `None` if that is undecidable.
 type Truth = Option<bool>;
 
 impl<'s> FilterEvaluator<'s> {
-    /// Makes a query ready. `naming` is that of the snapshot.
+    /// Prepares a filter. `naming` must be the index of the same snapshot.
     #[must_use]
     pub fn new(query: &Filter, snapshot: &'s Snapshot, naming: &'s FindingsIndex) -> Self {
         let node = query.expr.as_ref();
@@ -100,7 +100,7 @@ impl<'s> FilterEvaluator<'s> {
         }
     }
 
-    /// The connections that are meant.
+    /// The connections that match.
     #[must_use]
     pub fn chosen(&self) -> FilterResult {
         let mut chosen = FilterResult::default();
@@ -200,7 +200,7 @@ fn names(row: &FilterRow<'_>, wanted: &[bool]) -> bool {
     places.any(|place| wanted.get(place).copied().unwrap_or(false))
 }
 
-/// A test that the line of a connection answers.
+/// A test that the connection summary alone decides.
 fn holds(test: &FilterTest, row: &FilterRow<'_>) -> bool {
     let connection_summary = row.connection_summary;
     let either = |who: &Option<Who>, holds: &dyn Fn(Who) -> bool| match who {
@@ -267,7 +267,7 @@ fn holds(test: &FilterTest, row: &FilterRow<'_>) -> bool {
             }
         }
         FilterTest::Unnamed => row.findings.is_empty(),
-        // Made into nodes of their own.
+        // Resolved into nodes of their own.
         FilterTest::Rule(_)
         | FilterTest::Severity(_)
         | FilterTest::Said(..)
@@ -283,7 +283,7 @@ const fn end(connection_summary: &ConnectionSummary, who: Who) -> &Endpoint {
 }
 
 impl FilterRow<'_> {
-    /// Whether a request or its answer has this text in that part.
+    /// Whether a request or its response contains this text in that part.
     fn said(&self, part: RequestPart, lower: &str) -> Truth {
         if self.connection_summary.exchanges == 0 {
             return Some(false);
@@ -310,7 +310,7 @@ fn stack(exchange: &Exchange, part: RequestPart) -> Option<&[u8]> {
     }
 }
 
-/// Whether `lower` is in `text`, capitals or not.
+/// Whether `text` contains `lower`, ignoring ASCII case.
 fn holds_text(text: &[u8], lower: &str) -> bool {
     let lower = lower.as_bytes();
     let Some(first) = lower.first() else {
@@ -415,7 +415,7 @@ impl TextTest {
     }
 }
 
-/// Formatting through the standard library takes several times as long, and this is done for every row.
+/// Formatting through the standard library takes several times as long, and this runs once per row.
 fn push_number(to: &mut String, number: u16) {
     let mut digits = [0; 5];
     let mut rest = number;
@@ -518,7 +518,7 @@ mod tests {
         }
     }
 
-    /// A connection whose requests were kept, one whose were not, and one that made none.
+    /// A connection whose requests were kept, one whose requests were not, and one that made none.
     #[test]
     fn what_was_not_kept_is_not_known() {
         let mut layer_facts = HttpConversation::new();
@@ -564,7 +564,7 @@ mod tests {
         }
     }
 
-    /// Typing must not wait for this.
+    /// Typing must not wait for the filter.
     #[test]
     #[ignore = "measures; run with --release"]
     fn many_rows_take_no_time() {

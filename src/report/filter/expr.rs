@@ -1,4 +1,4 @@
-//! What a filter means, once its words are read.
+//! The parsed form of a filter.
 
 use super::address::AddressTest;
 use super::amount::{AmountRange, Unit};
@@ -7,7 +7,7 @@ use crate::base::certainty::Certainty;
 use crate::protocol::http::{Outcome, Protocol};
 use crate::rules::Severity;
 
-/// How tests are joined. Never nested without need: no `All` in an `All`, no `Any` in an `Any`, none with fewer than two.
+/// A combination of tests. Always flat: no `All` in an `All`, no `Any` in an `Any`, and none with fewer than two parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum FilterExpr {
     All(Vec<FilterExpr>),
@@ -16,7 +16,7 @@ pub(super) enum FilterExpr {
     Test(FilterTest),
 }
 
-/// What is asked of one connection.
+/// A test on one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum FilterTest {
     By(By),
@@ -26,24 +26,24 @@ pub(super) enum FilterTest {
     Protocol(Protocol),
     Orderly(bool),
     Certainty(Certainty),
-    /// Of either side, if neither is named.
+    /// Of either side, if `None`.
     State(Option<Who>, State),
-    /// Of either side, if neither is named.
+    /// Of either side, if `None`.
     Place(Option<Who>, AddressTest),
     Outcome(Outcome),
     Amount(Measure, AmountRange),
-    /// A rule with this in its name.
+    /// The name of a rule that found it contains this.
     Rule(String),
     Severity(SeverityTest),
     /// No finding names it.
     Unnamed,
-    /// A request's host, target, or program has this in it.
+    /// A request's host, target or program contains this.
     Said(RequestPart, String),
-    /// Anything that a row shows has this in it.
+    /// Anything shown in its row contains this.
     Text(String),
 }
 
-/// By which means it ended, coarse or fine.
+/// How the connection ended, coarse or fine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HowTest {
     Fin,
@@ -53,25 +53,25 @@ pub(super) enum HowTest {
     Open,
 }
 
-/// How bad the findings that name it are.
+/// A test on the severity of the findings that name the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SeverityTest {
-    /// One is just so bad.
+    /// One has this severity.
     Is(Severity),
-    /// One is so bad or worse.
+    /// One has this severity or a worse one.
     AtLeast(Severity),
 }
 
 /// What can be counted or timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Measure {
-    /// Its number.
+    /// The connection's number.
     Id,
     /// A frame between its first and the one that shows its end.
     Frame,
     /// The number of a finding that names it.
     Finding,
-    /// Of either side.
+    /// The port of either side.
     Port,
     Status,
     Requests,
@@ -92,7 +92,7 @@ impl Measure {
     }
 }
 
-/// What a request said, in its own words.
+/// A part of a request that can be searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RequestPart {
     Host,

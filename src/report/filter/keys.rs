@@ -1,4 +1,4 @@
-//! The keys: what each is for, which values it takes, and what a value means.
+//! The filter keys: the purpose and the values of each, and the meaning of a value.
 
 use super::address::AddressTest;
 use super::amount::AmountRange;
@@ -16,16 +16,16 @@ use crate::rules::{self, Severity};
 /// A key.
 #[derive(Debug)]
 pub struct FilterKey {
-    /// What stands before the colon.
+    /// The text before the colon.
     pub name: &'static str,
-    /// What it asks, for help.
+    /// What it tests, for the help text.
     pub help: &'static str,
-    /// A test with it that makes sense.
+    /// A meaningful test with this key.
     pub example: &'static str,
     pub(super) takes: KeyValues,
 }
 
-/// Which values a key takes.
+/// The kind of values a key takes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum KeyValues {
     By,
@@ -44,7 +44,7 @@ pub(super) enum KeyValues {
     Said(RequestPart),
 }
 
-/// All keys, those asked for most first.
+/// All keys, the most used first.
 pub static KEYS: &[FilterKey] = &[
     key("by", "who ended it", "by:server", KeyValues::By),
     key("how", "by which means", "how:reset", KeyValues::How),
@@ -283,7 +283,7 @@ impl FilterKey {
         }
     }
 
-    /// What a value means; the error says what would mean something.
+    /// The test for a value; the error names valid values.
     pub(super) fn test(&self, value: &str) -> Result<FilterTest, String> {
         let lower = value.to_ascii_lowercase();
         let found = match self.takes {

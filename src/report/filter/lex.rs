@@ -1,4 +1,4 @@
-//! A line cut into its words, each with its place in the line.
+//! The lexer of filter lines: words with their positions.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use super::keys::KEYS;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FilterToken<'t> {
     pub(super) kind: FilterTokenKind<'t>,
-    /// Its bytes in the line.
+    /// Its byte range in the line.
     pub(super) at: Range<usize>,
 }
 
@@ -20,23 +20,23 @@ pub(super) enum FilterTokenKind<'t> {
     Or,
     And,
     Not,
-    /// `key:` and what follows it up to the next blank.
+    /// `key:` and the values that follow it, up to the next blank.
     Keyed {
         key: &'t str,
         values: Vec<FilterValue>,
     },
-    /// Any other word, or what stands in quotation marks.
+    /// Any other word, or a quoted string.
     Text(String),
 }
 
-/// One of the values behind a key.
+/// One of the values of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FilterValue {
     pub(super) text: String,
     pub(super) at: Range<usize>,
 }
 
-/// A quotation mark without its fellow, by its place.
+/// A quotation mark without a closing one, by its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct UnclosedQuote(pub(super) usize);
 
@@ -108,7 +108,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// What follows a key: values with commas between them.
+    /// The values of a key, separated by commas.
     fn values(&mut self) -> Result<Vec<FilterValue>, UnclosedQuote> {
         let mut values = Vec::new();
         loop {
@@ -135,7 +135,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// Behind a quotation mark up to the next one; `\` takes the character after it as it is.
+    /// A string up to the next quotation mark; `\` takes the character after it literally.
     fn quoted(&mut self) -> Result<String, UnclosedQuote> {
         let start = self.at;
         let mut text = String::new();
@@ -161,8 +161,8 @@ fn ends_word(char: char) -> bool {
     char.is_whitespace() || matches!(char, '(' | ')' | '"')
 }
 
-/// The key that `rest` begins with, if it does. The first colon of `10.0.0.2:80` or `fe80::1` ends no key, nor does that
-/// of `dead::beef`: only behind a key that there is may a value begin with a colon.
+/// The key that `rest` begins with, if any. The first colon of `10.0.0.2:80` or `fe80::1` ends no key, nor does that of
+/// `dead::beef`: a value may begin with a colon only after an existing key.
 fn key(rest: &str) -> Option<&str> {
     let colon = rest.find(':')?;
     let name = &rest[..colon];
@@ -174,7 +174,7 @@ fn key(rest: &str) -> Option<&str> {
     (is_name && (!rest[colon + 1..].starts_with(':') || is_known())).then_some(name)
 }
 
-/// Whether `text` reads back as itself without quotation marks.
+/// Whether `text` parses as itself without quotation marks.
 pub(super) fn is_bare(text: &str) -> bool {
     let first = text.chars().next();
     first.is_some_and(|char| !matches!(char, '-' | '!'))
@@ -186,7 +186,7 @@ pub(super) fn is_bare(text: &str) -> bool {
         )
 }
 
-/// The same for a value behind a key.
+/// The same for a value of a key.
 pub(super) fn is_bare_value(text: &str) -> bool {
     !text.is_empty() && !text.chars().any(|char| ends_word(char) || char == ',')
 }

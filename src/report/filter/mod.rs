@@ -1,8 +1,8 @@
-//! Floor 11½: the words by which people choose connections.
+//! The filter language that selects connections.
 //!
 //! In: a line such as `by:server how:reset took:>5s (status:5xx or rule:keep-alive-race) -client:10.0.0.0/8 checkout`.
-//! Out: a [`Filter`], or a [`FilterError`] that points at the word and says what would be right; and with a [`FilterEvaluator`] the
-//! connections of a snapshot that it means.
+//! Out: a [`Filter`], or a [`FilterError`] that points at the word and names a valid one; and with a
+//! [`FilterEvaluator`] the matching connections of a snapshot.
 //!
 //! ```text
 //! query = all { "or" all }
@@ -12,10 +12,10 @@
 //! ```
 //!
 //! Several values are alternatives. Numbers take `>` `>=` `<` `<=` and `2..5`; times have units (`ms`, `s`, `min`, `h`)
-//! and so have bytes (`kB`, `MB`). A bare time or amount means at least that much, a bare number just that one. A word
-//! without a key is looked for in what a row shows: addresses, how it ended, rules, hosts and targets.
+//! and so have bytes (`kB`, `MB`). A bare time or byte count means at least that much, a bare number exactly that. A
+//! word without a key is searched in what a row shows: addresses, how it ended, rules, hosts and targets.
 //!
-//! Left out: names that would have to be looked up, and arithmetic.
+//! Not included: names that would have to be resolved, and arithmetic.
 
 mod address;
 mod amount;
@@ -34,23 +34,24 @@ pub use evaluate::{FilterEvaluator, FilterResult};
 pub use keys::{FilterKey, KEYS};
 pub use parse::FilterError;
 
-/// Which connections are meant; by itself all of them.
+/// A filter of connections; the default matches all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// `None` is everything.
+    /// `None` matches everything.
     expr: Option<FilterExpr>,
 }
 
 impl Filter {
-    /// Reads a line.
+    /// Parses a line.
     ///
     /// # Errors
-    /// When a word makes no sense; the error points at it.
+    ///
+    /// If a word is invalid; the error points at it.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
         parse::parse(text)
     }
 
-    /// Whether it means every connection.
+    /// Whether it matches every connection.
     #[must_use]
     pub const fn is_everything(&self) -> bool {
         self.expr.is_none()

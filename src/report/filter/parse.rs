@@ -1,4 +1,4 @@
-//! Words become a query, or an error that points at one of them.
+//! The parser: words become a filter, or an error that points at one of them.
 
 use super::expr::FilterExpr;
 use super::expr::FilterTest;
@@ -8,18 +8,18 @@ use super::Filter;
 use super::keys::KEYS;
 use super::lex::{self, FilterToken, FilterTokenKind, FilterValue, UnclosedQuote};
 
-/// What makes no sense in a line, where, and what was likely meant.
+/// An invalid word of a line, and what was likely meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterError {
-    /// The word, as bytes of the line; empty where one is missing.
+    /// The word's byte range in the line; empty where a word is missing.
     pub at: Range<usize>,
     /// What is wrong with it.
     pub message: String,
-    /// What could stand there instead.
+    /// A valid word to replace it, if one is near.
     pub instead: Option<String>,
 }
 
-/// Brackets and negations in each other. Nobody types more, and a thousand would need as much stack.
+/// Nesting depth of brackets and negations. Nobody types more, and a thousand would exhaust the stack.
 const MAX_DEPTH: usize = 64;
 
 pub(super) fn parse(line: &str) -> Result<Filter, FilterError> {
@@ -40,7 +40,7 @@ pub(super) fn parse(line: &str) -> Result<Filter, FilterError> {
     let expr = parser.any()?;
     match parser.peek() {
         None => Ok(Filter { expr: Some(expr) }),
-        // Only a bracket stops what goes on as long as it can.
+        // Parsing stops early only at a closing bracket.
         Some(token) => Err(FilterError {
             at: token.at.clone(),
             message: "nothing was opened that this bracket could close".to_owned(),
@@ -169,10 +169,11 @@ fn keyed(name: &str, at: Range<usize>, values: &[FilterValue]) -> Result<FilterE
     Ok(FilterExpr::any(tests.collect::<Result<_, _>>()?))
 }
 
-/// Letters in which a word may differ from what was meant.
+/// Edit distance up to which a known word is suggested.
 const MAX_DISTANCE: usize = 3;
 
-/// The word that was likely meant: one that goes on as it begins, else the one with the fewest letters wrong.
+/// The known word that was likely meant: one that begins with the word, otherwise the one with the smallest edit
+/// distance.
 fn nearest(word: &str, known: impl Iterator<Item = &'static str> + Clone) -> Option<&'static str> {
     if word.is_empty() {
         return None;
@@ -189,7 +190,7 @@ fn nearest(word: &str, known: impl Iterator<Item = &'static str> + Clone) -> Opt
 }
 
 impl FilterExpr {
-    /// All of these; not to be empty.
+    /// All of `parts`, which must not be empty.
     pub(super) fn all(parts: Vec<Self>) -> Self {
         let flat = parts.into_iter().flat_map(|part| match part {
             Self::All(parts) => parts,
@@ -202,7 +203,7 @@ impl FilterExpr {
         }
     }
 
-    /// Any of these; not to be empty.
+    /// Any of `parts`, which must not be empty.
     pub(super) fn any(parts: Vec<Self>) -> Self {
         let flat = parts.into_iter().flat_map(|part| match part {
             Self::Any(parts) => parts,

@@ -1,4 +1,4 @@
-//! A query becomes text that reads back to the same.
+//! Prints a filter as text that parses back to the same filter.
 
 use super::expr::FilterExpr;
 use super::expr::FilterTest;

@@ -27,7 +27,7 @@ impl MarkRow {
     }
 }
 
-/// What a stream of HTTP/2 has that an exchange of HTTP/1 has not.
+/// The fields of an HTTP/2 stream that an HTTP/1 exchange does not have.
 #[derive(Serialize)]
 pub(super) struct StreamRow<'a> {
     id: u32,
@@ -75,7 +75,7 @@ impl<'a> StreamRow<'a> {
     }
 }
 
-/// What HTTP/2 says about its connection.
+/// The HTTP/2 facts of a connection.
 #[derive(Serialize)]
 pub(super) struct H2Row<'a> {
     upgraded: bool,
@@ -92,7 +92,7 @@ pub(super) struct H2Row<'a> {
     websockets: Vec<StreamSocketRow<'a>>,
 }
 
-/// A WebSocket on a stream of its own.
+/// A WebSocket on an HTTP/2 stream.
 #[derive(Serialize)]
 struct StreamSocketRow<'a> {
     stream: u32,
@@ -256,7 +256,7 @@ impl<'a> GoawayRow<'a> {
     }
 }
 
-/// What a WebSocket says about its end.
+/// How a WebSocket ended.
 #[derive(Serialize)]
 pub(super) struct WebSocketRow<'a> {
     sent: BothSides<WebSocketHalfRow<'a>>,

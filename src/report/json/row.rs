@@ -1,4 +1,4 @@
-//! What rows of all kinds are made of: pairs for both sides, times, escaped texts.
+//! Building blocks of all rows: values for both sides, times, escaped texts.
 
 use crate::analysis::connection::Who;
 use crate::base::escape::escape;
@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// The two sides of something.
+/// A value for each side.
 #[derive(Serialize)]
 pub(super) struct BothSides<T> {
     client: T,
@@ -25,7 +25,7 @@ impl<T> BothSides<T> {
     }
 }
 
-/// A moment as RFC 3339 in UTC, with all nine digits.
+/// A timestamp as RFC 3339 in UTC, with all nine digits.
 pub(super) struct JsonTime(pub(super) Timestamp);
 
 impl Serialize for JsonTime {

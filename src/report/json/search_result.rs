@@ -1,6 +1,6 @@
-//! What a machine-readable report says about what was asked for and what was left out: the `search` and `ignored` objects.
+//! The `search` and `ignored` objects: the error that was searched for, and what the ignore list left out.
 //!
-//! Both are `null` where nobody asked.
+//! Each is `null` if not requested.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -15,21 +15,21 @@ use crate::rules::log_errors::{ClockReading, SearchBasis};
 #[derive(Serialize)]
 pub(super) struct SearchRow<'a> {
     error: Cow<'a, str>,
-    /// Numbers of the connections that fit.
+    /// Numbers of the connections that match.
     fits: &'a [u32],
     certainty: &'static str,
-    /// What the choice rests on.
+    /// What the match is based on.
     grounds: &'static str,
     /// Wire events that would be this error, likeliest first.
     events: Vec<&'static str>,
     rules: &'a [&'static str],
-    /// What of the line was found on a connection.
+    /// The addresses of the log line that are on a matching connection.
     addresses: &'a [IpAddr],
     ports: &'a [u16],
-    /// How the line's time was read; `null` if it has none, or none that fits.
+    /// How the line's time was interpreted; `null` if it has none, or none that matches.
     clock: Option<&'static str>,
     clock_ahead_seconds: Option<i32>,
-    /// The connection that the line names although its story does not fit.
+    /// The connection that the line identifies although its events do not match.
     points_to: Option<u32>,
 }
 
@@ -74,7 +74,7 @@ impl<'a> SearchRow<'a> {
     }
 }
 
-/// What the user's list left out.
+/// What the user's ignore list left out.
 #[derive(Serialize)]
 pub(super) struct IgnoredRow<'a> {
     file: Cow<'a, str>,

@@ -15,7 +15,7 @@ use crate::protocol::tls::{
     Alert, Certificate, ClientCertificate, CloseNotify, TlsFacts, alert_name,
 };
 
-/// What is told of TLS on one connection.
+/// The TLS facts of one connection.
 #[derive(Serialize)]
 pub(super) struct TlsRow<'a> {
     sni: Option<Cow<'a, str>>,

@@ -1,5 +1,5 @@
-//! What a reader may ask of an analysis that goes on, beside looking at its [`Watch`](super::Watch): to stop, and to show
-//! one connection at close range. Nothing here makes the reader wait.
+//! The operations on a running analysis other than reading its [`SnapshotWatch`](super::SnapshotWatch): stopping it,
+//! and rereading or exporting connections. No call blocks the reader.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,22 +10,23 @@ use std::thread;
 use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::engine::RereadConnection;
 
-/// An analysis that goes on.
+/// A running analysis.
 pub trait AnalysisControl: Send + Sync {
-    /// Takes what the source still holds and ends; the [`Watch`](super::Watch) says when that is done.
+    /// Reads what the source still holds, then ends; the [`SnapshotWatch`](super::SnapshotWatch) shows when that is
+    /// done.
     fn stop(&self);
 
-    /// What was done beside the analysis, a line each, such as files that the flight recorder wrote; only ever longer.
+    /// Notes on side effects, one per line, such as files written by the flight recorder. The list only grows.
     fn notes(&self) -> Vec<String>;
 
-    /// Has the input read again for the frames of one connection.
+    /// Rereads the input for the frames of one connection.
     fn reread_connection(&self, of: &ConnectionSummary) -> BackgroundResult<RereadConnection>;
 
-    /// Has the frames of these connections written to a new pcapng file. What comes back is how many there were.
+    /// Writes the frames of these connections to a new pcapng file. The result is the number of frames.
     fn export(&self, of: &[ConnectionSummary], to: &Path) -> BackgroundResult<u64>;
 }
 
-/// Something that is being looked up on a thread of its own. Dropping it gives it up.
+/// A result being computed on a thread of its own. Dropping it cancels the work.
 #[derive(Debug)]
 pub struct BackgroundResult<T> {
     given_up: Arc<AtomicBool>,
@@ -34,13 +35,13 @@ pub struct BackgroundResult<T> {
 }
 
 impl<T: Send + 'static> BackgroundResult<T> {
-    /// Begins. `work` is told whether it is still wanted by the flag, which turns true when it is not.
+    /// Starts the work on a new thread. The flag passed to `work` becomes true once the result is no longer wanted.
     pub fn begin(work: impl FnOnce(&AtomicBool) -> Result<T, String> + Send + 'static) -> Self {
         let given_up = Arc::new(AtomicBool::new(false));
         let (result, coming) = channel();
         let flag = Arc::clone(&given_up);
         thread::spawn(move || {
-            // Whoever has given it up is not there to take it.
+            // A caller that has cancelled no longer receives.
             let _ = result.send(work(&flag));
         });
         Self {
@@ -52,7 +53,7 @@ impl<T: Send + 'static> BackgroundResult<T> {
 }
 
 impl<T> BackgroundResult<T> {
-    /// What came of it, or why nothing did; `None` while it is not done.
+    /// The result or the error; `None` while the work goes on.
     pub fn poll(&mut self) -> Option<&Result<Arc<T>, String>> {
         if self.came.is_none() {
             match self.coming.try_recv() {

@@ -1,24 +1,24 @@
-//! Which findings name each connection, so that readers need not look through all of them for every row.
+//! Which findings name each connection, so that no row needs a scan over all findings.
 
 use super::Snapshot;
 use crate::analysis::connection::{Connection, How, Phase};
 use crate::rules::{Finding, Severity};
 
-/// An index over one snapshot's findings. It must be asked with that snapshot.
+/// An index over one snapshot's findings. Use it only with that snapshot.
 ///
-/// Two flat rows: most captures have no more than a few findings, some name every connection.
+/// Two flat arrays: most captures have only a few findings, but some findings name every connection.
 #[derive(Clone, Debug, Default)]
 pub struct FindingsIndex {
-    /// Where the findings of connection `id` begin in `numbers`: at `starts[id]`, to `starts[id + 1]`.
+    /// The findings of connection `id` are at `starts[id]..starts[id + 1]` in `numbers`.
     starts: Vec<u32>,
     numbers: Vec<u32>,
 }
 
 impl FindingsIndex {
-    /// The index of `snapshot`.
+    /// Builds the index of `snapshot`.
     #[must_use]
     pub fn new(snapshot: &Snapshot) -> Self {
-        // Of a capture that goes on the first connections may be gone: numbers go beyond the count.
+        // In a live capture the first connections may have been evicted: numbers exceed the count.
         let last = snapshot.summaries.last().map_or(0, |it| it.id as usize);
         let mut starts = vec![0u32; last + 2];
         let named = || {
@@ -62,8 +62,8 @@ impl FindingsIndex {
         numbers.filter_map(|number| snapshot.findings.get((*number as usize).checked_sub(1)?))
     }
 
-    /// Whether a connection did not end in order, or is named by a finding above benign. What a benign finding explains
-    /// is not notable, and neither is what is still open while nothing is owed.
+    /// Whether a connection did not end in order, or is named by a finding above benign. Not notable: what a benign
+    /// finding explains, and open connections on which nothing is outstanding.
     #[must_use]
     pub fn is_notable(&self, snapshot: &Snapshot, connection: &Connection) -> bool {
         let mut worst = None;
@@ -78,7 +78,7 @@ impl FindingsIndex {
     }
 }
 
-/// Whether somebody waits for something in this phase.
+/// Whether a side waits for something in this phase.
 const fn is_owed(phase: Phase) -> bool {
     use Phase as P;
     match phase {

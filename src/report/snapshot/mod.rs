@@ -1,4 +1,4 @@
-//! Floor 12: everything readers may see, as immutable snapshots.
+//! Immutable snapshots of everything that readers may see.
 
 mod control;
 mod findings_index;
@@ -22,19 +22,19 @@ use crate::rules::Finding;
 use crate::rules::ignore::Ignored;
 use crate::rules::log_errors::SearchResult;
 
-/// Where a file stopped making sense.
+/// Where an input file is damaged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputDamage {
-    /// Bytes from the start of the (uncompressed) file.
+    /// Byte offset in the (uncompressed) file.
     pub offset: u64,
-    /// What is wrong there and what was done about it.
+    /// What is wrong there and how it was handled.
     pub reason: String,
 }
 
-/// One input.
+/// One input file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputSummary {
-    /// As it was given.
+    /// The path as given.
     pub path: String,
     /// `pcap`, `pcapng`, `pcap+gzip` and so on.
     pub format: String,
@@ -42,77 +42,77 @@ pub struct InputSummary {
     pub packets: u64,
     /// Bytes read from it, as stored.
     pub bytes: u64,
-    /// Where it is damaged, if it is.
+    /// Where it is damaged, if at all.
     pub damage: Option<InputDamage>,
 }
 
-/// A bound that was hit: something was let go, and this says what.
+/// A bound that was reached: something was evicted or discarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitHit {
-    /// Its name, kebab case.
+    /// The bound's name, kebab case.
     pub name: &'static str,
     /// How often.
     pub count: u64,
-    /// What was let go, in a sentence.
+    /// What was evicted or discarded, in a sentence.
     pub meaning: &'static str,
 }
 
-/// What the whole input was.
+/// Totals over the whole input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CaptureSummary {
     /// The inputs in the order given.
     pub inputs: Vec<InputSummary>,
     /// Time of the earliest and of the latest frame.
     pub span: Option<(Timestamp, Timestamp)>,
-    /// Frames read (after the filter, if there is one).
+    /// Frames read (after the capture filter, if there is one).
     pub frames: u64,
     /// Frames that held a TCP segment.
     pub segments: u64,
-    /// Frames that did not, by reason in the order of [`Skip::ALL`]; `frames == segments + Σ skipped`.
+    /// Frames without a TCP segment, by reason in the order of [`Skip::ALL`]; `frames == segments + Σ skipped`.
     pub skipped: [u64; Skip::ALL.len()],
     /// Frames that were never captured.
     pub lost: Loss,
-    /// Bounds that were hit.
+    /// Bounds that were reached.
     pub limits: Vec<LimitHit>,
-    /// Connections that were counted and let go because there were too many to keep.
+    /// Connections that were counted but evicted because there were too many to keep.
     pub let_go: u64,
 }
 
-/// One state of affairs. Readers hold it as `Arc<Snapshot>`.
+/// The state of an analysis at one moment. Readers hold it as `Arc<Snapshot>`.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// What the whole input was.
+    /// Totals over the whole input.
     pub summary: CaptureSummary,
-    /// One line of each connection, in order of first frame and so of their numbers. The numbers are dense from 1, unless
-    /// the oldest have been forgotten ([`Snapshot::brief`] finds one by its number).
+    /// One summary per connection, in the order of first frames and thus of numbers. The numbers are dense from 1,
+    /// unless the oldest were evicted ([`Snapshot::connection_summary`] finds one by its number).
     pub summaries: Vec<ConnectionSummary>,
-    /// The whole record of those that were wanted, in the same order; the others need no look.
+    /// The full records that were kept, in the same order. Of the others the summary is all there is.
     pub connections: Vec<Arc<Connection>>,
     /// Findings, worst first.
     pub findings: Vec<Finding>,
     /// Sockets by client and server, most used first.
     pub sockets: Vec<Sockets>,
-    /// Names of the tunnels that [`crate::base::net::Context`] numbers; index 0 is none.
+    /// Names of the tunnels that [`crate::base::net::Context`] numbers; index 0 is no tunnel.
     pub contexts: Vec<String>,
-    /// What was asked for, if the report is narrowed to an error: connections and findings are those that fit.
+    /// The error that the report is narrowed to, if any: connections and findings are those that match it.
     pub narrowed: Option<SearchResult>,
-    /// What the user's list left out; connections and findings are the rest.
+    /// What the user's ignore list left out; connections and findings are the rest.
     pub ignored: Ignored,
-    /// Typical cases, drawn.
+    /// The ladders of typical cases.
     pub drawn: Vec<DrawnLadder>,
 }
 
-/// A connection as a ladder.
+/// The ladder of a connection.
 #[derive(Clone, Debug)]
 pub struct DrawnLadder {
-    /// Its number.
+    /// The connection's number.
     pub connection: u32,
-    /// The picture.
+    /// Its ladder.
     pub ladder: Ladder,
 }
 
 impl Snapshot {
-    /// The line of connection `id`, if it is kept.
+    /// The summary of connection `id`, if it is kept.
     #[must_use]
     pub fn connection_summary(&self, id: u32) -> Option<&ConnectionSummary> {
         let dense = self.summaries.get((id as usize).wrapping_sub(1));
@@ -122,7 +122,7 @@ impl Snapshot {
         })
     }
 
-    /// The whole record of connection `id`, if it was wanted.
+    /// The full record of connection `id`, if it was kept.
     #[must_use]
     pub fn connection(&self, id: u32) -> Option<&Connection> {
         let at = self

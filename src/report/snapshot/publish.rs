@@ -1,41 +1,42 @@
-//! Where one that works leaves what it has so far, and any number of readers look at it, none waiting for another.
+//! The channel from one writer to any number of readers: the writer publishes its latest snapshot, and no reader waits
+//! for another.
 //!
-//! The writer publishes whole snapshots now and then, and says more often how far it is. A reader that holds a snapshot
-//! keeps it as long as it likes: nothing in it ever changes.
+//! The writer publishes whole snapshots now and then, and its progress more often. A reader may hold a snapshot as long
+//! as it likes: nothing in it ever changes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Snapshot;
 
-/// What the writer is about.
+/// The writer's stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ReadStage {
-    /// Reading a file towards its end.
+    /// Reading a file that has an end.
     #[default]
     Reading,
-    /// Following something that has no end yet: an interface, a pipe, a file that grows.
+    /// Following a source without an end: an interface, a pipe, a growing file.
     Following,
     /// Done: the snapshot is the last one.
     Done,
-    /// It could not go on; the snapshot is what it had. The message says why and what to do.
+    /// The analysis stopped; the snapshot holds what was read. The message states the reason and what to do.
     Failed(String),
 }
 
-/// How far the writer is.
+/// The writer's progress.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadProgress {
-    /// What it is about.
+    /// The writer's stage.
     pub stage: ReadStage,
-    /// Frames taken.
+    /// Frames read.
     pub frames: u64,
-    /// Bytes taken from the input, as stored.
+    /// Bytes read from the input, as stored.
     pub bytes: u64,
-    /// Bytes of the whole input, if it has an end that is known.
+    /// Size of the whole input in bytes, if known.
     pub of: Option<u64>,
 }
 
-/// The place itself.
+/// The latest snapshot and progress, shared by the writer and all readers.
 #[derive(Debug, Default)]
 pub struct SnapshotWatch {
     held: Mutex<WatchState>,
@@ -49,45 +50,45 @@ struct WatchState {
 }
 
 impl SnapshotWatch {
-    /// Nothing seen yet.
+    /// An empty snapshot, version 0.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The writer has a new state of affairs.
+    /// Publishes a new snapshot.
     pub fn publish(&self, snapshot: Arc<Snapshot>) {
-        // What was there is dropped after the lock is, since a large one takes its time.
+        // The old snapshot is dropped after the lock is released, since dropping a large one takes time.
         let old = std::mem::replace(&mut self.held().snapshot, snapshot);
         self.version.fetch_add(1, Ordering::Release);
         drop(old);
     }
 
-    /// The writer says how far it is.
+    /// Publishes the progress.
     pub fn report(&self, progress: ReadProgress) {
         self.held().progress = progress;
     }
 
-    /// How often something was published: a reader that saw this number has nothing new to look at.
+    /// The number of snapshots published: a reader that has seen this number has nothing new to read.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
 
-    /// The newest state of affairs.
+    /// The latest snapshot.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.held().snapshot)
     }
 
-    /// How far the writer is.
+    /// The latest progress.
     #[must_use]
     pub fn progress(&self) -> ReadProgress {
         self.held().progress.clone()
     }
 
     fn held(&self) -> MutexGuard<'_, WatchState> {
-        // A writer that panicked leaves whole values behind: each is put in place in one step.
+        // A writer that panicked leaves consistent values: each is stored in one step.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

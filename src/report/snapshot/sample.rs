@@ -1,4 +1,4 @@
-//! Records made by hand, for tests of whoever reads them.
+//! Hand-made records for tests of their readers.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::base::net::{Context, Endpoint, Skip};
 use crate::base::time::Timestamp;
 use crate::protocol::http::Protocol;
 
-/// 2009-07-11 01:40:16 UTC and so many milliseconds.
+/// 2009-07-11 01:40:16 UTC plus `millis` milliseconds.
 pub(crate) fn frame_ref(frame: u64, millis: u64) -> FrameRef {
     let start = Timestamp::new(1_247_276_416, 0);
     FrameRef {
@@ -30,7 +30,7 @@ pub(crate) fn endpoint(last: u8, port: u16) -> Endpoint {
     }
 }
 
-/// Ten frames in which a server closes an open connection in order, nothing being said.
+/// Ten frames in which a server closes an unused connection in order.
 pub(crate) fn connection() -> Connection {
     let fin = |frame, millis| {
         Some(CloseEvent {

@@ -1,4 +1,4 @@
-//! One connection's end in a plain sentence: who, how, when, and what became of the exchange it hit.
+//! One connection's end in a plain sentence: who closed it, how and when, and what happened to the affected exchange.
 
 use std::net::IpAddr;
 
@@ -14,10 +14,10 @@ use crate::base::net::{Endpoint, QuoteKind};
 use crate::protocol::http::{CloseSign, ConnectionEnd, Exchange, Outcome, Protocol};
 use crate::protocol::tls::{HandshakeStage, TlsFacts, alert_name};
 
-/// Characters of a request target or host that a sentence bears.
+/// Characters of a request target or host in a sentence.
 const TARGET: usize = 48;
 
-/// The story of one connection.
+/// The summary sentence of one connection.
 #[must_use]
 pub fn story(connection: &Connection) -> String {
     let mut told = ending(connection);
@@ -172,7 +172,7 @@ fn unreachable(connection: &Connection) -> String {
     )
 }
 
-/// When, as a clause that follows a comma.
+/// When it ended, as a clause that follows a comma.
 fn phase(connection: &Connection) -> String {
     let teardown = &connection.teardown;
     let by_server = teardown.by == By::Server;
@@ -220,7 +220,7 @@ fn phase(connection: &Connection) -> String {
     clause.to_owned()
 }
 
-/// In which handshake, and how far it had come.
+/// Which handshake it ended in, and how far that had come.
 fn handshake(connection: &Connection) -> String {
     let Some(facts) = connection.tls.as_deref() else {
         return "in the TLS handshake".to_owned();
@@ -269,7 +269,7 @@ fn wanted(facts: &TlsFacts) -> String {
     }
 }
 
-/// How the WebSocket had ended before: with a Close of whom, or without one.
+/// How the WebSocket had ended before: whose Close frame came first, or that none came.
 fn farewell(connection: &Connection) -> String {
     let Some(websocket) = &connection.websocket else {
         return "in the WebSocket".to_owned();
@@ -290,7 +290,7 @@ fn farewell(connection: &Connection) -> String {
     }
 }
 
-/// The code of the GOAWAY that announced the close, the server's if there are two.
+/// The code of the GOAWAY that announced the close; the server's if both sides sent one.
 fn goodbye(connection: &Connection) -> Option<String> {
     let [client, server] = &connection.h2.as_ref()?.halves;
     let goaway = server.goaway().or(client.goaway())?;
@@ -311,7 +311,7 @@ fn sign(connection: &Connection) -> &'static str {
     }
 }
 
-/// What became of the requests: the first one that something befell, else their number.
+/// What happened to the requests: the first incomplete one, otherwise their number.
 fn exchanges(connection: &Connection) -> String {
     let all = connection.exchanges.len();
     let ending = terms::ending(connection);
@@ -333,7 +333,7 @@ fn exchanges(connection: &Connection) -> String {
             };
             let asked = asked(exchange);
             match fate(exchange, outcome, ending) {
-                // The phase has said it.
+                // The clause about the phase has stated it.
                 None if connection.teardown.phase == Phase::Waiting => {
                     format!("; {place}: {asked}")
                 }
@@ -363,7 +363,7 @@ pub fn asked(exchange: &Exchange) -> String {
     )
 }
 
-/// What became of a request that was not answered in full; `None` if not even a byte of the response came.
+/// What happened to a request that was not answered in full; `None` if not a byte of the response came.
 fn fate(exchange: &Exchange, outcome: Outcome, ending: ConnectionEnd) -> Option<String> {
     let response = exchange.response.as_ref()?;
     let message = &response.message;
@@ -392,7 +392,7 @@ pub fn filter(connection: &Connection) -> String {
     filter_between(connection.client, connection.server)
 }
 
-/// The same for whatever was sent between two ends.
+/// The same for everything sent between two endpoints.
 #[must_use]
 pub fn filter_between(client: Endpoint, server: Endpoint) -> String {
     let family = |ip: std::net::IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };
@@ -403,7 +403,7 @@ pub fn filter_between(client: Endpoint, server: Endpoint) -> String {
     )
 }
 
-/// A Wireshark display filter for all that a client has with a server.
+/// A Wireshark display filter for all traffic between a client and a server.
 #[must_use]
 pub fn filter_of_all(client: IpAddr, server: Endpoint) -> String {
     let family = |ip: IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };

@@ -1,8 +1,8 @@
-//! Floor 11½: the words that readers share: one connection's end in a sentence, what a segment says, moments and spans, numbers, and the
-//! words of the machine-readable formats.
+//! The wording shared by all readers: one connection's end in a sentence, the content of a segment, timestamps and
+//! durations, numbers, and the terms of the machine-readable formats.
 //!
-//! In: what the floors below tell as types. Out: text without a control byte in it, since whatever came out of a packet
-//! was escaped. What a page or a screen looks like is left to those who make it.
+//! In: the types of the layers below. Out: text without control bytes, since all text from packets is escaped. The
+//! layout of a page or a screen is left to its module.
 
 pub mod connection;
 pub mod moment;

@@ -1,4 +1,4 @@
-//! Moments and spans as readers want them: UTC, or the reader's own zone, and seconds from the start.
+//! Timestamps and durations as readers want them: in UTC or a time zone of their own, and in seconds from the start.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use crate::base::format;
 use crate::base::time::Timestamp;
 
-/// The zone that moments are told in.
+/// The time zone for timestamps.
 #[derive(Clone, Debug, Default)]
 pub struct Zone(Option<TimeZone>);
 
@@ -15,7 +15,7 @@ impl Zone {
     /// Coordinated universal time.
     pub const UTC: Self = Self(None);
 
-    /// The zone of the machine the report is made on.
+    /// The time zone of the machine that writes the report.
     #[must_use]
     pub fn local() -> Self {
         Self(Some(TimeZone::system()))
@@ -33,13 +33,13 @@ impl Zone {
         self.show(at, "%Y-%m-%d %H:%M:%S%.3f %Z")
     }
 
-    /// `01:40:16.041`, to stand beside a date that was given before.
+    /// `01:40:16.041`, to be printed next to a date given before.
     #[must_use]
     pub fn time_of_day(&self, at: Timestamp) -> String {
         self.show(at, "%H:%M:%S%.3f")
     }
 
-    /// The day, to tell whether it must be said again.
+    /// The date, to decide whether it must be printed again.
     #[must_use]
     pub fn date(&self, at: Timestamp) -> String {
         self.show(at, "%Y-%m-%d")
@@ -51,7 +51,7 @@ impl Zone {
     }
 }
 
-/// RFC 3339 in UTC with all nine digits, as machines want it.
+/// RFC 3339 in UTC with all nine digits, as machines expect it.
 #[must_use]
 pub fn rfc3339(at: Timestamp) -> String {
     let mut out = String::with_capacity(30);
@@ -67,7 +67,7 @@ pub fn offset(at: Timestamp, start: Timestamp, end: Timestamp) -> String {
 }
 
 fn moment(at: Timestamp) -> jiff::Timestamp {
-    // 1677 to 2262 lies well inside what jiff can write.
+    // The range of `at`, 1677 to 2262, is well inside that of jiff.
     jiff::Timestamp::from_nanosecond(i128::from(at.as_nanos())).unwrap_or_default()
 }
 

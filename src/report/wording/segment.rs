@@ -1,7 +1,8 @@
-//! What a segment says, in a few words: `GET /x`, `TLS ServerHello, Certificate`, `GOAWAY NO_ERROR`, `alert unknown_ca`.
+//! The content of a segment in a few words: `GET /x`, `TLS ServerHello, Certificate`, `GOAWAY NO_ERROR`,
+//! `alert unknown_ca`.
 //!
-//! In: what the record remarks on a frame, and the notes that were taken of it, if somebody looks closely. Out: words without
-//! a control byte. Whether it was said in the clear or under keys makes no difference; secrets are never near.
+//! In: the notes that the connection's record has on a frame, and the annotations of a reread connection. Out: words
+//! without control bytes. Plain and decrypted data look alike; secrets are never accessible here.
 
 use crate::analysis::connection::{Connection, FrameNote, Who};
 use crate::base::certainty::Certainty;
@@ -16,19 +17,19 @@ use crate::protocol::tls::alert_name;
 const TARGET: usize = 60;
 /// Characters of a name or a reason that are shown.
 const NAME: usize = 40;
-/// Kinds of frames named of one segment; more are counted.
+/// Kinds of frames named per segment; the others are counted.
 const MOST: usize = 4;
 
-/// What may be told.
+/// What to leave out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Detail {
-    /// Not the names of hosts.
+    /// Leave out host names.
     pub names: bool,
-    /// Not what is asked for, nor reasons.
+    /// Leave out request targets and reasons.
     pub payload: bool,
 }
 
-/// The words for a segment that `from` sent: what `frame_notes` are made on it, and the `notes` that were taken of it.
+/// The words for a segment sent by `from`: `frame_notes` are the record's notes on it, `notes` the annotations.
 #[must_use]
 pub fn words(
     connection: &Connection,
@@ -60,7 +61,7 @@ pub fn request(exchange: &Exchange) -> String {
     format!("{} {}", method(exchange), shortened(target, TARGET))
 }
 
-/// How much of a message there is: `all 300 B`, `300 B of 1.0 kB`.
+/// How much of a message was sent: `all 300 B`, `300 B of 1.0 kB`.
 #[must_use]
 pub fn how_far(message: &Message) -> String {
     let got = message.received();
@@ -89,7 +90,7 @@ const fn is_handshake(frame_note: FrameNote) -> bool {
     )
 }
 
-/// Whether it tells of a message of HTTP, so that frames need not be named one by one.
+/// Whether the note is about an HTTP message, so that its frames need not be named one by one.
 const fn is_message(frame_note: FrameNote) -> bool {
     use FrameNote as R;
     matches!(
@@ -130,7 +131,7 @@ fn remarked(
                 status => status.to_string(),
             };
             let whole = response.message.last.frame == response.message.first.frame;
-            // Of what has no body there is nothing to tell.
+            // A message without a body has no size to print.
             let bare = response.message.is_complete() && response.message.received() == 0;
             let far = match whole && !bare {
                 true => format!(", {}", how_far(&response.message)),
@@ -186,7 +187,7 @@ fn alert_words(code: u8) -> String {
     }
 }
 
-/// The messages of a handshake: as noted, with what the record knows of them; else what the record knows.
+/// The messages of a handshake: as annotated, with details from the record; otherwise from the record alone.
 fn handshake(
     connection: &Connection,
     frame_notes: &[FrameNote],
@@ -194,7 +195,7 @@ fn handshake(
     discretion: Detail,
 ) -> Vec<String> {
     let known = |wanted: fn(FrameNote) -> bool| frame_notes.iter().copied().find(|it| wanted(*it));
-    // Nobody misses it beside messages.
+    // Next to other messages it would add nothing.
     let alone = !notes
         .iter()
         .any(|it| matches!(it, RecordKind::Handshake(_)));
@@ -218,7 +219,7 @@ fn handshake(
             _ => None,
         })
         .collect();
-    // What lies in a record that stays closed is in no note.
+    // Annotations hold nothing from records that were not decrypted.
     let guessed = frame_notes
         .iter()
         .filter(|it| noted.is_empty() || matches!(it, FrameNote::NoCertificate(Certainty::Likely)));
@@ -228,7 +229,7 @@ fn handshake(
     times(noted.into_iter().chain(guessed))
 }
 
-/// The same with repetitions in a row told once.
+/// Merges equal words in a row: `3 × word`.
 fn times(words: impl Iterator<Item = String>) -> Vec<String> {
     let mut told: Vec<(String, u64)> = Vec::new();
     for word in words {
@@ -244,7 +245,7 @@ fn times(words: impl Iterator<Item = String>) -> Vec<String> {
     each.collect()
 }
 
-/// One message that the record knows something of.
+/// One message of which the record has details.
 fn step(frame_note: FrameNote, connection: &Connection, discretion: Detail) -> Option<String> {
     let facts = connection.tls.as_ref()?;
     let name = |bytes: &[u8]| match discretion.names {
@@ -276,7 +277,7 @@ fn step(frame_note: FrameNote, connection: &Connection, discretion: Detail) -> O
     })
 }
 
-/// RFC 8446 §4, RFC 5246 §7.4.
+/// The name of a handshake message (RFC 8446 §4, RFC 5246 §7.4).
 fn message(kind: u8) -> String {
     let name = match kind {
         0 => "HelloRequest",
@@ -300,7 +301,7 @@ fn message(kind: u8) -> String {
     name.to_owned()
 }
 
-/// Frames of HTTP/2 and WebSockets that the record does not remark upon.
+/// HTTP/2 and WebSocket frames on which the record has no notes.
 fn frames(notes: &[RecordKind], frame_notes: &[FrameNote]) -> Vec<String> {
     let any = |wanted: fn(FrameNote) -> bool| frame_notes.iter().any(|it| wanted(*it));
     let covered = any(is_message);
@@ -355,7 +356,7 @@ fn frames(notes: &[RecordKind], frame_notes: &[FrameNote]) -> Vec<String> {
     words
 }
 
-/// Records that say nothing else.
+/// Record types, for a segment about which nothing else is known.
 fn records(notes: &[RecordKind]) -> Option<String> {
     let mut opened = 0_u64;
     let mut closed = 0_u64;

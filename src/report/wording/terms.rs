@@ -1,4 +1,4 @@
-//! The words of the machine-readable formats for what the floors below tell as types.
+//! The terms of the machine-readable formats for the types of the layers below.
 
 use crate::analysis::connection::{By, Connection, How, Opening, ResetKind, Roles, Standing};
 use crate::analysis::hosts::RangeBasis;
@@ -16,7 +16,7 @@ pub const fn by(by: By) -> Option<&'static str> {
     }
 }
 
-/// By which means.
+/// How the connection was closed.
 #[must_use]
 pub const fn how(how: How) -> &'static str {
     match how {
@@ -27,7 +27,7 @@ pub const fn how(how: How) -> &'static str {
     }
 }
 
-/// The kind of RST, if one ended it.
+/// The kind of RST, if one ended the connection.
 #[must_use]
 pub const fn reset(how: How) -> Option<&'static str> {
     let How::Reset(kind) = how else { return None };
@@ -40,7 +40,7 @@ pub const fn reset(how: How) -> Option<&'static str> {
     })
 }
 
-/// How it began.
+/// How the connection was opened.
 #[must_use]
 pub const fn opening(opening: Opening) -> &'static str {
     match opening {
@@ -53,7 +53,7 @@ pub const fn opening(opening: Opening) -> &'static str {
     }
 }
 
-/// What was spoken; `None` while nobody knows.
+/// The application protocol; `None` while unknown.
 #[must_use]
 pub const fn protocol(protocol: Protocol) -> Option<&'static str> {
     match protocol {
@@ -67,7 +67,7 @@ pub const fn protocol(protocol: Protocol) -> Option<&'static str> {
     }
 }
 
-/// What the roles rest on.
+/// What the roles of client and server are inferred from.
 #[must_use]
 pub const fn roles(roles: Roles) -> &'static str {
     match roles {
@@ -77,7 +77,7 @@ pub const fn roles(roles: Roles) -> &'static str {
     }
 }
 
-/// What a range of ports rests on.
+/// What a port range is based on.
 #[must_use]
 pub const fn basis(basis: RangeBasis) -> &'static str {
     match basis {
@@ -105,7 +105,7 @@ pub fn state(standing: Standing) -> Option<&'static str> {
     standing.state().map(|state| state.name())
 }
 
-/// Which sides have held a TIME-WAIT.
+/// Which sides have been in TIME-WAIT.
 #[must_use]
 pub fn time_wait(connection: &Connection) -> Option<&'static str> {
     let [client, server] = connection.time_wait;
@@ -117,7 +117,7 @@ pub fn time_wait(connection: &Connection) -> Option<&'static str> {
     }
 }
 
-/// How the connection ended, as far as its exchanges care.
+/// How the connection ended, as its exchanges see it.
 #[must_use]
 pub const fn ending(connection: &Connection) -> ConnectionEnd {
     connection.teardown.ending()

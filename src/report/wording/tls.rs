@@ -1,4 +1,4 @@
-//! What is known of TLS on one connection, in a few lines: which, whether it was opened, whose certificate.
+//! The TLS facts of one connection in a few lines: the version, whether it was decrypted, whose certificate.
 
 use super::moment::Zone;
 use crate::analysis::connection::Connection;
@@ -9,10 +9,10 @@ use crate::protocol::tls::{Certificate, ClientCertificate, TlsFacts};
 
 /// Characters of a name that are shown.
 const NAME: usize = 60;
-/// Names told of one certificate.
+/// Names shown of one certificate.
 const NAMES: usize = 3;
 
-/// The lines, each with what it is about; none where there is no TLS.
+/// The lines, each with its subject; empty without TLS.
 #[must_use]
 pub fn lines(connection: &Connection) -> Vec<(&'static str, String)> {
     let Some(facts) = connection.tls.as_deref() else {
