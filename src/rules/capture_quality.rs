@@ -1,30 +1,30 @@
-//! What the capture could see: what it lost, cut off, and has twice.
+//! The quality of the capture: losses, truncated packets and duplicates.
 
 use crate::analysis::engine::EngineStats;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Loss;
 
-/// What the capture could see.
+/// Counts of what the capture lost, truncated or duplicated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CaptureQuality {
-    /// Frames that it has.
+    /// Frames captured.
     pub frames: u64,
-    /// Segments among them.
+    /// TCP segments among them.
     pub segments: u64,
-    /// Segments of which it kept less than there was.
+    /// Segments truncated by the snap length.
     pub cut: u64,
     /// The first of them.
     pub first_cut: Option<FrameRef>,
-    /// Frames that it has twice.
+    /// Frames captured twice.
     pub duplicates: u64,
     /// The first of them.
     pub first_duplicate: Option<FrameRef>,
-    /// Frames that it says it lost.
+    /// Frames that the capture reports as dropped.
     pub dropped: u64,
 }
 
 impl CaptureQuality {
-    /// From what was counted while reading.
+    /// Builds the counts from those made while reading.
     #[must_use]
     pub fn new(stats: &EngineStats, lost: Loss) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! All rules, and the texts that come from them.
+//! All rules, and the texts generated from them.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -33,7 +33,7 @@ pub fn rule(name: &str) -> Option<&'static Rule> {
     CATALOGUE.iter().copied().find(|rule| rule.name == name)
 }
 
-/// The rule that was probably meant by a name with slips in it: `keepalive race`, `reset_before_respose`.
+/// The rule that a misspelt name probably meant: `keepalive race`, `reset_before_respose`.
 #[must_use]
 pub fn alike(name: &str) -> Option<&'static str> {
     let letters = |name: &str| -> String {
@@ -52,10 +52,10 @@ pub fn alike(name: &str) -> Option<&'static str> {
     (distance * 4 <= wanted.len()).then_some(rule)
 }
 
-/// No rule's name is as long as this.
+/// Longer than any rule's name.
 const SLIPPED: usize = 64;
 
-/// The page of a rule for reading: name, severity, summary, then its sections.
+/// The page of a rule as text: name, severity, summary, then its sections.
 #[must_use]
 pub fn explain(name: &str) -> Option<String> {
     let rule = rule(name)?;
@@ -67,7 +67,7 @@ pub fn explain(name: &str) -> Option<String> {
     ))
 }
 
-/// The catalogue, a line each: name, severity, summary.
+/// The catalogue, one line per rule: name, severity, summary.
 #[must_use]
 pub fn catalogue() -> String {
     let width = CATALOGUE.iter().map(|rule| rule.name.len()).max();
@@ -185,7 +185,7 @@ mod tests {
         assert!(wrong.is_empty(), "{wrong}");
     }
 
-    /// Whether a ladder fires the rule, alone unless it says what else, or does not fire it.
+    /// Checks that a ladder makes the rule fire, alone unless it says otherwise, or that it does not.
     fn prove(name: &str, text: &str, fires: bool) -> Result<(), String> {
         let ladder = crate::ladder::parse(text).map_err(|error| error.to_string())?;
         let proof = ladder_check::run(&ladder);

@@ -1,9 +1,9 @@
-//! Which one story a disorderly ending tells: who lost what.
+//! Classifies a disorderly ending: what was lost, and by which side.
 //!
-//! In: the record of one connection. Out: an [`Ending`], the one reading that fits it best, or none. Several rules look at
-//! the same event from different sides; that each ending has one reading here is what keeps them from telling it twice.
-//! Endings in which nothing was lost are told by rules of their own. Left out: refused, unanswered and silent connections,
-//! and RSTs of boxes on the path.
+//! In: the record of one connection. Out: an [`Ending`], the one classification that fits best, or none. Several rules
+//! look at the same event from different sides; one classification per ending keeps them from reporting it twice.
+//! Endings in which nothing was lost have rules of their own. Not covered: refused, unanswered and silent connections,
+//! and RSTs from middleboxes.
 
 use std::time::Duration;
 
@@ -15,81 +15,82 @@ use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{Exchange, Framing, Message, MessageProgress, Protocol};
 
-/// What a reading says.
+/// The classes of disorderly endings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndingKind {
-    /// The server closed before a byte of a request had come.
+    /// The server closed before a byte of a request had arrived.
     ClosedBeforeRequest,
-    /// The server closed while a request was still coming, without an answer.
+    /// The server closed without a response while a request was still arriving.
     ClosedInRequest,
-    /// The server reset the connection as soon as it was open.
+    /// The server reset the connection right after the handshake.
     ResetAfterHandshake,
-    /// The server answered, or refused to, before the request was complete, and then reset.
+    /// The server answered, or refused to, before the request was complete, and then sent a RST.
     EarlyReset,
-    /// The server closed instead of answering.
+    /// The server closed instead of responding.
     ClosedBeforeResponse,
-    /// The server reset instead of answering.
+    /// The server sent a RST instead of a response.
     ResetBeforeResponse,
     /// The server closed before the end of its response.
     CutShort,
-    /// The server reset a response whose end only the close tells.
+    /// The server sent a RST within a response that only the close delimits.
     EndUnknown,
     /// The server reset before the end of its response.
     ResetMidResponse,
     /// The server reset after its response.
     ResetAfterResponse,
-    /// A request and the server's close crossed.
+    /// A request and the server's close crossed on the wire.
     Race,
-    /// A request was sent on a connection that was known to be closed.
+    /// A request was sent on a connection that the client's system knew to be closed.
     ReuseOfClosed,
-    /// A request was sent on a connection that the server no longer knew.
+    /// A request was sent on a connection of which the server had no state any more.
     ReuseOfForgotten,
-    /// The client left before its request was complete.
+    /// The client closed before its request was complete.
     LeftMidUpload,
-    /// The client stopped in the middle of its request, until the server gave it up.
+    /// The client stopped in the middle of its request, until the server closed.
     StalledUpload,
-    /// The client closed while it waited.
+    /// The client closed while it waited for the response.
     GaveUp,
-    /// The client closed its direction only, and the server took it for the end.
+    /// The client closed only its direction, and the server took it for an abort.
     HalfCloseTakenAsAbort,
-    /// The client closed its direction only, and got its answer.
+    /// The client closed only its direction, and got its response.
     HalfClose,
-    /// The client left before the end of the response.
+    /// The client closed before the end of the response.
     LeftMidResponse,
-    /// The client reset after everything was said.
+    /// The client sent a RST after every exchange was complete.
     ClientResetAfter,
 }
 
-/// A disorderly ending, read.
+/// A disorderly ending and its classification.
 #[derive(Debug)]
 pub struct Ending<'a> {
-    /// The story it tells.
+    /// The class.
     pub reading: EndingKind,
-    /// The exchange that suffered.
+    /// The affected exchange.
     pub exchange: Option<&'a Exchange>,
-    /// The close that began it.
+    /// The FIN or RST that began it.
     pub close: CloseEvent,
     /// How far the capture proves it.
     pub certainty: Certainty,
 }
 
-/// A handshake takes no longer than this to be followed by what was decided at it.
+/// A close within this time after the handshake is a consequence of the handshake.
 const AT_ONCE: Duration = Duration::from_secs(1);
-/// How long both ways may take at least: on a loopback and in one machine there is no telling from less.
+/// Least round trip assumed: on a loopback or within one machine shorter times cannot be told apart.
 const FLOOR: Duration = Duration::from_millis(5);
-/// A client that closes within this time has not waited.
+/// A client that closes within this time did not wait.
 const NO_WAIT: Duration = Duration::from_millis(10);
-/// A client that sends nothing for this long in the middle of a request has stopped.
+/// A client that sends nothing for this long in the middle of a request has stalled.
 const STALLED: Duration = Duration::from_secs(1);
-/// How soon a server that takes the client's FIN for an abort gives up: its application has to be told first.
+/// Time in which a server that takes the client's FIN for an abort closes: its application has to learn of the FIN
+/// first.
 const TOLD_WITHIN: Duration = Duration::from_millis(100);
 
-/// A guess at the round trip: that of the handshake, no less than what programs need to react.
+/// An estimate of the round trip: that of the handshake, but no less than programs need to react.
 pub(super) fn round_trip(connection: &Connection) -> Duration {
     connection.connect_time.unwrap_or_default().max(FLOOR)
 }
 
-/// The one reading of how this connection ended; `None` if nothing was lost or nothing can be said.
+/// The classification of this connection's end; `None` if nothing was lost or nothing can be concluded.
 pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     let teardown = &connection.teardown;
     let who = match teardown.by {
@@ -105,7 +106,7 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     if !matches!(connection.opening, Opening::Handshake | Opening::Midstream) {
         return None;
     }
-    // Who does not speak HTTP/2 at all is a story of its own.
+    // One side not speaking HTTP/2 at all has a rule of its own.
     if connection
         .h2
         .as_ref()
@@ -113,15 +114,15 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     {
         return None;
     }
-    // A client that TLS turned away got no answer either.
+    // Nor did a client whose TLS handshake failed get a response; that is classified as a TLS failure.
     if failure(connection).is_some() {
         return None;
     }
-    // Of one side only, nothing can be said about what the other did not say.
+    // If only one direction was captured, nothing is known about the missing messages of the other.
     if connection.sent.iter().any(|sent| sent.packets == 0) {
         return None;
     }
-    // Whoever opened the connection is not who asks on it.
+    // Skips connections on which the requests come from the side that did not open them.
     let [client, _] = connection.sent;
     let asks = |exchange: &Exchange| {
         request(exchange).is_none_or(|message| message.start < client.bytes + client.missing)
@@ -129,7 +130,7 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     if !connection.exchanges.first().is_none_or(asks) {
         return None;
     }
-    // Nothing was owed: only a client's RST, or a server that closes before it was asked, is worth a word.
+    // Nothing was outstanding: only a client's RST, or a server closing before any request, is reported.
     if teardown.orderly
         && who == Who::Server
         && teardown.phase != Phase::BeforeRequest
@@ -160,7 +161,7 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
         return None;
     }
     let missing = connection.sent.iter().any(|sent| sent.missing > 0);
-    // The snap length hid a part of the head, which may say something else than the rest.
+    // The snap length hid a part of the head, which might change the meaning of the rest.
     let hidden = exchange.is_some_and(|exchange| {
         let rare = exchange.rare.as_ref();
         rare.is_some_and(|rare| rare.response.head_cut)
@@ -179,7 +180,7 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     })
 }
 
-/// Whether something was owed in this phase.
+/// Whether a message is outstanding in this phase.
 const fn owes(phase: Phase) -> bool {
     matches!(
         phase,
@@ -187,7 +188,7 @@ const fn owes(phase: Phase) -> bool {
     )
 }
 
-/// What the server's close was: a FIN, or the word under the keys before which the client did not close.
+/// The event of the server's close: a FIN, or the `close_notify` after which the client closed.
 pub(super) const fn last_word(connection: &Connection) -> &'static str {
     match connection.teardown.told {
         Some(_) => "close_notify",
@@ -195,7 +196,7 @@ pub(super) const fn last_word(connection: &Connection) -> &'static str {
     }
 }
 
-/// The RST of one side that is its own and had an effect.
+/// A side's own RST, if it had an effect: not forged, not stale.
 pub(super) fn owns_reset(connection: &Connection, who: Who) -> Option<CloseEvent> {
     connection.reset[who as usize]
         .filter(|event| matches!(event.kind, Some(ResetKind::Abort | ResetKind::NoSocket)))
@@ -206,7 +207,7 @@ pub(super) fn response(exchange: &Exchange) -> Option<&Message> {
     exchange.response.as_ref().map(|response| &response.message)
 }
 
-/// The complete response that announced the close of the connection before this exchange got its answer (RFC 9112 §9.6).
+/// The preceding complete response, if it announced that the connection would close (RFC 9112 §9.6).
 pub(super) fn announced<'a>(
     connection: &'a Connection,
     exchange: &Exchange,
@@ -228,7 +229,7 @@ pub(super) fn request(exchange: &Exchange) -> Option<&Message> {
     exchange.request.as_ref().map(|request| &request.message)
 }
 
-/// The capture does not tell what became of it, or its grammar broke, which is a story of its own.
+/// Whether the outcome was not captured or the grammar is broken; the latter has a rule of its own.
 fn is_unreadable(exchange: &Exchange) -> bool {
     let broken = |message: Option<&Message>| {
         message.is_some_and(|message| match message.progress {
@@ -245,12 +246,12 @@ fn is_unreadable(exchange: &Exchange) -> bool {
         || request(exchange).is_some_and(|message| message.progress == MessageProgress::Broken)
 }
 
-/// The end of the connection can be an end of it: it is no stream that had ended by itself.
+/// Whether the end of the connection affects this exchange: not an HTTP/2 stream that had ended before.
 fn at_stake(exchange: &&Exchange) -> bool {
     exchange.stream.is_none() || !exchange.is_settled()
 }
 
-/// Where the response ends was not captured, but the server went on with it after the client had gone.
+/// Whether the end of the response was not captured, but the server went on sending after the client had closed.
 fn goes_on(connection: &Connection, exchange: &Exchange, close: &CloseEvent) -> bool {
     response(exchange).is_some_and(|answer| answer.progress == MessageProgress::Unseen)
         && connection.last_data[Who::Server as usize] > close.frame_ref
@@ -266,7 +267,7 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
     match connection.teardown.phase {
         Phase::BeforeRequest => before_request(connection, close),
         Phase::Request => {
-            // Its end may have been sent after all, past what the server had when it closed.
+            // The rest of the request may have been sent after all, beyond what the server had received when it closed.
             let exchange = exchanges.iter().filter(at_stake).find(|exchange| {
                 request(exchange).is_some_and(|message| {
                     message.progress != MessageProgress::Complete || message.end() > close.received
@@ -287,7 +288,7 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
                 };
                 return Some((reading, Some(exchange)));
             }
-            // A client that has stopped and closed has had its answer.
+            // A client that stopped sending and closed has had its response.
             let reset = owns_reset(connection, Who::Server)?;
             let had_closed = connection.fin[Who::Client as usize]
                 .is_some_and(|fin| fin.frame_ref < reset.frame_ref);
@@ -301,12 +302,12 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
             let is_rubbish = request(exchange)
                 .is_some_and(|message| message.progress == MessageProgress::Broken);
             if is_reset && is_rubbish {
-                // What came after the last request was none, and was not read.
+                // The bytes after the last request were not a request, and were not read.
                 let last = exchanges.iter().rfind(|exchange| exchange.is_complete())?;
                 return Some((EndingKind::ResetAfterResponse, Some(last)));
             }
             if is_reset && let Some(answer) = announced(connection, exchange) {
-                // What nobody read draws the RST, and that endangers the answer that was given.
+                // Unread data causes the RST, which endangers the response already sent.
                 let sent = &connection.sent[Who::Server as usize];
                 let last = exchanges.iter().rfind(|exchange| exchange.is_complete())?;
                 if sent.acknowledged < answer.end() {
@@ -322,7 +323,7 @@ fn by_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
         }
         Phase::ResponseHead | Phase::ResponseBody => {
             let Some(exchange) = owing() else {
-                // All of it was sent, but the RST came before it had arrived.
+                // Everything was sent, but the RST came before it had arrived.
                 let last = exchanges.last()?;
                 return is_reset.then_some((EndingKind::ResetAfterResponse, Some(last)));
             };
@@ -357,7 +358,7 @@ fn before_request<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingR
         (Some(_), true, _) => EndingKind::ResetAfterHandshake,
         (Some(ResetKind::NoSocket), false, true) => EndingKind::ReuseOfForgotten,
         (_, _, true) | (None, true, false) => EndingKind::ClosedBeforeRequest,
-        // An unused connection that somebody tires of.
+        // An unused connection that is closed after a while.
         (_, false, false) => return None,
     };
     Some((reading, exchange))
@@ -377,7 +378,8 @@ fn after_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRea
         .iter()
         .rfind(|exchange| exchange.response.is_some())?;
     if late.is_some() && connection.protocol == Protocol::Http2 {
-        // GOAWAY says what becomes of a stream that crosses a close (RFC 9113 §6.8); its absence is told elsewhere.
+        // GOAWAY states the outcome of a stream that crosses a close (RFC 9113 §6.8); its absence has a rule of its
+        // own.
         return None;
     }
     let Some(late) = late else {
@@ -385,7 +387,7 @@ fn after_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRea
         if close.kind.is_none() {
             return reset.map(|_| (EndingKind::ClientResetAfter, Some(last)));
         }
-        // The answer came before the request was complete, and the RST after it.
+        // The response came before the request was complete, and the RST after it.
         let early = request(last).is_some_and(|message| {
             response(last).is_some_and(|answer| answer.first.time < message.last.time)
                 && message.received() > 0
@@ -399,7 +401,7 @@ fn after_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRea
     };
     let asked = request(late)?.first;
     if close.kind == Some(ResetKind::NoSocket) {
-        // The server's FIN may be among what the capture lost.
+        // The server's FIN may be among the packets that the capture lost.
         let lost = connection.sent[Who::Server as usize].missing > 0;
         return (!lost).then_some((EndingKind::ReuseOfForgotten, Some(late)));
     }
@@ -417,7 +419,7 @@ fn after_server<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRea
 fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'a> {
     let exchanges = &connection.exchanges;
     let reset = owns_reset(connection, Who::Client);
-    // What the client had not read when it closed does not count.
+    // What the client had not received when it closed does not count.
     let unread = |exchange: &&Exchange| {
         let answered = response(exchange).is_some_and(|answer| {
             answer.progress == MessageProgress::Complete && answer.end() <= close.received
@@ -444,12 +446,12 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
                 .unwrap_or_default();
             let told = announced(connection, exchange);
             let reading = if told.is_some_and(|answer| answer.end() <= close.received) {
-                // It did not give up: it was told that there would be no answer.
+                // It did not give up: the announced close meant that there would be no response.
                 EndingKind::ClosedBeforeResponse
             } else if close.kind.is_some() {
                 EndingKind::GaveUp
             } else if response(exchange).is_some() && reset.is_none() {
-                // Its kernel took the answer: the other direction was open.
+                // Its kernel accepted the response: the other direction was open.
                 EndingKind::HalfClose
             } else if waited > NO_WAIT.max(round_trip(connection)) {
                 EndingKind::GaveUp
@@ -489,7 +491,7 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
     }
 }
 
-/// When one side closed.
+/// The time at which one side closed.
 fn closed_by(connection: &Connection, who: Who) -> Option<FrameRef> {
     let fin = connection.fin[who as usize].map(|event| event.frame_ref);
     let reset = owns_reset(connection, who).map(|event| event.frame_ref);
@@ -578,7 +580,7 @@ mod tests {
                 "GET /2 -->\n<-- ACK\n+9s FIN -->",
                 Some(EndingKind::GaveUp),
             ),
-            // Somebody else's RST, and the end of the capture, are not told here.
+            // A foreign RST and the end of the capture are not classified here.
             (KEPT, "GET /2 -->\n<-- RST [ttl=9]", None),
             (KEPT, "GET /2 -->", None),
         ];

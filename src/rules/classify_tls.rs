@@ -1,7 +1,7 @@
-//! Which one story a TLS connection tells that failed: whose fault, by which sign.
+//! Classifies a failed TLS handshake: which side failed it, and by which sign.
 //!
-//! In: the record of one connection. Out: a [`TlsFailureKind`], the one reading that fits best. As with other endings, several rules
-//! look at the same event, and this is what keeps them from telling it twice.
+//! In: the record of one connection. Out: a [`TlsFailureKind`], the one classification that fits best. As with other
+//! endings, several rules look at the same event, and this keeps them from reporting it twice.
 
 use std::time::Duration;
 
@@ -14,44 +14,44 @@ use crate::protocol::tls::{
     Alert, CertificateFlaw, ClientCertificate, CloseNotify, HandshakeStage, TlsFacts,
 };
 
-/// What a failure is read as.
+/// The classes of TLS failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TlsFailureKind {
     /// One side speaks TLS and the other does not.
     Plaintext,
-    /// The server wanted a certificate of the client, and got none.
+    /// The server required a client certificate, and got none.
     ClientCertificate,
-    /// No version, that both speak.
+    /// No protocol version in common.
     Version,
     /// The certificate is for another name.
     Name,
-    /// The certificate was outside its dates.
+    /// The certificate is outside its validity period.
     Date,
-    /// The certificate was refused for another reason.
+    /// The certificate was rejected for another reason.
     Rejected,
-    /// Another alert.
+    /// Another fatal alert.
     Alert,
-    /// The connection ended within the handshake without a word.
+    /// The connection ended within the handshake without an alert.
     Cut,
-    /// The client left as soon as the handshake was done.
+    /// The client closed as soon as the handshake was complete.
     LeftAfterHandshake,
 }
 
-/// A failure, and what shows it.
+/// A TLS failure and its evidence.
 pub(super) struct TlsFailure<'a> {
     pub(super) failure: TlsFailureKind,
     pub(super) facts: &'a TlsFacts,
-    /// Who gave up: the sender of the alert, or the closer.
+    /// The side that failed the handshake: the sender of the alert, or the closer.
     pub(super) by: Option<Who>,
     pub(super) at: FrameRef,
     pub(super) alert: Option<&'a Alert>,
     pub(super) certainty: Certainty,
 }
 
-/// A client that checks the server once the handshake is over needs no longer than this.
+/// Time within which a client that verifies the server after the handshake closes.
 const AT_ONCE: Duration = Duration::from_millis(50);
 
-/// Which side an end is, in a record.
+/// The side of a flow end in a record.
 pub(super) const fn who(end: FlowEnd) -> Who {
     match end {
         FlowEnd::A => Who::Client,
@@ -59,10 +59,10 @@ pub(super) const fn who(end: FlowEnd) -> Who {
     }
 }
 
-/// The one reading of how the handshake failed; `None` if it did not, or nothing can be said.
+/// The classification of the handshake's failure; `None` if it did not fail or nothing can be concluded.
 pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
     let facts = connection.tls.as_deref()?;
-    // Of one side only, nothing can be said about what the other did not say.
+    // If only one direction was captured, nothing is known about the missing messages of the other.
     if connection.sent.iter().any(|sent| sent.packets == 0) {
         return None;
     }
@@ -106,7 +106,7 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
             Certainty::Certain,
         );
     }
-    // What the other side says to a close is not why it came.
+    // An alert in response to a close is not its cause.
     let too_late = |alert: &Alert| closer == Some(who(alert.from.other())) && close < alert.at;
     if let Some(alert) = facts
         .fatal()
@@ -135,7 +135,7 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
             limit(Certainty::Likely),
         );
     }
-    // Without its beginning, what a handshake lacks may have been before the capture.
+    // Without the start of the handshake, what is missing may have preceded the capture.
     if connection.opening == Opening::Midstream && facts.hello.is_none() {
         return None;
     }
@@ -151,8 +151,9 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
             if !unused || spoke {
                 return None;
             }
-            // What is wrong whoever calls says why. Some clients compare names when the handshake is over, and then take
-            // their leave in order. That a probe calls an address, or a certificate that vouches for itself, is everyday life.
+            // A flaw of the certificate that does not depend on the name explains the close. Some clients compare names
+            // after the handshake and then close in order. Probes to an address and self-issued certificates are
+            // commonplace and explain nothing.
             let leaves = own.farewell.frame_ref().is_some();
             let (failure, certainty) = match facts.flaw(connection.server.ip) {
                 Some(CertificateFlaw::Outdated) => (TlsFailureKind::Date, Certainty::Likely),
@@ -164,14 +165,14 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
             reading(failure, closer, close, None, limit(certainty))
         }
         stage => {
-            // What came and was not liked says why. Hardly any certificate is for an address: that this one is not says nothing
-            // where nobody complains of it.
+            // A flaw in what the client received explains the close. Hardly any certificate is for an address: the lack
+            // of one means nothing unless an alert complains.
             let fault = (stage >= HandshakeStage::ServerHello && closer == Some(who(facts.caller)))
                 .then(|| facts.flaw(connection.server.ip))
                 .flatten()
                 .filter(|flaw| *flaw != CertificateFlaw::OtherAddress)
                 .map(failing);
-            // Of a handshake that was captured in part, its end may have been missed.
+            // If the handshake was captured in part, its end may have been missed.
             let partly = facts.hello.as_ref().is_some_and(|(_, hello)| hello.cut);
             match fault {
                 None if partly && stage > HandshakeStage::ClientHello => None,
@@ -188,7 +189,7 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
     }
 }
 
-/// The failure, if it is read so.
+/// The failure, if it is of this kind.
 pub(super) fn failure_as(
     connection: &Connection,
     wanted: TlsFailureKind,
@@ -217,7 +218,7 @@ fn by_alert(
         },
         45 if from_caller => sure(TlsFailureKind::Date),
         42..=44 | 46 | 48 if from_caller => match flaw(connection, facts) {
-            // `unknown_ca` says itself what it is about.
+            // `unknown_ca` (48) states its reason itself.
             Some(failure) if code != 48 => (failure, Certainty::Likely),
             _ => sure(TlsFailureKind::Rejected),
         },
@@ -225,7 +226,7 @@ fn by_alert(
     }
 }
 
-/// What is wrong with the certificate, as a reading.
+/// The kind of failure that a flaw of the certificate stands for.
 fn flaw(connection: &Connection, facts: &TlsFacts) -> Option<TlsFailureKind> {
     facts.flaw(connection.server.ip).map(failing)
 }
@@ -238,9 +239,9 @@ const fn failing(flaw: CertificateFlaw) -> TlsFailureKind {
     }
 }
 
-/// A request inside TLS that was not answered, as far as its outside shows.
+/// Whether a request inside TLS got no response, judging by the encrypted records.
 pub(super) fn is_unanswered(connection: &Connection) -> bool {
-    // Who asks must be known for there to be an answer that is owed.
+    // A response is outstanding only if it is known which side requests.
     let hidden = connection.teardown.phase == Phase::Opaque && connection.roles != Roles::Ports;
     let facts = connection
         .tls
@@ -249,7 +250,7 @@ pub(super) fn is_unanswered(connection: &Connection) -> bool {
     hidden && facts.is_some_and(|facts| facts.is_unanswered(connection.teardown.at))
 }
 
-/// Whether a side has said `close_notify`, as far as that can be told.
+/// Whether a side has sent `close_notify`, as far as the records show.
 pub(super) const fn said_goodbye(facts: &TlsFacts, end: FlowEnd) -> bool {
     matches!(facts.flows[end.index()].farewell, CloseNotify::Notify(..))
 }
@@ -274,14 +275,14 @@ mod tests {
 
     #[test]
     fn each_failure_has_one_reading() {
-        // A server that answers the close of a client which did not like its certificate.
+        // A server responding to the close of a client that rejected its certificate.
         check(
             &format!(
                 "{HELLO}<-- ServerHello Certificate [name=a self-signed] ServerHelloDone\nFIN -->\n<-- alert 50 FIN\nRST [noack] -->"
             ),
             &["tls-certificate-rejected"],
         );
-        // Who calls an address sends no name; that the certificate is for a name tells nothing by itself.
+        // A client that connects to an address sends no name; that the certificate is for a name then means nothing.
         let nameless = format!("ClientHello [version=1.2] -->\n{ANSWER}");
         check(
             &format!("{nameless}FIN -->\n<-- FIN\nACK -->"),
@@ -301,14 +302,14 @@ mod tests {
             &format!("{HELLO}{ANSWER}alert 42 FIN -->\n<-- FIN\nACK -->"),
             &["tls-certificate-rejected"],
         );
-        // TLS 1.3 hides why, but not that.
+        // TLS 1.3 encrypts the reason, but not this.
         check(
             &format!("{NEW}close_notify [version=1.3] FIN -->\n<-- FIN\nACK -->"),
             &["tls-alert"],
         );
-        // A handshake that still goes on when the capture ends.
+        // A handshake still under way when the capture ends.
         check(HELLO, &[]);
-        // A capture that begins at the end of a handshake, or with the goodbye after it.
+        // A capture that begins at the end of a handshake, or with the `close_notify` after it.
         let end = "FIN -->\n<-- FIN\nACK -->";
         let hidden = r#""\x15\x03\x03\x00\x1a" data 26"#;
         for beginning in ["KeyExchange Finished -->", &format!("{hidden} -->")] {
@@ -319,17 +320,18 @@ mod tests {
         check(&format!("{HELLO}{ANSWER}"), &[]);
     }
 
-    /// Of a connection whose TLS began before the capture nobody is told that an answer is owed.
+    /// Where TLS began before the capture, no unanswered request is reported.
     #[test]
     fn what_began_before_the_capture_owes_no_answer() {
         let unseen = "SYN -->\n<-- SYN\nACK -->\nClientHello [sni=a] -->\n<~~ data 900\n\
                       Finished [version=1.3] -->\napp 300 -->\n<-- app 900\n";
         for said in [
-            // A leave, and not a request.
+            // A `close_notify`, not a request.
             "close_notify [version=1.3] -->\n".to_owned(),
-            // By the ports alone it is not known who asks.
+            // From the ports alone the requesting side is unknown.
             "app 300 -->\n".to_owned(),
-            // The answer to the hello was not captured: a record of an alert's length is one in any version.
+            // The response to the ClientHello was not captured: a record of an alert's length is an alert in any
+            // version.
             format!("{unseen}close_notify [version=1.3] -->\n"),
         ] {
             let ladder = format!("{said}<-- FIN\nFIN -->\n<-- ACK");
@@ -362,7 +364,8 @@ mod tests {
             &format!("{asked}<-- app 900\nACK -->\n+5s <-- close_notify FIN\nFIN -->\n<-- ACK"),
             &["idle-timeout-close"],
         );
-        // The Close of a WebSocket is no request, however the connection ends after it; a head and its body in two records are.
+        // A WebSocket's Close is not a request, however the connection ends after it; a head and its body in two
+        // records are one.
         let spoke = format!("{asked}<-- app 900\n");
         let goes = "<-- close_notify FIN\nFIN -->\n<-- ACK";
         check(&format!("{spoke}app 30 -->\n{goes}"), &[]);
@@ -370,12 +373,12 @@ mod tests {
             &format!("{spoke}app 40 app 30 -->\n{goes}"),
             &["closed-before-response"],
         );
-        // A reset right after data throws away what is under way.
+        // A reset right after data discards what is in flight.
         check(
             &format!("{spoke}ACK -->\n<-- RST"),
             &["tls-no-close-notify"],
         );
-        // Two tickets of one size are no answer; two records of differing sizes may be.
+        // Two tickets of one size are no response; two records of different sizes may be.
         let new = format!("{NEW}Finished [version=1.3] app 300 -->\n");
         let end = "<-- FIN\nclose_notify [version=1.3] FIN -->\n<-- RST [noack]";
         check(
@@ -386,7 +389,7 @@ mod tests {
             &format!("{new}<-- app 250 app 700\n{end}"),
             &["tls-no-close-notify"],
         );
-        // HTTP/2 says many things that are no questions.
+        // HTTP/2 sends many frames that are no requests.
         let multiplexed = asked
             .replace("sni=a ", "sni=a alpn=h2 ")
             .replace("version=1.2", "version=1.3");

@@ -1,4 +1,4 @@
-//! All rules over all connections; cases with the same story become one finding.
+//! Evaluates all rules over all connections; equal cases are merged into one finding.
 
 use super::facts::RuleInput;
 use crate::base::format::number;
@@ -22,7 +22,7 @@ use crate::base::net::Endpoint;
 use crate::protocol::dns::Lookups;
 use crate::rules::tls::tls_handshake_cut;
 
-/// What makes two cases the same story.
+/// What makes two cases equal.
 type CaseKey = (
     usize,
     Severity,
@@ -32,15 +32,15 @@ type CaseKey = (
     FrameNumber,
 );
 
-/// The same story on one or many connections.
+/// Equal cases on one or many connections.
 struct Cases {
-    /// The first case.
+    /// The diagnosis of the first case.
     story: Diagnosis,
     first: FrameNumber,
     connections: Vec<u32>,
 }
 
-/// Findings that follow from each other between the same two hosts, cause first.
+/// Rules whose findings cause one another when they are about the same two hosts, cause first.
 const STORY: [&str; 6] = [
     "duplicate-connection-close",
     "keep-alive-refused",
@@ -50,7 +50,7 @@ const STORY: [&str; 6] = [
     "ephemeral-ports-exhausted",
 ];
 
-/// Whether any rule finds something on this connection by itself: what is worth keeping whole.
+/// Whether any rule finds something on this connection alone: if so, its full record is worth keeping.
 #[must_use]
 pub fn concerns(connection: &Connection) -> bool {
     let ending = ending(connection);
@@ -60,7 +60,7 @@ pub fn concerns(connection: &Connection) -> bool {
         .any(|rule| matches!(found(rule), Verdict::Found(_)))
 }
 
-/// What a rule says of one connection by itself.
+/// The verdict of one rule on one connection alone.
 fn look(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) -> Verdict {
     match (rule.check, ending) {
         (Check::Connection(check), _) => check(connection),
@@ -79,7 +79,7 @@ fn look(rule: &Rule, connection: &Connection, ending: Option<&Ending<'_>>) -> Ve
     }
 }
 
-/// Findings. Worst first, then by number of connections, then by first frame; numbered from 1.
+/// The findings, worst first, then by number of connections, then by first frame; numbered from 1.
 #[must_use]
 pub fn evaluate(facts: &RuleInput<'_>) -> Vec<Finding> {
     let mut all: BTreeMap<CaseKey, Cases> = BTreeMap::new();
@@ -145,10 +145,10 @@ pub fn evaluate(facts: &RuleInput<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Servers with which one client has the same story that are too many for each to be told.
+/// Number of servers from which on one client's equal cases are merged.
 const MANY_SERVERS: usize = 20;
 
-/// One client that has the same story with very many servers is a scanner, a load generator or a proxy: it is told of once.
+/// Merges the equal cases of one client with very many servers, which is a scanner, a load generator or a proxy.
 fn collapse(all: &mut BTreeMap<CaseKey, Cases>) {
     type CaseSource = (usize, Severity, Certainty, Option<IpAddr>);
     let mut sources: BTreeMap<CaseSource, Vec<CaseKey>> = BTreeMap::new();
@@ -180,7 +180,7 @@ fn collapse(all: &mut BTreeMap<CaseKey, Cases>) {
     }
 }
 
-/// Adds the name by which the client knew the server, where its lookup was captured.
+/// Adds the name by which the client knew the server, if the lookup was captured.
 fn name(findings: &mut [Finding], lookups: &Lookups) {
     for finding in findings {
         let (Some(client), Some(server)) = (finding.client, finding.server) else {
@@ -203,7 +203,7 @@ fn name(findings: &mut [Finding], lookups: &Lookups) {
     }
 }
 
-/// Says which finding follows from which.
+/// Sets the cause of each finding that follows from another.
 fn join(findings: &mut [Finding]) {
     let place = |finding: &Finding| STORY.iter().position(|name| *name == finding.rule);
     for index in 0..findings.len() {
@@ -221,8 +221,8 @@ fn join(findings: &mut [Finding]) {
     }
 }
 
-/// What only many connections show. Each rule goes through the lines of all connections, which takes a while when there
-/// are many: two threads share the rules.
+/// Evaluates the rules that need many connections. Each rule scans the summaries of all connections, which takes time
+/// if there are many: two threads share the rules.
 fn evaluate_lines(facts: &RuleInput<'_>) -> BTreeMap<CaseKey, Cases> {
     let hosts = Hosts::new(facts.summaries, facts.sockets, facts.end);
     let next = AtomicUsize::new(0);
@@ -333,7 +333,8 @@ mod tests {
     use super::super::ladder_check;
     use super::*;
 
-    /// Three connections of one client whose responses say it twice, one of another client, and two that are reset.
+    /// Three connections of one client whose responses carry the option twice, one of another client, and two that are
+    /// reset.
     const MANY: &str = "
         client :40001 [times=3 every=10s] server
         GET / -->

@@ -1,4 +1,4 @@
-//! All that rules may look at.
+//! The input of the rules.
 
 use super::CaptureQuality;
 use crate::analysis::connection::{Connection, ConnectionSummary};
@@ -7,20 +7,19 @@ use crate::base::time::Timestamp;
 use crate::protocol::dns::Lookups;
 use std::sync::Arc;
 
-/// All that there is to look at.
+/// Everything that rules may read.
 #[derive(Clone, Copy, Debug)]
 pub struct RuleInput<'a> {
-    /// The connections that are wanted whole, those of which [`concerns`] is true at the least, in order of their
-    /// numbers.
+    /// The connections kept in full, at least those for which [`concerns`] is true, in order of their numbers.
     pub connections: &'a [Arc<Connection>],
-    /// A line of each connection.
+    /// The summary of every connection.
     pub summaries: &'a [ConnectionSummary],
     /// Sockets by client and server.
     pub sockets: &'a [Sockets],
-    /// Names that were looked up.
+    /// The DNS lookups captured.
     pub lookups: &'a Lookups,
-    /// What the capture could see.
+    /// The quality of the capture.
     pub sight: CaptureQuality,
-    /// When it ends.
+    /// The time of the capture's last frame.
     pub end: Timestamp,
 }

@@ -1,14 +1,14 @@
-//! What the rules give: a finding, how bad it is, and the frames that show it.
+//! The output of the rules: a finding, its severity, and the frames that prove it.
 
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Endpoint;
 use std::net::IpAddr;
 
-/// How bad it is, worst last.
+/// The severity, worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Recognised as harmless; shown and counted, never raised.
+    /// Recognised as harmless: shown and counted, but never a problem.
     Benign,
     /// Worth knowing.
     Note,
@@ -19,7 +19,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// The word in reports.
+    /// The word used in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ pub struct Evidence {
     pub note: String,
 }
 
-/// Something found, on one connection or on many with the same story.
+/// A finding, on one connection or on many with equal cases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Its number, from 1, worst first.
@@ -53,17 +53,17 @@ pub struct Finding {
     pub certainty: Certainty,
     /// The connections, by number, in order.
     pub connections: Vec<u32>,
-    /// The client, if it is one.
+    /// The client, if there is exactly one.
     pub client: Option<IpAddr>,
-    /// The server, if it is one.
+    /// The server, if there is exactly one.
     pub server: Option<Endpoint>,
-    /// The finding that it follows from, if one does: told together, they are one story.
+    /// The finding that this one follows from, if any; reports show both as one sequence of events.
     pub caused_by: Option<u32>,
-    /// What follows a count: "responses say `Connection: close` twice".
+    /// The phrase after a count: "responses say `Connection: close` twice".
     pub summary: String,
     /// What happened here, in a sentence or two.
     pub message: String,
-    /// The frames that show it, the first case.
+    /// The frames that prove it, of the first case.
     pub evidence: Vec<Evidence>,
     /// What to change.
     pub remedies: Vec<String>,

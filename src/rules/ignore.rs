@@ -1,4 +1,5 @@
-//! Floor 10½: what the user wants left out, as a file of a line each; what it matches is counted, never hidden in silence.
+//! The user's ignore list: a file with one entry per line. What it leaves out is counted in the report, never hidden
+//! silently.
 //!
 //! ```text
 //! # The load balancer's probes.
@@ -10,9 +11,9 @@
 //! rule idle-timeout-close server 10.0.0.5
 //! ```
 //!
-//! A line is conditions that must all hold: a network (of either end, or after `client` or `server`), the server's `port`, a
-//! `path` (without its query) and an `agent`, in which `*` stands for anything. A line with `rule` leaves out that rule's
-//! findings, the others leave out connections. Paths and agents hold if they do for every request of a connection.
+//! The conditions of a line must all hold: a network (of either end, or after `client` or `server`), the server's
+//! `port`, a `path` (without its query) and an `agent`, in which `*` matches anything. A line with `rule` leaves out
+//! that rule's findings, all others leave out connections. Paths and agents must match every request of a connection.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -21,24 +22,24 @@ use crate::analysis::connection::Connection;
 use crate::protocol::http::SharedText;
 use crate::rules::{self, Finding};
 
-/// Lines that are read: a longer list is a firewall, not a list of probes, and each is tried on every connection.
+/// Upper bound of lines: a longer list is a firewall, not a list of probes, and each line is tried on every connection.
 const MAX_LINES: usize = 1000;
 
-/// What is to be left out.
+/// An ignore list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IgnoreList {
-    /// Where it is from.
+    /// The file it was read from.
     pub path: String,
     /// Its lines, without comments.
     pub entries: Vec<IgnoreEntry>,
 }
 
-/// A line of it.
+/// One line of an ignore list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IgnoreEntry {
-    /// The number of the line.
+    /// The line number.
     pub line: usize,
-    /// As it was written.
+    /// The line as written.
     pub text: String,
     hosts: Vec<Network>,
     clients: Vec<Network>,
@@ -52,9 +53,9 @@ pub struct IgnoreEntry {
 /// What one line matched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IgnoreTally {
-    /// The line's number.
+    /// The line number.
     pub line: usize,
-    /// The line.
+    /// The line as written.
     pub text: String,
     /// Connections that it left out.
     pub connections: u64,
@@ -62,25 +63,25 @@ pub struct IgnoreTally {
     pub findings: u64,
 }
 
-/// What a list left out of a report.
+/// What an ignore list left out of a report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ignored {
     /// The list's path; empty if there is none.
     pub path: String,
-    /// Its lines, those that matched nothing too.
+    /// Its lines, including those that matched nothing.
     pub lines: Vec<IgnoreTally>,
-    /// The connections left out, in order.
+    /// The numbers of the connections left out, ascending.
     pub connections: Vec<u32>,
     /// Findings left out by their rule.
     pub findings: u64,
 }
 
-/// A line that means nothing.
+/// An invalid line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IgnoreLineError {
-    /// The number of the line.
+    /// The line number.
     pub line: usize,
-    /// What is wrong, and what may be written.
+    /// What is wrong, and what is valid.
     pub reason: String,
 }
 
@@ -92,7 +93,7 @@ impl fmt::Display for IgnoreLineError {
 
 impl std::error::Error for IgnoreLineError {}
 
-/// An address and how many of its bits count.
+/// A network: an address and the length of its prefix in bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Network {
     address: IpAddr,
@@ -100,10 +101,11 @@ struct Network {
 }
 
 impl IgnoreList {
-    /// Reads a list.
+    /// Parses a list.
     ///
     /// # Errors
-    /// At the first line that means nothing.
+    ///
+    /// At the first invalid line.
     pub fn parse(path: &str, text: &str) -> Result<Self, IgnoreLineError> {
         let mut entries = Vec::new();
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -127,13 +129,13 @@ impl IgnoreList {
         })
     }
 
-    /// The first line that leaves this connection out, by its place.
+    /// The index of the first line that leaves this connection out.
     #[must_use]
     pub fn matches(&self, connection: &Connection) -> Option<usize> {
         self.entries.iter().position(|it| it.leaves_out(connection))
     }
 
-    /// The first line that leaves this finding out, by its place.
+    /// The index of the first line that leaves this finding out.
     #[must_use]
     pub fn matches_finding(&self, finding: &Finding) -> Option<usize> {
         self.entries.iter().position(|it| it.silences(finding))
@@ -188,7 +190,7 @@ impl IgnoreEntry {
 }
 
 impl Ignored {
-    /// Nothing yet, of this list.
+    /// An empty tally for this list.
     #[must_use]
     pub fn by(list: &IgnoreList) -> Self {
         let lines = list.entries.iter().map(|entry| IgnoreTally {
@@ -216,7 +218,7 @@ fn legible(text: &Option<SharedText>) -> Option<&str> {
     text.as_ref().and_then(SharedText::as_str)
 }
 
-/// Of `/a/b?c` and of `http://host/a/b?c` (RFC 9112 §3.2).
+/// The path of `/a/b?c` and of `http://host/a/b?c` (RFC 9112 §3.2).
 fn path_of(target: &str) -> &str {
     let path = match target.split_once("://") {
         Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
@@ -225,7 +227,7 @@ fn path_of(target: &str) -> &str {
     path.split(['?', '#']).next().unwrap_or(path)
 }
 
-/// Whether the whole text fits a pattern in which `*` stands for anything.
+/// Whether the whole text matches a pattern in which `*` matches anything.
 fn fits(pattern: &str, text: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else {
         return pattern == text;
@@ -283,7 +285,7 @@ impl Network {
     }
 }
 
-/// The words of a line, up to its comment; in double quotes a word may hold blanks.
+/// The words of a line, up to its comment; a word in double quotes may contain blanks.
 fn words(line: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     let mut rest = line.trim_start();

@@ -1,8 +1,8 @@
-//! A ladder held against the program: its frames go through the engine and the rules, and what was expected is
-//! compared with what was found.
+//! Checks a ladder against the program: its frames pass through the engine and the rules, and the expectations written
+//! in it are compared with the result.
 //!
-//! Used by the tests of the rules' pages, by the stories under `tests/ladders/`, and by whoever got a ladder in a
-//! report of a fault. Among the rules, because only here do all floors that a ladder can speak about meet.
+//! Used by the tests of the rules' pages, by the ladders under `tests/ladders/`, and by anyone who gets a ladder in a
+//! bug report. It is part of the rules because only here all layers that a ladder can describe are available.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use crate::protocol::http::Outcome;
 use crate::base::time::Timestamp;
 use crate::ladder::{Claim, Expectation, Ladder, LadderLine, OwnedFrame, SentCounter, frames};
 
-/// What was expected and is not so.
+/// An expectation that is not met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LadderMismatch {
     /// The line of the ladder, from 1.
     pub line: usize,
-    /// What it says.
+    /// The expectation as written.
     pub wanted: String,
-    /// What is the case.
+    /// The actual result.
     pub got: String,
 }
 
@@ -35,14 +35,14 @@ impl fmt::Display for LadderMismatch {
     }
 }
 
-/// What became of a ladder.
+/// The result of running a ladder.
 #[derive(Clone, Debug, Default)]
 pub struct LadderCheck {
     /// Its connections, numbered from 1 in order of first frame.
     pub connections: Vec<Connection>,
-    /// What the rules find.
+    /// The findings of the rules.
     pub findings: Vec<Finding>,
-    /// Expectations that are not met, in order of lines.
+    /// Expectations that are not met, in the order of lines.
     pub mismatches: Vec<LadderMismatch>,
 }
 
@@ -76,7 +76,7 @@ pub fn run(ladder: &Ladder) -> LadderCheck {
     witness.judge(&stats, end)
 }
 
-/// Runs a ladder and gives what this rule found in it, if it did: what most tests of a rule ask.
+/// Runs a ladder and returns the finding of this rule, if any: what most tests of a rule need.
 #[cfg(test)]
 pub(super) fn found_by(rule: &super::Rule, ladder: &str) -> Option<Finding> {
     let findings = run(&ladder.parse().expect("a ladder")).findings;
@@ -85,18 +85,18 @@ pub(super) fn found_by(rule: &super::Rule, ladder: &str) -> Option<Finding> {
         .find(|finding| finding.rule == rule.name)
 }
 
-/// What this rule says to a ladder, if it says anything.
+/// The message of this rule's finding in a ladder, if any.
 #[cfg(test)]
 pub(super) fn told_by(rule: &super::Rule, ladder: &str) -> Option<String> {
     Some(found_by(rule, ladder)?.message)
 }
 
-/// Watches the engine.
+/// Compares the engine's output with the ladder.
 struct CheckSink<'a> {
     ladder: &'a Ladder,
     frames: &'a [OwnedFrame],
     proof: LadderCheck,
-    /// Of which frames the engine has shown the states.
+    /// For each frame, whether the engine has reported the states after it.
     shown: Vec<bool>,
 }
 
@@ -202,7 +202,7 @@ fn states([client, server]: [Standing; 2]) -> String {
     format!("{client} | {server}")
 }
 
-/// What is the case instead of what was expected; `None` if it is as expected.
+/// The actual result where it differs from the expectation; `None` if the expectation is met.
 fn differs(expectation: &Expectation, proof: &LadderCheck) -> Option<String> {
     let claim = &expectation.claim;
     match claim {
@@ -236,7 +236,7 @@ fn differs(expectation: &Expectation, proof: &LadderCheck) -> Option<String> {
         .then(|| got.map_or_else(|| "no such exchange".to_owned(), |got| got.to_string()))
 }
 
-/// The claim that is true of this connection.
+/// The claim of the same kind that is true of this connection.
 fn found(claim: &Claim, connection: &Connection) -> Option<Claim> {
     let teardown = &connection.teardown;
     Some(match claim {

@@ -1,8 +1,10 @@
-//! Floor 11: what it means. One file per rule: its page, its detection, its example and what it is not.
+//! The rules: from connections to findings. One file per rule holds its page, its detection, an example and a
+//! counterexample.
 //!
-//! In: settled connections, and the sockets that each client spends on each server. Out: [`Finding`]s, worst first.
-//! A rule parses nothing and remembers nothing; a fact that it lacks belongs into the record. [`CATALOGUE`] lists them,
-//! [`explain`] gives the page, which is the rule's doc comment. The ladders in a page are run by its test.
+//! In: settled connections, and the sockets that each client uses on each server. Out: [`Finding`]s, worst first. A
+//! rule parses nothing and keeps no state; a fact that it lacks belongs into the connection's record. [`CATALOGUE`]
+//! lists all rules, [`explain`] returns the page, which is the rule's doc comment. The ladders in a page are run by its
+//! test.
 
 mod capture;
 mod capture_quality;

@@ -2,20 +2,20 @@
 
 use super::Rule;
 
-/// The sections of every page, in order; the last may be missing.
+/// The sections of a page, in order; the last is optional.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
-    /// What was seen.
+    /// What was observed.
     WhatHappened,
-    /// What it costs.
+    /// The consequences.
     WhyItMatters,
     /// What to change.
     Remedy,
     /// A ladder that fires this rule and no other.
     Example,
-    /// A ladder that looks like it and does not fire it.
+    /// A similar ladder that does not fire it.
     NotThis,
-    /// Where it is written.
+    /// RFCs and other sources.
     References,
 }
 
@@ -45,32 +45,32 @@ impl Section {
 }
 
 impl Rule {
-    /// The lines of the page: of the doc comment, without the space that follows `///`.
+    /// The lines of the page: those of the doc comment, without the blank after `///`.
     fn lines(&self) -> impl Iterator<Item = &'static str> {
         let lines = self.page.lines();
         lines.map(|line| line.strip_prefix(' ').unwrap_or(line))
     }
 
-    /// The lines of one section, without its heading. Nothing is copied: a rule may find a case on every connection.
+    /// The lines of one section, without its heading. No copy is made: a rule may find a case on every connection.
     fn lines_of(&self, section: Section) -> impl Iterator<Item = &'static str> {
         let heading = move |line: &str| line.strip_prefix("# ") == Some(section.heading());
         let inside = self.lines().skip_while(move |line| !heading(line)).skip(1);
         inside.take_while(|line| !line.starts_with("# "))
     }
 
-    /// The page as Markdown, sections under `#`.
+    /// The page as Markdown, with the sections under `#`.
     #[must_use]
     pub fn page(&self) -> String {
         text(self.lines())
     }
 
-    /// The text of one section, without its heading; empty if the page has none.
+    /// The text of one section, without its heading; empty if the page does not have it.
     #[must_use]
     pub fn section(&self, section: Section) -> String {
         text(self.lines_of(section)).trim().to_owned()
     }
 
-    /// What to change: the points of the remedy.
+    /// The points of the remedy section.
     #[must_use]
     pub fn remedies(&self) -> Vec<String> {
         let mut remedies: Vec<String> = Vec::new();
@@ -88,7 +88,7 @@ impl Rule {
     }
 }
 
-/// Lines as one text.
+/// Joins lines into one text.
 fn text<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     let mut text = String::new();
     for line in lines {
@@ -98,7 +98,7 @@ fn text<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     text
 }
 
-/// The ladders in Markdown: each text, and the line of the document before its first.
+/// The ladders in Markdown: each text, with the number of the line before its first.
 #[must_use]
 pub fn ladders(markdown: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();

@@ -1,8 +1,9 @@
-//! Remedies for the products at hand: what a capture names is told first, what it rules out is left out.
+//! Adapts remedies to the products in the capture: settings of identified products come first, those of excluded
+//! products are left out.
 //!
-//! In: the findings and the records of their connections. Out: the same findings; where one product alone speaks at a side,
-//! its own setting comes first, and the examples in brackets lose those of other products for that side. A product that
-//! no header names changes nothing. What programs inside a server are, a header does not say.
+//! In: the findings and the records of their connections. Out: the same findings. If exactly one product is identified
+//! on a side, its own setting comes first, and the examples in brackets lose those of other products for that side. A
+//! product that no header names changes nothing. Headers do not name programs inside a server.
 
 use std::sync::Arc;
 
@@ -12,10 +13,10 @@ use crate::base::net::Endpoint;
 use crate::knowledge::{LogSide, Product, identify, settings};
 use crate::protocol::http::{FieldName, SharedText};
 
-/// Connections of a finding, and of a server, that are asked for a name: if they disagree it shows early.
+/// Connections examined for product names, per finding and per server: a disagreement shows early.
 const ASKED: usize = 256;
 
-/// Puts the products of the capture into the remedies.
+/// Adapts the remedies of all findings to the products in the capture.
 pub(super) fn tailor(findings: &mut [Finding], connections: &[Arc<Connection>]) {
     for finding in findings {
         let own = finding.connections.iter().take(ASKED).filter_map(|id| {
@@ -25,13 +26,13 @@ pub(super) fn tailor(findings: &mut [Finding], connections: &[Arc<Connection>]) 
         let own: Vec<&Connection> = own.collect();
         let client = the_one(own.iter().filter_map(|it| client(it)));
         let server = the_one(own.iter().filter_map(|it| server(it)));
-        // A server that said nothing here may have elsewhere.
+        // A server that sent no header here may have done so on another connection.
         let server = server.or_else(|| finding.server.and_then(|it| elsewhere(it, connections)));
         fit(finding, &NamedProducts { client, server });
     }
 }
 
-/// Who speaks at each side.
+/// The product on each side.
 struct NamedProducts {
     client: Option<&'static Product>,
     server: Option<&'static Product>,
@@ -55,7 +56,7 @@ fn fit(finding: &mut Finding, named: &NamedProducts) {
     finding.remedies.splice(0..0, first);
 }
 
-/// The product, if it is the same all over.
+/// The product, if all items are the same.
 fn the_one(mut products: impl Iterator<Item = &'static Product>) -> Option<&'static Product> {
     let first = products.next()?;
     products.all(|it| it.name == first.name).then_some(first)
@@ -72,7 +73,7 @@ fn text(text: Option<&SharedText>) -> Option<&str> {
 
 fn client(connection: &Connection) -> Option<&'static Product> {
     connection.exchanges.iter().find_map(|exchange| {
-        // A proxy hands on the name of its own client.
+        // A proxy forwards the `User-Agent` of its own client.
         if exchange.request_fields(FieldName::Via).next().is_some() {
             return None;
         }
@@ -88,8 +89,8 @@ fn server(connection: &Connection) -> Option<&'static Product> {
     })
 }
 
-/// How remedies name products, the longer before what they begin with; the side at which the setting is meant, and what it
-/// is for.
+/// Product names as remedies write them, longer names before their prefixes; the side on which the setting applies, and
+/// the products it covers.
 const WORDS: &[(&str, LogSide, &[&str])] = &[
     ("nginx's upstream", LogSide::Client, &["nginx", "openresty"]),
     ("nginx", LogSide::Server, &["nginx", "openresty"]),
@@ -140,7 +141,7 @@ const WORDS: &[(&str, LogSide, &[&str])] = &[
     ("curl", LogSide::Client, &["curl", "php-curl", "guzzle"]),
 ];
 
-/// The remedy without the examples for products that are not there; `None` if it stays as it is.
+/// The remedy without examples for products that are excluded; `None` if nothing changes.
 fn without_others(remedy: &str, named: &NamedProducts) -> Option<String> {
     let open = remedy.find(" (")?;
     let inside = remedy.get(open + 2..)?;
@@ -154,7 +155,7 @@ fn without_others(remedy: &str, named: &NamedProducts) -> Option<String> {
         let found = WORDS.iter().filter_map(|it| Some((item.find(it.0)?, it)));
         word = match found.min_by_key(|(at, _)| *at) {
             Some((_, word)) => Some(word),
-            // Another setting of the product before, or its default.
+            // Another setting of the preceding product, or its default.
             None if item.starts_with(|it: char| it == '`' || it.is_ascii_digit()) => word,
             None => None,
         };

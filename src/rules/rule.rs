@@ -1,4 +1,4 @@
-//! What a rule is made of.
+//! The type of a rule, and of its results.
 
 use std::net::IpAddr;
 
@@ -10,55 +10,54 @@ use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Endpoint;
 
-/// A rule: a fault that can be seen, named, and explained.
+/// A rule: a fault that can be observed, named, and explained.
 #[derive(Debug)]
 pub struct Rule {
-    /// Kebab case: the fault as observed, neither cause nor cure.
+    /// Kebab case: the observed fault, neither its cause nor its remedy.
     pub name: &'static str,
-    /// The worst it can be.
+    /// The worst severity its findings can have.
     pub severity: Severity,
-    /// A line for the catalogue.
+    /// One line for the catalogue.
     pub summary: &'static str,
-    /// The doc comment, as Markdown, each line with the space that follows `///`.
+    /// The doc comment, as Markdown, each line with the blank that follows `///`.
     pub(super) page: &'static str,
-    /// How it is found.
+    /// The detection.
     pub check: Check,
 }
 
-/// How a rule looks.
+/// The scope of a rule's check.
 #[derive(Clone, Copy, Debug)]
 pub enum Check {
-    /// At one connection.
+    /// One connection.
     Connection(fn(&Connection) -> Verdict),
-    /// At the ending of one connection, where it is read as one of these. An ending has one reading, which is made once
-    /// for all rules.
+    /// The ending of one connection, if it is classified as one of these. An ending is classified once for all rules.
     Ending(
         &'static [EndingKind],
         fn(&Connection, &Ending<'_>) -> Verdict,
     ),
-    /// At the connections of many hosts.
+    /// The summaries of all connections, across hosts.
     Hosts(fn(&Hosts<'_>) -> Vec<HostDiagnosis>),
-    /// At everything: where names matter, which only whole records and lookups have.
+    /// Everything: for rules on names, which only full records and lookups have.
     All(fn(&RuleInput<'_>, &Hosts<'_>) -> Vec<HostDiagnosis>),
-    /// At the capture itself.
+    /// The capture itself.
     Capture(fn(&CaptureQuality, &Hosts<'_>) -> Verdict),
-    /// At the sockets that one client spends on one server, and the connections they belong to.
+    /// The sockets that one client uses on one server, and their connections.
     Sockets(fn(&Sockets, &[&ConnectionSummary]) -> Verdict),
 }
 
-/// What a rule says.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is not so.
+    /// The fault is absent.
     Clear,
-    /// It cannot be told before the connection is over.
+    /// It cannot be decided before the connection is over.
     NotYet,
-    /// It is so.
+    /// The fault is present.
     Found(Box<Diagnosis>),
 }
 
 impl Verdict {
-    /// Leaves the remedies that fit this case.
+    /// Keeps only the remedies that fit this case.
     pub(super) fn keeps(mut self, fits: fn(&str) -> bool) -> Self {
         if let Self::Found(story) = &mut self {
             story.remedies.retain(|remedy| fits(remedy));
@@ -74,7 +73,7 @@ pub struct Diagnosis {
     pub severity: Severity,
     /// How far the capture proves it.
     pub certainty: Certainty,
-    /// What follows a count of connections: "2 connections: …".
+    /// The phrase after a count of connections: "2 connections: …".
     pub summary: String,
     /// What happened here.
     pub message: String,
@@ -84,14 +83,14 @@ pub struct Diagnosis {
     pub remedies: Vec<String>,
 }
 
-/// One case among many hosts.
+/// One case across connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostDiagnosis {
-    /// What it is.
+    /// The diagnosis.
     pub story: Diagnosis,
-    /// The client, if it is one.
+    /// The client, if there is exactly one.
     pub client: Option<IpAddr>,
-    /// The server, if it is one.
+    /// The server, if there is exactly one.
     pub server: Option<Endpoint>,
     /// The connections, in order of first frame.
     pub connections: Vec<u32>,
@@ -100,7 +99,7 @@ pub struct HostDiagnosis {
 }
 
 impl HostDiagnosis {
-    /// The story of these connections, which one client had with one server.
+    /// A case of these connections, all between one client and one server.
     pub(super) fn of(story: Diagnosis, connections: &[&ConnectionSummary]) -> Self {
         let first = connections.first();
         Self {
@@ -113,7 +112,7 @@ impl HostDiagnosis {
     }
 }
 
-/// Declares a rule; its doc comment is the user's page.
+/// Declares a rule; its doc comment is the page shown to users.
 macro_rules! rule {
     (
         $(#[doc = $line:literal])+
@@ -131,7 +130,7 @@ macro_rules! rule {
 }
 pub(super) use rule;
 
-/// Declares the rules of a group: each name is a file beside it, and an entry of the catalogue.
+/// Declares the rules of a group: each name is a file next to it, and an entry of the catalogue.
 macro_rules! rules {
     ($($name:ident),+ $(,)?) => {
         $(pub(in crate::rules) mod $name;)+

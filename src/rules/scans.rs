@@ -8,10 +8,11 @@ use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
 use crate::base::format::number;
 
-/// Addresses and ports from which on one client that fails with most of them is looking for something, and is told of once.
+/// Number of servers (address and port) from which on a client that fails with most of them is scanning, and gets one
+/// finding only.
 const A_SCAN: usize = 20;
 
-/// The clients that try very many servers and use few.
+/// Clients that try very many servers and use few.
 fn scanners(hosts: &Hosts<'_>) -> BTreeMap<IpAddr, usize> {
     let mut tried: BTreeMap<IpAddr, (usize, usize)> = BTreeMap::new();
     for host_pairs in hosts.host_pairs() {
@@ -25,7 +26,7 @@ fn scanners(hosts: &Hosts<'_>) -> BTreeMap<IpAddr, usize> {
     scans.map(|(client, (all, _))| (client, all)).collect()
 }
 
-/// Findings of one client with very many servers become one that is worth no more than a note.
+/// Merges the findings of one client with very many servers into one note.
 pub(super) fn collapse_scans(
     hosts: &Hosts<'_>,
     all: Vec<HostDiagnosis>,

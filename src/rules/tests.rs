@@ -1,13 +1,13 @@
-//! What each rule must not be taken in by, and the ladder on its page that shows it is not.
+//! The false positives that each rule must avoid, and the ladder on its page that proves it.
 //!
-//! A test only: it holds the table against the pages. A row names a rule, a guard, and words of the prose before the ladder
-//! under *Not this*; the ladder itself is run with the others. Every ladder there must have prose, so that a reader knows
-//! what it is. What a ladder cannot show is told where it is dealt with ([`ELSEWHERE`]).
+//! A test only: it checks the table against the pages. A row names a rule, a guard, and words of the prose before the
+//! ladder under *Not this*; the ladder itself is run with the others. Every ladder there must have prose, so that a
+//! reader knows what it is. What a ladder cannot show is stated with the place that handles it ([`ELSEWHERE`]).
 
 use super::page::{Section, ladders};
 use super::{CATALOGUE, rule};
 
-/// Rule, what it must not be taken in by, words before the ladder.
+/// Rule, false positive to avoid, words before the ladder.
 const GUARDS: &[(&str, &str, &str)] = &[
     (
         "accept-queue-overflow",
@@ -326,7 +326,7 @@ const GUARDS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Guards that no ladder under *Not this* can show, and where they are dealt with.
+/// Guards that no ladder under *Not this* can show, and where they are handled.
 const ELSEWHERE: &[(&str, &str)] = &[
     (
         "connection-refused: a scan",

@@ -1,4 +1,4 @@
-//! How cases are told: the measures of time and bytes, the names of requests, and the story they end up in.
+//! Wording shared by the rules: durations and byte counts, names of requests, and the builder of a diagnosis.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(super) fn asked(exchange: Option<&Exchange>) -> String {
     }
 }
 
-/// Whether the request may be sent again, as a sentence.
+/// Whether the request may be retried, as a sentence.
 pub(super) fn again(exchange: Option<&Exchange>) -> &'static str {
     let method = exchange.and_then(|exchange| exchange.request.as_ref());
     match method {
@@ -35,7 +35,7 @@ pub(super) fn again(exchange: Option<&Exchange>) -> &'static str {
     }
 }
 
-/// From the last byte of the request to this moment.
+/// From the last byte of the request to `until`.
 pub(super) fn waited(exchange: Option<&Exchange>, until: FrameRef) -> Duration {
     exchange
         .and_then(request)
@@ -43,7 +43,7 @@ pub(super) fn waited(exchange: Option<&Exchange>, until: FrameRef) -> Duration {
         .unwrap_or_default()
 }
 
-/// What a side is called.
+/// The name of a side.
 pub(super) const fn side(who: Who) -> &'static str {
     match who {
         Who::Client => "client",
@@ -59,13 +59,13 @@ pub(super) fn close_word(ending: &Ending<'_>) -> &'static str {
     }
 }
 
-/// A story that is being put together.
+/// A diagnosis under construction.
 pub(super) struct DiagnosisBuilder {
     rule: &'static Rule,
     story: Diagnosis,
 }
 
-/// Begins the story of a case.
+/// Begins a diagnosis.
 pub(super) fn tell(
     rule: &'static Rule,
     severity: Severity,
@@ -87,7 +87,7 @@ pub(super) fn tell(
 }
 
 impl DiagnosisBuilder {
-    /// A frame and what it shows.
+    /// Adds a frame and what it shows.
     pub(super) fn shows(mut self, frame_ref: Option<FrameRef>, note: impl Into<String>) -> Self {
         if let Some(frame_ref) = frame_ref.filter(|frame_ref| frame_ref.frame.0 > 0) {
             let note = note.into();
@@ -96,7 +96,7 @@ impl DiagnosisBuilder {
         self
     }
 
-    /// One more sentence.
+    /// Adds a sentence.
     pub(super) fn adds(mut self, sentence: Option<String>) -> Self {
         if let Some(sentence) = sentence.filter(|sentence| !sentence.is_empty()) {
             self.story.message.push(' ');
@@ -105,13 +105,13 @@ impl DiagnosisBuilder {
         self
     }
 
-    /// Told, about no connection in particular.
+    /// Completes a diagnosis that is not about one connection.
     pub(super) fn story(mut self) -> Diagnosis {
         self.story.remedies = self.rule.remedies();
         self.story
     }
 
-    /// Told, with the reservations that hold for every story about this connection.
+    /// Completes a diagnosis of this connection, with the caveats that apply to all of them.
     pub(super) fn about(mut self, connection: &Connection) -> Verdict {
         if connection.sent.iter().any(|sent| sent.missing > 0) {
             self.story.message.push_str(
@@ -130,7 +130,7 @@ impl DiagnosisBuilder {
     }
 }
 
-/// What a connection that is not over yet can be said to be.
+/// The verdict on a connection that is not settled yet, or else `Clear`.
 pub(super) fn not_yet(connection: &Connection) -> Verdict {
     use crate::analysis::connection::{By, How};
     match (connection.teardown.by, connection.teardown.how) {

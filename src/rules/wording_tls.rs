@@ -1,4 +1,4 @@
-//! How cases of TLS are told: names, alerts, and what the hidden part of a handshake lets one say.
+//! Wording shared by the TLS rules: names, alerts, and what the encrypted part of a handshake allows to conclude.
 
 use super::Severity;
 use super::classify_tls::{TlsFailure, failure, is_unanswered, said_goodbye};
@@ -11,12 +11,12 @@ use crate::base::format::duration;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::tls::{Alert, HandshakeStage, TlsFacts};
 
-/// Where the ClientHello was seen to its end.
+/// The frame that completed the ClientHello.
 pub(super) fn hello(reading: &TlsFailure<'_>) -> Option<FrameRef> {
     reading.facts.hello.as_ref().map(|(at, _)| *at)
 }
 
-/// " for a.example", or nothing where no name was asked for.
+/// " for a.example", or empty without SNI.
 pub(super) fn named(facts: &TlsFacts) -> String {
     match facts.sni() {
         Some(name) => format!(" for {}", escape(name.as_bytes())),
@@ -48,10 +48,10 @@ pub(super) fn sign(reading: &TlsFailure<'_>, connection: &Connection) -> String 
     }
 }
 
-/// Names told of a certificate.
+/// Names listed of a certificate.
 const MAX_TOLD: usize = 4;
 
-/// What the certificate says of itself, in sentences that follow others.
+/// Names and issuer of the certificate, as sentences to append.
 pub(super) fn describe(facts: &TlsFacts) -> String {
     let Some((_, leaf)) = facts.leaf() else {
         return String::new();
@@ -87,8 +87,7 @@ pub(super) fn describe(facts: &TlsFacts) -> String {
     format!(" The certificate is for {told}, issued by {issuer}.{sent}")
 }
 
-/// The server ended the connection with a request inside TLS unanswered: the story of a rule that tells the same of plain
-/// HTTP.
+/// The server ended the connection with a request inside TLS unanswered: the TLS case of a rule for plain HTTP.
 pub(super) fn hidden_request(rule: &'static Rule, connection: &Connection, what: &str) -> Verdict {
     let Some(facts) = connection
         .tls

@@ -1,4 +1,4 @@
-//! The capture has packets twice.
+//! The capture holds packets twice.
 
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;

@@ -1,4 +1,4 @@
-//! The capture has not got all there was.
+//! The capture lacks packets that were sent.
 
 use crate::analysis::hosts::Hosts;
 use crate::base::certainty::Certainty;
@@ -60,7 +60,7 @@ rule! {
 }
 
 fn check(sight: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
-    // Where a whole direction is missing, that is the finding.
+    // A missing direction is a finding of its own.
     let holes = hosts
         .connections
         .iter()
@@ -70,8 +70,8 @@ fn check(sight: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
     if sight.dropped == 0 && count == 0 {
         return Verdict::Clear;
     }
-    // Drops are counted and have no place; the connections begin somewhere. Where there are none, nothing is claimed that
-    // could be weaker, and the report counts the drops all the same.
+    // Drops are only counted and have no position, while the connections begin somewhere. Without connections there is
+    // no conclusion that the drops could weaken, and the report shows the count anyway.
     let Some(first) = first.or(hosts.connections.first()) else {
         return Verdict::Clear;
     };

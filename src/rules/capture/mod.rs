@@ -1,4 +1,4 @@
-//! The capture: what it could not see.
+//! The capture: what it misses, truncates or duplicates.
 
 use super::rule::rules;
 

@@ -80,17 +80,17 @@ rule! {
     "a listener completed some handshakes and ignored others at the same time", Check::Hosts(check)
 }
 
-/// So many connects that had to wait make it more than loss.
+/// Delayed connects that are more than packet loss.
 const SUSPECTS: usize = 3;
-/// A RST for want of a socket right after a handshake is none, so that fewer do.
+/// A RST right after a handshake for lack of a socket is not packet loss, so that fewer suffice.
 const REFUSED: usize = 2;
-/// Within so long.
+/// All within this time.
 const WINDOW: Duration = Duration::from_secs(5);
-/// Others are served at the same time if they came no earlier than this before.
+/// A connect counts as served at the same time if it came no earlier than this before the burst.
 const AROUND: Duration = Duration::from_secs(1);
-/// A first repetition of a SYN comes after a second; what took less was not ignored.
+/// Microseconds. A SYN is first repeated after a second; a connect that took less was not ignored.
 const STEP: u32 = 900_000;
-/// A RST that refuses a handshake after the fact comes this soon.
+/// A RST that refuses a handshake after the fact comes within this time.
 const SOON: Duration = Duration::from_secs(1);
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
@@ -120,7 +120,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
             served += 1;
             lossy += usize::from(other.retransmitted);
         }
-        // Where open connections repeat as well, the path loses segments.
+        // If established connections retransmit as well, the path loses segments.
         if served > 0 && lossy * 2 < burst.len() {
             let client = burst[0].client.ip;
             let mut it = HostDiagnosis::of(story(&burst, served), &burst);
@@ -134,7 +134,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     found
 }
 
-/// A connect that the listener let wait.
+/// A connect that the listener delayed.
 fn waited(it: &ConnectionSummary) -> bool {
     match it.opening {
         Opening::Unanswered => it.syn_retries > 0,
@@ -145,7 +145,7 @@ fn waited(it: &ConnectionSummary) -> bool {
     }
 }
 
-/// The first segment after the handshake met no socket (`tcp_abort_on_overflow`, a lost SYN cookie).
+/// Whether the first segment after the handshake met no socket (`tcp_abort_on_overflow`, a lost SYN cookie).
 fn refused_late(it: &ConnectionSummary) -> bool {
     it.by == By::Server
         && it.how == How::Reset(ResetKind::NoSocket)
@@ -157,7 +157,7 @@ fn refused_late(it: &ConnectionSummary) -> bool {
         && it.close.time.since(it.first.time) < SOON
 }
 
-/// The most suspects within the window.
+/// The largest number of suspects within the window.
 fn burst<'a>(suspects: &[&'a ConnectionSummary]) -> Option<Vec<&'a ConnectionSummary>> {
     let mut best = 0..0;
     let mut low = 0;

@@ -68,7 +68,7 @@ rule! {
     "the client reset a connection that the server had just accepted", Check::Connection(check)
 }
 
-/// A program that waits no longer than this for a connection is in a hurry; before this, nobody has given up.
+/// Time before which no common program gives up a connect.
 const LATE: Duration = Duration::from_millis(900);
 
 fn check(connection: &Connection) -> Verdict {

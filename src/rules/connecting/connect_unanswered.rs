@@ -1,4 +1,4 @@
-//! A SYN was sent again and again, and nobody answered.
+//! A SYN was sent repeatedly, and nothing answered.
 
 use crate::base::format::{counted, duration};
 use std::time::Duration;
@@ -76,11 +76,11 @@ rule! {
     "a SYN was repeated and got no answer at all", Check::Hosts(check)
 }
 
-/// Repetitions that make a silence, over all attempts.
+/// Repetitions, over all attempts, from which on it is not packet loss.
 const REPETITIONS: u32 = 3;
-/// Over at least so long.
+/// Over at least this time.
 const LONG_ENOUGH: Duration = Duration::from_secs(3);
-/// An attempt whose last SYN is so near the end of the capture may still get its answer.
+/// An attempt whose last SYN is this near to the end of the capture may still get its answer.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(900);
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
@@ -102,7 +102,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
             continue;
         };
         let over = last.since(first.first.time);
-        // Where the last SYN is an attempt's last, the capture has to go on to show that nothing came.
+        // If the last SYN is the last of its attempt, the capture must go on long enough to show that no answer came.
         let watched = hosts.end.since(last) >= ANSWERED_WITHIN
             || repetitions > REPETITIONS
             || over >= LONG_ENOUGH;

@@ -92,10 +92,10 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     collapse_scans(hosts, found, "connects were refused")
 }
 
-/// Of each server: the lowest and the highest time to live of its answers to connects that it took.
+/// For each server, the lowest and the highest TTL of its answers to connects that it accepted.
 type Distances = BTreeMap<IpAddr, (u8, u8)>;
 
-/// Hops by which packets of one host may differ: containers and address translators take one or two.
+/// Hops by which packets of one host may differ: containers and NATs account for one or two.
 const HOPS: u8 = 3;
 
 fn distances(hosts: &Hosts<'_>) -> Distances {
@@ -121,7 +121,7 @@ fn distances(hosts: &Hosts<'_>) -> Distances {
     all
 }
 
-/// The RST came another way than the server's answers to other connects.
+/// Whether the RST took another path than the server's answers to other connects.
 fn is_foreign(refused: &ConnectionSummary, distances: &Distances) -> bool {
     distances
         .get(&refused.server.ip)

@@ -73,7 +73,7 @@ fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     collapse_scans(hosts, found, "connects were answered by ICMP errors")
 }
 
-/// What the error says (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3).
+/// The meaning of the ICMP error (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3).
 const fn meaning(version: u8, kind: u8, code: u8) -> &'static str {
     match (version, kind, code) {
         (4, 3, 0) | (6, 1, 0) => "there is no route to that network",

@@ -67,9 +67,9 @@ rule! {
     "of two connects to two addresses of a server, the slower one was dropped", Check::Hosts(check)
 }
 
-/// Connects to the next address start after 250 ms, 300 at the most (RFC 8305 §5), and a little for the program.
+/// The next address is tried after 250 ms, 300 ms at most (RFC 8305 §5), plus a margin for the program.
 const APART: Duration = Duration::from_millis(350);
-/// How many neighbours are looked at: programs try a handful of addresses.
+/// Neighbouring connects that are examined: programs try a handful of addresses.
 const NEIGHBOURS: usize = 16;
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {

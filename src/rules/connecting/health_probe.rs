@@ -1,4 +1,4 @@
-//! Somebody opens and closes a connection at a fixed period, to see whether that works.
+//! A client opens and closes a connection at a fixed period, to check that the server accepts it.
 
 use crate::base::format::duration;
 use std::time::Duration;
@@ -68,15 +68,15 @@ rule! {
     "connections are opened and closed at a fixed period, to see whether that works", Check::Hosts(check)
 }
 
-/// Probes that make a habit.
+/// Probes that make a pattern.
 const PROBES: usize = 5;
-/// As many as that will do if the handshake was not even completed, which no program does to work.
+/// Fewer suffice if the handshake was not even completed, which no program does for work.
 const HALF_OPEN: usize = 3;
-/// A probe lasts no longer.
+/// Longest duration of a probe.
 const QUICK: Duration = Duration::from_secs(1);
-/// How far a beat may come early or late, as a share of the period.
+/// Jitter of the period, as a share of it.
 const JITTER: f64 = 0.1;
-/// Faster than this is load, not a probe.
+/// A shorter period is load, not a probe.
 const SHORTEST: Duration = Duration::from_millis(200);
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {

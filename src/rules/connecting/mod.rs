@@ -1,4 +1,4 @@
-//! Connecting: from the look-up of a name to the first byte on a connection.
+//! Connecting: from the lookup of a name to the first byte on a connection.
 
 use super::rule::rules;
 

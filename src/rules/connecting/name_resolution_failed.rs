@@ -1,4 +1,4 @@
-//! A name was looked up, and there was no address to be had.
+//! A name was looked up, and no address was found.
 
 use crate::base::format::{counted, duration};
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,14 +117,14 @@ rule! {
     "a name was looked up, and there was no address to be had", Check::All(check)
 }
 
-/// A name server that has not answered so long after the last question will not.
+/// A DNS server that has not answered this long after the last query will not.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Suffixes are tried one after the other within this time.
+/// The suffixes of a search list are tried within this time.
 const SEARCH: Duration = Duration::from_secs(30);
-/// Names with which one client fails that are too many for a program's settings: it is looking for something.
+/// One client failing with this many names is scanning: no program's configuration has so many.
 const A_SCAN: usize = 20;
 
-/// What became of one name, for one client.
+/// The lookups of one name by one client.
 struct LookedUpName<'a> {
     lookups: Vec<&'a Lookup>,
 }
@@ -137,7 +137,7 @@ impl<'a> LookedUpName<'a> {
             .any(|answer| answer.code == 0 || answer.is_truncated)
     }
 
-    /// The lookup that tells most, and how it failed.
+    /// The most specific lookup, and how it failed.
     fn failure(
         &self,
         facts: &RuleInput<'_>,
@@ -161,7 +161,7 @@ impl<'a> LookedUpName<'a> {
         let tries: u32 = self.lookups.iter().map(|it| it.tries).sum();
         let silent = self.lookups.iter().all(|it| it.answer.is_none());
         let last = self.lookups.iter().map(|it| it.last.time).max()?;
-        // Asking for both kinds of address is not asking twice.
+        // Queries for both address types are not a repetition.
         let kinds: BTreeSet<_> = self.lookups.iter().map(|it| it.kind).collect();
         let again = tries as usize > kinds.len();
         let over = facts.end.since(last) >= PATIENCE;
@@ -222,23 +222,25 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     failed.into_values().flat_map(tell_client).collect()
 }
 
-/// Names of which a program's setting consists; what services and browsers try by themselves is expected to fail.
+/// Whether the name could be in a program's configuration; lookups that services and browsers make by themselves are
+/// expected to fail.
 fn is_asked_by_programs(name: &[u8]) -> bool {
     let labels = || name.split(|byte| *byte == b'.');
     let numbers = labels()
         .take_while(|label| !label.is_empty() && label.iter().all(u8::is_ascii_digit))
         .count();
-    // An address backwards before a zone is a question to a list of bad senders, which likes to say no (RFC 5782).
+    // A reversed address before a zone is a query to a DNS blocklist, where a negative answer is normal (RFC 5782).
     numbers < 4 && labels().all(|label| !label.starts_with(b"_"))
 }
 
-/// A single label is what a search list is for, and what browsers try at random; these are looked for by every Windows.
+/// Whether the name is expected to fail: single labels come from search lists and from browsers' random probes; every
+/// Windows host looks up `wpad` and `isatap`.
 fn is_expected(name: &[u8]) -> bool {
     let first = name.split(|byte| *byte == b'.').next().unwrap_or_default();
     first.len() == name.len() || matches!(first, b"wpad" | b"isatap")
 }
 
-/// Another form of this name was looked up in the same search: with a suffix, or without.
+/// Whether another form of this name was looked up in the same search: with a suffix, or without.
 fn is_search_try(
     names: &BTreeMap<(IpAddr, &[u8]), LookedUpName<'_>>,
     client: IpAddr,
@@ -251,12 +253,12 @@ fn is_search_try(
             one.since(two) <= SEARCH && two.since(one) <= SEARCH
         })
     };
-    // A shorter form tells more, whatever became of it.
+    // A shorter form is the more specific evidence, whatever its result.
     let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'.');
     let shorter = ends
         .filter_map(|(at, _)| names.get(&(client, text.get(..at)?)))
         .any(near);
-    // A longer form counts if it was found.
+    // A longer form counts only if it was found.
     let longer = names
         .range((client, text)..)
         .skip(1)
@@ -279,7 +281,7 @@ fn tell_client(failed: Vec<(&Lookup, LookupFailure)>) -> Vec<HostDiagnosis> {
             _ => told.push((lookup, failure)),
         }
     }
-    // A server that is silent is one fault, whatever it was asked.
+    // An unresponsive DNS server is one fault, whatever the query.
     for mut names in silent.into_values() {
         names.sort_by_key(|(lookup, _)| lookup.asked);
         let (first, failure) = names[0];
@@ -369,7 +371,7 @@ fn story(lookup: &Lookup, failure: LookupFailure) -> Diagnosis {
     }
 }
 
-/// The point of the page's remedy that fits; they stand there in this order.
+/// The point of the page's remedy for this failure; the page lists them in this order.
 fn remedies(failure: LookupFailure) -> Vec<String> {
     let place = match failure {
         LookupFailure::NoSuchName => 0,

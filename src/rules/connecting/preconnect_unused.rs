@@ -56,7 +56,7 @@ rule! {
     "a connection was opened in advance and never used", Check::Connection(check)
 }
 
-/// What lasts less was not opened to be kept.
+/// A connection that lasts less was not opened in advance.
 const KEPT: Duration = Duration::from_secs(1);
 
 fn check(connection: &Connection) -> Verdict {

@@ -1,4 +1,4 @@
-//! A proxy refused to pass a request on.
+//! A proxy refused to forward a request.
 
 use crate::base::format::{duration, exact_bytes};
 use std::time::Duration;
@@ -129,7 +129,7 @@ rule! {
     "a proxy refused to pass a request on", Check::Connection(check)
 }
 
-/// Whether this was asked of a proxy.
+/// Whether the request was sent to a proxy.
 pub(in crate::rules) fn is_proxied(exchange: &Exchange) -> bool {
     exchange.request.as_ref().is_some_and(|request| {
         request.method == Method::Connect
@@ -152,7 +152,7 @@ fn schemes(exchange: &Exchange) -> String {
     schemes.join(", ")
 }
 
-/// What the proxy was asked for.
+/// The host requested from the proxy.
 fn host(exchange: &Exchange) -> String {
     exchange
         .request
@@ -177,7 +177,7 @@ fn check(connection: &Connection) -> Verdict {
         .exchanges
         .last()
         .is_some_and(|other| std::ptr::eq(other, last));
-    // The first legs of an authentication are no refusal, while the client goes on.
+    // The first rounds of an authentication are no refusal, as long as the client goes on.
     if status == 407 && !is_last {
         return Verdict::Clear;
     }
@@ -195,7 +195,7 @@ fn check(connection: &Connection) -> Verdict {
         504 => "the host behind it did not answer in time".to_owned(),
         _ => "it could not reach the host".to_owned(),
     };
-    // Without credentials the client may come back with them, on a connection of its own.
+    // Without credentials the client may return with them, on another connection.
     let severity = if status == 407 && !credentials {
         Severity::Warning
     } else {
@@ -216,10 +216,10 @@ fn check(connection: &Connection) -> Verdict {
     .about(connection)
 }
 
-/// A tunnel that is closed within this time was never meant to be one.
+/// A tunnel closed within this time was in effect refused.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-/// The proxy agreed to a tunnel and closed it before a byte had come through it.
+/// The proxy accepted a tunnel and closed it before any byte had come through it.
 fn tunnel_closed(connection: &Connection) -> Option<Verdict> {
     let teardown = &connection.teardown;
     let closed = matches!(

@@ -1,4 +1,4 @@
-//! The server reset a connection as soon as it was open.
+//! The server reset a connection right after the handshake.
 
 use crate::base::format::{duration, exact_bytes};
 use std::time::Duration;
@@ -151,12 +151,12 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     .about(connection)
 }
 
-/// An open connection is used within this time, or what happens to it has nothing to do with its being opened.
+/// A RST later than this after the handshake is unrelated to it.
 const AT_ONCE: Duration = Duration::from_secs(1);
-/// A server that resets so soon has hardly done anything with the request.
+/// A server that resets this soon has hardly read the request.
 const UNREAD: Duration = Duration::from_millis(5);
 
-/// The first request drew the RST so soon that it may not have been read.
+/// The first request caused the RST so soon that it may not have been read.
 fn at_first_use(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let close = ending.close.frame_ref;
     let opened = connection
@@ -174,7 +174,7 @@ fn at_first_use(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     };
     tell(
         &RULE,
-        // What was lost is told by `reset-before-response`; this is a thought about its cause.
+        // The loss is reported by `reset-before-response`; this is a hypothesis about its cause.
         Severity::Note,
         Certainty::Possible,
         "the server reset connections at their first request, perhaps without reading it",

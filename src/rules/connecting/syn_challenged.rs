@@ -1,4 +1,4 @@
-//! A SYN met the remains of an older connection, and had to be sent again.
+//! A SYN met leftover state of an older connection, and had to be sent again.
 
 use crate::analysis::connection::{Connection, Opening};
 use crate::base::certainty::Certainty;
@@ -65,7 +65,7 @@ fn check(connection: &Connection) -> Verdict {
     let Some(challenge) = connection.challenge else {
         return Verdict::Clear;
     };
-    // A connection that was over is another story: its TIME-WAIT refused.
+    // A predecessor that had ended is another case: its TIME-WAIT refused the SYN.
     if connection.predecessor.is_some_and(|before| before.over) {
         return Verdict::Clear;
     }

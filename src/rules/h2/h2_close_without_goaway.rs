@@ -1,4 +1,4 @@
-//! The server closed a connection of HTTP/2 with streams open, and no GOAWAY said which of them it had processed.
+//! The server closed an HTTP/2 connection with streams open, and no GOAWAY stated which of them it had processed.
 
 use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
 use crate::base::certainty::Certainty;
@@ -93,7 +93,7 @@ rule! {
     "the server closed an HTTP/2 connection with streams open and no GOAWAY", Check::Connection(check)
 }
 
-/// Streams named one by one; beyond, they are counted.
+/// Streams listed one by one; the others are counted.
 const NAMED: usize = 3;
 
 fn check(connection: &Connection) -> Verdict {
@@ -116,7 +116,7 @@ fn check(connection: &Connection) -> Verdict {
     let Some(close) = close else {
         return Verdict::Clear;
     };
-    // What had not reached the server when it closed was not open there, but is lost all the same.
+    // A stream that had not reached the server when it closed was not open there, but is lost all the same.
     let lost: Vec<&Exchange> = connection
         .exchanges
         .iter()
@@ -196,7 +196,7 @@ fn fate(exchange: &Exchange) -> String {
         Some(message) if message.progress == MessageProgress::Head => {
             "in the middle of the response head".to_owned()
         }
-        // Of frames that were not captured nobody knows how many there were.
+        // The number of bytes in frames that were not captured is unknown.
         Some(message) if message.progress == MessageProgress::Unseen => {
             format!("with {} body bytes at least", number(message.received()))
         }

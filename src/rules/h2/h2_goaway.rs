@@ -1,4 +1,4 @@
-//! A GOAWAY: who ended the connection, why, and what became of the streams.
+//! A GOAWAY: which side ended the connection, why, and what happened to the streams.
 
 use crate::analysis::connection::{Connection, How, Who};
 use crate::base::escape::escape;
@@ -98,11 +98,11 @@ rule! {
 }
 
 fn check(connection: &Connection) -> Verdict {
-    // Where one side does not speak HTTP/2, the goodbye is part of that story.
+    // If one side does not speak HTTP/2, its GOAWAY is part of that finding.
     let Some(h2) = connection.h2.as_ref().filter(|h2| h2.mismatch.is_none()) else {
         return Verdict::Clear;
     };
-    // An error of either side comes before a goodbye, and the first one before what it led to.
+    // An error of either side takes precedence over a graceful GOAWAY, and the first error over its consequences.
     let by_server = h2.halves[Who::Server as usize].goaway();
     let told = [Who::Server, Who::Client]
         .into_iter()
@@ -122,15 +122,15 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
             .is_some_and(|stream| stream.refused.is_some())
     });
     let over = !matches!(connection.teardown.how, How::Open);
-    // Those that the GOAWAY left a chance, and that had their end neither from an answer nor from a reset.
+    // Streams that the GOAWAY allowed to continue, and that were ended neither by a response nor by a reset.
     let lost = streams(connection, |it| over && !it.is_settled());
     let given_up = streams(connection, |it| {
         let h2 = connection.h2.as_ref();
         it.cut_by()
             .is_some_and(|reset| h2.is_some_and(|h2| h2.passes_on(reset)))
     });
-    // Programs give INTERNAL_ERROR for whatever ends them, servers of gRPC for an idle timer too ("connection idle"); if
-    // nothing was lost by it, nobody was harmed.
+    // Programs send INTERNAL_ERROR for whatever ends them, gRPC servers also for an idle timer ("connection idle"). If
+    // nothing was lost, it did no harm.
     let is_error = match who {
         Who::Server => {
             blames(goaway.code) || goaway.code != ErrorCode::NO_ERROR && !refused.is_empty()
@@ -211,7 +211,7 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     .about(connection)
 }
 
-/// What the other side did, as the code has it (RFC 9113 §7).
+/// What the other side did wrong, according to the code (RFC 9113 §7).
 const fn offence(code: ErrorCode) -> Option<&'static str> {
     Some(match code.0 {
         0x1 => "broke a rule of HTTP/2",
@@ -226,7 +226,7 @@ const fn offence(code: ErrorCode) -> Option<&'static str> {
     })
 }
 
-/// Whether the code says that the other side is at fault (RFC 9113 §7).
+/// Whether the code blames the other side (RFC 9113 §7).
 const fn blames(code: ErrorCode) -> bool {
     !matches!(
         code,

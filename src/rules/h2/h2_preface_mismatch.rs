@@ -70,7 +70,7 @@ rule! {
     "one side speaks HTTP/2 and the other does not", Check::Connection(check)
 }
 
-/// The exchange of HTTP/1 that was answered by frames of HTTP/2.
+/// The HTTP/1 exchange that was answered with HTTP/2 frames.
 pub(in crate::rules) fn answered_in_frames(connection: &Connection) -> Option<(&Exchange, &Fault)> {
     connection.exchanges.iter().find_map(|exchange| {
         let mut faults = exchange.response_faults().iter();
@@ -127,7 +127,7 @@ fn check(connection: &Connection) -> Verdict {
             .shows(Some(mismatch.at), "bytes that are not HTTP/2")
             .about(connection);
     }
-    // A server that hangs up on the preface does not know it.
+    // A server that closes on the preface does not know it.
     let by_server = connection.teardown.by == By::Server
         && matches!(
             connection.teardown.how,

@@ -1,4 +1,4 @@
-//! Streams of HTTP/2 reset in great number within a moment.
+//! Many HTTP/2 streams reset within a short time.
 
 use std::time::Duration;
 
@@ -69,14 +69,14 @@ rule! {
     "many streams of HTTP/2 were reset within a second", Check::Connection(check)
 }
 
-/// The time in which they are counted.
+/// The window in which resets are counted.
 const WINDOW: Duration = Duration::from_secs(1);
-/// A browser that leaves a page cancels all it had asked for it, which may be dozens.
+/// A browser that leaves a page cancels all its requests, which may be dozens.
 const BY_CLIENT: usize = 100;
-/// A server that refuses so many is not heeded.
+/// A server that refuses this many is being ignored by the client.
 const BY_SERVER: usize = 10;
 
-/// The most resets of one side within a second, if they are too many.
+/// The most resets of one side within a second, if they exceed the bound.
 pub(in crate::rules) struct ResetBurst<'a> {
     by: Party,
     count: usize,
@@ -168,7 +168,7 @@ fn check(connection: &Connection) -> Verdict {
 mod tests {
     use crate::rules::ladder_check;
 
-    /// So many streams, opened and cancelled by the client, so many milliseconds apart.
+    /// Whether `count` streams, opened and cancelled by the client `apart` milliseconds apart, are found.
     fn is_found(count: u32, apart: u32) -> bool {
         let mut text = "SYN -->\n<-- SYN\nh2 preface h2 SETTINGS -->\n<-- h2 SETTINGS\n".to_owned();
         for id in 0..count {

@@ -1,4 +1,4 @@
-//! A stream of HTTP/2 that was ended by RST_STREAM before its time, and not by a client that changed its mind.
+//! An HTTP/2 stream that was ended early by RST_STREAM, other than by a client that cancelled.
 
 use super::h2_reset_burst::burst;
 use crate::analysis::connection::{Connection, Who};
@@ -96,21 +96,21 @@ rule! {
 fn check(connection: &Connection) -> Verdict {
     let mut all = connection.exchanges.iter().filter_map(|exchange| {
         let reset = exchange.cut_by().filter(is_fault)?;
-        // The GOAWAY that it passes on is told as such.
+        // If the reset passes on a GOAWAY, the GOAWAY is reported instead.
         let told = connection.h2.as_ref().is_some_and(|h2| h2.passes_on(reset));
         (!told).then_some((exchange, reset))
     });
     let Some((exchange, reset)) = all.next() else {
         return Verdict::Clear;
     };
-    // So many of them are one story.
+    // A burst of resets is one finding of its own.
     if burst(connection).is_some() {
         return Verdict::Clear;
     }
     story(connection, exchange, reset, all.count())
 }
 
-/// A client that cancels has changed its mind, or waited too long; both are told elsewhere.
+/// A client that cancels has changed its mind or waited too long; both have rules of their own.
 fn is_fault(reset: &StreamReset) -> bool {
     match reset.by {
         Party::Requester => !matches!(reset.code, ErrorCode::NO_ERROR | ErrorCode::CANCEL),
@@ -188,7 +188,8 @@ fn story(connection: &Connection, exchange: &Exchange, reset: StreamReset, more:
     .about(connection)
 }
 
-/// What kept the side that reset the stream from sending on it, if that lasted until then (RFC 9113 §5.2).
+/// The flow control that kept the side that reset the stream from sending on it, if it lasted until then (RFC 9113
+/// §5.2).
 fn stalled(connection: &Connection, stream: u32, reset: &StreamReset) -> Option<Stall> {
     let who = match reset.by {
         Party::Requester => Who::Client,

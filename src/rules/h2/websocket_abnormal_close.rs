@@ -74,7 +74,7 @@ rule! {
     "a WebSocket was closed without a Close frame", Check::Connection(check)
 }
 
-/// Shorter silences are no idleness.
+/// Shorter silences are not idleness.
 const AT_LEAST: Duration = Duration::from_secs(2);
 
 fn check(connection: &Connection) -> Verdict {
@@ -132,7 +132,7 @@ fn check(connection: &Connection) -> Verdict {
             side(who)
         ))
     });
-    // Where frames were not captured, a Close may have been among them.
+    // A Close may be among frames that were not captured.
     let unsure = websocket.halves.iter().any(|half| half.lost)
         || connection.sent.iter().any(|sent| sent.packets == 0);
     let certainty = if unsure {
@@ -167,7 +167,8 @@ fn check(connection: &Connection) -> Verdict {
     .about(connection)
 }
 
-/// The same of WebSockets on streams of HTTP/2 (RFC 8441), where the end of the stream stands for that of the connection.
+/// The same for WebSockets on HTTP/2 streams (RFC 8441), where the end of the stream takes the place of the
+/// connection's end.
 fn on_streams(connection: &Connection) -> Verdict {
     let Some(h2) = &connection.h2 else {
         return Verdict::Clear;

@@ -1,4 +1,4 @@
-//! One side of a WebSocket closed it with a code that says that something went wrong.
+//! One side of a WebSocket closed it with an error code.
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::escape::escape;
@@ -73,7 +73,7 @@ fn check(connection: &Connection) -> Verdict {
     let Some(websocket) = &connection.websocket else {
         return Verdict::Clear;
     };
-    // The other side mostly sends the code back.
+    // The other side usually echoes the code.
     let closes = Who::BOTH
         .into_iter()
         .filter_map(|who| Some((who, websocket.halves[who as usize].close.as_ref()?)));
@@ -106,7 +106,7 @@ fn check(connection: &Connection) -> Verdict {
     .about(connection)
 }
 
-/// Whether the code says that one side is at fault (RFC 6455 §7.4.1).
+/// Whether the code blames one side (RFC 6455 §7.4.1).
 const fn blames(code: &u16) -> bool {
     matches!(code, 1002 | 1003 | 1007..=1011 | 1014)
 }

@@ -1,4 +1,4 @@
-//! The server closed right after a response that had not said so.
+//! The server closed right after a response that had not announced it.
 
 use crate::base::format::duration;
 use std::time::Duration;

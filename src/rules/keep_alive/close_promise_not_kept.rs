@@ -1,4 +1,4 @@
-//! The close was announced, and did not come.
+//! The close was announced, and did not follow.
 
 use crate::base::format::duration;
 use std::time::Duration;
@@ -92,7 +92,7 @@ rule! {
     "the server announced the close and left the connection open", Check::Connection(check)
 }
 
-/// How soon a server should have closed.
+/// Time within which a server should have closed.
 const SOON: Duration = Duration::from_secs(1);
 
 fn check(connection: &Connection) -> Verdict {
@@ -116,7 +116,7 @@ fn check(connection: &Connection) -> Verdict {
     let open_until = |who: Who| closed(who).map_or(connection.until, |frame_ref| frame_ref.time);
     let open = open_until(Who::Server).since(answer.last.time);
     let until_client = open_until(Who::Client).since(answer.last.time);
-    // What was still on its way, or what the capture lost, may have held the FIN back or be it.
+    // Data still in flight may have delayed the FIN, and packets lost by the capture may include it.
     if open <= SOON
         || until_client <= SOON
         || server.missing > 0

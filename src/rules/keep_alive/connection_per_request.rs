@@ -1,4 +1,4 @@
-//! A client opens a connection for each request, though both sides would keep it.
+//! A client opens a connection for each request, although both sides would keep it open.
 
 use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::Hosts;
@@ -62,9 +62,9 @@ rule! {
     "a client opens a connection for each request, though both sides would keep it", Check::Hosts(check)
 }
 
-/// Connections in a second.
+/// Connections per second.
 const FAST: f64 = 20.0;
-/// Fewer are the opening of a pool.
+/// Fewer connections are the warm-up of a pool.
 const LEAST: usize = 30;
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {

@@ -1,4 +1,4 @@
-//! One message says both `close` and `keep-alive`.
+//! One message carries both `close` and `keep-alive`.
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
@@ -75,7 +75,7 @@ rule! {
     "one message says both `close` and `keep-alive`", Check::Connection(check)
 }
 
-/// How a message contradicts itself.
+/// How bad the contradiction in a message is, if there is one.
 fn contradiction(message: Option<&Message>) -> Option<Severity> {
     let message = message?;
     let options = message.connection;

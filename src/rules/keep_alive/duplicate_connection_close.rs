@@ -1,4 +1,4 @@
-//! One message says `Connection: close` more than once.
+//! One message carries `Connection: close` more than once.
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;
@@ -94,7 +94,8 @@ fn check(connection: &Connection) -> Verdict {
     }
 }
 
-/// Which message of an exchange says it twice; the response if both do, since the server's word ends the connection.
+/// Which message of an exchange carries it twice; the response if both do, since the server's option ends the
+/// connection.
 fn repeats(exchange: &Exchange) -> Option<Who> {
     let says = |message: Option<&Message>| {
         message.is_some_and(|message| {
@@ -159,7 +160,7 @@ fn story(connection: &Connection, who: Who, exchange: &Exchange, count: u64) -> 
             "The {sender}'s {kind} says `Connection: close` {times}, {place}{others}. The lines agree, so nothing was \
              lost, but two places add the field, and the connection serves one exchange only.{price}"
         ),
-        // Of a head that breaks off there is no end: what was seen of it shows the lines.
+        // A truncated head has no end: its captured part shows the lines.
         evidence: frame_ref
             .or(message.map(|message| message.last))
             .map(|frame_ref| Evidence {

@@ -1,4 +1,4 @@
-//! After a time of idleness nobody answered any more.
+//! After an idle period nothing was answered any more.
 
 use crate::base::format::duration;
 use std::time::Duration;
@@ -87,20 +87,20 @@ rule! {
     "after a time of idleness nobody answered any more", Check::Connection(check)
 }
 
-/// Shorter idleness than this makes no box forget.
+/// No middlebox drops its state after a shorter idle period.
 pub(in crate::rules) const IDLE: Duration = Duration::from_secs(30);
-/// Repetitions without an answer; loss does not take that many in a row.
+/// Repetitions without an answer; packet loss does not take that many in a row.
 const REPETITIONS: u16 = 3;
-/// Over at least so long.
+/// Over at least this time.
 const LONG_ENOUGH: Duration = Duration::from_secs(1);
 
-/// Of one connection: the side that got no answer, and what it sent.
+/// The side whose segments got no answer, and those segments.
 pub(in crate::rules) fn silence(connection: &Connection) -> Option<(Who, &UnansweredSegments)> {
     let unanswered = connection.unanswered.as_deref()?;
     if !matches!(connection.opening, Opening::Handshake | Opening::Midstream) {
         return None;
     }
-    // Both sides were seen, or nothing can be said about an answer.
+    // Both directions must be captured to conclude that there was no answer.
     if connection.sent.iter().any(|sent| sent.packets == 0) {
         return None;
     }
@@ -109,7 +109,7 @@ pub(in crate::rules) fn silence(connection: &Connection) -> Option<(Who, &Unansw
         let data = it.count - it.probes.min(it.count);
         let last = connection.last.time.max(it.until.time);
         let reset = connection.reset[who.other() as usize];
-        // What a peer says after this began is an answer of sorts.
+        // Anything the peer sends after the first transmission is an answer of a kind.
         let silent = it.layer_facts.time <= it.again.time
             && reset.is_none_or(|reset| reset.frame_ref.time < it.again.time);
         let over = last.since(it.layer_facts.time);

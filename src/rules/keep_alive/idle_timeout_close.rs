@@ -1,4 +1,4 @@
-//! An idle connection was closed after a time that is somebody's setting.
+//! An idle connection was closed after a time that is a configured timeout.
 
 use crate::base::format::duration;
 use std::time::Duration;
@@ -94,21 +94,21 @@ rule! {
     "an idle connection was closed after a time that is a setting", Check::Connection(check)
 }
 
-/// Shorter pauses are no idleness.
+/// Shorter pauses are not idleness.
 const AT_LEAST: Duration = Duration::from_millis(190);
 
-/// A connection that was closed while it was idle.
+/// A close of an idle connection.
 pub(in crate::rules) struct IdleClose {
     pub(in crate::rules) who: Who,
     pub(in crate::rules) since: FrameRef,
     pub(in crate::rules) time: Duration,
-    /// What the server had announced, in seconds.
+    /// The timeout that the server had announced, in seconds.
     pub(in crate::rules) promised: Option<u16>,
-    /// Why that time is a setting.
+    /// Why the time is a configured timeout.
     reason: String,
 }
 
-/// The pause that ended in this close, if nothing was owed and nothing was lost; whatever its length.
+/// The idle period that ended in this close, of any length, if nothing was outstanding and nothing was lost.
 pub(in crate::rules) fn pause(connection: &Connection) -> Option<IdleClose> {
     let teardown = &connection.teardown;
     if teardown.phase != Phase::Between {
@@ -133,7 +133,7 @@ pub(in crate::rules) fn pause(connection: &Connection) -> Option<IdleClose> {
     })
 }
 
-/// The same inside TLS, where `close_notify` says that nothing was owed: likely, as everything that is hidden.
+/// The same inside TLS, where `close_notify` shows that nothing was outstanding: only likely, as the data is encrypted.
 fn hidden_pause(connection: &Connection) -> Option<IdleClose> {
     let facts = connection.tls.as_deref()?;
     let server = Who::Server as usize;
@@ -154,7 +154,7 @@ fn hidden_pause(connection: &Connection) -> Option<IdleClose> {
     })
 }
 
-/// The same, if its time is somebody's setting.
+/// The same, if its time is a configured timeout.
 pub(in crate::rules) fn idle(connection: &Connection) -> Option<IdleClose> {
     let pause = pause(connection).or_else(|| hidden_pause(connection))?;
     if pause.time < AT_LEAST || super::keep_alive_promise_broken::broken(connection).is_some() {

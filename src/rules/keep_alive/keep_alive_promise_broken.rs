@@ -1,4 +1,4 @@
-//! The server closed an idle connection sooner than it had promised.
+//! The server closed an idle connection sooner than it had announced.
 
 use crate::base::format::duration;
 use std::time::Duration;
@@ -93,7 +93,7 @@ rule! {
     "the server closed an idle connection sooner than announced", Check::Connection(check)
 }
 
-/// What the server had promised, in seconds, if it closed an idle connection sooner.
+/// The timeout that the server had announced, in seconds, if it closed an idle connection sooner.
 pub(in crate::rules) fn broken(connection: &Connection) -> Option<u16> {
     let pause = pause(connection)?;
     let promised = pause.promised?;

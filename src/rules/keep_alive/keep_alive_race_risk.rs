@@ -1,4 +1,4 @@
-//! A client uses connections again that the server is just about to close.
+//! A client reuses connections that the server is about to close.
 
 use crate::base::format::duration;
 use std::time::Duration;
@@ -90,14 +90,14 @@ rule! {
     "a client uses connections again that the server is just about to close", Check::Hosts(check)
 }
 
-/// Closes that show a timer.
+/// Closes that indicate a timer.
 const CLOSES: usize = 3;
-/// How near to each other they are: timers of servers are checked now and then.
+/// How near to each other they have to be: servers check their timers at intervals.
 const SHARE: f64 = 0.03;
 const FLOOR: Duration = Duration::from_millis(50);
-/// From this share of the timer on, a moment's delay makes the difference.
+/// Share of the timer from which on a short delay leads to a race.
 const NEAR: f64 = 0.8;
-/// Shorter timers are no idle timers.
+/// Shorter timers are not idle timers.
 const SHORTEST: Duration = Duration::from_secs(1);
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
@@ -122,7 +122,7 @@ fn risk(host_pairs: &HostPair<'_>) -> Option<HostDiagnosis> {
         })
         .collect();
     let timer = Measured::cluster(closed.iter().map(|it| idle(it)).collect(), SHARE, FLOOR)?;
-    // Where closes vary, something else than a timer makes them.
+    // Closes that vary are not caused by a timer.
     if timer.count < CLOSES || timer.count * 10 < closed.len() * 8 {
         return None;
     }

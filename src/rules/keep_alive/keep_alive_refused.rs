@@ -1,4 +1,4 @@
-//! The client asks for its connections to be kept, and the server refuses on every response.
+//! The client asks for persistent connections, and the server refuses on every response.
 
 use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::Hosts;
@@ -61,7 +61,7 @@ rule! {
     "the server answers `Connection: close` on every response", Check::Hosts(check)
 }
 
-/// Responses from which on it is a setting and not a moment.
+/// Responses from which on it is a setting, not a coincidence.
 const LEAST: usize = 20;
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {

@@ -1,4 +1,4 @@
-//! A server closes after so many requests on one connection.
+//! A server closes after a fixed number of requests on one connection.
 
 use crate::base::format::count;
 use std::collections::BTreeMap;
@@ -82,7 +82,7 @@ rule! {
     "the server closes after a fixed number of requests", Check::Sockets(check)
 }
 
-/// Fewer requests than this are chance.
+/// Fewer requests are a coincidence.
 const AT_LEAST: u32 = 10;
 /// Connections that show the same number.
 const ENOUGH: usize = 3;
@@ -102,7 +102,7 @@ fn check(_: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
     let Some((limit, list)) = numbers.into_iter().max_by_key(|(_, list)| list.len()) else {
         return Verdict::Clear;
     };
-    // A limit is kept by all, or nearly: those that were idle for long may have gone sooner.
+    // All or nearly all connections reach a limit: those that were idle for long may have been closed sooner.
     if list.len() < ENOUGH || list.len() * 2 < closed {
         return Verdict::Clear;
     }

@@ -1,4 +1,4 @@
-//! A request was sent on a connection whose other side had closed, and the client's system knew it.
+//! A request was sent on a connection that the other side had closed, as the client's system knew.
 
 use super::keep_alive_race::idle_until_close;
 use crate::analysis::connection::{Connection, Who};

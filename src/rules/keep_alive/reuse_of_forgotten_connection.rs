@@ -1,4 +1,4 @@
-//! A request on an idle connection met a host that knew nothing of it.
+//! A request on an idle connection met a host that had no state of it any more.
 
 use super::keep_alive_race::idle_until_close;
 use crate::analysis::connection::{Connection, Who};

@@ -1,4 +1,4 @@
-//! What the client's application met.
+//! The wire events that the client's application met.
 
 use std::time::Duration;
 
@@ -17,23 +17,23 @@ use crate::protocol::http::{
 use crate::protocol::tls::{CertificateFlaw, ClientCertificate, HandshakeStage, TlsFacts};
 use crate::rules;
 
-/// Nobody sets a time limit below this; a client that leaves sooner did not wait in vain.
+/// No time limit is set below this; a client that closes sooner did not wait in vain.
 const SHORTEST_LIMIT: Duration = Duration::from_millis(100);
-/// After this a server that closes an unused connection does not turn anybody away: it tired of waiting.
+/// A server that closes an unused connection later than this closes it for idleness and refuses nobody.
 const IDLE: Duration = Duration::from_secs(1);
 /// Round trip assumed where the handshake was not captured.
 const USUAL_ROUND_TRIP: Duration = Duration::from_millis(100);
 /// Retransmissions of a SYN before any common system gives up by itself (Linux `tcp_syn_retries`).
 const ALL_SYN_RETRIES: u16 = 6;
-/// Repetitions that go unanswered before they mean more than a lost packet.
+/// Unanswered repetitions that are more than packet loss.
 const REPEATED: u32 = 3;
 
-/// What may have befallen it, likeliest first, each in the order it was met; empty if nothing did.
+/// The possible sequences of events, likeliest first, each in order; empty if the client met none.
 pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
     if connection.protocol == Protocol::Tls {
         return tls(connection).into_iter().map(|it| vec![it]).collect();
     }
-    // An alert says more than what became of the request, which the client had sent before it read it.
+    // An alert outranks the fate of the request, which the client had sent before it read the alert.
     let alert = connection.tls.as_deref().and_then(TlsFacts::fatal);
     if alert.is_some() {
         let told = tls(connection);
@@ -78,7 +78,7 @@ fn events(connection: &Connection) -> Vec<WireEvent> {
             }
         }
         Protocol::Http1 | Protocol::Unknown => http(connection, &mut events),
-        // After the CONNECT, what was said in the tunnel.
+        // After the CONNECT: the exchanges inside the tunnel.
         Protocol::Tunnel if connection.exchanges.len() > 1 => http(connection, &mut events),
         Protocol::Http2 => h2::events(connection, met(connection), &mut events),
         Protocol::Tls | Protocol::Tunnel | Protocol::Opaque => {}
@@ -96,13 +96,13 @@ fn not_connected(connection: &Connection) -> Option<WireEvent> {
         Opening::Unanswered if connection.teardown.how != How::Open => {
             Some(WireEvent::ConnectUnanswered)
         }
-        // An answer that came when nobody waited for it any more.
+        // A SYN-ACK that came after the client had given up.
         Opening::Rejected if connection.syn_retries > 0 => Some(WireEvent::ConnectUnanswered),
         _ => None,
     }
 }
 
-/// What an ICMP error makes of `connect` (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3.1).
+/// The event that an ICMP error causes for `connect` (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3.1).
 fn unreachable(quote: &Quote) -> WireEvent {
     if quote.reporter.is_ipv4() {
         match quote.icmp_code {
@@ -121,18 +121,18 @@ fn unreachable(quote: &Quote) -> WireEvent {
     }
 }
 
-/// What ended the connection for the client.
+/// How the connection ended for the client.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClientEvent {
-    /// The server's FIN, first of all.
+    /// The server's FIN came first.
     Fin,
-    /// A RST from the server, or in its name.
+    /// A RST from the server, or forged in its name.
     Reset,
-    /// Nothing: it left.
+    /// The client closed first.
     Left,
-    /// Nothing, and it waits.
+    /// Nothing came, and the client waits.
     Silence,
-    /// The capture ends first.
+    /// The capture ends before the connection.
     Open,
 }
 
@@ -150,15 +150,15 @@ fn met(connection: &Connection) -> ClientEvent {
     match (teardown.by, teardown.how) {
         (_, How::Open) => ClientEvent::Open,
         (_, How::Silence) => ClientEvent::Silence,
-        // Under the keys the server had ended first, and the client read that.
+        // The server's `close_notify` had come first, and the client read it.
         (By::Client, _) if teardown.told.is_some() => ClientEvent::Fin,
         (By::Client | By::Both, _) => ClientEvent::Left,
         _ => first,
     }
 }
 
-/// What befell it in the handshake, or under the keys. Where the outside does not tell which of several, each is a story of
-/// its own, likeliest first.
+/// The event in the TLS handshake or inside TLS. Where the encrypted records leave several possible, each is a sequence
+/// of its own, likeliest first.
 fn tls(connection: &Connection) -> Vec<WireEvent> {
     use WireEvent as E;
     let Some(facts) = connection.tls.as_deref() else {
@@ -170,7 +170,7 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
     let server = &facts.flows[FlowEnd::B.index()];
     let met = met(connection);
     let no_certificate = matches!(facts.client_certificate, ClientCertificate::Missing(..));
-    // What the server says to a client that has gone is not why it went.
+    // An alert sent after the client had closed is not the reason for the close.
     let too_late = |from| {
         from == FlowEnd::B && connection.teardown.by == By::Client && met == ClientEvent::Left
     };
@@ -201,11 +201,12 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
             ClientEvent::Fin if answer == 0 => vec![E::TlsFinAfterHello],
             ClientEvent::Reset => vec![E::TlsRstAfterHello],
             ClientEvent::Left if answer == 0 => vec![E::TlsHandshakeSilent],
-            // It had the server's messages and did not like them; a server that has sent its own and closes is told so.
+            // The client had the server's messages and rejected them. A server that has sent its messages and then
+            // closes was told so by the client.
             _ => refused(connection, facts),
         },
         ClientEvent::Left if left_unused(connection, facts) => {
-            // Some check the name only when everything else is done.
+            // Some clients verify the name only after the handshake.
             match facts.flaw(connection.server.ip) {
                 Some(_) => refused(connection, facts),
                 None => vec![
@@ -225,7 +226,7 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
     }
 }
 
-/// Why the client refuses a certificate, as far as it shows.
+/// Why the client rejects a certificate, as far as the capture shows; likeliest first.
 fn refused(connection: &Connection, facts: &TlsFacts) -> Vec<WireEvent> {
     use WireEvent as E;
     match facts.flaw(connection.server.ip) {
@@ -246,7 +247,7 @@ fn refused(connection: &Connection, facts: &TlsFacts) -> Vec<WireEvent> {
     }
 }
 
-/// Whether the client closed as soon as the handshake was done, with nothing said.
+/// Whether the client closed right after the handshake, without sending data.
 fn left_unused(connection: &Connection, facts: &TlsFacts) -> bool {
     let own = &facts.flows[FlowEnd::A.index()];
     let at_once = own
@@ -261,7 +262,7 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     let met = met(connection);
     let owed = owed_at(connection, met);
     for (at, exchange) in exchanges.iter().enumerate() {
-        // What was followed by another exchange was taken for good.
+        // A response followed by another exchange was accepted by the client.
         let next = exchanges.get(at + 1);
         let taken = next.is_some_and(|next| next.response.is_some() && next.request.is_some());
         let clean = owed != Some(at) && exchange.response_faults().is_empty();
@@ -280,7 +281,7 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
         None if exchanges.is_empty() => events.extend(unasked(connection, met)),
         None => {}
     }
-    // A reader that overlooked what was broken waits for an end that does not come.
+    // A reader that did not notice the fault waits for an end that does not come.
     let waited = connection.teardown.at.since(last_byte(connection).time);
     let misread = events.iter().any(|it| http_faults::hides_the_end(*it));
     if broken && owed.is_none() && met == ClientEvent::Left && misread && waited >= SHORTEST_LIMIT {
@@ -294,7 +295,7 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     }
 }
 
-/// A response that came, but not as the XML that a call of SOAP is answered with: compressed, or of another kind.
+/// A response to a SOAP call that is not the XML expected: compressed, or of another media type.
 fn unfit_for_soap(exchange: &Exchange) -> Vec<WireEvent> {
     let answered = exchange.response.as_ref().filter(|it| {
         let empty = it.message.progress == MessageProgress::Body && it.message.received() == 0;
@@ -313,14 +314,14 @@ fn unfit_for_soap(exchange: &Exchange) -> Vec<WireEvent> {
     events
 }
 
-/// `text/xml`, `application/soap+xml`, and the parts of a message with attachments (MTOM).
+/// Whether it is `text/xml`, `application/soap+xml`, or a message with attachments (MTOM).
 fn is_xml(media_type: &[u8]) -> bool {
     let name = media_type.split(|byte| *byte == b';').next();
     let name = name.unwrap_or_default().trim_ascii().to_ascii_lowercase();
     name.ends_with(b"/xml") || name.ends_with(b"+xml") || name.starts_with(b"multipart/")
 }
 
-/// Where the last byte of the last message was seen.
+/// The frame with the last byte of the last message.
 fn last_byte(connection: &Connection) -> FrameRef {
     let last = connection.exchanges.last();
     let request = last.and_then(|it| it.request.as_ref().map(|it| it.message.last));
@@ -328,7 +329,8 @@ fn last_byte(connection: &Connection) -> FrameRef {
     response.max(request).unwrap_or(connection.first)
 }
 
-/// The exchange that was not over when the connection ended for the client. What came after it had left came too late.
+/// The index of the exchange that was incomplete when the connection ended for the client. What arrived after the
+/// client had closed came too late.
 fn owed_at(connection: &Connection, met: ClientEvent) -> Option<usize> {
     let exchanges = &connection.exchanges;
     let under_way = matches!(
@@ -344,7 +346,7 @@ fn owed_at(connection: &Connection, met: ClientEvent) -> Option<usize> {
     }
 }
 
-/// Whether the client's FIN only said that it had no more to ask (RFC 9293 §3.6): what came after it was taken.
+/// Whether the client's FIN was a half-close (RFC 9293 §3.6): it still accepted what came after it.
 fn half_closed(connection: &Connection) -> bool {
     connection.reset[Who::Client as usize].is_none()
         && last_byte(connection).time > connection.teardown.at
@@ -366,7 +368,7 @@ fn silence(connection: &Connection, owed: Option<usize>) -> Option<WireEvent> {
     }
 }
 
-/// A complete response that is an error to the client's library and not to its caller.
+/// A complete response that the client's library reports as an error instead of returning it.
 fn answered(exchange: &Exchange) -> Option<WireEvent> {
     let request = exchange.request.as_ref()?;
     match (request.method, exchange.status()?) {
@@ -382,7 +384,7 @@ fn answered(exchange: &Exchange) -> Option<WireEvent> {
     }
 }
 
-/// Nothing was asked.
+/// The end of a connection without any request.
 fn unasked(connection: &Connection, met: ClientEvent) -> Option<WireEvent> {
     let silent = connection.sent.iter().all(|sent| sent.bytes == 0);
     let fresh = silent && connection.teardown.at.since(connection.first.time) < IDLE;
@@ -393,7 +395,7 @@ fn unasked(connection: &Connection, met: ClientEvent) -> Option<WireEvent> {
     }
 }
 
-/// What came instead of the rest of an exchange.
+/// The events that cut off an incomplete exchange.
 fn cut_off(connection: &Connection, at: usize, met: ClientEvent) -> Vec<WireEvent> {
     let Some(exchange) = connection.exchanges.get(at) else {
         return Vec::new();
@@ -442,7 +444,7 @@ fn cut_off(connection: &Connection, at: usize, met: ClientEvent) -> Vec<WireEven
     vec![event]
 }
 
-/// Whether the client keeps the body back until it is told to go on (RFC 9110 §10.1.1): it reads, and does not send.
+/// Whether the client withholds the body until it gets `100 Continue` (RFC 9110 §10.1.1): it reads, and does not send.
 fn withholds(exchange: &Exchange, request: &Message) -> bool {
     request.progress == MessageProgress::Body
         && request.received() == 0
@@ -453,7 +455,7 @@ fn withholds(exchange: &Exchange, request: &Message) -> bool {
             .is_none_or(|it| it.interim.is_empty())
 }
 
-/// A request on a connection that had served before got nothing. Whether the server had it, the client cannot know.
+/// A request on a reused connection got no response. The client cannot know whether the server received it.
 fn reused(
     connection: &Connection,
     request: &Message,
@@ -467,8 +469,8 @@ fn reused(
         let round_trip = connection.connect_time.unwrap_or(USUAL_ROUND_TRIP);
         let fin = connection.fin[Who::Server as usize].map(|fin| fin.frame_ref);
         let late = fin.is_some_and(|fin| request.first.time.since(fin.time) > round_trip);
-        // The FIN lay in the client's socket before it wrote. One that looks for it would not have written here: what
-        // it says then, it says of a race.
+        // The FIN was in the client's socket buffer before the request was written. A client that checks for it would
+        // not have written here, so its texts for that case are those of a race.
         if late {
             events.push(WireEvent::IdleFin);
         }
@@ -482,7 +484,7 @@ fn reused(
     events
 }
 
-/// A response that ends too soon; `None` if it broke before, or nobody saw where.
+/// The event of a response that ends too soon; `None` if it was malformed before, or its end was not captured.
 fn cut(response: &Message, exchange: &Exchange, fin: bool) -> Option<WireEvent> {
     use WireEvent as E;
     Some(match (response.progress, response.framing, fin) {
@@ -501,7 +503,7 @@ fn cut(response: &Message, exchange: &Exchange, fin: bool) -> Option<WireEvent> 
         (MessageProgress::Body, Framing::Chunked, true) => E::FinBetweenChunks,
         (MessageProgress::Body, Framing::Chunked, false) => E::RstInChunk,
         (MessageProgress::Body, Framing::UntilClose, false) => E::RstInBodyUntilClose,
-        // How such a body ends nobody can tell, but a RST is no end.
+        // The length of such a body cannot be determined, but a RST is not its end.
         (MessageProgress::Broken, _, false) => E::RstInBodyLength,
         _ => return None,
     })
@@ -512,19 +514,19 @@ fn within_chunk(exchange: &Exchange) -> bool {
     rare.is_some_and(|it| it.response.within_chunk)
 }
 
-/// The client left before it had its answer.
+/// The client closed before it had its response.
 fn left(connection: &Connection, request: &Message, response: Option<&Message>) -> Vec<WireEvent> {
     let teardown = &connection.teardown;
-    // What was seen after it had left was not for it.
+    // What was captured after the client had closed did not reach its application.
     let response = response.filter(|it| it.first.time <= teardown.at);
     let server = &connection.sent[Who::Server as usize];
     let mut events = Vec::new();
     match response.map(|it| it.progress) {
-        // The snap length or a loss hides how far it came.
+        // The snap length or a loss hides how much arrived.
         Some(MessageProgress::Unseen) if response.is_none_or(|it| !it.is_surely_short()) => {
             return events;
         }
-        // The server spoke, and no reader takes that for a response.
+        // The server sent bytes that no parser takes for a response.
         None if server.bytes > 0
             && server.missing == 0
             && connection.tls.is_none()

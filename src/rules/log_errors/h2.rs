@@ -1,4 +1,4 @@
-//! What the client's application met in HTTP/2: streams that were reset or lost, connections that said goodbye.
+//! The wire events that the client's application met on HTTP/2: streams reset or lost, connections ended by GOAWAY.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::protocol::http::{ErrorCode, Exchange, Party};
 /// A client that cancels a stream sooner did not wait in vain.
 const WAITED: Duration = Duration::from_secs(1);
 
-/// What befell it, in the order it was met.
+/// The events, in the order the client met them.
 pub(super) fn events(connection: &Connection, met: ClientEvent, events: &mut Vec<WireEvent>) {
     let Some(h2) = &connection.h2 else {
         return;

@@ -1,9 +1,9 @@
-//! What a message that breaks the grammar of HTTP/1 is to its reader.
+//! The wire events that a malformed HTTP/1 message is to its receiver.
 
 use crate::knowledge::WireEvent;
 use crate::protocol::http::{Exchange, Fault, FaultRule, FieldName};
 
-/// Transfer codings that are registered (RFC 9112 §7).
+/// The registered transfer codings (RFC 9112 §7).
 const CODINGS: [&[u8]; 7] = [
     b"chunked",
     b"gzip",
@@ -14,10 +14,10 @@ const CODINGS: [&[u8]; 7] = [
     b"identity",
 ];
 
-/// Bytes of a head that the strictest common client takes: Node's `--max-http-header-size`.
+/// Bytes of a head that the strictest common client accepts: Node's `--max-http-header-size`.
 const MODEST_HEAD: u32 = 16 << 10;
 
-/// What the client meets in a response, in the order of its bytes. Readers differ in what they mind.
+/// The faults the client meets in a response, in byte order. Clients differ in which they report.
 pub(super) fn response(exchange: &Exchange, events: &mut Vec<WireEvent>) {
     for fault in exchange.response_faults() {
         events.extend(in_response(fault, exchange));
@@ -31,7 +31,7 @@ pub(super) fn response(exchange: &Exchange, events: &mut Vec<WireEvent>) {
     }
 }
 
-/// Whether a reader that overlooks it looks for the end of the message in another place than it was meant to be.
+/// Whether a parser that does not notice this fault computes a different end of the message than the sender meant.
 pub(super) fn hides_the_end(event: WireEvent) -> bool {
     use WireEvent as E;
     matches!(
@@ -79,7 +79,7 @@ fn in_response(fault: &Fault, exchange: &Exchange) -> Option<WireEvent> {
     })
 }
 
-/// Bytes that follow a complete response with this status.
+/// The event of bytes that follow a complete response with this status.
 pub(super) const fn excess(status: Option<u16>) -> WireEvent {
     match status {
         Some(204 | 304) => WireEvent::BodyOn204,
@@ -87,8 +87,8 @@ pub(super) const fn excess(status: Option<u16>) -> WireEvent {
     }
 }
 
-/// All that came is this, no empty line in it ends a head, and its first line has no words: a body by itself, as before
-/// HTTP/1.0.
+/// Whether the fault covers all bytes received, none of them an empty line that ends a head, and the first line is a
+/// single word: a bare body, as before HTTP/1.0.
 fn is_headless(fault: &Fault, exchange: &Exchange) -> bool {
     let bytes = fault.bytes.as_bytes();
     let empty_line = |end: &[u8]| memchr::memmem::find(bytes, end).is_some();
@@ -112,7 +112,7 @@ fn has_unknown_coding(exchange: &Exchange) -> bool {
     })
 }
 
-/// What the server meets in a request that it turned down.
+/// The faults the server meets in a request that it rejected.
 pub(super) fn request(exchange: &Exchange, events: &mut Vec<WireEvent>) {
     use FaultRule as F;
     use WireEvent as E;

@@ -1,7 +1,8 @@
-//! Which connection a log line is about: the addresses, ports and times in it, held against the connections.
+//! Finds the connection that a log line is about, by comparing its addresses, ports and times with the connections.
 //!
-//! A hint that fits no connection narrows nothing; it is said that it fits none. Times without a zone are taken for UTC,
-//! and, if nothing happened then, for the local time of a zone that is so many half hours away, which is only likely.
+//! A hint that matches no connection does not narrow the result; the mismatch is reported. A time without a zone is
+//! taken as UTC, and if nothing happened then, as the local time of a zone a number of half hours away, which is only
+//! likely.
 
 use std::net::IpAddr;
 
@@ -16,54 +17,54 @@ const SECOND: i64 = 1_000_000_000;
 const HALF_HOUR: i64 = 1800 * SECOND;
 const DAY: i64 = 86_400 * SECOND;
 
-/// A program writes its line up to this long after the packet that made it.
+/// A program writes its line up to this long after the packet that caused it.
 const LATE: i64 = 2 * SECOND;
-/// Clocks of a logging and a capturing host, kept by NTP, differ by less; so does a time cut to seconds.
+/// Clocks of a logging and a capturing host differ by less under NTP; so does a time truncated to seconds.
 const EARLY: i64 = SECOND;
-/// Connections whose ends are this near to each other are equally near to a line's time.
+/// Connections whose ends differ by less than this are equally near to a line's time.
 const ALIKE: i64 = SECOND / 2;
-/// Zones reach from UTC−12 to UTC+14; in half hours.
+/// Half hours from UTC−12 to UTC+14.
 const ZONES: std::ops::RangeInclusive<i64> = -24..=28;
-/// Days that a time without a date is tried on.
+/// Upper bound of days on which a time without a date is tried.
 const DAYS: i64 = 31;
 
-/// How a time in the line was read.
+/// How a time in the line was interpreted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClockReading {
-    /// It names its zone.
+    /// It states its zone.
     Told,
-    /// It names none and fits as UTC.
+    /// It states none and matches as UTC.
     Utc,
-    /// It names none and fits if its clock is this many seconds ahead of UTC.
+    /// It states none and matches if its clock is this many seconds ahead of UTC.
     Shifted(i32),
 }
 
-/// What a line says about which connection, held against a capture.
+/// The comparison of a line's hints with a capture.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LocatedConnections {
     /// Addresses of the line that are on the chosen connections.
     pub addresses: Vec<IpAddr>,
     /// Ports of the line that are on the chosen connections.
     pub ports: Vec<u16>,
-    /// The time of the line that fits, and how it was read.
+    /// The time of the line that matches, and how it was interpreted.
     pub time: Option<(LogTime, ClockReading)>,
-    /// Addresses that are on none of the connections in question.
+    /// Addresses that are on none of the candidate connections.
     pub strange_addresses: Vec<IpAddr>,
     /// Ports that are on none of them.
     pub strange_ports: Vec<u16>,
-    /// The line has times, and none fits.
+    /// The line has times, and none matches.
     pub strange_time: bool,
 }
 
 impl LocatedConnections {
-    /// Whether anything in the line was found on a connection.
+    /// Whether any hint in the line matched a connection.
     #[must_use]
     pub fn says_which(&self) -> bool {
         !self.addresses.is_empty() || !self.ports.is_empty() || self.time.is_some()
     }
 }
 
-/// Narrows `among` (numbers of connections, in order) by what the hints say.
+/// Narrows `among` (connection numbers, ascending) by the hints.
 pub(super) fn locate(
     hints: &LogLineHints,
     among: &[u32],
@@ -90,7 +91,7 @@ pub(super) fn locate(
         };
         list.push(*ip);
     }
-    // The client's port is one connection's own, the server's is that of many.
+    // A client port belongs to one connection, a server port to many.
     chosen = most(chosen, |it| {
         let client = usize::from(hints.ports.contains(&it.client.port)) * 2;
         client + usize::from(hints.ports.contains(&it.server.port))
@@ -118,7 +119,7 @@ pub(super) fn locate(
     (chosen.iter().map(|it| it.id).collect(), located)
 }
 
-/// Those that score most, or all if none scores.
+/// Those with the highest score, or all if none scores.
 fn most(
     all: Vec<&ConnectionSummary>,
     score: impl Fn(&ConnectionSummary) -> usize,
@@ -131,7 +132,7 @@ fn most(
     all
 }
 
-/// The connections that ended, or were there, at one of the times.
+/// The connections that ended at one of the times, or existed then.
 fn at_a_time<'b>(
     times: &[LogTime],
     among: &[&'b ConnectionSummary],
@@ -150,7 +151,7 @@ fn at_a_time<'b>(
     }
     let local = times.iter().filter(|it| it.offset.is_none());
     let mut shifts: Vec<i64> = ZONES.filter(|halves| *halves != 0).collect();
-    // Whole hours first, and near ones.
+    // Whole hours first, and small shifts before large ones.
     shifts.sort_by_key(|halves| (halves % 2 != 0, halves.abs()));
     for moment in local {
         for halves in &shifts {
@@ -164,7 +165,7 @@ fn at_a_time<'b>(
     None
 }
 
-/// The moments that a time may be, in nanoseconds, if its clock is so many half hours ahead of UTC.
+/// The moments that a time can mean, in nanoseconds, if its clock is `halves` half hours ahead of UTC.
 fn readings(moment: &LogTime, halves: i64, (first, last): (Timestamp, Timestamp)) -> Vec<i64> {
     let (hour, minute, second) = moment.time;
     let ahead = moment
@@ -184,7 +185,7 @@ fn readings(moment: &LogTime, halves: i64, (first, last): (Timestamp, Timestamp)
             days.map(|midnight| midnight.timestamp().as_second().div_euclid(86_400))
                 .collect()
         }
-        // A day on either side, for what the zone does to the date.
+        // One more day on either side, since the zone can change the date.
         None => {
             let from = day_of(first) - 1;
             (from..=(day_of(last) + 1).min(from + DAYS)).collect()
@@ -203,8 +204,8 @@ fn year_of(at: Timestamp) -> i16 {
     at.to_zoned(TimeZone::UTC).year()
 }
 
-/// Of those that were there at one of the moments, the ones for which it was nearest to how they ended. `strictly`: they
-/// must have ended then.
+/// Of the connections that existed at one of the moments, those that ended nearest to it. `strictly`: they must have
+/// ended then.
 fn nearest<'b>(
     moments: &[i64],
     among: &[&'b ConnectionSummary],
@@ -214,7 +215,7 @@ fn nearest<'b>(
         let close = it.close.time.as_nanos();
         let (first, last) = (it.first.time.as_nanos(), it.last.as_nanos());
         let near = |moment: &i64| {
-            // A time cut to seconds means any moment of that second.
+            // A time truncated to seconds means any moment of that second.
             let until = if moment % SECOND == 0 {
                 moment.saturating_add(SECOND)
             } else {

@@ -1,14 +1,15 @@
-//! Floor 10½: what the programs at both ends of a connection will have in their logs.
+//! The log lines that the programs at both ends of a connection are expected to write.
 //!
-//! What comes in is one settled [`Connection`]; what goes out is, for each side, the texts that its program prints,
-//! or the usual suspects' where no header names the program. `client` and `server` derive the wire events that each side's
-//! application met, in their order; `h2` what streams were to the client; `grammar` what a broken message is to its reader;
-//! `voice` who speaks; `socket` what the system tells the program. The texts
-//! themselves are [`knowledge`](crate::knowledge).
+//! In: one settled [`Connection`]. Out: for each side, the texts that its program prints, or those of the usual
+//! suspects if no header names the program. `client` and `server` derive the wire events that each side's application
+//! met, in order; `h2` does so for HTTP/2 streams, `http_faults` for malformed messages. `program` identifies the
+//! program, `socket` gives the errors of its system calls, `placeholders` fills in the variable parts, and `search` and
+//! `locate` go the other way, from a log line to its connection. The texts themselves are
+//! [`knowledge`](crate::knowledge).
 //!
-//! Only what one side *met* counts, which may differ from what happened: a server that closes in order is an error to a
-//! client that was just writing. A connection on which nothing was owed has no events. Left out, because the record does
-//! not hold it: alerts and certificates of TLS, contents of bodies.
+//! Only what one side *met* counts, which may differ from what happened: a server that closes in order causes an error
+//! for a client that was just writing. A connection on which nothing was outstanding has no events. Left out, because
+//! the record does not hold them: the contents of bodies.
 
 mod client;
 mod h2;
@@ -36,31 +37,31 @@ use program::Program;
 
 pub use socket::{SocketOutcome, socket, system};
 
-/// What one program will have in its log.
+/// A log line that one program is expected to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PredictedText {
     /// The program.
     pub stack: &'static str,
-    /// Others that say the same; only of suspects.
+    /// Other programs with the same text; only for suspects.
     pub also: Vec<&'static str>,
-    /// The type of the exception, or the kind of log.
+    /// The exception type, or the kind of log.
     pub kind: Option<&'static str>,
-    /// The text, variable parts as `…`; `None` where the program keeps the fault to itself.
+    /// The text, variable parts as `…`; `None` where the program does not report the fault.
     pub text: Option<&'static str>,
-    /// The header that names the program; `None` of a suspect.
+    /// The header that names the program; `None` for a suspect.
     pub identified_by: Option<NamedBy>,
-    /// What else is to say, always there when there is no text.
+    /// A further remark; always present when there is no text.
     pub note: Option<&'static str>,
 }
 
-/// Answers kept: a capture asks the same few questions hundreds of thousands of times, but versions come from packets
-/// and may differ in each.
+/// Upper bound of cached results: a capture repeats a few queries hundreds of thousands of times, but versions come
+/// from packets and may differ in each.
 const MAX_KEPT: usize = 1024;
 
-/// Suspects to name where no header says who speaks.
+/// Upper bound of suspects where no header names the program.
 const SUSPECTS: usize = 8;
 
-/// What is asked of the tables.
+/// A query to the tables, and the key of the cache.
 #[derive(PartialEq, Eq, Hash)]
 struct TextQuery {
     stories: Vec<Vec<WireEvent>>,
@@ -68,14 +69,14 @@ struct TextQuery {
     voice: Program,
 }
 
-/// Predicts, and remembers what it predicted.
+/// Predicts log lines, and caches the results.
 #[derive(Default)]
 pub struct Predictor {
     kept: HashMap<TextQuery, Rc<[PredictedText]>>,
 }
 
 impl Predictor {
-    /// What the program at this side of the connection will have in its log, likeliest first; empty if nothing befell it.
+    /// The log lines expected from the program on this side, likeliest first; empty if it met no event.
     pub fn told(&mut self, connection: &Connection, who: Who) -> Rc<[PredictedText]> {
         let stories = stories(connection, who);
         if stories.is_empty() {
@@ -106,7 +107,7 @@ impl TextQuery {
             .iter()
             .flatten()
             .all(|it| server::is_own_failure(*it));
-        // Why a program failed by itself the wire does not show; only its own words are worth telling.
+        // The capture does not show why a program failed by itself; only the text of a known program is meaningful.
         if own && by.is_none() {
             return Rc::default();
         }
@@ -116,7 +117,7 @@ impl TextQuery {
             .collect();
         let most = if by.is_some() { usize::MAX } else { SUSPECTS };
         let mut told: Vec<PredictedText> = Vec::new();
-        // In turns, as one story is nearly as likely as the next.
+        // Round robin: the sequences are about equally likely.
         loop {
             let turn: Vec<_> = each.iter_mut().filter_map(Iterator::next).collect();
             if turn.is_empty() || told.len() >= most {
@@ -133,7 +134,7 @@ impl TextQuery {
         told.into()
     }
 
-    /// What the framework inside a named server writes, beside the server's own log.
+    /// The text of the framework inside a named server, which has a log in addition to the server's.
     fn inside(&self) -> Option<Prediction> {
         let framework = self
             .voice
@@ -162,8 +163,8 @@ impl PredictedText {
     }
 }
 
-/// What the application at this side may have met, likeliest first, each story in its order; empty if nothing befell it.
-/// There are several only where the record does not tell which.
+/// The sequences of events that the application on this side may have met, likeliest first, each in order; empty if
+/// there are none. There are several only where the record does not decide between them.
 #[must_use]
 pub fn stories(connection: &Connection, who: Who) -> Vec<Vec<WireEvent>> {
     match who {

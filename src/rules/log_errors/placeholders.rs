@@ -1,9 +1,9 @@
-//! Fills the blanks of a predicted text: hosts, ports and counts that the capture shows.
+//! Fills the variable parts of a predicted text: hosts, ports and counts that the capture shows.
 //!
-//! A text of the tables has `…` where it varies. What stands around it says what it is. Filled is only what the program is
-//! sure to have had before it: a name comes from `Host`, as what was typed is not in the packets otherwise; counts of bytes
-//! are told of a close by FIN alone, since a RST may throw away what had arrived. What a program measured by its own clock
-//! stays `…`.
+//! A text of the tables has `…` where it varies; the text around it determines the meaning. Only values that the
+//! program certainly had are filled in: a name is taken from `Host`, since what the user typed is not in the packets
+//! otherwise; byte counts are given only for a close by FIN, since a RST may discard data that had arrived. What a
+//! program measured by its own clock stays `…`.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -13,12 +13,12 @@ use crate::base::escape::shortened;
 use crate::base::net::Endpoint;
 use crate::protocol::http::{Exchange, MessageProgress, Protocol, SharedText};
 
-/// Characters of a name or target out of a packet.
+/// Characters of a name or target from a packet.
 const NAME: usize = 120;
-/// Counts below this are written alike with and without separators.
+/// Counts below this are written the same with and without separators.
 const UNGROUPED: u64 = 1000;
 
-/// What a blank stands for.
+/// The meaning of a variable part.
 #[derive(Clone, Copy, Debug)]
 enum Placeholder {
     /// `Host`, without its port.
@@ -31,11 +31,11 @@ enum Placeholder {
     Server,
     /// The same, an IPv6 address without brackets.
     PlainServer,
-    /// The same as a tuple of Python's.
+    /// The same as a Python tuple.
     Tuple,
-    /// The address and port of whoever speaks.
+    /// Address and port of the side that writes the log.
     Own,
-    /// Those of the other.
+    /// Address and port of the other side.
     Other,
     /// `Get`
     Method,
@@ -44,12 +44,12 @@ enum Placeholder {
     Expected,
     Received,
     Remaining,
-    /// With separators of thousands in some versions.
+    /// With thousands separators in some versions.
     ExpectedGrouped,
     ReceivedGrouped,
 }
 
-/// What stands before a blank, what follows it, and what it is. `^` is the beginning of the text.
+/// The text before a variable part, the text after it, and its meaning. `^` is the beginning of the text.
 const BLANKS: &[(&str, &str, Placeholder)] = &[
     ("^", " \"…\": ", Placeholder::Method),
     ("… \"", "\": ", Placeholder::Url),
@@ -107,7 +107,7 @@ const BLANKS: &[(&str, &str, Placeholder)] = &[
     ("Connection closed at byte ", ".", Placeholder::Received),
 ];
 
-/// The text with what the connection shows in its blanks; `who` speaks.
+/// The text with its variable parts filled in from the connection; `who` is the side that writes it.
 #[must_use]
 pub fn filled(text: &'static str, connection: &Connection, who: Who) -> Cow<'static, str> {
     if !text.contains('…') {
@@ -210,7 +210,7 @@ fn bytes(text: &Option<SharedText>) -> Option<&[u8]> {
         .filter(|it| !it.is_empty())
 }
 
-/// The name and port in `Host` (RFC 9110 §7.2); not of a request to a proxy, whose client speaks of neither or both.
+/// The name and port in `Host` (RFC 9110 §7.2); `None` for a request to a proxy, whose client may report either host.
 fn host(exchange: &Exchange) -> Option<(String, Option<u16>)> {
     target(exchange)?;
     let field = bytes(&exchange.request.as_ref()?.host)?;
@@ -224,7 +224,7 @@ fn host(exchange: &Exchange) -> Option<(String, Option<u16>)> {
     Some((shortened(name.as_bytes(), NAME).into_owned(), port))
 }
 
-/// The target of a request to the server itself (RFC 9112 §3.2.1).
+/// The target of a request sent to the origin server itself (RFC 9112 §3.2.1).
 fn target(exchange: &Exchange) -> Option<String> {
     let target = bytes(&exchange.request.as_ref()?.target)?;
     target
@@ -232,10 +232,10 @@ fn target(exchange: &Exchange) -> Option<String> {
         .then(|| shortened(target, NAME).into_owned())
 }
 
-/// Bytes of the body announced and received, of the response that a FIN cut short.
+/// Body bytes announced and received, of the response that a FIN cut short.
 fn counts(connection: &Connection) -> Option<(u64, u64)> {
     let lossless = connection.sent.iter().all(|it| it.missing == 0);
-    // A RST that answers the client's own close comes when it has read the end.
+    // A RST in response to the client's own close comes after the client has read the end.
     let left = connection.fin[Who::Client as usize];
     let answers = |reset: CloseEvent| left.is_some_and(|left| left.frame_ref < reset.frame_ref);
     let clean = connection.teardown.how == How::Fin
@@ -243,7 +243,7 @@ fn counts(connection: &Connection) -> Option<(u64, u64)> {
         && lossless;
     let exchange = connection.exchanges.iter().find(|it| !it.is_complete())?;
     let message = &exchange.response.as_ref()?.message;
-    // Where the head was cut, nobody knows where the body begins.
+    // If the head was truncated, the start of the body is unknown.
     let counted = clean && message.progress != MessageProgress::Unseen;
     let expected = message.expected().filter(|_| counted)?;
     Some((expected, message.received()))

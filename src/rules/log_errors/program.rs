@@ -1,4 +1,4 @@
-//! Who speaks at one side of a connection, by its messages.
+//! Identifies the program on one side of a connection by its messages.
 
 use std::hash::{Hash, Hasher};
 
@@ -6,16 +6,16 @@ use crate::analysis::connection::{Connection, Who};
 use crate::knowledge::{KnownProgram, LogSide, NamedBy, NamedProduct, Product, identify, inside};
 use crate::protocol::http::{Exchange, FieldName, MessageProgress, SharedText};
 
-/// Who speaks.
+/// What is known of the program on one side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Program {
     /// A header names it.
     Known(NamedProduct),
-    /// Its messages were seen and carry no such header.
+    /// Its messages were captured and carry no such header.
     Nameless,
-    /// It calls by SOAP, and no header that was seen names it.
+    /// It makes SOAP calls, and no captured header names it.
     Soap,
-    /// None could be read, or what they say means nothing to us.
+    /// None of its messages could be parsed, or the header names no known product.
     Unheard,
 }
 
@@ -31,7 +31,7 @@ impl Hash for Program {
 }
 
 impl Program {
-    /// Whoever has this role in the connection.
+    /// The program on this side of the connection.
     pub(super) fn of(connection: &Connection, who: Who) -> Self {
         let mut voice = Self::Unheard;
         for exchange in &connection.exchanges {
@@ -65,7 +65,7 @@ impl Program {
         }
     }
 
-    /// The framework that likely runs inside the server that speaks.
+    /// The framework that likely runs inside the server.
     pub(super) fn inside(&self) -> Option<NamedProduct> {
         match self {
             Self::Known(stack) => Some(NamedProduct {
@@ -89,7 +89,7 @@ fn client(exchange: &Exchange) -> Program {
     let Some(request) = &exchange.request else {
         return Program::Unheard;
     };
-    // A proxy hands on its client's `User-Agent`, but it is the proxy that meets what befalls this connection.
+    // A proxy forwards its client's `User-Agent`, but it is the proxy that meets the events of this connection.
     if exchange.request_fields(FieldName::Via).next().is_some() {
         return Program::Unheard;
     }
@@ -103,7 +103,7 @@ fn client(exchange: &Exchange) -> Program {
     }
 }
 
-/// Whether the request is a call of SOAP 1.1 (§6.1.1 of its note).
+/// Whether the request is a SOAP 1.1 call (§6.1.1 of its W3C note).
 pub(super) fn calls_by_soap(exchange: &Exchange) -> bool {
     let mut actions = exchange.request_fields(FieldName::SoapAction);
     actions.next().is_some()
@@ -127,7 +127,7 @@ fn server(exchange: &Exchange) -> Program {
     identify(None, server, via, LogSide::Server).into()
 }
 
-/// A head that was read to its end and names nobody.
+/// The program of a head that names none: `Nameless` if it was captured to its end.
 fn whole_head(
     progress: MessageProgress,
     exchange: &Exchange,

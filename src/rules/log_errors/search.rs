@@ -1,9 +1,9 @@
-//! From an error text or a pasted log line to the connections whose story fits it.
+//! From an error text or a pasted log line to the matching connections.
 //!
-//! What comes in is the text, and later the capture's connections and findings; what goes out is [`SearchResult`]: the
-//! numbers of the connections, and what that rests on. First the error: what may have happened on the wire is compared
-//! with what each side of a connection met, and with the program that a header names. Then the line: addresses, ports
-//! and times in it single out the very connection, in `place`.
+//! In: the text, and later the connections and findings of a capture. Out: a [`SearchResult`]: the numbers of the
+//! connections, and what the match is based on. First the error: the wire events it may stand for are compared with
+//! those that each side of a connection met, and the programs known to print it with the one that a header names. Then
+//! the line: its addresses, ports and times single out one connection, in `locate`.
 
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ use crate::knowledge::{
 };
 use crate::rules::{Finding, Severity};
 
-/// What scores this much less than the best is another error.
+/// Matches that score this much less than the best are other errors.
 const NEAR: u8 = 35;
 
-/// Connections whose exchanges cannot be read that are worth naming.
+/// Upper bound of encrypted connections that are worth listing.
 const HIDDEN: usize = 20;
 
-/// What is looked for.
+/// The search for an error.
 #[derive(Clone, Debug)]
 pub struct ErrorSearch {
     text: String,
@@ -33,63 +33,63 @@ pub struct ErrorSearch {
     hints: LogLineHints,
 }
 
-/// How well a connection's story fits.
+/// How well a connection matches, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum StoryFit {
-    /// Its end could be this, but what was under way cannot be read.
+    /// Its end could be this, but its exchanges are not decrypted.
     Hidden,
-    /// It met the same, but a header names a program that says something else.
+    /// It met this event, but a header names a program that prints something else.
     OtherProgram,
-    /// It met this, and nothing speaks against the program.
+    /// It met this event, and nothing contradicts the program.
     Story,
 }
 
-/// What the choice of connections rests on.
+/// What the selection of connections is based on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SearchBasis {
-    /// What one side met, and the program that a header names or leaves open.
+    /// The events one side met, and its program, named by a header or left open.
     Story,
-    /// What one side met; the headers name other programs than those that are known to say so.
+    /// The events one side met; headers name other programs than those known to print the text.
     OtherProgram,
-    /// How it ended; what was under way cannot be read, as under TLS.
+    /// How the connection ended; its exchanges cannot be parsed, as inside TLS.
     Ending,
-    /// A finding: the error leaves no packet of its own, but what leads to it was found.
+    /// A finding: the error leaves no packet of its own, but its circumstances were found.
     Finding,
-    /// Only the line's address, port or time: the error itself is not known.
+    /// Only the line's address, port or time: the error itself is unknown.
     Line,
 }
 
-/// A report narrowed to what fits an error.
+/// The result of a search, to which a report is narrowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchResult {
-    /// The error as it was given.
+    /// The error as given.
     pub text: String,
-    /// What it may be on the wire, likeliest first.
+    /// The wire events it may stand for, likeliest first.
     pub wanted: Vec<WireEvent>,
-    /// The rules that flag those, most telling first, and those that the codes name.
+    /// The rules that flag those events, most specific first, and those of the codes.
     pub rules: Vec<&'static str>,
     /// What the codes in it mean.
     pub codes: Vec<&'static Code>,
-    /// The connections that fit, in order; empty if none does.
+    /// The matching connections, ascending; empty if there are none.
     pub fits: Vec<u32>,
     /// What that rests on.
     pub grounds: SearchBasis,
-    /// How many fitted the error before the line's address, port and time were looked at.
+    /// How many matched the error before the line's address, port and time were applied.
     pub before: usize,
-    /// What the line says about which connection, held against the capture.
+    /// The comparison of the line's hints with the capture.
     pub located: LocatedConnections,
-    /// The connection that the line points to although its story does not fit, if there is one.
+    /// The connection that the line identifies although its events do not match, if there is one.
     pub pointed: Option<u32>,
 }
 
 impl ErrorSearch {
-    /// What a text asks for; `None` if nothing is known of it and it names no time, address or port.
+    /// The search for a text; `None` if it matches nothing known and has no time, address or port.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let hints = hints_in(text);
         let codes = codes_in(text);
         let mut wanted = match_error(text);
-        // Where words are known, a code beside them (the errno in a sentence) says less than they do.
+        // If a known text matches, a code next to it (the errno in a sentence) is the weaker evidence.
         let worded = |it: &EventMatch| !it.products.is_empty();
         if wanted.iter().any(worded) {
             wanted.retain(worded);
@@ -107,7 +107,7 @@ impl ErrorSearch {
         })
     }
 
-    /// Whether the record of a connection is worth keeping for this search.
+    /// Whether the full record of a connection must be kept for this search.
     #[must_use]
     pub fn concerns(&self, connection: &Connection) -> bool {
         let named = || {
@@ -149,7 +149,8 @@ impl ErrorSearch {
         })
     }
 
-    /// The rules whose findings stand for the error where no story can: it leaves no packet, or the codes name them.
+    /// The rules whose findings stand in for the error where no event can: it leaves no packet, or only its codes name
+    /// them.
     fn circumstances(&self) -> impl Iterator<Item = &'static str> {
         let events = self.wanted.iter();
         let events = events.filter(|it| it.what.trace() == EventTrace::Circumstance);
@@ -158,14 +159,14 @@ impl ErrorSearch {
         of_events.chain(codes.flat_map(|it| it.rules.iter().copied()))
     }
 
-    /// The most telling rule of each event.
+    /// The most specific rule of each event.
     fn telling(&self) -> impl Iterator<Item = &'static str> {
         self.wanted
             .iter()
             .filter_map(|it| it.rules.first().copied())
     }
 
-    /// Chooses among the connections. `whole` are those whose records were kept, `findings` all that was found.
+    /// Selects connections. `whole` are those kept in full, `findings` all that were found.
     #[must_use]
     pub fn narrow(
         &self,
@@ -247,7 +248,7 @@ impl ErrorSearch {
                         return (found, SearchBasis::Finding);
                     }
                     let mut hidden = of(StoryFit::Hidden);
-                    // Of very many that closed like others do, none is told from the rest, unless the line does.
+                    // Very many connections that ended alike cannot be told apart, unless the line has hints.
                     if hidden.len() > HIDDEN && self.hints.is_empty() {
                         hidden.clear();
                     }
@@ -259,7 +260,7 @@ impl ErrorSearch {
     }
 }
 
-/// Whether what happened is what is wanted, or so like it that few programs tell them apart.
+/// Whether the event that happened is the one searched for, or so similar that few programs distinguish them.
 fn stands_for(happened: WireEvent, wanted: WireEvent) -> bool {
     let mut at = Some(happened);
     while let Some(event) = at {
@@ -271,7 +272,7 @@ fn stands_for(happened: WireEvent, wanted: WireEvent) -> bool {
     false
 }
 
-/// Whether the server's close may be this, seen by a client whose exchanges nobody else can read.
+/// Whether the server's close can be this event for a client whose exchanges are not decrypted.
 fn could_be(connection: &Connection, wanted: WireEvent) -> bool {
     let teardown = &connection.teardown;
     if teardown.phase != Phase::Opaque || wanted.side() != LogSide::Client {
@@ -285,8 +286,8 @@ fn could_be(connection: &Connection, wanted: WireEvent) -> bool {
     }
 }
 
-/// Whether this program may have said it. A proxy hands on its client's `User-Agent`, so a header cannot speak against
-/// one; and a code is anybody's.
+/// Whether this program may have printed the text. A proxy forwards its client's `User-Agent`, so a header does not
+/// rule one out; and any program may print a code.
 fn may_say(one: &EventMatch, product: &'static Product) -> bool {
     let proxy = one.products.iter().any(|it| it.role == Role::Proxy);
     matches!(one.why, MatchReason::Code(_))
@@ -302,7 +303,7 @@ impl SearchResult {
         !self.wanted.is_empty() || !self.codes.is_empty()
     }
 
-    /// Every event in question leaves no packet of its own.
+    /// Whether none of the events searched for leaves a packet of its own.
     #[must_use]
     pub fn off_the_wire(&self) -> bool {
         let mut events = self.wanted.iter();

@@ -1,4 +1,4 @@
-//! What the server's application met.
+//! The wire events that the server's application met.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use crate::knowledge::WireEvent;
 use crate::protocol::http::{Exchange, Framing, MessageProgress, Protocol};
 use crate::protocol::tls::HandshakeStage;
 
-/// Time limits of servers for one request are whole seconds and more; what fails sooner fails for another reason.
+/// Servers' time limits for a request are whole seconds and more; an earlier failure has another cause.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(5);
 /// A client that sends nothing for this long has stalled.
 const STALLED: Duration = Duration::from_secs(1);
-/// Repetitions that go unanswered before they mean more than a lost packet.
+/// Unanswered repetitions that are more than packet loss.
 const REPEATED: u32 = 3;
 
-/// What befell it, in the order it was met; empty if nothing did.
+/// The events in order, as the only sequence; empty if the server met none.
 pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
     let events = events(connection);
     if events.is_empty() {
@@ -25,7 +25,7 @@ pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
     vec![events]
 }
 
-/// Whether the server brought it about by itself: what it met then no packet shows.
+/// Whether the server caused the event by itself: no packet then shows the error.
 pub(super) const fn is_own_failure(event: WireEvent) -> bool {
     matches!(
         event,
@@ -35,7 +35,7 @@ pub(super) const fn is_own_failure(event: WireEvent) -> bool {
 
 fn events(connection: &Connection) -> Vec<WireEvent> {
     let mut events = Vec::new();
-    // Before the handshake is complete no application knows of the connection.
+    // Before the handshake is complete the application does not know of the connection.
     if !matches!(connection.opening, Opening::Handshake | Opening::Midstream) {
         return events;
     }
@@ -73,14 +73,14 @@ fn tls(connection: &Connection) -> Option<WireEvent> {
     }
 }
 
-/// How the client left.
+/// How the client closed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ClientDeparture {
     Fin,
     Reset,
 }
 
-/// `None` if it did not leave first.
+/// How the client closed; `None` if it did not close first.
 fn leaving(connection: &Connection) -> Option<ClientDeparture> {
     let forged = connection.reset[Who::Client as usize]
         .is_some_and(|event| event.kind == Some(ResetKind::Foreign));
@@ -94,7 +94,7 @@ fn leaving(connection: &Connection) -> Option<ClientDeparture> {
 
 fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     for exchange in &connection.exchanges {
-        // A request that was served was good enough.
+        // A request that was served was well-formed enough.
         if exchange
             .status()
             .is_some_and(|status| (400..500).contains(&status))
@@ -119,7 +119,7 @@ fn http(connection: &Connection, events: &mut Vec<WireEvent>) {
     }
 }
 
-/// The client left first: at which point, as far as the server had come.
+/// The client closed first: the event by how far the exchange had come at the server.
 fn left(
     connection: &Connection,
     leaving: ClientDeparture,
@@ -144,7 +144,7 @@ fn left(
         (MessageProgress::Complete, None) => {
             choose(E::ClientFinWhileWaiting, E::ClientRstWhileWaiting)
         }
-        // What broke by itself was not cut short.
+        // A response that was malformed was not cut short by the client.
         (MessageProgress::Complete, Some(MessageProgress::Head | MessageProgress::Body)) => {
             choose(E::ClientFinInResponse, E::ClientRstInResponse)
         }
@@ -152,7 +152,7 @@ fn left(
     })
 }
 
-/// The server ended it while something was owed.
+/// The server closed while a message was outstanding.
 fn gave_up(connection: &Connection, owed: Option<&Exchange>, events: &mut Vec<WireEvent>) {
     let teardown = &connection.teardown;
     let Some(exchange) = owed else {

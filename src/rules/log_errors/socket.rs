@@ -1,9 +1,9 @@
-//! What the system tells the program at one side about its socket: the error beneath every program's own words.
+//! The socket errors that the system returns to the program on one side: the error beneath every program's own text.
 //!
-//! In: one settled connection and the side. Out: what a read, a write or a connect returns there (RFC 9293 §3.10.7), by the
-//! model in [`knowledge`](crate::knowledge). A program that has closed its socket is told nothing any more. Which system it
-//! is, packets tell of Windows alone, whose hop limit begins above 64; for the others it is left open, and Linux' own way
-//! has to be asked for.
+//! In: one settled connection and the side. Out: what a read, a write or a connect returns there (RFC 9293 §3.10.7), by
+//! the model in [`knowledge`](crate::knowledge). A program that has closed its socket gets no error any more. Packets
+//! identify only one system, Windows, whose hop limit starts above 64; the others stay unknown, and Linux' behaviour
+//! must be requested.
 
 use crate::analysis::connection::{By, Connection, How, Opening, ResetKind, Who};
 use crate::knowledge::{
@@ -11,27 +11,28 @@ use crate::knowledge::{
     after_icmpv6_unreachable, after_reset, after_silence,
 };
 
-/// What calls on a socket return once the connection has failed.
+/// The results of socket calls once the connection has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketOutcome {
-    /// The system, as far as it is known.
+    /// The system, as far as known.
     pub system: System,
-    /// Reading, or connecting: an error, or `None` for an orderly end.
+    /// The result of a read or connect: an error, or `None` for an orderly end.
     pub read: Option<SocketError>,
-    /// Writing; `None` where nothing was ever connected.
+    /// The result of a write; `None` if the connection was never established.
     pub write: Option<SocketError>,
-    /// What becomes of data that had arrived and was not yet read.
+    /// What happens to received data that was not yet read.
     pub unread: UnreadData,
 }
 
 impl SocketOutcome {
-    /// The error that is pending on the socket, whichever call meets it.
+    /// The error pending on the socket, whichever call returns it.
     #[must_use]
     pub fn pending(&self) -> Option<SocketError> {
         self.read.or(self.write)
     }
 
-    /// In words: `ECONNRESET (104)`, with what may be lost. Where nobody knows the system, the numbers of two.
+    /// The error in words: `ECONNRESET (104)`, and whether data may be lost. If the system is unknown, with the numbers
+    /// of Linux and Windows.
     #[must_use]
     pub fn told(&self) -> Option<String> {
         let error = self.pending()?;
@@ -55,14 +56,14 @@ impl SocketOutcome {
     }
 }
 
-/// Windows begins at a hop limit of 128, others at 64 or 255.
+/// The initial hop limit of Windows is 128, that of other systems 64 or 255.
 const OTHERS_HOPS: u8 = 64;
-/// The same.
+/// The initial hop limit of Windows.
 const WINDOWS_HOPS: u8 = 128;
-/// Repetitions after which a system that is still silent has given up, or is about to.
+/// Repetitions after which a system without an answer has given up, or is about to.
 const GIVEN_UP: u16 = 5;
 
-/// The system at this side, as far as its packets tell.
+/// The system on this side, as far as its packets show.
 #[must_use]
 pub fn system(connection: &Connection, who: Who) -> System {
     match connection.sent[who as usize].ttl {
@@ -71,8 +72,8 @@ pub fn system(connection: &Connection, who: Who) -> System {
     }
 }
 
-/// What the system at this side tells its program; `None` if it has nothing to say. `system`: as [`system`] gives it, or as
-/// somebody knows better.
+/// The errors that the system on this side returns to its program; `None` if there are none. `system` is the result of
+/// [`system`], or the caller's better knowledge.
 #[must_use]
 pub fn socket(connection: &Connection, who: Who, system: System) -> Option<SocketOutcome> {
     let failed = |error| {
@@ -85,7 +86,7 @@ pub fn socket(connection: &Connection, who: Who, system: System) -> Option<Socke
     };
     match connection.opening {
         Opening::Handshake | Opening::Midstream => {}
-        // Before the handshake is over the server's program knows of nothing.
+        // Before the handshake is complete the server's program does not know of the connection.
         _ if who == Who::Server => return None,
         Opening::Refused => {
             let after = after_reset(ConnectionStage::SynSent, system);
@@ -136,7 +137,7 @@ pub fn socket(connection: &Connection, who: Who, system: System) -> Option<Socke
     })
 }
 
-/// What this side sent, or its probes, went unanswered to the end.
+/// Whether this side's segments or its probes went unanswered to the end.
 fn silent(connection: &Connection, who: Who) -> bool {
     let silence = (connection.teardown.by, connection.teardown.how);
     let unanswered = connection.unanswered.as_ref().map(|it| it[who as usize]);
@@ -198,7 +199,7 @@ mod tests {
             None,
             Some("ECONNRESET (104)"),
         );
-        // The FIN is there, the client writes all the same, and the RST comes back.
+        // The FIN has arrived, the client writes all the same, and the RST comes back.
         let broken =
             format!("{OPEN}<-- 200 \"x\"\nACK -->\n<-- FIN\nACK -->\nGET /2 -->\n<-- RST [noack]");
         check(

@@ -24,7 +24,7 @@ fn check(ladder: &str, client: &str) {
 
 /// A request of curl.
 const CURL: &str = "GET / [user-agent=curl/7.88.1] -->\n<-- ACK\n";
-/// One that was answered, and nothing owed.
+/// An exchange that was completed, with nothing outstanding.
 const SERVED: &str = "GET / [user-agent=python-requests/2.34.2] -->\n<-- 200 \"one\"\nACK -->\n";
 
 #[test]
@@ -70,7 +70,7 @@ fn a_client_that_names_nobody_is_suspected() {
 
 #[test]
 fn a_reused_connection_is_told_from_a_fresh_one() {
-    // The FIN crossed the request, or lay there before it: a POST is not sent again in silence.
+    // The FIN crossed the request, or had arrived before it: a POST is not retried silently.
     let post = "POST /2 \"x\" [user-agent=python-requests/2.34.2] -->\n";
     check(
         &format!("{SERVED}+5s <-- FIN\n+1s {post}<-- RST [noack]"),
@@ -211,7 +211,7 @@ fn a_websocket_without_a_close_is_1006() {
     check(&format!("{open}<-- ws close 1001\n<-- FIN"), "-");
 }
 
-/// What the client's suspects say, each with its stack.
+/// The texts of the client's suspects, each with its program.
 fn suspected(ladder: &str) -> Vec<String> {
     let proof = ladder_check::run(&ladder.parse().expect("a ladder"));
     let told = Predictor::default().told(&proof.connections[0], Who::Client);

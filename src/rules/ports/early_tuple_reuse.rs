@@ -1,4 +1,4 @@
-//! A client used a port again while it should itself have been waiting.
+//! A client reused a port while it should itself have been in TIME-WAIT.
 
 use crate::base::format::duration;
 use std::time::Duration;

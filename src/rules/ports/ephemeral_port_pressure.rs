@@ -92,12 +92,12 @@ rule! {
     "a client is about to run out of ports for connections to one server", Check::Sockets(check)
 }
 
-/// Share of the range from which it is worth a warning.
+/// Percentage of the range in use from which a warning is due.
 const WARNING_PERCENT: f64 = 60.0;
-/// Share of the range from which the next burst may take the last port: systems pick ports at random or in turn, and
-/// searching gets slow before there is none.
+/// Percentage of the range from which the next burst may take the last port: systems pick ports at random or in
+/// sequence, and the search gets slow before none is left.
 const ERROR_PERCENT: f64 = 85.0;
-/// A range that was guessed from the ports seen looks full by its making; below this many ports nothing is said.
+/// An observed range is full by definition; below this many ports it is not reported.
 const LEAST_OBSERVED: u64 = 1000;
 
 fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
@@ -177,7 +177,7 @@ fn story(sockets: &Sockets, connections: &[&ConnectionSummary], percent: f64) ->
     }
 }
 
-/// The first connection, and the last that began before the worst moment.
+/// The first connection, and the last one that began before the peak.
 fn evidence(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Vec<Evidence> {
     let first = connections.iter().min_by_key(|connection| connection.first);
     let last = connections

@@ -1,4 +1,4 @@
-//! A client has used every port of its range, and then fell silent.
+//! A client used every port of its range, and then stopped connecting.
 
 use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::hosts::{PortExhaustion, RangeBasis, Sockets};
@@ -112,9 +112,9 @@ rule! {
     "a client has used every port of its range towards one server", Check::Sockets(check)
 }
 
-/// Share of the range that must have been in use at once.
+/// Percentage of the range that must have been in use at once.
 const FULL: f64 = 95.0;
-/// Ports of an observed range that are filled so densely by no accident.
+/// Ports of an observed range from which on so dense a use is no coincidence.
 const LEAST: usize = 100;
 
 fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
@@ -158,7 +158,7 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
     }))
 }
 
-/// The saw-tooth: silence when the last port is gone, then no more connections than TIME-WAITs end.
+/// The sawtooth pattern: silence once the last port is taken, then no more connections than TIME-WAITs end.
 fn collapsed(port_exhaustion: &PortExhaustion, (low, high): (u16, u16)) -> String {
     format!(
         "The client took the ports {low}-{high} one after the other, {:.0} a second, until it had had every one of them. Then it \
@@ -195,8 +195,8 @@ fn evidence(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Vec<Eviden
     evidence
 }
 
-/// Whether the ports came round: they fell back to a lower part of a range which they then filled. Ports that only count
-/// upwards fill what they pass, and prove no end.
+/// Whether the ports wrapped around: they returned to a lower part of a range and then filled it. Ports that only count
+/// upwards fill what they pass, and do not show a limit.
 fn wraps(sockets: &Sockets, connections: &[&ConnectionSummary]) -> bool {
     let (low, high) = (sockets.ports_low, sockets.ports_high);
     let width = usize::from(high - low) + 1;

@@ -1,4 +1,4 @@
-//! Connects to one server get no answer once very many were made, while others work.
+//! Connects to one server get no answer after very many were made, while others succeed.
 
 use crate::base::format::number;
 use std::time::Duration;
@@ -95,11 +95,11 @@ rule! {
     "connects to one server get no answer once very many were made, while others work", Check::Hosts(check)
 }
 
-/// The smallest number of ports that translators allot.
+/// The smallest number of ports that NATs allot.
 const POOL: usize = 64;
-/// How long a translator holds a port after its connection.
+/// How long a NAT holds a port after its connection.
 const HELD: Duration = Duration::from_secs(240);
-/// Connects without an answer.
+/// Least number of connects without an answer.
 const LOST: usize = 3;
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
@@ -137,7 +137,7 @@ fn exhausted(hosts: &Hosts<'_>, host_pairs: &HostPair<'_>) -> Option<HostDiagnos
     let server_fine = meanwhile
         .iter()
         .any(|it| it.client.ip != host_pairs.client && it.server == host_pairs.server);
-    // Where nobody else gets an answer either, the server is at fault.
+    // If nobody else gets an answer either, the server is at fault.
     let server_silent = hosts.connections.iter().any(|it| {
         it.opening == Opening::Unanswered
             && it.syn_retries > 0
@@ -152,7 +152,7 @@ fn exhausted(hosts: &Hosts<'_>, host_pairs: &HostPair<'_>) -> Option<HostDiagnos
         .iter()
         .filter(|it| it.client.ip == host_pairs.client && it.server == host_pairs.server)
         .count();
-    // Where most connects are still answered, a queue is full and not a pool.
+    // If most connects are still answered, a queue is full and not a pool.
     (held >= POOL && others_fine && still_served < silent.len())
         .then(|| HostDiagnosis::of(story(&silent, held, server_fine), &silent))
 }

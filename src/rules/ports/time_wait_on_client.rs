@@ -1,4 +1,4 @@
-//! The client closes most of its connections first, and collects their TIME-WAITs.
+//! The client closes most of its connections first, and so accumulates the TIME-WAITs.
 
 use crate::analysis::connection::{By, ConnectionSummary};
 use crate::analysis::hosts::{RangeBasis, Sockets};
@@ -63,11 +63,11 @@ rule! {
     "the client closes most of its connections first, and collects their TIME-WAITs", Check::Sockets(check)
 }
 
-/// Connections in a second from which TIME-WAITs of a minute pile up to more than a thousand.
+/// Connections per second at which TIME-WAITs of one minute accumulate to more than a thousand.
 const FAST: f64 = 20.0;
-/// Share of the range that is worth a word however slowly it came about.
+/// Share of the range that is worth reporting, whatever the rate.
 const SHARE: f64 = 0.25;
-/// Fewer are no pattern.
+/// Fewer connections are no pattern.
 const LEAST: u64 = 50;
 
 fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {

@@ -63,11 +63,11 @@ rule! {
     "the server closes most connections first, at a high rate", Check::Hosts(check)
 }
 
-/// Connections in a second.
+/// Connections per second.
 const FAST: f64 = 100.0;
-/// Fewer are a burst, not a rate.
+/// Fewer connections are a burst, not a rate.
 const LEAST: usize = 200;
-/// How long Linux holds a TIME-WAIT.
+/// Seconds for which Linux holds a TIME-WAIT.
 const TIME_WAIT: f64 = 60.0;
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {

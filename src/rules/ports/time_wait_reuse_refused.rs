@@ -1,4 +1,4 @@
-//! A SYN met a TIME-WAIT that would not give way.
+//! A SYN met a TIME-WAIT that did not accept it.
 
 use crate::base::format::duration;
 use std::time::Duration;
@@ -86,11 +86,11 @@ rule! {
     "a SYN met a TIME-WAIT that would not give way", Check::Connection(check)
 }
 
-/// What a user notices of a connect.
+/// Delay of a connect that a user notices.
 const NOTICED: Duration = Duration::from_millis(900);
 /// The shortest TIME-WAIT in use (Linux).
 const TIME_WAIT: Duration = Duration::from_secs(60);
-/// A SYN that is lost by chance is repeated once; not more often.
+/// A SYN lost by chance is repeated once; not more often.
 const REPEATED: u16 = 3;
 
 fn check(connection: &Connection) -> Verdict {

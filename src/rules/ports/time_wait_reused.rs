@@ -1,4 +1,4 @@
-//! A port was used again while the server still held the TIME-WAIT of its last connection.
+//! A port was reused while the server still held the TIME-WAIT of its previous connection.
 
 use crate::base::format::{duration, number};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A connection that was being authenticated was closed between the legs.
+//! A connection was closed between the rounds of an authentication.
 
 use crate::analysis::connection::{By, Connection, How, Opening};
 use crate::base::certainty::Certainty;
@@ -120,7 +120,7 @@ rule! {
     "the connection was closed between the legs of NTLM or Negotiate", Check::Connection(check)
 }
 
-/// The scheme whose challenge this is.
+/// The scheme of the challenge.
 fn challenge(exchange: &Exchange) -> Option<&'static str> {
     let name = match exchange.status()? {
         401 => FieldName::WwwAuthenticate,
@@ -138,14 +138,14 @@ fn challenge(exchange: &Exchange) -> Option<&'static str> {
         })
 }
 
-/// The first request of a connection answers a challenge, which was therefore given on another one.
+/// The first request of a connection answers a challenge, which was therefore sent on another connection.
 fn answered_elsewhere(connection: &Connection) -> Option<Verdict> {
     let first = connection.exchanges.first()?;
     let answer = [FieldName::Authorization, FieldName::ProxyAuthorization]
         .into_iter()
         .flat_map(|name| first.request_fields(name))
         .find(|field| field.answers)?;
-    // Without its beginning there may have been a challenge before.
+    // If the beginning was not captured, the challenge may have preceded it.
     if connection.opening != Opening::Handshake || !connection.client_syn {
         return None;
     }
@@ -209,7 +209,7 @@ fn check(connection: &Connection) -> Verdict {
         By::Middlebox => "box in between",
         By::Nobody => return Verdict::Clear,
     };
-    // A client may have given up for reasons of its own: a user who cancels, a password it does not have.
+    // A client may have given up for other reasons: a user who cancels, a missing password.
     let (severity, certainty) = match teardown.by {
         By::Client if !announced => (Severity::Warning, Certainty::Possible),
         _ => (Severity::Error, teardown.certainty),

@@ -1,4 +1,4 @@
-//! The client left before its request was complete.
+//! The client closed before its request was complete.
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{duration, number};

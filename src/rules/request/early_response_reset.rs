@@ -1,4 +1,4 @@
-//! The server reset while the request was still being sent, with or without an answer.
+//! The server reset the connection while the request was still being sent, with or without a response.
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{duration, number};

@@ -83,10 +83,10 @@ rule! {
     "the client waited in vain for `100 Continue`", Check::Connection(check)
 }
 
-/// The shortest patience known is .NET's 350 ms.
+/// The shortest wait known is .NET's 350 ms.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// From the end of the head to the body, if nothing came in between.
+/// The end of the head and the start of the body, if nothing was received in between.
 fn stalled(exchange: &Exchange) -> Option<(FrameRef, FrameRef)> {
     let rare = exchange.rare.as_ref()?;
     let body = rare.body_began?;

@@ -1,4 +1,4 @@
-//! The request: what befalls it while it is sent.
+//! The request: faults while it is sent.
 
 use super::rule::rules;
 

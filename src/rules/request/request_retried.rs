@@ -1,4 +1,4 @@
-//! A request whose answer was lost was sent again on another connection.
+//! A request that got no response was sent again on another connection.
 
 use crate::base::format::{counted, duration};
 use std::collections::BTreeSet;
@@ -115,12 +115,12 @@ rule! {
     "a request that lost its answer was sent again on another connection", Check::Hosts(check)
 }
 
-/// A program that repeats a request by itself does so within this time.
+/// A program that retries a request automatically does so within this time.
 const SOON: Duration = Duration::from_secs(5);
-/// Connections that are looked at for one that failed, so that a flood of failures costs no square of its number.
+/// Connections examined after each failed one; the bound keeps a flood of failures from quadratic cost.
 const MAX_LOOK_AHEAD: usize = 64;
 
-/// A connection that lost its last request, and the one that began with the same.
+/// A connection that lost its last request, and the one that began with the same request.
 type RetryPair<'a> = (&'a ConnectionSummary, &'a ConnectionSummary);
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {

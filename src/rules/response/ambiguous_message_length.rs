@@ -76,7 +76,7 @@ const fn weight(rule: FaultRule) -> Option<Severity> {
     }
 }
 
-/// A response whose last coding is not `chunked` lasts until the close; many clients refuse it.
+/// A response whose last coding is not `chunked` is delimited by the close; many clients reject it.
 fn unknown_coding(connection: &Connection) -> Option<Verdict> {
     let (exchange, field) = connection.exchanges.iter().find_map(|exchange| {
         let framing = response(exchange)?.framing;

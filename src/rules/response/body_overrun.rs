@@ -80,12 +80,12 @@ rule! {
     "bytes came after the end of a message that begin no other", Check::Connection(check)
 }
 
-/// Bytes after the last response that were sent, but cut off by the snap length: how many.
+/// Number of bytes sent after the last response that the snap length cut off.
 pub(crate) fn uncaptured_excess(connection: &Connection) -> Option<u64> {
     let last = connection.exchanges.last()?;
     let message = response(last)?;
     let sent = &connection.sent[Who::Server as usize];
-    // Under the keys of TLS more bytes are sent than are said.
+    // Inside TLS more bytes are sent than application data.
     if connection.tls.is_some() {
         return None;
     }
@@ -134,7 +134,7 @@ fn check(connection: &Connection) -> Verdict {
     let Some((severity, exchange, fault, count)) = worst(connection, Who::Server, weight) else {
         return uncaptured(connection).unwrap_or_else(|| not_yet(connection));
     };
-    // What the capture lost may have been the beginning of a message.
+    // Packets that the capture lost may have held the beginning of a message.
     if connection.sent[Who::Server as usize].missing > 0 {
         return Verdict::Clear;
     }

@@ -1,4 +1,4 @@
-//! The client left in the middle of the response.
+//! The client closed in the middle of the response.
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{duration, exact_bytes, number};
@@ -93,7 +93,7 @@ rule! {
     "the client closed the connection before the response was complete", Check::Ending(&[EndingKind::LeftMidResponse], check)
 }
 
-/// How much of a message had reached the client when it left.
+/// How much of a message had reached the client when it closed.
 fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> String {
     if exchange.stream.is_some() {
         // Between the bytes of its body there are frames, and other streams.
@@ -111,7 +111,7 @@ fn received(exchange: &Exchange, message: &Message, acknowledged: u64) -> String
         (MessageProgress::Head, _) => "the head was not complete".to_owned(),
         (progress, Framing::Length) => format!(
             "it had {}{} of {} body bytes",
-            // Where the body began was cut off with the head.
+            // If the head was truncated, the start of the body is unknown.
             match progress {
                 MessageProgress::Unseen => "at most ",
                 _ => "",
@@ -138,7 +138,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         return Verdict::Clear;
     };
     let close = ending.close.frame_ref;
-    // Whom the server told with GOAWAY that something is wrong is not the one who gave up.
+    // A client to which the server reported an error by GOAWAY did not give up by itself.
     let told_off = connection.h2.as_ref().is_some_and(|h2| {
         let goaway = h2.halves[Who::Server as usize].goaway();
         goaway.is_some_and(|it| it.code != ErrorCode::NO_ERROR && it.at < close)
@@ -165,9 +165,9 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
             duration(quiet)
         )
     });
-    // Whoever reads a stream without an end can only leave it.
+    // A reader of an endless stream can only end it by closing.
     let endless = ending.exchange.is_some_and(|it| {
-        // Where the head was cut, nobody saw whether it is one.
+        // If the head was truncated, its media type is unknown.
         let cut = it.rare.as_ref().is_some_and(|it| it.response.head_cut);
         it.is_endless() || cut && message.framing == Framing::Chunked
     });

@@ -116,8 +116,8 @@ rule! {
     "a response breaks the grammar of HTTP/1", Check::Connection(check)
 }
 
-/// Which rules of the grammar are told here; those about lengths and about bytes beyond the end have stories of their own.
-/// `None`: harmless, and common.
+/// The severity of a grammar fault that is reported here; faults of lengths and of excess bytes have rules of their
+/// own. `None`: harmless and common.
 pub(in crate::rules) const fn weight(rule: FaultRule, who: Who) -> Option<Severity> {
     Some(match rule {
         FaultRule::BareLf
@@ -125,7 +125,7 @@ pub(in crate::rules) const fn weight(rule: FaultRule, who: Who) -> Option<Severi
         | FaultRule::FieldValue
         | FaultRule::SpaceBeforeFields
         | FaultRule::Version => Severity::Warning,
-        // Browsers send them, servers take them.
+        // Browsers send them, servers accept them.
         FaultRule::Target => Severity::Note,
         FaultRule::SpaceBeforeColon if matches!(who, Who::Server) => Severity::Warning,
         FaultRule::StartLine
@@ -151,7 +151,8 @@ pub(in crate::rules) const fn weight(rule: FaultRule, who: Who) -> Option<Severi
     })
 }
 
-/// The first of the worst faults of one side's messages for which `weigh` has a weight, and how many messages have such.
+/// The first of the worst faults in one side's messages for which `weigh` returns a severity, and the number of
+/// messages with such faults.
 pub(in crate::rules) fn worst(
     connection: &Connection,
     who: Who,
@@ -182,7 +183,7 @@ pub(in crate::rules) fn worst(
     found.map(|(severity, exchange, fault)| (severity, exchange, fault, messages))
 }
 
-/// Where and what: "at byte 40: `…`".
+/// Position and bytes: "at byte 40: `…`".
 pub(in crate::rules) fn quote(fault: &Fault, message: Option<&Message>) -> String {
     let start = message.map_or(0, |message| message.start);
     let at = fault.offset.saturating_sub(start);
@@ -206,7 +207,8 @@ pub(in crate::rules) fn message_of(exchange: &Exchange, who: Who) -> Option<&Mes
 }
 
 fn check(connection: &Connection) -> Verdict {
-    // TLS and HTTP/2 break no grammar: they are protocols of their own, and the wrong port a story of its own.
+    // TLS and HTTP/2 bytes do not violate HTTP/1 grammar: they are other protocols, and a wrong port has a rule of its
+    // own.
     if crate::rules::tls::tls_plaintext_mismatch::answered_by_alert(connection).is_some()
         || crate::rules::h2::h2_preface_mismatch::answered_in_frames(connection).is_some()
     {
@@ -238,7 +240,7 @@ fn check(connection: &Connection) -> Verdict {
     .adds(split)
     .adds(more)
     .shows(
-        // An interim response has no record of its own but its end; of one that broke off, there is the request.
+        // Of an interim response only the end is recorded; for one that was cut off, the request takes its place.
         message
             .map(|message| message.first)
             .or_else(|| Some(exchange.rare.as_ref()?.interim.first()?.at))

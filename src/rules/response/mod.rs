@@ -1,4 +1,4 @@
-//! The response: cut short, malformed, or not wanted any more.
+//! The response: cut short, malformed, or no longer wanted.
 
 use super::rule::rules;
 

@@ -1,4 +1,4 @@
-//! The server answered a client that was no longer there.
+//! The server answered a client that had already closed.
 
 use crate::analysis::connection::{By, Connection, How, Phase, Who};
 use crate::base::format::{duration, exact_bytes};
@@ -101,13 +101,14 @@ fn check(connection: &Connection) -> Verdict {
     let (Some(answer), Some(sent)) = (response(exchange), request(exchange)) else {
         return Verdict::Clear;
     };
-    // An answer that was on the way when the client closed is the client's story alone.
+    // A response in flight when the client closed is reported for the client alone.
     if answer.first.time.since(closed.frame_ref.time)
         < crate::rules::classify::round_trip(connection)
     {
         return Verdict::Clear;
     }
-    // One that stands before the server's FIN and was captured after it had been sent before, and was lost.
+    // A response that precedes the server's FIN in sequence and was captured after it had been sent before, and was
+    // lost.
     if connection.fin[Who::Server as usize].is_some_and(|fin| fin.frame_ref < answer.first) {
         return Verdict::Clear;
     }

@@ -1,4 +1,4 @@
-//! The server closed in order before its response was complete.
+//! The server closed with a FIN before its response was complete.
 
 use crate::analysis::connection::Connection;
 use crate::base::format::{duration, exact_bytes, number};
@@ -138,10 +138,10 @@ rule! {
     "the server closed the connection before its response was complete", Check::Connection(check)
 }
 
-/// How far a message came, in its own measure.
+/// How far a message came, in bytes of its body or in its own framing.
 pub(in crate::rules) fn how_far(exchange: &Exchange, message: &Message) -> String {
     let unseen = exchange.rare.as_ref().map(|rare| rare.response.head_cut);
-    // Where the body began was cut off with the head.
+    // If the head was truncated, the start of the body is unknown.
     let (at_most, at_least) = match unseen {
         Some(true) => ("at most ", "at least "),
         _ => ("", ""),
@@ -169,7 +169,7 @@ pub(in crate::rules) fn how_far(exchange: &Exchange, message: &Message) -> Strin
     }
 }
 
-/// A stream of HTTP/2 that was ended in order, with fewer bytes than announced (RFC 9113 §8.1.1).
+/// An HTTP/2 stream that ended in order with fewer bytes than announced (RFC 9113 §8.1.1).
 fn stream(connection: &Connection, exchange: &Exchange, message: &Message) -> Verdict {
     let told = format!(
         "The server ended stream {} before its response to the {} was complete: {}.",

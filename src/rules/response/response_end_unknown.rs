@@ -1,4 +1,4 @@
-//! A body whose end only the close can tell was ended by a RST.
+//! A body that only the close delimits was ended by a RST.
 
 use crate::analysis::connection::Connection;
 use crate::base::format::{duration, exact_bytes};

@@ -1,4 +1,4 @@
-//! A response came that nobody had asked for.
+//! A response came without a request.
 
 use crate::analysis::connection::{Connection, Opening, Who};
 use crate::rules::Severity;
@@ -77,7 +77,7 @@ fn check(connection: &Connection) -> Verdict {
         return not_yet(connection);
     };
     let client = &connection.sent[Who::Client as usize];
-    // Plain text in answer to a ClientHello is a story of its own.
+    // Plain text in response to a ClientHello has a rule of its own.
     if connection.opening != Opening::Handshake
         || connection.tls.is_some()
         || client.missing > 0

@@ -64,7 +64,7 @@ rule! {
     "a SYN was answered from another address than the one it was sent to", Check::Hosts(check)
 }
 
-/// An answer comes within the client's patience.
+/// An answer comes within the time a client waits.
 const SOON: Duration = Duration::from_secs(10);
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {

@@ -1,4 +1,4 @@
-//! The client reset after it had everything: harmless.
+//! The client reset the connection after it had received everything: harmless.
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::duration;

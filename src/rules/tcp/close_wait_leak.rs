@@ -87,10 +87,10 @@ rule! {
     "one side closed, the other never did", Check::Connection(check)
 }
 
-/// How long a program may take to close.
+/// Time a program may take to close.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Longer spans are those of clocks that were set, or of captures that were put together.
+/// Longer spans come from clocks that were set, or from merged captures.
 const BELIEVABLE: Duration = Duration::from_secs(24 * 3600);
 
 fn check(connection: &Connection) -> Verdict {

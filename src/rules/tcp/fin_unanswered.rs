@@ -95,7 +95,7 @@ rule! {
     "a FIN was repeated and never acknowledged", Check::Connection(check)
 }
 
-/// This many FINs without an answer are no chance.
+/// This many FINs without an answer are no coincidence.
 const ENOUGH: u32 = 3;
 
 fn check(connection: &Connection) -> Verdict {

@@ -1,4 +1,4 @@
-//! The client closed its direction and still got its answer.
+//! The client closed its direction and still got its response.
 
 use crate::analysis::connection::Connection;
 use crate::base::format::duration;

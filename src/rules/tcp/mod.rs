@@ -1,4 +1,4 @@
-//! TCP: FINs, RSTs and retransmissions by themselves.
+//! TCP: FINs, RSTs and retransmissions, independent of the application protocol.
 
 use super::rule::rules;
 

@@ -1,4 +1,4 @@
-//! The client's host reset a transfer that its own program was still in the middle of.
+//! The client's host reset a transfer in which its own program was still engaged.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ rule! {
     "a node reset a transfer that its client was in the middle of", Check::Connection(check)
 }
 
-/// A client whose program has died long ago is another story.
+/// A client whose program ended long before is another case.
 const RECENT: Duration = Duration::from_secs(1);
 
 fn check(connection: &Connection) -> Verdict {

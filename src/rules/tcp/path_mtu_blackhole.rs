@@ -1,4 +1,4 @@
-//! Small segments come through and large ones do not.
+//! Small segments get through and large ones do not.
 
 use crate::analysis::connection::{Connection, Opening, UnansweredSegments, Who};
 use crate::base::certainty::Certainty;
@@ -91,12 +91,12 @@ rule! {
     "small segments come through and large ones do not", Check::Connection(check)
 }
 
-/// Smaller segments than this fit through every link that IPv6 may use, less the headers (RFC 8200 §5).
+/// Smaller segments fit through every link that IPv6 may use, less the headers (RFC 8200 §5).
 const LARGE: u32 = 1200;
 /// Repetitions without an answer.
 const REPETITIONS: u16 = 3;
 
-/// Whether a connection hangs on the size of its segments.
+/// Whether a connection stalls on the size of its segments.
 pub(in crate::rules) fn is_one(connection: &Connection) -> bool {
     find(connection).is_some()
 }
@@ -110,7 +110,7 @@ fn find(connection: &Connection) -> Option<(Who, &UnansweredSegments)> {
     }
     Who::BOTH.into_iter().find_map(|who| {
         let it = &unanswered[who as usize];
-        // A peer that is heard of after the first try is there.
+        // A peer that sends after the first transmission is alive.
         let alive = it.layer_facts.time > it.again.time;
         let stuck = it.count >= REPETITIONS && it.probes == 0;
         (stuck && alive && it.length >= LARGE && it.through < LARGE.min(it.length))

@@ -92,7 +92,7 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
     let sent = &connection.sent[Who::Server as usize];
     let unacknowledged = message.end().saturating_sub(sent.acknowledged);
     let at_risk = unacknowledged > 0 && after <= round_trip(connection) * 2;
-    // An idle connection that was reset is told by the time it was idle.
+    // A reset of an idle connection is reported by its idle time.
     if !at_risk && crate::rules::keep_alive::idle_timeout_close::idle(connection).is_some() {
         return Verdict::Clear;
     }

@@ -1,4 +1,4 @@
-//! A RST that is not the work of the host whose address it carries.
+//! A RST that was not sent by the host whose address it carries.
 
 use crate::analysis::connection::{CloseEvent, Connection, ResetKind, ResetSigns, Who};
 use crate::base::certainty::Certainty;
@@ -99,12 +99,12 @@ fn check(connection: &Connection) -> Verdict {
     let foreign = Who::BOTH.into_iter().find_map(|who| {
         let event = connection.reset[who as usize]?;
         let foreign = event.kind == Some(ResetKind::Foreign);
-        // Where the kind alone does not say so, two signs do.
+        // If the kind of RST alone does not show it, two signs do.
         let scored = event.signs.count() >= 2
             && !matches!(event.kind, Some(ResetKind::Stale | ResetKind::Refusal));
         (foreign || scored).then_some((who, event))
     });
-    // A side that had closed already lost nothing by it.
+    // A side that had already closed lost nothing by it.
     match foreign {
         Some((who, event))
             if connection
@@ -151,7 +151,7 @@ fn story(connection: &Connection, who: Who, event: CloseEvent) -> Diagnosis {
     if why.is_empty() {
         why.push("it does not fit that side");
     }
-    // One sign may have another cause: a changed route, a load balancer that answers for a host.
+    // A single sign may have another cause: a changed route, a load balancer that answers for a host.
     let (severity, certainty) = match signs.count() {
         0 | 1 if signs.has(ResetSigns::GOES_ON) => (Severity::Error, Certainty::Likely),
         0 | 1 => (Severity::Warning, Certainty::Possible),

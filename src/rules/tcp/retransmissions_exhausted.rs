@@ -1,4 +1,4 @@
-//! The same bytes were sent again and again, and the other side was silent.
+//! The same bytes were sent repeatedly, and the other side did not answer.
 
 use super::path_mtu_blackhole;
 use crate::analysis::connection::{Connection, Who};
@@ -78,7 +78,7 @@ rule! {
     "the same bytes were sent again and again, without an answer", Check::Connection(check)
 }
 
-/// Repetitions of a short capture's end that may yet be answered.
+/// Repetitions; fewer at the end of a short capture may still be answered.
 const REPETITIONS: u16 = 3;
 
 fn check(connection: &Connection) -> Verdict {
@@ -98,7 +98,7 @@ fn check(connection: &Connection) -> Verdict {
     } else {
         Certainty::Possible
     };
-    // Whoever has closed and left wants no more; at most the sender's socket lingers.
+    // A side that has closed and is gone needs no more data; at most the sender's socket lingers.
     let left = connection.fin[who.other() as usize].is_some_and(|fin| fin.frame_ref <= it.again);
     Verdict::Found(Box::new(Diagnosis {
         severity: if left {

@@ -1,4 +1,4 @@
-//! A segment contradicts TCP: its control bits or its numbers cannot be what they are.
+//! A segment violates TCP: its control bits or its sequence numbers cannot be right.
 
 use crate::analysis::connection::{Connection, OddSegments, Oddity, Who};
 use crate::base::certainty::Certainty;
@@ -97,7 +97,7 @@ rule! {
     "a segment's control bits or numbers contradict TCP", Check::Connection(check)
 }
 
-/// How bad it is, what it is, and what a RST's text says.
+/// Severity, certainty and description, with the text that a RST carries.
 fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, String) {
     let side = side(who);
     let (severity, certainty, what) = match odd.kind {

@@ -1,4 +1,4 @@
-//! TLS: handshakes that end early, certificates, and how TLS says goodbye.
+//! TLS: handshakes that end early, certificates, and `close_notify`.
 
 use super::rule::rules;
 

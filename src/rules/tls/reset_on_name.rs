@@ -1,4 +1,4 @@
-//! Connections to one server are cut for one name, and go on for others.
+//! Connections to one server are cut for one name, and work for others.
 
 use crate::base::format::counted;
 use std::collections::BTreeMap;
@@ -153,12 +153,12 @@ rule! {
     "connections for one name are cut at once, and others to the same server are not", Check::All(check)
 }
 
-/// How soon a RST must follow the request, beside the round trip, for its name to have drawn it.
+/// Time after the request, in addition to the round trip, within which a RST can be caused by the name.
 const AT_ONCE: Duration = Duration::from_millis(5);
 /// Cases that are more than chance.
 const ENOUGH: usize = 2;
 
-/// What connections to one server with one name came to.
+/// The outcomes of connections to one server with one name.
 #[derive(Default)]
 struct NameOutcome<'a> {
     cut: Vec<&'a ConnectionSummary>,
@@ -197,7 +197,7 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     found
 }
 
-/// Ended with its first request, at once or in silence, and the server said nothing.
+/// Whether it ended with its first request, at once or in silence, without a byte from the server.
 fn is_cut(connection_summary: &ConnectionSummary) -> bool {
     let trip = Duration::from_micros(connection_summary.connected_after.into());
     let at_once = Duration::from_micros(connection_summary.waited.into()) <= trip + AT_ONCE;

@@ -1,4 +1,4 @@
-//! A fatal TLS alert other than those that have rules of their own.
+//! A fatal TLS alert without a rule of its own.
 
 use crate::analysis::connection::Connection;
 use crate::rules::Severity;
@@ -114,7 +114,7 @@ fn check(connection: &Connection) -> Verdict {
     .about(connection)
 }
 
-/// What the code says about where to look.
+/// What the code means, and where to look.
 const fn about(code: u8) -> &'static str {
     match code {
         40 => {

@@ -1,4 +1,4 @@
-//! A certificate outside its dates.
+//! A certificate outside its validity period.
 
 use crate::analysis::connection::Connection;
 use crate::base::certainty::Certainty;

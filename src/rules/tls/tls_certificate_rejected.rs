@@ -1,4 +1,4 @@
-//! The client refused the server's certificate.
+//! The client rejected the server's certificate.
 
 use crate::analysis::connection::Connection;
 use crate::rules::Severity;

@@ -1,4 +1,4 @@
-//! The server wanted a client certificate and got none.
+//! The server required a client certificate and got none.
 
 use crate::analysis::connection::Connection;
 use crate::rules::Severity;

@@ -1,4 +1,4 @@
-//! A connection that ended within the TLS handshake, and nobody said why.
+//! A connection that ended within the TLS handshake without an alert.
 
 use crate::base::format::duration;
 use crate::rules::wording_tls::describe;
@@ -155,8 +155,9 @@ fn check(connection: &Connection) -> Verdict {
     .about(connection)
 }
 
-/// A client opens several connections at once, goes to work on the first that is ready and closes the others, wherever
-/// they are (Go and undici do, for HTTP/2). Where another one of the same two hosts serves at that time, nobody was refused.
+/// Reduces the severity for surplus connections. Some clients open several connections at once, use the first that is
+/// ready and close the others at any point (Go and undici do, for HTTP/2). If another connection of the same two hosts
+/// serves at that time, nothing was refused.
 pub(in crate::rules) fn temper(
     story: &mut Diagnosis,
     connection: &Connection,
@@ -191,13 +192,13 @@ pub(in crate::rules) fn temper(
     }
 }
 
-/// Connections that are opened for the same request begin within this time.
+/// Connections opened for the same request begin within this time.
 const AT_ONCE: Duration = Duration::from_secs(1);
-/// Connections looked at for the one that was taken.
+/// Connections examined for the one that was used.
 const NEIGHBOURS: usize = 256;
 
-/// The client was content with the server: it wrote under the keys without waiting for its Finished (RFC 7918), and then
-/// closed in order.
+/// Whether the client had accepted the server: it sent data without waiting for the server's Finished (RFC 7918), and
+/// then closed in order.
 fn went_on(connection: &Connection, reading: &TlsFailure<'_>) -> bool {
     let caller = reading.facts.caller;
     let own = reading.facts.flows[caller.index()];
@@ -227,7 +228,7 @@ mod tests {
             severity(&format!("{taken}{}{end}", left(""))),
             Some(Severity::Note)
         );
-        // Much later it was opened for something.
+        // Much later it was opened for another purpose.
         assert_eq!(
             severity(&format!("{taken}{}{end}", left("+5s "))),
             Some(Severity::Error)

@@ -98,7 +98,7 @@ rule! {
     "the server closed a TLS connection without `close_notify`", Check::Connection(check)
 }
 
-/// A reset so soon after the last data is no timer of an idle connection.
+/// A reset this soon after the last data is not caused by an idle timer.
 const UNDER_WAY: Duration = Duration::from_secs(1);
 
 fn check(connection: &Connection) -> Verdict {
@@ -108,7 +108,7 @@ fn check(connection: &Connection) -> Verdict {
     let server = Who::Server as usize;
     let close = match (connection.teardown.by, connection.teardown.how) {
         (By::Server, How::Fin) => connection.fin[server].map(|fin| (fin.frame_ref, "FIN")),
-        // What can be read under the keys is told as what it is.
+        // Decrypted exchanges are reported by the rules for their protocol.
         (By::Server, How::Reset(ResetKind::Abort)) if connection.protocol == Protocol::Tls => {
             connection.reset[server].map(|reset| (reset.frame_ref, "RST"))
         }
@@ -117,12 +117,12 @@ fn check(connection: &Connection) -> Verdict {
     let (Some((close, word)), CloseNotify::None) = (close, facts.flows[server].farewell) else {
         return not_yet(connection);
     };
-    // Whoever has said goodbye takes no harm from a RST.
+    // A client that has sent `close_notify` is not harmed by a RST.
     let left = facts.flows[Who::Client as usize].farewell.frame_ref();
     if word == "RST" && left.is_some_and(|left| left < close) {
         return Verdict::Clear;
     }
-    // What was missed may have been the very record; what was not answered at all is a story of its own.
+    // The `close_notify` may be among the bytes not captured; a request without any response has a rule of its own.
     if connection.sent[server].missing > 0
         || facts.stage < HandshakeStage::Complete
         || facts.flows[server].records == 0
@@ -159,7 +159,7 @@ fn check(connection: &Connection) -> Verdict {
     .about(connection)
 }
 
-/// What was said under the keys, where those are known, tells of the end that TLS does not tell of.
+/// What the decrypted exchanges show about completeness, which a close without `close_notify` leaves open.
 fn within(connection: &Connection) -> &'static str {
     let ending = connection.teardown.ending();
     let until_close = |it: &Exchange| {

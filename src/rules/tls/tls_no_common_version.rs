@@ -1,4 +1,4 @@
-//! No version that both sides speak.
+//! No protocol version that both sides support.
 
 use crate::analysis::connection::Connection;
 use crate::rules::Severity;

@@ -123,7 +123,7 @@ fn check(connection: &Connection) -> Verdict {
     .about(connection)
 }
 
-/// The request that was answered by a TLS record (RFC 8446 §5.1), if the first one was.
+/// The first request, if it was answered with a TLS record (RFC 8446 §5.1).
 pub(in crate::rules) fn answered_by_alert(
     connection: &Connection,
 ) -> Option<(&Exchange, FrameRef)> {

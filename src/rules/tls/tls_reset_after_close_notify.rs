@@ -1,4 +1,4 @@
-//! A RST after a TLS connection was properly ended.
+//! A RST after a TLS connection had ended in order.
 
 use crate::analysis::connection::{By, Connection, ResetKind, Who};
 use crate::base::certainty::Certainty;

@@ -1,4 +1,4 @@
-//! The client closed while it waited for the answer.
+//! The client closed while it waited for the response.
 
 use crate::base::format::duration;
 use std::time::Duration;
@@ -161,10 +161,10 @@ fn check(connection: &Connection) -> Verdict {
     .about(connection)
 }
 
-/// A client that cancels a stream sooner than this did not wait in vain: users and programs change their minds.
+/// A client that cancels a stream sooner did not wait in vain: users and programs change their minds.
 const WAITED: Duration = Duration::from_secs(1);
 
-/// A stream of HTTP/2 that the client cancelled while it waited (RFC 9113 §7, CANCEL).
+/// An HTTP/2 stream that the client cancelled while it waited (RFC 9113 §7, CANCEL).
 fn cancelled(connection: &Connection) -> Option<Verdict> {
     let mut all = connection.exchanges.iter().filter_map(|exchange| {
         let reset = exchange.cut_by()?;
@@ -211,7 +211,7 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
     )
 }
 
-/// The longest that another request on this connection waited for its answer.
+/// The longest wait of another request on this connection.
 fn usual(connection: &Connection) -> Option<std::time::Duration> {
     let complete = connection.exchanges.iter();
     complete

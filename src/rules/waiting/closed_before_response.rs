@@ -1,4 +1,4 @@
-//! A request arrived whole, and the server closed in order without a byte of the response.
+//! A request arrived in full, and the server closed in order without a byte of the response.
 
 use crate::analysis::connection::{By, Connection, How, Who};
 use crate::base::format::{count, duration};
@@ -216,7 +216,7 @@ fn check(connection: &Connection) -> Verdict {
     .about(connection)
 }
 
-/// The close was announced, and what had been pipelined behind the announcement got no answer.
+/// The close was announced, and requests pipelined behind the announcement got no response.
 fn announced_story(
     connection: &Connection,
     ending: &Ending<'_>,

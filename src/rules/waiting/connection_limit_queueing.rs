@@ -1,4 +1,4 @@
-//! A client has never more than so many connections, and requests wait for one of them.
+//! A client never has more than a fixed number of connections, and requests wait for one of them.
 
 use crate::analysis::connection::{By, ConnectionSummary, Phase};
 use crate::analysis::hosts::{Concurrency, HostPair, Hosts};
@@ -95,15 +95,15 @@ rule! {
     "all of a client's few connections are busy, and requests wait for one of them", Check::Hosts(check)
 }
 
-/// Requests on each connection, in the mean, that show a queue.
+/// Mean number of requests per connection that shows a queue.
 const DEEP: u32 = 5;
 /// Share of requests that begin as soon as a response has ended.
 const PROMPT: f64 = 0.8;
-/// Share of the time in which as many connections are open as ever.
+/// Share of the time in which the maximum number of connections is open.
 const AT_LIMIT: f64 = 0.7;
-/// More connections than this at once are no limit that anybody forgot.
+/// More connections than this at once are not the effect of a forgotten limit.
 const MOST: usize = 32;
-/// Over less than this nobody waits long.
+/// Seconds; over a shorter time there is no long wait.
 const LONG_ENOUGH: f64 = 2.0;
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
@@ -118,7 +118,7 @@ fn queue(host_pairs: &HostPair<'_>) -> Option<HostDiagnosis> {
         .connections
         .iter()
         .copied()
-        // Streams of HTTP/2 do not wait for each other.
+        // HTTP/2 streams do not wait for each other.
         .filter(|it| it.exchanges > 0 && it.protocol != Protocol::Http2)
         .collect();
     let requests: u32 = used.iter().map(|it| it.exchanges).sum();

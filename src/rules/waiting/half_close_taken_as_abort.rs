@@ -1,4 +1,4 @@
-//! The client closed its direction at once, and the server took it for the end.
+//! The client closed its direction right away, and the server took it for an abort.
 
 use crate::analysis::connection::{Connection, Who};
 use crate::base::certainty::Certainty;

@@ -1,4 +1,4 @@
-//! Waiting: a complete request, and no answer yet.
+//! Waiting: a complete request, and no response yet.
 
 use super::rule::rules;
 

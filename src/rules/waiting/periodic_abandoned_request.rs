@@ -1,4 +1,4 @@
-//! The same request comes at a fixed period, and its sender never waits for the answer.
+//! The same request comes at a fixed period, and its client never waits for the response.
 
 use crate::base::format::{duration, number};
 use std::net::IpAddr;
@@ -85,13 +85,13 @@ rule! {
 
 /// Requests that make a period.
 const REQUESTS: usize = 3;
-/// How far a beat may come early or late, as a share of the period.
+/// Jitter of the period, as a share of it.
 const JITTER: f64 = 0.1;
-/// How near to each other the waits are that one timeout makes.
+/// How near to each other waits caused by one timeout are, as a share.
 const SHARE: f64 = 0.05;
-/// Who leaves as soon as this did not wait at all.
+/// A client that closes this soon did not wait at all.
 const AT_ONCE: Duration = Duration::from_millis(50);
-/// A faster period is load.
+/// A shorter period is load.
 const SHORTEST: Duration = Duration::from_secs(1);
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {

@@ -1,4 +1,4 @@
-//! A request arrived whole, and the server reset the connection instead of answering.
+//! A request arrived in full, and the server reset the connection instead of responding.
 
 use crate::base::format::duration;
 use crate::rules::wording_tls::hidden_request;
@@ -110,10 +110,10 @@ rule! {
     "the server reset the connection instead of answering a complete request", Check::Connection(check)
 }
 
-/// How far the time waited may lie from a limit: timers are checked once a second.
+/// How far the time waited may be from a limit: timers are checked once a second.
 const NEAR: Duration = Duration::from_millis(1200);
 
-/// Time limits after which a server gives a request up by resetting, and whose they are.
+/// Time limits at which a server resets instead of responding, and the products that have them.
 const LIMITS: [(Duration, &str); 1] = [(
     Duration::from_secs(30),
     "gunicorn's worker timeout (`--timeout`, 30 s by default)",

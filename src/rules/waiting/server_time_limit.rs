@@ -1,4 +1,4 @@
-//! A server gives requests up after the same time each.
+//! A server abandons requests, each after the same time.
 
 use crate::base::format::duration;
 use std::collections::BTreeMap;
@@ -68,15 +68,15 @@ rule! {
     "a server gives requests up after the same time each", Check::Hosts(check)
 }
 
-/// How near to each other times are that one limit makes.
+/// How near to each other times caused by one limit are, as a share.
 const SHARE: f64 = 0.02;
-/// Timers and their processes are this late at most, however short they are.
+/// Timers and processes are at most this late, however short the limit.
 const FLOOR: Duration = Duration::from_millis(50);
 /// Requests that show a limit.
 const REQUESTS: usize = 3;
 /// Shorter waits are a server that fails at once.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// Limits that are known by their number alone, and whose they are.
+/// Limits that are recognised by their number of seconds, and the products that have them.
 const KNOWN: [(u64, &str); 6] = [
     (30, "gunicorn `--timeout`, many load balancers"),
     (60, "nginx `proxy_read_timeout`, AWS load balancers"),
@@ -124,7 +124,7 @@ fn gave_up(it: &ConnectionSummary) -> bool {
         How::Fin | How::Reset(ResetKind::Abort | ResetKind::NoSocket)
     );
     let closed = it.by == By::Server && own && it.phase == Phase::Waiting && it.status == 0;
-    // What came after the client had left tells the client's patience, not the server's.
+    // A response after the client had closed shows the client's patience, not the server's.
     let left = it.by == By::Client && it.phase == Phase::Waiting;
     let failed = matches!(it.status, 408 | 500 | 503) && !left;
     it.exchanges > 0 && (closed || failed) && !it.missing && wait(it) >= SHORTEST
