@@ -83,7 +83,7 @@ fn every_story_is_told_as_written() {
 /// Draws every connection.
 #[derive(Default)]
 struct Painter {
-    reticence: Redaction,
+    redaction: Redaction,
     recorders: BTreeMap<FrameNumber, (Recorder, Vec<FrameNumber>)>,
     connections: Vec<Connection>,
 }
@@ -100,7 +100,7 @@ impl Sink for Painter {
                 let (recorder, frames) = self
                     .recorders
                     .entry(first.frame)
-                    .or_insert_with(|| (Recorder::new(self.reticence), Vec::new()));
+                    .or_insert_with(|| (Recorder::new(self.redaction), Vec::new()));
                 recorder.segment(from, segment, standings);
                 frames.push(segment.frame);
             }
@@ -153,9 +153,9 @@ fn wire<'a>(frames: impl Iterator<Item = &'a OwnedFrame>) -> Vec<String> {
 }
 
 impl Painter {
-    fn watch(frames: &[OwnedFrame], reticence: Redaction) -> Self {
+    fn watch(frames: &[OwnedFrame], redaction: Redaction) -> Self {
         let mut painter = Self {
-            reticence,
+            redaction,
             ..Self::default()
         };
         let mut engine = Engine::new();
@@ -279,9 +279,9 @@ proptest! {
 }
 
 /// Draws the only connection of this ladder.
-fn draw(text: &str, reticence: Redaction) -> String {
+fn draw(text: &str, redaction: Redaction) -> String {
     let ladder = parse(text).expect("a ladder");
-    let paintings = Painter::watch(&frames(&ladder), reticence).paintings();
+    let paintings = Painter::watch(&frames(&ladder), redaction).paintings();
     assert_eq!(paintings.len(), 1);
     paintings[0].0.to_string()
 }
@@ -317,11 +317,11 @@ fn a_ladder_can_be_told_to_strangers() {
         !shown.contains("cookie"),
         "never shown: it says nothing about endings\n{shown}"
     );
-    let reticence = Redaction {
+    let redaction = Redaction {
         addresses: true,
         payload: true,
     };
-    let hidden = draw(text, reticence);
+    let hidden = draw(text, redaction);
     assert!(
         !hidden.contains("secret") && !hidden.contains("192") && !hidden.contains("172"),
         "{hidden}"

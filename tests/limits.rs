@@ -203,10 +203,10 @@ fn what_never_ends_is_not_waited_for_without_end() {
     // Sixteen partitions of 16 MB, in units of 60 KB; a hello is held twice: by the handshake parser, and by the
     // decryptor that may need it for what follows.
     let waited = 16 * (16 << 20) / ((3 * 60_000 + 120_000) / 4);
-    let given_up = limit(&report, "unfinished");
+    let cancelled = limit(&report, "unfinished");
     assert!(
-        given_up.abs_diff(u64::from(CONNECTIONS) - waited) < 200,
-        "{given_up}"
+        cancelled.abs_diff(u64::from(CONNECTIONS) - waited) < 200,
+        "{cancelled}"
     );
 }
 

@@ -42,7 +42,7 @@ impl Host for Reader {
         path == Path::new("there.pcapng")
     }
 
-    fn account(
+    fn reread(
         &self,
         of: &ConnectionSummary,
         goes_on: &mut dyn FnMut() -> bool,

@@ -139,7 +139,7 @@ pub(super) fn judge(
             summaries: &analysis.summaries,
             sockets: &sockets,
             lookups: &analysis.stats.lookups,
-            sight: rules::CaptureQuality::new(&analysis.stats, lost),
+            capture_quality: rules::CaptureQuality::new(&analysis.stats, lost),
             end,
         })
     };

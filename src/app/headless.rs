@@ -57,7 +57,7 @@ pub(super) fn follow(
 ) -> Result<ExitCode> {
     let begun = Instant::now();
     let (watch, running) = (session.watch(), session.running());
-    let mut teller = FindingPrinter::default();
+    let mut printer = FindingPrinter::default();
     let mut stopped = false;
     let mut notes = 0;
     loop {
@@ -68,15 +68,15 @@ pub(super) fn follow(
         }
         // Read the stage before the snapshot, so that nothing published before the end is missed.
         let stage = watch.progress().stage;
-        let told = teller.tell(watch.version(), &watch.snapshot());
-        let told = told.and_then(|()| {
+        let printed = printer.print_new(watch.version(), &watch.snapshot());
+        let printed = printed.and_then(|()| {
             for note in running.notes().into_iter().skip(notes) {
                 notes += 1;
                 writeln!(io::stdout(), "{}", escape(note.as_bytes()))?;
             }
             Ok(())
         });
-        if let Err(error) = told {
+        if let Err(error) = printed {
             // Standard output is closed. Recorded packets must still be written to the end.
             running.stop();
             session.wait();
@@ -134,11 +134,11 @@ type ToldName = (
 struct FindingPrinter {
     version: u64,
     seen: HashSet<ToldName>,
-    told: HashSet<ToldName>,
+    printed: HashSet<ToldName>,
 }
 
 impl FindingPrinter {
-    fn tell(&mut self, version: u64, snapshot: &Snapshot) -> io::Result<()> {
+    fn print_new(&mut self, version: u64, snapshot: &Snapshot) -> io::Result<()> {
         if version == self.version {
             return Ok(());
         }
@@ -148,12 +148,12 @@ impl FindingPrinter {
         for finding in &snapshot.findings {
             let name = (finding.rule, finding.client, finding.server);
             now.insert(name);
-            if self.seen.contains(&name) && self.told.insert(name) {
+            if self.seen.contains(&name) && self.printed.insert(name) {
                 writeln!(out, "{}", line(finding))?;
             }
         }
-        if self.told.len() > MAX_REMEMBERED {
-            self.told.retain(|name| now.contains(name));
+        if self.printed.len() > MAX_REMEMBERED {
+            self.printed.retain(|name| now.contains(name));
         }
         self.seen = now;
         out.flush()

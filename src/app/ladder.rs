@@ -31,12 +31,12 @@ pub(super) fn ladder(asked: &cli::LadderArgs) -> Result<String> {
         filter: asked.filter.clone(),
     };
     let wanted = find(asked, &options)?;
-    let reticence = Redaction {
+    let redaction = Redaction {
         addresses: asked.hide_addresses,
         payload: asked.hide_payload,
     };
     let mut painter = LadderRecorder {
-        recorder: recorder(&wanted, reticence),
+        recorder: recorder(&wanted, redaction),
         wanted: &wanted,
     };
     let mut source = capture::open(&asked.files, &options)?;
@@ -85,7 +85,7 @@ pub(super) fn pictures(asked: &cli::ReadArgs, snapshot: &Snapshot) -> Vec<DrawnL
     };
     let mut engine = Engine::new();
     let mut batch = Batch::default();
-    let mut gallery = LadderRecorders {
+    let mut recorders = LadderRecorders {
         wanted: &mut wanted,
     };
     'reading: while let Ok(Fill::Frames) = source.fill(&mut batch) {
@@ -93,8 +93,8 @@ pub(super) fn pictures(asked: &cli::ReadArgs, snapshot: &Snapshot) -> Vec<DrawnL
             if frame.number > last {
                 break 'reading;
             }
-            if gallery.spans(frame.number) {
-                engine.frame(&frame, &mut gallery);
+            if recorders.spans(frame.number) {
+                engine.frame(&frame, &mut recorders);
             }
         }
     }
@@ -108,16 +108,16 @@ pub(super) fn pictures(asked: &cli::ReadArgs, snapshot: &Snapshot) -> Vec<DrawnL
 }
 
 /// A recorder that labels segments with what their bytes do not show: decrypted data and HTTP/2 or WebSocket frames.
-fn recorder(connection: &Connection, reticence: Redaction) -> Recorder {
-    let recorder = Recorder::new(reticence);
+fn recorder(connection: &Connection, redaction: Redaction) -> Recorder {
+    let recorder = Recorder::new(redaction);
     let is_plain =
         connection.tls.is_none() && connection.h2.is_none() && connection.websocket.is_none();
     if is_plain {
         return recorder;
     }
-    let discretion = Detail {
-        names: reticence.addresses || reticence.payload,
-        payload: reticence.payload,
+    let omit = Detail {
+        names: redaction.addresses || redaction.payload,
+        payload: redaction.payload,
     };
     let ends = [connection.client, connection.server];
     let mut frame_notes = RecorderNotes::new();
@@ -125,13 +125,13 @@ fn recorder(connection: &Connection, reticence: Redaction) -> Recorder {
         for who in Who::BOTH {
             let own = all.iter().filter(|(from, _)| *from == who);
             let own: Vec<_> = own.map(|(_, frame_note)| *frame_note).collect();
-            let words = segment::words(connection, who, &own, &[], discretion);
+            let words = segment::words(connection, who, &own, &[], omit);
             if !words.is_empty() {
                 frame_notes.insert((frame, ends[who as usize]), words.join("; "));
             }
         }
     }
-    recorder.remarking(frame_notes)
+    recorder.with_notes(frame_notes)
 }
 
 /// Draws several connections from the event stream of all.

@@ -27,8 +27,9 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
         Some(name) => name.clone(),
         None => {
             let all = capture::interfaces()?;
-            let usual = capture::usual(&all).map(|it| it.name.clone());
-            usual.context("there is no interface to capture on; `hangup interfaces` says why")?
+            let default_interface = capture::default_interface(&all).map(|it| it.name.clone());
+            default_interface
+                .context("there is no interface to capture on; `hangup interfaces` says why")?
         }
     };
     let mut options = LiveOptions::new(&interface, now);
@@ -38,10 +39,10 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
     options.promiscuous = asked.promiscuous;
     options.immediate = asked.immediate;
     options.packets = asked.packets;
-    let source = capture::live(&options).map_err(way_out)?;
+    let source = capture::live(&options).map_err(with_permission_hint)?;
     let writes = asked.keep.map(|_| PathBuf::from(FLIGHT));
     let writes = asked.write.clone().or(writes);
-    privileges::give_up(writes.as_deref());
+    privileges::drop_privileges(writes.as_deref());
 
     let recent = Recent::new(RecentLimits {
         bytes: usize::try_from(asked.memory).unwrap_or(usize::MAX),
@@ -90,7 +91,7 @@ fn now() -> Timestamp {
 }
 
 /// Adds to a permission error how to get the permission.
-fn way_out(error: CaptureError) -> anyhow::Error {
+fn with_permission_hint(error: CaptureError) -> anyhow::Error {
     match error {
         CaptureError::NotPermitted { interface } => anyhow!(
             "{interface}: capturing needs the right to. For this program once and for all: {}. \
@@ -111,7 +112,7 @@ fn setcap() -> String {
 
 pub(super) fn interfaces() -> Result<ExitCode> {
     let all = capture::interfaces()?;
-    let usual = capture::usual(&all).map(|it| it.name.clone());
+    let default_interface = capture::default_interface(&all).map(|it| it.name.clone());
     let width = all
         .iter()
         .map(|it| it.name.chars().count())
@@ -119,7 +120,7 @@ pub(super) fn interfaces() -> Result<ExitCode> {
         .unwrap_or(0);
     let mut text = String::new();
     for it in &all {
-        let frame_ref = if Some(&it.name) == usual.as_ref() {
+        let marker = if Some(&it.name) == default_interface.as_ref() {
             '*'
         } else {
             ' '
@@ -136,15 +137,15 @@ pub(super) fn interfaces() -> Result<ExitCode> {
             told += &format!("{apart}({})", escape(description.as_bytes()));
         }
         let name = escape(it.name.as_bytes());
-        let line = format!("{frame_ref} {name:width$}  {state:10}  {told}");
+        let line = format!("{marker} {name:width$}  {state:10}  {told}");
         text += line.trim_end();
         text.push('\n');
     }
-    if usual.is_some() {
+    if default_interface.is_some() {
         text += "\n* is what `hangup live` takes if no interface is named.\n";
     }
     // The only reliable test of the permission is to open an interface.
-    let tried = usual.or_else(|| all.first().map(|it| it.name.clone()));
+    let tried = default_interface.or_else(|| all.first().map(|it| it.name.clone()));
     let denied = tried.and_then(|name| capture::live(&LiveOptions::new(name, now)).err());
     match denied {
         Some(CaptureError::NotPermitted { .. }) => {

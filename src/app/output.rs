@@ -75,7 +75,7 @@ pub(super) fn format_of(path: &Path) -> Option<cli::FormatArg> {
 }
 
 /// Fails if `output` is one of the inputs. Captures are evidence; a report must not overwrite one.
-pub(super) fn spare_the_inputs(inputs: &[PathBuf], output: &Path) -> Result<()> {
+pub(super) fn refuse_to_overwrite_inputs(inputs: &[PathBuf], output: &Path) -> Result<()> {
     let Ok(output) = output.canonicalize() else {
         return Ok(());
     };

@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// Drops every privilege except writing files in the working directory and in the directory of `writes`.
 #[cfg(target_os = "linux")]
-pub(super) fn give_up(writes: Option<&Path>) {
+pub(super) fn drop_privileges(writes: Option<&Path>) {
     drop_capabilities();
     // Without Landlock in the kernel, only capabilities can be dropped.
     let _ = confine(writes);
@@ -16,7 +16,7 @@ pub(super) fn give_up(writes: Option<&Path>) {
 
 /// Other systems: nothing to drop.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn give_up(_: Option<&Path>) {}
+pub(super) fn drop_privileges(_: Option<&Path>) {}
 
 #[cfg(target_os = "linux")]
 fn drop_capabilities() {

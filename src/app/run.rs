@@ -14,7 +14,9 @@ use super::cli::{self, Cli, Command};
 use super::headless::Until;
 #[cfg(feature = "live")]
 use super::live;
-use super::output::{FAILED, FOUND, format_of, options, print, spare_the_inputs, write_report};
+use super::output::{
+    FAILED, FOUND, format_of, options, print, refuse_to_overwrite_inputs, write_report,
+};
 use super::session::Session;
 use super::{analysis, headless, ladder};
 #[cfg(feature = "ui")]
@@ -89,7 +91,7 @@ fn report(asked: &cli::ReportArgs) -> Result<ExitCode> {
 
 fn report_on(asked: &cli::ReadArgs, format: report::Format, to: Option<&Path>) -> Result<ExitCode> {
     if let Some(path) = to {
-        spare_the_inputs(&asked.files, path)?;
+        refuse_to_overwrite_inputs(&asked.files, path)?;
     }
     if asked.follow {
         return headless::follow(Session::of_files(asked)?, &Until::signal(), &asked.judging);

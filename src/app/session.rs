@@ -235,23 +235,23 @@ impl Session {
             wanted: wanted.clone(),
             flight,
             recorded: HashSet::new(),
-            awaits: None,
+            pending_rule: None,
             files: 0,
             next: Timestamp::MIN,
             now: Timestamp::MIN,
         };
-        let lead = SessionReader {
+        let reader = SessionReader {
             watch: Arc::clone(&watch),
             control: Arc::clone(&control),
             pace,
             say,
             progress,
-            looked_at: u64::MAX,
+            frames_at_last_view: u64::MAX,
             files: Vec::new(),
             lost: Loss::default(),
         };
         let threads = vec![
-            thread::spawn(move || lead.read(source, &settings, wanted.threads())),
+            thread::spawn(move || reader.read(source, &settings, wanted.threads())),
             thread::spawn(move || publisher.publish(&said)),
         ];
         Self {
@@ -323,9 +323,9 @@ impl AnalysisControl for SharedControl {
 
     fn reread_connection(&self, of: &ConnectionSummary) -> BackgroundResult<RereadConnection> {
         let (again, keys, of) = (self.again.clone(), self.keys.clone(), *of);
-        BackgroundResult::begin(move |given_up| {
+        BackgroundResult::begin(move |cancelled| {
             let mut source = again.open()?;
-            let goes_on = || !given_up.load(Ordering::Relaxed);
+            let goes_on = || !cancelled.load(Ordering::Relaxed);
             let found = engine::reread_connection(&mut *source, &of, &keys, goes_on);
             let found = found.map_err(|error| error.to_string())?;
             found.ok_or_else(|| "its packets are not remembered any more".to_owned())
@@ -334,9 +334,9 @@ impl AnalysisControl for SharedControl {
 
     fn export(&self, of: &[ConnectionSummary], to: &Path) -> BackgroundResult<u64> {
         let (again, of, to) = (self.again.clone(), of.to_vec(), to.to_owned());
-        BackgroundResult::begin(move |given_up| {
+        BackgroundResult::begin(move |cancelled| {
             let mut source = again.open()?;
-            let goes_on = || !given_up.load(Ordering::Relaxed);
+            let goes_on = || !cancelled.load(Ordering::Relaxed);
             export(&mut *source, &of, &to, goes_on)
                 .map_err(|error| format!("{}: {error}", to.display()))
         })
@@ -397,38 +397,38 @@ struct SessionReader {
     say: Sender<PublisherMessage>,
     progress: ReadProgress,
     /// The number of frames at the last snapshot.
-    looked_at: u64,
+    frames_at_last_view: u64,
     files: Vec<FileSummary>,
     lost: Loss,
 }
 
 /// The engine's observer: called between two batches on behalf of [`SessionReader`].
 struct SessionObserver {
-    lead: SessionReader,
+    reader: SessionReader,
     next: Instant,
 }
 
 impl SessionReader {
     fn read(self, mut source: Box<dyn Source>, settings: &EngineSettings, threads: usize) {
-        let mut eye = SessionObserver {
-            lead: self,
+        let mut observer = SessionObserver {
+            reader: self,
             next: Instant::now() + FIRST,
         };
-        let (view, outcome) = engine::watched(&mut *source, settings, threads, &mut eye);
-        let mut lead = eye.lead;
-        lead.progress.stage = match outcome {
+        let (view, outcome) = engine::watched(&mut *source, settings, threads, &mut observer);
+        let mut reader = observer.reader;
+        reader.progress.stage = match outcome {
             Ok(()) => ReadStage::Done,
             Err(error) => ReadStage::Failed(error.to_string()),
         };
-        lead.progress.frames = view.frames();
-        lead.progress.bytes = source.files().iter().map(|file| file.bytes).sum();
+        reader.progress.frames = view.frames();
+        reader.progress.bytes = source.files().iter().map(|file| file.bytes).sum();
         let word = PublisherMessage {
-            what: PublishedView::Last(Box::new(view), Box::new(lead.progress)),
+            what: PublishedView::Last(Box::new(view), Box::new(reader.progress)),
             files: source.files().to_vec(),
             lost: source.lost(),
         };
         // If the receiver is gone, the publisher has panicked; joining its thread reports that.
-        let _ = lead.say.send(word);
+        let _ = reader.say.send(word);
     }
 }
 
@@ -445,39 +445,39 @@ impl SessionReader {
 
 impl Observer for SessionObserver {
     fn next(&mut self, frames: u64, source: &dyn Source) -> NextStep {
-        let lead = &mut self.lead;
-        lead.progress.frames = frames;
-        lead.progress.bytes = source.files().iter().map(|file| file.bytes).sum();
-        lead.watch.report(lead.progress.clone());
-        if lead.control.stop.load(Ordering::Relaxed) {
+        let reader = &mut self.reader;
+        reader.progress.frames = frames;
+        reader.progress.bytes = source.files().iter().map(|file| file.bytes).sum();
+        reader.watch.report(reader.progress.clone());
+        if reader.control.stop.load(Ordering::Relaxed) {
             return NextStep::Stop;
         }
         let now = Instant::now();
-        if lead.pace.busy.load(Ordering::Acquire) {
-            let took = Duration::from_nanos(lead.pace.took.load(Ordering::Relaxed));
-            self.next = now + lead.rest(took);
+        if reader.pace.busy.load(Ordering::Acquire) {
+            let took = Duration::from_nanos(reader.pace.took.load(Ordering::Relaxed));
+            self.next = now + reader.rest(took);
             return NextStep::GoOn;
         }
-        let moved = frames != lead.looked_at;
+        let moved = frames != reader.frames_at_last_view;
         if now < self.next || !moved && now < self.next + IDLE {
             return NextStep::GoOn;
         }
-        let took = Duration::from_nanos(lead.pace.took.load(Ordering::Relaxed));
-        self.next = now + lead.rest(took);
-        lead.looked_at = frames;
-        lead.files = source.files().to_vec();
-        lead.lost = source.lost();
+        let took = Duration::from_nanos(reader.pace.took.load(Ordering::Relaxed));
+        self.next = now + reader.rest(took);
+        reader.frames_at_last_view = frames;
+        reader.files = source.files().to_vec();
+        reader.lost = source.lost();
         NextStep::Look
     }
 
     fn look(&mut self, pending_view: PendingView) {
-        self.lead.pace.busy.store(true, Ordering::Release);
+        self.reader.pace.busy.store(true, Ordering::Release);
         let word = PublisherMessage {
             what: PublishedView::Look(Box::new(pending_view)),
-            files: std::mem::take(&mut self.lead.files),
-            lost: self.lead.lost,
+            files: std::mem::take(&mut self.reader.files),
+            lost: self.reader.lost,
         };
-        let _ = self.lead.say.send(word);
+        let _ = self.reader.say.send(word);
     }
 }
 
@@ -492,7 +492,7 @@ struct Publisher {
     /// Findings that have triggered the flight recorder.
     recorded: HashSet<(&'static str, Option<IpAddr>, Option<Endpoint>)>,
     /// The rule for whose finding a file is to be written.
-    awaits: Option<&'static str>,
+    pending_rule: Option<&'static str>,
     /// Number of files written.
     files: u32,
     /// The earliest time of the next file. Frames that arrive until then are still remembered at that time.
@@ -555,23 +555,23 @@ impl Publisher {
             let name = (finding.rule, finding.client, finding.server);
             present.insert(name);
             if finding.severity >= flight.severity && self.recorded.insert(name) {
-                self.awaits.get_or_insert(finding.rule);
+                self.pending_rule.get_or_insert(finding.rule);
             }
         }
         if self.recorded.len() > MAX_REMEMBERED {
             self.recorded.retain(|name| present.contains(name));
         }
-        let Some(rule) = self.awaits else {
+        let Some(rule) = self.pending_rule else {
             return;
         };
         if self.now < self.next && !last {
             return;
         }
-        self.awaits = None;
+        self.pending_rule = None;
         self.next = self.now.after(flight.age / 2);
         self.files += 1;
         let path = capture::numbered(&flight.path, self.files);
-        let note = match write_down(&flight.recent, &path) {
+        let note = match write_recent(&flight.recent, &path) {
             Ok(frames) => format!("{}: {frames} packets kept, for {rule}", path.display()),
             Err(error) => format!("nothing could be kept for {rule}: {error}"),
         };
@@ -579,7 +579,7 @@ impl Publisher {
     }
 }
 
-fn write_down(recent: &Recent, path: &Path) -> Result<u64, CaptureError> {
+fn write_recent(recent: &Recent, path: &Path) -> Result<u64, CaptureError> {
     let mut source = recent.source();
     let mut recording = Recording::begin(path, Rotation::default())?;
     let (mut batch, mut count) = (Batch::default(), 0);

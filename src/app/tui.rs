@@ -95,7 +95,7 @@ fn show(
 ) -> Result<()> {
     let watch = reading.watch();
     let running = reading.running();
-    tui_loop::mind(reading, Arc::clone(&watch));
+    tui_loop::report_panics(reading, Arc::clone(&watch));
     let session = tui::ScreenSubject {
         name,
         zone: zone(judging),
@@ -155,7 +155,7 @@ struct ScreenHost {
 }
 
 impl Host for ScreenHost {
-    fn account(
+    fn reread(
         &self,
         of: &ConnectionSummary,
         goes_on: &mut dyn FnMut() -> bool,
@@ -165,7 +165,7 @@ impl Host for ScreenHost {
 
     fn write_report(&self, snapshot: &Snapshot, to: &Path) -> Result<(), String> {
         let write = || -> Result<()> {
-            output::spare_the_inputs(&self.inputs, to)?;
+            output::refuse_to_overwrite_inputs(&self.inputs, to)?;
             let format = match output::format_of(to) {
                 Some(cli::FormatArg::Json) => report::Format::Json,
                 Some(cli::FormatArg::Ndjson) => report::Format::Ndjson,
@@ -187,7 +187,7 @@ impl Host for ScreenHost {
 
     fn write_frames(&self, of: &[ConnectionSummary], to: &Path) -> Result<u64, String> {
         let write = || -> Result<u64> {
-            output::spare_the_inputs(&self.inputs, to)?;
+            output::refuse_to_overwrite_inputs(&self.inputs, to)?;
             let mut source = (self.packets)().map_err(anyhow::Error::msg)?;
             let file = BufWriter::with_capacity(1 << 16, File::create(to)?);
             let mut writer = PcapngWriter::new(file)?;

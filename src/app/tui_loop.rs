@@ -53,13 +53,13 @@ pub(super) fn show(
     end: impl FnOnce() + Send + 'static,
 ) -> Result<()> {
     let signals = SignalFlags::new().context("signals cannot be caught")?;
-    let pulse = Watchdog::begin(&signals, end);
+    let watchdog = Watchdog::begin(&signals, end);
     let digests = ViewModelWorker::begin(Arc::clone(watch), session.time_wait);
     let mut app = App::new(session, look, Tasks::new());
     let mut held = TerminalGuard::take(mouse).context("this terminal cannot be drawn on")?;
     let begun = Instant::now();
     loop {
-        pulse.periodic_requests.fetch_add(1, Ordering::Relaxed);
+        watchdog.heartbeats.fetch_add(1, Ordering::Relaxed);
         if signals.leave.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -81,7 +81,7 @@ pub(super) fn show(
                 Effect::Quit => return Ok(()),
                 Effect::Suspend => {
                     held.suspend()?;
-                    pulse.periodic_requests.fetch_add(1, Ordering::Relaxed);
+                    watchdog.heartbeats.fetch_add(1, Ordering::Relaxed);
                 }
                 Effect::Copy(text) => {
                     if let Err(why) = held.copy(&text) {
@@ -241,17 +241,17 @@ impl SignalFlags {
 
 /// Ends the program if its loop cannot: once the terminal is gone, waiting for a key may never return.
 struct Watchdog {
-    periodic_requests: Arc<AtomicU64>,
+    heartbeats: Arc<AtomicU64>,
     over: Arc<AtomicBool>,
 }
 
 impl Watchdog {
     fn begin(signals: &SignalFlags, end: impl FnOnce() + Send + 'static) -> Self {
-        let (periodic_requests, over) = (
+        let (heartbeats, over) = (
             Arc::new(AtomicU64::new(0)),
             Arc::new(AtomicBool::new(false)),
         );
-        let (heart, done) = (Arc::clone(&periodic_requests), Arc::clone(&over));
+        let (heartbeat, done) = (Arc::clone(&heartbeats), Arc::clone(&over));
         let told = Arc::clone(&signals.leave);
         thread::spawn(move || {
             let mut before = u64::MAX;
@@ -260,7 +260,7 @@ impl Watchdog {
                 if done.load(Ordering::Relaxed) {
                     return;
                 }
-                let now = heart.load(Ordering::Relaxed);
+                let now = heartbeat.load(Ordering::Relaxed);
                 // A loop that draws for a while on a busy machine is alive; without a terminal it cannot draw.
                 if now == before && (told.load(Ordering::Relaxed) || is_gone()) {
                     break;
@@ -271,10 +271,7 @@ impl Watchdog {
             end();
             std::process::exit(i32::from(FAILED))
         });
-        Self {
-            periodic_requests,
-            over,
-        }
+        Self { heartbeats, over }
     }
 }
 
@@ -292,7 +289,7 @@ fn is_gone() -> bool {
 /// Whether the program controls the terminal at present.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 /// Panic messages of other threads while the screens were shown; printed after the screens are left.
-static SAID: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+static PANICS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
 /// The terminal while the program controls it.
 struct TerminalGuard {
@@ -352,7 +349,7 @@ impl TerminalGuard {
 impl Drop for TerminalGuard {
     fn drop(&mut self) {
         leave();
-        let said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = PANICS.lock().unwrap_or_else(PoisonError::into_inner);
         for (thread, text) in &*said {
             let _ = writeln!(io::stderr(), "hangup: a fault in {thread}: {text}");
         }
@@ -400,13 +397,13 @@ fn guard_panics(screens: ThreadId) {
             return;
         }
         let name = here.name().unwrap_or("a thread").to_owned();
-        let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = PANICS.lock().unwrap_or_else(PoisonError::into_inner);
         said.entry(name).or_insert_with(|| info.to_string());
     }));
 }
 
 /// Reports a failure to the screens if the analysis panics.
-pub(super) fn mind(reading: session::Session, watch: Arc<SnapshotWatch>) {
+pub(super) fn report_panics(reading: session::Session, watch: Arc<SnapshotWatch>) {
     thread::spawn(move || {
         let broke = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reading.wait()));
         if broke.is_err() {

@@ -161,12 +161,12 @@ pub enum KnownProgram<'a> {
     /// The same, and they are SOAP calls.
     Soap,
     /// None of its messages could be parsed, or the header names no known product.
-    Unheard,
+    Unknown,
 }
 
 impl<'a> From<Option<&'a NamedProduct>> for KnownProgram<'a> {
     fn from(stack: Option<&'a NamedProduct>) -> Self {
-        stack.map_or(Self::Unheard, Self::Known)
+        stack.map_or(Self::Unknown, Self::Known)
     }
 }
 
@@ -200,9 +200,9 @@ const SUSPECTS: usize = 8;
 pub fn texts<'a>(
     event: WireEvent,
     side: LogSide,
-    dissector: impl Into<KnownProgram<'a>>,
+    program: impl Into<KnownProgram<'a>>,
 ) -> Vec<Prediction> {
-    texts_of(&[event], side, dissector)
+    texts_of(&[event], side, program)
 }
 
 /// The same for a connection that met several events, in their order: a program that does not report the first reports
@@ -211,15 +211,15 @@ pub fn texts<'a>(
 pub fn texts_of<'a>(
     events: &[WireEvent],
     side: LogSide,
-    dissector: impl Into<KnownProgram<'a>>,
+    program: impl Into<KnownProgram<'a>>,
 ) -> Vec<Prediction> {
-    match dissector.into() {
+    match program.into() {
         KnownProgram::Known(stack) => known(events, side, stack),
         KnownProgram::Nameless => {
             suspects(events, side, |product| !product.named, SoapSuspects::Last)
         }
         KnownProgram::Soap => suspects(events, side, |product| !product.named, SoapSuspects::First),
-        KnownProgram::Unheard => suspects(events, side, |_| true, SoapSuspects::AsCommon),
+        KnownProgram::Unknown => suspects(events, side, |_| true, SoapSuspects::AsCommon),
     }
 }
 
@@ -311,7 +311,7 @@ fn suspects(
 }
 
 /// A text stands for a longer one that contains it if it has this many words; fewer would be too unspecific.
-const TELLING_WORDS: usize = 5;
+const MIN_WORDS: usize = 5;
 /// `strerror` texts: with few words around them they say as much as the whole text.
 const SYSTEM_WORDS: [&str; 6] = [
     "Broken pipe",
@@ -327,7 +327,7 @@ const SPARE_WORDS: usize = 3;
 fn holds(long: &str, short: &str) -> bool {
     let words = |text: &str| text.split(' ').count();
     let tells = || match words(short) {
-        TELLING_WORDS.. => true,
+        MIN_WORDS.. => true,
         few => SYSTEM_WORDS.contains(&short) && words(long) <= few + SPARE_WORDS,
     };
     long == short || long.contains(short) && tells()
@@ -526,8 +526,8 @@ mod tests {
     #[test]
     fn suspects_are_eight_at_most_and_differ() {
         for event in WireEvent::ALL {
-            for dissector in [KnownProgram::Unheard, KnownProgram::Nameless] {
-                let told = texts(*event, event.side(), dissector);
+            for program in [KnownProgram::Unknown, KnownProgram::Nameless] {
+                let told = texts(*event, event.side(), program);
                 assert!(told.len() <= SUSPECTS);
                 for (index, one) in told.iter().enumerate() {
                     assert!(one.text.is_some() && !one.identified);

@@ -157,7 +157,7 @@ pub struct EventGroup {
 }
 
 /// Upper bound of groups shown: more would not help to choose.
-const STORIES: usize = 8;
+const MAX_GROUPS: usize = 8;
 
 /// What is known about a text.
 #[derive(Clone, Debug, Default)]
@@ -181,7 +181,7 @@ impl Explanation {
 
     /// Whether none of the events in question leaves a packet of its own.
     #[must_use]
-    pub fn off_the_wire(&self) -> bool {
+    pub fn leaves_no_packet(&self) -> bool {
         let mut events = self
             .stories
             .iter()
@@ -228,8 +228,8 @@ pub fn explain(text: &str) -> Explanation {
             }
         }
     }
-    let more = stories.len().saturating_sub(STORIES);
-    stories.truncate(STORIES);
+    let more = stories.len().saturating_sub(MAX_GROUPS);
+    stories.truncate(MAX_GROUPS);
     for story in &mut stories {
         story
             .products
@@ -377,7 +377,11 @@ mod tests {
             "An error occurred while communicating with the remote host. The error code is 0x80070032.",
         ] {
             let told = explain(text);
-            assert!(told.off_the_wire() || text.len() > 20, "{:?}", told.stories);
+            assert!(
+                told.leaves_no_packet() || text.len() > 20,
+                "{:?}",
+                told.stories
+            );
             let story = &told.stories[0];
             assert_eq!(story.events, [WireEvent::Preload]);
             assert_eq!(story.rules, ["periodic-abandoned-request"]);
@@ -387,8 +391,8 @@ mod tests {
                     .is_some_and(|it| it.contains("capture holds nothing"))
             );
         }
-        assert!(explain("10048").off_the_wire());
-        assert!(!explain("10054").off_the_wire());
+        assert!(explain("10048").leaves_no_packet());
+        assert!(!explain("10054").leaves_no_packet());
     }
 
     #[test]

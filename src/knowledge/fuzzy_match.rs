@@ -71,7 +71,7 @@ struct PhraseIndex {
     words: HashMap<&'static str, PhraseWord>,
     weights: Vec<f32>,
     /// For each word, the phrases that contain it.
-    having: Vec<Vec<u16>>,
+    phrases_by_word: Vec<Vec<u16>>,
     phrases: Vec<Phrase>,
 }
 
@@ -88,21 +88,21 @@ const LEAST_OF_TWO: usize = 6;
 /// Share of a known text, by weight, that has to occur.
 const ENOUGH: f32 = 0.7;
 /// Least weight of a match: a lighter one, such as a single common word, would match anything.
-const TELLING: f32 = 2.0;
+const MIN_WEIGHT: f32 = 2.0;
 /// Weight from which on a single word matches by itself: one text in ninety contains it.
-const TELLING_WORD: f32 = 4.5;
+const MIN_WORD_WEIGHT: f32 = 4.5;
 
-static LEXICON: LazyLock<PhraseIndex> = LazyLock::new(PhraseIndex::of_facts);
+static PHRASES: LazyLock<PhraseIndex> = LazyLock::new(PhraseIndex::of_facts);
 
 /// The known texts that resemble a line of `text`, best first.
 #[must_use]
 pub(super) fn resembling(text: &str) -> Vec<FuzzyMatch> {
-    let lexicon = &*LEXICON;
+    let phrases = &*PHRASES;
     let mut corrections = CORRECTIONS;
     let mut best: BTreeMap<usize, (MatchQuality, f32)> = BTreeMap::new();
     for line in text.lines().filter(|line| !is_frame(line)).take(LINES) {
-        let line = lexicon.read(line, &mut corrections);
-        for (phrase, fit, weight) in lexicon.phrases_like(&line) {
+        let line = phrases.read(line, &mut corrections);
+        for (phrase, fit, weight) in phrases.phrases_like(&line) {
             let entry = best.entry(phrase).or_insert((fit, weight));
             if weight > entry.1 {
                 *entry = (fit, weight);
@@ -118,7 +118,7 @@ pub(super) fn resembling(text: &str) -> Vec<FuzzyMatch> {
         if !near {
             continue;
         }
-        let Some(phrase) = lexicon.phrases.get(phrase) else {
+        let Some(phrase) = phrases.phrases.get(phrase) else {
             continue;
         };
         for fact in phrase.facts.iter().filter_map(|it| FACTS.get(*it)) {
@@ -172,10 +172,10 @@ fn is_frame(line: &str) -> bool {
 
 impl PhraseIndex {
     fn of_facts() -> Self {
-        let mut lexicon = Self {
+        let mut phrases = Self {
             words: HashMap::new(),
             weights: Vec::new(),
-            having: Vec::new(),
+            phrases_by_word: Vec::new(),
             phrases: Vec::new(),
         };
         let mut known: HashMap<&'static str, usize> = HashMap::new();
@@ -190,22 +190,22 @@ impl PhraseIndex {
             let texts = [fact.text, fact.cause, kind].into_iter().flatten();
             for text in texts.filter(|it| !is_code(it)) {
                 let phrase = *known.entry(text).or_insert_with(|| {
-                    let words = spelled(text).map(|word| lexicon.word(word)).collect();
-                    lexicon.phrases.push(Phrase {
+                    let words = spelled(text).map(|word| phrases.word(word)).collect();
+                    phrases.phrases.push(Phrase {
                         text,
                         words,
                         weight: 0.0,
                         facts: Vec::new(),
                     });
-                    lexicon.phrases.len() - 1
+                    phrases.phrases.len() - 1
                 });
-                if let Some(phrase) = lexicon.phrases.get_mut(phrase) {
+                if let Some(phrase) = phrases.phrases.get_mut(phrase) {
                     phrase.facts.push(index);
                 }
             }
         }
-        lexicon.weigh();
-        lexicon
+        phrases.weigh();
+        phrases
     }
 
     /// The number of a word; a new word gets the next one.
@@ -221,24 +221,24 @@ impl PhraseIndex {
     }
 
     fn weigh(&mut self) {
-        self.having = vec![Vec::new(); self.words.len()];
+        self.phrases_by_word = vec![Vec::new(); self.words.len()];
         for (index, phrase) in self.phrases.iter().enumerate() {
             let index = u16::try_from(index).unwrap_or(u16::MAX);
             for word in &phrase.words {
-                if let Some(having) = self.having.get_mut(usize::from(*word))
-                    && having.last() != Some(&index)
+                if let Some(phrases_by_word) = self.phrases_by_word.get_mut(usize::from(*word))
+                    && phrases_by_word.last() != Some(&index)
                 {
-                    having.push(index);
+                    phrases_by_word.push(index);
                 }
             }
         }
         #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
-        let weigh = |having: &Vec<u16>| {
-            (self.phrases.len() as f32 / having.len().max(1) as f32)
+        let weigh = |phrases_by_word: &Vec<u16>| {
+            (self.phrases.len() as f32 / phrases_by_word.len().max(1) as f32)
                 .ln()
                 .max(0.1)
         };
-        self.weights = self.having.iter().map(weigh).collect();
+        self.weights = self.phrases_by_word.iter().map(weigh).collect();
         let weights = &self.weights;
         for phrase in &mut self.phrases {
             phrase.weight = phrase
@@ -302,7 +302,10 @@ impl PhraseIndex {
         candidates
             .map(|(word, number)| {
                 // Of equally near words the more common one is meant.
-                let common = self.having.get(usize::from(*number)).map_or(0, Vec::len);
+                let common = self
+                    .phrases_by_word
+                    .get(usize::from(*number))
+                    .map_or(0, Vec::len);
                 (
                     strsim::osa_distance(word, wrong),
                     Reverse(common),
@@ -325,9 +328,9 @@ impl PhraseIndex {
         let mostly_known = line.unknown <= line.words.len();
         let line = &line.words[..];
         let alone = line.first().filter(|_| line.len() == 1);
-        let partly = mostly_known && alone.is_none_or(|word| self.weight(*word) >= TELLING_WORD);
+        let partly = mostly_known && alone.is_none_or(|word| self.weight(*word) >= MIN_WORD_WEIGHT);
         let asked: f32 = line.iter().map(|word| self.weight(*word)).sum();
-        if asked < TELLING {
+        if asked < MIN_WEIGHT {
             return Vec::new();
         }
         // Upper bound of the common weight, ignoring order: this excludes most phrases cheaply.
@@ -336,7 +339,12 @@ impl PhraseIndex {
         seen.sort_unstable();
         seen.dedup();
         for word in seen {
-            for phrase in self.having.get(usize::from(word)).into_iter().flatten() {
+            for phrase in self
+                .phrases_by_word
+                .get(usize::from(word))
+                .into_iter()
+                .flatten()
+            {
                 if let Some(sum) = common.get_mut(usize::from(*phrase)) {
                     *sum += self.weight(word);
                 }
@@ -345,7 +353,7 @@ impl PhraseIndex {
         let mut like = Vec::new();
         for (index, (phrase, common)) in self.phrases.iter().zip(common).enumerate() {
             let may = common >= ENOUGH * asked || common >= ENOUGH * ENOUGH * phrase.weight;
-            if common < TELLING.min(phrase.weight) || !may {
+            if common < MIN_WEIGHT.min(phrase.weight) || !may {
                 continue;
             }
             let weight = self.in_order(&phrase.words, line);
@@ -359,7 +367,7 @@ impl PhraseIndex {
             } else {
                 continue;
             };
-            if weight >= TELLING {
+            if weight >= MIN_WEIGHT {
                 like.push((index, fit, weight * fit.worth()));
             }
         }

@@ -222,8 +222,8 @@ mod tests {
             |error: SocketError| (error.name(System::Windows), error.number(System::Windows));
         assert_eq!(name(SocketError::Reset), ("WSAECONNRESET", Some(10_054)));
         assert_eq!(name(SocketError::Pipe), ("WSAECONNABORTED", Some(10_053)));
-        let given_up = after_silence(ConnectionStage::Open, System::Windows);
-        assert_eq!(name(given_up), ("WSAECONNABORTED", Some(10_053)));
+        let cancelled = after_silence(ConnectionStage::Open, System::Windows);
+        assert_eq!(name(cancelled), ("WSAECONNABORTED", Some(10_053)));
         let never_up = after_silence(ConnectionStage::SynSent, System::Windows);
         assert_eq!(name(never_up), ("WSAETIMEDOUT", Some(10_060)));
         assert_eq!(SocketError::Pipe.name(System::Linux), "EPIPE");

@@ -274,7 +274,7 @@ impl WireEvent {
     /// The same event inside TLS, where some libraries report it differently: OpenSSL in Python reports a RST as the
     /// end of the stream. `notified`: the server had sent `close_notify` before, so the end is an orderly one.
     #[must_use]
-    pub const fn under_keys(self, notified: bool) -> Self {
+    pub const fn inside_tls(self, notified: bool) -> Self {
         match self {
             Self::FinBeforeResponse | Self::FinAfterAccept if notified => {
                 Self::TlsNotifyBeforeResponse
@@ -376,8 +376,8 @@ mod tests {
     fn under_keys_it_is_still_the_same_end() {
         for event in WireEvent::ALL {
             for notified in [false, true] {
-                let inside = event.under_keys(notified);
-                assert_eq!(inside.under_keys(notified), inside, "{event}");
+                let inside = event.inside_tls(notified);
+                assert_eq!(inside.inside_tls(notified), inside, "{event}");
                 assert_eq!(inside.side(), event.side(), "{event}");
                 // An event without a text uses that of the same event outside TLS, or of one like it.
                 let like = std::iter::successors(inside.like(), |it| it.like());

@@ -31,14 +31,14 @@ const ABOUT_CONNECTIONS: [&str; 7] = [
 const ABOUT_SPEAKERS: [&str; 3] = ["user-agent", "server", "via"];
 
 /// The pieces of a segment's payload, of which `bytes` were captured and `length` sent.
-pub(super) fn pieces(bytes: &[u8], length: u32, reticence: Redaction) -> Vec<Piece> {
+pub(super) fn pieces(bytes: &[u8], length: u32, redaction: Redaction) -> Vec<Piece> {
     if length == 0 {
         return Vec::new();
     }
-    if let Some(pieces) = messages(bytes, length, reticence) {
+    if let Some(pieces) = messages(bytes, length, redaction) {
         return pieces;
     }
-    if bytes.len() == length as usize && bytes.len() <= MAX_QUOTED && !reticence.payload {
+    if bytes.len() == length as usize && bytes.len() <= MAX_QUOTED && !redaction.payload {
         return vec![Piece::Raw(bytes.to_vec())];
     }
     match bytes.get(..TLS_HEAD) {
@@ -53,7 +53,7 @@ pub(super) fn pieces(bytes: &[u8], length: u32, reticence: Redaction) -> Vec<Pie
 }
 
 /// The payload as HTTP/1 messages, if it consists of nothing else.
-fn messages(mut bytes: &[u8], length: u32, reticence: Redaction) -> Option<Vec<Piece>> {
+fn messages(mut bytes: &[u8], length: u32, redaction: Redaction) -> Option<Vec<Piece>> {
     let mut rest = length as usize;
     let mut pieces = Vec::new();
     while rest > 0 {
@@ -68,12 +68,12 @@ fn messages(mut bytes: &[u8], length: u32, reticence: Redaction) -> Option<Vec<P
         let captured = &after[..after.len().min(here)];
         let body = if here == 0 {
             BodyPiece::None
-        } else if captured.len() == here && here <= MAX_QUOTED && !reticence.payload {
+        } else if captured.len() == here && here <= MAX_QUOTED && !redaction.payload {
             BodyPiece::Bytes(captured.to_vec())
         } else {
             BodyPiece::Filler(u32::try_from(here).ok()?)
         };
-        pieces.push(head.word(body, head_len, reticence)?);
+        pieces.push(head.word(body, head_len, redaction)?);
         rest -= head_len + here;
         bytes = after.get(here..).unwrap_or(&[]);
     }
@@ -134,13 +134,13 @@ impl<'a> HeadLines<'a> {
     }
 
     /// The piece that stands for this message, if there is one of the same size.
-    fn word(&self, body: BodyPiece, size: usize, reticence: Redaction) -> Option<Piece> {
+    fn word(&self, body: BodyPiece, size: usize, redaction: Redaction) -> Option<Piece> {
         let mut fields = Vec::new();
         if self.version != (1, 1) {
             fields.push(FieldPiece::Version(self.version.0, self.version.1));
         }
         for (name, value) in &self.fields {
-            fields.extend(field(name, value, &body, reticence));
+            fields.extend(field(name, value, &body, redaction));
         }
         if self.length.is_none() && !self.chunked {
             fields.push(FieldPiece::NoLength);
@@ -148,7 +148,7 @@ impl<'a> HeadLines<'a> {
         let build = |fields: Vec<FieldPiece>| match self.start {
             StartLine::Request(method, target) => Piece::Request {
                 method,
-                target: shown_target(method, target, reticence),
+                target: shown_target(method, target, redaction),
                 body: body.clone(),
                 fields,
             },
@@ -239,7 +239,7 @@ fn start_line(line: &[u8]) -> Option<(StartLine<'_>, (u8, u8))> {
 }
 
 /// The piece for a field line, if the field is shown.
-fn field(name: &[u8], value: &[u8], body: &BodyPiece, reticence: Redaction) -> Option<FieldPiece> {
+fn field(name: &[u8], value: &[u8], body: &BodyPiece, redaction: Redaction) -> Option<FieldPiece> {
     let name = std::str::from_utf8(name).ok()?;
     let lower = name.to_ascii_lowercase();
     let value = &value[..value.len().min(MAX_VALUE)];
@@ -264,15 +264,15 @@ fn field(name: &[u8], value: &[u8], body: &BodyPiece, reticence: Redaction) -> O
         }
         // The host that the writer adds by itself.
         "host" if value == HOST.as_bytes() => None,
-        "host" if !reticence.addresses && !reticence.payload => line(),
+        "host" if !redaction.addresses && !redaction.payload => line(),
         known if ABOUT_CONNECTIONS.contains(&known) => line(),
-        known if ABOUT_SPEAKERS.contains(&known) && !reticence.payload => line(),
+        known if ABOUT_SPEAKERS.contains(&known) && !redaction.payload => line(),
         _ => None,
     }
 }
 
-fn shown_target(method: &str, target: &[u8], reticence: Redaction) -> Vec<u8> {
-    match (method, reticence.payload) {
+fn shown_target(method: &str, target: &[u8], redaction: Redaction) -> Vec<u8> {
+    match (method, redaction.payload) {
         ("CONNECT", true) => b"a:443".to_vec(),
         (_, true) => b"/".to_vec(),
         (_, false) => target[..target.len().min(MAX_VALUE)].to_vec(),

@@ -45,7 +45,7 @@ const TTL: u8 = 64;
 /// Draws a ladder, one segment at a time.
 #[derive(Debug)]
 pub struct Recorder {
-    reticence: Redaction,
+    redaction: Redaction,
     start: Option<(Timestamp, Endpoint)>,
     /// In the order of [`FlowEnd`]; `A` is taken for the client until the record is known.
     numbers: SequenceNumbers,
@@ -90,9 +90,9 @@ struct RecordedSegment {
 impl Recorder {
     /// Creates a recorder without segments.
     #[must_use]
-    pub fn new(reticence: Redaction) -> Self {
+    pub fn new(redaction: Redaction) -> Self {
         Self {
-            reticence,
+            redaction,
             start: None,
             numbers: SequenceNumbers::new([0; 2]),
             known: [false; 2],
@@ -105,7 +105,7 @@ impl Recorder {
 
     /// Sets the notes on segments.
     #[must_use]
-    pub fn remarking(mut self, frame_notes: RecorderNotes) -> Self {
+    pub fn with_notes(mut self, frame_notes: RecorderNotes) -> Self {
         self.frame_notes = frame_notes;
         self
     }
@@ -118,7 +118,7 @@ impl Recorder {
         };
         let (start, _) = *self.start.get_or_insert((segment.time, a));
         let before = self.run.last.unwrap_or_default();
-        let payload = describe::pieces(segment.payload, segment.length, self.reticence);
+        let payload = describe::pieces(segment.payload, segment.length, self.redaction);
         let says_itself = !payload.iter().all(Piece::is_bytes);
         let frame_note = self.frame_notes.get(&(segment.frame, segment.source));
         let frame_note = frame_note.filter(|_| segment.length > 0 && !says_itself);
@@ -182,7 +182,7 @@ impl Recorder {
         let ends = [connection.client, connection.server];
         let side = |who: Who| {
             let mut side = TitleSide::usual(who);
-            if !self.reticence.addresses {
+            if !self.redaction.addresses {
                 side.endpoint = ends[who as usize];
             }
             side.ttl = self.ttl[who as usize].filter(|ttl| *ttl != TTL);

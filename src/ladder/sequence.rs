@@ -37,7 +37,7 @@ struct SideNumbers {
     held: Vec<(Seq, Seq)>,
     /// The end of a SYN for the next connection, while this side still has the numbers of the current one.
     pending: Option<Seq>,
-    layer_facts: Option<LastArrival>,
+    last_arrival: Option<LastArrival>,
     last: Option<LastSent>,
 }
 
@@ -82,7 +82,7 @@ impl SequenceNumbers {
                 got_generation: 0,
                 held: Vec::new(),
                 pending: None,
-                layer_facts: None,
+                last_arrival: None,
                 last: None,
             }),
         }
@@ -163,9 +163,9 @@ impl SequenceNumbers {
         let last = side.last.filter(|_| cell.sends == Sends::Again);
         let syn = cell.syn || last.is_some_and(|last| last.syn);
         let fin = cell.fin || last.is_some_and(|last| last.fin);
-        let layer_facts = side.layer_facts;
+        let last_arrival = side.last_arrival;
         let closed = !side.active || side.generation < peer.generation;
-        let answers_syn = layer_facts.is_some_and(|layer_facts| layer_facts.bare_syn) && closed;
+        let answers_syn = last_arrival.is_some_and(|last_arrival| last_arrival.bare_syn) && closed;
         let refusal = cell.rst && answers_syn && !deviations.no_ack;
         let stateless = refusal || cell.rst && deviations.no_ack;
         let opens = syn && side.got.is_none();
@@ -174,8 +174,8 @@ impl SequenceNumbers {
             (_, Some(last)) => last.seq,
             (Sends::Probe, _) => side.next.back(1),
             _ if refusal => Seq(0),
-            _ if stateless => layer_facts
-                .and_then(|layer_facts| layer_facts.ack)
+            _ if stateless => last_arrival
+                .and_then(|last_arrival| last_arrival.ack)
                 .unwrap_or(side.next),
             _ if syn => side.isn,
             _ => side.next,
@@ -185,8 +185,8 @@ impl SequenceNumbers {
         } else {
             side.got
         };
-        let usual_ack = match layer_facts {
-            Some(layer_facts) if refusal => layer_facts.end,
+        let usual_ack = match last_arrival {
+            Some(last_arrival) if refusal => last_arrival.end,
             _ => got.unwrap_or(peer.isn.add(1)),
         };
         let placed = |isn: Seq, relative: i64| isn.add(relative as u32);
@@ -256,7 +256,7 @@ impl SideNumbers {
         let acks = header.flags.has(Flags::ACK);
         let syn = header.flags.has(Flags::SYN);
         self.got_before = self.got;
-        self.layer_facts = Some(LastArrival {
+        self.last_arrival = Some(LastArrival {
             ack: acks.then_some(header.ack),
             bare_syn: syn && !acks,
             end,

@@ -66,7 +66,7 @@ fn write(page: &mut String, told: &Explanation) -> fmt::Result {
 }
 
 fn introduction(told: &Explanation) -> &'static str {
-    if told.off_the_wire() {
+    if told.leaves_no_packet() {
         "No packet of a capture is this itself. What may surround it:"
     } else if told.stories.len() == 1 {
         "On the wire:"

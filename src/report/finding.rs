@@ -9,7 +9,7 @@ use std::io;
 
 use hashbrown::HashMap;
 
-use super::finding_order::{FindingSection, chapters, ranges};
+use super::finding_order::{FindingSection, ranges, sections};
 use super::ladder_figure::picture;
 use super::rich_text::{RichLine, TextTone};
 use super::view::View;
@@ -47,11 +47,11 @@ const PICTURES: usize = 6;
 #[must_use]
 pub(super) fn typical(snapshot: &Snapshot) -> Vec<u32> {
     let mut ids: Vec<u32> = Vec::new();
-    for chapter in chapters(&snapshot.findings) {
-        if chapter.severity() < Severity::Warning || ids.len() == PICTURES {
+    for section in sections(&snapshot.findings) {
+        if section.severity() < Severity::Warning || ids.len() == PICTURES {
             continue;
         }
-        let first = chapter.cause().connections.first();
+        let first = section.cause().connections.first();
         ids.extend(first.filter(|id| !ids.contains(id)).copied());
     }
     ids
@@ -62,28 +62,28 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     if view.snapshot.findings.is_empty() {
         return Ok(());
     }
-    let teller = FindingWriter {
+    let writer = FindingWriter {
         view,
         shown: RefCell::default(),
     };
-    let (harmless, harmful): (Vec<_>, Vec<_>) = chapters(&view.snapshot.findings)
+    let (harmless, harmful): (Vec<_>, Vec<_>) = sections(&view.snapshot.findings)
         .into_iter()
         .partition(|it| it.severity() == Severity::Benign);
     if !harmful.is_empty() {
         sheet.heading("What was found")?;
     }
-    for (number, chapter) in (1..).zip(&harmful) {
-        teller.chapter(number, chapter, sheet)?;
+    for (number, section) in (1..).zip(&harmful) {
+        writer.section(number, section, sheet)?;
     }
     if !harmless.is_empty() {
         sheet.heading("Recognised as harmless")?;
     }
-    for chapter in &harmless {
-        let cause = chapter.cause();
+    for section in &harmless {
+        let cause = section.cause();
         let lead = RichLine::default()
             .strong(cause.summary.clone())
             .faint(format!("  [{}]", cause.rule));
-        let ids = chapter.connections();
+        let ids = section.connections();
         let ids = match &ids[..] {
             [] => String::new(),
             ids => format!(" {}.", capitalised(&connections(ids))),
@@ -100,17 +100,17 @@ struct FindingWriter<'v, 'a> {
 }
 
 impl FindingWriter<'_, '_> {
-    fn chapter(
+    fn section(
         &self,
         number: u32,
-        chapter: &FindingSection<'_>,
+        section: &FindingSection<'_>,
         sheet: &mut dyn Sheet,
     ) -> io::Result<()> {
-        let ids = chapter.connections();
-        let cause = chapter.cause();
-        sheet.entry(&headline(number, chapter, ids.len()))?;
+        let ids = section.connections();
+        let cause = section.cause();
+        sheet.entry(&headline(number, section, ids.len()))?;
         sheet.detail("", &message(cause).into())?;
-        for effect in chapter.parts.iter().skip(1) {
+        for effect in section.parts.iter().skip(1) {
             let line = RichLine::default()
                 .plain("→ ")
                 .strong(times(effect))
@@ -121,7 +121,7 @@ impl FindingWriter<'_, '_> {
         let first = cause.connections.first();
         let first = first.and_then(|id| self.view.snapshot.connection(*id));
         let new = first.is_some_and(|it| self.shown.borrow_mut().insert(it.id));
-        self.places(chapter, &ids, sheet)?;
+        self.places(section, &ids, sheet)?;
         if let Some(connection) = first {
             self.case(connection, &ids, new, sheet)?;
         } else if ids.len() > 1 {
@@ -138,7 +138,7 @@ impl FindingWriter<'_, '_> {
                 sheet.detail("Socket", &line.into())?;
             }
         }
-        self.evidence(chapter, sheet)?;
+        self.evidence(section, sheet)?;
         let filter = match (first, cause.client, cause.server) {
             (Some(_), ..) if !new => None,
             (Some(connection), ..) => Some(connection::filter(connection)),
@@ -148,9 +148,9 @@ impl FindingWriter<'_, '_> {
         if let Some(filter) = filter {
             sheet.detail("Filter", &RichLine::default().code(filter))?;
         }
-        remedies(chapter, sheet)?;
+        remedies(section, sheet)?;
         if let Some(connection) = first.filter(|_| new) {
-            self.picture(connection, chapter, sheet)?;
+            self.picture(connection, section, sheet)?;
         }
         Ok(())
     }
@@ -158,12 +158,12 @@ impl FindingWriter<'_, '_> {
     /// The affected servers and paths, where there is more than one case.
     fn places(
         &self,
-        chapter: &FindingSection<'_>,
+        section: &FindingSection<'_>,
         ids: &[u32],
         sheet: &mut dyn Sheet,
     ) -> io::Result<()> {
-        if !chapter.elsewhere.is_empty() {
-            let between: Vec<String> = chapter.causes().map(between).collect();
+        if !section.elsewhere.is_empty() {
+            let between: Vec<String> = section.causes().map(between).collect();
             let mut told = between
                 .iter()
                 .take(PLACES)
@@ -267,9 +267,9 @@ impl FindingWriter<'_, '_> {
         sheet.detail("Worst", &told.into())
     }
 
-    fn evidence(&self, chapter: &FindingSection<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
+    fn evidence(&self, section: &FindingSection<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
         let mut named = BTreeSet::new();
-        for (nth, part) in chapter.parts.iter().enumerate() {
+        for (nth, part) in section.parts.iter().enumerate() {
             let most = if nth == 0 { usize::MAX } else { EFFECT_FRAMES };
             for evidence in part.evidence.iter().take(most) {
                 // One frame can show both the cause and its effect; it is listed once.
@@ -291,12 +291,12 @@ impl FindingWriter<'_, '_> {
     fn picture(
         &self,
         connection: &Connection,
-        chapter: &FindingSection<'_>,
+        section: &FindingSection<'_>,
         sheet: &mut dyn Sheet,
     ) -> io::Result<()> {
         let drawn = &self.view.snapshot.drawn;
         let Some(drawn) = drawn.iter().find(|it| it.connection == connection.id) else {
-            if chapter.severity() < Severity::Warning {
+            if section.severity() < Severity::Warning {
                 return Ok(());
             }
             let line = RichLine::default()
@@ -304,7 +304,7 @@ impl FindingWriter<'_, '_> {
                 .plain(" draws it.");
             return sheet.detail("Ladder", &line);
         };
-        let evidence = chapter.parts.iter().flat_map(|it| &it.evidence);
+        let evidence = section.parts.iter().flat_map(|it| &it.evidence);
         let frame_refs: Vec<FrameRef> = evidence.map(|it| it.frame_ref).collect();
         sheet.figure(
             "Ladder",
@@ -314,8 +314,8 @@ impl FindingWriter<'_, '_> {
 }
 
 /// `1. ERROR  4,812 × requests were answered by a RST  [reset-before-response]`.
-fn headline(place: u32, chapter: &FindingSection<'_>, connections: usize) -> RichLine {
-    let cause = chapter.cause();
+fn headline(place: u32, section: &FindingSection<'_>, connections: usize) -> RichLine {
+    let cause = section.cause();
     let times = if connections > 1 {
         format!("{} × ", number(connections as u64))
     } else {
@@ -324,8 +324,8 @@ fn headline(place: u32, chapter: &FindingSection<'_>, connections: usize) -> Ric
     RichLine::default()
         .plain(format!("{place}. "))
         .with(
-            tone(chapter.severity()),
-            chapter.severity().name().to_uppercase(),
+            tone(section.severity()),
+            section.severity().name().to_uppercase(),
         )
         .plain("  ")
         .strong(format!("{times}{}", cause.summary))
@@ -398,11 +398,11 @@ fn touched(connection: &Connection) -> Option<String> {
     ))
 }
 
-fn remedies(chapter: &FindingSection<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
+fn remedies(section: &FindingSection<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     let mut told: Vec<&str> = Vec::new();
-    let own = chapter.cause().remedies.iter();
+    let own = section.cause().remedies.iter();
     // A remedy for the effect alone is second best: only the first is listed.
-    let effects = chapter.parts.iter().skip(1);
+    let effects = section.parts.iter().skip(1);
     let others = effects.filter_map(|it| it.remedies.first());
     for remedy in own.chain(others) {
         if !told.contains(&remedy.as_str()) {

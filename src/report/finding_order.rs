@@ -18,7 +18,7 @@ pub(super) struct FindingSection<'a> {
 type SectionKey<'a> = Vec<(&'a str, Severity, Certainty, &'a str)>;
 
 /// The sections, in the order of their worst findings. `findings` are numbered from 1, worst first.
-pub(super) fn chapters(findings: &[Finding]) -> Vec<FindingSection<'_>> {
+pub(super) fn sections(findings: &[Finding]) -> Vec<FindingSection<'_>> {
     let mut stories: Vec<Vec<&Finding>> = Vec::new();
     for finding in findings {
         if cause_of(finding, findings).is_none() {
@@ -32,13 +32,13 @@ pub(super) fn chapters(findings: &[Finding]) -> Vec<FindingSection<'_>> {
     let mut told: Vec<FindingSection<'_>> = Vec::new();
     let mut known: HashMap<SectionKey<'_>, usize, foldhash::fast::FixedState> = HashMap::default();
     for parts in stories {
-        let plot = parts
+        let key = parts
             .iter()
             .map(|it| (it.rule, it.severity, it.certainty, it.summary.as_str()));
-        match known.entry(plot.collect()) {
+        match known.entry(key.collect()) {
             hashbrown::hash_map::Entry::Occupied(at) => {
-                if let Some(chapter) = told.get_mut(*at.get()) {
-                    chapter.elsewhere.push(parts);
+                if let Some(section) = told.get_mut(*at.get()) {
+                    section.elsewhere.push(parts);
                 }
             }
             hashbrown::hash_map::Entry::Vacant(free) => {
@@ -157,7 +157,7 @@ mod tests {
 
     #[track_caller]
     fn told(findings: &[Finding], expected: &[&[u32]]) {
-        let told: Vec<Vec<u32>> = chapters(findings)
+        let told: Vec<Vec<u32>> = sections(findings)
             .iter()
             .map(|it| it.parts.iter().map(|it| it.id).collect())
             .collect();
@@ -187,13 +187,13 @@ mod tests {
         told(&findings, &[&[1], &[2, 3]]);
         let findings = [finding(1, "a", None), finding(2, "a", None)];
         told(&findings, &[&[1]]);
-        assert_eq!(chapters(&findings)[0].connections(), [1, 2]);
+        assert_eq!(sections(&findings)[0].connections(), [1, 2]);
     }
 
     #[test]
     fn a_circle_ends() {
         told(&[finding(1, "a", Some(1))], &[&[1]]);
-        assert!(chapters(&[finding(1, "a", Some(2)), finding(2, "b", Some(1))]).is_empty());
+        assert!(sections(&[finding(1, "a", Some(2)), finding(2, "b", Some(1))]).is_empty());
         told(&[finding(1, "a", Some(7))], &[&[1]]);
     }
 

@@ -65,7 +65,7 @@ pub(super) fn picture(ladder: &Ladder, first: FrameRef, evidence: &[FrameRef]) -
             left_out = 0;
         }
         match row {
-            LadderLine::Packet(packet) => lines.push(rung_of(packet, named(packet))),
+            LadderLine::Packet(packet) => lines.push(row_of(packet, named(packet))),
             other => lines.push(gap(folded(other))),
         }
     }
@@ -95,7 +95,7 @@ fn chosen(rows: &[&LadderLine], named: impl Fn(&LadderSegment) -> bool) -> Vec<b
     for tail in [true, false] {
         for nth in (0..all).rev() {
             let last = nth + TAIL >= all;
-            let says = matches!(rows[nth], LadderLine::Packet(packet) if tells(packet));
+            let says = matches!(rows[nth], LadderLine::Packet(packet) if is_significant(packet));
             if kept < LINES && !keeps[nth] && (last == tail) && (tail || says) {
                 keeps[nth] = true;
                 kept += 1;
@@ -112,7 +112,7 @@ fn chosen(rows: &[&LadderLine], named: impl Fn(&LadderSegment) -> bool) -> Vec<b
 }
 
 /// Whether a segment is more than data or an acknowledgement.
-fn tells(packet: &LadderSegment) -> bool {
+fn is_significant(packet: &LadderSegment) -> bool {
     let cell = &packet.cell;
     let head = |piece: &Piece| matches!(piece, Piece::Request { .. } | Piece::Response { .. });
     let says = packet.frame_note.is_some() || cell.payload.iter().any(head);
@@ -145,7 +145,7 @@ fn gap(left_out: u64) -> String {
     format!("{:>9}  {} {packets} more", "…", number(left_out))
 }
 
-fn rung_of(packet: &LadderSegment, named: Option<&FrameRef>) -> String {
+fn row_of(packet: &LadderSegment, named: Option<&FrameRef>) -> String {
     let said = says(packet);
     let time = format!("{:.3}", packet.time.as_secs_f64());
     let (arrow, left, right) = match packet.from {

@@ -411,7 +411,7 @@ impl<'v, 'a> Page<'v, 'a> {
             .snapshot
             .sockets
             .iter()
-            .filter(|row| says_something(row));
+            .filter(|row| is_worth_showing(row));
         let rows: Vec<_> = rows.take(SOCKETS).collect();
         if rows.is_empty() {
             return Ok(());
@@ -553,7 +553,7 @@ fn spent(row: &Sockets) -> String {
 }
 
 /// Whether a row is worth showing: a tenth of the range in use, or sockets by the thousand.
-fn says_something(row: &Sockets) -> bool {
+fn is_worth_showing(row: &Sockets) -> bool {
     let scarce = row.basis != RangeBasis::Observed && row.used_peak_percent() >= 10.0;
     scarce || row.runs_out_at.is_some() || row.time_wait_peak >= 1000
 }

@@ -81,7 +81,7 @@ fn verdict(view: &View<'_>, narrowed: &SearchResult) -> RichLine {
         SearchBasis::Ending => {
             " Going by how they ended; what was under way cannot be read in this capture."
         }
-        SearchBasis::Finding if narrowed.off_the_wire() => {
+        SearchBasis::Finding if narrowed.leaves_no_packet() => {
             " The error itself leaves no packet; what leads to it is here."
         }
         SearchBasis::Finding => " What was found there can lead to it.",
@@ -133,20 +133,20 @@ fn line_says(narrowed: &SearchResult) -> Vec<String> {
         ));
     }
     let mut strange: Vec<String> = located
-        .strange_addresses
+        .unmatched_addresses
         .iter()
         .map(ToString::to_string)
         .collect();
     strange.extend(
         located
-            .strange_ports
+            .unmatched_ports
             .iter()
             .map(|port| format!("port {port}")),
     );
     if !strange.is_empty() && fits > 0 {
         said.push(format!("Not on these connections: {}.", strange.join(", ")));
     }
-    if located.strange_time && fits > 0 {
+    if located.unmatched_time && fits > 0 {
         said.push(
             "None of them ended at the line's time, neither in UTC nor in another zone.".to_owned(),
         );

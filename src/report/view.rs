@@ -16,7 +16,7 @@ pub(super) struct View<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) options: &'a ReportOptions,
     shown: Shown,
-    naming: FindingsIndex,
+    findings_index: FindingsIndex,
     predictor: RefCell<Predictor>,
 }
 
@@ -27,7 +27,7 @@ impl<'a> View<'a> {
             snapshot,
             options,
             shown: options.connections.unwrap_or(usual),
-            naming: FindingsIndex::new(snapshot),
+            findings_index: FindingsIndex::new(snapshot),
             predictor: RefCell::default(),
         }
     }
@@ -56,7 +56,8 @@ impl<'a> View<'a> {
     /// Whether a connection is worth examining.
     pub(super) fn is_notable(&self, connection: &Connection) -> bool {
         // Whatever matches a search is worth examining.
-        self.snapshot.narrowed.is_some() || self.naming.is_notable(self.snapshot, connection)
+        self.snapshot.narrowed.is_some()
+            || self.findings_index.is_notable(self.snapshot, connection)
     }
 
     /// `01:40:16.041 (+0.041 s)`: the time of day, with the date unless it is that of the capture's start, and the
@@ -84,11 +85,11 @@ impl<'a> View<'a> {
 
     /// The findings that name a connection, worst first.
     pub(super) fn findings(&self, connection: &Connection) -> impl Iterator<Item = &'a Finding> {
-        self.naming.findings(self.snapshot, connection.id)
+        self.findings_index.findings(self.snapshot, connection.id)
     }
 
     /// The numbers of those findings.
     pub(super) fn finding_numbers(&self, id: u32) -> &[u32] {
-        self.naming.numbers(id)
+        self.findings_index.numbers(id)
     }
 }

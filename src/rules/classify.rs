@@ -83,7 +83,7 @@ const NO_WAIT: Duration = Duration::from_millis(10);
 const STALLED: Duration = Duration::from_secs(1);
 /// Time in which a server that takes the client's FIN for an abort closes: its application has to learn of the FIN
 /// first.
-const TOLD_WITHIN: Duration = Duration::from_millis(100);
+const ABORT_WITHIN: Duration = Duration::from_millis(100);
 
 /// An estimate of the round trip: that of the handshake, but no less than programs need to react.
 pub(super) fn round_trip(connection: &Connection) -> Duration {
@@ -140,7 +140,7 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
     }
     let told = teardown
         .told
-        .filter(|_| owes(teardown.phase))
+        .filter(|_| is_outstanding(teardown.phase))
         .map(|frame_ref| CloseEvent {
             frame_ref,
             sent: close.received,
@@ -181,7 +181,7 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
 }
 
 /// Whether a message is outstanding in this phase.
-const fn owes(phase: Phase) -> bool {
+const fn is_outstanding(phase: Phase) -> bool {
     matches!(
         phase,
         Phase::Request | Phase::Waiting | Phase::ResponseHead | Phase::ResponseBody
@@ -460,7 +460,7 @@ fn by_client<'a>(connection: &'a Connection, close: &CloseEvent) -> EndingRead<'
             } else {
                 let told = closed_by(connection, Who::Server)?;
                 let soon = told.time.since(close.frame_ref.time)
-                    <= TOLD_WITHIN.max(round_trip(connection) * 2);
+                    <= ABORT_WITHIN.max(round_trip(connection) * 2);
                 if !soon {
                     return None;
                 }

@@ -123,10 +123,10 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
     let flow = facts.flows[called.index()];
     if let ClientCertificate::Missing(..) = facts.client_certificate
         && flow.records == 0
-        && (closer == Some(who(called)) || flow.farewell.frame_ref().is_some())
+        && (closer == Some(who(called)) || flow.close_notify.frame_ref().is_some())
     {
         let by = Some(who(called));
-        let at = flow.farewell.frame_ref().unwrap_or(close);
+        let at = flow.close_notify.frame_ref().unwrap_or(close);
         return reading(
             TlsFailureKind::ClientCertificate,
             by,
@@ -154,7 +154,7 @@ pub(super) fn failure(connection: &Connection) -> Option<TlsFailure<'_>> {
             // A flaw of the certificate that does not depend on the name explains the close. Some clients compare names
             // after the handshake and then close in order. Probes to an address and self-issued certificates are
             // commonplace and explain nothing.
-            let leaves = own.farewell.frame_ref().is_some();
+            let leaves = own.close_notify.frame_ref().is_some();
             let (failure, certainty) = match facts.flaw(connection.server.ip) {
                 Some(CertificateFlaw::Outdated) => (TlsFailureKind::Date, Certainty::Likely),
                 Some(CertificateFlaw::OtherName) if leaves => {
@@ -251,8 +251,11 @@ pub(super) fn is_unanswered(connection: &Connection) -> bool {
 }
 
 /// Whether a side has sent `close_notify`, as far as the records show.
-pub(super) const fn said_goodbye(facts: &TlsFacts, end: FlowEnd) -> bool {
-    matches!(facts.flows[end.index()].farewell, CloseNotify::Notify(..))
+pub(super) const fn sent_close_notify(facts: &TlsFacts, end: FlowEnd) -> bool {
+    matches!(
+        facts.flows[end.index()].close_notify,
+        CloseNotify::Notify(..)
+    )
 }
 
 #[cfg(test)]

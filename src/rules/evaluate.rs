@@ -109,7 +109,7 @@ pub fn evaluate(facts: &RuleInput<'_>) -> Vec<Finding> {
         }
     }
     collapse(&mut all);
-    all.extend(evaluate_lines(facts));
+    all.extend(evaluate_summaries(facts));
     let mut cases: Vec<(CaseKey, Cases)> = all.into_iter().collect();
     cases.sort_by_key(|((rule, severity, ..), cases)| {
         (
@@ -223,7 +223,7 @@ fn join(findings: &mut [Finding]) {
 
 /// Evaluates the rules that need many connections. Each rule scans the summaries of all connections, which takes time
 /// if there are many: two threads share the rules.
-fn evaluate_lines(facts: &RuleInput<'_>) -> BTreeMap<CaseKey, Cases> {
+fn evaluate_summaries(facts: &RuleInput<'_>) -> BTreeMap<CaseKey, Cases> {
     let hosts = Hosts::new(facts.summaries, facts.sockets, facts.end);
     let next = AtomicUsize::new(0);
     let work = || {
@@ -257,7 +257,7 @@ fn evaluate_hosts(
     let found = match rule.check {
         Check::Hosts(check) => check(hosts),
         Check::All(check) => check(facts, hosts),
-        Check::Capture(check) => match check(&facts.sight, hosts) {
+        Check::Capture(check) => match check(&facts.capture_quality, hosts) {
             Verdict::Found(story) => vec![HostDiagnosis {
                 story: *story,
                 client: None,

@@ -183,7 +183,7 @@ impl CheckSink<'_> {
             summaries: &summaries,
             sockets: &sockets,
             lookups: &stats.lookups,
-            sight: CaptureQuality::new(stats, Loss::default()),
+            capture_quality: CaptureQuality::new(stats, Loss::default()),
             end,
         });
         for (index, line) in self.ladder.lines.iter().enumerate() {

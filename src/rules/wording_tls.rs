@@ -1,7 +1,7 @@
 //! Wording shared by the TLS rules: names, alerts, and what the encrypted part of a handshake allows to conclude.
 
 use super::Severity;
-use super::classify_tls::{TlsFailure, failure, is_unanswered, said_goodbye};
+use super::classify_tls::{TlsFailure, failure, is_unanswered, sent_close_notify};
 use super::rule::{Rule, Verdict};
 use super::wording::{not_yet, side, tell};
 use crate::analysis::connection::{Connection, How};
@@ -102,7 +102,7 @@ pub(super) fn hidden_request(rule: &'static Rule, connection: &Connection, what:
         time: connection.teardown.at,
     };
     let waited = duration(close.time.since(asked.time));
-    let notify = if said_goodbye(facts, facts.caller.other()) {
+    let notify = if sent_close_notify(facts, facts.caller.other()) {
         " It said close_notify before."
     } else {
         ""

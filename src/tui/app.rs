@@ -324,7 +324,7 @@ impl App {
         let outcome = self.with_screen(|screen, cx| screen.act(action, cx));
         match (outcome, action) {
             (KeyOutcome::Ignored, action) => self.act_everywhere(action),
-            (outcome, _) => self.come_of(outcome),
+            (outcome, _) => self.apply_outcome(outcome),
         }
     }
 
@@ -363,7 +363,7 @@ impl App {
                 Some(_) => {
                     let model = self.frozen.as_ref().unwrap_or(&self.newest);
                     let story = StoryScreen::new(model, 0);
-                    self.come_of(KeyOutcome::Open(Box::new(story)));
+                    self.apply_outcome(KeyOutcome::Open(Box::new(story)));
                 }
                 None => self.tell(Tone::Plain, "nothing was found so far".to_owned()),
             },
@@ -371,7 +371,7 @@ impl App {
         }
     }
 
-    fn come_of(&mut self, outcome: KeyOutcome) {
+    fn apply_outcome(&mut self, outcome: KeyOutcome) {
         match outcome {
             KeyOutcome::Ignored | KeyOutcome::Done => {}
             KeyOutcome::Open(screen) => self.stack.push(Location::On(screen)),
@@ -470,12 +470,12 @@ impl App {
                 let text = prompt.text;
                 let outcome =
                     self.with_screen(|screen, cx| screen.answered(PromptInput::Given(&text), cx));
-                return self.come_of(outcome);
+                return self.apply_outcome(outcome);
             }
             (Typist::Screen, PromptKey::Dropped) => {
                 let outcome =
                     self.with_screen(|screen, cx| screen.answered(PromptInput::Dropped, cx));
-                return self.come_of(outcome);
+                return self.apply_outcome(outcome);
             }
         }
         self.prompt = Some((prompt, typist));
@@ -513,7 +513,7 @@ impl App {
             MouseEventKind::Down(MouseButton::Left) if self.body.contains(at) => {
                 let (column, row) = (at.x - self.body.x, at.y - self.body.y);
                 let outcome = self.with_screen(|screen, cx| screen.click(column, row, cx));
-                self.come_of(outcome);
+                self.apply_outcome(outcome);
             }
             MouseEventKind::Down(MouseButton::Left) if at.y + 1 < self.body.y.max(2) => {
                 let columns = self.tab_columns.iter();

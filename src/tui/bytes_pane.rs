@@ -32,11 +32,11 @@ impl BytesPane {
         self.made_for = None;
     }
 
-    pub(super) fn lay(&mut self, account: &ConnectionTranscript, area: Rect) {
+    pub(super) fn lay(&mut self, reread: &ConnectionTranscript, area: Rect) {
         let columns = area.width.saturating_sub(OFFSET + 2).max(8);
         if self.made_for != Some(columns) {
             self.made_for = Some(columns);
-            self.rows = rows(&account.transcript.speech, usize::from(columns));
+            self.rows = rows(&reread.transcript.chunks, usize::from(columns));
         }
         self.place.lay(self.rows.len(), usize::from(area.height));
     }
@@ -53,12 +53,12 @@ impl BytesPane {
         &mut self,
         needle: &str,
         seek: TextSeek,
-        account: &ConnectionTranscript,
+        reread: &ConnectionTranscript,
     ) -> bool {
-        let speech = &account.transcript.speech;
+        let chunks = &reread.transcript.chunks;
         let found = find(self.rows.len(), self.place.selected, seek, |nth| {
             let (part, range) = &self.rows[nth];
-            speech
+            chunks
                 .get(*part as usize)
                 .is_some_and(|it| holds(&text(it, range), needle))
         });
@@ -68,7 +68,7 @@ impl BytesPane {
     pub(super) fn draw(
         &self,
         cx: &ViewContext<'_>,
-        account: &ConnectionTranscript,
+        reread: &ConnectionTranscript,
         area: Rect,
         buffer: &mut Buffer,
     ) {
@@ -87,7 +87,7 @@ impl BytesPane {
             let Some((part, range)) = self.rows.get(nth) else {
                 break;
             };
-            let Some(utterance) = account.transcript.speech.get(*part as usize) else {
+            let Some(chunk) = reread.transcript.chunks.get(*part as usize) else {
                 break;
             };
             let row = Rect {
@@ -96,7 +96,7 @@ impl BytesPane {
                 width: area.width.saturating_sub(1),
                 ..area
             };
-            draw_row(utterance, range, &account.connection, look, row, buffer);
+            draw_row(chunk, range, &reread.connection, look, row, buffer);
             if nth == self.place.selected {
                 buffer.set_style(row, look.theme.style(Tone::Selected));
                 buffer.set_stringn(
@@ -113,23 +113,23 @@ impl BytesPane {
 }
 
 fn draw_row(
-    utterance: &StreamChunk,
+    chunk: &StreamChunk,
     range: &Range<u32>,
     connection: &Connection,
     look: &Look,
     row: Rect,
     buffer: &mut Buffer,
 ) {
-    let (tone, sign, name) = match utterance.from {
+    let (tone, sign, name) = match chunk.from {
         Who::Client => (Tone::Client, look.glyphs.arrow[2], "client"),
         Who::Server => (Tone::Server, look.glyphs.arrow[0], "server"),
     };
-    let at = utterance.offset.saturating_add(range.start.into());
+    let at = chunk.offset.saturating_add(range.start.into());
     let line = StyledLine::of(tone, format!(" {sign} {at:>8} "));
     let rule = look.glyphs.rule.repeat(2);
-    let frame = number(utterance.at.frame.0);
-    let line = match &utterance.said {
-        ChunkContent::Bytes(_) => line.with(Tone::Plain, text(utterance, range)),
+    let frame = number(chunk.at.frame.0);
+    let line = match &chunk.said {
+        ChunkContent::Bytes(_) => line.with(Tone::Plain, text(chunk, range)),
         ChunkContent::Cut(many) => line.faint(format!(
             "{rule} {} cut off by the snap length {rule}",
             bytes(*many)
@@ -147,14 +147,14 @@ fn draw_row(
         ChunkContent::End => {
             let text = format!(
                 "{rule} FIN from the {name}, frame {frame}{} {rule}",
-                short(connection, utterance.from)
+                short(connection, chunk.from)
             );
             line.strong(text)
         }
         ChunkContent::Reset => {
             let text = format!(
                 "{rule} RST from the {name}, frame {frame}{} {rule}",
-                short(connection, utterance.from)
+                short(connection, chunk.from)
             );
             line.with(Tone::Error, text)
         }
@@ -180,8 +180,8 @@ fn short(connection: &Connection, from: Who) -> String {
     }
 }
 
-fn text(utterance: &StreamChunk, range: &Range<u32>) -> String {
-    match &utterance.said {
+fn text(chunk: &StreamChunk, range: &Range<u32>) -> String {
+    match &chunk.said {
         ChunkContent::Bytes(all) => {
             let part = all
                 .get(range.start as usize..range.end as usize)
@@ -202,11 +202,11 @@ fn text(utterance: &StreamChunk, range: &Range<u32>) -> String {
 }
 
 /// Splits the chunks into rows: at line ends, and at the width of the pane.
-fn rows(speech: &[StreamChunk], columns: usize) -> Vec<(u32, Range<u32>)> {
+fn rows(chunks: &[StreamChunk], columns: usize) -> Vec<(u32, Range<u32>)> {
     let mut rows = Vec::new();
-    for (nth, utterance) in speech.iter().enumerate() {
+    for (nth, chunk) in chunks.iter().enumerate() {
         let nth = u32::try_from(nth).unwrap_or(u32::MAX);
-        let ChunkContent::Bytes(all) = &utterance.said else {
+        let ChunkContent::Bytes(all) = &chunk.said else {
             rows.push((nth, 0..0));
             continue;
         };
@@ -268,7 +268,7 @@ mod tests {
     use super::*;
     use crate::base::frame_ref::FrameRef;
 
-    fn speech(bytes: &[u8]) -> Vec<StreamChunk> {
+    fn chunks(bytes: &[u8]) -> Vec<StreamChunk> {
         vec![StreamChunk {
             from: Who::Client,
             at: FrameRef::default(),
@@ -279,10 +279,10 @@ mod tests {
 
     #[test]
     fn lines_end_where_they_end() {
-        let speech = speech(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n\x00\x01tail");
-        let texts: Vec<_> = rows(&speech, 40)
+        let chunks = chunks(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n\x00\x01tail");
+        let texts: Vec<_> = rows(&chunks, 40)
             .iter()
-            .map(|(_, range)| text(&speech[0], range))
+            .map(|(_, range)| text(&chunks[0], range))
             .collect();
         assert_eq!(
             texts,
@@ -298,12 +298,12 @@ mod tests {
     proptest! {
         #[test]
         fn every_byte_is_in_one_row_and_fits(bytes: Vec<u8>, columns in 8..60usize) {
-            let speech = speech(&bytes);
+            let chunks = chunks(&bytes);
             let mut next = 0;
-            for (_, range) in rows(&speech, columns) {
+            for (_, range) in rows(&chunks, columns) {
                 prop_assert_eq!(range.start, next);
                 next = range.end;
-                prop_assert!(width(&text(&speech[0], &range)) <= columns.max(12));
+                prop_assert!(width(&text(&chunks[0], &range)) <= columns.max(12));
             }
             prop_assert_eq!(next as usize, bytes.len());
         }

@@ -72,20 +72,20 @@ mod tests {
 
     #[test]
     fn tab_goes_through_what_fits() {
-        let mut offers = Completions::default();
-        let first = offers.next("took:>1s ph", 11).unwrap();
+        let mut completions = Completions::default();
+        let first = completions.next("took:>1s ph", 11).unwrap();
         assert_eq!((first.line.as_str(), first.at), ("took:>1s phase:", 15));
-        assert!(offers.next("how:zzz", 7).is_none());
-        let one = offers.next("by:", 3).unwrap();
-        let two = offers.next(&one.line, one.at).unwrap();
+        assert!(completions.next("how:zzz", 7).is_none());
+        let one = completions.next("by:", 3).unwrap();
+        let two = completions.next(&one.line, one.at).unwrap();
         assert_ne!(one, two);
         assert!(two.line.starts_with("by:") && two.line.len() > 3);
-        let shown: Vec<_> = offers.of(&two.line).collect();
+        let shown: Vec<_> = completions.of(&two.line).collect();
         assert!(shown.len() > 1 && shown[1].1, "{shown:?}");
         // Wraps around to the first.
         let mut line = two;
         for _ in 2..=shown.len() {
-            line = offers.next(&line.line, line.at).unwrap();
+            line = completions.next(&line.line, line.at).unwrap();
         }
         assert_eq!(line, one);
     }

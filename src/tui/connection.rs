@@ -18,7 +18,7 @@ use ratatui::layout::Rect;
 use super::bytes_pane::BytesPane;
 use super::connections::open_finding;
 use super::keys::{Action, Scope};
-use super::ladder_pane::{LadderPane, proofs};
+use super::ladder_pane::{LadderPane, evidence_lines};
 use super::menu::{Menu, MenuItem};
 use super::segments_pane::SegmentsPane;
 use super::text_layout::{ListPosition, Pager, StyledLine, find, holds, scroll_bar};
@@ -76,7 +76,7 @@ impl ConnectionPane {
 pub(super) struct ConnectionScreen {
     id: u32,
     part: ConnectionPane,
-    account: Option<Arc<ConnectionTranscript>>,
+    reread: Option<Arc<ConnectionTranscript>>,
     /// Time of the last segment when the account was read; the connection may have grown since.
     read_until: Option<Timestamp>,
     under_way: Option<(Timestamp, Task<Result<ConnectionTranscript, String>>)>,
@@ -102,7 +102,7 @@ impl ConnectionScreen {
         Self {
             id,
             part: ConnectionPane::Ladder,
-            account: None,
+            reread: None,
             read_until: None,
             under_way: None,
             failed: None,
@@ -124,7 +124,7 @@ impl ConnectionScreen {
 
     /// The connection's record: the one that came with the segments, else the snapshot's.
     fn record<'a>(&'a self, snapshot: &'a Snapshot) -> Option<&'a Connection> {
-        let own = self.account.as_deref().map(|it| &it.connection);
+        let own = self.reread.as_deref().map(|it| &it.connection);
         own.or_else(|| snapshot.connection(self.id))
     }
 
@@ -135,7 +135,7 @@ impl ConnectionScreen {
             let until = *until;
             match task.take() {
                 TaskOutcome::UnderWay => return,
-                TaskOutcome::Done(Ok(account)) => self.take(account, until),
+                TaskOutcome::Done(Ok(reread)) => self.take(reread, until),
                 TaskOutcome::Done(Err(why)) => {
                     self.failed = Some(why);
                     self.read_until = Some(until);
@@ -151,10 +151,10 @@ impl ConnectionScreen {
         let host = Arc::clone(&cx.session.host);
         let task = cx
             .tasks
-            .spawn(move |cancel| host.account(&summary, &mut || !cancel.is_wanted()));
+            .spawn(move |cancel| host.reread(&summary, &mut || !cancel.is_wanted()));
         // Inline tasks have finished already.
         match task.take() {
-            TaskOutcome::Done(Ok(account)) => self.take(account, summary.last),
+            TaskOutcome::Done(Ok(reread)) => self.take(reread, summary.last),
             TaskOutcome::Done(Err(why)) => {
                 self.failed = Some(why);
                 self.read_until = Some(summary.last);
@@ -164,13 +164,13 @@ impl ConnectionScreen {
         }
     }
 
-    fn take(&mut self, mut account: ConnectionTranscript, until: Timestamp) {
-        account.connection.id = self.id;
+    fn take(&mut self, mut reread: ConnectionTranscript, until: Timestamp) {
+        reread.connection.id = self.id;
         self.failed = None;
         self.read_until = Some(until);
-        self.ladder.take(&account);
+        self.ladder.take(&reread);
         self.bytes.take();
-        self.account = Some(Arc::new(account));
+        self.reread = Some(Arc::new(reread));
         self.told_of = None;
     }
 
@@ -195,10 +195,10 @@ impl ConnectionScreen {
             "Wireshark filter",
             connection::filter(record),
         )];
-        if let Some(account) = &self.account {
+        if let Some(reread) = &self.reread {
             items.push(MenuItem::new(
                 "ladder",
-                self.ladder.to_text(account, cx.look),
+                self.ladder.to_text(reread, cx.look),
             ));
         }
         items.push(MenuItem::new("what happened", connection::story(record)));
@@ -273,7 +273,7 @@ impl Screen for ConnectionScreen {
         if self.wide && self.part == ConnectionPane::Verdict {
             self.part = ConnectionPane::Ladder;
         }
-        let made = (cx.model.version, self.account.is_some());
+        let made = (cx.model.version, self.reread.is_some());
         if self.told_of != Some(made)
             && let Some(record) = self.record(cx.snapshot())
         {
@@ -285,12 +285,12 @@ impl Screen for ConnectionScreen {
         }
         let (left, right) = self.left(&body);
         self.verdict.lay(right.unwrap_or(left));
-        if let Some(account) = &self.account {
+        if let Some(reread) = &self.reread {
             self.ladder.lay(left);
-            self.bytes.lay(account, left);
-            self.segments.lay(account, left);
+            self.bytes.lay(reread, left);
+            self.segments.lay(reread, left);
             self.exchanges.lay(
-                account.connection.exchanges.len(),
+                reread.connection.exchanges.len(),
                 usize::from(left.height.saturating_sub(1)),
             );
         }
@@ -350,7 +350,7 @@ impl Screen for ConnectionScreen {
             }
             _ => {}
         }
-        let Some(account) = self.account.clone() else {
+        let Some(reread) = self.reread.clone() else {
             return match self.verdict.act(action) {
                 true => KeyOutcome::Done,
                 false => KeyOutcome::Ignored,
@@ -358,24 +358,24 @@ impl Screen for ConnectionScreen {
         };
         let done = match self.part {
             ConnectionPane::Verdict => self.verdict.act(action),
-            ConnectionPane::Ladder => self.ladder.act(action, &account),
+            ConnectionPane::Ladder => self.ladder.act(action, &reread),
             ConnectionPane::Bytes => self.bytes.act(action),
             _ if action == Action::Connections => {
                 self.part = ConnectionPane::Ladder;
-                self.ladder.act(action, &account)
+                self.ladder.act(action, &reread)
             }
             ConnectionPane::Segments if action == Action::Open => {
-                if let Some(frame) = self.segments.frame(&account) {
-                    self.ladder.show(frame, &account);
+                if let Some(frame) = self.segments.frame(&reread) {
+                    self.ladder.show(frame, &reread);
                 }
                 self.part = ConnectionPane::Ladder;
                 true
             }
             ConnectionPane::Segments => self.segments.act(action),
             ConnectionPane::Exchanges if action == Action::Open => {
-                let exchange = account.connection.exchanges.get(self.exchanges.selected);
+                let exchange = reread.connection.exchanges.get(self.exchanges.selected);
                 if let Some(frame) = exchange.and_then(first_frame) {
-                    self.ladder.show(frame, &account);
+                    self.ladder.show(frame, &reread);
                     self.part = ConnectionPane::Ladder;
                 }
                 true
@@ -414,16 +414,16 @@ impl Screen for ConnectionScreen {
     }
 
     fn seek(&mut self, needle: &str, seek: TextSeek, _cx: &ViewContext<'_>) -> bool {
-        let Some(account) = self.account.clone() else {
+        let Some(reread) = self.reread.clone() else {
             return self.verdict.seek(needle, seek);
         };
         match self.part {
-            ConnectionPane::Ladder => self.ladder.seek(needle, seek, &account),
+            ConnectionPane::Ladder => self.ladder.seek(needle, seek, &reread),
             ConnectionPane::Verdict => self.verdict.seek(needle, seek),
-            ConnectionPane::Bytes => self.bytes.seek(needle, seek, &account),
-            ConnectionPane::Segments => self.segments.seek(needle, seek, &account),
+            ConnectionPane::Bytes => self.bytes.seek(needle, seek, &reread),
+            ConnectionPane::Segments => self.segments.seek(needle, seek, &reread),
             ConnectionPane::Exchanges => {
-                let all = &account.connection.exchanges;
+                let all = &reread.connection.exchanges;
                 let found = find(all.len(), self.exchanges.selected, seek, |nth| {
                     holds(&request(&all[nth]), needle)
                 });
@@ -504,18 +504,19 @@ impl Screen for ConnectionScreen {
             };
             self.verdict.draw(look, inner, buffer);
         }
-        match (&self.account, self.part) {
+        match (&self.reread, self.part) {
             (_, ConnectionPane::Verdict) => self.verdict.draw(look, left, buffer),
-            (Some(account), ConnectionPane::Ladder) => {
-                let proofs = proofs(cx.model.naming.findings(cx.snapshot(), self.id));
-                self.ladder.draw(cx, account, &proofs, left, buffer);
+            (Some(reread), ConnectionPane::Ladder) => {
+                let evidence_lines =
+                    evidence_lines(cx.model.naming.findings(cx.snapshot(), self.id));
+                self.ladder.draw(cx, reread, &evidence_lines, left, buffer);
             }
-            (Some(account), ConnectionPane::Bytes) => self.bytes.draw(cx, account, left, buffer),
-            (Some(account), ConnectionPane::Segments) => {
-                self.segments.draw(cx, account, left, buffer)
+            (Some(reread), ConnectionPane::Bytes) => self.bytes.draw(cx, reread, left, buffer),
+            (Some(reread), ConnectionPane::Segments) => {
+                self.segments.draw(cx, reread, left, buffer)
             }
-            (Some(account), ConnectionPane::Exchanges) => {
-                self.draw_exchanges(cx, account, left, buffer)
+            (Some(reread), ConnectionPane::Exchanges) => {
+                self.draw_exchanges(cx, reread, left, buffer)
             }
             (None, _) => self.draw_without(cx, left, buffer),
         }
@@ -525,9 +526,9 @@ impl Screen for ConnectionScreen {
 
 impl ConnectionScreen {
     fn tab(&self, part: ConnectionPane) -> String {
-        let many = match (part, &self.account) {
-            (ConnectionPane::Exchanges, Some(account)) => account.connection.exchanges.len(),
-            (ConnectionPane::Segments, Some(account)) => account.transcript.steps.len(),
+        let many = match (part, &self.reread) {
+            (ConnectionPane::Exchanges, Some(reread)) => reread.connection.exchanges.len(),
+            (ConnectionPane::Segments, Some(reread)) => reread.transcript.steps.len(),
             _ => 0,
         };
         match many {
@@ -563,7 +564,7 @@ impl ConnectionScreen {
     fn draw_exchanges(
         &self,
         cx: &ViewContext<'_>,
-        account: &ConnectionTranscript,
+        reread: &ConnectionTranscript,
         area: Rect,
         buffer: &mut Buffer,
     ) {
@@ -571,7 +572,7 @@ impl ConnectionScreen {
         if area.is_empty() {
             return;
         }
-        let all = &account.connection.exchanges;
+        let all = &reread.connection.exchanges;
         let row = |y: u16| Rect {
             y,
             height: 1,
@@ -593,7 +594,7 @@ impl ConnectionScreen {
                 .faint("  no request was seen on it")
                 .draw(look, row(area.y + 1), buffer);
         }
-        let ending = account.connection.teardown.ending();
+        let ending = reread.connection.teardown.ending();
         for (y, nth) in (area.top() + 1..area.bottom()).zip(self.exchanges.top..) {
             let Some(exchange) = all.get(nth) else {
                 break;

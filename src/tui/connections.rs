@@ -34,7 +34,7 @@ use crate::report::filter::Filter;
 use crate::report::wording::connection;
 
 /// Rows at the bottom with details of the selected connection.
-const BESIDE: u16 = 4;
+const DETAIL_ROWS: u16 = 4;
 /// Height of the screen below which those rows are omitted.
 const SMALL: u16 = 12;
 
@@ -55,8 +55,8 @@ pub(super) struct ConnectionsScreen {
     marked: BTreeSet<u32>,
     plan: ColumnPlan,
     menu: Menu,
-    hunt: TextSearch,
-    offers: Completions,
+    search: TextSearch,
+    completions: Completions,
     asking: PromptPurpose,
     export: Option<Task<Result<String, String>>>,
     /// Result of the last export, shown until the next key.
@@ -91,8 +91,8 @@ impl Default for ConnectionsScreen {
             marked: BTreeSet::new(),
             plan: ColumnPlan::default(),
             menu: Menu::default(),
-            hunt: TextSearch::default(),
-            offers: Completions::default(),
+            search: TextSearch::default(),
+            completions: Completions::default(),
             asking: PromptPurpose::Filter,
             export: None,
             note: None,
@@ -142,10 +142,10 @@ impl Screen for ConnectionsScreen {
         }
         self.selected = self.listing.summary(self.place.selected).map(|it| it.id);
         self.plan = self.planned(cx, body, height);
-        if let Some(seek) = self.hunt.take()
+        if let Some(seek) = self.search.take()
             && !self.go_to_hit(seek)
         {
-            let text = format!("“{}” is in none of these rows", self.hunt.needle());
+            let text = format!("“{}” is in none of these rows", self.search.needle());
             self.note = Some((Tone::Warning, text));
         }
         if let Some(task) = &self.export {
@@ -274,13 +274,13 @@ impl Screen for ConnectionsScreen {
 
     fn seek(&mut self, needle: &str, seek: TextSeek, cx: &ViewContext<'_>) -> bool {
         self.note = None;
-        self.hunt.give_up(cx);
+        self.search.give_up(cx);
         let Some(model) = self.listing.model() else {
             return false;
         };
-        if !self.hunt.is_ready(needle, model) {
-            self.hunt.begin(needle, seek, model, cx);
-            match self.hunt.take() {
+        if !self.search.is_ready(needle, model) {
+            self.search.begin(needle, seek, model, cx);
+            match self.search.take() {
                 // Still searching; the result is reported when it arrives.
                 None => return true,
                 Some(_) => return self.go_to_hit(seek),
@@ -290,7 +290,7 @@ impl Screen for ConnectionsScreen {
     }
 
     fn complete(&mut self, line: &str, at: usize) -> Option<PromptCompletion> {
-        self.offers.next(line, at)
+        self.completions.next(line, at)
     }
 
     fn invite(&mut self, rows_wanted: &str, _cx: &ViewContext<'_>) {
@@ -361,9 +361,9 @@ impl Screen for ConnectionsScreen {
             };
             match &self.typing {
                 Some((text, ..)) if self.asking == PromptPurpose::Filter => {
-                    self.draw_offers(text, cx, beside, buffer)
+                    self.draw_completions(text, cx, beside, buffer)
                 }
-                _ => self.draw_beside(cx, model, beside, buffer),
+                _ => self.draw_details(cx, model, beside, buffer),
             }
         }
         self.menu.draw(cx.look, area, buffer);
@@ -372,7 +372,7 @@ impl Screen for ConnectionsScreen {
 
 /// The part of the body that the table occupies.
 fn table(body: Rect) -> Rect {
-    let beside = if body.height >= SMALL { BESIDE } else { 0 };
+    let beside = if body.height >= SMALL { DETAIL_ROWS } else { 0 };
     Rect {
         height: body.height - beside,
         ..body
@@ -384,7 +384,7 @@ impl ConnectionsScreen {
         let rows = self.listing.rows.places.len();
         let found = super::text_layout::find(rows, self.place.selected, seek, |row| {
             let summary = self.listing.summary(row);
-            summary.is_some_and(|summary| self.hunt.is_hit(summary.id))
+            summary.is_some_and(|summary| self.search.is_hit(summary.id))
         });
         let Some(row) = found else { return false };
         self.place.select(row);
@@ -644,7 +644,7 @@ impl ConnectionsScreen {
     }
 
     /// Draws details of the selected connection.
-    fn draw_beside(
+    fn draw_details(
         &self,
         cx: &ViewContext<'_>,
         model: &ViewModel,
@@ -672,7 +672,7 @@ impl ConnectionsScreen {
                 number(self.listing.rows.unknown)
             ));
         }
-        if self.hunt.is_under_way() {
+        if self.search.is_under_way() {
             right.push("searching".to_owned());
         } else if self.listing.is_under_way() {
             right.push("sorting".to_owned());
@@ -736,7 +736,7 @@ impl ConnectionsScreen {
     }
 
     /// Draws the completions of the filter line.
-    fn draw_offers(&self, text: &str, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
+    fn draw_completions(&self, text: &str, cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         if area.is_empty() {
             return;
         }
@@ -761,7 +761,7 @@ impl ConnectionsScreen {
             buffer,
         );
         let mut line = StyledLine::default();
-        for (text, taken) in self.offers.of(text) {
+        for (text, taken) in self.completions.of(text) {
             let tone = if taken { Tone::Here } else { Tone::Key };
             line = line.with(tone, text).plain("  ");
         }

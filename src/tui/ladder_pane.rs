@@ -54,7 +54,9 @@ pub(super) struct LadderPane {
 pub(super) type EvidenceLine<'a> = (FrameNumber, Severity, &'a str);
 
 /// The evidence of all findings.
-pub(super) fn proofs<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<EvidenceLine<'a>> {
+pub(super) fn evidence_lines<'a>(
+    findings: impl Iterator<Item = &'a Finding>,
+) -> Vec<EvidenceLine<'a>> {
     let each = findings.flat_map(|finding| {
         let evidence = finding.evidence.iter();
         evidence.map(|it| (it.frame_ref.frame, finding.severity, it.note.as_str()))
@@ -64,10 +66,9 @@ pub(super) fn proofs<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Evi
 
 impl LadderPane {
     /// Rebuilds the rows for new segments and keeps the position.
-    pub(super) fn take(&mut self, account: &ConnectionTranscript) {
+    pub(super) fn take(&mut self, reread: &ConnectionTranscript) {
         let first = !self.made;
-        self.segment_rows =
-            TranscriptRows::new(&account.transcript, &account.connection, self.whole);
+        self.segment_rows = TranscriptRows::new(&reread.transcript, &reread.connection, self.whole);
         self.place.lay(self.segment_rows.lines.len(), 1);
         self.made = true;
         if first && let Some(close) = self.segment_rows.close {
@@ -82,7 +83,7 @@ impl LadderPane {
             .lay(self.segment_rows.lines.len(), usize::from(height));
     }
 
-    pub(super) fn act(&mut self, action: Action, account: &ConnectionTranscript) -> bool {
+    pub(super) fn act(&mut self, action: Action, reread: &ConnectionTranscript) -> bool {
         match action {
             Action::Connections => {
                 self.place.select(self.segment_rows.close.unwrap_or(0));
@@ -92,7 +93,7 @@ impl LadderPane {
                 // Keep the selected step; of a folded run, its first segment.
                 let step = self.step();
                 self.whole = !self.whole;
-                self.take(account);
+                self.take(reread);
                 let line = step.and_then(|step| self.segment_rows.line_of(step));
                 self.place.select(line.unwrap_or(0));
                 true
@@ -111,8 +112,8 @@ impl LadderPane {
     }
 
     /// Selects the row of a frame.
-    pub(super) fn show(&mut self, frame: FrameNumber, account: &ConnectionTranscript) {
-        let step = account.transcript.step_of(frame);
+    pub(super) fn show(&mut self, frame: FrameNumber, reread: &ConnectionTranscript) {
+        let step = reread.transcript.step_of(frame);
         let line = step.and_then(|step| self.segment_rows.line_of(step));
         if let Some(line) = line {
             self.place.select(line);
@@ -128,16 +129,16 @@ impl LadderPane {
         &mut self,
         needle: &str,
         seek: TextSeek,
-        account: &ConnectionTranscript,
+        reread: &ConnectionTranscript,
     ) -> bool {
         let lines = &self.segment_rows.lines;
         let found = super::text_layout::find(lines.len(), self.place.selected, seek, |nth| {
             match lines[nth] {
-                TranscriptRow::Step(step) => account
+                TranscriptRow::Step(step) => reread
                     .transcript
                     .steps
                     .get(step)
-                    .is_some_and(|step| holds(&said(step, account), needle)),
+                    .is_some_and(|step| holds(&said(step, reread), needle)),
                 _ => false,
             }
         });
@@ -145,7 +146,7 @@ impl LadderPane {
     }
 
     /// The whole ladder as text.
-    pub(super) fn to_text(&self, account: &ConnectionTranscript, look: &Look) -> String {
+    pub(super) fn to_text(&self, reread: &ConnectionTranscript, look: &Look) -> String {
         let rows = u16::try_from(self.segment_rows.lines.len().min(MOST_ROWS)).unwrap_or(u16::MAX);
         let area = Rect::new(0, 0, TEXT_WIDTH, rows + 1 + DETAIL);
         let mut whole = Self {
@@ -156,7 +157,7 @@ impl LadderPane {
             .place
             .lay(self.segment_rows.lines.len(), usize::from(rows));
         let mut buffer = Buffer::empty(area);
-        whole.draw_rows(&[], look, account, area, &mut buffer);
+        whole.draw_rows(&[], look, reread, area, &mut buffer);
         let lines = (0..=rows).map(|y| {
             let cells = (0..area.width).filter_map(|x| Some(buffer.cell((x, y))?.symbol()));
             cells.collect::<String>().trim_end().to_owned()
@@ -169,13 +170,13 @@ impl LadderPane {
     pub(super) fn draw(
         &self,
         cx: &ViewContext<'_>,
-        account: &ConnectionTranscript,
-        proofs: &[EvidenceLine<'_>],
+        reread: &ConnectionTranscript,
+        evidence_lines: &[EvidenceLine<'_>],
         area: Rect,
         buffer: &mut Buffer,
     ) {
         let look = cx.look;
-        let rows = self.draw_rows(proofs, look, account, area, buffer);
+        let rows = self.draw_rows(evidence_lines, look, reread, area, buffer);
         let selected = self.place.selected.checked_sub(self.place.top);
         if let Some(y) = selected.and_then(|it| u16::try_from(it).ok())
             && y < rows.height
@@ -211,28 +212,28 @@ impl LadderPane {
             height: area.bottom() - rows.bottom(),
             ..area
         };
-        self.draw_detail(account, proofs, look, detail, buffer);
+        self.draw_detail(reread, evidence_lines, look, detail, buffer);
     }
 
     /// Draws the visible rows and returns the area that they occupy.
     fn draw_rows(
         &self,
-        proofs: &[EvidenceLine<'_>],
+        evidence_lines: &[EvidenceLine<'_>],
         look: &Look,
-        account: &ConnectionTranscript,
+        reread: &ConnectionTranscript,
         area: Rect,
         buffer: &mut Buffer,
     ) -> Rect {
         let columns = LadderColumns::of(area);
-        columns.draw_head(account, look, area, buffer);
+        columns.draw_head(reread, look, area, buffer);
         let rows = Rect {
             y: area.y + 1.min(area.height),
             height: area.height.saturating_sub(1 + DETAIL),
             ..area
         };
-        let start = account.connection.first.time;
+        let start = reread.connection.first.time;
         // For a connection shorter than 10 s, milliseconds are too coarse.
-        let places = if account.connection.lasted() < Duration::from_secs(10) {
+        let places = if reread.connection.lasted() < Duration::from_secs(10) {
             6
         } else {
             3
@@ -248,13 +249,13 @@ impl LadderPane {
             };
             match segment_row {
                 TranscriptRow::Step(step) => {
-                    let Some(one) = account.transcript.steps.get(*step) else {
+                    let Some(one) = reread.transcript.steps.get(*step) else {
                         continue;
                     };
                     let before = step
                         .checked_sub(1)
-                        .and_then(|it| account.transcript.steps.get(it));
-                    let sign = proofs
+                        .and_then(|it| reread.transcript.steps.get(it));
+                    let sign = evidence_lines
                         .iter()
                         .filter(|it| it.0 == one.frame)
                         .map(|it| it.1)
@@ -267,7 +268,7 @@ impl LadderPane {
                         is_close: self.segment_rows.close == Some(nth),
                         time,
                     };
-                    columns.draw_step(&drawing, account, look, row, buffer);
+                    columns.draw_step(&drawing, reread, look, row, buffer);
                 }
                 TranscriptRow::Run {
                     first,
@@ -304,8 +305,8 @@ impl LadderPane {
     /// Draws the selected segment's numbers, and the evidence it gives.
     fn draw_detail(
         &self,
-        account: &ConnectionTranscript,
-        proofs: &[EvidenceLine<'_>],
+        reread: &ConnectionTranscript,
+        evidence_lines: &[EvidenceLine<'_>],
         look: &Look,
         area: Rect,
         buffer: &mut Buffer,
@@ -319,7 +320,7 @@ impl LadderPane {
             width: area.width.saturating_sub(2),
             height: 1,
         };
-        let Some(step) = self.step().and_then(|it| account.transcript.steps.get(it)) else {
+        let Some(step) = self.step().and_then(|it| reread.transcript.steps.get(it)) else {
             return;
         };
         let from = if step.from == Who::Client {
@@ -338,11 +339,11 @@ impl LadderPane {
             line = line.faint(format!(" ack {ack}"));
         }
         line = line.faint(format!(" len {} win {}", step.length, step.window));
-        if let Some(close) = close_of(&account.connection, step) {
+        if let Some(close) = close_of(&reread.connection, step) {
             line = line.plain("  ").strong(close);
         }
         line.draw(look, row(0), buffer);
-        let mut shown = proofs.iter().filter(|it| it.0 == step.frame);
+        let mut shown = evidence_lines.iter().filter(|it| it.0 == step.frame);
         let line = match shown.next() {
             Some((_, severity, note)) => StyledLine::of(
                 (*severity).into(),
@@ -361,7 +362,7 @@ impl LadderPane {
                 }
                 // The row in the ladder may have truncated it.
                 SegmentKind::New if step.length > 0 => {
-                    StyledLine::default().faint(said(step, account))
+                    StyledLine::default().faint(said(step, reread))
                 }
                 SegmentKind::Bare | SegmentKind::New => StyledLine::default(),
             },
@@ -403,7 +404,7 @@ pub(super) fn flags(flags: Flags) -> String {
 }
 
 /// Describes a segment: control bits, then HTTP or TLS, else the payload length.
-pub(super) fn said(step: &TranscriptStep, account: &ConnectionTranscript) -> String {
+pub(super) fn said(step: &TranscriptStep, reread: &ConnectionTranscript) -> String {
     let has = |flag| step.flags.has(flag);
     let mut words = Vec::new();
     match step.kind {
@@ -423,10 +424,10 @@ pub(super) fn said(step: &TranscriptStep, account: &ConnectionTranscript) -> Str
     if has(Flags::SYN) && has(Flags::ACK) {
         words.push("ACK".to_owned());
     }
-    let frame_notes: Vec<_> = account.transcript.frame_notes(step).collect();
-    let notes: Vec<_> = account.transcript.notes(step).collect();
+    let frame_notes: Vec<_> = reread.transcript.frame_notes(step).collect();
+    let notes: Vec<_> = reread.transcript.notes(step).collect();
     let all = Detail::default();
-    let told = segment::words(&account.connection, step.from, &frame_notes, &notes, all);
+    let told = segment::words(&reread.connection, step.from, &frame_notes, &notes, all);
     let bare = words.is_empty();
     if !told.is_empty() && step.kind != SegmentKind::Again {
         words.push(told.join("; "));
@@ -502,12 +503,12 @@ impl LadderColumns {
 
     fn draw_head(
         &self,
-        account: &ConnectionTranscript,
+        reread: &ConnectionTranscript,
         look: &Look,
         area: Rect,
         buffer: &mut Buffer,
     ) {
-        let connection = &account.connection;
+        let connection = &reread.connection;
         let client = StyledLine::of(Tone::Client, format!("client {}", connection.client));
         let server = StyledLine::of(Tone::Server, format!("server {}", connection.server));
         let from = self.states[0].min(area.right());
@@ -524,7 +525,7 @@ impl LadderColumns {
     fn draw_step(
         &self,
         drawing: &LadderDrawing<'_>,
-        account: &ConnectionTranscript,
+        reread: &ConnectionTranscript,
         look: &Look,
         row: Rect,
         buffer: &mut Buffer,
@@ -578,7 +579,7 @@ impl LadderColumns {
         }
         let from = self.lines[0] + 1;
         let room = self.lines[1].saturating_sub(from);
-        let said = said(step, account);
+        let said = said(step, reread);
         let ends = step.flags.has(Flags::RST) || step.flags.has(Flags::FIN);
         let tone = match (
             drawing.is_close && ends,

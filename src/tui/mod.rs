@@ -86,7 +86,7 @@ pub trait Host: Send + Sync {
     ///
     /// # Errors
     /// A message for the user: why it is not possible, and what to do.
-    fn account(
+    fn reread(
         &self,
         of: &ConnectionSummary,
         goes_on: &mut dyn FnMut() -> bool,

@@ -29,7 +29,7 @@ const LABEL: u16 = 11;
 /// Columns to the right of a chart.
 const FIGURES: u16 = 18;
 /// Limits of rows for the message and for the remedy of the selected finding, in a low and in a tall terminal.
-const TOLD: (usize, usize) = (3, 6);
+const MESSAGE_ROWS: (usize, usize) = (3, 6);
 const REMEDY: (usize, usize) = (2, 4);
 /// Height from which on a terminal is tall.
 const TALL: u16 = 32;
@@ -82,7 +82,7 @@ impl Screen for OverviewScreen {
             .selected(cx)
             .map_or_else(Vec::new, |group| told(group, cx, body));
         // Rows: verdict, blank, findings, blank, bar with legend, blank, time line, capture.
-        let charts = directions(cx).len() as u16;
+        let charts = time_rows(cx).len() as u16;
         let rest = 6 + self.legend.len() as u16 + self.capture.len() as u16;
         let least = if cx.is_growing() { 3 } else { 1 };
         let wanted = (groups + self.told.len()).clamp(least, usize::from(body.height).max(least));
@@ -90,9 +90,9 @@ impl Screen for OverviewScreen {
         let room = body.height.saturating_sub(rest + charts);
         self.findings = wanted.min(room.max(4)).max(1);
         let left = room.saturating_sub(self.findings);
-        let high = directions(cx)
+        let high = time_rows(cx)
             .iter()
-            .filter(|direction| !direction.is_flat())
+            .filter(|time_row| !time_row.is_flat())
             .count() as u16;
         self.chart = (1 + left / high.max(1)).min(HIGHEST);
         let told = self.told.len();
@@ -156,13 +156,13 @@ impl Screen for OverviewScreen {
         draw_bar(cx, take(1), buffer);
         draw_rows(&self.legend, cx, take(self.legend.len() as u16), buffer);
         take(1);
-        let directions = directions(cx);
-        if !directions.is_empty() {
+        let time_rows = time_rows(cx);
+        if !time_rows.is_empty() {
             draw_scale(cx, take(1), buffer);
         }
-        for direction in &directions {
-            let height = if direction.is_flat() { 1 } else { self.chart };
-            direction.draw(cx, take(height), buffer);
+        for time_row in &time_rows {
+            let height = if time_row.is_flat() { 1 } else { self.chart };
+            time_row.draw(cx, take(height), buffer);
         }
         if left.height > self.capture.len() as u16 {
             left.y += 1;
@@ -207,9 +207,9 @@ impl OverviewScreen {
 fn told(group: &FindingGroup, cx: &ViewContext<'_>, body: Rect) -> Vec<WrappedRow> {
     let columns = body.width.min(LEGIBLE);
     let (most, remedy) = if body.height >= TALL {
-        (TOLD.1, REMEDY.1)
+        (MESSAGE_ROWS.1, REMEDY.1)
     } else {
-        (TOLD.0, REMEDY.0)
+        (MESSAGE_ROWS.0, REMEDY.0)
     };
     let Some(finding) = cx.snapshot().findings.get(group.first) else {
         return Vec::new();
@@ -391,31 +391,31 @@ struct TimeLane<'a> {
     ceiling: Option<u64>,
 }
 
-fn directions<'a>(cx: &ViewContext<'a>) -> Vec<TimeLane<'a>> {
-    let course = &cx.model.course;
-    let mut directions = Vec::new();
-    if course.opened.is_empty() || cx.snapshot().summaries.is_empty() {
-        return directions;
+fn time_rows<'a>(cx: &ViewContext<'a>) -> Vec<TimeLane<'a>> {
+    let histogram = &cx.model.histogram;
+    let mut time_rows = Vec::new();
+    if histogram.opened.is_empty() || cx.snapshot().summaries.is_empty() {
+        return time_rows;
     }
-    let direction = |name, steps, tone| TimeLane {
+    let time_row = |name, steps, tone| TimeLane {
         name,
         steps,
         tone,
         ceiling: None,
     };
-    directions.push(direction("opened", &course.opened, Tone::Note));
-    directions.push(direction("FIN", &course.closed, Tone::Good));
-    directions.push(direction("RST", &course.reset, Tone::Error));
-    if !course.time_wait.is_empty() {
+    time_rows.push(time_row("opened", &histogram.opened, Tone::Note));
+    time_rows.push(time_row("FIN", &histogram.closed, Tone::Good));
+    time_rows.push(time_row("RST", &histogram.reset, Tone::Error));
+    if !histogram.time_wait.is_empty() {
         let row = cx.snapshot().sockets.first();
-        directions.push(TimeLane {
+        time_rows.push(TimeLane {
             name: "TIME-WAIT",
-            steps: &course.time_wait,
+            steps: &histogram.time_wait,
             tone: Tone::Warning,
             ceiling: row.map(crate::analysis::hosts::Sockets::range_size),
         });
     }
-    directions
+    time_rows
 }
 
 impl TimeLane<'_> {

@@ -21,9 +21,9 @@ pub(super) struct SegmentsPane {
 }
 
 impl SegmentsPane {
-    pub(super) fn lay(&mut self, account: &ConnectionTranscript, area: Rect) {
+    pub(super) fn lay(&mut self, reread: &ConnectionTranscript, area: Rect) {
         let height = usize::from(area.height.saturating_sub(1));
-        self.place.lay(account.transcript.steps.len(), height);
+        self.place.lay(reread.transcript.steps.len(), height);
     }
 
     pub(super) fn act(&mut self, action: Action) -> bool {
@@ -31,8 +31,8 @@ impl SegmentsPane {
     }
 
     /// The selected frame.
-    pub(super) fn frame(&self, account: &ConnectionTranscript) -> Option<FrameNumber> {
-        account
+    pub(super) fn frame(&self, reread: &ConnectionTranscript) -> Option<FrameNumber> {
+        reread
             .transcript
             .steps
             .get(self.place.selected)
@@ -48,11 +48,11 @@ impl SegmentsPane {
         &mut self,
         needle: &str,
         seek: TextSeek,
-        account: &ConnectionTranscript,
+        reread: &ConnectionTranscript,
     ) -> bool {
-        let steps = &account.transcript.steps;
+        let steps = &reread.transcript.steps;
         let found = find(steps.len(), self.place.selected, seek, |nth| {
-            holds(&text(&steps[nth], account), needle)
+            holds(&text(&steps[nth], reread), needle)
         });
         found.is_some_and(|row| self.place.select(row))
     }
@@ -60,7 +60,7 @@ impl SegmentsPane {
     pub(super) fn draw(
         &self,
         cx: &ViewContext<'_>,
-        account: &ConnectionTranscript,
+        reread: &ConnectionTranscript,
         area: Rect,
         buffer: &mut Buffer,
     ) {
@@ -86,9 +86,9 @@ impl SegmentsPane {
         StyledLine::default()
             .faint(head)
             .draw(look, row(area.y), buffer);
-        let start = account.connection.first.time;
+        let start = reread.connection.first.time;
         for (y, nth) in (area.top() + 1..area.bottom()).zip(self.place.top..) {
-            let Some(step) = account.transcript.steps.get(nth) else {
+            let Some(step) = reread.transcript.steps.get(nth) else {
                 break;
             };
             let (tone, arrow) = match step.from {
@@ -117,7 +117,7 @@ impl SegmentsPane {
             }
             let line = line.with(
                 if odd { Tone::Warning } else { Tone::Faint },
-                format!("  {}", said(step, account)),
+                format!("  {}", said(step, reread)),
             );
             line.draw(look, row(y), buffer);
             if nth == self.place.selected {
@@ -137,7 +137,7 @@ impl SegmentsPane {
             ..area
         };
         scroll_bar(
-            account.transcript.steps.len(),
+            reread.transcript.steps.len(),
             self.place.top,
             look,
             rows,
@@ -165,11 +165,11 @@ fn short(flags: Flags) -> String {
         .collect()
 }
 
-fn text(step: &TranscriptStep, account: &ConnectionTranscript) -> String {
+fn text(step: &TranscriptStep, reread: &ConnectionTranscript) -> String {
     format!(
         "{} {} {}",
         step.frame.0,
         flags(step.flags),
-        said(step, account)
+        said(step, reread)
     )
 }

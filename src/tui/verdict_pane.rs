@@ -51,11 +51,11 @@ pub(super) fn page(
         }
     }
     logs(connection, &mut page);
-    let decrypted_layer = tls::lines(connection);
-    if !decrypted_layer.is_empty() {
+    let tls_lines = tls::lines(connection);
+    if !tls_lines.is_empty() {
         heading("TLS", &mut page);
     }
-    for (about, text) in decrypted_layer {
+    for (about, text) in tls_lines {
         let line = StyledLine::default()
             .faint(format!("{about:11}  "))
             .plain(text);

@@ -94,7 +94,7 @@ pub struct ViewModel {
     pub version: u64,
     /// Number of connections of each class.
     pub(super) kinds: [u64; EndingClass::ALL.len()],
-    pub(super) course: EventHistogram,
+    pub(super) histogram: EventHistogram,
     /// The findings, grouped by summary; consequences follow their cause.
     pub(super) groups: Vec<FindingGroup>,
     /// Connections that have ended, but not in order.
@@ -116,7 +116,7 @@ impl ViewModel {
             naming: FindingsIndex::new(&snapshot),
             version,
             kinds,
-            course: course(&snapshot, time_wait),
+            histogram: histogram(&snapshot, time_wait),
             groups: groups(&snapshot.findings),
             disorderly,
             snapshot,
@@ -130,7 +130,7 @@ impl ViewModel {
     }
 }
 
-fn course(snapshot: &Snapshot, time_wait: Duration) -> EventHistogram {
+fn histogram(snapshot: &Snapshot, time_wait: Duration) -> EventHistogram {
     let Some((first, last)) = snapshot.summary.span else {
         return EventHistogram::default();
     };

@@ -24,10 +24,10 @@ fn case_1_a_syn_that_is_not_answered() {
     );
     // No header names the client before the first request; the tables hold .NET Framework's text for the full connect
     // timeout.
-    let given_up = Story::drawn(
+    let cancelled = Story::drawn(
         "SYN -->\n+1s again -->\n+2s again -->\n+4s again -->\n+8s again -->\n+16s again -->\n+32s again -->",
     );
-    let texts = given_up.log(1, Who::Client);
+    let texts = cancelled.log(1, Who::Client);
     let told = texts
         .iter()
         .find(|it| it.stack == "dotnet-framework")

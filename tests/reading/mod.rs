@@ -76,7 +76,7 @@ pub fn analyse_with(
         summaries: &analysis.summaries,
         sockets: &sockets,
         lookups: &stats.lookups,
-        sight: rules::CaptureQuality::new(&stats, source.lost()),
+        capture_quality: rules::CaptureQuality::new(&stats, source.lost()),
         end,
     });
     let inputs = source.files().iter().map(|file| snapshot::InputSummary {

@@ -88,7 +88,7 @@ impl Connection {
                 add(alert.at, who(alert.from), FrameNote::Alert(nth));
             }
             for (end, flow) in FlowEnd::BOTH.into_iter().zip(&facts.flows) {
-                if let CloseNotify::Notify(at, certainty) = flow.farewell {
+                if let CloseNotify::Notify(at, certainty) = flow.close_notify {
                     add(at, who(end), FrameNote::CloseNotify(certainty));
                 }
             }

@@ -125,7 +125,7 @@ pub struct UnansweredSegments {
     /// When it was last sent.
     pub until: FrameRef,
     /// When the peer last sent anything; the default if it never did.
-    pub layer_facts: FrameRef,
+    pub peer_last_sent: FrameRef,
     /// How long both sides were idle before.
     pub idle: Duration,
     /// Payload of the segment that was repeated.

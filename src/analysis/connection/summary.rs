@@ -50,7 +50,7 @@ pub struct ConnectionSummary {
     /// Bytes of the connection are missing from the capture.
     pub missing: bool,
     /// The TLS handshake is complete, and both sides have sent application data.
-    pub decrypted_layer: bool,
+    pub both_sent_data: bool,
     /// Payload was retransmitted.
     pub retransmitted: bool,
     /// The sender of an ICMP error about the connection, with type and code.
@@ -161,7 +161,7 @@ impl From<&Connection> for ConnectionSummary {
             server_time_wait: connection.time_wait[Who::Server as usize].is_some(),
             seen: connection.sent.map(|sent| sent.packets > 0),
             spoke: connection.sent.map(|sent| sent.bytes > 0),
-            decrypted_layer: connection.tls.as_deref().is_some_and(|facts| {
+            both_sent_data: connection.tls.as_deref().is_some_and(|facts| {
                 facts.stage == HandshakeStage::Complete
                     && facts.flows.iter().all(|flow| flow.records > 0)
             }),

@@ -86,11 +86,11 @@ pub struct PredecessorState {
 }
 
 impl PredecessorState {
-    fn before(self, decryptor: Endpoint) -> Predecessor {
+    fn before(self, initiator: Endpoint) -> Predecessor {
         let [a, b] = self.waits;
         Predecessor {
             last: self.last,
-            waits: if self.endpoints[0] == decryptor {
+            waits: if self.endpoints[0] == initiator {
                 [a, b]
             } else {
                 [b, a]
@@ -208,7 +208,7 @@ impl ConnectionTracker {
 
     /// A half-open connection: only a SYN was seen, without an answer. The cheapest connection to evict.
     #[must_use]
-    pub fn is_embryonic(&self) -> bool {
+    pub fn is_half_open(&self) -> bool {
         self.stack.is_none()
             && FlowEnd::BOTH
                 .iter()
@@ -331,7 +331,7 @@ impl ConnectionTracker {
     }
 
     /// Skips all holes, because the total of waiting bytes is too large.
-    pub fn give_up_holes(&mut self, texts: &mut TextInterner) {
+    pub fn skip_holes(&mut self, texts: &mut TextInterner) {
         let midway = self.midway();
         let mut streams = StreamReader {
             stack: &mut self.stack,
@@ -340,7 +340,7 @@ impl ConnectionTracker {
             midway,
             texts,
         };
-        self.pair.give_up_holes(self.last, &mut streams);
+        self.pair.skip_holes(self.last, &mut streams);
     }
 
     /// What it holds of its streams.
@@ -350,17 +350,17 @@ impl ConnectionTracker {
     }
 
     /// Evicts the older half of its exchanges, because the total of exchanges is too large.
-    pub fn let_older_exchanges_go(&mut self) {
+    pub fn evict_older_exchanges(&mut self) {
         if let Some(stack) = &mut self.stack {
-            stack.let_older_half_go();
+            stack.evict_older_half();
             self.kept = HeldBytes::of(stack);
         }
     }
 
     /// Parses waiting bytes as far as possible and drops the rest, because the total of waiting bytes is too large.
-    pub fn give_up_waiting(&mut self, texts: &mut TextInterner) {
+    pub fn drop_incomplete(&mut self, texts: &mut TextInterner) {
         if let Some(stack) = &mut self.stack {
-            stack.give_up_waiting(texts);
+            stack.drop_incomplete(texts);
             self.kept = HeldBytes::of(stack);
             self.unfinished = self.unfinished.saturating_add(1);
         }
@@ -512,7 +512,7 @@ fn unanswered(peers: [&crate::protocol::tcp::Peer; 2]) -> Option<Box<[Unanswered
                 since: flight.since,
                 again: flight.again,
                 until: peer.last_sent(),
-                layer_facts: other.last_sent(),
+                peer_last_sent: other.last_sent(),
                 idle: Duration::from_millis(flight.idle.into()),
                 length: flight.repeated,
                 through: flight.through,

@@ -388,7 +388,7 @@ fn open(
 /// The server's `close_notify`, if the client had received it before it closed.
 fn told(live: &ConnectionTracker, by: By, server: FlowEnd, close: &FirstClose) -> Option<FrameRef> {
     let stack = live.stack.as_ref().filter(|_| by == By::Client)?;
-    stack.farewell(server, close.event.received)
+    stack.close_notify(server, close.event.received)
 }
 
 /// All bytes of both sides arrived, and no exchange was left unfinished.

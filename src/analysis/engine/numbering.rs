@@ -65,19 +65,19 @@ impl Numbering {
             mut open,
             stats,
         } = view;
-        let mut now_open: Vec<OrderKey> = open.summaries.iter().map(of_brief).collect();
+        let mut now_open: Vec<OrderKey> = open.summaries.iter().map(of_summary).collect();
         now_open.sort_unstable();
         let mut fresh = settled;
         fresh.append(&mut open);
-        fresh.summaries.sort_by_cached_key(of_brief);
+        fresh.summaries.sort_by_cached_key(of_summary);
         fresh.records.sort_by_cached_key(of_record);
 
         let was_open = |key: &OrderKey| self.open.binary_search_by(|(it, _)| it.cmp(key)).is_ok();
         let stayed = summaries
             .iter()
-            .filter(|it| !was_open(&of_brief(it)))
+            .filter(|it| !was_open(&of_summary(it)))
             .copied();
-        let mut summaries = merge(stayed, fresh.summaries, of_brief, summaries.len());
+        let mut summaries = merge(stayed, fresh.summaries, of_summary, summaries.len());
         let stayed = records.iter().filter(|it| !was_open(&of_record(it)));
         let stayed = stayed.map(Arc::clone);
         let mut records = merge(stayed, fresh.records, of_record, records.len());
@@ -86,7 +86,7 @@ impl Numbering {
         let mut numbered = summaries.iter();
         for record in &mut records {
             let key = of_record(record);
-            let own = numbered.find(|summary| of_brief(summary) >= key);
+            let own = numbered.find(|summary| of_summary(summary) >= key);
             let id = own.map_or(0, |summary| summary.id);
             if record.id != id {
                 Arc::make_mut(record).id = id;
@@ -96,10 +96,10 @@ impl Numbering {
             self.forget(&mut summaries, &mut records, &now_open);
         }
         let is_open =
-            |summary: &&ConnectionSummary| now_open.binary_search(&of_brief(summary)).is_ok();
+            |summary: &&ConnectionSummary| now_open.binary_search(&of_summary(summary)).is_ok();
         let open = summaries.iter().filter(is_open);
         self.open = open
-            .map(|summary| (of_brief(summary), summary.id))
+            .map(|summary| (of_summary(summary), summary.id))
             .collect();
         let mut analysis = EngineOutput {
             summaries,
@@ -118,7 +118,7 @@ impl Numbering {
             return;
         }
         for summary in summaries.iter_mut().filter(|summary| summary.id == 0) {
-            let key = of_brief(summary);
+            let key = of_summary(summary);
             summary.id = match self.open.binary_search_by(|(it, _)| it.cmp(&key)) {
                 Ok(at) => self.open[at].1,
                 Err(_) => {
@@ -156,7 +156,7 @@ impl Numbering {
             let weight = weights.next_if(|(id, _)| *id == summary.id);
             let weight = weight.map_or(0, |(_, weight)| weight);
             let enough = surplus == 0 && too_many == 0;
-            if enough || open.binary_search(&of_brief(summary)).is_ok() {
+            if enough || open.binary_search(&of_summary(summary)).is_ok() {
                 return true;
             }
             surplus = surplus.saturating_sub(1);
@@ -169,7 +169,7 @@ impl Numbering {
     }
 }
 
-fn of_brief(summary: &ConnectionSummary) -> OrderKey {
+fn of_summary(summary: &ConnectionSummary) -> OrderKey {
     key(
         summary.first.frame,
         summary.client,

@@ -27,7 +27,7 @@ impl EngineOutput {
         for store in &mut stores {
             summaries.append(&mut store.settled_connections.summaries);
             connections.append(&mut store.settled_connections.records);
-            stats.bounds.exchanges += store.exchanges_let_go;
+            stats.bounds.exchanges += store.exchanges_dropped;
         }
         drop(stores);
         summaries.sort_by_cached_key(|summary: &ConnectionSummary| summary.first.frame);

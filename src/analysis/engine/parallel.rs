@@ -81,7 +81,7 @@ pub fn watched(
     let mut settled = super::Settled::default();
     for mut store in stores {
         stats.bounds.let_go += store.let_go;
-        stats.bounds.exchanges += store.exchanges_let_go;
+        stats.bounds.exchanges += store.exchanges_dropped;
         settled.append(&mut store.clear());
     }
     let view = EngineView {
@@ -113,12 +113,12 @@ fn work(
     let (back, returned) = channel::<Arc<WorkBatch>>();
     std::thread::scope(|scope| {
         let mut orders = Vec::new();
-        let mut followers = Vec::new();
+        let mut workers = Vec::new();
         for worker in 0..threads {
             let (order, inbox) = sync_channel::<WorkerCommand>(IN_FLIGHT);
             let back = back.clone();
             orders.push(order);
-            followers.push(scope.spawn(move || follow(worker, threads, settings, &inbox, &back)));
+            workers.push(scope.spawn(move || run_worker(worker, threads, settings, &inbox, &back)));
         }
         drop(back);
         let mut lead = ReadingThread {
@@ -139,7 +139,7 @@ fn work(
         } = lead;
         stats.take_decoder(&decoder);
         let mut stores = Vec::new();
-        for follower in followers {
+        for follower in workers {
             match follower.join() {
                 Ok(theirs) => {
                     for (store, sums) in theirs {
@@ -171,16 +171,16 @@ impl ReadingThread<'_> {
     ) -> Result<(), CaptureError> {
         let mut stopped = false;
         loop {
-            let mut load = self.empty_load();
-            match source.fill(&mut load.batch)? {
+            let mut work_batch = self.empty_batch();
+            match source.fill(&mut work_batch.batch)? {
                 Fill::Frames => {}
                 Fill::Idle(now) => self.stats.nothing(now),
                 Fill::End => return Ok(()),
             }
-            self.decode(&mut load);
-            let load = Arc::new(load);
+            self.decode(&mut work_batch);
+            let work_batch = Arc::new(work_batch);
             for order in self.orders {
-                let _ = order.send(WorkerCommand::Load(Arc::clone(&load)));
+                let _ = order.send(WorkerCommand::Load(Arc::clone(&work_batch)));
             }
             match observer.next(self.stats.frames, source) {
                 NextStep::GoOn => {}
@@ -205,14 +205,14 @@ impl ReadingThread<'_> {
         PendingView { parts, stats }
     }
 
-    fn empty_load(&mut self) -> WorkBatch {
+    fn empty_batch(&mut self) -> WorkBatch {
         if self.made >= IN_FLIGHT {
             // Every worker sends the batch back; the one to drop the last other reference makes it reusable.
-            for load in self.returned {
-                if let Ok(mut load) = Arc::try_unwrap(load) {
-                    load.extra.clear();
-                    load.lists.iter_mut().for_each(Vec::clear);
-                    return load;
+            for work_batch in self.returned {
+                if let Ok(mut work_batch) = Arc::try_unwrap(work_batch) {
+                    work_batch.extra.clear();
+                    work_batch.lists.iter_mut().for_each(Vec::clear);
+                    return work_batch;
                 }
             }
         }
@@ -224,9 +224,13 @@ impl ReadingThread<'_> {
         }
     }
 
-    fn decode(&mut self, load: &mut WorkBatch) {
-        let threads = load.lists.len();
-        let (lists, extra, batch) = (&mut load.lists, &mut load.extra, &load.batch);
+    fn decode(&mut self, work_batch: &mut WorkBatch) {
+        let threads = work_batch.lists.len();
+        let (lists, extra, batch) = (
+            &mut work_batch.lists,
+            &mut work_batch.extra,
+            &work_batch.batch,
+        );
         for frame in batch.frames() {
             decode(&mut self.decoder, &mut self.stats, &frame, |decoded| {
                 let to = partition(&key(decoded)) % threads;
@@ -263,10 +267,10 @@ fn pack(segment: &Segment<'_>, batch: &Batch, extra: &mut Vec<u8>) -> SegmentRef
 }
 
 impl SegmentRef {
-    fn open<'a>(&self, load: &'a WorkBatch) -> Segment<'a> {
+    fn open<'a>(&self, work_batch: &'a WorkBatch) -> Segment<'a> {
         let bytes = match self.place {
-            PayloadRef::Batch => load.batch.bytes(),
-            PayloadRef::Extra => &load.extra,
+            PayloadRef::Batch => work_batch.batch.bytes(),
+            PayloadRef::Extra => &work_batch.extra,
         };
         let payload = bytes
             .get(self.start as usize..)
@@ -280,7 +284,7 @@ impl SegmentRef {
 }
 
 /// A worker: processes its share of the flows.
-fn follow(
+fn run_worker(
     worker: usize,
     threads: usize,
     settings: &EngineSettings,
@@ -294,8 +298,8 @@ fn follow(
         .collect();
     let mut end = NEVER;
     for order in inbox {
-        let load = match order {
-            WorkerCommand::Load(load) => load,
+        let work_batch = match order {
+            WorkerCommand::Load(work_batch) => work_batch,
             WorkerCommand::Show(now, to) => {
                 let _ = to.send(show(&mut shares, now));
                 continue;
@@ -305,16 +309,16 @@ fn follow(
                 break;
             }
         };
-        for item in &load.lists[worker] {
+        for item in &work_batch.lists[worker] {
             let decoded = match item {
-                QuoteOrSegment::Parcel(parcel) => Decoded::Segment(parcel.open(&load)),
+                QuoteOrSegment::Parcel(parcel) => Decoded::Segment(parcel.open(&work_batch)),
                 QuoteOrSegment::Quote(quote) => Decoded::Quote(**quote),
             };
             let key = key(&decoded);
             let (part, store) = &mut shares[partition(&key) / threads];
             part.take(&key, &decoded, store);
         }
-        let _ = back.send(load);
+        let _ = back.send(work_batch);
     }
     shares
         .into_iter()
@@ -331,7 +335,7 @@ fn show(shares: &mut [(Partition, SettledStore)], now: Timestamp) -> PartialView
         let mut beside = store.beside();
         all.stats.add(part.show(now, &mut beside));
         all.stats.bounds.let_go += beside.let_go;
-        all.stats.bounds.exchanges += beside.exchanges_let_go;
+        all.stats.bounds.exchanges += beside.exchanges_dropped;
         all.open.append(&mut beside.settled_connections);
         all.settled.append(&mut store.clear());
     }

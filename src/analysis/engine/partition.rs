@@ -32,11 +32,11 @@ const MAX_LIVE: usize = 8192;
 /// Closed connections that are still tracked, in one partition; 256 in all. Late segments come within a round trip or
 /// two, so this is too few only where hundreds of connections close in that time. It is also few enough that they are
 /// still in the cache when they are settled, which takes a third off the cost of a short connection.
-const MAX_AFTERLIFE: usize = 16;
+const MAX_CLOSED: usize = 16;
 /// Settled connections whose addresses and ports are kept, in one partition, so that a late segment is not taken for
 /// the middle of a new connection. The hash of each determines its slot; a later connection with the same slot
 /// overwrites it.
-const GRAVES: usize = 1024;
+const CLOSED_TUPLES: usize = 1024;
 
 /// Bytes that wait behind holes, of all connections of one partition: a hundred megabytes in all. A single stream may
 /// hold one megabyte ([`crate::protocol::tcp`] limits it); dozens do so at once only where the capture has lost much.
@@ -64,7 +64,7 @@ struct ClosedTuple {
 #[derive(Debug)]
 enum TupleState {
     /// A SYN only.
-    Embryo(Box<HalfOpen>),
+    HalfOpen(Box<HalfOpen>),
     Flow(TrackedFlow),
 }
 
@@ -115,7 +115,7 @@ impl TrackedFlow {
 struct TrackerOptions {
     keys: KeyStore,
     /// Whether to record annotations.
-    closely: bool,
+    with_annotations: bool,
 }
 
 impl TrackerOptions {
@@ -123,8 +123,8 @@ impl TrackerOptions {
     fn layer_options(&self) -> LayerOptions {
         LayerOptions {
             // Pass the key store on only if it has secrets, or more may come.
-            keys: self.keys.is_of_use().then(|| self.keys.clone()),
-            annotator: self.closely.then(Annotator::default),
+            keys: self.keys.may_have_secrets().then(|| self.keys.clone()),
+            annotator: self.with_annotations.then(Annotator::default),
         }
     }
 }
@@ -141,7 +141,7 @@ pub(super) struct Partition {
     /// Closed connections in the order of their closes, each with its first segment to detect reuse of the slot.
     closed: VecDeque<(FlowSlot, FrameRef)>,
     /// Settled connections, by hash; empty until the first.
-    graves: Vec<Option<ClosedTuple>>,
+    closed_tuples: Vec<Option<ClosedTuple>>,
     /// Tuples of addresses and ports ([`FlowKey::share`]) that several connections use at once, in several VLANs.
     split: HashSet<u64, foldhash::fast::FixedState>,
     stats: EngineStats,
@@ -152,15 +152,15 @@ impl Partition {
         Self {
             tracker_options: TrackerOptions {
                 keys: keys.clone(),
-                closely: false,
+                with_annotations: false,
             },
             ..Self::default()
         }
     }
 
     /// Enables annotations, for rereading one connection.
-    pub(super) fn closely(mut self) -> Self {
-        self.tracker_options.closely = true;
+    pub(super) fn with_annotations(mut self) -> Self {
+        self.tracker_options.with_annotations = true;
         self
     }
 
@@ -234,7 +234,7 @@ impl Partition {
         if self.held > MAX_HELD && live.held_bytes() > 0 {
             // Only the growing connection is cut: the others keep waiting for what may still come.
             self.held -= live.held_bytes();
-            live.give_up_holes(&mut self.texts);
+            live.skip_holes(&mut self.texts);
         }
         let now = live.kept();
         if now != kept {
@@ -243,11 +243,11 @@ impl Partition {
                 exchanges: self.kept.exchanges.saturating_sub(kept.exchanges),
             };
             if now.waiting > kept.waiting && others.waiting + now.waiting > MAX_WAITING {
-                live.give_up_waiting(&mut self.texts);
+                live.drop_incomplete(&mut self.texts);
             }
             let more = now.exchanges > kept.exchanges;
             if more && others.exchanges + now.exchanges > MAX_EXCHANGES {
-                live.let_older_exchanges_go();
+                live.evict_older_exchanges();
             }
             self.kept = HeldBytes {
                 waiting: others.waiting + live.kept().waiting,
@@ -278,8 +278,8 @@ impl Partition {
         for old in settled.into_iter().flatten() {
             self.settle(old, SettledBecause::Reused(reused), sink);
         }
-        if over && self.closed.len() > MAX_AFTERLIFE {
-            self.let_oldest_go(segment.time, sink);
+        if over && self.closed.len() > MAX_CLOSED {
+            self.evict_oldest(segment.time, sink);
         }
     }
 
@@ -299,7 +299,7 @@ impl Partition {
         };
         if let Some(slot) = self.table.find(&key) {
             if let Some(place) = self.table.at(slot)
-                && let TupleState::Embryo(half_open) = place
+                && let TupleState::HalfOpen(half_open) = place
             {
                 *place = TupleState::Flow(
                     half_open.promote(self.tracker_options.layer_options(), &mut self.texts),
@@ -329,7 +329,7 @@ impl Partition {
                 predecessor,
             };
             self.table
-                .insert(key, TupleState::Embryo(Box::new(half_open)));
+                .insert(key, TupleState::HalfOpen(Box::new(half_open)));
             return None;
         }
         let mut live = Box::new(ConnectionTracker::new(segment, predecessor));
@@ -352,7 +352,7 @@ impl Partition {
             Some(TupleState::Flow(flow)) if !flow.vlans.contains(&Some(segment.vlan)) => {
                 key.in_vlan(segment.vlan)
             }
-            Some(TupleState::Embryo(half_open)) if half_open.syn.vlan != segment.vlan => {
+            Some(TupleState::HalfOpen(half_open)) if half_open.syn.vlan != segment.vlan => {
                 key.in_vlan(segment.vlan)
             }
             _ => *key,
@@ -363,7 +363,7 @@ impl Partition {
         if let Some(slot) = self.table.find(key)
             && let Some(place) = self.table.at(slot)
         {
-            if let TupleState::Embryo(half_open) = place {
+            if let TupleState::HalfOpen(half_open) = place {
                 *place = TupleState::Flow(
                     half_open.promote(self.tracker_options.layer_options(), &mut self.texts),
                 );
@@ -375,7 +375,7 @@ impl Partition {
     }
 
     /// Settles the connection that closed longest ago, if its slot still holds it and it is still closed.
-    fn let_oldest_go<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) {
+    fn evict_oldest<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) {
         let Some((slot, first)) = self.closed.pop_front() else {
             return;
         };
@@ -390,10 +390,10 @@ impl Partition {
             return;
         }
         if let Some(TupleState::Flow(flow)) = self.table.remove(slot) {
-            if self.graves.is_empty() {
-                self.graves.resize(GRAVES, None);
+            if self.closed_tuples.is_empty() {
+                self.closed_tuples.resize(CLOSED_TUPLES, None);
             }
-            self.graves[grave_place(flow.share)] = Some(ClosedTuple {
+            self.closed_tuples[closed_tuple_slot(flow.share)] = Some(ClosedTuple {
                 share: flow.share,
                 predecessor_state: flow.live.predecessor_state(),
             });
@@ -403,20 +403,20 @@ impl Partition {
 
     /// The state of the settled connection that had these addresses and ports, if it is kept.
     fn closed_tuple(&self, share: u64) -> Option<PredecessorState> {
-        let closed_tuple = self.graves.get(grave_place(share))?.as_ref()?;
+        let closed_tuple = self.closed_tuples.get(closed_tuple_slot(share))?.as_ref()?;
         (closed_tuple.share == share).then_some(closed_tuple.predecessor_state)
     }
 
     fn make_room<S: Sink + ?Sized>(&mut self, now: Timestamp, sink: &mut S) {
         while !self.closed.is_empty() && self.table.len() >= MAX_LIVE {
-            self.let_oldest_go(now, sink);
+            self.evict_oldest(now, sink);
         }
         if self.table.len() < MAX_LIVE {
             return;
         }
         let is_cheap = |place: &TupleState| match place {
-            TupleState::Embryo(_) => true,
-            TupleState::Flow(flow) => flow.live.is_embryonic(),
+            TupleState::HalfOpen(_) => true,
+            TupleState::Flow(flow) => flow.live.is_half_open(),
         };
         if let Some(slot) = self.table.candidate(is_cheap)
             && let Some(place) = self.table.remove(slot)
@@ -434,7 +434,7 @@ impl Partition {
     ) {
         let flow = match place {
             TupleState::Flow(flow) => flow,
-            TupleState::Embryo(half_open) => {
+            TupleState::HalfOpen(half_open) => {
                 half_open.promote(self.tracker_options.layer_options(), &mut self.texts)
             }
         };
@@ -485,7 +485,7 @@ impl Partition {
         };
         for place in self.table.values() {
             match place {
-                TupleState::Embryo(half_open) => {
+                TupleState::HalfOpen(half_open) => {
                     let flow = half_open.promote(self.tracker_options.layer_options(), texts);
                     settle(&flow.live, SettledBecause::Capture(now), texts);
                 }
@@ -520,8 +520,8 @@ fn opens(segment: &Segment<'_>) -> bool {
 }
 
 /// The high bits, because the low bits of a share are the same throughout a partition.
-const fn grave_place(share: u64) -> usize {
-    (share >> 32) as usize % GRAVES
+const fn closed_tuple_slot(share: u64) -> usize {
+    (share >> 32) as usize % CLOSED_TUPLES
 }
 
 #[cfg(test)]
@@ -631,7 +631,7 @@ mod tests {
         ];
         let first = segments.clone();
         // Enough further connections that the first is settled.
-        for number in 0..=MAX_AFTERLIFE as u64 {
+        for number in 0..=MAX_CLOSED as u64 {
             for (step, mut again) in first.iter().copied().enumerate() {
                 let port = 41_000 + number as u16;
                 let end = if again.source == SERVER {
@@ -650,7 +650,7 @@ mod tests {
             ..segment(1000, false, 0, FIN_ACK, 201, 102)
         });
         let (connections, stats) = run(&segments);
-        assert_eq!(connections.len(), MAX_AFTERLIFE + 2);
+        assert_eq!(connections.len(), MAX_CLOSED + 2);
         assert_eq!(stats.bounds.stragglers, 1);
         assert_eq!(stats.segments, segments.len() as u64);
     }

@@ -111,7 +111,7 @@ pub fn reread_connection(
     let until = until(wanted);
     let mut decoder = Decoder::new();
     let mut stats = EngineStats::default();
-    let mut partition = Partition::new(keys).closely();
+    let mut partition = Partition::new(keys).with_annotations();
     let mut found = RereadSoFar::new(wanted.first, until);
     let mut batch = Batch::default();
     'reading: loop {

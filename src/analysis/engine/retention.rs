@@ -8,7 +8,7 @@ use super::{EngineSettings, Event, Sink};
 use crate::analysis::connection::{Connection, ConnectionSummary, Opening};
 
 /// Connections whose summary is kept, in one store; sixteen times that in all: 327 680, two hundred bytes each.
-const MAX_BRIEFS: usize = 20_480;
+const MAX_SUMMARIES: usize = 20_480;
 /// Connections whose whole record is kept, in one store; sixteen times that in all: 327 680, half a kilobyte each,
 /// exchanges not counted.
 const MAX_RECORDS: usize = 20_480;
@@ -77,7 +77,7 @@ pub(super) struct SettledStore {
     unanswered: usize,
     exchanges: usize,
     pub(super) let_go: u64,
-    pub(super) exchanges_let_go: u64,
+    pub(super) exchanges_dropped: u64,
 }
 
 impl SettledStore {
@@ -91,7 +91,7 @@ impl SettledStore {
             unanswered: 0,
             exchanges: 0,
             let_go: 0,
-            exchanges_let_go: 0,
+            exchanges_dropped: 0,
         }
     }
 
@@ -122,7 +122,7 @@ impl Sink for SettledStore {
     }
 
     fn settled(&mut self, mut connection: Connection) {
-        if self.summaries >= MAX_BRIEFS {
+        if self.summaries >= MAX_SUMMARIES {
             self.let_go += 1;
             return;
         }
@@ -148,7 +148,7 @@ impl Sink for SettledStore {
             }
             let exchanges = connection.exchanges.len();
             if self.exchanges + exchanges > MAX_EXCHANGES {
-                self.exchanges_let_go += exchanges as u64;
+                self.exchanges_dropped += exchanges as u64;
                 connection.exchanges = Box::default();
             } else {
                 self.exchanges += exchanges;

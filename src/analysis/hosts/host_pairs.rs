@@ -59,7 +59,7 @@ pub struct OneSided {
 impl OneSided {
     /// One-sided connections are at least as many as whole ones: a silence in this capture proves nothing.
     #[must_use]
-    pub const fn misses_a_side(self) -> bool {
+    pub const fn misses_a_direction(self) -> bool {
         self.half > 0 && self.half >= self.whole
     }
 }
@@ -189,8 +189,8 @@ mod tests {
         let mut unanswered = half;
         (unanswered.opening, unanswered.spoke) = (Opening::Unanswered, [false; 2]);
         let halves = |all: &[ConnectionSummary]| Hosts::new(all, &[], whole.last).halves();
-        assert!(halves(&[half]).misses_a_side());
-        assert!(!halves(&[half, whole, whole]).misses_a_side());
-        assert!(!halves(&[unanswered]).misses_a_side());
+        assert!(halves(&[half]).misses_a_direction());
+        assert!(!halves(&[half, whole, whole]).misses_a_direction());
+        assert!(!halves(&[unanswered]).misses_a_direction());
     }
 }

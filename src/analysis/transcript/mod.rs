@@ -42,7 +42,7 @@ pub struct Transcript {
     /// Its segments.
     pub steps: Vec<TranscriptStep>,
     /// Both streams, in order of arrival; decrypted data where TLS records were decrypted.
-    pub speech: Vec<StreamChunk>,
+    pub chunks: Vec<StreamChunk>,
     /// The number of segments left out, and the index of the step they precede.
     pub left_out: Option<(u64, usize)>,
     frame_notes: FrameNotes,
@@ -58,23 +58,23 @@ impl Transcript {
         left_out: Option<(u64, usize)>,
     ) -> Self {
         let mut follower = StreamFollower::default();
-        let mut speech = StreamChunks::default();
+        let mut chunks = StreamChunks::default();
         let mut steps = Vec::new();
         for (nth, (from, segment, standings)) in taken.into_iter().enumerate() {
             if let Some((count, place)) = left_out
                 && place == nth
                 && count > 0
             {
-                follower.lose_track(&mut speech);
+                follower.lose_track(&mut chunks);
             }
-            steps.push(follower.step(from, &segment, standings, &mut speech));
+            steps.push(follower.step(from, &segment, standings, &mut chunks));
         }
-        follower.close(&mut speech);
+        follower.close(&mut chunks);
         Self {
             steps,
-            speech: match &connection.annotations {
-                Some(annotations) => streams::inside(speech.finish(), annotations),
-                None => speech.finish(),
+            chunks: match &connection.annotations {
+                Some(annotations) => streams::inside(chunks.finish(), annotations),
+                None => chunks.finish(),
             },
             left_out: left_out.filter(|(count, _)| *count > 0),
             frame_notes: connection.frame_notes(),

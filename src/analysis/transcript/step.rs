@@ -92,7 +92,7 @@ impl StreamFollower {
         from: Who,
         segment: &Segment<'_>,
         standings: [Standing; 2],
-        speech: &mut StreamChunks,
+        chunks: &mut StreamChunks,
     ) -> TranscriptStep {
         let at = FrameRef {
             frame: segment.frame,
@@ -127,12 +127,12 @@ impl StreamFollower {
         };
 
         let before = self.seen(from);
-        let missing = speech.missing;
+        let missing = chunks.missing;
         // Ignore the result: duplicate frames have been sorted out before.
-        let _ = self.pair.segment(end(from), segment, speech);
+        let _ = self.pair.segment(end(from), segment, chunks);
         let kind = self.kind(from, segment, before);
         if has(Flags::RST) {
-            speech.reset(from, at);
+            chunks.reset(from, at);
         }
         if has(Flags::FIN) {
             self.sides[me].fin = true;
@@ -149,20 +149,20 @@ impl StreamFollower {
             window: u64::from(segment.window) << scale,
             standings,
             kind,
-            missing: [0, 1].map(|side| speech.missing[side].saturating_sub(missing[side])),
+            missing: [0, 1].map(|side| chunks.missing[side].saturating_sub(missing[side])),
             tls: tls(segment.payload),
         }
     }
 
     /// Restarts the reassembly after segments that were left out: the next segment has no known predecessor.
-    pub(super) fn lose_track(&mut self, speech: &mut StreamChunks) {
+    pub(super) fn lose_track(&mut self, chunks: &mut StreamChunks) {
         self.pair = EndpointPair::new();
-        speech.left_out(self.last);
+        chunks.left_out(self.last);
     }
 
     /// Ends the streams.
-    pub(super) fn close(&mut self, speech: &mut StreamChunks) {
-        self.pair.close(self.last, speech);
+    pub(super) fn close(&mut self, chunks: &mut StreamChunks) {
+        self.pair.close(self.last, chunks);
     }
 
     fn seen(&self, from: Who) -> SeenBefore {

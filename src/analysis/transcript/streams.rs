@@ -86,7 +86,7 @@ impl StreamChunks {
 
     fn push(&mut self, from: Who, at: FrameRef, said: ChunkContent) {
         let weight = said.weight();
-        let utterance = StreamChunk {
+        let chunk = StreamChunk {
             from,
             at,
             offset: self.said[from as usize],
@@ -95,11 +95,11 @@ impl StreamChunks {
         self.full |= self.bytes[0] + weight > MAX_BYTES || self.beginning.len() >= MAX_PARTS;
         if !self.full {
             self.bytes[0] += weight;
-            self.beginning.push(utterance);
+            self.beginning.push(chunk);
             return;
         }
         self.bytes[1] += weight;
-        self.end.push_back(utterance);
+        self.end.push_back(chunk);
         while self.bytes[1] > MAX_BYTES || self.end.len() > MAX_PARTS {
             let Some(gone) = self.end.pop_front() else {
                 break;
@@ -143,14 +143,14 @@ pub(super) fn inside(outside: Vec<StreamChunk>, annotations: &Annotations) -> Ve
     }];
     let mut push = |from: Who, at: FrameRef, said: ChunkContent, length: u64| {
         let offset = &mut offsets[from as usize];
-        let utterance = StreamChunk {
+        let chunk = StreamChunk {
             from,
             at,
             offset: *offset,
             said,
         };
         *offset = offset.saturating_add(length);
-        all.push(utterance);
+        all.push(chunk);
     };
     for part in &annotations.said {
         while let Some(end) = ends.next_if(|it| it.at < part.at) {
@@ -250,7 +250,7 @@ mod tests {
             "RST [noack] -->\n",
         ));
         let said: Vec<_> = transcript
-            .speech
+            .chunks
             .iter()
             .map(|it| (it.from, it.offset, &it.said))
             .collect();

@@ -15,7 +15,7 @@ use super::summary::FileSummary;
 use crate::base::time::Timestamp;
 
 /// Batches in transit: enough that neither thread waits for the other while data flows.
-const ON_THE_WAY: usize = 4;
+const IN_TRANSIT: usize = 4;
 /// How long to wait before reporting [`Fill::Idle`].
 const PATIENCE: Duration = Duration::from_millis(50);
 
@@ -43,8 +43,8 @@ struct ThreadedSource {
 pub fn aside(
     open: impl FnOnce() -> Result<Box<dyn Source>, CaptureError> + Send + 'static,
 ) -> Box<dyn Source> {
-    let (deliver, deliveries) = sync_channel::<ReadResult>(ON_THE_WAY);
-    let (empty, returned) = sync_channel::<Batch>(ON_THE_WAY + 2);
+    let (deliver, deliveries) = sync_channel::<ReadResult>(IN_TRANSIT);
+    let (empty, returned) = sync_channel::<Batch>(IN_TRANSIT + 2);
     thread::spawn(move || {
         let mut source = match open() {
             Ok(source) => source,

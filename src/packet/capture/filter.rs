@@ -25,7 +25,7 @@ pub(crate) fn filtered(
 }
 
 #[cfg(feature = "live")]
-pub(crate) use bpf::{complaint, filtered};
+pub(crate) use bpf::{filter_error, filtered};
 
 #[cfg(feature = "live")]
 mod bpf {
@@ -115,11 +115,15 @@ mod bpf {
     fn compile(expression: &str, link: LinkType) -> Result<BpfProgram, CaptureError> {
         let dead = Capture::dead(Linktype(dlt(link)));
         let program = dead.and_then(|dead| dead.compile(expression, true));
-        program.map_err(|error| complaint(expression, link, &error))
+        program.map_err(|error| filter_error(expression, link, &error))
     }
 
     /// The error for an invalid expression, with the offending word if it can be determined.
-    pub(crate) fn complaint(expression: &str, link: LinkType, error: &pcap::Error) -> CaptureError {
+    pub(crate) fn filter_error(
+        expression: &str,
+        link: LinkType,
+        error: &pcap::Error,
+    ) -> CaptureError {
         let said = error.to_string();
         let said = said.trim_start_matches("libpcap error: ");
         let place = match wrong_word(expression, link) {
@@ -135,7 +139,7 @@ mod bpf {
     /// The first word after which the expression cannot be completed. libpcap does not report where parsing failed, so
     /// this compiles ever longer prefixes, each with several possible completions.
     fn wrong_word(expression: &str, link: LinkType) -> Option<(usize, String)> {
-        const WAYS: [&str; 9] = [
+        const COMPLETIONS: [&str; 9] = [
             "",
             "1",
             "tcp",
@@ -156,7 +160,7 @@ mod bpf {
                 dead.compile(&format!("{begun} {way}{close}"), false)
                     .is_ok()
             };
-            if !WAYS.iter().any(goes_on) {
+            if !COMPLETIONS.iter().any(goes_on) {
                 return Some((number, word.to_owned()));
             }
             begun.push(' ');

@@ -41,7 +41,7 @@ pub(crate) enum Patience {
     /// More data is available: the next read returns it at once.
     ReadOn,
     /// More data may take a while: pass on what has been read.
-    HandOn,
+    PassOn,
 }
 
 /// The compression of a stream.
@@ -121,7 +121,7 @@ impl Input {
     pub(crate) fn sniff(self) -> Result<Opened, CaptureError> {
         let taken = Arc::new(AtomicU64::new(0));
         let (reader, patience): (Box<dyn Read + Send>, _) = match self.from {
-            ByteSource::Stream(reader) => (reader, Patience::HandOn),
+            ByteSource::Stream(reader) => (reader, Patience::PassOn),
             ByteSource::File(path) => match File::open(&path) {
                 Ok(file) => (Box::new(file), Patience::ReadOn),
                 Err(error) => return Err(CaptureError::Io { path, error }),

@@ -20,7 +20,7 @@ use crate::base::frame_ref::FrameNumber;
 use crate::base::time::Timestamp;
 
 /// How long the kernel may buffer frames before it delivers them.
-const GATHER: Duration = Duration::from_millis(100);
+const BUFFER_TIMEOUT: Duration = Duration::from_millis(100);
 /// How long to sleep when there are no frames. On Linux, libpcap blocks indefinitely for the next frame whatever its
 /// timeout, so it is polled in non-blocking mode; the kernel buffer holds what arrives meanwhile.
 const WAIT: Duration = Duration::from_millis(5);
@@ -29,7 +29,7 @@ const WAITS: u32 = 10;
 /// Maximum number of frames in a batch.
 const FULL: usize = 2048;
 /// Number of sleeps without a frame after [`Source::stop`] that prove that none is left: the kernel may have started a
-/// buffer block just before the stop, and it delivers a block after at most twice [`GATHER`].
+/// buffer block just before the stop, and it delivers a block after at most twice [`BUFFER_TIMEOUT`].
 const LAST_WAITS: u32 = 40;
 
 /// What to capture, and how.
@@ -111,7 +111,7 @@ pub fn interfaces() -> Result<Vec<NamedInterface>, CaptureError> {
 /// The interface to capture on if none is named: the first that is up, has a carrier and an address and is no loopback;
 /// otherwise `any`, or else the first of all.
 #[must_use]
-pub fn usual(interfaces: &[NamedInterface]) -> Option<&NamedInterface> {
+pub fn default_interface(interfaces: &[NamedInterface]) -> Option<&NamedInterface> {
     let mut elsewhere = interfaces
         .iter()
         .filter(|it| it.is_up && it.is_running && !it.is_loopback && !it.addresses.is_empty());
@@ -130,7 +130,7 @@ pub fn live(options: &LiveOptions) -> Result<Box<dyn Source>, CaptureError> {
     let name = &options.interface;
     let failed = |error: pcap::Error| refusal(name, &error);
     let size = |bytes: u32| i32::try_from(bytes).unwrap_or(i32::MAX);
-    let gather = i32::try_from(GATHER.as_millis()).unwrap_or(i32::MAX);
+    let gather = i32::try_from(BUFFER_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
     let capture = Capture::from_device(name.as_str())
         .map_err(failed)?
         .snaplen(size(options.snap_length))
@@ -155,7 +155,7 @@ pub fn live(options: &LiveOptions) -> Result<Box<dyn Source>, CaptureError> {
     if !options.filter.is_empty() {
         capture
             .filter(&options.filter, true)
-            .map_err(|error| filter::complaint(&options.filter, link, &error))?;
+            .map_err(|error| filter::filter_error(&options.filter, link, &error))?;
     }
     let summary = FileSummary {
         path: name.clone(),
@@ -256,7 +256,7 @@ impl Source for LiveSource {
                         self.end();
                         break;
                     }
-                    if time.since(first) > GATHER {
+                    if time.since(first) > BUFFER_TIMEOUT {
                         break;
                     }
                 }
@@ -286,7 +286,7 @@ impl Source for LiveSource {
         self.summary[0].packets += batch.len() as u64;
         let last = batch.slots.last().map(|slot| slot.time);
         let now = last.unwrap_or_else(self.clock);
-        if now.since(self.polled) > GATHER && !self.ended {
+        if now.since(self.polled) > BUFFER_TIMEOUT && !self.ended {
             self.count(now);
         }
         Ok(match (batch.is_empty(), self.ended) {
@@ -368,9 +368,9 @@ mod tests {
             found("eth0", true, false, true),
             found("any", true, false, false),
         ];
-        assert_eq!(usual(&all).map(|it| &*it.name), Some("eth0"));
+        assert_eq!(default_interface(&all).map(|it| &*it.name), Some("eth0"));
         let few = [all[0].clone(), all[4].clone()];
-        assert_eq!(usual(&few).map(|it| &*it.name), Some("any"));
-        assert_eq!(usual(&[]), None);
+        assert_eq!(default_interface(&few).map(|it| &*it.name), Some("any"));
+        assert_eq!(default_interface(&[]), None);
     }
 }

@@ -33,7 +33,7 @@ pub use frame::{Batch, Fill, Frame, LinkType, Source};
 pub(crate) use growing::is_same;
 pub use input::Input;
 #[cfg(feature = "live")]
-pub use live::{LiveOptions, NamedInterface, interfaces, live, usual};
+pub use live::{LiveOptions, NamedInterface, default_interface, interfaces, live};
 pub use recent::{Recent, RecentLimits};
 pub use recording::{Recording, Rotation, numbered};
 pub use summary::{Damage, FileSummary, Interface, SecretsBlock};

@@ -106,7 +106,7 @@ impl FileReader {
 
     /// Whether a read may block until data arrives.
     pub(crate) fn is_a_stream(&self) -> bool {
-        self.opened.patience == Patience::HandOn
+        self.opened.patience == Patience::PassOn
     }
 
     /// Fills `batch` with the next frames: about a chunk of a regular file, or what has arrived from a stream. No
@@ -167,7 +167,7 @@ impl FileReader {
             return false;
         }
         // A decoder returns less than requested; at three quarters it is not called again.
-        self.opened.patience == Patience::HandOn || room - filled < self.chunk / 4 + 1
+        self.opened.patience == Patience::PassOn || room - filled < self.chunk / 4 + 1
     }
 
     /// Scans `batch.bytes[*at..filled]` as far as possible. Returns the number of bytes the next record needs.

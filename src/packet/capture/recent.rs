@@ -49,7 +49,7 @@ struct RecentFrames {
     /// The chunk that is not full yet.
     filling: Batch,
     bytes: usize,
-    forgotten: u64,
+    evicted: u64,
 }
 
 impl Recent {
@@ -73,8 +73,8 @@ impl Recent {
 
     /// Number of frames evicted so far.
     #[must_use]
-    pub fn forgotten(&self) -> u64 {
-        self.held().forgotten
+    pub fn evicted(&self) -> u64 {
+        self.held().evicted
     }
 
     /// A source that replays the frames remembered now. Frames keep their numbers.
@@ -113,7 +113,7 @@ impl Recent {
                 break;
             };
             held.bytes = held.bytes.saturating_sub(gone.used);
-            held.forgotten += gone.len() as u64;
+            held.evicted += gone.len() as u64;
         }
     }
 
@@ -247,7 +247,7 @@ mod tests {
         let kept = numbers(&recent);
         assert_eq!(kept.last(), Some(&999));
         assert!(kept.windows(2).all(|pair| pair[0] + 1 == pair[1]));
-        assert_eq!(recent.forgotten() + kept.len() as u64, 999);
+        assert_eq!(recent.evicted() + kept.len() as u64, 999);
         let bytes = kept.len() * 10_000;
         assert!(bytes > 3 << 18 && bytes <= (1 << 20) + CHUNK, "{bytes}");
     }

@@ -116,7 +116,7 @@ impl<'a> Walk<'a, '_> {
     /// Linux's "any" device, version 1 (SLL).
     pub(super) fn linux_cooked(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[_, packet, h0, h1, _, _, a, b, c, d, e, f, g, h, p0, p1] = self.bytes.head()?;
-        self.model(
+        self.mix_link_digest(
             u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
             u64::from(packet),
         );
@@ -148,7 +148,7 @@ impl<'a> Walk<'a, '_> {
             h,
         ] = self.bytes.head()?;
         let interface = u64::from(u32::from_be_bytes([i0, i1, i2, i3]));
-        self.model(
+        self.mix_link_digest(
             u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
             u64::from(packet) | interface << 8,
         );

@@ -34,7 +34,7 @@ impl<'a> Walk<'a, '_> {
     #[inline]
     pub(super) fn ethernet(&mut self) -> Result<WalkStep<'a>, Skip> {
         let &[a, b, c, d, e, f, g, h, i, j, k, l, t0, t1] = self.bytes.head()?;
-        self.model(
+        self.mix_link_digest(
             u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
             u64::from(u32::from_ne_bytes([i, j, k, l])),
         );

@@ -40,7 +40,7 @@ pub(super) struct DatagramKey {
     pub(super) source: IpAddr,
     pub(super) destination: IpAddr,
     pub(super) id: u32,
-    pub(super) train: FragmentSender,
+    pub(super) sender: FragmentSender,
 }
 
 /// The protocol that fragmented the datagram; each has its own identifier space.

@@ -152,7 +152,7 @@ impl<'a> Walk<'a, '_> {
     pub(super) fn piece(
         &self,
         id: u32,
-        train: FragmentSender,
+        sender: FragmentSender,
         next: Layer,
         offset: usize,
         more: bool,
@@ -163,7 +163,7 @@ impl<'a> Walk<'a, '_> {
                 source: self.path.ip.source,
                 destination: self.path.ip.destination,
                 id,
-                train,
+                sender,
             },
             next,
             offset,

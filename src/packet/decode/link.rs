@@ -207,7 +207,7 @@ impl<'a> Walk<'a, '_> {
     /// Mixes the destination and source addresses, 12 bytes, into the link digest.
     pub(super) fn digest_addresses(&mut self, addresses: &[u8]) {
         if let Some(&[a, b, c, d, e, f, g, h, i, j, k, l]) = addresses.first_chunk() {
-            self.model(
+            self.mix_link_digest(
                 u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
                 u64::from(u32::from_ne_bytes([i, j, k, l])),
             );

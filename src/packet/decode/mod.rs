@@ -54,7 +54,7 @@ pub struct Decoder {
     /// The part of the last frame that [`Decoder::decode_more`] can still read.
     rest: Option<RestOfFrame>,
     /// The position of a DNS datagram in the last frame, if that was not TCP; for [`Decoder::datagram`].
-    aside: Option<DatagramPlace>,
+    dns_datagram: Option<DatagramPlace>,
 }
 
 impl Decoder {
@@ -74,7 +74,7 @@ impl Decoder {
         let found = walk.run(Layer::Link(frame.link));
         self.rest = walk.rest;
         if found.is_err() {
-            self.aside = walk.aside;
+            self.dns_datagram = walk.dns_datagram;
         }
         match found? {
             WalkEnd::Tcp => walk.segment(),
@@ -98,16 +98,19 @@ impl Decoder {
 
     /// The DNS datagram in a frame, if [`Decoder::decode`] has just found that the frame holds no TCP.
     pub fn datagram<'a>(&mut self, frame: &Frame<'a>) -> Option<Datagram<'a>> {
-        let aside = self.aside.take()?;
+        let dns_datagram = self.dns_datagram.take()?;
         Some(Datagram {
             frame_ref: FrameRef {
                 frame: frame.number,
                 time: frame.time,
             },
-            context: aside.context,
-            source: aside.source,
-            destination: aside.destination,
-            payload: frame.data.get(aside.start..)?.get(..aside.length)?,
+            context: dns_datagram.context,
+            source: dns_datagram.source,
+            destination: dns_datagram.destination,
+            payload: frame
+                .data
+                .get(dns_datagram.start..)?
+                .get(..dns_datagram.length)?,
         })
     }
 

@@ -131,6 +131,6 @@ pub struct Datagram<'a> {
 pub enum Decoded<'a> {
     /// A TCP segment.
     Segment(Segment<'a>),
-    /// An ICMP error that quotes a segment; its frame counts as [`Skip::IcmpError`].
+    /// An ICMP error that quotes a segment; its frame counts as [`Skip::IcmpError`](crate::base::net::Skip::IcmpError).
     Quote(Quote),
 }

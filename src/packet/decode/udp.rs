@@ -45,7 +45,7 @@ impl<'a> Walk<'a, '_> {
                 5247 => return self.capwap(),
                 4500 => return self.nat_traversal(),
                 DNS => {
-                    self.note_aside(source, destination);
+                    self.note_dns_datagram(source, destination);
                     break;
                 }
                 _ => {}
@@ -56,7 +56,7 @@ impl<'a> Walk<'a, '_> {
 
     /// Records the position of the payload in the frame. A reassembled datagram lies elsewhere and is not recorded.
     #[cold]
-    fn note_aside(&mut self, source: u16, destination: u16) {
+    fn note_dns_datagram(&mut self, source: u16, destination: u16) {
         let frame = self.frame.data;
         let Ok(payload) = self.bytes.after(HEADER) else {
             return;
@@ -66,7 +66,7 @@ impl<'a> Walk<'a, '_> {
             return;
         };
         let ends = (self.path.ip.source, self.path.ip.destination);
-        self.aside = (start < frame.len()).then_some(DatagramPlace {
+        self.dns_datagram = (start < frame.len()).then_some(DatagramPlace {
             start,
             length: payload.data.len(),
             context: self.path.context,

@@ -107,7 +107,7 @@ pub(super) struct Walk<'a, 'w> {
     pub(super) path: PathSoFar,
     pub(super) frame: &'w Frame<'w>,
     pub(super) rest: Option<RestOfFrame>,
-    pub(super) aside: Option<DatagramPlace>,
+    pub(super) dns_datagram: Option<DatagramPlace>,
     contexts: &'w mut Contexts,
 }
 
@@ -134,7 +134,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             },
             frame,
             rest: None,
-            aside: None,
+            dns_datagram: None,
             contexts,
         }
     }
@@ -151,7 +151,7 @@ impl<'a, 'w> Walk<'a, 'w> {
             path,
             frame,
             rest: None,
-            aside: None,
+            dns_datagram: None,
             contexts,
         }
     }
@@ -207,7 +207,7 @@ impl<'a, 'w> Walk<'a, 'w> {
 
     /// Mixes link-layer addresses or a packet type into the link digest.
     #[inline]
-    pub(super) fn model(&mut self, high: u64, low: u64) {
+    pub(super) fn mix_link_digest(&mut self, high: u64, low: u64) {
         // Two odd constants from the golden ratio and the square root of three. Any would do; they only have to spread
         // the bits.
         let mixed = (high ^ u64::from(self.path.link_digest))

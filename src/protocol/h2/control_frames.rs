@@ -142,7 +142,7 @@ impl H2Conversation {
     }
 
     /// After DATA that did not end its stream: checks whether flow control now blocks the sender.
-    pub(super) fn look_at_windows(&mut self, from: FlowEnd, stream: u32, at: FrameRef) {
+    pub(super) fn check_windows(&mut self, from: FlowEnd, stream: u32, at: FrameRef) {
         let direction = self.direction(from);
         // The windows are known only if all frames of both sides were captured.
         if direction.half.lost || self.direction(from.other()).half.lost {

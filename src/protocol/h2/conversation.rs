@@ -69,7 +69,7 @@ impl H2Conversation {
 
     /// The same, with an annotator that records the frames.
     #[must_use]
-    pub fn taken_down(mut self, annotator: Option<Annotator>) -> Self {
+    pub fn with_annotator(mut self, annotator: Option<Annotator>) -> Self {
         self.annotator = annotator;
         self
     }
@@ -77,9 +77,9 @@ impl H2Conversation {
     /// A connection that began before the capture, or whose beginning is missing. `requester` is the client, by content
     /// or presumed.
     #[must_use]
-    pub fn midway(requester: FlowEnd, offsets: [u64; 2]) -> Self {
+    pub fn midstream(requester: FlowEnd, offsets: [u64; 2]) -> Self {
         let mut conversation = Self::new(requester, offsets);
-        conversation.facts.midway = true;
+        conversation.facts.midstream = true;
         for direction in &mut conversation.directions {
             direction.state = H2ReadState::Lost;
             direction.half.lost = true;
@@ -157,10 +157,10 @@ impl H2Conversation {
 
     /// Drops incomplete frames and the tables, since too much waits in total: from then on fields are not decoded, but
     /// frames are read.
-    pub fn give_up_waiting(&mut self) {
+    pub fn drop_incomplete(&mut self) {
         self.directions
             .iter_mut()
-            .for_each(H2Direction::give_up_waiting);
+            .for_each(H2Direction::drop_incomplete);
     }
 
     /// The protocol.
@@ -356,7 +356,7 @@ impl H2Conversation {
         let max = direction.max_frame;
         let in_block = direction.block.as_ref().map(|block| block.stream);
         // The limit that was announced before the capture is not known.
-        if !header.fits(max) && !self.facts.midway {
+        if !header.fits(max) && !self.facts.midstream {
             self.fault(from, H2FrameRule::FrameSize, header.stream, at);
         }
         match (in_block, header.kind) {

@@ -96,7 +96,7 @@ impl H2Direction {
     }
 
     /// Drops all of these, so that header blocks cannot be decoded any more.
-    pub(super) fn give_up_waiting(&mut self) {
+    pub(super) fn drop_incomplete(&mut self) {
         self.is_cut |= !self.pending.is_empty();
         self.pending = Vec::new();
         if let Some(block) = &mut self.block {

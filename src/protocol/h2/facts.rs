@@ -20,7 +20,7 @@ pub struct H2Facts {
     /// It began as HTTP/1.1 and was upgraded (RFC 7540 §3.2).
     pub upgraded: bool,
     /// It began before the capture: the settings of both sides are unknown, and so are some fields.
-    pub midway: bool,
+    pub midstream: bool,
     /// One side does not use HTTP/2, or sent a wrong preface.
     pub mismatch: Option<PrefaceMismatch>,
     /// Streams that the client opened.

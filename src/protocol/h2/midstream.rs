@@ -28,7 +28,7 @@ pub enum FrameSender {
 /// Whether a slice of `length` bytes, of which `bytes` were captured, is HTTP/2 without its beginning, and which side
 /// sent it.
 #[must_use]
-pub fn goes_on(bytes: &[u8], length: u32) -> Option<FrameSender> {
+pub fn detect_midstream(bytes: &[u8], length: u32) -> Option<FrameSender> {
     let mut rest = bytes;
     let mut left = length as usize;
     let mut seen = 0;
@@ -115,7 +115,7 @@ mod tests {
     fn check(frames: &[&[u8]], wanted: Option<FrameSender>) {
         let bytes = frames.concat();
         assert_eq!(
-            goes_on(&bytes, bytes.len() as u32),
+            detect_midstream(&bytes, bytes.len() as u32),
             wanted,
             "{}",
             bytes.escape_ascii()

@@ -39,4 +39,4 @@ pub use facts::{
 };
 pub use frame::{PREFACE, begins};
 pub use header_block::MAX_BLOCK;
-pub use midstream::{FrameSender, goes_on};
+pub use midstream::{FrameSender, detect_midstream};

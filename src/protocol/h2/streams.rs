@@ -58,7 +58,7 @@ impl H2Conversation {
     }
 
     /// Evicts the oldest `old` streams.
-    pub fn let_oldest_go(&mut self, old: usize) {
+    pub fn evict_oldest(&mut self, old: usize) {
         let old = old.min(self.exchanges.len());
         self.exchanges.drain(..old);
         self.let_go = self.let_go.saturating_add(old as u64);
@@ -77,7 +77,7 @@ impl H2Conversation {
     /// Keeps an exchange; follows its stream if there is room.
     fn open(&mut self, id: u32, exchange: Exchange) {
         if self.exchanges.len() >= MAX_STREAMS {
-            self.let_oldest_go(MAX_STREAMS / 4);
+            self.evict_oldest(MAX_STREAMS / 4);
         }
         let number = self.let_go.saturating_add(self.exchanges.len() as u64);
         self.exchanges.push(exchange);
@@ -168,7 +168,7 @@ impl H2Conversation {
             Party::Responder => {
                 let last = self.direction(from.other()).last_stream;
                 // Requests from before the capture may be answered in any order.
-                let before = self.facts.midway && self.is_before(id);
+                let before = self.facts.midstream && self.is_before(id);
                 let is_new = !self.open.contains_key(&id) && id % 2 == 1 && (id > last || before);
                 if is_new && self.direction(from.other()).half.lost {
                     // Its request was not captured.
@@ -513,7 +513,7 @@ impl H2Conversation {
             self.end_side(from, header.stream);
             self.end_socket(from, at, header.stream);
         } else {
-            self.look_at_windows(from, header.stream, at);
+            self.check_windows(from, header.stream, at);
         }
     }
 

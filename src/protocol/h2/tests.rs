@@ -407,7 +407,7 @@ fn after_a_gap_frames_are_found_again_and_fields_that_need_no_lost_one() {
 #[test]
 fn what_began_before_the_capture_goes_on() {
     let mut talk = H2Script {
-        layer_facts: H2Conversation::midway(A, [0, 0]),
+        layer_facts: H2Conversation::midstream(A, [0, 0]),
         texts: TextInterner::new(),
         said: [Reach::default(); 2],
         line: 0,
@@ -436,7 +436,7 @@ fn what_began_before_the_capture_goes_on() {
         told,
         [(Some(9), Some(200), true), (Some(5), Some(200), false)]
     );
-    assert!(facts.midway && facts.faults.is_empty() && facts.mismatch.is_none());
+    assert!(facts.midstream && facts.faults.is_empty() && facts.mismatch.is_none());
 }
 
 /// DATA interrupts a header block, and another block follows: the message is no longer than what was sent.

@@ -82,7 +82,7 @@ fn is_size_line(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::base::flow_end::FlowEnd::{A, B};
-    use crate::protocol::http::tests::script::{HttpScript, talk};
+    use crate::protocol::http::tests::script::{HttpScript, script};
     use crate::protocol::http::{ConnectionEnd, Outcome};
 
     const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -95,59 +95,59 @@ mod tests {
     /// A response whose head was cut, and what came after it.
     fn cut(after: impl Fn(HttpScript) -> HttpScript) -> HttpScript {
         let first = format!("{HEAD}{}", chunk(300));
-        after(talk().a(GET).cut(B, first, 40)).fin(B)
+        after(script().a(GET).cut(B, first, 40)).fin(B)
     }
 
     #[track_caller]
-    fn check(talk: HttpScript, expected: Option<Outcome>) {
-        let talk = talk.finish();
-        assert_eq!(talk.only().outcome(ConnectionEnd::ServerFin), expected);
+    fn check(script: HttpScript, expected: Option<Outcome>) {
+        let script = script.finish();
+        assert_eq!(script.only().outcome(ConnectionEnd::ServerFin), expected);
     }
 
     #[test]
     fn chunks_at_the_places_foretold_are_followed_again() {
-        let two = |talk: HttpScript| talk.cut(B, chunk(500), 60).cut(B, chunk(700), 60);
-        let whole = |talk: HttpScript| talk.b(chunk(500)).b(chunk(700));
+        let two = |script: HttpScript| script.cut(B, chunk(500), 60).cut(B, chunk(700), 60);
+        let whole = |script: HttpScript| script.b(chunk(500)).b(chunk(700));
         check(cut(whole), Some(Outcome::CutShort));
         check(
-            cut(|talk| whole(talk).b("0\r\n\r\n")),
+            cut(|script| whole(script).b("0\r\n\r\n")),
             Some(Outcome::Complete),
         );
         check(
-            cut(|talk| whole(talk).b(format!("{}0\r\n\r\n", chunk(9)))),
+            cut(|script| whole(script).b(format!("{}0\r\n\r\n", chunk(9)))),
             Some(Outcome::Complete),
         );
         // The end of a chunk was cut off with its line end: nobody knows.
         check(cut(two), None);
-        let split = |talk: HttpScript| {
+        let split = |script: HttpScript| {
             let (begin, end) = (chunk(500), "\r\n");
             let begin = begin.strip_suffix(end).expect("its end");
-            talk.cut(B, begin, 60).b(end).cut(B, chunk(700), 60)
+            script.cut(B, begin, 60).b(end).cut(B, chunk(700), 60)
         };
         check(cut(split), None);
-        check(cut(|talk| split(talk).b("x")), None);
+        check(cut(|script| split(script).b("x")), None);
     }
 
     #[test]
     fn what_only_looks_like_a_chunk_proves_nothing() {
-        check(cut(|talk| talk.b(chunk(500))), None);
+        check(cut(|script| script.b(chunk(500))), None);
         check(
-            cut(|talk| talk.b("5\r\nhello, world\r\n").b("5\r\nhello")),
+            cut(|script| script.b("5\r\nhello, world\r\n").b("5\r\nhello")),
             None,
         );
-        check(cut(|talk| talk.b("0\r\n\r\n0\r\n\r\n")), None);
+        check(cut(|script| script.b("0\r\n\r\n0\r\n\r\n")), None);
         check(
-            cut(|talk| talk.b("no chunk").b(chunk(5)).gap(B, 9).b(chunk(5))),
+            cut(|script| script.b("no chunk").b(chunk(5)).gap(B, 9).b(chunk(5))),
             None,
         );
-        check(cut(|talk| talk.b("zz\r\n").b("123456789\r\n")), None);
+        check(cut(|script| script.b("zz\r\n").b("123456789\r\n")), None);
     }
 
     #[test]
     fn requests_too() {
         let post = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
-        let talk = talk().cut(A, post, 30).a(chunk(50)).a(chunk(60));
-        let message = talk.only().request.as_ref().map(|it| &it.message);
+        let script = script().cut(A, post, 30).a(chunk(50)).a(chunk(60));
+        let message = script.only().request.as_ref().map(|it| &it.message);
         let message = message.expect("a request");
         assert_eq!(
             (message.progress, message.received()),

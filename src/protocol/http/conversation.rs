@@ -165,7 +165,7 @@ impl HttpConversation {
     }
 
     /// Reads the heads that wait as far as they go, since too much waits in all.
-    pub fn give_up_waiting(&mut self, texts: &mut TextInterner) {
+    pub fn drop_incomplete(&mut self, texts: &mut TextInterner) {
         for end in FlowEnd::BOTH {
             if let Some(pending) = &self.direction(end).pending {
                 let last = pending.last;
@@ -681,7 +681,7 @@ impl HttpConversation {
     }
 
     /// Bytes at the beginning of what this direction was handed over to, which had waited here to be recognised, and
-    /// when the first of them was seen. They are not part of [`HttpConversation::heard`] any more.
+    /// when the first of them was seen. They are not part of [`HttpConversation::exchanges`] any more.
     #[must_use]
     pub fn take_waiting(&mut self, from: FlowEnd) -> Option<(FrameRef, Vec<u8>)> {
         let direction = self.direction_mut(from);

@@ -427,8 +427,8 @@ pub(super) fn is_endless(media_type: &[u8]) -> bool {
 fn is_answer(scheme: &[u8], credentials: &[u8]) -> bool {
     let is = |name: &[u8]| scheme.eq_ignore_ascii_case(name);
     let third = credentials.starts_with(b"TlRMTVNTUAAD");
-    let goes_on = matches!(credentials, [b'o', b'Q'..=b'Z' | b'a'..=b'f', ..]);
-    is(b"ntlm") && third || is(b"negotiate") && (third || goes_on)
+    let detect_midstream = matches!(credentials, [b'o', b'Q'..=b'Z' | b'a'..=b'f', ..]);
+    is(b"ntlm") && third || is(b"negotiate") && (third || detect_midstream)
 }
 
 /// Bytes of the longest registered authentication scheme and some.

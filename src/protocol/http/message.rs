@@ -59,7 +59,7 @@ impl fmt::Debug for HttpVersion {
     }
 }
 
-/// A request method (RFC 9110 §9.3). The name of another one is in [`super::Rare::method`].
+/// A request method (RFC 9110 §9.3). The name of another one is in [`super::RareParts::method`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "they are their names")]
 pub enum Method {

@@ -177,7 +177,7 @@ impl HttpConversation {
     }
 
     /// Lets so many exchanges go, the oldest first.
-    pub fn let_oldest_go(&mut self, old: usize) {
+    pub fn evict_oldest(&mut self, old: usize) {
         let old = old.min(self.exchanges.len());
         self.exchanges.drain(..old);
         self.let_go = self.let_go.saturating_add(old as u64);
@@ -200,7 +200,7 @@ impl HttpConversation {
 
     fn push(&mut self, exchange: Exchange) -> u32 {
         if self.exchanges.len() >= MAX_EXCHANGES {
-            self.let_oldest_go(MAX_EXCHANGES / 4);
+            self.evict_oldest(MAX_EXCHANGES / 4);
         }
         // Most connections have one exchange: no room for more until there are more.
         let room = self.exchanges.len();

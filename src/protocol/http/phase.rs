@@ -250,7 +250,7 @@ fn see_response(response: Option<&Response>, reach: Reach) -> MessageSeen {
 mod tests {
     use super::*;
     use crate::base::flow_end::FlowEnd::{A, B};
-    use crate::protocol::http::tests::script::{HttpScript, talk};
+    use crate::protocol::http::tests::script::{HttpScript, script};
 
     const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     const OLD: &str = "GET / HTTP/1.0\r\n\r\n";
@@ -268,97 +268,97 @@ mod tests {
     const UPGRADE: &str = "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 
     #[track_caller]
-    fn check(talk: HttpScript, phase: Phase) {
+    fn check(script: HttpScript, phase: Phase) {
         assert_eq!(
-            (talk.phase(A), talk.phase(B)),
+            (script.phase(A), script.phase(B)),
             (phase, phase),
             "{:#?}",
-            talk.layer_facts
+            script.layer_facts
         );
-        let talk = talk.finish();
+        let script = script.finish();
         assert_eq!(
-            (talk.phase(A), talk.phase(B)),
+            (script.phase(A), script.phase(B)),
             (phase, phase),
             "finished: {:#?}",
-            talk.layer_facts
+            script.layer_facts
         );
     }
 
     #[test]
     fn every_phase() {
-        check(talk(), Phase::BeforeRequest);
-        check(talk().fin(B), Phase::BeforeRequest);
+        check(script(), Phase::BeforeRequest);
+        check(script().fin(B), Phase::BeforeRequest);
         check(
-            talk().b("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"),
+            script().b("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"),
             Phase::BeforeRequest,
         );
-        check(talk().a("GET"), Phase::Request);
-        check(talk().a("GET / HT"), Phase::Request);
-        check(talk().a("GET / HTTP/1.1\r\nHost: a\r\n"), Phase::Request);
-        check(talk().a(POST).a("hell"), Phase::Request);
-        check(talk().a(POST).b(OK).b("hi"), Phase::Request);
-        check(talk().a(GET), Phase::Waiting);
-        check(talk().a(POST).a("hello"), Phase::Waiting);
+        check(script().a("GET"), Phase::Request);
+        check(script().a("GET / HT"), Phase::Request);
+        check(script().a("GET / HTTP/1.1\r\nHost: a\r\n"), Phase::Request);
+        check(script().a(POST).a("hell"), Phase::Request);
+        check(script().a(POST).b(OK).b("hi"), Phase::Request);
+        check(script().a(GET), Phase::Waiting);
+        check(script().a(POST).a("hello"), Phase::Waiting);
         check(
-            talk().a(GET).b("HTTP/1.1 102 Processing\r\n\r\n"),
+            script().a(GET).b("HTTP/1.1 102 Processing\r\n\r\n"),
             Phase::Waiting,
         );
-        check(talk().a(GET).b("H"), Phase::ResponseHead);
+        check(script().a(GET).b("H"), Phase::ResponseHead);
         check(
-            talk().a(GET).b("HTTP/1.1 200 OK\r\nServer:"),
+            script().a(GET).b("HTTP/1.1 200 OK\r\nServer:"),
             Phase::ResponseHead,
         );
-        check(talk().a(GET).b("garbage"), Phase::ResponseHead);
-        check(talk().a(GET).b(OK), Phase::ResponseBody);
-        check(talk().a(GET).b(OK).b("h"), Phase::ResponseBody);
-        check(talk().a(GET).b(OPEN).b("hi"), Phase::ResponseBody);
-        check(talk().a(GET).b(OPEN).b("hi").fin(B), Phase::After);
-        check(talk().a(GET).b(OK).b("hi"), Phase::Between);
-        check(talk().a(GET).b(OK).b("hi").fin(B), Phase::Between);
-        check(talk().a(LAST).b(OK).b("hi"), Phase::After);
-        check(talk().a(GET).b(OK_LAST).b("hi"), Phase::After);
-        check(talk().a(GET).b(OK_OLD).b("hi"), Phase::After);
-        check(talk().a(OLD).b(OK).b("hi"), Phase::After);
-        check(talk().a(CONNECT), Phase::Waiting);
-        check(talk().a(CONNECT).b(OPEN), Phase::Tunnel);
-        check(talk().a(CONNECT).b(OPEN).a("x").b("y"), Phase::Tunnel);
+        check(script().a(GET).b("garbage"), Phase::ResponseHead);
+        check(script().a(GET).b(OK), Phase::ResponseBody);
+        check(script().a(GET).b(OK).b("h"), Phase::ResponseBody);
+        check(script().a(GET).b(OPEN).b("hi"), Phase::ResponseBody);
+        check(script().a(GET).b(OPEN).b("hi").fin(B), Phase::After);
+        check(script().a(GET).b(OK).b("hi"), Phase::Between);
+        check(script().a(GET).b(OK).b("hi").fin(B), Phase::Between);
+        check(script().a(LAST).b(OK).b("hi"), Phase::After);
+        check(script().a(GET).b(OK_LAST).b("hi"), Phase::After);
+        check(script().a(GET).b(OK_OLD).b("hi"), Phase::After);
+        check(script().a(OLD).b(OK).b("hi"), Phase::After);
+        check(script().a(CONNECT), Phase::Waiting);
+        check(script().a(CONNECT).b(OPEN), Phase::Tunnel);
+        check(script().a(CONNECT).b(OPEN).a("x").b("y"), Phase::Tunnel);
         check(
-            talk()
+            script()
                 .a(CONNECT)
                 .b("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"),
             Phase::Between,
         );
-        check(talk().a(UPGRADE).b(SWITCH).b("\x01\x02"), Phase::Tunnel);
-        check(talk().a("\x00\x01\x02"), Phase::Opaque);
-        check(talk().b("220 hello\r\n"), Phase::Opaque);
+        check(script().a(UPGRADE).b(SWITCH).b("\x01\x02"), Phase::Tunnel);
+        check(script().a("\x00\x01\x02"), Phase::Opaque);
+        check(script().b("220 hello\r\n"), Phase::Opaque);
     }
 
     #[test]
     fn a_body_that_was_withheld_is_not_owed() {
-        check(talk().a(EXPECT), Phase::Request);
+        check(script().a(EXPECT), Phase::Request);
         check(
-            talk().a(EXPECT).b("HTTP/1.1 100 Continue\r\n\r\n"),
+            script().a(EXPECT).b("HTTP/1.1 100 Continue\r\n\r\n"),
             Phase::Request,
         );
         check(
-            talk()
+            script()
                 .a(EXPECT)
                 .b("HTTP/1.1 100 Continue\r\n\r\n")
                 .a("hello"),
             Phase::Waiting,
         );
         check(
-            talk()
+            script()
                 .a(EXPECT)
                 .b("HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n"),
             Phase::Between,
         );
-        let retried = talk()
+        let retried = script()
             .a(EXPECT)
             .b("HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n")
             .a(GET);
         check(retried, Phase::Waiting);
-        let sent_anyway = talk()
+        let sent_anyway = script()
             .a(EXPECT)
             .b("HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n")
             .a("hel");
@@ -368,18 +368,18 @@ mod tests {
     #[test]
     fn pipelining_the_oldest_incomplete_decides() {
         let two = format!("{GET}{POST}he");
-        check(talk().a(&two).b(OK), Phase::ResponseBody);
-        check(talk().a(&two).b(OK).b("hi"), Phase::Request);
-        check(talk().a(&two).a("llo").b(OK).b("hi"), Phase::Waiting);
+        check(script().a(&two).b(OK), Phase::ResponseBody);
+        check(script().a(&two).b(OK).b("hi"), Phase::Request);
+        check(script().a(&two).a("llo").b(OK).b("hi"), Phase::Waiting);
     }
 
     /// The server's FIN crosses the second request on the wire.
     #[test]
     fn what_the_closer_did_not_see_does_not_exist() {
-        let talk = talk().a(GET).b(OK).b("hi").a(GET);
+        let script = script().a(GET).b(OK).b("hi").a(GET);
         let requests = GET.len() as u64;
         let responses = OK.len() as u64 + 2;
-        let phase = |end, sent, received| talk.layer_facts.phase_at(end, sent, received);
+        let phase = |end, sent, received| script.layer_facts.phase_at(end, sent, received);
         assert_eq!(
             phase(B, Reach::with_fin(responses), Reach::bytes(requests)),
             Phase::Between
@@ -421,10 +421,11 @@ mod tests {
     /// Of a body that ends with the connection, the FIN is the last byte.
     #[test]
     fn without_the_fin_an_open_body_is_not_complete() {
-        let talk = talk().a(GET).b(OPEN).b("hi").fin(B);
+        let script = script().a(GET).b(OPEN).b("hi").fin(B);
         let (requests, responses) = (GET.len() as u64, OPEN.len() as u64 + 2);
         let phase = |received| {
-            talk.layer_facts
+            script
+                .layer_facts
                 .phase_at(A, Reach::bytes(requests), received)
         };
         assert_eq!(phase(Reach::bytes(responses)), Phase::ResponseBody);
@@ -433,29 +434,29 @@ mod tests {
 
     #[test]
     fn a_capture_that_begins_in_the_middle() {
-        check(talk().b("rest of a body"), Phase::Opaque);
-        check(talk().b("rest of a body").a(GET), Phase::Waiting);
-        check(talk().b("rest of a body").b(OK).b("hi"), Phase::Between);
+        check(script().b("rest of a body"), Phase::Opaque);
+        check(script().b("rest of a body").a(GET), Phase::Waiting);
+        check(script().b("rest of a body").b(OK).b("hi"), Phase::Between);
         check(
-            talk().a("rest of a form").b(OK).b("hi").a(GET),
+            script().a("rest of a form").b(OK).b("hi").a(GET),
             Phase::Waiting,
         );
     }
 
     #[test]
     fn a_lost_response_leaves_no_claim() {
-        check(talk().a(GET).gap(B, 500), Phase::Opaque);
+        check(script().a(GET).gap(B, 500), Phase::Opaque);
         check(
-            talk().a(GET).gap(B, 500).a(GET).b(OK).b("hi"),
+            script().a(GET).gap(B, 500).a(GET).b(OK).b("hi"),
             Phase::Between,
         );
-        check(talk().a(GET).b(OK).gap(B, 2), Phase::Between);
-        check(talk().a(GET).b(CHUNKED).gap(B, 10), Phase::Opaque);
+        check(script().a(GET).b(OK).gap(B, 2), Phase::Between);
+        check(script().a(GET).b(CHUNKED).gap(B, 10), Phase::Opaque);
         check(
-            talk().a(GET).b(CHUNKED).gap(B, 10).b("\r\n0\r\n\r\n"),
+            script().a(GET).b(CHUNKED).gap(B, 10).b("\r\n0\r\n\r\n"),
             Phase::Between,
         );
-        let more = talk().a(GET).b(CHUNKED).gap(B, 10).b("x");
+        let more = script().a(GET).b(CHUNKED).gap(B, 10).b("x");
         let (requests, responses) = (GET.len() as u64, CHUNKED.len() as u64 + 10);
         let phase = |received| {
             more.layer_facts
@@ -465,6 +466,6 @@ mod tests {
             (phase(responses), phase(responses + 1)),
             (Phase::ResponseBody, Phase::Opaque)
         );
-        check(talk().a(GET).b(OK).gap(B, 1), Phase::ResponseBody);
+        check(script().a(GET).b(OK).gap(B, 1), Phase::ResponseBody);
     }
 }

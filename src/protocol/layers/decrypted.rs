@@ -106,7 +106,7 @@ struct DecryptedDirection {
     /// Pairs of an offset in the stream and the value of `said` there, one for each record.
     places: Vec<(u64, u64)>,
     /// Offset in the stream after `close_notify`, and where it was seen.
-    farewell: Option<(u64, FrameRef)>,
+    close_notify: Option<(u64, FrameRef)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -148,7 +148,7 @@ impl DecryptedLayer {
             None => DecryptState::Hidden,
         };
         Self {
-            session: TlsSession::new().taken_down(layer_options.annotator.clone()),
+            session: TlsSession::new().with_annotator(layer_options.annotator.clone()),
             opening,
         }
     }
@@ -195,7 +195,7 @@ impl DecryptedLayer {
             self.look(asked.last, true, texts);
         }
         if let DecryptState::Asked(asked) = &mut self.opening {
-            asked.hand_early_on(&mut self.session, texts);
+            asked.release_early_data(&mut self.session, texts);
             asked.inner.finish(texts);
         }
     }
@@ -273,8 +273,8 @@ impl DecryptedLayer {
 
     /// Parses incomplete messages as far as they go and drops them, since too much waits in total. What waits for a
     /// secret is not decrypted any more.
-    pub(super) fn give_up_waiting(&mut self, texts: &mut TextInterner) {
-        self.session.give_up_waiting();
+    pub(super) fn drop_incomplete(&mut self, texts: &mut TextInterner) {
+        self.session.drop_incomplete();
         if let DecryptState::Asked(asked) = &mut self.opening {
             if asked.decryptor.is_none() {
                 self.opening = DecryptState::Closed(NotDecrypted::NoSecret);
@@ -284,8 +284,8 @@ impl DecryptedLayer {
                 .directions
                 .iter_mut()
                 .for_each(DecryptedDirection::give_up_record);
-            asked.hand_early_on(&mut self.session, texts);
-            asked.inner.give_up_waiting(texts);
+            asked.release_early_data(&mut self.session, texts);
+            asked.inner.drop_incomplete(texts);
         }
     }
 }
@@ -342,11 +342,11 @@ impl DecryptState {
     }
 
     /// Where `close_notify` was seen, if it is among the first `bytes` bytes of this direction.
-    pub(super) fn farewell(&self, end: FlowEnd, bytes: u64) -> Option<FrameRef> {
+    pub(super) fn close_notify(&self, end: FlowEnd, bytes: u64) -> Option<FrameRef> {
         let Self::Asked(asked) = self else {
             return None;
         };
-        let (outside, at) = asked.directions[end.index()].farewell?;
+        let (outside, at) = asked.directions[end.index()].close_notify?;
         (outside <= bytes).then_some(at)
     }
 }
@@ -384,7 +384,7 @@ impl PhaseQuestion {
         self.directions[from.index()].take(bytes);
         self.open(from, at, session, texts);
         if missing > 0 {
-            self.hand_early_on(session, texts);
+            self.release_early_data(session, texts);
             self.hole(from, at, missing, texts);
         }
     }
@@ -434,20 +434,20 @@ impl PhaseQuestion {
                         if fate == EarlyData::Refused {
                             self.early.clear();
                         } else if fate == EarlyData::Taken || plain.kind == APPLICATION_DATA {
-                            self.hand_early_on(session, texts);
+                            self.release_early_data(session, texts);
                         }
                         session.opened(from, at, plain.kind, bytes.len() as u64);
                         self.read(from, at, plain.kind, bytes, session, texts);
                         if matches!((plain.kind, bytes), (ALERT, [_, CLOSE_NOTIFY])) {
                             let direction = &mut self.directions[from.index()];
-                            direction.farewell.get_or_insert((outside, at));
+                            direction.close_notify.get_or_insert((outside, at));
                         }
                     }
                 }
                 // In the clear, and parsed by the session.
                 Ok(_) => {}
                 Err(closed) => {
-                    session.lost_inside(from);
+                    session.decryption_gap(from);
                     self.wrong |= closed == NotDecrypted::WrongSecret;
                     if header[0] == APPLICATION_DATA && self.any {
                         let length = (whole as u64).saturating_sub(HEADER as u64 + ADDED);
@@ -475,7 +475,7 @@ impl PhaseQuestion {
 
     /// The server accepts the early data, or nothing will show whether it does: it counts as sent where its records
     /// are.
-    fn hand_early_on(&mut self, session: &mut TlsSession, texts: &mut TextInterner) {
+    fn release_early_data(&mut self, session: &mut TlsSession, texts: &mut TextInterner) {
         let Some(caller) = self.caller else { return };
         for (outside, at, bytes) in std::mem::take(&mut self.early) {
             let length = bytes.len() as u64;
@@ -510,14 +510,14 @@ impl PhaseQuestion {
                 self.directions[from.index()].said += u64::from(length);
             }
             (ALERT, [level, code]) => {
-                session.alert_inside(from, at, (*level, *code));
+                session.decrypted_alert(from, at, (*level, *code));
                 if *code == CLOSE_NOTIFY {
                     // It ends the decrypted data: a body that lasts until the close is complete.
                     self.inner.end(from, texts);
                 }
             }
             (HANDSHAKE, bytes) => {
-                session.handshake_inside(from, at, bytes);
+                session.decrypted_handshake(from, at, bytes);
                 if let Some(agreed) = session.take_renewed()
                     && let Some(secrets) = self.key_store.find(&agreed.client_random, at.frame)
                     && let Some(decryptor) = &mut self.decryptor

@@ -33,7 +33,7 @@ pub struct ProtocolStack {
     taken: Option<Box<UpperLayer>>,
     layer_options: LayerOptions,
     /// The presumed client of a connection that began before the capture; `None` if it did not.
-    midway: Option<FlowEnd>,
+    midstream: Option<FlowEnd>,
     /// How many tunnels this is inside of.
     depth: u8,
 }
@@ -97,12 +97,12 @@ enum Dissector {
 }
 
 impl ProtocolStack {
-    /// A stack without any data yet. `midway`: the presumed client of a connection that began before the capture.
+    /// A stack without any data yet. `midstream`: the presumed client of a connection that began before the capture.
     #[must_use]
-    pub fn boxed(layer_options: &LayerOptions, midway: Option<FlowEnd>) -> Box<Self> {
+    pub fn boxed(layer_options: &LayerOptions, midstream: Option<FlowEnd>) -> Box<Self> {
         Box::new(Self {
             layer_options: layer_options.clone(),
-            midway,
+            midstream,
             ..Self::default()
         })
     }
@@ -135,10 +135,10 @@ impl ProtocolStack {
     }
 
     /// Where this side sent `close_notify`, if it was decrypted and is among its first `bytes` bytes.
-    pub fn farewell(&self, end: FlowEnd, bytes: u64) -> Option<FrameRef> {
+    pub fn close_notify(&self, end: FlowEnd, bytes: u64) -> Option<FrameRef> {
         let (taken, decrypted_layer) = self.decrypted_layer()?;
         let bytes = bytes.checked_sub(taken.since[end.index()])?;
-        decrypted_layer.opening.farewell(end, bytes)
+        decrypted_layer.opening.close_notify(end, bytes)
     }
 
     fn decrypted_layer(&self) -> Option<(&UpperLayer, &DecryptedLayer)> {
@@ -180,12 +180,12 @@ impl ProtocolStack {
             taken.data(from, at, bytes, length, texts);
             return;
         }
-        if let Some(likely) = self.midway
+        if let Some(likely) = self.midstream
             && self.plain.is_open()
-            && let Some(sign) = h2::goes_on(bytes, length)
+            && let Some(sign) = h2::detect_midstream(bytes, length)
         {
-            self.go_on(from, likely, sign);
-            self.hand_on(from, at, bytes, length, texts);
+            self.resume_http2(from, likely, sign);
+            self.start_upper_layer(from, at, bytes, length, texts);
             return;
         }
         let left = self.plain.data(from, at, bytes, length, texts);
@@ -193,7 +193,7 @@ impl ProtocolStack {
             let used = bytes.len().saturating_sub(left);
             let rest = bytes.get(used..).unwrap_or_default();
             let length = length.saturating_sub(u32::try_from(used).unwrap_or(u32::MAX));
-            self.hand_on(from, at, rest, length, texts);
+            self.start_upper_layer(from, at, rest, length, texts);
         }
     }
 
@@ -305,12 +305,12 @@ impl ProtocolStack {
     }
 
     /// Parses incomplete messages as far as they go and drops them, since too much waits in total.
-    pub fn give_up_waiting(&mut self, texts: &mut TextInterner) {
-        self.plain.give_up_waiting(texts);
+    pub fn drop_incomplete(&mut self, texts: &mut TextInterner) {
+        self.plain.drop_incomplete(texts);
         match self.taken.as_deref_mut().map(|taken| &mut taken.dissector) {
-            Some(Dissector::Tls(decrypted_layer)) => decrypted_layer.give_up_waiting(texts),
-            Some(Dissector::Http2(h2)) => h2.give_up_waiting(),
-            Some(Dissector::Tunnel(inner)) => inner.give_up_waiting(texts),
+            Some(Dissector::Tls(decrypted_layer)) => decrypted_layer.drop_incomplete(texts),
+            Some(Dissector::Http2(h2)) => h2.drop_incomplete(),
+            Some(Dissector::Tunnel(inner)) => inner.drop_incomplete(texts),
             Some(Dissector::WebSocket(_) | Dissector::Unread) | None => {}
         }
     }
@@ -334,15 +334,15 @@ impl ProtocolStack {
     }
 
     /// Evicts the older half of the exchanges, since too many are kept in total.
-    pub fn let_older_half_go(&mut self) {
+    pub fn evict_older_half(&mut self) {
         let half = |count: usize| count / 2;
-        self.plain.let_oldest_go(half(self.plain.exchanges().len()));
+        self.plain.evict_oldest(half(self.plain.exchanges().len()));
         match self.taken.as_deref_mut().map(|taken| &mut taken.dissector) {
-            Some(Dissector::Http2(h2)) => h2.let_oldest_go(half(h2.exchanges().len())),
-            Some(Dissector::Tunnel(inner)) => inner.let_older_half_go(),
+            Some(Dissector::Http2(h2)) => h2.evict_oldest(half(h2.exchanges().len())),
+            Some(Dissector::Tunnel(inner)) => inner.evict_older_half(),
             Some(Dissector::Tls(decrypted_layer)) => {
                 if let Some(inner) = decrypted_layer.opening.layer_facts_mut() {
-                    inner.let_older_half_go();
+                    inner.evict_older_half();
                 }
             }
             Some(Dissector::WebSocket(_) | Dissector::Unread) | None => {}
@@ -389,7 +389,7 @@ impl ProtocolStack {
 
     /// Takes over HTTP/2 that began before the capture.
     #[cold]
-    fn go_on(&mut self, from: FlowEnd, likely: FlowEnd, sign: h2::FrameSender) {
+    fn resume_http2(&mut self, from: FlowEnd, likely: FlowEnd, sign: h2::FrameSender) {
         let (requester, certainty) = match sign {
             h2::FrameSender::Requester => (from, Certainty::Likely),
             h2::FrameSender::Responder => (from.other(), Certainty::Likely),
@@ -397,8 +397,8 @@ impl ProtocolStack {
         };
         self.plain.hand_over_midway(requester, certainty);
         let since = FlowEnd::BOTH.map(|end| self.plain.layer_facts(end));
-        let h2 = h2::H2Conversation::midway(requester, since);
-        let h2 = h2.taken_down(self.layer_options.annotator.clone());
+        let h2 = h2::H2Conversation::midstream(requester, since);
+        let h2 = h2.with_annotator(self.layer_options.annotator.clone());
         self.taken = Some(Box::new(UpperLayer {
             since,
             owner: [NextBytes::Speaker; 2],
@@ -408,7 +408,7 @@ impl ProtocolStack {
 
     /// The rest is not HTTP/1: the dissector of the protocol that was found gets it from here on.
     #[cold]
-    fn hand_on(
+    fn start_upper_layer(
         &mut self,
         from: FlowEnd,
         at: FrameRef,
@@ -426,7 +426,7 @@ impl ProtocolStack {
                     // After an upgrade, HTTP/2 begins with the request that asked for it.
                     let before = self.plain.take_exchanges();
                     let h2 = h2::H2Conversation::new(asker, layer_facts);
-                    let h2 = h2.taken_down(layer_options.annotator.clone());
+                    let h2 = h2.with_annotator(layer_options.annotator.clone());
                     let h2 = if before.is_empty() {
                         h2
                     } else {
@@ -446,7 +446,7 @@ impl ProtocolStack {
                 Protocol::Tunnel => (Dissector::Unread, true),
                 Protocol::WebSocket => {
                     let websocket = websocket::WebSocketConversation::new(asker, layer_facts);
-                    let websocket = websocket.taken_down(layer_options.annotator.clone());
+                    let websocket = websocket.with_annotator(layer_options.annotator.clone());
                     (Dissector::WebSocket(Box::new(websocket)), true)
                 }
                 _ => (Dissector::Unread, false),
@@ -595,7 +595,7 @@ impl UpperLayer {
         let place = |end: FlowEnd, bytes: u64, outside: Reach| Reach {
             bytes: decrypted_layer.opening.place(end, bytes),
             // Inside TLS, close_notify ends a direction (RFC 8446 §6.1).
-            fin: outside.fin || decrypted_layer.opening.farewell(end, bytes).is_some(),
+            fin: outside.fin || decrypted_layer.opening.close_notify(end, bytes).is_some(),
         };
         inner.phase_at(
             closer,

@@ -223,7 +223,7 @@ fn http2_is_known_from_its_middle_on() {
         assert_eq!((requester, certainty), (client, Certainty::Likely));
         let layer_facts = talk.layer_facts.into_layer_facts();
         let facts = layer_facts.h2.expect("HTTP/2");
-        assert_eq!((facts.midway, facts.halves[0].frames), (true, 1));
+        assert_eq!((facts.midstream, facts.halves[0].frames), (true, 1));
         assert_eq!(layer_facts.exchanges.len(), 1);
     }
     // A PING may be sent by either side, so the ports decide; and a connection captured from its start begins with a

@@ -123,11 +123,9 @@ impl EndpointPair {
     }
 
     /// Gives up the holes of both ends.
-    pub fn give_up_holes<R: StreamSink>(&mut self, at: FrameRef, reader: &mut R) {
+    pub fn skip_holes<R: StreamSink>(&mut self, at: FrameRef, reader: &mut R) {
         for end in FlowEnd::BOTH {
-            self.peers[end.index()]
-                .stream
-                .give_up_holes(end, at, reader);
+            self.peers[end.index()].stream.skip_holes(end, at, reader);
         }
     }
 

@@ -220,7 +220,7 @@ impl ByteStream {
     }
 
     /// Gives up all holes: too much waits behind those of other streams.
-    pub fn give_up_holes<R: StreamSink>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
+    pub fn skip_holes<R: StreamSink>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
         while self.held_bytes() > 0 {
             self.limited = true;
             self.give_up_hole(from, at, reader);

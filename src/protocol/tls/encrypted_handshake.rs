@@ -25,7 +25,7 @@ pub(super) struct EncryptedHandshake {
     /// An incomplete handshake message.
     waiting: Vec<u8>,
     /// Message boundaries are lost: no more messages are parsed.
-    deaf: bool,
+    desynchronized: bool,
     /// Encrypted records seen.
     pub(super) hidden: u64,
     /// How many of them were decrypted.
@@ -52,7 +52,7 @@ impl EncryptedHandshake {
     /// Discards an incomplete message, and parses no more if there was one.
     pub(super) fn give_up(&mut self) {
         if !self.waiting.is_empty() {
-            self.deaf = true;
+            self.desynchronized = true;
             self.waiting = Vec::new();
         }
     }
@@ -92,13 +92,13 @@ impl TlsSession {
     /// Parses the handshake messages in a decrypted record; the last may continue in the next record. Up to TLS 1.2
     /// they are the Finished and the messages of a renegotiation (RFC 5246 §7.4.1.2), which changes the keys and
     /// nothing else that is reported.
-    pub fn handshake_inside(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8]) {
+    pub fn decrypted_handshake(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8]) {
         let inside = &mut self.inside[from.index()];
-        if inside.deaf {
+        if inside.desynchronized {
             return;
         }
         if inside.waiting.len() + bytes.len() > MAX_WAITING {
-            inside.deaf = true;
+            inside.desynchronized = true;
             inside.waiting = Vec::new();
             return;
         }
@@ -112,7 +112,7 @@ impl TlsSession {
                 break;
             };
             if self.is_13() {
-                self.message_inside(from, at, *kind, body);
+                self.decrypted_message(from, at, *kind, body);
             } else {
                 self.note(from, at, RecordKind::Handshake(*kind));
                 self.renewing_message(*kind, body);
@@ -145,7 +145,7 @@ impl TlsSession {
         }
     }
 
-    fn message_inside(&mut self, from: FlowEnd, at: FrameRef, kind: u8, body: &[u8]) {
+    fn decrypted_message(&mut self, from: FlowEnd, at: FrameRef, kind: u8, body: &[u8]) {
         self.note(from, at, RecordKind::Handshake(kind));
         match kind {
             ENCRYPTED_EXTENSIONS => {
@@ -161,7 +161,7 @@ impl TlsSession {
     }
 
     /// An encrypted record is missing or was not decrypted: the message in progress cannot be completed.
-    pub fn lost_inside(&mut self, from: FlowEnd) {
+    pub fn decryption_gap(&mut self, from: FlowEnd) {
         let inside = &mut self.inside[from.index()];
         inside.waiting = Vec::new();
         inside.missed = true;

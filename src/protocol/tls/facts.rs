@@ -109,7 +109,7 @@ pub struct ApplicationData {
     /// When it had sent all of its part of the handshake.
     pub finished: Option<FrameRef>,
     /// Whether it sent `close_notify`.
-    pub farewell: CloseNotify,
+    pub close_notify: CloseNotify,
 }
 
 /// What is wrong with a certificate, as far as the capture shows.

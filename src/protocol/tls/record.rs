@@ -20,12 +20,12 @@ pub(super) const HANDSHAKE: u8 = 22;
 pub(super) const APPLICATION_DATA: u8 = 23;
 
 /// An encrypted TLS 1.3 alert without padding: two bytes, the content type and a 16-byte tag (RFC 8446 §5.2).
-pub(super) const HIDDEN_ALERT: u16 = 19;
+pub(super) const ENCRYPTED_ALERT_LENGTH: u16 = 19;
 /// An encrypted TLS 1.3 Certificate message without certificates: eight bytes, the content type and the tag. A Finished
 /// is longer.
-pub(super) const HIDDEN_EMPTY_CERTIFICATE: u16 = 25;
+pub(super) const ENCRYPTED_EMPTY_CERTIFICATE_LENGTH: u16 = 25;
 /// An encrypted alert up to TLS 1.2 is no shorter: two bytes, and the shortest MAC or tag with what it needs.
-const LEAST_CIPHERED_ALERT: u16 = 18;
+const MIN_ENCRYPTED_ALERT: u16 = 18;
 
 /// The records of one direction.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +52,7 @@ pub(super) struct RecordReader {
     /// Where the first byte of `waiting` was seen.
     pub(super) since: FrameRef,
     /// Message boundaries are lost: no more messages are collected.
-    deaf: bool,
+    desynchronized: bool,
     /// Offset after the first record under the negotiated keys, and where it was seen.
     pub(super) settled: Option<(u64, FrameRef)>,
     settles: bool,
@@ -144,7 +144,7 @@ impl RecordReader {
         self.offset = self.offset.saturating_add(length);
         let within = u64::from(self.left).checked_sub(length);
         if self.reading == RecordState::Messages || within.is_none() {
-            self.deaf = true;
+            self.desynchronized = true;
         }
         match within {
             Some(left) => {
@@ -163,7 +163,7 @@ impl RecordReader {
 
     fn lose(&mut self) {
         self.lost = true;
-        self.deaf = true;
+        self.desynchronized = true;
         self.left = 0;
         self.have = 0;
     }
@@ -182,11 +182,11 @@ impl RecordReader {
         match kind {
             CHANGE_CIPHER_SPEC => self.ciphered = !self.retried,
             HANDSHAKE if self.ciphered => self.settles = true,
-            HANDSHAKE if !self.deaf => self.reading = RecordState::Messages,
+            HANDSHAKE if !self.desynchronized => self.reading = RecordState::Messages,
             ALERT if length == 2 => self.reading = RecordState::Alert,
             APPLICATION_DATA if first => self.midstream = true,
-            ALERT if first && length >= LEAST_CIPHERED_ALERT => self.midstream = true,
-            APPLICATION_DATA => self.settles = length > HIDDEN_EMPTY_CERTIFICATE,
+            ALERT if first && length >= MIN_ENCRYPTED_ALERT => self.midstream = true,
+            APPLICATION_DATA => self.settles = length > ENCRYPTED_EMPTY_CERTIFICATE_LENGTH,
             _ => {}
         }
         true
@@ -219,15 +219,15 @@ impl RecordReader {
         }
         if self.waiting.len() + bytes.len() > MAX_WAITING {
             self.waiting = Vec::new();
-            self.go_deaf();
+            self.stop_collecting();
             return;
         }
         self.waiting.extend_from_slice(bytes);
     }
 
     /// Collects no more handshake messages.
-    pub(super) fn go_deaf(&mut self) {
-        self.deaf = true;
+    pub(super) fn stop_collecting(&mut self) {
+        self.desynchronized = true;
         if self.reading == RecordState::Messages {
             self.reading = RecordState::PassOver;
         }

@@ -6,8 +6,8 @@ use super::encrypted_handshake::EncryptedHandshake;
 use super::facts::{ApplicationData, ClientCertificate, CloseNotify, HandshakeStage, TlsFacts};
 use super::hello::{ClientHello, ServerAnswer, ServerHello, TlsVersion};
 use super::record::{
-    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, EndedRecord, HANDSHAKE, HIDDEN_ALERT,
-    HIDDEN_EMPTY_CERTIFICATE, RecordReader,
+    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, ENCRYPTED_ALERT_LENGTH,
+    ENCRYPTED_EMPTY_CERTIFICATE_LENGTH, EndedRecord, HANDSHAKE, RecordReader,
 };
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
@@ -69,7 +69,7 @@ impl TlsSession {
 
     /// The same, with an annotator that records what is read.
     #[must_use]
-    pub fn taken_down(mut self, annotator: Option<Annotator>) -> Self {
+    pub fn with_annotator(mut self, annotator: Option<Annotator>) -> Self {
         self.annotator = annotator;
         self
     }
@@ -127,11 +127,11 @@ impl TlsSession {
     }
 
     /// Parses incomplete messages as far as they go, and drops them, since too much waits in total.
-    pub fn give_up_waiting(&mut self) {
+    pub fn drop_incomplete(&mut self) {
         for end in FlowEnd::BOTH {
             let direction = &mut self.directions[end.index()];
             if !direction.waiting.is_empty() {
-                direction.go_deaf();
+                direction.stop_collecting();
                 self.messages(end, self.directions[end.index()].since, false);
             }
             self.inside[end.index()].give_up();
@@ -160,7 +160,7 @@ impl TlsSession {
         let missing = matches!(self.client_certificate, ClientCertificate::Missing(..));
         said || missing
             && matches!(
-                self.farewell(end),
+                self.close_notify(end),
                 CloseNotify::Notify(_, Certainty::Likely)
             )
     }
@@ -198,7 +198,7 @@ impl TlsSession {
                 self.flows[end.index()]
             };
             ApplicationData {
-                farewell: self.farewell(end),
+                close_notify: self.close_notify(end),
                 finished: inside.finished.or(settled),
                 ..flow
             }
@@ -289,7 +289,7 @@ impl TlsSession {
     }
 
     /// A decrypted alert (level, description): what was only likely is now certain.
-    pub fn alert_inside(&mut self, from: FlowEnd, at: FrameRef, said: (u8, u8)) {
+    pub fn decrypted_alert(&mut self, from: FlowEnd, at: FrameRef, said: (u8, u8)) {
         self.note(from, at, RecordKind::Alert(said.0, said.1));
         match said {
             (_, CLOSE_NOTIFY) => {
@@ -324,8 +324,10 @@ impl TlsSession {
         let is_caller = self.caller == Some(from);
         if self.is_13() && record.in_handshake {
             match record.length {
-                HIDDEN_ALERT if is_caller => self.note_alert(from, record.at, None),
-                HIDDEN_EMPTY_CERTIFICATE if is_caller && self.client_certificate == self.asked => {
+                ENCRYPTED_ALERT_LENGTH if is_caller => self.note_alert(from, record.at, None),
+                ENCRYPTED_EMPTY_CERTIFICATE_LENGTH
+                    if is_caller && self.client_certificate == self.asked =>
+                {
                     self.client_certificate =
                         ClientCertificate::Missing(record.at, Certainty::Likely);
                 }
@@ -340,7 +342,7 @@ impl TlsSession {
         }
         // So short a record is more likely an alert; what comes after it shows which. The same holds where the version
         // was not seen.
-        if (self.is_13() || self.answer.is_none()) && record.length == HIDDEN_ALERT {
+        if (self.is_13() || self.answer.is_none()) && record.length == ENCRYPTED_ALERT_LENGTH {
             return;
         }
         if !is_caller {
@@ -471,7 +473,7 @@ impl TlsSession {
         }
     }
 
-    fn farewell(&self, end: FlowEnd) -> CloseNotify {
+    fn close_notify(&self, end: FlowEnd) -> CloseNotify {
         if let Some(frame_ref) = self.notified[end.index()] {
             return CloseNotify::Notify(frame_ref, Certainty::Certain);
         }
@@ -490,7 +492,7 @@ impl TlsSession {
             ALERT => last.length > 2,
             // Where the version was not seen, so short a record is still more likely an alert than anything else.
             APPLICATION_DATA => {
-                last.length == HIDDEN_ALERT && (self.is_13() || self.answer.is_none())
+                last.length == ENCRYPTED_ALERT_LENGTH && (self.is_13() || self.answer.is_none())
             }
             _ => false,
         };

@@ -27,7 +27,7 @@ use crate::rules::Finding;
 #[derive(Debug)]
 pub struct FilterEvaluator<'s> {
     snapshot: &'s Snapshot,
-    naming: &'s FindingsIndex,
+    findings_index: &'s FindingsIndex,
     node: Option<FilterNode>,
 }
 
@@ -89,13 +89,13 @@ struct FilterRow<'s> {
 type Truth = Option<bool>;
 
 impl<'s> FilterEvaluator<'s> {
-    /// Prepares a filter. `naming` must be the index of the same snapshot.
+    /// Prepares a filter. `findings_index` must be the index of the same snapshot.
     #[must_use]
-    pub fn new(query: &Filter, snapshot: &'s Snapshot, naming: &'s FindingsIndex) -> Self {
+    pub fn new(query: &Filter, snapshot: &'s Snapshot, findings_index: &'s FindingsIndex) -> Self {
         let node = query.expr.as_ref();
         Self {
             snapshot,
-            naming,
+            findings_index,
             node: node.map(|expr| FilterNode::new(expr, &snapshot.findings)),
         }
     }
@@ -114,7 +114,7 @@ impl<'s> FilterEvaluator<'s> {
             let row = FilterRow {
                 connection_summary,
                 record,
-                findings: self.naming.numbers(connection_summary.id),
+                findings: self.findings_index.numbers(connection_summary.id),
             };
             let told = match &self.node {
                 None => Some(true),
@@ -471,9 +471,9 @@ mod tests {
     #[track_caller]
     fn check(line: &str, ids: &[u32]) {
         let all = some();
-        let naming = FindingsIndex::new(&all);
+        let findings_index = FindingsIndex::new(&all);
         let query = Filter::parse(line).unwrap();
-        let chosen = FilterEvaluator::new(&query, &all, &naming).chosen();
+        let chosen = FilterEvaluator::new(&query, &all, &findings_index).chosen();
         let found: Vec<_> = chosen.rows.iter().map(|row| row + 1).collect();
         assert_eq!(found, ids, "{line}");
     }
@@ -521,11 +521,11 @@ mod tests {
     /// A connection whose requests were kept, one whose requests were not, and one that made none.
     #[test]
     fn what_was_not_kept_is_not_known() {
-        let mut layer_facts = HttpConversation::new();
+        let mut conversation = HttpConversation::new();
         let mut texts = crate::protocol::http::TextInterner::new();
         let request = b"GET /Login?x=1 HTTP/1.1\r\nHost: api.example\r\n\r\n";
         let from = crate::base::flow_end::FlowEnd::A;
-        layer_facts.data(
+        conversation.data(
             from,
             frame_ref(3, 5),
             request,
@@ -533,10 +533,10 @@ mod tests {
             &mut texts,
         );
         let mut kept = connection();
-        kept.exchanges = layer_facts.exchanges().to_vec().into();
+        kept.exchanges = conversation.exchanges().to_vec().into();
         let mut all = snapshot(vec![kept.clone(), kept, connection()]);
         all.connections.remove(1);
-        let naming = FindingsIndex::new(&all);
+        let findings_index = FindingsIndex::new(&all);
         for (line, rows, unknown) in [
             ("host:API", &[0][..], 1),
             ("path:/login", &[0], 1),
@@ -546,7 +546,7 @@ mod tests {
             ("method:post", &[], 1),
         ] {
             let query = Filter::parse(line).unwrap();
-            let chosen = FilterEvaluator::new(&query, &all, &naming).chosen();
+            let chosen = FilterEvaluator::new(&query, &all, &findings_index).chosen();
             assert_eq!(
                 (&chosen.rows[..], chosen.unknown),
                 (rows, unknown),
@@ -574,7 +574,7 @@ mod tests {
         }
         let all = snapshot(many);
         let begun = std::time::Instant::now();
-        let naming = FindingsIndex::new(&all);
+        let findings_index = FindingsIndex::new(&all);
         eprintln!("naming: {:?}", begun.elapsed());
         for line in [
             "",
@@ -586,7 +586,7 @@ mod tests {
         ] {
             let query = Filter::parse(line).unwrap();
             let begun = std::time::Instant::now();
-            let chosen = FilterEvaluator::new(&query, &all, &naming).chosen();
+            let chosen = FilterEvaluator::new(&query, &all, &findings_index).chosen();
             eprintln!("{line:?}: {} in {:?}", chosen.rows.len(), begun.elapsed());
         }
     }

@@ -167,7 +167,7 @@ impl<'a> H2Row<'a> {
     pub(super) fn new(facts: &'a h2::H2Facts) -> Self {
         Self {
             upgraded: facts.upgraded,
-            midway: facts.midway,
+            midway: facts.midstream,
             mismatch: facts.mismatch.as_ref().map(|mismatch| MismatchRow {
                 by: side(mismatch.by_client),
                 frame: mismatch.at.frame.0,

@@ -184,7 +184,7 @@ impl FlowRow {
             bytes: flow.bytes,
             first_frame: flow.first.map(frame),
             last_frame: flow.last.map(frame),
-            close_notify: match flow.farewell {
+            close_notify: match flow.close_notify {
                 CloseNotify::Notify(at, certainty) => Some(NotifyRow {
                     frame: frame(at),
                     certainty: certainty.name(),

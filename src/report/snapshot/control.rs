@@ -29,7 +29,7 @@ pub trait AnalysisControl: Send + Sync {
 /// A result being computed on a thread of its own. Dropping it cancels the work.
 #[derive(Debug)]
 pub struct BackgroundResult<T> {
-    given_up: Arc<AtomicBool>,
+    cancelled: Arc<AtomicBool>,
     coming: Receiver<Result<T, String>>,
     came: Option<Result<Arc<T>, String>>,
 }
@@ -37,15 +37,15 @@ pub struct BackgroundResult<T> {
 impl<T: Send + 'static> BackgroundResult<T> {
     /// Starts the work on a new thread. The flag passed to `work` becomes true once the result is no longer wanted.
     pub fn begin(work: impl FnOnce(&AtomicBool) -> Result<T, String> + Send + 'static) -> Self {
-        let given_up = Arc::new(AtomicBool::new(false));
+        let cancelled = Arc::new(AtomicBool::new(false));
         let (result, coming) = channel();
-        let flag = Arc::clone(&given_up);
+        let flag = Arc::clone(&cancelled);
         thread::spawn(move || {
             // A caller that has cancelled no longer receives.
             let _ = result.send(work(&flag));
         });
         Self {
-            given_up,
+            cancelled,
             coming,
             came: None,
         }
@@ -70,6 +70,6 @@ impl<T> BackgroundResult<T> {
 
 impl<T> Drop for BackgroundResult<T> {
     fn drop(&mut self) {
-        self.given_up.store(true, Ordering::Relaxed);
+        self.cancelled.store(true, Ordering::Relaxed);
     }
 }

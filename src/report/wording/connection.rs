@@ -199,7 +199,7 @@ fn phase(connection: &Connection) -> String {
             return format!("after every exchange was complete and {}", sign(connection));
         }
         Phase::Tunnel if connection.protocol == Protocol::WebSocket => {
-            return farewell(connection);
+            return close_notify(connection);
         }
         Phase::Tunnel => "in the tunnel",
         Phase::Opaque => {
@@ -270,7 +270,7 @@ fn wanted(facts: &TlsFacts) -> String {
 }
 
 /// How the WebSocket had ended before: whose Close frame came first, or that none came.
-fn farewell(connection: &Connection) -> String {
+fn close_notify(connection: &Connection) -> String {
     let Some(websocket) = &connection.websocket else {
         return "in the WebSocket".to_owned();
     };

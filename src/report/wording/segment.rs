@@ -36,15 +36,15 @@ pub fn words(
     from: Who,
     frame_notes: &[FrameNote],
     notes: &[RecordKind],
-    discretion: Detail,
+    omit: Detail,
 ) -> Vec<String> {
     let mut words = Vec::new();
-    let of_tls = handshake(connection, frame_notes, notes, discretion);
+    let of_tls = handshake(connection, frame_notes, notes, omit);
     if !of_tls.is_empty() {
         words.push(format!("TLS {}", of_tls.join(", ")));
     }
     let said = frame_notes.iter().filter(|it| !is_handshake(**it));
-    let said = said.filter_map(|it| remarked(*it, from, connection, discretion));
+    let said = said.filter_map(|it| remarked(*it, from, connection, omit));
     words.extend(said);
     words.extend(frames(notes, frame_notes));
     if words.is_empty() {
@@ -103,7 +103,7 @@ fn remarked(
     frame_note: FrameNote,
     from: Who,
     connection: &Connection,
-    discretion: Detail,
+    omit: Detail,
 ) -> Option<String> {
     let of = |nth: usize| connection.exchanges.get(nth);
     let on = |nth: usize| {
@@ -113,7 +113,7 @@ fn remarked(
     Some(match frame_note {
         FrameNote::Request(nth) => {
             let exchange = of(nth)?;
-            let text = match discretion.payload {
+            let text = match omit.payload {
                 true => method(exchange),
                 false => request(exchange),
             };
@@ -161,7 +161,7 @@ fn remarked(
             let close = half.close.as_ref()?;
             let code = close.code.map_or_else(String::new, |it| format!(" {it}"));
             let reason = close.reason.as_bytes();
-            match reason.is_empty() || discretion.payload {
+            match reason.is_empty() || omit.payload {
                 true => format!("Close{code}"),
                 false => format!("Close{code} {}", shortened(reason, NAME)),
             }
@@ -192,7 +192,7 @@ fn handshake(
     connection: &Connection,
     frame_notes: &[FrameNote],
     notes: &[RecordKind],
-    discretion: Detail,
+    omit: Detail,
 ) -> Vec<String> {
     let known = |wanted: fn(FrameNote) -> bool| frame_notes.iter().copied().find(|it| wanted(*it));
     // Next to other messages it would add nothing.
@@ -213,7 +213,7 @@ fn handshake(
                     }),
                     _ => None,
                 };
-                let told = frame_note.and_then(|it| step(it, connection, discretion));
+                let told = frame_note.and_then(|it| step(it, connection, omit));
                 Some(told.unwrap_or_else(|| message(*kind)))
             }
             _ => None,
@@ -224,7 +224,7 @@ fn handshake(
         .iter()
         .filter(|it| noted.is_empty() || matches!(it, FrameNote::NoCertificate(Certainty::Likely)));
     let guessed: Vec<String> = guessed
-        .filter_map(|it| step(*it, connection, discretion))
+        .filter_map(|it| step(*it, connection, omit))
         .collect();
     times(noted.into_iter().chain(guessed))
 }
@@ -246,9 +246,9 @@ fn times(words: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 /// One message of which the record has details.
-fn step(frame_note: FrameNote, connection: &Connection, discretion: Detail) -> Option<String> {
+fn step(frame_note: FrameNote, connection: &Connection, omit: Detail) -> Option<String> {
     let facts = connection.tls.as_ref()?;
-    let name = |bytes: &[u8]| match discretion.names {
+    let name = |bytes: &[u8]| match omit.names {
         true => String::new(),
         false => format!(" for {}", shortened(bytes, NAME)),
     };

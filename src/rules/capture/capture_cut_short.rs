@@ -53,8 +53,8 @@ rule! {
     "the capture kept only the first bytes of packets", Check::Capture(check)
 }
 
-fn check(sight: &CaptureQuality, _: &Hosts<'_>) -> Verdict {
-    let Some(first) = sight.first_cut else {
+fn check(capture_quality: &CaptureQuality, _: &Hosts<'_>) -> Verdict {
+    let Some(first) = capture_quality.first_cut else {
         return Verdict::Clear;
     };
     Verdict::Found(Box::new(Diagnosis {
@@ -63,8 +63,8 @@ fn check(sight: &CaptureQuality, _: &Hosts<'_>) -> Verdict {
         summary: "packets were cut".to_owned(),
         message: format!(
             "Of {} of {} segments the capture kept less than was sent. Lengths are known; contents are not.",
-            number(sight.cut),
-            number(sight.segments)
+            number(capture_quality.cut),
+            number(capture_quality.segments)
         ),
         evidence: vec![shows(first, "the first segment that was cut")],
         remedies: RULE.remedies(),

@@ -58,8 +58,8 @@ rule! {
     "the capture has packets twice", Check::Capture(check)
 }
 
-fn check(sight: &CaptureQuality, _: &Hosts<'_>) -> Verdict {
-    let Some(first) = sight.first_duplicate else {
+fn check(capture_quality: &CaptureQuality, _: &Hosts<'_>) -> Verdict {
+    let Some(first) = capture_quality.first_duplicate else {
         return Verdict::Clear;
     };
     Verdict::Found(Box::new(Diagnosis {
@@ -68,8 +68,8 @@ fn check(sight: &CaptureQuality, _: &Hosts<'_>) -> Verdict {
         summary: "packets were captured twice".to_owned(),
         message: format!(
             "{} of {} frames are second sightings of packets that the capture has already; they were left out.",
-            number(sight.duplicates),
-            number(sight.frames)
+            number(capture_quality.duplicates),
+            number(capture_quality.frames)
         ),
         evidence: vec![shows(first, "the first second sighting")],
         remedies: RULE.remedies(),

@@ -59,7 +59,7 @@ rule! {
     "the capture has not got all there was", Check::Capture(check)
 }
 
-fn check(sight: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
+fn check(capture_quality: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
     // A missing direction is a finding of its own.
     let holes = hosts
         .connections
@@ -67,7 +67,7 @@ fn check(sight: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
         .filter(|it| it.missing && it.seen == [true; 2]);
     let first = holes.clone().next();
     let count = holes.count();
-    if sight.dropped == 0 && count == 0 {
+    if capture_quality.dropped == 0 && count == 0 {
         return Verdict::Clear;
     }
     // Drops are only counted and have no position, while the connections begin somewhere. Without connections there is
@@ -76,10 +76,10 @@ fn check(sight: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
         return Verdict::Clear;
     };
     let mut parts = Vec::new();
-    if sight.dropped > 0 {
+    if capture_quality.dropped > 0 {
         parts.push(format!(
             "{} packets were dropped while capturing",
-            number(sight.dropped)
+            number(capture_quality.dropped)
         ));
     }
     if count > 0 {
@@ -92,7 +92,7 @@ fn check(sight: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
         ));
     }
     Verdict::Found(Box::new(Diagnosis {
-        severity: if sight.dropped > 0 {
+        severity: if capture_quality.dropped > 0 {
             Severity::Warning
         } else {
             Severity::Note
@@ -121,12 +121,12 @@ mod tests {
 
     #[test]
     fn drops_before_any_connection_weaken_nothing() {
-        let sight = CaptureQuality {
+        let capture_quality = CaptureQuality {
             frames: 3,
             dropped: 5,
             ..CaptureQuality::default()
         };
         let hosts = Hosts::new(&[], &[], Default::default());
-        assert!(matches!(check(&sight, &hosts), Verdict::Clear));
+        assert!(matches!(check(&capture_quality, &hosts), Verdict::Clear));
     }
 }

@@ -58,7 +58,7 @@ rule! {
 
 fn check(_: &CaptureQuality, hosts: &Hosts<'_>) -> Verdict {
     let halves = hosts.halves();
-    if !halves.misses_a_side() {
+    if !halves.misses_a_direction() {
         return Verdict::Clear;
     }
     let first = hosts.connections.iter().find(|it| {

@@ -94,7 +94,7 @@ const STEP: u32 = 900_000;
 const SOON: Duration = Duration::from_secs(1);
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
-    if hosts.halves().misses_a_side() {
+    if hosts.halves().misses_a_direction() {
         return Vec::new();
     }
     let mut listeners: BTreeMap<Endpoint, Vec<&ConnectionSummary>> = BTreeMap::new();

@@ -84,7 +84,7 @@ const LONG_ENOUGH: Duration = Duration::from_secs(3);
 const ANSWERED_WITHIN: Duration = Duration::from_millis(900);
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
-    if hosts.halves().misses_a_side() {
+    if hosts.halves().misses_a_direction() {
         return Vec::new();
     }
     let mut found = Vec::new();

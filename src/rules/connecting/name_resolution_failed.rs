@@ -200,8 +200,8 @@ fn check(facts: &RuleInput<'_>, hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
             name.lookups.push(lookup);
         }
     }
-    let layer_facts = lookups.iter().any(|it| it.answer.is_some());
-    let silence_tells = layer_facts || !hosts.halves().misses_a_side();
+    let any_answer = lookups.iter().any(|it| it.answer.is_some());
+    let silence_tells = any_answer || !hosts.halves().misses_a_direction();
     let reached: BTreeSet<(IpAddr, u32)> = hosts
         .connections
         .iter()

@@ -109,8 +109,8 @@ fn check(connection: &Connection) -> Verdict {
         (By::Server, _) | (By::Client | By::Both | By::Middlebox, _) => return Verdict::Clear,
         (By::Nobody, _) => return not_yet(connection),
     };
-    let said_goodbye = h2.halves.iter().any(|half| half.goaway().is_some());
-    if said_goodbye || h2.mismatch.is_some() || server.frames == 0 {
+    let sent_close_notify = h2.halves.iter().any(|half| half.goaway().is_some());
+    if sent_close_notify || h2.mismatch.is_some() || server.frames == 0 {
         return Verdict::Clear;
     }
     let Some(close) = close else {

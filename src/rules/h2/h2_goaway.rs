@@ -124,7 +124,7 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     let over = !matches!(connection.teardown.how, How::Open);
     // Streams that the GOAWAY allowed to continue, and that were ended neither by a response nor by a reset.
     let lost = streams(connection, |it| over && !it.is_settled());
-    let given_up = streams(connection, |it| {
+    let cancelled = streams(connection, |it| {
         let h2 = connection.h2.as_ref();
         it.cut_by()
             .is_some_and(|reset| h2.is_some_and(|h2| h2.passes_on(reset)))
@@ -180,11 +180,11 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
             }
         )
     });
-    let given_up = given_up.first().map(|first| {
+    let cancelled = cancelled.first().map(|first| {
         let id = first.stream_id().unwrap_or(0);
         format!(
             "The other side then gave up {}, the first number {id}, with the same code.",
-            count(given_up.len() as u64, "stream", "streams")
+            count(cancelled.len() as u64, "stream", "streams")
         )
     });
     tell(
@@ -196,7 +196,7 @@ fn story(connection: &Connection, who: Who, goaway: &Goaway) -> Verdict {
     )
     .adds(blamed)
     .adds(safe)
-    .adds(given_up)
+    .adds(cancelled)
     .adds(gone)
     .shows(
         Some(goaway.at),

@@ -110,9 +110,9 @@ pub(in crate::rules) fn silence(connection: &Connection) -> Option<(Who, &Unansw
         let last = connection.last.time.max(it.until.time);
         let reset = connection.reset[who.other() as usize];
         // Anything the peer sends after the first transmission is an answer of a kind.
-        let silent = it.layer_facts.time <= it.again.time
+        let silent = it.peer_last_sent.time <= it.again.time
             && reset.is_none_or(|reset| reset.frame_ref.time < it.again.time);
-        let over = last.since(it.layer_facts.time);
+        let over = last.since(it.peer_last_sent.time);
         (data >= REPETITIONS && it.length > 0 && silent && over >= LONG_ENOUGH).then_some((who, it))
     })
 }
@@ -142,7 +142,7 @@ fn check(connection: &Connection) -> Verdict {
         ),
         message,
         evidence: vec![
-            shows(it.layer_facts, "the last segment from the other side"),
+            shows(it.peer_last_sent, "the last segment from the other side"),
             shows(
                 it.since,
                 format!("sent by the {name} after {} of idleness", duration(it.idle)),

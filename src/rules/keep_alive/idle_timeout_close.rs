@@ -142,7 +142,7 @@ fn hidden_pause(connection: &Connection) -> Option<IdleClose> {
         (By::Server, How::Fin)
     );
     let since = facts.flows[server].last?;
-    let said = facts.flows[server].farewell.frame_ref().is_some();
+    let said = facts.flows[server].close_notify.frame_ref().is_some();
     let answered = facts.last_word == Some(FlowEnd::B) && !facts.only_tickets;
     let opaque = connection.teardown.phase == Phase::Opaque;
     (opaque && closed && said && answered && facts.caller == FlowEnd::A).then(|| IdleClose {

@@ -44,11 +44,11 @@ pub(super) fn stories(connection: &Connection) -> Vec<Vec<WireEvent>> {
     let mut events = events(connection);
     if let Some(facts) = &connection.tls {
         let notified = facts.flows[FlowEnd::B.index()]
-            .farewell
+            .close_notify
             .frame_ref()
             .is_some();
         for event in &mut events {
-            *event = event.under_keys(notified);
+            *event = event.inside_tls(notified);
         }
     }
     if events.is_empty() {
@@ -219,7 +219,7 @@ fn tls(connection: &Connection) -> Vec<WireEvent> {
         ClientEvent::Left => Vec::new(),
         _ if facts.is_unanswered(connection.teardown.at) => vec![match met {
             ClientEvent::Reset => E::TlsRstBeforeResponse,
-            _ if server.farewell.frame_ref().is_some() => E::TlsNotifyBeforeResponse,
+            _ if server.close_notify.frame_ref().is_some() => E::TlsNotifyBeforeResponse,
             _ => E::TlsFinBeforeResponse,
         }],
         _ => Vec::new(),

@@ -32,7 +32,7 @@ pub(super) fn events(connection: &Connection, met: ClientEvent, events: &mut Vec
         let stream = it.stream.as_ref();
         stream.is_some_and(|stream| stream.refused.is_some())
     });
-    let given_up = connection
+    let cancelled = connection
         .exchanges
         .iter()
         .filter_map(Exchange::cut_by)
@@ -40,7 +40,7 @@ pub(super) fn events(connection: &Connection, met: ClientEvent, events: &mut Vec
     let lost = connection.exchanges.iter().find(|it| !it.is_settled());
     match (lost, server.goaway()) {
         (Some(_), Some(_)) if ended => events.push(WireEvent::H2Goaway),
-        (_, Some(_)) if refused || given_up => events.push(WireEvent::H2Goaway),
+        (_, Some(_)) if refused || cancelled => events.push(WireEvent::H2Goaway),
         (Some(_), None) if met == ClientEvent::Fin => events.push(WireEvent::H2Fin),
         (Some(exchange), None) if met == ClientEvent::Reset => {
             events.push(match exchange.response {

@@ -49,11 +49,11 @@ pub struct LocatedConnections {
     /// The time of the line that matches, and how it was interpreted.
     pub time: Option<(LogTime, ClockReading)>,
     /// Addresses that are on none of the candidate connections.
-    pub strange_addresses: Vec<IpAddr>,
+    pub unmatched_addresses: Vec<IpAddr>,
     /// Ports that are on none of them.
-    pub strange_ports: Vec<u16>,
+    pub unmatched_ports: Vec<u16>,
     /// The line has times, and none matches.
-    pub strange_time: bool,
+    pub unmatched_time: bool,
 }
 
 impl LocatedConnections {
@@ -87,7 +87,7 @@ pub(super) fn locate(
         let list = if on {
             &mut located.addresses
         } else {
-            &mut located.strange_addresses
+            &mut located.unmatched_addresses
         };
         list.push(*ip);
     }
@@ -103,7 +103,7 @@ pub(super) fn locate(
         let list = if on {
             &mut located.ports
         } else {
-            &mut located.strange_ports
+            &mut located.unmatched_ports
         };
         list.push(*port);
     }
@@ -113,7 +113,7 @@ pub(super) fn locate(
                 located.time = Some((moment, clock));
                 chosen = then;
             }
-            None => located.strange_time = true,
+            None => located.unmatched_time = true,
         }
     }
     (chosen.iter().map(|it| it.id).collect(), located)
@@ -321,7 +321,7 @@ mod tests {
             "01:55:30 x",
         ] {
             let located = finds(line, &[1, 2, 3], None);
-            assert!(located.strange_time, "{line}");
+            assert!(located.unmatched_time, "{line}");
         }
     }
 
@@ -330,11 +330,11 @@ mod tests {
         let located = finds("client 10.0.0.1:1002, upstream 10.9.9.9:80", &[2], None);
         assert_eq!(located.ports, [1002, 80]);
         assert_eq!(
-            located.strange_addresses,
+            located.unmatched_addresses,
             ["10.9.9.9".parse::<IpAddr>().unwrap()]
         );
         let located = finds("port 7", &[1, 2, 3], None);
-        assert_eq!(located.strange_ports, [7]);
+        assert_eq!(located.unmatched_ports, [7]);
         finds("no hint", &[1, 2, 3], None);
     }
 }

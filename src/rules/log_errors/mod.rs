@@ -66,7 +66,7 @@ const SUSPECTS: usize = 8;
 struct TextQuery {
     stories: Vec<Vec<WireEvent>>,
     side: LogSide,
-    voice: Program,
+    program: Program,
 }
 
 /// Predicts log lines, and caches the results.
@@ -85,7 +85,7 @@ impl Predictor {
         let question = TextQuery {
             stories,
             side: who.log_side(),
-            voice: Program::of(connection, who),
+            program: Program::of(connection, who),
         };
         if let Some(told) = self.kept.get(&question) {
             return Rc::clone(told);
@@ -101,7 +101,7 @@ impl Predictor {
 
 impl TextQuery {
     fn answer(&self) -> Rc<[PredictedText]> {
-        let by = self.voice.named_by();
+        let by = self.program.named_by();
         let own = self
             .stories
             .iter()
@@ -113,7 +113,7 @@ impl TextQuery {
         }
         let stories = self.stories.iter();
         let mut each: Vec<_> = stories
-            .map(|events| texts_of(events, self.side, self.voice.dissector()).into_iter())
+            .map(|events| texts_of(events, self.side, self.program.program()).into_iter())
             .collect();
         let most = if by.is_some() { usize::MAX } else { SUSPECTS };
         let mut told: Vec<PredictedText> = Vec::new();
@@ -137,7 +137,7 @@ impl TextQuery {
     /// The text of the framework inside a named server, which has a log in addition to the server's.
     fn inside(&self) -> Option<Prediction> {
         let framework = self
-            .voice
+            .program
             .inside()
             .filter(|_| self.side == LogSide::Server)?;
         let mut stories = self.stories.iter();

@@ -16,7 +16,7 @@ pub(super) enum Program {
     /// It makes SOAP calls, and no captured header names it.
     Soap,
     /// None of its messages could be parsed, or the header names no known product.
-    Unheard,
+    Unknown,
 }
 
 impl Hash for Program {
@@ -33,27 +33,27 @@ impl Hash for Program {
 impl Program {
     /// The program on this side of the connection.
     pub(super) fn of(connection: &Connection, who: Who) -> Self {
-        let mut voice = Self::Unheard;
+        let mut program = Self::Unknown;
         for exchange in &connection.exchanges {
-            let layer_facts = match who {
+            let named = match who {
                 Who::Client => client(exchange),
                 Who::Server => server(exchange),
             };
-            match layer_facts {
-                Self::Known(_) => return layer_facts,
-                Self::Nameless | Self::Soap => voice = layer_facts,
-                Self::Unheard => {}
+            match named {
+                Self::Known(_) => return named,
+                Self::Nameless | Self::Soap => program = named,
+                Self::Unknown => {}
             }
         }
-        voice
+        program
     }
 
-    pub(super) fn dissector(&self) -> KnownProgram<'_> {
+    pub(super) fn program(&self) -> KnownProgram<'_> {
         match self {
             Self::Known(stack) => KnownProgram::Known(stack),
             Self::Nameless => KnownProgram::Nameless,
             Self::Soap => KnownProgram::Soap,
-            Self::Unheard => KnownProgram::Unheard,
+            Self::Unknown => KnownProgram::Unknown,
         }
     }
 
@@ -61,7 +61,7 @@ impl Program {
     pub(super) fn product(&self) -> Option<&'static Product> {
         match self {
             Self::Known(stack) => Some(stack.product),
-            Self::Nameless | Self::Soap | Self::Unheard => None,
+            Self::Nameless | Self::Soap | Self::Unknown => None,
         }
     }
 
@@ -73,30 +73,30 @@ impl Program {
                 version: None,
                 by: stack.by,
             }),
-            Self::Nameless | Self::Soap | Self::Unheard => None,
+            Self::Nameless | Self::Soap | Self::Unknown => None,
         }
     }
 
     pub(super) fn named_by(&self) -> Option<NamedBy> {
         match self {
             Self::Known(stack) => Some(stack.by),
-            Self::Nameless | Self::Soap | Self::Unheard => None,
+            Self::Nameless | Self::Soap | Self::Unknown => None,
         }
     }
 }
 
 fn client(exchange: &Exchange) -> Program {
     let Some(request) = &exchange.request else {
-        return Program::Unheard;
+        return Program::Unknown;
     };
     // A proxy forwards its client's `User-Agent`, but it is the proxy that meets the events of this connection.
     if exchange.request_fields(FieldName::Via).next().is_some() {
-        return Program::Unheard;
+        return Program::Unknown;
     }
     match text(&request.user_agent) {
         Some(agent) => identify(Some(agent), None, None, LogSide::Client).into(),
         None if request.user_agent.is_none() && calls_by_soap(exchange) => Program::Soap,
-        None if request.user_agent.is_some() || request.target.is_none() => Program::Unheard,
+        None if request.user_agent.is_some() || request.target.is_none() => Program::Unknown,
         None => whole_head(request.message.progress, exchange, |rare| {
             rare.request.head_cut
         }),
@@ -111,7 +111,7 @@ pub(super) fn calls_by_soap(exchange: &Exchange) -> bool {
 
 fn server(exchange: &Exchange) -> Program {
     let Some(response) = &exchange.response else {
-        return Program::Unheard;
+        return Program::Unknown;
     };
     let mut via = exchange.response_fields(FieldName::Via);
     let via = via.next().and_then(|field| field.value.as_str());
@@ -121,7 +121,7 @@ fn server(exchange: &Exchange) -> Program {
             Some(_) => whole_head(response.message.progress, exchange, |rare| {
                 rare.response.head_cut
             }),
-            None => Program::Unheard,
+            None => Program::Unknown,
         };
     }
     identify(None, server, via, LogSide::Server).into()
@@ -136,7 +136,7 @@ fn whole_head(
     let cut = exchange.rare.as_deref().is_some_and(cut);
     match progress {
         MessageProgress::Body | MessageProgress::Complete if !cut => Program::Nameless,
-        _ => Program::Unheard,
+        _ => Program::Unknown,
     }
 }
 
@@ -146,6 +146,6 @@ fn text(text: &Option<SharedText>) -> Option<&str> {
 
 impl From<Option<NamedProduct>> for Program {
     fn from(stack: Option<NamedProduct>) -> Self {
-        stack.map_or(Self::Unheard, Self::Known)
+        stack.map_or(Self::Unknown, Self::Known)
     }
 }

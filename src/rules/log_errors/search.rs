@@ -125,15 +125,15 @@ impl ErrorSearch {
             if met.is_empty() {
                 continue;
             }
-            let voice = Program::of(connection, who);
+            let program = Program::of(connection, who);
             for one in &self.wanted {
                 if met
                     .iter()
                     .flatten()
                     .any(|event| stands_for(*event, one.what))
                 {
-                    let within = voice.inside().is_some_and(|it| may_say(one, it.product));
-                    let fit = match voice.product() {
+                    let within = program.inside().is_some_and(|it| may_say(one, it.product));
+                    let fit = match program.product() {
                         Some(product) if !within && !may_say(one, product) => {
                             StoryFit::OtherProgram
                         }
@@ -305,7 +305,7 @@ impl SearchResult {
 
     /// Whether none of the events searched for leaves a packet of its own.
     #[must_use]
-    pub fn off_the_wire(&self) -> bool {
+    pub fn leaves_no_packet(&self) -> bool {
         let mut events = self.wanted.iter();
         !self.wanted.is_empty() && events.all(|it| it.trace() == EventTrace::Circumstance)
     }

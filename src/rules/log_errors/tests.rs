@@ -143,7 +143,7 @@ fn several_stories_share_the_suspects() {
             vec![WireEvent::TlsCertExpired],
         ],
         side: LogSide::Client,
-        voice: Program::Unheard,
+        program: Program::Unknown,
     };
     let told = question.answer();
     assert_eq!(told.len(), SUSPECTS);

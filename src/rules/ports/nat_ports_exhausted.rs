@@ -103,7 +103,7 @@ const HELD: Duration = Duration::from_secs(240);
 const LOST: usize = 3;
 
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
-    if hosts.halves().misses_a_side() {
+    if hosts.halves().misses_a_direction() {
         return Vec::new();
     }
     hosts

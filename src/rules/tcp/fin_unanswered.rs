@@ -108,11 +108,11 @@ fn check(connection: &Connection) -> Verdict {
             continue;
         };
         let sent = &connection.sent[this];
-        let layer_facts = connection.fin_acknowledged[this].is_some()
+        let peer_last_sent = connection.fin_acknowledged[this].is_some()
             || connection.reset[other].is_some()
             || connection.fin[other].is_some_and(|event| event.frame_ref > fin.frame_ref);
         if sent.fins < ENOUGH
-            || layer_facts
+            || peer_last_sent
             || sent.acknowledged < fin.sent
             || connection.sent[other].packets == 0
             || connection.sent[other].missing > 0

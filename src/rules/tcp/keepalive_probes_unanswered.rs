@@ -93,7 +93,7 @@ fn check(connection: &Connection) -> Verdict {
     let found = Who::BOTH.into_iter().find_map(|who| {
         let it = unanswered[who as usize];
         let other = connection.reset[who.other() as usize];
-        let silent = it.layer_facts.time <= it.since.time
+        let silent = it.peer_last_sent.time <= it.since.time
             && other.is_none_or(|reset| reset.frame_ref < it.since);
         (it.probes >= PROBES && it.probes == it.count && silent).then_some((who, it))
     });
@@ -108,7 +108,7 @@ fn check(connection: &Connection) -> Verdict {
     let reset = connection.reset[who as usize].filter(|reset| reset.frame_ref >= it.until);
     let mut message = format!(
         "After {} of idleness the {name} sent {} keep-alive probes, {} apart, and none was answered.",
-        duration(it.since.time.since(it.layer_facts.time)),
+        duration(it.since.time.since(it.peer_last_sent.time)),
         it.probes,
         duration(between),
     );
@@ -116,7 +116,7 @@ fn check(connection: &Connection) -> Verdict {
         message.push_str(" Then it gave the connection up with a RST.");
     }
     let mut evidence = vec![
-        shows(it.layer_facts, "the last segment from the other side"),
+        shows(it.peer_last_sent, "the last segment from the other side"),
         shows(it.since, "the first probe"),
         shows(it.until, "the last probe"),
     ];

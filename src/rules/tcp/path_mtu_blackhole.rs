@@ -111,7 +111,7 @@ fn find(connection: &Connection) -> Option<(Who, &UnansweredSegments)> {
     Who::BOTH.into_iter().find_map(|who| {
         let it = &unanswered[who as usize];
         // A peer that sends after the first transmission is alive.
-        let alive = it.layer_facts.time > it.again.time;
+        let alive = it.peer_last_sent.time > it.again.time;
         let stuck = it.count >= REPETITIONS && it.probes == 0;
         (stuck && alive && it.length >= LARGE && it.through < LARGE.min(it.length))
             .then_some((who, it))
@@ -158,7 +158,7 @@ fn check(connection: &Connection) -> Verdict {
                 ),
             ),
             shows(
-                it.layer_facts,
+                it.peer_last_sent,
                 "the other side is there, and does not acknowledge it",
             ),
             shows(it.until, "for the last time"),

@@ -114,10 +114,10 @@ fn check(connection: &Connection) -> Verdict {
             number(it.length),
             it.count,
             duration(over),
-            duration(it.until.time.since(it.layer_facts.time)),
+            duration(it.until.time.since(it.peer_last_sent.time)),
         ),
         evidence: vec![
-            shows(it.layer_facts, "the last segment from the other side"),
+            shows(it.peer_last_sent, "the last segment from the other side"),
             shows(it.again, "repeated for the first time"),
             shows(it.until, "sent for the last time"),
         ],

@@ -177,7 +177,7 @@ pub(in crate::rules) fn temper(
         .take(NEIGHBOURS)
         .take_while(|it| it.first.time <= own.at);
     let other = near.find(|it| {
-        it.decrypted_layer
+        it.both_sent_data
             && it.client.ip == connection.client.ip
             && it.server == connection.server
             && it.close.time >= own.at

@@ -114,11 +114,11 @@ fn check(connection: &Connection) -> Verdict {
         }
         _ => None,
     };
-    let (Some((close, word)), CloseNotify::None) = (close, facts.flows[server].farewell) else {
+    let (Some((close, word)), CloseNotify::None) = (close, facts.flows[server].close_notify) else {
         return not_yet(connection);
     };
     // A client that has sent `close_notify` is not harmed by a RST.
-    let left = facts.flows[Who::Client as usize].farewell.frame_ref();
+    let left = facts.flows[Who::Client as usize].close_notify.frame_ref();
     if word == "RST" && left.is_some_and(|left| left < close) {
         return Verdict::Clear;
     }

@@ -82,7 +82,7 @@ fn check(connection: &Connection) -> Verdict {
         .filter(|who| first(*who))
         .find_map(|who| {
             let fin = connection.fin[who as usize]?;
-            let said = facts.flows[who as usize].farewell.frame_ref()?;
+            let said = facts.flows[who as usize].close_notify.frame_ref()?;
             (said <= fin.frame_ref).then_some((who, said, fin.frame_ref))
         });
     let Some((who, said, fin)) = gone else {

@@ -160,11 +160,11 @@ fn a_flood_of_fragments_is_bounded() {
         decoder.decode(&frame(101, &piece)).err();
         assert!(decoder.fragments.sizes_fit());
     }
-    let mut train = fragments(&tcp_over_v4(), 2, &[8])[0].clone();
+    let mut sender = fragments(&tcp_over_v4(), 2, &[8])[0].clone();
     let mut dropped = 0;
     for offset in 0..4_000u16 {
-        train[6..8].copy_from_slice(&(0x2000 | (offset * 2)).to_be_bytes());
-        let skip = decoder.decode(&frame(101, &train)).err();
+        sender[6..8].copy_from_slice(&(0x2000 | (offset * 2)).to_be_bytes());
+        let skip = decoder.decode(&frame(101, &sender)).err();
         dropped += u32::from(skip == Some(Skip::FragmentDropped));
     }
     assert!(dropped >= 1, "an endless train is let go");

@@ -8,23 +8,26 @@ use crate::base::net::Skip;
 fn the_digest_tells_two_sightings_apart() {
     let mut decoder = Decoder::new();
     let packet = tcp_over_v4();
-    let mut model = |link: u16, data: &[u8]| match decoder.decode(&frame(link, data)) {
+    let mut mix_link_digest = |link: u16, data: &[u8]| match decoder.decode(&frame(link, data)) {
         Ok(Decoded::Segment(segment)) => segment.link_digest,
         other => panic!("{other:?}"),
     };
     let one = ether(0x0800, &packet);
     let mut other = one.clone();
     other[5] = 3;
-    assert_eq!(model(1, &one), model(1, &one));
-    assert_ne!(model(1, &one), model(1, &other));
-    assert_eq!(model(101, &packet), 0);
+    assert_eq!(mix_link_digest(1, &one), mix_link_digest(1, &one));
+    assert_ne!(mix_link_digest(1, &one), mix_link_digest(1, &other));
+    assert_eq!(mix_link_digest(101, &packet), 0);
     let cooked = |kind| {
         join(&[
             &[0, kind, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0],
             &packet,
         ])
     };
-    assert_ne!(model(113, &cooked(0)), model(113, &cooked(4)));
+    assert_ne!(
+        mix_link_digest(113, &cooked(0)),
+        mix_link_digest(113, &cooked(4))
+    );
 }
 
 #[test]

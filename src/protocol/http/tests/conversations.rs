@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::script::{HttpScript, talk};
+use super::script::{HttpScript, script};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd::{self, A, B};
 use crate::protocol::http::conversation::{HttpConversation, MAX_EXCHANGES, MAX_HEAD, Protocol};
@@ -25,7 +25,7 @@ fn check(talk: &HttpScript, expect: &[&str]) {
 
 #[test]
 fn an_ordinary_exchange() {
-    let talk = talk()
+    let talk = script()
         .a("GET /x?y=1 HTTP/1.1\r\nHost: example.org\r\nUser-Agent: test/1\r\nConnection: keep-alive\r\n\r\n")
         .b("HTTP/1.1 200 OK\r\nServer: s/2\r\nContent-Length: 5\r\nKeep-Alive: timeout=5, max=99\r\n\r\nhel")
         .b("lo");
@@ -68,7 +68,7 @@ fn small_when_idle_and_small_when_not() {
         size_of::<HttpConversation>()
     );
     assert!(size_of::<Exchange>() <= 240, "{}", size_of::<Exchange>());
-    let talk = talk().a(GET).b(OK);
+    let talk = script().a(GET).b(OK);
     assert_eq!(talk.layer_facts.exchanges.capacity(), 1);
 }
 
@@ -76,7 +76,7 @@ fn small_when_idle_and_small_when_not() {
 fn messages_are_framed_by_the_book() {
     let chunked =
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nT: u\r\n\r\n";
-    let talk = talk()
+    let talk = script()
         .a("HEAD /h HTTP/1.1\r\n\r\n")
         .b("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
         .a("GET /304 HTTP/1.1\r\n\r\n")
@@ -126,7 +126,7 @@ fn messages_are_framed_by_the_book() {
 
 #[test]
 fn pipelined_requests_are_answered_in_order() {
-    let talk = talk()
+    let talk = script()
         .a(format!("{GET}{}", GET.replacen('/', "/2", 1)))
         .b(format!("{OK}{OK}"));
     check(&talk, &["GET / 200 complete", "GET /2 200 complete"]);
@@ -139,7 +139,7 @@ fn an_answer_may_come_before_the_question_is_whole() {
     for slice in [usize::MAX, 1] {
         for cut in 1..request.len() {
             let (begin, rest) = request.split_at(cut);
-            let talk = talk().sliced(slice).a(begin).b(head).a(rest).a(GET).b(OK);
+            let talk = script().sliced(slice).a(begin).b(head).a(rest).a(GET).b(OK);
             check(&talk, &["HEAD / 200 complete", "GET / 200 complete"]);
         }
     }
@@ -147,7 +147,7 @@ fn an_answer_may_come_before_the_question_is_whole() {
 
 #[test]
 fn interim_responses_are_no_answer() {
-    let talk = talk()
+    let talk = script()
         .a("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
         .b("HTTP/1.1 100 Continue\r\n\r\n")
         .a("hello")
@@ -173,7 +173,7 @@ fn interim_responses_are_no_answer() {
 
 #[test]
 fn a_close_said_twice_is_kept_as_two() {
-    let talk = talk().a(GET).b(
+    let talk = script().a(GET).b(
         "HTTP/1.1 200 OK\r\nConnection: close\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
     );
     let exchange = talk.only();
@@ -193,23 +193,23 @@ fn other_protocols_take_over() {
     let upgrade = "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
     let switch = "HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
     assert_eq!(
-        talk().a(upgrade).b(switch).layer_facts.protocol(),
+        script().a(upgrade).b(switch).layer_facts.protocol(),
         Protocol::WebSocket
     );
-    let tunnel = talk()
+    let tunnel = script()
         .a("CONNECT a:1 HTTP/1.1\r\n\r\n")
         .b("HTTP/1.1 200 Fine\r\n\r\n")
         .a(GET)
         .b(OK);
     assert_eq!(tunnel.layer_facts.protocol(), Protocol::Tunnel);
     check(&tunnel, &["CONNECT a:1 200 complete"]);
-    let refused = talk().a(upgrade).b(OK).a(GET).b(OK);
+    let refused = script().a(upgrade).b(OK).a(GET).b(OK);
     check(&refused, &["GET /ws 200 complete", "GET / 200 complete"]);
-    let preface = talk().a("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    let preface = script().a("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
     assert_eq!(preface.layer_facts.protocol(), Protocol::Http2);
     assert_eq!(preface.sliced(1).layer_facts.protocol(), Protocol::Http2);
     assert_eq!(
-        talk()
+        script()
             .sliced(3)
             .a("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
             .layer_facts
@@ -221,7 +221,7 @@ fn other_protocols_take_over() {
 #[test]
 fn an_answer_in_plain_text_settles_who_asks() {
     let hello = "\x16\x03\x01\x00\x05\x01";
-    let talk = talk()
+    let talk = script()
         .b(hello)
         .a("HTTP/1.1 400 No\r\nContent-Length: x\r\n\r\n")
         .a(hello);
@@ -240,7 +240,7 @@ fn what_is_not_http_is_not_made_http() {
         "ICY 200 OK\r\n",
     ] {
         for slice in 1..9 {
-            let talk = talk().sliced(slice).a(line).b("SIP/2.0 200 OK\r\n\r\n");
+            let talk = script().sliced(slice).a(line).b("SIP/2.0 200 OK\r\n\r\n");
             assert_eq!(
                 (
                     talk.layer_facts.protocol(),
@@ -255,14 +255,17 @@ fn what_is_not_http_is_not_made_http() {
 
 #[test]
 fn the_oldest_http_has_no_version() {
-    let talk = talk().a("GET /index.html\r\n").b("<html>hi</html>").fin(B);
+    let talk = script()
+        .a("GET /index.html\r\n")
+        .b("<html>hi</html>")
+        .fin(B);
     check(&talk, &["GET /index.html - complete"]);
     assert_eq!(talk.layer_facts.requester(), Some((A, Certainty::Likely)));
-    let modern = super::script::talk()
+    let modern = super::script::script()
         .a("GET /\r\n")
         .b("HTTP/1.0 400 No\r\nContent-Length: 0\r\n\r\n");
     check(&modern, &["GET / 400 complete"]);
-    let memcached = super::script::talk().a("GET /\r\n").b("ERROR\r\n");
+    let memcached = super::script::script().a("GET /\r\n").b("ERROR\r\n");
     assert_eq!(memcached.layer_facts.protocol(), Protocol::Opaque);
 }
 
@@ -276,11 +279,11 @@ fn a_malformed_first_request_is_one_if_it_is_answered_as_one() {
         "POST /a\r\n",
     ] {
         for slice in [1, 3, usize::MAX] {
-            let talk = talk().sliced(slice).a(request).b(refused);
+            let talk = script().sliced(slice).a(request).b(refused);
             let exchange = talk.only();
             assert_eq!(exchange.status(), Some(400), "{request}");
             assert!(!exchange.request_faults().is_empty(), "{request}");
-            let other = super::script::talk()
+            let other = super::script::script()
                 .sliced(slice)
                 .a(request)
                 .b("530 what?\r\n");
@@ -292,9 +295,9 @@ fn a_malformed_first_request_is_one_if_it_is_answered_as_one() {
 
 #[test]
 fn mid_stream_the_next_proven_message_counts() {
-    let talk = talk().b("rest of a body").a(GET).b(OK);
+    let talk = script().b("rest of a body").a(GET).b(OK);
     check(&talk, &["GET / 200 complete"]);
-    let unasked = super::script::talk().b("rest").b(OK).a(GET).b(OK);
+    let unasked = super::script::script().b("rest").b(OK).a(GET).b(OK);
     check(&unasked, &["- - 200 complete", "GET / 200 complete"]);
     assert_eq!(
         unasked.layer_facts.requester(),
@@ -305,7 +308,7 @@ fn mid_stream_the_next_proven_message_counts() {
 #[test]
 fn gaps() {
     let long = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
-    let inside = talk().a(GET).b(long).gap(B, 600).b(vec![b'x'; 400]);
+    let inside = script().a(GET).b(long).gap(B, 600).b(vec![b'x'; 400]);
     check(&inside, &["GET / 200 complete"]);
     assert_eq!(
         inside
@@ -315,10 +318,10 @@ fn gaps() {
             .map(|rare| rare.response.missing),
         Some(600)
     );
-    let beyond = talk().a(GET).b(long).gap(B, 1100).a(GET).b(OK);
+    let beyond = script().a(GET).b(long).gap(B, 1100).a(GET).b(OK);
     check(&beyond, &["GET / 200 complete", "GET / 200 complete"]);
     let chunk = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n400\r\n";
-    let chunked = talk()
+    let chunked = script()
         .a(GET)
         .b(chunk)
         .gap(B, 0x400)
@@ -326,21 +329,21 @@ fn gaps() {
         .a(GET)
         .b(OK);
     check(&chunked, &["GET / 200 complete", "GET / 200 complete"]);
-    let lost = talk().a(GET).b(chunk).gap(B, 0x401).a(GET).b(OK);
+    let lost = script().a(GET).b(chunk).gap(B, 0x401).a(GET).b(OK);
     check(&lost, &["GET / 200 incomplete", "GET / 200 complete"]);
     assert_eq!(
         lost.layer_facts.exchanges()[0].outcome(ConnectionEnd::ServerFin),
         None
     );
-    let response = talk().a(GET).gap(B, 100).a(GET).b(OK);
+    let response = script().a(GET).gap(B, 100).a(GET).b(OK);
     check(&response, &["GET / - incomplete", "GET / 200 complete"]);
     assert_eq!(
         response.layer_facts.exchanges()[0].outcome(ConnectionEnd::ServerFin),
         None
     );
-    let request = talk().gap(A, 100).b(OK).a(GET).b(OK);
+    let request = script().gap(A, 100).b(OK).a(GET).b(OK);
     check(&request, &["- - 200 complete", "GET / 200 complete"]);
-    let head = talk()
+    let head = script()
         .a("GET /a HTTP/1.1\r\nHos")
         .gap(A, 20)
         .b(OK)
@@ -351,7 +354,7 @@ fn gaps() {
 
 #[test]
 fn a_head_cut_by_the_snap_length_counts_as_far_as_it_goes() {
-    let talk = talk()
+    let talk = script()
         .cut(A, GET, 15)
         .cut(B, OK, 17)
         .cut(A, GET, 8)
@@ -370,12 +373,12 @@ fn a_head_cut_by_the_snap_length_counts_as_far_as_it_goes() {
         Some(Duration::from_millis(1))
     );
     check(&talk, &["GET / 200 incomplete", "GET / 200 incomplete"]);
-    let lost = super::script::talk()
+    let lost = super::script::script()
         .a("GET / HTTP/1.1\r\n")
         .gap(A, 9)
         .b(OK);
     assert_eq!(lost.only().waited(), None);
-    let refused = super::script::talk().a("GET / HT").b(OK);
+    let refused = super::script::script().a("GET / HT").b(OK);
     assert_eq!(refused.only().waited(), None);
 }
 
@@ -393,25 +396,25 @@ fn malformed_messages_are_told() {
             .map(|fault| fault.rule)
             .collect()
     };
-    let garbage = talk().a(GET).b("garbage\r\n");
+    let garbage = script().a(GET).b("garbage\r\n");
     assert_eq!(rules(&garbage), [FaultRule::StartLine]);
-    let alert = talk().a(GET).b([21, 3, 1, 0, 2, 2, 40]);
+    let alert = script().a(GET).b([21, 3, 1, 0, 2, 2, 40]);
     assert_eq!(rules(&alert), [FaultRule::StartLine]);
-    let excess = talk().a(GET).b(OK).b("more").a(GET).b(OK);
+    let excess = script().a(GET).b(OK).b("more").a(GET).b(OK);
     assert_eq!(rules(&excess), [FaultRule::ExcessBytes]);
     check(&excess, &["GET / 200 complete", "GET / 200 complete"]);
-    let bad_request = talk()
+    let bad_request = script()
         .a(GET)
         .b(OK)
         .a("\x01\x02\x03")
         .b("HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(rules(&bad_request), [FaultRule::StartLine]);
     check(&bad_request, &["GET / 200 complete", "- - 400 complete"]);
-    let status = talk()
+    let status = script()
         .a(GET)
         .b("HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(rules(&status), [FaultRule::Status]);
-    let chunk = talk()
+    let chunk = script()
         .a(GET)
         .b("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
     assert_eq!(rules(&chunk), [FaultRule::ChunkSize]);
@@ -419,13 +422,13 @@ fn malformed_messages_are_told() {
         chunk.only().outcome(ConnectionEnd::ServerFin),
         Some(Outcome::CutShort)
     );
-    let both = talk()
+    let both = script()
         .a("POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
     assert_eq!(rules(&both), [FaultRule::LengthAndEncoding]);
     let mut long = b"GET / HTTP/1.1\r\nA: ".to_vec();
     long.resize(2 * MAX_HEAD, b'x');
     for slice in [1460, 65_535, usize::MAX] {
-        let long = talk().sliced(slice).a(&long);
+        let long = script().sliced(slice).a(&long);
         assert_eq!(
             rules(&long),
             [FaultRule::BareLf, FaultRule::HeadTooLong][1..]
@@ -438,45 +441,45 @@ fn malformed_messages_are_told() {
 fn outcomes() {
     let ended = |talk: HttpScript, ending| talk.finish().only().outcome(ending);
     assert_eq!(
-        ended(talk().a(GET).b(OK), ConnectionEnd::ServerReset),
+        ended(script().a(GET).b(OK), ConnectionEnd::ServerReset),
         Some(Outcome::Complete)
     );
     assert_eq!(
-        ended(talk().a(GET), ConnectionEnd::ServerFin),
+        ended(script().a(GET), ConnectionEnd::ServerFin),
         Some(Outcome::NoResponse)
     );
     assert_eq!(
-        ended(talk().a(GET), ConnectionEnd::ServerReset),
+        ended(script().a(GET), ConnectionEnd::ServerReset),
         Some(Outcome::Reset)
     );
     assert_eq!(
-        ended(talk().a(GET), ConnectionEnd::ByClient),
+        ended(script().a(GET), ConnectionEnd::ByClient),
         Some(Outcome::ClientLeft)
     );
     assert_eq!(
-        ended(talk().a(GET), ConnectionEnd::Open),
+        ended(script().a(GET), ConnectionEnd::Open),
         Some(Outcome::Unfinished)
     );
     assert_eq!(
-        ended(talk().a(GET).b(&OK[..20]), ConnectionEnd::ServerFin),
+        ended(script().a(GET).b(&OK[..20]), ConnectionEnd::ServerFin),
         Some(Outcome::CutShort)
     );
     assert_eq!(
         ended(
-            talk().a(GET).b(&OK[..OK.len() - 1]),
+            script().a(GET).b(&OK[..OK.len() - 1]),
             ConnectionEnd::ServerFin
         ),
         Some(Outcome::CutShort)
     );
     assert_eq!(
-        ended(talk().a("GET / HT"), ConnectionEnd::ByClient),
+        ended(script().a("GET / HT"), ConnectionEnd::ByClient),
         Some(Outcome::ClientLeft)
     );
 }
 
 #[test]
 fn a_head_without_end_is_read_as_far_as_it_goes() {
-    let talk = talk()
+    let talk = script()
         .a("GET /x HTTP/1.1\r\nHost: h\r\nUser")
         .fin(A)
         .finish();
@@ -493,7 +496,7 @@ fn a_head_without_end_is_read_as_far_as_it_goes() {
 
 #[test]
 fn exchanges_are_bounded() {
-    let mut talk = talk();
+    let mut talk = script();
     let at = talk.frame_ref();
     for _ in 0..MAX_EXCHANGES + 10 {
         talk.layer_facts
@@ -549,7 +552,7 @@ proptest! {
         exchanges in proptest::collection::vec(exchange(), 1..6), slice in 1usize..200, pipelined: bool)
     {
         let run = |slice: usize| {
-            let mut talk = talk().sliced(slice);
+            let mut talk = script().sliced(slice);
             if pipelined {
                 talk = talk.a(exchanges.iter().map(|(request, _)| request.as_str()).collect::<String>());
                 talk = talk.b(exchanges.iter().map(|(_, response)| response.as_str()).collect::<String>());
@@ -572,7 +575,7 @@ proptest! {
         hurts in proptest::collection::vec((0usize..400, 0u8..5, 0u64..60, any::<[u8; 3]>()), 0..5),
         slice in 1usize..60)
     {
-        let mut talk = talk().sliced(slice);
+        let mut talk = script().sliced(slice);
         let mut place = 0;
         for (request, response) in &exchanges {
             for (from, bytes) in [(A, request.as_bytes()), (B, response.as_bytes())] {
@@ -600,7 +603,7 @@ proptest! {
 
     #[test]
     fn random_bytes_never_panic(said in proptest::collection::vec((any::<bool>(), any::<Vec<u8>>()), 0..20)) {
-        let mut talk = talk();
+        let mut talk = script();
         for (a, bytes) in said {
             talk = talk.say(if a { A } else { B }, bytes);
             talk.phase(A);
@@ -645,7 +648,7 @@ fn soup() -> impl Strategy<Value = Vec<(bool, &'static str)>> {
 proptest! {
     #[test]
     fn soup_never_panics_and_stays_in_order(said in soup(), slice in 1usize..40) {
-        let mut talk = talk().sliced(slice);
+        let mut talk = script().sliced(slice);
         for (a, piece) in said {
             talk = talk.say(if a { A } else { B }, piece);
             talk.phase(A);

@@ -17,7 +17,7 @@ pub(in crate::protocol::http) struct HttpScript {
     timeless: bool,
 }
 
-pub(in crate::protocol::http) fn talk() -> HttpScript {
+pub(in crate::protocol::http) fn script() -> HttpScript {
     HttpScript {
         layer_facts: HttpConversation::new(),
         texts: TextInterner::new(),

@@ -79,7 +79,7 @@ pub struct Plaintext {
 #[derive(Clone, Debug)]
 pub struct Decryptor {
     suite: CipherSuite,
-    era: RecordFormat,
+    format: RecordFormat,
     /// The client's and the server's.
     sides: [DirectionKeys; 2],
 }
@@ -136,17 +136,23 @@ impl Decryptor {
         secrets: &ConnectionSecrets,
     ) -> Result<Self, NotDecrypted> {
         let suite = CipherSuite::from_id(agreed.suite).ok_or(NotDecrypted::Unsupported)?;
-        let era = match agreed.version {
+        let format = match agreed.version {
             0x0301 => RecordFormat::Chained,
             0x0302 | 0x0303 => RecordFormat::Explicit,
             0x0304 => RecordFormat::Modern,
             _ => return Err(NotDecrypted::Unsupported),
         };
-        let sides = match era {
+        let sides = match format {
             RecordFormat::Modern => modern(suite, secrets)?,
-            RecordFormat::Chained | RecordFormat::Explicit => classic(agreed, suite, era, secrets)?,
+            RecordFormat::Chained | RecordFormat::Explicit => {
+                classic(agreed, suite, format, secrets)?
+            }
         };
-        Ok(Self { suite, era, sides })
+        Ok(Self {
+            suite,
+            format,
+            sides,
+        })
     }
 
     /// The sides renegotiated (RFC 5246 §7.4.1.2): each switches to its new keys with its next ChangeCipherSpec.
@@ -154,7 +160,7 @@ impl Decryptor {
         let Ok(new) = Self::new(agreed, secrets) else {
             return;
         };
-        if new.era != self.era {
+        if new.format != self.format {
             return;
         }
         for (side, new) in self.sides.iter_mut().zip(new.sides) {
@@ -167,7 +173,7 @@ impl Decryptor {
         let Some(side) = self.sides.get_mut(side) else {
             return;
         };
-        match (self.era, kind) {
+        match (self.format, kind) {
             (RecordFormat::Modern, APPLICATION_DATA) => side.sequence += 1,
             (RecordFormat::Modern, _) => {}
             (_, CHANGE_CIPHER_SPEC) => side.change_cipher_spec(),
@@ -205,7 +211,7 @@ impl Decryptor {
             hidden: false,
         };
         let side = self.sides.get_mut(side).ok_or(NotDecrypted::NoSecret)?;
-        match self.era {
+        match self.format {
             RecordFormat::Modern if kind != APPLICATION_DATA => return Ok(whole),
             RecordFormat::Modern => {}
             RecordFormat::Chained | RecordFormat::Explicit => {
@@ -220,7 +226,7 @@ impl Decryptor {
             }
         }
         let place = side.open(header, record)?;
-        if self.era != RecordFormat::Modern {
+        if self.format != RecordFormat::Modern {
             return Ok(Plaintext {
                 kind,
                 early: false,
@@ -238,7 +244,7 @@ impl Decryptor {
         let kind = text.get(last).copied().unwrap_or(0);
         let place = place.start..place.start + last;
         if kind == HANDSHAKE {
-            side.read_along(self.suite, record.get(place.clone()).unwrap_or_default());
+            side.track_key_changes(self.suite, record.get(place.clone()).unwrap_or_default());
         }
         Ok(Plaintext {
             kind,
@@ -334,7 +340,7 @@ impl DirectionKeys {
     }
 
     /// Watches decrypted handshake messages for those that change the keys.
-    fn read_along(&mut self, suite: CipherSuite, bytes: &[u8]) {
+    fn track_key_changes(&mut self, suite: CipherSuite, bytes: &[u8]) {
         let mut rest = bytes;
         while let Some(message) = self.steps.next(&mut rest) {
             let kind = self.now.as_ref().map(|stage| stage.kind);
@@ -428,7 +434,7 @@ fn modern(
 fn classic(
     agreed: &NegotiatedParameters,
     suite: CipherSuite,
-    era: RecordFormat,
+    format: RecordFormat,
     secrets: &ConnectionSecrets,
 ) -> Result<[DirectionKeys; 2], NotDecrypted> {
     let master = secrets.master.as_ref().ok_or(NotDecrypted::NoSecret)?;
@@ -441,7 +447,7 @@ fn classic(
         RecordCipher::Cbc(mac) => mac.length(),
         _ => 0,
     };
-    let iv = iv_length(suite.bulk, era);
+    let iv = iv_length(suite.bulk, format);
     // The largest key block: two MAC keys of 48, two keys of 32, two IVs of 16 bytes.
     let mut block = [0; 192];
     let block = block
@@ -470,7 +476,7 @@ fn classic(
             mac,
             encrypt_then_mac: agreed.encrypt_then_mac,
         };
-        let protection = RecordProtection::new(suite, era, &keys).ok_or_else(cut)?;
+        let protection = RecordProtection::new(suite, format, &keys).ok_or_else(cut)?;
         side.later.push(KeyStage {
             kind: KeyStageKind::Whole,
             protection: Some(protection),

@@ -87,7 +87,7 @@ struct StoredSecrets {
     /// The start of an incomplete line.
     rest: Vec<u8>,
     /// The current line was too long: the rest of it is skipped.
-    passes_over: bool,
+    skips_line: bool,
     counts: KeyStoreCounts,
     grows: bool,
 }
@@ -117,10 +117,10 @@ impl KeyStore {
         let mut pieces = text.split_inclusive(|byte| *byte == b'\n').peekable();
         while let Some(piece) = pieces.next() {
             let is_whole = piece.ends_with(b"\n") || pieces.peek().is_some();
-            if key_store.passes_over || key_store.rest.len() + piece.len() > MAX_LINE {
+            if key_store.skips_line || key_store.rest.len() + piece.len() > MAX_LINE {
                 key_store.rest.clear();
-                key_store.counts.malformed += u64::from(!key_store.passes_over);
-                key_store.passes_over = !is_whole;
+                key_store.counts.malformed += u64::from(!key_store.skips_line);
+                key_store.skips_line = !is_whole;
                 continue;
             }
             if !is_whole {
@@ -141,7 +141,7 @@ impl KeyStore {
     pub fn end(&self, since: FrameNumber) {
         let mut key_store = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let line = std::mem::take(&mut key_store.rest);
-        key_store.passes_over = false;
+        key_store.skips_line = false;
         key_store.line(&line, since);
     }
 
@@ -171,7 +171,7 @@ impl KeyStore {
 
     /// Whether it holds secrets, or may come to hold some.
     #[must_use]
-    pub fn is_of_use(&self) -> bool {
+    pub fn may_have_secrets(&self) -> bool {
         let key_store = self.0.read().unwrap_or_else(PoisonError::into_inner);
         key_store.grows || !key_store.sessions.is_empty()
     }

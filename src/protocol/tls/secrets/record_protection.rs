@@ -64,7 +64,7 @@ struct Cbc {
 #[derive(Clone)]
 pub(super) struct RecordProtection {
     cipher: Primitive,
-    era: RecordFormat,
+    format: RecordFormat,
     /// The fixed part of the nonce; all of it where it is XORed with the sequence number.
     iv: [u8; NONCE],
     bulk: RecordCipher,
@@ -81,15 +81,15 @@ pub(super) struct TrafficKeys<'a> {
 impl std::fmt::Debug for RecordProtection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Protection")
-            .field("era", &self.era)
+            .field("era", &self.format)
             .field("bulk", &self.bulk)
             .finish_non_exhaustive()
     }
 }
 
 /// Bytes of the IV that the key schedule has to derive.
-pub(super) const fn iv_length(bulk: RecordCipher, era: RecordFormat) -> usize {
-    match (bulk, era) {
+pub(super) const fn iv_length(bulk: RecordCipher, format: RecordFormat) -> usize {
+    match (bulk, format) {
         (RecordCipher::Cbc(_), RecordFormat::Chained) => BLOCK,
         (RecordCipher::Cbc(_), _) => 0,
         (RecordCipher::ChaCha20Poly1305, _) | (_, RecordFormat::Modern) => NONCE,
@@ -101,7 +101,7 @@ impl RecordProtection {
     /// `None` if the lengths do not fit the suite.
     pub(super) fn new(
         suite: CipherSuite,
-        era: RecordFormat,
+        format: RecordFormat,
         keys: &TrafficKeys<'_>,
     ) -> Option<Self> {
         let key = keys.key;
@@ -133,7 +133,7 @@ impl RecordProtection {
                     .iv
                     .try_into()
                     .ok()
-                    .or((era != RecordFormat::Chained).then_some([0; BLOCK]))?,
+                    .or((format != RecordFormat::Chained).then_some([0; BLOCK]))?,
             })),
         };
         let mut iv = [0; NONCE];
@@ -142,7 +142,7 @@ impl RecordProtection {
         }
         Some(Self {
             cipher,
-            era,
+            format,
             iv,
             bulk: suite.bulk,
         })
@@ -157,13 +157,13 @@ impl RecordProtection {
         record: &mut [u8],
     ) -> Option<Range<usize>> {
         if let Primitive::Cbc(cbc) = &mut self.cipher {
-            return cbc.open(self.era, sequence, header, record);
+            return cbc.open(self.format, sequence, header, record);
         }
         let tag = match self.bulk {
             RecordCipher::Ccm8 => 8,
             _ => 16,
         };
-        let explicit = match (self.bulk, self.era) {
+        let explicit = match (self.bulk, self.format) {
             (RecordCipher::ChaCha20Poly1305, _) | (_, RecordFormat::Modern) => 0,
             _ => EXPLICIT,
         };
@@ -180,7 +180,7 @@ impl RecordProtection {
             *byte ^= number;
         }
         let classic = associated(sequence, header, length);
-        let beside: &[u8] = match self.era {
+        let beside: &[u8] = match self.format {
             RecordFormat::Modern => &header,
             RecordFormat::Chained | RecordFormat::Explicit => &classic,
         };
@@ -229,7 +229,7 @@ fn associated(sequence: u64, header: [u8; HEADER], length: usize) -> [u8; 13] {
 impl Cbc {
     fn open(
         &mut self,
-        era: RecordFormat,
+        format: RecordFormat,
         sequence: u64,
         header: [u8; HEADER],
         record: &mut [u8],
@@ -244,7 +244,7 @@ impl Cbc {
         } else {
             record.len()
         };
-        let begins = if era == RecordFormat::Chained {
+        let begins = if format == RecordFormat::Chained {
             0
         } else {
             BLOCK
@@ -254,7 +254,7 @@ impl Cbc {
         if text.is_empty() || !text.len().is_multiple_of(BLOCK) {
             return None;
         }
-        let iv = match era {
+        let iv = match format {
             RecordFormat::Chained => self.chain,
             RecordFormat::Explicit | RecordFormat::Modern => (&*iv).try_into().ok()?,
         };
