@@ -1,10 +1,11 @@
-//! Floor 0¾: what was read in which segment, taken down for whoever looks at one connection at close range.
+//! Annotations of one connection: what was parsed in which segment.
 //!
-//! In: from those who read records and frames, what each was. Out: [`Annotations`]: notes in order, and the bytes that were said
-//! under keys. A [`Annotator`] is handed to all layers of one connection; without one nothing is taken down, so that an analysis
-//! of many connections pays nothing. Bounded: of very much the beginning and the end stay.
+//! In: the kind of each record and frame, from the dissector that parsed it. Out: [`Annotations`], which hold notes in
+//! order and the decrypted data. One [`Annotator`] is shared by all layers of a connection. Without one nothing is
+//! recorded, so an analysis of many connections does not pay for it. Bounded: of a long connection the beginning and
+//! the end are kept.
 //!
-//! Kinds are the numbers of the RFCs; words are left to whoever shows them.
+//! Kinds are the numbers of the RFCs; the code that displays them supplies the words.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,45 +13,45 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 
-/// Notes kept of the beginning, and as many of the end: more than anybody reads.
+/// Notes kept from the beginning, and as many from the end: more than anybody reads.
 const MAX_NOTES: usize = 50_000;
-/// Bytes kept of what was said under keys, of the beginning, and as many of the end: hundreds of screens each.
+/// Bytes of decrypted data kept from the beginning, and as many from the end: hundreds of screens each.
 const MAX_BYTES: usize = 1 << 20;
 
-/// What was read of one connection. [`FlowEnd::A`] is the client of the connection once it is in a record.
+/// What was parsed on one connection. [`FlowEnd::A`] is the client once this is part of a connection record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Annotations {
-    /// Records and frames, as they ended.
+    /// Records and frames, in the order in which they ended.
     pub notes: Vec<Annotation>,
-    /// What was said under keys, both sides as it came. Empty where nothing was opened.
+    /// Decrypted data of both directions, in order of arrival. Empty if nothing was decrypted.
     pub said: Vec<DecryptedPart>,
 }
 
-/// Something that was read.
+/// One record or frame that was parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Annotation {
-    /// Who sent it.
+    /// The end that sent it.
     pub from: FlowEnd,
-    /// The segment in which it ended; of a frame of HTTP/2, in which it began.
+    /// The segment in which it ended; for an HTTP/2 frame, in which it began.
     pub at: FrameRef,
-    /// What it was.
+    /// Its kind.
     pub what: RecordKind,
 }
 
-/// What something was.
+/// The kind of a record or frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordKind {
-    /// A handshake message of TLS, by its type (RFC 8446 §4).
+    /// A TLS handshake message: its type (RFC 8446 §4).
     Handshake(u8),
-    /// A ChangeCipherSpec.
+    /// A TLS ChangeCipherSpec record.
     ChangeCipherSpec,
-    /// An alert: level and description (RFC 8446 §6).
+    /// A TLS alert: level and description (RFC 8446 §6).
     Alert(u8, u8),
-    /// A record under keys that was not opened: its content type outside, and its length.
+    /// A TLS record that was not decrypted: its outer content type and its length in bytes.
     Closed(u8, u16),
-    /// So many bytes of application data, opened.
+    /// Decrypted application data: its length in bytes.
     Data(u64),
-    /// A frame of HTTP/2 (RFC 9113 §4.1).
+    /// An HTTP/2 frame (RFC 9113 §4.1).
     H2 {
         /// Its type.
         kind: u8,
@@ -61,27 +62,27 @@ pub enum RecordKind {
         /// Bytes of its payload.
         length: u32,
     },
-    /// A frame of a WebSocket (RFC 6455 §5.2): opcode, and bytes of its payload.
+    /// A WebSocket frame (RFC 6455 §5.2): its opcode and its payload length in bytes.
     Ws(u8, u64),
 }
 
-/// A part of what was said under keys.
+/// A part of the decrypted data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecryptedPart {
-    /// By whom.
+    /// The end that sent it.
     pub from: FlowEnd,
-    /// Where its record ended.
+    /// The segment in which its record ended.
     pub at: FrameRef,
-    /// The bytes; none where some are missing.
+    /// The bytes; empty if `missing` counts bytes that are not available.
     pub bytes: Vec<u8>,
-    /// Bytes that are missing, about.
+    /// Approximate number of missing bytes.
     pub missing: u64,
-    /// Much that is not kept was before it, of both sides.
+    /// Data of both directions before this part was discarded to stay within the bound.
     pub after_gap: bool,
 }
 
 impl Annotations {
-    /// The same with the client of the connection as [`FlowEnd::A`].
+    /// Swaps the ends if necessary, so that `client` becomes [`FlowEnd::A`].
     #[must_use]
     pub fn seen_from(mut self, client: FlowEnd) -> Self {
         if client == FlowEnd::B {
@@ -96,7 +97,7 @@ impl Annotations {
     }
 }
 
-/// Takes the minutes. Clones write into the same ones.
+/// Records what is parsed. Clones write to the same annotations.
 #[derive(Clone, Debug, Default)]
 pub struct Annotator(Arc<Mutex<Collected>>);
 
@@ -107,24 +108,24 @@ struct Collected {
 }
 
 impl Annotator {
-    /// Something was read.
+    /// Records that a record or frame was parsed.
     pub fn note(&self, from: FlowEnd, at: FrameRef, what: RecordKind) {
         self.draft()
             .notes
             .push(Annotation { from, at, what }, 1, MAX_NOTES);
     }
 
-    /// This was said under keys.
+    /// Records decrypted bytes.
     pub fn said(&self, from: FlowEnd, at: FrameRef, bytes: &[u8]) {
         self.part(from, at, bytes.to_vec(), 0);
     }
 
-    /// So many bytes that were said under keys are not there.
+    /// Records that `length` bytes of decrypted data are missing.
     pub fn missing(&self, from: FlowEnd, at: FrameRef, length: u64) {
         self.part(from, at, Vec::new(), length);
     }
 
-    /// What was taken down so far.
+    /// Takes out everything recorded so far.
     #[must_use]
     pub fn annotations(&self) -> Annotations {
         let mut draft = self.draft();
@@ -149,12 +150,12 @@ impl Annotator {
     }
 
     fn draft(&self) -> MutexGuard<'_, Collected> {
-        // Whoever panicked here left whole notes behind.
+        // A panic while the lock was held leaves only whole notes behind, so poisoning is harmless.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The beginning and the end of something long.
+/// The beginning and the end of a long sequence; the middle is discarded.
 #[derive(Debug)]
 struct HeadAndTail<T> {
     beginning: Vec<T>,
@@ -192,7 +193,7 @@ impl<T> HeadAndTail<T> {
         }
     }
 
-    /// All that is kept, and behind what something is missing.
+    /// All kept items, and the index of the first one after the discarded middle, if anything was discarded.
     fn into_parts(self) -> (Vec<T>, Option<usize>) {
         let gap = self.left_out.then_some(self.beginning.len());
         let mut all = self.beginning;

@@ -1,8 +1,8 @@
-//! What each side did and asked, protocol by protocol.
+//! The protocol dissectors: what each side of a connection did and requested.
 //!
-//! [`tcp`] follows both endpoints by RFC 9293 and reassembles what they sent. The others read it: [`http`], [`tls`],
-//! [`websocket`], [`h2`]; [`layers`] puts one on top of the other by what they find. [`dns`] reads lookups beside them, and
-//! [`annotations`] takes down what was read in which segment.
+//! [`tcp`] follows both endpoints by RFC 9293 and reassembles their streams. [`http`], [`tls`], [`websocket`] and
+//! [`h2`] parse the streams; [`layers`] stacks these protocols by what they find. [`dns`] parses lookups separately,
+//! and [`annotations`] records what was parsed in which segment.
 
 pub mod annotations;
 pub mod dns;
