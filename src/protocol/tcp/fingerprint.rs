@@ -1,15 +1,15 @@
-//! What a host's packets have in common, so that one which is not its own stands out.
+//! What a host's packets have in common, so that a packet sent by another device stands out.
 //!
-//! A RST forged by a box on the path has that box's distance (TTL) and its own way of numbering (IPv4
-//! identification). One sign alone may have another cause; the verdict says so with its certainty.
+//! A RST forged by a middlebox on the path has the middlebox's distance (TTL) and its way of numbering (IPv4
+//! identification). One sign alone may have another cause; the verdict reflects this in its certainty.
 
 use crate::packet::decode::Segment;
 
-/// Hops by which segments of one host may differ: a container's bridge or an address translator takes one or two from what
-/// passes through it and none from what it answers in the host's name, and routes change a little.
+/// Hops by which the TTL of one host's segments may differ: a container's bridge or a NAT takes one or two off what
+/// passes through it and none off what it answers in the host's name, and routes change a little.
 const HOPS: u8 = 3;
 
-/// Learned from a host's segments.
+/// What is known of a host's packets, learned from its segments.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fingerprint {
     low_ttl: u8,
@@ -17,21 +17,21 @@ pub struct Fingerprint {
     first_ttl: u8,
     seen: u8,
     last_id: u16,
-    /// It has sent two segments with different identifications, neither zero.
+    /// Whether it has sent two segments with different identifications, neither of them zero.
     counts_ids: bool,
-    /// Identifications it has sent in short steps, one after the other.
+    /// Number of identifications that followed the one before in a short step.
     steps: u8,
-    /// An identification that did not follow the one before it.
+    /// Whether an identification did not follow the one before it.
     leapt: bool,
-    /// It sends timestamps.
+    /// Whether it sends timestamps.
     stamps: bool,
 }
 
-/// The most by which a host that counts its packets goes on from one of a connection to the next: it has others too.
+/// Largest step between two packets of a connection from a host that counts its packets: it has other connections too.
 const STEP: u16 = 512;
-/// Steps after which it is known that a host counts.
+/// Steps needed to conclude that a host counts its packets.
 const ENOUGH_STEPS: u8 = 3;
-/// How far off an identification is none of that count.
+/// Distance from the latest identification at which another one does not belong to the same count.
 const FAR: u16 = 4096;
 
 impl Fingerprint {
@@ -63,7 +63,7 @@ impl Fingerprint {
         self.first_ttl
     }
 
-    /// Whether the identification field tells this host's segments apart.
+    /// Whether the identification field distinguishes this host's segments.
     #[must_use]
     pub const fn counts_ids(&self) -> bool {
         self.counts_ids
@@ -75,7 +75,8 @@ impl Fingerprint {
         self.stamps
     }
 
-    /// Whether a segment's identification is none that this host would give: it counts, and this is far from where it is.
+    /// Whether this host would not have given a segment its identification: the host counts, and the count is far from
+    /// it.
     #[must_use]
     pub fn is_misnumbered(&self, segment: &Segment<'_>) -> bool {
         let Some(id) = segment.ip_id.filter(|id| *id != 0) else {
@@ -87,7 +88,7 @@ impl Fingerprint {
         self.steps >= ENOUGH_STEPS && !self.leapt && off >= FAR
     }
 
-    /// Whether a segment came another way than all others of this host: its TTL lies well outside what was seen.
+    /// Whether a segment took another path than all others of this host: its TTL lies well outside the range seen.
     #[must_use]
     pub const fn is_distant(&self, segment: &Segment<'_>) -> bool {
         self.seen > 0

@@ -1,12 +1,13 @@
 //! What has been sent to an endpoint and is not yet proven to have arrived.
 //!
 //! A captured FIN was *sent*. That it arrived is proven when its receiver acknowledges it, and only then may the
-//! receiver's state follow from it; otherwise two sides that close at once cannot be told from one closing after the
-//! other. Until then the arrival waits here. Showing a state drains a copy: presumed.
+//! receiver's state change because of it; otherwise two sides that close simultaneously cannot be distinguished from
+//! one closing after the other. Until then the arrival waits here. To show a state, a copy is drained: the presumed
+//! state.
 
 use super::state::{Standing, StateInput};
 
-/// Arrivals that can be outstanding at once: SYN, acknowledgement of the SYN, of the FIN, FIN and RST, and one over.
+/// Arrivals that can be outstanding at once: SYN, acknowledgement of the SYN, of the FIN, FIN and RST, and one spare.
 const ROOM: usize = 6;
 
 /// Arrivals in the order in which they were sent.
@@ -22,7 +23,7 @@ impl Inbox {
         self.arrivals[0].is_none()
     }
 
-    /// Something was sent to this endpoint; what is there already is not queued twice.
+    /// Queues what was sent to this endpoint, unless the same input is already queued.
     pub fn push(&mut self, input: StateInput) {
         if self.arrivals.contains(&Some(input)) {
             return;
@@ -32,9 +33,10 @@ impl Inbox {
         }
     }
 
-    /// The endpoint acknowledges the peer's stream up to `ack`, in which the FIN stands at `fin`: what that proves, and
-    /// all that was sent before it, has arrived. Any acknowledgement proves the SYN; one beyond the FIN proves the FIN;
-    /// what takes no sequence number is proven by whatever comes after it. Returns the standing after it.
+    /// The endpoint acknowledges the peer's stream up to offset `ack`; the peer's FIN is at offset `fin`. What this
+    /// proves, and everything sent before it, has arrived. Any acknowledgement proves the SYN; one beyond the FIN
+    /// proves the FIN; an input that takes no sequence number is proven by the proof of a later one. Returns the new
+    /// standing.
     pub fn prove(&mut self, standing: Standing, ack: i64, fin: Option<i64>) -> Standing {
         self.take_through(standing, |input| match input {
             StateInput::ReceiveSyn | StateInput::ReceiveSynAck => ack >= 0,
@@ -43,12 +45,12 @@ impl Inbox {
         })
     }
 
-    /// The endpoint did something that it can only do after `input` reached it.
+    /// The endpoint did something that it can only do after `act` reached it. Returns the new standing.
     pub fn prove_by_act(&mut self, standing: Standing, act: StateInput) -> Standing {
         self.take_through(standing, |input| input == act)
     }
 
-    /// Something did not reach the endpoint after all.
+    /// Removes an input that did not reach the endpoint after all.
     pub fn take_back(&mut self, input: StateInput) {
         if let Some(place) = self.arrivals.iter().position(|it| *it == Some(input)) {
             self.arrivals[place..].rotate_left(1);

@@ -1,7 +1,7 @@
-//! Floor 4: what each side was. RFC 9293 for both endpoints of a connection, from outside.
+//! The TCP states of both endpoints of a connection (RFC 9293), inferred from the captured segments.
 //!
-//! Read `state.rs` for the machine, `inbox.rs` for what outsiders can know of it, `stream.rs` for the bytes,
-//! `reset.rs` for the kinds of RST, and `pair.rs` for how one segment moves them all.
+//! `state.rs` has the state machine, `inbox.rs` what an observer can know of it, `stream.rs` the reassembly, `reset.rs`
+//! the kinds of RST, and `pair.rs` how one segment advances all of them.
 
 mod fingerprint;
 mod inbox;

@@ -1,25 +1,25 @@
-//! Segments whose control bits or numbers contradict RFC 9293: the few of each kind that are worth a word.
+//! Segments whose control bits or numbers contradict RFC 9293, of the kinds that are worth reporting.
 //!
-//! In: segments as [`super::Pair`] takes them. Out: one line for each kind and sender, with the first frame and a count.
-//! Left out on purpose: a FIN that lies a little beyond the data seen, which a lost segment explains as well.
+//! In: segments as [`super::EndpointPair`] takes them. Out: one entry for each kind and sender, with the first frame
+//! and a count. Left out on purpose: a FIN a little beyond the data seen, which a lost segment explains as well.
 
 use crate::base::frame_ref::FrameRef;
 
-/// Bytes kept of the text in a RST: a line on a screen.
+/// Bytes kept of the payload of a RST: one line on a screen.
 const MAX_TEXT: usize = 80;
 
 /// What is odd about a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Oddity {
-    /// SYN and FIN at once.
+    /// SYN and FIN in one segment.
     SynFin,
     /// FIN without ACK: every segment after the first has an ACK (RFC 9293 §3.1).
     FinWithoutAck,
-    /// New bytes behind the sender's own FIN (RFC 9293 §3.6).
+    /// New bytes beyond the sender's own FIN (RFC 9293 §3.6).
     DataAfterFin,
-    /// A FIN with a number far from everything sent.
+    /// A FIN whose sequence number is far from everything sent.
     FinAstray,
-    /// A RST with payload, which may say why (RFC 9293 §3.5.3).
+    /// A RST with payload, which may state the reason (RFC 9293 §3.5.3).
     ResetWithText,
     /// A RST outside the receiver's window, on a connection that was not over (RFC 5961 §3).
     ResetOutOfWindow,
@@ -34,11 +34,11 @@ pub struct OddSegments {
     pub first: FrameRef,
     /// How many.
     pub count: u32,
-    /// What the first one carried, as far as it is kept; of a RST only.
+    /// Payload of the first one, at most 80 bytes of it; empty unless it is a RST.
     pub text: Box<[u8]>,
 }
 
-/// What is odd about one sender's segments; nothing, nearly always.
+/// What is odd about one sender's segments; nearly always empty.
 #[derive(Clone, Debug, Default)]
 #[expect(
     clippy::box_collection,
@@ -47,7 +47,7 @@ pub struct OddSegments {
 pub struct Oddities(Option<Box<Vec<OddSegments>>>);
 
 impl Oddities {
-    /// Counts one.
+    /// Counts one odd segment.
     #[cold]
     pub(super) fn note(&mut self, kind: Oddity, at: FrameRef, text: &[u8]) {
         let all = self.0.get_or_insert_default();

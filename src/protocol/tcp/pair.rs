@@ -1,8 +1,9 @@
-//! How one segment moves both endpoints.
+//! How one segment advances both endpoints.
 //!
 //! In: the segments of one connection in capture order. A segment from one end first proves what had reached that end
-//! (as far as its acknowledgement goes), then its own flags act, then what it implies for the other end is queued
-//! there. Causality comes from acknowledgement numbers, never from capture order. Payload goes on to the [`StreamSink`].
+//! (as far as its acknowledgement goes), then its own flags take effect, then what it implies for the other end is
+//! queued there. Causality comes from acknowledgement numbers, never from capture order. Payload is passed to the
+//! [`StreamSink`].
 
 use super::oddity::Oddity;
 use super::peer::{CloseEvent, Peer};
@@ -15,17 +16,17 @@ use crate::base::net::Flags;
 use crate::base::time::Timestamp;
 use crate::packet::decode::Segment;
 
-/// What became of a segment.
+/// Whether a segment was processed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SegmentResult {
-    /// It was taken.
+    /// It was processed.
     Taken,
-    /// It is a second sighting of one that was taken; nothing was counted.
+    /// It is a second sighting of one that was processed; nothing was counted.
     Duplicate,
 }
 
-/// A filled hole counts as a repetition only if it came this long after the bytes behind it; before, the path has
-/// put two segments in the wrong order. Used where the sender gives no timestamps.
+/// A segment that fills a hole counts as a retransmission only if it comes this long after the bytes beyond the hole;
+/// sooner than that, the path has reordered two segments. Used if the sender sends no timestamps.
 const REORDERED_WITHIN: std::time::Duration = std::time::Duration::from_millis(3);
 
 /// Both endpoints of one connection.
@@ -35,7 +36,7 @@ pub struct EndpointPair {
 }
 
 impl EndpointPair {
-    /// Nothing seen yet.
+    /// Two endpoints of which nothing was seen yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -55,7 +56,7 @@ impl EndpointPair {
         }
     }
 
-    /// Takes the next segment that `from` sent.
+    /// Processes the next segment that `from` sent.
     pub fn segment<R: StreamSink>(
         &mut self,
         from: FlowEnd,
@@ -84,8 +85,8 @@ impl EndpointPair {
         if segment.flags.has(Flags::SYN) {
             Self::take_syn(sender, receiver, segment, at);
         } else if sender.syn.is_none() && is_unacceptable(receiver, segment) {
-            // Before its SYN was answered a host takes no acknowledgement of anything else (RFC 9293 §3.10.7.3, first):
-            // one with the numbers of an older connection, or something forged.
+            // Until its SYN is answered, a host accepts no acknowledgement of anything else (RFC 9293 §3.10.7.3,
+            // first): this one has the numbers of an older connection, or is forged.
             sender.fins += u32::from(segment.flags.has(Flags::FIN));
             sender.stream.count_beside(segment.length);
             sender.astray = sender.astray.saturating_add(1);
@@ -115,7 +116,7 @@ impl EndpointPair {
         SegmentResult::Taken
     }
 
-    /// Bytes that wait behind holes, of both ends.
+    /// Bytes held beyond holes, in both directions.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         let [a, b] = &self.peers;
@@ -129,7 +130,7 @@ impl EndpointPair {
         }
     }
 
-    /// Nothing more will come: holes become gaps, what is held is read.
+    /// Nothing more will come: holes become gaps, and held bytes are delivered.
     pub fn close<R: StreamSink>(&mut self, at: FrameRef, reader: &mut R) {
         for end in FlowEnd::BOTH {
             self.peers[end.index()].stream.close(end, at, reader);
@@ -143,7 +144,7 @@ impl EndpointPair {
         }
         let first = sender.syn.is_none();
         if first && !sender.stream.is_whole() && sender.stream.is_anchored() {
-            // What came before in its name was none of this connection.
+            // What came before with its address was not part of this connection.
             sender.stream.anchor_again(segment.seq.add(1));
             sender.fin = None;
             sender.fin_acknowledged = None;
@@ -166,7 +167,7 @@ impl EndpointPair {
         }
         sender.answered_syn |= answers;
         if answers {
-            // Whoever answers a SYN has received one, seen or not.
+            // An endpoint that answers a SYN has received one, captured or not.
             receiver.stream.anchor(segment.ack, true);
             if receiver.proven == Standing::Unseen {
                 receiver.proven = Standing::In(State::SynSent);
@@ -182,7 +183,7 @@ impl EndpointPair {
         }
     }
 
-    /// A segment that is no SYN, from an end of which nothing was seen: the capture began after the handshake.
+    /// Handles a segment without SYN. If nothing was seen of an end before, the capture began after the handshake.
     fn take_midstream(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>) {
         sender.stream.anchor(segment.seq, false);
         if segment.flags.has(Flags::ACK) {
@@ -207,7 +208,7 @@ impl EndpointPair {
         sender.window = Some(segment.window);
     }
 
-    /// What the acknowledgement number proves and changes.
+    /// Applies what the acknowledgement number proves and changes.
     fn take_ack<R: StreamSink>(
         from: FlowEnd,
         sender: &mut Peer,
@@ -277,7 +278,7 @@ impl EndpointPair {
         let start = sender.stream.offset(segment.payload_seq());
         let control = segment.flags.0 & (Flags::SYN.0 | Flags::FIN.0) != 0;
         if segment.length <= 1 && !control {
-            // RFC 9293 §3.8.4: a probe repeats the number before the next, with or without a byte of garbage.
+            // RFC 9293 §3.8.4: a probe repeats the sequence number before the next, with or without a byte of garbage.
             let next = sender.stream.send_next();
             if start + 1 == next
                 && (segment.length == 0 || receiver_has_all(sender, next))
@@ -398,7 +399,7 @@ impl EndpointPair {
         let mut event = close_event(receiver, segment, at, offset, Some(kind));
         event.signs = signs;
         if kind == ResetKind::Foreign {
-            // A box on the path has seen what the capture has seen.
+            // A middlebox on the path has seen what the capture has seen.
             event.sent = u64::try_from(sender.stream.top()).unwrap_or(0);
             event.received = u64::try_from(receiver.stream.top()).unwrap_or(0);
         }
@@ -431,9 +432,9 @@ impl EndpointPair {
         }
     }
 
-    /// A RST ends a connection. If its sender goes on all the same, the RST was not its own; if its receiver goes on
-    /// and the sender answers that, it had no effect. Both are told by numbers beyond those of the RST, so that a
-    /// segment overtaken by the RST proves nothing.
+    /// Revises the kind of earlier RSTs. A RST ends a connection. If its sender continues regardless, the RST was not
+    /// its own; if its receiver continues and the sender answers that, it had no effect. Both are recognised by numbers
+    /// beyond those of the RST, so that a segment overtaken by the RST proves nothing.
     fn doubt_resets(sender: &mut Peer, receiver: &mut Peer, segment: &Segment<'_>) {
         let start = sender.stream.offset(segment.payload_seq());
         if let Some(event) = &mut sender.reset
@@ -483,11 +484,11 @@ impl EndpointPair {
         }
     }
 
-    /// Whether neither end can say anything more that matters: both closed, or past it.
+    /// Whether neither end can send anything more that matters: each is CLOSED or in TIME-WAIT.
     #[must_use]
     pub fn is_over(&self) -> bool {
         let untouched = |peer: &Peer| peer.fin.is_none() && peer.reset.is_none();
-        // Asked after every segment: most are not near the end.
+        // Called after every segment, most of which are not near the end.
         if untouched(&self.peers[0]) && untouched(&self.peers[1]) {
             return false;
         }
@@ -499,7 +500,7 @@ impl EndpointPair {
         })
     }
 
-    /// Whether anything was closed: a FIN or an effective RST was sent.
+    /// Whether a FIN or an effective RST was sent by either end.
     #[must_use]
     pub fn is_closing(&self) -> bool {
         self.peers.iter().any(|peer| {
@@ -520,14 +521,14 @@ impl EndpointPair {
     }
 }
 
-/// Whether a segment acknowledges what `receiver`, whose SYN has not been answered, has never sent.
+/// Whether a segment acknowledges what `receiver`, whose SYN has not been answered, never sent.
 fn is_unacceptable(receiver: &Peer, segment: &Segment<'_>) -> bool {
     receiver.proven == Standing::In(State::SynSent)
         && segment.flags.has(Flags::ACK)
         && !(0..=receiver.stream.send_next()).contains(&receiver.stream.offset(segment.ack))
 }
 
-/// Whether a RST counts as the work of the host whose address it carries.
+/// Whether a RST is attributed to the host whose address it carries.
 const fn is_own(event: &CloseEvent) -> bool {
     matches!(
         event.kind,
@@ -546,7 +547,7 @@ fn close_event(
     offset: i64,
     kind: Option<ResetKind>,
 ) -> CloseEvent {
-    // A RST without ACK says nothing of what its sender has received; what it acknowledged before does.
+    // A RST without ACK does not show what its sender has received; its earlier acknowledgements do.
     let claimed = segment
         .flags
         .has(Flags::ACK)

@@ -1,4 +1,4 @@
-//! One endpoint: its standing, what it sent, how it closed, and what its packets look like.
+//! One endpoint: its state, what it sent, how it closed, and what its packets look like.
 
 use super::fingerprint::Fingerprint;
 use super::inbox::Inbox;
@@ -11,47 +11,47 @@ use crate::base::frame_ref::FrameRef;
 use crate::base::seq::Seq;
 use crate::base::time::Timestamp;
 
-/// The first FIN or RST of one endpoint, and what its sender knew.
+/// The first FIN or RST of one endpoint, and what its sender knew at that point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CloseEvent {
     /// The frame.
     pub frame_ref: FrameRef,
-    /// Payload offset in its own stream at which it stands.
+    /// Payload offset of the FIN or RST in its sender's stream.
     pub sent: u64,
-    /// Payload offset in the peer's stream up to which its sender had received.
+    /// Payload offset in the peer's stream up to which the sender had received.
     pub received: u64,
-    /// Its sender had the peer's FIN: its acknowledgement covers it.
+    /// Whether the sender had received the peer's FIN: its acknowledgement covers it.
     pub knew_fin: bool,
-    /// The kind, of a RST.
+    /// The kind of a RST; `None` for a FIN.
     pub kind: Option<ResetKind>,
-    /// By what a RST stands out from its sender's other segments.
+    /// How a RST differs from its sender's other segments.
     pub signs: ResetSigns,
 }
 
-/// What is on its way and gets no answer, and what got through before.
+/// Data in flight that is not acknowledged, and how much got through before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unacknowledged {
-    /// When the first byte or probe of it was sent.
+    /// When its first byte or probe was sent.
     pub since: FrameRef,
-    /// When it was first repeated.
+    /// When it was first retransmitted or probed.
     pub again: FrameRef,
-    /// How long neither side had sent anything before that, in milliseconds.
+    /// How long neither side had sent anything before `since`, in milliseconds.
     pub idle: u32,
-    /// Payload of the segment that was repeated last.
+    /// Payload bytes of the segment that was retransmitted last.
     pub repeated: u32,
     /// Probes without an answer.
     pub probes: u16,
-    /// The largest payload of a segment.
+    /// Largest payload of a segment, in bytes.
     pub largest: u32,
-    /// The largest payload that is known to have come through.
+    /// Largest payload known to have got through, in bytes.
     pub through: u32,
 }
 
 impl Unacknowledged {
-    /// Something new is sent at `at` while nothing was on its way; `last` is when either side sent anything before.
+    /// Something new is sent at `at` while nothing was in flight; `last` is when either side last sent anything before.
     pub(super) fn begin(&mut self, at: FrameRef, last: Timestamp) {
         self.since = at;
-        // Before the first segment there is nothing to be idle after.
+        // Nothing was sent before the first segment, so there was no idle time.
         let idle = if last == Timestamp::default() {
             0
         } else {
@@ -60,7 +60,7 @@ impl Unacknowledged {
         self.idle = u32::try_from(idle).unwrap_or(u32::MAX);
     }
 
-    /// The peer acknowledges `advance` bytes more.
+    /// The peer acknowledges `advance` more bytes.
     pub(super) fn acknowledged(&mut self, advance: i64) {
         let advance = u32::try_from(advance).unwrap_or(u32::MAX);
         self.through = self.through.max(self.largest.min(advance));
@@ -71,11 +71,11 @@ impl Unacknowledged {
 /// What is known of one endpoint.
 #[derive(Clone, Debug, Default)]
 pub struct Peer {
-    /// The state as proven.
+    /// The state as its own segments prove it.
     pub(super) proven: Standing,
-    /// What was sent to it and has not been proven to have arrived.
+    /// What was sent to it and is not yet proven to have arrived.
     pub(super) inbox: Inbox,
-    /// What it sent.
+    /// The byte stream it sent.
     pub(super) stream: ByteStream,
     /// Its initial sequence number, if its SYN was seen.
     pub(super) isn: Option<Seq>,
@@ -83,19 +83,19 @@ pub struct Peer {
     pub(super) syn: Option<FrameRef>,
     /// Whether one of its SYNs carried ACK.
     pub(super) answered_syn: bool,
-    /// A second SYN of its with another number; the peer's acknowledgement decides which one holds.
+    /// Sequence number of a later SYN that differs from `isn`; the peer's acknowledgement decides which one is valid.
     pub(super) other_isn: Option<Seq>,
     /// SYN segments it sent.
     pub(super) syns: u16,
     /// The acknowledgement number it sent last.
     pub(super) last_ack: Option<Seq>,
-    /// When it sent its last segment but RSTs.
+    /// When it sent its last segment other than a RST.
     pub(super) last_sent: FrameRef,
     /// Its first segment that was not a SYN and carried a valid ACK.
     pub(super) first_ack: Option<FrameRef>,
     /// Window scale it offered; `None` if its SYN had none or was not seen.
     pub(super) window_scale: Option<u8>,
-    /// The window it announced last, unscaled.
+    /// The window it advertised last, unscaled.
     pub(super) window: Option<u16>,
     /// TSval of the segment that carried its highest byte.
     pub(super) top_timestamp: Option<u32>,
@@ -105,30 +105,30 @@ pub struct Peer {
     pub(super) fin: Option<CloseEvent>,
     /// The first segment of the peer that acknowledged its FIN.
     pub(super) fin_acknowledged: Option<FrameRef>,
-    /// Its first RST that counts: not stale; else the first.
+    /// Its first RST that is not stale; if all are stale, the first.
     pub(super) reset: Option<CloseEvent>,
-    /// Since when it holds a TIME-WAIT.
+    /// Since when it has been in TIME-WAIT.
     pub(super) time_wait: Option<FrameRef>,
     /// What its packets look like.
     pub(super) fingerprint: Fingerprint,
-    /// Its latest segments, to know one seen twice.
+    /// Its latest segments, to recognise one captured twice.
     pub(super) sightings: Sightings,
-    /// Segments, RSTs that are not its own left out.
+    /// Segments with its address, second sightings not counted.
     pub(super) packets: u64,
     pub(super) retransmitted: u32,
-    /// Consecutive repetitions that the peer has not answered.
+    /// Consecutive retransmissions and probes that the peer has not answered.
     pub(super) unanswered: u16,
-    /// What it sent last that was not a repetition, as long as it is not acknowledged.
+    /// What it sent last that was not a retransmission, as long as it is not acknowledged.
     pub(super) flight: Unacknowledged,
-    /// An acknowledgement with numbers of an older connection, sent instead of an answer to the peer's SYN.
+    /// An acknowledgement with the numbers of an older connection, sent instead of an answer to the peer's SYN.
     pub(super) challenge: Option<FrameRef>,
     pub(super) fins: u32,
     pub(super) resets: u32,
     pub(super) keep_alives: u32,
     pub(super) zero_windows: u32,
-    /// Segments far outside everything sent or with numbers that fit no state.
+    /// Segments far outside everything sent, or with numbers that fit no state.
     pub(super) astray: u32,
-    /// What contradicts the protocol.
+    /// Its segments that contradict the protocol.
     pub(super) oddities: Oddities,
 }
 
@@ -145,7 +145,7 @@ impl Peer {
         self.proven
     }
 
-    /// What it sent, as bytes.
+    /// The byte stream it sent.
     #[must_use]
     pub const fn stream(&self) -> &ByteStream {
         &self.stream
@@ -163,7 +163,7 @@ impl Peer {
         self.answered_syn
     }
 
-    /// SYN segments, repetitions included.
+    /// Number of SYN segments it sent, retransmissions included.
     #[must_use]
     pub const fn syns(&self) -> u16 {
         self.syns
@@ -193,13 +193,13 @@ impl Peer {
         self.top_time
     }
 
-    /// Its first RST that counts.
+    /// Its first RST that is not stale; if all are stale, the first.
     #[must_use]
     pub const fn reset(&self) -> Option<CloseEvent> {
         self.reset
     }
 
-    /// Since when it holds a TIME-WAIT.
+    /// Since when it has been in TIME-WAIT.
     #[must_use]
     pub const fn time_wait(&self) -> Option<FrameRef> {
         self.time_wait
@@ -211,31 +211,31 @@ impl Peer {
         self.last_sent
     }
 
-    /// Repetitions and probes since the peer last answered.
+    /// Retransmissions and probes since the peer last answered.
     #[must_use]
     pub const fn unanswered(&self) -> u16 {
         self.unanswered
     }
 
-    /// What gets no answer.
+    /// Data in flight that is not acknowledged.
     #[must_use]
     pub const fn flight(&self) -> Unacknowledged {
         self.flight
     }
 
-    /// An acknowledgement with numbers of an older connection instead of an answer to a SYN.
+    /// An acknowledgement with the numbers of an older connection, instead of an answer to a SYN.
     #[must_use]
     pub const fn challenge(&self) -> Option<FrameRef> {
         self.challenge
     }
 
-    /// Segments that fit nothing it had sent.
+    /// Number of segments that fit nothing it had sent.
     #[must_use]
     pub const fn astray(&self) -> u32 {
         self.astray
     }
 
-    /// What contradicts the protocol in its segments.
+    /// Its segments that contradict the protocol.
     #[must_use]
     pub fn oddities(&self) -> &[OddSegments] {
         self.oddities.all()
@@ -256,12 +256,12 @@ impl Peer {
     }
 }
 
-/// How many segments of which sort.
+/// Segment counters of one endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SegmentCounts {
     /// Segments.
     pub packets: u64,
-    /// Segments that repeat what was sent before.
+    /// Segments that retransmit what was sent before.
     pub retransmitted: u32,
     /// Segments with FIN.
     pub fins: u32,

@@ -1,47 +1,47 @@
-//! Which kind of RST it was, and by what it is known (RFC 9293 §3.5.2 and §3.10.7, RFC 5961 §3, RFC 1337).
+//! Classifies RSTs by the numbers and packet traits they carry (RFC 9293 §3.5.2 and §3.10.7, RFC 5961 §3, RFC 1337).
 
 use super::peer::Peer;
 use super::state::{Standing, State};
 use crate::base::net::Flags;
 use crate::packet::decode::Segment;
 
-/// Which kind of RST it was; the kind decides most of the story.
+/// The kind of a RST; it decides most of the diagnosis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ResetKind {
-    /// Answers a SYN: nobody listens, or somebody forbids.
+    /// Answers a SYN: nothing listens on the port, or the connection is administratively prohibited.
     Refusal,
-    /// Answers a segment for which there is no socket (any more): no ACK flag, its sequence number is the
-    /// acknowledgement number of the segment that drew it. That segment came late; the close was earlier.
+    /// Answers a segment for which there is no socket (any more): it has no ACK flag, and its sequence number is the
+    /// acknowledgement number of the segment that triggered it. That segment came late; the close was earlier.
     NoSocket,
-    /// RST and ACK at the sender's next sequence number: its application or kernel gave up a live socket.
+    /// RST and ACK at the sender's next sequence number: its application or kernel aborted a live socket.
     Abort,
-    /// Not that host's own: TTL, IP identification, window, options or timing do not fit it.
+    /// Not sent by that host: TTL, IP identification, window, options or timing do not fit it.
     Foreign,
     /// Outside the receiver's window, or sent to a connection already over: without effect.
     Stale,
 }
 
-/// By what a RST stands out from all other segments of the host whose address it carries; a set.
+/// How a RST differs from all other segments of the host whose address it carries; a set of flags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ResetSigns(u8);
 
 impl ResetSigns {
-    /// Another time to live or hop limit: it began elsewhere.
+    /// Another time to live or hop limit: it originated elsewhere.
     pub const DISTANCE: Self = Self(1);
-    /// An IPv4 identification far from those of a host that counts.
+    /// An IPv4 identification far from those of a host that counts its packets.
     pub const NUMBERING: Self = Self(2);
     /// No timestamps on a RST with ACK, where all other segments have them (RFC 7323 §3.2).
     pub const OPTIONS: Self = Self(4);
-    /// Its sender goes on as if it had not sent it.
+    /// The host continues as if it had not sent it.
     pub const GOES_ON: Self = Self(8);
 
-    /// Whether all of `other` are among them.
+    /// Whether all signs of `other` are in the set.
     #[must_use]
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// How many.
+    /// Number of signs in the set.
     #[must_use]
     pub const fn count(self) -> u32 {
         self.0.count_ones()
@@ -54,7 +54,7 @@ impl ResetSigns {
     }
 }
 
-/// The signs that a RST bears by itself. `from` has not learned from it yet.
+/// The signs that the RST segment itself shows. `from` has not learned from it yet.
 pub(super) fn signs(segment: &Segment<'_>, from: &Peer) -> ResetSigns {
     let mut signs = ResetSigns::default();
     let print = &from.fingerprint;
@@ -65,18 +65,18 @@ pub(super) fn signs(segment: &Segment<'_>, from: &Peer) -> ResetSigns {
     signs
 }
 
-/// How far right of the receiver's next number a RST may lie and still be taken for the sender's own numbering:
-/// the largest window (RFC 7323 §2.3).
+/// How far right of the sender's next number a RST may lie and still count as within its numbering: the largest window
+/// (RFC 7323 §2.3).
 const MAX_WINDOW: i64 = 1 << 30;
 
-/// Judges a RST by the numbers it bears and by what both sides were. `from` sent it (by its address), `to` receives it.
+/// Classifies a RST by its numbers and the state of both sides. `from` sent it (by its address), `to` receives it.
 #[must_use]
 pub fn classify(segment: &Segment<'_>, from: &Peer, to: &Peer) -> ResetKind {
     let acks = segment.flags.has(Flags::ACK);
     if is_refusal(segment, from, to) {
         return ResetKind::Refusal;
     }
-    // Before its SYN is answered a host takes no RST but one that acknowledges it (RFC 9293 §3.10.7.3, second).
+    // Until its SYN is answered, a host accepts no RST but one that acknowledges it (RFC 9293 §3.10.7.3, second).
     let unanswered = to.isn.is_some() && to.proven == Standing::In(State::SynSent);
     if unanswered && from.syn.is_none() && !from.stream.is_anchored() {
         return ResetKind::Stale;
@@ -88,8 +88,8 @@ pub fn classify(segment: &Segment<'_>, from: &Peer, to: &Peer) -> ResetKind {
     if both_over(from, to) {
         return ResetKind::Stale;
     }
-    // A segment without ACK draws a RST with ACK, sequence number 0; one with ACK draws a RST without, at the number
-    // it acknowledged (RFC 9293 §3.10.7.1).
+    // A segment without ACK triggers a RST with ACK and sequence number 0; one with ACK triggers a RST without ACK, at
+    // the number it acknowledged (RFC 9293 §3.10.7.1).
     if !acks {
         let trigger = to.last_ack == Some(segment.seq) || from.stream.acknowledged() == offset;
         if trigger || !from.stream.is_anchored() {
@@ -110,11 +110,11 @@ pub fn classify(segment: &Segment<'_>, from: &Peer, to: &Peer) -> ResetKind {
     ResetKind::Stale
 }
 
-/// How far behind what its receiver has acknowledged a RST may lie because it answers an older segment.
+/// How many bytes a RST may lie behind its receiver's acknowledgement because it answers an older segment.
 const OVERTAKEN: i64 = 1 << 20;
 
-/// Whether a RST without effect is odd as well: not one that answers what came after the end, nor one that answers a segment
-/// which others have overtaken.
+/// Whether a RST without effect is odd as well: it answers neither what came after the end nor a segment that others
+/// have overtaken.
 pub(super) fn fits_nothing(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
     let answers_older = !segment.flags.has(Flags::ACK) && {
         let behind = from.stream.acknowledged() - from.stream.offset(segment.seq);
@@ -123,7 +123,7 @@ pub(super) fn fits_nothing(segment: &Segment<'_>, from: &Peer, to: &Peer) -> boo
     from.stream.is_anchored() && !both_over(from, to) && !answers_older
 }
 
-/// RST and ACK, acknowledging exactly the SYN (and its data, RFC 7413), from a side that never sent one.
+/// RST and ACK, acknowledging exactly the SYN (and its data, RFC 7413), from a side that never sent a SYN.
 fn is_refusal(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
     let Some(isn) = to.isn.filter(|_| from.syn.is_none()) else {
         return false;
@@ -135,7 +135,7 @@ fn is_refusal(segment: &Segment<'_>, from: &Peer, to: &Peer) -> bool {
         && (0..=to.stream.top().clamp(0, i64::from(i32::MAX))).contains(&i64::from(acknowledged))
 }
 
-/// Both have closed and know of the other's close: nothing is left that a RST could end.
+/// Whether both sides have closed and know of the other's close: nothing is left that a RST could end.
 fn both_over(from: &Peer, to: &Peer) -> bool {
     let over = |peer: &Peer| {
         matches!(
@@ -147,7 +147,7 @@ fn both_over(from: &Peer, to: &Peer) -> bool {
 }
 
 /// Whether a RST at `offset` can have an effect: not left of what the receiver has acknowledged, not right of any
-/// window (RFC 5961 §3.2; the exact match that it asks for cannot be told from outside when segments were lost).
+/// window (RFC 5961 §3.2; the exact match that it requires cannot be checked by an observer when segments were lost).
 fn in_window(offset: i64, from: &Peer) -> bool {
     let left = from.stream.acknowledged().min(from.stream.send_next());
     offset >= left && offset <= from.stream.send_next().max(left) + MAX_WINDOW

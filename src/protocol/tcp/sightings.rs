@@ -1,21 +1,21 @@
-//! One packet seen twice: on two interfaces, in a mirror of both directions, on both sides of a bridge.
+//! Packets captured twice: on two interfaces, in a mirror of both directions, on both sides of a bridge.
 //!
-//! A repetition by the host is another packet: its IPv4 identification or its timestamp has moved on. A second
-//! sighting is the same packet to the bit, but for what a hop may change. Where the host does not number its packets
-//! (IPv6, identification 0) the link layer must differ, or the packet must take sequence space and come again before
-//! any host would repeat it.
+//! A retransmission is another packet: its IPv4 identification or its timestamp has moved on. A second sighting is the
+//! same packet bit for bit, except for what a hop may change. If the host does not number its packets (IPv6,
+//! identification 0), the link layer must differ, or the packet must occupy sequence space and recur sooner than any
+//! host would retransmit it.
 
 use super::fingerprint::Fingerprint;
 use crate::packet::decode::Segment;
 
-/// How long after the first a second sighting may come, in microseconds: capture buffers of two interfaces are read in turn.
+/// Longest time between two sightings, in microseconds: capture buffers of two interfaces are read in turn.
 const WINDOW: u32 = 20_000;
-/// No host repeats a segment sooner than this, in microseconds; the shortest known timers are far above it.
+/// No host retransmits a segment sooner than this, in microseconds; the shortest known timers are far above it.
 const TOO_SOON: u32 = 500;
-/// How many of its latest segments are remembered: a burst of segments may be seen whole before its second sighting.
+/// Number of segments remembered per endpoint: a whole burst may be captured before its second sighting.
 const ROOM: usize = 6;
 
-/// The latest segments of one endpoint.
+/// Hashes of the latest segments of one endpoint.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sightings {
     digests: [u32; ROOM],
@@ -26,7 +26,7 @@ pub struct Sightings {
 }
 
 impl Sightings {
-    /// Whether `segment` is one that was seen already; remembers it otherwise.
+    /// Whether `segment` was captured before; remembers it otherwise.
     pub fn is_second(&mut self, segment: &Segment<'_>, host: &Fingerprint) -> bool {
         let model = model(segment);
         let now = (segment.time.as_nanos() / 1000) as u32;
@@ -55,7 +55,7 @@ impl Sightings {
     }
 }
 
-/// What stays the same when a packet is seen twice: all but time to live and the link layer.
+/// Hash of what stays the same when a packet is captured twice: all but time to live and the link layer.
 fn model(segment: &Segment<'_>) -> u32 {
     const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
     let times = segment.options.timestamps.unwrap_or_default();
@@ -77,11 +77,11 @@ fn model(segment: &Segment<'_>) -> u32 {
         hash = (hash ^ word).wrapping_mul(MULTIPLIER);
         hash ^= hash >> 29;
     }
-    // Zero marks an empty place.
+    // Zero marks an empty slot.
     ((hash >> 32) as u32).max(1)
 }
 
-/// What tells two sightings apart.
+/// Hash of what differs between two sightings: link layer, interface, time to live and VLAN.
 fn place(segment: &Segment<'_>) -> u32 {
     segment.link_digest
         ^ segment.interface.wrapping_mul(0x9e37_79b1)

@@ -1,7 +1,7 @@
 //! The eleven states of RFC 9293 §3.3.2 and the step from one to the next (§3.10, Figure 5).
 //!
-//! One endpoint's view: what it sends and what reaches it. The step is total: an input that changes nothing in a
-//! state gives `None`, so that the whole matrix is one table.
+//! One endpoint's view: what it sends and what reaches it. The transition function is total: an input that changes
+//! nothing in a state yields `None`, so that the whole matrix is one table.
 
 use std::fmt;
 
@@ -12,28 +12,28 @@ pub enum State {
     Listen,
     /// SYN sent, waiting for a matching one.
     SynSent,
-    /// SYN sent and received, waiting for the acknowledgement of the own one.
+    /// SYN sent and received, waiting for the acknowledgement of the endpoint's own SYN.
     SynReceived,
     /// Open: data flows.
     Established,
     /// FIN sent, not acknowledged.
     FinWait1,
-    /// FIN sent and acknowledged, the peer's not received.
+    /// FIN sent and acknowledged, the peer's FIN not received.
     FinWait2,
     /// FIN received, none sent: the application has not closed yet.
     CloseWait,
-    /// FIN sent and received, the own one not acknowledged; both closed at once.
+    /// FIN sent and received, the endpoint's own FIN not acknowledged: both closed at the same time.
     Closing,
-    /// FIN received, then sent; waiting for its acknowledgement.
+    /// FIN received, then sent; waiting for the acknowledgement of the latter.
     LastAck,
-    /// Everything done; waiting until nothing old can be about any more.
+    /// Everything done; waiting until no old segments can remain in the network.
     TimeWait,
     /// No connection.
     Closed,
 }
 
 impl State {
-    /// All of them, in order.
+    /// All variants, in order.
     pub const ALL: [Self; 11] = [
         Self::Listen,
         Self::SynSent,
@@ -101,7 +101,7 @@ pub enum StateInput {
 }
 
 impl StateInput {
-    /// All of them, in order.
+    /// All variants, in order.
     pub const ALL: [Self; 11] = [
         Self::SendSyn,
         Self::SendSynAck,
@@ -117,7 +117,7 @@ impl StateInput {
     ];
 }
 
-/// The state after `input`; `None` where it changes nothing.
+/// The state after `input`; `None` if it changes nothing.
 #[must_use]
 pub const fn next(state: State, input: StateInput) -> Option<State> {
     use State as S;
@@ -133,8 +133,8 @@ pub const fn next(state: State, input: StateInput) -> Option<State> {
         // §3.10.5 ABORT call, and any reset that answers a segment.
         (I::SendRst | I::ReceiveRst, S::Closed | S::Listen) => None,
         (I::SendRst, _) => Some(S::Closed),
-        // §3.10.7.4: in SYN-RECEIVED after a passive open back to LISTEN, which for this connection is its end;
-        // in TIME-WAIT the RFC deletes the TCB too (RFC 1337 warns of it; Linux does so by default).
+        // §3.10.7.4: in SYN-RECEIVED after a passive open, back to LISTEN, which ends this connection; in TIME-WAIT the
+        // RFC deletes the TCB too (RFC 1337 warns against it; Linux does so by default).
         (I::ReceiveRst, _) => Some(S::Closed),
         // §3.10.7.2 and §3.10.7.3.
         (I::ReceiveSyn, S::Closed | S::Listen | S::SynSent) => Some(S::SynReceived),
@@ -160,14 +160,14 @@ pub enum Standing {
     /// Nothing it sent or received was captured.
     #[default]
     Unseen,
-    /// The capture began in the middle: open, and no more is known.
+    /// The capture began in the middle of the connection: open, and nothing more is known.
     Midstream,
     /// In this state.
     In(State),
 }
 
 impl Standing {
-    /// The state, with the middle of a connection read as ESTABLISHED.
+    /// The state, with [`Self::Midstream`] taken as ESTABLISHED.
     #[must_use]
     pub const fn state(self) -> Option<State> {
         match self {
@@ -181,7 +181,7 @@ impl Standing {
     #[must_use]
     pub fn after(self, input: StateInput) -> Self {
         let from = match self {
-            // Whoever opens was closed before; whoever does anything else was open.
+            // An endpoint that opens was closed before; one that does anything else was open.
             Self::Unseen => match input {
                 StateInput::SendSyn | StateInput::SendSynAck | StateInput::ReceiveSyn => {
                     State::Closed

@@ -1,8 +1,8 @@
-//! One direction's bytes, in order: reassembly by offsets, with what is missing kept as gaps.
+//! Reassembles the bytes of one direction by their offsets; what is missing becomes a gap.
 //!
 //! In: segments in capture order and the peer's acknowledgements. Out: slices in stream order to a [`StreamSink`]; gaps
-//! as lengths, never as bytes. In-order payload is handed on as a slice of the frame; only what lies beyond a hole is
-//! copied. A hole is a gap when the peer acknowledges past it, when a bound is hit, or at the end.
+//! as lengths, never as bytes. In-order payload is passed on as a slice of the frame; only what lies beyond a hole is
+//! copied. A hole becomes a gap when the peer acknowledges past it, when a bound is hit, or at the end.
 //!
 //! Offsets count payload bytes from the first after the SYN, or from the first sequence number seen where the SYN was
 //! not captured (RFC 9293 §3.4 gives the arithmetic; 64 bits never wrap here).
@@ -11,9 +11,9 @@ use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::seq::Seq;
 
-/// Who reads the streams of both directions.
+/// Receives the reassembled streams of both directions.
 pub trait StreamSink {
-    /// The next `length` bytes; `bytes` are those of them that were captured, from the start.
+    /// The next `length` bytes; `bytes` is the prefix of them that was captured.
     fn data(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], length: u32);
     /// The next `length` bytes were never captured.
     fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64);
@@ -21,18 +21,18 @@ pub trait StreamSink {
     fn end(&mut self, from: FlowEnd, at: FrameRef);
 }
 
-/// Bytes kept per direction beyond a hole. A megabyte is a whole receive window of most hosts; a hole that holds up
-/// more than this is taken for a capture loss.
+/// Bytes held per direction beyond a hole. A megabyte is the whole receive window of most hosts; a hole that holds up
+/// more than this is treated as a capture loss.
 pub(crate) const MAX_HELD_BYTES: usize = 1 << 20;
-/// Pieces kept per direction beyond a hole, for hostile one-byte segments.
+/// Pieces held per direction beyond a hole: a bound against hostile one-byte segments.
 pub(crate) const MAX_HELD_PIECES: usize = 2048;
-/// Gaps remembered per direction, to tell a late arrival from a repetition.
+/// Gaps remembered per direction, to distinguish a late arrival from a retransmission.
 pub(crate) const MAX_GAPS: usize = 64;
-/// How far beyond everything sent a segment may lie before it is taken for none of this stream: the largest window
-/// there can be is 1 GiB (RFC 7323 §2.3); ones over 64 MiB are not seen in practice.
+/// How many bytes beyond everything sent a segment may lie and still belong to this stream. The largest possible window
+/// is 1 GiB (RFC 7323 §2.3); windows over 64 MiB are not seen in practice.
 pub(crate) const MAX_LEAP: i64 = 64 << 20;
 
-/// A piece that waits for the hole before it.
+/// A piece of payload held until the hole before it is filled or given up.
 #[derive(Clone, Debug)]
 struct HeldSegment {
     start: i64,
@@ -47,7 +47,7 @@ impl HeldSegment {
     }
 }
 
-/// What a payload was, beside the bytes before it.
+/// How a payload relates to the bytes seen before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
     /// New bytes, in order.
@@ -56,13 +56,13 @@ pub enum Arrival {
     Ahead,
     /// Bytes that fill a hole.
     Fill,
-    /// Nothing that had not been seen.
+    /// Only bytes that had been seen.
     Again,
-    /// Not of this stream: far from everything sent.
+    /// Not part of this stream: far from everything sent.
     Astray,
 }
 
-/// One direction.
+/// The byte stream of one direction.
 #[derive(Clone, Debug, Default)]
 pub struct ByteStream {
     base: Seq,
@@ -70,20 +70,20 @@ pub struct ByteStream {
     /// The base is the number after a SYN: offset 0 is the first byte ever sent.
     whole: bool,
     ended: bool,
-    /// A bound was hit, and a hole was given up for it.
+    /// A bound was hit, and a hole became a gap because of it.
     limited: bool,
     next: i64,
     top: i64,
     acked: i64,
     fin: Option<i64>,
     bytes: u64,
-    /// Payload that is not part of the stream.
+    /// Payload bytes that are not part of the stream.
     beside: u64,
     missing: u64,
     later: Option<Box<OutOfOrder>>,
 }
 
-/// What only streams with holes need.
+/// State that only streams with holes need.
 #[derive(Clone, Debug, Default)]
 struct OutOfOrder {
     held: Vec<HeldSegment>,
@@ -92,7 +92,8 @@ struct OutOfOrder {
 }
 
 impl ByteStream {
-    /// Fixes offset 0 at `first`, once. `whole`: a SYN proves that nothing was sent before.
+    /// Sets offset 0 to sequence number `first`, unless it is already set. `whole`: a SYN proves that nothing was sent
+    /// before.
     pub fn anchor(&mut self, first: Seq, whole: bool) {
         if !self.anchored {
             self.anchored = true;
@@ -101,8 +102,8 @@ impl ByteStream {
         }
     }
 
-    /// Fixes offset 0 anew, as long as nothing was taken from the stream: another SYN than the one that was believed
-    /// has been acknowledged, or what came before the SYN was none of this stream.
+    /// Sets offset 0 again, as long as the stream is empty: a SYN other than the one assumed has been acknowledged, or
+    /// what came before the SYN was not part of this stream.
     pub fn anchor_again(&mut self, first: Seq) {
         if self.bytes == 0 && self.next == 0 {
             *self = Self {
@@ -114,12 +115,13 @@ impl ByteStream {
         }
     }
 
-    /// Counts bytes that are not part of the stream: the text of a RST (RFC 9293 §3.5.3), what bears foreign numbers.
+    /// Counts bytes that are not part of the stream: the payload of a RST (RFC 9293 §3.5.3), or of a segment with
+    /// foreign numbers.
     pub fn count_beside(&mut self, length: u32) {
         self.beside += u64::from(length);
     }
 
-    /// Whether offset 0 is fixed.
+    /// Whether offset 0 is set.
     #[must_use]
     pub const fn is_anchored(&self) -> bool {
         self.anchored
@@ -131,7 +133,7 @@ impl ByteStream {
         self.whole
     }
 
-    /// The offset of `seq`, taken nearest to the highest sent.
+    /// The offset of `seq`: of the candidates 2^32 apart, the one nearest to the highest offset sent or acknowledged.
     #[must_use]
     pub const fn offset(&self, seq: Seq) -> i64 {
         let near = if self.acked > self.top {
@@ -164,7 +166,7 @@ impl ByteStream {
         }
     }
 
-    /// How far the reader has been given the stream.
+    /// The offset up to which the stream has been delivered to the sink.
     #[must_use]
     pub const fn delivered(&self) -> i64 {
         self.next
@@ -176,19 +178,19 @@ impl ByteStream {
         self.acked
     }
 
-    /// Where the FIN stands, if one was sent.
+    /// The offset of the FIN, if one was sent.
     #[must_use]
     pub const fn fin(&self) -> Option<i64> {
         self.fin
     }
 
-    /// Distinct payload bytes seen.
+    /// Distinct payload bytes seen, including those that are not part of the stream.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
         self.bytes + self.beside
     }
 
-    /// Payload that was acknowledged and never seen: gaps, and what the peer acknowledged beyond the highest byte.
+    /// Payload bytes acknowledged but never seen: gaps, and what the peer acknowledged beyond the highest byte.
     #[must_use]
     pub fn missing(&self) -> u64 {
         let beyond = self.acked - self.send_next();
@@ -207,13 +209,13 @@ impl ByteStream {
         self.missing + u64::try_from(beyond).unwrap_or(0) + u64::try_from(held).unwrap_or(0)
     }
 
-    /// Whether a bound made it give up a hole before its time.
+    /// Whether a bound turned a hole into a gap early.
     #[must_use]
     pub const fn was_limited(&self) -> bool {
         self.limited
     }
 
-    /// Bytes kept beyond holes.
+    /// Bytes held beyond holes.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         self.later.as_ref().map_or(0, |later| later.held_bytes)
@@ -227,7 +229,7 @@ impl ByteStream {
         }
     }
 
-    /// A payload of `length` bytes at `start`, of which `bytes` were captured.
+    /// Adds a payload of `length` bytes at offset `start`, of which the prefix `bytes` was captured.
     pub fn data<R: StreamSink>(
         &mut self,
         from: FlowEnd,
@@ -238,7 +240,7 @@ impl ByteStream {
         reader: &mut R,
     ) -> Arrival {
         if start == self.next && self.later.is_none() && length > 0 && self.fin.is_none() {
-            // The ordinary case: the next bytes, nothing held.
+            // The common case: the next bytes, nothing held.
             self.next += i64::from(length);
             self.top = self.next;
             self.bytes += u64::from(length);
@@ -264,7 +266,7 @@ impl ByteStream {
         if let Some(fin) = self.fin
             && end > fin
         {
-            // Nothing can follow a FIN; what does is another story (RFC 9293 §3.10.7.4, seventh).
+            // Nothing can follow a FIN; bytes that do are ignored (RFC 9293 §3.10.7.4, seventh).
             let over = (end - fin).min(i64::from(length)) as u32;
             length -= over;
             end = start + i64::from(length);
@@ -301,7 +303,8 @@ impl ByteStream {
         }
     }
 
-    /// Hands on a piece that begins at `next`, but for the parts that are already held. Whether any byte was new.
+    /// Delivers a piece that begins at `next`; the parts that are already held do not count as new. Returns whether any
+    /// byte was new.
     fn deliver_until_held<R: StreamSink>(
         &mut self,
         from: FlowEnd,
@@ -330,7 +333,7 @@ impl ByteStream {
         new > 0
     }
 
-    /// Keeps a piece beyond a hole, without the parts already held. Whether any byte was new.
+    /// Holds a piece beyond a hole, without the parts already held. Returns whether any byte was new.
     fn hold<R: StreamSink>(
         &mut self,
         from: FlowEnd,
@@ -372,7 +375,7 @@ impl ByteStream {
             index += 1;
         }
         self.bytes += new as u64;
-        // What waits behind the first hole may be a single byte: giving that hole up makes no room to speak of.
+        // A loop, because the first hole may hold up a single byte: giving that hole up alone frees hardly any room.
         while self.holds_too_much() {
             self.limited = true;
             self.give_up_hole(from, at, reader);
@@ -393,7 +396,7 @@ impl ByteStream {
             .is_none_or(|piece| piece.start >= until)
     }
 
-    /// Hands on the held pieces that have become the next.
+    /// Delivers the held pieces that are now next in order.
     fn release<R: StreamSink>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
         let Some(later) = &mut self.later else { return };
         let mut done = 0;
@@ -418,7 +421,7 @@ impl ByteStream {
         self.end_if_done(from, at, reader);
     }
 
-    /// Takes everything up to `until` for lost by the capture.
+    /// Declares everything up to `until` lost by the capture.
     fn declare_gap<R: StreamSink>(
         &mut self,
         from: FlowEnd,
@@ -452,7 +455,7 @@ impl ByteStream {
         }
     }
 
-    /// Counts what arrives late inside declared gaps. Whether there was any.
+    /// Counts bytes that arrive late inside declared gaps. Returns whether there were any.
     fn fill_gaps(&mut self, start: i64, end: i64) -> bool {
         let Some(later) = &mut self.later else {
             return false;
@@ -480,7 +483,7 @@ impl ByteStream {
         new > 0
     }
 
-    /// The sender's FIN stands at `offset`.
+    /// The sender's FIN is at `offset`.
     pub fn finish<R: StreamSink>(
         &mut self,
         from: FlowEnd,
@@ -517,7 +520,7 @@ impl ByteStream {
         if offset <= self.next || self.later.is_none() && self.fin.is_none() {
             return;
         }
-        // Holes that the peer has and the capture has not.
+        // Holes whose bytes the peer has, and the capture has not.
         while let Some(start) = self
             .later
             .as_ref()
@@ -539,7 +542,8 @@ impl ByteStream {
         }
     }
 
-    /// Nothing more will come: what is held is handed on, holes are gaps (uncounted as missing unless acknowledged).
+    /// Nothing more will come: held pieces are delivered, and holes become gaps (counted as missing only if
+    /// acknowledged).
     pub fn close<R: StreamSink>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
         let missing = self.missing();
         while self
@@ -555,13 +559,14 @@ impl ByteStream {
             self.declare_gap(from, at, fin, reader);
             self.end_if_done(from, at, reader);
         }
-        // What was acknowledged and never seen was sent: a single number may have been a FIN.
+        // What was acknowledged and never seen was sent, but a single number may have been a FIN.
         let known = self.fin.unwrap_or(self.acked).min(self.acked);
         if known > self.next + i64::from(self.fin.is_none()) {
             self.declare_gap(from, at, known, reader);
             self.end_if_done(from, at, reader);
         }
-        // `missing` was right before: holes that nobody acknowledged may have been filled by what was dropped later.
+        // The earlier `missing` is right: holes that were never acknowledged may have been filled by what was dropped
+        // later.
         self.missing = 0;
         let rest = self.missing();
         self.missing = missing.saturating_sub(rest);
