@@ -1,7 +1,7 @@
-//! Every lookup and its answer, put together as the messages come.
+//! Matches every lookup with its answer, as the messages arrive.
 //!
-//! A query and its answer are told by the asker's address, port and number. Bounded: what is beyond [`MAX_LOOKUPS`] is
-//! counted and not kept.
+//! A query and its answer are matched by the addresses and ports of client and server and by the message ID. Bounded:
+//! lookups beyond [`MAX_LOOKUPS`] are counted and not kept.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,54 +16,54 @@ use crate::packet::decode::{Datagram, Segment};
 /// Lookups kept: some tens of megabytes at most. A capture with more is that of a resolver, whose own lookups say little
 /// about the programs behind it.
 const MAX_LOOKUPS: usize = 65_536;
-/// The same query so soon is the same packet seen twice.
+/// The same query within this time is the same packet captured twice.
 const SEEN_TWICE: Duration = Duration::from_millis(5);
 /// Messages read from one segment.
 const MAX_IN_SEGMENT: usize = 16;
 
-/// What a host was told.
+/// The answer to a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LookupAnswer {
-    /// When, and in which frame.
+    /// When it was seen, and in which frame.
     pub at: FrameRef,
-    /// How it went: 0 well, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED.
+    /// Response code: 0 NOERROR, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED (RFC 1035 §4.1.1).
     pub code: u8,
-    /// Records in it.
+    /// Number of records in it.
     pub records: u16,
-    /// It did not fit, and is asked for again over TCP.
+    /// Whether it was truncated, so that the client queries again over TCP.
     pub is_truncated: bool,
 }
 
-/// One question of one host to one server, repetitions included.
+/// One question of one client to one server, retries included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lookup {
-    /// Who asked.
+    /// The host that sent the query.
     pub client: IpAddr,
-    /// Who was asked.
+    /// The server that was queried.
     pub server: Endpoint,
-    /// The name, in lower case.
+    /// The name in question, in lower case.
     pub name: Box<[u8]>,
-    /// What was asked for.
+    /// The record type in question.
     pub kind: RecordType,
-    /// When it was first asked.
+    /// When the first query was sent.
     pub asked: FrameRef,
-    /// When it was last asked.
+    /// When the last query was sent.
     pub last: FrameRef,
-    /// How often.
+    /// Number of queries sent.
     pub tries: u32,
-    /// The first answer, or a later one that went well.
+    /// The first answer without an error; if all have one, the last.
     pub answer: Option<LookupAnswer>,
 }
 
-/// What an answer is told by.
+/// What an answer is matched by: client, server, message ID, context.
 type AnswerKey = (Endpoint, Endpoint, u16, Context);
 
-/// All lookups of a capture.
+/// All lookups of a capture, up to a bound.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lookups {
     all: Vec<Lookup>,
     open: HashMap<AnswerKey, u32, foldhash::fast::FixedState>,
-    /// By whom, and which address: the lookup that gave it last.
+    /// By client and address: the lookup that last returned this address to this client.
     addresses: HashMap<(IpAddr, IpAddr), u32, foldhash::fast::FixedState>,
     let_go: u64,
 }
@@ -75,20 +75,20 @@ impl Lookups {
         &self.all
     }
 
-    /// Lookups that were one too many.
+    /// Number of lookups that were beyond the bound and not kept.
     #[must_use]
     pub const fn let_go(&self) -> u64 {
         self.let_go
     }
 
-    /// The lookup by which `client` knows `address`.
+    /// The lookup by which `client` learned `address`.
     #[must_use]
     pub fn of(&self, client: IpAddr, address: IpAddr) -> Option<&Lookup> {
         let index = self.addresses.get(&(client, address))?;
         self.all.get(*index as usize)
     }
 
-    /// Takes a datagram from or to port 53.
+    /// Parses a datagram from or to port 53.
     pub fn datagram(&mut self, datagram: &Datagram<'_>) {
         if let Some(message) = DnsMessage::read(datagram.payload) {
             let ends = (datagram.source, datagram.destination);
@@ -96,7 +96,7 @@ impl Lookups {
         }
     }
 
-    /// Takes a segment from or to port 53: a message begins with its length (RFC 1035 §4.2.2). One that is spread over
+    /// Parses a segment from or to port 53: a message is preceded by its length (RFC 1035 §4.2.2). A message that spans
     /// several segments is left out.
     pub fn segment(&mut self, segment: &Segment<'_>) {
         let frame_ref = FrameRef {
@@ -163,7 +163,7 @@ impl Lookups {
         let Some(lookup) = self.opened(&key, message) else {
             return;
         };
-        // Some other server may do better than the first that said no.
+        // A later answer may succeed where the first did not.
         if lookup.answer.is_none_or(|before| before.code != 0) {
             lookup.answer = Some(LookupAnswer {
                 at,
@@ -183,7 +183,7 @@ impl Lookups {
         }
     }
 
-    /// The lookup that this message is part of.
+    /// The lookup that this message belongs to.
     fn opened(&mut self, key: &AnswerKey, message: &DnsMessage) -> Option<&mut Lookup> {
         let index = *self.open.get(key)?;
         let lookup = self.all.get_mut(index as usize)?;

@@ -1,29 +1,29 @@
-//! One message of DNS: its question, how it was answered, and the addresses in the answer (RFC 1035 §4.1).
+//! One DNS message: its question, its response code, and the addresses in the answer (RFC 1035 §4.1).
 //!
-//! Read from bytes that may be anything; a name is followed through at most [`MAX_JUMPS`] pointers, since pointers can be
-//! made to run in circles (§4.1.4). [`write`] makes messages for tests and ladders.
+//! The bytes may be anything; a name is followed through at most [`MAX_JUMPS`] compression pointers, since pointers can
+//! form a loop (§4.1.4). [`write`] makes messages for tests and ladders.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Pointers followed in one name; real names have one or two.
 const MAX_JUMPS: usize = 8;
-/// Bytes of a name as text (RFC 1035 §2.3.4 allows 255 on the wire).
+/// Maximum bytes of a name as text (RFC 1035 §2.3.4 allows 255 on the wire).
 const MAX_NAME: usize = 255;
 /// Addresses taken from one answer; programs try the first few.
 const MAX_ADDRESSES: usize = 16;
-/// Records looked at in one answer.
+/// Records parsed in one answer.
 const MAX_RECORDS: usize = 64;
-/// Bytes of the header.
+/// Length of the message header in bytes.
 const HEADER: usize = 12;
 
-/// What is asked for.
+/// The record type in question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RecordType {
-    /// An address of IPv4.
+    /// An IPv4 address.
     A,
-    /// An address of IPv6.
+    /// An IPv6 address.
     Aaaa,
-    /// Anything else.
+    /// Any other type, by its number.
     Other(u16),
 }
 
@@ -45,34 +45,35 @@ impl RecordType {
     }
 }
 
-/// One message.
+/// One DNS message with a single question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DnsMessage {
-    /// Chosen by who asks.
+    /// Message ID, chosen by the client.
     pub id: u16,
-    /// It answers.
+    /// Whether it is a response.
     pub is_answer: bool,
-    /// The answer did not fit: it will be asked for again over TCP.
+    /// Whether the answer was truncated: the client will query again over TCP.
     pub is_truncated: bool,
-    /// How it went: 0 well, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED (RFC 1035 §4.1.1).
+    /// Response code: 0 NOERROR, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED (RFC 1035 §4.1.1).
     pub code: u8,
-    /// The name in question, in lower case, without the dot at its end; bytes, since it may hold any.
+    /// The name in question, in lower case, without the trailing dot; bytes, since a label may contain any.
     pub name: Box<[u8]>,
-    /// What is asked for.
+    /// The record type in question.
     pub kind: RecordType,
-    /// Records in the answer.
+    /// Number of records in the answer section, as the header states it.
     pub records: u16,
-    /// The addresses among them, the first ones of many.
+    /// The addresses among them; only the first ones if there are many.
     pub addresses: Vec<IpAddr>,
 }
 
 impl DnsMessage {
-    /// Reads one. `None` if it is no query or answer with one question.
+    /// Parses one message. Returns `None` unless it is a standard query with exactly one question, or the response to
+    /// one.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let number = |at: usize| Some(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]));
         let flags = number(2)?;
-        // Anything but a standard query has other rules (updates, notices).
+        // Other opcodes have other rules (UPDATE, NOTIFY).
         if flags >> 11 & 0xf != 0 || number(4)? != 1 {
             return None;
         }
@@ -104,7 +105,7 @@ impl DnsMessage {
     }
 }
 
-/// The kind of the record at `at`, the length of its data, and where that begins.
+/// The type of the record at `at`, the length of its data, and the offset at which the data begins.
 fn read_record(bytes: &[u8], at: usize) -> Option<(u16, usize, usize)> {
     let at = skip_name(bytes, at)?;
     let number = |at: usize| Some(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]));
@@ -119,7 +120,7 @@ fn address(kind: u16, data: Option<&[u8]>) -> Option<IpAddr> {
     }
 }
 
-/// The name at `at`, and where what follows it begins.
+/// The name at `at`, and the offset after it.
 fn read_name(bytes: &[u8], at: usize) -> Option<(Box<[u8]>, usize)> {
     let after = skip_name(bytes, at)?;
     let mut name = Vec::new();
@@ -152,7 +153,7 @@ fn read_name(bytes: &[u8], at: usize) -> Option<(Box<[u8]>, usize)> {
     Some((name.into(), after))
 }
 
-/// Where what follows the name at `at` begins.
+/// The offset after the name at `at`.
 fn skip_name(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
         match *bytes.get(at)? {
@@ -164,12 +165,12 @@ fn skip_name(bytes: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// The bytes of a query, or of an answer with this code and these addresses.
+/// The bytes of a query, or of a response with this code and these addresses.
 #[must_use]
 pub fn write(id: u16, name: &[u8], kind: RecordType, answer: Option<(u8, &[IpAddr])>) -> Vec<u8> {
     let (code, addresses) = answer.unwrap_or_default();
     let flags = match answer {
-        // Recursion desired; and available, in an answer.
+        // Recursion desired; in a response, recursion available as well.
         None => 0x0100,
         Some(_) => 0x8180 | u16::from(code & 0xf),
     };
@@ -191,7 +192,7 @@ pub fn write(id: u16, name: &[u8], kind: RecordType, answer: Option<(u8, &[IpAdd
             IpAddr::V4(ip) => (1u16, ip.octets().to_vec()),
             IpAddr::V6(ip) => (28, ip.octets().to_vec()),
         };
-        // The name is that of the question, which stands behind the header.
+        // A pointer to the name in the question, which follows the header.
         bytes.extend([0xc0, HEADER as u8]);
         bytes.extend(number.to_be_bytes());
         bytes.extend([0, 1, 0, 0, 0, 60, 0, data.len() as u8]);
@@ -247,7 +248,7 @@ mod tests {
             let _ = DnsMessage::read(&bytes);
         }
 
-        /// Bytes that look like a message go deeper.
+        /// Damaged messages get deeper into the parser than random bytes.
         #[test]
         fn any_damage_can_be_read(at in 0usize..80, byte: u8, cut in 0usize..80) {
             let address = "10.0.0.2".parse().unwrap();

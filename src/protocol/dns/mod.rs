@@ -1,8 +1,9 @@
-//! Floor 4½: the names that hosts looked up, and what they were told (RFC 1035).
+//! The names that hosts looked up, and the answers they got (RFC 1035).
 //!
-//! In: datagrams and segments of port 53, of which there are few. Out: [`Lookups`]: every lookup with its answer, and which
-//! name an address was reached by. Nothing else of DNS is read: no records but addresses, no signatures.
-//! Left out on purpose: names asked of neighbours (mDNS, LLMNR), where silence is no fault, and encrypted lookups.
+//! In: datagrams and segments of port 53, of which there are few. Out: [`Lookups`], which holds every lookup with its
+//! answer, and the name by which a client learned an address. Nothing else of DNS is parsed: no records but addresses,
+//! no signatures. Left out on purpose: names queried on the local link (mDNS, LLMNR), where silence is not a fault, and
+//! encrypted lookups.
 
 mod lookups;
 mod message;
