@@ -30,9 +30,9 @@ pub enum Oddity {
 pub struct OddSegments {
     /// What is odd.
     pub kind: Oddity,
-    /// The first of them.
+    /// The frame of the first one.
     pub first: FrameRef,
-    /// How many.
+    /// Number of such segments; saturates.
     pub count: u32,
     /// Payload of the first one, at most 80 bytes of it; empty unless it is a RST.
     pub text: Box<[u8]>,
@@ -62,7 +62,7 @@ impl Oddities {
         }
     }
 
-    /// All of them, in order of their first frames.
+    /// All entries, in order of their first frames.
     #[must_use]
     pub fn all(&self) -> &[OddSegments] {
         self.0.as_deref().map_or(&[], Vec::as_slice)

@@ -14,7 +14,7 @@ use crate::base::time::Timestamp;
 /// The first FIN or RST of one endpoint, and what its sender knew at that point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CloseEvent {
-    /// The frame.
+    /// The frame that carries it.
     pub frame_ref: FrameRef,
     /// Payload offset of the FIN or RST in its sender's stream.
     pub sent: u64,
@@ -241,7 +241,7 @@ impl Peer {
         self.oddities.all()
     }
 
-    /// Counters: packets, retransmitted, FINs, RSTs, keep-alive probes, zero windows.
+    /// Counters of its segments by kind.
     #[must_use]
     pub const fn counts(&self) -> SegmentCounts {
         SegmentCounts {
@@ -259,7 +259,7 @@ impl Peer {
 /// Segment counters of one endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SegmentCounts {
-    /// Segments.
+    /// All segments.
     pub packets: u64,
     /// Segments that retransmit what was sent before.
     pub retransmitted: u32,
@@ -269,7 +269,7 @@ pub struct SegmentCounts {
     pub resets: u32,
     /// Keep-alive probes.
     pub keep_alives: u32,
-    /// Times the window went to zero.
+    /// Number of times the advertised window went to zero.
     pub zero_windows: u32,
     /// Time to live of its first segment.
     pub ttl: u8,

@@ -1,4 +1,4 @@
-//! The eleven states of RFC 9293 §3.3.2 and the step from one to the next (§3.10, Figure 5).
+//! The eleven states of RFC 9293 §3.3.2 and the transitions between them (§3.10, Figure 5).
 //!
 //! One endpoint's view: what it sends and what reaches it. The transition function is total: an input that changes
 //! nothing in a state yields `None`, so that the whole matrix is one table.
@@ -28,7 +28,7 @@ pub enum State {
     LastAck,
     /// Everything done; waiting until no old segments can remain in the network.
     TimeWait,
-    /// No connection.
+    /// There is no connection.
     Closed,
 }
 
@@ -73,7 +73,7 @@ impl fmt::Display for State {
     }
 }
 
-/// What happens to an endpoint.
+/// An event at an endpoint that may change its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StateInput {
     /// It sends a SYN without ACK: an active open.

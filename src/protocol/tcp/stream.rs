@@ -4,7 +4,7 @@
 //! as lengths, never as bytes. In-order payload is passed on as a slice of the frame; only what lies beyond a hole is
 //! copied. A hole becomes a gap when the peer acknowledges past it, when a bound is hit, or at the end.
 //!
-//! Offsets count payload bytes from the first after the SYN, or from the first sequence number seen where the SYN was
+//! Offsets count payload bytes from the first after the SYN, or from the first sequence number seen if the SYN was
 //! not captured (RFC 9293 §3.4 gives the arithmetic; 64 bits never wrap here).
 
 use crate::base::flow_end::FlowEnd;
