@@ -69,7 +69,7 @@ pub struct Lookups {
 }
 
 impl Lookups {
-    /// All of them, in order of their first frames.
+    /// The kept lookups, in order of their first frames.
     #[must_use]
     pub fn all(&self) -> &[Lookup] {
         &self.all

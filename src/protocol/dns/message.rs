@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 const MAX_JUMPS: usize = 8;
 /// Maximum bytes of a name as text (RFC 1035 §2.3.4 allows 255 on the wire).
 const MAX_NAME: usize = 255;
-/// Addresses taken from one answer; programs try the first few.
+/// Maximum addresses kept of one answer; programs try the first few.
 const MAX_ADDRESSES: usize = 16;
 /// Records parsed in one answer.
 const MAX_RECORDS: usize = 64;
