@@ -1,9 +1,9 @@
-//! A chunked body that was lost sight of and found again (RFC 9112 §7.1).
+//! Resynchronises with a chunked body whose framing was lost (RFC 9112 §7.1).
 //!
-//! The snap length often cuts the head, and with it the word `chunked`. Writers like to begin a chunk with a segment, so a
-//! slice that begins with a size line may be one: the chunk then ends at a known place, and if another size line stands
-//! right there, body bytes would have to be a strange accident. From the second one on it is taken for what it is. What is
-//! counted is what was seen since.
+//! The snap length often cuts the head, and with it the word `chunked`. Senders tend to begin a chunk with a segment,
+//! so a slice that begins with a size line may begin a chunk. That chunk then ends at a known offset, and if another
+//! size line is found exactly there, it is very unlikely to be body data. From the second size line on the body is
+//! treated as chunked. Only what was seen since then is counted.
 
 use super::chunked::{ChunkStep, Chunks};
 use super::conversation::HttpConversation;
@@ -11,13 +11,14 @@ use super::direction::HttpReadState;
 use super::message::{Framing, MessageProgress};
 use crate::base::flow_end::FlowEnd;
 
-/// Size lines at the places foretold that prove the chunks.
+/// Size lines at the predicted offsets that prove chunked framing.
 const PROOF: u8 = 2;
-/// Hexadecimal digits of a size that a program writes in one go.
+/// Maximum hexadecimal digits of a size, as programs write it.
 const DIGITS: usize = 8;
 
 impl HttpConversation {
-    /// A slice of what nobody understands: whether it goes on with chunks, so that the message can be followed again.
+    /// Checks whether a slice of a stretch that cannot be parsed continues with chunks; if so, the message is followed
+    /// again.
     pub(super) fn regain(&mut self, from: FlowEnd, bytes: &[u8], begins: bool) {
         if self.direction(from).state != HttpReadState::Lost || !self.may_be_chunked(from) {
             return;
@@ -49,7 +50,7 @@ impl HttpConversation {
         }
     }
 
-    /// Bytes of what nobody understands that were cut off: the guess goes on if they lie within its chunk.
+    /// Bytes of a stretch that cannot be parsed were cut off: the guess is kept if they lie within its chunk.
     pub(super) fn guess_over(&mut self, from: FlowEnd, length: u64) {
         let direction = self.direction_mut(from);
         if let Some(chunks) = &mut direction.guess
@@ -67,7 +68,7 @@ impl HttpConversation {
     }
 }
 
-/// A size above zero, and the end of the line.
+/// Whether `bytes` begin with a size above zero and CRLF.
 fn is_size_line(bytes: &[u8]) -> bool {
     let digits = bytes
         .iter()
@@ -117,7 +118,7 @@ mod tests {
             cut(|script| whole(script).b(format!("{}0\r\n\r\n", chunk(9)))),
             Some(Outcome::Complete),
         );
-        // The end of a chunk was cut off with its line end: nobody knows.
+        // The end of a chunk was cut off together with its line end: the outcome is unknown.
         check(cut(two), None);
         let split = |script: HttpScript| {
             let (begin, end) = (chunk(500), "\r\n");

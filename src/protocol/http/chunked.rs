@@ -1,20 +1,21 @@
-//! Where a chunked body ends (RFC 9112 §7.1). Chunk data is counted, never read; extensions and trailers are passed over.
+//! Finds where a chunked body ends (RFC 9112 §7.1). Chunk data is counted, never read; extensions and trailers are
+//! skipped.
 
 use memchr::memchr;
 
 use super::fault::FaultRule;
 
-/// Bytes of a chunk size line with its extensions. Go and nginx stop at 4 and 16 KiB.
+/// Maximum bytes of a chunk size line with its extensions. Go and nginx stop at 4 and 16 KiB.
 const MAX_LINE: u32 = 16 << 10;
-/// Bytes of all trailer fields.
+/// Maximum bytes of all trailer fields together.
 const MAX_TRAILERS: u32 = 64 << 10;
-/// Hexadecimal digits of a size that can be counted.
+/// Hexadecimal digits of a size that always fit into its counter.
 const MAX_DIGITS: u32 = 15;
 
 /// Where in a chunked body the next byte lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ChunkPart {
-    /// In the digits of a size; so many were there.
+    /// In the digits of a size; `count` of them were seen.
     Size,
     /// After the digits, before the line end.
     Extension,
@@ -24,24 +25,24 @@ enum ChunkPart {
     DataCr,
     /// At the LF after that.
     DataLf,
-    /// In a trailer line; `count` bytes of trailers were there, `size` is 1 if the line has any but CR.
+    /// In a trailer line; `count` bytes of trailers were seen, `size` is 1 if the line has any byte but CR.
     Trailer,
 }
 
-/// What came of some bytes.
+/// The result of feeding some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ChunkStep {
-    /// All taken, more is to come.
+    /// All bytes are used, more are to come.
     More,
-    /// The body ends after `used` bytes.
+    /// The body ends after the bytes used.
     Done,
-    /// The grammar is broken, but it is clear how to go on after `used` bytes.
+    /// The grammar is violated, but it is clear how to continue after the bytes used.
     Fault(FaultRule),
-    /// The grammar is broken and nobody can say where the body ends. Of the bytes, those before the fault are used.
+    /// The grammar is violated, and where the body ends is undefined. The bytes before the fault are used.
     Broken(FaultRule),
 }
 
-/// A chunked body that is being passed over.
+/// The state of a chunked body that is being skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Chunks {
     size: u64,
@@ -62,22 +63,23 @@ impl Chunks {
         }
     }
 
-    /// Trailer fields so far.
+    /// Number of trailer fields so far.
     pub(super) const fn trailers(&self) -> u16 {
         self.trailers
     }
 
-    /// Size lines so far; counting stops at 255.
+    /// Number of size lines so far; counting stops at 255.
     pub(super) const fn sizes(&self) -> u8 {
         self.sizes
     }
 
-    /// What comes next is the size of a chunk: the one before, if there was one, is complete.
+    /// Whether a chunk size comes next: the chunk before, if there was one, is complete.
     pub(super) fn between(&self) -> bool {
         self.part == ChunkPart::Size && self.count == 0
     }
 
-    /// Passes over `length` bytes that nobody captured, if all of them are chunk data. Adds them to `data`.
+    /// Skips `length` uncaptured bytes and adds them to `data`, if all of them are chunk data. Returns whether they
+    /// are.
     pub(super) fn skip(&mut self, length: u64, data: &mut u64) -> bool {
         if self.part != ChunkPart::Data || self.size < length {
             return false;
@@ -94,7 +96,7 @@ impl Chunks {
         }
     }
 
-    /// Passes over bytes; adds the data among them to `data`. Tells how many were used and what came of them.
+    /// Skips bytes and adds the number of data bytes among them to `data`. Returns how many were used, and the result.
     pub(super) fn feed(&mut self, bytes: &[u8], data: &mut u64) -> (usize, ChunkStep) {
         let mut used = 0;
         while let Some(&byte) = bytes.get(used) {

@@ -1,9 +1,10 @@
-//! What is spoken on one connection: the way of a byte.
+//! Detects the protocol of one connection and decides for each byte what it belongs to.
 //!
-//! Each direction is a [`HttpDirection`] whose [`HttpReadState`] says what the next byte belongs to. Bodies of known length are counted;
-//! heads that lie in one slice are read in place; others wait, bounded by [`MAX_HEAD`]. What begins a message is decided
-//! in `recognition.rs`; what a complete head means is in `reading.rs`. After a gap, after broken framing and in what is
-//! no HTTP at all, only a slice that begins with a proven start line is believed.
+//! Each direction is a [`HttpDirection`] whose [`HttpReadState`] states what the next byte belongs to. Bodies of known
+//! length are counted; heads that lie in one slice are parsed in place; others are buffered, bounded by [`MAX_HEAD`].
+//! What begins a message is decided in `recognition.rs`; what a complete head means, in `message_state.rs`. After a
+//! gap, after broken framing and in data that is not HTTP, only a slice that begins with a proven start line is
+//! accepted.
 
 use super::direction::{HeadCut, HttpDirection, HttpReadState, NONE, PendingHead};
 use super::exchange::Exchange;
@@ -15,18 +16,18 @@ use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 
-/// Bytes of a head that are waited for: what the most generous servers take.
+/// Maximum bytes of a head that are buffered: as much as the most generous servers accept.
 pub const MAX_HEAD: usize = 64 << 10;
-/// Exchanges kept of one connection (about 13 MB); the oldest are let go, and counted.
+/// Exchanges kept per connection (about 13 MB); beyond that the oldest are evicted and counted.
 pub const MAX_EXCHANGES: usize = 65_536;
 
-/// Bytes kept of what may be a malformed request, until the other end shows whether it took it for one.
+/// Bytes buffered of what may be a malformed request, until the other end shows whether it took them for one.
 const MAX_DOUBTED: usize = 8 << 10;
 
-/// What is spoken on a connection, by its content.
+/// The protocol of a connection, detected by its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
-    /// Nothing was said yet, or too little to tell.
+    /// No bytes yet, or too few to decide.
     Unknown,
     /// HTTP/1.x, or 0.9.
     Http1,
@@ -34,15 +35,15 @@ pub enum Protocol {
     Http2,
     /// TLS records.
     Tls,
-    /// After a 101 to `websocket`.
+    /// WebSocket, after a 101 to `websocket`.
     WebSocket,
-    /// After a CONNECT's 2xx, or a 101 to something else.
+    /// A tunnel, after a CONNECT's 2xx or a 101 to another protocol.
     Tunnel,
-    /// Something else.
+    /// Any other protocol.
     Opaque,
 }
 
-/// The HTTP spoken on one TCP connection.
+/// The HTTP/1.x dissector of one TCP connection.
 #[derive(Clone, Debug)]
 pub struct HttpConversation {
     pub(super) directions: [HttpDirection; 2],
@@ -51,14 +52,14 @@ pub struct HttpConversation {
     pub(super) protocol: Protocol,
     /// The oldest exchange whose final response is not complete.
     pub(super) awaiting: u32,
-    /// Exchanges below this had begun when responses were last lost; theirs may have been among those.
+    /// Exchanges below this index had begun when responses were last lost; their responses may have been among those.
     pub(super) doubtful: u32,
-    /// Exchanges below this that wait for a response are marked: it may have been lost.
+    /// Exchanges below this index that wait for a response are marked: it may have been lost.
     pub(super) marked: u32,
-    /// Offset among the responses at which another protocol begins.
+    /// Offset in the responses' direction at which another protocol begins.
     pub(super) switched_at: u64,
     pub(super) let_go: u64,
-    /// Offset at which each direction begins.
+    /// Offset at which each direction starts.
     pub(super) since: [u64; 2],
 }
 
@@ -69,13 +70,13 @@ impl Default for HttpConversation {
 }
 
 impl HttpConversation {
-    /// Nothing said yet.
+    /// A connection on which nothing was sent yet.
     #[must_use]
     pub const fn new() -> Self {
         Self::starting([0; 2])
     }
 
-    /// The same at these offsets, which were passed before it began.
+    /// Starts at these offsets of the two directions; the bytes before them belong to what came earlier.
     #[must_use]
     pub const fn starting(since: [u64; 2]) -> Self {
         let [a, b] = since;
@@ -96,8 +97,9 @@ impl HttpConversation {
     /// The next bytes of one direction, in order and without overlap. `bytes` is what was captured, `length` what was
     /// on the wire: the rest was cut off by the snap length.
     ///
-    /// Tells how many of the last bytes are not HTTP/1: what [`HttpConversation::protocol`] names begins before them, or
-    /// began earlier. They are not counted here, nor is what the snap length cut off after them.
+    /// Returns how many of the last bytes are not HTTP/1: the protocol that [`HttpConversation::protocol`] names begins
+    /// at the first of them, or began earlier. They are not counted here, nor is what the snap length cut off after
+    /// them.
     pub fn data(
         &mut self,
         from: FlowEnd,
@@ -142,7 +144,7 @@ impl HttpConversation {
         }
     }
 
-    /// The connection is over: what waits for more bytes is read as far as it goes, and the working memory is freed.
+    /// The connection is over: incomplete heads are parsed as far as they go, and the working memory is freed.
     pub fn finish(&mut self, texts: &mut TextInterner) {
         for end in FlowEnd::BOTH {
             self.give_up_head(end, HeadCut::Sender, texts);
@@ -156,7 +158,7 @@ impl HttpConversation {
         self.exchanges.shrink_to_fit();
     }
 
-    /// Bytes of heads that wait for their end.
+    /// Buffered bytes of incomplete heads.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
         let waiting =
@@ -175,13 +177,13 @@ impl HttpConversation {
         }
     }
 
-    /// What is spoken.
+    /// The protocol detected so far.
     #[must_use]
     pub const fn protocol(&self) -> Protocol {
         self.protocol
     }
 
-    /// Who is the HTTP (or TLS) client, by content.
+    /// The end that is the HTTP (or TLS) client, by content.
     #[must_use]
     pub const fn requester(&self) -> Option<(FlowEnd, Certainty)> {
         self.requester
@@ -193,18 +195,18 @@ impl HttpConversation {
         &self.exchanges
     }
 
-    /// The exchanges, which another protocol goes on with.
+    /// Takes the exchanges out, so that another protocol continues with them.
     pub fn take_exchanges(&mut self) -> Vec<Exchange> {
         std::mem::take(&mut self.exchanges)
     }
 
-    /// The exchanges, when nothing else is wanted any more.
+    /// The exchanges, when nothing else is needed any more.
     #[must_use]
     pub fn into_exchanges(self) -> Vec<Exchange> {
         self.exchanges
     }
 
-    /// Exchanges that were let go because there were more than [`MAX_EXCHANGES`]; the oldest ones.
+    /// Number of exchanges, the oldest ones, that were evicted because there were more than [`MAX_EXCHANGES`].
     #[must_use]
     pub const fn let_go(&self) -> u64 {
         self.let_go
@@ -226,7 +228,7 @@ impl HttpConversation {
         }
     }
 
-    /// Whether this end is known to send requests, or responses.
+    /// What this end is known to send, requests or responses.
     pub(super) fn role(&self, end: FlowEnd) -> Option<HeadKind> {
         let (requester, _) = self.requester?;
         Some(if requester == end {
@@ -236,13 +238,14 @@ impl HttpConversation {
         })
     }
 
-    /// Whether HTTP was heard, be it only the answer in plain text to a client that speaks TLS: then the roles are known,
-    /// and TLS does not begin any more.
+    /// Whether HTTP was seen, even if only as a plain-text response to a TLS client. Then the roles are known, and TLS
+    /// cannot begin any more.
     fn is_http(&self) -> bool {
         self.protocol == Protocol::Http1 || !self.exchanges.is_empty()
     }
 
-    /// Takes some of `bytes`, at least one, and tells how many. `begins`: they begin a slice.
+    /// Consumes some of `bytes` and returns how many: at least one, unless another protocol begins. `begins`: they
+    /// begin a slice.
     fn step(
         &mut self,
         from: FlowEnd,
@@ -278,14 +281,14 @@ impl HttpConversation {
                 } else {
                     FirstBytes::Nothing
                 };
-                // After words in plain text, as with STARTTLS.
+                // TLS after plain text, as with STARTTLS.
                 if sight == FirstBytes::Tls && !self.is_http() && is_hello(bytes) {
                     return self.tls(from, bytes);
                 }
                 let kind = match sight {
                     FirstBytes::Request => HeadKind::Request,
                     FirstBytes::Response => HeadKind::Response,
-                    // Perhaps the snap length cut it: where the role is known, a part is enough.
+                    // The snap length may have cut it: if the role is known, a part of a start line is enough.
                     FirstBytes::NotYet
                         if bytes.starts_with(b"HTTP/1.") && self.role(from).is_some() =>
                     {
@@ -332,13 +335,13 @@ impl HttpConversation {
         }
     }
 
-    /// Whether nothing of the body in progress was sent although it may have been: it may never come.
+    /// Whether nothing of the body in progress has been sent, and it is possible that the body never comes.
     fn is_body_missing(&self, from: FlowEnd) -> bool {
         let Some(exchange) = self.exchange_of(from) else {
             return false;
         };
         match self.role(from) {
-            // The final response came before the body: it may be withheld (RFC 9110 §10.1.1).
+            // The final response came before the body: the client may withhold it (RFC 9110 §10.1.1).
             Some(HeadKind::Request) => exchange
                 .rare
                 .as_ref()
@@ -355,7 +358,8 @@ impl HttpConversation {
         }
     }
 
-    /// The body that was announced never came if another message begins here.
+    /// If another message begins here, the announced body never came: returns to the message boundary. Returns whether
+    /// it did.
     fn restarts(&mut self, from: FlowEnd, bytes: &[u8]) -> bool {
         match (self.role(from), recognise(bytes, 0)) {
             (Some(HeadKind::Request), FirstBytes::Request) => {}
@@ -366,7 +370,7 @@ impl HttpConversation {
         true
     }
 
-    /// At the beginning of a message.
+    /// Parses bytes at a message boundary.
     fn boundary(
         &mut self,
         from: FlowEnd,
@@ -411,12 +415,12 @@ impl HttpConversation {
         }
     }
 
-    /// What `bytes` begin with, in the light of what this end is known to send.
+    /// What `bytes` begin with, given what this end is known to send.
     fn sight(&mut self, from: FlowEnd, bytes: &[u8], scanned: usize) -> FirstBytes {
         let sight = recognise(bytes, scanned);
         let role = self.role(from);
         match sight {
-            // A server that answers in TLS, or with a version alone, to a request in plain text breaks HTTP.
+            // A server that answers a plain-text request in TLS, or with a version alone, violates HTTP.
             FirstBytes::Tls if self.is_http() => FirstBytes::Nothing,
             FirstBytes::Preface
                 if role == Some(HeadKind::Response) || !self.exchanges.is_empty() =>
@@ -429,7 +433,7 @@ impl HttpConversation {
                 FirstBytes::Nothing
             }
             FirstBytes::Request if role == Some(HeadKind::Response) => FirstBytes::Nothing,
-            // Of a response the first bytes are known.
+            // The first bytes of a response are fixed.
             FirstBytes::NotYet
                 if role == Some(HeadKind::Response)
                     && !b"HTTP/".starts_with(bytes)
@@ -444,7 +448,7 @@ impl HttpConversation {
         }
     }
 
-    /// Keeps the bytes of a head until there are more.
+    /// Buffers the bytes of a head until there are more.
     fn wait(
         &mut self,
         from: FlowEnd,
@@ -491,7 +495,7 @@ impl HttpConversation {
         }
     }
 
-    /// More bytes for a head that waits.
+    /// Adds bytes to a buffered head.
     fn more_of_head(
         &mut self,
         from: FlowEnd,
@@ -581,7 +585,7 @@ impl HttpConversation {
         self.break_off(from);
     }
 
-    /// Bytes that were cut off (`lost` is false) or never captured.
+    /// Skips bytes that the snap length cut off (`lost` is false) or that were never captured.
     fn pass_over(
         &mut self,
         from: FlowEnd,
@@ -656,13 +660,13 @@ impl HttpConversation {
         self.hand_over(from, Protocol::Tls)
     }
 
-    /// Whether nothing says what is spoken here: it may be something that began before.
+    /// Whether nothing shows which protocol this is: it may be one that began earlier.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.requester.is_none() && matches!(self.protocol, Protocol::Unknown | Protocol::Opaque)
     }
 
-    /// It is HTTP/2, of which some is missing: both directions are handed over.
+    /// The connection is HTTP/2, part of which is missing: hands over both directions.
     pub fn hand_over_midway(&mut self, requester: FlowEnd, certainty: Certainty) {
         self.protocol = Protocol::Http2;
         self.requester = Some((requester, certainty));
@@ -672,8 +676,8 @@ impl HttpConversation {
         }
     }
 
-    /// This direction speaks something else from here on; none of it was taken. The other one may still answer in plain
-    /// text, which tells the client that it called the wrong port.
+    /// This direction carries another protocol from here on; none of its bytes were consumed. The other direction may
+    /// still answer in plain text, which shows the client that it connected to the wrong port.
     fn hand_over(&mut self, from: FlowEnd, protocol: Protocol) -> usize {
         self.protocol = protocol;
         self.direction_mut(from).state = HttpReadState::Foreign;
@@ -693,20 +697,20 @@ impl HttpConversation {
         Some((pending.first, pending.bytes))
     }
 
-    /// Payload bytes of one direction that were taken.
+    /// Payload bytes of one direction that were consumed.
     #[must_use]
     pub fn layer_facts(&self, from: FlowEnd) -> u64 {
         self.direction(from).offset
     }
 
-    /// Says whether it is something else that is spoken, when nothing is proven.
+    /// Declares the protocol opaque if none is proven.
     pub(super) fn judge(&mut self) {
         if self.protocol == Protocol::Unknown && self.requester.is_none() {
             self.protocol = Protocol::Opaque;
         }
     }
 
-    /// Whether what waits in a direction begins like a request.
+    /// Whether the buffered bytes of a direction begin like a request.
     pub(super) fn is_beginning(&self, end: FlowEnd) -> bool {
         let pending = self.direction(end).pending.as_ref();
         pending.is_some_and(|pending| smells_like_request(&pending.bytes))

@@ -1,11 +1,11 @@
-//! One direction of a conversation: how far it is, and what the next byte belongs to.
+//! The parser state of one direction: its offset, and what the next byte belongs to.
 
 use super::chunked::Chunks;
 use crate::base::frame_ref::FrameRef;
 
-/// No exchange.
+/// The index that means no exchange.
 pub(super) const NONE: u32 = u32::MAX;
-/// Offsets stop here, so that sums of an offset and a message's length cannot overflow.
+/// Offsets saturate here, so that the sum of an offset and a message's length cannot overflow.
 const MAX_OFFSET: u64 = u64::MAX >> 1;
 
 /// What the next byte of a direction belongs to.
@@ -13,29 +13,30 @@ const MAX_OFFSET: u64 = u64::MAX >> 1;
 pub(super) enum HttpReadState {
     /// A message must begin here.
     Boundary,
-    /// A head that waits for more bytes; they are in [`HttpDirection::pending`]. Unproven: perhaps it is none.
+    /// A head that waits for more bytes; it is buffered in [`HttpDirection::pending`]. If not `proven`, it may turn out
+    /// not to be a head.
     Head { proven: bool },
-    /// A known method and a line that is no request line: HTTP/0.9, malformed, or no HTTP at all. The answer tells. The
-    /// bytes are in [`HttpDirection::pending`].
+    /// A known method and a line that is not a request line: HTTP/0.9, malformed, or not HTTP at all. The response will
+    /// show which. The bytes are in [`HttpDirection::pending`].
     Doubted,
-    /// A body of so many more bytes.
+    /// A body of known length, of which `left` bytes are outstanding.
     Body { left: u64 },
     /// A chunked body.
     Chunks(Chunks),
-    /// A body until the end.
+    /// A body that ends with the connection.
     UntilClose,
-    /// After a request that asked for another protocol, until the answer says which.
+    /// After a request for another protocol, until the response states which one follows.
     Held,
-    /// Another protocol, agreed on or recognised; nothing is taken any more.
+    /// Another protocol, agreed on or recognised; no more bytes are consumed.
     Foreign,
-    /// Nobody knows. The next slice that begins with a proven start line ends it.
+    /// Unknown. The next slice that begins with a proven start line ends this state.
     Lost,
 }
 
 /// Why a head will never be complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HeadCut {
-    /// Its sender sent no more.
+    /// The sender sent no more of it.
     Sender,
     /// The capture does not hold the rest.
     Capture,
@@ -45,7 +46,7 @@ pub(super) enum HeadCut {
 #[derive(Clone, Debug)]
 pub(super) struct PendingHead {
     pub(super) bytes: Vec<u8>,
-    /// So many bytes were searched for the end of the head.
+    /// Number of bytes that were searched for the end of the head.
     pub(super) scanned: usize,
     /// Where its first byte was seen.
     pub(super) first: FrameRef,
@@ -53,23 +54,23 @@ pub(super) struct PendingHead {
     pub(super) last: FrameRef,
 }
 
-/// One direction.
+/// One direction of a connection.
 #[derive(Clone, Debug)]
 pub(super) struct HttpDirection {
     /// Payload bytes so far.
     pub(super) offset: u64,
     pub(super) pending: Option<Box<PendingHead>>,
     pub(super) state: HttpReadState,
-    /// The exchange whose message is being read; of the last one, when it was read.
+    /// Index of the exchange whose message is being parsed, or was parsed last.
     pub(super) exchange: u32,
-    /// Chunks that may be those of a body that was lost sight of.
+    /// Chunks that may be those of a body whose framing was lost.
     pub(super) guess: Option<Box<Chunks>>,
-    /// All bytes so far belong to messages that were understood.
+    /// Whether all bytes so far belong to messages that were parsed.
     pub(super) clean: bool,
 }
 
 impl HttpDirection {
-    /// Begins at this offset.
+    /// Starts at this offset.
     pub(super) const fn new(offset: u64) -> Self {
         Self {
             offset: if offset < MAX_OFFSET {
@@ -95,7 +96,7 @@ impl HttpDirection {
         Some(self.offset.saturating_sub(length))
     }
 
-    /// From here on nobody knows.
+    /// From here on it is unknown what the bytes belong to.
     pub(super) fn lose(&mut self) {
         self.state = HttpReadState::Lost;
         self.clean = false;

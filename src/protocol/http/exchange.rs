@@ -1,4 +1,4 @@
-//! A request, and what was answered.
+//! Exchanges: a request and its response, and how an exchange ended.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use crate::base::frame_ref::FrameRef;
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Where it lies, how it is framed, how far it came.
+    /// Its position in the stream, its framing, its progress.
     pub message: Message,
-    /// What is asked for, as it was sent; `None` if the start line was not seen to its end.
+    /// The request target as it was sent; `None` if the start line was not seen to its end.
     pub target: Option<SharedText>,
     /// The `Host` field.
     pub host: Option<SharedText>,
@@ -27,11 +27,11 @@ pub struct Request {
 /// A final response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
-    /// Where it lies, how it is framed, how far it came.
+    /// Its position in the stream, its framing, its progress.
     pub message: Message,
     /// The `Server` field.
     pub server: Option<SharedText>,
-    /// The status code; 0 if it was not legible or not there yet.
+    /// The status code; 0 if it was illegible or has not been seen yet.
     pub status: u16,
 }
 
@@ -51,74 +51,74 @@ pub struct Interim {
 /// A request and its response. Either may never have been seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exchange {
-    /// The request; `None` for a response that came unasked, or whose request was not captured.
+    /// The request; `None` for a response that came unsolicited, or whose request was not captured.
     pub request: Option<Request>,
     /// The final response, from its first byte on.
     pub response: Option<Response>,
-    /// What few exchanges have.
+    /// Parts that few exchanges have; boxed because there can be many exchanges.
     pub rare: Option<Box<RareParts>>,
-    /// What a stream of HTTP/2 has.
+    /// The HTTP/2 stream, if the exchange is one.
     pub stream: Option<Box<H2Stream>>,
 }
 
-/// What few exchanges have.
+/// Parts that few exchanges have; boxed because there can be many exchanges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RareParts {
     /// The name of a [`Method::Other`].
     pub method: Option<SharedText>,
-    /// Of the request.
+    /// Rare parts of the request.
     pub request: RareHead,
-    /// Of the response.
+    /// Rare parts of the response.
     pub response: RareHead,
-    /// Responses before the final one, the first ones of many.
+    /// Interim responses; only the first ones if there are many.
     pub interim: Vec<Interim>,
-    /// Interim responses that are not in `interim`.
+    /// Number of interim responses that are not in `interim`.
     pub more_interim: u32,
-    /// The response was lost by the capture, as the requests after it show.
+    /// The capture lost the response, or may have lost it.
     pub response_lost: bool,
-    /// Where the body of the request began, if the request has a field or fault worth keeping.
+    /// Where the body of the request began; only recorded if the request has a field or fault worth keeping.
     pub body_began: Option<FrameRef>,
-    /// A final answer came instead of `100 Continue`, and the client kept its body (RFC 9110 §10.1.1).
+    /// A final response came instead of `100 Continue`, and the client withheld its body (RFC 9110 §10.1.1).
     pub body_withheld: bool,
 }
 
-/// What few messages have.
+/// Parts that few messages have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RareHead {
-    /// Where the head ended, if not where it began.
+    /// Where the head ended, if in another segment than it began.
     pub head_end: Option<FrameRef>,
-    /// Field lines worth keeping, in order, each line by itself.
+    /// Field lines worth keeping, in order, one entry per line.
     pub fields: Vec<Field>,
-    /// Field lines of that kind that are not in `fields`.
+    /// Number of such field lines that are not in `fields`.
     pub more_fields: u32,
-    /// What broke the grammar, the first ones of many.
+    /// Violations of the grammar; only the first ones if there are many.
     pub faults: Vec<Fault>,
-    /// Faults that are not in `faults`.
+    /// Number of faults that are not in `faults`.
     pub more_faults: u32,
-    /// Trailer fields after the last chunk.
+    /// Number of trailer fields after the last chunk.
     pub trailers: u32,
     /// Bytes of the message that the capture lost. They were sent.
     pub missing: u64,
-    /// Bytes of the head that the snap length cut off, or that the capture lost, were in the way of reading it all.
+    /// The head could not be parsed to its end, because the snap length cut off bytes of it or the capture lost some.
     pub head_cut: bool,
-    /// Its chunked body ends in the middle of a chunk, and not after a whole one.
+    /// Its chunked body ends within a chunk, not after a complete one.
     pub within_chunk: bool,
 }
 
-/// How the connection ended, as far as an exchange cares.
+/// How the connection ended, as far as it matters to an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ConnectionEnd {
-    /// It did not, as far as the capture goes.
+    /// It did not end within the capture.
     Open,
-    /// The client began: FIN or RST.
+    /// The client closed first: FIN or RST.
     ByClient,
     /// The server's FIN.
     ServerFin,
-    /// The server's RST, or one in its name.
+    /// The server's RST, or one with its address.
     ServerReset,
 }
 
-/// What became of an exchange.
+/// How an exchange ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
     /// Request and response are complete by their own framing.
@@ -131,12 +131,12 @@ pub enum Outcome {
     ClientLeft,
     /// The server's side reset the connection before the response was complete.
     Reset,
-    /// Still going on when the capture ended.
+    /// Still in progress when the capture ended.
     Unfinished,
 }
 
 impl Outcome {
-    /// The word in reports.
+    /// The name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -151,7 +151,7 @@ impl Outcome {
 }
 
 impl Exchange {
-    /// The method on the wire, whatever it is; `None` if it was not seen.
+    /// The method as sent, also one that [`Method`] does not list; `None` if it was not seen.
     #[must_use]
     pub fn method(&self) -> Option<&[u8]> {
         let request = self.request.as_ref()?;
@@ -168,7 +168,7 @@ impl Exchange {
         (status != 0).then_some(status)
     }
 
-    /// From the last byte of the request to the first byte of the final response. Zero if the response came before
+    /// Time from the last byte of the request to the first byte of the final response. Zero if the response came before
     /// that last byte, `None` if the request was not seen to its end, or there is no response.
     #[must_use]
     pub fn waited(&self) -> Option<Duration> {
@@ -177,7 +177,7 @@ impl Exchange {
         let missing = self.rare.as_ref().map_or(0, |rare| rare.request.missing);
         let seen = match request.progress {
             MessageProgress::Complete => true,
-            // Cut by the snap length, but its bytes were there, and none came after the answer.
+            // Cut by the snap length, but all its bytes were sent, and none after the response began.
             MessageProgress::Unseen => missing == 0 && request.last.time <= response.first.time,
             _ => false,
         };
@@ -216,27 +216,27 @@ impl Exchange {
             .filter(move |field| field.name == name)
     }
 
-    /// Whether the response is a stream of events or pictures, which goes on until the client leaves.
+    /// Whether the response is a stream of events or images, which continues until the client leaves.
     #[must_use]
     pub fn is_endless(&self) -> bool {
         let mut types = self.response_fields(FieldName::ContentType);
         types.any(|field| super::fields::is_endless(field.value.as_bytes()))
     }
 
-    /// What broke the grammar in the request.
+    /// Violations of the grammar in the request.
     #[must_use]
     pub fn request_faults(&self) -> &[Fault] {
         self.rare.as_ref().map_or(&[], |rare| &rare.request.faults)
     }
 
-    /// What broke the grammar in the response.
+    /// Violations of the grammar in the response.
     #[must_use]
     pub fn response_faults(&self) -> &[Fault] {
         self.rare.as_ref().map_or(&[], |rare| &rare.response.faults)
     }
 
-    /// Whether the response is complete, and nothing of the request is known to be owed: a body that was withheld
-    /// because the answer came first is not, nor is a request whose end cannot be told.
+    /// Whether the response is complete, and nothing of the request is known to be outstanding. A body that was
+    /// withheld because the response came first is not outstanding, nor is a request whose end cannot be determined.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let withheld = self.rare.as_ref().is_some_and(|rare| rare.body_withheld);
@@ -250,7 +250,7 @@ impl Exchange {
         !owes && response.is_some_and(|response| response.message.is_complete())
     }
 
-    /// What became of it on a connection that ended so. `None` when the capture lost what would tell.
+    /// How the exchange ended, given how its connection did. `None` if the capture lost what would show it.
     #[must_use]
     pub fn outcome(&self, ending: ConnectionEnd) -> Option<Outcome> {
         if self.is_complete() {
@@ -260,7 +260,7 @@ impl Exchange {
                 Outcome::Complete
             });
         }
-        // A stream ends by itself, whatever becomes of the connection (RFC 9113 §5.4.2, §6.8).
+        // A stream ends independently of its connection (RFC 9113 §5.4.2, §6.8).
         if let Some(stream) = &self.stream {
             match stream.reset.map(|reset| reset.by) {
                 Some(Party::Requester) => return Some(Outcome::ClientLeft),

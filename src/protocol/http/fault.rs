@@ -1,24 +1,25 @@
-//! What breaks the grammar of HTTP/1, noted where it was seen. Reading goes on wherever the framing is still certain.
+//! Violations of the HTTP/1 grammar, recorded where they were seen. Parsing continues wherever the framing is still
+//! certain.
 
 use super::text::SharedText;
 
-/// Faults kept of one message; the first ones tell the story, a hostile peer can make thousands.
+/// Faults kept per message; the first ones suffice for a diagnosis, and a hostile peer can cause thousands.
 pub const MAX_FAULTS: usize = 8;
-/// Bytes quoted of a fault.
+/// Maximum bytes quoted of a fault.
 pub(super) const MAX_QUOTE: usize = 64;
 
-/// A rule of the grammar. `RFC 9112` unless said otherwise.
+/// A rule of the grammar. Sections are those of RFC 9112 unless stated otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FaultRule {
-    /// The bytes that must be a request line or status line are none (§3, §4).
+    /// The bytes that must be a request line or status line are not one (§3, §4).
     StartLine,
     /// The status is not three digits (§4).
     Status,
     /// The version is not `HTTP/1.0` or `HTTP/1.1` (§2.3).
     Version,
-    /// A request target with bytes that may not be in it, spaces included (§3.2).
+    /// A request target with bytes that are forbidden in it, spaces included (§3.2).
     Target,
-    /// A field name that is empty or has bytes that may not be in it (§5.1).
+    /// A field name that is empty or has bytes that are forbidden in it (§5.1).
     FieldName,
     /// White space between field name and colon (§5.1).
     SpaceBeforeColon,
@@ -30,9 +31,9 @@ pub enum FaultRule {
     Nul,
     /// CR without LF (§2.2).
     BareCr,
-    /// LF without CR (§2.2); many accept it.
+    /// LF without CR (§2.2); many programs accept it.
     BareLf,
-    /// A field value that goes on in the next line (§5.2).
+    /// A field value that continues on the next line (§5.2).
     ObsFold,
     /// White space between the start line and the first field (§2.2).
     SpaceBeforeFields,
@@ -40,13 +41,13 @@ pub enum FaultRule {
     SecondStartLine,
     /// The head is longer than [`super::MAX_HEAD`].
     HeadTooLong,
-    /// `Content-Length` is no number (§6.3, 5).
+    /// `Content-Length` is not a number (§6.3, 5).
     ContentLength,
     /// Several `Content-Length` that differ (§6.3, 5).
     DifferingLengths,
-    /// Several `Content-Length` that agree (§6.3, 5): allowed to be repaired.
+    /// Several `Content-Length` that agree (§6.3, 5): a recipient may repair this.
     RepeatedLength,
-    /// `Content-Length` beside `Transfer-Encoding` (§6.1, §6.3, 3): request smuggling or response splitting.
+    /// `Content-Length` together with `Transfer-Encoding` (§6.1, §6.3, 3): request smuggling or response splitting.
     LengthAndEncoding,
     /// A request whose `Transfer-Encoding` does not end in `chunked` (§6.3, 4).
     EncodingNotChunked,
@@ -54,13 +55,15 @@ pub enum FaultRule {
     ChunkedNotLast,
     /// `Transfer-Encoding` in a message of a version below 1.1 (§6.1).
     EncodingInOldVersion,
-    /// `Transfer-Encoding` or `Content-Length` where none may be: 1xx, 204, or a CONNECT's 2xx (§6.1, RFC 9110 §8.6).
+    /// `Transfer-Encoding` or `Content-Length` where neither is allowed: 1xx, 204, or a CONNECT's 2xx (§6.1, RFC 9110
+    /// §8.6).
     LengthForbidden,
-    /// A chunk size that is no hexadecimal number, or too large (§7.1).
+    /// A chunk size that is not a hexadecimal number, or too large (§7.1).
     ChunkSize,
     /// Chunk data not followed by CRLF (§7.1).
     ChunkEnd,
-    /// Bytes after a complete response that begin no other: a body where none may be, or longer than announced.
+    /// Bytes after a complete response that do not begin another: a body where none is allowed, or a longer one than
+    /// announced.
     ExcessBytes,
 }
 
@@ -104,8 +107,8 @@ impl FaultRule {
 pub struct Fault {
     /// Which rule was broken.
     pub rule: FaultRule,
-    /// Where, counted in payload bytes from the first byte seen of this direction.
+    /// Where it is, in payload bytes from the first byte seen of this direction.
     pub offset: u64,
-    /// The bytes there, the first 64 at most. Of credentials nothing is quoted.
+    /// The bytes there, at most the first 64. Credentials are never quoted.
     pub bytes: SharedText,
 }

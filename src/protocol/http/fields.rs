@@ -1,11 +1,11 @@
-//! The header fields that say something about endings, one entry per field line.
+//! The header fields that affect how messages and connections end, one entry per field line.
 //!
-//! Credentials are never kept: of `Authorization` and its siblings only the scheme.
+//! Credentials are never kept: of `Authorization` and its siblings only the scheme is.
 
 use super::message::ConnectionOptions;
 use super::text::{SharedText, TextInterner};
 
-/// Field lines kept of one message.
+/// Field lines kept per message.
 pub const MAX_FIELDS: usize = 32;
 /// Bytes kept of a field value.
 pub const MAX_FIELD_VALUE: usize = 256;
@@ -14,19 +14,19 @@ pub const MAX_FIELD_VALUE: usize = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "they are their names")]
 pub enum FieldName {
-    /// Kept when there is more in it than one plain `close` or `keep-alive`.
+    /// Kept if there is more in it than one plain `close` or `keep-alive`.
     Connection,
     ProxyConnection,
-    /// Kept when there is more in it than `timeout` and `max`, or more than one.
+    /// Kept if there is more in it than `timeout` and `max`, or if there is more than one line.
     KeepAlive,
-    /// Kept when there is more than one, or it is no plain number.
+    /// Kept if there is more than one line, or if it is not a plain number.
     ContentLength,
-    /// Kept when it is not just `chunked`.
+    /// Kept if it is not just `chunked`.
     TransferEncoding,
     Expect,
     Upgrade,
     RetryAfter,
-    /// The scheme alone; [`Field::more`] tells whether a challenge came with it.
+    /// The scheme alone; [`Field::more`] shows whether a challenge came with it.
     WwwAuthenticate,
     /// The scheme alone.
     ProxyAuthenticate,
@@ -35,13 +35,13 @@ pub enum FieldName {
     /// The scheme alone.
     ProxyAuthorization,
     Via,
-    /// Every `Host` line when there is more than one.
+    /// Every `Host` line if there is more than one.
     Host,
-    /// Of a request: it is a call of SOAP 1.1.
+    /// In a request: it is a SOAP 1.1 call.
     SoapAction,
-    /// Kept of the response to a call of SOAP, and where it names a stream that has no end.
+    /// Kept of the response to a SOAP call, and if it names an endless stream.
     ContentType,
-    /// The same.
+    /// Kept of the response to a SOAP call.
     ContentEncoding,
 }
 
@@ -76,37 +76,37 @@ impl FieldName {
 pub struct Field {
     /// Which field.
     pub name: FieldName,
-    /// Its value without the white space around it; see [`FieldName`] for what is left out.
+    /// Its value without surrounding white space; see [`FieldName`] for what is left out.
     pub value: SharedText,
-    /// There was more than is kept: a challenge, credentials, or too many bytes.
+    /// Part of the value is not kept: a challenge, credentials, or bytes beyond [`MAX_FIELD_VALUE`].
     pub more: bool,
-    /// The credentials answer a challenge of NTLM or Negotiate, which holds for one connection only.
+    /// The credentials answer an NTLM or Negotiate challenge, which is valid for one connection only.
     pub answers: bool,
 }
 
 /// The parameters of a `Keep-Alive` line (RFC 2068 §19.7.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct KeepAlive {
-    /// One more than the value, so that 0 is none.
+    /// One more than the value, so that 0 means absent; `max` likewise.
     timeout: u16,
     max: u16,
 }
 
 impl KeepAlive {
-    /// Seconds that an idle connection is kept, as promised; values beyond 65534 count as that.
+    /// Seconds for which the sender announces to keep an idle connection; values beyond 65534 count as 65534.
     #[must_use]
     pub const fn timeout(self) -> Option<u16> {
         self.timeout.checked_sub(1)
     }
 
-    /// Further requests that will be answered on this connection.
+    /// Number of further requests that the sender announces to answer on this connection.
     #[must_use]
     pub const fn max(self) -> Option<u16> {
         self.max.checked_sub(1)
     }
 }
 
-/// What the `Content-Length` lines say (RFC 9112 §6.3).
+/// What the `Content-Length` lines contain (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum ContentLengths {
     #[default]
@@ -118,7 +118,7 @@ pub(super) enum ContentLengths {
     Illegible,
 }
 
-/// What the `Transfer-Encoding` lines say.
+/// What the `Transfer-Encoding` lines contain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum TransferCodings {
     /// None, or the obsolete `identity`.
@@ -126,13 +126,13 @@ pub(super) enum TransferCodings {
     None,
     /// `chunked`, once and last.
     Chunked,
-    /// `chunked`, but not once and last.
+    /// `chunked`, but more than once or not last.
     ChunkedBadly,
-    /// Others only.
+    /// Other codings only.
     Other,
 }
 
-/// What `Upgrade` asks for or agrees to.
+/// The protocol that `Upgrade` requests or agrees to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Upgrade {
     #[default]
@@ -142,7 +142,7 @@ pub(super) enum Upgrade {
     Other,
 }
 
-/// What the fields of one head say, gathered line by line.
+/// What the fields of one head contain, collected line by line.
 #[derive(Debug, Default)]
 pub(super) struct FieldFacts<'a> {
     pub(super) connection: ConnectionOptions,
@@ -158,7 +158,7 @@ pub(super) struct FieldFacts<'a> {
     content_encoding: Option<&'a [u8]>,
     pub(super) kept: Vec<Field>,
     pub(super) more: u32,
-    /// The only line of its name so far; it is kept when a second one comes.
+    /// By slot, the only line of its name so far; it is kept when a second one comes.
     single: [Option<&'a [u8]>; 3],
 }
 
@@ -167,7 +167,7 @@ const CONTENT_LENGTH: usize = 1;
 const HOST: usize = 2;
 
 impl<'a> FieldFacts<'a> {
-    /// Takes one field line, white space around the value gone.
+    /// Adds one field line; `value` has no surrounding white space.
     pub(super) fn line(&mut self, name: &'a [u8], value: &'a [u8], texts: &mut TextInterner) {
         let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
         match name.len() {
@@ -213,7 +213,7 @@ impl<'a> FieldFacts<'a> {
         }
     }
 
-    /// Takes a line that breaks off, if it names who speaks: as far as words in it are sure to be whole.
+    /// Adds a truncated `User-Agent` or `Server` line, as far as the words in it are certainly complete.
     pub(super) fn name_in_part(&mut self, line: &'a [u8]) {
         let mut halves = line.splitn(2, |byte| *byte == b':');
         let (Some(name), Some(value)) = (halves.next(), halves.next()) else {
@@ -229,7 +229,7 @@ impl<'a> FieldFacts<'a> {
         }
     }
 
-    /// Keeps what says how the body is to be read.
+    /// Keeps the fields that are needed to read the body.
     pub(super) fn keep_media(&mut self, texts: &mut TextInterner) {
         if let Some(value) = self.content_type.filter(|it| !is_endless(it)) {
             self.keep(FieldName::ContentType, value, texts);
@@ -284,7 +284,7 @@ impl<'a> FieldFacts<'a> {
         }
     }
 
-    /// A list in one line counts as several lines (RFC 9110 §8.6).
+    /// Adds a `Content-Length` line. A list in one line counts as several lines (RFC 9110 §8.6).
     fn content_length(&mut self, value: &'a [u8], texts: &mut TextInterner) {
         let unusual = number(value).is_none();
         for item in value.split(|byte| *byte == b',') {
@@ -346,7 +346,7 @@ impl<'a> FieldFacts<'a> {
         self.keep(FieldName::Upgrade, value, texts);
     }
 
-    /// Keeps a line, and with the second of its name the first one too.
+    /// Keeps a line if `now` is set or it is not the first of its name; with the second one, keeps the first one too.
     fn keep_from_second(
         &mut self,
         slot: usize,
@@ -375,13 +375,13 @@ impl<'a> FieldFacts<'a> {
         self.push(name, short, short.len() < value.len(), false, texts);
     }
 
-    /// Of credentials and challenges the scheme only.
+    /// Keeps only the scheme of credentials and challenges.
     fn keep_scheme(&mut self, name: FieldName, value: &[u8], texts: &mut TextInterner) {
         let end = value
             .iter()
             .position(|byte| !super::recognition::is_token(*byte));
         let scheme = value.get(..end.unwrap_or(value.len())).unwrap_or_default();
-        // Without a space after it, it is no scheme but perhaps a bare secret.
+        // Without a space after it, it is not a scheme, but perhaps a bare secret.
         let sent_bare = end.is_none() && scheme.len() > MAX_SCHEME;
         let scheme = if sent_bare { &[][..] } else { scheme };
         let credentials = value.get(scheme.len()..).unwrap_or_default().trim_ascii();
@@ -411,7 +411,7 @@ impl<'a> FieldFacts<'a> {
     }
 }
 
-/// Media types of streams that go on until somebody leaves.
+/// Whether this is the media type of a stream that continues until one side closes.
 pub(super) fn is_endless(media_type: &[u8]) -> bool {
     [&b"text/event-stream"[..], b"multipart/x-mixed-replace"]
         .iter()
@@ -421,9 +421,9 @@ pub(super) fn is_endless(media_type: &[u8]) -> bool {
         })
 }
 
-/// Whether these credentials go on with a handshake that a challenge began: the third message of NTLM (`NTLMSSP\0`, then
-/// 3 in little-endian order), bare or under Negotiate, or a `NegTokenResp` of SPNEGO (RFC 4178 §4.2.2), whose first byte is
-/// 0xa1. Told by the first characters in base64.
+/// Whether these credentials continue a handshake that a challenge began: the third message of NTLM (`NTLMSSP\0`, then
+/// 3 in little-endian order), bare or under Negotiate, or a `NegTokenResp` of SPNEGO (RFC 4178 §4.2.2), whose first
+/// byte is 0xa1. Recognised by the first base64 characters.
 fn is_answer(scheme: &[u8], credentials: &[u8]) -> bool {
     let is = |name: &[u8]| scheme.eq_ignore_ascii_case(name);
     let third = credentials.starts_with(b"TlRMTVNTUAAD");
@@ -431,7 +431,7 @@ fn is_answer(scheme: &[u8], credentials: &[u8]) -> bool {
     is(b"ntlm") && third || is(b"negotiate") && (third || detect_midstream)
 }
 
-/// Bytes of the longest registered authentication scheme and some.
+/// Bytes of the longest registered authentication scheme, plus a margin.
 const MAX_SCHEME: usize = 24;
 
 /// The members of a comma-separated list (RFC 9110 §5.6.1), empty ones left out.
@@ -442,7 +442,7 @@ fn tokens_of(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|token| !token.is_empty())
 }
 
-/// Digits only, and a number that can be counted.
+/// Parses a value that consists of digits only. `None` if it does not fit into 64 bits.
 fn number(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;

@@ -1,10 +1,10 @@
-//! Where a body ends (RFC 9112 §6.3), from what the head says.
+//! Determines from the head where the body ends (RFC 9112 §6.3).
 
 use super::fault::FaultRule;
 use super::fields::{ContentLengths, FieldFacts, TransferCodings};
 use super::message::{Framing, HttpVersion, Method};
 
-/// How the end of a message is found, and what is wrong with how it says so.
+/// How the end of a message is found, and what is wrong with how the head declares it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BodyFraming {
     pub(super) framing: Framing,
@@ -30,10 +30,10 @@ impl BodyFraming {
     }
 }
 
-/// The body of a request.
+/// The framing of a request's body.
 pub(super) fn of_request(facts: &FieldFacts<'_>, version: HttpVersion) -> BodyFraming {
     match announced(facts, version) {
-        // §6.3, 4: the server cannot tell where such a request ends.
+        // §6.3, 4: the server cannot determine where such a request ends.
         Some(body) if body.framing == Framing::UntilClose => BodyFraming {
             framing: Framing::Unknown,
             ..body
@@ -45,7 +45,7 @@ pub(super) fn of_request(facts: &FieldFacts<'_>, version: HttpVersion) -> BodyFr
     }
 }
 
-/// The body of a response. `method` is that of its request, if it was seen.
+/// The framing of a response's body. `method` is that of its request, if it was seen.
 pub(super) fn of_response(
     facts: &FieldFacts<'_>,
     version: HttpVersion,
@@ -70,7 +70,7 @@ pub(super) fn of_response(
             body.with(FaultRule::LengthForbidden)
         };
     }
-    // §6.3, 1: what the head of these says is true of a body that is not sent.
+    // §6.3, 1: the head of these describes a body that is not sent.
     if method == Some(Method::Head) || status == 304 {
         return BodyFraming::new(Framing::NoBody);
     }
@@ -78,12 +78,12 @@ pub(super) fn of_response(
     announced(facts, version).unwrap_or(BodyFraming::new(Framing::UntilClose))
 }
 
-/// What `Transfer-Encoding` and `Content-Length` announce, if they do.
+/// What `Transfer-Encoding` and `Content-Length` announce, if they are present.
 fn announced(facts: &FieldFacts<'_>, version: HttpVersion) -> Option<BodyFraming> {
     let coded = match facts.coding {
         TransferCodings::None => None,
         TransferCodings::Chunked => Some(BodyFraming::new(Framing::Chunked)),
-        // Chunks are there all the same, whatever is around them.
+        // The chunks are there nevertheless, whatever coding surrounds them.
         TransferCodings::ChunkedBadly => {
             Some(BodyFraming::new(Framing::Chunked).with(FaultRule::ChunkedNotLast))
         }

@@ -1,7 +1,8 @@
-//! Reads a head: start line and field lines (RFC 9112 §2–5).
+//! Parses a head: start line and field lines (RFC 9112 §2–5).
 //!
-//! A head that follows the grammar is read by `httparse`. One that does not is read again line by line, leniently, to
-//! name what is wrong and where, and to go on as most programs would. A test holds the two against each other.
+//! A head that follows the grammar is parsed by `httparse`. One that does not is parsed again line by line, leniently,
+//! to report what is wrong and where, and to continue as most programs would. A test checks the two parsers against
+//! each other.
 
 use std::mem::MaybeUninit;
 
@@ -14,31 +15,31 @@ use super::message::HttpVersion;
 use super::recognition::is_token;
 use super::text::{SharedText, TextInterner};
 
-/// Field lines that `httparse` gets room for; more are read line by line.
+/// Field lines that `httparse` gets room for; a head with more is parsed line by line.
 const LINES: usize = 64;
 
-/// What a head is of.
+/// The kind of message a head belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HeadKind {
     Request,
     Response,
 }
 
-/// A head, read.
+/// A parsed head.
 #[derive(Debug, Default)]
 pub(super) struct Head<'a> {
     pub(super) method: &'a [u8],
     pub(super) target: Option<&'a [u8]>,
     pub(super) version: Option<HttpVersion>,
-    /// 0 if it is not legible.
+    /// 0 if it is illegible.
     pub(super) status: u16,
     pub(super) facts: FieldFacts<'a>,
     pub(super) faults: Vec<Fault>,
     pub(super) more_faults: u32,
 }
 
-/// Where the head ends that `bytes` begin with, its empty line included. `scanned` bytes were looked at before without
-/// finding it; the number is brought up to date.
+/// Where the head at the beginning of `bytes` ends, its empty line included. The first `scanned` bytes were searched
+/// before without finding the end; the number is updated.
 pub(super) fn end_of(bytes: &[u8], scanned: &mut usize) -> Option<usize> {
     let from = *scanned;
     for at in memchr_iter(b'\n', bytes.get(from..)?) {
@@ -57,7 +58,7 @@ pub(super) fn end_of(bytes: &[u8], scanned: &mut usize) -> Option<usize> {
     None
 }
 
-/// Reads a complete head that begins at `offset` of its direction.
+/// Parses a complete head that begins at `offset` of its direction.
 pub(super) fn read<'a>(
     head: &'a [u8],
     kind: HeadKind,
@@ -87,7 +88,7 @@ pub(super) fn read<'a>(
     }
 }
 
-/// Reads what is there of a head: complete lines, of the start line even a part, and who speaks.
+/// Parses an incomplete head: its complete lines, a partial start line, and a truncated `User-Agent` or `Server`.
 pub(super) fn read_part<'a>(
     head: &'a [u8],
     kind: HeadKind,
@@ -106,7 +107,7 @@ pub(super) fn read_part<'a>(
     let mut read = Head::default();
     let mut words = head.split(|byte| *byte == b' ').peekable();
     let first = words.next().unwrap_or_default();
-    // A word counts when the space after it is there.
+    // A word counts only if the space after it is there.
     if words.peek().is_none() {
         return read;
     }
@@ -127,7 +128,7 @@ pub(super) fn read_part<'a>(
     read
 }
 
-/// Whether a line ends without a CR, looked at many bytes at a time: hardly any head has one.
+/// Whether a line ends without a CR. Checks many bytes at a time, since hardly any head has such a line.
 fn has_bare_lf(head: &[u8]) -> bool {
     let pairs = head.iter().zip(head.get(1..).unwrap_or_default());
     let bare = pairs.fold(0, |found, (one, next)| {
@@ -289,7 +290,7 @@ impl<'a> Head<'a> {
         texts: &mut TextInterner,
     ) {
         if matches!(line.first(), Some(b' ' | b'\t')) {
-            // The value it goes on with is left as it was: none of the fields read here is ever that long.
+            // The value that this line continues is left as it was: none of the fields read here is ever that long.
             let rule = if is_first {
                 FaultRule::SpaceBeforeFields
             } else {
@@ -333,7 +334,7 @@ impl<'a> Head<'a> {
         self.facts.line(trimmed, value.trim_ascii(), texts);
     }
 
-    /// Control bytes in a value. Of a value that may be secret only the name is quoted.
+    /// Reports control bytes in a value. If the value may be secret, only the field name is quoted.
     fn value(&mut self, name: &[u8], value: &[u8], line: &[u8], offset: u64) {
         let forbidden = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f;
         let Some(at) = value.iter().position(forbidden) else {
@@ -354,7 +355,7 @@ impl<'a> Head<'a> {
     }
 }
 
-/// A field line up to its colon, or a start line whole: what may be quoted.
+/// The part of a line that may be quoted: a field line up to its colon, or a whole start line.
 fn name_of(line: &[u8]) -> &[u8] {
     match memchr(b':', line) {
         Some(colon) if !starts_message(line) => line.get(..=colon).unwrap_or(line),
@@ -425,7 +426,7 @@ mod tests {
 
     use super::*;
 
-    /// A head, and what is wrong with it where.
+    /// A head, and its faults with their offsets.
     type HeadCase = (&'static [u8], &'static [(FaultRule, u64)]);
 
     fn faults(head: &[u8], kind: HeadKind) -> Vec<(FaultRule, u64)> {
@@ -578,7 +579,7 @@ mod tests {
     }
 
     proptest! {
-        /// What `httparse` accepts, the lenient reader reads alike and without complaint, bare LF aside.
+        /// What `httparse` accepts, the lenient parser parses alike and without faults, bare LF aside.
         #[test]
         fn both_readers_agree(lines in proptest::collection::vec(
             ("(Connection|Host|Content-Length|Via|Server|X-[a-z]{0,5})", "[ \t]?[!-~é]{0,9}( [!-~]{1,5})?[ \t]?"), 0..8),

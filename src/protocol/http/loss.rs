@@ -1,5 +1,5 @@
-//! What is broken, and what was never captured. Two things that must not be taken for each other: a message cut by its
-//! sender is a finding, one cut by the capture is not.
+//! Messages that are broken, and messages that were not captured completely. The two must not be confused: a message
+//! cut by its sender is a finding, one cut by the capture is not.
 
 use super::conversation::{HttpConversation, Protocol};
 use super::direction::{HeadCut, HttpReadState, NONE};
@@ -14,7 +14,7 @@ use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 
 impl HttpConversation {
-    /// Notes a fault of the message this direction is in.
+    /// Records a fault of the message this direction is in.
     pub(super) fn fault(&mut self, from: FlowEnd, rule: FaultRule, offset: u64, bytes: &[u8]) {
         let Some(head) = self.rare_head(from) else {
             return;
@@ -31,7 +31,7 @@ impl HttpConversation {
         }
     }
 
-    /// Bytes of the message this direction is in were never captured.
+    /// Counts bytes of the message this direction is in that were never captured.
     pub(super) fn missing(&mut self, from: FlowEnd, bytes: u64) {
         if bytes > 0
             && let Some(rare) = self.rare_head(from)
@@ -40,7 +40,7 @@ impl HttpConversation {
         }
     }
 
-    /// Nobody can say where the message this direction is in ends.
+    /// The framing of the message this direction is in is broken: where it ends is undefined.
     pub(super) fn break_off(&mut self, from: FlowEnd) {
         if let Some(message) = self.message_mut(from)
             && message.progress != MessageProgress::Complete
@@ -50,7 +50,7 @@ impl HttpConversation {
         self.direction_mut(from).lose();
     }
 
-    /// The capture lost what would tell where the message this direction is in ends.
+    /// The capture lost what would show where the message this direction is in ends.
     pub(super) fn lose_sight(&mut self, from: FlowEnd, at: FrameRef, bytes: u64, lost: bool) {
         self.missing(from, if lost { bytes } else { 0 });
         self.extend(from, at, bytes, 0);
@@ -66,12 +66,12 @@ impl HttpConversation {
         self.judge();
     }
 
-    /// A message is proven to begin after a stretch that nobody understood.
+    /// A message is proven to begin after a stretch that could not be parsed.
     pub(super) fn resume(&mut self, from: FlowEnd) {
         let direction = self.direction_mut(from);
         direction.state = HttpReadState::Boundary;
         let index = direction.exchange;
-        // The response that was lost sight of is over, complete or not.
+        // The response whose end was lost is over, complete or not.
         if self.role(from) == Some(HeadKind::Response) && index != NONE && index == self.awaiting {
             let begun = self
                 .exchanges
@@ -81,7 +81,7 @@ impl HttpConversation {
         }
     }
 
-    /// The head that waits will never be complete: it counts as far as it goes.
+    /// The buffered head will never be complete: it is parsed as far as it goes.
     pub(super) fn give_up_head(&mut self, from: FlowEnd, by: HeadCut, texts: &mut TextInterner) {
         let start = self.direction(from).pending_start();
         let state = self.direction(from).state;
@@ -120,7 +120,7 @@ impl HttpConversation {
         }
     }
 
-    /// What begins here is no message.
+    /// What begins here is not a message.
     pub(super) fn no_message(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8]) {
         let start = self.direction(from).offset;
         self.no_message_at(from, at, at, bytes, start);
@@ -177,7 +177,7 @@ impl HttpConversation {
         }
     }
 
-    /// HTML in answer to `GET /` without a version: HTTP/0.9 (RFC 1945 §4.1).
+    /// HTML in response to `GET /` without a version: HTTP/0.9 (RFC 1945 §4.1).
     fn simple_response(
         &mut self,
         from: FlowEnd,
@@ -199,8 +199,8 @@ impl HttpConversation {
         self.extend(from, at, length, 0);
     }
 
-    /// Whether a slice ends a chunked body whose chunks were lost sight of: it ends in the last chunk, and data that
-    /// looks like that at the very end of a slice is far-fetched.
+    /// Whether a slice ends a chunked body whose framing was lost: it ends in the last chunk, and data is very unlikely
+    /// to look like that at the very end of a slice.
     pub(super) fn is_last_chunk(&self, from: FlowEnd, bytes: &[u8]) -> bool {
         let lost = self.message_of(from).is_some_and(|message| {
             message.framing == Framing::Chunked && message.progress == MessageProgress::Unseen

@@ -1,6 +1,6 @@
-//! What requests and responses have in common: where they lie in the stream, how they are framed, how far they came.
+//! What requests and responses have in common: position in the stream, framing, progress.
 //!
-//! Kept small on purpose: a capture can hold millions. What few messages have is in [`super::Rare`].
+//! Kept small on purpose: a capture can hold millions. Parts that few messages have are in [`super::RareHead`].
 
 use std::fmt;
 
@@ -14,29 +14,29 @@ pub struct HttpVersion(u8);
 impl HttpVersion {
     /// Not seen, or not legible.
     pub const UNKNOWN: Self = Self(0);
-    /// A request without a version, and its answer without a head.
+    /// HTTP/0.9: a request without a version, and its response without a head.
     pub const HTTP_09: Self = Self::new(0, 9);
-    /// RFC 1945.
+    /// HTTP/1.0 (RFC 1945).
     pub const HTTP_10: Self = Self::new(1, 0);
-    /// RFC 9112.
+    /// HTTP/1.1 (RFC 9112).
     pub const HTTP_11: Self = Self::new(1, 1);
 
-    /// RFC 9113.
+    /// HTTP/2 (RFC 9113).
     pub const HTTP_2: Self = Self::new(2, 0);
 
-    /// One digit each, as the grammar has it.
+    /// The version `major.minor`. The grammar allows one digit each; only the low four bits are kept.
     #[must_use]
     pub const fn new(major: u8, minor: u8) -> Self {
         Self((major & 15) << 4 | minor & 15)
     }
 
-    /// Before the dot.
+    /// The digit before the dot.
     #[must_use]
     pub const fn major(self) -> u8 {
         self.0 >> 4
     }
 
-    /// After the dot.
+    /// The digit after the dot.
     #[must_use]
     pub const fn minor(self) -> u8 {
         self.0 & 15
@@ -74,7 +74,7 @@ pub enum Method {
     Patch,
     /// Some other token.
     Other,
-    /// The head was not complete enough to tell.
+    /// The head was not complete enough to contain it.
     Unknown,
 }
 
@@ -94,7 +94,7 @@ impl Method {
         }
     }
 
-    /// The name on the wire; `None` for the last two.
+    /// The name on the wire; `None` for [`Method::Other`] and [`Method::Unknown`].
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
         Some(match self {
@@ -124,7 +124,7 @@ impl Method {
 /// How the end of a message is found (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Framing {
-    /// The head is not complete, was cut or is broken: it cannot be told.
+    /// The head is not complete, was cut or is broken: the framing cannot be determined.
     Unknown,
     /// There is no body, by rule or because none was announced.
     NoBody,
@@ -132,8 +132,8 @@ pub enum Framing {
     Length,
     /// Chunks until the last one.
     Chunked,
-    /// Frames of HTTP/2 until one that ends the stream (RFC 9113 §8.1). Frames of other streams lie between them, so that
-    /// [`Message::end`] is where its last frame ends.
+    /// HTTP/2 frames until one that ends the stream (RFC 9113 §8.1). Frames of other streams lie between them, so that
+    /// [`Message::end`] is where the last frame of this one ends.
     Streamed,
     /// All bytes until the sender closes (a response only).
     UntilClose,
@@ -141,7 +141,7 @@ pub enum Framing {
     Tunnel,
 }
 
-/// How far a message came.
+/// How much of a message was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MessageProgress {
     /// The head is not complete.
@@ -150,24 +150,24 @@ pub enum MessageProgress {
     Body,
     /// All of it, by its own framing.
     Complete,
-    /// Its framing broke (see the faults): nobody can say where it ends.
+    /// Its framing is broken (see the faults): where it ends is undefined.
     Broken,
-    /// Its head or a chunk size was not captured: we cannot say where it ends.
+    /// Its head or a chunk size was not captured: where it ends is unknown.
     Unseen,
 }
 
 /// The `Connection` field lines of a message, counted (RFC 9110 §7.6.1). Counts stop at 255.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ConnectionOptions {
-    /// How many `Connection` lines there were.
+    /// Number of `Connection` lines.
     pub lines: u8,
-    /// How often `close` was said.
+    /// Number of `close` options.
     pub close: u8,
-    /// How often `keep-alive` was said.
+    /// Number of `keep-alive` options.
     pub keep_alive: u8,
-    /// How often anything else was said, `upgrade` not counted.
+    /// Number of other options, not counting `upgrade`.
     pub others: u8,
-    /// Whether `upgrade` was said.
+    /// Whether there is an `upgrade` option.
     pub upgrade: bool,
 }
 
@@ -176,26 +176,26 @@ pub struct ConnectionOptions {
 pub struct Message {
     /// Where its first byte was seen.
     pub first: FrameRef,
-    /// Where its last byte so far was seen; of a complete message, its last byte.
+    /// Where its last byte so far was seen; for a complete message, its very last byte.
     pub last: FrameRef,
     /// Offset of its first byte in its direction.
     pub start: u64,
-    /// Bytes of its body as framed, chunk sizes and trailers included.
+    /// Bytes of its body on the wire, chunk sizes and trailers included.
     pub(crate) body_wire: u64,
-    /// [`Framing::Length`]: what was announced. [`Framing::Chunked`]: the data decoded so far; [`Framing::Streamed`]: the
-    /// data of its frames so far.
+    /// Bytes. [`Framing::Length`]: the announced length. [`Framing::Chunked`]: the chunk data decoded so far.
+    /// [`Framing::Streamed`]: the data in its frames so far.
     pub(crate) amount: u64,
-    /// Bytes of its head with the empty line; so far, if the head is not complete.
+    /// Bytes of its head including the empty line; those seen so far, if the head is not complete.
     pub head_len: u32,
     /// The `Keep-Alive` line.
     pub keep_alive: KeepAlive,
     /// The `Connection` lines.
     pub connection: ConnectionOptions,
-    /// Version.
+    /// Its HTTP version.
     pub version: HttpVersion,
     /// How its end is found.
     pub framing: Framing,
-    /// How far it came.
+    /// How much of it was sent.
     pub progress: MessageProgress,
 }
 
@@ -238,20 +238,21 @@ impl Message {
         }
     }
 
-    /// Body bytes that were sent: as framed, of chunked ones the data without its wrapping (too few where chunk sizes
-    /// were not captured; such a message is [`MessageProgress::Unseen`] or has [`super::RareHead::missing`] bytes).
+    /// Body bytes that were sent, as framed; for a chunked body, the data without the chunk framing (too few if chunk
+    /// sizes were not captured; such a message is [`MessageProgress::Unseen`] or has [`super::RareHead::missing`]
+    /// bytes).
     #[must_use]
     pub const fn received(&self) -> u64 {
         match self.framing {
             Framing::Chunked | Framing::Streamed => self.amount,
-            // Frames of HTTP/2 may follow the head all the same: an empty one that ends the stream, or trailers.
+            // HTTP/2 frames may follow the head nevertheless: an empty one that ends the stream, or trailers.
             Framing::NoBody => 0,
             _ => self.body_wire,
         }
     }
 
-    /// Whether the part of its head that was captured announces more body than was sent with the rest of the head: wherever
-    /// the body began, it is not whole.
+    /// Whether fewer bytes followed the captured part of the head than that part announces for the body alone: wherever
+    /// the body began, it is not complete.
     #[must_use]
     pub const fn is_surely_short(&self) -> bool {
         matches!(

@@ -1,4 +1,4 @@
-//! The way of a message that was proven to begin: its head, its body, its end, and what they mean for the exchange.
+//! Follows a message that was proven to begin: its head, its body, its end, and what they mean for the exchange.
 
 use super::chunked::{ChunkStep, Chunks};
 use super::conversation::{HttpConversation, Protocol};
@@ -12,7 +12,7 @@ use super::text::TextInterner;
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 
-/// Interim responses kept of one exchange; a server may send 102 or 103 as often as it likes.
+/// Interim responses kept per exchange; a server may send any number of 102 or 103 responses.
 const MAX_INTERIM: usize = 8;
 
 impl HttpConversation {
@@ -50,7 +50,7 @@ impl HttpConversation {
         })
     }
 
-    /// The head of the message that began at `start` is here, or (`whole` is false) as much of it as ever will be.
+    /// Parses the head of the message that began at `start`, or (`whole` is false) as much of it as will ever be seen.
     pub(super) fn read_head(
         &mut self,
         from: FlowEnd,
@@ -112,7 +112,8 @@ impl HttpConversation {
             exchange.rare_mut().method = Some(texts.text(read.method));
         }
         let body = framing::of_request(&read.facts, version);
-        // Without a version there are no fields and no body (RFC 1945 §4.1), but this one had both: nobody can tell.
+        // Without a version there are no fields and no body (RFC 1945 §4.1), but this one had both: its framing is
+        // unclear.
         let upgrade = read.facts.upgrade != Upgrade::None && read.facts.connection.upgrade;
         let hold = method == Method::Connect || upgrade;
         self.keep(from, read, split.then_some(at));
@@ -184,7 +185,7 @@ impl HttpConversation {
         }
     }
 
-    /// What few messages have.
+    /// Keeps the parts that few messages have.
     fn keep(&mut self, from: FlowEnd, read: Head<'_>, head_end: Option<FrameRef>) {
         let FieldFacts { kept, more, .. } = read.facts;
         if kept.is_empty() && read.faults.is_empty() && head_end.is_none() {
@@ -200,7 +201,7 @@ impl HttpConversation {
         rare.more_faults = rare.more_faults.saturating_add(read.more_faults);
     }
 
-    /// The head is read; the body follows.
+    /// The head is parsed; the body follows.
     fn begin_body(&mut self, from: FlowEnd, body: BodyFraming, whole: bool) {
         let offset = self.message_mut(from).map_or(0, |message| message.start);
         for fault in body.faults.into_iter().flatten() {
@@ -213,7 +214,7 @@ impl HttpConversation {
         message.amount = body.length;
         message.progress = MessageProgress::Body;
         if !whole {
-            // Without the rest of the head only what was said counts, not what was not.
+            // Without the rest of the head, what it states counts, but what it does not state proves nothing.
             if !matches!(body.framing, Framing::Length | Framing::Chunked) {
                 message.framing = Framing::Unknown;
             }
@@ -235,7 +236,8 @@ impl HttpConversation {
         self.direction_mut(from).state = state;
     }
 
-    /// A final response is known: a request lane that was held goes on, or becomes another protocol with this one.
+    /// A final response is known: the requests' direction, if it was on hold, continues, or both directions become
+    /// another protocol.
     fn release(&mut self, from: FlowEnd, framing: Framing, status: u16, upgrade: Upgrade) {
         let requester = from.other();
         if framing == Framing::Tunnel {
@@ -254,7 +256,7 @@ impl HttpConversation {
             });
             return;
         }
-        // What was sent in the meantime was for the other protocol; it is not read again.
+        // What was sent in the meantime was meant for the other protocol; it is not parsed again.
         let owner = self.direction(from).exchange == self.direction(requester).exchange;
         let end = self
             .message_mut(requester)
@@ -312,14 +314,14 @@ impl HttpConversation {
                 let rest = bytes.get(used..).unwrap_or_default();
                 self.fault(from, rule, offset, rest);
                 self.break_off(from);
-                // The rest of this slice is the wreck of the same message.
+                // The rest of this slice belongs to the same broken message.
                 self.extend(from, at, rest.len() as u64, 0);
                 bytes.len()
             }
         }
     }
 
-    /// So many more bytes belong to the message this direction is in; `data` of them are decoded chunk data.
+    /// Adds bytes to the message this direction is in; `data` of them are decoded chunk data.
     pub(super) fn extend(&mut self, from: FlowEnd, at: FrameRef, bytes: u64, data: u64) {
         let is_request = self.role(from) == Some(HeadKind::Request);
         let Some(message) = self.message_mut(from) else {
@@ -369,7 +371,7 @@ impl HttpConversation {
         self.complete(from);
     }
 
-    /// What this exchange's request turns out to be, a HEAD, has a response without a body; it may have come early.
+    /// The request of this exchange turns out to be a HEAD, so its response has no body; it may have come early.
     fn bare(&mut self, from: FlowEnd, index: u32) {
         let awaits = self.direction(from).exchange == index
             && self.message_of(from).is_some_and(|message| {

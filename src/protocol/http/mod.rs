@@ -1,16 +1,16 @@
-//! Floor 6: what was asked and answered on one connection.
+//! The HTTP/1.x dissector: requests and responses on one connection.
 //!
-//! A [`HttpConversation`] takes both directions' streams in order, as the TCP floor hands them over (slices, gaps, the
-//! end), finds by content what is spoken on whatever port, and for HTTP/1.x keeps the [`Exchange`]s with their byte
-//! offsets, so that [`HttpConversation::phase_at`] can say what either end had seen at any moment.
+//! [`HttpConversation`] takes the streams of both directions in order, as the TCP layer delivers them (slices, gaps,
+//! the end). It detects the protocol by content, on any port, and for HTTP/1.x keeps the [`Exchange`]s with their byte
+//! offsets, so that [`HttpConversation::phase_at`] can state what either end had seen at any moment.
 //!
-//! Read `conversation.rs` first: it is the way of a byte, `reading.rs` that of a message, `pairing.rs`
-//! its place in an exchange, `damage.rs` what becomes of it when bytes are broken or lost. `recognition.rs` says what proves a message, `head.rs` reads
-//! heads, `framing.rs` and `chunked.rs` find where a body ends (RFC 9112 §6–7), `persistence.rs` what was promised
-//! about the connection (§9), `phase.rs` judges.
+//! Read `conversation.rs` first: it follows each byte. `message_state.rs` follows a message, `pairing.rs` assigns it to
+//! an exchange, and `loss.rs` handles broken and lost bytes. `recognition.rs` states what proves the start of a
+//! message, `head.rs` parses heads, `framing.rs` and `chunked.rs` find where a body ends (RFC 9112 §6–7),
+//! `persistence.rs` determines what was announced about the connection (§9), and `phase.rs` derives the phase.
 //!
-//! Left out: HTTP/2, WebSocket frames, TLS and everything inside a tunnel. Where they begin is found here; the bytes are
-//! handed back.
+//! Left out: HTTP/2, WebSocket frames, TLS and everything inside a tunnel. This dissector finds where they begin and
+//! hands their bytes back.
 
 mod chunk_resync;
 mod chunked;

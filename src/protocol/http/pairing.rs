@@ -1,7 +1,7 @@
-//! Which exchange a message belongs to, and who asks.
+//! Determines which exchange a message belongs to, and which end sends the requests.
 //!
-//! Responses come in the order of the requests (RFC 9112 §9.3.2). Where the capture has a gap this order alone does not
-//! tell: a response after lost ones belongs to the oldest request that began after the loss, if there is one.
+//! Responses come in the order of the requests (RFC 9112 §9.3.2). If the capture has a gap, this order alone is not
+//! enough: a response after lost ones belongs to the oldest request that began after the loss, if there is one.
 
 use super::conversation::{HttpConversation, MAX_EXCHANGES, Protocol};
 use super::direction::{HttpReadState, NONE};
@@ -61,7 +61,8 @@ impl HttpConversation {
         }
     }
 
-    /// A response came before the request line was whole, and no other request waits for one: it is this one's.
+    /// A response came before the request line was complete, and no other request waits for one: it belongs to this
+    /// one.
     fn begin_if_answered(&mut self, requester: FlowEnd) {
         let next = self.exchanges.get(self.awaiting as usize);
         let direction = self.direction(requester);
@@ -81,9 +82,9 @@ impl HttpConversation {
         }
     }
 
-    /// The exchange that a response beginning now belongs to; a new one if none is waited for.
+    /// The exchange that a response beginning now belongs to; a new one if no response is outstanding.
     fn answered(&mut self) -> u32 {
-        // A response that was lost by the capture belonged to an older request, if there is a younger one.
+        // A response that the capture lost belonged to an older request, if there is a younger one.
         if self.awaiting < self.doubtful && (self.doubtful as usize) < self.exchanges.len() {
             self.awaiting = self.doubtful;
         }
@@ -99,11 +100,11 @@ impl HttpConversation {
         }
     }
 
-    /// Responses were lost by the capture: whatever is waited for may have been among them.
+    /// The capture lost responses: any outstanding response may have been among them.
     pub(super) fn doubt_responses(&mut self) {
         self.doubtful = self.exchanges.len() as u32;
         let awaited = self.awaiting as usize;
-        // Those between were marked when responses were lost before; the one that is next may have had an interim one since.
+        // The exchanges between were marked at an earlier loss; the next one may have had an interim response since.
         let fresh = (awaited + 1).max(self.marked as usize);
         for index in std::iter::once(awaited).chain(fresh..self.exchanges.len()) {
             if let Some(exchange) = self.exchanges.get_mut(index)
@@ -115,7 +116,7 @@ impl HttpConversation {
         self.marked = self.doubtful;
     }
 
-    /// HTTP is spoken, and this end asks.
+    /// The protocol is HTTP, and this end sends the requests.
     fn meet(&mut self, requester: FlowEnd) {
         if self.protocol == Protocol::Tls
             || (self.protocol == Protocol::Http1 && self.requester.is_some())
@@ -129,7 +130,7 @@ impl HttpConversation {
         }
     }
 
-    /// What was no request line turned out to be taken for a request, as what came back shows.
+    /// The peer took what was not a request line for a request, as its response shows.
     fn doubted_request(&mut self, from: FlowEnd) {
         let start = self.direction(from).pending_start();
         let (Some(start), Some(pending)) = (start, self.direction_mut(from).pending.take()) else {
@@ -202,7 +203,7 @@ impl HttpConversation {
         if self.exchanges.len() >= MAX_EXCHANGES {
             self.evict_oldest(MAX_EXCHANGES / 4);
         }
-        // Most connections have one exchange: no room for more until there are more.
+        // Most connections have one exchange: do not reserve room for more until there are more.
         let room = self.exchanges.len();
         if room == self.exchanges.capacity() {
             self.exchanges.reserve_exact(room.max(1));
@@ -212,7 +213,7 @@ impl HttpConversation {
     }
 }
 
-/// RFC 1945 §4.1: GET, a path, and nothing else.
+/// Whether it is an HTTP/0.9 request (RFC 1945 §4.1): GET, a path, and nothing else.
 pub(super) fn is_simple_request(bytes: &[u8]) -> bool {
     let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let line = line.strip_suffix(b"\r").unwrap_or(line);

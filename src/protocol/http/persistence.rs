@@ -1,20 +1,20 @@
-//! What the messages of an exchange say about the connection after it (RFC 9112 §9.3).
+//! What the messages of an exchange state or imply about the connection after it (RFC 9112 §9.3).
 
 use super::exchange::Exchange;
 use super::message::{Framing, HttpVersion, Message};
 
-/// What a message says about the connection after it.
+/// What a message states or implies about the connection after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Persistence {
-    /// `close` was said; it wins over everything else.
+    /// It has the option `close`, which takes precedence over everything else.
     Close,
-    /// The version is below 1.1 and `keep-alive` was not said.
+    /// The version is below 1.1 and there is no option `keep-alive`.
     CloseByVersion,
-    /// The body ends where the connection does.
+    /// The body ends with the connection.
     CloseByFraming,
-    /// `keep-alive` was said.
+    /// It has the option `keep-alive`.
     KeepAlive,
-    /// The version is 1.1 or later, and nothing was said against it.
+    /// The version is 1.1 or later, and nothing contradicts it.
     KeepByVersion,
     /// The head was not seen.
     Unknown,
@@ -25,18 +25,18 @@ pub enum Persistence {
 pub enum CloseSign {
     /// The request says `Connection: close`.
     RequestClose,
-    /// The request is HTTP/1.0 and does not ask for keep-alive.
+    /// The request is HTTP/1.0 and does not request keep-alive.
     RequestVersion,
     /// The response says `Connection: close`.
     ResponseClose,
     /// The response is HTTP/1.0 and does not grant keep-alive.
     ResponseVersion,
-    /// The response body ends where the connection does.
+    /// The response body ends with the connection.
     ResponseFraming,
 }
 
 impl Message {
-    /// What this message says about the connection after it (RFC 9112 §9.3).
+    /// What this message states or implies about the connection after it (RFC 9112 §9.3).
     #[must_use]
     pub fn persistence(&self) -> Persistence {
         if self.connection.close > 0 {
@@ -56,8 +56,8 @@ impl Message {
 }
 
 impl Exchange {
-    /// What announces or implies that the connection closes after this exchange; what was said counts before what
-    /// is implied, and the request before the response, as it came first.
+    /// What announces or implies that the connection closes after this exchange. An announcement takes precedence over
+    /// an implication, and the request over the response, as it came first.
     #[must_use]
     pub fn closes(&self) -> Option<CloseSign> {
         let request = self.request.as_ref();

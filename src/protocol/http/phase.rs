@@ -1,21 +1,21 @@
-//! In which phase of which exchange something happened, as one end saw it.
+//! The phase of a connection at a given moment, as one end saw it.
 
-/// The phases of a connection. The words are those of the report.
+/// The phases of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
-    /// The handshake is not complete. Never judged here: TCP knows.
+    /// The TCP handshake is not complete. Never returned by this module: TCP determines it.
     Connecting,
-    /// TLS is being agreed on.
+    /// The TLS handshake is in progress.
     TlsHandshake,
-    /// Open, no byte of a request yet.
+    /// The connection is open, no byte of a request was sent yet.
     BeforeRequest,
     /// A request has begun and is not complete.
     Request,
-    /// The request is complete, no byte of the final response (1xx is none).
+    /// The request is complete, no byte of the final response was sent yet (1xx responses do not count).
     Waiting,
-    /// The response has begun, its head is not complete.
+    /// The response has begun; its head is not complete.
     ResponseHead,
-    /// The head is complete, the body is not, by its own framing.
+    /// The head of the response is complete; by its own framing, the body is not.
     ResponseBody,
     /// Every exchange is complete, no close was announced.
     Between,
@@ -23,12 +23,12 @@ pub enum Phase {
     After,
     /// After a 101, or a CONNECT's 2xx.
     Tunnel,
-    /// What is spoken cannot be told.
+    /// The protocol or the phase cannot be determined.
     Opaque,
 }
 
 impl Phase {
-    /// The word in reports.
+    /// The name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -47,13 +47,13 @@ impl Phase {
     }
 }
 
-/// How far one direction had come: payload bytes from the first byte seen, and whether the FIN was among it. The FIN
-/// matters: it is what completes a body that is delimited by the close.
+/// How far one direction had got: payload bytes from the first byte seen, and whether the FIN was included. The FIN
+/// matters: it completes a body that is delimited by the close.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Reach {
-    /// Payload bytes.
+    /// Number of payload bytes.
     pub bytes: u64,
-    /// The FIN too.
+    /// Whether the FIN is included.
     pub fin: bool,
 }
 
@@ -78,22 +78,23 @@ use crate::base::flow_end::FlowEnd;
 
 /// What one end had seen of a message.
 pub(crate) enum MessageSeen {
-    /// Not a byte.
+    /// No byte.
     Nothing,
-    /// Some of the head.
+    /// Part of the head.
     Head,
-    /// The head, and the body not to its end.
+    /// The head, but not all of the body.
     Body,
     /// All of it.
     All,
-    /// Some of it, and the capture lost what would tell how much.
+    /// Part of it; the capture lost what would show how much.
     Unclear,
 }
 
 impl HttpConversation {
-    /// In which phase `closer` was when it had sent and received this much.
+    /// The phase in which `closer` was when it had sent and received this much.
     ///
-    /// Only message bytes below these offsets exist for it: a request that crosses the server's FIN on the wire is none.
+    /// Only message bytes below these offsets exist for it: a request that crosses the server's FIN on the wire does
+    /// not count.
     #[must_use]
     pub fn phase_at(&self, closer: FlowEnd, sent: Reach, received: Reach) -> Phase {
         let [mine, theirs] = [closer, closer.other()].map(|end| self.since[end.index()]);
@@ -143,7 +144,8 @@ impl HttpConversation {
                 Some(Phase::Waiting) if waits(requester.other(), responses) => {
                     return Phase::ResponseHead;
                 }
-                // After an announced close nothing more is read (RFC 9112 §9.6); bytes that are no request ask nothing.
+                // After an announced close nothing more is read (RFC 9112 §9.6); bytes that are not a request need no
+                // answer.
                 Some(Phase::Waiting)
                     if exchange.method().is_none()
                         && last.is_some_and(|it: &Exchange| it.closes().is_some()) =>
@@ -151,8 +153,8 @@ impl HttpConversation {
                     continue;
                 }
                 Some(phase) => return phase,
-                // A request that the closer had is waiting even behind an announced close: its sender may have sent it
-                // before it could know (RFC 9112 §9.3.2), and gets no answer to it (§9.6).
+                // A request that the closer had received is waiting even after an announced close: its sender may have
+                // sent it before it could know of the close (RFC 9112 §9.3.2), and gets no answer to it (§9.6).
                 None => {}
             }
             last = Some(exchange);
@@ -164,7 +166,7 @@ impl HttpConversation {
             None if self.is_midstream(requester, requests) => Phase::Opaque,
             None => Phase::BeforeRequest,
             Some(exchange) if exchange.closes().is_some() => Phase::After,
-            // A server that tires of waiting says so unasked (RFC 9110 §15.5.9).
+            // A server that times out waiting for a request may send an unsolicited 408 (RFC 9110 §15.5.9).
             Some(exchange)
                 if requests.bytes <= self.since[requester.index()]
                     && exchange.status() == Some(408) =>
@@ -175,13 +177,14 @@ impl HttpConversation {
         }
     }
 
-    /// Whether bytes of the requester that are part of no exchange were seen before the first one.
+    /// Whether bytes of the requester that belong to no exchange were seen before the first exchange.
     fn is_midstream(&self, requester: FlowEnd, requests: Reach) -> bool {
         !self.direction(requester).clean && requests.bytes > self.since[requester.index()]
     }
 }
 
-/// The phase of an exchange that is not complete; [`Phase::Opaque`] if that cannot be told.
+/// The phase of an exchange that is not complete; [`Phase::Opaque`] if it cannot be determined. `None` if the exchange
+/// is complete.
 pub(crate) fn phase_of(exchange: &Exchange, requests: Reach, responses: Reach) -> Option<Phase> {
     let rare = exchange.rare.as_deref();
     let response = see_response(exchange.response.as_ref(), responses);
@@ -210,7 +213,7 @@ pub(crate) fn see_request(request: Option<&Request>, reach: Reach) -> MessageSee
         _ if reach.bytes <= message.start => MessageSeen::Nothing,
         MessageProgress::Head => MessageSeen::Head,
         _ if reach.bytes < message.head_end() => MessageSeen::Head,
-        // Where such a request ends cannot be told; that it was sent as far as it was captured can.
+        // Where a broken or unseen request ends is unknown, but it was sent at least as far as it was captured.
         MessageProgress::Complete | MessageProgress::Broken | MessageProgress::Unseen
             if reach.bytes >= message.end() =>
         {
@@ -230,7 +233,7 @@ fn see_response(response: Option<&Response>, reach: Reach) -> MessageSeen {
         MessageProgress::Broken if message.head_len == 0 => MessageSeen::Head,
         _ if reach.bytes < message.head_end() => MessageSeen::Head,
         MessageProgress::Broken | MessageProgress::Body => MessageSeen::Body,
-        // There was more of it to come, wherever it ends.
+        // More of it followed, wherever it ends.
         MessageProgress::Unseen if reach.bytes < message.end() => MessageSeen::Body,
         MessageProgress::Unseen => match message.expected() {
             // The head was cut, but it is shorter than what was seen beyond the announced body.

@@ -1,40 +1,40 @@
-//! What proves that HTTP begins here, on whatever port.
+//! What proves that HTTP begins here, on any port.
 //!
 //! A request line is `token SP target SP HTTP/x.y` (RFC 9112 §3), a status line `HTTP/x.y SP 3DIGIT` (§4). SIP, RTSP,
-//! ICY, SMTP and their like have other last or first words and are none. The functions look at the first line only and
-//! at no more than [`MAX_START_LINE`] bytes of it.
+//! ICY, SMTP and similar protocols have another last or first word and do not match. The functions examine only the
+//! first line, and at most [`MAX_START_LINE`] bytes of it.
 
 use memchr::memchr;
 
-/// Bytes of a start line that are waited for; RFC 9112 §3 recommends at least 8000.
+/// Maximum bytes of a start line that are buffered; RFC 9112 §3 recommends at least 8000.
 pub(super) const MAX_START_LINE: usize = 16 << 10;
-/// Bytes of a method name that are believed; the longest registered one has 17.
+/// Maximum bytes of a method name that is accepted; the longest registered one has 17.
 const MAX_METHOD: usize = 24;
-/// The client connection preface begins so (RFC 9113 §3.4).
+/// The beginning of the client connection preface (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
-/// Methods that are worth waiting for, or that begin a request without a version.
+/// Methods worth buffering a partial line for, or that begin a request without a version.
 const KNOWN: [&[u8]; 9] = [
     b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH",
 ];
-/// TLS record payload: 2^14 and room for expansion (RFC 5246 §6.2.3; RFC 8446 §5.2 has less).
+/// Maximum TLS record payload in bytes: 2^14 plus expansion (RFC 5246 §6.2.3; RFC 8446 §5.2 allows less).
 const MAX_RECORD: usize = (1 << 14) + 2048;
 
 /// What the first bytes of a message, or of a direction, are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FirstBytes {
-    /// Too few bytes to tell.
+    /// Too few bytes to decide.
     NotYet,
     /// A request line.
     Request,
-    /// A known method and a complete line that is no request line: malformed, or HTTP/0.9.
+    /// A known method and a complete line that is not a request line: malformed, or HTTP/0.9.
     LikeRequest,
     /// A status line.
     Response,
-    /// `HTTP/` and a complete line that is no status line.
+    /// `HTTP/` and a complete line that is not a status line.
     LikeResponse,
-    /// The preface of HTTP/2.
+    /// The client connection preface of HTTP/2.
     Preface,
-    /// The SETTINGS that a server of HTTP/2 may send before it has the preface (RFC 9113 §3.4).
+    /// The SETTINGS frame that an HTTP/2 server may send before it has received the preface (RFC 9113 §3.4).
     Settings,
     /// A TLS record.
     Tls,
@@ -42,7 +42,7 @@ pub(super) enum FirstBytes {
     Nothing,
 }
 
-/// What `bytes` begin with. `scanned` bytes are known to hold no line end.
+/// What `bytes` begin with. The first `scanned` bytes are known to contain no line end.
 pub(super) fn recognise(bytes: &[u8], scanned: usize) -> FirstBytes {
     match bytes.first() {
         None => FirstBytes::NotYet,
@@ -89,7 +89,7 @@ pub(super) const fn is_token(byte: u8) -> bool {
         )
 }
 
-/// Whether one of the two begins with the other.
+/// Whether one of the two is a prefix of the other.
 fn is_prefix(bytes: &[u8], whole: &[u8]) -> bool {
     let common = bytes.len().min(whole.len());
     bytes.get(..common) == whole.get(..common)
@@ -139,13 +139,13 @@ fn request(bytes: &[u8], scanned: usize) -> FirstBytes {
         _ => return FirstBytes::Nothing,
     }
     let name = bytes.get(..method).unwrap_or_default();
-    // Methods are case-sensitive, and nobody registered one in small letters; plain text begins with such words.
+    // Methods are case-sensitive, and none is registered in lower case; plain text begins with such words.
     if name.iter().any(u8::is_ascii_lowercase) {
         return FirstBytes::Nothing;
     }
     let known = KNOWN.contains(&name);
     let Some(line) = first_line(bytes, scanned) else {
-        // What is no text is not waited for: one look at the first bytes, not at all of them again and again.
+        // What is not text is not buffered. Only the first bytes are checked, not all of them again with every slice.
         let text = bytes
             .iter()
             .take(256)
@@ -171,7 +171,7 @@ fn ends_in_version(line: &[u8]) -> bool {
         if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 
-/// Whether a TLS record holds a hello, as far as its first bytes tell.
+/// Whether a TLS record holds a ClientHello or ServerHello, as far as its first bytes show.
 pub(super) fn is_hello(bytes: &[u8]) -> bool {
     matches!(bytes, [22, 3, _, _, _, 1 | 2, ..])
 }
@@ -179,7 +179,7 @@ pub(super) fn is_hello(bytes: &[u8]) -> bool {
 fn tls(bytes: &[u8]) -> FirstBytes {
     match bytes {
         [_] | [_, 3] | [_, 3, 0..=4] | [_, 3, 0..=4, _] => FirstBytes::NotYet,
-        // The next byte says whose hello it is.
+        // The next byte shows whether it is a ClientHello or a ServerHello.
         [22, 3, 0..=4, high, low] if (*high, *low) != (0, 0) => FirstBytes::NotYet,
         [kind, 3, 0..=4, high, low, ..] => {
             let length = usize::from(u16::from_be_bytes([*high, *low]));

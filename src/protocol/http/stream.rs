@@ -1,7 +1,7 @@
-//! An exchange that is a stream of HTTP/2 (RFC 9113 §5): what it has that an exchange of HTTP/1 has not.
+//! An exchange that is an HTTP/2 stream (RFC 9113 §5): what it has in addition to an HTTP/1 exchange.
 //!
-//! A stream can end by itself while its connection goes on. Whoever reads the frames puts this together; here it is only
-//! kept. Left out: priorities, which RFC 9113 §5.3 deprecates.
+//! A stream can end on its own while its connection continues. The HTTP/2 dissector fills this in; here it is only
+//! stored. Left out: priorities, which RFC 9113 §5.3 deprecates.
 
 use std::fmt;
 
@@ -10,31 +10,31 @@ use super::message::{Framing, Message};
 use super::text::SharedText;
 use crate::base::frame_ref::FrameRef;
 
-/// One of the two sides of an exchange, whoever opened the connection.
+/// One of the two sides of an exchange, regardless of which one opened the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Party {
-    /// The one that asks.
+    /// The side that sends the request.
     Requester,
-    /// The one that answers.
+    /// The side that sends the response.
     Responder,
 }
 
-/// An error code of HTTP/2 (RFC 9113 §7).
+/// An HTTP/2 error code (RFC 9113 §7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ErrorCode(pub u32);
 
 impl ErrorCode {
     /// No error: a graceful end.
     pub const NO_ERROR: Self = Self(0);
-    /// The peer broke the protocol.
+    /// The peer violated the protocol.
     pub const PROTOCOL_ERROR: Self = Self(1);
-    /// Something went wrong inside.
+    /// An internal error of the sender.
     pub const INTERNAL_ERROR: Self = Self(2);
     /// Not processed: safe to send again (§8.7).
     pub const REFUSED_STREAM: Self = Self(7);
-    /// No longer wanted.
+    /// The stream is no longer needed.
     pub const CANCEL: Self = Self(8);
-    /// The peer does something too often.
+    /// The peer may be causing excessive load.
     pub const ENHANCE_YOUR_CALM: Self = Self(11);
 
     /// The names of §7, in order of their numbers.
@@ -71,46 +71,46 @@ impl fmt::Display for ErrorCode {
     }
 }
 
-/// A RST_STREAM (§6.4), the first one of its stream.
+/// A RST_STREAM frame (§6.4), the first one of its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamReset {
-    /// Who sent it.
+    /// The side that sent it.
     pub by: Party,
-    /// Why, as it says.
+    /// The error code it states.
     pub code: ErrorCode,
     /// Where it was seen.
     pub at: FrameRef,
-    /// Offset of its frame among the bytes of its sender.
+    /// Offset of the frame in its sender's byte stream.
     pub start: u64,
 }
 
-/// What an exchange of HTTP/2 has besides.
+/// What an HTTP/2 exchange has in addition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct H2Stream {
-    /// Its number on the connection (§5.1.1).
+    /// Stream identifier (§5.1.1).
     pub id: u32,
-    /// How it was ended before its time, or after.
+    /// The RST_STREAM, sent before or after the stream was complete.
     pub reset: Option<StreamReset>,
-    /// A GOAWAY says that it was not processed and may be sent again (§6.8); where that was seen.
+    /// Where a GOAWAY was seen which states that the stream was not processed and may be retried (§6.8).
     pub refused: Option<FrameRef>,
-    /// The body lengths that request and response announce.
+    /// The body lengths in bytes that request and response announce, in this order.
     pub announced: [Option<u64>; 2],
-    /// The status of gRPC in the trailers of the response; 0 is success.
+    /// The gRPC status in the trailers of the response; 0 is success.
     pub grpc_status: Option<u16>,
-    /// The message beside it.
+    /// The gRPC message that accompanies it.
     pub grpc_message: Option<SharedText>,
-    /// The content type says gRPC.
+    /// The content type is that of gRPC.
     pub is_grpc: bool,
     /// A field that HTTP/2 forbids, as sent (§8.2.2), or a name in upper case (§8.2.1).
     pub forbidden: Option<SharedText>,
-    /// A header block that could not be read: the capture lacks part of what it, or one before it, needs.
+    /// A header block could not be decoded: the capture lacks part of it, or of an earlier one that it depends on.
     pub is_unread: bool,
-    /// It asks for a WebSocket on this stream (RFC 8441): what its DATA holds is no body.
+    /// It requests a WebSocket on this stream (RFC 8441): its DATA frames do not carry a body.
     pub is_websocket: bool,
 }
 
 impl H2Stream {
-    /// A stream of which nothing but its number is known.
+    /// A stream of which nothing but its identifier is known.
     #[must_use]
     pub const fn new(id: u32) -> Self {
         Self {
@@ -127,7 +127,7 @@ impl H2Stream {
         }
     }
 
-    /// The server says that it did not process this request, so that any method may be sent again (§8.7).
+    /// Whether the server states that it did not process this request, so that any method may be retried (§8.7).
     #[must_use]
     pub fn is_safe_to_retry(&self) -> bool {
         self.refused.is_some()
@@ -138,20 +138,20 @@ impl H2Stream {
 }
 
 impl Exchange {
-    /// The number of the stream, if it is one.
+    /// The stream identifier, if the exchange is an HTTP/2 stream.
     #[must_use]
     pub fn stream_id(&self) -> Option<u32> {
         self.stream.as_ref().map(|stream| stream.id)
     }
 
-    /// The RST_STREAM that ended it before it was complete.
+    /// The RST_STREAM that ended the exchange before it was complete.
     #[must_use]
     pub fn cut_by(&self) -> Option<StreamReset> {
         let reset = self.stream.as_ref()?.reset?;
         (!self.is_complete()).then_some(reset)
     }
 
-    /// It is over whatever becomes of the connection: complete, or a stream that ended by itself.
+    /// Whether it is over regardless of the connection: complete, or a stream that ended on its own.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.is_complete()
@@ -181,7 +181,7 @@ impl Exchange {
         }
     }
 
-    /// The response ended in the orderly way with another length than it announced (RFC 9113 §8.1.1).
+    /// Whether the response ended in the orderly way, but with a shorter body than it announced (RFC 9113 §8.1.1).
     #[must_use]
     pub fn is_short(&self) -> bool {
         let Some(response) = &self.response else {

@@ -1,26 +1,26 @@
-//! Strings that repeat from message to message, kept once: hosts, user agents, servers, targets.
+//! Interns strings that repeat from message to message: hosts, user agents, servers, targets.
 //!
-//! A [`SharedText`] is the bytes as they were sent; nothing is decoded and nothing is lost. Whoever prints it escapes it.
-//! [`TextInterner`] remembers the ones seen lately, one to a place; what falls on a taken place takes it over. Handles stay
-//! good: they own their bytes.
+//! A [`SharedText`] is the bytes as they were sent; nothing is decoded and nothing is lost. Code that prints it must
+//! escape it. [`TextInterner`] is a direct-mapped cache of recent strings: a string whose slot is taken replaces the
+//! one in it. Handles stay valid: they own their bytes.
 
 use std::fmt;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
-/// Strings remembered. A busy capture has some hundred hosts, agents and paths at a time; which of them shares a place
-/// with another is chance, and costs no more than keeping it twice. A string is kept from its second sighting on, so that
-/// the many that never come again push nothing out.
+/// Slots of the cache. A busy capture has some hundred hosts, agents and paths at a time; a collision is chance, and
+/// costs no more than storing a string twice. A string is cached from its second occurrence on, so that the many that
+/// never recur evict nothing.
 const PLACES: usize = 1024;
-/// Longer strings are not remembered: they are rarely the same twice, and a place may hold one for long.
+/// Longest string that is cached, in bytes: longer ones rarely recur, and a slot may hold one for long.
 const MAX_SHARED: usize = 1024;
 
-/// Bytes of a message, shared.
+/// Bytes of a message, reference-counted and immutable.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SharedText(Arc<[u8]>);
 
 impl SharedText {
-    /// A copy of `bytes` that is shared with nobody yet.
+    /// A copy of `bytes`, not shared yet.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
         Self(bytes.into())
@@ -45,7 +45,7 @@ impl fmt::Debug for SharedText {
     }
 }
 
-/// The strings seen lately, each in the place that its hash gives it.
+/// A cache of recent strings, each in the slot that its hash selects.
 #[derive(Debug, Default)]
 pub struct TextInterner {
     places: Vec<TextRef>,
@@ -59,13 +59,13 @@ struct TextRef {
 }
 
 impl TextInterner {
-    /// Remembers nothing yet.
+    /// An empty cache.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The text with these bytes, shared if it was seen lately.
+    /// The text with these bytes, shared if it was seen recently.
     pub fn text(&mut self, bytes: &[u8]) -> SharedText {
         if bytes.len() > MAX_SHARED {
             return SharedText::new(bytes);

@@ -1,4 +1,4 @@
-//! Whole conversations: ordinary ones first, then other protocols, gaps and broken grammar, then properties.
+//! Tests of whole connections: ordinary ones first, then other protocols, gaps and broken grammar, then properties.
 
 use std::time::Duration;
 
@@ -514,7 +514,7 @@ fn exchanges_are_bounded() {
     );
 }
 
-/// What one end says next, well-formed.
+/// A well-formed request and its response.
 fn exchange() -> impl Strategy<Value = (String, String)> {
     let request = prop_oneof![
         Just("GET /a HTTP/1.1\r\nHost: x\r\n\r\n".to_owned()),

@@ -1,4 +1,4 @@
-//! Whole conversations, and the script by which a test says one.
+//! Tests of whole connections, and the script with which a test describes one.
 
 mod conversations;
 pub(super) mod script;

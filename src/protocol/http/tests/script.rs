@@ -1,4 +1,5 @@
-//! A conversation for tests: who says what, one line each. The time of a line is its number in milliseconds.
+//! A scripted connection for tests: which end sends what, one line each. The time of a line is its number in
+//! milliseconds.
 
 use crate::base::flow_end::FlowEnd::{self, A, B};
 use crate::base::frame_ref::{FrameNumber, FrameRef};
@@ -29,7 +30,7 @@ pub(in crate::protocol::http) fn script() -> HttpScript {
 }
 
 impl HttpScript {
-    /// Everything is said in slices of this size, and all at one time.
+    /// Sends everything in slices of this size, and all at one time.
     pub(in crate::protocol::http) fn sliced(mut self, slice: usize) -> Self {
         self.slice = slice;
         self.timeless = true;
@@ -101,7 +102,7 @@ impl HttpScript {
         self
     }
 
-    /// The phase of an end that has sent and received everything said so far.
+    /// The phase of an end that has sent and received everything so far.
     pub(in crate::protocol::http) fn phase(&self, closer: FlowEnd) -> Phase {
         self.layer_facts.phase_at(
             closer,
