@@ -13,8 +13,8 @@ use crate::base::frame_ref::FrameRef;
 use crate::base::net::{Context, Endpoint};
 use crate::packet::decode::{Datagram, Segment};
 
-/// Lookups kept: some tens of megabytes at most. A capture with more is that of a resolver, whose own lookups say little
-/// about the programs behind it.
+/// Lookups kept: some tens of megabytes at most. A capture with more is that of a resolver, whose own lookups reveal
+/// little about the programs behind it.
 const MAX_LOOKUPS: usize = 65_536;
 /// The same query within this time is the same packet captured twice.
 const SEEN_TWICE: Duration = Duration::from_millis(5);
