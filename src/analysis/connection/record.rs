@@ -207,7 +207,7 @@ pub struct Connection {
     /// The ICMP error about the connection that decided the verdict, else the first.
     pub icmp: Option<Box<Quote>>,
     /// Segments of each side whose sequence numbers fit no part of the connection.
-    pub astray: [u32; 2],
+    pub out_of_range: [u32; 2],
     /// Protocol violations in the segments of each side.
     pub oddities: [Box<[OddSegments]>; 2],
     /// What each side repeated or probed at the end without an answer, if either did so often enough to be recorded.

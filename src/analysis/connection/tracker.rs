@@ -487,7 +487,7 @@ impl ConnectionTracker {
             websocket: layer_facts.websocket,
             icmp: self.icmp,
             oddities: peers.map(|peer| peer.oddities().into()),
-            astray: peers.map(|peer| peer.astray()),
+            out_of_range: peers.map(|peer| peer.out_of_range()),
             unanswered: unanswered(peers),
             predecessor: self.predecessor,
             annotations: self

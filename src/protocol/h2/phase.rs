@@ -2,7 +2,7 @@
 
 use super::conversation::H2Conversation;
 use crate::base::flow_end::FlowEnd;
-use crate::protocol::http::{Exchange, MessageSeen, Party, Phase, Reach, phase_of, see_request};
+use crate::protocol::http::{Exchange, MessageSeen, Party, Phase, Reach, phase_of, request_seen};
 
 impl H2Conversation {
     /// The phase `closer` was in when it had sent and received this much: the oldest stream that was not over decides.
@@ -21,7 +21,7 @@ impl H2Conversation {
         for exchange in &self.exchanges {
             let begun = exchange.request.is_none()
                 || !matches!(
-                    see_request(exchange.request.as_ref(), requests),
+                    request_seen(exchange.request.as_ref(), requests),
                     MessageSeen::Nothing
                 );
             if !begun {

@@ -51,7 +51,7 @@ impl HttpConversation {
     }
 
     /// Bytes of a stretch that cannot be parsed were cut off: the guess is kept if they lie within its chunk.
-    pub(super) fn guess_over(&mut self, from: FlowEnd, length: u64) {
+    pub(super) fn skip_in_guess(&mut self, from: FlowEnd, length: u64) {
         let direction = self.direction_mut(from);
         if let Some(chunks) = &mut direction.guess
             && !chunks.skip(length, &mut 0)

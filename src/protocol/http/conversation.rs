@@ -10,7 +10,7 @@ use super::direction::{HeadCut, HttpDirection, HttpReadState, NONE, PendingHead}
 use super::exchange::Exchange;
 use super::fault::FaultRule;
 use super::head::{self, HeadKind};
-use super::recognition::{FirstBytes, is_hello, recognise, smells_like_request};
+use super::recognition::{FirstBytes, is_hello, may_be_request, recognise};
 use super::text::TextInterner;
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
@@ -172,7 +172,7 @@ impl HttpConversation {
             if let Some(pending) = &self.direction(end).pending {
                 let last = pending.last;
                 self.give_up_head(end, HeadCut::Capture, texts);
-                self.lose_sight(end, last, 0, false);
+                self.lose_framing(end, last, 0, false);
             }
         }
     }
@@ -276,16 +276,16 @@ impl HttpConversation {
                 bytes.len()
             }
             HttpReadState::Held | HttpReadState::Lost => {
-                let sight = if begins {
+                let first_bytes = if begins {
                     recognise(bytes, 0)
                 } else {
                     FirstBytes::Nothing
                 };
                 // TLS after plain text, as with STARTTLS.
-                if sight == FirstBytes::Tls && !self.is_http() && is_hello(bytes) {
+                if first_bytes == FirstBytes::Tls && !self.is_http() && is_hello(bytes) {
                     return self.tls(from, bytes);
                 }
-                let kind = match sight {
+                let kind = match first_bytes {
                     FirstBytes::Request => HeadKind::Request,
                     FirstBytes::Response => HeadKind::Response,
                     // The snap length may have cut it: if the role is known, a part of a start line is enough.
@@ -296,7 +296,7 @@ impl HttpConversation {
                     }
                     FirstBytes::NotYet
                         if bytes.contains(&b' ')
-                            && smells_like_request(bytes)
+                            && may_be_request(bytes)
                             && self.role(from).is_some() =>
                     {
                         HeadKind::Request
@@ -386,7 +386,7 @@ impl HttpConversation {
         if blank > 0 {
             return blank;
         }
-        match self.sight(from, bytes, 0) {
+        match self.first_bytes(from, bytes, 0) {
             FirstBytes::NotYet => self.wait(from, at, bytes, 0, false),
             FirstBytes::LikeRequest if self.role(from).is_none() => {
                 let used = self.wait(from, at, bytes, 0, false);
@@ -409,17 +409,17 @@ impl HttpConversation {
             }
             FirstBytes::Tls => self.tls(from, bytes),
             FirstBytes::Nothing => {
-                self.no_message(from, at, bytes);
+                self.not_a_message(from, at, bytes);
                 bytes.len()
             }
         }
     }
 
     /// What `bytes` begin with, given what this end is known to send.
-    fn sight(&mut self, from: FlowEnd, bytes: &[u8], scanned: usize) -> FirstBytes {
-        let sight = recognise(bytes, scanned);
+    fn first_bytes(&mut self, from: FlowEnd, bytes: &[u8], scanned: usize) -> FirstBytes {
+        let first_bytes = recognise(bytes, scanned);
         let role = self.role(from);
-        match sight {
+        match first_bytes {
             // A server that answers a plain-text request in TLS, or with a version alone, violates HTTP.
             FirstBytes::Tls if self.is_http() => FirstBytes::Nothing,
             FirstBytes::Preface
@@ -444,7 +444,7 @@ impl HttpConversation {
             FirstBytes::Response if role == Some(HeadKind::Request) => FirstBytes::Nothing,
             FirstBytes::LikeResponse if role != Some(HeadKind::Response) => FirstBytes::Nothing,
             FirstBytes::LikeRequest if role == Some(HeadKind::Response) => FirstBytes::Nothing,
-            sight => sight,
+            first_bytes => first_bytes,
         }
     }
 
@@ -517,7 +517,7 @@ impl HttpConversation {
         let start = self.direction(from).offset.saturating_sub(before as u64);
         let mut proven = proven;
         if !proven {
-            let kind = match self.sight(from, &pending.bytes, pending.scanned) {
+            let kind = match self.first_bytes(from, &pending.bytes, pending.scanned) {
                 FirstBytes::NotYet => {
                     pending.scanned = pending.bytes.len();
                     self.direction_mut(from).pending = Some(pending);
@@ -531,8 +531,8 @@ impl HttpConversation {
                 }
                 FirstBytes::Request | FirstBytes::LikeRequest => HeadKind::Request,
                 FirstBytes::Response | FirstBytes::LikeResponse => HeadKind::Response,
-                sight @ (FirstBytes::Preface | FirstBytes::Tls) => {
-                    let used = match sight {
+                first_bytes @ (FirstBytes::Preface | FirstBytes::Tls) => {
+                    let used = match first_bytes {
                         FirstBytes::Tls => self.tls(from, &pending.bytes),
                         _ => {
                             self.requester = Some((from, Certainty::Certain));
@@ -544,7 +544,7 @@ impl HttpConversation {
                     return used;
                 }
                 FirstBytes::Settings | FirstBytes::Nothing => {
-                    self.no_message_at(from, pending.first, at, &pending.bytes, start);
+                    self.not_a_message_at(from, pending.first, at, &pending.bytes, start);
                     return room;
                 }
             };
@@ -618,12 +618,12 @@ impl HttpConversation {
                     self.extend(from, at, left_over, data);
                     self.direction_mut(from).state = HttpReadState::Chunks(chunks);
                 } else {
-                    self.lose_sight(from, at, left_over, lost);
+                    self.lose_framing(from, at, left_over, lost);
                 }
             }
             HttpReadState::Head { .. } | HttpReadState::Doubted => {
                 self.give_up_head(from, HeadCut::Capture, texts);
-                self.lose_sight(from, at, left_over, lost);
+                self.lose_framing(from, at, left_over, lost);
             }
             HttpReadState::Boundary => {
                 if self.role(from) == Some(HeadKind::Response) {
@@ -642,7 +642,7 @@ impl HttpConversation {
                 if lost {
                     self.direction_mut(from).guess = None;
                 } else {
-                    self.guess_over(from, left_over);
+                    self.skip_in_guess(from, left_over);
                 }
             }
         }
@@ -699,7 +699,7 @@ impl HttpConversation {
 
     /// Payload bytes of one direction that were consumed.
     #[must_use]
-    pub fn layer_facts(&self, from: FlowEnd) -> u64 {
+    pub fn consumed(&self, from: FlowEnd) -> u64 {
         self.direction(from).offset
     }
 
@@ -713,6 +713,6 @@ impl HttpConversation {
     /// Whether the buffered bytes of a direction begin like a request.
     pub(super) fn is_beginning(&self, end: FlowEnd) -> bool {
         let pending = self.direction(end).pending.as_ref();
-        pending.is_some_and(|pending| smells_like_request(&pending.bytes))
+        pending.is_some_and(|pending| may_be_request(&pending.bytes))
     }
 }

@@ -214,7 +214,7 @@ impl<'a> FieldFacts<'a> {
     }
 
     /// Adds a truncated `User-Agent` or `Server` line, as far as the words in it are certainly complete.
-    pub(super) fn name_in_part(&mut self, line: &'a [u8]) {
+    pub(super) fn partial_product_field(&mut self, line: &'a [u8]) {
         let mut halves = line.splitn(2, |byte| *byte == b':');
         let (Some(name), Some(value)) = (halves.next(), halves.next()) else {
             return;

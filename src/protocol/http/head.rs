@@ -101,7 +101,7 @@ pub(super) fn read_part<'a>(
         .map_or(0, |at| at + 1);
     if let (Some(lines @ [_, ..]), Some(rest)) = (head.get(..complete), head.get(complete..)) {
         let mut read = lenient(lines, kind, offset, texts);
-        read.facts.name_in_part(rest);
+        read.facts.partial_product_field(rest);
         return read;
     }
     let mut read = Head::default();
@@ -131,10 +131,10 @@ pub(super) fn read_part<'a>(
 /// Whether a line ends without a CR. Checks many bytes at a time, since hardly any head has such a line.
 fn has_bare_lf(head: &[u8]) -> bool {
     let pairs = head.iter().zip(head.get(1..).unwrap_or_default());
-    let bare = pairs.fold(0, |found, (one, next)| {
+    let end_head_response = pairs.fold(0, |found, (one, next)| {
         found | u8::from(*next == b'\n') & u8::from(*one != b'\r')
     });
-    bare != 0 || head.first() == Some(&b'\n')
+    end_head_response != 0 || head.first() == Some(&b'\n')
 }
 
 fn strict<'a>(head: &'a [u8], kind: HeadKind, texts: &mut TextInterner) -> Option<Head<'a>> {
@@ -151,7 +151,7 @@ fn strict<'a>(head: &'a [u8], kind: HeadKind, texts: &mut TextInterner) -> Optio
             read.method = request.method?.as_bytes();
             read.target = Some(request.path?.as_bytes());
             read.version = request.version.map(|minor| HttpVersion::new(1, minor));
-            gather(request.headers, &mut read.facts, texts);
+            collect_fields(request.headers, &mut read.facts, texts);
             used
         }
         HeadKind::Response => {
@@ -163,14 +163,14 @@ fn strict<'a>(head: &'a [u8], kind: HeadKind, texts: &mut TextInterner) -> Optio
             };
             read.status = response.code?;
             read.version = response.version.map(|minor| HttpVersion::new(1, minor));
-            gather(response.headers, &mut read.facts, texts);
+            collect_fields(response.headers, &mut read.facts, texts);
             used
         }
     };
     (used == head.len()).then_some(read)
 }
 
-fn gather<'a>(lines: &[Header<'a>], facts: &mut FieldFacts<'a>, texts: &mut TextInterner) {
+fn collect_fields<'a>(lines: &[Header<'a>], facts: &mut FieldFacts<'a>, texts: &mut TextInterner) {
     for line in lines {
         facts.line(line.name.as_bytes(), line.value.trim_ascii(), texts);
     }

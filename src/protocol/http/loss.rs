@@ -7,7 +7,7 @@ use super::fault::{Fault, FaultRule, MAX_FAULTS, MAX_QUOTE};
 use super::head::HeadKind;
 use super::message::{Framing, HttpVersion, MessageProgress};
 use super::pairing::is_simple_request;
-use super::recognition::smells_like_request;
+use super::recognition::may_be_request;
 use super::text::{SharedText, TextInterner};
 use crate::base::certainty::Certainty;
 use crate::base::flow_end::FlowEnd;
@@ -51,7 +51,7 @@ impl HttpConversation {
     }
 
     /// The capture lost what would show where the message this direction is in ends.
-    pub(super) fn lose_sight(&mut self, from: FlowEnd, at: FrameRef, bytes: u64, lost: bool) {
+    pub(super) fn lose_framing(&mut self, from: FlowEnd, at: FrameRef, bytes: u64, lost: bool) {
         self.missing(from, if lost { bytes } else { 0 });
         self.extend(from, at, bytes, 0);
         if let Some(message) = self.message_mut(from)
@@ -91,11 +91,11 @@ impl HttpConversation {
         if state == (HttpReadState::Head { proven: false }) {
             let role = self.role(from);
             match role {
-                None if smells_like_request(&pending.bytes) => {
+                None if may_be_request(&pending.bytes) => {
                     self.begin(from, HeadKind::Request, pending.first, start);
                     self.requester = Some((from, Certainty::Likely));
                 }
-                Some(HeadKind::Request) if smells_like_request(&pending.bytes) => {
+                Some(HeadKind::Request) if may_be_request(&pending.bytes) => {
                     self.begin(from, HeadKind::Request, pending.first, start);
                 }
                 Some(HeadKind::Response) if pending.bytes.starts_with(b"HTTP/") => {
@@ -121,12 +121,12 @@ impl HttpConversation {
     }
 
     /// What begins here is not a message.
-    pub(super) fn no_message(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8]) {
+    pub(super) fn not_a_message(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8]) {
         let start = self.direction(from).offset;
-        self.no_message_at(from, at, at, bytes, start);
+        self.not_a_message_at(from, at, at, bytes, start);
     }
 
-    pub(super) fn no_message_at(
+    pub(super) fn not_a_message_at(
         &mut self,
         from: FlowEnd,
         first: FrameRef,

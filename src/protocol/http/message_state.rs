@@ -122,7 +122,7 @@ impl HttpConversation {
             self.direction_mut(from).state = HttpReadState::Held;
         }
         if method == Method::Head {
-            self.bare(from.other(), index as u32);
+            self.end_head_response(from.other(), index as u32);
         }
     }
 
@@ -357,7 +357,7 @@ impl HttpConversation {
         if self.role(from) == Some(HeadKind::Response) {
             let index = self.direction(from).exchange;
             self.awaiting = index.saturating_add(1);
-            self.withhold(index);
+            self.mark_body_withheld(index);
         }
     }
 
@@ -372,7 +372,7 @@ impl HttpConversation {
     }
 
     /// The request of this exchange turns out to be a HEAD, so its response has no body; it may have come early.
-    fn bare(&mut self, from: FlowEnd, index: u32) {
+    fn end_head_response(&mut self, from: FlowEnd, index: u32) {
         let awaits = self.direction(from).exchange == index
             && self.message_of(from).is_some_and(|message| {
                 message.progress == MessageProgress::Body && message.body_wire == 0
@@ -383,7 +383,7 @@ impl HttpConversation {
     }
 
     /// A final response came while the client waits for `100 Continue`: the body may never come (RFC 9110 §10.1.1).
-    fn withhold(&mut self, index: u32) {
+    fn mark_body_withheld(&mut self, index: u32) {
         let Some(exchange) = self.exchanges.get_mut(index as usize) else {
             return;
         };

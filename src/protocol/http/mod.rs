@@ -42,7 +42,7 @@ pub use fault::{Fault, FaultRule, MAX_FAULTS};
 pub use fields::{Field, FieldName, KeepAlive, MAX_FIELD_VALUE, MAX_FIELDS};
 pub use message::{ConnectionOptions, Framing, HttpVersion, Message, MessageProgress, Method};
 pub use persistence::{CloseSign, Persistence};
-pub(crate) use phase::{MessageSeen, phase_of, see_request};
+pub(crate) use phase::{MessageSeen, phase_of, request_seen};
 pub use phase::{Phase, Reach};
 pub use stream::{ErrorCode, H2Stream, Party, StreamReset};
 pub use text::{SharedText, TextInterner};

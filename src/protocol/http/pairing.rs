@@ -26,7 +26,7 @@ impl HttpConversation {
         } else {
             from.other()
         };
-        self.meet(requester);
+        self.set_requester(requester);
         let message = Message::begun(first, start);
         match kind {
             HeadKind::Request => {
@@ -117,7 +117,7 @@ impl HttpConversation {
     }
 
     /// The protocol is HTTP, and this end sends the requests.
-    fn meet(&mut self, requester: FlowEnd) {
+    fn set_requester(&mut self, requester: FlowEnd) {
         if self.protocol == Protocol::Tls
             || (self.protocol == Protocol::Http1 && self.requester.is_some())
         {
@@ -126,12 +126,12 @@ impl HttpConversation {
         self.protocol = Protocol::Http1;
         self.requester = Some((requester, Certainty::Certain));
         if self.direction(requester).state == HttpReadState::Doubted {
-            self.doubted_request(requester);
+            self.accept_malformed_request(requester);
         }
     }
 
     /// The peer took what was not a request line for a request, as its response shows.
-    fn doubted_request(&mut self, from: FlowEnd) {
+    fn accept_malformed_request(&mut self, from: FlowEnd) {
         let start = self.direction(from).pending_start();
         let (Some(start), Some(pending)) = (start, self.direction_mut(from).pending.take()) else {
             return;

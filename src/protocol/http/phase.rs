@@ -122,10 +122,10 @@ impl HttpConversation {
     fn phase_of_exchanges(&self, requester: FlowEnd, requests: Reach, responses: Reach) -> Phase {
         let seen = |exchange: &&Exchange| {
             !matches!(
-                see_request(exchange.request.as_ref(), requests),
+                request_seen(exchange.request.as_ref(), requests),
                 MessageSeen::Nothing
             ) || !matches!(
-                see_response(exchange.response.as_ref(), responses),
+                response_seen(exchange.response.as_ref(), responses),
                 MessageSeen::Nothing
             )
         };
@@ -187,10 +187,10 @@ impl HttpConversation {
 /// is complete.
 pub(crate) fn phase_of(exchange: &Exchange, requests: Reach, responses: Reach) -> Option<Phase> {
     let rare = exchange.rare.as_deref();
-    let response = see_response(exchange.response.as_ref(), responses);
+    let response = response_seen(exchange.response.as_ref(), responses);
     let answered = !matches!(response, MessageSeen::Nothing);
     let withheld = rare.is_some_and(|rare| rare.body_withheld);
-    match see_request(exchange.request.as_ref(), requests) {
+    match request_seen(exchange.request.as_ref(), requests) {
         MessageSeen::Head => return Some(Phase::Request),
         MessageSeen::Body if !(withheld && answered) => return Some(Phase::Request),
         _ => {}
@@ -205,7 +205,7 @@ pub(crate) fn phase_of(exchange: &Exchange, requests: Reach, responses: Reach) -
     }
 }
 
-pub(crate) fn see_request(request: Option<&Request>, reach: Reach) -> MessageSeen {
+pub(crate) fn request_seen(request: Option<&Request>, reach: Reach) -> MessageSeen {
     let Some(message) = request.map(|request| &request.message) else {
         return MessageSeen::Nothing;
     };
@@ -223,7 +223,7 @@ pub(crate) fn see_request(request: Option<&Request>, reach: Reach) -> MessageSee
     }
 }
 
-fn see_response(response: Option<&Response>, reach: Reach) -> MessageSeen {
+fn response_seen(response: Option<&Response>, reach: Reach) -> MessageSeen {
     let Some(message) = response.map(|response| &response.message) else {
         return MessageSeen::Nothing;
     };
@@ -276,14 +276,14 @@ mod tests {
             (script.phase(A), script.phase(B)),
             (phase, phase),
             "{:#?}",
-            script.layer_facts
+            script.conversation
         );
         let script = script.finish();
         assert_eq!(
             (script.phase(A), script.phase(B)),
             (phase, phase),
             "finished: {:#?}",
-            script.layer_facts
+            script.conversation
         );
     }
 
@@ -382,7 +382,7 @@ mod tests {
         let script = script().a(GET).b(OK).b("hi").a(GET);
         let requests = GET.len() as u64;
         let responses = OK.len() as u64 + 2;
-        let phase = |end, sent, received| script.layer_facts.phase_at(end, sent, received);
+        let phase = |end, sent, received| script.conversation.phase_at(end, sent, received);
         assert_eq!(
             phase(B, Reach::with_fin(responses), Reach::bytes(requests)),
             Phase::Between
@@ -428,7 +428,7 @@ mod tests {
         let (requests, responses) = (GET.len() as u64, OPEN.len() as u64 + 2);
         let phase = |received| {
             script
-                .layer_facts
+                .conversation
                 .phase_at(A, Reach::bytes(requests), received)
         };
         assert_eq!(phase(Reach::bytes(responses)), Phase::ResponseBody);
@@ -462,7 +462,7 @@ mod tests {
         let more = script().a(GET).b(CHUNKED).gap(B, 10).b("x");
         let (requests, responses) = (GET.len() as u64, CHUNKED.len() as u64 + 10);
         let phase = |received| {
-            more.layer_facts
+            more.conversation
                 .phase_at(A, Reach::bytes(requests), Reach::bytes(received))
         };
         assert_eq!(

@@ -60,7 +60,7 @@ fn is_settings(bytes: &[u8]) -> bool {
 }
 
 /// Whether `bytes` begin with a known method and a space, or with what can still become that.
-pub(super) fn smells_like_request(bytes: &[u8]) -> bool {
+pub(super) fn may_be_request(bytes: &[u8]) -> bool {
     KNOWN.iter().any(|method| match bytes.get(method.len()) {
         Some(next) => bytes.starts_with(method) && *next == b' ',
         None => method.starts_with(bytes),
@@ -242,8 +242,13 @@ mod tests {
             (b"\x00\x00", FirstBytes::Nothing),
             (b"<html>", FirstBytes::Nothing),
         ];
-        for (bytes, sight) in cases {
-            assert_eq!(recognise(bytes, 0), *sight, "{}", bytes.escape_ascii());
+        for (bytes, first_bytes) in cases {
+            assert_eq!(
+                recognise(bytes, 0),
+                *first_bytes,
+                "{}",
+                bytes.escape_ascii()
+            );
         }
     }
 

@@ -292,14 +292,14 @@ impl DecryptedLayer {
 
 impl DecryptState {
     /// The stack of the decrypted data, once there is any.
-    pub(super) fn layer_facts(&self) -> Option<&ProtocolStack> {
+    pub(super) fn decrypted_stack(&self) -> Option<&ProtocolStack> {
         match self {
             Self::Asked(asked) if asked.any => Some(&asked.inner),
             _ => None,
         }
     }
 
-    pub(super) fn layer_facts_mut(&mut self) -> Option<&mut ProtocolStack> {
+    pub(super) fn decrypted_stack_mut(&mut self) -> Option<&mut ProtocolStack> {
         match self {
             Self::Asked(asked) if asked.any => Some(&mut asked.inner),
             _ => None,

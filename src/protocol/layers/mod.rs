@@ -124,7 +124,7 @@ impl ProtocolStack {
             return inner.inside(end, bytes);
         }
         match self.decrypted_layer() {
-            Some((taken, decrypted_layer)) => match decrypted_layer.opening.layer_facts() {
+            Some((taken, decrypted_layer)) => match decrypted_layer.opening.decrypted_stack() {
                 Some(_) => decrypted_layer
                     .opening
                     .place(end, bytes.saturating_sub(taken.since[end.index()])),
@@ -159,7 +159,7 @@ impl ProtocolStack {
     /// The stack of the decrypted data, if there is any and its protocol is known.
     fn opened(&self) -> Option<&Self> {
         let (_, decrypted_layer) = self.decrypted_layer()?;
-        let inner = decrypted_layer.opening.layer_facts()?;
+        let inner = decrypted_layer.opening.decrypted_stack()?;
         (inner.protocol() != Protocol::Unknown).then_some(inner)
     }
 
@@ -326,7 +326,7 @@ impl ProtocolStack {
                 plain
                     + decrypted_layer
                         .opening
-                        .layer_facts()
+                        .decrypted_stack()
                         .map_or(0, Self::kept_exchanges)
             }
             Some(Dissector::WebSocket(_) | Dissector::Unread) | None => plain,
@@ -341,7 +341,7 @@ impl ProtocolStack {
             Some(Dissector::Http2(h2)) => h2.evict_oldest(half(h2.exchanges().len())),
             Some(Dissector::Tunnel(inner)) => inner.evict_older_half(),
             Some(Dissector::Tls(decrypted_layer)) => {
-                if let Some(inner) = decrypted_layer.opening.layer_facts_mut() {
+                if let Some(inner) = decrypted_layer.opening.decrypted_stack_mut() {
                     inner.evict_older_half();
                 }
             }
@@ -396,7 +396,7 @@ impl ProtocolStack {
             h2::FrameSender::Either => (likely, Certainty::Possible),
         };
         self.plain.hand_over_midway(requester, certainty);
-        let since = FlowEnd::BOTH.map(|end| self.plain.layer_facts(end));
+        let since = FlowEnd::BOTH.map(|end| self.plain.consumed(end));
         let h2 = h2::H2Conversation::midstream(requester, since);
         let h2 = h2.with_annotator(self.layer_options.annotator.clone());
         self.taken = Some(Box::new(UpperLayer {
@@ -417,7 +417,7 @@ impl ProtocolStack {
         texts: &mut TextInterner,
     ) {
         let waited = self.plain.take_waiting(from);
-        let layer_facts = FlowEnd::BOTH.map(|end| self.plain.layer_facts(end));
+        let consumed = FlowEnd::BOTH.map(|end| self.plain.consumed(end));
         let asker = self.plain.requester().map_or(from, |(end, _)| end);
         let layer_options = &self.layer_options;
         let taken = self.taken.get_or_insert_with(|| {
@@ -425,7 +425,7 @@ impl ProtocolStack {
                 Protocol::Http2 => {
                     // After an upgrade, HTTP/2 begins with the request that asked for it.
                     let before = self.plain.take_exchanges();
-                    let h2 = h2::H2Conversation::new(asker, layer_facts);
+                    let h2 = h2::H2Conversation::new(asker, consumed);
                     let h2 = h2.with_annotator(layer_options.annotator.clone());
                     let h2 = if before.is_empty() {
                         h2
@@ -435,17 +435,17 @@ impl ProtocolStack {
                     (Dissector::Http2(Box::new(h2)), true)
                 }
                 Protocol::Tls => (
-                    Dissector::Tls(Box::new(DecryptedLayer::new(layer_options, layer_facts))),
+                    Dissector::Tls(Box::new(DecryptedLayer::new(layer_options, consumed))),
                     false,
                 ),
                 Protocol::Tunnel if self.depth < MAX_TUNNELS => {
-                    let mut inner = Self::starting(layer_facts, layer_options.clone());
+                    let mut inner = Self::starting(consumed, layer_options.clone());
                     inner.depth = self.depth + 1;
                     (Dissector::Tunnel(inner), true)
                 }
                 Protocol::Tunnel => (Dissector::Unread, true),
                 Protocol::WebSocket => {
-                    let websocket = websocket::WebSocketConversation::new(asker, layer_facts);
+                    let websocket = websocket::WebSocketConversation::new(asker, consumed);
                     let websocket = websocket.with_annotator(layer_options.annotator.clone());
                     (Dissector::WebSocket(Box::new(websocket)), true)
                 }
@@ -457,13 +457,13 @@ impl ProtocolStack {
                 NextBytes::Open
             };
             Box::new(UpperLayer {
-                since: layer_facts,
+                since: consumed,
                 owner: [other; 2],
                 dissector,
             })
         });
         taken.owner[from.index()] = NextBytes::Speaker;
-        taken.since[from.index()] = layer_facts[from.index()];
+        taken.since[from.index()] = consumed[from.index()];
         if let Some((first, bytes)) = waited {
             taken.data(from, first, &bytes, bytes.len() as u32, texts);
         }
@@ -582,7 +582,7 @@ impl UpperLayer {
         if !settled || session.has_refused(closer) {
             return Phase::TlsHandshake;
         }
-        let inner = decrypted_layer.opening.layer_facts();
+        let inner = decrypted_layer.opening.decrypted_stack();
         let Some(inner) = inner.filter(|inner| inner.protocol() != Protocol::Unknown) else {
             // Every encrypted record was decrypted, and none held application data.
             let silent = inner.is_none() && session.is_known();

@@ -18,7 +18,7 @@ pub enum Oddity {
     /// New bytes beyond the sender's own FIN (RFC 9293 §3.6).
     DataAfterFin,
     /// A FIN whose sequence number is far from everything sent.
-    FinAstray,
+    FinOutOfRange,
     /// A RST with payload, which may state the reason (RFC 9293 §3.5.3).
     ResetWithText,
     /// A RST outside the receiver's window, on a connection that was not over (RFC 5961 §3).

@@ -73,7 +73,7 @@ impl EndpointPair {
         };
         if segment.flags.has(Flags::RST) {
             Self::take_reset(sender, receiver, segment, at);
-            sender.stream.count_beside(segment.length);
+            sender.stream.count_extraneous(segment.length);
             if sender.stream.is_anchored() {
                 Self::take_ack(from, sender, receiver, segment, at, reader);
             }
@@ -88,8 +88,8 @@ impl EndpointPair {
             // Until its SYN is answered, a host accepts no acknowledgement of anything else (RFC 9293 §3.10.7.3,
             // first): this one has the numbers of an older connection, or is forged.
             sender.fins += u32::from(segment.flags.has(Flags::FIN));
-            sender.stream.count_beside(segment.length);
-            sender.astray = sender.astray.saturating_add(1);
+            sender.stream.count_extraneous(segment.length);
+            sender.out_of_range = sender.out_of_range.saturating_add(1);
             if segment.length == 0 && !segment.flags.has(Flags::FIN) {
                 sender.challenge.get_or_insert(at);
             }
@@ -229,7 +229,7 @@ impl EndpointPair {
         let ack = receiver.stream.offset(segment.ack);
         if ack < 0 || ack > receiver.stream.send_next() + super::stream::MAX_LEAP {
             // Acknowledges what was never sent on this connection (RFC 9293 §3.10.7.4).
-            sender.astray = sender.astray.saturating_add(1);
+            sender.out_of_range = sender.out_of_range.saturating_add(1);
             return;
         }
         sender.last_ack = Some(segment.ack);
@@ -338,9 +338,9 @@ impl EndpointPair {
                 sender.retransmitted += 1;
                 sender.unanswered = sender.unanswered.saturating_add(1);
             }
-            Arrival::Astray => {
-                sender.stream.count_beside(segment.length);
-                sender.astray = sender.astray.saturating_add(1);
+            Arrival::OutOfRange => {
+                sender.stream.count_extraneous(segment.length);
+                sender.out_of_range = sender.out_of_range.saturating_add(1);
             }
         }
     }
@@ -368,9 +368,9 @@ impl EndpointPair {
         sender.stream.finish(from, at, offset, reader);
         if sender.stream.fin().is_none() {
             if (offset - sender.stream.top()).abs() > super::stream::MAX_LEAP {
-                sender.oddities.note(Oddity::FinAstray, at, &[]);
+                sender.oddities.note(Oddity::FinOutOfRange, at, &[]);
             }
-            sender.astray = sender.astray.saturating_add(1);
+            sender.out_of_range = sender.out_of_range.saturating_add(1);
             return;
         }
         sender.fin = Some(close_event(receiver, segment, at, offset, None));

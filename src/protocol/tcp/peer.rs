@@ -127,7 +127,7 @@ pub struct Peer {
     pub(super) keep_alives: u32,
     pub(super) zero_windows: u32,
     /// Segments far outside everything sent, or with numbers that fit no state.
-    pub(super) astray: u32,
+    pub(super) out_of_range: u32,
     /// Its segments that contradict the protocol.
     pub(super) oddities: Oddities,
 }
@@ -231,8 +231,8 @@ impl Peer {
 
     /// Number of segments that fit nothing it had sent.
     #[must_use]
-    pub const fn astray(&self) -> u32 {
-        self.astray
+    pub const fn out_of_range(&self) -> u32 {
+        self.out_of_range
     }
 
     /// Its segments that contradict the protocol.

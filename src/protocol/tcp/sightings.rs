@@ -18,7 +18,7 @@ const ROOM: usize = 6;
 /// Hashes of the latest segments of one endpoint.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sightings {
-    digests: [u32; ROOM],
+    hashes: [u32; ROOM],
     places: [u32; ROOM],
     /// Microseconds, wrapping every 71 minutes; the window is far shorter.
     times: [u32; ROOM],
@@ -28,11 +28,11 @@ pub struct Sightings {
 impl Sightings {
     /// Whether `segment` was captured before; remembers it otherwise.
     pub fn is_second(&mut self, segment: &Segment<'_>, host: &Fingerprint) -> bool {
-        let model = model(segment);
+        let identity_hash = identity_hash(segment);
         let now = (segment.time.as_nanos() / 1000) as u32;
         let place = place(segment);
         for index in 0..ROOM {
-            if self.digests[index] != model {
+            if self.hashes[index] != identity_hash {
                 continue;
             }
             let apart = now.wrapping_sub(self.times[index]);
@@ -47,7 +47,7 @@ impl Sightings {
             }
         }
         let cursor = usize::from(self.cursor) % ROOM;
-        self.digests[cursor] = model;
+        self.hashes[cursor] = identity_hash;
         self.places[cursor] = place;
         self.times[cursor] = now;
         self.cursor = self.cursor.wrapping_add(1) % ROOM as u8;
@@ -56,7 +56,7 @@ impl Sightings {
 }
 
 /// Hash of what stays the same when a packet is captured twice: all but time to live and the link layer.
-fn model(segment: &Segment<'_>) -> u32 {
+fn identity_hash(segment: &Segment<'_>) -> u32 {
     const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
     let times = segment.options.timestamps.unwrap_or_default();
     let words = [

@@ -59,7 +59,7 @@ pub enum Arrival {
     /// Only bytes that had been seen.
     Again,
     /// Not part of this stream: far from everything sent.
-    Astray,
+    OutOfRange,
 }
 
 /// The byte stream of one direction.
@@ -117,7 +117,7 @@ impl ByteStream {
 
     /// Counts bytes that are not part of the stream: the payload of a RST (RFC 9293 §3.5.3), or of a segment with
     /// foreign numbers.
-    pub fn count_beside(&mut self, length: u32) {
+    pub fn count_extraneous(&mut self, length: u32) {
         self.beside += u64::from(length);
     }
 
@@ -260,7 +260,7 @@ impl ByteStream {
         reader: &mut R,
     ) -> Arrival {
         if start > self.top.max(self.acked) + MAX_LEAP || start < self.top - MAX_LEAP {
-            return Arrival::Astray;
+            return Arrival::OutOfRange;
         }
         let mut end = start + i64::from(length);
         if let Some(fin) = self.fin

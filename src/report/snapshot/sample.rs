@@ -82,7 +82,7 @@ pub(crate) fn connection() -> Connection {
         websocket: None,
         sent: [sent, sent],
         unanswered: None,
-        astray: [0; 2],
+        out_of_range: [0; 2],
         oddities: Default::default(),
         challenge: None,
         syn_acks: 1,

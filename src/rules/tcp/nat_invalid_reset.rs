@@ -72,7 +72,7 @@ fn check(connection: &Connection) -> Verdict {
     };
     if !matches!(teardown.phase, Phase::ResponseHead | Phase::ResponseBody)
         || connection.fin[Who::Client as usize].is_some()
-        || connection.astray[Who::Server as usize] == 0
+        || connection.out_of_range[Who::Server as usize] == 0
     {
         return Verdict::Clear;
     }
@@ -94,7 +94,7 @@ fn check(connection: &Connection) -> Verdict {
             "The client's host reset the connection in the middle of a response, with a RST for want of a socket, though it \
              had not closed it. {} of the server's segments lay outside of what was expected: a translator may have let one \
              through untranslated.",
-            connection.astray[Who::Server as usize]
+            connection.out_of_range[Who::Server as usize]
         ),
         evidence: vec![
             shows(

@@ -118,7 +118,7 @@ fn told(who: Who, odd: &OddSegments) -> (Severity, Certainty, String) {
                 "The {side} sent new bytes behind its own FIN, which had said that there were no more"
             ),
         ),
-        Oddity::FinAstray => (
+        Oddity::FinOutOfRange => (
             Severity::Warning,
             Certainty::Likely,
             format!("The {side} sent a FIN with a sequence number far from everything it had sent"),

@@ -19,17 +19,17 @@ const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 
 #[track_caller]
-fn check(talk: &HttpScript, expect: &[&str]) {
-    assert_eq!(talk.summary(), expect, "{:#?}", talk.layer_facts);
+fn check(script: &HttpScript, expect: &[&str]) {
+    assert_eq!(script.summary(), expect, "{:#?}", script.conversation);
 }
 
 #[test]
 fn an_ordinary_exchange() {
-    let talk = script()
+    let script = script()
         .a("GET /x?y=1 HTTP/1.1\r\nHost: example.org\r\nUser-Agent: test/1\r\nConnection: keep-alive\r\n\r\n")
         .b("HTTP/1.1 200 OK\r\nServer: s/2\r\nContent-Length: 5\r\nKeep-Alive: timeout=5, max=99\r\n\r\nhel")
         .b("lo");
-    let exchange = talk.only();
+    let exchange = script.only();
     let request = exchange.request.as_ref().expect("it was said");
     let response = exchange.response.as_ref().expect("it was said");
     let text = |text: &Option<crate::protocol::http::SharedText>| {
@@ -56,8 +56,11 @@ fn an_ordinary_exchange() {
     assert_eq!(exchange.waited(), Some(Duration::from_millis(1)));
     assert_eq!(exchange.closes(), None);
     assert!(exchange.rare.is_none());
-    assert_eq!(talk.layer_facts.requester(), Some((A, Certainty::Certain)));
-    assert_eq!(talk.layer_facts.protocol(), Protocol::Http1);
+    assert_eq!(
+        script.conversation.requester(),
+        Some((A, Certainty::Certain))
+    );
+    assert_eq!(script.conversation.protocol(), Protocol::Http1);
 }
 
 #[test]
@@ -68,15 +71,15 @@ fn small_when_idle_and_small_when_not() {
         size_of::<HttpConversation>()
     );
     assert!(size_of::<Exchange>() <= 240, "{}", size_of::<Exchange>());
-    let talk = script().a(GET).b(OK);
-    assert_eq!(talk.layer_facts.exchanges.capacity(), 1);
+    let script = script().a(GET).b(OK);
+    assert_eq!(script.conversation.exchanges.capacity(), 1);
 }
 
 #[test]
 fn messages_are_framed_by_the_book() {
     let chunked =
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nT: u\r\n\r\n";
-    let talk = script()
+    let script = script()
         .a("HEAD /h HTTP/1.1\r\n\r\n")
         .b("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
         .a("GET /304 HTTP/1.1\r\n\r\n")
@@ -91,7 +94,7 @@ fn messages_are_framed_by_the_book() {
         .b("HTTP/1.1 200 OK\r\n\r\nuntil the end")
         .fin(B);
     check(
-        &talk,
+        &script,
         &[
             "HEAD /h 200 complete",
             "GET /304 304 complete",
@@ -101,7 +104,7 @@ fn messages_are_framed_by_the_book() {
             "PURGE http://a/ 200 complete",
         ],
     );
-    let exchanges = talk.layer_facts.exchanges();
+    let exchanges = script.conversation.exchanges();
     let response = |index: usize| {
         &exchanges[index]
             .response
@@ -126,10 +129,10 @@ fn messages_are_framed_by_the_book() {
 
 #[test]
 fn pipelined_requests_are_answered_in_order() {
-    let talk = script()
+    let script = script()
         .a(format!("{GET}{}", GET.replacen('/', "/2", 1)))
         .b(format!("{OK}{OK}"));
-    check(&talk, &["GET / 200 complete", "GET /2 200 complete"]);
+    check(&script, &["GET / 200 complete", "GET /2 200 complete"]);
 }
 
 #[test]
@@ -139,22 +142,22 @@ fn an_answer_may_come_before_the_question_is_whole() {
     for slice in [usize::MAX, 1] {
         for cut in 1..request.len() {
             let (begin, rest) = request.split_at(cut);
-            let talk = script().sliced(slice).a(begin).b(head).a(rest).a(GET).b(OK);
-            check(&talk, &["HEAD / 200 complete", "GET / 200 complete"]);
+            let script = script().sliced(slice).a(begin).b(head).a(rest).a(GET).b(OK);
+            check(&script, &["HEAD / 200 complete", "GET / 200 complete"]);
         }
     }
 }
 
 #[test]
 fn interim_responses_are_no_answer() {
-    let talk = script()
+    let script = script()
         .a("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
         .b("HTTP/1.1 100 Continue\r\n\r\n")
         .a("hello")
         .b("HTTP/1.1 103 Early Hints\r\n\r\n")
         .b(OK);
-    check(&talk, &["POST / 200 complete"]);
-    let rare = talk
+    check(&script, &["POST / 200 complete"]);
+    let rare = script
         .only()
         .rare
         .as_ref()
@@ -167,16 +170,16 @@ fn interim_responses_are_no_answer() {
         [100, 103]
     );
     assert_eq!(rare.interim[0].at.frame.0, 2);
-    assert_eq!(talk.only().waited(), Some(Duration::from_millis(2)));
-    assert_eq!(talk.only().request_fields(FieldName::Expect).count(), 1);
+    assert_eq!(script.only().waited(), Some(Duration::from_millis(2)));
+    assert_eq!(script.only().request_fields(FieldName::Expect).count(), 1);
 }
 
 #[test]
 fn a_close_said_twice_is_kept_as_two() {
-    let talk = script().a(GET).b(
+    let script = script().a(GET).b(
         "HTTP/1.1 200 OK\r\nConnection: close\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
     );
-    let exchange = talk.only();
+    let exchange = script.only();
     let options = exchange
         .response
         .as_ref()
@@ -193,7 +196,7 @@ fn other_protocols_take_over() {
     let upgrade = "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
     let switch = "HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
     assert_eq!(
-        script().a(upgrade).b(switch).layer_facts.protocol(),
+        script().a(upgrade).b(switch).conversation.protocol(),
         Protocol::WebSocket
     );
     let tunnel = script()
@@ -201,18 +204,18 @@ fn other_protocols_take_over() {
         .b("HTTP/1.1 200 Fine\r\n\r\n")
         .a(GET)
         .b(OK);
-    assert_eq!(tunnel.layer_facts.protocol(), Protocol::Tunnel);
+    assert_eq!(tunnel.conversation.protocol(), Protocol::Tunnel);
     check(&tunnel, &["CONNECT a:1 200 complete"]);
     let refused = script().a(upgrade).b(OK).a(GET).b(OK);
     check(&refused, &["GET /ws 200 complete", "GET / 200 complete"]);
     let preface = script().a("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    assert_eq!(preface.layer_facts.protocol(), Protocol::Http2);
-    assert_eq!(preface.sliced(1).layer_facts.protocol(), Protocol::Http2);
+    assert_eq!(preface.conversation.protocol(), Protocol::Http2);
+    assert_eq!(preface.sliced(1).conversation.protocol(), Protocol::Http2);
     assert_eq!(
         script()
             .sliced(3)
             .a("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-            .layer_facts
+            .conversation
             .protocol(),
         Protocol::Http2
     );
@@ -221,13 +224,16 @@ fn other_protocols_take_over() {
 #[test]
 fn an_answer_in_plain_text_settles_who_asks() {
     let hello = "\x16\x03\x01\x00\x05\x01";
-    let talk = script()
+    let script = script()
         .b(hello)
         .a("HTTP/1.1 400 No\r\nContent-Length: x\r\n\r\n")
         .a(hello);
-    check(&talk, &["- - 400 incomplete"]);
-    assert_eq!(talk.layer_facts.requester(), Some((B, Certainty::Certain)));
-    assert_eq!(talk.layer_facts.protocol(), Protocol::Tls);
+    check(&script, &["- - 400 incomplete"]);
+    assert_eq!(
+        script.conversation.requester(),
+        Some((B, Certainty::Certain))
+    );
+    assert_eq!(script.conversation.protocol(), Protocol::Tls);
 }
 
 #[test]
@@ -240,11 +246,11 @@ fn what_is_not_http_is_not_made_http() {
         "ICY 200 OK\r\n",
     ] {
         for slice in 1..9 {
-            let talk = script().sliced(slice).a(line).b("SIP/2.0 200 OK\r\n\r\n");
+            let script = script().sliced(slice).a(line).b("SIP/2.0 200 OK\r\n\r\n");
             assert_eq!(
                 (
-                    talk.layer_facts.protocol(),
-                    talk.layer_facts.exchanges().len()
+                    script.conversation.protocol(),
+                    script.conversation.exchanges().len()
                 ),
                 (Protocol::Opaque, 0),
                 "{line}"
@@ -255,18 +261,21 @@ fn what_is_not_http_is_not_made_http() {
 
 #[test]
 fn the_oldest_http_has_no_version() {
-    let talk = script()
+    let script = script()
         .a("GET /index.html\r\n")
         .b("<html>hi</html>")
         .fin(B);
-    check(&talk, &["GET /index.html - complete"]);
-    assert_eq!(talk.layer_facts.requester(), Some((A, Certainty::Likely)));
+    check(&script, &["GET /index.html - complete"]);
+    assert_eq!(
+        script.conversation.requester(),
+        Some((A, Certainty::Likely))
+    );
     let modern = super::script::script()
         .a("GET /\r\n")
         .b("HTTP/1.0 400 No\r\nContent-Length: 0\r\n\r\n");
     check(&modern, &["GET / 400 complete"]);
     let memcached = super::script::script().a("GET /\r\n").b("ERROR\r\n");
-    assert_eq!(memcached.layer_facts.protocol(), Protocol::Opaque);
+    assert_eq!(memcached.conversation.protocol(), Protocol::Opaque);
 }
 
 #[test]
@@ -279,28 +288,28 @@ fn a_malformed_first_request_is_one_if_it_is_answered_as_one() {
         "POST /a\r\n",
     ] {
         for slice in [1, 3, usize::MAX] {
-            let talk = script().sliced(slice).a(request).b(refused);
-            let exchange = talk.only();
+            let script = script().sliced(slice).a(request).b(refused);
+            let exchange = script.only();
             assert_eq!(exchange.status(), Some(400), "{request}");
             assert!(!exchange.request_faults().is_empty(), "{request}");
             let other = super::script::script()
                 .sliced(slice)
                 .a(request)
                 .b("530 what?\r\n");
-            assert_eq!(other.layer_facts.exchanges().len(), 0, "{request}");
-            assert_eq!(other.layer_facts.protocol(), Protocol::Opaque);
+            assert_eq!(other.conversation.exchanges().len(), 0, "{request}");
+            assert_eq!(other.conversation.protocol(), Protocol::Opaque);
         }
     }
 }
 
 #[test]
 fn mid_stream_the_next_proven_message_counts() {
-    let talk = script().b("rest of a body").a(GET).b(OK);
-    check(&talk, &["GET / 200 complete"]);
+    let script = script().b("rest of a body").a(GET).b(OK);
+    check(&script, &["GET / 200 complete"]);
     let unasked = super::script::script().b("rest").b(OK).a(GET).b(OK);
     check(&unasked, &["- - 200 complete", "GET / 200 complete"]);
     assert_eq!(
-        unasked.layer_facts.requester(),
+        unasked.conversation.requester(),
         Some((A, Certainty::Certain))
     );
 }
@@ -332,13 +341,13 @@ fn gaps() {
     let lost = script().a(GET).b(chunk).gap(B, 0x401).a(GET).b(OK);
     check(&lost, &["GET / 200 incomplete", "GET / 200 complete"]);
     assert_eq!(
-        lost.layer_facts.exchanges()[0].outcome(ConnectionEnd::ServerFin),
+        lost.conversation.exchanges()[0].outcome(ConnectionEnd::ServerFin),
         None
     );
     let response = script().a(GET).gap(B, 100).a(GET).b(OK);
     check(&response, &["GET / - incomplete", "GET / 200 complete"]);
     assert_eq!(
-        response.layer_facts.exchanges()[0].outcome(ConnectionEnd::ServerFin),
+        response.conversation.exchanges()[0].outcome(ConnectionEnd::ServerFin),
         None
     );
     let request = script().gap(A, 100).b(OK).a(GET).b(OK);
@@ -354,25 +363,29 @@ fn gaps() {
 
 #[test]
 fn a_head_cut_by_the_snap_length_counts_as_far_as_it_goes() {
-    let talk = script()
+    let script = script()
         .cut(A, GET, 15)
         .cut(B, OK, 17)
         .cut(A, GET, 8)
         .cut(B, OK, 30);
     assert_eq!(
-        talk.layer_facts
+        script
+            .conversation
             .exchanges()
             .iter()
             .map(|exchange| exchange.status())
             .collect::<Vec<_>>(),
         [Some(200), Some(200)]
     );
-    assert_eq!(talk.layer_facts.exchanges()[0].method(), Some(&b"GET"[..]));
     assert_eq!(
-        talk.layer_facts.exchanges()[0].waited(),
+        script.conversation.exchanges()[0].method(),
+        Some(&b"GET"[..])
+    );
+    assert_eq!(
+        script.conversation.exchanges()[0].waited(),
         Some(Duration::from_millis(1))
     );
-    check(&talk, &["GET / 200 incomplete", "GET / 200 incomplete"]);
+    check(&script, &["GET / 200 incomplete", "GET / 200 incomplete"]);
     let lost = super::script::script()
         .a("GET / HTTP/1.1\r\n")
         .gap(A, 9)
@@ -384,8 +397,8 @@ fn a_head_cut_by_the_snap_length_counts_as_far_as_it_goes() {
 
 #[test]
 fn malformed_messages_are_told() {
-    let rules = |talk: &HttpScript| -> Vec<FaultRule> {
-        let exchanges = talk.layer_facts.exchanges().iter();
+    let rules = |script: &HttpScript| -> Vec<FaultRule> {
+        let exchanges = script.conversation.exchanges().iter();
         exchanges
             .flat_map(|exchange| {
                 exchange
@@ -433,13 +446,13 @@ fn malformed_messages_are_told() {
             rules(&long),
             [FaultRule::BareLf, FaultRule::HeadTooLong][1..]
         );
-        assert!(long.layer_facts.directions[0].pending.is_none());
+        assert!(long.conversation.directions[0].pending.is_none());
     }
 }
 
 #[test]
 fn outcomes() {
-    let ended = |talk: HttpScript, ending| talk.finish().only().outcome(ending);
+    let ended = |script: HttpScript, ending| script.finish().only().outcome(ending);
     assert_eq!(
         ended(script().a(GET).b(OK), ConnectionEnd::ServerReset),
         Some(Outcome::Complete)
@@ -479,11 +492,11 @@ fn outcomes() {
 
 #[test]
 fn a_head_without_end_is_read_as_far_as_it_goes() {
-    let talk = script()
+    let script = script()
         .a("GET /x HTTP/1.1\r\nHost: h\r\nUser")
         .fin(A)
         .finish();
-    let request = talk.only().request.as_ref().expect("it was begun");
+    let request = script.only().request.as_ref().expect("it was begun");
     assert_eq!(
         (request.method, request.message.progress),
         (Method::Get, MessageProgress::Head)
@@ -496,18 +509,21 @@ fn a_head_without_end_is_read_as_far_as_it_goes() {
 
 #[test]
 fn exchanges_are_bounded() {
-    let mut talk = script();
-    let at = talk.frame_ref();
+    let mut script = script();
+    let at = script.frame_ref();
     for _ in 0..MAX_EXCHANGES + 10 {
-        talk.layer_facts
-            .data(A, at, GET.as_bytes(), GET.len() as u32, &mut talk.texts);
-        talk.layer_facts
-            .data(B, at, OK.as_bytes(), OK.len() as u32, &mut talk.texts);
+        script
+            .conversation
+            .data(A, at, GET.as_bytes(), GET.len() as u32, &mut script.texts);
+        script
+            .conversation
+            .data(B, at, OK.as_bytes(), OK.len() as u32, &mut script.texts);
     }
-    assert_eq!(talk.layer_facts.let_go(), MAX_EXCHANGES as u64 / 4);
-    assert!(talk.layer_facts.exchanges().len() <= MAX_EXCHANGES);
+    assert_eq!(script.conversation.let_go(), MAX_EXCHANGES as u64 / 4);
+    assert!(script.conversation.exchanges().len() <= MAX_EXCHANGES);
     assert!(
-        talk.layer_facts
+        script
+            .conversation
             .exchanges()
             .iter()
             .all(Exchange::is_complete)
@@ -552,21 +568,21 @@ proptest! {
         exchanges in proptest::collection::vec(exchange(), 1..6), slice in 1usize..200, pipelined: bool)
     {
         let run = |slice: usize| {
-            let mut talk = script().sliced(slice);
+            let mut script = script().sliced(slice);
             if pipelined {
-                talk = talk.a(exchanges.iter().map(|(request, _)| request.as_str()).collect::<String>());
-                talk = talk.b(exchanges.iter().map(|(_, response)| response.as_str()).collect::<String>());
+                script = script.a(exchanges.iter().map(|(request, _)| request.as_str()).collect::<String>());
+                script = script.b(exchanges.iter().map(|(_, response)| response.as_str()).collect::<String>());
             } else {
                 for (request, response) in &exchanges {
-                    talk = talk.a(request).b(response);
+                    script = script.a(request).b(response);
                 }
             }
-            talk.finish()
+            script.finish()
         };
         let (whole, sliced) = (run(usize::MAX), run(slice));
-        prop_assert_eq!(whole.layer_facts.exchanges(), sliced.layer_facts.exchanges());
-        prop_assert_eq!(whole.layer_facts.exchanges().len(), exchanges.len());
-        prop_assert!(whole.layer_facts.exchanges().iter().all(Exchange::is_complete));
+        prop_assert_eq!(whole.conversation.exchanges(), sliced.conversation.exchanges());
+        prop_assert_eq!(whole.conversation.exchanges().len(), exchanges.len());
+        prop_assert!(whole.conversation.exchanges().iter().all(Exchange::is_complete));
     }
 
     #[test]
@@ -575,7 +591,7 @@ proptest! {
         hurts in proptest::collection::vec((0usize..400, 0u8..5, 0u64..60, any::<[u8; 3]>()), 0..5),
         slice in 1usize..60)
     {
-        let mut talk = script().sliced(slice);
+        let mut script = script().sliced(slice);
         let mut place = 0;
         for (request, response) in &exchanges {
             for (from, bytes) in [(A, request.as_bytes()), (B, response.as_bytes())] {
@@ -583,32 +599,32 @@ proptest! {
                     let before = place;
                     place += piece.len();
                     for (_, kind, length, junk) in hurts.iter().filter(|hurt| (before..place).contains(&hurt.0)) {
-                        talk = match kind {
-                            0 => talk.gap(from, *length),
-                            1 => talk.cut(from, piece, *length as usize),
-                            2 => talk.say(from, junk),
-                            3 => talk.fin(from),
-                            _ => talk.gap(from.other(), u64::MAX),
+                        script = match kind {
+                            0 => script.gap(from, *length),
+                            1 => script.cut(from, piece, *length as usize),
+                            2 => script.say(from, junk),
+                            3 => script.fin(from),
+                            _ => script.gap(from.other(), u64::MAX),
                         };
                     }
-                    talk = talk.say(from, piece);
-                    talk.phase(A);
-                    talk.phase(B);
+                    script = script.say(from, piece);
+                    script.phase(A);
+                    script.phase(B);
                 }
             }
         }
-        let talk = talk.finish();
-        prop_assert!(talk.layer_facts.directions.iter().all(|direction| direction.pending.is_none()));
+        let script = script.finish();
+        prop_assert!(script.conversation.directions.iter().all(|direction| direction.pending.is_none()));
     }
 
     #[test]
     fn random_bytes_never_panic(said in proptest::collection::vec((any::<bool>(), any::<Vec<u8>>()), 0..20)) {
-        let mut talk = script();
+        let mut script = script();
         for (a, bytes) in said {
-            talk = talk.say(if a { A } else { B }, bytes);
-            talk.phase(A);
+            script = script.say(if a { A } else { B }, bytes);
+            script.phase(A);
         }
-        talk.finish();
+        script.finish();
     }
 }
 
@@ -648,26 +664,26 @@ fn soup() -> impl Strategy<Value = Vec<(bool, &'static str)>> {
 proptest! {
     #[test]
     fn soup_never_panics_and_stays_in_order(said in soup(), slice in 1usize..40) {
-        let mut talk = script().sliced(slice);
+        let mut script = script().sliced(slice);
         for (a, piece) in said {
-            talk = talk.say(if a { A } else { B }, piece);
-            talk.phase(A);
-            talk.phase(B);
+            script = script.say(if a { A } else { B }, piece);
+            script.phase(A);
+            script.phase(B);
         }
-        let talk = talk.finish();
-        let requester = talk.layer_facts.requester().map(|(end, _)| end);
+        let script = script.finish();
+        let requester = script.conversation.requester().map(|(end, _)| end);
         for end in FlowEnd::BOTH {
             let mut before = 0;
-            for exchange in talk.layer_facts.exchanges() {
+            for exchange in script.conversation.exchanges() {
                 let message = match requester == Some(end) {
                     true => exchange.request.as_ref().map(|request| &request.message),
                     false => exchange.response.as_ref().map(|response| &response.message),
                 };
                 let Some(message) = message else { continue };
-                prop_assert!(before <= message.start, "{:#?}", talk.layer_facts);
+                prop_assert!(before <= message.start, "{:#?}", script.conversation);
                 before = message.end();
             }
-            prop_assert!(before <= talk.layer_facts.direction(end).offset, "{:#?}", talk.layer_facts);
+            prop_assert!(before <= script.conversation.direction(end).offset, "{:#?}", script.conversation);
         }
     }
 }

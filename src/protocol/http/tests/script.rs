@@ -10,7 +10,7 @@ use crate::protocol::http::phase::{Phase, Reach};
 use crate::protocol::http::text::TextInterner;
 
 pub(in crate::protocol::http) struct HttpScript {
-    pub(in crate::protocol::http) layer_facts: HttpConversation,
+    pub(in crate::protocol::http) conversation: HttpConversation,
     pub(in crate::protocol::http) texts: TextInterner,
     said: [Reach; 2],
     line: u64,
@@ -20,7 +20,7 @@ pub(in crate::protocol::http) struct HttpScript {
 
 pub(in crate::protocol::http) fn script() -> HttpScript {
     HttpScript {
-        layer_facts: HttpConversation::new(),
+        conversation: HttpConversation::new(),
         texts: TextInterner::new(),
         said: [Reach::default(); 2],
         line: 0,
@@ -49,7 +49,7 @@ impl HttpScript {
         let bytes = bytes.as_ref();
         let at = self.frame_ref();
         for slice in bytes.chunks(self.slice) {
-            self.layer_facts
+            self.conversation
                 .data(from, at, slice, slice.len() as u32, &mut self.texts);
         }
         let said = &mut self.said[from.index()].bytes;
@@ -75,7 +75,7 @@ impl HttpScript {
         let bytes = bytes.as_ref();
         let at = self.frame_ref();
         let kept = &bytes[..kept.min(bytes.len())];
-        self.layer_facts
+        self.conversation
             .data(from, at, kept, bytes.len() as u32, &mut self.texts);
         let said = &mut self.said[from.index()].bytes;
         *said = said.saturating_add(bytes.len() as u64);
@@ -84,7 +84,7 @@ impl HttpScript {
 
     pub(in crate::protocol::http) fn gap(mut self, from: FlowEnd, length: u64) -> Self {
         let at = self.frame_ref();
-        self.layer_facts.gap(from, at, length, &mut self.texts);
+        self.conversation.gap(from, at, length, &mut self.texts);
         let said = &mut self.said[from.index()].bytes;
         *said = said.saturating_add(length);
         self
@@ -92,19 +92,19 @@ impl HttpScript {
 
     pub(in crate::protocol::http) fn fin(mut self, from: FlowEnd) -> Self {
         self.frame_ref();
-        self.layer_facts.end(from, &mut self.texts);
+        self.conversation.end(from, &mut self.texts);
         self.said[from.index()].fin = true;
         self
     }
 
     pub(in crate::protocol::http) fn finish(mut self) -> Self {
-        self.layer_facts.finish(&mut self.texts);
+        self.conversation.finish(&mut self.texts);
         self
     }
 
     /// The phase of an end that has sent and received everything so far.
     pub(in crate::protocol::http) fn phase(&self, closer: FlowEnd) -> Phase {
-        self.layer_facts.phase_at(
+        self.conversation.phase_at(
             closer,
             self.said[closer.index()],
             self.said[closer.other().index()],
@@ -114,17 +114,17 @@ impl HttpScript {
     #[track_caller]
     pub(in crate::protocol::http) fn only(&self) -> &Exchange {
         assert_eq!(
-            self.layer_facts.exchanges().len(),
+            self.conversation.exchanges().len(),
             1,
             "{:#?}",
-            self.layer_facts.exchanges()
+            self.conversation.exchanges()
         );
-        &self.layer_facts.exchanges()[0]
+        &self.conversation.exchanges()[0]
     }
 
     /// Method, target, status and completeness of each exchange.
     pub(in crate::protocol::http) fn summary(&self) -> Vec<String> {
-        let exchanges = self.layer_facts.exchanges().iter();
+        let exchanges = self.conversation.exchanges().iter();
         exchanges
             .map(|exchange| {
                 let method = exchange.method().unwrap_or(b"-").escape_ascii().to_string();
