@@ -9,8 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result, bail};
 
 use crate::base::frame_ref::FrameNumber;
-use crate::base::net::Loss;
-use crate::packet::capture::{Batch, CaptureError, FileSummary, Fill, Source, is_same};
+use crate::packet::capture::{Batch, CaptureError, Fill, Source, Wrap, is_same, wrapped};
 use crate::protocol::tls::secrets::KeyStore;
 
 /// The secrets type of a pcapng Decryption Secrets Block that holds a TLS key log: `TLSK`.
@@ -103,13 +102,13 @@ impl KeyLogs {
             .unwrap_or_else(PoisonError::into_inner)
             .is_empty();
         self.key_store.set_growing(grows && any);
-        Box::new(KeyedSource {
-            source,
+        let secrets = FromKeyLogs {
             key_store: self.key_store.clone(),
             logs: Some(logs).filter(|_| grows && any),
             seen: Vec::new(),
             frames: ALWAYS,
-        })
+        };
+        wrapped(source, secrets)
     }
 }
 
@@ -199,9 +198,8 @@ impl KeyLog {
     }
 }
 
-/// A source with the secrets from key logs and from its own blocks.
-struct KeyedSource {
-    source: Box<dyn Source>,
+/// Puts secrets into the key store while frames are read: those of key logs, and those of the source's own blocks.
+struct FromKeyLogs {
     key_store: KeyStore,
     /// The logs that are still being written.
     logs: Option<Arc<Mutex<Vec<KeyLog>>>>,
@@ -211,9 +209,9 @@ struct KeyedSource {
     frames: FrameNumber,
 }
 
-impl Source for KeyedSource {
-    fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
-        let fill = self.source.fill(batch)?;
+impl Wrap for FromKeyLogs {
+    fn fill(&mut self, inner: &mut dyn Source, batch: &mut Batch) -> Result<Fill, CaptureError> {
+        let fill = inner.fill(batch)?;
         // Read the logs after the frames: a program has its secrets before it sends anything encrypted with them, and
         // has logged them by then.
         if let Some(logs) = &self.logs {
@@ -226,7 +224,7 @@ impl Source for KeyedSource {
                 let _ = log.more(&self.key_store);
             }
         }
-        let files = self.source.files();
+        let files = inner.files();
         self.seen.resize(files.len().max(self.seen.len()), 0);
         for (file, seen) in files.iter().zip(&mut self.seen) {
             for secrets in file.secrets.iter().skip(*seen) {
@@ -241,17 +239,5 @@ impl Source for KeyedSource {
             self.frames = last.number;
         }
         Ok(fill)
-    }
-
-    fn stop(&mut self) {
-        self.source.stop();
-    }
-
-    fn lost(&self) -> Loss {
-        self.source.lost()
-    }
-
-    fn files(&self) -> &[FileSummary] {
-        self.source.files()
     }
 }

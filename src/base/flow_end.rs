@@ -27,4 +27,26 @@ impl FlowEnd {
     pub const fn index(self) -> usize {
         self as usize
     }
+
+    /// This end's of a pair in the order of [`FlowEnd::BOTH`].
+    #[inline]
+    #[must_use]
+    pub const fn of<T>(self, pair: &[T; 2]) -> &T {
+        let [a, b] = pair;
+        match self {
+            Self::A => a,
+            Self::B => b,
+        }
+    }
+
+    /// The same, to be changed.
+    #[inline]
+    #[must_use]
+    pub const fn of_mut<T>(self, pair: &mut [T; 2]) -> &mut T {
+        let [a, b] = pair;
+        match self {
+            Self::A => a,
+            Self::B => b,
+        }
+    }
 }

@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 
 use super::finding_order::{FindingSection, ranges, sections};
 use super::ladder_figure::picture;
-use super::rich_text::{RichLine, TextTone};
+use super::rich_text::StyledLine;
 use super::view::View;
 use crate::analysis::connection::{Connection, ConnectionSummary, Phase, Who};
 use crate::base::certainty::Certainty;
@@ -80,7 +80,7 @@ pub(super) fn write(view: &View<'_>, sheet: &mut dyn Sheet) -> io::Result<()> {
     }
     for section in &harmless {
         let cause = section.cause();
-        let lead = RichLine::default()
+        let lead = StyledLine::default()
             .strong(cause.summary.clone())
             .faint(format!("  [{}]", cause.rule));
         let ids = section.connections();
@@ -111,7 +111,7 @@ impl FindingWriter<'_, '_> {
         sheet.entry(&headline(number, section, ids.len()))?;
         sheet.detail("", &message(cause).into())?;
         for effect in section.parts.iter().skip(1) {
-            let line = RichLine::default()
+            let line = StyledLine::default()
                 .plain("→ ")
                 .strong(times(effect))
                 .plain(format!(": {} ", message(effect)))
@@ -146,7 +146,7 @@ impl FindingWriter<'_, '_> {
             _ => None,
         };
         if let Some(filter) = filter {
-            sheet.detail("Filter", &RichLine::default().code(filter))?;
+            sheet.detail("Filter", &StyledLine::default().code(filter))?;
         }
         remedies(section, sheet)?;
         if let Some(connection) = first.filter(|_| new) {
@@ -299,7 +299,7 @@ impl FindingWriter<'_, '_> {
             if section.severity() < Severity::Warning {
                 return Ok(());
             }
-            let line = RichLine::default()
+            let line = StyledLine::default()
                 .code(format!("hangup ladder FILE --connection {}", connection.id))
                 .plain(" draws it.");
             return sheet.detail("Ladder", &line);
@@ -314,17 +314,17 @@ impl FindingWriter<'_, '_> {
 }
 
 /// `1. ERROR  4,812 × requests were answered by a RST  [reset-before-response]`.
-fn headline(place: u32, section: &FindingSection<'_>, connections: usize) -> RichLine {
+fn headline(place: u32, section: &FindingSection<'_>, connections: usize) -> StyledLine {
     let cause = section.cause();
     let times = if connections > 1 {
         format!("{} × ", number(connections as u64))
     } else {
         String::new()
     };
-    RichLine::default()
+    StyledLine::default()
         .plain(format!("{place}. "))
         .with(
-            tone(section.severity()),
+            section.severity().into(),
             section.severity().name().to_uppercase(),
         )
         .plain("  ")
@@ -420,7 +420,7 @@ fn remedies(section: &FindingSection<'_>, sheet: &mut dyn Sheet) -> io::Result<(
 }
 
 /// The lines in a log: one line if a header names the program, otherwise those of the usual suspects.
-fn log(told: &[PredictedText], connection: &Connection, who: Who) -> Vec<RichLine> {
+fn log(told: &[PredictedText], connection: &Connection, who: Who) -> Vec<StyledLine> {
     let title = |name: &'static str| product(name).map_or(name, |it| it.title);
     let identified = told.iter().find(|it| it.identified_by.is_some());
     if let Some(one) = identified {
@@ -430,7 +430,7 @@ fn log(told: &[PredictedText], connection: &Connection, who: Who) -> Vec<RichLin
             _ => "Via",
         });
         let program = format!("{} (named by {by})", title(one.stack));
-        let mut lines: Vec<RichLine> = vec![match one.text {
+        let mut lines: Vec<StyledLine> = vec![match one.text {
             Some(text) => format!("{program}: “{}”", filled(text, connection, who)).into(),
             None => format!(
                 "{program} says nothing: {}.",
@@ -490,13 +490,4 @@ pub(super) fn logs_in_a_sentence(view: &View<'_>, connection: &Connection) -> St
         };
     }
     logs
-}
-
-const fn tone(severity: Severity) -> TextTone {
-    match severity {
-        Severity::Error => TextTone::Error,
-        Severity::Warning => TextTone::Warning,
-        Severity::Note => TextTone::Note,
-        Severity::Benign => TextTone::Good,
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Characters that would be taken for markup are escaped; text to be copied is in back quotes.
 
-use super::rich_text::{RichLine, RichTable, TextTone};
+use super::rich_text::{RichTable, StyledLine, Tone};
 use super::sheet::Sheet;
 use crate::base::escape::harmless;
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ impl<'o> MarkdownSheet<'o> {
     }
 }
 
-fn marked(line: &RichLine) -> String {
+fn marked(line: &StyledLine) -> String {
     let mut out = String::new();
     for (tone, text) in &line.0 {
         let text = harmless(text);
@@ -31,13 +31,16 @@ fn marked(line: &RichLine) -> String {
         }
         out += &text[..start];
         match tone {
-            TextTone::Plain | TextTone::Faint => out += &plain(words),
-            TextTone::Code => out += &code(words),
-            TextTone::Strong
-            | TextTone::Error
-            | TextTone::Warning
-            | TextTone::Note
-            | TextTone::Good => {
+            Tone::Plain
+            | Tone::Faint
+            | Tone::Heading
+            | Tone::Key
+            | Tone::Client
+            | Tone::Server
+            | Tone::Selected
+            | Tone::Here => out += &plain(words),
+            Tone::Code => out += &code(words),
+            Tone::Strong | Tone::Error | Tone::Warning | Tone::Note | Tone::Good => {
                 out += &format!("**{}**", plain(words));
             }
         }
@@ -81,7 +84,7 @@ fn code(text: &str) -> String {
 }
 
 impl Sheet for MarkdownSheet<'_> {
-    fn title(&mut self, line: &RichLine) -> io::Result<()> {
+    fn title(&mut self, line: &StyledLine) -> io::Result<()> {
         writeln!(self.out, "# {}", marked(line).replace("**", ""))
     }
 
@@ -89,15 +92,15 @@ impl Sheet for MarkdownSheet<'_> {
         writeln!(self.out, "\n## {text}\n")
     }
 
-    fn paragraph(&mut self, line: &RichLine) -> io::Result<()> {
+    fn paragraph(&mut self, line: &StyledLine) -> io::Result<()> {
         writeln!(self.out, "\n{}", marked(line))
     }
 
-    fn entry(&mut self, line: &RichLine) -> io::Result<()> {
+    fn entry(&mut self, line: &StyledLine) -> io::Result<()> {
         writeln!(self.out, "\n### {}\n", marked(line).replace("**", ""))
     }
 
-    fn detail(&mut self, label: &'static str, line: &RichLine) -> io::Result<()> {
+    fn detail(&mut self, label: &'static str, line: &StyledLine) -> io::Result<()> {
         if label.is_empty() {
             writeln!(self.out, "{}\n", marked(line))
         } else {
@@ -105,7 +108,7 @@ impl Sheet for MarkdownSheet<'_> {
         }
     }
 
-    fn item(&mut self, lead: &RichLine, body: &RichLine) -> io::Result<()> {
+    fn item(&mut self, lead: &StyledLine, body: &StyledLine) -> io::Result<()> {
         writeln!(self.out, "- {}\\\n  {}", marked(lead), marked(body))
     }
 
@@ -153,7 +156,7 @@ mod tests {
         }
         assert_eq!(code("a`b"), "``a`b``");
         assert_eq!(
-            marked(&RichLine::from("x ").strong("two ").plain("y")),
+            marked(&StyledLine::from("x ").strong("two ").plain("y")),
             "x **two** y"
         );
     }

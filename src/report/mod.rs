@@ -16,7 +16,7 @@ mod markdown;
 mod options;
 mod overview;
 mod page;
-mod rich_text;
+pub mod rich_text;
 mod search_result;
 mod sheet;
 pub mod snapshot;

@@ -13,7 +13,7 @@ use hashbrown::HashMap;
 
 use super::finding_order::ranges;
 use super::groups::{ConnectionGroup, MOST, groups};
-use super::rich_text::{RichLine, RichTable, TextTone};
+use super::rich_text::{RichTable, StyledLine, Tone};
 use super::view::View;
 use super::{Shown, finding, search_result};
 use crate::analysis::connection::{Connection, How};
@@ -94,9 +94,9 @@ impl<'v, 'a> Page<'v, 'a> {
         page
     }
 
-    fn title(&self) -> RichLine {
+    fn title(&self) -> StyledLine {
         let inputs = &self.view.snapshot.summary.inputs;
-        let line = RichLine::default().strong("hangup").plain(" on ");
+        let line = StyledLine::default().strong("hangup").plain(" on ");
         match &inputs[..] {
             [] => line.plain("nothing"),
             [only] => line.code(escape(only.path.as_bytes())),
@@ -108,17 +108,17 @@ impl<'v, 'a> Page<'v, 'a> {
     }
 
     /// The verdict on the whole capture in one line.
-    fn verdict(&self) -> RichLine {
+    fn verdict(&self) -> StyledLine {
         let snapshot = self.view.snapshot;
         let ignored = snapshot.ignored.connections.len() as u64;
         let all = (snapshot.summaries.len() as u64).saturating_sub(ignored);
         if all == 0 && ignored > 0 {
-            return RichLine::default().strong("Every connection is left out.");
+            return StyledLine::default().strong("Every connection is left out.");
         }
         if all == 0 {
             let summary = &snapshot.summary;
             let read = summary.inputs.iter().any(|input| input.packets > 0);
-            return RichLine::default().strong(match (summary.frames, summary.segments) {
+            return StyledLine::default().strong(match (summary.frames, summary.segments) {
                 (0, _) if read => "No packet passes the filter.",
                 (0, _) => "There is no packet in this capture.",
                 (_, 0) => "There is no TCP in this capture.",
@@ -159,13 +159,13 @@ impl<'v, 'a> Page<'v, 'a> {
                     number(all)
                 ),
             };
-            return RichLine::default().with(TextTone::Good, told).plain(open);
+            return StyledLine::default().with(Tone::Good, told).plain(open);
         }
-        let mut line = RichLine::default();
+        let mut line = StyledLine::default();
         for (tone, found, one, many) in [
-            (TextTone::Error, errors, "error", "errors"),
-            (TextTone::Warning, warnings, "warning", "warnings"),
-            (TextTone::Note, notes, "note", "notes"),
+            (Tone::Error, errors, "error", "errors"),
+            (Tone::Warning, warnings, "warning", "warnings"),
+            (Tone::Note, notes, "note", "notes"),
         ] {
             if found > 0 {
                 let between = if line.0.is_empty() { "" } else { ", " };
@@ -212,7 +212,7 @@ impl<'v, 'a> Page<'v, 'a> {
                 let path = escape(input.path.as_bytes());
                 sheet.detail(
                     "Damaged",
-                    &RichLine::default().code(path).with(TextTone::Warning, told),
+                    &StyledLine::default().code(path).with(Tone::Warning, told),
                 )?;
             }
         }
@@ -237,12 +237,12 @@ impl<'v, 'a> Page<'v, 'a> {
         }
         for limit in &summary.limits {
             let told = format!("{} {}", number(limit.count), limit.meaning);
-            sheet.detail("Limits", &RichLine::default().with(TextTone::Warning, told))?;
+            sheet.detail("Limits", &StyledLine::default().with(Tone::Warning, told))?;
         }
         Ok(())
     }
 
-    fn packets(&self) -> RichLine {
+    fn packets(&self) -> StyledLine {
         let summary = &self.view.snapshot.summary;
         let connections = self.view.snapshot.summaries.len() as u64;
         let mut told = match (summary.segments, connections) {
@@ -268,7 +268,7 @@ impl<'v, 'a> Page<'v, 'a> {
         told.into()
     }
 
-    fn losses(&self) -> Option<RichLine> {
+    fn losses(&self) -> Option<StyledLine> {
         let lost = self.view.snapshot.summary.lost;
         let mut parts = Vec::new();
         for (lost, by) in [
@@ -285,7 +285,7 @@ impl<'v, 'a> Page<'v, 'a> {
                 bytes(self.missing)
             ));
         }
-        (!parts.is_empty()).then(|| RichLine::default().with(TextTone::Warning, parts.join("; ")))
+        (!parts.is_empty()).then(|| StyledLine::default().with(Tone::Warning, parts.join("; ")))
     }
 
     /// What the user's ignore list left out.
@@ -308,7 +308,7 @@ impl<'v, 'a> Page<'v, 'a> {
         if told.is_empty() {
             return Ok(());
         }
-        let line = RichLine::default()
+        let line = StyledLine::default()
             .plain(format!("{} ignored by ", told.join(" and ")))
             .code(path)
             .plain(":");
@@ -319,7 +319,7 @@ impl<'v, 'a> Page<'v, 'a> {
             .filter(|it| it.connections + it.findings > 0);
         let matched: Vec<_> = matched.collect();
         for tally in matched.iter().take(IGNORED) {
-            let line = RichLine::default()
+            let line = StyledLine::default()
                 .plain(format!(
                     "{} by line {}, ",
                     number(tally.connections + tally.findings),
@@ -373,9 +373,9 @@ impl<'v, 'a> Page<'v, 'a> {
         };
         for ((by, how, phase, orderly), (count, first)) in kinds {
             let order = match (how, orderly) {
-                (How::Open, _) => RichLine::default().faint("–"),
-                (_, true) => RichLine::default().with(TextTone::Good, "yes"),
-                (_, false) => RichLine::default().with(TextTone::Warning, "no"),
+                (How::Open, _) => StyledLine::default().faint("–"),
+                (_, true) => StyledLine::default().with(Tone::Good, "yes"),
+                (_, false) => StyledLine::default().with(Tone::Warning, "no"),
             };
             table.rows.push(vec![
                 number(count).into(),
@@ -393,14 +393,14 @@ impl<'v, 'a> Page<'v, 'a> {
             let all = number((connections.len() - ignored.connections.len()) as u64);
             table
                 .rows
-                .push(vec![RichLine::default().strong(all), "in all".into()]);
+                .push(vec![StyledLine::default().strong(all), "in all".into()]);
         }
         sheet.heading("How the connections ended")?;
         sheet.table(&table)?;
         let let_go = self.view.snapshot.summary.let_go;
         if let_go > 0 {
             let told = format!("{} more were counted and not kept.", number(let_go));
-            sheet.paragraph(&RichLine::default().with(TextTone::Warning, told))?;
+            sheet.paragraph(&StyledLine::default().with(Tone::Warning, told))?;
         }
         Ok(())
     }
@@ -418,7 +418,7 @@ impl<'v, 'a> Page<'v, 'a> {
         }
         sheet.heading("Sockets that clients spend")?;
         for row in &rows {
-            let lead = RichLine::default().strong(format!("{} → {}", row.client, row.server));
+            let lead = StyledLine::default().strong(format!("{} → {}", row.client, row.server));
             sheet.item(&lead, &spent(row).into())?;
         }
         for row in rows {
@@ -441,7 +441,7 @@ impl<'v, 'a> Page<'v, 'a> {
                     self.view.options.zone.full(at),
                     self.view.offset(at)
                 );
-                sheet.paragraph(&RichLine::default().with(TextTone::Warning, told))?;
+                sheet.paragraph(&StyledLine::default().with(Tone::Warning, told))?;
             }
         }
         Ok(())
@@ -451,7 +451,7 @@ impl<'v, 'a> Page<'v, 'a> {
         if self.view.shows_all() {
             sheet.heading("Connections")?;
             for connection in self.view.shown() {
-                let body = RichLine::from(story(connection))
+                let body = StyledLine::from(story(connection))
                     .plain(finding::logs_in_a_sentence(self.view, connection))
                     .plain(self.findings_of(connection));
                 sheet.item(&self.lead(connection), &body)?;
@@ -473,7 +473,7 @@ impl<'v, 'a> Page<'v, 'a> {
             (false, None) => "Connections that no finding explains",
         })?;
         for group in groups.iter().take(MOST) {
-            let body = RichLine::from(story(group.first))
+            let body = StyledLine::from(story(group.first))
                 .plain(finding::logs_in_a_sentence(self.view, group.first))
                 .plain(alike(group))
                 .plain(self.findings_of(group.first));
@@ -491,8 +491,8 @@ impl<'v, 'a> Page<'v, 'a> {
         Ok(())
     }
 
-    fn lead(&self, connection: &Connection) -> RichLine {
-        RichLine::default()
+    fn lead(&self, connection: &Connection) -> StyledLine {
+        StyledLine::default()
             .strong(format!("#{}", connection.id))
             .plain(format!("  {}  ", connection::route(connection)))
             .faint(self.view.at(connection.first.time))
@@ -508,14 +508,14 @@ impl<'v, 'a> Page<'v, 'a> {
     }
 }
 
-fn file(input: &InputSummary) -> RichLine {
+fn file(input: &InputSummary) -> StyledLine {
     let told = format!(
         ", {}, {}, {}",
         input.format,
         count(input.packets, "packet", "packets"),
         bytes(input.bytes)
     );
-    RichLine::default()
+    StyledLine::default()
         .code(escape(input.path.as_bytes()))
         .plain(told)
 }

@@ -1,63 +1,100 @@
-//! Lines of styled text: pieces with a tone that each format renders in its own way, or ignores.
+//! Lines of styled text: pieces with a tone that each format and the screens render in their own way, or ignore.
 
-/// The style of a piece of text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TextTone {
+use crate::base::escape::harmless;
+use crate::rules::Severity;
+
+/// The role of a piece of text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tone {
+    /// Ordinary text.
     Plain,
-    /// Stands out.
+    /// Emphasized.
     Strong,
-    /// Recedes.
+    /// De-emphasized.
     Faint,
+    /// A heading.
+    Heading,
+    /// A key to press.
+    Key,
     /// To be copied as it is.
     Code,
+    /// A request, a connection or a byte was lost.
     Error,
+    /// Something will be lost, or is wrong.
     Warning,
+    /// Worth knowing.
     Note,
+    /// In order.
     Good,
+    /// From or about the client.
+    Client,
+    /// From or about the server.
+    Server,
+    /// The selected row.
+    Selected,
+    /// The current tab or location.
+    Here,
 }
 
-/// Pieces of text, each with its tone. They contain no control bytes: all text from packets was escaped.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct RichLine(pub(super) Vec<(TextTone, String)>);
+impl From<Severity> for Tone {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Error => Self::Error,
+            Severity::Warning => Self::Warning,
+            Severity::Note => Self::Note,
+            Severity::Benign => Self::Good,
+        }
+    }
+}
 
-impl RichLine {
-    pub(super) fn with(mut self, tone: TextTone, text: impl Into<String>) -> Self {
+/// Pieces of text, each with its tone, without control characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StyledLine(pub(crate) Vec<(Tone, String)>);
+
+impl StyledLine {
+    #[cfg(feature = "ui")]
+    pub(crate) fn of(tone: Tone, text: impl Into<String>) -> Self {
+        Self::default().with(tone, text)
+    }
+
+    /// Appends text. Text from packets was escaped when it was taken in; control characters are removed here all the same.
+    pub(crate) fn with(mut self, tone: Tone, text: impl Into<String>) -> Self {
         let text = text.into();
         if !text.is_empty() {
-            self.0.push((tone, text));
+            self.0.push((tone, harmless(&text).into_owned()));
         }
         self
     }
 
-    pub(super) fn plain(self, text: impl Into<String>) -> Self {
-        self.with(TextTone::Plain, text)
+    pub(crate) fn plain(self, text: impl Into<String>) -> Self {
+        self.with(Tone::Plain, text)
     }
 
-    pub(super) fn strong(self, text: impl Into<String>) -> Self {
-        self.with(TextTone::Strong, text)
+    pub(crate) fn strong(self, text: impl Into<String>) -> Self {
+        self.with(Tone::Strong, text)
     }
 
-    pub(super) fn faint(self, text: impl Into<String>) -> Self {
-        self.with(TextTone::Faint, text)
+    pub(crate) fn faint(self, text: impl Into<String>) -> Self {
+        self.with(Tone::Faint, text)
     }
 
-    pub(super) fn code(self, text: impl Into<String>) -> Self {
-        self.with(TextTone::Code, text)
+    pub(crate) fn code(self, text: impl Into<String>) -> Self {
+        self.with(Tone::Code, text)
     }
 
     /// Width in characters, which equals columns for all but East Asian text.
-    pub(super) fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.0.iter().map(|(_, text)| text.chars().count()).sum()
     }
 }
 
-impl From<&str> for RichLine {
+impl From<&str> for StyledLine {
     fn from(text: &str) -> Self {
         Self::default().plain(text)
     }
 }
 
-impl From<String> for RichLine {
+impl From<String> for StyledLine {
     fn from(text: String) -> Self {
         Self::default().plain(text)
     }
@@ -68,5 +105,5 @@ impl From<String> for RichLine {
 pub(super) struct RichTable {
     /// Each column's name, and whether it holds numbers.
     pub(super) columns: Vec<(&'static str, bool)>,
-    pub(super) rows: Vec<Vec<RichLine>>,
+    pub(super) rows: Vec<Vec<StyledLine>>,
 }

@@ -5,7 +5,7 @@ use crate::base::format::capitalised;
 use std::io;
 
 use super::finding_order::ranges;
-use super::rich_text::{RichLine, TextTone};
+use super::rich_text::{StyledLine, Tone};
 use super::view::View;
 use crate::base::escape::shortened;
 use crate::base::format::{count, number};
@@ -37,7 +37,7 @@ pub(super) fn write(
     Ok(())
 }
 
-fn verdict(view: &View<'_>, narrowed: &SearchResult) -> RichLine {
+fn verdict(view: &View<'_>, narrowed: &SearchResult) -> StyledLine {
     let all = view.snapshot.summaries.len() as u64;
     let of = match all {
         1 => "the one connection".to_owned(),
@@ -45,7 +45,7 @@ fn verdict(view: &View<'_>, narrowed: &SearchResult) -> RichLine {
     };
     let fits = narrowed.fits.len() as u64;
     if fits == 0 {
-        return RichLine::default().strong(match (narrowed.knows_the_error(), all) {
+        return StyledLine::default().strong(match (narrowed.knows_the_error(), all) {
             (_, 0) => "There is no TCP connection in this capture.",
             (true, _) => "Nothing in this capture fits that error.",
             (false, _) => "The error is not known, and what the line names is not in this capture.",
@@ -92,7 +92,7 @@ fn verdict(view: &View<'_>, narrowed: &SearchResult) -> RichLine {
             " The error is not known here; these are the connections that the line names."
         }
     };
-    RichLine::default().strong(told).plain(why)
+    StyledLine::default().strong(told).plain(why)
 }
 
 /// How the line's addresses, ports and times were used.
@@ -190,11 +190,11 @@ fn would_fit(narrowed: &SearchResult, sheet: &mut dyn Sheet) -> io::Result<()> {
             EventTrace::Packets => "",
             EventTrace::Circumstance => " (no packet shows it)",
         };
-        let mut line = RichLine::default()
+        let mut line = StyledLine::default()
             .plain("– ")
             .plain(format!("{}{seen}", event.story()));
         if let Some(rule) = event.rules().iter().find(|it| rules::rule(it).is_some()) {
-            line = line.with(TextTone::Faint, format!(" [{rule}]"));
+            line = line.with(Tone::Faint, format!(" [{rule}]"));
         }
         sheet.detail("", &line)?;
     }

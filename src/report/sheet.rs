@@ -1,21 +1,21 @@
 //! The text layout of a page; plain text and Markdown implement it.
 
-use super::rich_text::{RichLine, RichTable};
+use super::rich_text::{RichTable, StyledLine};
 use std::io;
 
 /// The elements of a page.
 pub(super) trait Sheet {
     /// The subject of the page.
-    fn title(&mut self, line: &RichLine) -> io::Result<()>;
+    fn title(&mut self, line: &StyledLine) -> io::Result<()>;
     /// Begins a section.
     fn heading(&mut self, text: &str) -> io::Result<()>;
-    fn paragraph(&mut self, line: &RichLine) -> io::Result<()>;
+    fn paragraph(&mut self, line: &StyledLine) -> io::Result<()>;
     /// Begins an entry with details.
-    fn entry(&mut self, line: &RichLine) -> io::Result<()>;
+    fn entry(&mut self, line: &StyledLine) -> io::Result<()>;
     /// A detail with its label; a label equal to the previous one need not be repeated.
-    fn detail(&mut self, label: &'static str, line: &RichLine) -> io::Result<()>;
+    fn detail(&mut self, label: &'static str, line: &StyledLine) -> io::Result<()>;
     /// A short lead and a text about it.
-    fn item(&mut self, lead: &RichLine, body: &RichLine) -> io::Result<()>;
+    fn item(&mut self, lead: &StyledLine, body: &StyledLine) -> io::Result<()>;
     fn table(&mut self, table: &RichTable) -> io::Result<()>;
     /// Lines to be shown verbatim, below a detail.
     fn figure(&mut self, label: &'static str, lines: &[String]) -> io::Result<()>;

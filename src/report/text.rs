@@ -1,6 +1,6 @@
 //! The page as plain text of 80 columns, for mail and tickets; in colour for a terminal that supports it.
 
-use super::rich_text::{RichLine, RichTable, TextTone};
+use super::rich_text::{RichTable, StyledLine, Tone};
 use super::sheet::Sheet;
 use crate::base::escape::harmless;
 use std::io::{self, Write};
@@ -31,14 +31,14 @@ impl<'o> TextSheet<'o> {
     }
 
     /// Writes a line that begins in column `at` and wraps to column `indent`. Text to be copied is never broken.
-    fn wrap(&mut self, line: &RichLine, mut at: usize, indent: usize) -> io::Result<()> {
+    fn wrap(&mut self, line: &StyledLine, mut at: usize, indent: usize) -> io::Result<()> {
         // Blanks are held back until the next word follows on the same line.
         let mut owed = 0;
         let mut fresh = true;
         for (tone, text) in &line.0 {
             let text = harmless(text);
             let words: Vec<&str> = match tone {
-                TextTone::Code => vec![&text],
+                Tone::Code => vec![&text],
                 _ => text.split_inclusive(' ').collect(),
             };
             for word in words {
@@ -67,15 +67,22 @@ impl<'o> TextSheet<'o> {
         writeln!(self.out)
     }
 
-    fn tone(&mut self, tone: TextTone, text: &str) -> io::Result<()> {
+    fn tone(&mut self, tone: Tone, text: &str) -> io::Result<()> {
         let code = match tone {
-            TextTone::Plain | TextTone::Code => "",
-            TextTone::Strong => "1",
-            TextTone::Faint => "2",
-            TextTone::Error => "1;31",
-            TextTone::Warning => "33",
-            TextTone::Note => "36",
-            TextTone::Good => "32",
+            Tone::Plain
+            | Tone::Code
+            | Tone::Heading
+            | Tone::Key
+            | Tone::Client
+            | Tone::Server
+            | Tone::Selected
+            | Tone::Here => "",
+            Tone::Strong => "1",
+            Tone::Faint => "2",
+            Tone::Error => "1;31",
+            Tone::Warning => "33",
+            Tone::Note => "36",
+            Tone::Good => "32",
         };
         if self.color && !code.is_empty() && !text.is_empty() {
             write!(self.out, "\x1b[{code}m{text}\x1b[0m")
@@ -86,7 +93,7 @@ impl<'o> TextSheet<'o> {
 }
 
 impl Sheet for TextSheet<'_> {
-    fn title(&mut self, line: &RichLine) -> io::Result<()> {
+    fn title(&mut self, line: &StyledLine) -> io::Result<()> {
         self.wrap(line, 0, 0)?;
         writeln!(self.out)
     }
@@ -94,16 +101,16 @@ impl Sheet for TextSheet<'_> {
     fn heading(&mut self, text: &str) -> io::Result<()> {
         self.label = None;
         writeln!(self.out)?;
-        self.tone(TextTone::Strong, text)?;
+        self.tone(Tone::Strong, text)?;
         let rule = "-".repeat(text.chars().count());
         writeln!(self.out, "\n{rule}")
     }
 
-    fn paragraph(&mut self, line: &RichLine) -> io::Result<()> {
+    fn paragraph(&mut self, line: &StyledLine) -> io::Result<()> {
         self.wrap(line, 0, 0)
     }
 
-    fn entry(&mut self, line: &RichLine) -> io::Result<()> {
+    fn entry(&mut self, line: &StyledLine) -> io::Result<()> {
         // A blank line separates entries, but not the first from its heading.
         if self.label.is_some() {
             writeln!(self.out)?;
@@ -112,7 +119,7 @@ impl Sheet for TextSheet<'_> {
         self.wrap(line, 0, 3)
     }
 
-    fn detail(&mut self, label: &'static str, line: &RichLine) -> io::Result<()> {
+    fn detail(&mut self, label: &'static str, line: &StyledLine) -> io::Result<()> {
         let shown = if self.label == Some(label) { "" } else { label };
         self.label = Some(label);
         if label.is_empty() {
@@ -121,18 +128,18 @@ impl Sheet for TextSheet<'_> {
         }
         write!(self.out, "{:INDENT$}", "")?;
         // Text to be copied that is too long starts further left, to stay on one line.
-        if let [(TextTone::Code, text)] = &line.0[..]
+        if let [(Tone::Code, text)] = &line.0[..]
             && INDENT + LABEL + text.chars().count() > WIDTH
         {
-            self.tone(TextTone::Faint, shown)?;
+            self.tone(Tone::Faint, shown)?;
             write!(self.out, "\n{:BODY$}", "")?;
             return self.wrap(line, BODY, BODY);
         }
-        self.tone(TextTone::Faint, &format!("{shown:<LABEL$}"))?;
+        self.tone(Tone::Faint, &format!("{shown:<LABEL$}"))?;
         self.wrap(line, INDENT + LABEL, INDENT + LABEL)
     }
 
-    fn item(&mut self, lead: &RichLine, body: &RichLine) -> io::Result<()> {
+    fn item(&mut self, lead: &StyledLine, body: &StyledLine) -> io::Result<()> {
         self.wrap(lead, 0, BODY)?;
         write!(self.out, "{:BODY$}", "")?;
         self.wrap(body, BODY, BODY)
@@ -141,7 +148,7 @@ impl Sheet for TextSheet<'_> {
     fn figure(&mut self, label: &'static str, lines: &[String]) -> io::Result<()> {
         self.label = Some(label);
         write!(self.out, "{:INDENT$}", "")?;
-        self.tone(TextTone::Faint, label)?;
+        self.tone(Tone::Faint, label)?;
         writeln!(self.out)?;
         for line in lines {
             writeln!(self.out, "{:INDENT$}{}", "", harmless(line))?;
@@ -153,12 +160,12 @@ impl Sheet for TextSheet<'_> {
         let header = table
             .columns
             .iter()
-            .map(|(name, _)| RichLine::default().faint(*name));
-        let header: Vec<RichLine> = header.collect();
+            .map(|(name, _)| StyledLine::default().faint(*name));
+        let header: Vec<StyledLine> = header.collect();
         let lines = || std::iter::once(&header).chain(&table.rows);
         let width = |column: usize| {
             let cells = lines().filter_map(|row| row.get(column));
-            cells.map(RichLine::width).max().unwrap_or(0)
+            cells.map(StyledLine::width).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..table.columns.len()).map(width).collect();
         for row in lines() {

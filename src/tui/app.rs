@@ -8,6 +8,7 @@
 //!  enter read it  c connections  esc back  / search  ? help  q quit
 //! ```
 
+use crate::report::rich_text::Tone;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -29,14 +30,15 @@ use super::overview::OverviewScreen;
 use super::prompt::{Prompt, PromptKey};
 use super::sockets::SocketsScreen;
 use super::story::StoryScreen;
-use super::text_layout::{StyledLine, width};
+use super::text_layout::width;
 use super::{
     Effect, Glyphs, KeyOutcome, Look, PromptInput, PromptQuestion, Screen, ScreenSubject, Tab,
-    Tasks, TextSeek, Tone, ViewContext, ViewModel,
+    Tasks, TextSeek, ViewContext, ViewModel,
 };
 use crate::base::format::duration;
 use crate::base::format::{bytes, count, number};
 use crate::base::net::Endpoint;
+use crate::report::rich_text::StyledLine;
 use crate::report::snapshot::{ReadProgress, ReadStage};
 use crate::rules::Severity;
 
@@ -748,8 +750,8 @@ impl App {
         let reserved: usize = common.iter().map(StyledLine::width).sum();
         room = room.saturating_sub(reserved);
         for hint in own.into_iter().map(one) {
-            if hint.width() <= room {
-                room -= hint.width();
+            if hint.columns() <= room {
+                room -= hint.columns();
                 line.0.extend(hint.0);
             }
         }

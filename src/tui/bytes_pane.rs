@@ -1,16 +1,18 @@
 //! The bytes of both streams in order, escaped, with the FIN, the RST and what was never captured.
 
+use crate::report::rich_text::Tone;
 use std::ops::Range;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::text_layout::{ListPosition, StyledLine, find, holds, scroll_bar, width};
-use super::{Action, Look, TextSeek, Tone, ViewContext};
+use super::text_layout::{ListPosition, find, holds, scroll_bar, width};
+use super::{Action, Look, TextSeek, ViewContext};
 use crate::analysis::connection::{Connection, Who};
 use crate::analysis::transcript::{ChunkContent, ConnectionTranscript, StreamChunk};
 use crate::base::escape::escape;
 use crate::base::format::{bytes, number};
+use crate::report::rich_text::StyledLine;
 
 /// Columns at the left for the offset and the sender's symbol.
 const OFFSET: u16 = 12;

@@ -1,9 +1,10 @@
 //! Bars and column charts made of block characters.
 
+use crate::report::rich_text::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Look, Tone};
+use super::Look;
 
 /// One segment of a bar.
 #[derive(Clone, Copy, Debug)]

@@ -1,10 +1,11 @@
 //! The columns of the connections table: what each shows of a connection, and which of them fit.
 
+use crate::report::rich_text::Tone;
 use std::time::Duration;
 
+use super::Look;
 use super::rows::SortKey;
 use super::view_model::{EndingClass, ViewModel};
-use super::{Look, Tone};
 use crate::analysis::connection::{By as Closer, ConnectionSummary, How, ResetKind};
 use crate::base::format::{bytes, duration, number};
 use crate::base::time::Timestamp;

@@ -9,6 +9,7 @@
 //!
 //! The segments are reread from the input in a task; until they arrive the screen shows the verdict.
 
+use crate::report::rich_text::Tone;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,10 +22,10 @@ use super::keys::{Action, Scope};
 use super::ladder_pane::{LadderPane, evidence_lines};
 use super::menu::{Menu, MenuItem};
 use super::segments_pane::SegmentsPane;
-use super::text_layout::{ListPosition, Pager, StyledLine, find, holds, scroll_bar};
+use super::text_layout::{ListPosition, Pager, find, holds, scroll_bar};
 use super::{
-    KeyOutcome, PromptInput, PromptQuestion, Screen, Task, TaskOutcome, TextSeek, Tone,
-    ViewContext, verdict_pane,
+    KeyOutcome, PromptInput, PromptQuestion, Screen, Task, TaskOutcome, TextSeek, ViewContext,
+    verdict_pane,
 };
 use crate::analysis::connection::Connection;
 use crate::analysis::transcript::ConnectionTranscript;
@@ -32,6 +33,7 @@ use crate::base::format::duration;
 use crate::base::format::{count, number};
 use crate::base::time::Timestamp;
 use crate::protocol::http::{Exchange, Outcome as Became};
+use crate::report::rich_text::StyledLine;
 use crate::report::snapshot::Snapshot;
 use crate::report::wording::connection;
 use crate::report::wording::segment::{how_far, request};

@@ -9,6 +9,7 @@
 //!
 //! [`super::rows`] computes the rows and their order, [`super::columns`] chooses the columns.
 
+use crate::report::rich_text::Tone;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -21,16 +22,17 @@ use super::keys::{Action, Scope};
 use super::menu::{Menu, MenuItem};
 use super::rows::{Listing, RowsWanted, SortKey};
 use super::story::StoryScreen;
-use super::text_layout::{ListPosition, Paragraph, StyledLine, scroll_bar, width};
+use super::text_layout::{ListPosition, Paragraph, scroll_bar, width};
 use super::text_search::TextSearch;
 use super::view_model::{EndingClass, ViewModel};
 use super::{
     KeyOutcome, PromptCompletion, PromptError, PromptInput, PromptQuestion, Screen, Task,
-    TaskOutcome, TextSeek, Tone, ViewContext,
+    TaskOutcome, TextSeek, ViewContext,
 };
 use crate::analysis::connection::ConnectionSummary;
 use crate::base::format::{count, number};
 use crate::report::filter::Filter;
+use crate::report::rich_text::StyledLine;
 use crate::report::wording::connection;
 
 /// Rows at the bottom with details of the selected connection.

@@ -1,11 +1,12 @@
 //! What several screens show of a finding: its headline, its hosts, and the screens it leads to.
 
 use super::help::HelpScreen;
-use super::text_layout::StyledLine;
 use super::view_model::FindingGroup;
-use super::{KeyOutcome, Tab, Tone, ViewContext};
+use super::{KeyOutcome, Tab, ViewContext};
 use crate::base::certainty::Certainty;
 use crate::base::format::{count, number};
+use crate::report::rich_text::StyledLine;
+use crate::report::rich_text::Tone;
 use crate::rules::{self, Finding};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -36,7 +37,7 @@ pub(super) fn headline(
     let weight = if selected { Tone::Strong } else { Tone::Plain };
     line = line.with(weight, subject(group, finding, cx));
     let rule = StyledLine::default().faint(format!("  {}", finding.rule));
-    let beside = line.width() + rule.width() <= usize::from(area.width);
+    let beside = line.columns() + rule.columns() <= usize::from(area.width);
     let room = if beside && area.width >= 100 {
         let taken = rule.draw_right(cx.look, area, buffer);
         Rect {

@@ -4,14 +4,16 @@
 use super::finding_words::headline;
 use super::finding_words::hosts;
 use super::finding_words::{connections, rule};
+use crate::report::rich_text::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::keys::{Action, Scope};
 use super::story::{self, StoryScreen};
-use super::text_layout::{ListPosition, Pager, StyledLine, find, holds, scroll_bar};
+use super::text_layout::{ListPosition, Pager, find, holds, scroll_bar};
 use super::view_model::FindingGroup;
-use super::{KeyOutcome, Screen, TextSeek, Tone, ViewContext};
+use super::{KeyOutcome, Screen, TextSeek, ViewContext};
+use crate::report::rich_text::StyledLine;
 use crate::rules::Finding;
 
 /// From this height on the selected finding is shown below the list.

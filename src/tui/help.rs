@@ -1,13 +1,15 @@
 //! The help: how to read the screens in a few lines, then the key table. Also the page of a rule.
 
 use super::theme::tone;
+use crate::report::rich_text::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::keys::{self, Action, Scope, TABLE};
-use super::text_layout::{Pager, Paragraph, StyledLine};
+use super::text_layout::{Pager, Paragraph};
 use super::view_model::EndingClass;
-use super::{KeyOutcome, Screen, TextSeek, Tone, ViewContext};
+use super::{KeyOutcome, Screen, TextSeek, ViewContext};
+use crate::report::rich_text::StyledLine;
 use crate::rules::Rule;
 
 /// Width of the column of key names.

@@ -7,13 +7,14 @@
 //! ✖  5.012               │◀───────────────────── RST ──│  CLOSED
 //! ```
 
+use crate::report::rich_text::Tone;
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::text_layout::{ListPosition, StyledLine, holds, scroll_bar, width};
-use super::{Action, Look, TextSeek, Tone, ViewContext};
+use super::text_layout::{ListPosition, holds, scroll_bar, width};
+use super::{Action, Look, TextSeek, ViewContext};
 use crate::analysis::connection::{Connection, Standing, State, Who};
 use crate::analysis::transcript::{
     ConnectionTranscript, SegmentKind, TlsRecordHead, TranscriptRow, TranscriptRows, TranscriptStep,
@@ -22,6 +23,7 @@ use crate::base::format::duration;
 use crate::base::format::{bytes, count, number};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Flags;
+use crate::report::rich_text::StyledLine;
 use crate::report::wording::segment::{self, Detail};
 use crate::rules::{Finding, Severity};
 
@@ -630,7 +632,7 @@ impl LadderColumns {
         let sign = if right { head_right } else { head_left };
         buffer.set_stringn(head, row.y, sign, 1, look.theme.style(tone));
         let line = StyledLine::of(tone, format!(" {} ", said.trim()));
-        let wide = line.width().min(body - 3);
+        let wide = line.columns().min(body - 3);
         let x = match right {
             true => from + 2,
             false => from + room - 2 - u16::try_from(wide).unwrap_or(0),

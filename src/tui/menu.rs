@@ -1,10 +1,12 @@
 //! A small menu over the bottom of a screen: a few texts to copy, the usual one first.
 
+use crate::report::rich_text::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::text_layout::{ListPosition, StyledLine};
-use super::{Action, KeyOutcome, Look, Tone};
+use super::text_layout::ListPosition;
+use super::{Action, KeyOutcome, Look};
+use crate::report::rich_text::StyledLine;
 
 /// A text that can be copied.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -52,7 +52,7 @@ pub use app::App;
 pub use glyphs::Glyphs;
 pub use keys::{Action, Scope};
 pub use task::{Cancel, Task, TaskOutcome, Tasks};
-pub use theme::{Depth, Theme, Tone};
+pub use theme::{Depth, Theme};
 pub use view_model::ViewModel;
 
 use crate::analysis::connection::ConnectionSummary;

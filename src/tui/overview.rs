@@ -8,19 +8,21 @@ use super::finding_words::headline;
 use super::finding_words::hedge;
 use super::finding_words::hosts;
 use super::theme::tone;
+use crate::report::rich_text::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::chart::{self, BarPart};
 use super::keys::{Action, Scope};
 use super::story::StoryScreen;
-use super::text_layout::{LEGIBLE, ListPosition, Paragraph, StyledLine, WrappedRow, find, holds};
+use super::text_layout::{LEGIBLE, ListPosition, Paragraph, WrappedRow, find, holds};
 use super::view_model::{EndingClass, FindingGroup};
-use super::{KeyOutcome, Screen, TextSeek, Tone, ViewContext};
+use super::{KeyOutcome, Screen, TextSeek, ViewContext};
 use crate::base::escape::escape;
 use crate::base::format::duration;
 use crate::base::format::{count, number};
 use crate::base::net::Skip;
+use crate::report::rich_text::StyledLine;
 use crate::report::snapshot::ReadStage;
 use crate::rules::Severity;
 
@@ -504,8 +506,8 @@ fn draw_scale(cx: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
     let taken = left.draw(cx.look, chart, buffer);
     let middle = StyledLine::default().faint(duration(lasted));
     let right = StyledLine::default().faint(zone.time_of_day(last));
-    let ends = u16::try_from(right.width()).unwrap_or(0) + taken + 4;
-    let wide = u16::try_from(middle.width()).unwrap_or(0);
+    let ends = u16::try_from(right.columns()).unwrap_or(0) + taken + 4;
+    let wide = u16::try_from(middle.columns()).unwrap_or(0);
     if chart.width > ends {
         right.draw_right(cx.look, chart, buffer);
     }

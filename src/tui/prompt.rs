@@ -1,11 +1,13 @@
 //! A line that the user types into.
 
+use crate::report::rich_text::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::{Position, Rect};
 
-use super::text_layout::{Paragraph, StyledLine, width};
-use super::{Look, PromptError, Tone};
+use super::text_layout::{Paragraph, width};
+use super::{Look, PromptError};
+use crate::report::rich_text::StyledLine;
 
 /// Limit in bytes; more is an accidental paste.
 const MAX_LENGTH: usize = 1024;

@@ -1,15 +1,17 @@
 //! Every segment in a table, without folding.
 
+use crate::report::rich_text::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::ladder_pane::{flags, said};
-use super::text_layout::{ListPosition, StyledLine, find, holds, scroll_bar};
-use super::{Action, TextSeek, Tone, ViewContext};
+use super::text_layout::{ListPosition, find, holds, scroll_bar};
+use super::{Action, TextSeek, ViewContext};
 use crate::analysis::connection::Who;
 use crate::analysis::transcript::{ConnectionTranscript, SegmentKind, TranscriptStep};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Flags;
+use crate::report::rich_text::StyledLine;
 
 /// From this width on there is space for the receive window.
 const WIDE: u16 = 100;

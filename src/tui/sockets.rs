@@ -1,6 +1,7 @@
 //! The table of sockets: ports and TIME-WAITs of each client towards each server, now and at the peak, when the port
 //! range runs out, and a chart of the selected row with the range as its ceiling.
 
+use crate::report::rich_text::Tone;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -10,13 +11,14 @@ use ratatui::layout::Rect;
 use super::chart;
 use super::keys::{Action, Scope};
 use super::task::{Task, TaskOutcome};
-use super::text_layout::{ListPosition, StyledLine, find, holds, scroll_bar};
+use super::text_layout::{ListPosition, find, holds, scroll_bar};
 use super::view_model;
-use super::{KeyOutcome, Screen, Tab, TextSeek, Tone, ViewContext};
+use super::{KeyOutcome, Screen, Tab, TextSeek, ViewContext};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::format::duration;
 use crate::base::format::number;
 use crate::base::net::Endpoint;
+use crate::report::rich_text::StyledLine;
 
 /// Rows of the chart with its heading and scale.
 const CHART: u16 = 9;

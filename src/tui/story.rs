@@ -4,16 +4,18 @@
 use super::finding_words::hedge;
 use super::finding_words::pair;
 use super::finding_words::subject;
+use crate::report::rich_text::Tone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::finding_words::{self};
 use super::keys::{Action, Scope};
-use super::text_layout::{Pager, Paragraph, StyledLine};
+use super::text_layout::{Pager, Paragraph};
 use super::view_model::{FindingGroup, ViewModel};
-use super::{KeyOutcome, Screen, TextSeek, Tone, ViewContext};
+use super::{KeyOutcome, Screen, TextSeek, ViewContext};
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::{count, number};
+use crate::report::rich_text::StyledLine;
 use crate::report::wording::connection;
 use crate::report::wording::moment::offset;
 use crate::rules::Finding;

@@ -2,50 +2,22 @@
 //!
 //! Widths are in terminal columns; a wide character takes two.
 
+use crate::report::rich_text::Tone;
 use std::ops::Range;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Span;
 
-use super::{Action, Look, TextSeek, Tone};
-use crate::base::escape::harmless;
+use super::{Action, Look, TextSeek};
+use crate::report::rich_text::StyledLine;
 
 /// Width limit for running text: in longer rows the eye loses the next one.
 pub(super) const LEGIBLE: u16 = 110;
 
-/// Pieces of text, each with its tone.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct StyledLine(pub(super) Vec<(Tone, String)>);
-
 impl StyledLine {
-    pub(super) fn of(tone: Tone, text: impl Into<String>) -> Self {
-        Self::default().with(tone, text)
-    }
-
-    /// Appends text. Foreign text was escaped when it was taken in; control characters are removed here all the same.
-    pub(super) fn with(mut self, tone: Tone, text: impl Into<String>) -> Self {
-        let text = text.into();
-        if !text.is_empty() {
-            self.0.push((tone, harmless(&text).into_owned()));
-        }
-        self
-    }
-
-    pub(super) fn plain(self, text: impl Into<String>) -> Self {
-        self.with(Tone::Plain, text)
-    }
-
-    pub(super) fn strong(self, text: impl Into<String>) -> Self {
-        self.with(Tone::Strong, text)
-    }
-
-    pub(super) fn faint(self, text: impl Into<String>) -> Self {
-        self.with(Tone::Faint, text)
-    }
-
-    /// Width in columns.
-    pub(super) fn width(&self) -> usize {
+    /// Width in columns of the terminal.
+    pub(super) fn columns(&self) -> usize {
         self.0.iter().map(|(_, text)| width(text)).sum()
     }
 
@@ -56,7 +28,7 @@ impl StyledLine {
             return 0;
         }
         let mut column = area.x;
-        let too_long = self.width() > usize::from(area.width);
+        let too_long = self.columns() > usize::from(area.width);
         let end = area.right() - u16::from(too_long);
         for (tone, text) in &self.0 {
             let room = usize::from(end - column);
@@ -81,7 +53,7 @@ impl StyledLine {
 
     /// The same, right-aligned.
     pub(super) fn draw_right(&self, look: &Look, area: Rect, buffer: &mut Buffer) -> u16 {
-        let wide = u16::try_from(self.width())
+        let wide = u16::try_from(self.columns())
             .unwrap_or(u16::MAX)
             .min(area.width);
         let area = Rect {
@@ -90,18 +62,6 @@ impl StyledLine {
             ..area
         };
         self.draw(look, area, buffer)
-    }
-}
-
-impl From<&str> for StyledLine {
-    fn from(text: &str) -> Self {
-        Self::default().plain(text)
-    }
-}
-
-impl From<String> for StyledLine {
-    fn from(text: String) -> Self {
-        Self::default().plain(text)
     }
 }
 

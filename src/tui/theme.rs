@@ -6,7 +6,7 @@
 use super::view_model::EndingClass;
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::rules::Severity;
+use crate::report::rich_text::Tone;
 
 /// How many colours the terminal has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,50 +26,6 @@ pub struct Theme {
     pub depth: Depth,
     /// Whether the background is light.
     pub light: bool,
-}
-
-/// The role of a piece of text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Tone {
-    /// Ordinary text.
-    Plain,
-    /// Emphasized.
-    Strong,
-    /// De-emphasized.
-    Faint,
-    /// A heading.
-    Heading,
-    /// A key to press.
-    Key,
-    /// To be copied as it is.
-    Code,
-    /// A request, a connection or a byte was lost.
-    Error,
-    /// Something will be lost, or is wrong.
-    Warning,
-    /// Worth knowing.
-    Note,
-    /// In order.
-    Good,
-    /// From or about the client.
-    Client,
-    /// From or about the server.
-    Server,
-    /// The selected row.
-    Selected,
-    /// The current tab or location.
-    Here,
-}
-
-impl From<Severity> for Tone {
-    fn from(severity: Severity) -> Self {
-        match severity {
-            Severity::Error => Self::Error,
-            Severity::Warning => Self::Warning,
-            Severity::Note => Self::Note,
-            Severity::Benign => Self::Good,
-        }
-    }
 }
 
 impl Theme {

@@ -1,12 +1,12 @@
 //! The diagnosis of one connection in words: how it ended, the findings, what both logs will contain, what was
 //! exchanged.
-
-use super::Tone;
 use super::glyphs::Glyphs;
-use super::text_layout::{Paragraph, StyledLine};
+use super::text_layout::Paragraph;
 use crate::analysis::connection::{Connection, Who};
 use crate::base::format::duration;
 use crate::base::format::{bytes, count, number};
+use crate::report::rich_text::StyledLine;
+use crate::report::rich_text::Tone;
 use crate::report::wording::{connection, terms, tls};
 use crate::rules::Finding;
 use crate::rules::log_errors::{self, PredictedText, Predictor};

@@ -64,11 +64,9 @@ pub struct ConnectionTracker {
     pub(super) first: FrameRef,
     pub(super) last: FrameRef,
     pub(super) pair: EndpointPair,
-    pub(super) stack: Option<Box<ProtocolStack>>,
-    kept: HeldBytes,
+    pub(super) parsed: ParsedStreams,
     /// How often unfinished elements were cut short.
     unfinished: u32,
-    layer_options: LayerOptions,
     pub(super) icmp: Option<Box<Quote>>,
     pub(super) predecessor: Option<Predecessor>,
     /// An acknowledgement of the previous connection, sent while this one was opened.
@@ -118,10 +116,8 @@ impl ConnectionTracker {
             first: at,
             last: at,
             pair: EndpointPair::new(),
-            stack: None,
-            kept: HeldBytes::default(),
+            parsed: ParsedStreams::default(),
             unfinished: 0,
-            layer_options: LayerOptions::default(),
             icmp: None,
             predecessor: predecessor
                 .map(|predecessor_state| predecessor_state.before(segment.source)),
@@ -130,8 +126,8 @@ impl ConnectionTracker {
     }
 
     /// Sets how its streams are parsed; call it before the first payload byte.
-    pub fn listen(&mut self, layer_options: LayerOptions) {
-        self.layer_options = layer_options;
+    pub fn set_layer_options(&mut self, layer_options: LayerOptions) {
+        self.parsed.layer_options = layer_options;
     }
 
     /// The state to keep of it for the next connection on its addresses and ports.
@@ -201,7 +197,7 @@ impl ConnectionTracker {
                 .iter()
                 .filter(|end| self.pair.peer(**end).stream().was_limited())
                 .count() as u64,
-            exchanges: self.stack.as_ref().map_or(0, |stack| stack.let_go()),
+            exchanges: self.parsed.stack.as_ref().map_or(0, |stack| stack.let_go()),
             unfinished: self.unfinished.into(),
         }
     }
@@ -209,7 +205,7 @@ impl ConnectionTracker {
     /// A half-open connection: only a SYN was seen, without an answer. The cheapest connection to evict.
     #[must_use]
     pub fn is_half_open(&self) -> bool {
-        self.stack.is_none()
+        self.parsed.stack.is_none()
             && FlowEnd::BOTH
                 .iter()
                 .any(|end| self.pair.peer(*end).counts().packets == 0)
@@ -296,14 +292,8 @@ impl ConnectionTracker {
         segment: &Segment<'_>,
         texts: &mut TextInterner,
     ) -> SegmentResult {
-        let midway = self.midway();
-        let mut streams = StreamReader {
-            stack: &mut self.stack,
-            kept: &mut self.kept,
-            layer_options: &self.layer_options,
-            midway,
-            texts,
-        };
+        let midstream = self.midstream_client();
+        let mut streams = self.parsed.reader(midstream, texts);
         let received = self.pair.segment(from, segment, &mut streams);
         if received == SegmentResult::Taken {
             self.last = FrameRef {
@@ -315,13 +305,13 @@ impl ConnectionTracker {
     }
 
     /// The presumed client where the capture began after the connection; evaluated before the first payload byte.
-    fn midway(&self) -> Option<FlowEnd> {
+    fn midstream_client(&self) -> Option<FlowEnd> {
         let unseen = || {
             FlowEnd::BOTH
                 .iter()
                 .all(|end| self.pair.peer(*end).syn().is_none())
         };
-        (self.stack.is_none() && unseen()).then(|| verdict::likely_client(self.endpoints))
+        (self.parsed.stack.is_none() && unseen()).then(|| verdict::likely_client(self.endpoints))
     }
 
     /// Bytes that wait behind holes.
@@ -332,36 +322,30 @@ impl ConnectionTracker {
 
     /// Skips all holes, because the total of waiting bytes is too large.
     pub fn skip_holes(&mut self, texts: &mut TextInterner) {
-        let midway = self.midway();
-        let mut streams = StreamReader {
-            stack: &mut self.stack,
-            kept: &mut self.kept,
-            layer_options: &self.layer_options,
-            midway,
-            texts,
-        };
+        let midstream = self.midstream_client();
+        let mut streams = self.parsed.reader(midstream, texts);
         self.pair.skip_holes(self.last, &mut streams);
     }
 
     /// What it holds of its streams.
     #[must_use]
     pub const fn kept(&self) -> HeldBytes {
-        self.kept
+        self.parsed.kept
     }
 
     /// Evicts the older half of its exchanges, because the total of exchanges is too large.
     pub fn evict_older_exchanges(&mut self) {
-        if let Some(stack) = &mut self.stack {
+        if let Some(stack) = &mut self.parsed.stack {
             stack.evict_older_half();
-            self.kept = HeldBytes::of(stack);
+            self.parsed.kept = HeldBytes::of(stack);
         }
     }
 
     /// Parses waiting bytes as far as possible and drops the rest, because the total of waiting bytes is too large.
     pub fn drop_incomplete(&mut self, texts: &mut TextInterner) {
-        if let Some(stack) = &mut self.stack {
+        if let Some(stack) = &mut self.parsed.stack {
             stack.drop_incomplete(texts);
-            self.kept = HeldBytes::of(stack);
+            self.parsed.kept = HeldBytes::of(stack);
             self.unfinished = self.unfinished.saturating_add(1);
         }
     }
@@ -382,16 +366,10 @@ impl ConnectionTracker {
     /// Builds the record, when nothing more can come. `ended` says why, and until when the connection was observed.
     #[must_use]
     pub fn settle(mut self, ended: SettledBecause, texts: &mut TextInterner) -> Connection {
-        let midway = self.midway();
-        let mut streams = StreamReader {
-            stack: &mut self.stack,
-            kept: &mut self.kept,
-            layer_options: &self.layer_options,
-            midway,
-            texts,
-        };
+        let midstream = self.midstream_client();
+        let mut streams = self.parsed.reader(midstream, texts);
         self.pair.close(self.last, &mut streams);
-        if let Some(stack) = &mut self.stack {
+        if let Some(stack) = &mut self.parsed.stack {
             stack.finish(texts);
         }
         let verdict = verdict::judge(&self, ended);
@@ -401,11 +379,12 @@ impl ConnectionTracker {
         };
         let peers = ends.map(|end| self.pair.peer(end));
         let protocol = self
+            .parsed
             .stack
             .as_ref()
             .map_or(Protocol::Unknown, |stack| stack.protocol());
         // Decrypted data is counted in plaintext bytes, so the reach of each close is converted to plaintext bytes too.
-        let inside = |end: FlowEnd, bytes: u64| match &self.stack {
+        let inside = |end: FlowEnd, bytes: u64| match &self.parsed.stack {
             Some(stack) => stack.inside(end, bytes),
             None => bytes,
         };
@@ -419,6 +398,7 @@ impl ConnectionTracker {
         let fin = ends.map(|end| close(end, self.pair.peer(end).fin()));
         let reset = ends.map(|end| close(end, self.pair.peer(end).reset()));
         let mut layer_facts = self
+            .parsed
             .stack
             .take()
             .map_or_else(LayerFacts::default, |stack| stack.into_layer_facts());
@@ -491,6 +471,7 @@ impl ConnectionTracker {
             unanswered: unanswered(peers),
             predecessor: self.predecessor,
             annotations: self
+                .parsed
                 .layer_options
                 .annotator
                 .map(|annotator| Arc::new(annotator.annotations().seen_from(verdict.client))),
@@ -527,32 +508,58 @@ pub(super) fn acknowledged(stream: &crate::protocol::tcp::ByteStream) -> u64 {
     u64::try_from(stream.fin().map_or(acked, |fin| acked.min(fin))).unwrap_or(0)
 }
 
+/// What was made of both streams.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ParsedStreams {
+    /// Created at the first byte.
+    pub(super) stack: Option<Box<ProtocolStack>>,
+    kept: HeldBytes,
+    layer_options: LayerOptions,
+}
+
+impl ParsedStreams {
+    /// Who takes the streams. `midstream` is the presumed client where the capture began after the connection.
+    const fn reader<'a>(
+        &'a mut self,
+        midstream: Option<FlowEnd>,
+        texts: &'a mut TextInterner,
+    ) -> StreamReader<'a> {
+        StreamReader {
+            stack: &mut self.stack,
+            kept: &mut self.kept,
+            layer_options: &self.layer_options,
+            midstream,
+            texts,
+        }
+    }
+}
+
 /// Passes the streams on to the protocol stack, which is created at the first byte.
 struct StreamReader<'a> {
     stack: &'a mut Option<Box<ProtocolStack>>,
     kept: &'a mut HeldBytes,
     layer_options: &'a LayerOptions,
     /// The presumed client where the capture began after the connection.
-    midway: Option<FlowEnd>,
+    midstream: Option<FlowEnd>,
     texts: &'a mut TextInterner,
 }
 
 impl StreamSink for StreamReader<'_> {
     #[inline]
     fn data(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8], length: u32) {
-        let (layer_options, midway) = (self.layer_options, self.midway);
+        let (layer_options, midstream) = (self.layer_options, self.midstream);
         let stack = self
             .stack
-            .get_or_insert_with(|| ProtocolStack::boxed(layer_options, midway));
+            .get_or_insert_with(|| ProtocolStack::boxed(layer_options, midstream));
         stack.data(from, at, bytes, length, self.texts);
         *self.kept = HeldBytes::of(stack);
     }
 
     fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64) {
-        let (layer_options, midway) = (self.layer_options, self.midway);
+        let (layer_options, midstream) = (self.layer_options, self.midstream);
         let stack = self
             .stack
-            .get_or_insert_with(|| ProtocolStack::boxed(layer_options, midway));
+            .get_or_insert_with(|| ProtocolStack::boxed(layer_options, midstream));
         stack.gap(from, at, length, self.texts);
         *self.kept = HeldBytes::of(stack);
     }

@@ -105,8 +105,11 @@ fn roles(live: &ConnectionTracker) -> (FlowEnd, Roles) {
     if let Some(end) = by_syn {
         return (end, Roles::Handshake);
     }
-    if let Some((end, Certainty::Certain | Certainty::Likely)) =
-        live.stack.as_ref().and_then(|stack| stack.requester())
+    if let Some((end, Certainty::Certain | Certainty::Likely)) = live
+        .parsed
+        .stack
+        .as_ref()
+        .and_then(|stack| stack.requester())
     {
         return (end, Roles::Http);
     }
@@ -313,7 +316,7 @@ fn spoken_phase(
     sent: Reach,
     received: Reach,
 ) -> Phase {
-    match &live.stack {
+    match &live.parsed.stack {
         Some(stack) if stack.protocol() == Protocol::Unknown => {
             if opening == Opening::Handshake && stack.exchanges().next().is_none() {
                 stack.phase_at(at, sent, received)
@@ -387,7 +390,7 @@ fn open(
 
 /// The server's `close_notify`, if the client had received it before it closed.
 fn told(live: &ConnectionTracker, by: By, server: FlowEnd, close: &FirstClose) -> Option<FrameRef> {
-    let stack = live.stack.as_ref().filter(|_| by == By::Client)?;
+    let stack = live.parsed.stack.as_ref().filter(|_| by == By::Client)?;
     stack.close_notify(server, close.event.received)
 }
 
@@ -401,6 +404,7 @@ fn is_orderly(
 ) -> bool {
     let peers = FlowEnd::BOTH.map(|end| live.pair.peer(end));
     let nothing_owed = live
+        .parsed
         .stack
         .as_ref()
         .is_none_or(|stack| stack.exchanges().all(|exchange| exchange.is_settled()));

@@ -79,7 +79,7 @@ impl HalfOpen {
     /// Turns it into the connection that the SYN begins.
     fn promote(&self, layer_options: LayerOptions, texts: &mut TextInterner) -> TrackedFlow {
         let mut live = Box::new(ConnectionTracker::new(&self.syn, self.predecessor));
-        live.listen(layer_options);
+        live.set_layer_options(layer_options);
         live.segment(FlowEnd::A, &self.syn, texts);
         TrackedFlow {
             live,
@@ -211,7 +211,7 @@ impl Partition {
                     segment,
                     Some(flow.live.predecessor_state()),
                 ));
-                fresh.listen(self.tracker_options.layer_options());
+                fresh.set_layer_options(self.tracker_options.layer_options());
                 let old = std::mem::replace(&mut flow.live, fresh);
                 settled[0] = flow.before.take();
                 if old.is_over() {
@@ -333,7 +333,7 @@ impl Partition {
             return None;
         }
         let mut live = Box::new(ConnectionTracker::new(segment, predecessor));
-        live.listen(self.tracker_options.layer_options());
+        live.set_layer_options(self.tracker_options.layer_options());
         let flow = TrackedFlow {
             live,
             share,

@@ -32,16 +32,14 @@ mod bpf {
     use pcap::{BpfProgram, Capture, Linktype};
 
     use super::{CaptureError, Source};
-    use crate::base::net::Loss;
     use crate::packet::capture::frame::{Batch, Fill, Frame, LinkType};
-    use crate::packet::capture::summary::FileSummary;
+    use crate::packet::capture::wrapped::{Wrap, wrapped};
 
     const ETHERNET: LinkType = LinkType(1);
     const RAW: LinkType = LinkType(101);
 
-    /// A source and the filter applied to it.
+    /// A filter applied to a source.
     struct Filtered {
-        inner: Box<dyn Source>,
         expression: String,
         /// One program for each link type met so far: a handful at most.
         programs: Vec<(LinkType, BpfProgram)>,
@@ -58,11 +56,11 @@ mod bpf {
         {
             return Err(error);
         }
-        Ok(Box::new(Filtered {
-            inner,
+        let filter = Filtered {
             expression: expression.to_owned(),
             programs: Vec::new(),
-        }))
+        };
+        Ok(wrapped(inner, filter))
     }
 
     impl Filtered {
@@ -78,10 +76,14 @@ mod bpf {
         }
     }
 
-    impl Source for Filtered {
-        fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
+    impl Wrap for Filtered {
+        fn fill(
+            &mut self,
+            inner: &mut dyn Source,
+            batch: &mut Batch,
+        ) -> Result<Fill, CaptureError> {
             loop {
-                let fill = self.inner.fill(batch)?;
+                let fill = inner.fill(batch)?;
                 let mut failed = None;
                 batch.retain(|frame| {
                     failed.is_none()
@@ -97,18 +99,6 @@ mod bpf {
                     return Ok(fill);
                 }
             }
-        }
-
-        fn stop(&mut self) {
-            self.inner.stop();
-        }
-
-        fn lost(&self) -> Loss {
-            self.inner.lost()
-        }
-
-        fn files(&self) -> &[FileSummary] {
-            self.inner.files()
         }
     }
 

@@ -23,6 +23,7 @@ mod recording;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod wrapped;
 mod write;
 
 pub use aside::aside;
@@ -37,4 +38,5 @@ pub use live::{LiveOptions, NamedInterface, default_interface, interfaces, live}
 pub use recent::{Recent, RecentLimits};
 pub use recording::{Recording, Rotation, numbered};
 pub use summary::{Damage, FileSummary, Interface, SecretsBlock};
+pub(crate) use wrapped::{Wrap, wrapped};
 pub use write::{PcapWriter, PcapngWriter};

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::error::CaptureError;
 use super::frame::{Batch, Fill, FrameSlot, Source};
-use super::summary::FileSummary;
+use super::wrapped::{Wrap, wrapped};
 use crate::base::time::Timestamp;
 
 /// Frames are evicted in chunks of this many bytes: small relative to the total, so that the bounds are met closely.
@@ -65,10 +65,7 @@ impl Recent {
     /// A source that passes on the frames of `source` and remembers them.
     #[must_use]
     pub fn of(self: &Arc<Self>, source: Box<dyn Source>) -> Box<dyn Source> {
-        Box::new(RememberedSource {
-            source,
-            recent: Arc::clone(self),
-        })
+        wrapped(source, Arc::clone(self))
     }
 
     /// Number of frames evicted so far.
@@ -150,31 +147,13 @@ fn copy(from: &Batch, to: &mut Batch) {
     }
 }
 
-/// A source whose frames are remembered.
-struct RememberedSource {
-    source: Box<dyn Source>,
-    recent: Arc<Recent>,
-}
-
-impl Source for RememberedSource {
-    fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
-        let fill = self.source.fill(batch)?;
+impl Wrap for Arc<Recent> {
+    fn fill(&mut self, inner: &mut dyn Source, batch: &mut Batch) -> Result<Fill, CaptureError> {
+        let fill = inner.fill(batch)?;
         if fill == Fill::Frames {
-            self.recent.take(batch);
+            self.take(batch);
         }
         Ok(fill)
-    }
-
-    fn stop(&mut self) {
-        self.source.stop();
-    }
-
-    fn lost(&self) -> Loss {
-        self.source.lost()
-    }
-
-    fn files(&self) -> &[FileSummary] {
-        self.source.files()
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::error::CaptureError;
 use super::frame::{Batch, Fill, Frame, Source};
-use super::summary::FileSummary;
+use super::wrapped::{Wrap, wrapped};
 use super::write::PcapngWriter;
 use crate::base::time::Timestamp;
 
@@ -90,10 +90,7 @@ impl Recording {
     /// A source that passes on the frames of `source` and records them.
     #[must_use]
     pub fn of(self, source: Box<dyn Source>) -> Box<dyn Source> {
-        Box::new(RecordedSource {
-            source,
-            recording: self,
-        })
+        wrapped(source, self)
     }
 
     /// Writes one frame.
@@ -200,36 +197,18 @@ pub fn numbered(path: &Path, number: u32) -> PathBuf {
     path.with_file_name(format!("{stem}-{number:05}{dot}{extension}"))
 }
 
-/// A source whose frames are recorded.
-struct RecordedSource {
-    source: Box<dyn Source>,
-    recording: Recording,
-}
-
-impl Source for RecordedSource {
-    fn fill(&mut self, batch: &mut Batch) -> Result<Fill, CaptureError> {
-        let fill = self.source.fill(batch)?;
+impl Wrap for Recording {
+    fn fill(&mut self, inner: &mut dyn Source, batch: &mut Batch) -> Result<Fill, CaptureError> {
+        let fill = inner.fill(batch)?;
         for frame in batch.frames() {
-            self.recording.frame(&frame)?;
+            self.frame(&frame)?;
         }
         match fill {
             Fill::Frames => {}
             // Flush while idle, so that a program that reads the file sees all frames so far.
-            Fill::Idle(_) => self.recording.flush()?,
-            Fill::End => self.recording.end(self.source.lost())?,
+            Fill::Idle(_) => self.flush()?,
+            Fill::End => self.end(inner.lost())?,
         }
         Ok(fill)
-    }
-
-    fn stop(&mut self) {
-        self.source.stop();
-    }
-
-    fn lost(&self) -> Loss {
-        self.source.lost()
-    }
-
-    fn files(&self) -> &[FileSummary] {
-        self.source.files()
     }
 }

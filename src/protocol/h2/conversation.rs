@@ -195,19 +195,11 @@ impl H2Conversation {
     }
 
     pub(super) fn direction(&self, end: FlowEnd) -> &H2Direction {
-        let [a, b] = &self.directions;
-        match end {
-            FlowEnd::A => a,
-            FlowEnd::B => b,
-        }
+        end.of(&self.directions)
     }
 
     pub(super) fn direction_mut(&mut self, end: FlowEnd) -> &mut H2Direction {
-        let [a, b] = &mut self.directions;
-        match end {
-            FlowEnd::A => a,
-            FlowEnd::B => b,
-        }
+        end.of_mut(&mut self.directions)
     }
 
     /// Notes a frame that breaks the protocol.

@@ -213,19 +213,11 @@ impl HttpConversation {
     }
 
     pub(super) fn direction(&self, end: FlowEnd) -> &HttpDirection {
-        let [a, b] = &self.directions;
-        match end {
-            FlowEnd::A => a,
-            FlowEnd::B => b,
-        }
+        end.of(&self.directions)
     }
 
     pub(super) fn direction_mut(&mut self, end: FlowEnd) -> &mut HttpDirection {
-        let [a, b] = &mut self.directions;
-        match end {
-            FlowEnd::A => a,
-            FlowEnd::B => b,
-        }
+        end.of_mut(&mut self.directions)
     }
 
     /// What this end is known to send, requests or responses.
