@@ -1,5 +1,6 @@
 //! A progress line on standard error during long analysis runs.
 
+use crate::base::format::duration;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -36,8 +37,8 @@ impl ProgressLine {
             // If standard error is closed, the line has no reader.
             let _ = write!(
                 io::stderr(),
-                "\r{millions:.1} million packets, {:.0} s \x1b[K",
-                passed.as_secs_f64()
+                "\r{millions:.1} million packets, {} \x1b[K",
+                duration(passed)
             );
         }
     }

@@ -61,8 +61,8 @@ pub fn duration(time: Duration) -> String {
     }
     let seconds = time.as_secs_f64().round() as u64;
     let (large, unit, small, part) = match seconds {
-        0..=7199 => (seconds / 60, "min", seconds % 60, "s"),
-        7200..=172_799 => (seconds / 3600, "h", seconds / 60 % 60, "min"),
+        0..=3599 => (seconds / 60, "min", seconds % 60, "s"),
+        3600..=172_799 => (seconds / 3600, "h", seconds / 60 % 60, "min"),
         172_800..=604_799 => (seconds / 86_400, "d", seconds / 3600 % 24, "h"),
         _ => return count(seconds / 86_400, "day", "days"),
     };
@@ -132,6 +132,7 @@ mod tests {
             (912_040_000, "912.0 s"),
             (1_259_990_000, "21 min"),
             (1_262_000_000, "21 min 2 s"),
+            (3_600_000_000, "1 h"),
             (7_260_000_000, "2 h 1 min"),
             (200_000_000_000, "2 d 7 h"),
             (94_608_000_000_000, "1,095 days"),

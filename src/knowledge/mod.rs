@@ -8,6 +8,7 @@ mod code;
 mod error_text;
 mod explain;
 mod fuzzy_match;
+mod limit;
 mod log_line;
 mod port_range;
 mod product;
@@ -21,9 +22,12 @@ pub use code::{CODES, Code, Family, codes_in};
 pub use error_text::{Basis, ErrorText, FACTS, KnownProgram, Prediction, texts, texts_of};
 pub use explain::{EventGroup, EventMatch, Explanation, MatchReason, explain, match_error};
 pub use fuzzy_match::MatchQuality;
+pub use limit::{Counted, LIMITS, Limit, default_limit};
 pub use log_line::{LogLineHints, LogTime, hints_in};
 pub use port_range::{PortRange, port_ranges};
-pub use product::{NamedBy, NamedProduct, PRODUCTS, Product, Role, identify, inside, product};
+pub use product::{
+    NamedBy, NamedProduct, PRODUCTS, Product, REMEDY_WORDS, Role, identify, inside, product,
+};
 pub use setting::{SETTINGS, Setting, settings};
 pub use socket_error::{
     AfterReset, ConnectionStage, SocketError, System, UnreadData, after_icmp_unreachable,

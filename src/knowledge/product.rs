@@ -296,6 +296,58 @@ fn version_after(rest: &str) -> Option<String> {
         .then(|| version.to_owned())
 }
 
+/// Product names as remedies write them, longer names before their prefixes; the side on which the setting applies, and
+/// the products it covers.
+pub const REMEDY_WORDS: &[(&str, LogSide, &[&str])] = &[
+    ("nginx's upstream", LogSide::Client, &["nginx", "openresty"]),
+    ("nginx", LogSide::Server, &["nginx", "openresty"]),
+    (
+        "Apache HttpClient",
+        LogSide::Client,
+        &["apache-httpclient-4", "apache-httpclient-5"],
+    ),
+    ("Apache", LogSide::Server, &["apache"]),
+    ("ASP.NET", LogSide::Server, &["iis", "http.sys", "asp.net"]),
+    ("IIS", LogSide::Server, &["iis", "http.sys"]),
+    ("gunicorn", LogSide::Server, &["gunicorn"]),
+    ("Tomcat", LogSide::Server, &["tomcat"]),
+    ("HAProxy", LogSide::Server, &["haproxy"]),
+    ("Kestrel", LogSide::Server, &["kestrel"]),
+    ("Envoy", LogSide::Server, &["envoy"]),
+    ("ALB", LogSide::Server, &["aws-alb"]),
+    (
+        ".NET",
+        LogSide::Client,
+        &[
+            "dotnet-framework",
+            "dotnet-httpclient",
+            "dotnet-webrequest",
+            "powershell",
+            "wcf",
+        ],
+    ),
+    ("Node `server", LogSide::Server, &["node-server"]),
+    (
+        "Node",
+        LogSide::Client,
+        &["node-http", "node-fetch", "undici", "axios", "node-fetch-2"],
+    ),
+    (
+        "Python",
+        LogSide::Client,
+        &[
+            "python-requests",
+            "httpx",
+            "aiohttp",
+            "python-urllib",
+            "python-http.client",
+        ],
+    ),
+    ("Go ", LogSide::Client, &["go"]),
+    ("OkHttp", LogSide::Client, &["okhttp"]),
+    ("curl", LogSide::Client, &["curl", "php-curl", "guzzle"]),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -95,25 +95,30 @@ impl Timer {
 pub struct DefaultTime {
     /// How long, in seconds.
     pub seconds: f64,
-    /// The products, by name, each once.
-    pub products: Vec<&'static str>,
+    /// The products and what sets it there, by name, each product once.
+    pub products: Vec<(&'static str, &'static str)>,
 }
 
 impl fmt::Display for DefaultTime {
-    /// `65 s is the default of Node.js http server (newer) and Puma`.
+    /// ``30 s is the default of gunicorn `timeout` and Jetty `idleTimeout` ``; of very many products only the names.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} s is the default of ", self.seconds)?;
         let (named, more) = match self.products.len() {
             0..=MOST_NAMED => (&self.products[..], 0),
             all => (&self.products[..MOST_NAMED - 1], all - (MOST_NAMED - 1)),
         };
-        for (nth, product) in named.iter().enumerate() {
+        for (nth, (product, setting)) in named.iter().enumerate() {
             match (nth, nth + 1 == named.len() && more == 0) {
                 (0, _) => {}
                 (_, true) => f.write_str(" and ")?,
                 (_, false) => f.write_str(", ")?,
             }
             f.write_str(product)?;
+            match setting.contains(' ') {
+                _ if self.products.len() > MOST_WITH_SETTINGS => {}
+                true => write!(f, " {setting}")?,
+                false => write!(f, " `{setting}`")?,
+            }
         }
         match more {
             0 => Ok(()),
@@ -124,6 +129,8 @@ impl fmt::Display for DefaultTime {
 
 /// Products named one by one.
 const MOST_NAMED: usize = 5;
+/// Products whose settings are named as well.
+const MOST_WITH_SETTINGS: usize = 2;
 
 /// The default that a measured time is nearest to, of those that close from this side, with all products that share it.
 #[must_use]
@@ -132,9 +139,9 @@ pub fn default_time(time: Duration, running: TimerPhase, side: LogSide) -> Optio
     candidates.retain(|timer| timer.closes_from(side));
     let seconds = candidates.first()?.seconds;
     let same = candidates.iter().filter(|it| it.seconds == seconds);
-    let mut products: Vec<_> = same.map(|it| it.product).collect();
+    let mut products: Vec<_> = same.map(|it| (it.product, it.setting)).collect();
     products.sort_unstable();
-    products.dedup();
+    products.dedup_by_key(|it| it.0);
     Some(DefaultTime { seconds, products })
 }
 
@@ -159,8 +166,12 @@ pub static TIMERS: LazyLock<Vec<Timer>> = LazyLock::new(|| {
 const SLACK_SECONDS: f64 = 0.05;
 /// Deviation of a long timer, as a share of it.
 const SLACK_SHARE: f64 = 0.01;
-/// Node checks its timers once a second: its idle close comes up to this much late.
-const NODE_LATE_SECONDS: f64 = 1.0;
+/// Products that check their timers once in a while, and how much later than its time one may fire: Node.js once a second,
+/// gunicorn's arbiter once a second with a process in between.
+const LATE_SECONDS: [(&str, &[TimerPhase], f64); 2] = [
+    ("Node.js", &[TimerPhase::Idle, TimerPhase::Request], 1.0),
+    ("gunicorn", &[TimerPhase::Wait], 1.2),
+];
 
 /// The timers that can explain a measured time, nearest first.
 #[must_use]
@@ -180,11 +191,12 @@ pub fn timer_candidates(seconds: f64, running: TimerPhase) -> Vec<&'static Timer
 
 fn fires_at(timer: &Timer, seconds: f64) -> bool {
     let slack = SLACK_SECONDS.max(timer.seconds * SLACK_SHARE);
-    let late = if timer.product.starts_with("Node.js") {
-        NODE_LATE_SECONDS
-    } else {
-        0.0
-    };
+    let late = LATE_SECONDS
+        .iter()
+        .find(|(product, phases, _)| {
+            timer.product.starts_with(product) && phases.contains(&timer.running)
+        })
+        .map_or(0.0, |(.., late)| *late);
     seconds >= timer.seconds - slack && seconds <= timer.seconds + slack + late
 }
 
@@ -236,11 +248,15 @@ mod tests {
         };
         assert_eq!(
             told(65.02, TimerPhase::Idle, LogSide::Server).as_deref(),
-            Some("65 s is the default of Node.js http server (newer) and Puma")
+            Some(
+                "65 s is the default of Node.js http server (newer) `keepAliveTimeout` and Puma `persistent_timeout`"
+            )
         );
         assert_eq!(
             told(90.0, TimerPhase::Idle, LogSide::Client).as_deref(),
-            Some("90 s is the default of Go http.Transport and reqwest, hyper-util")
+            Some(
+                "90 s is the default of Go http.Transport `IdleConnTimeout` and reqwest, hyper-util `pool_idle_timeout`"
+            )
         );
         assert_eq!(told(90.0, TimerPhase::Idle, LogSide::Server), None);
         assert_eq!(told(17.0, TimerPhase::Wait, LogSide::Server), None);

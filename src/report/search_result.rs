@@ -3,12 +3,13 @@
 use super::sheet::Sheet;
 use crate::base::format::capitalised;
 use std::io;
+use std::time::Duration;
 
 use super::finding_order::ranges;
 use super::rich_text::{StyledLine, Tone};
 use super::view::View;
 use crate::base::escape::shortened;
-use crate::base::format::{count, number};
+use crate::base::format::{count, duration, number};
 use crate::knowledge::{EventTrace, LogTime};
 use crate::rules;
 use crate::rules::log_errors::{ClockReading, SearchBasis, SearchResult};
@@ -161,16 +162,9 @@ fn time_of(moment: &LogTime) -> String {
 
 /// `2 h ahead of`, `5 h 30 min behind`.
 fn ahead(seconds: i32) -> String {
-    let minutes = seconds.unsigned_abs() / 60;
-    let rest = match minutes % 60 {
-        0 => String::new(),
-        rest => format!(" {rest} min"),
-    };
     let side = if seconds < 0 { "behind" } else { "ahead of" };
-    match minutes / 60 {
-        0 => format!("{minutes} min {side}"),
-        hours => format!("{hours} h{rest} {side}"),
-    }
+    let apart = Duration::from_secs(seconds.unsigned_abs().into());
+    format!("{} {side}", duration(apart))
 }
 
 fn would_fit(narrowed: &SearchResult, sheet: &mut dyn Sheet) -> io::Result<()> {

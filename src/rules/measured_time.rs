@@ -27,10 +27,16 @@ pub(super) fn is_round(time: Duration) -> Option<u64> {
     (seconds >= 2 && off <= 150).then_some(seconds)
 }
 
+/// The same as a clause: `30 s is a round number`.
+pub(super) fn round(time: Duration) -> Option<String> {
+    is_round(time).map(|seconds| format!("{seconds} s is a round number"))
+}
+
 /// The same for times of some tenths of a second, to within some milliseconds.
-pub(super) fn is_round_in_short(time: Duration) -> Option<u128> {
+pub(super) fn round_in_short(time: Duration) -> Option<String> {
     let millis = time.as_millis();
-    ((100..2000).contains(&millis) && millis % 100 <= 5).then_some(millis - millis % 100)
+    let round = (100..2000).contains(&millis) && millis % 100 <= 5;
+    round.then(|| format!("{} ms is a round number", millis - millis % 100))
 }
 
 /// Whether a timer of so many seconds would have fired after this time.
@@ -65,9 +71,9 @@ mod tests {
         assert_eq!(round(2500), None);
         assert_eq!(round(20), None);
         assert_eq!(round(1020), None);
-        let short = |millis| is_round_in_short(Duration::from_millis(millis));
-        assert_eq!(short(401), Some(400));
-        assert_eq!(short(1002), Some(1000));
+        let short = |millis| round_in_short(Duration::from_millis(millis));
+        assert_eq!(short(401).as_deref(), Some("400 ms is a round number"));
+        assert!(short(1002).is_some());
         assert_eq!(short(1020), None);
         assert_eq!(short(50), None);
         assert_eq!(round(30_090), Some(30));

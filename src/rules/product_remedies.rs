@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::Finding;
 use crate::analysis::connection::Connection;
 use crate::base::net::Endpoint;
-use crate::knowledge::{LogSide, Product, identify, settings};
+use crate::knowledge::{LogSide, Product, REMEDY_WORDS, identify, settings};
 use crate::protocol::http::{FieldName, SharedText};
 
 /// Connections examined for product names, per finding and per server: a disagreement shows early.
@@ -89,58 +89,6 @@ fn server(connection: &Connection) -> Option<&'static Product> {
     })
 }
 
-/// Product names as remedies write them, longer names before their prefixes; the side on which the setting applies, and
-/// the products it covers.
-const WORDS: &[(&str, LogSide, &[&str])] = &[
-    ("nginx's upstream", LogSide::Client, &["nginx", "openresty"]),
-    ("nginx", LogSide::Server, &["nginx", "openresty"]),
-    (
-        "Apache HttpClient",
-        LogSide::Client,
-        &["apache-httpclient-4", "apache-httpclient-5"],
-    ),
-    ("Apache", LogSide::Server, &["apache"]),
-    ("ASP.NET", LogSide::Server, &["iis", "http.sys", "asp.net"]),
-    ("IIS", LogSide::Server, &["iis", "http.sys"]),
-    ("gunicorn", LogSide::Server, &["gunicorn"]),
-    ("Tomcat", LogSide::Server, &["tomcat"]),
-    ("HAProxy", LogSide::Server, &["haproxy"]),
-    ("Kestrel", LogSide::Server, &["kestrel"]),
-    ("Envoy", LogSide::Server, &["envoy"]),
-    ("ALB", LogSide::Server, &["aws-alb"]),
-    (
-        ".NET",
-        LogSide::Client,
-        &[
-            "dotnet-framework",
-            "dotnet-httpclient",
-            "dotnet-webrequest",
-            "powershell",
-            "wcf",
-        ],
-    ),
-    ("Node `server", LogSide::Server, &["node-server"]),
-    (
-        "Node",
-        LogSide::Client,
-        &["node-http", "node-fetch", "undici", "axios", "node-fetch-2"],
-    ),
-    (
-        "Python",
-        LogSide::Client,
-        &[
-            "python-requests",
-            "httpx",
-            "aiohttp",
-            "python-urllib",
-            "python-http.client",
-        ],
-    ),
-    ("Go ", LogSide::Client, &["go"]),
-    ("OkHttp", LogSide::Client, &["okhttp"]),
-    ("curl", LogSide::Client, &["curl", "php-curl", "guzzle"]),
-];
-
 /// The remedy without examples for products that are excluded; `None` if nothing changes.
 fn without_others(remedy: &str, named: &NamedProducts) -> Option<String> {
     let open = remedy.find(" (")?;
@@ -152,7 +100,9 @@ fn without_others(remedy: &str, named: &NamedProducts) -> Option<String> {
     let mut dropped = false;
     let mut kept: Vec<&str> = Vec::new();
     for item in examples.split(separator) {
-        let found = WORDS.iter().filter_map(|it| Some((item.find(it.0)?, it)));
+        let found = REMEDY_WORDS
+            .iter()
+            .filter_map(|it| Some((item.find(it.0)?, it)));
         word = match found.min_by_key(|(at, _)| *at) {
             Some((_, word)) => Some(word),
             // Another setting of the preceding product, or its default.
@@ -243,7 +193,7 @@ mod tests {
                 assert!(rule(name).is_some(), "{name}");
             }
         }
-        for (_, _, names) in WORDS {
+        for (_, _, names) in REMEDY_WORDS {
             assert!(names.iter().all(|it| product(it).is_some()), "{names:?}");
         }
     }

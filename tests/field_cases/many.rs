@@ -40,7 +40,7 @@ fn case_6_requests_that_wait_for_one_of_two_connections() {
         Severity::Warning,
         &[
             "never had more than 2 connections",
-            "limit of .NET Framework",
+            "default of .NET Framework",
             "gave 2 of them up",
         ],
         &["DefaultConnectionLimit"],

@@ -198,10 +198,10 @@ fn story(burst: &[&ConnectionSummary], served: usize) -> Diagnosis {
     }
     if let Some(slow) = slow {
         parts.push(format!(
-            "{} got through on a repetition, after {:.1} to {:.1} s",
+            "{} got through on a repetition, after {} to {}",
             slow.count,
-            slow.range.0.as_secs_f64(),
-            slow.range.1.as_secs_f64()
+            duration(slow.range.0),
+            duration(slow.range.1)
         ));
     }
     if reset > 0 {

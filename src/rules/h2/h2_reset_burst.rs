@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::analysis::connection::Connection;
+use crate::base::format::duration;
 use crate::base::frame_ref::FrameRef;
 use crate::protocol::http::{ErrorCode, Exchange, Party, StreamReset};
 use crate::rules::Severity;
@@ -133,9 +134,9 @@ fn check(connection: &Connection) -> Verdict {
         Party::Responder => "server",
     };
     let told = format!(
-        "The {who} reset {} streams within {:.3} s, the first with {}.",
+        "The {who} reset {} streams within {}, the first with {}.",
         burst.count,
-        burst.last.time.since(burst.reset.at.time).as_secs_f64(),
+        duration(burst.last.time.since(burst.reset.at.time)),
         burst.reset.code
     );
     let limit = connection

@@ -112,10 +112,8 @@ fn check(connection: &Connection) -> Verdict {
     let silence = idle.filter(|idle| *idle >= AT_LEAST);
     let timer = silence.and_then(|idle| {
         measured_time::wait(idle, closer).or_else(|| {
-            let seconds = measured_time::is_round(idle)?;
-            Some(format!(
-                "{seconds} s is a round number: an idle timer that was set."
-            ))
+            let round = measured_time::round(idle)?;
+            Some(format!("{round}: an idle timer that was set."))
         })
     });
     let cut = Who::BOTH

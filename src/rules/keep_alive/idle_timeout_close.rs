@@ -167,11 +167,8 @@ pub(in crate::rules) fn idle(connection: &Connection) -> Option<IdleClose> {
         format!("the server had announced `Keep-Alive: timeout={seconds}`")
     } else if let Some(default) = measured_time::idle(pause.time, pause.who) {
         default.to_string()
-    } else if let Some(seconds) = measured_time::is_round(pause.time) {
-        format!("{seconds} s is a round number")
     } else {
-        let millis = measured_time::is_round_in_short(pause.time)?;
-        format!("{millis} ms is a round number")
+        measured_time::round(pause.time).or_else(|| measured_time::round_in_short(pause.time))?
     };
     Some(IdleClose { reason, ..pause })
 }

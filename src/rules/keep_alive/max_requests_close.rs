@@ -1,6 +1,7 @@
 //! A server closes after a fixed number of requests on one connection.
 
 use crate::base::format::count;
+use crate::knowledge::{Counted, default_limit};
 use std::collections::BTreeMap;
 
 use crate::analysis::connection::{By, ConnectionSummary, How, Phase};
@@ -106,12 +107,8 @@ fn check(_: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
     if list.len() < ENOUGH || list.len() * 2 < closed {
         return Verdict::Clear;
     }
-    let whose = match limit {
-        100 => " That is the default of Apache and Tomcat.",
-        999 => " That is the default of Puma.",
-        1000 => " That is the default of nginx.",
-        _ => "",
-    };
+    let whose = default_limit(limit.into(), Counted::Requests)
+        .map_or_else(String::new, |whose| format!(" {whose}"));
     let message = format!(
         "The server closed {} after exactly {limit} requests each.{whose}",
         count(list.len() as u64, "connection", "connections")

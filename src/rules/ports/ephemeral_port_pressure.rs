@@ -3,6 +3,7 @@
 use crate::analysis::connection::{By, ConnectionSummary};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::certainty::Certainty;
+use crate::base::format::duration;
 use crate::base::format::number;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::{Evidence, Severity};
@@ -126,12 +127,12 @@ fn story(sockets: &Sockets, connections: &[&ConnectionSummary], percent: f64) ->
         number(sockets.time_wait_peak),
     );
     if let (Some(out), Some(peak)) = (sockets.runs_out_at, sockets.peak_at) {
-        let left = out.since(peak).as_secs_f64();
+        let left = duration(out.since(peak));
         let rate = sockets.rate.map_or_else(String::new, |rate| {
             format!(" ({rate:.0} connections a second)")
         });
         message.push_str(&match out > peak {
-            true => format!(" At this rate{rate} the range runs out {left:.0} s after that."),
+            true => format!(" At this rate{rate} the range runs out {left} after that."),
             false => " Then no port was left.".to_owned(),
         });
     }

@@ -3,6 +3,7 @@
 use crate::analysis::connection::{By, ConnectionSummary};
 use crate::analysis::hosts::{RangeBasis, Sockets};
 use crate::base::certainty::Certainty;
+use crate::base::format::duration;
 use crate::base::format::number;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
@@ -115,8 +116,8 @@ fn check(sockets: &Sockets, connections: &[&ConnectionSummary]) -> Verdict {
     );
     if let (Some(out), Some(start)) = (sockets.runs_out_at, connections.first()) {
         message.push_str(&format!(
-            " At this rate the ports run out {:.0} s after the first of them.",
-            out.since(start.first.time).as_secs_f64()
+            " At this rate the ports run out {} after the first of them.",
+            duration(out.since(start.first.time))
         ));
     }
     let mut evidence = Vec::new();

@@ -156,8 +156,8 @@ fn check(connection: &Connection, ending: &Ending<'_>) -> Verdict {
         received(exchange, message, ending.close.received),
     );
     let stalled = (message.last < close && quiet.as_secs() >= 1).then(|| {
-        let round = match measured_time::is_round(quiet) {
-            Some(seconds) => format!(", and {seconds} s is a round number: a timeout that was set"),
+        let round = match measured_time::round(quiet) {
+            Some(round) => format!(", and {round}: a timeout that was set"),
             None => String::new(),
         };
         format!(

@@ -125,8 +125,7 @@ fn check(connection: &Connection) -> Verdict {
         "The client closed with a {word} {} after the last byte of its {what}, without a byte of the response. {server}",
         duration(time),
     );
-    let round = measured_time::is_round(time)
-        .map(|seconds| format!("{seconds} s is a round number: a timeout that was set."));
+    let round = measured_time::round(time).map(|round| format!("{round}: a timeout that was set."));
     let late = response(exchange).map(|answer| {
         format!(
             "The response came {} later, to nobody.",
@@ -183,8 +182,7 @@ fn cancelled(connection: &Connection) -> Option<Verdict> {
         exchange.stream_id().unwrap_or(0),
         duration(time),
     );
-    let round = measured_time::is_round(time)
-        .map(|seconds| format!("{seconds} s is a round number: a timeout that was set."));
+    let round = measured_time::round(time).map(|round| format!("{round}: a timeout that was set."));
     let severity = if round.is_some() {
         Severity::Error
     } else {

@@ -4,6 +4,7 @@ use crate::analysis::connection::{By, ConnectionSummary, Phase};
 use crate::analysis::hosts::{Concurrency, HostPair, Hosts};
 use crate::base::certainty::Certainty;
 use crate::base::format::number;
+use crate::knowledge::{Counted, default_limit};
 use crate::protocol::http::Protocol;
 use crate::rules::Severity;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
@@ -148,11 +149,8 @@ fn queue(host_pairs: &HostPair<'_>) -> Option<HostDiagnosis> {
 }
 
 fn story(used: &[&ConnectionSummary], limit: usize, requests: u32, gave_up: usize) -> Diagnosis {
-    let typical = match limit {
-        2 => " Two is the limit of .NET Framework outside ASP.NET.",
-        6 => " Six is what browsers allow.",
-        _ => "",
-    };
+    let typical = default_limit(limit as u64, Counted::Connections)
+        .map_or_else(String::new, |whose| format!(" {whose}"));
     let mut message = format!(
         "The client never had more than {limit} connections open to this server, and nearly each of {} requests began \
          within 10 ms of the response before it.{typical}",

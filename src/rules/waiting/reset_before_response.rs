@@ -1,15 +1,14 @@
 //! A request arrived in full, and the server reset the connection instead of responding.
 
-use crate::base::format::duration;
-use crate::rules::wording_tls::hidden_request;
-use std::time::Duration;
-
 use crate::analysis::connection::{By, Connection, How, ResetKind, Who};
 use crate::base::certainty::Certainty;
+use crate::base::format::duration;
 use crate::protocol::http::Exchange;
 use crate::rules::classify::{EndingKind, announced, ending};
+use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, Verdict, rule};
 use crate::rules::wording::not_yet;
+use crate::rules::wording_tls::hidden_request;
 use crate::rules::{Evidence, Severity};
 
 rule! {
@@ -110,15 +109,6 @@ rule! {
     "the server reset the connection instead of answering a complete request", Check::Connection(check)
 }
 
-/// How far the time waited may be from a limit: timers are checked once a second.
-const NEAR: Duration = Duration::from_millis(1200);
-
-/// Time limits at which a server resets instead of responding, and the products that have them.
-const LIMITS: [(Duration, &str); 1] = [(
-    Duration::from_secs(30),
-    "gunicorn's worker timeout (`--timeout`, 30 s by default)",
-)];
-
 fn check(connection: &Connection) -> Verdict {
     let read = ending(connection).filter(|it| it.reading == EndingKind::ResetBeforeResponse);
     let Some(ending) = &read else {
@@ -189,10 +179,8 @@ fn story(connection: &Connection, kind: ResetKind, exchange: &Exchange, more: us
         message.push_str(" Part of the connection is missing from the capture; one taken at the server would settle it.");
     }
     let mut remedies = RULE.remedies();
-    for (limit, whose) in LIMITS {
-        if waited.abs_diff(limit) <= NEAR {
-            message.push_str(&format!(" The time waited is that of {whose}."));
-        }
+    if let Some(whose) = measured_time::wait(waited, Who::Server) {
+        message.push_str(&format!(" {whose}"));
     }
     if connection.roles.certainty() != Certainty::Certain {
         remedies.push(

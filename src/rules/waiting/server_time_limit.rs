@@ -4,11 +4,12 @@ use crate::base::format::duration;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::analysis::connection::{By, ConnectionSummary, How, Phase, ResetKind};
+use crate::analysis::connection::{By, ConnectionSummary, How, Phase, ResetKind, Who};
 use crate::analysis::hosts::{Hosts, Measured};
 use crate::base::certainty::Certainty;
 use crate::base::net::Endpoint;
 use crate::rules::Severity;
+use crate::rules::measured_time;
 use crate::rules::rule::{Check, Diagnosis, HostDiagnosis, rule};
 use crate::rules::wording::shows;
 
@@ -76,16 +77,6 @@ const FLOOR: Duration = Duration::from_millis(50);
 const REQUESTS: usize = 3;
 /// Shorter waits are a server that fails at once.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// Limits that are recognised by their number of seconds, and the products that have them.
-const KNOWN: [(u64, &str); 6] = [
-    (30, "gunicorn `--timeout`, many load balancers"),
-    (60, "nginx `proxy_read_timeout`, AWS load balancers"),
-    (90, "ASP.NET 1.x `executionTimeout`"),
-    (100, "Cloudflare"),
-    (110, "ASP.NET `executionTimeout`"),
-    (230, "Azure App Service"),
-];
-
 fn check(hosts: &Hosts<'_>) -> Vec<HostDiagnosis> {
     let mut servers: BTreeMap<Endpoint, Vec<&ConnectionSummary>> = BTreeMap::new();
     for it in hosts.connections.iter().filter(|it| gave_up(it)) {
@@ -131,15 +122,6 @@ fn gave_up(it: &ConnectionSummary) -> bool {
 }
 
 fn story(cases: &[&ConnectionSummary], limit: Measured) -> Diagnosis {
-    let near = |seconds: u64| {
-        let known = Duration::from_secs(seconds);
-        limit.median.abs_diff(known) <= known.mul_f64(SHARE).max(FLOOR)
-    };
-    let known: Vec<_> = KNOWN
-        .iter()
-        .filter(|(seconds, _)| near(*seconds))
-        .map(|(_, whose)| *whose)
-        .collect();
     let statuses: Vec<u16> = cases
         .iter()
         .map(|it| it.status)
@@ -165,8 +147,8 @@ fn story(cases: &[&ConnectionSummary], limit: Measured) -> Diagnosis {
             .replace("was ended", "ended")
             .replace("were ended", "ended");
     }
-    if !known.is_empty() {
-        message.push_str(&format!(" That is the limit of {}.", known.join("; of ")));
+    if let Some(whose) = measured_time::wait(limit.median, Who::Server) {
+        message.push_str(&format!(" {whose}"));
     }
     let slow_client = statuses.iter().all(|status| *status == 408) && !statuses.is_empty();
     Diagnosis {

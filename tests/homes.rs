@@ -1,0 +1,204 @@
+//! Some facts have one home each, and are written nowhere else: how a duration is told (`base/format.rs`), how long a
+//! default timer is and which product has it (`knowledge/`). Reads the string literals of `src/`; comments, rules' pages and
+//! test modules are left out.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hangup::knowledge::{LIMITS, PRODUCTS, TIMERS};
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The string literals of a piece of code, as written, each with its line.
+fn literals(code: &str) -> Vec<(usize, &str)> {
+    let bytes = code.as_bytes();
+    let (mut at, mut line) = (0, 1);
+    let mut found = Vec::new();
+    while at < bytes.len() {
+        let rest = &code[at..];
+        let length = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("'\"'")
+            || rest.starts_with("'\\\"'")
+            || rest.starts_with("b'\"'")
+        {
+            rest[2..].find('\'').map_or(1, |end| end + 3)
+        } else if rest.starts_with('"') {
+            let mut end = 1;
+            while end < rest.len() && rest.as_bytes()[end] != b'"' {
+                end += if rest.as_bytes()[end] == b'\\' { 2 } else { 1 };
+            }
+            found.push((line, rest.get(1..end).unwrap_or_default()));
+            end + 1
+        } else {
+            rest.chars().next().map_or(1, char::len_utf8)
+        };
+        let length = length.min(rest.len());
+        line += rest[..length].matches('\n').count();
+        at += length;
+    }
+    found
+}
+
+/// All string literals outside of `homes`: where each stands, and its text.
+fn elsewhere(homes: &[&str]) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    collect(Path::new("src"), &mut files);
+    files.sort();
+    let mut found = Vec::new();
+    for path in files {
+        let name = path.to_str().unwrap();
+        let is_test =
+            name.ends_with("/tests.rs") || name.contains("/tests/") || name.ends_with("sample.rs");
+        if is_test || homes.iter().any(|home| name.starts_with(home)) {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        for (line, literal) in literals(code) {
+            found.push((format!("{name}:{line}"), literal.to_owned()));
+        }
+    }
+    assert!(
+        found.len() > 1000,
+        "only {} literals were found",
+        found.len()
+    );
+    found
+}
+
+fn complain(wrong: &[String], home: &str) {
+    assert!(
+        wrong.is_empty(),
+        "this belongs into {home}:\n{}",
+        wrong.join("\n")
+    );
+}
+
+/// A placeholder, a blank and a unit of time: `{seconds} s`, `{:.1} ms`.
+fn formats_a_duration(literal: &str) -> bool {
+    literal.match_indices('}').any(|(at, _)| {
+        let rest = &literal[at + 1..];
+        ["s", "ms", "min", "µs"].iter().any(|unit| {
+            let after = rest.strip_prefix(' ').and_then(|it| it.strip_prefix(unit));
+            after.is_some_and(|it| !it.starts_with(char::is_alphanumeric))
+        })
+    })
+}
+
+/// A number of seconds or minutes in the same breath as the word "default".
+fn states_a_default(literal: &str) -> bool {
+    let words: Vec<_> = literal.split_whitespace().collect();
+    let timed = words.windows(2).any(|pair| {
+        let unit = pair[1].trim_end_matches(|it: char| !it.is_alphanumeric());
+        pair[0].starts_with(|it: char| it.is_ascii_digit())
+            && ["s", "seconds", "min", "minutes"].contains(&unit)
+    });
+    timed && literal.contains("default")
+}
+
+/// The first words of the products' names that are not words of English as well.
+fn product_names() -> BTreeSet<&'static str> {
+    let titles = PRODUCTS.iter().map(|it| it.title);
+    let titles = titles.chain(TIMERS.iter().map(|it| it.product));
+    let titles = titles.chain(LIMITS.iter().map(|it| it.product));
+    let first = titles.filter_map(|it| it.split([' ', ',']).next());
+    let ordinary = [
+        "browsers",
+        "firewalls",
+        "requests",
+        "Go",
+        "Java",
+        "Google",
+        "Linux",
+        "Windows",
+    ];
+    first
+        .filter(|it| it.len() > 2 && !ordinary.contains(it))
+        .collect()
+}
+
+fn names_a_product(literal: &str, names: &BTreeSet<&str>) -> bool {
+    let words = literal.split(|it: char| !(it.is_alphanumeric() || "-._".contains(it)));
+    words
+        .map(|word| word.trim_end_matches(['.', '-']))
+        .any(|word| names.contains(word))
+}
+
+#[test]
+fn durations_are_told_in_one_place() {
+    // A measured time that is round is told as the setting it is, in seconds.
+    let homes = [
+        "src/base/format.rs",
+        "src/knowledge/",
+        "src/rules/measured_time.rs",
+    ];
+    let wrong: Vec<_> = elsewhere(&homes)
+        .into_iter()
+        .filter(|(_, literal)| formats_a_duration(literal))
+        .map(|(place, literal)| format!("{place}: {literal:?}"))
+        .collect();
+    complain(&wrong, "base/format.rs");
+}
+
+#[test]
+fn default_timers_stand_in_the_table() {
+    let wrong: Vec<_> = elsewhere(&["src/knowledge/"])
+        .into_iter()
+        .filter(|(_, literal)| states_a_default(literal))
+        .map(|(place, literal)| format!("{place}: {literal:?}"))
+        .collect();
+    complain(&wrong, "knowledge/timers.tsv");
+}
+
+#[test]
+fn products_are_named_in_the_tables() {
+    let names = product_names();
+    assert!(names.contains("nginx") && names.len() > 30, "{names:?}");
+    // What one may type, with an example.
+    let examples = [
+        "src/report/filter/keys.rs",
+        "src/report/overview.rs",
+        "src/app/cli.rs",
+    ];
+    let homes = [&["src/knowledge/"][..], &examples].concat();
+    let wrong: Vec<_> = elsewhere(&homes)
+        .into_iter()
+        .filter(|(_, literal)| names_a_product(literal, &names))
+        .map(|(place, literal)| format!("{place}: {literal:?}"))
+        .collect();
+    complain(&wrong, "the tables of knowledge");
+}
+
+#[test]
+fn what_is_out_of_place_is_seen() {
+    for (literal, seen) in [
+        ("after {} s of silence", true),
+        ("{:.1} ms", true),
+        ("{} sockets", false),
+        ("every={}s", false),
+    ] {
+        assert_eq!(formats_a_duration(literal), seen, "{literal}");
+    }
+    assert!(states_a_default("75 s is the default of many"));
+    assert!(!states_a_default(
+        "by default nothing is kept for 60 connections"
+    ));
+    let names = product_names();
+    assert!(names_a_product("the default of nginx.", &names));
+    assert!(!names_a_product("the default of many", &names));
+    let code = "let a = \"x\\\"y\"; // \"no\"\nlet b = '\"';\nf(\"z\")";
+    assert_eq!(literals(code), [(1, "x\\\"y"), (3, "z")]);
+}
