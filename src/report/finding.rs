@@ -241,8 +241,7 @@ impl FindingWriter<'_, '_> {
         if ids.len() < 2 || cause.severity < Severity::Warning {
             return Ok(());
         }
-        let summaries = &self.view.snapshot.summaries;
-        let of = |id: &u32| summaries.get((*id as usize).checked_sub(1)?);
+        let of = |id: &u32| self.view.snapshot.connection_summary(*id);
         let Some(first) = cause.connections.first().and_then(of) else {
             return Ok(());
         };

@@ -372,8 +372,7 @@ impl StoryText<'_, '_> {
         });
         let to = self.cx.look.glyphs.to;
         for id in &ids {
-            let Some(connection_summary) = snapshot.summaries.get((*id as usize).saturating_sub(1))
-            else {
+            let Some(connection_summary) = snapshot.connection_summary(*id) else {
                 continue;
             };
             let line = StyledLine::default()

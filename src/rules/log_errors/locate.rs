@@ -72,7 +72,10 @@ pub(super) fn locate(
     span: Option<(Timestamp, Timestamp)>,
 ) -> (Vec<u32>, LocatedConnections) {
     let mut located = LocatedConnections::default();
-    let of = |id: &u32| summaries.get((*id as usize).checked_sub(1)?);
+    let of = |id: &u32| {
+        let at = summaries.binary_search_by_key(id, |it| it.id).ok()?;
+        summaries.get(at)
+    };
     let mut chosen: Vec<&ConnectionSummary> = among.iter().filter_map(of).collect();
     chosen = most(chosen, |it| {
         let ends = [it.client.ip, it.server.ip];
