@@ -166,7 +166,7 @@ fn read(name: &str) -> Arc<Snapshot> {
     let log = log.exists().then(|| format!("--keylog={}", log.display()));
     let words = ["hangup".to_owned(), path].into_iter().chain(log);
     let cli = Cli::try_parse_from(words).unwrap();
-    let reading = session::Session::of_files(&cli.read).unwrap();
+    let reading = session::Session::of_files(&cli.read.files, &cli.read.options(false)).unwrap();
     let watch = reading.watch();
     reading.wait();
     watch.snapshot()

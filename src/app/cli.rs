@@ -3,6 +3,8 @@
 //! [`Cli`] goes to [`run`](crate::app::run), which decides what it means. The completions, the manual page and
 //! `docs/usage.md` are made from the same definitions.
 
+use super::options::{AnalysisOptions, IgnoreFile, Records};
+use crate::rules::Severity;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -129,6 +131,44 @@ pub struct JudgingArgs {
     /// Threads to analyse with [default: one for each processor]; the report is the same with any number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
+}
+
+impl JudgingArgs {
+    /// What the arguments mean for an analysis. `whole`: every connection's record is wanted.
+    #[must_use]
+    pub fn options(&self, whole: bool) -> AnalysisOptions {
+        AnalysisOptions {
+            filter: None,
+            records: match whole {
+                true => Records::All,
+                false => Records::Notable,
+            },
+            only_rules: self.rule.clone(),
+            without_rules: self.ignore.clone(),
+            min_severity: self.min_severity.map(Into::into),
+            error: self.error.clone(),
+            ignore: match &self.ignore_file {
+                Some(path) => IgnoreFile::At(path.clone()),
+                None if self.no_ignore_file => IgnoreFile::None,
+                None => IgnoreFile::InWorkingDirectory,
+            },
+            key_logs: self.keylog.clone(),
+            ephemeral_ports: self.ephemeral_ports,
+            time_wait: Duration::from_secs(self.time_wait.into()),
+            threads: self.threads.map(usize::from),
+        }
+    }
+}
+
+impl ReadArgs {
+    /// The same, with what is to be read.
+    #[must_use]
+    pub fn options(&self, whole: bool) -> AnalysisOptions {
+        AnalysisOptions {
+            filter: self.filter.clone(),
+            ..self.judging.options(whole)
+        }
+    }
 }
 
 /// How the terminal's screens are drawn.
@@ -285,6 +325,17 @@ pub enum SeverityArg {
     Error,
 }
 
+impl From<SeverityArg> for Severity {
+    fn from(typed: SeverityArg) -> Self {
+        match typed {
+            SeverityArg::Benign => Self::Benign,
+            SeverityArg::Note => Self::Note,
+            SeverityArg::Warning => Self::Warning,
+            SeverityArg::Error => Self::Error,
+        }
+    }
+}
+
 /// `--format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FormatArg {
@@ -332,7 +383,7 @@ pub fn command() -> clap::Command {
 #[must_use]
 pub fn usage() -> String {
     let mut page = String::from(
-        "# Usage\n\nWhat `hangup --help` and the commands' `--help` say. Made from `src/cli.rs`; a test keeps it in step.\n",
+        "# Usage\n\nWhat `hangup --help` and the commands' `--help` say. Made from `src/app/cli.rs`; a test keeps it in step.\n",
     );
     let mut root = command().term_width(100);
     root.build();

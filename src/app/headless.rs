@@ -13,14 +13,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::analysis;
 use super::cli;
 use super::output::{FOUND, options, write_report};
 use super::session::{MAX_REMEMBERED, Session};
 use crate::base::escape::escape;
 use crate::report;
 use crate::report::snapshot::{ReadStage, Snapshot};
-use crate::rules::Finding;
+use crate::rules::{Finding, Severity};
 
 /// The interval at which new snapshots are looked for.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -44,6 +43,7 @@ impl Until {
     }
 
     /// Also ends after `duration`.
+    #[cfg(feature = "live")]
     pub(super) fn or_after(self, duration: Option<Duration>) -> Self {
         Self { duration, ..self }
     }
@@ -56,7 +56,7 @@ pub(super) fn follow(
     asked: &cli::JudgingArgs,
 ) -> Result<ExitCode> {
     let begun = Instant::now();
-    let (watch, running) = (session.watch(), session.running());
+    let (watch, running) = (session.watch(), session.control());
     let mut printer = FindingPrinter::default();
     let mut stopped = false;
     let mut notes = 0;
@@ -103,7 +103,7 @@ pub(super) fn follow(
         &options(asked, true),
         None,
     )?;
-    let bar = asked.fail_on.map(analysis::severity);
+    let bar = asked.fail_on.map(Severity::from);
     let met = bar.is_some_and(|bar| worst() >= Some(bar));
     Ok(match met {
         true => ExitCode::from(FOUND),

@@ -1,61 +1,48 @@
-//! From paths to a [`Snapshot`]: opens the captures, analyses them, and combines the results of every layer.
+//! What the engine's output means: the sockets, the findings, what was read, and which limits were reached.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Result, bail};
-
-use super::cli;
+use super::analysis::Analysis;
 use super::key_logs::{KeyLogs, Presence};
-use super::progress::ProgressLine;
+use super::options::{AnalysisError, AnalysisOptions, Records};
 use super::selection::{self, LeftOut};
 use crate::analysis::connection::Connection;
-use crate::analysis::engine::{self, EngineOutput, EngineSettings, EngineStats, Keep};
+use crate::analysis::engine::{EngineOutput, EngineSettings, EngineStats, Keep};
 use crate::analysis::hosts;
 use crate::base::net::Loss;
-use crate::packet::capture::{self, FileSummary, OpenOptions, Source};
+use crate::packet::capture::{FileSummary, Source};
 use crate::report::snapshot::{CaptureSummary, InputDamage, InputSummary, LimitHit, Snapshot};
 use crate::rules::log_errors::ErrorSearch;
 use crate::rules::{self, Finding, Severity};
 
-/// The result of an analysis run.
-pub(super) struct JudgedReading {
-    pub(super) snapshot: Snapshot,
-    /// The worst severity of all findings that are not ignored, whether they are shown or not.
-    pub(super) worst: Option<Severity>,
-}
-
-/// What the user wants in the report and what not, resolved from the command line.
+/// What is wanted in the report and what not, made ready.
 #[derive(Clone)]
 pub(super) struct ReportSelection {
-    asked: cli::JudgingArgs,
+    options: AnalysisOptions,
     search: Option<Arc<ErrorSearch>>,
     left_out: LeftOut,
     keys: KeyLogs,
-    /// Keep every connection's record, not only those of notable connections.
-    whole: bool,
 }
 
 impl ReportSelection {
     /// # Errors
-    /// If a named rule does not exist, the text of `--error` is not a known error, or a file (ignore list, key log)
+    /// If a named rule does not exist, [`AnalysisOptions::error`] is not a known error, or a file (ignore list, key log)
     /// cannot be read.
-    pub(super) fn of(asked: &cli::JudgingArgs, whole: bool, key_logs: Presence) -> Result<Self> {
-        check_rules(asked)?;
+    pub(super) fn of(options: &AnalysisOptions, key_logs: Presence) -> Result<Self, AnalysisError> {
+        check_rules(options)?;
         Ok(Self {
-            asked: asked.clone(),
-            search: selection::search(asked)?,
-            left_out: LeftOut::by(selection::ignore_list(asked)?),
-            keys: KeyLogs::read(&asked.keylog, key_logs)?,
-            whole,
+            options: options.clone(),
+            search: selection::search(options)?,
+            left_out: LeftOut::by(selection::ignore_list(options)?),
+            keys: KeyLogs::read(&options.key_logs, key_logs)?,
         })
     }
 
     /// The engine's settings, including which connections' records it keeps.
     pub(super) fn settings(&self) -> EngineSettings {
-        let keep = if self.whole {
+        let keep = if self.options.records == Records::All {
             Keep::All
         } else {
             let (left_out, search) = (self.left_out.clone(), self.search.clone());
@@ -88,25 +75,8 @@ impl ReportSelection {
 
     pub(super) fn threads(&self) -> usize {
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.asked.threads.map_or_else(processors, usize::from)
+        self.options.threads.unwrap_or_else(processors)
     }
-}
-
-/// Reads and analyses the captures. `whole`: keep every connection's record, not only those of notable connections.
-pub(super) fn read(asked: &cli::ReadArgs, whole: bool) -> Result<JudgedReading> {
-    let wanted = ReportSelection::of(&asked.judging, whole, Presence::Required)?;
-    let options = OpenOptions {
-        filter: asked.filter.clone(),
-    };
-    let source = capture::open(&asked.files, &options)?;
-    let mut source = wanted.keyed(source, false);
-    let mut progress = ProgressLine::new();
-    let settings = wanted.settings();
-    let analysis = engine::analyse(&mut *source, &settings, wanted.threads(), &mut |frames| {
-        progress.at(frames);
-    })?;
-    drop(progress);
-    Ok(judge(analysis, source.files(), source.lost(), &wanted))
 }
 
 /// Turns the engine's output into a snapshot: sockets, findings, and a summary of the input.
@@ -115,21 +85,21 @@ pub(super) fn judge(
     files: &[FileSummary],
     lost: Loss,
     wanted: &ReportSelection,
-) -> JudgedReading {
+) -> Analysis {
     let ReportSelection {
-        asked,
+        options,
         search,
         left_out,
-        whole,
         ..
     } = wanted;
-    let mut ignored = left_out.settle(*whole, &analysis.summaries, &mut analysis.connections);
+    let whole = options.records == Records::All;
+    let mut ignored = left_out.settle(whole, &analysis.summaries, &mut analysis.connections);
     let end = analysis.stats.end();
     let sockets = hosts::sockets(
         &analysis.summaries,
         &hosts::HostSettings {
-            time_wait: Duration::from_secs(asked.time_wait.into()),
-            range: asked.ephemeral_ports,
+            time_wait: options.time_wait,
+            range: options.ephemeral_ports,
         },
         end,
     );
@@ -157,7 +127,7 @@ pub(super) fn judge(
         narrowed
     });
     left_out.silence(&mut found, &mut ignored);
-    let (findings, worst) = select(found, asked);
+    let (findings, worst) = select(found, options);
     let mut summary = summary(files, lost, &analysis.stats);
     let counted: u64 = sockets.iter().map(|row| row.connections).sum();
     let beyond = (analysis.summaries.len() as u64).saturating_sub(counted);
@@ -168,7 +138,7 @@ pub(super) fn judge(
             meaning: "connections are not in the sockets table, which had too many clients and servers",
         });
     }
-    JudgedReading {
+    Analysis {
         snapshot: Snapshot {
             summary,
             summaries: analysis.summaries,
@@ -185,24 +155,24 @@ pub(super) fn judge(
 }
 
 /// Fails if a rule does not exist. That is a typing error; continuing would hide what the user wants to see.
-pub(super) fn check_rules(asked: &cli::JudgingArgs) -> Result<()> {
-    for name in asked.rule.iter().chain(&asked.ignore) {
-        if rules::rule(name).is_none() {
-            bail!("no rule is called {name:?}; `hangup rules` lists them");
-        }
+pub(super) fn check_rules(options: &AnalysisOptions) -> Result<(), AnalysisError> {
+    let mut named = options.only_rules.iter().chain(&options.without_rules);
+    match named.find(|name| rules::rule(name).is_none()) {
+        Some(name) => Err(AnalysisError::UnknownRule(name.clone())),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-/// Selects the wanted findings and renumbers them. Also returns the worst severity before `--min-severity` was applied.
-fn select(found: Vec<Finding>, asked: &cli::JudgingArgs) -> (Vec<Finding>, Option<Severity>) {
+/// Selects the wanted findings and renumbers them. Also returns the worst severity before the least severity was applied.
+fn select(found: Vec<Finding>, options: &AnalysisOptions) -> (Vec<Finding>, Option<Severity>) {
     let named = |names: &[String], finding: &Finding| names.iter().any(|name| name == finding.rule);
     let mut findings = found;
     findings.retain(|finding| {
-        (asked.rule.is_empty() || named(&asked.rule, finding)) && !named(&asked.ignore, finding)
+        (options.only_rules.is_empty() || named(&options.only_rules, finding))
+            && !named(&options.without_rules, finding)
     });
     let worst = findings.iter().map(|finding| finding.severity).max();
-    let least = asked.min_severity.map(severity);
+    let least = options.min_severity;
     findings.retain(|finding| Some(finding.severity) >= least);
     let numbers: HashMap<u32, u32> = (1..)
         .zip(&findings)
@@ -214,15 +184,6 @@ fn select(found: Vec<Finding>, asked: &cli::JudgingArgs) -> (Vec<Finding>, Optio
         finding.caused_by = cause.copied();
     }
     (findings, worst)
-}
-
-pub(super) const fn severity(typed: cli::SeverityArg) -> Severity {
-    match typed {
-        cli::SeverityArg::Benign => Severity::Benign,
-        cli::SeverityArg::Note => Severity::Note,
-        cli::SeverityArg::Warning => Severity::Warning,
-        cli::SeverityArg::Error => Severity::Error,
-    }
 }
 
 fn summary(files: &[FileSummary], lost: Loss, stats: &EngineStats) -> CaptureSummary {

@@ -6,8 +6,7 @@ use std::io::{ErrorKind, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, Result, bail};
-
+use super::options::AnalysisError;
 use crate::base::frame_ref::FrameNumber;
 use crate::packet::capture::{Batch, CaptureError, Fill, Source, Wrap, is_same, wrapped};
 use crate::protocol::tls::secrets::KeyStore;
@@ -44,12 +43,11 @@ impl KeyLogs {
     ///
     /// # Errors
     /// If a required log cannot be read, or a log has malformed lines and not a single secret.
-    pub(super) fn read(paths: &[PathBuf], presence: Presence) -> Result<Self> {
+    pub(super) fn read(paths: &[PathBuf], presence: Presence) -> Result<Self, AnalysisError> {
         let key_store = KeyStore::default();
         let mut logs = Vec::new();
         let mut absent = Vec::new();
         for path in paths {
-            let name = path.display();
             let before = key_store.counts();
             let mut log = KeyLog::new(path);
             match log.more(&key_store) {
@@ -59,9 +57,9 @@ impl KeyLogs {
                 {
                     absent.push(path.clone());
                 }
-                Err(error) => {
-                    return Err(error)
-                        .with_context(|| format!("{name}: the key log cannot be read"));
+                Err(source) => {
+                    let path = path.clone();
+                    return Err(AnalysisError::KeyLog { path, source });
                 }
             }
             if presence == Presence::Required {
@@ -69,10 +67,7 @@ impl KeyLogs {
             }
             let after = key_store.counts();
             if after.secrets == before.secrets && after.malformed > before.malformed {
-                bail!(
-                    "{name}: is no key log: there is not a line `LABEL CLIENT-RANDOM SECRET` in it; programs write one where \
-                     the variable SSLKEYLOGFILE names it"
-                );
+                return Err(AnalysisError::NoKeyLog { path: path.clone() });
             }
             logs.push(log);
         }

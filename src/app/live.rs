@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, anyhow};
 use super::headless::{self, Until};
 use super::output::print;
 use super::session::{FlightRecorder, Session};
-use super::{analysis, cli, privileges, tui, tui_loop};
+use super::{cli, judge, privileges, tui, tui_loop};
 use crate::base::escape::escape;
 use crate::base::time::Timestamp;
 use crate::packet::capture::{
@@ -22,7 +22,8 @@ use crate::packet::capture::{
 const FLIGHT: &str = "hangup.pcapng";
 
 pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
-    analysis::check_rules(&asked.judging)?;
+    let options = asked.judging.options(false);
+    judge::check_rules(&options)?;
     let interface = match &asked.interface {
         Some(name) => name.clone(),
         None => {
@@ -32,14 +33,14 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
                 .context("there is no interface to capture on; `hangup interfaces` says why")?
         }
     };
-    let mut options = LiveOptions::new(&interface, now);
-    options.filter = asked.filter.join(" ");
-    options.snap_length = asked.snaplen;
-    options.buffer = u32::try_from(asked.buffer).unwrap_or(u32::MAX);
-    options.promiscuous = asked.promiscuous;
-    options.immediate = asked.immediate;
-    options.packets = asked.packets;
-    let source = capture::live(&options).map_err(with_permission_hint)?;
+    let mut wanted = LiveOptions::new(&interface, now);
+    wanted.filter = asked.filter.join(" ");
+    wanted.snap_length = asked.snaplen;
+    wanted.buffer = u32::try_from(asked.buffer).unwrap_or(u32::MAX);
+    wanted.promiscuous = asked.promiscuous;
+    wanted.immediate = asked.immediate;
+    wanted.packets = asked.packets;
+    let source = capture::live(&wanted).map_err(with_permission_hint)?;
     let writes = asked.keep.map(|_| PathBuf::from(FLIGHT));
     let writes = asked.write.clone().or(writes);
     privileges::drop_privileges(writes.as_deref());
@@ -53,7 +54,7 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
     match (writes, asked.keep) {
         (Some(path), Some(age)) => {
             flight = Some(FlightRecorder {
-                severity: analysis::severity(asked.keep_severity),
+                severity: asked.keep_severity.into(),
                 path,
                 recent: recent.clone(),
                 age,
@@ -69,7 +70,7 @@ pub(super) fn live(asked: &cli::LiveArgs) -> Result<ExitCode> {
         }
         (None, _) => {}
     }
-    let session = Session::following(source, recent, flight, &asked.judging)?;
+    let session = Session::of_source(source, recent, flight, &options)?;
     #[cfg(feature = "ui")]
     if !asked.headless && tui_loop::is_there() {
         return tui::on_interface(session, &interface, asked);

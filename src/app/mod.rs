@@ -1,19 +1,27 @@
-//! The program: the command line and what it does.
+//! The program, and the front door of the library: what is asked for, and what it means.
 //!
-//! [`cli`] declares the command line and has no side effects. [`run`] carries it out: it connects the other rooms. It
-//! and its helpers here are the only code that uses clocks, terminals and the environment.
+//! [`analysis`] and [`session`] wire the rooms for whoever asks, by [`options`]. Of the command line, [`cli`] is what was
+//! typed and touches nothing; [`run`] does what it says. This room alone looks at clocks, terminals and the environment.
 
-mod analysis;
+pub mod analysis;
+#[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
 mod headless;
+mod judge;
 mod key_logs;
+#[cfg(feature = "cli")]
 mod ladder;
-#[cfg(feature = "live")]
+#[cfg(all(feature = "cli", feature = "live"))]
 mod live;
+pub mod options;
+#[cfg(feature = "cli")]
 mod output;
-#[cfg(feature = "live")]
+#[cfg(all(feature = "cli", feature = "live"))]
 mod privileges;
+#[cfg(feature = "cli")]
 mod progress;
+#[cfg(feature = "cli")]
 pub mod run;
 mod selection;
 pub mod session;

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::analysis::Analysis;
 use super::cli::{self, Cli, Command};
 use super::headless::Until;
 #[cfg(feature = "live")]
@@ -17,8 +18,9 @@ use super::live;
 use super::output::{
     FAILED, FOUND, format_of, options, print, refuse_to_overwrite_inputs, write_report,
 };
+use super::progress::ProgressLine;
 use super::session::Session;
-use super::{analysis, headless, ladder};
+use super::{headless, ladder};
 #[cfg(feature = "ui")]
 use super::{tui, tui_loop};
 
@@ -94,20 +96,25 @@ fn report_on(asked: &cli::ReadArgs, format: report::Format, to: Option<&Path>) -
         refuse_to_overwrite_inputs(&asked.files, path)?;
     }
     if asked.follow {
-        return headless::follow(Session::of_files(asked)?, &Until::signal(), &asked.judging);
+        let session = Session::following(&asked.files, &asked.options(false))?;
+        return headless::follow(session, &Until::signal(), &asked.judging);
     }
     let whole = match asked.judging.connections {
         Some(shown) => shown == cli::ShownArg::All,
         None => report::shows_all(format),
     };
-    let mut reading = analysis::read(asked, whole)?;
+    let mut progress = ProgressLine::new();
+    let mut analysis = Analysis::read(&asked.files, &asked.options(whole), &mut |frames| {
+        progress.at(frames);
+    })?;
+    drop(progress);
     if matches!(format, report::Format::Text | report::Format::Markdown) {
-        reading.snapshot.drawn = ladder::pictures(asked, &reading.snapshot);
+        analysis.snapshot.drawn = ladder::pictures(asked, &analysis.snapshot);
     }
     let options = options(&asked.judging, to.is_none());
-    write_report(&reading.snapshot, format, &options, to)?;
-    let bar = asked.judging.fail_on.map(analysis::severity);
-    let met = bar.is_some_and(|bar| reading.worst >= Some(bar));
+    write_report(&analysis.snapshot, format, &options, to)?;
+    let bar = asked.judging.fail_on.map(rules::Severity::from);
+    let met = bar.is_some_and(|bar| analysis.worst >= Some(bar));
     Ok(if met {
         ExitCode::from(FOUND)
     } else {

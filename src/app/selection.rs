@@ -9,9 +9,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, Result, bail};
-
-use super::cli;
+use super::options::{AnalysisError, AnalysisOptions, IgnoreFile};
 use crate::analysis::connection::{Connection, ConnectionSummary};
 use crate::base::frame_ref::FrameNumber;
 use crate::base::net::Endpoint;
@@ -22,37 +20,39 @@ use crate::rules::log_errors::ErrorSearch;
 /// The ignore list that is used if the command line names none.
 const USUAL_LIST: &str = ".hangupignore";
 
-/// The search that `--error` requests.
-pub(super) fn search(asked: &cli::JudgingArgs) -> Result<Option<Arc<ErrorSearch>>> {
-    let Some(text) = &asked.error else {
+/// The search for an error, if one is wanted.
+pub(super) fn search(options: &AnalysisOptions) -> Result<Option<Arc<ErrorSearch>>, AnalysisError> {
+    let Some(text) = &options.error else {
         return Ok(None);
     };
     match ErrorSearch::new(text) {
         Some(search) => Ok(Some(Arc::new(search))),
-        None => bail!(
-            "{text:?} is no known error text or code and names no time, address or port; give more of the log line, or \
-             try `hangup explain`"
-        ),
+        None => Err(AnalysisError::UnknownError(text.clone())),
     }
 }
 
 /// The ignore list that applies, if any.
-pub(super) fn ignore_list(asked: &cli::JudgingArgs) -> Result<Option<Arc<IgnoreList>>> {
-    let (path, told) = match &asked.ignore_file {
-        Some(path) => (path.as_path(), true),
-        None if asked.no_ignore_file => return Ok(None),
-        None => (Path::new(USUAL_LIST), false),
+pub(super) fn ignore_list(
+    options: &AnalysisOptions,
+) -> Result<Option<Arc<IgnoreList>>, AnalysisError> {
+    let (path, must_exist) = match &options.ignore {
+        IgnoreFile::None => return Ok(None),
+        IgnoreFile::InWorkingDirectory => (Path::new(USUAL_LIST), false),
+        IgnoreFile::At(path) => (path.as_path(), true),
     };
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if !told && error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(error)
-                .with_context(|| format!("{}: the list cannot be read", path.display()));
+        Err(error) if !must_exist && error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(source) => {
+            let path = path.to_owned();
+            return Err(AnalysisError::IgnoreFile { path, source });
         }
     };
-    let name = path.display().to_string();
-    let list = IgnoreList::parse(&name, &text).with_context(|| name.clone())?;
+    let list = IgnoreList::parse(&path.display().to_string(), &text);
+    let list = list.map_err(|source| AnalysisError::IgnoreLine {
+        path: path.to_owned(),
+        source,
+    })?;
     Ok(Some(Arc::new(list)))
 }
 

@@ -16,11 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
-
-use super::analysis::{self, ReportSelection};
-use super::cli;
+use super::judge::{self, ReportSelection};
 use super::key_logs::Presence;
+use super::options::{AnalysisError, AnalysisOptions};
 use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::engine::{
     self, EngineSettings, EngineView, ExtractError, NextStep, Numbering, Observer, PendingView,
@@ -104,55 +102,87 @@ struct SessionPlan {
 }
 
 impl Session {
-    /// Starts to read files or pipes.
+    /// Starts to read files or pipes; it ends with them.
     ///
     /// # Errors
-    /// If an input cannot be read, or a named rule does not exist.
-    pub fn of_files(asked: &cli::ReadArgs) -> Result<Self> {
-        Self::reading(asked, false)
+    /// If an input cannot be read, or an option names a rule, a file or an error that does not exist.
+    pub fn of_files<P: Into<PathBuf>>(
+        paths: impl IntoIterator<Item = P>,
+        options: &AnalysisOptions,
+    ) -> Result<Self, AnalysisError> {
+        Self::reading(paths.into_iter().map(Into::into).collect(), false, options)
     }
 
-    /// Like [`Session::of_files`]; `whole`: keep every connection's record, not only those of notable connections.
-    pub(super) fn reading(asked: &cli::ReadArgs, whole: bool) -> Result<Self> {
+    /// Starts to read files or pipes, and goes on as they grow, until [`AnalysisControl::stop`].
+    ///
+    /// # Errors
+    /// As [`Session::of_files`].
+    pub fn following<P: Into<PathBuf>>(
+        paths: impl IntoIterator<Item = P>,
+        options: &AnalysisOptions,
+    ) -> Result<Self, AnalysisError> {
+        Self::reading(paths.into_iter().map(Into::into).collect(), true, options)
+    }
+
+    /// Starts to capture on an interface, until [`AnalysisControl::stop`].
+    ///
+    /// # Errors
+    /// If the interface cannot be captured on, or as [`Session::of_files`]. [`AnalysisOptions::filter`] is not looked at:
+    /// [`LiveOptions`](crate::LiveOptions) has a filter of its own.
+    #[cfg(feature = "live")]
+    pub fn of_interface(
+        interface: &capture::LiveOptions,
+        options: &AnalysisOptions,
+    ) -> Result<Self, AnalysisError> {
+        let recent = Recent::new(RecentLimits::default());
+        let source = recent.of(capture::live(interface)?);
+        Self::of_source(source, recent, None, options)
+    }
+
+    pub(super) fn reading(
+        files: Vec<PathBuf>,
+        follow: bool,
+        wanted: &AnalysisOptions,
+    ) -> Result<Self, AnalysisError> {
         let has_end = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|it| it.is_file());
-        let key_logs = match asked.follow || !asked.files.iter().all(has_end) {
+        let key_logs = match follow || !files.iter().all(has_end) {
             true => Presence::Awaited,
             false => Presence::Required,
         };
-        let wanted = ReportSelection::of(&asked.judging, whole, key_logs)?;
-        let options = OpenOptions {
-            filter: asked.filter.clone(),
-        };
-        for path in asked.files.iter().filter(|it| it.as_os_str() != "-") {
+        let filter = wanted.filter.clone();
+        let wanted = ReportSelection::of(wanted, key_logs)?;
+        let options = OpenOptions { filter };
+        for path in files.iter().filter(|it| it.as_os_str() != "-") {
             // Report a missing file now, not on the thread that reads it later.
-            std::fs::metadata(path).with_context(|| path.display().to_string())?;
+            std::fs::metadata(path).map_err(|source| AnalysisError::Input {
+                path: path.clone(),
+                source,
+            })?;
         }
         let size = |path: &PathBuf| std::fs::metadata(path).ok().filter(|it| it.is_file());
-        let sizes: Option<Vec<u64>> = asked
-            .files
+        let sizes: Option<Vec<u64>> = files
             .iter()
             .map(|path| size(path).map(|it| it.len()))
             .collect();
-        let files = Reopen::Files(asked.files.clone(), options.clone());
+        let again = Reopen::Files(files.clone(), options.clone());
         let mut settings = wanted.settings();
         let (source, of, again) = match sizes {
-            Some(sizes) if !asked.follow => {
-                let source = capture::open(&asked.files, &options)?;
-                (source, Some(sizes.iter().sum()), files)
+            Some(sizes) if !follow => {
+                let source = capture::open(&files, &options)?;
+                (source, Some(sizes.iter().sum()), again)
             }
             // Input of unknown length. A file can be read again, a pipe cannot.
             sizes => {
                 settings.stay = Stay::Latest;
-                let (paths, follow) = (asked.files.clone(), asked.follow);
                 let source = capture::aside(move || {
-                    let inputs = paths.iter().map(|path| match follow {
+                    let inputs = files.iter().map(|path| match follow {
                         true => capture::Input::growing(path),
                         false => capture::Input::open(path),
                     });
                     capture::read(inputs, &options)
                 });
                 match sizes {
-                    Some(_) => (source, None, files),
+                    Some(_) => (source, None, again),
                     None => {
                         let recent = Recent::new(RecentLimits::default());
                         (recent.of(source), None, Reopen::Recent(recent))
@@ -170,14 +200,15 @@ impl Session {
         Ok(Self::begin(plan, wanted))
     }
 
+    #[cfg(feature = "live")]
     /// Starts to read an interface, or another source that has no end; `recent` remembers its frames.
-    pub(super) fn following(
+    pub(super) fn of_source(
         source: Box<dyn Source>,
         recent: Arc<Recent>,
         flight: Option<FlightRecorder>,
-        asked: &cli::JudgingArgs,
-    ) -> Result<Self> {
-        let wanted = ReportSelection::of(asked, false, Presence::Awaited)?;
+        options: &AnalysisOptions,
+    ) -> Result<Self, AnalysisError> {
+        let wanted = ReportSelection::of(options, Presence::Awaited)?;
         let mut settings = wanted.settings();
         settings.stay = Stay::Latest;
         let plan = SessionPlan {
@@ -269,15 +300,17 @@ impl Session {
 
     /// The control to stop the analysis and to reread connections.
     #[must_use]
-    pub fn running(&self) -> Arc<dyn AnalysisControl> {
+    pub fn control(&self) -> Arc<dyn AnalysisControl> {
         Arc::clone(&self.control) as Arc<dyn AnalysisControl>
     }
 
+    #[cfg(feature = "ui")]
     /// The store of the secrets that decrypt TLS in this input.
     pub(super) fn keys(&self) -> KeyStore {
         self.control.keys.clone()
     }
 
+    #[cfg(feature = "ui")]
     /// A function that opens the input again.
     pub(super) fn packets(
         &self,
@@ -286,6 +319,7 @@ impl Session {
         move || again.open()
     }
 
+    #[cfg(feature = "cli")]
     /// A function that returns the worst severity of the latest findings, whether they are shown or not.
     pub(super) fn worst(&self) -> impl Fn() -> Option<Severity> + use<> {
         let control = Arc::clone(&self.control);
@@ -534,7 +568,7 @@ impl Publisher {
             .call(&before.summaries, &before.connections, view);
         self.now = analysis.stats.end();
         drop(before);
-        let reading = analysis::judge(analysis, files, lost, &self.wanted);
+        let reading = judge::judge(analysis, files, lost, &self.wanted);
         *self
             .control
             .worst

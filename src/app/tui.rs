@@ -1,7 +1,9 @@
 //! The interactive screens: starts the analysis behind them and implements what they need from outside.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
+#[cfg(feature = "live")]
+use std::io;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use anyhow::Result;
 use super::cli;
 use super::output::{self, FOUND};
 use super::session::Session;
-use super::{analysis, tui_loop};
+use super::tui_loop;
 use crate::analysis::connection::ConnectionSummary;
 use crate::analysis::engine;
 use crate::analysis::transcript::ConnectionTranscript;
@@ -31,7 +33,7 @@ const LAST: Duration = Duration::from_secs(5);
 /// Opens the screens at once and fills them while the captures are read.
 pub(super) fn on_files(asked: &cli::ReadArgs, screen: &cli::ScreenArgs) -> Result<ExitCode> {
     // Report a file that cannot be opened before the screens appear.
-    let reading = Session::of_files(asked)?;
+    let reading = Session::reading(asked.files.clone(), asked.follow, &asked.options(false))?;
     let host = ScreenHost {
         keys: reading.keys(),
         packets: Box::new(reading.packets()),
@@ -57,13 +59,13 @@ pub(super) fn on_interface(
         zone: zone(&asked.judging),
     };
     if let Some(duration) = asked.duration {
-        let running = reading.running();
+        let running = reading.control();
         thread::spawn(move || {
             thread::sleep(duration);
             running.stop();
         });
     }
-    let (watch, running, worst) = (reading.watch(), reading.running(), reading.worst());
+    let (watch, running, worst) = (reading.watch(), reading.control(), reading.worst());
     let name = escape(interface.as_bytes()).into_owned();
     show(reading, name, host, &asked.judging, &asked.screen)?;
     // Print the report, because the screens leave nothing on the terminal.
@@ -79,7 +81,7 @@ pub(super) fn on_interface(
 }
 
 fn code(judging: &cli::JudgingArgs, worst: Option<Severity>) -> ExitCode {
-    let bar = judging.fail_on.map(analysis::severity);
+    let bar = judging.fail_on.map(Severity::from);
     match bar.is_some_and(|bar| worst >= Some(bar)) {
         true => ExitCode::from(FOUND),
         false => ExitCode::SUCCESS,
@@ -94,7 +96,7 @@ fn show(
     screen: &cli::ScreenArgs,
 ) -> Result<()> {
     let watch = reading.watch();
-    let running = reading.running();
+    let running = reading.control();
     tui_loop::report_panics(reading, Arc::clone(&watch));
     let session = tui::ScreenSubject {
         name,

@@ -1,5 +1,7 @@
 //! How sure a claim is. Nothing is claimed that the capture does not show.
 
+use std::fmt;
+
 /// How sure a claim is, in descending order of certainty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Certainty {
@@ -20,5 +22,11 @@ impl Certainty {
             Self::Likely => "likely",
             Self::Possible => "possible",
         }
+    }
+}
+
+impl fmt::Display for Certainty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }

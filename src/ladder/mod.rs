@@ -12,7 +12,7 @@
 //!  => teardown server fin after
 //! ```
 //!
-//! [`parse`] reads it, [`Ladder`]'s `Display` writes it, [`frames`] turns it into real Ethernet frames, [`to_pcap`]
+//! [`parse`](fn@parse) reads it, [`Ladder`]'s `Display` writes it, [`frames`](fn@frames) turns it into real Ethernet frames, [`to_pcap`]
 //! writes these to a file for Wireshark, and a [`Recorder`] draws a ladder from a captured connection.
 //!
 //! # The notation

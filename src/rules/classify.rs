@@ -139,7 +139,7 @@ pub(super) fn ending(connection: &Connection) -> Option<Ending<'_>> {
         return None;
     }
     let told = teardown
-        .told
+        .close_notify_seen
         .filter(|_| is_outstanding(teardown.phase))
         .map(|frame_ref| CloseEvent {
             frame_ref,
@@ -190,7 +190,7 @@ const fn is_outstanding(phase: Phase) -> bool {
 
 /// The event of the server's close: a FIN, or the `close_notify` after which the client closed.
 pub(super) const fn last_word(connection: &Connection) -> &'static str {
-    match connection.teardown.told {
+    match connection.teardown.close_notify_seen {
         Some(_) => "close_notify",
         None => "FIN",
     }

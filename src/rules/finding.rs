@@ -1,9 +1,11 @@
 //! The output of the rules: a finding, its severity, and the frames that prove it.
 
+use std::fmt;
+use std::net::IpAddr;
+
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Endpoint;
-use std::net::IpAddr;
 
 /// The severity, worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +30,12 @@ impl Severity {
             Self::Warning => "warning",
             Self::Error => "error",
         }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Who closed a connection, how and when: the parts of every verdict.
 
+use std::fmt;
+
 use crate::base::certainty::Certainty;
 use crate::base::frame_ref::{FrameNumber, FrameRef};
 use crate::base::time::Timestamp;
@@ -21,6 +23,26 @@ pub enum By {
     Nobody,
 }
 
+impl By {
+    /// The word of the reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+            Self::Both => "both",
+            Self::Middlebox => "middlebox",
+            Self::Nobody => "nobody",
+        }
+    }
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// By which means the connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum How {
@@ -32,6 +54,30 @@ pub enum How {
     Silence,
     /// The capture ends before the connection does.
     Open,
+}
+
+impl How {
+    /// The word of the reports; of every kind of RST the same.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fin => "fin",
+            Self::Reset(_) => "reset",
+            Self::Silence => "silence",
+            Self::Open => "open",
+        }
+    }
+}
+
+impl fmt::Display for How {
+    /// `FIN`, `RST (abort)`, `silence`, `open`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fin => f.write_str("FIN"),
+            Self::Reset(kind) => write!(f, "RST ({kind})"),
+            Self::Silence | Self::Open => f.write_str(self.name()),
+        }
+    }
 }
 
 /// The verdict on one connection.
@@ -53,7 +99,7 @@ pub struct Teardown {
     pub orderly: bool,
     /// The server's `close_notify`, if the client had received it before it closed: within TLS the server closed first
     /// (RFC 8446 §6.1), so the client no longer waited for a response.
-    pub told: Option<FrameRef>,
+    pub close_notify_seen: Option<FrameRef>,
 }
 
 impl Teardown {
@@ -63,10 +109,58 @@ impl Teardown {
     pub const fn ending(&self) -> ConnectionEnd {
         match (self.by, self.how) {
             (_, How::Open | How::Silence) | (By::Nobody, _) => ConnectionEnd::Open,
-            (By::Client, _) if self.told.is_some() => ConnectionEnd::ServerFin,
+            (By::Client, _) if self.close_notify_seen.is_some() => ConnectionEnd::ServerFin,
             (By::Client, _) => ConnectionEnd::ByClient,
             (_, How::Reset(_)) => ConnectionEnd::ServerReset,
             (_, How::Fin) => ConnectionEnd::ServerFin,
         }
+    }
+}
+
+impl fmt::Display for Teardown {
+    /// Who, how, when and how sure: `server: RST (abort), waiting, certain (frame 9)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            by,
+            how,
+            phase,
+            certainty,
+            ..
+        } = self;
+        write!(f, "{by}: {how}, {phase}, {certainty}")?;
+        match self.frame {
+            FrameNumber(0) => Ok(()),
+            FrameNumber(frame) => write!(f, " (frame {frame})"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_told_in_its_words() {
+        let verdict = Teardown {
+            by: By::Server,
+            how: How::Reset(ResetKind::NoSocket),
+            phase: Phase::Waiting,
+            frame: FrameNumber(1234),
+            at: Timestamp::default(),
+            certainty: Certainty::Likely,
+            orderly: false,
+            close_notify_seen: None,
+        };
+        assert_eq!(
+            verdict.to_string(),
+            "server: RST (no-socket), waiting, likely (frame 1234)"
+        );
+        let open = Teardown {
+            by: By::Nobody,
+            how: How::Open,
+            frame: FrameNumber(0),
+            ..verdict
+        };
+        assert_eq!(open.to_string(), "nobody: open, waiting, likely");
     }
 }

@@ -288,7 +288,7 @@ fn closed(
         at: close.event.frame_ref.time,
         certainty: Certainty::Certain,
         orderly: is_orderly(live, by, how, phase, ended),
-        told: told(live, by, client.other(), close),
+        close_notify_seen: close_notify_seen(live, by, client.other(), close),
     }
 }
 
@@ -384,12 +384,17 @@ fn open(
         at: at.time,
         certainty: Certainty::Certain,
         orderly: false,
-        told: None,
+        close_notify_seen: None,
     }
 }
 
 /// The server's `close_notify`, if the client had received it before it closed.
-fn told(live: &ConnectionTracker, by: By, server: FlowEnd, close: &FirstClose) -> Option<FrameRef> {
+fn close_notify_seen(
+    live: &ConnectionTracker,
+    by: By,
+    server: FlowEnd,
+    close: &FirstClose,
+) -> Option<FrameRef> {
     let stack = live.parsed.stack.as_ref().filter(|_| by == By::Client)?;
     stack.close_notify(server, close.event.received)
 }

@@ -30,7 +30,6 @@ pub use aside::aside;
 pub use error::CaptureError;
 pub use files::{OpenOptions, open, read};
 pub use frame::{Batch, Fill, Frame, LinkType, Source};
-#[cfg(feature = "cli")]
 pub(crate) use growing::is_same;
 pub use input::Input;
 #[cfg(feature = "live")]

@@ -47,6 +47,12 @@ impl Phase {
     }
 }
 
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// How far one direction had got: payload bytes from the first byte seen, and whether the FIN was included. The FIN
 /// matters: it completes a body that is delimited by the close.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -70,6 +76,8 @@ impl Reach {
         Self { bytes, fin: true }
     }
 }
+
+use std::fmt;
 
 use super::conversation::{HttpConversation, Protocol};
 use super::exchange::{Exchange, Request, Response};

@@ -1,5 +1,7 @@
 //! Classifies RSTs by the numbers and packet traits they carry (RFC 9293 §3.5.2 and §3.10.7, RFC 5961 §3, RFC 1337).
 
+use std::fmt;
+
 use super::peer::Peer;
 use super::state::{Standing, State};
 use crate::base::net::Flags;
@@ -19,6 +21,26 @@ pub enum ResetKind {
     Foreign,
     /// Outside the receiver's window, or sent to a connection already over: without effect.
     Stale,
+}
+
+impl ResetKind {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refusal => "refusal",
+            Self::NoSocket => "no-socket",
+            Self::Abort => "abort",
+            Self::Foreign => "foreign",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+impl fmt::Display for ResetKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// How a RST differs from all other segments of the host whose address it carries; a set of flags.

@@ -70,7 +70,7 @@ pub(crate) fn connection() -> Connection {
             at: frame_ref(9, 41).time,
             certainty: Certainty::Certain,
             orderly: true,
-            told: None,
+            close_notify_seen: None,
         },
         states: [Standing::In(State::Closed), Standing::In(State::TimeWait)],
         time_wait: [None, Some(frame_ref(11, 60))],

@@ -1,6 +1,6 @@
 //! The terms of the machine-readable formats for the types of the layers below.
 
-use crate::analysis::connection::{By, Connection, How, Opening, ResetKind, Roles, Standing};
+use crate::analysis::connection::{By, Connection, How, Opening, Roles, Standing};
 use crate::analysis::hosts::RangeBasis;
 use crate::protocol::http::{CloseSign, ConnectionEnd, Protocol};
 
@@ -8,36 +8,24 @@ use crate::protocol::http::{CloseSign, ConnectionEnd, Protocol};
 #[must_use]
 pub const fn by(by: By) -> Option<&'static str> {
     match by {
-        By::Client => Some("client"),
-        By::Server => Some("server"),
-        By::Both => Some("both"),
-        By::Middlebox => Some("middlebox"),
         By::Nobody => None,
+        by => Some(by.name()),
     }
 }
 
 /// How the connection was closed.
 #[must_use]
 pub const fn how(how: How) -> &'static str {
-    match how {
-        How::Fin => "fin",
-        How::Reset(_) => "reset",
-        How::Silence => "silence",
-        How::Open => "open",
-    }
+    how.name()
 }
 
 /// The kind of RST, if one ended the connection.
 #[must_use]
 pub const fn reset(how: How) -> Option<&'static str> {
-    let How::Reset(kind) = how else { return None };
-    Some(match kind {
-        ResetKind::Refusal => "refusal",
-        ResetKind::NoSocket => "no-socket",
-        ResetKind::Abort => "abort",
-        ResetKind::Foreign => "foreign",
-        ResetKind::Stale => "stale",
-    })
+    match how {
+        How::Reset(kind) => Some(kind.name()),
+        How::Fin | How::Silence | How::Open => None,
+    }
 }
 
 /// How the connection was opened.

@@ -151,7 +151,7 @@ fn met(connection: &Connection) -> ClientEvent {
         (_, How::Open) => ClientEvent::Open,
         (_, How::Silence) => ClientEvent::Silence,
         // The server's `close_notify` had come first, and the client read it.
-        (By::Client, _) if teardown.told.is_some() => ClientEvent::Fin,
+        (By::Client, _) if teardown.close_notify_seen.is_some() => ClientEvent::Fin,
         (By::Client | By::Both, _) => ClientEvent::Left,
         _ => first,
     }

@@ -1,0 +1,143 @@
+//! What may be set for an analysis, whoever asks for it, and why one cannot be made.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::packet::capture::CaptureError;
+use crate::rules::Severity;
+use crate::rules::ignore::IgnoreLineError;
+
+/// Which connections' records an analysis keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Records {
+    /// All of them, as far as the limits on memory go.
+    #[default]
+    All,
+    /// Those that did not end in order, lack bytes, or are named by a finding. Of the others there is a
+    /// [summary](crate::ConnectionSummary), which takes a tenth of the memory.
+    Notable,
+}
+
+/// Which list of connections and findings to leave out applies.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum IgnoreFile {
+    /// None.
+    #[default]
+    None,
+    /// `.hangupignore` in the working directory, if there is one.
+    InWorkingDirectory,
+    /// This file, which must exist.
+    At(PathBuf),
+}
+
+/// What may be set for an analysis. The default analyses everything, on all processors, and keeps every record.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AnalysisOptions {
+    /// A libpcap filter: only frames that match it are analysed. Needs the feature `live`.
+    pub filter: Option<String>,
+    /// Which connections' records are kept.
+    pub records: Records,
+    /// Report only what these rules find; empty: what all of them find.
+    pub only_rules: Vec<String>,
+    /// Leave out what these rules find.
+    pub without_rules: Vec<String>,
+    /// Leave out less severe findings.
+    pub min_severity: Option<Severity>,
+    /// Report only connections that fit this error text, code, or line of a log.
+    pub error: Option<String>,
+    /// Connections and findings to leave out.
+    pub ignore: IgnoreFile,
+    /// TLS key logs, as programs write them to the file that `SSLKEYLOGFILE` names.
+    pub key_logs: Vec<PathBuf>,
+    /// The range from which the clients' systems take ephemeral ports, lowest and highest, where the capture cannot show it.
+    pub ephemeral_ports: Option<(u16, u16)>,
+    /// How long the hosts keep a socket in TIME-WAIT.
+    pub time_wait: Duration,
+    /// Threads that analyse; `None`: one for each processor. The result is the same with any number.
+    pub threads: Option<usize>,
+}
+
+impl Default for AnalysisOptions {
+    fn default() -> Self {
+        Self {
+            filter: None,
+            records: Records::All,
+            only_rules: Vec::new(),
+            without_rules: Vec::new(),
+            min_severity: None,
+            error: None,
+            ignore: IgnoreFile::None,
+            key_logs: Vec::new(),
+            ephemeral_ports: None,
+            time_wait: TIME_WAIT,
+            threads: None,
+        }
+    }
+}
+
+/// The TIME-WAIT that is assumed where nothing else is stated: Linux' (`TCP_TIMEWAIT_LEN`).
+const TIME_WAIT: Duration = Duration::from_secs(60);
+
+/// Why there is no analysis. Each message names the input and a way out.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AnalysisError {
+    /// An input cannot be read at all. Damage inside a capture is no error: it is reported, and reading goes on.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// An input does not exist or its metadata cannot be read.
+    #[error("{}", path.display())]
+    Input {
+        /// Its path.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// A key log cannot be read.
+    #[error("{}: the key log cannot be read", path.display())]
+    KeyLog {
+        /// Its path.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// A key log has not a single line of the format.
+    #[error(
+        "{}: is no key log: there is not a line `LABEL CLIENT-RANDOM SECRET` in it; programs write one where \
+         the variable SSLKEYLOGFILE names it",
+        path.display()
+    )]
+    NoKeyLog {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// An ignore list cannot be read.
+    #[error("{}: the list cannot be read", path.display())]
+    IgnoreFile {
+        /// Its path.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// An ignore list has a line that means nothing.
+    #[error("{}", path.display())]
+    IgnoreLine {
+        /// Its path.
+        path: PathBuf,
+        /// The line, and what is wrong with it.
+        source: IgnoreLineError,
+    },
+    /// A rule is named that does not exist. To go on would hide what it was meant to show.
+    #[error("no rule is called {0:?}; `hangup rules` lists them")]
+    UnknownRule(String),
+    /// The text of [`AnalysisOptions::error`] is not known and names no time, address or port.
+    #[error(
+        "{0:?} is no known error text or code and names no time, address or port; give more of the log line, or \
+         try `hangup explain`"
+    )]
+    UnknownError(String),
+}
