@@ -67,7 +67,31 @@ fn usage_is_what_help_says() {
 
 #[test]
 fn rules_are_what_explain_says() {
-    in_step("docs/rules.md", &hangup::rules::to_markdown());
+    let pages = hangup::rules::to_markdown();
+    for (name, page) in &pages {
+        in_step(&format!("docs/rules/{name}"), page);
+    }
+    let mut there: Vec<_> = fs::read_dir("docs/rules")
+        .unwrap()
+        .map(|it| it.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let mut made: Vec<_> = pages.into_iter().map(|(name, _)| name).collect();
+    there.sort();
+    made.sort();
+    assert_eq!(there, made);
+}
+
+/// Where a document says how many rules there are, it is so many.
+#[test]
+fn the_number_of_rules_is_theirs() {
+    let count = hangup::rules::CATALOGUE.len();
+    for (path, phrase) in [
+        ("README.md", format!("{count} rules")),
+        ("CHANGELOG.md", format!("{count} rules")),
+    ] {
+        let page = fs::read_to_string(path).unwrap();
+        assert!(page.contains(&phrase), "{path} does not say {phrase:?}");
+    }
 }
 
 /// The block after `<!-- picture: ARGUMENTS -->` must equal what the program prints for these arguments.

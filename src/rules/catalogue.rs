@@ -3,26 +3,26 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use super::rule::Rule;
+use super::rule::{Group, Rule};
 use super::{capture, connecting, h2, keep_alive, ports, request, response, tcp, tls, waiting};
 
 /// The groups of rules, in the order of a connection's life.
-static GROUPS: [&[&Rule]; 10] = [
-    connecting::RULES,
-    tls::RULES,
-    request::RULES,
-    waiting::RULES,
-    response::RULES,
-    keep_alive::RULES,
-    tcp::RULES,
-    ports::RULES,
-    h2::RULES,
-    capture::RULES,
+pub static GROUPS: [&Group; 10] = [
+    &connecting::GROUP,
+    &tls::GROUP,
+    &request::GROUP,
+    &waiting::GROUP,
+    &response::GROUP,
+    &keep_alive::GROUP,
+    &tcp::GROUP,
+    &ports::GROUP,
+    &h2::GROUP,
+    &capture::GROUP,
 ];
 
 /// All rules, by name.
 pub static CATALOGUE: LazyLock<Vec<&Rule>> = LazyLock::new(|| {
-    let mut rules = GROUPS.concat();
+    let mut rules = GROUPS.map(|group| group.rules).concat();
     rules.sort_by_key(|rule| rule.name);
     rules
 });
@@ -86,27 +86,44 @@ pub fn catalogue() -> String {
     lines
 }
 
-/// `docs/rules.md`.
+/// The pages of `docs/rules/`: a name, and what it holds. The first is the index.
 #[must_use]
-pub fn to_markdown() -> String {
-    let mut text = String::from(
-        "# Rules\n\n\
-         What `hangup` flags. This file is made from the rules themselves; `hangup explain RULE` shows the same.\n\n\
-         | rule | at worst | in short |\n|---|---|---|\n",
+pub fn to_markdown() -> Vec<(String, String)> {
+    let count = CATALOGUE.len();
+    let mut index = format!(
+        "# Rules\n\nThe {count} things that `hangup` finds, by the part of a connection's life that they are about. These pages are \
+         made from the rules themselves; `hangup explain RULE` shows the same.\n"
     );
-    let mut pages = String::new();
-    for rule in CATALOGUE.iter() {
-        let Rule { name, summary, .. } = rule;
-        let severity = rule.severity.name();
-        writeln!(text, "| [`{name}`](#{name}) | {severity} | {summary} |")
+    let mut pages = Vec::new();
+    for group in GROUPS {
+        let Group {
+            name, title, about, ..
+        } = group;
+        let page = format!("{}.md", name.replace('_', "-"));
+        write!(
+            index,
+            "\n## [{title}]({page}): {about}\n\n| rule | at worst | in short |\n|---|---|---|\n"
+        )
+        .expect("a string takes everything");
+        let mut text = format!("# {title}: {about}\n");
+        for rule in group.rules {
+            let Rule { name, summary, .. } = rule;
+            let severity = rule.severity.name();
+            writeln!(
+                index,
+                "| [`{name}`]({page}#{name}) | {severity} | {summary} |"
+            )
             .expect("a string takes everything");
-        write!(pages, "\n## {name}\n\n").expect("a string takes everything");
-        for line in rule.page().lines() {
-            let deeper = if line.starts_with("# ") { "##" } else { "" };
-            writeln!(pages, "{deeper}{line}").expect("a string takes everything");
+            write!(text, "\n## {name}\n\n").expect("a string takes everything");
+            for line in rule.page().lines() {
+                let deeper = if line.starts_with("# ") { "##" } else { "" };
+                writeln!(text, "{deeper}{line}").expect("a string takes everything");
+            }
         }
+        pages.push((page, text));
     }
-    text + &pages
+    pages.insert(0, ("README.md".to_owned(), index));
+    pages
 }
 
 #[cfg(test)]

@@ -37,10 +37,10 @@ mod wording;
 mod wording_tls;
 
 pub use capture_quality::CaptureQuality;
-pub use catalogue::{CATALOGUE, alike, catalogue, explain, rule, to_markdown};
+pub use catalogue::{CATALOGUE, GROUPS, alike, catalogue, explain, rule, to_markdown};
 pub use evaluate::{concerns, evaluate};
 pub use facts::RuleInput;
 pub use finding::{Evidence, Finding, Severity};
 pub use page::{Section, ladders};
 pub(crate) use response::body_overrun::uncaptured_excess;
-pub use rule::{Check, Diagnosis, HostDiagnosis, Rule, Verdict};
+pub use rule::{Check, Diagnosis, Group, HostDiagnosis, Rule, Verdict};

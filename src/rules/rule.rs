@@ -130,13 +130,31 @@ macro_rules! rule {
 }
 pub(super) use rule;
 
-/// Declares the rules of a group: each name is a file next to it, and an entry of the catalogue.
+/// Rules about the same part of a connection's life; their files lie in one folder.
+#[derive(Debug)]
+pub struct Group {
+    /// The folder's name.
+    pub name: &'static str,
+    /// The heading.
+    pub title: &'static str,
+    /// What they are about.
+    pub about: &'static str,
+    /// The rules, by name.
+    pub rules: &'static [&'static Rule],
+}
+
+/// Declares a group (folder, title, what it is about) and its rules: each name is a file next to it, and an entry of the
+/// catalogue.
 macro_rules! rules {
-    ($($name:ident),+ $(,)?) => {
+    ($folder:literal, $title:literal, $about:literal: $($name:ident),+ $(,)?) => {
         $(pub(in crate::rules) mod $name;)+
 
-        /// The rules of this group, by name.
-        pub(in crate::rules) static RULES: &[&$crate::rules::Rule] = &[$(&$name::RULE),+];
+        pub(in crate::rules) static GROUP: $crate::rules::Group = $crate::rules::Group {
+            name: $folder,
+            title: $title,
+            about: $about,
+            rules: &[$(&$name::RULE),+],
+        };
     };
 }
 pub(super) use rules;

@@ -3,6 +3,7 @@
 use super::rule::rules;
 
 rules! {
+    "capture", "The capture", "what it could not see":
     capture_cut_short,
     capture_duplicated,
     capture_lost_packets,

@@ -3,6 +3,7 @@
 use super::rule::rules;
 
 rules! {
+    "connecting", "Connecting", "from the look-up of a name to the first byte on a connection":
     accept_queue_overflow,
     client_reset_handshake,
     connect_unanswered,

@@ -3,6 +3,7 @@
 use super::rule::rules;
 
 rules! {
+    "h2", "HTTP/2 and WebSocket", "streams, GOAWAY, close codes":
     h2_close_without_goaway,
     h2_goaway,
     h2_preface_mismatch,

@@ -3,6 +3,7 @@
 use super::rule::rules;
 
 rules! {
+    "ports", "Ports", "TIME-WAIT, ephemeral ports and their reuse":
     early_tuple_reuse,
     ephemeral_port_pressure,
     ephemeral_ports_exhausted,

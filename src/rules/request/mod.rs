@@ -3,6 +3,7 @@
 use super::rule::rules;
 
 rules! {
+    "request", "The request", "what befalls it while it is sent, and who sends it again":
     auth_broken_by_close,
     client_left_mid_upload,
     closed_before_request,

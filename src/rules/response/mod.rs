@@ -3,6 +3,7 @@
 use super::rule::rules;
 
 rules! {
+    "response", "The response", "cut short, malformed, or not wanted any more":
     ambiguous_message_length,
     body_overrun,
     client_left_mid_response,

@@ -3,6 +3,7 @@
 use super::rule::rules;
 
 rules! {
+    "tls", "TLS", "handshakes that end early, certificates, and how TLS says goodbye":
     reset_on_name,
     tls_alert,
     tls_certificate_expired,
