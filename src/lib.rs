@@ -81,6 +81,14 @@
 //! version.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(all(feature = "cli", feature = "live", feature = "ui")),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "some rooms have what only the program needs; the whole build finds what nobody does"
+    )
+)]
 
 #[doc(hidden)]
 pub mod analysis;

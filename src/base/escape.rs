@@ -54,7 +54,7 @@ const HIDDEN: [(u32, u32); 37] = [
 
 /// Escapes `bytes`; borrows them if nothing has to change.
 #[must_use]
-pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
+pub(crate) fn escape(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) if text.chars().all(is_plain) => Cow::Borrowed(text),
         _ => Cow::Owned(escaped(bytes)),
@@ -63,7 +63,7 @@ pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
 
 /// Like [`escape`], for text of this program's own that may quote text already escaped: a backslash is not doubled.
 #[must_use]
-pub fn harmless(text: &str) -> Cow<'_, str> {
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     let stays = |char: char| char == '\\' || is_plain(char);
     if text.chars().all(stays) {
         return Cow::Borrowed(text);
@@ -81,7 +81,7 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
 
 /// At most `width` characters of [`escape`]; longer text is cut and ends in `…`.
 #[must_use]
-pub fn shortened(bytes: &[u8], width: usize) -> Cow<'_, str> {
+pub(crate) fn shortened(bytes: &[u8], width: usize) -> Cow<'_, str> {
     let text = escape(bytes);
     match text.char_indices().nth(width) {
         None => text,

@@ -42,7 +42,7 @@ impl FlowEnd {
     /// The same, to be changed.
     #[inline]
     #[must_use]
-    pub const fn of_mut<T>(self, pair: &mut [T; 2]) -> &mut T {
+    pub(crate) const fn of_mut<T>(self, pair: &mut [T; 2]) -> &mut T {
         let [a, b] = pair;
         match self {
             Self::A => a,

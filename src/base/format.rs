@@ -36,7 +36,7 @@ pub fn bytes(count: u64) -> String {
 
 /// `1,701 bytes`: to the byte, where a reader compares it with a length that was announced.
 #[must_use]
-pub fn exact_bytes(number: u64) -> String {
+pub(crate) fn exact_bytes(number: u64) -> String {
     count(number, "byte", "bytes")
 }
 
@@ -85,7 +85,7 @@ pub fn offset(after: Duration, whole: Duration) -> String {
 
 /// The sentence with its first letter in upper case (ASCII only).
 #[must_use]
-pub fn capitalised(sentence: &str) -> String {
+pub(crate) fn capitalised(sentence: &str) -> String {
     let mut chars = sentence.chars();
     let first = chars.next().map(|first| first.to_ascii_uppercase());
     first.into_iter().chain(chars).collect()

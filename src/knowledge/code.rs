@@ -79,7 +79,7 @@ pub struct Code {
 }
 
 /// All codes.
-pub static CODES: LazyLock<Vec<Code>> = LazyLock::new(|| {
+pub(crate) static CODES: LazyLock<Vec<Code>> = LazyLock::new(|| {
     table::rows(include_str!("codes.tsv"))
         .filter_map(
             |[family, code, aliases, meaning, events, rules, note, source]| {
@@ -103,7 +103,7 @@ const HRESULT_WIN32: u32 = 0x8007_0000;
 
 /// The codes in a text, in order of appearance, without repetitions.
 #[must_use]
-pub fn codes_in(text: &str) -> Vec<&'static Code> {
+pub(crate) fn codes_in(text: &str) -> Vec<&'static Code> {
     let words: Vec<&str> = words(text).collect();
     let alone = words.len() == 1;
     let mut found: Vec<&'static Code> = Vec::new();

@@ -70,7 +70,7 @@ pub(super) fn source(number: &str) -> &'static str {
 }
 
 /// All texts.
-pub static FACTS: LazyLock<Vec<ErrorText>> = LazyLock::new(|| {
+pub(crate) static FACTS: LazyLock<Vec<ErrorText>> = LazyLock::new(|| {
     let files = [
         include_str!("error_texts.tsv"),
         include_str!("error_texts_more.tsv"),
@@ -208,7 +208,7 @@ pub fn texts<'a>(
 /// The same for a connection that met several events, in their order: a program that does not report the first reports
 /// the next. (Some clients do not notice a response with a bad length and run into their time limit instead.)
 #[must_use]
-pub fn texts_of<'a>(
+pub(crate) fn texts_of<'a>(
     events: &[WireEvent],
     side: LogSide,
     program: impl Into<KnownProgram<'a>>,

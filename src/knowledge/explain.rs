@@ -181,7 +181,7 @@ impl Explanation {
 
     /// Whether none of the events in question leaves a packet of its own.
     #[must_use]
-    pub fn leaves_no_packet(&self) -> bool {
+    pub(crate) fn leaves_no_packet(&self) -> bool {
         let mut events = self
             .stories
             .iter()

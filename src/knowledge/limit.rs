@@ -57,7 +57,7 @@ pub static LIMITS: LazyLock<Vec<Limit>> = LazyLock::new(|| {
 
 /// The products that have this count by default, as a sentence; `None` where none is known.
 #[must_use]
-pub fn default_limit(count: u64, what: Counted) -> Option<String> {
+pub(crate) fn default_limit(count: u64, what: Counted) -> Option<String> {
     let same = LIMITS
         .iter()
         .filter(|it| it.count == count && it.what == what);

@@ -48,7 +48,7 @@ const KEPT: usize = 16;
 
 /// Reads the hints in a text.
 #[must_use]
-pub fn hints_in(text: &str) -> LogLineHints {
+pub(crate) fn hints_in(text: &str) -> LogLineHints {
     let text = head(text, BYTES);
     let mut hints = LogLineHints::default();
     let mut rest = text;

@@ -12,26 +12,31 @@ mod limit;
 mod log_line;
 mod port_range;
 mod product;
-mod setting;
+pub(crate) mod setting;
 mod socket_error;
 mod table;
 mod timer;
 mod wire_event;
 
-pub use code::{CODES, Code, Family, codes_in};
-pub use error_text::{Basis, ErrorText, FACTS, KnownProgram, Prediction, texts, texts_of};
+pub(crate) use code::{CODES, codes_in};
+pub use code::{Code, Family};
+pub use error_text::{Basis, ErrorText, KnownProgram, Prediction, texts};
+pub(crate) use error_text::{FACTS, texts_of};
 pub use explain::{EventGroup, EventMatch, Explanation, MatchReason, explain, match_error};
 pub use fuzzy_match::MatchQuality;
-pub use limit::{Counted, LIMITS, Limit, default_limit};
-pub use log_line::{LogLineHints, LogTime, hints_in};
-pub use port_range::{PortRange, port_ranges};
-pub use product::{
-    NamedBy, NamedProduct, PRODUCTS, Product, REMEDY_WORDS, Role, identify, inside, product,
+pub(crate) use limit::default_limit;
+pub use limit::{Counted, LIMITS, Limit};
+pub(crate) use log_line::hints_in;
+pub use log_line::{LogLineHints, LogTime};
+pub use port_range::PortRange;
+pub(crate) use port_range::port_ranges;
+pub use product::{NamedBy, NamedProduct, PRODUCTS, Product, Role, inside, product};
+pub(crate) use product::{REMEDY_WORDS, identify};
+pub use setting::{Setting, settings};
+pub use socket_error::{AfterReset, ConnectionStage, SocketError, System, UnreadData};
+pub(crate) use socket_error::{
+    after_icmp_unreachable, after_icmpv6_unreachable, after_reset, after_silence,
 };
-pub use setting::{SETTINGS, Setting, settings};
-pub use socket_error::{
-    AfterReset, ConnectionStage, SocketError, System, UnreadData, after_icmp_unreachable,
-    after_icmpv6_unreachable, after_reset, after_silence,
-};
-pub use timer::{DefaultTime, TIMERS, Timer, TimerPhase, default_time, timer_candidates};
+pub use timer::{DefaultTime, TIMERS, Timer, TimerPhase};
+pub(crate) use timer::{default_time, timer_candidates};
 pub use wire_event::{EventTrace, LogSide, WireEvent};

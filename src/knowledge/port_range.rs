@@ -33,7 +33,7 @@ static RANGES: LazyLock<Vec<PortRange>> = LazyLock::new(|| {
 
 /// All ranges, the most common system first.
 #[must_use]
-pub fn port_ranges() -> &'static [PortRange] {
+pub(crate) fn port_ranges() -> &'static [PortRange] {
     &RANGES
 }
 

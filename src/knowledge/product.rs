@@ -199,7 +199,7 @@ const SERVERS: &[(&str, TokenPosition, &str)] = &[
 /// `Via`: it names the server that answers at the other end. A `Via` without a `Server` names a proxy that answered by
 /// itself or removed the field.
 #[must_use]
-pub fn identify(
+pub(crate) fn identify(
     user_agent: Option<&str>,
     server: Option<&str>,
     via: Option<&str>,
@@ -298,7 +298,7 @@ fn version_after(rest: &str) -> Option<String> {
 
 /// Product names as remedies write them, longer names before their prefixes; the side on which the setting applies, and
 /// the products it covers.
-pub const REMEDY_WORDS: &[(&str, LogSide, &[&str])] = &[
+pub(crate) const REMEDY_WORDS: &[(&str, LogSide, &[&str])] = &[
     ("nginx's upstream", LogSide::Client, &["nginx", "openresty"]),
     ("nginx", LogSide::Server, &["nginx", "openresty"]),
     (

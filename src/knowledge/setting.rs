@@ -23,7 +23,7 @@ pub struct Setting {
 }
 
 /// All settings.
-pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
+pub(crate) static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
     table::rows(include_str!("settings.tsv"))
         .map(|[rules, side, products, remedy, source]| Setting {
             rules: rules.split(' ').collect(),

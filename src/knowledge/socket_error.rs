@@ -119,7 +119,7 @@ pub struct AfterReset {
 /// The calls after a RST (RFC 9293 §3.10.7.3 for SYN-SENT, §3.10.7.4 for the rest). Each error is returned once; then
 /// reads return the end of the stream and writes [`SocketError::Pipe`].
 #[must_use]
-pub const fn after_reset(stage: ConnectionStage, system: System) -> AfterReset {
+pub(crate) const fn after_reset(stage: ConnectionStage, system: System) -> AfterReset {
     let unread = match system {
         System::Linux => UnreadData::Kept,
         System::Windows | System::Bsd | System::Unknown => UnreadData::MayBeLost,
@@ -147,7 +147,7 @@ pub const fn after_reset(stage: ConnectionStage, system: System) -> AfterReset {
 /// The error of a SYN answered by ICMP (RFC 1122 §4.2.3.9; RFC 5461 §2): the code of an ICMPv4 message of type 3. ICMP
 /// does not end an open connection.
 #[must_use]
-pub const fn after_icmp_unreachable(code: u8) -> SocketError {
+pub(crate) const fn after_icmp_unreachable(code: u8) -> SocketError {
     match code {
         0 | 6 | 9 | 11 => SocketError::NetUnreachable,
         // Protocol and port unreachable.
@@ -158,7 +158,7 @@ pub const fn after_icmp_unreachable(code: u8) -> SocketError {
 
 /// The same for ICMPv6, type 1 (RFC 4443 §3.1).
 #[must_use]
-pub const fn after_icmpv6_unreachable(code: u8) -> SocketError {
+pub(crate) const fn after_icmpv6_unreachable(code: u8) -> SocketError {
     match code {
         0 => SocketError::NetUnreachable,
         4 => SocketError::Refused,
@@ -169,7 +169,7 @@ pub const fn after_icmpv6_unreachable(code: u8) -> SocketError {
 /// The error when nothing is acknowledged any more and the system gives up: retransmissions or keep-alive probes are
 /// exhausted.
 #[must_use]
-pub const fn after_silence(stage: ConnectionStage, system: System) -> SocketError {
+pub(crate) const fn after_silence(stage: ConnectionStage, system: System) -> SocketError {
     match (stage, system) {
         // Windows reports the loss of an established connection as its own abort.
         (ConnectionStage::Open | ConnectionStage::FinReceived, System::Windows) => {

@@ -82,7 +82,7 @@ impl Timer {
     /// Whether this timer may be why a connection was closed from this side. What stands between closes towards either; the
     /// network forgets on a server's behalf.
     #[must_use]
-    pub fn closes_from(&self, side: LogSide) -> bool {
+    pub(crate) fn closes_from(&self, side: LogSide) -> bool {
         match side {
             LogSide::Client => matches!(self.role, "client" | "proxy"),
             LogSide::Server => matches!(self.role, "server" | "proxy" | "network"),
@@ -134,7 +134,11 @@ const MOST_WITH_SETTINGS: usize = 2;
 
 /// The default that a measured time is nearest to, of those that close from this side, with all products that share it.
 #[must_use]
-pub fn default_time(time: Duration, running: TimerPhase, side: LogSide) -> Option<DefaultTime> {
+pub(crate) fn default_time(
+    time: Duration,
+    running: TimerPhase,
+    side: LogSide,
+) -> Option<DefaultTime> {
     let mut candidates = timer_candidates(time.as_secs_f64(), running);
     candidates.retain(|timer| timer.closes_from(side));
     let seconds = candidates.first()?.seconds;
@@ -175,7 +179,7 @@ const LATE_SECONDS: [(&str, &[TimerPhase], f64); 2] = [
 
 /// The timers that can explain a measured time, nearest first.
 #[must_use]
-pub fn timer_candidates(seconds: f64, running: TimerPhase) -> Vec<&'static Timer> {
+pub(crate) fn timer_candidates(seconds: f64, running: TimerPhase) -> Vec<&'static Timer> {
     let mut found: Vec<_> = TIMERS
         .iter()
         .filter(|timer| timer.running == running && fires_at(timer, seconds))

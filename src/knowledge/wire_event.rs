@@ -261,7 +261,7 @@ impl WireEvent {
     /// The same event for a request that must not be retried automatically (RFC 9110 §9.2.2): clients that silently
     /// retry a GET report this one.
     #[must_use]
-    pub const fn for_unsafe_method(self) -> Self {
+    pub(crate) const fn for_unsafe_method(self) -> Self {
         match self {
             Self::IdleFin => Self::IdleFinPost,
             Self::RaceFin => Self::RaceFinPost,
@@ -274,7 +274,7 @@ impl WireEvent {
     /// The same event inside TLS, where some libraries report it differently: OpenSSL in Python reports a RST as the
     /// end of the stream. `notified`: the server had sent `close_notify` before, so the end is an orderly one.
     #[must_use]
-    pub const fn inside_tls(self, notified: bool) -> Self {
+    pub(crate) const fn inside_tls(self, notified: bool) -> Self {
         match self {
             Self::FinBeforeResponse | Self::FinAfterAccept if notified => {
                 Self::TlsNotifyBeforeResponse

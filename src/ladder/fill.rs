@@ -1,7 +1,7 @@
 //! The defaults for what the notation leaves out, bytes of bodies and a host, and the methods it knows.
 
 /// The methods that are words of the notation (RFC 9110 §9.3, RFC 5789).
-pub const METHODS: [&str; 9] = [
+pub(crate) const METHODS: [&str; 9] = [
     "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
 ];
 

@@ -79,7 +79,7 @@ const FILLING: &[u8] = b"X:\r\n";
 impl Piece {
     /// Whether it is plain bytes, without a message or frame word.
     #[must_use]
-    pub const fn is_bytes(&self) -> bool {
+    pub(crate) const fn is_bytes(&self) -> bool {
         matches!(self, Self::Data(_) | Self::Raw(_))
     }
 

@@ -110,9 +110,7 @@ pub use expectation::{Claim, Expectation, RecordedFact, SentCounter};
 pub use frames::{OwnedFrame, frames, to_pcap};
 pub use h2_ws::{H2Cell, H2HeadersKind, WsCell, WsKind};
 pub use message::{BodyPiece, FieldPiece, Piece};
-pub use notation::{
-    Cell, Deviations, Ladder, LadderLine, LadderSegment, MAX_PAYLOAD, Sends, Title, TitleSide,
-};
+pub use notation::{Cell, Deviations, Ladder, LadderLine, LadderSegment, Sends, Title, TitleSide};
 pub use parse::{ParseError, parse};
 pub use recorder::{Recorder, RecorderNotes, Redaction};
 pub use tls::{TlsCell, TlsWord};

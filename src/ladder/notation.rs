@@ -10,7 +10,7 @@ use crate::analysis::connection::{Standing, Who};
 use crate::base::net::Endpoint;
 
 /// The largest payload of a segment: what the length field of IPv4 leaves after the headers that are written.
-pub const MAX_PAYLOAD: u32 = 65_535 - 20 - 24;
+pub(crate) const MAX_PAYLOAD: u32 = 65_535 - 20 - 24;
 
 /// A time-sequence diagram of connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

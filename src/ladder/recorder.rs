@@ -105,7 +105,7 @@ impl Recorder {
 
     /// Sets the notes on segments.
     #[must_use]
-    pub fn with_notes(mut self, frame_notes: RecorderNotes) -> Self {
+    pub(crate) fn with_notes(mut self, frame_notes: RecorderNotes) -> Self {
         self.frame_notes = frame_notes;
         self
     }

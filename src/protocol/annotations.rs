@@ -127,7 +127,7 @@ impl Annotator {
 
     /// Takes out everything recorded so far.
     #[must_use]
-    pub fn annotations(&self) -> Annotations {
+    pub(crate) fn annotations(&self) -> Annotations {
         let mut draft = self.draft();
         let (notes, _) = std::mem::take(&mut draft.notes).into_parts();
         let (mut said, gap) = std::mem::take(&mut draft.said).into_parts();

@@ -7,7 +7,7 @@ use super::rule::{Group, Rule};
 use super::{capture, connecting, h2, keep_alive, ports, request, response, tcp, tls, waiting};
 
 /// The groups of rules, in the order of a connection's life.
-pub static GROUPS: [&Group; 10] = [
+pub(crate) static GROUPS: [&Group; 10] = [
     &connecting::GROUP,
     &tls::GROUP,
     &request::GROUP,
@@ -35,7 +35,7 @@ pub fn rule(name: &str) -> Option<&'static Rule> {
 
 /// The rule that a misspelt name probably meant: `keepalive race`, `reset_before_respose`.
 #[must_use]
-pub fn alike(name: &str) -> Option<&'static str> {
+pub(crate) fn alike(name: &str) -> Option<&'static str> {
     let letters = |name: &str| -> String {
         let letters = name.chars().filter(|it| it.is_ascii_alphanumeric());
         letters.map(|it| it.to_ascii_lowercase()).collect()
@@ -69,7 +69,7 @@ pub fn explain(name: &str) -> Option<String> {
 
 /// The catalogue, one line per rule: name, severity, summary.
 #[must_use]
-pub fn catalogue() -> String {
+pub(crate) fn catalogue() -> String {
     let width = CATALOGUE.iter().map(|rule| rule.name.len()).max();
     let mut lines = String::new();
     for rule in CATALOGUE.iter() {

@@ -52,7 +52,7 @@ const STORY: [&str; 6] = [
 
 /// Whether any rule finds something on this connection alone: if so, its full record is worth keeping.
 #[must_use]
-pub fn concerns(connection: &Connection) -> bool {
+pub(crate) fn concerns(connection: &Connection) -> bool {
     let ending = ending(connection);
     let found = |rule: &Rule| look(rule, connection, ending.as_ref());
     CATALOGUE

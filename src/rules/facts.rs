@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// Everything that rules may read.
 #[derive(Clone, Copy, Debug)]
 pub struct RuleInput<'a> {
-    /// The connections kept in full, at least those for which [`concerns`](super::concerns) is true, in order of their numbers.
+    /// The connections kept in full, at least those for which `concerns` is true, in order of their numbers.
     pub connections: &'a [Arc<Connection>],
     /// The summary of every connection.
     pub summaries: &'a [ConnectionSummary],

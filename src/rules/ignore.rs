@@ -137,7 +137,7 @@ impl IgnoreList {
 
     /// The index of the first line that leaves this finding out.
     #[must_use]
-    pub fn matches_finding(&self, finding: &Finding) -> Option<usize> {
+    pub(crate) fn matches_finding(&self, finding: &Finding) -> Option<usize> {
         self.entries.iter().position(|it| it.silences(finding))
     }
 }
@@ -209,7 +209,7 @@ impl Ignored {
 
     /// Whether this connection was left out.
     #[must_use]
-    pub fn leaves_out(&self, id: u32) -> bool {
+    pub(crate) fn leaves_out(&self, id: u32) -> bool {
         self.connections.binary_search(&id).is_ok()
     }
 }

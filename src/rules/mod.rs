@@ -37,8 +37,10 @@ mod wording;
 mod wording_tls;
 
 pub use capture_quality::CaptureQuality;
-pub use catalogue::{CATALOGUE, GROUPS, alike, catalogue, explain, rule, to_markdown};
-pub use evaluate::{concerns, evaluate};
+pub use catalogue::{CATALOGUE, explain, rule, to_markdown};
+pub(crate) use catalogue::{alike, catalogue};
+pub(crate) use evaluate::concerns;
+pub use evaluate::evaluate;
 pub use facts::RuleInput;
 pub use finding::{Evidence, Finding, Severity};
 pub use page::{Section, ladders};

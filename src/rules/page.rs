@@ -32,7 +32,7 @@ impl Section {
 
     /// Its heading.
     #[must_use]
-    pub const fn heading(self) -> &'static str {
+    pub(crate) const fn heading(self) -> &'static str {
         match self {
             Self::WhatHappened => "What happened",
             Self::WhyItMatters => "Why it matters",

@@ -135,7 +135,8 @@ fn without_others(remedy: &str, named: &NamedProducts) -> Option<String> {
 mod tests {
     use super::super::ladder_check;
     use super::*;
-    use crate::knowledge::{SETTINGS, product};
+    use crate::knowledge::product;
+    use crate::knowledge::setting::SETTINGS;
     use crate::rules::{CATALOGUE, rule};
 
     fn named(client: &str, server: &str) -> NamedProducts {

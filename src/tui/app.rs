@@ -185,13 +185,13 @@ impl App {
 
     /// Whether anything has changed since the last call of [`Self::draw`].
     #[must_use]
-    pub fn wants_drawing(&self) -> bool {
+    pub(crate) fn wants_drawing(&self) -> bool {
         self.dirty
     }
 
     /// Whether the display may change soon without an event: a message expires or a task finishes.
     #[must_use]
-    pub fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         self.message.is_some() || self.tasks.under_way() > 0
     }
 
@@ -201,7 +201,7 @@ impl App {
     }
 
     /// Shows a warning from outside, such as a failed copy to the clipboard.
-    pub fn warn(&mut self, text: impl Into<String>) {
+    pub(crate) fn warn(&mut self, text: impl Into<String>) {
         self.tell(Tone::Warning, text.into());
     }
 

@@ -108,7 +108,7 @@ impl Glyphs {
 
     /// The symbol of a severity.
     #[must_use]
-    pub const fn sign(&self, severity: Severity) -> &'static str {
+    pub(crate) const fn sign(&self, severity: Severity) -> &'static str {
         match severity {
             Severity::Error => self.signs[0],
             Severity::Warning => self.signs[1],

@@ -240,7 +240,7 @@ const fn row(
 /// The table. Within a scope, the footer lists the rows in this order; a scope's own rows come before those that apply
 /// everywhere.
 #[rustfmt::skip]
-pub static TABLE: &[KeyBinding] = &{
+pub(crate) static TABLE: &[KeyBinding] = &{
     use Action as A;
     use KeyCode as K;
     use Scope as S;
@@ -322,7 +322,7 @@ pub fn rows(scope: Scope) -> impl Iterator<Item = &'static KeyBinding> {
 
 /// The action of a key in a scope.
 #[must_use]
-pub fn action(scope: Scope, key: KeyPress) -> Option<Action> {
+pub(crate) fn action(scope: Scope, key: KeyPress) -> Option<Action> {
     let mut rows = rows(scope);
     rows.find(|row| row.keys.contains(&key))
         .map(|row| row.action)

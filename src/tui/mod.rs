@@ -139,7 +139,7 @@ impl ViewContext<'_> {
 
     /// Whether more packets are still to be read or captured.
     #[must_use]
-    pub fn is_growing(&self) -> bool {
+    pub(crate) fn is_growing(&self) -> bool {
         use crate::report::snapshot::ReadStage;
         matches!(
             self.progress.stage,

@@ -11,7 +11,7 @@ pub struct Cancel(Arc<AtomicBool>);
 impl Cancel {
     /// Whether the task should stop. Poll it every few thousand steps.
     #[must_use]
-    pub fn is_wanted(&self) -> bool {
+    pub(crate) fn is_wanted(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -69,7 +69,7 @@ impl Tasks {
 
     /// Drops a large value in a thread of its own. It is not counted: nobody waits for it, and its end is no reason to
     /// draw.
-    pub fn discard<T: Send + 'static>(&self, what: T) {
+    pub(crate) fn discard<T: Send + 'static>(&self, what: T) {
         if self.inline {
             drop(what);
         } else {
@@ -85,7 +85,7 @@ impl Tasks {
 
     /// How many tasks have not finished.
     #[must_use]
-    pub fn under_way(&self) -> usize {
+    pub(crate) fn under_way(&self) -> usize {
         self.under_way.load(Ordering::Relaxed)
     }
 }

@@ -31,7 +31,7 @@ pub struct Theme {
 impl Theme {
     /// The style of a tone.
     #[must_use]
-    pub fn style(&self, tone: Tone) -> Style {
+    pub(crate) fn style(&self, tone: Tone) -> Style {
         let plain = Style::new();
         let bold = plain.add_modifier(Modifier::BOLD);
         match tone {

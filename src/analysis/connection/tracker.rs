@@ -126,13 +126,13 @@ impl ConnectionTracker {
     }
 
     /// Sets how its streams are parsed; call it before the first payload byte.
-    pub fn set_layer_options(&mut self, layer_options: LayerOptions) {
+    pub(crate) fn set_layer_options(&mut self, layer_options: LayerOptions) {
         self.parsed.layer_options = layer_options;
     }
 
     /// The state to keep of it for the next connection on its addresses and ports.
     #[must_use]
-    pub fn predecessor_state(&self) -> PredecessorState {
+    pub(crate) fn predecessor_state(&self) -> PredecessorState {
         PredecessorState {
             last: self.last,
             endpoints: self.endpoints,
@@ -143,7 +143,7 @@ impl ConnectionTracker {
 
     /// Records a bare ACK by which the accepting side answers this connection's SYN with the previous connection's
     /// numbers.
-    pub fn note_challenge(&mut self, segment: &Segment<'_>) {
+    pub(crate) fn note_challenge(&mut self, segment: &Segment<'_>) {
         let bare = segment.flags.has(Flags::ACK)
             && segment.length == 0
             && segment.flags.0 & (Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0) == 0;
@@ -157,7 +157,7 @@ impl ConnectionTracker {
 
     /// The end that sent a segment from `source`. For a socket connected to itself it is always `A`.
     #[must_use]
-    pub fn end_of(&self, source: Endpoint) -> FlowEnd {
+    pub(crate) fn end_of(&self, source: Endpoint) -> FlowEnd {
         if self.endpoints[0] == source {
             FlowEnd::A
         } else {
@@ -204,7 +204,7 @@ impl ConnectionTracker {
 
     /// A half-open connection: only a SYN was seen, without an answer. The cheapest connection to evict.
     #[must_use]
-    pub fn is_half_open(&self) -> bool {
+    pub(crate) fn is_half_open(&self) -> bool {
         self.parsed.stack.is_none()
             && FlowEnd::BOTH
                 .iter()
@@ -213,7 +213,7 @@ impl ConnectionTracker {
 
     /// The handshake is complete, or the capture began after it: every later segment belongs to this connection.
     #[must_use]
-    pub fn is_established(&self) -> bool {
+    pub(crate) fn is_established(&self) -> bool {
         FlowEnd::BOTH
             .iter()
             .all(|end| self.pair.peer(*end).first_ack().is_some())
@@ -321,7 +321,7 @@ impl ConnectionTracker {
     }
 
     /// Skips all holes, because the total of waiting bytes is too large.
-    pub fn skip_holes(&mut self, texts: &mut TextInterner) {
+    pub(crate) fn skip_holes(&mut self, texts: &mut TextInterner) {
         let midstream = self.midstream_client();
         let mut streams = self.parsed.reader(midstream, texts);
         self.pair.skip_holes(self.last, &mut streams);
@@ -334,7 +334,7 @@ impl ConnectionTracker {
     }
 
     /// Evicts the older half of its exchanges, because the total of exchanges is too large.
-    pub fn evict_older_exchanges(&mut self) {
+    pub(crate) fn evict_older_exchanges(&mut self) {
         if let Some(stack) = &mut self.parsed.stack {
             stack.evict_older_half();
             self.parsed.kept = HeldBytes::of(stack);
@@ -342,7 +342,7 @@ impl ConnectionTracker {
     }
 
     /// Parses waiting bytes as far as possible and drops the rest, because the total of waiting bytes is too large.
-    pub fn drop_incomplete(&mut self, texts: &mut TextInterner) {
+    pub(crate) fn drop_incomplete(&mut self, texts: &mut TextInterner) {
         if let Some(stack) = &mut self.parsed.stack {
             stack.drop_incomplete(texts);
             self.parsed.kept = HeldBytes::of(stack);
@@ -365,7 +365,7 @@ impl ConnectionTracker {
 
     /// Builds the record, when nothing more can come. `ended` says why, and until when the connection was observed.
     #[must_use]
-    pub fn settle(mut self, ended: SettledBecause, texts: &mut TextInterner) -> Connection {
+    pub(crate) fn settle(mut self, ended: SettledBecause, texts: &mut TextInterner) -> Connection {
         let midstream = self.midstream_client();
         let mut streams = self.parsed.reader(midstream, texts);
         self.pair.close(self.last, &mut streams);

@@ -1,7 +1,6 @@
 //! How many connections a client has open to a server at once, and for how long that number is at its maximum: a
 //! connection limit shows as a number that is reached and held.
 
-use super::HostPair;
 use crate::analysis::connection::ConnectionSummary;
 use crate::base::time::Timestamp;
 
@@ -47,15 +46,6 @@ impl Concurrency {
             at_most: there / seconds.max(f64::MIN_POSITIVE),
             seconds,
         })
-    }
-}
-
-impl HostPair<'_> {
-    /// The concurrency of these connections, without those that carried no exchange.
-    #[must_use]
-    pub fn concurrency(&self) -> Option<Concurrency> {
-        let used = self.connections.iter().filter(|it| it.exchanges > 0);
-        Concurrency::of(&used.copied().collect::<Vec<_>>())
     }
 }
 

@@ -59,7 +59,7 @@ pub struct OneSided {
 impl OneSided {
     /// One-sided connections are at least as many as whole ones: a silence in this capture proves nothing.
     #[must_use]
-    pub const fn misses_a_direction(self) -> bool {
+    pub(crate) const fn misses_a_direction(self) -> bool {
         self.half > 0 && self.half >= self.whole
     }
 }
@@ -103,7 +103,7 @@ impl<'a> Hosts<'a> {
     }
 
     /// Each client with each server, in order of their first connections.
-    pub fn host_pairs(&self) -> impl Iterator<Item = HostPair<'a>> {
+    pub(crate) fn host_pairs(&self) -> impl Iterator<Item = HostPair<'a>> {
         self.pairs.iter().map(|pair| self.deal(pair))
     }
 
@@ -127,7 +127,7 @@ impl<'a> Hosts<'a> {
     /// The connection that the client opened to the same port of another address when this one failed: another address
     /// of the server, or the other IP version (RFC 8305).
     #[must_use]
-    pub fn fallback(&self, failed: &ConnectionSummary) -> Option<&'a ConnectionSummary> {
+    pub(crate) fn fallback(&self, failed: &ConnectionSummary) -> Option<&'a ConnectionSummary> {
         let from = self
             .connections
             .partition_point(|it| it.first.frame <= failed.first.frame);

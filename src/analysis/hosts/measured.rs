@@ -31,7 +31,7 @@ impl Measured {
     /// The densest group among these times: the most that lie within `share` of their middle, or within `floor` if that
     /// is more.
     #[must_use]
-    pub fn cluster(mut times: Vec<Duration>, share: f64, floor: Duration) -> Option<Self> {
+    pub(crate) fn cluster(mut times: Vec<Duration>, share: f64, floor: Duration) -> Option<Self> {
         times.sort_unstable();
         let mut best = 0..0;
         let mut low = 0;

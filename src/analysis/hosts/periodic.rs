@@ -77,7 +77,7 @@ fn periodic_requests(host_pairs: &HostPair<'_>) -> Vec<PeriodicRequest> {
 
 /// Whether its client closed without waiting for the response.
 #[must_use]
-pub fn is_abandoned(it: &ConnectionSummary) -> bool {
+pub(crate) fn is_abandoned(it: &ConnectionSummary) -> bool {
     it.asked != 0
         && it.by == By::Client
         && it.phase == Phase::Waiting

@@ -47,7 +47,7 @@ const ALIKE: f64 = 0.15;
 /// Detects that this client ran out of ports towards this server. `connections` are in order of first frame; `range` is
 /// the client's range of ephemeral ports, if known for certain.
 #[must_use]
-pub fn port_exhaustion(
+pub(crate) fn port_exhaustion(
     connections: &[&ConnectionSummary],
     range: Option<(u16, u16)>,
 ) -> Option<PortExhaustion> {

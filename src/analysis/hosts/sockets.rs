@@ -22,7 +22,7 @@ use crate::base::time::Timestamp;
 
 /// Pairs of client and server that are distinguished. A client with many sockets uses them early and often; the pairs
 /// beyond this limit are a scan or a flood, with a socket each.
-pub const MAX_PAIRS: usize = 65_536;
+pub(crate) const MAX_PAIRS: usize = 65_536;
 /// The fewest connections from which a rate is extrapolated.
 const ENOUGH: usize = 50;
 /// The shortest duration of a use: a refused connection may be a single segment, and still occupied its port.

@@ -17,7 +17,7 @@ use crate::base::net::Endpoint;
 use crate::base::time::Timestamp;
 
 /// The most points of a series: as many as a wide terminal has columns.
-pub const MAX_POINTS: usize = 240;
+pub(crate) const MAX_POINTS: usize = 240;
 
 /// One step of a series.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct TimeSeries {
     pub start: Timestamp,
     /// The length of each step.
     pub step: Duration,
-    /// The steps, at most [`MAX_POINTS`].
+    /// The steps, at most `MAX_POINTS`.
     pub points: Vec<TimeStep>,
     /// TIME-WAITs held when the last step ends.
     pub time_wait_now: u32,
@@ -60,7 +60,7 @@ impl TimeSeries {
 
 /// The series of one client towards one server.
 #[must_use]
-pub fn client_series(
+pub(crate) fn client_series(
     connections: &[ConnectionSummary],
     (client, server): (IpAddr, Endpoint),
     time_wait: Duration,
@@ -74,33 +74,6 @@ pub fn client_series(
         first: it.first.time,
         last: it.last,
         wait: client_wait(it),
-    });
-    sweep(uses, time_wait, (start, end))
-}
-
-/// The series of one host, in either role and with all others.
-#[must_use]
-pub fn host_series(
-    connections: &[ConnectionSummary],
-    host: IpAddr,
-    time_wait: Duration,
-    (start, end): (Timestamp, Timestamp),
-) -> TimeSeries {
-    let own = connections
-        .iter()
-        .filter(|it| it.client.ip == host || it.server.ip == host);
-    let uses = own.map(|it| {
-        let wait = if it.client.ip == host {
-            client_wait(it)
-        } else {
-            server_wait(it)
-        };
-        ConnectionSpan {
-            of: (it.client, it.server),
-            first: it.first.time,
-            last: it.last,
-            wait,
-        }
     });
     sweep(uses, time_wait, (start, end))
 }
@@ -205,7 +178,7 @@ fn sweep<K: Hash + Eq>(
     }
 }
 
-/// The shortest step of a readable length (1, 2 or 5 times a power of ten) that needs at most [`MAX_POINTS`] points.
+/// The shortest step of a readable length (1, 2 or 5 times a power of ten) that needs at most `MAX_POINTS` points.
 fn step_of(span: Duration) -> Duration {
     let mut unit = Duration::from_micros(1);
     loop {
@@ -286,20 +259,12 @@ mod tests {
     }
 
     #[test]
-    fn each_host_has_its_own() {
+    fn a_servers_time_wait_takes_no_port() {
         let all = [
             connection(1, 0, 100, 0),
             connection(2, 50, 200, 1),
             connection(3, 60, 300, 2),
         ];
-        let of = |host| host_series(&all, host, MINUTE, (at(0), at(1000))).time_wait_now;
-        assert_eq!(of(all[0].client.ip), 1);
-        assert_eq!(
-            of(all[0].server.ip),
-            1,
-            "of the server's, from its last segment on"
-        );
-        assert_eq!(of("10.9.9.9".parse().expect("an address")), 0);
         let client = client_series(&all, pair(&all[0]), MINUTE, (at(0), at(1000)));
         assert_eq!(
             client.time_wait_now, 1,
@@ -335,7 +300,7 @@ mod tests {
 
     #[test]
     fn nothing_is_a_flat_line() {
-        let series = host_series(&[], pair(&connection(1, 0, 1, 0)).0, MINUTE, (at(5), at(5)));
+        let series = client_series(&[], pair(&connection(1, 0, 1, 0)), MINUTE, (at(5), at(5)));
         assert_eq!(series.points, [TimeStep::default()]);
     }
 

@@ -13,7 +13,7 @@ use crate::analysis::connection::ConnectionSummary;
 use crate::base::time::Timestamp;
 
 /// Hosts that are distinguished; a flood has more addresses than anybody reads, and holds no TIME-WAIT.
-pub const MAX_HOSTS: usize = 65_536;
+pub(crate) const MAX_HOSTS: usize = 65_536;
 
 /// The TIME-WAITs of one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -95,7 +95,7 @@ impl Transcript {
     }
 
     /// What was read in a step, in order, if annotations were recorded.
-    pub fn notes(&self, step: &TranscriptStep) -> impl Iterator<Item = RecordKind> {
+    pub(crate) fn notes(&self, step: &TranscriptStep) -> impl Iterator<Item = RecordKind> {
         let all = self.notes.get(&step.frame).map_or(&[][..], Vec::as_slice);
         let from = step.from;
         all.iter()
@@ -105,7 +105,7 @@ impl Transcript {
 
     /// The index of the step with this frame.
     #[must_use]
-    pub fn step_of(&self, frame: FrameNumber) -> Option<usize> {
+    pub(crate) fn step_of(&self, frame: FrameNumber) -> Option<usize> {
         self.steps.iter().position(|step| step.frame == frame)
     }
 }

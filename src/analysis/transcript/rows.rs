@@ -92,7 +92,7 @@ impl TranscriptRows {
 
     /// The index of the row that shows a step.
     #[must_use]
-    pub fn line_of(&self, step: usize) -> Option<usize> {
+    pub(crate) fn line_of(&self, step: usize) -> Option<usize> {
         self.lines.iter().position(|row| match row {
             TranscriptRow::Step(nth) => *nth == step,
             TranscriptRow::Run { first, last, .. } => (*first..=*last).contains(&step),

@@ -40,7 +40,7 @@ struct ThreadedSource {
 /// Opens and reads a source on its own thread, since even the first bytes may take long to arrive. Returns
 /// [`Fill::Idle`] with the time of the last frame while there is nothing to read.
 #[must_use]
-pub fn aside(
+pub(crate) fn aside(
     open: impl FnOnce() -> Result<Box<dyn Source>, CaptureError> + Send + 'static,
 ) -> Box<dyn Source> {
     let (deliver, deliveries) = sync_channel::<ReadResult>(IN_TRANSIT);

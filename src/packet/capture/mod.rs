@@ -26,7 +26,7 @@ mod tests;
 mod wrapped;
 mod write;
 
-pub use aside::aside;
+pub(crate) use aside::aside;
 pub use error::CaptureError;
 pub use files::{OpenOptions, open, read};
 pub use frame::{Batch, Fill, Frame, LinkType, Source};
@@ -35,7 +35,8 @@ pub use input::Input;
 #[cfg(feature = "live")]
 pub use live::{LiveOptions, NamedInterface, default_interface, interfaces, live};
 pub use recent::{Recent, RecentLimits};
-pub use recording::{Recording, Rotation, numbered};
+pub(crate) use recording::numbered;
+pub use recording::{Recording, Rotation};
 pub use summary::{Damage, FileSummary, Interface, SecretsBlock};
 pub(crate) use wrapped::{Wrap, wrapped};
 pub use write::{PcapWriter, PcapngWriter};

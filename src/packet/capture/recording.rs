@@ -190,7 +190,7 @@ impl Recording {
 
 /// `OUT.pcapng` becomes `OUT-00001.pcapng`.
 #[must_use]
-pub fn numbered(path: &Path, number: u32) -> PathBuf {
+pub(crate) fn numbered(path: &Path, number: u32) -> PathBuf {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let extension = path.extension().unwrap_or_default().to_string_lossy();
     let dot = if extension.is_empty() { "" } else { "." };

@@ -61,7 +61,7 @@ impl<W: Write> PcapngWriter<W> {
     ///
     /// # Errors
     /// If writing fails.
-    pub fn commented(&mut self, frame: &Frame<'_>, comment: &str) -> io::Result<()> {
+    pub(crate) fn commented(&mut self, frame: &Frame<'_>, comment: &str) -> io::Result<()> {
         let interface = self.interface(frame)?;
         let ticks = u64::try_from(frame.time.as_nanos()).unwrap_or(0);
         self.number(interface);

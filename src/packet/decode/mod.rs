@@ -97,7 +97,7 @@ impl Decoder {
     }
 
     /// The DNS datagram in a frame, if [`Decoder::decode`] has just found that the frame holds no TCP.
-    pub fn datagram<'a>(&mut self, frame: &Frame<'a>) -> Option<Datagram<'a>> {
+    pub(crate) fn datagram<'a>(&mut self, frame: &Frame<'a>) -> Option<Datagram<'a>> {
         let dns_datagram = self.dns_datagram.take()?;
         Some(Datagram {
             frame_ref: FrameRef {
@@ -117,19 +117,19 @@ impl Decoder {
     /// The description of a tunnel path, such as `vxlan 42 10.0.0.1 - 10.0.0.2`; the endpoints are in sorted order,
     /// since both directions share the path. `None` for [`Context`] 0: no tunnel.
     #[must_use]
-    pub fn context_name(&self, context: Context) -> Option<&str> {
+    pub(crate) fn context_name(&self, context: Context) -> Option<&str> {
         self.contexts.name(context)
     }
 
     /// The results of fragment reassembly.
     #[must_use]
-    pub fn fragment_counts(&self) -> FragmentCounts {
+    pub(crate) fn fragment_counts(&self) -> FragmentCounts {
         self.fragments.counts
     }
 
     /// Number of packets whose tunnel path exceeded the limit of distinct paths.
     #[must_use]
-    pub fn contexts_overflowed(&self) -> u64 {
+    pub(crate) fn contexts_overflowed(&self) -> u64 {
         self.contexts.overflowed
     }
 

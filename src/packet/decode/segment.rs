@@ -92,16 +92,10 @@ pub struct Segment<'a> {
 impl Segment<'_> {
     /// Length in sequence space: payload, SYN and FIN (RFC 9293 §3.4, SEG.LEN).
     #[must_use]
-    pub const fn seq_len(&self) -> u32 {
+    pub(crate) const fn seq_len(&self) -> u32 {
         self.length
             .wrapping_add(self.flags.has(Flags::SYN) as u32)
             .wrapping_add(self.flags.has(Flags::FIN) as u32)
-    }
-
-    /// The sequence number after its last (RFC 9293 §3.4).
-    #[must_use]
-    pub const fn seq_end(&self) -> Seq {
-        self.seq.add(self.seq_len())
     }
 
     /// The sequence number of the first payload byte: after the SYN, if there is one.

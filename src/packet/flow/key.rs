@@ -44,7 +44,7 @@ impl FlowKey {
 
     /// The same flow restricted to one VLAN.
     #[must_use]
-    pub const fn in_vlan(self, vlan: u16) -> Self {
+    pub(crate) const fn in_vlan(self, vlan: u16) -> Self {
         Self {
             vlan: Some(vlan),
             share: mix(self.share ^ (vlan as u64 + 1)),

@@ -120,7 +120,7 @@ impl<T> FlowTable<T> {
 
     /// The next candidate for eviction: the first flow that `is_cheap`, or that was not used since the hand last
     /// passed. `None` only if the table is empty.
-    pub fn candidate(&mut self, mut is_cheap: impl FnMut(&T) -> bool) -> Option<FlowSlot> {
+    pub(crate) fn candidate(&mut self, mut is_cheap: impl FnMut(&T) -> bool) -> Option<FlowSlot> {
         if self.is_empty() {
             return None;
         }

@@ -89,7 +89,7 @@ impl Lookups {
     }
 
     /// Parses a datagram from or to port 53.
-    pub fn datagram(&mut self, datagram: &Datagram<'_>) {
+    pub(crate) fn datagram(&mut self, datagram: &Datagram<'_>) {
         if let Some(message) = DnsMessage::read(datagram.payload) {
             let ends = (datagram.source, datagram.destination);
             self.take(&message, ends, datagram.context, datagram.frame_ref);

@@ -18,9 +18,9 @@ use crate::protocol::http::{Exchange, Protocol, SharedText, TextInterner};
 
 /// Streams kept of one connection (about 8 MB). Beyond that the oldest are evicted, and counted: a peer that opens and
 /// resets streams without end makes as many as there are numbers, 2³⁰.
-pub const MAX_STREAMS: usize = 16_384;
+pub(crate) const MAX_STREAMS: usize = 16_384;
 /// Streams followed at a time; servers rarely allow more than a few hundred.
-pub const MAX_OPEN: usize = 4096;
+pub(crate) const MAX_OPEN: usize = 4096;
 /// Bytes quoted of what is not HTTP/2.
 const MAX_QUOTE: usize = 64;
 
@@ -69,7 +69,7 @@ impl H2Conversation {
 
     /// The same, with an annotator that records the frames.
     #[must_use]
-    pub fn with_annotator(mut self, annotator: Option<Annotator>) -> Self {
+    pub(crate) fn with_annotator(mut self, annotator: Option<Annotator>) -> Self {
         self.annotator = annotator;
         self
     }
@@ -77,7 +77,7 @@ impl H2Conversation {
     /// A connection that began before the capture, or whose beginning is missing. `requester` is the client, by content
     /// or presumed.
     #[must_use]
-    pub fn midstream(requester: FlowEnd, offsets: [u64; 2]) -> Self {
+    pub(crate) fn midstream(requester: FlowEnd, offsets: [u64; 2]) -> Self {
         let mut conversation = Self::new(requester, offsets);
         conversation.facts.midstream = true;
         for direction in &mut conversation.directions {
@@ -91,7 +91,7 @@ impl H2Conversation {
     /// The same after a 101 to `h2c`: the last exchange in `before` is the request that asked for the upgrade, which is
     /// stream 1 (RFC 7540 §3.2).
     #[must_use]
-    pub fn upgraded(mut self, before: Vec<Exchange>) -> Self {
+    pub(crate) fn upgraded(mut self, before: Vec<Exchange>) -> Self {
         self.facts.upgraded = true;
         self.exchanges = before;
         if let Some(request) = self.exchanges.pop() {
@@ -157,7 +157,7 @@ impl H2Conversation {
 
     /// Drops incomplete frames and the tables, since too much waits in total: from then on fields are not decoded, but
     /// frames are read.
-    pub fn drop_incomplete(&mut self) {
+    pub(crate) fn drop_incomplete(&mut self) {
         self.directions
             .iter_mut()
             .for_each(H2Direction::drop_incomplete);

@@ -7,9 +7,9 @@ use crate::protocol::http::{ErrorCode, Party, SharedText, StreamReset};
 use crate::protocol::websocket;
 
 /// GOAWAYs kept of one side; a graceful end has two (RFC 9113 §6.8).
-pub const MAX_GOAWAYS: usize = 4;
+pub(crate) const MAX_GOAWAYS: usize = 4;
 /// Frames that break the protocol, kept of one connection; the first ones explain the rest.
-pub const MAX_FRAME_FAULTS: usize = 8;
+pub(crate) const MAX_FRAME_FAULTS: usize = 8;
 
 /// What is known of the connection. The halves are in the order of the flow ends; in a finished connection the client
 /// is first.
@@ -42,7 +42,7 @@ pub struct H2Facts {
 }
 
 /// WebSockets kept of one connection; a browser opens a few.
-pub const MAX_WEBSOCKETS: usize = 64;
+pub(crate) const MAX_WEBSOCKETS: usize = 64;
 
 /// A WebSocket on a stream (RFC 8441).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl H2Facts {
     /// Whether a side that resets a stream only passes on the error of the other side's GOAWAY. Only for a finished
     /// connection, where the client's half is first.
     #[must_use]
-    pub fn passes_on(&self, reset: StreamReset) -> bool {
+    pub(crate) fn passes_on(&self, reset: StreamReset) -> bool {
         let [client, server] = &self.halves;
         let other = match reset.by {
             Party::Requester => server,
@@ -109,7 +109,7 @@ impl H2Half {
 
     /// The first GOAWAY with an error; one without an error may follow it.
     #[must_use]
-    pub fn complaint(&self) -> Option<&Goaway> {
+    pub(crate) fn complaint(&self) -> Option<&Goaway> {
         self.goaways
             .iter()
             .find(|it| it.code != ErrorCode::NO_ERROR)
@@ -157,7 +157,7 @@ pub struct Goaway {
 
 impl Goaway {
     /// The last stream of a GOAWAY that only asks for no new streams; the real one follows (§6.8).
-    pub const NOT_YET: u32 = 0x7fff_ffff;
+    pub(crate) const NOT_YET: u32 = 0x7fff_ffff;
 }
 
 /// PINGs of one side (§6.7).
@@ -207,7 +207,7 @@ pub struct PrefaceMismatch {
 impl PrefaceMismatch {
     /// The server answered in HTTP/1.
     #[must_use]
-    pub fn is_http1(&self) -> bool {
+    pub(crate) fn is_http1(&self) -> bool {
         self.bytes.as_bytes().starts_with(b"HTTP/1.")
     }
 }
@@ -223,7 +223,7 @@ pub enum H2FrameRule {
     HeaderBlockBroken,
     /// A CONTINUATION that continues nothing (§6.10).
     LoneContinuation,
-    /// A header block of more than [`super::MAX_BLOCK`] bytes.
+    /// A header block of more than `MAX_BLOCK` bytes.
     BlockTooLong,
     /// A header block that cannot be decoded (§4.3).
     Compression,

@@ -9,7 +9,7 @@ use super::hpack::{DynamicTable, FieldPart};
 use crate::protocol::http::{Method, SharedText, TextInterner};
 
 /// Most bytes kept of an incomplete header block, as encoded; the most generous servers take as many.
-pub const MAX_BLOCK: usize = 64 << 10;
+pub(crate) const MAX_BLOCK: usize = 64 << 10;
 /// Bytes of decoded fields that are examined in one block. Indexed fields cost a byte each, so that a short block can
 /// repeat a long field thousands of times (RFC 7541 §7.3). What exceeds this is decoded for the table only.
 const MAX_DECODED: usize = 1 << 20;

@@ -28,7 +28,7 @@ pub enum FrameSender {
 /// Whether a slice of `length` bytes, of which `bytes` were captured, is HTTP/2 without its beginning, and which side
 /// sent it.
 #[must_use]
-pub fn detect_midstream(bytes: &[u8], length: u32) -> Option<FrameSender> {
+pub(crate) fn detect_midstream(bytes: &[u8], length: u32) -> Option<FrameSender> {
     let mut rest = bytes;
     let mut left = length as usize;
     let mut seen = 0;

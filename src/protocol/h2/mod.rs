@@ -32,11 +32,11 @@ mod tests;
 mod websockets;
 pub mod wire;
 
-pub use conversation::{H2Conversation, MAX_OPEN, MAX_STREAMS};
+pub use conversation::H2Conversation;
 pub use facts::{
-    AnnouncedSettings, FrameFault, Goaway, H2Facts, H2FrameRule, H2Half, H2Pings, MAX_FRAME_FAULTS,
-    MAX_GOAWAYS, MAX_WEBSOCKETS, PrefaceMismatch, Stall, Stalls, StreamWebSocket,
+    AnnouncedSettings, FrameFault, Goaway, H2Facts, H2FrameRule, H2Half, H2Pings, PrefaceMismatch,
+    Stall, Stalls, StreamWebSocket,
 };
 pub use frame::{PREFACE, begins};
-pub use header_block::MAX_BLOCK;
-pub use midstream::{FrameSender, detect_midstream};
+pub use midstream::FrameSender;
+pub(crate) use midstream::detect_midstream;

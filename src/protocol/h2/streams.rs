@@ -58,7 +58,7 @@ impl H2Conversation {
     }
 
     /// Evicts the oldest `old` streams.
-    pub fn evict_oldest(&mut self, old: usize) {
+    pub(crate) fn evict_oldest(&mut self, old: usize) {
         let old = old.min(self.exchanges.len());
         self.exchanges.drain(..old);
         self.let_go = self.let_go.saturating_add(old as u64);

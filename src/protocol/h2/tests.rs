@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
+use super::conversation::{MAX_OPEN, MAX_STREAMS};
 use super::frame::{flag, kind};
+use super::header_block::MAX_BLOCK;
 use super::wire::{field, frame};
 use super::*;
 use crate::base::flow_end::FlowEnd::{self, A, B};

@@ -5,7 +5,7 @@
 use super::frame::{flag, kind};
 
 /// The frame types that have a name in ladders, and their numbers (RFC 9113 §6).
-pub const KINDS: [(&str, u8); 9] = [
+pub(crate) const KINDS: [(&str, u8); 9] = [
     ("DATA", kind::DATA),
     ("HEADERS", kind::HEADERS),
     ("RST_STREAM", kind::RST_STREAM),
@@ -18,11 +18,11 @@ pub const KINDS: [(&str, u8); 9] = [
 ];
 
 /// END_STREAM and ACK are the same bit.
-pub const END_STREAM: u8 = flag::END_STREAM;
+pub(crate) const END_STREAM: u8 = flag::END_STREAM;
 /// Marks the answer to SETTINGS or PING.
 pub const ACK: u8 = flag::ACK;
 /// The header block ends with this frame.
-pub const END_HEADERS: u8 = flag::END_HEADERS;
+pub(crate) const END_HEADERS: u8 = flag::END_HEADERS;
 
 /// Appends a frame.
 pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8], out: &mut Vec<u8>) {

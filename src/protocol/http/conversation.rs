@@ -17,9 +17,9 @@ use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 
 /// Maximum bytes of a head that are buffered: as much as the most generous servers accept.
-pub const MAX_HEAD: usize = 64 << 10;
+pub(crate) const MAX_HEAD: usize = 64 << 10;
 /// Exchanges kept per connection (about 13 MB); beyond that the oldest are evicted and counted.
-pub const MAX_EXCHANGES: usize = 65_536;
+pub(crate) const MAX_EXCHANGES: usize = 65_536;
 
 /// Bytes buffered of what may be a malformed request, until the other end shows whether it took them for one.
 const MAX_DOUBTED: usize = 8 << 10;
@@ -78,7 +78,7 @@ impl HttpConversation {
 
     /// Starts at these offsets of the two directions; the bytes before them belong to what came earlier.
     #[must_use]
-    pub const fn starting(since: [u64; 2]) -> Self {
+    pub(crate) const fn starting(since: [u64; 2]) -> Self {
         let [a, b] = since;
         Self {
             since,
@@ -167,7 +167,7 @@ impl HttpConversation {
     }
 
     /// Reads the heads that wait as far as they go, since too much waits in all.
-    pub fn drop_incomplete(&mut self, texts: &mut TextInterner) {
+    pub(crate) fn drop_incomplete(&mut self, texts: &mut TextInterner) {
         for end in FlowEnd::BOTH {
             if let Some(pending) = &self.direction(end).pending {
                 let last = pending.last;
@@ -196,13 +196,13 @@ impl HttpConversation {
     }
 
     /// Takes the exchanges out, so that another protocol continues with them.
-    pub fn take_exchanges(&mut self) -> Vec<Exchange> {
+    pub(crate) fn take_exchanges(&mut self) -> Vec<Exchange> {
         std::mem::take(&mut self.exchanges)
     }
 
     /// The exchanges, when nothing else is needed any more.
     #[must_use]
-    pub fn into_exchanges(self) -> Vec<Exchange> {
+    pub(crate) fn into_exchanges(self) -> Vec<Exchange> {
         self.exchanges
     }
 
@@ -654,12 +654,12 @@ impl HttpConversation {
 
     /// Whether nothing shows which protocol this is: it may be one that began earlier.
     #[must_use]
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.requester.is_none() && matches!(self.protocol, Protocol::Unknown | Protocol::Opaque)
     }
 
     /// The connection is HTTP/2, part of which is missing: hands over both directions.
-    pub fn hand_over_midway(&mut self, requester: FlowEnd, certainty: Certainty) {
+    pub(crate) fn hand_over_midway(&mut self, requester: FlowEnd, certainty: Certainty) {
         self.protocol = Protocol::Http2;
         self.requester = Some((requester, certainty));
         for direction in &mut self.directions {
@@ -679,7 +679,7 @@ impl HttpConversation {
     /// Bytes at the beginning of what this direction was handed over to, which had waited here to be recognised, and
     /// when the first of them was seen. They are not part of [`HttpConversation::exchanges`] any more.
     #[must_use]
-    pub fn take_waiting(&mut self, from: FlowEnd) -> Option<(FrameRef, Vec<u8>)> {
+    pub(crate) fn take_waiting(&mut self, from: FlowEnd) -> Option<(FrameRef, Vec<u8>)> {
         let direction = self.direction_mut(from);
         if !matches!(direction.state, HttpReadState::Foreign) {
             return None;
@@ -691,7 +691,7 @@ impl HttpConversation {
 
     /// Payload bytes of one direction that were consumed.
     #[must_use]
-    pub fn consumed(&self, from: FlowEnd) -> u64 {
+    pub(crate) fn consumed(&self, from: FlowEnd) -> u64 {
         self.direction(from).offset
     }
 

@@ -4,7 +4,7 @@
 use super::text::SharedText;
 
 /// Faults kept per message; the first ones suffice for a diagnosis, and a hostile peer can cause thousands.
-pub const MAX_FAULTS: usize = 8;
+pub(crate) const MAX_FAULTS: usize = 8;
 /// Maximum bytes quoted of a fault.
 pub(super) const MAX_QUOTE: usize = 64;
 
@@ -39,7 +39,7 @@ pub enum FaultRule {
     SpaceBeforeFields,
     /// A status line or request line among the fields: the response was split in two (CWE-113).
     SecondStartLine,
-    /// The head is longer than [`super::MAX_HEAD`].
+    /// The head is longer than `MAX_HEAD`.
     HeadTooLong,
     /// `Content-Length` is not a number (§6.3, 5).
     ContentLength,

@@ -6,9 +6,9 @@ use super::message::ConnectionOptions;
 use super::text::{SharedText, TextInterner};
 
 /// Field lines kept per message.
-pub const MAX_FIELDS: usize = 32;
+pub(crate) const MAX_FIELDS: usize = 32;
 /// Bytes kept of a field value.
-pub const MAX_FIELD_VALUE: usize = 256;
+pub(crate) const MAX_FIELD_VALUE: usize = 256;
 
 /// A field whose lines are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,7 +78,7 @@ pub struct Field {
     pub name: FieldName,
     /// Its value without surrounding white space; see [`FieldName`] for what is left out.
     pub value: SharedText,
-    /// Part of the value is not kept: a challenge, credentials, or bytes beyond [`MAX_FIELD_VALUE`].
+    /// Part of the value is not kept: a challenge, credentials, or bytes beyond `MAX_FIELD_VALUE`.
     pub more: bool,
     /// The credentials answer an NTLM or Negotiate challenge, which is valid for one connection only.
     pub answers: bool,

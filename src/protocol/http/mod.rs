@@ -34,12 +34,12 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use conversation::{HttpConversation, MAX_EXCHANGES, MAX_HEAD, Protocol};
+pub use conversation::{HttpConversation, Protocol};
 pub use exchange::{
     ConnectionEnd, Exchange, Interim, Outcome, RareHead, RareParts, Request, Response,
 };
-pub use fault::{Fault, FaultRule, MAX_FAULTS};
-pub use fields::{Field, FieldName, KeepAlive, MAX_FIELD_VALUE, MAX_FIELDS};
+pub use fault::{Fault, FaultRule};
+pub use fields::{Field, FieldName, KeepAlive};
 pub use message::{ConnectionOptions, Framing, HttpVersion, Message, MessageProgress, Method};
 pub use persistence::{CloseSign, Persistence};
 pub(crate) use phase::{MessageSeen, phase_of, request_seen};

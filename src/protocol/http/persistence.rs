@@ -38,7 +38,7 @@ pub enum CloseSign {
 impl Message {
     /// What this message states or implies about the connection after it (RFC 9112 §9.3).
     #[must_use]
-    pub fn persistence(&self) -> Persistence {
+    pub(crate) fn persistence(&self) -> Persistence {
         if self.connection.close > 0 {
             Persistence::Close
         } else if self.version == HttpVersion::UNKNOWN || self.framing == Framing::Unknown {

@@ -305,7 +305,7 @@ impl ProtocolStack {
     }
 
     /// Parses incomplete messages as far as they go and drops them, since too much waits in total.
-    pub fn drop_incomplete(&mut self, texts: &mut TextInterner) {
+    pub(crate) fn drop_incomplete(&mut self, texts: &mut TextInterner) {
         self.plain.drop_incomplete(texts);
         match self.taken.as_deref_mut().map(|taken| &mut taken.dissector) {
             Some(Dissector::Tls(decrypted_layer)) => decrypted_layer.drop_incomplete(texts),
@@ -317,7 +317,7 @@ impl ProtocolStack {
 
     /// Exchanges that are kept, in all layers.
     #[must_use]
-    pub fn kept_exchanges(&self) -> usize {
+    pub(crate) fn kept_exchanges(&self) -> usize {
         let plain = self.plain.exchanges().len();
         match self.taken.as_deref().map(|taken| &taken.dissector) {
             Some(Dissector::Http2(h2)) => plain + h2.exchanges().len(),
@@ -334,7 +334,7 @@ impl ProtocolStack {
     }
 
     /// Evicts the older half of the exchanges, since too many are kept in total.
-    pub fn evict_older_half(&mut self) {
+    pub(crate) fn evict_older_half(&mut self) {
         let half = |count: usize| count / 2;
         self.plain.evict_oldest(half(self.plain.exchanges().len()));
         match self.taken.as_deref_mut().map(|taken| &mut taken.dissector) {

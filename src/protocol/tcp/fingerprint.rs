@@ -36,7 +36,7 @@ const FAR: u16 = 4096;
 
 impl Fingerprint {
     /// Learns from a segment that is the host's own.
-    pub fn learn(&mut self, segment: &Segment<'_>) {
+    pub(crate) fn learn(&mut self, segment: &Segment<'_>) {
         if self.seen == 0 {
             self.low_ttl = segment.ttl;
             self.high_ttl = segment.ttl;
@@ -65,20 +65,20 @@ impl Fingerprint {
 
     /// Whether the identification field distinguishes this host's segments.
     #[must_use]
-    pub const fn counts_ids(&self) -> bool {
+    pub(crate) const fn counts_ids(&self) -> bool {
         self.counts_ids
     }
 
     /// Whether it sends timestamps.
     #[must_use]
-    pub const fn stamps(&self) -> bool {
+    pub(crate) const fn stamps(&self) -> bool {
         self.stamps
     }
 
     /// Whether this host would not have given a segment its identification: the host counts, and the count is far from
     /// it.
     #[must_use]
-    pub fn is_misnumbered(&self, segment: &Segment<'_>) -> bool {
+    pub(crate) fn is_misnumbered(&self, segment: &Segment<'_>) -> bool {
         let Some(id) = segment.ip_id.filter(|id| *id != 0) else {
             return false;
         };
@@ -90,7 +90,7 @@ impl Fingerprint {
 
     /// Whether a segment took another path than all others of this host: its TTL lies well outside the range seen.
     #[must_use]
-    pub const fn is_distant(&self, segment: &Segment<'_>) -> bool {
+    pub(crate) const fn is_distant(&self, segment: &Segment<'_>) -> bool {
         self.seen > 0
             && (segment.ttl < self.low_ttl.saturating_sub(HOPS)
                 || segment.ttl > self.high_ttl.saturating_add(HOPS))

@@ -37,7 +37,7 @@ impl Inbox {
     /// proves, and everything sent before it, has arrived. Any acknowledgement proves the SYN; one beyond the FIN
     /// proves the FIN; an input that takes no sequence number is proven by the proof of a later one. Returns the new
     /// standing.
-    pub fn prove(&mut self, standing: Standing, ack: i64, fin: Option<i64>) -> Standing {
+    pub(crate) fn prove(&mut self, standing: Standing, ack: i64, fin: Option<i64>) -> Standing {
         self.take_through(standing, |input| match input {
             StateInput::ReceiveSyn | StateInput::ReceiveSynAck => ack >= 0,
             StateInput::ReceiveFin => fin.is_some_and(|fin| ack > fin),
@@ -46,12 +46,12 @@ impl Inbox {
     }
 
     /// The endpoint did something that it can only do after `act` reached it. Returns the new standing.
-    pub fn prove_by_act(&mut self, standing: Standing, act: StateInput) -> Standing {
+    pub(crate) fn prove_by_act(&mut self, standing: Standing, act: StateInput) -> Standing {
         self.take_through(standing, |input| input == act)
     }
 
     /// Removes an input that did not reach the endpoint after all.
-    pub fn take_back(&mut self, input: StateInput) {
+    pub(crate) fn take_back(&mut self, input: StateInput) {
         if let Some(place) = self.arrivals.iter().position(|it| *it == Some(input)) {
             self.arrivals[place..].rotate_left(1);
             self.arrivals[ROOM - 1] = None;
@@ -81,7 +81,7 @@ impl Inbox {
 
     /// The standing if everything sent has arrived.
     #[must_use]
-    pub fn presume(&self, mut standing: Standing) -> Standing {
+    pub(crate) fn presume(&self, mut standing: Standing) -> Standing {
         for input in self.arrivals.iter().flatten() {
             standing = standing.after(*input);
         }

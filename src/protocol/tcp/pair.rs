@@ -13,7 +13,6 @@ use super::stream::{Arrival, StreamSink};
 use crate::base::flow_end::FlowEnd;
 use crate::base::frame_ref::FrameRef;
 use crate::base::net::Flags;
-use crate::base::time::Timestamp;
 use crate::packet::decode::Segment;
 
 /// Whether a segment was processed.
@@ -124,7 +123,7 @@ impl EndpointPair {
     }
 
     /// Gives up the holes of both ends.
-    pub fn skip_holes<R: StreamSink>(&mut self, at: FrameRef, reader: &mut R) {
+    pub(crate) fn skip_holes<R: StreamSink>(&mut self, at: FrameRef, reader: &mut R) {
         for end in FlowEnd::BOTH {
             self.peers[end.index()].stream.skip_holes(end, at, reader);
         }
@@ -502,22 +501,13 @@ impl EndpointPair {
 
     /// Whether a FIN or an effective RST was sent by either end.
     #[must_use]
-    pub fn is_closing(&self) -> bool {
+    pub(crate) fn is_closing(&self) -> bool {
         self.peers.iter().any(|peer| {
             peer.fin.is_some()
                 || peer
                     .reset
                     .is_some_and(|event| event.kind != Some(ResetKind::Stale))
         })
-    }
-
-    /// The time of the last segment of either end.
-    #[must_use]
-    pub fn last_sent(&self) -> Timestamp {
-        self.peers[0]
-            .last_sent
-            .time
-            .max(self.peers[1].last_sent.time)
     }
 }
 

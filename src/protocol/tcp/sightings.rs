@@ -27,7 +27,7 @@ pub struct Sightings {
 
 impl Sightings {
     /// Whether `segment` was captured before; remembers it otherwise.
-    pub fn is_second(&mut self, segment: &Segment<'_>, host: &Fingerprint) -> bool {
+    pub(crate) fn is_second(&mut self, segment: &Segment<'_>, host: &Fingerprint) -> bool {
         let identity_hash = identity_hash(segment);
         let now = (segment.time.as_nanos() / 1000) as u32;
         let place = place(segment);

@@ -104,7 +104,7 @@ impl ByteStream {
 
     /// Sets offset 0 again, as long as the stream is empty: a SYN other than the one assumed has been acknowledged, or
     /// what came before the SYN was not part of this stream.
-    pub fn anchor_again(&mut self, first: Seq) {
+    pub(crate) fn anchor_again(&mut self, first: Seq) {
         if self.bytes == 0 && self.next == 0 {
             *self = Self {
                 anchored: true,
@@ -117,13 +117,13 @@ impl ByteStream {
 
     /// Counts bytes that are not part of the stream: the payload of a RST (RFC 9293 §3.5.3), or of a segment with
     /// foreign numbers.
-    pub fn count_extraneous(&mut self, length: u32) {
+    pub(crate) fn count_extraneous(&mut self, length: u32) {
         self.beside += u64::from(length);
     }
 
     /// Whether offset 0 is set.
     #[must_use]
-    pub const fn is_anchored(&self) -> bool {
+    pub(crate) const fn is_anchored(&self) -> bool {
         self.anchored
     }
 
@@ -159,7 +159,7 @@ impl ByteStream {
     /// The sender's next number as an offset: after the highest byte, and after the FIN if there was one
     /// (RFC 9293 SND.NXT).
     #[must_use]
-    pub const fn send_next(&self) -> i64 {
+    pub(crate) const fn send_next(&self) -> i64 {
         match self.fin {
             Some(fin) if fin + 1 > self.top => fin + 1,
             _ => self.top,
@@ -222,7 +222,12 @@ impl ByteStream {
     }
 
     /// Gives up all holes: too much waits behind those of other streams.
-    pub fn skip_holes<R: StreamSink>(&mut self, from: FlowEnd, at: FrameRef, reader: &mut R) {
+    pub(crate) fn skip_holes<R: StreamSink>(
+        &mut self,
+        from: FlowEnd,
+        at: FrameRef,
+        reader: &mut R,
+    ) {
         while self.held_bytes() > 0 {
             self.limited = true;
             self.give_up_hole(from, at, reader);

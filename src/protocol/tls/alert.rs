@@ -35,7 +35,7 @@ impl Alert {
     /// Whether it ends the connection as a failure. In TLS 1.3 the level means nothing: all but two descriptions are
     /// fatal (RFC 8446 §6). `None` if it is encrypted.
     #[must_use]
-    pub fn is_fatal(&self) -> Option<bool> {
+    pub(crate) fn is_fatal(&self) -> Option<bool> {
         let (level, code) = self.said?;
         Some(match code {
             CLOSE_NOTIFY | USER_CANCELED | NO_RENEGOTIATION => false,

@@ -12,7 +12,7 @@ use super::hello::ByteCursor;
 use crate::base::time::Timestamp;
 
 /// Certificates kept of one chain; real chains have two to four.
-pub const MAX_CERTIFICATES: usize = 8;
+pub(crate) const MAX_CERTIFICATES: usize = 8;
 /// Names kept of one certificate. Only those of the largest hosters have more; they are reported as cut.
 const MAX_NAMES: usize = 256;
 
@@ -207,7 +207,7 @@ impl Certificate {
 
     /// Whether it is for this address. `None` if none fits and not all of its names were kept.
     #[must_use]
-    pub fn is_for_address(&self, address: IpAddr) -> Option<bool> {
+    pub(crate) fn is_for_address(&self, address: IpAddr) -> Option<bool> {
         let found = self.addresses.contains(&address);
         (found || !self.more_names).then_some(found)
     }

@@ -61,7 +61,7 @@ impl EncryptedHandshake {
 impl TlsSession {
     /// Whether secrets decrypted every encrypted record, in both directions.
     #[must_use]
-    pub fn is_known(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         self.inside.iter().all(EncryptedHandshake::is_known)
     }
 
@@ -92,7 +92,7 @@ impl TlsSession {
     /// Parses the handshake messages in a decrypted record; the last may continue in the next record. Up to TLS 1.2
     /// they are the Finished and the messages of a renegotiation (RFC 5246 §7.4.1.2), which changes the keys and
     /// nothing else that is reported.
-    pub fn decrypted_handshake(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8]) {
+    pub(crate) fn decrypted_handshake(&mut self, from: FlowEnd, at: FrameRef, bytes: &[u8]) {
         let inside = &mut self.inside[from.index()];
         if inside.desynchronized {
             return;
@@ -126,7 +126,7 @@ impl TlsSession {
     }
 
     /// Takes out what a renegotiation agreed on.
-    pub fn take_renewed(&mut self) -> Option<NegotiatedParameters> {
+    pub(crate) fn take_renewed(&mut self) -> Option<NegotiatedParameters> {
         self.renewed.take()
     }
 
@@ -161,7 +161,7 @@ impl TlsSession {
     }
 
     /// An encrypted record is missing or was not decrypted: the message in progress cannot be completed.
-    pub fn decryption_gap(&mut self, from: FlowEnd) {
+    pub(crate) fn decryption_gap(&mut self, from: FlowEnd) {
         let inside = &mut self.inside[from.index()];
         inside.waiting = Vec::new();
         inside.missed = true;

@@ -158,7 +158,7 @@ impl CloseNotify {
 impl TlsFacts {
     /// Why nothing was decrypted although there were secrets: the name in reports.
     #[must_use]
-    pub fn why_closed(&self) -> Option<&'static str> {
+    pub(crate) fn why_closed(&self) -> Option<&'static str> {
         self.closed.map(NotDecrypted::name)
     }
 
@@ -229,7 +229,7 @@ impl TlsFacts {
 
     /// The certificate, if it was outside its dates when it was sent.
     #[must_use]
-    pub fn outdated(&self) -> Option<(FrameRef, &Certificate)> {
+    pub(crate) fn outdated(&self) -> Option<(FrameRef, &Certificate)> {
         self.leaf()
             .filter(|(at, leaf)| at.time > CLOCK_IS_SET && !leaf.is_valid_at(at.time))
     }

@@ -29,15 +29,15 @@ pub struct TlsVersion(pub u16);
 
 impl TlsVersion {
     /// SSL 3.0.
-    pub const SSL_3: Self = Self(0x300);
+    pub(crate) const SSL_3: Self = Self(0x300);
     /// TLS 1.2.
-    pub const TLS_12: Self = Self(0x303);
+    pub(crate) const TLS_12: Self = Self(0x303);
     /// TLS 1.3.
-    pub const TLS_13: Self = Self(0x304);
+    pub(crate) const TLS_13: Self = Self(0x304);
 
     /// Whether this program knows it. Drafts and GREASE values (RFC 8701) are not known.
     #[must_use]
-    pub const fn is_known(self) -> bool {
+    pub(crate) const fn is_known(self) -> bool {
         matches!(self.0, 0x300..=0x304)
     }
 

@@ -22,7 +22,7 @@ pub mod secrets;
 mod session;
 
 pub use alert::{Alert, name as alert_name};
-pub use certificate::{Certificate, CertificateDate, CertificateKey, MAX_CERTIFICATES};
+pub use certificate::{Certificate, CertificateDate, CertificateKey};
 pub use facts::{
     ApplicationData, CertificateFlaw, ClientCertificate, CloseNotify, HandshakeStage, TlsFacts,
 };

@@ -69,7 +69,7 @@ impl TlsSession {
 
     /// The same, with an annotator that records what is read.
     #[must_use]
-    pub fn with_annotator(mut self, annotator: Option<Annotator>) -> Self {
+    pub(crate) fn with_annotator(mut self, annotator: Option<Annotator>) -> Self {
         self.annotator = annotator;
         self
     }
@@ -127,7 +127,7 @@ impl TlsSession {
     }
 
     /// Parses incomplete messages as far as they go, and drops them, since too much waits in total.
-    pub fn drop_incomplete(&mut self) {
+    pub(crate) fn drop_incomplete(&mut self) {
         for end in FlowEnd::BOTH {
             let direction = &mut self.directions[end.index()];
             if !direction.waiting.is_empty() {
@@ -140,7 +140,7 @@ impl TlsSession {
 
     /// Whether this end had finished its part of the handshake when it had sent `sent` bytes.
     #[must_use]
-    pub fn is_settled(&self, end: FlowEnd, sent: u64) -> bool {
+    pub(crate) fn is_settled(&self, end: FlowEnd, sent: u64) -> bool {
         self.is_midstream() || sent >= self.directions[end.index()].settled_at()
     }
 
@@ -148,7 +148,7 @@ impl TlsSession {
     /// before, but it did not accept the handshake as complete (RFC 8446 §4.4.4), and has sent nothing encrypted since
     /// but the reason. Without secrets that is an alert of unknown code to a client that had no certificate.
     #[must_use]
-    pub fn has_refused(&self, end: FlowEnd) -> bool {
+    pub(crate) fn has_refused(&self, end: FlowEnd) -> bool {
         let called = self.caller == Some(end.other());
         if !called || !self.is_13() || self.flows[end.index()].records > 0 {
             return false;
@@ -167,13 +167,13 @@ impl TlsSession {
 
     /// Who sent the ClientHello.
     #[must_use]
-    pub fn caller(&self) -> Option<FlowEnd> {
+    pub(crate) fn caller(&self) -> Option<FlowEnd> {
         self.caller
     }
 
     /// What the hellos agreed on, as far as keys are derived from it; `None` until both were parsed.
     #[must_use]
-    pub fn agreed(&self) -> Option<NegotiatedParameters> {
+    pub(crate) fn agreed(&self) -> Option<NegotiatedParameters> {
         let (_, client) = self.hello.as_ref()?;
         let (_, server) = self.answer.as_ref()?;
         Some(agreed(client, server))
@@ -228,7 +228,7 @@ impl TlsSession {
 
     /// The handshake was before the capture.
     #[must_use]
-    pub fn is_midstream(&self) -> bool {
+    pub(crate) fn is_midstream(&self) -> bool {
         self.directions.iter().any(|direction| direction.midstream)
     }
 
@@ -289,7 +289,7 @@ impl TlsSession {
     }
 
     /// A decrypted alert (level, description): what was only likely is now certain.
-    pub fn decrypted_alert(&mut self, from: FlowEnd, at: FrameRef, said: (u8, u8)) {
+    pub(crate) fn decrypted_alert(&mut self, from: FlowEnd, at: FrameRef, said: (u8, u8)) {
         self.note(from, at, RecordKind::Alert(said.0, said.1));
         match said {
             (_, CLOSE_NOTIFY) => {

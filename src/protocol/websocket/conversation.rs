@@ -118,7 +118,7 @@ impl WebSocketConversation {
 
     /// The same, with an annotator that records the frames.
     #[must_use]
-    pub fn with_annotator(mut self, annotator: Option<Annotator>) -> Self {
+    pub(crate) fn with_annotator(mut self, annotator: Option<Annotator>) -> Self {
         self.annotator = annotator;
         self
     }

@@ -14,7 +14,7 @@ pub struct WebSocketFacts {
 impl WebSocketFacts {
     /// Whether no side sent a Close: applications then see 1006 (RFC 6455 §7.1.5).
     #[must_use]
-    pub fn has_no_close(&self) -> bool {
+    pub(crate) fn has_no_close(&self) -> bool {
         self.halves.iter().all(|half| half.close.is_none())
     }
 
@@ -64,7 +64,7 @@ pub struct CloseFrame {
 impl CloseFrame {
     /// What the code means (§7.4.1 and the registry).
     #[must_use]
-    pub const fn meaning(code: u16) -> Option<&'static str> {
+    pub(crate) const fn meaning(code: u16) -> Option<&'static str> {
         Some(match code {
             1000 => "normal closure",
             1001 => "going away",

@@ -102,7 +102,7 @@ impl<'s> FilterEvaluator<'s> {
 
     /// The connections that match.
     #[must_use]
-    pub fn chosen(&self) -> FilterResult {
+    pub(crate) fn chosen(&self) -> FilterResult {
         let mut chosen = FilterResult::default();
         let mut records = self.snapshot.connections.iter().peekable();
         let mut spelled = String::new();

@@ -45,7 +45,7 @@ pub(super) enum KeyValues {
 }
 
 /// All keys, the most used first.
-pub static KEYS: &[FilterKey] = &[
+pub(crate) static KEYS: &[FilterKey] = &[
     key("by", "who ended it", "by:server", KeyValues::By),
     key("how", "by which means", "how:reset", KeyValues::How),
     key(

@@ -31,7 +31,7 @@ use expr::FilterExpr;
 
 pub use complete::{Completion, Offer, complete};
 pub use evaluate::{FilterEvaluator, FilterResult};
-pub use keys::{FilterKey, KEYS};
+pub use keys::FilterKey;
 pub use parse::FilterError;
 
 /// A filter of connections; the default matches all of them.
@@ -53,7 +53,7 @@ impl Filter {
 
     /// Whether it matches every connection.
     #[must_use]
-    pub const fn is_everything(&self) -> bool {
+    pub(crate) const fn is_everything(&self) -> bool {
         self.expr.is_none()
     }
 }

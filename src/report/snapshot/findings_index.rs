@@ -65,7 +65,7 @@ impl FindingsIndex {
     /// Whether a connection did not end in order, or is named by a finding above benign. Not notable: what a benign
     /// finding explains, and open connections on which nothing is outstanding.
     #[must_use]
-    pub fn is_notable(&self, snapshot: &Snapshot, connection: &Connection) -> bool {
+    pub(crate) fn is_notable(&self, snapshot: &Snapshot, connection: &Connection) -> bool {
         let mut worst = None;
         for finding in self.findings(snapshot, connection.id) {
             worst = worst.max(Some(finding.severity));

@@ -394,7 +394,7 @@ pub fn filter(connection: &Connection) -> String {
 
 /// The same for everything sent between two endpoints.
 #[must_use]
-pub fn filter_between(client: Endpoint, server: Endpoint) -> String {
+pub(crate) fn filter_between(client: Endpoint, server: Endpoint) -> String {
     let family = |ip: std::net::IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };
     let (one, other) = (family(client.ip), family(server.ip));
     format!(
@@ -405,7 +405,7 @@ pub fn filter_between(client: Endpoint, server: Endpoint) -> String {
 
 /// A Wireshark display filter for all traffic between a client and a server.
 #[must_use]
-pub fn filter_of_all(client: IpAddr, server: Endpoint) -> String {
+pub(crate) fn filter_of_all(client: IpAddr, server: Endpoint) -> String {
     let family = |ip: IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };
     format!(
         "{}.addr=={client} && {}.addr=={} && tcp.port=={}",

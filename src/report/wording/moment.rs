@@ -35,13 +35,13 @@ impl Zone {
 
     /// `01:40:16.041`, to be printed next to a date given before.
     #[must_use]
-    pub fn time_of_day(&self, at: Timestamp) -> String {
+    pub(crate) fn time_of_day(&self, at: Timestamp) -> String {
         self.show(at, "%H:%M:%S%.3f")
     }
 
     /// The date, to decide whether it must be printed again.
     #[must_use]
-    pub fn date(&self, at: Timestamp) -> String {
+    pub(crate) fn date(&self, at: Timestamp) -> String {
         self.show(at, "%Y-%m-%d")
     }
 
@@ -53,7 +53,7 @@ impl Zone {
 
 /// RFC 3339 in UTC with all nine digits, as machines expect it.
 #[must_use]
-pub fn rfc3339(at: Timestamp) -> String {
+pub(crate) fn rfc3339(at: Timestamp) -> String {
     let mut out = String::with_capacity(30);
     // Writing to a string cannot fail.
     let _ = write!(out, "{:.9}", moment(at));

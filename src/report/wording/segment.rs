@@ -63,7 +63,7 @@ pub fn request(exchange: &Exchange) -> String {
 
 /// How much of a message was sent: `all 300 B`, `300 B of 1.0 kB`.
 #[must_use]
-pub fn how_far(message: &Message) -> String {
+pub(crate) fn how_far(message: &Message) -> String {
     let got = message.received();
     match (message.is_complete(), message.expected()) {
         (true, _) => format!("all {}", bytes(got)),

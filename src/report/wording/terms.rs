@@ -57,7 +57,7 @@ pub const fn protocol(protocol: Protocol) -> Option<&'static str> {
 
 /// What the roles of client and server are inferred from.
 #[must_use]
-pub const fn roles(roles: Roles) -> &'static str {
+pub(crate) const fn roles(roles: Roles) -> &'static str {
     match roles {
         Roles::Handshake => "handshake",
         Roles::Http => "http",
@@ -77,7 +77,7 @@ pub const fn basis(basis: RangeBasis) -> &'static str {
 
 /// What announced a close.
 #[must_use]
-pub const fn close_sign(sign: CloseSign) -> &'static str {
+pub(crate) const fn close_sign(sign: CloseSign) -> &'static str {
     match sign {
         CloseSign::RequestClose => "request-close",
         CloseSign::RequestVersion => "request-version",

@@ -59,7 +59,7 @@ pub struct LocatedConnections {
 impl LocatedConnections {
     /// Whether any hint in the line matched a connection.
     #[must_use]
-    pub fn says_which(&self) -> bool {
+    pub(crate) fn says_which(&self) -> bool {
         !self.addresses.is_empty() || !self.ports.is_empty() || self.time.is_some()
     }
 }

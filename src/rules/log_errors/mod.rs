@@ -25,7 +25,7 @@ mod socket;
 mod tests;
 
 pub use locate::{ClockReading, LocatedConnections};
-pub use placeholders::filled;
+pub(crate) use placeholders::filled;
 pub use search::{ErrorSearch, SearchBasis, SearchResult};
 
 use std::collections::HashMap;

@@ -109,7 +109,7 @@ const BLANKS: &[(&str, &str, Placeholder)] = &[
 
 /// The text with its variable parts filled in from the connection; `who` is the side that writes it.
 #[must_use]
-pub fn filled(text: &'static str, connection: &Connection, who: Who) -> Cow<'static, str> {
+pub(crate) fn filled(text: &'static str, connection: &Connection, who: Who) -> Cow<'static, str> {
     if !text.contains('…') {
         return Cow::Borrowed(text);
     }

@@ -109,7 +109,7 @@ impl ErrorSearch {
 
     /// Whether the full record of a connection must be kept for this search.
     #[must_use]
-    pub fn concerns(&self, connection: &Connection) -> bool {
+    pub(crate) fn concerns(&self, connection: &Connection) -> bool {
         let named = || {
             let ends = [connection.client, connection.server];
             let port = self.hints.ports.contains(&connection.client.port);
@@ -168,7 +168,7 @@ impl ErrorSearch {
 
     /// Selects connections. `whole` are those kept in full, `findings` all that were found.
     #[must_use]
-    pub fn narrow(
+    pub(crate) fn narrow(
         &self,
         summaries: &[ConnectionSummary],
         whole: &[Arc<Connection>],
@@ -299,13 +299,13 @@ fn may_say(one: &EventMatch, product: &'static Product) -> bool {
 impl SearchResult {
     /// Whether the error is known at all.
     #[must_use]
-    pub fn knows_the_error(&self) -> bool {
+    pub(crate) fn knows_the_error(&self) -> bool {
         !self.wanted.is_empty() || !self.codes.is_empty()
     }
 
     /// Whether none of the events searched for leaves a packet of its own.
     #[must_use]
-    pub fn leaves_no_packet(&self) -> bool {
+    pub(crate) fn leaves_no_packet(&self) -> bool {
         let mut events = self.wanted.iter();
         !self.wanted.is_empty() && events.all(|it| it.trace() == EventTrace::Circumstance)
     }

@@ -46,7 +46,7 @@ pub struct CipherSuite {
 impl CipherSuite {
     /// The suite with this number; `None` if its records cannot be decrypted.
     #[must_use]
-    pub const fn from_id(id: u16) -> Option<Self> {
+    pub(crate) const fn from_id(id: u16) -> Option<Self> {
         use RecordCipher::{Ccm, Ccm8, ChaCha20Poly1305, Gcm};
         let (bulk, key, hash) = match id {
             // RSA, DHE_DSS, DHE_RSA, ECDH(E)_ECDSA, ECDH(E)_RSA with AES-CBC and SHA-1.

@@ -156,7 +156,7 @@ impl Decryptor {
     }
 
     /// The sides renegotiated (RFC 5246 §7.4.1.2): each switches to its new keys with its next ChangeCipherSpec.
-    pub fn renew(&mut self, agreed: &NegotiatedParameters, secrets: &ConnectionSecrets) {
+    pub(crate) fn renew(&mut self, agreed: &NegotiatedParameters, secrets: &ConnectionSecrets) {
         let Ok(new) = Self::new(agreed, secrets) else {
             return;
         };
@@ -185,7 +185,7 @@ impl Decryptor {
     }
 
     /// An unknown number of records of this side was lost.
-    pub fn lose(&mut self, side: usize) {
+    pub(crate) fn lose(&mut self, side: usize) {
         if let Some(side) = self.sides.get_mut(side) {
             side.lost = true;
             side.steps = HandshakeMessages::default();
@@ -257,7 +257,7 @@ impl Decryptor {
     /// What became of the client's early data. The server's EncryptedExtensions state it; where they cannot be read,
     /// the client's next step shows it.
     #[must_use]
-    pub fn early_data(&self) -> EarlyData {
+    pub(crate) fn early_data(&self) -> EarlyData {
         match self.sides.each_ref().map(|side| side.early_data) {
             [own, EarlyData::Undecided] => own,
             [_, told] => told,

@@ -9,7 +9,7 @@ use crate::base::frame_ref::FrameNumber;
 
 /// Connections whose secrets are kept. A key log written over many months may have more. Each takes half a kilobyte at
 /// most.
-pub const MAX_SESSIONS: usize = 1 << 18;
+pub(crate) const MAX_SESSIONS: usize = 1 << 18;
 
 /// The known secrets of one connection.
 #[derive(Clone, Debug, Default)]
@@ -153,7 +153,7 @@ impl KeyStore {
 
     /// Whether more secrets may come.
     #[must_use]
-    pub fn is_growing(&self) -> bool {
+    pub(crate) fn is_growing(&self) -> bool {
         self.0.read().unwrap_or_else(PoisonError::into_inner).grows
     }
 
@@ -171,7 +171,7 @@ impl KeyStore {
 
     /// Whether it holds secrets, or may come to hold some.
     #[must_use]
-    pub fn may_have_secrets(&self) -> bool {
+    pub(crate) fn may_have_secrets(&self) -> bool {
         let key_store = self.0.read().unwrap_or_else(PoisonError::into_inner);
         key_store.grows || !key_store.sessions.is_empty()
     }

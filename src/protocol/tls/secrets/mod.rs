@@ -19,4 +19,4 @@ mod record_protection;
 pub use cipher_suite::CipherSuite;
 pub use decrypt::{Decryptor, EarlyData, NegotiatedParameters, NotDecrypted, Plaintext};
 pub use key_log::{KeyLogLine, KeyLogLineError, Secret, SecretLabel};
-pub use key_store::{ConnectionSecrets, KeyStore, MAX_SESSIONS};
+pub use key_store::{ConnectionSecrets, KeyStore};
