@@ -76,6 +76,7 @@
 //! | `cli` | the command-line program | yes |
 //! | `ui` | the terminal's screens | yes |
 //! | `live` | libpcap: capturing on interfaces, and filters | yes |
+//! | `decrypt` | decrypting TLS with key logs, and parsing certificates | yes |
 //!
 //! The modules that are not listed here are the rooms of the program itself (`docs/architecture.md`); they may change with any
 //! version.

@@ -376,6 +376,7 @@ impl Drop for Secure {
 /// A key log may be missing when the capture starts, may be truncated, may be removed and recreated, and may arrive
 /// late.
 #[test]
+#[cfg_attr(not(feature = "decrypt"), ignore = "it takes a key log")]
 fn a_key_log_is_followed_whatever_becomes_of_it() {
     let folder = folder("keyed");
     let log = folder.join("keys.log");

@@ -1,5 +1,7 @@
 //! Decrypted TLS: captures with a key log next to them, or with secrets inside.
 
+#![cfg(all(feature = "cli", feature = "decrypt"))]
+
 mod seal;
 
 use std::path::PathBuf;

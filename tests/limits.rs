@@ -156,6 +156,7 @@ fn record(kind: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "decrypt"), ignore = "it takes a key log")]
 fn what_never_ends_is_not_waited_for_without_end() {
     const CONNECTIONS: u32 = 10_000;
     let piece = [b'x'; 16_000];

@@ -202,6 +202,18 @@ fn a_capture_is_never_overwritten() {
     assert_eq!(fs::read(path).unwrap(), fs::read(RESET).unwrap());
 }
 
+#[cfg(not(feature = "decrypt"))]
+#[test]
+fn a_key_log_that_cannot_be_used_is_refused() {
+    let key_log = ["captures/tls12.pcapng", "--keylog", "captures/tls12.keylog"];
+    for command in [&["report"][..], &["ladder", "--connection", "1"]] {
+        let output = run(&[command, &key_log].concat());
+        assert_eq!(output.status.code(), Some(2));
+        let message = text(&output.stderr);
+        assert!(message.contains("(feature \"decrypt\")"), "{message}");
+    }
+}
+
 #[test]
 fn a_ladder_shows_the_packets_and_hides_what_it_is_asked_to() {
     let drawn = |more: &[&str]| {

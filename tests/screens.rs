@@ -1,7 +1,7 @@
 //! The screens as a whole: captures are analysed, keys are pressed, and the screen is compared with a snapshot, at the
 //! sizes of a small and of a large terminal.
 
-#![cfg(feature = "ui")]
+#![cfg(all(feature = "decrypt", feature = "ui"))]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use std::path::{Path, PathBuf};

@@ -42,8 +42,12 @@ impl KeyLogs {
     /// Reads what the logs hold so far.
     ///
     /// # Errors
-    /// If a required log cannot be read, or a log has malformed lines and not a single secret.
+    /// If a required log cannot be read, or a log has malformed lines and not a single secret, or this build
+    /// cannot decrypt.
     pub(super) fn read(paths: &[PathBuf], presence: Presence) -> Result<Self, AnalysisError> {
+        if !paths.is_empty() && cfg!(not(feature = "decrypt")) {
+            return Err(AnalysisError::CannotDecrypt);
+        }
         let key_store = KeyStore::default();
         let mut logs = Vec::new();
         let mut absent = Vec::new();

@@ -115,6 +115,12 @@ pub enum AnalysisError {
         /// Its path.
         path: PathBuf,
     },
+    /// A key log is given, and this build cannot decrypt.
+    #[error(
+        "this build cannot decrypt (feature \"decrypt\"); leave out --keylog to see TLS from outside, or build with it: \
+         cargo build --release --features decrypt"
+    )]
+    CannotDecrypt,
     /// An ignore list cannot be read.
     #[error("{}: the list cannot be read", path.display())]
     IgnoreFile {

@@ -191,7 +191,10 @@ mod tests {
                     writeln!(wrong, "{}: {} has no ladder", rule.name, section.heading())
                         .expect("a string takes everything");
                 }
-                for (_, text) in ladders {
+                // Certificates are parsed only with this feature.
+                let proven =
+                    |text: &str| cfg!(feature = "decrypt") || !text.contains("Certificate [");
+                for (_, text) in ladders.into_iter().filter(|(_, text)| proven(text)) {
                     if let Err(why) = prove(rule.name, &text, fires) {
                         writeln!(wrong, "{}, {}: {why}\n{text}", rule.name, section.heading())
                             .expect("a string takes everything");

@@ -276,6 +276,8 @@ mod tests {
         assert_eq!(proof.rules(), rules, "{text}");
     }
 
+    /// Certificates are only parsed in builds with this feature.
+    #[cfg(feature = "decrypt")]
     #[test]
     fn each_failure_has_one_reading() {
         // A server responding to the close of a client that rejected its certificate.

@@ -99,6 +99,39 @@ fn tls_is_a_handshake_and_then_opaque() {
     assert_eq!(both.layer_facts.requester().map(|(end, _)| end), Some(A));
 }
 
+/// The secret is there, and is not used.
+#[cfg(not(feature = "decrypt"))]
+#[test]
+fn a_build_that_cannot_decrypt_says_so() {
+    let handshake = |kind: u8, rest: &[u8]| {
+        let body = [&[3, 3][..], &[7; 32], rest].concat();
+        let length = body.len() as u8;
+        [&[22, 3, 3, 0, length + 4, kind, 0, 0, length], &body[..]].concat()
+    };
+    let keys = KeyStore::default();
+    let line = format!("CLIENT_RANDOM {} {}\n", "07".repeat(32), "09".repeat(48));
+    keys.read(line.as_bytes(), FrameNumber(0));
+    let options = LayerOptions {
+        keys: Some(keys),
+        annotator: None,
+    };
+    let mut talk = talk();
+    talk.layer_facts = *ProtocolStack::boxed(&options, None);
+    let mut talk = talk
+        .a(handshake(1, &[0, 0, 2, 0xc0, 0x2f, 1, 0]))
+        .b(handshake(2, &[0, 0xc0, 0x2f, 0]))
+        .a(record(20, 1))
+        .a(record(22, 40))
+        .b(record(20, 1))
+        .b(record(22, 40))
+        .a(record(23, 300));
+    assert_eq!(talk.phase(A), Phase::Opaque);
+    talk.layer_facts.finish(&mut talk.texts);
+    let facts = talk.layer_facts.into_layer_facts().tls.expect("it is TLS");
+    assert_eq!(facts.why_closed(), Some("not-in-this-build"));
+    assert_eq!(facts.flows[0].bytes, 300);
+}
+
 #[test]
 fn an_answer_in_plain_text_is_read() {
     for slice in [1, 3, usize::MAX] {

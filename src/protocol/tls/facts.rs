@@ -22,7 +22,8 @@ pub struct TlsFacts {
     pub answer: Option<(FrameRef, ServerHello)>,
     /// A HelloRetryRequest: the server wanted another ClientHello.
     pub retried: Option<FrameRef>,
-    /// The certificates of the TLS server in the order sent, and where.
+    /// The certificates of the TLS server that could be parsed, in the order sent, and where. Without the feature
+    /// `decrypt`, none are.
     pub certificates: Option<(FrameRef, Vec<Certificate>)>,
     /// Whether the server requested a certificate of the client, and what the client sent.
     pub client_certificate: ClientCertificate,

@@ -8,7 +8,7 @@
 //! the clear. `hello.rs` and `certificate.rs` parse those, `alert.rs` has the alert codes, `session.rs` puts both
 //! directions together, and `facts.rs` defines the result. What is encrypted is inferred from type and length of
 //! records alone, and reported as likely. Where [`secrets`] decrypt records, `encrypted_handshake.rs` parses the
-//! handshake messages in them.
+//! handshake messages in them. Decrypting and parsing certificates need the feature `decrypt`.
 //!
 //! Left out: verifying signatures and chains (the capture does not hold the trust store), DTLS, SSL 2.0.
 

@@ -78,7 +78,12 @@ fn inside(connection: &Connection, facts: &TlsFacts) -> String {
     };
     match (facts.is_open, facts.closed) {
         (true, _) => format!("opened with its secrets: {stack}"),
-        (false, None) => "hidden; a key log would open it (--keylog)".to_owned(),
+        (false, None) if cfg!(feature = "decrypt") => {
+            "hidden; a key log would open it (--keylog)".to_owned()
+        }
+        (false, None | Some(NotDecrypted::NotBuilt)) => {
+            "hidden: this build cannot decrypt (feature \"decrypt\")".to_owned()
+        }
         (false, Some(NotDecrypted::NoSecret)) => {
             "hidden: the key log has no secret of this connection".to_owned()
         }

@@ -121,6 +121,8 @@ fn check(connection: &Connection) -> Verdict {
     telling.about(connection)
 }
 
+/// Certificates are only parsed in builds with this feature.
+#[cfg(feature = "decrypt")]
 #[cfg(test)]
 mod tests {
     use crate::rules::{Severity, ladder_check};

@@ -6,6 +6,7 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<[u8]>);
 
+#[cfg(feature = "decrypt")]
 impl Secret {
     /// The bytes.
     pub(super) const fn bytes(&self) -> &[u8] {

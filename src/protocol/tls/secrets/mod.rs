@@ -8,15 +8,30 @@
 //! Every record is authenticated: a wrong key is noticed, and decrypts nothing. The primitives are those of the
 //! RustCrypto crates. Left out: suites that are hardly in use any more (RC4, 3DES, Camellia), and private keys of
 //! servers. Secrets never leave this module: they are not printed, not even by `Debug`.
+//!
+//! Without the feature `decrypt`, key logs are parsed all the same, and every connection whose secret is known is
+//! [`NotDecrypted::NotBuilt`].
 
+#[cfg(feature = "decrypt")]
 mod cipher_suite;
+#[cfg(feature = "decrypt")]
 mod decrypt;
 mod key_log;
+#[cfg(feature = "decrypt")]
 mod key_schedule;
 mod key_store;
+#[cfg(not(feature = "decrypt"))]
+mod no_decrypt;
+#[cfg(feature = "decrypt")]
 mod record_protection;
+mod types;
 
+#[cfg(feature = "decrypt")]
 pub use cipher_suite::CipherSuite;
-pub use decrypt::{Decryptor, EarlyData, NegotiatedParameters, NotDecrypted, Plaintext};
+#[cfg(feature = "decrypt")]
+pub use decrypt::Decryptor;
 pub use key_log::{KeyLogLine, KeyLogLineError, Secret, SecretLabel};
 pub use key_store::{ConnectionSecrets, KeyStore};
+#[cfg(not(feature = "decrypt"))]
+pub use no_decrypt::Decryptor;
+pub use types::{EarlyData, NegotiatedParameters, NotDecrypted, Plaintext};

@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use super::cipher_suite::{CipherSuite, MacHash, RecordCipher};
 use super::key_schedule::keyed;
+use super::types::HEADER;
 
 type Ccm16<C> = Ccm<C, U16, U12>;
 type CcmShort<C> = Ccm<C, U8, U12>;
@@ -23,8 +24,6 @@ const BLOCK: usize = 16;
 const NONCE: usize = 12;
 /// Bytes of the nonce that each record carries (RFC 5288 §3).
 const EXPLICIT: usize = 8;
-/// Bytes of a record header.
-pub(super) const HEADER: usize = 5;
 
 /// How a record's nonce and its additional authenticated data are formed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
