@@ -77,6 +77,7 @@
 //! | `ui` | the terminal's screens | yes |
 //! | `live` | libpcap: capturing on interfaces, and filters | yes |
 //! | `decrypt` | decrypting TLS with key logs, and parsing certificates | yes |
+//! | `compressed` | captures compressed with zstd or LZ4; gzip always can be read | yes |
 //!
 //! The modules that are not listed here are the rooms of the program itself (`docs/architecture.md`); they may change with any
 //! version.

@@ -57,7 +57,10 @@ const FOREIGN: &[(&[u8], &str)] = &[
 
 /// Why these first bytes are not a capture, and what to do about it.
 pub(crate) fn reason(start: &[u8], compression: Compression) -> String {
-    const READ: &str = "pcap and pcapng are read, plain or packed with gzip, zstd or lz4";
+    const READ: &str = match cfg!(feature = "compressed") {
+        true => "pcap and pcapng are read, plain or packed with gzip, zstd or lz4",
+        false => "pcap and pcapng are read, plain or packed with gzip",
+    };
     if start.is_empty() {
         return match compression {
             Compression::None => {

@@ -4,7 +4,7 @@
 //! a stream. However much a small file expands to, only the decoder's window and one buffer are in memory. Several
 //! concatenated members or frames form one stream (RFC 1952 §2.2, RFC 8878 §3).
 //!
-//! Deliberately not supported: a compressed file inside a compressed file.
+//! zstd and LZ4 need the feature `compressed`. Deliberately not supported: a compressed file inside a compressed file.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -12,12 +12,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+#[cfg(feature = "compressed")]
+use super::decoders;
 use super::error::CaptureError;
+#[cfg(not(feature = "compressed"))]
+use super::no_decoders as decoders;
 
 /// Compressed bytes read at once.
 const COMPRESSED_CHUNK: usize = 256 << 10;
-/// The largest zstd window accepted, 2^27 bytes: the default limit of zstd itself.
-const ZSTD_WINDOW_LOG: u32 = 27;
 /// Number of bytes needed to recognise any supported format.
 const SNIFFED: usize = 24;
 
@@ -169,18 +171,13 @@ impl Compression {
     }
 
     fn unpack(self, packed: impl BufRead + Send + 'static) -> Box<dyn Read + Send> {
-        match self {
-            Self::None => Box::new(packed),
-            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
-            Self::Zstd => match zstd::stream::read::Decoder::with_buffer(packed) {
-                Ok(mut decoder) => match decoder.window_log_max(ZSTD_WINDOW_LOG) {
-                    Ok(()) => Box::new(decoder),
-                    Err(error) => Box::new(Failing(Some(error))),
-                },
-                Err(error) => Box::new(Failing(Some(error))),
-            },
-            Self::Lz4 => Box::new(Lz4Frames(lz4_flex::frame::FrameDecoder::new(packed))),
-        }
+        let decoder = match self {
+            Self::None => return Box::new(packed),
+            Self::Gzip => return Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
+            Self::Zstd => decoders::zstd(packed),
+            Self::Lz4 => decoders::lz4(packed),
+        };
+        decoder.unwrap_or_else(|error| Box::new(Failing(Some(error))))
     }
 }
 
@@ -214,21 +211,6 @@ impl Read for CountedReader {
         let read = self.reader.read(buffer)?;
         self.taken.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
-    }
-}
-
-/// Concatenated LZ4 frames. The decoder stops after each.
-struct Lz4Frames<R: BufRead>(lz4_flex::frame::FrameDecoder<R>);
-
-impl<R: BufRead> Read for Lz4Frames<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            // Each iteration consumes at least a four-byte end mark from the stream, so the loop terminates.
-            let read = self.0.read(buffer)?;
-            if read > 0 || buffer.is_empty() || self.0.get_mut().fill_buf()?.is_empty() {
-                return Ok(read);
-            }
-        }
     }
 }
 

@@ -5,6 +5,8 @@
 
 mod aside;
 mod classic;
+#[cfg(feature = "compressed")]
+mod decoders;
 mod error;
 mod files;
 mod filter;
@@ -14,6 +16,8 @@ mod growing;
 mod input;
 #[cfg(feature = "live")]
 mod live;
+#[cfg(not(feature = "compressed"))]
+mod no_decoders;
 mod pcapng;
 mod pcapng_facts;
 mod reader;
