@@ -11,7 +11,9 @@ use anyhow::{Context as _, Result, anyhow};
 use super::headless::{self, Until};
 use super::output::print;
 use super::session::{FlightRecorder, Session};
-use super::{cli, judge, privileges, tui, tui_loop};
+use super::{cli, judge, privileges};
+#[cfg(feature = "ui")]
+use super::{tui, tui_loop};
 use crate::base::escape::escape;
 use crate::base::time::Timestamp;
 use crate::packet::capture::{

@@ -200,8 +200,8 @@ impl Session {
         Ok(Self::begin(plan, wanted))
     }
 
-    #[cfg(feature = "live")]
     /// Starts to read an interface, or another source that has no end; `recent` remembers its frames.
+    #[cfg(feature = "live")]
     pub(super) fn of_source(
         source: Box<dyn Source>,
         recent: Arc<Recent>,
@@ -304,14 +304,14 @@ impl Session {
         Arc::clone(&self.control) as Arc<dyn AnalysisControl>
     }
 
-    #[cfg(feature = "ui")]
     /// The store of the secrets that decrypt TLS in this input.
+    #[cfg(feature = "ui")]
     pub(super) fn keys(&self) -> KeyStore {
         self.control.keys.clone()
     }
 
-    #[cfg(feature = "ui")]
     /// A function that opens the input again.
+    #[cfg(feature = "ui")]
     pub(super) fn packets(
         &self,
     ) -> impl Fn() -> Result<Box<dyn Source>, String> + Send + Sync + use<> {

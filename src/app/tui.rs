@@ -75,7 +75,7 @@ pub(super) fn on_interface(
     let kept = kept.map(|path| format!("the packets are in {}", path.display()));
     for note in running.notes().into_iter().chain(kept) {
         // If standard error is closed, the message has no reader.
-        let _ = writeln!(io::stderr(), "hangup: {}", escape(note.as_bytes()));
+        let _ = writeln!(std::io::stderr(), "hangup: {}", escape(note.as_bytes()));
     }
     Ok(code(&asked.judging, worst()))
 }
