@@ -1,8 +1,6 @@
 //! The interactive screens: starts the analysis behind them and implements what they need from outside.
 
 use std::fs::File;
-#[cfg(feature = "live")]
-use std::io;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
