@@ -329,16 +329,4 @@ mod tests {
         }
         assert_eq!(colored, text(&troubled()));
     }
-
-    /// A report on very many connections takes less time to write than the capture takes to read.
-    #[test]
-    #[ignore = "measures; run with --release"]
-    fn many_rows_take_no_time() {
-        let all = snapshot(vec![connection(); 300_000]);
-        for format in [Format::Text, Format::Json, Format::Csv] {
-            let begun = std::time::Instant::now();
-            let length = told(&all, format, &ReportOptions::default()).len();
-            eprintln!("{format:?}: {length} bytes in {:?}", begun.elapsed());
-        }
-    }
 }

@@ -280,27 +280,4 @@ mod tests {
             assert_eq!(order(by, false).len(), 4, "{by:?}");
         }
     }
-
-    #[test]
-    #[ignore = "measures; run with --release"]
-    fn many_rows_take_no_time() {
-        let mut many = vec![connection(); 300_000];
-        for (nth, connection) in many.iter_mut().enumerate() {
-            connection.client.port = (nth as u16).wrapping_mul(7919);
-        }
-        let model = ViewModel::new(Arc::new(snapshot(many)), 1, Duration::from_secs(60));
-        for by in SortKey::ALL {
-            let begun = std::time::Instant::now();
-            let query = Filter::default();
-            let rows = TableRows::new(
-                &model,
-                &RowsWanted {
-                    query,
-                    by,
-                    down: true,
-                },
-            );
-            eprintln!("{by:?}: {} in {:?}", rows.places.len(), begun.elapsed());
-        }
-    }
 }

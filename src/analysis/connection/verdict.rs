@@ -306,10 +306,10 @@ fn phase(live: &ConnectionTracker, opening: Opening, close: &FirstClose) -> Phas
         bytes: close.event.received,
         fin: close.event.knew_fin,
     };
-    spoken_phase(live, opening, close.end, sent, received)
+    layered_phase(live, opening, close.end, sent, received)
 }
 
-fn spoken_phase(
+fn layered_phase(
     live: &ConnectionTracker,
     opening: Opening,
     at: FlowEnd,
@@ -355,7 +355,7 @@ fn open(
         |end: FlowEnd| Reach::bytes(u64::try_from(live.pair.peer(end).stream().top()).unwrap_or(0));
     let phase = match opening {
         Opening::Handshake | Opening::Midstream => {
-            spoken_phase(live, opening, client, whole(client), whole(client.other()))
+            layered_phase(live, opening, client, whole(client), whole(client.other()))
         }
         _ => Phase::Connecting,
     };

@@ -40,7 +40,7 @@ struct SegmentRef {
 }
 
 enum QuoteOrSegment {
-    Parcel(SegmentRef),
+    Segment(SegmentRef),
     Quote(Box<Quote>),
 }
 
@@ -52,7 +52,7 @@ struct WorkBatch {
 }
 
 enum WorkerCommand {
-    Load(Arc<WorkBatch>),
+    Batch(Arc<WorkBatch>),
     /// Send a view of the current state, as of this time.
     Show(Timestamp, Sender<PartialView>),
     Finish(Timestamp),
@@ -121,26 +121,26 @@ fn work(
             workers.push(scope.spawn(move || run_worker(worker, threads, settings, &inbox, &back)));
         }
         drop(back);
-        let mut lead = ReadingThread {
+        let mut reading_thread = ReadingThread {
             decoder: Decoder::new(),
             stats: EngineStats::default(),
             orders: &orders,
             returned: &returned,
             made: 0,
         };
-        let outcome = lead.run(source, observer);
-        let end = lead.stats.end();
+        let outcome = reading_thread.run(source, observer);
+        let end = reading_thread.stats.end();
         for order in &orders {
             // A closed channel means that the worker has panicked; joining it reports that.
             let _ = order.send(WorkerCommand::Finish(end));
         }
         let ReadingThread {
             decoder, mut stats, ..
-        } = lead;
+        } = reading_thread;
         stats.take_decoder(&decoder);
         let mut stores = Vec::new();
-        for follower in workers {
-            match follower.join() {
+        for worker in workers {
+            match worker.join() {
                 Ok(theirs) => {
                     for (store, sums) in theirs {
                         stores.push(store);
@@ -180,7 +180,7 @@ impl ReadingThread<'_> {
             self.decode(&mut work_batch);
             let work_batch = Arc::new(work_batch);
             for order in self.orders {
-                let _ = order.send(WorkerCommand::Load(Arc::clone(&work_batch)));
+                let _ = order.send(WorkerCommand::Batch(Arc::clone(&work_batch)));
             }
             match observer.next(self.stats.frames, source) {
                 NextStep::GoOn => {}
@@ -236,7 +236,7 @@ impl ReadingThread<'_> {
                 let to = partition(&key(decoded)) % threads;
                 let item = match decoded {
                     Decoded::Segment(segment) => {
-                        QuoteOrSegment::Parcel(pack(segment, batch, extra))
+                        QuoteOrSegment::Segment(pack(segment, batch, extra))
                     }
                     Decoded::Quote(quote) => QuoteOrSegment::Quote(Box::new(*quote)),
                 };
@@ -299,7 +299,7 @@ fn run_worker(
     let mut end = NEVER;
     for order in inbox {
         let work_batch = match order {
-            WorkerCommand::Load(work_batch) => work_batch,
+            WorkerCommand::Batch(work_batch) => work_batch,
             WorkerCommand::Show(now, to) => {
                 let _ = to.send(show(&mut shares, now));
                 continue;
@@ -311,7 +311,7 @@ fn run_worker(
         };
         for item in &work_batch.lists[worker] {
             let decoded = match item {
-                QuoteOrSegment::Parcel(parcel) => Decoded::Segment(parcel.open(&work_batch)),
+                QuoteOrSegment::Segment(parcel) => Decoded::Segment(parcel.open(&work_batch)),
                 QuoteOrSegment::Quote(quote) => Decoded::Quote(**quote),
             };
             let key = key(&decoded);

@@ -406,19 +406,4 @@ mod tests {
         assert_eq!(used, [2, 1]);
         assert!(sockets(&[], &settings, at(2)).is_empty());
     }
-
-    /// Measures the time for three hundred thousand connections.
-    #[test]
-    #[ignore = "measures; run with --release"]
-    fn many_connections_take_no_time() {
-        let all: Vec<_> = (0..300_000u32)
-            .map(|n| {
-                let begins = f64::from(n) / 1000.0;
-                connection((n % 28_232 + 32_768) as u16, begins, begins, true)
-            })
-            .collect();
-        let begun = std::time::Instant::now();
-        only(&all, None, 300);
-        eprintln!("{:?}", begun.elapsed());
-    }
 }

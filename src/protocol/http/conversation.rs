@@ -659,7 +659,7 @@ impl HttpConversation {
     }
 
     /// The connection is HTTP/2, part of which is missing: hands over both directions.
-    pub(crate) fn hand_over_midway(&mut self, requester: FlowEnd, certainty: Certainty) {
+    pub(crate) fn start_midstream(&mut self, requester: FlowEnd, certainty: Certainty) {
         self.protocol = Protocol::Http2;
         self.requester = Some((requester, certainty));
         for direction in &mut self.directions {

@@ -48,13 +48,13 @@ pub(super) enum DecryptState {
     /// There is no key store.
     Hidden,
     /// There is a key store: it may have, or come to have, the secrets.
-    Asked(Box<PhaseQuestion>),
+    Decrypting(Box<Decryption>),
     /// Nothing is decrypted, and nothing will be.
     Closed(NotDecrypted),
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct PhaseQuestion {
+pub(super) struct Decryption {
     key_store: KeyStore,
     /// Who sent the ClientHello.
     caller: Option<FlowEnd>,
@@ -130,7 +130,7 @@ impl DecryptedLayer {
             annotator: layer_options.annotator.clone(),
         };
         let opening = match &layer_options.keys {
-            Some(key_store) => DecryptState::Asked(Box::new(PhaseQuestion {
+            Some(key_store) => DecryptState::Decrypting(Box::new(Decryption {
                 key_store: key_store.clone(),
                 caller: None,
                 decryptor: None,
@@ -179,24 +179,24 @@ impl DecryptedLayer {
 
     /// The FIN of one direction.
     pub(super) fn end(&mut self, from: FlowEnd, texts: &mut TextInterner) {
-        if let DecryptState::Asked(asked) = &mut self.opening {
-            match asked.decryptor {
-                Some(_) => asked.inner.end(from, texts),
-                None => asked.hold(WaitingRecord::End(from)),
+        if let DecryptState::Decrypting(decryption) = &mut self.opening {
+            match decryption.decryptor {
+                Some(_) => decryption.inner.end(from, texts),
+                None => decryption.hold(WaitingRecord::End(from)),
             }
         }
     }
 
     /// Nothing more comes. Data that waits for its secret gets it now or never.
     pub(super) fn finish(&mut self, texts: &mut TextInterner) {
-        if let DecryptState::Asked(asked) = &self.opening
-            && asked.decryptor.is_none()
+        if let DecryptState::Decrypting(decryption) = &self.opening
+            && decryption.decryptor.is_none()
         {
-            self.look(asked.last, true, texts);
+            self.look(decryption.last, true, texts);
         }
-        if let DecryptState::Asked(asked) = &mut self.opening {
-            asked.release_early_data(&mut self.session, texts);
-            asked.inner.finish(texts);
+        if let DecryptState::Decrypting(decryption) = &mut self.opening {
+            decryption.release_early_data(&mut self.session, texts);
+            decryption.inner.finish(texts);
         }
     }
 
@@ -209,18 +209,18 @@ impl DecryptedLayer {
         missing: u64,
         texts: &mut TextInterner,
     ) {
-        let DecryptState::Asked(asked) = &mut self.opening else {
+        let DecryptState::Decrypting(decryption) = &mut self.opening else {
             return;
         };
-        if asked.decryptor.is_some() {
-            asked.take(from, at, bytes, missing, &mut self.session, texts);
+        if decryption.decryptor.is_some() {
+            decryption.take(from, at, bytes, missing, &mut self.session, texts);
             return;
         }
-        asked.last = at;
-        asked.hold(WaitingRecord::Data(from, at, bytes.into(), missing));
-        let may_come = asked.key_store.is_growing() && asked.held <= MAX_HELD;
+        decryption.last = at;
+        decryption.hold(WaitingRecord::Data(from, at, bytes.into(), missing));
+        let may_come = decryption.key_store.is_growing() && decryption.held <= MAX_HELD;
         // Without the hellos nothing can be decrypted.
-        if asked.held > MAX_HELD && !may_come && self.session.agreed().is_none()
+        if decryption.held > MAX_HELD && !may_come && self.session.agreed().is_none()
             || self.session.is_midstream()
         {
             self.opening = DecryptState::Closed(NotDecrypted::NoSecret);
@@ -232,32 +232,32 @@ impl DecryptedLayer {
     /// Looks for the secrets once both hellos were parsed, and decrypts what has waited for them, in the order in which
     /// it came. `is_last`: do not wait for more secrets.
     fn look(&mut self, at: FrameRef, is_last: bool, texts: &mut TextInterner) {
-        let DecryptState::Asked(asked) = &mut self.opening else {
+        let DecryptState::Decrypting(decryption) = &mut self.opening else {
             return;
         };
         let Some(agreed) = self.session.agreed() else {
             return;
         };
-        let decryptor = match asked.key_store.find(&agreed.client_random, at.frame) {
+        let decryptor = match decryption.key_store.find(&agreed.client_random, at.frame) {
             Some(secrets) if secrets.are_whole() || is_last => Decryptor::new(&agreed, &secrets),
             None if is_last => Err(NotDecrypted::NoSecret),
             _ => return,
         };
         match decryptor {
-            Ok(decryptor) => asked.decryptor = Some(decryptor),
+            Ok(decryptor) => decryption.decryptor = Some(decryptor),
             Err(closed) => {
                 self.opening = DecryptState::Closed(closed);
                 return;
             }
         }
-        asked.caller = self.session.caller();
-        asked.held = 0;
-        for piece in std::mem::take(&mut asked.pieces) {
+        decryption.caller = self.session.caller();
+        decryption.held = 0;
+        for piece in std::mem::take(&mut decryption.pieces) {
             match piece {
                 WaitingRecord::Data(from, at, bytes, missing) => {
-                    asked.take(from, at, &bytes, missing, &mut self.session, texts);
+                    decryption.take(from, at, &bytes, missing, &mut self.session, texts);
                 }
-                WaitingRecord::End(from) => asked.inner.end(from, texts),
+                WaitingRecord::End(from) => decryption.inner.end(from, texts),
             }
         }
     }
@@ -265,7 +265,7 @@ impl DecryptedLayer {
     /// Bytes that wait: of handshake messages, of records, and in the decrypted data.
     pub(super) fn waiting_bytes(&self) -> usize {
         let records = match &self.opening {
-            DecryptState::Asked(asked) => asked.waiting_bytes(),
+            DecryptState::Decrypting(decryption) => decryption.waiting_bytes(),
             DecryptState::Hidden | DecryptState::Closed(_) => 0,
         };
         self.session.waiting_bytes() + records
@@ -275,17 +275,17 @@ impl DecryptedLayer {
     /// secret is not decrypted any more.
     pub(super) fn drop_incomplete(&mut self, texts: &mut TextInterner) {
         self.session.drop_incomplete();
-        if let DecryptState::Asked(asked) = &mut self.opening {
-            if asked.decryptor.is_none() {
+        if let DecryptState::Decrypting(decryption) = &mut self.opening {
+            if decryption.decryptor.is_none() {
                 self.opening = DecryptState::Closed(NotDecrypted::NoSecret);
                 return;
             }
-            asked
+            decryption
                 .directions
                 .iter_mut()
                 .for_each(DecryptedDirection::give_up_record);
-            asked.release_early_data(&mut self.session, texts);
-            asked.inner.drop_incomplete(texts);
+            decryption.release_early_data(&mut self.session, texts);
+            decryption.inner.drop_incomplete(texts);
         }
     }
 }
@@ -294,28 +294,30 @@ impl DecryptState {
     /// The stack of the decrypted data, once there is any.
     pub(super) fn decrypted_stack(&self) -> Option<&ProtocolStack> {
         match self {
-            Self::Asked(asked) if asked.any => Some(&asked.inner),
+            Self::Decrypting(decryption) if decryption.any => Some(&decryption.inner),
             _ => None,
         }
     }
 
     pub(super) fn decrypted_stack_mut(&mut self) -> Option<&mut ProtocolStack> {
         match self {
-            Self::Asked(asked) if asked.any => Some(&mut asked.inner),
+            Self::Decrypting(decryption) if decryption.any => Some(&mut decryption.inner),
             _ => None,
         }
     }
 
     pub(super) fn into_layer_facts(self) -> Option<LayerFacts> {
         match self {
-            Self::Asked(asked) if asked.any => Some(asked.inner.into_layer_facts()),
+            Self::Decrypting(decryption) if decryption.any => {
+                Some(decryption.inner.into_layer_facts())
+            }
             _ => None,
         }
     }
 
     /// Whether any record was decrypted.
     pub(super) fn is_open(&self) -> bool {
-        matches!(self, Self::Asked(asked) if asked.opened)
+        matches!(self, Self::Decrypting(decryption) if decryption.opened)
     }
 
     /// Why nothing was decrypted, where there was a key store.
@@ -323,9 +325,9 @@ impl DecryptState {
         match self {
             Self::Hidden => None,
             Self::Closed(closed) => Some(*closed),
-            Self::Asked(asked) if asked.opened => None,
-            Self::Asked(asked) => match asked.decryptor {
-                Some(_) => asked.wrong.then_some(NotDecrypted::WrongSecret),
+            Self::Decrypting(decryption) if decryption.opened => None,
+            Self::Decrypting(decryption) => match decryption.decryptor {
+                Some(_) => decryption.wrong.then_some(NotDecrypted::WrongSecret),
                 None => Some(NotDecrypted::NoSecret),
             },
         }
@@ -333,8 +335,10 @@ impl DecryptState {
 
     /// How many bytes were decrypted when the first `bytes` bytes of this direction had arrived.
     pub(super) fn place(&self, end: FlowEnd, bytes: u64) -> u64 {
-        let Self::Asked(asked) = self else { return 0 };
-        let direction = &asked.directions[end.index()];
+        let Self::Decrypting(decryption) = self else {
+            return 0;
+        };
+        let direction = &decryption.directions[end.index()];
         let places = &direction.places;
         let after = places.partition_point(|(outside, _)| *outside <= bytes);
         let last = after.checked_sub(1).and_then(|at| places.get(at));
@@ -343,15 +347,15 @@ impl DecryptState {
 
     /// Where `close_notify` was seen, if it is among the first `bytes` bytes of this direction.
     pub(super) fn close_notify(&self, end: FlowEnd, bytes: u64) -> Option<FrameRef> {
-        let Self::Asked(asked) = self else {
+        let Self::Decrypting(decryption) = self else {
             return None;
         };
-        let (outside, at) = asked.directions[end.index()].close_notify?;
+        let (outside, at) = decryption.directions[end.index()].close_notify?;
         (outside <= bytes).then_some(at)
     }
 }
 
-impl PhaseQuestion {
+impl Decryption {
     /// Keeps what cannot be decrypted yet.
     fn hold(&mut self, piece: WaitingRecord) {
         if let WaitingRecord::Data(_, _, bytes, _) = &piece {

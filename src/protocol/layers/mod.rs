@@ -64,9 +64,9 @@ struct UpperLayer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum NextBytes {
     /// Not decided: the first byte after the change decides.
-    Open,
+    Undecided,
     /// The dissector.
-    Speaker,
+    Dissector,
     /// The plain text parser: the server does not use the dissector's protocol and answers in plain text.
     Plain,
 }
@@ -201,7 +201,7 @@ impl ProtocolStack {
     pub fn gap(&mut self, from: FlowEnd, at: FrameRef, length: u64, texts: &mut TextInterner) {
         match &mut self.taken {
             Some(taken) if taken.owner[from.index()] != NextBytes::Plain => {
-                taken.owner[from.index()] = NextBytes::Speaker;
+                taken.owner[from.index()] = NextBytes::Dissector;
                 taken.gap(from, at, length, texts);
             }
             _ => self.plain.gap(from, at, length, texts),
@@ -395,13 +395,13 @@ impl ProtocolStack {
             h2::FrameSender::Responder => (from.other(), Certainty::Likely),
             h2::FrameSender::Either => (likely, Certainty::Possible),
         };
-        self.plain.hand_over_midway(requester, certainty);
+        self.plain.start_midstream(requester, certainty);
         let since = FlowEnd::BOTH.map(|end| self.plain.consumed(end));
         let h2 = h2::H2Conversation::midstream(requester, since);
         let h2 = h2.with_annotator(self.layer_options.annotator.clone());
         self.taken = Some(Box::new(UpperLayer {
             since,
-            owner: [NextBytes::Speaker; 2],
+            owner: [NextBytes::Dissector; 2],
             dissector: Dissector::Http2(Box::new(h2)),
         }));
     }
@@ -452,9 +452,9 @@ impl ProtocolStack {
                 _ => (Dissector::Unread, false),
             };
             let other = if both {
-                NextBytes::Speaker
+                NextBytes::Dissector
             } else {
-                NextBytes::Open
+                NextBytes::Undecided
             };
             Box::new(UpperLayer {
                 since: consumed,
@@ -462,7 +462,7 @@ impl ProtocolStack {
                 dissector,
             })
         });
-        taken.owner[from.index()] = NextBytes::Speaker;
+        taken.owner[from.index()] = NextBytes::Dissector;
         taken.since[from.index()] = consumed[from.index()];
         if let Some((first, bytes)) = waited {
             taken.data(from, first, &bytes, bytes.len() as u32, texts);
@@ -516,7 +516,7 @@ impl UpperLayer {
     /// Whether the next bytes of this direction go to the dissector.
     fn takes(&mut self, from: FlowEnd, bytes: &[u8]) -> bool {
         let owner = &mut self.owner[from.index()];
-        if *owner == NextBytes::Open {
+        if *owner == NextBytes::Undecided {
             let claims = match &self.dissector {
                 Dissector::Tls(decrypted_layer) => decrypted_layer.session.claims(bytes),
                 Dissector::Http2(_)
@@ -525,12 +525,12 @@ impl UpperLayer {
                 | Dissector::Unread => true,
             };
             *owner = if claims {
-                NextBytes::Speaker
+                NextBytes::Dissector
             } else {
                 NextBytes::Plain
             };
         }
-        *owner == NextBytes::Speaker
+        *owner == NextBytes::Dissector
     }
 
     fn data(
