@@ -132,6 +132,9 @@ const MOST_NAMED: usize = 5;
 /// Products whose settings are named as well.
 const MOST_WITH_SETTINGS: usize = 2;
 
+/// Shorter pauses have too many causes to be compared with a timer.
+const LEAST_SECONDS: f64 = 2.0;
+
 /// The default that a measured time is nearest to, of those that close from this side, with all products that share it.
 #[must_use]
 pub(crate) fn default_time(
@@ -140,7 +143,12 @@ pub(crate) fn default_time(
     side: LogSide,
 ) -> Option<DefaultTime> {
     let mut candidates = timer_candidates(time.as_secs_f64(), running);
-    candidates.retain(|timer| timer.closes_from(side));
+    // One close alone must not be early: a timer fires late. (Of many closes the median may be.)
+    candidates.retain(|timer| {
+        timer.closes_from(side)
+            && timer.seconds >= LEAST_SECONDS
+            && time.as_secs_f64() + SLACK_SECONDS >= timer.seconds
+    });
     let seconds = candidates.first()?.seconds;
     let same = candidates.iter().filter(|it| it.seconds == seconds);
     let mut products: Vec<_> = same.map(|it| (it.product, it.setting)).collect();
@@ -263,6 +271,8 @@ mod tests {
             )
         );
         assert_eq!(told(90.0, TimerPhase::Idle, LogSide::Server), None);
+        assert_eq!(told(14.9, TimerPhase::Idle, LogSide::Client), None);
+        assert_eq!(told(1.0, TimerPhase::Idle, LogSide::Server), None);
         assert_eq!(told(17.0, TimerPhase::Wait, LogSide::Server), None);
     }
 
