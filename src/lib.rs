@@ -132,5 +132,5 @@ pub use protocol::tcp::{CloseEvent, ResetKind, Standing, State};
 pub use report::snapshot::{
     AnalysisControl, CaptureSummary, ReadProgress, ReadStage, Snapshot, SnapshotWatch,
 };
-pub use report::{Format, ReportOptions, Shown};
+pub use report::{Format, ReportOptions, Shown, Zone};
 pub use rules::{Evidence, Finding, Severity};
